@@ -1,0 +1,526 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "ngx_agilicus_token_bearer.h"
+
+
+static size_t ngx_agilicus_token_bearer_scan(const u_char *p,
+    const u_char *end);
+static ngx_uint_t ngx_agilicus_token_bearer_is_scheme(const u_char *p,
+    size_t len);
+static u_char *ngx_agilicus_token_bearer_piece(u_char *p, u_char *end,
+    u_char separator);
+static ngx_uint_t ngx_agilicus_token_bearer_is_pair(u_char *p, u_char *end,
+    ngx_str_t *name, ngx_str_t *value);
+static ngx_uint_t ngx_agilicus_token_bearer_is_cookie(u_char *p, u_char *end,
+    ngx_str_t *name, ngx_str_t *value);
+static u_char *ngx_agilicus_token_bearer_skip(u_char *p, u_char *end);
+static u_char *ngx_agilicus_token_bearer_trim(u_char *p, u_char *end);
+static ngx_uint_t ngx_agilicus_token_bearer_decode(ngx_str_t *value,
+    size_t max, u_char *buf, ngx_str_t *token);
+static ngx_int_t ngx_agilicus_token_bearer_hex(u_char c);
+
+
+/* ALPHA, DIGIT, "-", ".", "_", "~", "+", "/" */
+
+static const uint32_t  ngx_agilicus_token_bearer_token68[] = {
+    0x00000000,
+
+                /* ?>=< ;:98 7654 3210  /.-, +*)( '&%$ #"!  */
+    0x03ffe800, /* 0000 0011 1111 1111  1110 1000 0000 0000 */
+
+                /* _^]\ [ZYX WVUT SRQP  ONML KJIH GFED CBA@ */
+    0x87fffffe, /* 1000 0111 1111 1111  1111 1111 1111 1110 */
+
+                /*  ~}| {zyx wvut srqp  onml kjih gfed cba` */
+    0x47fffffe, /* 0100 0111 1111 1111  1111 1111 1111 1110 */
+
+    0x00000000, 0x00000000, 0x00000000, 0x00000000
+};
+
+
+/* RFC 9110, section 5.6.2: tchar */
+
+static const uint32_t  ngx_agilicus_token_bearer_tchar[] = {
+    0x00000000,
+
+                /* ?>=< ;:98 7654 3210  /.-, +*)( '&%$ #"!  */
+    0x03ff6cfa, /* 0000 0011 1111 1111  0110 1100 1111 1010 */
+
+                /* _^]\ [ZYX WVUT SRQP  ONML KJIH GFED CBA@ */
+    0xc7fffffe, /* 1100 0111 1111 1111  1111 1111 1111 1110 */
+
+                /*  ~}| {zyx wvut srqp  onml kjih gfed cba` */
+    0x57ffffff, /* 0101 0111 1111 1111  1111 1111 1111 1111 */
+
+    0x00000000, 0x00000000, 0x00000000, 0x00000000
+};
+
+
+#define ngx_agilicus_token_bearer_in(set, c)                                  \
+    ((set)[(c) >> 5] & (1U << ((c) & 0x1f)))
+
+#define ngx_agilicus_token_bearer_is_space(c)  ((c) == ' ' || (c) == '\t')
+
+
+ngx_uint_t
+ngx_agilicus_token_bearer_header(ngx_str_t *value, size_t max,
+    ngx_str_t *token)
+{
+    u_char     *p, *end, *scheme;
+    ngx_str_t   rest;
+
+    if (value->len == 0) {
+        return NGX_AGILICUS_TOKEN_BEARER_NONE;
+    }
+
+    end = value->data + value->len;
+
+    scheme = ngx_agilicus_token_bearer_skip(value->data, end);
+    p = scheme;
+
+    while (p < end
+           && ngx_agilicus_token_bearer_in(ngx_agilicus_token_bearer_tchar,
+                                           *p))
+    {
+        p++;
+    }
+
+    if (!ngx_agilicus_token_bearer_is_scheme(scheme, (size_t) (p - scheme))) {
+        return NGX_AGILICUS_TOKEN_BEARER_NONE;
+    }
+
+    if (scheme != value->data || p == end || *p != ' ') {
+        return NGX_AGILICUS_TOKEN_BEARER_MALFORMED;
+    }
+
+    while (p < end && *p == ' ') {
+        p++;
+    }
+
+    rest.data = p;
+    rest.len = (size_t) (end - p);
+
+    return ngx_agilicus_token_bearer_value(&rest, max, token);
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_bearer_value(ngx_str_t *value, size_t max,
+    ngx_str_t *token)
+{
+    if (!ngx_agilicus_token_bearer_is_token68(value)) {
+        return NGX_AGILICUS_TOKEN_BEARER_MALFORMED;
+    }
+
+    if (value->len > max) {
+        return NGX_AGILICUS_TOKEN_BEARER_TOO_LONG;
+    }
+
+    *token = *value;
+
+    return NGX_AGILICUS_TOKEN_BEARER_FOUND;
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_bearer_cookie(ngx_str_t *value, ngx_str_t *name,
+    size_t max, ngx_uint_t *seen, ngx_str_t *token)
+{
+    u_char      *p, *last, *end;
+    ngx_str_t    found;
+    ngx_uint_t   rc;
+
+    rc = NGX_AGILICUS_TOKEN_BEARER_NONE;
+
+    if (value->len == 0) {
+        return rc;
+    }
+
+    p = value->data;
+    end = value->data + value->len;
+
+    for ( ;; ) {
+        last = ngx_agilicus_token_bearer_piece(p, end, ';');
+
+        if (ngx_agilicus_token_bearer_is_cookie(p, last, name, &found)) {
+
+            if (++(*seen) > 1) {
+                return NGX_AGILICUS_TOKEN_BEARER_REPEATED;
+            }
+
+            rc = ngx_agilicus_token_bearer_value(&found, max, token);
+        }
+
+        if (last == end) {
+            return rc;
+        }
+
+        p = last + 1;
+    }
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_bearer_query(ngx_str_t *args, ngx_str_t *name,
+    size_t max, u_char *buf, ngx_str_t *token)
+{
+    u_char      *p, *last, *end;
+    ngx_str_t    value, found;
+    ngx_uint_t   seen;
+
+    if (args->len == 0) {
+        return NGX_AGILICUS_TOKEN_BEARER_NONE;
+    }
+
+    seen = 0;
+    ngx_str_null(&value);
+
+    p = args->data;
+    end = args->data + args->len;
+
+    for ( ;; ) {
+        last = ngx_agilicus_token_bearer_piece(p, end, '&');
+
+        if (ngx_agilicus_token_bearer_is_pair(p, last, name, &found)) {
+
+            if (++seen > 1) {
+                return NGX_AGILICUS_TOKEN_BEARER_REPEATED;
+            }
+
+            value = found;
+        }
+
+        if (last == end) {
+            break;
+        }
+
+        p = last + 1;
+    }
+
+    if (seen == 0) {
+        return NGX_AGILICUS_TOKEN_BEARER_NONE;
+    }
+
+    return ngx_agilicus_token_bearer_decode(&value, max, buf, token);
+}
+
+
+size_t
+ngx_agilicus_token_bearer_cut_query(ngx_str_t *args, ngx_str_t *name,
+    u_char *dst)
+{
+    u_char      *p, *d, *last, *end;
+    ngx_str_t    value;
+    ngx_uint_t   kept;
+
+    if (args->len == 0) {
+        return 0;
+    }
+
+    d = dst;
+    kept = 0;
+
+    p = args->data;
+    end = args->data + args->len;
+
+    for ( ;; ) {
+        last = ngx_agilicus_token_bearer_piece(p, end, '&');
+
+        if (!ngx_agilicus_token_bearer_is_pair(p, last, name, &value)) {
+
+            if (kept++) {
+                *d++ = '&';
+            }
+
+            d = ngx_cpymem(d, p, (size_t) (last - p));
+        }
+
+        if (last == end) {
+            return (size_t) (d - dst);
+        }
+
+        p = last + 1;
+    }
+}
+
+
+size_t
+ngx_agilicus_token_bearer_cut_cookie(ngx_str_t *value, ngx_str_t *name,
+    u_char *dst)
+{
+    u_char     *p, *d, *last, *end;
+    ngx_str_t   found;
+
+    d = dst;
+
+    if (value->len == 0) {
+        return 0;
+    }
+
+    p = value->data;
+    end = value->data + value->len;
+
+    for ( ;; ) {
+        last = ngx_agilicus_token_bearer_piece(p, end, ';');
+
+        if (ngx_agilicus_token_bearer_skip(p, last) != last
+            && !ngx_agilicus_token_bearer_is_cookie(p, last, name, &found))
+        {
+            if (d == dst) {
+                p = ngx_agilicus_token_bearer_skip(p, last);
+
+            } else {
+                *d++ = ';';
+            }
+
+            d = ngx_cpymem(d, p, (size_t) (last - p));
+        }
+
+        if (last == end) {
+            return (size_t) (d - dst);
+        }
+
+        p = last + 1;
+    }
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_bearer_is_token68(ngx_str_t *s)
+{
+    return s->len != 0
+           && ngx_agilicus_token_bearer_scan(s->data, s->data + s->len)
+              == s->len;
+}
+
+
+/* the length of the token68 that stands at the beginning, or 0 */
+
+static size_t
+ngx_agilicus_token_bearer_scan(const u_char *p, const u_char *end)
+{
+    const u_char  *start;
+
+    start = p;
+
+    while (p < end
+           && ngx_agilicus_token_bearer_in(ngx_agilicus_token_bearer_token68,
+                                           *p))
+    {
+        p++;
+    }
+
+    if (p == start) {
+        return 0;
+    }
+
+    while (p < end && *p == '=') {
+        p++;
+    }
+
+    return (size_t) (p - start);
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_bearer_is_scheme(const u_char *p, size_t len)
+{
+    size_t  i;
+
+    static const u_char  scheme[] = "bearer";
+
+    if (len != sizeof(scheme) - 1) {
+        return 0;
+    }
+
+    for (i = 0; i < len; i++) {
+        if (ngx_tolower(p[i]) != scheme[i]) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* where the piece that starts at "p" ends: at the separator or at the end */
+
+static u_char *
+ngx_agilicus_token_bearer_piece(u_char *p, u_char *end, u_char separator)
+{
+    while (p < end && *p != separator) {
+        p++;
+    }
+
+    return p;
+}
+
+
+/* tells whether a piece is "name=value" or "name"; the value may be empty */
+
+static ngx_uint_t
+ngx_agilicus_token_bearer_is_pair(u_char *p, u_char *end, ngx_str_t *name,
+    ngx_str_t *value)
+{
+    u_char  *last;
+
+    last = ngx_agilicus_token_bearer_piece(p, end, '=');
+
+    if ((size_t) (last - p) != name->len
+        || ngx_memcmp(p, name->data, name->len) != 0)
+    {
+        return 0;
+    }
+
+    if (last < end) {
+        last++;
+    }
+
+    value->data = last;
+    value->len = (size_t) (end - last);
+
+    return 1;
+}
+
+
+/*
+ * Some readers of cookies ignore white space around the "=" too.  What they
+ * would take for the cookie counts here, as a value that is none.
+ */
+
+static ngx_uint_t
+ngx_agilicus_token_bearer_is_cookie(u_char *p, u_char *end, ngx_str_t *name,
+    ngx_str_t *value)
+{
+    u_char  *last;
+
+    p = ngx_agilicus_token_bearer_skip(p, end);
+    end = ngx_agilicus_token_bearer_trim(p, end);
+
+    if (ngx_agilicus_token_bearer_is_pair(p, end, name, value)) {
+        return 1;
+    }
+
+    last = ngx_agilicus_token_bearer_piece(p, end, '=');
+    last = ngx_agilicus_token_bearer_trim(p, last);
+
+    ngx_str_null(value);
+
+    return ngx_agilicus_token_bearer_is_pair(p, last, name, value);
+}
+
+
+static u_char *
+ngx_agilicus_token_bearer_skip(u_char *p, u_char *end)
+{
+    while (p < end && ngx_agilicus_token_bearer_is_space(*p)) {
+        p++;
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_agilicus_token_bearer_trim(u_char *p, u_char *end)
+{
+    while (p < end && ngx_agilicus_token_bearer_is_space(end[-1])) {
+        end--;
+    }
+
+    return end;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_bearer_decode(ngx_str_t *value, size_t max, u_char *buf,
+    ngx_str_t *token)
+{
+    u_char      *p, *end;
+    size_t       n;
+    ngx_int_t    hi, lo;
+    ngx_uint_t   c, padding;
+
+    n = 0;
+    padding = 0;
+
+    p = value->data;
+    end = value->data + value->len;
+
+    while (p < end) {
+        c = *p++;
+
+        if (c == '+') {
+            return NGX_AGILICUS_TOKEN_BEARER_MALFORMED;
+        }
+
+        if (c == '%') {
+
+            if (end - p < 2) {
+                return NGX_AGILICUS_TOKEN_BEARER_MALFORMED;
+            }
+
+            hi = ngx_agilicus_token_bearer_hex(p[0]);
+            lo = ngx_agilicus_token_bearer_hex(p[1]);
+
+            if (hi == NGX_ERROR || lo == NGX_ERROR) {
+                return NGX_AGILICUS_TOKEN_BEARER_MALFORMED;
+            }
+
+            c = (ngx_uint_t) (hi << 4 | lo);
+            p += 2;
+        }
+
+        if (c == '=' && n) {
+            padding = 1;
+
+        } else if (padding
+                   || !ngx_agilicus_token_bearer_in(
+                          ngx_agilicus_token_bearer_token68, c))
+        {
+            return NGX_AGILICUS_TOKEN_BEARER_MALFORMED;
+        }
+
+        /* what does not fit is still read, to tell malformed from too long */
+
+        if (n < max) {
+            buf[n] = (u_char) c;
+        }
+
+        n++;
+    }
+
+    if (n == 0) {
+        return NGX_AGILICUS_TOKEN_BEARER_MALFORMED;
+    }
+
+    if (n > max) {
+        return NGX_AGILICUS_TOKEN_BEARER_TOO_LONG;
+    }
+
+    token->data = buf;
+    token->len = n;
+
+    return NGX_AGILICUS_TOKEN_BEARER_FOUND;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_bearer_hex(u_char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+
+    c |= 0x20;
+
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+
+    return NGX_ERROR;
+}

@@ -1,0 +1,101 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGILICUS_TOKEN_BEARER_H_INCLUDED_
+#define _NGX_AGILICUS_TOKEN_BEARER_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+/*
+ * The token in a header, cookie or argument value; syntax only.  A token is
+ * RFC 6750, section 2.1, b64token (RFC 9110, section 11.2, token68):
+ *
+ *     1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="
+ *
+ * All readers take the longest length that a token may have, in bytes, and
+ * return one of these:
+ */
+
+/* a token: "token" is set, to a part of what was given, which owns it */
+#define NGX_AGILICUS_TOKEN_BEARER_FOUND      0
+
+/* no credentials of ours: nothing there, or another scheme */
+#define NGX_AGILICUS_TOKEN_BEARER_NONE       1
+
+/* credentials of ours that are not a bearer token by syntax */
+#define NGX_AGILICUS_TOKEN_BEARER_MALFORMED  2
+
+/* a well-formed token that is longer than allowed */
+#define NGX_AGILICUS_TOKEN_BEARER_TOO_LONG   3
+
+/* the same place names a token more than once */
+#define NGX_AGILICUS_TOKEN_BEARER_REPEATED   4
+
+
+/*
+ * Reads the value of an Authorization field (RFC 9110, section 11.4; RFC 6750,
+ * section 2.1).  The scheme is compared without regard to case and ends where
+ * the token characters of RFC 9110 end; "Bearer" must be followed by one or
+ * more SP and a b64token, and by nothing else.  An empty value and any other
+ * scheme are NONE.
+ */
+ngx_uint_t ngx_agilicus_token_bearer_header(ngx_str_t *value, size_t max,
+    ngx_str_t *token);
+
+/*
+ * Reads a bare value, as it stands in a cookie: a b64token and nothing else.
+ * An empty value is MALFORMED.
+ */
+ngx_uint_t ngx_agilicus_token_bearer_value(ngx_str_t *value, size_t max,
+    ngx_str_t *token);
+
+/*
+ * Looks for the cookie "name" in the value of one Cookie field (RFC 6265,
+ * section 4.2.1; pairs end at ";", names are case-sensitive, white space
+ * around a pair is ignored, quotes are part of the value).  Adds to "*seen"
+ * how often the name stands there, so that a caller with several fields can
+ * tell; returns REPEATED as soon as "*seen" passes one.  Else as
+ * ngx_agilicus_token_bearer_value(), or NONE where the name is not there.
+ */
+ngx_uint_t ngx_agilicus_token_bearer_cookie(ngx_str_t *value, ngx_str_t *name,
+    size_t max, ngx_uint_t *seen, ngx_str_t *token);
+
+/*
+ * Looks for the parameter "name" in a raw query string (without "?"):
+ * parameters end at "&" only, names are compared byte for byte and undecoded.
+ * The value is percent-decoded once into "buf", which the caller owns and
+ * which must hold "max" bytes; "+", an empty or absent value and bad escapes
+ * are MALFORMED.  On FOUND "token" lies in "buf".
+ */
+ngx_uint_t ngx_agilicus_token_bearer_query(ngx_str_t *args, ngx_str_t *name,
+    size_t max, u_char *buf, ngx_str_t *token);
+
+/*
+ * Copies "args" to "dst" (at least args->len bytes) without any parameter
+ * called "name", all other bytes untouched and in order; returns the number
+ * of bytes written.  One "&" goes with each parameter that is cut.
+ */
+size_t ngx_agilicus_token_bearer_cut_query(ngx_str_t *args, ngx_str_t *name,
+    u_char *dst);
+
+/*
+ * Copies the value of a Cookie field to "dst" (at least value->len bytes)
+ * without any cookie called "name"; returns the number of bytes written, 0
+ * where nothing but that cookie was there.
+ */
+size_t ngx_agilicus_token_bearer_cut_cookie(ngx_str_t *value, ngx_str_t *name,
+    u_char *dst);
+
+/*
+ * Returns 1 if "s" is a b64token as a whole, else 0.
+ */
+ngx_uint_t ngx_agilicus_token_bearer_is_token68(ngx_str_t *s);
+
+
+#endif /* _NGX_AGILICUS_TOKEN_BEARER_H_INCLUDED_ */
