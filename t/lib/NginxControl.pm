@@ -1,0 +1,464 @@
+package NginxControl;
+
+# Starting, watching and ending nginx processes: what the stand-in for
+# Test::Nginx::Socket, NginxProcess and AgilicusTest share.
+#
+#   my $pid = NginxControl::start(
+#       prefix  => $dir,              # -p
+#       conf    => "$dir/nginx.conf", # -c
+#       pidfile => "$dir/nginx.pid",
+#       stderr  => "$dir/stderr.log", # what nginx says before its log opens
+#       errlog  => "$dir/error.log",  # -e
+#       binary  => '/usr/sbin/nginx',
+#       command => [ 'valgrind', '-q' ],        # put before the binary
+#       deadline => 10,
+#   );
+#
+# start() returns a hash: { pid, started => 1 } once nginx has written its
+# pid file (its sockets listen by then), { pid, status => $? } if it has
+# exited first, or { pid, hung => 1 } if it did neither in time.  The process
+# is a child of the caller, in a session of its own, with TAP kept away from
+# its standard output.
+#
+#   NginxControl::stop($pid, signal => 'QUIT', deadline => 5)
+#       sends the signal, then TERM, then KILL; returns the name of the signal
+#       that was needed, or undef if the process was gone already
+#   NginxControl::wait_gone($pid, $seconds)
+#   NginxControl::alive($pid)          a zombie is not alive
+#   NginxControl::children($pid)       [ { pid, title } ]
+#   NginxControl::workers($master)     pids of workers that take connections
+#   NginxControl::guard($pid)          ended should this process die
+#   NginxControl::release($pid)
+#   NginxControl::problems($text, allow => [ qr/.../ ])
+#       lines that no run may log: [alert], [emerg], sanitizer reports,
+#       failed assertions, heap corruption
+#   NginxControl::slow()               factor for every deadline
+#   NginxControl::version($binary)     1.022001
+#
+# Environment:
+#
+#   AGILICUS_NGINX_WRAPPER   command put before nginx ("valgrind -q ...")
+#   AGILICUS_NGINX_PRELOAD   LD_PRELOAD for nginx alone (libasan.so)
+#   AGILICUS_TEST_SLOW       factor for deadlines; by default 10 under
+#                            valgrind, 3 under another wrapper or preload
+
+use strict;
+use warnings;
+
+use Errno qw(ESRCH EPERM);
+use IO::Handle ();
+use POSIX qw(WNOHANG setsid);
+use Time::HiRes qw(sleep time);
+
+our $Owner = $$;
+
+my ($guard_pid, $guard_pipe);
+
+
+sub slow {
+    my $slow = $ENV{AGILICUS_TEST_SLOW};
+
+    return $slow if $slow;
+
+    my $wrapper = $ENV{AGILICUS_NGINX_WRAPPER} || '';
+
+    return 10 if $ENV{TEST_NGINX_USE_VALGRIND} || $wrapper =~ /valgrind/;
+    return 3 if length $wrapper || $ENV{AGILICUS_NGINX_PRELOAD}
+                || $ENV{TEST_NGINX_LD_PRELOAD};
+    return 1;
+}
+
+
+sub version {
+    my ($binary) = @_;
+
+    my $out = `\Q$binary\E -v 2>&1`;
+
+    return undef if $out !~ m{version: \S+?/(\d+)\.(\d+)\.(\d+)};
+
+    return sprintf '%d.%03d%03d', $1, $2, $3;
+}
+
+
+sub start {
+    my (%opt) = @_;
+
+    my @command = (
+        split(' ', $ENV{AGILICUS_NGINX_WRAPPER} || ''),
+        @{ $opt{command} || [] },
+        $opt{binary},
+    );
+
+    my @args = ('-p', "$opt{prefix}/", '-c', $opt{conf});
+
+    unshift @args, '-e', $opt{errlog} if $opt{errlog};
+
+    unlink $opt{pidfile};
+
+    my $pid = _spawn([ @command, @args ], $opt{stderr});
+    my $until = time + ($opt{deadline} || 10) * slow();
+
+    guard($pid);
+
+    for ( ;; ) {
+        my $found = read_pidfile($opt{pidfile});
+
+        if (defined $found) {
+            guard($found) if $found != $pid;
+            return { pid => $found, child => $pid, started => 1 };
+        }
+
+        if (waitpid($pid, WNOHANG) == $pid) {
+            my $status = $?;
+
+            release($pid);
+
+            # with "daemon on" the parent leaves before its child is ready
+
+            if ($status == 0 && $opt{daemon}) {
+                $found = _await_pidfile($opt{pidfile}, $until);
+
+                if (defined $found) {
+                    guard($found);
+                    return { pid => $found, started => 1 };
+                }
+            }
+
+            return { pid => $pid, status => $status };
+        }
+
+        if (time > $until) {
+            stop($pid, signal => 'KILL');
+            return { pid => $pid, hung => 1 };
+        }
+
+        sleep 0.001;
+    }
+}
+
+
+sub read_pidfile {
+    my ($path) = @_;
+
+    open my $fh, '<', $path or return undef;
+
+    my $line = <$fh>;
+
+    return defined $line && $line =~ /^(\d+)\n/ ? $1 : undef;
+}
+
+
+sub _await_pidfile {
+    my ($path, $until) = @_;
+
+    while (time < $until) {
+        my $pid = read_pidfile($path);
+
+        return $pid if defined $pid;
+
+        sleep 0.001;
+    }
+
+    return undef;
+}
+
+
+sub _spawn {
+    my ($argv, $stderr) = @_;
+
+    my $pid = fork;
+
+    die "fork: $!\n" if !defined $pid;
+
+    return $pid if $pid;
+
+    setsid();
+
+    if (defined(my $preload = $ENV{AGILICUS_NGINX_PRELOAD}
+                              || $ENV{TEST_NGINX_LD_PRELOAD}))
+    {
+        $ENV{LD_PRELOAD} = join ' ', grep { defined && length }
+                                     $preload, $ENV{LD_PRELOAD};
+    }
+
+    open STDIN, '<', '/dev/null' or POSIX::_exit(127);
+    open STDOUT, '>', '/dev/null' or POSIX::_exit(127);
+    open STDERR, '>', ($stderr || '/dev/null') or POSIX::_exit(127);
+
+    { no warnings 'exec'; exec { $argv->[0] } @$argv; }
+
+    print STDERR "cannot run $argv->[0]: $!\n";
+    STDERR->flush;
+    POSIX::_exit(127);
+}
+
+
+sub alive {
+    my ($pid) = @_;
+
+    my $stat = _stat($pid) or return 0;
+
+    return $stat->{state} ne 'Z' && $stat->{state} ne 'X';
+}
+
+
+sub _stat {
+    my ($pid) = @_;
+
+    open my $fh, '<', "/proc/$pid/stat" or return undef;
+
+    my $line = <$fh>;
+
+    return undef if !defined $line
+                    || $line !~ /^\d+ \(.*\) (\S) (\d+) (.*)/s;
+
+    my ($state, $parent, @rest) = ($1, $2, split ' ', $3);
+
+    return { state => $state, parent => $parent, start => $rest[17] };
+}
+
+
+sub wait_gone {
+    my ($pid, $seconds) = @_;
+
+    my $until = time + $seconds;
+
+    for ( ;; ) {
+        waitpid $pid, WNOHANG;
+
+        return 1 if !alive($pid);
+        return 0 if time > $until;
+
+        sleep 0.001;
+    }
+}
+
+
+sub stop {
+    my ($pid, %opt) = @_;
+
+    my $deadline = ($opt{deadline} || 5) * slow();
+    my $first = $opt{signal} || 'QUIT';
+    my @steps = ([ $first, $deadline ]);
+
+    push @steps, [ 'TERM', 2 ], [ 'KILL', 5 ] if $first ne 'KILL';
+
+    for my $step (@steps) {
+        my ($signal, $seconds) = @$step;
+
+        if (wait_gone($pid, 0)) {
+            release($pid);
+            return undef;
+        }
+
+        my @kin = $signal eq 'KILL' ? map { $_->{pid} } children($pid) : ();
+
+        kill $signal, $pid;
+
+        if (wait_gone($pid, $seconds)) {
+            kill 'KILL', grep { alive($_) } @kin;
+            release($pid);
+            return $signal;
+        }
+    }
+
+    return 'KILL';
+}
+
+
+sub children {
+    my ($pid) = @_;
+
+    my @found;
+
+    opendir my $dir, '/proc' or return ();
+
+    for my $entry (grep { /^\d+$/ } readdir $dir) {
+        my $stat = _stat($entry) or next;
+
+        next if $stat->{parent} != $pid || $stat->{state} eq 'Z';
+
+        push @found, { pid => $entry, title => _title($entry) };
+    }
+
+    return sort { $a->{pid} <=> $b->{pid} } @found;
+}
+
+
+sub _title {
+    my ($pid) = @_;
+
+    open my $fh, '<', "/proc/$pid/cmdline" or return '';
+    local $/;
+
+    my $title = <$fh>;
+
+    return '' if !defined $title;
+
+    $title =~ tr/\0/ /;
+
+    return $title;
+}
+
+
+sub workers {
+    my ($master) = @_;
+
+    return map { $_->{pid} }
+           grep { $_->{title} =~ /worker process\s*$/ } children($master);
+}
+
+
+# The guard is a process that outlives us just long enough to end what we have
+# started, if we die without doing it ourselves.  It knows each process by pid
+# and start time, so a pid used again by somebody else is left alone.
+
+sub guard {
+    my ($pid) = @_;
+
+    my $stat = _stat($pid) or return;
+
+    _start_guard() if !$guard_pid || $Owner != $$;
+
+    print $guard_pipe "+ $pid $stat->{start}\n";
+}
+
+
+sub release {
+    my ($pid) = @_;
+
+    print $guard_pipe "- $pid 0\n" if $guard_pipe && $Owner == $$;
+}
+
+
+sub _start_guard {
+    my $parent = $$;
+
+    pipe my $read, my $write or die "pipe: $!\n";
+
+    $guard_pid = fork;
+
+    die "fork: $!\n" if !defined $guard_pid;
+
+    if ($guard_pid) {
+        close $read;
+        $guard_pipe = $write;
+        $guard_pipe->autoflush(1);
+        $Owner = $$;
+        return;
+    }
+
+    close $write;
+    setsid();
+
+    $0 = "test guard of $parent";
+    $SIG{$_} = 'IGNORE' for qw(INT TERM HUP PIPE);
+
+    # not our descriptors: others wait for the end of file on them, or for a
+    # port to be given up
+
+    for my $fd (0 .. 255) {
+        POSIX::close($fd) if $fd != fileno $read;
+    }
+
+    _guard_loop($read, $parent);
+    POSIX::_exit(0);
+}
+
+
+sub _guard_loop {
+    my ($read, $parent) = @_;
+
+    my (%pids, $buf);
+
+    $buf = '';
+
+    for ( ;; ) {
+        my $bits = '';
+
+        vec($bits, fileno $read, 1) = 1;
+
+        # children of the parent may hold the pipe open when it has died
+
+        if (!select $bits, undef, undef, 1) {
+            last if getppid() != $parent;
+            next;
+        }
+
+        last if !sysread $read, $buf, 4096, length $buf;
+
+        while ($buf =~ s/^([+-]) (\d+) (\d+)\n//) {
+            if ($1 eq '+') { $pids{$2} = $3 } else { delete $pids{$2} }
+        }
+    }
+
+    my @left = grep { my $stat = _stat($_);
+                      $stat && $stat->{start} == $pids{$_} } keys %pids;
+
+    for my $pid (@left) {
+        my @kin = map { $_->{pid} } children($pid);
+
+        kill 'TERM', $pid;
+        next if wait_gone($pid, 2);
+
+        kill 'KILL', $pid, @kin;
+    }
+}
+
+
+# The guard has nothing left to do, and is reaped here: where nobody reaps
+# orphans it would stay as a zombie.
+
+END {
+    if ($guard_pid && $Owner == $$) {
+        local $?;
+
+        close $guard_pipe;
+        wait_gone($guard_pid, 5);
+    }
+}
+
+
+my @forbidden = (
+    qr/\[(?:alert|emerg)\]/,
+    qr/\b(?:Address|Leak|Memory|Thread|UndefinedBehavior)Sanitizer\b/,
+    qr/\bruntime error: /,
+    qr/\bAssertion .* failed\b/,
+    qr/\*\*\* (?:stack smashing|buffer overflow) detected/,
+    qr/\b(?:double free or corruption|corrupted (?:size|double|unsorted)
+         |munmap_chunk\(\)|free\(\):\ invalid|malloc\(\):\ )/x,
+    qr/^==\d+==\s+(?:Invalid (?:read|write|free)|Conditional jump
+         |Use\ of\ uninitialised|Syscall\ param|.*\b(?:definitely|indirectly)
+         \ lost\b)/x,
+);
+
+
+sub problems {
+    my ($text, %opt) = @_;
+
+    my @found;
+
+    for my $line (split /\n/, $text) {
+        next if !grep { $line =~ $_ } @forbidden;
+        next if grep { $line =~ $_ } @{ $opt{allow} || [] };
+
+        push @found, $line;
+    }
+
+    return @found;
+}
+
+
+sub slurp {
+    my ($path) = @_;
+
+    open my $fh, '<:raw', $path or return '';
+    local $/;
+
+    my $text = <$fh>;
+
+    return defined $text ? $text : '';
+}
+
+
+1;
