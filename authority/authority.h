@@ -1,0 +1,27 @@
+/*
+ * The authority: what all operations work on. Constant while serving; what
+ * changes is behind the store and the memory of verified tokens, which threads
+ * share.
+ */
+
+#ifndef AG_AUTHORITY_H
+#define AG_AUTHORITY_H
+
+
+#include "dates.h"
+#include "directory.h"
+#include "key.h"
+#include "store.h"
+#include "verified.h"
+
+
+typedef struct {
+    ag_directory_t    *directory;
+    ag_store_t        *store;
+    ag_key_t          *key;
+    ag_verified_t     *verified;
+    ag_date_format_e   dates;
+} ag_authority_t;
+
+
+#endif /* AG_AUTHORITY_H */

@@ -1,0 +1,24 @@
+/*
+ * Who calls: the bearer token of an operation that needs one.
+ */
+
+#ifndef AG_BEARER_H
+#define AG_BEARER_H
+
+
+#include "operations.h"
+
+
+/*
+ * Checks the caller's token: active, no refresh token, and with one of the
+ * scopes (a list that ends with NULL) both in the token and still permitted
+ * to its subject. AG_OK with *token, which the caller clears in any case, and
+ * the organisation within which the caller may act; or AG_DECLINED with 401,
+ * 403 or 500 in the reply.
+ */
+int ag_bearer(const ag_authority_t *authority, const ag_call_t *call,
+    const char *const *scopes, ag_token_t *token, const ag_org_t **org,
+    ag_reply_t *reply);
+
+
+#endif /* AG_BEARER_H */

@@ -1,0 +1,25 @@
+/*
+ * CreateTokenRequest: its shape, and what of it may be granted.
+ */
+
+#ifndef AG_CREATE_REQUEST_H
+#define AG_CREATE_REQUEST_H
+
+
+#include "operations.h"
+
+
+/* for ag_call_check() */
+extern const ag_member_t  ag_create_members[];
+
+
+/*
+ * Fills a token from a request of the right shape: subject, organisation,
+ * audience, rights and validity. AG_OK; AG_MALFORMED with 400 or AG_DECLINED
+ * with 403 in the reply; AG_ERROR.
+ */
+int ag_create_request(const ag_directory_t *directory, const ag_call_t *call,
+    ag_token_t *token, ag_reply_t *reply);
+
+
+#endif /* AG_CREATE_REQUEST_H */

@@ -1,0 +1,175 @@
+/*
+ * The directory.
+ */
+
+#include "directory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+
+static int ag_subject_compare(const void *id, const void *subject);
+
+
+void
+ag_directory_free(ag_directory_t *directory)
+{
+    size_t         i, n;
+    ag_subject_t  *subject;
+
+    if (directory == NULL) {
+        return;
+    }
+
+    for (i = 0; i < directory->nsubjects; i++) {
+        subject = &directory->subjects[i];
+
+        for (n = 0; n < subject->npermissions; n++) {
+            json_decref(subject->permissions[n].scopes);
+            json_decref(subject->permissions[n].roles);
+            free(subject->permissions[n].roles_text);
+            free(subject->permissions[n].hosts_text[0]);
+            free(subject->permissions[n].hosts_text[1]);
+        }
+
+        free(subject->permissions);
+        free(subject->grants);
+    }
+
+    for (i = 0; i < directory->napps; i++) {
+        free(directory->apps[i].instances);
+    }
+
+    free(directory->subjects);
+    free(directory->apps);
+    free(directory->orgs);
+
+    json_decref(directory->seed);
+    free(directory);
+}
+
+
+const ag_org_t *
+ag_directory_org(const ag_directory_t *directory, const char *id)
+{
+    size_t  i;
+
+    for (i = 0; i < directory->norgs; i++) {
+        if (strcmp(directory->orgs[i].id, id) == 0) {
+            return &directory->orgs[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+const ag_app_t *
+ag_directory_app(const ag_directory_t *directory, const char *id)
+{
+    size_t  i;
+
+    for (i = 0; i < directory->napps; i++) {
+        if (strcmp(directory->apps[i].id, id) == 0) {
+            return &directory->apps[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+const ag_subject_t *
+ag_directory_subject(const ag_directory_t *directory, const char *id)
+{
+    return bsearch(id, directory->subjects, directory->nsubjects,
+                   sizeof(ag_subject_t), ag_subject_compare);
+}
+
+
+static int
+ag_subject_compare(const void *id, const void *subject)
+{
+    return strcmp(id, ((const ag_subject_t *) subject)->id);
+}
+
+
+bool
+ag_org_within(const ag_org_t *org, const ag_org_t *ancestor)
+{
+    while (org && org != ancestor) {
+        org = org->parent;
+    }
+
+    return org != NULL;
+}
+
+
+const ag_org_t *
+ag_org_root(const ag_org_t *org)
+{
+    while (org->parent) {
+        org = org->parent;
+    }
+
+    return org;
+}
+
+
+const ag_instance_t *
+ag_app_instance(const ag_app_t *app, const ag_org_t *org)
+{
+    size_t  i;
+
+    for (i = 0; i < app->ninstances; i++) {
+        if (app->instances[i].org == org) {
+            return &app->instances[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+const ag_permission_t *
+ag_subject_permission(const ag_subject_t *subject, const ag_org_t *org)
+{
+    size_t  i;
+
+    if (subject == NULL || org == NULL || !subject->enabled) {
+        return NULL;
+    }
+
+    for (i = 0; i < subject->npermissions; i++) {
+        if (subject->permissions[i].org == org) {
+            return &subject->permissions[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+json_t *
+ag_subject_user(const ag_subject_t *subject)
+{
+    int          n;
+    char         name[600];
+    const char  *first, *last;
+
+    first = ag_json_string(subject->seed, "first_name");
+    last = ag_json_string(subject->seed, "last_name");
+
+    n = snprintf(name, sizeof(name), "%s%s%s", first ? first : "",
+                 first && last ? " " : "", last ? last : "");
+
+    return json_pack("{s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:s, s:s, s:b}",
+                     "id", subject->id, "email", subject->email,
+                     "first_name", first, "last_name", last,
+                     "full_name", n > 0 ? name : NULL,
+                     "display_name", n > 0 ? name : NULL,
+                     "org_id", subject->org->id,
+                     "type", subject->service ? "service_account" : "user",
+                     "enabled", subject->enabled);
+}

@@ -1,0 +1,122 @@
+/*
+ * The directory: organisations, applications, and subjects with what they
+ * may do. Read once from the seed file and constant from then on, so threads
+ * share it without locks.
+ */
+
+#ifndef AG_DIRECTORY_H
+#define AG_DIRECTORY_H
+
+
+#include "json.h"
+
+
+typedef struct ag_org_s  ag_org_t;
+
+struct ag_org_s {
+    const char      *id;
+    const char      *name;
+    const ag_org_t  *parent;   /* NULL at the root */
+};
+
+
+/* an application as one organisation uses it */
+
+typedef struct {
+    const ag_org_t  *org;
+    const json_t    *hosts;    /* array of upstream host names */
+} ag_instance_t;
+
+
+typedef struct {
+    const char      *id;
+    const ag_org_t  *org;      /* the one that administers it */
+    const json_t    *roles;    /* object: role to array of RenderedRule */
+    ag_instance_t   *instances;
+    size_t           ninstances;
+} ag_app_t;
+
+
+/* what one entry of a subject's permissions says */
+
+typedef struct {
+    const ag_org_t  *org;
+    bool             inherit;  /* holds in organisations below, too */
+    const json_t    *scopes;   /* array; NULL is none */
+    const json_t    *roles;    /* object: application to array of roles */
+} ag_grant_t;
+
+
+/* what all entries together come to in one organisation; owned */
+
+typedef struct {
+    const ag_org_t  *org;
+    json_t          *scopes;         /* array */
+    json_t          *roles;          /* object: application to array */
+    char            *roles_text;     /* the same, rendered */
+    char            *hosts_text[2];  /* HostPermissions: without and with
+                                        matchers */
+} ag_permission_t;
+
+
+typedef struct {
+    const char       *id;
+    const char       *email;         /* NULL if there is none */
+    const ag_org_t   *org;           /* home organisation */
+    const json_t     *seed;          /* as it stands in the seed */
+    ag_grant_t       *grants;
+    size_t            ngrants;
+    ag_permission_t  *permissions;
+    size_t            npermissions;
+    bool              enabled;
+    bool              service;       /* a service account, not a person */
+} ag_subject_t;
+
+
+typedef struct {
+    json_t        *seed;             /* all constant strings live in here */
+    const char    *issuer;
+    ag_org_t      *orgs;
+    size_t         norgs;
+    ag_app_t      *apps;
+    size_t         napps;
+    ag_subject_t  *subjects;         /* sorted by id */
+    size_t         nsubjects;
+} ag_directory_t;
+
+
+/* Frees a directory; NULL is fine. */
+void ag_directory_free(ag_directory_t *directory);
+
+/* Each finds one by its id, or NULL. */
+const ag_org_t *ag_directory_org(const ag_directory_t *directory,
+    const char *id);
+const ag_app_t *ag_directory_app(const ag_directory_t *directory,
+    const char *id);
+const ag_subject_t *ag_directory_subject(const ag_directory_t *directory,
+    const char *id);
+
+/* Whether org is the ancestor, or lies below it. */
+bool ag_org_within(const ag_org_t *org, const ag_org_t *ancestor);
+
+/* The organisation at the root of the hierarchy that org is in. */
+const ag_org_t *ag_org_root(const ag_org_t *org);
+
+/* How an application is used in an organisation, or NULL. */
+const ag_instance_t *ag_app_instance(const ag_app_t *app,
+    const ag_org_t *org);
+
+/*
+ * What an enabled subject may do in an organisation; NULL when nothing, when
+ * either is NULL, and for a disabled subject.
+ */
+const ag_permission_t *ag_subject_permission(const ag_subject_t *subject,
+    const ag_org_t *org);
+
+/*
+ * A subject as the API's User: new reference, or NULL when memory is short.
+ */
+json_t *ag_subject_user(const ag_subject_t *subject);
+
+
+#endif /* AG_DIRECTORY_H */

@@ -1,0 +1,291 @@
+/*
+ * A connection to the database, its schema and its statements.
+ */
+
+#include "handle.h"
+#include "scope.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+
+#define AG_STORE_VERSION  1
+#define AG_BUSY_TIMEOUT   10000  /* milliseconds */
+
+
+static int ag_handle_wal(ag_handle_t *handle);
+static int ag_handle_schema_version(ag_handle_t *handle);
+static void ag_handle_scope_like(sqlite3_context *context, int n,
+    sqlite3_value **values);
+
+
+static const char *const  ag_sql[AG_SQL_COUNT] = {
+
+    [AG_SQL_FIND] =
+        "SELECT " AG_TOKEN_COLUMNS " FROM token WHERE jti = ?1",
+
+    /* ?20 is the parent; NULL equals nothing */
+
+    [AG_SQL_ADD] =
+        "INSERT OR IGNORE INTO token (" AG_TOKEN_COLUMNS ") "
+        "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
+        "?15, ?16, ?17, ?18, ?19 "
+        "WHERE NOT EXISTS (SELECT 1 FROM token WHERE jti = ?20 AND revoked)",
+
+    [AG_SQL_REVOKE] =
+        "UPDATE token SET revoked = 1, updated = ?2 "
+        "WHERE jti = ?1 AND NOT revoked",
+
+    [AG_SQL_REVOKE_SESSIONS] =
+        "UPDATE token SET revoked = 1, updated = ?3 "
+        "WHERE (session = ?1 OR sub = ?2) AND NOT revoked",
+
+    [AG_SQL_SESSION_OF_OTHER] =
+        "SELECT 1 FROM token WHERE session = ?1 AND sub <> ?2 LIMIT 1",
+
+    [AG_SQL_PURGE] =
+        "DELETE FROM token WHERE exp < ?1",
+
+    [AG_SQL_KEY] =
+        "SELECT der FROM signing_key WHERE id = 1",
+
+    [AG_SQL_SET_KEY] =
+        "INSERT INTO signing_key (id, der) VALUES (1, ?1)",
+
+    [AG_SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [AG_SQL_COMMIT] = "COMMIT",
+    [AG_SQL_ROLLBACK] = "ROLLBACK"
+};
+
+
+static const char  ag_schema[] =
+    "CREATE TABLE signing_key ("
+    "  id INTEGER PRIMARY KEY,"
+    "  der BLOB NOT NULL);"
+
+    "CREATE TABLE token ("
+    "  jti TEXT PRIMARY KEY NOT NULL,"
+    "  sub TEXT NOT NULL,"
+    "  org TEXT NOT NULL,"
+    "  session TEXT NOT NULL,"
+    "  aud TEXT NOT NULL,"
+    "  scopes TEXT NOT NULL,"
+    "  roles TEXT,"
+    "  hosts TEXT,"
+    "  creating_sub TEXT,"
+    "  creating_org TEXT,"
+    "  refresh_of TEXT,"
+    "  iat INTEGER NOT NULL,"
+    "  nbf INTEGER NOT NULL,"
+    "  exp INTEGER NOT NULL,"
+    "  updated INTEGER NOT NULL,"
+    "  masquerading INTEGER NOT NULL,"
+    "  stated INTEGER NOT NULL,"
+    "  revoked INTEGER NOT NULL,"
+    "  digest BLOB NOT NULL"
+    ") WITHOUT ROWID;"
+
+    "CREATE INDEX token_iat ON token (iat);"
+    "CREATE INDEX token_exp ON token (exp);"
+    "CREATE INDEX token_sub ON token (sub);"
+    "CREATE INDEX token_session ON token (session);"
+    "CREATE INDEX token_revoked ON token (iat) WHERE revoked;"
+
+    "PRAGMA user_version = 1;";
+
+
+ag_handle_t *
+ag_handle_open(const char *path, const char *pragma)
+{
+    int           flags;
+    ag_handle_t  *handle;
+
+    handle = calloc(1, sizeof(ag_handle_t));
+    if (handle == NULL) {
+        return NULL;
+    }
+
+    flags = SQLITE_OPEN_READWRITE|SQLITE_OPEN_NOMUTEX;
+
+    if (sqlite3_open_v2(path, &handle->db, flags, NULL) != SQLITE_OK
+        || sqlite3_busy_timeout(handle->db, AG_BUSY_TIMEOUT) != SQLITE_OK
+        || ag_handle_wal(handle) != AG_OK
+        || sqlite3_create_function(handle->db, "scope_like", 2,
+                                   SQLITE_UTF8|SQLITE_DETERMINISTIC, NULL,
+                                   ag_handle_scope_like, NULL, NULL)
+           != SQLITE_OK
+        || sqlite3_exec(handle->db, pragma, NULL, NULL, NULL) != SQLITE_OK)
+    {
+        ag_handle_close(handle);
+        return NULL;
+    }
+
+    return handle;
+}
+
+
+/*
+ * The first change to WAL mode needs the file alone and does not wait for it,
+ * so it is tried again while another process starts on the same file.
+ */
+
+static int
+ag_handle_wal(ag_handle_t *handle)
+{
+    int  i, rc;
+
+    for (i = 0; i < 200; i++) {
+        rc = sqlite3_exec(handle->db, "PRAGMA journal_mode = WAL", NULL, NULL,
+                          NULL);
+
+        if (rc == SQLITE_OK) {
+            return AG_OK;
+        }
+
+        if (rc != SQLITE_BUSY) {
+            break;
+        }
+
+        usleep(25000);
+    }
+
+    return AG_ERROR;
+}
+
+
+/* scope_like(pattern, scope) */
+
+static void
+ag_handle_scope_like(sqlite3_context *context, int n, sqlite3_value **values)
+{
+    const char  *pattern, *scope;
+
+    (void) n;
+
+    pattern = (const char *) sqlite3_value_text(values[0]);
+    scope = (const char *) sqlite3_value_text(values[1]);
+
+    sqlite3_result_int(context,
+                       pattern && scope && ag_scope_like(pattern, scope));
+}
+
+
+void
+ag_handle_close(ag_handle_t *handle)
+{
+    int  i;
+
+    if (handle == NULL) {
+        return;
+    }
+
+    for (i = 0; i < AG_SQL_COUNT; i++) {
+        sqlite3_finalize(handle->statements[i]);
+    }
+
+    sqlite3_close(handle->db);
+    free(handle);
+}
+
+
+int
+ag_handle_schema(ag_handle_t *handle, ag_error_t *error)
+{
+    int  version;
+
+    if (ag_handle_run(handle, AG_SQL_BEGIN) != AG_OK) {
+        return ag_error(error, "the database cannot be written: %s",
+                        sqlite3_errmsg(handle->db));
+    }
+
+    version = ag_handle_schema_version(handle);
+
+    if (version == 0
+        && sqlite3_exec(handle->db, ag_schema, NULL, NULL, NULL) != SQLITE_OK)
+    {
+        ag_error(error, "the database cannot be made: %s",
+                 sqlite3_errmsg(handle->db));
+        (void) ag_handle_run(handle, AG_SQL_ROLLBACK);
+        return AG_ERROR;
+    }
+
+    if (ag_handle_run(handle, AG_SQL_COMMIT) != AG_OK) {
+        return ag_error(error, "the database cannot be written: %s",
+                        sqlite3_errmsg(handle->db));
+    }
+
+    if (version != 0 && version != AG_STORE_VERSION) {
+        return ag_error(error, "the database has version %d, not %d", version,
+                        AG_STORE_VERSION);
+    }
+
+    return AG_OK;
+}
+
+
+/* -1 where it cannot be read: not a database of ours */
+
+static int
+ag_handle_schema_version(ag_handle_t *handle)
+{
+    int            version;
+    sqlite3_stmt  *statement;
+
+    version = -1;
+
+    if (sqlite3_prepare_v2(handle->db, "PRAGMA user_version", -1, &statement,
+                           NULL) == SQLITE_OK
+        && sqlite3_step(statement) == SQLITE_ROW)
+    {
+        version = sqlite3_column_int(statement, 0);
+    }
+
+    sqlite3_finalize(statement);
+
+    return version;
+}
+
+
+sqlite3_stmt *
+ag_handle_sql(ag_handle_t *handle, ag_sql_e n)
+{
+    if (handle->statements[n] == NULL) {
+        (void) sqlite3_prepare_v3(handle->db, ag_sql[n], -1,
+                                  SQLITE_PREPARE_PERSISTENT,
+                                  &handle->statements[n], NULL);
+    }
+
+    return handle->statements[n];
+}
+
+
+int
+ag_handle_run(ag_handle_t *handle, ag_sql_e n)
+{
+    return ag_handle_done(ag_handle_sql(handle, n));
+}
+
+
+/* steps a statement that has no rows; a statement of NULL is an error */
+
+int
+ag_handle_done(sqlite3_stmt *statement)
+{
+    int  rc;
+
+    rc = sqlite3_step(statement);
+
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+
+    return rc == SQLITE_DONE ? AG_OK : AG_ERROR;
+}
+
+
+/* the text outlives the step; NULL text is SQL's NULL */
+
+void
+ag_bind_text(sqlite3_stmt *statement, int n, const char *text)
+{
+    (void) sqlite3_bind_text(statement, n, text, -1, SQLITE_STATIC);
+}

@@ -1,0 +1,80 @@
+/*
+ * A connection to the database, its schema and its statements. One thread at
+ * a time uses a connection.
+ */
+
+#ifndef AG_HANDLE_H
+#define AG_HANDLE_H
+
+
+#include "error.h"
+
+#include <sqlite3.h>
+
+
+#define AG_TOKEN_COLUMNS                                                      \
+    "jti, sub, org, session, aud, scopes, roles, hosts, creating_sub, "       \
+    "creating_org, refresh_of, iat, nbf, exp, updated, masquerading, "        \
+    "stated, revoked, digest"
+
+
+typedef enum {
+    AG_SQL_FIND = 0,
+    AG_SQL_ADD,
+    AG_SQL_REVOKE,
+    AG_SQL_REVOKE_SESSIONS,
+    AG_SQL_SESSION_OF_OTHER,
+    AG_SQL_PURGE,
+    AG_SQL_KEY,
+    AG_SQL_SET_KEY,
+    AG_SQL_BEGIN,
+    AG_SQL_COMMIT,
+    AG_SQL_ROLLBACK,
+    AG_SQL_COUNT
+} ag_sql_e;
+
+
+typedef struct ag_handle_s  ag_handle_t;
+
+struct ag_handle_s {
+    sqlite3       *db;
+    sqlite3_stmt  *statements[AG_SQL_COUNT];  /* prepared when first used */
+    ag_handle_t   *next;
+};
+
+
+/*
+ * Opens a connection to a file that is there, and runs one pragma on it.
+ * NULL if that fails.
+ */
+ag_handle_t *ag_handle_open(const char *path, const char *pragma);
+
+/* Closes a connection; NULL is fine. */
+void ag_handle_close(ag_handle_t *handle);
+
+/*
+ * Makes the tables where there are none, and refuses those of another
+ * version. AG_OK, or else with the error set.
+ */
+int ag_handle_schema(ag_handle_t *handle, ag_error_t *error);
+
+/*
+ * A prepared statement, which belongs to the connection; NULL, which all
+ * that follows takes for a failure, if it cannot be prepared.
+ */
+sqlite3_stmt *ag_handle_sql(ag_handle_t *handle, ag_sql_e n);
+
+/* Runs a statement without parameters and rows. AG_OK or AG_ERROR. */
+int ag_handle_run(ag_handle_t *handle, ag_sql_e n);
+
+/* Runs a bound statement without rows, and resets it. AG_OK or AG_ERROR. */
+int ag_handle_done(sqlite3_stmt *statement);
+
+/*
+ * Binds the n-th parameter to text that outlives the statement's run; NULL
+ * is SQL's NULL.
+ */
+void ag_bind_text(sqlite3_stmt *statement, int n, const char *text);
+
+
+#endif /* AG_HANDLE_H */

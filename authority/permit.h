@@ -1,0 +1,39 @@
+/*
+ * What somebody asks to be in a token, held against the directory.
+ */
+
+#ifndef AG_PERMIT_H
+#define AG_PERMIT_H
+
+
+#include "authority.h"
+
+
+/* everything is borrowed, and of a shape that was checked */
+
+typedef struct {
+    const char    *sub;
+    const char    *org;
+    const json_t  *scopes;   /* array of scopes; NULL is none */
+    const json_t  *roles;    /* application to a role or an array of roles;
+                                NULL is all that are permitted */
+    const json_t  *hosts;    /* HostPermissions; NULL is no restriction */
+} ag_wish_t;
+
+
+/*
+ * Fills in sub, org, scopes, roles and hosts of a token as far as the
+ * directory permits. AG_OK; AG_DECLINED with the error set where something
+ * that is not optional is not permitted; AG_ERROR.
+ */
+int ag_permit(const ag_directory_t *directory, const ag_wish_t *wish,
+    ag_token_t *token, ag_error_t *error);
+
+/*
+ * The same with no question asked: what is wished is what the token gets.
+ * AG_OK or AG_ERROR.
+ */
+int ag_permit_stated(const ag_wish_t *wish, ag_token_t *token);
+
+
+#endif /* AG_PERMIT_H */

@@ -1,0 +1,168 @@
+/*
+ * POST /v1/tokens/reissue
+ */
+
+#include "mint.h"
+#include "operations.h"
+#include "presented.h"
+#include "raw_token.h"
+#include "scope.h"
+
+#include <string.h>
+
+
+static int ag_reissue_token(const ag_token_t *presented,
+    const ag_permission_t *permission, ag_token_t *token);
+static int ag_reissue_scopes(const ag_token_t *presented,
+    const ag_permission_t *permission, ag_token_t *token);
+static void ag_reissue_refuse(ag_reply_t *reply, const char *message);
+
+
+static const ag_member_t  ag_reissue_members[] = {
+    { "token", AG_STRING, AG_REQUIRED, 1, AG_TOKEN_MAX, NULL },
+    { "org_id", AG_STRING, AG_REQUIRED, 1, AG_ITEM_MAX, NULL },
+    { NULL, AG_ANY, 0, 0, 0, NULL }
+};
+
+
+void
+ag_reissue(const ag_authority_t *authority, const ag_call_t *call,
+    ag_reply_t *reply)
+{
+    int                     rc;
+    char                   *text;
+    json_t                 *old;
+    ag_state_e              state;
+    ag_token_t              presented, token;
+    const ag_permission_t  *permission;
+
+    if (ag_call_check(call, ag_reissue_members, reply) != AG_OK) {
+        return;
+    }
+
+    memset(&token, 0, sizeof(ag_token_t));
+    text = NULL;
+
+    old = ag_json_get(call->body, "token");
+
+    state = ag_presented(authority, json_string_value(old),
+                         json_string_length(old), call->now, &presented);
+
+    if (state == AG_FAILED) {
+        ag_reply_failed(reply);
+        goto done;
+    }
+
+    /*
+     * A refresh token is for refreshing only. One that somebody obtained in
+     * the place of its subject stays what it was made.
+     */
+
+    if (state != AG_ACTIVE || presented.refresh_of || presented.masquerading) {
+        ag_reissue_refuse(reply, "token: is not one that can be reissued");
+        goto done;
+    }
+
+    permission = ag_subject_permission(
+                     ag_directory_subject(authority->directory, presented.sub),
+                     ag_directory_org(authority->directory,
+                                      ag_json_string(call->body, "org_id")));
+
+    if (permission == NULL) {
+        ag_reissue_refuse(reply, "org_id: the subject has no permission in "
+                          "this organisation");
+        goto done;
+    }
+
+    token.iat = call->now;
+    token.nbf = call->now;
+
+    rc = ag_reissue_token(&presented, permission, &token);
+
+    if (rc == AG_OK) {
+        rc = ag_mint(authority, &token, &text);
+    }
+
+    if (rc == AG_OK) {
+        rc = ag_store_add(authority->store, &token, 1, presented.jti);
+    }
+
+    if (rc == AG_OK) {
+        ag_raw_token(reply, 200, call, &token, text, NULL, NULL);
+
+    } else if (rc == AG_DECLINED) {
+        ag_reissue_refuse(reply, "token: is not one that can be reissued");
+
+    } else {
+        ag_reply_failed(reply);
+    }
+
+done:
+
+    if (reply->jti[0] == '\0') {
+        ag_reply_about(reply, presented.jti);
+    }
+
+    ag_mint_free(text);
+    ag_token_clear(&token);
+    ag_token_clear(&presented);
+}
+
+
+/* restrictions stay; rights are those that hold in the new organisation */
+
+static int
+ag_reissue_token(const ag_token_t *presented,
+    const ag_permission_t *permission, ag_token_t *token)
+{
+    token->exp = presented->exp;
+
+    if (ag_token_set(&token->sub, presented->sub) != AG_OK
+        || ag_token_set(&token->org, permission->org->id) != AG_OK
+        || ag_token_set(&token->session, presented->session) != AG_OK
+        || ag_token_set(&token->aud, presented->aud) != AG_OK
+        || ag_token_set(&token->roles, presented->roles) != AG_OK
+        || ag_token_set(&token->hosts, presented->hosts) != AG_OK
+        || ag_token_set(&token->creating_sub, presented->creating_sub) != AG_OK
+        || ag_token_set(&token->creating_org, presented->creating_org) != AG_OK)
+    {
+        return AG_ERROR;
+    }
+
+    return ag_reissue_scopes(presented, permission, token);
+}
+
+
+static int
+ag_reissue_scopes(const ag_token_t *presented,
+    const ag_permission_t *permission, ag_token_t *token)
+{
+    size_t   i;
+    json_t  *scopes, *kept, *scope;
+
+    scopes = json_loads(presented->scopes, 0, NULL);
+    kept = json_array();
+
+    json_array_foreach(scopes, i, scope) {
+        if (ag_scope_permitted(permission->scopes, json_string_value(scope))
+            && json_array_append(kept, scope) != 0)
+        {
+            json_decref(kept);
+            kept = NULL;
+        }
+    }
+
+    token->scopes = (scopes && kept) ? ag_json_dump(kept) : NULL;
+
+    json_decref(scopes);
+    json_decref(kept);
+
+    return token->scopes ? AG_OK : AG_ERROR;
+}
+
+
+static void
+ag_reissue_refuse(ag_reply_t *reply, const char *message)
+{
+    ag_reply_error(reply, 400, "INVALID_REQUEST", message);
+}

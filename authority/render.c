@@ -1,0 +1,246 @@
+/*
+ * A token's record as the API's Token.
+ */
+
+#include "render.h"
+#include "hosts.h"
+#include "matchers.h"
+#include "permission.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+
+/* who and where, looked up once; any may be NULL */
+
+typedef struct {
+    const ag_subject_t     *subject;
+    const ag_org_t         *org;
+    const ag_permission_t  *permission;
+} ag_who_t;
+
+
+static void ag_render_member(ag_text_t *text, const char *name,
+    const char *value);
+static void ag_render_json(ag_text_t *text, const char *name,
+    const char *json);
+static void ag_render_date(ag_text_t *text, const char *name, int64_t seconds,
+    ag_date_format_e format);
+static void ag_render_rights(ag_text_t *text, const ag_authority_t *authority,
+    const ag_token_t *token, const ag_who_t *who, const ag_render_t *options);
+static void ag_render_restricted(ag_text_t *text,
+    const ag_authority_t *authority, const ag_token_t *token,
+    const ag_who_t *who, const ag_render_t *options);
+static json_t *ag_render_roles(const ag_token_t *token, const ag_who_t *who);
+static json_t *ag_render_hosts(const ag_authority_t *authority,
+    const ag_token_t *token, const ag_who_t *who, const json_t *roles);
+static void ag_render_value(ag_text_t *text, const char *name,
+    const json_t *value);
+
+
+void
+ag_render_token(ag_text_t *text, const ag_authority_t *authority,
+    const ag_token_t *token, const ag_render_t *options)
+{
+    ag_who_t  who;
+
+    who.subject = ag_directory_subject(authority->directory, token->sub);
+    who.org = ag_directory_org(authority->directory, token->org);
+    who.permission = ag_subject_permission(who.subject, who.org);
+
+    ag_text_raw(text, "{\"sub\":");
+    ag_text_quoted(text, token->sub);
+
+    ag_render_member(text, "sub_email",
+                     who.subject ? who.subject->email : NULL);
+    ag_render_member(text, "org", token->org);
+    ag_render_member(text, "root_org",
+                     who.org ? ag_org_root(who.org)->id : NULL);
+    ag_render_member(text, "jti", token->jti);
+    ag_render_member(text, "session", token->session);
+    ag_render_date(text, "iat", token->iat, authority->dates);
+
+    if (token->exp != AG_NEVER) {
+        ag_render_date(text, "exp", token->exp, authority->dates);
+    }
+
+    ag_render_json(text, "aud", token->aud);
+    ag_render_json(text, "scopes", token->scopes);
+    ag_render_member(text, "creating_sub", token->creating_sub);
+    ag_render_member(text, "creating_org", token->creating_org);
+    ag_render_member(text, "refresh_token_jti", token->refresh_of);
+
+    if (token->masquerading) {
+        ag_render_json(text, "masquerading", "true");
+    }
+
+    ag_render_rights(text, authority, token, &who, options);
+
+    if (options->listed) {
+        ag_render_json(text, "revoked", token->revoked ? "true" : "false");
+        ag_render_date(text, "updated", token->updated, authority->dates);
+    }
+
+    ag_text_raw(text, "}");
+}
+
+
+/* a string member; none where there is none */
+
+static void
+ag_render_member(ag_text_t *text, const char *name, const char *value)
+{
+    if (value) {
+        ag_render_json(text, name, "");
+        ag_text_quoted(text, value);
+    }
+}
+
+
+static void
+ag_render_json(ag_text_t *text, const char *name, const char *json)
+{
+    ag_text_raw(text, ",\"");
+    ag_text_raw(text, name);
+    ag_text_raw(text, "\":");
+    ag_text_raw(text, json);
+}
+
+
+static void
+ag_render_date(ag_text_t *text, const char *name, int64_t seconds,
+    ag_date_format_e format)
+{
+    ag_render_json(text, name, "");
+    ag_date_render(text, seconds, format);
+}
+
+
+static void
+ag_render_rights(ag_text_t *text, const ag_authority_t *authority,
+    const ag_token_t *token, const ag_who_t *who, const ag_render_t *options)
+{
+    const char  *hosts;
+
+    if (token->roles || token->hosts) {
+        ag_render_restricted(text, authority, token, who, options);
+        return;
+    }
+
+    if (!options->exclude_roles) {
+        ag_render_json(text, "roles",
+                       who->permission ? who->permission->roles_text : "{}");
+    }
+
+    if (!options->listed) {
+        hosts = who->permission
+                ? who->permission->hosts_text[options->support_http_matchers]
+                : "[]";
+
+        ag_render_json(text, "hosts", hosts);
+    }
+}
+
+
+static void
+ag_render_restricted(ag_text_t *text, const ag_authority_t *authority,
+    const ag_token_t *token, const ag_who_t *who, const ag_render_t *options)
+{
+    json_t  *roles, *hosts, *exact;
+
+    roles = ag_render_roles(token, who);
+
+    if (!options->exclude_roles) {
+        ag_render_value(text, "roles", roles);
+    }
+
+    if (!options->listed) {
+        hosts = roles ? ag_render_hosts(authority, token, who, roles) : NULL;
+
+        if (hosts && !options->support_http_matchers) {
+            exact = ag_matchers_exact(hosts);
+
+            json_decref(hosts);
+            hosts = exact;
+        }
+
+        ag_render_value(text, "hosts", hosts);
+        json_decref(hosts);
+    }
+
+    json_decref(roles);
+}
+
+
+static json_t *
+ag_render_roles(const ag_token_t *token, const ag_who_t *who)
+{
+    bool     whole;
+    json_t  *stated, *roles, *none;
+
+    stated = token->roles ? json_loads(token->roles, 0, NULL) : NULL;
+
+    if (token->roles && (stated == NULL || token->stated)) {
+        return stated;
+    }
+
+    none = json_object();
+    roles = ag_permission_roles(who->permission ? who->permission->roles
+                                                : none,
+                                stated, &whole);
+    json_decref(none);
+    json_decref(stated);
+
+    return roles;
+}
+
+
+static json_t *
+ag_render_hosts(const ag_authority_t *authority, const ag_token_t *token,
+    const ag_who_t *who, const json_t *roles)
+{
+    bool     whole;
+    json_t  *stated, *permitted, *hosts;
+
+    stated = token->hosts ? json_loads(token->hosts, 0, NULL) : NULL;
+
+    if (token->hosts && (stated == NULL || token->stated)) {
+        return stated;
+    }
+
+    permitted = who->org ? ag_hosts_render(authority->directory, who->subject,
+                                           who->org, roles)
+                         : json_array();
+
+    if (stated == NULL || permitted == NULL) {
+        json_decref(stated);
+        return permitted;
+    }
+
+    hosts = ag_hosts_narrow(permitted, stated, &whole);
+
+    json_decref(permitted);
+    json_decref(stated);
+
+    return hosts;
+}
+
+
+/* takes NULL for a shortage of memory */
+
+static void
+ag_render_value(ag_text_t *text, const char *name, const json_t *value)
+{
+    char  *json;
+
+    json = value ? ag_json_dump(value) : NULL;
+
+    if (json == NULL) {
+        text->failed = true;
+        return;
+    }
+
+    ag_render_json(text, name, json);
+
+    free(json);
+}

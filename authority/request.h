@@ -1,0 +1,55 @@
+/*
+ * One HTTP request on its way through the server.
+ */
+
+#ifndef AG_REQUEST_H
+#define AG_REQUEST_H
+
+
+#include "faults.h"
+#include "requestlog.h"
+#include "routes.h"
+
+#include <microhttpd.h>
+
+
+typedef struct {
+    struct MHD_Connection  *connection;
+    const ag_route_t       *route;       /* NULL: no such path */
+    const char             *method;      /* as long as the request lives */
+    ag_text_t               body;
+    size_t                  received;    /* of body, kept or not */
+    bool                    answered;    /* there is a reply to send */
+    ag_reply_t              reply;
+    ag_held_t               held;
+} ag_request_t;
+
+
+/* State for a new request, or NULL. */
+ag_request_t *ag_request_create(struct MHD_Connection *connection,
+    const char *path, const char *method);
+
+/*
+ * Answers a request whose client waits to be told whether to send its body,
+ * if that answer is no. To be returned from the handler.
+ */
+enum MHD_Result ag_request_refuse_early(ag_request_t *request);
+
+/*
+ * Takes a piece of the body. Of a body that nobody will read, only the length
+ * is kept, so that the client can send it all and hear what was wrong. AG_OK,
+ * or AG_ERROR to close the connection.
+ */
+int ag_request_body(ag_request_t *request, const char *data, size_t len);
+
+/* Works out the reply to a complete request. */
+void ag_request_run(ag_request_t *request, const ag_authority_t *authority);
+
+/* Sends the reply. To be returned from the handler. */
+enum MHD_Result ag_request_send(ag_request_t *request);
+
+/* Overwrites what may be secret and frees the state. */
+void ag_request_free(ag_request_t *request);
+
+
+#endif /* AG_REQUEST_H */

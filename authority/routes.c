@@ -1,0 +1,145 @@
+/*
+ * Which path and method is which operation.
+ */
+
+#include "routes.h"
+
+#include <string.h>
+#include <strings.h>
+
+
+static ag_operation_pt ag_route_operation(const ag_route_t *route,
+    const char *method);
+static bool ag_route_is_json(const char *type);
+
+
+static const ag_route_t  ag_routes[] = {
+    { "/v1/tokens", "GET, HEAD, POST", ag_list, ag_create },
+    { "/v1/tokens/introspect", "POST", NULL, ag_introspect },
+    { "/v1/tokens/jwsk", "GET, HEAD", ag_jwsk, NULL },
+    { "/v1/tokens/reissue", "POST", NULL, ag_reissue },
+    { "/v1/tokens/revoke", "POST", NULL, ag_revoke },
+    { "/v1/tokens/validations", "POST", NULL, ag_validate },
+    { NULL, NULL, NULL, NULL }
+};
+
+
+const ag_route_t *
+ag_route_find(const char *path)
+{
+    const ag_route_t  *route;
+
+    for (route = ag_routes; route->path; route++) {
+        if (strcmp(route->path, path) == 0) {
+            return route;
+        }
+    }
+
+    return NULL;
+}
+
+
+int
+ag_route_check(const ag_route_t *route, const char *method,
+    const char *content_type, ag_reply_t *reply)
+{
+    if (route == NULL) {
+        ag_reply_error(reply, 404, "NOT_FOUND", "there is nothing here");
+        return AG_DECLINED;
+    }
+
+    if (ag_route_operation(route, method) == NULL) {
+        ag_reply_error(reply, 405, "METHOD_NOT_ALLOWED",
+                       "this method is not for this path");
+        return AG_DECLINED;
+    }
+
+    if (strcmp(method, "POST") == 0 && !ag_route_is_json(content_type)) {
+        ag_reply_error(reply, 415, "UNSUPPORTED_MEDIA_TYPE",
+                       "the body is to be application/json");
+        return AG_DECLINED;
+    }
+
+    return AG_OK;
+}
+
+
+static ag_operation_pt
+ag_route_operation(const ag_route_t *route, const char *method)
+{
+    if (strcmp(method, "POST") == 0) {
+        return route->post;
+    }
+
+    if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) {
+        return route->get;
+    }
+
+    return NULL;
+}
+
+
+/* application/json, alone or with a charset, which can only be UTF-8 */
+
+static bool
+ag_route_is_json(const char *type)
+{
+    size_t             len;
+    const char        *p;
+    static const char  json[] = "application/json";
+    static const char  charset[] = "charset=";
+
+    if (type == NULL || strncasecmp(type, json, sizeof(json) - 1) != 0) {
+        return false;
+    }
+
+    p = type + sizeof(json) - 1;
+    p += strspn(p, " \t");
+
+    if (*p == '\0') {
+        return true;
+    }
+
+    if (*p++ != ';') {
+        return false;
+    }
+
+    p += strspn(p, " \t");
+
+    if (strncasecmp(p, charset, sizeof(charset) - 1) != 0) {
+        return *p == '\0';
+    }
+
+    p += sizeof(charset) - 1;
+    p += (*p == '"');
+    len = strcspn(p, "\"; \t");
+
+    return len == 5 && strncasecmp(p, "utf-8", len) == 0;
+}
+
+
+void
+ag_route_run(const ag_route_t *route, const ag_authority_t *authority,
+    const char *method, const char *body, size_t len, ag_call_t *call,
+    ag_reply_t *reply)
+{
+    ag_error_t       error;
+    ag_operation_pt  operation;
+
+    operation = ag_route_operation(route, method);
+
+    if (operation == route->get) {
+        operation(authority, call, reply);
+        return;
+    }
+
+    call->body = ag_json_parse(body, len, &error);
+
+    call->invalid = &error;
+
+    operation(authority, call, reply);
+
+    json_decref(call->body);
+    call->body = NULL;
+    call->invalid = NULL;
+}

@@ -1,0 +1,75 @@
+/*
+ * Storage: one SQLite database in WAL mode, which several processes may use
+ * at once. It holds the signing key and a record of each token, never a
+ * token: what identifies one is its SHA-256.
+ */
+
+#ifndef AG_STORE_H
+#define AG_STORE_H
+
+
+#include "error.h"
+#include "key.h"
+#include "token.h"
+
+
+typedef struct ag_store_s  ag_store_t;
+
+
+/*
+ * Opens a database, or makes one that only its owner can read. A file that
+ * others can read is refused. NULL with the error set.
+ */
+ag_store_t *ag_store_open(const char *path, ag_error_t *error);
+
+/* Closes it. No call may be under way; NULL is fine. */
+void ag_store_close(ag_store_t *store);
+
+/*
+ * The signing key of this database, made when there is none yet; of several
+ * processes that start together, all get the same. The caller frees it with
+ * ag_key_free(). NULL with the error set.
+ */
+ag_key_t *ag_store_key(ag_store_t *store, ag_error_t *error);
+
+/*
+ * Forgets tokens that expired before a date (seconds). AG_OK or AG_ERROR.
+ */
+int ag_store_purge(ag_store_t *store, int64_t before);
+
+/*
+ * Finds a token by its jti and fills *token, which the caller clears. AG_OK,
+ * AG_DECLINED or AG_ERROR.
+ */
+int ag_store_find(ag_store_t *store, const char *jti, ag_token_t *token);
+
+/*
+ * Adds n tokens, all or none. With a parent, only if the token with that jti
+ * has not been revoked meanwhile, so that no revocation is overtaken. AG_OK;
+ * AG_DECLINED if the parent is revoked or a jti is taken; AG_ERROR.
+ */
+int ag_store_add(ag_store_t *store, const ag_token_t *tokens, size_t n,
+    const char *parent);
+
+/*
+ * Revokes one token; it is on the disk when this returns. AG_OK, also when
+ * it was revoked before or is not known, or AG_ERROR.
+ */
+int ag_store_revoke(ag_store_t *store, const char *jti, int64_t now);
+
+/*
+ * Revokes all tokens of a session and all tokens of a subject. AG_OK or
+ * AG_ERROR.
+ */
+int ag_store_revoke_sessions(ag_store_t *store, const char *session,
+    const char *sub, int64_t now);
+
+/*
+ * Whether a session has a token of somebody other than sub: AG_OK if so,
+ * AG_DECLINED if not, AG_ERROR.
+ */
+int ag_store_session_of_other(ag_store_t *store, const char *session,
+    const char *sub);
+
+
+#endif /* AG_STORE_H */

@@ -1,0 +1,35 @@
+/*
+ * Which tokens have a signature that was verified before. A signature that
+ * is good once is good for ever, so nothing here can grow stale; whether the
+ * token is still active is asked of the store each time.
+ */
+
+#ifndef AG_VERIFIED_H
+#define AG_VERIFIED_H
+
+
+#include "common.h"
+
+
+typedef struct ag_verified_s  ag_verified_t;
+
+
+/* An empty memory of fixed size, or NULL. Threads may share it. */
+ag_verified_t *ag_verified_create(void);
+
+/* Frees it; NULL is fine. */
+void ag_verified_free(ag_verified_t *verified);
+
+/*
+ * Copies the jti of a token with this digest to jti, which has room for
+ * AG_ID_MAX + 1 bytes. AG_OK or AG_DECLINED.
+ */
+int ag_verified_find(ag_verified_t *verified,
+    const unsigned char digest[AG_DIGEST_SIZE], char *jti);
+
+/* Remembers a verified token, in place of another one if need be. */
+void ag_verified_add(ag_verified_t *verified,
+    const unsigned char digest[AG_DIGEST_SIZE], const char *jti);
+
+
+#endif /* AG_VERIFIED_H */
