@@ -242,11 +242,11 @@ ngx_agilicus_token_json_limits(const u_char *p, size_t len)
             break;
         }
 
-        if (values > NGX_AGILICUS_TOKEN_JSON_MAX_VALUES) {
-            return NGX_ERROR;
-        }
-
         last = *p;
+    }
+
+    if (values > NGX_AGILICUS_TOKEN_JSON_MAX_VALUES) {
+        return NGX_ERROR;
     }
 
     return NGX_OK;

@@ -1,0 +1,65 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "unit.h"
+
+#include "ngx_agilicus_token_reason.h"
+
+
+static void
+test_words(const char *name, const ngx_str_t *(*word)(ngx_uint_t n),
+    ngx_uint_t last)
+{
+    size_t            i;
+    ngx_uint_t        n, m;
+    const ngx_str_t  *w;
+
+    unit_test(name);
+
+    unit_check(word(0)->len == 0);
+
+    for (n = 1; n < last; n++) {
+        w = word(n);
+
+        unit_check(w->len > 0);
+        unit_check(w->data[w->len] == '\0');
+
+        for (i = 0; i < w->len; i++) {
+            unit_check((w->data[i] >= 'a' && w->data[i] <= 'z')
+                       || w->data[i] == '_');
+        }
+
+        for (m = 1; m < n; m++) {
+            unit_check(!unit_equal(w, (char *) word(m)->data));
+        }
+    }
+
+    unit_check(word(last)->len == 0);
+    unit_check(word((ngx_uint_t) -1)->len == 0);
+}
+
+
+int
+main(void)
+{
+    test_words("each verdict has a word of its own",
+               ngx_agilicus_token_verdict_word,
+               NGX_AGILICUS_TOKEN_VERDICT_LAST);
+
+    test_words("each reason has a word of its own",
+               ngx_agilicus_token_reason_word, NGX_AGILICUS_TOKEN_REASON_LAST);
+
+    unit_test("the words are those of the interface");
+
+    unit_check(unit_equal(ngx_agilicus_token_verdict_word(
+                              NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN),
+                          "forbidden"));
+    unit_check(unit_equal(ngx_agilicus_token_reason_word(
+                              NGX_AGILICUS_TOKEN_REASON_PATH),
+                          "path"));
+
+    return unit_done();
+}
