@@ -363,7 +363,7 @@ sub _read_logs {
     my %seen;
 
     for my $file ("$servroot/logs/error.log", "$servroot/logs/stderr.log",
-                  _sanitizer_logs(), glob "$logs/valgrind.*")
+                  NginxControl::sanitizer_logs(), glob "$logs/valgrind.*")
     {
         my $text = NginxControl::slurp($file);
 
@@ -382,22 +382,6 @@ sub _read_logs {
 
         unlink $file if $file !~ m{^\Q$servroot\E/};
     }
-}
-
-
-sub _sanitizer_logs {
-    my @files;
-
-    for my $name (qw(ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS)) {
-        my $options = $ENV{$name};
-
-        next if !defined $options
-                || $options !~ /\blog_path=['"]?([^:,'"]+)/;
-
-        push @files, glob "$1*";
-    }
-
-    return @files;
 }
 
 

@@ -10,7 +10,9 @@ package NginxControl;
 #       stderr  => "$dir/stderr.log", # what nginx says before its log opens
 #       errlog  => "$dir/error.log",  # -e
 #       binary  => '/usr/sbin/nginx',
-#       command => [ 'valgrind', '-q' ],        # put before the binary
+#       command => [ 'prlimit', '--nofile=64' ],    # put before the binary
+#       env     => { https_proxy => '...' },        # undef: not set
+#       daemon  => 1,                 # the configuration says "daemon on"
 #       deadline => 10,
 #   );
 #
@@ -24,7 +26,11 @@ package NginxControl;
 #       sends the signal, then TERM, then KILL; returns the name of the signal
 #       that was needed, or undef if the process was gone already
 #   NginxControl::wait_gone($pid, $seconds)
+#   NginxControl::status($pid)         $? of a child that has ended
 #   NginxControl::alive($pid)          a zombie is not alive
+#   NginxControl::reload($pid, errlog => $path, workers => 2)
+#       sends HUP and waits until none but new workers take connections;
+#       returns undef, or why that did not happen
 #   NginxControl::children($pid)       [ { pid, title } ]
 #   NginxControl::workers($master)     pids of workers that take connections
 #   NginxControl::guard($pid)          ended should this process die
@@ -32,6 +38,7 @@ package NginxControl;
 #   NginxControl::problems($text, allow => [ qr/.../ ])
 #       lines that no run may log: [alert], [emerg], sanitizer reports,
 #       failed assertions, heap corruption
+#   NginxControl::sanitizer_logs()     files that log_path in *SAN_OPTIONS names
 #   NginxControl::slow()               factor for every deadline
 #   NginxControl::version($binary)     1.022001
 #
@@ -52,7 +59,7 @@ use Time::HiRes qw(sleep time);
 
 our $Owner = $$;
 
-my ($guard_pid, $guard_pipe);
+my ($guard_pid, $guard_pipe, %status);
 
 
 sub slow {
@@ -95,7 +102,7 @@ sub start {
 
     unlink $opt{pidfile};
 
-    my $pid = _spawn([ @command, @args ], $opt{stderr});
+    my $pid = _spawn([ @command, @args ], $opt{stderr}, $opt{env} || {});
     my $until = time + ($opt{deadline} || 10) * slow();
 
     guard($pid);
@@ -109,7 +116,7 @@ sub start {
         }
 
         if (waitpid($pid, WNOHANG) == $pid) {
-            my $status = $?;
+            my $status = $status{$pid} = $?;
 
             release($pid);
 
@@ -164,7 +171,7 @@ sub _await_pidfile {
 
 
 sub _spawn {
-    my ($argv, $stderr) = @_;
+    my ($argv, $stderr, $env) = @_;
 
     my $pid = fork;
 
@@ -179,6 +186,15 @@ sub _spawn {
     {
         $ENV{LD_PRELOAD} = join ' ', grep { defined && length }
                                      $preload, $ENV{LD_PRELOAD};
+    }
+
+    for my $name (keys %$env) {
+        if (defined $env->{$name}) {
+            $ENV{$name} = $env->{$name};
+
+        } else {
+            delete $ENV{$name};
+        }
     }
 
     open STDIN, '<', '/dev/null' or POSIX::_exit(127);
@@ -224,7 +240,7 @@ sub wait_gone {
     my $until = time + $seconds;
 
     for ( ;; ) {
-        waitpid $pid, WNOHANG;
+        $status{$pid} = $? if waitpid($pid, WNOHANG) == $pid;
 
         return 1 if !alive($pid);
         return 0 if time > $until;
@@ -266,6 +282,43 @@ sub stop {
 }
 
 
+sub status {
+    my ($pid) = @_;
+
+    return $status{$pid};
+}
+
+
+sub reload {
+    my ($pid, %opt) = @_;
+
+    my %old = map { $_ => 1 } workers($pid);
+    my $until = time + ($opt{deadline} || 10) * slow();
+    my $wanted = $opt{workers} && $opt{workers} =~ /^\d+$/
+                 ? $opt{workers} : 1;
+    my $logged = -s $opt{errlog} || 0;
+
+    kill 'HUP', $pid;
+
+    while (time < $until) {
+        sleep 0.003;
+
+        return 'nginx is gone after HUP' if !alive($pid);
+
+        my @workers = workers($pid);
+
+        return undef if @workers >= $wanted && !grep { $old{$_} } @workers;
+
+        my ($refused) = substr(slurp($opt{errlog}), $logged)
+                        =~ /^(.*\[emerg\].*)/m;
+
+        return "nginx refused to reload: $refused" if defined $refused;
+    }
+
+    return 'nginx did not reload in time';
+}
+
+
 sub children {
     my ($pid) = @_;
 
@@ -301,11 +354,15 @@ sub _title {
 }
 
 
+# Where the title is not nginx's (valgrind hides it), any child will do.
+
 sub workers {
     my ($master) = @_;
 
     return map { $_->{pid} }
-           grep { $_->{title} =~ /worker process\s*$/ } children($master);
+           grep { $_->{title} !~ /^nginx: /
+                  || $_->{title} =~ /worker process\s*$/ }
+           children($master);
 }
 
 
@@ -446,6 +503,24 @@ sub problems {
     }
 
     return @found;
+}
+
+
+# Files that sanitizers write to because log_path says so
+
+sub sanitizer_logs {
+    my @files;
+
+    for my $name (qw(ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS)) {
+        my $options = $ENV{$name};
+
+        next if !defined $options
+                || $options !~ /\blog_path=['"]?([^:,'"]+)/;
+
+        push @files, glob "$1*";
+    }
+
+    return @files;
 }
 
 

@@ -96,13 +96,28 @@ sub run {
         for my $conn (@conns) {
             next if $conn->{dead};
 
-            my $fd = $conn->{fd};
-
-            $self->_writable($conn) if vec $w, $fd, 1;
-            $self->_readable($conn)
-                if !$conn->{dead} && (vec($r, $fd, 1) || $conn->{pending});
+            eval {
+                $self->_serve($conn, $r, $w);
+                1;
+            } or do {
+                warn "MockAPI: $@";
+                $self->_close($conn, 1);
+            };
         }
     }
+}
+
+
+sub _serve {
+    my ($self, $conn, $r, $w) = @_;
+
+    my $fd = $conn->{fd};
+
+    $self->_writable($conn) if vec $w, $fd, 1;
+
+    return if $conn->{dead};
+
+    $self->_readable($conn) if vec($r, $fd, 1) || $conn->{pending};
 }
 
 
@@ -289,7 +304,7 @@ sub _close {
 
     # no close_notify on a reset, and none is waited for
 
-    if ($conn->{tls} || $conn->{handshake}) {
+    if ($conn->{sock}->isa('IO::Socket::SSL')) {
         $conn->{sock}->close(SSL_no_shutdown => $reset ? 1 : 0,
                              SSL_fast_shutdown => 1);
     } else {

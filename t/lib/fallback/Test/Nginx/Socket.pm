@@ -99,9 +99,13 @@ use Test::Nginx::Socket::Check ();
 use Test::Nginx::Socket::Client ();
 use Test::Nginx::Socket::Mock ();
 use Test::Nginx::Socket::Server ();
+use Test::Nginx::Socket::Setup;
+use Test::Nginx::Socket::Skip ();
 use Test::Nginx::Socket::Spec qw(seconds);
 
 our $VERSION = '0.33';
+
+$Setup{expand} = \&_expand;
 
 my @functions = qw(
     plan run_tests run_test blocks repeat_each no_shuffle no_long_string
@@ -115,15 +119,6 @@ my @functions = qw(
 );
 
 my @more = grep { $_ ne 'plan' && /^\w/ } @Test::More::EXPORT;
-
-our %Setup;
-
-my $env = sub {
-    my ($name, $default) = @_;
-    my $value = $ENV{"TEST_NGINX_$name"};
-
-    return defined $value && length $value ? $value : $default;
-};
 
 my ($spec, $server, $previous_config, $previous_block);
 my (@preprocessors, @cleanup, @test_cleanup, @body_checks);
@@ -150,110 +145,7 @@ sub import {
 }
 
 
-sub _init_setup {
-    my $randomize = $env->('RANDOMIZE');
-    my $cwd = Cwd::getcwd();
 
-    my $port = $env->('SERVER_PORT', $env->('PORT'));
-
-    $port = $randomize ? TestPorts::free_port() : 1984 if !defined $port;
-
-    %Setup = (
-        binary      => _find($env->('BINARY', 'nginx')),
-        servroot    => $env->('SERVROOT', $randomize
-                              ? "$cwd/t/servroot_$port" : "$cwd/t/servroot"),
-        port        => $port,
-        client_port => $env->('CLIENT_PORT', $env->('PORT', $port)),
-        addr        => '127.0.0.1',
-        server_name => 'localhost',
-        timeout     => $env->('TIMEOUT', 3),
-        master      => $env->('MASTER_PROCESS', 'off'),
-        log_level   => $env->('LOG_LEVEL', 'debug'),
-        user        => $env->('WORKER_USER', $> == 0 ? 'root' : undef),
-        use_hup     => $env->('USE_HUP'),
-        no_shuffle  => $env->('NO_SHUFFLE'),
-        unmanaged   => $env->('NO_NGINX_MANAGER'),
-        accumulate  => $env->('CHECK_ACCUM_ERR_LOG'),
-        event_type  => $env->('EVENT_TYPE'),
-        reuse_port  => $env->('REUSE_PORT'),
-        force_restart   => $env->('FORCE_RESTART_ON_TEST', 1),
-        load_modules    => $env->('LOAD_MODULES', ''),
-        postpone_output => $env->('POSTPONE_OUTPUT', ''),
-        workers            => 1,
-        worker_connections => 64,
-        repeat             => 1,
-        root_location      => 1,
-        long_string        => 1,
-        preamble           => '',
-        env    => [ qw(LD_PRELOAD LD_LIBRARY_PATH ASAN_OPTIONS LSAN_OPTIONS
-                       UBSAN_OPTIONS) ],
-        expand => \&_expand,
-    );
-
-    $Setup{servroot} = Cwd::getcwd() . "/$Setup{servroot}"
-        if $Setup{servroot} !~ m{^/};
-
-    $Setup{master} = 'on' if $Setup{use_hup};
-}
-
-
-sub _find {
-    my ($name) = @_;
-
-    return $name if $name =~ m{/};
-
-    for my $dir (split(/:/, $ENV{PATH} || ''), '/usr/sbin',
-                 '/usr/local/sbin')
-    {
-        return "$dir/$name" if -x "$dir/$name" && !-d _;
-    }
-
-    return $name;
-}
-
-
-_init_setup();
-
-
-# Settings
-
-sub repeat_each { $Setup{repeat} = $_[0] if @_; return $Setup{repeat} }
-sub workers { $Setup{workers} = $_[0] if @_; return $Setup{workers} }
-sub log_level { $Setup{log_level} = $_[0] if @_; return $Setup{log_level} }
-sub timeout { $Setup{timeout} = $_[0] if @_; return $Setup{timeout} }
-sub server_name { $Setup{server_name} = $_[0] if @_; $Setup{server_name} }
-sub server_addr { $Setup{addr} = $_[0] if @_; return $Setup{addr} }
-sub server_port { $Setup{port} = $_[0] if @_; return $Setup{port} }
-
-sub server_port_for_client {
-    $Setup{client_port} = $_[0] if @_;
-    return $Setup{client_port};
-}
-
-sub worker_connections {
-    $Setup{worker_connections} = $_[0] if @_;
-    return $Setup{worker_connections};
-}
-
-sub master_process_enabled {
-    $Setup{master} = $_[0] ? 'on' : 'off' if @_;
-    return $Setup{master};
-}
-
-sub no_shuffle () { $Setup{no_shuffle} = 1 }
-sub no_long_string () { $Setup{long_string} = 0 }
-sub no_diff () { }
-sub no_root_location () { $Setup{root_location} = 0 }
-sub no_nginx_manager () { $Setup{unmanaged} = 1 }
-sub check_accum_error_log () { $Setup{accumulate} = 1 }
-sub use_hup () { $Setup{use_hup} = 1; $Setup{master} = 'on' }
-sub master_on () { $Setup{master} = 'on' }
-sub master_off () { $Setup{master} = 'off' if !$Setup{use_hup} }
-sub env_to_nginx { push @{ $Setup{env} }, @_ }
-sub config_preamble ($) { $Setup{preamble} = $_[0] }
-sub set_http_config_filter ($) { $Setup{http_config_filter} = $_[0] }
-sub server_root () { return $Setup{servroot} }
-sub html_dir () { return "$Setup{servroot}/html" }
 
 # the last one added runs first, as in the library
 
@@ -373,7 +265,7 @@ sub run_test ($) {
     return if defined $block->SKIP;
 
     warn 'Run the test block ', scalar $block->name, "\n"
-        if $env->('VERBOSE');
+        if env('VERBOSE');
 
     local $Setup{log_level} = $block->log_level || $Setup{log_level};
 
@@ -395,8 +287,9 @@ sub _run_block {
 
     my $config = _expand(scalar $block->config);
     my $must_die = defined $block->must_die;
-    my ($skip, $skip_why) = _skip($block);
-    my ($todo, $todo_why) = _todo($block);
+    my ($skip, $skip_why) =
+        Test::Nginx::Socket::Skip::skip($block, $Setup{nginx_version});
+    my ($todo, $todo_why) = Test::Nginx::Socket::Skip::todo($block);
 
     die "no --- config section and no previous one\n"
         if !defined $config && !defined $previous_config && !$must_die
@@ -651,6 +544,7 @@ sub _parse {
     if (defined $res->{chunk_error}) {
         Test::More::fail("$name - invalid chunked data received: "
                          . $res->{chunk_error});
+        return { headers => [], body => undef };
 
     } elsif ($res->{truncated}) {
         warn "WARNING: $name - response body truncated: $res->{truncated}[0] "
@@ -664,82 +558,10 @@ sub _parse {
 }
 
 
-sub _skip {
-    my ($block) = @_;
-
-    if (defined(my $spec = $block->skip_eval)) {
-        my ($n, $code) = $spec =~ /^\s*(\d+)\s*:\s*(.*)/s
-            or die "invalid --- skip_eval: $spec\n";
-
-        my $skip = eval $code;
-
-        die "skip_eval: $@" if $@;
-        return ($n, 'skip_eval') if $skip;
-    }
-
-    for my $section (qw(skip_nginx skip_nginx2)) {
-        my $spec = $block->$section;
-
-        next if !defined $spec;
-
-        my ($n, $rules, $why) = $spec =~ /^\s*(\d+)\s*:\s*([^:]+?)\s*
-                                          (?::\s*(.*?)\s*)?$/xs
-            or die "invalid --- $section: $spec\n";
-
-        return ($n, defined $why ? $why : "nginx version $rules")
-            if _version_rules($section, $rules);
-    }
-
-    return;
-}
-
-
-sub _version_rules {
-    my ($section, $rules) = @_;
-
-    my $result;
-    my $join = 'or';
-
-    for my $part (split /\s*\b(and|or)\b\s*/, $rules) {
-        if ($part eq 'and' || $part eq 'or') {
-            $join = $part;
-            next;
-        }
-
-        my ($op, @version) = $part =~ /^([<>]=?)\s*(\d+)\.(\d+)\.(\d+)$/
-            or die "invalid --- $section: $rules\n";
-
-        my $limit = sprintf '%d.%03d%03d', @version;
-        my $have = $Setup{nginx_version};
-        my $true = $op eq '<' ? $have < $limit : $op eq '<=' ? $have <= $limit
-                   : $op eq '>' ? $have > $limit : $have >= $limit;
-
-        $result = !defined $result ? $true
-                  : $join eq 'and' ? $result && $true : $result || $true;
-    }
-
-    return $result;
-}
-
-
-sub _todo {
-    my ($block) = @_;
-
-    my $spec = $block->todo;
-
-    return if !defined $spec;
-
-    my ($n, $why) = $spec =~ /^\s*(\d+)\s*:\s*(.*?)\s*$/s
-        or die "invalid --- todo: $spec\n";
-
-    return ($n, $why);
-}
-
-
 sub _append_log {
     my ($block) = @_;
 
-    my $path = $env->('ERROR_LOG');
+    my $path = env('ERROR_LOG');
 
     return if !defined $path;
 
@@ -765,7 +587,7 @@ END {
 
         _cleanup();
 
-        if ($server && $env->('NO_CLEAN')) {
+        if ($server && env('NO_CLEAN')) {
             NginxControl::release($server->{pid}) if $server->running;
 
         } elsif ($server) {
@@ -773,7 +595,7 @@ END {
             _shutdown_checks(0);
 
             File::Path::remove_tree($Setup{servroot})
-                if $env->('RANDOMIZE') && $Setup{servroot} =~ /servroot_\d+$/;
+                if env('RANDOMIZE') && $Setup{servroot} =~ /servroot_\d+$/;
         }
     }
 }

@@ -17,10 +17,8 @@ use File::Path qw(make_path remove_tree);
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
-use HttpMessage ();
 use NginxControl ();
 use Test::Nginx::Socket::Check ();
-use Test::Nginx::Socket::Client ();
 
 # how long a log line may come after the response, and how long the log must
 # have been quiet for a line to count as absent
@@ -224,14 +222,6 @@ sub _write_conf {
         ? "location / {\n    root $root/html;\n"
           . "    index index.html index.htm;\n}\n" : '';
 
-    # answers "which configuration is this?" after a reload
-
-    my $version = !$setup->{use_hup} ? ''
-        : "server {\n    $listen;\n    server_name test-nginx-version;\n"
-          . "    location = /ver { return 200 '$self->{generation}'; }\n}\n";
-
-    $version =~ s/ reuseport//;
-
     _write($self->{conf}, join "\n",
            @main, $text{main_config},
            'events {', @events, '}',
@@ -239,7 +229,7 @@ sub _write_conf {
            'server {', "$listen;", "server_name '$name';",
            'client_max_body_size 30M;',
            $setup->{preamble}, $config, $locations, '}',
-           $version, '}', $text{post_main_config}, '');
+           '}', $text{post_main_config}, '');
 }
 
 
@@ -248,7 +238,6 @@ sub _launch {
 
     my $setup = $self->{setup};
 
-    $self->{generation}++;
     $self->_prepare($block);
     $self->_write_conf($block, $config);
 
@@ -342,17 +331,12 @@ sub _last_words {
 }
 
 
-# A reload is over when the old workers take no more connections and a new
-# one answers with the new configuration.
-
 sub reload {
     my ($self, $block, $config) = @_;
 
     my $pid = $self->{pid};
-    my %old = map { $_ => 1 } NginxControl::workers($pid);
-    my $until = time + 10 * NginxControl::slow();
+    my $until = time + 5 * NginxControl::slow();
 
-    $self->{generation}++;
     $self->_prepare($block, 1);
     $self->_write_conf($block, $config);
 
@@ -362,45 +346,16 @@ sub reload {
         sleep 0.002;
     }
 
-    kill 'HUP', $pid;
-
     if (defined $block->reload_fails) {
+        kill 'HUP', $pid;
         $self->_await_line(qr/\[emerg\]/, 2 * NginxControl::slow());
         return undef;
     }
 
-    while (time < $until) {
-        sleep 0.005;
+    my $why = NginxControl::reload($pid, errlog  => $self->{errlog},
+                                         workers => $self->{setup}{workers});
 
-        return "nginx is gone after HUP\n" . join "\n", $self->_last_words
-            if !$self->running;
-
-        my @workers = NginxControl::workers($pid);
-
-        return undef if @workers && !grep({ $old{$_} } @workers)
-                        && $self->_generation eq $self->{generation};
-
-        my ($refused) = grep { /\[emerg\]/ }
-                        split /\n/, NginxControl::slurp($self->{errlog});
-
-        return "nginx refused to reload\n$refused" if defined $refused;
-    }
-
-    return 'nginx did not reload in time';
-}
-
-
-sub _generation {
-    my ($self) = @_;
-
-    my $request = "GET /ver HTTP/1.0\r\nHost: test-nginx-version\r\n\r\n";
-    my ($bytes) = Test::Nginx::Socket::Client::send_packets(
-        [ { value => $request } ], addr => '127.0.0.1',
-        port => $self->{setup}{port}, timeout => 2, retry => sub { 0 });
-
-    my $res = HttpMessage::parse($bytes, eof => 1);
-
-    return $res ? $res->{body} : '';
+    return defined $why ? join("\n", $why, $self->_last_words) : undef;
 }
 
 
