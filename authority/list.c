@@ -16,7 +16,6 @@
 typedef struct {
     ag_filter_t  filter;
     ag_error_t   error;
-    char        *scopes;      /* copies of what was separated by commas */
 } ag_list_query_t;
 
 
@@ -105,7 +104,6 @@ ag_list(const ag_authority_t *authority, const ag_call_t *call,
         }
     }
 
-    free(query.scopes);
     ag_token_clear(&bearer);
 }
 
@@ -228,46 +226,24 @@ ag_list_set_revoked(ag_list_query_t *query, const char *value, size_t offset)
 }
 
 
-/* an array in a query: repeated, or with commas, which no scope has */
+/* an array in a query: the parameter is repeated */
 
 static int
 ag_list_set_scopes(ag_list_query_t *query, const char *value, size_t offset)
 {
-    char         *part, *rest;
     ag_filter_t  *filter;
 
     (void) offset;
 
     filter = &query->filter;
 
-    if (strchr(value, ',') == NULL) {
-        if (*value == '\0' || filter->npatterns == AG_PATTERNS_MAX) {
-            return AG_MALFORMED;
-        }
-
-        filter->patterns[filter->npatterns++] = value;
-
-        return AG_OK;
-    }
-
-    if (query->scopes) {
+    if (*value == '\0' || filter->npatterns == AG_PATTERNS_MAX) {
         return AG_MALFORMED;
     }
 
-    query->scopes = strdup(value);
-    rest = query->scopes;
+    filter->patterns[filter->npatterns++] = value;
 
-    while (rest) {
-        part = strsep(&rest, ",");
-
-        if (*part == '\0' || filter->npatterns == AG_PATTERNS_MAX) {
-            return AG_MALFORMED;
-        }
-
-        filter->patterns[filter->npatterns++] = part;
-    }
-
-    return query->scopes ? AG_OK : AG_MALFORMED;
+    return AG_OK;
 }
 
 
