@@ -24,44 +24,34 @@ static ngx_uint_t ngx_agilicus_token_bearer_decode(ngx_str_t *value,
 static ngx_int_t ngx_agilicus_token_bearer_hex(u_char c);
 
 
-/* ALPHA, DIGIT, "-", ".", "_", "~", "+", "/" */
+#define TOKEN68  0x01    /* RFC 9110, section 11.2, without "=" */
+#define TCHAR    0x02    /* RFC 9110, section 5.6.2 */
 
-static const uint32_t  ngx_agilicus_token_bearer_token68[] = {
-    0x00000000,
-
-                /* ?>=< ;:98 7654 3210  /.-, +*)( '&%$ #"!  */
-    0x03ffe800, /* 0000 0011 1111 1111  1110 1000 0000 0000 */
-
-                /* _^]\ [ZYX WVUT SRQP  ONML KJIH GFED CBA@ */
-    0x87fffffe, /* 1000 0111 1111 1111  1111 1111 1111 1110 */
-
-                /*  ~}| {zyx wvut srqp  onml kjih gfed cba` */
-    0x47fffffe, /* 0100 0111 1111 1111  1111 1111 1111 1110 */
-
-    0x00000000, 0x00000000, 0x00000000, 0x00000000
+static const u_char  ngx_agilicus_token_bearer_class[256] = {
+    ['0' ... '9'] = TOKEN68|TCHAR,
+    ['A' ... 'Z'] = TOKEN68|TCHAR,
+    ['a' ... 'z'] = TOKEN68|TCHAR,
+    ['-'] = TOKEN68|TCHAR,
+    ['.'] = TOKEN68|TCHAR,
+    ['_'] = TOKEN68|TCHAR,
+    ['~'] = TOKEN68|TCHAR,
+    ['+'] = TOKEN68|TCHAR,
+    ['/'] = TOKEN68,
+    ['!'] = TCHAR,
+    ['#'] = TCHAR,
+    ['$'] = TCHAR,
+    ['%'] = TCHAR,
+    ['&'] = TCHAR,
+    ['\''] = TCHAR,
+    ['*'] = TCHAR,
+    ['^'] = TCHAR,
+    ['`'] = TCHAR,
+    ['|'] = TCHAR
 };
 
 
-/* RFC 9110, section 5.6.2: tchar */
-
-static const uint32_t  ngx_agilicus_token_bearer_tchar[] = {
-    0x00000000,
-
-                /* ?>=< ;:98 7654 3210  /.-, +*)( '&%$ #"!  */
-    0x03ff6cfa, /* 0000 0011 1111 1111  0110 1100 1111 1010 */
-
-                /* _^]\ [ZYX WVUT SRQP  ONML KJIH GFED CBA@ */
-    0xc7fffffe, /* 1100 0111 1111 1111  1111 1111 1111 1110 */
-
-                /*  ~}| {zyx wvut srqp  onml kjih gfed cba` */
-    0x57ffffff, /* 0101 0111 1111 1111  1111 1111 1111 1111 */
-
-    0x00000000, 0x00000000, 0x00000000, 0x00000000
-};
-
-
-#define ngx_agilicus_token_bearer_in(set, c)                                  \
-    ((set)[(c) >> 5] & (1U << ((c) & 0x1f)))
+#define ngx_agilicus_token_bearer_is(c, class)                                \
+    (ngx_agilicus_token_bearer_class[c] & (class))
 
 #define ngx_agilicus_token_bearer_is_space(c)  ((c) == ' ' || (c) == '\t')
 
@@ -82,10 +72,7 @@ ngx_agilicus_token_bearer_header(ngx_str_t *value, size_t max,
     scheme = ngx_agilicus_token_bearer_skip(value->data, end);
     p = scheme;
 
-    while (p < end
-           && ngx_agilicus_token_bearer_in(ngx_agilicus_token_bearer_tchar,
-                                           *p))
-    {
+    while (p < end && ngx_agilicus_token_bearer_is(*p, TCHAR)) {
         p++;
     }
 
@@ -307,10 +294,7 @@ ngx_agilicus_token_bearer_scan(const u_char *p, const u_char *end)
 
     start = p;
 
-    while (p < end
-           && ngx_agilicus_token_bearer_in(ngx_agilicus_token_bearer_token68,
-                                           *p))
-    {
+    while (p < end && ngx_agilicus_token_bearer_is(*p, TOKEN68)) {
         p++;
     }
 
@@ -478,10 +462,7 @@ ngx_agilicus_token_bearer_decode(ngx_str_t *value, size_t max, u_char *buf,
         if (c == '=' && n) {
             padding = 1;
 
-        } else if (padding
-                   || !ngx_agilicus_token_bearer_in(
-                          ngx_agilicus_token_bearer_token68, c))
-        {
+        } else if (padding || !ngx_agilicus_token_bearer_is(c, TOKEN68)) {
             return NGX_AGILICUS_TOKEN_BEARER_MALFORMED;
         }
 
