@@ -1,0 +1,858 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "ngx_agilicus_token_module.h"
+
+
+static ngx_int_t ngx_agilicus_token_check(ngx_http_request_t *r,
+    const ngx_agilicus_token_loc_conf_t *lcf, ngx_agilicus_token_ctx_t **out);
+static ngx_agilicus_token_ctx_t *ngx_agilicus_token_create_ctx(
+    ngx_http_request_t *r);
+static ngx_agilicus_token_client_t *ngx_agilicus_token_get_client(
+    ngx_http_request_t *r);
+static void ngx_agilicus_token_client_cleanup(void *data);
+static ngx_uint_t ngx_agilicus_token_take(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static ngx_int_t ngx_agilicus_token_look_up(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static ngx_int_t ngx_agilicus_token_use(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_agilicus_token_found_t *found,
+    const ngx_agilicus_token_clock_t *now);
+static ngx_int_t ngx_agilicus_token_keep_facts(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, ngx_str_t *packed);
+static ngx_int_t ngx_agilicus_token_ask(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static void ngx_agilicus_token_answered(void *data,
+    ngx_agilicus_token_answer_t *answer);
+static void ngx_agilicus_token_resume(ngx_event_t *ev);
+static void ngx_agilicus_token_detach(void *data);
+static void ngx_agilicus_token_decide(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static void ngx_agilicus_token_say(ngx_agilicus_token_ctx_t *ctx,
+    ngx_agilicus_token_verdict_e verdict, ngx_agilicus_token_reason_e reason);
+static void ngx_agilicus_token_conclude(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static ngx_agilicus_token_zone_t *ngx_agilicus_token_first_zone(
+    ngx_http_request_t *r);
+
+
+ngx_int_t
+ngx_agilicus_token_access_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                             rc;
+    ngx_http_core_loc_conf_t             *clcf;
+    ngx_agilicus_token_ctx_t             *ctx;
+    const ngx_agilicus_token_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
+
+    if (lcf->enable == NGX_AGILICUS_TOKEN_OFF) {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_agilicus_token_check(r, lcf, &ctx);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (lcf->enable == NGX_AGILICUS_TOKEN_REPORT) {
+
+        /* neither refuses nor, under "satisfy any", allows */
+
+        return NGX_DECLINED;
+    }
+
+    if (rc == NGX_OK || ctx == NULL) {
+        return rc;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
+
+        /*
+         * Another module may still allow; if none does, the last handler says
+         * what is due.  Whatever the status is, it must count as a refusal.
+         */
+
+        return (rc == NGX_HTTP_UNAUTHORIZED) ? rc : NGX_HTTP_FORBIDDEN;
+    }
+
+    return ngx_agilicus_token_challenge(r, ctx);
+}
+
+
+/*
+ * Runs only where nobody has allowed the request under "satisfy any": puts the
+ * status and the headers of our refusal in place.
+ */
+
+ngx_int_t
+ngx_agilicus_token_access_last_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                             rc;
+    ngx_http_core_loc_conf_t             *clcf;
+    ngx_agilicus_token_ctx_t             *ctx;
+    const ngx_agilicus_token_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
+
+    if (lcf->enable != NGX_AGILICUS_TOKEN_ON || r->access_code == 0) {
+        return NGX_DECLINED;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->satisfy != NGX_HTTP_SATISFY_ANY) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
+
+    if (ctx == NULL || ctx->state != NGX_AGILICUS_TOKEN_STATE_DONE
+        || ctx->status == 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    switch (ctx->status) {
+
+    case NGX_HTTP_UNAUTHORIZED:
+    case NGX_HTTP_FORBIDDEN:
+
+        if ((ngx_int_t) r->access_code != ctx->status) {
+            return NGX_DECLINED;
+        }
+
+        break;
+    }
+
+    rc = ngx_agilicus_token_challenge(r, ctx);
+
+    if (rc == NGX_HTTP_INTERNAL_SERVER_ERROR) {
+        return rc;
+    }
+
+    r->access_code = rc;
+
+    return NGX_DECLINED;
+}
+
+
+/* nginx has no access phase for subrequests */
+
+ngx_int_t
+ngx_agilicus_token_precontent_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                             rc;
+    ngx_agilicus_token_ctx_t             *ctx;
+    const ngx_agilicus_token_loc_conf_t  *lcf;
+
+    if (r == r->main) {
+        return NGX_DECLINED;
+    }
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
+
+    if (lcf->enable == NGX_AGILICUS_TOKEN_OFF) {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_agilicus_token_check(r, lcf, &ctx);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (lcf->enable == NGX_AGILICUS_TOKEN_REPORT || rc == NGX_OK) {
+
+        /* on to the next handler, so that try_files and mirror still run */
+
+        return NGX_DECLINED;
+    }
+
+    if (ctx == NULL) {
+        return rc;
+    }
+
+    return ngx_agilicus_token_challenge(r, ctx);
+}
+
+
+/*
+ * NGX_OK if the request is allowed, NGX_AGAIN while it waits, else the status
+ * of the refusal; "*out" is NULL only if there was no memory for a context.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_check(ngx_http_request_t *r,
+    const ngx_agilicus_token_loc_conf_t *lcf, ngx_agilicus_token_ctx_t **out)
+{
+    ngx_int_t                  rc;
+    ngx_agilicus_token_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
+
+    if (ctx == NULL || ctx->state == NGX_AGILICUS_TOKEN_STATE_DONE) {
+        ctx = ngx_agilicus_token_create_ctx(r);
+
+        if (ctx == NULL) {
+            *out = NULL;
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    *out = ctx;
+
+    if (ctx->state == NGX_AGILICUS_TOKEN_STATE_WAITING) {
+        return NGX_AGAIN;
+    }
+
+    if (ctx->state == NGX_AGILICUS_TOKEN_STATE_NEW) {
+
+        rc = NGX_OK;
+
+        if (ngx_agilicus_token_take(r, ctx, lcf)) {
+            rc = ngx_agilicus_token_look_up(r, ctx, lcf);
+
+            if (rc == NGX_DECLINED) {
+                rc = ngx_agilicus_token_ask(r, ctx, lcf);
+            }
+        }
+
+        if (rc == NGX_AGAIN) {
+            return NGX_AGAIN;
+        }
+    }
+
+    if (ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_NONE) {
+        ngx_agilicus_token_decide(r, ctx, lcf);
+    }
+
+    ngx_agilicus_token_conclude(r, ctx, lcf);
+
+    return ctx->status ? ctx->status : NGX_OK;
+}
+
+
+static ngx_agilicus_token_ctx_t *
+ngx_agilicus_token_create_ctx(ngx_http_request_t *r)
+{
+    ngx_agilicus_token_ctx_t     *ctx;
+    ngx_agilicus_token_client_t  *client;
+
+    client = ngx_agilicus_token_get_client(r);
+    if (client == NULL) {
+        return NULL;
+    }
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_agilicus_token_ctx_t));
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    ctx->request = r;
+    ctx->client = client;
+    ctx->retry_after = -1;
+
+    if (r == r->main) {
+        client->last = ctx;
+    }
+
+    ngx_http_set_ctx(r, ctx, ngx_agilicus_token_module);
+
+    return ctx;
+}
+
+
+/*
+ * The client's part is found by its cleanup, since contexts do not survive an
+ * internal redirect; the pool is the main request's also in subrequests.
+ */
+
+static ngx_agilicus_token_client_t *
+ngx_agilicus_token_get_client(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t           *cln;
+    ngx_agilicus_token_client_t  *client;
+
+    if (r != r->main || r->internal) {
+        for (cln = r->pool->cleanup; cln; cln = cln->next) {
+            if (cln->handler == ngx_agilicus_token_client_cleanup) {
+                return cln->data;
+            }
+        }
+    }
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_agilicus_token_client_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    client = cln->data;
+
+    ngx_memzero(client, sizeof(ngx_agilicus_token_client_t));
+
+    if (r->headers_in.authorization) {
+        client->authorization = r->headers_in.authorization->value;
+    }
+
+    cln->handler = ngx_agilicus_token_client_cleanup;
+
+    return client;
+}
+
+
+static void
+ngx_agilicus_token_client_cleanup(void *data)
+{
+    ngx_agilicus_token_client_t *client = data;
+
+    client->last = NULL;
+}
+
+
+ngx_agilicus_token_ctx_t *
+ngx_agilicus_token_get_ctx(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t           *cln;
+    ngx_agilicus_token_ctx_t     *ctx;
+    ngx_agilicus_token_client_t  *client;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
+
+    if (ctx) {
+        return ctx;
+    }
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_agilicus_token_client_cleanup) {
+            client = cln->data;
+            return client->last;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* returns 1 with a token in the context, 0 with a decision in it */
+
+static ngx_uint_t
+ngx_agilicus_token_take(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_str_t  part;
+
+    switch (ngx_agilicus_token_bearer_header(&ctx->client->authorization,
+                                             lcf->max_size, &ctx->token))
+    {
+    case NGX_AGILICUS_TOKEN_BEARER_FOUND:
+        break;
+
+    case NGX_AGILICUS_TOKEN_BEARER_NONE:
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_MISSING,
+                               NGX_AGILICUS_TOKEN_REASON_NO_TOKEN);
+        return 0;
+
+    case NGX_AGILICUS_TOKEN_BEARER_TOO_LONG:
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_MALFORMED,
+                               NGX_AGILICUS_TOKEN_REASON_TOO_LONG);
+        return 0;
+
+    case NGX_AGILICUS_TOKEN_BEARER_REPEATED:
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_MALFORMED,
+                               NGX_AGILICUS_TOKEN_REASON_MULTIPLE);
+        return 0;
+
+    default: /* NGX_AGILICUS_TOKEN_BEARER_MALFORMED */
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_MALFORMED,
+                               NGX_AGILICUS_TOKEN_REASON_SYNTAX);
+        return 0;
+    }
+
+    ctx->has_token = 1;
+
+    part = ctx->token;
+
+    if (ngx_agilicus_token_digest(ctx->digest, &part, 1) != NGX_OK) {
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                               NGX_AGILICUS_TOKEN_REASON_INTERNAL);
+        return 0;
+    }
+
+    ctx->has_digest = 1;
+
+    return 1;
+}
+
+
+/* NGX_OK with something to decide on, NGX_DECLINED if the API must be asked */
+
+static ngx_int_t
+ngx_agilicus_token_look_up(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_int_t                           rc;
+    ngx_agilicus_token_zone_t          *first;
+    ngx_agilicus_token_clock_t          now;
+    ngx_agilicus_token_found_t          found;
+    ngx_agilicus_token_reason_e         denied;
+    ngx_agilicus_token_cache_key_t      key;
+    const ngx_agilicus_token_origin_t  *origin;
+
+    origin = lcf->origin;
+    first = ngx_agilicus_token_first_zone(r);
+
+    ngx_agilicus_token_zone_now(&now);
+
+    if (origin->zone) {
+        key.key = ctx->digest;
+        key.context = origin->context;
+
+        if (ngx_agilicus_token_cache_find(origin->zone, &key, 0, &found)
+            == NGX_OK)
+        {
+            rc = ngx_agilicus_token_use(r, ctx, lcf, &found, &now);
+
+            if (rc == NGX_OK) {
+                ctx->cache = NGX_AGILICUS_TOKEN_CACHE_HIT;
+                ngx_agilicus_token_zone_count(first,
+                                              NGX_AGILICUS_TOKEN_COUNT_HIT);
+                return NGX_OK;
+            }
+        }
+    }
+
+    /* a token that is denied here needs no call, whatever is known of it */
+
+    denied = ngx_agilicus_token_cache_denied(first, origin->api->digest,
+                                             ctx->digest, NULL, &now);
+
+    if (denied != NGX_AGILICUS_TOKEN_REASON_NONE) {
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
+                               denied);
+        ctx->cache = NGX_AGILICUS_TOKEN_CACHE_HIT;
+        ngx_agilicus_token_zone_count(first, NGX_AGILICUS_TOKEN_COUNT_HIT);
+
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* NGX_OK if what was found settles it, NGX_DECLINED if it is too old */
+
+static ngx_int_t
+ngx_agilicus_token_use(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_agilicus_token_found_t *found, const ngx_agilicus_token_clock_t *now)
+{
+    uint32_t                         late;
+    ngx_atomic_uint_t                generation;
+    ngx_agilicus_token_zone_t       *first;
+    ngx_agilicus_token_facts_t       facts;
+    ngx_agilicus_token_reason_e      denied;
+    ngx_agilicus_token_cache_key_t   key;
+    ngx_agilicus_token_freshness_e   freshness;
+
+    key.key = ctx->digest;
+    key.context = lcf->origin->context;
+
+    ngx_memzero(&facts, sizeof(ngx_agilicus_token_facts_t));
+
+    if (found->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
+        && ngx_agilicus_token_facts_open(&facts, found->facts.data,
+                                         found->facts.len)
+           != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    first = ngx_agilicus_token_first_zone(r);
+    generation = ngx_agilicus_token_cache_generation(first);
+
+    late = 0;
+
+    if (facts.has_exp && now->wall >= facts.exp) {
+        late = (uint32_t) ngx_min((uint64_t) now->wall - (uint64_t) facts.exp
+                                  + 1, 0xffffffff);
+        found->late = ngx_max(found->late, late);
+    }
+
+    if (found->clean < generation || late) {
+
+        denied = ngx_agilicus_token_cache_denied(first,
+                             lcf->origin->api->digest, ctx->digest,
+                             found->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
+                             ? &facts : NULL, now);
+
+        if (denied != NGX_AGILICUS_TOKEN_REASON_NONE) {
+            ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
+                                   denied);
+            return NGX_OK;
+        }
+
+        ngx_agilicus_token_cache_note(lcf->origin->zone, &key, found,
+                                      generation, late);
+    }
+
+    ctx->sent = found->sent;
+    ctx->late = found->late;
+
+    if (found->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+        freshness = ngx_agilicus_token_cache_freshness(&lcf->lifetimes,
+                                             ctx->digest, found->class, 0, 0,
+                                             found->sent, now->mono);
+
+        if (freshness != NGX_AGILICUS_TOKEN_FRESH) {
+            return NGX_DECLINED;
+        }
+
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_INVALID,
+                               found->reason);
+        return NGX_OK;
+    }
+
+    /* what is known to be expired is so at any age, and costs no call */
+
+    if (!ngx_agilicus_token_policy_expired(&facts, lcf->leeway, found->late,
+                                           now->wall))
+    {
+        freshness = ngx_agilicus_token_cache_freshness(&lcf->lifetimes,
+                             ctx->digest,
+                             facts.has_nbf && facts.nbf > now->wall
+                             ? NGX_AGILICUS_TOKEN_CLASS_INVALID
+                             : NGX_AGILICUS_TOKEN_CLASS_ACTIVE,
+                             facts.has_exp, 0, found->sent, now->mono);
+
+        if (freshness != NGX_AGILICUS_TOKEN_FRESH) {
+            return NGX_DECLINED;
+        }
+    }
+
+    if (ngx_agilicus_token_keep_facts(r, ctx, &found->facts) != NGX_OK) {
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                               NGX_AGILICUS_TOKEN_REASON_INTERNAL);
+        return NGX_OK;
+    }
+
+    ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_keep_facts(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, ngx_str_t *packed)
+{
+    u_char  *p;
+
+    /* facts begin with integers */
+
+    p = ngx_palloc(r->pool, packed->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, packed->data, packed->len);
+
+    ctx->packed.data = p;
+    ctx->packed.len = packed->len;
+
+    if (ngx_agilicus_token_facts_open(&ctx->facts, p, packed->len) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ctx->has_facts = 1;
+
+    return NGX_OK;
+}
+
+
+/* NGX_AGAIN if the request waits now, NGX_OK with a decision */
+
+static ngx_int_t
+ngx_agilicus_token_ask(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_connection_t                 *c;
+    ngx_http_cleanup_t               *cln;
+    ngx_agilicus_token_zone_t        *first;
+    ngx_agilicus_token_reason_e       reason;
+    ngx_agilicus_token_introspect_t   introspect;
+
+    c = r->connection;
+    first = ngx_agilicus_token_first_zone(r);
+
+    /* runs at the latest when the request is terminated, before it is freed */
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                               NGX_AGILICUS_TOKEN_REASON_INTERNAL);
+        return NGX_OK;
+    }
+
+    cln->handler = ngx_agilicus_token_detach;
+    cln->data = ctx;
+
+    introspect.origin = lcf->origin;
+    introspect.token = ctx->token;
+    introspect.digest = ctx->digest;
+    introspect.connect_timeout = lcf->api_connect_timeout;
+    introspect.timeout = lcf->api_timeout;
+
+    ctx->waiter.done = ngx_agilicus_token_answered;
+    ctx->waiter.data = ctx;
+
+    if (ngx_agilicus_token_api_introspect(&introspect, &ctx->waiter, &reason)
+        != NGX_AGAIN)
+    {
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                               reason);
+        return NGX_OK;
+    }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, c->log, 0,
+                   "agilicus token waits, joined: %d",
+                   (int) ctx->waiter.joined);
+
+    if (lcf->origin->zone == NULL) {
+        ctx->cache = NGX_AGILICUS_TOKEN_CACHE_BYPASS;
+        ngx_agilicus_token_zone_count(first, NGX_AGILICUS_TOKEN_COUNT_BYPASS);
+
+    } else if (ctx->waiter.joined) {
+        ctx->cache = NGX_AGILICUS_TOKEN_CACHE_JOINED;
+        ngx_agilicus_token_zone_count(first, NGX_AGILICUS_TOKEN_COUNT_JOINED);
+
+    } else {
+        ctx->cache = NGX_AGILICUS_TOKEN_CACHE_MISS;
+        ngx_agilicus_token_zone_count(first, NGX_AGILICUS_TOKEN_COUNT_MISS);
+    }
+
+    ctx->state = NGX_AGILICUS_TOKEN_STATE_WAITING;
+
+    /* not cancelable: a worker that quits stays until the request is served */
+
+    ctx->event.handler = ngx_agilicus_token_resume;
+    ctx->event.data = ctx;
+    ctx->event.log = c->log;
+
+    ngx_add_timer(&ctx->event, lcf->api_timeout);
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    if (c->read->ready) {
+        ngx_post_event(c->read, &ngx_posted_events);
+
+    } else if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
+        ngx_agilicus_token_detach(ctx);
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                               NGX_AGILICUS_TOKEN_REASON_INTERNAL);
+        return NGX_OK;
+    }
+
+    return NGX_AGAIN;
+}
+
+
+/* called from the event of the call: takes what it needs and wakes up later */
+
+static void
+ngx_agilicus_token_answered(void *data, ngx_agilicus_token_answer_t *answer)
+{
+    ngx_agilicus_token_ctx_t *ctx = data;
+
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    ctx->class = answer->class;
+    ctx->decision.reason = answer->reason;
+    ctx->api_time = answer->elapsed;
+    ctx->has_api_time = 1;
+    ctx->retry_after = answer->retry_after;
+    ctx->sent = answer->sent;
+
+    if (answer->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
+        && ngx_agilicus_token_keep_facts(r, ctx, &answer->facts) != NGX_OK)
+    {
+        ctx->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
+        ctx->decision.reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
+    }
+
+    ctx->state = NGX_AGILICUS_TOKEN_STATE_ANSWERED;
+
+    if (ctx->event.timer_set) {
+        ngx_del_timer(&ctx->event);
+    }
+
+    ngx_post_event(&ctx->event, &ngx_posted_events);
+}
+
+
+/* the deadline has come, or the answer has */
+
+static void
+ngx_agilicus_token_resume(ngx_event_t *ev)
+{
+    ngx_connection_t          *c;
+    ngx_http_request_t        *r;
+    ngx_agilicus_token_ctx_t  *ctx;
+
+    ctx = ev->data;
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, c->log, 0,
+                   "agilicus token resumes, state: %d", (int) ctx->state);
+
+    if (ctx->state == NGX_AGILICUS_TOKEN_STATE_WAITING) {
+        ngx_agilicus_token_api_leave(&ctx->waiter);
+
+        ctx->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
+        ctx->decision.reason = NGX_AGILICUS_TOKEN_REASON_TIMEOUT;
+        ctx->state = NGX_AGILICUS_TOKEN_STATE_ANSWERED;
+    }
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(r);
+
+    /* "r" and "ctx" may be gone */
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* releases everything that could still call back */
+
+static void
+ngx_agilicus_token_detach(void *data)
+{
+    ngx_agilicus_token_ctx_t *ctx = data;
+
+    ngx_agilicus_token_api_leave(&ctx->waiter);
+
+    if (ctx->event.timer_set) {
+        ngx_del_timer(&ctx->event);
+    }
+
+    if (ctx->event.posted) {
+        ngx_delete_posted_event(&ctx->event);
+    }
+}
+
+
+static void
+ngx_agilicus_token_decide(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_uint_t                               n;
+    const ngx_agilicus_token_requirement_t  *requirements;
+
+    switch (ctx->class) {
+
+    case NGX_AGILICUS_TOKEN_CLASS_ACTIVE:
+        break;
+
+    case NGX_AGILICUS_TOKEN_CLASS_INVALID:
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_INVALID,
+                               ctx->decision.reason);
+        return;
+
+    case NGX_AGILICUS_TOKEN_CLASS_REVOKED:
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
+                               ctx->decision.reason);
+        return;
+
+    default:
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                               ctx->decision.reason);
+        return;
+    }
+
+    requirements = ngx_agilicus_token_requirements(r, lcf, &n);
+
+    if ((requirements == NULL && n) || !ctx->has_facts) {
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                               NGX_AGILICUS_TOKEN_REASON_INTERNAL);
+        return;
+    }
+
+    (void) ngx_agilicus_token_policy_decide(&ctx->facts, ctx->late,
+                                            &lcf->policy, requirements, n,
+                                            ngx_time(), &ctx->decision);
+}
+
+
+static void
+ngx_agilicus_token_say(ngx_agilicus_token_ctx_t *ctx,
+    ngx_agilicus_token_verdict_e verdict, ngx_agilicus_token_reason_e reason)
+{
+    ctx->decision.verdict = verdict;
+    ctx->decision.reason = reason;
+}
+
+
+static void
+ngx_agilicus_token_conclude(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    u_char      fingerprint[NGX_AGILICUS_TOKEN_FINGERPRINT_LEN];
+    size_t      len;
+    ngx_uint_t  level;
+
+    ctx->state = NGX_AGILICUS_TOKEN_STATE_DONE;
+
+    ngx_agilicus_token_zone_count(ngx_agilicus_token_first_zone(r),
+        NGX_AGILICUS_TOKEN_COUNT_ACTIVE
+        + (ctx->decision.verdict - NGX_AGILICUS_TOKEN_VERDICT_ACTIVE));
+
+    if (ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_ACTIVE) {
+        ctx->status = 0;
+        return;
+    }
+
+    ctx->status = ngx_agilicus_token_challenge_status(&ctx->decision);
+
+    level = (lcf->enable == NGX_AGILICUS_TOKEN_REPORT) ? NGX_LOG_WARN
+                                                       : NGX_LOG_INFO;
+    len = 0;
+
+    if (ctx->has_digest) {
+        len = sizeof(fingerprint);
+        ngx_agilicus_token_digest_fingerprint(ctx->digest, fingerprint);
+    }
+
+    ngx_log_error(level, r->connection->log, 0,
+                  "agilicus token: %s: %V, %V%s%*s",
+                  lcf->enable == NGX_AGILICUS_TOKEN_REPORT
+                  ? "would be rejected" : "rejected",
+                  ngx_agilicus_token_verdict_word(ctx->decision.verdict),
+                  ngx_agilicus_token_reason_word(ctx->decision.reason),
+                  len ? ", fingerprint " : "", len, fingerprint);
+}
+
+
+static ngx_agilicus_token_zone_t *
+ngx_agilicus_token_first_zone(ngx_http_request_t *r)
+{
+    const ngx_agilicus_token_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
+
+    return mcf->api.first;
+}

@@ -1,0 +1,161 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGILICUS_TOKEN_CACHE_H_INCLUDED_
+#define _NGX_AGILICUS_TOKEN_CACHE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_agilicus_token_facts.h"
+#include "ngx_agilicus_token_reason.h"
+#include "ngx_agilicus_token_zone.h"
+
+
+/*
+ * Facts in a zone, and tombstones in the first zone.  What is kept is what an
+ * answer said, never a decision; how old it may be is for the reader to say,
+ * at each look-up.
+ */
+
+/* what the answer was that an entry was made from */
+
+typedef enum {
+    NGX_AGILICUS_TOKEN_CLASS_NONE = 0,
+    NGX_AGILICUS_TOKEN_CLASS_ACTIVE,
+    NGX_AGILICUS_TOKEN_CLASS_INVALID,
+    NGX_AGILICUS_TOKEN_CLASS_REVOKED,      /* a tombstone, never an entry */
+    NGX_AGILICUS_TOKEN_CLASS_REFUSED,      /* 401, 403: ours to mend */
+    NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE,
+    NGX_AGILICUS_TOKEN_CLASS_SHED          /* over a limit of ours */
+} ngx_agilicus_token_class_e;
+
+
+/* longest ages in milliseconds, of the location that reads */
+
+typedef struct {
+    ngx_msec_t                     active;
+    ngx_msec_t                     watched;
+    ngx_msec_t                     invalid;
+    ngx_msec_t                     update;
+    ngx_msec_t                     error;
+} ngx_agilicus_token_lifetimes_t;
+
+
+typedef struct {
+    const u_char                  *key;      /* the token's digest */
+    uint32_t                       context;
+} ngx_agilicus_token_cache_key_t;
+
+
+/* an entry as it was found: a copy that lives until the next look-up */
+
+typedef struct {
+    ngx_agilicus_token_class_e     class;
+    ngx_agilicus_token_reason_e    reason;
+    uint64_t                       sent;     /* milliseconds, monotonic */
+    uint64_t                       serial;
+    ngx_atomic_uint_t              clean;
+    uint32_t                       late;
+    ngx_str_t                      facts;    /* packed */
+    ngx_str_t                      rules;    /* packed; with want_rules */
+    size_t                         rules_len;
+} ngx_agilicus_token_found_t;
+
+
+/* how an entry stands at a look-up */
+
+typedef enum {
+    NGX_AGILICUS_TOKEN_FRESH = 0,
+    NGX_AGILICUS_TOKEN_UPDATABLE,     /* may be used while it is refreshed */
+    NGX_AGILICUS_TOKEN_STALE,         /* may be used if the API is gone */
+    NGX_AGILICUS_TOKEN_TOO_OLD
+} ngx_agilicus_token_freshness_e;
+
+
+/*
+ * Copies the entry of a key to "found".  With want_rules, the rules too; else
+ * just their length.  Returns NGX_OK, NGX_DECLINED where there is none.
+ */
+ngx_int_t ngx_agilicus_token_cache_find(ngx_agilicus_token_zone_t *zone,
+    const ngx_agilicus_token_cache_key_t *key, ngx_uint_t want_rules,
+    ngx_agilicus_token_found_t *found);
+
+/*
+ * Stores what an answer said in place of anything that was known under the
+ * key.  "sent" is when the call was sent, in milliseconds of the monotonic
+ * clock; "generation" what ngx_agilicus_token_cache_generation() gave before
+ * tombstones were looked through for this answer.  An older answer never
+ * replaces a newer one.  Returns NGX_OK, or NGX_DECLINED where it did not
+ * fit: that fails no request.
+ */
+ngx_int_t ngx_agilicus_token_cache_store(ngx_agilicus_token_zone_t *zone,
+    const ngx_agilicus_token_cache_key_t *key,
+    ngx_agilicus_token_class_e class, ngx_agilicus_token_reason_e reason,
+    const ngx_str_t *facts, const ngx_str_t *rules, uint64_t sent,
+    ngx_atomic_uint_t generation);
+
+/*
+ * Removes what is known under a key.
+ */
+void ngx_agilicus_token_cache_remove(ngx_agilicus_token_zone_t *zone,
+    const ngx_agilicus_token_cache_key_t *key);
+
+/*
+ * Notes that the entry found was looked through tombstones as of "generation",
+ * or that it was seen "late" seconds after its expiry.  An entry that was
+ * replaced meanwhile is left alone.
+ */
+void ngx_agilicus_token_cache_note(ngx_agilicus_token_zone_t *zone,
+    const ngx_agilicus_token_cache_key_t *key,
+    const ngx_agilicus_token_found_t *found, ngx_atomic_uint_t generation,
+    uint32_t late);
+
+/*
+ * How an entry of "class" that was asked for at "sent" stands at "now".  "exp"
+ * as the facts have it; "watched" says that the feed is healthy, polls the API
+ * of these facts and that they have a jti.  Ages are cut by up to a tenth,
+ * differently for each "key", so that what came together does not go together.
+ * Expiry itself is policy's to judge.
+ */
+ngx_agilicus_token_freshness_e ngx_agilicus_token_cache_freshness(
+    const ngx_agilicus_token_lifetimes_t *lifetimes, const u_char *key,
+    ngx_agilicus_token_class_e class, ngx_uint_t has_exp, ngx_uint_t watched,
+    uint64_t sent, uint64_t now);
+
+/*
+ * The number that counts up with each tombstone that may matter to what was
+ * found clean.  Read it before looking through tombstones.
+ */
+ngx_atomic_uint_t ngx_agilicus_token_cache_generation(
+    ngx_agilicus_token_zone_t *first);
+
+/*
+ * Looks for a tombstone in the first zone that denies a token of the API whose
+ * URL has the digest "api": by the token's own digest, and by jti, session and
+ * subject where "facts" is given.  Returns the reason (REVOKED, JTI, SESSION,
+ * SUBJECT), or NONE.
+ */
+ngx_agilicus_token_reason_e ngx_agilicus_token_cache_denied(
+    ngx_agilicus_token_zone_t *first, const u_char *api, const u_char *token,
+    const ngx_agilicus_token_facts_t *facts,
+    const ngx_agilicus_token_clock_t *now);
+
+/*
+ * Puts up a tombstone for a token (its digest), jti, session or subject of an
+ * API.  It lasts until "until" (seconds since the epoch), measured on both
+ * clocks.  "before" counts for subjects: tokens issued up to then are denied.
+ * Returns NGX_OK, NGX_BUSY where a live tombstone had to go for it, which is
+ * noted in the zone, or NGX_ERROR where no digest could be made.
+ */
+ngx_int_t ngx_agilicus_token_cache_deny(ngx_agilicus_token_zone_t *first,
+    const u_char *api, ngx_agilicus_token_tombstone_e kind,
+    const ngx_str_t *value, int64_t until, int64_t before,
+    const ngx_agilicus_token_clock_t *now);
+
+
+#endif /* _NGX_AGILICUS_TOKEN_CACHE_H_INCLUDED_ */

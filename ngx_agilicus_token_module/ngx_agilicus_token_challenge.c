@@ -1,0 +1,358 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "ngx_agilicus_token_module.h"
+
+
+/* seconds after which a client may try again, where nobody knows better */
+#define NGX_AGILICUS_TOKEN_RETRY_AFTER      1
+#define NGX_AGILICUS_TOKEN_MAX_RETRY_AFTER  300
+
+
+static ngx_int_t ngx_agilicus_token_challenge_value(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, ngx_str_t *value);
+static u_char *ngx_agilicus_token_challenge_scopes(
+    const ngx_agilicus_token_requirement_t *requirements, ngx_uint_t n,
+    u_char *p);
+static ngx_uint_t ngx_agilicus_token_challenge_repeats(
+    const ngx_agilicus_token_requirement_t *requirements, ngx_uint_t i,
+    ngx_uint_t j);
+static ngx_int_t ngx_agilicus_token_challenge_header(ngx_http_request_t *r,
+    ngx_table_elt_t **slot, const char *name, size_t name_len,
+    ngx_str_t *value);
+
+
+ngx_int_t
+ngx_agilicus_token_challenge_status(
+    const ngx_agilicus_token_decision_t *decision)
+{
+    switch (decision->verdict) {
+
+    case NGX_AGILICUS_TOKEN_VERDICT_MISSING:
+    case NGX_AGILICUS_TOKEN_VERDICT_INVALID:
+    case NGX_AGILICUS_TOKEN_VERDICT_EXPIRED:
+    case NGX_AGILICUS_TOKEN_VERDICT_REVOKED:
+        return NGX_HTTP_UNAUTHORIZED;
+
+    case NGX_AGILICUS_TOKEN_VERDICT_MALFORMED:
+        return NGX_HTTP_BAD_REQUEST;
+
+    case NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN:
+        return NGX_HTTP_FORBIDDEN;
+
+    case NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE:
+        return (decision->reason == NGX_AGILICUS_TOKEN_REASON_CLIENT_RATE)
+               ? NGX_HTTP_TOO_MANY_REQUESTS : NGX_HTTP_SERVICE_UNAVAILABLE;
+
+    default:
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+}
+
+
+ngx_int_t
+ngx_agilicus_token_challenge(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx)
+{
+    time_t                        seconds;
+    ngx_str_t                     value;
+    ngx_table_elt_t             **slot, *none[3];
+    ngx_agilicus_token_client_t  *client;
+
+    client = ctx->client;
+
+    ngx_memzero(none, sizeof(none));
+
+    /* a subrequest has a header of its own */
+
+    slot = (r == r->main) ? &client->cache_control : &none[0];
+
+    ngx_str_set(&value, "no-store");
+
+    if (ngx_agilicus_token_challenge_header(r, slot, "Cache-Control",
+                                            sizeof("Cache-Control") - 1,
+                                            &value)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE) {
+
+        seconds = ctx->retry_after > 0 ? ctx->retry_after
+                                       : NGX_AGILICUS_TOKEN_RETRY_AFTER;
+        seconds = ngx_min(seconds, NGX_AGILICUS_TOKEN_MAX_RETRY_AFTER);
+
+        value.data = ngx_pnalloc(r->pool, NGX_TIME_T_LEN);
+        if (value.data == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        value.len = ngx_sprintf(value.data, "%T", seconds) - value.data;
+
+        slot = (r == r->main) ? &client->retry_after : &none[1];
+
+        if (ngx_agilicus_token_challenge_header(r, slot, "Retry-After",
+                                                sizeof("Retry-After") - 1,
+                                                &value)
+            != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return ctx->status;
+    }
+
+    if (ngx_agilicus_token_challenge_value(r, ctx, &value) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    slot = (r == r->main) ? &client->challenge : &none[2];
+
+    if (ngx_agilicus_token_challenge_header(r, slot, "WWW-Authenticate",
+                                            sizeof("WWW-Authenticate") - 1,
+                                            &value)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* nginx takes it off where another module allows, and auth_request reads
+       it from here */
+
+    r->headers_out.www_authenticate = *slot;
+
+    return ctx->status;
+}
+
+
+/* RFC 6750, section 3: no error where no credentials were given at all */
+
+static ngx_int_t
+ngx_agilicus_token_challenge_value(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, ngx_str_t *value)
+{
+    size_t                                   len;
+    u_char                                  *p;
+    ngx_str_t                                error;
+    ngx_uint_t                               n, i, j;
+    const ngx_agilicus_token_loc_conf_t     *lcf;
+    const ngx_agilicus_token_requirement_t  *requirements;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
+
+    n = 0;
+    requirements = NULL;
+
+    switch (ctx->decision.verdict) {
+
+    case NGX_AGILICUS_TOKEN_VERDICT_MISSING:
+        *value = lcf->challenge;
+        return NGX_OK;
+
+    case NGX_AGILICUS_TOKEN_VERDICT_MALFORMED:
+        ngx_str_set(&error, ", error=\"invalid_request\"");
+        break;
+
+    case NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN:
+        ngx_str_set(&error, ", error=\"insufficient_scope\"");
+
+        if (ctx->decision.reason == NGX_AGILICUS_TOKEN_REASON_SCOPE) {
+            requirements = ngx_agilicus_token_requirements(r, lcf, &n);
+
+            if (requirements == NULL) {
+                return NGX_ERROR;
+            }
+        }
+
+        break;
+
+    default:
+        ngx_str_set(&error, ", error=\"invalid_token\"");
+        break;
+    }
+
+    len = lcf->challenge.len + error.len + sizeof(", scope=\"\"") - 1;
+
+    for (i = 0; i < n; i++) {
+        for (j = 0; j < requirements[i].nvalues; j++) {
+            len += requirements[i].values[j].len + 1;
+        }
+    }
+
+    value->data = ngx_pnalloc(r->pool, len);
+    if (value->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(value->data, lcf->challenge.data, lcf->challenge.len);
+    p = ngx_cpymem(p, error.data, error.len);
+
+    if (n) {
+        p = ngx_agilicus_token_challenge_scopes(requirements, n, p);
+    }
+
+    value->len = p - value->data;
+
+    return NGX_OK;
+}
+
+
+/*
+ * RFC 6750, section 3: the scopes configured here, in order and once each.
+ * What a variable brought and a scope-token may not have is left out.
+ */
+
+static u_char *
+ngx_agilicus_token_challenge_scopes(
+    const ngx_agilicus_token_requirement_t *requirements, ngx_uint_t n,
+    u_char *p)
+{
+    size_t            k;
+    u_char           *start, ch;
+    ngx_uint_t        i, j;
+    const ngx_str_t  *scope;
+
+    start = p;
+
+    for (i = 0; i < n; i++) {
+
+        if (requirements[i].kind != NGX_AGILICUS_TOKEN_REQUIRE_SCOPES) {
+            continue;
+        }
+
+        for (j = 0; j < requirements[i].nvalues; j++) {
+            scope = &requirements[i].values[j];
+
+            for (k = 0; k < scope->len; k++) {
+                ch = scope->data[k];
+
+                if (ch < 0x21 || ch > 0x7e || ch == '"' || ch == '\\') {
+                    break;
+                }
+            }
+
+            if (k == 0 || k < scope->len
+                || ngx_agilicus_token_challenge_repeats(requirements, i, j))
+            {
+                continue;
+            }
+
+            if (p == start) {
+                p = ngx_cpymem(p, ", scope=\"", sizeof(", scope=\"") - 1);
+
+            } else {
+                *p++ = ' ';
+            }
+
+            p = ngx_cpymem(p, scope->data, scope->len);
+        }
+    }
+
+    if (p != start) {
+        *p++ = '"';
+    }
+
+    return p;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_challenge_repeats(
+    const ngx_agilicus_token_requirement_t *requirements, ngx_uint_t i,
+    ngx_uint_t j)
+{
+    ngx_uint_t        k, m, end;
+    const ngx_str_t  *scope, *other;
+
+    scope = &requirements[i].values[j];
+
+    for (k = 0; k <= i; k++) {
+
+        if (requirements[k].kind != NGX_AGILICUS_TOKEN_REQUIRE_SCOPES) {
+            continue;
+        }
+
+        end = (k == i) ? j : requirements[k].nvalues;
+
+        for (m = 0; m < end; m++) {
+            other = &requirements[k].values[m];
+
+            if (other->len == scope->len
+                && ngx_memcmp(other->data, scope->data, scope->len) == 0)
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+/* a refusal after a refusal, as in an error page, rewrites the line there is */
+
+static ngx_int_t
+ngx_agilicus_token_challenge_header(ngx_http_request_t *r,
+    ngx_table_elt_t **slot, const char *name, size_t name_len,
+    ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = *slot;
+
+    if (h == NULL) {
+        h = ngx_list_push(&r->headers_out.headers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *slot = h;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    h->key.data = (u_char *) name;
+    h->key.len = name_len;
+    h->value = *value;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_challenge_init(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *conf)
+{
+    size_t   i, len;
+    u_char  *p;
+
+    len = sizeof("Bearer realm=\"\"") - 1 + 2 * conf->realm.len;
+
+    p = ngx_pnalloc(cf->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    conf->challenge.data = p;
+
+    p = ngx_cpymem(p, "Bearer realm=\"", sizeof("Bearer realm=\"") - 1);
+
+    for (i = 0; i < conf->realm.len; i++) {
+        if (conf->realm.data[i] == '"' || conf->realm.data[i] == '\\') {
+            *p++ = '\\';
+        }
+
+        *p++ = conf->realm.data[i];
+    }
+
+    *p++ = '"';
+
+    conf->challenge.len = p - conf->challenge.data;
+
+    return NGX_OK;
+}

@@ -1,0 +1,461 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "ngx_agilicus_token_module.h"
+
+
+static char *ngx_agilicus_token_merge_api(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf);
+static void ngx_agilicus_token_merge_cache(
+    ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf);
+static ngx_int_t ngx_agilicus_token_merge_require(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf);
+static char *ngx_agilicus_token_enforce(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *conf);
+static ngx_int_t ngx_agilicus_token_check_zones(ngx_conf_t *cf,
+    ngx_agilicus_token_main_conf_t *mcf);
+static ngx_int_t ngx_agilicus_token_register(ngx_conf_t *cf);
+
+
+void *
+ngx_agilicus_token_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_agilicus_token_main_conf_t  *mcf;
+
+    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_agilicus_token_main_conf_t));
+    if (mcf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     mcf->api = { 0 };
+     *     mcf->used = 0;
+     */
+
+    mcf->max_inflight = NGX_CONF_UNSET_UINT;
+    mcf->revocation_ttl = NGX_CONF_UNSET;
+
+    if (ngx_array_init(&mcf->zones, cf->pool, 2, sizeof(ngx_shm_zone_t *))
+            != NGX_OK
+        || ngx_array_init(&mcf->zone_uses, cf->pool, 2,
+                          sizeof(ngx_agilicus_token_zone_use_t))
+            != NGX_OK
+        || ngx_array_init(&mcf->apis, cf->pool, 2,
+                          sizeof(ngx_agilicus_token_api_t *))
+            != NGX_OK
+        || ngx_array_init(&mcf->origins, cf->pool, 4,
+                          sizeof(ngx_agilicus_token_origin_t *))
+            != NGX_OK
+        || ngx_array_init(&mcf->files, cf->pool, 4,
+                          sizeof(ngx_agilicus_token_file_t))
+            != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return mcf;
+}
+
+
+char *
+ngx_agilicus_token_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_agilicus_token_main_conf_t *mcf = conf;
+
+    ngx_conf_init_uint_value(mcf->max_inflight, 64);
+    ngx_conf_init_value(mcf->revocation_ttl, 24 * 60 * 60);
+
+    return NGX_CONF_OK;
+}
+
+
+void *
+ngx_agilicus_token_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_uint_t                      i;
+    ngx_agilicus_token_loc_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_agilicus_token_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     conf->realm = { 0, NULL };
+     *     conf->api_url = { 0, NULL };
+     *     conf->api_credential = { 0, NULL };
+     *     conf->api_proxy = { 0, NULL };
+     *     conf->api_ssl_trusted_certificate = { 0, NULL };
+     *     conf->api_ssl_certificate = { 0, NULL };
+     *     conf->api_ssl_certificate_key = { 0, NULL };
+     *     conf->cache_valid_set = 0;
+     *     conf->origin = NULL;
+     *     conf->policy = { 0 };
+     *     conf->challenge = { 0, NULL };
+     *     conf->required = NULL;
+     *     conf->requirements = NULL;
+     */
+
+    conf->enable = NGX_CONF_UNSET_UINT;
+    conf->sources = NGX_CONF_UNSET_PTR;
+    conf->max_size = NGX_CONF_UNSET_SIZE;
+    conf->leeway = NGX_CONF_UNSET;
+    conf->require_expiry = NGX_CONF_UNSET;
+    conf->deny_masquerading = NGX_CONF_UNSET;
+
+    for (i = 0; i < NGX_AGILICUS_TOKEN_REQUIRE_KINDS; i++) {
+        conf->require[i] = NGX_CONF_UNSET_PTR;
+    }
+
+    conf->api_credential_introspect = NGX_CONF_UNSET;
+    conf->api_connect_timeout = NGX_CONF_UNSET_MSEC;
+    conf->api_timeout = NGX_CONF_UNSET_MSEC;
+    conf->api_ssl_verify = NGX_CONF_UNSET;
+    conf->introspect_options = NGX_CONF_UNSET_UINT;
+
+    conf->cache = NGX_CONF_UNSET_PTR;
+    conf->cache_off = NGX_CONF_UNSET;
+    conf->lifetimes.active = NGX_CONF_UNSET_MSEC;
+    conf->lifetimes.watched = NGX_CONF_UNSET_MSEC;
+    conf->lifetimes.invalid = NGX_CONF_UNSET_MSEC;
+
+    return conf;
+}
+
+
+char *
+ngx_agilicus_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_agilicus_token_loc_conf_t *prev = parent;
+    ngx_agilicus_token_loc_conf_t *conf = child;
+
+    char  *rv;
+
+    ngx_conf_merge_uint_value(conf->enable, prev->enable,
+                              NGX_AGILICUS_TOKEN_OFF);
+    ngx_conf_merge_str_value(conf->realm, prev->realm, "agilicus");
+    ngx_conf_merge_ptr_value(conf->sources, prev->sources, NULL);
+    ngx_conf_merge_size_value(conf->max_size, prev->max_size, 4096);
+    ngx_conf_merge_sec_value(conf->leeway, prev->leeway, 0);
+    ngx_conf_merge_value(conf->require_expiry, prev->require_expiry, 0);
+    ngx_conf_merge_value(conf->deny_masquerading, prev->deny_masquerading, 0);
+    ngx_conf_merge_uint_value(conf->introspect_options,
+                              prev->introspect_options, 0);
+
+    rv = ngx_agilicus_token_merge_api(cf, prev, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    ngx_agilicus_token_merge_cache(prev, conf);
+
+    if (ngx_agilicus_token_merge_require(cf, prev, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->enable == NGX_AGILICUS_TOKEN_OFF) {
+        return NGX_CONF_OK;
+    }
+
+    return ngx_agilicus_token_enforce(cf, conf);
+}
+
+
+static char *
+ngx_agilicus_token_merge_api(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf)
+{
+    ngx_conf_merge_str_value(conf->api_url, prev->api_url,
+                             "https://api.agilicus.com");
+    ngx_conf_merge_str_value(conf->api_credential, prev->api_credential, "");
+    ngx_conf_merge_value(conf->api_credential_introspect,
+                         prev->api_credential_introspect, 0);
+    ngx_conf_merge_msec_value(conf->api_connect_timeout,
+                              prev->api_connect_timeout, 1000);
+    ngx_conf_merge_msec_value(conf->api_timeout, prev->api_timeout, 3000);
+    ngx_conf_merge_str_value(conf->api_proxy, prev->api_proxy, "");
+    ngx_conf_merge_value(conf->api_ssl_verify, prev->api_ssl_verify, 1);
+    ngx_conf_merge_str_value(conf->api_ssl_trusted_certificate,
+                             prev->api_ssl_trusted_certificate, "");
+    ngx_conf_merge_str_value(conf->api_ssl_certificate,
+                             prev->api_ssl_certificate, "");
+    ngx_conf_merge_str_value(conf->api_ssl_certificate_key,
+                             prev->api_ssl_certificate_key, "");
+
+    return NGX_CONF_OK;
+}
+
+
+/* a directive that a level sets is not mixed with that of the level above */
+
+static void
+ngx_agilicus_token_merge_cache(ngx_agilicus_token_loc_conf_t *prev,
+    ngx_agilicus_token_loc_conf_t *conf)
+{
+    if (conf->cache_off == NGX_CONF_UNSET) {
+        conf->cache_off = prev->cache_off;
+        conf->cache = prev->cache;
+    }
+
+    if (!conf->cache_valid_set) {
+        conf->lifetimes.active = prev->lifetimes.active;
+        conf->lifetimes.watched = prev->lifetimes.watched;
+        conf->lifetimes.invalid = prev->lifetimes.invalid;
+    }
+
+    ngx_conf_init_msec_value(conf->lifetimes.active, 30000);
+    ngx_conf_init_msec_value(conf->lifetimes.watched, 300000);
+    ngx_conf_init_msec_value(conf->lifetimes.invalid, 10000);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_merge_require(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf)
+{
+    ngx_uint_t                          i, j, variable;
+    ngx_agilicus_token_require_conf_t  *require, *all;
+
+    variable = 0;
+
+    for (i = 0; i < NGX_AGILICUS_TOKEN_REQUIRE_KINDS; i++) {
+        ngx_conf_merge_ptr_value(conf->require[i], prev->require[i], NULL);
+
+        if (conf->require[i] == NULL) {
+            continue;
+        }
+
+        if (conf->required == NULL) {
+            conf->required = ngx_array_create(cf->pool, 4,
+                                   sizeof(ngx_agilicus_token_require_conf_t));
+            if (conf->required == NULL) {
+                return NGX_ERROR;
+            }
+        }
+
+        require = conf->require[i]->elts;
+
+        all = ngx_array_push_n(conf->required, conf->require[i]->nelts);
+        if (all == NULL) {
+            return NGX_ERROR;
+        }
+
+        for (j = 0; j < conf->require[i]->nelts; j++) {
+            all[j] = require[j];
+            variable |= require[j].variable;
+        }
+    }
+
+    if (conf->required == NULL || variable) {
+        return NGX_OK;
+    }
+
+    conf->requirements = ngx_palloc(cf->pool, conf->required->nelts
+                                    * sizeof(ngx_agilicus_token_requirement_t));
+    if (conf->requirements == NULL) {
+        return NGX_ERROR;
+    }
+
+    all = conf->required->elts;
+
+    for (i = 0; i < conf->required->nelts; i++) {
+        conf->requirements[i] = all[i].requirement;
+    }
+
+    return NGX_OK;
+}
+
+
+/* what would make enforcement weaker than it looks is refused here */
+
+static char *
+ngx_agilicus_token_enforce(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *conf)
+{
+    ngx_agilicus_token_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
+
+    if (conf->api_timeout == 0 || conf->api_connect_timeout == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"agilicus_token_api_timeout\" and "
+                           "\"agilicus_token_api_connect_timeout\" "
+                           "must not be 0");
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->max_size == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"agilicus_token_max_size\" must not be 0");
+        return NGX_CONF_ERROR;
+    }
+
+    if ((conf->api_ssl_certificate.len == 0)
+        != (conf->api_ssl_certificate_key.len == 0))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"agilicus_token_api_ssl_certificate\" and "
+                           "\"agilicus_token_api_ssl_certificate_key\" "
+                           "must be set together");
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->enable == NGX_AGILICUS_TOKEN_REPORT) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"agilicus_token report\" refuses nothing");
+    }
+
+    if (!conf->api_ssl_verify) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"agilicus_token_api_ssl_verify off\" lets anybody "
+                           "on the way answer for the Tokens API \"%V\"",
+                           &conf->api_url);
+    }
+
+    if (conf->cache_off == NGX_CONF_UNSET) {
+        conf->cache_off = 0;
+        conf->cache = ngx_agilicus_token_default_zone(cf);
+
+        if (conf->cache == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    conf->origin = ngx_agilicus_token_origin_get(cf, conf);
+
+    if (conf->origin == NULL
+        || ngx_agilicus_token_challenge_init(cf, conf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    conf->policy.leeway = conf->leeway;
+    conf->policy.require_expiry = (conf->require_expiry != 0);
+    conf->policy.deny_masquerading = (conf->deny_masquerading != 0);
+
+    mcf->api.max_leeway = ngx_max(mcf->api.max_leeway, conf->leeway);
+    mcf->used = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_shm_zone_t                 **z;
+    ngx_agilicus_token_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
+
+    if (ngx_agilicus_token_check_zones(cf, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (!mcf->used) {
+        return NGX_OK;
+    }
+
+    if (mcf->zones.nelts == 0 && ngx_agilicus_token_default_zone(cf) == NULL) {
+        return NGX_ERROR;
+    }
+
+    z = mcf->zones.elts;
+
+    mcf->api.first = z[0]->data;
+    mcf->api.apis = mcf->apis.elts;
+    mcf->api.napis = mcf->apis.nelts;
+    mcf->api.max_inflight = mcf->max_inflight;
+    mcf->api.revocation_ttl = mcf->revocation_ttl;
+
+    return ngx_agilicus_token_register(cf);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_check_zones(ngx_conf_t *cf,
+    ngx_agilicus_token_main_conf_t *mcf)
+{
+    ngx_str_t                       name;
+    ngx_uint_t                      i;
+    ngx_agilicus_token_zone_use_t  *use;
+
+    ngx_str_set(&name, "agilicus");
+
+    use = mcf->zone_uses.elts;
+
+    for (i = 0; i < mcf->zone_uses.nelts; i++) {
+
+        if (use[i].zone->init) {
+            continue;
+        }
+
+        if (use[i].zone->shm.name.len == name.len
+            && ngx_strncmp(use[i].zone->shm.name.data, name.data, name.len)
+               == 0)
+        {
+            if (ngx_agilicus_token_default_zone(cf) == NULL) {
+                return NGX_ERROR;
+            }
+
+            continue;
+        }
+
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "zone \"%V\" is not defined, add \"agilicus_token_zone "
+                      "%V:10m;\" to http in %V:%ui",
+                      &use[i].zone->shm.name, &use[i].zone->shm.name,
+                      &use[i].file, use[i].line);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * nginx runs the handlers of a phase from the last one registered to the first:
+ * what lies at the beginning runs after all others, whatever was loaded before
+ * us or is loaded after.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_register(ngx_conf_t *cf)
+{
+    ngx_array_t                *handlers;
+    ngx_http_handler_pt        *h, *first;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    handlers = &cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers;
+
+    h = ngx_array_push_n(handlers, 2);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    first = handlers->elts;
+
+    ngx_memmove(first + 1, first,
+                (handlers->nelts - 2) * sizeof(ngx_http_handler_pt));
+
+    first[0] = ngx_agilicus_token_access_last_handler;
+    first[handlers->nelts - 1] = ngx_agilicus_token_access_handler;
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_agilicus_token_precontent_handler;
+
+    return NGX_OK;
+}

@@ -1,0 +1,142 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGILICUS_TOKEN_CURL_H_INCLUDED_
+#define _NGX_AGILICUS_TOKEN_CURL_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+
+/*
+ * libcurl's multi interface on nginx's events; the only file that knows curl.
+ * Nothing here waits for a socket, a name or a file: names are resolved by
+ * libcurl's threads, certificates come in memory.
+ *
+ * Three promises: submit never calls back before it returns; the callback
+ * comes exactly once unless the operation is cancelled first; after it, the
+ * operation is gone.
+ */
+
+
+/* how an operation ended, as far as transport can tell */
+
+typedef enum {
+    NGX_AGILICUS_TOKEN_CURL_OK = 0,       /* a whole answer, of any status */
+    NGX_AGILICUS_TOKEN_CURL_RESOLVE,      /* no address for the name */
+    NGX_AGILICUS_TOKEN_CURL_CONNECT,      /* no connection, or none to spare */
+    NGX_AGILICUS_TOKEN_CURL_TLS,          /* handshake or verification */
+    NGX_AGILICUS_TOKEN_CURL_TIMEOUT,
+    NGX_AGILICUS_TOKEN_CURL_BROKEN,       /* lost before any answer */
+    NGX_AGILICUS_TOKEN_CURL_TRANSPORT,    /* lost or unreadable on the way */
+    NGX_AGILICUS_TOKEN_CURL_TOO_LARGE,    /* header or body over the limit */
+    NGX_AGILICUS_TOKEN_CURL_ENCODED       /* a content coding not asked for */
+} ngx_agilicus_token_curl_e;
+
+
+/*
+ * What a connection is made with.  Two APIs that differ in any of it must not
+ * share connections, so each has a pool of its own.  Everything is owned by
+ * the caller and lives as long as the pool.
+ */
+
+typedef struct {
+    ngx_str_t                      proxy;        /* null-terminated or empty */
+    ngx_str_t                      trusted;      /* PEM; empty if not verified */
+    ngx_str_t                      certificate;  /* PEM or empty */
+    ngx_str_t                      certificate_key;
+    unsigned                       verify:1;
+    unsigned                       tls:1;        /* https, else http */
+} ngx_agilicus_token_curl_profile_t;
+
+
+typedef struct {
+    ngx_agilicus_token_curl_e      error;
+    ngx_uint_t                     status;       /* HTTP status, with OK */
+    ngx_str_t                      body;         /* lives until the callback
+                                                    returns, then is zeroed */
+    ngx_str_t                      content_type; /* likewise; may be empty */
+    ngx_msec_t                     elapsed;      /* since it was submitted */
+    time_t                         retry_after;  /* seconds; -1: none given */
+    ngx_uint_t                     attempts;     /* how often it was sent */
+    const char                    *message;      /* for a log: never holds
+                                                    what was sent or answered */
+} ngx_agilicus_token_curl_result_t;
+
+
+typedef void (*ngx_agilicus_token_curl_handler_pt)(void *data,
+    ngx_agilicus_token_curl_result_t *result);
+
+
+/*
+ * One request.  "url" is null-terminated; "body" and "bearer" are copied and
+ * zeroed when the operation ends.  With an empty body the method is GET, else
+ * POST of application/json.  Times are in milliseconds.
+ */
+
+typedef struct {
+    ngx_str_t                           url;
+    ngx_str_t                           body;
+    ngx_str_t                           bearer;
+    ngx_msec_t                          connect_timeout;
+    ngx_msec_t                          timeout;
+    size_t                              max_body;   /* bytes */
+    ngx_agilicus_token_curl_handler_pt  handler;
+    void                               *data;
+} ngx_agilicus_token_curl_request_t;
+
+
+typedef struct ngx_agilicus_token_curl_s       ngx_agilicus_token_curl_t;
+typedef struct ngx_agilicus_token_curl_op_s    ngx_agilicus_token_curl_op_t;
+
+
+/*
+ * Tells whether the libcurl at hand will do: new enough, resolves names
+ * without blocking, and uses the same OpenSSL as this module.  Returns NULL,
+ * or a phrase that says what is wrong.  May be called in the master.
+ */
+const char *ngx_agilicus_token_curl_unusable(void);
+
+/*
+ * The file of certificate authorities that libcurl was built to trust, or
+ * NULL.  May be called in the master.
+ */
+const char *ngx_agilicus_token_curl_system_store(void);
+
+/*
+ * Makes a pool in the worker, with the certificate authorities loaded.  Never
+ * call it in the master: nothing of libcurl may cross a fork.  Returns NULL
+ * where libcurl or libssl failed or "trusted" has no certificate in it; the
+ * cause is logged.
+ */
+ngx_agilicus_token_curl_t *ngx_agilicus_token_curl_create(
+    ngx_agilicus_token_curl_profile_t *profile, ngx_uint_t max_connections,
+    ngx_log_t *log);
+
+/*
+ * Cancels all operations without calling back, closes all connections and
+ * frees the pool.
+ */
+void ngx_agilicus_token_curl_destroy(ngx_agilicus_token_curl_t *pool);
+
+/*
+ * Submits a request.  Returns the operation, which is the pool's, or NULL for
+ * lack of memory or libcurl's refusal; the handler is then never called.
+ */
+ngx_agilicus_token_curl_op_t *ngx_agilicus_token_curl_submit(
+    ngx_agilicus_token_curl_t *pool,
+    ngx_agilicus_token_curl_request_t *request);
+
+/*
+ * Ends an operation without calling back.  Not from within a handler of the
+ * same operation.
+ */
+void ngx_agilicus_token_curl_cancel(ngx_agilicus_token_curl_op_t *op);
+
+
+#endif /* _NGX_AGILICUS_TOKEN_CURL_H_INCLUDED_ */

@@ -1,0 +1,292 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "ngx_agilicus_token_module.h"
+
+
+static ngx_int_t ngx_agilicus_token_init_module(ngx_cycle_t *cycle);
+static ngx_int_t ngx_agilicus_token_init_process(ngx_cycle_t *cycle);
+static void ngx_agilicus_token_exit_process(ngx_cycle_t *cycle);
+static void ngx_agilicus_token_carry_over(ngx_cycle_t *cycle,
+    ngx_agilicus_token_main_conf_t *mcf);
+
+
+#define NGX_AGILICUS_TOKEN_ANYWHERE                                          \
+    NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
+
+
+static ngx_conf_enum_t  ngx_agilicus_token_enable[] = {
+    { ngx_string("off"), NGX_AGILICUS_TOKEN_OFF },
+    { ngx_string("on"), NGX_AGILICUS_TOKEN_ON },
+    { ngx_string("report"), NGX_AGILICUS_TOKEN_REPORT },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_num_bounds_t  ngx_agilicus_token_inflight_bounds = {
+    ngx_conf_check_num_bounds, 1, 65536
+};
+
+
+static ngx_command_t  ngx_agilicus_token_commands[] = {
+
+    { ngx_string("agilicus_token"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_agilicus_token_loc_conf_t, enable),
+      &ngx_agilicus_token_enable },
+
+    { ngx_string("agilicus_token_realm"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_agilicus_token_set_realm,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("agilicus_token_source"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_1MORE,
+      ngx_agilicus_token_set_source,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("agilicus_token_max_size"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_agilicus_token_loc_conf_t, max_size),
+      NULL },
+
+    { ngx_string("agilicus_token_leeway"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_agilicus_token_loc_conf_t, leeway),
+      NULL },
+
+    { ngx_string("agilicus_token_require_expiry"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_agilicus_token_loc_conf_t, require_expiry),
+      NULL },
+
+    { ngx_string("agilicus_token_require_scopes"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_1MORE,
+      ngx_agilicus_token_set_scopes,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("agilicus_token_api"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_agilicus_token_set_api,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("agilicus_token_api_credential"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE12,
+      ngx_agilicus_token_set_credential,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("agilicus_token_api_connect_timeout"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_agilicus_token_loc_conf_t, api_connect_timeout),
+      NULL },
+
+    { ngx_string("agilicus_token_api_timeout"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_agilicus_token_loc_conf_t, api_timeout),
+      NULL },
+
+    { ngx_string("agilicus_token_api_proxy"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_agilicus_token_set_proxy,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("agilicus_token_api_ssl_verify"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_agilicus_token_loc_conf_t, api_ssl_verify),
+      NULL },
+
+    { ngx_string("agilicus_token_api_ssl_trusted_certificate"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_agilicus_token_set_file,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_agilicus_token_loc_conf_t, api_ssl_trusted_certificate),
+      NULL },
+
+    { ngx_string("agilicus_token_api_ssl_certificate"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_agilicus_token_set_file,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_agilicus_token_loc_conf_t, api_ssl_certificate),
+      NULL },
+
+    { ngx_string("agilicus_token_api_ssl_certificate_key"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_agilicus_token_set_file,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_agilicus_token_loc_conf_t, api_ssl_certificate_key),
+      NULL },
+
+    { ngx_string("agilicus_token_introspect_options"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_1MORE,
+      ngx_agilicus_token_set_introspect_options,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("agilicus_token_api_max_inflight"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_agilicus_token_main_conf_t, max_inflight),
+      &ngx_agilicus_token_inflight_bounds },
+
+    { ngx_string("agilicus_token_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_agilicus_token_set_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("agilicus_token_cache"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_agilicus_token_set_cache,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("agilicus_token_cache_valid"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_1MORE,
+      ngx_agilicus_token_set_cache_valid,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_agilicus_token_module_ctx = {
+    ngx_agilicus_token_add_variables,       /* preconfiguration */
+    ngx_agilicus_token_postconfiguration,   /* postconfiguration */
+
+    ngx_agilicus_token_create_main_conf,    /* create main configuration */
+    ngx_agilicus_token_init_main_conf,      /* init main configuration */
+
+    NULL,                                   /* create server configuration */
+    NULL,                                   /* merge server configuration */
+
+    ngx_agilicus_token_create_loc_conf,     /* create location configuration */
+    ngx_agilicus_token_merge_loc_conf       /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_agilicus_token_module = {
+    NGX_MODULE_V1,
+    &ngx_agilicus_token_module_ctx,         /* module context */
+    ngx_agilicus_token_commands,            /* module directives */
+    NGX_HTTP_MODULE,                        /* module type */
+    NULL,                                   /* init master */
+    ngx_agilicus_token_init_module,         /* init module */
+    ngx_agilicus_token_init_process,        /* init process */
+    NULL,                                   /* init thread */
+    NULL,                                   /* exit thread */
+    ngx_agilicus_token_exit_process,        /* exit process */
+    NULL,                                   /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+/* in the master, with zones made and the old cycle still there */
+
+static ngx_int_t
+ngx_agilicus_token_init_module(ngx_cycle_t *cycle)
+{
+    ngx_agilicus_token_main_conf_t  *mcf;
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                              ngx_agilicus_token_module);
+
+    if (mcf == NULL || !mcf->used) {
+        return NGX_OK;
+    }
+
+    ngx_agilicus_token_carry_over(cycle, mcf);
+
+    return ngx_agilicus_token_origins_init(mcf);
+}
+
+
+/* denials outlive a zone that got another size or another place */
+
+static void
+ngx_agilicus_token_carry_over(ngx_cycle_t *cycle,
+    ngx_agilicus_token_main_conf_t *mcf)
+{
+    ngx_cycle_t                     *old;
+    ngx_agilicus_token_main_conf_t  *omcf;
+
+    old = cycle->old_cycle;
+
+    if (old == NULL || old->conf_ctx == NULL) {
+        return;
+    }
+
+    omcf = ngx_http_cycle_get_module_main_conf(old,
+                                               ngx_agilicus_token_module);
+
+    if (omcf == NULL || !omcf->used
+        || omcf->api.first->sh == NULL
+        || omcf->api.first->sh == mcf->api.first->sh)
+    {
+        return;
+    }
+
+    ngx_agilicus_token_zone_carry_over(mcf->api.first, omcf->api.first);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_init_process(ngx_cycle_t *cycle)
+{
+    ngx_agilicus_token_main_conf_t  *mcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                              ngx_agilicus_token_module);
+
+    if (mcf == NULL || !mcf->used) {
+        return NGX_OK;
+    }
+
+    return ngx_agilicus_token_api_init(&mcf->api, cycle->log);
+}
+
+
+static void
+ngx_agilicus_token_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_agilicus_token_api_exit();
+}

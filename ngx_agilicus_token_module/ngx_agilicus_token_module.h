@@ -1,0 +1,319 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGILICUS_TOKEN_MODULE_H_INCLUDED_
+#define _NGX_AGILICUS_TOKEN_MODULE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_agilicus_token_api.h"
+#include "ngx_agilicus_token_bearer.h"
+#include "ngx_agilicus_token_cache.h"
+#include "ngx_agilicus_token_policy.h"
+
+
+/*
+ * What the files that know requests share: configuration, which is const while
+ * serving, and the two contexts of a request.
+ */
+
+#define NGX_AGILICUS_TOKEN_VERSION      "0.1.0"
+
+#define NGX_AGILICUS_TOKEN_OFF          0
+#define NGX_AGILICUS_TOKEN_ON           1
+#define NGX_AGILICUS_TOKEN_REPORT       2
+
+#define NGX_AGILICUS_TOKEN_EXCLUDE_ROLES  0x0002
+#define NGX_AGILICUS_TOKEN_HTTP_MATCHERS  0x0004
+#define NGX_AGILICUS_TOKEN_NO_CACHE       0x0008
+
+#define NGX_AGILICUS_TOKEN_SOURCE_HEADER  0
+#define NGX_AGILICUS_TOKEN_SOURCE_COOKIE  1
+#define NGX_AGILICUS_TOKEN_SOURCE_QUERY   2
+
+
+typedef struct {
+    ngx_uint_t                         type;
+    ngx_str_t                          name;
+} ngx_agilicus_token_source_t;
+
+
+/* a certificate, key or credential, read by the master */
+
+typedef struct {
+    ngx_str_t                          name;
+    ngx_str_t                          content;
+    ngx_uint_t                         exposed;    /* to everybody */
+} ngx_agilicus_token_file_t;
+
+
+/* a requirement as configured; without variables it is ready as it stands */
+
+typedef struct {
+    ngx_agilicus_token_requirement_t   requirement;
+    ngx_http_complex_value_t          *values;
+    unsigned                           variable:1;
+} ngx_agilicus_token_require_conf_t;
+
+
+/* where a zone is named, so that one that is not there can be reported */
+
+typedef struct {
+    ngx_shm_zone_t                    *zone;
+    ngx_str_t                          file;
+    ngx_uint_t                         line;
+} ngx_agilicus_token_zone_use_t;
+
+
+typedef struct {
+    ngx_agilicus_token_api_conf_t      api;        /* for the workers */
+
+    ngx_array_t                        zones;      /* of ngx_shm_zone_t * */
+    ngx_array_t                        zone_uses;  /* of zone_use_t */
+    ngx_array_t                        apis;       /* of api_t * */
+    ngx_array_t                        origins;    /* of origin_t * */
+    ngx_array_t                        files;      /* read once per cycle */
+
+    ngx_uint_t                         max_inflight;
+    time_t                             revocation_ttl;
+    unsigned                           used:1;     /* something enforces */
+} ngx_agilicus_token_main_conf_t;
+
+
+typedef struct {
+    ngx_uint_t                         enable;
+    ngx_str_t                          realm;
+    ngx_array_t                       *sources;    /* of source_t */
+    size_t                             max_size;
+    time_t                             leeway;
+    ngx_flag_t                         require_expiry;
+    ngx_array_t                       *require     /* of require_conf_t */
+                                       [NGX_AGILICUS_TOKEN_REQUIRE_KINDS];
+    ngx_flag_t                         deny_masquerading;
+
+    ngx_str_t                          api_url;
+    ngx_str_t                          api_credential;
+    ngx_flag_t                         api_credential_introspect;
+    ngx_msec_t                         api_connect_timeout;
+    ngx_msec_t                         api_timeout;
+    ngx_str_t                          api_proxy;  /* empty: none */
+    ngx_flag_t                         api_ssl_verify;
+    ngx_str_t                          api_ssl_trusted_certificate;
+    ngx_str_t                          api_ssl_certificate;
+    ngx_str_t                          api_ssl_certificate_key;
+    ngx_uint_t                         introspect_options;
+
+    ngx_shm_zone_t                    *cache;
+    ngx_flag_t                         cache_off;
+    ngx_agilicus_token_lifetimes_t     lifetimes;
+    unsigned                           cache_valid_set:1;
+
+    /* made of all the above when configurations are merged */
+
+    ngx_agilicus_token_origin_t       *origin;
+    ngx_agilicus_token_policy_t        policy;
+    ngx_str_t                          challenge;  /* Bearer realm="..." */
+
+    ngx_array_t                       *required;   /* of all kinds */
+
+    /* of "required", if none of them has a variable */
+    ngx_agilicus_token_requirement_t  *requirements;
+} ngx_agilicus_token_loc_conf_t;
+
+
+typedef struct ngx_agilicus_token_ctx_s  ngx_agilicus_token_ctx_t;
+
+
+/*
+ * What belongs to the client's request as a whole and outlives the contexts
+ * that an internal redirect wipes: the credentials as the client sent them,
+ * and the last decision.
+ */
+
+typedef struct {
+    ngx_str_t                          authorization;
+    ngx_agilicus_token_ctx_t          *last;
+
+    /* header lines of a refusal: at most one of each */
+    ngx_table_elt_t                   *challenge;
+    ngx_table_elt_t                   *cache_control;
+    ngx_table_elt_t                   *retry_after;
+} ngx_agilicus_token_client_t;
+
+
+typedef enum {
+    NGX_AGILICUS_TOKEN_STATE_NEW = 0,
+    NGX_AGILICUS_TOKEN_STATE_WAITING,
+    NGX_AGILICUS_TOKEN_STATE_ANSWERED,
+    NGX_AGILICUS_TOKEN_STATE_DONE
+} ngx_agilicus_token_state_e;
+
+
+typedef enum {
+    NGX_AGILICUS_TOKEN_CACHE_NONE = 0,
+    NGX_AGILICUS_TOKEN_CACHE_HIT,
+    NGX_AGILICUS_TOKEN_CACHE_MISS,
+    NGX_AGILICUS_TOKEN_CACHE_JOINED,
+    NGX_AGILICUS_TOKEN_CACHE_UPDATING,
+    NGX_AGILICUS_TOKEN_CACHE_STALE,
+    NGX_AGILICUS_TOKEN_CACHE_BYPASS
+} ngx_agilicus_token_cache_e;
+
+
+/*
+ * One decision: about a request or a subrequest in one location.  Callbacks
+ * carry it themselves and never look it up.
+ */
+
+struct ngx_agilicus_token_ctx_s {
+    ngx_http_request_t                *request;
+    ngx_agilicus_token_client_t       *client;
+    ngx_agilicus_token_state_e         state;
+
+    ngx_str_t                          token;
+    u_char                             digest[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+
+    ngx_agilicus_token_waiter_t        waiter;
+    ngx_event_t                        event;      /* deadline, and wake-up */
+    ngx_agilicus_token_class_e         class;      /* of the answer */
+
+    /* what is known; lives as long as the request */
+    ngx_str_t                          packed;
+    ngx_agilicus_token_facts_t         facts;
+    uint64_t                           sent;
+    uint32_t                           late;
+
+    ngx_agilicus_token_decision_t      decision;
+    ngx_int_t                          status;     /* of a refusal, else 0 */
+    ngx_agilicus_token_cache_e         cache;
+    ngx_msec_t                         api_time;
+    time_t                             retry_after;
+
+    unsigned                           has_token:1;
+    unsigned                           has_digest:1;
+    unsigned                           has_facts:1;
+    unsigned                           has_api_time:1;
+    unsigned                           detached:1; /* leaves when it ends */
+};
+
+
+extern ngx_module_t  ngx_agilicus_token_module;
+
+
+/*
+ * access: the phase handlers.  The first runs where its turn comes in the
+ * access phase, the last after all others of that phase, the third for
+ * subrequests, which have no access phase.
+ */
+ngx_int_t ngx_agilicus_token_access_handler(ngx_http_request_t *r);
+ngx_int_t ngx_agilicus_token_access_last_handler(ngx_http_request_t *r);
+ngx_int_t ngx_agilicus_token_precontent_handler(ngx_http_request_t *r);
+
+/*
+ * access: the context of a request's last decision, also after an internal
+ * redirect, or NULL.
+ */
+ngx_agilicus_token_ctx_t *ngx_agilicus_token_get_ctx(ngx_http_request_t *r);
+
+/*
+ * challenge: sets the headers of a refusal for ctx->decision and returns its
+ * status, or NGX_HTTP_INTERNAL_SERVER_ERROR for lack of memory.
+ */
+ngx_int_t ngx_agilicus_token_challenge(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx);
+
+/*
+ * challenge: the status of a decision, without its headers.
+ */
+ngx_int_t ngx_agilicus_token_challenge_status(
+    const ngx_agilicus_token_decision_t *decision);
+
+/*
+ * challenge: writes what all challenges of a location begin with, when it is
+ * configured: the scheme and its realm, quoted.
+ */
+ngx_int_t ngx_agilicus_token_challenge_init(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *conf);
+
+/*
+ * requirements: evaluates the requirements of a location for a request into
+ * its pool; "*n" is set to their number.  NULL with "*n" not zero means lack
+ * of memory.
+ */
+const ngx_agilicus_token_requirement_t *ngx_agilicus_token_requirements(
+    ngx_http_request_t *r, const ngx_agilicus_token_loc_conf_t *conf,
+    ngx_uint_t *n);
+
+/*
+ * variables: adds $agilicus_token_*; before the configuration is read.
+ */
+ngx_int_t ngx_agilicus_token_add_variables(ngx_conf_t *cf);
+
+/*
+ * conf: life of the configuration.
+ */
+void *ngx_agilicus_token_create_main_conf(ngx_conf_t *cf);
+char *ngx_agilicus_token_init_main_conf(ngx_conf_t *cf, void *conf);
+void *ngx_agilicus_token_create_loc_conf(ngx_conf_t *cf);
+char *ngx_agilicus_token_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+
+/*
+ * conf: zones and the handlers' registration, when all has been read.
+ */
+ngx_int_t ngx_agilicus_token_postconfiguration(ngx_conf_t *cf);
+
+/*
+ * set: the setters of directives that are more than a slot.
+ */
+char *ngx_agilicus_token_set_realm(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_agilicus_token_set_source(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_agilicus_token_set_scopes(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_agilicus_token_set_api(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_agilicus_token_set_proxy(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_agilicus_token_set_credential(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_agilicus_token_set_file(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_agilicus_token_set_introspect_options(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+char *ngx_agilicus_token_set_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_agilicus_token_set_cache(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_agilicus_token_set_cache_valid(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/*
+ * set: the zone that exists by itself.
+ */
+ngx_shm_zone_t *ngx_agilicus_token_default_zone(ngx_conf_t *cf);
+
+/*
+ * origin: finds or makes the API, and the origin of facts, that a location's
+ * settings describe; reads certificates and credentials.  NULL, with the cause
+ * logged, refuses the configuration.
+ */
+ngx_agilicus_token_origin_t *ngx_agilicus_token_origin_get(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *conf);
+
+/*
+ * origin: gives each origin the number under which its zone keeps its facts;
+ * in the master, when zones have been made.
+ */
+ngx_int_t ngx_agilicus_token_origins_init(
+    ngx_agilicus_token_main_conf_t *mcf);
+
+
+#endif /* _NGX_AGILICUS_TOKEN_MODULE_H_INCLUDED_ */

@@ -1,0 +1,612 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "ngx_agilicus_token_module.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+
+/* bytes of a file that is read at start, at most */
+#define NGX_AGILICUS_TOKEN_MAX_FILE  (4 * 1024 * 1024)
+
+
+static ngx_agilicus_token_api_t *ngx_agilicus_token_api_get(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *conf);
+static ngx_int_t ngx_agilicus_token_api_tls(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *conf, ngx_agilicus_token_api_t *api);
+static ngx_int_t ngx_agilicus_token_api_urls(ngx_conf_t *cf,
+    ngx_agilicus_token_api_t *api);
+static ngx_int_t ngx_agilicus_token_api_url(ngx_conf_t *cf,
+    ngx_agilicus_token_api_t *api, const char *path, ngx_str_t *url);
+static ngx_int_t ngx_agilicus_token_read_credential(ngx_conf_t *cf,
+    ngx_str_t *name, ngx_str_t *content);
+static ngx_int_t ngx_agilicus_token_read_file(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_uint_t secret, ngx_str_t *content);
+static ngx_int_t ngx_agilicus_token_read_new_file(ngx_conf_t *cf,
+    ngx_agilicus_token_file_t *f);
+static ngx_int_t ngx_agilicus_token_read_open_file(ngx_conf_t *cf,
+    ngx_file_t *file, ngx_agilicus_token_file_t *f);
+static ngx_int_t ngx_agilicus_token_check_pem(ngx_conf_t *cf,
+    ngx_str_t *name, ngx_str_t *pem, ngx_uint_t key);
+static int ngx_agilicus_token_no_password(char *buf, int size, int rwflag,
+    void *data);
+static ngx_int_t ngx_agilicus_token_origin_digest(
+    ngx_agilicus_token_origin_t *origin, u_char *out);
+static ngx_uint_t ngx_agilicus_token_same_api(ngx_agilicus_token_api_t *a,
+    ngx_agilicus_token_api_t *b);
+static ngx_uint_t ngx_agilicus_token_same(const ngx_str_t *a,
+    const ngx_str_t *b);
+
+
+ngx_agilicus_token_origin_t *
+ngx_agilicus_token_origin_get(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *conf)
+{
+    ngx_uint_t                         i;
+    ngx_agilicus_token_api_t          *api;
+    ngx_agilicus_token_zone_t         *zone;
+    ngx_agilicus_token_origin_t       *origin, **o;
+    ngx_agilicus_token_main_conf_t    *mcf;
+    ngx_agilicus_token_json_options_t  options;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
+
+    api = ngx_agilicus_token_api_get(cf, conf);
+    if (api == NULL) {
+        return NULL;
+    }
+
+    zone = conf->cache_off ? NULL : conf->cache->data;
+
+    ngx_memzero(&options, sizeof(ngx_agilicus_token_json_options_t));
+
+    options.exclude_roles = (conf->introspect_options
+                             & NGX_AGILICUS_TOKEN_EXCLUDE_ROLES) != 0;
+    options.support_http_matchers = (conf->introspect_options
+                             & NGX_AGILICUS_TOKEN_HTTP_MATCHERS) != 0;
+    options.no_cache = (conf->introspect_options
+                        & NGX_AGILICUS_TOKEN_NO_CACHE) != 0;
+
+    o = mcf->origins.elts;
+
+    for (i = 0; i < mcf->origins.nelts; i++) {
+        if (o[i]->api == api && o[i]->zone == zone
+            && o[i]->options.exclude_roles == options.exclude_roles
+            && o[i]->options.support_http_matchers
+               == options.support_http_matchers
+            && o[i]->options.no_cache == options.no_cache)
+        {
+            return o[i];
+        }
+    }
+
+    origin = ngx_pcalloc(cf->pool, sizeof(ngx_agilicus_token_origin_t));
+    o = ngx_array_push(&mcf->origins);
+
+    if (origin == NULL || o == NULL) {
+        return NULL;
+    }
+
+    origin->api = api;
+    origin->zone = zone;
+    origin->options = options;
+
+    *o = origin;
+
+    return origin;
+}
+
+
+static ngx_agilicus_token_api_t *
+ngx_agilicus_token_api_get(ngx_conf_t *cf, ngx_agilicus_token_loc_conf_t *conf)
+{
+    ngx_uint_t                       i;
+    const char                      *unusable;
+    ngx_agilicus_token_api_t        *api, **a;
+    ngx_agilicus_token_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
+
+    unusable = ngx_agilicus_token_curl_unusable();
+
+    if (unusable) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "agilicus token: %s", unusable);
+        return NULL;
+    }
+
+    api = ngx_pcalloc(cf->pool, sizeof(ngx_agilicus_token_api_t));
+    if (api == NULL) {
+        return NULL;
+    }
+
+    api->url = conf->api_url;
+    api->profile.proxy = conf->api_proxy;
+    api->profile.tls = (ngx_strncmp(api->url.data, "https:", 6) == 0);
+    api->profile.verify = (conf->api_ssl_verify != 0);
+    api->credential_introspect = (conf->api_credential_introspect == 1);
+
+    if (conf->api_credential.len
+        && ngx_agilicus_token_read_credential(cf, &conf->api_credential,
+                                              &api->credential)
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    if (api->profile.tls
+        && ngx_agilicus_token_api_tls(cf, conf, api) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    a = mcf->apis.elts;
+
+    for (i = 0; i < mcf->apis.nelts; i++) {
+        if (ngx_agilicus_token_same_api(a[i], api)) {
+            return a[i];
+        }
+    }
+
+    if (ngx_agilicus_token_api_urls(cf, api) != NGX_OK) {
+        return NULL;
+    }
+
+    api->index = mcf->apis.nelts;
+
+    a = ngx_array_push(&mcf->apis);
+    if (a == NULL) {
+        return NULL;
+    }
+
+    *a = api;
+
+    return api;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_api_tls(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *conf, ngx_agilicus_token_api_t *api)
+{
+    ngx_str_t    name;
+    const char  *system;
+
+    if (api->profile.verify) {
+        name = conf->api_ssl_trusted_certificate;
+
+        if (name.len == 0) {
+            system = ngx_agilicus_token_curl_system_store();
+
+            if (system == NULL) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "libcurl knows no certificate authorities "
+                                   "of the system, set \"agilicus_token_api_"
+                                   "ssl_trusted_certificate\"");
+                return NGX_ERROR;
+            }
+
+            name.data = (u_char *) system;
+            name.len = ngx_strlen(system);
+        }
+
+        if (ngx_agilicus_token_read_file(cf, &name, 0, &api->profile.trusted)
+            != NGX_OK)
+        {
+            if (conf->api_ssl_trusted_certificate.len == 0) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "the Tokens API \"%V\" cannot be verified: "
+                                   "install the package \"ca-certificates\" "
+                                   "or set \"agilicus_token_api_ssl_trusted_"
+                                   "certificate\"", &api->url);
+            }
+
+            return NGX_ERROR;
+        }
+
+        if (ngx_agilicus_token_check_pem(cf, &name, &api->profile.trusted, 0)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (conf->api_ssl_certificate.len == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_agilicus_token_read_file(cf, &conf->api_ssl_certificate, 0,
+                                     &api->profile.certificate)
+            != NGX_OK
+        || ngx_agilicus_token_read_file(cf, &conf->api_ssl_certificate_key, 1,
+                                        &api->profile.certificate_key)
+            != NGX_OK
+        || ngx_agilicus_token_check_pem(cf, &conf->api_ssl_certificate,
+                                        &api->profile.certificate, 0)
+            != NGX_OK
+        || ngx_agilicus_token_check_pem(cf, &conf->api_ssl_certificate_key,
+                                        &api->profile.certificate_key, 1)
+            != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_api_urls(ngx_conf_t *cf, ngx_agilicus_token_api_t *api)
+{
+    ngx_str_t  url;
+
+    if (ngx_agilicus_token_digest_init() != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    url = api->url;
+
+    if (ngx_agilicus_token_digest(api->digest, &url, 1) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_agilicus_token_api_url(cf, api, "/v1/tokens/introspect",
+                                   &api->introspect)
+            != NGX_OK
+        || ngx_agilicus_token_api_url(cf, api, "/v1/tokens/reissue",
+                                      &api->reissue)
+            != NGX_OK
+        || ngx_agilicus_token_api_url(cf, api, "/v1/tokens/revoke",
+                                      &api->revoke)
+            != NGX_OK
+        || ngx_agilicus_token_api_url(cf, api, "/v1/tokens/validations",
+                                      &api->validations)
+            != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_agilicus_token_api_url(cf, api, "/v1/tokens", &api->tokens);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_api_url(ngx_conf_t *cf, ngx_agilicus_token_api_t *api,
+    const char *path, ngx_str_t *url)
+{
+    size_t  len;
+
+    len = ngx_strlen(path);
+
+    url->len = api->url.len + len;
+    url->data = ngx_pnalloc(cf->pool, url->len + 1);
+
+    if (url->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(ngx_cpymem(url->data, api->url.data, api->url.len), path,
+               len + 1);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_read_credential(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_str_t *content)
+{
+    if (ngx_agilicus_token_read_file(cf, name, 1, content) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    while (content->len && (content->data[content->len - 1] == '\n'
+                            || content->data[content->len - 1] == '\r'))
+    {
+        content->len--;
+    }
+
+    if (!ngx_agilicus_token_bearer_is_token68(content)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" holds no bearer token", name);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* a file that several locations name is read once */
+
+static ngx_int_t
+ngx_agilicus_token_read_file(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_uint_t secret, ngx_str_t *content)
+{
+    ngx_uint_t                       i;
+    ngx_agilicus_token_file_t       *f;
+    ngx_agilicus_token_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
+
+    f = mcf->files.elts;
+
+    for (i = 0; i < mcf->files.nelts; i++) {
+        if (ngx_agilicus_token_same(&f[i].name, name)) {
+            f = &f[i];
+            goto found;
+        }
+    }
+
+    f = ngx_array_push(&mcf->files);
+    if (f == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(f, sizeof(ngx_agilicus_token_file_t));
+
+    f->name = *name;
+
+    if (ngx_agilicus_token_read_new_file(cf, f) != NGX_OK) {
+        mcf->files.nelts--;
+        return NGX_ERROR;
+    }
+
+found:
+
+    if (secret && f->exposed) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" holds a secret and everybody can read it, "
+                           "take the permission away", name);
+        return NGX_ERROR;
+    }
+
+    *content = f->content;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_read_new_file(ngx_conf_t *cf, ngx_agilicus_token_file_t *f)
+{
+    ngx_int_t   rc;
+    ngx_file_t  file;
+
+    ngx_memzero(&file, sizeof(ngx_file_t));
+
+    file.name = f->name;
+    file.log = cf->log;
+    file.fd = ngx_open_file(f->name.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+
+    if (file.fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_open_file_n " \"%V\" failed", &f->name);
+        return NGX_ERROR;
+    }
+
+    rc = ngx_agilicus_token_read_open_file(cf, &file, f);
+
+    if (ngx_close_file(file.fd) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
+                           ngx_close_file_n " \"%V\" failed", &f->name);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_read_open_file(ngx_conf_t *cf, ngx_file_t *file,
+    ngx_agilicus_token_file_t *f)
+{
+    off_t    size;
+    ssize_t  n;
+
+    if (ngx_fd_info(file->fd, &file->info) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_fd_info_n " \"%V\" failed", &f->name);
+        return NGX_ERROR;
+    }
+
+    if (!ngx_is_file(&file->info)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" is not a regular file", &f->name);
+        return NGX_ERROR;
+    }
+
+    f->exposed = (ngx_file_access(&file->info) & S_IROTH) != 0;
+
+    size = ngx_file_size(&file->info);
+
+    if (size <= 0 || size > NGX_AGILICUS_TOKEN_MAX_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" is %s", &f->name,
+                           size <= 0 ? "empty" : "too large");
+        return NGX_ERROR;
+    }
+
+    f->content.data = ngx_pnalloc(cf->pool, (size_t) size);
+    if (f->content.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    n = ngx_read_file(file, f->content.data, (size_t) size, 0);
+
+    if (n != (ssize_t) size) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" could not be read as a whole", &f->name);
+        return NGX_ERROR;
+    }
+
+    f->content.len = (size_t) size;
+
+    return NGX_OK;
+}
+
+
+/* what a worker could not use is refused here */
+
+static ngx_int_t
+ngx_agilicus_token_check_pem(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *pem,
+    ngx_uint_t key)
+{
+    BIO         *bio;
+    X509        *x509;
+    EVP_PKEY    *pkey;
+    ngx_uint_t   good;
+
+    bio = BIO_new_mem_buf(pem->data, (int) pem->len);
+    if (bio == NULL) {
+        return NGX_ERROR;
+    }
+
+    x509 = NULL;
+    pkey = NULL;
+
+    if (key) {
+        pkey = PEM_read_bio_PrivateKey(bio, NULL,
+                                       ngx_agilicus_token_no_password, NULL);
+        good = (pkey != NULL);
+
+    } else {
+        x509 = PEM_read_bio_X509_AUX(bio, NULL,
+                                     ngx_agilicus_token_no_password, NULL);
+        good = (x509 != NULL);
+    }
+
+    EVP_PKEY_free(pkey);
+    X509_free(x509);
+    BIO_free(bio);
+    ERR_clear_error();
+
+    if (!good) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" holds no %s in PEM", name,
+                           key ? "private key without a password"
+                               : "certificate");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static int
+ngx_agilicus_token_no_password(char *buf, int size, int rwflag, void *data)
+{
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_same_api(ngx_agilicus_token_api_t *a,
+    ngx_agilicus_token_api_t *b)
+{
+    /* files that were read once have one content: its place tells them apart */
+
+    return ngx_agilicus_token_same(&a->url, &b->url)
+           && ngx_agilicus_token_same(&a->profile.proxy, &b->profile.proxy)
+           && a->profile.verify == b->profile.verify
+           && a->profile.trusted.data == b->profile.trusted.data
+           && a->profile.certificate.data == b->profile.certificate.data
+           && a->profile.certificate_key.data
+              == b->profile.certificate_key.data
+           && a->credential.data == b->credential.data
+           && a->credential_introspect == b->credential_introspect;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_same(const ngx_str_t *a, const ngx_str_t *b)
+{
+    return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_origins_init(ngx_agilicus_token_main_conf_t *mcf)
+{
+    u_char                         digest[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    ngx_uint_t                     i;
+    ngx_agilicus_token_origin_t  **o;
+
+    o = mcf->origins.elts;
+
+    for (i = 0; i < mcf->origins.nelts; i++) {
+
+        if (o[i]->zone == NULL) {
+            continue;
+        }
+
+        if (ngx_agilicus_token_origin_digest(o[i], digest) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        o[i]->context = ngx_agilicus_token_zone_context(o[i]->zone, digest);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * All that may change an answer, or who gives it: an API that is not verified
+ * must not fill in facts for one that is.  Each part is a digest of its own,
+ * so that parts cannot run into each other.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_origin_digest(ngx_agilicus_token_origin_t *origin,
+    u_char *out)
+{
+    u_char                             parts
+                                       [7 * NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    u_char                             flags[5];
+    ngx_str_t                          s[7], all;
+    ngx_uint_t                         i;
+    ngx_agilicus_token_api_t          *api;
+    ngx_agilicus_token_curl_profile_t *profile;
+
+    api = origin->api;
+    profile = &api->profile;
+
+    flags[0] = origin->options.exclude_roles;
+    flags[1] = origin->options.support_http_matchers;
+    flags[2] = origin->options.no_cache;
+    flags[3] = profile->verify;
+    flags[4] = api->credential_introspect;
+
+    s[0] = api->url;
+    s[1].data = flags;
+    s[1].len = sizeof(flags);
+    s[2] = profile->proxy;
+    s[3] = profile->trusted;
+    s[4] = profile->certificate;
+    s[5] = profile->certificate_key;
+
+    if (api->credential_introspect) {
+        s[6] = api->credential;
+
+    } else {
+        ngx_str_null(&s[6]);
+    }
+
+    for (i = 0; i < 7; i++) {
+        if (ngx_agilicus_token_digest(parts
+                                      + i * NGX_AGILICUS_TOKEN_DIGEST_LEN,
+                                      &s[i], 1)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    all.data = parts;
+    all.len = sizeof(parts);
+
+    return ngx_agilicus_token_digest(out, &all, 1);
+}

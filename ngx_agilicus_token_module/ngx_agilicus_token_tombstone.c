@@ -1,0 +1,274 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "ngx_agilicus_token_tombstone.h"
+
+
+/* a key may lie in either of two buckets, so that they fill evenly */
+#define NGX_AGILICUS_TOKEN_TOMBSTONE_BUCKET  8
+
+
+static ngx_agilicus_token_tombstone_t *ngx_agilicus_token_tombstones_bucket(
+    ngx_agilicus_token_tombstones_t *t, const u_char *key, ngx_uint_t choice);
+static ngx_agilicus_token_tombstone_t *ngx_agilicus_token_tombstones_place(
+    ngx_agilicus_token_tombstones_t *t, const u_char *key,
+    const ngx_agilicus_token_clock_t *now);
+static ngx_uint_t ngx_agilicus_token_tombstone_live(
+    const ngx_agilicus_token_tombstone_t *s,
+    const ngx_agilicus_token_clock_t *now);
+static uint64_t ngx_agilicus_token_tombstone_end(
+    const ngx_agilicus_token_tombstone_t *s,
+    const ngx_agilicus_token_clock_t *now);
+static ngx_uint_t ngx_agilicus_token_tombstone_strengthen(
+    ngx_agilicus_token_tombstone_t *s,
+    const ngx_agilicus_token_tombstone_t *add);
+
+
+ngx_agilicus_token_tombstones_t *
+ngx_agilicus_token_tombstones_init(void *mem, size_t size,
+    const uint64_t *secret)
+{
+    ngx_agilicus_token_tombstones_t  *t;
+
+    if (size < NGX_AGILICUS_TOKEN_TOMBSTONE_MIN) {
+        return NULL;
+    }
+
+    ngx_memzero(mem, size);
+
+    t = mem;
+
+    t->secret[0] = secret[0];
+    t->secret[1] = secret[1];
+
+    /* the first bucket's place is the head's */
+
+    t->nbuckets = (uint32_t) ngx_min(
+                      size / (NGX_AGILICUS_TOKEN_TOMBSTONE_BUCKET
+                              * sizeof(ngx_agilicus_token_tombstone_t)) - 1,
+                      0xffffffff);
+
+    return t;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_tombstones_add(ngx_agilicus_token_tombstones_t *t,
+    const ngx_agilicus_token_tombstone_t *add,
+    const ngx_agilicus_token_clock_t *now, uint64_t *gone)
+{
+    ngx_int_t                        rc;
+    ngx_agilicus_token_tombstone_t  *s;
+
+    s = ngx_agilicus_token_tombstones_find(t, add->key, now);
+
+    if (s) {
+        return ngx_agilicus_token_tombstone_strengthen(s, add)
+               ? NGX_OK : NGX_DECLINED;
+    }
+
+    rc = NGX_OK;
+
+    s = ngx_agilicus_token_tombstones_place(t, add->key, now);
+
+    if (ngx_agilicus_token_tombstone_live(s, now)) {
+        *gone = ngx_agilicus_token_tombstone_end(s, now);
+        t->lost++;
+        rc = NGX_BUSY;
+    }
+
+    /* free until it is whole */
+
+    s->mono = 0;
+    ngx_memory_barrier();
+
+    ngx_memcpy(s->key, add->key, NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN);
+    s->kind = add->kind;
+    s->flags = 0;
+    s->wall = add->wall;
+    s->before = add->before;
+
+    ngx_memory_barrier();
+    s->mono = ngx_max(add->mono, 1);
+
+    t->added++;
+
+    return rc;
+}
+
+
+ngx_agilicus_token_tombstone_t *
+ngx_agilicus_token_tombstones_find(ngx_agilicus_token_tombstones_t *t,
+    const u_char *key, const ngx_agilicus_token_clock_t *now)
+{
+    ngx_uint_t                       choice, i;
+    ngx_agilicus_token_tombstone_t  *s;
+
+    for (choice = 0; choice < 2; choice++) {
+        s = ngx_agilicus_token_tombstones_bucket(t, key, choice);
+
+        for (i = 0; i < NGX_AGILICUS_TOKEN_TOMBSTONE_BUCKET; i++) {
+
+            if (ngx_agilicus_token_tombstone_live(&s[i], now)
+                && ngx_memcmp(s[i].key, key,
+                              NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN) == 0)
+            {
+                return &s[i];
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_agilicus_token_tombstone_t *
+ngx_agilicus_token_tombstones_next(ngx_agilicus_token_tombstones_t *t,
+    ngx_uint_t *i, const ngx_agilicus_token_clock_t *now)
+{
+    ngx_uint_t                       n;
+    ngx_agilicus_token_tombstone_t  *s;
+
+    n = ngx_agilicus_token_tombstones_capacity(t);
+
+    s = (ngx_agilicus_token_tombstone_t *) t
+        + NGX_AGILICUS_TOKEN_TOMBSTONE_BUCKET;
+
+    while (*i < n) {
+        if (ngx_agilicus_token_tombstone_live(&s[(*i)++], now)) {
+            return &s[*i - 1];
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_tombstones_capacity(ngx_agilicus_token_tombstones_t *t)
+{
+    return (ngx_uint_t) t->nbuckets * NGX_AGILICUS_TOKEN_TOMBSTONE_BUCKET;
+}
+
+
+/* the emptier of the two buckets, and in it a free place or the first to end */
+
+static ngx_agilicus_token_tombstone_t *
+ngx_agilicus_token_tombstones_place(ngx_agilicus_token_tombstones_t *t,
+    const u_char *key, const ngx_agilicus_token_clock_t *now)
+{
+    uint64_t                         end, first;
+    ngx_uint_t                       choice, i, n, most;
+    ngx_agilicus_token_tombstone_t  *s, *place, *vacant, *soonest;
+
+    place = NULL;
+    soonest = NULL;
+    first = 0;
+    most = 0;
+
+    for (choice = 0; choice < 2; choice++) {
+        s = ngx_agilicus_token_tombstones_bucket(t, key, choice);
+        vacant = NULL;
+        n = 0;
+
+        for (i = 0; i < NGX_AGILICUS_TOKEN_TOMBSTONE_BUCKET; i++) {
+
+            if (!ngx_agilicus_token_tombstone_live(&s[i], now)) {
+                vacant = &s[i];
+                n++;
+                continue;
+            }
+
+            end = ngx_agilicus_token_tombstone_end(&s[i], now);
+
+            if (soonest == NULL || end < first) {
+                soonest = &s[i];
+                first = end;
+            }
+        }
+
+        if (n > most) {
+            most = n;
+            place = vacant;
+        }
+    }
+
+    return place ? place : soonest;
+}
+
+
+static ngx_agilicus_token_tombstone_t *
+ngx_agilicus_token_tombstones_bucket(ngx_agilicus_token_tombstones_t *t,
+    const u_char *key, ngx_uint_t choice)
+{
+    uint64_t           a, b;
+    uint32_t           bucket;
+    unsigned __int128  product;
+
+    /* keys are digests of what others may choose; see the table's tag */
+
+    ngx_memcpy(&a, key + choice * 16, sizeof(uint64_t));
+    ngx_memcpy(&b, key + choice * 16 + 8, sizeof(uint64_t));
+
+    product = (unsigned __int128) (a ^ t->secret[0]) * (b ^ t->secret[1]);
+
+    bucket = (uint32_t) ((uint64_t) (product >> 64) ^ (uint64_t) product);
+    bucket = (uint32_t) (((uint64_t) bucket * t->nbuckets) >> 32);
+
+    return (ngx_agilicus_token_tombstone_t *) t
+           + ((size_t) bucket + 1) * NGX_AGILICUS_TOKEN_TOMBSTONE_BUCKET;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_tombstone_live(const ngx_agilicus_token_tombstone_t *s,
+    const ngx_agilicus_token_clock_t *now)
+{
+    return s->mono != 0 && (s->mono > now->mono || s->wall > now->wall);
+}
+
+
+static uint64_t
+ngx_agilicus_token_tombstone_end(const ngx_agilicus_token_tombstone_t *s,
+    const ngx_agilicus_token_clock_t *now)
+{
+    uint64_t  wall;
+
+    if (s->wall <= now->wall) {
+        return s->mono;
+    }
+
+    /* no end that anybody lives to see: keep the sum from wrapping */
+
+    wall = ngx_min((uint64_t) s->wall - (uint64_t) now->wall, 0xffffffff);
+
+    return ngx_max(s->mono, now->mono + wall * 1000);
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_tombstone_strengthen(ngx_agilicus_token_tombstone_t *s,
+    const ngx_agilicus_token_tombstone_t *add)
+{
+    ngx_uint_t  changed;
+
+    changed = 0;
+
+    if (add->before > s->before) {
+        s->before = add->before;
+        changed = 1;
+    }
+
+    if (add->mono > s->mono) {
+        s->mono = add->mono;
+    }
+
+    if (add->wall > s->wall) {
+        s->wall = add->wall;
+    }
+
+    return changed;
+}

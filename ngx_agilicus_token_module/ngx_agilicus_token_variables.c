@@ -1,0 +1,386 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "ngx_agilicus_token_module.h"
+
+
+static ngx_int_t ngx_agilicus_token_word_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_agilicus_token_cache_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_agilicus_token_age_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_agilicus_token_api_time_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_agilicus_token_fingerprint_variable(
+    ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_agilicus_token_string_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_agilicus_token_list_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_agilicus_token_time_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_agilicus_token_claim_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_agilicus_token_facts_t *ngx_agilicus_token_variable_facts(
+    ngx_http_request_t *r);
+static ngx_int_t ngx_agilicus_token_variable_str(
+    ngx_http_variable_value_t *v, const ngx_str_t *value);
+static ngx_int_t ngx_agilicus_token_variable_number(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, int64_t number);
+
+
+#define ngx_agilicus_token_variable(name, handler, data)                     \
+    { ngx_string("agilicus_token_" name), NULL, handler, data,               \
+      NGX_HTTP_VAR_NOCACHEABLE, 0 }
+
+#define ngx_agilicus_token_fact(name, handler, member)                       \
+    ngx_agilicus_token_variable(name, handler,                               \
+                                offsetof(ngx_agilicus_token_facts_t, member))
+
+
+static ngx_http_variable_t  ngx_agilicus_token_variables[] = {
+
+    ngx_agilicus_token_variable("verdict", ngx_agilicus_token_word_variable,
+                                0),
+    ngx_agilicus_token_variable("reason", ngx_agilicus_token_word_variable,
+                                1),
+    ngx_agilicus_token_variable("cache", ngx_agilicus_token_cache_variable,
+                                0),
+    ngx_agilicus_token_variable("age", ngx_agilicus_token_age_variable, 0),
+    ngx_agilicus_token_variable("api_time",
+                                ngx_agilicus_token_api_time_variable, 0),
+    ngx_agilicus_token_variable("fingerprint",
+                                ngx_agilicus_token_fingerprint_variable, 0),
+
+    ngx_agilicus_token_fact("sub", ngx_agilicus_token_string_variable, sub),
+    ngx_agilicus_token_fact("email", ngx_agilicus_token_string_variable,
+                            email),
+    ngx_agilicus_token_fact("org", ngx_agilicus_token_string_variable, org),
+    ngx_agilicus_token_fact("root_org", ngx_agilicus_token_string_variable,
+                            root_org),
+    ngx_agilicus_token_fact("jti", ngx_agilicus_token_string_variable, jti),
+    ngx_agilicus_token_fact("session", ngx_agilicus_token_string_variable,
+                            session),
+    ngx_agilicus_token_variable("aud", ngx_agilicus_token_list_variable,
+                                NGX_AGILICUS_TOKEN_FACTS_AUD),
+    ngx_agilicus_token_variable("scopes", ngx_agilicus_token_list_variable,
+                                NGX_AGILICUS_TOKEN_FACTS_SCOPES),
+    ngx_agilicus_token_variable("iat", ngx_agilicus_token_time_variable, 0),
+    ngx_agilicus_token_variable("exp", ngx_agilicus_token_time_variable, 1),
+
+    { ngx_string("agilicus_token_claim_"), NULL,
+      ngx_agilicus_token_claim_variable, 0,
+      NGX_HTTP_VAR_NOCACHEABLE|NGX_HTTP_VAR_PREFIX, 0 },
+
+    ngx_http_null_variable
+};
+
+
+static const ngx_str_t  ngx_agilicus_token_cache_words[] = {
+    ngx_string(""),
+    ngx_string("HIT"),
+    ngx_string("MISS"),
+    ngx_string("JOINED"),
+    ngx_string("UPDATING"),
+    ngx_string("STALE"),
+    ngx_string("BYPASS")
+};
+
+
+ngx_int_t
+ngx_agilicus_token_add_variables(ngx_conf_t *cf)
+{
+    ngx_http_variable_t  *var, *v;
+
+    for (v = ngx_agilicus_token_variables; v->name.len; v++) {
+        var = ngx_http_add_variable(cf, &v->name, v->flags);
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = v->get_handler;
+        var->data = v->data;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_word_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_agilicus_token_ctx_t  *ctx;
+
+    ctx = ngx_agilicus_token_get_ctx(r);
+
+    if (ctx == NULL || ctx->state != NGX_AGILICUS_TOKEN_STATE_DONE) {
+        return ngx_agilicus_token_variable_str(v, NULL);
+    }
+
+    return ngx_agilicus_token_variable_str(v,
+               data ? ngx_agilicus_token_reason_word(ctx->decision.reason)
+                    : ngx_agilicus_token_verdict_word(ctx->decision.verdict));
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_cache_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_agilicus_token_ctx_t  *ctx;
+
+    ctx = ngx_agilicus_token_get_ctx(r);
+
+    return ngx_agilicus_token_variable_str(v,
+               ctx ? &ngx_agilicus_token_cache_words[ctx->cache] : NULL);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_age_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    uint64_t                   now;
+    ngx_agilicus_token_ctx_t  *ctx;
+
+    ctx = ngx_agilicus_token_get_ctx(r);
+
+    if (ctx == NULL || ctx->sent == 0) {
+        return ngx_agilicus_token_variable_str(v, NULL);
+    }
+
+    now = ngx_current_msec;
+
+    return ngx_agilicus_token_variable_number(r, v,
+                    now > ctx->sent ? (int64_t) ((now - ctx->sent) / 1000)
+                                    : 0);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_api_time_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char                    *p;
+    ngx_str_t                  value;
+    ngx_agilicus_token_ctx_t  *ctx;
+
+    ctx = ngx_agilicus_token_get_ctx(r);
+
+    if (ctx == NULL || !ctx->has_api_time) {
+        return ngx_agilicus_token_variable_str(v, NULL);
+    }
+
+    p = ngx_pnalloc(r->pool, NGX_TIME_T_LEN + 4);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.data = p;
+    value.len = ngx_sprintf(p, "%T.%03M", (time_t) (ctx->api_time / 1000),
+                            ctx->api_time % 1000)
+                - p;
+
+    return ngx_agilicus_token_variable_str(v, &value);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_fingerprint_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t                  value;
+    ngx_agilicus_token_ctx_t  *ctx;
+
+    ctx = ngx_agilicus_token_get_ctx(r);
+
+    if (ctx == NULL || !ctx->has_digest) {
+        return ngx_agilicus_token_variable_str(v, NULL);
+    }
+
+    value.len = NGX_AGILICUS_TOKEN_FINGERPRINT_LEN;
+    value.data = ngx_pnalloc(r->pool, value.len);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_agilicus_token_digest_fingerprint(ctx->digest, value.data);
+
+    return ngx_agilicus_token_variable_str(v, &value);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_string_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_agilicus_token_facts_t  *facts;
+
+    facts = ngx_agilicus_token_variable_facts(r);
+
+    return ngx_agilicus_token_variable_str(v,
+               facts ? (ngx_str_t *) ((u_char *) facts + data) : NULL);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_list_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    size_t                       len;
+    u_char                      *p;
+    ngx_str_t                    item, value;
+    ngx_agilicus_token_list_t    list;
+    ngx_agilicus_token_facts_t  *facts;
+
+    facts = ngx_agilicus_token_variable_facts(r);
+
+    if (facts == NULL) {
+        return ngx_agilicus_token_variable_str(v, NULL);
+    }
+
+    /* each string has its length before it: there is room for the spaces */
+
+    list = facts->lists[data];
+    len = list.end - list.pos;
+
+    if (len == 0) {
+        return ngx_agilicus_token_variable_str(v, NULL);
+    }
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.data = p;
+
+    while (ngx_agilicus_token_facts_next(&list, &item) == NGX_OK) {
+        if (p != value.data) {
+            *p++ = ' ';
+        }
+
+        p = ngx_cpymem(p, item.data, item.len);
+    }
+
+    value.len = p - value.data;
+
+    return ngx_agilicus_token_variable_str(v, &value);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_time_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_agilicus_token_facts_t  *facts;
+
+    facts = ngx_agilicus_token_variable_facts(r);
+
+    if (facts && data && facts->has_exp) {
+        return ngx_agilicus_token_variable_number(r, v, facts->exp);
+    }
+
+    if (facts && !data && facts->has_iat) {
+        return ngx_agilicus_token_variable_number(r, v, facts->iat);
+    }
+
+    return ngx_agilicus_token_variable_str(v, NULL);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_claim_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t *name = (ngx_str_t *) data;
+
+    ngx_str_t                    claim, value;
+    ngx_agilicus_token_facts_t  *facts;
+
+    facts = ngx_agilicus_token_variable_facts(r);
+
+    claim.len = name->len - (sizeof("agilicus_token_claim_") - 1);
+    claim.data = name->data + sizeof("agilicus_token_claim_") - 1;
+
+    if (facts == NULL
+        || ngx_agilicus_token_facts_find(
+               &facts->lists[NGX_AGILICUS_TOKEN_FACTS_CLAIMS], &claim, &value)
+           != NGX_OK)
+    {
+        return ngx_agilicus_token_variable_str(v, NULL);
+    }
+
+    return ngx_agilicus_token_variable_str(v, &value);
+}
+
+
+static ngx_agilicus_token_facts_t *
+ngx_agilicus_token_variable_facts(ngx_http_request_t *r)
+{
+    ngx_agilicus_token_ctx_t  *ctx;
+
+    ctx = ngx_agilicus_token_get_ctx(r);
+
+    if (ctx == NULL || !ctx->has_facts) {
+        return NULL;
+    }
+
+    switch (ctx->decision.verdict) {
+
+    /* requirements are evaluated before there is a verdict */
+
+    case NGX_AGILICUS_TOKEN_VERDICT_NONE:
+    case NGX_AGILICUS_TOKEN_VERDICT_ACTIVE:
+    case NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN:
+        return &ctx->facts;
+
+    /* a token that is no longer good speaks for nobody */
+
+    default:
+        return NULL;
+    }
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_variable_str(ngx_http_variable_value_t *v,
+    const ngx_str_t *value)
+{
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    if (value && value->len) {
+        v->len = (unsigned) value->len;
+        v->data = value->data;
+
+    } else {
+        v->len = 0;
+        v->data = (u_char *) "";
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_variable_number(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, int64_t number)
+{
+    ngx_str_t  value;
+
+    value.data = ngx_pnalloc(r->pool, NGX_INT64_LEN);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.len = ngx_sprintf(value.data, "%L", number) - value.data;
+
+    return ngx_agilicus_token_variable_str(v, &value);
+}

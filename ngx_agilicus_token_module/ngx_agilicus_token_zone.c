@@ -1,0 +1,306 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "ngx_agilicus_token_zone.h"
+
+#include <openssl/rand.h>
+#include <sys/mman.h>
+
+
+/* shares of a zone in percent; facts get the rest */
+#define NGX_AGILICUS_TOKEN_ZONE_TOMBSTONES  20
+#define NGX_AGILICUS_TOKEN_ZONE_INVALID     10
+
+/* bytes of a zone for each place of its indexes */
+#define NGX_AGILICUS_TOKEN_ZONE_PER_FACTS   192
+#define NGX_AGILICUS_TOKEN_ZONE_PER_INVALID 80
+
+
+static ngx_int_t ngx_agilicus_token_zone_build(
+    ngx_agilicus_token_zone_t *zone, ngx_log_t *log);
+static void ngx_agilicus_token_zone_attach(ngx_agilicus_token_zone_t *zone);
+
+
+ngx_int_t
+ngx_agilicus_token_zone_init(ngx_shm_zone_t *shm_zone, void *data)
+{
+    ngx_agilicus_token_zone_t *old = data;
+
+    ngx_agilicus_token_zone_t  *zone;
+
+    zone = shm_zone->data;
+
+    zone->shm_zone = shm_zone;
+    zone->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+
+    /* old workers serve from it: nothing in it may be touched here */
+
+    if (old || shm_zone->shm.exists) {
+        zone->sh = old ? old->sh : zone->shpool->data;
+
+        if (zone->sh->version != NGX_AGILICUS_TOKEN_ZONE_VERSION) {
+            ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                          "agilicus token: zone \"%V\" was made by another "
+                          "version of the module, restart nginx",
+                          &shm_zone->shm.name);
+            return NGX_ERROR;
+        }
+
+        ngx_agilicus_token_zone_attach(zone);
+
+        return NGX_OK;
+    }
+
+#ifdef MADV_DONTDUMP
+
+    /* what is known of people does not belong in a core */
+
+    (void) madvise(shm_zone->shm.addr, shm_zone->shm.size, MADV_DONTDUMP);
+
+#endif
+
+    return ngx_agilicus_token_zone_build(zone, shm_zone->shm.log);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_zone_build(ngx_agilicus_token_zone_t *zone, ngx_log_t *log)
+{
+    size_t                         size, rest, tombstones, invalid;
+    u_char                        *p;
+    uint64_t                       secret[2];
+    ngx_str_t                     *name;
+    ngx_slab_pool_t               *shpool;
+    ngx_agilicus_token_zone_sh_t  *sh;
+
+    name = &zone->shm_zone->shm.name;
+    shpool = zone->shpool;
+
+    /* all that the slab has to give, and no more from it ever after */
+
+    shpool->log_nomem = 0;
+
+    size = shpool->pfree * ngx_pagesize;
+
+    sh = ngx_slab_alloc(shpool, size);
+
+    if (sh == NULL || size < 4 * ngx_pagesize) {
+        ngx_log_error(NGX_LOG_EMERG, log, 0,
+                      "agilicus token: zone \"%V\" is too small", name);
+        return NGX_ERROR;
+    }
+
+    if (RAND_bytes((u_char *) secret, sizeof(secret)) != 1) {
+        ngx_log_error(NGX_LOG_EMERG, log, 0,
+                      "agilicus token: RAND_bytes() failed");
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(sh, sizeof(ngx_agilicus_token_zone_sh_t));
+
+    p = ngx_align_ptr((u_char *) (sh + 1), 64);
+    rest = size - (size_t) (p - (u_char *) sh);
+
+    tombstones = rest * NGX_AGILICUS_TOKEN_ZONE_TOMBSTONES / 100 & ~0x3fUL;
+    invalid = rest * NGX_AGILICUS_TOKEN_ZONE_INVALID / 100 & ~0x3fUL;
+
+    sh->version = NGX_AGILICUS_TOKEN_ZONE_VERSION;
+    sh->size = size;
+    sh->tombstones_offset = (uint64_t) (p - (u_char *) sh);
+    sh->invalid_offset = sh->tombstones_offset + tombstones;
+    sh->facts_offset = sh->invalid_offset + invalid;
+
+    zone->sh = sh;
+    ngx_agilicus_token_zone_attach(zone);
+
+    if (ngx_agilicus_token_tombstones_init(zone->tombstones, tombstones,
+                                           secret)
+            == NULL
+        || ngx_agilicus_token_table_init(zone->invalid, invalid,
+                                         NGX_AGILICUS_TOKEN_ZONE_PER_INVALID,
+                                         secret)
+            == NULL
+        || ngx_agilicus_token_table_init(zone->facts,
+                                         size - sh->facts_offset,
+                                         NGX_AGILICUS_TOKEN_ZONE_PER_FACTS,
+                                         secret)
+            == NULL)
+    {
+        ngx_log_error(NGX_LOG_EMERG, log, 0,
+                      "agilicus token: zone \"%V\" is too small", name);
+        return NGX_ERROR;
+    }
+
+    shpool->data = sh;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_agilicus_token_zone_attach(ngx_agilicus_token_zone_t *zone)
+{
+    u_char  *p;
+
+    p = (u_char *) zone->sh;
+
+    zone->tombstones = (ngx_agilicus_token_tombstones_t *)
+                           (p + zone->sh->tombstones_offset);
+    zone->invalid = (ngx_agilicus_token_table_t *)
+                        (p + zone->sh->invalid_offset);
+    zone->facts = (ngx_agilicus_token_table_t *) (p + zone->sh->facts_offset);
+}
+
+
+uint32_t
+ngx_agilicus_token_zone_context(ngx_agilicus_token_zone_t *zone,
+    const u_char *digest)
+{
+    uint32_t                       serial;
+    ngx_uint_t                     i;
+    ngx_agilicus_token_context_t  *c, *oldest;
+
+    ngx_agilicus_token_zone_lock(zone);
+
+    oldest = &zone->sh->context[0];
+
+    for (i = 0; i < NGX_AGILICUS_TOKEN_ZONE_CONTEXTS; i++) {
+        c = &zone->sh->context[i];
+
+        if (c->serial
+            && ngx_agilicus_token_digest_equal(c->digest, digest))
+        {
+            serial = c->serial;
+            ngx_agilicus_token_zone_unlock(zone);
+
+            return serial;
+        }
+
+        if (c->serial < oldest->serial) {
+            oldest = c;
+        }
+    }
+
+    /* facts of a serial that nobody has any more are never found again */
+
+    serial = ++zone->sh->contexts;
+
+    oldest->serial = serial;
+    ngx_memcpy(oldest->digest, digest, NGX_AGILICUS_TOKEN_DIGEST_LEN);
+
+    ngx_agilicus_token_zone_unlock(zone);
+
+    return serial;
+}
+
+
+void
+ngx_agilicus_token_zone_carry_over(ngx_agilicus_token_zone_t *to,
+    ngx_agilicus_token_zone_t *from)
+{
+    uint64_t                         gone;
+    ngx_uint_t                       i;
+    ngx_agilicus_token_clock_t       now;
+    ngx_agilicus_token_tombstone_t  *s, copy;
+
+    ngx_agilicus_token_zone_now(&now);
+
+    for (i = 0; /* void */ ; /* void */ ) {
+
+        /* one at a time: two mutexes are never held together */
+
+        ngx_shmtx_lock(&from->shpool->mutex);
+
+        s = ngx_agilicus_token_tombstones_next(from->tombstones, &i, &now);
+
+        if (s) {
+            copy = *s;
+        }
+
+        ngx_shmtx_unlock(&from->shpool->mutex);
+
+        if (s == NULL) {
+            break;
+        }
+
+        ngx_agilicus_token_zone_lock(to);
+
+        if (ngx_agilicus_token_tombstones_add(to->tombstones, &copy, &now,
+                                              &gone)
+            == NGX_BUSY)
+        {
+            to->sh->incomplete = ngx_max(to->sh->incomplete, gone);
+        }
+
+        to->sh->generation++;
+
+        ngx_agilicus_token_zone_unlock(to);
+    }
+
+    if (from->sh->incomplete > to->sh->incomplete) {
+        to->sh->incomplete = from->sh->incomplete;
+    }
+}
+
+
+void
+ngx_agilicus_token_zone_lock(ngx_agilicus_token_zone_t *zone)
+{
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    if (zone->sh->dirty) {
+
+        /* who changed it last is dead; the master has freed the mutex */
+
+        ngx_agilicus_token_table_wipe(zone->facts);
+        ngx_agilicus_token_table_wipe(zone->invalid);
+
+        zone->sh->generation++;
+        zone->sh->counts[NGX_AGILICUS_TOKEN_COUNT_RECOVERED]++;
+
+        ngx_memory_barrier();
+        zone->sh->dirty = 0;
+    }
+}
+
+
+void
+ngx_agilicus_token_zone_unlock(ngx_agilicus_token_zone_t *zone)
+{
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+}
+
+
+void
+ngx_agilicus_token_zone_begin_locked(ngx_agilicus_token_zone_t *zone)
+{
+    zone->sh->dirty = 1;
+    ngx_memory_barrier();
+}
+
+
+void
+ngx_agilicus_token_zone_end_locked(ngx_agilicus_token_zone_t *zone)
+{
+    ngx_memory_barrier();
+    zone->sh->dirty = 0;
+}
+
+
+void
+ngx_agilicus_token_zone_count(ngx_agilicus_token_zone_t *zone,
+    ngx_agilicus_token_count_e count)
+{
+    (void) ngx_atomic_fetch_add(&zone->sh->counts[count], 1);
+}
+
+
+void
+ngx_agilicus_token_zone_now(ngx_agilicus_token_clock_t *now)
+{
+    now->mono = ngx_current_msec;
+    now->wall = ngx_time();
+}
