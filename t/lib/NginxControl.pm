@@ -24,7 +24,8 @@ package NginxControl;
 #
 #   NginxControl::stop($pid, signal => 'QUIT', deadline => 5)
 #       sends the signal, then TERM, then KILL; returns the name of the signal
-#       that was needed, or undef if the process was gone already
+#       that was needed, or undef if the process was gone already.  Workers
+#       that are left are killed, unless told "alone => 1"
 #   NginxControl::wait_gone($pid, $seconds)
 #   NginxControl::status($pid)         $? of a child that has ended
 #   NginxControl::alive($pid)          a zombie is not alive
@@ -230,7 +231,8 @@ sub _stat {
 
     my ($state, $parent, @rest) = ($1, $2, split ' ', $3);
 
-    return { state => $state, parent => $parent, start => $rest[17] };
+    return { state => $state, parent => $parent, session => $rest[1],
+             start => $rest[17] };
 }
 
 
@@ -240,9 +242,11 @@ sub wait_gone {
     my $until = time + $seconds;
 
     for ( ;; ) {
-        $status{$pid} = $? if waitpid($pid, WNOHANG) == $pid;
+        if (!alive($pid)) {
+            $status{$pid} = $? if waitpid($pid, 0) == $pid;
+            return 1;
+        }
 
-        return 1 if !alive($pid);
         return 0 if time > $until;
 
         sleep 0.001;
@@ -264,16 +268,15 @@ sub stop {
 
         if (wait_gone($pid, 0)) {
             release($pid);
+            end_session($pid) if !$opt{alone};
             return undef;
         }
-
-        my @kin = $signal eq 'KILL' ? map { $_->{pid} } children($pid) : ();
 
         kill $signal, $pid;
 
         if (wait_gone($pid, $seconds)) {
-            kill 'KILL', grep { alive($_) } @kin;
             release($pid);
+            end_session($pid) if !$opt{alone};
             return $signal;
         }
     }
@@ -322,6 +325,13 @@ sub reload {
 sub children {
     my ($pid) = @_;
 
+    return _processes(parent => $pid);
+}
+
+
+sub _processes {
+    my ($field, $value) = @_;
+
     my @found;
 
     opendir my $dir, '/proc' or return ();
@@ -329,12 +339,28 @@ sub children {
     for my $entry (grep { /^\d+$/ } readdir $dir) {
         my $stat = _stat($entry) or next;
 
-        next if $stat->{parent} != $pid || $stat->{state} eq 'Z';
+        next if $stat->{$field} != $value || $stat->{state} eq 'Z';
 
         push @found, { pid => $entry, title => _title($entry) };
     }
 
     return sort { $a->{pid} <=> $b->{pid} } @found;
+}
+
+
+# Workers outlive a master that was killed.  They are found by the session
+# that start() made for it.
+
+sub end_session {
+    my ($session) = @_;
+
+    my @left = map { $_->{pid} } grep { $_->{title} =~ /nginx/ }
+               _processes(session => $session);
+
+    kill 'KILL', @left;
+    wait_gone($_, 2) for @left;
+
+    return;
 }
 
 
@@ -449,16 +475,20 @@ sub _guard_loop {
         }
     }
 
-    my @left = grep { my $stat = _stat($_);
-                      $stat && $stat->{start} == $pids{$_} } keys %pids;
+    for my $pid (keys %pids) {
+        my $stat = _stat($pid);
 
-    for my $pid (@left) {
-        my @kin = map { $_->{pid} } children($pid);
+        # another process may have the number by now
 
-        kill 'TERM', $pid;
-        next if wait_gone($pid, 2);
+        if ($stat && $stat->{start} == $pids{$pid}) {
+            kill 'TERM', $pid;
+            kill 'KILL', $pid if !wait_gone($pid, 2);
 
-        kill 'KILL', $pid, @kin;
+        } elsif ($stat) {
+            next;
+        }
+
+        end_session($pid);
     }
 }
 

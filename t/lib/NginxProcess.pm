@@ -305,7 +305,7 @@ sub try_start {
     );
 
     if ($result->{started}) {
-        $self->{pid} = $result->{pid};
+        $self->{pid} = $self->{session} = $result->{pid};
         $self->_await_workers;
         return undef;
     }
@@ -474,7 +474,7 @@ sub retire_old {
 
     my $old = delete $self->{old};
 
-    return NginxControl::stop($old);
+    return NginxControl::stop($old, alone => 1);
 }
 
 
@@ -503,7 +503,7 @@ sub stop {
     my ($self, $signal) = @_;
 
     for my $pid (grep { defined } delete $self->{old}) {
-        NginxControl::stop($pid);
+        NginxControl::stop($pid, alone => 1);
     }
 
     my $pid = delete $self->{pid};
@@ -513,6 +513,10 @@ sub stop {
     my $needed = NginxControl::stop($pid, signal => $signal || 'QUIT');
 
     $self->{status} = NginxControl::status($pid);
+
+    # a new binary lives in the session of the old one
+
+    NginxControl::end_session($self->{session});
 
     return $needed;
 }

@@ -14,7 +14,6 @@ use strict;
 use warnings;
 
 use File::Path qw(make_path remove_tree);
-use POSIX ();
 use Time::HiRes qw(sleep time);
 
 use NginxControl ();
@@ -61,6 +60,7 @@ sub _prepare {
     my ($self, $block, $keep) = @_;
 
     my $root = $self->{root};
+    my $mask = umask 022;
 
     if (!$keep) {
         remove_tree("$root/conf", "$root/html", "$root/logs",
@@ -88,6 +88,8 @@ sub _prepare {
 
     $self->write_user_files($block);
     $self->{offset} = 0;
+
+    umask $mask;
 }
 
 
@@ -109,6 +111,8 @@ sub write_user_files {
 
     return if !defined $files;
 
+    my $mask = umask 022;
+
     for my $file (ref $files ? @$files : _user_files($files)) {
         my ($name, $body, $date) = @$file;
         my $path = $name =~ m{^/} ? $name : "$self->{root}/html/$name";
@@ -125,6 +129,8 @@ sub write_user_files {
             utime $time, $time, $path or die "cannot touch $path: $!\n";
         }
     }
+
+    umask $mask;
 }
 
 
@@ -325,7 +331,7 @@ sub _last_words {
 
     my %seen;
 
-    @lines = grep { !$seen{ s/^\d+\/.*? (?=\[)//r }++ } @lines;
+    @lines = grep { !$seen{ s/^(?:nginx:|\d+\/.*?\d+#\d+:) //r }++ } @lines;
 
     return @lines > 20 ? @lines[-20 .. -1] : @lines;
 }
