@@ -69,6 +69,7 @@ BEGIN {
 }
 
 use NginxControl ();
+use NginxReports ();
 use TestPorts ();
 use Test::More ();
 
@@ -181,17 +182,14 @@ sub _nginx {
 }
 
 
+# "-q" is the library's own
+
 sub _valgrind {
-    my @options = qw(--tool=memcheck --leak-check=full --num-callers=50
-                     --keep-debuginfo=yes --show-possibly-lost=no);
-
-    push @options, "--suppressions=$top/valgrind.suppress"
-        if -f "$top/valgrind.suppress";
-
     File::Path::make_path($logs);
 
-    $ENV{TEST_NGINX_USE_VALGRIND} = join ' ', @options,
-                                    "--log-file=$logs/valgrind.%p";
+    my (undef, undef, @options) = NginxReports::valgrind($logs, $top);
+
+    $ENV{TEST_NGINX_USE_VALGRIND} = join ' ', @options;
 }
 
 
@@ -363,19 +361,15 @@ sub _read_logs {
     my %seen;
 
     for my $file ("$servroot/logs/error.log", "$servroot/logs/stderr.log",
-                  NginxControl::sanitizer_logs(), glob "$logs/valgrind.*")
+                  NginxReports::sanitizer_logs(), glob "$logs/valgrind.*")
     {
         my $text = NginxControl::slurp($file);
 
         next if !length $text;
 
-        my @lines = NginxControl::problems($text,
+        my @lines = NginxReports::problems($text,
+                        all   => scalar $file =~ m{/valgrind\.\d+$},
                         allow => [ @allowed, @{ $block->{allow} } ]);
-
-        # what valgrind -q and sanitizers write to files is all report
-
-        @lines = split /\n/, $text
-            if !@lines && $file =~ m{/valgrind\.\d+$};
 
         _problem($block, $_) for grep { !$seen{$_}++ } @lines;
         _keep($block, $file, $text);

@@ -36,10 +36,6 @@ package NginxControl;
 #   NginxControl::workers($master)     pids of workers that take connections
 #   NginxControl::guard($pid)          ended should this process die
 #   NginxControl::release($pid)
-#   NginxControl::problems($text, allow => [ qr/.../ ])
-#       lines that no run may log: [alert], [emerg], sanitizer reports,
-#       failed assertions, heap corruption
-#   NginxControl::sanitizer_logs()     files that log_path in *SAN_OPTIONS names
 #   NginxControl::slow()               factor for every deadline
 #   NginxControl::version($binary)     1.022001
 #
@@ -503,54 +499,6 @@ END {
         close $guard_pipe;
         wait_gone($guard_pid, 5);
     }
-}
-
-
-my @forbidden = (
-    qr/\[(?:alert|emerg)\]/,
-    qr/\b(?:Address|Leak|Memory|Thread|UndefinedBehavior)Sanitizer\b/,
-    qr/\bruntime error: /,
-    qr/\bAssertion .* failed\b/,
-    qr/\*\*\* (?:stack smashing|buffer overflow) detected/,
-    qr/\b(?:double free or corruption|corrupted (?:size|double|unsorted)
-         |munmap_chunk\(\)|free\(\):\ invalid|malloc\(\):\ )/x,
-    qr/^==\d+==\s+(?:Invalid (?:read|write|free)|Conditional jump
-         |Use\ of\ uninitialised|Syscall\ param|.*\b(?:definitely|indirectly)
-         \ lost\b)/x,
-);
-
-
-sub problems {
-    my ($text, %opt) = @_;
-
-    my @found;
-
-    for my $line (split /\n/, $text) {
-        next if !grep { $line =~ $_ } @forbidden;
-        next if grep { $line =~ $_ } @{ $opt{allow} || [] };
-
-        push @found, $line;
-    }
-
-    return @found;
-}
-
-
-# Files that sanitizers write to because log_path says so
-
-sub sanitizer_logs {
-    my @files;
-
-    for my $name (qw(ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS)) {
-        my $options = $ENV{$name};
-
-        next if !defined $options
-                || $options !~ /\blog_path=['"]?([^:,'"]+)/;
-
-        push @files, glob "$1*";
-    }
-
-    return @files;
 }
 
 

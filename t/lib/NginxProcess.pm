@@ -79,6 +79,7 @@ use Time::HiRes qw(sleep time);
 
 use HttpClient ();
 use NginxControl ();
+use NginxReports ();
 use TestPorts ();
 
 my $top = Cwd::abs_path(File::Basename::dirname(__FILE__) . '/../..');
@@ -257,25 +258,6 @@ sub _expand {
 }
 
 
-sub _valgrind {
-    my ($self) = @_;
-
-    my $options = $ENV{TEST_NGINX_USE_VALGRIND};
-
-    return () if !$options;
-
-    if ($options =~ /^\d+$/) {
-        $options = '--tool=memcheck --leak-check=full --num-callers=50 '
-                   . '--keep-debuginfo=yes --show-possibly-lost=no';
-        $options .= " --suppressions=$top/valgrind.suppress"
-            if -f "$top/valgrind.suppress";
-    }
-
-    return ('valgrind', '-q', split(' ', $options),
-            "--log-file=$self->{dir}/logs/valgrind.%p");
-}
-
-
 sub start {
     my ($self) = @_;
 
@@ -294,7 +276,8 @@ sub try_start {
 
     my $result = NginxControl::start(
         binary  => $self->{binary},
-        command => [ $self->_valgrind, @{ $self->{command} || [] } ],
+        command => [ NginxReports::valgrind("$self->{dir}/logs", $top),
+                     @{ $self->{command} || [] } ],
         prefix  => $self->{dir},
         conf    => "$self->{dir}/conf/nginx.conf",
         pidfile => $self->{pidfile},
@@ -574,21 +557,15 @@ sub problems {
 
     my @found;
 
-    for my $file ($self->{errlog}, $self->{stderr}) {
-        push @found, NginxControl::problems(NginxControl::slurp($file),
-                                            allow => $opt{allow});
+    for my $file ($self->{errlog}, $self->{stderr},
+                  NginxReports::sanitizer_logs())
+    {
+        push @found, NginxReports::problems(NginxControl::slurp($file), %opt);
     }
 
-    my @reports = glob "$self->{dir}/logs/valgrind.*";
-
-    push @reports, NginxControl::sanitizer_logs();
-
-    for my $file (@reports) {
-        my $text = NginxControl::slurp($file);
-
-        push @found, grep { my $line = $_;
-                            !grep { $line =~ $_ } @{ $opt{allow} || [] } }
-                     split /\n/, $text;
+    for my $file (glob "$self->{dir}/logs/valgrind.*") {
+        push @found, NginxReports::problems(NginxControl::slurp($file), %opt,
+                                            all => 1);
     }
 
     my %seen;

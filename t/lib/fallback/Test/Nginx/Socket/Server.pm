@@ -17,6 +17,7 @@ use File::Path qw(make_path remove_tree);
 use Time::HiRes qw(sleep time);
 
 use NginxControl ();
+use NginxReports ();
 use Test::Nginx::Socket::Check ();
 
 # how long a log line may come after the response, and how long the log must
@@ -260,29 +261,11 @@ sub _launch {
 }
 
 
-sub _valgrind {
-    my ($self) = @_;
-
-    my $options = $ENV{TEST_NGINX_USE_VALGRIND};
-
-    return () if !$options;
-
-    if ($options =~ /^\d+$/) {
-        $options = '--tool=memcheck --leak-check=full --num-callers=100 '
-                   . '--keep-debuginfo=yes --show-possibly-lost=no '
-                   . '--gen-suppressions=all';
-        $options .= ' --suppressions=valgrind.suppress'
-            if -f 'valgrind.suppress';
-    }
-
-    return ('valgrind', '-q', split ' ', $options);
-}
-
-
 sub start {
     my ($self, $block, $config) = @_;
 
-    my $result = $self->_launch($block, $config, $self->_valgrind);
+    my $result = $self->_launch($block, $config,
+                     NginxReports::valgrind("$self->{root}/logs"));
 
     if ($result->{started}) {
         $self->{pid} = $result->{pid};
@@ -394,6 +377,11 @@ sub stop {
         if defined $needed && $needed ne $first;
 
     unlink $self->{pidfile};
+
+    for my $file (glob "$self->{root}/logs/valgrind.*") {
+        warn "$_\n" for NginxReports::problems(NginxControl::slurp($file),
+                                               all => 1);
+    }
 }
 
 
