@@ -33,7 +33,9 @@ package MockAPI;
 # body, else "default".  Where "paths" and the token both matter:
 # { by_token => { good => 200, '*' => 503 } }.  The other operations have
 # answers of their own: revoke 204, reissue 200 and {"token":"reissued-<t>"},
-# create 201 and {"token":"created"}, validations an echo, list no rows.
+# create 201 and {"token":"created"}, validations an echo, list those of
+# rows => [ { jti => 'a', exp => 1700000000, revoked => 1 }, ... ] that the
+# query asks for (MockAPI::Operations).
 #
 # An answer is a status, a hash, a list of answers (one for each call, the
 # last one for all further ones), or (at start only) a sub that gets the
@@ -80,7 +82,8 @@ package MockAPI;
 #   connection_list         [ { id time closed tls resumed sni client error } ]
 #   open_connections
 #   reset                   forget what was received
-#   script(tokens => {...}, paths => {...}, default => ..., on_connect => ...)
+#   script(tokens => {...}, paths => {...}, default => ..., rows => [...],
+#          on_connect => ...)
 #                           change answers; undef removes one
 #   down  up                refuse connections (and end the open ones); accept
 #   drop_connections        end the open ones
@@ -112,8 +115,8 @@ use TestPorts ();
 
 our @EXPORT_OK = qw(token_json raw_token_json);
 
-my %options = map { $_ => 1 } qw(tokens paths default tls on_connect name
-                                 lifetime port);
+my %options = map { $_ => 1 } qw(tokens paths rows default tls on_connect
+                                 name lifetime port);
 
 my $owner = $$;
 my @running;
@@ -157,6 +160,7 @@ sub start {
                 paths      => { %{ $opt{paths} || {} } },
                 default    => defined $opt{default} ? $opt{default} : 404,
                 on_connect => $opt{on_connect},
+                rows       => $opt{rows} || [],
             },
         );
 

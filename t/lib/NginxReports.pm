@@ -45,7 +45,7 @@ my @forbidden = (
     qr/\bruntime error: /,
     qr/\bAssertion .* failed\b/,
     qr/\*\*\* (?:stack smashing|buffer overflow) detected/,
-    qr/\b(?:double free or corruption|corrupted (?:size|double|unsorted)
+    qr/\b(?:double\ free\ or\ corruption|corrupted\ (?:size|double|unsorted)
          |munmap_chunk\(\)|free\(\):\ invalid|malloc\(\):\ )/x,
     qr/^==\d+==\s+(?:Invalid\ (?:read|write|free)|Conditional\ jump
          |Use\ of\ uninitialised|Syscall\ param
@@ -77,7 +77,7 @@ sub _without_own_leaks {
     # LeakSanitizer: a header, stacks, a summary
 
     $text =~ s{^==\d+==ERROR:\ LeakSanitizer.*?
-               ^SUMMARY:\ \w+Sanitizer:\ .*\ leaked\ in\ .*\n}
+               ^SUMMARY:\ \w+Sanitizer:\ [^\n]*\ leaked\ in\ [^\n]*\n}
               { _lsan($&) }gemsx;
 
     # valgrind: one stack after the other

@@ -12,7 +12,9 @@ use JSON::PP ();
 use Socket qw(SOL_SOCKET SO_LINGER IPPROTO_TCP TCP_NODELAY TCP_QUICKACK);
 use Time::HiRes qw(time);
 
-use MockAPI::Answer qw(steps raw_token_json);
+use MockAPI::Answer qw(steps);
+use MockAPI::Control ();
+use MockAPI::Operations ();
 
 use constant {
     KEEP  => 100_000,       # requests remembered
@@ -37,7 +39,7 @@ sub new {
         serial   => 0,
     }, $class;
 
-    $self->_clear;
+    $self->clear;
     $self->{script} = $opt{script};
 
     return $self;
@@ -46,7 +48,7 @@ sub new {
 
 # Forgets what was received, not what to answer
 
-sub _clear {
+sub clear {
     my ($self) = @_;
 
     $self->{requests} = [];
@@ -347,7 +349,7 @@ sub _requests {
 
         $conn->{busy} = 1;
 
-        my $steps = $conn->{control} ? $self->_control($request)
+        my $steps = $conn->{control} ? MockAPI::Control::answer($self, $request)
                     : $self->_answer($conn, $request);
 
         push @{ $conn->{steps} }, @$steps;
@@ -465,7 +467,7 @@ sub _answer {
     }
 
     my $steps = eval {
-        steps($self->_choose($request), $self->_full($request));
+        steps($self->_choose($request), $self->full($request));
     };
 
     return $steps if $steps;
@@ -503,7 +505,7 @@ sub _choose {
         return $self->_turn($key, $answer);
     }
 
-    return $self->_by_default($request)
+    return MockAPI::Operations::answer($request, $script)
         if "$method $path" ne 'POST /v1/tokens/introspect';
 
     my $token = $request->{token};
@@ -528,31 +530,7 @@ sub _turn {
 }
 
 
-sub _by_default {
-    my ($self, $request) = @_;
-
-    my $token = defined $request->{token} ? $request->{token} : '';
-    my $what = "$request->{method} $request->{path}";
-
-    return 204 if $what eq 'POST /v1/tokens/revoke';
-
-    return { status => 200, body => raw_token_json("reissued-$token") }
-        if $what eq 'POST /v1/tokens/reissue';
-
-    return { status => 201, body => raw_token_json('created') }
-        if $what eq 'POST /v1/tokens';
-
-    return { status => 200, body => $request->{body} }
-        if $what eq 'POST /v1/tokens/validations';
-
-    return { status => 200, json => { limit => 100, tokens => [] } }
-        if $what eq 'GET /v1/tokens';
-
-    return 404;
-}
-
-
-sub _full {
+sub full {
     my ($self, $request) = @_;
 
     return $request if $request->{headers};
@@ -627,149 +605,7 @@ sub _writable {
 }
 
 
-# The control port
-
-sub _control {
-    my ($self, $request) = @_;
-
-    my $path = $request->{path};
-    my %args = _args($request->{args});
-
-    my ($type, $text) = ('text/plain');
-
-    if ($path =~ m{/_calls$}) {
-        $text = $self->_count(\%args) . "\n";
-
-    } elsif ($path =~ m{/_requests$}) {
-        $type = 'application/json';
-        $text = $json->encode([ map { $self->_full($_) }
-                                $self->_select(\%args) ]);
-
-    } elsif ($path =~ m{/_connections$}) {
-        $text = $args{list} ? $json->encode($self->{accepted})
-                : scalar(@{ $self->{accepted} }) . "\n";
-
-    } elsif ($path =~ m{/_open$}) {
-        $text = grep({ !$_->{control} } values %{ $self->{conns} }) . "\n";
-
-    } elsif ($path =~ m{/_reset$}) {
-        $self->_clear;
-        $text = "ok\n";
-
-    } elsif ($path =~ m{/_script$}) {
-        my $error = $self->_set_script($request->{body});
-
-        return steps({ status => 400, body => $error }) if defined $error;
-
-        $text = "ok\n";
-
-    } elsif ($path =~ m{/_ping$}) {
-        $text = "ok\n";
-
-    } else {
-        return steps({ status => 404, body => "no such control\n" });
-    }
-
-    return steps({ status => 200, type => $type, body => $text,
-                   headers => { 'Cache-Control' => 'no-store' } });
-}
-
-
-sub _args {
-    my ($text) = @_;
-
-    my %args;
-
-    for my $pair (split /&/, defined $text ? $text : '') {
-        my ($name, $value) = split /=/, $pair, 2;
-
-        $value = '' if !defined $value;
-        $value =~ s/%([0-9a-fA-F]{2})/chr hex $1/ge;
-        $args{$name} = $value;
-    }
-
-    return %args;
-}
-
-
-sub _select {
-    my ($self, $args) = @_;
-
-    my @found = @{ $self->{requests} };
-
-    for my $field (qw(token path method connection)) {
-        my $value = $args->{$field};
-
-        next if !defined $value;
-
-        @found = grep { defined $_->{$field} && $_->{$field} eq $value }
-                 @found;
-    }
-
-    return @found;
-}
-
-
-sub _count {
-    my ($self, $args) = @_;
-
-    my $n = $self->_select($args);
-
-    $n += $self->{dropped} if !grep { defined $args->{$_} }
-                              qw(token path method connection);
-
-    return $n;
-}
-
-
-sub _set_script {
-    my ($self, $body) = @_;
-
-    my $new = eval { $json->decode($body) };
-
-    return "not a JSON object: $@" if ref $new ne 'HASH';
-
-    my $script = $self->{script};
-
-    for my $map (qw(tokens paths)) {
-        my $set = delete $new->{$map} or next;
-
-        for my $key (keys %$set) {
-            delete @{ $self->{turn} }{ "token $key", $key };
-
-            if (defined $set->{$key}) {
-                $script->{$map}{$key} = $set->{$key};
-
-            } else {
-                delete $script->{$map}{$key};
-            }
-        }
-    }
-
-    for my $name (qw(default on_connect)) {
-        next if !exists $new->{$name};
-
-        delete $self->{turn}{default} if $name eq 'default';
-        $script->{$name} = delete $new->{$name};
-    }
-
-    if (exists $new->{listen}) {
-        my $error = $self->_listen(delete $new->{listen});
-
-        return $error if defined $error;
-    }
-
-    if (delete $new->{drop}) {
-        $self->_drop_all;
-    }
-
-    my ($unknown) = sort keys %$new;
-
-    return defined $unknown ? "unknown: $unknown\n" : undef;
-}
-
-
-sub _drop_all {
+sub drop_all {
     my ($self) = @_;
 
     my @conns = grep { !$_->{control} } values %{ $self->{conns} };
@@ -780,7 +616,7 @@ sub _drop_all {
 
 # Not listening: connections are refused, and open ones end.
 
-sub _listen {
+sub listen {
     my ($self, $on) = @_;
 
     if ($on && !$self->{api}) {
@@ -797,7 +633,7 @@ sub _listen {
         close $self->{api};
         delete $self->{api};
 
-        $self->_drop_all;
+        $self->drop_all;
     }
 
     $self->_rebuild;

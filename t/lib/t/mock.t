@@ -53,9 +53,15 @@ my $mock = MockAPI->start(
                                   body => $request->{header}{'x-me'} } },
         "quo\"te" => { status => 202 },
     },
+    rows => [
+        { jti => 'r1', exp => '2030-01-01T00:00:00Z', revoked => 1 },
+        { jti => 'r2', exp => '2030-01-02T01:00:00+01:00', revoked => 1 },
+        { jti => 'r3', iat => '2025-01-01 00:00:00.5', revoked => 1 },
+        { jti => 'live', exp => 1893456000 },
+    ],
     paths => {
         '/outage'    => 503,
-        'GET /v1/tokens' => { json => { tokens => [] } },
+        'GET /list' => { json => { tokens => [] } },
         'POST /both' => { by_token => { good => 201, '*' => 404 } },
     },
 );
@@ -127,7 +133,8 @@ is("$res->{reason} " . HttpClient::header($res, 'Content-Type'),
    'Fine text/html', 'reason and type');
 is(ask('code')->{body}, 'you', 'a sub');
 is($http->get('/outage?x')->{status}, 503, 'by path');
-is($http->get('/v1/tokens')->{body}, '{"tokens":[]}', 'by method and path');
+is($http->get('/list')->{body}, '{"tokens":[]}', 'by method and path');
+is($http->request(POST => '/list')->{status}, 404, 'not by another method');
 is(join(' ', map { $http->request(POST => '/both',
                                   body => qq({"token":"$_"}))->{status} }
              qw(good bad)), '201 404', 'by path and token');
@@ -140,6 +147,26 @@ is($http->request(POST => '/v1/tokens', body => '{}')->{status}, 201,
    'create');
 is($http->request(POST => '/v1/tokens/validations', body => '{"a":1}')
         ->{body}, '{"a":1}', 'validations');
+
+for my $case (
+    [ '', 'r1 r2 r3 live' ],
+    [ 'revoked=true', 'r1 r2 r3' ],
+    [ 'revoked=false', 'live' ],
+    [ 'revoked=true&limit=2', 'r1 r2' ],
+    [ 'jti=r2', 'r2' ],
+    [ 'exp_from=2030-01-01T00%3A00%3A01Z', 'r2' ],
+    [ 'exp_from=1893456000&exp_to=2030-01-01T00:00:00Z&revoked=true', 'r1' ],
+    [ 'iat_to=2026-01-01T00:00:00%2B00:00', 'r3' ],
+) {
+    my ($query, $want) = @$case;
+    my $list = decode_json($http->get("/v1/tokens?$query")->{body});
+
+    is(join(' ', map { $_->{jti} } @{ $list->{tokens} }), $want,
+       "list: $query");
+}
+
+$mock->script(rows => []);
+is($http->get('/v1/tokens')->{body}, '{"limit":100,"tokens":[]}', 'none');
 
 
 # keep-alive
