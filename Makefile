@@ -1,0 +1,80 @@
+# Thin targets: what they do stands in scripts/ and in the folders' Makefiles.
+#
+#   make                    the module and agilicus-authority, into build/
+#   make demo               starts both, and shows what the module does
+#   make test               builds and runs all tests
+#   make check              the tests again under sanitizers and valgrind, lint
+#   make newer-nginx        the tests against a newer nginx
+#   make sdk-check          the official Python SDK against the authority
+#   make fuzz SECONDS=60    fuzzers, that long each
+#   make lint               warnings of two compilers and of static checkers
+#   make install            into nginx's module folder; DESTDIR is respected
+#   make deb                the Debian package, into build/deb
+#   make clean
+#
+# BUILD=dir puts everything that is built there; NGINX_SRC=dir builds against a
+# source tree of nginx in place of Debian's nginx-dev.
+
+override BUILD := $(abspath $(or $(BUILD),build))
+export BUILD
+
+JOBS ?= $(shell nproc)
+SECONDS ?= 60
+
+MAKEFLAGS += --no-print-directory -j$(JOBS)
+
+.NOTPARALLEL:
+.PHONY: all module authority unit replay demo test check newer-nginx          \
+        sdk-check fuzz lint install deb clean
+
+all: module authority
+
+module:
+	@scripts/dependencies build
+	+@scripts/build-module
+
+authority:
+	@scripts/dependencies build
+	@$(MAKE) -s -C authority BUILD=$(BUILD)
+
+unit:
+	@scripts/dependencies build test
+	@$(MAKE) -C unit BUILD=$(BUILD) run
+
+replay:
+	@scripts/dependencies build test
+	@$(MAKE) -C fuzz BUILD=$(BUILD) replay
+
+demo: all
+	@scripts/dependencies demo
+	@scripts/demo
+
+test: all unit replay
+	@scripts/run-tests
+
+check: all
+	+@scripts/check
+
+newer-nginx: authority
+	+@scripts/newer-nginx
+
+sdk-check: authority
+	@scripts/sdk-check
+
+fuzz:
+	@scripts/dependencies build check
+	@$(MAKE) -C fuzz BUILD=$(BUILD) SECONDS=$(SECONDS) run
+
+lint:
+	@scripts/dependencies build check
+	@scripts/lint
+
+install: module
+	@scripts/install
+
+deb:
+	@scripts/dependencies build deb
+	@scripts/build-deb
+
+clean:
+	rm -rf $(BUILD)
