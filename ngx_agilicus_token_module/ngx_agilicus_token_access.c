@@ -22,11 +22,22 @@ static ngx_int_t ngx_agilicus_token_use(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
     ngx_agilicus_token_found_t *found,
     const ngx_agilicus_token_clock_t *now);
+static ngx_int_t ngx_agilicus_token_age(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    const ngx_agilicus_token_clock_t *now);
+static ngx_uint_t ngx_agilicus_token_watched(ngx_http_request_t *r,
+    ngx_agilicus_token_api_t *api, const ngx_agilicus_token_clock_t *now);
+static void ngx_agilicus_token_refresh(ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf);
+static void ngx_agilicus_token_hit(ngx_agilicus_token_zone_t *first,
+    ngx_agilicus_token_ctx_t *ctx);
 static ngx_int_t ngx_agilicus_token_keep_facts(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, ngx_str_t *packed);
 static ngx_int_t ngx_agilicus_token_ask(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 static void ngx_agilicus_token_answered(void *data,
+    ngx_agilicus_token_answer_t *answer);
+static void ngx_agilicus_token_take_answer(ngx_agilicus_token_ctx_t *ctx,
     ngx_agilicus_token_answer_t *answer);
 static void ngx_agilicus_token_resume(ngx_event_t *ev);
 static void ngx_agilicus_token_detach(void *data);
@@ -421,11 +432,11 @@ ngx_agilicus_token_look_up(ngx_http_request_t *r,
             rc = ngx_agilicus_token_use(r, ctx, lcf, &found, &now);
 
             if (rc == NGX_OK) {
-                ctx->cache = NGX_AGILICUS_TOKEN_CACHE_HIT;
-                ngx_agilicus_token_zone_count(first,
-                                              NGX_AGILICUS_TOKEN_COUNT_HIT);
+                ngx_agilicus_token_hit(first, ctx);
                 return NGX_OK;
             }
+
+            ctx->known = 1;
         }
     }
 
@@ -437,13 +448,27 @@ ngx_agilicus_token_look_up(ngx_http_request_t *r,
     if (denied != NGX_AGILICUS_TOKEN_REASON_NONE) {
         ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
                                denied);
-        ctx->cache = NGX_AGILICUS_TOKEN_CACHE_HIT;
-        ngx_agilicus_token_zone_count(first, NGX_AGILICUS_TOKEN_COUNT_HIT);
+        ngx_agilicus_token_hit(first, ctx);
 
         return NGX_OK;
     }
 
     return NGX_DECLINED;
+}
+
+
+static void
+ngx_agilicus_token_hit(ngx_agilicus_token_zone_t *first,
+    ngx_agilicus_token_ctx_t *ctx)
+{
+    if (ctx->cache == NGX_AGILICUS_TOKEN_CACHE_UPDATING) {
+        ngx_agilicus_token_zone_count(first,
+                                      NGX_AGILICUS_TOKEN_COUNT_UPDATING);
+        return;
+    }
+
+    ctx->cache = NGX_AGILICUS_TOKEN_CACHE_HIT;
+    ngx_agilicus_token_zone_count(first, NGX_AGILICUS_TOKEN_COUNT_HIT);
 }
 
 
@@ -460,7 +485,6 @@ ngx_agilicus_token_use(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     ngx_agilicus_token_facts_t       facts;
     ngx_agilicus_token_reason_e      denied;
     ngx_agilicus_token_cache_key_t   key;
-    ngx_agilicus_token_freshness_e   freshness;
 
     key.key = ctx->digest;
     key.context = lcf->origin->context;
@@ -507,11 +531,11 @@ ngx_agilicus_token_use(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     ctx->late = found->late;
 
     if (found->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
-        freshness = ngx_agilicus_token_cache_freshness(&lcf->lifetimes,
-                                             ctx->digest, found->class, 0, 0,
-                                             found->sent, now->mono);
 
-        if (freshness != NGX_AGILICUS_TOKEN_FRESH) {
+        if (now->mono - ngx_min(found->sent, now->mono)
+            >= ngx_agilicus_token_cache_limit(&lcf->lifetimes, ctx->digest,
+                                              found->class, 0, 0))
+        {
             return NGX_DECLINED;
         }
 
@@ -520,32 +544,110 @@ ngx_agilicus_token_use(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
         return NGX_OK;
     }
 
-    /* what is known to be expired is so at any age, and costs no call */
-
-    if (!ngx_agilicus_token_policy_expired(&facts, lcf->leeway, found->late,
-                                           now->wall))
-    {
-        freshness = ngx_agilicus_token_cache_freshness(&lcf->lifetimes,
-                             ctx->digest,
-                             facts.has_nbf && facts.nbf > now->wall
-                             ? NGX_AGILICUS_TOKEN_CLASS_INVALID
-                             : NGX_AGILICUS_TOKEN_CLASS_ACTIVE,
-                             facts.has_exp, 0, found->sent, now->mono);
-
-        if (freshness != NGX_AGILICUS_TOKEN_FRESH) {
-            return NGX_DECLINED;
-        }
-    }
-
     if (ngx_agilicus_token_keep_facts(r, ctx, &found->facts) != NGX_OK) {
         ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
                                NGX_AGILICUS_TOKEN_REASON_INTERNAL);
         return NGX_OK;
     }
 
-    ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
+    return ngx_agilicus_token_age(r, ctx, lcf, now);
+}
 
-    return NGX_OK;
+
+/*
+ * Whether facts in the context may be used at their age: NGX_OK if so, at once
+ * or while they are refreshed; NGX_DECLINED if the API must be asked first.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_age(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf,
+    const ngx_agilicus_token_clock_t *now)
+{
+    uint64_t                     age, limit;
+    ngx_uint_t                   watched;
+    ngx_agilicus_token_facts_t  *facts;
+
+    facts = &ctx->facts;
+
+    /* what is known to be expired is so at any age, and costs no call */
+
+    if (ngx_agilicus_token_policy_expired(facts, lcf->leeway, ctx->late,
+                                          now->wall))
+    {
+        ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
+        return NGX_OK;
+    }
+
+    watched = facts->jti.len
+              && ngx_agilicus_token_watched(r, lcf->origin->api, now);
+
+    limit = ngx_agilicus_token_cache_limit(&lcf->lifetimes, ctx->digest,
+                                facts->has_nbf && facts->nbf > now->wall
+                                ? NGX_AGILICUS_TOKEN_CLASS_INVALID
+                                : NGX_AGILICUS_TOKEN_CLASS_ACTIVE,
+                                facts->has_exp, watched);
+
+    age = now->mono - ngx_min(ctx->sent, now->mono);
+
+    if (age < limit) {
+        ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
+        return NGX_OK;
+    }
+
+    if (watched && lcf->lifetimes.update
+        && age <= limit + lcf->lifetimes.update)
+    {
+        ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
+        ctx->cache = NGX_AGILICUS_TOKEN_CACHE_UPDATING;
+
+        ngx_agilicus_token_refresh(ctx, lcf);
+
+        return NGX_OK;
+    }
+
+    if (lcf->lifetimes.error) {
+        ctx->stale_until = ctx->sent + limit + lcf->lifetimes.error;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* whether the feed would tell of a revocation at this API */
+
+static ngx_uint_t
+ngx_agilicus_token_watched(ngx_http_request_t *r,
+    ngx_agilicus_token_api_t *api, const ngx_agilicus_token_clock_t *now)
+{
+    ngx_agilicus_token_zone_t  *first;
+
+    first = ngx_agilicus_token_first_zone(r);
+
+    return ngx_agilicus_token_zone_feed(first, now->mono)
+               == NGX_AGILICUS_TOKEN_FEED_HEALTHY
+           && ngx_memcmp(first->sh->feed.api, api->digest,
+                         NGX_AGILICUS_TOKEN_DIGEST_LEN)
+              == 0;
+}
+
+
+static void
+ngx_agilicus_token_refresh(ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_agilicus_token_answer_t      answer;
+    ngx_agilicus_token_introspect_t  introspect;
+
+    ngx_memzero(&introspect, sizeof(ngx_agilicus_token_introspect_t));
+
+    introspect.origin = lcf->origin;
+    introspect.token = ctx->token;
+    introspect.digest = ctx->digest;
+    introspect.connect_timeout = lcf->api_connect_timeout;
+    introspect.timeout = lcf->api_timeout;
+
+    (void) ngx_agilicus_token_api_introspect(&introspect, NULL, &answer);
 }
 
 
@@ -583,11 +685,12 @@ static ngx_int_t
 ngx_agilicus_token_ask(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     const ngx_agilicus_token_loc_conf_t *lcf)
 {
-    ngx_connection_t                 *c;
-    ngx_http_cleanup_t               *cln;
-    ngx_agilicus_token_zone_t        *first;
-    ngx_agilicus_token_reason_e       reason;
-    ngx_agilicus_token_introspect_t   introspect;
+    ngx_connection_t                      *c;
+    ngx_http_cleanup_t                    *cln;
+    ngx_agilicus_token_zone_t             *first;
+    ngx_agilicus_token_answer_t            answer;
+    ngx_agilicus_token_introspect_t        introspect;
+    ngx_agilicus_token_budget_client_t     client;
 
     c = r->connection;
     first = ngx_agilicus_token_first_zone(r);
@@ -604,20 +707,30 @@ ngx_agilicus_token_ask(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     cln->handler = ngx_agilicus_token_detach;
     cln->data = ctx;
 
+    ngx_memzero(&introspect, sizeof(ngx_agilicus_token_introspect_t));
+
+    ctx->api = lcf->origin->api;
+
     introspect.origin = lcf->origin;
     introspect.token = ctx->token;
     introspect.digest = ctx->digest;
     introspect.connect_timeout = lcf->api_connect_timeout;
     introspect.timeout = lcf->api_timeout;
 
+    if (!ctx->known) {
+        ngx_agilicus_token_budget_client(c->sockaddr, &client);
+
+        introspect.client = &client;
+        introspect.charged = 1;
+    }
+
     ctx->waiter.done = ngx_agilicus_token_answered;
     ctx->waiter.data = ctx;
 
-    if (ngx_agilicus_token_api_introspect(&introspect, &ctx->waiter, &reason)
+    if (ngx_agilicus_token_api_introspect(&introspect, &ctx->waiter, &answer)
         != NGX_AGAIN)
     {
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
-                               reason);
+        ngx_agilicus_token_take_answer(ctx, &answer);
         return NGX_OK;
     }
 
@@ -639,6 +752,7 @@ ngx_agilicus_token_ask(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     }
 
     ctx->state = NGX_AGILICUS_TOKEN_STATE_WAITING;
+    ctx->asked = ngx_current_msec;
 
     /* not cancelable: a worker that quits stays until the request is served */
 
@@ -672,23 +786,7 @@ ngx_agilicus_token_answered(void *data, ngx_agilicus_token_answer_t *answer)
 {
     ngx_agilicus_token_ctx_t *ctx = data;
 
-    ngx_http_request_t  *r;
-
-    r = ctx->request;
-
-    ctx->class = answer->class;
-    ctx->decision.reason = answer->reason;
-    ctx->api_time = answer->elapsed;
-    ctx->has_api_time = 1;
-    ctx->retry_after = answer->retry_after;
-    ctx->sent = answer->sent;
-
-    if (answer->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
-        && ngx_agilicus_token_keep_facts(r, ctx, &answer->facts) != NGX_OK)
-    {
-        ctx->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
-        ctx->decision.reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
-    }
+    ngx_agilicus_token_take_answer(ctx, answer);
 
     ctx->state = NGX_AGILICUS_TOKEN_STATE_ANSWERED;
 
@@ -700,14 +798,78 @@ ngx_agilicus_token_answered(void *data, ngx_agilicus_token_answer_t *answer)
 }
 
 
+/*
+ * Takes over what came of a call.  Where that is no answer at all, facts that
+ * are not too old yet may serve, if the location says so: a tombstone stands
+ * against them as ever, and so does their expiry.
+ */
+
+static void
+ngx_agilicus_token_take_answer(ngx_agilicus_token_ctx_t *ctx,
+    ngx_agilicus_token_answer_t *answer)
+{
+    ngx_agilicus_token_zone_t   *first;
+    ngx_agilicus_token_clock_t   now;
+
+    first = ngx_agilicus_token_first_zone(ctx->request);
+
+    ctx->api_time = answer->elapsed;
+    ctx->has_api_time = 1;
+    ctx->retry_after = answer->retry_after;
+
+    if (answer->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+        ctx->late = 0;
+
+        if (ngx_agilicus_token_keep_facts(ctx->request, ctx, &answer->facts)
+            != NGX_OK)
+        {
+            answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
+            answer->reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
+            answer->transient = 0;
+        }
+    }
+
+    ngx_agilicus_token_zone_now(&now);
+
+    if (answer->transient && ctx->stale_until > now.mono
+        && ngx_agilicus_token_zone_feed(first, now.mono)
+           != NGX_AGILICUS_TOKEN_FEED_DEAD)
+    {
+        ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
+        ctx->decision.reason = ngx_agilicus_token_cache_denied(first,
+                                        ctx->api->digest, ctx->digest,
+                                        &ctx->facts, &now);
+
+        if (ctx->decision.reason != NGX_AGILICUS_TOKEN_REASON_NONE) {
+            ctx->class = NGX_AGILICUS_TOKEN_CLASS_REVOKED;
+            return;
+        }
+
+        ctx->cache = NGX_AGILICUS_TOKEN_CACHE_STALE;
+        ngx_agilicus_token_zone_count(first, NGX_AGILICUS_TOKEN_COUNT_STALE);
+
+        return;
+    }
+
+    ctx->class = answer->class;
+    ctx->decision.reason = answer->reason;
+    ctx->sent = answer->sent;
+
+    if (answer->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+        ctx->has_facts = 0;
+    }
+}
+
+
 /* the deadline has come, or the answer has */
 
 static void
 ngx_agilicus_token_resume(ngx_event_t *ev)
 {
-    ngx_connection_t          *c;
-    ngx_http_request_t        *r;
-    ngx_agilicus_token_ctx_t  *ctx;
+    ngx_connection_t             *c;
+    ngx_http_request_t           *r;
+    ngx_agilicus_token_ctx_t     *ctx;
+    ngx_agilicus_token_answer_t   answer;
 
     ctx = ev->data;
     r = ctx->request;
@@ -719,10 +881,18 @@ ngx_agilicus_token_resume(ngx_event_t *ev)
                    "agilicus token resumes, state: %d", (int) ctx->state);
 
     if (ctx->state == NGX_AGILICUS_TOKEN_STATE_WAITING) {
-        ngx_agilicus_token_api_leave(&ctx->waiter);
+        ngx_agilicus_token_call_leave(&ctx->waiter);
 
-        ctx->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
-        ctx->decision.reason = NGX_AGILICUS_TOKEN_REASON_TIMEOUT;
+        ngx_memzero(&answer, sizeof(ngx_agilicus_token_answer_t));
+
+        answer.class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
+        answer.reason = NGX_AGILICUS_TOKEN_REASON_TIMEOUT;
+        answer.elapsed = ngx_current_msec - ctx->asked;
+        answer.retry_after = -1;
+        answer.transient = 1;
+
+        ngx_agilicus_token_take_answer(ctx, &answer);
+
         ctx->state = NGX_AGILICUS_TOKEN_STATE_ANSWERED;
     }
 
@@ -744,7 +914,7 @@ ngx_agilicus_token_detach(void *data)
 {
     ngx_agilicus_token_ctx_t *ctx = data;
 
-    ngx_agilicus_token_api_leave(&ctx->waiter);
+    ngx_agilicus_token_call_leave(&ctx->waiter);
 
     if (ctx->event.timer_set) {
         ngx_del_timer(&ctx->event);

@@ -237,13 +237,12 @@ ngx_agilicus_token_cache_grow(size_t size)
 }
 
 
-ngx_agilicus_token_freshness_e
-ngx_agilicus_token_cache_freshness(
+uint64_t
+ngx_agilicus_token_cache_limit(
     const ngx_agilicus_token_lifetimes_t *lifetimes, const u_char *key,
-    ngx_agilicus_token_class_e class, ngx_uint_t has_exp, ngx_uint_t watched,
-    uint64_t sent, uint64_t now)
+    ngx_agilicus_token_class_e class, ngx_uint_t has_exp, ngx_uint_t watched)
 {
-    uint64_t  age, limit;
+    uint64_t  limit;
 
     if (class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
         limit = watched ? lifetimes->watched : lifetimes->active;
@@ -256,29 +255,7 @@ ngx_agilicus_token_cache_freshness(
         limit = lifetimes->invalid;
     }
 
-    limit -= limit / 10 * key[NGX_AGILICUS_TOKEN_DIGEST_LEN - 1] / 256;
-
-    /* a clock of another process may be an event ahead */
-
-    age = now > sent ? now - sent : 0;
-
-    if (age < limit) {
-        return NGX_AGILICUS_TOKEN_FRESH;
-    }
-
-    if (class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
-        return NGX_AGILICUS_TOKEN_TOO_OLD;
-    }
-
-    if (watched && age <= limit + lifetimes->update && lifetimes->update) {
-        return NGX_AGILICUS_TOKEN_UPDATABLE;
-    }
-
-    if (age <= limit + lifetimes->error && lifetimes->error) {
-        return NGX_AGILICUS_TOKEN_STALE;
-    }
-
-    return NGX_AGILICUS_TOKEN_TOO_OLD;
+    return limit - limit / 10 * key[NGX_AGILICUS_TOKEN_DIGEST_LEN - 1] / 256;
 }
 
 

@@ -67,16 +67,6 @@ typedef struct {
 } ngx_agilicus_token_found_t;
 
 
-/* how an entry stands at a look-up */
-
-typedef enum {
-    NGX_AGILICUS_TOKEN_FRESH = 0,
-    NGX_AGILICUS_TOKEN_UPDATABLE,     /* may be used while it is refreshed */
-    NGX_AGILICUS_TOKEN_STALE,         /* may be used if the API is gone */
-    NGX_AGILICUS_TOKEN_TOO_OLD
-} ngx_agilicus_token_freshness_e;
-
-
 /*
  * Copies the entry of a key to "found".  With want_rules, the rules too; else
  * just their length.  Returns NGX_OK, NGX_DECLINED where there is none.
@@ -116,16 +106,16 @@ void ngx_agilicus_token_cache_note(ngx_agilicus_token_zone_t *zone,
     uint32_t late);
 
 /*
- * How an entry of "class" that was asked for at "sent" stands at "now".  "exp"
- * as the facts have it; "watched" says that the feed is healthy, polls the API
- * of these facts and that they have a jti.  Ages are cut by up to a tenth,
- * differently for each "key", so that what came together does not go together.
- * Expiry itself is policy's to judge.
+ * The longest age, in milliseconds, at which an entry of "class" may be used as
+ * it is.  "watched" says that the feed is healthy, polls the API of these facts
+ * and that they have a jti.  It is cut by up to a tenth, differently for each
+ * "key", so that what came together does not go together.  Expiry is policy's
+ * to judge.
  */
-ngx_agilicus_token_freshness_e ngx_agilicus_token_cache_freshness(
+uint64_t ngx_agilicus_token_cache_limit(
     const ngx_agilicus_token_lifetimes_t *lifetimes, const u_char *key,
-    ngx_agilicus_token_class_e class, ngx_uint_t has_exp, ngx_uint_t watched,
-    uint64_t sent, uint64_t now);
+    ngx_agilicus_token_class_e class, ngx_uint_t has_exp,
+    ngx_uint_t watched);
 
 /*
  * The number that counts up with each tombstone that may matter to what was

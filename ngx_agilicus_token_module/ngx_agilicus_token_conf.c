@@ -33,12 +33,21 @@ ngx_agilicus_token_create_main_conf(ngx_conf_t *cf)
     /*
      * set by ngx_pcalloc():
      *
-     *     mcf->api = { 0 };
+     *     mcf->rate_set = 0;
+     *     mcf->breaker_set = 0;
      *     mcf->used = 0;
      */
 
     mcf->max_inflight = NGX_CONF_UNSET_UINT;
     mcf->revocation_ttl = NGX_CONF_UNSET;
+
+    mcf->api.rate.rate = 500 * 1000;
+    mcf->api.rate.per_client = 50 * 1000;
+    mcf->api.rate.burst = 2 * 1000 * 1000;
+
+    mcf->api.breaker.failures = 5;
+    mcf->api.breaker.open = 1000;
+    mcf->api.breaker.max = 30000;
 
     if (ngx_array_init(&mcf->zones, cf->pool, 2, sizeof(ngx_shm_zone_t *))
             != NGX_OK
@@ -96,6 +105,7 @@ ngx_agilicus_token_create_loc_conf(ngx_conf_t *cf)
      *     conf->api_ssl_certificate = { 0, NULL };
      *     conf->api_ssl_certificate_key = { 0, NULL };
      *     conf->cache_valid_set = 0;
+     *     conf->cache_stale_set = 0;
      *     conf->origin = NULL;
      *     conf->policy = { 0 };
      *     conf->challenge = { 0, NULL };
@@ -125,6 +135,8 @@ ngx_agilicus_token_create_loc_conf(ngx_conf_t *cf)
     conf->lifetimes.active = NGX_CONF_UNSET_MSEC;
     conf->lifetimes.watched = NGX_CONF_UNSET_MSEC;
     conf->lifetimes.invalid = NGX_CONF_UNSET_MSEC;
+    conf->lifetimes.update = NGX_CONF_UNSET_MSEC;
+    conf->lifetimes.error = NGX_CONF_UNSET_MSEC;
 
     return conf;
 }
@@ -213,6 +225,14 @@ ngx_agilicus_token_merge_cache(ngx_agilicus_token_loc_conf_t *prev,
     ngx_conf_init_msec_value(conf->lifetimes.active, 30000);
     ngx_conf_init_msec_value(conf->lifetimes.watched, 300000);
     ngx_conf_init_msec_value(conf->lifetimes.invalid, 10000);
+
+    if (!conf->cache_stale_set) {
+        conf->lifetimes.update = prev->lifetimes.update;
+        conf->lifetimes.error = prev->lifetimes.error;
+    }
+
+    ngx_conf_init_msec_value(conf->lifetimes.update, 10000);
+    ngx_conf_init_msec_value(conf->lifetimes.error, 0);
 }
 
 

@@ -159,6 +159,20 @@ static ngx_command_t  ngx_agilicus_token_commands[] = {
       offsetof(ngx_agilicus_token_main_conf_t, max_inflight),
       &ngx_agilicus_token_inflight_bounds },
 
+    { ngx_string("agilicus_token_api_rate"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_agilicus_token_set_rate,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("agilicus_token_api_breaker"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_agilicus_token_set_breaker,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("agilicus_token_zone"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_agilicus_token_set_zone,
@@ -178,6 +192,20 @@ static ngx_command_t  ngx_agilicus_token_commands[] = {
       ngx_agilicus_token_set_cache_valid,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
+      NULL },
+
+    { ngx_string("agilicus_token_cache_stale"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_1MORE,
+      ngx_agilicus_token_set_cache_stale,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("agilicus_token_revocation_ttl"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_agilicus_token_main_conf_t, revocation_ttl),
       NULL },
 
       ngx_null_command
@@ -220,6 +248,7 @@ ngx_module_t  ngx_agilicus_token_module = {
 static ngx_int_t
 ngx_agilicus_token_init_module(ngx_cycle_t *cycle)
 {
+    ngx_core_conf_t                 *ccf;
     ngx_agilicus_token_main_conf_t  *mcf;
 
     mcf = ngx_http_cycle_get_module_main_conf(cycle,
@@ -230,6 +259,18 @@ ngx_agilicus_token_init_module(ngx_cycle_t *cycle)
     }
 
     ngx_agilicus_token_carry_over(cycle, mcf);
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    mcf->api.cycle = ++mcf->api.first->sh->cycles;
+
+    if (ngx_agilicus_token_wake_create(&mcf->api.wake,
+                                       ngx_max(ccf->worker_processes, 1),
+                                       cycle)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     return ngx_agilicus_token_origins_init(mcf);
 }
@@ -281,12 +322,12 @@ ngx_agilicus_token_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    return ngx_agilicus_token_api_init(&mcf->api, cycle->log);
+    return ngx_agilicus_token_call_init(&mcf->api, cycle->log);
 }
 
 
 static void
 ngx_agilicus_token_exit_process(ngx_cycle_t *cycle)
 {
-    ngx_agilicus_token_api_exit();
+    ngx_agilicus_token_call_exit();
 }

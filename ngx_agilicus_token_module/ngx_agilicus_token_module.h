@@ -82,6 +82,8 @@ typedef struct {
 
     ngx_uint_t                         max_inflight;
     time_t                             revocation_ttl;
+    unsigned                           rate_set:1;
+    unsigned                           breaker_set:1;
     unsigned                           used:1;     /* something enforces */
 } ngx_agilicus_token_main_conf_t;
 
@@ -113,6 +115,7 @@ typedef struct {
     ngx_flag_t                         cache_off;
     ngx_agilicus_token_lifetimes_t     lifetimes;
     unsigned                           cache_valid_set:1;
+    unsigned                           cache_stale_set:1;
 
     /* made of all the above when configurations are merged */
 
@@ -186,8 +189,11 @@ struct ngx_agilicus_token_ctx_s {
     /* what is known; lives as long as the request */
     ngx_str_t                          packed;
     ngx_agilicus_token_facts_t         facts;
-    uint64_t                           sent;
+    uint64_t                           sent;       /* ms, monotonic */
+    uint64_t                           stale_until;
+    uint64_t                           asked;
     uint32_t                           late;
+    ngx_agilicus_token_api_t          *api;
 
     ngx_agilicus_token_decision_t      decision;
     ngx_int_t                          status;     /* of a refusal, else 0 */
@@ -199,7 +205,7 @@ struct ngx_agilicus_token_ctx_s {
     unsigned                           has_digest:1;
     unsigned                           has_facts:1;
     unsigned                           has_api_time:1;
-    unsigned                           detached:1; /* leaves when it ends */
+    unsigned                           known:1;    /* an entry of any age */
 };
 
 
@@ -294,6 +300,27 @@ char *ngx_agilicus_token_set_cache(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_agilicus_token_set_cache_valid(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_agilicus_token_set_cache_stale(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_agilicus_token_set_rate(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_agilicus_token_set_breaker(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
+/* a parameter "name=" of a directive that is a time, in milliseconds */
+
+typedef struct {
+    ngx_str_t                          name;
+    ngx_msec_t                        *field;
+} ngx_agilicus_token_times_t;
+
+/*
+ * set: reads the arguments from number "first" on as such parameters, each at
+ * most once; any other argument refuses the configuration.
+ */
+ngx_int_t ngx_agilicus_token_parse_times(ngx_conf_t *cf, ngx_uint_t first,
+    ngx_agilicus_token_times_t *times, ngx_uint_t n);
 
 /*
  * set: the zone that exists by itself.

@@ -532,7 +532,15 @@ ngx_agilicus_token_origins_init(ngx_agilicus_token_main_conf_t *mcf)
 {
     u_char                         digest[NGX_AGILICUS_TOKEN_DIGEST_LEN];
     ngx_uint_t                     i;
+    ngx_agilicus_token_api_t     **a;
     ngx_agilicus_token_origin_t  **o;
+
+    a = mcf->apis.elts;
+
+    for (i = 0; i < mcf->apis.nelts; i++) {
+        a[i]->state = ngx_agilicus_token_budget_api(mcf->api.first,
+                                                    a[i]->digest);
+    }
 
     o = mcf->origins.elts;
 

@@ -14,14 +14,23 @@
 #define NGX_AGILICUS_TOKEN_ZONE_TOMBSTONES  20
 #define NGX_AGILICUS_TOKEN_ZONE_INVALID     10
 
-/* bytes of a zone for each place of its indexes */
+/* milliseconds for which a feed is late before it is dead */
+#define NGX_AGILICUS_TOKEN_ZONE_FEED_GRACE  60000
+
+/* bytes of a zone for each place of its tables */
+#define NGX_AGILICUS_TOKEN_ZONE_PER_FLIGHT  8192
+#define NGX_AGILICUS_TOKEN_ZONE_PER_CLIENT  2048
 #define NGX_AGILICUS_TOKEN_ZONE_PER_FACTS   192
 #define NGX_AGILICUS_TOKEN_ZONE_PER_INVALID 80
 
 
 static ngx_int_t ngx_agilicus_token_zone_build(
     ngx_agilicus_token_zone_t *zone, ngx_log_t *log);
+static size_t ngx_agilicus_token_zone_lay_out(
+    ngx_agilicus_token_zone_sh_t *sh);
 static void ngx_agilicus_token_zone_attach(ngx_agilicus_token_zone_t *zone);
+static uint32_t ngx_agilicus_token_zone_places(size_t size, size_t per,
+    size_t bucket, size_t max);
 
 
 ngx_int_t
@@ -69,9 +78,7 @@ ngx_agilicus_token_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 static ngx_int_t
 ngx_agilicus_token_zone_build(ngx_agilicus_token_zone_t *zone, ngx_log_t *log)
 {
-    size_t                         size, rest, tombstones, invalid;
-    u_char                        *p;
-    uint64_t                       secret[2];
+    size_t                         size;
     ngx_str_t                     *name;
     ngx_slab_pool_t               *shpool;
     ngx_agilicus_token_zone_sh_t  *sh;
@@ -87,46 +94,42 @@ ngx_agilicus_token_zone_build(ngx_agilicus_token_zone_t *zone, ngx_log_t *log)
 
     sh = ngx_slab_alloc(shpool, size);
 
-    if (sh == NULL || size < 4 * ngx_pagesize) {
+    if (sh == NULL
+        || size < sizeof(ngx_agilicus_token_zone_sh_t) + 2 * ngx_pagesize)
+    {
         ngx_log_error(NGX_LOG_EMERG, log, 0,
                       "agilicus token: zone \"%V\" is too small", name);
         return NGX_ERROR;
     }
 
-    if (RAND_bytes((u_char *) secret, sizeof(secret)) != 1) {
+    ngx_memzero(sh, size);
+
+    if (RAND_bytes((u_char *) sh->secret, sizeof(sh->secret)) != 1) {
         ngx_log_error(NGX_LOG_EMERG, log, 0,
                       "agilicus token: RAND_bytes() failed");
         return NGX_ERROR;
     }
 
-    ngx_memzero(sh, sizeof(ngx_agilicus_token_zone_sh_t));
-
-    p = ngx_align_ptr((u_char *) (sh + 1), 64);
-    rest = size - (size_t) (p - (u_char *) sh);
-
-    tombstones = rest * NGX_AGILICUS_TOKEN_ZONE_TOMBSTONES / 100 & ~0x3fUL;
-    invalid = rest * NGX_AGILICUS_TOKEN_ZONE_INVALID / 100 & ~0x3fUL;
-
     sh->version = NGX_AGILICUS_TOKEN_ZONE_VERSION;
     sh->size = size;
-    sh->tombstones_offset = (uint64_t) (p - (u_char *) sh);
-    sh->invalid_offset = sh->tombstones_offset + tombstones;
-    sh->facts_offset = sh->invalid_offset + invalid;
+
+    size = ngx_agilicus_token_zone_lay_out(sh);
 
     zone->sh = sh;
     ngx_agilicus_token_zone_attach(zone);
 
-    if (ngx_agilicus_token_tombstones_init(zone->tombstones, tombstones,
-                                           secret)
+    if (ngx_agilicus_token_tombstones_init(zone->tombstones,
+                               sh->invalid_offset - sh->tombstones_offset,
+                               sh->secret)
             == NULL
-        || ngx_agilicus_token_table_init(zone->invalid, invalid,
+        || ngx_agilicus_token_table_init(zone->invalid,
+                                         sh->facts_offset - sh->invalid_offset,
                                          NGX_AGILICUS_TOKEN_ZONE_PER_INVALID,
-                                         secret)
+                                         sh->secret)
             == NULL
-        || ngx_agilicus_token_table_init(zone->facts,
-                                         size - sh->facts_offset,
+        || ngx_agilicus_token_table_init(zone->facts, size,
                                          NGX_AGILICUS_TOKEN_ZONE_PER_FACTS,
-                                         secret)
+                                         sh->secret)
             == NULL)
     {
         ngx_log_error(NGX_LOG_EMERG, log, 0,
@@ -137,6 +140,56 @@ ngx_agilicus_token_zone_build(ngx_agilicus_token_zone_t *zone, ngx_log_t *log)
     shpool->data = sh;
 
     return NGX_OK;
+}
+
+
+/* sets the offsets and numbers of places; returns what is left for facts */
+
+static size_t
+ngx_agilicus_token_zone_lay_out(ngx_agilicus_token_zone_sh_t *sh)
+{
+    size_t  at, rest;
+
+    sh->flights = ngx_agilicus_token_zone_places(sh->size,
+                                     NGX_AGILICUS_TOKEN_ZONE_PER_FLIGHT,
+                                     NGX_AGILICUS_TOKEN_FLIGHT_BUCKET, 16384);
+    sh->clients = ngx_agilicus_token_zone_places(sh->size,
+                                     NGX_AGILICUS_TOKEN_ZONE_PER_CLIENT,
+                                     NGX_AGILICUS_TOKEN_CLIENT_BUCKET, 65536);
+
+    at = ngx_align(sizeof(ngx_agilicus_token_zone_sh_t), 64);
+    sh->flights_offset = at;
+
+    at += ngx_align(sh->flights * sizeof(ngx_agilicus_token_flight_mark_t),
+                    64);
+    sh->clients_offset = at;
+
+    at += ngx_align(sh->clients * sizeof(ngx_agilicus_token_client_budget_t),
+                    64);
+    sh->tombstones_offset = at;
+
+    rest = sh->size - at;
+
+    at += rest / 100 * NGX_AGILICUS_TOKEN_ZONE_TOMBSTONES & ~(size_t) 0x3f;
+    sh->invalid_offset = at;
+
+    at += rest / 100 * NGX_AGILICUS_TOKEN_ZONE_INVALID & ~(size_t) 0x3f;
+    sh->facts_offset = at;
+
+    return sh->size - at;
+}
+
+
+static uint32_t
+ngx_agilicus_token_zone_places(size_t size, size_t per, size_t bucket,
+    size_t max)
+{
+    size_t  n;
+
+    n = size / per / bucket * bucket;
+    n = ngx_max(n, 2 * bucket);
+
+    return (uint32_t) ngx_min(n, max);
 }
 
 
@@ -152,6 +205,10 @@ ngx_agilicus_token_zone_attach(ngx_agilicus_token_zone_t *zone)
     zone->invalid = (ngx_agilicus_token_table_t *)
                         (p + zone->sh->invalid_offset);
     zone->facts = (ngx_agilicus_token_table_t *) (p + zone->sh->facts_offset);
+    zone->flights = (ngx_agilicus_token_flight_mark_t *)
+                        (p + zone->sh->flights_offset);
+    zone->clients = (ngx_agilicus_token_client_budget_t *)
+                        (p + zone->sh->clients_offset);
 }
 
 
@@ -287,6 +344,38 @@ ngx_agilicus_token_zone_end_locked(ngx_agilicus_token_zone_t *zone)
 {
     ngx_memory_barrier();
     zone->sh->dirty = 0;
+}
+
+
+ngx_agilicus_token_feed_e
+ngx_agilicus_token_zone_feed(ngx_agilicus_token_zone_t *first, uint64_t now)
+{
+    uint64_t                          age, healthy;
+    ngx_agilicus_token_feed_state_t  *feed;
+
+    feed = &first->sh->feed;
+
+    if (feed->interval == 0) {
+        return NGX_AGILICUS_TOKEN_FEED_OFF;
+    }
+
+    if (feed->truncated || first->sh->incomplete > now) {
+        return NGX_AGILICUS_TOKEN_FEED_INCOMPLETE;
+    }
+
+    if (feed->watermark == 0) {
+        return NGX_AGILICUS_TOKEN_FEED_INIT;
+    }
+
+    age = now > feed->watermark ? now - feed->watermark : 0;
+    healthy = ngx_max(3 * feed->interval, 2 * feed->duration);
+
+    if (age <= healthy) {
+        return NGX_AGILICUS_TOKEN_FEED_HEALTHY;
+    }
+
+    return (age <= healthy + NGX_AGILICUS_TOKEN_ZONE_FEED_GRACE)
+           ? NGX_AGILICUS_TOKEN_FEED_LATE : NGX_AGILICUS_TOKEN_FEED_DEAD;
 }
 
 

@@ -33,6 +33,15 @@
 /* APIs with their options that facts of one zone can come from */
 #define NGX_AGILICUS_TOKEN_ZONE_CONTEXTS  64
 
+/* APIs by URL that budgets, breakers and counters are kept for */
+#define NGX_AGILICUS_TOKEN_ZONE_APIS      16
+
+/* marks of calls in flight lie in buckets of */
+#define NGX_AGILICUS_TOKEN_FLIGHT_BUCKET  8
+
+/* budgets of clients lie in buckets of */
+#define NGX_AGILICUS_TOKEN_CLIENT_BUCKET  8
+
 
 /* what happened, counted since the zone was made */
 
@@ -74,6 +83,100 @@ typedef struct {
 } ngx_agilicus_token_context_t;
 
 
+/* what came of a call, for those who waited for it in other workers */
+
+typedef struct {
+    uint32_t        class;
+    uint32_t        reason;
+    int32_t         retry_after;
+    uint32_t        transient;
+} ngx_agilicus_token_flight_result_t;
+
+
+/* a call in flight; see flight */
+
+typedef struct {
+    u_char          key[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    uint64_t        id;
+    uint64_t        deadline;   /* milliseconds, monotonic */
+    uint64_t        wake;       /* workers, a bit each */
+    uint32_t        context;
+    uint32_t        cycle;
+    int32_t         pid;
+    uint32_t        state;
+
+    ngx_agilicus_token_flight_result_t
+                    result;
+} ngx_agilicus_token_flight_mark_t;
+
+
+/* the budget of one client; see budget */
+
+typedef struct {
+    u_char          address[16];
+    uint64_t        time;       /* microseconds, monotonic */
+} ngx_agilicus_token_client_budget_t;
+
+
+/* upper ends of the API's latency histogram, in milliseconds */
+#define NGX_AGILICUS_TOKEN_LATENCIES  { 1, 2, 5, 10, 20, 50, 100, 200, 500,  \
+                                        1000, 2000, 5000 }
+#define NGX_AGILICUS_TOKEN_NLATENCIES 12
+
+
+/* what is kept for an API; see budget */
+
+typedef struct {
+    u_char          digest[NGX_AGILICUS_TOKEN_DIGEST_LEN];  /* of its URL */
+    uint32_t        used;
+    uint32_t        failures;   /* in a row */
+    uint64_t        open;       /* ms, monotonic: closed to calls until then */
+    uint64_t        probe;      /* ms, monotonic: one call may be out */
+    uint64_t        time;       /* the budget: microseconds, monotonic */
+    uint64_t        opened;     /* how often */
+
+    uint64_t        calls;
+    uint64_t        failed;
+    uint64_t        refused;    /* the edge itself: 401, 403 */
+    uint64_t        latency_sum;
+    uint64_t        latency[NGX_AGILICUS_TOKEN_NLATENCIES + 1];
+} ngx_agilicus_token_api_state_t;
+
+
+/* how far the revocation feed can be relied on */
+
+typedef enum {
+    NGX_AGILICUS_TOKEN_FEED_OFF = 0,
+    NGX_AGILICUS_TOKEN_FEED_INIT,         /* no complete poll yet */
+    NGX_AGILICUS_TOKEN_FEED_HEALTHY,
+    NGX_AGILICUS_TOKEN_FEED_LATE,
+    NGX_AGILICUS_TOKEN_FEED_DEAD,
+    NGX_AGILICUS_TOKEN_FEED_INCOMPLETE    /* what it says cannot be all */
+} ngx_agilicus_token_feed_e;
+
+
+/* what the poller tells everybody; see feed */
+
+typedef struct {
+    u_char          api[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    uint64_t        interval;   /* milliseconds; 0: there is no feed */
+    uint64_t        watermark;  /* ms, monotonic: start of the last complete
+                                   poll; 0: there was none */
+    uint64_t        duration;   /* milliseconds of the last complete poll */
+    uint64_t        lease;      /* ms, monotonic: the poller's until then */
+    int32_t         poller;     /* its process */
+    uint32_t        truncated;  /* windows that could not be split further */
+    uint32_t        said;       /* the state that was logged last */
+    uint32_t        reserved;
+
+    uint64_t        polls;
+    uint64_t        failed;
+    uint64_t        calls;
+    uint64_t        rows;       /* of the last complete poll */
+    uint64_t        denied;     /* tombstones that it has put up */
+} ngx_agilicus_token_feed_state_t;
+
+
 /* the head of what lies in shared memory; offsets are from its beginning */
 
 typedef struct {
@@ -95,10 +198,26 @@ typedef struct {
     uint64_t        facts_offset;
     uint64_t        invalid_offset;
     uint64_t        tombstones_offset;
+    uint64_t        flights_offset;
+    uint64_t        clients_offset;
     uint64_t        size;       /* bytes, all together */
+
+    uint32_t        flights;    /* places */
+    uint32_t        clients;
+    uint64_t        flight_id;  /* the last one given */
+    uint64_t        secret[2];
 
     ngx_agilicus_token_context_t
                     context[NGX_AGILICUS_TOKEN_ZONE_CONTEXTS];
+
+    uint32_t        cycles;     /* configurations loaded so far */
+    uint32_t        reserved;
+
+    ngx_agilicus_token_feed_state_t
+                    feed;
+
+    ngx_agilicus_token_api_state_t
+                    api[NGX_AGILICUS_TOKEN_ZONE_APIS];
 
     ngx_atomic_t    counts[NGX_AGILICUS_TOKEN_COUNTS];
 } ngx_agilicus_token_zone_sh_t;
@@ -113,6 +232,9 @@ typedef struct {
     ngx_agilicus_token_table_t       *facts;
     ngx_agilicus_token_table_t       *invalid;
     ngx_agilicus_token_tombstones_t  *tombstones;
+    ngx_agilicus_token_flight_mark_t *flights;
+    ngx_agilicus_token_client_budget_t
+                                     *clients;
 } ngx_agilicus_token_zone_t;
 
 
@@ -150,6 +272,13 @@ void ngx_agilicus_token_zone_unlock(ngx_agilicus_token_zone_t *zone);
  */
 void ngx_agilicus_token_zone_begin_locked(ngx_agilicus_token_zone_t *zone);
 void ngx_agilicus_token_zone_end_locked(ngx_agilicus_token_zone_t *zone);
+
+/*
+ * The state of the revocation feed at "now" (milliseconds, monotonic); needs
+ * no mutex.
+ */
+ngx_agilicus_token_feed_e ngx_agilicus_token_zone_feed(
+    ngx_agilicus_token_zone_t *first, uint64_t now);
 
 /*
  * Adds one to a counter; needs no mutex.

@@ -1,0 +1,221 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGILICUS_TOKEN_CALL_H_INCLUDED_
+#define _NGX_AGILICUS_TOKEN_CALL_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_agilicus_token_budget.h"
+#include "ngx_agilicus_token_cache.h"
+#include "ngx_agilicus_token_curl.h"
+#include "ngx_agilicus_token_flight.h"
+#include "ngx_agilicus_token_json.h"
+#include "ngx_agilicus_token_wake.h"
+
+
+/*
+ * Calls to the Tokens API: one for all who need the same, on any worker, within
+ * the limits of this worker and the budgets of all.
+ *
+ * Three promises: a call never calls back before the function that joined it
+ * returns; the callback comes exactly once unless the waiter leaves first;
+ * after it, the waiter is out of everything.
+ */
+
+/* requests that may wait for calls, per worker */
+#define NGX_AGILICUS_TOKEN_CALL_MAX_WAITING  1024
+
+
+/* a Tokens API as configured; const while serving */
+
+typedef struct {
+    ngx_str_t                          url;        /* without a last slash */
+    u_char                             digest[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    ngx_agilicus_token_curl_profile_t  profile;
+    ngx_str_t                          credential; /* empty: none */
+    unsigned                           credential_introspect:1;
+    ngx_uint_t                         index;      /* of the cycle's APIs */
+    ngx_uint_t                         state;      /* in the first zone */
+
+    ngx_str_t                          introspect; /* URLs of operations, */
+    ngx_str_t                          reissue;    /* null-terminated */
+    ngx_str_t                          revoke;
+    ngx_str_t                          validations;
+    ngx_str_t                          tokens;
+} ngx_agilicus_token_api_t;
+
+
+/* what is set for the whole of http; const while serving */
+
+typedef struct {
+    ngx_agilicus_token_zone_t         *first;      /* tombstones, budgets */
+    ngx_agilicus_token_api_t         **apis;
+    ngx_uint_t                         napis;
+    ngx_uint_t                         max_inflight;
+    ngx_agilicus_token_rate_t          rate;
+    ngx_agilicus_token_breaker_t       breaker;
+    time_t                             revocation_ttl;
+    time_t                             max_leeway; /* of all locations */
+    uint32_t                           cycle;      /* of this configuration */
+    ngx_agilicus_token_wake_t          wake;
+} ngx_agilicus_token_api_conf_t;
+
+
+/* what came of a call; strings live until the callback returns */
+
+typedef struct {
+    ngx_agilicus_token_class_e         class;
+    ngx_agilicus_token_reason_e        reason;
+    ngx_str_t                          facts;
+    ngx_str_t                          rules;
+    ngx_str_t                          token;      /* of reissue and create */
+    uint64_t                           sent;       /* ms, monotonic */
+    ngx_msec_t                         elapsed;
+    time_t                             retry_after; /* seconds; -1: none */
+
+    /* INDETERMINATE by transport, 429 or 5xx: the API is not to be had */
+    unsigned                           transient:1;
+} ngx_agilicus_token_answer_t;
+
+
+typedef struct ngx_agilicus_token_call_s  ngx_agilicus_token_call_t;
+
+
+/* who waits; lies in the waiter's own memory */
+
+typedef struct {
+    ngx_queue_t                        queue;
+    ngx_agilicus_token_call_t         *call;       /* NULL: not waiting */
+    void                             (*done)(void *data,
+                                         ngx_agilicus_token_answer_t *answer);
+    void                              *data;
+    unsigned                           joined:1;   /* another's call */
+} ngx_agilicus_token_waiter_t;
+
+
+/* what kind of call it is */
+
+typedef struct {
+    const char                        *name;       /* for logs */
+
+    /*
+     * Turns a whole answer of the API into the answer for waiters and remembers
+     * what is to be remembered.  "answer" comes as INDETERMINATE by status.
+     */
+    void                             (*read)(ngx_agilicus_token_call_t *call,
+                                       ngx_agilicus_token_curl_result_t *result,
+                                       ngx_agilicus_token_answer_t *answer);
+
+    /*
+     * Finds what a call of the same key in another worker left behind.
+     * NGX_DECLINED where it left nothing: the call is then made here.
+     */
+    ngx_int_t                        (*adopt)(ngx_agilicus_token_call_t *call,
+                                       ngx_agilicus_token_answer_t *answer);
+} ngx_agilicus_token_call_type_t;
+
+
+/*
+ * What to ask.  Everything but api, origin and url is copied; "data" is for
+ * the type, which finds it in call->data.
+ */
+
+typedef struct {
+    const ngx_agilicus_token_call_type_t      *type;
+    ngx_agilicus_token_api_t                  *api;
+    const void                                *origin;
+    ngx_str_t                                  url;
+    ngx_str_t                                  body;
+    ngx_str_t                                  bearer;
+    ngx_msec_t                                 connect_timeout;
+    ngx_msec_t                                 timeout;
+    size_t                                     max_body;
+
+    /* if shared, calls with the same key, context and type are one */
+    const u_char                              *key;
+    uint32_t                                   context;
+    unsigned                                   shared:1;
+
+    /* on account of a client, out of the budgets */
+    const ngx_agilicus_token_budget_client_t  *client;
+    unsigned                                   charged:1;
+
+    ngx_str_t                                  data;
+} ngx_agilicus_token_call_request_t;
+
+
+struct ngx_agilicus_token_call_s {
+    ngx_rbtree_node_t                          node;
+    ngx_queue_t                                queue;   /* pending, following */
+    ngx_queue_t                                waiters;
+
+    const ngx_agilicus_token_call_type_t      *type;
+    ngx_agilicus_token_api_t                  *api;
+    const void                                *origin;
+    ngx_str_t                                  url;
+    ngx_str_t                                  body;
+    ngx_str_t                                  bearer;
+    ngx_str_t                                  data;
+    ngx_msec_t                                 connect_timeout;
+    ngx_msec_t                                 timeout;
+    size_t                                     max_body;
+
+    u_char                                     key
+                                               [NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    uint32_t                                   context;
+    ngx_agilicus_token_flight_t                flight;
+
+    uint64_t                                   started;
+    uint64_t                                   sent;
+    ngx_uint_t                                 state;
+    unsigned                                   shared:1;
+    unsigned                                   retried:1;
+};
+
+
+/*
+ * Sets up and takes down what calls need in a worker; "conf" lives as long as
+ * the worker.  NGX_ERROR, with the cause logged, where libcurl failed.
+ */
+ngx_int_t ngx_agilicus_token_call_init(
+    const ngx_agilicus_token_api_conf_t *conf, ngx_log_t *log);
+void ngx_agilicus_token_call_exit(void);
+
+/*
+ * The configuration that this worker was set up with, or NULL.
+ */
+const ngx_agilicus_token_api_conf_t *ngx_agilicus_token_call_conf(void);
+
+/*
+ * A buffer of 2 * NGX_AGILICUS_TOKEN_JSON_MAX_BODY bytes for what is read from
+ * an answer; good until the next answer is read.
+ */
+u_char *ngx_agilicus_token_call_buffer(void);
+
+/*
+ * Makes a call, or joins one under way on this worker or follows one on
+ * another.  Without a waiter the call is made in the background, and not at all
+ * if there is one under way.
+ *
+ * NGX_AGAIN  the waiter waits, or the background call is under way
+ * NGX_ERROR  it does not: "answer" has class SHED or INDETERMINATE, the reason
+ *            and retry_after
+ */
+ngx_int_t ngx_agilicus_token_call_join(
+    const ngx_agilicus_token_call_request_t *request,
+    ngx_agilicus_token_waiter_t *waiter, ngx_agilicus_token_answer_t *answer);
+
+/*
+ * Stops waiting.  The call goes on and is remembered, unless it was not sent
+ * yet and nobody else waits for it.
+ */
+void ngx_agilicus_token_call_leave(ngx_agilicus_token_waiter_t *waiter);
+
+
+#endif /* _NGX_AGILICUS_TOKEN_CALL_H_INCLUDED_ */

@@ -1,0 +1,80 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGILICUS_TOKEN_FLIGHT_H_INCLUDED_
+#define _NGX_AGILICUS_TOKEN_FLIGHT_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_agilicus_token_zone.h"
+
+
+/*
+ * Marks of calls in flight, in the first zone: who needs what another worker
+ * is asking for already waits for it.  Whoever makes the mark leads; a mark is
+ * given up by its leader, or taken over when its process is gone.
+ */
+
+typedef struct {
+    const u_char                  *key;      /* NGX_AGILICUS_TOKEN_DIGEST_LEN */
+    uint32_t                       context;
+} ngx_agilicus_token_flight_key_t;
+
+
+/* a place in the marks, good for one call: places are used again */
+
+typedef struct {
+    ngx_uint_t                     place;
+    uint64_t                       id;       /* 0: no mark */
+} ngx_agilicus_token_flight_t;
+
+
+/*
+ * Takes the lead for a key, or follows whoever has it.
+ *
+ * NGX_OK        "flight" is the caller's mark; it must be ended
+ * NGX_AGAIN     another process leads: "flight" is its mark, and worker number
+ *               "worker" of the configuration "cycle" will be woken
+ * NGX_DECLINED  no place for a mark: call without one
+ *
+ * A mark whose process is gone, or whose end at "deadline" (milliseconds,
+ * monotonic) has passed, is taken over.
+ */
+ngx_int_t ngx_agilicus_token_flight_lead(ngx_agilicus_token_zone_t *first,
+    const ngx_agilicus_token_flight_key_t *key, uint64_t now,
+    uint64_t deadline, ngx_uint_t worker, uint32_t cycle,
+    ngx_agilicus_token_flight_t *flight);
+
+/*
+ * Ends a mark of the caller's own with what came of the call, or with no class
+ * where nothing did.  Returns the workers to wake, a bit for each number modulo
+ * 64, of the same configuration.
+ */
+uint64_t ngx_agilicus_token_flight_end(ngx_agilicus_token_zone_t *first,
+    const ngx_agilicus_token_flight_t *flight,
+    const ngx_agilicus_token_flight_result_t *result, uint64_t now);
+
+/*
+ * Looks at the mark that the caller follows.
+ *
+ * NGX_AGAIN     its call is under way
+ * NGX_OK        its call has ended: "result" says how
+ * NGX_DECLINED  it is gone, or its leader is: ask, or lead, anew
+ */
+ngx_int_t ngx_agilicus_token_flight_look(ngx_agilicus_token_zone_t *first,
+    const ngx_agilicus_token_flight_t *flight, uint64_t now,
+    ngx_agilicus_token_flight_result_t *result);
+
+/*
+ * How many calls are under way in all workers, for the status.
+ */
+ngx_uint_t ngx_agilicus_token_flights(ngx_agilicus_token_zone_t *first,
+    uint64_t now);
+
+
+#endif /* _NGX_AGILICUS_TOKEN_FLIGHT_H_INCLUDED_ */

@@ -1,0 +1,51 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGILICUS_TOKEN_WAKE_H_INCLUDED_
+#define _NGX_AGILICUS_TOKEN_WAKE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+
+/*
+ * How workers of one configuration wake each other: a descriptor for each
+ * (eventfd), made by the master before it forks.  Whoever waits looks for
+ * itself from time to time all the same, since workers of another
+ * configuration cannot wake it.
+ */
+
+typedef struct {
+    ngx_fd_t                      *fds;
+    ngx_uint_t                     n;
+} ngx_agilicus_token_wake_t;
+
+
+/*
+ * Makes the descriptors of "n" workers; they are closed with the pool of the
+ * cycle.  Where there are none to be had, nobody is woken, and that is all.
+ */
+ngx_int_t ngx_agilicus_token_wake_create(ngx_agilicus_token_wake_t *wake,
+    ngx_uint_t n, ngx_cycle_t *cycle);
+
+/*
+ * Watches the descriptor of worker number "worker": "handler" is called when
+ * somebody wakes it.
+ */
+ngx_int_t ngx_agilicus_token_wake_init(ngx_agilicus_token_wake_t *wake,
+    ngx_uint_t worker, void (*handler)(void), ngx_log_t *log);
+void ngx_agilicus_token_wake_exit(void);
+
+/*
+ * Wakes the workers whose numbers, modulo 64, have a bit in "mask".
+ */
+void ngx_agilicus_token_wake_up(ngx_agilicus_token_wake_t *wake,
+    uint64_t mask);
+
+
+#endif /* _NGX_AGILICUS_TOKEN_WAKE_H_INCLUDED_ */
