@@ -215,15 +215,18 @@ ag_handle_schema(ag_handle_t *handle, ag_error_t *error)
     }
 
     if (version != 0 && version != AG_STORE_VERSION) {
-        return ag_error(error, "the database has version %d, not %d", version,
-                        AG_STORE_VERSION);
+        return ag_error(error, "the database is not one of this authority's, "
+                        "version %d", AG_STORE_VERSION);
     }
 
     return AG_OK;
 }
 
 
-/* -1 where it cannot be read: not a database of ours */
+/*
+ * 0 where there is nothing yet; -1 where it cannot be read, or where there is
+ * something without a version: a database of somebody else's
+ */
 
 static int
 ag_handle_schema_version(ag_handle_t *handle)
@@ -233,8 +236,11 @@ ag_handle_schema_version(ag_handle_t *handle)
 
     version = -1;
 
-    if (sqlite3_prepare_v2(handle->db, "PRAGMA user_version", -1, &statement,
-                           NULL) == SQLITE_OK
+    if (sqlite3_prepare_v2(handle->db,
+                           "SELECT CASE WHEN user_version THEN user_version "
+                           "WHEN EXISTS (SELECT 1 FROM sqlite_master) THEN -1 "
+                           "ELSE 0 END FROM pragma_user_version",
+                           -1, &statement, NULL) == SQLITE_OK
         && sqlite3_step(statement) == SQLITE_ROW)
     {
         version = sqlite3_column_int(statement, 0);

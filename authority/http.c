@@ -29,6 +29,7 @@ struct ag_http_s {
     ag_http_options_t      options;
     struct MHD_Daemon     *daemon;
     atomic_uint            active;       /* requests under way */
+    atomic_bool            stopping;
 };
 
 
@@ -38,6 +39,8 @@ static enum MHD_Result ag_http_request(void *data,
     void **state);
 static void ag_http_acknowledge(struct MHD_Connection *connection);
 static void ag_http_answer(ag_http_t *http, ag_request_t *request);
+static void ag_http_log(ag_http_t *http, const ag_request_t *request);
+static enum MHD_Result ag_http_send(ag_http_t *http, ag_request_t *request);
 static void ag_http_completed(void *data, struct MHD_Connection *connection,
     void **state, enum MHD_RequestTerminationCode code);
 static unsigned ag_http_threads(void);
@@ -159,7 +162,13 @@ ag_http_request(void *data, struct MHD_Connection *connection,
 
         ag_http_acknowledge(connection);
 
-        return ag_request_refuse_early(request);
+        if (ag_request_expect(request) == AG_OK) {
+            return MHD_YES;
+        }
+
+        ag_http_log(http, request);
+
+        return ag_http_send(http, request);
     }
 
     if (*upload_size) {
@@ -188,7 +197,7 @@ ag_http_request(void *data, struct MHD_Connection *connection,
         return MHD_NO;
     }
 
-    return ag_request_send(request);
+    return ag_http_send(http, request);
 }
 
 
@@ -228,9 +237,25 @@ ag_http_answer(ag_http_t *http, ag_request_t *request)
         ag_request_run(request, http->authority);
     }
 
+    ag_http_log(http, request);
+}
+
+
+static void
+ag_http_log(ag_http_t *http, const ag_request_t *request)
+{
     ag_requestlog_write(http->options.requestlog, request->method,
                         request->route ? request->route->path : NULL,
                         request->reply.status, request->reply.jti);
+}
+
+
+/* who is about to stop says so, lest clients send one request more */
+
+static enum MHD_Result
+ag_http_send(ag_http_t *http, ag_request_t *request)
+{
+    return ag_request_send(request, atomic_load(&http->stopping));
 }
 
 
@@ -256,6 +281,8 @@ void
 ag_http_stop(ag_http_t *http)
 {
     int  fd;
+
+    atomic_store(&http->stopping, true);
 
     fd = MHD_quiesce_daemon(http->daemon);
 

@@ -11,6 +11,12 @@
 #include <string.h>
 
 
+static const ag_permission_t *ag_reissue_permission(
+    const ag_authority_t *authority, const ag_call_t *call, ag_state_e state,
+    const ag_token_t *presented, ag_reply_t *reply);
+static void ag_reissue_do(const ag_authority_t *authority,
+    const ag_call_t *call, const ag_token_t *presented,
+    const ag_permission_t *permission, ag_reply_t *reply);
 static int ag_reissue_token(const ag_token_t *presented,
     const ag_permission_t *permission, ag_token_t *token);
 static int ag_reissue_scopes(const ag_token_t *presented,
@@ -29,83 +35,112 @@ void
 ag_reissue(const ag_authority_t *authority, const ag_call_t *call,
     ag_reply_t *reply)
 {
-    int                     rc;
-    char                   *text;
-    json_t                 *old;
+    json_t                 *text;
     ag_state_e              state;
-    ag_token_t              presented, token;
+    ag_token_t              presented;
     const ag_permission_t  *permission;
 
     if (ag_call_check(call, ag_reissue_members, reply) != AG_OK) {
         return;
     }
 
-    memset(&token, 0, sizeof(ag_token_t));
-    text = NULL;
+    text = ag_json_get(call->body, "token");
 
-    old = ag_json_get(call->body, "token");
+    state = ag_presented(authority, json_string_value(text),
+                         json_string_length(text), call->now, &presented);
 
-    state = ag_presented(authority, json_string_value(old),
-                         json_string_length(old), call->now, &presented);
+    ag_reply_about(reply, presented.jti);
+
+    permission = ag_reissue_permission(authority, call, state, &presented,
+                                       reply);
+    if (permission) {
+        ag_reissue_do(authority, call, &presented, permission, reply);
+    }
+
+    ag_token_clear(&presented);
+}
+
+
+/*
+ * What the new token may have; NULL with the reply set where there is to be
+ * none. A refresh token is for refreshing only, and one that somebody obtained
+ * in the place of its subject stays what it was made.
+ */
+
+static const ag_permission_t *
+ag_reissue_permission(const ag_authority_t *authority, const ag_call_t *call,
+    ag_state_e state, const ag_token_t *presented, ag_reply_t *reply)
+{
+    const ag_directory_t   *directory;
+    const ag_permission_t  *permission;
 
     if (state == AG_FAILED) {
         ag_reply_failed(reply);
-        goto done;
+        return NULL;
     }
 
-    /*
-     * A refresh token is for refreshing only. One that somebody obtained in
-     * the place of its subject stays what it was made.
-     */
-
-    if (state != AG_ACTIVE || presented.refresh_of || presented.masquerading) {
+    if (state != AG_ACTIVE || presented->refresh_of || presented->masquerading)
+    {
         ag_reissue_refuse(reply, "token: is not one that can be reissued");
-        goto done;
+        return NULL;
     }
+
+    directory = authority->directory;
 
     permission = ag_subject_permission(
-                     ag_directory_subject(authority->directory, presented.sub),
-                     ag_directory_org(authority->directory,
+                     ag_directory_subject(directory, presented->sub),
+                     ag_directory_org(directory,
                                       ag_json_string(call->body, "org_id")));
 
     if (permission == NULL) {
         ag_reissue_refuse(reply, "org_id: the subject has no permission in "
                           "this organisation");
-        goto done;
     }
 
+    return permission;
+}
+
+
+static void
+ag_reissue_do(const ag_authority_t *authority, const ag_call_t *call,
+    const ag_token_t *presented, const ag_permission_t *permission,
+    ag_reply_t *reply)
+{
+    int          rc;
+    char        *text;
+    ag_token_t   token;
+
+    memset(&token, 0, sizeof(ag_token_t));
+
+    text = NULL;
     token.iat = call->now;
     token.nbf = call->now;
 
-    rc = ag_reissue_token(&presented, permission, &token);
+    rc = ag_reissue_token(presented, permission, &token);
 
     if (rc == AG_OK) {
         rc = ag_mint(authority, &token, &text);
     }
 
     if (rc == AG_OK) {
-        rc = ag_store_add(authority->store, &token, 1, presented.jti);
+        rc = ag_store_add(authority->store, &token, 1, presented->jti);
     }
 
     if (rc == AG_OK) {
         ag_raw_token(reply, 200, call, &token, text, NULL, NULL);
 
     } else if (rc == AG_DECLINED) {
+
+        /* revoked since we looked */
+
         ag_reissue_refuse(reply, "token: is not one that can be reissued");
 
     } else {
         ag_reply_failed(reply);
     }
 
-done:
-
-    if (reply->jti[0] == '\0') {
-        ag_reply_about(reply, presented.jti);
-    }
-
     ag_mint_free(text);
     ag_token_clear(&token);
-    ag_token_clear(&presented);
 }
 
 

@@ -36,7 +36,7 @@ static enum MHD_Result ag_request_authorization(void *data,
     enum MHD_ValueKind kind, const char *name, const char *value);
 static void ag_request_too_large(ag_request_t *request);
 static enum MHD_Result ag_request_queue(ag_request_t *request,
-    struct MHD_Response *response);
+    struct MHD_Response *response, bool last);
 
 
 ag_request_t *
@@ -58,15 +58,15 @@ ag_request_create(struct MHD_Connection *connection, const char *path,
 }
 
 
-enum MHD_Result
-ag_request_refuse_early(ag_request_t *request)
+int
+ag_request_expect(ag_request_t *request)
 {
     const char  *expect, *length;
 
     expect = ag_request_header(request, MHD_HTTP_HEADER_EXPECT);
 
     if (expect == NULL || strcasecmp(expect, "100-continue") != 0) {
-        return MHD_YES;
+        return AG_OK;
     }
 
     length = ag_request_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
@@ -77,13 +77,15 @@ ag_request_refuse_early(ag_request_t *request)
                        &request->reply) == AG_OK)
     {
         if (length == NULL || strtoull(length, NULL, 10) <= AG_BODY_MAX) {
-            return MHD_YES;
+            return AG_OK;
         }
 
         ag_request_too_large(request);
     }
 
-    return ag_request_send(request);
+    request->answered = true;
+
+    return AG_DECLINED;
 }
 
 
@@ -224,13 +226,12 @@ ag_request_too_large(ag_request_t *request)
 
 
 enum MHD_Result
-ag_request_send(ag_request_t *request)
+ag_request_send(ag_request_t *request, bool last)
 {
     enum MHD_Result       rc;
     ag_reply_t           *reply;
     struct MHD_Response  *response;
 
-    request->answered = true;
     reply = &request->reply;
 
     response = MHD_create_response_from_buffer_with_free_callback(
@@ -239,7 +240,7 @@ ag_request_send(ag_request_t *request)
         return MHD_NO;
     }
 
-    rc = ag_request_queue(request, response);
+    rc = ag_request_queue(request, response, last);
 
     /* the response owns it now, and may outlive the request */
 
@@ -252,12 +253,18 @@ ag_request_send(ag_request_t *request)
 
 
 static enum MHD_Result
-ag_request_queue(ag_request_t *request, struct MHD_Response *response)
+ag_request_queue(ag_request_t *request, struct MHD_Response *response,
+    bool last)
 {
     enum MHD_Result  rc;
 
     rc = MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
                                  "no-store");
+
+    if (rc == MHD_YES && last) {
+        rc = MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION,
+                                     "close");
+    }
 
     if (rc == MHD_YES && request->reply.body) {
         rc = MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,

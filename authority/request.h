@@ -30,10 +30,10 @@ ag_request_t *ag_request_create(struct MHD_Connection *connection,
     const char *path, const char *method);
 
 /*
- * Answers a request whose client waits to be told whether to send its body,
- * if that answer is no. To be returned from the handler.
+ * Whether a client that waits to be told to send its body is to send it:
+ * AG_OK, also where it does not wait; AG_DECLINED with the reply set.
  */
-enum MHD_Result ag_request_refuse_early(ag_request_t *request);
+int ag_request_expect(ag_request_t *request);
 
 /*
  * Takes a piece of the body. Of a body that nobody will read, only the length
@@ -45,8 +45,11 @@ int ag_request_body(ag_request_t *request, const char *data, size_t len);
 /* Works out the reply to a complete request. */
 void ag_request_run(ag_request_t *request, const ag_authority_t *authority);
 
-/* Sends the reply. To be returned from the handler. */
-enum MHD_Result ag_request_send(ag_request_t *request);
+/*
+ * Sends the reply; with last, as the last one on its connection. To be
+ * returned from the handler.
+ */
+enum MHD_Result ag_request_send(ag_request_t *request, bool last);
 
 /* Overwrites what may be secret and frees the state. */
 void ag_request_free(ag_request_t *request);

@@ -395,6 +395,21 @@ subtest 'database' => sub {
     is $rc, 1, 'a file that is none is refused';
     like $err, qr/database/, 'says why';
 
+    my $python = system(qw/python3 -c/, 'import sqlite3, sys; '
+        . 'sqlite3.connect(sys.argv[1]).execute("CREATE TABLE a (b)")',
+        "$dir/foreign.db");
+
+    SKIP: {
+        skip 'no python3 to make a database with', 2 if $python != 0;
+
+        chmod 0600, "$dir/foreign.db";
+
+        ($rc, $out, $err) = run('--db', "$dir/foreign.db", '--seed', $seed);
+
+        is $rc, 1, 'the database of somebody else is refused';
+        like $err, qr/not one of this authority's/, 'says why';
+    }
+
     ($rc, $out, $err) = run('--db', "$dir/no/such.db", '--seed', $seed);
 
     is $rc, 1, 'no folder: refused';
