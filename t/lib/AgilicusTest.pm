@@ -202,9 +202,11 @@ sub _load {
 
     my $port = $ENV{TEST_NGINX_SERVER_PORT};
 
-    # it says "listen PORT;", which would be every address
+    # it says "listen PORT;", which would be every address (with HUP it asks
+    # that very port, so there it has to be)
 
-    local $ENV{TEST_NGINX_SERVER_PORT} = "127.0.0.1:$port";
+    local $ENV{TEST_NGINX_SERVER_PORT} = "127.0.0.1:$port"
+        if !$ENV{TEST_NGINX_USE_HUP};
 
     if (!eval { require Test::Nginx::Socket; 1 }) {
         die $@ if $@ !~ m{^Can't locate Test/Nginx/Socket\.pm in \@INC};

@@ -469,6 +469,8 @@ sub _guard_loop {
         while ($buf =~ s/^([+-]) (\d+) (\d+)\n//) {
             if ($1 eq '+') { $pids{$2} = $3 } else { delete $pids{$2} }
         }
+
+        last if $buf =~ /^q/;
     }
 
     for my $pid (keys %pids) {
@@ -496,6 +498,9 @@ END {
     if ($guard_pid && $Owner == $$) {
         local $?;
 
+        # closing the pipe is not enough if some child has it too
+
+        print $guard_pipe "q 0 0\n";
         close $guard_pipe;
         wait_gone($guard_pid, 5);
     }

@@ -8,8 +8,9 @@ package TestCA;
 #   MockAPI->start(tls => $ca->cert('expired'));
 #
 # Certificates can be read by everybody, so by a worker that is not root too;
-# keys by the owner only.  new() sets $TEST_NGINX_CA_FILE and $TEST_NGINX_CA_DIR for blocks; a certificate
-# lies at $TEST_NGINX_CA_DIR/<kind>.pem, its key at <kind>.key.
+# keys by the owner only.  new() sets $TEST_NGINX_CA_FILE and
+# $TEST_NGINX_CA_DIR for blocks; a certificate that was asked for lies at
+# $TEST_NGINX_CA_DIR/<kind>.pem, its key at <kind>.key.
 #
 # Kinds (SAN = subject alternative name)
 #

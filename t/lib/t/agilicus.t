@@ -112,6 +112,12 @@ EOH
     is($run->{not_ok}, 1, 'a sanitizer report fails the file');
     like($run->{output}, qr/use-after-free/, 'and is shown');
 
+    (my $second = $good) =~ s/TEST 1/TEST 2/;
+    $run = TapRun::blocks($good . $second, %opt,
+                          env => { TEST_NGINX_USE_HUP => 1 });
+    is("$run->{ok} $run->{not_ok}", '7 0', 'reloads in place of restarts')
+        or diag $run->{output};
+
     $run = TapRun::blocks(<<'EOB', %opt, head => 'free_port("MINE");');
 === TEST 1: variables
 --- config

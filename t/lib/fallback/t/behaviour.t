@@ -141,7 +141,7 @@ go_
 EOB
 our $n = 0;
 sub quoted { my ($s) = @_; $s =~ s/_/1/; $s }
-sub shout { my ($s) = @_; $s =~ s/go_\n?/1/; return "$s" eq "1" ? ("1x") : "bad" }
+sub shout { my ($s) = @_; return $s =~ /^go_\n?$/ ? '1x' : 'bad' }
 add_block_preprocessor(sub {
     my ($block) = @_;
     $block->set_value(response_body => '1') if $block->response_body eq '1x';
@@ -176,7 +176,9 @@ GET /
 --- response_body: pre
 --- init
 open my $f, '<', server_root() . '/conf/nginx.conf'; my $c = join '', <$f>;
-print "# $_\n" for grep { $c !~ /\Q$_/ } "worker_processes 2;", "listen 127.0.0.1:", "master_process on;", "worker_connections 128;", "error.log warn;", "env 'FOO=a b';", "env BAR=c;"
+print "# $_\n" for grep { $c !~ /\Q$_/ } "worker_processes 2;",
+    "listen 127.0.0.1:", "master_process on;", "worker_connections 128;",
+    "error.log warn;", "env 'FOO=a b';", "env BAR=c;"
 EOP
 
     is($run->{ok}, 2, 'settings') or diag $run->{output};
@@ -249,10 +251,10 @@ EOB
 SKIP: {
     skip 'needs root', 1 if $> != 0;
 
-    my $run = TapRun::blocks("=== TEST 1: user\n--- config\n--- request\n"
-                             . "GET /index.html\n",
-                             head => 'umask 077; master_on();',
-                             env => { TEST_NGINX_WORKER_USER => 'nobody nogroup' });
+    my $run = TapRun::blocks(
+        "=== TEST 1: user\n--- config\n--- request\nGET /index.html\n",
+        head => 'umask 077; master_on();',
+        env  => { TEST_NGINX_WORKER_USER => 'nobody nogroup' });
 
     is($run->{ok}, 1, 'a worker run by nobody reads its files')
         or diag $run->{output};
