@@ -42,6 +42,8 @@ package AgilicusTest;
 #   allow_section('name')   a section that the file's own preprocessor reads
 #   free_port('NAME')       a free port of 127.0.0.1, for use in blocks as
 #                           $TEST_NGINX_NAME; without a name just the number
+#   secrets('x', ...)       the last subtest fails if a log line of the module,
+#                           at any level, contains one of these strings
 #   stop_with_tests($x)     calls $x->stop at the end
 #
 # Variables for blocks: $TEST_NGINX_SERVER_PORT, $TEST_NGINX_HTML_DIR,
@@ -79,7 +81,7 @@ our $Genuine;
 
 my $top = File::Basename::dirname(File::Basename::dirname($lib));
 
-my (@allowed, @problems, @at_end);
+my (@allowed, @secrets, @problems, @at_end);
 my ($logs, $servroot, $own_root, $block_number, $current);
 
 
@@ -125,6 +127,7 @@ sub import {
         allow_alert     => \&allow_alert,
         allow_section   => \&allow_section,
         free_port       => \&free_port,
+        secrets         => \&secrets,
         stop_with_tests => \&stop_with_tests,
     );
 
@@ -254,6 +257,7 @@ sub _wrap_binary {
 
 sub allow_alert { push @allowed, map { ref $_ ? $_ : qr/\Q$_\E/ } @_ }
 sub allow_section { $sections{$_} = 1 for @_ }
+sub secrets { push @secrets, @_ }
 sub stop_with_tests { push @at_end, @_ }
 
 
@@ -374,6 +378,8 @@ sub _read_logs {
                         allow => [ @allowed, @{ $block->{allow} } ]);
 
         _problem($block, $_) for grep { !$seen{$_}++ } @lines;
+        _problem($block, "secret logged: $_")
+            for NginxReports::leaked($text, @secrets);
         _keep($block, $file, $text);
 
         unlink $file if $file !~ m{^\Q$servroot\E/};

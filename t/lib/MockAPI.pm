@@ -64,8 +64,9 @@ package MockAPI;
 #   hang  reset  drop            instead of an answer: nothing, RST, FIN
 #
 # TLS: tls => { cert => $file, key => $file }, with client_ca => $file to ask
-# for client certificates, version => 'TLSv12' (as IO::Socket::SSL names them),
-# alpn => [ ... ], ciphers => '...'.  TestCA makes certificates.
+# for client certificates, version => 'TLSv12' (as IO::Socket::SSL names them;
+# 'TLSv1_1' takes ciphers => 'DEFAULT:@SECLEVEL=0' too), alpn => [ ... ],
+# ciphers => '...'.  TestCA makes certificates.
 #
 # on_connect => 'ignore' (accepts, never reads), 'close', 'reset',
 # { delay => 1 } (reads after that).

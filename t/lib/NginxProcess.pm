@@ -60,8 +60,10 @@ package NginxProcess;
 #   mark  new_log       remember where the log ends; what came since
 #   write_file($name, $text)          under the folder; returns its path
 #   problems(allow => [ qr/.../ ])    alerts, emergs, sanitizer reports
-#   finish($title, allow => [...])    a subtest: QUIT suffices, in time and
-#                                     with exit code 0, and no problems
+#   finish($title, allow => [...], secrets => [...])
+#                                     a subtest: QUIT suffices, in time and
+#                                     with exit code 0, and no problems; nor do
+#                                     the module's log lines have the strings
 #   http                an HttpClient; get request raw connect many go to it
 #
 # Environment: as NginxControl (wrapper, preload, deadlines), TEST_NGINX_BINARY,
@@ -597,7 +599,11 @@ sub finish {
 
     @problems = grep { my $line = $_;
                        !grep { $line =~ $_ } @{ $opt{allow} || [] } }
-                @problems, $self->problems(%opt);
+                @problems, $self->problems(allow => $opt{allow});
+
+    push @problems, map { "secret logged: $_" }
+                    NginxReports::leaked($self->error_log,
+                                         @{ $opt{secrets} || [] });
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 

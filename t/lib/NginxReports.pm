@@ -6,6 +6,9 @@ package NginxReports;
 #       the lines of a log that are [alert] or [emerg], belong to a report of
 #       a sanitizer or valgrind, or tell of a failed assertion or a corrupted
 #       heap.  With all => 1 any line is one (valgrind -q writes nothing else)
+#   NginxReports::leaked($text, @secrets)
+#       the lines of ours (that have "agilicus" in them) with one of the
+#       strings.  nginx's own lines show headers at level debug
 #   NginxReports::sanitizer_logs()
 #       files that log_path in ASAN_OPTIONS, LSAN_OPTIONS, UBSAN_OPTIONS names
 #   NginxReports::valgrind($dir)
@@ -68,6 +71,17 @@ sub problems {
     }
 
     return @found;
+}
+
+
+sub leaked {
+    my ($text, @secrets) = @_;
+
+    return () if !@secrets;
+
+    my $any = join '|', map { quotemeta } @secrets;
+
+    return grep { /agilicus/i && /$any/ } split /\n/, $text;
 }
 
 

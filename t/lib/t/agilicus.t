@@ -112,6 +112,23 @@ EOH
     is($run->{not_ok}, 1, 'a sanitizer report fails the file');
     like($run->{output}, qr/use-after-free/, 'and is shown');
 
+    my $config = $good;
+    $config =~ s/return/set \$agilicus s3cret; return/;
+    $run = TapRun::blocks($config, %opt,
+                          head => 'log_level("debug"); secrets("s3cret");');
+    is($run->{not_ok}, 0, 'no secret logged') or diag $run->{output};
+
+    $run = TapRun::blocks($good, %opt, head => <<'EOH');
+secrets("s3cret");
+add_block_preprocessor(sub {
+    $_[0]->set_value(init => <<'EOI');
+open my $f, ">>", "$ENV{TEST_NGINX_SERVER_ROOT}/logs/error.log";
+print $f "[debug] 1#1: agilicus token s3cret\n";
+EOI
+});
+EOH
+    is($run->{not_ok}, 1, 'a secret logged fails the file');
+
     (my $second = $good) =~ s/TEST 1/TEST 2/;
     $run = TapRun::blocks($good . $second, %opt,
                           env => { TEST_NGINX_USE_HUP => 1 });

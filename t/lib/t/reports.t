@@ -55,6 +55,14 @@ for my $line (
 is(found("[alert] a b\n[alert] c\n", allow => [ qr/a b/ ]), 1, 'allowed');
 is(found("anything\n\n==1== \n", all => 1), 1, 'any line');
 
+my $log = "[debug] 1#1: *1 http header: \"Authorization: Bearer s3cret\"\n"
+          . "[info] 1#1: *1 agilicus token: rejected s3cret, client\n";
+
+is(scalar(() = NginxReports::leaked($log, 'x', 's3cret')), 1,
+   'a secret in a line of ours');
+is(scalar(() = NginxReports::leaked($log, 'x')), 0, 'no other');
+is(scalar(() = NginxReports::leaked($log)), 0, 'nothing to look for');
+
 
 my $own = <<'EOT';
 Indirect leak of 49152 byte(s) in 1 object(s) allocated from:
