@@ -7,32 +7,12 @@
 #include "ngx_agilicus_token_module.h"
 
 
+static ngx_int_t ngx_agilicus_token_check_subrequest(ngx_http_request_t *r);
 static ngx_int_t ngx_agilicus_token_check(ngx_http_request_t *r,
     const ngx_agilicus_token_loc_conf_t *lcf, ngx_agilicus_token_ctx_t **out);
 static ngx_agilicus_token_ctx_t *ngx_agilicus_token_create_ctx(
     ngx_http_request_t *r);
-static ngx_agilicus_token_client_t *ngx_agilicus_token_get_client(
-    ngx_http_request_t *r);
-static void ngx_agilicus_token_client_cleanup(void *data);
-static ngx_uint_t ngx_agilicus_token_take(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-static ngx_int_t ngx_agilicus_token_look_up(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-static ngx_int_t ngx_agilicus_token_use(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
-    ngx_agilicus_token_found_t *found,
-    const ngx_agilicus_token_clock_t *now);
-static ngx_int_t ngx_agilicus_token_age(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
-    const ngx_agilicus_token_clock_t *now);
-static ngx_uint_t ngx_agilicus_token_watched(ngx_http_request_t *r,
-    ngx_agilicus_token_api_t *api, const ngx_agilicus_token_clock_t *now);
-static void ngx_agilicus_token_refresh(ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_loc_conf_t *lcf);
-static void ngx_agilicus_token_hit(ngx_agilicus_token_zone_t *first,
-    ngx_agilicus_token_ctx_t *ctx);
-static ngx_int_t ngx_agilicus_token_keep_facts(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, ngx_str_t *packed);
+static ngx_uint_t ngx_agilicus_token_is_preflight(ngx_http_request_t *r);
 static ngx_int_t ngx_agilicus_token_ask(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 static void ngx_agilicus_token_answered(void *data,
@@ -43,12 +23,8 @@ static void ngx_agilicus_token_resume(ngx_event_t *ev);
 static void ngx_agilicus_token_detach(void *data);
 static void ngx_agilicus_token_decide(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-static void ngx_agilicus_token_say(ngx_agilicus_token_ctx_t *ctx,
-    ngx_agilicus_token_verdict_e verdict, ngx_agilicus_token_reason_e reason);
 static void ngx_agilicus_token_conclude(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-static ngx_agilicus_token_zone_t *ngx_agilicus_token_first_zone(
-    ngx_http_request_t *r);
 
 
 ngx_int_t
@@ -155,43 +131,56 @@ ngx_agilicus_token_access_last_handler(ngx_http_request_t *r)
 }
 
 
-/* nginx has no access phase for subrequests */
+/*
+ * nginx has no access phase for subrequests; and what goes upstream is settled
+ * when all of that phase have let the request in.
+ */
 
 ngx_int_t
 ngx_agilicus_token_precontent_handler(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+
+    if (r != r->main) {
+        rc = ngx_agilicus_token_check_subrequest(r);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    rc = ngx_agilicus_token_upstream(r);
+
+    /* on to the next handler, so that try_files and mirror still run */
+
+    return (rc == NGX_OK) ? NGX_DECLINED : rc;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_check_subrequest(ngx_http_request_t *r)
 {
     ngx_int_t                             rc;
     ngx_agilicus_token_ctx_t             *ctx;
     const ngx_agilicus_token_loc_conf_t  *lcf;
 
-    if (r == r->main) {
-        return NGX_DECLINED;
-    }
-
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
 
     if (lcf->enable == NGX_AGILICUS_TOKEN_OFF) {
-        return NGX_DECLINED;
+        return NGX_OK;
     }
 
     rc = ngx_agilicus_token_check(r, lcf, &ctx);
 
-    if (rc == NGX_AGAIN) {
-        return NGX_AGAIN;
-    }
-
-    if (lcf->enable == NGX_AGILICUS_TOKEN_REPORT || rc == NGX_OK) {
-
-        /* on to the next handler, so that try_files and mirror still run */
-
-        return NGX_DECLINED;
-    }
-
-    if (ctx == NULL) {
+    if (rc == NGX_AGAIN || rc == NGX_OK) {
         return rc;
     }
 
-    return ngx_agilicus_token_challenge(r, ctx);
+    if (lcf->enable == NGX_AGILICUS_TOKEN_REPORT) {
+        return NGX_OK;
+    }
+
+    return ctx ? ngx_agilicus_token_challenge(r, ctx) : rc;
 }
 
 
@@ -241,6 +230,19 @@ ngx_agilicus_token_check(ngx_http_request_t *r,
         }
     }
 
+    if (ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_MISSING
+        && lcf->preflight == NGX_AGILICUS_TOKEN_PREFLIGHT_PASS
+        && ngx_agilicus_token_is_preflight(r))
+    {
+        /* nothing was decided about anybody */
+
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_NONE,
+                               NGX_AGILICUS_TOKEN_REASON_NONE);
+        ctx->state = NGX_AGILICUS_TOKEN_STATE_DONE;
+
+        return NGX_OK;
+    }
+
     if (ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_NONE) {
         ngx_agilicus_token_decide(r, ctx, lcf);
     }
@@ -248,6 +250,63 @@ ngx_agilicus_token_check(ngx_http_request_t *r,
     ngx_agilicus_token_conclude(r, ctx, lcf);
 
     return ctx->status ? ctx->status : NGX_OK;
+}
+
+
+/* the request that a browser sends by itself, which never has a token */
+
+static ngx_uint_t
+ngx_agilicus_token_is_preflight(ngx_http_request_t *r)
+{
+    ngx_uint_t        i, origin, method;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    if (r->method != NGX_HTTP_OPTIONS) {
+        return 0;
+    }
+
+    origin = 0;
+    method = 0;
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].value.len == 0) {
+            continue;
+        }
+
+        if (h[i].key.len == sizeof("Origin") - 1
+            && ngx_strncasecmp(h[i].key.data, (u_char *) "Origin",
+                               h[i].key.len)
+               == 0)
+        {
+            origin = 1;
+        }
+
+        if (h[i].key.len == sizeof("Access-Control-Request-Method") - 1
+            && ngx_strncasecmp(h[i].key.data,
+                               (u_char *) "Access-Control-Request-Method",
+                               h[i].key.len)
+               == 0)
+        {
+            method = 1;
+        }
+    }
+
+    return origin && method;
 }
 
 
@@ -278,404 +337,6 @@ ngx_agilicus_token_create_ctx(ngx_http_request_t *r)
     ngx_http_set_ctx(r, ctx, ngx_agilicus_token_module);
 
     return ctx;
-}
-
-
-/*
- * The client's part is found by its cleanup, since contexts do not survive an
- * internal redirect; the pool is the main request's also in subrequests.
- */
-
-static ngx_agilicus_token_client_t *
-ngx_agilicus_token_get_client(ngx_http_request_t *r)
-{
-    ngx_pool_cleanup_t           *cln;
-    ngx_agilicus_token_client_t  *client;
-
-    if (r != r->main || r->internal) {
-        for (cln = r->pool->cleanup; cln; cln = cln->next) {
-            if (cln->handler == ngx_agilicus_token_client_cleanup) {
-                return cln->data;
-            }
-        }
-    }
-
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_agilicus_token_client_t));
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    client = cln->data;
-
-    ngx_memzero(client, sizeof(ngx_agilicus_token_client_t));
-
-    if (r->headers_in.authorization) {
-        client->authorization = r->headers_in.authorization->value;
-    }
-
-    cln->handler = ngx_agilicus_token_client_cleanup;
-
-    return client;
-}
-
-
-static void
-ngx_agilicus_token_client_cleanup(void *data)
-{
-    ngx_agilicus_token_client_t *client = data;
-
-    client->last = NULL;
-}
-
-
-ngx_agilicus_token_ctx_t *
-ngx_agilicus_token_get_ctx(ngx_http_request_t *r)
-{
-    ngx_pool_cleanup_t           *cln;
-    ngx_agilicus_token_ctx_t     *ctx;
-    ngx_agilicus_token_client_t  *client;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
-
-    if (ctx) {
-        return ctx;
-    }
-
-    for (cln = r->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_agilicus_token_client_cleanup) {
-            client = cln->data;
-            return client->last;
-        }
-    }
-
-    return NULL;
-}
-
-
-/* returns 1 with a token in the context, 0 with a decision in it */
-
-static ngx_uint_t
-ngx_agilicus_token_take(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_loc_conf_t *lcf)
-{
-    ngx_str_t  part;
-
-    switch (ngx_agilicus_token_bearer_header(&ctx->client->authorization,
-                                             lcf->max_size, &ctx->token))
-    {
-    case NGX_AGILICUS_TOKEN_BEARER_FOUND:
-        break;
-
-    case NGX_AGILICUS_TOKEN_BEARER_NONE:
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_MISSING,
-                               NGX_AGILICUS_TOKEN_REASON_NO_TOKEN);
-        return 0;
-
-    case NGX_AGILICUS_TOKEN_BEARER_TOO_LONG:
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_MALFORMED,
-                               NGX_AGILICUS_TOKEN_REASON_TOO_LONG);
-        return 0;
-
-    case NGX_AGILICUS_TOKEN_BEARER_REPEATED:
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_MALFORMED,
-                               NGX_AGILICUS_TOKEN_REASON_MULTIPLE);
-        return 0;
-
-    default: /* NGX_AGILICUS_TOKEN_BEARER_MALFORMED */
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_MALFORMED,
-                               NGX_AGILICUS_TOKEN_REASON_SYNTAX);
-        return 0;
-    }
-
-    ctx->has_token = 1;
-
-    part = ctx->token;
-
-    if (ngx_agilicus_token_digest(ctx->digest, &part, 1) != NGX_OK) {
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
-                               NGX_AGILICUS_TOKEN_REASON_INTERNAL);
-        return 0;
-    }
-
-    ctx->has_digest = 1;
-
-    return 1;
-}
-
-
-/* NGX_OK with something to decide on, NGX_DECLINED if the API must be asked */
-
-static ngx_int_t
-ngx_agilicus_token_look_up(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
-{
-    ngx_int_t                           rc;
-    ngx_agilicus_token_zone_t          *first;
-    ngx_agilicus_token_clock_t          now;
-    ngx_agilicus_token_found_t          found;
-    ngx_agilicus_token_reason_e         denied;
-    ngx_agilicus_token_cache_key_t      key;
-    const ngx_agilicus_token_origin_t  *origin;
-
-    origin = lcf->origin;
-    first = ngx_agilicus_token_first_zone(r);
-
-    ngx_agilicus_token_zone_now(&now);
-
-    if (origin->zone) {
-        key.key = ctx->digest;
-        key.context = origin->context;
-
-        if (ngx_agilicus_token_cache_find(origin->zone, &key, 0, &found)
-            == NGX_OK)
-        {
-            rc = ngx_agilicus_token_use(r, ctx, lcf, &found, &now);
-
-            if (rc == NGX_OK) {
-                ngx_agilicus_token_hit(first, ctx);
-                return NGX_OK;
-            }
-
-            ctx->known = 1;
-        }
-    }
-
-    /* a token that is denied here needs no call, whatever is known of it */
-
-    denied = ngx_agilicus_token_cache_denied(first, origin->api->digest,
-                                             ctx->digest, NULL, &now);
-
-    if (denied != NGX_AGILICUS_TOKEN_REASON_NONE) {
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
-                               denied);
-        ngx_agilicus_token_hit(first, ctx);
-
-        return NGX_OK;
-    }
-
-    return NGX_DECLINED;
-}
-
-
-static void
-ngx_agilicus_token_hit(ngx_agilicus_token_zone_t *first,
-    ngx_agilicus_token_ctx_t *ctx)
-{
-    if (ctx->cache == NGX_AGILICUS_TOKEN_CACHE_UPDATING) {
-        ngx_agilicus_token_zone_count(first,
-                                      NGX_AGILICUS_TOKEN_COUNT_UPDATING);
-        return;
-    }
-
-    ctx->cache = NGX_AGILICUS_TOKEN_CACHE_HIT;
-    ngx_agilicus_token_zone_count(first, NGX_AGILICUS_TOKEN_COUNT_HIT);
-}
-
-
-/* NGX_OK if what was found settles it, NGX_DECLINED if it is too old */
-
-static ngx_int_t
-ngx_agilicus_token_use(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_loc_conf_t *lcf,
-    ngx_agilicus_token_found_t *found, const ngx_agilicus_token_clock_t *now)
-{
-    uint32_t                         late;
-    ngx_atomic_uint_t                generation;
-    ngx_agilicus_token_zone_t       *first;
-    ngx_agilicus_token_facts_t       facts;
-    ngx_agilicus_token_reason_e      denied;
-    ngx_agilicus_token_cache_key_t   key;
-
-    key.key = ctx->digest;
-    key.context = lcf->origin->context;
-
-    ngx_memzero(&facts, sizeof(ngx_agilicus_token_facts_t));
-
-    if (found->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
-        && ngx_agilicus_token_facts_open(&facts, found->facts.data,
-                                         found->facts.len)
-           != NGX_OK)
-    {
-        return NGX_DECLINED;
-    }
-
-    first = ngx_agilicus_token_first_zone(r);
-    generation = ngx_agilicus_token_cache_generation(first);
-
-    late = 0;
-
-    if (facts.has_exp && now->wall >= facts.exp) {
-        late = (uint32_t) ngx_min((uint64_t) now->wall - (uint64_t) facts.exp
-                                  + 1, 0xffffffff);
-        found->late = ngx_max(found->late, late);
-    }
-
-    if (found->clean < generation || late) {
-
-        denied = ngx_agilicus_token_cache_denied(first,
-                             lcf->origin->api->digest, ctx->digest,
-                             found->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
-                             ? &facts : NULL, now);
-
-        if (denied != NGX_AGILICUS_TOKEN_REASON_NONE) {
-            ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
-                                   denied);
-            return NGX_OK;
-        }
-
-        ngx_agilicus_token_cache_note(lcf->origin->zone, &key, found,
-                                      generation, late);
-    }
-
-    ctx->sent = found->sent;
-    ctx->late = found->late;
-
-    if (found->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
-
-        if (now->mono - ngx_min(found->sent, now->mono)
-            >= ngx_agilicus_token_cache_limit(&lcf->lifetimes, ctx->digest,
-                                              found->class, 0, 0))
-        {
-            return NGX_DECLINED;
-        }
-
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_INVALID,
-                               found->reason);
-        return NGX_OK;
-    }
-
-    if (ngx_agilicus_token_keep_facts(r, ctx, &found->facts) != NGX_OK) {
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
-                               NGX_AGILICUS_TOKEN_REASON_INTERNAL);
-        return NGX_OK;
-    }
-
-    return ngx_agilicus_token_age(r, ctx, lcf, now);
-}
-
-
-/*
- * Whether facts in the context may be used at their age: NGX_OK if so, at once
- * or while they are refreshed; NGX_DECLINED if the API must be asked first.
- */
-
-static ngx_int_t
-ngx_agilicus_token_age(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_loc_conf_t *lcf,
-    const ngx_agilicus_token_clock_t *now)
-{
-    uint64_t                     age, limit;
-    ngx_uint_t                   watched;
-    ngx_agilicus_token_facts_t  *facts;
-
-    facts = &ctx->facts;
-
-    /* what is known to be expired is so at any age, and costs no call */
-
-    if (ngx_agilicus_token_policy_expired(facts, lcf->leeway, ctx->late,
-                                          now->wall))
-    {
-        ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
-        return NGX_OK;
-    }
-
-    watched = facts->jti.len
-              && ngx_agilicus_token_watched(r, lcf->origin->api, now);
-
-    limit = ngx_agilicus_token_cache_limit(&lcf->lifetimes, ctx->digest,
-                                facts->has_nbf && facts->nbf > now->wall
-                                ? NGX_AGILICUS_TOKEN_CLASS_INVALID
-                                : NGX_AGILICUS_TOKEN_CLASS_ACTIVE,
-                                facts->has_exp, watched);
-
-    age = now->mono - ngx_min(ctx->sent, now->mono);
-
-    if (age < limit) {
-        ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
-        return NGX_OK;
-    }
-
-    if (watched && lcf->lifetimes.update
-        && age <= limit + lcf->lifetimes.update)
-    {
-        ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
-        ctx->cache = NGX_AGILICUS_TOKEN_CACHE_UPDATING;
-
-        ngx_agilicus_token_refresh(ctx, lcf);
-
-        return NGX_OK;
-    }
-
-    if (lcf->lifetimes.error) {
-        ctx->stale_until = ctx->sent + limit + lcf->lifetimes.error;
-    }
-
-    return NGX_DECLINED;
-}
-
-
-/* whether the feed would tell of a revocation at this API */
-
-static ngx_uint_t
-ngx_agilicus_token_watched(ngx_http_request_t *r,
-    ngx_agilicus_token_api_t *api, const ngx_agilicus_token_clock_t *now)
-{
-    ngx_agilicus_token_zone_t  *first;
-
-    first = ngx_agilicus_token_first_zone(r);
-
-    return ngx_agilicus_token_zone_feed(first, now->mono)
-               == NGX_AGILICUS_TOKEN_FEED_HEALTHY
-           && ngx_memcmp(first->sh->feed.api, api->digest,
-                         NGX_AGILICUS_TOKEN_DIGEST_LEN)
-              == 0;
-}
-
-
-static void
-ngx_agilicus_token_refresh(ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_loc_conf_t *lcf)
-{
-    ngx_agilicus_token_answer_t      answer;
-    ngx_agilicus_token_introspect_t  introspect;
-
-    ngx_memzero(&introspect, sizeof(ngx_agilicus_token_introspect_t));
-
-    introspect.origin = lcf->origin;
-    introspect.token = ctx->token;
-    introspect.digest = ctx->digest;
-    introspect.connect_timeout = lcf->api_connect_timeout;
-    introspect.timeout = lcf->api_timeout;
-
-    (void) ngx_agilicus_token_api_introspect(&introspect, NULL, &answer);
-}
-
-
-static ngx_int_t
-ngx_agilicus_token_keep_facts(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, ngx_str_t *packed)
-{
-    u_char  *p;
-
-    /* facts begin with integers */
-
-    p = ngx_palloc(r->pool, packed->len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(p, packed->data, packed->len);
-
-    ctx->packed.data = p;
-    ctx->packed.len = packed->len;
-
-    if (ngx_agilicus_token_facts_open(&ctx->facts, p, packed->len) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    ctx->has_facts = 1;
-
-    return NGX_OK;
 }
 
 
@@ -968,7 +629,7 @@ ngx_agilicus_token_decide(ngx_http_request_t *r,
 }
 
 
-static void
+void
 ngx_agilicus_token_say(ngx_agilicus_token_ctx_t *ctx,
     ngx_agilicus_token_verdict_e verdict, ngx_agilicus_token_reason_e reason)
 {
@@ -1014,15 +675,4 @@ ngx_agilicus_token_conclude(ngx_http_request_t *r,
                   ngx_agilicus_token_verdict_word(ctx->decision.verdict),
                   ngx_agilicus_token_reason_word(ctx->decision.reason),
                   len ? ", fingerprint " : "", len, fingerprint);
-}
-
-
-static ngx_agilicus_token_zone_t *
-ngx_agilicus_token_first_zone(ngx_http_request_t *r)
-{
-    const ngx_agilicus_token_main_conf_t  *mcf;
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
-
-    return mcf->api.first;
 }

@@ -150,8 +150,8 @@ ngx_agilicus_token_challenge_value(ngx_http_request_t *r,
     switch (ctx->decision.verdict) {
 
     case NGX_AGILICUS_TOKEN_VERDICT_MISSING:
-        *value = lcf->challenge;
-        return NGX_OK;
+        ngx_str_null(&error);
+        break;
 
     case NGX_AGILICUS_TOKEN_VERDICT_MALFORMED:
         ngx_str_set(&error, ", error=\"invalid_request\"");
@@ -175,7 +175,8 @@ ngx_agilicus_token_challenge_value(ngx_http_request_t *r,
         break;
     }
 
-    len = lcf->challenge.len + error.len + sizeof(", scope=\"\"") - 1;
+    len = lcf->challenge.len + error.len + sizeof(", scope=\"\"") - 1
+          + lcf->metadata.len;
 
     for (i = 0; i < n; i++) {
         for (j = 0; j < requirements[i].nvalues; j++) {
@@ -194,6 +195,8 @@ ngx_agilicus_token_challenge_value(ngx_http_request_t *r,
     if (n) {
         p = ngx_agilicus_token_challenge_scopes(requirements, n, p);
     }
+
+    p = ngx_cpymem(p, lcf->metadata.data, lcf->metadata.len);
 
     value->len = p - value->data;
 
@@ -353,6 +356,23 @@ ngx_agilicus_token_challenge_init(ngx_conf_t *cf,
     *p++ = '"';
 
     conf->challenge.len = p - conf->challenge.data;
+
+    if (conf->resource_metadata.len == 0) {
+        return NGX_OK;
+    }
+
+    /* RFC 9728, section 5.1 */
+
+    p = ngx_pnalloc(cf->pool, sizeof(", resource_metadata=\"\"") - 1
+                              + conf->resource_metadata.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    conf->metadata.data = p;
+    conf->metadata.len = ngx_sprintf(p, ", resource_metadata=\"%V\"",
+                                     &conf->resource_metadata)
+                         - p;
 
     return NGX_OK;
 }

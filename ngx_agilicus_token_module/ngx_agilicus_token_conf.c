@@ -18,6 +18,8 @@ static char *ngx_agilicus_token_enforce(ngx_conf_t *cf,
 static ngx_int_t ngx_agilicus_token_check_zones(ngx_conf_t *cf,
     ngx_agilicus_token_main_conf_t *mcf);
 static ngx_int_t ngx_agilicus_token_register(ngx_conf_t *cf);
+static ngx_int_t ngx_agilicus_token_register_upstream(ngx_conf_t *cf,
+    ngx_agilicus_token_main_conf_t *mcf);
 
 
 void *
@@ -59,6 +61,8 @@ ngx_agilicus_token_create_main_conf(ngx_conf_t *cf)
             != NGX_OK
         || ngx_array_init(&mcf->origins, cf->pool, 4,
                           sizeof(ngx_agilicus_token_origin_t *))
+            != NGX_OK
+        || ngx_array_init(&mcf->identity, cf->pool, 2, sizeof(ngx_str_t))
             != NGX_OK
         || ngx_array_init(&mcf->files, cf->pool, 4,
                           sizeof(ngx_agilicus_token_file_t))
@@ -119,6 +123,7 @@ ngx_agilicus_token_create_loc_conf(ngx_conf_t *cf)
     conf->leeway = NGX_CONF_UNSET;
     conf->require_expiry = NGX_CONF_UNSET;
     conf->deny_masquerading = NGX_CONF_UNSET;
+    conf->preflight = NGX_CONF_UNSET_UINT;
 
     for (i = 0; i < NGX_AGILICUS_TOKEN_REQUIRE_KINDS; i++) {
         conf->require[i] = NGX_CONF_UNSET_PTR;
@@ -158,6 +163,11 @@ ngx_agilicus_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_sec_value(conf->leeway, prev->leeway, 0);
     ngx_conf_merge_value(conf->require_expiry, prev->require_expiry, 0);
     ngx_conf_merge_value(conf->deny_masquerading, prev->deny_masquerading, 0);
+    ngx_conf_merge_uint_value(conf->preflight, prev->preflight,
+                              NGX_AGILICUS_TOKEN_PREFLIGHT_CHECK);
+    ngx_conf_merge_str_value(conf->resource_metadata,
+                             prev->resource_metadata, "");
+    ngx_conf_merge_str_value(conf->identity, prev->identity, "");
     ngx_conf_merge_uint_value(conf->introspect_options,
                               prev->introspect_options, 0);
 
@@ -373,6 +383,9 @@ ngx_agilicus_token_postconfiguration(ngx_conf_t *cf)
     ngx_shm_zone_t                 **z;
     ngx_agilicus_token_main_conf_t  *mcf;
 
+    static ngx_str_t  request_uri = ngx_string("request_uri");
+    static ngx_str_t  request = ngx_string("request");
+
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
 
     if (ngx_agilicus_token_check_zones(cf, mcf) != NGX_OK) {
@@ -380,7 +393,7 @@ ngx_agilicus_token_postconfiguration(ngx_conf_t *cf)
     }
 
     if (!mcf->used) {
-        return NGX_OK;
+        return ngx_agilicus_token_register_upstream(cf, mcf);
     }
 
     if (mcf->zones.nelts == 0 && ngx_agilicus_token_default_zone(cf) == NULL) {
@@ -394,6 +407,23 @@ ngx_agilicus_token_postconfiguration(ngx_conf_t *cf)
     mcf->api.napis = mcf->apis.nelts;
     mcf->api.max_inflight = mcf->max_inflight;
     mcf->api.revocation_ttl = mcf->revocation_ttl;
+
+    if (mcf->query) {
+        mcf->request_uri_index = ngx_http_get_variable_index(cf, &request_uri);
+        mcf->request_index = ngx_http_get_variable_index(cf, &request);
+
+        if (mcf->request_uri_index == NGX_ERROR
+            || mcf->request_index == NGX_ERROR)
+        {
+            return NGX_ERROR;
+        }
+
+        ngx_agilicus_token_filter_init();
+    }
+
+    if (ngx_agilicus_token_register_upstream(cf, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     return ngx_agilicus_token_register(cf);
 }
@@ -470,12 +500,40 @@ ngx_agilicus_token_register(ngx_conf_t *cf)
     first[0] = ngx_agilicus_token_access_last_handler;
     first[handlers->nelts - 1] = ngx_agilicus_token_access_handler;
 
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_register_upstream(ngx_conf_t *cf,
+    ngx_agilicus_token_main_conf_t *mcf)
+{
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    if (!mcf->used && mcf->identity.nelts == 0) {
+        return NGX_OK;
+    }
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
     h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
     if (h == NULL) {
         return NGX_ERROR;
     }
 
     *h = ngx_agilicus_token_precontent_handler;
+
+    if (mcf->identity.nelts == 0) {
+        return NGX_OK;
+    }
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_POST_READ_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_agilicus_token_post_read_handler;
 
     return NGX_OK;
 }

@@ -26,6 +26,13 @@ static ngx_conf_enum_t  ngx_agilicus_token_enable[] = {
 };
 
 
+static ngx_conf_enum_t  ngx_agilicus_token_preflight[] = {
+    { ngx_string("check"), NGX_AGILICUS_TOKEN_PREFLIGHT_CHECK },
+    { ngx_string("pass"), NGX_AGILICUS_TOKEN_PREFLIGHT_PASS },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_conf_num_bounds_t  ngx_agilicus_token_inflight_bounds = {
     ngx_conf_check_num_bounds, 1, 65536
 };
@@ -78,6 +85,62 @@ static ngx_command_t  ngx_agilicus_token_commands[] = {
     { ngx_string("agilicus_token_require_scopes"),
       NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_1MORE,
       ngx_agilicus_token_set_scopes,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("agilicus_token_require_audience"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_1MORE,
+      ngx_agilicus_token_set_audience,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("agilicus_token_require_org"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_1MORE,
+      ngx_agilicus_token_set_org,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("agilicus_token_require_role"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_2MORE,
+      ngx_agilicus_token_set_role,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("agilicus_token_require"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_1MORE,
+      ngx_agilicus_token_set_values,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("agilicus_token_deny_masquerading"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_agilicus_token_loc_conf_t, deny_masquerading),
+      NULL },
+
+    { ngx_string("agilicus_token_preflight"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_agilicus_token_loc_conf_t, preflight),
+      &ngx_agilicus_token_preflight },
+
+    { ngx_string("agilicus_token_resource_metadata"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_agilicus_token_set_metadata,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("agilicus_token_identity_headers"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_agilicus_token_set_identity,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },

@@ -33,6 +33,9 @@
 #define NGX_AGILICUS_TOKEN_HTTP_MATCHERS  0x0004
 #define NGX_AGILICUS_TOKEN_NO_CACHE       0x0008
 
+#define NGX_AGILICUS_TOKEN_PREFLIGHT_CHECK  0
+#define NGX_AGILICUS_TOKEN_PREFLIGHT_PASS   1
+
 #define NGX_AGILICUS_TOKEN_SOURCE_HEADER  0
 #define NGX_AGILICUS_TOKEN_SOURCE_COOKIE  1
 #define NGX_AGILICUS_TOKEN_SOURCE_QUERY   2
@@ -79,11 +82,17 @@ typedef struct {
     ngx_array_t                        apis;       /* of api_t * */
     ngx_array_t                        origins;    /* of origin_t * */
     ngx_array_t                        files;      /* read once per cycle */
+    ngx_array_t                        identity;   /* prefixes of headers */
+
+    /* of variables that must not remember a token in the query */
+    ngx_int_t                          request_uri_index;
+    ngx_int_t                          request_index;
 
     ngx_uint_t                         max_inflight;
     time_t                             revocation_ttl;
     unsigned                           rate_set:1;
     unsigned                           breaker_set:1;
+    unsigned                           query:1;    /* is a source somewhere */
     unsigned                           used:1;     /* something enforces */
 } ngx_agilicus_token_main_conf_t;
 
@@ -98,6 +107,9 @@ typedef struct {
     ngx_array_t                       *require     /* of require_conf_t */
                                        [NGX_AGILICUS_TOKEN_REQUIRE_KINDS];
     ngx_flag_t                         deny_masquerading;
+    ngx_uint_t                         preflight;
+    ngx_str_t                          resource_metadata;
+    ngx_str_t                          identity;   /* prefix or empty */
 
     ngx_str_t                          api_url;
     ngx_str_t                          api_credential;
@@ -122,6 +134,7 @@ typedef struct {
     ngx_agilicus_token_origin_t       *origin;
     ngx_agilicus_token_policy_t        policy;
     ngx_str_t                          challenge;  /* Bearer realm="..." */
+    ngx_str_t                          metadata;   /* its last parameter */
 
     ngx_array_t                       *required;   /* of all kinds */
 
@@ -141,6 +154,7 @@ typedef struct ngx_agilicus_token_ctx_s  ngx_agilicus_token_ctx_t;
 
 typedef struct {
     ngx_str_t                          authorization;
+    ngx_str_t                          target;
     ngx_agilicus_token_ctx_t          *last;
 
     /* header lines of a refusal: at most one of each */
@@ -180,6 +194,7 @@ struct ngx_agilicus_token_ctx_s {
     ngx_agilicus_token_state_e         state;
 
     ngx_str_t                          token;
+    const ngx_agilicus_token_source_t *source;
     u_char                             digest[NGX_AGILICUS_TOKEN_DIGEST_LEN];
 
     ngx_agilicus_token_waiter_t        waiter;
@@ -206,6 +221,7 @@ struct ngx_agilicus_token_ctx_s {
     unsigned                           has_facts:1;
     unsigned                           has_api_time:1;
     unsigned                           known:1;    /* an entry of any age */
+    unsigned                           preflight:1;
 };
 
 
@@ -214,18 +230,84 @@ extern ngx_module_t  ngx_agilicus_token_module;
 
 /*
  * access: the phase handlers.  The first runs where its turn comes in the
- * access phase, the last after all others of that phase, the third for
- * subrequests, which have no access phase.
+ * access phase, the last after all others of that phase, the third before the
+ * content: for subrequests, which have no access phase, and for what goes
+ * upstream.
  */
 ngx_int_t ngx_agilicus_token_access_handler(ngx_http_request_t *r);
 ngx_int_t ngx_agilicus_token_access_last_handler(ngx_http_request_t *r);
 ngx_int_t ngx_agilicus_token_precontent_handler(ngx_http_request_t *r);
 
 /*
- * access: the context of a request's last decision, also after an internal
+ * access: says what was decided.
+ */
+void ngx_agilicus_token_say(ngx_agilicus_token_ctx_t *ctx,
+    ngx_agilicus_token_verdict_e verdict, ngx_agilicus_token_reason_e reason);
+
+/*
+ * client: the client's part of a request, made where there is none yet; NULL
+ * for lack of memory.
+ */
+ngx_agilicus_token_client_t *ngx_agilicus_token_get_client(
+    ngx_http_request_t *r);
+
+/*
+ * client: the context of a request's last decision, also after an internal
  * redirect, or NULL.
  */
 ngx_agilicus_token_ctx_t *ngx_agilicus_token_get_ctx(ngx_http_request_t *r);
+
+/*
+ * client: takes the token from the places that the location allows, as the
+ * client sent it.  Returns 1 with token and digest in the context, 0 with a
+ * decision in it.
+ */
+ngx_uint_t ngx_agilicus_token_take(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+
+/*
+ * look_up: looks for what is known of the token.  NGX_OK with something to
+ * decide on, NGX_DECLINED if the API must be asked.
+ */
+ngx_int_t ngx_agilicus_token_look_up(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+
+/*
+ * look_up: copies packed facts to the request's pool and opens them there.
+ * NGX_ERROR for lack of memory, or where they are none.
+ */
+ngx_int_t ngx_agilicus_token_keep_facts(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, ngx_str_t *packed);
+
+/*
+ * look_up: the zone that tombstones, budgets and counters lie in.
+ */
+ngx_agilicus_token_zone_t *ngx_agilicus_token_first_zone(
+    ngx_http_request_t *r);
+
+/*
+ * upstream: takes identity headers that a client sent out of its request; the
+ * handler of the post-read phase, registered where they are configured.
+ */
+ngx_int_t ngx_agilicus_token_post_read_handler(ngx_http_request_t *r);
+
+/*
+ * upstream: prepares the request's headers for upstream, once it may go on.
+ * Returns NGX_OK, or the status to refuse it with.
+ */
+ngx_int_t ngx_agilicus_token_upstream(ngx_http_request_t *r);
+
+/*
+ * filter: puts itself before nginx's header filters.
+ */
+void ngx_agilicus_token_filter_init(void);
+
+/*
+ * variables: joins a list with spaces in "pool"; an item that could be read as
+ * two, or that does not belong in a header, is left out.
+ */
+ngx_int_t ngx_agilicus_token_join(ngx_pool_t *pool,
+    const ngx_agilicus_token_list_t *list, ngx_str_t *value);
 
 /*
  * challenge: sets the headers of a refusal for ctx->decision and returns its
@@ -283,6 +365,18 @@ char *ngx_agilicus_token_set_realm(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_agilicus_token_set_source(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_agilicus_token_set_scopes(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_agilicus_token_set_audience(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_agilicus_token_set_org(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_agilicus_token_set_role(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_agilicus_token_set_values(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_agilicus_token_set_metadata(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_agilicus_token_set_identity(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_agilicus_token_set_api(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

@@ -7,11 +7,6 @@
 #include "ngx_agilicus_token_ruleset.h"
 
 
-/*
- * All headers are copied in and out, for the packed form may lie at any
- * address.  "size" is the whole length of what begins with the header.
- */
-
 #define NGX_AGILICUS_TOKEN_RULESET_SEPARATE_QUERY  0x01
 #define NGX_AGILICUS_TOKEN_RULESET_ANY_MATCHER     0x02
 #define NGX_AGILICUS_TOKEN_RULESET_PATHS           0x04
@@ -28,16 +23,21 @@
 #define NGX_AGILICUS_TOKEN_RULESET_IS_LIST         0x80
 
 
+/*
+ * Headers are copied in and out, for the packed form may lie at any address.
+ * "size" is the length of all that begins with the header, headers included.
+ */
+
 typedef struct {
-    uint32_t      version;
     uint32_t      size;
+    uint32_t      version;
     uint32_t      rules;
 } ngx_agilicus_token_ruleset_header_t;
 
 
 typedef struct {
     uint32_t      size;
-    uint32_t      name;
+    uint32_t      name;      /* length of the name, which comes first */
 } ngx_agilicus_token_ruleset_host_header_t;
 
 
@@ -53,40 +53,23 @@ typedef struct {
     uint8_t       kind;
     uint8_t       flags;
     uint8_t       reserved;
-    uint16_t      text;
+    uint16_t      text;      /* lengths of the two strings that follow */
     uint16_t      value;
     uint32_t      hash;
 } ngx_agilicus_token_ruleset_item_header_t;
 
 
-/* an item on its way in */
-
-typedef struct {
-    uint8_t       type;
-    uint8_t       kind;
-    uint8_t       flags;
-    uint32_t      hash;
-    ngx_str_t     text;
-    ngx_str_t     value;
-} ngx_agilicus_token_ruleset_part_t;
-
-
-static void ngx_agilicus_token_ruleset_add(
+static u_char *ngx_agilicus_token_ruleset_add(
     ngx_agilicus_token_ruleset_builder_t *b,
-    const ngx_agilicus_token_ruleset_part_t *part);
+    ngx_agilicus_token_ruleset_item_header_t *h, const ngx_str_t *text,
+    const ngx_str_t *value);
 static void ngx_agilicus_token_ruleset_write(
     ngx_agilicus_token_ruleset_builder_t *b, const void *data, size_t len);
-static void ngx_agilicus_token_ruleset_patch(u_char *p, uint32_t value);
-static size_t ngx_agilicus_token_ruleset_literal(const ngx_str_t *pattern,
-    size_t *len, u_char *out);
-static size_t ngx_agilicus_token_ruleset_character(const u_char *p,
-    const u_char *end);
-static uint32_t ngx_agilicus_token_ruleset_hash(const ngx_str_t *s);
-static ngx_uint_t ngx_agilicus_token_ruleset_is_template(const ngx_str_t *t);
-static ngx_uint_t ngx_agilicus_token_ruleset_is_pointer(const ngx_str_t *p);
+static void ngx_agilicus_token_ruleset_host_end(
+    ngx_agilicus_token_ruleset_builder_t *b);
 static ngx_int_t ngx_agilicus_token_ruleset_take(
-    ngx_agilicus_token_ruleset_cursor_t *c, size_t header, void *h,
-    ngx_agilicus_token_ruleset_cursor_t *content);
+    ngx_agilicus_token_ruleset_cursor_t *c, void *header, size_t len,
+    ngx_agilicus_token_ruleset_cursor_t *rest);
 
 
 void
@@ -96,12 +79,11 @@ ngx_agilicus_token_ruleset_begin(ngx_agilicus_token_ruleset_builder_t *b,
     ngx_agilicus_token_ruleset_header_t  h;
 
     ngx_memzero(b, sizeof(ngx_agilicus_token_ruleset_builder_t));
+    ngx_memzero(&h, sizeof(h));
 
     b->start = buf;
     b->pos = buf;
     b->end = buf + size;
-
-    ngx_memzero(&h, sizeof(h));
 
     ngx_agilicus_token_ruleset_write(b, &h, sizeof(h));
 }
@@ -111,9 +93,541 @@ ngx_int_t
 ngx_agilicus_token_ruleset_host(ngx_agilicus_token_ruleset_builder_t *b,
     const ngx_str_t *name)
 {
+    size_t                                     i;
+    ngx_str_t                                  host;
     ngx_agilicus_token_ruleset_host_header_t   h;
 
     ngx_agilicus_token_ruleset_host_end(b);
+
+    if (ngx_agilicus_token_ruleset_host_name(name, &host) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    b->host = b->pos;
+
+    h.size = 0;
+    h.name = (uint32_t) host.len;
+
+    ngx_agilicus_token_ruleset_write(b, &h, sizeof(h));
+    ngx_agilicus_token_ruleset_write(b, host.data, host.len);
+
+    if (!b->overflow) {
+        for (i = 1; i <= host.len; i++) {
+            b->pos[-i] = ngx_tolower(b->pos[-i]);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_agilicus_token_ruleset_rule(ngx_agilicus_token_ruleset_builder_t *b,
+    ngx_uint_t separate_query)
+{
+    ngx_agilicus_token_ruleset_rule_header_t  h;
+
+    b->rule = b->pos;
+    b->methods = 0;
+    b->flags = separate_query ? NGX_AGILICUS_TOKEN_RULESET_SEPARATE_QUERY : 0;
+    b->overflowed = b->overflow;
+    b->never = (b->host == NULL);
+
+    ngx_memzero(&h, sizeof(h));
+
+    ngx_agilicus_token_ruleset_write(b, &h, sizeof(h));
+}
+
+
+void
+ngx_agilicus_token_ruleset_rule_end(ngx_agilicus_token_ruleset_builder_t *b)
+{
+    ngx_agilicus_token_ruleset_rule_header_t  h;
+
+    if (b->never
+        || b->methods == 0
+        || !(b->flags & (NGX_AGILICUS_TOKEN_RULESET_PATHS
+                         |NGX_AGILICUS_TOKEN_RULESET_TEMPLATES)))
+    {
+        b->pos = b->rule;
+        b->overflow = b->overflowed;
+        b->dropped++;
+        return;
+    }
+
+    if (b->overflow) {
+        return;
+    }
+
+    h.size = (uint32_t) (b->pos - b->rule);
+    h.methods = b->methods;
+    h.flags = b->flags;
+
+    ngx_memcpy(b->rule, &h, sizeof(h));
+
+    b->rules++;
+}
+
+
+void
+ngx_agilicus_token_ruleset_never(ngx_agilicus_token_ruleset_builder_t *b)
+{
+    b->never = 1;
+}
+
+
+void
+ngx_agilicus_token_ruleset_method(ngx_agilicus_token_ruleset_builder_t *b,
+    const ngx_str_t *name)
+{
+    b->methods |= ngx_agilicus_token_ruleset_method_name(name);
+}
+
+
+void
+ngx_agilicus_token_ruleset_path(ngx_agilicus_token_ruleset_builder_t *b,
+    const ngx_str_t *pattern)
+{
+    u_char                                    *p;
+    ngx_str_t                                  begin;
+    ngx_agilicus_token_ruleset_literal_t       literal;
+    ngx_agilicus_token_ruleset_item_header_t   h;
+
+    ngx_agilicus_token_ruleset_literal(pattern, &literal, NULL);
+
+    ngx_memzero(&h, sizeof(h));
+
+    h.type = NGX_AGILICUS_TOKEN_RULESET_PATH;
+    h.kind = (uint8_t) literal.kind;
+    h.flags |= literal.at_start ? NGX_AGILICUS_TOKEN_RULESET_AT_START : 0;
+    h.flags |= literal.at_end ? NGX_AGILICUS_TOKEN_RULESET_AT_END : 0;
+
+    b->flags |= NGX_AGILICUS_TOKEN_RULESET_PATHS;
+
+    begin.data = NULL;
+    begin.len = literal.len;
+
+    if (literal.kind == NGX_AGILICUS_TOKEN_RULESET_PATTERN) {
+        h.hash = ngx_agilicus_token_ruleset_hash(pattern);
+        p = ngx_agilicus_token_ruleset_add(b, &h, pattern, &begin);
+
+    } else {
+        p = ngx_agilicus_token_ruleset_add(b, &h, &begin, NULL);
+    }
+
+    if (p) {
+        ngx_agilicus_token_ruleset_literal(pattern, &literal, p);
+    }
+}
+
+
+void
+ngx_agilicus_token_ruleset_template(ngx_agilicus_token_ruleset_builder_t *b,
+    const ngx_str_t *template, ngx_uint_t prefix)
+{
+    ngx_agilicus_token_ruleset_item_header_t  h;
+
+    ngx_memzero(&h, sizeof(h));
+
+    h.type = NGX_AGILICUS_TOKEN_RULESET_TEMPLATE;
+    h.flags = prefix ? NGX_AGILICUS_TOKEN_RULESET_IS_PREFIX : 0;
+
+    b->flags |= NGX_AGILICUS_TOKEN_RULESET_TEMPLATES;
+
+    if (!ngx_agilicus_token_ruleset_is_template(template)) {
+        b->never = 1;
+        return;
+    }
+
+    (void) ngx_agilicus_token_ruleset_add(b, &h, template, NULL);
+}
+
+
+void
+ngx_agilicus_token_ruleset_query(ngx_agilicus_token_ruleset_builder_t *b,
+    const ngx_str_t *name, const ngx_str_t *exact)
+{
+    ngx_agilicus_token_ruleset_item_header_t  h;
+
+    ngx_memzero(&h, sizeof(h));
+
+    h.type = NGX_AGILICUS_TOKEN_RULESET_QUERY;
+    h.flags = exact ? NGX_AGILICUS_TOKEN_RULESET_HAS_VALUE : 0;
+
+    if (name->len == 0) {
+        b->never = 1;
+        return;
+    }
+
+    (void) ngx_agilicus_token_ruleset_add(b, &h, name, exact);
+}
+
+
+void
+ngx_agilicus_token_ruleset_body(ngx_agilicus_token_ruleset_builder_t *b,
+    const ngx_str_t *pointer, const ngx_str_t *exact)
+{
+    ngx_agilicus_token_ruleset_item_header_t  h;
+
+    ngx_memzero(&h, sizeof(h));
+
+    h.type = NGX_AGILICUS_TOKEN_RULESET_BODY;
+    h.flags = exact ? NGX_AGILICUS_TOKEN_RULESET_HAS_VALUE : 0;
+
+    if (!ngx_agilicus_token_ruleset_is_pointer(pointer)) {
+        b->never = 1;
+        return;
+    }
+
+    (void) ngx_agilicus_token_ruleset_add(b, &h, pointer, exact);
+}
+
+
+void
+ngx_agilicus_token_ruleset_matchers(ngx_agilicus_token_ruleset_builder_t *b,
+    ngx_uint_t any)
+{
+    b->flags |= NGX_AGILICUS_TOKEN_RULESET_MATCHERS;
+    b->flags |= any ? NGX_AGILICUS_TOKEN_RULESET_ANY_MATCHER : 0;
+}
+
+
+void
+ngx_agilicus_token_ruleset_matcher(ngx_agilicus_token_ruleset_builder_t *b,
+    const ngx_str_t *extractor, ngx_uint_t inverted, ngx_uint_t any)
+{
+    ngx_uint_t                                flags;
+    ngx_agilicus_token_ruleset_item_header_t  h;
+
+    ngx_memzero(&h, sizeof(h));
+
+    flags = inverted ? NGX_AGILICUS_TOKEN_RULESET_INVERTED : 0;
+    flags |= any ? NGX_AGILICUS_TOKEN_RULESET_ANY : 0;
+
+    h.type = NGX_AGILICUS_TOKEN_RULESET_MATCHER;
+    h.flags = (uint8_t) flags;
+
+    (void) ngx_agilicus_token_ruleset_add(b, &h, extractor, NULL);
+}
+
+
+void
+ngx_agilicus_token_ruleset_criterion(ngx_agilicus_token_ruleset_builder_t *b,
+    ngx_agilicus_token_ruleset_operator_e op, const ngx_str_t *extractor,
+    ngx_uint_t list)
+{
+    ngx_uint_t                                flags;
+    ngx_agilicus_token_ruleset_item_header_t  h;
+
+    ngx_memzero(&h, sizeof(h));
+
+    flags = extractor ? NGX_AGILICUS_TOKEN_RULESET_HAS_VALUE : 0;
+    flags |= list ? NGX_AGILICUS_TOKEN_RULESET_IS_LIST : 0;
+
+    h.type = NGX_AGILICUS_TOKEN_RULESET_CRITERION;
+    h.kind = (uint8_t) op;
+    h.flags = (uint8_t) flags;
+
+    (void) ngx_agilicus_token_ruleset_add(b, &h, extractor, NULL);
+}
+
+
+void
+ngx_agilicus_token_ruleset_string(ngx_agilicus_token_ruleset_builder_t *b,
+    const ngx_str_t *value)
+{
+    ngx_agilicus_token_ruleset_item_header_t  h;
+
+    ngx_memzero(&h, sizeof(h));
+
+    h.type = NGX_AGILICUS_TOKEN_RULESET_OPERAND;
+
+    (void) ngx_agilicus_token_ruleset_add(b, &h, value, NULL);
+}
+
+
+void
+ngx_agilicus_token_ruleset_number(ngx_agilicus_token_ruleset_builder_t *b,
+    int64_t value)
+{
+    ngx_str_t                                 text;
+    ngx_agilicus_token_ruleset_item_header_t  h;
+
+    ngx_memzero(&h, sizeof(h));
+
+    h.type = NGX_AGILICUS_TOKEN_RULESET_OPERAND;
+    h.flags = NGX_AGILICUS_TOKEN_RULESET_IS_NUMBER;
+
+    text.data = (u_char *) &value;
+    text.len = sizeof(value);
+
+    (void) ngx_agilicus_token_ruleset_add(b, &h, &text, NULL);
+}
+
+
+size_t
+ngx_agilicus_token_ruleset_end(ngx_agilicus_token_ruleset_builder_t *b)
+{
+    ngx_agilicus_token_ruleset_header_t  h;
+
+    ngx_agilicus_token_ruleset_host_end(b);
+
+    if (b->overflow || (size_t) (b->pos - b->start) > UINT32_MAX) {
+        return 0;
+    }
+
+    h.size = (uint32_t) (b->pos - b->start);
+    h.version = NGX_AGILICUS_TOKEN_RULESET_VERSION;
+    h.rules = b->rules;
+
+    ngx_memcpy(b->start, &h, sizeof(h));
+
+    return h.size;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_ruleset_open(ngx_agilicus_token_ruleset_cursor_t *hosts,
+    ngx_uint_t *rules, const u_char *packed, size_t len)
+{
+    ngx_agilicus_token_ruleset_cursor_t  all;
+    ngx_agilicus_token_ruleset_header_t  h;
+
+    all.pos = packed;
+    all.end = packed + len;
+
+    if (ngx_agilicus_token_ruleset_take(&all, &h, sizeof(h), hosts) != NGX_OK
+        || all.pos != all.end
+        || h.version != NGX_AGILICUS_TOKEN_RULESET_VERSION)
+    {
+        return NGX_ERROR;
+    }
+
+    *rules = h.rules;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_ruleset_next_host(
+    ngx_agilicus_token_ruleset_cursor_t *hosts,
+    ngx_agilicus_token_ruleset_host_t *host)
+{
+    ngx_int_t                                  rc;
+    ngx_agilicus_token_ruleset_host_header_t   h;
+
+    rc = ngx_agilicus_token_ruleset_take(hosts, &h, sizeof(h), &host->rules);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if ((size_t) (host->rules.end - host->rules.pos) < h.name) {
+        return NGX_ERROR;
+    }
+
+    host->name.data = (u_char *) host->rules.pos;
+    host->name.len = h.name;
+
+    host->rules.pos += h.name;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_ruleset_next_rule(
+    ngx_agilicus_token_ruleset_cursor_t *rules,
+    ngx_agilicus_token_ruleset_rule_t *rule)
+{
+    ngx_int_t                                  rc;
+    ngx_agilicus_token_ruleset_rule_header_t   h;
+
+    rc = ngx_agilicus_token_ruleset_take(rules, &h, sizeof(h), &rule->items);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rule->methods = h.methods;
+
+    rule->separate_query =
+        (h.flags & NGX_AGILICUS_TOKEN_RULESET_SEPARATE_QUERY) != 0;
+    rule->any_matcher =
+        (h.flags & NGX_AGILICUS_TOKEN_RULESET_ANY_MATCHER) != 0;
+    rule->paths = (h.flags & NGX_AGILICUS_TOKEN_RULESET_PATHS) != 0;
+    rule->templates = (h.flags & NGX_AGILICUS_TOKEN_RULESET_TEMPLATES) != 0;
+    rule->matchers = (h.flags & NGX_AGILICUS_TOKEN_RULESET_MATCHERS) != 0;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_ruleset_next_item(
+    ngx_agilicus_token_ruleset_cursor_t *items,
+    ngx_agilicus_token_ruleset_item_t *item)
+{
+    size_t                                     len;
+    ngx_agilicus_token_ruleset_item_header_t   h;
+
+    if (items->pos == items->end) {
+        return NGX_DONE;
+    }
+
+    len = (size_t) (items->end - items->pos);
+
+    if (len < sizeof(h)) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(&h, items->pos, sizeof(h));
+
+    if (len - sizeof(h) < (size_t) h.text + h.value) {
+        return NGX_ERROR;
+    }
+
+    item->type = h.type;
+    item->kind = h.kind;
+    item->hash = h.hash;
+
+    item->text.data = (u_char *) items->pos + sizeof(h);
+    item->text.len = h.text;
+    item->value.data = item->text.data + h.text;
+    item->value.len = h.value;
+    item->number = 0;
+
+    item->at_start = (h.flags & NGX_AGILICUS_TOKEN_RULESET_AT_START) != 0;
+    item->at_end = (h.flags & NGX_AGILICUS_TOKEN_RULESET_AT_END) != 0;
+    item->prefix = (h.flags & NGX_AGILICUS_TOKEN_RULESET_IS_PREFIX) != 0;
+    item->has_value = (h.flags & NGX_AGILICUS_TOKEN_RULESET_HAS_VALUE) != 0;
+    item->inverted = (h.flags & NGX_AGILICUS_TOKEN_RULESET_INVERTED) != 0;
+    item->any = (h.flags & NGX_AGILICUS_TOKEN_RULESET_ANY) != 0;
+    item->is_number = (h.flags & NGX_AGILICUS_TOKEN_RULESET_IS_NUMBER) != 0;
+    item->is_list = (h.flags & NGX_AGILICUS_TOKEN_RULESET_IS_LIST) != 0;
+
+    if (item->is_number) {
+
+        if (h.text != sizeof(int64_t)) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(&item->number, item->text.data, sizeof(int64_t));
+    }
+
+    items->pos += sizeof(h) + h.text + h.value;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Adds an item whose header is but for its lengths.  A string without bytes
+ * of its own is left for the caller to fill in; returns where, or NULL where
+ * there is nothing to fill in.
+ */
+
+static u_char *
+ngx_agilicus_token_ruleset_add(ngx_agilicus_token_ruleset_builder_t *b,
+    ngx_agilicus_token_ruleset_item_header_t *h, const ngx_str_t *text,
+    const ngx_str_t *value)
+{
+    u_char            *open;
+    ngx_uint_t         i;
+    const ngx_str_t   *strings[2];
+
+    static const ngx_str_t  none = ngx_null_string;
+
+    strings[0] = text ? text : &none;
+    strings[1] = value ? value : &none;
+
+    if (strings[0]->len > NGX_AGILICUS_TOKEN_RULESET_MAX_STR
+        || strings[1]->len > NGX_AGILICUS_TOKEN_RULESET_MAX_STR)
+    {
+        b->never = 1;
+        return NULL;
+    }
+
+    h->text = (uint16_t) strings[0]->len;
+    h->value = (uint16_t) strings[1]->len;
+
+    ngx_agilicus_token_ruleset_write(b, h, sizeof(*h));
+
+    open = NULL;
+
+    for (i = 0; i < 2; i++) {
+
+        if (strings[i]->len && strings[i]->data == NULL) {
+            open = b->pos;
+        }
+
+        ngx_agilicus_token_ruleset_write(b, strings[i]->data,
+                                         strings[i]->len);
+    }
+
+    return b->overflow ? NULL : open;
+}
+
+
+static void
+ngx_agilicus_token_ruleset_write(ngx_agilicus_token_ruleset_builder_t *b,
+    const void *data, size_t len)
+{
+    if (b->overflow || (size_t) (b->end - b->pos) < len) {
+        b->overflow = 1;
+        return;
+    }
+
+    if (data && len) {
+        ngx_memcpy(b->pos, data, len);
+    }
+
+    b->pos += len;
+}
+
+
+static void
+ngx_agilicus_token_ruleset_host_end(ngx_agilicus_token_ruleset_builder_t *b)
+{
+    uint32_t  size;
+
+    if (b->host && !b->overflow) {
+        size = (uint32_t) (b->pos - b->host);
+        ngx_memcpy(b->host, &size, sizeof(size));
+    }
+
+    b->host = NULL;
+}
+
+
+/* takes what begins with a header off the front */
+
+static ngx_int_t
+ngx_agilicus_token_ruleset_take(ngx_agilicus_token_ruleset_cursor_t *c,
+    void *header, size_t len, ngx_agilicus_token_ruleset_cursor_t *rest)
+{
+    uint32_t  size;
+
+    if (c->pos == c->end) {
+        return NGX_DONE;
+    }
+
+    if ((size_t) (c->end - c->pos) < len) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(header, c->pos, len);
+    ngx_memcpy(&size, c->pos, sizeof(size));
+
+    if (size < len || (size_t) (c->end - c->pos) < size) {
+        return NGX_ERROR;
+    }
+
+    rest->pos = c->pos + len;
+    rest->end = c->pos + size;
+
+    c->pos = rest->end;
 
     return NGX_OK;
 }

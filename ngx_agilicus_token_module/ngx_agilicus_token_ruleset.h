@@ -29,8 +29,8 @@
 /* the longest string that an item can hold, in bytes */
 #define NGX_AGILICUS_TOKEN_RULESET_MAX_STR   0xffff
 
-/* API: maxLength of the name of an extractor */
-#define NGX_AGILICUS_TOKEN_RULESET_MAX_NAME  32
+/* the longest name of a host */
+#define NGX_AGILICUS_TOKEN_RULESET_MAX_HOST  255
 
 /* rule.methods: one bit for each method of the API, and one for "all" */
 #define NGX_AGILICUS_TOKEN_RULESET_ALL       0x80000000
@@ -109,7 +109,7 @@ typedef struct {
     unsigned                            prefix:1;     /* a template */
     unsigned                            has_value:1;
     unsigned                            inverted:1;   /* a matcher */
-    unsigned                            any:1;        /* one criterion will do */
+    unsigned                            any:1;        /* of its criteria */
     unsigned                            is_number:1;  /* an operand */
     unsigned                            is_list:1;    /* operands: of a list */
 } ngx_agilicus_token_ruleset_item_t;
@@ -132,6 +132,16 @@ typedef struct {
     unsigned                       overflowed:1;   /* before the rule */
     unsigned                       never:1;        /* the rule cannot match */
 } ngx_agilicus_token_ruleset_builder_t;
+
+
+/* what a pattern is made of, see ngx_agilicus_token_ruleset_literal() */
+
+typedef struct {
+    ngx_agilicus_token_ruleset_path_e   kind;
+    size_t                              len;
+    unsigned                            at_start:1;
+    unsigned                            at_end:1;
+} ngx_agilicus_token_ruleset_literal_t;
 
 
 /*
@@ -232,9 +242,19 @@ ngx_int_t ngx_agilicus_token_ruleset_next_item(
     ngx_agilicus_token_ruleset_item_t *item);
 
 /*
- * The bit of a method as it stands in a request ("GET"), or 0.
+ * The bit of a method as it stands in a request ("GET") and as it stands in a
+ * rule ("get", "all"), or 0.  Both are compared byte for byte.
  */
-uint32_t ngx_agilicus_token_ruleset_method_bit(const ngx_str_t *name);
+uint32_t ngx_agilicus_token_ruleset_method_bit(const ngx_str_t *method);
+uint32_t ngx_agilicus_token_ruleset_method_name(const ngx_str_t *name);
+
+/*
+ * Takes the port and one trailing dot off a host.  NGX_DECLINED if what is left
+ * is no name of a host: letters in any case, digits, "-", "_" and single dots,
+ * or an IPv6 address in brackets.
+ */
+ngx_int_t ngx_agilicus_token_ruleset_host_name(const ngx_str_t *host,
+    ngx_str_t *name);
 
 /*
  * Whether "host", as a client or a configuration may write it, is the host
@@ -242,6 +262,27 @@ uint32_t ngx_agilicus_token_ruleset_method_bit(const ngx_str_t *name);
  */
 ngx_uint_t ngx_agilicus_token_ruleset_is_host(const ngx_str_t *name,
     const ngx_str_t *host);
+
+/*
+ * Says what a pattern begins with: with a literal of literal->len bytes, at the
+ * start of the text if "at_start"; and, in "kind" and "at_end", what follows:
+ * nothing, ".*", or something that only a regular expression can tell.  Writes
+ * the literal to "out", unless that is NULL.
+ */
+void ngx_agilicus_token_ruleset_literal(const ngx_str_t *pattern,
+    ngx_agilicus_token_ruleset_literal_t *literal, u_char *out);
+
+/*
+ * Whether a template is one ("/a/{name}/b": at most one name in a segment), and
+ * a JSON pointer one (RFC 6901, not empty); return 1 or 0.
+ */
+ngx_uint_t ngx_agilicus_token_ruleset_is_template(const ngx_str_t *template);
+ngx_uint_t ngx_agilicus_token_ruleset_is_pointer(const ngx_str_t *pointer);
+
+/*
+ * The hash of a pattern, as items have it.
+ */
+uint32_t ngx_agilicus_token_ruleset_hash(const ngx_str_t *s);
 
 
 #endif /* _NGX_AGILICUS_TOKEN_RULESET_H_INCLUDED_ */

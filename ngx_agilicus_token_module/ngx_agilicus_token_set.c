@@ -7,9 +7,12 @@
 #include "ngx_agilicus_token_module.h"
 
 
+static ngx_int_t ngx_agilicus_token_parse_source(ngx_conf_t *cf,
+    ngx_str_t *value, ngx_agilicus_token_source_t *source);
 static char *ngx_agilicus_token_add_require(ngx_conf_t *cf,
     ngx_agilicus_token_loc_conf_t *lcf, ngx_agilicus_token_require_e kind,
-    ngx_uint_t first, ngx_agilicus_token_require_conf_t **out);
+    ngx_uint_t first, ngx_uint_t last,
+    ngx_agilicus_token_require_conf_t **out);
 
 
 char *
@@ -44,8 +47,8 @@ ngx_agilicus_token_set_source(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_agilicus_token_loc_conf_t *lcf = conf;
 
     ngx_str_t                    *value;
-    ngx_uint_t                    i;
-    ngx_agilicus_token_source_t  *source;
+    ngx_uint_t                    i, j;
+    ngx_agilicus_token_source_t  *source, *sources;
 
     if (lcf->sources != NGX_CONF_UNSET_PTR) {
         return (char *) "is duplicate";
@@ -61,26 +64,93 @@ ngx_agilicus_token_set_source(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        if (ngx_strcmp(value[i].data, "header") == 0
-            && lcf->sources->nelts == 0)
-        {
-            source = ngx_array_push(lcf->sources);
-            if (source == NULL) {
-                return NGX_CONF_ERROR;
-            }
-
-            source->type = NGX_AGILICUS_TOKEN_SOURCE_HEADER;
-            ngx_str_null(&source->name);
-
-            continue;
+        source = ngx_array_push(lcf->sources);
+        if (source == NULL) {
+            return NGX_CONF_ERROR;
         }
 
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\"", &value[i]);
-        return NGX_CONF_ERROR;
+        if (ngx_agilicus_token_parse_source(cf, &value[i], source) != NGX_OK) {
+            goto invalid;
+        }
+
+        sources = lcf->sources->elts;
+
+        for (j = 0; j < i - 1; j++) {
+            if (sources[j].type == source->type
+                && sources[j].name.len == source->name.len
+                && ngx_memcmp(sources[j].name.data, source->name.data,
+                              source->name.len)
+                   == 0)
+            {
+                goto invalid;
+            }
+        }
     }
 
     return NGX_CONF_OK;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\"", &value[i]);
+    return NGX_CONF_ERROR;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_parse_source(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_agilicus_token_source_t *source)
+{
+    size_t                           i;
+    u_char                           ch;
+    ngx_agilicus_token_main_conf_t  *mcf;
+
+    ngx_str_null(&source->name);
+
+    if (ngx_strcmp(value->data, "header") == 0) {
+        source->type = NGX_AGILICUS_TOKEN_SOURCE_HEADER;
+        return NGX_OK;
+    }
+
+    if (ngx_strncmp(value->data, "cookie=", 7) == 0) {
+        source->type = NGX_AGILICUS_TOKEN_SOURCE_COOKIE;
+        source->name.data = value->data + 7;
+        source->name.len = value->len - 7;
+
+    } else if (ngx_strncmp(value->data, "query=", 6) == 0) {
+        source->type = NGX_AGILICUS_TOKEN_SOURCE_QUERY;
+        source->name.data = value->data + 6;
+        source->name.len = value->len - 6;
+
+        mcf = ngx_http_conf_get_module_main_conf(cf,
+                                                 ngx_agilicus_token_module);
+        mcf->query = 1;
+
+    } else {
+        return NGX_ERROR;
+    }
+
+    if (source->name.len == 0) {
+        return NGX_ERROR;
+    }
+
+    /* names that need no escaping anywhere, so that there is one way to write
+       them */
+
+    for (i = 0; i < source->name.len; i++) {
+        ch = source->name.data[i];
+
+        if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
+            || (ch >= '0' && ch <= '9') || ch == '-' || ch == '_'
+            || ch == '.')
+        {
+            continue;
+        }
+
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -104,7 +174,7 @@ ngx_agilicus_token_set_scopes(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     rv = ngx_agilicus_token_add_require(cf, lcf,
                                         NGX_AGILICUS_TOKEN_REQUIRE_SCOPES,
-                                        1 + any, &require);
+                                        1 + any, cf->args->nelts, &require);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
@@ -115,12 +185,203 @@ ngx_agilicus_token_set_scopes(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* one more requirement of a kind, of the arguments from "first" on */
+char *
+ngx_agilicus_token_set_audience(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_agilicus_token_require_conf_t  *require;
+
+    return ngx_agilicus_token_add_require(cf, conf,
+                                          NGX_AGILICUS_TOKEN_REQUIRE_AUDIENCE,
+                                          1, cf->args->nelts, &require);
+}
+
+
+char *
+ngx_agilicus_token_set_org(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_agilicus_token_require_conf_t  *require;
+
+    return ngx_agilicus_token_add_require(cf, conf,
+                                          NGX_AGILICUS_TOKEN_REQUIRE_ORG,
+                                          1, cf->args->nelts, &require);
+}
+
+
+char *
+ngx_agilicus_token_set_role(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_agilicus_token_require_conf_t  *require;
+
+    if (cf->args->nelts < 3) {
+        return (char *) "needs an application and a role";
+    }
+
+    return ngx_agilicus_token_add_require(cf, conf,
+                                          NGX_AGILICUS_TOKEN_REQUIRE_ROLE,
+                                          1, cf->args->nelts, &require);
+}
+
+
+char *
+ngx_agilicus_token_set_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char                               *rv;
+    ngx_str_t                          *value;
+    ngx_uint_t                          last, error;
+    ngx_agilicus_token_require_conf_t  *require;
+
+    value = cf->args->elts;
+    last = cf->args->nelts;
+    error = 403;
+
+    if (ngx_strncmp(value[last - 1].data, "error=", 6) == 0) {
+
+        if (ngx_strcmp(value[last - 1].data, "error=401") == 0) {
+            error = 401;
+
+        } else if (ngx_strcmp(value[last - 1].data, "error=403") != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\"", &value[last - 1]);
+            return NGX_CONF_ERROR;
+        }
+
+        last--;
+    }
+
+    if (last < 2) {
+        return (char *) "needs a value";
+    }
+
+    rv = ngx_agilicus_token_add_require(cf, conf,
+                                        NGX_AGILICUS_TOKEN_REQUIRE_VALUES,
+                                        1, last, &require);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    require->requirement.error = error;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_agilicus_token_set_metadata(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_agilicus_token_loc_conf_t *lcf = conf;
+
+    size_t      i;
+    ngx_str_t  *value;
+
+    if (lcf->resource_metadata.data) {
+        return (char *) "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strncmp(value[1].data, "https://", 8) != 0
+        && ngx_strncmp(value[1].data, "http://", 7) != 0)
+    {
+        return (char *) "must be an absolute URL";
+    }
+
+    for (i = 0; i < value[1].len; i++) {
+        if (value[1].data[i] <= 0x20 || value[1].data[i] >= 0x7f
+            || value[1].data[i] == '"' || value[1].data[i] == '\\'
+            || value[1].data[i] == '$')
+        {
+            return (char *) "must be a URL as it goes into a header, "
+                            "without variables";
+        }
+    }
+
+    lcf->resource_metadata = value[1];
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_agilicus_token_set_identity(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_agilicus_token_loc_conf_t *lcf = conf;
+
+    size_t                           i, len;
+    u_char                           ch;
+    ngx_str_t                       *value, *prefix;
+    ngx_agilicus_token_main_conf_t  *mcf;
+
+    if (lcf->identity.data) {
+        return (char *) "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        ngx_str_set(&lcf->identity, "");
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(value[1].data, "on") == 0) {
+        ngx_str_set(&lcf->identity, "X-Agilicus-");
+
+    } else {
+        len = value[1].len;
+
+        while (len && value[1].data[len - 1] == '-') {
+            len--;
+        }
+
+        for (i = 0; i < len; i++) {
+            ch = value[1].data[i];
+
+            if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
+                || (ch >= '0' && ch <= '9') || ch == '-')
+            {
+                continue;
+            }
+
+            return (char *) "must be made of letters, digits and \"-\"";
+        }
+
+        if (len < 3) {
+            return (char *) "would take too many headers: a prefix has three "
+                            "letters at least";
+        }
+
+        lcf->identity.data = ngx_pnalloc(cf->pool, len + 1);
+        if (lcf->identity.data == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        ngx_memcpy(lcf->identity.data, value[1].data, len);
+        lcf->identity.data[len] = '-';
+        lcf->identity.len = len + 1;
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
+
+    prefix = ngx_array_push(&mcf->identity);
+    if (prefix == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *prefix = lcf->identity;
+
+    return NGX_CONF_OK;
+}
+
+
+/* one more requirement of a kind, of the arguments from "first" to "last" */
 
 static char *
 ngx_agilicus_token_add_require(ngx_conf_t *cf,
     ngx_agilicus_token_loc_conf_t *lcf, ngx_agilicus_token_require_e kind,
-    ngx_uint_t first, ngx_agilicus_token_require_conf_t **out)
+    ngx_uint_t first, ngx_uint_t last,
+    ngx_agilicus_token_require_conf_t **out)
 {
     ngx_str_t                          *value, *constant;
     ngx_uint_t                          i, n;
@@ -143,7 +404,7 @@ ngx_agilicus_token_add_require(ngx_conf_t *cf,
     ngx_memzero(require, sizeof(ngx_agilicus_token_require_conf_t));
 
     value = (ngx_str_t *) cf->args->elts + first;
-    n = cf->args->nelts - first;
+    n = last - first;
 
     require->values = ngx_pcalloc(cf->pool,
                                   n * sizeof(ngx_http_complex_value_t));

@@ -17,6 +17,8 @@ static ngx_int_t ngx_agilicus_token_api_time_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_agilicus_token_fingerprint_variable(
     ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_agilicus_token_no_cache_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_agilicus_token_string_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_agilicus_token_list_variable(ngx_http_request_t *r,
@@ -55,6 +57,9 @@ static ngx_http_variable_t  ngx_agilicus_token_variables[] = {
                                 ngx_agilicus_token_api_time_variable, 0),
     ngx_agilicus_token_variable("fingerprint",
                                 ngx_agilicus_token_fingerprint_variable, 0),
+
+    ngx_agilicus_token_variable("no_cache",
+                                ngx_agilicus_token_no_cache_variable, 0),
 
     ngx_agilicus_token_fact("sub", ngx_agilicus_token_string_variable, sub),
     ngx_agilicus_token_fact("email", ngx_agilicus_token_string_variable,
@@ -215,6 +220,32 @@ ngx_agilicus_token_fingerprint_variable(ngx_http_request_t *r,
 }
 
 
+/*
+ * RFC 9111, section 3.5: nginx's caches do not look at Authorization, and what
+ * was answered to one token must not be given to another.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_no_cache_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    const ngx_agilicus_token_loc_conf_t  *lcf;
+
+    static ngx_str_t  one = ngx_string("1");
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
+
+    if (lcf->enable == NGX_AGILICUS_TOKEN_OFF
+        && r->headers_in.authorization == NULL
+        && ngx_agilicus_token_get_ctx(r) == NULL)
+    {
+        return ngx_agilicus_token_variable_str(v, NULL);
+    }
+
+    return ngx_agilicus_token_variable_str(v, &one);
+}
+
+
 static ngx_int_t
 ngx_agilicus_token_string_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
@@ -232,10 +263,7 @@ static ngx_int_t
 ngx_agilicus_token_list_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    size_t                       len;
-    u_char                      *p;
-    ngx_str_t                    item, value;
-    ngx_agilicus_token_list_t    list;
+    ngx_str_t                    value;
     ngx_agilicus_token_facts_t  *facts;
 
     facts = ngx_agilicus_token_variable_facts(r);
@@ -244,33 +272,65 @@ ngx_agilicus_token_list_variable(ngx_http_request_t *r,
         return ngx_agilicus_token_variable_str(v, NULL);
     }
 
-    /* each string has its length before it: there is room for the spaces */
-
-    list = facts->lists[data];
-    len = list.end - list.pos;
-
-    if (len == 0) {
-        return ngx_agilicus_token_variable_str(v, NULL);
+    if (ngx_agilicus_token_join(r->pool, &facts->lists[data], &value)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    p = ngx_pnalloc(r->pool, len);
+    return ngx_agilicus_token_variable_str(v, &value);
+}
+
+
+ngx_int_t
+ngx_agilicus_token_join(ngx_pool_t *pool,
+    const ngx_agilicus_token_list_t *list, ngx_str_t *value)
+{
+    size_t                     i, len;
+    u_char                    *p;
+    ngx_str_t                  item;
+    ngx_agilicus_token_list_t  rest;
+
+    ngx_str_null(value);
+
+    /* each item has its length before it: there is room for the spaces */
+
+    rest = *list;
+    len = rest.end - rest.pos;
+
+    if (len == 0) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(pool, len);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    value.data = p;
+    value->data = p;
 
-    while (ngx_agilicus_token_facts_next(&list, &item) == NGX_OK) {
-        if (p != value.data) {
+    while (ngx_agilicus_token_facts_next(&rest, &item) == NGX_OK) {
+
+        for (i = 0; i < item.len; i++) {
+            if (item.data[i] <= 0x20 || item.data[i] >= 0x7f) {
+                break;
+            }
+        }
+
+        if (i == 0 || i < item.len) {
+            continue;
+        }
+
+        if (p != value->data) {
             *p++ = ' ';
         }
 
         p = ngx_cpymem(p, item.data, item.len);
     }
 
-    value.len = p - value.data;
+    value->len = p - value->data;
 
-    return ngx_agilicus_token_variable_str(v, &value);
+    return NGX_OK;
 }
 
 

@@ -1,0 +1,137 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "ngx_agilicus_token_module.h"
+
+
+static ngx_int_t ngx_agilicus_token_header_filter(ngx_http_request_t *r);
+static ngx_uint_t ngx_agilicus_token_is_private(ngx_http_request_t *r);
+static ngx_uint_t ngx_agilicus_token_has_word(const ngx_str_t *value,
+    const char *word, size_t len);
+
+
+static ngx_http_output_header_filter_pt  ngx_agilicus_token_next_header_filter;
+
+
+void
+ngx_agilicus_token_filter_init(void)
+{
+    ngx_agilicus_token_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_agilicus_token_header_filter;
+}
+
+
+/*
+ * RFC 6750, section 2.3: what is answered to a token in the query must not be
+ * kept by a shared cache, which knows the query but not that it is a secret.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_header_filter(ngx_http_request_t *r)
+{
+    ngx_table_elt_t           *h;
+    ngx_agilicus_token_ctx_t  *ctx;
+
+    if (r != r->main) {
+        return ngx_agilicus_token_next_header_filter(r);
+    }
+
+    ctx = ngx_agilicus_token_get_ctx(r);
+
+    if (ctx == NULL || !ctx->has_token
+        || ctx->source->type != NGX_AGILICUS_TOKEN_SOURCE_QUERY
+        || ngx_agilicus_token_is_private(r))
+    {
+        return ngx_agilicus_token_next_header_filter(r);
+    }
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    ngx_str_set(&h->key, "Cache-Control");
+    ngx_str_set(&h->value, "private");
+
+    return ngx_agilicus_token_next_header_filter(r);
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_is_private(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    part = &r->headers_out.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return 0;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].hash == 0
+            || h[i].key.len != sizeof("Cache-Control") - 1
+            || ngx_strncasecmp(h[i].key.data, (u_char *) "Cache-Control",
+                               h[i].key.len)
+               != 0)
+        {
+            continue;
+        }
+
+        if (ngx_agilicus_token_has_word(&h[i].value, "private", 7)
+            || ngx_agilicus_token_has_word(&h[i].value, "no-store", 8))
+        {
+            return 1;
+        }
+    }
+}
+
+
+/* a directive by itself: 'private="X-Name"' keeps only that header private */
+
+static ngx_uint_t
+ngx_agilicus_token_has_word(const ngx_str_t *value, const char *word,
+    size_t len)
+{
+    u_char  *p, *last, *start;
+
+    p = value->data;
+    last = p + value->len;
+
+    while (p < last) {
+
+        while (p < last && (*p == ' ' || *p == '\t' || *p == ',')) {
+            p++;
+        }
+
+        start = p;
+
+        while (p < last && *p != ' ' && *p != '\t' && *p != ',') {
+            p++;
+        }
+
+        if ((size_t) (p - start) == len
+            && ngx_strncasecmp(start, (u_char *) word, len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}

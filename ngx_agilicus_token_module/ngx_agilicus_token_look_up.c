@@ -1,0 +1,307 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "ngx_agilicus_token_module.h"
+
+
+static ngx_int_t ngx_agilicus_token_use(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_agilicus_token_found_t *found,
+    const ngx_agilicus_token_clock_t *now);
+static ngx_int_t ngx_agilicus_token_age(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    const ngx_agilicus_token_clock_t *now);
+static ngx_uint_t ngx_agilicus_token_watched(ngx_http_request_t *r,
+    ngx_agilicus_token_api_t *api, const ngx_agilicus_token_clock_t *now);
+static void ngx_agilicus_token_refresh(ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf);
+static void ngx_agilicus_token_hit(ngx_agilicus_token_zone_t *first,
+    ngx_agilicus_token_ctx_t *ctx);
+
+
+ngx_int_t
+ngx_agilicus_token_look_up(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_int_t                           rc;
+    ngx_agilicus_token_zone_t          *first;
+    ngx_agilicus_token_clock_t          now;
+    ngx_agilicus_token_found_t          found;
+    ngx_agilicus_token_reason_e         denied;
+    ngx_agilicus_token_cache_key_t      key;
+    const ngx_agilicus_token_origin_t  *origin;
+
+    origin = lcf->origin;
+    first = ngx_agilicus_token_first_zone(r);
+
+    ngx_agilicus_token_zone_now(&now);
+
+    if (origin->zone) {
+        key.key = ctx->digest;
+        key.context = origin->context;
+
+        if (ngx_agilicus_token_cache_find(origin->zone, &key, 0, &found)
+            == NGX_OK)
+        {
+            rc = ngx_agilicus_token_use(r, ctx, lcf, &found, &now);
+
+            if (rc == NGX_OK) {
+                ngx_agilicus_token_hit(first, ctx);
+                return NGX_OK;
+            }
+
+            ctx->known = 1;
+        }
+    }
+
+    /* a token that is denied here needs no call, whatever is known of it */
+
+    denied = ngx_agilicus_token_cache_denied(first, origin->api->digest,
+                                             ctx->digest, NULL, &now);
+
+    if (denied != NGX_AGILICUS_TOKEN_REASON_NONE) {
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
+                               denied);
+        ngx_agilicus_token_hit(first, ctx);
+
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static void
+ngx_agilicus_token_hit(ngx_agilicus_token_zone_t *first,
+    ngx_agilicus_token_ctx_t *ctx)
+{
+    if (ctx->cache == NGX_AGILICUS_TOKEN_CACHE_UPDATING) {
+        ngx_agilicus_token_zone_count(first,
+                                      NGX_AGILICUS_TOKEN_COUNT_UPDATING);
+        return;
+    }
+
+    ctx->cache = NGX_AGILICUS_TOKEN_CACHE_HIT;
+    ngx_agilicus_token_zone_count(first, NGX_AGILICUS_TOKEN_COUNT_HIT);
+}
+
+
+/* NGX_OK if what was found settles it, NGX_DECLINED if it is too old */
+
+static ngx_int_t
+ngx_agilicus_token_use(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_agilicus_token_found_t *found, const ngx_agilicus_token_clock_t *now)
+{
+    uint32_t                         late;
+    ngx_atomic_uint_t                generation;
+    ngx_agilicus_token_zone_t       *first;
+    ngx_agilicus_token_facts_t       facts;
+    ngx_agilicus_token_reason_e      denied;
+    ngx_agilicus_token_cache_key_t   key;
+
+    key.key = ctx->digest;
+    key.context = lcf->origin->context;
+
+    ngx_memzero(&facts, sizeof(ngx_agilicus_token_facts_t));
+
+    if (found->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
+        && ngx_agilicus_token_facts_open(&facts, found->facts.data,
+                                         found->facts.len)
+           != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    first = ngx_agilicus_token_first_zone(r);
+    generation = ngx_agilicus_token_cache_generation(first);
+
+    late = 0;
+
+    if (facts.has_exp && now->wall >= facts.exp) {
+        late = (uint32_t) ngx_min((uint64_t) now->wall - (uint64_t) facts.exp
+                                  + 1, 0xffffffff);
+        found->late = ngx_max(found->late, late);
+    }
+
+    if (found->clean < generation || late) {
+
+        denied = ngx_agilicus_token_cache_denied(first,
+                             lcf->origin->api->digest, ctx->digest,
+                             found->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
+                             ? &facts : NULL, now);
+
+        if (denied != NGX_AGILICUS_TOKEN_REASON_NONE) {
+            ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
+                                   denied);
+            return NGX_OK;
+        }
+
+        ngx_agilicus_token_cache_note(lcf->origin->zone, &key, found,
+                                      generation, late);
+    }
+
+    ctx->sent = found->sent;
+    ctx->late = found->late;
+
+    if (found->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+
+        if (now->mono - ngx_min(found->sent, now->mono)
+            >= ngx_agilicus_token_cache_limit(&lcf->lifetimes, ctx->digest,
+                                              found->class, 0, 0))
+        {
+            return NGX_DECLINED;
+        }
+
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_INVALID,
+                               found->reason);
+        return NGX_OK;
+    }
+
+    if (ngx_agilicus_token_keep_facts(r, ctx, &found->facts) != NGX_OK) {
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                               NGX_AGILICUS_TOKEN_REASON_INTERNAL);
+        return NGX_OK;
+    }
+
+    return ngx_agilicus_token_age(r, ctx, lcf, now);
+}
+
+
+/*
+ * Whether facts in the context may be used at their age: NGX_OK if so, at once
+ * or while they are refreshed; NGX_DECLINED if the API must be asked first.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_age(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf,
+    const ngx_agilicus_token_clock_t *now)
+{
+    uint64_t                     age, limit;
+    ngx_uint_t                   watched;
+    ngx_agilicus_token_facts_t  *facts;
+
+    facts = &ctx->facts;
+
+    /* what is known to be expired is so at any age, and costs no call */
+
+    if (ngx_agilicus_token_policy_expired(facts, lcf->leeway, ctx->late,
+                                          now->wall))
+    {
+        ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
+        return NGX_OK;
+    }
+
+    watched = facts->jti.len
+              && ngx_agilicus_token_watched(r, lcf->origin->api, now);
+
+    limit = ngx_agilicus_token_cache_limit(&lcf->lifetimes, ctx->digest,
+                                facts->has_nbf && facts->nbf > now->wall
+                                ? NGX_AGILICUS_TOKEN_CLASS_INVALID
+                                : NGX_AGILICUS_TOKEN_CLASS_ACTIVE,
+                                facts->has_exp, watched);
+
+    age = now->mono - ngx_min(ctx->sent, now->mono);
+
+    if (age < limit) {
+        ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
+        return NGX_OK;
+    }
+
+    if (watched && lcf->lifetimes.update
+        && age <= limit + lcf->lifetimes.update)
+    {
+        ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
+        ctx->cache = NGX_AGILICUS_TOKEN_CACHE_UPDATING;
+
+        ngx_agilicus_token_refresh(ctx, lcf);
+
+        return NGX_OK;
+    }
+
+    if (lcf->lifetimes.error) {
+        ctx->stale_until = ctx->sent + limit + lcf->lifetimes.error;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* whether the feed would tell of a revocation at this API */
+
+static ngx_uint_t
+ngx_agilicus_token_watched(ngx_http_request_t *r,
+    ngx_agilicus_token_api_t *api, const ngx_agilicus_token_clock_t *now)
+{
+    ngx_agilicus_token_zone_t  *first;
+
+    first = ngx_agilicus_token_first_zone(r);
+
+    return ngx_agilicus_token_zone_feed(first, now->mono)
+               == NGX_AGILICUS_TOKEN_FEED_HEALTHY
+           && ngx_memcmp(first->sh->feed.api, api->digest,
+                         NGX_AGILICUS_TOKEN_DIGEST_LEN)
+              == 0;
+}
+
+
+static void
+ngx_agilicus_token_refresh(ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_agilicus_token_answer_t      answer;
+    ngx_agilicus_token_introspect_t  introspect;
+
+    ngx_memzero(&introspect, sizeof(ngx_agilicus_token_introspect_t));
+
+    introspect.origin = lcf->origin;
+    introspect.token = ctx->token;
+    introspect.digest = ctx->digest;
+    introspect.connect_timeout = lcf->api_connect_timeout;
+    introspect.timeout = lcf->api_timeout;
+
+    (void) ngx_agilicus_token_api_introspect(&introspect, NULL, &answer);
+}
+
+
+ngx_int_t
+ngx_agilicus_token_keep_facts(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, ngx_str_t *packed)
+{
+    u_char  *p;
+
+    /* facts begin with integers */
+
+    p = ngx_palloc(r->pool, packed->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, packed->data, packed->len);
+
+    ctx->packed.data = p;
+    ctx->packed.len = packed->len;
+
+    if (ngx_agilicus_token_facts_open(&ctx->facts, p, packed->len) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ctx->has_facts = 1;
+
+    return NGX_OK;
+}
+
+
+ngx_agilicus_token_zone_t *
+ngx_agilicus_token_first_zone(ngx_http_request_t *r)
+{
+    const ngx_agilicus_token_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
+
+    return mcf->api.first;
+}

@@ -1,0 +1,75 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGILICUS_TOKEN_PATTERN_H_INCLUDED_
+#define _NGX_AGILICUS_TOKEN_PATTERN_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+/*
+ * Regular expressions of rules; the only file that knows PCRE2.  They come
+ * from the network, so all is bounded: what a pattern may be, how many are kept
+ * compiled, and how much one decision may cost.
+ *
+ * The dialect is PCRE2 over UTF-8, "." for any character, "$" for the end only.
+ * Not taken, and so matching nothing, is what is not needed for paths and hard
+ * to bound: "(*...)", recursion, conditions, comments, callouts, Unicode
+ * properties, \C; patterns longer or deeper than this:
+ */
+
+#define NGX_AGILICUS_TOKEN_PATTERN_MAX_LEN    2048
+#define NGX_AGILICUS_TOKEN_PATTERN_MAX_DEPTH  32
+
+/* the largest that a pattern may be compiled, in bytes, and all together */
+#define NGX_AGILICUS_TOKEN_PATTERN_MAX_SIZE   32768
+#define NGX_AGILICUS_TOKEN_PATTERN_MAX_KEPT   8388608
+
+/* what one decision may cost, in nanoseconds of processor time */
+#define NGX_AGILICUS_TOKEN_PATTERN_BUDGET     4000000
+
+
+/* what a process keeps: compiled patterns, and the budget of a decision */
+
+typedef struct ngx_agilicus_token_patterns_s  ngx_agilicus_token_patterns_t;
+
+
+/*
+ * Makes what a process needs, with room for so many patterns; the least
+ * recently used make room for others.  Returns NULL where memory is short.
+ */
+ngx_agilicus_token_patterns_t *ngx_agilicus_token_patterns_create(
+    ngx_uint_t slots);
+
+void ngx_agilicus_token_patterns_destroy(ngx_agilicus_token_patterns_t *p);
+
+/*
+ * Starts a decision: its budget is whole again.
+ */
+void ngx_agilicus_token_patterns_begin(ngx_agilicus_token_patterns_t *p);
+
+/*
+ * Takes what a step of about so many nanoseconds costs from the budget.
+ * Returns NGX_OK, or NGX_ERROR once the budget is spent; the clock is read only
+ * now and then.
+ */
+ngx_int_t ngx_agilicus_token_patterns_spend(ngx_agilicus_token_patterns_t *p,
+    uint64_t ns);
+
+/*
+ * Whether "subject", which must be UTF-8, matches "pattern": as a whole or,
+ * with "search", anywhere.  "hash" is that of the pattern, as rulesets have it.
+ * NGX_OK or NGX_DECLINED; NGX_ERROR where it cannot be told: the pattern is not
+ * taken, the budget is spent, or memory is short.
+ */
+ngx_int_t ngx_agilicus_token_patterns_match(ngx_agilicus_token_patterns_t *p,
+    const ngx_str_t *pattern, uint32_t hash, ngx_uint_t search,
+    const ngx_str_t *subject);
+
+
+#endif /* _NGX_AGILICUS_TOKEN_PATTERN_H_INCLUDED_ */

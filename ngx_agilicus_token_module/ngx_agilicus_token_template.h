@@ -1,0 +1,44 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGILICUS_TOKEN_TEMPLATE_H_INCLUDED_
+#define _NGX_AGILICUS_TOKEN_TEMPLATE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+/*
+ * Path templates (API: TemplatePath), such as "/files/{id}/{name}.txt".  A name
+ * in braces stands for one or more bytes other than "/"; all else stands for
+ * itself.  Templates are those that ngx_agilicus_token_ruleset_is_template()
+ * takes.
+ */
+
+/*
+ * Whether "path" matches "template": as a whole or, with "prefix", up to its
+ * end or to a "/" of it.  Returns 1 or 0.
+ */
+ngx_uint_t ngx_agilicus_token_template_match(const ngx_str_t *template,
+    ngx_uint_t prefix, const ngx_str_t *path);
+
+/*
+ * Finds what "name" stands for in a path that matches.  NGX_OK with "value"
+ * set, to a part of "path"; NGX_DECLINED if the template has no such name, or
+ * has it more than once and it does not stand for the same.
+ */
+ngx_int_t ngx_agilicus_token_template_value(const ngx_str_t *template,
+    const ngx_str_t *path, const ngx_str_t *name, ngx_str_t *value);
+
+/*
+ * Whether the template has such a name; returns 1 or 0.
+ */
+ngx_uint_t ngx_agilicus_token_template_has(const ngx_str_t *template,
+    const ngx_str_t *name);
+
+
+#endif /* _NGX_AGILICUS_TOKEN_TEMPLATE_H_INCLUDED_ */
