@@ -1647,7 +1647,11 @@ subtest 'jwsk' => sub {
     my $verdict = `openssl dgst -sha256 -keyform DER -verify $dir/key.der \\
                    -signature $dir/signature $dir/signed 2>&1`;
 
-    like $verdict, qr/^Verified OK/, 'and verifies them';
+    SKIP: {
+        skip 'no openssl', 1 if $? == -1 || $? >> 8 == 127;
+
+        like $verdict, qr/^Verified OK/, 'and verifies them';
+    }
 };
 
 
