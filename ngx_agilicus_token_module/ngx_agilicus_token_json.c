@@ -4,9 +4,7 @@
  */
 
 
-#include <jansson.h>
-
-#include "ngx_agilicus_token_json.h"
+#include "ngx_agilicus_token_json_internal.h"
 #include "ngx_agilicus_token_time.h"
 
 
@@ -20,16 +18,14 @@ typedef struct {
 } ngx_agilicus_token_json_string_t;
 
 
-static json_t *ngx_agilicus_token_json_load(const u_char *body, size_t len);
-static ngx_int_t ngx_agilicus_token_json_limits(const u_char *p, size_t len);
+static ngx_int_t ngx_agilicus_token_json_limits(const u_char *p, size_t len,
+    size_t max, ngx_uint_t max_values);
 static ngx_int_t ngx_agilicus_token_json_facts(json_t *root,
     ngx_agilicus_token_facts_t *facts, ngx_agilicus_token_reason_e *reason);
 static ngx_agilicus_token_reason_e ngx_agilicus_token_json_unusable(
     json_t *root);
 static ngx_int_t ngx_agilicus_token_json_dates(json_t *root,
     ngx_agilicus_token_facts_t *facts);
-static ngx_int_t ngx_agilicus_token_json_date(json_t *object,
-    const char *name, int64_t *sec);
 static ngx_int_t ngx_agilicus_token_json_strings(json_t *root,
     ngx_agilicus_token_facts_t *facts);
 static size_t ngx_agilicus_token_json_pack(json_t *root,
@@ -44,12 +40,7 @@ static void ngx_agilicus_token_json_add_claims(
 static ngx_uint_t ngx_agilicus_token_json_is_claim(const char *name);
 static ngx_int_t ngx_agilicus_token_json_scalar(json_t *value, char *buf,
     ngx_str_t *text);
-static json_t *ngx_agilicus_token_json_get(json_t *object, const char *name);
 static ngx_uint_t ngx_agilicus_token_json_is_strings(json_t *value);
-static void ngx_agilicus_token_json_text(json_t *string, ngx_str_t *text);
-static u_char *ngx_agilicus_token_json_copy(u_char *p, const char *text);
-static u_char *ngx_agilicus_token_json_escape(u_char *p,
-    const ngx_str_t *text);
 
 
 /* members that hold a string, and where it goes */
@@ -130,7 +121,9 @@ ngx_agilicus_token_json_token(const u_char *body, size_t len, u_char *buf,
 
     ngx_memzero(token, sizeof(ngx_agilicus_token_json_token_t));
 
-    root = ngx_agilicus_token_json_load(body, len);
+    root = ngx_agilicus_token_json_load(body, len,
+                                        NGX_AGILICUS_TOKEN_JSON_MAX_BODY,
+                                        NGX_AGILICUS_TOKEN_JSON_MAX_VALUES);
     if (root == NULL) {
         return NGX_ERROR;
     }
@@ -152,12 +145,13 @@ ngx_agilicus_token_json_token(const u_char *body, size_t len, u_char *buf,
 }
 
 
-static json_t *
-ngx_agilicus_token_json_load(const u_char *body, size_t len)
+json_t *
+ngx_agilicus_token_json_load(const u_char *body, size_t len, size_t max,
+    ngx_uint_t max_values)
 {
     json_t  *root;
 
-    if (ngx_agilicus_token_json_limits(body, len) != NGX_OK) {
+    if (ngx_agilicus_token_json_limits(body, len, max, max_values) != NGX_OK) {
         return NULL;
     }
 
@@ -179,13 +173,14 @@ ngx_agilicus_token_json_load(const u_char *body, size_t len)
  */
 
 static ngx_int_t
-ngx_agilicus_token_json_limits(const u_char *p, size_t len)
+ngx_agilicus_token_json_limits(const u_char *p, size_t len, size_t max,
+    ngx_uint_t max_values)
 {
     u_char         last;
     ngx_uint_t     depth, values;
     const u_char  *end;
 
-    if (len == 0 || len > NGX_AGILICUS_TOKEN_JSON_MAX_BODY) {
+    if (len == 0 || len > max) {
         return NGX_ERROR;
     }
 
@@ -245,7 +240,7 @@ ngx_agilicus_token_json_limits(const u_char *p, size_t len)
         last = *p;
     }
 
-    if (values > NGX_AGILICUS_TOKEN_JSON_MAX_VALUES) {
+    if (values > max_values) {
         return NGX_ERROR;
     }
 
@@ -350,7 +345,7 @@ ngx_agilicus_token_json_dates(json_t *root, ngx_agilicus_token_facts_t *facts)
 
 /* NGX_DECLINED: not there; NGX_ERROR: there, and not a date */
 
-static ngx_int_t
+ngx_int_t
 ngx_agilicus_token_json_date(json_t *object, const char *name, int64_t *sec)
 {
     json_t     *value;
@@ -608,7 +603,7 @@ ngx_agilicus_token_json_scalar(json_t *value, char *buf, ngx_str_t *text)
 
 /* "null" is as good as nothing */
 
-static json_t *
+json_t *
 ngx_agilicus_token_json_get(json_t *object, const char *name)
 {
     json_t  *value;
@@ -639,7 +634,7 @@ ngx_agilicus_token_json_is_strings(json_t *value)
 }
 
 
-static void
+void
 ngx_agilicus_token_json_text(json_t *string, ngx_str_t *text)
 {
     text->data = (u_char *) json_string_value(string);
@@ -647,14 +642,14 @@ ngx_agilicus_token_json_text(json_t *string, ngx_str_t *text)
 }
 
 
-static u_char *
+u_char *
 ngx_agilicus_token_json_copy(u_char *p, const char *text)
 {
     return ngx_cpymem(p, text, ngx_strlen(text));
 }
 
 
-static u_char *
+u_char *
 ngx_agilicus_token_json_escape(u_char *p, const ngx_str_t *text)
 {
     size_t  i;
