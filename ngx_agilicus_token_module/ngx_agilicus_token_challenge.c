@@ -20,9 +20,22 @@ static u_char *ngx_agilicus_token_challenge_scopes(
 static ngx_uint_t ngx_agilicus_token_challenge_repeats(
     const ngx_agilicus_token_requirement_t *requirements, ngx_uint_t i,
     ngx_uint_t j);
-static ngx_int_t ngx_agilicus_token_challenge_header(ngx_http_request_t *r,
-    ngx_table_elt_t **slot, const char *name, size_t name_len,
-    ngx_str_t *value);
+static ngx_table_elt_t *ngx_agilicus_token_challenge_header(
+    ngx_http_request_t *r, const ngx_str_t *name, ngx_str_t *value);
+static void ngx_agilicus_token_challenge_drop(ngx_http_request_t *r,
+    const ngx_str_t *name);
+static ngx_table_elt_t *ngx_agilicus_token_challenge_find(
+    ngx_http_request_t *r, const ngx_str_t *name);
+
+
+/* the place of its name tells that a line is ours */
+
+static const ngx_str_t  ngx_agilicus_token_challenge_cache_control =
+    ngx_string("Cache-Control");
+static const ngx_str_t  ngx_agilicus_token_challenge_retry_after =
+    ngx_string("Retry-After");
+static const ngx_str_t  ngx_agilicus_token_challenge_authenticate =
+    ngx_string("WWW-Authenticate");
 
 
 ngx_int_t
@@ -57,25 +70,15 @@ ngx_int_t
 ngx_agilicus_token_challenge(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx)
 {
-    time_t                        seconds;
-    ngx_str_t                     value;
-    ngx_table_elt_t             **slot, *none[3];
-    ngx_agilicus_token_client_t  *client;
-
-    client = ctx->client;
-
-    ngx_memzero(none, sizeof(none));
-
-    /* a subrequest has a header of its own */
-
-    slot = (r == r->main) ? &client->cache_control : &none[0];
+    time_t            seconds;
+    ngx_str_t         value;
+    ngx_table_elt_t  *h;
 
     ngx_str_set(&value, "no-store");
 
-    if (ngx_agilicus_token_challenge_header(r, slot, "Cache-Control",
-                                            sizeof("Cache-Control") - 1,
-                                            &value)
-        != NGX_OK)
+    if (ngx_agilicus_token_challenge_header(r,
+                          &ngx_agilicus_token_challenge_cache_control, &value)
+        == NULL)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -93,15 +96,15 @@ ngx_agilicus_token_challenge(ngx_http_request_t *r,
 
         value.len = ngx_sprintf(value.data, "%T", seconds) - value.data;
 
-        slot = (r == r->main) ? &client->retry_after : &none[1];
-
-        if (ngx_agilicus_token_challenge_header(r, slot, "Retry-After",
-                                                sizeof("Retry-After") - 1,
-                                                &value)
-            != NGX_OK)
+        if (ngx_agilicus_token_challenge_header(r,
+                            &ngx_agilicus_token_challenge_retry_after, &value)
+            == NULL)
         {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
+
+        ngx_agilicus_token_challenge_drop(r,
+                                  &ngx_agilicus_token_challenge_authenticate);
 
         return ctx->status;
     }
@@ -110,20 +113,19 @@ ngx_agilicus_token_challenge(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    slot = (r == r->main) ? &client->challenge : &none[2];
-
-    if (ngx_agilicus_token_challenge_header(r, slot, "WWW-Authenticate",
-                                            sizeof("WWW-Authenticate") - 1,
-                                            &value)
-        != NGX_OK)
-    {
+    h = ngx_agilicus_token_challenge_header(r,
+                          &ngx_agilicus_token_challenge_authenticate, &value);
+    if (h == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     /* nginx takes it off where another module allows, and auth_request reads
        it from here */
 
-    r->headers_out.www_authenticate = *slot;
+    r->headers_out.www_authenticate = h;
+
+    ngx_agilicus_token_challenge_drop(r,
+                                    &ngx_agilicus_token_challenge_retry_after);
 
     return ctx->status;
 }
@@ -296,34 +298,69 @@ ngx_agilicus_token_challenge_repeats(
 }
 
 
-/* a refusal after a refusal, as in an error page, rewrites the line there is */
+/*
+ * A refusal after a refusal, as in an error page, rewrites the line there is,
+ * and so does one where auth_request has copied that of its subrequest.
+ */
 
-static ngx_int_t
+static ngx_table_elt_t *
 ngx_agilicus_token_challenge_header(ngx_http_request_t *r,
-    ngx_table_elt_t **slot, const char *name, size_t name_len,
-    ngx_str_t *value)
+    const ngx_str_t *name, ngx_str_t *value)
 {
     ngx_table_elt_t  *h;
 
-    h = *slot;
+    h = ngx_agilicus_token_challenge_find(r, name);
 
     if (h == NULL) {
         h = ngx_list_push(&r->headers_out.headers);
         if (h == NULL) {
-            return NGX_ERROR;
+            return NULL;
         }
-
-        *slot = h;
     }
 
     ngx_memzero(h, sizeof(ngx_table_elt_t));
 
     h->hash = 1;
-    h->key.data = (u_char *) name;
-    h->key.len = name_len;
+    h->key = *name;
     h->value = *value;
 
-    return NGX_OK;
+    return h;
+}
+
+
+static void
+ngx_agilicus_token_challenge_drop(ngx_http_request_t *r,
+    const ngx_str_t *name)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_agilicus_token_challenge_find(r, name);
+
+    if (h) {
+        h->hash = 0;
+    }
+}
+
+
+static ngx_table_elt_t *
+ngx_agilicus_token_challenge_find(ngx_http_request_t *r,
+    const ngx_str_t *name)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_out.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (h[i].key.data == name->data) {
+                return &h[i];
+            }
+        }
+    }
+
+    return NULL;
 }
 
 

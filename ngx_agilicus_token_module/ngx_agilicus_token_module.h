@@ -156,11 +156,6 @@ typedef struct {
     ngx_str_t                          authorization;
     ngx_str_t                          target;
     ngx_agilicus_token_ctx_t          *last;
-
-    /* header lines of a refusal: at most one of each */
-    ngx_table_elt_t                   *challenge;
-    ngx_table_elt_t                   *cache_control;
-    ngx_table_elt_t                   *retry_after;
 } ngx_agilicus_token_client_t;
 
 
