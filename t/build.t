@@ -1,0 +1,334 @@
+#!/usr/bin/perl
+
+# What is built: versions that agree, a module that is hardened, depends on
+# what is declared and comes out the same twice, and can be installed.
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use File::Find qw(find);
+use File::Temp qw(tempdir);
+use Test::More;
+
+my $top = abs_path(dirname(__FILE__) . '/..');
+my $build = $ENV{BUILD} || "$top/build";
+my $module = $ENV{AGILICUS_MODULE} || "$build/ngx_agilicus_token_module.so";
+my $authority = $ENV{AGILICUS_AUTHORITY} || "$build/agilicus-authority";
+my $name = 'ngx_agilicus_token_module';
+
+plan skip_all => 'for the release build only'
+    if $ENV{AGILICUS_NGINX_PRELOAD} || $ENV{TEST_NGINX_USE_VALGRIND};
+
+plan skip_all => "$module is not built" if !-f $module;
+
+my $tmp = tempdir('agilicus-build-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+
+
+sub slurp {
+    my ($path) = @_;
+
+    open my $fh, '<:raw', $path or die "$path: $!\n";
+    local $/;
+    return scalar <$fh>;
+}
+
+
+# Runs a command; its exit status, and what it said.
+
+sub run {
+    my (@command) = @_;
+
+    my $pid = open my $out, '-|';
+
+    die "fork: $!\n" if !defined $pid;
+
+    if (!$pid) {
+        open STDERR, '>&', \*STDOUT;
+        open STDIN, '<', '/dev/null';
+
+        # make's own variables are not for those that are started here
+
+        delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL NGINX_SRC MODULE_CFLAGS
+                       MODULE_LDFLAGS CC FORTIFY)};
+
+        exec @command or exit 127;
+    }
+
+    my $text = do { local $/; <$out> };
+
+    close $out;
+
+    return ($?, defined $text ? $text : '');
+}
+
+
+sub succeeds {
+    my ($title, @command) = @_;
+
+    my ($status, $text) = run(@command);
+
+    ok($status == 0, $title) or diag($text);
+
+    return $text;
+}
+
+
+sub readelf {
+    my ($file, @options) = @_;
+
+    my ($status, $text) = run('readelf', @options, $file);
+
+    die "readelf: $text\n" if $status;
+
+    return $text;
+}
+
+
+subtest 'versions agree' => sub {
+    my ($version) = slurp("$top/$name/$name.h")
+                    =~ /VERSION\s+"([0-9.]+)"/;
+
+    like($version, qr/^\d+\.\d+\.\d+$/, 'the module has a version');
+
+    my ($changes) = slurp("$top/CHANGES")
+                    =~ /^Changes with ngx_agilicus_token_module (\S+)/m;
+
+    is($changes, $version, 'CHANGES begins with it');
+
+    my ($package) = slurp("$top/debian/changelog") =~ /\((\S+?)\)/;
+
+    is($package, $version, 'and so does the package');
+
+    done_testing;
+};
+
+
+subtest 'config lists every source' => sub {
+    my $config = slurp("$top/config");
+    my %listed = map { s/^\$\{?agilicus_prefix\}?/ngx_agilicus_token/r => 1 }
+                 $config =~ /(\$\{?agilicus_prefix\}?\w*\.(?:c|h|map))\b/g;
+
+    my @sources = map { s{.*/}{}r } glob "$top/$name/*";
+
+    is_deeply([ sort grep { !$listed{$_} } @sources ], [],
+              'nothing is left out');
+
+    my %there = map { $_ => 1 } @sources;
+
+    is_deeply([ sort grep { !$there{$_} } keys %listed ], [],
+              'nothing is listed that is not there');
+
+    done_testing;
+};
+
+
+sub is_hardened {
+    my ($file) = @_;
+
+    my $segments = readelf($file, '-lW');
+    my $dynamic = readelf($file, '-dW');
+    my $symbols = readelf($file, '--dyn-syms', '-W');
+
+    like($segments, qr/^\s*GNU_RELRO\s/m, 'RELRO');
+    like($dynamic, qr/\(FLAGS(?:_1)?\).*\bNOW\b/, 'symbols are bound at start');
+    like($segments, qr/^\s*GNU_STACK\s.*\sRW\s/m, 'no code on the stack');
+    unlike($segments, qr/^\s*LOAD\s.*\sRWE\s/m,
+           'nothing is writable and executable');
+    unlike($dynamic, qr/TEXTREL/, 'no relocation of code');
+    unlike($dynamic, qr/\((?:RPATH|RUNPATH)\)/, 'no search path of its own');
+    like($symbols, qr/UND __stack_chk_fail\b/, 'stack protector');
+    like($symbols, qr/UND __\w+_chk\b(?<!stack_chk)/, 'fortified functions');
+    like(readelf($file, '-nW'), qr/Build ID:/, 'a build id');
+}
+
+
+subtest 'the module is hardened' => sub {
+    is_hardened($module);
+
+    like(readelf($module, '-dW'), qr/\(FLAGS_1\).*\bNODELETE\b/,
+         'it is never unloaded under a running thread');
+
+    done_testing;
+};
+
+
+subtest 'the authority is hardened' => sub {
+    plan skip_all => 'it is not built' if !-f $authority;
+
+    is_hardened($authority);
+
+    like(readelf($authority, '-h'), qr/Type:\s+DYN/, 'position independent');
+
+    done_testing;
+};
+
+
+subtest 'the module depends on what is declared' => sub {
+    my @needed = readelf($module, '-dW') =~ /\(NEEDED\).*\[(.*?)\]/g;
+
+    my %declared = map { $_ => 1 } qw(libcurl.so.4 libjansson.so.4
+        libcrypto.so.3 libssl.so.3 libpcre2-8.so.0 libc.so.6);
+
+    is_deeply([ grep { !$declared{$_} } @needed ], [], 'and on nothing else');
+
+    my ($status, $text) = run('ldd', $module);
+
+    unlike($text, qr/not found/, 'all of it is there');
+
+    my @exported = map { (split)[7] }
+                   grep { /\s(?:GLOBAL|WEAK)\s/ && !/\sUND\s/ }
+                   split /\n/, readelf($module, '--dyn-syms', '-W');
+
+    is_deeply([ sort @exported ],
+              [ qw(ngx_module_names ngx_module_order ngx_modules) ],
+              'it shows nginx what nginx looks for, and no more');
+
+    done_testing;
+};
+
+
+# from here on: another nginx has other files
+
+if ($ENV{TEST_NGINX_BINARY} && $ENV{TEST_NGINX_BINARY} !~ m{^/usr/sbin/}) {
+    done_testing;
+    exit;
+}
+
+
+sub nginx_loads {
+    my ($file, $title) = @_;
+
+    my $conf = "$tmp/load.conf";
+
+    open my $fh, '>', $conf or die "$conf: $!\n";
+    print $fh "load_module $file;\n",
+              "pid $tmp/nginx.pid;\n",
+              "error_log stderr;\n",
+              "events { }\n",
+              "http {\n",
+              map({ "${_}_temp_path $tmp/$_;\n" }
+                  qw(client_body proxy fastcgi uwsgi scgi)),
+              "access_log off;\n",
+              "server { listen 127.0.0.1:1; agilicus_token on; }\n",
+              "}\n";
+    close $fh or die "$conf: $!\n";
+
+    local $ENV{PATH} = "$ENV{PATH}:/usr/sbin";
+
+    succeeds($title, 'nginx', '-t', '-e', 'stderr', '-p', "$tmp/", '-c',
+             $conf);
+}
+
+
+subtest 'make install' => sub {
+    local $ENV{DESTDIR} = "$tmp/root";
+    local $ENV{BUILD} = dirname($module);
+
+    succeeds('installs', "$top/scripts/install");
+
+    my $installed = "$tmp/root/usr/lib/nginx/modules/$name.so";
+
+    ok(slurp($installed) eq slurp($module), 'the module');
+    is(slurp("$tmp/root/usr/share/nginx/modules-available/"
+             . 'mod-http-agilicus-token.conf'),
+       "load_module modules/$name.so;\n", 'and what loads it');
+
+    nginx_loads($installed, 'nginx takes it');
+
+    done_testing;
+};
+
+
+subtest 'two clean builds are the same' => sub {
+    my @builds = map { { dir => "$tmp/$_" } } qw(one another/and-longer);
+
+    for my $one (@builds) {
+        succeeds('a copy of the tree', 'sh', '-c',
+                 'mkdir -p "$2" && cd "$1" && cp -R config scripts "$3" "$2"',
+                 'sh', $top, $one->{dir}, $name);
+
+        $one->{pid} = fork;
+
+        die "fork: $!\n" if !defined $one->{pid};
+
+        if (!$one->{pid}) {
+            delete @ENV{qw(NGINX_SRC MODULE_CFLAGS MODULE_LDFLAGS FORTIFY CC
+                           MAKEFLAGS MFLAGS MAKELEVEL)};
+            $ENV{BUILD} = "$one->{dir}/build";
+
+            open STDOUT, '>', "$one->{dir}/log";
+            open STDERR, '>&', \*STDOUT;
+            open STDIN, '<', '/dev/null';
+            exec "$one->{dir}/scripts/build-module" or exit 127;
+        }
+    }
+
+    for my $one (@builds) {
+        waitpid $one->{pid}, 0;
+
+        ok($? == 0, 'it builds') or diag(slurp("$one->{dir}/log"));
+
+        my $file = "$one->{dir}/build/$name.so";
+
+        $one->{module} = -f $file ? slurp($file) : '';
+    }
+
+    ok(length $builds[0]{module}
+       && $builds[0]{module} eq $builds[1]{module},
+       'byte for byte, wherever they are made');
+
+    unlike($builds[0]{module}, qr/\Q$tmp\E/, 'and do not say where');
+
+    done_testing;
+};
+
+
+subtest 'the Debian package' => sub {
+    plan skip_all => 'debhelper or dpkg-dev is not installed'
+        if system('command -v dh_nginx dpkg-buildpackage dh >/dev/null 2>&1');
+
+    local $ENV{BUILD} = "$tmp/package";
+
+    succeeds('builds from a clean copy', "$top/scripts/build-deb");
+
+    my ($package) = glob "$tmp/package/deb/"
+                         . 'libnginx-mod-http-agilicus-token_*.deb';
+
+    ok($package, 'has its name') or return;
+
+    my ($status, $abi) = run('dpkg-query', '-W', '-f', '${Provides}',
+                             'nginx-common', 'nginx');
+
+    ($abi) = $abi =~ /\b(nginx-abi-[\w.-]+)/;
+
+    like(succeeds('says what it depends on', 'dpkg-deb', '-f', $package,
+                  'Depends'),
+         defined $abi ? qr/(?:^|, )\Q$abi\E(?:,|$)/m : qr/nginx-abi-/,
+         'the ABI of the nginx that is installed here');
+
+    succeeds('unpacks', 'dpkg-deb', '-x', $package, "$tmp/unpacked");
+
+    my $installed = "$tmp/unpacked/usr/lib/nginx/modules/$name.so";
+
+    ok(-f $installed, 'has the module');
+    like(slurp("$tmp/unpacked/usr/share/nginx/modules-available/"
+               . 'mod-http-agilicus-token.conf'),
+         qr{^load_module modules/\Q$name\E\.so;$}m, 'and what loads it');
+
+    like(scalar run_text('dpkg-deb', '--ctrl-tarfile', $package),
+         qr/50-mod-http-agilicus-token\.conf/, 'and enables it');
+
+    nginx_loads($installed, 'nginx takes it');
+
+    is_hardened($installed);
+
+    done_testing;
+};
+
+
+sub run_text { return (run(@_))[1] }
+
+
+done_testing;

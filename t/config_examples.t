@@ -1,0 +1,324 @@
+#!/usr/bin/perl
+
+# Every example in conf/ is started and does what it says.  Ports and paths are
+# the only things that are changed.
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Basename qw(basename dirname);
+use File::Temp qw(tempdir);
+use Test::More;
+
+use lib dirname(__FILE__) . '/lib';
+
+use HttpClient;
+use NginxProcess;
+use TestPorts;
+
+my $top = abs_path(dirname(__FILE__) . '/..');
+my $build = $ENV{BUILD} || "$top/build";
+my $module = $ENV{AGILICUS_MODULE} || "$build/ngx_agilicus_token_module.so";
+my $authority = $ENV{AGILICUS_AUTHORITY} || "$build/agilicus-authority";
+
+plan skip_all => 'agilicus-authority is not built' if !-x $authority;
+
+my $tmp = tempdir('agilicus-examples-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+my @pids;
+my $owner = $$;
+
+
+# Two authorities with keys of their own
+
+sub start_authority {
+    my ($name) = @_;
+
+    my $pid = open my $out, '-|';
+
+    die "fork: $!\n" if !defined $pid;
+
+    if (!$pid) {
+        open STDIN, '<', '/dev/null';
+        exec $authority, '--listen', '127.0.0.1:0', '--db', "$tmp/$name.db",
+             '--seed', "$top/conf/organisation.json" or exit 127;
+    }
+
+    push @pids, $pid;
+
+    my $line = <$out>;
+
+    die "the authority did not start\n"
+        if !defined $line || $line !~ /:(\d+)$/;
+
+    return { port => $1, out => $out, db => "$tmp/$name.db" };
+}
+
+
+sub issue {
+    my ($api, $what) = @_;
+
+    open my $out, '-|', $authority, '--db', $api->{db}, '--seed',
+        "$top/conf/organisation.json", '--issue', $what
+        or die "$authority: $!\n";
+
+    my $token = <$out>;
+
+    close $out;
+    chomp $token;
+
+    return $token;
+}
+
+
+END {
+    if ($$ == $owner) {
+        my $status = $?;
+
+        kill 'TERM', @pids if @pids;
+        waitpid $_, 0 for @pids;
+        $? = $status;
+    }
+}
+
+
+my $api = start_authority('city');
+my $other = start_authority('other');
+
+my %tokens = (
+    amelia  => issue($api, 'sub=amelia.hart,org=riverton'),
+    ben     => issue($api, 'sub=ben.osei,org=riverton'),
+    chloe   => issue($api, 'sub=chloe.tremblay,org=riverton-water'),
+    revoked => issue($api, 'sub=ben.osei,org=riverton,revoked=1'),
+    partner => issue($other, 'sub=ben.osei,org=riverton'),
+    endless => issue($other, 'sub=ben.osei,org=riverton,never=1'),
+    garbage => 'garbage',
+);
+
+
+# Of each example: requests, as [ method, path, token, status, what else ];
+# "what else" is text that is in the answer, or code that gets it.
+
+my $bare = 'WWW-Authenticate: Bearer realm="agilicus"';
+
+my %examples = (
+
+    'minimal.conf' => [
+        [ GET => '/', undef, 200, 'the app got: GET /' ],
+        [ GET => '/api/x', undef, 401, "$bare\r\n" ],
+        [ GET => '/api/x', 'ben', 200, 'the app got: GET /api/x' ],
+        [ GET => '/api/x', 'revoked', 401, "$bare, error=\"invalid_token\"" ],
+        [ GET => '/api/x', 'garbage', 401, "$bare, error=\"invalid_token\"" ],
+    ],
+
+    'scopes.conf' => [
+        [ GET => '/', undef, 401, "$bare\r\n" ],
+        [ GET => '/', 'ben', 200, 'the app got' ],
+        [ GET => '/users/', 'ben', 200, 'the app got' ],
+        [ GET => '/users/', 'chloe', 403, 'error="insufficient_scope", '
+          . 'scope="urn:agilicus:users:viewer urn:agilicus:app:files:reader"' ],
+        [ GET => '/files/', 'ben', 200, 'the app got' ],
+        [ GET => '/files/', 'amelia', 403, 'error="insufficient_scope"' ],
+        [ GET => '/apps/meters/1', 'chloe', 200, 'the app got' ],
+        [ GET => '/apps/meters/1', 'ben', 403, 'insufficient_scope' ],
+        [ GET => '/apps/permits/1', 'ben', 200, 'the app got' ],
+        [ GET => '/apps/others/1', 'ben', 403, 'insufficient_scope' ],
+        [ GET => '/accounts/', 'ben', 200, 'the app got' ],
+        [ POST => '/accounts/', 'ben', 403,
+          'scope="urn:agilicus:users:owner"' ],
+        [ POST => '/accounts/', 'amelia', 200, 'the app got: POST' ],
+    ],
+
+    'report.conf' => [
+        [ GET => '/', undef, 200, 'the app got' ],
+        [ GET => '/', 'revoked', 200, 'the app got' ],
+        [ GET => '/', 'ben', 200, sub {
+              my ($res, $nginx) = @_;
+
+              my $log = slurp($nginx->prefix . '/logs/access.log');
+
+              like($log, qr/200 verdict=missing reason=no_token /,
+                   'what would have been refused is logged');
+              like($log, qr/200 verdict=revoked reason=revoked /,
+                   'and why');
+              like($log, qr/200 verdict=active reason= cache=MISS /,
+                   'and what would not');
+          } ],
+    ],
+
+    'apis.conf' => [
+        [ GET => '/', 'ben', 200, 'the app got' ],
+        [ GET => '/', 'partner', 401, 'realm="City of Riverton", '
+          . 'error="invalid_token"' ],
+        [ GET => '/partners/', 'partner', 200, 'the app got' ],
+        [ GET => '/partners/', 'ben', 401, 'realm="partners", '
+          . 'error="invalid_token"' ],
+        [ GET => '/partners/', 'endless', 401, 'error="invalid_token"' ],
+        [ GET => '/payments/', 'ben', 200, 'the app got' ],
+        [ GET => '/payments/', 'revoked', 401, 'error="invalid_token"' ],
+    ],
+
+    'satisfy.conf' => [
+        [ GET => '/metrics/', undef, 200, sub {
+              unlike($_[0]{raw_headers}, qr/WWW-Authenticate/i,
+                     'no challenge on what is allowed');
+          } ],
+        [ GET => '/office/', 'ben', 403 ],
+        [ GET => '/legacy/', undef, 401, 'Bearer realm="agilicus"' ],
+        [ GET => '/legacy/', 'ben', 200, 'the app got' ],
+        [ GET => '/legacy/', 'Basic bGVnYWN5OmV4YW1wbGU=', 200,
+          'the app got' ],
+        [ GET => '/legacy/', 'Basic bGVnYWN5Ondyb25n', 401 ],
+    ],
+
+    'identity.conf' => [
+        [ GET => '/api/', 'chloe', 200, "user:         chloe.tremblay\n"
+          . "organisation: riverton-water\n", { 'X-User' => 'forged' } ],
+        [ GET => '/', undef, 200, "user:         \norganisation: \n",
+          { 'X-User' => 'forged', 'X-Org' => 'forged' } ],
+        [ GET => '/api/', 'ben', 200, sub {
+              my ($res, $nginx) = @_;
+
+              my $log = slurp($nginx->prefix . '/logs/access.log');
+
+              like($log, qr/user=chloe\.tremblay org=riverton-water /,
+                   'the log says who it was');
+              unlike($log, qr/\Q$tokens{chloe}\E/, 'and has no token in it');
+          } ],
+    ],
+
+    'error_pages.conf' => [
+        [ GET => '/', undef, 401, 'Please sign in.' ],
+        [ GET => '/', 'garbage', 401, "$bare, error=\"invalid_token\"" ],
+        [ GET => '/', 'ben', 403, 'this is not for you' ],
+        [ GET => '/', 'chloe', 200, 'the app got' ],
+        [ GET => '/errors/sign_in', 'chloe', 404 ],
+    ],
+);
+
+
+sub slurp {
+    my ($path) = @_;
+
+    open my $fh, '<:raw', $path or die "$path: $!\n";
+    local $/;
+    return scalar <$fh>;
+}
+
+
+# An example with ports of its own, and files in a folder of its own
+
+sub example {
+    my ($name) = @_;
+
+    my $nginx = NginxProcess->new(conf => '');
+    my $dir = $nginx->prefix;
+    my %port = (
+        8080 => $nginx->port,
+        8081 => TestPorts::free_port(),
+        8089 => $api->{port},
+        8090 => $other->{port},
+    );
+
+    my $change = sub {
+        my ($text) = @_;
+
+        $text =~ s{ build/ngx_agilicus_token_module\.so}{ $module};
+        $text =~ s{ build/}{ $dir/logs/}g;
+        $text =~ s{^error_log  stderr}{error_log $dir/logs/error.log}m;
+        $text =~ s{127\.0\.0\.1:(\d+)}
+                  {'127.0.0.1:' . ($port{$1} || die "port $1?\n")}ge;
+
+        return $text;
+    };
+
+    for my $file (glob "$top/conf/include/*") {
+        $nginx->write_file('conf/include/' . basename($file),
+                           $change->(slurp($file)));
+    }
+
+    my $text = $change->(slurp("$top/conf/$name"));
+
+    $text = "user root;\n$text" if $> == 0;
+    $nginx->configure(conf => $text);
+
+    return $nginx;
+}
+
+
+sub ask {
+    my ($nginx, $request) = @_;
+
+    my ($method, $path, $token, $status, $more, $headers) = @$request;
+    my %headers = %{ $headers || {} };
+
+    if (defined $token) {
+        $headers{Authorization} = $token =~ / / ? $token
+                                                : "Bearer $tokens{$token}";
+    }
+
+    my $title = "$method $path with "
+                . (!defined $token ? 'no token'
+                   : $token =~ / / ? 'a password' : "$token\'s token");
+
+    my $res = $nginx->request($method => $path, headers => \%headers);
+
+    is($res->{status}, $status, "$title: $status");
+
+    if (ref $more) {
+        $more->($res, $nginx);
+
+    } elsif (defined $more) {
+        like("$res->{raw_headers}\r\n\r\n$res->{body}", qr/\Q$more\E/,
+             "... \"$more\"" =~ s/\s+/ /gr);
+    }
+}
+
+
+# demo.conf has a test of its own
+
+my @files = grep { $_ ne 'demo.conf' } map { basename($_) }
+            glob "$top/conf/*.conf";
+
+is_deeply([ sort @files ], [ sort keys %examples ],
+          'every example has requests here');
+
+for my $name (@files) {
+    subtest $name => sub {
+        my $text = slurp("$top/conf/$name");
+
+        like($text, qr/\A# [A-Z][^\n]+\n(?:#[^\n]*\n)+\n/,
+             'says at the top what it shows');
+        like($text, qr/^#   nginx -p \. -c conf\/\Q$name\E$/m,
+             'and how to start it');
+
+        my $nginx = example($name);
+
+        $nginx->start;
+
+        ask($nginx, $_) for @{ $examples{$name} };
+
+        $nginx->finish('nginx ends with a clean log');
+
+        done_testing;
+    };
+}
+
+
+subtest 'as they stand, from the top folder' => sub {
+    plan skip_all => 'the module lies elsewhere'
+        if abs_path($module) ne "$top/build/ngx_agilicus_token_module.so";
+
+    my $nginx = $ENV{TEST_NGINX_BINARY} || '/usr/sbin/nginx';
+
+    for my $name (@files, 'demo.conf') {
+        my $text = `cd '$top' && '$nginx' -t -p . -c 'conf/$name' 2>&1`;
+
+        like($text, qr/test is successful/, $name) or diag($text);
+    }
+
+    done_testing;
+};
+
+
+done_testing;
