@@ -12,6 +12,17 @@ static ngx_int_t ngx_agilicus_token_path_unescape(const ngx_str_t *raw,
 static ngx_uint_t ngx_agilicus_token_path_is_plain(const ngx_str_t *path);
 static ngx_uint_t ngx_agilicus_token_path_is_segment(const u_char *p,
     const u_char *end);
+static ngx_int_t ngx_agilicus_token_path_compare(
+    ngx_agilicus_token_path_t *s,
+    const ngx_agilicus_token_ruleset_item_t *item, const ngx_str_t *text);
+static ngx_int_t ngx_agilicus_token_path_pattern(
+    ngx_agilicus_token_path_t *s,
+    const ngx_agilicus_token_ruleset_item_t *item, const ngx_str_t *text);
+static ngx_int_t ngx_agilicus_token_path_literal(
+    ngx_agilicus_token_path_t *s, const ngx_str_t *text,
+    const ngx_str_t *part, ngx_uint_t at_start, ngx_uint_t at_end);
+static ngx_uint_t ngx_agilicus_token_path_is_utf8(
+    ngx_agilicus_token_path_t *s);
 
 
 ngx_int_t
@@ -120,6 +131,124 @@ ngx_agilicus_token_path_hex(u_char c)
     }
 
     return NGX_ERROR;
+}
+
+
+void
+ngx_agilicus_token_path_begin(ngx_agilicus_token_path_t *s,
+    ngx_agilicus_token_patterns_t *patterns, const ngx_str_t *path,
+    const ngx_str_t *query, ngx_uint_t has_query, ngx_uint_t search)
+{
+    s->patterns = patterns;
+    s->path = *path;
+    s->query = *query;
+    s->has_query = (has_query || query->len);
+    s->search = (search != 0);
+    s->is_utf8 = 0;
+
+    ngx_str_null(&s->whole);
+}
+
+
+void
+ngx_agilicus_token_path_free(ngx_agilicus_token_path_t *s)
+{
+    free(s->buf);
+}
+
+
+ngx_int_t
+ngx_agilicus_token_path_whole(ngx_agilicus_token_path_t *s,
+    ngx_str_t *whole)
+{
+    u_char  *p;
+    size_t   len;
+
+    if (s->whole.len || !s->has_query) {
+        *whole = s->whole;
+        return NGX_OK;
+    }
+
+    if (s->path.len > NGX_AGILICUS_TOKEN_PATH_MAX_LEN
+        || s->query.len > NGX_AGILICUS_TOKEN_PATH_MAX_LEN)
+    {
+        return NGX_ERROR;
+    }
+
+    len = s->path.len + 1 + s->query.len;
+
+    if (len > s->size) {
+        p = realloc(s->buf, len);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        s->buf = p;
+        s->size = len;
+    }
+
+    p = ngx_cpymem(s->buf, s->path.data, s->path.len);
+    *p++ = '?';
+
+    if (s->query.len) {
+        ngx_memcpy(p, s->query.data, s->query.len);
+    }
+
+    s->whole.data = s->buf;
+    s->whole.len = len;
+
+    *whole = s->whole;
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_path_match(ngx_agilicus_token_path_t *s,
+    const ngx_agilicus_token_ruleset_item_t *item, ngx_uint_t separate_query)
+{
+    u_char        *mark;
+    ngx_int_t      rc;
+    ngx_str_t      whole;
+    const u_char  *p;
+
+    /* what stands next to "?", and so is in every range that it is in */
+
+    static const u_char  others[] = "~>@";
+
+    if (separate_query || !s->has_query) {
+        return ngx_agilicus_token_path_compare(s, item, &s->path) == NGX_OK;
+    }
+
+    if (ngx_agilicus_token_path_whole(s, &whole) != NGX_OK
+        || ngx_agilicus_token_path_compare(s, item, &whole) != NGX_OK)
+    {
+        return 0;
+    }
+
+    rc = ngx_agilicus_token_path_compare(s, item, &s->path);
+
+    if (rc != NGX_DECLINED) {
+        return rc == NGX_OK;
+    }
+
+    /* a "?" of the pattern does not match if another sign is in its place */
+
+    mark = whole.data + s->path.len;
+
+    for (p = others; *p; p++) {
+        *mark = *p;
+
+        rc = ngx_agilicus_token_path_compare(s, item, &whole);
+
+        if (rc != NGX_DECLINED) {
+            break;
+        }
+    }
+
+    *mark = '?';
+
+    return rc == NGX_DECLINED;
 }
 
 
@@ -252,4 +381,129 @@ ngx_agilicus_token_path_is_segment(const u_char *p, const u_char *end)
     /* nothing, ".", or ".." */
 
     return 0;
+}
+
+
+/* NGX_OK, NGX_DECLINED, or NGX_ERROR where it cannot be told */
+
+static ngx_int_t
+ngx_agilicus_token_path_compare(ngx_agilicus_token_path_t *s,
+    const ngx_agilicus_token_ruleset_item_t *item, const ngx_str_t *text)
+{
+    ngx_uint_t  at_start;
+
+    at_start = item->at_start || !s->search;
+
+    switch (item->kind) {
+
+    case NGX_AGILICUS_TOKEN_RULESET_LITERAL:
+
+        /* nothing is everywhere: no one can have meant that */
+
+        if (item->text.len == 0) {
+            return NGX_DECLINED;
+        }
+
+        return ngx_agilicus_token_path_literal(s, text, &item->text,
+                                               at_start,
+                                               item->at_end || !s->search);
+
+    case NGX_AGILICUS_TOKEN_RULESET_PREFIX:
+        return ngx_agilicus_token_path_literal(s, text, &item->text,
+                                                  at_start, 0);
+
+    case NGX_AGILICUS_TOKEN_RULESET_PATTERN:
+        return ngx_agilicus_token_path_pattern(s, item, text);
+
+    default:
+        return NGX_ERROR;
+    }
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_path_pattern(ngx_agilicus_token_path_t *s,
+    const ngx_agilicus_token_ruleset_item_t *item, const ngx_str_t *text)
+{
+    ngx_int_t  rc;
+
+    /* most patterns begin with a literal that most paths do not have */
+
+    if (item->value.len) {
+        rc = ngx_agilicus_token_path_literal(s, text, &item->value,
+                                                item->at_start || !s->search,
+                                                0);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (!ngx_agilicus_token_path_is_utf8(s)) {
+        return NGX_ERROR;
+    }
+
+    return ngx_agilicus_token_patterns_match(s->patterns, &item->text,
+                                             item->hash, s->search, text);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_path_literal(ngx_agilicus_token_path_t *s,
+    const ngx_str_t *text, const ngx_str_t *part, ngx_uint_t at_start,
+    ngx_uint_t at_end)
+{
+    const u_char  *p;
+
+    if (text->len < part->len
+        || (at_start && at_end && text->len != part->len))
+    {
+        return NGX_DECLINED;
+    }
+
+    if (!at_start && !at_end) {
+
+        if (ngx_agilicus_token_patterns_spend(s->patterns, text->len / 2)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        p = memmem(text->data, text->len, part->data, part->len);
+
+        return p ? NGX_OK : NGX_DECLINED;
+    }
+
+    p = at_start ? text->data : text->data + text->len - part->len;
+
+    return (ngx_memcmp(p, part->data, part->len) == 0) ? NGX_OK
+                                                       : NGX_DECLINED;
+}
+
+
+/* PCRE2 relies on it; the query was looked at when the decision began */
+
+static ngx_uint_t
+ngx_agilicus_token_path_is_utf8(ngx_agilicus_token_path_t *s)
+{
+    size_t         n;
+    const u_char  *p, *end;
+
+    if (s->is_utf8) {
+        return 1;
+    }
+
+    end = s->path.data + s->path.len;
+
+    for (p = s->path.data; p < end; p += n) {
+
+        n = ngx_agilicus_token_path_utf8(p, end);
+
+        if (n == 0) {
+            return 0;
+        }
+    }
+
+    s->is_utf8 = 1;
+
+    return 1;
 }

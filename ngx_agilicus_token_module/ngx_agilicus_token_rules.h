@@ -16,26 +16,12 @@
 
 /*
  * The token's host rules: matching one request against them.  A request is
- * allowed if one rule of its host matches in all its parts; there is nothing
- * that a rule could take away.  Where readers of a request could differ, all
- * readings must match:
- *
- *     a path pattern sees the path, "?" and the query, unless the rule has
- *     "separate_query"; and what stands in the query does not stand in for
- *     the path: the path alone must match too, unless it is a "?" of the
- *     pattern that matches the "?" of the request
- *
- *     a template sees the path, and must match with the query behind it too,
- *     unless the rule has "separate_query"
- *
- *     a parameter must have its value to all who read the query
- *     (ngx_agilicus_token_query.h)
- *
- * Patterns match the whole subject or, with "search", anywhere in it.
+ * allowed if one rule of its host matches in all its parts; nothing that a rule
+ * says takes anything away.  Where those who read a request could differ on
+ * what it says, all that they could read must match: see path, query
+ * and matcher; a template sees the path, and unless the rule has
+ * "separate_query" must match with the query behind it too.
  */
-
-/* the longest path and query together, in bytes; longer ones are refused */
-#define NGX_AGILICUS_TOKEN_RULES_MAX_SUBJECT  65536
 
 
 /*

@@ -522,6 +522,22 @@ ngx_agilicus_token_ruleset_next_item(
 }
 
 
+ngx_int_t
+ngx_agilicus_token_ruleset_take_item(
+    ngx_agilicus_token_ruleset_cursor_t *items,
+    ngx_agilicus_token_ruleset_item_e type,
+    ngx_agilicus_token_ruleset_item_t *item)
+{
+    /* the type is the first byte of the header */
+
+    if (items->pos == items->end || *items->pos != type) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_agilicus_token_ruleset_next_item(items, item);
+}
+
+
 /*
  * Adds an item whose header is but for its lengths.  A string without bytes
  * of its own is left for the caller to fill in; returns where, or NULL where

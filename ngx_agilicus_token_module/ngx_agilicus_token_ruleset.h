@@ -242,6 +242,15 @@ ngx_int_t ngx_agilicus_token_ruleset_next_item(
     ngx_agilicus_token_ruleset_item_t *item);
 
 /*
+ * Reads the next item if it is of this type.  NGX_OK, NGX_DECLINED if it is of
+ * another type or there is none, or NGX_ERROR as above.
+ */
+ngx_int_t ngx_agilicus_token_ruleset_take_item(
+    ngx_agilicus_token_ruleset_cursor_t *items,
+    ngx_agilicus_token_ruleset_item_e type,
+    ngx_agilicus_token_ruleset_item_t *item);
+
+/*
  * The bit of a method as it stands in a request ("GET") and as it stands in a
  * rule ("get", "all"), or 0.  Both are compared byte for byte.
  */
