@@ -151,11 +151,7 @@ ngx_agilicus_token_json_load(const u_char *body, size_t len, size_t max,
 {
     json_t  *root;
 
-    if (ngx_agilicus_token_json_limits(body, len, max, max_values) != NGX_OK) {
-        return NULL;
-    }
-
-    root = json_loadb((const char *) body, len, JSON_REJECT_DUPLICATES, NULL);
+    root = ngx_agilicus_token_json_load_any(body, len, max, max_values);
 
     if (root && !json_is_object(root)) {
         json_decref(root);
@@ -163,6 +159,18 @@ ngx_agilicus_token_json_load(const u_char *body, size_t len, size_t max,
     }
 
     return root;
+}
+
+
+json_t *
+ngx_agilicus_token_json_load_any(const u_char *body, size_t len, size_t max,
+    ngx_uint_t max_values)
+{
+    if (ngx_agilicus_token_json_limits(body, len, max, max_values) != NGX_OK) {
+        return NULL;
+    }
+
+    return json_loadb((const char *) body, len, JSON_REJECT_DUPLICATES, NULL);
 }
 
 

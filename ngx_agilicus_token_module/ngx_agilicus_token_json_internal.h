@@ -25,6 +25,12 @@ json_t *ngx_agilicus_token_json_load(const u_char *body, size_t len,
     size_t max, ngx_uint_t max_values);
 
 /*
+ * The same for a document that may be an array too.
+ */
+json_t *ngx_agilicus_token_json_load_any(const u_char *body, size_t len,
+    size_t max, ngx_uint_t max_values);
+
+/*
  * A member of an object, borrowed; NULL where it is absent or null.
  */
 json_t *ngx_agilicus_token_json_get(json_t *object, const char *name);

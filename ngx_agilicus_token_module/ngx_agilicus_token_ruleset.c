@@ -104,6 +104,8 @@ ngx_agilicus_token_ruleset_host(ngx_agilicus_token_ruleset_builder_t *b,
     }
 
     b->host = b->pos;
+    b->before = b->rules;
+    b->host_overflow = b->overflow;
 
     h.size = 0;
     h.name = (uint32_t) host.len;
@@ -112,8 +114,8 @@ ngx_agilicus_token_ruleset_host(ngx_agilicus_token_ruleset_builder_t *b,
     ngx_agilicus_token_ruleset_write(b, host.data, host.len);
 
     if (!b->overflow) {
-        for (i = 1; i <= host.len; i++) {
-            b->pos[-i] = ngx_tolower(b->pos[-i]);
+        for (i = 0; i < host.len; i++) {
+            b->pos[-1 - (ssize_t) i] = ngx_tolower(host.data[host.len - 1 - i]);
         }
     }
 
@@ -122,15 +124,14 @@ ngx_agilicus_token_ruleset_host(ngx_agilicus_token_ruleset_builder_t *b,
 
 
 void
-ngx_agilicus_token_ruleset_rule(ngx_agilicus_token_ruleset_builder_t *b,
-    ngx_uint_t separate_query)
+ngx_agilicus_token_ruleset_rule(ngx_agilicus_token_ruleset_builder_t *b)
 {
     ngx_agilicus_token_ruleset_rule_header_t  h;
 
     b->rule = b->pos;
     b->methods = 0;
-    b->flags = separate_query ? NGX_AGILICUS_TOKEN_RULESET_SEPARATE_QUERY : 0;
-    b->overflowed = b->overflow;
+    b->flags = 0;
+    b->rule_overflow = b->overflow;
     b->never = (b->host == NULL);
 
     ngx_memzero(&h, sizeof(h));
@@ -150,10 +151,12 @@ ngx_agilicus_token_ruleset_rule_end(ngx_agilicus_token_ruleset_builder_t *b)
                          |NGX_AGILICUS_TOKEN_RULESET_TEMPLATES)))
     {
         b->pos = b->rule;
-        b->overflow = b->overflowed;
+        b->overflow = b->rule_overflow;
         b->dropped++;
         return;
     }
+
+    b->rules++;
 
     if (b->overflow) {
         return;
@@ -164,8 +167,14 @@ ngx_agilicus_token_ruleset_rule_end(ngx_agilicus_token_ruleset_builder_t *b)
     h.flags = b->flags;
 
     ngx_memcpy(b->rule, &h, sizeof(h));
+}
 
-    b->rules++;
+
+void
+ngx_agilicus_token_ruleset_separate_query(
+    ngx_agilicus_token_ruleset_builder_t *b)
+{
+    b->flags |= NGX_AGILICUS_TOKEN_RULESET_SEPARATE_QUERY;
 }
 
 
@@ -608,7 +617,15 @@ ngx_agilicus_token_ruleset_host_end(ngx_agilicus_token_ruleset_builder_t *b)
 {
     uint32_t  size;
 
-    if (b->host && !b->overflow) {
+    if (b->host == NULL) {
+        return;
+    }
+
+    if (b->rules == b->before) {
+        b->pos = b->host;
+        b->overflow = b->host_overflow;
+
+    } else if (!b->overflow) {
         size = (uint32_t) (b->pos - b->host);
         ngx_memcpy(b->host, &size, sizeof(size));
     }

@@ -123,14 +123,17 @@ typedef struct {
     u_char                        *host;      /* where they were begun */
     u_char                        *rule;
 
-    uint32_t                       methods;
+    uint32_t                       methods;   /* of the rule */
     uint32_t                       flags;
+
     uint32_t                       rules;
+    uint32_t                       before;    /* rules, without the host's */
     uint32_t                       dropped;
 
     unsigned                       overflow:1;
-    unsigned                       overflowed:1;   /* before the rule */
-    unsigned                       never:1;        /* the rule cannot match */
+    unsigned                       host_overflow:1;  /* as they were begun */
+    unsigned                       rule_overflow:1;
+    unsigned                       never:1;   /* the rule cannot match */
 } ngx_agilicus_token_ruleset_builder_t;
 
 
@@ -153,18 +156,23 @@ void ngx_agilicus_token_ruleset_begin(ngx_agilicus_token_ruleset_builder_t *b,
 /*
  * Starts the rules of a host.  Its name is normalised: lower case, without port
  * and trailing dot.  Returns NGX_DECLINED where that leaves no name of a host;
- * there is then nothing to add to.
+ * there is then nothing to add to.  A host without rules is left out.
  */
 ngx_int_t ngx_agilicus_token_ruleset_host(
     ngx_agilicus_token_ruleset_builder_t *b, const ngx_str_t *name);
 
 /*
- * Starts a rule of the host, and ends it: it is left out if it has no method,
- * neither path nor template, or was found never to match.
+ * Starts a rule of the host, and ends it: it is left out, and b->dropped one
+ * more, if it has no method, neither path nor template, or never matches.
  */
-void ngx_agilicus_token_ruleset_rule(ngx_agilicus_token_ruleset_builder_t *b,
-    ngx_uint_t separate_query);
+void ngx_agilicus_token_ruleset_rule(ngx_agilicus_token_ruleset_builder_t *b);
 void ngx_agilicus_token_ruleset_rule_end(
+    ngx_agilicus_token_ruleset_builder_t *b);
+
+/*
+ * Keeps the query from the paths of the rule.
+ */
+void ngx_agilicus_token_ruleset_separate_query(
     ngx_agilicus_token_ruleset_builder_t *b);
 
 /*
@@ -212,7 +220,8 @@ void ngx_agilicus_token_ruleset_number(
 
 /*
  * Ends the packed form and returns its length in bytes, or 0 if anything did
- * not fit: what lies in the buffer must then not be used.
+ * not fit: what lies in the buffer must then not be used.  b->rules and
+ * b->dropped say how many rules it has, and how many were left out.
  */
 size_t ngx_agilicus_token_ruleset_end(
     ngx_agilicus_token_ruleset_builder_t *b);
