@@ -4,6 +4,7 @@
  */
 
 
+#include "ngx_agilicus_token_json_hosts.h"
 #include "ngx_agilicus_token_json_internal.h"
 #include "ngx_agilicus_token_time.h"
 
@@ -18,6 +19,8 @@ typedef struct {
 } ngx_agilicus_token_json_string_t;
 
 
+static ngx_int_t ngx_agilicus_token_json_rules(json_t *root, u_char *buf,
+    size_t size, ngx_agilicus_token_json_token_t *token);
 static ngx_int_t ngx_agilicus_token_json_limits(const u_char *p, size_t len,
     size_t max, ngx_uint_t max_values);
 static ngx_int_t ngx_agilicus_token_json_facts(json_t *root,
@@ -131,10 +134,18 @@ ngx_agilicus_token_json_token(const u_char *body, size_t len, u_char *buf,
     rc = ngx_agilicus_token_json_facts(root, &facts, &token->reason);
 
     if (rc == NGX_OK) {
-        token->facts.data = buf;
-        token->facts.len = ngx_agilicus_token_json_pack(root, &facts, buf,
-                                                        size);
+        rc = ngx_agilicus_token_json_rules(root, buf, size, token);
+    }
+
+    if (rc == NGX_OK) {
+        facts.has_rules = (token->rules.len != 0);
+
+        token->facts.data = buf + token->rules.len;
+        token->facts.len = ngx_agilicus_token_json_pack(root, &facts,
+                                                     token->facts.data,
+                                                     size - token->rules.len);
         if (token->facts.len == 0) {
+            token->rules.len = 0;
             rc = NGX_ERROR;
         }
     }
@@ -171,6 +182,39 @@ ngx_agilicus_token_json_load_any(const u_char *body, size_t len, size_t max,
     }
 
     return json_loadb((const char *) body, len, JSON_REJECT_DUPLICATES, NULL);
+}
+
+
+/* a buffer that is too small for the rules is an error: they are never cut */
+
+static ngx_int_t
+ngx_agilicus_token_json_rules(json_t *root, u_char *buf, size_t size,
+    ngx_agilicus_token_json_token_t *token)
+{
+    size_t                                 len;
+    ngx_agilicus_token_ruleset_builder_t   b;
+
+    ngx_agilicus_token_ruleset_begin(&b, buf, size);
+
+    ngx_agilicus_token_json_hosts(ngx_agilicus_token_json_get(root, "hosts"),
+                                  &b);
+
+    len = ngx_agilicus_token_ruleset_end(&b);
+
+    token->dropped = b.dropped;
+
+    if (b.rules == 0) {
+        return NGX_OK;
+    }
+
+    if (len == 0) {
+        return NGX_ERROR;
+    }
+
+    token->rules.data = buf;
+    token->rules.len = len;
+
+    return NGX_OK;
 }
 
 

@@ -45,6 +45,9 @@ typedef struct {
     ngx_str_t                      facts;
     ngx_str_t                      rules;   /* empty: the token has none */
 
+    /* rules that could never match, and so are not among them */
+    ngx_uint_t                     dropped;
+
     /* why it is not active, with NGX_DECLINED */
     ngx_agilicus_token_reason_e    reason;
 } ngx_agilicus_token_json_token_t;
@@ -84,7 +87,7 @@ size_t ngx_agilicus_token_json_introspect(u_char *buf, const ngx_str_t *token,
  *               token->reason says which
  * NGX_ERROR     not a Token: broken JSON, over a limit, not an object, no
  *               "sub", a string member ("sub", "org", "jti", ...) of another
- *               type, or facts larger than "buf"
+ *               type, or facts and rules larger than "buf"
  *
  * DECLINED goes before ERROR: a bare {"active":false} is one.
  *
