@@ -10,8 +10,6 @@
 static ngx_int_t ngx_agilicus_token_check_subrequest(ngx_http_request_t *r);
 static ngx_int_t ngx_agilicus_token_check(ngx_http_request_t *r,
     const ngx_agilicus_token_loc_conf_t *lcf, ngx_agilicus_token_ctx_t **out);
-static ngx_agilicus_token_ctx_t *ngx_agilicus_token_create_ctx(
-    ngx_http_request_t *r);
 static ngx_uint_t ngx_agilicus_token_is_preflight(ngx_http_request_t *r);
 static ngx_int_t ngx_agilicus_token_ask(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
@@ -54,8 +52,23 @@ ngx_agilicus_token_access_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    if (rc == NGX_OK || ctx == NULL) {
+    if (ctx == NULL) {
         return rc;
+    }
+
+    if (rc == NGX_OK) {
+
+        if (lcf->recheck && ctx->has_facts
+            && ngx_agilicus_token_recheck_add(r, ctx) != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return NGX_OK;
+    }
+
+    if (ctx->client->watched) {
+        ngx_agilicus_token_recheck_remove(ctx->client);
     }
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
@@ -217,6 +230,9 @@ ngx_agilicus_token_check(ngx_http_request_t *r,
 
         rc = NGX_OK;
 
+        ctx->api = lcf->origin->api;
+        ctx->leeway = lcf->leeway;
+
         if (ngx_agilicus_token_take(r, ctx, lcf)) {
             rc = ngx_agilicus_token_look_up(r, ctx, lcf);
 
@@ -310,7 +326,7 @@ ngx_agilicus_token_is_preflight(ngx_http_request_t *r)
 }
 
 
-static ngx_agilicus_token_ctx_t *
+ngx_agilicus_token_ctx_t *
 ngx_agilicus_token_create_ctx(ngx_http_request_t *r)
 {
     ngx_agilicus_token_ctx_t     *ctx;
@@ -369,8 +385,6 @@ ngx_agilicus_token_ask(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     cln->data = ctx;
 
     ngx_memzero(&introspect, sizeof(ngx_agilicus_token_introspect_t));
-
-    ctx->api = lcf->origin->api;
 
     introspect.origin = lcf->origin;
     introspect.token = ctx->token;

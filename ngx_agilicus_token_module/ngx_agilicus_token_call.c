@@ -53,8 +53,6 @@ static ngx_int_t ngx_agilicus_token_call_start(
 static ngx_int_t ngx_agilicus_token_call_send(
     ngx_agilicus_token_call_t *call, ngx_agilicus_token_answer_t *answer);
 static void ngx_agilicus_token_call_send_pending(void);
-static ngx_agilicus_token_curl_t *ngx_agilicus_token_call_pool(
-    ngx_agilicus_token_api_t *api);
 static void ngx_agilicus_token_call_done(void *data,
     ngx_agilicus_token_curl_result_t *result);
 static ngx_uint_t ngx_agilicus_token_call_retry(
@@ -127,10 +125,12 @@ ngx_agilicus_token_call_init(const ngx_agilicus_token_api_conf_t *conf,
     }
 
     for (i = 0; i < conf->napis; i++) {
-        if (ngx_agilicus_token_call_pool(conf->apis[i]) == NULL) {
+        if (ngx_agilicus_token_call_curl(conf->apis[i]) == NULL) {
             return NGX_ERROR;
         }
     }
+
+    ngx_agilicus_token_json_init();
 
     return ngx_agilicus_token_wake_init((ngx_agilicus_token_wake_t *)
                                         &conf->wake, ngx_worker,
@@ -514,7 +514,7 @@ ngx_agilicus_token_call_send(ngx_agilicus_token_call_t *call,
     answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
     answer->reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
 
-    pool = ngx_agilicus_token_call_pool(call->api);
+    pool = ngx_agilicus_token_call_curl(call->api);
     if (pool == NULL) {
         return NGX_ERROR;
     }
@@ -595,8 +595,8 @@ ngx_agilicus_token_call_send_pending(void)
 
 /* a pool is made when the worker starts, or late where no worker was started */
 
-static ngx_agilicus_token_curl_t *
-ngx_agilicus_token_call_pool(ngx_agilicus_token_api_t *api)
+ngx_agilicus_token_curl_t *
+ngx_agilicus_token_call_curl(ngx_agilicus_token_api_t *api)
 {
     ngx_agilicus_token_call_worker_t  *w;
 

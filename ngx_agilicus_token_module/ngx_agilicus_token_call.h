@@ -193,6 +193,12 @@ void ngx_agilicus_token_call_exit(void);
 const ngx_agilicus_token_api_conf_t *ngx_agilicus_token_call_conf(void);
 
 /*
+ * The connections of an API in this worker, or NULL.
+ */
+ngx_agilicus_token_curl_t *ngx_agilicus_token_call_curl(
+    ngx_agilicus_token_api_t *api);
+
+/*
  * A buffer of 2 * NGX_AGILICUS_TOKEN_JSON_MAX_BODY bytes for what is read from
  * an answer; good until the next answer is read.
  */

@@ -20,6 +20,8 @@ static ngx_uint_t ngx_agilicus_token_take_query(ngx_http_request_t *r,
     ngx_str_t *token);
 static ngx_uint_t ngx_agilicus_token_taken(ngx_agilicus_token_ctx_t *ctx,
     ngx_uint_t rc);
+static ngx_uint_t ngx_agilicus_token_take_digest(
+    ngx_agilicus_token_ctx_t *ctx);
 static ngx_int_t ngx_agilicus_token_cut(ngx_http_request_t *r,
     ngx_str_t *name);
 static ngx_int_t ngx_agilicus_token_cut_target(ngx_http_request_t *r,
@@ -115,6 +117,22 @@ ngx_agilicus_token_get_ctx(ngx_http_request_t *r)
 }
 
 
+ngx_uint_t
+ngx_agilicus_token_take_header(ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_uint_t  rc;
+
+    ctx->source = &ngx_agilicus_token_header_source;
+
+    rc = ngx_agilicus_token_bearer_header(&ctx->client->authorization,
+                                          lcf->max_size, &ctx->token);
+
+    return ngx_agilicus_token_taken(ctx, rc)
+           && ngx_agilicus_token_take_digest(ctx);
+}
+
+
 /*
  * All places that the location allows are looked at, so that a token in two of
  * them is seen.
@@ -124,7 +142,7 @@ ngx_uint_t
 ngx_agilicus_token_take(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     const ngx_agilicus_token_loc_conf_t *lcf)
 {
-    ngx_str_t                     token, part;
+    ngx_str_t                     token;
     ngx_uint_t                    i, n, rc, found;
     ngx_agilicus_token_source_t  *sources;
 
@@ -170,9 +188,15 @@ ngx_agilicus_token_take(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
         }
     }
 
-    if (!ngx_agilicus_token_taken(ctx, found)) {
-        return 0;
-    }
+    return ngx_agilicus_token_taken(ctx, found)
+           && ngx_agilicus_token_take_digest(ctx);
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_take_digest(ngx_agilicus_token_ctx_t *ctx)
+{
+    ngx_str_t  part;
 
     ctx->has_token = 1;
 

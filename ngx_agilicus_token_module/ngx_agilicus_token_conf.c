@@ -5,6 +5,12 @@
 
 
 #include "ngx_agilicus_token_module.h"
+#include "ngx_agilicus_token_json_body.h"
+
+
+/* a whole body of the hook, and one byte that is too many */
+#define NGX_AGILICUS_TOKEN_HOOK_BUFFER                                       \
+    (NGX_AGILICUS_TOKEN_JSON_MAX_HOOK + 1)
 
 
 static char *ngx_agilicus_token_merge_api(ngx_conf_t *cf,
@@ -13,6 +19,8 @@ static void ngx_agilicus_token_merge_cache(
     ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf);
 static ngx_int_t ngx_agilicus_token_merge_require(ngx_conf_t *cf,
     ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf);
+static ngx_int_t ngx_agilicus_token_check_hook(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *conf);
 static char *ngx_agilicus_token_enforce(ngx_conf_t *cf,
     ngx_agilicus_token_loc_conf_t *conf);
 static ngx_int_t ngx_agilicus_token_check_zones(ngx_conf_t *cf,
@@ -124,6 +132,7 @@ ngx_agilicus_token_create_loc_conf(ngx_conf_t *cf)
     conf->require_expiry = NGX_CONF_UNSET;
     conf->deny_masquerading = NGX_CONF_UNSET;
     conf->preflight = NGX_CONF_UNSET_UINT;
+    conf->recheck = NGX_CONF_UNSET_MSEC;
 
     for (i = 0; i < NGX_AGILICUS_TOKEN_REQUIRE_KINDS; i++) {
         conf->require[i] = NGX_CONF_UNSET_PTR;
@@ -155,8 +164,15 @@ ngx_agilicus_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     char  *rv;
 
+    /* who wants to revoke a token need not be let in by it */
+
+    if (conf->revoke && conf->enable == NGX_CONF_UNSET_UINT) {
+        conf->enable = NGX_AGILICUS_TOKEN_OFF;
+    }
+
     ngx_conf_merge_uint_value(conf->enable, prev->enable,
                               NGX_AGILICUS_TOKEN_OFF);
+    ngx_conf_merge_msec_value(conf->recheck, prev->recheck, 5000);
     ngx_conf_merge_str_value(conf->realm, prev->realm, "agilicus");
     ngx_conf_merge_ptr_value(conf->sources, prev->sources, NULL);
     ngx_conf_merge_size_value(conf->max_size, prev->max_size, 4096);
@@ -182,11 +198,51 @@ ngx_agilicus_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    if (conf->enable == NGX_AGILICUS_TOKEN_OFF) {
+    if (conf->hook && ngx_agilicus_token_check_hook(cf, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->enable == NGX_AGILICUS_TOKEN_OFF && !conf->revoke
+        && !conf->hook)
+    {
         return NGX_CONF_OK;
     }
 
     return ngx_agilicus_token_enforce(cf, conf);
+}
+
+
+/* who can reach a hook can lock people out */
+
+static ngx_int_t
+ngx_agilicus_token_check_hook(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* all that is taken must fit into memory */
+
+    if (clcf->client_body_buffer_size < NGX_AGILICUS_TOKEN_HOOK_BUFFER) {
+        clcf->client_body_buffer_size = NGX_AGILICUS_TOKEN_HOOK_BUFFER;
+    }
+
+    if (conf->trusted
+        || (conf->enable == NGX_AGILICUS_TOKEN_ON && conf->required
+            && clcf->satisfy == NGX_HTTP_SATISFY_ALL))
+    {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"agilicus_token_revocation_hook\" needs "
+                       "\"agilicus_token on\" with a requirement such as "
+                       "\"agilicus_token_require_scopes\" and without "
+                       "\"satisfy any\", or the parameter \"trusted\" if it "
+                       "is protected by other means");
+
+    return NGX_ERROR;
 }
 
 
@@ -371,6 +427,13 @@ ngx_agilicus_token_enforce(ngx_conf_t *cf,
     conf->policy.deny_masquerading = (conf->deny_masquerading != 0);
 
     mcf->api.max_leeway = ngx_max(mcf->api.max_leeway, conf->leeway);
+
+    if (conf->recheck && conf->enable == NGX_AGILICUS_TOKEN_ON
+        && (mcf->recheck == 0 || conf->recheck < mcf->recheck))
+    {
+        mcf->recheck = conf->recheck;
+    }
+
     mcf->used = 1;
 
     return NGX_CONF_OK;

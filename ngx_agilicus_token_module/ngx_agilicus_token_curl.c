@@ -190,6 +190,28 @@ ngx_agilicus_token_curl_submit(ngx_agilicus_token_curl_t *pool,
 
 
 void
+ngx_agilicus_token_curl_perform(ngx_agilicus_token_curl_t *pool,
+    ngx_agilicus_token_curl_request_t *request)
+{
+    CURLcode                       code;
+    ngx_agilicus_token_curl_op_t  *op;
+
+    op = ngx_agilicus_token_curl_get(pool);
+    if (op == NULL) {
+        return;
+    }
+
+    if (ngx_agilicus_token_curl_prepare(op, request) == NGX_OK) {
+        code = curl_easy_perform(op->easy);
+        ngx_time_update();
+        ngx_agilicus_token_curl_done(op, code);
+    }
+
+    ngx_agilicus_token_curl_put(op);
+}
+
+
+void
 ngx_agilicus_token_curl_cancel(ngx_agilicus_token_curl_op_t *op)
 {
     ngx_queue_remove(&op->queue);

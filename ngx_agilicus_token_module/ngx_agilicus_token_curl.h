@@ -133,6 +133,14 @@ ngx_agilicus_token_curl_op_t *ngx_agilicus_token_curl_submit(
     ngx_agilicus_token_curl_request_t *request);
 
 /*
+ * Makes a request and waits for its end, without nginx's events: for a worker
+ * that exits, and nothing else.  The handler is called before it returns, save
+ * for lack of memory.
+ */
+void ngx_agilicus_token_curl_perform(ngx_agilicus_token_curl_t *pool,
+    ngx_agilicus_token_curl_request_t *request);
+
+/*
  * Ends an operation without calling back.  Not from within a handler of the
  * same operation.
  */

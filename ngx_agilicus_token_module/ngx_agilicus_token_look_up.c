@@ -144,6 +144,7 @@ ngx_agilicus_token_use(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
                                       generation, late);
     }
 
+    ctx->clean = generation;
     ctx->sent = found->sent;
     ctx->late = found->late;
 

@@ -5,6 +5,7 @@
 
 
 #include "ngx_agilicus_token_module.h"
+#include "ngx_agilicus_token_revocation.h"
 
 
 static ngx_int_t ngx_agilicus_token_init_module(ngx_cycle_t *cycle);
@@ -271,6 +272,27 @@ static ngx_command_t  ngx_agilicus_token_commands[] = {
       offsetof(ngx_agilicus_token_main_conf_t, revocation_ttl),
       NULL },
 
+    { ngx_string("agilicus_token_recheck"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_agilicus_token_set_recheck,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("agilicus_token_revoke"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_agilicus_token_set_revoke,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("agilicus_token_revocation_hook"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_agilicus_token_set_hook,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
@@ -385,6 +407,9 @@ ngx_agilicus_token_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    ngx_agilicus_token_recheck_init(mcf->recheck, cycle->log);
+    ngx_agilicus_token_revocation_init(cycle->log);
+
     return ngx_agilicus_token_call_init(&mcf->api, cycle->log);
 }
 
@@ -392,5 +417,6 @@ ngx_agilicus_token_init_process(ngx_cycle_t *cycle)
 static void
 ngx_agilicus_token_exit_process(ngx_cycle_t *cycle)
 {
+    ngx_agilicus_token_revocation_exit();
     ngx_agilicus_token_call_exit();
 }

@@ -90,6 +90,7 @@ typedef struct {
 
     ngx_uint_t                         max_inflight;
     time_t                             revocation_ttl;
+    ngx_msec_t                         recheck;    /* the shortest of all */
     unsigned                           rate_set:1;
     unsigned                           breaker_set:1;
     unsigned                           query:1;    /* is a source somewhere */
@@ -110,6 +111,12 @@ typedef struct {
     ngx_uint_t                         preflight;
     ngx_str_t                          resource_metadata;
     ngx_str_t                          identity;   /* prefix or empty */
+    ngx_msec_t                         recheck;    /* 0: off */
+
+    unsigned                           revoke:1;   /* content handlers */
+    unsigned                           revoke_all:1;
+    unsigned                           hook:1;
+    unsigned                           trusted:1;
 
     ngx_str_t                          api_url;
     ngx_str_t                          api_credential;
@@ -156,6 +163,12 @@ typedef struct {
     ngx_str_t                          authorization;
     ngx_str_t                          target;
     ngx_agilicus_token_ctx_t          *last;
+
+    /* while its response is looked at again; see recheck */
+    ngx_queue_t                        queue;
+    ngx_agilicus_token_ctx_t          *watching;
+    uint64_t                           since;
+    unsigned                           watched:1;
 } ngx_agilicus_token_client_t;
 
 
@@ -203,6 +216,9 @@ struct ngx_agilicus_token_ctx_s {
     uint64_t                           stale_until;
     uint64_t                           asked;
     uint32_t                           late;
+    time_t                             leeway;
+    ngx_atomic_uint_t                  clean;      /* of tombstones so far */
+    time_t                             until;      /* a denial lasts */
     ngx_agilicus_token_api_t          *api;
 
     ngx_agilicus_token_decision_t      decision;
@@ -216,7 +232,8 @@ struct ngx_agilicus_token_ctx_s {
     unsigned                           has_facts:1;
     unsigned                           has_api_time:1;
     unsigned                           known:1;    /* an entry of any age */
-    unsigned                           preflight:1;
+    unsigned                           revoking:1;
+    unsigned                           cleaned:1;
 };
 
 
@@ -232,6 +249,13 @@ extern ngx_module_t  ngx_agilicus_token_module;
 ngx_int_t ngx_agilicus_token_access_handler(ngx_http_request_t *r);
 ngx_int_t ngx_agilicus_token_access_last_handler(ngx_http_request_t *r);
 ngx_int_t ngx_agilicus_token_precontent_handler(ngx_http_request_t *r);
+
+/*
+ * access: makes a context for a decision about the request; NULL for lack of
+ * memory.
+ */
+ngx_agilicus_token_ctx_t *ngx_agilicus_token_create_ctx(
+    ngx_http_request_t *r);
 
 /*
  * access: says what was decided.
@@ -259,6 +283,12 @@ ngx_agilicus_token_ctx_t *ngx_agilicus_token_get_ctx(ngx_http_request_t *r);
  */
 ngx_uint_t ngx_agilicus_token_take(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+
+/*
+ * client: the same from the Authorization header alone.
+ */
+ngx_uint_t ngx_agilicus_token_take_header(ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf);
 
 /*
  * look_up: looks for what is known of the token.  NGX_OK with something to
@@ -291,6 +321,31 @@ ngx_int_t ngx_agilicus_token_post_read_handler(ngx_http_request_t *r);
  * Returns NGX_OK, or the status to refuse it with.
  */
 ngx_int_t ngx_agilicus_token_upstream(ngx_http_request_t *r);
+
+/*
+ * revoke: the content handlers of "agilicus_token_revoke" and of
+ * "agilicus_token_revocation_hook".
+ */
+ngx_int_t ngx_agilicus_token_revoke_handler(ngx_http_request_t *r);
+ngx_int_t ngx_agilicus_token_hook_handler(ngx_http_request_t *r);
+
+/*
+ * recheck: sets up in a worker; "shortest" is the shortest time of any location
+ * within which a response must be cut, in milliseconds, 0 where none is.
+ */
+void ngx_agilicus_token_recheck_init(ngx_msec_t shortest, ngx_log_t *log);
+
+/*
+ * recheck: looks at an allowed request from time to time, for as long as its
+ * response runs, and cuts it when its token has expired or is denied.
+ */
+ngx_int_t ngx_agilicus_token_recheck_add(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx);
+
+/*
+ * recheck: no longer, for the request was refused after all.
+ */
+void ngx_agilicus_token_recheck_remove(void *client);
 
 /*
  * filter: puts itself before nginx's header filters.
@@ -372,6 +427,12 @@ char *ngx_agilicus_token_set_values(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_agilicus_token_set_metadata(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_agilicus_token_set_identity(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_agilicus_token_set_recheck(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_agilicus_token_set_revoke(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_agilicus_token_set_hook(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_agilicus_token_set_api(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

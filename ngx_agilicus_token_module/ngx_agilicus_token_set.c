@@ -375,6 +375,109 @@ ngx_agilicus_token_set_identity(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
+char *
+ngx_agilicus_token_set_recheck(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_agilicus_token_loc_conf_t *lcf = conf;
+
+    ngx_int_t   ms;
+    ngx_str_t  *value;
+
+    if (lcf->recheck != NGX_CONF_UNSET_MSEC) {
+        return (char *) "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        lcf->recheck = 0;
+        return NGX_CONF_OK;
+    }
+
+    ms = ngx_parse_time(&value[1], 0);
+
+    if (ms == NGX_ERROR) {
+        return (char *) "invalid value";
+    }
+
+    if (ms < 1000) {
+        return (char *) "must be 1s at least, or \"off\"";
+    }
+
+    lcf->recheck = (ngx_msec_t) ms;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_agilicus_token_set_revoke(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_agilicus_token_loc_conf_t *lcf = conf;
+
+    ngx_str_t                 *value;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (lcf->revoke) {
+        return (char *) "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2) {
+
+        if (ngx_strcmp(value[1].data, "all_sessions") != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\"", &value[1]);
+            return NGX_CONF_ERROR;
+        }
+
+        lcf->revoke_all = 1;
+    }
+
+    lcf->revoke = 1;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_agilicus_token_revoke_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_agilicus_token_set_hook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_agilicus_token_loc_conf_t *lcf = conf;
+
+    ngx_str_t                 *value;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (lcf->hook) {
+        return (char *) "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2) {
+
+        if (ngx_strcmp(value[1].data, "trusted") != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\"", &value[1]);
+            return NGX_CONF_ERROR;
+        }
+
+        lcf->trusted = 1;
+    }
+
+    lcf->hook = 1;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_agilicus_token_hook_handler;
+
+    return NGX_CONF_OK;
+}
+
+
 /* one more requirement of a kind, of the arguments from "first" to "last" */
 
 static char *

@@ -1,0 +1,236 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "ngx_agilicus_token_module.h"
+
+
+/* milliseconds: responses that end sooner are not looked at */
+#define NGX_AGILICUS_TOKEN_RECHECK_YOUNG   1000
+
+/* milliseconds between two looks at the others, at least and at most */
+#define NGX_AGILICUS_TOKEN_RECHECK_MIN     200
+#define NGX_AGILICUS_TOKEN_RECHECK_MAX     1000
+
+
+static void ngx_agilicus_token_recheck_tick(ngx_event_t *ev);
+static ngx_agilicus_token_reason_e ngx_agilicus_token_recheck_one(
+    ngx_agilicus_token_ctx_t *ctx);
+static void ngx_agilicus_token_recheck_cut(ngx_agilicus_token_ctx_t *ctx,
+    ngx_agilicus_token_reason_e reason);
+
+
+/* requests in the order they came, and those of them that run on */
+
+static ngx_queue_t       ngx_agilicus_token_young;
+static ngx_queue_t       ngx_agilicus_token_running;
+static ngx_event_t       ngx_agilicus_token_recheck_event;
+static ngx_connection_t  ngx_agilicus_token_recheck_dummy;
+static ngx_msec_t        ngx_agilicus_token_recheck_pause;
+
+
+void
+ngx_agilicus_token_recheck_init(ngx_msec_t shortest, ngx_log_t *log)
+{
+    ngx_event_t  *ev;
+
+    ngx_queue_init(&ngx_agilicus_token_young);
+    ngx_queue_init(&ngx_agilicus_token_running);
+
+    ngx_agilicus_token_recheck_pause = 0;
+
+    if (shortest) {
+        shortest = ngx_max(shortest / 2, NGX_AGILICUS_TOKEN_RECHECK_MIN);
+
+        ngx_agilicus_token_recheck_pause =
+            ngx_min(shortest, NGX_AGILICUS_TOKEN_RECHECK_MAX);
+    }
+
+    ngx_agilicus_token_recheck_dummy.fd = (ngx_socket_t) -1;
+
+    ev = &ngx_agilicus_token_recheck_event;
+
+    ngx_memzero(ev, sizeof(ngx_event_t));
+
+    ev->handler = ngx_agilicus_token_recheck_tick;
+    ev->data = &ngx_agilicus_token_recheck_dummy;
+    ev->log = log;
+    ev->cancelable = 1;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_recheck_add(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx)
+{
+    ngx_http_cleanup_t           *cln;
+    ngx_agilicus_token_client_t  *client;
+
+    client = ctx->client;
+
+    if (ngx_agilicus_token_recheck_pause == 0) {
+        return NGX_OK;
+    }
+
+    if (!client->watched) {
+        cln = ngx_http_cleanup_add(r, 0);
+        if (cln == NULL) {
+            return NGX_ERROR;
+        }
+
+        cln->handler = ngx_agilicus_token_recheck_remove;
+        cln->data = client;
+
+    } else {
+        ngx_queue_remove(&client->queue);
+    }
+
+    client->watched = 1;
+    client->watching = ctx;
+    client->since = ngx_current_msec;
+
+    ngx_queue_insert_tail(&ngx_agilicus_token_young, &client->queue);
+
+    if (!ngx_agilicus_token_recheck_event.timer_set) {
+        ngx_add_timer(&ngx_agilicus_token_recheck_event,
+                      ngx_agilicus_token_recheck_pause);
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_agilicus_token_recheck_remove(void *data)
+{
+    ngx_agilicus_token_client_t *client = data;
+
+    if (client->watched) {
+        ngx_queue_remove(&client->queue);
+        client->watched = 0;
+    }
+}
+
+
+static void
+ngx_agilicus_token_recheck_tick(ngx_event_t *ev)
+{
+    ngx_queue_t                  *q, looked;
+    ngx_agilicus_token_client_t  *client;
+    ngx_agilicus_token_reason_e   reason;
+
+    while (!ngx_queue_empty(&ngx_agilicus_token_young)) {
+        q = ngx_queue_head(&ngx_agilicus_token_young);
+        client = ngx_queue_data(q, ngx_agilicus_token_client_t, queue);
+
+        if (ngx_current_msec - client->since
+            < NGX_AGILICUS_TOKEN_RECHECK_YOUNG)
+        {
+            break;
+        }
+
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(&ngx_agilicus_token_running, q);
+    }
+
+    /* cutting one may end others, so each is put back before it is looked at */
+
+    ngx_queue_init(&looked);
+
+    if (!ngx_queue_empty(&ngx_agilicus_token_running)) {
+        ngx_queue_add(&looked, &ngx_agilicus_token_running);
+        ngx_queue_init(&ngx_agilicus_token_running);
+    }
+
+    while (!ngx_queue_empty(&looked)) {
+        q = ngx_queue_head(&looked);
+        client = ngx_queue_data(q, ngx_agilicus_token_client_t, queue);
+
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(&ngx_agilicus_token_running, q);
+
+        reason = ngx_agilicus_token_recheck_one(client->watching);
+
+        if (reason != NGX_AGILICUS_TOKEN_REASON_NONE) {
+            ngx_agilicus_token_recheck_cut(client->watching, reason);
+        }
+    }
+
+    if (!ngx_queue_empty(&ngx_agilicus_token_young)
+        || !ngx_queue_empty(&ngx_agilicus_token_running))
+    {
+        ngx_add_timer(ev, ngx_agilicus_token_recheck_pause);
+    }
+}
+
+
+static ngx_agilicus_token_reason_e
+ngx_agilicus_token_recheck_one(ngx_agilicus_token_ctx_t *ctx)
+{
+    ngx_atomic_uint_t            generation;
+    ngx_agilicus_token_zone_t   *first;
+    ngx_agilicus_token_clock_t   now;
+    ngx_agilicus_token_reason_e  denied;
+
+    ngx_agilicus_token_zone_now(&now);
+
+    if (ngx_agilicus_token_policy_expired(&ctx->facts, ctx->leeway, ctx->late,
+                                          now.wall))
+    {
+        return NGX_AGILICUS_TOKEN_REASON_EXPIRED;
+    }
+
+    first = ngx_agilicus_token_first_zone(ctx->request);
+    generation = ngx_agilicus_token_cache_generation(first);
+
+    if (generation == ctx->clean) {
+        return NGX_AGILICUS_TOKEN_REASON_NONE;
+    }
+
+    denied = ngx_agilicus_token_cache_denied(first, ctx->api->digest,
+                                             ctx->digest, &ctx->facts, &now);
+
+    if (denied == NGX_AGILICUS_TOKEN_REASON_NONE) {
+        ctx->clean = generation;
+    }
+
+    return denied;
+}
+
+
+static void
+ngx_agilicus_token_recheck_cut(ngx_agilicus_token_ctx_t *ctx,
+    ngx_agilicus_token_reason_e reason)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_agilicus_token_recheck_remove(ctx->client);
+
+    ngx_agilicus_token_zone_count(ngx_agilicus_token_first_zone(r),
+                                  NGX_AGILICUS_TOKEN_COUNT_CUT);
+
+    ngx_agilicus_token_say(ctx,
+                           reason == NGX_AGILICUS_TOKEN_REASON_EXPIRED
+                           ? NGX_AGILICUS_TOKEN_VERDICT_EXPIRED
+                           : NGX_AGILICUS_TOKEN_VERDICT_REVOKED, reason);
+
+    ngx_log_error(NGX_LOG_INFO, c->log, 0,
+                  "agilicus token: response cut: %V, %V",
+                  ngx_agilicus_token_verdict_word(ctx->decision.verdict),
+                  ngx_agilicus_token_reason_word(reason));
+
+    /* without a trace of a proper end: what was sent is not all there is */
+
+    c->error = 1;
+
+    ngx_http_finalize_request(r, NGX_HTTP_CLOSE);
+    ngx_http_run_posted_requests(c);
+}

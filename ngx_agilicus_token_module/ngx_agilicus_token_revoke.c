@@ -1,0 +1,635 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "ngx_agilicus_token_module.h"
+#include "ngx_agilicus_token_json_body.h"
+#include "ngx_agilicus_token_revocation.h"
+#include "ngx_agilicus_token_time.h"
+
+
+static ngx_int_t ngx_agilicus_token_revoke_token(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static ngx_int_t ngx_agilicus_token_revoke_known(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static void ngx_agilicus_token_revoke_deny(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static ngx_int_t ngx_agilicus_token_revoke_at_api(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static ngx_int_t ngx_agilicus_token_revoke_wait(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static void ngx_agilicus_token_revoke_answered(void *data,
+    ngx_agilicus_token_answer_t *answer);
+static void ngx_agilicus_token_revoke_resume(ngx_event_t *ev);
+static void ngx_agilicus_token_revoke_detach(void *data);
+static ngx_int_t ngx_agilicus_token_revoke_refuse(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx);
+static ngx_int_t ngx_agilicus_token_not_allowed(ngx_http_request_t *r,
+    const char *allow);
+static void ngx_agilicus_token_hook_body(ngx_http_request_t *r);
+static ngx_int_t ngx_agilicus_token_hook(ngx_http_request_t *r);
+static void ngx_agilicus_token_hook_deny(void *data,
+    ngx_agilicus_token_tombstone_e kind, const ngx_str_t *value);
+static ngx_uint_t ngx_agilicus_token_is_json(ngx_http_request_t *r);
+
+
+/*
+ * Revokes the token that is presented.  It is denied here, on all workers,
+ * before the API is asked and before anything is answered.  What is in a body
+ * or a query changes nothing.
+ */
+
+ngx_int_t
+ngx_agilicus_token_revoke_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                             rc;
+    ngx_agilicus_token_ctx_t             *ctx;
+    const ngx_agilicus_token_loc_conf_t  *lcf;
+
+    if (r->method != NGX_HTTP_POST) {
+        return ngx_agilicus_token_not_allowed(r, "POST");
+    }
+
+    if (r->headers_in.content_length_n > NGX_AGILICUS_TOKEN_JSON_MAX_HOOK) {
+        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+    }
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
+
+    ctx = ngx_agilicus_token_create_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->api = lcf->origin->api;
+
+    if (!ngx_agilicus_token_take_header(ctx, lcf)) {
+        return ngx_agilicus_token_revoke_refuse(r, ctx);
+    }
+
+    rc = ngx_agilicus_token_revoke_token(r, ctx, lcf);
+
+    if (rc == NGX_AGAIN) {
+        r->main->count++;
+        return NGX_DONE;
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_revoke_token(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_agilicus_token_clock_t           now;
+    ngx_agilicus_token_found_t           found;
+    ngx_agilicus_token_answer_t          answer;
+    ngx_agilicus_token_cache_key_t       key;
+    ngx_agilicus_token_introspect_t      introspect;
+    ngx_agilicus_token_budget_client_t   client;
+
+    ngx_agilicus_token_zone_now(&now);
+
+    key.key = ctx->digest;
+    key.context = lcf->origin->context;
+
+    if (lcf->origin->zone
+        && ngx_agilicus_token_cache_find(lcf->origin->zone, &key, 0, &found)
+           == NGX_OK)
+    {
+        if (found.class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
+            && ngx_agilicus_token_keep_facts(r, ctx, &found.facts) != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ctx->class = found.class;
+        ctx->decision.reason = found.reason;
+
+        return ngx_agilicus_token_revoke_known(r, ctx, lcf);
+    }
+
+    if (ngx_agilicus_token_cache_denied(ngx_agilicus_token_first_zone(r),
+                                        ctx->api->digest, ctx->digest, NULL,
+                                        &now)
+        != NGX_AGILICUS_TOKEN_REASON_NONE)
+    {
+        /* it was known when it was denied */
+
+        return ngx_agilicus_token_revoke_at_api(r, ctx, lcf);
+    }
+
+    /* any string could be presented: only a token that exists is denied */
+
+    ngx_agilicus_token_budget_client(r->connection->sockaddr, &client);
+
+    ngx_memzero(&introspect, sizeof(ngx_agilicus_token_introspect_t));
+
+    introspect.origin = lcf->origin;
+    introspect.token = ctx->token;
+    introspect.digest = ctx->digest;
+    introspect.connect_timeout = lcf->api_connect_timeout;
+    introspect.timeout = lcf->api_timeout;
+    introspect.client = &client;
+    introspect.charged = 1;
+
+    ctx->waiter.done = ngx_agilicus_token_revoke_answered;
+    ctx->waiter.data = ctx;
+
+    if (ngx_agilicus_token_api_introspect(&introspect, &ctx->waiter, &answer)
+        != NGX_AGAIN)
+    {
+        ctx->retry_after = answer.retry_after;
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                               answer.reason);
+
+        return ngx_agilicus_token_revoke_refuse(r, ctx);
+    }
+
+    ctx->state = NGX_AGILICUS_TOKEN_STATE_WAITING;
+
+    return ngx_agilicus_token_revoke_wait(r, ctx, lcf);
+}
+
+
+/* what the API or the cache says of the token is in the context */
+
+static ngx_int_t
+ngx_agilicus_token_revoke_known(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    switch (ctx->class) {
+
+    case NGX_AGILICUS_TOKEN_CLASS_ACTIVE:
+        break;
+
+    case NGX_AGILICUS_TOKEN_CLASS_INVALID:
+
+        if (ctx->decision.reason == NGX_AGILICUS_TOKEN_REASON_UNKNOWN) {
+
+            /* RFC 7009, section 2.2: nothing to revoke is revoked */
+
+            return NGX_HTTP_NO_CONTENT;
+        }
+
+        break;
+
+    case NGX_AGILICUS_TOKEN_CLASS_REVOKED:
+        return NGX_HTTP_NO_CONTENT;
+
+    default:
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                               ctx->decision.reason);
+
+        return ngx_agilicus_token_revoke_refuse(r, ctx);
+    }
+
+    ngx_agilicus_token_revoke_deny(r, ctx, lcf);
+
+    return ngx_agilicus_token_revoke_at_api(r, ctx, lcf);
+}
+
+
+static void
+ngx_agilicus_token_revoke_deny(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    u_char                                *api;
+    int64_t                                until, ttl;
+    ngx_str_t                              value;
+    ngx_agilicus_token_zone_t             *first;
+    ngx_agilicus_token_clock_t             now;
+    ngx_agilicus_token_facts_t            *facts;
+    ngx_agilicus_token_cache_key_t         key;
+    const ngx_agilicus_token_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
+    first = mcf->api.first;
+    api = ctx->api->digest;
+    facts = &ctx->facts;
+
+    ngx_agilicus_token_zone_now(&now);
+
+    ttl = now.wall + mcf->api.revocation_ttl;
+    until = ttl;
+
+    if (ctx->has_facts && facts->has_exp) {
+        until = ngx_agilicus_token_time_add(facts->exp,
+                                            mcf->api.max_leeway + 1);
+    }
+
+    ctx->until = until;
+
+    value.data = ctx->digest;
+    value.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+
+    (void) ngx_agilicus_token_cache_deny(first, api,
+                                         NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN,
+                                         &value, until, 0, &now);
+
+    if (ctx->has_facts && facts->jti.len) {
+        (void) ngx_agilicus_token_cache_deny(first, api,
+                                             NGX_AGILICUS_TOKEN_TOMBSTONE_JTI,
+                                             &facts->jti, until, 0, &now);
+    }
+
+    /* when other tokens of a session or subject expire is not known */
+
+    if (lcf->revoke_all && ctx->has_facts && facts->session.len) {
+        (void) ngx_agilicus_token_cache_deny(first, api,
+                                         NGX_AGILICUS_TOKEN_TOMBSTONE_SESSION,
+                                         &facts->session, ttl, 0, &now);
+    }
+
+    if (lcf->revoke_all && ctx->has_facts) {
+        (void) ngx_agilicus_token_cache_deny(first, api,
+                                         NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT,
+                                         &facts->sub, ttl, now.wall, &now);
+    }
+
+    if (lcf->origin->zone) {
+        key.key = ctx->digest;
+        key.context = lcf->origin->context;
+
+        ngx_agilicus_token_cache_remove(lcf->origin->zone, &key);
+    }
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_revoke_at_api(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_agilicus_token_answer_t            answer;
+    ngx_agilicus_token_revocation_t        revocation;
+    ngx_agilicus_token_budget_client_t     client;
+    const ngx_agilicus_token_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
+
+    ngx_agilicus_token_budget_client(r->connection->sockaddr, &client);
+
+    revocation.api = ctx->api;
+    revocation.token = ctx->token;
+    revocation.digest = ctx->digest;
+    revocation.all_sessions = lcf->revoke_all;
+    revocation.until = ctx->until ? ctx->until
+                                  : ngx_time() + mcf->api.revocation_ttl;
+    revocation.connect_timeout = lcf->api_connect_timeout;
+    revocation.timeout = lcf->api_timeout;
+    revocation.client = &client;
+
+    ctx->waiter.done = ngx_agilicus_token_revoke_answered;
+    ctx->waiter.data = ctx;
+    ctx->revoking = 1;
+
+    if (ngx_agilicus_token_revocation_start(&revocation, &ctx->waiter,
+                                            &answer)
+        != NGX_AGAIN)
+    {
+        ctx->retry_after = answer.retry_after;
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                               answer.reason);
+
+        return ngx_agilicus_token_revoke_refuse(r, ctx);
+    }
+
+    ctx->state = NGX_AGILICUS_TOKEN_STATE_WAITING;
+
+    return ngx_agilicus_token_revoke_wait(r, ctx, lcf);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_revoke_wait(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_connection_t    *c;
+    ngx_http_cleanup_t  *cln;
+
+    c = r->connection;
+
+    if (!ctx->cleaned) {
+        cln = ngx_http_cleanup_add(r, 0);
+
+        if (cln == NULL) {
+            ngx_agilicus_token_revoke_detach(ctx);
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        cln->handler = ngx_agilicus_token_revoke_detach;
+        cln->data = ctx;
+
+        ctx->cleaned = 1;
+    }
+
+    ctx->event.handler = ngx_agilicus_token_revoke_resume;
+    ctx->event.data = ctx;
+    ctx->event.log = c->log;
+
+    /* one deadline for both calls, and the worker stays for it */
+
+    if (!ctx->event.timer_set) {
+        ngx_add_timer(&ctx->event, lcf->api_timeout);
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    if (c->read->ready) {
+        ngx_post_event(c->read, &ngx_posted_events);
+
+    } else if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
+        ngx_agilicus_token_revoke_detach(ctx);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_agilicus_token_revoke_answered(void *data,
+    ngx_agilicus_token_answer_t *answer)
+{
+    ngx_agilicus_token_ctx_t *ctx = data;
+
+    ctx->class = answer->class;
+    ctx->decision.reason = answer->reason;
+    ctx->retry_after = answer->retry_after;
+    ctx->api_time = answer->elapsed;
+    ctx->has_api_time = 1;
+    ctx->state = NGX_AGILICUS_TOKEN_STATE_ANSWERED;
+
+    if (!ctx->revoking
+        && answer->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
+        && ngx_agilicus_token_keep_facts(ctx->request, ctx, &answer->facts)
+           != NGX_OK)
+    {
+        ctx->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
+        ctx->decision.reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
+    }
+
+    ngx_post_event(&ctx->event, &ngx_posted_events);
+}
+
+
+static void
+ngx_agilicus_token_revoke_resume(ngx_event_t *ev)
+{
+    ngx_int_t                             rc;
+    ngx_connection_t                     *c;
+    ngx_http_request_t                   *r;
+    ngx_agilicus_token_ctx_t             *ctx;
+    const ngx_agilicus_token_loc_conf_t  *lcf;
+
+    ctx = ev->data;
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
+
+    if (ctx->state == NGX_AGILICUS_TOKEN_STATE_WAITING) {
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                               NGX_AGILICUS_TOKEN_REASON_TIMEOUT);
+        rc = ngx_agilicus_token_revoke_refuse(r, ctx);
+
+    } else if (!ctx->revoking) {
+        rc = ngx_agilicus_token_revoke_known(r, ctx, lcf);
+
+    } else if (ctx->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+        rc = NGX_HTTP_NO_CONTENT;
+
+    } else {
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                               ctx->decision.reason);
+        rc = ngx_agilicus_token_revoke_refuse(r, ctx);
+    }
+
+    if (rc == NGX_AGAIN) {
+        return;
+    }
+
+    ngx_agilicus_token_revoke_detach(ctx);
+
+    r->read_event_handler = ngx_http_block_reading;
+
+    ngx_http_finalize_request(r, rc);
+
+    /* "r" and "ctx" may be gone */
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_agilicus_token_revoke_detach(void *data)
+{
+    ngx_agilicus_token_ctx_t *ctx = data;
+
+    if (ctx->revoking) {
+        ngx_agilicus_token_revocation_leave(&ctx->waiter);
+
+    } else {
+        ngx_agilicus_token_call_leave(&ctx->waiter);
+    }
+
+    if (ctx->event.timer_set) {
+        ngx_del_timer(&ctx->event);
+    }
+
+    if (ctx->event.posted) {
+        ngx_delete_posted_event(&ctx->event);
+    }
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_revoke_refuse(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx)
+{
+    ctx->state = NGX_AGILICUS_TOKEN_STATE_DONE;
+    ctx->status = ngx_agilicus_token_challenge_status(&ctx->decision);
+
+    return ngx_agilicus_token_challenge(r, ctx);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_not_allowed(ngx_http_request_t *r, const char *allow)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    ngx_str_set(&h->key, "Allow");
+    h->value.data = (u_char *) allow;
+    h->value.len = ngx_strlen(allow);
+
+    return NGX_HTTP_NOT_ALLOWED;
+}
+
+
+/*
+ * The hook: denies what a trusted system names, at once and for every API.
+ */
+
+ngx_int_t
+ngx_agilicus_token_hook_handler(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+
+    if (r->method != NGX_HTTP_POST) {
+        return ngx_agilicus_token_not_allowed(r, "POST");
+    }
+
+    if (!ngx_agilicus_token_is_json(r)) {
+        return NGX_HTTP_UNSUPPORTED_MEDIA_TYPE;
+    }
+
+    if (r->headers_in.content_length_n > NGX_AGILICUS_TOKEN_JSON_MAX_HOOK) {
+        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+    }
+
+    r->request_body_in_single_buf = 1;
+
+    rc = ngx_http_read_client_request_body(r, ngx_agilicus_token_hook_body);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_agilicus_token_hook_body(ngx_http_request_t *r)
+{
+    ngx_http_finalize_request(r, ngx_agilicus_token_hook(r));
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_hook(ngx_http_request_t *r)
+{
+    size_t        len;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    if (r->request_body == NULL || r->request_body->bufs == NULL) {
+        return NGX_HTTP_BAD_REQUEST;
+    }
+
+    cl = r->request_body->bufs;
+    b = cl->buf;
+
+    /* the buffer of the location holds what is allowed: more went to a file */
+
+    if (r->request_body->temp_file || b->in_file || cl->next) {
+        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+    }
+
+    len = b->last - b->pos;
+
+    if (len > NGX_AGILICUS_TOKEN_JSON_MAX_HOOK) {
+        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+    }
+
+    if (ngx_agilicus_token_json_denials(b->pos, len,
+                                        ngx_agilicus_token_hook_deny, r)
+        != NGX_OK)
+    {
+        return NGX_HTTP_BAD_REQUEST;
+    }
+
+    return NGX_HTTP_NO_CONTENT;
+}
+
+
+static void
+ngx_agilicus_token_hook_deny(void *data, ngx_agilicus_token_tombstone_e kind,
+    const ngx_str_t *value)
+{
+    ngx_http_request_t *r = data;
+
+    ngx_uint_t                             i, j;
+    ngx_agilicus_token_clock_t             now;
+    const ngx_agilicus_token_api_conf_t   *conf;
+    const ngx_agilicus_token_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
+    conf = &mcf->api;
+
+    ngx_agilicus_token_zone_now(&now);
+
+    for (i = 0; i < conf->napis; i++) {
+
+        /* tombstones are by URL: once is enough */
+
+        for (j = 0; j < i; j++) {
+            if (ngx_agilicus_token_digest_equal(conf->apis[j]->digest,
+                                                conf->apis[i]->digest))
+            {
+                break;
+            }
+        }
+
+        if (j == i
+            && ngx_agilicus_token_cache_deny(conf->first,
+                                     conf->apis[i]->digest, kind, value,
+                                     now.wall + conf->revocation_ttl,
+                                     now.wall, &now)
+               == NGX_BUSY)
+        {
+            ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                          "agilicus token: no room for all denials, "
+                          "make zone \"%V\" larger",
+                          &conf->first->shm_zone->shm.name);
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_is_json(ngx_http_request_t *r)
+{
+    size_t      len;
+    u_char     *p;
+    ngx_str_t  *type;
+
+    if (r->headers_in.content_type == NULL) {
+        return 0;
+    }
+
+    type = &r->headers_in.content_type->value;
+
+    p = ngx_strlchr(type->data, type->data + type->len, ';');
+    len = p ? (size_t) (p - type->data) : type->len;
+
+    while (len && (type->data[len - 1] == ' ' || type->data[len - 1] == '\t'))
+    {
+        len--;
+    }
+
+    return len == sizeof("application/json") - 1
+           && ngx_strncasecmp(type->data, (u_char *) "application/json", len)
+              == 0;
+}
