@@ -141,7 +141,7 @@ WWW-Authenticate: Bearer realm=""
 --- config
     location /t {
         agilicus_token on;
-        add_header X-Verdict "$agilicus_token_verdict $agilicus_token_reason"
+        add_header X-Verdict "$agilicus_token_verdict/$agilicus_token_reason"
                    always;
         proxy_pass http://127.0.0.1:$TEST_NGINX_UPSTREAM_PORT;
     }
@@ -152,8 +152,8 @@ WWW-Authenticate: Bearer realm=""
 --- error_code eval
 [401, 400, 401, 401, 401]
 --- response_headers eval
-[map { "X-Verdict: $_" } "missing no_token", "malformed syntax",
- "invalid unknown", "revoked revoked", "expired expired"]
+[map { "X-Verdict: $_" } "missing/no_token", "malformed/syntax",
+ "invalid/unknown", "revoked/revoked", "expired/expired"]
 
 
 
