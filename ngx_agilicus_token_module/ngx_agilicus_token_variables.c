@@ -29,6 +29,8 @@ static ngx_int_t ngx_agilicus_token_claim_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_agilicus_token_facts_t *ngx_agilicus_token_variable_facts(
     ngx_http_request_t *r);
+static ngx_int_t ngx_agilicus_token_variable_text(
+    ngx_http_variable_value_t *v, const ngx_str_t *value);
 static ngx_int_t ngx_agilicus_token_variable_str(
     ngx_http_variable_value_t *v, const ngx_str_t *value);
 static ngx_int_t ngx_agilicus_token_variable_number(ngx_http_request_t *r,
@@ -254,7 +256,7 @@ ngx_agilicus_token_string_variable(ngx_http_request_t *r,
 
     facts = ngx_agilicus_token_variable_facts(r);
 
-    return ngx_agilicus_token_variable_str(v,
+    return ngx_agilicus_token_variable_text(v,
                facts ? (ngx_str_t *) ((u_char *) facts + data) : NULL);
 }
 
@@ -376,7 +378,7 @@ ngx_agilicus_token_claim_variable(ngx_http_request_t *r,
         return ngx_agilicus_token_variable_str(v, NULL);
     }
 
-    return ngx_agilicus_token_variable_str(v, &value);
+    return ngx_agilicus_token_variable_text(v, &value);
 }
 
 
@@ -405,6 +407,28 @@ ngx_agilicus_token_variable_facts(ngx_http_request_t *r)
     default:
         return NULL;
     }
+}
+
+
+/* text that could end a header line, or a line of a log, is not given away */
+
+static ngx_int_t
+ngx_agilicus_token_variable_text(ngx_http_variable_value_t *v,
+    const ngx_str_t *value)
+{
+    size_t  i;
+
+    if (value == NULL) {
+        return ngx_agilicus_token_variable_str(v, NULL);
+    }
+
+    for (i = 0; i < value->len; i++) {
+        if (value->data[i] < 0x20 || value->data[i] == 0x7f) {
+            return ngx_agilicus_token_variable_str(v, NULL);
+        }
+    }
+
+    return ngx_agilicus_token_variable_str(v, value);
 }
 
 
