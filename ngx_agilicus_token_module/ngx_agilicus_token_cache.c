@@ -399,7 +399,7 @@ ngx_agilicus_token_cache_deny(ngx_agilicus_token_zone_t *first,
 
     ngx_agilicus_token_zone_unlock(first);
 
-    return rc == NGX_BUSY ? NGX_BUSY : NGX_OK;
+    return rc;
 }
 
 

@@ -696,6 +696,9 @@ ngx_agilicus_token_call_read(ngx_agilicus_token_call_t *call,
         break;
 
     case NGX_AGILICUS_TOKEN_CURL_TOO_LARGE:
+        answer->too_large = 1;
+        return;
+
     case NGX_AGILICUS_TOKEN_CURL_ENCODED:
         return;
 

@@ -81,6 +81,7 @@ typedef struct {
 
     /* INDETERMINATE by transport, 429 or 5xx: the API is not to be had */
     unsigned                           transient:1;
+    unsigned                           too_large:1;
 } ngx_agilicus_token_answer_t;
 
 

@@ -23,6 +23,8 @@ static ngx_int_t ngx_agilicus_token_check_hook(ngx_conf_t *cf,
     ngx_agilicus_token_loc_conf_t *conf);
 static char *ngx_agilicus_token_enforce(ngx_conf_t *cf,
     ngx_agilicus_token_loc_conf_t *conf);
+static ngx_int_t ngx_agilicus_token_feed_api(ngx_conf_t *cf,
+    ngx_agilicus_token_main_conf_t *mcf);
 static ngx_int_t ngx_agilicus_token_check_zones(ngx_conf_t *cf,
     ngx_agilicus_token_main_conf_t *mcf);
 static ngx_int_t ngx_agilicus_token_register(ngx_conf_t *cf);
@@ -463,6 +465,10 @@ ngx_agilicus_token_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    if (mcf->feed.interval && ngx_agilicus_token_feed_api(cf, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     z = mcf->zones.elts;
 
     mcf->api.first = z[0]->data;
@@ -489,6 +495,53 @@ ngx_agilicus_token_postconfiguration(ngx_conf_t *cf)
     }
 
     return ngx_agilicus_token_register(cf);
+}
+
+
+/* the feed polls the API that is configured for http as a whole */
+
+static ngx_int_t
+ngx_agilicus_token_feed_api(ngx_conf_t *cf,
+    ngx_agilicus_token_main_conf_t *mcf)
+{
+    ngx_agilicus_token_loc_conf_t  *http, *conf, *none;
+
+    http = ngx_http_conf_get_module_loc_conf(cf, ngx_agilicus_token_module);
+
+    none = ngx_agilicus_token_create_loc_conf(cf);
+    conf = ngx_palloc(cf->pool, sizeof(ngx_agilicus_token_loc_conf_t));
+
+    if (none == NULL || conf == NULL) {
+        return NGX_ERROR;
+    }
+
+    *conf = *http;
+
+    if (ngx_agilicus_token_merge_api(cf, none, conf) != NGX_CONF_OK) {
+        return NGX_ERROR;
+    }
+
+    if (conf->api_credential.len == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"agilicus_token_revocation_feed\" needs "
+                      "\"agilicus_token_api_credential\" in http, "
+                      "for the list of tokens is not for everybody");
+        return NGX_ERROR;
+    }
+
+    conf->cache_off = 1;
+    conf->introspect_options = 0;
+    conf->origin = ngx_agilicus_token_origin_get(cf, conf);
+
+    if (conf->origin == NULL) {
+        return NGX_ERROR;
+    }
+
+    mcf->feed.api = conf->origin->api;
+    mcf->feed.connect_timeout = conf->api_connect_timeout;
+    mcf->feed.timeout = conf->api_timeout;
+
+    return NGX_OK;
 }
 
 

@@ -199,26 +199,33 @@ ngx_agilicus_token_json_unescape(const u_char **p, const u_char *end)
 
 /*
  * Letters of ASCII without case, and the two others that fold to one of them:
- * U+017F to "s" and U+212A to "k".
+ * U+017F to "s" and U+212A to "k".  Any other character could be the other case
+ * of any other.
  */
 
 static ngx_uint_t
 ngx_agilicus_token_json_fold(ngx_uint_t c, const u_char **p,
     const u_char *end)
 {
-    if (c >= 'A' && c <= 'Z') {
-        return c | 0x20;
+    const u_char  *start;
+
+    if (c < 0x80) {
+        return (c >= 'A' && c <= 'Z') ? c | 0x20 : c;
     }
 
-    if (c == 0xc5 && end - *p >= 1 && (*p)[0] == 0xbf) {
-        *p += 1;
+    start = *p;
+
+    while (*p < end && (**p & 0xc0) == 0x80) {
+        (*p)++;
+    }
+
+    if (c == 0xc5 && *p - start == 1 && start[0] == 0xbf) {
         return 's';
     }
 
-    if (c == 0xe2 && end - *p >= 2 && (*p)[0] == 0x84 && (*p)[1] == 0xaa) {
-        *p += 2;
+    if (c == 0xe2 && *p - start == 2 && start[0] == 0x84 && start[1] == 0xaa) {
         return 'k';
     }
 
-    return c;
+    return 0x80;
 }

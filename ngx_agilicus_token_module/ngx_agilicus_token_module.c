@@ -265,6 +265,13 @@ static ngx_command_t  ngx_agilicus_token_commands[] = {
       0,
       NULL },
 
+    { ngx_string("agilicus_token_revocation_feed"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_agilicus_token_set_feed,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("agilicus_token_revocation_ttl"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_sec_slot,
@@ -357,6 +364,8 @@ ngx_agilicus_token_init_module(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    ngx_agilicus_token_feed_configure(mcf->api.first, &mcf->feed);
+
     return ngx_agilicus_token_origins_init(mcf);
 }
 
@@ -410,13 +419,18 @@ ngx_agilicus_token_init_process(ngx_cycle_t *cycle)
     ngx_agilicus_token_recheck_init(mcf->recheck, cycle->log);
     ngx_agilicus_token_revocation_init(cycle->log);
 
-    return ngx_agilicus_token_call_init(&mcf->api, cycle->log);
+    if (ngx_agilicus_token_call_init(&mcf->api, cycle->log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_agilicus_token_feed_init(&mcf->feed, cycle->log);
 }
 
 
 static void
 ngx_agilicus_token_exit_process(ngx_cycle_t *cycle)
 {
+    ngx_agilicus_token_feed_exit();
     ngx_agilicus_token_revocation_exit();
     ngx_agilicus_token_call_exit();
 }

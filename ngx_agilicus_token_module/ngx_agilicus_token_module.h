@@ -15,6 +15,7 @@
 #include "ngx_agilicus_token_api.h"
 #include "ngx_agilicus_token_bearer.h"
 #include "ngx_agilicus_token_cache.h"
+#include "ngx_agilicus_token_feed.h"
 #include "ngx_agilicus_token_policy.h"
 
 
@@ -76,6 +77,7 @@ typedef struct {
 
 typedef struct {
     ngx_agilicus_token_api_conf_t      api;        /* for the workers */
+    ngx_agilicus_token_feed_conf_t     feed;
 
     ngx_array_t                        zones;      /* of ngx_shm_zone_t * */
     ngx_array_t                        zone_uses;  /* of zone_use_t */
@@ -93,6 +95,7 @@ typedef struct {
     ngx_msec_t                         recheck;    /* the shortest of all */
     unsigned                           rate_set:1;
     unsigned                           breaker_set:1;
+    unsigned                           feed_set:1;
     unsigned                           query:1;    /* is a source somewhere */
     unsigned                           used:1;     /* something enforces */
 } ngx_agilicus_token_main_conf_t;
@@ -453,6 +456,8 @@ char *ngx_agilicus_token_set_cache_valid(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_agilicus_token_set_cache_stale(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_agilicus_token_set_rate(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_agilicus_token_set_feed(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_agilicus_token_set_breaker(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

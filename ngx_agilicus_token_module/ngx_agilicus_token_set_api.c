@@ -487,6 +487,79 @@ invalid:
 
 
 char *
+ngx_agilicus_token_set_feed(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_agilicus_token_main_conf_t *mcf = conf;
+
+    ngx_int_t    n;
+    ngx_str_t   *value, s;
+    ngx_uint_t   i;
+
+    if (mcf->feed_set) {
+        return (char *) "is duplicate";
+    }
+
+    mcf->feed_set = 1;
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+        return NGX_CONF_OK;
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "interval=", 9) == 0
+            && mcf->feed.interval == 0)
+        {
+            s.data = value[i].data + 9;
+            s.len = value[i].len - 9;
+
+            n = ngx_parse_time(&s, 0);
+
+            if (n == NGX_ERROR || n < 1000 || n > 86400000) {
+                goto invalid;
+            }
+
+            mcf->feed.interval = n;
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "limit=", 6) == 0
+            && mcf->feed.limit == 0)
+        {
+            n = ngx_atoi(value[i].data + 6, value[i].len - 6);
+
+            if (n < 2 || n > NGX_AGILICUS_TOKEN_FEED_MAX_LIMIT) {
+                goto invalid;
+            }
+
+            mcf->feed.limit = n;
+            continue;
+        }
+
+        goto invalid;
+    }
+
+    if (mcf->feed.interval == 0) {
+        return (char *) "needs an \"interval\"";
+    }
+
+    if (mcf->feed.limit == 0) {
+        mcf->feed.limit = NGX_AGILICUS_TOKEN_FEED_MAX_LIMIT;
+    }
+
+    return NGX_CONF_OK;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\"", &value[i]);
+    return NGX_CONF_ERROR;
+}
+
+
+char *
 ngx_agilicus_token_set_breaker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agilicus_token_main_conf_t *mcf = conf;

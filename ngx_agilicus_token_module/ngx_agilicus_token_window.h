@@ -1,0 +1,88 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGILICUS_TOKEN_WINDOW_H_INCLUDED_
+#define _NGX_AGILICUS_TOKEN_WINDOW_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+/*
+ * Windows of time by which a list of tokens is read that gives no more than so
+ * many rows at once and has no cursor: together they cover all of time, and one
+ * that gives as many rows as there can be is split until none does.  Pure.
+ *
+ * Whether the API's ends are inclusive is not documented, so a window asks for
+ * a second more on both sides; rows that come twice do no harm.
+ */
+
+/* windows at most; more than this is more than can be polled */
+#define NGX_AGILICUS_TOKEN_WINDOW_MAX   4096
+
+#define NGX_AGILICUS_TOKEN_WINDOW_PAST    INT64_MIN
+#define NGX_AGILICUS_TOKEN_WINDOW_FUTURE  INT64_MAX
+
+
+/* what a window's times are of */
+
+typedef enum {
+    NGX_AGILICUS_TOKEN_WINDOW_EXP = 0,
+    NGX_AGILICUS_TOKEN_WINDOW_IAT
+} ngx_agilicus_token_window_e;
+
+
+typedef struct {
+    ngx_agilicus_token_window_e    by;
+    int64_t                        from;    /* seconds since the epoch */
+    int64_t                        to;      /* both of them in it */
+    ngx_uint_t                     rows;    /* of the last poll */
+    unsigned                       done:1;  /* in this poll */
+    unsigned                       out:1;   /* a call is under way */
+} ngx_agilicus_token_window_t;
+
+
+typedef struct {
+    ngx_agilicus_token_window_t   *windows; /* by kind, then in order */
+    ngx_uint_t                     n;
+} ngx_agilicus_token_windows_t;
+
+
+/*
+ * Sets up two windows that cover everything: tokens that expire from "floor"
+ * on, and tokens issued at any time.  "windows" has room for
+ * NGX_AGILICUS_TOKEN_WINDOW_MAX.
+ */
+void ngx_agilicus_token_windows_init(ngx_agilicus_token_windows_t *w,
+    int64_t floor);
+
+/*
+ * Prepares another poll: windows of tokens that have expired before "floor" go,
+ * neighbours with few rows become one, none is done.  "limit" is the most rows
+ * that a window can give.
+ */
+void ngx_agilicus_token_windows_again(ngx_agilicus_token_windows_t *w,
+    int64_t floor, ngx_uint_t limit);
+
+/*
+ * Splits window number "i" at "pivot", the first second of the second half, or
+ * in the middle of its time where "pivot" does not lie in it.  Neither half is
+ * done.  NGX_DECLINED where it is a single second, or there are too many
+ * windows.
+ */
+ngx_int_t ngx_agilicus_token_windows_split(ngx_agilicus_token_windows_t *w,
+    ngx_uint_t i, int64_t pivot, int64_t now);
+
+/*
+ * Checks that the windows of each kind follow each other without a gap, from
+ * "floor" (exp) or the past (iat) to the future.  Returns 1 if so.
+ */
+ngx_uint_t ngx_agilicus_token_windows_whole(
+    const ngx_agilicus_token_windows_t *w, int64_t floor);
+
+
+#endif /* _NGX_AGILICUS_TOKEN_WINDOW_H_INCLUDED_ */
