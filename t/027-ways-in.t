@@ -81,7 +81,7 @@ log in
 
 
 
-=== TEST 2: and so it does for HEAD
+=== TEST 2: an error page keeps status and challenge for HEAD
 --- config
     error_page 401 /login.html;
     location = /login.html { agilicus_token off; }

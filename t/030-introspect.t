@@ -281,7 +281,7 @@ X-Why: invalid/unknown
 
 
 
-=== TEST 5: which is remembered
+=== TEST 5: that a token is not known is remembered
 --- request eval
 ["GET /t", "GET /t", "GET /t", "GET /_calls?token=unknown-again"]
 --- more_headers
@@ -302,7 +302,7 @@ X-Why: unavailable/credential
 
 
 
-=== TEST 7: and are not remembered
+=== TEST 7: what is ours to mend is not remembered
 --- request eval
 ["GET /_reset", "GET /t", "GET /t", "GET /_calls?token=mended-401"]
 --- more_headers
@@ -327,7 +327,7 @@ X-Why: unavailable/status
 
 
 
-=== TEST 9: and is not remembered
+=== TEST 9: a failure of the API is not remembered
 --- request eval
 ["GET /_reset", "GET /t", "GET /t", "GET /_calls?token=status-500"]
 --- more_headers
@@ -348,7 +348,7 @@ X-Why: unavailable/throttled
 
 
 
-=== TEST 11: what it says is bounded, and read as RFC 9110 has it
+=== TEST 11: how long to wait is bounded, and read as RFC 9110 has it
 --- request eval
 [("GET /t") x 3]
 --- more_headers eval
@@ -369,7 +369,7 @@ X-Why: unavailable/status
 
 
 
-=== TEST 13: so the token has not been given to anybody else
+=== TEST 13: after redirects the token has been given to nobody else
 --- request
 GET /second/_calls
 --- response_body
@@ -398,7 +398,7 @@ X-Why: unavailable/answer
 
 
 
-=== TEST 16: and be JSON throughout
+=== TEST 16: a 200 must be JSON throughout
 --- tokens
 cut-json trailing twice two-subs two-exps bom utf8 surrogate nul raw-nul
 comment deep
@@ -475,7 +475,7 @@ passed
 
 
 
-=== TEST 24: one with a text that is too long to be kept is not
+=== TEST 24: a Token with a text that is too long to be kept is not read
 --- tokens: big-claim
 --- error_code: 503
 --- response_headers
@@ -484,7 +484,7 @@ X-Why: unavailable/answer
 
 
 
-=== TEST 25: one of more than 256k is not, with its length told or not
+=== TEST 25: a Token of more than 256k is not read, with its length told or not
 --- tokens: too-big too-big-stream too-big-chunks
 --- error_code: 503
 --- response_headers
@@ -563,7 +563,7 @@ passed
 
 
 
-=== TEST 34: unless it must not
+=== TEST 34: a token that lives for ever may be refused
 --- path: /strict
 --- tokens: never null-exp
 --- error_code: 401
@@ -591,7 +591,7 @@ X-Why: invalid/not_yet_valid
 
 
 
-=== TEST 37: by clocks that may differ that much
+=== TEST 37: clocks may differ by the leeway
 --- path: /leeway
 --- tokens: soon past
 --- response_headers
@@ -601,7 +601,7 @@ passed
 
 
 
-=== TEST 38: but not any more
+=== TEST 38: clocks may not differ by more than the leeway
 --- path: /leeway
 --- tokens: later
 --- error_code: 401
