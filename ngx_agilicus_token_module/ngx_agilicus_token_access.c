@@ -19,7 +19,7 @@ static void ngx_agilicus_token_take_answer(ngx_agilicus_token_ctx_t *ctx,
     ngx_agilicus_token_answer_t *answer);
 static void ngx_agilicus_token_resume(ngx_event_t *ev);
 static void ngx_agilicus_token_detach(void *data);
-static void ngx_agilicus_token_decide(ngx_http_request_t *r,
+static ngx_int_t ngx_agilicus_token_decide(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 static void ngx_agilicus_token_conclude(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
@@ -222,7 +222,9 @@ ngx_agilicus_token_check(ngx_http_request_t *r,
 
     *out = ctx;
 
-    if (ctx->state == NGX_AGILICUS_TOKEN_STATE_WAITING) {
+    if (ctx->state == NGX_AGILICUS_TOKEN_STATE_WAITING
+        || ctx->state == NGX_AGILICUS_TOKEN_STATE_READING)
+    {
         return NGX_AGAIN;
     }
 
@@ -260,7 +262,20 @@ ngx_agilicus_token_check(ngx_http_request_t *r,
     }
 
     if (ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_NONE) {
-        ngx_agilicus_token_decide(r, ctx, lcf);
+        rc = ngx_agilicus_token_decide(r, ctx, lcf);
+
+        if (rc == NGX_AGAIN) {
+            rc = ngx_agilicus_token_match_wait(r, ctx);
+
+            if (rc == NGX_DONE) {
+                return NGX_AGAIN;
+            }
+
+            /* too large, or the client is gone: as nginx would have it */
+
+            *out = NULL;
+            return rc;
+        }
     }
 
     ngx_agilicus_token_conclude(r, ctx, lcf);
@@ -496,7 +511,10 @@ ngx_agilicus_token_take_answer(ngx_agilicus_token_ctx_t *ctx,
         ctx->late = 0;
 
         if (ngx_agilicus_token_keep_facts(ctx->request, ctx, &answer->facts)
-            != NGX_OK)
+                != NGX_OK
+            || ngx_agilicus_token_keep_rules(ctx->request, ctx,
+                                             &answer->rules)
+                != NGX_OK)
         {
             answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
             answer->reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
@@ -601,11 +619,15 @@ ngx_agilicus_token_detach(void *data)
 }
 
 
-static void
+/* NGX_AGAIN if the body must be read first, else there is a decision */
+
+static ngx_int_t
 ngx_agilicus_token_decide(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
 {
+    ngx_int_t                                rc;
     ngx_uint_t                               n;
+    ngx_agilicus_token_ruling_t              ruling;
     const ngx_agilicus_token_requirement_t  *requirements;
 
     switch (ctx->class) {
@@ -616,30 +638,55 @@ ngx_agilicus_token_decide(ngx_http_request_t *r,
     case NGX_AGILICUS_TOKEN_CLASS_INVALID:
         ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_INVALID,
                                ctx->decision.reason);
-        return;
+        return NGX_OK;
 
     case NGX_AGILICUS_TOKEN_CLASS_REVOKED:
         ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
                                ctx->decision.reason);
-        return;
+        return NGX_OK;
 
     default:
         ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
                                ctx->decision.reason);
-        return;
+        return NGX_OK;
     }
 
     requirements = ngx_agilicus_token_requirements(r, lcf, &n);
 
     if ((requirements == NULL && n) || !ctx->has_facts) {
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
-                               NGX_AGILICUS_TOKEN_REASON_INTERNAL);
-        return;
+        goto failed;
     }
 
-    (void) ngx_agilicus_token_policy_decide(&ctx->facts, ctx->late,
-                                            &lcf->policy, requirements, n,
-                                            ngx_time(), &ctx->decision);
+    ruling.rc = NGX_AGAIN;
+    ruling.reason = NGX_AGILICUS_TOKEN_REASON_RULE;
+
+    rc = ngx_agilicus_token_policy_decide(&ctx->facts, ctx->late,
+                                          &lcf->policy, requirements, n,
+                                          &ruling, ngx_time(),
+                                          &ctx->decision);
+    if (rc != NGX_AGAIN) {
+        return NGX_OK;
+    }
+
+    ruling.rc = ngx_agilicus_token_match(r, ctx, lcf, &ruling.reason);
+
+    if (ruling.rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    rc = ngx_agilicus_token_policy_decide(&ctx->facts, ctx->late,
+                                          &lcf->policy, requirements, n,
+                                          &ruling, ngx_time(),
+                                          &ctx->decision);
+    if (rc != NGX_AGAIN) {
+        return NGX_OK;
+    }
+
+failed:
+
+    ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                           NGX_AGILICUS_TOKEN_REASON_INTERNAL);
+    return NGX_OK;
 }
 
 

@@ -135,6 +135,7 @@ ngx_agilicus_token_create_loc_conf(ngx_conf_t *cf)
     conf->deny_masquerading = NGX_CONF_UNSET;
     conf->preflight = NGX_CONF_UNSET_UINT;
     conf->recheck = NGX_CONF_UNSET_MSEC;
+    conf->rules = NGX_CONF_UNSET;
 
     for (i = 0; i < NGX_AGILICUS_TOKEN_REQUIRE_KINDS; i++) {
         conf->require[i] = NGX_CONF_UNSET_PTR;
@@ -175,6 +176,13 @@ ngx_agilicus_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->enable, prev->enable,
                               NGX_AGILICUS_TOKEN_OFF);
     ngx_conf_merge_msec_value(conf->recheck, prev->recheck, 5000);
+
+    if (conf->rules == NGX_CONF_UNSET) {
+        conf->rules_host = prev->rules_host;
+        conf->rules_search = prev->rules_search;
+    }
+
+    ngx_conf_merge_value(conf->rules, prev->rules, 0);
     ngx_conf_merge_str_value(conf->realm, prev->realm, "agilicus");
     ngx_conf_merge_ptr_value(conf->sources, prev->sources, NULL);
     ngx_conf_merge_size_value(conf->max_size, prev->max_size, 4096);
@@ -231,7 +239,8 @@ ngx_agilicus_token_check_hook(ngx_conf_t *cf,
     }
 
     if (conf->trusted
-        || (conf->enable == NGX_AGILICUS_TOKEN_ON && conf->required
+        || (conf->enable == NGX_AGILICUS_TOKEN_ON
+            && (conf->required || conf->rules)
             && clcf->satisfy == NGX_HTTP_SATISFY_ALL))
     {
         return NGX_OK;
@@ -427,6 +436,7 @@ ngx_agilicus_token_enforce(ngx_conf_t *cf,
     conf->policy.leeway = conf->leeway;
     conf->policy.require_expiry = (conf->require_expiry != 0);
     conf->policy.deny_masquerading = (conf->deny_masquerading != 0);
+    conf->policy.rules = (conf->rules != 0);
 
     mcf->api.max_leeway = ngx_max(mcf->api.max_leeway, conf->leeway);
 

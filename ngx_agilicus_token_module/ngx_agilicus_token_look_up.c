@@ -97,6 +97,7 @@ ngx_agilicus_token_use(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     ngx_agilicus_token_found_t *found, const ngx_agilicus_token_clock_t *now)
 {
     uint32_t                         late;
+    uint64_t                         serial;
     ngx_atomic_uint_t                generation;
     ngx_agilicus_token_zone_t       *first;
     ngx_agilicus_token_facts_t       facts;
@@ -168,7 +169,37 @@ ngx_agilicus_token_use(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
         return NGX_OK;
     }
 
+    if (lcf->rules) {
+        serial = found->serial;
+
+        if (ngx_agilicus_token_match_copy(lcf->origin->zone, &key, found)
+                != NGX_OK
+            || found->serial != serial
+            || ngx_agilicus_token_keep_rules(r, ctx, &found->rules) != NGX_OK)
+        {
+            /* facts and rules of one answer, or none */
+            return NGX_DECLINED;
+        }
+    }
+
     return ngx_agilicus_token_age(r, ctx, lcf, now);
+}
+
+
+ngx_int_t
+ngx_agilicus_token_keep_rules(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, ngx_str_t *rules)
+{
+    ctx->rules.len = rules->len;
+    ctx->rules.data = ngx_pnalloc(r->pool, rules->len + 1);
+
+    if (ctx->rules.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(ctx->rules.data, rules->data, rules->len);
+
+    return NGX_OK;
 }
 
 

@@ -125,6 +125,13 @@ static ngx_command_t  ngx_agilicus_token_commands[] = {
       offsetof(ngx_agilicus_token_loc_conf_t, deny_masquerading),
       NULL },
 
+    { ngx_string("agilicus_token_rules"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_1MORE,
+      ngx_agilicus_token_set_rules,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("agilicus_token_preflight"),
       NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,
@@ -419,7 +426,9 @@ ngx_agilicus_token_init_process(ngx_cycle_t *cycle)
     ngx_agilicus_token_recheck_init(mcf->recheck, cycle->log);
     ngx_agilicus_token_revocation_init(cycle->log);
 
-    if (ngx_agilicus_token_call_init(&mcf->api, cycle->log) != NGX_OK) {
+    if (ngx_agilicus_token_match_init(cycle->log) != NGX_OK
+        || ngx_agilicus_token_call_init(&mcf->api, cycle->log) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -433,4 +442,5 @@ ngx_agilicus_token_exit_process(ngx_cycle_t *cycle)
     ngx_agilicus_token_feed_exit();
     ngx_agilicus_token_revocation_exit();
     ngx_agilicus_token_call_exit();
+    ngx_agilicus_token_match_exit();
 }

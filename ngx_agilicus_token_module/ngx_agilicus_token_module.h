@@ -115,6 +115,9 @@ typedef struct {
     ngx_str_t                          resource_metadata;
     ngx_str_t                          identity;   /* prefix or empty */
     ngx_msec_t                         recheck;    /* 0: off */
+    ngx_flag_t                         rules;
+    ngx_http_complex_value_t          *rules_host; /* NULL: the request's */
+    ngx_uint_t                         rules_search;
 
     unsigned                           revoke:1;   /* content handlers */
     unsigned                           revoke_all:1;
@@ -178,6 +181,7 @@ typedef struct {
 typedef enum {
     NGX_AGILICUS_TOKEN_STATE_NEW = 0,
     NGX_AGILICUS_TOKEN_STATE_WAITING,
+    NGX_AGILICUS_TOKEN_STATE_READING,
     NGX_AGILICUS_TOKEN_STATE_ANSWERED,
     NGX_AGILICUS_TOKEN_STATE_DONE
 } ngx_agilicus_token_state_e;
@@ -215,6 +219,7 @@ struct ngx_agilicus_token_ctx_s {
     /* what is known; lives as long as the request */
     ngx_str_t                          packed;
     ngx_agilicus_token_facts_t         facts;
+    ngx_str_t                          rules;      /* packed */
     uint64_t                           sent;       /* ms, monotonic */
     uint64_t                           stale_until;
     uint64_t                           asked;
@@ -237,6 +242,7 @@ struct ngx_agilicus_token_ctx_s {
     unsigned                           known:1;    /* an entry of any age */
     unsigned                           revoking:1;
     unsigned                           cleaned:1;
+    unsigned                           body_read:1;
 };
 
 
@@ -308,10 +314,50 @@ ngx_int_t ngx_agilicus_token_keep_facts(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, ngx_str_t *packed);
 
 /*
+ * look_up: copies packed rules to the request's pool.
+ */
+ngx_int_t ngx_agilicus_token_keep_rules(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, ngx_str_t *rules);
+
+/*
  * look_up: the zone that tombstones, budgets and counters lie in.
  */
 ngx_agilicus_token_zone_t *ngx_agilicus_token_first_zone(
     ngx_http_request_t *r);
+
+/*
+ * match: what a worker keeps for the token's own rules.
+ */
+ngx_int_t ngx_agilicus_token_match_init(ngx_log_t *log);
+void ngx_agilicus_token_match_exit(void);
+
+/*
+ * match: sets found->rules to the rules of the entry that was found, which are
+ * good until the next look-up.  NGX_ERROR where they are gone.
+ */
+ngx_int_t ngx_agilicus_token_match_copy(ngx_agilicus_token_zone_t *zone,
+    const ngx_agilicus_token_cache_key_t *key,
+    ngx_agilicus_token_found_t *found);
+
+/*
+ * match: whether the token's rules let the request through.  NGX_OK,
+ * NGX_DECLINED with the reason, or NGX_AGAIN where the body must be read first.
+ */
+ngx_int_t ngx_agilicus_token_match(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_agilicus_token_reason_e *reason);
+
+/*
+ * match: reads the body; the phases run again when it is there.  NGX_DONE, or
+ * a status.
+ */
+ngx_int_t ngx_agilicus_token_match_wait(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx);
+
+/*
+ * revoke: whether the request's body is JSON by its type.
+ */
+ngx_uint_t ngx_agilicus_token_is_json(ngx_http_request_t *r);
 
 /*
  * upstream: takes identity headers that a client sent out of its request; the
@@ -430,6 +476,8 @@ char *ngx_agilicus_token_set_values(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_agilicus_token_set_metadata(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_agilicus_token_set_identity(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_agilicus_token_set_rules(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_agilicus_token_set_recheck(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

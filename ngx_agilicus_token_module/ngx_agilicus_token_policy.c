@@ -52,8 +52,8 @@ ngx_int_t
 ngx_agilicus_token_policy_decide(const ngx_agilicus_token_facts_t *facts,
     uint32_t late, const ngx_agilicus_token_policy_t *policy,
     const ngx_agilicus_token_requirement_t *requirements,
-    ngx_uint_t nrequirements, int64_t now,
-    ngx_agilicus_token_decision_t *decision)
+    ngx_uint_t nrequirements, const ngx_agilicus_token_ruling_t *ruling,
+    int64_t now, ngx_agilicus_token_decision_t *decision)
 {
     ngx_uint_t  i;
 
@@ -81,6 +81,20 @@ ngx_agilicus_token_policy_decide(const ngx_agilicus_token_facts_t *facts,
         decision->reason = NGX_AGILICUS_TOKEN_REASON_MASQUERADING;
 
         return NGX_DECLINED;
+    }
+
+    if (policy->rules) {
+
+        if (ruling->rc == NGX_AGAIN) {
+            return NGX_AGAIN;
+        }
+
+        if (ruling->rc != NGX_OK) {
+            decision->verdict = NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN;
+            decision->reason = ruling->reason;
+
+            return NGX_DECLINED;
+        }
     }
 
     decision->verdict = NGX_AGILICUS_TOKEN_VERDICT_ACTIVE;

@@ -46,7 +46,16 @@ typedef struct {
     time_t                                leeway;  /* seconds */
     unsigned                              require_expiry:1;
     unsigned                              deny_masquerading:1;
+    unsigned                              rules:1; /* the token's own count */
 } ngx_agilicus_token_policy_t;
+
+
+/* what the token's own rules said, as far as they were asked */
+
+typedef struct {
+    ngx_int_t                             rc;      /* NGX_AGAIN: not asked */
+    ngx_agilicus_token_reason_e           reason;  /* with NGX_DECLINED */
+} ngx_agilicus_token_ruling_t;
 
 
 typedef struct {
@@ -67,14 +76,16 @@ ngx_uint_t ngx_agilicus_token_policy_expired(
 
 /*
  * Judges facts against what a location asks for.  Sets "decision" and returns
- * NGX_OK if, and only if, the request is allowed; NGX_DECLINED otherwise.
+ * NGX_OK if, and only if, the request is allowed; NGX_DECLINED if it is not;
+ * NGX_AGAIN, without a decision, if all depends on the token's own rules and
+ * "ruling" does not know yet what they say: it is asked for last.
  */
 ngx_int_t ngx_agilicus_token_policy_decide(
     const ngx_agilicus_token_facts_t *facts, uint32_t late,
     const ngx_agilicus_token_policy_t *policy,
     const ngx_agilicus_token_requirement_t *requirements,
-    ngx_uint_t nrequirements, int64_t now,
-    ngx_agilicus_token_decision_t *decision);
+    ngx_uint_t nrequirements, const ngx_agilicus_token_ruling_t *ruling,
+    int64_t now, ngx_agilicus_token_decision_t *decision);
 
 
 #endif /* _NGX_AGILICUS_TOKEN_POLICY_H_INCLUDED_ */

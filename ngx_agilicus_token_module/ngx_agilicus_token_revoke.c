@@ -32,7 +32,6 @@ static void ngx_agilicus_token_hook_body(ngx_http_request_t *r);
 static ngx_int_t ngx_agilicus_token_hook(ngx_http_request_t *r);
 static void ngx_agilicus_token_hook_deny(void *data,
     ngx_agilicus_token_tombstone_e kind, const ngx_str_t *value);
-static ngx_uint_t ngx_agilicus_token_is_json(ngx_http_request_t *r);
 
 
 /*
@@ -608,7 +607,7 @@ ngx_agilicus_token_hook_deny(void *data, ngx_agilicus_token_tombstone_e kind,
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_agilicus_token_is_json(ngx_http_request_t *r)
 {
     size_t      len;

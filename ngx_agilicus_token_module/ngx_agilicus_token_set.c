@@ -376,6 +376,90 @@ ngx_agilicus_token_set_identity(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 char *
+ngx_agilicus_token_set_rules(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_agilicus_token_loc_conf_t *lcf = conf;
+
+    ngx_str_t                         *value, host;
+    ngx_uint_t                         i, match;
+    ngx_http_compile_complex_value_t   ccv;
+
+    if (lcf->rules != NGX_CONF_UNSET) {
+        return (char *) "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "on") == 0) {
+        lcf->rules = 1;
+
+    } else if (ngx_strcmp(value[1].data, "off") == 0) {
+        lcf->rules = 0;
+
+    } else {
+        i = 1;
+        goto invalid;
+    }
+
+    match = 0;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "host=", 5) == 0
+            && value[i].len > 5 && lcf->rules_host == NULL)
+        {
+            host.data = value[i].data + 5;
+            host.len = value[i].len - 5;
+
+            lcf->rules_host = ngx_pcalloc(cf->pool,
+                                          sizeof(ngx_http_complex_value_t));
+            if (lcf->rules_host == NULL) {
+                return NGX_CONF_ERROR;
+            }
+
+            ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+            ccv.cf = cf;
+            ccv.value = &host;
+            ccv.complex_value = lcf->rules_host;
+
+            if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+                return NGX_CONF_ERROR;
+            }
+
+            continue;
+        }
+
+        if (ngx_strcmp(value[i].data, "match=full") == 0 && !match) {
+            match = 1;
+            continue;
+        }
+
+        if (ngx_strcmp(value[i].data, "match=search") == 0 && !match) {
+            match = 1;
+            lcf->rules_search = 1;
+            continue;
+        }
+
+        goto invalid;
+    }
+
+    if (lcf->rules == 0 && cf->args->nelts > 2) {
+        i = 2;
+        goto invalid;
+    }
+
+    return NGX_CONF_OK;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\"", &value[i]);
+    return NGX_CONF_ERROR;
+}
+
+
+char *
 ngx_agilicus_token_set_recheck(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agilicus_token_loc_conf_t *lcf = conf;

@@ -1,0 +1,399 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "ngx_agilicus_token_module.h"
+#include "ngx_agilicus_token_json_document.h"
+#include "ngx_agilicus_token_path.h"
+#include "ngx_agilicus_token_rules.h"
+
+
+/* compiled patterns that a worker keeps */
+#define NGX_AGILICUS_TOKEN_MATCH_PATTERNS   1024
+
+/* bytes of a body that rules may look into */
+#define NGX_AGILICUS_TOKEN_MATCH_MAX_BODY   65536
+
+/* rules of tokens that a worker has copied from zones: places and bytes */
+#define NGX_AGILICUS_TOKEN_MATCH_COPIES     1024
+#define NGX_AGILICUS_TOKEN_MATCH_MAX_COPIES 8388608
+
+
+typedef struct {
+    ngx_agilicus_token_zone_t  *zone;
+    uint64_t                    serial;
+    ngx_str_t                   rules;
+} ngx_agilicus_token_match_copy_t;
+
+
+static ngx_int_t ngx_agilicus_token_match_view(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_agilicus_token_rules_view_t *view);
+static ngx_int_t ngx_agilicus_token_match_target(ngx_http_request_t *r,
+    ngx_agilicus_token_rules_view_t *view);
+static void ngx_agilicus_token_match_body(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, ngx_agilicus_token_rules_view_t *view);
+static ngx_uint_t ngx_agilicus_token_match_can_read(ngx_http_request_t *r);
+static void ngx_agilicus_token_match_read(ngx_http_request_t *r);
+
+
+static ngx_agilicus_token_rules_t       *ngx_agilicus_token_match_rules;
+static ngx_agilicus_token_match_copy_t  *ngx_agilicus_token_match_copies;
+static size_t                            ngx_agilicus_token_match_copied;
+
+
+ngx_int_t
+ngx_agilicus_token_match_init(ngx_log_t *log)
+{
+    ngx_agilicus_token_match_copied = 0;
+
+    ngx_agilicus_token_match_rules =
+        ngx_agilicus_token_rules_create(NGX_AGILICUS_TOKEN_MATCH_PATTERNS);
+
+    ngx_agilicus_token_match_copies =
+        ngx_calloc(NGX_AGILICUS_TOKEN_MATCH_COPIES
+                   * sizeof(ngx_agilicus_token_match_copy_t), log);
+
+    if (ngx_agilicus_token_match_rules == NULL
+        || ngx_agilicus_token_match_copies == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_agilicus_token_match_exit(void)
+{
+    ngx_uint_t  i;
+
+    if (ngx_agilicus_token_match_rules) {
+        ngx_agilicus_token_rules_destroy(ngx_agilicus_token_match_rules);
+        ngx_agilicus_token_match_rules = NULL;
+    }
+
+    if (ngx_agilicus_token_match_copies) {
+
+        for (i = 0; i < NGX_AGILICUS_TOKEN_MATCH_COPIES; i++) {
+            if (ngx_agilicus_token_match_copies[i].rules.data) {
+                ngx_free(ngx_agilicus_token_match_copies[i].rules.data);
+            }
+        }
+
+        ngx_free(ngx_agilicus_token_match_copies);
+        ngx_agilicus_token_match_copies = NULL;
+    }
+}
+
+
+/*
+ * Rules can be large and rarely change: an entry's are copied out of the zone
+ * once for a worker.  A place is shared by the serials that fall into it.
+ */
+
+ngx_int_t
+ngx_agilicus_token_match_copy(ngx_agilicus_token_zone_t *zone,
+    const ngx_agilicus_token_cache_key_t *key,
+    ngx_agilicus_token_found_t *found)
+{
+    u_char                           *p;
+    ngx_agilicus_token_found_t        again;
+    ngx_agilicus_token_match_copy_t  *copy;
+
+    if (found->rules_len == 0) {
+        ngx_str_null(&found->rules);
+        return NGX_OK;
+    }
+
+    if (ngx_agilicus_token_match_copies == NULL) {
+        return NGX_ERROR;
+    }
+
+    copy = &ngx_agilicus_token_match_copies[found->serial
+                                        % NGX_AGILICUS_TOKEN_MATCH_COPIES];
+
+    if (copy->zone == zone && copy->serial == found->serial) {
+        found->rules = copy->rules;
+        return NGX_OK;
+    }
+
+    if (ngx_agilicus_token_cache_find(zone, key, 1, &again) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* what was found a moment ago may have been replaced */
+
+    if (again.serial != found->serial
+        || found->rules_len + ngx_agilicus_token_match_copied
+           > NGX_AGILICUS_TOKEN_MATCH_MAX_COPIES)
+    {
+        *found = again;
+        return NGX_OK;
+    }
+
+    p = ngx_alloc(again.rules.len, ngx_cycle->log);
+
+    if (p == NULL) {
+        *found = again;
+        return NGX_OK;
+    }
+
+    ngx_memcpy(p, again.rules.data, again.rules.len);
+
+    if (copy->rules.data) {
+        ngx_agilicus_token_match_copied -= copy->rules.len;
+        ngx_free(copy->rules.data);
+    }
+
+    copy->zone = zone;
+    copy->serial = again.serial;
+    copy->rules.data = p;
+    copy->rules.len = again.rules.len;
+
+    ngx_agilicus_token_match_copied += copy->rules.len;
+
+    found->rules = copy->rules;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Whether the token's rules let the request through: NGX_OK, NGX_DECLINED with
+ * the reason, or NGX_AGAIN while the body is read that decides it.
+ */
+
+ngx_int_t
+ngx_agilicus_token_match(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_agilicus_token_reason_e *reason)
+{
+    ngx_int_t                            rc;
+    ngx_agilicus_token_rules_view_t      view;
+    ngx_agilicus_token_json_document_t  *document;
+
+    *reason = NGX_AGILICUS_TOKEN_REASON_PATH;
+
+    if (ngx_agilicus_token_match_rules == NULL) {
+        *reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
+        return NGX_DECLINED;
+    }
+
+    ngx_memzero(&view, sizeof(ngx_agilicus_token_rules_view_t));
+
+    if (ngx_agilicus_token_match_view(r, ctx, lcf, &view) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    ngx_agilicus_token_match_body(r, ctx, &view);
+
+    rc = ngx_agilicus_token_rules_decide(ngx_agilicus_token_match_rules,
+                                         &ctx->rules, &view, reason);
+
+    document = view.body;
+    ngx_agilicus_token_json_release(&document);
+
+    if (rc != NGX_AGAIN) {
+        return rc;
+    }
+
+    *reason = NGX_AGILICUS_TOKEN_REASON_BODY;
+
+    return ctx->body_read ? NGX_DECLINED : NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_match_view(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_agilicus_token_rules_view_t *view)
+{
+    /* the request's own host: not a server's name where it has none */
+
+    view->host = r->headers_in.server;
+
+    if (lcf->rules_host
+        && ngx_http_complex_value(r, lcf->rules_host, &view->host) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    view->method = r->method_name;
+    view->search = (lcf->rules_search != 0);
+
+    return ngx_agilicus_token_match_target(r, view);
+}
+
+
+/*
+ * The client's own target, whatever it was rewritten to; of a subrequest, its
+ * own, which is brought into the form that a client would have had to use.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_match_target(ngx_http_request_t *r,
+    ngx_agilicus_token_rules_view_t *view)
+{
+    size_t      escapes;
+    u_char     *p, *buf;
+    ngx_str_t   raw;
+
+    if (r == r->main) {
+        raw = r->unparsed_uri;
+
+        p = ngx_strlchr(raw.data, raw.data + raw.len, '?');
+
+        if (p) {
+            view->has_query = 1;
+            view->query.data = p + 1;
+            view->query.len = raw.data + raw.len - (p + 1);
+
+            raw.len = p - raw.data;
+        }
+
+    } else {
+        view->query = r->args;
+        view->has_query = (r->args.len != 0);
+
+        escapes = 2 * ngx_escape_uri(NULL, r->uri.data, r->uri.len,
+                                     NGX_ESCAPE_URI);
+
+        raw.data = ngx_pnalloc(r->pool, r->uri.len + escapes);
+        if (raw.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        raw.len = r->uri.len + escapes;
+
+        if (escapes) {
+            (void) ngx_escape_uri(raw.data, r->uri.data, r->uri.len,
+                                  NGX_ESCAPE_URI);
+        } else {
+            ngx_memcpy(raw.data, r->uri.data, r->uri.len);
+        }
+    }
+
+    if (view->has_query && !ngx_agilicus_token_path_is_query(&view->query)) {
+        return NGX_DECLINED;
+    }
+
+    buf = ngx_pnalloc(r->pool, raw.len + 1);
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_agilicus_token_path_decode(&raw, buf, &view->path);
+}
+
+
+static void
+ngx_agilicus_token_match_body(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, ngx_agilicus_token_rules_view_t *view)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    view->state = NGX_AGILICUS_TOKEN_RULES_ABSENT;
+
+    if (!ctx->body_read) {
+
+        if (ngx_agilicus_token_match_can_read(r)) {
+            view->state = NGX_AGILICUS_TOKEN_RULES_UNREAD;
+        }
+
+        return;
+    }
+
+    if (r->request_body == NULL || r->request_body->bufs == NULL
+        || r->request_body->temp_file)
+    {
+        return;
+    }
+
+    /* what upstream will get is this, and all of it */
+
+    cl = r->request_body->bufs;
+    b = cl->buf;
+
+    if (cl->next || b->in_file
+        || b->last - b->pos != r->headers_in.content_length_n)
+    {
+        return;
+    }
+
+    view->body = ngx_agilicus_token_json_document(b->pos, b->last - b->pos);
+
+    if (view->body) {
+        view->state = NGX_AGILICUS_TOKEN_RULES_GIVEN;
+        view->pointer = ngx_agilicus_token_json_pointer;
+    }
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_match_can_read(ngx_http_request_t *r)
+{
+    off_t                      len;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (r != r->main || r->headers_in.chunked) {
+        return 0;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    len = r->headers_in.content_length_n;
+
+    return len > 0 && len <= (off_t) clcf->client_body_buffer_size
+           && len <= NGX_AGILICUS_TOKEN_MATCH_MAX_BODY
+           && ngx_agilicus_token_is_json(r);
+}
+
+
+/*
+ * Reads the body in the access phase.  Returns NGX_DONE, as of then the request
+ * goes on by itself, or a status.
+ */
+
+ngx_int_t
+ngx_agilicus_token_match_wait(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    ctx->state = NGX_AGILICUS_TOKEN_STATE_READING;
+
+    r->request_body_in_single_buf = 1;
+
+    rc = ngx_http_read_client_request_body(r, ngx_agilicus_token_match_read);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    ngx_http_finalize_request(r, NGX_DONE);
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_agilicus_token_match_read(ngx_http_request_t *r)
+{
+    ngx_agilicus_token_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
+
+    ctx->body_read = 1;
+    ctx->state = NGX_AGILICUS_TOKEN_STATE_ANSWERED;
+
+    /* upstream gets it from here */
+
+    r->preserve_body = 1;
+
+    r->write_event_handler = ngx_http_core_run_phases;
+    ngx_http_core_run_phases(r);
+}
