@@ -377,6 +377,7 @@ static ngx_int_t
 ngx_agilicus_token_ask(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     const ngx_agilicus_token_loc_conf_t *lcf)
 {
+    ngx_int_t                              rc;
     ngx_connection_t                      *c;
     ngx_http_cleanup_t                    *cln;
     ngx_agilicus_token_zone_t             *first;
@@ -407,6 +408,8 @@ ngx_agilicus_token_ask(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     introspect.connect_timeout = lcf->api_connect_timeout;
     introspect.timeout = lcf->api_timeout;
 
+    introspect.seen = ctx->seen;
+
     if (!ctx->known) {
         ngx_agilicus_token_budget_client(c->sockaddr, &client);
 
@@ -417,9 +420,16 @@ ngx_agilicus_token_ask(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     ctx->waiter.done = ngx_agilicus_token_answered;
     ctx->waiter.data = ctx;
 
-    if (ngx_agilicus_token_api_introspect(&introspect, &ctx->waiter, &answer)
-        != NGX_AGAIN)
-    {
+    rc = ngx_agilicus_token_api_introspect(&introspect, &ctx->waiter, &answer);
+
+    if (rc != NGX_AGAIN) {
+
+        if (rc == NGX_OK) {
+            ctx->cache = NGX_AGILICUS_TOKEN_CACHE_JOINED;
+            ngx_agilicus_token_zone_count(first,
+                                          NGX_AGILICUS_TOKEN_COUNT_JOINED);
+        }
+
         ngx_agilicus_token_take_answer(ctx, &answer);
         return NGX_OK;
     }

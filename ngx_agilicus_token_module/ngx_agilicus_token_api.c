@@ -61,6 +61,7 @@ ngx_agilicus_token_api_introspect(
     request.shared = (origin->zone != NULL);
     request.client = introspect->client;
     request.charged = introspect->charged;
+    request.seen = introspect->seen;
 
     if (origin->api->credential_introspect) {
         request.bearer = origin->api->credential;
@@ -214,10 +215,14 @@ ngx_agilicus_token_api_adopt_introspect(ngx_agilicus_token_call_t *call,
     key.key = call->key;
     key.context = call->context;
 
-    /* an entry from before the call began is not what it found */
+    if (ngx_agilicus_token_cache_find(origin->zone, &key, 1, &found)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
 
-    if (ngx_agilicus_token_cache_find(origin->zone, &key, 1, &found) != NGX_OK
-        || found.class != answer->class)
+    if (answer->class == NGX_AGILICUS_TOKEN_CLASS_NONE
+        ? found.serial == call->seen : found.class != answer->class)
     {
         return NGX_DECLINED;
     }

@@ -43,6 +43,8 @@ typedef struct {
     /* of a token of which nothing is known, for this client */
     const ngx_agilicus_token_budget_client_t  *client;
     unsigned                                   charged:1;
+
+    uint64_t                                   seen;     /* see call */
 } ngx_agilicus_token_introspect_t;
 
 

@@ -45,6 +45,8 @@ static ngx_int_t ngx_agilicus_token_call_copy(ngx_str_t *dst,
     const ngx_str_t *src);
 static ngx_int_t ngx_agilicus_token_call_lead(
     ngx_agilicus_token_call_t *call);
+static ngx_uint_t ngx_agilicus_token_call_ended(
+    ngx_agilicus_token_call_t *call, ngx_agilicus_token_answer_t *answer);
 static ngx_int_t ngx_agilicus_token_call_charge(
     const ngx_agilicus_token_call_request_t *request,
     ngx_agilicus_token_call_t *call, ngx_agilicus_token_answer_t *answer);
@@ -235,6 +237,19 @@ ngx_agilicus_token_call_join(const ngx_agilicus_token_call_request_t *request,
         rc = ngx_agilicus_token_call_lead(call);
 
         if (rc == NGX_OK) {
+
+            /* between the look-up and the lead another call may have ended */
+
+            if (ngx_agilicus_token_call_ended(call, answer)) {
+                ngx_agilicus_token_call_free(call);
+
+                if (waiter) {
+                    waiter->joined = 1;
+                }
+
+                return NGX_OK;
+            }
+
             rc = ngx_agilicus_token_call_charge(request, call, answer);
 
             if (rc == NGX_OK) {
@@ -360,6 +375,7 @@ ngx_agilicus_token_call_create(
     call->connect_timeout = request->connect_timeout;
     call->timeout = request->timeout;
     call->max_body = request->max_body;
+    call->seen = request->seen;
     call->started = ngx_current_msec;
 
     ngx_queue_init(&call->waiters);
@@ -444,6 +460,29 @@ ngx_agilicus_token_call_lead(ngx_agilicus_token_call_t *call)
     }
 
     return NGX_AGAIN;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_call_ended(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_answer_t *answer)
+{
+    ngx_agilicus_token_answer_t  found;
+
+    if (!call->shared) {
+        return 0;
+    }
+
+    ngx_memzero(&found, sizeof(ngx_agilicus_token_answer_t));
+    found.retry_after = -1;
+
+    if (call->type->adopt(call, &found) != NGX_OK) {
+        return 0;
+    }
+
+    *answer = found;
+
+    return 1;
 }
 
 

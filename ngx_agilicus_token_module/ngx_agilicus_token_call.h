@@ -114,8 +114,10 @@ typedef struct {
                                        ngx_agilicus_token_answer_t *answer);
 
     /*
-     * Finds what a call of the same key in another worker left behind.
-     * NGX_DECLINED where it left nothing: the call is then made here.
+     * Finds what a call of the same key in another worker left behind: of
+     * answer->class or, where that is NONE, anything that was not there when
+     * the request was made (call->seen).  NGX_DECLINED where there is nothing:
+     * the call is then made here.
      */
     ngx_int_t                        (*adopt)(ngx_agilicus_token_call_t *call,
                                        ngx_agilicus_token_answer_t *answer);
@@ -142,6 +144,9 @@ typedef struct {
     const u_char                              *key;
     uint32_t                                   context;
     unsigned                                   shared:1;
+
+    /* the entry that is known and too old, 0 if none */
+    uint64_t                                   seen;
 
     /* on account of a client, out of the budgets */
     const ngx_agilicus_token_budget_client_t  *client;
@@ -172,6 +177,7 @@ struct ngx_agilicus_token_call_s {
     uint32_t                                   context;
     ngx_agilicus_token_flight_t                flight;
 
+    uint64_t                                   seen;
     uint64_t                                   started;
     uint64_t                                   sent;
     ngx_uint_t                                 state;
@@ -211,6 +217,7 @@ u_char *ngx_agilicus_token_call_buffer(void);
  * if there is one under way.
  *
  * NGX_AGAIN  the waiter waits, or the background call is under way
+ * NGX_OK     another worker's call has ended just now: "answer" is its
  * NGX_ERROR  it does not: "answer" has class SHED or INDETERMINATE, the reason
  *            and retry_after
  */

@@ -146,6 +146,7 @@ ngx_agilicus_token_use(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     }
 
     ctx->clean = generation;
+    ctx->seen = found->serial;
     ctx->sent = found->sent;
     ctx->late = found->late;
 
@@ -295,6 +296,7 @@ ngx_agilicus_token_refresh(ngx_agilicus_token_ctx_t *ctx,
     introspect.digest = ctx->digest;
     introspect.connect_timeout = lcf->api_connect_timeout;
     introspect.timeout = lcf->api_timeout;
+    introspect.seen = ctx->seen;
 
     (void) ngx_agilicus_token_api_introspect(&introspect, NULL, &answer);
 }

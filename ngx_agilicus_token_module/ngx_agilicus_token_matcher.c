@@ -73,7 +73,7 @@ ngx_agilicus_token_matcher_hold(ngx_agilicus_token_ruleset_cursor_t *items,
     ngx_agilicus_token_matcher_start(&j, any);
 
     for ( ;; ) {
-        rc = ngx_agilicus_token_ruleset_take_item(items,
+        rc = ngx_agilicus_token_ruleset_next_item(items,
                                     NGX_AGILICUS_TOKEN_RULESET_MATCHER, &item);
         if (rc != NGX_OK) {
             break;
@@ -99,10 +99,11 @@ ngx_agilicus_token_matcher_one(ngx_agilicus_token_matcher_t *m,
 
     ngx_agilicus_token_matcher_value(m, &matcher->text, &left);
 
-    ngx_agilicus_token_matcher_start(&j, matcher->any);
+    ngx_agilicus_token_matcher_start(&j,
+                           matcher->flags & NGX_AGILICUS_TOKEN_RULESET_ANY);
 
     for ( ;; ) {
-        rc = ngx_agilicus_token_ruleset_take_item(m->items,
+        rc = ngx_agilicus_token_ruleset_next_item(m->items,
                                   NGX_AGILICUS_TOKEN_RULESET_CRITERION, &item);
         if (rc != NGX_OK) {
             break;
@@ -117,7 +118,11 @@ ngx_agilicus_token_matcher_one(ngx_agilicus_token_matcher_t *m,
 
     value = (rc == NGX_DECLINED && j.n) ? j.value : UNKNOWN;
 
-    return matcher->inverted ? ngx_agilicus_token_matcher_not(value) : value;
+    if (matcher->flags & NGX_AGILICUS_TOKEN_RULESET_INVERTED) {
+        return ngx_agilicus_token_matcher_not(value);
+    }
+
+    return value;
 }
 
 
@@ -128,18 +133,19 @@ ngx_agilicus_token_matcher_criterion(ngx_agilicus_token_matcher_t *m,
     const ngx_str_t *left, const ngx_agilicus_token_ruleset_item_t *criterion)
 {
     ngx_int_t                           rc;
-    ngx_uint_t                          op, list, value;
+    ngx_uint_t                          op, list, other, value;
     ngx_agilicus_token_matcher_join_t   j;
     ngx_agilicus_token_ruleset_item_t   item;
 
     op = criterion->kind;
     list = (op == NGX_AGILICUS_TOKEN_RULESET_IN
             || op == NGX_AGILICUS_TOKEN_RULESET_NOT_IN);
+    other = criterion->flags & NGX_AGILICUS_TOKEN_RULESET_HAS_VALUE;
 
     ngx_agilicus_token_matcher_start(&j, 1);
 
     for ( ;; ) {
-        rc = ngx_agilicus_token_ruleset_take_item(m->items,
+        rc = ngx_agilicus_token_ruleset_next_item(m->items,
                                     NGX_AGILICUS_TOKEN_RULESET_OPERAND, &item);
         if (rc != NGX_OK) {
             break;
@@ -150,7 +156,7 @@ ngx_agilicus_token_matcher_criterion(ngx_agilicus_token_matcher_t *m,
         ngx_agilicus_token_matcher_join(&j, value);
     }
 
-    if (criterion->has_value) {
+    if (other) {
         ngx_memzero(&item, sizeof(ngx_agilicus_token_ruleset_item_t));
 
         ngx_agilicus_token_matcher_value(m, &criterion->text, &item.text);
@@ -162,9 +168,9 @@ ngx_agilicus_token_matcher_criterion(ngx_agilicus_token_matcher_t *m,
 
     if (rc != NGX_DECLINED
         || op >= NGX_AGILICUS_TOKEN_RULESET_UNDEFINED
-        || list != criterion->is_list
+        || list != !!(criterion->flags & NGX_AGILICUS_TOKEN_RULESET_IS_LIST)
         || (!list && j.n != 1)
-        || (list && criterion->has_value))
+        || (list && other))
     {
         return UNKNOWN;
     }
@@ -186,7 +192,7 @@ ngx_agilicus_token_matcher_compare(ngx_uint_t op, const ngx_str_t *left,
         return ngx_agilicus_token_matcher_order(op, left, right);
     }
 
-    if (!right->is_number) {
+    if (!(right->flags & NGX_AGILICUS_TOKEN_RULESET_IS_NUMBER)) {
         return ngx_agilicus_token_matcher_same(left, &right->text) ? TRUE
                                                                    : FALSE;
     }
@@ -195,7 +201,8 @@ ngx_agilicus_token_matcher_compare(ngx_uint_t op, const ngx_str_t *left,
         return UNKNOWN;
     }
 
-    return (number == right->number) ? TRUE : FALSE;
+    return (number == ngx_agilicus_token_ruleset_operand(right)) ? TRUE
+                                                                  : FALSE;
 }
 
 
@@ -205,12 +212,14 @@ ngx_agilicus_token_matcher_order(ngx_uint_t op, const ngx_str_t *left,
 {
     int64_t  a, b;
 
-    b = right->number;
+    if (ngx_agilicus_token_matcher_integer(left, &a) != NGX_OK) {
+        return UNKNOWN;
+    }
 
-    if (ngx_agilicus_token_matcher_integer(left, &a) != NGX_OK
-        || (!right->is_number
-            && ngx_agilicus_token_matcher_integer(&right->text, &b)
-               != NGX_OK))
+    if (right->flags & NGX_AGILICUS_TOKEN_RULESET_IS_NUMBER) {
+        b = ngx_agilicus_token_ruleset_operand(right);
+
+    } else if (ngx_agilicus_token_matcher_integer(&right->text, &b) != NGX_OK)
     {
         return UNKNOWN;
     }

@@ -223,6 +223,7 @@ struct ngx_agilicus_token_ctx_s {
     uint64_t                           sent;       /* ms, monotonic */
     uint64_t                           stale_until;
     uint64_t                           asked;
+    uint64_t                           seen;       /* serial, too old */
     uint32_t                           late;
     time_t                             leeway;
     ngx_atomic_uint_t                  clean;      /* of tombstones so far */

@@ -216,6 +216,15 @@ ngx_agilicus_token_path_match(ngx_agilicus_token_path_t *s,
 
     static const u_char  others[] = "~>@";
 
+    /* with or without the query, it begins with the path: most end here */
+
+    if (!s->search && item->kind != NGX_AGILICUS_TOKEN_RULESET_PATTERN
+        && item->text.len <= s->path.len
+        && ngx_memcmp(s->path.data, item->text.data, item->text.len) != 0)
+    {
+        return 0;
+    }
+
     if (separate_query || !s->has_query) {
         return ngx_agilicus_token_path_compare(s, item, &s->path) == NGX_OK;
     }
@@ -390,9 +399,10 @@ static ngx_int_t
 ngx_agilicus_token_path_compare(ngx_agilicus_token_path_t *s,
     const ngx_agilicus_token_ruleset_item_t *item, const ngx_str_t *text)
 {
-    ngx_uint_t  at_start;
+    ngx_uint_t  at_start, at_end;
 
-    at_start = item->at_start || !s->search;
+    at_start = !s->search
+               || (item->flags & NGX_AGILICUS_TOKEN_RULESET_AT_START);
 
     switch (item->kind) {
 
@@ -404,13 +414,15 @@ ngx_agilicus_token_path_compare(ngx_agilicus_token_path_t *s,
             return NGX_DECLINED;
         }
 
-        return ngx_agilicus_token_path_literal(s, text, &item->text,
-                                               at_start,
-                                               item->at_end || !s->search);
+        at_end = !s->search
+                 || (item->flags & NGX_AGILICUS_TOKEN_RULESET_AT_END);
+
+        return ngx_agilicus_token_path_literal(s, text, &item->text, at_start,
+                                               at_end);
 
     case NGX_AGILICUS_TOKEN_RULESET_PREFIX:
-        return ngx_agilicus_token_path_literal(s, text, &item->text,
-                                                  at_start, 0);
+        return ngx_agilicus_token_path_literal(s, text, &item->text, at_start,
+                                               0);
 
     case NGX_AGILICUS_TOKEN_RULESET_PATTERN:
         return ngx_agilicus_token_path_pattern(s, item, text);
@@ -425,14 +437,17 @@ static ngx_int_t
 ngx_agilicus_token_path_pattern(ngx_agilicus_token_path_t *s,
     const ngx_agilicus_token_ruleset_item_t *item, const ngx_str_t *text)
 {
-    ngx_int_t  rc;
+    ngx_int_t   rc;
+    ngx_uint_t  at_start;
 
     /* most patterns begin with a literal that most paths do not have */
 
     if (item->value.len) {
-        rc = ngx_agilicus_token_path_literal(s, text, &item->value,
-                                                item->at_start || !s->search,
-                                                0);
+        at_start = !s->search
+                   || (item->flags & NGX_AGILICUS_TOKEN_RULESET_AT_START);
+
+        rc = ngx_agilicus_token_path_literal(s, text, &item->value, at_start,
+                                             0);
         if (rc != NGX_OK) {
             return rc;
         }

@@ -31,7 +31,7 @@
 #define NGX_AGILICUS_TOKEN_PATTERN_MAX_KEPT   8388608
 
 /* what one decision may cost, in nanoseconds of processor time */
-#define NGX_AGILICUS_TOKEN_PATTERN_BUDGET     4000000
+#define NGX_AGILICUS_TOKEN_PATTERN_BUDGET     3000000
 
 
 /* what a process keeps: compiled patterns, and the budget of a decision */

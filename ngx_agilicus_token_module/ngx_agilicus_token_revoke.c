@@ -22,6 +22,8 @@ static ngx_int_t ngx_agilicus_token_revoke_wait(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 static void ngx_agilicus_token_revoke_answered(void *data,
     ngx_agilicus_token_answer_t *answer);
+static void ngx_agilicus_token_revoke_take(ngx_agilicus_token_ctx_t *ctx,
+    ngx_agilicus_token_answer_t *answer);
 static void ngx_agilicus_token_revoke_resume(ngx_event_t *ev);
 static void ngx_agilicus_token_revoke_detach(void *data);
 static ngx_int_t ngx_agilicus_token_revoke_refuse(ngx_http_request_t *r,
@@ -89,6 +91,7 @@ static ngx_int_t
 ngx_agilicus_token_revoke_token(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
 {
+    ngx_int_t                            rc;
     ngx_agilicus_token_clock_t           now;
     ngx_agilicus_token_found_t           found;
     ngx_agilicus_token_answer_t          answer;
@@ -144,9 +147,14 @@ ngx_agilicus_token_revoke_token(ngx_http_request_t *r,
     ctx->waiter.done = ngx_agilicus_token_revoke_answered;
     ctx->waiter.data = ctx;
 
-    if (ngx_agilicus_token_api_introspect(&introspect, &ctx->waiter, &answer)
-        != NGX_AGAIN)
-    {
+    rc = ngx_agilicus_token_api_introspect(&introspect, &ctx->waiter, &answer);
+
+    if (rc == NGX_OK) {
+        ngx_agilicus_token_revoke_take(ctx, &answer);
+        return ngx_agilicus_token_revoke_known(r, ctx, lcf);
+    }
+
+    if (rc != NGX_AGAIN) {
         ctx->retry_after = answer.retry_after;
         ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
                                answer.reason);
@@ -362,12 +370,23 @@ ngx_agilicus_token_revoke_answered(void *data,
 {
     ngx_agilicus_token_ctx_t *ctx = data;
 
+    ngx_agilicus_token_revoke_take(ctx, answer);
+
+    ctx->state = NGX_AGILICUS_TOKEN_STATE_ANSWERED;
+
+    ngx_post_event(&ctx->event, &ngx_posted_events);
+}
+
+
+static void
+ngx_agilicus_token_revoke_take(ngx_agilicus_token_ctx_t *ctx,
+    ngx_agilicus_token_answer_t *answer)
+{
     ctx->class = answer->class;
     ctx->decision.reason = answer->reason;
     ctx->retry_after = answer->retry_after;
     ctx->api_time = answer->elapsed;
     ctx->has_api_time = 1;
-    ctx->state = NGX_AGILICUS_TOKEN_STATE_ANSWERED;
 
     if (!ctx->revoking
         && answer->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
@@ -377,8 +396,6 @@ ngx_agilicus_token_revoke_answered(void *data,
         ctx->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
         ctx->decision.reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
     }
-
-    ngx_post_event(&ctx->event, &ngx_posted_events);
 }
 
 

@@ -13,10 +13,12 @@
 #include "ngx_agilicus_token_template.h"
 
 
-/* reckoned, in nanoseconds: a rule, an item of it, and a value of a body */
+/* reckoned, in nanoseconds: a rule, besides its bytes, and a value of a body */
 #define NGX_AGILICUS_TOKEN_RULES_RULE    10
-#define NGX_AGILICUS_TOKEN_RULES_ITEM    20
 #define NGX_AGILICUS_TOKEN_RULES_VALUE   50000
+
+/* what rules may add up to before it is taken from the budget */
+#define NGX_AGILICUS_TOKEN_RULES_COST    4000
 
 
 /* how far a rule went; where it stopped there is the reason */
@@ -64,14 +66,16 @@ static ngx_uint_t ngx_agilicus_token_rules_templates(
     const ngx_agilicus_token_ruleset_rule_t *rule,
     ngx_agilicus_token_ruleset_cursor_t *items,
     ngx_agilicus_token_matcher_values_t *values);
+static ngx_int_t ngx_agilicus_token_rules_template(
+    ngx_agilicus_token_rules_decision_t *d,
+    const ngx_agilicus_token_ruleset_item_t *item,
+    const ngx_agilicus_token_matcher_values_t *values);
 static ngx_uint_t ngx_agilicus_token_rules_query(
     ngx_agilicus_token_rules_decision_t *d,
     ngx_agilicus_token_ruleset_cursor_t *items);
 static ngx_int_t ngx_agilicus_token_rules_body(
     ngx_agilicus_token_rules_decision_t *d,
     ngx_agilicus_token_ruleset_cursor_t *items);
-static ngx_int_t ngx_agilicus_token_rules_spend(
-    ngx_agilicus_token_rules_decision_t *d, uint64_t ns);
 
 
 static const ngx_agilicus_token_reason_e
@@ -207,27 +211,30 @@ static ngx_int_t
 ngx_agilicus_token_rules_host(ngx_agilicus_token_rules_decision_t *d,
     const ngx_agilicus_token_ruleset_host_t *host)
 {
+    size_t                                cost;
     ngx_int_t                             rc;
     ngx_uint_t                            again;
     ngx_agilicus_token_ruleset_rule_t     rule;
     ngx_agilicus_token_ruleset_cursor_t   rules;
 
+    cost = 0;
     again = 0;
     rules = host->rules;
 
-    for ( ;; ) {
-        rc = ngx_agilicus_token_ruleset_next_rule(&rules, &rule);
+    while (ngx_agilicus_token_ruleset_next_rule(&rules, &rule) == NGX_OK) {
 
-        if (rc == NGX_DONE) {
-            return again ? NGX_AGAIN : NGX_DECLINED;
-        }
+        cost += NGX_AGILICUS_TOKEN_RULES_RULE
+                + (size_t) (rule.items.end - rule.items.pos);
 
-        if (rc != NGX_OK
-            || ngx_agilicus_token_rules_spend(d,
-                                              NGX_AGILICUS_TOKEN_RULES_RULE)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
+        if (cost > NGX_AGILICUS_TOKEN_RULES_COST) {
+
+            if (ngx_agilicus_token_patterns_spend(d->patterns, cost)
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+
+            cost = 0;
         }
 
         rc = ngx_agilicus_token_rules_rule(d, &rule);
@@ -238,6 +245,12 @@ ngx_agilicus_token_rules_host(ngx_agilicus_token_rules_decision_t *d,
 
         again |= (rc == NGX_AGAIN);
     }
+
+    if (rules.pos != rules.end) {
+        return NGX_ERROR;
+    }
+
+    return again ? NGX_AGAIN : NGX_DECLINED;
 }
 
 
@@ -246,6 +259,7 @@ ngx_agilicus_token_rules_rule(ngx_agilicus_token_rules_decision_t *d,
     const ngx_agilicus_token_ruleset_rule_t *rule)
 {
     ngx_int_t                              rc;
+    ngx_uint_t                             any;
     ngx_agilicus_token_rules_stage_e       stage;
     ngx_agilicus_token_ruleset_cursor_t    items;
     ngx_agilicus_token_matcher_values_t    values;
@@ -274,11 +288,10 @@ ngx_agilicus_token_rules_rule(ngx_agilicus_token_rules_decision_t *d,
 
     stage = NGX_AGILICUS_TOKEN_RULES_MATCHER;
 
-    if (rule->matchers
-        && (ngx_agilicus_token_rules_spend(d, (size_t) (items.end - items.pos))
-            != NGX_OK
-            || !ngx_agilicus_token_matcher_hold(&items, rule->any_matcher,
-                                                &values)))
+    any = rule->flags & NGX_AGILICUS_TOKEN_RULESET_ANY_MATCHER;
+
+    if (rule->flags & NGX_AGILICUS_TOKEN_RULESET_MATCHERS
+        && !ngx_agilicus_token_matcher_hold(&items, any, &values))
     {
         goto done;
     }
@@ -305,35 +318,25 @@ ngx_agilicus_token_rules_paths(ngx_agilicus_token_rules_decision_t *d,
     ngx_agilicus_token_ruleset_cursor_t *items)
 {
     ngx_int_t                           rc;
-    ngx_uint_t                          found;
+    ngx_uint_t                          found, separate;
     ngx_agilicus_token_ruleset_item_t   item;
 
-    found = !rule->paths;
+    found = !(rule->flags & NGX_AGILICUS_TOKEN_RULESET_PATHS);
+    separate = rule->flags & NGX_AGILICUS_TOKEN_RULESET_SEPARATE_QUERY;
 
     for ( ;; ) {
-        rc = ngx_agilicus_token_ruleset_take_item(items,
+        rc = ngx_agilicus_token_ruleset_next_item(items,
                                        NGX_AGILICUS_TOKEN_RULESET_PATH, &item);
         if (rc != NGX_OK) {
             return found && rc == NGX_DECLINED;
         }
 
-        if (found) {
-            continue;
+        if (!found) {
+            found = ngx_agilicus_token_path_match(d->subject, &item, separate);
         }
-
-        if (ngx_agilicus_token_rules_spend(d, NGX_AGILICUS_TOKEN_RULES_ITEM)
-            != NGX_OK)
-        {
-            return 0;
-        }
-
-        found = ngx_agilicus_token_path_match(d->subject, &item,
-                                                 rule->separate_query);
     }
 }
 
-
-/* the first template that matches is the one that names values */
 
 static ngx_uint_t
 ngx_agilicus_token_rules_templates(ngx_agilicus_token_rules_decision_t *d,
@@ -342,24 +345,28 @@ ngx_agilicus_token_rules_templates(ngx_agilicus_token_rules_decision_t *d,
     ngx_agilicus_token_matcher_values_t *values)
 {
     ngx_int_t                           rc;
-    ngx_uint_t                          found, path, subject;
+    ngx_uint_t                          found;
     ngx_agilicus_token_ruleset_item_t   item;
 
     ngx_memzero(values, sizeof(ngx_agilicus_token_matcher_values_t));
 
+    if (!(rule->flags & NGX_AGILICUS_TOKEN_RULESET_TEMPLATES)) {
+        return 1;
+    }
+
     values->path = d->view->path;
 
-    if (rule->templates && !rule->separate_query
+    if (!(rule->flags & NGX_AGILICUS_TOKEN_RULESET_SEPARATE_QUERY)
         && ngx_agilicus_token_path_whole(d->subject, &values->subject)
            != NGX_OK)
     {
         return 0;
     }
 
-    found = !rule->templates;
+    found = 0;
 
     for ( ;; ) {
-        rc = ngx_agilicus_token_ruleset_take_item(items,
+        rc = ngx_agilicus_token_ruleset_next_item(items,
                                    NGX_AGILICUS_TOKEN_RULESET_TEMPLATE, &item);
         if (rc != NGX_OK) {
             return found && rc == NGX_DECLINED;
@@ -369,34 +376,55 @@ ngx_agilicus_token_rules_templates(ngx_agilicus_token_rules_decision_t *d,
             continue;
         }
 
-        if (ngx_agilicus_token_rules_spend(d, NGX_AGILICUS_TOKEN_RULES_ITEM
-                                              + d->view->path.len / 4)
-            != NGX_OK)
-        {
-            return 0;
-        }
+        rc = ngx_agilicus_token_rules_template(d, &item, values);
 
-        path = ngx_agilicus_token_template_match(&item.text, item.prefix,
-                                                 &values->path);
-        subject = path;
-
-        if (values->subject.len) {
-            subject = ngx_agilicus_token_template_match(&item.text,
-                                                        item.prefix,
-                                                        &values->subject);
-        }
-
-        if (path && subject) {
+        if (rc == NGX_OK) {
             values->template = item.text;
             found = 1;
+        }
 
-        } else if ((path || subject) && rule->matchers) {
-
-            /* to some, this is the first one */
+        if (rc == NGX_ERROR
+            && rule->flags & NGX_AGILICUS_TOKEN_RULESET_MATCHERS)
+        {
+            /* to some, this is the first one that matches and names values */
 
             return 0;
         }
     }
+}
+
+
+/* NGX_ERROR: it matches to some of those who read the request only */
+
+static ngx_int_t
+ngx_agilicus_token_rules_template(ngx_agilicus_token_rules_decision_t *d,
+    const ngx_agilicus_token_ruleset_item_t *item,
+    const ngx_agilicus_token_matcher_values_t *values)
+{
+    ngx_uint_t  prefix, path, subject;
+
+    if (ngx_agilicus_token_patterns_spend(d->patterns, values->path.len / 4)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    prefix = item->flags & NGX_AGILICUS_TOKEN_RULESET_IS_PREFIX;
+
+    path = ngx_agilicus_token_template_match(&item->text, prefix,
+                                             &values->path);
+    subject = path;
+
+    if (values->subject.len) {
+        subject = ngx_agilicus_token_template_match(&item->text, prefix,
+                                                    &values->subject);
+    }
+
+    if (path != subject) {
+        return NGX_ERROR;
+    }
+
+    return path ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -405,25 +433,28 @@ ngx_agilicus_token_rules_query(ngx_agilicus_token_rules_decision_t *d,
     ngx_agilicus_token_ruleset_cursor_t *items)
 {
     ngx_int_t                           rc;
+    const ngx_str_t                    *exact;
     ngx_agilicus_token_ruleset_item_t   item;
 
     for ( ;; ) {
-        rc = ngx_agilicus_token_ruleset_take_item(items,
+        rc = ngx_agilicus_token_ruleset_next_item(items,
                                       NGX_AGILICUS_TOKEN_RULESET_QUERY, &item);
         if (rc != NGX_OK) {
             return rc == NGX_DECLINED;
         }
 
-        if (ngx_agilicus_token_rules_spend(d, NGX_AGILICUS_TOKEN_RULES_ITEM
-                                              + 4 * d->view->query.len)
+        if (ngx_agilicus_token_patterns_spend(d->patterns,
+                                              4 * d->view->query.len)
             != NGX_OK)
         {
             return 0;
         }
 
+        exact = (item.flags & NGX_AGILICUS_TOKEN_RULESET_HAS_VALUE)
+                ? &item.value : NULL;
+
         if (!ngx_agilicus_token_query_match(&d->view->query, &item.text,
-                                            item.has_value ? &item.value
-                                                           : NULL))
+                                            exact))
         {
             return 0;
         }
@@ -440,7 +471,7 @@ ngx_agilicus_token_rules_body(ngx_agilicus_token_rules_decision_t *d,
     ngx_agilicus_token_ruleset_item_t   item;
 
     for ( ;; ) {
-        rc = ngx_agilicus_token_ruleset_take_item(items,
+        rc = ngx_agilicus_token_ruleset_next_item(items,
                                        NGX_AGILICUS_TOKEN_RULESET_BODY, &item);
         if (rc != NGX_OK) {
             break;
@@ -451,15 +482,15 @@ ngx_agilicus_token_rules_body(ngx_agilicus_token_rules_decision_t *d,
         }
 
         if (d->view->state != NGX_AGILICUS_TOKEN_RULES_GIVEN
-            || ngx_agilicus_token_rules_spend(d,
-                                              NGX_AGILICUS_TOKEN_RULES_VALUE)
+            || ngx_agilicus_token_patterns_spend(d->patterns,
+                                               NGX_AGILICUS_TOKEN_RULES_VALUE)
                != NGX_OK
             || d->view->pointer(d->view->body, &item.text, &value) != NGX_OK)
         {
             return NGX_DECLINED;
         }
 
-        if (item.has_value
+        if ((item.flags & NGX_AGILICUS_TOKEN_RULESET_HAS_VALUE)
             && (value.len != item.value.len
                 || ngx_memcmp(value.data, item.value.data, value.len) != 0))
         {
@@ -471,12 +502,4 @@ ngx_agilicus_token_rules_body(ngx_agilicus_token_rules_decision_t *d,
 
     return (rc == NGX_DECLINED && items->pos == items->end) ? NGX_OK
                                                             : NGX_DECLINED;
-}
-
-
-static ngx_int_t
-ngx_agilicus_token_rules_spend(ngx_agilicus_token_rules_decision_t *d,
-    uint64_t ns)
-{
-    return ngx_agilicus_token_patterns_spend(d->patterns, ns);
 }

@@ -7,58 +7,6 @@
 #include "ngx_agilicus_token_ruleset.h"
 
 
-#define NGX_AGILICUS_TOKEN_RULESET_SEPARATE_QUERY  0x01
-#define NGX_AGILICUS_TOKEN_RULESET_ANY_MATCHER     0x02
-#define NGX_AGILICUS_TOKEN_RULESET_PATHS           0x04
-#define NGX_AGILICUS_TOKEN_RULESET_TEMPLATES       0x08
-#define NGX_AGILICUS_TOKEN_RULESET_MATCHERS        0x10
-
-#define NGX_AGILICUS_TOKEN_RULESET_AT_START        0x01
-#define NGX_AGILICUS_TOKEN_RULESET_AT_END          0x02
-#define NGX_AGILICUS_TOKEN_RULESET_IS_PREFIX       0x04
-#define NGX_AGILICUS_TOKEN_RULESET_HAS_VALUE       0x08
-#define NGX_AGILICUS_TOKEN_RULESET_INVERTED        0x10
-#define NGX_AGILICUS_TOKEN_RULESET_ANY             0x20
-#define NGX_AGILICUS_TOKEN_RULESET_IS_NUMBER       0x40
-#define NGX_AGILICUS_TOKEN_RULESET_IS_LIST         0x80
-
-
-/*
- * Headers are copied in and out, for the packed form may lie at any address.
- * "size" is the length of all that begins with the header, headers included.
- */
-
-typedef struct {
-    uint32_t      size;
-    uint32_t      version;
-    uint32_t      rules;
-} ngx_agilicus_token_ruleset_header_t;
-
-
-typedef struct {
-    uint32_t      size;
-    uint32_t      name;      /* length of the name, which comes first */
-} ngx_agilicus_token_ruleset_host_header_t;
-
-
-typedef struct {
-    uint32_t      size;
-    uint32_t      methods;
-    uint32_t      flags;
-} ngx_agilicus_token_ruleset_rule_header_t;
-
-
-typedef struct {
-    uint8_t       type;
-    uint8_t       kind;
-    uint8_t       flags;
-    uint8_t       reserved;
-    uint16_t      text;      /* lengths of the two strings that follow */
-    uint16_t      value;
-    uint32_t      hash;
-} ngx_agilicus_token_ruleset_item_header_t;
-
-
 static u_char *ngx_agilicus_token_ruleset_add(
     ngx_agilicus_token_ruleset_builder_t *b,
     ngx_agilicus_token_ruleset_item_header_t *h, const ngx_str_t *text,
@@ -67,9 +15,6 @@ static void ngx_agilicus_token_ruleset_write(
     ngx_agilicus_token_ruleset_builder_t *b, const void *data, size_t len);
 static void ngx_agilicus_token_ruleset_host_end(
     ngx_agilicus_token_ruleset_builder_t *b);
-static ngx_int_t ngx_agilicus_token_ruleset_take(
-    ngx_agilicus_token_ruleset_cursor_t *c, void *header, size_t len,
-    ngx_agilicus_token_ruleset_cursor_t *rest);
 
 
 void
@@ -399,18 +344,20 @@ ngx_int_t
 ngx_agilicus_token_ruleset_open(ngx_agilicus_token_ruleset_cursor_t *hosts,
     ngx_uint_t *rules, const u_char *packed, size_t len)
 {
-    ngx_agilicus_token_ruleset_cursor_t  all;
     ngx_agilicus_token_ruleset_header_t  h;
 
-    all.pos = packed;
-    all.end = packed + len;
-
-    if (ngx_agilicus_token_ruleset_take(&all, &h, sizeof(h), hosts) != NGX_OK
-        || all.pos != all.end
-        || h.version != NGX_AGILICUS_TOKEN_RULESET_VERSION)
-    {
+    if (len < sizeof(h)) {
         return NGX_ERROR;
     }
+
+    ngx_memcpy(&h, packed, sizeof(h));
+
+    if (h.version != NGX_AGILICUS_TOKEN_RULESET_VERSION || h.size != len) {
+        return NGX_ERROR;
+    }
+
+    hosts->pos = packed + sizeof(h);
+    hosts->end = packed + len;
 
     *rules = h.rules;
 
@@ -418,132 +365,21 @@ ngx_agilicus_token_ruleset_open(ngx_agilicus_token_ruleset_cursor_t *hosts,
 }
 
 
-ngx_int_t
-ngx_agilicus_token_ruleset_next_host(
-    ngx_agilicus_token_ruleset_cursor_t *hosts,
-    ngx_agilicus_token_ruleset_host_t *host)
+int64_t
+ngx_agilicus_token_ruleset_operand(
+    const ngx_agilicus_token_ruleset_item_t *item)
 {
-    ngx_int_t                                  rc;
-    ngx_agilicus_token_ruleset_host_header_t   h;
+    int64_t  value;
 
-    rc = ngx_agilicus_token_ruleset_take(hosts, &h, sizeof(h), &host->rules);
+    /* of another length it was not packed as a number */
 
-    if (rc != NGX_OK) {
-        return rc;
+    value = 0;
+
+    if (item->text.len == sizeof(value)) {
+        ngx_memcpy(&value, item->text.data, sizeof(value));
     }
 
-    if ((size_t) (host->rules.end - host->rules.pos) < h.name) {
-        return NGX_ERROR;
-    }
-
-    host->name.data = (u_char *) host->rules.pos;
-    host->name.len = h.name;
-
-    host->rules.pos += h.name;
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_agilicus_token_ruleset_next_rule(
-    ngx_agilicus_token_ruleset_cursor_t *rules,
-    ngx_agilicus_token_ruleset_rule_t *rule)
-{
-    ngx_int_t                                  rc;
-    ngx_agilicus_token_ruleset_rule_header_t   h;
-
-    rc = ngx_agilicus_token_ruleset_take(rules, &h, sizeof(h), &rule->items);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    rule->methods = h.methods;
-
-    rule->separate_query =
-        (h.flags & NGX_AGILICUS_TOKEN_RULESET_SEPARATE_QUERY) != 0;
-    rule->any_matcher =
-        (h.flags & NGX_AGILICUS_TOKEN_RULESET_ANY_MATCHER) != 0;
-    rule->paths = (h.flags & NGX_AGILICUS_TOKEN_RULESET_PATHS) != 0;
-    rule->templates = (h.flags & NGX_AGILICUS_TOKEN_RULESET_TEMPLATES) != 0;
-    rule->matchers = (h.flags & NGX_AGILICUS_TOKEN_RULESET_MATCHERS) != 0;
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_agilicus_token_ruleset_next_item(
-    ngx_agilicus_token_ruleset_cursor_t *items,
-    ngx_agilicus_token_ruleset_item_t *item)
-{
-    size_t                                     len;
-    ngx_agilicus_token_ruleset_item_header_t   h;
-
-    if (items->pos == items->end) {
-        return NGX_DONE;
-    }
-
-    len = (size_t) (items->end - items->pos);
-
-    if (len < sizeof(h)) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(&h, items->pos, sizeof(h));
-
-    if (len - sizeof(h) < (size_t) h.text + h.value) {
-        return NGX_ERROR;
-    }
-
-    item->type = h.type;
-    item->kind = h.kind;
-    item->hash = h.hash;
-
-    item->text.data = (u_char *) items->pos + sizeof(h);
-    item->text.len = h.text;
-    item->value.data = item->text.data + h.text;
-    item->value.len = h.value;
-    item->number = 0;
-
-    item->at_start = (h.flags & NGX_AGILICUS_TOKEN_RULESET_AT_START) != 0;
-    item->at_end = (h.flags & NGX_AGILICUS_TOKEN_RULESET_AT_END) != 0;
-    item->prefix = (h.flags & NGX_AGILICUS_TOKEN_RULESET_IS_PREFIX) != 0;
-    item->has_value = (h.flags & NGX_AGILICUS_TOKEN_RULESET_HAS_VALUE) != 0;
-    item->inverted = (h.flags & NGX_AGILICUS_TOKEN_RULESET_INVERTED) != 0;
-    item->any = (h.flags & NGX_AGILICUS_TOKEN_RULESET_ANY) != 0;
-    item->is_number = (h.flags & NGX_AGILICUS_TOKEN_RULESET_IS_NUMBER) != 0;
-    item->is_list = (h.flags & NGX_AGILICUS_TOKEN_RULESET_IS_LIST) != 0;
-
-    if (item->is_number) {
-
-        if (h.text != sizeof(int64_t)) {
-            return NGX_ERROR;
-        }
-
-        ngx_memcpy(&item->number, item->text.data, sizeof(int64_t));
-    }
-
-    items->pos += sizeof(h) + h.text + h.value;
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_agilicus_token_ruleset_take_item(
-    ngx_agilicus_token_ruleset_cursor_t *items,
-    ngx_agilicus_token_ruleset_item_e type,
-    ngx_agilicus_token_ruleset_item_t *item)
-{
-    /* the type is the first byte of the header */
-
-    if (items->pos == items->end || *items->pos != type) {
-        return NGX_DECLINED;
-    }
-
-    return ngx_agilicus_token_ruleset_next_item(items, item);
+    return value;
 }
 
 
@@ -631,36 +467,4 @@ ngx_agilicus_token_ruleset_host_end(ngx_agilicus_token_ruleset_builder_t *b)
     }
 
     b->host = NULL;
-}
-
-
-/* takes what begins with a header off the front */
-
-static ngx_int_t
-ngx_agilicus_token_ruleset_take(ngx_agilicus_token_ruleset_cursor_t *c,
-    void *header, size_t len, ngx_agilicus_token_ruleset_cursor_t *rest)
-{
-    uint32_t  size;
-
-    if (c->pos == c->end) {
-        return NGX_DONE;
-    }
-
-    if ((size_t) (c->end - c->pos) < len) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(header, c->pos, len);
-    ngx_memcpy(&size, c->pos, sizeof(size));
-
-    if (size < len || (size_t) (c->end - c->pos) < size) {
-        return NGX_ERROR;
-    }
-
-    rest->pos = c->pos + len;
-    rest->end = c->pos + size;
-
-    c->pos = rest->end;
-
-    return NGX_OK;
 }

@@ -83,36 +83,46 @@ typedef struct {
 
 typedef struct {
     uint32_t                              methods;
+    uint32_t                              flags;
     ngx_agilicus_token_ruleset_cursor_t   items;   /* by type, in its order */
-
-    unsigned                              separate_query:1;
-    unsigned                              any_matcher:1;   /* else all */
-
-    unsigned                              paths:1;         /* has some */
-    unsigned                              templates:1;
-    unsigned                              matchers:1;
 } ngx_agilicus_token_ruleset_rule_t;
+
+
+#define NGX_AGILICUS_TOKEN_RULESET_SEPARATE_QUERY  0x01
+#define NGX_AGILICUS_TOKEN_RULESET_ANY_MATCHER     0x02    /* else all */
+
+/* the rule has some, and one of them, or of matchers all, must match */
+#define NGX_AGILICUS_TOKEN_RULESET_PATHS           0x04
+#define NGX_AGILICUS_TOKEN_RULESET_TEMPLATES       0x08
+#define NGX_AGILICUS_TOKEN_RULESET_MATCHERS        0x10
 
 
 typedef struct {
     ngx_agilicus_token_ruleset_item_e   type;
 
     ngx_uint_t                          kind;   /* of a path, a criterion */
+    ngx_uint_t                          flags;
     uint32_t                            hash;   /* of a pattern */
 
     ngx_str_t                           text;
     ngx_str_t                           value;  /* a pattern: how it begins */
-    int64_t                             number; /* an operand */
-
-    unsigned                            at_start:1;   /* a path: "^" */
-    unsigned                            at_end:1;     /* a path: "$" */
-    unsigned                            prefix:1;     /* a template */
-    unsigned                            has_value:1;
-    unsigned                            inverted:1;   /* a matcher */
-    unsigned                            any:1;        /* of its criteria */
-    unsigned                            is_number:1;  /* an operand */
-    unsigned                            is_list:1;    /* operands: of a list */
 } ngx_agilicus_token_ruleset_item_t;
+
+
+/* flags of an item: of a path, a template, a matcher, an operand */
+
+#define NGX_AGILICUS_TOKEN_RULESET_AT_START   0x01    /* "^" */
+#define NGX_AGILICUS_TOKEN_RULESET_AT_END     0x02    /* "$" */
+#define NGX_AGILICUS_TOKEN_RULESET_IS_PREFIX  0x04
+#define NGX_AGILICUS_TOKEN_RULESET_INVERTED   0x08
+#define NGX_AGILICUS_TOKEN_RULESET_ANY        0x10    /* of its criteria */
+#define NGX_AGILICUS_TOKEN_RULESET_IS_NUMBER  0x20
+
+/* a query parameter or a body has a value, a criterion an extractor */
+#define NGX_AGILICUS_TOKEN_RULESET_HAS_VALUE  0x40
+
+/* the operands of a criterion are those of a list */
+#define NGX_AGILICUS_TOKEN_RULESET_IS_LIST    0x80
 
 
 typedef struct {
@@ -227,37 +237,19 @@ size_t ngx_agilicus_token_ruleset_end(
     ngx_agilicus_token_ruleset_builder_t *b);
 
 /*
- * Opens a packed form of "len" bytes for ngx_agilicus_token_ruleset_next_host.
- * "rules" is the number of rules in it.  Returns NGX_OK, or NGX_ERROR where it
- * is no packed form of this version and length.
+ * Opens a packed form of "len" bytes for ngx_agilicus_token_ruleset_next_host()
+ * (below).  "rules" is the number of rules in it.  Returns NGX_OK, or NGX_ERROR
+ * where it is no packed form of this version and length.
  */
 ngx_int_t ngx_agilicus_token_ruleset_open(
     ngx_agilicus_token_ruleset_cursor_t *hosts, ngx_uint_t *rules,
     const u_char *packed, size_t len);
 
 /*
- * Read the next host, rule or item and move on.  Strings point into the packed
- * form.  Return NGX_OK, NGX_DONE at the end, or NGX_ERROR where the rest cannot
- * be read: what belongs to it must then not allow anything.
+ * The number of an operand that is one.
  */
-ngx_int_t ngx_agilicus_token_ruleset_next_host(
-    ngx_agilicus_token_ruleset_cursor_t *hosts,
-    ngx_agilicus_token_ruleset_host_t *host);
-ngx_int_t ngx_agilicus_token_ruleset_next_rule(
-    ngx_agilicus_token_ruleset_cursor_t *rules,
-    ngx_agilicus_token_ruleset_rule_t *rule);
-ngx_int_t ngx_agilicus_token_ruleset_next_item(
-    ngx_agilicus_token_ruleset_cursor_t *items,
-    ngx_agilicus_token_ruleset_item_t *item);
-
-/*
- * Reads the next item if it is of this type.  NGX_OK, NGX_DECLINED if it is of
- * another type or there is none, or NGX_ERROR as above.
- */
-ngx_int_t ngx_agilicus_token_ruleset_take_item(
-    ngx_agilicus_token_ruleset_cursor_t *items,
-    ngx_agilicus_token_ruleset_item_e type,
-    ngx_agilicus_token_ruleset_item_t *item);
+int64_t ngx_agilicus_token_ruleset_operand(
+    const ngx_agilicus_token_ruleset_item_t *item);
 
 /*
  * The bit of a method as it stands in a request ("GET") and as it stands in a
@@ -301,6 +293,165 @@ ngx_uint_t ngx_agilicus_token_ruleset_is_pointer(const ngx_str_t *pointer);
  * The hash of a pattern, as items have it.
  */
 uint32_t ngx_agilicus_token_ruleset_hash(const ngx_str_t *s);
+
+
+/*
+ * The packed form: headers, each followed by what belongs to it.  They are
+ * copied out, for they may lie at any address.
+ */
+
+typedef struct {
+    uint32_t      size;
+    uint32_t      version;
+    uint32_t      rules;
+} ngx_agilicus_token_ruleset_header_t;
+
+
+typedef struct {
+    uint32_t      size;
+    uint32_t      name;      /* length of the name, which comes first */
+} ngx_agilicus_token_ruleset_host_header_t;
+
+
+typedef struct {
+    uint32_t      size;
+    uint32_t      methods;
+    uint32_t      flags;
+} ngx_agilicus_token_ruleset_rule_header_t;
+
+
+typedef struct {
+    uint8_t       type;
+    uint8_t       kind;
+    uint8_t       flags;
+    uint8_t       reserved;
+    uint16_t      text;      /* lengths of the two strings that follow */
+    uint16_t      value;
+    uint32_t      hash;
+} ngx_agilicus_token_ruleset_item_header_t;
+
+
+/*
+ * Read the next host, rule or item and move on; the last one only if it is of
+ * the type.  Strings point into the packed form.  Return NGX_OK; NGX_DONE at
+ * the end, or NGX_DECLINED where the next item is not of the type; or NGX_ERROR
+ * where the rest cannot be read: what it belongs to must then not allow
+ * anything.
+ */
+
+static ngx_inline ngx_int_t
+ngx_agilicus_token_ruleset_next_host(
+    ngx_agilicus_token_ruleset_cursor_t *hosts,
+    ngx_agilicus_token_ruleset_host_t *host)
+{
+    size_t                                     len;
+    ngx_agilicus_token_ruleset_host_header_t   h;
+
+    len = (size_t) (hosts->end - hosts->pos);
+
+    if (len == 0) {
+        return NGX_DONE;
+    }
+
+    if (len < sizeof(h)) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(&h, hosts->pos, sizeof(h));
+
+    if (h.size > len || h.size < sizeof(h) || h.size - sizeof(h) < h.name) {
+        return NGX_ERROR;
+    }
+
+    host->name.data = (u_char *) hosts->pos + sizeof(h);
+    host->name.len = h.name;
+
+    host->rules.pos = hosts->pos + sizeof(h) + h.name;
+    host->rules.end = hosts->pos + h.size;
+
+    hosts->pos = host->rules.end;
+
+    return NGX_OK;
+}
+
+
+static ngx_inline ngx_int_t
+ngx_agilicus_token_ruleset_next_rule(
+    ngx_agilicus_token_ruleset_cursor_t *rules,
+    ngx_agilicus_token_ruleset_rule_t *rule)
+{
+    size_t                                     len;
+    ngx_agilicus_token_ruleset_rule_header_t   h;
+
+    len = (size_t) (rules->end - rules->pos);
+
+    if (len == 0) {
+        return NGX_DONE;
+    }
+
+    if (len < sizeof(h)) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(&h, rules->pos, sizeof(h));
+
+    if (h.size > len || h.size < sizeof(h)) {
+        return NGX_ERROR;
+    }
+
+    rule->methods = h.methods;
+    rule->flags = h.flags;
+
+    rule->items.pos = rules->pos + sizeof(h);
+    rule->items.end = rules->pos + h.size;
+
+    rules->pos = rule->items.end;
+
+    return NGX_OK;
+}
+
+
+static ngx_inline ngx_int_t
+ngx_agilicus_token_ruleset_next_item(
+    ngx_agilicus_token_ruleset_cursor_t *items,
+    ngx_agilicus_token_ruleset_item_e type,
+    ngx_agilicus_token_ruleset_item_t *item)
+{
+    size_t                                     len;
+    ngx_agilicus_token_ruleset_item_header_t   h;
+
+    len = (size_t) (items->end - items->pos);
+
+    /* the type is the first byte of the header */
+
+    if (len == 0 || *items->pos != type) {
+        return NGX_DECLINED;
+    }
+
+    if (len < sizeof(h)) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(&h, items->pos, sizeof(h));
+
+    if (len - sizeof(h) < (size_t) h.text + h.value) {
+        return NGX_ERROR;
+    }
+
+    item->type = type;
+    item->kind = h.kind;
+    item->flags = h.flags;
+    item->hash = h.hash;
+
+    item->text.data = (u_char *) items->pos + sizeof(h);
+    item->text.len = h.text;
+    item->value.data = item->text.data + h.text;
+    item->value.len = h.value;
+
+    items->pos = item->value.data + h.value;
+
+    return NGX_OK;
+}
 
 
 #endif /* _NGX_AGILICUS_TOKEN_RULESET_H_INCLUDED_ */
