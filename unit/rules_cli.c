@@ -98,8 +98,8 @@ decide(ngx_str_t *part, ngx_agilicus_token_reason_e *reason)
     view.host = part[0];
     view.method = part[1];
     view.query = part[3];
-    view.has_query = has_flag(&part[5], 'q');
-    view.search = has_flag(&part[5], 's');
+    view.has_query = (has_flag(&part[5], 'q') != 0);
+    view.search = (has_flag(&part[5], 's') != 0);
 
     path = malloc(part[2].len + 1);
 
