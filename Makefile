@@ -49,8 +49,8 @@ demo: all
 	@scripts/dependencies demo
 	@scripts/demo
 
-test: all unit replay
-	@scripts/run-tests
+test: all
+	+@scripts/test
 
 check: all
 	+@scripts/check
