@@ -1,0 +1,243 @@
+use strict;
+use warnings;
+
+# Requests as no good client sends them, byte by byte, and what stays of the
+# connection afterwards.
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use lib 't/lib';
+
+use HttpClient;
+use MockAPI;
+use NginxControl;
+use NginxProcess;
+
+my $slow = NginxControl::slow();
+my $mock = MockAPI->start(default => {});
+
+my $nginx = NginxProcess->new(
+    worker_connections => 1024,
+    http => <<'EOC',
+        agilicus_token_api http://127.0.0.1:$TEST_NGINX_MOCK_PORT;
+        agilicus_token_api_rate off;
+        client_max_body_size 100m;
+        client_header_timeout 2s;
+        lingering_timeout 2s;
+EOC
+    config => <<'EOC',
+        location / {
+            agilicus_token on;
+            try_files /page =404;
+        }
+        location = /echo { return 200 "$request_method\n"; }
+        location = /proxied {
+            agilicus_token on;
+            proxy_request_buffering off;
+            proxy_http_version 1.1;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/echo;
+        }
+        location = /buffered {
+            agilicus_token on;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/echo;
+        }
+        location = /delayed {
+            agilicus_token on;
+            auth_delay 300ms;
+            try_files /page =404;
+        }
+        location = /free { try_files /page =404; }
+EOC
+);
+
+$nginx->write_file('html/page', 'page');
+$nginx->start;
+
+
+sub raw { return $nginx->raw(join("\r\n", @_, '', '')) }
+
+
+# what nginx itself refuses, so that we never see it
+
+my $token = 'Authorization: Bearer tok';
+
+my @refused = (
+    [ 'two Authorization lines', "$token-1", "$token-2" ],
+    [ 'two equal ones', "$token-3", "$token-3" ],
+    [ 'two in different case', "$token-4", "aUTHORIZATION: Bearer tok-4" ],
+    [ 'a space before the colon', 'Authorization : Bearer tok-5' ],
+    [ 'a line that is folded', 'Authorization: Bearer', ' tok-6' ],
+    [ 'a folded line before it', 'X: y', " $token-7" ],
+    [ 'a NUL in the token', "$token\0-8" ],
+    [ 'a NUL behind it', "$token-9\0" ],
+    [ 'a carriage return in the token', "$token\r-10" ],
+    [ 'two Host lines', 'Host: b', "$token-11" ],
+);
+
+for my $case (@refused) {
+    my ($what, @lines) = @$case;
+
+    is(raw('GET / HTTP/1.1', 'Host: a', @lines, 'Connection: close')->{status},
+       400, $what);
+}
+
+for my $size (8.2, 33) {
+    my $res = raw('GET / HTTP/1.1', 'Host: a', 'Connection: close',
+                  "$token-" . 'x' x ($size * 1024));
+
+    is($res->{status}, 400, "a header line of $size KiB");
+    unlike($res->{bytes}, qr/Bearer/, 'which is nginx\'s own refusal');
+}
+
+is($mock->calls, 0, 'nobody was asked about any of these');
+
+
+# old clients
+
+my $res = raw('GET / HTTP/1.0');
+
+is($res->{status}, 401, 'HTTP/1.0 without Host and token');
+is(HttpClient::header($res, 'WWW-Authenticate'), 'Bearer realm="agilicus"',
+   'is asked for one');
+is(raw('GET / HTTP/1.0', "$token-20")->{status}, 200,
+   'HTTP/1.0 with a token');
+
+$res = $nginx->raw("GET /\r\n", timeout => 2 * $slow, until_close => 1);
+unlike($res->{bytes}, qr/page/, 'HTTP/0.9 does not get the page');
+
+$res = raw('GET http://a/ HTTP/1.1', 'Host: b', 'Connection: close',
+           "$token-21");
+is($res->{status}, 200, 'an absolute target');
+
+for my $method (qw(TRACE CONNECT)) {
+    $res = raw("$method / HTTP/1.1", 'Host: a', "$token-22",
+               'Connection: close');
+    unlike($res->{status}, qr/^2/, "$method is not allowed");
+}
+
+
+# line by line, byte by byte
+
+my $c = $nginx->connect;
+
+for my $byte (split //, "GET / HTTP/1.1\r\nHost: a\r\n$token-23\r\n\r\n") {
+    $c->send($byte);
+}
+
+is($c->read->{status}, 200, 'a header that comes byte by byte');
+$c->close;
+
+$c = $nginx->connect;
+$c->send("GET / HTTP/1.1\nHost: a\n$token-24\nConnection: close\n\n");
+is($c->read->{status}, 200, 'lines that end in a line feed alone');
+
+
+# one connection, many requests
+
+$c = $nginx->connect;
+
+my @steps = (
+    [ HEAD => undef, 401 ], [ GET => 'tok-30', 200 ], [ HEAD => 'a', 200 ],
+    [ GET => undef, 401 ],  [ POST => undef, 401, 'x' x 1000 ],
+    [ GET => 'tok-30', 200 ], [ DELETE => undef, 401 ],
+    [ POST => undef, 401, 'x' x 100_000 ], [ GET => 'tok-30', 200 ],
+);
+
+for my $step (@steps) {
+    my ($method, $bearer, $status, $body) = @$step;
+
+    $res = $c->request($method => '/', body => $body,
+                       headers => $bearer
+                       ? { Authorization => "Bearer $bearer" } : {});
+    is($res->{status}, $status, "$method, in step");
+}
+
+$res = $c->request(GET => '/', headers => { Authorization => 'Bearer a b' });
+is($res->{status}, 400, 'a malformed token');
+ok($c->closed(1 * $slow), 'ends the connection, as nginx does with any 400');
+
+$c = $nginx->connect;
+$c->send(join '', map { "GET / HTTP/1.1\r\nHost: a\r\n"
+                        . ($_ % 2 ? "$token-40-$_\r\n" : '') . "\r\n" }
+                  1 .. 20);
+
+is(join(' ', map { $c->read->{status} } 1 .. 20),
+   join(' ', (200, 401) x 10), 'twenty requests at once, in order');
+$c->close;
+
+# a request within the body of a refused one
+
+$c = $nginx->connect;
+
+my $inner = "GET / HTTP/1.1\r\nHost: a\r\n$token-41\r\n\r\n";
+
+$c->send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: " . length($inner)
+         . "\r\n\r\n$inner");
+is($c->read->{status}, 401, 'a body that looks like a request');
+is($c->read_some(0.2), '', 'is none');
+$c->close;
+is($mock->calls(token => 'tok-41'), 0, 'and nobody is asked about it');
+
+$c = $nginx->connect;
+$c->send("POST /proxied HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+         . "\r\n5\r\nab");
+is($c->read->{status}, 401, 'a chunked body that has not come yet');
+$c->send("cde\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n$token-42\r\n\r\n");
+$res = $c->read(timeout => 1);
+ok($res->{error} || $res->{status} == 200,
+   'is read to its end, or the connection is ended');
+$c->close;
+
+
+# a large body that waits for leave
+
+$c = $nginx->connect;
+$c->send("POST /proxied HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+         . "Authorization: Bearer a b\r\nContent-Length: 10485760\r\n\r\n");
+$res = $c->read;
+is($res->{status}, 400, 'a body is not called for where it is refused');
+is_deeply($res->{interim}, [], 'not even in between');
+$c->close;
+
+$c = $nginx->connect;
+$c->send("POST /buffered HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+         . "$token-43\r\nContent-Length: 3\r\n\r\n");
+
+my $some = '';
+
+for (1 .. 50) {
+    $some .= $c->read_some(0.1);
+    last if $some =~ /\r\n\r\n/;
+}
+
+like($some, qr{^HTTP/1.1 100 }, 'it is where it is allowed');
+$c->send('abc');
+is($c->read->{status}, 200, 'and passed on');
+$c->close;
+
+
+# refusals that are held back do not hold back others
+
+my $begun = time;
+my @res = $nginx->many([
+    (map { { path => '/delayed' } } 1 .. 100),
+    map { { path => '/free', delay => 0.01 * $_ } } 1 .. 10
+]);
+
+is(scalar(grep { $_->{status} != 401 || $_->{latency} < 0.25 } @res[0 .. 99]),
+   0, 'a hundred refusals are delayed');
+is(scalar(grep { $_->{status} != 200 || $_->{latency} > 0.1 * $slow }
+          @res[100 .. 109]), 0, 'and nobody waits for them');
+cmp_ok(time - $begun, '<', 1 * $slow, 'they are delayed at the same time');
+
+$res = $nginx->get('/delayed', headers => { Authorization => 'Bearer tok-44' });
+is($res->{status}, 200, 'a good token is not');
+cmp_ok($res->{latency}, '<', 0.2 * $slow, 'delayed');
+
+is($nginx->get('/', headers => { Authorization => 'Bearer tok-45' })->{status},
+   200, 'all is well afterwards');
+
+$nginx->finish(secrets => [ 'tok-' ]);
+
+done_testing();
