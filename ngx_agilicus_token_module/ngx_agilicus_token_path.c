@@ -153,7 +153,7 @@ ngx_agilicus_token_path_begin(ngx_agilicus_token_path_t *s,
 void
 ngx_agilicus_token_path_free(ngx_agilicus_token_path_t *s)
 {
-    free(s->buf);
+    ngx_agilicus_token_patterns_free(s->buf);
 }
 
 
@@ -178,10 +178,12 @@ ngx_agilicus_token_path_whole(ngx_agilicus_token_path_t *s,
     len = s->path.len + 1 + s->query.len;
 
     if (len > s->size) {
-        p = realloc(s->buf, len);
+        p = ngx_agilicus_token_patterns_alloc(len);
         if (p == NULL) {
             return NGX_ERROR;
         }
+
+        ngx_agilicus_token_patterns_free(s->buf);
 
         s->buf = p;
         s->size = len;

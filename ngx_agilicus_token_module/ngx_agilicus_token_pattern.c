@@ -47,6 +47,7 @@ struct ngx_agilicus_token_pattern_s {
 
 
 struct ngx_agilicus_token_patterns_s {
+    pcre2_general_context           *memory;
     pcre2_compile_context           *compile;
     pcre2_match_context             *match;
     pcre2_match_data                *data;
@@ -65,6 +66,9 @@ struct ngx_agilicus_token_patterns_s {
 };
 
 
+static void *ngx_agilicus_token_patterns_pcre2_alloc(size_t size,
+    void *data);
+static void ngx_agilicus_token_patterns_pcre2_free(void *p, void *data);
 static uint64_t ngx_agilicus_token_patterns_clock(
     ngx_agilicus_token_patterns_t *p);
 static ngx_agilicus_token_pattern_t *ngx_agilicus_token_patterns_get(
@@ -83,6 +87,10 @@ static ngx_uint_t ngx_agilicus_token_pattern_is_group(const u_char *p,
     const u_char *end);
 
 
+static void *(*ngx_agilicus_token_patterns_malloc)(size_t size) = malloc;
+static void (*ngx_agilicus_token_patterns_release)(void *p) = free;
+
+
 ngx_agilicus_token_patterns_t *
 ngx_agilicus_token_patterns_create(ngx_uint_t slots)
 {
@@ -93,8 +101,9 @@ ngx_agilicus_token_patterns_create(ngx_uint_t slots)
         /* void */
     }
 
-    p = calloc(1, sizeof(ngx_agilicus_token_patterns_t)
-                  + buckets * sizeof(ngx_agilicus_token_pattern_t *));
+    p = ngx_agilicus_token_patterns_alloc(
+                          sizeof(ngx_agilicus_token_patterns_t)
+                          + buckets * sizeof(ngx_agilicus_token_pattern_t *));
     if (p == NULL) {
         return NULL;
     }
@@ -104,9 +113,16 @@ ngx_agilicus_token_patterns_create(ngx_uint_t slots)
     p->slots = slots ? slots : 1;
     p->mask = buckets - 1;
 
-    p->compile = pcre2_compile_context_create(NULL);
-    p->match = pcre2_match_context_create(NULL);
-    p->data = pcre2_match_data_create(1, NULL);
+    p->memory = pcre2_general_context_create(
+                                      ngx_agilicus_token_patterns_pcre2_alloc,
+                                      ngx_agilicus_token_patterns_pcre2_free,
+                                      NULL);
+
+    if (p->memory) {
+        p->compile = pcre2_compile_context_create(p->memory);
+        p->match = pcre2_match_context_create(p->memory);
+        p->data = pcre2_match_data_create(1, p->memory);
+    }
 
     if (p->compile == NULL || p->match == NULL || p->data == NULL) {
         ngx_agilicus_token_patterns_destroy(p);
@@ -136,8 +152,9 @@ ngx_agilicus_token_patterns_destroy(ngx_agilicus_token_patterns_t *p)
     pcre2_match_data_free(p->data);
     pcre2_match_context_free(p->match);
     pcre2_compile_context_free(p->compile);
+    pcre2_general_context_free(p->memory);
 
-    free(p);
+    ngx_agilicus_token_patterns_free(p);
 }
 
 
@@ -238,6 +255,51 @@ ngx_agilicus_token_patterns_match(ngx_agilicus_token_patterns_t *p,
 }
 
 
+void
+ngx_agilicus_token_patterns_set_alloc(void *(*alloc)(size_t size),
+    void (*release)(void *p))
+{
+    ngx_agilicus_token_patterns_malloc = alloc;
+    ngx_agilicus_token_patterns_release = release;
+}
+
+
+void *
+ngx_agilicus_token_patterns_alloc(size_t size)
+{
+    void  *p;
+
+    p = ngx_agilicus_token_patterns_malloc(size);
+
+    if (p) {
+        ngx_memzero(p, size);
+    }
+
+    return p;
+}
+
+
+void
+ngx_agilicus_token_patterns_free(void *p)
+{
+    ngx_agilicus_token_patterns_release(p);
+}
+
+
+static void *
+ngx_agilicus_token_patterns_pcre2_alloc(size_t size, void *data)
+{
+    return ngx_agilicus_token_patterns_malloc(size);
+}
+
+
+static void
+ngx_agilicus_token_patterns_pcre2_free(void *p, void *data)
+{
+    ngx_agilicus_token_patterns_release(p);
+}
+
+
 /* reads the clock, and returns what has been spent since the decision began */
 
 static uint64_t
@@ -332,7 +394,8 @@ ngx_agilicus_token_patterns_add(ngx_agilicus_token_patterns_t *p,
         ngx_agilicus_token_patterns_evict(p);
     }
 
-    e = malloc(sizeof(ngx_agilicus_token_pattern_t) + text->len);
+    e = ngx_agilicus_token_patterns_alloc(sizeof(ngx_agilicus_token_pattern_t)
+                                          + text->len);
     if (e == NULL) {
         pcre2_code_free(code);
         return NULL;
@@ -383,7 +446,7 @@ ngx_agilicus_token_patterns_evict(ngx_agilicus_token_patterns_t *p)
 
     pcre2_code_free(e->code);
 
-    free(e);
+    ngx_agilicus_token_patterns_free(e);
 }
 
 

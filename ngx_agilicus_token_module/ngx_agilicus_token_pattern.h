@@ -71,5 +71,14 @@ ngx_int_t ngx_agilicus_token_patterns_match(ngx_agilicus_token_patterns_t *p,
     const ngx_str_t *pattern, uint32_t hash, ngx_uint_t search,
     const ngx_str_t *subject);
 
+/*
+ * Memory for all that rules keep, by malloc() and free() unless other functions
+ * are set, once and before any is used.  Zeroed; NULL where memory is short.
+ */
+void ngx_agilicus_token_patterns_set_alloc(void *(*alloc)(size_t size),
+    void (*release)(void *p));
+void *ngx_agilicus_token_patterns_alloc(size_t size);
+void ngx_agilicus_token_patterns_free(void *p);
+
 
 #endif /* _NGX_AGILICUS_TOKEN_PATTERN_H_INCLUDED_ */

@@ -95,7 +95,8 @@ ngx_agilicus_token_rules_create(ngx_uint_t slots)
 {
     ngx_agilicus_token_rules_t  *rules;
 
-    rules = calloc(1, sizeof(ngx_agilicus_token_rules_t));
+    rules = ngx_agilicus_token_patterns_alloc(
+                                         sizeof(ngx_agilicus_token_rules_t));
     if (rules == NULL) {
         return NULL;
     }
@@ -103,7 +104,7 @@ ngx_agilicus_token_rules_create(ngx_uint_t slots)
     rules->patterns = ngx_agilicus_token_patterns_create(slots);
 
     if (rules->patterns == NULL) {
-        free(rules);
+        ngx_agilicus_token_patterns_free(rules);
         return NULL;
     }
 
@@ -121,7 +122,7 @@ ngx_agilicus_token_rules_destroy(ngx_agilicus_token_rules_t *rules)
     ngx_agilicus_token_path_free(&rules->subject);
     ngx_agilicus_token_patterns_destroy(rules->patterns);
 
-    free(rules);
+    ngx_agilicus_token_patterns_free(rules);
 }
 
 
