@@ -7,21 +7,14 @@
 #include "ngx_agilicus_token_module.h"
 
 
-static ngx_int_t ngx_agilicus_token_check_subrequest(ngx_http_request_t *r);
+static ngx_int_t ngx_agilicus_token_check_subrequest(ngx_http_request_t *r,
+    const ngx_agilicus_token_loc_conf_t *lcf);
+static ngx_int_t ngx_agilicus_token_check_created(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 static ngx_int_t ngx_agilicus_token_check(ngx_http_request_t *r,
     const ngx_agilicus_token_loc_conf_t *lcf, ngx_agilicus_token_ctx_t **out);
 static ngx_uint_t ngx_agilicus_token_is_preflight(ngx_http_request_t *r);
-static ngx_int_t ngx_agilicus_token_ask(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-static void ngx_agilicus_token_answered(void *data,
-    ngx_agilicus_token_answer_t *answer);
-static void ngx_agilicus_token_take_answer(ngx_agilicus_token_ctx_t *ctx,
-    ngx_agilicus_token_answer_t *answer);
-static void ngx_agilicus_token_resume(ngx_event_t *ev);
-static void ngx_agilicus_token_detach(void *data);
 static ngx_int_t ngx_agilicus_token_decide(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-static void ngx_agilicus_token_conclude(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 
 
@@ -52,7 +45,7 @@ ngx_agilicus_token_access_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    if (ctx == NULL) {
+    if (ctx == NULL || rc == NGX_DECLINED) {
         return rc;
     }
 
@@ -152,17 +145,43 @@ ngx_agilicus_token_access_last_handler(ngx_http_request_t *r)
 ngx_int_t
 ngx_agilicus_token_precontent_handler(ngx_http_request_t *r)
 {
-    ngx_int_t  rc;
+    ngx_int_t                             rc;
+    ngx_agilicus_token_ctx_t             *ctx;
+    const ngx_agilicus_token_loc_conf_t  *lcf;
 
-    if (r != r->main) {
-        rc = ngx_agilicus_token_check_subrequest(r);
+    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
+    ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
 
-        if (rc != NGX_OK) {
-            return rc;
+    if (ctx && ctx->waiting) {
+        return NGX_AGAIN;
+    }
+
+    rc = NGX_OK;
+
+    if (lcf->enable != NGX_AGILICUS_TOKEN_OFF) {
+
+        if (ctx && ctx->creating) {
+            rc = ngx_agilicus_token_check_created(r, ctx, lcf);
+
+        } else if (r != r->main
+                   && (ctx == NULL
+                       || ctx->step == NGX_AGILICUS_TOKEN_STEP_NONE))
+        {
+            rc = ngx_agilicus_token_check_subrequest(r, lcf);
+            ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
         }
     }
 
-    rc = ngx_agilicus_token_upstream(r);
+    if (rc == NGX_OK && lcf->reissue && ctx
+        && lcf->enable == NGX_AGILICUS_TOKEN_ON
+        && ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_ACTIVE)
+    {
+        rc = ngx_agilicus_token_reissue(r, ctx, lcf);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_agilicus_token_upstream(r);
+    }
 
     /* on to the next handler, so that try_files and mirror still run */
 
@@ -171,17 +190,11 @@ ngx_agilicus_token_precontent_handler(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_agilicus_token_check_subrequest(ngx_http_request_t *r)
+ngx_agilicus_token_check_subrequest(ngx_http_request_t *r,
+    const ngx_agilicus_token_loc_conf_t *lcf)
 {
-    ngx_int_t                             rc;
-    ngx_agilicus_token_ctx_t             *ctx;
-    const ngx_agilicus_token_loc_conf_t  *lcf;
-
-    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
-
-    if (lcf->enable == NGX_AGILICUS_TOKEN_OFF) {
-        return NGX_OK;
-    }
+    ngx_int_t                  rc;
+    ngx_agilicus_token_ctx_t  *ctx;
 
     rc = ngx_agilicus_token_check(r, lcf, &ctx);
 
@@ -198,8 +211,70 @@ ngx_agilicus_token_check_subrequest(ngx_http_request_t *r)
 
 
 /*
- * NGX_OK if the request is allowed, NGX_AGAIN while it waits, else the status
- * of the refusal; "*out" is NULL only if there was no memory for a context.
+ * A request without a token whose caller the access phase has let in: a token
+ * is created for it, and then it is checked like any other.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_check_created(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_int_t                  rc;
+    ngx_agilicus_token_ctx_t  *same;
+
+    for ( ;; ) {
+
+        if (ctx->step != NGX_AGILICUS_TOKEN_STEP_PRESENTED) {
+            rc = ngx_agilicus_token_create(r, ctx, lcf);
+
+            if (rc != NGX_OK) {
+                return rc;
+            }
+        }
+
+        rc = ngx_agilicus_token_check(r, lcf, &same);
+
+        if (rc == NGX_AGAIN) {
+            return NGX_AGAIN;
+        }
+
+        if (rc == NGX_OK) {
+            break;
+        }
+
+        if (same == NULL) {
+            return rc;
+        }
+
+        /* what was kept may have been revoked, or may have expired early */
+
+        if (ctx->again || rc != NGX_HTTP_UNAUTHORIZED) {
+            return ngx_agilicus_token_challenge(r, ctx);
+        }
+
+        ctx->again = 1;
+        ctx->step = NGX_AGILICUS_TOKEN_STEP_NONE;
+        ctx->status = 0;
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_NONE,
+                               NGX_AGILICUS_TOKEN_REASON_NONE);
+    }
+
+    ctx->creating = 0;
+    ctx->step = NGX_AGILICUS_TOKEN_STEP_NONE;
+
+    if (lcf->recheck && ctx->has_facts
+        && ngx_agilicus_token_recheck_add(r, ctx) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * NGX_OK if the request is allowed, NGX_AGAIN while it waits, NGX_DECLINED if
+ * a token is to be created for it, else the status of the refusal; "*out" is NULL only if there was no memory for a context.
  */
 
 static ngx_int_t
@@ -235,7 +310,7 @@ ngx_agilicus_token_check(ngx_http_request_t *r,
         ctx->api = lcf->origin->api;
         ctx->leeway = lcf->leeway;
 
-        if (ngx_agilicus_token_take(r, ctx, lcf)) {
+        if (ctx->has_token || ngx_agilicus_token_take(r, ctx, lcf)) {
             rc = ngx_agilicus_token_look_up(r, ctx, lcf);
 
             if (rc == NGX_DECLINED) {
@@ -259,6 +334,19 @@ ngx_agilicus_token_check(ngx_http_request_t *r,
         ctx->state = NGX_AGILICUS_TOKEN_STATE_DONE;
 
         return NGX_OK;
+    }
+
+    if (ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_MISSING
+        && lcf->create && lcf->enable == NGX_AGILICUS_TOKEN_ON
+        && r == r->main && !ctx->creating)
+    {
+        /* others say who this is; a token comes when all have been asked */
+
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_NONE,
+                               NGX_AGILICUS_TOKEN_REASON_NONE);
+        ctx->creating = 1;
+
+        return NGX_DECLINED;
     }
 
     if (ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_NONE) {
@@ -371,264 +459,6 @@ ngx_agilicus_token_create_ctx(ngx_http_request_t *r)
 }
 
 
-/* NGX_AGAIN if the request waits now, NGX_OK with a decision */
-
-static ngx_int_t
-ngx_agilicus_token_ask(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_loc_conf_t *lcf)
-{
-    ngx_int_t                              rc;
-    ngx_connection_t                      *c;
-    ngx_http_cleanup_t                    *cln;
-    ngx_agilicus_token_zone_t             *first;
-    ngx_agilicus_token_answer_t            answer;
-    ngx_agilicus_token_introspect_t        introspect;
-    ngx_agilicus_token_budget_client_t     client;
-
-    c = r->connection;
-    first = ngx_agilicus_token_first_zone(r);
-
-    /* runs at the latest when the request is terminated, before it is freed */
-
-    cln = ngx_http_cleanup_add(r, 0);
-    if (cln == NULL) {
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
-                               NGX_AGILICUS_TOKEN_REASON_INTERNAL);
-        return NGX_OK;
-    }
-
-    cln->handler = ngx_agilicus_token_detach;
-    cln->data = ctx;
-
-    ngx_memzero(&introspect, sizeof(ngx_agilicus_token_introspect_t));
-
-    introspect.origin = lcf->origin;
-    introspect.token = ctx->token;
-    introspect.digest = ctx->digest;
-    introspect.connect_timeout = lcf->api_connect_timeout;
-    introspect.timeout = lcf->api_timeout;
-
-    introspect.seen = ctx->seen;
-
-    if (!ctx->known) {
-        ngx_agilicus_token_budget_client(c->sockaddr, &client);
-
-        introspect.client = &client;
-        introspect.charged = 1;
-    }
-
-    ctx->waiter.done = ngx_agilicus_token_answered;
-    ctx->waiter.data = ctx;
-
-    rc = ngx_agilicus_token_api_introspect(&introspect, &ctx->waiter, &answer);
-
-    if (rc != NGX_AGAIN) {
-
-        if (rc == NGX_OK) {
-            ctx->cache = NGX_AGILICUS_TOKEN_CACHE_JOINED;
-            ngx_agilicus_token_zone_count(first,
-                                          NGX_AGILICUS_TOKEN_COUNT_JOINED);
-        }
-
-        ngx_agilicus_token_take_answer(ctx, &answer);
-        return NGX_OK;
-    }
-
-    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, c->log, 0,
-                   "agilicus token waits, joined: %d",
-                   (int) ctx->waiter.joined);
-
-    if (lcf->origin->zone == NULL) {
-        ctx->cache = NGX_AGILICUS_TOKEN_CACHE_BYPASS;
-        ngx_agilicus_token_zone_count(first, NGX_AGILICUS_TOKEN_COUNT_BYPASS);
-
-    } else if (ctx->waiter.joined) {
-        ctx->cache = NGX_AGILICUS_TOKEN_CACHE_JOINED;
-        ngx_agilicus_token_zone_count(first, NGX_AGILICUS_TOKEN_COUNT_JOINED);
-
-    } else {
-        ctx->cache = NGX_AGILICUS_TOKEN_CACHE_MISS;
-        ngx_agilicus_token_zone_count(first, NGX_AGILICUS_TOKEN_COUNT_MISS);
-    }
-
-    ctx->state = NGX_AGILICUS_TOKEN_STATE_WAITING;
-    ctx->asked = ngx_current_msec;
-
-    /* not cancelable: a worker that quits stays until the request is served */
-
-    ctx->event.handler = ngx_agilicus_token_resume;
-    ctx->event.data = ctx;
-    ctx->event.log = c->log;
-
-    ngx_add_timer(&ctx->event, lcf->api_timeout);
-
-    r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_http_request_empty_handler;
-
-    if (c->read->ready) {
-        ngx_post_event(c->read, &ngx_posted_events);
-
-    } else if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
-        ngx_agilicus_token_detach(ctx);
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
-                               NGX_AGILICUS_TOKEN_REASON_INTERNAL);
-        return NGX_OK;
-    }
-
-    return NGX_AGAIN;
-}
-
-
-/* called from the event of the call: takes what it needs and wakes up later */
-
-static void
-ngx_agilicus_token_answered(void *data, ngx_agilicus_token_answer_t *answer)
-{
-    ngx_agilicus_token_ctx_t *ctx = data;
-
-    ngx_agilicus_token_take_answer(ctx, answer);
-
-    ctx->state = NGX_AGILICUS_TOKEN_STATE_ANSWERED;
-
-    if (ctx->event.timer_set) {
-        ngx_del_timer(&ctx->event);
-    }
-
-    ngx_post_event(&ctx->event, &ngx_posted_events);
-}
-
-
-/*
- * Takes over what came of a call.  Where that is no answer at all, facts that
- * are not too old yet may serve, if the location says so: a tombstone stands
- * against them as ever, and so does their expiry.
- */
-
-static void
-ngx_agilicus_token_take_answer(ngx_agilicus_token_ctx_t *ctx,
-    ngx_agilicus_token_answer_t *answer)
-{
-    ngx_agilicus_token_zone_t   *first;
-    ngx_agilicus_token_clock_t   now;
-
-    first = ngx_agilicus_token_first_zone(ctx->request);
-
-    ctx->api_time = answer->elapsed;
-    ctx->has_api_time = 1;
-    ctx->retry_after = answer->retry_after;
-
-    if (answer->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
-        ctx->late = 0;
-
-        if (ngx_agilicus_token_keep_facts(ctx->request, ctx, &answer->facts)
-                != NGX_OK
-            || ngx_agilicus_token_keep_rules(ctx->request, ctx,
-                                             &answer->rules)
-                != NGX_OK)
-        {
-            answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
-            answer->reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
-            answer->transient = 0;
-        }
-    }
-
-    ngx_agilicus_token_zone_now(&now);
-
-    if (answer->transient && ctx->stale_until > now.mono
-        && ngx_agilicus_token_zone_feed(first, now.mono)
-           != NGX_AGILICUS_TOKEN_FEED_DEAD)
-    {
-        ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
-        ctx->decision.reason = ngx_agilicus_token_cache_denied(first,
-                                        ctx->api->digest, ctx->digest,
-                                        &ctx->facts, &now);
-
-        if (ctx->decision.reason != NGX_AGILICUS_TOKEN_REASON_NONE) {
-            ctx->class = NGX_AGILICUS_TOKEN_CLASS_REVOKED;
-            return;
-        }
-
-        ctx->cache = NGX_AGILICUS_TOKEN_CACHE_STALE;
-        ngx_agilicus_token_zone_count(first, NGX_AGILICUS_TOKEN_COUNT_STALE);
-
-        return;
-    }
-
-    ctx->class = answer->class;
-    ctx->decision.reason = answer->reason;
-    ctx->sent = answer->sent;
-
-    if (answer->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
-        ctx->has_facts = 0;
-    }
-}
-
-
-/* the deadline has come, or the answer has */
-
-static void
-ngx_agilicus_token_resume(ngx_event_t *ev)
-{
-    ngx_connection_t             *c;
-    ngx_http_request_t           *r;
-    ngx_agilicus_token_ctx_t     *ctx;
-    ngx_agilicus_token_answer_t   answer;
-
-    ctx = ev->data;
-    r = ctx->request;
-    c = r->connection;
-
-    ngx_http_set_log_request(c->log, r);
-
-    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, c->log, 0,
-                   "agilicus token resumes, state: %d", (int) ctx->state);
-
-    if (ctx->state == NGX_AGILICUS_TOKEN_STATE_WAITING) {
-        ngx_agilicus_token_call_leave(&ctx->waiter);
-
-        ngx_memzero(&answer, sizeof(ngx_agilicus_token_answer_t));
-
-        answer.class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
-        answer.reason = NGX_AGILICUS_TOKEN_REASON_TIMEOUT;
-        answer.elapsed = ngx_current_msec - ctx->asked;
-        answer.retry_after = -1;
-        answer.transient = 1;
-
-        ngx_agilicus_token_take_answer(ctx, &answer);
-
-        ctx->state = NGX_AGILICUS_TOKEN_STATE_ANSWERED;
-    }
-
-    r->read_event_handler = ngx_http_block_reading;
-    r->write_event_handler = ngx_http_core_run_phases;
-
-    ngx_http_core_run_phases(r);
-
-    /* "r" and "ctx" may be gone */
-
-    ngx_http_run_posted_requests(c);
-}
-
-
-/* releases everything that could still call back */
-
-static void
-ngx_agilicus_token_detach(void *data)
-{
-    ngx_agilicus_token_ctx_t *ctx = data;
-
-    ngx_agilicus_token_call_leave(&ctx->waiter);
-
-    if (ctx->event.timer_set) {
-        ngx_del_timer(&ctx->event);
-    }
-
-    if (ctx->event.posted) {
-        ngx_delete_posted_event(&ctx->event);
-    }
-}
-
-
 /* NGX_AGAIN if the body must be read first, else there is a decision */
 
 static ngx_int_t
@@ -709,7 +539,7 @@ ngx_agilicus_token_say(ngx_agilicus_token_ctx_t *ctx,
 }
 
 
-static void
+void
 ngx_agilicus_token_conclude(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
 {

@@ -31,7 +31,8 @@ static const ngx_agilicus_token_call_type_t
 {
     "introspection",
     ngx_agilicus_token_api_read_introspect,
-    ngx_agilicus_token_api_adopt_introspect
+    ngx_agilicus_token_api_adopt_introspect,
+    NULL
 };
 
 

@@ -60,6 +60,9 @@ static void ngx_agilicus_token_call_done(void *data,
 static ngx_uint_t ngx_agilicus_token_call_retry(
     ngx_agilicus_token_call_t *call,
     ngx_agilicus_token_curl_result_t *result);
+static ngx_uint_t ngx_agilicus_token_call_step(
+    ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result);
 static void ngx_agilicus_token_call_read(ngx_agilicus_token_call_t *call,
     ngx_agilicus_token_curl_result_t *result,
     ngx_agilicus_token_answer_t *answer);
@@ -175,6 +178,14 @@ ngx_agilicus_token_call_exit(void)
 
     w->pools = NULL;
     w->buf = NULL;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_call_bearer(ngx_agilicus_token_call_t *call,
+    const ngx_str_t *bearer)
+{
+    return ngx_agilicus_token_call_copy(&call->bearer, bearer);
 }
 
 
@@ -558,7 +569,7 @@ ngx_agilicus_token_call_send(ngx_agilicus_token_call_t *call,
         return NGX_ERROR;
     }
 
-    if (!call->retried
+    if (!call->retried && !call->stepped
         && ngx_agilicus_token_breaker_pass(w->conf->first, call->api->state,
                                            &w->conf->breaker,
                                            ngx_current_msec, call->timeout,
@@ -662,7 +673,9 @@ ngx_agilicus_token_call_done(void *data,
     ngx_agilicus_token_worker.inflight--;
     call->state = NGX_AGILICUS_TOKEN_CALL_NEW;
 
-    if (ngx_agilicus_token_call_retry(call, result)) {
+    if (ngx_agilicus_token_call_retry(call, result)
+        || ngx_agilicus_token_call_step(call, result))
+    {
         return;
     }
 
@@ -699,6 +712,43 @@ ngx_agilicus_token_call_retry(ngx_agilicus_token_call_t *call,
     call->timeout -= (ngx_msec_t) passed;
 
     return ngx_agilicus_token_call_send(call, &answer) == NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_call_step(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result)
+{
+    uint64_t                     passed;
+    ngx_agilicus_token_answer_t  answer;
+
+    if (call->type->next == NULL
+        || result->error != NGX_AGILICUS_TOKEN_CURL_OK
+        || !call->type->next(call, result))
+    {
+        return 0;
+    }
+
+    passed = ngx_current_msec - call->sent;
+
+    call->timeout -= (ngx_msec_t) ngx_min(passed, call->timeout - 1);
+    call->retried = 0;
+    call->stepped = 1;
+
+    ngx_memzero(&answer, sizeof(ngx_agilicus_token_answer_t));
+    answer.retry_after = -1;
+
+    if (ngx_agilicus_token_call_send(call, &answer) == NGX_OK) {
+        return 1;
+    }
+
+    /* the step cannot be made: what was answered before is no answer */
+
+    answer.elapsed = (ngx_msec_t) (ngx_current_msec - call->started);
+    ngx_agilicus_token_call_end(call, &answer);
+    ngx_agilicus_token_call_send_pending();
+
+    return 1;
 }
 
 

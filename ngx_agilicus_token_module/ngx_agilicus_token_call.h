@@ -121,6 +121,13 @@ typedef struct {
      */
     ngx_int_t                        (*adopt)(ngx_agilicus_token_call_t *call,
                                        ngx_agilicus_token_answer_t *answer);
+
+    /*
+     * Where an answer is a step only: sets the call up for the next one and
+     * returns 1, else 0.  May be NULL.
+     */
+    ngx_uint_t                       (*next)(ngx_agilicus_token_call_t *call,
+                                      ngx_agilicus_token_curl_result_t *result);
 } ngx_agilicus_token_call_type_t;
 
 
@@ -183,6 +190,7 @@ struct ngx_agilicus_token_call_s {
     ngx_uint_t                                 state;
     unsigned                                   shared:1;
     unsigned                                   retried:1;
+    unsigned                                   stepped:1;
 };
 
 
@@ -193,6 +201,12 @@ struct ngx_agilicus_token_call_s {
 ngx_int_t ngx_agilicus_token_call_init(
     const ngx_agilicus_token_api_conf_t *conf, ngx_log_t *log);
 void ngx_agilicus_token_call_exit(void);
+
+/*
+ * Sets the bearer of a call for its next step.
+ */
+ngx_int_t ngx_agilicus_token_call_bearer(ngx_agilicus_token_call_t *call,
+    const ngx_str_t *bearer);
 
 /*
  * The configuration that this worker was set up with, or NULL.

@@ -19,6 +19,8 @@ static void ngx_agilicus_token_merge_cache(
     ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf);
 static ngx_int_t ngx_agilicus_token_merge_require(ngx_conf_t *cf,
     ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf);
+static ngx_int_t ngx_agilicus_token_check_exchange(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *conf);
 static ngx_int_t ngx_agilicus_token_check_hook(ngx_conf_t *cf,
     ngx_agilicus_token_loc_conf_t *conf);
 static char *ngx_agilicus_token_enforce(ngx_conf_t *cf,
@@ -136,6 +138,9 @@ ngx_agilicus_token_create_loc_conf(ngx_conf_t *cf)
     conf->preflight = NGX_CONF_UNSET_UINT;
     conf->recheck = NGX_CONF_UNSET_MSEC;
     conf->rules = NGX_CONF_UNSET;
+    conf->forward = NGX_CONF_UNSET;
+    conf->reissue = NGX_CONF_UNSET_PTR;
+    conf->create = NGX_CONF_UNSET_PTR;
 
     for (i = 0; i < NGX_AGILICUS_TOKEN_REQUIRE_KINDS; i++) {
         conf->require[i] = NGX_CONF_UNSET_PTR;
@@ -183,6 +188,9 @@ ngx_agilicus_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     ngx_conf_merge_value(conf->rules, prev->rules, 0);
+    ngx_conf_merge_value(conf->forward, prev->forward, 1);
+    ngx_conf_merge_ptr_value(conf->reissue, prev->reissue, NULL);
+    ngx_conf_merge_ptr_value(conf->create, prev->create, NULL);
     ngx_conf_merge_str_value(conf->realm, prev->realm, "agilicus");
     ngx_conf_merge_ptr_value(conf->sources, prev->sources, NULL);
     ngx_conf_merge_size_value(conf->max_size, prev->max_size, 4096);
@@ -208,6 +216,12 @@ ngx_agilicus_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
+    if ((conf->reissue || conf->create)
+        && ngx_agilicus_token_check_exchange(cf, conf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
     if (conf->hook && ngx_agilicus_token_check_hook(cf, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
@@ -219,6 +233,67 @@ ngx_agilicus_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     return ngx_agilicus_token_enforce(cf, conf);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_check_exchange(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t        *clcf;
+    ngx_agilicus_token_main_conf_t  *mcf;
+
+    if (conf->enable == NGX_AGILICUS_TOKEN_OFF) {
+        return NGX_OK;
+    }
+
+    if (conf->enable == NGX_AGILICUS_TOKEN_REPORT) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"agilicus_token report\" refuses nothing, so it "
+                           "does not go with \"agilicus_token_%s\"",
+                           conf->create ? "create" : "reissue");
+        return NGX_ERROR;
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
+    mcf->exchange = 1;
+
+    if (conf->reissue) {
+        mcf->reissue = 1;
+        mcf->reap.connect_timeout = conf->api_connect_timeout;
+        mcf->reap.timeout = conf->api_timeout;
+    }
+
+    if (conf->create == NULL) {
+        return NGX_OK;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"agilicus_token_create\" does not go with "
+                           "\"satisfy any\": nobody might have been asked "
+                           "who it is");
+        return NGX_ERROR;
+    }
+
+    if (conf->api_credential.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"agilicus_token_create\" needs "
+                           "\"agilicus_token_api_credential\"");
+        return NGX_ERROR;
+    }
+
+    if (!ngx_agilicus_token_create_can_identify(cf, conf->create)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"agilicus_token_create identity=access\" needs "
+                           "\"auth_basic\" or \"auth_request\" in the same "
+                           "location");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -484,6 +559,8 @@ ngx_agilicus_token_postconfiguration(ngx_conf_t *cf)
     mcf->api.first = z[0]->data;
     mcf->api.apis = mcf->apis.elts;
     mcf->api.napis = mcf->apis.nelts;
+    mcf->reap.origins = mcf->origins.elts;
+    mcf->reap.norigins = mcf->origins.nelts;
     mcf->api.max_inflight = mcf->max_inflight;
     mcf->api.revocation_ttl = mcf->revocation_ttl;
 

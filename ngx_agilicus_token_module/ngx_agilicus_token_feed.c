@@ -96,7 +96,8 @@ static void ngx_agilicus_token_feed_say(void);
 static const ngx_agilicus_token_call_type_t  ngx_agilicus_token_feed_list = {
     "revocation feed",
     ngx_agilicus_token_feed_read,
-    ngx_agilicus_token_feed_adopt
+    ngx_agilicus_token_feed_adopt,
+    NULL
 };
 
 

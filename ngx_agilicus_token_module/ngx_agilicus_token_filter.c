@@ -41,7 +41,7 @@ ngx_agilicus_token_header_filter(ngx_http_request_t *r)
 
     ctx = ngx_agilicus_token_get_ctx(r);
 
-    if (ctx == NULL || !ctx->has_token
+    if (ctx == NULL || !ctx->has_token || ctx->created
         || ctx->source->type != NGX_AGILICUS_TOKEN_SOURCE_QUERY
         || ngx_agilicus_token_is_private(r))
     {

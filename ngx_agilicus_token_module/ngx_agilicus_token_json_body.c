@@ -299,6 +299,7 @@ ngx_agilicus_token_json_create(u_char *buf,
     if (buf == NULL) {
         return sizeof("{\"sub\":\"\",\"org\":\"\",\"audiences\":[],"
                       "\"scopes\":[],\"roles\":{},"
+                      "\"inherit_session\":false,"
                       "\"time_validity\":{\"duration\":}}") - 1
                + NGX_AGILICUS_TOKEN_JSON_TIME_LEN
                + (create->sub.len + create->org.len)
@@ -345,7 +346,10 @@ ngx_agilicus_token_json_create(u_char *buf,
         *p++ = '}';
     }
 
-    p = ngx_agilicus_token_json_copy(p, ",\"time_validity\":{\"duration\":");
+    /* a session of the edge's own would end with all who got a token by it */
+
+    p = ngx_agilicus_token_json_copy(p, ",\"inherit_session\":false,"
+                                        "\"time_validity\":{\"duration\":");
     p = ngx_agilicus_token_json_number(p, create->duration);
     p = ngx_agilicus_token_json_copy(p, "}}");
 

@@ -6,6 +6,7 @@
 
 #include "ngx_agilicus_token_module.h"
 #include "ngx_agilicus_token_revocation.h"
+#include "ngx_agilicus_token_seal.h"
 
 
 static ngx_int_t ngx_agilicus_token_init_module(ngx_cycle_t *cycle);
@@ -142,6 +143,27 @@ static ngx_command_t  ngx_agilicus_token_commands[] = {
     { ngx_string("agilicus_token_resource_metadata"),
       NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
       ngx_agilicus_token_set_metadata,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("agilicus_token_forward"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_agilicus_token_loc_conf_t, forward),
+      NULL },
+
+    { ngx_string("agilicus_token_reissue"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_agilicus_token_set_reissue,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("agilicus_token_create"),
+      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_2MORE,
+      ngx_agilicus_token_set_create,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -373,6 +395,10 @@ ngx_agilicus_token_init_module(ngx_cycle_t *cycle)
 
     ngx_agilicus_token_feed_configure(mcf->api.first, &mcf->feed);
 
+    if (mcf->exchange && ngx_agilicus_token_seal_init(cycle->log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ngx_agilicus_token_origins_init(mcf);
 }
 
@@ -432,6 +458,12 @@ ngx_agilicus_token_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    if (mcf->reissue
+        && ngx_agilicus_token_reap_init(&mcf->reap, cycle->log) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     return ngx_agilicus_token_feed_init(&mcf->feed, cycle->log);
 }
 
@@ -440,6 +472,7 @@ static void
 ngx_agilicus_token_exit_process(ngx_cycle_t *cycle)
 {
     ngx_agilicus_token_feed_exit();
+    ngx_agilicus_token_reap_exit();
     ngx_agilicus_token_revocation_exit();
     ngx_agilicus_token_call_exit();
     ngx_agilicus_token_match_exit();

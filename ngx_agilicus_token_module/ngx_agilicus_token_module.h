@@ -17,6 +17,7 @@
 #include "ngx_agilicus_token_cache.h"
 #include "ngx_agilicus_token_feed.h"
 #include "ngx_agilicus_token_policy.h"
+#include "ngx_agilicus_token_reap.h"
 
 
 /*
@@ -78,6 +79,7 @@ typedef struct {
 typedef struct {
     ngx_agilicus_token_api_conf_t      api;        /* for the workers */
     ngx_agilicus_token_feed_conf_t     feed;
+    ngx_agilicus_token_reap_conf_t     reap;
 
     ngx_array_t                        zones;      /* of ngx_shm_zone_t * */
     ngx_array_t                        zone_uses;  /* of zone_use_t */
@@ -97,8 +99,28 @@ typedef struct {
     unsigned                           breaker_set:1;
     unsigned                           feed_set:1;
     unsigned                           query:1;    /* is a source somewhere */
+    unsigned                           exchange:1; /* of tokens somewhere */
+    unsigned                           reissue:1;
     unsigned                           used:1;     /* something enforces */
 } ngx_agilicus_token_main_conf_t;
+
+
+/* "agilicus_token_create": values and lists of them, with variables */
+
+typedef struct {
+    ngx_http_complex_value_t          *sub;
+    ngx_http_complex_value_t          *org;
+    ngx_array_t                       *audiences;  /* of complex values */
+    ngx_array_t                       *scopes;
+    ngx_array_t                       *roles;      /* application, role, ... */
+    time_t                             duration;   /* seconds */
+
+    unsigned                           identity:1; /* is given */
+    unsigned                           ssl:1;      /* else access */
+    ngx_int_t                          verify_index;
+    ngx_uint_t                         basic_index;   /* of other modules' */
+    ngx_uint_t                         request_index; /* configurations */
+} ngx_agilicus_token_create_conf_t;
 
 
 typedef struct {
@@ -115,6 +137,9 @@ typedef struct {
     ngx_str_t                          resource_metadata;
     ngx_str_t                          identity;   /* prefix or empty */
     ngx_msec_t                         recheck;    /* 0: off */
+    ngx_flag_t                         forward;
+    ngx_http_complex_value_t          *reissue;
+    ngx_agilicus_token_create_conf_t  *create;
     ngx_flag_t                         rules;
     ngx_http_complex_value_t          *rules_host; /* NULL: the request's */
     ngx_uint_t                         rules_search;
@@ -187,6 +212,18 @@ typedef enum {
 } ngx_agilicus_token_state_e;
 
 
+/* where an exchange of tokens is; see exchange */
+
+typedef enum {
+    NGX_AGILICUS_TOKEN_STEP_NONE = 0,
+    NGX_AGILICUS_TOKEN_STEP_CREATE,
+    NGX_AGILICUS_TOKEN_STEP_PRESENTED,
+    NGX_AGILICUS_TOKEN_STEP_REISSUE,
+    NGX_AGILICUS_TOKEN_STEP_VERIFY,
+    NGX_AGILICUS_TOKEN_STEP_DONE
+} ngx_agilicus_token_step_e;
+
+
 typedef enum {
     NGX_AGILICUS_TOKEN_CACHE_NONE = 0,
     NGX_AGILICUS_TOKEN_CACHE_HIT,
@@ -230,6 +267,14 @@ struct ngx_agilicus_token_ctx_s {
     time_t                             until;      /* a denial lasts */
     ngx_agilicus_token_api_t          *api;
 
+    /* an exchange of tokens */
+    ngx_agilicus_token_step_e          step;
+    u_char                             key[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    ngx_str_t                          org;
+    ngx_str_t                          upstream;   /* given for upstream */
+    int64_t                            child_exp;
+    ngx_agilicus_token_reason_e        answer_reason;
+
     ngx_agilicus_token_decision_t      decision;
     ngx_int_t                          status;     /* of a refusal, else 0 */
     ngx_agilicus_token_cache_e         cache;
@@ -244,6 +289,13 @@ struct ngx_agilicus_token_ctx_s {
     unsigned                           revoking:1;
     unsigned                           cleaned:1;
     unsigned                           body_read:1;
+    unsigned                           waiting:1;
+    unsigned                           exchanging:1;
+    unsigned                           creating:1;
+    unsigned                           created:1;
+    unsigned                           again:1;
+    unsigned                           is_less:1;
+    unsigned                           child_has_exp:1;
 };
 
 
@@ -272,6 +324,47 @@ ngx_agilicus_token_ctx_t *ngx_agilicus_token_create_ctx(
  */
 void ngx_agilicus_token_say(ngx_agilicus_token_ctx_t *ctx,
     ngx_agilicus_token_verdict_e verdict, ngx_agilicus_token_reason_e reason);
+
+/*
+ * access: counts and logs what was decided, and sets its status.
+ */
+void ngx_agilicus_token_conclude(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+
+/*
+ * wait: asks the API for the token's facts.  NGX_AGAIN if the request waits
+ * now, NGX_OK with something to decide on.
+ */
+ngx_int_t ngx_agilicus_token_ask(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+
+/*
+ * wait: has the request wait for ctx->waiter, no longer than the location
+ * says; the phases run again then.  NGX_AGAIN, or NGX_ERROR with the waiter
+ * gone.
+ */
+ngx_int_t ngx_agilicus_token_wait(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+
+/*
+ * wait: ends the wait when its answer has been taken.
+ */
+void ngx_agilicus_token_wake(ngx_agilicus_token_ctx_t *ctx);
+
+/*
+ * exchange: gets the token for upstream reissued, and one created for a caller
+ * who has none.  NGX_OK, NGX_AGAIN while it waits, or the status of a refusal.
+ */
+ngx_int_t ngx_agilicus_token_reissue(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+ngx_int_t ngx_agilicus_token_create(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+
+/*
+ * exchange: takes over what came of a call.
+ */
+void ngx_agilicus_token_exchange_take(ngx_agilicus_token_ctx_t *ctx,
+    ngx_agilicus_token_answer_t *answer);
 
 /*
  * client: the client's part of a request, made where there is none yet; NULL
@@ -398,6 +491,12 @@ ngx_int_t ngx_agilicus_token_recheck_add(ngx_http_request_t *r,
 void ngx_agilicus_token_recheck_remove(void *client);
 
 /*
+ * upstream: the token that upstream gets, as far as it is known; empty if none.
+ */
+ngx_int_t ngx_agilicus_token_upstream_value(ngx_http_request_t *r,
+    ngx_str_t *token);
+
+/*
  * filter: puts itself before nginx's header filters.
  */
 void ngx_agilicus_token_filter_init(void);
@@ -480,6 +579,18 @@ char *ngx_agilicus_token_set_identity(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_agilicus_token_set_rules(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_agilicus_token_set_reissue(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_agilicus_token_set_create(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/*
+ * set: whether the location that is being merged has something that says who a
+ * caller is.
+ */
+ngx_uint_t ngx_agilicus_token_create_can_identify(ngx_conf_t *cf,
+    const ngx_agilicus_token_create_conf_t *create);
+
 char *ngx_agilicus_token_set_recheck(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_agilicus_token_set_revoke(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -61,7 +61,8 @@ static const ngx_agilicus_token_call_type_t
 {
     "revocation",
     ngx_agilicus_token_revocation_read,
-    ngx_agilicus_token_revocation_adopt
+    ngx_agilicus_token_revocation_adopt,
+    NULL
 };
 
 

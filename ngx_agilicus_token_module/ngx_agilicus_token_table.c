@@ -212,6 +212,17 @@ ngx_agilicus_token_table_next(ngx_agilicus_token_table_t *t,
 }
 
 
+ngx_agilicus_token_entry_t *
+ngx_agilicus_token_table_slot(ngx_agilicus_token_table_t *t, uint32_t slot)
+{
+    ngx_agilicus_token_slot_t  *s;
+
+    s = &ngx_agilicus_token_table_slots(t)[slot];
+
+    return s->place ? ngx_agilicus_token_table_at(t, s->place - 1) : NULL;
+}
+
+
 /*
  * Walks the hand on until the blocks that it took, or found free, one after
  * the other, have room for "units"; what is left over stays a free block.

@@ -124,6 +124,13 @@ ngx_agilicus_token_entry_t *ngx_agilicus_token_table_next(
     ngx_agilicus_token_table_t *t, ngx_agilicus_token_entry_t *e);
 
 /*
+ * The entry in place number "slot" of the index, which has t->nslots of them,
+ * or NULL.
+ */
+ngx_agilicus_token_entry_t *ngx_agilicus_token_table_slot(
+    ngx_agilicus_token_table_t *t, uint32_t slot);
+
+/*
  * Checks all that must hold of a table; returns 1 if it does.  For tests.
  */
 ngx_uint_t ngx_agilicus_token_table_sane(ngx_agilicus_token_table_t *t);

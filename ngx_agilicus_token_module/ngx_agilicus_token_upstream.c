@@ -7,6 +7,23 @@
 #include "ngx_agilicus_token_module.h"
 
 
+/* bytes of a token below which it is not looked for where it should not be */
+#define NGX_AGILICUS_TOKEN_HIDE_MIN  16
+
+
+static void ngx_agilicus_token_upstream_token(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_str_t *token);
+static ngx_int_t ngx_agilicus_token_hide(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static ngx_uint_t ngx_agilicus_token_has(const ngx_str_t *text,
+    const ngx_str_t *token);
+static ngx_int_t ngx_agilicus_token_hide_headers(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx);
+static ngx_uint_t ngx_agilicus_token_is_bearer(ngx_table_elt_t *h);
+static ngx_uint_t ngx_agilicus_token_is_cookie(ngx_table_elt_t *h);
+static ngx_int_t ngx_agilicus_token_hide_cookie(ngx_http_request_t *r,
+    ngx_str_t *name);
 static ngx_int_t ngx_agilicus_token_copy_headers(ngx_http_request_t *r,
     const ngx_agilicus_token_main_conf_t *mcf);
 static ngx_int_t ngx_agilicus_token_connection_header(ngx_http_request_t *r,
@@ -56,6 +73,8 @@ ngx_int_t
 ngx_agilicus_token_upstream(ngx_http_request_t *r)
 {
     ngx_int_t                              rc;
+    ngx_str_t                              token;
+    ngx_uint_t                             hide;
     ngx_agilicus_token_ctx_t              *ctx;
     const ngx_agilicus_token_loc_conf_t   *lcf;
     const ngx_agilicus_token_main_conf_t  *mcf;
@@ -64,39 +83,317 @@ ngx_agilicus_token_upstream(ngx_http_request_t *r)
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
     ctx = ngx_agilicus_token_get_ctx(r);
 
+    hide = (lcf->enable != NGX_AGILICUS_TOKEN_OFF
+            && (!lcf->forward || lcf->reissue));
+
+    ngx_agilicus_token_upstream_token(r, ctx, lcf, &token);
+
     /*
      * A list of its own for each location that may change it: the last one's
      * identity goes, and a subrequest does not touch its parent's.
      */
 
-    if (mcf->identity.nelts || (ctx && ctx->has_token
-                                && ctx->source->type
-                                   != NGX_AGILICUS_TOKEN_SOURCE_HEADER))
-    {
+    if (mcf->identity.nelts || hide || token.len) {
         if (ngx_agilicus_token_copy_headers(r, mcf) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
     }
 
-    if (ctx == NULL || lcf->enable == NGX_AGILICUS_TOKEN_OFF) {
-        return NGX_OK;
+    if (hide) {
+        rc = ngx_agilicus_token_hide(r, ctx, lcf);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
-    rc = NGX_OK;
-
-    if (ctx->has_token
-        && ctx->source->type == NGX_AGILICUS_TOKEN_SOURCE_QUERY)
+    if (token.len
+        && ngx_agilicus_token_authorization(r, &token) != NGX_OK)
     {
-        rc = ngx_agilicus_token_authorization(r, &ctx->token);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (rc == NGX_OK && lcf->identity.len
+    if (ctx && lcf->identity.len && lcf->enable != NGX_AGILICUS_TOKEN_OFF
+        && ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_ACTIVE
+        && ngx_agilicus_token_identity(r, ctx, lcf) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* the token that upstream gets in place of what the client sent, or none */
+
+static void
+ngx_agilicus_token_upstream_token(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_str_t *token)
+{
+    ngx_str_null(token);
+
+    if (ctx == NULL || lcf->enable == NGX_AGILICUS_TOKEN_OFF) {
+        return;
+    }
+
+    if (lcf->reissue) {
+
+        if (ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_ACTIVE
+            && ctx->step == NGX_AGILICUS_TOKEN_STEP_DONE)
+        {
+            *token = ctx->upstream;
+        }
+
+        return;
+    }
+
+    if (!lcf->forward || !ctx->has_token) {
+        return;
+    }
+
+    if (ctx->created || ctx->source->type == NGX_AGILICUS_TOKEN_SOURCE_QUERY) {
+        *token = ctx->token;
+    }
+}
+
+
+ngx_int_t
+ngx_agilicus_token_upstream_value(ngx_http_request_t *r, ngx_str_t *token)
+{
+    ngx_agilicus_token_ctx_t             *ctx;
+    const ngx_agilicus_token_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
+    ctx = ngx_agilicus_token_get_ctx(r);
+
+    ngx_agilicus_token_upstream_token(r, ctx, lcf, token);
+
+    if (token->len == 0 && ctx && ctx->has_token && lcf->forward
+        && lcf->reissue == NULL && lcf->enable != NGX_AGILICUS_TOKEN_OFF
         && ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_ACTIVE)
     {
-        rc = ngx_agilicus_token_identity(r, ctx, lcf);
+        *token = ctx->token;
     }
 
-    return rc == NGX_OK ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    return NGX_OK;
+}
+
+
+/*
+ * Takes what the client presented out of all that upstream sees: bearer
+ * credentials, the cookies that tokens may come in, and any field that repeats
+ * the token.  Where it stands in the target too, there is nothing to be had
+ * but a refusal.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_hide(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_uint_t                    i, n;
+    ngx_agilicus_token_source_t  *sources;
+
+    if (ngx_agilicus_token_hide_headers(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    n = lcf->sources ? lcf->sources->nelts : 0;
+    sources = n ? lcf->sources->elts : NULL;
+
+    for (i = 0; i < n; i++) {
+        if (sources[i].type == NGX_AGILICUS_TOKEN_SOURCE_COOKIE
+            && ngx_agilicus_token_hide_cookie(r, &sources[i].name) != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (ctx && ctx->has_token && !ctx->created
+        && (ngx_agilicus_token_has(&r->args, &ctx->token)
+            || ngx_agilicus_token_has(&r->uri, &ctx->token)
+            || ngx_agilicus_token_has(&r->main->unparsed_uri, &ctx->token)))
+    {
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_MALFORMED,
+                               NGX_AGILICUS_TOKEN_REASON_MULTIPLE);
+        ngx_agilicus_token_conclude(r, ctx, lcf);
+
+        return ngx_agilicus_token_challenge(r, ctx);
+    }
+
+    return NGX_OK;
+}
+
+
+/* a short token could stand anywhere by accident, and would say nothing */
+
+static ngx_uint_t
+ngx_agilicus_token_has(const ngx_str_t *text, const ngx_str_t *token)
+{
+    return token->len >= NGX_AGILICUS_TOKEN_HIDE_MIN
+           && memmem(text->data, text->len, token->data, token->len) != NULL;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_hide_headers(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx)
+{
+    ngx_uint_t        i;
+    ngx_list_t        list;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h, *copy;
+
+    if (ngx_list_init(&list, r->pool, 32, sizeof(ngx_table_elt_t)) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (ngx_agilicus_token_is_bearer(&h[i])) {
+            r->headers_in.authorization = NULL;
+            continue;
+        }
+
+        if (ctx && ctx->has_token && !ctx->created
+            && !ngx_agilicus_token_is_cookie(&h[i])
+            && ngx_agilicus_token_has(&h[i].value, &ctx->token))
+        {
+            continue;
+        }
+
+        copy = ngx_list_push(&list);
+        if (copy == NULL) {
+            return NGX_ERROR;
+        }
+
+        *copy = h[i];
+    }
+
+    r->headers_in.headers = list;
+
+    if (list.last == &list.part) {
+        r->headers_in.headers.last = &r->headers_in.headers.part;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_is_bearer(ngx_table_elt_t *h)
+{
+    return h->key.len == sizeof("Authorization") - 1
+           && ngx_strncasecmp(h->key.data, (u_char *) "Authorization",
+                              h->key.len)
+              == 0
+           && h->value.len >= sizeof("Bearer") - 1
+           && ngx_strncasecmp(h->value.data, (u_char *) "Bearer",
+                              sizeof("Bearer") - 1)
+              == 0;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_is_cookie(ngx_table_elt_t *h)
+{
+    return h->key.len == sizeof("Cookie") - 1
+           && ngx_strncasecmp(h->key.data, (u_char *) "Cookie", h->key.len)
+              == 0;
+}
+
+
+/* cuts a cookie from copies of the fields, and from what $cookie_... reads */
+
+static ngx_int_t
+ngx_agilicus_token_hide_cookie(ngx_http_request_t *r, ngx_str_t *name)
+{
+    u_char            *p;
+    ngx_uint_t         i;
+    ngx_list_part_t   *part;
+    ngx_table_elt_t   *h, **slot;
+#if (nginx_version < 1023000)
+    ngx_array_t        cookies;
+
+    if (ngx_array_init(&cookies, r->pool, 2, sizeof(ngx_table_elt_t *))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+#else
+    ngx_table_elt_t   *first;
+
+    first = NULL;
+    slot = &first;
+#endif
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (!ngx_agilicus_token_is_cookie(&h[i])) {
+            continue;
+        }
+
+        p = ngx_pnalloc(r->pool, h[i].value.len + 1);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        h[i].value.len = ngx_agilicus_token_bearer_cut_cookie(&h[i].value,
+                                                              name, p);
+        h[i].value.data = p;
+        p[h[i].value.len] = '\0';
+
+#if (nginx_version < 1023000)
+
+        slot = ngx_array_push(&cookies);
+        if (slot == NULL) {
+            return NGX_ERROR;
+        }
+
+        *slot = &h[i];
+
+#else
+
+        *slot = &h[i];
+        slot = &h[i].next;
+        *slot = NULL;
+
+#endif
+    }
+
+#if (nginx_version < 1023000)
+    r->headers_in.cookies = cookies;
+#else
+    r->headers_in.cookie = first;
+#endif
+
+    return NGX_OK;
 }
 
 

@@ -17,6 +17,8 @@ static ngx_int_t ngx_agilicus_token_api_time_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_agilicus_token_fingerprint_variable(
     ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_agilicus_token_upstream_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_agilicus_token_no_cache_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_agilicus_token_string_variable(ngx_http_request_t *r,
@@ -60,6 +62,8 @@ static ngx_http_variable_t  ngx_agilicus_token_variables[] = {
     ngx_agilicus_token_variable("fingerprint",
                                 ngx_agilicus_token_fingerprint_variable, 0),
 
+    ngx_agilicus_token_variable("upstream",
+                                ngx_agilicus_token_upstream_variable, 0),
     ngx_agilicus_token_variable("no_cache",
                                 ngx_agilicus_token_no_cache_variable, 0),
 
@@ -219,6 +223,20 @@ ngx_agilicus_token_fingerprint_variable(ngx_http_request_t *r,
     ngx_agilicus_token_digest_fingerprint(ctx->digest, value.data);
 
     return ngx_agilicus_token_variable_str(v, &value);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_upstream_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t  token;
+
+    if (ngx_agilicus_token_upstream_value(r, &token) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_agilicus_token_variable_str(v, &token);
 }
 
 

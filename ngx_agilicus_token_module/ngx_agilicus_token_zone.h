@@ -193,6 +193,9 @@ typedef struct {
      */
     ngx_atomic_t    generation;
 
+    /* the generation up to which reissued tokens were looked through */
+    ngx_atomic_t    reaped;
+
     /* set while facts are changed: a process that dies then leaves it set */
     ngx_atomic_t    dirty;
 

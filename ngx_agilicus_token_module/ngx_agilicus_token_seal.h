@@ -1,0 +1,47 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGILICUS_TOKEN_SEAL_H_INCLUDED_
+#define _NGX_AGILICUS_TOKEN_SEAL_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+/*
+ * Sealing of tokens that must lie in shared memory (AES-256-GCM with a random
+ * nonce).  The key is made once by the master, inherited by fork, kept over
+ * reload; it lies on a page of its own that is locked and left out of cores.
+ */
+
+/* bytes that a seal adds: nonce and tag */
+#define NGX_AGILICUS_TOKEN_SEAL_LEN  28
+
+
+/*
+ * Makes the key where there is none yet; in the master.  NGX_ERROR, with the
+ * cause logged, where that fails.
+ */
+ngx_int_t ngx_agilicus_token_seal_init(ngx_log_t *log);
+
+/*
+ * Seals "plain" into "out" of plain->len + NGX_AGILICUS_TOKEN_SEAL_LEN bytes,
+ * bound to "bound": it opens with the same only.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_agilicus_token_seal(const ngx_str_t *plain,
+    const ngx_str_t *bound, u_char *out);
+
+/*
+ * Opens a seal into "out" of sealed->len - NGX_AGILICUS_TOKEN_SEAL_LEN bytes.
+ * NGX_OK; NGX_ERROR where it is broken, was made with another key or is bound
+ * to something else: "out" is then zeroed.
+ */
+ngx_int_t ngx_agilicus_token_seal_open(const ngx_str_t *sealed,
+    const ngx_str_t *bound, u_char *out);
+
+
+#endif /* _NGX_AGILICUS_TOKEN_SEAL_H_INCLUDED_ */

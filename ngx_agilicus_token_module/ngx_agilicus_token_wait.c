@@ -1,0 +1,317 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "ngx_agilicus_token_module.h"
+
+
+static void ngx_agilicus_token_answered(void *data,
+    ngx_agilicus_token_answer_t *answer);
+static void ngx_agilicus_token_take_answer(ngx_agilicus_token_ctx_t *ctx,
+    ngx_agilicus_token_answer_t *answer);
+static void ngx_agilicus_token_resume(ngx_event_t *ev);
+static void ngx_agilicus_token_detach(void *data);
+
+
+ngx_int_t
+ngx_agilicus_token_ask(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_int_t                              rc;
+    ngx_connection_t                      *c;
+    ngx_agilicus_token_zone_t             *first;
+    ngx_agilicus_token_answer_t            answer;
+    ngx_agilicus_token_introspect_t        introspect;
+    ngx_agilicus_token_budget_client_t     client;
+
+    c = r->connection;
+    first = ngx_agilicus_token_first_zone(r);
+
+    ngx_memzero(&introspect, sizeof(ngx_agilicus_token_introspect_t));
+
+    introspect.origin = lcf->origin;
+    introspect.token = ctx->token;
+    introspect.digest = ctx->digest;
+    introspect.connect_timeout = lcf->api_connect_timeout;
+    introspect.timeout = lcf->api_timeout;
+
+    introspect.seen = ctx->seen;
+
+    if (!ctx->known) {
+        ngx_agilicus_token_budget_client(c->sockaddr, &client);
+
+        introspect.client = &client;
+        introspect.charged = 1;
+    }
+
+    ctx->waiter.done = ngx_agilicus_token_answered;
+    ctx->waiter.data = ctx;
+
+    rc = ngx_agilicus_token_api_introspect(&introspect, &ctx->waiter, &answer);
+
+    if (rc != NGX_AGAIN) {
+
+        if (rc == NGX_OK) {
+            ctx->cache = NGX_AGILICUS_TOKEN_CACHE_JOINED;
+            ngx_agilicus_token_zone_count(first,
+                                          NGX_AGILICUS_TOKEN_COUNT_JOINED);
+        }
+
+        ngx_agilicus_token_take_answer(ctx, &answer);
+        return NGX_OK;
+    }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, c->log, 0,
+                   "agilicus token waits, joined: %d",
+                   (int) ctx->waiter.joined);
+
+    if (lcf->origin->zone == NULL) {
+        ctx->cache = NGX_AGILICUS_TOKEN_CACHE_BYPASS;
+        ngx_agilicus_token_zone_count(first, NGX_AGILICUS_TOKEN_COUNT_BYPASS);
+
+    } else if (ctx->waiter.joined) {
+        ctx->cache = NGX_AGILICUS_TOKEN_CACHE_JOINED;
+        ngx_agilicus_token_zone_count(first, NGX_AGILICUS_TOKEN_COUNT_JOINED);
+
+    } else {
+        ctx->cache = NGX_AGILICUS_TOKEN_CACHE_MISS;
+        ngx_agilicus_token_zone_count(first, NGX_AGILICUS_TOKEN_COUNT_MISS);
+    }
+
+    ctx->state = NGX_AGILICUS_TOKEN_STATE_WAITING;
+
+    if (ngx_agilicus_token_wait(r, ctx, lcf) != NGX_AGAIN) {
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                               NGX_AGILICUS_TOKEN_REASON_INTERNAL);
+        return NGX_OK;
+    }
+
+    return NGX_AGAIN;
+}
+
+
+/* called from the event of the call: takes what it needs and wakes up later */
+
+static void
+ngx_agilicus_token_answered(void *data, ngx_agilicus_token_answer_t *answer)
+{
+    ngx_agilicus_token_ctx_t *ctx = data;
+
+    ngx_agilicus_token_take_answer(ctx, answer);
+
+    ctx->state = NGX_AGILICUS_TOKEN_STATE_ANSWERED;
+
+    ngx_agilicus_token_wake(ctx);
+}
+
+
+/*
+ * Takes over what came of a call.  Where that is no answer at all, facts that
+ * are not too old yet may serve, if the location says so: a tombstone stands
+ * against them as ever, and so does their expiry.
+ */
+
+static void
+ngx_agilicus_token_take_answer(ngx_agilicus_token_ctx_t *ctx,
+    ngx_agilicus_token_answer_t *answer)
+{
+    ngx_agilicus_token_zone_t   *first;
+    ngx_agilicus_token_clock_t   now;
+
+    first = ngx_agilicus_token_first_zone(ctx->request);
+
+    ctx->api_time = answer->elapsed;
+    ctx->has_api_time = 1;
+    ctx->retry_after = answer->retry_after;
+
+    if (answer->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+        ctx->late = 0;
+
+        if (ngx_agilicus_token_keep_facts(ctx->request, ctx, &answer->facts)
+                != NGX_OK
+            || ngx_agilicus_token_keep_rules(ctx->request, ctx,
+                                             &answer->rules)
+                != NGX_OK)
+        {
+            answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
+            answer->reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
+            answer->transient = 0;
+        }
+    }
+
+    ngx_agilicus_token_zone_now(&now);
+
+    if (answer->transient && ctx->stale_until > now.mono
+        && ngx_agilicus_token_zone_feed(first, now.mono)
+           != NGX_AGILICUS_TOKEN_FEED_DEAD)
+    {
+        ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
+        ctx->decision.reason = ngx_agilicus_token_cache_denied(first,
+                                        ctx->api->digest, ctx->digest,
+                                        &ctx->facts, &now);
+
+        if (ctx->decision.reason != NGX_AGILICUS_TOKEN_REASON_NONE) {
+            ctx->class = NGX_AGILICUS_TOKEN_CLASS_REVOKED;
+            return;
+        }
+
+        ctx->cache = NGX_AGILICUS_TOKEN_CACHE_STALE;
+        ngx_agilicus_token_zone_count(first, NGX_AGILICUS_TOKEN_COUNT_STALE);
+
+        return;
+    }
+
+    ctx->class = answer->class;
+    ctx->decision.reason = answer->reason;
+    ctx->sent = answer->sent;
+
+    if (answer->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+        ctx->has_facts = 0;
+    }
+}
+
+
+ngx_int_t
+ngx_agilicus_token_wait(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    uint64_t             waited;
+    ngx_connection_t    *c;
+    ngx_http_cleanup_t  *cln;
+
+    c = r->connection;
+
+    /* runs at the latest when the request is terminated, before it is freed */
+
+    if (!ctx->cleaned) {
+        cln = ngx_http_cleanup_add(r, 0);
+
+        if (cln == NULL) {
+            ngx_agilicus_token_call_leave(&ctx->waiter);
+            return NGX_ERROR;
+        }
+
+        cln->handler = ngx_agilicus_token_detach;
+        cln->data = ctx;
+
+        ctx->cleaned = 1;
+        ctx->asked = ngx_current_msec;
+    }
+
+    /*
+     * One deadline for all that a request waits for.  Not cancelable: a worker
+     * that quits stays until the request is served.
+     */
+
+    waited = ngx_current_msec - ctx->asked;
+
+    ctx->event.handler = ngx_agilicus_token_resume;
+    ctx->event.data = ctx;
+    ctx->event.log = c->log;
+
+    ngx_add_timer(&ctx->event, waited < lcf->api_timeout
+                               ? lcf->api_timeout - (ngx_msec_t) waited : 1);
+
+    ctx->waiting = 1;
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    if (c->read->ready) {
+        ngx_post_event(c->read, &ngx_posted_events);
+
+    } else if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
+        ngx_agilicus_token_detach(ctx);
+        return NGX_ERROR;
+    }
+
+    return NGX_AGAIN;
+}
+
+
+void
+ngx_agilicus_token_wake(ngx_agilicus_token_ctx_t *ctx)
+{
+    ctx->waiting = 0;
+
+    if (ctx->event.timer_set) {
+        ngx_del_timer(&ctx->event);
+    }
+
+    ngx_post_event(&ctx->event, &ngx_posted_events);
+}
+
+
+/* the deadline has come, or the answer has */
+
+static void
+ngx_agilicus_token_resume(ngx_event_t *ev)
+{
+    ngx_connection_t             *c;
+    ngx_http_request_t           *r;
+    ngx_agilicus_token_ctx_t     *ctx;
+    ngx_agilicus_token_answer_t   answer;
+
+    ctx = ev->data;
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, c->log, 0,
+                   "agilicus token resumes, state: %d", (int) ctx->state);
+
+    if (ctx->waiting) {
+        ngx_agilicus_token_call_leave(&ctx->waiter);
+
+        ctx->waiting = 0;
+
+        ngx_memzero(&answer, sizeof(ngx_agilicus_token_answer_t));
+
+        answer.class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
+        answer.reason = NGX_AGILICUS_TOKEN_REASON_TIMEOUT;
+        answer.elapsed = ngx_current_msec - ctx->asked;
+        answer.retry_after = -1;
+        answer.transient = 1;
+
+        if (ctx->exchanging) {
+            ngx_agilicus_token_exchange_take(ctx, &answer);
+
+        } else {
+            ngx_agilicus_token_take_answer(ctx, &answer);
+            ctx->state = NGX_AGILICUS_TOKEN_STATE_ANSWERED;
+        }
+    }
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(r);
+
+    /* "r" and "ctx" may be gone */
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* releases everything that could still call back */
+
+static void
+ngx_agilicus_token_detach(void *data)
+{
+    ngx_agilicus_token_ctx_t *ctx = data;
+
+    ngx_agilicus_token_call_leave(&ctx->waiter);
+
+    ctx->waiting = 0;
+
+    if (ctx->event.timer_set) {
+        ngx_del_timer(&ctx->event);
+    }
+
+    if (ctx->event.posted) {
+        ngx_delete_posted_event(&ctx->event);
+    }
+}
