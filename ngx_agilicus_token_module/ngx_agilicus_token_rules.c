@@ -445,7 +445,7 @@ ngx_agilicus_token_rules_query(ngx_agilicus_token_rules_decision_t *d,
         }
 
         if (ngx_agilicus_token_patterns_spend(d->patterns,
-                                              4 * d->view->query.len)
+                                              8 * d->view->query.len)
             != NGX_OK)
         {
             return 0;

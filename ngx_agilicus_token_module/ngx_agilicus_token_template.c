@@ -82,32 +82,6 @@ ngx_agilicus_token_template_value(const ngx_str_t *template,
 }
 
 
-ngx_uint_t
-ngx_agilicus_token_template_has(const ngx_str_t *template,
-    const ngx_str_t *name)
-{
-    ngx_str_t      found;
-    const u_char  *p, *end;
-
-    end = template->data + template->len;
-    p = ngx_agilicus_token_template_find(template->data, end, '{');
-
-    while (p < end) {
-        found.data = (u_char *) p + 1;
-        p = ngx_agilicus_token_template_find(p, end, '}');
-        found.len = (size_t) (p - found.data);
-
-        if (ngx_agilicus_token_template_same(&found, name)) {
-            return 1;
-        }
-
-        p = ngx_agilicus_token_template_find(p, end, '{');
-    }
-
-    return 0;
-}
-
-
 static void
 ngx_agilicus_token_template_start(ngx_agilicus_token_template_walk_t *w,
     const ngx_str_t *template, const ngx_str_t *path)

@@ -34,11 +34,5 @@ ngx_uint_t ngx_agilicus_token_template_match(const ngx_str_t *template,
 ngx_int_t ngx_agilicus_token_template_value(const ngx_str_t *template,
     const ngx_str_t *path, const ngx_str_t *name, ngx_str_t *value);
 
-/*
- * Whether the template has such a name; returns 1 or 0.
- */
-ngx_uint_t ngx_agilicus_token_template_has(const ngx_str_t *template,
-    const ngx_str_t *name);
-
 
 #endif /* _NGX_AGILICUS_TOKEN_TEMPLATE_H_INCLUDED_ */

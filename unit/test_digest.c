@@ -4,14 +4,26 @@
  */
 
 
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
 #include "unit.h"
 
 #include "ngx_agilicus_token_digest.h"
 
 
+static void test_allocations(void);
 static void test_known(void);
 static void test_parts(void);
 static void test_equal(void);
+static ngx_uint_t is_zero(const u_char *digest);
+static void *limited_malloc(size_t size, const char *file, int line);
+static void *limited_realloc(void *p, size_t size, const char *file,
+    int line);
+static void limited_free(void *p, const char *file, int line);
+
+
+static size_t  allowed;
 
 
 /* FIPS 180-2, appendix B, and the empty string */
@@ -35,21 +47,20 @@ static const struct {
 int
 main(void)
 {
-    u_char      out[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    ngx_str_t   part = ngx_string("abc");
-    ngx_uint_t  i, zero;
+    u_char     out[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    ngx_str_t  part = ngx_string("abc");
+
+    unit_check(CRYPTO_set_mem_functions(limited_malloc, limited_realloc,
+                                        limited_free));
 
     unit_test("nothing is digested before the algorithm was fetched");
 
     ngx_memset(out, 0xff, sizeof(out));
 
     unit_check(ngx_agilicus_token_digest(out, &part, 1) == NGX_ERROR);
+    unit_check(is_zero(out));
 
-    for (zero = 1, i = 0; i < sizeof(out); i++) {
-        zero &= (out[i] == 0);
-    }
-
-    unit_check(zero);
+    test_allocations();
 
     unit_test("the algorithm is fetched, twice at no harm");
 
@@ -61,6 +72,94 @@ main(void)
     test_equal();
 
     return unit_done();
+}
+
+
+static void *
+limited_malloc(size_t size, const char *file, int line)
+{
+    if (allowed == 0) {
+        return NULL;
+    }
+
+    allowed--;
+
+    return malloc(size);
+}
+
+
+static void *
+limited_realloc(void *p, size_t size, const char *file, int line)
+{
+    if (allowed == 0) {
+        return NULL;
+    }
+
+    allowed--;
+
+    return realloc(p, size);
+}
+
+
+static void
+limited_free(void *p, const char *file, int line)
+{
+    free(p);
+}
+
+
+static ngx_uint_t
+is_zero(const u_char *digest)
+{
+    ngx_uint_t  i, zero;
+
+    for (zero = 1, i = 0; i < NGX_AGILICUS_TOKEN_DIGEST_LEN; i++) {
+        zero &= (digest[i] == 0);
+    }
+
+    return zero;
+}
+
+
+static void
+test_allocations(void)
+{
+    u_char      out[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    ngx_int_t   rc;
+    ngx_str_t   part = ngx_string("abc");
+    ngx_uint_t  n;
+
+    unit_test("an algorithm that memory is too short for is fetched later");
+
+    /* libcrypto itself needs memory to begin with */
+
+    allowed = (size_t) -1;
+    EVP_MD_free(EVP_MD_fetch(NULL, "SHA512", NULL));
+
+    allowed = 0;
+    unit_check(ngx_agilicus_token_digest_init() == NGX_ERROR);
+
+    allowed = (size_t) -1;
+    unit_check(ngx_agilicus_token_digest_init() == NGX_OK);
+
+    unit_test("a digest that memory is too short for is an error");
+
+    for (n = 0; n < 10; n++) {
+        allowed = n;
+        ngx_memset(out, 0xff, sizeof(out));
+
+        rc = ngx_agilicus_token_digest(out, &part, 1);
+
+        unit_check(rc == NGX_OK || is_zero(out));
+
+        if (rc == NGX_OK) {
+            break;
+        }
+    }
+
+    unit_check(n > 0 && n < 10);
+
+    allowed = (size_t) -1;
 }
 
 
