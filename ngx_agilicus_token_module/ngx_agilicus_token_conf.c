@@ -222,12 +222,14 @@ ngx_agilicus_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    if (conf->hook && ngx_agilicus_token_check_hook(cf, conf) != NGX_OK) {
+    if ((conf->hook || conf->purge)
+        && ngx_agilicus_token_check_hook(cf, conf) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
     if (conf->enable == NGX_AGILICUS_TOKEN_OFF && !conf->revoke
-        && !conf->hook)
+        && !conf->hook && !conf->status)
     {
         return NGX_CONF_OK;
     }
@@ -309,7 +311,9 @@ ngx_agilicus_token_check_hook(ngx_conf_t *cf,
 
     /* all that is taken must fit into memory */
 
-    if (clcf->client_body_buffer_size < NGX_AGILICUS_TOKEN_HOOK_BUFFER) {
+    if (conf->hook
+        && clcf->client_body_buffer_size < NGX_AGILICUS_TOKEN_HOOK_BUFFER)
+    {
         clcf->client_body_buffer_size = NGX_AGILICUS_TOKEN_HOOK_BUFFER;
     }
 
@@ -322,11 +326,12 @@ ngx_agilicus_token_check_hook(ngx_conf_t *cf,
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "\"agilicus_token_revocation_hook\" needs "
+                       "\"agilicus_token_%s\" needs "
                        "\"agilicus_token on\" with a requirement such as "
                        "\"agilicus_token_require_scopes\" and without "
                        "\"satisfy any\", or the parameter \"trusted\" if it "
-                       "is protected by other means");
+                       "is protected by other means",
+                       conf->hook ? "revocation_hook" : "status purge");
 
     return NGX_ERROR;
 }

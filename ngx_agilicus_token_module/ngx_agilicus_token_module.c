@@ -329,6 +329,13 @@ static ngx_command_t  ngx_agilicus_token_commands[] = {
       0,
       NULL },
 
+    { ngx_string("agilicus_token_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE12,
+      ngx_agilicus_token_set_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 

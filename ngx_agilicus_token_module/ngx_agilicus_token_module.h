@@ -147,6 +147,8 @@ typedef struct {
     unsigned                           revoke:1;   /* content handlers */
     unsigned                           revoke_all:1;
     unsigned                           hook:1;
+    unsigned                           status:1;
+    unsigned                           purge:1;
     unsigned                           trusted:1;
 
     ngx_str_t                          api_url;
@@ -473,6 +475,17 @@ ngx_int_t ngx_agilicus_token_revoke_handler(ngx_http_request_t *r);
 ngx_int_t ngx_agilicus_token_hook_handler(ngx_http_request_t *r);
 
 /*
+ * revoke: refuses a method, naming those that are allowed.
+ */
+ngx_int_t ngx_agilicus_token_not_allowed(ngx_http_request_t *r,
+    const char *allow);
+
+/*
+ * status: the content handler of "agilicus_token_status".
+ */
+ngx_int_t ngx_agilicus_token_status_handler(ngx_http_request_t *r);
+
+/*
  * recheck: sets up in a worker; "shortest" is the shortest time of any location
  * within which a response must be cut, in milliseconds, 0 where none is.
  */
@@ -594,6 +607,8 @@ ngx_uint_t ngx_agilicus_token_create_can_identify(ngx_conf_t *cf,
 char *ngx_agilicus_token_set_recheck(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_agilicus_token_set_revoke(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_agilicus_token_set_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_agilicus_token_set_hook(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

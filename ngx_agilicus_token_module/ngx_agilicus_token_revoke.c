@@ -28,8 +28,6 @@ static void ngx_agilicus_token_revoke_resume(ngx_event_t *ev);
 static void ngx_agilicus_token_revoke_detach(void *data);
 static ngx_int_t ngx_agilicus_token_revoke_refuse(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx);
-static ngx_int_t ngx_agilicus_token_not_allowed(ngx_http_request_t *r,
-    const char *allow);
 static void ngx_agilicus_token_hook_body(ngx_http_request_t *r);
 static ngx_int_t ngx_agilicus_token_hook(ngx_http_request_t *r);
 static void ngx_agilicus_token_hook_deny(void *data,
@@ -482,7 +480,7 @@ ngx_agilicus_token_revoke_refuse(ngx_http_request_t *r,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_agilicus_token_not_allowed(ngx_http_request_t *r, const char *allow)
 {
     ngx_table_elt_t  *h;

@@ -529,6 +529,47 @@ ngx_agilicus_token_set_revoke(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
+ngx_agilicus_token_set_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_agilicus_token_loc_conf_t *lcf = conf;
+
+    ngx_str_t                 *value;
+    ngx_uint_t                 i;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (lcf->status) {
+        return (char *) "is duplicate";
+    }
+
+    lcf->status = 1;
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strcmp(value[i].data, "purge") == 0 && !lcf->purge) {
+            lcf->purge = 1;
+            continue;
+        }
+
+        if (ngx_strcmp(value[i].data, "trusted") == 0 && !lcf->trusted) {
+            lcf->trusted = 1;
+            continue;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\"", &value[i]);
+        return NGX_CONF_ERROR;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_agilicus_token_status_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
 ngx_agilicus_token_set_hook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agilicus_token_loc_conf_t *lcf = conf;

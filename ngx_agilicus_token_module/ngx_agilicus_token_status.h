@@ -1,0 +1,72 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGILICUS_TOKEN_STATUS_H_INCLUDED_
+#define _NGX_AGILICUS_TOKEN_STATUS_H_INCLUDED_
+
+
+#include "ngx_agilicus_token_module.h"
+
+
+/*
+ * The status as numbers, and as text.  There is no token and no claim in it.
+ */
+
+typedef struct {
+    ngx_str_t                        url;
+    ngx_agilicus_token_api_state_t   state;
+    ngx_uint_t                       open;      /* breaker */
+} ngx_agilicus_token_status_api_t;
+
+
+typedef struct {
+    ngx_str_t                        name;
+    uint64_t                         size;      /* bytes */
+    uint64_t                         facts;     /* entries */
+    uint64_t                         facts_used;   /* bytes, of */
+    uint64_t                         facts_size;
+    uint64_t                         invalid;
+    uint64_t                         evictions;
+} ngx_agilicus_token_status_zone_t;
+
+
+typedef struct {
+    uint64_t                          counts[NGX_AGILICUS_TOKEN_COUNTS];
+
+    ngx_agilicus_token_status_api_t  *apis;
+    ngx_uint_t                        napis;
+
+    ngx_agilicus_token_status_zone_t *zones;
+    ngx_uint_t                        nzones;
+
+    uint64_t                          tombstones;
+    uint64_t                          tombstone_places;
+    uint64_t                          tombstones_lost;
+    uint64_t                          flights;
+
+    ngx_agilicus_token_feed_e         feed;
+    ngx_agilicus_token_feed_state_t   feed_state;
+    int64_t                           feed_lag;  /* ms; -1: no poll yet */
+} ngx_agilicus_token_status_t;
+
+
+/* bytes that a text takes at most */
+size_t ngx_agilicus_token_status_len(
+    const ngx_agilicus_token_status_t *status);
+
+/*
+ * Write the status to "p", of ngx_agilicus_token_status_len() bytes; return the
+ * end.
+ */
+u_char *ngx_agilicus_token_status_json(u_char *p, u_char *last,
+    const ngx_agilicus_token_status_t *status);
+u_char *ngx_agilicus_token_status_prometheus(u_char *p, u_char *last,
+    const ngx_agilicus_token_status_t *status);
+u_char *ngx_agilicus_token_status_html(u_char *p, u_char *last,
+    const ngx_agilicus_token_status_t *status);
+
+
+#endif /* _NGX_AGILICUS_TOKEN_STATUS_H_INCLUDED_ */
