@@ -158,7 +158,7 @@ my %examples = (
         [ GET => '/', 'ben', 200, sub {
               my ($res, $nginx) = @_;
 
-              my $log = slurp($nginx->prefix . '/logs/access.log');
+              my $log = access_log($nginx, 3);
 
               like($log, qr/200 verdict=missing reason=no_token /,
                    'what would have been refused is logged');
@@ -202,7 +202,7 @@ my %examples = (
         [ GET => '/api/', 'ben', 200, sub {
               my ($res, $nginx) = @_;
 
-              my $log = slurp($nginx->prefix . '/logs/access.log');
+              my $log = access_log($nginx, 3);
 
               like($log, qr/user=chloe\.tremblay org=riverton-water /,
                    'the log says who it was');
@@ -281,6 +281,22 @@ sub slurp {
     open my $fh, '<:raw', $path or die "$path: $!\n";
     local $/;
     return scalar <$fh>;
+}
+
+
+# The log, once it has so many lines: they come after the response.
+
+sub access_log {
+    my ($nginx, $lines) = @_;
+
+    my $until = time + 5 * NginxControl::slow();
+    my $text;
+
+    do {
+        $text = slurp($nginx->prefix . '/logs/access.log');
+    } while ($text =~ tr/\n// < $lines && time < $until && sleep 0.05);
+
+    return $text;
 }
 
 
