@@ -73,7 +73,9 @@ ngx_agilicus_token_cache_find(ngx_agilicus_token_zone_t *zone,
         found->facts.len = e->facts_len;
         found->rules_len = e->rules_len;
 
-        ngx_memcpy(ngx_agilicus_token_scratch.data, e->data, len);
+        if (len) {
+            ngx_memcpy(ngx_agilicus_token_scratch.data, e->data, len);
+        }
 
         ngx_agilicus_token_zone_unlock(zone);
 
@@ -136,8 +138,13 @@ ngx_agilicus_token_cache_store(ngx_agilicus_token_zone_t *zone,
         e->facts_len = (uint32_t) facts->len;
         e->rules_len = (uint32_t) rules->len;
 
-        ngx_memcpy(ngx_cpymem(e->data, facts->data, facts->len),
-                   rules->data, rules->len);
+        if (facts->len) {
+            ngx_memcpy(e->data, facts->data, facts->len);
+        }
+
+        if (rules->len) {
+            ngx_memcpy(e->data + facts->len, rules->data, rules->len);
+        }
     }
 
     ngx_agilicus_token_zone_end_locked(zone);

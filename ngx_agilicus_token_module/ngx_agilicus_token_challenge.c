@@ -152,7 +152,7 @@ ngx_agilicus_token_challenge_value(ngx_http_request_t *r,
     switch (ctx->decision.verdict) {
 
     case NGX_AGILICUS_TOKEN_VERDICT_MISSING:
-        ngx_str_null(&error);
+        ngx_str_set(&error, "");
         break;
 
     case NGX_AGILICUS_TOKEN_VERDICT_MALFORMED:
@@ -393,6 +393,8 @@ ngx_agilicus_token_challenge_init(ngx_conf_t *cf,
     *p++ = '"';
 
     conf->challenge.len = p - conf->challenge.data;
+
+    ngx_str_set(&conf->metadata, "");
 
     if (conf->resource_metadata.len == 0) {
         return NGX_OK;

@@ -5,6 +5,7 @@
 
 
 #include "ngx_agilicus_token_module.h"
+#include "ngx_agilicus_token_memo.h"
 
 
 static ngx_int_t ngx_agilicus_token_use(ngx_http_request_t *r,
@@ -78,6 +79,12 @@ static void
 ngx_agilicus_token_hit(ngx_agilicus_token_zone_t *first,
     ngx_agilicus_token_ctx_t *ctx)
 {
+    /* only what is good for something is worth a place */
+
+    if (ctx->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE && !ctx->remembered) {
+        ngx_agilicus_token_memo_add(&ctx->token, ctx->digest);
+    }
+
     if (ctx->cache == NGX_AGILICUS_TOKEN_CACHE_UPDATING) {
         ngx_agilicus_token_zone_count(first,
                                       NGX_AGILICUS_TOKEN_COUNT_UPDATING);
@@ -198,7 +205,9 @@ ngx_agilicus_token_keep_rules(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    ngx_memcpy(ctx->rules.data, rules->data, rules->len);
+    if (rules->len) {
+        ngx_memcpy(ctx->rules.data, rules->data, rules->len);
+    }
 
     return NGX_OK;
 }

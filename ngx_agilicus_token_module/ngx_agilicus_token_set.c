@@ -105,7 +105,7 @@ ngx_agilicus_token_parse_source(ngx_conf_t *cf, ngx_str_t *value,
     u_char                           ch;
     ngx_agilicus_token_main_conf_t  *mcf;
 
-    ngx_str_null(&source->name);
+    ngx_str_set(&source->name, "");
 
     if (ngx_strcmp(value->data, "header") == 0) {
         source->type = NGX_AGILICUS_TOKEN_SOURCE_HEADER;
