@@ -14,6 +14,8 @@ use MockAPI;
 use NginxControl;
 use NginxProcess;
 
+$SIG{PIPE} = 'IGNORE';
+
 my $slow = NginxControl::slow();
 my $mock = MockAPI->start(default => {});
 
