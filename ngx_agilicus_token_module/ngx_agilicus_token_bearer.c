@@ -7,8 +7,8 @@
 #include "ngx_agilicus_token_bearer.h"
 
 
-static size_t ngx_agilicus_token_bearer_scan(const u_char *p,
-    const u_char *end);
+static ngx_uint_t ngx_agilicus_token_bearer_is_run(const u_char *p,
+    size_t len);
 static ngx_uint_t ngx_agilicus_token_bearer_is_scheme(const u_char *p,
     size_t len);
 static u_char *ngx_agilicus_token_bearer_piece(u_char *p, u_char *end,
@@ -23,6 +23,9 @@ static ngx_uint_t ngx_agilicus_token_bearer_decode(ngx_str_t *value,
     size_t max, u_char *buf, ngx_str_t *token);
 static ngx_int_t ngx_agilicus_token_bearer_hex(u_char c);
 
+
+/* bytes that are looked at together */
+#define NGX_AGILICUS_TOKEN_BEARER_RUN  32
 
 #define TOKEN68  0x01    /* RFC 9110, section 11.2, without "=" */
 #define TCHAR    0x02    /* RFC 9110, section 5.6.2 */
@@ -60,8 +63,23 @@ ngx_uint_t
 ngx_agilicus_token_bearer_header(ngx_str_t *value, size_t max,
     ngx_str_t *token)
 {
-    u_char     *p, *end, *scheme;
     ngx_str_t   rest;
+    ngx_uint_t  rc;
+
+    rc = ngx_agilicus_token_bearer_credentials(value, &rest);
+
+    if (rc != NGX_AGILICUS_TOKEN_BEARER_FOUND) {
+        return rc;
+    }
+
+    return ngx_agilicus_token_bearer_value(&rest, max, token);
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_bearer_credentials(ngx_str_t *value, ngx_str_t *rest)
+{
+    u_char  *p, *end, *scheme;
 
     if (value->len == 0) {
         return NGX_AGILICUS_TOKEN_BEARER_NONE;
@@ -88,10 +106,10 @@ ngx_agilicus_token_bearer_header(ngx_str_t *value, size_t max,
         p++;
     }
 
-    rest.data = p;
-    rest.len = (size_t) (end - p);
+    rest->data = p;
+    rest->len = (size_t) (end - p);
 
-    return ngx_agilicus_token_bearer_value(&rest, max, token);
+    return NGX_AGILICUS_TOKEN_BEARER_FOUND;
 }
 
 
@@ -279,34 +297,60 @@ ngx_agilicus_token_bearer_cut_cookie(ngx_str_t *value, ngx_str_t *name,
 ngx_uint_t
 ngx_agilicus_token_bearer_is_token68(ngx_str_t *s)
 {
-    return s->len != 0
-           && ngx_agilicus_token_bearer_scan(s->data, s->data + s->len)
-              == s->len;
+    size_t  len;
+
+    len = s->len;
+
+    while (len && s->data[len - 1] == '=') {
+        len--;
+    }
+
+    return len != 0 && ngx_agilicus_token_bearer_is_run(s->data, len);
 }
 
 
 /* the length of the token68 that stands at the beginning, or 0 */
 
-static size_t
-ngx_agilicus_token_bearer_scan(const u_char *p, const u_char *end)
+
+/*
+ * Whether "len" bytes are all of 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" /
+ * "+" / "/" ).  Written without branches for a run of bytes, so that the
+ * compiler can take many at once: a token has close to a thousand.
+ */
+
+static ngx_uint_t
+ngx_agilicus_token_bearer_is_run(const u_char *p, size_t len)
 {
-    const u_char  *start;
+    u_char      c, bad;
+    ngx_uint_t  i;
 
-    start = p;
+    while (len >= NGX_AGILICUS_TOKEN_BEARER_RUN) {
+        bad = 0;
 
-    while (p < end && ngx_agilicus_token_bearer_is(*p, TOKEN68)) {
+        for (i = 0; i < NGX_AGILICUS_TOKEN_BEARER_RUN; i++) {
+            c = p[i];
+
+            /* "-", ".", "/" and the digits follow each other */
+
+            bad |= (u_char) !(((u_char) ((c | 0x20) - 'a') < 26)
+                              | ((u_char) (c - '-') < 13)
+                              | (c == '_') | (c == '~') | (c == '+'));
+        }
+
+        if (bad) {
+            return 0;
+        }
+
+        p += NGX_AGILICUS_TOKEN_BEARER_RUN;
+        len -= NGX_AGILICUS_TOKEN_BEARER_RUN;
+    }
+
+    while (len && ngx_agilicus_token_bearer_is(*p, TOKEN68)) {
         p++;
+        len--;
     }
 
-    if (p == start) {
-        return 0;
-    }
-
-    while (p < end && *p == '=') {
-        p++;
-    }
-
-    return (size_t) (p - start);
+    return len == 0;
 }
 
 

@@ -49,6 +49,14 @@ ngx_uint_t ngx_agilicus_token_bearer_header(ngx_str_t *value, size_t max,
     ngx_str_t *token);
 
 /*
+ * The same without a look at the token itself: sets "rest" to what follows the
+ * scheme, which may be anything.  FOUND, NONE, or MALFORMED where the scheme is
+ * not followed by SP.
+ */
+ngx_uint_t ngx_agilicus_token_bearer_credentials(ngx_str_t *value,
+    ngx_str_t *rest);
+
+/*
  * Reads a bare value, as it stands in a cookie: a b64token and nothing else.
  * An empty value is MALFORMED.
  */

@@ -5,14 +5,17 @@
 
 
 #include "ngx_agilicus_token_module.h"
+#include "ngx_agilicus_token_memo.h"
 
 
 static void ngx_agilicus_token_client_cleanup(void *data);
 static ngx_agilicus_token_client_t *ngx_agilicus_token_find_client(
     ngx_http_request_t *r);
 static ngx_uint_t ngx_agilicus_token_take_from(ngx_http_request_t *r,
-    ngx_agilicus_token_client_t *client,
-    const ngx_agilicus_token_source_t *source, size_t max, ngx_str_t *token);
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_source_t *source,
+    size_t max, ngx_str_t *token);
+static ngx_uint_t ngx_agilicus_token_take_credentials(
+    ngx_agilicus_token_ctx_t *ctx, size_t max, ngx_str_t *token);
 static ngx_uint_t ngx_agilicus_token_take_cookie(ngx_http_request_t *r,
     ngx_str_t *name, size_t max, ngx_str_t *token);
 static ngx_uint_t ngx_agilicus_token_take_query(ngx_http_request_t *r,
@@ -162,7 +165,7 @@ ngx_agilicus_token_take(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
 
         ngx_str_null(&token);
 
-        rc = ngx_agilicus_token_take_from(r, ctx->client, &sources[i],
+        rc = ngx_agilicus_token_take_from(r, ctx, &sources[i],
                                           lcf->max_size, &token);
 
         if (sources[i].type == NGX_AGILICUS_TOKEN_SOURCE_QUERY
@@ -199,6 +202,11 @@ ngx_agilicus_token_take_digest(ngx_agilicus_token_ctx_t *ctx)
     ngx_str_t  part;
 
     ctx->has_token = 1;
+
+    if (ctx->remembered) {
+        ctx->has_digest = 1;
+        return 1;
+    }
 
     part = ctx->token;
 
@@ -247,8 +255,8 @@ ngx_agilicus_token_taken(ngx_agilicus_token_ctx_t *ctx, ngx_uint_t rc)
 
 static ngx_uint_t
 ngx_agilicus_token_take_from(ngx_http_request_t *r,
-    ngx_agilicus_token_client_t *client,
-    const ngx_agilicus_token_source_t *source, size_t max, ngx_str_t *token)
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_source_t *source,
+    size_t max, ngx_str_t *token)
 {
     ngx_str_t  name;
 
@@ -260,12 +268,46 @@ ngx_agilicus_token_take_from(ngx_http_request_t *r,
         return ngx_agilicus_token_take_cookie(r, &name, max, token);
 
     case NGX_AGILICUS_TOKEN_SOURCE_QUERY:
-        return ngx_agilicus_token_take_query(r, client, &name, max, token);
+        return ngx_agilicus_token_take_query(r, ctx->client, &name, max,
+                                             token);
 
     default: /* NGX_AGILICUS_TOKEN_SOURCE_HEADER */
-        return ngx_agilicus_token_bearer_header(&client->authorization, max,
-                                                token);
+        return ngx_agilicus_token_take_credentials(ctx, max, token);
     }
+}
+
+
+/* a token that is remembered need not be looked at byte for byte again */
+
+static ngx_uint_t
+ngx_agilicus_token_take_credentials(ngx_agilicus_token_ctx_t *ctx, size_t max,
+    ngx_str_t *token)
+{
+    ngx_str_t      rest;
+    ngx_uint_t     rc;
+    const u_char  *digest;
+
+    rc = ngx_agilicus_token_bearer_credentials(&ctx->client->authorization,
+                                               &rest);
+
+    if (rc != NGX_AGILICUS_TOKEN_BEARER_FOUND) {
+        return rc;
+    }
+
+    if (rest.len <= max) {
+        digest = ngx_agilicus_token_memo_find(&rest);
+
+        if (digest) {
+            ngx_memcpy(ctx->digest, digest, NGX_AGILICUS_TOKEN_DIGEST_LEN);
+            ctx->remembered = 1;
+
+            *token = rest;
+
+            return NGX_AGILICUS_TOKEN_BEARER_FOUND;
+        }
+    }
+
+    return ngx_agilicus_token_bearer_value(&rest, max, token);
 }
 
 

@@ -12,6 +12,12 @@ static ngx_int_t ngx_agilicus_token_use(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
     ngx_agilicus_token_found_t *found,
     const ngx_agilicus_token_clock_t *now);
+static ngx_agilicus_token_reason_e ngx_agilicus_token_look_through(
+    ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf,
+    const ngx_agilicus_token_cache_key_t *key,
+    ngx_agilicus_token_found_t *found,
+    const ngx_agilicus_token_clock_t *now);
 static ngx_int_t ngx_agilicus_token_age(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
     const ngx_agilicus_token_clock_t *now);
@@ -103,66 +109,37 @@ ngx_agilicus_token_use(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     const ngx_agilicus_token_loc_conf_t *lcf,
     ngx_agilicus_token_found_t *found, const ngx_agilicus_token_clock_t *now)
 {
-    uint32_t                         late;
-    uint64_t                         serial;
-    ngx_atomic_uint_t                generation;
-    ngx_agilicus_token_zone_t       *first;
-    ngx_agilicus_token_facts_t       facts;
+    uint64_t                         limit;
     ngx_agilicus_token_reason_e      denied;
     ngx_agilicus_token_cache_key_t   key;
+
+    ctx->seen = found->serial;
+    ctx->sent = found->sent;
+
+    if (found->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
+        && ngx_agilicus_token_keep_facts(r, ctx, &found->facts) != NGX_OK)
+    {
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                               NGX_AGILICUS_TOKEN_REASON_INTERNAL);
+        return NGX_OK;
+    }
 
     key.key = ctx->digest;
     key.context = lcf->origin->context;
 
-    ngx_memzero(&facts, sizeof(ngx_agilicus_token_facts_t));
+    denied = ngx_agilicus_token_look_through(r, ctx, lcf, &key, found, now);
 
-    if (found->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
-        && ngx_agilicus_token_facts_open(&facts, found->facts.data,
-                                         found->facts.len)
-           != NGX_OK)
-    {
-        return NGX_DECLINED;
+    if (denied != NGX_AGILICUS_TOKEN_REASON_NONE) {
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
+                               denied);
+        return NGX_OK;
     }
-
-    first = ngx_agilicus_token_first_zone(r);
-    generation = ngx_agilicus_token_cache_generation(first);
-
-    late = 0;
-
-    if (facts.has_exp && now->wall >= facts.exp) {
-        late = (uint32_t) ngx_min((uint64_t) now->wall - (uint64_t) facts.exp
-                                  + 1, 0xffffffff);
-        found->late = ngx_max(found->late, late);
-    }
-
-    if (found->clean < generation || late) {
-
-        denied = ngx_agilicus_token_cache_denied(first,
-                             lcf->origin->api->digest, ctx->digest,
-                             found->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
-                             ? &facts : NULL, now);
-
-        if (denied != NGX_AGILICUS_TOKEN_REASON_NONE) {
-            ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
-                                   denied);
-            return NGX_OK;
-        }
-
-        ngx_agilicus_token_cache_note(lcf->origin->zone, &key, found,
-                                      generation, late);
-    }
-
-    ctx->clean = generation;
-    ctx->seen = found->serial;
-    ctx->sent = found->sent;
-    ctx->late = found->late;
 
     if (found->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+        limit = ngx_agilicus_token_cache_limit(&lcf->lifetimes, ctx->digest,
+                                               found->class, 0, 0);
 
-        if (now->mono - ngx_min(found->sent, now->mono)
-            >= ngx_agilicus_token_cache_limit(&lcf->lifetimes, ctx->digest,
-                                              found->class, 0, 0))
-        {
+        if (now->mono - ngx_min(found->sent, now->mono) >= limit) {
             return NGX_DECLINED;
         }
 
@@ -171,26 +148,70 @@ ngx_agilicus_token_use(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
         return NGX_OK;
     }
 
-    if (ngx_agilicus_token_keep_facts(r, ctx, &found->facts) != NGX_OK) {
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
-                               NGX_AGILICUS_TOKEN_REASON_INTERNAL);
-        return NGX_OK;
-    }
-
     if (lcf->rules) {
-        serial = found->serial;
+
+        /* facts and rules of one answer, or none */
 
         if (ngx_agilicus_token_match_copy(lcf->origin->zone, &key, found)
                 != NGX_OK
-            || found->serial != serial
-            || ngx_agilicus_token_keep_rules(r, ctx, &found->rules) != NGX_OK)
+            || found->serial != ctx->seen)
         {
-            /* facts and rules of one answer, or none */
             return NGX_DECLINED;
         }
+
+        ctx->rules = found->rules;
     }
 
     return ngx_agilicus_token_age(r, ctx, lcf, now);
+}
+
+
+/*
+ * Looks for a tombstone, if there can be one that the entry was not looked
+ * through for; notes that it was, and how late it was seen.
+ */
+
+static ngx_agilicus_token_reason_e
+ngx_agilicus_token_look_through(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    const ngx_agilicus_token_cache_key_t *key,
+    ngx_agilicus_token_found_t *found, const ngx_agilicus_token_clock_t *now)
+{
+    uint64_t                      late;
+    ngx_atomic_uint_t             generation;
+    ngx_agilicus_token_zone_t    *first;
+    ngx_agilicus_token_reason_e   denied;
+
+    first = ngx_agilicus_token_first_zone(r);
+    generation = ngx_agilicus_token_cache_generation(first);
+
+    ctx->clean = generation;
+    ctx->late = found->late;
+
+    late = 0;
+
+    if (ctx->has_facts && ctx->facts.has_exp && now->wall >= ctx->facts.exp) {
+        late = (uint64_t) now->wall - (uint64_t) ctx->facts.exp + 1;
+        late = ngx_min(late, 0xffffffff);
+
+        ctx->late = ngx_max(found->late, (uint32_t) late);
+    }
+
+    if (found->clean >= generation && late == 0) {
+        return NGX_AGILICUS_TOKEN_REASON_NONE;
+    }
+
+    denied = ngx_agilicus_token_cache_denied(first, ctx->api->digest,
+                                             ctx->digest,
+                                             ctx->has_facts ? &ctx->facts
+                                                            : NULL, now);
+
+    if (denied == NGX_AGILICUS_TOKEN_REASON_NONE) {
+        ngx_agilicus_token_cache_note(lcf->origin->zone, key, found,
+                                      generation, (uint32_t) late);
+    }
+
+    return denied;
 }
 
 

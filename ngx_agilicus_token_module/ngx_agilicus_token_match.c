@@ -363,6 +363,15 @@ ngx_agilicus_token_match_wait(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx)
 {
     ngx_int_t  rc;
+    ngx_str_t  rules;
+
+    /* until now they were good for this very look-up */
+
+    rules = ctx->rules;
+
+    if (ngx_agilicus_token_keep_rules(r, ctx, &rules) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     ctx->state = NGX_AGILICUS_TOKEN_STATE_READING;
 

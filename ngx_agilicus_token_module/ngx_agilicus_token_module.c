@@ -5,6 +5,7 @@
 
 
 #include "ngx_agilicus_token_module.h"
+#include "ngx_agilicus_token_memo.h"
 #include "ngx_agilicus_token_revocation.h"
 #include "ngx_agilicus_token_seal.h"
 
@@ -483,4 +484,5 @@ ngx_agilicus_token_exit_process(ngx_cycle_t *cycle)
     ngx_agilicus_token_revocation_exit();
     ngx_agilicus_token_call_exit();
     ngx_agilicus_token_match_exit();
+    ngx_agilicus_token_memo_clear();
 }

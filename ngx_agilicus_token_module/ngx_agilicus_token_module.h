@@ -285,6 +285,7 @@ struct ngx_agilicus_token_ctx_s {
 
     unsigned                           has_token:1;
     unsigned                           has_digest:1;
+    unsigned                           remembered:1; /* digest was */
     unsigned                           has_facts:1;
     unsigned                           has_api_time:1;
     unsigned                           known:1;    /* an entry of any age */

@@ -53,6 +53,10 @@ ngx_agilicus_token_path_is_query(const ngx_str_t *query)
     size_t         n;
     const u_char  *p, *end;
 
+    if (query->len == 0) {
+        return 1;
+    }
+
     p = query->data;
     end = p + query->len;
 

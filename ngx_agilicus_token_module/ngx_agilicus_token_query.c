@@ -42,13 +42,17 @@ ngx_agilicus_token_query_match(const ngx_str_t *query, const ngx_str_t *name,
     ngx_uint_t     whole, split;
     const u_char  *p, *end, *last;
 
+    if (query->len == 0) {
+        return 0;
+    }
+
     whole = NGX_AGILICUS_TOKEN_QUERY_OTHER;
     split = NGX_AGILICUS_TOKEN_QUERY_OTHER;
 
     p = query->data;
     end = p + query->len;
 
-    while (p < end) {
+    for ( ;; ) {
         last = ngx_agilicus_token_query_find(p, end, '&');
 
         whole |= ngx_agilicus_token_query_piece(p, last, name, exact);
