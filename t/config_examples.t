@@ -113,6 +113,7 @@ my %tokens = (
     dev     => issue($api, 'sub=dev.patel,org=riverton-library'),
     dev2    => issue($api, 'sub=dev.patel,org=riverton-library'),
     erin    => issue($api, 'sub=erin.walsh,org=riverton-water'),
+    erin2   => issue($api, 'sub=erin.walsh,org=riverton-water'),
     chloe2  => issue($api, 'sub=chloe.tremblay,org=riverton-water'),
     edge    => issue($api, 'sub=edge,org=riverton'),
 );
@@ -225,6 +226,47 @@ my %examples = (
           { 'Content-Type' => 'application/json' },
           '{"sub":["erin.walsh"]}' ],
         [ GET => '/api/', 'erin', 401, 'error="invalid_token"' ],
+    ],
+
+    'reissue.conf' => [
+        [ GET => '/reports/', 'erin2', 200, sub {
+              my ($res) = @_;
+
+              like($res->{body}, qr/^token:        ends in [\w-]{8}$/m,
+                   'the application gets a token');
+              unlike($res->{body}, qr/ends in \Q@{[
+                     substr $tokens{erin2}, -8 ]}\E/,
+                     'which is not that of the client');
+          } ],
+        [ GET => '/reports/', 'chloe', 403,
+          'error="insufficient_scope"' ],
+        [ GET => '/files/', 'chloe', 200,
+          "user:         chloe.tremblay\norganisation: riverton-water\n"
+          . "token:        none\n", { 'X-User' => 'forged' } ],
+    ],
+
+    'create.conf' => [
+        [ GET => '/meters/', undef, 401, 'Basic realm="legacy clients"' ],
+        [ GET => '/meters/', 'Basic bGVnYWN5OmV4YW1wbGU=', 200, sub {
+              my ($res) = @_;
+
+              like($res->{body},
+                   qr/^user:\s+meter-gateway\norganisation:\s+riverton-water\n
+                      token:\s+ends\s/mx,
+                   'the application gets a token and is told whose it is');
+          } ],
+        [ GET => '/meters/', 'Basic bGVnYWN5Ondyb25n', 401 ],
+    ],
+
+    'status.conf' => [
+        [ GET => '/', 'ben', 200, 'the app got' ],
+        [ GET => '/status?format=prometheus', undef, 200,
+          "# TYPE agilicus_token_" ],
+        [ GET => '/status?format=json', undef, 200, '"verdicts"' ],
+        [ GET => '/status', undef, 200, '<html' ],
+        [ DELETE => '/status?all=1', undef, 405 ],
+        [ DELETE => '/forget?all=1', 'ben', 403 ],
+        [ DELETE => '/forget?all=1', 'edge', 204 ],
     ],
 
     'rules.conf' => [
