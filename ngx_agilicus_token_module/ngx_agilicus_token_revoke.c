@@ -189,7 +189,14 @@ ngx_agilicus_token_revoke_known(ngx_http_request_t *r,
         break;
 
     case NGX_AGILICUS_TOKEN_CLASS_REVOKED:
-        return NGX_HTTP_NO_CONTENT;
+
+        if (ctx->decision.reason == NGX_AGILICUS_TOKEN_REASON_REVOKED) {
+            return NGX_HTTP_NO_CONTENT;
+        }
+
+        /* denied here for its jti, session or subject, and good at the API */
+
+        break;
 
     default:
         ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
