@@ -11,6 +11,8 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include <ctype.h>
+
 
 /*
  * A target is one function, which libFuzzer and replay.c call with inputs and

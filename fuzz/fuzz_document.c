@@ -1,0 +1,103 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include <jansson.h>
+
+#include "fuzz.h"
+
+#include "ngx_agilicus_token_json_document.h"
+#include "ngx_agilicus_token_ruleset.h"
+
+
+/* the input is a pointer, ended by a line, and a body */
+
+static json_t *fuzz_resolve(json_t *root, char *pointer);
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char                                *text;
+    json_t                              *root, *value;
+    ngx_int_t                            rc;
+    ngx_str_t                            pointer, found;
+    const u_char                        *body;
+    ngx_agilicus_token_json_document_t  *document;
+
+    body = size ? memchr(data, '\n', size) : NULL;
+
+    if (body == NULL) {
+        return 0;
+    }
+
+    pointer.data = (u_char *) data;
+    pointer.len = (size_t) (body++ - data);
+    size -= pointer.len + 1;
+
+    document = ngx_agilicus_token_json_document(body, size);
+
+    if (document == NULL) {
+        return 0;
+    }
+
+    rc = ngx_agilicus_token_json_pointer(document, &pointer, &found);
+
+    if (rc == NGX_OK
+        && ngx_agilicus_token_ruleset_is_pointer(&pointer)
+        && memchr(pointer.data, '\0', pointer.len) == NULL)
+    {
+        root = json_loadb((const char *) body, size, JSON_REJECT_DUPLICATES,
+                          NULL);
+        text = strndup((char *) pointer.data, pointer.len);
+
+        value = fuzz_resolve(root, text);
+
+        fuzz_check(json_is_string(value));
+        fuzz_check(json_string_length(value) == found.len);
+        fuzz_check(memcmp(json_string_value(value), found.data, found.len)
+                   == 0);
+
+        free(text);
+        json_decref(root);
+    }
+
+    ngx_agilicus_token_json_release(&document);
+
+    return 0;
+}
+
+
+static json_t *
+fuzz_resolve(json_t *root, char *pointer)
+{
+    char  *step, *next, *p, *d;
+
+    for (step = pointer + 1; step; step = next) {
+        next = strchr(step, '/');
+
+        if (next) {
+            *next++ = '\0';
+        }
+
+        for (p = step, d = step; *p; p++) {
+            if (*p == '~') {
+                p++;
+                *d++ = (*p == '1') ? '/' : '~';
+
+            } else {
+                *d++ = *p;
+            }
+        }
+
+        *d = '\0';
+
+        root = json_is_object(root) ? json_object_get(root, step)
+                                    : json_array_get(root,
+                                                     (size_t) atol(step));
+    }
+
+    return root;
+}
