@@ -24,7 +24,8 @@ static uint64_t ngx_agilicus_token_tombstone_end(
     const ngx_agilicus_token_clock_t *now);
 static ngx_uint_t ngx_agilicus_token_tombstone_strengthen(
     ngx_agilicus_token_tombstone_t *s,
-    const ngx_agilicus_token_tombstone_t *add);
+    const ngx_agilicus_token_tombstone_t *add,
+    const ngx_agilicus_token_clock_t *now);
 
 
 ngx_agilicus_token_tombstones_t *
@@ -66,7 +67,7 @@ ngx_agilicus_token_tombstones_add(ngx_agilicus_token_tombstones_t *t,
     s = ngx_agilicus_token_tombstones_find(t, add->key, now);
 
     if (s) {
-        return ngx_agilicus_token_tombstone_strengthen(s, add)
+        return ngx_agilicus_token_tombstone_strengthen(s, add, now)
                ? NGX_OK : NGX_DECLINED;
     }
 
@@ -177,6 +178,17 @@ ngx_agilicus_token_tombstones_place(ngx_agilicus_token_tombstones_t *t,
         for (i = 0; i < NGX_AGILICUS_TOKEN_TOMBSTONE_BUCKET; i++) {
 
             if (!ngx_agilicus_token_tombstone_live(&s[i], now)) {
+
+                if (s[i].mono
+                    && ngx_memcmp(s[i].key, key,
+                                  NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN)
+                       == 0)
+                {
+                    /* else it would stand again, and beside the new one,
+                       when the wall clock is set back */
+                    return &s[i];
+                }
+
                 vacant = &s[i];
                 n++;
                 continue;
@@ -251,11 +263,17 @@ ngx_agilicus_token_tombstone_end(const ngx_agilicus_token_tombstone_t *s,
 
 static ngx_uint_t
 ngx_agilicus_token_tombstone_strengthen(ngx_agilicus_token_tombstone_t *s,
-    const ngx_agilicus_token_tombstone_t *add)
+    const ngx_agilicus_token_tombstone_t *add,
+    const ngx_agilicus_token_clock_t *now)
 {
     ngx_uint_t  changed;
 
-    changed = 0;
+    /*
+     * One that stands by the wall clock alone may have been over before that
+     * was set back, and what it denies may have been found clean meanwhile.
+     */
+
+    changed = (s->mono <= now->mono);
 
     if (add->before > s->before) {
         s->before = add->before;
