@@ -1,0 +1,278 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "stubs.h"
+
+#include <sys/syscall.h>
+
+
+typedef struct {
+    ngx_shm_zone_t               shm_zone;
+    ngx_agilicus_token_zone_t    zone;
+} stub_zone_t;
+
+
+static ngx_cycle_t   stub_cycle;
+static ngx_time_t    stub_time;
+static uint64_t      stub_state;
+
+volatile ngx_msec_t   ngx_current_msec;
+volatile ngx_time_t  *ngx_cached_time = &stub_time;
+volatile ngx_cycle_t *ngx_cycle = &stub_cycle;
+ngx_pid_t             ngx_pid = 1000;
+ngx_uint_t            ngx_pagesize = 4096;
+ngx_uint_t            ngx_cacheline_size = 64;
+
+ngx_log_t     stub_log;
+void        (*stub_locked)(ngx_shmtx_t *mtx);
+void        (*stub_unlocked)(ngx_shmtx_t *mtx);
+ngx_uint_t    stub_held;
+ngx_uint_t    stub_locks;
+ngx_int_t     stub_allocations = -1;
+ngx_pid_t     stub_dead;
+ngx_uint_t    stub_lines;
+ngx_uint_t    stub_level;
+const char   *stub_line;
+
+
+void
+stub_clock(uint64_t mono, int64_t wall)
+{
+    ngx_current_msec = (ngx_msec_t) mono;
+    stub_time.sec = (time_t) wall;
+}
+
+
+void
+stub_pass(uint64_t mono_ms)
+{
+    stub_clock(ngx_current_msec + mono_ms,
+               stub_time.sec
+               + (int64_t) ((ngx_current_msec % 1000 + mono_ms) / 1000));
+}
+
+
+void
+ngx_shmtx_lock(ngx_shmtx_t *mtx)
+{
+    if (stub_held) {
+        fprintf(stderr, "a mutex is taken while one is held\n");
+        abort();
+    }
+
+    stub_held = 1;
+    stub_locks++;
+
+    if (stub_locked) {
+        stub_locked(mtx);
+    }
+}
+
+
+void
+ngx_shmtx_unlock(ngx_shmtx_t *mtx)
+{
+    if (!stub_held) {
+        fprintf(stderr, "a mutex is given back that is not held\n");
+        abort();
+    }
+
+    stub_held = 0;
+
+    if (stub_unlocked) {
+        stub_unlocked(mtx);
+    }
+}
+
+
+void
+stub_zone_force_unlock(void)
+{
+    stub_held = 0;
+}
+
+
+static ngx_uint_t
+stub_may_allocate(void)
+{
+    if (stub_held) {
+        fprintf(stderr, "memory is asked for while a mutex is held\n");
+        abort();
+    }
+
+    if (stub_allocations == 0) {
+        return 0;
+    }
+
+    if (stub_allocations > 0) {
+        stub_allocations--;
+    }
+
+    return 1;
+}
+
+
+void *
+ngx_alloc(size_t size, ngx_log_t *log)
+{
+    return stub_may_allocate() ? malloc(size) : NULL;
+}
+
+
+void *
+ngx_calloc(size_t size, ngx_log_t *log)
+{
+    return stub_may_allocate() ? calloc(1, size) : NULL;
+}
+
+
+void
+ngx_explicit_memzero(void *buf, size_t n)
+{
+    explicit_bzero(buf, n);
+}
+
+
+void
+ngx_log_error_core(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
+    const char *fmt, ...)
+{
+    if (stub_held) {
+        fprintf(stderr, "a line is logged while a mutex is held\n");
+        abort();
+    }
+
+    stub_lines++;
+    stub_level = level;
+    stub_line = fmt;
+}
+
+
+/* what the module asks of a process is only ever whether it is there */
+
+int
+kill(pid_t pid, int sig)
+{
+    if (sig == 0 && pid == stub_dead && stub_dead) {
+        ngx_set_errno(NGX_ESRCH);
+        return -1;
+    }
+
+    if (sig == 0 && pid < 1000000) {
+        return 0;
+    }
+
+    return (int) syscall(SYS_kill, pid, sig);
+}
+
+
+void *
+ngx_slab_alloc(ngx_slab_pool_t *pool, size_t size)
+{
+    void  *p;
+
+    if (size == 0 || size > pool->pfree * ngx_pagesize) {
+        return NULL;
+    }
+
+    p = pool->start;
+    pool->pfree -= (size + ngx_pagesize - 1) / ngx_pagesize;
+    pool->start = (u_char *) p + size;
+
+    return p;
+}
+
+
+/*
+ * nginx's slab keeps its head, nine sizes with their statistics and a record
+ * for each page to itself, and gives away whole pages behind them.
+ */
+
+ngx_agilicus_token_zone_t *
+stub_zone(size_t size)
+{
+    size_t            head, pages;
+    stub_zone_t      *z;
+    ngx_slab_pool_t  *pool;
+
+    stub_log.log_level = NGX_LOG_DEBUG;
+    stub_cycle.log = &stub_log;
+
+    z = calloc(1, sizeof(stub_zone_t));
+
+    if (z == NULL
+        || posix_memalign((void **) &pool, ngx_pagesize, size) != 0)
+    {
+        abort();
+    }
+
+    memset(pool, 0, size);
+
+    head = sizeof(ngx_slab_pool_t)
+           + 9 * (sizeof(ngx_slab_page_t) + sizeof(ngx_slab_stat_t));
+
+    pages = (size - head) / (ngx_pagesize + sizeof(ngx_slab_page_t));
+    head = ngx_align(head + pages * sizeof(ngx_slab_page_t),
+                     (size_t) ngx_pagesize);
+
+    pool->pfree = (size - head) / ngx_pagesize;
+    pool->start = (u_char *) pool + head;
+    pool->end = (u_char *) pool + size;
+    pool->log_nomem = 1;
+
+    z->shm_zone.shm.addr = (u_char *) pool;
+    z->shm_zone.shm.size = size;
+    z->shm_zone.shm.log = &stub_log;
+    ngx_str_set(&z->shm_zone.shm.name, "unit");
+    z->shm_zone.data = &z->zone;
+
+    z->zone.shm_zone = &z->shm_zone;
+
+    if (ngx_agilicus_token_zone_init(&z->shm_zone, NULL) != NGX_OK) {
+        free(pool);
+        free(z);
+        return NULL;
+    }
+
+    return &z->zone;
+}
+
+
+void
+stub_zone_free(ngx_agilicus_token_zone_t *zone)
+{
+    free(zone->shm_zone->shm.addr);
+    free((u_char *) zone - offsetof(stub_zone_t, zone));
+}
+
+
+void
+stub_seed(uint64_t seed)
+{
+    stub_state = seed;
+}
+
+
+/* splitmix64 */
+
+uint64_t
+stub_random(void)
+{
+    uint64_t  z;
+
+    z = (stub_state += 0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+
+    return z ^ (z >> 31);
+}
+
+
+uint64_t
+stub_below(uint64_t n)
+{
+    return stub_random() % n;
+}

@@ -1,0 +1,70 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _STUBS_H_INCLUDED_
+#define _STUBS_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_agilicus_token_zone.h"
+
+
+/*
+ * What nginx gives to the files that keep something in shared memory: clocks,
+ * memory, a mutex, processes.  All of it is in the hands of the test.
+ */
+
+/* both clocks, as the files under test read them */
+void stub_clock(uint64_t mono, int64_t wall);
+void stub_pass(uint64_t mono_ms);
+
+/*
+ * The mutex: called once it is taken and once it is given back.  A mutex that
+ * is taken while any is held ends the program, for in nginx it would hang.
+ */
+extern void        (*stub_locked)(ngx_shmtx_t *mtx);
+extern void        (*stub_unlocked)(ngx_shmtx_t *mtx);
+extern ngx_uint_t    stub_held;
+extern ngx_uint_t    stub_locks;
+
+/* allocations that succeed from now on; -1: all */
+extern ngx_int_t     stub_allocations;
+
+/* a process that is not there, beside those that are really not; 0: none */
+extern ngx_pid_t     stub_dead;
+
+/* of log lines: how many, and the format and level of the last one */
+extern ngx_uint_t    stub_lines;
+extern ngx_uint_t    stub_level;
+extern const char   *stub_line;
+
+extern ngx_log_t     stub_log;
+
+
+/*
+ * A zone of "size" bytes as nginx would make it, on memory of its own without a
+ * byte behind it; ended by stub_zone_free().  NULL where the module refuses it.
+ */
+ngx_agilicus_token_zone_t *stub_zone(size_t size);
+void stub_zone_free(ngx_agilicus_token_zone_t *zone);
+
+/*
+ * What nginx does to a zone when the process that holds its mutex dies.
+ */
+void stub_zone_force_unlock(void);
+
+
+/*
+ * Numbers that look random and are the same for the same seed.
+ */
+void stub_seed(uint64_t seed);
+uint64_t stub_random(void);
+uint64_t stub_below(uint64_t n);
+
+
+#endif /* _STUBS_H_INCLUDED_ */
