@@ -529,8 +529,6 @@ ngx_agilicus_token_hook_handler(ngx_http_request_t *r)
         return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
 
-    r->request_body_in_single_buf = 1;
-
     rc = ngx_http_read_client_request_body(r, ngx_agilicus_token_hook_body);
 
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
@@ -551,30 +549,47 @@ ngx_agilicus_token_hook_body(ngx_http_request_t *r)
 static ngx_int_t
 ngx_agilicus_token_hook(ngx_http_request_t *r)
 {
+    u_char       *p;
     size_t        len;
-    ngx_buf_t    *b;
+    ngx_str_t     body;
     ngx_chain_t  *cl;
 
     if (r->request_body == NULL || r->request_body->bufs == NULL) {
         return NGX_HTTP_BAD_REQUEST;
     }
 
-    cl = r->request_body->bufs;
-    b = cl->buf;
-
     /* the buffer of the location holds what is allowed: more went to a file */
 
-    if (r->request_body->temp_file || b->in_file || cl->next) {
+    if (r->request_body->temp_file) {
         return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
 
-    len = b->last - b->pos;
+    len = 0;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        len += cl->buf->last - cl->buf->pos;
+    }
 
     if (len > NGX_AGILICUS_TOKEN_JSON_MAX_HOOK) {
         return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
 
-    if (ngx_agilicus_token_json_denials(b->pos, len,
+    /* what came with the header lies in a buffer of its own */
+
+    body.len = len;
+    body.data = ngx_pnalloc(r->pool, len + 1);
+
+    if (body.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p = body.data;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
+    }
+
+    if (ngx_agilicus_token_json_denials(body.data, body.len,
                                         ngx_agilicus_token_hook_deny, r)
         != NGX_OK)
     {
