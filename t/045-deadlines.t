@@ -4,6 +4,7 @@ use warnings;
 # An API that is slow, silent, deaf or gone: how long a request waits, how many
 # calls are under way meanwhile, and that nobody else waits with it.
 
+use File::Temp;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -13,6 +14,14 @@ use HttpClient;
 use MockAPI;
 use NginxControl;
 use NginxProcess;
+
+# reports of workers that end at the same time must not mix
+
+my $reports = File::Temp->newdir;
+
+$ENV{$_} .= ":log_path=$reports/report"
+    for grep { defined $ENV{$_} && $ENV{$_} !~ /log_path/ }
+        qw(ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS);
 
 my $slow = NginxControl::slow();
 

@@ -3,6 +3,7 @@ use warnings;
 
 # How long what is known of a token holds, for all workers alike.
 
+use File::Temp;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -12,6 +13,14 @@ use HttpClient;
 use MockAPI;
 use NginxControl;
 use NginxProcess;
+
+# reports of workers that end at the same time must not mix
+
+my $reports = File::Temp->newdir;
+
+$ENV{$_} .= ":log_path=$reports/report"
+    for grep { defined $ENV{$_} && $ENV{$_} !~ /log_path/ }
+        qw(ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS);
 
 my $slow = NginxControl::slow();
 

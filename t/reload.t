@@ -4,6 +4,7 @@ use warnings;
 # A server that is reloaded, upgraded, ended or shot while the API is asked:
 # no wrong verdict, no lost answer, nothing forgotten that must not be.
 
+use File::Temp;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -16,6 +17,14 @@ use NginxProcess;
 use TestPorts;
 
 $SIG{PIPE} = 'IGNORE';
+
+# reports of workers that end at the same time must not mix
+
+my $reports = File::Temp->newdir;
+
+$ENV{$_} .= ":log_path=$reports/report"
+    for grep { defined $ENV{$_} && $ENV{$_} !~ /log_path/ }
+        qw(ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS);
 
 my $slow = NginxControl::slow();
 
@@ -360,8 +369,22 @@ $c->close;
 
 # A new binary beside the old one.
 
-launch(daemon => 1);
+# a sanitizer is preloaded, into the new one too
+
+launch(daemon => 1,
+       main => join '', map { "env $_;" } qw(LD_PRELOAD ASAN_OPTIONS
+                                               UBSAN_OPTIONS LSAN_OPTIONS));
 is(ask('/', 'good-1')->{status}, 200, 'a daemon');
+
+# who has started it must have ended, else nginx takes it for an upgrade
+
+for (1 .. 100 * $slow) {
+    my ($parent) = NginxControl::slurp('/proc/' . $nginx->pid . '/status')
+                   =~ /^PPid:\s+(\d+)/m;
+
+    last if NginxControl::slurp("/proc/$parent/comm") !~ /^nginx/;
+    sleep 0.05;
+}
 
 $mock->script(tokens => { map { ("slow-$_" => { delay => 0.5 }) } 16 .. 20 });
 $c = begin('/', 'slow-16');
