@@ -5,6 +5,7 @@
 
 
 #include "ngx_agilicus_token_window.h"
+#include "ngx_agilicus_token_time.h"
 
 
 /* seconds: what the middle of an open window is reckoned from */
@@ -121,7 +122,8 @@ static int64_t
 ngx_agilicus_token_window_middle(const ngx_agilicus_token_window_t *window,
     int64_t now)
 {
-    int64_t  from, to;
+    int64_t   from, to, far;
+    uint64_t  seconds;
 
     from = window->from;
     to = window->to;
@@ -129,19 +131,32 @@ ngx_agilicus_token_window_middle(const ngx_agilicus_token_window_t *window,
     if (from == NGX_AGILICUS_TOKEN_WINDOW_PAST
         && to == NGX_AGILICUS_TOKEN_WINDOW_FUTURE)
     {
-        return now;
+        return ngx_max(now, NGX_AGILICUS_TOKEN_WINDOW_PAST + 1);
     }
+
+    /* times are what others say, so sums stop at the ends of time */
 
     if (from == NGX_AGILICUS_TOKEN_WINDOW_PAST) {
-        from = to - 2 * (now > to ? now - to : 0)
-               - NGX_AGILICUS_TOKEN_WINDOW_STEP;
+        far = ngx_max(ngx_agilicus_token_time_sub(now, to), 0);
+        far = ngx_agilicus_token_time_add(far, far);
+
+        from = ngx_agilicus_token_time_sub(to, far);
+        from = ngx_agilicus_token_time_sub(from,
+                                           NGX_AGILICUS_TOKEN_WINDOW_STEP);
 
     } else if (to == NGX_AGILICUS_TOKEN_WINDOW_FUTURE) {
-        to = from + 2 * (from > now ? from - now : 0)
-             + NGX_AGILICUS_TOKEN_WINDOW_STEP;
+        far = ngx_max(ngx_agilicus_token_time_sub(from, now), 0);
+        far = ngx_agilicus_token_time_add(far, far);
+
+        to = ngx_agilicus_token_time_add(from, far);
+        to = ngx_agilicus_token_time_add(to, NGX_AGILICUS_TOKEN_WINDOW_STEP);
     }
 
-    return from + (to - from + 1) / 2;
+    /* never the first second, which would leave nothing before it */
+
+    seconds = (uint64_t) to - (uint64_t) from;
+
+    return (int64_t) ((uint64_t) from + seconds / 2 + seconds % 2);
 }
 
 
