@@ -95,7 +95,9 @@ size_t ngx_agilicus_token_json_introspect(u_char *buf, const ngx_str_t *token,
  * string or an array of strings, "scopes" an array of strings, "roles" an
  * object of strings or arrays of strings; of another form they are absent as
  * a whole, and so they meet no requirement.  nbf is the later of "nbf" and
- * "token_validity.start".  Other scalar members become claims.
+ * "token_validity.start".  Other scalar members become claims.  "hosts" becomes
+ * a ruleset (ngx_agilicus_token_ruleset.h); what is not understood in it, or is
+ * of another form, allows nothing.
  */
 ngx_int_t ngx_agilicus_token_json_token(const u_char *body, size_t len,
     u_char *buf, size_t size, ngx_agilicus_token_json_token_t *token);

@@ -12,6 +12,12 @@ static ngx_int_t ngx_agilicus_token_path_unescape(const ngx_str_t *raw,
 static ngx_uint_t ngx_agilicus_token_path_is_plain(const ngx_str_t *path);
 static ngx_uint_t ngx_agilicus_token_path_is_segment(const u_char *p,
     const u_char *end);
+static ngx_inline ngx_uint_t ngx_agilicus_token_path_differs(
+    ngx_agilicus_token_path_t *s,
+    const ngx_agilicus_token_ruleset_item_t *item);
+static ngx_uint_t ngx_agilicus_token_path_match_whole(
+    ngx_agilicus_token_path_t *s,
+    const ngx_agilicus_token_ruleset_item_t *item);
 static ngx_int_t ngx_agilicus_token_path_compare(
     ngx_agilicus_token_path_t *s,
     const ngx_agilicus_token_ruleset_item_t *item, const ngx_str_t *text);
@@ -213,21 +219,7 @@ ngx_uint_t
 ngx_agilicus_token_path_match(ngx_agilicus_token_path_t *s,
     const ngx_agilicus_token_ruleset_item_t *item, ngx_uint_t separate_query)
 {
-    u_char        *mark;
-    ngx_int_t      rc;
-    ngx_str_t      whole;
-    const u_char  *p;
-
-    /* what stands next to "?", and so is in every range that it is in */
-
-    static const u_char  others[] = "~>@";
-
-    /* with or without the query, it begins with the path: most end here */
-
-    if (!s->search && item->kind != NGX_AGILICUS_TOKEN_RULESET_PATTERN
-        && item->text.len <= s->path.len
-        && ngx_memcmp(s->path.data, item->text.data, item->text.len) != 0)
-    {
+    if (ngx_agilicus_token_path_differs(s, item)) {
         return 0;
     }
 
@@ -235,35 +227,7 @@ ngx_agilicus_token_path_match(ngx_agilicus_token_path_t *s,
         return ngx_agilicus_token_path_compare(s, item, &s->path) == NGX_OK;
     }
 
-    if (ngx_agilicus_token_path_whole(s, &whole) != NGX_OK
-        || ngx_agilicus_token_path_compare(s, item, &whole) != NGX_OK)
-    {
-        return 0;
-    }
-
-    rc = ngx_agilicus_token_path_compare(s, item, &s->path);
-
-    if (rc != NGX_DECLINED) {
-        return rc == NGX_OK;
-    }
-
-    /* a "?" of the pattern does not match if another sign is in its place */
-
-    mark = whole.data + s->path.len;
-
-    for (p = others; *p; p++) {
-        *mark = *p;
-
-        rc = ngx_agilicus_token_path_compare(s, item, &whole);
-
-        if (rc != NGX_DECLINED) {
-            break;
-        }
-    }
-
-    *mark = '?';
-
-    return rc == NGX_DECLINED;
+    return ngx_agilicus_token_path_match_whole(s, item);
 }
 
 
@@ -396,6 +360,77 @@ ngx_agilicus_token_path_is_segment(const u_char *p, const u_char *end)
     /* nothing, ".", or ".." */
 
     return 0;
+}
+
+
+/*
+ * Where most paths of rules end: with or without the query, what is matched as
+ * a whole begins with the path.
+ */
+
+static ngx_inline ngx_uint_t
+ngx_agilicus_token_path_differs(ngx_agilicus_token_path_t *s,
+    const ngx_agilicus_token_ruleset_item_t *item)
+{
+    size_t  len;
+
+    len = item->text.len;
+
+    if (s->search || item->kind == NGX_AGILICUS_TOKEN_RULESET_PATTERN
+        || len == 0 || len > s->path.len)
+    {
+        return 0;
+    }
+
+    /* paths are more alike at the beginning */
+
+    return s->path.data[len - 1] != item->text.data[len - 1]
+           || ngx_memcmp(s->path.data, item->text.data, len) != 0;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_path_match_whole(ngx_agilicus_token_path_t *s,
+    const ngx_agilicus_token_ruleset_item_t *item)
+{
+    u_char        *mark;
+    ngx_int_t      rc;
+    ngx_str_t      whole;
+    const u_char  *p;
+
+    /* what stands next to "?", and so is in every range that it is in */
+
+    static const u_char  others[] = "~>@";
+
+    if (ngx_agilicus_token_path_whole(s, &whole) != NGX_OK
+        || ngx_agilicus_token_path_compare(s, item, &whole) != NGX_OK)
+    {
+        return 0;
+    }
+
+    rc = ngx_agilicus_token_path_compare(s, item, &s->path);
+
+    if (rc != NGX_DECLINED) {
+        return rc == NGX_OK;
+    }
+
+    /* a "?" of the pattern does not match if another sign is in its place */
+
+    mark = whole.data + s->path.len;
+
+    for (p = others; *p; p++) {
+        *mark = *p;
+
+        rc = ngx_agilicus_token_path_compare(s, item, &whole);
+
+        if (rc != NGX_DECLINED) {
+            break;
+        }
+    }
+
+    *mark = '?';
+
+    return rc == NGX_DECLINED;
 }
 
 
