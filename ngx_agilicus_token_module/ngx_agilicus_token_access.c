@@ -274,7 +274,8 @@ ngx_agilicus_token_check_created(ngx_http_request_t *r,
 
 /*
  * NGX_OK if the request is allowed, NGX_AGAIN while it waits, NGX_DECLINED if
- * a token is to be created for it, else the status of the refusal; "*out" is NULL only if there was no memory for a context.
+ * a token is to be created for it, else the status of the refusal; "*out" is
+ * NULL only if there was no memory for a context.
  */
 
 static ngx_int_t

@@ -47,7 +47,7 @@ typedef enum {
 
 typedef struct {
     ngx_str_t                      proxy;        /* null-terminated or empty */
-    ngx_str_t                      trusted;      /* PEM; empty if not verified */
+    ngx_str_t                      trusted;      /* PEM; empty: not verified */
     ngx_str_t                      certificate;  /* PEM or empty */
     ngx_str_t                      certificate_key;
     unsigned                       verify:1;

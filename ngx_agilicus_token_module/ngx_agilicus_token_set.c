@@ -31,7 +31,8 @@ ngx_agilicus_token_set_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 0; i < value[1].len; i++) {
         if (value[1].data[i] < 0x20 || value[1].data[i] > 0x7e) {
-            return (char *) "must not have control characters or non-ASCII in it";
+            return (char *) "must not have control characters or non-ASCII "
+                            "in it";
         }
     }
 

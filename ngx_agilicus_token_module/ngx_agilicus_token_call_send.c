@@ -1,0 +1,395 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "ngx_agilicus_token_call_internal.h"
+
+
+static ngx_int_t ngx_agilicus_token_call_send(
+    ngx_agilicus_token_call_t *call, ngx_agilicus_token_answer_t *answer);
+static void ngx_agilicus_token_call_send_pending(void);
+static void ngx_agilicus_token_call_done(void *data,
+    ngx_agilicus_token_curl_result_t *result);
+static ngx_uint_t ngx_agilicus_token_call_retry(
+    ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result);
+static ngx_uint_t ngx_agilicus_token_call_step(
+    ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result);
+static void ngx_agilicus_token_call_read(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result,
+    ngx_agilicus_token_answer_t *answer);
+static void ngx_agilicus_token_call_report(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result,
+    ngx_agilicus_token_answer_t *answer);
+static void ngx_agilicus_token_call_log(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result,
+    ngx_agilicus_token_answer_t *answer);
+
+
+/* sends the call, or queues it; the first of them may find the breaker open */
+
+ngx_int_t
+ngx_agilicus_token_call_start(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_answer_t *answer)
+{
+    ngx_agilicus_token_call_worker_t  *w;
+
+    w = &ngx_agilicus_token_worker;
+
+    if (w->inflight >= w->conf->max_inflight) {
+        call->state = NGX_AGILICUS_TOKEN_CALL_PENDING;
+        ngx_queue_insert_tail(&w->pending, &call->queue);
+
+        return NGX_OK;
+    }
+
+    return ngx_agilicus_token_call_send(call, answer);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_call_send(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_answer_t *answer)
+{
+    ngx_agilicus_token_curl_t          *pool;
+    ngx_agilicus_token_call_worker_t   *w;
+    ngx_agilicus_token_curl_request_t   request;
+
+    w = &ngx_agilicus_token_worker;
+
+    answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
+    answer->reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
+
+    pool = ngx_agilicus_token_call_curl(call->api);
+    if (pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (!call->retried && !call->stepped
+        && ngx_agilicus_token_breaker_pass(w->conf->first, call->api->state,
+                                           &w->conf->breaker,
+                                           ngx_current_msec, call->timeout,
+                                           &answer->retry_after)
+           != NGX_OK)
+    {
+        answer->class = NGX_AGILICUS_TOKEN_CLASS_SHED;
+        answer->reason = NGX_AGILICUS_TOKEN_REASON_BREAKER;
+        answer->transient = 1;
+
+        ngx_agilicus_token_zone_count(w->conf->first,
+                                      NGX_AGILICUS_TOKEN_COUNT_OVERLOADS);
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&request, sizeof(ngx_agilicus_token_curl_request_t));
+
+    request.url = call->url;
+    request.body = call->body;
+    request.bearer = call->bearer;
+    request.connect_timeout = call->connect_timeout;
+    request.timeout = call->timeout;
+    request.max_body = call->max_body;
+    request.handler = ngx_agilicus_token_call_done;
+    request.data = call;
+
+    call->sent = ngx_current_msec;
+
+    if (ngx_agilicus_token_curl_submit(pool, &request) == NULL) {
+        return NGX_ERROR;
+    }
+
+    call->state = NGX_AGILICUS_TOKEN_CALL_SENT;
+    w->inflight++;
+
+    ngx_agilicus_token_zone_count(w->conf->first,
+                                  call->retried
+                                  ? NGX_AGILICUS_TOKEN_COUNT_RETRIES
+                                  : NGX_AGILICUS_TOKEN_COUNT_CALLS);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_agilicus_token_call_send_pending(void)
+{
+    ngx_queue_t                       *q;
+    ngx_agilicus_token_call_t         *call;
+    ngx_agilicus_token_answer_t        answer;
+    ngx_agilicus_token_call_worker_t  *w;
+
+    w = &ngx_agilicus_token_worker;
+
+    while (w->inflight < w->conf->max_inflight
+           && !ngx_queue_empty(&w->pending))
+    {
+        q = ngx_queue_head(&w->pending);
+        ngx_queue_remove(q);
+
+        call = ngx_queue_data(q, ngx_agilicus_token_call_t, queue);
+        call->state = NGX_AGILICUS_TOKEN_CALL_NEW;
+
+        ngx_memzero(&answer, sizeof(ngx_agilicus_token_answer_t));
+        answer.retry_after = -1;
+
+        if (ngx_agilicus_token_call_send(call, &answer) != NGX_OK) {
+            ngx_agilicus_token_call_end(call, &answer);
+        }
+    }
+}
+
+
+/* a pool is made when the worker starts, or late where no worker was started */
+
+ngx_agilicus_token_curl_t *
+ngx_agilicus_token_call_curl(ngx_agilicus_token_api_t *api)
+{
+    ngx_agilicus_token_call_worker_t  *w;
+
+    w = &ngx_agilicus_token_worker;
+
+    if (w->pools[api->index] == NULL) {
+        w->pools[api->index] =
+            ngx_agilicus_token_curl_create(&api->profile,
+                                           w->conf->max_inflight, w->log);
+    }
+
+    return w->pools[api->index];
+}
+
+
+static void
+ngx_agilicus_token_call_done(void *data,
+    ngx_agilicus_token_curl_result_t *result)
+{
+    ngx_agilicus_token_call_t *call = data;
+
+    ngx_agilicus_token_answer_t  answer;
+
+    ngx_agilicus_token_worker.inflight--;
+    call->state = NGX_AGILICUS_TOKEN_CALL_NEW;
+
+    if (ngx_agilicus_token_call_retry(call, result)
+        || ngx_agilicus_token_call_step(call, result))
+    {
+        return;
+    }
+
+    ngx_agilicus_token_call_read(call, result, &answer);
+    ngx_agilicus_token_call_report(call, result, &answer);
+    ngx_agilicus_token_call_end(call, &answer);
+
+    ngx_agilicus_token_call_send_pending();
+}
+
+
+/* once more, if the connection was lost before there was any answer */
+
+static ngx_uint_t
+ngx_agilicus_token_call_retry(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result)
+{
+    uint64_t                     passed;
+    ngx_agilicus_token_answer_t  answer;
+
+    if (result->error != NGX_AGILICUS_TOKEN_CURL_BROKEN
+        || result->attempts > 1 || call->retried)
+    {
+        return 0;
+    }
+
+    passed = ngx_current_msec - call->sent;
+
+    if (passed >= call->timeout) {
+        return 0;
+    }
+
+    call->retried = 1;
+    call->timeout -= (ngx_msec_t) passed;
+
+    return ngx_agilicus_token_call_send(call, &answer) == NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_call_step(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result)
+{
+    uint64_t                     passed;
+    ngx_agilicus_token_answer_t  answer;
+
+    if (call->type->next == NULL
+        || result->error != NGX_AGILICUS_TOKEN_CURL_OK
+        || !call->type->next(call, result))
+    {
+        return 0;
+    }
+
+    passed = ngx_current_msec - call->sent;
+
+    call->timeout -= (ngx_msec_t) ngx_min(passed, call->timeout - 1);
+    call->retried = 0;
+    call->stepped = 1;
+
+    ngx_memzero(&answer, sizeof(ngx_agilicus_token_answer_t));
+    answer.retry_after = -1;
+
+    if (ngx_agilicus_token_call_send(call, &answer) == NGX_OK) {
+        return 1;
+    }
+
+    /* the step cannot be made: what was answered before is no answer */
+
+    answer.elapsed = (ngx_msec_t) (ngx_current_msec - call->started);
+    ngx_agilicus_token_call_end(call, &answer);
+    ngx_agilicus_token_call_send_pending();
+
+    return 1;
+}
+
+
+/* a status that nobody names decides nothing */
+
+static void
+ngx_agilicus_token_call_read(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result,
+    ngx_agilicus_token_answer_t *answer)
+{
+    static const ngx_agilicus_token_reason_e  reasons[] = {
+        NGX_AGILICUS_TOKEN_REASON_STATUS,
+        NGX_AGILICUS_TOKEN_REASON_RESOLVE,
+        NGX_AGILICUS_TOKEN_REASON_CONNECT,
+        NGX_AGILICUS_TOKEN_REASON_TLS,
+        NGX_AGILICUS_TOKEN_REASON_TIMEOUT,
+        NGX_AGILICUS_TOKEN_REASON_TRANSPORT,
+        NGX_AGILICUS_TOKEN_REASON_TRANSPORT,
+        NGX_AGILICUS_TOKEN_REASON_ANSWER,
+        NGX_AGILICUS_TOKEN_REASON_ANSWER
+    };
+
+    ngx_memzero(answer, sizeof(ngx_agilicus_token_answer_t));
+
+    answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
+    answer->reason = reasons[result->error];
+    answer->sent = call->sent;
+    answer->elapsed = (ngx_msec_t) (ngx_current_msec - call->started);
+    answer->retry_after = result->retry_after;
+
+    switch (result->error) {
+
+    case NGX_AGILICUS_TOKEN_CURL_OK:
+        break;
+
+    case NGX_AGILICUS_TOKEN_CURL_TOO_LARGE:
+        answer->too_large = 1;
+        return;
+
+    case NGX_AGILICUS_TOKEN_CURL_ENCODED:
+        return;
+
+    default:
+        answer->transient = 1;
+        return;
+    }
+
+    if (result->status == 401 || result->status == 403) {
+        answer->class = NGX_AGILICUS_TOKEN_CLASS_REFUSED;
+        answer->reason = NGX_AGILICUS_TOKEN_REASON_CREDENTIAL;
+
+    } else if (result->status == 429) {
+        answer->reason = NGX_AGILICUS_TOKEN_REASON_THROTTLED;
+        answer->transient = 1;
+
+    } else if (result->status >= 500) {
+        answer->transient = 1;
+    }
+
+    call->type->read(call, result, answer);
+}
+
+
+static void
+ngx_agilicus_token_call_report(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result,
+    ngx_agilicus_token_answer_t *answer)
+{
+    ngx_int_t                             rc;
+    ngx_agilicus_token_call_worker_t     *w;
+    const ngx_agilicus_token_api_conf_t  *conf;
+
+    w = &ngx_agilicus_token_worker;
+    conf = w->conf;
+
+    rc = ngx_agilicus_token_breaker_report(conf->first, call->api->state,
+              &conf->breaker, ngx_current_msec, answer->elapsed,
+              answer->transient,
+              result->status == 429 ? result->retry_after : -1);
+
+    ngx_agilicus_token_call_log(call, result, answer);
+
+    if (rc == NGX_BUSY) {
+        ngx_log_error(NGX_LOG_WARN, w->log, 0,
+                      "agilicus token: Tokens API \"%V\" fails, breaker opens",
+                      &call->api->url);
+
+    } else if (rc == NGX_DONE) {
+        ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
+                      "agilicus token: Tokens API \"%V\" answers again, "
+                      "breaker closes", &call->api->url);
+    }
+}
+
+
+/* one line a second at most says that an API fails, and one that it is back */
+
+static void
+ngx_agilicus_token_call_log(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result,
+    ngx_agilicus_token_answer_t *answer)
+{
+    u_char                             fingerprint
+                                       [NGX_AGILICUS_TOKEN_FINGERPRINT_LEN];
+    ngx_agilicus_token_call_worker_t  *w;
+
+    w = &ngx_agilicus_token_worker;
+
+    if (answer->class != NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE
+        && answer->class != NGX_AGILICUS_TOKEN_CLASS_REFUSED)
+    {
+        w->failing = 0;
+        return;
+    }
+
+    ngx_agilicus_token_zone_count(w->conf->first,
+        answer->class == NGX_AGILICUS_TOKEN_CLASS_REFUSED
+        ? NGX_AGILICUS_TOKEN_COUNT_CREDENTIAL_REFUSED
+        : NGX_AGILICUS_TOKEN_COUNT_FAILED_CALLS);
+
+    if (w->failing && w->logged == ngx_time()) {
+        return;
+    }
+
+    w->failing = 1;
+    w->logged = ngx_time();
+
+    if (answer->class == NGX_AGILICUS_TOKEN_CLASS_REFUSED) {
+        ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                      "agilicus token: %s failed: Tokens API \"%V\" refused "
+                      "the edge itself with status %ui, check "
+                      "\"agilicus_token_api_credential\"", call->type->name,
+                      &call->api->url, result->status);
+        return;
+    }
+
+    ngx_agilicus_token_digest_fingerprint(call->key, fingerprint);
+
+    ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                  "agilicus token: %s failed: %V, status %ui, %s, "
+                  "Tokens API \"%V\", fingerprint %*s", call->type->name,
+                  ngx_agilicus_token_reason_word(answer->reason),
+                  result->status, result->message, &call->api->url,
+                  sizeof(fingerprint), fingerprint);
+}

@@ -1,0 +1,61 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGILICUS_TOKEN_EXCHANGE_H_INCLUDED_
+#define _NGX_AGILICUS_TOKEN_EXCHANGE_H_INCLUDED_
+
+
+/*
+ * What the files of exchanges share; nobody else includes this.
+ */
+
+#include "ngx_agilicus_token_module.h"
+#include "ngx_agilicus_token_grant.h"
+
+/*
+ * Returns 1 if the child may stand for the client's token of "ctx" (RFC 8693;
+ * API, reissue): the same subject, the organisation that was asked for, no
+ * scope that the parent has not, no later expiry; else 0.
+ */
+ngx_uint_t ngx_agilicus_token_reissue_is_less(ngx_agilicus_token_ctx_t *ctx,
+    ngx_agilicus_token_facts_t *child);
+
+/*
+ * Returns 1 if what the secret says may still be used: a token until its own
+ * expiry, or for as long as facts are kept if it has none; a refusal for the
+ * lifetime of refusals; else 0.
+ */
+ngx_uint_t ngx_agilicus_token_secret_is_fresh(
+    ngx_agilicus_token_secret_t *secret,
+    const ngx_agilicus_token_lifetimes_t *lifetimes);
+
+/*
+ * After a call was asked for with result "rc".  Returns NGX_AGAIN if the
+ * request waits for it, NGX_OK if "*answer" (or "internal", where it could not
+ * wait) is in "ctx".
+ */
+ngx_int_t ngx_agilicus_token_exchange_wait(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_int_t rc, ngx_agilicus_token_answer_t *answer);
+
+/* a waiter's handler: takes the answer and runs the request again */
+void ngx_agilicus_token_exchange_answered(void *data,
+    ngx_agilicus_token_answer_t *answer);
+
+/*
+ * Copies a token of the edge's own into the request's pool, with a clean-up
+ * that zeroes it there.  NGX_OK, or NGX_ERROR if there is no memory.
+ */
+ngx_int_t ngx_agilicus_token_keep_secret(ngx_http_request_t *r,
+    const ngx_str_t *token, ngx_str_t *kept);
+
+/* sets the verdict and returns the HTTP status that refuses the request */
+ngx_int_t ngx_agilicus_token_exchange_refuse(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_agilicus_token_verdict_e verdict, ngx_agilicus_token_reason_e reason);
+
+
+#endif /* _NGX_AGILICUS_TOKEN_EXCHANGE_H_INCLUDED_ */

@@ -1,0 +1,350 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "ngx_agilicus_token_feed_internal.h"
+#include "ngx_agilicus_token_json_body.h"
+#include "ngx_agilicus_token_time.h"
+
+
+/* the last second that a date of the API can say: tokens that never expire
+   have none */
+#define NGX_AGILICUS_TOKEN_FEED_LAST_EXP  253402300799
+
+
+static void ngx_agilicus_token_feed_url(ngx_agilicus_token_feed_slot_t *slot);
+static u_char *ngx_agilicus_token_feed_date(u_char *p, int64_t sec);
+static void ngx_agilicus_token_feed_row(void *data,
+    const ngx_agilicus_token_json_row_t *row);
+static void ngx_agilicus_token_feed_window_done(
+    ngx_agilicus_token_feed_slot_t *slot, ngx_uint_t too_large);
+static int64_t ngx_agilicus_token_feed_pivot(
+    ngx_agilicus_token_feed_slot_t *slot);
+static void ngx_agilicus_token_feed_read(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result,
+    ngx_agilicus_token_answer_t *answer);
+static ngx_int_t ngx_agilicus_token_feed_adopt(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_answer_t *answer);
+
+
+static const ngx_agilicus_token_call_type_t  ngx_agilicus_token_feed_list = {
+    "revocation feed",
+    ngx_agilicus_token_feed_read,
+    ngx_agilicus_token_feed_adopt,
+    NULL
+};
+
+
+ngx_int_t
+ngx_agilicus_token_feed_call(ngx_agilicus_token_feed_slot_t *slot,
+    ngx_agilicus_token_window_t *window)
+{
+    u_char                              key[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    ngx_agilicus_token_answer_t         answer;
+    ngx_agilicus_token_feed_worker_t   *f;
+    ngx_agilicus_token_call_request_t   request;
+
+    f = &ngx_agilicus_token_feed;
+
+    slot->window = *window;
+    slot->rows = 0;
+    slot->nvalues = 0;
+
+    ngx_agilicus_token_feed_url(slot);
+
+    ngx_memzero(key, sizeof(key));
+    ngx_memzero(&request, sizeof(ngx_agilicus_token_call_request_t));
+
+    request.type = &ngx_agilicus_token_feed_list;
+    request.api = f->conf->api;
+    request.origin = slot;
+    request.url = slot->url;
+    request.bearer = f->conf->api->credential;
+    request.connect_timeout = f->conf->connect_timeout;
+    request.timeout = f->conf->timeout;
+    request.max_body = NGX_AGILICUS_TOKEN_JSON_MAX_LIST;
+    request.key = key;
+
+    if (ngx_agilicus_token_call_join(&request, &slot->waiter, &answer)
+        != NGX_AGAIN)
+    {
+        return NGX_ERROR;
+    }
+
+    slot->busy = 1;
+    f->first->sh->feed.calls++;
+
+    return NGX_OK;
+}
+
+
+/* API: GET /v1/tokens; a second more on both sides, see window */
+
+static void
+ngx_agilicus_token_feed_url(ngx_agilicus_token_feed_slot_t *slot)
+{
+    u_char                            *p;
+    int64_t                            to;
+    const char                        *by;
+    ngx_agilicus_token_window_t       *window;
+    ngx_agilicus_token_feed_worker_t  *f;
+
+    f = &ngx_agilicus_token_feed;
+    window = &slot->window;
+
+    by = (window->by == NGX_AGILICUS_TOKEN_WINDOW_EXP) ? "exp" : "iat";
+    to = window->to;
+
+    p = ngx_sprintf(slot->url.data, "%V?revoked=true&limit=%ui",
+                    &f->conf->api->tokens, f->conf->limit);
+
+    if (window->from != NGX_AGILICUS_TOKEN_WINDOW_PAST) {
+        p = ngx_sprintf(p, "&%s_from=", by);
+        p = ngx_agilicus_token_feed_date(p, window->from - 1);
+    }
+
+    if (to == NGX_AGILICUS_TOKEN_WINDOW_FUTURE
+        && window->by == NGX_AGILICUS_TOKEN_WINDOW_EXP)
+    {
+        to = NGX_AGILICUS_TOKEN_FEED_LAST_EXP - 1;
+    }
+
+    if (to != NGX_AGILICUS_TOKEN_WINDOW_FUTURE) {
+        p = ngx_sprintf(p, "&%s_to=", by);
+        p = ngx_agilicus_token_feed_date(p, to + 1);
+    }
+
+    *p = '\0';
+    slot->url.len = p - slot->url.data;
+}
+
+
+static u_char *
+ngx_agilicus_token_feed_date(u_char *p, int64_t sec)
+{
+    u_char      date[NGX_AGILICUS_TOKEN_TIME_LEN];
+    ngx_uint_t  i;
+
+    sec = ngx_max(ngx_min(sec, NGX_AGILICUS_TOKEN_FEED_LAST_EXP), 0);
+
+    (void) ngx_agilicus_token_time_format(sec, date);
+
+    for (i = 0; i < sizeof(date); i++) {
+        if (date[i] == ':') {
+            p = ngx_cpymem(p, "%3A", 3);
+
+        } else {
+            *p++ = date[i];
+        }
+    }
+
+    return p;
+}
+
+
+static void
+ngx_agilicus_token_feed_read(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result,
+    ngx_agilicus_token_answer_t *answer)
+{
+    ngx_uint_t                       n;
+    ngx_agilicus_token_feed_slot_t  *slot;
+
+    if (result->status != 200) {
+        return;
+    }
+
+    slot = (ngx_agilicus_token_feed_slot_t *) call->origin;
+
+    if (ngx_agilicus_token_json_list(result->body.data, result->body.len,
+                                     ngx_agilicus_token_feed_row, slot, &n)
+        != NGX_OK)
+    {
+        answer->reason = NGX_AGILICUS_TOKEN_REASON_ANSWER;
+        result->message = "answer is not a list of tokens";
+        return;
+    }
+
+    slot->rows = n;
+
+    answer->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
+    answer->reason = NGX_AGILICUS_TOKEN_REASON_NONE;
+}
+
+
+/* denials count as they come; whether they are all is decided at the end */
+
+static void
+ngx_agilicus_token_feed_row(void *data,
+    const ngx_agilicus_token_json_row_t *row)
+{
+    ngx_agilicus_token_feed_slot_t *slot = data;
+
+    int64_t                               until, value;
+    ngx_int_t                             rc;
+    ngx_uint_t                            by_exp;
+    ngx_agilicus_token_clock_t            now;
+    ngx_agilicus_token_feed_worker_t     *f;
+    const ngx_agilicus_token_api_conf_t  *conf;
+
+    f = &ngx_agilicus_token_feed;
+    conf = ngx_agilicus_token_call_conf();
+
+    by_exp = (slot->window.by == NGX_AGILICUS_TOKEN_WINDOW_EXP);
+    value = by_exp ? row->exp : row->iat;
+
+    if ((by_exp ? row->has_exp : row->has_iat)
+        && value >= slot->window.from && value <= slot->window.to
+        && slot->nvalues < NGX_AGILICUS_TOKEN_FEED_MAX_LIMIT)
+    {
+        slot->values[slot->nvalues++] = value;
+    }
+
+    if (!row->revoked) {
+        return;
+    }
+
+    ngx_agilicus_token_zone_now(&now);
+
+    until = now.wall + conf->revocation_ttl;
+
+    if (row->has_exp) {
+        until = ngx_agilicus_token_time_add(row->exp, conf->max_leeway + 1);
+
+        if (until <= now.wall) {
+            return;
+        }
+    }
+
+    rc = ngx_agilicus_token_cache_deny(conf->first, f->conf->api->digest,
+                                       NGX_AGILICUS_TOKEN_TOMBSTONE_JTI,
+                                       &row->jti, until, 0, &now);
+
+    if (rc == NGX_OK || rc == NGX_BUSY) {
+        conf->first->sh->feed.denied++;
+    }
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_feed_adopt(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_answer_t *answer)
+{
+    return NGX_DECLINED;
+}
+
+
+void
+ngx_agilicus_token_feed_done(void *data, ngx_agilicus_token_answer_t *answer)
+{
+    ngx_agilicus_token_feed_slot_t *slot = data;
+
+    ngx_agilicus_token_feed_worker_t  *f;
+
+    f = &ngx_agilicus_token_feed;
+
+    slot->busy = 0;
+
+    if (f->polling) {
+
+        if (answer->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+            ngx_agilicus_token_feed_window_done(slot, 0);
+
+        } else if (answer->too_large) {
+            ngx_agilicus_token_feed_window_done(slot, 1);
+
+        } else {
+            f->failed = 1;
+        }
+
+        ngx_agilicus_token_feed_next();
+    }
+}
+
+
+static void
+ngx_agilicus_token_feed_window_done(ngx_agilicus_token_feed_slot_t *slot,
+    ngx_uint_t too_large)
+{
+    int64_t                            pivot;
+    ngx_uint_t                         i;
+    ngx_agilicus_token_window_t       *window;
+    ngx_agilicus_token_feed_worker_t  *f;
+
+    f = &ngx_agilicus_token_feed;
+
+    /* splitting others has moved it */
+
+    for (i = 0; i < f->windows.n; i++) {
+        window = &f->windows.windows[i];
+
+        if (window->out && window->by == slot->window.by
+            && window->from == slot->window.from)
+        {
+            break;
+        }
+    }
+
+    if (i == f->windows.n) {
+        f->failed = 1;
+        return;
+    }
+
+    window->out = 0;
+
+    if (!too_large && slot->rows < f->conf->limit) {
+        window->done = 1;
+        window->rows = slot->rows;
+        f->rows += slot->rows;
+        return;
+    }
+
+    /* as many rows as there can be: there may be more */
+
+    pivot = too_large ? window->from : ngx_agilicus_token_feed_pivot(slot);
+
+    if (ngx_agilicus_token_windows_split(&f->windows, i, pivot, ngx_time())
+        != NGX_OK)
+    {
+        window->done = 1;
+        window->rows = slot->rows;
+        f->rows += slot->rows;
+        f->truncated++;
+    }
+}
+
+
+/* the median of what came, so that both halves have some of it */
+
+static int64_t
+ngx_agilicus_token_feed_pivot(ngx_agilicus_token_feed_slot_t *slot)
+{
+    int64_t     value;
+    ngx_uint_t  i, j;
+
+    if (slot->nvalues == 0) {
+        return slot->window.from;
+    }
+
+    for (i = 1; i < slot->nvalues; i++) {
+        value = slot->values[i];
+
+        for (j = i; j > 0 && slot->values[j - 1] > value; j--) {
+            slot->values[j] = slot->values[j - 1];
+        }
+
+        slot->values[j] = value;
+    }
+
+    for (i = slot->nvalues / 2; i < slot->nvalues; i++) {
+        if (slot->values[i] > slot->window.from) {
+            return slot->values[i];
+        }
+    }
+
+    /* all in the first second, which then stands alone */
+
+    return slot->window.from + 1;
+}

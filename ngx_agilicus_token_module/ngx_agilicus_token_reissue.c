@@ -1,0 +1,412 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "ngx_agilicus_token_exchange.h"
+#include "ngx_agilicus_token_time.h"
+
+
+static ngx_int_t ngx_agilicus_token_reissue_find(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static ngx_int_t ngx_agilicus_token_reissue_key(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static ngx_int_t ngx_agilicus_token_reissue_ask(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static ngx_int_t ngx_agilicus_token_reissue_answer(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static ngx_int_t ngx_agilicus_token_reissue_verify(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static ngx_int_t ngx_agilicus_token_reissue_verified(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+
+
+ngx_int_t
+ngx_agilicus_token_reissue(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    switch (ctx->step) {
+
+    case NGX_AGILICUS_TOKEN_STEP_NONE:
+        return ngx_agilicus_token_reissue_find(r, ctx, lcf);
+
+    case NGX_AGILICUS_TOKEN_STEP_REISSUE:
+        return ngx_agilicus_token_reissue_answer(r, ctx, lcf);
+
+    case NGX_AGILICUS_TOKEN_STEP_VERIFY:
+        return ngx_agilicus_token_reissue_verified(r, ctx, lcf);
+
+    default: /* NGX_AGILICUS_TOKEN_STEP_DONE */
+        return NGX_OK;
+    }
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_reissue_find(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_int_t                       rc;
+    ngx_agilicus_token_secret_t     secret;
+    ngx_agilicus_token_cache_key_t  key;
+
+    rc = ngx_agilicus_token_reissue_key(r, ctx, lcf);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
+                                        NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN,
+                                        NGX_AGILICUS_TOKEN_REASON_REISSUE);
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->seen = 0;
+
+    if (lcf->origin->zone == NULL) {
+        return ngx_agilicus_token_reissue_ask(r, ctx, lcf);
+    }
+
+    key.key = ctx->key;
+    key.context = lcf->origin->context;
+
+    if (ngx_agilicus_token_secret_find(lcf->origin->zone, &key,
+                                       ngx_agilicus_token_call_buffer(),
+                                       &secret)
+        != NGX_OK)
+    {
+        return ngx_agilicus_token_reissue_ask(r, ctx, lcf);
+    }
+
+    ctx->seen = secret.serial;
+
+    if (!ngx_agilicus_token_secret_is_fresh(&secret, &lcf->lifetimes)) {
+        return ngx_agilicus_token_reissue_ask(r, ctx, lcf);
+    }
+
+    if (secret.class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
+                                        NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN,
+                                        NGX_AGILICUS_TOKEN_REASON_REISSUE);
+    }
+
+    rc = ngx_agilicus_token_keep_secret(r, &secret.token, &ctx->upstream);
+
+    ngx_explicit_memzero(secret.token.data, secret.token.len);
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (secret.verified) {
+        ctx->step = NGX_AGILICUS_TOKEN_STEP_DONE;
+        return NGX_OK;
+    }
+
+    return ngx_agilicus_token_reissue_verify(r, ctx, lcf);
+}
+
+
+/* parent and organisation; no token has these bytes */
+
+static ngx_int_t
+ngx_agilicus_token_reissue_key(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_str_t  parts[3];
+
+    if (ngx_http_complex_value(r, lcf->reissue, &ctx->org) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->org.len == 0) {
+        return NGX_DECLINED;
+    }
+
+    ngx_str_set(&parts[0], "\0reissue\0");
+    parts[1].data = ctx->digest;
+    parts[1].len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    parts[2] = ctx->org;
+
+    return ngx_agilicus_token_digest(ctx->key, parts, 3);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_reissue_ask(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_int_t                           rc;
+    ngx_agilicus_token_answer_t         answer;
+    ngx_agilicus_token_reissue_t        reissue;
+    ngx_agilicus_token_budget_client_t  client;
+
+    ngx_agilicus_token_budget_client(r->connection->sockaddr, &client);
+
+    ngx_memzero(&reissue, sizeof(ngx_agilicus_token_reissue_t));
+
+    reissue.origin = lcf->origin;
+    reissue.token = ctx->token;
+    reissue.parent.digest = ctx->digest;
+    reissue.parent.facts = &ctx->facts;
+    reissue.org = ctx->org;
+    reissue.key = ctx->key;
+    reissue.seen = ctx->seen;
+    reissue.connect_timeout = lcf->api_connect_timeout;
+    reissue.timeout = lcf->api_timeout;
+    reissue.client = &client;
+
+    ctx->step = NGX_AGILICUS_TOKEN_STEP_REISSUE;
+
+    ctx->waiter.done = ngx_agilicus_token_exchange_answered;
+    ctx->waiter.data = ctx;
+
+    rc = ngx_agilicus_token_grant_reissue(&reissue, &ctx->waiter, &answer);
+
+    if (ngx_agilicus_token_exchange_wait(r, ctx, lcf, rc, &answer)
+        == NGX_AGAIN)
+    {
+        return NGX_AGAIN;
+    }
+
+    return ngx_agilicus_token_reissue_answer(r, ctx, lcf);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_reissue_answer(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    int64_t                                until;
+    ngx_str_t                              value;
+    ngx_agilicus_token_clock_t             now;
+    const ngx_agilicus_token_main_conf_t  *mcf;
+
+    switch (ctx->class) {
+
+    case NGX_AGILICUS_TOKEN_CLASS_ACTIVE:
+        return ngx_agilicus_token_reissue_verify(r, ctx, lcf);
+
+    case NGX_AGILICUS_TOKEN_CLASS_INVALID:
+        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
+                                        NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN,
+                                        NGX_AGILICUS_TOKEN_REASON_REISSUE);
+
+    case NGX_AGILICUS_TOKEN_CLASS_REVOKED:
+
+        /* the API says so of the parent: from now on so do we */
+
+        mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
+
+        ngx_agilicus_token_zone_now(&now);
+
+        until = ctx->facts.has_exp
+                ? ngx_agilicus_token_time_add(ctx->facts.exp,
+                                              mcf->api.max_leeway + 1)
+                : now.wall + mcf->api.revocation_ttl;
+
+        value.data = ctx->digest;
+        value.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+
+        (void) ngx_agilicus_token_cache_deny(mcf->api.first,
+                                             ctx->api->digest,
+                                             NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN,
+                                             &value, until, 0, &now);
+
+        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
+                                          NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
+                                          NGX_AGILICUS_TOKEN_REASON_REVOKED);
+
+    default:
+        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
+                                      NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                                      ctx->answer_reason);
+    }
+}
+
+
+/* nobody has looked at the new token yet: the API says what it is good for */
+
+static ngx_int_t
+ngx_agilicus_token_reissue_verify(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    u_char                           digest[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    ngx_int_t                        rc;
+    ngx_str_t                        part;
+    ngx_agilicus_token_answer_t      answer;
+    ngx_agilicus_token_introspect_t  introspect;
+
+    part = ctx->upstream;
+
+    if (part.len == 0 || ngx_agilicus_token_digest(digest, &part, 1) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_agilicus_token_digest_equal(digest, ctx->digest)) {
+
+        /* the very same token is none for another organisation */
+
+        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
+                                        NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN,
+                                        NGX_AGILICUS_TOKEN_REASON_REISSUE);
+    }
+
+    ngx_memzero(&introspect, sizeof(ngx_agilicus_token_introspect_t));
+
+    introspect.origin = lcf->origin;
+    introspect.token = ctx->upstream;
+    introspect.digest = digest;
+    introspect.connect_timeout = lcf->api_connect_timeout;
+    introspect.timeout = lcf->api_timeout;
+
+    ctx->step = NGX_AGILICUS_TOKEN_STEP_VERIFY;
+
+    rc = ngx_agilicus_token_api_introspect(&introspect, &ctx->waiter, &answer);
+
+    if (ngx_agilicus_token_exchange_wait(r, ctx, lcf, rc, &answer)
+        == NGX_AGAIN)
+    {
+        return NGX_AGAIN;
+    }
+
+    return ngx_agilicus_token_reissue_verified(r, ctx, lcf);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_reissue_verified(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    u_char                           packed[4096];
+    int64_t                          exp;
+    ngx_str_t                        none, bytes;
+    ngx_uint_t                       has_exp;
+    ngx_agilicus_token_parent_t      parent;
+    ngx_agilicus_token_cache_key_t   key;
+
+    if (ctx->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE
+        && ctx->class != NGX_AGILICUS_TOKEN_CLASS_INVALID
+        && ctx->class != NGX_AGILICUS_TOKEN_CLASS_REVOKED)
+    {
+        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
+                                      NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                                      ctx->answer_reason);
+    }
+
+    key.key = ctx->key;
+    key.context = lcf->origin->context;
+
+    if (!ctx->is_less) {
+        ngx_str_null(&none);
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "agilicus token: the token that was reissued is not "
+                      "the one that was asked for, or is good for more than "
+                      "its parent");
+
+        if (lcf->origin->zone) {
+            (void) ngx_agilicus_token_cache_store(lcf->origin->zone, &key,
+                                       NGX_AGILICUS_TOKEN_CLASS_INVALID,
+                                       NGX_AGILICUS_TOKEN_REASON_REISSUE,
+                                       &none, &none, ngx_current_msec, 0);
+        }
+
+        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
+                                        NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN,
+                                        NGX_AGILICUS_TOKEN_REASON_REISSUE);
+    }
+
+    ctx->step = NGX_AGILICUS_TOKEN_STEP_DONE;
+
+    if (lcf->origin->zone) {
+        parent.digest = ctx->digest;
+        parent.facts = &ctx->facts;
+
+        has_exp = ctx->facts.has_exp || ctx->child_has_exp;
+        exp = ctx->child_has_exp ? ctx->child_exp : ctx->facts.exp;
+
+        bytes.data = packed;
+        bytes.len = ngx_agilicus_token_secret_pack(packed, sizeof(packed),
+                                                   &parent, has_exp, exp, 1);
+
+        if (bytes.len) {
+            (void) ngx_agilicus_token_secret_store(lcf->origin->zone, &key,
+                                           NGX_AGILICUS_TOKEN_REASON_REISSUE,
+                                           &bytes, &ctx->upstream,
+                                           ngx_current_msec);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * RFC 8693 and API: the same subject, the organisation that was asked for, no
+ * scope that the parent has not, no later expiry.
+ */
+
+ngx_uint_t
+ngx_agilicus_token_reissue_is_less(ngx_agilicus_token_ctx_t *ctx,
+    ngx_agilicus_token_facts_t *child)
+{
+    ngx_str_t                    scope;
+    ngx_agilicus_token_list_t    scopes;
+    ngx_agilicus_token_facts_t  *parent;
+
+    parent = &ctx->facts;
+
+    if (child->sub.len != parent->sub.len
+        || ngx_memcmp(child->sub.data, parent->sub.data, child->sub.len) != 0
+        || child->org.len != ctx->org.len
+        || ngx_memcmp(child->org.data, ctx->org.data, child->org.len) != 0)
+    {
+        return 0;
+    }
+
+    if (parent->has_exp && (!child->has_exp || child->exp > parent->exp)) {
+        return 0;
+    }
+
+    if (ngx_agilicus_token_policy_expired(child, ctx->leeway, 0, ngx_time())
+        || (child->has_nbf && child->nbf > ngx_time() + ctx->leeway))
+    {
+        return 0;
+    }
+
+    scopes = child->lists[NGX_AGILICUS_TOKEN_FACTS_SCOPES];
+
+    while (ngx_agilicus_token_facts_next(&scopes, &scope) == NGX_OK) {
+        if (!ngx_agilicus_token_facts_has(
+                 &parent->lists[NGX_AGILICUS_TOKEN_FACTS_SCOPES], &scope))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_secret_is_fresh(ngx_agilicus_token_secret_t *secret,
+    const ngx_agilicus_token_lifetimes_t *lifetimes)
+{
+    uint64_t  now, age;
+
+    now = ngx_current_msec;
+    age = now - ngx_min(secret->sent, now);
+
+    if (secret->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+        return age < lifetimes->invalid;
+    }
+
+    /* a token that never expires is asked for again from time to time */
+
+    return secret->has_exp ? secret->exp > ngx_time()
+                           : age < lifetimes->watched;
+}

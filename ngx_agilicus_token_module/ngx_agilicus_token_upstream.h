@@ -1,0 +1,40 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGILICUS_TOKEN_UPSTREAM_H_INCLUDED_
+#define _NGX_AGILICUS_TOKEN_UPSTREAM_H_INCLUDED_
+
+
+/*
+ * What the files of what goes upstream share; nobody else includes this.
+ */
+
+#include "ngx_agilicus_token_module.h"
+
+/*
+ * Replaces the list of the request's headers by a copy without identity
+ * headers, which only the edge may set.  The old one stays where it is:
+ * pointers into it are good.  NGX_OK, or NGX_ERROR if there is no memory.
+ */
+ngx_int_t ngx_agilicus_token_copy_headers(ngx_http_request_t *r,
+    const ngx_agilicus_token_main_conf_t *mcf);
+
+/*
+ * Adds the identity headers of an allowed request, as configured, to what goes
+ * upstream.  NGX_OK, or NGX_ERROR if there is no memory.
+ */
+ngx_int_t ngx_agilicus_token_identity(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+
+/*
+ * Adds a header to the request; name and value are not copied and live as long
+ * as the request.  NGX_OK, or NGX_ERROR if there is no memory.
+ */
+ngx_int_t ngx_agilicus_token_add_header(ngx_http_request_t *r,
+    ngx_str_t *name, ngx_str_t *value);
+
+
+#endif /* _NGX_AGILICUS_TOKEN_UPSTREAM_H_INCLUDED_ */
