@@ -34,9 +34,10 @@ ngx_agilicus_token_flight_lead(ngx_agilicus_token_zone_t *first,
     ngx_agilicus_token_flight_t *flight)
 {
     ngx_uint_t                         choice, i;
-    ngx_agilicus_token_flight_mark_t  *m, *vacant;
+    ngx_agilicus_token_flight_mark_t  *m, *vacant, *ended;
 
     vacant = NULL;
+    ended = NULL;
     flight->id = 0;
 
     ngx_agilicus_token_zone_lock(first);
@@ -71,7 +72,20 @@ ngx_agilicus_token_flight_lead(ngx_agilicus_token_zone_t *first,
             if (vacant == NULL && ngx_agilicus_token_flight_is_free(m, now)) {
                 vacant = m;
             }
+
+            if (m->state == NGX_AGILICUS_TOKEN_FLIGHT_ENDED
+                && (ended == NULL || m->deadline < ended->deadline))
+            {
+                ended = m;
+            }
         }
+    }
+
+    if (vacant == NULL) {
+
+        /* who follows has most likely read that one by now */
+
+        vacant = ended;
     }
 
     if (vacant == NULL) {
