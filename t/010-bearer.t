@@ -12,6 +12,8 @@ use MockAPI;
 my $mock = MockAPI->start(default => {});
 
 stop_with_tests($mock);
+secrets(qw(canary- once any-case spaced sourced in-step in-cookie
+           elsewhere 12345678));
 free_port('UPSTREAM_PORT');
 
 my $unreachable = <<'EOC';

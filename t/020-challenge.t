@@ -24,6 +24,8 @@ my $mock = MockAPI->start(
 );
 
 stop_with_tests($mock);
+secrets(qw(canary-token canary-message canary-code narrow- revoked- expired-
+           unknown- budget- four- out-long));
 free_port('UPSTREAM_PORT');
 
 my $http_config = <<'EOC';

@@ -15,6 +15,7 @@ my $mock = MockAPI->start(
 );
 
 stop_with_tests($mock);
+secrets(qw(good- unknown-));
 free_port('UPSTREAM_PORT');
 
 # Basic dTpw is u:p

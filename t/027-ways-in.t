@@ -13,6 +13,7 @@ my $mock = MockAPI->start(
 );
 
 stop_with_tests($mock);
+secrets('good-', 'unknown-');
 free_port('UPSTREAM_PORT');
 
 my $http_config = <<'EOC';

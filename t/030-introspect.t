@@ -159,6 +159,7 @@ my $mock = MockAPI->start(
 );
 
 stop_with_tests($mock, $second);
+secrets(qw(gone- unknown- moved- mended- cut- two- big- head- odd- null- aud-));
 free_port('UPSTREAM_PORT');
 
 my $http_config = <<'EOC';

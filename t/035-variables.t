@@ -45,6 +45,7 @@ my $mock = MockAPI->start(
 );
 
 stop_with_tests($mock);
+secrets(qw(full- good- unknown- breaks));
 free_port('UPSTREAM_PORT');
 
 my $http_config = <<'EOC';

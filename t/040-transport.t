@@ -30,6 +30,7 @@ my $proxy = MockAPI->start(name => 'PROXY', default => {},
                            paths => { $url => {} });
 
 stop_with_tests($mock, $proxy);
+secrets(qw(edge-credential reset- close- half- throttled-));
 free_port('UPSTREAM_PORT');
 free_port('V6_PORT');
 

@@ -28,6 +28,7 @@ my $mock = MockAPI->start(
 my $second = MockAPI->start(name => 'SECOND', tokens => { 'both-1' => {} });
 
 stop_with_tests($mock, $second);
+secrets(qw(Tail- back- both- edge-CREDENTIAL));
 free_port('UPSTREAM_PORT');
 
 my $dir = File::Temp->newdir;

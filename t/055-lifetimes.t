@@ -137,8 +137,18 @@ my $start = time;
 
 is(ask('/', 'to-end')->{status}, 200, 'a token that ends soon is good');
 is(ask('/', 'past')->{status}, 401, 'one that has ended is not');
-is(ask('/short', 'no-end')->{status}, 200, 'a token without an end is good');
-is(ask('/short', 'aged')->{status}, 200, 'so is one that will age');
+is(ask('/short', $_)->{status}, 200, 'a token that will age is good')
+    for qw(no-end aged);
+
+SKIP: {
+    my @young = map { ask('/short', $_) } qw(no-end aged);
+
+    skip 'too slow to look before it has aged', 3 if time - $start > 0.8;
+
+    is(from($_), 'HIT', 'a young answer is used') for @young;
+    is(HttpClient::header($young[1], 'X-Age'), '0', 'which tells its age');
+}
+
 is(why(ask('/', 'becomes')), 'invalid/unknown', 'a token is not known');
 is(why(ask('/', 'gone')), 'revoked/revoked', 'a token is revoked');
 is(ask('/short', 'until')->{status}, 200, 'a token is good until now');
@@ -149,20 +159,9 @@ is(ask('/spare', $_)->{status}, 200, 'a token that may be spared is known')
 
 my $known = time;
 
-is(from(ask('/short', 'aged')), 'HIT', 'a young answer is used');
-is(HttpClient::header(ask('/short', 'aged'), 'X-Age'), '0', 'at its age');
-
-SKIP: {
-    skip 'too slow to look before a second has passed', 1
-        if time - $start > 0.7;
-
-    is(from(ask('/short', 'no-end')), 'HIT', 'also of a token without an end');
-}
-
 sleep 1.15 - (time - $known) if time - $known < 1.15;
 
 is(from(ask('/short', 'aged')), 'MISS', 'an old answer is not');
-is($mock->calls(token => 'aged'), 2, 'the API was asked again');
 is(from(ask('/short', 'no-end')), 'MISS', 'nor of a token without an end');
 is(ask('/', 'becomes')->{status}, 200,
    'a token that has become known is known after the time for bad ones');

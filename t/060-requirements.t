@@ -42,6 +42,7 @@ my $mock = MockAPI->start(
 );
 
 stop_with_tests($mock);
+secrets(qw(longer elsewhere odd-roles list-roles));
 free_port('UPSTREAM_PORT');
 
 my $http_config = <<'EOC';

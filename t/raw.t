@@ -229,13 +229,13 @@ my @res = $nginx->many([
 
 is(scalar(grep { $_->{status} != 401 || $_->{latency} < 0.25 } @res[0 .. 99]),
    0, 'a hundred refusals are delayed');
-is(scalar(grep { $_->{status} != 200 || $_->{latency} > 0.1 * $slow }
+is(scalar(grep { $_->{status} != 200 || $_->{latency} > 0.25 * $slow }
           @res[100 .. 109]), 0, 'and nobody waits for them');
-cmp_ok(time - $begun, '<', 1 * $slow, 'they are delayed at the same time');
+cmp_ok(time - $begun, '<', 3 * $slow, 'they are delayed at the same time');
 
 $res = $nginx->get('/delayed', headers => { Authorization => 'Bearer tok-44' });
 is($res->{status}, 200, 'a good token is not');
-cmp_ok($res->{latency}, '<', 0.2 * $slow, 'delayed');
+cmp_ok($res->{latency}, '<', 0.25 * $slow, 'delayed');
 
 is($nginx->get('/', headers => { Authorization => 'Bearer tok-45' })->{status},
    200, 'all is well afterwards');
