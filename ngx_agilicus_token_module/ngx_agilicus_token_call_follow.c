@@ -176,7 +176,11 @@ ngx_agilicus_token_call_look(ngx_agilicus_token_call_t *call)
     ngx_queue_remove(&call->queue);
     call->state = NGX_AGILICUS_TOKEN_CALL_NEW;
 
-    if (ngx_agilicus_token_call_start(call, &answer) != NGX_OK) {
+    /* another may have asked, and have its answer, since the leader died */
+
+    if (ngx_agilicus_token_call_ended(call, &answer)
+        || ngx_agilicus_token_call_start(call, &answer) != NGX_OK)
+    {
         ngx_agilicus_token_call_end(call, &answer);
     }
 }
