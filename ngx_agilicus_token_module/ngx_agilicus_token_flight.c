@@ -132,10 +132,15 @@ ngx_agilicus_token_flight_end(ngx_agilicus_token_zone_t *first,
     if (m) {
         wake = m->wake;
 
-        m->state = result->class ? NGX_AGILICUS_TOKEN_FLIGHT_ENDED
-                                 : NGX_AGILICUS_TOKEN_FLIGHT_FREE;
         m->result = *result;
         m->deadline = now + NGX_AGILICUS_TOKEN_FLIGHT_LINGER;
+
+        /* nobody reads a result that is not there yet, should we die now */
+
+        ngx_memory_barrier();
+
+        m->state = result->class ? NGX_AGILICUS_TOKEN_FLIGHT_ENDED
+                                 : NGX_AGILICUS_TOKEN_FLIGHT_FREE;
     }
 
     ngx_agilicus_token_zone_unlock(first);
