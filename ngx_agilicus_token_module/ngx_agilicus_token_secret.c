@@ -164,7 +164,7 @@ ngx_agilicus_token_secret_reap(ngx_agilicus_token_zone_t *zone,
     key.key = digest;
     key.context = context;
 
-    for ( /* void */ ; *place < end; (*place)++) {
+    while (*place < end) {
 
         if (ngx_agilicus_token_secret_candidate(zone, context, *place, digest,
                                                 packed, &bytes)
@@ -178,21 +178,22 @@ ngx_agilicus_token_secret_reap(ngx_agilicus_token_zone_t *zone,
             || parent.len != NGX_AGILICUS_TOKEN_DIGEST_LEN
             || ngx_agilicus_token_cache_denied(first, api, parent.data,
                                                &facts, now)
-                == NGX_AGILICUS_TOKEN_REASON_NONE)
+                == NGX_AGILICUS_TOKEN_REASON_NONE
+            || ngx_agilicus_token_secret_find(zone, &key, buf, &secret)
+                != NGX_OK
+            || secret.class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE)
         {
+            (*place)++;
             continue;
         }
 
-        if (ngx_agilicus_token_secret_find(zone, &key, buf, &secret) == NGX_OK
-            && secret.class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE)
-        {
-            ngx_agilicus_token_cache_remove(zone, &key);
+        /* another may move into its place, which is looked at again */
 
-            handler(data, &secret.token,
-                    secret.has_exp ? secret.exp : INT64_MAX);
+        ngx_agilicus_token_cache_remove(zone, &key);
 
-            ngx_explicit_memzero(buf, secret.token.len);
-        }
+        handler(data, &secret.token, secret.has_exp ? secret.exp : INT64_MAX);
+
+        ngx_explicit_memzero(buf, secret.token.len);
     }
 
     return *place == zone->facts->nslots ? NGX_OK : NGX_AGAIN;
