@@ -1,0 +1,740 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "unit.h"
+
+#include "ngx_agilicus_token_policy.h"
+
+
+#define NOW  1700000000
+
+
+/* the values of a requirement, one word each */
+
+typedef struct {
+    ngx_agilicus_token_require_e   kind;
+    ngx_uint_t                     any;
+    ngx_uint_t                     error;
+    const char                    *values;
+    ngx_uint_t                     met;
+    ngx_agilicus_token_verdict_e   verdict;
+    ngx_agilicus_token_reason_e    reason;
+} row_t;
+
+
+static void test_expiry(void);
+static void test_late(void);
+static void test_not_before(void);
+static void test_require_expiry(void);
+static void test_requirements(void);
+static void test_order(void);
+static void test_masquerading(void);
+static void test_rules(void);
+static void test_all(void);
+static void make(void);
+static void split(const row_t *row, ngx_agilicus_token_requirement_t *r,
+    ngx_str_t *values, char *buf);
+static ngx_int_t decide(int64_t now, uint32_t late);
+
+
+static u_char                           packed[4096];
+static ngx_agilicus_token_facts_t       facts;
+static ngx_agilicus_token_policy_t      policy;
+static ngx_agilicus_token_ruling_t      ruling;
+static ngx_agilicus_token_decision_t    decision;
+static ngx_agilicus_token_requirement_t requirements[8];
+static ngx_uint_t                       nrequirements;
+
+
+int
+main(void)
+{
+    test_expiry();
+    test_late();
+    test_not_before();
+    test_require_expiry();
+    test_requirements();
+    test_order();
+    test_masquerading();
+    test_rules();
+    test_all();
+
+    return unit_done();
+}
+
+
+static void
+test_expiry(void)
+{
+    ngx_uint_t  i;
+
+    static const struct {
+        int64_t     exp;
+        time_t      leeway;
+        int64_t     now;
+        ngx_uint_t  expired;
+    } tests[] = {
+        { NOW, 0, NOW - 1, 0 },
+        { NOW, 0, NOW, 1 },
+        { NOW, 0, NOW + 1, 1 },
+        { NOW, 1, NOW, 0 },
+        { NOW, 1, NOW + 1, 1 },
+        { NOW, 30, NOW + 29, 0 },
+        { NOW, 30, NOW + 30, 1 },
+        { NOW, 30, NOW + 31, 1 },
+        { 0, 0, -1, 0 },
+        { 0, 0, 0, 1 },
+        { -1, 0, NOW, 1 },
+        { -1, 3600, NOW, 1 },
+        { 2147483648, 0, NOW, 0 },
+        { 4294967296, 0, NOW, 0 },
+        { 9007199254740993, 0, NOW, 0 },
+        { INT64_MAX, 0, NOW, 0 },
+        { INT64_MAX, 3600, NOW, 0 },
+        { INT64_MAX, 3600, INT64_MAX - 1, 0 },
+        { INT64_MAX, 3600, INT64_MAX, 1 },
+        { INT64_MIN, 0, NOW, 1 },
+        { INT64_MIN, 3600, NOW, 1 },
+        { INT64_MIN, 0, INT64_MIN, 1 }
+    };
+
+    unit_test("a token expires with the second of its exp, leeway added");
+
+    make();
+
+    for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+        facts.has_exp = 1;
+        facts.exp = tests[i].exp;
+        policy.leeway = tests[i].leeway;
+
+        unit_check(ngx_agilicus_token_policy_expired(&facts, tests[i].leeway,
+                                                     0, tests[i].now)
+                   == tests[i].expired);
+
+        unit_check(decide(tests[i].now, 0)
+                   == (tests[i].expired ? NGX_DECLINED : NGX_OK));
+
+        if (tests[i].expired) {
+            unit_check(decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_EXPIRED);
+            unit_check(decision.reason == NGX_AGILICUS_TOKEN_REASON_EXPIRED);
+        } else {
+            unit_check(decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_ACTIVE);
+            unit_check(decision.reason == NGX_AGILICUS_TOKEN_REASON_NONE);
+        }
+    }
+
+    unit_test("one without exp never expires");
+
+    make();
+    facts.has_exp = 0;
+    facts.exp = 1;
+
+    unit_check(!ngx_agilicus_token_policy_expired(&facts, 0, 0, NOW));
+    unit_check(!ngx_agilicus_token_policy_expired(&facts, 0, 5, INT64_MAX));
+    unit_check(decide(INT64_MAX, 0) == NGX_OK);
+}
+
+
+/* seen past its exp, a token stays so whatever the clock says */
+
+static void
+test_late(void)
+{
+    ngx_uint_t  i;
+
+    static const struct {
+        uint32_t    late;
+        time_t      leeway;
+        int64_t     now;
+        ngx_uint_t  expired;
+    } tests[] = {
+        { 0, 0, NOW - 3600, 0 },
+        { 1, 0, NOW - 3600, 1 },
+        { 2, 0, NOW - 3600, 1 },
+        { 1, 1, NOW - 3600, 0 },
+        { 2, 1, NOW - 3600, 1 },
+        { 30, 30, NOW - 3600, 0 },
+        { 31, 30, NOW - 3600, 1 },
+        { 1, 30, NOW + 29, 0 },
+        { 1, 30, NOW + 30, 1 },
+        { 0xffffffff, 3600, INT64_MIN, 1 },
+        { 0xffffffff, (time_t) 0xffffffff, NOW, 0 }
+    };
+
+    unit_test("a clock that is set back revives nothing");
+
+    make();
+    facts.has_exp = 1;
+    facts.exp = NOW;
+
+    for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+        policy.leeway = tests[i].leeway;
+
+        unit_check(ngx_agilicus_token_policy_expired(&facts, tests[i].leeway,
+                                                     tests[i].late,
+                                                     tests[i].now)
+                   == tests[i].expired);
+
+        unit_check(decide(tests[i].now, tests[i].late)
+                   == (tests[i].expired ? NGX_DECLINED : NGX_OK));
+    }
+
+    facts.exp = INT64_MIN;
+    unit_check(ngx_agilicus_token_policy_expired(&facts, 0, 1, INT64_MIN));
+}
+
+
+static void
+test_not_before(void)
+{
+    ngx_uint_t  i;
+
+    static const struct {
+        int64_t     nbf;
+        time_t      leeway;
+        int64_t     now;
+        ngx_uint_t  early;
+    } tests[] = {
+        { NOW, 0, NOW - 1, 1 },
+        { NOW, 0, NOW, 0 },
+        { NOW, 0, NOW + 1, 0 },
+        { NOW, 10, NOW - 11, 1 },
+        { NOW, 10, NOW - 10, 0 },
+        { INT64_MAX, 3600, NOW, 1 },
+        { INT64_MIN, 3600, NOW, 0 },
+        { INT64_MIN, 3600, INT64_MIN, 0 },
+        { 0, 0, NOW, 0 },
+        { -1, 0, NOW, 0 }
+    };
+
+    unit_test("a token counts from the second of its nbf, leeway taken off");
+
+    make();
+
+    for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+        facts.has_nbf = 1;
+        facts.nbf = tests[i].nbf;
+        policy.leeway = tests[i].leeway;
+
+        unit_check(decide(tests[i].now, 0)
+                   == (tests[i].early ? NGX_DECLINED : NGX_OK));
+
+        if (tests[i].early) {
+            unit_check(decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_INVALID);
+            unit_check(decision.reason
+                       == NGX_AGILICUS_TOKEN_REASON_NOT_YET_VALID);
+        }
+    }
+
+    make();
+    facts.has_nbf = 0;
+    facts.nbf = INT64_MAX;
+    unit_check(decide(NOW, 0) == NGX_OK);
+
+    /* iat decides nothing */
+
+    facts.has_iat = 1;
+    facts.iat = INT64_MAX;
+    unit_check(decide(NOW, 0) == NGX_OK);
+}
+
+
+static void
+test_require_expiry(void)
+{
+    unit_test("where an expiry is required, a token without one is refused");
+
+    make();
+    policy.require_expiry = 1;
+
+    unit_check(decide(NOW, 0) == NGX_DECLINED);
+    unit_check(decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_INVALID);
+    unit_check(decision.reason == NGX_AGILICUS_TOKEN_REASON_NO_EXPIRY);
+
+    facts.has_exp = 1;
+    facts.exp = NOW + 1;
+    unit_check(decide(NOW, 0) == NGX_OK);
+}
+
+
+static void
+test_requirements(void)
+{
+    char        buf[256];
+    ngx_uint_t  i;
+    ngx_str_t   values[8];
+
+#define SCOPES    NGX_AGILICUS_TOKEN_REQUIRE_SCOPES
+#define AUDIENCE  NGX_AGILICUS_TOKEN_REQUIRE_AUDIENCE
+#define ORG       NGX_AGILICUS_TOKEN_REQUIRE_ORG
+#define ROLE      NGX_AGILICUS_TOKEN_REQUIRE_ROLE
+#define VALUES    NGX_AGILICUS_TOKEN_REQUIRE_VALUES
+
+#define SCOPE_UNMET                                                           \
+    NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN, NGX_AGILICUS_TOKEN_REASON_SCOPE
+#define AUDIENCE_UNMET                                                        \
+    NGX_AGILICUS_TOKEN_VERDICT_INVALID, NGX_AGILICUS_TOKEN_REASON_AUDIENCE
+#define ORG_UNMET                                                             \
+    NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN, NGX_AGILICUS_TOKEN_REASON_ORG
+#define ROLE_UNMET                                                            \
+    NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN, NGX_AGILICUS_TOKEN_REASON_ROLE
+#define VALUE_UNMET                                                           \
+    NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN, NGX_AGILICUS_TOKEN_REASON_REQUIRE
+#define VALUE_UNMET_401                                                       \
+    NGX_AGILICUS_TOKEN_VERDICT_INVALID, NGX_AGILICUS_TOKEN_REASON_REQUIRE
+#define MET  0, 0
+
+    static const row_t  tests[] = {
+
+        /* the token: scopes "read write x? Read:All" */
+
+        { SCOPES, 0, 0, "read", 1, MET },
+        { SCOPES, 0, 0, "read write", 1, MET },
+        { SCOPES, 0, 0, "write read", 1, MET },
+        { SCOPES, 0, 0, "x?", 1, MET },
+        { SCOPES, 0, 0, "x", 0, SCOPE_UNMET },
+        { SCOPES, 0, 0, "Read", 0, SCOPE_UNMET },
+        { SCOPES, 0, 0, "READ", 0, SCOPE_UNMET },
+        { SCOPES, 0, 0, "rea", 0, SCOPE_UNMET },
+        { SCOPES, 0, 0, "reads", 0, SCOPE_UNMET },
+        { SCOPES, 0, 0, "read:all", 0, SCOPE_UNMET },
+        { SCOPES, 0, 0, "Read:All", 1, MET },
+        { SCOPES, 0, 0, "xread", 0, SCOPE_UNMET },
+        { SCOPES, 0, 0, "read,write", 0, SCOPE_UNMET },
+        { SCOPES, 0, 0, "read admin", 0, SCOPE_UNMET },
+        { SCOPES, 0, 0, "admin read", 0, SCOPE_UNMET },
+        { SCOPES, 0, 0, "admin root", 0, SCOPE_UNMET },
+        { SCOPES, 0, 0, "_", 0, SCOPE_UNMET },
+        { SCOPES, 0, 0, "read _", 0, SCOPE_UNMET },
+        { SCOPES, 0, 0, "", 0, SCOPE_UNMET },
+
+        { SCOPES, 1, 0, "read", 1, MET },
+        { SCOPES, 1, 0, "admin read", 1, MET },
+        { SCOPES, 1, 0, "read admin", 1, MET },
+        { SCOPES, 1, 0, "admin root write", 1, MET },
+        { SCOPES, 1, 0, "admin root", 0, SCOPE_UNMET },
+        { SCOPES, 1, 0, "admin", 0, SCOPE_UNMET },
+        { SCOPES, 1, 0, "read _", 0, SCOPE_UNMET },
+        { SCOPES, 1, 0, "_ read", 0, SCOPE_UNMET },
+        { SCOPES, 1, 0, "", 0, SCOPE_UNMET },
+
+        /* aud "app1 app2" */
+
+        { AUDIENCE, 0, 0, "app1", 1, MET },
+        { AUDIENCE, 0, 0, "app2", 1, MET },
+        { AUDIENCE, 0, 0, "other app2", 1, MET },
+        { AUDIENCE, 0, 0, "app2 other", 1, MET },
+        { AUDIENCE, 0, 0, "other", 0, AUDIENCE_UNMET },
+        { AUDIENCE, 0, 0, "app", 0, AUDIENCE_UNMET },
+        { AUDIENCE, 0, 0, "APP1", 0, AUDIENCE_UNMET },
+        { AUDIENCE, 0, 0, "app1 _", 0, AUDIENCE_UNMET },
+        { AUDIENCE, 0, 0, "", 0, AUDIENCE_UNMET },
+
+        /* org "acme" */
+
+        { ORG, 0, 0, "acme", 1, MET },
+        { ORG, 0, 0, "other acme", 1, MET },
+        { ORG, 0, 0, "other", 0, ORG_UNMET },
+        { ORG, 0, 0, "ACME", 0, ORG_UNMET },
+        { ORG, 0, 0, "acm", 0, ORG_UNMET },
+        { ORG, 0, 0, "acme2", 0, ORG_UNMET },
+        { ORG, 0, 0, "_", 0, ORG_UNMET },
+        { ORG, 0, 0, "acme _", 0, ORG_UNMET },
+        { ORG, 0, 0, "", 0, ORG_UNMET },
+
+        /* roles: editor in wiki, owner in shop */
+
+        { ROLE, 0, 0, "wiki editor", 1, MET },
+        { ROLE, 0, 0, "wiki owner editor", 1, MET },
+        { ROLE, 0, 0, "shop owner", 1, MET },
+        { ROLE, 0, 0, "wiki owner", 0, ROLE_UNMET },
+        { ROLE, 0, 0, "shop editor", 0, ROLE_UNMET },
+        { ROLE, 0, 0, "editor shop", 0, ROLE_UNMET },
+        { ROLE, 0, 0, "editor wiki", 0, ROLE_UNMET },
+        { ROLE, 0, 0, "owner shop", 0, ROLE_UNMET },
+        { ROLE, 0, 0, "blog editor", 0, ROLE_UNMET },
+        { ROLE, 0, 0, "wiki", 0, ROLE_UNMET },
+        { ROLE, 0, 0, "wiki editor _", 0, ROLE_UNMET },
+        { ROLE, 0, 0, "_ editor", 0, ROLE_UNMET },
+        { ROLE, 0, 0, "", 0, ROLE_UNMET },
+
+        /* any values at all */
+
+        { VALUES, 0, 403, "1", 1, MET },
+        { VALUES, 0, 403, "yes no", 1, MET },
+        { VALUES, 0, 403, "00", 1, MET },
+        { VALUES, 0, 403, "0", 0, VALUE_UNMET },
+        { VALUES, 0, 403, "1 0", 0, VALUE_UNMET },
+        { VALUES, 0, 403, "0 1", 0, VALUE_UNMET },
+        { VALUES, 0, 403, "_", 0, VALUE_UNMET },
+        { VALUES, 0, 403, "1 _", 0, VALUE_UNMET },
+        { VALUES, 0, 403, "", 0, VALUE_UNMET },
+        { VALUES, 0, 401, "1", 1, MET },
+        { VALUES, 0, 401, "0", 0, VALUE_UNMET_401 },
+        { VALUES, 0, 401, "_", 0, VALUE_UNMET_401 },
+
+        /* what nobody knows is met by nobody */
+
+        { NGX_AGILICUS_TOKEN_REQUIRE_KINDS, 0, 403, "read", 0, VALUE_UNMET },
+        { 99, 1, 403, "1", 0, VALUE_UNMET }
+    };
+
+    unit_test("requirements are met exactly, and an empty value by nobody");
+
+    make();
+    nrequirements = 1;
+
+    for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+        split(&tests[i], &requirements[0], values, buf);
+
+        unit_check_note(decide(NOW, 0)
+                        == (tests[i].met ? NGX_OK : NGX_DECLINED),
+                        tests[i].values);
+
+        if (!tests[i].met) {
+            unit_check_note(decision.verdict == tests[i].verdict
+                            && decision.reason == tests[i].reason,
+                            tests[i].values);
+        }
+    }
+
+    unit_test("a token that has nothing meets nothing");
+
+    memset(&facts, 0, sizeof(facts));
+
+    for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+        split(&tests[i], &requirements[0], values, buf);
+
+        if (tests[i].kind == VALUES) {
+            continue;
+        }
+
+        unit_check_note(decide(NOW, 0) == NGX_DECLINED, tests[i].values);
+    }
+}
+
+
+static void
+test_order(void)
+{
+    char       buf[2][256];
+    ngx_str_t  values[2][8];
+
+    static const row_t  scope = { SCOPES, 0, 0, "admin", 0, MET };
+    static const row_t  org = { ORG, 0, 0, "other", 0, MET };
+    static const row_t  met = { SCOPES, 0, 0, "read", 1, MET };
+
+    unit_test("all must be met, and the first that is not is named");
+
+    make();
+    nrequirements = 2;
+
+    split(&scope, &requirements[0], values[0], buf[0]);
+    split(&org, &requirements[1], values[1], buf[1]);
+    unit_check(decide(NOW, 0) == NGX_DECLINED
+               && decision.reason == NGX_AGILICUS_TOKEN_REASON_SCOPE);
+
+    split(&org, &requirements[0], values[0], buf[0]);
+    split(&scope, &requirements[1], values[1], buf[1]);
+    unit_check(decide(NOW, 0) == NGX_DECLINED
+               && decision.reason == NGX_AGILICUS_TOKEN_REASON_ORG);
+
+    split(&met, &requirements[0], values[0], buf[0]);
+    split(&org, &requirements[1], values[1], buf[1]);
+    unit_check(decide(NOW, 0) == NGX_DECLINED
+               && decision.reason == NGX_AGILICUS_TOKEN_REASON_ORG);
+
+    split(&met, &requirements[0], values[0], buf[0]);
+    split(&met, &requirements[1], values[1], buf[1]);
+    unit_check(decide(NOW, 0) == NGX_OK);
+}
+
+
+static void
+test_masquerading(void)
+{
+    unit_test("masquerading users are refused where the location says so");
+
+    make();
+
+    facts.masquerading = 1;
+    unit_check(decide(NOW, 0) == NGX_OK);
+
+    policy.deny_masquerading = 1;
+    unit_check(decide(NOW, 0) == NGX_DECLINED);
+    unit_check(decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN);
+    unit_check(decision.reason == NGX_AGILICUS_TOKEN_REASON_MASQUERADING);
+
+    facts.masquerading = 0;
+    unit_check(decide(NOW, 0) == NGX_OK);
+}
+
+
+static void
+test_rules(void)
+{
+    ngx_uint_t  i;
+
+    static const ngx_int_t  refusals[] = {
+        NGX_DECLINED, NGX_ERROR, NGX_BUSY, NGX_DONE, NGX_ABORT, 1, 403
+    };
+
+    unit_test("the token's rules count where the location says so");
+
+    make();
+
+    ruling.rc = NGX_DECLINED;
+    unit_check(decide(NOW, 0) == NGX_OK);
+
+    policy.rules = 1;
+    ruling.rc = NGX_OK;
+    unit_check(decide(NOW, 0) == NGX_OK);
+
+    ruling.reason = NGX_AGILICUS_TOKEN_REASON_METHOD;
+
+    for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        ruling.rc = refusals[i];
+
+        unit_check(decide(NOW, 0) == NGX_DECLINED);
+        unit_check(decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN);
+        unit_check(decision.reason == NGX_AGILICUS_TOKEN_REASON_METHOD);
+    }
+
+    unit_test("and are asked for only if all depends on them");
+
+    ruling.rc = NGX_AGAIN;
+    unit_check(decide(NOW, 0) == NGX_AGAIN);
+
+    facts.has_exp = 1;
+    facts.exp = NOW;
+    unit_check(decide(NOW, 0) == NGX_DECLINED);
+
+    facts.exp = NOW + 1;
+    unit_check(decide(NOW, 0) == NGX_AGAIN);
+
+    facts.masquerading = 1;
+    policy.deny_masquerading = 1;
+    unit_check(decide(NOW, 0) == NGX_DECLINED);
+}
+
+
+/* every combination there is, against the order that is promised */
+
+static void
+test_all(void)
+{
+    char                          buf[5][64];
+    ngx_int_t                     rc, due;
+    ngx_str_t                     values[5][4];
+    ngx_uint_t                    exp, nbf, flags, mask, states, rule, i, n;
+    ngx_agilicus_token_reason_e   reason;
+    ngx_agilicus_token_verdict_e  verdict;
+
+    static const row_t  rows[5][2] = {
+        { { SCOPES, 0, 0, "admin", 0, SCOPE_UNMET },
+          { SCOPES, 0, 0, "read write", 1, MET } },
+        { { AUDIENCE, 0, 0, "other", 0, AUDIENCE_UNMET },
+          { AUDIENCE, 0, 0, "app1", 1, MET } },
+        { { ORG, 0, 0, "other", 0, ORG_UNMET },
+          { ORG, 0, 0, "acme", 1, MET } },
+        { { ROLE, 0, 0, "wiki owner", 0, ROLE_UNMET },
+          { ROLE, 0, 0, "wiki editor", 1, MET } },
+        { { VALUES, 0, 401, "0", 0, VALUE_UNMET_401 },
+          { VALUES, 0, 401, "1", 1, MET } }
+    };
+
+    static const ngx_int_t  rulings[] = {
+        NGX_AGAIN, NGX_OK, NGX_DECLINED, NGX_ERROR
+    };
+
+    unit_test("one combination allows, of all that there are");
+
+    make();
+
+    for (exp = 0; exp < 4; exp++) {
+    for (nbf = 0; nbf < 3; nbf++) {
+    for (flags = 0; flags < 16; flags++) {
+    for (mask = 0; mask < 32; mask++) {
+    for (states = 0; states < 32; states++) {
+    for (rule = 0; rule < 4; rule++) {
+
+        if (states & ~mask) {
+            continue;
+        }
+
+        facts.has_exp = (exp != 0);
+        facts.exp = NOW - 2 + (int64_t) exp;
+        facts.has_nbf = (nbf != 0);
+        facts.nbf = NOW - 1 + (int64_t) nbf;
+
+        policy.require_expiry = flags & 1;
+        policy.deny_masquerading = (flags >> 1) & 1;
+        facts.masquerading = (flags >> 2) & 1;
+        policy.rules = (flags >> 3) & 1;
+        policy.leeway = 0;
+
+        ruling.rc = rulings[rule];
+        ruling.reason = NGX_AGILICUS_TOKEN_REASON_PATH;
+
+        verdict = NGX_AGILICUS_TOKEN_VERDICT_ACTIVE;
+        reason = NGX_AGILICUS_TOKEN_REASON_NONE;
+        due = NGX_OK;
+        n = 0;
+
+        for (i = 0; i < 5; i++) {
+            if (mask & (1u << i)) {
+                split(&rows[i][(states >> i) & 1], &requirements[n],
+                      values[i], buf[i]);
+                n++;
+            }
+        }
+
+        nrequirements = n;
+
+        /* exp: none, a second ago, now, in a second */
+
+        if (exp == 1 || exp == 2) {
+            due = NGX_DECLINED;
+            verdict = NGX_AGILICUS_TOKEN_VERDICT_EXPIRED;
+            reason = NGX_AGILICUS_TOKEN_REASON_EXPIRED;
+
+        } else if (nbf == 2) {
+            due = NGX_DECLINED;
+            verdict = NGX_AGILICUS_TOKEN_VERDICT_INVALID;
+            reason = NGX_AGILICUS_TOKEN_REASON_NOT_YET_VALID;
+
+        } else if (exp == 0 && (flags & 1)) {
+            due = NGX_DECLINED;
+            verdict = NGX_AGILICUS_TOKEN_VERDICT_INVALID;
+            reason = NGX_AGILICUS_TOKEN_REASON_NO_EXPIRY;
+
+        } else if (mask != states) {
+
+            for (i = 0; !((mask & ~states) & (1u << i)); i++) {
+                /* void */
+            }
+
+            due = NGX_DECLINED;
+            verdict = rows[i][0].verdict;
+            reason = rows[i][0].reason;
+
+        } else if ((flags & 6) == 6) {
+            due = NGX_DECLINED;
+            verdict = NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN;
+            reason = NGX_AGILICUS_TOKEN_REASON_MASQUERADING;
+
+        } else if (flags & 8) {
+            due = (rulings[rule] == NGX_ERROR) ? NGX_DECLINED : rulings[rule];
+
+            if (due == NGX_DECLINED) {
+                verdict = NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN;
+                reason = NGX_AGILICUS_TOKEN_REASON_PATH;
+            }
+        }
+
+        rc = decide(NOW, 0);
+        unit_check(rc == due);
+
+        if (rc != NGX_AGAIN) {
+            unit_check(decision.verdict == verdict
+                       && decision.reason == reason);
+        }
+
+    } } } } } }
+}
+
+
+static void
+make(void)
+{
+    ngx_uint_t                          i;
+    ngx_agilicus_token_facts_t          from;
+    ngx_agilicus_token_facts_builder_t  b;
+
+    static ngx_str_t  scopes[] = {
+        ngx_string("read"), ngx_string("write"), ngx_string("x?"),
+        ngx_string("Read:All")
+    };
+
+    static ngx_str_t  aud[] = { ngx_string("app1"), ngx_string("app2") };
+
+    static ngx_str_t  roles[] = {
+        ngx_string("wiki"), ngx_string("editor"), ngx_string("shop"),
+        ngx_string("owner")
+    };
+
+    memset(&from, 0, sizeof(from));
+    memset(&policy, 0, sizeof(policy));
+    memset(&ruling, 0, sizeof(ruling));
+
+    ruling.rc = NGX_AGAIN;
+    nrequirements = 0;
+
+    ngx_str_set(&from.sub, "alice");
+    ngx_str_set(&from.org, "acme");
+
+    ngx_agilicus_token_facts_begin(&b, packed, sizeof(packed), &from);
+
+    ngx_agilicus_token_facts_list(&b, NGX_AGILICUS_TOKEN_FACTS_AUD);
+
+    for (i = 0; i < 2; i++) {
+        ngx_agilicus_token_facts_add(&b, &aud[i]);
+    }
+
+    ngx_agilicus_token_facts_list(&b, NGX_AGILICUS_TOKEN_FACTS_SCOPES);
+
+    for (i = 0; i < 4; i++) {
+        ngx_agilicus_token_facts_add(&b, &scopes[i]);
+    }
+
+    ngx_agilicus_token_facts_list(&b, NGX_AGILICUS_TOKEN_FACTS_ROLES);
+
+    for (i = 0; i < 4; i++) {
+        ngx_agilicus_token_facts_add(&b, &roles[i]);
+    }
+
+    if (ngx_agilicus_token_facts_open(&facts, packed,
+                                      ngx_agilicus_token_facts_end(&b))
+        != NGX_OK)
+    {
+        abort();
+    }
+}
+
+
+/* words are values; "_" stands for an empty one */
+
+static void
+split(const row_t *row, ngx_agilicus_token_requirement_t *r,
+    ngx_str_t *values, char *buf)
+{
+    char  *p;
+
+    r->kind = row->kind;
+    r->any = row->any;
+    r->error = row->error;
+    r->values = values;
+    r->nvalues = 0;
+
+    strcpy(buf, row->values);
+
+    for (p = strtok(buf, " "); p; p = strtok(NULL, " ")) {
+        values[r->nvalues].data = (u_char *) p;
+        values[r->nvalues].len = strcmp(p, "_") == 0 ? 0 : strlen(p);
+        r->nvalues++;
+    }
+}
+
+
+static ngx_int_t
+decide(int64_t now, uint32_t late)
+{
+    memset(&decision, 0xa5, sizeof(decision));
+
+    return ngx_agilicus_token_policy_decide(&facts, late, &policy,
+                                            requirements, nrequirements,
+                                            &ruling, now, &decision);
+}

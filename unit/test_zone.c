@@ -1,0 +1,633 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "unit.h"
+#include "stubs.h"
+
+#include "ngx_agilicus_token_zone.h"
+
+
+static void test_layout(void);
+static void lay_out(size_t size);
+static void test_too_small(void);
+static void test_reload(void);
+static void test_version(void);
+static void test_contexts(void);
+static void test_recovery(void);
+static void test_carry_over(void);
+static void test_feed(void);
+static void test_counts(void);
+static ngx_int_t deny(ngx_agilicus_token_zone_t *zone, uint64_t n,
+    uint64_t mono, int64_t wall);
+static ngx_uint_t denied(ngx_agilicus_token_zone_t *zone, uint64_t n);
+static void name(u_char *key, uint64_t n);
+
+
+int
+main(int argc, char **argv)
+{
+    stub_seed(argc > 1 ? strtoull(argv[1], NULL, 10) : 141);
+    stub_clock(1000000, 1700000000);
+
+    test_layout();
+    test_too_small();
+    test_reload();
+    test_version();
+    test_contexts();
+    test_recovery();
+    test_carry_over();
+    test_feed();
+    test_counts();
+
+    return unit_done();
+}
+
+
+static void
+test_layout(void)
+{
+    size_t      size;
+    ngx_uint_t  i;
+
+    unit_test("everything has its place in a zone of any size");
+
+    for (size = NGX_AGILICUS_TOKEN_ZONE_MIN; size < 512 * 1024; size += 4096) {
+        lay_out(size);
+    }
+
+    for (i = 0; i < 100; i++) {
+        lay_out(512 * 1024 + stub_below(16 << 20));
+    }
+
+    lay_out(10 << 20);
+    lay_out(50 << 20);
+    lay_out(100 << 20);
+}
+
+
+static void
+lay_out(size_t size)
+{
+    char                           note[32];
+    u_char                         key[32];
+    size_t                         rest, len;
+    ngx_agilicus_token_zone_t     *zone;
+    ngx_agilicus_token_entry_t    *e;
+    ngx_agilicus_token_zone_sh_t  *sh;
+
+    (void) snprintf(note, sizeof(note), "%lu bytes", (unsigned long) size);
+
+    zone = stub_zone(size);
+    unit_check_note(zone != NULL, note);
+
+    if (zone == NULL) {
+        return;
+    }
+
+    sh = zone->sh;
+
+    unit_check_note((u_char *) sh + sh->size
+                    <= zone->shm_zone->shm.addr + size, note);
+    unit_check_note(sh->size >= size - size / 50 - 4 * 4096, note);
+    unit_check_note(sh == zone->shpool->data, note);
+
+    /* one behind the other, each at its own cache line */
+
+    unit_check_note(sh->flights_offset >= sizeof(*sh), note);
+    unit_check_note(sh->clients_offset >= sh->flights_offset
+                    + sh->flights * sizeof(ngx_agilicus_token_flight_mark_t),
+                    note);
+    unit_check_note(sh->tombstones_offset >= sh->clients_offset
+                    + sh->clients * sizeof(ngx_agilicus_token_client_budget_t),
+                    note);
+    unit_check_note(sh->invalid_offset > sh->tombstones_offset
+                    && sh->facts_offset > sh->invalid_offset
+                    && sh->size > sh->facts_offset, note);
+
+    unit_check_note(((sh->flights_offset | sh->clients_offset
+                      | sh->tombstones_offset | sh->invalid_offset
+                      | sh->facts_offset) & 63) == 0, note);
+
+    unit_check_note((u_char *) zone->flights
+                    == (u_char *) sh + sh->flights_offset
+                    && (u_char *) zone->clients
+                       == (u_char *) sh + sh->clients_offset
+                    && (u_char *) zone->tombstones
+                       == (u_char *) sh + sh->tombstones_offset
+                    && (u_char *) zone->invalid
+                       == (u_char *) sh + sh->invalid_offset
+                    && (u_char *) zone->facts
+                       == (u_char *) sh + sh->facts_offset, note);
+
+    /* what they say of themselves does not reach further */
+
+    unit_check_note((ngx_agilicus_token_tombstones_capacity(zone->tombstones)
+                     + 8) * sizeof(ngx_agilicus_token_tombstone_t)
+                    <= sh->invalid_offset - sh->tombstones_offset, note);
+    unit_check_note(zone->invalid->arena_offset
+                    + (size_t) zone->invalid->units
+                      * NGX_AGILICUS_TOKEN_TABLE_UNIT
+                    <= sh->facts_offset - sh->invalid_offset, note);
+    unit_check_note(zone->facts->arena_offset
+                    + (size_t) zone->facts->units
+                      * NGX_AGILICUS_TOKEN_TABLE_UNIT
+                    <= sh->size - sh->facts_offset, note);
+
+    unit_check_note(sh->flights >= 16 && sh->flights % 8 == 0, note);
+    unit_check_note(sh->clients >= 16 && sh->clients % 8 == 0, note);
+
+    /* and shares are as they should be */
+
+    rest = sh->size - sh->tombstones_offset;
+
+    unit_check_note((sh->invalid_offset - sh->tombstones_offset) * 100 / rest
+                    >= 19
+                    && (sh->invalid_offset - sh->tombstones_offset) * 100
+                       / rest <= 20, note);
+    unit_check_note((sh->facts_offset - sh->invalid_offset) * 100 / rest >= 9
+                    && (sh->facts_offset - sh->invalid_offset) * 100 / rest
+                       <= 10, note);
+    unit_check_note(rest * 100 / sh->size >= (size < 131072 ? 50 : 90), note);
+
+    unit_check_note(ngx_agilicus_token_table_sane(zone->facts)
+                    && ngx_agilicus_token_table_sane(zone->invalid), note);
+
+    /* and all of it can be written to */
+
+    name(key, 1);
+
+    len = (size_t) zone->facts->units * NGX_AGILICUS_TOKEN_TABLE_UNIT / 4;
+    e = ngx_agilicus_token_table_store(zone->facts, key, 1, len);
+    unit_check_note(e != NULL, note);
+    memset(e->data, 0xff, len);
+
+    len = (size_t) zone->invalid->units * NGX_AGILICUS_TOKEN_TABLE_UNIT / 4;
+    e = ngx_agilicus_token_table_store(zone->invalid, key, 1, len);
+    unit_check_note(e != NULL, note);
+    memset(e->data, 0xff, len);
+
+    memset(zone->flights, 0xff,
+           sh->flights * sizeof(ngx_agilicus_token_flight_mark_t));
+    memset(zone->clients, 0xff,
+           sh->clients * sizeof(ngx_agilicus_token_client_budget_t));
+
+    unit_check_note(deny(zone, 7, 2000000, 1800000000) == NGX_OK, note);
+    unit_check_note(denied(zone, 7), note);
+
+    unit_check_note(ngx_agilicus_token_table_sane(zone->facts)
+                    && ngx_agilicus_token_table_sane(zone->invalid), note);
+    unit_check_note(ngx_agilicus_token_table_find(zone->facts, key, 1)
+                    != NULL, note);
+    unit_check_note(sh->version == NGX_AGILICUS_TOKEN_ZONE_VERSION
+                    && sh->dirty == 0, note);
+
+    stub_zone_free(zone);
+}
+
+
+static void
+test_too_small(void)
+{
+    size_t                      size;
+    ngx_agilicus_token_zone_t  *zone;
+
+    unit_test("a zone that is too small is refused, and said to be");
+
+    for (size = 4 * 4096; size < NGX_AGILICUS_TOKEN_ZONE_MIN; size += 4096) {
+        stub_lines = 0;
+        zone = stub_zone(size);
+
+        if (zone) {
+            stub_zone_free(zone);
+
+        } else {
+            unit_check(stub_lines == 1 && stub_level == NGX_LOG_EMERG);
+        }
+    }
+
+    stub_lines = 0;
+    unit_check(stub_zone(3 * 4096) == NULL);
+    unit_check(stub_lines == 1 && stub_level == NGX_LOG_EMERG);
+}
+
+
+/* a zone that is there already is taken as it is */
+
+static void
+test_reload(void)
+{
+    u_char                      key[32];
+    ngx_shm_zone_t              shm_zone;
+    ngx_agilicus_token_zone_t  *zone, next;
+
+    unit_test("a zone is kept over a reload, and not touched");
+
+    zone = stub_zone(1 << 20);
+    name(key, 1);
+
+    (void) ngx_agilicus_token_table_store(zone->facts, key, 1, 100);
+    (void) deny(zone, 5, 2000000, 1800000000);
+    zone->sh->generation = 77;
+
+    /* with the zone of the old configuration */
+
+    memset(&next, 0, sizeof(next));
+    shm_zone = *zone->shm_zone;
+    shm_zone.data = &next;
+
+    unit_check(ngx_agilicus_token_zone_init(&shm_zone, zone) == NGX_OK);
+
+    unit_check(next.sh == zone->sh && next.facts == zone->facts
+               && next.invalid == zone->invalid
+               && next.tombstones == zone->tombstones
+               && next.flights == zone->flights
+               && next.clients == zone->clients
+               && next.shpool == zone->shpool);
+    unit_check(ngx_agilicus_token_table_find(next.facts, key, 1) != NULL);
+    unit_check(denied(&next, 5) && next.sh->generation == 77);
+
+    /* and where memory is just there, as after a change of the binary */
+
+    memset(&next, 0, sizeof(next));
+    shm_zone.shm.exists = 1;
+
+    unit_check(ngx_agilicus_token_zone_init(&shm_zone, NULL) == NGX_OK);
+    unit_check(next.sh == zone->sh && next.facts == zone->facts);
+    unit_check(denied(&next, 5) && next.sh->generation == 77);
+
+    stub_zone_free(zone);
+}
+
+
+static void
+test_version(void)
+{
+    ngx_shm_zone_t              shm_zone;
+    ngx_agilicus_token_zone_t  *zone, next;
+
+    unit_test("what another version has made is refused");
+
+    zone = stub_zone(1 << 20);
+
+    memset(&next, 0, sizeof(next));
+    shm_zone = *zone->shm_zone;
+    shm_zone.data = &next;
+
+    zone->sh->version++;
+    stub_lines = 0;
+
+    unit_check(ngx_agilicus_token_zone_init(&shm_zone, zone) == NGX_ERROR);
+    unit_check(stub_lines == 1 && stub_level == NGX_LOG_EMERG);
+
+    stub_zone_free(zone);
+}
+
+
+static void
+test_contexts(void)
+{
+    u_char                      digest[32];
+    uint32_t                    serial, *serials;
+    ngx_uint_t                  i, n, cycle;
+    ngx_agilicus_token_zone_t  *zone;
+
+    unit_test("a context keeps its serial");
+
+    zone = stub_zone(1 << 20);
+    serials = calloc(20000, sizeof(uint32_t));
+
+    for (i = 0; i < NGX_AGILICUS_TOKEN_ZONE_CONTEXTS; i++) {
+        name(digest, i);
+        serials[i] = ngx_agilicus_token_zone_context(zone, digest);
+        unit_check(serials[i] != 0);
+
+        for (n = 0; n < i; n++) {
+            unit_check(serials[n] != serials[i]);
+        }
+    }
+
+    for (i = 0; i < NGX_AGILICUS_TOKEN_ZONE_CONTEXTS; i++) {
+        name(digest, i);
+        unit_check(ngx_agilicus_token_zone_context(zone, digest)
+                   == serials[i]);
+    }
+
+    unit_test("no serial is ever given to two");
+
+    stub_zone_free(zone);
+    zone = stub_zone(1 << 20);
+
+    memset(serials, 0, 20000 * sizeof(uint32_t));
+
+    for (cycle = 0; cycle < 10000; cycle++) {
+
+        i = stub_below(stub_below(2) ? 70 : 500);
+        name(digest, i);
+        serial = ngx_agilicus_token_zone_context(zone, digest);
+
+        unit_check(serial != 0 && serial < 20000);
+
+        if (serial < 20000) {
+            unit_check(serials[serial] == 0 || serials[serial] == i + 1);
+            serials[serial] = (uint32_t) i + 1;
+        }
+
+        unit_check(ngx_agilicus_token_zone_context(zone, digest) == serial);
+    }
+
+    free(serials);
+    stub_zone_free(zone);
+}
+
+
+/* a process has died in the middle of a change */
+
+static void
+test_recovery(void)
+{
+    u_char                      key[32], *p;
+    uint64_t                    i;
+    ngx_uint_t                  n;
+    ngx_agilicus_token_zone_t  *zone;
+
+    unit_test("after a death facts are dropped, and tombstones stay");
+
+    zone = stub_zone(256 * 1024);
+
+    for (n = 0; n < 50; n++) {
+
+        for (i = 0; i < 100; i++) {
+            name(key, i);
+            ngx_agilicus_token_zone_lock(zone);
+            ngx_agilicus_token_zone_begin_locked(zone);
+            (void) ngx_agilicus_token_table_store(zone->facts, key, 1, 100);
+            (void) ngx_agilicus_token_table_store(zone->invalid, key, 1, 10);
+            ngx_agilicus_token_zone_end_locked(zone);
+            ngx_agilicus_token_zone_unlock(zone);
+        }
+
+        unit_check(zone->sh->dirty == 0);
+        (void) deny(zone, n, 2000000, 1800000000);
+
+        ngx_agilicus_token_zone_lock(zone);
+        ngx_agilicus_token_zone_begin_locked(zone);
+
+        p = (u_char *) zone->facts + zone->facts->slots_offset;
+
+        for (i = 0; i < 1 + stub_below(2000); i++) {
+            p[stub_below(100000)] = (u_char) stub_random();
+        }
+
+        zone->facts->used = (uint32_t) stub_random();
+        zone->facts->hand = (uint32_t) stub_random();
+        zone->invalid->units_used = (uint32_t) stub_random();
+
+        /* the master has seen it die */
+
+        stub_zone_force_unlock();
+
+        i = zone->sh->generation;
+
+        ngx_agilicus_token_zone_lock(zone);
+
+        unit_check(zone->sh->dirty == 0);
+        unit_check(zone->sh->generation == i + 1);
+        unit_check(ngx_agilicus_token_table_sane(zone->facts)
+                   && ngx_agilicus_token_table_sane(zone->invalid));
+        unit_check(zone->facts->used == 0 && zone->invalid->used == 0);
+        unit_check(zone->sh->counts[NGX_AGILICUS_TOKEN_COUNT_RECOVERED]
+                   == n + 1);
+
+        ngx_agilicus_token_zone_unlock(zone);
+
+        for (i = 0; i <= n; i++) {
+            unit_check(denied(zone, i));
+        }
+    }
+
+    stub_zone_free(zone);
+}
+
+
+static void
+test_carry_over(void)
+{
+    uint64_t                    i, n, generation;
+    ngx_uint_t                  there;
+    ngx_agilicus_token_zone_t  *from, *to;
+
+    unit_test("tombstones are carried over, as long as they stand");
+
+    from = stub_zone(1 << 20);
+    to = stub_zone(2 << 20);
+
+    for (i = 0; i < 500; i++) {
+        (void) deny(from, i, i % 3 ? 2000000 : 1000000,
+                    i % 3 ? 1800000000 : 1700000000);
+    }
+
+    /* one that stands there already stays the stronger */
+
+    (void) deny(to, 1, 9000000, 1900000000);
+
+    generation = to->sh->generation;
+    from->sh->incomplete = 5000000;
+
+    ngx_agilicus_token_zone_carry_over(to, from);
+
+    for (i = 0; i < 500; i++) {
+        unit_check(denied(to, i) == (i % 3 != 0));
+        unit_check(denied(from, i) == (i % 3 != 0));
+    }
+
+    unit_check(to->sh->generation > generation);
+    unit_check(to->sh->incomplete == 5000000);
+
+    stub_clock(2000000, 1800000000);
+    unit_check(denied(to, 1) && !denied(to, 2));
+    stub_clock(1000000, 1700000000);
+
+    unit_test("where not all fit, the zone says so");
+
+    stub_zone_free(to);
+    to = stub_zone(32768);
+
+    n = ngx_agilicus_token_tombstones_capacity(to->tombstones);
+    unit_check(n < 333);
+
+    to->sh->incomplete = 0;
+    from->sh->incomplete = 0;
+
+    ngx_agilicus_token_zone_carry_over(to, from);
+
+    there = 0;
+
+    for (i = 0; i < 500; i++) {
+        there += denied(to, i);
+    }
+
+    unit_check(there <= n && there > n / 2);
+    unit_check(to->sh->incomplete > 1000000);
+    unit_check(ngx_agilicus_token_zone_feed(to, 1000000)
+               == NGX_AGILICUS_TOKEN_FEED_OFF);
+
+    to->sh->feed.interval = 1000;
+    to->sh->feed.watermark = 1000000;
+    unit_check(ngx_agilicus_token_zone_feed(to, 1000000)
+               == NGX_AGILICUS_TOKEN_FEED_INCOMPLETE);
+
+    stub_zone_free(from);
+    stub_zone_free(to);
+}
+
+
+static void
+test_feed(void)
+{
+    ngx_uint_t                        i;
+    ngx_agilicus_token_zone_t        *zone;
+    ngx_agilicus_token_feed_state_t  *feed;
+
+    static const struct {
+        uint64_t                   interval;
+        uint64_t                   watermark;
+        uint64_t                   duration;
+        uint32_t                   truncated;
+        uint64_t                   incomplete;
+        uint64_t                   now;
+        ngx_agilicus_token_feed_e  state;
+    } tests[] = {
+        { 0, 0, 0, 0, 0, 100000, NGX_AGILICUS_TOKEN_FEED_OFF },
+        { 0, 99999, 0, 1, 200000, 100000, NGX_AGILICUS_TOKEN_FEED_OFF },
+        { 1000, 0, 0, 0, 0, 100000, NGX_AGILICUS_TOKEN_FEED_INIT },
+        { 1000, 100000, 0, 0, 0, 100000, NGX_AGILICUS_TOKEN_FEED_HEALTHY },
+        { 1000, 100000, 0, 0, 0, 103000, NGX_AGILICUS_TOKEN_FEED_HEALTHY },
+        { 1000, 100000, 0, 0, 0, 103001, NGX_AGILICUS_TOKEN_FEED_LATE },
+        { 1000, 100000, 0, 0, 0, 163000, NGX_AGILICUS_TOKEN_FEED_LATE },
+        { 1000, 100000, 0, 0, 0, 163001, NGX_AGILICUS_TOKEN_FEED_DEAD },
+        { 1000, 100000, 5000, 0, 0, 110000, NGX_AGILICUS_TOKEN_FEED_HEALTHY },
+        { 1000, 100000, 5000, 0, 0, 110001, NGX_AGILICUS_TOKEN_FEED_LATE },
+        { 1000, 100000, 5000, 0, 0, 170000, NGX_AGILICUS_TOKEN_FEED_LATE },
+        { 1000, 100000, 5000, 0, 0, 170001, NGX_AGILICUS_TOKEN_FEED_DEAD },
+        { 1000, 100000, 0, 1, 0, 100000, NGX_AGILICUS_TOKEN_FEED_INCOMPLETE },
+        { 1000, 100000, 0, 1, 0, 900000, NGX_AGILICUS_TOKEN_FEED_INCOMPLETE },
+        { 1000, 0, 0, 1, 0, 100000, NGX_AGILICUS_TOKEN_FEED_INCOMPLETE },
+        { 1000, 100000, 0, 0, 100001, 100000,
+          NGX_AGILICUS_TOKEN_FEED_INCOMPLETE },
+        { 1000, 100000, 0, 0, 100000, 100000,
+          NGX_AGILICUS_TOKEN_FEED_HEALTHY },
+
+        /* a poll that began a moment after the clock was read */
+        { 1000, 100001, 0, 0, 0, 100000, NGX_AGILICUS_TOKEN_FEED_HEALTHY }
+    };
+
+    unit_test("the feed is healthy for as long as it can be relied on");
+
+    zone = stub_zone(1 << 20);
+    feed = &zone->sh->feed;
+
+    for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+        feed->interval = tests[i].interval;
+        feed->watermark = tests[i].watermark;
+        feed->duration = tests[i].duration;
+        feed->truncated = tests[i].truncated;
+        zone->sh->incomplete = tests[i].incomplete;
+
+        unit_check(ngx_agilicus_token_zone_feed(zone, tests[i].now)
+                   == tests[i].state);
+    }
+
+    stub_zone_free(zone);
+}
+
+
+static void
+test_counts(void)
+{
+    ngx_uint_t                  i, n;
+    ngx_agilicus_token_clock_t  now;
+    ngx_agilicus_token_zone_t  *zone;
+
+    unit_test("counters count");
+
+    zone = stub_zone(1 << 20);
+
+    for (i = 0; i < NGX_AGILICUS_TOKEN_COUNTS; i++) {
+        for (n = 0; n <= i; n++) {
+            ngx_agilicus_token_zone_count(zone,
+                                          (ngx_agilicus_token_count_e) i);
+        }
+    }
+
+    for (i = 0; i < NGX_AGILICUS_TOKEN_COUNTS; i++) {
+        unit_check(zone->sh->counts[i] == i + 1);
+    }
+
+    unit_test("both clocks are those of nginx");
+
+    stub_clock(123456, 1800000000);
+    ngx_agilicus_token_zone_now(&now);
+    unit_check(now.mono == 123456 && now.wall == 1800000000);
+
+    stub_zone_free(zone);
+}
+
+
+static ngx_int_t
+deny(ngx_agilicus_token_zone_t *zone, uint64_t n, uint64_t mono, int64_t wall)
+{
+    uint64_t                        gone;
+    ngx_int_t                       rc;
+    ngx_agilicus_token_clock_t      now;
+    ngx_agilicus_token_tombstone_t  t;
+
+    memset(&t, 0, sizeof(t));
+
+    name(t.key, n);
+    t.mono = mono;
+    t.wall = wall;
+
+    ngx_agilicus_token_zone_now(&now);
+
+    ngx_agilicus_token_zone_lock(zone);
+    rc = ngx_agilicus_token_tombstones_add(zone->tombstones, &t, &now, &gone);
+    ngx_agilicus_token_zone_unlock(zone);
+
+    return rc;
+}
+
+
+static ngx_uint_t
+denied(ngx_agilicus_token_zone_t *zone, uint64_t n)
+{
+    u_char                      key[32];
+    ngx_agilicus_token_clock_t  now;
+
+    name(key, n);
+    ngx_agilicus_token_zone_now(&now);
+
+    return ngx_agilicus_token_tombstones_find(zone->tombstones, key, &now)
+           != NULL;
+}
+
+
+/* a digest, as it were */
+
+static void
+name(u_char *key, uint64_t n)
+{
+    uint64_t    z;
+    ngx_uint_t  i;
+
+    for (i = 0; i < 4; i++) {
+        z = (n + i + 1) * 0x9e3779b97f4a7c15;
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+        z ^= z >> 31;
+        memcpy(key + i * 8, &z, sizeof(uint64_t));
+    }
+
+    memcpy(key, &n, sizeof(uint64_t));
+}
