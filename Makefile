@@ -21,7 +21,11 @@ export BUILD
 JOBS ?= $(shell nproc)
 SECONDS ?= 60
 
-MAKEFLAGS += --no-print-directory -j$(JOBS)
+MAKEFLAGS += --no-print-directory
+
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(JOBS)
+endif
 
 .NOTPARALLEL:
 .PHONY: all module authority unit replay demo test check newer-nginx          \
