@@ -137,6 +137,10 @@ ngx_agilicus_token_zone_build(ngx_agilicus_token_zone_t *zone, ngx_log_t *log)
         return NGX_ERROR;
     }
 
+    /* no serial is of an entry here and of another one there */
+
+    zone->invalid->stores = (uint64_t) 1 << 63;
+
     shpool->data = sh;
 
     return NGX_OK;
