@@ -449,7 +449,7 @@ passed
 
 
 
-=== TEST 21: compression that nobody asked for is refused unread
+=== TEST 21: compression that nobody asked for is refused
 --- tokens: gzip gzip-body
 --- error_code: 503
 --- response_headers
