@@ -392,6 +392,10 @@ ngx_agilicus_token_cache_deny(ngx_agilicus_token_zone_t *first,
 
     ngx_agilicus_token_zone_lock(first);
 
+    /* one that is put up without being counted would never be looked for */
+
+    ngx_agilicus_token_zone_begin_locked(first);
+
     rc = ngx_agilicus_token_tombstones_add(first->tombstones, &add, now,
                                            &gone);
 
@@ -404,6 +408,7 @@ ngx_agilicus_token_cache_deny(ngx_agilicus_token_zone_t *first,
         first->sh->generation++;
     }
 
+    ngx_agilicus_token_zone_end_locked(first);
     ngx_agilicus_token_zone_unlock(first);
 
     return rc;

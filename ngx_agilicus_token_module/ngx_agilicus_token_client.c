@@ -16,8 +16,9 @@ static ngx_uint_t ngx_agilicus_token_take_from(ngx_http_request_t *r,
     size_t max, ngx_str_t *token);
 static ngx_uint_t ngx_agilicus_token_take_credentials(
     ngx_agilicus_token_ctx_t *ctx, size_t max, ngx_str_t *token);
-static ngx_uint_t ngx_agilicus_token_take_cookie(ngx_http_request_t *r,
-    ngx_str_t *name, size_t max, ngx_str_t *token);
+static ngx_uint_t ngx_agilicus_token_take_cookie(
+    ngx_agilicus_token_client_t *client, ngx_str_t *name, size_t max,
+    ngx_str_t *token);
 static ngx_uint_t ngx_agilicus_token_take_query(ngx_http_request_t *r,
     ngx_agilicus_token_client_t *client, ngx_str_t *name, size_t max,
     ngx_str_t *token);
@@ -68,9 +69,19 @@ ngx_agilicus_token_get_client(ngx_http_request_t *r)
 
     client->target = r->main->unparsed_uri;
 
-    if (r->headers_in.authorization) {
-        client->authorization = r->headers_in.authorization->value;
+    client->field = r->headers_in.authorization;
+
+    if (client->field) {
+        client->authorization = client->field->value;
     }
+
+    /* the fields themselves stay, whatever later lists have in their place */
+
+#if (nginx_version < 1023000)
+    client->cookies = r->headers_in.cookies;
+#else
+    client->cookie = r->headers_in.cookie;
+#endif
 
     cln->handler = ngx_agilicus_token_client_cleanup;
 
@@ -265,7 +276,7 @@ ngx_agilicus_token_take_from(ngx_http_request_t *r,
     switch (source->type) {
 
     case NGX_AGILICUS_TOKEN_SOURCE_COOKIE:
-        return ngx_agilicus_token_take_cookie(r, &name, max, token);
+        return ngx_agilicus_token_take_cookie(ctx->client, &name, max, token);
 
     case NGX_AGILICUS_TOKEN_SOURCE_QUERY:
         return ngx_agilicus_token_take_query(r, ctx->client, &name, max,
@@ -312,8 +323,8 @@ ngx_agilicus_token_take_credentials(ngx_agilicus_token_ctx_t *ctx, size_t max,
 
 
 static ngx_uint_t
-ngx_agilicus_token_take_cookie(ngx_http_request_t *r, ngx_str_t *name,
-    size_t max, ngx_str_t *token)
+ngx_agilicus_token_take_cookie(ngx_agilicus_token_client_t *client,
+    ngx_str_t *name, size_t max, ngx_str_t *token)
 {
     ngx_str_t          one;
     ngx_uint_t         rc, found, seen;
@@ -328,14 +339,14 @@ ngx_agilicus_token_take_cookie(ngx_http_request_t *r, ngx_str_t *name,
 
 #if (nginx_version < 1023000)
 
-    cookies = r->headers_in.cookies.elts;
+    cookies = client->cookies.elts;
 
-    for (i = 0; i < r->headers_in.cookies.nelts; i++) {
+    for (i = 0; i < client->cookies.nelts; i++) {
         h = cookies[i];
 
 #else
 
-    for (h = r->headers_in.cookie; h; h = h->next) {
+    for (h = client->cookie; h; h = h->next) {
 
 #endif
 

@@ -95,6 +95,11 @@ ngx_agilicus_token_flight_lead(ngx_agilicus_token_zone_t *first,
 
 lead:
 
+    /* free until it is whole: whoever writes it may die */
+
+    vacant->state = NGX_AGILICUS_TOKEN_FLIGHT_FREE;
+    ngx_memory_barrier();
+
     ngx_memcpy(vacant->key, key->key, NGX_AGILICUS_TOKEN_DIGEST_LEN);
     vacant->context = key->context;
     vacant->id = ++first->sh->flight_id;
@@ -102,6 +107,8 @@ lead:
     vacant->wake = 0;
     vacant->cycle = cycle;
     vacant->pid = (int32_t) ngx_pid;
+
+    ngx_memory_barrier();
     vacant->state = NGX_AGILICUS_TOKEN_FLIGHT_ASKING;
 
     flight->place = vacant - first->flights;

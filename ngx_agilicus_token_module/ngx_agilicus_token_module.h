@@ -194,6 +194,12 @@ typedef struct ngx_agilicus_token_ctx_s  ngx_agilicus_token_ctx_t;
 
 typedef struct {
     ngx_str_t                          authorization;
+    ngx_table_elt_t                   *field;      /* that it stands in */
+#if (nginx_version < 1023000)
+    ngx_array_t                        cookies;
+#else
+    ngx_table_elt_t                   *cookie;
+#endif
     ngx_str_t                          target;
     ngx_agilicus_token_ctx_t          *last;
 
@@ -202,6 +208,9 @@ typedef struct {
     ngx_agilicus_token_ctx_t          *watching;
     uint64_t                           since;
     unsigned                           watched:1;
+
+    /* for upstream of some location: Authorization or cookies */
+    unsigned                           changed:1;
 } ngx_agilicus_token_client_t;
 
 

@@ -265,6 +265,11 @@ ngx_agilicus_token_reissue_verify(ngx_http_request_t *r,
 
     ctx->step = NGX_AGILICUS_TOKEN_STEP_VERIFY;
 
+    /* the one who asked for the token may have been another request */
+
+    ctx->waiter.done = ngx_agilicus_token_exchange_answered;
+    ctx->waiter.data = ctx;
+
     rc = ngx_agilicus_token_api_introspect(&introspect, &ctx->waiter, &answer);
 
     if (ngx_agilicus_token_exchange_wait(r, ctx, lcf, rc, &answer)

@@ -34,8 +34,8 @@ typedef enum {
 
 
 struct ngx_agilicus_token_rules_s {
-    ngx_agilicus_token_patterns_t           *patterns;
-    ngx_agilicus_token_path_t             subject;
+    ngx_agilicus_token_patterns_t  *patterns;
+    ngx_agilicus_token_path_t       subject;
 };
 
 
@@ -43,7 +43,7 @@ struct ngx_agilicus_token_rules_s {
 
 typedef struct {
     ngx_agilicus_token_patterns_t           *patterns;
-    ngx_agilicus_token_path_t            *subject;
+    ngx_agilicus_token_path_t               *subject;
     const ngx_agilicus_token_rules_view_t   *view;
 
     uint32_t                                 methods;
@@ -55,6 +55,9 @@ static ngx_int_t ngx_agilicus_token_rules_host(
     ngx_agilicus_token_rules_decision_t *d,
     const ngx_agilicus_token_ruleset_host_t *host);
 static ngx_int_t ngx_agilicus_token_rules_rule(
+    ngx_agilicus_token_rules_decision_t *d,
+    const ngx_agilicus_token_ruleset_rule_t *rule);
+static ngx_inline ngx_uint_t ngx_agilicus_token_rules_differs(
     ngx_agilicus_token_rules_decision_t *d,
     const ngx_agilicus_token_ruleset_rule_t *rule);
 static ngx_uint_t ngx_agilicus_token_rules_paths(
@@ -275,7 +278,8 @@ ngx_agilicus_token_rules_rule(ngx_agilicus_token_rules_decision_t *d,
 
     stage = NGX_AGILICUS_TOKEN_RULES_PATH;
 
-    if (!ngx_agilicus_token_rules_paths(d, rule, &items)
+    if (ngx_agilicus_token_rules_differs(d, rule)
+        || !ngx_agilicus_token_rules_paths(d, rule, &items)
         || !ngx_agilicus_token_rules_templates(d, rule, &items, &values))
     {
         goto done;
@@ -310,6 +314,41 @@ done:
     }
 
     return rc;
+}
+
+
+/*
+ * Returns 1 only if the rule's one path cannot match: the request's is shorter,
+ * and there is no query behind it, or has other bytes where that ends.
+ */
+
+static ngx_inline ngx_uint_t
+ngx_agilicus_token_rules_differs(ngx_agilicus_token_rules_decision_t *d,
+    const ngx_agilicus_token_ruleset_rule_t *rule)
+{
+    size_t         len;
+    const u_char  *p;
+
+    len = rule->len;
+
+    if (len < sizeof(uint32_t) || d->view->search) {
+        return 0;
+    }
+
+    if (len > d->view->path.len) {
+        return !d->view->has_query && d->view->query.len == 0;
+    }
+
+    p = d->view->path.data + len;
+
+    if (len < sizeof(uint64_t)) {
+        return ngx_memcmp(p - sizeof(uint32_t), rule->ending,
+                          sizeof(uint32_t))
+               != 0;
+    }
+
+    return ngx_memcmp(p - sizeof(uint64_t), rule->ending, sizeof(uint64_t))
+           != 0;
 }
 
 

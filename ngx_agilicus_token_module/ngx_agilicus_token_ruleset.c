@@ -13,6 +13,9 @@ static u_char *ngx_agilicus_token_ruleset_add(
     const ngx_str_t *value);
 static void ngx_agilicus_token_ruleset_write(
     ngx_agilicus_token_ruleset_builder_t *b, const void *data, size_t len);
+static void ngx_agilicus_token_ruleset_ending(
+    ngx_agilicus_token_ruleset_builder_t *b,
+    ngx_agilicus_token_ruleset_rule_header_t *h);
 static void ngx_agilicus_token_ruleset_host_end(
     ngx_agilicus_token_ruleset_builder_t *b);
 
@@ -107,11 +110,53 @@ ngx_agilicus_token_ruleset_rule_end(ngx_agilicus_token_ruleset_builder_t *b)
         return;
     }
 
+    ngx_memzero(&h, sizeof(h));
+
     h.size = (uint32_t) (b->pos - b->rule);
     h.methods = b->methods;
-    h.flags = b->flags;
+    h.flags = (uint16_t) b->flags;
+
+    ngx_agilicus_token_ruleset_ending(b, &h);
 
     ngx_memcpy(b->rule, &h, sizeof(h));
+}
+
+
+/* how the only path ends, if it is one that is compared byte for byte */
+
+static void
+ngx_agilicus_token_ruleset_ending(ngx_agilicus_token_ruleset_builder_t *b,
+    ngx_agilicus_token_ruleset_rule_header_t *h)
+{
+    size_t                                len, n;
+    ngx_agilicus_token_ruleset_item_t     item, next;
+    ngx_agilicus_token_ruleset_cursor_t   items;
+
+    items.pos = b->rule + sizeof(ngx_agilicus_token_ruleset_rule_header_t);
+    items.end = b->pos;
+
+    if (ngx_agilicus_token_ruleset_next_item(&items,
+                                       NGX_AGILICUS_TOKEN_RULESET_PATH, &item)
+        != NGX_OK
+        || item.kind == NGX_AGILICUS_TOKEN_RULESET_PATTERN)
+    {
+        return;
+    }
+
+    len = item.text.len;
+
+    if (len < sizeof(uint32_t)
+        || ngx_agilicus_token_ruleset_next_item(&items,
+                                       NGX_AGILICUS_TOKEN_RULESET_PATH, &next)
+           != NGX_DECLINED)
+    {
+        return;
+    }
+
+    n = (len < sizeof(uint64_t)) ? sizeof(uint32_t) : sizeof(uint64_t);
+
+    h->len = (uint16_t) len;
+    ngx_memcpy(h->ending, item.text.data + len - n, n);
 }
 
 

@@ -85,6 +85,15 @@ typedef struct {
     uint32_t                              methods;
     uint32_t                              flags;
     ngx_agilicus_token_ruleset_cursor_t   items;   /* by type, in its order */
+
+    /*
+     * Where the rule has one path only, which is a literal or a prefix: its
+     * length and last bytes.  Most rules end there, unread.  "len" is 0, or the
+     * last 8 bytes are in "ending", or 4 if it has no more than 7.
+     */
+
+    size_t                                len;
+    const u_char                         *ending;
 } ngx_agilicus_token_ruleset_rule_t;
 
 
@@ -316,7 +325,9 @@ typedef struct {
 typedef struct {
     uint32_t      size;
     uint32_t      methods;
-    uint32_t      flags;
+    uint16_t      flags;
+    uint16_t      len;       /* of the only path, or 0 */
+    u_char        ending[8]; /* its last 8 bytes, or 4 */
 } ngx_agilicus_token_ruleset_rule_header_t;
 
 
@@ -401,6 +412,9 @@ ngx_agilicus_token_ruleset_next_rule(
 
     rule->methods = h.methods;
     rule->flags = h.flags;
+    rule->len = h.len;
+    rule->ending = rules->pos
+                   + offsetof(ngx_agilicus_token_ruleset_rule_header_t, ending);
 
     rule->items.pos = rules->pos + sizeof(h);
     rule->items.end = rules->pos + h.size;

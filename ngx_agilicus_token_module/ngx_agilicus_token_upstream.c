@@ -14,16 +14,25 @@
 static void ngx_agilicus_token_upstream_token(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
     ngx_str_t *token);
+static ngx_int_t ngx_agilicus_token_restore(ngx_http_request_t *r,
+    ngx_agilicus_token_client_t *client);
 static ngx_int_t ngx_agilicus_token_hide(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 static ngx_uint_t ngx_agilicus_token_has(const ngx_str_t *text,
     const ngx_str_t *token);
 static ngx_int_t ngx_agilicus_token_hide_headers(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx);
+static ngx_int_t ngx_agilicus_token_forget(ngx_http_request_t *r,
+    ngx_table_elt_t *h);
+static ngx_int_t ngx_agilicus_token_forget_field(ngx_http_request_t *r,
+    ngx_table_elt_t **field, ngx_table_elt_t *h);
+static ngx_uint_t ngx_agilicus_token_is_authorization(ngx_table_elt_t *h);
 static ngx_uint_t ngx_agilicus_token_is_bearer(ngx_table_elt_t *h);
 static ngx_uint_t ngx_agilicus_token_is_cookie(ngx_table_elt_t *h);
 static ngx_int_t ngx_agilicus_token_hide_cookie(ngx_http_request_t *r,
-    ngx_str_t *name);
+    ngx_str_t *name, const ngx_str_t *token);
+static size_t ngx_agilicus_token_cut_cookies(ngx_str_t *value,
+    const ngx_str_t *token, u_char *dst);
 static ngx_int_t ngx_agilicus_token_authorization(ngx_http_request_t *r,
     const ngx_str_t *token);
 
@@ -38,7 +47,7 @@ ngx_agilicus_token_upstream(ngx_http_request_t *r)
 {
     ngx_int_t                              rc;
     ngx_str_t                              token;
-    ngx_uint_t                             hide;
+    ngx_uint_t                             hide, restore;
     ngx_agilicus_token_ctx_t              *ctx;
     const ngx_agilicus_token_loc_conf_t   *lcf;
     const ngx_agilicus_token_main_conf_t  *mcf;
@@ -50,6 +59,9 @@ ngx_agilicus_token_upstream(ngx_http_request_t *r)
     hide = (lcf->enable != NGX_AGILICUS_TOKEN_OFF
             && (!lcf->forward || lcf->reissue));
 
+    restore = (lcf->enable != NGX_AGILICUS_TOKEN_OFF
+               && ctx && ctx->client->changed);
+
     ngx_agilicus_token_upstream_token(r, ctx, lcf, &token);
 
     /*
@@ -57,10 +69,20 @@ ngx_agilicus_token_upstream(ngx_http_request_t *r)
      * identity goes, and a subrequest does not touch its parent's.
      */
 
-    if (mcf->identity.nelts || hide || token.len) {
+    if (mcf->identity.nelts || hide || restore || token.len) {
         if (ngx_agilicus_token_copy_headers(r, mcf) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
+    }
+
+    if (restore
+        && ngx_agilicus_token_restore(r, ctx->client) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx && (hide || token.len)) {
+        ctx->client->changed = 1;
     }
 
     if (hide) {
@@ -145,10 +167,108 @@ ngx_agilicus_token_upstream_value(ngx_http_request_t *r, ngx_str_t *token)
 
 
 /*
+ * The location that the request was in before gave it a token for its own
+ * upstream, or took the client's away: neither is any good for this one.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_restore(ngx_http_request_t *r,
+    ngx_agilicus_token_client_t *client)
+{
+    ngx_uint_t         i;
+    ngx_list_t         list;
+    ngx_list_part_t   *part;
+    ngx_table_elt_t   *h, *copy;
+#if (nginx_version < 1023000)
+    ngx_table_elt_t  **cookies;
+#endif
+
+    if (ngx_list_init(&list, r->pool, 32, sizeof(ngx_table_elt_t)) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (ngx_agilicus_token_is_authorization(&h[i])
+            || ngx_agilicus_token_is_cookie(&h[i]))
+        {
+            continue;
+        }
+
+        copy = ngx_list_push(&list);
+        if (copy == NULL) {
+            return NGX_ERROR;
+        }
+
+        *copy = h[i];
+    }
+
+    if (client->field) {
+        copy = ngx_list_push(&list);
+        if (copy == NULL) {
+            return NGX_ERROR;
+        }
+
+        *copy = *client->field;
+    }
+
+    r->headers_in.authorization = client->field;
+
+#if (nginx_version < 1023000)
+
+    cookies = client->cookies.elts;
+
+    for (i = 0; i < client->cookies.nelts; i++) {
+        h = cookies[i];
+
+#else
+
+    for (h = client->cookie; h; h = h->next) {
+
+#endif
+
+        copy = ngx_list_push(&list);
+        if (copy == NULL) {
+            return NGX_ERROR;
+        }
+
+        *copy = *h;
+    }
+
+#if (nginx_version < 1023000)
+    r->headers_in.cookies = client->cookies;
+#else
+    r->headers_in.cookie = client->cookie;
+#endif
+
+    r->headers_in.headers = list;
+
+    if (list.last == &list.part) {
+        r->headers_in.headers.last = &r->headers_in.headers.part;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
  * Takes what the client presented out of all that upstream sees: bearer
- * credentials, the cookies that tokens may come in, and any field that repeats
- * the token.  Where it stands in the target too, there is nothing to be had
- * but a refusal.
+ * credentials, the cookies that tokens may come in, and any field or cookie
+ * that repeats the token.  Where it stands in the target too, there is nothing
+ * to be had but a refusal.
  */
 
 static ngx_int_t
@@ -167,16 +287,24 @@ ngx_agilicus_token_hide(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
 
     for (i = 0; i < n; i++) {
         if (sources[i].type == NGX_AGILICUS_TOKEN_SOURCE_COOKIE
-            && ngx_agilicus_token_hide_cookie(r, &sources[i].name) != NGX_OK)
+            && ngx_agilicus_token_hide_cookie(r, &sources[i].name, NULL)
+               != NGX_OK)
         {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
     }
 
-    if (ctx && ctx->has_token && !ctx->created
-        && (ngx_agilicus_token_has(&r->args, &ctx->token)
-            || ngx_agilicus_token_has(&r->uri, &ctx->token)
-            || ngx_agilicus_token_has(&r->main->unparsed_uri, &ctx->token)))
+    if (ctx == NULL || !ctx->has_token || ctx->created) {
+        return NGX_OK;
+    }
+
+    if (ngx_agilicus_token_hide_cookie(r, NULL, &ctx->token) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_agilicus_token_has(&r->args, &ctx->token)
+        || ngx_agilicus_token_has(&r->uri, &ctx->token)
+        || ngx_agilicus_token_has(&r->main->unparsed_uri, &ctx->token))
     {
         ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_MALFORMED,
                                NGX_AGILICUS_TOKEN_REASON_MULTIPLE);
@@ -236,6 +364,10 @@ ngx_agilicus_token_hide_headers(ngx_http_request_t *r,
             && !ngx_agilicus_token_is_cookie(&h[i])
             && ngx_agilicus_token_has(&h[i].value, &ctx->token))
         {
+            if (ngx_agilicus_token_forget(r, &h[i]) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
             continue;
         }
 
@@ -257,13 +389,130 @@ ngx_agilicus_token_hide_headers(ngx_http_request_t *r,
 }
 
 
+/* fields that nginx keeps places of, which variables read instead of the list */
+
+static ngx_int_t
+ngx_agilicus_token_forget(ngx_http_request_t *r, ngx_table_elt_t *h)
+{
+#if (NGX_HTTP_X_FORWARDED_FOR && nginx_version < 1023000)
+
+    ngx_uint_t         i;
+    ngx_array_t        fields;
+    ngx_table_elt_t  **field, **copy;
+
+    field = r->headers_in.x_forwarded_for.elts;
+
+    if (ngx_array_init(&fields, r->pool, 2, sizeof(ngx_table_elt_t *))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < r->headers_in.x_forwarded_for.nelts; i++) {
+
+        if (field[i]->value.data == h->value.data) {
+            continue;
+        }
+
+        copy = ngx_array_push(&fields);
+        if (copy == NULL) {
+            return NGX_ERROR;
+        }
+
+        *copy = field[i];
+    }
+
+    r->headers_in.x_forwarded_for = fields;
+
+#elif (NGX_HTTP_X_FORWARDED_FOR)
+
+    if (ngx_agilicus_token_forget_field(r, &r->headers_in.x_forwarded_for, h)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+#endif
+
+#if (NGX_HTTP_GZIP || NGX_HTTP_HEADERS)
+
+    if (ngx_agilicus_token_forget_field(r, &r->headers_in.via, h) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+#endif
+
+    if (ngx_agilicus_token_forget_field(r, &r->headers_in.host, h) != NGX_OK
+        || ngx_agilicus_token_forget_field(r, &r->headers_in.user_agent, h)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_agilicus_token_forget_field(r, &r->headers_in.referer, h);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_forget_field(ngx_http_request_t *r,
+    ngx_table_elt_t **field, ngx_table_elt_t *h)
+{
+#if (nginx_version < 1023000)
+
+    /* the list has copies: what they point at tells which is meant */
+
+    if (*field && (*field)->value.data == h->value.data) {
+        *field = NULL;
+    }
+
+#else
+
+    ngx_table_elt_t  *from, *copy, **last;
+
+    from = *field;
+    last = field;
+    *last = NULL;
+
+    for ( /* void */ ; from; from = from->next) {
+
+        if (from->value.data == h->value.data) {
+            continue;
+        }
+
+        /* a parent request reads the originals */
+
+        copy = ngx_palloc(r->pool, sizeof(ngx_table_elt_t));
+        if (copy == NULL) {
+            return NGX_ERROR;
+        }
+
+        *copy = *from;
+        copy->next = NULL;
+
+        *last = copy;
+        last = &copy->next;
+    }
+
+#endif
+
+    return NGX_OK;
+}
+
+
 static ngx_uint_t
-ngx_agilicus_token_is_bearer(ngx_table_elt_t *h)
+ngx_agilicus_token_is_authorization(ngx_table_elt_t *h)
 {
     return h->key.len == sizeof("Authorization") - 1
            && ngx_strncasecmp(h->key.data, (u_char *) "Authorization",
                               h->key.len)
-              == 0
+              == 0;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_is_bearer(ngx_table_elt_t *h)
+{
+    return ngx_agilicus_token_is_authorization(h)
            && h->value.len >= sizeof("Bearer") - 1
            && ngx_strncasecmp(h->value.data, (u_char *) "Bearer",
                               sizeof("Bearer") - 1)
@@ -280,10 +529,14 @@ ngx_agilicus_token_is_cookie(ngx_table_elt_t *h)
 }
 
 
-/* cuts a cookie from copies of the fields, and from what $cookie_... reads */
+/*
+ * Cuts a cookie from copies of the fields, and from what $cookie_... reads:
+ * that of the name, or any with the token.
+ */
 
 static ngx_int_t
-ngx_agilicus_token_hide_cookie(ngx_http_request_t *r, ngx_str_t *name)
+ngx_agilicus_token_hide_cookie(ngx_http_request_t *r, ngx_str_t *name,
+    const ngx_str_t *token)
 {
     u_char            *p;
     ngx_uint_t         i;
@@ -328,8 +581,11 @@ ngx_agilicus_token_hide_cookie(ngx_http_request_t *r, ngx_str_t *name)
             return NGX_ERROR;
         }
 
-        h[i].value.len = ngx_agilicus_token_bearer_cut_cookie(&h[i].value,
-                                                              name, p);
+        h[i].value.len = name
+                         ? ngx_agilicus_token_bearer_cut_cookie(&h[i].value,
+                                                                name, p)
+                         : ngx_agilicus_token_cut_cookies(&h[i].value, token,
+                                                          p);
         h[i].value.data = p;
         p[h[i].value.len] = '\0';
 
@@ -358,6 +614,48 @@ ngx_agilicus_token_hide_cookie(ngx_http_request_t *r, ngx_str_t *name)
 #endif
 
     return NGX_OK;
+}
+
+
+static size_t
+ngx_agilicus_token_cut_cookies(ngx_str_t *value, const ngx_str_t *token,
+    u_char *dst)
+{
+    u_char     *p, *d, *last;
+    ngx_str_t   pair;
+
+    d = dst;
+    p = value->data;
+    last = p + value->len;
+
+    while (p < last) {
+        pair.data = p;
+
+        while (p < last && *p != ';') {
+            p++;
+        }
+
+        pair.len = p - pair.data;
+        p++;
+
+        if (ngx_agilicus_token_has(&pair, token)) {
+            continue;
+        }
+
+        if (d != dst) {
+            *d++ = ';';
+
+        } else {
+            while (pair.len && *pair.data == ' ') {
+                pair.data++;
+                pair.len--;
+            }
+        }
+
+        d = ngx_cpymem(d, pair.data, pair.len);
+    }
+
+    return d - dst;
 }
 
 
@@ -396,11 +694,7 @@ ngx_agilicus_token_authorization(ngx_http_request_t *r,
             i = 0;
         }
 
-        if (h[i].key.len == sizeof("Authorization") - 1
-            && ngx_strncasecmp(h[i].key.data, (u_char *) "Authorization",
-                               h[i].key.len)
-               == 0)
-        {
+        if (ngx_agilicus_token_is_authorization(&h[i])) {
             h[i].value = value;
             r->headers_in.authorization = &h[i];
 
