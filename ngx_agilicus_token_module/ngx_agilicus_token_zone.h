@@ -196,7 +196,7 @@ typedef struct {
     /* the generation up to which reissued tokens were looked through */
     ngx_atomic_t    reaped;
 
-    /* set while facts are changed: a process that dies then leaves it set */
+    /* set during a change: a process that dies in it leaves it set */
     ngx_atomic_t    dirty;
 
     /* until then some live tombstone is missing: ms, monotonic */
@@ -275,7 +275,7 @@ void ngx_agilicus_token_zone_lock(ngx_agilicus_token_zone_t *zone);
 void ngx_agilicus_token_zone_unlock(ngx_agilicus_token_zone_t *zone);
 
 /*
- * Brackets of a change to facts, with the mutex held.
+ * Brackets of a change to facts or tombstones, with the mutex held.
  */
 void ngx_agilicus_token_zone_begin_locked(ngx_agilicus_token_zone_t *zone);
 void ngx_agilicus_token_zone_end_locked(ngx_agilicus_token_zone_t *zone);
