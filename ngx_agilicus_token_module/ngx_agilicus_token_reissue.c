@@ -121,7 +121,7 @@ ngx_agilicus_token_reissue_key(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (ctx->org.len == 0) {
+    if (!ngx_agilicus_token_is_name(&ctx->org)) {
         return NGX_DECLINED;
     }
 
