@@ -175,7 +175,7 @@ ngx_agilicus_token_create_identified(ngx_http_request_t *r,
 }
 
 
-/* NGX_DECLINED if anything comes out empty: nobody was identified */
+/* NGX_DECLINED if anything comes out empty or no text: nobody is known */
 
 static ngx_int_t
 ngx_agilicus_token_create_values(ngx_http_request_t *r,
@@ -192,7 +192,9 @@ ngx_agilicus_token_create_values(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (what->sub.len == 0 || what->org.len == 0) {
+    if (!ngx_agilicus_token_is_name(&what->sub)
+        || !ngx_agilicus_token_is_name(&what->org))
+    {
         return NGX_DECLINED;
     }
 
@@ -239,7 +241,7 @@ ngx_agilicus_token_create_list(ngx_http_request_t *r, ngx_array_t *values,
             return NGX_ERROR;
         }
 
-        if (s[i].len == 0) {
+        if (!ngx_agilicus_token_is_name(&s[i])) {
             return NGX_DECLINED;
         }
     }

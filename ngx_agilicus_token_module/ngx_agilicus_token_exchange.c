@@ -5,6 +5,7 @@
 
 
 #include "ngx_agilicus_token_exchange.h"
+#include "ngx_agilicus_token_path.h"
 
 
 /*
@@ -137,6 +138,28 @@ ngx_agilicus_token_wipe_secret(void *data)
     ngx_str_t *s = data;
 
     ngx_explicit_memzero(s->data, s->len);
+}
+
+
+/* what goes into a question to the API: a name that others could read as one */
+
+ngx_uint_t
+ngx_agilicus_token_is_name(const ngx_str_t *value)
+{
+    size_t   n;
+    u_char  *p, *last;
+
+    last = value->data + value->len;
+
+    for (p = value->data; p < last; p += n) {
+        n = ngx_agilicus_token_path_utf8(p, last);
+
+        if (n == 0) {
+            return 0;
+        }
+    }
+
+    return value->len != 0;
 }
 
 

@@ -52,6 +52,12 @@ void ngx_agilicus_token_exchange_answered(void *data,
 ngx_int_t ngx_agilicus_token_keep_secret(ngx_http_request_t *r,
     const ngx_str_t *token, ngx_str_t *kept);
 
+/*
+ * Returns 1 if the value may name somebody or something to the API: not empty,
+ * and UTF-8, which is all that JSON can say; else 0.
+ */
+ngx_uint_t ngx_agilicus_token_is_name(const ngx_str_t *value);
+
 /* sets the verdict and returns the HTTP status that refuses the request */
 ngx_int_t ngx_agilicus_token_exchange_refuse(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,

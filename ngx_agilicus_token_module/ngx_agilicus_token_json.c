@@ -718,7 +718,7 @@ ngx_agilicus_token_json_escape(u_char *p, const ngx_str_t *text)
             continue;
         }
 
-        if (c >= 0x20 && c < 0x7f) {
+        if (c >= 0x20 && c != 0x7f) {
             *p++ = c;
             continue;
         }

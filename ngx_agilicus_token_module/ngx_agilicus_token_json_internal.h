@@ -49,7 +49,7 @@ ngx_int_t ngx_agilicus_token_json_date(json_t *object, const char *name,
 
 /*
  * Writes a constant, and a string with what JSON needs escaped (at most six
- * bytes for each of its own); return the end.
+ * bytes for each of its own); return the end.  The string is UTF-8.
  */
 u_char *ngx_agilicus_token_json_copy(u_char *p, const char *text);
 u_char *ngx_agilicus_token_json_escape(u_char *p, const ngx_str_t *text);
