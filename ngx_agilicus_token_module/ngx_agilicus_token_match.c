@@ -35,7 +35,11 @@ static ngx_int_t ngx_agilicus_token_match_target(ngx_http_request_t *r,
     ngx_agilicus_token_rules_view_t *view);
 static void ngx_agilicus_token_match_body(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, ngx_agilicus_token_rules_view_t *view);
+static ngx_int_t ngx_agilicus_token_match_gather(ngx_http_request_t *r,
+    ngx_str_t *text);
 static ngx_uint_t ngx_agilicus_token_match_can_read(ngx_http_request_t *r);
+static ngx_uint_t ngx_agilicus_token_match_is_clear(ngx_http_request_t *r);
+static ngx_uint_t ngx_agilicus_token_match_is_utf8(ngx_str_t *type);
 static void ngx_agilicus_token_match_read(ngx_http_request_t *r);
 
 
@@ -294,8 +298,7 @@ static void
 ngx_agilicus_token_match_body(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, ngx_agilicus_token_rules_view_t *view)
 {
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
+    ngx_str_t  text;
 
     view->state = NGX_AGILICUS_TOKEN_RULES_ABSENT;
 
@@ -308,29 +311,80 @@ ngx_agilicus_token_match_body(ngx_http_request_t *r,
         return;
     }
 
-    if (r->request_body == NULL || r->request_body->bufs == NULL
-        || r->request_body->temp_file)
-    {
+    if (ngx_agilicus_token_match_gather(r, &text) != NGX_OK) {
         return;
     }
 
-    /* what upstream will get is this, and all of it */
-
-    cl = r->request_body->bufs;
-    b = cl->buf;
-
-    if (cl->next || b->in_file
-        || b->last - b->pos != r->headers_in.content_length_n)
-    {
-        return;
-    }
-
-    view->body = ngx_agilicus_token_json_document(b->pos, b->last - b->pos);
+    view->body = ngx_agilicus_token_json_document(text.data, text.len);
 
     if (view->body) {
         view->state = NGX_AGILICUS_TOKEN_RULES_GIVEN;
         view->pointer = ngx_agilicus_token_json_pointer;
     }
+}
+
+
+/*
+ * What upstream will get, and all of it, in one piece: there is a buffer for
+ * each time that something of the body came.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_match_gather(ngx_http_request_t *r, ngx_str_t *text)
+{
+    off_t         len;
+    u_char       *p;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    if (r->request_body == NULL || r->request_body->bufs == NULL
+        || r->request_body->temp_file)
+    {
+        return NGX_DECLINED;
+    }
+
+    len = 0;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+
+        if (cl->buf->in_file) {
+            return NGX_DECLINED;
+        }
+
+        len += cl->buf->last - cl->buf->pos;
+    }
+
+    if (len != r->headers_in.content_length_n
+        || len > NGX_AGILICUS_TOKEN_MATCH_MAX_BODY)
+    {
+        return NGX_DECLINED;
+    }
+
+    text->len = (size_t) len;
+
+    cl = r->request_body->bufs;
+
+    if (cl->next == NULL) {
+        text->data = cl->buf->pos;
+        return NGX_OK;
+    }
+
+    text->data = ngx_pnalloc(r->pool, text->len + 1);
+    if (text->data == NULL) {
+        return NGX_DECLINED;
+    }
+
+    p = text->data;
+
+    for ( /* void */ ; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (b->last != b->pos) {
+            p = ngx_cpymem(p, b->pos, b->last - b->pos);
+        }
+    }
+
+    return NGX_OK;
 }
 
 
@@ -349,7 +403,115 @@ ngx_agilicus_token_match_can_read(ngx_http_request_t *r)
 
     return len > 0 && len <= (off_t) clcf->client_body_buffer_size
            && len <= NGX_AGILICUS_TOKEN_MATCH_MAX_BODY
-           && ngx_agilicus_token_is_json(r);
+           && ngx_agilicus_token_is_json(r)
+           && ngx_agilicus_token_match_is_clear(r);
+}
+
+
+/*
+ * Whether upstream reads the body as what is looked at here.  That cannot be
+ * told where its type is said twice, or where it is to be decoded first.
+ */
+
+static ngx_uint_t
+ngx_agilicus_token_match_is_clear(ngx_http_request_t *r)
+{
+    ngx_uint_t        i, types;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    types = 0;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].key.len == sizeof("Content-Type") - 1
+                && ngx_strncasecmp(h[i].key.data, (u_char *) "Content-Type",
+                                   h[i].key.len)
+                   == 0
+                && (types++ || !ngx_agilicus_token_match_is_utf8(&h[i].value)))
+            {
+                return 0;
+            }
+
+            if (h[i].key.len == sizeof("Content-Encoding") - 1
+                && ngx_strncasecmp(h[i].key.data,
+                                   (u_char *) "Content-Encoding", h[i].key.len)
+                   == 0
+                && (h[i].value.len != sizeof("identity") - 1
+                    || ngx_strncasecmp(h[i].value.data, (u_char *) "identity",
+                                       h[i].value.len)
+                       != 0))
+            {
+                return 0;
+            }
+        }
+    }
+
+    return 1;
+}
+
+
+/*
+ * Any other charset could make another document of the same bytes; a comma
+ * would begin another type.
+ */
+
+static ngx_uint_t
+ngx_agilicus_token_match_is_utf8(ngx_str_t *type)
+{
+    size_t   len;
+    u_char  *p, *end, *last;
+
+    p = type->data;
+    last = type->data + type->len;
+
+    if (ngx_strlchr(p, last, ',')) {
+        return 0;
+    }
+
+    for ( ;; ) {
+
+        p = ngx_strlchr(p, last, ';');
+        if (p == NULL) {
+            return 1;
+        }
+
+        p++;
+
+        end = ngx_strlchr(p, last, ';');
+        if (end == NULL) {
+            end = last;
+        }
+
+        if (ngx_strlcasestrn(p, end, (u_char *) "charset",
+                             sizeof("charset") - 2)
+            == NULL)
+        {
+            continue;
+        }
+
+        while (p < end && (*p == ' ' || *p == '\t')) {
+            p++;
+        }
+
+        while (end > p && (end[-1] == ' ' || end[-1] == '\t')) {
+            end--;
+        }
+
+        len = end - p;
+
+        if (!(len == sizeof("charset=utf-8") - 1
+              && ngx_strncasecmp(p, (u_char *) "charset=utf-8", len) == 0)
+            && !(len == sizeof("charset=\"utf-8\"") - 1
+                 && ngx_strncasecmp(p, (u_char *) "charset=\"utf-8\"", len)
+                    == 0))
+        {
+            return 0;
+        }
+    }
 }
 
 
