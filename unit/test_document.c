@@ -128,6 +128,10 @@ test_pointers(void)
     }
 
     unit_check(strcmp(find("[[\"x\"],\"y\"]", "/1"), "y") == 0);
+    unit_check(strcmp(find("[0,1,2,3,4,5,6,7,8,\"x\",\"y\"]", "/9"), "x")
+               == 0);
+    unit_check(strcmp(find("[0,1,2,3,4,5,6,7,8,\"x\",\"y\"]", "/10"), "y")
+               == 0);
     unit_check(strcmp(find("[[\"x\"],\"y\"]", "/0/0"), "x") == 0);
 }
 
@@ -158,6 +162,8 @@ test_namesakes(void)
         { "{\"\\u00e9\":\"1\",\"\\u00c9\":\"2\"}", "/\xc3\xa9", "(none)" },
         { "{\"\\u00e9\":\"1\",\"e\":\"2\"}", "/\xc3\xa9", "1" },
         { "{\"k\":\"1\",\"\\u00e9\":\"2\"}", "/k", "1" },
+        { "{\"k\":\"1\",\"\\u20aa\":\"2\"}", "/k", "1" },
+        { "{\"s\":\"1\",\"\\u017e\":\"2\"}", "/s", "1" },
     };
 
     unit_test("a member with a namesake but for case is none");

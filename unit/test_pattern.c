@@ -306,8 +306,9 @@ static const char  *hostile[] = {
 static void
 test_hostile(void)
 {
-    char          *subject;
+    char          *subject, *group, text[2048];
     double         start, ms;
+    size_t         i, most;
     ngx_int_t      rc;
     ngx_uint_t     search;
     const char   **p;
@@ -334,7 +335,27 @@ test_hostile(void)
         }
     }
 
+    unit_test("no pattern takes more memory than there may be");
+
+    group = text;
+
+    for (i = 0; i < 180; i++) {
+        group += sprintf(group, "%s(%c)", i ? "|" : "/(?:", 'a' + (int) i % 2);
+    }
+
+    (void) sprintf(group, ")*!");
+
     ngx_agilicus_token_patterns_begin(patterns);
+
+    most = bytes;
+    subject[LONG - 2000] = '/';
+    unit_check(match(text, 0, subject + LONG - 2000) == NGX_ERROR);
+    subject[LONG - 2000] = 'a';
+    unit_check(most && bytes < most + 16777216);
+
+    ngx_agilicus_token_patterns_begin(patterns);
+
+    unit_check(match("/", 0, "/") == NGX_OK);
 
     unit_check(match("/(a+)+$", 0, subject) == NGX_ERROR);
 

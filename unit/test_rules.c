@@ -13,6 +13,7 @@
 #include "ngx_agilicus_token_path.h"
 #include "ngx_agilicus_token_pattern.h"
 #include "ngx_agilicus_token_rules.h"
+#include "ngx_agilicus_token_ruleset.h"
 
 
 #define SIZE  (4 << 20)
@@ -31,6 +32,7 @@ static void test_truth_table(void);
 static void test_matchers(void);
 static void test_matched_template(void);
 static void test_views(void);
+static void test_packed(void);
 static void test_flipped(void);
 static void test_many(void);
 static void test_allocations(void);
@@ -74,6 +76,7 @@ main(void)
     test_matchers();
     test_matched_template();
     test_views();
+    test_packed();
     test_flipped();
     test_many();
 
@@ -818,6 +821,13 @@ test_matched_template(void)
     expect(ask("GET", "/a?q"), "path");
     expect(ask("GET", "/c"), "allow");
 
+    load_rules("{\"methods\":[\"get\"],\"template_paths\":["
+               "{\"template\":\"/a\",\"prefix\":false},"
+               "{\"template\":\"/{x}\",\"prefix\":false}]}");
+
+    expect(ask("GET", "/a?q"), "allow");
+    expect(ask("GET", "/a?/q"), "path");
+
     unit_test("matchers without a template are not known");
 
     load_rules("{\"methods\":[\"get\"],\"paths\":[\"/.*\"],"
@@ -879,6 +889,76 @@ test_views(void)
     unit_check(ngx_agilicus_token_rules_decide(rules, &token.rules, &view,
                                                &reason)
                == NGX_DECLINED);
+}
+
+
+static void
+test_packed(void)
+{
+    u_char                                *packed;
+    size_t                                 len, i, n;
+    ngx_str_t                              host, get, path, pattern, name;
+    ngx_agilicus_token_ruleset_builder_t   b;
+
+    unit_test("what is packed as no document could say matches nothing");
+
+    ngx_str_set(&host, "a.example");
+    ngx_str_set(&get, "get");
+    ngx_str_set(&path, "/{x}");
+    ngx_str_set(&pattern, "/.*");
+    ngx_str_set(&name, "x");
+
+    for (i = 0; i < 5; i++) {
+        packed = buf;
+
+        ngx_agilicus_token_ruleset_begin(&b, packed, SIZE);
+        (void) ngx_agilicus_token_ruleset_host(&b, &host);
+        ngx_agilicus_token_ruleset_rule(&b);
+        ngx_agilicus_token_ruleset_method(&b, &get);
+
+        if (i == 1) {
+
+            /* out of order: a query that comes too early is never looked at */
+
+            ngx_agilicus_token_ruleset_query(&b, &name, NULL);
+        }
+
+        ngx_agilicus_token_ruleset_path(&b, &pattern);
+        ngx_agilicus_token_ruleset_template(&b, &path, 0);
+
+        if (i == 2) {
+            ngx_agilicus_token_ruleset_matchers(&b, 0);
+            ngx_agilicus_token_ruleset_matcher(&b, &name, 0, 0);
+        }
+
+        if (i == 3) {
+            ngx_agilicus_token_ruleset_matchers(&b, 0);
+        }
+
+        ngx_agilicus_token_ruleset_rule_end(&b);
+        len = ngx_agilicus_token_ruleset_end(&b);
+
+        unit_check(len > 0 && b.rules == 1);
+
+        token.rules.data = packed;
+        token.rules.len = len;
+
+        if (i == 4) {
+
+            /* a kind of path that there is not: it follows the type */
+
+            for (n = 0; n + 20 < len; n++) {
+                if (memcmp(packed + n, "\1\1\0\0\1\0", 6) == 0) {
+                    packed[n + 1] = 9;
+                    break;
+                }
+            }
+
+            unit_check(n + 20 < len);
+        }
+
+        unit_check((strcmp(ask("GET", "/v"), "allow") == 0) == (i == 0));
+    }
 }
 
 

@@ -268,7 +268,11 @@ test_dropped(void)
         ngx_agilicus_token_ruleset_begin(&b, buf, sizeof(buf));
 
         if (i != 6) {
-            (void) ngx_agilicus_token_ruleset_host(&b, &host);
+            unit_check(ngx_agilicus_token_ruleset_host(&b, &host) == NGX_OK);
+
+        } else {
+            unit_check(ngx_agilicus_token_ruleset_host(&b, &path)
+                       == NGX_DECLINED);
         }
 
         ngx_agilicus_token_ruleset_rule(&b);
@@ -579,7 +583,8 @@ test_hosts(void)
         { "a b", NULL }, { "a/b", NULL }, { "http://a", NULL },
         { "a@b", NULL }, { "a:b", NULL }, { "a:80:80", NULL },
         { "a:8x", NULL }, { "::1", NULL }, { "[]", NULL }, { "[::1", NULL },
-        { "[::1]x", NULL }, { "\xc3\xa9", NULL }, { "a%", NULL },
+        { "[::1]x", NULL }, { "[a b]", NULL }, { "[a/b]", NULL },
+        { "[a%]", NULL }, { "\xc3\xa9", NULL }, { "a%", NULL },
         { "a?", NULL }, { "a\n", NULL }, { "a,b", NULL }, { "(a)", NULL },
     };
 
