@@ -337,8 +337,21 @@ subtest 'make install' => sub {
 };
 
 
+# The module itself, if nothing has changed since, is one of two clean builds
+
+sub is_up_to_date {
+    my $built = (stat $module)[9];
+
+    return $module eq "$top/build/$name.so"
+           && !grep { (stat $_)[9] >= $built }
+              "$top/config", "$top/scripts/build-module", glob "$top/$name/*";
+}
+
+
 subtest 'two clean builds are the same' => sub {
-    my @builds = map { { dir => "$tmp/$_" } } qw(one another/and-longer);
+    my @builds = { dir => "$tmp/another/and-longer" };
+
+    push @builds, { dir => "$tmp/one" } if !is_up_to_date();
 
     for my $one (@builds) {
         succeeds('a copy of the tree', 'sh', '-c',
@@ -371,8 +384,9 @@ subtest 'two clean builds are the same' => sub {
         $one->{module} = -f $file ? slurp($file) : '';
     }
 
-    ok(length $builds[0]{module}
-       && $builds[0]{module} eq $builds[1]{module},
+    my $other = $builds[1] ? $builds[1]{module} : slurp($module);
+
+    ok(length $other && $builds[0]{module} eq $other,
        'byte for byte, wherever they are made');
 
     unlike($builds[0]{module}, qr/\Q$tmp\E/, 'and do not say where');
