@@ -17,7 +17,7 @@ static ngx_int_t ngx_agilicus_token_create_values(ngx_http_request_t *r,
 static ngx_int_t ngx_agilicus_token_create_list(ngx_http_request_t *r,
     ngx_array_t *values, ngx_str_t **list, ngx_uint_t *n);
 static ngx_int_t ngx_agilicus_token_create_key(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
     const ngx_agilicus_token_json_create_t *what);
 static ngx_int_t ngx_agilicus_token_create_ask(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
@@ -70,7 +70,8 @@ ngx_agilicus_token_create_find(ngx_http_request_t *r,
         goto nobody;
     }
 
-    if (rc != NGX_OK || ngx_agilicus_token_create_key(r, ctx, &what) != NGX_OK)
+    if (rc != NGX_OK
+        || ngx_agilicus_token_create_key(r, ctx, lcf, &what) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -253,14 +254,17 @@ ngx_agilicus_token_create_list(ngx_http_request_t *r, ngx_array_t *values,
 }
 
 
-/* the request for creation itself is what a token was created for */
+/*
+ * The request for creation itself is what a token was created for; and only by
+ * the same credential would it have been.
+ */
 
 static ngx_int_t
 ngx_agilicus_token_create_key(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
     const ngx_agilicus_token_json_create_t *what)
 {
-    ngx_str_t  parts[2];
+    ngx_str_t  parts[3];
 
     ngx_str_set(&parts[0], "\0create\0");
 
@@ -272,7 +276,9 @@ ngx_agilicus_token_create_key(ngx_http_request_t *r,
 
     parts[1].len = ngx_agilicus_token_json_create(parts[1].data, what);
 
-    return ngx_agilicus_token_digest(ctx->key, parts, 2);
+    parts[2] = lcf->origin->api->credential;
+
+    return ngx_agilicus_token_digest(ctx->key, parts, 3);
 }
 
 
