@@ -6,6 +6,8 @@
 #   make check              the tests again under sanitizers and valgrind, lint
 #   make newer-nginx        the tests against a newer nginx
 #   make sdk-check          the official Python SDK against the authority
+#   make bench              what a token costs, side by side with other ways;
+#                           BENCH_QUICK=1 is short
 #   make fuzz SECONDS=60    fuzzers, that long each
 #   make lint               warnings of two compilers and of static checkers
 #   make install            into nginx's module folder; DESTDIR is respected
@@ -29,7 +31,7 @@ endif
 
 .NOTPARALLEL:
 .PHONY: all module authority unit replay demo test check newer-nginx          \
-        sdk-check fuzz lint install deb clean
+        sdk-check bench fuzz lint install deb clean
 
 all: module authority
 
@@ -64,6 +66,9 @@ newer-nginx: authority
 
 sdk-check: authority
 	@scripts/sdk-check
+
+bench: all
+	@scripts/bench
 
 fuzz:
 	@scripts/dependencies build check

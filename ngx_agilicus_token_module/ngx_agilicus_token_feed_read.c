@@ -277,6 +277,8 @@ ngx_agilicus_token_feed_window_done(ngx_agilicus_token_feed_slot_t *slot,
 
     /* splitting others has moved it */
 
+    window = NULL;
+
     for (i = 0; i < f->windows.n; i++) {
         window = &f->windows.windows[i];
 

@@ -1,0 +1,71 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+/*
+ * How long the workers wait for the zone.  Linked with --wrap in front of
+ * nginx's lock, into a module that is built for this only; says it at the
+ * worker's exit.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include <time.h>
+
+
+void __real_ngx_shmtx_lock(ngx_shmtx_t *mtx);
+void __wrap_ngx_shmtx_lock(ngx_shmtx_t *mtx);
+
+
+static uint64_t  ngx_agilicus_token_locks;
+static uint64_t  ngx_agilicus_token_waits;
+static uint64_t  ngx_agilicus_token_waited;
+
+
+static uint64_t
+ngx_agilicus_token_nanoseconds(void)
+{
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
+}
+
+
+void
+__wrap_ngx_shmtx_lock(ngx_shmtx_t *mtx)
+{
+    uint64_t  start;
+
+    ngx_agilicus_token_locks++;
+
+    if (ngx_shmtx_trylock(mtx)) {
+        return;
+    }
+
+    start = ngx_agilicus_token_nanoseconds();
+
+    __real_ngx_shmtx_lock(mtx);
+
+    ngx_agilicus_token_waits++;
+    ngx_agilicus_token_waited += ngx_agilicus_token_nanoseconds() - start;
+}
+
+
+__attribute__((destructor))
+static void
+ngx_agilicus_token_tell(void)
+{
+    if (ngx_agilicus_token_locks == 0) {
+        return;
+    }
+
+    fprintf(stderr, "locks %llu waits %llu ns %llu\n",
+            (unsigned long long) ngx_agilicus_token_locks,
+            (unsigned long long) ngx_agilicus_token_waits,
+            (unsigned long long) ngx_agilicus_token_waited);
+}
