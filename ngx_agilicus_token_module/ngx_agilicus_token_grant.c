@@ -6,6 +6,7 @@
 
 #include "ngx_agilicus_token_grant.h"
 #include "ngx_agilicus_token_bearer.h"
+#include "ngx_agilicus_token_reap.h"
 
 
 /* seconds before its end from which a created token is not used any more */
@@ -304,6 +305,7 @@ ngx_agilicus_token_grant_take(ngx_agilicus_token_call_t *call,
         (void) ngx_agilicus_token_secret_store(origin->zone, &key, reason,
                                                &call->data, &answer->token,
                                                call->sent);
+        ngx_agilicus_token_reap_late(&call->data, call->api->digest);
     }
 }
 

@@ -108,6 +108,38 @@ ngx_agilicus_token_reap_tick(ngx_event_t *ev)
 }
 
 
+/* who has looked for the children of what was denied cannot have seen it */
+
+void
+ngx_agilicus_token_reap_late(const ngx_str_t *packed, const u_char *api)
+{
+    ngx_str_t                    parent;
+    ngx_agilicus_token_zone_t   *first;
+    ngx_agilicus_token_clock_t   now;
+    ngx_agilicus_token_facts_t   facts;
+
+    first = ngx_agilicus_token_call_conf()->first;
+
+    ngx_agilicus_token_zone_now(&now);
+
+    if (ngx_agilicus_token_facts_open(&facts, packed->data, packed->len)
+            != NGX_OK
+        || ngx_agilicus_token_secret_parent(&facts, &parent) != NGX_OK
+        || ngx_agilicus_token_cache_denied(first, api, parent.data, &facts,
+                                           &now)
+           == NGX_AGILICUS_TOKEN_REASON_NONE)
+    {
+        return;
+    }
+
+    ngx_agilicus_token_zone_lock(first);
+
+    first->sh->reaped = first->sh->generation - 1;
+
+    ngx_agilicus_token_zone_unlock(first);
+}
+
+
 /* 1 if there are denials that no worker has reaped for yet */
 
 static ngx_uint_t

@@ -36,5 +36,11 @@ ngx_int_t ngx_agilicus_token_reap_init(
     const ngx_agilicus_token_reap_conf_t *conf, ngx_log_t *log);
 void ngx_agilicus_token_reap_exit(void);
 
+/*
+ * After a token was stored, with "packed" beside it: has the zones looked
+ * through again if its parent at the API "api" was denied in the meantime.
+ */
+void ngx_agilicus_token_reap_late(const ngx_str_t *packed, const u_char *api);
+
 
 #endif /* _NGX_AGILICUS_TOKEN_REAP_H_INCLUDED_ */

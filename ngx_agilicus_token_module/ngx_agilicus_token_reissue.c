@@ -20,6 +20,8 @@ static ngx_int_t ngx_agilicus_token_reissue_verify(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 static ngx_int_t ngx_agilicus_token_reissue_verified(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static ngx_agilicus_token_reason_e ngx_agilicus_token_reissue_denied(
+    ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx);
 
 
 ngx_int_t
@@ -291,6 +293,7 @@ ngx_agilicus_token_reissue_verified(ngx_http_request_t *r,
     ngx_str_t                        none, bytes;
     ngx_uint_t                       has_exp;
     ngx_agilicus_token_parent_t      parent;
+    ngx_agilicus_token_reason_e      denied;
     ngx_agilicus_token_cache_key_t   key;
 
     if (ctx->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE
@@ -325,6 +328,14 @@ ngx_agilicus_token_reissue_verified(ngx_http_request_t *r,
                                         NGX_AGILICUS_TOKEN_REASON_REISSUE);
     }
 
+    denied = ngx_agilicus_token_reissue_denied(r, ctx);
+
+    if (denied != NGX_AGILICUS_TOKEN_REASON_NONE) {
+        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
+                                          NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
+                                          denied);
+    }
+
     ctx->step = NGX_AGILICUS_TOKEN_STEP_DONE;
 
     if (lcf->origin->zone) {
@@ -347,6 +358,24 @@ ngx_agilicus_token_reissue_verified(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+/* the parent may have been denied while its child was waited for */
+
+static ngx_agilicus_token_reason_e
+ngx_agilicus_token_reissue_denied(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx)
+{
+    ngx_agilicus_token_zone_t   *first;
+    ngx_agilicus_token_clock_t   now;
+
+    first = ngx_agilicus_token_first_zone(r);
+
+    ngx_agilicus_token_zone_now(&now);
+
+    return ngx_agilicus_token_cache_denied(first, ctx->api->digest,
+                                           ctx->digest, &ctx->facts, &now);
 }
 
 

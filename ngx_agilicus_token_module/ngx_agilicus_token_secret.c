@@ -16,7 +16,7 @@ static ngx_int_t ngx_agilicus_token_secret_candidate(
     u_char *key, u_char *packed, ngx_str_t *facts);
 
 
-static ngx_str_t  ngx_agilicus_token_secret_parent = ngx_string("parent");
+static ngx_str_t  ngx_agilicus_token_secret_of = ngx_string("parent");
 static ngx_str_t  ngx_agilicus_token_secret_verified = ngx_string("verified");
 
 
@@ -49,7 +49,7 @@ ngx_agilicus_token_secret_pack(u_char *buf, size_t size,
         digest.data = (u_char *) parent->digest;
         digest.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
 
-        ngx_agilicus_token_facts_add(&b, &ngx_agilicus_token_secret_parent);
+        ngx_agilicus_token_facts_add(&b, &ngx_agilicus_token_secret_of);
         ngx_agilicus_token_facts_add(&b, &digest);
     }
 
@@ -143,6 +143,23 @@ ngx_agilicus_token_secret_find(ngx_agilicus_token_zone_t *zone,
 
 
 ngx_int_t
+ngx_agilicus_token_secret_parent(ngx_agilicus_token_facts_t *facts,
+    ngx_str_t *digest)
+{
+    if (ngx_agilicus_token_facts_find(
+            &facts->lists[NGX_AGILICUS_TOKEN_FACTS_CLAIMS],
+            &ngx_agilicus_token_secret_of, digest)
+            != NGX_OK
+        || digest->len != NGX_AGILICUS_TOKEN_DIGEST_LEN)
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_agilicus_token_secret_reap(ngx_agilicus_token_zone_t *zone,
     ngx_agilicus_token_zone_t *first, uint32_t context, const u_char *api,
     ngx_uint_t *place, ngx_uint_t n, u_char *buf,
@@ -171,11 +188,7 @@ ngx_agilicus_token_secret_reap(ngx_agilicus_token_zone_t *zone,
                 != NGX_OK
             || ngx_agilicus_token_facts_open(&facts, bytes.data, bytes.len)
                 != NGX_OK
-            || ngx_agilicus_token_facts_find(
-                   &facts.lists[NGX_AGILICUS_TOKEN_FACTS_CLAIMS],
-                   &ngx_agilicus_token_secret_parent, &parent)
-                != NGX_OK
-            || parent.len != NGX_AGILICUS_TOKEN_DIGEST_LEN
+            || ngx_agilicus_token_secret_parent(&facts, &parent) != NGX_OK
             || ngx_agilicus_token_cache_denied(first, api, parent.data,
                                                &facts, now)
                 == NGX_AGILICUS_TOKEN_REASON_NONE

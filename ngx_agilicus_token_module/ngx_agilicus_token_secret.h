@@ -73,6 +73,13 @@ ngx_int_t ngx_agilicus_token_secret_find(ngx_agilicus_token_zone_t *zone,
     ngx_agilicus_token_secret_t *secret);
 
 /*
+ * The digest of the token's parent, from what lies beside it; NGX_DECLINED
+ * where it has none.
+ */
+ngx_int_t ngx_agilicus_token_secret_parent(ngx_agilicus_token_facts_t *facts,
+    ngx_str_t *digest);
+
+/*
  * Looks through "n" places of a zone from number "*place" on, for tokens whose
  * parent is denied at the API "api".  Each is taken out of the zone, opened
  * into "buf" and given to "handler".  Returns NGX_AGAIN with "*place" moved on,
