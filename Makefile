@@ -8,6 +8,7 @@
 #   make sdk-check          the official Python SDK against the authority
 #   make bench              what a token costs, side by side with other ways;
 #                           BENCH_QUICK=1 is short
+#   make soak               everything at once for SOAK_MINUTES=10
 #   make fuzz SECONDS=60    fuzzers, that long each
 #   make lint               warnings of two compilers and of static checkers
 #   make install            into nginx's module folder; DESTDIR is respected
@@ -31,7 +32,7 @@ endif
 
 .NOTPARALLEL:
 .PHONY: all module authority unit replay demo test check newer-nginx          \
-        sdk-check bench fuzz lint install deb clean
+        sdk-check bench soak fuzz lint install deb clean
 
 all: module authority
 
@@ -69,6 +70,10 @@ sdk-check: authority
 
 bench: all
 	@scripts/bench
+
+soak: all
+	@scripts/dependencies build test
+	@bench/soak
 
 fuzz:
 	@scripts/dependencies build check

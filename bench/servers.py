@@ -208,7 +208,8 @@ class Servers:
             'MODULE': os.path.join(BUILD, 'ngx_agilicus_token_module.so'),
             'MODULES': '/usr/lib/nginx/modules',
             'SCOPES': ' '.join(SCOPES[2:]),
-            'WORKERS': 1, 'OPEN_FILE_CACHE': '', 'ANSWER': '{}', **values,
+            'WORKERS': 1, 'ZONE': '64m', 'OPEN_FILE_CACHE': '',
+            'ANSWER': '{}', **values,
         }
 
         for file in os.listdir(os.path.join(BENCH, 'nginx')):
