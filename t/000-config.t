@@ -21,6 +21,15 @@ sub refused {
 }
 
 
+# whether nginx has not got "stream" or "mail" built in
+
+sub lacks {
+    my ($module) = @_;
+
+    return `$ENV{TEST_NGINX_BINARY} -V 2>&1` !~ /--with-$module(?![\w=-])/;
+}
+
+
 repeat_each(1);
 plan tests => repeat_each() * blocks() * 2;
 no_shuffle();
@@ -1786,3 +1795,23 @@ invalid number of arguments in "agilicus_token_revocation_hook" directive
 --- must_die
 --- error_log refused
 "agilicus_token_revocation_hook" needs "agilicus_token on" with a requirement such as "agilicus_token_require_scopes" and without "satisfy any", or the parameter "trusted" if it is protected by other means
+
+
+
+=== TEST 211: "agilicus_token" belongs into no stream server
+--- main_config: stream { server { listen 127.0.0.1:$TEST_NGINX_CLOSED_PORT; agilicus_token on; } }
+--- config
+--- skip_eval: 2: main::lacks("stream")
+--- must_die
+--- error_log refused
+"agilicus_token" directive is not allowed here
+
+
+
+=== TEST 212: "agilicus_token" belongs into no mail server
+--- main_config: mail { server { listen 127.0.0.1:$TEST_NGINX_CLOSED_PORT; agilicus_token on; } }
+--- config
+--- skip_eval: 2: main::lacks("mail")
+--- must_die
+--- error_log refused
+"agilicus_token" directive is not allowed here
