@@ -908,7 +908,7 @@ test_packed(void)
     ngx_str_set(&pattern, "/.*");
     ngx_str_set(&name, "x");
 
-    for (i = 0; i < 5; i++) {
+    for (i = 0; i < 6; i++) {
         packed = buf;
 
         ngx_agilicus_token_ruleset_begin(&b, packed, SIZE);
@@ -933,6 +933,13 @@ test_packed(void)
 
         if (i == 3) {
             ngx_agilicus_token_ruleset_matchers(&b, 0);
+        }
+
+        if (i == 5) {
+
+            /* a matcher that the rule does not know of is never looked at */
+
+            ngx_agilicus_token_ruleset_matcher(&b, &name, 0, 0);
         }
 
         ngx_agilicus_token_ruleset_rule_end(&b);
@@ -1095,6 +1102,13 @@ test_many(void)
                 memcpy(path + 8192 + i, i ? "&b=1" : "?b=1", 4);
             }
             path[8192 + i] = '\0';
+        }
+
+        if (shape == 0) {
+            expect(ask("GET", "/100000"), "allow");
+            expect(ask("GET", "/103500"), "allow");
+            expect(ask("GET", "/106000"), "allow");
+            expect(ask("GET", "/106000x"), "path");
         }
 
         search = shapes[shape].search;
