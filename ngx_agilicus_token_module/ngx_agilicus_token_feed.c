@@ -250,6 +250,7 @@ ngx_agilicus_token_feed_poll(void)
     f->start = ngx_current_msec;
     f->rows = 0;
     f->truncated = 0;
+    f->too_large = 0;
     f->failed = 0;
     f->polling = 1;
 

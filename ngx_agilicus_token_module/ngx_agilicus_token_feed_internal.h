@@ -32,9 +32,12 @@ typedef struct {
     ngx_str_t                      url;
     ngx_agilicus_token_window_t    window;
     ngx_uint_t                     rows;
+    ngx_uint_t                     limit;     /* rows that there can be */
     int64_t                        pivot;
     int64_t                        values[NGX_AGILICUS_TOKEN_FEED_MAX_LIMIT];
     ngx_uint_t                     nvalues;
+    unsigned                       asked:1;   /* for at least one row */
+    unsigned                       undated:1; /* a row has no date at all */
     unsigned                       busy:1;
 } ngx_agilicus_token_feed_slot_t;
 
@@ -54,6 +57,7 @@ typedef struct {
     uint64_t                               next;      /* of the next one, ms */
     ngx_uint_t                             rows;
     ngx_uint_t                             truncated;
+    ngx_uint_t                             too_large; /* answers */
 
     unsigned                               known:1;   /* windows are */
     unsigned                               polling:1;

@@ -13,12 +13,17 @@
    have none */
 #define NGX_AGILICUS_TOKEN_FEED_LAST_EXP  253402300799
 
+/* answers beyond the largest body that a poll puts up with */
+#define NGX_AGILICUS_TOKEN_FEED_MAX_TOO_LARGE  64
+
 
 static void ngx_agilicus_token_feed_url(ngx_agilicus_token_feed_slot_t *slot);
 static u_char *ngx_agilicus_token_feed_date(u_char *p, int64_t sec);
 static void ngx_agilicus_token_feed_row(void *data,
     const ngx_agilicus_token_json_row_t *row);
 static void ngx_agilicus_token_feed_window_done(
+    ngx_agilicus_token_feed_slot_t *slot, ngx_uint_t too_large);
+static ngx_uint_t ngx_agilicus_token_feed_hopeless(
     ngx_agilicus_token_feed_slot_t *slot, ngx_uint_t too_large);
 static int64_t ngx_agilicus_token_feed_pivot(
     ngx_agilicus_token_feed_slot_t *slot);
@@ -51,6 +56,8 @@ ngx_agilicus_token_feed_call(ngx_agilicus_token_feed_slot_t *slot,
     slot->window = *window;
     slot->rows = 0;
     slot->nvalues = 0;
+    slot->asked = 0;
+    slot->undated = 0;
 
     ngx_agilicus_token_feed_url(slot);
 
@@ -149,7 +156,7 @@ ngx_agilicus_token_feed_read(ngx_agilicus_token_call_t *call,
     ngx_agilicus_token_curl_result_t *result,
     ngx_agilicus_token_answer_t *answer)
 {
-    ngx_uint_t                       n;
+    ngx_uint_t                       n, limit;
     ngx_agilicus_token_feed_slot_t  *slot;
 
     if (result->status != 200) {
@@ -159,7 +166,8 @@ ngx_agilicus_token_feed_read(ngx_agilicus_token_call_t *call,
     slot = (ngx_agilicus_token_feed_slot_t *) call->origin;
 
     if (ngx_agilicus_token_json_list(result->body.data, result->body.len,
-                                     ngx_agilicus_token_feed_row, slot, &n)
+                                     ngx_agilicus_token_feed_row, slot, &n,
+                                     &limit)
         != NGX_OK)
     {
         answer->reason = NGX_AGILICUS_TOKEN_REASON_ANSWER;
@@ -167,7 +175,10 @@ ngx_agilicus_token_feed_read(ngx_agilicus_token_call_t *call,
         return;
     }
 
+    /* it may give fewer than it is asked for */
+
     slot->rows = n;
+    slot->limit = ngx_min(limit, ngx_agilicus_token_feed.conf->limit);
 
     answer->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
     answer->reason = NGX_AGILICUS_TOKEN_REASON_NONE;
@@ -182,7 +193,7 @@ ngx_agilicus_token_feed_row(void *data,
 {
     ngx_agilicus_token_feed_slot_t *slot = data;
 
-    int64_t                               until, value;
+    int64_t                               from, to, until, value;
     ngx_int_t                             rc;
     ngx_uint_t                            by_exp;
     ngx_agilicus_token_clock_t            now;
@@ -195,11 +206,25 @@ ngx_agilicus_token_feed_row(void *data,
     by_exp = (slot->window.by == NGX_AGILICUS_TOKEN_WINDOW_EXP);
     value = by_exp ? row->exp : row->iat;
 
-    if ((by_exp ? row->has_exp : row->has_iat)
-        && value >= slot->window.from && value <= slot->window.to
-        && slot->nvalues < NGX_AGILICUS_TOKEN_FEED_MAX_LIMIT)
-    {
-        slot->values[slot->nvalues++] = value;
+    if (by_exp ? row->has_exp : row->has_iat) {
+        from = slot->window.from;
+        to = slot->window.to;
+
+        if ((from == NGX_AGILICUS_TOKEN_WINDOW_PAST || value >= from - 1)
+            && (to == NGX_AGILICUS_TOKEN_WINDOW_FUTURE || value <= to + 1))
+        {
+            slot->asked = 1;
+        }
+
+        if (value >= from && value <= to
+            && slot->nvalues < NGX_AGILICUS_TOKEN_FEED_MAX_LIMIT)
+        {
+            slot->values[slot->nvalues++] = value;
+        }
+    }
+
+    if (!row->has_exp && !row->has_iat) {
+        slot->undated = 1;
     }
 
     if (!row->revoked) {
@@ -296,7 +321,7 @@ ngx_agilicus_token_feed_window_done(ngx_agilicus_token_feed_slot_t *slot,
 
     window->out = 0;
 
-    if (!too_large && slot->rows < f->conf->limit) {
+    if (!too_large && slot->rows < slot->limit) {
         window->done = 1;
         window->rows = slot->rows;
         f->rows += slot->rows;
@@ -307,14 +332,34 @@ ngx_agilicus_token_feed_window_done(ngx_agilicus_token_feed_slot_t *slot,
 
     pivot = too_large ? window->from : ngx_agilicus_token_feed_pivot(slot);
 
-    if (ngx_agilicus_token_windows_split(&f->windows, i, pivot, ngx_time())
-        != NGX_OK)
+    if (ngx_agilicus_token_feed_hopeless(slot, too_large)
+        || ngx_agilicus_token_windows_split(&f->windows, i, pivot, ngx_time())
+           != NGX_OK)
     {
         window->done = 1;
         window->rows = slot->rows;
         f->rows += slot->rows;
         f->truncated++;
     }
+}
+
+
+/*
+ * 1 where smaller windows would not help: the API does not care what it is
+ * asked for, or sends too much whatever it is; or a row has neither date, so
+ * that only the window without ends has it.
+ */
+
+static ngx_uint_t
+ngx_agilicus_token_feed_hopeless(ngx_agilicus_token_feed_slot_t *slot,
+    ngx_uint_t too_large)
+{
+    if (too_large) {
+        return ++ngx_agilicus_token_feed.too_large
+               > NGX_AGILICUS_TOKEN_FEED_MAX_TOO_LARGE;
+    }
+
+    return !slot->asked || slot->undated;
 }
 
 

@@ -71,10 +71,11 @@ ngx_agilicus_token_json_raw_token(const u_char *body, size_t len, u_char *buf,
 ngx_int_t
 ngx_agilicus_token_json_list(const u_char *body, size_t len,
     void (*row)(void *data, const ngx_agilicus_token_json_row_t *row),
-    void *data, ngx_uint_t *n)
+    void *data, ngx_uint_t *n, ngx_uint_t *limit)
 {
     size_t                          i;
     json_t                         *root, *rows, *value;
+    json_int_t                      most;
     ngx_int_t                       rc;
     ngx_agilicus_token_json_row_t   r;
 
@@ -89,14 +90,18 @@ ngx_agilicus_token_json_list(const u_char *body, size_t len,
     *n = 0;
 
     rows = ngx_agilicus_token_json_get(root, "tokens");
+    value = ngx_agilicus_token_json_get(root, "limit");
+    most = json_integer_value(value);
 
     /* API: "limit" is required, "tokens" is not */
 
-    if (!json_is_integer(ngx_agilicus_token_json_get(root, "limit"))
+    if (!json_is_integer(value) || most < 1
         || (rows && !json_is_array(rows)))
     {
         goto done;
     }
+
+    *limit = (ngx_uint_t) most;
 
     json_array_foreach(rows, i, value) {
         if (ngx_agilicus_token_json_row(value, &r) != NGX_OK) {

@@ -66,13 +66,13 @@ ngx_int_t ngx_agilicus_token_json_raw_token(const u_char *body, size_t len,
 
 /*
  * Reads a ListTokensResponse (API: answer of list): calls "row" for each of
- * its tokens, with their number known before in "*n".  NGX_ERROR where it is
- * none, a row has no jti, or a date of it cannot be read: "row" was then not
- * called at all.
+ * its tokens, with their number known before in "*n", and in "*limit" how many
+ * there could have been.  NGX_ERROR where it is none, a row has no jti, or a
+ * date of it cannot be read: "row" was then not called at all.
  */
 ngx_int_t ngx_agilicus_token_json_list(const u_char *body, size_t len,
     void (*row)(void *data, const ngx_agilicus_token_json_row_t *row),
-    void *data, ngx_uint_t *n);
+    void *data, ngx_uint_t *n, ngx_uint_t *limit);
 
 /*
  * Reads the body of the revocation hook: {"jti":[...],"session":[...],
