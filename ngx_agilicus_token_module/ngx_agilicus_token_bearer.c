@@ -309,9 +309,6 @@ ngx_agilicus_token_bearer_is_token68(ngx_str_t *s)
 }
 
 
-/* the length of the token68 that stands at the beginning, or 0 */
-
-
 /*
  * Whether "len" bytes are all of 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" /
  * "+" / "/" ).  Written without branches for a run of bytes, so that the

@@ -28,6 +28,7 @@ typedef struct {
 static void test_header(void);
 static void test_scheme_bytes(void);
 static void test_token_bytes(void);
+static void test_long(void);
 static void test_lengths(void);
 static void test_cookie(void);
 static void test_cookies(void);
@@ -265,6 +266,7 @@ main(void)
     test_header();
     test_scheme_bytes();
     test_token_bytes();
+    test_long();
     test_lengths();
     test_cookie();
     test_cookies();
@@ -394,6 +396,64 @@ test_token_bytes(void)
         }
 
         text[i] = 'a';
+    }
+}
+
+
+static void
+test_long(void)
+{
+    u_char      text[100];
+    size_t      len, i;
+    ngx_str_t   value, copy;
+    ngx_uint_t  c, good;
+
+    static const size_t  lengths[] = { 31, 32, 33, 63, 64, 65, 100 };
+
+    unit_test("each byte value in each place of long tokens");
+
+    for (i = 0; i < sizeof(text); i++) {
+        text[i] = (u_char) "aZ09-._~+/"[i % 10];
+    }
+
+    for (c = 0; c < 7; c++) {
+        len = lengths[c];
+        value = unit_copy(text, len);
+
+        unit_check(ngx_agilicus_token_bearer_is_token68(&value));
+
+        for (i = 0; i < len; i++) {
+            u_char  saved = value.data[i];
+
+            for (good = 0; good < 256; good++) {
+                value.data[i] = (u_char) good;
+
+                unit_check(ngx_agilicus_token_bearer_is_token68(&value)
+                           == (is_token_byte(good)
+                               || (good == '=' && i == len - 1)));
+            }
+
+            value.data[i] = saved;
+        }
+
+        free(value.data);
+    }
+
+    unit_test("padding of any length, and nothing but padding");
+
+    for (len = 1; len < sizeof(text); len++) {
+        copy = unit_copy(text, len);
+        ngx_memset(copy.data, '=', len);
+
+        unit_check(!ngx_agilicus_token_bearer_is_token68(&copy));
+
+        copy.data[0] = 'a';
+        unit_check(ngx_agilicus_token_bearer_is_token68(&copy));
+
+        copy.data[len - 1] = 'a';
+        unit_check(ngx_agilicus_token_bearer_is_token68(&copy) == (len < 3));
+
+        free(copy.data);
     }
 }
 
