@@ -2,11 +2,18 @@
 
 use lib 't/lib';
 use AgilicusTest;
+use File::Temp;
 use TestCA;
 
 my $ca = TestCA->new;
 
 $ca->file;
+
+my $secret = File::Temp->new;
+
+print $secret "edge-credential\n";
+close $secret;
+$ENV{TEST_NGINX_CREDENTIAL} = "$secret";
 
 
 # A filter: the text as it stands, as an [emerg], with file and line behind
@@ -1798,7 +1805,287 @@ invalid number of arguments in "agilicus_token_revocation_hook" directive
 
 
 
-=== TEST 211: "agilicus_token" belongs into no stream server
+=== TEST 211: "rules" is on or off
+--- config: agilicus_token_rules maybe;
+--- must_die
+--- error_log refused
+invalid parameter "maybe"
+
+
+
+=== TEST 212: "rules on host=" is not known
+--- config: agilicus_token_rules on host=;
+--- must_die
+--- error_log refused
+invalid parameter "host="
+
+
+
+=== TEST 213: "rules on match=exact" is not known
+--- config: agilicus_token_rules on match=exact;
+--- must_die
+--- error_log refused
+invalid parameter "match=exact"
+
+
+
+=== TEST 214: "rules on host=a host=b" is not known
+--- config: agilicus_token_rules on host=a host=b;
+--- must_die
+--- error_log refused
+invalid parameter "host=b"
+
+
+
+=== TEST 215: "rules on match=full match=search" is not known
+--- config: agilicus_token_rules on match=full match=search;
+--- must_die
+--- error_log refused
+invalid parameter "match=search"
+
+
+
+=== TEST 216: "rules off host=a" is not known
+--- config: agilicus_token_rules off host=a;
+--- must_die
+--- error_log refused
+invalid parameter "host=a"
+
+
+
+=== TEST 217: "rules" stands once in a place
+--- config: agilicus_token_rules on; agilicus_token_rules off;
+--- must_die
+--- error_log refused
+"agilicus_token_rules" directive is duplicate
+
+
+
+=== TEST 218: "forward" is on or off
+--- config: agilicus_token_forward no;
+--- must_die
+--- error_log refused
+invalid value "no" in "agilicus_token_forward" directive, it must be "on" or "off"
+
+
+
+=== TEST 219: a reissued token is for an organisation
+--- config: agilicus_token_reissue "";
+--- must_die
+--- error_log refused
+"agilicus_token_reissue" directive needs an organisation
+
+
+
+=== TEST 220: "reissue" stands once in a place
+--- config: agilicus_token_reissue a; agilicus_token_reissue b;
+--- must_die
+--- error_log refused
+"agilicus_token_reissue" directive is duplicate
+
+
+
+=== TEST 221: "reissue" does not go with a report
+--- config: agilicus_token report; agilicus_token_reissue a;
+--- must_die
+--- error_log refused
+"agilicus_token report" refuses nothing, so it does not go with "agilicus_token_reissue"
+
+
+
+=== TEST 222: "create identity=none" is not known
+--- config: agilicus_token_create identity=none x=1 x=2 x=3 x=4;
+--- must_die
+--- error_log refused
+invalid parameter "identity=none"
+
+
+
+=== TEST 223: "create identity=ssl identity=ssl" is not known
+--- config: agilicus_token_create identity=ssl identity=ssl x=1 x=2 x=3 x=4;
+--- must_die
+--- error_log refused
+invalid parameter "identity=ssl"
+
+
+
+=== TEST 224: "create sub=" is not known
+--- config: agilicus_token_create sub= x=1 x=2 x=3 x=4;
+--- must_die
+--- error_log refused
+invalid parameter "sub="
+
+
+
+=== TEST 225: "create sub=a sub=b" is not known
+--- config: agilicus_token_create sub=a sub=b x=1 x=2 x=3 x=4;
+--- must_die
+--- error_log refused
+invalid parameter "sub=b"
+
+
+
+=== TEST 226: "create roles=app" is not known
+--- config: agilicus_token_create roles=app x=1 x=2 x=3 x=4;
+--- must_die
+--- error_log refused
+invalid parameter "roles=app"
+
+
+
+=== TEST 227: "create roles=app:" is not known
+--- config: agilicus_token_create roles=app: x=1 x=2 x=3 x=4;
+--- must_die
+--- error_log refused
+invalid parameter "roles=app:"
+
+
+
+=== TEST 228: "create roles=:r" is not known
+--- config: agilicus_token_create roles=:r x=1 x=2 x=3 x=4;
+--- must_die
+--- error_log refused
+invalid parameter "roles=:r"
+
+
+
+=== TEST 229: "create audiences=a,,b" is not known
+--- config: agilicus_token_create audiences=a,,b x=1 x=2 x=3 x=4;
+--- must_die
+--- error_log refused
+invalid parameter "audiences=a,,b"
+
+
+
+=== TEST 230: "create scopes=a," is not known
+--- config: agilicus_token_create scopes=a, x=1 x=2 x=3 x=4;
+--- must_die
+--- error_log refused
+invalid parameter "scopes=a,"
+
+
+
+=== TEST 231: "create duration=0" is not known
+--- config: agilicus_token_create duration=0 x=1 x=2 x=3 x=4;
+--- must_die
+--- error_log refused
+invalid parameter "duration=0"
+
+
+
+=== TEST 232: "create duration=1x" is not known
+--- config: agilicus_token_create duration=1x x=1 x=2 x=3 x=4;
+--- must_die
+--- error_log refused
+invalid parameter "duration=1x"
+
+
+
+=== TEST 233: "create for=me" is not known
+--- config: agilicus_token_create for=me x=1 x=2 x=3 x=4;
+--- must_die
+--- error_log refused
+invalid parameter "for=me"
+
+
+
+=== TEST 234: "create alone" is not known
+--- config: agilicus_token_create alone x=1 x=2 x=3 x=4;
+--- must_die
+--- error_log refused
+invalid parameter "alone"
+
+
+
+=== TEST 235: "create" needs to know whom for
+--- config: agilicus_token_create identity=ssl sub=a org=b duration=1h;
+--- must_die
+--- error_log refused
+"agilicus_token_create" directive needs "identity", "sub", "org" and "audiences"
+
+
+
+=== TEST 236: "create" stands once in a place
+--- config: agilicus_token_create identity=ssl sub=a org=b audiences=c; agilicus_token_create identity=ssl sub=a org=b audiences=c;
+--- must_die
+--- error_log refused
+"agilicus_token_create" directive is duplicate
+
+
+
+=== TEST 237: "create" does not go with a report
+--- config: agilicus_token report; agilicus_token_create identity=ssl sub=a org=b audiences=c;
+--- must_die
+--- error_log refused
+"agilicus_token report" refuses nothing, so it does not go with "agilicus_token_create"
+
+
+
+=== TEST 238: "create" does not go with "satisfy any"
+--- config: satisfy any; agilicus_token on; agilicus_token_create identity=ssl sub=a org=b audiences=c;
+--- must_die
+--- error_log refused
+"agilicus_token_create" does not go with "satisfy any": nobody might have been asked who it is
+
+
+
+=== TEST 239: "create" needs a credential
+--- config: agilicus_token on; agilicus_token_create identity=ssl sub=a org=b audiences=c;
+--- must_die
+--- error_log refused
+"agilicus_token_create" needs "agilicus_token_api_credential"
+
+
+
+=== TEST 240: "create" needs somebody to have asked who it is
+--- config: agilicus_token on; agilicus_token_api_credential $TEST_NGINX_CREDENTIAL; agilicus_token_create identity=access sub=a org=b audiences=c;
+--- must_die
+--- error_log refused
+"agilicus_token_create identity=access" needs "auth_basic" or "auth_request" in the same location
+
+
+
+=== TEST 241: "status" belongs into a location
+--- config: agilicus_token_status;
+--- must_die
+--- error_log refused
+"agilicus_token_status" directive is not allowed here
+
+
+
+=== TEST 242: "status" has known parameters
+--- config: location /s { agilicus_token_status all; }
+--- must_die
+--- error_log refused
+invalid parameter "all"
+
+
+
+=== TEST 243: "status" has each parameter once
+--- config: location /s { agilicus_token_status purge purge; }
+--- must_die
+--- error_log refused
+invalid parameter "purge"
+
+
+
+=== TEST 244: "status" stands once in a place
+--- config: location /s { agilicus_token_status; agilicus_token_status; }
+--- must_die
+--- error_log refused
+"agilicus_token_status" directive is duplicate
+
+
+
+=== TEST 245: a purge is not for everybody
+--- config: location /s { agilicus_token_status purge; }
+--- must_die
+--- error_log refused
+"agilicus_token_status purge" needs "agilicus_token on" with a requirement such as "agilicus_token_require_scopes" and without "satisfy any", or the parameter "trusted" if it is protected by other means
+
+
+
+=== TEST 246: "agilicus_token" belongs into no stream server
 --- main_config: stream { server { listen 127.0.0.1:$TEST_NGINX_CLOSED_PORT; agilicus_token on; } }
 --- config
 --- skip_eval: 2: main::lacks("stream")
@@ -1808,7 +2095,7 @@ invalid number of arguments in "agilicus_token_revocation_hook" directive
 
 
 
-=== TEST 212: "agilicus_token" belongs into no mail server
+=== TEST 247: "agilicus_token" belongs into no mail server
 --- main_config: mail { server { listen 127.0.0.1:$TEST_NGINX_CLOSED_PORT; agilicus_token on; } }
 --- config
 --- skip_eval: 2: main::lacks("mail")
