@@ -561,8 +561,24 @@ ngx_agilicus_token_conclude(ngx_http_request_t *r,
 
     ctx->status = ngx_agilicus_token_challenge_status(&ctx->decision);
 
-    level = (lcf->enable == NGX_AGILICUS_TOKEN_REPORT) ? NGX_LOG_WARN
-                                                       : NGX_LOG_INFO;
+    level = NGX_LOG_INFO;
+
+    if (lcf->enable == NGX_AGILICUS_TOKEN_REPORT) {
+
+        /* the first refusal would have been the last, wherever it goes on to */
+
+        if (r == r->main) {
+
+            if (ctx->client->reported) {
+                return;
+            }
+
+            ctx->client->reported = 1;
+        }
+
+        level = NGX_LOG_WARN;
+    }
+
     len = 0;
 
     if (ctx->has_digest) {

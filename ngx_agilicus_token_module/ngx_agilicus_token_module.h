@@ -211,6 +211,9 @@ typedef struct {
 
     /* for upstream of some location: Authorization or cookies */
     unsigned                           changed:1;
+
+    /* what would have been refused has been logged */
+    unsigned                           reported:1;
 } ngx_agilicus_token_client_t;
 
 
