@@ -9,6 +9,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <sys/mman.h>
 
 
 /* bytes of a file that is read at start, at most */
@@ -31,6 +32,8 @@ static ngx_int_t ngx_agilicus_token_read_new_file(ngx_conf_t *cf,
     ngx_agilicus_token_file_t *f);
 static ngx_int_t ngx_agilicus_token_read_open_file(ngx_conf_t *cf,
     ngx_file_t *file, ngx_agilicus_token_file_t *f);
+static u_char *ngx_agilicus_token_private_pages(ngx_conf_t *cf, size_t size);
+static void ngx_agilicus_token_free_pages(void *data);
 static ngx_int_t ngx_agilicus_token_check_pem(ngx_conf_t *cf,
     ngx_str_t *name, ngx_str_t *pem, ngx_uint_t key);
 static int ngx_agilicus_token_no_password(char *buf, int size, int rwflag,
@@ -429,7 +432,7 @@ ngx_agilicus_token_read_open_file(ngx_conf_t *cf, ngx_file_t *file,
         return NGX_ERROR;
     }
 
-    f->content.data = ngx_pnalloc(cf->pool, (size_t) size);
+    f->content.data = ngx_agilicus_token_private_pages(cf, (size_t) size);
     if (f->content.data == NULL) {
         return NGX_ERROR;
     }
@@ -445,6 +448,59 @@ ngx_agilicus_token_read_open_file(ngx_conf_t *cf, ngx_file_t *file,
     f->content.len = (size_t) size;
 
     return NGX_OK;
+}
+
+
+/*
+ * Each worker inherits what was read, whether it ever asks the API or not: it
+ * lies on pages of its own that are left out of cores.
+ */
+
+static u_char *
+ngx_agilicus_token_private_pages(ngx_conf_t *cf, size_t size)
+{
+    u_char              *p;
+    ngx_str_t           *pages;
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(cf->pool, sizeof(ngx_str_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    size = ngx_align(size, ngx_pagesize);
+
+    p = mmap(NULL, size, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1,
+             0);
+
+    if (p == MAP_FAILED) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, ngx_errno,
+                      "agilicus token: mmap() failed");
+        return NULL;
+    }
+
+#ifdef MADV_DONTDUMP
+    (void) madvise(p, size, MADV_DONTDUMP);
+#endif
+
+    pages = cln->data;
+    pages->data = p;
+    pages->len = size;
+
+    cln->handler = ngx_agilicus_token_free_pages;
+
+    return p;
+}
+
+
+static void
+ngx_agilicus_token_free_pages(void *data)
+{
+    ngx_str_t *pages = data;
+
+    ngx_explicit_memzero(pages->data, pages->len);
+
+    (void) munmap(pages->data, pages->len);
 }
 
 
