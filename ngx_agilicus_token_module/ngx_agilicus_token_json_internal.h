@@ -41,6 +41,13 @@ json_t *ngx_agilicus_token_json_get(json_t *object, const char *name);
 void ngx_agilicus_token_json_text(json_t *string, ngx_str_t *text);
 
 /*
+ * Adds each other scalar member of a Token to the list of claims that was
+ * begun, as a pair of name and text.
+ */
+void ngx_agilicus_token_json_add_claims(ngx_agilicus_token_facts_builder_t *b,
+    json_t *root);
+
+/*
  * Reads a member that is a date.  NGX_OK with seconds since the epoch,
  * NGX_DECLINED where it is absent, NGX_ERROR where it cannot be read.
  */

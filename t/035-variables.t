@@ -20,6 +20,7 @@ my $full = {
     number    => 42,
     real      => 1.5,
     yes       => JSON::PP::true,
+    masquerading => JSON::PP::true,
     no        => JSON::PP::false,
     list      => [ 1 ],
     object    => { a => 1 },
@@ -118,7 +119,7 @@ passed[1577934245,4102444800]
 --- config
     location /t {
         agilicus_token on;
-        proxy_set_header X-Seen "$agilicus_token_claim_text,$agilicus_token_claim_number,$agilicus_token_claim_real,$agilicus_token_claim_yes,$agilicus_token_claim_no";
+        proxy_set_header X-Seen "$agilicus_token_claim_text,$agilicus_token_claim_number,$agilicus_token_claim_real,$agilicus_token_claim_yes,$agilicus_token_claim_no,$agilicus_token_claim_masquerading";
         proxy_pass http://127.0.0.1:$TEST_NGINX_UPSTREAM_PORT;
     }
 --- request
@@ -126,7 +127,7 @@ GET /t
 --- more_headers
 Authorization: Bearer full-3
 --- response_body
-passed[some text,42,1.5,true,false]
+passed[some text,42,1.5,true,false,true]
 --- no_error_log
 [error]
 
