@@ -1,0 +1,485 @@
+# What nginx -t says of tokens for upstream: whatever could have a token made
+# for somebody who was not identified is refused.
+
+use lib 't/lib';
+use AgilicusTest;
+use File::Temp ();
+
+my $dir = File::Temp->newdir;
+
+
+sub file {
+    my ($name, $mode, $content) = @_;
+
+    open my $fh, '>', "$dir/$name" or die "$dir/$name: $!\n";
+    print $fh $content;
+    close $fh;
+    chmod $mode, "$dir/$name";
+
+    $ENV{"TEST_NGINX_\U$name"} = "$dir/$name";
+}
+
+
+file('credential', 0600, "edge-token\n");
+file('group', 0640, "edge-token\n");
+file('everybody', 0644, "edge-token\n");
+file('worldly', 0604, "edge-token\n");
+file('empty', 0600, '');
+file('newline', 0600, "\n");
+file('two', 0600, "edge-token another\n");
+file('lines', 0600, "edge-token\nanother\n");
+file('bearer', 0600, "Bearer edge-token\n");
+file('large', 0600, 'x' x (5 << 20));
+file('passwords', 0644, "u:{PLAIN}p\n");
+
+$ENV{TEST_NGINX_FOLDER} = "$dir";
+$ENV{TEST_NGINX_NOWHERE} = "$dir/nowhere";
+
+secrets('edge-token');
+
+# "--- create" is a location with "agilicus_token_create" and what stands there,
+# "--- credential" a file for it
+
+allow_section($_) for qw(create credential refused);
+
+add_block_preprocessor(sub {
+    my ($block) = @_;
+
+    my $create = $block->create;
+    my $credential = $block->credential;
+
+    if (defined $create) {
+        $block->set_value(http_config =>
+            'agilicus_token_api_credential $TEST_NGINX_CREDENTIAL;');
+        $block->set_value(config => "location /c { agilicus_token on; "
+            . "$create }\nlocation = /t { return 204; }");
+    }
+
+    if (defined $credential) {
+        chomp $credential;
+        $block->set_value(config => "location /c { agilicus_token on; "
+            . "agilicus_token_api_credential $credential; }\n"
+            . "location = /t { return 204; }");
+    }
+
+    if (defined $block->refused) {
+        chomp(my $text = $block->refused);
+        $block->set_value(must_die => '');
+        $block->set_value(error_log => $text);
+
+    } else {
+        $block->set_value(request => 'GET /t');
+        $block->set_value(error_code => 204);
+        $block->set_value(no_error_log => '[error]');
+    }
+});
+
+repeat_each(1);
+plan tests => blocks() * 2;
+no_shuffle();
+run_tests();
+
+__DATA__
+
+=== TEST 1: a certificate may identify
+--- create
+agilicus_token_create identity=ssl sub=$ssl_client_s_dn org=o audiences=a;
+
+
+
+=== TEST 2: a password may
+--- create
+auth_basic x;
+auth_basic_user_file $TEST_NGINX_PASSWORDS;
+agilicus_token_create identity=access sub=$remote_user org=o audiences=a,b scopes=c,d? roles=app:r duration=10m;
+
+
+
+=== TEST 3: a subrequest may
+--- create
+auth_request /t;
+agilicus_token_create identity=access sub=u org=o audiences=a;
+
+
+
+=== TEST 4: the access phase identifies nobody if nobody asks there
+--- create
+agilicus_token_create identity=access sub=u org=o audiences=a;
+--- refused
+"agilicus_token_create identity=access" needs "auth_basic" or "auth_request" in the same location
+
+
+
+=== TEST 5: an address is nobody
+--- create
+allow 127.0.0.1;
+deny all;
+agilicus_token_create identity=access sub=u org=o audiences=a;
+--- refused
+needs "auth_basic" or "auth_request" in the same location
+
+
+
+=== TEST 6: what is asked elsewhere is not asked here
+--- create
+auth_request off;
+agilicus_token_create identity=access sub=u org=o audiences=a;
+--- refused
+needs "auth_basic" or "auth_request" in the same location
+
+
+
+=== TEST 7: a location inside that asks nobody
+--- create
+auth_request /t;
+agilicus_token_create identity=access sub=u org=o audiences=a;
+location /c/inside { auth_request off; }
+--- refused
+needs "auth_basic" or "auth_request" in the same location
+
+
+
+=== TEST 8: "satisfy any" may let in who was not asked
+--- create
+satisfy any;
+auth_basic x;
+auth_basic_user_file $TEST_NGINX_PASSWORDS;
+agilicus_token_create identity=access sub=u org=o audiences=a;
+--- refused
+"agilicus_token_create" does not go with "satisfy any"
+
+
+
+=== TEST 9: with a certificate too
+--- create
+satisfy any;
+agilicus_token_create identity=ssl sub=u org=o audiences=a;
+--- refused
+"agilicus_token_create" does not go with "satisfy any"
+
+
+
+=== TEST 10: in a location inside, too
+--- create
+auth_request /t;
+agilicus_token_create identity=access sub=u org=o audiences=a;
+location /c/inside { satisfy any; }
+--- refused
+"agilicus_token_create" does not go with "satisfy any"
+
+
+
+=== TEST 11: making one needs a credential
+--- config
+    location /c {
+        agilicus_token on;
+        agilicus_token_create identity=ssl sub=u org=o audiences=a;
+    }
+--- refused
+"agilicus_token_create" needs "agilicus_token_api_credential"
+
+
+
+=== TEST 12: a report has nothing made
+--- create
+agilicus_token report;
+--- refused
+"agilicus_token" directive is duplicate
+
+
+
+=== TEST 13: a report has nothing made, in a location inside
+--- create
+agilicus_token_create identity=ssl sub=u org=o audiences=a;
+location /c/inside { agilicus_token report; }
+--- refused
+"agilicus_token report" refuses nothing, so it does not go with "agilicus_token_create"
+
+
+
+=== TEST 14: nor reissued
+--- create
+agilicus_token_reissue o;
+location /c/inside { agilicus_token report; }
+--- refused
+"agilicus_token report" refuses nothing, so it does not go with "agilicus_token_reissue"
+
+
+
+=== TEST 15: who it is must be said
+--- create
+agilicus_token_create identity=ssl org=o audiences=a;
+--- refused
+needs "identity", "sub", "org" and "audiences"
+
+
+
+=== TEST 16: and for which organisation
+--- create
+agilicus_token_create identity=ssl sub=u audiences=a;
+--- refused
+needs "identity", "sub", "org" and "audiences"
+
+
+
+=== TEST 17: and for whom
+--- create
+agilicus_token_create identity=ssl sub=u org=o;
+--- refused
+needs "identity", "sub", "org" and "audiences"
+
+
+
+=== TEST 18: and how that is known
+--- create
+agilicus_token_create sub=u org=o audiences=a;
+--- refused
+needs "identity", "sub", "org" and "audiences"
+
+
+
+=== TEST 19: in one of two ways
+--- create
+agilicus_token_create identity=address sub=u org=o audiences=a;
+--- refused
+invalid parameter "identity=address"
+
+
+
+=== TEST 20: not in both
+--- create
+agilicus_token_create identity=ssl identity=access sub=u org=o audiences=a;
+--- refused
+invalid parameter "identity=access"
+
+
+
+=== TEST 21: nobody is nobody
+--- create
+agilicus_token_create identity=ssl sub= org=o audiences=a;
+--- refused
+invalid parameter "sub="
+
+
+
+=== TEST 22: each once
+--- create
+agilicus_token_create identity=ssl sub=u sub=v org=o audiences=a;
+--- refused
+invalid parameter "sub=v"
+
+
+
+=== TEST 23: no member of a list is empty
+--- create
+agilicus_token_create identity=ssl sub=u org=o audiences=a,,b;
+--- refused
+invalid parameter "audiences=a,,b"
+
+
+
+=== TEST 24: not the last one either
+--- create
+agilicus_token_create identity=ssl sub=u org=o audiences=a scopes=b,;
+--- refused
+invalid parameter "scopes=b,"
+
+
+
+=== TEST 25: a role is that of an application
+--- create
+agilicus_token_create identity=ssl sub=u org=o audiences=a roles=admin;
+--- refused
+invalid parameter "roles=admin"
+
+
+
+=== TEST 26: of one with a name
+--- create
+agilicus_token_create identity=ssl sub=u org=o audiences=a roles=:admin;
+--- refused
+invalid parameter "roles=:admin"
+
+
+
+=== TEST 27: no token is for no time
+--- create
+agilicus_token_create identity=ssl sub=u org=o audiences=a duration=0;
+--- refused
+invalid parameter "duration=0"
+
+
+
+=== TEST 28: a time is one
+--- create
+agilicus_token_create identity=ssl sub=u org=o audiences=a duration=soon;
+--- refused
+invalid parameter "duration=soon"
+
+
+
+=== TEST 29: what is not known is refused
+--- create
+agilicus_token_create identity=ssl sub=u org=o audiences=a session=x;
+--- refused
+invalid parameter "session=x"
+
+
+
+=== TEST 30: a variable is one
+--- create
+agilicus_token_create identity=ssl sub=$nobody org=o audiences=a;
+--- refused
+unknown "nobody" variable
+
+
+
+=== TEST 31: one token is made, not two
+--- create
+agilicus_token_create identity=ssl sub=u org=o audiences=a;
+agilicus_token_create identity=ssl sub=v org=o audiences=a;
+--- refused
+"agilicus_token_create" directive is duplicate
+
+
+
+=== TEST 32: reissuing needs an organisation
+--- create
+agilicus_token_reissue "";
+--- refused
+"agilicus_token_reissue" directive needs an organisation
+
+
+
+=== TEST 33: one
+--- create
+agilicus_token_reissue a b;
+--- refused
+invalid number of arguments in "agilicus_token_reissue" directive
+
+
+
+=== TEST 34: once
+--- create
+agilicus_token_reissue a;
+agilicus_token_reissue b;
+--- refused
+"agilicus_token_reissue" directive is duplicate
+
+
+
+=== TEST 35: what goes upstream does or does not
+--- create
+agilicus_token_forward maybe;
+--- refused
+invalid value "maybe" in "agilicus_token_forward" directive
+
+
+
+=== TEST 36: a condition is no place for any of it
+--- create
+if ($arg_a) { agilicus_token_reissue a; }
+--- refused
+"agilicus_token_reissue" directive is not allowed here
+
+
+
+=== TEST 37: where nothing is enforced, nothing is needed
+--- config
+    location /c {
+        agilicus_token_create identity=access sub=u org=o audiences=a;
+        agilicus_token_reissue o;
+    }
+    location = /t { return 204; }
+
+
+
+=== TEST 38: a credential that its owner reads
+--- credential
+$TEST_NGINX_CREDENTIAL
+
+
+
+=== TEST 39: or its group
+--- credential
+$TEST_NGINX_GROUP
+
+
+
+=== TEST 40: but not everybody
+--- credential
+$TEST_NGINX_EVERYBODY
+--- refused
+holds a secret and everybody can read it, take the permission away
+
+
+
+=== TEST 41: not even without the group
+--- credential
+$TEST_NGINX_WORLDLY
+--- refused
+holds a secret and everybody can read it
+
+
+
+=== TEST 42: a credential that is empty is none
+--- credential
+$TEST_NGINX_EMPTY
+--- refused
+is empty
+
+
+
+=== TEST 43: nor is a line without anything on it
+--- credential
+$TEST_NGINX_NEWLINE
+--- refused
+holds no bearer token
+
+
+
+=== TEST 44: nor are two words
+--- credential
+$TEST_NGINX_TWO
+--- refused
+holds no bearer token
+
+
+
+=== TEST 45: nor two lines
+--- credential
+$TEST_NGINX_LINES
+--- refused
+holds no bearer token
+
+
+
+=== TEST 46: nor what a header would have
+--- credential
+$TEST_NGINX_BEARER
+--- refused
+holds no bearer token
+
+
+
+=== TEST 47: nor is a large file
+--- credential
+$TEST_NGINX_LARGE
+--- refused
+is too large
+
+
+
+=== TEST 48: nor a folder
+--- credential
+$TEST_NGINX_FOLDER
+--- refused
+is not a regular file
+
+
+
+=== TEST 49: nor what is not there
+--- credential
+$TEST_NGINX_NOWHERE
+--- refused
+failed (2: No such file or directory)
