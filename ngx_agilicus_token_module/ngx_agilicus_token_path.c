@@ -343,23 +343,25 @@ ngx_agilicus_token_path_is_plain(const ngx_str_t *path)
 }
 
 
-/* neither a dot segment nor empty, once its parameters are taken off */
+/*
+ * Neither a dot segment nor empty, once its parameters are taken off, and the
+ * spaces behind it, which some file systems ignore.
+ */
 
 static ngx_uint_t
 ngx_agilicus_token_path_is_segment(const u_char *p, const u_char *end)
 {
-    size_t  n;
+    ngx_uint_t  dots;
 
-    for (n = 0; p + n < end && p[n] != ';'; n++) {
-
-        if (p[n] != '.' || n == 2) {
-            return 1;
-        }
+    for (dots = 0; p < end && *p == '.'; p++) {
+        dots++;
     }
 
-    /* nothing, ".", or ".." */
+    while (dots && p < end && *p == ' ') {
+        p++;
+    }
 
-    return 0;
+    return dots > 2 || (p < end && *p != ';');
 }
 
 

@@ -23,7 +23,8 @@
  *     one that does not begin with "/", or has "//" in it, or a segment of
  *     nothing but parameters ("/;x"), save that it may end in "/"
  *
- *     dot segments, "." and "..", also escaped, also with parameters ("..;x")
+ *     dot segments, "." and "..", also escaped, with parameters ("..;x") or
+ *     with spaces ("..%20")
  *
  *     "\", also escaped; "/" and "?" escaped; "#" and "?" as they are
  *

@@ -36,6 +36,9 @@ typedef enum {
 struct ngx_agilicus_token_rules_s {
     ngx_agilicus_token_patterns_t  *patterns;
     ngx_agilicus_token_path_t       subject;
+
+    u_char                         *buf;      /* a path without parameters */
+    size_t                          size;
 };
 
 
@@ -46,11 +49,18 @@ typedef struct {
     ngx_agilicus_token_path_t               *subject;
     const ngx_agilicus_token_rules_view_t   *view;
 
+    ngx_str_t                                path;
     uint32_t                                 methods;
     ngx_agilicus_token_rules_stage_e         stage;     /* the furthest */
 } ngx_agilicus_token_rules_decision_t;
 
 
+static ngx_int_t ngx_agilicus_token_rules_hosts(
+    ngx_agilicus_token_rules_decision_t *d,
+    ngx_agilicus_token_ruleset_cursor_t hosts,
+    ngx_agilicus_token_reason_e *reason);
+static ngx_int_t ngx_agilicus_token_rules_plain(
+    ngx_agilicus_token_rules_t *rules, ngx_str_t *path);
 static ngx_int_t ngx_agilicus_token_rules_host(
     ngx_agilicus_token_rules_decision_t *d,
     const ngx_agilicus_token_ruleset_host_t *host);
@@ -124,6 +134,7 @@ ngx_agilicus_token_rules_destroy(ngx_agilicus_token_rules_t *rules)
 
     ngx_agilicus_token_path_free(&rules->subject);
     ngx_agilicus_token_patterns_destroy(rules->patterns);
+    ngx_agilicus_token_patterns_free(rules->buf);
 
     ngx_agilicus_token_patterns_free(rules);
 }
@@ -134,9 +145,8 @@ ngx_agilicus_token_rules_decide(ngx_agilicus_token_rules_t *rules,
     const ngx_str_t *packed, const ngx_agilicus_token_rules_view_t *view,
     ngx_agilicus_token_reason_e *reason)
 {
-    ngx_int_t                             rc;
-    ngx_uint_t                            n, again;
-    ngx_agilicus_token_ruleset_host_t     host;
+    ngx_int_t                             rc, plain;
+    ngx_uint_t                            n;
     ngx_agilicus_token_rules_decision_t   d;
     ngx_agilicus_token_ruleset_cursor_t   hosts;
 
@@ -151,14 +161,6 @@ ngx_agilicus_token_rules_decide(ngx_agilicus_token_rules_t *rules,
         return NGX_DECLINED;
     }
 
-    ngx_memzero(&d, sizeof(ngx_agilicus_token_rules_decision_t));
-
-    d.patterns = rules->patterns;
-    d.subject = &rules->subject;
-    d.view = view;
-    d.methods = NGX_AGILICUS_TOKEN_RULESET_ALL
-                | ngx_agilicus_token_ruleset_method_bit(&view->method);
-
     if (view->path.len == 0 || view->path.data[0] != '/') {
         *reason = NGX_AGILICUS_TOKEN_REASON_PATH;
         return NGX_DECLINED;
@@ -171,24 +173,58 @@ ngx_agilicus_token_rules_decide(ngx_agilicus_token_rules_t *rules,
 
     ngx_agilicus_token_patterns_begin(rules->patterns);
 
-    ngx_agilicus_token_path_begin(&rules->subject, rules->patterns,
-                                     &view->path, &view->query,
-                                     view->has_query, view->search);
+    d.patterns = rules->patterns;
+    d.subject = &rules->subject;
+    d.view = view;
+    d.path = view->path;
+    d.methods = NGX_AGILICUS_TOKEN_RULESET_ALL
+                | ngx_agilicus_token_ruleset_method_bit(&view->method);
+
+    rc = ngx_agilicus_token_rules_hosts(&d, hosts, reason);
+
+    if (rc == NGX_DECLINED
+        || memchr(view->path.data, ';', view->path.len) == NULL)
+    {
+        return rc;
+    }
+
+    /* there are readers that drop the parameters of a segment: "/a;x/b" */
+
+    if (ngx_agilicus_token_rules_plain(rules, &d.path) != NGX_OK) {
+        *reason = NGX_AGILICUS_TOKEN_REASON_PATH;
+        return NGX_DECLINED;
+    }
+
+    plain = ngx_agilicus_token_rules_hosts(&d, hosts, reason);
+
+    return (plain == NGX_OK) ? rc : plain;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_rules_hosts(ngx_agilicus_token_rules_decision_t *d,
+    ngx_agilicus_token_ruleset_cursor_t hosts,
+    ngx_agilicus_token_reason_e *reason)
+{
+    ngx_int_t                           rc;
+    ngx_uint_t                          again;
+    ngx_agilicus_token_ruleset_host_t   host;
+
+    d->stage = NGX_AGILICUS_TOKEN_RULES_HOST;
+
+    ngx_agilicus_token_path_begin(d->subject, d->patterns, &d->path,
+                                  &d->view->query, d->view->has_query,
+                                  d->view->search);
 
     again = 0;
 
-    for ( ;; ) {
-        rc = ngx_agilicus_token_ruleset_next_host(&hosts, &host);
+    while (ngx_agilicus_token_ruleset_next_host(&hosts, &host) == NGX_OK) {
 
-        if (rc != NGX_OK) {
-            break;
-        }
-
-        if (!ngx_agilicus_token_ruleset_is_host(&host.name, &view->host)) {
+        if (!ngx_agilicus_token_ruleset_is_host(&host.name, &d->view->host)) {
             continue;
         }
 
-        rc = ngx_agilicus_token_rules_host(&d, &host);
+        rc = ngx_agilicus_token_rules_host(d, &host);
 
         if (rc == NGX_OK) {
             *reason = NGX_AGILICUS_TOKEN_REASON_NONE;
@@ -203,9 +239,54 @@ ngx_agilicus_token_rules_decide(ngx_agilicus_token_rules_t *rules,
         }
     }
 
-    *reason = ngx_agilicus_token_rules_reasons[d.stage];
+    *reason = ngx_agilicus_token_rules_reasons[d->stage];
 
     return again ? NGX_AGAIN : NGX_DECLINED;
+}
+
+
+/* the path as it is without the parameters of its segments */
+
+static ngx_int_t
+ngx_agilicus_token_rules_plain(ngx_agilicus_token_rules_t *rules,
+    ngx_str_t *path)
+{
+    u_char  *p, *d, *end;
+
+    if (path->len > rules->size) {
+        p = ngx_agilicus_token_patterns_alloc(path->len);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_agilicus_token_patterns_free(rules->buf);
+
+        rules->buf = p;
+        rules->size = path->len;
+    }
+
+    d = rules->buf;
+    end = path->data + path->len;
+
+    for (p = path->data; p < end; p++) {
+
+        if (*p == ';') {
+            while (p < end && *p != '/') {
+                p++;
+            }
+
+            if (p == end) {
+                break;
+            }
+        }
+
+        *d++ = *p;
+    }
+
+    path->data = rules->buf;
+    path->len = (size_t) (d - rules->buf);
+
+    return NGX_OK;
 }
 
 
@@ -335,11 +416,11 @@ ngx_agilicus_token_rules_differs(ngx_agilicus_token_rules_decision_t *d,
         return 0;
     }
 
-    if (len > d->view->path.len) {
+    if (len > d->path.len) {
         return !d->view->has_query && d->view->query.len == 0;
     }
 
-    p = d->view->path.data + len;
+    p = d->path.data + len;
 
     if (len < sizeof(uint64_t)) {
         return ngx_memcmp(p - sizeof(uint32_t), rule->ending,
@@ -394,7 +475,7 @@ ngx_agilicus_token_rules_templates(ngx_agilicus_token_rules_decision_t *d,
         return 1;
     }
 
-    values->path = d->view->path;
+    values->path = d->path;
 
     if (!(rule->flags & NGX_AGILICUS_TOKEN_RULESET_SEPARATE_QUERY)
         && ngx_agilicus_token_path_whole(d->subject, &values->subject)

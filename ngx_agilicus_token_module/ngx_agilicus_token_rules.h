@@ -18,9 +18,17 @@
  * The token's host rules: matching one request against them.  A request is
  * allowed if one rule of its host matches in all its parts; nothing that a rule
  * says takes anything away.  Where those who read a request could differ on
- * what it says, all that they could read must match: see path, query
- * and matcher; a template sees the path, and unless the rule has
- * "separate_query" must match with the query behind it too.
+ * what it says, every reading must be allowed:
+ *
+ *     a path is read as it is, and without the parameters of its segments
+ *     ("/a;x/b" as "/a/b" too)
+ *
+ *     what a pattern and a template see: ngx_agilicus_token_path.h; a template
+ *     sees the path and, unless the rule has "separate_query", must match with
+ *     the query behind it too
+ *
+ *     parameters, matchers, bodies: ngx_agilicus_token_query.h, _matcher.h and
+ *     _json_document.h
  */
 
 

@@ -52,6 +52,17 @@ def decide(token, request):
     if query is False:
         return False, "query"
 
+    # some readers drop the parameters of a segment, so both must be allowed
+
+    for reading in (path, re.sub(";[^/]*", "", path)):
+        allowed, reason = decide_reading(hosts, request, reading, query)
+        if not allowed:
+            return False, reason
+
+    return True, ""
+
+
+def decide_reading(hosts, request, path, query):
     stage = 0
     for name, rules in hosts:
         if name != plain_host(request["host"].decode("latin-1")):
@@ -92,7 +103,7 @@ def parse_path(raw):
     segments = [segment.partition(";") for segment in path[1:].split("/")]
 
     for i, (name, semicolon, _) in enumerate(segments):
-        if name in (".", ".."):
+        if name.rstrip(" ") in (".", ".."):
             return None
         if name == "" and (semicolon or i < len(segments) - 1):
             return None

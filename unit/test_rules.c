@@ -26,6 +26,7 @@ static void test_hosts(void);
 static void test_methods(void);
 static void test_parts(void);
 static void test_templates(void);
+static void test_parameters(void);
 static void test_reasons(void);
 static void test_body(void);
 static void test_truth_table(void);
@@ -70,6 +71,7 @@ main(void)
     test_methods();
     test_parts();
     test_templates();
+    test_parameters();
     test_reasons();
     test_body();
     test_truth_table();
@@ -437,6 +439,54 @@ test_templates(void)
     expect(ask("GET", "/a?q"), "allow");
     expect(ask("GET", "/b/1?/q"), "allow");
     expect(ask("GET", "/b?/1"), "path");
+}
+
+
+static void
+test_parameters(void)
+{
+    unit_test("a path is read without its parameters too");
+
+    load_rules("{\"methods\":[\"get\"],\"paths\":[\"/static/.*[.]css\","
+               "\"/a;x\",\"/b(;x)?\",\"/c/.*\"]},"
+               "{\"methods\":[\"get\"],\"template_paths\":[{\"template\":"
+               "\"/t/{id}/s\",\"prefix\":true}]},"
+               "{\"methods\":[\"post\"],\"paths\":[\"/p.*\"],\"body\":"
+               "{\"json\":[{\"name\":\"n\",\"pointer\":\"/b\"}]}}");
+
+    expect(ask("GET", "/static/a.css"), "allow");
+    expect(ask("GET", "/static/a.css;v.css"), "allow");
+    expect(ask("GET", "/static/secret;.css"), "path");
+    expect(ask("GET", "/static/x;y/a.css"), "allow");
+    expect(ask("GET", "/static;y/a.css"), "path");
+    expect(ask("GET", "/static/a.css;v"), "path");
+    expect(ask("GET", "/a;x"), "path");
+    expect(ask("GET", "/b;x"), "allow");
+    expect(ask("GET", "/b%3bx"), "allow");
+    expect(ask("GET", "/c/;"), "path");
+    expect(ask("GET", "/c/d;x/e;y;z/"), "allow");
+    expect(ask("GET", "/t/1;x/s"), "allow");
+    expect(ask("GET", "/t/1/s;x"), "path");
+    expect(ask("GET", "/t/1/s/a;x"), "allow");
+
+    body = NULL;
+    expect(ask("POST", "/p;x"), "again");
+
+    body = "{\"b\":\"1\"}";
+    expect(ask("POST", "/p;x"), "allow");
+
+    body = "{}";
+    expect(ask("POST", "/p;x"), "body");
+
+    body = NULL;
+
+    unit_test("each reading of a path may have a rule of its own");
+
+    load_rules("{\"methods\":[\"get\"],\"paths\":[\"/a;x\"]},"
+               "{\"methods\":[\"get\"],\"paths\":[\"/a\"]}");
+
+    expect(ask("GET", "/a;x"), "allow");
+    expect(ask("GET", "/a;y"), "path");
 }
 
 
@@ -1162,6 +1212,10 @@ test_allocations(void)
 
         unit_check(rc == NGX_OK || rc == NGX_DECLINED);
         all += (rc == NGX_OK);
+
+        rc = decide("a.example", "GET", "/ab;c?q", &reason);
+
+        unit_check(rc == NGX_DECLINED);
 
         allowed = 1000;
 
