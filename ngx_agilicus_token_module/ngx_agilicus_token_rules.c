@@ -36,8 +36,9 @@ typedef enum {
 struct ngx_agilicus_token_rules_s {
     ngx_agilicus_token_patterns_t  *patterns;
     ngx_agilicus_token_path_t       subject;
+    ngx_agilicus_token_path_t       plain;    /* without parameters */
 
-    u_char                         *buf;      /* a path without parameters */
+    u_char                         *buf;      /* of that path */
     size_t                          size;
 };
 
@@ -46,10 +47,10 @@ struct ngx_agilicus_token_rules_s {
 
 typedef struct {
     ngx_agilicus_token_patterns_t           *patterns;
-    ngx_agilicus_token_path_t               *subject;
     const ngx_agilicus_token_rules_view_t   *view;
 
-    ngx_str_t                                path;
+    ngx_agilicus_token_path_t               *subject;   /* of one reading */
+    ngx_agilicus_token_path_t               *whole;     /* as it is */
     uint32_t                                 methods;
     ngx_agilicus_token_rules_stage_e         stage;     /* the furthest */
 } ngx_agilicus_token_rules_decision_t;
@@ -61,6 +62,8 @@ static ngx_int_t ngx_agilicus_token_rules_hosts(
     ngx_agilicus_token_reason_e *reason);
 static ngx_int_t ngx_agilicus_token_rules_plain(
     ngx_agilicus_token_rules_t *rules, ngx_str_t *path);
+static ngx_uint_t ngx_agilicus_token_rules_has_parameter(
+    const ngx_str_t *text);
 static ngx_int_t ngx_agilicus_token_rules_host(
     ngx_agilicus_token_rules_decision_t *d,
     const ngx_agilicus_token_ruleset_host_t *host);
@@ -133,6 +136,7 @@ ngx_agilicus_token_rules_destroy(ngx_agilicus_token_rules_t *rules)
     }
 
     ngx_agilicus_token_path_free(&rules->subject);
+    ngx_agilicus_token_path_free(&rules->plain);
     ngx_agilicus_token_patterns_destroy(rules->patterns);
     ngx_agilicus_token_patterns_free(rules->buf);
 
@@ -146,6 +150,7 @@ ngx_agilicus_token_rules_decide(ngx_agilicus_token_rules_t *rules,
     ngx_agilicus_token_reason_e *reason)
 {
     ngx_int_t                             rc, plain;
+    ngx_str_t                             path;
     ngx_uint_t                            n;
     ngx_agilicus_token_rules_decision_t   d;
     ngx_agilicus_token_ruleset_cursor_t   hosts;
@@ -173,27 +178,42 @@ ngx_agilicus_token_rules_decide(ngx_agilicus_token_rules_t *rules,
 
     ngx_agilicus_token_patterns_begin(rules->patterns);
 
+    ngx_agilicus_token_path_begin(&rules->subject, rules->patterns,
+                                  &view->path, &view->query, view->has_query,
+                                  view->search);
+
     d.patterns = rules->patterns;
-    d.subject = &rules->subject;
     d.view = view;
-    d.path = view->path;
+    d.subject = &rules->subject;
+    d.whole = &rules->subject;
     d.methods = NGX_AGILICUS_TOKEN_RULESET_ALL
                 | ngx_agilicus_token_ruleset_method_bit(&view->method);
 
     rc = ngx_agilicus_token_rules_hosts(&d, hosts, reason);
 
     if (rc == NGX_DECLINED
-        || memchr(view->path.data, ';', view->path.len) == NULL)
+        || !ngx_agilicus_token_rules_has_parameter(&view->path))
     {
         return rc;
     }
 
-    /* there are readers that drop the parameters of a segment: "/a;x/b" */
+    /*
+     * There are readers that drop the parameters of a segment: "/a;x/b".
+     * Only a rule that names them to the letter means them, whoever reads.
+     */
 
-    if (ngx_agilicus_token_rules_plain(rules, &d.path) != NGX_OK) {
+    path = view->path;
+
+    if (ngx_agilicus_token_rules_plain(rules, &path) != NGX_OK) {
         *reason = NGX_AGILICUS_TOKEN_REASON_PATH;
         return NGX_DECLINED;
     }
+
+    ngx_agilicus_token_path_begin(&rules->plain, rules->patterns, &path,
+                                  &view->query, view->has_query,
+                                  view->search);
+
+    d.subject = &rules->plain;
 
     plain = ngx_agilicus_token_rules_hosts(&d, hosts, reason);
 
@@ -211,11 +231,6 @@ ngx_agilicus_token_rules_hosts(ngx_agilicus_token_rules_decision_t *d,
     ngx_agilicus_token_ruleset_host_t   host;
 
     d->stage = NGX_AGILICUS_TOKEN_RULES_HOST;
-
-    ngx_agilicus_token_path_begin(d->subject, d->patterns, &d->path,
-                                  &d->view->query, d->view->has_query,
-                                  d->view->search);
-
     again = 0;
 
     while (ngx_agilicus_token_ruleset_next_host(&hosts, &host) == NGX_OK) {
@@ -287,6 +302,13 @@ ngx_agilicus_token_rules_plain(ngx_agilicus_token_rules_t *rules,
     path->len = (size_t) (d - rules->buf);
 
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_rules_has_parameter(const ngx_str_t *text)
+{
+    return memchr(text->data, ';', text->len) != NULL;
 }
 
 
@@ -412,15 +434,15 @@ ngx_agilicus_token_rules_differs(ngx_agilicus_token_rules_decision_t *d,
 
     len = rule->len;
 
-    if (len < sizeof(uint32_t) || d->view->search) {
+    if (len < sizeof(uint32_t) || d->view->search || d->subject != d->whole) {
         return 0;
     }
 
-    if (len > d->path.len) {
+    if (len > d->view->path.len) {
         return !d->view->has_query && d->view->query.len == 0;
     }
 
-    p = d->path.data + len;
+    p = d->view->path.data + len;
 
     if (len < sizeof(uint64_t)) {
         return ngx_memcmp(p - sizeof(uint32_t), rule->ending,
@@ -440,6 +462,7 @@ ngx_agilicus_token_rules_paths(ngx_agilicus_token_rules_decision_t *d,
 {
     ngx_int_t                           rc;
     ngx_uint_t                          found, separate;
+    ngx_agilicus_token_path_t          *subject;
     ngx_agilicus_token_ruleset_item_t   item;
 
     found = !(rule->flags & NGX_AGILICUS_TOKEN_RULESET_PATHS);
@@ -452,9 +475,21 @@ ngx_agilicus_token_rules_paths(ngx_agilicus_token_rules_decision_t *d,
             return found && rc == NGX_DECLINED;
         }
 
-        if (!found) {
-            found = ngx_agilicus_token_path_match(d->subject, &item, separate);
+        if (found) {
+            continue;
         }
+
+        subject = d->subject;
+
+        if (subject != d->whole
+            && !d->view->search
+            && item.kind == NGX_AGILICUS_TOKEN_RULESET_LITERAL
+            && ngx_agilicus_token_rules_has_parameter(&item.text))
+        {
+            subject = d->whole;
+        }
+
+        found = ngx_agilicus_token_path_match(subject, &item, separate);
     }
 }
 
@@ -475,7 +510,7 @@ ngx_agilicus_token_rules_templates(ngx_agilicus_token_rules_decision_t *d,
         return 1;
     }
 
-    values->path = d->path;
+    values->path = d->subject->path;
 
     if (!(rule->flags & NGX_AGILICUS_TOKEN_RULESET_SEPARATE_QUERY)
         && ngx_agilicus_token_path_whole(d->subject, &values->subject)

@@ -21,7 +21,8 @@
  * what it says, every reading must be allowed:
  *
  *     a path is read as it is, and without the parameters of its segments
- *     ("/a;x/b" as "/a/b" too)
+ *     ("/a;x/b" as "/a/b" too); only a rule that names the very path, with its
+ *     parameters and without a pattern, allows both readings
  *
  *     what a pattern and a template see: ngx_agilicus_token_path.h; a template
  *     sees the path and, unless the rule has "separate_query", must match with

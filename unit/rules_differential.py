@@ -84,7 +84,8 @@ class Generator:
             raw += self.one([b"/..", b"/../a", b"/./a", b"//a", b"%00", b"\\",
                              b"/..;x/a", b"%252e", b"%zz", b"%", b"%c0%ae",
                              b"/;x", b"/;x/a", b"%3fa", b"/..%20",
-                             b"/.%20%20;x/a", b"/...%20", b";x", b";x/a", b"#a", b"%5c", b"/.",
+                             b"/.%20%20;x/a", b"/...%20", b";x", b";x/a",
+                             b"#a", b"%5c", b"/.",
                              b"%25zz", b"\xff", b"%e2%82", b"/...", b"/.a"])
         return raw
 

@@ -55,21 +55,21 @@ def decide(token, request):
     # some readers drop the parameters of a segment, so both must be allowed
 
     for reading in (path, re.sub(";[^/]*", "", path)):
-        allowed, reason = decide_reading(hosts, request, reading, query)
+        allowed, reason = decide_reading(hosts, request, path, reading, query)
         if not allowed:
             return False, reason
 
     return True, ""
 
 
-def decide_reading(hosts, request, path, query):
+def decide_reading(hosts, request, path, reading, query):
     stage = 0
     for name, rules in hosts:
         if name != plain_host(request["host"].decode("latin-1")):
             continue
 
         for rule in rules:
-            failed = match(rule, request, path, query)
+            failed = match(rule, request, path, reading, query)
             if failed is None:
                 return True, ""
             stage = max(stage, STAGES.index(failed))
@@ -347,7 +347,7 @@ def array(thing, name):
 # a rule and a request; each returns the part that failed, or None
 
 
-def match(rule, request, path, query):
+def match(rule, request, original, path, query):
     method = request["method"].decode("latin-1")
 
     if not ("all" in rule["methods"]
@@ -361,6 +361,10 @@ def match(rule, request, path, query):
 
     if rule["paths"] is not None and not any(
             match_path(pattern, request["search"], path, query, whole)
+            or (not rule["separate"] and query is not None
+                and match_named(pattern, request, original + "?" + query))
+            or ((rule["separate"] or query is None)
+                and match_named(pattern, request, original))
             for pattern in rule["paths"]):
         return "path"
 
@@ -413,6 +417,16 @@ def match_path(pattern, search, path, query, whole):
 
     return (find(path) is not None
             or not any(find(path + sign + query) for sign in "~>@"))
+
+
+def match_named(pattern, request, text):
+    """Whether this is the very path, with the parameters that it has."""
+
+    m = re.fullmatch(r"\^?((?:\\[^0-9A-Za-z]|[^\\^$.|?*+()\[\]{}])+)\$?", pattern,
+                     re.S)
+
+    return (m is not None and not request["search"] and ";" in m[1]
+            and re.sub(r"\\(.)", r"\1", m[1], flags=re.S) == text)
 
 
 def match_parameter(name, exact, query):

@@ -460,7 +460,10 @@ test_parameters(void)
     expect(ask("GET", "/static/x;y/a.css"), "allow");
     expect(ask("GET", "/static;y/a.css"), "path");
     expect(ask("GET", "/static/a.css;v"), "path");
-    expect(ask("GET", "/a;x"), "path");
+    expect(ask("GET", "/a;x"), "allow");
+    expect(ask("GET", "/a%3bx"), "allow");
+    expect(ask("GET", "/a;y"), "path");
+    expect(ask("GET", "/a;x;y"), "path");
     expect(ask("GET", "/b;x"), "allow");
     expect(ask("GET", "/b%3bx"), "allow");
     expect(ask("GET", "/c/;"), "path");
@@ -482,11 +485,27 @@ test_parameters(void)
 
     unit_test("each reading of a path may have a rule of its own");
 
-    load_rules("{\"methods\":[\"get\"],\"paths\":[\"/a;x\"]},"
+    load_rules("{\"methods\":[\"get\"],\"paths\":[\"/a;x.*\"]},"
+               "{\"methods\":[\"get\"],\"paths\":[\"/b;x.*\"]},"
                "{\"methods\":[\"get\"],\"paths\":[\"/a\"]}");
 
-    expect(ask("GET", "/a;x"), "allow");
+    expect(ask("GET", "/a;xy"), "allow");
+    expect(ask("GET", "/b;xy"), "path");
     expect(ask("GET", "/a;y"), "path");
+
+    unit_test("a path with parameters in it is meant only as a whole");
+
+    load_rules("{\"methods\":[\"get\"],\"paths\":[\"/a;x\",\"/b;x/.*\","
+               "\"/c;x?\"]}");
+
+    expect(ask("GET", "/a;x"), "allow");
+    expect(ask("GET", "/b;x/c"), "path");
+    expect(ask("GET", "/c;x"), "path");
+
+    search = 1;
+    expect(ask("GET", "/secret/a;x"), "path");
+    expect(ask("GET", "/a;x"), "path");
+    search = 0;
 }
 
 
