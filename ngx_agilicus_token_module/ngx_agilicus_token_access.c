@@ -16,6 +16,8 @@ static ngx_int_t ngx_agilicus_token_check(ngx_http_request_t *r,
 static ngx_uint_t ngx_agilicus_token_is_preflight(ngx_http_request_t *r);
 static ngx_int_t ngx_agilicus_token_decide(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static void ngx_agilicus_token_look_again(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx);
 
 
 ngx_int_t
@@ -505,29 +507,74 @@ ngx_agilicus_token_decide(ngx_http_request_t *r,
                                           &lcf->policy, requirements, n,
                                           &ruling, ngx_time(),
                                           &ctx->decision);
-    if (rc != NGX_AGAIN) {
-        return NGX_OK;
+    if (rc == NGX_AGAIN) {
+        ruling.rc = ngx_agilicus_token_match(r, ctx, lcf, &ruling.reason);
+
+        if (ruling.rc == NGX_AGAIN) {
+            return NGX_AGAIN;
+        }
+
+        rc = ngx_agilicus_token_policy_decide(&ctx->facts, ctx->late,
+                                              &lcf->policy, requirements, n,
+                                              &ruling, ngx_time(),
+                                              &ctx->decision);
     }
 
-    ruling.rc = ngx_agilicus_token_match(r, ctx, lcf, &ruling.reason);
-
-    if (ruling.rc == NGX_AGAIN) {
-        return NGX_AGAIN;
+    if (rc == NGX_AGAIN) {
+        goto failed;
     }
 
-    rc = ngx_agilicus_token_policy_decide(&ctx->facts, ctx->late,
-                                          &lcf->policy, requirements, n,
-                                          &ruling, ngx_time(),
-                                          &ctx->decision);
-    if (rc != NGX_AGAIN) {
-        return NGX_OK;
+    if (rc == NGX_OK) {
+        ngx_agilicus_token_look_again(r, ctx);
     }
+
+    return NGX_OK;
 
 failed:
 
     ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
                            NGX_AGILICUS_TOKEN_REASON_INTERNAL);
     return NGX_OK;
+}
+
+
+/*
+ * An answer or a body may have been waited for since tombstones were looked
+ * through: what was denied meanwhile is not let in.
+ */
+
+static void
+ngx_agilicus_token_look_again(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx)
+{
+    ngx_atomic_uint_t            generation;
+    ngx_agilicus_token_zone_t   *first;
+    ngx_agilicus_token_clock_t   now;
+    ngx_agilicus_token_reason_e  denied;
+
+    first = ngx_agilicus_token_first_zone(r);
+
+    for ( ;; ) {
+        generation = ngx_agilicus_token_cache_generation(first);
+
+        if (generation == ctx->clean) {
+            return;
+        }
+
+        ngx_agilicus_token_zone_now(&now);
+
+        denied = ngx_agilicus_token_cache_denied(first, ctx->api->digest,
+                                                 ctx->digest, &ctx->facts,
+                                                 &now);
+
+        if (denied != NGX_AGILICUS_TOKEN_REASON_NONE) {
+            ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
+                                   denied);
+            return;
+        }
+
+        ctx->clean = generation;
+    }
 }
 
 

@@ -323,6 +323,7 @@ ngx_agilicus_token_api_denied(ngx_agilicus_token_call_t *call,
                                              active ? &facts : NULL, &now);
 
     if (denied == NGX_AGILICUS_TOKEN_REASON_NONE) {
+        answer->clean = *generation;
         return 0;
     }
 

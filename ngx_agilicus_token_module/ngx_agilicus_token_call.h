@@ -76,6 +76,7 @@ typedef struct {
     ngx_str_t                          rules;
     ngx_str_t                          token;      /* of reissue and create */
     uint64_t                           sent;       /* ms, monotonic */
+    ngx_atomic_uint_t                  clean;      /* of tombstones so far */
     ngx_msec_t                         elapsed;
     time_t                             retry_after; /* seconds; -1: none */
 

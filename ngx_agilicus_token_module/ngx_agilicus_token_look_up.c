@@ -219,16 +219,19 @@ ngx_int_t
 ngx_agilicus_token_keep_rules(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, ngx_str_t *rules)
 {
-    ctx->rules.len = rules->len;
-    ctx->rules.data = ngx_pnalloc(r->pool, rules->len + 1);
+    u_char  *p;
 
-    if (ctx->rules.data == NULL) {
+    p = ngx_pnalloc(r->pool, rules->len + 1);
+    if (p == NULL) {
         return NGX_ERROR;
     }
 
     if (rules->len) {
-        ngx_memcpy(ctx->rules.data, rules->data, rules->len);
+        ngx_memcpy(p, rules->data, rules->len);
     }
+
+    ctx->rules.len = rules->len;
+    ctx->rules.data = p;
 
     return NGX_OK;
 }
@@ -286,7 +289,12 @@ ngx_agilicus_token_age(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
         return NGX_OK;
     }
 
-    if (lcf->lifetimes.error) {
+    /* the rules lie where others will lie before the API has answered */
+
+    if (lcf->lifetimes.error
+        && (!lcf->rules
+            || ngx_agilicus_token_keep_rules(r, ctx, &ctx->rules) == NGX_OK))
+    {
         ctx->stale_until = ctx->sent + limit + lcf->lifetimes.error;
     }
 

@@ -148,6 +148,7 @@ ngx_agilicus_token_take_answer(ngx_agilicus_token_ctx_t *ctx,
            != NGX_AGILICUS_TOKEN_FEED_DEAD)
     {
         ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
+        ctx->clean = ngx_agilicus_token_cache_generation(first);
         ctx->decision.reason = ngx_agilicus_token_cache_denied(first,
                                         ctx->api->digest, ctx->digest,
                                         &ctx->facts, &now);
@@ -166,6 +167,7 @@ ngx_agilicus_token_take_answer(ngx_agilicus_token_ctx_t *ctx,
     ctx->class = answer->class;
     ctx->decision.reason = answer->reason;
     ctx->sent = answer->sent;
+    ctx->clean = answer->clean;
 
     if (answer->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
         ctx->has_facts = 0;

@@ -27,11 +27,13 @@ ngx_uint_t            ngx_pagesize = 4096;
 ngx_uint_t            ngx_cacheline_size = 64;
 
 ngx_log_t     stub_log;
+void        (*stub_locking)(ngx_shmtx_t *mtx);
 void        (*stub_locked)(ngx_shmtx_t *mtx);
 void        (*stub_unlocked)(ngx_shmtx_t *mtx);
 ngx_uint_t    stub_held;
 ngx_uint_t    stub_locks;
 ngx_int_t     stub_allocations = -1;
+ngx_uint_t  (*stub_there)(ngx_pid_t pid);
 ngx_pid_t     stub_dead;
 ngx_uint_t    stub_lines;
 ngx_uint_t    stub_level;
@@ -58,6 +60,10 @@ stub_pass(uint64_t mono_ms)
 void
 ngx_shmtx_lock(ngx_shmtx_t *mtx)
 {
+    if (stub_locking) {
+        stub_locking(mtx);
+    }
+
     if (stub_held) {
         fprintf(stderr, "a mutex is taken while one is held\n");
         abort();
@@ -156,13 +162,14 @@ ngx_log_error_core(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
 int
 kill(pid_t pid, int sig)
 {
-    if (sig == 0 && pid == stub_dead && stub_dead) {
+    if (sig == 0) {
+
+        if (stub_there ? stub_there(pid) : pid != stub_dead) {
+            return 0;
+        }
+
         ngx_set_errno(NGX_ESRCH);
         return -1;
-    }
-
-    if (sig == 0 && pid < 1000000) {
-        return 0;
     }
 
     return (int) syscall(SYS_kill, pid, sig);

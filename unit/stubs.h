@@ -24,9 +24,11 @@ void stub_clock(uint64_t mono, int64_t wall);
 void stub_pass(uint64_t mono_ms);
 
 /*
- * The mutex: called once it is taken and once it is given back.  A mutex that
- * is taken while any is held ends the program, for in nginx it would hang.
+ * The mutex: called before it is taken, once it is taken and once it is given
+ * back.  A mutex that is taken while any is held ends the program, for in nginx
+ * it would hang.
  */
+extern void        (*stub_locking)(ngx_shmtx_t *mtx);
 extern void        (*stub_locked)(ngx_shmtx_t *mtx);
 extern void        (*stub_unlocked)(ngx_shmtx_t *mtx);
 extern ngx_uint_t    stub_held;
@@ -35,7 +37,8 @@ extern ngx_uint_t    stub_locks;
 /* allocations that succeed from now on; -1: all */
 extern ngx_int_t     stub_allocations;
 
-/* a process that is not there, beside those that are really not; 0: none */
+/* whether a process is there; or one that is not, where there is no handler */
+extern ngx_uint_t  (*stub_there)(ngx_pid_t pid);
 extern ngx_pid_t     stub_dead;
 
 /* of log lines: how many, and the format and level of the last one */
