@@ -35,7 +35,6 @@ typedef struct {
     ngx_log_t                            *log;
     u_char                               *buf;
     time_t                                logged;
-    unsigned                              failing:1;
 } ngx_agilicus_token_call_worker_t;
 
 

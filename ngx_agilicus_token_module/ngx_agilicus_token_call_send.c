@@ -343,7 +343,7 @@ ngx_agilicus_token_call_report(ngx_agilicus_token_call_t *call,
 }
 
 
-/* one line a second at most says that an API fails, and one that it is back */
+/* one line a second at most says that an API fails */
 
 static void
 ngx_agilicus_token_call_log(ngx_agilicus_token_call_t *call,
@@ -359,7 +359,6 @@ ngx_agilicus_token_call_log(ngx_agilicus_token_call_t *call,
     if (answer->class != NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE
         && answer->class != NGX_AGILICUS_TOKEN_CLASS_REFUSED)
     {
-        w->failing = 0;
         return;
     }
 
@@ -368,11 +367,10 @@ ngx_agilicus_token_call_log(ngx_agilicus_token_call_t *call,
         ? NGX_AGILICUS_TOKEN_COUNT_CREDENTIAL_REFUSED
         : NGX_AGILICUS_TOKEN_COUNT_FAILED_CALLS);
 
-    if (w->failing && w->logged == ngx_time()) {
+    if (w->logged == ngx_time()) {
         return;
     }
 
-    w->failing = 1;
     w->logged = ngx_time();
 
     if (answer->class == NGX_AGILICUS_TOKEN_CLASS_REFUSED) {
