@@ -129,10 +129,9 @@ static ngx_uint_t
 ngx_agilicus_token_create_identified(ngx_http_request_t *r,
     const ngx_agilicus_token_create_conf_t *conf)
 {
-    void                       *basic;
-    ngx_str_t                   realm, *uri;
-    ngx_http_complex_value_t   *value;
-    ngx_http_variable_value_t  *v;
+    ngx_str_t                               realm, *uri;
+    ngx_http_variable_value_t              *v;
+    const ngx_agilicus_token_basic_conf_t  *basic;
 
     if (conf->ssl) {
         v = ngx_http_get_indexed_variable(r, conf->verify_index);
@@ -163,10 +162,9 @@ ngx_agilicus_token_create_identified(ngx_http_request_t *r,
     /* the realm says whether it is on; it may be a variable */
 
     basic = r->loc_conf[conf->basic_index];
-    value = basic ? *(ngx_http_complex_value_t **) basic : NULL;
 
-    if (value == NULL
-        || ngx_http_complex_value(r, value, &realm) != NGX_OK
+    if (basic == NULL || basic->realm == NULL || basic->user_file == NULL
+        || ngx_http_complex_value(r, basic->realm, &realm) != NGX_OK
         || (realm.len == 3 && ngx_strncmp(realm.data, "off", 3) == 0))
     {
         return 0;

@@ -105,6 +105,14 @@ typedef struct {
 } ngx_agilicus_token_main_conf_t;
 
 
+/* the first members of what auth_basic, which declares it nowhere, keeps */
+
+typedef struct {
+    ngx_http_complex_value_t          *realm;
+    ngx_http_complex_value_t          *user_file;
+} ngx_agilicus_token_basic_conf_t;
+
+
 /* "agilicus_token_create": values and lists of them, with variables */
 
 typedef struct {

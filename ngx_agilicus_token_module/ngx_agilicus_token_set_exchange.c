@@ -304,16 +304,18 @@ ngx_agilicus_token_module_index(ngx_conf_t *cf, const char *name)
 
 /*
  * "access" stands for auth_basic or auth_request in the very location: without
- * one of them, nobody would have looked at who asks.
+ * one of them, nobody would have looked at who asks.  Nor does auth_basic look
+ * at anybody without a file of users.
  */
 
 ngx_uint_t
 ngx_agilicus_token_create_can_identify(ngx_conf_t *cf,
     const ngx_agilicus_token_create_conf_t *create)
 {
-    void                **loc_conf;
-    ngx_str_t            *uri;
-    ngx_http_conf_ctx_t  *ctx;
+    void                                  **loc_conf;
+    ngx_str_t                              *uri;
+    ngx_http_conf_ctx_t                    *ctx;
+    const ngx_agilicus_token_basic_conf_t  *basic;
 
     if (create->ssl) {
         return 1;
@@ -330,7 +332,11 @@ ngx_agilicus_token_create_can_identify(ngx_conf_t *cf,
         }
     }
 
-    return create->basic_index != NGX_CONF_UNSET_UINT
-           && loc_conf[create->basic_index]
-           && *(void **) loc_conf[create->basic_index] != NULL;
+    if (create->basic_index == NGX_CONF_UNSET_UINT) {
+        return 0;
+    }
+
+    basic = loc_conf[create->basic_index];
+
+    return basic && basic->realm && basic->user_file;
 }
