@@ -175,7 +175,9 @@ ngx_agilicus_token_exchange_refuse(ngx_http_request_t *r,
     ngx_agilicus_token_say(ctx, verdict, reason);
     ngx_agilicus_token_conclude(r, ctx, lcf);
 
-    if (ctx->client->watched) {
+    /* the response of the client's request goes on beside a subrequest */
+
+    if (r == r->main && ctx->client->watched) {
         ngx_agilicus_token_recheck_remove(ctx->client);
     }
 
