@@ -231,6 +231,10 @@ ngx_agilicus_token_recheck_cut(ngx_agilicus_token_ctx_t *ctx,
 
     c->error = 1;
 
+    /* as for every handler that runs out of events: upstream counts too */
+
+    r->main->count++;
+
     ngx_http_finalize_request(r, NGX_HTTP_CLOSE);
     ngx_http_run_posted_requests(c);
 }
