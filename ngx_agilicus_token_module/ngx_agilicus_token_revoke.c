@@ -104,7 +104,8 @@ ngx_agilicus_token_revoke_token(ngx_http_request_t *r,
 
     if (lcf->origin->zone
         && ngx_agilicus_token_cache_find(lcf->origin->zone, &key, 0, &found)
-           == NGX_OK)
+           == NGX_OK
+        && found.class != NGX_AGILICUS_TOKEN_CLASS_INVALID)
     {
         if (found.class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
             && ngx_agilicus_token_keep_facts(r, ctx, &found.facts) != NGX_OK)
