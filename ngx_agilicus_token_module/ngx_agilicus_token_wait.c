@@ -265,6 +265,14 @@ ngx_agilicus_token_resume(ngx_event_t *ev)
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, c->log, 0,
                    "agilicus token resumes, state: %d", (int) ctx->state);
 
+    if (ngx_http_get_module_ctx(r, ngx_agilicus_token_module) != ctx) {
+
+        /* the client has left, and nginx went on to a "post_action" */
+
+        ngx_agilicus_token_detach(ctx);
+        return;
+    }
+
     if (ctx->waiting) {
         ngx_agilicus_token_call_leave(&ctx->waiter);
 
