@@ -74,6 +74,47 @@ ngx_agilicus_token_check_exchange(ngx_conf_t *cf,
 }
 
 
+/* the handler that was set last is the one that answers */
+
+ngx_int_t
+ngx_agilicus_token_check_handler(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *conf)
+{
+    const char                *name;
+    ngx_http_handler_pt        handler;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (conf->revoke) {
+        name = "revoke";
+        handler = ngx_agilicus_token_revoke_handler;
+
+    } else if (conf->hook) {
+        name = "revocation_hook";
+        handler = ngx_agilicus_token_hook_handler;
+
+    } else {
+        name = "status";
+        handler = ngx_agilicus_token_status_handler;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler == handler
+        && conf->revoke + conf->hook + conf->status == 1)
+    {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"agilicus_token_%s\" answers by itself, so it does "
+                       "not go with another directive that answers, such as "
+                       "\"proxy_pass\": give it a location of its own",
+                       name);
+
+    return NGX_ERROR;
+}
+
+
 /* who can reach a hook can lock people out */
 
 ngx_int_t

@@ -112,6 +112,7 @@ ngx_agilicus_token_create_loc_conf(ngx_conf_t *cf)
      */
 
     conf->enable = NGX_CONF_UNSET_UINT;
+    conf->enable_inside = NGX_CONF_UNSET_UINT;
     conf->sources = NGX_CONF_UNSET_PTR;
     conf->max_size = NGX_CONF_UNSET_SIZE;
     conf->leeway = NGX_CONF_UNSET;
@@ -152,16 +153,31 @@ ngx_agilicus_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_agilicus_token_loc_conf_t *prev = parent;
     ngx_agilicus_token_loc_conf_t *conf = child;
 
-    char  *rv;
+    char        *rv;
+    ngx_uint_t   own;
 
-    /* who wants to revoke a token need not be let in by it */
+    own = conf->enable;
 
-    if (conf->revoke && conf->enable == NGX_CONF_UNSET_UINT) {
+    /* the level of http is nowhere merged into */
+
+    if (prev->enable_inside == NGX_CONF_UNSET_UINT) {
+        prev->enable_inside = prev->enable;
+    }
+
+    ngx_conf_merge_uint_value(conf->enable, prev->enable_inside,
+                              NGX_AGILICUS_TOKEN_OFF);
+
+    conf->enable_inside = conf->enable;
+
+    /*
+     * who wants to revoke a token need not be let in by it; what lies inside
+     * is not for that
+     */
+
+    if (conf->revoke && own == NGX_CONF_UNSET_UINT) {
         conf->enable = NGX_AGILICUS_TOKEN_OFF;
     }
 
-    ngx_conf_merge_uint_value(conf->enable, prev->enable,
-                              NGX_AGILICUS_TOKEN_OFF);
     ngx_conf_merge_msec_value(conf->recheck, prev->recheck, 5000);
 
     if (conf->rules == NGX_CONF_UNSET) {
@@ -200,6 +216,12 @@ ngx_agilicus_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if ((conf->reissue || conf->create)
         && ngx_agilicus_token_check_exchange(cf, conf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if ((conf->revoke || conf->hook || conf->status)
+        && ngx_agilicus_token_check_handler(cf, conf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }

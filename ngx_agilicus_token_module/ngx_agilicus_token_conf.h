@@ -29,6 +29,14 @@ ngx_int_t ngx_agilicus_token_check_hook(ngx_conf_t *cf,
     ngx_agilicus_token_loc_conf_t *conf);
 
 /*
+ * Refuses a location of a content handler of ours that has another one too: it
+ * would have the settings of ours and do what the other does.  NGX_OK or
+ * NGX_ERROR.
+ */
+ngx_int_t ngx_agilicus_token_check_handler(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *conf);
+
+/*
  * Inherits what says which API is asked, and how; makes the origin if it
  * differs from the outer level's.  NGX_CONF_OK or NGX_CONF_ERROR.
  */

@@ -133,6 +133,7 @@ typedef struct {
 
 typedef struct {
     ngx_uint_t                         enable;
+    ngx_uint_t                         enable_inside; /* what is inherited */
     ngx_str_t                          realm;
     ngx_array_t                       *sources;    /* of source_t */
     size_t                             max_size;

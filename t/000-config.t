@@ -2102,3 +2102,35 @@ invalid parameter "purge"
 --- must_die
 --- error_log refused
 "agilicus_token" directive is not allowed here
+
+
+
+=== TEST 248: signing out is not for what goes on to an application
+--- config: location /r { agilicus_token_revoke; proxy_pass http://127.0.0.1:1; }
+--- must_die
+--- error_log refused
+"agilicus_token_revoke" answers by itself, so it does not go with another directive that answers, such as "proxy_pass": give it a location of its own
+
+
+
+=== TEST 249: a location is not for signing out and for a hook
+--- config: location /r { agilicus_token_revoke; agilicus_token_revocation_hook trusted; }
+--- must_die
+--- error_log refused
+"agilicus_token_revoke" answers by itself, so it does not go with another directive that answers, such as "proxy_pass": give it a location of its own
+
+
+
+=== TEST 250: a hook is not for what goes on to an application
+--- config: location /r { agilicus_token_revocation_hook trusted; proxy_pass http://127.0.0.1:1; }
+--- must_die
+--- error_log refused
+"agilicus_token_revocation_hook" answers by itself, so it does not go with another directive that answers, such as "proxy_pass": give it a location of its own
+
+
+
+=== TEST 251: nor is what shows the status
+--- config: location /r { agilicus_token_status; proxy_pass http://127.0.0.1:1; }
+--- must_die
+--- error_log refused
+"agilicus_token_status" answers by itself, so it does not go with another directive that answers, such as "proxy_pass": give it a location of its own

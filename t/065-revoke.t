@@ -128,7 +128,7 @@ add_block_preprocessor(sub {
 # a token that is revoked stays so: each block runs once
 
 repeat_each(1);
-plan tests => blocks() * 2 + 281;
+plan tests => blocks() * 2 + 293;
 no_shuffle();
 no_long_string();
 run_tests();
@@ -548,3 +548,26 @@ calls introspect try-2              0
 GET /outer s16.u16.a                500
 calls revoke s16.u16.a              0
 GET /t s16.u16.a                    200
+
+
+
+=== TEST 33: what lies inside of where one signs out is enforced as outside
+--- config
+    location /within {
+        agilicus_token on;
+        location /within/out {
+            agilicus_token_revoke;
+            location /within/out/app {
+                proxy_pass http://127.0.0.1:$TEST_NGINX_UPSTREAM_PORT;
+            }
+            if ($arg_x) {
+                set $args "";
+            }
+        }
+    }
+--- steps
+GET /within/out/app -               401 missing/no_token
+GET /within/out/app s17.u17.a       200 active/
+GET /within/out?x=1 -               401 missing/no_token
+POST /within/out s17.u17.a          204
+GET /within/out/app s17.u17.a       401 revoked/revoked
