@@ -235,6 +235,28 @@ ngx_agilicus_token_enforce(ngx_conf_t *cf,
 }
 
 
+ngx_int_t
+ngx_agilicus_token_check_feed(ngx_conf_t *cf,
+    ngx_agilicus_token_main_conf_t *mcf)
+{
+    ngx_agilicus_token_loc_conf_t  *http;
+
+    http = ngx_http_conf_get_module_loc_conf(cf, ngx_agilicus_token_module);
+
+    if (http->api_credential.len) {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "\"agilicus_token_revocation_feed\" needs "
+                  "\"agilicus_token_api_credential\" in http, for the list of "
+                  "tokens is not for everybody in %V:%ui",
+                  &mcf->feed_file, mcf->feed_line);
+
+    return NGX_ERROR;
+}
+
+
 /* the feed polls the API that is configured for http as a whole */
 
 ngx_int_t
@@ -255,14 +277,6 @@ ngx_agilicus_token_feed_api(ngx_conf_t *cf,
     *conf = *http;
 
     if (ngx_agilicus_token_merge_api(cf, none, conf) != NGX_CONF_OK) {
-        return NGX_ERROR;
-    }
-
-    if (conf->api_credential.len == 0) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"agilicus_token_revocation_feed\" needs "
-                      "\"agilicus_token_api_credential\" in http, "
-                      "for the list of tokens is not for everybody");
         return NGX_ERROR;
     }
 

@@ -370,6 +370,11 @@ ngx_agilicus_token_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    if (mcf->feed.interval && ngx_agilicus_token_check_feed(cf, mcf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     if (!mcf->used) {
         return ngx_agilicus_token_register_upstream(cf, mcf);
     }

@@ -51,6 +51,13 @@ char *ngx_agilicus_token_enforce(ngx_conf_t *cf,
     ngx_agilicus_token_loc_conf_t *conf);
 
 /*
+ * Refuses a feed that has no credential to ask with, whether or not anything
+ * is enforced.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_agilicus_token_check_feed(ngx_conf_t *cf,
+    ngx_agilicus_token_main_conf_t *mcf);
+
+/*
  * Finds the API that the feed polls: the one configured for http as a whole.
  * NGX_OK or NGX_ERROR.
  */

@@ -41,6 +41,26 @@ static ngx_conf_num_bounds_t  ngx_agilicus_token_inflight_bounds = {
 };
 
 
+/* no sum of one of these and the time of day overflows */
+
+static ngx_agilicus_token_bounds_t  ngx_agilicus_token_timeout_bounds = {
+    ngx_agilicus_token_check_msec, 0, 24 * 60 * 60 * 1000,
+    "must not be longer than 1d"
+};
+
+
+static ngx_agilicus_token_bounds_t  ngx_agilicus_token_leeway_bounds = {
+    ngx_agilicus_token_check_sec, 0, 24 * 60 * 60,
+    "must not be longer than 1d"
+};
+
+
+static ngx_agilicus_token_bounds_t  ngx_agilicus_token_ttl_bounds = {
+    ngx_agilicus_token_check_sec, 1, 10 * 365 * 24 * 60 * 60,
+    "must be between 1s and 10y: with 0, a denial would end as it begins"
+};
+
+
 static ngx_command_t  ngx_agilicus_token_commands[] = {
 
     { ngx_string("agilicus_token"),
@@ -76,7 +96,7 @@ static ngx_command_t  ngx_agilicus_token_commands[] = {
       ngx_conf_set_sec_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_agilicus_token_loc_conf_t, leeway),
-      NULL },
+      &ngx_agilicus_token_leeway_bounds },
 
     { ngx_string("agilicus_token_require_expiry"),
       NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_FLAG,
@@ -195,14 +215,14 @@ static ngx_command_t  ngx_agilicus_token_commands[] = {
       ngx_conf_set_msec_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_agilicus_token_loc_conf_t, api_connect_timeout),
-      NULL },
+      &ngx_agilicus_token_timeout_bounds },
 
     { ngx_string("agilicus_token_api_timeout"),
       NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_agilicus_token_loc_conf_t, api_timeout),
-      NULL },
+      &ngx_agilicus_token_timeout_bounds },
 
     { ngx_string("agilicus_token_api_proxy"),
       NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
@@ -307,7 +327,7 @@ static ngx_command_t  ngx_agilicus_token_commands[] = {
       ngx_conf_set_sec_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_agilicus_token_main_conf_t, revocation_ttl),
-      NULL },
+      &ngx_agilicus_token_ttl_bounds },
 
     { ngx_string("agilicus_token_recheck"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,

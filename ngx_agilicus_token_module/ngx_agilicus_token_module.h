@@ -88,6 +88,10 @@ typedef struct {
     ngx_array_t                        files;      /* read once per cycle */
     ngx_array_t                        identity;   /* prefixes of headers */
 
+    /* where the feed is configured, for what is said of it at the end */
+    ngx_str_t                          feed_file;
+    ngx_uint_t                         feed_line;
+
     /* of variables that must not remember a token in the query */
     ngx_int_t                          request_uri_index;
     ngx_int_t                          request_index;
@@ -666,6 +670,22 @@ typedef struct {
     ngx_str_t                          name;
     ngx_msec_t                        *field;
 } ngx_agilicus_token_times_t;
+
+/* the least and the most that a time may be, and what is said of others */
+
+typedef struct {
+    ngx_conf_post_handler_pt           post_handler;
+    ngx_int_t                          low;
+    ngx_int_t                          high;
+    const char                        *why;
+} ngx_agilicus_token_bounds_t;
+
+/*
+ * set: for "post" of a directive, has its seconds, or its milliseconds, be
+ * within such bounds.  NGX_CONF_OK or what is wrong.
+ */
+char *ngx_agilicus_token_check_sec(ngx_conf_t *cf, void *post, void *data);
+char *ngx_agilicus_token_check_msec(ngx_conf_t *cf, void *post, void *data);
 
 /*
  * set: reads the arguments from number "first" on as such parameters, each at

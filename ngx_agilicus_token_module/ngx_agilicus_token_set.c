@@ -229,12 +229,20 @@ ngx_agilicus_token_set_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     char                               *rv;
     ngx_str_t                          *value;
-    ngx_uint_t                          last, error;
+    ngx_uint_t                          i, last, error;
     ngx_agilicus_token_require_conf_t  *require;
 
     value = cf->args->elts;
     last = cf->args->nelts;
     error = 403;
+
+    /* as a value it would always hold */
+
+    for (i = 1; i < last - 1; i++) {
+        if (ngx_strncmp(value[i].data, "error=", 6) == 0) {
+            return (char *) "takes \"error\" at its end only";
+        }
+    }
 
     if (ngx_strncmp(value[last - 1].data, "error=", 6) == 0) {
 
@@ -487,6 +495,10 @@ ngx_agilicus_token_set_recheck(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (ms < 1000) {
         return (char *) "must be 1s at least, or \"off\"";
+    }
+
+    if (ms > 24 * 60 * 60 * 1000) {
+        return (char *) "must not be longer than 1d";
     }
 
     lcf->recheck = (ngx_msec_t) ms;

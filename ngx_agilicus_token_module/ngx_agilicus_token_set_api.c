@@ -126,6 +126,11 @@ ngx_agilicus_token_parse_url(ngx_conf_t *cf, ngx_str_t *url, ngx_uint_t proxy)
         goto invalid;
     }
 
+    if (!proxy && ngx_strlcasestrn(path, last, (u_char *) "/v1/tokens", 9)) {
+        why = "must not have \"/v1/tokens\" in it, which is added to it";
+        goto invalid;
+    }
+
     /* the port is behind the last colon, but not within an IPv6 address */
 
     end = path;
@@ -173,6 +178,10 @@ ngx_agilicus_token_parse_url(ngx_conf_t *cf, ngx_str_t *url, ngx_uint_t proxy)
             why = "has no valid port";
             goto invalid;
         }
+
+    } else if (proxy) {
+        why = "must be \"http://host:port\": proxies have no usual port";
+        goto invalid;
     }
 
     if (!tls && !proxy && !ngx_agilicus_token_is_loopback(&name)) {
@@ -199,6 +208,12 @@ ngx_agilicus_token_parse_url(ngx_conf_t *cf, ngx_str_t *url, ngx_uint_t proxy)
     }
 
     url->len = last - url->data;
+
+    if (!proxy && url->len > 3 && ngx_strncmp(last - 3, "/v1", 3) == 0) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "the URL of the Tokens API \"%V\" ends in \"/v1\", "
+                           "and \"/v1/tokens\" is added to it", url);
+    }
 
     return NGX_OK;
 
@@ -240,6 +255,10 @@ ngx_agilicus_token_set_credential(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     value = cf->args->elts;
+
+    if (value[1].len == 0) {
+        return (char *) "needs the name of a file";
+    }
 
     if (cf->args->nelts == 3 && ngx_strcmp(value[2].data, "introspect") != 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -500,6 +519,8 @@ ngx_agilicus_token_set_feed(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     mcf->feed_set = 1;
+    mcf->feed_file = cf->conf_file->file.name;
+    mcf->feed_line = cf->conf_file->line;
 
     value = cf->args->elts;
 

@@ -9,6 +9,9 @@
 
 #define NGX_AGILICUS_TOKEN_DEFAULT_ZONE_SIZE  (10 * 1024 * 1024)
 
+/* milliseconds of ten years: a time can be added to others */
+#define NGX_AGILICUS_TOKEN_LONGEST  ((int64_t) 10 * 365 * 86400 * 1000)
+
 
 static ngx_shm_zone_t *ngx_agilicus_token_add_zone(ngx_conf_t *cf,
     ngx_str_t *name, ssize_t size);
@@ -248,6 +251,36 @@ ngx_agilicus_token_set_cache_stale(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
+char *
+ngx_agilicus_token_check_sec(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_agilicus_token_bounds_t *bounds = post;
+    time_t *value = data;
+
+    if (*value < bounds->low || *value > bounds->high) {
+        return (char *) bounds->why;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_agilicus_token_check_msec(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_agilicus_token_bounds_t *bounds = post;
+    ngx_msec_t *value = data;
+
+    if (*value < (ngx_msec_t) bounds->low
+        || *value > (ngx_msec_t) bounds->high)
+    {
+        return (char *) bounds->why;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 ngx_int_t
 ngx_agilicus_token_parse_times(ngx_conf_t *cf, ngx_uint_t first,
     ngx_agilicus_token_times_t *times, ngx_uint_t n)
@@ -280,7 +313,7 @@ ngx_agilicus_token_parse_times(ngx_conf_t *cf, ngx_uint_t first,
 
         ms = ngx_parse_time(&s, 0);
 
-        if (ms == NGX_ERROR) {
+        if (ms == NGX_ERROR || ms > NGX_AGILICUS_TOKEN_LONGEST) {
             goto invalid;
         }
 

@@ -2134,3 +2134,120 @@ invalid parameter "purge"
 --- must_die
 --- error_log refused
 "agilicus_token_status" answers by itself, so it does not go with another directive that answers, such as "proxy_pass": give it a location of its own
+
+
+
+=== TEST 252: a denial lasts
+--- http_config: agilicus_token_revocation_ttl 0;
+--- config
+--- must_die
+--- error_log refused
+"agilicus_token_revocation_ttl" directive must be between 1s and 10y: with 0, a denial would end as it begins
+
+
+
+=== TEST 253: a denial lasts no longer than there is time
+--- http_config: agilicus_token_revocation_ttl 9223372036854775807s;
+--- config
+--- must_die
+--- error_log refused
+"agilicus_token_revocation_ttl" directive must be between 1s and 10y: with 0, a denial would end as it begins
+
+
+
+=== TEST 254: "leeway" is for clocks that are a little off
+--- config: agilicus_token_leeway 86401s;
+--- must_die
+--- error_log refused
+"agilicus_token_leeway" directive must not be longer than 1d
+
+
+
+=== TEST 255: nobody waits for the API for longer than a day
+--- config: agilicus_token_api_timeout 86401s;
+--- must_die
+--- error_log refused
+"agilicus_token_api_timeout" directive must not be longer than 1d
+
+
+
+=== TEST 256: nor for a connection to it
+--- config: agilicus_token_api_connect_timeout 86401s;
+--- must_die
+--- error_log refused
+"agilicus_token_api_connect_timeout" directive must not be longer than 1d
+
+
+
+=== TEST 257: what runs on is looked at again
+--- config: agilicus_token_recheck 86401s;
+--- must_die
+--- error_log refused
+"agilicus_token_recheck" directive must not be longer than 1d
+
+
+
+=== TEST 258: "cache_valid" has times that can be added up
+--- config: agilicus_token_cache_valid active=9223372036854775s;
+--- must_die
+--- error_log refused
+invalid parameter "active=9223372036854775s"
+
+
+
+=== TEST 259: and so has a breaker
+--- http_config: agilicus_token_api_breaker 5 max=9223372036854775s;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "max=9223372036854775s"
+
+
+
+=== TEST 260: what is required is not where the error should be
+--- config: agilicus_token_require error=401 $arg_x;
+--- must_die
+--- error_log refused
+"agilicus_token_require" directive takes "error" at its end only
+
+
+
+=== TEST 261: a credential has the name of a file
+--- config: agilicus_token_api_credential "";
+--- must_die
+--- error_log refused
+"agilicus_token_api_credential" directive needs the name of a file
+
+
+
+=== TEST 262: a proxy has a port
+--- config: agilicus_token_api_proxy http://proxy;
+--- must_die
+--- error_log refused
+the URL of the proxy "http://proxy" must be "http://host:port": proxies have no usual port
+
+
+
+=== TEST 263: an API is no operation
+--- config: agilicus_token_api https://api.example/V1/tokens/introspect;
+--- must_die
+--- error_log refused
+the URL of the Tokens API "https://api.example/V1/tokens/introspect" must not have "/v1/tokens" in it, which is added to it
+
+
+
+=== TEST 264: a feed needs a credential where nothing is enforced yet, too
+--- http_config: agilicus_token_revocation_feed interval=1s;
+--- config
+--- must_die
+--- error_log refused
+"agilicus_token_revocation_feed" needs "agilicus_token_api_credential" in http, for the list of tokens is not for everybody
+
+
+
+=== TEST 265: a feed does not use the credential of a location
+--- http_config: agilicus_token_revocation_feed interval=1s;
+--- config: agilicus_token on; agilicus_token_api_credential $TEST_NGINX_CREDENTIAL;
+--- must_die
+--- error_log refused
+"agilicus_token_revocation_feed" needs "agilicus_token_api_credential" in http, for the list of tokens is not for everybody
