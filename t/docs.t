@@ -1,0 +1,262 @@
+#!/usr/bin/perl
+
+# The documentation against the code: contexts, defaults and parameters of
+# directives, and every piece of configuration in it, which nginx must take.
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Basename qw(basename dirname);
+use File::Temp qw(tempdir);
+use Test::More;
+
+use lib dirname(__FILE__) . '/lib';
+
+use TestCA;
+
+my $top = abs_path(dirname(__FILE__) . '/..');
+my $build = $ENV{BUILD} || "$top/build";
+my $module = $ENV{AGILICUS_MODULE} || "$build/ngx_agilicus_token_module.so";
+my $nginx = $ENV{TEST_NGINX_BINARY} || '/usr/sbin/nginx';
+my $name = 'ngx_agilicus_token_module';
+
+
+sub slurp {
+    my ($path) = @_;
+
+    open my $fh, '<:raw', $path or die "$path: $!\n";
+    local $/;
+    return scalar <$fh>;
+}
+
+
+my %entries = map { /\A(\w+)\n/ ? ($1 => $_) : () }
+              split /^### (?=agilicus)/m, slurp("$top/docs/directives.md");
+
+
+subtest 'contexts are those of the code' => sub {
+    my %contexts = (MAIN => 'http', SRV => 'server', LOC => 'location',
+                    LMT => 'limit_except');
+    my $source = slurp("$top/$name/$name.c");
+    my ($anywhere) = $source =~ /define NGX_AGILICUS_TOKEN_ANYWHERE\s+\\\n(.*)/;
+    my %flags = $source =~ /\{ ngx_string\("(agilicus_token\w*)"\),\s+([A-Z\d_|]+),/g;
+
+    cmp_ok(scalar keys %flags, '>', 40, 'directives are found');
+
+    for my $directive (sort keys %flags) {
+        my $flags = $flags{$directive}
+                    =~ s/NGX_AGILICUS_TOKEN_ANYWHERE/$anywhere/r;
+        my $said = ($entries{$directive} || '') =~ /^Context: +(.*)$/m
+                   ? $1 : '';
+
+        is($said, join(', ', map { $contexts{$_} }
+                             grep { $flags =~ /NGX_HTTP_${_}_CONF/ }
+                             qw(MAIN SRV LOC LMT)), $directive);
+    }
+
+    done_testing;
+};
+
+
+subtest 'defaults are those of the code' => sub {
+    my $source = slurp("$top/$name/ngx_agilicus_token_conf.c")
+               . slurp("$top/$name/ngx_agilicus_token_set_cache.c");
+
+    # what a field is set to where nothing is configured, and what is said
+
+    my %merged = $source =~ /ngx_conf_merge_(?:\w+_)?value\(conf->(\w+),
+                             \s*prev->\w+,\s*([^;]+?)\);/gx;
+    my %init = $source =~ /ngx_conf_init_\w*value\(
+                           (?:conf->lifetimes\.|mcf->)(\w+),\s*([^;]+?)\);/gx;
+    my %made = $source =~ /mcf->api\.((?:rate|breaker)\.\w+)\s=\s([^;]+);/gx;
+    my %code = (%merged, %init, %made);
+
+    my @defaults = (
+        [ '', 'off', enable => 'NGX_AGILICUS_TOKEN_OFF' ],
+        [ _realm => 'agilicus', realm => '"agilicus"' ],
+        [ _source => 'header', sources => 'NULL' ],
+        [ _max_size => '4k', max_size => '4096' ],
+        [ _leeway => '0s', leeway => '0' ],
+        [ _require_expiry => 'off', require_expiry => '0' ],
+        [ _preflight => 'check',
+          preflight => 'NGX_AGILICUS_TOKEN_PREFLIGHT_CHECK' ],
+        [ _api => 'https://api.agilicus.com',
+          api_url => '"https://api.agilicus.com"' ],
+        [ _api_connect_timeout => '1s', api_connect_timeout => '1000' ],
+        [ _api_timeout => '3s', api_timeout => '3000' ],
+        [ _api_proxy => 'off', api_proxy => '""' ],
+        [ _api_ssl_verify => 'on', api_ssl_verify => '1' ],
+        [ _api_max_inflight => '64', max_inflight => '64' ],
+        [ _api_rate => '500r/s per_client=50r/s burst=2s',
+          'rate.rate' => '500 * 1000', 'rate.per_client' => '50 * 1000',
+          'rate.burst' => '2 * 1000 * 1000' ],
+        [ _api_breaker => '5 open=1s max=30s', 'breaker.failures' => '5',
+          'breaker.open' => '1000', 'breaker.max' => '30000' ],
+        [ _cache_valid => 'active=30s watched=300s invalid=10s',
+          active => '30000', watched => '300000', invalid => '10000' ],
+        [ _cache_stale => 'update=10s error=0s', update => '10000',
+          error => '0' ],
+        [ _revocation_ttl => '24h', revocation_ttl => '24 * 60 * 60' ],
+        [ _recheck => '5s', recheck => '5000' ],
+        [ _rules => 'off', rules => '0' ],
+        [ _deny_masquerading => 'off', deny_masquerading => '0' ],
+        [ _forward => 'on', forward => '1' ],
+        [ _identity_headers => 'off', identity => '""' ],
+    );
+
+    for my $default (@defaults) {
+        my ($directive, $text, %fields) = @$default;
+
+        $directive = "agilicus_token$directive";
+
+        like($entries{$directive} || '',
+             qr/^Default:  \Q$directive $text;\E$/m, "$directive $text");
+
+        is($code{$_}, $fields{$_}, "... $_") for sort keys %fields;
+    }
+
+    like($source, qr/ZONE_SIZE  \(10 \* 1024 \* 1024\)$/m, 'the zone has 10m');
+    like($entries{agilicus_token_zone},
+         qr/^Default:  agilicus_token_zone agilicus:10m;$/m, '... as is said');
+    like($entries{agilicus_token_cache},
+         qr/^Default:  agilicus_token_cache agilicus;$/m, '... and used');
+    like($entries{agilicus_token_revocation_feed},
+         qr/^Default:  agilicus_token_revocation_feed off;$/m, 'no feed');
+
+    done_testing;
+};
+
+
+subtest 'parameters are those of the code' => sub {
+    my $source = join '', map { slurp($_) } glob "$top/$name/*_set*.c";
+    my %there = map { $_ => 1 }
+                $source =~ /(?:ngx_strn?cmp\(value(?:\[[^]]+\]\.|->)data,|ngx_str_set\([^"]*|ngx_string\()\s*"([a-z_]+)=/g,
+                $source =~ /len == \d+ && ngx_strncmp\(name\.data, "(\w+)"/g;
+    my $said = join ' ', map { /^Syntax: +(.*)$/m } values %entries;
+    my %said = map { $_ => 1 } $said =~ /\b([a-z_]+)=/g;
+
+    cmp_ok(scalar keys %said, '>', 15, 'parameters are found');
+    is_deeply([ sort keys %there ], [ sort keys %said ], 'no more, no less');
+
+    done_testing;
+};
+
+
+subtest 'every directive has what an entry has' => sub {
+    for my $directive (sort keys %entries) {
+        my $entry = $entries{$directive};
+
+        ok($entry =~ /^```nginx\n(?:.*\n)*?\s*\Q$directive\E[ ;]/m
+           && $entry =~ /^This directive appeared in version \d/m,
+           "$directive has an example and a version");
+    }
+
+    done_testing;
+};
+
+
+plan skip_all => 'the rest is for the release build'
+    if $ENV{AGILICUS_NGINX_PRELOAD} || $ENV{TEST_NGINX_USE_VALGRIND};
+
+plan skip_all => "$module is not built" if !-f $module;
+
+
+# top-level statements of a piece of configuration
+
+sub statements {
+    my ($text) = @_;
+
+    my ($depth, $one, @all) = (0, '');
+
+    for my $part ($text =~ /("(?:[^"\\]|\\.)*"|'[^']*'|#.*|[{};]|[^"'#{};]+)/g) {
+        $one .= $part;
+        $depth += $part eq '{' ? 1 : $part eq '}' ? -1 : 0;
+
+        if (!$depth && $part =~ /\A[};]\z/) {
+            push @all, $one =~ s/\A\s+//r;
+            $one = '';
+        }
+    }
+
+    return @all;
+}
+
+
+subtest 'nginx takes every example' => sub {
+    my $tmp = tempdir('agilicus-docs-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+    my $ca = TestCA->new;
+    my $client = $ca->cert('client');
+    my %files = ('agilicus.token' => "edge-token\n", users => "u:{PLAIN}p\n",
+                 'edge.pem' => slurp($client->{cert}),
+                 'agilicus-ca.pem' => slurp($ca->file),
+                 'edge.key' => slurp($client->{key}));
+
+    for my $file (keys %files) {
+        open my $fh, '>', "$tmp/$file" or die "$tmp/$file: $!\n";
+        print $fh $files{$file};
+        close $fh;
+        chmod 0600, "$tmp/$file";
+    }
+
+    my $http = join '', map({ "upstream $_ { server 127.0.0.1:1; }\n" }
+                            qw(app meters reports)),
+               map({ "${_}_temp_path $tmp/$_;\n" }
+                   qw(client_body proxy fastcgi uwsgi scgi)),
+               "proxy_cache_path $tmp/cache keys_zone=pages:1m;\n";
+    my $count = 0;
+
+    for my $page ("$top/README.md", glob("$top/docs/*.md")) {
+        my $text = slurp($page);
+
+        while ($text =~ /^( *)```nginx\n(.*?)^ *```$/msg) {
+            my ($indent, $example, $start) = ($1, $2, $-[0]);
+            my $line = 1 + (substr($text, 0, $start) =~ tr/\n//);
+
+            $example =~ s/^\Q$indent\E//mg;
+
+            my %at = map { $_ => '' } qw(main http server location);
+
+            for my $one (statements($example)) {
+                my ($level) = $one =~ /\A(?:
+                    (?<main> load_module|http|error_log|worker_\w+)
+                    | (?<http> server|map|log_format|access_log)
+                    | (?<server> location))\b/x ? keys %+ : 'location';
+
+                $at{$level} .= "$one\n";
+            }
+
+            my $load = "load_module $module;\n";
+
+            $load = '' if $at{main} =~ s/^load_module \K\S+/$module;/m;
+            $at{http} .= "server {\nlisten 127.0.0.1:1;\n$at{server}"
+                         . "location /here { agilicus_token on;\n"
+                         . "$at{location} } }\n";
+            $at{main} .= "http { }\n" if $at{main} !~ /^http \{/m;
+            $at{main} =~ s/^http \{\K/\n$http$at{http}/m;
+
+            my $conf = "${load}pid $tmp/pid;\nevents { }\n$at{main}";
+
+            $conf =~ s/\A(.*?)^(load_module [^\n]+\n)/$2$1/ms;
+            $conf =~ s{/(?:etc|var/log)/nginx/}{$tmp/}g;
+
+            open my $fh, '>', "$tmp/nginx.conf" or die "$tmp: $!\n";
+            print $fh $conf;
+            close $fh;
+
+            my $said = `'$nginx' -t -e stderr -p '$tmp/' -c nginx.conf 2>&1`;
+
+            ok($? == 0, basename($page) . ", line $line")
+                or diag($said, $conf);
+
+            $count++;
+        }
+    }
+
+    cmp_ok($count, '>', 40, 'there are many');
+
+    done_testing;
+};
+
+
+done_testing;
