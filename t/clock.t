@@ -140,11 +140,12 @@ my $nginx = start_nginx($http);
 
 $mock->reset;
 
-seen('/', 'aged', 'MISS', 'a token is asked about');
-seen('/', 'no-end', 'MISS', 'so is one without an end');
+seen('/hundred', $_, 'MISS', 'many tokens are asked about')
+    for map { "many-$_" } 1 .. 60;
+seen('/', 'aged', 'MISS', 'and another one');
+seen('/', 'no-end', 'MISS', 'and one without an end');
 seen('/', 'bad', 'MISS', 'and one that is none');
 seen('/short', 'short', 'MISS', 'and one for a short while');
-seen('/hundred', $_, 'MISS', 'and many') for map { "many-$_" } 1 .. 60;
 
 passes(4);
 seen('/short', 'short', 'HIT', 'four seconds of five');
