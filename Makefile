@@ -11,7 +11,8 @@
 #   make soak               everything at once for SOAK_MINUTES=10
 #   make fuzz SECONDS=60    fuzzers, that long each
 #   make lint               warnings of two compilers and of static checkers
-#   make install            into nginx's module folder; DESTDIR is respected
+#   make install            into nginx's module folder, or into MODULES_DIR;
+#                           DESTDIR is respected
 #   make deb                the Debian package, into build/deb
 #   make clean
 #

@@ -260,17 +260,66 @@ subtest 'the authority is hardened' => sub {
 };
 
 
-subtest 'the module depends on what is declared' => sub {
-    my @needed = readelf($module, '-dW') =~ /\(NEEDED\).*\[(.*?)\]/g;
+# each line of the list in SECURITY.md, with a file that is linked, by whom, and
+# the package that has it on Debian 12 with its version
 
-    my %declared = map { $_ => 1 } qw(libcurl.so.4 libjansson.so.4
-        libcrypto.so.3 libssl.so.3 libpcre2-8.so.0 libc.so.6);
+sub declared {
+    return map { { file => $_->[1] =~ s/`//gr, by => $_->[2],
+                   package => $_->[5] } }
+           grep { @$_ == 7 && $_->[5] =~ /^`/ }
+           map { [ split / \| / ] }
+           slurp("$top/SECURITY.md") =~ /^\| (.*) \|$/mg;
+}
 
-    is_deeply([ grep { !$declared{$_} } @needed ], [], 'and on nothing else');
 
-    my ($status, $text) = run('ldd', $module);
+sub depends_as_declared {
+    my ($file, $by) = @_;
+
+    my @needed = readelf($file, '-dW') =~ /\(NEEDED\).*\[(.*?)\]/g;
+
+    is_deeply([ sort @needed ],
+              [ sort map { $_->{file} } grep { $_->{by} =~ /\b$by\b/
+                                               && $_->{file} =~ /\.so\./ }
+                declared() ], "all that the $by is linked with");
+
+    my ($status, $text) = run('ldd', $file);
 
     unlike($text, qr/not found/, 'all of it is there');
+}
+
+
+subtest 'what is declared has the versions of Debian 12' => sub {
+    plan skip_all => 'this is not Debian 12'
+        if !-f '/etc/os-release'
+           || slurp('/etc/os-release') !~ /^ID=debian$/m
+           || slurp('/etc/os-release') !~ /^VERSION_ID="12"$/m;
+
+    cmp_ok(scalar declared(), '>=', 9, 'there is a list');
+
+    for my $library (declared()) {
+        my ($package, $version) = $library->{package} =~ /^`(\S+)` (\S+)$/;
+        my ($status, $there) = run('dpkg-query', '-W', '-f', '${Version}',
+                                   $package);
+
+        like($there, qr/^(?:\d+:)?\Q$version\E(?![0-9])/,
+             "$package $version");
+    }
+
+    done_testing;
+};
+
+
+subtest 'the authority depends on what is declared' => sub {
+    plan skip_all => 'it is not built' if !-f $authority;
+
+    depends_as_declared($authority, 'authority');
+
+    done_testing;
+};
+
+
+subtest 'the module depends on what is declared' => sub {
+    depends_as_declared($module, 'module');
 
     my @exported = map { (split)[7] }
                    grep { /\s(?:GLOBAL|WEAK)\s/ && !/\sUND\s/ }
@@ -332,6 +381,18 @@ subtest 'make install' => sub {
        "load_module modules/$name.so;\n", 'and what loads it');
 
     nginx_loads($installed, 'nginx takes it');
+
+    local $ENV{DESTDIR} = "$tmp/own";
+    local $ENV{MODULES_DIR} = '/opt/nginx/modules';
+
+    succeeds('installs for another nginx', "$top/scripts/install");
+
+    my @files;
+
+    find(sub { push @files, $File::Find::name if -f }, "$tmp/own");
+
+    is_deeply(\@files, [ "$tmp/own/opt/nginx/modules/$name.so" ],
+              'the module, and nothing of Debian');
 
     done_testing;
 };
