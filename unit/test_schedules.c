@@ -265,8 +265,12 @@ static worker_t                       *current;
 static ucontext_t                      scheduler;
 static int                           (*change)(ucontext_t *from,
                                            const ucontext_t *to) = swapcontext;
+
+#if defined(__SANITIZE_ADDRESS__)
 static const void                     *scheduler_stack;
 static size_t                          scheduler_size;
+#endif
+
 static ngx_rbtree_node_t               timer_sentinel;
 
 static ngx_http_log_ctx_t              log_ctx;
