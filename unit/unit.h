@@ -134,10 +134,13 @@ unit_str(const char *text)
 }
 
 
+/* no text at all is equal to nothing */
+
 static ngx_inline int
 unit_equal(const ngx_str_t *s, const char *text)
 {
-    return s->len == strlen(text) && memcmp(s->data, text, s->len) == 0;
+    return text && s->len == strlen(text)
+           && memcmp(s->data, text, s->len) == 0;
 }
 
 
