@@ -93,7 +93,7 @@ static const char  *refused[] = {
 
     /* escapes that are none */
     "/%", "/a%", "/a%2", "/%zz", "/%2g", "/%g2", "/%%", "/%u002e/", "/%-1",
-    "/% 2", "/%+2", "/%0x",
+    "/% 2", "/%+2", "/%0x", "/%g4\x8f\xbf\xbf", "/%g2\x80\x80\x80",
 
     /* escapes within escapes */
     "/%252e", "/%252E%252e/a", "/%25%32%65", "/%2%35e", "/%25%32e", "/%252f",

@@ -357,6 +357,18 @@ test_hostile(void)
 
     unit_check(match("/", 0, "/") == NGX_OK);
 
+    unit_test("nor does one match that would take more");
+
+    group = text + sprintf(text, "/");
+
+    for (i = 0; i < 900; i++) {
+        group += sprintf(group, "()");
+    }
+
+    unit_check(match(text, 0, "/") == NGX_ERROR);
+
+    ngx_agilicus_token_patterns_begin(patterns);
+
     unit_check(match("/(a+)+$", 0, subject) == NGX_ERROR);
 
     unit_test("what is spent is spent for all others too");

@@ -345,7 +345,7 @@ test_requirements(void)
         { ORG, 0, 0, "acme _", 0, ORG_UNMET },
         { ORG, 0, 0, "", 0, ORG_UNMET },
 
-        /* roles: editor in wiki, owner in shop */
+        /* roles: editor in wiki, owner in shop, blog in blog */
 
         { ROLE, 0, 0, "wiki editor", 1, MET },
         { ROLE, 0, 0, "wiki owner editor", 1, MET },
@@ -356,6 +356,8 @@ test_requirements(void)
         { ROLE, 0, 0, "editor wiki", 0, ROLE_UNMET },
         { ROLE, 0, 0, "owner shop", 0, ROLE_UNMET },
         { ROLE, 0, 0, "blog editor", 0, ROLE_UNMET },
+        { ROLE, 0, 0, "blog blog", 1, MET },
+        { ROLE, 0, 0, "press editor", 0, ROLE_UNMET },
         { ROLE, 0, 0, "wiki", 0, ROLE_UNMET },
         { ROLE, 0, 0, "wiki editor _", 0, ROLE_UNMET },
         { ROLE, 0, 0, "_ editor", 0, ROLE_UNMET },
@@ -663,7 +665,7 @@ make(void)
 
     static ngx_str_t  roles[] = {
         ngx_string("wiki"), ngx_string("editor"), ngx_string("shop"),
-        ngx_string("owner")
+        ngx_string("owner"), ngx_string("blog"), ngx_string("blog")
     };
 
     memset(&from, 0, sizeof(from));
@@ -692,7 +694,7 @@ make(void)
 
     ngx_agilicus_token_facts_list(&b, NGX_AGILICUS_TOKEN_FACTS_ROLES);
 
-    for (i = 0; i < 4; i++) {
+    for (i = 0; i < 6; i++) {
         ngx_agilicus_token_facts_add(&b, &roles[i]);
     }
 

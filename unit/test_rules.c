@@ -36,6 +36,7 @@ static void test_views(void);
 static void test_packed(void);
 static void test_flipped(void);
 static void test_many(void);
+static void test_spent(void);
 static void test_allocations(void);
 static void load(const char *hosts);
 static void load_rules(const char *list);
@@ -81,6 +82,7 @@ main(void)
     test_packed();
     test_flipped();
     test_many();
+    test_spent();
 
     ngx_agilicus_token_rules_destroy(rules);
     ngx_agilicus_token_rules_destroy(NULL);
@@ -378,6 +380,14 @@ test_parts(void)
     expect(ask("GET", "/part1/part2?key=value"), "allow");
     expect(ask("GET", "/part1/part2?"), "allow");
 
+    load_rules("{\"methods\":[\"get\"],\"paths\":[\"/part1\\\\?key=value\"]}");
+
+    expect(ask("GET", "/part1?key=value"), "allow");
+    expect(ask("GET", "/part1?key=valve"), "path");
+    expect(ask("GET", "/part2?key=value"), "path");
+    expect(ask("GET", "/part1"), "path");
+    expect(ask("GET", "/part1%3fkey=value"), "path");
+
     unit_test("anywhere in the path, if so configured");
 
     search = 1;
@@ -582,6 +592,12 @@ test_body(void)
     expect(ask("POST", "/a"), "allow");
 
     body = "{\"user_id\":\"2\",\"x\":[\"y\"]}";
+    expect(ask("POST", "/a"), "body");
+
+    body = "{\"user_id\":\"\",\"x\":[\"y\"]}";
+    expect(ask("POST", "/a"), "body");
+
+    body = "{\"user_id\":\"12\",\"x\":[\"y\"]}";
     expect(ask("POST", "/a"), "body");
 
     body = "{\"user_id\":1,\"x\":[\"y\"]}";
@@ -966,7 +982,8 @@ test_packed(void)
 {
     u_char                                *packed;
     size_t                                 len, i, n;
-    ngx_str_t                              host, get, path, pattern, name;
+    ngx_str_t                              host, get, path, pattern, name,
+                                           value;
     ngx_agilicus_token_ruleset_builder_t   b;
 
     unit_test("what is packed as no document could say matches nothing");
@@ -976,8 +993,9 @@ test_packed(void)
     ngx_str_set(&path, "/{x}");
     ngx_str_set(&pattern, "/.*");
     ngx_str_set(&name, "x");
+    ngx_str_set(&value, "v");
 
-    for (i = 0; i < 6; i++) {
+    for (i = 0; i < 8; i++) {
         packed = buf;
 
         ngx_agilicus_token_ruleset_begin(&b, packed, SIZE);
@@ -1009,6 +1027,19 @@ test_packed(void)
             /* a matcher that the rule does not know of is never looked at */
 
             ngx_agilicus_token_ruleset_matcher(&b, &name, 0, 0);
+        }
+
+        if (i > 5) {
+
+            /* nor does an operator compare that is none */
+
+            ngx_agilicus_token_ruleset_matchers(&b, 0);
+            ngx_agilicus_token_ruleset_matcher(&b, &name, 0, 0);
+            ngx_agilicus_token_ruleset_criterion(&b,
+                     (i == 6) ? NGX_AGILICUS_TOKEN_RULESET_UNDEFINED
+                              : NGX_AGILICUS_TOKEN_RULESET_UNDEFINED + 1,
+                     NULL, 0);
+            ngx_agilicus_token_ruleset_string(&b, &value);
         }
 
         ngx_agilicus_token_ruleset_rule_end(&b);
@@ -1198,6 +1229,47 @@ test_many(void)
 
         search = 0;
     }
+
+    free(path);
+    free(list);
+}
+
+
+static void
+test_spent(void)
+{
+    char    *list, *path;
+    size_t   len, i;
+
+    unit_test("once the budget is spent, what many rules could still say is "
+              "not heard");
+
+    list = malloc(sizeof(text));
+    path = malloc(8193);
+
+    memset(path, 'a', 8192);
+    path[0] = '/';
+    path[8191] = '!';
+    path[8192] = '\0';
+
+    len = (size_t) sprintf(list, "{\"methods\":[\"get\"],\"paths\":"
+                                 "[\"/(a+)+x\"]},");
+
+    for (i = 0; i < 1000; i++) {
+        len += (size_t) sprintf(list + len, "{\"methods\":[\"get\"],"
+                                            "\"paths\":[\"/%zu\"]},", i);
+    }
+
+    (void) sprintf(list + len, "{\"methods\":[\"get\"],\"paths\":[\"%s\"]}",
+                   path);
+
+    load_rules(list);
+    expect(ask("GET", path), "path");
+
+    /* the same without the pattern that spends it */
+
+    load_rules(strchr(list, '}') + 2);
+    expect(ask("GET", path), "allow");
 
     free(path);
     free(list);
