@@ -43,7 +43,7 @@ add_block_preprocessor(sub {
 });
 
 repeat_each(2);
-plan tests => repeat_each() * (blocks() * 3 + 91);
+plan tests => repeat_each() * (blocks() * 3 + 94);
 no_shuffle();
 no_long_string();
 run_tests();
@@ -456,5 +456,26 @@ Authorization: Bearer canary-malformed"
 qr/agilicus token: .*?, client/
 --- grep_error_log_out
 agilicus token: rejected: malformed, syntax, client
+--- no_error_log
+[error]
+
+
+
+=== TEST 28: a token that is remembered is too long where less is allowed
+--- config
+    agilicus_token on;
+    location = /t {
+        proxy_pass http://127.0.0.1:$TEST_NGINX_UPSTREAM_PORT;
+    }
+    location = /short {
+        agilicus_token_max_size 16;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_UPSTREAM_PORT;
+    }
+--- request eval
+["GET /t", "GET /t", "GET /short"]
+--- more_headers
+Authorization: Bearer canary-known-by-now
+--- error_code eval
+[200, 200, 400]
 --- no_error_log
 [error]
