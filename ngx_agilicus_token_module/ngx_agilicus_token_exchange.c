@@ -83,6 +83,13 @@ ngx_agilicus_token_exchange_take(ngx_agilicus_token_ctx_t *ctx,
             ctx->is_less = ngx_agilicus_token_reissue_is_less(ctx, &child);
             ctx->child_has_exp = child.has_exp;
             ctx->child_exp = child.exp;
+
+            ctx->child_jti.len = child.jti.len;
+            ctx->child_jti.data = ngx_pstrdup(ctx->request->pool, &child.jti);
+
+            if (ctx->child_jti.data == NULL) {
+                goto failed;
+            }
         }
 
         return;
@@ -90,11 +97,15 @@ ngx_agilicus_token_exchange_take(ngx_agilicus_token_ctx_t *ctx,
 
     if (ngx_agilicus_token_keep_secret(ctx->request, &answer->token,
                                        &ctx->upstream)
-        != NGX_OK)
+        == NGX_OK)
     {
-        ctx->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
-        ctx->answer_reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
+        return;
     }
+
+failed:
+
+    ctx->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
+    ctx->answer_reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
 }
 
 

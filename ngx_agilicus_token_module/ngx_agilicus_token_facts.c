@@ -21,7 +21,8 @@
 #define NGX_AGILICUS_TOKEN_FACTS_HAS_NBF       0x04
 #define NGX_AGILICUS_TOKEN_FACTS_MASQUERADING  0x08
 #define NGX_AGILICUS_TOKEN_FACTS_HAS_RULES     0x10
-#define NGX_AGILICUS_TOKEN_FACTS_FLAGS         0x1f
+#define NGX_AGILICUS_TOKEN_FACTS_ODD_SCOPES    0x20
+#define NGX_AGILICUS_TOKEN_FACTS_FLAGS         0x3f
 
 
 typedef struct {
@@ -101,6 +102,10 @@ ngx_agilicus_token_facts_begin(ngx_agilicus_token_facts_builder_t *b,
 
     if (facts->has_rules) {
         flags |= NGX_AGILICUS_TOKEN_FACTS_HAS_RULES;
+    }
+
+    if (facts->odd_scopes) {
+        flags |= NGX_AGILICUS_TOKEN_FACTS_ODD_SCOPES;
     }
 
     h.version = NGX_AGILICUS_TOKEN_FACTS_VERSION;
@@ -214,6 +219,7 @@ ngx_agilicus_token_facts_open(ngx_agilicus_token_facts_t *facts,
     facts->masquerading =
         (h.flags & NGX_AGILICUS_TOKEN_FACTS_MASQUERADING) != 0;
     facts->has_rules = (h.flags & NGX_AGILICUS_TOKEN_FACTS_HAS_RULES) != 0;
+    facts->odd_scopes = (h.flags & NGX_AGILICUS_TOKEN_FACTS_ODD_SCOPES) != 0;
 
     offset = sizeof(h);
 

@@ -62,6 +62,7 @@ typedef struct {
     unsigned                       has_nbf:1;
     unsigned                       masquerading:1;
     unsigned                       has_rules:1;
+    unsigned                       odd_scopes:1;  /* there, but no list */
 
     ngx_str_t                      sub;
     ngx_str_t                      email;

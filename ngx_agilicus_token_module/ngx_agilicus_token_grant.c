@@ -83,7 +83,7 @@ ngx_agilicus_token_grant_reissue(const ngx_agilicus_token_reissue_t *reissue,
     request.data.len = ngx_agilicus_token_secret_pack(packed, sizeof(packed),
                                                       &reissue->parent,
                                                       facts->has_exp,
-                                                      facts->exp, 0);
+                                                      facts->exp, NULL);
 
     len = ngx_agilicus_token_json_reissue(NULL, &reissue->token,
                                           &reissue->org);
@@ -135,7 +135,7 @@ ngx_agilicus_token_grant_create(const ngx_agilicus_token_create_t *create,
     request.data.len = ngx_agilicus_token_secret_pack(packed, sizeof(packed),
                                       &parent, 1,
                                       ngx_time() + create->what.duration
-                                      - margin, 1);
+                                      - margin, NULL);
 
     len = ngx_agilicus_token_json_create(NULL, &create->what);
 
@@ -264,10 +264,15 @@ ngx_agilicus_token_grant_next_create(ngx_agilicus_token_call_t *call,
         return 0;
     }
 
+    if (ngx_agilicus_token_call_bearer(call, &call->api->credential)
+        != NGX_OK)
+    {
+        return 0;
+    }
+
     call->url = call->api->tokens;
 
-    return ngx_agilicus_token_call_bearer(call, &call->api->credential)
-           == NGX_OK;
+    return 1;
 }
 
 

@@ -305,6 +305,10 @@ ngx_agilicus_token_json_facts(json_t *root, ngx_agilicus_token_facts_t *facts,
     value = ngx_agilicus_token_json_get(root, "masquerading");
     facts->masquerading = (value != NULL && !json_is_false(value));
 
+    value = ngx_agilicus_token_json_get(root, "scopes");
+    facts->odd_scopes = (value != NULL
+                         && !ngx_agilicus_token_json_is_strings(value));
+
     return ngx_agilicus_token_json_strings(root, facts);
 }
 

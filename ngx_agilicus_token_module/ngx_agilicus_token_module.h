@@ -300,6 +300,7 @@ struct ngx_agilicus_token_ctx_s {
     ngx_str_t                          org;
     ngx_str_t                          upstream;   /* given for upstream */
     int64_t                            child_exp;
+    ngx_str_t                          child_jti;
     ngx_agilicus_token_reason_e        answer_reason;
 
     ngx_agilicus_token_decision_t      decision;

@@ -10,6 +10,9 @@
 
 static ngx_int_t ngx_agilicus_token_reissue_find(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static ngx_int_t ngx_agilicus_token_reissue_alive(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    const ngx_agilicus_token_secret_t *secret);
 static ngx_int_t ngx_agilicus_token_reissue_key(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 static ngx_int_t ngx_agilicus_token_reissue_ask(ngx_http_request_t *r,
@@ -18,6 +21,9 @@ static ngx_int_t ngx_agilicus_token_reissue_answer(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 static ngx_int_t ngx_agilicus_token_reissue_verify(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static void ngx_agilicus_token_reissue_known(
+    const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_agilicus_token_introspect_t *introspect);
 static ngx_int_t ngx_agilicus_token_reissue_verified(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 static ngx_agilicus_token_reason_e ngx_agilicus_token_reissue_denied(
@@ -102,12 +108,78 @@ ngx_agilicus_token_reissue_find(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (secret.verified) {
+    if (!secret.verified) {
+        return ngx_agilicus_token_reissue_verify(r, ctx, lcf);
+    }
+
+    rc = ngx_agilicus_token_reissue_alive(r, ctx, lcf, &secret);
+
+    if (rc == NGX_OK) {
         ctx->step = NGX_AGILICUS_TOKEN_STEP_DONE;
         return NGX_OK;
     }
 
-    return ngx_agilicus_token_reissue_verify(r, ctx, lcf);
+    ngx_str_null(&ctx->upstream);
+
+    return (rc == NGX_DECLINED) ? ngx_agilicus_token_reissue_ask(r, ctx, lcf)
+                                : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+/*
+ * A token that is kept may be denied on its own, by the API's list or here,
+ * while its parent is good: NGX_DECLINED then, and another is asked for.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_reissue_alive(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    const ngx_agilicus_token_secret_t *secret)
+{
+    u_char                           digest[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    ngx_str_t                        part;
+    ngx_atomic_uint_t                generation;
+    ngx_agilicus_token_zone_t       *first;
+    ngx_agilicus_token_clock_t       now;
+    ngx_agilicus_token_facts_t       facts;
+    ngx_agilicus_token_found_t       found;
+    ngx_agilicus_token_cache_key_t   key;
+
+    first = ngx_agilicus_token_first_zone(r);
+    generation = ngx_agilicus_token_cache_generation(first);
+
+    if (secret->clean >= generation) {
+        return NGX_OK;
+    }
+
+    part = ctx->upstream;
+
+    if (ngx_agilicus_token_digest(digest, &part, 1) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&facts, sizeof(ngx_agilicus_token_facts_t));
+    facts.jti = secret->jti;
+
+    ngx_agilicus_token_zone_now(&now);
+
+    if (ngx_agilicus_token_cache_denied(first, ctx->api->digest, digest,
+                                        &facts, &now)
+        != NGX_AGILICUS_TOKEN_REASON_NONE)
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_memzero(&found, sizeof(ngx_agilicus_token_found_t));
+    found.serial = secret->serial;
+
+    key.key = ctx->key;
+    key.context = lcf->origin->context;
+
+    ngx_agilicus_token_cache_note(lcf->origin->zone, &key, &found, generation,
+                                  0);
+
+    return NGX_OK;
 }
 
 
@@ -265,6 +337,8 @@ ngx_agilicus_token_reissue_verify(ngx_http_request_t *r,
     introspect.connect_timeout = lcf->api_connect_timeout;
     introspect.timeout = lcf->api_timeout;
 
+    ngx_agilicus_token_reissue_known(lcf, &introspect);
+
     ctx->step = NGX_AGILICUS_TOKEN_STEP_VERIFY;
 
     /* the one who asked for the token may have been another request */
@@ -281,6 +355,40 @@ ngx_agilicus_token_reissue_verify(ngx_http_request_t *r,
     }
 
     return ngx_agilicus_token_reissue_verified(r, ctx, lcf);
+}
+
+
+/* an API may give the same token again: what is known of it may be too old */
+
+static void
+ngx_agilicus_token_reissue_known(const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_agilicus_token_introspect_t *introspect)
+{
+    uint64_t                        now;
+    ngx_agilicus_token_found_t      found;
+    ngx_agilicus_token_cache_key_t  key;
+
+    if (lcf->origin->zone == NULL) {
+        return;
+    }
+
+    key.key = introspect->digest;
+    key.context = lcf->origin->context;
+
+    if (ngx_agilicus_token_cache_find(lcf->origin->zone, &key, 0, &found)
+        != NGX_OK)
+    {
+        return;
+    }
+
+    now = ngx_current_msec;
+
+    if (now - ngx_min(found.sent, now)
+        >= ngx_agilicus_token_cache_limit(&lcf->lifetimes, introspect->digest,
+                                          found.class, 0, 0))
+    {
+        introspect->seen = found.serial;
+    }
 }
 
 
@@ -347,7 +455,8 @@ ngx_agilicus_token_reissue_verified(ngx_http_request_t *r,
 
         bytes.data = packed;
         bytes.len = ngx_agilicus_token_secret_pack(packed, sizeof(packed),
-                                                   &parent, has_exp, exp, 1);
+                                                   &parent, has_exp, exp,
+                                                   &ctx->child_jti);
 
         if (bytes.len) {
             (void) ngx_agilicus_token_secret_store(lcf->origin->zone, &key,
@@ -409,6 +518,12 @@ ngx_agilicus_token_reissue_is_less(ngx_agilicus_token_ctx_t *ctx,
     if (ngx_agilicus_token_policy_expired(child, ctx->leeway, 0, ngx_time())
         || (child->has_nbf && child->nbf > ngx_time() + ctx->leeway))
     {
+        return 0;
+    }
+
+    /* upstream may read what is no list here */
+
+    if (child->odd_scopes) {
         return 0;
     }
 

@@ -23,7 +23,7 @@ static ngx_str_t  ngx_agilicus_token_secret_verified = ngx_string("verified");
 size_t
 ngx_agilicus_token_secret_pack(u_char *buf, size_t size,
     const ngx_agilicus_token_parent_t *parent, ngx_uint_t has_exp,
-    int64_t exp, ngx_uint_t verified)
+    int64_t exp, const ngx_str_t *jti)
 {
     ngx_str_t                           digest;
     ngx_agilicus_token_facts_t          facts;
@@ -53,9 +53,9 @@ ngx_agilicus_token_secret_pack(u_char *buf, size_t size,
         ngx_agilicus_token_facts_add(&b, &digest);
     }
 
-    if (verified) {
+    if (jti) {
         ngx_agilicus_token_facts_add(&b, &ngx_agilicus_token_secret_verified);
-        ngx_agilicus_token_facts_add(&b, &ngx_agilicus_token_secret_verified);
+        ngx_agilicus_token_facts_add(&b, jti);
     }
 
     return ngx_agilicus_token_facts_end(&b);
@@ -97,7 +97,7 @@ ngx_agilicus_token_secret_find(ngx_agilicus_token_zone_t *zone,
     const ngx_agilicus_token_cache_key_t *key, u_char *buf,
     ngx_agilicus_token_secret_t *secret)
 {
-    ngx_str_t                   bound, value;
+    ngx_str_t                   bound;
     ngx_agilicus_token_facts_t  facts;
     ngx_agilicus_token_found_t  found;
 
@@ -111,6 +111,7 @@ ngx_agilicus_token_secret_find(ngx_agilicus_token_zone_t *zone,
     secret->reason = found.reason;
     secret->sent = found.sent;
     secret->serial = found.serial;
+    secret->clean = found.clean;
 
     if (found.class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
         return NGX_OK;
@@ -135,7 +136,7 @@ ngx_agilicus_token_secret_find(ngx_agilicus_token_zone_t *zone,
     secret->exp = facts.exp;
     secret->verified = (ngx_agilicus_token_facts_find(
                             &facts.lists[NGX_AGILICUS_TOKEN_FACTS_CLAIMS],
-                            &ngx_agilicus_token_secret_verified, &value)
+                            &ngx_agilicus_token_secret_verified, &secret->jti)
                         == NGX_OK);
 
     return NGX_OK;

@@ -30,10 +30,12 @@ typedef struct {
     ngx_agilicus_token_reason_e    reason;
     uint64_t                       sent;     /* milliseconds, monotonic */
     uint64_t                       serial;
+    ngx_atomic_uint_t              clean;    /* see cache */
     int64_t                        exp;      /* seconds since the epoch */
     unsigned                       has_exp:1;
     unsigned                       verified:1;
     ngx_str_t                      token;    /* in the caller's buffer */
+    ngx_str_t                      jti;      /* lives until the next look-up */
 } ngx_agilicus_token_secret_t;
 
 
@@ -47,11 +49,12 @@ typedef struct {
 
 /*
  * Packs whose a token is into "buf" of "size" bytes; returns the length, or 0
- * where it does not fit.  exp is when the token must no longer be used.
+ * where it does not fit.  exp is when the token must no longer be used; "jti"
+ * is its own, as the API said when it was looked at, NULL where it was not.
  */
 size_t ngx_agilicus_token_secret_pack(u_char *buf, size_t size,
     const ngx_agilicus_token_parent_t *parent, ngx_uint_t has_exp,
-    int64_t exp, ngx_uint_t verified);
+    int64_t exp, const ngx_str_t *jti);
 
 /*
  * Stores a token, sealed, with what ngx_agilicus_token_secret_pack() made.

@@ -201,7 +201,7 @@ test_flags(void)
 
     unit_test("each flag stands for itself, and no time without its flag");
 
-    for (i = 0; i < 32; i++) {
+    for (i = 0; i < 64; i++) {
         ngx_memzero(&facts, sizeof(facts));
 
         facts.exp = 1;
@@ -212,6 +212,7 @@ test_flags(void)
         facts.has_nbf = (i >> 2) & 1;
         facts.masquerading = (i >> 3) & 1;
         facts.has_rules = (i >> 4) & 1;
+        facts.odd_scopes = (i >> 5) & 1;
 
         ngx_agilicus_token_facts_begin(&b, buf, sizeof(buf), &facts);
         len = ngx_agilicus_token_facts_end(&b);
@@ -223,6 +224,7 @@ test_flags(void)
         unit_check(back.has_nbf == facts.has_nbf);
         unit_check(back.masquerading == facts.masquerading);
         unit_check(back.has_rules == facts.has_rules);
+        unit_check(back.odd_scopes == facts.odd_scopes);
 
         unit_check(back.exp == (facts.has_exp ? 1 : 0));
         unit_check(back.iat == (facts.has_iat ? 2 : 0));

@@ -499,6 +499,15 @@ test_members(void)
         { "\"false\"", 1 }, { "\"\"", 1 }, { "[]", 1 }, { "{}", 1 },
     };
 
+    static const struct {
+        const char  *text;
+        unsigned     odd;
+    } odd[] = {
+        { "null", 0 }, { "[]", 0 }, { "[\"a\",\"b\"]", 0 }, { "\"a b\"", 1 },
+        { "[\"a\",1]", 1 }, { "{}", 1 }, { "true", 1 }, { "0", 1 },
+        { "\"\"", 1 }, { "[[\"a\"]]", 1 },
+    };
+
     unit_test("whatever is not false is masquerading");
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -510,6 +519,20 @@ test_members(void)
         unit_check_note(read_token(text) == NGX_OK, text);
         unit_check_note(facts.masquerading == rows[i].masquerading, text);
     }
+
+    unit_test("scopes that are there are a list of strings, or odd");
+
+    for (i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+        char  text[128];
+
+        (void) snprintf(text, sizeof(text), "{\"sub\":\"x\",\"scopes\":%s}",
+                        odd[i].text);
+
+        unit_check_note(read_token(text) == NGX_OK, text);
+        unit_check_note(facts.odd_scopes == odd[i].odd, text);
+    }
+
+    unit_check(read_token("{\"sub\":\"x\"}") == NGX_OK && !facts.odd_scopes);
 }
 
 

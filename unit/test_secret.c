@@ -47,6 +47,7 @@ static size_t                           packed_len;
 static u_char                           buf[NGX_AGILICUS_TOKEN_SECRET_MAX];
 
 static const u_char  api[32] = "an API";
+static ngx_str_t     own_jti = ngx_string("its own");
 
 /* what was reaped */
 static char          got[1000][64];
@@ -99,7 +100,8 @@ test_round_trip(void)
     unit_check(secret.reason == NGX_AGILICUS_TOKEN_REASON_REISSUE);
     unit_check(secret.sent == 1000000 && secret.serial == 1);
     unit_check(secret.has_exp && secret.exp == 1700000600);
-    unit_check(secret.verified);
+    unit_check(secret.verified && unit_equal(&secret.jti, "its own"));
+    unit_check(secret.clean == 0);
     unit_check(unit_equal(&secret.token, "reissued"));
     unit_check(secret.token.data == buf);
     unit_check(find(2) == NGX_DECLINED);
@@ -110,7 +112,7 @@ test_round_trip(void)
     whose.facts = NULL;
 
     packed_len = ngx_agilicus_token_secret_pack(packed, sizeof(packed),
-                                                &whose, 0, 0, 0);
+                                                &whose, 0, 0, NULL);
     unit_check(store(2, NGX_AGILICUS_TOKEN_REASON_CREATE, "created", 2)
                == NGX_OK);
     unit_check(find(2) == NGX_OK);
@@ -180,14 +182,16 @@ test_pack(void)
 
     for (len = 0; len < packed_len; len++) {
         p = malloc(len + 1);
-        unit_check(ngx_agilicus_token_secret_pack(p, len, &whose, 1, 5, 1)
+        unit_check(ngx_agilicus_token_secret_pack(p, len, &whose, 1, 5,
+                                                  &own_jti)
                    == 0);
         free(p);
     }
 
     p = malloc(packed_len);
     unit_check(ngx_agilicus_token_secret_pack(p, packed_len, &whose, 1,
-                                              1700000600, 1) == packed_len);
+                                              1700000600, &own_jti)
+               == packed_len);
     free(p);
 }
 
@@ -427,7 +431,7 @@ test_reap_some(void)
 
     whose.digest = NULL;
     packed_len = ngx_agilicus_token_secret_pack(packed, sizeof(packed),
-                                                &whose, 0, 0, 1);
+                                                &whose, 0, 0, &own_jti);
     (void) store(2, NGX_AGILICUS_TOKEN_REASON_REISSUE, "orphan", 1);
 
     packed_len = 10;
@@ -440,7 +444,7 @@ test_reap_some(void)
     start();
     parent(1, "gone", "s", "u", 1000);
     packed_len = ngx_agilicus_token_secret_pack(packed, sizeof(packed),
-                                                &whose, 0, 0, 1);
+                                                &whose, 0, 0, &own_jti);
     (void) store(1, NGX_AGILICUS_TOKEN_REASON_REISSUE, "endless", 1);
     deny(NGX_AGILICUS_TOKEN_TOMBSTONE_JTI, "gone");
 
@@ -511,7 +515,8 @@ parent(uint64_t n, const char *jti, const char *session, const char *sub,
     whose.facts = &facts;
 
     packed_len = ngx_agilicus_token_secret_pack(packed, sizeof(packed),
-                                                &whose, 1, 1700000600, 1);
+                                                &whose, 1, 1700000600,
+                                                &own_jti);
 }
 
 
