@@ -9,6 +9,8 @@
 
 static ngx_int_t ngx_agilicus_token_check_subrequest(ngx_http_request_t *r,
     const ngx_agilicus_token_loc_conf_t *lcf);
+static ngx_int_t ngx_agilicus_token_unasked(ngx_http_request_t *r,
+    const ngx_agilicus_token_loc_conf_t *lcf);
 static ngx_int_t ngx_agilicus_token_check_created(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 static ngx_int_t ngx_agilicus_token_check(ngx_http_request_t *r,
@@ -171,6 +173,10 @@ ngx_agilicus_token_precontent_handler(ngx_http_request_t *r)
         {
             rc = ngx_agilicus_token_check_subrequest(r, lcf);
             ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
+
+        } else if (ctx == NULL) {
+            rc = ngx_agilicus_token_unasked(r, lcf);
+            ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
         }
     }
 
@@ -209,6 +215,36 @@ ngx_agilicus_token_check_subrequest(ngx_http_request_t *r,
     }
 
     return ctx ? ngx_agilicus_token_challenge(r, ctx) : rc;
+}
+
+
+/*
+ * Under "satisfy any" another module may have let the request in before it was
+ * our turn.  Nothing is decided of a token then, but it is known, so that it is
+ * cut and hidden as ever.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_unasked(ngx_http_request_t *r,
+    const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_agilicus_token_ctx_t  *ctx;
+
+    ctx = ngx_agilicus_token_create_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (!ngx_agilicus_token_take(r, ctx, lcf)
+        && ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_NONE,
+                           NGX_AGILICUS_TOKEN_REASON_NONE);
+
+    return NGX_OK;
 }
 
 

@@ -229,6 +229,10 @@ ngx_agilicus_token_enforce(ngx_conf_t *cf,
         mcf->recheck = conf->recheck;
     }
 
+    if (!conf->forward || conf->reissue || conf->create) {
+        mcf->changes = 1;
+    }
+
     mcf->used = 1;
 
     return NGX_CONF_OK;

@@ -125,6 +125,12 @@ ngx_agilicus_token_get_ctx(ngx_http_request_t *r)
         return ctx;
     }
 
+    /* a clone goes on with what its parent was allowed, in its location */
+
+    if (r != r->main && r->loc_conf == r->parent->loc_conf) {
+        return ngx_agilicus_token_get_ctx(r->parent);
+    }
+
     client = ngx_agilicus_token_find_client(r);
 
     return client ? client->last : NULL;

@@ -11,6 +11,9 @@ static void ngx_agilicus_token_merge_cache(
     ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf);
 static ngx_int_t ngx_agilicus_token_merge_require(ngx_conf_t *cf,
     ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf);
+static void ngx_agilicus_token_read_anew(ngx_conf_t *cf);
+static ngx_uint_t ngx_agilicus_token_is_header_variable(
+    const ngx_str_t *name);
 static ngx_int_t ngx_agilicus_token_register(ngx_conf_t *cf);
 static ngx_int_t ngx_agilicus_token_register_upstream(ngx_conf_t *cf,
     ngx_agilicus_token_main_conf_t *mcf);
@@ -410,11 +413,57 @@ ngx_agilicus_token_postconfiguration(ngx_conf_t *cf)
         ngx_agilicus_token_filter_init();
     }
 
+    if (mcf->query || mcf->changes || mcf->identity.nelts) {
+        ngx_agilicus_token_read_anew(cf);
+    }
+
     if (ngx_agilicus_token_register_upstream(cf, mcf) != NGX_OK) {
         return NGX_ERROR;
     }
 
     return ngx_agilicus_token_register(cf);
+}
+
+
+/*
+ * Headers that we change must not be remembered from before, nor from another
+ * location: a page and its parts share the values of their variables.
+ */
+
+static void
+ngx_agilicus_token_read_anew(ngx_conf_t *cf)
+{
+    ngx_uint_t                  i;
+    ngx_hash_key_t             *key;
+    ngx_http_variable_t        *v;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    v = cmcf->prefix_variables.elts;
+
+    for (i = 0; i < cmcf->prefix_variables.nelts; i++) {
+        if (ngx_agilicus_token_is_header_variable(&v[i].name)) {
+            v[i].flags |= NGX_HTTP_VAR_NOCACHEABLE;
+        }
+    }
+
+    key = cmcf->variables_keys->keys.elts;
+
+    for (i = 0; i < cmcf->variables_keys->keys.nelts; i++) {
+        if (ngx_agilicus_token_is_header_variable(&key[i].key)) {
+            v = key[i].value;
+            v->flags |= NGX_HTTP_VAR_NOCACHEABLE;
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_is_header_variable(const ngx_str_t *name)
+{
+    return (name->len >= 5 && ngx_strncmp(name->data, "http_", 5) == 0)
+           || (name->len >= 7 && ngx_strncmp(name->data, "cookie_", 7) == 0);
 }
 
 

@@ -13,6 +13,10 @@
 
 static ngx_uint_t ngx_agilicus_token_has(const ngx_str_t *text,
     const ngx_str_t *token);
+static ngx_int_t ngx_agilicus_token_args_have(ngx_http_request_t *r,
+    const ngx_str_t *token);
+static void ngx_agilicus_token_hide_values(ngx_http_request_t *r,
+    const ngx_str_t *token);
 static ngx_int_t ngx_agilicus_token_hide_headers(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx);
 static ngx_int_t ngx_agilicus_token_forget(ngx_http_request_t *r,
@@ -124,6 +128,7 @@ ngx_int_t
 ngx_agilicus_token_hide(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     const ngx_agilicus_token_loc_conf_t *lcf)
 {
+    ngx_int_t                     rc;
     ngx_uint_t                    i, n;
     ngx_agilicus_token_source_t  *sources;
 
@@ -151,7 +156,15 @@ ngx_agilicus_token_hide(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_agilicus_token_has(&r->args, &ctx->token)
+    ngx_agilicus_token_hide_values(r, &ctx->token);
+
+    rc = ngx_agilicus_token_args_have(r, &ctx->token);
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rc == NGX_OK
         || ngx_agilicus_token_has(&r->uri, &ctx->token)
         || ngx_agilicus_token_has(&r->main->unparsed_uri, &ctx->token))
     {
@@ -173,6 +186,87 @@ ngx_agilicus_token_has(const ngx_str_t *text, const ngx_str_t *token)
 {
     return token->len >= NGX_AGILICUS_TOKEN_HIDE_MIN
            && memmem(text->data, text->len, token->data, token->len) != NULL;
+}
+
+
+/* as they stand, and as whoever decodes them would read them: NGX_OK if so */
+
+static ngx_int_t
+ngx_agilicus_token_args_have(ngx_http_request_t *r, const ngx_str_t *token)
+{
+    u_char     *src, *dst;
+    ngx_str_t   text;
+
+    if (ngx_agilicus_token_has(&r->args, token)) {
+        return NGX_OK;
+    }
+
+    if (ngx_strlchr(r->args.data, r->args.data + r->args.len, '%') == NULL) {
+        return NGX_DECLINED;
+    }
+
+    text.data = ngx_pnalloc(r->pool, r->args.len);
+    if (text.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    src = r->args.data;
+    dst = text.data;
+
+    ngx_unescape_uri(&dst, &src, r->args.len, 0);
+
+    text.len = dst - text.data;
+
+    return ngx_agilicus_token_has(&text, token) ? NGX_OK : NGX_DECLINED;
+}
+
+
+/*
+ * Variables remember what was read of the request before.  What has the token
+ * in it is read anew, or, where it was set, is empty.
+ */
+
+static void
+ngx_agilicus_token_hide_values(ngx_http_request_t *r, const ngx_str_t *token)
+{
+    ngx_str_t                   text;
+    ngx_uint_t                  i;
+    ngx_http_variable_t        *variables;
+    ngx_http_variable_value_t  *v;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+
+    variables = cmcf->variables.elts;
+
+    for (i = 0; i < cmcf->variables.nelts; i++) {
+        v = &r->variables[i];
+
+        if (!v->valid) {
+            continue;
+        }
+
+        text.data = v->data;
+        text.len = v->len;
+
+        if (!ngx_agilicus_token_has(&text, token)) {
+            continue;
+        }
+
+        if (variables[i].flags & NGX_HTTP_VAR_WEAK) {
+            v->len = 0;
+
+        } else {
+            v->valid = 0;
+        }
+    }
+}
+
+
+ngx_int_t
+ngx_agilicus_token_hide_bearer(ngx_http_request_t *r)
+{
+    return ngx_agilicus_token_hide_headers(r, NULL);
 }
 
 

@@ -104,6 +104,7 @@ typedef struct {
     unsigned                           feed_set:1;
     unsigned                           query:1;    /* is a source somewhere */
     unsigned                           exchange:1; /* of tokens somewhere */
+    unsigned                           changes:1;  /* what upstream sees */
     unsigned                           reissue:1;
     unsigned                           used:1;     /* something enforces */
 } ngx_agilicus_token_main_conf_t;

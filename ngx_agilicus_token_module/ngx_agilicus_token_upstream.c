@@ -14,6 +14,11 @@ static ngx_int_t ngx_agilicus_token_authorization(ngx_http_request_t *r,
     const ngx_str_t *token);
 
 
+/* what tells a field that was made here from the client's own, in any copy */
+
+static u_char  ngx_agilicus_token_given[] = "authorization";
+
+
 /*
  * What goes upstream from this location, once the request may go on.  Returns
  * NGX_OK, or a status to refuse it with.
@@ -24,7 +29,7 @@ ngx_agilicus_token_upstream(ngx_http_request_t *r)
 {
     ngx_int_t                              rc;
     ngx_str_t                              token;
-    ngx_uint_t                             hide, restore;
+    ngx_uint_t                             hide, restore, given;
     ngx_agilicus_token_ctx_t              *ctx;
     const ngx_agilicus_token_loc_conf_t   *lcf;
     const ngx_agilicus_token_main_conf_t  *mcf;
@@ -41,12 +46,19 @@ ngx_agilicus_token_upstream(ngx_http_request_t *r)
 
     ngx_agilicus_token_upstream_token(r, ctx, lcf, &token);
 
+    /* what one location was given for its upstream is for no other */
+
+    given = (lcf->enable == NGX_AGILICUS_TOKEN_OFF
+             && r->headers_in.authorization
+             && r->headers_in.authorization->lowcase_key
+                == ngx_agilicus_token_given);
+
     /*
      * A list of its own for each location that may change it: the last one's
      * identity goes, and a subrequest does not touch its parent's.
      */
 
-    if (mcf->identity.nelts || hide || restore || token.len) {
+    if (mcf->identity.nelts || hide || restore || given || token.len) {
         if (ngx_agilicus_token_copy_headers(r, mcf) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
@@ -60,6 +72,10 @@ ngx_agilicus_token_upstream(ngx_http_request_t *r)
 
     if (ctx && (hide || token.len)) {
         ctx->client->changed = 1;
+    }
+
+    if (given && ngx_agilicus_token_hide_bearer(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (hide) {
@@ -180,6 +196,7 @@ ngx_agilicus_token_authorization(ngx_http_request_t *r,
 
         if (ngx_agilicus_token_is_authorization(&h[i])) {
             h[i].value = value;
+            h[i].lowcase_key = ngx_agilicus_token_given;
             r->headers_in.authorization = &h[i];
 
             return NGX_OK;
@@ -195,7 +212,10 @@ ngx_agilicus_token_authorization(ngx_http_request_t *r,
     part = r->headers_in.headers.last;
     h = part->elts;
 
-    r->headers_in.authorization = &h[part->nelts - 1];
+    h += part->nelts - 1;
+
+    h->lowcase_key = ngx_agilicus_token_given;
+    r->headers_in.authorization = h;
 
     return NGX_OK;
 }

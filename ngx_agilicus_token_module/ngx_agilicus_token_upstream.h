@@ -55,6 +55,12 @@ ngx_int_t ngx_agilicus_token_hide(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 
 /*
+ * hide: takes bearer credentials out, whoever's they are.  NGX_OK, or NGX_ERROR
+ * if there is no memory.
+ */
+ngx_int_t ngx_agilicus_token_hide_bearer(ngx_http_request_t *r);
+
+/*
  * hide: 1 if this is the Authorization field, else 0.
  */
 ngx_uint_t ngx_agilicus_token_is_authorization(ngx_table_elt_t *h);
