@@ -11,7 +11,12 @@ static ngx_int_t ngx_agilicus_token_create_find(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 static ngx_uint_t ngx_agilicus_token_create_identified(ngx_http_request_t *r,
     const ngx_agilicus_token_create_conf_t *conf);
+static ngx_uint_t ngx_agilicus_token_create_has_name(ngx_http_request_t *r,
+    const ngx_agilicus_token_create_conf_t *conf);
 static ngx_int_t ngx_agilicus_token_create_values(ngx_http_request_t *r,
+    const ngx_agilicus_token_create_conf_t *conf,
+    ngx_agilicus_token_json_create_t *what);
+static ngx_int_t ngx_agilicus_token_create_evaluate(ngx_http_request_t *r,
     const ngx_agilicus_token_create_conf_t *conf,
     ngx_agilicus_token_json_create_t *what);
 static ngx_int_t ngx_agilicus_token_create_list(ngx_http_request_t *r,
@@ -129,9 +134,8 @@ static ngx_uint_t
 ngx_agilicus_token_create_identified(ngx_http_request_t *r,
     const ngx_agilicus_token_create_conf_t *conf)
 {
-    ngx_str_t                               realm, *uri;
-    ngx_http_variable_value_t              *v;
-    const ngx_agilicus_token_basic_conf_t  *basic;
+    ngx_str_t                  *uri;
+    ngx_http_variable_value_t  *v;
 
     if (conf->ssl) {
         v = ngx_http_get_indexed_variable(r, conf->verify_index);
@@ -155,6 +159,20 @@ ngx_agilicus_token_create_identified(ngx_http_request_t *r,
         }
     }
 
+    return ngx_agilicus_token_create_has_name(r, conf)
+           && r->headers_in.user.len != 0;
+}
+
+
+/* whether auth_basic has looked at name and password: $remote_user is true */
+
+static ngx_uint_t
+ngx_agilicus_token_create_has_name(ngx_http_request_t *r,
+    const ngx_agilicus_token_create_conf_t *conf)
+{
+    ngx_str_t                               realm;
+    const ngx_agilicus_token_basic_conf_t  *basic;
+
     if (conf->basic_index == NGX_CONF_UNSET_UINT) {
         return 0;
     }
@@ -163,21 +181,51 @@ ngx_agilicus_token_create_identified(ngx_http_request_t *r,
 
     basic = r->loc_conf[conf->basic_index];
 
-    if (basic == NULL || basic->realm == NULL || basic->user_file == NULL
-        || ngx_http_complex_value(r, basic->realm, &realm) != NGX_OK
-        || (realm.len == 3 && ngx_strncmp(realm.data, "off", 3) == 0))
-    {
-        return 0;
+    return basic && basic->realm && basic->user_file
+           && ngx_http_complex_value(r, basic->realm, &realm) == NGX_OK
+           && !(realm.len == 3 && ngx_strncmp(realm.data, "off", 3) == 0);
+}
+
+
+/*
+ * Where something else than a password identifies the caller, the name that
+ * goes with a password is what anybody could have written: there is none.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_create_values(ngx_http_request_t *r,
+    const ngx_agilicus_token_create_conf_t *conf,
+    ngx_agilicus_token_json_create_t *what)
+{
+    ngx_int_t                   rc;
+    ngx_str_t                   user;
+    ngx_http_variable_value_t  *v;
+
+    if (ngx_agilicus_token_create_has_name(r, conf)) {
+        return ngx_agilicus_token_create_evaluate(r, conf, what);
     }
 
-    return r->headers_in.user.len != 0;
+    user = r->headers_in.user;
+    v = &r->variables[conf->user_index];
+
+    ngx_str_set(&r->headers_in.user, "");
+    v->valid = 0;
+    v->not_found = 0;
+
+    rc = ngx_agilicus_token_create_evaluate(r, conf, what);
+
+    r->headers_in.user = user;
+    v->valid = 0;
+    v->not_found = 0;
+
+    return rc;
 }
 
 
 /* NGX_DECLINED if anything comes out empty or no text: nobody is known */
 
 static ngx_int_t
-ngx_agilicus_token_create_values(ngx_http_request_t *r,
+ngx_agilicus_token_create_evaluate(ngx_http_request_t *r,
     const ngx_agilicus_token_create_conf_t *conf,
     ngx_agilicus_token_json_create_t *what)
 {
@@ -362,8 +410,11 @@ ngx_agilicus_token_create_present(ngx_agilicus_token_ctx_t *ctx)
     ctx->has_token = 1;
     ctx->has_digest = 1;
     ctx->created = 1;
+    ctx->has_facts = 0;
     ctx->known = 0;
+    ctx->late = 0;
     ctx->seen = 0;
+    ctx->stale_until = 0;
     ctx->class = NGX_AGILICUS_TOKEN_CLASS_NONE;
     ctx->state = NGX_AGILICUS_TOKEN_STATE_NEW;
     ctx->step = NGX_AGILICUS_TOKEN_STEP_PRESENTED;

@@ -131,6 +131,7 @@ typedef struct {
     unsigned                           identity:1; /* is given */
     unsigned                           ssl:1;      /* else access */
     ngx_int_t                          verify_index;
+    ngx_int_t                          user_index;
     ngx_uint_t                         basic_index;   /* of other modules' */
     ngx_uint_t                         request_index; /* configurations */
 } ngx_agilicus_token_create_conf_t;

@@ -53,6 +53,7 @@ ngx_agilicus_token_set_create(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_agilicus_token_create_conf_t  *create;
 
     static ngx_str_t  verify = ngx_string("ssl_client_verify");
+    static ngx_str_t  user = ngx_string("remote_user");
 
     if (lcf->create != NGX_CONF_UNSET_PTR) {
         return (char *) "is duplicate";
@@ -94,6 +95,12 @@ ngx_agilicus_token_set_create(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         if (create->verify_index == NGX_ERROR) {
             return NGX_CONF_ERROR;
         }
+    }
+
+    create->user_index = ngx_http_get_variable_index(cf, &user);
+
+    if (create->user_index == NGX_ERROR) {
+        return NGX_CONF_ERROR;
     }
 
     create->basic_index = ngx_agilicus_token_module_index(cf,

@@ -154,6 +154,15 @@ EOC
 }
 
 
+# who asks has the name that goes with a password
+
+sub named {
+    my ($path, $identity, $more) = @_;
+
+    return place($path, $identity, $more) =~ s/sub=\$http_x_sub/sub=\$subject/r;
+}
+
+
 my $basic = <<'EOC';
     auth_basic "known";
     auth_basic_user_file $TEST_NGINX_PREFIX/passwords;
@@ -166,6 +175,10 @@ my $places = place('/basic', 'access', $basic)
     . place('/ssl_basic', 'ssl', $basic)
     . place('/ssl_both', 'ssl', "$basic auth_request /allowed;")
     . place('/denied', 'ssl', 'deny all;')
+    . named('/named/ssl', 'ssl', '')
+    . named('/named/off', 'ssl', 'auth_basic off;')
+    . named('/named/request', 'access', 'auth_request /allowed;')
+    . named('/named/basic', 'ssl', $basic)
     . <<'EOC';
     location = /allowed {
         internal;
@@ -186,6 +199,7 @@ sub http {
         add_header X-Why "\$agilicus_token_verdict/\$agilicus_token_reason"
                    always;
         map \$http_x_realm \$realm { default \$http_x_realm; }
+        map \$remote_user \$subject { default \$remote_user; }
         server {
             listen 127.0.0.1:\$TEST_NGINX_TLS_PORT ssl reuseport;
             ssl_certificate $cert->{cert};
@@ -612,6 +626,29 @@ subtest 'who is known by name has that name' => sub {
     is(from($res)->{sub}, 'alice', 'that of the password');
     unlike($res->{body}, qr/^Authorization: Basic/m,
            'which upstream does not get');
+};
+
+
+subtest 'a name that no password was asked for is nobody\'s' => sub {
+    my $client = $ca->cert('client');
+
+    $mock->reset;
+
+    for my $path ('/named/ssl', '/named/off', '/named/request') {
+        for my $authorization ($right, $wrong) {
+            my $res = ask_tls($path, $client, { 'X-Allow' => 'yes',
+                              Authorization => $authorization });
+
+            is($res->{status}, 401, "$path: refused");
+            is(why($res), 'missing/no_identity', '... nobody');
+        }
+    }
+
+    is(made() + validated(), 0, 'and nothing was asked for');
+
+    my $res = ask_tls('/named/basic', $client, { Authorization => $right });
+
+    is(from($res)->{sub}, 'alice', 'one that was is');
 };
 
 
