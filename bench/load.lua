@@ -37,7 +37,9 @@ function init(args)
         return
     end
 
-    local head, tail = requests[1]:match("^(.*)%w%w%w%w%w%w%w%w%w%w(\r\n.*)$")
+    local head, tail = requests[1]:match(
+                           "^(.*Bearer %S+)" .. ("[%w_-]"):rep(10)
+                           .. "(\r\n.*)$")
     local n = tonumber(number)
 
     request = function()

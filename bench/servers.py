@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -259,6 +260,56 @@ def schedstat(pid):
 
     with open('/proc/%d/schedstat' % pid) as f:
         return [int(n) for n in f.read().split()[:2]]
+
+
+def steal(core):
+    """Seconds that the machine wanted the core and did not get it."""
+
+    with open('/proc/stat') as f:
+        for line in f:
+            if line.startswith('cpu%d ' % core):
+                return int(line.split()[8]) / os.sysconf('SC_CLK_TCK')
+
+    return 0
+
+
+def request(path, token):
+    return (b'GET %s HTTP/1.1\r\nHost: bench.example\r\n'
+            b'Authorization: Bearer %s\r\n\r\n'
+            % (path.encode(), token.encode()))
+
+
+class Connection:
+    """A client of nginx that sends one request after the other."""
+
+    def __init__(self, port, seconds=60):
+        self.socket = socket.create_connection(('127.0.0.1', port), seconds)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def close(self):
+        self.socket.close()
+
+    def get(self, path, token):
+        """Sends a request, reads its answer as a whole, returns its status."""
+
+        self.socket.sendall(request(path, token))
+
+        got, want = b'', None
+
+        while want is None or len(got) < want:
+            more = self.socket.recv(65536)
+
+            if not more:
+                raise SystemExit('nginx closed a connection')
+
+            got += more
+
+            if want is None and b'\r\n\r\n' in got:
+                head = got[:got.index(b'\r\n\r\n') + 4]
+                body = re.search(rb'(?i)\r\ncontent-length: *(\d+)', head)
+                want = len(head) + int(body.group(1))
+
+        return int(got[9:12])
 
 
 def ask(port, path, token, seconds=10):
