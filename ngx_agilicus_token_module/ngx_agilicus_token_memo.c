@@ -14,6 +14,11 @@
 #define NGX_AGILICUS_TOKEN_MEMO_LIVES  8
 
 
+/* bytes that are compared together */
+typedef uint64_t  ngx_agilicus_token_memo_bytes_t
+    __attribute__((vector_size(16)));
+
+
 typedef struct {
     uint32_t    len;            /* 0: free */
     uint32_t    lives;
@@ -89,29 +94,31 @@ ngx_agilicus_token_memo_clear(void)
 }
 
 
-/* in a time that does not tell where they differ; "len" is 8 at least */
+/* in a time that does not tell where they differ */
 
 static ngx_uint_t
 ngx_agilicus_token_memo_equal(const u_char *a, const u_char *b, size_t len)
 {
-    size_t      i;
-    uint64_t    x[4], y[4], differ;
+    size_t                           i;
+    uint64_t                         any[2];
+    ngx_agilicus_token_memo_bytes_t  x, y, differ;
 
-    differ = 0;
+    ngx_memzero(&differ, sizeof(differ));
 
     for (i = 0; i + sizeof(x) <= len; i += sizeof(x)) {
-        ngx_memcpy(x, a + i, sizeof(x));
-        ngx_memcpy(y, b + i, sizeof(y));
+        ngx_memcpy(&x, a + i, sizeof(x));
+        ngx_memcpy(&y, b + i, sizeof(y));
 
-        differ |= (x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2])
-                  | (x[3] ^ y[3]);
+        differ |= x ^ y;
     }
+
+    ngx_memcpy(any, &differ, sizeof(any));
 
     for ( /* void */ ; i < len; i++) {
-        differ |= a[i] ^ b[i];
+        any[0] |= a[i] ^ b[i];
     }
 
-    return differ == 0;
+    return (any[0] | any[1]) == 0;
 }
 
 
