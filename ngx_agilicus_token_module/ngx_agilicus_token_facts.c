@@ -260,8 +260,8 @@ ngx_agilicus_token_facts_open(ngx_agilicus_token_facts_t *facts,
 }
 
 
-ngx_int_t
-ngx_agilicus_token_facts_next(ngx_agilicus_token_list_t *list,
+static ngx_inline ngx_int_t
+ngx_agilicus_token_facts_step(ngx_agilicus_token_list_t *list,
     ngx_str_t *value)
 {
     uint16_t  len;
@@ -291,6 +291,14 @@ done:
 }
 
 
+ngx_int_t
+ngx_agilicus_token_facts_next(ngx_agilicus_token_list_t *list,
+    ngx_str_t *value)
+{
+    return ngx_agilicus_token_facts_step(list, value);
+}
+
+
 ngx_uint_t
 ngx_agilicus_token_facts_has(const ngx_agilicus_token_list_t *list,
     const ngx_str_t *value)
@@ -300,7 +308,7 @@ ngx_agilicus_token_facts_has(const ngx_agilicus_token_list_t *list,
 
     rest = *list;
 
-    while (ngx_agilicus_token_facts_next(&rest, &item) == NGX_OK) {
+    while (ngx_agilicus_token_facts_step(&rest, &item) == NGX_OK) {
         if (ngx_agilicus_token_facts_equal(&item, value)) {
             return 1;
         }
@@ -319,8 +327,8 @@ ngx_agilicus_token_facts_has_pair(const ngx_agilicus_token_list_t *list,
 
     rest = *list;
 
-    while (ngx_agilicus_token_facts_next(&rest, &key) == NGX_OK
-           && ngx_agilicus_token_facts_next(&rest, &item) == NGX_OK)
+    while (ngx_agilicus_token_facts_step(&rest, &key) == NGX_OK
+           && ngx_agilicus_token_facts_step(&rest, &item) == NGX_OK)
     {
         if (ngx_agilicus_token_facts_equal(&item, value)
             && ngx_agilicus_token_facts_equal(&key, name))
@@ -342,8 +350,8 @@ ngx_agilicus_token_facts_find(const ngx_agilicus_token_list_t *list,
 
     rest = *list;
 
-    while (ngx_agilicus_token_facts_next(&rest, &key) == NGX_OK
-           && ngx_agilicus_token_facts_next(&rest, &item) == NGX_OK)
+    while (ngx_agilicus_token_facts_step(&rest, &key) == NGX_OK
+           && ngx_agilicus_token_facts_step(&rest, &item) == NGX_OK)
     {
         if (ngx_agilicus_token_facts_equal(&key, name)) {
             *value = item;
