@@ -296,7 +296,7 @@ ngx_agilicus_token_bearer_cut_cookie(ngx_str_t *value, ngx_str_t *name,
 
 
 ngx_uint_t
-ngx_agilicus_token_bearer_is_token68(ngx_str_t *s)
+ngx_agilicus_token_bearer_is_token68(const ngx_str_t *s)
 {
     size_t  len;
 

@@ -103,7 +103,7 @@ size_t ngx_agilicus_token_bearer_cut_cookie(ngx_str_t *value, ngx_str_t *name,
 /*
  * Returns 1 if "s" is a b64token as a whole, else 0.
  */
-ngx_uint_t ngx_agilicus_token_bearer_is_token68(ngx_str_t *s);
+ngx_uint_t ngx_agilicus_token_bearer_is_token68(const ngx_str_t *s);
 
 
 #endif /* _NGX_AGILICUS_TOKEN_BEARER_H_INCLUDED_ */

@@ -4,6 +4,7 @@
  */
 
 
+#include "ngx_agilicus_token_bearer.h"
 #include "ngx_agilicus_token_json_hosts.h"
 #include "ngx_agilicus_token_json_internal.h"
 #include "ngx_agilicus_token_time.h"
@@ -601,6 +602,12 @@ ngx_agilicus_token_json_escape(u_char *p, const ngx_str_t *text)
     u_char  c;
 
     static const u_char  hex[] = "0123456789abcdef";
+
+    /* most of what is sent is a token, in which nothing needs it */
+
+    if (ngx_agilicus_token_bearer_is_token68(text)) {
+        return ngx_cpymem(p, text->data, text->len);
+    }
 
     for (i = 0; i < text->len; i++) {
         c = text->data[i];
