@@ -28,8 +28,10 @@ package AgilicusTest;
 #     valgrind report, or a failed assertion, or if it ended by itself or
 #     would not end.  plan() counts this subtest: do not.  The logs of all
 #     blocks are kept next to the server root when it fails;
-#   * a section whose name neither library knows is an error (a typing mistake
-#     would make the block test less than it says).
+#   * a block that would test less than it says is an error: a section whose
+#     name neither library knows, sections of which the library reads only one
+#     (response_body and response_body_unlike) or none (error_code next to
+#     ignore_response), and a header or a log line that is never looked for.
 #
 # A block asks for [alert] or [emerg] by an error_log pattern with that word
 # in it, by must_die or reload_fails, or by a section of its own:
@@ -70,6 +72,7 @@ BEGIN {
     unshift @INC, $lib if !grep { $_ eq $lib } @INC;
 }
 
+use BlockSections ();
 use NginxControl ();
 use NginxReports ();
 use TestPorts ();
@@ -83,27 +86,7 @@ my $top = File::Basename::dirname(File::Basename::dirname($lib));
 
 my (@allowed, @secrets, @problems, @at_end);
 my ($logs, $servroot, $own_root, $block_number, $current);
-
-
-# What the documented format knows, and what is ours.
-
-my %sections = map { $_ => 1 } qw(
-    config http_config main_config post_main_config server_name log_level
-    error_log_file user_files init post_setup_server_root request
-    more_headers raw_request raw_request_middle_delay pipelined_requests
-    request_eval timeout abort shutdown wait error_code error_code_like
-    response_headers response_headers_like raw_response_headers_like
-    raw_response_headers_unlike response_body response_body_like
-    response_body_unlike response_body_eval response_body_filters
-    response_body_json_sort http09 ignore_response ignore_response_body
-    server_addr_for_client error_log no_error_log grep_error_log
-    grep_error_log_out shutdown_error_log no_shutdown_error_log access_log
-    no_access_log must_die reload_fails suppress_stderr tcp_listen tcp_reply
-    tcp_reply_delay tcp_query tcp_query_len tcp_query_auto_timeout
-    tcp_no_close tcp_shutdown tcp_shutdown_delay udp_listen udp_reply
-    udp_reply_delay udp_query skip_nginx skip_nginx2 skip_eval todo
-    no_check_leak SKIP ONLY LAST allow_alert
-);
+my %own_sections;
 
 
 sub import {
@@ -256,7 +239,7 @@ sub _wrap_binary {
 
 
 sub allow_alert { push @allowed, map { ref $_ ? $_ : qr/\Q$_\E/ } @_ }
-sub allow_section { $sections{$_} = 1 for @_ }
+sub allow_section { $own_sections{$_} = 1 for @_ }
 sub secrets { push @secrets, @_ }
 sub stop_with_tests { push @at_end, @_ }
 
@@ -292,11 +275,9 @@ sub _before_block {
     _finish_block();
 
     my $name = $block->name;
+    my $why = BlockSections::mistake($block, \%own_sections);
 
-    for my $section (@{ $block->_section_order || [] }) {
-        die "unknown section \"--- $section\" in \"$name\"\n"
-            if !$sections{$section};
-    }
+    die "$why in \"$name\"\n" if defined $why;
 
     $current = {
         number => ++$block_number,

@@ -64,6 +64,23 @@ for my $library (@libraries) {
     is($run->{status}, 0, 'and the status says so');
     like($run->{tests}[-1]{name}, $last, 'which is about the logs');
 
+    for my $tests (2, 4) {
+        $run = TapRun::blocks($good, %opt, plan => "repeat_each() * $tests");
+        isnt($run->{status}, 0, 'a plan that is not kept is an error');
+    }
+
+    $run = TapRun::blocks($good . "=== TEST 2: hides\n--- config\n"
+                          . "--- request\nGET /\n--- response_body_like: x\n"
+                          . "--- response_body_unlike: It works\n", %opt);
+    isnt($run->{status}, 0, 'a section that another hides is an error');
+    like($run->{errors}, qr/"--- response_body_unlike" is not looked at/,
+         'that names it');
+
+    $run = TapRun::blocks("$good=== TEST 2: twice\n--- config\n--- request\n"
+                          . "GET /\n--- error_log: x\n--- error_log\n"
+                          . "http process\n", %opt);
+    isnt($run->{status}, 0, 'so is one that is there twice');
+
     %opt = (%opt, head => 'master_on();', plan => undef, repeat => 1);
     delete $opt{plan};
 

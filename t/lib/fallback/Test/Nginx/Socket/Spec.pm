@@ -148,7 +148,7 @@ sub _block {
                 $inline =~ s/\s+\z//;
             }
 
-            push @order, $type if !$sections{$type};
+            push @order, $type;
 
             $sections{$type} = {
                 filters => defined $filters ? $filters : '',
@@ -220,7 +220,9 @@ sub run_filters {
 
     my $filters = delete $self->{_filters} or return;
 
-    for my $type (@{ $self->{_section_order}[0] }) {
+    my %seen;
+
+    for my $type (grep { !$seen{$_}++ } @{ $self->{_section_order}[0] }) {
         for my $filter (_chain($filters->{$type})) {
             my @values = _apply($self, $type, $filter, @{ $self->{$type} });
 
