@@ -24,8 +24,8 @@ package AgilicusTest;
 #     t/servroot-<pid>, unless TEST_NGINX_PORT or TEST_NGINX_SERVROOT say
 #     otherwise.  The directory is removed after a run without failures;
 #   * after the last block one more subtest fails if nginx has logged, in any
-#     block, an [alert] or [emerg] that was not asked for, a sanitizer or
-#     valgrind report, or a failed assertion, or if it ended by itself or
+#     block, a [crit], [alert] or [emerg] that was not asked for, a sanitizer
+#     or valgrind report, or a failed assertion, or if it ended by itself or
 #     would not end.  plan() counts this subtest: do not.  The logs of all
 #     blocks are kept next to the server root when it fails;
 #   * a block that would test less than it says is an error: a section whose
@@ -33,8 +33,8 @@ package AgilicusTest;
 #     (response_body and response_body_unlike) or none (error_code next to
 #     ignore_response), and a header or a log line that is never looked for.
 #
-# A block asks for [alert] or [emerg] by an error_log pattern with that word
-# in it, by must_die or reload_fails, or by a section of its own:
+# A block asks for one of these levels by an error_log pattern with it in it,
+# by must_die or reload_fails, or by a section of its own:
 #
 #   --- allow_alert: exited on signal 9
 #
@@ -296,7 +296,7 @@ sub _asked_for {
                ref $patterns eq 'ARRAY' ? @$patterns : $patterns;
     my @allow;
 
-    for my $level (qw(alert emerg)) {
+    for my $level (qw(crit alert emerg)) {
         push @allow, qr/\[$level\]/ if $text =~ /\[\\?$level|\[$level/;
     }
 
@@ -396,8 +396,8 @@ sub _run_tests {
 
     _finish_block(1);
 
-    my $ok = Test::More::ok(!@problems, 'no alert, emerg, sanitizer report '
-                            . 'or unexpected end of nginx in any block');
+    my $ok = Test::More::ok(!@problems, 'no crit, alert, emerg, sanitizer '
+                            . 'report or unexpected end of nginx in any block');
 
     if (!$ok) {
         Test::More::diag("  $_")

@@ -59,7 +59,7 @@ package NginxProcess;
 #   wait_log(qr/.../, $seconds)       true once a line matches
 #   mark  new_log       remember where the log ends; what came since
 #   write_file($name, $text)          under the folder; returns its path
-#   problems(allow => [ qr/.../ ])    alerts, emergs, sanitizer reports
+#   problems(allow => [ qr/.../ ])    crits, alerts, emergs, sanitizer reports
 #   finish($title, allow => [...], secrets => [...])
 #                                     a subtest: QUIT suffices, in time and
 #                                     with exit code 0, and no problems; nor do

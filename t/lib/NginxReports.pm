@@ -3,9 +3,10 @@ package NginxReports;
 # What no run of nginx may leave behind.
 #
 #   NginxReports::problems($text, allow => [ qr/.../ ])
-#       the lines of a log that are [alert] or [emerg], belong to a report of
-#       a sanitizer or valgrind, or tell of a failed assertion or a corrupted
-#       heap.  With all => 1 any line is one (valgrind -q writes nothing else)
+#       the lines of a log that are [crit], [alert] or [emerg], belong to a
+#       report of a sanitizer or valgrind, or tell of a failed assertion or a
+#       corrupted heap.  With all => 1 any line is one (valgrind -q writes
+#       nothing else)
 #   NginxReports::leaked($text, @secrets)
 #       the lines of ours (that have "agilicus" in them) with one of the
 #       strings.  nginx's own lines show headers at level debug
@@ -43,7 +44,7 @@ sub _default {
 
 
 my @forbidden = (
-    qr/\[(?:alert|emerg)\]/,
+    qr/\[(?:crit|alert|emerg)\]/,
     qr/\b(?:Address|Leak|Memory|Thread|UndefinedBehavior)Sanitizer\b/,
     qr/\bruntime error: /,
     qr/\bAssertion .* failed\b/,

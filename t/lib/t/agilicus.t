@@ -12,7 +12,7 @@ use lib abs_path(dirname(__FILE__) . '/..');
 
 use TapRun;
 
-my $last = qr/no alert, emerg, sanitizer report/;
+my $last = qr/no crit, alert, emerg, sanitizer report/;
 
 my $good = <<'EOB';
 === TEST 1: a good block
@@ -80,6 +80,16 @@ for my $library (@libraries) {
                           . "GET /\n--- error_log: x\n--- error_log\n"
                           . "http process\n", %opt);
     isnt($run->{status}, 0, 'so is one that is there twice');
+
+    $run = TapRun::blocks($good, %opt, plan => undef, head => <<'EOH');
+add_block_preprocessor(sub {
+    $_[0]->set_value(init => <<'EOI');
+open my $f, ">>", "$ENV{TEST_NGINX_SERVER_ROOT}/logs/error.log";
+print $f "2026/01/01 00:00:00 [crit] 1#1: injected\n";
+EOI
+});
+EOH
+    ok(!$run->{tests}[-1]{ok}, 'a [crit] in a block fails the file');
 
     %opt = (%opt, head => 'master_on();', plan => undef, repeat => 1);
     delete $opt{plan};
