@@ -63,7 +63,9 @@ package NginxProcess;
 #   finish($title, allow => [...], secrets => [...])
 #                                     a subtest: QUIT suffices, in time and
 #                                     with exit code 0, and no problems; nor do
-#                                     the module's log lines have the strings
+#                                     the module's log lines have the strings.
+#                                     The file fails too if there are problems
+#                                     that no finish() has looked for
 #   http                an HttpClient; get request raw connect many go to it
 #
 # Environment: as NginxControl (wrapper, preload, deadlines), TEST_NGINX_BINARY,
@@ -291,6 +293,7 @@ sub try_start {
 
     if ($result->{started}) {
         $self->{pid} = $self->{session} = $result->{pid};
+        $self->{watched} = 1;
         $self->_await_workers;
         return undef;
     }
@@ -585,6 +588,8 @@ sub finish {
     my @problems;
     my $pid = $self->{pid};
 
+    $self->{watched} = 0;
+
     if (!defined $pid || !$self->running) {
         push @problems, 'nginx ended by itself';
     }
@@ -636,6 +641,14 @@ END {
         my $status = $?;
 
         $_->stop for @all;
+
+        for my $nginx (grep { $_->{watched} } @all) {
+            my @problems = $nginx->problems or next;
+
+            Test::More::diag("  $_") for "never finished: $nginx->{dir}",
+                                         @problems;
+            $status ||= 1;
+        }
 
         my $builder = Test::More->builder;
 

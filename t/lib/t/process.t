@@ -208,6 +208,30 @@ EOP
     like($run->{output} . $run->{errors}, qr/\Q$what\E/, 'and tells');
 }
 
+for my $case (
+    [ 'an alert', '[alert]', 1, 'fails the file' ],
+    [ 'an error', '[error]', 0, 'does not' ],
+) {
+    my ($what, $line, $fails, $title) = @$case;
+    my $run = TapRun::script(<<"EOP", use => 'AgilicusTest');
+use Test::More tests => 1;
+use NginxProcess;
+my \$n = NginxProcess->new(module => 0)->start;
+open my \$f, '>>', \$n->prefix . '/logs/error.log';
+print \$f "1 $line a line\\n";
+close \$f;
+\$n->stop;
+ok(1);
+File::Path::remove_tree(\$n->prefix) if !$fails;
+EOP
+
+    my ($dir) = $run->{errors} =~ m{never finished: (\S*/servroot-[-\d]+)$}m;
+
+    is(defined $dir ? 1 : 0, $fails, "$what that no finish looks for $title");
+    is($run->{status} != 0 ? 1 : 0, $fails, 'as the status says');
+    File::Path::remove_tree($dir) if defined $dir;
+}
+
 my $dirs = join ' ', grep { -d } map { $_->prefix } $nginx, $single;
 
 like($dirs, qr/servroot/, 'folders stay until the end');
