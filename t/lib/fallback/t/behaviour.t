@@ -106,6 +106,16 @@ for my $case (
 }
 
 
+# a plan that is not kept
+
+for my $plan (1, 3) {
+    my $run = TapRun::blocks("=== TEST 1: x\n$ok", plan => $plan);
+
+    isnt($run->{status}, 0, "two tests where $plan are planned are an error");
+    like($run->{errors}, qr/planned $plan tests? but ran 2/, 'that is told');
+}
+
+
 # meta sections, order, filters of the file
 
 {

@@ -541,6 +541,14 @@ sub _parse {
 
     return { headers => [], body => $bytes } if !$res;
 
+    # a body where none may be is there for the block to see
+
+    if (!$more && defined $res->{rest}
+        && ($head || ($res->{status} || '') =~ /^[23]04$/))
+    {
+        $res->{body} = delete $res->{rest};
+    }
+
     if (defined $res->{chunk_error}) {
         Test::More::fail("$name - invalid chunked data received: "
                          . $res->{chunk_error});
