@@ -7,6 +7,8 @@
 #include "ngx_agilicus_token_conf.h"
 
 
+static char *ngx_agilicus_token_merge_level(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf);
 static void ngx_agilicus_token_merge_cache(
     ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf);
 static ngx_int_t ngx_agilicus_token_merge_require(ngx_conf_t *cf,
@@ -146,9 +148,17 @@ ngx_agilicus_token_create_loc_conf(ngx_conf_t *cf)
     conf->lifetimes.update = NGX_CONF_UNSET_MSEC;
     conf->lifetimes.error = NGX_CONF_UNSET_MSEC;
 
+    conf->file = cf->conf_file->file.name;
+    conf->line = cf->conf_file->line;
+
     return conf;
 }
 
+
+/*
+ * Levels are merged at the end of http.  What is wrong then is said to be where
+ * its block begins.
+ */
 
 char *
 ngx_agilicus_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
@@ -156,6 +166,29 @@ ngx_agilicus_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_agilicus_token_loc_conf_t *prev = parent;
     ngx_agilicus_token_loc_conf_t *conf = child;
 
+    char             *rv;
+    ngx_conf_file_t   here, *end;
+
+    end = cf->conf_file;
+
+    here = *end;
+    here.file.name = conf->file;
+    here.line = conf->line;
+
+    cf->conf_file = &here;
+
+    rv = ngx_agilicus_token_merge_level(cf, prev, conf);
+
+    cf->conf_file = end;
+
+    return rv;
+}
+
+
+static char *
+ngx_agilicus_token_merge_level(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf)
+{
     char        *rv;
     ngx_uint_t   own;
 

@@ -184,6 +184,10 @@ typedef struct {
     unsigned                           cache_valid_set:1;
     unsigned                           cache_stale_set:1;
 
+    /* where the block begins, for what is found when levels are merged */
+    ngx_str_t                          file;
+    ngx_uint_t                         line;
+
     /* made of all the above when configurations are merged */
 
     ngx_agilicus_token_origin_t       *origin;

@@ -2251,3 +2251,36 @@ the URL of the Tokens API "https://api.example/V1/tokens/introspect" must not ha
 --- must_die
 --- error_log refused
 "agilicus_token_revocation_feed" needs "agilicus_token_api_credential" in http, for the list of tokens is not for everybody
+
+
+
+=== TEST 266: what two levels make wrong is where the inner one begins
+--- config: include $TEST_NGINX_HTML_DIR/inner.conf;
+--- user_files
+>>> inner.conf
+location /a { agilicus_token on; }
+
+location /b {
+    location /b/c {
+        agilicus_token_status purge;
+    }
+}
+--- must_die
+--- error_log eval
+qr/\[emerg\] .* needs "agilicus_token on" .* in \S+\/inner\.conf:4$/
+
+
+
+=== TEST 267: what a level makes weak, likewise
+--- config: include $TEST_NGINX_HTML_DIR/inner.conf;
+--- user_files
+>>> inner.conf
+agilicus_token off;
+
+location /a {
+    agilicus_token report;
+}
+--- request: GET /t
+--- error_code: 404
+--- error_log eval
+qr/\[warn\] .* "agilicus_token report" refuses nothing in \S+\/inner\.conf:3$/
