@@ -33,9 +33,18 @@ endif
 
 .NOTPARALLEL:
 .PHONY: all module authority unit replay demo test check newer-nginx          \
-        sdk-check bench soak fuzz lint install deb clean
+        sdk-check bench soak fuzz lint install deb clean                      \
+        needs-demo needs-test
 
 all: module authority
+
+# all that is missing at once, before anything is built
+
+needs-demo:
+	@scripts/dependencies build demo
+
+needs-test:
+	@scripts/dependencies build test
 
 module:
 	@scripts/dependencies build
@@ -53,11 +62,10 @@ replay:
 	@scripts/dependencies build test
 	@$(MAKE) -C fuzz BUILD=$(BUILD) replay
 
-demo: all
-	@scripts/dependencies demo
+demo: needs-demo all
 	@scripts/demo
 
-test: all
+test: needs-test all
 	+@scripts/test
 
 check: all
