@@ -156,6 +156,32 @@ subtest 'every directive has what an entry has' => sub {
 };
 
 
+subtest 'what nginx -t is said to say is what it says' => sub {
+    my $source = join '', map { slurp($_) } glob "$top/$name/*.c";
+    my ($table) = slurp("$top/docs/troubleshooting.md")
+                  =~ /^## nginx -t refuses\n(.*?)^## /ms;
+
+    $source =~ s/"\s*\n\s*"//g;
+    $source =~ s/\\"/"/g;
+
+    for my $cell ($table =~ /^\| (`.*?`) \|/mg) {
+
+        # nginx's own words
+
+        next if $cell =~ /^`(?:unknown directive|module) /;
+
+        for my $part (map { split / ?\.\.\. ?/ } $cell =~ /`(.*?)`/g) {
+            $part =~ s/"x"/"%V"/;
+            $part =~ s/^the URL of the Tokens API\z/the URL of the /;
+
+            ok(index($source, $part) >= 0, $part) if length $part;
+        }
+    }
+
+    done_testing;
+};
+
+
 plan skip_all => 'the rest is for the release build'
     if $ENV{AGILICUS_NGINX_PRELOAD} || $ENV{TEST_NGINX_USE_VALGRIND};
 
