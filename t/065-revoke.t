@@ -128,7 +128,7 @@ add_block_preprocessor(sub {
 # a token that is revoked stays so: each block runs once
 
 repeat_each(1);
-plan tests => blocks() * 2 + 293;
+plan tests => blocks() * 2 + 296;
 no_shuffle();
 no_long_string();
 run_tests();
@@ -563,11 +563,15 @@ GET /t s16.u16.a                    200
             if ($arg_x) {
                 set $args "";
             }
+            limit_except POST PUT {
+                proxy_pass http://127.0.0.1:$TEST_NGINX_UPSTREAM_PORT;
+            }
         }
     }
 --- steps
 GET /within/out/app -               401 missing/no_token
 GET /within/out/app s17.u17.a       200 active/
 GET /within/out?x=1 -               401 missing/no_token
+GET /within/out -                   401 missing/no_token
 POST /within/out s17.u17.a          204
 GET /within/out/app s17.u17.a       401 revoked/revoked
