@@ -412,6 +412,14 @@ ngx_agilicus_token_postconfiguration(ngx_conf_t *cf)
     }
 
     if (!mcf->used) {
+
+        /* denials stay where they are for a configuration that uses them */
+
+        if (mcf->zones.nelts) {
+            z = mcf->zones.elts;
+            mcf->api.first = z[0]->data;
+        }
+
         return ngx_agilicus_token_register_upstream(cf, mcf);
     }
 

@@ -403,11 +403,15 @@ ngx_agilicus_token_init_module(ngx_cycle_t *cycle)
     mcf = ngx_http_cycle_get_module_main_conf(cycle,
                                               ngx_agilicus_token_module);
 
-    if (mcf == NULL || !mcf->used) {
+    if (mcf == NULL || mcf->api.first == NULL) {
         return NGX_OK;
     }
 
     ngx_agilicus_token_carry_over(cycle, mcf);
+
+    if (!mcf->used) {
+        return NGX_OK;
+    }
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
 
@@ -449,7 +453,7 @@ ngx_agilicus_token_carry_over(ngx_cycle_t *cycle,
     omcf = ngx_http_cycle_get_module_main_conf(old,
                                                ngx_agilicus_token_module);
 
-    if (omcf == NULL || !omcf->used
+    if (omcf == NULL || omcf->api.first == NULL
         || omcf->api.first->sh == NULL
         || omcf->api.first->sh == mcf->api.first->sh)
     {

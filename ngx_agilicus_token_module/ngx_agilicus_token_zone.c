@@ -23,6 +23,10 @@
 #define NGX_AGILICUS_TOKEN_ZONE_PER_FACTS   192
 #define NGX_AGILICUS_TOKEN_ZONE_PER_INVALID 80
 
+/* more denials than old workers put up until they are gone */
+#define NGX_AGILICUS_TOKEN_ZONE_AHEAD                                        \
+    ((ngx_atomic_uint_t) 1 << sizeof(ngx_atomic_uint_t) * 4)
+
 
 static ngx_int_t ngx_agilicus_token_zone_build(
     ngx_agilicus_token_zone_t *zone, ngx_log_t *log);
@@ -264,6 +268,7 @@ ngx_agilicus_token_zone_carry_over(ngx_agilicus_token_zone_t *to,
 {
     uint64_t                         gone;
     ngx_uint_t                       i;
+    ngx_atomic_uint_t                generation;
     ngx_agilicus_token_clock_t       now;
     ngx_agilicus_token_tombstone_t  *s, copy;
 
@@ -304,6 +309,17 @@ ngx_agilicus_token_zone_carry_over(ngx_agilicus_token_zone_t *to,
     if (from->sh->incomplete > to->sh->incomplete) {
         to->sh->incomplete = from->sh->incomplete;
     }
+
+    /* entries of other zones have been found clean by the numbers of "from" */
+
+    generation = from->sh->generation;
+
+    ngx_agilicus_token_zone_lock(to);
+
+    to->sh->generation = ngx_max(generation, to->sh->generation)
+                         + NGX_AGILICUS_TOKEN_ZONE_AHEAD;
+
+    ngx_agilicus_token_zone_unlock(to);
 }
 
 

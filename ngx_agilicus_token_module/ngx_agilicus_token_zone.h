@@ -262,7 +262,9 @@ uint32_t ngx_agilicus_token_zone_context(ngx_agilicus_token_zone_t *zone,
     const u_char *digest);
 
 /*
- * Copies all live tombstones of "from" to "to", where they are not there yet.
+ * Copies all live tombstones of "from", the first zone until now, to "to",
+ * which is it from now on, where they are not there yet.  What was found clean
+ * by the generation of "from" is looked through again by that of "to".
  */
 void ngx_agilicus_token_zone_carry_over(ngx_agilicus_token_zone_t *to,
     ngx_agilicus_token_zone_t *from);
