@@ -94,6 +94,7 @@ ngx_agilicus_token_call_send(ngx_agilicus_token_call_t *call,
     request.max_body = call->max_body;
     request.handler = ngx_agilicus_token_call_done;
     request.data = call;
+    request.fresh = call->retried;
 
     call->sent = ngx_current_msec;
 

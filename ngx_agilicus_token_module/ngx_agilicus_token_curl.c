@@ -10,10 +10,6 @@
 /* easy handles that are kept for the next operations */
 #define NGX_AGILICUS_TOKEN_CURL_MAX_IDLE     64
 
-/* a request goes out once, and once more where a kept connection was dead */
-#define NGX_AGILICUS_TOKEN_CURL_MAX_SENT     2
-
-
 static ngx_int_t ngx_agilicus_token_curl_setup(
     ngx_agilicus_token_curl_op_t *op);
 static ngx_int_t ngx_agilicus_token_curl_prepare(
@@ -29,8 +25,6 @@ static void ngx_agilicus_token_curl_free(ngx_agilicus_token_curl_op_t *op);
 static void ngx_agilicus_token_curl_wipe_list(struct curl_slist *list);
 static void ngx_agilicus_token_curl_done(ngx_agilicus_token_curl_op_t *op,
     CURLcode code);
-static int ngx_agilicus_token_curl_prereq(void *data, char *ip, char *local,
-    int port, int local_port);
 
 
 ngx_agilicus_token_curl_t *
@@ -304,6 +298,7 @@ ngx_agilicus_token_curl_wipe(ngx_agilicus_token_curl_op_t *op)
     op->status = 0;
     op->attempts = 0;
     op->retry_after = -1;
+    op->heading = 0;
     op->headed = 0;
     op->too_large = 0;
     op->encoded = 0;
@@ -469,6 +464,8 @@ ngx_agilicus_token_curl_prepare(ngx_agilicus_token_curl_op_t *op,
     if (curl_easy_setopt(e, CURLOPT_URL, (char *) request->url.data)
             != CURLE_OK
         || curl_easy_setopt(e, CURLOPT_HTTPHEADER, headers) != CURLE_OK
+        || curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, (long) request->fresh)
+            != CURLE_OK
         || curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
                             (long) request->connect_timeout) != CURLE_OK
         || curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long) request->timeout)
@@ -590,20 +587,4 @@ ngx_agilicus_token_curl_done(ngx_agilicus_token_curl_op_t *op, CURLcode code)
                    op, (int) code, op->status, result.elapsed);
 
     op->handler(op->data, &result);
-}
-
-
-static int
-ngx_agilicus_token_curl_prereq(void *data, char *ip, char *local, int port,
-    int local_port)
-{
-    ngx_agilicus_token_curl_op_t *op = data;
-
-    if (op->attempts >= NGX_AGILICUS_TOKEN_CURL_MAX_SENT) {
-        return CURL_PREREQFUNC_ABORT;
-    }
-
-    op->attempts++;
-
-    return CURL_PREREQFUNC_OK;
 }

@@ -88,6 +88,7 @@ typedef struct {
     size_t                              max_body;   /* bytes */
     ngx_agilicus_token_curl_handler_pt  handler;
     void                               *data;
+    unsigned                            fresh:1;    /* no kept connection */
 } ngx_agilicus_token_curl_request_t;
 
 

@@ -136,14 +136,20 @@ ngx_agilicus_token_curl_header(char *p, size_t size, size_t n, void *data)
         return 0;
     }
 
-    if (len > 5 && ngx_strncmp(p, "HTTP/", 5) == 0) {
+    /* what trails the body changes nothing that was said before it */
+
+    if (op->headed) {
+        return len;
+    }
+
+    if (!op->heading) {
 
         /* a header begins: what an interim answer said does not count */
 
+        op->heading = 1;
         op->type_len = 0;
         op->retry_after = -1;
         op->encoded = 0;
-        op->headed = 0;
 
         return len;
     }
@@ -156,6 +162,8 @@ ngx_agilicus_token_curl_header(char *p, size_t size, size_t n, void *data)
         ngx_agilicus_token_curl_header_line(op, (u_char *) p, len);
         return size * n;
     }
+
+    op->heading = 0;
 
     status = 0;
     (void) curl_easy_getinfo(op->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -292,6 +300,3 @@ ngx_agilicus_token_curl_write(char *p, size_t size, size_t n, void *data)
 
     return len;
 }
-
-
-/* called before each time that the request goes out */

@@ -31,7 +31,8 @@ struct ngx_agilicus_token_curl_s {
     ngx_event_t                         timer;
     ngx_event_t                         kick;
 
-    ngx_queue_t                         sockets;
+    ngx_queue_t                         sockets;     /* that are watched */
+    ngx_queue_t                         connections; /* all */
     ngx_queue_t                         ops;
     ngx_queue_t                         idle;
     ngx_uint_t                          nidle;
@@ -65,6 +66,7 @@ struct ngx_agilicus_token_curl_op_s {
     ngx_agilicus_token_curl_handler_pt  handler;
     void                               *data;
 
+    unsigned                            heading:1;   /* header has begun */
     unsigned                            headed:1;    /* header is complete */
     unsigned                            too_large:1;
     unsigned                            encoded:1;
@@ -102,6 +104,14 @@ curl_socket_t ngx_agilicus_token_curl_open_socket(void *data,
     curlsocktype purpose, struct curl_sockaddr *addr);
 int ngx_agilicus_token_curl_close_socket(void *data, curl_socket_t fd);
 int ngx_agilicus_token_curl_set_timer(CURLM *multi, long ms, void *data);
+
+/*
+ * Callback of libcurl before a request goes out; "data" is the operation.  On a
+ * kept connection it refuses all but the first time, and where something waits
+ * to be read: libcurl would read that as the answer.
+ */
+int ngx_agilicus_token_curl_prereq(void *data, char *ip, char *local, int port,
+    int local_port);
 
 /* callback of libcurl for a new TLS context; "data" is the pool */
 

@@ -7,11 +7,24 @@
 #include "ngx_agilicus_token_curl_internal.h"
 
 
+/* a request goes out once, and once more where a kept connection was dead */
+#define NGX_AGILICUS_TOKEN_CURL_MAX_SENT     2
+
+
 typedef struct {
     ngx_queue_t                         queue;
     ngx_connection_t                   *connection;
     ngx_agilicus_token_curl_t          *pool;
 } ngx_agilicus_token_curl_socket_t;
+
+
+/* a connection of libcurl's, whether it is watched or kept for later */
+
+typedef struct {
+    ngx_queue_t                         queue;
+    curl_socket_t                       fd;
+    int                                 port;     /* local; 0: not known yet */
+} ngx_agilicus_token_curl_connection_t;
 
 
 static ngx_agilicus_token_curl_socket_t *ngx_agilicus_token_curl_find_socket(
@@ -22,6 +35,9 @@ static void ngx_agilicus_token_curl_forget_socket(
     ngx_agilicus_token_curl_socket_t *s);
 static void ngx_agilicus_token_curl_watch(ngx_event_t *ev, ngx_int_t event,
     ngx_uint_t on);
+static ngx_uint_t ngx_agilicus_token_curl_is_clean(
+    ngx_agilicus_token_curl_t *pool, int port);
+static int ngx_agilicus_token_curl_port(curl_socket_t fd);
 static void ngx_agilicus_token_curl_event(ngx_event_t *ev);
 static void ngx_agilicus_token_curl_timer(ngx_event_t *ev);
 
@@ -30,6 +46,7 @@ void
 ngx_agilicus_token_curl_init_events(ngx_agilicus_token_curl_t *pool)
 {
     ngx_queue_init(&pool->sockets);
+    ngx_queue_init(&pool->connections);
 
     pool->dummy.fd = (ngx_socket_t) -1;
     pool->dummy.log = pool->log;
@@ -236,6 +253,9 @@ ngx_agilicus_token_curl_open_socket(void *data, curlsocktype purpose,
 {
     ngx_agilicus_token_curl_t *pool = data;
 
+    curl_socket_t                          fd;
+    ngx_agilicus_token_curl_connection_t  *connection;
+
     /* without a slot the socket could not be watched */
 
     if (ngx_cycle->free_connection_n == 0) {
@@ -245,8 +265,23 @@ ngx_agilicus_token_curl_open_socket(void *data, curlsocktype purpose,
         return CURL_SOCKET_BAD;
     }
 
-    return socket(addr->family, addr->socktype | SOCK_CLOEXEC,
-                  addr->protocol);
+    connection = ngx_calloc(sizeof(ngx_agilicus_token_curl_connection_t),
+                            pool->log);
+    if (connection == NULL) {
+        return CURL_SOCKET_BAD;
+    }
+
+    fd = socket(addr->family, addr->socktype | SOCK_CLOEXEC, addr->protocol);
+
+    if (fd == CURL_SOCKET_BAD) {
+        ngx_free(connection);
+        return CURL_SOCKET_BAD;
+    }
+
+    connection->fd = fd;
+    ngx_queue_insert_head(&pool->connections, &connection->queue);
+
+    return fd;
 }
 
 
@@ -255,7 +290,9 @@ ngx_agilicus_token_curl_close_socket(void *data, curl_socket_t fd)
 {
     ngx_agilicus_token_curl_t *pool = data;
 
-    ngx_agilicus_token_curl_socket_t  *s;
+    ngx_queue_t                           *q;
+    ngx_agilicus_token_curl_socket_t      *s;
+    ngx_agilicus_token_curl_connection_t  *connection;
 
     s = ngx_agilicus_token_curl_find_socket(pool, fd);
 
@@ -263,7 +300,114 @@ ngx_agilicus_token_curl_close_socket(void *data, curl_socket_t fd)
         ngx_agilicus_token_curl_forget_socket(s);
     }
 
+    for (q = ngx_queue_head(&pool->connections);
+         q != ngx_queue_sentinel(&pool->connections);
+         q = ngx_queue_next(q))
+    {
+        connection = ngx_queue_data(q, ngx_agilicus_token_curl_connection_t,
+                                    queue);
+
+        if (connection->fd == fd) {
+            ngx_queue_remove(q);
+            ngx_free(connection);
+            break;
+        }
+    }
+
     return close(fd);
+}
+
+
+int
+ngx_agilicus_token_curl_prereq(void *data, char *ip, char *local, int port,
+    int local_port)
+{
+    ngx_agilicus_token_curl_op_t *op = data;
+
+    long  connects;
+
+    if (op->attempts >= NGX_AGILICUS_TOKEN_CURL_MAX_SENT) {
+        return CURL_PREREQFUNC_ABORT;
+    }
+
+    /* 0: one that was kept */
+
+    connects = 0;
+    (void) curl_easy_getinfo(op->easy, CURLINFO_NUM_CONNECTS, &connects);
+
+    if (connects == 0
+        && (op->attempts
+            || !ngx_agilicus_token_curl_is_clean(op->pool, local_port)))
+    {
+        return CURL_PREREQFUNC_ABORT;
+    }
+
+    op->attempts++;
+
+    return CURL_PREREQFUNC_OK;
+}
+
+
+/*
+ * Whether the kept connection with this local port can serve one more request:
+ * it is still there, and nothing has come on it that nobody asked for.  Where
+ * it cannot, it is shut down, so that libcurl lets it go.
+ */
+
+static ngx_uint_t
+ngx_agilicus_token_curl_is_clean(ngx_agilicus_token_curl_t *pool, int port)
+{
+    u_char                                 c;
+    ngx_queue_t                           *q;
+    ngx_agilicus_token_curl_connection_t  *connection;
+
+    for (q = ngx_queue_head(&pool->connections);
+         q != ngx_queue_sentinel(&pool->connections);
+         q = ngx_queue_next(q))
+    {
+        connection = ngx_queue_data(q, ngx_agilicus_token_curl_connection_t,
+                                    queue);
+
+        if (connection->port == 0) {
+            connection->port = ngx_agilicus_token_curl_port(connection->fd);
+        }
+
+        if (connection->port != port) {
+            continue;
+        }
+
+        if (recv(connection->fd, &c, 1, MSG_PEEK|MSG_DONTWAIT) == -1
+            && ngx_socket_errno == NGX_EAGAIN)
+        {
+            return 1;
+        }
+
+        ngx_log_debug1(NGX_LOG_DEBUG_EVENT, pool->log, 0,
+                       "agilicus token curl unclean: %d",
+                       (int) connection->fd);
+
+        (void) shutdown(connection->fd, SHUT_RDWR);
+
+        return 0;
+    }
+
+    return 0;
+}
+
+
+static int
+ngx_agilicus_token_curl_port(curl_socket_t fd)
+{
+    socklen_t       len;
+    ngx_sockaddr_t  address;
+
+    len = sizeof(ngx_sockaddr_t);
+
+    if (getsockname(fd, &address.sockaddr, &len) == -1) {
+        return 0;
+    }
+
+    return (int) ngx_inet_get_port(&address.sockaddr);
 }
 
 

@@ -89,6 +89,16 @@ my $mock = MockAPI->start(
         'as-problem' => { type => 'application/problem+json' },
         'as-charset' => { type => 'Application/JSON;charset=utf-8' },
         'as-nothing' => { no_type => 1 },
+        'as-trailed' => { raw => "HTTP/1.1 200 OK\r\n"
+                                 . "Content-Type: text/html\r\n"
+                                 . "Transfer-Encoding: chunked\r\n\r\n"
+                                 . sprintf('%x', length $json)
+                                 . "\r\n$json\r\n0\r\n"
+                                 . "Content-Type: application/json\r\n\r\n" },
+        'as-line'    => { raw => "HTTP/1.1 200 OK\r\n"
+                                 . "Content-Type: text/html\r\n"
+                                 . "HTTP/1.1 200 OK: no status line\r\n\r\n"
+                                 . $json },
         'as-jsonp'   => { type => 'application/jsonp' },
 
         gzip         => { headers => { 'Content-Encoding' => 'gzip' } },
@@ -236,7 +246,7 @@ add_block_preprocessor(sub {
 });
 
 repeat_each(2);
-plan tests => repeat_each() * (blocks() * 3 + 302);
+plan tests => repeat_each() * (blocks() * 3 + 308);
 no_shuffle();
 no_long_string();
 run_tests();
@@ -432,7 +442,7 @@ X-Why: unavailable/transport
 
 
 === TEST 19: an answer that says it is something else is not read
---- tokens: html as-html as-text as-jsonp
+--- tokens: html as-html as-text as-jsonp as-trailed as-line
 --- error_code: 503
 --- response_headers
 ! WWW-Authenticate

@@ -4,7 +4,10 @@
 use lib 't/lib';
 use AgilicusTest;
 use File::Temp;
-use MockAPI;
+use MockAPI qw(token_json);
+
+my $whole = join '', "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n",
+    'Content-Length: ', length token_json(), "\r\n\r\n", token_json();
 
 my $mock = MockAPI->start(
     tokens => {
@@ -17,6 +20,8 @@ my $mock = MockAPI->start(
         'reset-after' => { end => 'reset', end_delay => 0.05 },
         'close-after' => { end => 'close', end_delay => 0.05 },
         'close-told' => { close => 1 },
+        twice        => { pieces => [ $whole, { pause => 0.02 }, $whole ],
+                          end => 'keep' },
         'half-head'  => { raw => "HTTP/1.1 200 OK\r\nContent-Le" },
         throttled    => { status => 429, headers => { 'Retry-After' => 20 } },
         odd          => { body => '{}' },
@@ -97,7 +102,7 @@ add_block_preprocessor(sub {
 });
 
 repeat_each(2);
-plan tests => repeat_each() * (blocks() * 3 + 89);
+plan tests => repeat_each() * (blocks() * 3 + 101);
 no_shuffle();
 no_long_string();
 run_tests();
@@ -470,3 +475,20 @@ qr/agilicus token: .*/
  qr/agilicus token: rejected: unavailable, status, fingerprint [0-9a-f]{16}, client: .*\n\z/]
 --- no_error_log eval
 qr/agilicus token.*Bearer/
+
+
+
+=== TEST 27: what comes on a kept connection unasked is nobody's answer
+--- conf
+agilicus_token_cache off;
+--- request eval
+["GET /_reset", "GET /t", "GET /t", "GET /_calls?token=unknown-2", "GET /t"]
+--- more_headers eval
+["", (map { "Authorization: Bearer $_" } qw(twice unknown-2 unknown-2 good-24))]
+--- wait: 0.1
+--- error_code eval
+[200, 200, 401, 200, 200]
+--- response_body_like eval
+["ok", "passed", "401", "^1\n\$", "passed"]
+--- no_error_log
+[error]
