@@ -13,9 +13,6 @@ static ngx_agilicus_token_call_t *ngx_agilicus_token_call_create(
     const ngx_agilicus_token_call_request_t *request);
 static ngx_int_t ngx_agilicus_token_call_copy(ngx_str_t *dst,
     const ngx_str_t *src);
-static ngx_int_t ngx_agilicus_token_call_charge(
-    const ngx_agilicus_token_call_request_t *request,
-    ngx_agilicus_token_call_t *call, ngx_agilicus_token_answer_t *answer);
 static void ngx_agilicus_token_call_release(ngx_agilicus_token_call_t *call,
     ngx_agilicus_token_answer_t *answer);
 static void ngx_agilicus_token_call_free(ngx_agilicus_token_call_t *call);
@@ -200,7 +197,7 @@ ngx_agilicus_token_call_join(const ngx_agilicus_token_call_request_t *request,
                 return NGX_OK;
             }
 
-            rc = ngx_agilicus_token_call_charge(request, call, answer);
+            rc = ngx_agilicus_token_call_charge(call, answer);
 
             if (rc == NGX_OK) {
                 rc = ngx_agilicus_token_call_start(call, answer);
@@ -332,6 +329,12 @@ ngx_agilicus_token_call_create(
 
     call->context = request->context;
     call->shared = request->shared;
+    call->charged = request->charged;
+
+    if (request->client) {
+        call->client = *request->client;
+        call->has_client = 1;
+    }
 
     ngx_memcpy(call->key, request->key, NGX_AGILICUS_TOKEN_DIGEST_LEN);
     ngx_memcpy(&call->node.key, request->key, sizeof(ngx_rbtree_key_t));
@@ -371,22 +374,23 @@ ngx_agilicus_token_call_copy(ngx_str_t *dst, const ngx_str_t *src)
 }
 
 
-static ngx_int_t
-ngx_agilicus_token_call_charge(
-    const ngx_agilicus_token_call_request_t *request,
-    ngx_agilicus_token_call_t *call, ngx_agilicus_token_answer_t *answer)
+ngx_int_t
+ngx_agilicus_token_call_charge(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_answer_t *answer)
 {
     ngx_int_t                             rc;
     const ngx_agilicus_token_api_conf_t  *conf;
 
-    if (!request->charged) {
+    if (!call->charged) {
         return NGX_OK;
     }
 
     conf = ngx_agilicus_token_worker.conf;
 
     rc = ngx_agilicus_token_budget_take(conf->first, call->api->state,
-                                        &conf->rate, request->client,
+                                        &conf->rate,
+                                        call->has_client ? &call->client
+                                                         : NULL,
                                         ngx_current_msec,
                                         &answer->retry_after);
     if (rc == NGX_OK) {

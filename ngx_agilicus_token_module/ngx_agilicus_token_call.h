@@ -185,11 +185,15 @@ struct ngx_agilicus_token_call_s {
     uint32_t                                   context;
     ngx_agilicus_token_flight_t                flight;
 
+    ngx_agilicus_token_budget_client_t         client;
+
     uint64_t                                   seen;
     uint64_t                                   started;
     uint64_t                                   sent;
     ngx_uint_t                                 state;
     unsigned                                   shared:1;
+    unsigned                                   charged:1;
+    unsigned                                   has_client:1;
     unsigned                                   retried:1;
     unsigned                                   stepped:1;
 };

@@ -178,9 +178,23 @@ ngx_agilicus_token_call_look(ngx_agilicus_token_call_t *call)
 
     /* another may have asked, and have its answer, since the leader died */
 
-    if (ngx_agilicus_token_call_ended(call, &answer)
-        || ngx_agilicus_token_call_start(call, &answer) != NGX_OK)
-    {
+    if (ngx_agilicus_token_call_ended(call, &answer)) {
+        ngx_agilicus_token_call_end(call, &answer);
+        return;
+    }
+
+    /* one call more: its leader may have given up for want of a budget */
+
+    if (ngx_agilicus_token_call_charge(call, &answer) != NGX_OK) {
+
+        /* who waits need not be the client whose own budget is spent */
+
+        answer.reason = NGX_AGILICUS_TOKEN_REASON_RATE;
+        ngx_agilicus_token_call_end(call, &answer);
+        return;
+    }
+
+    if (ngx_agilicus_token_call_start(call, &answer) != NGX_OK) {
         ngx_agilicus_token_call_end(call, &answer);
     }
 }

@@ -56,6 +56,13 @@ ngx_uint_t ngx_agilicus_token_call_ended(ngx_agilicus_token_call_t *call,
     ngx_agilicus_token_answer_t *answer);
 
 /*
+ * Takes the call from the budgets, if it is on account of somebody.  Returns
+ * NGX_OK; NGX_ERROR, with "*answer", where they are spent.
+ */
+ngx_int_t ngx_agilicus_token_call_charge(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_answer_t *answer);
+
+/*
  * Sends the call, or queues it behind those in flight.  Returns NGX_OK if its
  * end comes later; NGX_ERROR, with "*answer", if it cannot be sent.
  */

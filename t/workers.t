@@ -461,58 +461,85 @@ kill 'CONT', $one;
 like($c{$one}->read->{status}, qr/^(?:200|503)$/, 'and what was frozen goes on');
 
 
-# a leader that has not asked yet, and leaves
+# a leader that has not asked yet, and leaves: what it has left is a call of its
+# own, for which there is a budget or not
 
-my $narrow = NginxProcess->new(
-    workers => 2,
-    http => <<'EOC',
-        agilicus_token_api http://127.0.0.1:$TEST_NGINX_MOCK_PORT;
-        agilicus_token_api_max_inflight 2;
-        add_header X-Pid $pid always;
-        add_header X-Cache $agilicus_token_cache always;
-EOC
-    events => 'accept_mutex off;',
-    config => <<'EOC',
-        location = /free { try_files /page =404; }
-        location = /page { agilicus_token on; try_files /page =404; }
-EOC
-);
+my %full = (off => 200, '3r/m burst=60s' => 503);
 
-$narrow->write_file('html/page', "page\n");
-$narrow->start;
+for my $rate (sort keys %full) {
+    my $narrow = narrow($rate);
+    my (%n, @waits);
 
-my %n;
+    for (1 .. 500) {
+        my @some = map { $narrow->connect } 1 .. 4;
 
-for (1 .. 500) {
-    my @some = map { $narrow->connect } 1 .. 4;
+        for my $c (@some) {
+            my $pid = HttpClient::header($c->request(GET => '/free'), 'X-Pid');
 
-    for my $c (@some) {
-        my $pid = HttpClient::header($c->request(GET => '/free'), 'X-Pid');
+            push @{ $n{$pid} }, $c if @{ $n{$pid} || [] } < 3;
+        }
 
-        push @{ $n{$pid} }, $c if @{ $n{$pid} || [] } < 3;
+        last if 2 == grep { @$_ == 3 } values %n;
     }
 
-    last if 2 == grep { @$_ == 3 } values %n;
+    my ($full, $other) = sort { @$b <=> @$a } values %n;
+
+    $mock->reset;
+
+    send_request($full->[$_ - 1], '/page', "busy-$_") for 1, 2;
+    $mock->wait_calls(1, token => "busy-$_") for 1, 2;
+    send_request($full->[2], '/page', 'waits');
+    sleep 0.05;
+    send_request($other->[0], '/page', 'waits');
+    sleep 0.05;
+    is($mock->calls(token => 'waits'), 0, 'a token waits for its turn');
+    $begun = time;
+    $full->[2]->close;
+    $res = $other->[0]->read;
+
+    is($res->{status}, $full{$rate},
+       "who wanted it leaves: another worker asks, rate $rate");
+    cmp_ok(time - $begun, '<', 0.4 * $slow, 'at once');
+
+    if ($full{$rate} == 200) {
+        is($mock->calls(token => 'waits'), 1, 'and once');
+
+    } else {
+        is(why($res), 'unavailable/rate', 'or would, if there was a budget');
+        is($mock->calls(token => 'waits'), 0, 'which there is not');
+    }
+
+    is($full->[$_]->read->{status}, 200, 'the others had their turn') for 0, 1;
+
+    $narrow->finish("two workers, one of them full, rate $rate");
 }
 
-my ($full, $other) = sort { @$b <=> @$a } values %n;
 
-send_request($full->[$_ - 1], '/page', "busy-$_") for 1, 2;
-$mock->wait_calls(1, token => "busy-$_") for 1, 2;
-send_request($full->[2], '/page', 'waits');
-sleep 0.05;
-send_request($other->[0], '/page', 'waits');
-sleep 0.05;
-is($mock->calls(token => 'waits'), 0, 'a token waits for its turn');
-$begun = time;
-$full->[2]->close;
-$res = $other->[0]->read;
-is($res->{status}, 200, 'who wanted it leaves: another worker asks');
-cmp_ok(time - $begun, '<', 0.4 * $slow, 'at once');
-is($mock->calls(token => 'waits'), 1, 'and once');
-is($full->[$_]->read->{status}, 200, 'the others had their turn') for 0, 1;
+sub narrow {
+    my ($rate) = @_;
 
-$narrow->finish('two workers, one of them full');
+    my $narrow = NginxProcess->new(
+        workers => 2,
+        http => <<"EOC",
+            agilicus_token_api http://127.0.0.1:\$TEST_NGINX_MOCK_PORT;
+            agilicus_token_api_max_inflight 2;
+            agilicus_token_api_rate $rate;
+            add_header X-Pid \$pid always;
+            add_header X-Why "\$agilicus_token_verdict/\$agilicus_token_reason"
+                       always;
+EOC
+        events => 'accept_mutex off;',
+        config => <<'EOC',
+            location = /free { try_files /page =404; }
+            location = /page { agilicus_token on; try_files /page =404; }
+EOC
+    );
+
+    $narrow->write_file('html/page', "page\n");
+    $narrow->start;
+
+    return $narrow;
+}
 
 
 # what came together is renewed within limits
