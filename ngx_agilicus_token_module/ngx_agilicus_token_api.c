@@ -222,8 +222,11 @@ ngx_agilicus_token_api_adopt_introspect(ngx_agilicus_token_call_t *call,
         return NGX_DECLINED;
     }
 
-    if (answer->class == NGX_AGILICUS_TOKEN_CLASS_NONE
-        ? found.serial == call->seen : found.class != answer->class)
+    /* what was found too old here is no answer, whoever has ended since */
+
+    if (found.serial == call->seen
+        || (answer->class != NGX_AGILICUS_TOKEN_CLASS_NONE
+            && found.class != answer->class))
     {
         return NGX_DECLINED;
     }

@@ -227,6 +227,13 @@ ngx_agilicus_token_call_join(const ngx_agilicus_token_call_request_t *request,
         }
 
     } else {
+
+        /* what this one found too old was there while others waited */
+
+        if (request->seen) {
+            call->seen = request->seen;
+        }
+
         waiter->joined = 1;
     }
 

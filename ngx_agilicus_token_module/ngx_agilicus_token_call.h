@@ -116,9 +116,9 @@ typedef struct {
 
     /*
      * Finds what a call of the same key in another worker left behind: of
-     * answer->class or, where that is NONE, anything that was not there when
-     * the request was made (call->seen).  NGX_DECLINED where there is nothing:
-     * the call is then made here.
+     * answer->class or, where that is NONE, of any; never what was there when
+     * the last request was made (call->seen).  NGX_DECLINED where there is
+     * nothing: the call is then made here.
      */
     ngx_int_t                        (*adopt)(ngx_agilicus_token_call_t *call,
                                        ngx_agilicus_token_answer_t *answer);

@@ -365,8 +365,9 @@ ngx_agilicus_token_grant_adopt(ngx_agilicus_token_call_t *call,
         return NGX_DECLINED;
     }
 
-    if (answer->class == NGX_AGILICUS_TOKEN_CLASS_NONE
-        ? secret.serial == call->seen : secret.class != answer->class)
+    if (secret.serial == call->seen
+        || (answer->class != NGX_AGILICUS_TOKEN_CLASS_NONE
+            && secret.class != answer->class))
     {
         return NGX_DECLINED;
     }

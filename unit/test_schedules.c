@@ -13,7 +13,7 @@
  *  - nobody at or beyond the expiry, and nobody who was seen there before;
  *  - nobody on facts that are older than the location allows, or older than
  *    what was learnt since;
- *  - nobody on facts of somebody else.
+ *  - nobody on facts of somebody else, or of another context.
  *
  *     test_schedules [SEED [SCHEDULES]]
  */
@@ -155,6 +155,7 @@ typedef struct {
 
 typedef struct {
     ngx_uint_t                         token;
+    uint32_t                           context;
     uint64_t                           sent;
     int64_t                            seen;     /* wall, past its exp */
     ngx_uint_t                         late;     /* when that was */
@@ -205,6 +206,7 @@ static void die(worker_t *w);
 static void pass(uint64_t ms);
 static void step(int64_t seconds);
 static void feed(void);
+static void test_answers(void);
 static void resume(worker_t *w);
 static void yield(ngx_shmtx_t *mtx);
 static void put_away(worker_t *w);
@@ -246,7 +248,7 @@ static const struct {
     ngx_uint_t                      origin;
     ngx_uint_t                      rules;
 } locations[LOCATIONS] = {
-    { { 500, 1000, 1000, 20000, 0 }, 0, 0, 0 },
+    { { 500, 1000, 1000, 2000, 0 }, 0, 0, 0 },
     { { 500, 3000, 500, 0, 6000 }, 0, 0, 0 },
     { { 3000, 6000, 1000, 30000, 5000 }, 5, 1, 0 },
     { { 2000, 20000, 1000, 0, 0 }, 2, 2, 0 },
@@ -374,6 +376,8 @@ main(int argc, char **argv)
            (unsigned long) counts.calls, (unsigned long) counts.denials,
            (unsigned long) counts.switches, (unsigned long) counts.deaths);
 
+    test_answers();
+
     unit_test("and all that can happen did");
 
     if (n >= 1000) {
@@ -423,7 +427,10 @@ schedule(uint64_t number)
                              : ngx_agilicus_token_zone_context(zone, digest);
     }
 
+    /* now and then it is another API that the feed speaks of */
+
     memcpy(zone->sh->feed.api, api.digest, NGX_AGILICUS_TOKEN_DIGEST_LEN);
+    zone->sh->feed.api[31] ^= (seed % 4 == 3);
 
     for (i = 0; i < WORKERS; i++) {
         workers[i].pid = ++last_pid;
@@ -686,6 +693,104 @@ act(void)
         }
 
         break;
+    }
+}
+
+
+/* what comes of a request when its call has ended */
+
+static void
+test_answers(void)
+{
+    u_char                              buf[1024];
+    ngx_str_t                           value;
+    ngx_uint_t                          i, stale;
+    request_t                           q;
+    ngx_agilicus_token_ctx_t            ctx;
+    ngx_agilicus_token_facts_t          facts;
+    ngx_agilicus_token_answer_t         answer;
+    ngx_agilicus_token_feed_state_t    *f;
+    ngx_agilicus_token_facts_builder_t  b;
+
+    static const struct {
+        ngx_agilicus_token_class_e  class;
+        unsigned                    transient;
+        uint64_t                    until;     /* from now; 0: not at all */
+        ngx_uint_t                  feed;      /* 1: healthy, 2: dead */
+        ngx_uint_t                  denied;
+        ngx_uint_t                  stale;
+    } rows[] = {
+        { NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE, 1, 1, 0, 0, 1 },
+        { NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE, 1, 900, 1, 0, 1 },
+        { NGX_AGILICUS_TOKEN_CLASS_SHED, 1, 900, 0, 0, 1 },
+        { NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE, 1, 0, 0, 0, 0 },
+        { NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE, 1, 900, 2, 0, 0 },
+        { NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE, 1, 900, 0, 1, 0 },
+        { NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE, 0, 900, 0, 0, 0 },
+        { NGX_AGILICUS_TOKEN_CLASS_SHED, 0, 900, 0, 0, 0 },
+        { NGX_AGILICUS_TOKEN_CLASS_REFUSED, 0, 900, 0, 0, 0 },
+        { NGX_AGILICUS_TOKEN_CLASS_INVALID, 0, 900, 0, 0, 0 },
+        { NGX_AGILICUS_TOKEN_CLASS_REVOKED, 0, 900, 0, 0, 0 }
+    };
+
+    unit_test("facts of before serve only where the API has nothing to say");
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        zone = stub_zone(96 * 1024);
+        mcf.api.first = zone;
+        stub_clock(1000000, epoch);
+
+        memset(&q, 0, sizeof(q));
+        memset(&ctx, 0, sizeof(ctx));
+        memset(&facts, 0, sizeof(facts));
+        memset(&answer, 0, sizeof(answer));
+
+        q.main_conf[0] = &mcf;
+        q.r.main_conf = q.main_conf;
+
+        ctx.request = &q.r;
+        ctx.api = &api;
+        ctx.stale_until = rows[i].until ? 1000000 + rows[i].until : 0;
+
+        ngx_str_set(&facts.sub, "sub-a");
+        ngx_agilicus_token_facts_begin(&b, buf, sizeof(buf), &facts);
+        unit_check(ngx_agilicus_token_facts_open(&ctx.facts, buf,
+                                         ngx_agilicus_token_facts_end(&b))
+                   == NGX_OK);
+        ctx.has_facts = 1;
+
+        f = &zone->sh->feed;
+        f->interval = rows[i].feed ? 1000 : 0;
+        f->watermark = (rows[i].feed == 1) ? 1000000 : 1000;
+
+        if (rows[i].denied) {
+            ngx_str_set(&value, "sub-a");
+            unit_check(ngx_agilicus_token_cache_deny(zone, api.digest,
+                                     NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT,
+                                     &value, epoch + TTL, epoch,
+                                     &(ngx_agilicus_token_clock_t)
+                                         { .mono = 1000000, .wall = epoch })
+                       == NGX_OK);
+        }
+
+        answer.class = rows[i].class;
+        answer.transient = rows[i].transient & 1;
+
+        ngx_agilicus_token_take_answer(&ctx, &answer);
+
+        stale = (ctx.class == ACTIVE && ctx.has_facts
+                 && ctx.cache == NGX_AGILICUS_TOKEN_CACHE_STALE);
+
+        unit_check(stale == rows[i].stale);
+
+        if (!stale) {
+            unit_check(ctx.class == (rows[i].denied
+                                     ? NGX_AGILICUS_TOKEN_CLASS_REVOKED
+                                     : rows[i].class));
+            unit_check(!ctx.has_facts || rows[i].denied);
+        }
+
+        stub_zone_free(zone);
     }
 }
 
@@ -968,7 +1073,8 @@ resume(worker_t *w)
 
     counts.switches++;
 
-    w->healthy |= (ngx_agilicus_token_zone_feed(zone, w->now.mono)
+    w->healthy |= (seed % 4 != 3
+                   && ngx_agilicus_token_zone_feed(zone, w->now.mono)
                    == NGX_AGILICUS_TOKEN_FEED_HEALTHY);
 
     current = w;
@@ -1300,6 +1406,7 @@ run_answer(op_t *op, ngx_uint_t how)
 
         memset(a, 0, sizeof(answer_t));
         a->token = token;
+        a->context = origin->context;
         a->sent = op->sent;
 
         result.body.data = (u_char *) body;
@@ -1528,6 +1635,11 @@ allowed(request_t *q, ngx_agilicus_token_ctx_t *ctx)
         return;
     }
 
+    if (a->context != origins[locations[q->location].origin].context) {
+        wrong("these are facts of another context", q);
+        return;
+    }
+
     if (tokens[q->token].exp
         && ngx_time() >= epoch + tokens[q->token].exp
                          + lcfs[q->location].leeway)
@@ -1724,6 +1836,10 @@ digest_of(const char *token, u_char *digest)
     part.len = strlen(token);
 
     (void) ngx_agilicus_token_digest(digest, &part, 1);
+
+    /* as somebody could have them who tries long enough */
+
+    memset(digest, 0x17, sizeof(uint64_t));
 }
 
 

@@ -28,6 +28,7 @@ typedef struct {
 
 static void test_sizes(void);
 static void test_ends(void);
+static void test_bits(void);
 static void test_strengthen(void);
 static void test_model(void);
 static void run(size_t size, ngx_uint_t nkeys, ngx_uint_t ops,
@@ -64,6 +65,7 @@ main(int argc, char **argv)
 
     test_sizes();
     test_ends();
+    test_bits();
     test_strengthen();
     test_model();
     test_full();
@@ -179,6 +181,32 @@ test_ends(void)
     unit_check(ngx_agilicus_token_tombstones_find(set, key, &now));
     name(key, 3);
     unit_check(ngx_agilicus_token_tombstones_find(set, key, &now) == NULL);
+}
+
+
+static void
+test_bits(void)
+{
+    u_char      key[32];
+    ngx_uint_t  i;
+
+    unit_test("a key with another bit anywhere is another key");
+
+    make(4096);
+    name(key, 1);
+
+    now.mono = 1000;
+    now.wall = 5000;
+
+    unit_check(put(1, 2000, 6000, 0) == NGX_OK);
+
+    for (i = 0; i < 256; i++) {
+        key[i / 8] ^= (u_char) (1 << i % 8);
+        unit_check(ngx_agilicus_token_tombstones_find(set, key, &now) == NULL);
+        key[i / 8] ^= (u_char) (1 << i % 8);
+    }
+
+    unit_check(ngx_agilicus_token_tombstones_find(set, key, &now) != NULL);
 }
 
 
