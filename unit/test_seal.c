@@ -7,8 +7,10 @@
 #include "unit.h"
 #include "stubs.h"
 
+#include <dlfcn.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <sys/mman.h>
 
 #include "ngx_agilicus_token_seal.h"
 
@@ -26,6 +28,8 @@ static void test_cut(void);
 static void test_other(void);
 static void test_other_key(void);
 static void test_nonces(void);
+static void test_failures(void);
+static ngx_uint_t fails(void);
 static ngx_int_t open_it(const u_char *sealed, size_t len, const char *to);
 static ngx_uint_t zeroed(const u_char *p, size_t len);
 static void seal_with(const u_char *key, const u_char *nonce,
@@ -36,6 +40,8 @@ static u_char      out[20000];
 static u_char      the_key[32];
 static ngx_uint_t  keys;
 static ngx_uint_t  failing;
+static ngx_uint_t  swapping;     /* mlock() fails */
+static ngx_int_t   calls = -1;   /* of libcrypto that succeed; -1: all */
 
 
 /* in place of that of libcrypto: what the key is made of is known here */
@@ -63,6 +69,71 @@ RAND_bytes(unsigned char *buf, int num)
 
 
 int
+mlock(const void *addr, size_t len)
+{
+    return swapping ? -1 : 0;
+}
+
+
+static ngx_uint_t
+fails(void)
+{
+    if (calls == 0) {
+        return 1;
+    }
+
+    if (calls > 0) {
+        calls--;
+    }
+
+    return 0;
+}
+
+
+/* libcrypto's own functions, unless they have to fail */
+
+#define REAL(name)  ((__typeof__(&name)) dlsym(RTLD_NEXT, #name))
+
+
+EVP_CIPHER_CTX *
+EVP_CIPHER_CTX_new(void)
+{
+    return fails() ? NULL : REAL(EVP_CIPHER_CTX_new)();
+}
+
+
+int
+EVP_CipherInit_ex(EVP_CIPHER_CTX *ctx, const EVP_CIPHER *cipher,
+    ENGINE *engine, const unsigned char *key, const unsigned char *iv, int enc)
+{
+    return fails() ? 0 : REAL(EVP_CipherInit_ex)(ctx, cipher, engine, key, iv,
+                                                 enc);
+}
+
+
+int
+EVP_CipherUpdate(EVP_CIPHER_CTX *ctx, unsigned char *o, int *outl,
+    const unsigned char *in, int inl)
+{
+    return fails() ? 0 : REAL(EVP_CipherUpdate)(ctx, o, outl, in, inl);
+}
+
+
+int
+EVP_CipherFinal_ex(EVP_CIPHER_CTX *ctx, unsigned char *o, int *outl)
+{
+    return fails() ? 0 : REAL(EVP_CipherFinal_ex)(ctx, o, outl);
+}
+
+
+int
+EVP_CIPHER_CTX_ctrl(EVP_CIPHER_CTX *ctx, int type, int arg, void *ptr)
+{
+    return fails() ? 0 : REAL(EVP_CIPHER_CTX_ctrl)(ctx, type, arg, ptr);
+}
+
+
+int
 main(int argc, char **argv)
 {
     stub_seed(argc > 1 ? strtoull(argv[1], NULL, 10) : 267);
@@ -75,6 +146,7 @@ main(int argc, char **argv)
     test_other();
     test_other_key();
     test_nonces();
+    test_failures();
 
     return unit_done();
 }
@@ -102,9 +174,22 @@ test_no_key(void)
     unit_check(ngx_agilicus_token_seal(&plain, &bound, out) == NGX_ERROR);
     failing = 0;
 
-    unit_test("the key is made once");
+    /* nor without a page to keep it on */
 
+    ngx_pagesize = 0;
+    stub_lines = 0;
+    unit_check(ngx_agilicus_token_seal_init(&stub_log) == NGX_ERROR);
+    unit_check(stub_lines && stub_level == NGX_LOG_EMERG);
+    ngx_pagesize = 4096;
+
+    unit_test("the key is made once, and it is said that it may be swapped");
+
+    swapping = 1;
+    stub_lines = 0;
     unit_check(ngx_agilicus_token_seal_init(&stub_log) == NGX_OK);
+    unit_check(stub_lines == 1 && stub_level == NGX_LOG_WARN);
+    swapping = 0;
+
     unit_check(ngx_agilicus_token_seal(&plain, &bound, out) == NGX_OK);
     unit_check(ngx_agilicus_token_seal_init(&stub_log) == NGX_OK);
     unit_check(keys == 1);
@@ -339,6 +424,55 @@ test_nonces(void)
             }
         }
     }
+
+    free(plain.data);
+    free(bound.data);
+}
+
+
+static void
+test_failures(void)
+{
+    u_char      sealed[64 + LEN];
+    ngx_int_t   rc, n;
+    ngx_str_t   plain, bound;
+
+    unit_test("whatever of libcrypto fails, nothing is sealed or opened");
+
+    plain = unit_str("a token");
+    bound = unit_str("key");
+
+    for (n = 0; n < 20; n++) {
+        calls = n;
+        rc = ngx_agilicus_token_seal(&plain, &bound, sealed);
+
+        if (rc == NGX_OK) {
+            break;
+        }
+
+        unit_check(rc == NGX_ERROR);
+    }
+
+    unit_check(n > 4 && n < 20 && calls == 0);
+
+    for (n = 0; n < 20; n++) {
+        calls = n;
+        rc = open_it(sealed, plain.len + LEN, "key");
+
+        if (rc == NGX_OK) {
+            break;
+        }
+
+        /* without a context nothing has been written yet */
+
+        unit_check(rc == NGX_ERROR && (n == 0 || zeroed(out, plain.len)));
+    }
+
+    unit_check(n > 4 && n < 20 && calls == 0);
+
+    calls = -1;
+
+    unit_check(memcmp(out, plain.data, plain.len) == 0);
 
     free(plain.data);
     free(bound.data);
