@@ -11,10 +11,10 @@ static void ngx_agilicus_token_upstream_token(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
     ngx_str_t *token);
 static ngx_int_t ngx_agilicus_token_authorization(ngx_http_request_t *r,
-    const ngx_str_t *token);
+    const ngx_str_t *token, ngx_uint_t own);
 
 
-/* what tells a field that was made here from the client's own, in any copy */
+/* what tells a token that was given here from the client's own, in any copy */
 
 static u_char  ngx_agilicus_token_given[] = "authorization";
 
@@ -87,7 +87,9 @@ ngx_agilicus_token_upstream(ngx_http_request_t *r)
     }
 
     if (token.len
-        && ngx_agilicus_token_authorization(r, &token) != NGX_OK)
+        && ngx_agilicus_token_authorization(r, &token,
+                                            !lcf->reissue && !ctx->created)
+           != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -163,7 +165,7 @@ ngx_agilicus_token_upstream_value(ngx_http_request_t *r, ngx_str_t *token)
 
 static ngx_int_t
 ngx_agilicus_token_authorization(ngx_http_request_t *r,
-    const ngx_str_t *token)
+    const ngx_str_t *token, ngx_uint_t own)
 {
     ngx_uint_t        i;
     ngx_str_t         name, value;
@@ -196,10 +198,9 @@ ngx_agilicus_token_authorization(ngx_http_request_t *r,
 
         if (ngx_agilicus_token_is_authorization(&h[i])) {
             h[i].value = value;
-            h[i].lowcase_key = ngx_agilicus_token_given;
-            r->headers_in.authorization = &h[i];
+            h += i;
 
-            return NGX_OK;
+            goto found;
         }
     }
 
@@ -214,7 +215,12 @@ ngx_agilicus_token_authorization(ngx_http_request_t *r,
 
     h += part->nelts - 1;
 
-    h->lowcase_key = ngx_agilicus_token_given;
+found:
+
+    if (!own) {
+        h->lowcase_key = ngx_agilicus_token_given;
+    }
+
     r->headers_in.authorization = h;
 
     return NGX_OK;
