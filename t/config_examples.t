@@ -240,6 +240,21 @@ my %examples = (
           } ],
         [ GET => '/reports/', 'chloe', 403,
           'error="insufficient_scope"' ],
+        [ GET => '/meters/', 'amelia', 200, sub {
+              my ($res, $nginx) = @_;
+
+              my $city = $nginx->get('/reports/', headers => {
+                  Authorization => "Bearer $tokens{amelia}" });
+
+              my @tails = map { $_->{body} =~ /ends in ([\w-]{8})$/m }
+                              $res, $city;
+
+              is(@tails, 2, 'each application gets a token');
+              isnt($tails[0], $tails[1], 'which is that of no other');
+              isnt($_, substr($tokens{amelia}, -8), 'nor of the client')
+                  for @tails;
+          } ],
+        [ GET => '/meters/', 'ben', 403, 'error="insufficient_scope"' ],
         [ GET => '/files/', 'chloe', 200,
           "user:         chloe.tremblay\norganisation: riverton-water\n"
           . "token:        none\n", { 'X-User' => 'forged' } ],
@@ -256,6 +271,29 @@ my %examples = (
                    'the application gets a token and is told whose it is');
           } ],
         [ GET => '/meters/', 'Basic bGVnYWN5Ondyb25n', 401 ],
+    ],
+
+    'mtls.conf' => [
+        [ GET => '/meters/', undef, 400, sub {
+              my ($res, $nginx) = @_;
+
+              my $dir = $nginx->prefix . '/logs';
+              my $curl = "curl -s -i --cacert $dir/ca.pem "
+                  . 'https://localhost:' . $nginx->port . '/meters/ '
+                  . "--connect-to ::127.0.0.1: ";
+              my $known = "--cert $dir/meter-7.pem --key $dir/meter-7.key";
+
+              like(scalar `$curl $known`,
+                   qr/^user:\s+meter-gateway\norganisation:\s+riverton-water\n
+                      token:\s+ends\s/mx,
+                   'a device that is known by its certificate gets a token');
+              like(scalar `$curl -H 'Authorization: Bearer $tokens{chloe}'`,
+                   qr/^user:\s+chloe\.tremblay$/m, 'who has one needs none');
+              like(scalar `$curl`, qr/ 401 .*Bearer realm="agilicus"\r\n/s,
+                   'who has neither is asked for one');
+              like(scalar `$curl @{[ $known =~ s/meter-7/localhost/gr ]}`,
+                   qr/ 401 /, 'and so is one that is not listed');
+          } ],
     ],
 
     'status.conf' => [
@@ -365,6 +403,10 @@ sub example {
         $text =~ s{127\.0\.0\.1:(\d+)}
                   {'127.0.0.1:' . ($port{$1} || die "port $1?\n")}ge;
 
+        # comments have commands, which begin and end with a path
+
+        $text =~ s{(?<=[ (>])build/}{$dir/logs/}g;
+
         return $text;
     };
 
@@ -376,6 +418,16 @@ sub example {
     chmod 0600, $nginx->write_file('logs/edge.token', "$tokens{edge}\n");
 
     my $text = $change->(slurp("$top/conf/$name"));
+
+    # certificates are made as the example says
+
+    if ($text =~ /^(#   openssl .*?^#   done\n)/ms) {
+        my $script = $1;
+
+        $script =~ s/^#   //mg;
+
+        my $output = `set -e; ($script) 2>&1`;
+    }
 
     $text = "user root;\n$text" if $> == 0;
     $nginx->configure(conf => $text);
@@ -452,10 +504,10 @@ subtest 'as they stand, from the top folder' => sub {
 
     for my $name (@files, 'demo.conf') {
 
-        # one needs a file that is made first
+        # some need files that are made first
 
-        next if slurp("$top/conf/$name") =~ m{ \.\./(build/edge\.token);}
-                && !-e "$top/$1";
+        next if grep { !-e "$top/$_" }
+                slurp("$top/conf/$name") =~ m{ \.\./(build/[\w.-]+);}g;
 
         my $text = `cd '$top' && '$nginx' -t -p . -c 'conf/$name' 2>&1`;
 
