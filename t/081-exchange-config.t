@@ -483,3 +483,12 @@ is not a regular file
 $TEST_NGINX_NOWHERE
 --- refused
 failed (2: No such file or directory)
+
+
+
+=== TEST 50: a realm without a file of users asks nobody
+--- create
+auth_basic x;
+agilicus_token_create identity=access sub=u org=o audiences=a;
+--- refused
+needs "auth_basic" or "auth_request" in the same location

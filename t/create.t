@@ -178,6 +178,7 @@ my $places = place('/basic', 'access', $basic)
     . named('/named/ssl', 'ssl', '')
     . named('/named/off', 'ssl', 'auth_basic off;')
     . named('/named/request', 'access', 'auth_request /allowed;')
+    . named('/named/nofile', 'access', 'auth_request /allowed; auth_basic x;')
     . named('/named/basic', 'ssl', $basic)
     . <<'EOC';
     location = /allowed {
@@ -634,7 +635,7 @@ subtest 'a name that no password was asked for is nobody\'s' => sub {
 
     $mock->reset;
 
-    for my $path ('/named/ssl', '/named/off', '/named/request') {
+    for my $path (map { "/named/$_" } qw(ssl off request nofile)) {
         for my $authorization ($right, $wrong) {
             my $res = ask_tls($path, $client, { 'X-Allow' => 'yes',
                               Authorization => $authorization });
