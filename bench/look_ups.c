@@ -412,12 +412,14 @@ median(double *values, ngx_uint_t n)
 }
 
 
+/* of this process, for others may want the core too */
+
 static double
 nanoseconds(void)
 {
     struct timespec  ts;
 
-    clock_gettime(CLOCK_MONOTONIC, &ts);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
 
     return (double) ts.tv_sec * 1e9 + (double) ts.tv_nsec;
 }
