@@ -70,6 +70,9 @@ static ngx_int_t ngx_agilicus_token_rules_host(
 static ngx_int_t ngx_agilicus_token_rules_rule(
     ngx_agilicus_token_rules_decision_t *d,
     const ngx_agilicus_token_ruleset_rule_t *rule);
+static ngx_inline ngx_uint_t ngx_agilicus_token_rules_passed(
+    ngx_agilicus_token_rules_decision_t *d,
+    const ngx_agilicus_token_ruleset_rule_t *rule);
 static ngx_inline ngx_uint_t ngx_agilicus_token_rules_differs(
     ngx_agilicus_token_rules_decision_t *d,
     const ngx_agilicus_token_ruleset_rule_t *rule);
@@ -344,6 +347,10 @@ ngx_agilicus_token_rules_host(ngx_agilicus_token_rules_decision_t *d,
             cost = 0;
         }
 
+        if (ngx_agilicus_token_rules_passed(d, &rule)) {
+            continue;
+        }
+
         rc = ngx_agilicus_token_rules_rule(d, &rule);
 
         if (rc == NGX_OK) {
@@ -361,6 +368,34 @@ ngx_agilicus_token_rules_host(ngx_agilicus_token_rules_decision_t *d,
 }
 
 
+/* most rules are of another method or path, and so not looked into */
+
+static ngx_inline ngx_uint_t
+ngx_agilicus_token_rules_passed(ngx_agilicus_token_rules_decision_t *d,
+    const ngx_agilicus_token_ruleset_rule_t *rule)
+{
+    ngx_agilicus_token_rules_stage_e  stage;
+
+    if (!(rule->methods & d->methods)) {
+        stage = NGX_AGILICUS_TOKEN_RULES_METHOD;
+
+    } else if (ngx_agilicus_token_rules_differs(d, rule)) {
+        stage = NGX_AGILICUS_TOKEN_RULES_PATH;
+
+    } else {
+        return 0;
+    }
+
+    if (d->stage < stage) {
+        d->stage = stage;
+    }
+
+    return 1;
+}
+
+
+/* of a rule that was not passed over */
+
 static ngx_int_t
 ngx_agilicus_token_rules_rule(ngx_agilicus_token_rules_decision_t *d,
     const ngx_agilicus_token_ruleset_rule_t *rule)
@@ -373,16 +408,9 @@ ngx_agilicus_token_rules_rule(ngx_agilicus_token_rules_decision_t *d,
 
     items = rule->items;
     rc = NGX_DECLINED;
-    stage = NGX_AGILICUS_TOKEN_RULES_METHOD;
-
-    if (!(rule->methods & d->methods)) {
-        goto done;
-    }
-
     stage = NGX_AGILICUS_TOKEN_RULES_PATH;
 
-    if (ngx_agilicus_token_rules_differs(d, rule)
-        || !ngx_agilicus_token_rules_paths(d, rule, &items)
+    if (!ngx_agilicus_token_rules_paths(d, rule, &items)
         || !ngx_agilicus_token_rules_templates(d, rule, &items, &values))
     {
         goto done;
