@@ -44,7 +44,7 @@ def pinned(core):
 
 
 def await_port(port, process):
-    for _ in range(200):
+    for _ in range(600):
         try:
             socket.create_connection(('127.0.0.1', port)).close()
             return
