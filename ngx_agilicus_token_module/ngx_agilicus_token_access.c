@@ -18,6 +18,8 @@ static ngx_int_t ngx_agilicus_token_check(ngx_http_request_t *r,
 static ngx_uint_t ngx_agilicus_token_is_preflight(ngx_http_request_t *r);
 static ngx_int_t ngx_agilicus_token_decide(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static void ngx_agilicus_token_ask_rules(
+    ngx_agilicus_token_ruling_t *ruling);
 static void ngx_agilicus_token_look_again(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx);
 
@@ -538,26 +540,15 @@ ngx_agilicus_token_decide(ngx_http_request_t *r,
 
     ruling.rc = NGX_AGAIN;
     ruling.reason = NGX_AGILICUS_TOKEN_REASON_RULE;
+    ruling.ask = ngx_agilicus_token_ask_rules;
+    ruling.data = ctx;
 
     rc = ngx_agilicus_token_policy_decide(&ctx->facts, ctx->late,
                                           &lcf->policy, requirements, n,
                                           &ruling, ngx_time(),
                                           &ctx->decision);
     if (rc == NGX_AGAIN) {
-        ruling.rc = ngx_agilicus_token_match(r, ctx, lcf, &ruling.reason);
-
-        if (ruling.rc == NGX_AGAIN) {
-            return NGX_AGAIN;
-        }
-
-        rc = ngx_agilicus_token_policy_decide(&ctx->facts, ctx->late,
-                                              &lcf->policy, requirements, n,
-                                              &ruling, ngx_time(),
-                                              &ctx->decision);
-    }
-
-    if (rc == NGX_AGAIN) {
-        goto failed;
+        return NGX_AGAIN;
     }
 
     if (rc == NGX_OK) {
@@ -571,6 +562,22 @@ failed:
     ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
                            NGX_AGILICUS_TOKEN_REASON_INTERNAL);
     return NGX_OK;
+}
+
+
+static void
+ngx_agilicus_token_ask_rules(ngx_agilicus_token_ruling_t *ruling)
+{
+    ngx_http_request_t        *r;
+    ngx_agilicus_token_ctx_t  *ctx;
+
+    ctx = ruling->data;
+    r = ctx->request;
+
+    ruling->rc = ngx_agilicus_token_match(r, ctx,
+                     ngx_http_get_module_loc_conf(r,
+                                                  ngx_agilicus_token_module),
+                     &ruling->reason);
 }
 
 

@@ -52,7 +52,7 @@ ngx_int_t
 ngx_agilicus_token_policy_decide(const ngx_agilicus_token_facts_t *facts,
     uint32_t late, const ngx_agilicus_token_policy_t *policy,
     const ngx_agilicus_token_requirement_t *requirements,
-    ngx_uint_t nrequirements, const ngx_agilicus_token_ruling_t *ruling,
+    ngx_uint_t nrequirements, ngx_agilicus_token_ruling_t *ruling,
     int64_t now, ngx_agilicus_token_decision_t *decision)
 {
     ngx_uint_t  i;
@@ -84,6 +84,10 @@ ngx_agilicus_token_policy_decide(const ngx_agilicus_token_facts_t *facts,
     }
 
     if (policy->rules) {
+
+        if (ruling->rc == NGX_AGAIN && ruling->ask) {
+            ruling->ask(ruling);
+        }
 
         if (ruling->rc == NGX_AGAIN) {
             return NGX_AGAIN;

@@ -50,12 +50,22 @@ typedef struct {
 } ngx_agilicus_token_policy_t;
 
 
-/* what the token's own rules said, as far as they were asked */
+/*
+ * What the token's own rules said, as far as they were asked.  "ask" is called
+ * where all else allows, once at most; it sets "rc" and "reason".
+ */
 
-typedef struct {
+typedef struct ngx_agilicus_token_ruling_s  ngx_agilicus_token_ruling_t;
+
+typedef void (*ngx_agilicus_token_ruling_pt)(
+    ngx_agilicus_token_ruling_t *ruling);
+
+struct ngx_agilicus_token_ruling_s {
     ngx_int_t                             rc;      /* NGX_AGAIN: not asked */
     ngx_agilicus_token_reason_e           reason;  /* with NGX_DECLINED */
-} ngx_agilicus_token_ruling_t;
+    ngx_agilicus_token_ruling_pt          ask;     /* or NULL */
+    void                                 *data;    /* of who asks */
+};
 
 
 typedef struct {
@@ -78,13 +88,14 @@ ngx_uint_t ngx_agilicus_token_policy_expired(
  * Judges facts against what a location asks for.  Sets "decision" and returns
  * NGX_OK if, and only if, the request is allowed; NGX_DECLINED if it is not;
  * NGX_AGAIN, without a decision, if all depends on the token's own rules and
- * "ruling" does not know yet what they say: it is asked for last.
+ * "ruling" does not know yet what they say, not even when it is asked: that is
+ * done last.
  */
 ngx_int_t ngx_agilicus_token_policy_decide(
     const ngx_agilicus_token_facts_t *facts, uint32_t late,
     const ngx_agilicus_token_policy_t *policy,
     const ngx_agilicus_token_requirement_t *requirements,
-    ngx_uint_t nrequirements, const ngx_agilicus_token_ruling_t *ruling,
+    ngx_uint_t nrequirements, ngx_agilicus_token_ruling_t *ruling,
     int64_t now, ngx_agilicus_token_decision_t *decision);
 
 

@@ -33,6 +33,7 @@ static void test_requirements(void);
 static void test_order(void);
 static void test_masquerading(void);
 static void test_rules(void);
+static void ask(ngx_agilicus_token_ruling_t *of);
 static void test_all(void);
 static void make(void);
 static void split(const row_t *row, ngx_agilicus_token_requirement_t *r,
@@ -44,6 +45,8 @@ static u_char                           packed[4096];
 static ngx_agilicus_token_facts_t       facts;
 static ngx_agilicus_token_policy_t      policy;
 static ngx_agilicus_token_ruling_t      ruling;
+static ngx_int_t                        say;
+static ngx_uint_t                       asked;
 static ngx_agilicus_token_decision_t    decision;
 static ngx_agilicus_token_requirement_t requirements[8];
 static ngx_uint_t                       nrequirements;
@@ -520,6 +523,54 @@ test_rules(void)
     facts.masquerading = 1;
     policy.deny_masquerading = 1;
     unit_check(decide(NOW, 0) == NGX_DECLINED);
+
+    unit_test("who knows what they say is asked once, and last");
+
+    ruling.ask = ask;
+
+    asked = 0;
+    unit_check(decide(NOW, 0) == NGX_DECLINED);
+    unit_check(asked == 0);
+
+    policy.deny_masquerading = 0;
+    facts.exp = NOW;
+    unit_check(decide(NOW, 0) == NGX_DECLINED);
+    unit_check(asked == 0);
+
+    facts.exp = NOW + 1;
+    say = NGX_OK;
+    unit_check(decide(NOW, 0) == NGX_OK);
+    unit_check(asked == 1);
+
+    /* what is known is not asked for */
+
+    say = NGX_DECLINED;
+    unit_check(decide(NOW, 0) == NGX_OK);
+    unit_check(asked == 1);
+
+    ruling.rc = NGX_AGAIN;
+    unit_check(decide(NOW, 0) == NGX_DECLINED);
+    unit_check(decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN);
+    unit_check(decision.reason == NGX_AGILICUS_TOKEN_REASON_HOST);
+    unit_check(asked == 2);
+
+    say = NGX_AGAIN;
+    ruling.rc = NGX_AGAIN;
+    unit_check(decide(NOW, 0) == NGX_AGAIN);
+    unit_check(asked == 3);
+
+    policy.rules = 0;
+    unit_check(decide(NOW, 0) == NGX_OK);
+    unit_check(asked == 3);
+}
+
+
+static void
+ask(ngx_agilicus_token_ruling_t *of)
+{
+    asked++;
+    of->rc = say;
+    of->reason = NGX_AGILICUS_TOKEN_REASON_HOST;
 }
 
 
