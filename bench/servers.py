@@ -17,7 +17,7 @@ SCOPES = ['urn:agilicus:users:reader', 'urn:agilicus:orgs:reader',
           'urn:agilicus:permits:reader', 'urn:agilicus:permits:writer',
           'urn:agilicus:reports:reader']
 
-AUDIENCES = ['gateway', 'users', 'applications', 'files', 'reports', 'permits',
+AUDIENCES = ['gateway', 'users', 'tools', 'files', 'reports', 'permits',
              'meters', 'policies', 'issuers', 'audits', 'catalogues',
              'lookups', 'messages']
 
