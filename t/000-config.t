@@ -2272,6 +2272,7 @@ qr/\[emerg\] .* needs "agilicus_token on" .* in \S+\/inner\.conf:4$/
 
 
 === TEST 267: what a level makes weak, likewise
+--- http_config: agilicus_token_api http://127.0.0.1:1;
 --- config: include $TEST_NGINX_HTML_DIR/inner.conf;
 --- user_files
 >>> inner.conf
