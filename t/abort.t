@@ -29,6 +29,7 @@ my $mock = MockAPI->start(
                                 ':""}' ] },
     },
     default => {},
+    paths => { '/after' => { status => 200, delay => 0.4 } },
 );
 
 my $nginx = NginxProcess->new(
@@ -80,6 +81,15 @@ EOC
             proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/echo;
         }
         location = /echo { return 200; }
+        location = /followed {
+            agilicus_token on;
+            post_action /_after;
+            try_files /page =404;
+        }
+        location = /_after {
+            internal;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_MOCK_PORT/after;
+        }
 EOC
 );
 
@@ -142,6 +152,18 @@ for my $how ([ 1, 'ends the connection' ], [ 2, 'resets it', reset => 1 ],
 $nginx->many([ request('/', 'half', abort => 0.2) ]);
 sleep 0.2;
 is(ask('/', 'half')->{status}, 503, 'half an answer in the meantime');
+
+
+# one that goes, and whose request goes on to what follows it
+
+$mock->reset;
+$nginx->many([ request('/followed', 'slow-5', abort => 0.05) ]);
+
+ok($mock->wait_calls(1, path => '/after'), 'what follows a request is done');
+sleep 0.5;
+is($mock->calls(path => '/after'), 1, 'once, whatever the API answers then');
+is(ask('/', 'slow-5')->{status}, 200, 'and its answer has been kept');
+is($mock->calls(token => 'slow-5'), 1, 'from that one call');
 
 
 # one of several who wait for the same
