@@ -57,6 +57,10 @@ ngx_agilicus_token_access_handler(ngx_http_request_t *r)
 
     if (rc == NGX_OK) {
 
+        if (r->internal) {
+            ngx_agilicus_token_challenge_withdraw(r);
+        }
+
         if (lcf->recheck && ctx->has_facts
             && ngx_agilicus_token_recheck_add(r, ctx) != NGX_OK)
         {

@@ -131,6 +131,22 @@ ngx_agilicus_token_challenge(ngx_http_request_t *r,
 }
 
 
+void
+ngx_agilicus_token_challenge_withdraw(ngx_http_request_t *r)
+{
+    if (r->err_status >= NGX_HTTP_BAD_REQUEST) {
+        return;
+    }
+
+    /* that nobody may keep the response stays: the next one may be another */
+
+    ngx_agilicus_token_challenge_drop(r,
+                                  &ngx_agilicus_token_challenge_authenticate);
+    ngx_agilicus_token_challenge_drop(r,
+                                  &ngx_agilicus_token_challenge_retry_after);
+}
+
+
 /* RFC 6750, section 3: no error where no credentials were given at all */
 
 static ngx_int_t

@@ -562,6 +562,12 @@ ngx_int_t ngx_agilicus_token_challenge(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx);
 
 /*
+ * challenge: takes back what a refusal has set, where an error page has led to
+ * a location that allows the request, and the status is not the refusal's.
+ */
+void ngx_agilicus_token_challenge_withdraw(ngx_http_request_t *r);
+
+/*
  * challenge: the status of a decision, without its headers.
  */
 ngx_int_t ngx_agilicus_token_challenge_status(

@@ -81,7 +81,7 @@ add_block_preprocessor(sub {
 });
 
 repeat_each(2);
-plan tests => repeat_each() * (blocks() * 2 + 91);
+plan tests => repeat_each() * (blocks() * 2 + 103);
 no_shuffle();
 no_long_string();
 run_tests();
@@ -372,3 +372,31 @@ Authorization: Bearer ruled-1
 --- response_headers eval
 [map { $_ ? "WWW-Authenticate: Bearer realm=\"agilicus\", error=\"insufficient_scope\", scope=\"$_\"" : "! WWW-Authenticate" }
  "two", "", "two", "", "", "three"]
+
+
+
+=== TEST 17: where an error page leads to a location that allows, no challenge is left
+--- config
+    agilicus_token on;
+    location /a { agilicus_token_require_scopes two; error_page 403 = @allows; UP; }
+    location /b { agilicus_token_require_scopes two; error_page 403 =200 /allows; UP; }
+    location /c { agilicus_token_require_scopes two; error_page 403 @allows; UP; }
+    location /d {
+        agilicus_token_api http://127.0.0.1:$TEST_NGINX_CLOSED_PORT;
+        error_page 503 = @allows;
+        UP;
+    }
+    location @allows { UP; }
+    location /allows { UP; }
+--- request eval
+["GET /a", "GET /b", "GET /c", "GET /d"]
+--- more_headers eval
+[map { "Authorization: Bearer one-$_" } 1 .. 4]
+--- error_code eval
+[200, 200, 403, 200]
+--- response_headers eval
+["! WWW-Authenticate\nCache-Control: no-store", "! WWW-Authenticate",
+ "WWW-Authenticate: Bearer realm=\"agilicus\", error=\"insufficient_scope\", scope=\"two\"",
+ "! WWW-Authenticate\n! Retry-After"]
+--- response_body_like eval
+[("^passed") x 4]

@@ -2075,6 +2075,13 @@ ngx_agilicus_token_challenge(ngx_http_request_t *r,
 
 
 void
+ngx_agilicus_token_challenge_withdraw(ngx_http_request_t *r)
+{
+    abort();
+}
+
+
+void
 ngx_agilicus_token_exchange_take(ngx_agilicus_token_ctx_t *ctx,
     ngx_agilicus_token_answer_t *answer)
 {
