@@ -9,6 +9,7 @@
 
 
 static void ngx_agilicus_token_client_cleanup(void *data);
+static ngx_uint_t ngx_agilicus_token_is_repeated(ngx_http_request_t *r);
 static ngx_agilicus_token_client_t *ngx_agilicus_token_find_client(
     ngx_http_request_t *r);
 static ngx_uint_t ngx_agilicus_token_take_from(ngx_http_request_t *r,
@@ -75,6 +76,12 @@ ngx_agilicus_token_get_client(ngx_http_request_t *r)
         client->authorization = client->field->value;
     }
 
+    /* nginx refuses two of them, but its error page may lead to here */
+
+    if (r->main->internal) {
+        client->repeated = ngx_agilicus_token_is_repeated(r);
+    }
+
     /* the fields themselves stay, whatever later lists have in their place */
 
 #if (nginx_version < 1023000)
@@ -86,6 +93,27 @@ ngx_agilicus_token_get_client(ngx_http_request_t *r)
     cln->handler = ngx_agilicus_token_client_cleanup;
 
     return client;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_is_repeated(ngx_http_request_t *r)
+{
+    ngx_uint_t        i, n;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    n = 0;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            n += ngx_agilicus_token_is_authorization(&h[i]);
+        }
+    }
+
+    return n > 1;
 }
 
 
@@ -144,6 +172,11 @@ ngx_agilicus_token_take_header(ngx_agilicus_token_ctx_t *ctx,
     ngx_uint_t  rc;
 
     ctx->source = &ngx_agilicus_token_header_source;
+
+    if (ctx->client->repeated) {
+        return ngx_agilicus_token_taken(ctx,
+                                        NGX_AGILICUS_TOKEN_BEARER_REPEATED);
+    }
 
     rc = ngx_agilicus_token_bearer_header(&ctx->client->authorization,
                                           lcf->max_size, &ctx->token);
@@ -303,6 +336,10 @@ ngx_agilicus_token_take_credentials(ngx_agilicus_token_ctx_t *ctx, size_t max,
     ngx_str_t      rest;
     ngx_uint_t     rc;
     const u_char  *digest;
+
+    if (ctx->client->repeated) {
+        return NGX_AGILICUS_TOKEN_BEARER_REPEATED;
+    }
 
     rc = ngx_agilicus_token_bearer_credentials(&ctx->client->authorization,
                                                &rest);

@@ -233,6 +233,8 @@ typedef struct {
 
     /* what would have been refused has been logged */
     unsigned                           reported:1;
+
+    unsigned                           repeated:1; /* is Authorization */
 } ngx_agilicus_token_client_t;
 
 
@@ -541,6 +543,11 @@ void ngx_agilicus_token_recheck_remove(void *client);
  */
 ngx_int_t ngx_agilicus_token_upstream_value(ngx_http_request_t *r,
     ngx_str_t *token);
+
+/*
+ * hide: 1 if this is the Authorization field, else 0.
+ */
+ngx_uint_t ngx_agilicus_token_is_authorization(ngx_table_elt_t *h);
 
 /*
  * filter: puts itself before nginx's header filters.

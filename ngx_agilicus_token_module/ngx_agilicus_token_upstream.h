@@ -60,10 +60,5 @@ ngx_int_t ngx_agilicus_token_hide(ngx_http_request_t *r,
  */
 ngx_int_t ngx_agilicus_token_hide_bearer(ngx_http_request_t *r);
 
-/*
- * hide: 1 if this is the Authorization field, else 0.
- */
-ngx_uint_t ngx_agilicus_token_is_authorization(ngx_table_elt_t *h);
-
 
 #endif /* _NGX_AGILICUS_TOKEN_UPSTREAM_H_INCLUDED_ */

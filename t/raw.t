@@ -242,4 +242,38 @@ is($nginx->get('/', headers => { Authorization => 'Bearer tok-45' })->{status},
 
 $nginx->finish(secrets => [ 'tok-' ]);
 
+
+# an error page of what nginx itself refuses
+
+$nginx = NginxProcess->new(
+    http => 'agilicus_token_api http://127.0.0.1:$TEST_NGINX_MOCK_PORT;',
+    config => <<'EOC',
+        agilicus_token on;
+        error_page 400 =200 /page;
+        location / { try_files $uri =404; }
+EOC
+);
+
+$nginx->write_file('html/page', 'page');
+$nginx->start;
+
+for my $case ([ 'two Authorization lines', "$token-50", "$token-51" ],
+              [ 'a second one of another kind', "$token-52",
+                'Authorization: Basic eA==' ],
+              [ 'a first one of another kind', 'Authorization: Basic eA==',
+                "$token-53" ])
+{
+    my ($what, @lines) = @$case;
+
+    $res = raw('GET / HTTP/1.1', 'Host: a', @lines, 'Connection: close');
+
+    is($res->{status}, 400, "$what are not good for the error page");
+    unlike($res->{body}, qr/^page/, 'which is not shown');
+}
+
+is(raw('GET / HTTP/1.1', "$token-54", 'Host: a', 'Host: b',
+       'Connection: close')->{status}, 200, 'one is');
+
+$nginx->finish(secrets => [ 'tok-' ]);
+
 done_testing();
