@@ -241,8 +241,25 @@ ngx_agilicus_token_take(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
         }
     }
 
+    if (found == NGX_AGILICUS_TOKEN_BEARER_FOUND
+        && ctx->source->type == NGX_AGILICUS_TOKEN_SOURCE_QUERY)
+    {
+        ctx->client->in_query = 1;
+    }
+
     return ngx_agilicus_token_taken(ctx, found)
            && ngx_agilicus_token_take_digest(ctx);
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_in_query(ngx_http_request_t *r)
+{
+    ngx_agilicus_token_client_t  *client;
+
+    client = ngx_agilicus_token_find_client(r);
+
+    return client && client->in_query;
 }
 
 
@@ -446,17 +463,24 @@ static ngx_int_t
 ngx_agilicus_token_cut(ngx_http_request_t *r, ngx_str_t *name)
 {
     u_char                                *p;
-    ngx_http_request_t                    *main;
+    ngx_http_request_t                    *main, *pr;
     const ngx_agilicus_token_main_conf_t  *mcf;
 
-    if (r->args.len) {
-        p = ngx_pnalloc(r->pool, r->args.len);
+    /* whoever asked in a subrequest has yet to go upstream itself */
+
+    for (pr = r; pr; pr = pr->parent) {
+
+        if (pr->args.len == 0) {
+            continue;
+        }
+
+        p = ngx_pnalloc(r->pool, pr->args.len);
         if (p == NULL) {
             return NGX_ERROR;
         }
 
-        r->args.len = ngx_agilicus_token_bearer_cut_query(&r->args, name, p);
-        r->args.data = p;
+        pr->args.len = ngx_agilicus_token_bearer_cut_query(&pr->args, name, p);
+        pr->args.data = p;
     }
 
     main = r->main;

@@ -32,17 +32,9 @@ ngx_agilicus_token_filter_init(void)
 static ngx_int_t
 ngx_agilicus_token_header_filter(ngx_http_request_t *r)
 {
-    ngx_table_elt_t           *h;
-    ngx_agilicus_token_ctx_t  *ctx;
+    ngx_table_elt_t  *h;
 
-    if (r != r->main) {
-        return ngx_agilicus_token_next_header_filter(r);
-    }
-
-    ctx = ngx_agilicus_token_get_ctx(r);
-
-    if (ctx == NULL || !ctx->has_token || ctx->created
-        || ctx->source->type != NGX_AGILICUS_TOKEN_SOURCE_QUERY
+    if (r != r->main || !ngx_agilicus_token_in_query(r)
         || ngx_agilicus_token_is_private(r))
     {
         return ngx_agilicus_token_next_header_filter(r);

@@ -234,6 +234,7 @@ typedef struct {
     /* what would have been refused has been logged */
     unsigned                           reported:1;
 
+    unsigned                           in_query:1; /* is the token */
     unsigned                           repeated:1; /* is Authorization */
 } ngx_agilicus_token_client_t;
 
@@ -425,7 +426,12 @@ ngx_uint_t ngx_agilicus_token_take(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 
 /*
- * client: the same from the Authorization header alone.
+ * client: whether some location has taken the token from the query.
+ */
+ngx_uint_t ngx_agilicus_token_in_query(ngx_http_request_t *r);
+
+/*
+ * client: takes the token from the Authorization header alone.
  */
 ngx_uint_t ngx_agilicus_token_take_header(ngx_agilicus_token_ctx_t *ctx,
     const ngx_agilicus_token_loc_conf_t *lcf);

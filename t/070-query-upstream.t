@@ -73,7 +73,7 @@ add_block_preprocessor(sub {
 });
 
 repeat_each(2);
-plan tests => repeat_each() * (blocks() * 2 + 77);
+plan tests => repeat_each() * (blocks() * 2 + 79);
 no_shuffle();
 no_long_string();
 run_tests();
@@ -465,3 +465,25 @@ GET /t?x&access_token=taken-by-nobody HTTP/1.0||
 [map { "GET /t?x&access_token=query-canary-$_" } 19, 20]
 --- response_headers eval
 [("X-Key: [/t?x][x]") x 2]
+
+
+
+=== TEST 21: who has the token looked at in a subrequest has none left either
+--- config
+    location /t {
+        auth_request /_asked;
+        add_header X-Left "[$request_uri][$args]";
+        proxy_pass http://127.0.0.1:$TEST_NGINX_UPSTREAM_PORT/x;
+    }
+    location = /_asked {
+        internal;
+        agilicus_token on;
+        try_files /page.html =404;
+    }
+--- request
+GET /t?x&access_token=query-canary-21&y
+--- response_headers
+Cache-Control: private
+X-Left: [/t?x&y][x&y]
+--- response_body
+GET /x?x&y HTTP/1.0||
