@@ -32,6 +32,8 @@ my $mock = MockAPI->start(
         public => { token => { hosts => [ rules('app', '/public/.*', '/') ] } },
         text   => { token => { hosts => [ rules('app', "/caf\x{e9}/a b",
                                                 '/a;b/c=d', '/%') ] } },
+        sheets => { token => { hosts => [
+            rules('app', '/static/.*[.]css', '/named;v=1/x') ] } },
         hosts  => { token => { hosts => [
             rules('app.example', '/.*'), rules('::1', '/v6'),
             rules('[::2]', '/v6'), rules('xn--bcher-kva.example', '/.*'),
@@ -159,6 +161,21 @@ like(ask('every', '/public/%u002e/'), qr/^40[03] /, 'escapes that are none');
 like(ask('every', '/public/%zz'), qr/^40[03] /, 'and others');
 like(ask('every', '/public/%'), qr/^40[03] /, 'and what is left of one');
 like(ask('every', '/public/%2'), qr/^40[03] /, 'or two');
+
+
+# there are readers that drop the parameters of a segment
+
+for my $target ('/static/secret;.css', '/static/secret%3b.css', '/named/x',
+                '/named;v=2/x')
+{
+    is(ask('sheets', $target, 'Host: app'), '403 forbidden/path',
+       "$target is refused");
+}
+
+for my $target ('/static/a.css', '/static/a.css;v=1.css', '/named;v=1/x') {
+    like(ask('sheets', $target, 'Host: app'), qr/^200 /,
+         "$target is allowed");
+}
 
 
 # without rules, what nginx makes of a path counts
