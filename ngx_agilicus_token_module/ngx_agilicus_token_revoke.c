@@ -12,6 +12,8 @@
 
 static ngx_int_t ngx_agilicus_token_revoke_token(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static ngx_int_t ngx_agilicus_token_revoke_ask(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 static ngx_int_t ngx_agilicus_token_revoke_known(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 static void ngx_agilicus_token_revoke_deny(ngx_http_request_t *r,
@@ -89,13 +91,9 @@ static ngx_int_t
 ngx_agilicus_token_revoke_token(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
 {
-    ngx_int_t                            rc;
-    ngx_agilicus_token_clock_t           now;
-    ngx_agilicus_token_found_t           found;
-    ngx_agilicus_token_answer_t          answer;
-    ngx_agilicus_token_cache_key_t       key;
-    ngx_agilicus_token_introspect_t      introspect;
-    ngx_agilicus_token_budget_client_t   client;
+    ngx_agilicus_token_clock_t       now;
+    ngx_agilicus_token_found_t       found;
+    ngx_agilicus_token_cache_key_t   key;
 
     ngx_agilicus_token_zone_now(&now);
 
@@ -124,12 +122,29 @@ ngx_agilicus_token_revoke_token(ngx_http_request_t *r,
                                         &now)
         != NGX_AGILICUS_TOKEN_REASON_NONE)
     {
-        /* it was known when it was denied */
+        /* it was known when it was denied, though not any more whose it is */
 
-        return ngx_agilicus_token_revoke_at_api(r, ctx, lcf);
+        if (!lcf->revoke_all) {
+            return ngx_agilicus_token_revoke_at_api(r, ctx, lcf);
+        }
+
+        ctx->entombed = 1;
     }
 
     /* any string could be presented: only a token that exists is denied */
+
+    return ngx_agilicus_token_revoke_ask(r, ctx, lcf);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_revoke_ask(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_int_t                            rc;
+    ngx_agilicus_token_answer_t          answer;
+    ngx_agilicus_token_introspect_t      introspect;
+    ngx_agilicus_token_budget_client_t   client;
 
     ngx_agilicus_token_budget_client(r->connection->sockaddr, &client);
 
@@ -191,13 +206,28 @@ ngx_agilicus_token_revoke_known(ngx_http_request_t *r,
 
     case NGX_AGILICUS_TOKEN_CLASS_REVOKED:
 
-        if (ctx->decision.reason == NGX_AGILICUS_TOKEN_REASON_REVOKED) {
-            return NGX_HTTP_NO_CONTENT;
+        /* denied here, and good at the API, which has said whose it is */
+
+        if (ctx->has_facts
+            || ctx->decision.reason != NGX_AGILICUS_TOKEN_REASON_REVOKED)
+        {
+            break;
         }
 
-        /* denied here for its jti, session or subject, and good at the API */
+        if (lcf->revoke_all && ctx->waiter.joined && !ctx->again) {
 
-        break;
+            /* another worker was told that, and we only that it is denied */
+
+            ctx->again = 1;
+
+            return ngx_agilicus_token_revoke_ask(r, ctx, lcf);
+        }
+
+        if (ctx->entombed) {
+            return ngx_agilicus_token_revoke_at_api(r, ctx, lcf);
+        }
+
+        return NGX_HTTP_NO_CONTENT;
 
     default:
         ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
@@ -394,8 +424,9 @@ ngx_agilicus_token_revoke_take(ngx_agilicus_token_ctx_t *ctx,
     ctx->api_time = answer->elapsed;
     ctx->has_api_time = 1;
 
-    if (!ctx->revoking
-        && answer->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
+    /* what is denied here meanwhile is still somebody's */
+
+    if (!ctx->revoking && answer->facts.len
         && ngx_agilicus_token_keep_facts(ctx->request, ctx, &answer->facts)
            != NGX_OK)
     {
@@ -419,6 +450,14 @@ ngx_agilicus_token_revoke_resume(ngx_event_t *ev)
     c = r->connection;
 
     ngx_http_set_log_request(c->log, r);
+
+    if (ngx_http_get_module_ctx(r, ngx_agilicus_token_module) != ctx) {
+
+        /* the client has left, and nginx went on to a "post_action" */
+
+        ngx_agilicus_token_revoke_detach(ctx);
+        return;
+    }
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
 
