@@ -25,6 +25,7 @@ typedef struct {
     ngx_agilicus_token_api_t      *api;
     ngx_str_t                      body;
     u_char                         digest[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    ngx_uint_t                     all_sessions;
     time_t                         until;
     ngx_msec_t                     connect_timeout;
     ngx_msec_t                     timeout;
@@ -47,9 +48,11 @@ static void ngx_agilicus_token_revocation_done(void *data,
     ngx_agilicus_token_answer_t *answer);
 static void ngx_agilicus_token_revocation_later(
     ngx_agilicus_token_revocation_job_t *job);
+static ngx_uint_t ngx_agilicus_token_revocation_kept(
+    ngx_agilicus_token_revocation_job_t *job);
 static void ngx_agilicus_token_revocation_again(ngx_event_t *ev);
 static void ngx_agilicus_token_revocation_lost(
-    ngx_agilicus_token_revocation_job_t *job);
+    const ngx_agilicus_token_api_t *api, const u_char *digest);
 static void ngx_agilicus_token_revocation_free(
     ngx_agilicus_token_revocation_job_t *job);
 static void ngx_agilicus_token_revocation_last(void *data,
@@ -98,7 +101,13 @@ ngx_agilicus_token_revocation_start(
     }
 
     job = ngx_agilicus_token_revocation_job(revocation);
+
     if (job == NULL) {
+
+        /* there are too many, and nobody tries this one again */
+
+        ngx_agilicus_token_revocation_lost(revocation->api,
+                                           revocation->digest);
         return NGX_ERROR;
     }
 
@@ -165,6 +174,7 @@ ngx_agilicus_token_revocation_job(
                                                    revocation->all_sessions);
 
     job->api = revocation->api;
+    job->all_sessions = revocation->all_sessions;
     job->until = revocation->until;
     job->connect_timeout = revocation->connect_timeout;
     job->timeout = revocation->timeout;
@@ -267,9 +277,10 @@ ngx_agilicus_token_revocation_done(void *data,
 static void
 ngx_agilicus_token_revocation_later(ngx_agilicus_token_revocation_job_t *job)
 {
-    if (job->until <= ngx_time()) {
-
-        /* the token has expired: there is nothing left to revoke */
+    if (job->until <= ngx_time()
+        || ngx_agilicus_token_revocation_kept(job))
+    {
+        /* the token has expired, or another job revokes it */
 
         ngx_agilicus_token_revocation_free(job);
         return;
@@ -279,6 +290,39 @@ ngx_agilicus_token_revocation_later(ngx_agilicus_token_revocation_job_t *job)
 
     job->pause = ngx_min(job->pause * 2,
                          NGX_AGILICUS_TOKEN_REVOCATION_MAX_PAUSE);
+}
+
+
+/*
+ * 1 if another job does all that this one does: who revokes a token again and
+ * again takes no more than one place.
+ */
+
+static ngx_uint_t
+ngx_agilicus_token_revocation_kept(ngx_agilicus_token_revocation_job_t *job)
+{
+    ngx_queue_t                          *q;
+    ngx_agilicus_token_revocation_job_t  *other;
+
+    for (q = ngx_queue_head(&ngx_agilicus_token_revocations);
+         q != ngx_queue_sentinel(&ngx_agilicus_token_revocations);
+         q = ngx_queue_next(q))
+    {
+        other = ngx_queue_data(q, ngx_agilicus_token_revocation_job_t, queue);
+
+        if (other != job && other->event.timer_set && other->api == job->api
+            && other->all_sessions >= job->all_sessions
+            && ngx_memcmp(other->digest, job->digest,
+                          NGX_AGILICUS_TOKEN_DIGEST_LEN)
+               == 0)
+        {
+            other->until = ngx_max(other->until, job->until);
+
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -353,7 +397,7 @@ ngx_agilicus_token_revocation_exit(void)
             ngx_agilicus_token_curl_perform(pool, &request);
 
         } else {
-            ngx_agilicus_token_revocation_lost(job);
+            ngx_agilicus_token_revocation_lost(job->api, job->digest);
         }
 
         ngx_agilicus_token_revocation_free(job);
@@ -381,20 +425,25 @@ ngx_agilicus_token_revocation_last(void *data,
         return;
     }
 
-    ngx_agilicus_token_revocation_lost(job);
+    ngx_agilicus_token_revocation_lost(job->api, job->digest);
 }
 
 
 static void
-ngx_agilicus_token_revocation_lost(ngx_agilicus_token_revocation_job_t *job)
+ngx_agilicus_token_revocation_lost(const ngx_agilicus_token_api_t *api,
+    const u_char *digest)
 {
     u_char  fingerprint[NGX_AGILICUS_TOKEN_FINGERPRINT_LEN];
 
-    ngx_agilicus_token_digest_fingerprint(job->digest, fingerprint);
+    if (ngx_agilicus_token_call_conf() == NULL) {
+        return;
+    }
+
+    ngx_agilicus_token_digest_fingerprint(digest, fingerprint);
 
     ngx_log_error(NGX_LOG_ERR, ngx_agilicus_token_revocation_log, 0,
                   "agilicus token: revocation lost, Tokens API \"%V\" never "
-                  "took it, fingerprint %*s", &job->api->url,
+                  "took it, fingerprint %*s", &api->url,
                   sizeof(fingerprint), fingerprint);
 
     ngx_agilicus_token_zone_count(ngx_agilicus_token_call_conf()->first,

@@ -40,8 +40,9 @@ typedef struct {
 /*
  * Revokes a token.  The waiter, if there is one, hears of the first try: class
  * ACTIVE if the API took it or knows no such token, else INDETERMINATE,
- * REFUSED or SHED, and the revocation is kept for another try.  Returns
- * NGX_AGAIN if the waiter waits, or NGX_ERROR with "answer" set.
+ * REFUSED or SHED, and the revocation is kept for another try, once for each
+ * token; where there are too many, it is lost at once.  Returns NGX_AGAIN if
+ * the waiter waits, or NGX_ERROR with "answer" set.
  */
 ngx_int_t ngx_agilicus_token_revocation_start(
     const ngx_agilicus_token_revocation_t *revocation,
