@@ -175,6 +175,16 @@ ngx_agilicus_token_call_join(const ngx_agilicus_token_call_request_t *request,
         return NGX_AGAIN;
     }
 
+    if (waiter == NULL && w->inflight >= w->conf->max_inflight) {
+
+        /* those who wait for an answer must not wait behind a crowd of these */
+
+        answer->class = NGX_AGILICUS_TOKEN_CLASS_SHED;
+        answer->reason = NGX_AGILICUS_TOKEN_REASON_OVERLOAD;
+
+        return NGX_ERROR;
+    }
+
     if (call == NULL) {
         call = ngx_agilicus_token_call_create(request);
         if (call == NULL) {

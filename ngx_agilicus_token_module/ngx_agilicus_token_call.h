@@ -233,7 +233,7 @@ u_char *ngx_agilicus_token_call_buffer(void);
 /*
  * Makes a call, or joins one under way on this worker or follows one on
  * another.  Without a waiter the call is made in the background, and not at all
- * if there is one under way.
+ * if there is one under way, or no room to send it at once.
  *
  * NGX_AGAIN  the waiter waits, or the background call is under way
  * NGX_OK     another worker's call has ended just now: "answer" is its
