@@ -7,7 +7,7 @@
 #include "ngx_agilicus_token_module.h"
 
 
-/* milliseconds: responses that end sooner are not looked at */
+/* milliseconds, at most: responses that end sooner are not looked at */
 #define NGX_AGILICUS_TOKEN_RECHECK_YOUNG   1000
 
 /* milliseconds between two looks at the others, at least and at most */
@@ -29,6 +29,7 @@ static ngx_queue_t       ngx_agilicus_token_running;
 static ngx_event_t       ngx_agilicus_token_recheck_event;
 static ngx_connection_t  ngx_agilicus_token_recheck_dummy;
 static ngx_msec_t        ngx_agilicus_token_recheck_pause;
+static ngx_msec_t        ngx_agilicus_token_recheck_grown;
 
 
 void
@@ -42,7 +43,13 @@ ngx_agilicus_token_recheck_init(ngx_msec_t shortest, ngx_log_t *log)
     ngx_agilicus_token_recheck_pause = 0;
 
     if (shortest) {
+
+        /* both together are what it takes at most to see a denial */
+
         shortest = ngx_max(shortest / 2, NGX_AGILICUS_TOKEN_RECHECK_MIN);
+
+        ngx_agilicus_token_recheck_grown =
+            ngx_min(shortest, NGX_AGILICUS_TOKEN_RECHECK_YOUNG);
 
         ngx_agilicus_token_recheck_pause =
             ngx_min(shortest, NGX_AGILICUS_TOKEN_RECHECK_MAX);
@@ -126,7 +133,7 @@ ngx_agilicus_token_recheck_tick(ngx_event_t *ev)
         client = ngx_queue_data(q, ngx_agilicus_token_client_t, queue);
 
         if (ngx_current_msec - client->since
-            < NGX_AGILICUS_TOKEN_RECHECK_YOUNG)
+            < ngx_agilicus_token_recheck_grown)
         {
             break;
         }

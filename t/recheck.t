@@ -1,0 +1,204 @@
+use strict;
+use warnings;
+
+# Responses that run on are cut when their token is denied or expires, over
+# HTTP/1.1 and HTTP/2; those where it is off, and other tokens', run on.
+
+use IO::Socket::INET;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use lib 't/lib';
+
+use HttpClient;
+use MockAPI;
+use NginxControl;
+use NginxProcess;
+use TestPorts;
+
+my $slow = NginxControl::slow();
+
+$ENV{TEST_NGINX_H2_PORT} = TestPorts::free_port();
+
+my $mock = MockAPI->start(
+    default => sub {
+        my ($life) = $_[0]{token} =~ /-lives(\d+)/;
+
+        return { token => { jti => $_[0]{token},
+                            $life ? (exp => time + $life) : () } };
+    },
+    paths => {
+        '/events' => { type => 'text/event-stream', chunked => 1,
+                       chunks => [ map { ("data: x\n\n", { pause => 0.2 }) }
+                                   1 .. 60 ] },
+        '/socket' => { raw => "HTTP/1.1 101 Switching Protocols\r\n"
+                              . "Connection: Upgrade\r\n"
+                              . "Upgrade: websocket\r\n\r\nhello",
+                       end => 'hang' },
+    },
+);
+
+my $nginx = NginxProcess->new(
+    log_level => 'info',
+    http      => <<'EOC',
+        agilicus_token_api http://127.0.0.1:$TEST_NGINX_MOCK_PORT;
+        agilicus_token_cache_valid active=600s;
+        agilicus_token_recheck 1s;
+        server {
+            listen 127.0.0.1:$TEST_NGINX_H2_PORT http2;
+            location /file { root $TEST_NGINX_PREFIX/html; agilicus_token on;
+                             limit_rate 1k; }
+        }
+EOC
+    config    => <<'EOC',
+        location = /file { agilicus_token on; limit_rate 1k; }
+        location = /off { agilicus_token on; agilicus_token_recheck off;
+                          limit_rate 1k; try_files /file =404; }
+        location = /events {
+            agilicus_token on;
+            proxy_buffering off;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_MOCK_PORT;
+        }
+        location = /socket {
+            agilicus_token on;
+            proxy_http_version 1.1;
+            proxy_set_header Connection upgrade;
+            proxy_set_header Upgrade websocket;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_MOCK_PORT;
+        }
+        location = /denials { agilicus_token_revocation_hook trusted; }
+EOC
+);
+
+$nginx->write_file('html/file', 'x' x 100_000);
+$nginx->start;
+
+
+# seconds until the response ends
+
+sub until_end {
+    my ($c, $most) = @_;
+
+    my $begun = time;
+
+    while (time - $begun < $most) {
+        last if $c->closed(0);
+        $c->read_some(0.02);
+    }
+
+    return time - $begun;
+}
+
+
+sub start {
+    my ($path, $token) = @_;
+
+    my $c = $nginx->connect;
+
+    $c->send("GET $path HTTP/1.1\r\nHost: a\r\n"
+             . ($path eq '/socket' ? "Connection: upgrade\r\n"
+                                     . "Upgrade: websocket\r\n" : '')
+             . "Authorization: Bearer $token\r\n\r\n");
+    like($c->read_some(3 * $slow), qr{^HTTP/1.1 (?:200|101) },
+         "$token: a response begins");
+
+    return $c;
+}
+
+
+sub deny {
+    return $nginx->request(POST => '/denials',
+        headers => { 'Content-Type' => 'application/json' },
+        body => "{\"jti\":[\"$_[0]\"]}")->{status};
+}
+
+
+for my $old (0, 1.3) {
+    for my $path (qw(/file /events /socket)) {
+        my $token = substr($path, 1) . "-$old";
+        my $c = start($path, $token);
+
+        sleep $old;
+        is(deny($token), 204, 'the token is denied');
+        cmp_ok(until_end($c, 6), '<', 1 + 0.3 * $slow,
+               "which cuts a response that is $old seconds old");
+    }
+}
+
+my $c = start('/file', 'file-lives3');
+
+cmp_ok(until_end($c, 9), '<', 4 + 0.3 * $slow, 'a token that expires');
+
+my $off = start('/off', 'unwatched');
+my $other = start('/events', 'other');
+
+is(deny('unwatched'), 204, 'a token is denied');
+sleep 2.5;
+isnt($off->read_some(2), '', 'where it is off, the response runs on');
+isnt($other->read_some(2), '', 'and so does that of another token');
+$_->close for $off, $other;
+
+
+# a stream is cut, its connection goes on
+
+sub frame {
+    my ($type, $flags, $stream, $payload) = @_;
+
+    return substr(pack('N', length $payload), 1)
+           . pack('CCN', $type, $flags, $stream) . $payload;
+}
+
+
+sub headers_of {
+    my ($stream, $token) = @_;
+
+    my $block = "\x82\x86";
+
+    $block .= pack('C C/a*', 4, '/file') . pack('C C/a*', 1, 'a')
+              . pack('C C/a* C/a*', 0, 'authorization', "Bearer $token");
+
+    return frame(1, 5, $stream, $block);
+}
+
+
+my $h2 = HttpClient->new(port => $ENV{TEST_NGINX_H2_PORT})->connect;
+
+$h2->send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" . frame(4, 0, 0, '')
+          . headers_of(1, 'stream-1') . headers_of(3, 'stream-2'));
+
+my ($buf, %ended, $pinged) = ('');
+my $begun = time;
+my $denied = 0;
+
+while (time - $begun < 5 * $slow && !$pinged) {
+    my $more = $h2->read_some(0.1);
+
+    $buf .= $more;
+
+    while (length $buf >= 9) {
+        my ($high, $low, $type, $flags, $stream) = unpack 'CnCCN', $buf;
+        my $len = $high << 16 | $low;
+
+        last if length $buf < 9 + $len;
+        substr $buf, 0, 9 + $len, '';
+        $ended{$stream} = time if $type == 3 || $type == 7;
+        $pinged = 1 if $type == 6;
+        $h2->send(frame(6, 0, 0, 'x' x 8)) if $type == 3 && $stream == 1;
+    }
+
+    if (!$denied && time - $begun > 1.3) {
+        is(deny('stream-1'), 204, 'the token of a stream is denied');
+        $denied = time;
+    }
+}
+
+cmp_ok(($ended{1} || time) - $denied, '<', 1 + 0.3 * $slow, 'which cuts it');
+is_deeply([ keys %ended ], [ 1 ], 'and no other stream of its connection');
+ok($pinged, 'which lives on');
+$h2->close;
+
+is(scalar($nginx->log_lines(qr/response cut: (?:revoked|expired)/)), 8,
+   'each is told');
+$nginx->finish('nothing else was cut');
+
+done_testing();
