@@ -4,6 +4,7 @@
 #   make demo               starts both, and shows what the module does
 #   make test               builds and runs all tests
 #   make check              the tests again under sanitizers and valgrind, lint
+#   make mutation           breaks what decides, place by place; tests notice
 #   make newer-nginx        the tests against a newer nginx
 #   make sdk-check          the official Python SDK against the authority
 #   make bench              what a token costs, side by side with other ways;
@@ -32,8 +33,8 @@ MAKEFLAGS += -j$(JOBS)
 endif
 
 .NOTPARALLEL:
-.PHONY: all module authority unit replay demo test check newer-nginx          \
-        sdk-check bench soak fuzz lint install deb clean                      \
+.PHONY: all module authority unit replay demo test check mutation             \
+        newer-nginx sdk-check bench soak fuzz lint install deb clean          \
         needs-demo needs-test
 
 all: module authority
@@ -70,6 +71,10 @@ test: needs-test all
 
 check: all
 	+@scripts/check
+
+mutation: authority
+	@scripts/dependencies build test
+	@scripts/mutation
 
 newer-nginx: authority
 	+@scripts/newer-nginx
