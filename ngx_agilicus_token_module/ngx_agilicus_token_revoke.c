@@ -102,8 +102,16 @@ ngx_agilicus_token_revoke_token(ngx_http_request_t *r,
 
     if (lcf->origin->zone
         && ngx_agilicus_token_cache_find(lcf->origin->zone, &key, 0, &found)
-           == NGX_OK
-        && found.class != NGX_AGILICUS_TOKEN_CLASS_INVALID)
+           == NGX_OK)
+    {
+        ctx->seen = found.serial;
+        ctx->class = found.class;
+    }
+
+    /* what is remembered as invalid may be good by now: that is asked again */
+
+    if (ctx->class != NGX_AGILICUS_TOKEN_CLASS_NONE
+        && ctx->class != NGX_AGILICUS_TOKEN_CLASS_INVALID)
     {
         if (found.class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
             && ngx_agilicus_token_keep_facts(r, ctx, &found.facts) != NGX_OK)
@@ -111,7 +119,6 @@ ngx_agilicus_token_revoke_token(ngx_http_request_t *r,
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        ctx->class = found.class;
         ctx->decision.reason = found.reason;
 
         return ngx_agilicus_token_revoke_known(r, ctx, lcf);
@@ -155,6 +162,7 @@ ngx_agilicus_token_revoke_ask(ngx_http_request_t *r,
     introspect.digest = ctx->digest;
     introspect.connect_timeout = lcf->api_connect_timeout;
     introspect.timeout = lcf->api_timeout;
+    introspect.seen = ctx->seen;
     introspect.client = &client;
     introspect.charged = 1;
 

@@ -27,6 +27,7 @@ my $mock = MockAPI->start(
         'refresh'   => { token => { refresh_token_jti => 'x' } },
         'past'      => { token => { exp => time - 5, jti => 'jti-past' } },
         'becomes'   => [ 404, { token => { jti => 'jti-becomes' } } ],
+        'appears'   => [ 404, { token => { jti => 'jti-appears' } } ],
         'recovers'  => [ 503, { token => { jti => 'jti-recovers' } } ],
     },
     paths => {
@@ -128,7 +129,7 @@ add_block_preprocessor(sub {
 # a token that is revoked stays so: each block runs once
 
 repeat_each(1);
-plan tests => blocks() * 2 + 296;
+plan tests => blocks() * 2 + 301;
 no_shuffle();
 no_long_string();
 run_tests();
@@ -184,7 +185,7 @@ GET /t made-up                      401 invalid/unknown
 POST /signout made-up               204
 GET /t made-up                      401 invalid/unknown
 calls revoke made-up                0
-calls introspect made-up            1
+calls introspect made-up            2
 
 
 
@@ -575,3 +576,13 @@ GET /within/out?x=1 -               401 missing/no_token
 GET /within/out -                   401 missing/no_token
 POST /within/out s17.u17.a          204
 GET /within/out/app s17.u17.a       401 revoked/revoked
+
+
+
+=== TEST 34: a token that was not known is asked about again, and denied
+--- steps
+GET /t appears                      401 invalid/unknown
+POST /signout appears               204
+calls introspect appears            2
+calls revoke appears                1
+GET /t appears                      401 revoked/revoked
