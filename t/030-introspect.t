@@ -100,6 +100,7 @@ my $mock = MockAPI->start(
                                  . "HTTP/1.1 200 OK: no status line\r\n\r\n"
                                  . $json },
         'as-jsonp'   => { type => 'application/jsonp' },
+        'as-model'   => { type => 'model/vnd.something+json' },
 
         gzip         => { headers => { 'Content-Encoding' => 'gzip' } },
         identity     => { headers => { 'Content-Encoding' => 'identity' } },
@@ -246,7 +247,7 @@ add_block_preprocessor(sub {
 });
 
 repeat_each(2);
-plan tests => repeat_each() * (blocks() * 3 + 308);
+plan tests => repeat_each() * (blocks() * 3 + 311);
 no_shuffle();
 no_long_string();
 run_tests();
@@ -442,7 +443,7 @@ X-Why: unavailable/transport
 
 
 === TEST 19: an answer that says it is something else is not read
---- tokens: html as-html as-text as-jsonp as-trailed as-line
+--- tokens: html as-html as-text as-jsonp as-trailed as-line as-model
 --- error_code: 503
 --- response_headers
 ! WWW-Authenticate

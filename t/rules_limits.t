@@ -63,6 +63,9 @@ my $mock = MockAPI->start(
         large    => with(map({ path("/$big/$_") } 1 .. 1000),
                          path('/t', '/small/t')),
         larger   => with(map({ path("/$big/$_") } 1 .. 3000), path('/t')),
+        one      => with(path('/one')),
+        other    => with(path('/other')),
+        map({ ("between-$_" => with(path('/t'))) } 1 .. 1023),
     },
 );
 
@@ -76,6 +79,7 @@ my $nginx = NginxProcess->new(
     log_level => 'notice',
     http => <<'EOC',
         agilicus_token_api http://127.0.0.1:$TEST_NGINX_MOCK_PORT;
+        agilicus_token_api_rate off;
         agilicus_token_zone small:32k;
         agilicus_token_zone agilicus:10m;
 EOC
@@ -206,6 +210,27 @@ is(ask('large', "/$big/1001") . " $why", '403 forbidden/path/HIT',
 
 like(ask('larger', '/t') . " $why", qr{^503 unavailable/answer/},
      'an answer that is too large is none');
+
+
+# a worker has room for the rules of 1024 tokens, and then one takes the place
+# of another
+
+is(ask('one', '/one') . " $why", '200 active//MISS', 'a token of many');
+is(ask('one', '/one') . " $why", '200 active//HIT', 'which is known');
+
+$c = $nginx->connect;
+
+is(scalar(grep { $_ == 500 and $c = $nginx->connect;
+                 ask("between-$_") != 200 } 1 .. 1023), 0,
+   "and so are a thousand others");
+
+is(ask('other', '/other') . " $why", '200 active//MISS', 'and one more');
+is(ask('other', '/other') . " $why", '200 active//HIT', 'has its own rules');
+is(ask('other', '/one') . " $why", '403 forbidden/path/HIT',
+   'and not those of the one whose place it has');
+is(ask('one', '/one') . " $why", '200 active//HIT', 'which has its own again');
+is(ask('one', '/other') . " $why", '403 forbidden/path/HIT', 'and no others');
+
 
 $c->close;
 $nginx->finish;
