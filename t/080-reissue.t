@@ -166,6 +166,10 @@ my $config = <<'EOC';
             agilicus_token_reissue south;
             proxy_pass http://127.0.0.1:$TEST_NGINX_APP_PORT;
         }
+        location /r/home {
+            agilicus_token_reissue home;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_APP_PORT;
+        }
         location /r/fastcgi {
             fastcgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
             fastcgi_param QUERY_STRING $query_string;
@@ -253,7 +257,7 @@ add_block_preprocessor(sub {
 # what was asked once is not asked again: each block runs once
 
 repeat_each(1);
-plan tests => blocks() * 2 + 407;
+plan tests => blocks() * 2 + 410;
 no_shuffle();
 no_long_string();
 run_tests();
@@ -469,6 +473,7 @@ GET /r parent-u19-other         403 forbidden/reissue
 GET /r parent-u19-elsewhere     403 forbidden/reissue
 GET /r parent-u19-nowhere       403 forbidden/reissue
 GET /r parent-u19-same          403 forbidden/reissue
+GET /r/home parent-u19a-same    403 forbidden/reissue
 
 
 

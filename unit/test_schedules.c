@@ -1621,9 +1621,14 @@ allowed(request_t *q, ngx_agilicus_token_ctx_t *ctx)
         }
     }
 
+    if (!ctx->has_facts || ctx->facts.email.len == 0) {
+        wrong("nothing is known of it", q);
+        return;
+    }
+
     i = strtoul((char *) ctx->facts.email.data, NULL, 10);
 
-    if (ctx->facts.email.len == 0 || i >= nanswers) {
+    if (i >= nanswers) {
         wrong("nobody has said so", q);
         return;
     }
