@@ -185,6 +185,7 @@ static ngx_uint_t
 ngx_agilicus_token_has(const ngx_str_t *text, const ngx_str_t *token)
 {
     return token->len >= NGX_AGILICUS_TOKEN_HIDE_MIN
+           && text->len >= token->len
            && memmem(text->data, text->len, token->data, token->len) != NULL;
 }
 
