@@ -65,7 +65,8 @@ package NginxProcess;
 #                                     with exit code 0, and no problems; nor do
 #                                     the module's log lines have the strings.
 #                                     The file fails too if there are problems
-#                                     that no finish() has looked for
+#                                     that neither finish() nor, once nginx is
+#                                     gone, problems() has looked for
 #   http                an HttpClient; get request raw connect many go to it
 #
 # Environment: as NginxControl (wrapper, preload, deadlines), TEST_NGINX_BINARY,
@@ -561,6 +562,8 @@ sub problems {
     my ($self, %opt) = @_;
 
     my @found;
+
+    $self->{watched} = 0 if !$self->running;
 
     for my $file ($self->{errlog}, $self->{stderr},
                   NginxReports::sanitizer_logs())
