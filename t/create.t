@@ -235,6 +235,7 @@ $nginx->configure(
             proxy_pass http://127.0.0.1:$TEST_NGINX_APP_PORT;
         }
         location /realm {
+            set $early $remote_user;
             auth_basic $realm;
             auth_basic_user_file $TEST_NGINX_PREFIX/passwords;
             agilicus_token on;
