@@ -21,6 +21,7 @@ free_port('UPSTREAM_PORT');
 free_port('H2_PORT');
 
 my $http_config = <<'EOC';
+    proxy_http_version 1.0;
     log_format target '<$request|$args|$request_uri|$arg_access_token>';
     server {
         listen 127.0.0.1:$TEST_NGINX_UPSTREAM_PORT;
