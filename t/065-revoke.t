@@ -129,7 +129,7 @@ add_block_preprocessor(sub {
 # a token that is revoked stays so: each block runs once
 
 repeat_each(1);
-plan tests => blocks() * 2 + 301;
+plan tests => blocks() * 2 + 306;
 no_shuffle();
 no_long_string();
 run_tests();
