@@ -109,8 +109,8 @@ subtest 'versions agree' => sub {
 
 subtest 'config lists every source' => sub {
     my $config = slurp("$top/config");
-    my %listed = map { s/^\$\{?agilicus_prefix\}?/ngx_agilicus_token/r => 1 }
-                 $config =~ /(\$\{?agilicus_prefix\}?\w*\.(?:c|h|map))\b/g;
+    my %listed = map { $_ => 1 }
+                 $config =~ m{\$agilicus_dir/(\w+\.(?:c|h|map))\b}g;
 
     my @sources = map { s{.*/}{}r } glob "$top/$name/*";
 
