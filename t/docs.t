@@ -211,6 +211,9 @@ sub statements {
 
 subtest 'nginx takes every example' => sub {
     my $tmp = tempdir('agilicus-docs-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+
+    mkdir "$tmp/logs" or die "$tmp/logs: $!";
+
     my $ca = TestCA->new;
     my $client = $ca->cert('client');
     my %files = ('agilicus.token' => "edge-token\n", users => "u:{PLAIN}p\n",
