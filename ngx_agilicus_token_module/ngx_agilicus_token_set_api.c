@@ -109,7 +109,7 @@ ngx_agilicus_token_parse_url(ngx_conf_t *cf, ngx_str_t *url, ngx_uint_t proxy)
         }
 
         if (*p <= 0x20 || *p >= 0x7f || *p == '@' || *p == '?' || *p == '#'
-            || *p == '\\' || *p == '"' || *p == '%')
+            || *p == '\\' || *p == '"' || *p == '%' || *p == '<' || *p == '>')
         {
             why = "must be made of a host, a port and a plain path only";
             goto invalid;

@@ -2285,3 +2285,11 @@ location /a {
 --- error_code: 404
 --- error_log eval
 qr/\[warn\] .* "agilicus_token report" refuses nothing in \S+\/inner\.conf:3$/
+
+
+
+=== TEST 268: https://api.example/<b> is more than an address
+--- config: agilicus_token_api 'https://api.example/<b>';
+--- must_die
+--- error_log refused
+the URL of the Tokens API "https://api.example/<b>" must be made of a host, a port and a plain path only
