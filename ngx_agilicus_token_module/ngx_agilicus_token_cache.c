@@ -373,6 +373,8 @@ ngx_agilicus_token_cache_deny(ngx_agilicus_token_zone_t *first,
     ngx_int_t                       rc;
     ngx_agilicus_token_tombstone_t  add;
 
+    static int64_t                  told;
+
     if (ngx_agilicus_token_cache_tombstone_key(add.key, api, kind, value)
         != NGX_OK)
     {
@@ -410,6 +412,14 @@ ngx_agilicus_token_cache_deny(ngx_agilicus_token_zone_t *first,
 
     ngx_agilicus_token_zone_end_locked(first);
     ngx_agilicus_token_zone_unlock(first);
+
+    if (rc == NGX_BUSY && told != now->wall) {
+        told = now->wall;
+
+        ngx_log_error(NGX_LOG_WARN, first->shm_zone->shm.log, 0,
+                      "agilicus token: no room for all denials, make zone "
+                      "\"%V\" larger", &first->shm_zone->shm.name);
+    }
 
     return rc;
 }

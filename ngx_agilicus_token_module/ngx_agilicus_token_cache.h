@@ -140,8 +140,8 @@ ngx_agilicus_token_reason_e ngx_agilicus_token_cache_denied(
  * API.  It lasts until "until" (seconds since the epoch), measured on both
  * clocks.  "before" counts for subjects: tokens issued up to then are denied.
  * Returns NGX_OK, NGX_DECLINED if it stood there already, NGX_BUSY where a live
- * tombstone had to go for it, which is noted in the zone, or NGX_ERROR where no
- * digest could be made.
+ * tombstone had to go for it, which is noted in the zone and, once a second at
+ * most, in the log; or NGX_ERROR where no digest could be made.
  */
 ngx_int_t ngx_agilicus_token_cache_deny(ngx_agilicus_token_zone_t *first,
     const u_char *api, ngx_agilicus_token_tombstone_e kind,

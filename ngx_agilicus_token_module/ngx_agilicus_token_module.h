@@ -493,7 +493,7 @@ ngx_int_t ngx_agilicus_token_match_wait(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx);
 
 /*
- * revoke: whether the request's body is JSON by its type.
+ * hook: whether the request's body is JSON by its type.
  */
 ngx_uint_t ngx_agilicus_token_is_json(ngx_http_request_t *r);
 
@@ -510,7 +510,7 @@ ngx_int_t ngx_agilicus_token_post_read_handler(ngx_http_request_t *r);
 ngx_int_t ngx_agilicus_token_upstream(ngx_http_request_t *r);
 
 /*
- * revoke: the content handlers of "agilicus_token_revoke" and of
+ * revoke, hook: the content handlers of "agilicus_token_revoke" and of
  * "agilicus_token_revocation_hook".
  */
 ngx_int_t ngx_agilicus_token_revoke_handler(ngx_http_request_t *r);

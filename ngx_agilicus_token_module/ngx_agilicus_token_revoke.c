@@ -16,7 +16,7 @@ static ngx_int_t ngx_agilicus_token_revoke_ask(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 static ngx_int_t ngx_agilicus_token_revoke_known(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-static void ngx_agilicus_token_revoke_deny(ngx_http_request_t *r,
+static ngx_int_t ngx_agilicus_token_revoke_deny(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 static ngx_int_t ngx_agilicus_token_revoke_at_api(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
@@ -30,10 +30,6 @@ static void ngx_agilicus_token_revoke_resume(ngx_event_t *ev);
 static void ngx_agilicus_token_revoke_detach(void *data);
 static ngx_int_t ngx_agilicus_token_revoke_refuse(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx);
-static void ngx_agilicus_token_hook_body(ngx_http_request_t *r);
-static ngx_int_t ngx_agilicus_token_hook(ngx_http_request_t *r);
-static void ngx_agilicus_token_hook_deny(void *data,
-    ngx_agilicus_token_tombstone_e kind, const ngx_str_t *value);
 
 
 /*
@@ -244,13 +240,17 @@ ngx_agilicus_token_revoke_known(ngx_http_request_t *r,
         return ngx_agilicus_token_revoke_refuse(r, ctx);
     }
 
-    ngx_agilicus_token_revoke_deny(r, ctx, lcf);
+    if (ngx_agilicus_token_revoke_deny(r, ctx, lcf) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     return ngx_agilicus_token_revoke_at_api(r, ctx, lcf);
 }
 
 
-static void
+/* NGX_ERROR: not all that was to be denied is */
+
+static ngx_int_t
 ngx_agilicus_token_revoke_deny(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
 {
@@ -283,28 +283,41 @@ ngx_agilicus_token_revoke_deny(ngx_http_request_t *r,
     value.data = ctx->digest;
     value.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
 
-    (void) ngx_agilicus_token_cache_deny(first, api,
-                                         NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN,
-                                         &value, until, 0, &now);
+    if (ngx_agilicus_token_cache_deny(first, api,
+                                      NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN,
+                                      &value, until, 0, &now)
+        == NGX_ERROR)
+    {
+        return NGX_ERROR;
+    }
 
-    if (ctx->has_facts && facts->jti.len) {
-        (void) ngx_agilicus_token_cache_deny(first, api,
-                                             NGX_AGILICUS_TOKEN_TOMBSTONE_JTI,
-                                             &facts->jti, until, 0, &now);
+    if (ctx->has_facts && facts->jti.len
+        && ngx_agilicus_token_cache_deny(first, api,
+                                         NGX_AGILICUS_TOKEN_TOMBSTONE_JTI,
+                                         &facts->jti, until, 0, &now)
+           == NGX_ERROR)
+    {
+        return NGX_ERROR;
     }
 
     /* when other tokens of a session or subject expire is not known */
 
-    if (lcf->revoke_all && ctx->has_facts && facts->session.len) {
-        (void) ngx_agilicus_token_cache_deny(first, api,
+    if (lcf->revoke_all && ctx->has_facts && facts->session.len
+        && ngx_agilicus_token_cache_deny(first, api,
                                          NGX_AGILICUS_TOKEN_TOMBSTONE_SESSION,
-                                         &facts->session, ttl, 0, &now);
+                                         &facts->session, ttl, 0, &now)
+           == NGX_ERROR)
+    {
+        return NGX_ERROR;
     }
 
-    if (lcf->revoke_all && ctx->has_facts) {
-        (void) ngx_agilicus_token_cache_deny(first, api,
+    if (lcf->revoke_all && ctx->has_facts
+        && ngx_agilicus_token_cache_deny(first, api,
                                          NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT,
-                                         &facts->sub, ttl, now.wall, &now);
+                                         &facts->sub, ttl, now.wall, &now)
+           == NGX_ERROR)
+    {
+        return NGX_ERROR;
     }
 
     if (lcf->origin->zone) {
@@ -313,6 +326,8 @@ ngx_agilicus_token_revoke_deny(ngx_http_request_t *r,
 
         ngx_agilicus_token_cache_remove(lcf->origin->zone, &key);
     }
+
+    return NGX_OK;
 }
 
 
@@ -553,167 +568,4 @@ ngx_agilicus_token_not_allowed(ngx_http_request_t *r, const char *allow)
     h->value.len = ngx_strlen(allow);
 
     return NGX_HTTP_NOT_ALLOWED;
-}
-
-
-/*
- * The hook: denies what a trusted system names, at once and for every API.
- */
-
-ngx_int_t
-ngx_agilicus_token_hook_handler(ngx_http_request_t *r)
-{
-    ngx_int_t  rc;
-
-    if (r->method != NGX_HTTP_POST) {
-        return ngx_agilicus_token_not_allowed(r, "POST");
-    }
-
-    if (!ngx_agilicus_token_is_json(r)) {
-        return NGX_HTTP_UNSUPPORTED_MEDIA_TYPE;
-    }
-
-    if (r->headers_in.content_length_n > NGX_AGILICUS_TOKEN_JSON_MAX_HOOK) {
-        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
-    }
-
-    rc = ngx_http_read_client_request_body(r, ngx_agilicus_token_hook_body);
-
-    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-        return rc;
-    }
-
-    return NGX_DONE;
-}
-
-
-static void
-ngx_agilicus_token_hook_body(ngx_http_request_t *r)
-{
-    ngx_http_finalize_request(r, ngx_agilicus_token_hook(r));
-}
-
-
-static ngx_int_t
-ngx_agilicus_token_hook(ngx_http_request_t *r)
-{
-    u_char       *p;
-    size_t        len;
-    ngx_str_t     body;
-    ngx_chain_t  *cl;
-
-    if (r->request_body == NULL || r->request_body->bufs == NULL) {
-        return NGX_HTTP_BAD_REQUEST;
-    }
-
-    /* the buffer of the location holds what is allowed: more went to a file */
-
-    if (r->request_body->temp_file) {
-        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
-    }
-
-    len = 0;
-
-    for (cl = r->request_body->bufs; cl; cl = cl->next) {
-        len += cl->buf->last - cl->buf->pos;
-    }
-
-    if (len > NGX_AGILICUS_TOKEN_JSON_MAX_HOOK) {
-        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
-    }
-
-    /* what came with the header lies in a buffer of its own */
-
-    body.len = len;
-    body.data = ngx_pnalloc(r->pool, len + 1);
-
-    if (body.data == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    p = body.data;
-
-    for (cl = r->request_body->bufs; cl; cl = cl->next) {
-        p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
-    }
-
-    if (ngx_agilicus_token_json_denials(body.data, body.len,
-                                        ngx_agilicus_token_hook_deny, r)
-        != NGX_OK)
-    {
-        return NGX_HTTP_BAD_REQUEST;
-    }
-
-    return NGX_HTTP_NO_CONTENT;
-}
-
-
-static void
-ngx_agilicus_token_hook_deny(void *data, ngx_agilicus_token_tombstone_e kind,
-    const ngx_str_t *value)
-{
-    ngx_http_request_t *r = data;
-
-    ngx_uint_t                             i, j;
-    ngx_agilicus_token_clock_t             now;
-    const ngx_agilicus_token_api_conf_t   *conf;
-    const ngx_agilicus_token_main_conf_t  *mcf;
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
-    conf = &mcf->api;
-
-    ngx_agilicus_token_zone_now(&now);
-
-    for (i = 0; i < conf->napis; i++) {
-
-        /* tombstones are by URL: once is enough */
-
-        for (j = 0; j < i; j++) {
-            if (ngx_agilicus_token_digest_equal(conf->apis[j]->digest,
-                                                conf->apis[i]->digest))
-            {
-                break;
-            }
-        }
-
-        if (j == i
-            && ngx_agilicus_token_cache_deny(conf->first,
-                                     conf->apis[i]->digest, kind, value,
-                                     now.wall + conf->revocation_ttl,
-                                     now.wall, &now)
-               == NGX_BUSY)
-        {
-            ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                          "agilicus token: no room for all denials, "
-                          "make zone \"%V\" larger",
-                          &conf->first->shm_zone->shm.name);
-        }
-    }
-}
-
-
-ngx_uint_t
-ngx_agilicus_token_is_json(ngx_http_request_t *r)
-{
-    size_t      len;
-    u_char     *p;
-    ngx_str_t  *type;
-
-    if (r->headers_in.content_type == NULL) {
-        return 0;
-    }
-
-    type = &r->headers_in.content_type->value;
-
-    p = ngx_strlchr(type->data, type->data + type->len, ';');
-    len = p ? (size_t) (p - type->data) : type->len;
-
-    while (len && (type->data[len - 1] == ' ' || type->data[len - 1] == '\t'))
-    {
-        len--;
-    }
-
-    return len == sizeof("application/json") - 1
-           && ngx_strncasecmp(type->data, (u_char *) "application/json", len)
-              == 0;
 }

@@ -702,6 +702,7 @@ test_lost(void)
 
     busy = 0;
     end = 0;
+    stub_lines = 0;
 
     for (i = 0; i < 2000; i++) {
         (void) snprintf(jti, sizeof(jti), "jti%u", (unsigned) i);
@@ -718,6 +719,20 @@ test_lost(void)
 
     unit_check(busy > 1900);
     unit_check(busy == zone->tombstones->lost);
+
+    /* and so does the log, once a second */
+
+    unit_check(stub_lines == 1 && stub_level == NGX_LOG_WARN);
+
+    now.mono += 1000;
+    now.wall += 1;
+
+    unit_check(deny("api", JTI, "late", now.wall + 100, 0) == NGX_BUSY);
+    unit_check(stub_lines == 2);
+
+    now.mono -= 1000;
+    now.wall -= 1;
+
     unit_check(end >= now.mono + 100000 && end <= now.mono + 106000);
 
     zone->sh->feed.interval = 1000;
