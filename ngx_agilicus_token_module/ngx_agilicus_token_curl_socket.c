@@ -18,10 +18,15 @@ typedef struct {
 } ngx_agilicus_token_curl_socket_t;
 
 
-/* a connection of libcurl's, whether it is watched or kept for later */
+/*
+ * A connection of libcurl's, whether it is watched or kept for later.  libcurl
+ * closes one that was never made without a word, so the descriptor may be
+ * somebody else's: the inode tells.
+ */
 
 typedef struct {
     ngx_queue_t                         queue;
+    ino_t                               inode;
     curl_socket_t                       fd;
     int                                 port;     /* local; 0: not known yet */
 } ngx_agilicus_token_curl_connection_t;
@@ -37,7 +42,10 @@ static void ngx_agilicus_token_curl_watch(ngx_event_t *ev, ngx_int_t event,
     ngx_uint_t on);
 static ngx_uint_t ngx_agilicus_token_curl_is_clean(
     ngx_agilicus_token_curl_t *pool, int port);
+static void ngx_agilicus_token_curl_forget_connection(
+    ngx_agilicus_token_curl_t *pool, curl_socket_t fd);
 static int ngx_agilicus_token_curl_port(curl_socket_t fd);
+static ino_t ngx_agilicus_token_curl_inode(curl_socket_t fd);
 static void ngx_agilicus_token_curl_event(ngx_event_t *ev);
 static void ngx_agilicus_token_curl_timer(ngx_event_t *ev);
 
@@ -66,7 +74,19 @@ ngx_agilicus_token_curl_init_events(ngx_agilicus_token_curl_t *pool)
 void
 ngx_agilicus_token_curl_stop_events(ngx_agilicus_token_curl_t *pool)
 {
-    ngx_queue_t  *q;
+    ngx_queue_t                           *q;
+    ngx_agilicus_token_curl_connection_t  *connection;
+
+    /* those that libcurl has closed without a word */
+
+    while (!ngx_queue_empty(&pool->connections)) {
+        q = ngx_queue_head(&pool->connections);
+        connection = ngx_queue_data(q, ngx_agilicus_token_curl_connection_t,
+                                    queue);
+
+        ngx_queue_remove(q);
+        ngx_free(connection);
+    }
 
     while (!ngx_queue_empty(&pool->sockets)) {
         q = ngx_queue_head(&pool->sockets);
@@ -278,7 +298,10 @@ ngx_agilicus_token_curl_open_socket(void *data, curlsocktype purpose,
         return CURL_SOCKET_BAD;
     }
 
+    ngx_agilicus_token_curl_forget_connection(pool, fd);
+
     connection->fd = fd;
+    connection->inode = ngx_agilicus_token_curl_inode(fd);
     ngx_queue_insert_head(&pool->connections, &connection->queue);
 
     return fd;
@@ -290,9 +313,7 @@ ngx_agilicus_token_curl_close_socket(void *data, curl_socket_t fd)
 {
     ngx_agilicus_token_curl_t *pool = data;
 
-    ngx_queue_t                           *q;
-    ngx_agilicus_token_curl_socket_t      *s;
-    ngx_agilicus_token_curl_connection_t  *connection;
+    ngx_agilicus_token_curl_socket_t  *s;
 
     s = ngx_agilicus_token_curl_find_socket(pool, fd);
 
@@ -300,19 +321,7 @@ ngx_agilicus_token_curl_close_socket(void *data, curl_socket_t fd)
         ngx_agilicus_token_curl_forget_socket(s);
     }
 
-    for (q = ngx_queue_head(&pool->connections);
-         q != ngx_queue_sentinel(&pool->connections);
-         q = ngx_queue_next(q))
-    {
-        connection = ngx_queue_data(q, ngx_agilicus_token_curl_connection_t,
-                                    queue);
-
-        if (connection->fd == fd) {
-            ngx_queue_remove(q);
-            ngx_free(connection);
-            break;
-        }
-    }
+    ngx_agilicus_token_curl_forget_connection(pool, fd);
 
     return close(fd);
 }
@@ -358,15 +367,17 @@ static ngx_uint_t
 ngx_agilicus_token_curl_is_clean(ngx_agilicus_token_curl_t *pool, int port)
 {
     u_char                                 c;
+    ngx_uint_t                             found;
     ngx_queue_t                           *q;
     ngx_agilicus_token_curl_connection_t  *connection;
 
-    for (q = ngx_queue_head(&pool->connections);
-         q != ngx_queue_sentinel(&pool->connections);
-         q = ngx_queue_next(q))
-    {
+    found = 0;
+    q = ngx_queue_head(&pool->connections);
+
+    while (q != ngx_queue_sentinel(&pool->connections)) {
         connection = ngx_queue_data(q, ngx_agilicus_token_curl_connection_t,
                                     queue);
+        q = ngx_queue_next(q);
 
         if (connection->port == 0) {
             connection->port = ngx_agilicus_token_curl_port(connection->fd);
@@ -376,10 +387,20 @@ ngx_agilicus_token_curl_is_clean(ngx_agilicus_token_curl_t *pool, int port)
             continue;
         }
 
+        if (ngx_agilicus_token_curl_inode(connection->fd)
+            != connection->inode)
+        {
+            ngx_agilicus_token_curl_forget_connection(pool, connection->fd);
+            continue;
+        }
+
+        /* connections to several addresses may share a local port */
+
         if (recv(connection->fd, &c, 1, MSG_PEEK|MSG_DONTWAIT) == -1
             && ngx_socket_errno == NGX_EAGAIN)
         {
-            return 1;
+            found = 1;
+            continue;
         }
 
         ngx_log_debug1(NGX_LOG_DEBUG_EVENT, pool->log, 0,
@@ -391,7 +412,30 @@ ngx_agilicus_token_curl_is_clean(ngx_agilicus_token_curl_t *pool, int port)
         return 0;
     }
 
-    return 0;
+    return found;
+}
+
+
+static void
+ngx_agilicus_token_curl_forget_connection(ngx_agilicus_token_curl_t *pool,
+    curl_socket_t fd)
+{
+    ngx_queue_t                           *q;
+    ngx_agilicus_token_curl_connection_t  *connection;
+
+    for (q = ngx_queue_head(&pool->connections);
+         q != ngx_queue_sentinel(&pool->connections);
+         q = ngx_queue_next(q))
+    {
+        connection = ngx_queue_data(q, ngx_agilicus_token_curl_connection_t,
+                                    queue);
+
+        if (connection->fd == fd) {
+            ngx_queue_remove(q);
+            ngx_free(connection);
+            return;
+        }
+    }
 }
 
 
@@ -408,6 +452,15 @@ ngx_agilicus_token_curl_port(curl_socket_t fd)
     }
 
     return (int) ngx_inet_get_port(&address.sockaddr);
+}
+
+
+static ino_t
+ngx_agilicus_token_curl_inode(curl_socket_t fd)
+{
+    struct stat  st;
+
+    return (fstat(fd, &st) == -1) ? 0 : st.st_ino;
 }
 
 

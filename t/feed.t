@@ -193,7 +193,10 @@ my @some = $ENV{AGILICUS_TEST_LONG} ? 1 .. 10000
 @res = many('many', map { "many-$_" } @some);
 is(scalar(grep { why($_) eq 'revoked/jti' } @res), scalar @some,
    'the token that it names');
-cmp_ok(peak($worker) - $peak, '<', 40 * $slow, 'and takes little memory');
+# a sanitizer keeps what was freed, 256 MB of it
+
+cmp_ok(peak($worker) - $peak, '<', $slow > 1 ? 300 : 40,
+       'and takes little memory');
 
 my $until = time + 20 * $slow;
 

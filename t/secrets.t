@@ -23,6 +23,8 @@ use NginxProcess;
 
 $SIG{PIPE} = 'IGNORE';
 
+my $native = NginxControl::slow() == 1;
+
 my $slow = NginxControl::slow();
 my $json = JSON::PP->new->utf8->canonical;
 
@@ -386,18 +388,23 @@ subtest 'a worker that did not serve them' => sub {
     my @key = grep { $_->{flags}{dd} && $_->{flags}{lo} }
               mappings($nginx->pid);
 
-    is(@key, 1, 'and the master has the key on one that is locked besides');
+    # a sanitizer makes of locking a call that does nothing
+
+    is(@key, $native ? 1 : 0,
+       'and the master has the key on one that is locked besides');
 };
 
 
-# the same as the kernel and a debugger see it, where there is one
+# The same as the kernel and a debugger see it, where there is one.  Not where a
+# sanitizer has its shadow of all memory, which would be in the core too.
 
 my ($gcore) = grep { -x } map { "$_/gcore" } split /:/, $ENV{PATH};
 
 subtest 'a core of it' => sub {
     my $file = $nginx->prefix . '/core';
 
-    system("'$gcore' -o '$file' $idle >'$file.log' 2>&1");
+    system("ulimit -f 1048576; timeout 60 '$gcore' -o '$file' $idle "
+           . ">'$file.log' 2>&1");
 
     my $core = NginxControl::slurp("$file.$idle");
 
@@ -405,7 +412,7 @@ subtest 'a core of it' => sub {
     is_deeply([ found($core) ], [], '... and has none of them');
 
     unlink "$file.$idle";
-} if defined $gcore;
+} if $native && defined $gcore;
 
 
 subtest 'files' => sub {
