@@ -466,6 +466,8 @@ ngx_agilicus_token_cut(ngx_http_request_t *r, ngx_str_t *name)
     ngx_http_request_t                    *main, *pr;
     const ngx_agilicus_token_main_conf_t  *mcf;
 
+    main = r->main;
+
     /* whoever asked in a subrequest has yet to go upstream itself */
 
     for (pr = r; pr; pr = pr->parent) {
@@ -482,8 +484,6 @@ ngx_agilicus_token_cut(ngx_http_request_t *r, ngx_str_t *name)
         pr->args.len = ngx_agilicus_token_bearer_cut_query(&pr->args, name, p);
         pr->args.data = p;
     }
-
-    main = r->main;
 
     if (ngx_agilicus_token_cut_target(r, &main->unparsed_uri, name) != NGX_OK
         || ngx_agilicus_token_cut_target(r, &main->request_line, name)

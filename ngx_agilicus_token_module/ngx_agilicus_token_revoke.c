@@ -101,13 +101,15 @@ ngx_agilicus_token_revoke_token(ngx_http_request_t *r,
            == NGX_OK)
     {
         ctx->seen = found.serial;
-        ctx->class = found.class;
+
+    } else {
+        found.class = NGX_AGILICUS_TOKEN_CLASS_NONE;
     }
 
     /* what is remembered as invalid may be good by now: that is asked again */
 
-    if (ctx->class != NGX_AGILICUS_TOKEN_CLASS_NONE
-        && ctx->class != NGX_AGILICUS_TOKEN_CLASS_INVALID)
+    if (found.class != NGX_AGILICUS_TOKEN_CLASS_NONE
+        && found.class != NGX_AGILICUS_TOKEN_CLASS_INVALID)
     {
         if (found.class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
             && ngx_agilicus_token_keep_facts(r, ctx, &found.facts) != NGX_OK)
@@ -115,6 +117,7 @@ ngx_agilicus_token_revoke_token(ngx_http_request_t *r,
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
+        ctx->class = found.class;
         ctx->decision.reason = found.reason;
 
         return ngx_agilicus_token_revoke_known(r, ctx, lcf);
