@@ -187,23 +187,31 @@ cmp_ok($feed->{calls}, '<', 2200, 'with few calls');
 note(sprintf '10,000 rows: %d calls, %.1f s', $feed->{calls},
      $feed->{last_poll_ms} / 1000);
 
+# at once, for where a poll takes long the next one follows it
+
+my $until = time + 20 * $slow;
+my $second;
+
+do {
+    sleep 0.05;
+    $second = status('many')->{feed};
+} while time < $until && $second->{polls} <= $feed->{polls};
+
+cmp_ok($second->{calls} - $feed->{calls}, '<', 0.6 * $feed->{calls},
+       'the next time, with fewer');
+
 my @some = $ENV{AGILICUS_TEST_LONG} ? 1 .. 10000
            : map { 37 * $_ - 36 } 1 .. 270;
 
 @res = many('many', map { "many-$_" } @some);
 is(scalar(grep { why($_) eq 'revoked/jti' } @res), scalar @some,
    'the token that it names');
+
 # a sanitizer keeps what was freed, 256 MB of it
 
 cmp_ok(peak($worker) - $peak, '<', $slow > 1 ? 300 : 40,
        'and takes little memory');
 
-my $until = time + 20 * $slow;
-
-sleep 0.05 while time < $until && status('many')->{feed}{polls} < 2;
-
-cmp_ok(status('many')->{feed}{calls} - $feed->{calls}, '<',
-       0.6 * $feed->{calls}, 'the next time, with fewer');
 finished('many');
 
 
