@@ -333,7 +333,7 @@ ngx_agilicus_token_hide_headers(ngx_http_request_t *r,
 }
 
 
-/* fields that nginx keeps places of, which variables read instead of the list */
+/* fields that nginx keeps places of: variables read these, not the list */
 
 static ngx_int_t
 ngx_agilicus_token_forget(ngx_http_request_t *r, ngx_table_elt_t *h)

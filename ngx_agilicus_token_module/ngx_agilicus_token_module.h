@@ -325,7 +325,7 @@ struct ngx_agilicus_token_ctx_s {
     unsigned                           has_api_time:1;
     unsigned                           known:1;    /* an entry of any age */
     unsigned                           revoking:1;
-    unsigned                           entombed:1;  /* by its digest, before it was revoked */
+    unsigned                           entombed:1;  /* by its digest before */
     unsigned                           cleaned:1;
     unsigned                           body_read:1;
     unsigned                           waiting:1;
