@@ -182,10 +182,13 @@ subtest 'what nginx -t is said to say is what it says' => sub {
 };
 
 
-plan skip_all => 'the rest is for the release build'
-    if $ENV{AGILICUS_NGINX_PRELOAD} || $ENV{TEST_NGINX_USE_VALGRIND};
+# nginx -t of each example is for the release build: no plan may follow tests,
+# so the others end here
 
-plan skip_all => "$module is not built" if !-f $module;
+if ($ENV{AGILICUS_NGINX_PRELOAD} || $ENV{TEST_NGINX_USE_VALGRIND}) {
+    done_testing;
+    exit;
+}
 
 
 # top-level statements of a piece of configuration
