@@ -102,12 +102,12 @@ def lock_waits(s, seconds):
     for pid in pids:
         os.sched_setaffinity(pid, set(range(os.cpu_count())))
 
-    subprocess.run(['wrk', '-t1', '-c256', '-d%ds' % seconds, '-s',
-                    os.path.join(BENCH, 'load.lua'),
-                    'http://127.0.0.1:%d' % port, '--', 'random', '/',
-                    s.tokens, '0'], stdout=subprocess.DEVNULL,
-                   timeout=seconds + 60, check=True,
-                   preexec_fn=pinned(s.other_core))
+    out = subprocess.run(['wrk', '-t1', '-c256', '-d%ds' % seconds, '-s',
+                          os.path.join(BENCH, 'load.lua'),
+                          'http://127.0.0.1:%d' % port, '--', 'random', '/',
+                          s.tokens, '0'], stdout=subprocess.PIPE, text=True,
+                         timeout=seconds + 60, check=True,
+                         preexec_fn=pinned(s.other_core)).stdout
 
     spent = sum(schedstat(pid)[0] for pid in pids) / 1e9
     s.stop_one(process, signal.SIGQUIT)
@@ -116,21 +116,23 @@ def lock_waits(s, seconds):
 
     with open(os.path.join(s.run, 'locks', 'error.log')) as f:
         said = [[int(n) for n in match] for match in
-                re.findall(r'^locks (\d+) waits (\d+) ns (\d+)$', f.read(),
-                           re.M)]
+                re.findall(r'^worker (\d+) locks (\d+) waits (\d+) ns (\d+)$',
+                           f.read(), re.M)]
 
-    # the master locks it a few times
-
-    said = [one for one in said if one[0] > 1000]
+    said = [one for one in said if one[0] in pids]
 
     if len(said) != LOCKERS:
-        raise SystemExit('%d of %d workers locked the zone'
+        raise SystemExit('%d of %d workers say how they waited'
                          % (len(said), LOCKERS))
 
-    locks, waits, waited = (sum(one[i] for one in said) for i in range(3))
+    locks, waits, waited = (sum(one[i] for one in said) for i in range(1, 4))
+    match = re.search(r'^result (\d+) 0 0 ', out, re.M)
+
+    if not match:
+        raise SystemExit('wrk says:\n' + out)
 
     return {'workers': LOCKERS, 'cpu_seconds': round(spent, 2),
-            'locks': locks, 'waits': waits,
+            'requests': int(match.group(1)), 'locks': locks, 'waits': waits,
             'wait_seconds': round(waited / 1e9, 4),
             'part': round(waited / 1e9 / spent, 6)}
 

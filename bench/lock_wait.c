@@ -60,12 +60,11 @@ __attribute__((destructor))
 static void
 ngx_agilicus_token_tell(void)
 {
-    if (ngx_agilicus_token_locks == 0) {
-        return;
-    }
+    /* in one piece, for the others say it at the same time */
 
-    fprintf(stderr, "locks %llu waits %llu ns %llu\n",
-            (unsigned long long) ngx_agilicus_token_locks,
-            (unsigned long long) ngx_agilicus_token_waits,
-            (unsigned long long) ngx_agilicus_token_waited);
+    (void) dprintf(STDERR_FILENO, "worker %d locks %llu waits %llu ns %llu\n",
+                   (int) getpid(),
+                   (unsigned long long) ngx_agilicus_token_locks,
+                   (unsigned long long) ngx_agilicus_token_waits,
+                   (unsigned long long) ngx_agilicus_token_waited);
 }

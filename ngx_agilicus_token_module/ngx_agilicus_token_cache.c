@@ -7,6 +7,11 @@
 #include "ngx_agilicus_token_cache.h"
 
 
+/* of a look-up; the first ones need no lock unless there is a change */
+#define NGX_AGILICUS_TOKEN_CACHE_TRIES       8
+#define NGX_AGILICUS_TOKEN_CACHE_FREE_TRIES  4
+
+
 /* where look-ups copy to: grows to the largest entry seen, is never freed */
 
 typedef struct {
@@ -15,10 +20,29 @@ typedef struct {
 } ngx_agilicus_token_scratch_t;
 
 
+/* what is looked for among tombstones */
+
+typedef struct {
+    const ngx_agilicus_token_facts_t *facts;
+    const ngx_agilicus_token_clock_t *now;
+
+    ngx_uint_t                     wanted[NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS];
+    u_char                         keys[NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS]
+                                       [NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN];
+} ngx_agilicus_token_denials_t;
+
+
 static ngx_agilicus_token_entry_t *ngx_agilicus_token_cache_find_locked(
     ngx_agilicus_token_zone_t *zone,
     const ngx_agilicus_token_cache_key_t *key);
+static ngx_int_t ngx_agilicus_token_cache_copy(
+    ngx_agilicus_token_zone_t *zone,
+    const ngx_agilicus_token_cache_key_t *key, ngx_uint_t want_rules,
+    ngx_agilicus_token_found_t *found, size_t *len);
 static ngx_int_t ngx_agilicus_token_cache_grow(size_t size);
+static ngx_agilicus_token_reason_e ngx_agilicus_token_cache_search(
+    ngx_agilicus_token_tombstones_t *tombstones,
+    const ngx_agilicus_token_denials_t *d);
 static ngx_int_t ngx_agilicus_token_cache_tombstone_key(u_char *out,
     const u_char *api, ngx_agilicus_token_tombstone_e kind,
     const ngx_str_t *value);
@@ -32,62 +56,109 @@ ngx_agilicus_token_cache_find(ngx_agilicus_token_zone_t *zone,
     const ngx_agilicus_token_cache_key_t *key, ngx_uint_t want_rules,
     ngx_agilicus_token_found_t *found)
 {
-    size_t                       len;
-    ngx_uint_t                   try;
-    ngx_agilicus_token_entry_t  *e;
+    size_t             len;
+    ngx_int_t          rc;
+    ngx_uint_t         try, locked;
+    ngx_atomic_uint_t  changes;
 
-    for (try = 0; try < 4; try++) {
+    for (try = 0; try < NGX_AGILICUS_TOKEN_CACHE_TRIES; try++) {
 
-        ngx_agilicus_token_zone_lock(zone);
+        len = 0;
+        locked = !ngx_agilicus_token_zone_read_begin(zone, &changes)
+                 || try >= NGX_AGILICUS_TOKEN_CACHE_FREE_TRIES;
 
-        e = ngx_agilicus_token_cache_find_locked(zone, key);
-
-        if (e == NULL) {
-            ngx_agilicus_token_zone_unlock(zone);
-            return NGX_DECLINED;
+        if (locked) {
+            ngx_agilicus_token_zone_lock(zone);
         }
 
-        len = e->facts_len + (want_rules ? e->rules_len : 0);
+        rc = ngx_agilicus_token_cache_copy(zone, key, want_rules, found, &len);
 
-        if (len > ngx_agilicus_token_scratch.size) {
-
-            /* no memory is asked for while the zone is locked */
-
+        if (locked) {
             ngx_agilicus_token_zone_unlock(zone);
 
-            if (ngx_agilicus_token_cache_grow(len) != NGX_OK) {
-                return NGX_DECLINED;
-            }
-
+        } else if (!ngx_agilicus_token_zone_read_end(zone, changes)) {
             continue;
         }
 
-        e->referenced = 1;
-
-        found->class = e->class;
-        found->reason = e->reason;
-        found->sent = e->sent;
-        found->serial = e->serial;
-        found->clean = (ngx_atomic_uint_t) e->clean;
-        found->late = e->late;
-        found->facts.len = e->facts_len;
-        found->rules_len = e->rules_len;
-
-        if (len) {
-            ngx_memcpy(ngx_agilicus_token_scratch.data, e->data, len);
+        if (rc != NGX_AGAIN) {
+            return rc;
         }
 
-        ngx_agilicus_token_zone_unlock(zone);
+        /* no memory is asked for while the zone is locked */
 
-        found->facts.data = ngx_agilicus_token_scratch.data;
-        found->rules.len = len - found->facts.len;
-        found->rules.data = ngx_agilicus_token_scratch.data
-                            + found->facts.len;
-
-        return NGX_OK;
+        if (ngx_agilicus_token_cache_grow(len) != NGX_OK) {
+            return NGX_DECLINED;
+        }
     }
 
     return NGX_DECLINED;
+}
+
+
+/*
+ * The copy.  Without the lock, others may change all of this meanwhile: each
+ * length is read once, and looked at before it is used.  NGX_AGAIN where "len"
+ * bytes of scratch are needed.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_cache_copy(ngx_agilicus_token_zone_t *zone,
+    const ngx_agilicus_token_cache_key_t *key, ngx_uint_t want_rules,
+    ngx_agilicus_token_found_t *found, size_t *len)
+{
+    size_t                                      facts, rules;
+    ngx_agilicus_token_table_t                 *table;
+    ngx_agilicus_token_table_seen_t             seen;
+    const volatile ngx_agilicus_token_entry_t  *e;
+
+    table = zone->facts;
+    e = ngx_agilicus_token_table_peek(table, key->key, key->context, &seen);
+
+    if (e == NULL) {
+        table = zone->invalid;
+        e = ngx_agilicus_token_table_peek(table, key->key, key->context,
+                                          &seen);
+        if (e == NULL) {
+            return NGX_DECLINED;
+        }
+    }
+
+    facts = e->facts_len;
+    rules = e->rules_len;
+
+    *len = facts + (want_rules ? rules : 0);
+
+    if (!ngx_agilicus_token_table_holds(table,
+                                    (const ngx_agilicus_token_entry_t *) e,
+                                    *len))
+    {
+        return NGX_DECLINED;
+    }
+
+    if (*len > ngx_agilicus_token_scratch.size) {
+        return NGX_AGAIN;
+    }
+
+    found->class = (ngx_agilicus_token_class_e) e->class;
+    found->reason = (ngx_agilicus_token_reason_e) e->reason;
+    found->sent = e->sent;
+    found->serial = e->serial;
+    found->clean = (ngx_atomic_uint_t) e->clean;
+    found->late = e->late;
+    found->rules_len = rules;
+
+    if (*len) {
+        ngx_memcpy(ngx_agilicus_token_scratch.data, (u_char *) e->data, *len);
+    }
+
+    found->facts.len = facts;
+    found->facts.data = ngx_agilicus_token_scratch.data;
+    found->rules.len = *len - facts;
+    found->rules.data = ngx_agilicus_token_scratch.data + facts;
+
+    ngx_agilicus_token_table_touch(table, &seen);
+
+    return NGX_OK;
 }
 
 
@@ -284,23 +355,12 @@ ngx_agilicus_token_cache_denied(ngx_agilicus_token_zone_t *first,
     const ngx_agilicus_token_facts_t *facts,
     const ngx_agilicus_token_clock_t *now)
 {
-    u_char                           keys
-                                     [NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS]
-                                     [NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN];
-    ngx_str_t                        value;
-    ngx_uint_t                       kind;
-    const ngx_str_t                 *values
-                                     [NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS];
-    ngx_agilicus_token_tombstone_t  *s;
-
-    static const ngx_agilicus_token_reason_e
-        reasons[NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS] =
-    {
-        NGX_AGILICUS_TOKEN_REASON_REVOKED,
-        NGX_AGILICUS_TOKEN_REASON_JTI,
-        NGX_AGILICUS_TOKEN_REASON_SESSION,
-        NGX_AGILICUS_TOKEN_REASON_SUBJECT
-    };
+    ngx_str_t                      value;
+    ngx_uint_t                     kind, try;
+    const ngx_str_t               *values[NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS];
+    ngx_atomic_uint_t              changes;
+    ngx_agilicus_token_reason_e    reason;
+    ngx_agilicus_token_denials_t   d;
 
     ngx_memzero(values, sizeof(values));
 
@@ -317,12 +377,13 @@ ngx_agilicus_token_cache_denied(ngx_agilicus_token_zone_t *first,
 
     for (kind = 0; kind < NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS; kind++) {
 
-        if (values[kind] == NULL || values[kind]->len == 0) {
-            values[kind] = NULL;
+        d.wanted[kind] = (values[kind] && values[kind]->len);
+
+        if (!d.wanted[kind]) {
             continue;
         }
 
-        if (ngx_agilicus_token_cache_tombstone_key(keys[kind], api,
+        if (ngx_agilicus_token_cache_tombstone_key(d.keys[kind], api,
                                    (ngx_agilicus_token_tombstone_e) kind,
                                    values[kind])
             != NGX_OK)
@@ -332,32 +393,66 @@ ngx_agilicus_token_cache_denied(ngx_agilicus_token_zone_t *first,
         }
     }
 
+    d.facts = facts;
+    d.now = now;
+
+    for (try = 0; try < NGX_AGILICUS_TOKEN_CACHE_FREE_TRIES; try++) {
+
+        if (!ngx_agilicus_token_zone_read_begin(first, &changes)) {
+            break;
+        }
+
+        reason = ngx_agilicus_token_cache_search(first->tombstones, &d);
+
+        if (ngx_agilicus_token_zone_read_end(first, changes)) {
+            return reason;
+        }
+    }
+
     ngx_agilicus_token_zone_lock(first);
+    reason = ngx_agilicus_token_cache_search(first->tombstones, &d);
+    ngx_agilicus_token_zone_unlock(first);
+
+    return reason;
+}
+
+
+static ngx_agilicus_token_reason_e
+ngx_agilicus_token_cache_search(ngx_agilicus_token_tombstones_t *tombstones,
+    const ngx_agilicus_token_denials_t *d)
+{
+    ngx_uint_t                       kind;
+    ngx_agilicus_token_tombstone_t  *s;
+
+    static const ngx_agilicus_token_reason_e
+        reasons[NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS] =
+    {
+        NGX_AGILICUS_TOKEN_REASON_REVOKED,
+        NGX_AGILICUS_TOKEN_REASON_JTI,
+        NGX_AGILICUS_TOKEN_REASON_SESSION,
+        NGX_AGILICUS_TOKEN_REASON_SUBJECT
+    };
 
     for (kind = 0; kind < NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS; kind++) {
 
-        if (values[kind] == NULL) {
+        if (!d->wanted[kind]) {
             continue;
         }
 
-        s = ngx_agilicus_token_tombstones_find(first->tombstones, keys[kind],
-                                               now);
+        s = ngx_agilicus_token_tombstones_find(tombstones, d->keys[kind],
+                                               d->now);
         if (s == NULL) {
             continue;
         }
 
         if (kind == NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT
-            && facts->has_iat && facts->iat > s->before)
+            && d->facts->has_iat && d->facts->iat > s->before)
         {
             continue;
         }
 
-        ngx_agilicus_token_zone_unlock(first);
-
         return reasons[kind];
     }
-
-    ngx_agilicus_token_zone_unlock(first);
 
     return NGX_AGILICUS_TOKEN_REASON_NONE;
 }

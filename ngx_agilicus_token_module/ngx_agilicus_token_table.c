@@ -10,12 +10,25 @@
 #define NGX_AGILICUS_TOKEN_TABLE_HEAD                                        \
     offsetof(ngx_agilicus_token_entry_t, data)
 
+#define NGX_AGILICUS_TOKEN_TABLE_HEAD_UNITS                                  \
+    ((NGX_AGILICUS_TOKEN_TABLE_HEAD + NGX_AGILICUS_TOKEN_TABLE_UNIT - 1)     \
+     / NGX_AGILICUS_TOKEN_TABLE_UNIT)
+
 /* entries of recent use that are spared, at most, to make room once */
 #define NGX_AGILICUS_TOKEN_TABLE_SPARED  32
 
 /* bytes of an entry that is found: most are no larger */
 #define NGX_AGILICUS_TOKEN_TABLE_AHEAD   448
 
+
+/* of a place: the entry was looked up since the hand came by */
+#define NGX_AGILICUS_TOKEN_TABLE_REFERENCED  0x80000000
+
+
+/*
+ * Changed as a whole: a note that an entry was looked up is made without the
+ * lock, which it could not be in the entry, whose memory may be another's.
+ */
 
 typedef struct {
     uint32_t    tag;
@@ -43,6 +56,8 @@ static ngx_agilicus_token_entry_t *ngx_agilicus_token_table_room(
     ngx_agilicus_token_table_t *t, uint32_t units);
 static void ngx_agilicus_token_table_free_block(ngx_agilicus_token_table_t *t,
     uint32_t unit, uint32_t units);
+static uint32_t ngx_agilicus_token_table_entry_unit(
+    const ngx_agilicus_token_slot_t *slot);
 static void ngx_agilicus_token_table_prefetch(
     const ngx_agilicus_token_entry_t *e);
 static ngx_uint_t ngx_agilicus_token_table_equal(const u_char *a,
@@ -60,7 +75,7 @@ ngx_agilicus_token_table_init(void *mem, size_t size, size_t per_entry,
         return NULL;
     }
 
-    /* offsets and places have 32 bits: 64 G of arena, 4 G of slots */
+    /* places have 31 bits, offsets 32: 32 G of arena, 4 G of slots */
 
     slots = size / (per_entry + sizeof(ngx_agilicus_token_slot_t));
     slots = ngx_min(ngx_max(slots, 8), 0x0fffffff);
@@ -78,7 +93,7 @@ ngx_agilicus_token_table_init(void *mem, size_t size, size_t per_entry,
                           + slots * sizeof(ngx_agilicus_token_slot_t), 64);
     t->units = (uint32_t) ngx_min((size - t->arena_offset)
                                   / NGX_AGILICUS_TOKEN_TABLE_UNIT,
-                                  0xfffffff0);
+                                  0x7ffffff0);
 
     ngx_agilicus_token_table_wipe(t);
 
@@ -104,7 +119,19 @@ ngx_agilicus_token_entry_t *
 ngx_agilicus_token_table_find(ngx_agilicus_token_table_t *t,
     const u_char *key, uint32_t context)
 {
-    uint32_t                     i, tag;
+    ngx_agilicus_token_table_seen_t  seen;
+
+    return ngx_agilicus_token_table_peek(t, key, context, &seen);
+}
+
+
+ngx_agilicus_token_entry_t *
+ngx_agilicus_token_table_peek(ngx_agilicus_token_table_t *t,
+    const u_char *key, uint32_t context,
+    ngx_agilicus_token_table_seen_t *seen)
+{
+    uint32_t                     i, n, tag, unit;
+    ngx_agilicus_token_slot_t    slot;
     ngx_agilicus_token_slot_t   *slots;
     ngx_agilicus_token_entry_t  *e;
 
@@ -112,17 +139,34 @@ ngx_agilicus_token_table_find(ngx_agilicus_token_table_t *t,
     tag = ngx_agilicus_token_table_tag(t, key, context);
     i = ngx_agilicus_token_table_home(t, tag);
 
-    /* the index is never full, so there is an empty slot to stop at */
+    /*
+     * The index is never full, so there is an empty slot to stop at, unless
+     * others change it meanwhile.
+     */
 
-    while (slots[i].place) {
+    for (n = 0; n < t->nslots; n++) {
 
-        if (slots[i].tag == tag) {
-            e = ngx_agilicus_token_table_at(t, slots[i].place - 1);
+        slot = slots[i];
+
+        if (slot.place == 0) {
+            break;
+        }
+
+        if (slot.tag == tag) {
+            unit = ngx_agilicus_token_table_entry_unit(&slot);
+
+            e = ngx_agilicus_token_table_at(t, unit);
             ngx_agilicus_token_table_prefetch(e);
 
-            if (e->context == context
+            if (unit < t->units
+                && t->units - unit >= NGX_AGILICUS_TOKEN_TABLE_HEAD_UNITS
+                && e->context == context
                 && ngx_agilicus_token_table_equal(e->key, key))
             {
+                seen->slot = i;
+                seen->tag = slot.tag;
+                seen->place = slot.place;
+
                 return e;
             }
         }
@@ -133,6 +177,46 @@ ngx_agilicus_token_table_find(ngx_agilicus_token_table_t *t,
     }
 
     return NULL;
+}
+
+
+void
+ngx_agilicus_token_table_touch(ngx_agilicus_token_table_t *t,
+    const ngx_agilicus_token_table_seen_t *seen)
+{
+    uint64_t                    old, set;
+    ngx_agilicus_token_slot_t   slot;
+    ngx_agilicus_token_slot_t  *slots;
+
+    if (seen->place & NGX_AGILICUS_TOKEN_TABLE_REFERENCED) {
+        return;
+    }
+
+    slots = ngx_agilicus_token_table_slots(t);
+
+    slot.tag = seen->tag;
+    slot.place = seen->place;
+    ngx_memcpy(&old, &slot, sizeof(uint64_t));
+
+    slot.place |= NGX_AGILICUS_TOKEN_TABLE_REFERENCED;
+    ngx_memcpy(&set, &slot, sizeof(uint64_t));
+
+    (void) __sync_bool_compare_and_swap((uint64_t *) &slots[seen->slot], old,
+                                        set);
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_table_holds(ngx_agilicus_token_table_t *t,
+    const ngx_agilicus_token_entry_t *e, size_t len)
+{
+    size_t  rest;
+
+    rest = (size_t) ((u_char *) t + t->arena_offset
+                     + (size_t) t->units * NGX_AGILICUS_TOKEN_TABLE_UNIT
+                     - e->data);
+
+    return len <= rest;
 }
 
 
@@ -225,7 +309,10 @@ ngx_agilicus_token_table_slot(ngx_agilicus_token_table_t *t, uint32_t slot)
 
     s = &ngx_agilicus_token_table_slots(t)[slot];
 
-    return s->place ? ngx_agilicus_token_table_at(t, s->place - 1) : NULL;
+    return s->place
+           ? ngx_agilicus_token_table_at(t,
+                                   ngx_agilicus_token_table_entry_unit(s))
+           : NULL;
 }
 
 
@@ -238,6 +325,7 @@ static ngx_agilicus_token_entry_t *
 ngx_agilicus_token_table_room(ngx_agilicus_token_table_t *t, uint32_t units)
 {
     uint32_t                     start, run, spared, wraps;
+    ngx_agilicus_token_slot_t   *slot;
     ngx_agilicus_token_entry_t  *e;
 
     start = t->hand;
@@ -268,8 +356,13 @@ ngx_agilicus_token_table_room(ngx_agilicus_token_table_t *t, uint32_t units)
 
         if (e->used) {
 
-            if (e->referenced && spared < NGX_AGILICUS_TOKEN_TABLE_SPARED) {
-                e->referenced = 0;
+            slot = &ngx_agilicus_token_table_slots(t)
+                        [ngx_agilicus_token_table_slot_of(t, e)];
+
+            if (slot->place & NGX_AGILICUS_TOKEN_TABLE_REFERENCED
+                && spared < NGX_AGILICUS_TOKEN_TABLE_SPARED)
+            {
+                slot->place &= ~NGX_AGILICUS_TOKEN_TABLE_REFERENCED;
                 spared++;
 
                 if (run) {
@@ -316,7 +409,6 @@ ngx_agilicus_token_table_free_block(ngx_agilicus_token_table_t *t,
 
     e->units = units;
     e->used = 0;
-    e->referenced = 0;
 }
 
 
@@ -398,13 +490,20 @@ ngx_agilicus_token_table_slot_of(ngx_agilicus_token_table_t *t,
     place = ngx_agilicus_token_table_unit(t, e) + 1;
     i = ngx_agilicus_token_table_home(t, e->tag);
 
-    while (slots[i].place != place) {
+    while ((slots[i].place & ~NGX_AGILICUS_TOKEN_TABLE_REFERENCED) != place) {
         if (++i == t->nslots) {
             i = 0;
         }
     }
 
     return i;
+}
+
+
+static uint32_t
+ngx_agilicus_token_table_entry_unit(const ngx_agilicus_token_slot_t *slot)
+{
+    return (slot->place & ~NGX_AGILICUS_TOKEN_TABLE_REFERENCED) - 1;
 }
 
 

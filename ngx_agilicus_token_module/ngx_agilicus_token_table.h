@@ -16,7 +16,8 @@
  * A bounded table of entries of various sizes in one run of memory, found by a
  * key of 32 bytes.  Nothing in it is an address, so it can lie in shared
  * memory.  It knows no lock and no clock; the caller holds the one and gives
- * the other.
+ * the other.  Only ..._peek(), ..._touch() and ..._holds() are for who does not
+ * hold it, too.
  *
  * Entries lie in an arena that a hand walks round, as in a clock: to make room
  * it takes entries that were not looked up since it came by last.  An index of
@@ -57,7 +58,7 @@ typedef struct {
 typedef struct {
     uint32_t    units;          /* of the whole block */
     uint8_t     used;
-    uint8_t     referenced;
+    uint8_t     reserved;
     uint8_t     class;
     uint8_t     reason;
 
@@ -75,6 +76,15 @@ typedef struct {
 
     u_char      data[1];
 } ngx_agilicus_token_entry_t;
+
+
+/* where an entry was seen in the index, and what stood there */
+
+typedef struct {
+    uint32_t    slot;
+    uint32_t    tag;
+    uint32_t    place;
+} ngx_agilicus_token_table_seen_t;
 
 
 /*
@@ -97,6 +107,29 @@ void ngx_agilicus_token_table_wipe(ngx_agilicus_token_table_t *t);
  */
 ngx_agilicus_token_entry_t *ngx_agilicus_token_table_find(
     ngx_agilicus_token_table_t *t, const u_char *key, uint32_t context);
+
+/*
+ * As ..._find(), for who does not hold the lock: never reads outside the table
+ * and ends, whatever others do to it meanwhile.  What it returns, NULL too,
+ * counts only if there was no change since, which is the caller's to find out;
+ * before it reads data it asks ..._holds().  "seen" is for ..._touch().
+ */
+ngx_agilicus_token_entry_t *ngx_agilicus_token_table_peek(
+    ngx_agilicus_token_table_t *t, const u_char *key, uint32_t context,
+    ngx_agilicus_token_table_seen_t *seen);
+
+/*
+ * Notes that an entry was looked up, so that it is spared once; needs no lock.
+ * Nothing happens where the entry has gone from where it was seen.
+ */
+void ngx_agilicus_token_table_touch(ngx_agilicus_token_table_t *t,
+    const ngx_agilicus_token_table_seen_t *seen);
+
+/*
+ * Whether "len" bytes of data of such an entry lie within the table.
+ */
+ngx_uint_t ngx_agilicus_token_table_holds(ngx_agilicus_token_table_t *t,
+    const ngx_agilicus_token_entry_t *e, size_t len);
 
 /*
  * Makes room for an entry with "len" bytes of data and puts it in place of any

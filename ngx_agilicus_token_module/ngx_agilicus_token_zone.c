@@ -293,6 +293,7 @@ ngx_agilicus_token_zone_carry_over(ngx_agilicus_token_zone_t *to,
         }
 
         ngx_agilicus_token_zone_lock(to);
+        ngx_agilicus_token_zone_begin_locked(to);
 
         if (ngx_agilicus_token_tombstones_add(to->tombstones, &copy, &now,
                                               &gone)
@@ -303,6 +304,7 @@ ngx_agilicus_token_zone_carry_over(ngx_agilicus_token_zone_t *to,
 
         to->sh->generation++;
 
+        ngx_agilicus_token_zone_end_locked(to);
         ngx_agilicus_token_zone_unlock(to);
     }
 
@@ -328,7 +330,7 @@ ngx_agilicus_token_zone_lock(ngx_agilicus_token_zone_t *zone)
 {
     ngx_shmtx_lock(&zone->shpool->mutex);
 
-    if (zone->sh->dirty) {
+    if (zone->sh->changes & 1) {
 
         /* who changed it last is dead; the master has freed the mutex */
 
@@ -339,7 +341,7 @@ ngx_agilicus_token_zone_lock(ngx_agilicus_token_zone_t *zone)
         zone->sh->counts[NGX_AGILICUS_TOKEN_COUNT_RECOVERED]++;
 
         ngx_memory_barrier();
-        zone->sh->dirty = 0;
+        zone->sh->changes++;
     }
 }
 
@@ -354,7 +356,7 @@ ngx_agilicus_token_zone_unlock(ngx_agilicus_token_zone_t *zone)
 void
 ngx_agilicus_token_zone_begin_locked(ngx_agilicus_token_zone_t *zone)
 {
-    zone->sh->dirty = 1;
+    zone->sh->changes++;
     ngx_memory_barrier();
 }
 
@@ -363,7 +365,28 @@ void
 ngx_agilicus_token_zone_end_locked(ngx_agilicus_token_zone_t *zone)
 {
     ngx_memory_barrier();
-    zone->sh->dirty = 0;
+    zone->sh->changes++;
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_zone_read_begin(ngx_agilicus_token_zone_t *zone,
+    ngx_atomic_uint_t *changes)
+{
+    *changes = zone->sh->changes;
+    ngx_memory_barrier();
+
+    return (*changes & 1) == 0;
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_zone_read_end(ngx_agilicus_token_zone_t *zone,
+    ngx_atomic_uint_t changes)
+{
+    ngx_memory_barrier();
+
+    return zone->sh->changes == changes;
 }
 
 

@@ -20,9 +20,10 @@
  * A shared zone: how it is laid out, made, kept over a reload and locked.  It
  * holds no token and nothing that could be turned back into one.
  *
- * The zone's mutex is held for a look-up and a copy; never across a call, a
- * log line or an allocation from a pool, and no other zone's is taken while
- * one is held.
+ * The zone's mutex is held for a change; never across a call, a log line or an
+ * allocation from a pool, and no other zone's is taken while one is held.  Who
+ * looks up facts takes it only where a change is under way: it reads, and then
+ * asks whether there was a change meanwhile.
  */
 
 #define NGX_AGILICUS_TOKEN_ZONE_VERSION   1
@@ -196,8 +197,11 @@ typedef struct {
     /* the generation up to which reissued tokens were looked through */
     ngx_atomic_t    reaped;
 
-    /* set during a change: a process that dies in it leaves it set */
-    ngx_atomic_t    dirty;
+    /*
+     * Counts up as a change to facts or tombstones begins and as it ends: odd
+     * during one, and after a process died in it.
+     */
+    ngx_atomic_t    changes;
 
     /* until then some live tombstone is missing: ms, monotonic */
     ngx_atomic_t    incomplete;
@@ -277,10 +281,21 @@ void ngx_agilicus_token_zone_lock(ngx_agilicus_token_zone_t *zone);
 void ngx_agilicus_token_zone_unlock(ngx_agilicus_token_zone_t *zone);
 
 /*
- * Brackets of a change to facts or tombstones, with the mutex held.
+ * Brackets of a change to facts or tombstones, with the mutex held: between
+ * them nothing that is read without the mutex counts.
  */
 void ngx_agilicus_token_zone_begin_locked(ngx_agilicus_token_zone_t *zone);
 void ngx_agilicus_token_zone_end_locked(ngx_agilicus_token_zone_t *zone);
+
+/*
+ * For who reads facts without the mutex: begins with what may be read, sets
+ * "changes" and returns 1, or returns 0 where a change is under way; tells
+ * whether all that was read since was whole.
+ */
+ngx_uint_t ngx_agilicus_token_zone_read_begin(ngx_agilicus_token_zone_t *zone,
+    ngx_atomic_uint_t *changes);
+ngx_uint_t ngx_agilicus_token_zone_read_end(ngx_agilicus_token_zone_t *zone,
+    ngx_atomic_uint_t changes);
 
 /*
  * The state of the revocation feed at "now" (milliseconds, monotonic); needs

@@ -91,6 +91,7 @@ my $nginx = NginxProcess->new(
             location = /short {
                 agilicus_token on;
                 agilicus_token_cache_valid active=1s;
+                agilicus_token_api_timeout 30s;
                 try_files /page =404;
             }
         }
@@ -153,14 +154,19 @@ sub send_request {
 }
 
 
-# One asks, the other joins: how much later is it told
+# One asks, the other joins: how much later is it told; nothing where the other
+# was not sent before the answer to the first one can have come
 
 sub pair {
     my ($token) = @_;
 
+    my $begun = time;
+
     send_request($c{$one}, '/page', $token);
     sleep 0.005;
     send_request($c{$two}, '/page', $token);
+
+    my $late = time - $begun > 0.015;
 
     my $res = $c{$one}->read;
     my $told = time;
@@ -168,6 +174,8 @@ sub pair {
     my $later = time - $told;
 
     # on a busy machine the second may be the first
+
+    return if $late;
 
     fail("$token: " . from($res) . ' ' . from($other))
         if tally(from($res), from($other)) ne 'JOINED: 1 MISS: 1';
@@ -295,13 +303,16 @@ for my $round (0 .. 3) {
     @later = sort { $a <=> $b } map { pair("pair-$_") }
              map { $round * 40 + $_ } 1 .. 40;
 
-    last if $later[20] < 0.002 && $later[38] < 0.01;
+    last if @later > 20 && $later[@later / 2] < 0.002
+            && $later[@later * 0.95] < 0.01;
 }
 
-cmp_ok($later[20], '<', 0.002 * $slow, 'two on two workers are told at once');
-cmp_ok($later[38], '<', 0.01 * $slow, 'nearly always');
+cmp_ok(scalar(@later), '>', 20, 'two are on the way together');
+cmp_ok($later[@later / 2], '<', 0.002 * $slow,
+       'two on two workers are told at once');
+cmp_ok($later[@later * 0.95], '<', 0.01 * $slow, 'nearly always');
 note(sprintf 'who joins is told later by %.2f ms (median), %.2f ms (95 %%)',
-     1000 * $later[20], 1000 * $later[38]);
+     1000 * $later[@later / 2], 1000 * $later[@later * 0.95]);
 
 my @calls = map { $mock->calls(token => "pair-$_") } 1 .. 40;
 

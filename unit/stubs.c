@@ -33,6 +33,7 @@ void        (*stub_unlocked)(ngx_shmtx_t *mtx);
 ngx_uint_t    stub_held;
 ngx_uint_t    stub_locks;
 ngx_int_t     stub_allocations = -1;
+void        (*stub_allocated)(void);
 ngx_uint_t  (*stub_there)(ngx_pid_t pid);
 ngx_pid_t     stub_dead;
 ngx_uint_t    stub_lines;
@@ -115,6 +116,10 @@ stub_may_allocate(void)
 
     if (stub_allocations > 0) {
         stub_allocations--;
+    }
+
+    if (stub_allocated) {
+        stub_allocated();
     }
 
     return 1;
@@ -201,6 +206,19 @@ ngx_slab_alloc(ngx_slab_pool_t *pool, size_t size)
 ngx_agilicus_token_zone_t *
 stub_zone(size_t size)
 {
+    void  *mem;
+
+    if (posix_memalign(&mem, ngx_pagesize, size) != 0) {
+        abort();
+    }
+
+    return stub_zone_at(mem, size);
+}
+
+
+ngx_agilicus_token_zone_t *
+stub_zone_at(void *mem, size_t size)
+{
     size_t            head, pages;
     stub_zone_t      *z;
     ngx_slab_pool_t  *pool;
@@ -209,13 +227,11 @@ stub_zone(size_t size)
     stub_cycle.log = &stub_log;
 
     z = calloc(1, sizeof(stub_zone_t));
-
-    if (z == NULL
-        || posix_memalign((void **) &pool, ngx_pagesize, size) != 0)
-    {
+    if (z == NULL) {
         abort();
     }
 
+    pool = mem;
     memset(pool, 0, size);
 
     head = sizeof(ngx_slab_pool_t)

@@ -34,8 +34,9 @@ extern void        (*stub_unlocked)(ngx_shmtx_t *mtx);
 extern ngx_uint_t    stub_held;
 extern ngx_uint_t    stub_locks;
 
-/* allocations that succeed from now on; -1: all */
+/* allocations that succeed from now on; -1: all; called at each of them */
 extern ngx_int_t     stub_allocations;
+extern void        (*stub_allocated)(void);
 
 /* whether a process is there; or one that is not, where there is no handler */
 extern ngx_uint_t  (*stub_there)(ngx_pid_t pid);
@@ -55,6 +56,11 @@ extern ngx_log_t     stub_log;
  */
 ngx_agilicus_token_zone_t *stub_zone(size_t size);
 void stub_zone_free(ngx_agilicus_token_zone_t *zone);
+
+/*
+ * The same on memory of the caller's, such as some that processes share.
+ */
+ngx_agilicus_token_zone_t *stub_zone_at(void *mem, size_t size);
 
 /*
  * What nginx does to a zone when the process that holds its mutex dies.

@@ -258,7 +258,7 @@ examine(const change_t *change)
 
     ngx_agilicus_token_zone_lock(zone);
 
-    unit_check(zone->sh->dirty == 0);
+    unit_check((zone->sh->changes & 1) == 0);
     unit_check(ngx_agilicus_token_table_sane(zone->facts));
     unit_check(ngx_agilicus_token_table_sane(zone->invalid));
 
@@ -435,7 +435,7 @@ change_deny_more(void)
 static void
 change_recover(void)
 {
-    zone->sh->dirty = 1;
+    zone->sh->changes |= 1;
     zone->facts->used = 12345;
     zone->facts->hand = 777;
 

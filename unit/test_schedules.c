@@ -680,7 +680,7 @@ act(void)
 
             /* somebody died in the middle of a change */
 
-            zone->sh->dirty = 1;
+            zone->sh->changes |= 1;
         }
 
         break;

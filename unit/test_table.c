@@ -37,6 +37,8 @@ static void test_flood(void);
 static void test_full_index(void);
 static void test_garbage(void);
 static void test_insane(void);
+static void test_anything(void);
+static void touch(const ngx_agilicus_token_entry_t *e);
 static void make(size_t size, size_t per_entry);
 static void name(u_char *key, uint64_t n);
 
@@ -62,6 +64,7 @@ main(int argc, char **argv)
     test_full_index();
     test_garbage();
     test_insane();
+    test_anything();
 
     free(mem);
 
@@ -180,7 +183,7 @@ run(size_t size, size_t per_entry, ngx_uint_t nkeys, size_t max_len,
             stores++;
 
             unit_check(e->serial > serial);
-            unit_check(e->referenced == 0 && e->sent == 0 && e->clean == 0
+            unit_check(e->reserved == 0 && e->sent == 0 && e->clean == 0
                        && e->late == 0 && e->facts_len == 0
                        && e->rules_len == 0 && e->class == 0);
 
@@ -271,7 +274,7 @@ look(ngx_uint_t k, const known_t *known)
         return 0;
     }
 
-    e->referenced = 1;
+    touch(e);
 
     unit_check(known[k].serial && e->serial == known[k].serial);
     unit_check(e->facts_len == known[k].len);
@@ -543,7 +546,7 @@ test_flood(void)
                     e = ngx_agilicus_token_table_store(table, key, 1, 300);
                 }
 
-                e->referenced = 1;
+                touch(e);
             }
         }
 
@@ -567,7 +570,7 @@ test_flood(void)
          e;
          e = ngx_agilicus_token_table_next(table, e))
     {
-        e->referenced = 1;
+        touch(e);
     }
 
     for (i = 0; i < 2000; i++) {
@@ -580,7 +583,7 @@ test_flood(void)
             e = ngx_agilicus_token_table_slot(table,
                                  (uint32_t) stub_below(table->nslots));
             if (e) {
-                e->referenced = 1;
+                touch(e);
             }
         }
     }
@@ -714,6 +717,126 @@ test_insane(void)
     unit_check(!ngx_agilicus_token_table_sane(table));
     e->units = 0xffffffff;
     unit_check(!ngx_agilicus_token_table_sane(table));
+}
+
+
+/* who reads without the lock may meet any bytes at all */
+
+static void
+test_anything(void)
+{
+    u_char                           key[32];
+    size_t                           size, rest;
+    uint64_t                         n;
+    ngx_uint_t                       found;
+    ngx_agilicus_token_entry_t      *e;
+    ngx_agilicus_token_table_t       head;
+    ngx_agilicus_token_table_seen_t  seen;
+
+    unit_test("what others change meanwhile is not read beyond");
+
+    size = 8192;
+    make(size, 96);
+    head = *table;
+    found = 0;
+
+    for (n = 0; n < 20000 / UNIT_SLOW; n++) {
+
+        if (n % 100 == 0) {
+            for (rest = sizeof(head); rest < size; rest++) {
+                mem[rest] = (u_char) stub_random();
+            }
+
+            ngx_agilicus_token_table_wipe(table);
+
+            for (rest = 0; rest < 40; rest++) {
+                name(key, rest);
+                (void) ngx_agilicus_token_table_store(table, key, 1, rest);
+            }
+        }
+
+        /* slots first, for most of what is found is found through them */
+
+        for (rest = 0; rest < 3; rest++) {
+            mem[sizeof(head) + stub_below(n % 2 ? size - sizeof(head)
+                                                : table->nslots * 8)]
+                = (u_char) (stub_below(4) ? stub_random() : 0);
+        }
+
+        name(key, n % 40);
+        e = ngx_agilicus_token_table_peek(table, key, 1, &seen);
+
+        if (e == NULL) {
+            continue;
+        }
+
+        found++;
+
+        rest = (size_t) (mem + size - e->data);
+
+        unit_check((u_char *) e >= mem && e->data <= mem + size);
+        unit_check(!ngx_agilicus_token_table_holds(table, e, rest + 1));
+        unit_check(!ngx_agilicus_token_table_holds(table, e, (size_t) -1));
+        unit_check(ngx_agilicus_token_table_holds(table, e, 0));
+    }
+
+    unit_check(found > n / 100);
+    printf("# found %lu times\n", (unsigned long) found);
+
+    unit_test("nor is what would lie beyond the end");
+
+    make(8192, 96);
+    table->units = (uint32_t) ((8192 - table->arena_offset)
+                               / NGX_AGILICUS_TOKEN_TABLE_UNIT);
+
+    name(key, 1);
+    (void) ngx_agilicus_token_table_store(table, key, 1, 10);
+    e = ngx_agilicus_token_table_peek(table, key, 1, &seen);
+
+    for (n = 1; n <= 8; n++) {
+        uint32_t  place = table->units - (uint32_t) n + 1;
+
+        /* what there is room for says that it is that entry */
+
+        rest = NGX_AGILICUS_TOKEN_TABLE_UNIT * n;
+        memcpy(mem + 8192 - rest, e, ngx_min(rest, HEAD));
+        memcpy(mem + table->slots_offset + 8 * seen.slot + 4, &place, 4);
+
+        unit_check((ngx_agilicus_token_table_peek(table, key, 1, &seen)
+                    != NULL)
+                   == (rest >= HEAD));
+    }
+
+    unit_test("a place that is another's by now is not touched");
+
+    make(8192, 96);
+    name(key, 1);
+    (void) ngx_agilicus_token_table_store(table, key, 1, 10);
+    e = ngx_agilicus_token_table_peek(table, key, 1, &seen);
+    unit_check(e != NULL);
+
+    ngx_agilicus_token_table_remove(table, e);
+    memcpy(&head, table, sizeof(head));
+    ngx_agilicus_token_table_touch(table, &seen);
+    unit_check(ngx_agilicus_token_table_slot(table, seen.slot) == NULL);
+
+    name(key, 2);
+    (void) ngx_agilicus_token_table_store(table, key, 1, 10);
+    ngx_agilicus_token_table_touch(table, &seen);
+    unit_check(ngx_agilicus_token_table_sane(table));
+    unit_check(ngx_agilicus_token_table_find(table, key, 1) != NULL);
+}
+
+
+static void
+touch(const ngx_agilicus_token_entry_t *e)
+{
+    ngx_agilicus_token_table_seen_t  seen;
+
+    unit_check(ngx_agilicus_token_table_peek(table, e->key, e->context, &seen)
+               == e);
+
+    ngx_agilicus_token_table_touch(table, &seen);
 }
 
 
