@@ -44,6 +44,8 @@ static void ngx_agilicus_token_facts_write(
     ngx_agilicus_token_facts_builder_t *b, const void *data, size_t len);
 static void ngx_agilicus_token_facts_start_lists(
     ngx_agilicus_token_facts_builder_t *b, ngx_uint_t n);
+static ngx_inline size_t ngx_agilicus_token_facts_string(ngx_str_t *s,
+    const u_char *packed, size_t offset, size_t len);
 static ngx_uint_t ngx_agilicus_token_facts_equal(const ngx_str_t *a,
     const ngx_str_t *b);
 
@@ -190,10 +192,9 @@ ngx_int_t
 ngx_agilicus_token_facts_open(ngx_agilicus_token_facts_t *facts,
     const u_char *packed, size_t len)
 {
-    size_t                              offset, next;
-    ngx_str_t                          *s;
-    ngx_uint_t                          i;
-    ngx_agilicus_token_facts_header_t   h;
+    size_t                             offset, next;
+    ngx_uint_t                         i;
+    ngx_agilicus_token_facts_header_t  h;
 
     if (len < sizeof(h)) {
         return NGX_ERROR;
@@ -221,24 +222,26 @@ ngx_agilicus_token_facts_open(ngx_agilicus_token_facts_t *facts,
     facts->has_rules = (h.flags & NGX_AGILICUS_TOKEN_FACTS_HAS_RULES) != 0;
     facts->odd_scopes = (h.flags & NGX_AGILICUS_TOKEN_FACTS_ODD_SCOPES) != 0;
 
+    /* one by one, in the order of the table above: each request does this */
+
     offset = sizeof(h);
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_FACTS_STRINGS; i++) {
+    offset = ngx_agilicus_token_facts_string(&facts->sub, packed, offset,
+                                             h.strings[0]);
+    offset = ngx_agilicus_token_facts_string(&facts->email, packed, offset,
+                                             h.strings[1]);
+    offset = ngx_agilicus_token_facts_string(&facts->org, packed, offset,
+                                             h.strings[2]);
+    offset = ngx_agilicus_token_facts_string(&facts->root_org, packed, offset,
+                                             h.strings[3]);
+    offset = ngx_agilicus_token_facts_string(&facts->jti, packed, offset,
+                                             h.strings[4]);
+    offset = ngx_agilicus_token_facts_string(&facts->session, packed, offset,
+                                             h.strings[5]);
 
-        if (h.strings[i] > len - offset) {
-            return NGX_ERROR;
-        }
+    /* lists are within, so strings before them are */
 
-        s = (ngx_str_t *)
-                ((u_char *) facts + ngx_agilicus_token_facts_strings[i]);
-
-        s->data = (u_char *) packed + offset;
-        s->len = h.strings[i];
-
-        offset += h.strings[i];
-    }
-
-    if (h.lists[0] != offset) {
+    if (h.lists[0] != offset || offset > len) {
         return NGX_ERROR;
     }
 
@@ -257,6 +260,19 @@ ngx_agilicus_token_facts_open(ngx_agilicus_token_facts_t *facts,
     }
 
     return NGX_OK;
+}
+
+
+/* returns the offset behind it */
+
+static ngx_inline size_t
+ngx_agilicus_token_facts_string(ngx_str_t *s, const u_char *packed,
+    size_t offset, size_t len)
+{
+    s->data = (u_char *) packed + offset;
+    s->len = len;
+
+    return offset + len;
 }
 
 

@@ -29,6 +29,8 @@ typedef struct {
 
 static ngx_uint_t ngx_agilicus_token_memo_equal(const u_char *a,
     const u_char *b, size_t len);
+static ngx_inline ngx_agilicus_token_memo_bytes_t ngx_agilicus_token_memo_xor(
+    const u_char *a, const u_char *b);
 static ngx_agilicus_token_memo_t *ngx_agilicus_token_memo_place(
     const ngx_str_t *token);
 
@@ -100,25 +102,41 @@ static ngx_uint_t
 ngx_agilicus_token_memo_equal(const u_char *a, const u_char *b, size_t len)
 {
     size_t                           i;
-    uint64_t                         any[2];
-    ngx_agilicus_token_memo_bytes_t  x, y, differ;
+    uint64_t                         any;
+    ngx_agilicus_token_memo_bytes_t  differ;
 
     ngx_memzero(&differ, sizeof(differ));
 
-    for (i = 0; i + sizeof(x) <= len; i += sizeof(x)) {
-        ngx_memcpy(&x, a + i, sizeof(x));
-        ngx_memcpy(&y, b + i, sizeof(y));
-
-        differ |= x ^ y;
+    for (i = 0; i + 4 * sizeof(differ) <= len; i += 4 * sizeof(differ)) {
+        differ |= ngx_agilicus_token_memo_xor(a + i, b + i)
+                  | ngx_agilicus_token_memo_xor(a + i + 16, b + i + 16)
+                  | ngx_agilicus_token_memo_xor(a + i + 32, b + i + 32)
+                  | ngx_agilicus_token_memo_xor(a + i + 48, b + i + 48);
     }
 
-    ngx_memcpy(any, &differ, sizeof(any));
+    for ( /* void */ ; i + sizeof(differ) <= len; i += sizeof(differ)) {
+        differ |= ngx_agilicus_token_memo_xor(a + i, b + i);
+    }
+
+    any = differ[0] | differ[1];
 
     for ( /* void */ ; i < len; i++) {
-        any[0] |= a[i] ^ b[i];
+        any |= a[i] ^ b[i];
     }
 
-    return (any[0] | any[1]) == 0;
+    return any == 0;
+}
+
+
+static ngx_inline ngx_agilicus_token_memo_bytes_t
+ngx_agilicus_token_memo_xor(const u_char *a, const u_char *b)
+{
+    ngx_agilicus_token_memo_bytes_t  x, y;
+
+    ngx_memcpy(&x, a, sizeof(x));
+    ngx_memcpy(&y, b, sizeof(y));
+
+    return x ^ y;
 }
 
 

@@ -7,6 +7,7 @@
 #include "ngx_agilicus_token_path.h"
 
 
+static ngx_uint_t ngx_agilicus_token_path_is_simple(const ngx_str_t *path);
 static ngx_int_t ngx_agilicus_token_path_unescape(const ngx_str_t *raw,
     u_char *buf, ngx_str_t *path);
 static ngx_uint_t ngx_agilicus_token_path_is_plain(const ngx_str_t *path);
@@ -39,6 +40,11 @@ ngx_agilicus_token_path_decode(const ngx_str_t *raw, u_char *buf,
 
     if (raw->len == 0 || raw->data[0] != '/') {
         return NGX_DECLINED;
+    }
+
+    if (ngx_agilicus_token_path_is_simple(raw)) {
+        *path = *raw;
+        return NGX_OK;
     }
 
     if (ngx_agilicus_token_path_unescape(raw, buf, &decoded) != NGX_OK
@@ -228,6 +234,37 @@ ngx_agilicus_token_path_match(ngx_agilicus_token_path_t *s,
     }
 
     return ngx_agilicus_token_path_match_whole(s, item);
+}
+
+
+/*
+ * Most paths have only letters, digits, "-" and "_" in their segments, and no
+ * segment is empty: they are what they are, whoever reads them.
+ */
+
+static ngx_uint_t
+ngx_agilicus_token_path_is_simple(const ngx_str_t *path)
+{
+    const u_char  *p, *end;
+
+    static const uint32_t  simple[] = {
+        0x00000000, 0x03ff2000, /* 0-9 - */
+        0x87fffffe, 0x07fffffe, /* A-Z _, a-z */
+        0, 0, 0, 0
+    };
+
+    end = path->data + path->len;
+
+    for (p = path->data + 1; p < end; p++) {
+
+        if (!(simple[*p >> 5] & (1U << (*p & 0x1f)))
+            && (*p != '/' || p[-1] == '/'))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

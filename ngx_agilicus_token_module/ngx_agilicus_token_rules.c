@@ -56,6 +56,17 @@ typedef struct {
 } ngx_agilicus_token_rules_decision_t;
 
 
+/* what rules are sifted by, and what they have cost since that was spent */
+
+typedef struct {
+    ngx_str_t                                path;
+    ngx_uint_t                               longer;  /* with its query */
+    size_t                                   least;   /* bytes to judge by */
+    size_t                                   cost;
+    uint32_t                                 methods;
+} ngx_agilicus_token_rules_sieve_t;
+
+
 static ngx_int_t ngx_agilicus_token_rules_hosts(
     ngx_agilicus_token_rules_decision_t *d,
     ngx_agilicus_token_ruleset_cursor_t hosts,
@@ -67,14 +78,16 @@ static ngx_uint_t ngx_agilicus_token_rules_has_parameter(
 static ngx_int_t ngx_agilicus_token_rules_host(
     ngx_agilicus_token_rules_decision_t *d,
     const ngx_agilicus_token_ruleset_host_t *host);
+static ngx_int_t ngx_agilicus_token_rules_sift(
+    ngx_agilicus_token_rules_decision_t *d,
+    ngx_agilicus_token_rules_sieve_t *sieve,
+    ngx_agilicus_token_ruleset_cursor_t *rules,
+    ngx_agilicus_token_ruleset_rule_t *rule);
 static ngx_int_t ngx_agilicus_token_rules_rule(
     ngx_agilicus_token_rules_decision_t *d,
     const ngx_agilicus_token_ruleset_rule_t *rule);
-static ngx_inline ngx_uint_t ngx_agilicus_token_rules_passed(
-    ngx_agilicus_token_rules_decision_t *d,
-    const ngx_agilicus_token_ruleset_rule_t *rule);
 static ngx_inline ngx_uint_t ngx_agilicus_token_rules_differs(
-    ngx_agilicus_token_rules_decision_t *d,
+    const ngx_agilicus_token_rules_sieve_t *sieve,
     const ngx_agilicus_token_ruleset_rule_t *rule);
 static ngx_uint_t ngx_agilicus_token_rules_paths(
     ngx_agilicus_token_rules_decision_t *d,
@@ -321,34 +334,31 @@ static ngx_int_t
 ngx_agilicus_token_rules_host(ngx_agilicus_token_rules_decision_t *d,
     const ngx_agilicus_token_ruleset_host_t *host)
 {
-    size_t                                cost;
     ngx_int_t                             rc;
     ngx_uint_t                            again;
+    ngx_agilicus_token_rules_sieve_t      sieve;
     ngx_agilicus_token_ruleset_rule_t     rule;
     ngx_agilicus_token_ruleset_cursor_t   rules;
 
-    cost = 0;
     again = 0;
     rules = host->rules;
 
-    while (ngx_agilicus_token_ruleset_next_rule(&rules, &rule) == NGX_OK) {
+    sieve.path = d->view->path;
+    sieve.methods = d->methods;
+    sieve.cost = 0;
+    sieve.longer = (d->view->has_query || d->view->query.len);
+    sieve.least = (d->view->search || d->subject != d->whole)
+                  ? (size_t) -1 : sizeof(uint32_t);
 
-        cost += NGX_AGILICUS_TOKEN_RULES_RULE
-                + (size_t) (rule.items.end - rule.items.pos);
+    for ( ;; ) {
+        rc = ngx_agilicus_token_rules_sift(d, &sieve, &rules, &rule);
 
-        if (cost > NGX_AGILICUS_TOKEN_RULES_COST) {
-
-            if (ngx_agilicus_token_patterns_spend(d->patterns, cost)
-                != NGX_OK)
-            {
-                return NGX_ERROR;
-            }
-
-            cost = 0;
+        if (rc == NGX_DONE) {
+            return again ? NGX_AGAIN : NGX_DECLINED;
         }
 
-        if (ngx_agilicus_token_rules_passed(d, &rule)) {
-            continue;
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
         }
 
         rc = ngx_agilicus_token_rules_rule(d, &rule);
@@ -359,38 +369,73 @@ ngx_agilicus_token_rules_host(ngx_agilicus_token_rules_decision_t *d,
 
         again |= (rc == NGX_AGAIN);
     }
-
-    if (rules.pos != rules.end) {
-        return NGX_ERROR;
-    }
-
-    return again ? NGX_AGAIN : NGX_DECLINED;
 }
 
 
-/* most rules are of another method or path, and so not looked into */
+/*
+ * On to the next rule that must be looked into, past those of another method
+ * or path, which most are.  Each request passes all of them: what it takes is
+ * kept in registers.
+ */
 
-static ngx_inline ngx_uint_t
-ngx_agilicus_token_rules_passed(ngx_agilicus_token_rules_decision_t *d,
-    const ngx_agilicus_token_ruleset_rule_t *rule)
+static ngx_int_t __attribute__((noinline))
+ngx_agilicus_token_rules_sift(ngx_agilicus_token_rules_decision_t *d,
+    ngx_agilicus_token_rules_sieve_t *sieve,
+    ngx_agilicus_token_ruleset_cursor_t *rules,
+    ngx_agilicus_token_ruleset_rule_t *rule)
 {
-    ngx_agilicus_token_rules_stage_e  stage;
+    size_t                                    cost;
+    ngx_int_t                                 rc;
+    ngx_agilicus_token_rules_stage_e          stage;
+    ngx_agilicus_token_ruleset_rule_t         next;
+    ngx_agilicus_token_ruleset_cursor_t       rest;
+    const ngx_agilicus_token_rules_sieve_t    held = *sieve;
 
-    if (!(rule->methods & d->methods)) {
-        stage = NGX_AGILICUS_TOKEN_RULES_METHOD;
+    cost = sieve->cost;
+    rest = *rules;
+    stage = d->stage;
 
-    } else if (ngx_agilicus_token_rules_differs(d, rule)) {
-        stage = NGX_AGILICUS_TOKEN_RULES_PATH;
+    for ( ;; ) {
+        rc = ngx_agilicus_token_ruleset_next_rule(&rest, &next);
 
-    } else {
-        return 0;
+        if (rc != NGX_OK) {
+            break;
+        }
+
+        cost += NGX_AGILICUS_TOKEN_RULES_RULE
+                + (size_t) (next.items.end - next.items.pos);
+
+        if (cost > NGX_AGILICUS_TOKEN_RULES_COST) {
+
+            if (ngx_agilicus_token_patterns_spend(d->patterns, cost)
+                != NGX_OK)
+            {
+                rc = NGX_ERROR;
+                break;
+            }
+
+            cost = 0;
+        }
+
+        if (!(next.methods & held.methods)) {
+            stage = ngx_max(stage, NGX_AGILICUS_TOKEN_RULES_METHOD);
+            continue;
+        }
+
+        if (ngx_agilicus_token_rules_differs(&held, &next)) {
+            stage = ngx_max(stage, NGX_AGILICUS_TOKEN_RULES_PATH);
+            continue;
+        }
+
+        *rule = next;
+        break;
     }
 
-    if (d->stage < stage) {
-        d->stage = stage;
-    }
+    d->stage = stage;
+    sieve->cost = cost;
+    *rules = rest;
 
-    return 1;
+    return rc;
 }
 
 
@@ -454,7 +499,7 @@ done:
  */
 
 static ngx_inline ngx_uint_t
-ngx_agilicus_token_rules_differs(ngx_agilicus_token_rules_decision_t *d,
+ngx_agilicus_token_rules_differs(const ngx_agilicus_token_rules_sieve_t *sieve,
     const ngx_agilicus_token_ruleset_rule_t *rule)
 {
     size_t         len;
@@ -462,15 +507,15 @@ ngx_agilicus_token_rules_differs(ngx_agilicus_token_rules_decision_t *d,
 
     len = rule->len;
 
-    if (len < sizeof(uint32_t) || d->view->search || d->subject != d->whole) {
+    if (len < sieve->least) {
         return 0;
     }
 
-    if (len > d->view->path.len) {
-        return !d->view->has_query && d->view->query.len == 0;
+    if (len > sieve->path.len) {
+        return !sieve->longer;
     }
 
-    p = d->view->path.data + len;
+    p = sieve->path.data + len;
 
     if (len < sizeof(uint64_t)) {
         return ngx_memcmp(p - sizeof(uint32_t), rule->ending,

@@ -391,33 +391,48 @@ ngx_agilicus_token_ruleset_next_rule(
     ngx_agilicus_token_ruleset_cursor_t *rules,
     ngx_agilicus_token_ruleset_rule_t *rule)
 {
-    size_t                                     len;
-    ngx_agilicus_token_ruleset_rule_header_t   h;
+    size_t         len;
+    uint16_t       flags, path;
+    uint32_t       size;
+    const u_char  *p;
 
-    len = (size_t) (rules->end - rules->pos);
+    p = rules->pos;
+    len = (size_t) (rules->end - p);
 
     if (len == 0) {
         return NGX_DONE;
     }
 
-    if (len < sizeof(h)) {
+    if (len < sizeof(ngx_agilicus_token_ruleset_rule_header_t)) {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(&h, rules->pos, sizeof(h));
+    /* member by member: a copy of it all would only be read again */
 
-    if (h.size > len || h.size < sizeof(h)) {
+    ngx_memcpy(&size, p, sizeof(uint32_t));
+
+    if (size > len || size < sizeof(ngx_agilicus_token_ruleset_rule_header_t))
+    {
         return NGX_ERROR;
     }
 
-    rule->methods = h.methods;
-    rule->flags = h.flags;
-    rule->len = h.len;
-    rule->ending = rules->pos
-                   + offsetof(ngx_agilicus_token_ruleset_rule_header_t, ending);
+    ngx_memcpy(&rule->methods,
+               p + offsetof(ngx_agilicus_token_ruleset_rule_header_t, methods),
+               sizeof(uint32_t));
+    ngx_memcpy(&flags,
+               p + offsetof(ngx_agilicus_token_ruleset_rule_header_t, flags),
+               sizeof(uint16_t));
+    ngx_memcpy(&path,
+               p + offsetof(ngx_agilicus_token_ruleset_rule_header_t, len),
+               sizeof(uint16_t));
 
-    rule->items.pos = rules->pos + sizeof(h);
-    rule->items.end = rules->pos + h.size;
+    rule->flags = flags;
+    rule->len = path;
+    rule->ending = p + offsetof(ngx_agilicus_token_ruleset_rule_header_t,
+                                ending);
+
+    rule->items.pos = p + sizeof(ngx_agilicus_token_ruleset_rule_header_t);
+    rule->items.end = p + size;
 
     rules->pos = rule->items.end;
 

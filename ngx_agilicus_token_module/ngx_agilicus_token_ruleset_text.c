@@ -119,6 +119,14 @@ ngx_agilicus_token_ruleset_is_host(const ngx_str_t *name,
     size_t     i;
     ngx_str_t  stripped;
 
+    /* written as it is normalised, as most are */
+
+    if (host->len && host->len == name->len
+        && ngx_memcmp(host->data, name->data, host->len) == 0)
+    {
+        return 1;
+    }
+
     ngx_agilicus_token_ruleset_strip(host, &stripped);
 
     if (stripped.len == 0 || stripped.len != name->len) {

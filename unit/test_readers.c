@@ -24,7 +24,7 @@
 #define SIZE     (9 * 4096)
 
 /* a prime: with sanitizers, a statement is about so many instructions */
-#define STRIDE   (UNIT_SLOW > 1 ? 29 : 3)
+#define STRIDE   (UNIT_SLOW > 1 ? 43 : 3)
 
 #define TOKENS   40
 #define READERS  2
