@@ -1,7 +1,15 @@
-"""Rounds of load in turns: what a request costs here and there."""
+"""Rounds of load in turns: what a request costs here and there.
+
+In a round each contender has a load of its own that is let go for TURN seconds,
+then stopped while the next one's is let go, again and again: what disturbs the
+machine disturbs them all.  Where it takes no time to fill caches, each round
+has new processes, for by where its memory lies a process can be some percent
+faster or slower for all of its life.
+"""
 
 import os
 import re
+import signal
 import statistics
 import subprocess
 import time
@@ -11,10 +19,14 @@ from servers import BENCH, schedstat, steal, workers
 
 CONNECTIONS = 64
 
-# a round in which the worker waited longer than this for its core, or the
-# machine for its own, is dropped
+# seconds of a turn
 
-MAX_WAIT = float(os.environ.get('BENCH_MAX_WAIT', '0.05'))
+TURN = 0.05
+
+# a part of a round in which the worker waited longer than this for its core, or
+# the machine for its own, is dropped
+
+MAX_WAIT = float(os.environ.get('BENCH_MAX_WAIT', '0.15'))
 
 # fewer rounds than these say nothing
 
@@ -65,121 +77,171 @@ class Rounds:
         self.dropped = 0
         self.kept = 0
         self.nginx = {}
+        self.processes = []
 
     def start(self):
+        """New processes of all contenders in place of those there are."""
+
+        for process in self.processes:
+            self.servers.stop_one(process)
+
+        self.processes = []
+
         for name, conf, values in CONTENDERS:
             port, process = self.servers.nginx(conf, folder(name), **values)
             self.nginx[name] = port, workers(process)[0]
+            self.processes.append(process)
 
         self.nginx[UNCACHED] = self.nginx['auth_request']
 
-    def load(self, name, path, mode, seconds, tokens):
-        """One round; returns what wrk and the scheduler say of it."""
-
-        port, pid = self.nginx[name]
-        core = self.servers.server_core
-
-        if name == UNCACHED:
-            path = '/uncached'
-
+    def wrk(self, name, path, mode, tokens, seconds):
         self.counter += 1000000
-        before, stolen, start = schedstat(pid), steal(core), time.monotonic()
 
-        out = subprocess.run(
+        return subprocess.Popen(
             ['wrk', '-t1', '-c%d' % CONNECTIONS, '-d%ds' % seconds,
              '-s', os.path.join(BENCH, 'load.lua'),
-             'http://127.0.0.1:%d' % port, '--', mode, path, tokens,
+             'http://127.0.0.1:%d' % self.nginx[name][0], '--', mode,
+             '/uncached' if name == UNCACHED else path, tokens,
              str(self.counter)],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            timeout=seconds + 60,
-            preexec_fn=servers.pinned(self.servers.other_core)).stdout
+            preexec_fn=servers.pinned(self.servers.other_core))
 
-        wall = time.monotonic() - start
-        after, stolen = schedstat(pid), steal(core) - stolen
-        match = re.search(r'^result (\d+) (\d+) (\d+) (\S+) (\S+)$', out, re.M)
+    def spent(self, name):
+        """Nanoseconds on the core, and seconds of waiting for it."""
 
-        if not match:
-            raise SystemExit('wrk says:\n' + out)
+        stat = schedstat(self.nginx[name][1])
 
-        requests, errors, status = (int(n) for n in match.groups()[:3])
+        return stat[0], stat[1] / 1e9 + steal(self.servers.server_core)
 
-        if errors or status or not requests:
-            raise SystemExit('%s, %s: %d requests, %d errors, %d refused'
-                             % (name, path, requests, errors, status))
+    def plain(self, name, path, mode, tokens, seconds):
+        """A load without a stop: the rate, and how long requests take."""
 
-        return {
-            'rate': requests / seconds,
-            'cpu': (after[0] - before[0]) / requests / 1000,
-            'wait': ((after[1] - before[1]) / 1e9 + stolen) / wall,
-            'p50': float(match.group(4)),
-            'p99': float(match.group(5)),
-        }
+        return finished(self.wrk(name, path, mode, tokens, seconds), seconds,
+                        name)
+
+    def take_turns(self, names, path, mode, tokens):
+        """One round; returns what a request costs each."""
+
+        # UNCACHED shares a process with another one: that one's turns are over
+
+        loads = {name: self.wrk(name, path, mode, tokens,
+                                int(4 * self.seconds * len(names)) + 60)
+                 for name in names}
+
+        for load in loads.values():
+            load.send_signal(signal.SIGSTOP)
+
+        # what was sent until then is answered
+
+        time.sleep(0.1)
+
+        cost = {name: [0, 0, 0] for name in names}
+        left = {name: self.seconds for name in names}
+
+        def turn(name, go):
+            before = self.spent(name)
+            start = time.monotonic()
+            go()
+
+            for i, n in enumerate(self.spent(name)):
+                cost[name][i] += n - before[i]
+
+            cost[name][2] += time.monotonic() - start
+
+        def run(name):
+            loads[name].send_signal(signal.SIGCONT)
+            time.sleep(TURN)
+            loads[name].send_signal(signal.SIGSTOP)
+            self.settle(name)
+
+        while any(n > 0 for n in left.values()):
+            for name in names:
+                left[name] -= TURN
+                turn(name, lambda: run(name))
+
+        outs = {}
+
+        def end(name):
+            loads[name].send_signal(signal.SIGCONT)
+
+            # of a stopped process, any thread may take it, and not the one
+            # that it should wake up
+
+            time.sleep(0.01)
+            loads[name].send_signal(signal.SIGINT)
+            outs[name] = finished(loads[name], self.seconds, name)
+
+        for name in names:
+            turn(name, lambda: end(name))
+
+        return {name: {'cpu': cost[name][0] / outs[name]['requests'] / 1000,
+                       'wait': cost[name][1] / cost[name][2]}
+                for name in names}
+
+    def settle(self, name):
+        """Until the worker has nothing to do: its requests are its own turn's."""
+
+        for _ in range(20):
+            before = schedstat(self.nginx[name][1])[0]
+            time.sleep(0.002)
+
+            if schedstat(self.nginx[name][1])[0] == before:
+                break
 
     def case(self, key, path, mode, names):
         """
-        Each of "names" in turns, again and again.  A round counts with that of
-        the bare location of the same turn, if both had the core.
+        Rounds of all of "names".  What one costs counts with what the bare
+        location costs in the same round, if both had the core.
         """
 
         tokens = (self.servers.ruled if key == 'rules'
                   else self.servers.tokens)
         rounds = {name: [] for name in names}
-
-        for name in names:
-            self.warm(name, path, mode, tokens)
-
-        # on a busy machine, rather fewer rounds than no end
-
-        until = time.monotonic() + 1.4 * self.rounds * len(names) * (
-            self.seconds + 0.2)
+        plain = {}
 
         for i in range(self.rounds):
-            result = {}
 
-            for name in names[i % len(names):] + names[:i % len(names)]:
-                one = self.attempt(name, path, mode, tokens, until)
+            if i == 0 or mode == 'hot':
+                self.start()
 
-                if one:
-                    result[name] = one
+                for name in names:
+                    self.warm(name, path, mode, tokens)
 
-            if 'bare' not in result:
-                continue
+            if i == 0:
+                plain = {name: self.plain(name, path, mode, tokens, 1)
+                         for name in names}
+
+            shift = i % len(names)
+            result = self.take_turns(names[shift:] + names[:shift], path, mode,
+                                     tokens)
 
             for name, one in result.items():
+                if one['wait'] > MAX_WAIT or result['bare']['wait'] > MAX_WAIT:
+                    self.dropped += 1
+                    continue
+
+                self.kept += 1
                 one['ratio'] = one['cpu'] / result['bare']['cpu']
                 one['added'] = one['cpu'] - result['bare']['cpu']
                 rounds[name].append(one)
 
-        return {name: summary(ones) for name, ones in rounds.items()}
-
-    def attempt(self, name, path, mode, tokens, until):
-        for attempt in range(3):
-            if time.monotonic() > until:
-                break
-
-            one = self.load(name, path, mode, self.seconds, tokens)
-
-            if one['wait'] <= MAX_WAIT:
-                self.kept += 1
-                return one
-
-            self.dropped += 1
-
-        return None
+        return {name: {**summary(ones), 'rate': plain[name]['rate'],
+                       'p99': plain[name]['p99']}
+                for name, ones in rounds.items()}
 
     def warm(self, name, path, mode, tokens):
-        if mode == 'new':
+        """Each token once: by chance, some would be met late."""
+
+        if mode == 'new' or name == UNCACHED:
             return
-
-        self.load(name, path, 'hot', 1, tokens)
-
-        if mode != 'random' or name == 'bare':
-            return
-
-        # each once: by chance, some would be met for the first time later
 
         with open(tokens) as f:
             lines = f.read().split()
+
+        if mode == 'hot':
+            lines = lines[:1] * 100
+        elif name == 'bare':
+            return
 
         connection = servers.Connection(self.nginx[name][0])
 
@@ -190,6 +252,25 @@ class Rounds:
                 raise SystemExit('%s: %d' % (name, status))
 
         connection.close()
+
+
+def finished(load, seconds, name):
+    """What wrk says at its end."""
+
+    out = load.communicate(timeout=seconds + 60)[0]
+    match = re.search(r'^result (\d+) (\d+) (\d+) (\S+) (\S+)$', out, re.M)
+
+    if not match:
+        raise SystemExit('wrk says:\n' + out)
+
+    requests, errors, status = (int(n) for n in match.groups()[:3])
+
+    if errors or status or not requests:
+        raise SystemExit('%s: %d requests, %d errors, %d refused'
+                         % (name, requests, errors, status))
+
+    return {'requests': requests, 'rate': round(requests / seconds),
+            'p99': float(match.group(5))}
 
 
 def summary(ones):
@@ -208,7 +289,4 @@ def summary(ones):
         'cpu': middle('cpu', 2), **span('cpu', 2),
         'ratio': middle('ratio', 3), **span('ratio', 3),
         'added': middle('added', 2), **span('added', 2),
-        'rate': middle('rate', 0),
-        'p50': middle('p50', 3),
-        'p99': middle('p99', 3),
     }
