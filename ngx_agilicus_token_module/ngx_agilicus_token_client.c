@@ -8,6 +8,10 @@
 #include "ngx_agilicus_token_memo.h"
 
 
+/* beside those of bearer: it is not the client's fault */
+#define NGX_AGILICUS_TOKEN_CLIENT_NO_MEMORY  16
+
+
 static void ngx_agilicus_token_client_cleanup(void *data);
 static ngx_uint_t ngx_agilicus_token_is_repeated(ngx_http_request_t *r);
 static ngx_agilicus_token_client_t *ngx_agilicus_token_find_client(
@@ -218,8 +222,9 @@ ngx_agilicus_token_take(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
         rc = ngx_agilicus_token_take_from(r, ctx, &sources[i],
                                           lcf->max_size, &token);
 
-        if (sources[i].type == NGX_AGILICUS_TOKEN_SOURCE_QUERY
-            && ngx_agilicus_token_cut(r, &sources[i].name) != NGX_OK)
+        if (rc == NGX_AGILICUS_TOKEN_CLIENT_NO_MEMORY
+            || (sources[i].type == NGX_AGILICUS_TOKEN_SOURCE_QUERY
+                && ngx_agilicus_token_cut(r, &sources[i].name) != NGX_OK))
         {
             ngx_agilicus_token_say(ctx,
                                    NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
@@ -447,7 +452,7 @@ ngx_agilicus_token_take_query(ngx_http_request_t *r,
 
     buf = ngx_pnalloc(r->pool, max);
     if (buf == NULL) {
-        return NGX_AGILICUS_TOKEN_BEARER_MALFORMED;
+        return NGX_AGILICUS_TOKEN_CLIENT_NO_MEMORY;
     }
 
     return ngx_agilicus_token_bearer_query(&args, name, max, buf, token);
