@@ -33,6 +33,8 @@ static ngx_uint_t ngx_agilicus_token_take_digest(
     ngx_agilicus_token_ctx_t *ctx);
 static ngx_int_t ngx_agilicus_token_cut(ngx_http_request_t *r,
     ngx_str_t *name);
+static void ngx_agilicus_token_cut_all(ngx_http_request_t *r);
+static void ngx_agilicus_token_cut_done(ngx_http_request_t *r);
 static ngx_int_t ngx_agilicus_token_cut_target(ngx_http_request_t *r,
     ngx_str_t *line, ngx_str_t *name);
 static void ngx_agilicus_token_split_target(ngx_str_t *line, ngx_str_t *args);
@@ -226,6 +228,10 @@ ngx_agilicus_token_take(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
             || (sources[i].type == NGX_AGILICUS_TOKEN_SOURCE_QUERY
                 && ngx_agilicus_token_cut(r, &sources[i].name) != NGX_OK))
         {
+            /* wherever the request goes on to, no token goes with it */
+
+            ngx_agilicus_token_cut_all(r);
+
             ngx_agilicus_token_say(ctx,
                                    NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
                                    NGX_AGILICUS_TOKEN_REASON_INTERNAL);
@@ -467,9 +473,8 @@ ngx_agilicus_token_take_query(ngx_http_request_t *r,
 static ngx_int_t
 ngx_agilicus_token_cut(ngx_http_request_t *r, ngx_str_t *name)
 {
-    u_char                                *p;
-    ngx_http_request_t                    *main, *pr;
-    const ngx_agilicus_token_main_conf_t  *mcf;
+    u_char              *p;
+    ngx_http_request_t  *main, *pr;
 
     main = r->main;
 
@@ -497,6 +502,49 @@ ngx_agilicus_token_cut(ngx_http_request_t *r, ngx_str_t *name)
         return NGX_ERROR;
     }
 
+    ngx_agilicus_token_cut_done(r);
+
+    return NGX_OK;
+}
+
+
+/* all of the query, for which it takes no memory */
+
+static void
+ngx_agilicus_token_cut_all(ngx_http_request_t *r)
+{
+    ngx_str_t           *lines[2], args;
+    ngx_uint_t           i;
+    ngx_http_request_t  *pr;
+
+    for (pr = r; pr; pr = pr->parent) {
+        pr->args.len = 0;
+    }
+
+    lines[0] = &r->main->unparsed_uri;
+    lines[1] = &r->main->request_line;
+
+    for (i = 0; i < 2; i++) {
+        ngx_agilicus_token_split_target(lines[i], &args);
+
+        if (args.data) {
+            /* the "?" goes too */
+            lines[i]->len = args.data - 1 - lines[i]->data;
+        }
+    }
+
+    ngx_agilicus_token_cut_done(r);
+}
+
+
+static void
+ngx_agilicus_token_cut_done(ngx_http_request_t *r)
+{
+    ngx_http_request_t                    *main;
+    const ngx_agilicus_token_main_conf_t  *mcf;
+
+    main = r->main;
+
     if (r != main) {
         r->unparsed_uri = main->unparsed_uri;
         r->request_line = main->request_line;
@@ -508,8 +556,6 @@ ngx_agilicus_token_cut(ngx_http_request_t *r, ngx_str_t *name)
 
     main->variables[mcf->request_uri_index].valid = 0;
     main->variables[mcf->request_index].valid = 0;
-
-    return NGX_OK;
 }
 
 

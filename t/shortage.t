@@ -82,6 +82,30 @@ EOC
             proxy_set_header X-Scopes $agilicus_token_scopes;
             proxy_pass http://127.0.0.1:$TEST_NGINX_APP_PORT;
         }
+        location = /report {
+            agilicus_token report;
+            agilicus_token_source header query=token query=other;
+            agilicus_token_forward off;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_APP_PORT;
+        }
+        location = /either {
+            satisfy any;
+            allow all;
+            agilicus_token on;
+            agilicus_token_source header query=token query=other;
+            agilicus_token_forward off;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_APP_PORT;
+        }
+        location = /elsewhere {
+            error_page 503 = @elsewhere;
+            agilicus_token on;
+            agilicus_token_source header query=token query=other;
+            agilicus_token_forward off;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_APP_PORT;
+        }
+        location @elsewhere {
+            proxy_pass http://127.0.0.1:$TEST_NGINX_APP_PORT;
+        }
         location = /reissue {
             agilicus_token on;
             agilicus_token_reissue other;
@@ -282,6 +306,10 @@ for my $known (0, 1) {
           elsewhere => 'cookie', known => $known, may => [ 200 ], hides => 1);
     short("in the query, $is", path => '/hidden', kind => 'good',
           elsewhere => 'query', known => $known, may => [ 200 ], hides => 1);
+    short("in the query, where it goes on, $is: $_", path => $_,
+          kind => 'good', elsewhere => 'query', known => $known,
+          may => [ 200 ], hides => 1)
+        for '/report', '/either', '/elsewhere';
     short("reissued, $is", path => '/reissue', kind => 'good',
           known => $known, may => [ 200, 403 ], hides => 1);
 
