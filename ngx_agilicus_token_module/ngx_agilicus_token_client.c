@@ -517,12 +517,12 @@ ngx_agilicus_token_cut_all(ngx_http_request_t *r)
     ngx_uint_t           i;
     ngx_http_request_t  *pr;
 
+    lines[0] = &r->main->unparsed_uri;
+    lines[1] = &r->main->request_line;
+
     for (pr = r; pr; pr = pr->parent) {
         pr->args.len = 0;
     }
-
-    lines[0] = &r->main->unparsed_uri;
-    lines[1] = &r->main->request_line;
 
     for (i = 0; i < 2; i++) {
         ngx_agilicus_token_split_target(lines[i], &args);
