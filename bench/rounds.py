@@ -122,21 +122,16 @@ class Rounds:
     def take_turns(self, names, path, mode, tokens):
         """One round; returns what a request costs each."""
 
-        # UNCACHED shares a process with another one: that one's turns are over
-
-        loads = {name: self.wrk(name, path, mode, tokens,
-                                int(4 * self.seconds * len(names)) + 60)
-                 for name in names}
-
-        for load in loads.values():
-            load.send_signal(signal.SIGSTOP)
-
-        # what was sent until then is answered
-
-        time.sleep(0.1)
-
+        loads = {}
         cost = {name: [0, 0, 0] for name in names}
         left = {name: self.seconds for name in names}
+
+        def start(name):
+            loads[name] = self.wrk(name, path, mode, tokens,
+                                   int(4 * self.seconds * len(names)) + 60)
+            await_load(loads[name])
+            loads[name].send_signal(signal.SIGSTOP)
+            self.settle(name)
 
         def turn(name, go):
             before = self.spent(name)
@@ -153,6 +148,11 @@ class Rounds:
             time.sleep(TURN)
             loads[name].send_signal(signal.SIGSTOP)
             self.settle(name)
+
+        # one after the other: UNCACHED shares a process with another one
+
+        for name in names:
+            turn(name, lambda: start(name))
 
         while any(n > 0 for n in left.values()):
             for name in names:
@@ -252,6 +252,22 @@ class Rounds:
                 raise SystemExit('%s: %d' % (name, status))
 
         connection.close()
+
+
+def await_load(load):
+    """Until wrk has read its tokens: it minds SIGINT from then on."""
+
+    for _ in range(3000):
+        with open('/proc/%d/status' % load.pid) as f:
+            caught = int(re.search(r'^SigCgt:\s*(\w+)$', f.read(),
+                                   re.M).group(1), 16)
+
+        if caught & 1 << signal.SIGINT - 1:
+            return
+
+        time.sleep(0.01)
+
+    raise SystemExit('wrk does not begin')
 
 
 def finished(load, seconds, name):
