@@ -179,7 +179,7 @@ class Rounds:
                 for name in names}
 
     def settle(self, name):
-        """Until the worker has nothing to do: its requests are its own turn's."""
+        """Until the worker has nothing to do, which is of its own turn."""
 
         for _ in range(20):
             before = schedstat(self.nginx[name][1])[0]

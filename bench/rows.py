@@ -179,7 +179,8 @@ def lock_row(results):
     return Row('lock', '%d workers, one zone: waiting for its lock'
                % found['workers'], '1 % of their time', '',
                '%.2f %%' % (found['part'] * 100),
-               '{requests:,} requests, {locks:,} locks, {waits:,} waits'.format(**found),
+               '{requests:,} requests, {locks:,} locks, {waits:,} waits'
+               .format(**found),
                at_most(found['part'], 0.01))
 
 

@@ -158,10 +158,10 @@ my $serial = 0;
 # the module with t/lib/shortage.c in front of what gives it memory
 
 sub build {
-    my $from = $ENV{AGILICUS_MODULE}
-               || ($ENV{BUILD} || "$top/build") . '/ngx_agilicus_token_module.so';
+    my $name = 'ngx_agilicus_token_module.so';
+    my $from = $ENV{AGILICUS_MODULE} || ($ENV{BUILD} || "$top/build") . "/$name";
     my $made = File::Basename::dirname($from);
-    my $out = "$dir/ngx_agilicus_token_module.so";
+    my $out = "$dir/$name";
     my @objects = (glob("$made/addon/ngx_agilicus_token_module/*.o"),
                    "$made/ngx_agilicus_token_module_modules.o");
     my @wrapped = slurp("$top/t/lib/shortage.c") =~ /^SHORTAGE\((\w+),/mg;
