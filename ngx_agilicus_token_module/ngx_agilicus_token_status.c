@@ -291,9 +291,14 @@ ngx_agilicus_token_status_send(ngx_http_request_t *r,
     size = ngx_agilicus_token_status_len(status);
 
     b = ngx_create_temp_buf(r->pool, size);
-    h = ngx_list_push(&r->headers_out.headers);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
-    if (b == NULL || h == NULL) {
+    /* last: an error would be sent with what is in the list */
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

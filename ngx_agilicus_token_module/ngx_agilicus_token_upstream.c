@@ -231,7 +231,15 @@ ngx_int_t
 ngx_agilicus_token_add_header(ngx_http_request_t *r, ngx_str_t *name,
     ngx_str_t *value)
 {
+    u_char           *p;
     ngx_table_elt_t  *h;
+
+    p = ngx_pnalloc(r->pool, name->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* last: an error page may go upstream with what is in the list */
 
     h = ngx_list_push(&r->headers_in.headers);
     if (h == NULL) {
@@ -242,13 +250,8 @@ ngx_agilicus_token_add_header(ngx_http_request_t *r, ngx_str_t *name,
 
     h->key = *name;
     h->value = *value;
-
-    h->lowcase_key = ngx_pnalloc(r->pool, name->len);
-    if (h->lowcase_key == NULL) {
-        return NGX_ERROR;
-    }
-
-    h->hash = ngx_hash_strlow(h->lowcase_key, name->data, name->len);
+    h->lowcase_key = p;
+    h->hash = ngx_hash_strlow(p, name->data, name->len);
 
     return NGX_OK;
 }
