@@ -376,16 +376,6 @@ launch(daemon => 1,
                                                UBSAN_OPTIONS LSAN_OPTIONS));
 is(ask('/', 'good-1')->{status}, 200, 'a daemon');
 
-# who has started it must have ended, else nginx takes it for an upgrade
-
-for (1 .. 100 * $slow) {
-    my ($parent) = NginxControl::slurp('/proc/' . $nginx->pid . '/status')
-                   =~ /^PPid:\s+(\d+)/m;
-
-    last if NginxControl::slurp("/proc/$parent/comm") !~ /^nginx/;
-    sleep 0.05;
-}
-
 $mock->script(tokens => { map { ("slow-$_" => { delay => 0.5 }) } 16 .. 20 });
 $c = begin('/', 'slow-16');
 ok($mock->wait_calls(1, token => 'slow-16'), 'a request waits');

@@ -431,6 +431,16 @@ sub upgrade {
     my $old = $self->{pid};
     my $until = time + 10 * NginxControl::slow();
 
+    # who has started it must have ended, else nginx takes it for an upgrade
+
+    while (time < $until) {
+        my ($parent) = NginxControl::slurp("/proc/$old/status")
+                       =~ /^PPid:\s+(\d+)/m;
+
+        last if NginxControl::slurp("/proc/$parent/comm") !~ /^nginx/;
+        sleep 0.05;
+    }
+
     kill 'USR2', $old;
 
     while (time < $until) {

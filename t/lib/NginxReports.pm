@@ -89,6 +89,21 @@ sub leaked {
 sub _without_own_leaks {
     my ($text) = @_;
 
+    # Several workers may end, and tell, at the same time, line by line: where
+    # all that stands in any stack is nginx's own, so are all leaks.
+
+    my @frames = $text =~ /^ +#\d+ .*/mg;
+
+    if ($text =~ /^==\d+==ERROR: LeakSanitizer/m && @frames
+        && !grep({ !_is_own_frame($_) } @frames)
+        && grep({ /^ +#0 / } @frames) == grep({ /\bin main\b/ } @frames))
+    {
+        $text =~ s/^(?:==\d+==ERROR:\ LeakSanitizer
+                   |SUMMARY:\ AddressSanitizer:\ .*\ leaked\ in
+                   |(?:Direct|Indirect)\ leak\ of
+                   |\ +\#\d+\ ).*\n//gmx;
+    }
+
     # LeakSanitizer: a header, stacks, a summary
 
     $text =~ s{^==\d+==ERROR:\ LeakSanitizer.*?
@@ -129,14 +144,20 @@ sub _is_own {
         $frames++;
         $reaches_main = 1 if $line =~ /\bin main\b|: main \(/;
 
-        next if $line =~ m{(?:\(|\bin\ )/\S*/nginx(?:\+0x|\))
-                           |\ (?:\S*/)?src/(?:core|event|http|os)/
-                           |libsanitizer/|libasan|/sysdeps/|/csu/
-                           |/vgpreload_|/libc\.so|/ld-linux|\b_start\b}x;
-        return 0;
+        return 0 if !_is_own_frame($line);
     }
 
     return $reaches_main && $frames > 1;
+}
+
+
+sub _is_own_frame {
+    my ($line) = @_;
+
+    return $line =~ m{(?:\(|\bin\ )/\S*/nginx(?:\+0x|\))
+                      |\ (?:\S*/)?src/(?:core|event|http|os)/
+                      |libsanitizer/|libasan|/sysdeps/|/csu/
+                      |/vgpreload_|/libc\.so|/ld-linux|\b_start\b}x;
 }
 
 

@@ -98,6 +98,26 @@ is(found(lsan($short)), 3, 'a stack that ends too soon');
 is(found(lsan($own, $ours, $own)), 3, 'among others');
 is(found(lsan($own) . lsan($ours)), 3, 'in another process');
 
+
+# a line of this one, a line of that one
+
+sub mixed {
+    my @a = split /^/, shift;
+    my @b = split /^/, shift;
+
+    return join '', map { ($a[$_] // '', $b[$_] // '') }
+                    0 .. (@a > @b ? $#a : $#b);
+}
+
+
+is(found(mixed(lsan($own), lsan($own, $built))), 0, 'two at the same time');
+cmp_ok(found(mixed(lsan($own), lsan($own, $ours))), '>', 0,
+       'of which one is of the module');
+cmp_ok(found(mixed(lsan($own), lsan($short))), '>', 0,
+       'or ends too soon');
+cmp_ok(found(mixed(lsan($own), "==7==ERROR: AddressSanitizer: x\n")), '>', 0,
+       'or is of something else');
+
 my $valgrind = <<'EOT';
 ==9== 221,184 (122,880 direct, 98,304 indirect) bytes in 1 blocks are definitely lost in loss record 9 of 9
 ==9==    at 0x48417B4: malloc (in /usr/libexec/valgrind/vgpreload_memcheck-amd64-linux.so)
