@@ -537,6 +537,30 @@ ngx_agilicus_token_cut_all(ngx_http_request_t *r)
 }
 
 
+void
+ngx_agilicus_token_drop_query(ngx_http_request_t *r)
+{
+    ngx_uint_t                            i;
+    ngx_agilicus_token_source_t          *sources;
+    const ngx_agilicus_token_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
+
+    if (lcf->sources == NULL) {
+        return;
+    }
+
+    sources = lcf->sources->elts;
+
+    for (i = 0; i < lcf->sources->nelts; i++) {
+        if (sources[i].type == NGX_AGILICUS_TOKEN_SOURCE_QUERY) {
+            ngx_agilicus_token_cut_all(r);
+            return;
+        }
+    }
+}
+
+
 static void
 ngx_agilicus_token_cut_done(ngx_http_request_t *r)
 {

@@ -432,6 +432,12 @@ ngx_uint_t ngx_agilicus_token_take(ngx_http_request_t *r,
 ngx_uint_t ngx_agilicus_token_in_query(ngx_http_request_t *r);
 
 /*
+ * client: for where there is no memory to take a token: if the location takes
+ * it from the query, all of that is cut, wherever the request goes on to.
+ */
+void ngx_agilicus_token_drop_query(ngx_http_request_t *r);
+
+/*
  * client: takes the token from the Authorization header alone.
  */
 ngx_uint_t ngx_agilicus_token_take_header(ngx_agilicus_token_ctx_t *ctx,

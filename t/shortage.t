@@ -97,7 +97,7 @@ EOC
             proxy_pass http://127.0.0.1:$TEST_NGINX_APP_PORT;
         }
         location = /elsewhere {
-            error_page 503 = @elsewhere;
+            error_page 500 503 = @elsewhere;
             agilicus_token on;
             agilicus_token_source header query=token query=other;
             agilicus_token_forward off;
