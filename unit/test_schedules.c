@@ -2002,6 +2002,13 @@ ngx_agilicus_token_get_client(ngx_http_request_t *r)
 }
 
 
+void
+ngx_agilicus_token_drop_query(ngx_http_request_t *r)
+{
+    abort();
+}
+
+
 ngx_uint_t
 ngx_agilicus_token_take(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     const ngx_agilicus_token_loc_conf_t *lcf)
