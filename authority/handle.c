@@ -10,7 +10,7 @@
 
 
 #define AG_STORE_VERSION  1
-#define AG_BUSY_TIMEOUT   10000  /* milliseconds */
+#define AG_BUSY_TIMEOUT   5000   /* milliseconds */
 
 
 static int ag_handle_wal(ag_handle_t *handle);

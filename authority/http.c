@@ -5,6 +5,7 @@
 
 #include "http.h"
 #include "request.h"
+#include "writes.h"
 
 #include <microhttpd.h>
 #include <netinet/in.h>
@@ -28,6 +29,7 @@ struct ag_http_s {
     const ag_authority_t  *authority;
     ag_http_options_t      options;
     struct MHD_Daemon     *daemon;
+    ag_writes_t           *writes;
     atomic_uint            active;       /* requests under way */
     atomic_bool            stopping;
 };
@@ -39,6 +41,8 @@ static enum MHD_Result ag_http_request(void *data,
     void **state);
 static void ag_http_acknowledge(struct MHD_Connection *connection);
 static void ag_http_answer(ag_http_t *http, ag_request_t *request);
+static void ag_http_write(void *data, ag_request_t *request, bool late);
+static void ag_http_busy(ag_http_t *http, ag_request_t *request);
 static void ag_http_log(ag_http_t *http, const ag_request_t *request);
 static enum MHD_Result ag_http_send(ag_http_t *http, ag_request_t *request);
 static void ag_http_completed(void *data, struct MHD_Connection *connection,
@@ -79,7 +83,10 @@ ag_http_start(const ag_authority_t *authority,
     if (http) {
         http->authority = authority;
         http->options = *options;
+        http->writes = ag_writes_start(ag_http_write, http, error);
+    }
 
+    if (http && http->writes) {
         http->daemon = MHD_start_daemon(flags, 0, NULL, NULL,
             ag_http_request, http,
             MHD_OPTION_LISTEN_SOCKET, options->fd,
@@ -93,9 +100,17 @@ ag_http_start(const ag_authority_t *authority,
     }
 
     if (http == NULL || http->daemon == NULL) {
-        ag_error(error, "cannot start the server%s", options->certificate
-                 ? ": are certificate and key right?" : "");
+        if (http == NULL || http->writes) {
+            ag_error(error, "cannot start the server%s", options->certificate
+                     ? ": are certificate and key right?" : "");
+        }
+
         close(options->fd);
+
+        if (http) {
+            ag_writes_stop(http->writes);
+        }
+
         free(http);
         return NULL;
     }
@@ -181,8 +196,21 @@ ag_http_request(void *data, struct MHD_Connection *connection,
         return MHD_YES;
     }
 
+    if (!request->answered && ag_request_writes(request)) {
+
+        if (ag_writes_add(http->writes, request) == AG_OK) {
+            return MHD_YES;
+        }
+
+        ag_http_busy(http, request);
+    }
+
     if (!request->answered) {
         ag_http_answer(http, request);
+    }
+
+    if (!request->delayed) {
+        request->delayed = true;
 
         if (ag_faults_hold(http->options.faults, &request->held, connection)
             == AG_OK)
@@ -235,8 +263,40 @@ ag_http_answer(ag_http_t *http, ag_request_t *request)
 
     } else {
         ag_request_run(request, http->authority);
+
+        if (request->reply.status == 500 && ag_request_writes(request)
+            && ag_store_busy(http->authority->store))
+        {
+            ag_reply_busy(&request->reply);
+        }
     }
 
+    ag_http_log(http, request);
+}
+
+
+/* the thread of writes calls this */
+
+static void
+ag_http_write(void *data, ag_request_t *request, bool late)
+{
+    ag_http_t *http = data;
+
+    if (late) {
+        ag_http_busy(http, request);
+        return;
+    }
+
+    ag_http_answer(http, request);
+}
+
+
+static void
+ag_http_busy(ag_http_t *http, ag_request_t *request)
+{
+    request->answered = true;
+
+    ag_reply_busy(&request->reply);
     ag_http_log(http, request);
 }
 
@@ -290,6 +350,7 @@ ag_http_stop(ag_http_t *http)
         ag_http_drain(http);
     }
 
+    ag_writes_stop(http->writes);
     ag_faults_release(http->options.faults);
     ag_http_drain(http);
 

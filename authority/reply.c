@@ -73,6 +73,14 @@ ag_reply_failed(ag_reply_t *reply)
 
 
 void
+ag_reply_busy(ag_reply_t *reply)
+{
+    ag_reply_error(reply, 503, "UNAVAILABLE",
+                   "the database takes no change now");
+}
+
+
+void
 ag_reply_about(ag_reply_t *reply, const char *jti)
 {
     memset(reply->jti, 0, sizeof(reply->jti));

@@ -39,6 +39,9 @@ void ag_reply_json(ag_reply_t *reply, int status, json_t *value);
 /* Replies with 500: our fault. */
 void ag_reply_failed(ag_reply_t *reply);
 
+/* Replies with 503: the database takes no change now. */
+void ag_reply_busy(ag_reply_t *reply);
+
 /* Notes which token the reply is about, for the request log. */
 void ag_reply_about(ag_reply_t *reply, const char *jti);
 

@@ -114,6 +114,14 @@ ag_request_wants_body(const ag_request_t *request)
 }
 
 
+bool
+ag_request_writes(const ag_request_t *request)
+{
+    return request->route && request->route->writes
+           && strcmp(request->method, "POST") == 0;
+}
+
+
 void
 ag_request_run(ag_request_t *request, const ag_authority_t *authority)
 {

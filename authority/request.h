@@ -13,7 +13,9 @@
 #include <microhttpd.h>
 
 
-typedef struct {
+typedef struct ag_request_s  ag_request_t;
+
+struct ag_request_s {
     struct MHD_Connection  *connection;
     const ag_route_t       *route;       /* NULL: no such path */
     const char             *method;      /* as long as the request lives */
@@ -21,8 +23,11 @@ typedef struct {
     size_t                  received;    /* of body, kept or not */
     bool                    answered;    /* there is a reply to send */
     ag_reply_t              reply;
+    bool                    delayed;     /* faults have been asked */
     ag_held_t               held;
-} ag_request_t;
+    ag_request_t           *next;        /* in the queue of writes */
+    int64_t                 queued;      /* milliseconds; 0: never */
+};
 
 
 /* State for a new request, or NULL. */
@@ -41,6 +46,9 @@ int ag_request_expect(ag_request_t *request);
  * or AG_ERROR to close the connection.
  */
 int ag_request_body(ag_request_t *request, const char *data, size_t len);
+
+/* Whether a complete request is for an operation that writes. */
+bool ag_request_writes(const ag_request_t *request);
 
 /* Works out the reply to a complete request. */
 void ag_request_run(ag_request_t *request, const ag_authority_t *authority);

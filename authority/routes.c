@@ -14,13 +14,14 @@ static bool ag_route_is_json(const char *type);
 
 
 static const ag_route_t  ag_routes[] = {
-    { "/v1/tokens", "GET, HEAD, POST", ag_list, ag_create },
-    { "/v1/tokens/introspect", "POST", NULL, ag_introspect },
-    { "/v1/tokens/jwsk", "GET, HEAD", ag_jwsk, NULL },
-    { "/v1/tokens/reissue", "POST", NULL, ag_reissue },
-    { "/v1/tokens/revoke", "POST", NULL, ag_revoke },
-    { "/v1/tokens/validations", "POST", NULL, ag_validate },
-    { NULL, NULL, NULL, NULL }
+    { "/v1/tokens", "GET, HEAD, POST", ag_list, ag_create,
+      true },
+    { "/v1/tokens/introspect", "POST", NULL, ag_introspect, false },
+    { "/v1/tokens/jwsk", "GET, HEAD", ag_jwsk, NULL, false },
+    { "/v1/tokens/reissue", "POST", NULL, ag_reissue, true },
+    { "/v1/tokens/revoke", "POST", NULL, ag_revoke, true },
+    { "/v1/tokens/validations", "POST", NULL, ag_validate, false },
+    { NULL, NULL, NULL, NULL, false }
 };
 
 

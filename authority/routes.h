@@ -19,6 +19,7 @@ typedef struct {
     const char       *allow;   /* the methods, as the Allow header has them */
     ag_operation_pt   get;     /* NULL where there is none */
     ag_operation_pt   post;
+    bool              writes;  /* post does, into the database */
 } ag_route_t;
 
 

@@ -52,6 +52,12 @@ int ag_store_add(ag_store_t *store, const ag_token_t *tokens, size_t n,
     const char *parent);
 
 /*
+ * Whether the last write failed because another process holds the lock for
+ * writing. For the thread that writes.
+ */
+bool ag_store_busy(const ag_store_t *store);
+
+/*
  * Revokes one token; it is on the disk when this returns. AG_OK, also when
  * it was revoked before or is not known, or AG_ERROR.
  */

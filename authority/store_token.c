@@ -195,6 +195,14 @@ ag_store_add_one(ag_handle_t *handle, const ag_token_t *token,
 }
 
 
+bool
+ag_store_busy(const ag_store_t *store)
+{
+    return sqlite3_errcode(store->writer->db) == SQLITE_BUSY
+           || sqlite3_errcode(store->durable->db) == SQLITE_BUSY;
+}
+
+
 int
 ag_store_revoke(ag_store_t *store, const char *jti, int64_t now)
 {

@@ -18,6 +18,7 @@ use File::Temp qw/tempdir/;
 use HTTP::Tiny;
 use IO::Select;
 use IO::Socket::INET;
+use IPC::Open2;
 use JSON::PP;
 use MIME::Base64 qw/decode_base64url encode_base64url/;
 use POSIX qw/:sys_wait_h strftime/;
@@ -2058,6 +2059,84 @@ subtest 'faults' => sub {
     stops $hanging, '--hang';
     cmp_ok time - $begin, '<', 5 * $slower, '--hang: ends at once';
     is $socket->sysread($answer, 1), 0, '--hang: and closes';
+};
+
+
+subtest 'another process holds the lock for writing' => sub {
+    my $locked = start();
+
+    # a connection each, since children ask at the same time
+
+    my $ask = sub {
+        my ($path, $one) = @_;
+        my $http = HTTP::Tiny->new(timeout => 20 * $slower, keep_alive => 0);
+        my $reply = $http->post("$locked->{url}/v1/tokens/$path", {
+            headers => { 'Content-Type' => JSON_TYPE },
+            content => qq({"token":"$one"}),
+        });
+
+        return $reply->{status};
+    };
+
+    my $known = issue('sub=ben.osei,org=riverton,jti=readable');
+    my @spent = map { issue("sub=ben.osei,org=riverton,jti=locked$_") } 1 .. 6;
+
+    my $pid = open2(my $said, my $tell, 'python3', '-c', <<'PYTHON', $db);
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+sys.stdin.readline()
+database.execute("COMMIT")
+PYTHON
+
+    is <$said>, "locked\n", 'another process has it';
+
+    my @pids;
+
+    for my $token (@spent) {
+        my $child = fork // die "cannot fork: $!\n";
+
+        POSIX::_exit($ask->('revoke', $token) == 204 ? 0 : 1) if $child == 0;
+        push @pids, $child;
+    }
+
+    sleep 0.3;
+
+    my $begin = time;
+
+    is $ask->('introspect', $_), 200, 'reads are answered'
+        for $known, @spent[0 .. 2];
+    cmp_ok time - $begin, '<', 2 * $slower, 'and do not wait';
+
+    print $tell "\n";
+    close $tell;
+    waitpid $pid, 0;
+
+    is scalar(grep { waitpid($_, 0); $? } @pids), 0,
+       'those who wait to write are served when it is free';
+    is_deeply [map { $ask->('introspect', $_) } @spent], [(410) x 6],
+              'and what they wrote counts';
+
+    $pid = open2($said, $tell, 'python3', '-c', <<'PYTHON', $db);
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+sys.stdin.readline()
+PYTHON
+
+    is <$said>, "locked\n", 'it is held for good';
+
+    $begin = time;
+    is $ask->('revoke', $known), 503, 'a write gives up';
+    cmp_ok time - $begin, '<', 15 * $slower, 'in time';
+
+    close $tell;
+    waitpid $pid, 0;
+
+    is $ask->('revoke', $known), 204, 'and is taken later';
+    stops $locked, 'the lock';
 };
 
 
