@@ -596,15 +596,15 @@ static void
 ngx_agilicus_token_look_again(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx)
 {
-    ngx_atomic_uint_t            generation;
-    ngx_agilicus_token_zone_t   *first;
-    ngx_agilicus_token_clock_t   now;
-    ngx_agilicus_token_reason_e  denied;
+    ngx_atomic_uint_t              generation;
+    ngx_agilicus_token_clock_t     now;
+    ngx_agilicus_token_reason_e    denied;
+    ngx_agilicus_token_denials_t  *denials;
 
-    first = ngx_agilicus_token_first_zone(r);
+    denials = ngx_agilicus_token_denials(r);
 
     for ( ;; ) {
-        generation = ngx_agilicus_token_cache_generation(first);
+        generation = ngx_agilicus_token_denials_generation(denials);
 
         if (generation == ctx->clean) {
             return;
@@ -612,9 +612,10 @@ ngx_agilicus_token_look_again(ngx_http_request_t *r,
 
         ngx_agilicus_token_zone_now(&now);
 
-        denied = ngx_agilicus_token_cache_denied(first, ctx->api->digest,
-                                                 ctx->digest, &ctx->facts,
-                                                 &now);
+        denied = ngx_agilicus_token_denied(denials, ctx->api->digest,
+                                           ctx->digest, &ctx->facts,
+                                           NGX_AGILICUS_TOKEN_NEVER_ASKED,
+                                           &now);
 
         if (denied != NGX_AGILICUS_TOKEN_REASON_NONE) {
             ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_REVOKED,

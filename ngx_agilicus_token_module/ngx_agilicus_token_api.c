@@ -319,11 +319,11 @@ ngx_agilicus_token_api_denied(ngx_agilicus_token_call_t *call,
 
     ngx_agilicus_token_zone_now(&now);
 
-    *generation = ngx_agilicus_token_cache_generation(conf->first);
+    *generation = ngx_agilicus_token_denials_generation(conf->denials);
 
-    denied = ngx_agilicus_token_cache_denied(conf->first, call->api->digest,
-                                             call->key,
-                                             active ? &facts : NULL, &now);
+    denied = ngx_agilicus_token_denied(conf->denials, call->api->digest,
+                                       call->key, active ? &facts : NULL,
+                                       NGX_AGILICUS_TOKEN_NEVER_ASKED, &now);
 
     if (denied == NGX_AGILICUS_TOKEN_REASON_NONE) {
         answer->clean = *generation;
@@ -342,11 +342,10 @@ ngx_agilicus_token_api_denied(ngx_agilicus_token_call_t *call,
 static void
 ngx_agilicus_token_api_entomb(ngx_agilicus_token_call_t *call)
 {
-    int64_t                               until;
-    ngx_str_t                             value;
     ngx_agilicus_token_clock_t            now;
     ngx_agilicus_token_facts_t            facts;
     ngx_agilicus_token_found_t            found;
+    ngx_agilicus_token_denial_t           denial;
     ngx_agilicus_token_cache_key_t        key;
     const ngx_agilicus_token_origin_t    *origin;
     const ngx_agilicus_token_api_conf_t  *conf;
@@ -356,7 +355,14 @@ ngx_agilicus_token_api_entomb(ngx_agilicus_token_call_t *call)
 
     ngx_agilicus_token_zone_now(&now);
 
-    until = now.wall + conf->revocation_ttl;
+    ngx_memzero(&denial, sizeof(ngx_agilicus_token_denial_t));
+
+    denial.api = call->api->digest;
+    denial.kind = NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN;
+    denial.source = NGX_AGILICUS_TOKEN_DENIED_BY_API;
+    denial.value.data = call->key;
+    denial.value.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    denial.until = now.wall + conf->revocation_ttl;
 
     key.key = call->key;
     key.context = call->context;
@@ -370,15 +376,11 @@ ngx_agilicus_token_api_entomb(ngx_agilicus_token_call_t *call)
            == NGX_OK
         && facts.has_exp)
     {
-        until = ngx_agilicus_token_time_add(facts.exp, conf->max_leeway + 1);
+        denial.until = ngx_agilicus_token_time_add(facts.exp,
+                                                   conf->max_leeway + 1);
     }
 
-    value.data = call->key;
-    value.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
-
-    (void) ngx_agilicus_token_cache_deny(conf->first, call->api->digest,
-                                         NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN,
-                                         &value, until, 0, &now);
+    (void) ngx_agilicus_token_deny(conf->denials, &denial, &now);
 }
 
 

@@ -11,15 +11,15 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_agilicus_token_denials.h"
 #include "ngx_agilicus_token_facts.h"
 #include "ngx_agilicus_token_reason.h"
 #include "ngx_agilicus_token_zone.h"
 
 
 /*
- * Facts in a zone, and tombstones in the first zone.  What is kept is what an
- * answer said, never a decision; how old it may be is for the reader to say,
- * at each look-up.
+ * Facts in a zone.  What is kept is what an answer said, never a decision; how
+ * old it may be is for the reader to say, at each look-up.
  */
 
 /* what the answer was that an entry was made from */
@@ -78,7 +78,7 @@ ngx_int_t ngx_agilicus_token_cache_find(ngx_agilicus_token_zone_t *zone,
 /*
  * Stores what an answer said in place of anything that was known under the
  * key.  "sent" is when the call was sent, in milliseconds of the monotonic
- * clock; "generation" what ngx_agilicus_token_cache_generation() gave before
+ * clock; "generation" what ngx_agilicus_token_denials_generation() gave before
  * tombstones were looked through for this answer.  An older answer never
  * replaces a newer one.  Returns NGX_OK, or NGX_DECLINED where it did not
  * fit: that fails no request.
@@ -116,37 +116,6 @@ uint64_t ngx_agilicus_token_cache_limit(
     const ngx_agilicus_token_lifetimes_t *lifetimes, const u_char *key,
     ngx_agilicus_token_class_e class, ngx_uint_t has_exp,
     ngx_uint_t watched);
-
-/*
- * The number that counts up with each tombstone that may matter to what was
- * found clean.  Read it before looking through tombstones.
- */
-ngx_atomic_uint_t ngx_agilicus_token_cache_generation(
-    ngx_agilicus_token_zone_t *first);
-
-/*
- * Looks for a tombstone in the first zone that denies a token of the API whose
- * URL has the digest "api": by the token's own digest, and by jti, session and
- * subject where "facts" is given.  Returns the reason (REVOKED, JTI, SESSION,
- * SUBJECT), or NONE.
- */
-ngx_agilicus_token_reason_e ngx_agilicus_token_cache_denied(
-    ngx_agilicus_token_zone_t *first, const u_char *api, const u_char *token,
-    const ngx_agilicus_token_facts_t *facts,
-    const ngx_agilicus_token_clock_t *now);
-
-/*
- * Puts up a tombstone for a token (its digest), jti, session or subject of an
- * API.  It lasts until "until" (seconds since the epoch), measured on both
- * clocks.  "before" counts for subjects: tokens issued up to then are denied.
- * Returns NGX_OK, NGX_DECLINED if it stood there already, NGX_BUSY where a live
- * tombstone had to go for it, which is noted in the zone and, once a second at
- * most, in the log; or NGX_ERROR where no digest could be made.
- */
-ngx_int_t ngx_agilicus_token_cache_deny(ngx_agilicus_token_zone_t *first,
-    const u_char *api, ngx_agilicus_token_tombstone_e kind,
-    const ngx_str_t *value, int64_t until, int64_t before,
-    const ngx_agilicus_token_clock_t *now);
 
 
 #endif /* _NGX_AGILICUS_TOKEN_CACHE_H_INCLUDED_ */

@@ -54,7 +54,8 @@ typedef struct {
 /* what is set for the whole of http; const while serving */
 
 typedef struct {
-    ngx_agilicus_token_zone_t         *first;      /* tombstones, budgets */
+    ngx_agilicus_token_zone_t         *first;      /* budgets, counters */
+    ngx_agilicus_token_denials_t      *denials;
     ngx_agilicus_token_api_t         **apis;
     ngx_uint_t                         napis;
     ngx_uint_t                         max_inflight;

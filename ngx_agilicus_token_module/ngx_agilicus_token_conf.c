@@ -41,6 +41,7 @@ ngx_agilicus_token_create_main_conf(ngx_conf_t *cf)
 
     mcf->max_inflight = NGX_CONF_UNSET_UINT;
     mcf->revocation_ttl = NGX_CONF_UNSET;
+    mcf->denials_size = NGX_CONF_UNSET;
 
     mcf->api.rate.rate = 500 * 1000;
     mcf->api.rate.per_client = 50 * 1000;
@@ -81,6 +82,8 @@ ngx_agilicus_token_init_main_conf(ngx_conf_t *cf, void *conf)
 
     ngx_conf_init_uint_value(mcf->max_inflight, 64);
     ngx_conf_init_value(mcf->revocation_ttl, 24 * 60 * 60);
+    ngx_conf_init_value(mcf->denials_size,
+                        NGX_AGILICUS_TOKEN_DENIALS_DEFAULT_SIZE);
 
     return NGX_CONF_OK;
 }
@@ -402,7 +405,9 @@ ngx_agilicus_token_postconfiguration(ngx_conf_t *cf)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
 
-    if (ngx_agilicus_token_check_zones(cf, mcf) != NGX_OK) {
+    if (ngx_agilicus_token_check_zones(cf, mcf) != NGX_OK
+        || ngx_agilicus_token_add_denials(cf, mcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -412,13 +417,6 @@ ngx_agilicus_token_postconfiguration(ngx_conf_t *cf)
     }
 
     if (!mcf->used) {
-
-        /* denials stay where they are for a configuration that uses them */
-
-        if (mcf->zones.nelts) {
-            z = mcf->zones.elts;
-            mcf->api.first = z[0]->data;
-        }
 
         return ngx_agilicus_token_register_upstream(cf, mcf);
     }

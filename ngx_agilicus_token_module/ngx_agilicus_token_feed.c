@@ -27,14 +27,14 @@ ngx_agilicus_token_feed_worker_t  ngx_agilicus_token_feed;
 
 
 void
-ngx_agilicus_token_feed_configure(ngx_agilicus_token_zone_t *first,
+ngx_agilicus_token_feed_configure(ngx_agilicus_token_denials_t *denials,
     const ngx_agilicus_token_feed_conf_t *conf)
 {
     ngx_agilicus_token_feed_state_t  *feed;
 
-    feed = &first->sh->feed;
+    feed = &denials->sh->feed;
 
-    ngx_agilicus_token_zone_lock(first);
+    ngx_agilicus_token_denials_lock(denials);
 
     if (conf->api == NULL) {
         ngx_memzero(feed, sizeof(ngx_agilicus_token_feed_state_t));
@@ -55,7 +55,7 @@ ngx_agilicus_token_feed_configure(ngx_agilicus_token_zone_t *first,
         feed->interval = conf->interval;
     }
 
-    ngx_agilicus_token_zone_unlock(first);
+    ngx_agilicus_token_denials_unlock(denials);
 }
 
 
@@ -76,7 +76,7 @@ ngx_agilicus_token_feed_init(const ngx_agilicus_token_feed_conf_t *conf,
         return NGX_OK;
     }
 
-    f->first = ngx_agilicus_token_call_conf()->first;
+    f->denials = ngx_agilicus_token_call_conf()->denials;
     f->log = log;
 
     f->windows.windows = ngx_alloc(NGX_AGILICUS_TOKEN_WINDOW_MAX
@@ -183,9 +183,9 @@ ngx_agilicus_token_feed_lease(void)
     ngx_agilicus_token_feed_worker_t  *f;
 
     f = &ngx_agilicus_token_feed;
-    feed = &f->first->sh->feed;
+    feed = &f->denials->sh->feed;
 
-    ngx_agilicus_token_zone_lock(f->first);
+    ngx_agilicus_token_denials_lock(f->denials);
 
     mine = (feed->poller == (int32_t) ngx_pid);
 
@@ -201,7 +201,7 @@ ngx_agilicus_token_feed_lease(void)
         feed->lease = ngx_current_msec + NGX_AGILICUS_TOKEN_FEED_LEASE;
     }
 
-    ngx_agilicus_token_zone_unlock(f->first);
+    ngx_agilicus_token_denials_unlock(f->denials);
 
     return mine;
 }
@@ -214,18 +214,18 @@ ngx_agilicus_token_feed_release(void)
     ngx_agilicus_token_feed_worker_t  *f;
 
     f = &ngx_agilicus_token_feed;
-    feed = &f->first->sh->feed;
+    feed = &f->denials->sh->feed;
 
     f->polling = 0;
 
-    ngx_agilicus_token_zone_lock(f->first);
+    ngx_agilicus_token_denials_lock(f->denials);
 
     if (feed->poller == (int32_t) ngx_pid) {
         feed->poller = 0;
         feed->lease = 0;
     }
 
-    ngx_agilicus_token_zone_unlock(f->first);
+    ngx_agilicus_token_denials_unlock(f->denials);
 }
 
 
@@ -332,7 +332,7 @@ ngx_agilicus_token_feed_end(void)
     ngx_agilicus_token_feed_worker_t  *f;
 
     f = &ngx_agilicus_token_feed;
-    feed = &f->first->sh->feed;
+    feed = &f->denials->sh->feed;
 
     if (!f->polling) {
         return;
@@ -342,7 +342,7 @@ ngx_agilicus_token_feed_end(void)
 
     f->polling = 0;
 
-    ngx_agilicus_token_zone_lock(f->first);
+    ngx_agilicus_token_denials_lock(f->denials);
 
     feed->polls++;
 
@@ -350,7 +350,7 @@ ngx_agilicus_token_feed_end(void)
 
         /* another polls by now: this poll is not heard of */
 
-        ngx_agilicus_token_zone_unlock(f->first);
+        ngx_agilicus_token_denials_unlock(f->denials);
         return;
     }
 
@@ -370,7 +370,7 @@ ngx_agilicus_token_feed_end(void)
         }
     }
 
-    ngx_agilicus_token_zone_unlock(f->first);
+    ngx_agilicus_token_denials_unlock(f->denials);
 
     f->next = f->start + f->conf->interval;
 
@@ -406,15 +406,15 @@ ngx_agilicus_token_feed_say(void)
     };
 
     f = &ngx_agilicus_token_feed;
-    feed = &f->first->sh->feed;
+    feed = &f->denials->sh->feed;
 
-    ngx_agilicus_token_zone_lock(f->first);
+    ngx_agilicus_token_denials_lock(f->denials);
 
-    state = ngx_agilicus_token_zone_feed(f->first, ngx_current_msec);
+    state = ngx_agilicus_token_denials_feed(f->denials, ngx_current_msec);
     said = feed->said;
     feed->said = state;
 
-    ngx_agilicus_token_zone_unlock(f->first);
+    ngx_agilicus_token_denials_unlock(f->denials);
 
     if (said == (uint32_t) state) {
         return;

@@ -17,7 +17,7 @@
 /*
  * The revocation feed: one worker of all polls GET /v1/tokens?revoked=true with
  * the edge's credential and denies each jti that it learns.  It holds a lease
- * in the first zone; when it is gone another takes over.
+ * beside the denials; when it is gone another takes over.
  *
  * Each poll reads all revoked tokens that have not expired, in windows of time
  * none of which may be cut short by the API's limit of rows.  Only such a poll
@@ -39,10 +39,11 @@ typedef struct {
 
 
 /*
- * Writes into the first zone what will be polled, or that nothing will; in the
+ * Writes beside the denials what will be polled, or that nothing will; in the
  * master, before workers start.
  */
-void ngx_agilicus_token_feed_configure(ngx_agilicus_token_zone_t *first,
+void ngx_agilicus_token_feed_configure(
+    ngx_agilicus_token_denials_t *denials,
     const ngx_agilicus_token_feed_conf_t *conf);
 
 /*

@@ -44,7 +44,7 @@ typedef struct {
 
 typedef struct {
     const ngx_agilicus_token_feed_conf_t  *conf;
-    ngx_agilicus_token_zone_t             *first;
+    ngx_agilicus_token_denials_t          *denials;
     ngx_event_t                            tick;
     ngx_connection_t                       dummy;
     ngx_log_t                             *log;

@@ -81,7 +81,7 @@ ngx_agilicus_token_feed_call(ngx_agilicus_token_feed_slot_t *slot,
     }
 
     slot->busy = 1;
-    f->first->sh->feed.calls++;
+    f->denials->sh->feed.calls++;
 
     return NGX_OK;
 }
@@ -197,6 +197,7 @@ ngx_agilicus_token_feed_row(void *data,
     ngx_int_t                             rc;
     ngx_uint_t                            by_exp;
     ngx_agilicus_token_clock_t            now;
+    ngx_agilicus_token_denial_t           denial;
     ngx_agilicus_token_feed_worker_t     *f;
     const ngx_agilicus_token_api_conf_t  *conf;
 
@@ -243,12 +244,17 @@ ngx_agilicus_token_feed_row(void *data,
         }
     }
 
-    rc = ngx_agilicus_token_cache_deny(conf->first, f->conf->api->digest,
-                                       NGX_AGILICUS_TOKEN_TOMBSTONE_JTI,
-                                       &row->jti, until, 0, &now);
+    denial.api = f->conf->api->digest;
+    denial.kind = NGX_AGILICUS_TOKEN_TOMBSTONE_JTI;
+    denial.source = NGX_AGILICUS_TOKEN_DENIED_BY_FEED;
+    denial.value = row->jti;
+    denial.until = until;
+    denial.before = 0;
+
+    rc = ngx_agilicus_token_deny(f->denials, &denial, &now);
 
     if (rc == NGX_OK || rc == NGX_BUSY) {
-        conf->first->sh->feed.denied++;
+        f->denials->sh->feed.denied++;
     }
 }
 

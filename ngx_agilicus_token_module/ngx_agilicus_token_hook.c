@@ -129,6 +129,7 @@ ngx_agilicus_token_hook_deny(void *data, ngx_agilicus_token_tombstone_e kind,
 
     ngx_uint_t                             i, j;
     ngx_agilicus_token_clock_t             now;
+    ngx_agilicus_token_denial_t            denial;
     const ngx_agilicus_token_api_conf_t   *conf;
     const ngx_agilicus_token_main_conf_t  *mcf;
 
@@ -137,6 +138,12 @@ ngx_agilicus_token_hook_deny(void *data, ngx_agilicus_token_tombstone_e kind,
     conf = &mcf->api;
 
     ngx_agilicus_token_zone_now(&now);
+
+    denial.kind = kind;
+    denial.source = NGX_AGILICUS_TOKEN_DENIED_BY_HOOK;
+    denial.value = *value;
+    denial.until = now.wall + conf->revocation_ttl;
+    denial.before = now.wall;
 
     for (i = 0; i < conf->napis; i++) {
 
@@ -150,11 +157,10 @@ ngx_agilicus_token_hook_deny(void *data, ngx_agilicus_token_tombstone_e kind,
             }
         }
 
+        denial.api = conf->apis[i]->digest;
+
         if (j == i
-            && ngx_agilicus_token_cache_deny(conf->first,
-                                     conf->apis[i]->digest, kind, value,
-                                     now.wall + conf->revocation_ttl,
-                                     now.wall, &now)
+            && ngx_agilicus_token_deny(conf->denials, &denial, &now)
                == NGX_ERROR)
         {
             hook->failed = 1;

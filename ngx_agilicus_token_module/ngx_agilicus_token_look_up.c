@@ -66,8 +66,9 @@ ngx_agilicus_token_look_up(ngx_http_request_t *r,
 
     /* a token that is denied here needs no call, whatever is known of it */
 
-    denied = ngx_agilicus_token_cache_denied(first, origin->api->digest,
-                                             ctx->digest, NULL, &now);
+    denied = ngx_agilicus_token_denied(ngx_agilicus_token_denials(r),
+                                       origin->api->digest, ctx->digest, NULL,
+                                       NGX_AGILICUS_TOKEN_NEVER_ASKED, &now);
 
     if (denied != NGX_AGILICUS_TOKEN_REASON_NONE) {
         ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
@@ -177,13 +178,13 @@ ngx_agilicus_token_look_through(ngx_http_request_t *r,
     const ngx_agilicus_token_cache_key_t *key,
     ngx_agilicus_token_found_t *found, const ngx_agilicus_token_clock_t *now)
 {
-    uint64_t                      late;
-    ngx_atomic_uint_t             generation;
-    ngx_agilicus_token_zone_t    *first;
-    ngx_agilicus_token_reason_e   denied;
+    uint64_t                       late;
+    ngx_atomic_uint_t              generation;
+    ngx_agilicus_token_reason_e    denied;
+    ngx_agilicus_token_denials_t  *denials;
 
-    first = ngx_agilicus_token_first_zone(r);
-    generation = ngx_agilicus_token_cache_generation(first);
+    denials = ngx_agilicus_token_denials(r);
+    generation = ngx_agilicus_token_denials_generation(denials);
 
     ctx->clean = generation;
     ctx->late = found->late;
@@ -201,10 +202,9 @@ ngx_agilicus_token_look_through(ngx_http_request_t *r,
         return NGX_AGILICUS_TOKEN_REASON_NONE;
     }
 
-    denied = ngx_agilicus_token_cache_denied(first, ctx->api->digest,
-                                             ctx->digest,
-                                             ctx->has_facts ? &ctx->facts
-                                                            : NULL, now);
+    denied = ngx_agilicus_token_denied(denials, ctx->api->digest, ctx->digest,
+                                       ctx->has_facts ? &ctx->facts : NULL,
+                                       NGX_AGILICUS_TOKEN_NEVER_ASKED, now);
 
     if (denied == NGX_AGILICUS_TOKEN_REASON_NONE) {
         ngx_agilicus_token_cache_note(lcf->origin->zone, key, found,
@@ -308,13 +308,13 @@ static ngx_uint_t
 ngx_agilicus_token_watched(ngx_http_request_t *r,
     ngx_agilicus_token_api_t *api, const ngx_agilicus_token_clock_t *now)
 {
-    ngx_agilicus_token_zone_t  *first;
+    ngx_agilicus_token_denials_t  *denials;
 
-    first = ngx_agilicus_token_first_zone(r);
+    denials = ngx_agilicus_token_denials(r);
 
-    return ngx_agilicus_token_zone_feed(first, now->mono)
+    return ngx_agilicus_token_denials_feed(denials, now->mono)
                == NGX_AGILICUS_TOKEN_FEED_HEALTHY
-           && ngx_memcmp(first->sh->feed.api, api->digest,
+           && ngx_memcmp(denials->sh->feed.api, api->digest,
                          NGX_AGILICUS_TOKEN_DIGEST_LEN)
               == 0;
 }
@@ -376,4 +376,15 @@ ngx_agilicus_token_first_zone(ngx_http_request_t *r)
     mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
 
     return mcf->api.first;
+}
+
+
+ngx_agilicus_token_denials_t *
+ngx_agilicus_token_denials(ngx_http_request_t *r)
+{
+    const ngx_agilicus_token_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
+
+    return mcf->api.denials;
 }

@@ -13,8 +13,6 @@
 static ngx_int_t ngx_agilicus_token_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_agilicus_token_init_process(ngx_cycle_t *cycle);
 static void ngx_agilicus_token_exit_process(ngx_cycle_t *cycle);
-static void ngx_agilicus_token_carry_over(ngx_cycle_t *cycle,
-    ngx_agilicus_token_main_conf_t *mcf);
 
 
 #define NGX_AGILICUS_TOKEN_ANYWHERE                                          \
@@ -294,6 +292,13 @@ static ngx_command_t  ngx_agilicus_token_commands[] = {
       0,
       NULL },
 
+    { ngx_string("agilicus_token_denials"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_agilicus_token_set_denials,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("agilicus_token_cache"),
       NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
       ngx_agilicus_token_set_cache,
@@ -403,19 +408,13 @@ ngx_agilicus_token_init_module(ngx_cycle_t *cycle)
     mcf = ngx_http_cycle_get_module_main_conf(cycle,
                                               ngx_agilicus_token_module);
 
-    if (mcf == NULL || mcf->api.first == NULL) {
-        return NGX_OK;
-    }
-
-    ngx_agilicus_token_carry_over(cycle, mcf);
-
-    if (!mcf->used) {
+    if (mcf == NULL || !mcf->used) {
         return NGX_OK;
     }
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
 
-    mcf->api.cycle = ++mcf->api.first->sh->cycles;
+    mcf->api.cycle = ++mcf->api.denials->sh->cycles;
 
     if (ngx_agilicus_token_wake_create(&mcf->api.wake,
                                        ngx_max(ccf->worker_processes, 1),
@@ -425,42 +424,13 @@ ngx_agilicus_token_init_module(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    ngx_agilicus_token_feed_configure(mcf->api.first, &mcf->feed);
+    ngx_agilicus_token_feed_configure(mcf->api.denials, &mcf->feed);
 
     if (mcf->exchange && ngx_agilicus_token_seal_init(cycle->log) != NGX_OK) {
         return NGX_ERROR;
     }
 
     return ngx_agilicus_token_origins_init(mcf);
-}
-
-
-/* denials outlive a zone that got another size or another place */
-
-static void
-ngx_agilicus_token_carry_over(ngx_cycle_t *cycle,
-    ngx_agilicus_token_main_conf_t *mcf)
-{
-    ngx_cycle_t                     *old;
-    ngx_agilicus_token_main_conf_t  *omcf;
-
-    old = cycle->old_cycle;
-
-    if (old == NULL || old->conf_ctx == NULL) {
-        return;
-    }
-
-    omcf = ngx_http_cycle_get_module_main_conf(old,
-                                               ngx_agilicus_token_module);
-
-    if (omcf == NULL || omcf->api.first == NULL
-        || omcf->api.first->sh == NULL
-        || omcf->api.first->sh == mcf->api.first->sh)
-    {
-        return;
-    }
-
-    ngx_agilicus_token_zone_carry_over(mcf->api.first, omcf->api.first);
 }
 
 

@@ -82,6 +82,7 @@ typedef struct {
     ngx_agilicus_token_reap_conf_t     reap;
 
     ngx_array_t                        zones;      /* of ngx_shm_zone_t * */
+    ssize_t                            denials_size;
     ngx_array_t                        zone_uses;  /* of zone_use_t */
     ngx_array_t                        apis;       /* of api_t * */
     ngx_array_t                        origins;    /* of origin_t * */
@@ -464,9 +465,11 @@ ngx_int_t ngx_agilicus_token_keep_rules(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, ngx_str_t *rules);
 
 /*
- * look_up: the zone that tombstones, budgets and counters lie in.
+ * look_up: the zone that budgets and counters lie in, and the denials.
  */
 ngx_agilicus_token_zone_t *ngx_agilicus_token_first_zone(
+    ngx_http_request_t *r);
+ngx_agilicus_token_denials_t *ngx_agilicus_token_denials(
     ngx_http_request_t *r);
 
 /*
@@ -683,6 +686,8 @@ char *ngx_agilicus_token_set_introspect_options(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 char *ngx_agilicus_token_set_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_agilicus_token_set_denials(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_agilicus_token_set_cache(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_agilicus_token_set_cache_valid(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -726,6 +731,13 @@ char *ngx_agilicus_token_check_msec(ngx_conf_t *cf, void *post, void *data);
  */
 ngx_int_t ngx_agilicus_token_parse_times(ngx_conf_t *cf, ngx_uint_t first,
     ngx_agilicus_token_times_t *times, ngx_uint_t n);
+
+/*
+ * set: adds the memory of denials to the cycle, and refuses one that differs
+ * from that of the old cycle.
+ */
+ngx_int_t ngx_agilicus_token_add_denials(ngx_conf_t *cf,
+    ngx_agilicus_token_main_conf_t *mcf);
 
 /*
  * set: the zone that exists by itself.

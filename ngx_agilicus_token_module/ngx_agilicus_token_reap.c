@@ -113,30 +113,30 @@ ngx_agilicus_token_reap_tick(ngx_event_t *ev)
 void
 ngx_agilicus_token_reap_late(const ngx_str_t *packed, const u_char *api)
 {
-    ngx_str_t                    parent;
-    ngx_agilicus_token_zone_t   *first;
-    ngx_agilicus_token_clock_t   now;
-    ngx_agilicus_token_facts_t   facts;
+    ngx_str_t                      parent;
+    ngx_agilicus_token_clock_t     now;
+    ngx_agilicus_token_facts_t     facts;
+    ngx_agilicus_token_denials_t  *denials;
 
-    first = ngx_agilicus_token_call_conf()->first;
+    denials = ngx_agilicus_token_call_conf()->denials;
 
     ngx_agilicus_token_zone_now(&now);
 
     if (ngx_agilicus_token_facts_open(&facts, packed->data, packed->len)
             != NGX_OK
         || ngx_agilicus_token_secret_parent(&facts, &parent) != NGX_OK
-        || ngx_agilicus_token_cache_denied(first, api, parent.data, &facts,
-                                           &now)
+        || ngx_agilicus_token_denied(denials, api, parent.data, &facts,
+                                     NGX_AGILICUS_TOKEN_NEVER_ASKED, &now)
            == NGX_AGILICUS_TOKEN_REASON_NONE)
     {
         return;
     }
 
-    ngx_agilicus_token_zone_lock(first);
+    ngx_agilicus_token_denials_lock(denials);
 
-    first->sh->reaped = first->sh->generation - 1;
+    denials->sh->reaped = denials->sh->generation - 1;
 
-    ngx_agilicus_token_zone_unlock(first);
+    ngx_agilicus_token_denials_unlock(denials);
 }
 
 
@@ -145,21 +145,23 @@ ngx_agilicus_token_reap_late(const ngx_str_t *packed, const u_char *api)
 static ngx_uint_t
 ngx_agilicus_token_reap_claim(void)
 {
-    ngx_uint_t                  claimed;
-    ngx_agilicus_token_zone_t  *first;
+    ngx_uint_t                        claimed;
+    ngx_agilicus_token_denials_t     *denials;
+    ngx_agilicus_token_denials_sh_t  *sh;
 
-    first = ngx_agilicus_token_call_conf()->first;
+    denials = ngx_agilicus_token_call_conf()->denials;
+    sh = denials->sh;
 
-    if (first->sh->reaped == first->sh->generation) {
+    if (sh->reaped == sh->generation) {
         return 0;
     }
 
-    ngx_agilicus_token_zone_lock(first);
+    ngx_agilicus_token_denials_lock(denials);
 
-    claimed = (first->sh->reaped != first->sh->generation);
-    first->sh->reaped = first->sh->generation;
+    claimed = (sh->reaped != sh->generation);
+    sh->reaped = sh->generation;
 
-    ngx_agilicus_token_zone_unlock(first);
+    ngx_agilicus_token_denials_unlock(denials);
 
     return claimed;
 }
@@ -185,7 +187,7 @@ ngx_agilicus_token_reap_step(void)
 
     if (origin->zone
         && ngx_agilicus_token_secret_reap(origin->zone,
-                                    ngx_agilicus_token_call_conf()->first,
+                                    ngx_agilicus_token_call_conf()->denials,
                                     origin->context, origin->api->digest,
                                     &w->place, NGX_AGILICUS_TOKEN_REAP_PLACES,
                                     w->buf, &now,

@@ -176,10 +176,10 @@ ngx_agilicus_token_recheck_tick(ngx_event_t *ev)
 static ngx_agilicus_token_reason_e
 ngx_agilicus_token_recheck_one(ngx_agilicus_token_ctx_t *ctx)
 {
-    ngx_atomic_uint_t            generation;
-    ngx_agilicus_token_zone_t   *first;
-    ngx_agilicus_token_clock_t   now;
-    ngx_agilicus_token_reason_e  denied;
+    ngx_atomic_uint_t              generation;
+    ngx_agilicus_token_clock_t     now;
+    ngx_agilicus_token_reason_e    denied;
+    ngx_agilicus_token_denials_t  *denials;
 
     ngx_agilicus_token_zone_now(&now);
 
@@ -189,15 +189,16 @@ ngx_agilicus_token_recheck_one(ngx_agilicus_token_ctx_t *ctx)
         return NGX_AGILICUS_TOKEN_REASON_EXPIRED;
     }
 
-    first = ngx_agilicus_token_first_zone(ctx->request);
-    generation = ngx_agilicus_token_cache_generation(first);
+    denials = ngx_agilicus_token_denials(ctx->request);
+    generation = ngx_agilicus_token_denials_generation(denials);
 
     if (generation == ctx->clean) {
         return NGX_AGILICUS_TOKEN_REASON_NONE;
     }
 
-    denied = ngx_agilicus_token_cache_denied(first, ctx->api->digest,
-                                             ctx->digest, &ctx->facts, &now);
+    denied = ngx_agilicus_token_denied(denials, ctx->api->digest, ctx->digest,
+                                       &ctx->facts,
+                                       NGX_AGILICUS_TOKEN_NEVER_ASKED, &now);
 
     if (denied == NGX_AGILICUS_TOKEN_REASON_NONE) {
         ctx->clean = generation;

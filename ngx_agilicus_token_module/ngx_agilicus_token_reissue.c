@@ -139,14 +139,14 @@ ngx_agilicus_token_reissue_alive(ngx_http_request_t *r,
     u_char                           digest[NGX_AGILICUS_TOKEN_DIGEST_LEN];
     ngx_str_t                        part;
     ngx_atomic_uint_t                generation;
-    ngx_agilicus_token_zone_t       *first;
     ngx_agilicus_token_clock_t       now;
     ngx_agilicus_token_facts_t       facts;
     ngx_agilicus_token_found_t       found;
+    ngx_agilicus_token_denials_t    *denials;
     ngx_agilicus_token_cache_key_t   key;
 
-    first = ngx_agilicus_token_first_zone(r);
-    generation = ngx_agilicus_token_cache_generation(first);
+    denials = ngx_agilicus_token_denials(r);
+    generation = ngx_agilicus_token_denials_generation(denials);
 
     if (secret->clean >= generation) {
         return NGX_OK;
@@ -163,8 +163,8 @@ ngx_agilicus_token_reissue_alive(ngx_http_request_t *r,
 
     ngx_agilicus_token_zone_now(&now);
 
-    if (ngx_agilicus_token_cache_denied(first, ctx->api->digest, digest,
-                                        &facts, &now)
+    if (ngx_agilicus_token_denied(denials, ctx->api->digest, digest, &facts,
+                                  NGX_AGILICUS_TOKEN_NEVER_ASKED, &now)
         != NGX_AGILICUS_TOKEN_REASON_NONE)
     {
         return NGX_DECLINED;
@@ -253,9 +253,8 @@ static ngx_int_t
 ngx_agilicus_token_reissue_answer(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
 {
-    int64_t                                until;
-    ngx_str_t                              value;
     ngx_agilicus_token_clock_t             now;
+    ngx_agilicus_token_denial_t            denial;
     const ngx_agilicus_token_main_conf_t  *mcf;
 
     switch (ctx->class) {
@@ -276,18 +275,19 @@ ngx_agilicus_token_reissue_answer(ngx_http_request_t *r,
 
         ngx_agilicus_token_zone_now(&now);
 
-        until = ctx->facts.has_exp
-                ? ngx_agilicus_token_time_add(ctx->facts.exp,
-                                              mcf->api.max_leeway + 1)
-                : now.wall + mcf->api.revocation_ttl;
+        ngx_memzero(&denial, sizeof(ngx_agilicus_token_denial_t));
 
-        value.data = ctx->digest;
-        value.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+        denial.api = ctx->api->digest;
+        denial.kind = NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN;
+        denial.source = NGX_AGILICUS_TOKEN_DENIED_BY_API;
+        denial.value.data = ctx->digest;
+        denial.value.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+        denial.until = ctx->facts.has_exp
+                       ? ngx_agilicus_token_time_add(ctx->facts.exp,
+                                                     mcf->api.max_leeway + 1)
+                       : now.wall + mcf->api.revocation_ttl;
 
-        (void) ngx_agilicus_token_cache_deny(mcf->api.first,
-                                             ctx->api->digest,
-                                             NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN,
-                                             &value, until, 0, &now);
+        (void) ngx_agilicus_token_deny(mcf->api.denials, &denial, &now);
 
         return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
                                           NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
@@ -476,15 +476,14 @@ static ngx_agilicus_token_reason_e
 ngx_agilicus_token_reissue_denied(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx)
 {
-    ngx_agilicus_token_zone_t   *first;
-    ngx_agilicus_token_clock_t   now;
-
-    first = ngx_agilicus_token_first_zone(r);
+    ngx_agilicus_token_clock_t  now;
 
     ngx_agilicus_token_zone_now(&now);
 
-    return ngx_agilicus_token_cache_denied(first, ctx->api->digest,
-                                           ctx->digest, &ctx->facts, &now);
+    return ngx_agilicus_token_denied(ngx_agilicus_token_denials(r),
+                                     ctx->api->digest, ctx->digest,
+                                     &ctx->facts,
+                                     NGX_AGILICUS_TOKEN_NEVER_ASKED, &now);
 }
 
 

@@ -123,9 +123,9 @@ ngx_agilicus_token_revoke_token(ngx_http_request_t *r,
         return ngx_agilicus_token_revoke_known(r, ctx, lcf);
     }
 
-    if (ngx_agilicus_token_cache_denied(ngx_agilicus_token_first_zone(r),
-                                        ctx->api->digest, ctx->digest, NULL,
-                                        &now)
+    if (ngx_agilicus_token_denied(ngx_agilicus_token_denials(r),
+                                  ctx->api->digest, ctx->digest, NULL,
+                                  NGX_AGILICUS_TOKEN_NEVER_ASKED, &now)
         != NGX_AGILICUS_TOKEN_REASON_NONE)
     {
         /* it was known when it was denied, though not any more whose it is */
@@ -257,70 +257,70 @@ static ngx_int_t
 ngx_agilicus_token_revoke_deny(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
 {
-    u_char                                *api;
-    int64_t                                until, ttl;
-    ngx_str_t                              value;
-    ngx_agilicus_token_zone_t             *first;
+    int64_t                                ttl;
     ngx_agilicus_token_clock_t             now;
     ngx_agilicus_token_facts_t            *facts;
+    ngx_agilicus_token_denial_t            denial;
+    ngx_agilicus_token_denials_t          *denials;
     ngx_agilicus_token_cache_key_t         key;
     const ngx_agilicus_token_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
-    first = mcf->api.first;
-    api = ctx->api->digest;
+    denials = mcf->api.denials;
     facts = &ctx->facts;
 
     ngx_agilicus_token_zone_now(&now);
 
     ttl = now.wall + mcf->api.revocation_ttl;
-    until = ttl;
+    ctx->until = ttl;
 
     if (ctx->has_facts && facts->has_exp) {
-        until = ngx_agilicus_token_time_add(facts->exp,
-                                            mcf->api.max_leeway + 1);
+        ctx->until = ngx_agilicus_token_time_add(facts->exp,
+                                                 mcf->api.max_leeway + 1);
     }
 
-    ctx->until = until;
+    denial.api = ctx->api->digest;
+    denial.kind = NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN;
+    denial.source = NGX_AGILICUS_TOKEN_DENIED_UNTOLD;
+    denial.value.data = ctx->digest;
+    denial.value.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    denial.until = ctx->until;
+    denial.before = 0;
 
-    value.data = ctx->digest;
-    value.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
-
-    if (ngx_agilicus_token_cache_deny(first, api,
-                                      NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN,
-                                      &value, until, 0, &now)
-        == NGX_ERROR)
-    {
+    if (ngx_agilicus_token_deny(denials, &denial, &now) == NGX_ERROR) {
         return NGX_ERROR;
     }
 
-    if (ctx->has_facts && facts->jti.len
-        && ngx_agilicus_token_cache_deny(first, api,
-                                         NGX_AGILICUS_TOKEN_TOMBSTONE_JTI,
-                                         &facts->jti, until, 0, &now)
-           == NGX_ERROR)
-    {
-        return NGX_ERROR;
+    if (ctx->has_facts && facts->jti.len) {
+        denial.kind = NGX_AGILICUS_TOKEN_TOMBSTONE_JTI;
+        denial.value = facts->jti;
+
+        if (ngx_agilicus_token_deny(denials, &denial, &now) == NGX_ERROR) {
+            return NGX_ERROR;
+        }
     }
 
     /* when other tokens of a session or subject expire is not known */
 
-    if (lcf->revoke_all && ctx->has_facts && facts->session.len
-        && ngx_agilicus_token_cache_deny(first, api,
-                                         NGX_AGILICUS_TOKEN_TOMBSTONE_SESSION,
-                                         &facts->session, ttl, 0, &now)
-           == NGX_ERROR)
-    {
-        return NGX_ERROR;
+    denial.until = ttl;
+
+    if (lcf->revoke_all && ctx->has_facts && facts->session.len) {
+        denial.kind = NGX_AGILICUS_TOKEN_TOMBSTONE_SESSION;
+        denial.value = facts->session;
+
+        if (ngx_agilicus_token_deny(denials, &denial, &now) == NGX_ERROR) {
+            return NGX_ERROR;
+        }
     }
 
-    if (lcf->revoke_all && ctx->has_facts
-        && ngx_agilicus_token_cache_deny(first, api,
-                                         NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT,
-                                         &facts->sub, ttl, now.wall, &now)
-           == NGX_ERROR)
-    {
-        return NGX_ERROR;
+    if (lcf->revoke_all && ctx->has_facts) {
+        denial.kind = NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT;
+        denial.value = facts->sub;
+        denial.before = now.wall;
+
+        if (ngx_agilicus_token_deny(denials, &denial, &now) == NGX_ERROR) {
+            return NGX_ERROR;
+        }
     }
 
     if (lcf->origin->zone) {

@@ -162,8 +162,8 @@ ngx_agilicus_token_secret_parent(ngx_agilicus_token_facts_t *facts,
 
 ngx_int_t
 ngx_agilicus_token_secret_reap(ngx_agilicus_token_zone_t *zone,
-    ngx_agilicus_token_zone_t *first, uint32_t context, const u_char *api,
-    ngx_uint_t *place, ngx_uint_t n, u_char *buf,
+    ngx_agilicus_token_denials_t *denials, uint32_t context,
+    const u_char *api, ngx_uint_t *place, ngx_uint_t n, u_char *buf,
     const ngx_agilicus_token_clock_t *now,
     void (*handler)(void *data, const ngx_str_t *token, int64_t exp),
     void *data)
@@ -190,8 +190,8 @@ ngx_agilicus_token_secret_reap(ngx_agilicus_token_zone_t *zone,
             || ngx_agilicus_token_facts_open(&facts, bytes.data, bytes.len)
                 != NGX_OK
             || ngx_agilicus_token_secret_parent(&facts, &parent) != NGX_OK
-            || ngx_agilicus_token_cache_denied(first, api, parent.data,
-                                               &facts, now)
+            || ngx_agilicus_token_denied(denials, api, parent.data, &facts,
+                                         NGX_AGILICUS_TOKEN_NEVER_ASKED, now)
                 == NGX_AGILICUS_TOKEN_REASON_NONE
             || ngx_agilicus_token_secret_find(zone, &key, buf, &secret)
                 != NGX_OK

@@ -89,8 +89,8 @@ ngx_int_t ngx_agilicus_token_secret_parent(ngx_agilicus_token_facts_t *facts,
  * or NGX_OK at the end.
  */
 ngx_int_t ngx_agilicus_token_secret_reap(ngx_agilicus_token_zone_t *zone,
-    ngx_agilicus_token_zone_t *first, uint32_t context, const u_char *api,
-    ngx_uint_t *place, ngx_uint_t n, u_char *buf,
+    ngx_agilicus_token_denials_t *denials, uint32_t context,
+    const u_char *api, ngx_uint_t *place, ngx_uint_t n, u_char *buf,
     const ngx_agilicus_token_clock_t *now,
     void (*handler)(void *data, const ngx_str_t *token, int64_t exp),
     void *data);

@@ -26,8 +26,9 @@ static ngx_int_t ngx_agilicus_token_status_gather(ngx_http_request_t *r,
     ngx_agilicus_token_status_t *status);
 static void ngx_agilicus_token_status_zone(ngx_agilicus_token_zone_t *zone,
     ngx_agilicus_token_status_zone_t *out);
-static void ngx_agilicus_token_status_tombstones(
-    ngx_agilicus_token_zone_t *first, ngx_agilicus_token_status_t *status);
+static void ngx_agilicus_token_status_denials(
+    ngx_agilicus_token_denials_t *denials, uint64_t mono,
+    ngx_agilicus_token_status_t *status);
 static ngx_int_t ngx_agilicus_token_status_send(ngx_http_request_t *r,
     const ngx_agilicus_token_status_t *status,
     ngx_agilicus_token_status_e format);
@@ -211,16 +212,11 @@ ngx_agilicus_token_status_gather(ngx_http_request_t *r,
         api->open = (api->state.open != 0);
     }
 
-    status->feed_state = first->sh->feed;
-
     ngx_agilicus_token_zone_unlock(first);
 
-    status->feed = ngx_agilicus_token_zone_feed(first, now);
-    status->feed_lag = status->feed_state.watermark
-                       ? (int64_t) (now - status->feed_state.watermark) : -1;
     status->flights = ngx_agilicus_token_flights(first, now);
 
-    ngx_agilicus_token_status_tombstones(first, status);
+    ngx_agilicus_token_status_denials(mcf->api.denials, now, status);
 
     z = mcf->zones.elts;
 
@@ -254,26 +250,38 @@ ngx_agilicus_token_status_zone(ngx_agilicus_token_zone_t *zone,
 }
 
 
-/* counting what is alive takes a while, so the zone is not locked for it */
+/* counting what is alive takes a while, so nothing is locked for it */
 
 static void
-ngx_agilicus_token_status_tombstones(ngx_agilicus_token_zone_t *first,
-    ngx_agilicus_token_status_t *status)
+ngx_agilicus_token_status_denials(ngx_agilicus_token_denials_t *denials,
+    uint64_t mono, ngx_agilicus_token_status_t *status)
 {
     ngx_uint_t                  i;
     ngx_agilicus_token_clock_t  now;
+
+    ngx_agilicus_token_denials_lock(denials);
+
+    status->feed_state = denials->sh->feed;
+    status->counts[NGX_AGILICUS_TOKEN_COUNT_RECOVERED] +=
+        denials->sh->recovered;
+
+    ngx_agilicus_token_denials_unlock(denials);
+
+    status->feed = ngx_agilicus_token_denials_feed(denials, mono);
+    status->feed_lag = status->feed_state.watermark
+                       ? (int64_t) (mono - status->feed_state.watermark) : -1;
 
     ngx_agilicus_token_zone_now(&now);
 
     i = 0;
 
-    while (ngx_agilicus_token_tombstones_next(first->tombstones, &i, &now)) {
+    while (ngx_agilicus_token_tombstones_next(denials->tombstones, &i, &now)) {
         status->tombstones++;
     }
 
     status->tombstone_places =
-        ngx_agilicus_token_tombstones_capacity(first->tombstones);
-    status->tombstones_lost = first->tombstones->lost;
+        ngx_agilicus_token_tombstones_capacity(denials->tombstones);
+    status->tombstones_lost = denials->tombstones->lost;
 }
 
 

@@ -117,10 +117,10 @@ static void
 ngx_agilicus_token_take_answer(ngx_agilicus_token_ctx_t *ctx,
     ngx_agilicus_token_answer_t *answer)
 {
-    ngx_agilicus_token_zone_t   *first;
-    ngx_agilicus_token_clock_t   now;
+    ngx_agilicus_token_clock_t     now;
+    ngx_agilicus_token_denials_t  *denials;
 
-    first = ngx_agilicus_token_first_zone(ctx->request);
+    denials = ngx_agilicus_token_denials(ctx->request);
 
     ctx->api_time = answer->elapsed;
     ctx->has_api_time = 1;
@@ -144,14 +144,15 @@ ngx_agilicus_token_take_answer(ngx_agilicus_token_ctx_t *ctx,
     ngx_agilicus_token_zone_now(&now);
 
     if (answer->transient && ctx->stale_until > now.mono
-        && ngx_agilicus_token_zone_feed(first, now.mono)
+        && ngx_agilicus_token_denials_feed(denials, now.mono)
            != NGX_AGILICUS_TOKEN_FEED_DEAD)
     {
         ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
-        ctx->clean = ngx_agilicus_token_cache_generation(first);
-        ctx->decision.reason = ngx_agilicus_token_cache_denied(first,
+        ctx->clean = ngx_agilicus_token_denials_generation(denials);
+        ctx->decision.reason = ngx_agilicus_token_denied(denials,
                                         ctx->api->digest, ctx->digest,
-                                        &ctx->facts, &now);
+                                        &ctx->facts,
+                                        NGX_AGILICUS_TOKEN_NEVER_ASKED, &now);
 
         if (ctx->decision.reason != NGX_AGILICUS_TOKEN_REASON_NONE) {
             ctx->class = NGX_AGILICUS_TOKEN_CLASS_REVOKED;
@@ -159,7 +160,9 @@ ngx_agilicus_token_take_answer(ngx_agilicus_token_ctx_t *ctx,
         }
 
         ctx->cache = NGX_AGILICUS_TOKEN_CACHE_STALE;
-        ngx_agilicus_token_zone_count(first, NGX_AGILICUS_TOKEN_COUNT_STALE);
+        ngx_agilicus_token_zone_count(
+                                ngx_agilicus_token_first_zone(ctx->request),
+                                NGX_AGILICUS_TOKEN_COUNT_STALE);
 
         return;
     }

@@ -11,21 +11,13 @@
 
 
 /* shares of a zone in percent; facts get the rest */
-#define NGX_AGILICUS_TOKEN_ZONE_TOMBSTONES  20
 #define NGX_AGILICUS_TOKEN_ZONE_INVALID     10
-
-/* milliseconds for which a feed is late before it is dead */
-#define NGX_AGILICUS_TOKEN_ZONE_FEED_GRACE  60000
 
 /* bytes of a zone for each place of its tables */
 #define NGX_AGILICUS_TOKEN_ZONE_PER_FLIGHT  8192
 #define NGX_AGILICUS_TOKEN_ZONE_PER_CLIENT  2048
 #define NGX_AGILICUS_TOKEN_ZONE_PER_FACTS   192
 #define NGX_AGILICUS_TOKEN_ZONE_PER_INVALID 80
-
-/* more denials than old workers put up until they are gone */
-#define NGX_AGILICUS_TOKEN_ZONE_AHEAD                                        \
-    ((ngx_atomic_uint_t) 1 << sizeof(ngx_atomic_uint_t) * 4)
 
 
 static ngx_int_t ngx_agilicus_token_zone_build(
@@ -122,14 +114,10 @@ ngx_agilicus_token_zone_build(ngx_agilicus_token_zone_t *zone, ngx_log_t *log)
     zone->sh = sh;
     ngx_agilicus_token_zone_attach(zone);
 
-    if (ngx_agilicus_token_tombstones_init(zone->tombstones,
-                               sh->invalid_offset - sh->tombstones_offset,
-                               sh->secret)
-            == NULL
-        || ngx_agilicus_token_table_init(zone->invalid,
-                                         sh->facts_offset - sh->invalid_offset,
-                                         NGX_AGILICUS_TOKEN_ZONE_PER_INVALID,
-                                         sh->secret)
+    if (ngx_agilicus_token_table_init(zone->invalid,
+                                      sh->facts_offset - sh->invalid_offset,
+                                      NGX_AGILICUS_TOKEN_ZONE_PER_INVALID,
+                                      sh->secret)
             == NULL
         || ngx_agilicus_token_table_init(zone->facts, size,
                                          NGX_AGILICUS_TOKEN_ZONE_PER_FACTS,
@@ -174,12 +162,9 @@ ngx_agilicus_token_zone_lay_out(ngx_agilicus_token_zone_sh_t *sh)
 
     at += ngx_align(sh->clients * sizeof(ngx_agilicus_token_client_budget_t),
                     64);
-    sh->tombstones_offset = at;
+    sh->invalid_offset = at;
 
     rest = sh->size - at;
-
-    at += rest / 100 * NGX_AGILICUS_TOKEN_ZONE_TOMBSTONES & ~(size_t) 0x3f;
-    sh->invalid_offset = at;
 
     at += rest / 100 * NGX_AGILICUS_TOKEN_ZONE_INVALID & ~(size_t) 0x3f;
     sh->facts_offset = at;
@@ -208,8 +193,6 @@ ngx_agilicus_token_zone_attach(ngx_agilicus_token_zone_t *zone)
 
     p = (u_char *) zone->sh;
 
-    zone->tombstones = (ngx_agilicus_token_tombstones_t *)
-                           (p + zone->sh->tombstones_offset);
     zone->invalid = (ngx_agilicus_token_table_t *)
                         (p + zone->sh->invalid_offset);
     zone->facts = (ngx_agilicus_token_table_t *) (p + zone->sh->facts_offset);
@@ -263,69 +246,6 @@ ngx_agilicus_token_zone_context(ngx_agilicus_token_zone_t *zone,
 
 
 void
-ngx_agilicus_token_zone_carry_over(ngx_agilicus_token_zone_t *to,
-    ngx_agilicus_token_zone_t *from)
-{
-    uint64_t                         gone;
-    ngx_uint_t                       i;
-    ngx_atomic_uint_t                generation;
-    ngx_agilicus_token_clock_t       now;
-    ngx_agilicus_token_tombstone_t  *s, copy;
-
-    ngx_agilicus_token_zone_now(&now);
-
-    for (i = 0; /* void */ ; /* void */ ) {
-
-        /* one at a time: two mutexes are never held together */
-
-        ngx_shmtx_lock(&from->shpool->mutex);
-
-        s = ngx_agilicus_token_tombstones_next(from->tombstones, &i, &now);
-
-        if (s) {
-            copy = *s;
-        }
-
-        ngx_shmtx_unlock(&from->shpool->mutex);
-
-        if (s == NULL) {
-            break;
-        }
-
-        ngx_agilicus_token_zone_lock(to);
-        ngx_agilicus_token_zone_begin_locked(to);
-
-        if (ngx_agilicus_token_tombstones_add(to->tombstones, &copy, &now,
-                                              &gone)
-            == NGX_BUSY)
-        {
-            to->sh->incomplete = ngx_max(to->sh->incomplete, gone);
-        }
-
-        to->sh->generation++;
-
-        ngx_agilicus_token_zone_end_locked(to);
-        ngx_agilicus_token_zone_unlock(to);
-    }
-
-    if (from->sh->incomplete > to->sh->incomplete) {
-        to->sh->incomplete = from->sh->incomplete;
-    }
-
-    /* entries of other zones have been found clean by the numbers of "from" */
-
-    generation = from->sh->generation;
-
-    ngx_agilicus_token_zone_lock(to);
-
-    to->sh->generation = ngx_max(generation, to->sh->generation)
-                         + NGX_AGILICUS_TOKEN_ZONE_AHEAD;
-
-    ngx_agilicus_token_zone_unlock(to);
-}
-
-
-void
 ngx_agilicus_token_zone_lock(ngx_agilicus_token_zone_t *zone)
 {
     ngx_shmtx_lock(&zone->shpool->mutex);
@@ -337,7 +257,6 @@ ngx_agilicus_token_zone_lock(ngx_agilicus_token_zone_t *zone)
         ngx_agilicus_token_table_wipe(zone->facts);
         ngx_agilicus_token_table_wipe(zone->invalid);
 
-        zone->sh->generation++;
         zone->sh->counts[NGX_AGILICUS_TOKEN_COUNT_RECOVERED]++;
 
         ngx_memory_barrier();
@@ -387,38 +306,6 @@ ngx_agilicus_token_zone_read_end(ngx_agilicus_token_zone_t *zone,
     ngx_memory_barrier();
 
     return zone->sh->changes == changes;
-}
-
-
-ngx_agilicus_token_feed_e
-ngx_agilicus_token_zone_feed(ngx_agilicus_token_zone_t *first, uint64_t now)
-{
-    uint64_t                          age, healthy;
-    ngx_agilicus_token_feed_state_t  *feed;
-
-    feed = &first->sh->feed;
-
-    if (feed->interval == 0) {
-        return NGX_AGILICUS_TOKEN_FEED_OFF;
-    }
-
-    if (feed->truncated || first->sh->incomplete > now) {
-        return NGX_AGILICUS_TOKEN_FEED_INCOMPLETE;
-    }
-
-    if (feed->watermark == 0) {
-        return NGX_AGILICUS_TOKEN_FEED_INIT;
-    }
-
-    age = now > feed->watermark ? now - feed->watermark : 0;
-    healthy = ngx_max(3 * feed->interval, 2 * feed->duration);
-
-    if (age <= healthy) {
-        return NGX_AGILICUS_TOKEN_FEED_HEALTHY;
-    }
-
-    return (age <= healthy + NGX_AGILICUS_TOKEN_ZONE_FEED_GRACE)
-           ? NGX_AGILICUS_TOKEN_FEED_LATE : NGX_AGILICUS_TOKEN_FEED_DEAD;
 }
 
 

@@ -26,7 +26,7 @@
  * asks whether there was a change meanwhile.
  */
 
-#define NGX_AGILICUS_TOKEN_ZONE_VERSION   2
+#define NGX_AGILICUS_TOKEN_ZONE_VERSION   3
 
 /* the least size of a zone in bytes */
 #define NGX_AGILICUS_TOKEN_ZONE_MIN       (8 * ngx_pagesize)
@@ -148,40 +148,6 @@ typedef struct {
 } ngx_agilicus_token_api_state_t;
 
 
-/* how far the revocation feed can be relied on */
-
-typedef enum {
-    NGX_AGILICUS_TOKEN_FEED_OFF = 0,
-    NGX_AGILICUS_TOKEN_FEED_INIT,         /* no complete poll yet */
-    NGX_AGILICUS_TOKEN_FEED_HEALTHY,
-    NGX_AGILICUS_TOKEN_FEED_LATE,
-    NGX_AGILICUS_TOKEN_FEED_DEAD,
-    NGX_AGILICUS_TOKEN_FEED_INCOMPLETE    /* what it says cannot be all */
-} ngx_agilicus_token_feed_e;
-
-
-/* what the poller tells everybody; see feed */
-
-typedef struct {
-    u_char          api[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    uint64_t        interval;   /* milliseconds; 0: there is no feed */
-    uint64_t        watermark;  /* ms, monotonic: start of the last complete
-                                   poll; 0: there was none */
-    uint64_t        duration;   /* milliseconds of the last complete poll */
-    uint64_t        lease;      /* ms, monotonic: the poller's until then */
-    int32_t         poller;     /* its process */
-    uint32_t        truncated;  /* windows that could not be split further */
-    uint32_t        said;       /* the state that was logged last */
-    uint32_t        reserved;
-
-    uint64_t        polls;
-    uint64_t        failed;
-    uint64_t        calls;
-    uint64_t        rows;       /* of the last complete poll */
-    uint64_t        denied;     /* tombstones that it has put up */
-} ngx_agilicus_token_feed_state_t;
-
-
 /* the head of what lies in shared memory; offsets are from its beginning */
 
 typedef struct {
@@ -189,26 +155,13 @@ typedef struct {
     uint32_t        contexts;   /* the last serial given */
 
     /*
-     * Counts up with each tombstone that may deny what was found clean; only
-     * that of the first zone is looked at, and without the mutex.
-     */
-    ngx_atomic_t    generation;
-
-    /* the generation up to which reissued tokens were looked through */
-    ngx_atomic_t    reaped;
-
-    /*
-     * Counts up as a change to facts or tombstones begins and as it ends: odd
-     * during one, and after a process died in it.
+     * Counts up as a change to facts begins and as it ends: odd during one,
+     * and after a process died in it.
      */
     ngx_atomic_t    changes;
 
-    /* until then some live tombstone is missing: ms, monotonic */
-    ngx_atomic_t    incomplete;
-
     uint64_t        facts_offset;
     uint64_t        invalid_offset;
-    uint64_t        tombstones_offset;
     uint64_t        flights_offset;
     uint64_t        clients_offset;
     uint64_t        size;       /* bytes, all together */
@@ -220,12 +173,6 @@ typedef struct {
 
     ngx_agilicus_token_context_t
                     context[NGX_AGILICUS_TOKEN_ZONE_CONTEXTS];
-
-    uint32_t        cycles;     /* configurations loaded so far */
-    uint32_t        reserved;
-
-    ngx_agilicus_token_feed_state_t
-                    feed;
 
     ngx_agilicus_token_api_state_t
                     api[NGX_AGILICUS_TOKEN_ZONE_APIS];
@@ -242,7 +189,6 @@ typedef struct {
     ngx_agilicus_token_zone_sh_t     *sh;
     ngx_agilicus_token_table_t       *facts;
     ngx_agilicus_token_table_t       *invalid;
-    ngx_agilicus_token_tombstones_t  *tombstones;
     ngx_agilicus_token_flight_mark_t *flights;
     ngx_agilicus_token_client_budget_t
                                      *clients;
@@ -266,22 +212,14 @@ uint32_t ngx_agilicus_token_zone_context(ngx_agilicus_token_zone_t *zone,
     const u_char *digest);
 
 /*
- * Copies all live tombstones of "from", the first zone until now, to "to",
- * which is it from now on, where they are not there yet.  What was found clean
- * by the generation of "from" is looked through again by that of "to".
- */
-void ngx_agilicus_token_zone_carry_over(ngx_agilicus_token_zone_t *to,
-    ngx_agilicus_token_zone_t *from);
-
-/*
  * Takes and gives back the zone's mutex.  Where a process died in the middle
- * of a change, facts are dropped first; tombstones stay.
+ * of a change, facts are dropped first.
  */
 void ngx_agilicus_token_zone_lock(ngx_agilicus_token_zone_t *zone);
 void ngx_agilicus_token_zone_unlock(ngx_agilicus_token_zone_t *zone);
 
 /*
- * Brackets of a change to facts or tombstones, with the mutex held: between
+ * Brackets of a change to facts, with the mutex held: between
  * them nothing that is read without the mutex counts.
  */
 void ngx_agilicus_token_zone_begin_locked(ngx_agilicus_token_zone_t *zone);
@@ -296,13 +234,6 @@ ngx_uint_t ngx_agilicus_token_zone_read_begin(ngx_agilicus_token_zone_t *zone,
     ngx_atomic_uint_t *changes);
 ngx_uint_t ngx_agilicus_token_zone_read_end(ngx_agilicus_token_zone_t *zone,
     ngx_atomic_uint_t changes);
-
-/*
- * The state of the revocation feed at "now" (milliseconds, monotonic); needs
- * no mutex.
- */
-ngx_agilicus_token_feed_e ngx_agilicus_token_zone_feed(
-    ngx_agilicus_token_zone_t *first, uint64_t now);
 
 /*
  * Adds one to a counter; needs no mutex.

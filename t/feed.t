@@ -219,7 +219,7 @@ finished('many');
 
 for my $case ([ 'same', 100, 150, 'more in a second than are given at once' ],
               [ 'undated', 101, 121, 'one of many that has no date' ],
-              [ 'crowded', 30, 200, 'denials that have no room' ],
+              [ 'crowded', 30, 240, 'denials that have no room' ],
               [ 'ignores', 100, 100, 'an API that ignores what it is asked' ],
               [ 'huge', 0, 0, 'an API that sends 50 MB each time' ])
 {
@@ -560,7 +560,7 @@ sub feed {
     my ($case, %opt) = @_;
 
     my $port = $case eq 'huge' ? $huge_port : $mock->port;
-    my $zone = $case eq 'crowded' ? 'agilicus_token_zone agilicus:32k;' : '';
+    my $zone = $case eq 'crowded' ? 'agilicus_token_denials 32k;' : '';
     my $config = delete $opt{config} || '';
 
     my $new = NginxProcess->new(

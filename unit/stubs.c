@@ -15,6 +15,16 @@ typedef struct {
 } stub_zone_t;
 
 
+typedef struct {
+    ngx_shm_zone_t                shm_zone;
+    ngx_agilicus_token_denials_t  denials;
+} stub_denials_t;
+
+
+static void *stub_memory(size_t size);
+static void stub_slab(ngx_shm_zone_t *shm_zone, void *mem, size_t size);
+
+
 static ngx_cycle_t   stub_cycle;
 static ngx_time_t    stub_time;
 static uint64_t      stub_state;
@@ -198,13 +208,72 @@ ngx_slab_alloc(ngx_slab_pool_t *pool, size_t size)
 }
 
 
-/*
- * nginx's slab keeps its head, nine sizes with their statistics and a record
- * for each page to itself, and gives away whole pages behind them.
- */
-
 ngx_agilicus_token_zone_t *
 stub_zone(size_t size)
+{
+    return stub_zone_at(stub_memory(size), size);
+}
+
+
+ngx_agilicus_token_zone_t *
+stub_zone_at(void *mem, size_t size)
+{
+    stub_zone_t  *z;
+
+    z = calloc(1, sizeof(stub_zone_t));
+    if (z == NULL) {
+        abort();
+    }
+
+    stub_slab(&z->shm_zone, mem, size);
+
+    z->shm_zone.data = &z->zone;
+    z->zone.shm_zone = &z->shm_zone;
+
+    if (ngx_agilicus_token_zone_init(&z->shm_zone, NULL) != NGX_OK) {
+        free(mem);
+        free(z);
+        return NULL;
+    }
+
+    return &z->zone;
+}
+
+
+ngx_agilicus_token_denials_t *
+stub_denials(size_t size)
+{
+    return stub_denials_at(stub_memory(size), size);
+}
+
+
+ngx_agilicus_token_denials_t *
+stub_denials_at(void *mem, size_t size)
+{
+    stub_denials_t  *d;
+
+    d = calloc(1, sizeof(stub_denials_t));
+    if (d == NULL) {
+        abort();
+    }
+
+    stub_slab(&d->shm_zone, mem, size);
+
+    d->shm_zone.data = &d->denials;
+    d->denials.shm_zone = &d->shm_zone;
+
+    if (ngx_agilicus_token_denials_init(&d->shm_zone, NULL) != NGX_OK) {
+        free(mem);
+        free(d);
+        return NULL;
+    }
+
+    return &d->denials;
+}
+
+
+static void *
+stub_memory(size_t size)
 {
     void  *mem;
 
@@ -212,24 +281,23 @@ stub_zone(size_t size)
         abort();
     }
 
-    return stub_zone_at(mem, size);
+    return mem;
 }
 
 
-ngx_agilicus_token_zone_t *
-stub_zone_at(void *mem, size_t size)
+/*
+ * nginx's slab keeps its head, nine sizes with their statistics and a record
+ * for each page to itself, and gives away whole pages behind them.
+ */
+
+static void
+stub_slab(ngx_shm_zone_t *shm_zone, void *mem, size_t size)
 {
     size_t            head, pages;
-    stub_zone_t      *z;
     ngx_slab_pool_t  *pool;
 
     stub_log.log_level = NGX_LOG_DEBUG;
     stub_cycle.log = &stub_log;
-
-    z = calloc(1, sizeof(stub_zone_t));
-    if (z == NULL) {
-        abort();
-    }
 
     pool = mem;
     memset(pool, 0, size);
@@ -246,21 +314,10 @@ stub_zone_at(void *mem, size_t size)
     pool->end = (u_char *) pool + size;
     pool->log_nomem = 1;
 
-    z->shm_zone.shm.addr = (u_char *) pool;
-    z->shm_zone.shm.size = size;
-    z->shm_zone.shm.log = &stub_log;
-    ngx_str_set(&z->shm_zone.shm.name, "unit");
-    z->shm_zone.data = &z->zone;
-
-    z->zone.shm_zone = &z->shm_zone;
-
-    if (ngx_agilicus_token_zone_init(&z->shm_zone, NULL) != NGX_OK) {
-        free(pool);
-        free(z);
-        return NULL;
-    }
-
-    return &z->zone;
+    shm_zone->shm.addr = (u_char *) pool;
+    shm_zone->shm.size = size;
+    shm_zone->shm.log = &stub_log;
+    ngx_str_set(&shm_zone->shm.name, "unit");
 }
 
 
@@ -269,6 +326,32 @@ stub_zone_free(ngx_agilicus_token_zone_t *zone)
 {
     free(zone->shm_zone->shm.addr);
     free((u_char *) zone - offsetof(stub_zone_t, zone));
+}
+
+
+void
+stub_denials_free(ngx_agilicus_token_denials_t *denials)
+{
+    free(denials->shm_zone->shm.addr);
+    free((u_char *) denials - offsetof(stub_denials_t, denials));
+}
+
+
+ngx_int_t
+stub_deny(ngx_agilicus_token_denials_t *denials, const u_char *api,
+    ngx_agilicus_token_tombstone_e kind, const ngx_str_t *value,
+    int64_t until, int64_t before, const ngx_agilicus_token_clock_t *now)
+{
+    ngx_agilicus_token_denial_t  denial;
+
+    denial.api = api;
+    denial.kind = kind;
+    denial.source = NGX_AGILICUS_TOKEN_DENIED_BY_HOOK;
+    denial.value = *value;
+    denial.until = until;
+    denial.before = before;
+
+    return ngx_agilicus_token_deny(denials, &denial, now);
 }
 
 

@@ -11,6 +11,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_agilicus_token_denials.h"
 #include "ngx_agilicus_token_zone.h"
 
 
@@ -61,6 +62,20 @@ void stub_zone_free(ngx_agilicus_token_zone_t *zone);
  * The same on memory of the caller's, such as some that processes share.
  */
 ngx_agilicus_token_zone_t *stub_zone_at(void *mem, size_t size);
+
+/*
+ * The memory of denials, likewise.
+ */
+ngx_agilicus_token_denials_t *stub_denials(size_t size);
+void stub_denials_free(ngx_agilicus_token_denials_t *denials);
+ngx_agilicus_token_denials_t *stub_denials_at(void *mem, size_t size);
+
+/*
+ * Denies as the hook does; see ngx_agilicus_token_deny().
+ */
+ngx_int_t stub_deny(ngx_agilicus_token_denials_t *denials, const u_char *api,
+    ngx_agilicus_token_tombstone_e kind, const ngx_str_t *value,
+    int64_t until, int64_t before, const ngx_agilicus_token_clock_t *now);
 
 /*
  * What nginx does to a zone when the process that holds its mutex dies.

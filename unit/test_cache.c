@@ -53,6 +53,7 @@ static ngx_agilicus_token_cache_key_t *key_of(uint64_t n);
 
 
 static ngx_agilicus_token_zone_t   *zone;
+static ngx_agilicus_token_denials_t  *denials;
 static ngx_agilicus_token_clock_t   now;
 static ngx_agilicus_token_found_t   found;
 static ngx_atomic_uint_t            generation;
@@ -108,7 +109,7 @@ test_no_digest(void)
     unit_check(denied("api", NULL, NULL, NULL, 0)
                == NGX_AGILICUS_TOKEN_REASON_REVOKED);
     unit_check(deny("api", JTI, "x", now.wall + 100, 0) == NGX_ERROR);
-    unit_check(zone->sh->generation == 0);
+    unit_check(denials->sh->generation == 0);
 }
 
 
@@ -701,7 +702,7 @@ test_lost(void)
 
     unit_test("where a live one had to go, the zone says until when");
 
-    start(NGX_AGILICUS_TOKEN_ZONE_MIN);
+    start(NGX_AGILICUS_TOKEN_DENIALS_MIN);
 
     busy = 0;
     end = 0;
@@ -715,13 +716,13 @@ test_lost(void)
         busy += (rc == NGX_BUSY);
 
         if (rc == NGX_BUSY) {
-            unit_check(zone->sh->incomplete >= end);
-            end = zone->sh->incomplete;
+            unit_check(denials->sh->incomplete >= end);
+            end = denials->sh->incomplete;
         }
     }
 
-    unit_check(busy > 1900);
-    unit_check(busy == zone->tombstones->lost);
+    unit_check(busy > 1700);
+    unit_check(busy == denials->tombstones->lost);
 
     /* and so does the log, once a second */
 
@@ -738,10 +739,10 @@ test_lost(void)
 
     unit_check(end >= now.mono + 100000 && end <= now.mono + 106000);
 
-    zone->sh->feed.interval = 1000;
-    zone->sh->feed.watermark = now.mono;
+    denials->sh->feed.interval = 1000;
+    denials->sh->feed.watermark = now.mono;
 
-    unit_check(ngx_agilicus_token_zone_feed(zone, now.mono)
+    unit_check(ngx_agilicus_token_denials_feed(denials, now.mono)
                == NGX_AGILICUS_TOKEN_FEED_INCOMPLETE);
 
     unit_test("when that is over, there is room for others");
@@ -762,25 +763,25 @@ test_generation(void)
 
     start(1 << 20);
 
-    g = ngx_agilicus_token_cache_generation(zone);
+    g = ngx_agilicus_token_denials_generation(denials);
 
     (void) deny("api", JTI, "j", now.wall + 100, 0);
-    unit_check(ngx_agilicus_token_cache_generation(zone) > g);
-    g = ngx_agilicus_token_cache_generation(zone);
+    unit_check(ngx_agilicus_token_denials_generation(denials) > g);
+    g = ngx_agilicus_token_denials_generation(denials);
 
     /* the feed says it again and again */
 
     unit_check(deny("api", JTI, "j", now.wall + 100, 0) == NGX_DECLINED);
     unit_check(deny("api", JTI, "j", now.wall + 200, 0) == NGX_DECLINED);
-    unit_check(ngx_agilicus_token_cache_generation(zone) == g);
+    unit_check(ngx_agilicus_token_denials_generation(denials) == g);
 
     (void) deny("api", SUBJECT, "u", now.wall + 100, 1000);
-    unit_check(ngx_agilicus_token_cache_generation(zone) > g);
-    g = ngx_agilicus_token_cache_generation(zone);
+    unit_check(ngx_agilicus_token_denials_generation(denials) > g);
+    g = ngx_agilicus_token_denials_generation(denials);
 
     (void) deny("api", SUBJECT, "u", now.wall + 100, 1001);
-    unit_check(ngx_agilicus_token_cache_generation(zone) > g);
-    g = ngx_agilicus_token_cache_generation(zone);
+    unit_check(ngx_agilicus_token_denials_generation(denials) > g);
+    g = ngx_agilicus_token_denials_generation(denials);
 
     /* one that was over, and stands again as the wall clock is set back */
 
@@ -790,7 +791,7 @@ test_generation(void)
     now.wall -= 150;
     unit_check(denied("api", "j", NULL, NULL, 0) != NONE);
     unit_check(deny("api", JTI, "j", now.wall + 100, 0) == NGX_OK);
-    unit_check(ngx_agilicus_token_cache_generation(zone) > g);
+    unit_check(ngx_agilicus_token_denials_generation(denials) > g);
 }
 
 
@@ -799,9 +800,11 @@ start(size_t size)
 {
     if (zone) {
         stub_zone_free(zone);
+        stub_denials_free(denials);
     }
 
     zone = stub_zone(size);
+    denials = stub_denials(size);
 
     now.mono = 1000000;
     now.wall = 1700000000;
@@ -860,8 +863,7 @@ deny(const char *of, ngx_agilicus_token_tombstone_e kind, const char *value,
     v.data = kind == TOKEN ? token : (u_char *) value;
     v.len = kind == TOKEN ? 32 : strlen(value);
 
-    return ngx_agilicus_token_cache_deny(zone, api, kind, &v, until, before,
-                                         &now);
+    return stub_deny(denials, api, kind, &v, until, before, &now);
 }
 
 
@@ -888,9 +890,9 @@ denied(const char *of, const char *jti, const char *session, const char *sub,
     f.has_iat = (iat != NGX_ERROR);
     f.iat = iat;
 
-    return ngx_agilicus_token_cache_denied(zone, api, token,
-                                           jti || session || sub ? &f : NULL,
-                                           &now);
+    return ngx_agilicus_token_denied(denials, api, token,
+                                     jti || session || sub ? &f : NULL,
+                                     NGX_AGILICUS_TOKEN_NEVER_ASKED, &now);
 }
 
 

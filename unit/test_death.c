@@ -22,6 +22,7 @@
  */
 
 #define SIZE   (9 * 4096)
+#define BOTH   (2 * SIZE)
 #define TOKENS 12
 #define STEPS  2000000
 
@@ -66,11 +67,14 @@ static ngx_agilicus_token_reason_e denied(const char *jti, const char *sub);
 static ngx_agilicus_token_cache_key_t *key_of(ngx_uint_t n);
 static void begins(ngx_shmtx_t *mtx);
 static void ends(ngx_shmtx_t *mtx);
-static void use(ngx_agilicus_token_zone_t *zone);
+static void use(ngx_agilicus_token_zone_t *z,
+    ngx_agilicus_token_denials_t *d);
 
 
-static ngx_agilicus_token_zone_t    first, copied, *zone;
+static ngx_agilicus_token_zone_t     first, copied, *zone;
+static ngx_agilicus_token_denials_t  first_denials, copied_denials, *denials;
 static ngx_shm_zone_t               shm_zones[2];
+static ngx_shm_zone_t               shm_denials[2];
 static u_char                      *shared, *copy, *last;
 static ngx_agilicus_token_clock_t   now = { 1000000, 1700000000 };
 static const u_char                 api[32] = "an API";
@@ -110,10 +114,10 @@ main(void)
 
     stub_clock(now.mono, now.wall);
 
-    shared = mmap(NULL, SIZE, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS,
+    shared = mmap(NULL, BOTH, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS,
                   -1, 0);
-    copy = aligned_alloc(4096, SIZE);
-    last = malloc(SIZE);
+    copy = aligned_alloc(4096, BOTH);
+    last = malloc(BOTH);
 
     if (shared == MAP_FAILED || copy == NULL || last == NULL) {
         return 1;
@@ -149,7 +153,7 @@ run(const change_t *change)
     pid_t       pid;
     ngx_uint_t  step;
 
-    memset(shared, 0, SIZE);
+    memset(shared, 0, BOTH);
     memset(&first, 0, sizeof(first));
     memset(&shm_zones[0], 0, sizeof(ngx_shm_zone_t));
 
@@ -169,10 +173,27 @@ run(const change_t *change)
                                    - zone->shm_zone->shm.addr));
     stub_zone_free(zone);
 
-    use(&first);
+    /* and the memory of denials behind it */
+
+    denials = stub_denials(SIZE);
+    memcpy(shared + SIZE, denials->shm_zone->shm.addr, SIZE);
+
+    shm_denials[0] = *denials->shm_zone;
+    shm_denials[0].shm.addr = shared + SIZE;
+    shm_denials[0].data = &first_denials;
+
+    first_denials = *denials;
+    first_denials.shm_zone = &shm_denials[0];
+    first_denials.shpool = (ngx_slab_pool_t *) (shared + SIZE);
+    first_denials.sh = (void *) (shared + SIZE
+                                 + ((u_char *) denials->sh
+                                    - denials->shm_zone->shm.addr));
+    stub_denials_free(denials);
+
+    use(&first, &first_denials);
     change->prepare();
 
-    memcpy(last, shared, SIZE);
+    memcpy(last, shared, BOTH);
 
     fflush(stdout);
 
@@ -212,8 +233,8 @@ run(const change_t *change)
             break;
         }
 
-        if (memcmp(last, shared, SIZE) != 0 || step == 0) {
-            memcpy(last, shared, SIZE);
+        if (memcmp(last, shared, BOTH) != 0 || step == 0) {
+            memcpy(last, shared, BOTH);
             states++;
             examine(change);
         }
@@ -242,7 +263,7 @@ examine(const change_t *change)
     char        jti[16];
     ngx_uint_t  i;
 
-    memcpy(copy, shared, SIZE);
+    memcpy(copy, shared, BOTH);
 
     memset(&copied, 0, sizeof(copied));
     shm_zones[1] = shm_zones[0];
@@ -254,7 +275,16 @@ examine(const change_t *change)
     copied.shpool = (ngx_slab_pool_t *) copy;
     copied.sh = (void *) (copy + ((u_char *) first.sh - shared));
 
-    use(&copied);
+    memset(&copied_denials, 0, sizeof(copied_denials));
+    shm_denials[1] = shm_denials[0];
+    shm_denials[1].shm.addr = copy + SIZE;
+
+    copied_denials.shm_zone = &shm_denials[1];
+    copied_denials.shpool = (ngx_slab_pool_t *) (copy + SIZE);
+    copied_denials.sh = (void *) (copy + ((u_char *) first_denials.sh
+                                          - shared));
+
+    use(&copied, &copied_denials);
 
     ngx_agilicus_token_zone_lock(zone);
 
@@ -263,6 +293,10 @@ examine(const change_t *change)
     unit_check(ngx_agilicus_token_table_sane(zone->invalid));
 
     ngx_agilicus_token_zone_unlock(zone);
+
+    ngx_agilicus_token_denials_lock(denials);
+    unit_check((denials->sh->changes & 1) == 0);
+    ngx_agilicus_token_denials_unlock(denials);
 
     /* what was denied before stays so */
 
@@ -275,7 +309,7 @@ examine(const change_t *change)
 
     change->check();
 
-    use(&first);
+    use(&first, &first_denials);
 }
 
 
@@ -414,7 +448,7 @@ change_note(void)
                                                  1)->serial;
 
     ngx_agilicus_token_cache_note(zone, key_of(5), &found,
-                                  zone->sh->generation, 7);
+                                  denials->sh->generation, 7);
 }
 
 
@@ -498,7 +532,7 @@ check_facts(void)
         unit_check(found.facts.len == 100 || found.facts.len == 300
                    || found.facts.len == 90 || found.facts.len == 0);
         unit_check(found.sent == 5000 || found.sent == 6000);
-        unit_check(found.clean <= zone->sh->generation);
+        unit_check(found.clean <= denials->sh->generation);
         unit_check(found.late == 0 || found.late == 7);
 
         for (i = 0; i < found.facts.len; i++) {
@@ -554,7 +588,7 @@ check_again(const char *jti)
                != NGX_AGILICUS_TOKEN_REASON_NONE);
 
     if (e) {
-        unit_check(e->clean < ngx_agilicus_token_cache_generation(zone));
+        unit_check(e->clean < ngx_agilicus_token_denials_generation(denials));
     }
 }
 
@@ -597,7 +631,7 @@ put(ngx_uint_t n, ngx_agilicus_token_class_e class, uint64_t sent, size_t len)
     (void) ngx_agilicus_token_cache_store(zone, key_of(n), class,
                                           NGX_AGILICUS_TOKEN_REASON_NONE,
                                           &facts, &none, sent,
-                                          zone->sh->generation);
+                                          denials->sh->generation);
 }
 
 
@@ -615,8 +649,7 @@ deny(const char *value, int64_t before)
     v.data = (u_char *) (value ? value : "subject");
     v.len = strlen((char *) v.data);
 
-    return ngx_agilicus_token_cache_deny(zone, api, kind, &v, now.wall + 500,
-                                         before, &now);
+    return stub_deny(denials, api, kind, &v, now.wall + 500, before, &now);
 }
 
 
@@ -632,7 +665,8 @@ denied(const char *jti, const char *sub)
     facts.sub.data = (u_char *) sub;
     facts.sub.len = sub ? strlen(sub) : 0;
 
-    return ngx_agilicus_token_cache_denied(zone, api, token, &facts, &now);
+    return ngx_agilicus_token_denied(denials, api, token, &facts,
+                                     NGX_AGILICUS_TOKEN_NEVER_ASKED, &now);
 }
 
 
@@ -672,17 +706,24 @@ ends(ngx_shmtx_t *mtx)
 
 
 static void
-use(ngx_agilicus_token_zone_t *z)
+use(ngx_agilicus_token_zone_t *z, ngx_agilicus_token_denials_t *d)
 {
     u_char  *p;
 
     p = (u_char *) z->sh;
 
-    z->tombstones = (void *) (p + z->sh->tombstones_offset);
     z->invalid = (void *) (p + z->sh->invalid_offset);
     z->facts = (void *) (p + z->sh->facts_offset);
     z->flights = (void *) (p + z->sh->flights_offset);
     z->clients = (void *) (p + z->sh->clients_offset);
 
     zone = z;
+
+    p = (u_char *) d->sh;
+
+    d->ledger = p + d->sh->ledger_offset;
+    d->unknown = (void *) (p + d->sh->unknown_offset);
+    d->tombstones = (void *) (p + d->sh->tombstones_offset);
+
+    denials = d;
 }

@@ -74,7 +74,9 @@ static void use_zone(void);
 
 
 static ngx_agilicus_token_zone_t  *zone;
-static void                       *shared;
+static ngx_agilicus_token_denials_t
+                                  *denials;
+static u_char                     *shared;
 static told_t                     *told;
 static ngx_uint_t                  kind_of_change;
 static const u_char                api[32] = "an API";
@@ -90,7 +92,7 @@ main(void)
     stub_seed(17);
     stub_clock(1000000, 1700000000);
 
-    shared = mmap(NULL, SIZE, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS,
+    shared = mmap(NULL, 2 * SIZE, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS,
                   -1, 0);
     told = mmap(NULL, sizeof(told_t), PROT_READ|PROT_WRITE,
                 MAP_SHARED|MAP_ANONYMOUS, -1, 0);
@@ -315,8 +317,9 @@ change(ngx_uint_t kind)
 static void
 prepare_denials(void)
 {
-    memset(zone->tombstones + 1, 0,
-           (u_char *) zone->invalid - (u_char *) (zone->tombstones + 1));
+    memset(denials->tombstones + 1, 0,
+           denials->sh->size - denials->sh->tombstones_offset
+           - sizeof(ngx_agilicus_token_tombstones_t));
 
     stub_clock(1000000, 1700000000);
     deny("looked for");
@@ -337,22 +340,24 @@ move_denial(void)
     ngx_agilicus_token_tombstone_t  *s, *to;
 
     ngx_agilicus_token_zone_now(&now);
-    ngx_agilicus_token_zone_lock(zone);
-    ngx_agilicus_token_zone_begin_locked(zone);
+    ngx_agilicus_token_denials_lock(denials);
+    denials->sh->changes++;
+    ngx_memory_barrier();
 
     i = 0;
-    s = ngx_agilicus_token_tombstones_next(zone->tombstones, &i, &now);
+    s = ngx_agilicus_token_tombstones_next(denials->tombstones, &i, &now);
 
     /* from the bucket's first place to its last, and back */
 
-    n = (size_t) (s - (ngx_agilicus_token_tombstone_t *) zone->tombstones);
+    n = (size_t) (s - (ngx_agilicus_token_tombstone_t *) denials->tombstones);
     to = s - n % 8 + (n % 8 == 7 ? 0 : 7);
 
     *to = *s;
     memset(s, 0, sizeof(*s));
 
-    ngx_agilicus_token_zone_end_locked(zone);
-    ngx_agilicus_token_zone_unlock(zone);
+    ngx_memory_barrier();
+    denials->sh->changes++;
+    ngx_agilicus_token_denials_unlock(denials);
 }
 
 
@@ -367,9 +372,8 @@ deny(const char *jti)
     value.data = (u_char *) jti;
     value.len = strlen(jti);
 
-    unit_check(ngx_agilicus_token_cache_deny(zone, api,
-                                     NGX_AGILICUS_TOKEN_TOMBSTONE_JTI, &value,
-                                     now.wall + 500, 0, &now)
+    unit_check(stub_deny(denials, api, NGX_AGILICUS_TOKEN_TOMBSTONE_JTI,
+                         &value, now.wall + 500, 0, &now)
                == NGX_OK);
 }
 
@@ -385,7 +389,8 @@ denied(void)
     memset(&facts, 0, sizeof(facts));
     ngx_str_set(&facts.jti, "looked for");
 
-    return ngx_agilicus_token_cache_denied(zone, api, api, &facts, &now);
+    return ngx_agilicus_token_denied(denials, api, api, &facts,
+                                     NGX_AGILICUS_TOKEN_NEVER_ASKED, &now);
 }
 
 
@@ -610,8 +615,9 @@ use_zone(void)
 
     if (zone == NULL) {
         zone = stub_zone_at(shared, SIZE);
+        denials = stub_denials_at(shared + SIZE, SIZE);
 
-        if (zone == NULL) {
+        if (zone == NULL || denials == NULL) {
             exit(1);
         }
 

@@ -261,6 +261,7 @@ static ngx_agilicus_token_origin_t     origins[ORIGINS];
 static ngx_agilicus_token_loc_conf_t   lcfs[LOCATIONS];
 static ngx_agilicus_token_main_conf_t  mcf;
 static ngx_agilicus_token_zone_t      *zone;
+static ngx_agilicus_token_denials_t   *memory;
 
 static worker_t                        workers[WORKERS];
 static worker_t                       *current;
@@ -410,12 +411,14 @@ schedule(uint64_t number)
     stub_seed(number * 2654435761u);
 
     zone = stub_zone(96 * 1024);
+    memory = stub_denials(96 * 1024);
 
     epoch = 1700000000;
     now.mono = 1000000;
     now.wall = epoch;
 
     mcf.api.first = zone;
+    mcf.api.denials = memory;
     api.state = 0;
 
     for (i = 0; i < ORIGINS; i++) {
@@ -429,8 +432,8 @@ schedule(uint64_t number)
 
     /* now and then it is another API that the feed speaks of */
 
-    memcpy(zone->sh->feed.api, api.digest, NGX_AGILICUS_TOKEN_DIGEST_LEN);
-    zone->sh->feed.api[31] ^= (seed % 4 == 3);
+    memcpy(memory->sh->feed.api, api.digest, NGX_AGILICUS_TOKEN_DIGEST_LEN);
+    memory->sh->feed.api[31] ^= (seed % 4 == 3);
 
     for (i = 0; i < WORKERS; i++) {
         workers[i].pid = ++last_pid;
@@ -464,11 +467,12 @@ schedule(uint64_t number)
 
     /* with room for all: else the model would have to forget as well */
 
-    unit_check(zone->tombstones->lost == 0);
+    unit_check(memory->tombstones->lost == 0);
     unit_check(ngx_agilicus_token_table_sane(zone->facts));
     unit_check(ngx_agilicus_token_table_sane(zone->invalid));
 
     stub_zone_free(zone);
+    stub_denials_free(memory);
 }
 
 
@@ -491,7 +495,9 @@ set_up(void)
     mcf.api.cycle = 1;
 
     zone = stub_zone(96 * 1024);
+    memory = stub_denials(96 * 1024);
     mcf.api.first = zone;
+    mcf.api.denials = memory;
 
     for (i = 0; i < LOCATIONS; i++) {
         lcfs[i].enable = NGX_AGILICUS_TOKEN_ON;
@@ -541,6 +547,7 @@ set_up(void)
     }
 
     stub_zone_free(zone);
+    stub_denials_free(memory);
 }
 
 
@@ -550,7 +557,9 @@ tear_down(void)
     ngx_uint_t  i;
 
     zone = stub_zone(96 * 1024);
+    memory = stub_denials(96 * 1024);
     mcf.api.first = zone;
+    mcf.api.denials = memory;
 
     for (i = 0; i < WORKERS; i++) {
         take_out(&workers[i]);
@@ -559,6 +568,7 @@ tear_down(void)
     }
 
     stub_zone_free(zone);
+    stub_denials_free(memory);
 }
 
 
@@ -680,7 +690,12 @@ act(void)
 
             /* somebody died in the middle of a change */
 
-            zone->sh->changes |= 1;
+            if (stub_below(2)) {
+                zone->sh->changes |= 1;
+
+            } else {
+                memory->sh->changes |= 1;
+            }
         }
 
         break;
@@ -737,7 +752,9 @@ test_answers(void)
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         zone = stub_zone(96 * 1024);
+        memory = stub_denials(96 * 1024);
         mcf.api.first = zone;
+        mcf.api.denials = memory;
         stub_clock(1000000, epoch);
 
         memset(&q, 0, sizeof(q));
@@ -759,15 +776,15 @@ test_answers(void)
                    == NGX_OK);
         ctx.has_facts = 1;
 
-        f = &zone->sh->feed;
+        f = &memory->sh->feed;
         f->interval = rows[i].feed ? 1000 : 0;
         f->watermark = (rows[i].feed == 1) ? 1000000 : 1000;
 
         if (rows[i].denied) {
             ngx_str_set(&value, "sub-a");
-            unit_check(ngx_agilicus_token_cache_deny(zone, api.digest,
-                                     NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT,
-                                     &value, epoch + TTL, epoch,
+            unit_check(stub_deny(memory, api.digest,
+                                 NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT,
+                                 &value, epoch + TTL, epoch,
                                      &(ngx_agilicus_token_clock_t)
                                          { .mono = 1000000, .wall = epoch })
                        == NGX_OK);
@@ -791,6 +808,7 @@ test_answers(void)
         }
 
         stub_zone_free(zone);
+        stub_denials_free(memory);
     }
 }
 
@@ -1037,7 +1055,7 @@ feed(void)
 {
     ngx_agilicus_token_feed_state_t  *f;
 
-    f = &zone->sh->feed;
+    f = &memory->sh->feed;
 
     switch (stub_below(6)) {
 
@@ -1074,7 +1092,7 @@ resume(worker_t *w)
     counts.switches++;
 
     w->healthy |= (seed % 4 != 3
-                   && ngx_agilicus_token_zone_feed(zone, w->now.mono)
+                   && ngx_agilicus_token_denials_feed(memory, w->now.mono)
                    == NGX_AGILICUS_TOKEN_FEED_HEALTHY);
 
     current = w;
@@ -1477,7 +1495,7 @@ losses(void)
     return zone->facts->evictions + zone->invalid->evictions
            + zone->sh->counts[NGX_AGILICUS_TOKEN_COUNT_RECOVERED]
            + zone->sh->counts[NGX_AGILICUS_TOKEN_COUNT_NOT_STORED]
-           + zone->sh->generation + removals;
+           + memory->sh->generation + removals;
 }
 
 
@@ -1754,8 +1772,7 @@ deny(ngx_agilicus_token_tombstone_e kind, ngx_uint_t token, const char *value,
     v.data = (u_char *) value;
     v.len = (kind == NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN) ? 32 : strlen(value);
 
-    rc = ngx_agilicus_token_cache_deny(zone, api.digest, kind, &v, until,
-                                       before, &clock);
+    rc = stub_deny(memory, api.digest, kind, &v, until, before, &clock);
 
     if (rc == NGX_ERROR || ndenials == DENIALS) {
         abort();

@@ -37,6 +37,7 @@ static void name(u_char *key, uint64_t n);
 
 
 static ngx_agilicus_token_zone_t       *zone;
+static ngx_agilicus_token_denials_t    *denials;
 static ngx_agilicus_token_clock_t       now;
 static ngx_agilicus_token_secret_t      secret;
 static ngx_agilicus_token_facts_t       facts;
@@ -78,6 +79,7 @@ main(int argc, char **argv)
     test_allocations();
 
     stub_zone_free(zone);
+    stub_denials_free(denials);
 
     return unit_done();
 }
@@ -453,7 +455,7 @@ test_reap_some(void)
     unit_test("no more places are looked at than was asked for");
 
     place = 0;
-    unit_check(ngx_agilicus_token_secret_reap(zone, zone, 1, api, &place, 7,
+    unit_check(ngx_agilicus_token_secret_reap(zone, denials, 1, api, &place, 7,
                                               buf, &now, reaped, NULL)
                == NGX_AGAIN);
     unit_check(place == 7);
@@ -482,9 +484,11 @@ start(void)
 {
     if (zone) {
         stub_zone_free(zone);
+        stub_denials_free(denials);
     }
 
     zone = stub_zone(256 * 1024);
+    denials = stub_denials(256 * 1024);
 
     now.mono = 1000000;
     now.wall = 1700000000;
@@ -572,7 +576,7 @@ reap(ngx_uint_t step)
     n = 0;
 
     do {
-        rc = ngx_agilicus_token_secret_reap(zone, zone, 1, api, &place, step,
+        rc = ngx_agilicus_token_secret_reap(zone, denials, 1, api, &place, step,
                                             buf, &now, reaped, NULL);
     } while (rc == NGX_AGAIN && n++ < 100000);
 
@@ -602,7 +606,7 @@ deny(ngx_agilicus_token_tombstone_e kind, const char *value)
     v.data = (u_char *) value;
     v.len = (kind == NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN) ? 32 : strlen(value);
 
-    (void) ngx_agilicus_token_cache_deny(zone, api, kind, &v,
+    (void) stub_deny(denials, api, kind, &v,
                                          now.wall + 86400, now.wall, &now);
 }
 

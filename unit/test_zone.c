@@ -17,12 +17,7 @@ static void test_reload(void);
 static void test_version(void);
 static void test_contexts(void);
 static void test_recovery(void);
-static void test_carry_over(void);
-static void test_feed(void);
 static void test_counts(void);
-static ngx_int_t deny(ngx_agilicus_token_zone_t *zone, uint64_t n,
-    uint64_t mono, int64_t wall);
-static ngx_uint_t denied(ngx_agilicus_token_zone_t *zone, uint64_t n);
 static void name(u_char *key, uint64_t n);
 
 
@@ -38,8 +33,6 @@ main(int argc, char **argv)
     test_version();
     test_contexts();
     test_recovery();
-    test_carry_over();
-    test_feed();
     test_counts();
 
     return unit_done();
@@ -100,23 +93,20 @@ lay_out(size_t size)
     unit_check_note(sh->clients_offset >= sh->flights_offset
                     + sh->flights * sizeof(ngx_agilicus_token_flight_mark_t),
                     note);
-    unit_check_note(sh->tombstones_offset >= sh->clients_offset
+    unit_check_note(sh->invalid_offset >= sh->clients_offset
                     + sh->clients * sizeof(ngx_agilicus_token_client_budget_t),
                     note);
-    unit_check_note(sh->invalid_offset > sh->tombstones_offset
-                    && sh->facts_offset > sh->invalid_offset
+    unit_check_note(sh->facts_offset > sh->invalid_offset
                     && sh->size > sh->facts_offset, note);
 
     unit_check_note(((sh->flights_offset | sh->clients_offset
-                      | sh->tombstones_offset | sh->invalid_offset
-                      | sh->facts_offset) & 63) == 0, note);
+                      | sh->invalid_offset | sh->facts_offset) & 63) == 0,
+                    note);
 
     unit_check_note((u_char *) zone->flights
                     == (u_char *) sh + sh->flights_offset
                     && (u_char *) zone->clients
                        == (u_char *) sh + sh->clients_offset
-                    && (u_char *) zone->tombstones
-                       == (u_char *) sh + sh->tombstones_offset
                     && (u_char *) zone->invalid
                        == (u_char *) sh + sh->invalid_offset
                     && (u_char *) zone->facts
@@ -124,9 +114,6 @@ lay_out(size_t size)
 
     /* what they say of themselves does not reach further */
 
-    unit_check_note((ngx_agilicus_token_tombstones_capacity(zone->tombstones)
-                     + 8) * sizeof(ngx_agilicus_token_tombstone_t)
-                    <= sh->invalid_offset - sh->tombstones_offset, note);
     unit_check_note(zone->invalid->arena_offset
                     + (size_t) zone->invalid->units
                       * NGX_AGILICUS_TOKEN_TABLE_UNIT
@@ -141,12 +128,8 @@ lay_out(size_t size)
 
     /* and shares are as they should be */
 
-    rest = sh->size - sh->tombstones_offset;
+    rest = sh->size - sh->invalid_offset;
 
-    unit_check_note((sh->invalid_offset - sh->tombstones_offset) * 100 / rest
-                    >= 19
-                    && (sh->invalid_offset - sh->tombstones_offset) * 100
-                       / rest <= 20, note);
     unit_check_note((sh->facts_offset - sh->invalid_offset) * 100 / rest >= 9
                     && (sh->facts_offset - sh->invalid_offset) * 100 / rest
                        <= 10, note);
@@ -173,9 +156,6 @@ lay_out(size_t size)
            sh->flights * sizeof(ngx_agilicus_token_flight_mark_t));
     memset(zone->clients, 0xff,
            sh->clients * sizeof(ngx_agilicus_token_client_budget_t));
-
-    unit_check_note(deny(zone, 7, 2000000, 1800000000) == NGX_OK, note);
-    unit_check_note(denied(zone, 7), note);
 
     unit_check_note(ngx_agilicus_token_table_sane(zone->facts)
                     && ngx_agilicus_token_table_sane(zone->invalid), note);
@@ -229,8 +209,6 @@ test_reload(void)
     name(key, 1);
 
     (void) ngx_agilicus_token_table_store(zone->facts, key, 1, 100);
-    (void) deny(zone, 5, 2000000, 1800000000);
-    zone->sh->generation = 77;
 
     /* with the zone of the old configuration */
 
@@ -242,12 +220,10 @@ test_reload(void)
 
     unit_check(next.sh == zone->sh && next.facts == zone->facts
                && next.invalid == zone->invalid
-               && next.tombstones == zone->tombstones
                && next.flights == zone->flights
                && next.clients == zone->clients
                && next.shpool == zone->shpool);
     unit_check(ngx_agilicus_token_table_find(next.facts, key, 1) != NULL);
-    unit_check(denied(&next, 5) && next.sh->generation == 77);
 
     /* and where memory is just there, as after a change of the binary */
 
@@ -256,7 +232,6 @@ test_reload(void)
 
     unit_check(ngx_agilicus_token_zone_init(&shm_zone, NULL) == NGX_OK);
     unit_check(next.sh == zone->sh && next.facts == zone->facts);
-    unit_check(denied(&next, 5) && next.sh->generation == 77);
 
     stub_zone_free(zone);
 }
@@ -353,7 +328,7 @@ test_recovery(void)
     ngx_uint_t                  n;
     ngx_agilicus_token_zone_t  *zone;
 
-    unit_test("after a death facts are dropped, and tombstones stay");
+    unit_test("after a death facts are dropped");
 
     zone = stub_zone(256 * 1024);
 
@@ -370,7 +345,6 @@ test_recovery(void)
         }
 
         unit_check((zone->sh->changes & 1) == 0);
-        (void) deny(zone, n, 2000000, 1800000000);
 
         ngx_agilicus_token_zone_lock(zone);
         ngx_agilicus_token_zone_begin_locked(zone);
@@ -389,12 +363,9 @@ test_recovery(void)
 
         stub_zone_force_unlock();
 
-        i = zone->sh->generation;
-
         ngx_agilicus_token_zone_lock(zone);
 
         unit_check((zone->sh->changes & 1) == 0);
-        unit_check(zone->sh->generation == i + 1);
         unit_check(ngx_agilicus_token_table_sane(zone->facts)
                    && ngx_agilicus_token_table_sane(zone->invalid));
         unit_check(zone->facts->used == 0 && zone->invalid->used == 0);
@@ -402,142 +373,6 @@ test_recovery(void)
                    == n + 1);
 
         ngx_agilicus_token_zone_unlock(zone);
-
-        for (i = 0; i <= n; i++) {
-            unit_check(denied(zone, i));
-        }
-    }
-
-    stub_zone_free(zone);
-}
-
-
-static void
-test_carry_over(void)
-{
-    uint64_t                    i, n, generation;
-    ngx_uint_t                  there;
-    ngx_agilicus_token_zone_t  *from, *to;
-
-    unit_test("tombstones are carried over, as long as they stand");
-
-    from = stub_zone(1 << 20);
-    to = stub_zone(2 << 20);
-
-    for (i = 0; i < 500; i++) {
-        (void) deny(from, i, i % 3 ? 2000000 : 1000000,
-                    i % 3 ? 1800000000 : 1700000000);
-    }
-
-    /* one that stands there already stays the stronger */
-
-    (void) deny(to, 1, 9000000, 1900000000);
-
-    generation = to->sh->generation;
-    from->sh->incomplete = 5000000;
-
-    ngx_agilicus_token_zone_carry_over(to, from);
-
-    for (i = 0; i < 500; i++) {
-        unit_check(denied(to, i) == (i % 3 != 0));
-        unit_check(denied(from, i) == (i % 3 != 0));
-    }
-
-    unit_check(to->sh->generation > generation);
-    unit_check(to->sh->incomplete == 5000000);
-
-    stub_clock(2000000, 1800000000);
-    unit_check(denied(to, 1) && !denied(to, 2));
-    stub_clock(1000000, 1700000000);
-
-    unit_test("where not all fit, the zone says so");
-
-    stub_zone_free(to);
-    to = stub_zone(32768);
-
-    n = ngx_agilicus_token_tombstones_capacity(to->tombstones);
-    unit_check(n < 333);
-
-    to->sh->incomplete = 0;
-    from->sh->incomplete = 0;
-
-    ngx_agilicus_token_zone_carry_over(to, from);
-
-    there = 0;
-
-    for (i = 0; i < 500; i++) {
-        there += denied(to, i);
-    }
-
-    unit_check(there <= n && there > n / 2);
-    unit_check(to->sh->incomplete > 1000000);
-    unit_check(ngx_agilicus_token_zone_feed(to, 1000000)
-               == NGX_AGILICUS_TOKEN_FEED_OFF);
-
-    to->sh->feed.interval = 1000;
-    to->sh->feed.watermark = 1000000;
-    unit_check(ngx_agilicus_token_zone_feed(to, 1000000)
-               == NGX_AGILICUS_TOKEN_FEED_INCOMPLETE);
-
-    stub_zone_free(from);
-    stub_zone_free(to);
-}
-
-
-static void
-test_feed(void)
-{
-    ngx_uint_t                        i;
-    ngx_agilicus_token_zone_t        *zone;
-    ngx_agilicus_token_feed_state_t  *feed;
-
-    static const struct {
-        uint64_t                   interval;
-        uint64_t                   watermark;
-        uint64_t                   duration;
-        uint32_t                   truncated;
-        uint64_t                   incomplete;
-        uint64_t                   now;
-        ngx_agilicus_token_feed_e  state;
-    } tests[] = {
-        { 0, 0, 0, 0, 0, 100000, NGX_AGILICUS_TOKEN_FEED_OFF },
-        { 0, 99999, 0, 1, 200000, 100000, NGX_AGILICUS_TOKEN_FEED_OFF },
-        { 1000, 0, 0, 0, 0, 100000, NGX_AGILICUS_TOKEN_FEED_INIT },
-        { 1000, 100000, 0, 0, 0, 100000, NGX_AGILICUS_TOKEN_FEED_HEALTHY },
-        { 1000, 100000, 0, 0, 0, 103000, NGX_AGILICUS_TOKEN_FEED_HEALTHY },
-        { 1000, 100000, 0, 0, 0, 103001, NGX_AGILICUS_TOKEN_FEED_LATE },
-        { 1000, 100000, 0, 0, 0, 163000, NGX_AGILICUS_TOKEN_FEED_LATE },
-        { 1000, 100000, 0, 0, 0, 163001, NGX_AGILICUS_TOKEN_FEED_DEAD },
-        { 1000, 100000, 5000, 0, 0, 110000, NGX_AGILICUS_TOKEN_FEED_HEALTHY },
-        { 1000, 100000, 5000, 0, 0, 110001, NGX_AGILICUS_TOKEN_FEED_LATE },
-        { 1000, 100000, 5000, 0, 0, 170000, NGX_AGILICUS_TOKEN_FEED_LATE },
-        { 1000, 100000, 5000, 0, 0, 170001, NGX_AGILICUS_TOKEN_FEED_DEAD },
-        { 1000, 100000, 0, 1, 0, 100000, NGX_AGILICUS_TOKEN_FEED_INCOMPLETE },
-        { 1000, 100000, 0, 1, 0, 900000, NGX_AGILICUS_TOKEN_FEED_INCOMPLETE },
-        { 1000, 0, 0, 1, 0, 100000, NGX_AGILICUS_TOKEN_FEED_INCOMPLETE },
-        { 1000, 100000, 0, 0, 100001, 100000,
-          NGX_AGILICUS_TOKEN_FEED_INCOMPLETE },
-        { 1000, 100000, 0, 0, 100000, 100000,
-          NGX_AGILICUS_TOKEN_FEED_HEALTHY },
-
-        /* a poll that began a moment after the clock was read */
-        { 1000, 100001, 0, 0, 0, 100000, NGX_AGILICUS_TOKEN_FEED_HEALTHY }
-    };
-
-    unit_test("the feed is healthy for as long as it can be relied on");
-
-    zone = stub_zone(1 << 20);
-    feed = &zone->sh->feed;
-
-    for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-        feed->interval = tests[i].interval;
-        feed->watermark = tests[i].watermark;
-        feed->duration = tests[i].duration;
-        feed->truncated = tests[i].truncated;
-        zone->sh->incomplete = tests[i].incomplete;
-
-        unit_check(ngx_agilicus_token_zone_feed(zone, tests[i].now)
-                   == tests[i].state);
     }
 
     stub_zone_free(zone);
@@ -573,44 +408,6 @@ test_counts(void)
     unit_check(now.mono == 123456 && now.wall == 1800000000);
 
     stub_zone_free(zone);
-}
-
-
-static ngx_int_t
-deny(ngx_agilicus_token_zone_t *zone, uint64_t n, uint64_t mono, int64_t wall)
-{
-    uint64_t                        gone;
-    ngx_int_t                       rc;
-    ngx_agilicus_token_clock_t      now;
-    ngx_agilicus_token_tombstone_t  t;
-
-    memset(&t, 0, sizeof(t));
-
-    name(t.key, n);
-    t.mono = mono;
-    t.wall = wall;
-
-    ngx_agilicus_token_zone_now(&now);
-
-    ngx_agilicus_token_zone_lock(zone);
-    rc = ngx_agilicus_token_tombstones_add(zone->tombstones, &t, &now, &gone);
-    ngx_agilicus_token_zone_unlock(zone);
-
-    return rc;
-}
-
-
-static ngx_uint_t
-denied(ngx_agilicus_token_zone_t *zone, uint64_t n)
-{
-    u_char                      key[32];
-    ngx_agilicus_token_clock_t  now;
-
-    name(key, n);
-    ngx_agilicus_token_zone_now(&now);
-
-    return ngx_agilicus_token_tombstones_find(zone->tombstones, key, &now)
-           != NULL;
 }
 
 

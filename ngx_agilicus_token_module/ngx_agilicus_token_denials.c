@@ -1,0 +1,477 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "ngx_agilicus_token_denials.h"
+
+#include <openssl/rand.h>
+#include <sys/mman.h>
+
+
+/* shares of the memory: of all in percent, and of what is left a part */
+#define NGX_AGILICUS_TOKEN_DENIALS_LEDGER   40
+#define NGX_AGILICUS_TOKEN_DENIALS_UNKNOWN  8
+
+/* of a look-up; these need no lock unless there is a change */
+#define NGX_AGILICUS_TOKEN_DENIALS_TRIES    4
+
+/* milliseconds for which a feed is late before it is dead */
+#define NGX_AGILICUS_TOKEN_DENIALS_GRACE    60000
+
+
+/* what is sought among tombstones */
+
+typedef struct {
+    const ngx_agilicus_token_facts_t *facts;
+    const ngx_agilicus_token_clock_t *now;
+    uint64_t                       asked;
+
+    ngx_uint_t                     wanted[NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS];
+    u_char                         keys[NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS]
+                                       [NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN];
+} ngx_agilicus_token_sought_t;
+
+
+static ngx_int_t ngx_agilicus_token_denials_build(
+    ngx_agilicus_token_denials_t *denials, ngx_log_t *log);
+static void ngx_agilicus_token_denials_lay_out(
+    ngx_agilicus_token_denials_sh_t *sh);
+static void ngx_agilicus_token_denials_attach(
+    ngx_agilicus_token_denials_t *denials);
+static ngx_agilicus_token_reason_e ngx_agilicus_token_denials_search(
+    ngx_agilicus_token_denials_t *denials,
+    const ngx_agilicus_token_sought_t *sought);
+static ngx_int_t ngx_agilicus_token_denials_key(u_char *out,
+    const u_char *api, ngx_agilicus_token_tombstone_e kind,
+    const ngx_str_t *value);
+
+
+ngx_int_t
+ngx_agilicus_token_denials_init(ngx_shm_zone_t *shm_zone, void *data)
+{
+    ngx_agilicus_token_denials_t *old = data;
+
+    ngx_agilicus_token_denials_t  *denials;
+
+    denials = shm_zone->data;
+
+    denials->shm_zone = shm_zone;
+    denials->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+
+    /* old workers deny by it: nothing in it may be touched here */
+
+    if (old || shm_zone->shm.exists) {
+        denials->sh = old ? old->sh : denials->shpool->data;
+
+        if (denials->sh->version != NGX_AGILICUS_TOKEN_DENIALS_VERSION) {
+            ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                          "agilicus token: the memory of denials was made by "
+                          "another version of the module, restart nginx");
+            return NGX_ERROR;
+        }
+
+        ngx_agilicus_token_denials_attach(denials);
+
+        return NGX_OK;
+    }
+
+#ifdef MADV_DONTDUMP
+
+    /* what is known of people does not belong in a core */
+
+    (void) madvise(shm_zone->shm.addr, shm_zone->shm.size, MADV_DONTDUMP);
+
+#endif
+
+    return ngx_agilicus_token_denials_build(denials, shm_zone->shm.log);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_denials_build(ngx_agilicus_token_denials_t *denials,
+    ngx_log_t *log)
+{
+    size_t                            size;
+    ngx_slab_pool_t                  *shpool;
+    ngx_agilicus_token_denials_sh_t  *sh;
+
+    shpool = denials->shpool;
+
+    /* all that the slab has to give, and no more from it ever after */
+
+    shpool->log_nomem = 0;
+
+    size = shpool->pfree * ngx_pagesize;
+
+    sh = ngx_slab_alloc(shpool, size);
+
+    if (sh == NULL
+        || size < sizeof(ngx_agilicus_token_denials_sh_t) + 2 * ngx_pagesize)
+    {
+        goto too_small;
+    }
+
+    ngx_memzero(sh, size);
+
+    if (RAND_bytes((u_char *) sh->secret, sizeof(sh->secret)) != 1) {
+        ngx_log_error(NGX_LOG_EMERG, log, 0,
+                      "agilicus token: RAND_bytes() failed");
+        return NGX_ERROR;
+    }
+
+    sh->version = NGX_AGILICUS_TOKEN_DENIALS_VERSION;
+    sh->size = size;
+
+    ngx_agilicus_token_denials_lay_out(sh);
+
+    denials->sh = sh;
+    ngx_agilicus_token_denials_attach(denials);
+
+    if (ngx_agilicus_token_tombstones_init(denials->unknown,
+                              sh->tombstones_offset - sh->unknown_offset,
+                              sh->secret)
+            == NULL
+        || ngx_agilicus_token_tombstones_init(denials->tombstones,
+                                              size - sh->tombstones_offset,
+                                              sh->secret)
+            == NULL)
+    {
+        goto too_small;
+    }
+
+    shpool->data = sh;
+
+    return NGX_OK;
+
+too_small:
+
+    ngx_log_error(NGX_LOG_EMERG, log, 0,
+                  "agilicus token: the memory of denials is too small");
+
+    return NGX_ERROR;
+}
+
+
+/* sets the offsets of the head */
+
+static void
+ngx_agilicus_token_denials_lay_out(ngx_agilicus_token_denials_sh_t *sh)
+{
+    size_t  at, part;
+
+    at = ngx_align(sizeof(ngx_agilicus_token_denials_sh_t), 64);
+
+    sh->ledger_offset = at;
+    sh->ledger_size = (sh->size - at) / 100
+                      * NGX_AGILICUS_TOKEN_DENIALS_LEDGER & ~(size_t) 0x3f;
+
+    at += sh->ledger_size;
+    sh->unknown_offset = at;
+
+    part = (sh->size - at) / NGX_AGILICUS_TOKEN_DENIALS_UNKNOWN
+           & ~(size_t) 0x3f;
+
+    at += ngx_max(part, NGX_AGILICUS_TOKEN_TOMBSTONE_MIN);
+    sh->tombstones_offset = at;
+}
+
+
+static void
+ngx_agilicus_token_denials_attach(ngx_agilicus_token_denials_t *denials)
+{
+    u_char                           *p;
+    ngx_agilicus_token_denials_sh_t  *sh;
+
+    sh = denials->sh;
+    p = (u_char *) sh;
+
+    denials->ledger = p + sh->ledger_offset;
+    denials->unknown = (ngx_agilicus_token_tombstones_t *)
+                           (p + sh->unknown_offset);
+    denials->tombstones = (ngx_agilicus_token_tombstones_t *)
+                              (p + sh->tombstones_offset);
+}
+
+
+void
+ngx_agilicus_token_denials_lock(ngx_agilicus_token_denials_t *denials)
+{
+    ngx_shmtx_lock(&denials->shpool->mutex);
+
+    if (denials->sh->changes & 1) {
+
+        /*
+         * The process that changed tombstones last has died; its tombstone may
+         * stand without having been counted.
+         */
+
+        denials->sh->generation++;
+        denials->sh->recovered++;
+
+        ngx_memory_barrier();
+        denials->sh->changes++;
+    }
+}
+
+
+void
+ngx_agilicus_token_denials_unlock(ngx_agilicus_token_denials_t *denials)
+{
+    ngx_shmtx_unlock(&denials->shpool->mutex);
+}
+
+
+ngx_atomic_uint_t
+ngx_agilicus_token_denials_generation(ngx_agilicus_token_denials_t *denials)
+{
+    ngx_atomic_uint_t  generation;
+
+    generation = denials->sh->generation;
+    ngx_memory_barrier();
+
+    return generation;
+}
+
+
+ngx_agilicus_token_reason_e
+ngx_agilicus_token_denied(ngx_agilicus_token_denials_t *denials,
+    const u_char *api, const u_char *token,
+    const ngx_agilicus_token_facts_t *facts, uint64_t asked,
+    const ngx_agilicus_token_clock_t *now)
+{
+    ngx_str_t                     value;
+    ngx_uint_t                    kind, try;
+    const ngx_str_t              *values[NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS];
+    ngx_atomic_uint_t             changes;
+    ngx_agilicus_token_reason_e   reason;
+    ngx_agilicus_token_sought_t   sought;
+
+    ngx_memzero(values, sizeof(values));
+
+    value.data = (u_char *) token;
+    value.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+
+    values[NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN] = &value;
+
+    if (facts) {
+        values[NGX_AGILICUS_TOKEN_TOMBSTONE_JTI] = &facts->jti;
+        values[NGX_AGILICUS_TOKEN_TOMBSTONE_SESSION] = &facts->session;
+        values[NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT] = &facts->sub;
+    }
+
+    for (kind = 0; kind < NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS; kind++) {
+
+        sought.wanted[kind] = (values[kind] && values[kind]->len);
+
+        if (!sought.wanted[kind]) {
+            continue;
+        }
+
+        if (ngx_agilicus_token_denials_key(sought.keys[kind], api,
+                                   (ngx_agilicus_token_tombstone_e) kind,
+                                   values[kind])
+            != NGX_OK)
+        {
+            /* what cannot be looked up may be denied */
+            return NGX_AGILICUS_TOKEN_REASON_REVOKED;
+        }
+    }
+
+    sought.facts = facts;
+    sought.asked = asked;
+    sought.now = now;
+
+    for (try = 0; try < NGX_AGILICUS_TOKEN_DENIALS_TRIES; try++) {
+
+        changes = denials->sh->changes;
+        ngx_memory_barrier();
+
+        if (changes & 1) {
+            break;
+        }
+
+        reason = ngx_agilicus_token_denials_search(denials, &sought);
+
+        ngx_memory_barrier();
+
+        if (denials->sh->changes == changes) {
+            return reason;
+        }
+    }
+
+    ngx_agilicus_token_denials_lock(denials);
+    reason = ngx_agilicus_token_denials_search(denials, &sought);
+    ngx_agilicus_token_denials_unlock(denials);
+
+    return reason;
+}
+
+
+static ngx_agilicus_token_reason_e
+ngx_agilicus_token_denials_search(ngx_agilicus_token_denials_t *denials,
+    const ngx_agilicus_token_sought_t *sought)
+{
+    ngx_uint_t                       kind;
+    ngx_agilicus_token_tombstone_t  *s;
+
+    static const ngx_agilicus_token_reason_e
+        reasons[NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS] =
+    {
+        NGX_AGILICUS_TOKEN_REASON_REVOKED,
+        NGX_AGILICUS_TOKEN_REASON_JTI,
+        NGX_AGILICUS_TOKEN_REASON_SESSION,
+        NGX_AGILICUS_TOKEN_REASON_SUBJECT
+    };
+
+    for (kind = 0; kind < NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS; kind++) {
+
+        if (!sought->wanted[kind]) {
+            continue;
+        }
+
+        s = ngx_agilicus_token_tombstones_find(denials->tombstones,
+                                               sought->keys[kind],
+                                               sought->now);
+        if (s == NULL) {
+            continue;
+        }
+
+        if (kind == NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT
+            && sought->facts->has_iat && sought->facts->iat > s->before)
+        {
+            continue;
+        }
+
+        return reasons[kind];
+    }
+
+    return NGX_AGILICUS_TOKEN_REASON_NONE;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_deny(ngx_agilicus_token_denials_t *denials,
+    const ngx_agilicus_token_denial_t *denial,
+    const ngx_agilicus_token_clock_t *now)
+{
+    uint64_t                          gone, lasts;
+    ngx_int_t                         rc;
+    ngx_agilicus_token_tombstone_t    add;
+    ngx_agilicus_token_denials_sh_t  *sh;
+
+    static int64_t                    told;
+
+    sh = denials->sh;
+
+    if (ngx_agilicus_token_denials_key(add.key, denial->api, denial->kind,
+                                       &denial->value)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /* an "exp" can be any number: a century is for ever */
+
+    lasts = denial->until > now->wall
+            ? ngx_min((uint64_t) denial->until - (uint64_t) now->wall,
+                      3155760000)
+            : 0;
+
+    add.kind = denial->kind;
+    add.wall = denial->until;
+    add.mono = now->mono + lasts * 1000;
+    add.before = denial->before;
+
+    ngx_agilicus_token_denials_lock(denials);
+
+    /* one that is put up without being counted would never be looked for */
+
+    sh->changes++;
+    ngx_memory_barrier();
+
+    rc = ngx_agilicus_token_tombstones_add(denials->tombstones, &add, now,
+                                           &gone);
+
+    if (rc == NGX_BUSY) {
+        sh->incomplete = ngx_max(sh->incomplete, gone);
+    }
+
+    if (rc != NGX_DECLINED) {
+        ngx_memory_barrier();
+        sh->generation++;
+    }
+
+    ngx_memory_barrier();
+    sh->changes++;
+
+    ngx_agilicus_token_denials_unlock(denials);
+
+    if (rc == NGX_BUSY && told != now->wall) {
+        told = now->wall;
+
+        ngx_log_error(NGX_LOG_WARN, denials->shm_zone->shm.log, 0,
+                      "agilicus token: no room for all denials, make "
+                      "\"agilicus_token_denials\" larger");
+    }
+
+    return rc;
+}
+
+
+/*
+ * SHA-256 over the kind, the digest of the API's URL and the value: the first
+ * two have one length, so no two tombstones share a key by accident.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_denials_key(u_char *out, const u_char *api,
+    ngx_agilicus_token_tombstone_e kind, const ngx_str_t *value)
+{
+    u_char     k;
+    ngx_str_t  parts[3];
+
+    k = (u_char) kind;
+
+    parts[0].data = &k;
+    parts[0].len = 1;
+    parts[1].data = (u_char *) api;
+    parts[1].len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    parts[2] = *value;
+
+    return ngx_agilicus_token_digest(out, parts, 3);
+}
+
+
+ngx_agilicus_token_feed_e
+ngx_agilicus_token_denials_feed(ngx_agilicus_token_denials_t *denials,
+    uint64_t now)
+{
+    uint64_t                          age, healthy;
+    ngx_agilicus_token_feed_state_t  *feed;
+
+    feed = &denials->sh->feed;
+
+    if (feed->interval == 0) {
+        return NGX_AGILICUS_TOKEN_FEED_OFF;
+    }
+
+    if (feed->truncated || denials->sh->incomplete > now) {
+        return NGX_AGILICUS_TOKEN_FEED_INCOMPLETE;
+    }
+
+    if (feed->watermark == 0) {
+        return NGX_AGILICUS_TOKEN_FEED_INIT;
+    }
+
+    age = now > feed->watermark ? now - feed->watermark : 0;
+    healthy = ngx_max(3 * feed->interval, 2 * feed->duration);
+
+    if (age <= healthy) {
+        return NGX_AGILICUS_TOKEN_FEED_HEALTHY;
+    }
+
+    return (age <= healthy + NGX_AGILICUS_TOKEN_DENIALS_GRACE)
+           ? NGX_AGILICUS_TOKEN_FEED_LATE : NGX_AGILICUS_TOKEN_FEED_DEAD;
+}
