@@ -482,13 +482,13 @@ ngx_agilicus_token_create_ctx(ngx_http_request_t *r)
 
     client = ngx_agilicus_token_get_client(r);
     if (client == NULL) {
-        ngx_agilicus_token_drop_query(r);
+        (void) ngx_agilicus_token_cut_query(r);
         return NULL;
     }
 
     ctx = ngx_pcalloc(r->pool, sizeof(ngx_agilicus_token_ctx_t));
     if (ctx == NULL) {
-        ngx_agilicus_token_drop_query(r);
+        (void) ngx_agilicus_token_cut_query(r);
         return NULL;
     }
 

@@ -215,6 +215,35 @@ ngx_agilicus_token_bearer_query(ngx_str_t *args, ngx_str_t *name,
 }
 
 
+ngx_uint_t
+ngx_agilicus_token_bearer_in_query(ngx_str_t *args, ngx_str_t *name)
+{
+    u_char     *p, *last, *end;
+    ngx_str_t   value;
+
+    if (args->len == 0) {
+        return 0;
+    }
+
+    p = args->data;
+    end = args->data + args->len;
+
+    for ( ;; ) {
+        last = ngx_agilicus_token_bearer_piece(p, end, '&');
+
+        if (ngx_agilicus_token_bearer_is_pair(p, last, name, &value)) {
+            return 1;
+        }
+
+        if (last == end) {
+            return 0;
+        }
+
+        p = last + 1;
+    }
+}
+
+
 size_t
 ngx_agilicus_token_bearer_cut_query(ngx_str_t *args, ngx_str_t *name,
     u_char *dst)

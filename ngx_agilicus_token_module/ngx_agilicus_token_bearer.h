@@ -85,6 +85,13 @@ ngx_uint_t ngx_agilicus_token_bearer_query(ngx_str_t *args, ngx_str_t *name,
     size_t max, u_char *buf, ngx_str_t *token);
 
 /*
+ * Returns 1 if a parameter "name" stands in a raw query string, with or without
+ * a value, else 0.
+ */
+ngx_uint_t ngx_agilicus_token_bearer_in_query(ngx_str_t *args,
+    ngx_str_t *name);
+
+/*
  * Copies "args" to "dst" (at least args->len bytes) without any parameter
  * called "name", all other bytes untouched and in order; returns the number
  * of bytes written.  One "&" goes with each parameter that is cut.

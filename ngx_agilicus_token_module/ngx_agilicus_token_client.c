@@ -482,7 +482,7 @@ ngx_agilicus_token_cut(ngx_http_request_t *r, ngx_str_t *name)
 
     for (pr = r; pr; pr = pr->parent) {
 
-        if (pr->args.len == 0) {
+        if (!ngx_agilicus_token_bearer_in_query(&pr->args, name)) {
             continue;
         }
 
@@ -537,8 +537,8 @@ ngx_agilicus_token_cut_all(ngx_http_request_t *r)
 }
 
 
-void
-ngx_agilicus_token_drop_query(ngx_http_request_t *r)
+ngx_int_t
+ngx_agilicus_token_cut_query(ngx_http_request_t *r)
 {
     ngx_uint_t                            i;
     ngx_agilicus_token_source_t          *sources;
@@ -546,32 +546,43 @@ ngx_agilicus_token_drop_query(ngx_http_request_t *r)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
 
-    if (lcf->sources == NULL) {
-        return;
+    if (lcf->enable == NGX_AGILICUS_TOKEN_OFF || lcf->sources == NULL) {
+        return NGX_OK;
     }
 
     sources = lcf->sources->elts;
 
     for (i = 0; i < lcf->sources->nelts; i++) {
-        if (sources[i].type == NGX_AGILICUS_TOKEN_SOURCE_QUERY) {
+
+        if (sources[i].type != NGX_AGILICUS_TOKEN_SOURCE_QUERY) {
+            continue;
+        }
+
+        /* the client's part keeps the target as the client sent it */
+
+        if (ngx_agilicus_token_get_client(r) == NULL
+            || ngx_agilicus_token_cut(r, &sources[i].name) != NGX_OK)
+        {
             ngx_agilicus_token_cut_all(r);
-            return;
+            return NGX_ERROR;
         }
     }
+
+    return NGX_OK;
 }
 
 
 static void
 ngx_agilicus_token_cut_done(ngx_http_request_t *r)
 {
-    ngx_http_request_t                    *main;
+    ngx_http_request_t                    *main, *pr;
     const ngx_agilicus_token_main_conf_t  *mcf;
 
     main = r->main;
 
-    if (r != main) {
-        r->unparsed_uri = main->unparsed_uri;
-        r->request_line = main->request_line;
+    for (pr = r; pr != main; pr = pr->parent) {
+        pr->unparsed_uri = main->unparsed_uri;
+        pr->request_line = main->request_line;
     }
 
     /* these are remembered once they have been evaluated */
@@ -595,7 +606,7 @@ ngx_agilicus_token_cut_target(ngx_http_request_t *r, ngx_str_t *line,
 
     ngx_agilicus_token_split_target(line, &args);
 
-    if (args.len == 0) {
+    if (!ngx_agilicus_token_bearer_in_query(&args, name)) {
         return NGX_OK;
     }
 
@@ -608,10 +619,6 @@ ngx_agilicus_token_cut_target(ngx_http_request_t *r, ngx_str_t *line,
     tail = line->len - head - args.len;
 
     len = ngx_agilicus_token_bearer_cut_query(&args, name, p + head);
-
-    if (len == args.len) {
-        return NGX_OK;
-    }
 
     ngx_memcpy(p, line->data, head);
 

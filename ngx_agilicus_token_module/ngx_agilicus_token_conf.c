@@ -17,6 +17,7 @@ static void ngx_agilicus_token_read_anew(ngx_conf_t *cf);
 static ngx_uint_t ngx_agilicus_token_is_header_variable(
     const ngx_str_t *name);
 static ngx_int_t ngx_agilicus_token_register(ngx_conf_t *cf);
+static ngx_int_t ngx_agilicus_token_register_query(ngx_conf_t *cf);
 static ngx_int_t ngx_agilicus_token_register_upstream(ngx_conf_t *cf,
     ngx_agilicus_token_main_conf_t *mcf);
 
@@ -450,6 +451,10 @@ ngx_agilicus_token_postconfiguration(ngx_conf_t *cf)
         }
 
         ngx_agilicus_token_filter_init();
+
+        if (ngx_agilicus_token_register_query(cf) != NGX_OK) {
+            return NGX_ERROR;
+        }
     }
 
     if (mcf->query || mcf->changes || mcf->identity.nelts) {
@@ -535,6 +540,45 @@ ngx_agilicus_token_register(ngx_conf_t *cf)
 
     first[0] = ngx_agilicus_token_access_last_handler;
     first[handlers->nelts - 1] = ngx_agilicus_token_access_handler;
+
+    return NGX_OK;
+}
+
+
+/*
+ * A token in the query is cut before nginx's own "set", "if" and "rewrite" see
+ * it, and before the access log is written: handlers of the rewrite phase run
+ * from the last one registered, those of the log phase from the first.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_register_query(ngx_conf_t *cf)
+{
+    ngx_array_t                *handlers;
+    ngx_http_handler_pt        *h, *first;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_REWRITE_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_agilicus_token_rewrite_handler;
+
+    handlers = &cmcf->phases[NGX_HTTP_LOG_PHASE].handlers;
+
+    if (ngx_array_push(handlers) == NULL) {
+        return NGX_ERROR;
+    }
+
+    first = handlers->elts;
+
+    ngx_memmove(first + 1, first,
+                (handlers->nelts - 1) * sizeof(ngx_http_handler_pt));
+
+    first[0] = ngx_agilicus_token_log_handler;
 
     return NGX_OK;
 }

@@ -34,6 +34,10 @@ ngx_agilicus_token_header_filter(ngx_http_request_t *r)
 {
     ngx_table_elt_t  *h;
 
+    /* the request may have ended before its location's rewrite phase */
+
+    (void) ngx_agilicus_token_cut_query(r);
+
     if (r != r->main || !ngx_agilicus_token_in_query(r)
         || ngx_agilicus_token_is_private(r))
     {

@@ -433,10 +433,12 @@ ngx_uint_t ngx_agilicus_token_take(ngx_http_request_t *r,
 ngx_uint_t ngx_agilicus_token_in_query(ngx_http_request_t *r);
 
 /*
- * client: for where there is no memory to take a token: if the location takes
- * it from the query, all of that is cut, wherever the request goes on to.
+ * client: where the location enforces and takes tokens from the query, cuts
+ * them from the arguments, the request line and the unparsed URI, also those of
+ * the parent requests.  NGX_OK, or NGX_ERROR where there is no memory: all of
+ * the query has been cut then.
  */
-void ngx_agilicus_token_drop_query(ngx_http_request_t *r);
+ngx_int_t ngx_agilicus_token_cut_query(ngx_http_request_t *r);
 
 /*
  * client: takes the token from the Authorization header alone.
@@ -564,6 +566,14 @@ ngx_int_t ngx_agilicus_token_upstream_value(ngx_http_request_t *r,
  * hide: 1 if this is the Authorization field, else 0.
  */
 ngx_uint_t ngx_agilicus_token_is_authorization(ngx_table_elt_t *h);
+
+/*
+ * enter: the handler of the rewrite phase, which runs before nginx's own
+ * "set", "if" and "rewrite" of the location; and that of the log phase, which
+ * runs before the access log is written.
+ */
+ngx_int_t ngx_agilicus_token_rewrite_handler(ngx_http_request_t *r);
+ngx_int_t ngx_agilicus_token_log_handler(ngx_http_request_t *r);
 
 /*
  * filter: puts itself before nginx's header filters.

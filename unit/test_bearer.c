@@ -690,6 +690,10 @@ test_cut(const char *name, ngx_uint_t cookie, const char *rows[])
 
         unit_check_note(unit_equal(&rest, row[1]), row[0]);
 
+        unit_check_note(cookie
+                        || ngx_agilicus_token_bearer_in_query(&value, &tok)
+                           == (rest.len != value.len), row[0]);
+
         free(rest.data);
         free(value.data);
     }

@@ -2019,8 +2019,8 @@ ngx_agilicus_token_get_client(ngx_http_request_t *r)
 }
 
 
-void
-ngx_agilicus_token_drop_query(ngx_http_request_t *r)
+ngx_int_t
+ngx_agilicus_token_cut_query(ngx_http_request_t *r)
 {
     abort();
 }
