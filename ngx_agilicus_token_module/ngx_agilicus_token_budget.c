@@ -195,20 +195,18 @@ ngx_agilicus_token_budget_place(ngx_agilicus_token_zone_t *first,
 {
     uint64_t                             a, b, buckets;
     ngx_uint_t                           i;
-    unsigned __int128                    product;
     ngx_agilicus_token_client_budget_t  *c, *idle;
 
     ngx_memcpy(&a, client->address, sizeof(uint64_t));
     ngx_memcpy(&b, client->address + 8, sizeof(uint64_t));
 
-    product = (unsigned __int128) (a ^ first->sh->secret[0])
-              * (b ^ first->sh->secret[1]);
+    a = ngx_agilicus_token_digest_fold(a ^ first->sh->secret[0],
+                                       b ^ first->sh->secret[1]);
 
     buckets = first->sh->clients / NGX_AGILICUS_TOKEN_CLIENT_BUCKET;
 
     c = first->clients
-        + ((uint64_t) (product >> 64) ^ (uint64_t) product) % buckets
-          * NGX_AGILICUS_TOKEN_CLIENT_BUCKET;
+        + a % buckets * NGX_AGILICUS_TOKEN_CLIENT_BUCKET;
 
     idle = c;
 

@@ -4,10 +4,10 @@
  */
 
 
+#include "ngx_agilicus_token_digest.h"
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-
-#include "ngx_agilicus_token_digest.h"
 
 
 /*

@@ -52,5 +52,50 @@ ngx_uint_t ngx_agilicus_token_digest_equal(const u_char *a, const u_char *b);
  */
 void ngx_agilicus_token_digest_fingerprint(const u_char *digest, u_char *out);
 
+/*
+ * The two functions below fold the 128 bits of the product of "a" and "b" to
+ * 64: the upper half XOR the lower.  With secret factors it spreads keys that
+ * clients can choose.  Both give the same number; the first multiplies at once
+ * where the compiler has a type of 128 bits, the second multiplies the halves.
+ */
+
+static ngx_inline uint64_t
+ngx_agilicus_token_digest_fold_halves(uint64_t a, uint64_t b)
+{
+    uint64_t  low, middle, high;
+
+    low = (uint64_t) (uint32_t) a * (uint32_t) b;
+    high = (a >> 32) * (b >> 32);
+
+    /* none of these sums overflows: (2^32 - 1)^2 + 2 * (2^32 - 1) = 2^64 - 1 */
+
+    middle = (a >> 32) * (uint32_t) b + (low >> 32);
+    high += middle >> 32;
+
+    middle = (uint64_t) (uint32_t) a * (b >> 32) + (uint32_t) middle;
+    high += middle >> 32;
+
+    return high ^ (middle << 32 | (uint32_t) low);
+}
+
+
+static ngx_inline uint64_t
+ngx_agilicus_token_digest_fold(uint64_t a, uint64_t b)
+{
+#ifdef __SIZEOF_INT128__
+
+    unsigned __int128  product;
+
+    product = (unsigned __int128) a * b;
+
+    return (uint64_t) (product >> 64) ^ (uint64_t) product;
+
+#else
+
+    return ngx_agilicus_token_digest_fold_halves(a, b);
+
+#endif
+}
+
 
 #endif /* _NGX_AGILICUS_TOKEN_DIGEST_H_INCLUDED_ */

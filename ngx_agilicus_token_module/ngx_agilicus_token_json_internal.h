@@ -12,9 +12,9 @@
  * What the files that know jansson share; nobody else includes this.
  */
 
-#include <jansson.h>
-
 #include "ngx_agilicus_token_json.h"
+
+#include <jansson.h>
 
 
 /*

@@ -4,12 +4,11 @@
  */
 
 
-#define PCRE2_CODE_UNIT_WIDTH  8
+#include "ngx_agilicus_token_pattern.h"
 
+#define PCRE2_CODE_UNIT_WIDTH  8
 #include <pcre2.h>
 #include <time.h>
-
-#include "ngx_agilicus_token_pattern.h"
 
 
 /* what is put around a pattern that may match anywhere */

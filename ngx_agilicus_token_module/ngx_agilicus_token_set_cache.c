@@ -408,7 +408,7 @@ ngx_int_t
 ngx_agilicus_token_parse_times(ngx_conf_t *cf, ngx_uint_t first,
     ngx_agilicus_token_times_t *times, ngx_uint_t n)
 {
-    ngx_int_t    ms;
+    int64_t      ms;
     ngx_str_t   *value, s;
     ngx_uint_t   i, j, seen;
 

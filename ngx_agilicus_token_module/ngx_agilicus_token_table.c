@@ -542,16 +542,14 @@ static uint32_t
 ngx_agilicus_token_table_tag(ngx_agilicus_token_table_t *t,
     const u_char *key, uint32_t context)
 {
-    uint64_t           a, b;
-    unsigned __int128  product;
+    uint64_t  a, b;
 
     ngx_memcpy(&a, key, sizeof(uint64_t));
     ngx_memcpy(&b, key + sizeof(uint64_t), sizeof(uint64_t));
 
-    product = (unsigned __int128) (a ^ t->secret[0])
-              * (b ^ t->secret[1] ^ context);
-
-    return (uint32_t) ((uint64_t) (product >> 64) ^ (uint64_t) product);
+    return (uint32_t) ngx_agilicus_token_digest_fold(a ^ t->secret[0],
+                                                     b ^ t->secret[1]
+                                                     ^ context);
 }
 
 

@@ -11,6 +11,8 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_agilicus_token_digest.h"
+
 
 /*
  * A bounded table of entries of various sizes in one run of memory, found by a

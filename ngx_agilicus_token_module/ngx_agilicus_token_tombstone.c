@@ -216,18 +216,16 @@ static ngx_agilicus_token_tombstone_t *
 ngx_agilicus_token_tombstones_bucket(ngx_agilicus_token_tombstones_t *t,
     const u_char *key, ngx_uint_t choice)
 {
-    uint64_t           a, b;
-    uint32_t           bucket;
-    unsigned __int128  product;
+    uint32_t  bucket;
+    uint64_t  a, b;
 
     /* keys are digests of what others may choose; see the table's tag */
 
     ngx_memcpy(&a, key + choice * 16, sizeof(uint64_t));
     ngx_memcpy(&b, key + choice * 16 + 8, sizeof(uint64_t));
 
-    product = (unsigned __int128) (a ^ t->secret[0]) * (b ^ t->secret[1]);
-
-    bucket = (uint32_t) ((uint64_t) (product >> 64) ^ (uint64_t) product);
+    bucket = (uint32_t) ngx_agilicus_token_digest_fold(a ^ t->secret[0],
+                                                       b ^ t->secret[1]);
     bucket = (uint32_t) (((uint64_t) bucket * t->nbuckets) >> 32);
 
     return (ngx_agilicus_token_tombstone_t *) t

@@ -11,6 +11,8 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_agilicus_token_digest.h"
+
 
 /*
  * Tombstones: what must be refused although some answer may still call it

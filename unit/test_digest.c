@@ -16,6 +16,7 @@ static void test_allocations(void);
 static void test_known(void);
 static void test_parts(void);
 static void test_equal(void);
+static void test_fold(void);
 static ngx_uint_t is_zero(const u_char *digest);
 static void *limited_malloc(size_t size, const char *file, int line);
 static void *limited_realloc(void *p, size_t size, const char *file,
@@ -70,6 +71,7 @@ main(void)
     test_known();
     test_parts();
     test_equal();
+    test_fold();
 
     return unit_done();
 }
@@ -248,4 +250,69 @@ test_equal(void)
         b[i / 8] = (u_char) (b[i / 8] ^ (1 << i % 8));
         unit_check(!ngx_agilicus_token_digest_equal(a, b));
     }
+}
+
+
+/* the products were reckoned with numbers of any length */
+
+static void
+test_fold(void)
+{
+    uint64_t    a, b;
+    ngx_uint_t  i;
+
+    static const struct {
+        uint64_t  a, b, folded;
+    } folds[] = {
+        { 0x0ULL, 0x5ULL,
+          0x0ULL },
+        { 0x1ULL, 0xffffffffffffffffULL,
+          0xffffffffffffffffULL },
+        { 0xffffffffffffffffULL, 0xffffffffffffffffULL,
+          0xffffffffffffffffULL },
+        { 0x100000000ULL, 0x100000000ULL,
+          0x1ULL },
+        { 0xffffffffULL, 0xffffffffULL,
+          0xfffffffe00000001ULL },
+        { 0xffffffff00000000ULL, 0xffffffff00000000ULL,
+          0xfffffffe00000001ULL },
+        { 0xffffffffULL, 0xffffffffffffffffULL,
+          0xffffffffffffffffULL },
+        { 0x8000000000000000ULL, 0x2ULL,
+          0x1ULL },
+        { 0x123456789abcdefULL, 0xfedcba9876543210ULL,
+          0x2317228f48165bb2ULL },
+        { 0xdeadbeefcafef00dULL, 0xffffffff00000001ULL,
+          0xcd03700c26afc113ULL },
+    };
+
+    unit_test("two factors are folded to the halves of their product");
+
+    for (i = 0; i < sizeof(folds) / sizeof(folds[0]); i++) {
+        a = folds[i].a;
+        b = folds[i].b;
+
+        unit_check(ngx_agilicus_token_digest_fold(a, b) == folds[i].folded);
+        unit_check(ngx_agilicus_token_digest_fold(b, a) == folds[i].folded);
+        unit_check(ngx_agilicus_token_digest_fold_halves(a, b)
+                   == folds[i].folded);
+        unit_check(ngx_agilicus_token_digest_fold_halves(b, a)
+                   == folds[i].folded);
+    }
+
+    a = 1;
+    b = 3;
+
+    for (i = 0; i < 100000; i++) {
+        a = a * 6364136223846793005ULL + 1442695040888963407ULL;
+        b = b * 3935559000370003845ULL + 2691343689449507681ULL;
+
+        if (ngx_agilicus_token_digest_fold(a, b)
+            != ngx_agilicus_token_digest_fold_halves(a, b))
+        {
+            break;
+        }
+    }
+
+    unit_check(i == 100000);
 }
