@@ -9,6 +9,7 @@
 #   make sdk-check          the official Python SDK against the authority
 #   make bench              what a token costs, side by side with other ways;
 #                           BENCH_QUICK=1 is short
+#   make cross-build        compiles all objects for aarch64, armhf and musl
 #   make soak               everything at once for SOAK_MINUTES=10
 #   make fuzz SECONDS=60    fuzzers, that long each
 #   make lint               warnings of two compilers and of static checkers
@@ -34,7 +35,7 @@ endif
 
 .NOTPARALLEL:
 .PHONY: all module authority unit replay demo test check mutation             \
-        newer-nginx sdk-check bench soak fuzz lint install deb clean          \
+        newer-nginx cross-build sdk-check bench soak fuzz lint install deb clean          \
         needs-demo needs-test
 
 all: module authority
@@ -78,6 +79,9 @@ mutation: authority
 
 newer-nginx: authority
 	+@scripts/newer-nginx
+
+cross-build:
+	@scripts/cross-build
 
 sdk-check: authority
 	@scripts/sdk-check

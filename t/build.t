@@ -339,6 +339,53 @@ subtest 'the module depends on what is declared' => sub {
 };
 
 
+# a compiler that knows no more than the one that is named in the environment
+
+sub compiler_without {
+    my (@flags) = @_;
+
+    my $cc = "$tmp/cc-without";
+
+    open my $fh, '>', $cc or die "$cc: $!\n";
+    print $fh "#!/bin/sh\n", 'for flag in "$@"; do case $flag in',
+              map({ " $_) exit 1 ;;" } @flags), " esac done\n",
+              'exec gcc "$@"', "\n";
+    close $fh or die "$cc: $!\n";
+    chmod 0755, $cc;
+
+    return $cc;
+}
+
+
+subtest 'flags are those that the compiler knows' => sub {
+    my $cc = compiler_without('-fcf-protection*', '-fzero-call-used-regs*');
+
+    my @kinds = (
+        [ 'the module', sub { run("$top/scripts/module-flags", $_[0], $top) } ],
+        [ 'the authority', sub { run(qw(make -n -C), "$top/authority",
+                                     "CC=$_[0]", "BUILD=$tmp/b") } ],
+        [ 'the package', sub { run(qw(make -pn -f debian/rules -C), $top,
+                                   "CC=$_[0]") } ],
+    );
+
+    for my $kind (@kinds) {
+        my ($title, $ask) = @$kind;
+        my ($status, $text) = $ask->($cc);
+
+        unlike($text, qr/-fcf-protection|-fzero-call-used-regs/,
+               "$title: none that it does not know");
+        like($text, qr/-fstack-clash-protection/, '... those that it knows');
+
+        if (scalar run_text('gcc', '-dumpmachine') =~ /^x86_64/) {
+            ($status, $text) = $ask->('gcc');
+            like($text, qr/-fcf-protection=full/, '... all of them on x86');
+        }
+    }
+
+    done_testing;
+};
+
+
 # from here on it takes a while; and another nginx has other files
 
 if ($ENV{AGILICUS_TEST_QUICK}
@@ -457,6 +504,28 @@ subtest 'two clean builds are the same' => sub {
        'byte for byte, wherever they are made');
 
     unlike($builds[0]{module}, qr/\Q$tmp\E/, 'and do not say where');
+
+    done_testing;
+};
+
+
+subtest 'other machines' => sub {
+    plan skip_all => 'the cross compilers are not installed'
+        if system('command -v aarch64-linux-gnu-gcc arm-linux-gnueabihf-gcc'
+                  . ' musl-gcc >/dev/null 2>&1');
+
+    local $ENV{BUILD} = "$tmp/cross";
+
+    my $text = succeeds('every object compiles without a warning',
+                        "$top/scripts/cross-build");
+
+    my $sources = () = glob "$top/$name/*.c";
+    my $others = () = glob "$top/authority/*.c";
+
+    for my $target (qw(aarch64 armhf musl)) {
+        like($text, qr/^$target +$sources objects of the module,
+                       \ $others\ of\ the\ authority$/mx, $target);
+    }
 
     done_testing;
 };
