@@ -14,7 +14,6 @@ static void ngx_agilicus_token_api_read_introspect(
 static void ngx_agilicus_token_api_read_token(
     ngx_agilicus_token_curl_result_t *result,
     ngx_agilicus_token_answer_t *answer);
-static ngx_uint_t ngx_agilicus_token_api_is_json(ngx_str_t *type);
 static ngx_int_t ngx_agilicus_token_api_adopt_introspect(
     ngx_agilicus_token_call_t *call, ngx_agilicus_token_answer_t *answer);
 static void ngx_agilicus_token_api_remember(ngx_agilicus_token_call_t *call,
@@ -51,6 +50,7 @@ ngx_agilicus_token_api_introspect(
     ngx_memzero(&request, sizeof(ngx_agilicus_token_call_request_t));
 
     request.type = &ngx_agilicus_token_api_introspection;
+    request.operation = NGX_AGILICUS_TOKEN_OPERATION_INTROSPECT;
     request.api = origin->api;
     request.origin = origin;
     request.url = origin->api->introspect;
@@ -100,23 +100,8 @@ ngx_agilicus_token_api_read_introspect(ngx_agilicus_token_call_t *call,
     ngx_agilicus_token_curl_result_t *result,
     ngx_agilicus_token_answer_t *answer)
 {
-    switch (result->status) {
-
-    case 200:
+    if (answer->class == NGX_AGILICUS_TOKEN_CLASS_NONE) {
         ngx_agilicus_token_api_read_token(result, answer);
-        break;
-
-    case 410:
-        answer->class = NGX_AGILICUS_TOKEN_CLASS_REVOKED;
-        answer->reason = NGX_AGILICUS_TOKEN_REASON_REVOKED;
-        break;
-
-    case 400:
-    case 404:
-    case 422:
-        answer->class = NGX_AGILICUS_TOKEN_CLASS_INVALID;
-        answer->reason = NGX_AGILICUS_TOKEN_REASON_UNKNOWN;
-        break;
     }
 
     ngx_agilicus_token_api_remember(call, answer);
@@ -130,9 +115,11 @@ ngx_agilicus_token_api_read_token(ngx_agilicus_token_curl_result_t *result,
     ngx_int_t                        rc;
     ngx_agilicus_token_json_token_t  token;
 
-    answer->reason = NGX_AGILICUS_TOKEN_REASON_ANSWER;
+    /* no type at all is taken for JSON, which is then read strictly */
 
-    if (!ngx_agilicus_token_api_is_json(&result->content_type)) {
+    if (ngx_agilicus_token_json_type(&result->content_type)
+        == NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER)
+    {
         result->message = "answer is not JSON by its type";
         return;
     }
@@ -157,42 +144,6 @@ ngx_agilicus_token_api_read_token(ngx_agilicus_token_curl_result_t *result,
     answer->reason = NGX_AGILICUS_TOKEN_REASON_NONE;
     answer->facts = token.facts;
     answer->rules = token.rules;
-}
-
-
-/* no type at all is taken for JSON, which is then read strictly */
-
-static ngx_uint_t
-ngx_agilicus_token_api_is_json(ngx_str_t *type)
-{
-    size_t   len;
-    u_char  *p;
-
-    if (type->len == 0) {
-        return 1;
-    }
-
-    p = ngx_strlchr(type->data, type->data + type->len, ';');
-    len = p ? (size_t) (p - type->data) : type->len;
-
-    while (len && type->data[len - 1] == ' ') {
-        len--;
-    }
-
-    if (len == sizeof("application/json") - 1
-        && ngx_strncasecmp(type->data, (u_char *) "application/json", len)
-           == 0)
-    {
-        return 1;
-    }
-
-    return len > sizeof("application/+json") - 1
-           && ngx_strncasecmp(type->data, (u_char *) "application/",
-                              sizeof("application/") - 1)
-              == 0
-           && ngx_strncasecmp(type->data + len - (sizeof("+json") - 1),
-                              (u_char *) "+json", sizeof("+json") - 1)
-              == 0;
 }
 
 

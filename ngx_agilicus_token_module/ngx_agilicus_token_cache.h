@@ -22,19 +22,6 @@
  * old it may be is for the reader to say, at each look-up.
  */
 
-/* what the answer was that an entry was made from */
-
-typedef enum {
-    NGX_AGILICUS_TOKEN_CLASS_NONE = 0,
-    NGX_AGILICUS_TOKEN_CLASS_ACTIVE,
-    NGX_AGILICUS_TOKEN_CLASS_INVALID,
-    NGX_AGILICUS_TOKEN_CLASS_REVOKED,      /* a tombstone, never an entry */
-    NGX_AGILICUS_TOKEN_CLASS_REFUSED,      /* 401, 403: ours to mend */
-    NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE,
-    NGX_AGILICUS_TOKEN_CLASS_SHED          /* over a limit of ours */
-} ngx_agilicus_token_class_e;
-
-
 /* longest ages in milliseconds, of the location that reads */
 
 typedef struct {

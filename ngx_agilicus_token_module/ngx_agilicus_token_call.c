@@ -333,6 +333,7 @@ ngx_agilicus_token_call_create(
     }
 
     call->type = request->type;
+    call->operation = request->operation;
     call->api = request->api;
     call->origin = request->origin;
     call->url = request->url;

@@ -16,6 +16,7 @@
 #include "ngx_agilicus_token_curl.h"
 #include "ngx_agilicus_token_flight.h"
 #include "ngx_agilicus_token_json.h"
+#include "ngx_agilicus_token_status_codes.h"
 #include "ngx_agilicus_token_wake.h"
 
 
@@ -84,6 +85,9 @@ typedef struct {
     /* INDETERMINATE by transport, 429 or 5xx: the API is not to be had */
     unsigned                           transient:1;
     unsigned                           too_large:1;
+
+    /* by the API itself, and not by something in front of it */
+    unsigned                           spoken:1;
 } ngx_agilicus_token_answer_t;
 
 
@@ -108,8 +112,9 @@ typedef struct {
     const char                        *name;       /* for logs */
 
     /*
-     * Turns a whole answer of the API into the answer for waiters and remembers
-     * what is to be remembered.  "answer" comes as INDETERMINATE by status.
+     * Remembers what is to be remembered of an answer.  "answer" comes with
+     * what its status means; where that is NONE, turns the body into the answer
+     * for waiters: what is left at NONE decides nothing.
      */
     void                             (*read)(ngx_agilicus_token_call_t *call,
                                        ngx_agilicus_token_curl_result_t *result,
@@ -140,6 +145,7 @@ typedef struct {
 
 typedef struct {
     const ngx_agilicus_token_call_type_t      *type;
+    ngx_agilicus_token_operation_e             operation;
     ngx_agilicus_token_api_t                  *api;
     const void                                *origin;
     ngx_str_t                                  url;
@@ -171,6 +177,7 @@ struct ngx_agilicus_token_call_s {
     ngx_queue_t                                waiters;
 
     const ngx_agilicus_token_call_type_t      *type;
+    ngx_agilicus_token_operation_e             operation;  /* of this step */
     ngx_agilicus_token_api_t                  *api;
     const void                                *origin;
     ngx_str_t                                  url;
@@ -207,6 +214,14 @@ struct ngx_agilicus_token_call_s {
 ngx_int_t ngx_agilicus_token_call_init(
     const ngx_agilicus_token_api_conf_t *conf, ngx_log_t *log);
 void ngx_agilicus_token_call_exit(void);
+
+/*
+ * What an answer with any status means for an operation: reads the body where
+ * that depends on it.
+ */
+void ngx_agilicus_token_call_meaning(ngx_agilicus_token_operation_e operation,
+    const ngx_agilicus_token_curl_result_t *result,
+    ngx_agilicus_token_meaning_t *meaning);
 
 /*
  * Sets the bearer of a call for its next step.

@@ -35,6 +35,7 @@ typedef struct {
     ngx_log_t                            *log;
     u_char                               *buf;
     time_t                                logged;
+    time_t                                logged_foreign;
 } ngx_agilicus_token_call_worker_t;
 
 

@@ -27,6 +27,9 @@ static void ngx_agilicus_token_call_report(ngx_agilicus_token_call_t *call,
 static void ngx_agilicus_token_call_log(ngx_agilicus_token_call_t *call,
     ngx_agilicus_token_curl_result_t *result,
     ngx_agilicus_token_answer_t *answer);
+static void ngx_agilicus_token_call_log_foreign(
+    ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result);
 
 
 /* sends the call, or queues it; the first of them may find the breaker open */
@@ -252,13 +255,32 @@ ngx_agilicus_token_call_step(ngx_agilicus_token_call_t *call,
 }
 
 
-/* a status that nobody names decides nothing */
+void
+ngx_agilicus_token_call_meaning(ngx_agilicus_token_operation_e operation,
+    const ngx_agilicus_token_curl_result_t *result,
+    ngx_agilicus_token_meaning_t *meaning)
+{
+    ngx_uint_t  object;
+
+    object = ngx_agilicus_token_status_needs_object(result->status)
+             && result->whole
+             && ngx_agilicus_token_json_type(&result->content_type)
+                != NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER
+             && ngx_agilicus_token_json_is_object(result->body.data,
+                                                  result->body.len);
+
+    ngx_agilicus_token_status_meaning(operation, result->status, object,
+                                      meaning);
+}
+
 
 static void
 ngx_agilicus_token_call_read(ngx_agilicus_token_call_t *call,
     ngx_agilicus_token_curl_result_t *result,
     ngx_agilicus_token_answer_t *answer)
 {
+    ngx_agilicus_token_meaning_t  meaning;
+
     static const ngx_agilicus_token_reason_e  reasons[] = {
         NGX_AGILICUS_TOKEN_REASON_STATUS,
         NGX_AGILICUS_TOKEN_REASON_RESOLVE,
@@ -296,19 +318,18 @@ ngx_agilicus_token_call_read(ngx_agilicus_token_call_t *call,
         return;
     }
 
-    if (result->status == 401 || result->status == 403) {
-        answer->class = NGX_AGILICUS_TOKEN_CLASS_REFUSED;
-        answer->reason = NGX_AGILICUS_TOKEN_REASON_CREDENTIAL;
+    ngx_agilicus_token_call_meaning(call->operation, result, &meaning);
 
-    } else if (result->status == 429) {
-        answer->reason = NGX_AGILICUS_TOKEN_REASON_THROTTLED;
-        answer->transient = 1;
-
-    } else if (result->status >= 500) {
-        answer->transient = 1;
-    }
+    answer->class = meaning.class;
+    answer->reason = meaning.reason;
+    answer->transient = meaning.transient;
+    answer->spoken = !meaning.foreign;
 
     call->type->read(call, result, answer);
+
+    if (answer->class == NGX_AGILICUS_TOKEN_CLASS_NONE) {
+        answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
+    }
 }
 
 
@@ -357,6 +378,10 @@ ngx_agilicus_token_call_log(ngx_agilicus_token_call_t *call,
 
     w = &ngx_agilicus_token_worker;
 
+    if (result->error == NGX_AGILICUS_TOKEN_CURL_OK && !answer->spoken) {
+        ngx_agilicus_token_call_log_foreign(call, result);
+    }
+
     if (answer->class != NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE
         && answer->class != NGX_AGILICUS_TOKEN_CLASS_REFUSED)
     {
@@ -368,7 +393,9 @@ ngx_agilicus_token_call_log(ngx_agilicus_token_call_t *call,
         ? NGX_AGILICUS_TOKEN_COUNT_CREDENTIAL_REFUSED
         : NGX_AGILICUS_TOKEN_COUNT_FAILED_CALLS);
 
-    if (w->logged == ngx_time()) {
+    if (answer->reason == NGX_AGILICUS_TOKEN_REASON_NOT_THE_API
+        || w->logged == ngx_time())
+    {
         return;
     }
 
@@ -391,4 +418,33 @@ ngx_agilicus_token_call_log(ngx_agilicus_token_call_t *call,
                   ngx_agilicus_token_reason_word(answer->reason),
                   result->status, result->message, &call->api->url,
                   sizeof(fingerprint), fingerprint);
+}
+
+
+/* one line a second at most, whatever else is logged */
+
+static void
+ngx_agilicus_token_call_log_foreign(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result)
+{
+    u_char                             fingerprint
+                                       [NGX_AGILICUS_TOKEN_FINGERPRINT_LEN];
+    ngx_agilicus_token_call_worker_t  *w;
+
+    w = &ngx_agilicus_token_worker;
+
+    if (w->logged_foreign == ngx_time()) {
+        return;
+    }
+
+    w->logged_foreign = ngx_time();
+
+    ngx_agilicus_token_digest_fingerprint(call->key, fingerprint);
+
+    ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                  "agilicus token: %s: status %ui without a JSON object, "
+                  "which is not how a Tokens API answers: is "
+                  "\"agilicus_token_api\" right? It is \"%V\", "
+                  "fingerprint %*s", call->type->name, result->status,
+                  &call->api->url, sizeof(fingerprint), fingerprint);
 }

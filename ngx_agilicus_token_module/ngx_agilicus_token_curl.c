@@ -580,6 +580,7 @@ ngx_agilicus_token_curl_done(ngx_agilicus_token_curl_op_t *op, CURLcode code)
         result.body.len = op->len;
         result.content_type.data = op->type;
         result.content_type.len = op->type_len;
+        result.whole = (code == CURLE_OK && !op->encoded);
     }
 
     ngx_log_debug4(NGX_LOG_DEBUG_EVENT, op->pool->log, 0,

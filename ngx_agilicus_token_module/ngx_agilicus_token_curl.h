@@ -61,6 +61,9 @@ typedef struct {
     ngx_str_t                      body;         /* lives until the callback
                                                     returns, then is zeroed */
     ngx_str_t                      content_type; /* likewise; may be empty */
+    unsigned                       whole:1;      /* is the body: always of a
+                                                    2xx; else it may be cut,
+                                                    or in a content coding */
     ngx_msec_t                     elapsed;      /* since it was submitted */
     time_t                         retry_after;  /* seconds; -1: none given */
     ngx_uint_t                     attempts;     /* how often it was sent */

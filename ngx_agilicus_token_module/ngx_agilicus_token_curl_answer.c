@@ -10,8 +10,8 @@
 /* bytes of an answer's header, interim answers included */
 #define NGX_AGILICUS_TOKEN_CURL_MAX_HEADER   65536
 
-/* bytes of a body that nobody reads, so that its connection can be kept */
-#define NGX_AGILICUS_TOKEN_CURL_MAX_SKIP     65536
+/* bytes of the body of a refusal */
+#define NGX_AGILICUS_TOKEN_CURL_MAX_REFUSAL  65536
 
 
 static void ngx_agilicus_token_curl_header_line(
@@ -22,7 +22,7 @@ static time_t ngx_agilicus_token_curl_retry_after(u_char *p, size_t len);
 ngx_agilicus_token_curl_e
 ngx_agilicus_token_curl_class(ngx_agilicus_token_curl_op_t *op, CURLcode code)
 {
-    /* a refusal needs no body: what follows its header changes nothing */
+    /* a status is one, whatever becomes of the body */
 
     if (op->headed && (op->status < 200 || op->status > 299)) {
         return NGX_AGILICUS_TOKEN_CURL_OK;
@@ -255,30 +255,22 @@ ngx_agilicus_token_curl_write(char *p, size_t size, size_t n, void *data)
 {
     ngx_agilicus_token_curl_op_t *op = data;
 
-    size_t   len, want;
+    size_t   len, max, want;
     u_char  *buf;
 
     len = size * n;
 
-    if (op->status < 200 || op->status > 299) {
-        op->len += len;
+    max = (op->status < 200 || op->status > 299)
+          ? NGX_AGILICUS_TOKEN_CURL_MAX_REFUSAL : op->max_body;
 
-        if (op->len > NGX_AGILICUS_TOKEN_CURL_MAX_SKIP) {
-            op->len = 0;
-            return 0;
-        }
-
-        return len;
-    }
-
-    if (len > op->max_body - op->len) {
+    if (len > max - op->len) {
         op->too_large = 1;
         return 0;
     }
 
     if (len > op->size - op->len) {
         want = ngx_max(op->len + len, op->size * 2);
-        want = ngx_min(ngx_max(want, 2048), op->max_body);
+        want = ngx_min(ngx_max(want, 2048), max);
 
         buf = ngx_alloc(want, op->pool->log);
         if (buf == NULL) {

@@ -65,6 +65,7 @@ ngx_agilicus_token_feed_call(ngx_agilicus_token_feed_slot_t *slot,
     ngx_memzero(&request, sizeof(ngx_agilicus_token_call_request_t));
 
     request.type = &ngx_agilicus_token_feed_list;
+    request.operation = NGX_AGILICUS_TOKEN_OPERATION_LIST;
     request.api = f->conf->api;
     request.origin = slot;
     request.url = slot->url;
@@ -159,7 +160,7 @@ ngx_agilicus_token_feed_read(ngx_agilicus_token_call_t *call,
     ngx_uint_t                       n, limit;
     ngx_agilicus_token_feed_slot_t  *slot;
 
-    if (result->status != 200) {
+    if (answer->class != NGX_AGILICUS_TOKEN_CLASS_NONE) {
         return;
     }
 
@@ -170,7 +171,6 @@ ngx_agilicus_token_feed_read(ngx_agilicus_token_call_t *call,
                                      &limit)
         != NGX_OK)
     {
-        answer->reason = NGX_AGILICUS_TOKEN_REASON_ANSWER;
         result->message = "answer is not a list of tokens";
         return;
     }

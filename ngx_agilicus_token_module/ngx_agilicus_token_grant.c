@@ -25,6 +25,9 @@ static void ngx_agilicus_token_grant_read_reissue(
 static void ngx_agilicus_token_grant_read_create(
     ngx_agilicus_token_call_t *call, ngx_agilicus_token_curl_result_t *result,
     ngx_agilicus_token_answer_t *answer);
+static void ngx_agilicus_token_grant_read(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result,
+    ngx_agilicus_token_answer_t *answer, ngx_agilicus_token_reason_e reason);
 static ngx_uint_t ngx_agilicus_token_grant_next_create(
     ngx_agilicus_token_call_t *call,
     ngx_agilicus_token_curl_result_t *result);
@@ -32,7 +35,7 @@ static void ngx_agilicus_token_grant_take(ngx_agilicus_token_call_t *call,
     ngx_agilicus_token_curl_result_t *result,
     ngx_agilicus_token_answer_t *answer, ngx_agilicus_token_reason_e reason);
 static void ngx_agilicus_token_grant_refused(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_answer_t *answer, ngx_agilicus_token_reason_e reason);
+    ngx_agilicus_token_answer_t *answer);
 static ngx_int_t ngx_agilicus_token_grant_adopt(
     ngx_agilicus_token_call_t *call, ngx_agilicus_token_answer_t *answer);
 
@@ -69,6 +72,7 @@ ngx_agilicus_token_grant_reissue(const ngx_agilicus_token_reissue_t *reissue,
     facts = reissue->parent.facts;
 
     request.type = &ngx_agilicus_token_reissuing;
+    request.operation = NGX_AGILICUS_TOKEN_OPERATION_REISSUE;
     request.api = reissue->origin->api;
     request.origin = reissue->origin;
     request.url = request.api->reissue;
@@ -116,6 +120,7 @@ ngx_agilicus_token_grant_create(const ngx_agilicus_token_create_t *create,
     ngx_memzero(&request, sizeof(ngx_agilicus_token_call_request_t));
 
     request.type = &ngx_agilicus_token_creating;
+    request.operation = NGX_AGILICUS_TOKEN_OPERATION_VALIDATE;
     request.api = create->origin->api;
     request.origin = create->origin;
     request.url = request.api->validations;
@@ -190,67 +195,48 @@ ngx_agilicus_token_grant_read_reissue(ngx_agilicus_token_call_t *call,
     ngx_agilicus_token_curl_result_t *result,
     ngx_agilicus_token_answer_t *answer)
 {
-    switch (result->status) {
-
-    case 200:
-    case 201:
-        ngx_agilicus_token_grant_take(call, result, answer,
-                                      NGX_AGILICUS_TOKEN_REASON_REISSUE);
-        return;
-
-    case 400:
-    case 403:
-    case 404:
-    case 422:
-        ngx_agilicus_token_grant_refused(call, answer,
-                                         NGX_AGILICUS_TOKEN_REASON_REISSUE);
-        return;
-
-    case 410:
-        answer->class = NGX_AGILICUS_TOKEN_CLASS_REVOKED;
-        answer->reason = NGX_AGILICUS_TOKEN_REASON_REVOKED;
-        return;
-    }
+    ngx_agilicus_token_grant_read(call, result, answer,
+                                  NGX_AGILICUS_TOKEN_REASON_REISSUE);
 }
 
-
-/* the answer of validations, if it refuses; else that of creation */
 
 static void
 ngx_agilicus_token_grant_read_create(ngx_agilicus_token_call_t *call,
     ngx_agilicus_token_curl_result_t *result,
     ngx_agilicus_token_answer_t *answer)
 {
-    ngx_uint_t  creating;
+    if (call->operation == NGX_AGILICUS_TOKEN_OPERATION_VALIDATE
+        && answer->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE)
+    {
+        /* that it may be created is no token yet */
 
-    creating = (call->url.data == call->api->tokens.data);
-
-    switch (result->status) {
-
-    case 200:
-    case 201:
-        if (creating) {
-            ngx_agilicus_token_grant_take(call, result, answer,
-                                          NGX_AGILICUS_TOKEN_REASON_CREATE);
-        }
+        answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
+        answer->reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
 
         return;
+    }
 
-    case 403:
+    ngx_agilicus_token_grant_read(call, result, answer,
+                                  NGX_AGILICUS_TOKEN_REASON_CREATE);
+}
 
-        /* who creates is the edge itself: a refusal then is ours to mend */
 
-        if (creating) {
-            return;
-        }
+static void
+ngx_agilicus_token_grant_read(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result,
+    ngx_agilicus_token_answer_t *answer, ngx_agilicus_token_reason_e reason)
+{
+    switch (answer->class) {
 
-        /* fall through */
+    case NGX_AGILICUS_TOKEN_CLASS_NONE:
+        ngx_agilicus_token_grant_take(call, result, answer, reason);
+        return;
 
-    case 400:
-    case 404:
-    case 422:
-        ngx_agilicus_token_grant_refused(call, answer,
-                                         NGX_AGILICUS_TOKEN_REASON_CREATE);
+    case NGX_AGILICUS_TOKEN_CLASS_INVALID:
+        ngx_agilicus_token_grant_refused(call, answer);
+        return;
+
+    default:
         return;
     }
 }
@@ -260,7 +246,15 @@ static ngx_uint_t
 ngx_agilicus_token_grant_next_create(ngx_agilicus_token_call_t *call,
     ngx_agilicus_token_curl_result_t *result)
 {
-    if (call->url.data == call->api->tokens.data || result->status != 200) {
+    ngx_agilicus_token_meaning_t  meaning;
+
+    if (call->operation == NGX_AGILICUS_TOKEN_OPERATION_CREATE) {
+        return 0;
+    }
+
+    ngx_agilicus_token_call_meaning(call->operation, result, &meaning);
+
+    if (meaning.class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
         return 0;
     }
 
@@ -271,6 +265,7 @@ ngx_agilicus_token_grant_next_create(ngx_agilicus_token_call_t *call,
     }
 
     call->url = call->api->tokens;
+    call->operation = NGX_AGILICUS_TOKEN_OPERATION_CREATE;
 
     return 1;
 }
@@ -283,8 +278,6 @@ ngx_agilicus_token_grant_take(ngx_agilicus_token_call_t *call,
 {
     ngx_agilicus_token_cache_key_t      key;
     const ngx_agilicus_token_origin_t  *origin;
-
-    answer->reason = NGX_AGILICUS_TOKEN_REASON_ANSWER;
 
     if (ngx_agilicus_token_json_raw_token(result->body.data, result->body.len,
                                           ngx_agilicus_token_call_buffer(),
@@ -317,14 +310,11 @@ ngx_agilicus_token_grant_take(ngx_agilicus_token_call_t *call,
 
 static void
 ngx_agilicus_token_grant_refused(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_answer_t *answer, ngx_agilicus_token_reason_e reason)
+    ngx_agilicus_token_answer_t *answer)
 {
     ngx_str_t                           none;
     ngx_agilicus_token_cache_key_t      key;
     const ngx_agilicus_token_origin_t  *origin;
-
-    answer->class = NGX_AGILICUS_TOKEN_CLASS_INVALID;
-    answer->reason = reason;
 
     origin = call->origin;
 
@@ -334,8 +324,8 @@ ngx_agilicus_token_grant_refused(ngx_agilicus_token_call_t *call,
         ngx_str_null(&none);
 
         (void) ngx_agilicus_token_cache_store(origin->zone, &key,
-                                              answer->class, reason, &none,
-                                              &none, call->sent, 0);
+                                              answer->class, answer->reason,
+                                              &none, &none, call->sent, 0);
     }
 }
 

@@ -172,25 +172,7 @@ ngx_agilicus_token_hook_deny(void *data, ngx_agilicus_token_tombstone_e kind,
 ngx_uint_t
 ngx_agilicus_token_is_json(ngx_http_request_t *r)
 {
-    size_t      len;
-    u_char     *p;
-    ngx_str_t  *type;
-
-    if (r->headers_in.content_type == NULL) {
-        return 0;
-    }
-
-    type = &r->headers_in.content_type->value;
-
-    p = ngx_strlchr(type->data, type->data + type->len, ';');
-    len = p ? (size_t) (p - type->data) : type->len;
-
-    while (len && (type->data[len - 1] == ' ' || type->data[len - 1] == '\t'))
-    {
-        len--;
-    }
-
-    return len == sizeof("application/json") - 1
-           && ngx_strncasecmp(type->data, (u_char *) "application/json", len)
-              == 0;
+    return r->headers_in.content_type != NULL
+           && ngx_agilicus_token_json_type(&r->headers_in.content_type->value)
+              == NGX_AGILICUS_TOKEN_JSON_TYPE_JSON;
 }

@@ -16,6 +16,8 @@ typedef struct {
 } ngx_agilicus_token_json_string_t;
 
 
+static ngx_uint_t ngx_agilicus_token_json_says(const u_char *p,
+    const char *text);
 static ngx_int_t ngx_agilicus_token_json_rules(json_t *root, u_char *buf,
     size_t size, ngx_agilicus_token_json_token_t *token);
 static ngx_int_t ngx_agilicus_token_json_limits(const u_char *p, size_t len,
@@ -57,6 +59,79 @@ void
 ngx_agilicus_token_json_init(void)
 {
     json_object_seed(0);
+}
+
+
+ngx_agilicus_token_json_type_e
+ngx_agilicus_token_json_type(const ngx_str_t *type)
+{
+    size_t   len;
+    u_char  *p, *end;
+
+    if (type->len == 0) {
+        return NGX_AGILICUS_TOKEN_JSON_TYPE_NONE;
+    }
+
+    p = type->data;
+    end = memchr(p, ';', type->len);
+
+    if (end == NULL) {
+        end = p + type->len;
+    }
+
+    while (end > p && (end[-1] == ' ' || end[-1] == '\t')) {
+        end--;
+    }
+
+    len = (size_t) (end - p);
+
+    if (len == sizeof("application/json") - 1
+        && ngx_agilicus_token_json_says(p, "application/json"))
+    {
+        return NGX_AGILICUS_TOKEN_JSON_TYPE_JSON;
+    }
+
+    if (len > sizeof("application/+json") - 1
+        && ngx_agilicus_token_json_says(p, "application/")
+        && ngx_agilicus_token_json_says(end - (sizeof("+json") - 1), "+json"))
+    {
+        return NGX_AGILICUS_TOKEN_JSON_TYPE_SUFFIX;
+    }
+
+    return NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER;
+}
+
+
+/* there are enough bytes; the text is in lower case */
+
+static ngx_uint_t
+ngx_agilicus_token_json_says(const u_char *p, const char *text)
+{
+    for ( /* void */ ; *text; p++, text++) {
+        if (ngx_tolower(*p) != (u_char) *text) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_json_is_object(const u_char *body, size_t len)
+{
+    json_t  *root;
+
+    root = ngx_agilicus_token_json_load(body, len,
+                                        NGX_AGILICUS_TOKEN_JSON_MAX_BODY,
+                                        NGX_AGILICUS_TOKEN_JSON_MAX_VALUES);
+    if (root == NULL) {
+        return 0;
+    }
+
+    json_decref(root);
+
+    return 1;
 }
 
 
@@ -203,7 +278,8 @@ ngx_agilicus_token_json_rules(json_t *root, u_char *buf, size_t size,
 
 
 /*
- * Counts what jansson would build: a value for the document, one for what an
+ * Looks for bytes that have no place in JSON (RFC 8259, sections 2 and 7), and
+ * counts what jansson would build: a value for the document, one for what an
  * array or object begins with unless it is empty, and one after each comma.
  * What is no JSON may be counted wrongly, and fails later.
  */
@@ -236,8 +312,12 @@ ngx_agilicus_token_json_limits(const u_char *p, size_t len, size_t max,
 
         case '"':
             for (p++; p < end && *p != '"'; p++) {
-                if (*p == '\\') {
-                    p++;
+                if (*p == '\\' && ++p == end) {
+                    break;
+                }
+
+                if (*p < 0x20) {
+                    return NGX_ERROR;
                 }
             }
 
@@ -270,6 +350,13 @@ ngx_agilicus_token_json_limits(const u_char *p, size_t len, size_t max,
             break;
 
         default:
+
+            /* jansson takes a NUL behind a number or a word for a space */
+
+            if (*p < 0x20) {
+                return NGX_ERROR;
+            }
+
             break;
         }
 

@@ -61,6 +61,26 @@ typedef struct {
 void ngx_agilicus_token_json_init(void);
 
 /*
+ * What a content type says of the body, without its parameters.
+ */
+
+typedef enum {
+    NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER = 0,
+    NGX_AGILICUS_TOKEN_JSON_TYPE_NONE,      /* there is no type */
+    NGX_AGILICUS_TOKEN_JSON_TYPE_JSON,      /* application/json */
+    NGX_AGILICUS_TOKEN_JSON_TYPE_SUFFIX     /* application/...+json */
+} ngx_agilicus_token_json_type_e;
+
+ngx_agilicus_token_json_type_e ngx_agilicus_token_json_type(
+    const ngx_str_t *type);
+
+/*
+ * Returns 1 if a body is one JSON object and nothing else, read as strictly as
+ * a Token; else 0.
+ */
+ngx_uint_t ngx_agilicus_token_json_is_object(const u_char *body, size_t len);
+
+/*
  * The length that ngx_agilicus_token_json_introspect() needs at most for a
  * token of "len" bytes.
  */

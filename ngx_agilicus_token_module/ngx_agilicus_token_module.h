@@ -327,6 +327,7 @@ struct ngx_agilicus_token_ctx_s {
     unsigned                           known:1;    /* an entry of any age */
     unsigned                           revoking:1;
     unsigned                           entombed:1;  /* by its digest before */
+    unsigned                           spoken:1;    /* by the API itself */
     unsigned                           cleaned:1;
     unsigned                           body_read:1;
     unsigned                           waiting:1;

@@ -77,6 +77,7 @@ static const ngx_str_t
     [NGX_AGILICUS_TOKEN_REASON_STATUS] = ngx_string("status"),
     [NGX_AGILICUS_TOKEN_REASON_THROTTLED] = ngx_string("throttled"),
     [NGX_AGILICUS_TOKEN_REASON_ANSWER] = ngx_string("answer"),
+    [NGX_AGILICUS_TOKEN_REASON_NOT_THE_API] = ngx_string("not_the_api"),
     [NGX_AGILICUS_TOKEN_REASON_CREDENTIAL] = ngx_string("credential"),
     [NGX_AGILICUS_TOKEN_REASON_OVERLOAD] = ngx_string("overload"),
     [NGX_AGILICUS_TOKEN_REASON_BREAKER] = ngx_string("breaker"),

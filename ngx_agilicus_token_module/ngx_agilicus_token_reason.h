@@ -32,6 +32,19 @@ typedef enum {
 } ngx_agilicus_token_verdict_e;
 
 
+/* what an answer of the API was, and an entry of the cache that it made */
+
+typedef enum {
+    NGX_AGILICUS_TOKEN_CLASS_NONE = 0,
+    NGX_AGILICUS_TOKEN_CLASS_ACTIVE,
+    NGX_AGILICUS_TOKEN_CLASS_INVALID,
+    NGX_AGILICUS_TOKEN_CLASS_REVOKED,      /* a tombstone, never an entry */
+    NGX_AGILICUS_TOKEN_CLASS_REFUSED,      /* 401, 403: ours to mend */
+    NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE,
+    NGX_AGILICUS_TOKEN_CLASS_SHED          /* over a limit of ours */
+} ngx_agilicus_token_class_e;
+
+
 typedef enum {
     NGX_AGILICUS_TOKEN_REASON_NONE = 0,
 
@@ -90,6 +103,7 @@ typedef enum {
     NGX_AGILICUS_TOKEN_REASON_STATUS,
     NGX_AGILICUS_TOKEN_REASON_THROTTLED,
     NGX_AGILICUS_TOKEN_REASON_ANSWER,
+    NGX_AGILICUS_TOKEN_REASON_NOT_THE_API,
     NGX_AGILICUS_TOKEN_REASON_CREDENTIAL,
     NGX_AGILICUS_TOKEN_REASON_OVERLOAD,
     NGX_AGILICUS_TOKEN_REASON_BREAKER,

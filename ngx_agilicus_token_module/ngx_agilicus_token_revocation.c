@@ -208,6 +208,7 @@ ngx_agilicus_token_revocation_try(ngx_agilicus_token_revocation_job_t *job,
     ngx_memzero(&request, sizeof(ngx_agilicus_token_call_request_t));
 
     request.type = &ngx_agilicus_token_revocation_call;
+    request.operation = NGX_AGILICUS_TOKEN_OPERATION_REVOKE;
     request.api = job->api;
     request.url = job->api->revoke;
     request.body = job->body;
@@ -222,20 +223,13 @@ ngx_agilicus_token_revocation_try(ngx_agilicus_token_revocation_job_t *job,
 }
 
 
-/* RFC 7009, section 2.2: a token that the API does not know is revoked */
+/* nothing of it is remembered: what it means is told to the waiter */
 
 static void
 ngx_agilicus_token_revocation_read(ngx_agilicus_token_call_t *call,
     ngx_agilicus_token_curl_result_t *result,
     ngx_agilicus_token_answer_t *answer)
 {
-    if ((result->status >= 200 && result->status <= 299)
-        || result->status == 400 || result->status == 404
-        || result->status == 410 || result->status == 422)
-    {
-        answer->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
-        answer->reason = NGX_AGILICUS_TOKEN_REASON_NONE;
-    }
 }
 
 
@@ -411,18 +405,18 @@ ngx_agilicus_token_revocation_last(void *data,
 {
     ngx_agilicus_token_revocation_job_t *job = data;
 
-    ngx_agilicus_token_answer_t  answer;
-
-    ngx_memzero(&answer, sizeof(ngx_agilicus_token_answer_t));
+    ngx_agilicus_token_meaning_t  meaning;
 
     if (result->error == NGX_AGILICUS_TOKEN_CURL_OK) {
-        ngx_agilicus_token_revocation_read(NULL, result, &answer);
-    }
+        ngx_agilicus_token_call_meaning(NGX_AGILICUS_TOKEN_OPERATION_REVOKE,
+                                        result, &meaning);
 
-    if (answer.class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
-        ngx_agilicus_token_zone_count(ngx_agilicus_token_call_conf()->first,
-                                      NGX_AGILICUS_TOKEN_COUNT_REVOCATIONS);
-        return;
+        if (!meaning.again) {
+            ngx_agilicus_token_zone_count(
+                ngx_agilicus_token_call_conf()->first,
+                NGX_AGILICUS_TOKEN_COUNT_REVOCATIONS);
+            return;
+        }
     }
 
     ngx_agilicus_token_revocation_lost(job->api, job->digest);

@@ -230,6 +230,13 @@ ngx_agilicus_token_revoke_known(ngx_http_request_t *r,
             return ngx_agilicus_token_revoke_ask(r, ctx, lcf);
         }
 
+        if (!ctx->spoken) {
+
+            /* something in front of the API may have said so */
+
+            break;
+        }
+
         if (ctx->entombed) {
             return ngx_agilicus_token_revoke_at_api(r, ctx, lcf);
         }
@@ -445,6 +452,7 @@ ngx_agilicus_token_revoke_take(ngx_agilicus_token_ctx_t *ctx,
     ngx_agilicus_token_answer_t *answer)
 {
     ctx->class = answer->class;
+    ctx->spoken = answer->spoken;
     ctx->decision.reason = answer->reason;
     ctx->retry_after = answer->retry_after;
     ctx->api_time = answer->elapsed;

@@ -1405,6 +1405,7 @@ run_answer(op_t *op, ngx_uint_t how)
     result.attempts = 1;
     result.message = "";
     result.status = 200;
+    result.whole = 1;
 
     token = op->token;
     op->used = 0;
@@ -1877,6 +1878,22 @@ request_of(ngx_http_request_t *r)
 void
 ngx_agilicus_token_json_init(void)
 {
+}
+
+
+/* whatever is answered is the API's own word */
+
+ngx_agilicus_token_json_type_e
+ngx_agilicus_token_json_type(const ngx_str_t *type)
+{
+    return NGX_AGILICUS_TOKEN_JSON_TYPE_NONE;
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_json_is_object(const u_char *body, size_t len)
+{
+    return 1;
 }
 
 

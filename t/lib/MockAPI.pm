@@ -43,7 +43,8 @@ package MockAPI;
 #
 #   status  reason  headers      200; headers is a hash or [ name, value, ... ]
 #   token                        members of the Token to change (undef: leave
-#                                out); a 200 has a Token unless told otherwise
+#                                out); a 200 has a Token unless told otherwise,
+#                                400, 403, 404, 410 and 422 an object
 #   json  body                   a structure, or the bytes themselves
 #   type  no_type                Content-Type, or none
 #   delay                        seconds before the first byte

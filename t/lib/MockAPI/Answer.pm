@@ -17,6 +17,8 @@ our @EXPORT_OK = qw(steps token_json raw_token_json);
 
 my $json = JSON::PP->new->canonical->utf8->allow_nonref;
 
+my %words = map { $_ => 1 } 400, 403, 404, 410, 422;
+
 my %reasons = (
     200 => 'OK', 201 => 'Created', 204 => 'No Content', 301 => 'Moved',
     302 => 'Found', 303 => 'See Other', 307 => 'Temporary Redirect',
@@ -137,10 +139,13 @@ sub _content {
     my $body = exists $answer->{json} ? $json->encode($answer->{json})
                : $answer->{body};
 
-    # by default the body of a 200 is a token, and nothing else has one
+    # by default the body of a 200 is a token, that of what the API says of a
+    # token an object, and nothing else has one
 
-    $body = $status == 200 && !$answer->{chunks}
-            ? token_json(%{ $answer->{token} || {} }) : ''
+    $body = $answer->{chunks} ? ''
+            : $status == 200 ? token_json(%{ $answer->{token} || {} })
+            : $words{$status} ? $json->encode({ error_code => "e$status" })
+            : ''
         if !defined $body;
 
     my $head = _status_line($status, $answer);
