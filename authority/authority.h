@@ -8,11 +8,11 @@
 #define AG_AUTHORITY_H
 
 
-#include "dates.h"
+#include "date.h"
 #include "directory.h"
 #include "key.h"
+#include "signature_cache.h"
 #include "store.h"
-#include "verified.h"
 
 
 typedef struct {

@@ -3,8 +3,8 @@
  */
 
 #include "bearer.h"
-#include "presented.h"
 #include "scope.h"
+#include "state.h"
 
 #include <string.h>
 #include <strings.h>

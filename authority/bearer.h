@@ -6,7 +6,7 @@
 #define AG_BEARER_H
 
 
-#include "operations.h"
+#include "operation.h"
 
 
 /*

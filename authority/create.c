@@ -3,10 +3,10 @@
  */
 
 #include "bearer.h"
-#include "create_request.h"
 #include "mint.h"
-#include "permit.h"
 #include "raw_token.h"
+#include "rights.h"
+#include "validate.h"
 
 #include <string.h>
 

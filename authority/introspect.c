@@ -2,9 +2,9 @@
  * POST /v1/tokens/introspect and GET /v1/tokens/jwsk
  */
 
-#include "operations.h"
-#include "presented.h"
-#include "render.h"
+#include "model.h"
+#include "operation.h"
+#include "state.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
 #include "base64.h"
 #include "issue_spec.h"
 #include "mint.h"
-#include "permit.h"
+#include "rights.h"
 
 #include <stdlib.h>
 #include <string.h>

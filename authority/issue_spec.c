@@ -3,7 +3,7 @@
  */
 
 #include "issue_spec.h"
-#include "dates.h"
+#include "date.h"
 #include "rule.h"
 #include "scope.h"
 #include "shape.h"

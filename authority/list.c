@@ -3,7 +3,7 @@
  */
 
 #include "bearer.h"
-#include "render.h"
+#include "model.h"
 #include "store_list.h"
 
 #include <stdlib.h>

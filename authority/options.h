@@ -6,7 +6,7 @@
 #define AG_OPTIONS_H
 
 
-#include "dates.h"
+#include "date.h"
 #include "faults.h"
 #include "listen.h"
 

@@ -6,7 +6,7 @@
 #define AG_RAW_TOKEN_H
 
 
-#include "operations.h"
+#include "operation.h"
 
 
 /*

@@ -3,10 +3,10 @@
  */
 
 #include "mint.h"
-#include "operations.h"
-#include "presented.h"
+#include "operation.h"
 #include "raw_token.h"
 #include "scope.h"
+#include "state.h"
 
 #include <string.h>
 

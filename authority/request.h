@@ -8,7 +8,7 @@
 
 #include "faults.h"
 #include "requestlog.h"
-#include "routes.h"
+#include "route.h"
 
 #include <microhttpd.h>
 

@@ -2,8 +2,8 @@
  * POST /v1/tokens/revoke
  */
 
-#include "operations.h"
-#include "presented.h"
+#include "operation.h"
+#include "state.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
 #define AG_STORE_HANDLE_H
 
 
-#include "handle.h"
+#include "database.h"
 #include "store.h"
 
 #include <pthread.h>

@@ -2,7 +2,7 @@
  * Dates and durations.
  */
 
-#include "dates.h"
+#include "date.h"
 
 #include <stdio.h>
 #include <stdlib.h>

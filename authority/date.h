@@ -2,8 +2,8 @@
  * Dates and durations: the shapes that the API reads and writes.
  */
 
-#ifndef AG_DATES_H
-#define AG_DATES_H
+#ifndef AG_DATE_H
+#define AG_DATE_H
 
 
 #include "text.h"
@@ -40,4 +40,4 @@ void ag_date_render(ag_text_t *text, int64_t seconds, ag_date_format_e format);
 int ag_duration_parse(const char *text, int64_t *milliseconds);
 
 
-#endif /* AG_DATES_H */
+#endif /* AG_DATE_H */

@@ -2,7 +2,7 @@
  * A token's record as the API's Token.
  */
 
-#include "render.h"
+#include "model.h"
 #include "hosts.h"
 #include "matchers.h"
 #include "permission.h"

@@ -4,8 +4,8 @@
  * token is still active is asked of the store each time.
  */
 
-#ifndef AG_VERIFIED_H
-#define AG_VERIFIED_H
+#ifndef AG_SIGNATURE_CACHE_H
+#define AG_SIGNATURE_CACHE_H
 
 
 #include "common.h"
@@ -32,4 +32,4 @@ void ag_verified_add(ag_verified_t *verified,
     const unsigned char digest[AG_DIGEST_SIZE], const char *jti);
 
 
-#endif /* AG_VERIFIED_H */
+#endif /* AG_SIGNATURE_CACHE_H */

@@ -2,7 +2,7 @@
  * A token that somebody presents.
  */
 
-#include "presented.h"
+#include "state.h"
 #include "jwt.h"
 
 #include <openssl/crypto.h>

@@ -2,7 +2,7 @@
  * Which path and method is which operation.
  */
 
-#include "routes.h"
+#include "route.h"
 
 #include <string.h>
 #include <strings.h>

@@ -2,11 +2,11 @@
  * CreateTokenRequest: its shape, and what of it may be granted.
  */
 
-#ifndef AG_CREATE_REQUEST_H
-#define AG_CREATE_REQUEST_H
+#ifndef AG_VALIDATE_H
+#define AG_VALIDATE_H
 
 
-#include "operations.h"
+#include "operation.h"
 
 
 /* for ag_call_check() */
@@ -22,4 +22,4 @@ int ag_create_request(const ag_directory_t *directory, const ag_call_t *call,
     ag_token_t *token, ag_reply_t *reply);
 
 
-#endif /* AG_CREATE_REQUEST_H */
+#endif /* AG_VALIDATE_H */

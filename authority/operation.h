@@ -3,8 +3,8 @@
  * and nothing of HTTP but its status codes.
  */
 
-#ifndef AG_OPERATIONS_H
-#define AG_OPERATIONS_H
+#ifndef AG_OPERATION_H
+#define AG_OPERATION_H
 
 
 #include "authority.h"
@@ -72,4 +72,4 @@ void ag_jwsk(const ag_authority_t *authority, const ag_call_t *call,
     ag_reply_t *reply);
 
 
-#endif /* AG_OPERATIONS_H */
+#endif /* AG_OPERATION_H */

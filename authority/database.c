@@ -2,7 +2,7 @@
  * A connection to the database, its schema and its statements.
  */
 
-#include "handle.h"
+#include "database.h"
 #include "scope.h"
 
 #include <stdlib.h>

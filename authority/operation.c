@@ -2,7 +2,7 @@
  * What the operations share.
  */
 
-#include "operations.h"
+#include "operation.h"
 
 
 int

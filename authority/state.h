@@ -2,8 +2,8 @@
  * A token that somebody presents: is it ours, and what has become of it?
  */
 
-#ifndef AG_PRESENTED_H
-#define AG_PRESENTED_H
+#ifndef AG_STATE_H
+#define AG_STATE_H
 
 
 #include "authority.h"
@@ -29,4 +29,4 @@ ag_state_e ag_presented(const ag_authority_t *authority, const char *text,
     size_t len, int64_t now, ag_token_t *token);
 
 
-#endif /* AG_PRESENTED_H */
+#endif /* AG_STATE_H */

@@ -3,8 +3,8 @@
  * a time uses a connection.
  */
 
-#ifndef AG_HANDLE_H
-#define AG_HANDLE_H
+#ifndef AG_DATABASE_H
+#define AG_DATABASE_H
 
 
 #include "error.h"
@@ -77,4 +77,4 @@ int ag_handle_done(sqlite3_stmt *statement);
 void ag_bind_text(sqlite3_stmt *statement, int n, const char *text);
 
 
-#endif /* AG_HANDLE_H */
+#endif /* AG_DATABASE_H */

@@ -2,8 +2,8 @@
  * A token's record as the API's Token.
  */
 
-#ifndef AG_RENDER_H
-#define AG_RENDER_H
+#ifndef AG_MODEL_H
+#define AG_MODEL_H
 
 
 #include "authority.h"
@@ -25,4 +25,4 @@ void ag_render_token(ag_text_t *text, const ag_authority_t *authority,
     const ag_token_t *token, const ag_render_t *options);
 
 
-#endif /* AG_RENDER_H */
+#endif /* AG_MODEL_H */

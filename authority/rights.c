@@ -2,7 +2,7 @@
  * What somebody asks to be in a token, held against the directory.
  */
 
-#include "permit.h"
+#include "rights.h"
 #include "hosts.h"
 #include "permission.h"
 #include "scope.h"

@@ -2,8 +2,8 @@
  * What somebody asks to be in a token, held against the directory.
  */
 
-#ifndef AG_PERMIT_H
-#define AG_PERMIT_H
+#ifndef AG_RIGHTS_H
+#define AG_RIGHTS_H
 
 
 #include "authority.h"
@@ -36,4 +36,4 @@ int ag_permit(const ag_directory_t *directory, const ag_wish_t *wish,
 int ag_permit_stated(const ag_wish_t *wish, ag_token_t *token);
 
 
-#endif /* AG_PERMIT_H */
+#endif /* AG_RIGHTS_H */

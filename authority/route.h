@@ -2,11 +2,11 @@
  * Which path and method is which operation.
  */
 
-#ifndef AG_ROUTES_H
-#define AG_ROUTES_H
+#ifndef AG_ROUTE_H
+#define AG_ROUTE_H
 
 
-#include "operations.h"
+#include "operation.h"
 
 
 /* larger bodies are 413 */
@@ -43,4 +43,4 @@ void ag_route_run(const ag_route_t *route, const ag_authority_t *authority,
     ag_reply_t *reply);
 
 
-#endif /* AG_ROUTES_H */
+#endif /* AG_ROUTE_H */

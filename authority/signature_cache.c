@@ -3,7 +3,7 @@
  * place for each token, found by its digest.
  */
 
-#include "verified.h"
+#include "signature_cache.h"
 
 #include <pthread.h>
 #include <stdlib.h>

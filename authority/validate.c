@@ -2,8 +2,8 @@
  * CreateTokenRequest, and POST /v1/tokens/validations, which answers with one.
  */
 
-#include "create_request.h"
-#include "permit.h"
+#include "validate.h"
+#include "rights.h"
 #include "rule.h"
 #include "scope.h"
 
