@@ -16,11 +16,11 @@
 
 
 typedef struct {
-    ag_directory_t    *directory;
-    ag_store_t        *store;
-    ag_key_t          *key;
-    ag_verified_t     *verified;
-    ag_date_format_e   dates;
+    ag_directory_t        *directory;
+    ag_store_t            *store;
+    ag_key_t              *key;
+    ag_signature_cache_t  *signatures;
+    ag_date_format_e       dates;
 } ag_authority_t;
 
 

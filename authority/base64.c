@@ -106,7 +106,7 @@ ag_base64_value(char c)
 
 
 int
-ag_random_id(char id[23])
+ag_base64_random_id(char id[23])
 {
     unsigned char  bytes[16];
 

@@ -31,7 +31,7 @@ int ag_base64_decode(unsigned char *out, size_t *out_len, const char *text,
  * Writes a fresh identifier of 128 random bits to id: 22 characters and a
  * NUL. AG_OK, or AG_ERROR when the system has no randomness.
  */
-int ag_random_id(char id[23]);
+int ag_base64_random_id(char id[23]);
 
 
 #endif /* AG_BASE64_H */

@@ -16,7 +16,7 @@ static bool ag_bearer_scope(const ag_authority_t *authority,
 
 
 int
-ag_bearer(const ag_authority_t *authority, const ag_call_t *call,
+ag_bearer_check(const ag_authority_t *authority, const ag_call_t *call,
     const char *const *scopes, ag_token_t *token, const ag_org_t **org,
     ag_reply_t *reply)
 {
@@ -32,7 +32,7 @@ ag_bearer(const ag_authority_t *authority, const ag_call_t *call,
         return AG_DECLINED;
     }
 
-    state = ag_presented(authority, text, strlen(text), call->now, token);
+    state = ag_state_find(authority, text, strlen(text), call->now, token);
 
     if (state == AG_FAILED) {
         ag_reply_failed(reply);

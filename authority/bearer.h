@@ -16,7 +16,7 @@
  * the organisation within which the caller may act; or AG_DECLINED with 401,
  * 403 or 500 in the reply.
  */
-int ag_bearer(const ag_authority_t *authority, const ag_call_t *call,
+int ag_bearer_check(const ag_authority_t *authority, const ag_call_t *call,
     const char *const *scopes, ag_token_t *token, const ag_org_t **org,
     ag_reply_t *reply);
 

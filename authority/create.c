@@ -93,8 +93,9 @@ ag_create_authorize(ag_create_t *create)
 
     authority = create->authority;
 
-    if (ag_bearer(authority, create->call, ag_create_scopes, &create->bearer,
-                  &create->org, create->reply) != AG_OK)
+    if (ag_bearer_check(authority, create->call, ag_create_scopes,
+                        &create->bearer, &create->org, create->reply)
+        != AG_OK)
     {
         return AG_DECLINED;
     }
@@ -105,7 +106,8 @@ ag_create_authorize(ag_create_t *create)
         return AG_DECLINED;
     }
 
-    if (ag_call_check(create->call, ag_create_members, create->reply) != AG_OK)
+    if (ag_operation_check(create->call, ag_validate_members, create->reply)
+        != AG_OK)
     {
         return AG_MALFORMED;
     }
@@ -131,8 +133,8 @@ ag_create_fill(ag_create_t *create)
 
     token = &create->tokens[0];
 
-    rc = ag_create_request(create->authority->directory, create->call, token,
-                           create->reply);
+    rc = ag_validate_request(create->authority->directory, create->call, token,
+                             create->reply);
 
     if (rc == AG_OK) {
         rc = ag_create_creator(create);

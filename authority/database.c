@@ -13,9 +13,9 @@
 #define AG_BUSY_TIMEOUT   5000   /* milliseconds */
 
 
-static int ag_handle_wal(ag_handle_t *handle);
-static int ag_handle_schema_version(ag_handle_t *handle);
-static void ag_handle_scope_like(sqlite3_context *context, int n,
+static int ag_database_wal(ag_database_t *database);
+static int ag_database_schema_version(ag_database_t *database);
+static void ag_database_scope_like(sqlite3_context *context, int n,
     sqlite3_value **values);
 
 
@@ -94,33 +94,33 @@ static const char  ag_schema[] =
     "PRAGMA user_version = 1;";
 
 
-ag_handle_t *
-ag_handle_open(const char *path, const char *pragma)
+ag_database_t *
+ag_database_open(const char *path, const char *pragma)
 {
-    int           flags;
-    ag_handle_t  *handle;
+    int             flags;
+    ag_database_t  *database;
 
-    handle = calloc(1, sizeof(ag_handle_t));
-    if (handle == NULL) {
+    database = calloc(1, sizeof(ag_database_t));
+    if (database == NULL) {
         return NULL;
     }
 
     flags = SQLITE_OPEN_READWRITE|SQLITE_OPEN_NOMUTEX;
 
-    if (sqlite3_open_v2(path, &handle->db, flags, NULL) != SQLITE_OK
-        || sqlite3_busy_timeout(handle->db, AG_BUSY_TIMEOUT) != SQLITE_OK
-        || ag_handle_wal(handle) != AG_OK
-        || sqlite3_create_function(handle->db, "scope_like", 2,
+    if (sqlite3_open_v2(path, &database->db, flags, NULL) != SQLITE_OK
+        || sqlite3_busy_timeout(database->db, AG_BUSY_TIMEOUT) != SQLITE_OK
+        || ag_database_wal(database) != AG_OK
+        || sqlite3_create_function(database->db, "scope_like", 2,
                                    SQLITE_UTF8|SQLITE_DETERMINISTIC, NULL,
-                                   ag_handle_scope_like, NULL, NULL)
+                                   ag_database_scope_like, NULL, NULL)
            != SQLITE_OK
-        || sqlite3_exec(handle->db, pragma, NULL, NULL, NULL) != SQLITE_OK)
+        || sqlite3_exec(database->db, pragma, NULL, NULL, NULL) != SQLITE_OK)
     {
-        ag_handle_close(handle);
+        ag_database_close(database);
         return NULL;
     }
 
-    return handle;
+    return database;
 }
 
 
@@ -130,12 +130,12 @@ ag_handle_open(const char *path, const char *pragma)
  */
 
 static int
-ag_handle_wal(ag_handle_t *handle)
+ag_database_wal(ag_database_t *database)
 {
     int  i, rc;
 
     for (i = 0; i < 200; i++) {
-        rc = sqlite3_exec(handle->db, "PRAGMA journal_mode = WAL", NULL, NULL,
+        rc = sqlite3_exec(database->db, "PRAGMA journal_mode = WAL", NULL, NULL,
                           NULL);
 
         if (rc == SQLITE_OK) {
@@ -156,7 +156,7 @@ ag_handle_wal(ag_handle_t *handle)
 /* scope_like(pattern, scope) */
 
 static void
-ag_handle_scope_like(sqlite3_context *context, int n, sqlite3_value **values)
+ag_database_scope_like(sqlite3_context *context, int n, sqlite3_value **values)
 {
     const char  *pattern, *scope;
 
@@ -171,47 +171,47 @@ ag_handle_scope_like(sqlite3_context *context, int n, sqlite3_value **values)
 
 
 void
-ag_handle_close(ag_handle_t *handle)
+ag_database_close(ag_database_t *database)
 {
     int  i;
 
-    if (handle == NULL) {
+    if (database == NULL) {
         return;
     }
 
     for (i = 0; i < AG_SQL_COUNT; i++) {
-        sqlite3_finalize(handle->statements[i]);
+        sqlite3_finalize(database->statements[i]);
     }
 
-    sqlite3_close(handle->db);
-    free(handle);
+    sqlite3_close(database->db);
+    free(database);
 }
 
 
 int
-ag_handle_schema(ag_handle_t *handle, ag_error_t *error)
+ag_database_schema(ag_database_t *database, ag_error_t *error)
 {
     int  version;
 
-    if (ag_handle_run(handle, AG_SQL_BEGIN) != AG_OK) {
+    if (ag_database_run(database, AG_SQL_BEGIN) != AG_OK) {
         return ag_error(error, "the database cannot be written: %s",
-                        sqlite3_errmsg(handle->db));
+                        sqlite3_errmsg(database->db));
     }
 
-    version = ag_handle_schema_version(handle);
+    version = ag_database_schema_version(database);
 
     if (version == 0
-        && sqlite3_exec(handle->db, ag_schema, NULL, NULL, NULL) != SQLITE_OK)
+        && sqlite3_exec(database->db, ag_schema, NULL, NULL, NULL) != SQLITE_OK)
     {
         ag_error(error, "the database cannot be made: %s",
-                 sqlite3_errmsg(handle->db));
-        (void) ag_handle_run(handle, AG_SQL_ROLLBACK);
+                 sqlite3_errmsg(database->db));
+        (void) ag_database_run(database, AG_SQL_ROLLBACK);
         return AG_ERROR;
     }
 
-    if (ag_handle_run(handle, AG_SQL_COMMIT) != AG_OK) {
+    if (ag_database_run(database, AG_SQL_COMMIT) != AG_OK) {
         return ag_error(error, "the database cannot be written: %s",
-                        sqlite3_errmsg(handle->db));
+                        sqlite3_errmsg(database->db));
     }
 
     if (version != 0 && version != AG_STORE_VERSION) {
@@ -229,14 +229,14 @@ ag_handle_schema(ag_handle_t *handle, ag_error_t *error)
  */
 
 static int
-ag_handle_schema_version(ag_handle_t *handle)
+ag_database_schema_version(ag_database_t *database)
 {
     int            version;
     sqlite3_stmt  *statement;
 
     version = -1;
 
-    if (sqlite3_prepare_v2(handle->db,
+    if (sqlite3_prepare_v2(database->db,
                            "SELECT CASE WHEN user_version THEN user_version "
                            "WHEN EXISTS (SELECT 1 FROM sqlite_master) THEN -1 "
                            "ELSE 0 END FROM pragma_user_version",
@@ -253,29 +253,29 @@ ag_handle_schema_version(ag_handle_t *handle)
 
 
 sqlite3_stmt *
-ag_handle_sql(ag_handle_t *handle, ag_sql_e n)
+ag_database_sql(ag_database_t *database, ag_sql_e n)
 {
-    if (handle->statements[n] == NULL) {
-        (void) sqlite3_prepare_v3(handle->db, ag_sql[n], -1,
+    if (database->statements[n] == NULL) {
+        (void) sqlite3_prepare_v3(database->db, ag_sql[n], -1,
                                   SQLITE_PREPARE_PERSISTENT,
-                                  &handle->statements[n], NULL);
+                                  &database->statements[n], NULL);
     }
 
-    return handle->statements[n];
+    return database->statements[n];
 }
 
 
 int
-ag_handle_run(ag_handle_t *handle, ag_sql_e n)
+ag_database_run(ag_database_t *database, ag_sql_e n)
 {
-    return ag_handle_done(ag_handle_sql(handle, n));
+    return ag_database_done(ag_database_sql(database, n));
 }
 
 
 /* steps a statement that has no rows; a statement of NULL is an error */
 
 int
-ag_handle_done(sqlite3_stmt *statement)
+ag_database_done(sqlite3_stmt *statement)
 {
     int  rc;
 
@@ -291,7 +291,7 @@ ag_handle_done(sqlite3_stmt *statement)
 /* the text outlives the step; NULL text is SQL's NULL */
 
 void
-ag_bind_text(sqlite3_stmt *statement, int n, const char *text)
+ag_database_bind_text(sqlite3_stmt *statement, int n, const char *text)
 {
     (void) sqlite3_bind_text(statement, n, text, -1, SQLITE_STATIC);
 }

@@ -34,12 +34,12 @@ typedef enum {
 } ag_sql_e;
 
 
-typedef struct ag_handle_s  ag_handle_t;
+typedef struct ag_database_s  ag_database_t;
 
-struct ag_handle_s {
-    sqlite3       *db;
-    sqlite3_stmt  *statements[AG_SQL_COUNT];  /* prepared when first used */
-    ag_handle_t   *next;
+struct ag_database_s {
+    sqlite3        *db;
+    sqlite3_stmt   *statements[AG_SQL_COUNT];  /* prepared when first used */
+    ag_database_t  *next;
 };
 
 
@@ -47,34 +47,34 @@ struct ag_handle_s {
  * Opens a connection to a file that is there, and runs one pragma on it.
  * NULL if that fails.
  */
-ag_handle_t *ag_handle_open(const char *path, const char *pragma);
+ag_database_t *ag_database_open(const char *path, const char *pragma);
 
 /* Closes a connection; NULL is fine. */
-void ag_handle_close(ag_handle_t *handle);
+void ag_database_close(ag_database_t *database);
 
 /*
  * Makes the tables where there are none, and refuses those of another
  * version. AG_OK, or else with the error set.
  */
-int ag_handle_schema(ag_handle_t *handle, ag_error_t *error);
+int ag_database_schema(ag_database_t *database, ag_error_t *error);
 
 /*
  * A prepared statement, which belongs to the connection; NULL, which all
  * that follows takes for a failure, if it cannot be prepared.
  */
-sqlite3_stmt *ag_handle_sql(ag_handle_t *handle, ag_sql_e n);
+sqlite3_stmt *ag_database_sql(ag_database_t *database, ag_sql_e n);
 
 /* Runs a statement without parameters and rows. AG_OK or AG_ERROR. */
-int ag_handle_run(ag_handle_t *handle, ag_sql_e n);
+int ag_database_run(ag_database_t *database, ag_sql_e n);
 
 /* Runs a bound statement without rows, and resets it. AG_OK or AG_ERROR. */
-int ag_handle_done(sqlite3_stmt *statement);
+int ag_database_done(sqlite3_stmt *statement);
 
 /*
  * Binds the n-th parameter to text that outlives the statement's run; NULL
  * is SQL's NULL.
  */
-void ag_bind_text(sqlite3_stmt *statement, int n, const char *text);
+void ag_database_bind_text(sqlite3_stmt *statement, int n, const char *text);
 
 
 #endif /* AG_DATABASE_H */

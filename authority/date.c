@@ -29,13 +29,14 @@ static int ag_date_zone(ag_cursor_t *cur, int64_t *offset);
 static bool ag_date_number(ag_cursor_t *cur, int digits, int64_t min,
     int64_t max, int64_t *value);
 static bool ag_date_char(ag_cursor_t *cur, const char *set);
-static int64_t ag_days_in_month(int64_t year, int64_t month);
-static int64_t ag_days_from_civil(int64_t year, int64_t month, int64_t day);
-static void ag_civil_from_seconds(int64_t seconds, ag_civil_t *civil);
+static int64_t ag_date_days_in_month(int64_t year, int64_t month);
+static int64_t ag_date_days_from_civil(int64_t year, int64_t month,
+    int64_t day);
+static void ag_date_civil_from_seconds(int64_t seconds, ag_civil_t *civil);
 
 
 int64_t
-ag_now(void)
+ag_date_now(void)
 {
     return (int64_t) time(NULL);
 }
@@ -71,7 +72,8 @@ ag_date_parse(const char *text, size_t len, int64_t *seconds)
         return AG_MALFORMED;
     }
 
-    *seconds = ag_days_from_civil(civil.year, civil.month, civil.day) * 86400
+    *seconds = ag_date_days_from_civil(civil.year, civil.month, civil.day)
+               * 86400
                + civil.hour * 3600 + civil.minute * 60 + civil.second
                + up - offset;
 
@@ -106,7 +108,7 @@ ag_date_day(ag_cursor_t *cur, ag_civil_t *civil)
         || !ag_date_number(cur, 2, 1, 12, &civil->month)
         || !ag_date_char(cur, "-")
         || !ag_date_number(cur, 2, 1, 31, &civil->day)
-        || civil->day > ag_days_in_month(civil->year, civil->month))
+        || civil->day > ag_date_days_in_month(civil->year, civil->month))
     {
         return AG_MALFORMED;
     }
@@ -222,7 +224,7 @@ ag_date_char(ag_cursor_t *cur, const char *set)
 
 
 static int64_t
-ag_days_in_month(int64_t year, int64_t month)
+ag_date_days_in_month(int64_t year, int64_t month)
 {
     static const int64_t  days[] = {
         31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
@@ -241,7 +243,7 @@ ag_days_in_month(int64_t year, int64_t month)
 /* proleptic Gregorian calendar, years counted from March */
 
 static int64_t
-ag_days_from_civil(int64_t year, int64_t month, int64_t day)
+ag_date_days_from_civil(int64_t year, int64_t month, int64_t day)
 {
     int64_t  era, yoe, doy;
 
@@ -255,7 +257,7 @@ ag_days_from_civil(int64_t year, int64_t month, int64_t day)
 
 
 static void
-ag_civil_from_seconds(int64_t seconds, ag_civil_t *civil)
+ag_date_civil_from_seconds(int64_t seconds, ag_civil_t *civil)
 {
     time_t     when;
     struct tm  tm;
@@ -292,7 +294,7 @@ ag_date_render(ag_text_t *text, int64_t seconds, ag_date_format_e format)
         return;
     }
 
-    ag_civil_from_seconds(seconds, &civil);
+    ag_date_civil_from_seconds(seconds, &civil);
 
     snprintf(date, sizeof(date), "\"%04d-%02d-%02d%c%02d:%02d:%02d%s\"",
              (int) civil.year, (int) civil.month, (int) civil.day,
@@ -305,7 +307,7 @@ ag_date_render(ag_text_t *text, int64_t seconds, ag_date_format_e format)
 
 
 int
-ag_duration_parse(const char *text, int64_t *milliseconds)
+ag_date_duration(const char *text, int64_t *milliseconds)
 {
     size_t       i;
     int64_t      n;

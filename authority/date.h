@@ -18,7 +18,7 @@ typedef enum {
 
 
 /* Seconds since the epoch, now. */
-int64_t ag_now(void);
+int64_t ag_date_now(void);
 
 /*
  * Reads a date of len characters into seconds since the epoch. Takes ISO 8601
@@ -37,7 +37,7 @@ void ag_date_render(ag_text_t *text, int64_t seconds, ag_date_format_e format);
  * Reads "20ms", "10s", "5m", "1h" or "7d" (digits alone are seconds) into
  * milliseconds. AG_OK or AG_MALFORMED; never negative, ten years at most.
  */
-int ag_duration_parse(const char *text, int64_t *milliseconds);
+int ag_date_duration(const char *text, int64_t *milliseconds);
 
 
 #endif /* AG_DATE_H */

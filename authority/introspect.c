@@ -47,14 +47,14 @@ ag_introspect(const ag_authority_t *authority, const ag_call_t *call,
     json_t      *text;
     ag_token_t   token;
 
-    if (ag_call_check(call, ag_introspect_members, reply) != AG_OK) {
+    if (ag_operation_check(call, ag_introspect_members, reply) != AG_OK) {
         return;
     }
 
     text = ag_json_get(call->body, "token");
 
-    switch (ag_presented(authority, json_string_value(text),
-                         json_string_length(text), call->now, &token))
+    switch (ag_state_find(authority, json_string_value(text),
+                          json_string_length(text), call->now, &token))
     {
 
     case AG_ACTIVE:
@@ -110,21 +110,21 @@ static void
 ag_introspect_active(const ag_authority_t *authority, const ag_call_t *call,
     const ag_token_t *token, ag_reply_t *reply)
 {
-    json_t       *options;
-    ag_text_t     text;
-    ag_render_t   render;
+    json_t              *options;
+    ag_text_t            text;
+    ag_model_options_t   model;
 
     options = ag_json_get(call->body, "introspect_options");
 
-    memset(&render, 0, sizeof(ag_render_t));
+    memset(&model, 0, sizeof(ag_model_options_t));
     memset(&text, 0, sizeof(ag_text_t));
 
-    render.exclude_roles = ag_json_bool(options, "exclude_roles", false);
-    render.support_http_matchers = ag_json_bool(options,
-                                                "support_http_matchers",
-                                                false);
+    model.exclude_roles = ag_json_bool(options, "exclude_roles", false);
+    model.support_http_matchers = ag_json_bool(options,
+                                               "support_http_matchers",
+                                               false);
 
-    ag_render_token(&text, authority, token, &render);
+    ag_model_token(&text, authority, token, &model);
     ag_reply_text(reply, 200, &text);
 }
 

@@ -42,7 +42,7 @@ ag_issue(const ag_authority_t *authority, const char *specification,
 
     memset(&template, 0, sizeof(ag_token_t));
 
-    rc = ag_issue_spec_parse(specification, ag_now(), &spec, error);
+    rc = ag_issue_spec_parse(specification, ag_date_now(), &spec, error);
 
     if (rc == AG_OK && spec.jti && count > 1) {
         rc = ag_error(error, "jti is for one token");
@@ -162,8 +162,8 @@ ag_issue_rights(const ag_authority_t *authority, const ag_issue_spec_t *spec,
         wish.scopes = permission->scopes;
     }
 
-    rc = spec->force ? ag_permit_stated(&wish, token)
-                     : ag_permit(directory, &wish, token, error);
+    rc = spec->force ? ag_rights_state(&wish, token)
+                     : ag_rights_grant(directory, &wish, token, error);
 
     return rc == AG_ERROR ? ag_error(error, "not enough memory") : rc;
 }
@@ -270,6 +270,6 @@ ag_issue_copy(ag_token_t *token, const ag_token_t *template, bool refresh)
         return AG_OK;
     }
 
-    return ag_random_id(id) == AG_OK ? ag_token_set(&token->refresh_of, id)
-                                     : AG_ERROR;
+    return ag_base64_random_id(id) == AG_OK
+           ? ag_token_set(&token->refresh_of, id) : AG_ERROR;
 }

@@ -202,7 +202,7 @@ ag_issue_string(void *field, const char *value, int64_t now)
 
     *string = value;
 
-    return ag_is_identifier(value) ? AG_OK : AG_MALFORMED;
+    return ag_shape_is_identifier(value) ? AG_OK : AG_MALFORMED;
 }
 
 
@@ -250,7 +250,7 @@ ag_issue_scopes(void *field, const char *value, int64_t now)
     }
 
     json_array_foreach(*list, i, scope) {
-        if (!ag_is_scope(json_string_value(scope))) {
+        if (!ag_scope_is_valid(json_string_value(scope))) {
             return AG_MALFORMED;
         }
     }
@@ -294,7 +294,9 @@ ag_issue_role(json_t *roles, char *pair)
 
     app = strsep(&pair, ":");
 
-    if (pair == NULL || !ag_is_identifier(app) || !ag_is_identifier(pair)) {
+    if (pair == NULL || !ag_shape_is_identifier(app)
+        || !ag_shape_is_identifier(pair))
+    {
         return AG_MALFORMED;
     }
 
@@ -331,7 +333,7 @@ ag_issue_hosts(void *field, const char *value, int64_t now)
     }
 
     json_array_foreach(*hosts, i, host) {
-        if (ag_host_check(host, NULL, &error) != AG_OK) {
+        if (ag_rule_check_host(host, NULL, &error) != AG_OK) {
             return AG_MALFORMED;
         }
     }
@@ -362,7 +364,7 @@ ag_issue_duration(void *field, const char *value, int64_t now)
 
     (void) now;
 
-    if (ag_duration_parse(value, &milliseconds) != AG_OK) {
+    if (ag_date_duration(value, &milliseconds) != AG_OK) {
         return AG_MALFORMED;
     }
 

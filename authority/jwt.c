@@ -109,7 +109,7 @@ ag_jwt_verify(const ag_key_t *key, const char *token, size_t len, char *jti)
     claims = ag_jwt_object(&parts[1]);
     id = claims ? ag_json_string(claims, "jti") : NULL;
 
-    if (header == NULL || id == NULL || !ag_is_identifier(id)
+    if (header == NULL || id == NULL || !ag_shape_is_identifier(id)
         || ag_base64_decode(signature, &n, parts[2].data, parts[2].len)
            != AG_OK)
     {

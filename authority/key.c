@@ -128,7 +128,7 @@ ag_key_thumbprint(ag_key_t *key)
                  "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"%s\",\"y\":\"%s\"}",
                  key->x, key->y);
 
-    if (ag_digest(text, (size_t) n, digest) != AG_OK) {
+    if (ag_key_digest(text, (size_t) n, digest) != AG_OK) {
         return AG_ERROR;
     }
 
@@ -289,7 +289,8 @@ done:
 
 
 int
-ag_digest(const char *data, size_t len, unsigned char digest[AG_DIGEST_SIZE])
+ag_key_digest(const char *data, size_t len,
+    unsigned char digest[AG_DIGEST_SIZE])
 {
     return EVP_Digest(data, len, digest, NULL, EVP_sha256(), NULL) == 1
            ? AG_OK : AG_ERROR;

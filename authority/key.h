@@ -59,7 +59,7 @@ int ag_key_verify(const ag_key_t *key, const char *data, size_t len,
     const unsigned char signature[AG_SIGNATURE_SIZE]);
 
 /* SHA-256 of len bytes. AG_OK or AG_ERROR. */
-int ag_digest(const char *data, size_t len,
+int ag_key_digest(const char *data, size_t len,
     unsigned char digest[AG_DIGEST_SIZE]);
 
 

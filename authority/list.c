@@ -93,7 +93,7 @@ ag_list(const ag_authority_t *authority, const ag_call_t *call,
 
     memset(&query, 0, sizeof(ag_list_query_t));
 
-    if (ag_bearer(authority, call, ag_list_scopes, &bearer, &org, reply)
+    if (ag_bearer_check(authority, call, ag_list_scopes, &bearer, &org, reply)
         == AG_OK)
     {
         if (ag_list_read(call, &query) == AG_OK) {
@@ -319,7 +319,7 @@ ag_list_item(void *data, const ag_token_t *token)
 {
     ag_list_reply_t *list = data;
 
-    static const ag_render_t  listed = { false, false, true };
+    static const ag_model_options_t  listed = { false, false, true };
 
     if (list->more) {
         ag_text_raw(&list->text, ",");
@@ -327,7 +327,7 @@ ag_list_item(void *data, const ag_token_t *token)
 
     list->more = true;
 
-    ag_render_token(&list->text, list->authority, token, &listed);
+    ag_model_token(&list->text, list->authority, token, &listed);
 
     return AG_OK;
 }

@@ -16,14 +16,14 @@
 #define AG_BACKLOG  1024
 
 
-static int ag_address_port(const char *text, in_port_t *port);
-static int ag_address_host(const char *host, in_port_t port,
+static int ag_listen_port(const char *text, in_port_t *port);
+static int ag_listen_host(const char *host, in_port_t port,
     ag_address_t *address);
 static int ag_listen_name(int fd, char *name, size_t size);
 
 
 int
-ag_address_parse(const char *text, ag_address_t *address, ag_error_t *error)
+ag_listen_parse(const char *text, ag_address_t *address, ag_error_t *error)
 {
     char         host[64];
     size_t       len;
@@ -36,7 +36,7 @@ ag_address_parse(const char *text, ag_address_t *address, ag_error_t *error)
     len = colon ? (size_t) (colon - text) : 0;
 
     if (len == 0 || len >= sizeof(host)
-        || ag_address_port(colon + 1, &port) != AG_OK)
+        || ag_listen_port(colon + 1, &port) != AG_OK)
     {
         return ag_error(error, "\"%s\" is not an address and a port", text);
     }
@@ -44,7 +44,7 @@ ag_address_parse(const char *text, ag_address_t *address, ag_error_t *error)
     memcpy(host, text, len);
     host[len] = '\0';
 
-    if (ag_address_host(host, port, address) != AG_OK) {
+    if (ag_listen_host(host, port, address) != AG_OK) {
         return ag_error(error, "\"%s\" is not a numeric address and a port",
                         text);
     }
@@ -54,7 +54,7 @@ ag_address_parse(const char *text, ag_address_t *address, ag_error_t *error)
 
 
 static int
-ag_address_port(const char *text, in_port_t *port)
+ag_listen_port(const char *text, in_port_t *port)
 {
     size_t    len;
     unsigned  n;
@@ -73,7 +73,7 @@ ag_address_port(const char *text, in_port_t *port)
 
 
 static int
-ag_address_host(const char *host, in_port_t port, ag_address_t *address)
+ag_listen_host(const char *host, in_port_t port, ag_address_t *address)
 {
     char                  inner[64];
     size_t                len;
@@ -121,7 +121,7 @@ ag_address_host(const char *host, in_port_t port, ag_address_t *address)
 
 
 int
-ag_listen(const ag_address_t *address, char *name, size_t size,
+ag_listen_open(const ag_address_t *address, char *name, size_t size,
     ag_error_t *error)
 {
     int  fd, on;

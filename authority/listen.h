@@ -23,14 +23,14 @@ typedef struct {
  * that the system picks. No other name is looked up. AG_OK, or AG_MALFORMED
  * with the error set.
  */
-int ag_address_parse(const char *text, ag_address_t *address,
+int ag_listen_parse(const char *text, ag_address_t *address,
     ag_error_t *error);
 
 /*
  * Opens a listening socket, which the caller closes, and writes the address
  * that it got to name. Returns the descriptor, or -1 with the error set.
  */
-int ag_listen(const ag_address_t *address, char *name, size_t size,
+int ag_listen_open(const ag_address_t *address, char *name, size_t size,
     ag_error_t *error);
 
 

@@ -115,16 +115,16 @@ ag_main_open(ag_authority_t *authority, const ag_options_t *options,
         return AG_ERROR;
     }
 
-    authority->verified = ag_verified_create();
+    authority->signatures = ag_signature_cache_create();
 
-    return authority->verified ? AG_OK : ag_error(error, "not enough memory");
+    return authority->signatures ? AG_OK : ag_error(error, "not enough memory");
 }
 
 
 static void
 ag_main_close(ag_authority_t *authority)
 {
-    ag_verified_free(authority->verified);
+    ag_signature_cache_free(authority->signatures);
     ag_key_free(authority->key);
     ag_store_close(authority->store);
     ag_directory_free(authority->directory);
@@ -173,7 +173,7 @@ ag_main_serve(const ag_authority_t *authority, const ag_options_t *options,
         }
     }
 
-    (void) ag_store_purge(authority->store, ag_now() - AG_KEEP_EXPIRED);
+    (void) ag_store_purge(authority->store, ag_date_now() - AG_KEEP_EXPIRED);
 
     rc = ag_main_serve_tls(authority, options, &http, error);
 
@@ -238,7 +238,7 @@ ag_main_run(const ag_authority_t *authority, const ag_options_t *options,
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
 
-    http->fd = ag_listen(&options->address, name, sizeof(name), error);
+    http->fd = ag_listen_open(&options->address, name, sizeof(name), error);
     if (http->fd == -1) {
         return AG_ERROR;
     }

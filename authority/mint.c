@@ -41,13 +41,13 @@ ag_mint(const ag_authority_t *authority, ag_token_t *token, char **text)
         return AG_ERROR;
     }
 
-    if (ag_digest(*text, strlen(*text), token->digest) != AG_OK) {
+    if (ag_key_digest(*text, strlen(*text), token->digest) != AG_OK) {
         ag_mint_free(*text);
         *text = NULL;
         return AG_ERROR;
     }
 
-    token->updated = ag_now();
+    token->updated = ag_date_now();
 
     return AG_OK;
 }
@@ -59,14 +59,14 @@ ag_mint_ids(ag_token_t *token)
     char  id[23];
 
     if (token->jti == NULL
-        && (ag_random_id(id) != AG_OK
+        && (ag_base64_random_id(id) != AG_OK
             || ag_token_set(&token->jti, id) != AG_OK))
     {
         return AG_ERROR;
     }
 
     if (token->session == NULL
-        && (ag_random_id(id) != AG_OK
+        && (ag_base64_random_id(id) != AG_OK
             || ag_token_set(&token->session, id) != AG_OK))
     {
         return AG_ERROR;

@@ -20,27 +20,28 @@ typedef struct {
 } ag_who_t;
 
 
-static void ag_render_member(ag_text_t *text, const char *name,
+static void ag_model_member(ag_text_t *text, const char *name,
     const char *value);
-static void ag_render_json(ag_text_t *text, const char *name,
+static void ag_model_json(ag_text_t *text, const char *name,
     const char *json);
-static void ag_render_date(ag_text_t *text, const char *name, int64_t seconds,
+static void ag_model_date(ag_text_t *text, const char *name, int64_t seconds,
     ag_date_format_e format);
-static void ag_render_rights(ag_text_t *text, const ag_authority_t *authority,
-    const ag_token_t *token, const ag_who_t *who, const ag_render_t *options);
-static void ag_render_restricted(ag_text_t *text,
+static void ag_model_rights(ag_text_t *text, const ag_authority_t *authority,
+    const ag_token_t *token, const ag_who_t *who,
+    const ag_model_options_t *options);
+static void ag_model_restricted(ag_text_t *text,
     const ag_authority_t *authority, const ag_token_t *token,
-    const ag_who_t *who, const ag_render_t *options);
-static json_t *ag_render_roles(const ag_token_t *token, const ag_who_t *who);
-static json_t *ag_render_hosts(const ag_authority_t *authority,
+    const ag_who_t *who, const ag_model_options_t *options);
+static json_t *ag_model_roles(const ag_token_t *token, const ag_who_t *who);
+static json_t *ag_model_hosts(const ag_authority_t *authority,
     const ag_token_t *token, const ag_who_t *who, const json_t *roles);
-static void ag_render_value(ag_text_t *text, const char *name,
+static void ag_model_value(ag_text_t *text, const char *name,
     const json_t *value);
 
 
 void
-ag_render_token(ag_text_t *text, const ag_authority_t *authority,
-    const ag_token_t *token, const ag_render_t *options)
+ag_model_token(ag_text_t *text, const ag_authority_t *authority,
+    const ag_token_t *token, const ag_model_options_t *options)
 {
     ag_who_t  who;
 
@@ -51,34 +52,34 @@ ag_render_token(ag_text_t *text, const ag_authority_t *authority,
     ag_text_raw(text, "{\"sub\":");
     ag_text_quoted(text, token->sub);
 
-    ag_render_member(text, "sub_email",
-                     who.subject ? who.subject->email : NULL);
-    ag_render_member(text, "org", token->org);
-    ag_render_member(text, "root_org",
-                     who.org ? ag_org_root(who.org)->id : NULL);
-    ag_render_member(text, "jti", token->jti);
-    ag_render_member(text, "session", token->session);
-    ag_render_date(text, "iat", token->iat, authority->dates);
+    ag_model_member(text, "sub_email",
+                    who.subject ? who.subject->email : NULL);
+    ag_model_member(text, "org", token->org);
+    ag_model_member(text, "root_org",
+                    who.org ? ag_org_root(who.org)->id : NULL);
+    ag_model_member(text, "jti", token->jti);
+    ag_model_member(text, "session", token->session);
+    ag_model_date(text, "iat", token->iat, authority->dates);
 
     if (token->exp != AG_NEVER) {
-        ag_render_date(text, "exp", token->exp, authority->dates);
+        ag_model_date(text, "exp", token->exp, authority->dates);
     }
 
-    ag_render_json(text, "aud", token->aud);
-    ag_render_json(text, "scopes", token->scopes);
-    ag_render_member(text, "creating_sub", token->creating_sub);
-    ag_render_member(text, "creating_org", token->creating_org);
-    ag_render_member(text, "refresh_token_jti", token->refresh_of);
+    ag_model_json(text, "aud", token->aud);
+    ag_model_json(text, "scopes", token->scopes);
+    ag_model_member(text, "creating_sub", token->creating_sub);
+    ag_model_member(text, "creating_org", token->creating_org);
+    ag_model_member(text, "refresh_token_jti", token->refresh_of);
 
     if (token->masquerading) {
-        ag_render_json(text, "masquerading", "true");
+        ag_model_json(text, "masquerading", "true");
     }
 
-    ag_render_rights(text, authority, token, &who, options);
+    ag_model_rights(text, authority, token, &who, options);
 
     if (options->listed) {
-        ag_render_json(text, "revoked", token->revoked ? "true" : "false");
-        ag_render_date(text, "updated", token->updated, authority->dates);
+        ag_model_json(text, "revoked", token->revoked ? "true" : "false");
+        ag_model_date(text, "updated", token->updated, authority->dates);
     }
 
     ag_text_raw(text, "}");
@@ -88,17 +89,17 @@ ag_render_token(ag_text_t *text, const ag_authority_t *authority,
 /* a string member; none where there is none */
 
 static void
-ag_render_member(ag_text_t *text, const char *name, const char *value)
+ag_model_member(ag_text_t *text, const char *name, const char *value)
 {
     if (value) {
-        ag_render_json(text, name, "");
+        ag_model_json(text, name, "");
         ag_text_quoted(text, value);
     }
 }
 
 
 static void
-ag_render_json(ag_text_t *text, const char *name, const char *json)
+ag_model_json(ag_text_t *text, const char *name, const char *json)
 {
     ag_text_raw(text, ",\"");
     ag_text_raw(text, name);
@@ -108,28 +109,29 @@ ag_render_json(ag_text_t *text, const char *name, const char *json)
 
 
 static void
-ag_render_date(ag_text_t *text, const char *name, int64_t seconds,
+ag_model_date(ag_text_t *text, const char *name, int64_t seconds,
     ag_date_format_e format)
 {
-    ag_render_json(text, name, "");
+    ag_model_json(text, name, "");
     ag_date_render(text, seconds, format);
 }
 
 
 static void
-ag_render_rights(ag_text_t *text, const ag_authority_t *authority,
-    const ag_token_t *token, const ag_who_t *who, const ag_render_t *options)
+ag_model_rights(ag_text_t *text, const ag_authority_t *authority,
+    const ag_token_t *token, const ag_who_t *who,
+    const ag_model_options_t *options)
 {
     const char  *hosts;
 
     if (token->roles || token->hosts) {
-        ag_render_restricted(text, authority, token, who, options);
+        ag_model_restricted(text, authority, token, who, options);
         return;
     }
 
     if (!options->exclude_roles) {
-        ag_render_json(text, "roles",
-                       who->permission ? who->permission->roles_text : "{}");
+        ag_model_json(text, "roles",
+                      who->permission ? who->permission->roles_text : "{}");
     }
 
     if (!options->listed) {
@@ -137,25 +139,26 @@ ag_render_rights(ag_text_t *text, const ag_authority_t *authority,
                 ? who->permission->hosts_text[options->support_http_matchers]
                 : "[]";
 
-        ag_render_json(text, "hosts", hosts);
+        ag_model_json(text, "hosts", hosts);
     }
 }
 
 
 static void
-ag_render_restricted(ag_text_t *text, const ag_authority_t *authority,
-    const ag_token_t *token, const ag_who_t *who, const ag_render_t *options)
+ag_model_restricted(ag_text_t *text, const ag_authority_t *authority,
+    const ag_token_t *token, const ag_who_t *who,
+    const ag_model_options_t *options)
 {
     json_t  *roles, *hosts, *exact;
 
-    roles = ag_render_roles(token, who);
+    roles = ag_model_roles(token, who);
 
     if (!options->exclude_roles) {
-        ag_render_value(text, "roles", roles);
+        ag_model_value(text, "roles", roles);
     }
 
     if (!options->listed) {
-        hosts = roles ? ag_render_hosts(authority, token, who, roles) : NULL;
+        hosts = roles ? ag_model_hosts(authority, token, who, roles) : NULL;
 
         if (hosts && !options->support_http_matchers) {
             exact = ag_matchers_exact(hosts);
@@ -164,7 +167,7 @@ ag_render_restricted(ag_text_t *text, const ag_authority_t *authority,
             hosts = exact;
         }
 
-        ag_render_value(text, "hosts", hosts);
+        ag_model_value(text, "hosts", hosts);
         json_decref(hosts);
     }
 
@@ -173,7 +176,7 @@ ag_render_restricted(ag_text_t *text, const ag_authority_t *authority,
 
 
 static json_t *
-ag_render_roles(const ag_token_t *token, const ag_who_t *who)
+ag_model_roles(const ag_token_t *token, const ag_who_t *who)
 {
     bool     whole;
     json_t  *stated, *roles, *none;
@@ -196,7 +199,7 @@ ag_render_roles(const ag_token_t *token, const ag_who_t *who)
 
 
 static json_t *
-ag_render_hosts(const ag_authority_t *authority, const ag_token_t *token,
+ag_model_hosts(const ag_authority_t *authority, const ag_token_t *token,
     const ag_who_t *who, const json_t *roles)
 {
     bool     whole;
@@ -229,7 +232,7 @@ ag_render_hosts(const ag_authority_t *authority, const ag_token_t *token,
 /* takes NULL for a shortage of memory */
 
 static void
-ag_render_value(ag_text_t *text, const char *name, const json_t *value)
+ag_model_value(ag_text_t *text, const char *name, const json_t *value)
 {
     char  *json;
 
@@ -240,7 +243,7 @@ ag_render_value(ag_text_t *text, const char *name, const json_t *value)
         return;
     }
 
-    ag_render_json(text, name, json);
+    ag_model_json(text, name, json);
 
     free(json);
 }

@@ -6,7 +6,7 @@
 
 
 int
-ag_call_check(const ag_call_t *call, const ag_member_t *members,
+ag_operation_check(const ag_call_t *call, const ag_member_t *members,
     ag_reply_t *reply)
 {
     ag_error_t  error;

@@ -40,7 +40,7 @@ typedef void (*ag_operation_pt)(const ag_authority_t *authority,
  * Members that the table does not have are left alone, since clients may be
  * newer than this.
  */
-int ag_call_check(const ag_call_t *call, const ag_member_t *members,
+int ag_operation_check(const ag_call_t *call, const ag_member_t *members,
     ag_reply_t *reply);
 
 /* POST /v1/tokens/introspect: 200 Token, 400, 404, 410 */

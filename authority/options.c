@@ -192,7 +192,7 @@ ag_options_one(ag_options_t *options, int name, const char *value,
         return ag_options_dates(options, value, error);
 
     case AG_OPT_DELAY:
-        if (ag_duration_parse(value, &options->faults.delay) != AG_OK) {
+        if (ag_date_duration(value, &options->faults.delay) != AG_OK) {
             return ag_error(error, "--delay \"%s\" is not a time", value);
         }
 
@@ -289,7 +289,7 @@ ag_options_rate(ag_options_t *options, const char *value, ag_error_t *error)
 static int
 ag_options_check(ag_options_t *options, ag_error_t *error)
 {
-    if (ag_address_parse(options->listen, &options->address, error) != AG_OK) {
+    if (ag_listen_parse(options->listen, &options->address, error) != AG_OK) {
         return AG_MALFORMED;
     }
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 
-static bool ag_grant_reaches(const ag_grant_t *grant, const ag_org_t *org);
+static bool ag_permission_reaches(const ag_grant_t *grant, const ag_org_t *org);
 static int ag_permission_add(const ag_directory_t *directory,
     ag_permission_t *permission, const ag_grant_t *grant);
 static int ag_permission_add_roles(json_t *roles, const char *app,
@@ -38,7 +38,7 @@ ag_permission_resolve(const ag_directory_t *directory, ag_subject_t *subject)
         permission = &subject->permissions[subject->npermissions];
 
         for (n = 0; n < subject->ngrants; n++) {
-            if (!ag_grant_reaches(&subject->grants[n], org)) {
+            if (!ag_permission_reaches(&subject->grants[n], org)) {
                 continue;
             }
 
@@ -65,7 +65,7 @@ ag_permission_resolve(const ag_directory_t *directory, ag_subject_t *subject)
 
 
 static bool
-ag_grant_reaches(const ag_grant_t *grant, const ag_org_t *org)
+ag_permission_reaches(const ag_grant_t *grant, const ag_org_t *org)
 {
     return grant->org == org || (grant->inherit && ag_org_within(org,
                                                                  grant->org));

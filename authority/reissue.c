@@ -40,14 +40,14 @@ ag_reissue(const ag_authority_t *authority, const ag_call_t *call,
     ag_token_t              presented;
     const ag_permission_t  *permission;
 
-    if (ag_call_check(call, ag_reissue_members, reply) != AG_OK) {
+    if (ag_operation_check(call, ag_reissue_members, reply) != AG_OK) {
         return;
     }
 
     text = ag_json_get(call->body, "token");
 
-    state = ag_presented(authority, json_string_value(text),
-                         json_string_length(text), call->now, &presented);
+    state = ag_state_find(authority, json_string_value(text),
+                          json_string_length(text), call->now, &presented);
 
     ag_reply_about(reply, presented.jti);
 

@@ -169,7 +169,7 @@ ag_request_run(ag_request_t *request, const ag_authority_t *authority)
     call.authorization = authorization.n > 1 ? "" : authorization.value;
     call.query = query.items;
     call.nquery = query.n;
-    call.now = ag_now();
+    call.now = ag_date_now();
 
     ag_route_run(request->route, authority, request->method,
                  request->body.data ? request->body.data : "",

@@ -31,15 +31,15 @@ ag_revoke(const ag_authority_t *authority, const ag_call_t *call,
     ag_state_e   state;
     ag_token_t   token;
 
-    if (ag_call_check(call, ag_revoke_members, reply) != AG_OK) {
+    if (ag_operation_check(call, ag_revoke_members, reply) != AG_OK) {
         return;
     }
 
     text = ag_json_get(call->body, "token");
     all = ag_json_bool(call->body, "all_sessions", false);
 
-    state = ag_presented(authority, json_string_value(text),
-                         json_string_length(text), call->now, &token);
+    state = ag_state_find(authority, json_string_value(text),
+                          json_string_length(text), call->now, &token);
 
     rc = (state == AG_FAILED) ? AG_ERROR : AG_OK;
 

@@ -10,19 +10,19 @@
 #include <stdlib.h>
 
 
-static int ag_permit_scopes(const ag_permission_t *permission,
+static int ag_rights_scopes(const ag_permission_t *permission,
     const ag_wish_t *wish, ag_token_t *token, ag_error_t *error);
-static int ag_permit_roles(const ag_permission_t *permission,
+static int ag_rights_roles(const ag_permission_t *permission,
     const json_t *roles, ag_token_t *token, ag_error_t *error);
-static int ag_permit_hosts(const ag_directory_t *directory,
+static int ag_rights_hosts(const ag_directory_t *directory,
     const ag_permission_t *permission, const ag_wish_t *wish,
     const json_t *roles, ag_token_t *token, ag_error_t *error);
-static json_t *ag_permit_role_lists(const json_t *roles);
-static int ag_permit_dump(char **field, const json_t *value);
+static json_t *ag_rights_role_lists(const json_t *roles);
+static int ag_rights_dump(char **field, const json_t *value);
 
 
 int
-ag_permit(const ag_directory_t *directory, const ag_wish_t *wish,
+ag_rights_grant(const ag_directory_t *directory, const ag_wish_t *wish,
     ag_token_t *token, ag_error_t *error)
 {
     int                     rc;
@@ -46,21 +46,21 @@ ag_permit(const ag_directory_t *directory, const ag_wish_t *wish,
         return AG_ERROR;
     }
 
-    rc = ag_permit_scopes(permission, wish, token, error);
+    rc = ag_rights_scopes(permission, wish, token, error);
     if (rc != AG_OK) {
         return rc;
     }
 
-    roles = ag_permit_role_lists(wish->roles);
+    roles = ag_rights_role_lists(wish->roles);
 
     if (wish->roles && roles == NULL) {
         return AG_ERROR;
     }
 
-    rc = roles ? ag_permit_roles(permission, roles, token, error) : AG_OK;
+    rc = roles ? ag_rights_roles(permission, roles, token, error) : AG_OK;
 
     if (rc == AG_OK && wish->hosts) {
-        rc = ag_permit_hosts(directory, permission, wish,
+        rc = ag_rights_hosts(directory, permission, wish,
                              roles ? roles : permission->roles, token, error);
     }
 
@@ -71,7 +71,7 @@ ag_permit(const ag_directory_t *directory, const ag_wish_t *wish,
 
 
 static int
-ag_permit_scopes(const ag_permission_t *permission, const ag_wish_t *wish,
+ag_rights_scopes(const ag_permission_t *permission, const ag_wish_t *wish,
     ag_token_t *token, ag_error_t *error)
 {
     int      rc;
@@ -83,7 +83,7 @@ ag_permit_scopes(const ag_permission_t *permission, const ag_wish_t *wish,
         return rc;
     }
 
-    rc = ag_permit_dump(&token->scopes, granted);
+    rc = ag_rights_dump(&token->scopes, granted);
 
     json_decref(granted);
 
@@ -92,7 +92,7 @@ ag_permit_scopes(const ag_permission_t *permission, const ag_wish_t *wish,
 
 
 static int
-ag_permit_roles(const ag_permission_t *permission, const json_t *roles,
+ag_rights_roles(const ag_permission_t *permission, const json_t *roles,
     ag_token_t *token, ag_error_t *error)
 {
     int      rc;
@@ -105,7 +105,7 @@ ag_permit_roles(const ag_permission_t *permission, const json_t *roles,
     }
 
     if (whole) {
-        rc = ag_permit_dump(&token->roles, kept);
+        rc = ag_rights_dump(&token->roles, kept);
 
     } else {
         ag_error(error, "a role that was asked for is not permitted");
@@ -119,7 +119,7 @@ ag_permit_roles(const ag_permission_t *permission, const json_t *roles,
 
 
 static int
-ag_permit_hosts(const ag_directory_t *directory,
+ag_rights_hosts(const ag_directory_t *directory,
     const ag_permission_t *permission, const ag_wish_t *wish,
     const json_t *roles, ag_token_t *token, ag_error_t *error)
 {
@@ -138,7 +138,7 @@ ag_permit_hosts(const ag_directory_t *directory,
         rc = AG_ERROR;
 
     } else if (whole) {
-        rc = ag_permit_dump(&token->hosts, wish->hosts);
+        rc = ag_rights_dump(&token->hosts, wish->hosts);
 
     } else {
         ag_error(error, "a host or rule that was asked for is not permitted");
@@ -153,7 +153,7 @@ ag_permit_hosts(const ag_directory_t *directory,
 
 
 int
-ag_permit_stated(const ag_wish_t *wish, ag_token_t *token)
+ag_rights_state(const ag_wish_t *wish, ag_token_t *token)
 {
     int      rc;
     json_t  *roles;
@@ -163,8 +163,8 @@ ag_permit_stated(const ag_wish_t *wish, ag_token_t *token)
     if (ag_token_set(&token->sub, wish->sub) != AG_OK
         || ag_token_set(&token->org, wish->org) != AG_OK
         || ag_token_set(&token->scopes, "[]") != AG_OK
-        || (wish->scopes && ag_permit_dump(&token->scopes, wish->scopes))
-        || (wish->hosts && ag_permit_dump(&token->hosts, wish->hosts)))
+        || (wish->scopes && ag_rights_dump(&token->scopes, wish->scopes))
+        || (wish->hosts && ag_rights_dump(&token->hosts, wish->hosts)))
     {
         return AG_ERROR;
     }
@@ -173,8 +173,8 @@ ag_permit_stated(const ag_wish_t *wish, ag_token_t *token)
         return AG_OK;
     }
 
-    roles = ag_permit_role_lists(wish->roles);
-    rc = roles ? ag_permit_dump(&token->roles, roles) : AG_ERROR;
+    roles = ag_rights_role_lists(wish->roles);
+    rc = roles ? ag_rights_dump(&token->roles, roles) : AG_ERROR;
 
     json_decref(roles);
 
@@ -188,7 +188,7 @@ ag_permit_stated(const ag_wish_t *wish, ag_token_t *token)
  */
 
 static json_t *
-ag_permit_role_lists(const json_t *roles)
+ag_rights_role_lists(const json_t *roles)
 {
     json_t      *lists, *value, *list;
     const char  *app;
@@ -214,7 +214,7 @@ ag_permit_role_lists(const json_t *roles)
 
 
 static int
-ag_permit_dump(char **field, const json_t *value)
+ag_rights_dump(char **field, const json_t *value)
 {
     free(*field);
     *field = ag_json_dump(value);

@@ -26,14 +26,14 @@ typedef struct {
  * directory permits. AG_OK; AG_DECLINED with the error set where something
  * that is not optional is not permitted; AG_ERROR.
  */
-int ag_permit(const ag_directory_t *directory, const ag_wish_t *wish,
+int ag_rights_grant(const ag_directory_t *directory, const ag_wish_t *wish,
     ag_token_t *token, ag_error_t *error);
 
 /*
  * The same with no question asked: what is wished is what the token gets.
  * AG_OK or AG_ERROR.
  */
-int ag_permit_stated(const ag_wish_t *wish, ag_token_t *token);
+int ag_rights_state(const ag_wish_t *wish, ag_token_t *token);
 
 
 #endif /* AG_RIGHTS_H */

@@ -132,7 +132,7 @@ static const ag_member_t  ag_criterion_members[] = {
 
 
 int
-ag_host_check(json_t *host, const ag_path_t *path, ag_error_t *error)
+ag_rule_check_host(json_t *host, const ag_path_t *path, ag_error_t *error)
 {
     return ag_shape_check(host, ag_host_members, true, path, error);
 }

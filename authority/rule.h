@@ -19,7 +19,7 @@ int ag_rule_check(json_t *rule, const ag_path_t *path, ag_error_t *error);
  * An ag_check_pt for one HostPermissions: upstream_host is required here, the
  * rest is optional.
  */
-int ag_host_check(json_t *host, const ag_path_t *path, ag_error_t *error);
+int ag_rule_check_host(json_t *host, const ag_path_t *path, ag_error_t *error);
 
 /*
  * Whether a rule lets through nothing that the permitted one does not. What

@@ -63,7 +63,7 @@ ag_scope_permitted(const json_t *permitted, const char *requested)
 
 
 bool
-ag_is_scope(const char *text)
+ag_scope_is_valid(const char *text)
 {
     size_t       len;
     const char  *p;
@@ -87,7 +87,9 @@ ag_is_scope(const char *text)
 int
 ag_scope_check(json_t *value, const ag_path_t *path, ag_error_t *error)
 {
-    if (!json_is_string(value) || !ag_is_scope(json_string_value(value))) {
+    if (!json_is_string(value)
+        || !ag_scope_is_valid(json_string_value(value)))
+    {
         return ag_error_at(error, path, "is not a scope");
     }
 

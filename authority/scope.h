@@ -24,7 +24,7 @@ bool ag_scope_permitted(const json_t *permitted, const char *requested);
  * Whether text is a scope: 1 to AG_SCOPE_MAX characters of RFC 6749's
  * scope-token, not only "?".
  */
-bool ag_is_scope(const char *text);
+bool ag_scope_is_valid(const char *text);
 
 /* An ag_check_pt for a scope. */
 int ag_scope_check(json_t *value, const ag_path_t *path, ag_error_t *error);

@@ -225,7 +225,7 @@ ag_seed_role_rules(json_t *value, const ag_path_t *path, ag_error_t *error)
         role.up = path;
         role.name = name;
 
-        if (!ag_is_identifier(name) || !json_is_array(rules)) {
+        if (!ag_shape_is_identifier(name) || !json_is_array(rules)) {
             return ag_error_at(error, &role, "is not a role with an array of "
                                "rules");
         }

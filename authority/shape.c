@@ -147,7 +147,7 @@ ag_shape_string(json_t *value, const ag_member_t *member,
     }
 
     if (member->kind == AG_IDENTIFIER) {
-        return ag_is_identifier(json_string_value(value))
+        return ag_shape_is_identifier(json_string_value(value))
                ? AG_OK
                : ag_error_at(error, path, "is not an identifier of 1 to %d "
                              "letters, digits, \".\", \"_\", \"~\" or \"-\"",
@@ -207,7 +207,7 @@ ag_shape_array(json_t *value, const ag_member_t *member,
 
 
 bool
-ag_is_identifier(const char *text)
+ag_shape_is_identifier(const char *text)
 {
     size_t  len;
 

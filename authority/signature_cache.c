@@ -10,8 +10,8 @@
 #include <string.h>
 
 
-#define AG_VERIFIED_SLOTS  65536
-#define AG_VERIFIED_LOCKS  64
+#define AG_SIGNATURE_CACHE_SLOTS  65536
+#define AG_SIGNATURE_CACHE_LOCKS  64
 
 
 typedef struct {
@@ -20,60 +20,60 @@ typedef struct {
 } ag_slot_t;
 
 
-struct ag_verified_s {
-    pthread_mutex_t  locks[AG_VERIFIED_LOCKS];
+struct ag_signature_cache_s {
+    pthread_mutex_t  locks[AG_SIGNATURE_CACHE_LOCKS];
     ag_slot_t       *slots;
 };
 
 
-static size_t ag_verified_place(const unsigned char *digest);
+static size_t ag_signature_cache_place(const unsigned char *digest);
 
 
-ag_verified_t *
-ag_verified_create(void)
+ag_signature_cache_t *
+ag_signature_cache_create(void)
 {
-    size_t          i;
-    ag_verified_t  *verified;
+    size_t                 i;
+    ag_signature_cache_t  *cache;
 
-    verified = calloc(1, sizeof(ag_verified_t));
-    if (verified == NULL) {
+    cache = calloc(1, sizeof(ag_signature_cache_t));
+    if (cache == NULL) {
         return NULL;
     }
 
-    verified->slots = calloc(AG_VERIFIED_SLOTS, sizeof(ag_slot_t));
-    if (verified->slots == NULL) {
-        free(verified);
+    cache->slots = calloc(AG_SIGNATURE_CACHE_SLOTS, sizeof(ag_slot_t));
+    if (cache->slots == NULL) {
+        free(cache);
         return NULL;
     }
 
-    for (i = 0; i < AG_VERIFIED_LOCKS; i++) {
-        pthread_mutex_init(&verified->locks[i], NULL);
+    for (i = 0; i < AG_SIGNATURE_CACHE_LOCKS; i++) {
+        pthread_mutex_init(&cache->locks[i], NULL);
     }
 
-    return verified;
+    return cache;
 }
 
 
 void
-ag_verified_free(ag_verified_t *verified)
+ag_signature_cache_free(ag_signature_cache_t *cache)
 {
     size_t  i;
 
-    if (verified == NULL) {
+    if (cache == NULL) {
         return;
     }
 
-    for (i = 0; i < AG_VERIFIED_LOCKS; i++) {
-        pthread_mutex_destroy(&verified->locks[i]);
+    for (i = 0; i < AG_SIGNATURE_CACHE_LOCKS; i++) {
+        pthread_mutex_destroy(&cache->locks[i]);
     }
 
-    free(verified->slots);
-    free(verified);
+    free(cache->slots);
+    free(cache);
 }
 
 
 int
-ag_verified_find(ag_verified_t *verified,
+ag_signature_cache_find(ag_signature_cache_t *cache,
     const unsigned char digest[AG_DIGEST_SIZE], char *jti)
 {
     int               rc;
@@ -81,9 +81,9 @@ ag_verified_find(ag_verified_t *verified,
     ag_slot_t        *slot;
     pthread_mutex_t  *lock;
 
-    place = ag_verified_place(digest);
-    slot = &verified->slots[place];
-    lock = &verified->locks[place % AG_VERIFIED_LOCKS];
+    place = ag_signature_cache_place(digest);
+    slot = &cache->slots[place];
+    lock = &cache->locks[place % AG_SIGNATURE_CACHE_LOCKS];
 
     rc = AG_DECLINED;
 
@@ -101,16 +101,16 @@ ag_verified_find(ag_verified_t *verified,
 
 
 void
-ag_verified_add(ag_verified_t *verified,
+ag_signature_cache_add(ag_signature_cache_t *cache,
     const unsigned char digest[AG_DIGEST_SIZE], const char *jti)
 {
     size_t            place;
     ag_slot_t        *slot;
     pthread_mutex_t  *lock;
 
-    place = ag_verified_place(digest);
-    slot = &verified->slots[place];
-    lock = &verified->locks[place % AG_VERIFIED_LOCKS];
+    place = ag_signature_cache_place(digest);
+    slot = &cache->slots[place];
+    lock = &cache->locks[place % AG_SIGNATURE_CACHE_LOCKS];
 
     pthread_mutex_lock(lock);
 
@@ -123,7 +123,7 @@ ag_verified_add(ag_verified_t *verified,
 
 
 static size_t
-ag_verified_place(const unsigned char *digest)
+ag_signature_cache_place(const unsigned char *digest)
 {
-    return ((size_t) digest[0] << 8 | digest[1]) % AG_VERIFIED_SLOTS;
+    return ((size_t) digest[0] << 8 | digest[1]) % AG_SIGNATURE_CACHE_SLOTS;
 }

@@ -11,24 +11,24 @@
 #include "common.h"
 
 
-typedef struct ag_verified_s  ag_verified_t;
+typedef struct ag_signature_cache_s  ag_signature_cache_t;
 
 
 /* An empty memory of fixed size, or NULL. Threads may share it. */
-ag_verified_t *ag_verified_create(void);
+ag_signature_cache_t *ag_signature_cache_create(void);
 
 /* Frees it; NULL is fine. */
-void ag_verified_free(ag_verified_t *verified);
+void ag_signature_cache_free(ag_signature_cache_t *cache);
 
 /*
  * Copies the jti of a token with this digest to jti, which has room for
  * AG_ID_MAX + 1 bytes. AG_OK or AG_DECLINED.
  */
-int ag_verified_find(ag_verified_t *verified,
+int ag_signature_cache_find(ag_signature_cache_t *cache,
     const unsigned char digest[AG_DIGEST_SIZE], char *jti);
 
 /* Remembers a verified token, in place of another one if need be. */
-void ag_verified_add(ag_verified_t *verified,
+void ag_signature_cache_add(ag_signature_cache_t *cache,
     const unsigned char digest[AG_DIGEST_SIZE], const char *jti);
 
 

@@ -10,14 +10,14 @@
 #include <string.h>
 
 
-static int ag_presented_jti(const ag_authority_t *authority, const char *text,
+static int ag_state_jti(const ag_authority_t *authority, const char *text,
     size_t len, const unsigned char *digest, char *jti);
-static ag_state_e ag_presented_state(const ag_authority_t *authority,
+static ag_state_e ag_state_of(const ag_authority_t *authority,
     const ag_token_t *token, int64_t now);
 
 
 ag_state_e
-ag_presented(const ag_authority_t *authority, const char *text, size_t len,
+ag_state_find(const ag_authority_t *authority, const char *text, size_t len,
     int64_t now, ag_token_t *token)
 {
     int            rc;
@@ -26,11 +26,11 @@ ag_presented(const ag_authority_t *authority, const char *text, size_t len,
 
     memset(token, 0, sizeof(ag_token_t));
 
-    if (ag_digest(text, len, digest) != AG_OK) {
+    if (ag_key_digest(text, len, digest) != AG_OK) {
         return AG_FAILED;
     }
 
-    rc = ag_presented_jti(authority, text, len, digest, jti);
+    rc = ag_state_jti(authority, text, len, digest, jti);
 
     if (rc == AG_OK) {
         rc = ag_store_find(authority->store, jti, token);
@@ -49,24 +49,24 @@ ag_presented(const ag_authority_t *authority, const char *text, size_t len,
         return AG_UNKNOWN;
     }
 
-    return ag_presented_state(authority, token, now);
+    return ag_state_of(authority, token, now);
 }
 
 
 static int
-ag_presented_jti(const ag_authority_t *authority, const char *text, size_t len,
+ag_state_jti(const ag_authority_t *authority, const char *text, size_t len,
     const unsigned char *digest, char *jti)
 {
     int  rc;
 
-    if (ag_verified_find(authority->verified, digest, jti) == AG_OK) {
+    if (ag_signature_cache_find(authority->signatures, digest, jti) == AG_OK) {
         return AG_OK;
     }
 
     rc = ag_jwt_verify(authority->key, text, len, jti);
 
     if (rc == AG_OK) {
-        ag_verified_add(authority->verified, digest, jti);
+        ag_signature_cache_add(authority->signatures, digest, jti);
     }
 
     return rc;
@@ -74,7 +74,7 @@ ag_presented_jti(const ag_authority_t *authority, const char *text, size_t len,
 
 
 static ag_state_e
-ag_presented_state(const ag_authority_t *authority, const ag_token_t *token,
+ag_state_of(const ag_authority_t *authority, const ag_token_t *token,
     int64_t now)
 {
     const ag_subject_t  *subject;

@@ -25,7 +25,7 @@ typedef enum {
  * and including AG_INACTIVE, fills *token; the caller clears it in any case.
  * now is in seconds.
  */
-ag_state_e ag_presented(const ag_authority_t *authority, const char *text,
+ag_state_e ag_state_find(const ag_authority_t *authority, const char *text,
     size_t len, int64_t now, ag_token_t *token);
 
 

@@ -13,8 +13,8 @@
 
 
 static int ag_store_file(const char *path, ag_error_t *error);
-static ag_key_t *ag_store_load_key(ag_handle_t *handle);
-static ag_key_t *ag_store_make_key(ag_handle_t *handle);
+static ag_key_t *ag_store_load_key(ag_database_t *database);
+static ag_key_t *ag_store_make_key(ag_database_t *database);
 
 
 ag_store_t *
@@ -36,8 +36,8 @@ ag_store_open(const char *path, ag_error_t *error)
     pthread_mutex_init(&store->write_lock, NULL);
 
     store->path = strdup(path);
-    store->writer = ag_handle_open(path, "PRAGMA synchronous = NORMAL");
-    store->durable = ag_handle_open(path, "PRAGMA synchronous = FULL");
+    store->writer = ag_database_open(path, "PRAGMA synchronous = NORMAL");
+    store->durable = ag_database_open(path, "PRAGMA synchronous = FULL");
 
     if (store->path == NULL || store->writer == NULL || store->durable == NULL)
     {
@@ -46,7 +46,7 @@ ag_store_open(const char *path, ag_error_t *error)
         return NULL;
     }
 
-    if (ag_handle_schema(store->writer, error) != AG_OK) {
+    if (ag_database_schema(store->writer, error) != AG_OK) {
         ag_store_close(store);
         return NULL;
     }
@@ -95,20 +95,20 @@ ag_store_file(const char *path, ag_error_t *error)
 void
 ag_store_close(ag_store_t *store)
 {
-    ag_handle_t  *handle;
+    ag_database_t  *database;
 
     if (store == NULL) {
         return;
     }
 
     while (store->idle) {
-        handle = store->idle;
-        store->idle = handle->next;
-        ag_handle_close(handle);
+        database = store->idle;
+        store->idle = database->next;
+        ag_database_close(database);
     }
 
-    ag_handle_close(store->durable);
-    ag_handle_close(store->writer);
+    ag_database_close(store->durable);
+    ag_database_close(store->writer);
 
     pthread_mutex_destroy(&store->idle_lock);
     pthread_mutex_destroy(&store->write_lock);
@@ -118,36 +118,37 @@ ag_store_close(ag_store_t *store)
 }
 
 
-ag_handle_t *
+ag_database_t *
 ag_store_take(ag_store_t *store)
 {
-    ag_handle_t  *handle;
+    ag_database_t  *database;
 
     pthread_mutex_lock(&store->idle_lock);
 
-    handle = store->idle;
+    database = store->idle;
 
-    if (handle) {
-        store->idle = handle->next;
+    if (database) {
+        store->idle = database->next;
     }
 
     pthread_mutex_unlock(&store->idle_lock);
 
-    if (handle == NULL) {
-        handle = ag_handle_open(store->path, "PRAGMA mmap_size = 268435456");
+    if (database == NULL) {
+        database = ag_database_open(store->path,
+                                    "PRAGMA mmap_size = 268435456");
     }
 
-    return handle;
+    return database;
 }
 
 
 void
-ag_store_give(ag_store_t *store, ag_handle_t *handle)
+ag_store_give(ag_store_t *store, ag_database_t *database)
 {
     pthread_mutex_lock(&store->idle_lock);
 
-    handle->next = store->idle;
-    store->idle = handle;
+    database->next = store->idle;
+    store->idle = database;
 
     pthread_mutex_unlock(&store->idle_lock);
 }
@@ -156,23 +157,23 @@ ag_store_give(ag_store_t *store, ag_handle_t *handle)
 ag_key_t *
 ag_store_key(ag_store_t *store, ag_error_t *error)
 {
-    ag_key_t     *key;
-    ag_handle_t  *handle;
+    ag_key_t       *key;
+    ag_database_t  *database;
 
-    handle = store->durable;
+    database = store->durable;
     key = NULL;
 
     pthread_mutex_lock(&store->write_lock);
 
-    if (ag_handle_run(handle, AG_SQL_BEGIN) == AG_OK) {
-        key = ag_store_load_key(handle);
+    if (ag_database_run(database, AG_SQL_BEGIN) == AG_OK) {
+        key = ag_store_load_key(database);
 
         if (key == NULL) {
-            key = ag_store_make_key(handle);
+            key = ag_store_make_key(database);
         }
 
-        if (ag_handle_run(handle, AG_SQL_COMMIT) != AG_OK) {
-            (void) ag_handle_run(handle, AG_SQL_ROLLBACK);
+        if (ag_database_run(database, AG_SQL_COMMIT) != AG_OK) {
+            (void) ag_database_run(database, AG_SQL_ROLLBACK);
             ag_key_free(key);
             key = NULL;
         }
@@ -189,7 +190,7 @@ ag_store_key(ag_store_t *store, ag_error_t *error)
 
 
 static ag_key_t *
-ag_store_load_key(ag_handle_t *handle)
+ag_store_load_key(ag_database_t *database)
 {
     int            len;
     ag_key_t      *key;
@@ -197,7 +198,7 @@ ag_store_load_key(ag_handle_t *handle)
     sqlite3_stmt  *statement;
 
     key = NULL;
-    statement = ag_handle_sql(handle, AG_SQL_KEY);
+    statement = ag_database_sql(database, AG_SQL_KEY);
 
     if (sqlite3_step(statement) == SQLITE_ROW) {
         der = sqlite3_column_blob(statement, 0);
@@ -215,7 +216,7 @@ ag_store_load_key(ag_handle_t *handle)
 /* fails, as it should, where there is a key that could not be read */
 
 static ag_key_t *
-ag_store_make_key(ag_handle_t *handle)
+ag_store_make_key(ag_database_t *database)
 {
     int             rc;
     size_t          len;
@@ -230,10 +231,10 @@ ag_store_make_key(ag_handle_t *handle)
         return NULL;
     }
 
-    statement = ag_handle_sql(handle, AG_SQL_SET_KEY);
+    statement = ag_database_sql(database, AG_SQL_SET_KEY);
 
     (void) sqlite3_bind_blob(statement, 1, der, (int) len, SQLITE_STATIC);
-    rc = ag_handle_done(statement);
+    rc = ag_database_done(statement);
 
     ag_key_wipe(der, len);
 
@@ -254,10 +255,10 @@ ag_store_purge(ag_store_t *store, int64_t before)
 
     pthread_mutex_lock(&store->write_lock);
 
-    statement = ag_handle_sql(store->writer, AG_SQL_PURGE);
+    statement = ag_database_sql(store->writer, AG_SQL_PURGE);
 
     (void) sqlite3_bind_int64(statement, 1, before);
-    rc = ag_handle_done(statement);
+    rc = ag_database_done(statement);
 
     pthread_mutex_unlock(&store->write_lock);
 

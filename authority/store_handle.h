@@ -20,9 +20,9 @@
 
 struct ag_store_s {
     char             *path;
-    ag_handle_t      *idle;       /* for reading */
-    ag_handle_t      *writer;
-    ag_handle_t      *durable;
+    ag_database_t    *idle;       /* for reading */
+    ag_database_t    *writer;
+    ag_database_t    *durable;
     pthread_mutex_t   idle_lock;
     pthread_mutex_t   write_lock; /* for both writers */
 };
@@ -32,10 +32,10 @@ struct ag_store_s {
  * A connection for reading: this thread's alone until it is given back. NULL
  * when none can be opened.
  */
-ag_handle_t *ag_store_take(ag_store_t *store);
+ag_database_t *ag_store_take(ag_store_t *store);
 
 /* Gives a connection back. */
-void ag_store_give(ag_store_t *store, ag_handle_t *handle);
+void ag_store_give(ag_store_t *store, ag_database_t *database);
 
 /* Reads the columns AG_TOKEN_COLUMNS of a row. AG_OK or AG_ERROR. */
 int ag_store_row(sqlite3_stmt *statement, ag_token_t *token);

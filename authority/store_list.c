@@ -44,11 +44,11 @@ ag_store_list(ag_store_t *store, const ag_filter_t *filter,
     ag_list_pt callback, void *data)
 {
     int              rc;
-    ag_handle_t     *handle;
+    ag_database_t   *database;
     ag_statement_t   statement;
 
-    handle = ag_store_take(store);
-    if (handle == NULL) {
+    database = ag_store_take(store);
+    if (database == NULL) {
         return AG_ERROR;
     }
 
@@ -57,10 +57,10 @@ ag_store_list(ag_store_t *store, const ag_filter_t *filter,
     ag_list_build(&statement, filter);
 
     rc = statement.sql.failed
-         ? AG_ERROR : ag_list_run(handle->db, &statement, callback, data);
+         ? AG_ERROR : ag_list_run(database->db, &statement, callback, data);
 
     ag_text_free(&statement.sql);
-    ag_store_give(store, handle);
+    ag_store_give(store, database);
 
     return rc;
 }
@@ -155,7 +155,7 @@ ag_list_run(sqlite3 *db, ag_statement_t *statement, ag_list_pt callback,
 
     for (i = 0; i < statement->n; i++) {
         if (statement->bound[i].text) {
-            ag_bind_text(stmt, i + 1, statement->bound[i].text);
+            ag_database_bind_text(stmt, i + 1, statement->bound[i].text);
 
         } else {
             (void) sqlite3_bind_int64(stmt, i + 1, statement->bound[i].number);

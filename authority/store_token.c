@@ -8,26 +8,26 @@
 
 
 static int ag_store_column(sqlite3_stmt *statement, int n, char **field);
-static int ag_store_add_all(ag_handle_t *handle, const ag_token_t *tokens,
+static int ag_store_add_all(ag_database_t *database, const ag_token_t *tokens,
     size_t n, const char *parent);
-static int ag_store_add_one(ag_handle_t *handle, const ag_token_t *token,
+static int ag_store_add_one(ag_database_t *database, const ag_token_t *token,
     const char *parent);
 
 
 int
 ag_store_find(ag_store_t *store, const char *jti, ag_token_t *token)
 {
-    int            rc;
-    ag_handle_t   *handle;
-    sqlite3_stmt  *statement;
+    int             rc;
+    sqlite3_stmt   *statement;
+    ag_database_t  *database;
 
-    handle = ag_store_take(store);
-    if (handle == NULL) {
+    database = ag_store_take(store);
+    if (database == NULL) {
         return AG_ERROR;
     }
 
-    statement = ag_handle_sql(handle, AG_SQL_FIND);
-    ag_bind_text(statement, 1, jti);
+    statement = ag_database_sql(database, AG_SQL_FIND);
+    ag_database_bind_text(statement, 1, jti);
 
     rc = sqlite3_step(statement);
 
@@ -41,7 +41,7 @@ ag_store_find(ag_store_t *store, const char *jti, ag_token_t *token)
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
 
-    ag_store_give(store, handle);
+    ag_store_give(store, database);
 
     return rc;
 }
@@ -109,24 +109,24 @@ int
 ag_store_add(ag_store_t *store, const ag_token_t *tokens, size_t n,
     const char *parent)
 {
-    int           rc;
-    ag_handle_t  *handle;
+    int             rc;
+    ag_database_t  *database;
 
-    handle = store->writer;
+    database = store->writer;
 
     pthread_mutex_lock(&store->write_lock);
 
-    rc = ag_handle_run(handle, AG_SQL_BEGIN);
+    rc = ag_database_run(database, AG_SQL_BEGIN);
 
     if (rc == AG_OK) {
-        rc = ag_store_add_all(handle, tokens, n, parent);
+        rc = ag_store_add_all(database, tokens, n, parent);
 
         if (rc == AG_OK) {
-            rc = ag_handle_run(handle, AG_SQL_COMMIT);
+            rc = ag_database_run(database, AG_SQL_COMMIT);
         }
 
         if (rc != AG_OK) {
-            (void) ag_handle_run(handle, AG_SQL_ROLLBACK);
+            (void) ag_database_run(database, AG_SQL_ROLLBACK);
         }
     }
 
@@ -137,14 +137,14 @@ ag_store_add(ag_store_t *store, const ag_token_t *tokens, size_t n,
 
 
 static int
-ag_store_add_all(ag_handle_t *handle, const ag_token_t *tokens, size_t n,
+ag_store_add_all(ag_database_t *database, const ag_token_t *tokens, size_t n,
     const char *parent)
 {
     int     rc;
     size_t  i;
 
     for (i = 0; i < n; i++) {
-        rc = ag_store_add_one(handle, &tokens[i], parent);
+        rc = ag_store_add_one(database, &tokens[i], parent);
 
         if (rc != AG_OK) {
             return rc;
@@ -156,7 +156,7 @@ ag_store_add_all(ag_handle_t *handle, const ag_token_t *tokens, size_t n,
 
 
 static int
-ag_store_add_one(ag_handle_t *handle, const ag_token_t *token,
+ag_store_add_one(ag_database_t *database, const ag_token_t *token,
     const char *parent)
 {
     int            rc;
@@ -168,10 +168,10 @@ ag_store_add_one(ag_handle_t *handle, const ag_token_t *token,
         token->creating_org, token->refresh_of
     };
 
-    statement = ag_handle_sql(handle, AG_SQL_ADD);
+    statement = ag_database_sql(database, AG_SQL_ADD);
 
     for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-        ag_bind_text(statement, (int) i + 1, fields[i]);
+        ag_database_bind_text(statement, (int) i + 1, fields[i]);
     }
 
     (void) sqlite3_bind_int64(statement, 12, token->iat);
@@ -183,11 +183,11 @@ ag_store_add_one(ag_handle_t *handle, const ag_token_t *token,
     (void) sqlite3_bind_int(statement, 18, token->revoked);
     (void) sqlite3_bind_blob(statement, 19, token->digest, AG_DIGEST_SIZE,
                              SQLITE_STATIC);
-    ag_bind_text(statement, 20, parent);
+    ag_database_bind_text(statement, 20, parent);
 
-    rc = ag_handle_done(statement);
+    rc = ag_database_done(statement);
 
-    if (rc == AG_OK && sqlite3_changes(handle->db) == 0) {
+    if (rc == AG_OK && sqlite3_changes(database->db) == 0) {
         return AG_DECLINED;
     }
 
@@ -211,11 +211,11 @@ ag_store_revoke(ag_store_t *store, const char *jti, int64_t now)
 
     pthread_mutex_lock(&store->write_lock);
 
-    statement = ag_handle_sql(store->durable, AG_SQL_REVOKE);
+    statement = ag_database_sql(store->durable, AG_SQL_REVOKE);
 
-    ag_bind_text(statement, 1, jti);
+    ag_database_bind_text(statement, 1, jti);
     (void) sqlite3_bind_int64(statement, 2, now);
-    rc = ag_handle_done(statement);
+    rc = ag_database_done(statement);
 
     pthread_mutex_unlock(&store->write_lock);
 
@@ -232,12 +232,12 @@ ag_store_revoke_sessions(ag_store_t *store, const char *session,
 
     pthread_mutex_lock(&store->write_lock);
 
-    statement = ag_handle_sql(store->durable, AG_SQL_REVOKE_SESSIONS);
+    statement = ag_database_sql(store->durable, AG_SQL_REVOKE_SESSIONS);
 
-    ag_bind_text(statement, 1, session);
-    ag_bind_text(statement, 2, sub);
+    ag_database_bind_text(statement, 1, session);
+    ag_database_bind_text(statement, 2, sub);
     (void) sqlite3_bind_int64(statement, 3, now);
-    rc = ag_handle_done(statement);
+    rc = ag_database_done(statement);
 
     pthread_mutex_unlock(&store->write_lock);
 
@@ -249,26 +249,26 @@ int
 ag_store_session_of_other(ag_store_t *store, const char *session,
     const char *sub)
 {
-    int            rc;
-    ag_handle_t   *handle;
-    sqlite3_stmt  *statement;
+    int             rc;
+    sqlite3_stmt   *statement;
+    ag_database_t  *database;
 
-    handle = ag_store_take(store);
-    if (handle == NULL) {
+    database = ag_store_take(store);
+    if (database == NULL) {
         return AG_ERROR;
     }
 
-    statement = ag_handle_sql(handle, AG_SQL_SESSION_OF_OTHER);
+    statement = ag_database_sql(database, AG_SQL_SESSION_OF_OTHER);
 
-    ag_bind_text(statement, 1, session);
-    ag_bind_text(statement, 2, sub);
+    ag_database_bind_text(statement, 1, session);
+    ag_database_bind_text(statement, 2, sub);
 
     rc = sqlite3_step(statement);
 
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
 
-    ag_store_give(store, handle);
+    ag_store_give(store, database);
 
     if (rc == SQLITE_ROW) {
         return AG_OK;

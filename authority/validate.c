@@ -15,19 +15,19 @@
 #define AG_DURATION_DEFAULT  3600
 
 
-static int ag_create_time_validity(json_t *value, const ag_path_t *path,
+static int ag_validate_time_validity(json_t *value, const ag_path_t *path,
     ag_error_t *error);
-static int ag_create_token_validity(json_t *value, const ag_path_t *path,
+static int ag_validate_token_validity(json_t *value, const ag_path_t *path,
     ag_error_t *error);
-static int ag_create_date(json_t *value, const ag_path_t *path,
+static int ag_validate_date(json_t *value, const ag_path_t *path,
     ag_error_t *error);
-static int ag_create_roles(json_t *value, const ag_path_t *path,
+static int ag_validate_roles(json_t *value, const ag_path_t *path,
     ag_error_t *error);
-static int ag_create_validity(const ag_call_t *call, ag_token_t *token,
+static int ag_validate_lifetime(const ag_call_t *call, ag_token_t *token,
     ag_error_t *error);
-static bool ag_create_when(const json_t *validity, const char *name,
+static bool ag_validate_when(const json_t *validity, const char *name,
     int64_t *seconds);
-static int64_t ag_create_duration(const json_t *body);
+static int64_t ag_validate_duration(const json_t *body);
 static json_t *ag_validate_echo(const ag_authority_t *authority,
     const json_t *body);
 
@@ -39,22 +39,23 @@ static const ag_member_t  ag_time_validity_members[] = {
 
 
 static const ag_member_t  ag_token_validity_members[] = {
-    { "start", AG_STRING, 0, 1, 64, ag_create_date },
+    { "start", AG_STRING, 0, 1, 64, ag_validate_date },
     { "duration", AG_INTEGER, 0, 1, AG_DURATION_MAX, NULL },
-    { "end", AG_STRING, 0, 1, 64, ag_create_date },
+    { "end", AG_STRING, 0, 1, 64, ag_validate_date },
     { "does_not_expire", AG_BOOL, 0, 0, 0, NULL },
     { NULL, AG_ANY, 0, 0, 0, NULL }
 };
 
 
-const ag_member_t  ag_create_members[] = {
+const ag_member_t  ag_validate_members[] = {
     { "sub", AG_STRING, AG_REQUIRED, 1, AG_ITEM_MAX, NULL },
     { "org", AG_STRING, AG_REQUIRED, 1, AG_ITEM_MAX, NULL },
     { "audiences", AG_STRINGS, AG_REQUIRED, 1, 16, NULL },
-    { "time_validity", AG_OBJECT, AG_REQUIRED, 0, 0, ag_create_time_validity },
-    { "roles", AG_OBJECT, 0, 0, 0, ag_create_roles },
-    { "hosts", AG_ARRAY, 0, 0, 256, ag_host_check },
-    { "token_validity", AG_OBJECT, 0, 0, 0, ag_create_token_validity },
+    { "time_validity", AG_OBJECT, AG_REQUIRED, 0, 0,
+      ag_validate_time_validity },
+    { "roles", AG_OBJECT, 0, 0, 0, ag_validate_roles },
+    { "hosts", AG_ARRAY, 0, 0, 256, ag_rule_check_host },
+    { "token_validity", AG_OBJECT, 0, 0, 0, ag_validate_token_validity },
     { "session", AG_IDENTIFIER, 0, 0, 0, NULL },
     { "scopes", AG_STRINGS, 0, 0, 1000, ag_scope_check },
     { "inherit_session", AG_BOOL, 0, 0, 0, NULL },
@@ -65,7 +66,7 @@ const ag_member_t  ag_create_members[] = {
 
 
 static int
-ag_create_time_validity(json_t *value, const ag_path_t *path,
+ag_validate_time_validity(json_t *value, const ag_path_t *path,
     ag_error_t *error)
 {
     return ag_shape_check(value, ag_time_validity_members, false, path, error);
@@ -73,7 +74,7 @@ ag_create_time_validity(json_t *value, const ag_path_t *path,
 
 
 static int
-ag_create_token_validity(json_t *value, const ag_path_t *path,
+ag_validate_token_validity(json_t *value, const ag_path_t *path,
     ag_error_t *error)
 {
     return ag_shape_check(value, ag_token_validity_members, false, path,
@@ -82,7 +83,7 @@ ag_create_token_validity(json_t *value, const ag_path_t *path,
 
 
 static int
-ag_create_date(json_t *value, const ag_path_t *path, ag_error_t *error)
+ag_validate_date(json_t *value, const ag_path_t *path, ag_error_t *error)
 {
     int64_t  seconds;
 
@@ -99,7 +100,7 @@ ag_create_date(json_t *value, const ag_path_t *path, ag_error_t *error)
 /* application to a role, as the API has it, or to an array of roles */
 
 static int
-ag_create_roles(json_t *value, const ag_path_t *path, ag_error_t *error)
+ag_validate_roles(json_t *value, const ag_path_t *path, ag_error_t *error)
 {
     size_t       i;
     json_t      *role, *item;
@@ -125,14 +126,14 @@ ag_create_roles(json_t *value, const ag_path_t *path, ag_error_t *error)
 
 
 int
-ag_create_request(const ag_directory_t *directory, const ag_call_t *call,
+ag_validate_request(const ag_directory_t *directory, const ag_call_t *call,
     ag_token_t *token, ag_reply_t *reply)
 {
     int         rc;
     ag_wish_t   wish;
     ag_error_t  error;
 
-    if (ag_create_validity(call, token, &error) != AG_OK) {
+    if (ag_validate_lifetime(call, token, &error) != AG_OK) {
         ag_reply_error(reply, 400, "INVALID_REQUEST", error.text);
         return AG_MALFORMED;
     }
@@ -143,7 +144,7 @@ ag_create_request(const ag_directory_t *directory, const ag_call_t *call,
     wish.roles = ag_json_get(call->body, "roles");
     wish.hosts = ag_json_get(call->body, "hosts");
 
-    rc = ag_permit(directory, &wish, token, &error);
+    rc = ag_rights_grant(directory, &wish, token, &error);
 
     if (rc == AG_DECLINED) {
         ag_reply_error(reply, 403, "FORBIDDEN", error.text);
@@ -162,7 +163,8 @@ ag_create_request(const ag_directory_t *directory, const ag_call_t *call,
 /* token_validity, the richer one, counts before time_validity */
 
 static int
-ag_create_validity(const ag_call_t *call, ag_token_t *token, ag_error_t *error)
+ag_validate_lifetime(const ag_call_t *call, ag_token_t *token,
+    ag_error_t *error)
 {
     int64_t        start;
     const json_t  *validity;
@@ -172,15 +174,15 @@ ag_create_validity(const ag_call_t *call, ag_token_t *token, ag_error_t *error)
     token->iat = call->now;
     token->nbf = call->now;
 
-    if (ag_create_when(validity, "start", &start) && start > call->now) {
+    if (ag_validate_when(validity, "start", &start) && start > call->now) {
         token->nbf = start;
     }
 
     if (ag_json_bool(validity, "does_not_expire", false)) {
         token->exp = AG_NEVER;
 
-    } else if (!ag_create_when(validity, "end", &token->exp)) {
-        token->exp = token->nbf + ag_create_duration(call->body);
+    } else if (!ag_validate_when(validity, "end", &token->exp)) {
+        token->exp = token->nbf + ag_validate_duration(call->body);
     }
 
     if (token->nbf > call->now + AG_DURATION_MAX
@@ -197,7 +199,7 @@ ag_create_validity(const ag_call_t *call, ag_token_t *token, ag_error_t *error)
 
 
 static bool
-ag_create_when(const json_t *validity, const char *name, int64_t *seconds)
+ag_validate_when(const json_t *validity, const char *name, int64_t *seconds)
 {
     const char  *text;
 
@@ -208,7 +210,7 @@ ag_create_when(const json_t *validity, const char *name, int64_t *seconds)
 
 
 static int64_t
-ag_create_duration(const json_t *body)
+ag_validate_duration(const json_t *body)
 {
     json_t  *duration;
 
@@ -229,13 +231,13 @@ ag_validate(const ag_authority_t *authority, const ag_call_t *call,
     int         rc;
     ag_token_t  token;
 
-    if (ag_call_check(call, ag_create_members, reply) != AG_OK) {
+    if (ag_operation_check(call, ag_validate_members, reply) != AG_OK) {
         return;
     }
 
     memset(&token, 0, sizeof(ag_token_t));
 
-    rc = ag_create_request(authority->directory, call, &token, reply);
+    rc = ag_validate_request(authority->directory, call, &token, reply);
 
     if (rc == AG_OK) {
         ag_reply_json(reply, 200, ag_validate_echo(authority, call->body));

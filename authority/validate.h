@@ -9,8 +9,8 @@
 #include "operation.h"
 
 
-/* for ag_call_check() */
-extern const ag_member_t  ag_create_members[];
+/* for ag_operation_check() */
+extern const ag_member_t  ag_validate_members[];
 
 
 /*
@@ -18,7 +18,7 @@ extern const ag_member_t  ag_create_members[];
  * audience, rights and validity. AG_OK; AG_MALFORMED with 400 or AG_DECLINED
  * with 403 in the reply; AG_ERROR.
  */
-int ag_create_request(const ag_directory_t *directory, const ag_call_t *call,
+int ag_validate_request(const ag_directory_t *directory, const ag_call_t *call,
     ag_token_t *token, ag_reply_t *reply);
 
 
