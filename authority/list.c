@@ -4,7 +4,6 @@
 
 #include "bearer.h"
 #include "model.h"
-#include "store_list.h"
 
 #include <stdlib.h>
 #include <string.h>
