@@ -3,7 +3,7 @@
  */
 
 #include "bearer.h"
-#include "mint.h"
+#include "jwt.h"
 #include "raw_token.h"
 #include "rights.h"
 #include "validate.h"
@@ -75,8 +75,8 @@ ag_create(const ag_authority_t *authority, const ag_call_t *call,
         ag_reply_failed(reply);
     }
 
-    ag_mint_free(create.texts[0]);
-    ag_mint_free(create.texts[1]);
+    ag_jwt_free(create.texts[0]);
+    ag_jwt_free(create.texts[1]);
     ag_token_clear(&create.tokens[0]);
     ag_token_clear(&create.tokens[1]);
     ag_token_clear(&create.bearer);
@@ -145,7 +145,7 @@ ag_create_fill(ag_create_t *create)
     }
 
     if (rc == AG_OK) {
-        rc = ag_mint(create->authority, token, &create->texts[0]);
+        rc = ag_jwt_make(create->authority, token, &create->texts[0]);
     }
 
     if (rc == AG_OK
@@ -263,7 +263,7 @@ ag_create_refresh(ag_create_t *create)
         return AG_ERROR;
     }
 
-    return ag_mint(create->authority, refresh, &create->texts[1]);
+    return ag_jwt_make(create->authority, refresh, &create->texts[1]);
 }
 
 

@@ -4,7 +4,7 @@
 
 #include "issue.h"
 #include "base64.h"
-#include "mint.h"
+#include "jwt.h"
 #include "rights.h"
 #include "rule.h"
 #include "scope.h"
@@ -310,7 +310,7 @@ ag_issue_batch(const ag_authority_t *authority, const ag_token_t *template,
         rc = ag_issue_copy(&tokens[i], template, refresh);
 
         if (rc == AG_OK) {
-            rc = ag_mint(authority, &tokens[i], &texts[i]);
+            rc = ag_jwt_make(authority, &tokens[i], &texts[i]);
         }
     }
 
@@ -323,7 +323,7 @@ ag_issue_batch(const ag_authority_t *authority, const ag_token_t *template,
             rc = AG_ERROR;
         }
 
-        ag_mint_free(texts[i]);
+        ag_jwt_free(texts[i]);
         ag_token_clear(&tokens[i]);
     }
 

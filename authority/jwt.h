@@ -6,13 +6,19 @@
 #define AG_JWT_H
 
 
-#include "key.h"
+#include "authority.h"
 
 
 /*
- * Signs a set of claims. Returns the token, which the caller frees, or NULL.
+ * Completes the record of a token (jti and session where there is none,
+ * digest, updated) and signs the token. Does not store it. AG_OK with the
+ * token in *text, which the caller frees with ag_jwt_free(); or AG_ERROR.
  */
-char *ag_jwt_sign(const ag_key_t *key, const json_t *claims);
+int ag_jwt_make(const ag_authority_t *authority, ag_token_t *token,
+    char **text);
+
+/* Overwrites a token and frees it; NULL is fine. */
+void ag_jwt_free(char *text);
 
 /*
  * Reads the jti of a token that this key has signed; jti has room for

@@ -2,7 +2,7 @@
  * POST /v1/tokens/reissue
  */
 
-#include "mint.h"
+#include "jwt.h"
 #include "operation.h"
 #include "raw_token.h"
 #include "scope.h"
@@ -119,7 +119,7 @@ ag_reissue_do(const ag_authority_t *authority, const ag_call_t *call,
     rc = ag_reissue_token(presented, permission, &token);
 
     if (rc == AG_OK) {
-        rc = ag_mint(authority, &token, &text);
+        rc = ag_jwt_make(authority, &token, &text);
     }
 
     if (rc == AG_OK) {
@@ -139,7 +139,7 @@ ag_reissue_do(const ag_authority_t *authority, const ag_call_t *call,
         ag_reply_failed(reply);
     }
 
-    ag_mint_free(text);
+    ag_jwt_free(text);
     ag_token_clear(&token);
 }
 
