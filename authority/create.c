@@ -4,7 +4,7 @@
 
 #include "bearer.h"
 #include "jwt.h"
-#include "raw_token.h"
+#include "model.h"
 #include "rights.h"
 #include "validate.h"
 
@@ -297,6 +297,6 @@ ag_create_reply(ag_create_t *create)
                                    create->tokens[0].sub));
     }
 
-    ag_raw_token(create->reply, 201, create->call, &create->tokens[0],
-                 create->texts[0], create->texts[1], user);
+    ag_model_raw_token(create->reply, 201, create->call, &create->tokens[0],
+                       create->texts[0], create->texts[1], user);
 }

@@ -1,5 +1,5 @@
 /*
- * A token's record as the API's Token.
+ * The models of the API that have a token: Token and RawToken.
  */
 
 #include "model.h"
@@ -246,4 +246,47 @@ ag_model_value(ag_text_t *text, const char *name, const json_t *value)
     ag_model_json(text, name, json);
 
     free(json);
+}
+
+
+void
+ag_model_raw_token(ag_reply_t *reply, int status, const ag_call_t *call,
+    const ag_token_t *token, const char *text, const char *refresh,
+    json_t *user)
+{
+    char       *json;
+    ag_text_t   out;
+
+    memset(&out, 0, sizeof(ag_text_t));
+
+    ag_text_raw(&out, "{\"token\":");
+    ag_text_quoted(&out, text);
+    ag_text_raw(&out, ",\"session\":");
+    ag_text_quoted(&out, token->session);
+
+    if (token->exp != AG_NEVER) {
+        ag_text_raw(&out, ",\"time_validity\":{\"duration\":");
+        ag_text_number(&out, token->exp - call->now);
+        ag_text_raw(&out, "}");
+    }
+
+    if (refresh) {
+        ag_text_raw(&out, ",\"refresh_token\":");
+        ag_text_quoted(&out, refresh);
+    }
+
+    if (user) {
+        json = ag_json_dump(user);
+
+        ag_text_raw(&out, ",\"user\":");
+        ag_text_raw(&out, json ? json : "{}");
+
+        free(json);
+        json_decref(user);
+    }
+
+    ag_text_raw(&out, "}");
+
+    ag_reply_text(reply, status, &out);
+    ag_reply_about(reply, token->jti);
 }

@@ -1,12 +1,12 @@
 /*
- * A token's record as the API's Token.
+ * The models of the API that have a token: Token and RawToken.
  */
 
 #ifndef AG_MODEL_H
 #define AG_MODEL_H
 
 
-#include "authority.h"
+#include "operation.h"
 
 
 typedef struct {
@@ -23,6 +23,15 @@ typedef struct {
  */
 void ag_model_token(ag_text_t *text, const ag_authority_t *authority,
     const ag_token_t *token, const ag_model_options_t *options);
+
+/*
+ * Replies with a RawToken. token is the record of the access token and text
+ * the token itself; refresh (a token) and user (a reference, taken over) may
+ * be NULL.
+ */
+void ag_model_raw_token(ag_reply_t *reply, int status, const ag_call_t *call,
+    const ag_token_t *token, const char *text, const char *refresh,
+    json_t *user);
 
 
 #endif /* AG_MODEL_H */

@@ -3,8 +3,8 @@
  */
 
 #include "jwt.h"
+#include "model.h"
 #include "operation.h"
-#include "raw_token.h"
 #include "scope.h"
 #include "state.h"
 
@@ -127,7 +127,7 @@ ag_reissue_do(const ag_authority_t *authority, const ag_call_t *call,
     }
 
     if (rc == AG_OK) {
-        ag_raw_token(reply, 200, call, &token, text, NULL, NULL);
+        ag_model_raw_token(reply, 200, call, &token, text, NULL, NULL);
 
     } else if (rc == AG_DECLINED) {
 
