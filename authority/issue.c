@@ -256,7 +256,7 @@ ag_issue_rights(const ag_authority_t *authority, const ag_issue_spec_t *spec,
         wish.scopes = permission->scopes;
     }
 
-    rc = spec->force ? ag_rights_state(&wish, token)
+    rc = spec->force ? ag_rights_as_stated(&wish, token)
                      : ag_rights_grant(directory, &wish, token, error);
 
     return rc == AG_ERROR ? ag_error(error, "not enough memory") : rc;

@@ -3,21 +3,22 @@
  */
 
 #include "model.h"
-#include "hosts.h"
 #include "matchers.h"
-#include "permission.h"
+#include "rights.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 
-/* who and where, looked up once; any may be NULL */
+/*
+ * The subject and the organisation of a token, looked up once. Each may be NULL.
+ */
 
 typedef struct {
     const ag_subject_t     *subject;
     const ag_org_t         *org;
     const ag_permission_t  *permission;
-} ag_who_t;
+} ag_owner_t;
 
 
 static void ag_model_member(ag_text_t *text, const char *name,
@@ -27,14 +28,11 @@ static void ag_model_json(ag_text_t *text, const char *name,
 static void ag_model_date(ag_text_t *text, const char *name, int64_t seconds,
     ag_date_format_e format);
 static void ag_model_rights(ag_text_t *text, const ag_authority_t *authority,
-    const ag_token_t *token, const ag_who_t *who,
+    const ag_token_t *token, const ag_owner_t *owner,
     const ag_model_options_t *options);
 static void ag_model_restricted(ag_text_t *text,
     const ag_authority_t *authority, const ag_token_t *token,
-    const ag_who_t *who, const ag_model_options_t *options);
-static json_t *ag_model_roles(const ag_token_t *token, const ag_who_t *who);
-static json_t *ag_model_hosts(const ag_authority_t *authority,
-    const ag_token_t *token, const ag_who_t *who, const json_t *roles);
+    const ag_owner_t *owner, const ag_model_options_t *options);
 static void ag_model_value(ag_text_t *text, const char *name,
     const json_t *value);
 
@@ -43,20 +41,20 @@ void
 ag_model_token(ag_text_t *text, const ag_authority_t *authority,
     const ag_token_t *token, const ag_model_options_t *options)
 {
-    ag_who_t  who;
+    ag_owner_t  owner;
 
-    who.subject = ag_directory_subject(authority->directory, token->sub);
-    who.org = ag_directory_org(authority->directory, token->org);
-    who.permission = ag_subject_permission(who.subject, who.org);
+    owner.subject = ag_directory_subject(authority->directory, token->sub);
+    owner.org = ag_directory_org(authority->directory, token->org);
+    owner.permission = ag_subject_permission(owner.subject, owner.org);
 
     ag_text_raw(text, "{\"sub\":");
     ag_text_quoted(text, token->sub);
 
     ag_model_member(text, "sub_email",
-                    who.subject ? who.subject->email : NULL);
+                    owner.subject ? owner.subject->email : NULL);
     ag_model_member(text, "org", token->org);
     ag_model_member(text, "root_org",
-                    who.org ? ag_org_root(who.org)->id : NULL);
+                    owner.org ? ag_org_root(owner.org)->id : NULL);
     ag_model_member(text, "jti", token->jti);
     ag_model_member(text, "session", token->session);
     ag_model_date(text, "iat", token->iat, authority->dates);
@@ -75,7 +73,7 @@ ag_model_token(ag_text_t *text, const ag_authority_t *authority,
         ag_model_json(text, "masquerading", "true");
     }
 
-    ag_model_rights(text, authority, token, &who, options);
+    ag_model_rights(text, authority, token, &owner, options);
 
     if (options->listed) {
         ag_model_json(text, "revoked", token->revoked ? "true" : "false");
@@ -119,24 +117,24 @@ ag_model_date(ag_text_t *text, const char *name, int64_t seconds,
 
 static void
 ag_model_rights(ag_text_t *text, const ag_authority_t *authority,
-    const ag_token_t *token, const ag_who_t *who,
+    const ag_token_t *token, const ag_owner_t *owner,
     const ag_model_options_t *options)
 {
     const char  *hosts;
 
     if (token->roles || token->hosts) {
-        ag_model_restricted(text, authority, token, who, options);
+        ag_model_restricted(text, authority, token, owner, options);
         return;
     }
 
     if (!options->exclude_roles) {
         ag_model_json(text, "roles",
-                      who->permission ? who->permission->roles_text : "{}");
+                      owner->permission ? owner->permission->roles_text : "{}");
     }
 
     if (!options->listed) {
-        hosts = who->permission
-                ? who->permission->hosts_text[options->support_http_matchers]
+        hosts = owner->permission
+                ? owner->permission->hosts_text[options->support_http_matchers]
                 : "[]";
 
         ag_model_json(text, "hosts", hosts);
@@ -146,19 +144,21 @@ ag_model_rights(ag_text_t *text, const ag_authority_t *authority,
 
 static void
 ag_model_restricted(ag_text_t *text, const ag_authority_t *authority,
-    const ag_token_t *token, const ag_who_t *who,
+    const ag_token_t *token, const ag_owner_t *owner,
     const ag_model_options_t *options)
 {
     json_t  *roles, *hosts, *exact;
 
-    roles = ag_model_roles(token, who);
+    roles = ag_rights_roles(owner->permission, token);
 
     if (!options->exclude_roles) {
         ag_model_value(text, "roles", roles);
     }
 
     if (!options->listed) {
-        hosts = roles ? ag_model_hosts(authority, token, who, roles) : NULL;
+        hosts = roles ? ag_rights_hosts(authority->directory, owner->subject,
+                                        owner->org, roles, token)
+                      : NULL;
 
         if (hosts && !options->support_http_matchers) {
             exact = ag_matchers_exact(hosts);
@@ -172,60 +172,6 @@ ag_model_restricted(ag_text_t *text, const ag_authority_t *authority,
     }
 
     json_decref(roles);
-}
-
-
-static json_t *
-ag_model_roles(const ag_token_t *token, const ag_who_t *who)
-{
-    bool     whole;
-    json_t  *stated, *roles, *none;
-
-    stated = token->roles ? json_loads(token->roles, 0, NULL) : NULL;
-
-    if (token->roles && (stated == NULL || token->stated)) {
-        return stated;
-    }
-
-    none = json_object();
-    roles = ag_permission_roles(who->permission ? who->permission->roles
-                                                : none,
-                                stated, &whole);
-    json_decref(none);
-    json_decref(stated);
-
-    return roles;
-}
-
-
-static json_t *
-ag_model_hosts(const ag_authority_t *authority, const ag_token_t *token,
-    const ag_who_t *who, const json_t *roles)
-{
-    bool     whole;
-    json_t  *stated, *permitted, *hosts;
-
-    stated = token->hosts ? json_loads(token->hosts, 0, NULL) : NULL;
-
-    if (token->hosts && (stated == NULL || token->stated)) {
-        return stated;
-    }
-
-    permitted = who->org ? ag_hosts_render(authority->directory, who->subject,
-                                           who->org, roles)
-                         : json_array();
-
-    if (stated == NULL || permitted == NULL) {
-        json_decref(stated);
-        return permitted;
-    }
-
-    hosts = ag_hosts_narrow(permitted, stated, &whole);
-
-    json_decref(permitted);
-    json_decref(stated);
-
-    return hosts;
 }
 
 

@@ -1,5 +1,6 @@
 /*
- * What somebody asks to be in a token, held against the directory.
+ * The rights of a token: those that it is given when it is made, and those that
+ * it has now.
  */
 
 #include "rights.h"
@@ -10,11 +11,11 @@
 #include <stdlib.h>
 
 
-static int ag_rights_scopes(const ag_permission_t *permission,
+static int ag_rights_grant_scopes(const ag_permission_t *permission,
     const ag_wish_t *wish, ag_token_t *token, ag_error_t *error);
-static int ag_rights_roles(const ag_permission_t *permission,
+static int ag_rights_grant_roles(const ag_permission_t *permission,
     const json_t *roles, ag_token_t *token, ag_error_t *error);
-static int ag_rights_hosts(const ag_directory_t *directory,
+static int ag_rights_grant_hosts(const ag_directory_t *directory,
     const ag_permission_t *permission, const ag_wish_t *wish,
     const json_t *roles, ag_token_t *token, ag_error_t *error);
 static json_t *ag_rights_role_lists(const json_t *roles);
@@ -46,7 +47,7 @@ ag_rights_grant(const ag_directory_t *directory, const ag_wish_t *wish,
         return AG_ERROR;
     }
 
-    rc = ag_rights_scopes(permission, wish, token, error);
+    rc = ag_rights_grant_scopes(permission, wish, token, error);
     if (rc != AG_OK) {
         return rc;
     }
@@ -57,11 +58,13 @@ ag_rights_grant(const ag_directory_t *directory, const ag_wish_t *wish,
         return AG_ERROR;
     }
 
-    rc = roles ? ag_rights_roles(permission, roles, token, error) : AG_OK;
+    rc = roles ? ag_rights_grant_roles(permission, roles, token, error)
+               : AG_OK;
 
     if (rc == AG_OK && wish->hosts) {
-        rc = ag_rights_hosts(directory, permission, wish,
-                             roles ? roles : permission->roles, token, error);
+        rc = ag_rights_grant_hosts(directory, permission, wish,
+                                   roles ? roles : permission->roles, token,
+                                   error);
     }
 
     json_decref(roles);
@@ -71,7 +74,7 @@ ag_rights_grant(const ag_directory_t *directory, const ag_wish_t *wish,
 
 
 static int
-ag_rights_scopes(const ag_permission_t *permission, const ag_wish_t *wish,
+ag_rights_grant_scopes(const ag_permission_t *permission, const ag_wish_t *wish,
     ag_token_t *token, ag_error_t *error)
 {
     int      rc;
@@ -92,7 +95,7 @@ ag_rights_scopes(const ag_permission_t *permission, const ag_wish_t *wish,
 
 
 static int
-ag_rights_roles(const ag_permission_t *permission, const json_t *roles,
+ag_rights_grant_roles(const ag_permission_t *permission, const json_t *roles,
     ag_token_t *token, ag_error_t *error)
 {
     int      rc;
@@ -119,7 +122,7 @@ ag_rights_roles(const ag_permission_t *permission, const json_t *roles,
 
 
 static int
-ag_rights_hosts(const ag_directory_t *directory,
+ag_rights_grant_hosts(const ag_directory_t *directory,
     const ag_permission_t *permission, const ag_wish_t *wish,
     const json_t *roles, ag_token_t *token, ag_error_t *error)
 {
@@ -153,7 +156,7 @@ ag_rights_hosts(const ag_directory_t *directory,
 
 
 int
-ag_rights_state(const ag_wish_t *wish, ag_token_t *token)
+ag_rights_as_stated(const ag_wish_t *wish, ag_token_t *token)
 {
     int      rc;
     json_t  *roles;
@@ -179,6 +182,58 @@ ag_rights_state(const ag_wish_t *wish, ag_token_t *token)
     json_decref(roles);
 
     return rc;
+}
+
+
+json_t *
+ag_rights_roles(const ag_permission_t *permission, const ag_token_t *token)
+{
+    bool     whole;
+    json_t  *stated, *roles, *none;
+
+    stated = token->roles ? json_loads(token->roles, 0, NULL) : NULL;
+
+    if (token->roles && (stated == NULL || token->stated)) {
+        return stated;
+    }
+
+    none = json_object();
+    roles = ag_permission_roles(permission ? permission->roles : none, stated,
+                                &whole);
+    json_decref(none);
+    json_decref(stated);
+
+    return roles;
+}
+
+
+json_t *
+ag_rights_hosts(const ag_directory_t *directory, const ag_subject_t *subject,
+    const ag_org_t *org, const json_t *roles, const ag_token_t *token)
+{
+    bool     whole;
+    json_t  *stated, *permitted, *hosts;
+
+    stated = token->hosts ? json_loads(token->hosts, 0, NULL) : NULL;
+
+    if (token->hosts && (stated == NULL || token->stated)) {
+        return stated;
+    }
+
+    permitted = org ? ag_hosts_render(directory, subject, org, roles)
+                    : json_array();
+
+    if (stated == NULL || permitted == NULL) {
+        json_decref(stated);
+        return permitted;
+    }
+
+    hosts = ag_hosts_narrow(permitted, stated, &whole);
+
+    json_decref(permitted);
+    json_decref(stated);
+
+    return hosts;
 }
 
 

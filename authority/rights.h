@@ -1,5 +1,6 @@
 /*
- * What somebody asks to be in a token, held against the directory.
+ * The rights of a token: those that it is given when it is made, and those that
+ * it has now.
  */
 
 #ifndef AG_RIGHTS_H
@@ -33,7 +34,23 @@ int ag_rights_grant(const ag_directory_t *directory, const ag_wish_t *wish,
  * The same with no question asked: what is wished is what the token gets.
  * AG_OK or AG_ERROR.
  */
-int ag_rights_state(const ag_wish_t *wish, ag_token_t *token);
+int ag_rights_as_stated(const ag_wish_t *wish, ag_token_t *token);
+
+/*
+ * The roles that a token has now: those of the subject's permission, which may
+ * be NULL, within what the token is restricted to. New reference, or NULL when
+ * memory is short.
+ */
+json_t *ag_rights_roles(const ag_permission_t *permission,
+    const ag_token_t *token);
+
+/*
+ * The hosts that a token with these roles may reach now, as HostPermissions.
+ * subject and org may be NULL. New reference, or NULL when memory is short.
+ */
+json_t *ag_rights_hosts(const ag_directory_t *directory,
+    const ag_subject_t *subject, const ag_org_t *org, const json_t *roles,
+    const ag_token_t *token);
 
 
 #endif /* AG_RIGHTS_H */
