@@ -249,15 +249,7 @@ ag_create_refresh(ag_create_t *create)
         refresh->exp = token->exp;
     }
 
-    if (ag_token_set(&refresh->sub, token->sub) != AG_OK
-        || ag_token_set(&refresh->org, token->org) != AG_OK
-        || ag_token_set(&refresh->session, token->session) != AG_OK
-        || ag_token_set(&refresh->aud, token->aud) != AG_OK
-        || ag_token_set(&refresh->scopes, token->scopes) != AG_OK
-        || ag_token_set(&refresh->roles, token->roles) != AG_OK
-        || ag_token_set(&refresh->hosts, token->hosts) != AG_OK
-        || ag_token_set(&refresh->creating_sub, token->creating_sub) != AG_OK
-        || ag_token_set(&refresh->creating_org, token->creating_org) != AG_OK
+    if (ag_token_inherit(refresh, token) != AG_OK
         || ag_token_set(&refresh->refresh_of, token->jti) != AG_OK)
     {
         return AG_ERROR;

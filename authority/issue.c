@@ -347,15 +347,7 @@ ag_issue_copy(ag_token_t *token, const ag_token_t *template, bool refresh)
     token->revoked = template->revoked;
 
     if (ag_token_set(&token->jti, template->jti) != AG_OK
-        || ag_token_set(&token->sub, template->sub) != AG_OK
-        || ag_token_set(&token->org, template->org) != AG_OK
-        || ag_token_set(&token->session, template->session) != AG_OK
-        || ag_token_set(&token->aud, template->aud) != AG_OK
-        || ag_token_set(&token->scopes, template->scopes) != AG_OK
-        || ag_token_set(&token->roles, template->roles) != AG_OK
-        || ag_token_set(&token->hosts, template->hosts) != AG_OK
-        || ag_token_set(&token->creating_sub, template->creating_sub) != AG_OK
-        || ag_token_set(&token->creating_org, template->creating_org) != AG_OK)
+        || ag_token_inherit(token, template) != AG_OK)
     {
         return AG_ERROR;
     }

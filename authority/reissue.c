@@ -8,6 +8,7 @@
 #include "scope.h"
 #include "state.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 
@@ -152,14 +153,8 @@ ag_reissue_token(const ag_token_t *presented,
 {
     token->exp = presented->exp;
 
-    if (ag_token_set(&token->sub, presented->sub) != AG_OK
-        || ag_token_set(&token->org, permission->org->id) != AG_OK
-        || ag_token_set(&token->session, presented->session) != AG_OK
-        || ag_token_set(&token->aud, presented->aud) != AG_OK
-        || ag_token_set(&token->roles, presented->roles) != AG_OK
-        || ag_token_set(&token->hosts, presented->hosts) != AG_OK
-        || ag_token_set(&token->creating_sub, presented->creating_sub) != AG_OK
-        || ag_token_set(&token->creating_org, presented->creating_org) != AG_OK)
+    if (ag_token_inherit(token, presented) != AG_OK
+        || ag_token_set(&token->org, permission->org->id) != AG_OK)
     {
         return AG_ERROR;
     }
@@ -187,6 +182,7 @@ ag_reissue_scopes(const ag_token_t *presented,
         }
     }
 
+    free(token->scopes);
     token->scopes = (scopes && kept) ? ag_json_dump(kept) : NULL;
 
     json_decref(scopes);

@@ -46,3 +46,23 @@ ag_token_set(char **field, const char *value)
 
     return AG_OK;
 }
+
+
+int
+ag_token_inherit(ag_token_t *token, const ag_token_t *from)
+{
+    if (ag_token_set(&token->sub, from->sub) != AG_OK
+        || ag_token_set(&token->org, from->org) != AG_OK
+        || ag_token_set(&token->session, from->session) != AG_OK
+        || ag_token_set(&token->aud, from->aud) != AG_OK
+        || ag_token_set(&token->scopes, from->scopes) != AG_OK
+        || ag_token_set(&token->roles, from->roles) != AG_OK
+        || ag_token_set(&token->hosts, from->hosts) != AG_OK
+        || ag_token_set(&token->creating_sub, from->creating_sub) != AG_OK
+        || ag_token_set(&token->creating_org, from->creating_org) != AG_OK)
+    {
+        return AG_ERROR;
+    }
+
+    return AG_OK;
+}

@@ -49,5 +49,12 @@ void ag_token_clear(ag_token_t *token);
  */
 int ag_token_set(char **field, const char *value);
 
+/*
+ * Copies what a token has from the one that it is made from: subject,
+ * organisation, session, audience, scopes, restrictions and creator. AG_OK or
+ * AG_ERROR.
+ */
+int ag_token_inherit(ag_token_t *token, const ag_token_t *from);
+
 
 #endif /* AG_TOKEN_H */
