@@ -1,5 +1,5 @@
 /*
- * POST /v1/tokens/introspect and GET /v1/tokens/jwsk
+ * POST /v1/tokens/introspect
  */
 
 #include "model.h"
@@ -126,14 +126,4 @@ ag_introspect_active(const ag_authority_t *authority, const ag_call_t *call,
 
     ag_model_token(&text, authority, token, &model);
     ag_reply_text(reply, 200, &text);
-}
-
-
-void
-ag_jwsk(const ag_authority_t *authority, const ag_call_t *call,
-    ag_reply_t *reply)
-{
-    (void) call;
-
-    ag_reply_json(reply, 200, ag_key_jwks(authority->key));
 }
