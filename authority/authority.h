@@ -1,7 +1,6 @@
 /*
- * The authority: what all operations work on. Constant while serving; what
- * changes is behind the store and the memory of verified tokens, which threads
- * share.
+ * The data that all operations work on. It is constant while serving; only the
+ * store and the cache of verified signatures change, and threads share both.
  */
 
 #ifndef AG_AUTHORITY_H

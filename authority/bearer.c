@@ -1,5 +1,5 @@
 /*
- * Who calls.
+ * The bearer token of the caller.
  */
 
 #include "bearer.h"
@@ -81,8 +81,8 @@ ag_bearer_token(const char *header)
 
 
 /*
- * A scope says what a token is for, not what its subject may do, so both are
- * asked; whoever issued a token with stated rights has answered the second.
+ * A scope in the token is not enough: its subject must still be permitted to
+ * have it. The rights of a token with stated rights are not looked up.
  */
 
 static bool

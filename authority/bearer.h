@@ -1,5 +1,5 @@
 /*
- * Who calls: the bearer token of an operation that needs one.
+ * The bearer token of the caller, for an operation that needs one.
  */
 
 #ifndef AG_BEARER_H

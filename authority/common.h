@@ -1,5 +1,5 @@
 /*
- * agilicus-authority: what every file shares.
+ * agilicus-authority: results and limits that every file shares.
  */
 
 #ifndef AG_COMMON_H

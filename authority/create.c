@@ -16,7 +16,7 @@
 #define AG_REFRESH_DURATION  (30 * 86400)
 
 
-/* what a creation holds until it is answered */
+/* a creation under way */
 
 typedef struct {
     const ag_authority_t  *authority;
@@ -159,8 +159,9 @@ ag_create_fill(ag_create_t *create)
 
 
 /*
- * A person who creates a token for somebody else acts in that one's place;
- * for a service account it is its purpose.
+ * A token that a person creates for another subject is marked as masquerading.
+ * A token that a service account creates is not: to create tokens for others is
+ * the purpose of such an account.
  */
 
 static int
@@ -193,9 +194,9 @@ ag_create_creator(ag_create_t *create)
 
 
 /*
- * The session asked for, else the creator's, else a new one. A service
- * account's session is no login: shared by everybody that it creates tokens
- * for, it would let each of them end it for all.
+ * The session is the one that the request names, else the creator's, else a new
+ * one. The session of a service account is not handed on: every subject with a
+ * token of that session could end it, and with it the tokens of all others.
  */
 
 static int

@@ -224,8 +224,8 @@ ag_database_schema(ag_database_t *database, ag_error_t *error)
 
 
 /*
- * 0 where there is nothing yet; -1 where it cannot be read, or where there is
- * something without a version: a database of somebody else's
+ * The version is 0 where the file is empty. It is -1 where the file cannot be
+ * read, or has tables but no version: such a file is not an authority's.
  */
 
 static int

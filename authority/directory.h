@@ -1,7 +1,7 @@
 /*
- * The directory: organisations, applications, and subjects with what they
- * may do. Read once from the seed file and constant from then on, so threads
- * share it without locks.
+ * The directory: organisations, applications, and subjects with their
+ * permissions. Read once from the seed file and constant from then on, so
+ * threads share it without locks.
  */
 
 #ifndef AG_DIRECTORY_H
@@ -37,7 +37,7 @@ typedef struct {
 } ag_app_t;
 
 
-/* what one entry of a subject's permissions says */
+/* one entry of a subject's permissions */
 
 typedef struct {
     const ag_org_t  *org;
@@ -47,7 +47,7 @@ typedef struct {
 } ag_grant_t;
 
 
-/* what all entries together come to in one organisation; owned */
+/* the sum of all entries in one organisation; owned */
 
 typedef struct {
     const ag_org_t  *org;
@@ -107,8 +107,8 @@ const ag_instance_t *ag_app_instance(const ag_app_t *app,
     const ag_org_t *org);
 
 /*
- * What an enabled subject may do in an organisation; NULL when nothing, when
- * either is NULL, and for a disabled subject.
+ * The permission of a subject in an organisation. NULL when there is none, when
+ * an argument is NULL, and for a disabled subject.
  */
 const ag_permission_t *ag_subject_permission(const ag_subject_t *subject,
     const ag_org_t *org);

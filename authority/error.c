@@ -1,5 +1,5 @@
 /*
- * What was wrong, in words.
+ * Errors, in words.
  */
 
 #include "error.h"

@@ -1,6 +1,6 @@
 /*
- * What was wrong, in words: for a person at a terminal, or for the
- * error_message of an ErrorMessage.
+ * An error, in words: for a person at a terminal, or for the error_message of
+ * an ErrorMessage.
  */
 
 #ifndef AG_ERROR_H
@@ -10,7 +10,10 @@
 #include "common.h"
 
 
-/* where in a JSON document; lives on the stack of whoever walks it */
+/*
+ * A place in a JSON document; lives on the stack of the function that walks
+ * it.
+ */
 
 typedef struct ag_path_s  ag_path_t;
 

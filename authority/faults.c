@@ -1,6 +1,6 @@
 /*
- * Faults on purpose. Held connections are suspended, so that they hold up
- * nobody else, and a thread resumes them.
+ * Faults on purpose. Held connections are suspended, so that other
+ * connections go on, and a thread resumes them.
  */
 
 #include "faults.h"
@@ -12,7 +12,7 @@
 #include <time.h>
 
 
-/* how often to look whether those who wait for ever have left */
+/* how often the thread looks whether clients that wait for ever have left */
 
 #define AG_FAULTS_SWEEP  1000
 
@@ -99,7 +99,7 @@ ag_faults_run(void *data)
 }
 
 
-/* returns when to come again; -1 where nobody waits */
+/* returns the time of the next call; -1 where no request waits */
 
 static int64_t
 ag_faults_resume_due(ag_faults_t *faults, int64_t now)

@@ -1,5 +1,5 @@
 /*
- * Faults on purpose, for tests of those who depend on the authority: slow
+ * Faults on purpose, for tests of programs that use the authority: slow
  * answers, failures, no answers.
  */
 
@@ -54,10 +54,10 @@ bool ag_faults_hang(const ag_faults_t *faults);
 int ag_faults_hold(ag_faults_t *faults, ag_held_t *held,
     struct MHD_Connection *connection);
 
-/* Lets all go on that wait, and holds nobody any more. */
+/* Lets all waiting requests go on; from then on no request is held. */
 void ag_faults_release(ag_faults_t *faults);
 
-/* Ends it; NULL is fine. Everybody was released. */
+/* Ends it; NULL is fine. All requests must have been released before. */
 void ag_faults_free(ag_faults_t *faults);
 
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 
-/* what the placeholders stand for; NULL where it is not known */
+/* the values of the placeholders; NULL where a value is not known */
 
 typedef struct {
     const char  *sub;

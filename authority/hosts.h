@@ -1,5 +1,5 @@
 /*
- * From roles to host rules: what a subject may reach.
+ * From roles to the host rules of a subject.
  */
 
 #ifndef AG_HOSTS_H
@@ -20,10 +20,11 @@ json_t *ag_hosts_render(const ag_directory_t *directory,
     const ag_subject_t *subject, const ag_org_t *org, const json_t *roles);
 
 /*
- * Reduces requested HostPermissions to what the permitted ones cover: rules
- * that are wider go, and hosts that are not there. A requested host without
- * an allowed_list stands for all that is permitted on it. New reference, or
- * NULL when memory is short; *whole tells whether all was kept.
+ * Reduces requested HostPermissions to those that the permitted ones cover:
+ * wider rules are left out, and so are hosts that are not permitted. A
+ * requested host without an allowed_list stands for all that is permitted on
+ * it. New reference, or NULL when memory is short; *whole tells whether all
+ * was kept.
  */
 json_t *ag_hosts_narrow(const json_t *permitted, const json_t *requested,
     bool *whole);

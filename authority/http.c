@@ -219,7 +219,7 @@ ag_http_request(void *data, struct MHD_Connection *connection,
         }
     }
 
-    /* whoever hangs is let go only to be closed */
+    /* a request that hangs is resumed only for its connection to be closed */
 
     if (ag_faults_hang(http->options.faults)) {
         return MHD_NO;
@@ -310,7 +310,7 @@ ag_http_log(ag_http_t *http, const ag_request_t *request)
 }
 
 
-/* who is about to stop says so, lest clients send one request more */
+/* a server about to stop says so, or clients would send another request */
 
 static enum MHD_Result
 ag_http_send(ag_http_t *http, ag_request_t *request)

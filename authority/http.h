@@ -30,8 +30,8 @@ ag_http_t *ag_http_start(const ag_authority_t *authority,
     const ag_http_options_t *options, ag_error_t *error);
 
 /*
- * Accepts nobody any more, gives requests under way a moment to end, releases
- * those that faults hold, closes everything and frees the server.
+ * Accepts no more connections, gives requests under way a moment to end,
+ * releases those that faults hold, closes everything and frees the server.
  */
 void ag_http_stop(ag_http_t *http);
 

@@ -102,7 +102,7 @@ ag_introspect_orgs(json_t *value, const ag_path_t *path, ag_error_t *error)
 
 
 /*
- * no_cache needs nothing done: what an answer says is read anew each time.
+ * no_cache needs nothing done, since each answer is read anew.
  * target_org_info fills in nothing, since an answer is about one organisation.
  */
 

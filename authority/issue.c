@@ -89,7 +89,7 @@ static int ag_issue_date(void *field, const char *value, int64_t now);
 #define ag_issue_field(name)  offsetof(ag_issue_spec_t, name)
 
 
-/* the position of a key is its bit in what was seen */
+/* the position of a key is its bit in "seen" */
 
 enum {
     AG_KEY_SUB = 0,
@@ -167,7 +167,7 @@ ag_issue(const ag_authority_t *authority, const char *specification,
 }
 
 
-/* what all tokens of a specification have in common */
+/* fills in the members that all tokens of a specification share */
 
 static int
 ag_issue_template(const ag_authority_t *authority, const ag_issue_spec_t *spec,
@@ -201,7 +201,7 @@ ag_issue_template(const ag_authority_t *authority, const ag_issue_spec_t *spec,
 }
 
 
-/* says which it was; whoever can run this can read the seed, too */
+/* the error names the subject: the user of --issue can read the seed anyway */
 
 static int
 ag_issue_known(const ag_directory_t *directory, const ag_issue_spec_t *spec,

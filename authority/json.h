@@ -11,7 +11,7 @@
 #include <jansson.h>
 
 
-/* what is nested deeper is refused before it is parsed */
+/* JSON that is nested deeper is refused before it is parsed */
 
 #define AG_JSON_DEPTH  32
 

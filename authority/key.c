@@ -55,7 +55,7 @@ ag_key_import(const unsigned char *der, size_t len)
 }
 
 
-/* takes the pkey over, whatever comes of it */
+/* takes the pkey over, also on failure */
 
 static ag_key_t *
 ag_key_wrap(EVP_PKEY *pkey)

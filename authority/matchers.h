@@ -14,7 +14,7 @@
  * Rewrites HostPermissions without matchers. A matcher that asks a piece of a
  * path template to be equal to a text, or one of several, becomes templates
  * with that text in place. A rule whose matchers ask for anything else is
- * left out: its reader would otherwise allow what it forbids. New reference,
+ * left out: a reader that ignores them would allow too much. New reference,
  * or NULL when memory is short.
  */
 json_t *ag_matchers_exact(const json_t *hosts);

@@ -11,7 +11,8 @@
 
 
 /*
- * The subject and the organisation of a token, looked up once. Each may be NULL.
+ * The subject and the organisation of a token, looked up once. Each may be
+ * NULL.
  */
 
 typedef struct {

@@ -1,5 +1,5 @@
 /*
- * What the operations share.
+ * The check that all operations share.
  */
 
 #include "operation.h"

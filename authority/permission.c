@@ -1,5 +1,5 @@
 /*
- * What a subject's permissions come to in each organisation.
+ * The permission of a subject in each organisation.
  */
 
 #include "permission.h"

@@ -63,9 +63,8 @@ ag_reissue(const ag_authority_t *authority, const ag_call_t *call,
 
 
 /*
- * What the new token may have; NULL with the reply set where there is to be
- * none. A refresh token is for refreshing only, and one that somebody obtained
- * in the place of its subject stays what it was made.
+ * The permission for the new token, or NULL with the reply set where none is
+ * made. Refresh tokens and tokens of masquerading users are not reissued.
  */
 
 static const ag_permission_t *

@@ -1,5 +1,5 @@
 /*
- * What an operation answers.
+ * The reply of an operation.
  */
 
 #include "reply.h"

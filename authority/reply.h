@@ -1,5 +1,5 @@
 /*
- * What an operation answers.
+ * The reply of an operation.
  */
 
 #ifndef AG_REPLY_H

@@ -41,9 +41,9 @@ ag_request_t *ag_request_create(struct MHD_Connection *connection,
 int ag_request_expect(ag_request_t *request);
 
 /*
- * Takes a piece of the body. Of a body that nobody will read, only the length
- * is kept, so that the client can send it all and hear what was wrong. AG_OK,
- * or AG_ERROR to close the connection.
+ * Takes a piece of the body. Of a body that will not be read, only the length
+ * is counted, so that the client can send it all and then read the error.
+ * AG_OK, or AG_ERROR to close the connection.
  */
 int ag_request_body(ag_request_t *request, const char *data, size_t len);
 
@@ -59,7 +59,7 @@ void ag_request_run(ag_request_t *request, const ag_authority_t *authority);
  */
 enum MHD_Result ag_request_send(ag_request_t *request, bool last);
 
-/* Overwrites what may be secret and frees the state. */
+/* Overwrites the body, which may hold a token, and frees the state. */
 void ag_request_free(ag_request_t *request);
 
 

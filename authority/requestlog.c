@@ -46,7 +46,7 @@ ag_requestlog_write(int fd, const char *method, const char *path, int status,
         return;
     }
 
-    /* a method is what the client says it is */
+    /* the client chooses the method, so it may be any text */
 
     len = strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 
@@ -57,7 +57,7 @@ ag_requestlog_write(int fd, const char *method, const char *path, int status,
     n = snprintf(line, sizeof(line), "%s %s %03d %s\n", method,
                  path ? path : "-", status, jti && jti[0] ? jti : "-");
 
-    /* a log that cannot be written stops nobody */
+    /* a log that cannot be written stops no request */
 
     if (n > 0 && write(fd, line, (size_t) n) == -1) {
         return;

@@ -16,9 +16,9 @@ static const ag_member_t  ag_revoke_members[] = {
 
 
 /*
- * Whatever the token is, afterwards it is no good: that is success (RFC 7009).
- * Ending sessions takes a token that has not expired, so that one which was
- * found in an old log cannot end them for ever.
+ * The answer is 204 for every token, since it is not active afterwards
+ * (RFC 7009). Only a token that has not expired can end sessions, so that a
+ * token from an old log cannot end them for ever.
  */
 
 void

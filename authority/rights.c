@@ -34,7 +34,7 @@ ag_rights_grant(const ag_directory_t *directory, const ag_wish_t *wish,
                      ag_directory_subject(directory, wish->sub),
                      ag_directory_org(directory, wish->org));
 
-    /* whoever asks is not told which of these it was */
+    /* the caller is not told which of these conditions failed */
 
     if (permission == NULL) {
         ag_error(error, "the subject has no permission in this organisation");

@@ -31,7 +31,8 @@ int ag_rights_grant(const ag_directory_t *directory, const ag_wish_t *wish,
     ag_token_t *token, ag_error_t *error);
 
 /*
- * The same with no question asked: what is wished is what the token gets.
+ * Fills them in without looking at the directory: the token gets all that is
+ * asked for.
  * AG_OK or AG_ERROR.
  */
 int ag_rights_as_stated(const ag_wish_t *wish, ag_token_t *token);

@@ -27,8 +27,8 @@ typedef struct {
 const ag_route_t *ag_route_find(const char *path);
 
 /*
- * What is wrong with a request before its body is looked at: 404, 405 or
- * 415 with an ErrorMessage in the reply and AG_DECLINED, or AG_OK. route and
+ * Checks a request before its body is looked at: AG_OK, or AG_DECLINED with
+ * 404, 405 or 415 and an ErrorMessage in the reply. route and
  * content_type may be NULL.
  */
 int ag_route_check(const ag_route_t *route, const char *method,

@@ -22,9 +22,9 @@ int ag_rule_check(json_t *rule, const ag_path_t *path, ag_error_t *error);
 int ag_rule_check_host(json_t *host, const ag_path_t *path, ag_error_t *error);
 
 /*
- * Whether a rule lets through nothing that the permitted one does not. What
- * cannot be told counts as wider: methods, paths and templates may be fewer,
- * constraints may be more, all else must be equal.
+ * Whether a rule lets through nothing that the permitted one does not. A rule
+ * that cannot be compared counts as wider: methods, paths and templates may be
+ * fewer, constraints may be more, all else must be equal.
  */
 bool ag_rule_covers(const json_t *permitted, const json_t *rule);
 

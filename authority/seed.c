@@ -22,7 +22,7 @@
 #define AG_SEED_NAME     255
 
 
-/* where the builder is, and what it builds */
+/* the directory that is built, and the place of the first error */
 
 typedef struct {
     ag_directory_t  *directory;
@@ -624,8 +624,9 @@ ag_seed_build_grant(ag_seed_t *seed, ag_grant_t *grant, const json_t *value,
 
 
 /*
- * an inherited role needs its application somewhere below, another one right
- * here: what could never have an effect is a slip of the pen
+ * The application of an inherited role must be used in the organisation or
+ * below it, that of another role in the organisation itself: a role that could
+ * never have an effect is a mistake in the file.
  */
 
 static int

@@ -10,7 +10,7 @@
 
 
 /*
- * Reads a seed file. Whatever is wrong with it is an error that names the
+ * Reads a seed file. Each mistake in it is an error that names the
  * member, such as subjects[2].permissions[0].org: a member that is not known,
  * of another type, or refers to something that is not there. The caller frees
  * the directory. NULL with the error set.

@@ -53,7 +53,7 @@ typedef struct {
 int ag_shape_check(json_t *object, const ag_member_t *table, bool closed,
     const ag_path_t *path, ag_error_t *error);
 
-/* Whether text is made of what AG_IDENTIFIER allows. */
+/* Whether text has only characters that AG_IDENTIFIER allows. */
 bool ag_shape_is_identifier(const char *text);
 
 

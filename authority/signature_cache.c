@@ -1,6 +1,6 @@
 /*
- * Which tokens have a signature that was verified before: a table with one
- * place for each token, found by its digest.
+ * The tokens whose signature was verified before: a table with one place for
+ * each token, found by its digest.
  */
 
 #include "signature_cache.h"

@@ -1,7 +1,7 @@
 /*
- * Which tokens have a signature that was verified before. A signature that
- * is good once is good for ever, so nothing here can grow stale; whether the
- * token is still active is asked of the store each time.
+ * The tokens whose signature was verified before. A signature stays valid, so
+ * no entry grows stale; whether the token is active is read from the store
+ * each time.
  */
 
 #ifndef AG_SIGNATURE_CACHE_H

@@ -1,5 +1,5 @@
 /*
- * A token that somebody presents.
+ * The state of a token that was presented.
  */
 
 #include "state.h"

@@ -1,5 +1,6 @@
 /*
- * A token that somebody presents: is it ours, and what has become of it?
+ * The state of a token that was presented: active, revoked, expired, or not one
+ * of ours.
  */
 
 #ifndef AG_STATE_H

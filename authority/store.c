@@ -109,7 +109,7 @@ ag_store_open(const char *path, ag_error_t *error)
 }
 
 
-/* SQLite would make the file readable by everybody */
+/* SQLite itself would make a file that all users can read */
 
 static int
 ag_store_file(const char *path, ag_error_t *error)

@@ -1,7 +1,7 @@
 /*
  * Storage: one SQLite database in WAL mode, which several processes may use
- * at once. It holds the signing key and a record of each token, never a
- * token: what identifies one is its SHA-256.
+ * at once. It holds the signing key and a record of each token, never the
+ * token itself, which is recognised by its SHA-256.
  */
 
 #ifndef AG_STORE_H
@@ -105,7 +105,7 @@ int ag_store_revoke_sessions(ag_store_t *store, const char *session,
     const char *sub, int64_t now);
 
 /*
- * Whether a session has a token of somebody other than sub: AG_OK if so,
+ * Whether a session has a token of a subject other than sub: AG_OK if so,
  * AG_DECLINED if not, AG_ERROR.
  */
 int ag_store_session_of_other(ag_store_t *store, const char *session,

@@ -12,8 +12,8 @@
 /*
  * Strings are owned; NULL where there is none. aud and scopes are JSON arrays
  * of strings, roles is a JSON object (application to array of roles), hosts
- * an array of HostPermissions. roles and hosts are what the token is
- * restricted to; NULL is no restriction beyond what its subject may do.
+ * an array of HostPermissions. roles and hosts restrict the token; NULL is no
+ * restriction beyond the permission of its subject.
  */
 
 typedef struct {
@@ -50,7 +50,7 @@ void ag_token_clear(ag_token_t *token);
 int ag_token_set(char **field, const char *value);
 
 /*
- * Copies what a token has from the one that it is made from: subject,
+ * Copies the members that a token takes over from another: subject,
  * organisation, session, audience, scopes, restrictions and creator. AG_OK or
  * AG_ERROR.
  */

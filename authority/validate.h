@@ -1,5 +1,5 @@
 /*
- * CreateTokenRequest: its shape, and what of it may be granted.
+ * CreateTokenRequest: its shape, and the part of it that is granted.
  */
 
 #ifndef AG_VALIDATE_H
