@@ -13,6 +13,14 @@
     (NGX_AGILICUS_TOKEN_JSON_MAX_HOOK + 1)
 
 
+static ngx_uint_t ngx_agilicus_token_is_handler(
+    const ngx_agilicus_token_handler_t *h);
+static ngx_uint_t ngx_agilicus_token_returns(
+    const ngx_http_core_loc_conf_t *core, ngx_uint_t index);
+static ngx_uint_t ngx_agilicus_token_tries_files(
+    const ngx_http_core_loc_conf_t *core, ngx_uint_t index);
+
+
 ngx_int_t
 ngx_agilicus_token_check_exchange(ngx_conf_t *cf,
     ngx_agilicus_token_loc_conf_t *conf)
@@ -55,7 +63,7 @@ ngx_agilicus_token_check_exchange(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    if (conf->api_credential.len == 0) {
+    if (conf->api_credential.value.len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"agilicus_token_create\" needs "
                            "\"agilicus_token_api_credential\"");
@@ -74,44 +82,203 @@ ngx_agilicus_token_check_exchange(ngx_conf_t *cf,
 }
 
 
-/* the handler that was set last is the one that answers */
-
 ngx_int_t
-ngx_agilicus_token_check_handler(ngx_conf_t *cf,
-    ngx_agilicus_token_loc_conf_t *conf)
+ngx_agilicus_token_check_handlers(ngx_conf_t *cf,
+    ngx_agilicus_token_main_conf_t *mcf)
 {
-    const char                *name;
-    ngx_http_handler_pt        handler;
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_uint_t                     i, rewrite, try_files;
+    const char                    *other;
+    ngx_agilicus_token_handler_t  *h;
 
-    if (conf->revoke) {
-        name = "revoke";
-        handler = ngx_agilicus_token_revoke_handler;
+    rewrite = ngx_agilicus_token_module_index(cf, "ngx_http_rewrite_module");
+    try_files = ngx_agilicus_token_module_index(cf,
+                                                "ngx_http_try_files_module");
+    h = mcf->handlers.elts;
 
-    } else if (conf->hook) {
-        name = "revocation_hook";
-        handler = ngx_agilicus_token_hook_handler;
+    for (i = 0; i < mcf->handlers.nelts; i++) {
 
-    } else {
-        name = "status";
-        handler = ngx_agilicus_token_status_handler;
+        if (!ngx_agilicus_token_is_handler(&h[i])) {
+            other = NGX_AGILICUS_TOKEN_OTHER_HANDLER;
+
+        } else if (ngx_agilicus_token_returns(h[i].core, rewrite)) {
+            other = "\"return\"";
+
+        } else if (ngx_agilicus_token_tries_files(h[i].core, try_files)) {
+            other = "\"try_files\"";
+
+        } else {
+            continue;
+        }
+
+        return ngx_agilicus_token_refuse_handler(cf, &h[i].conf->handler,
+                                                 other);
     }
 
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    return NGX_OK;
+}
 
-    if (clcf->handler == handler
-        && conf->revoke + conf->hook + conf->status == 1)
+
+ngx_int_t
+ngx_agilicus_token_refuse_handler(ngx_conf_t *cf,
+    const ngx_agilicus_token_place_t *place, const char *other)
+{
+    return ngx_agilicus_token_refuse(cf, place, 0,
+                   "\"%V\" answers by itself, so it does not go with %s: "
+                   "give it a location of its own", &place->name, other);
+}
+
+
+/*
+ * The handler that was set last is the one that answers.  An "if" has none of
+ * its own, so the location's stays.
+ */
+
+static ngx_uint_t
+ngx_agilicus_token_is_handler(const ngx_agilicus_token_handler_t *h)
+{
+    ngx_http_handler_pt                   handler;
+    const ngx_agilicus_token_loc_conf_t  *conf;
+
+    conf = h->conf;
+    handler = h->core->handler;
+
+    if (handler == NULL) {
+        return h->core->noname;
+    }
+
+    return handler == (conf->revoke ? ngx_agilicus_token_revoke_handler
+                       : conf->hook ? ngx_agilicus_token_hook_handler
+                       : ngx_agilicus_token_status_handler);
+}
+
+
+/*
+ * Whether each request to the location is answered by "return", before there is
+ * any handler; one in an "if" answers some of them only.  The rewrite module
+ * declares its configuration nowhere.  The first member is the array of codes,
+ * each of which begins with the address of its function and is made of whole
+ * words.
+ */
+
+static ngx_uint_t
+ngx_agilicus_token_returns(const ngx_http_core_loc_conf_t *core,
+    ngx_uint_t index)
+{
+    size_t                      i;
+    u_char                     *codes;
+    ngx_array_t               **array;
+    ngx_http_script_code_pt     code;
+    ngx_http_script_if_code_t  *condition;
+
+    /* the codes of an "if" are the location's */
+
+    if (index == NGX_CONF_UNSET_UINT || core->noname) {
+        return 0;
+    }
+
+    array = core->loc_conf[index];
+
+    if (*array == NULL) {
+        return 0;
+    }
+
+    codes = (*array)->elts;
+
+    for (i = 0;
+         i + sizeof(ngx_http_script_if_code_t) <= (*array)->nelts;
+         i += sizeof(uintptr_t))
     {
+        code = *(ngx_http_script_code_pt *) (codes + i);
+
+        if (code == ngx_http_script_return_code) {
+            return 1;
+        }
+
+        if (code == ngx_http_script_if_code) {
+            condition = (ngx_http_script_if_code_t *) (codes + i);
+            i += condition->next - sizeof(uintptr_t);
+        }
+    }
+
+    return 0;
+}
+
+
+/* "try_files" leads elsewhere before the content; a pointer is all it keeps */
+
+static ngx_uint_t
+ngx_agilicus_token_tries_files(const ngx_http_core_loc_conf_t *core,
+    ngx_uint_t index)
+{
+    void  **try_files;
+
+    if (index == NGX_CONF_UNSET_UINT) {
+        return 0;
+    }
+
+    try_files = core->loc_conf[index];
+
+    return *try_files != NULL;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_needs_token(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *conf)
+{
+    ngx_agilicus_token_loc_conf_t   **unenforced;
+    ngx_agilicus_token_main_conf_t   *mcf;
+
+    if (conf->needs_token.name.len) {
         return NGX_OK;
     }
 
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "\"agilicus_token_%s\" answers by itself, so it does "
-                       "not go with another directive that answers, such as "
-                       "\"proxy_pass\": give it a location of its own",
-                       name);
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
 
-    return NGX_ERROR;
+    unenforced = ngx_array_push(&mcf->unenforced);
+    if (unenforced == NULL) {
+        return NGX_ERROR;
+    }
+
+    *unenforced = conf;
+
+    ngx_agilicus_token_here(cf, &conf->needs_token);
+
+    return NGX_OK;
+}
+
+
+/*
+ * A block that says "on" is enforced, whatever each block inside it says; the
+ * one of http is merged with nothing, and has what it says.
+ */
+
+ngx_int_t
+ngx_agilicus_token_check_unenforced(ngx_conf_t *cf,
+    ngx_agilicus_token_main_conf_t *mcf)
+{
+    ngx_uint_t                       i;
+    ngx_agilicus_token_loc_conf_t  **conf;
+
+    conf = mcf->unenforced.elts;
+
+    for (i = 0; i < mcf->unenforced.nelts; i++) {
+
+        if (conf[i]->enforced
+            || (conf[i]->enable != NGX_CONF_UNSET_UINT
+                && conf[i]->enable != NGX_AGILICUS_TOKEN_OFF))
+        {
+            continue;
+        }
+
+        return ngx_agilicus_token_refuse(cf, &conf[i]->needs_token, 0,
+                       "nothing enforces \"%V\": no token is asked for in "
+                       "its block or in any block inside it, add "
+                       "\"agilicus_token on\"",
+                       &conf[i]->needs_token.name);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -141,15 +308,13 @@ ngx_agilicus_token_check_hook(ngx_conf_t *cf,
         return NGX_OK;
     }
 
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "\"agilicus_token_%s\" needs "
-                       "\"agilicus_token on\" with a requirement such as "
-                       "\"agilicus_token_require_scopes\" and without "
-                       "\"satisfy any\", or the parameter \"trusted\" if it "
-                       "is protected by other means",
-                       conf->hook ? "revocation_hook" : "status purge");
-
-    return NGX_ERROR;
+    return ngx_agilicus_token_refuse(cf, &conf->handler, 0,
+                   "\"agilicus_token_%s\" needs "
+                   "\"agilicus_token on\" with a requirement such as "
+                   "\"agilicus_token_require_scopes\" and without "
+                   "\"satisfy any\", or the parameter \"trusted\" if it "
+                   "is protected by other means",
+                   conf->hook ? "revocation_hook" : "status purge");
 }
 
 
@@ -177,8 +342,8 @@ ngx_agilicus_token_enforce(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    if ((conf->api_ssl_certificate.len == 0)
-        != (conf->api_ssl_certificate_key.len == 0))
+    if ((conf->api_ssl_certificate.value.len == 0)
+        != (conf->api_ssl_certificate_key.value.len == 0))
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"agilicus_token_api_ssl_certificate\" and "
@@ -196,7 +361,7 @@ ngx_agilicus_token_enforce(ngx_conf_t *cf,
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "\"agilicus_token_api_ssl_verify off\" lets anybody "
                            "on the way answer for the Tokens API \"%V\"",
-                           &conf->api_url);
+                           &conf->api_url.value);
     }
 
     if (conf->cache_off == NGX_CONF_UNSET) {
@@ -247,17 +412,14 @@ ngx_agilicus_token_check_feed(ngx_conf_t *cf,
 
     http = ngx_http_conf_get_module_loc_conf(cf, ngx_agilicus_token_module);
 
-    if (http->api_credential.len) {
+    if (http->api_credential.value.len) {
         return NGX_OK;
     }
 
-    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                  "\"agilicus_token_revocation_feed\" needs "
-                  "\"agilicus_token_api_credential\" in http, for the list of "
-                  "tokens is not for everybody in %V:%ui",
-                  &mcf->feed_file, mcf->feed_line);
-
-    return NGX_ERROR;
+    return ngx_agilicus_token_refuse(cf, &mcf->feed_place, 0,
+                   "\"agilicus_token_revocation_feed\" needs "
+                   "\"agilicus_token_api_credential\" in http, for the list "
+                   "of tokens is not for everybody");
 }
 
 
@@ -329,12 +491,10 @@ ngx_agilicus_token_check_zones(ngx_conf_t *cf,
             continue;
         }
 
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "zone \"%V\" is not defined, add \"agilicus_token_zone "
-                      "%V:10m;\" to http in %V:%ui",
-                      &use[i].zone->shm.name, &use[i].zone->shm.name,
-                      &use[i].file, use[i].line);
-        return NGX_ERROR;
+        return ngx_agilicus_token_refuse(cf, &use[i].place, 0,
+                       "zone \"%V\" is not defined, add "
+                       "\"agilicus_token_zone %V:10m;\" to http",
+                       &use[i].zone->shm.name, &use[i].zone->shm.name);
     }
 
     return NGX_OK;

@@ -7,8 +7,14 @@
 #include "ngx_agilicus_token_conf.h"
 
 
+static void ngx_agilicus_token_merge_setting(
+    ngx_agilicus_token_setting_t *conf,
+    const ngx_agilicus_token_setting_t *prev, const char *none);
 static char *ngx_agilicus_token_merge_level(ngx_conf_t *cf,
     ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf);
+static ngx_int_t ngx_agilicus_token_merge_handler(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf,
+    ngx_uint_t own);
 static void ngx_agilicus_token_merge_cache(
     ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf);
 static ngx_int_t ngx_agilicus_token_merge_require(ngx_conf_t *cf,
@@ -65,6 +71,12 @@ ngx_agilicus_token_create_main_conf(ngx_conf_t *cf)
             != NGX_OK
         || ngx_array_init(&mcf->identity, cf->pool, 2, sizeof(ngx_str_t))
             != NGX_OK
+        || ngx_array_init(&mcf->unenforced, cf->pool, 4,
+                          sizeof(ngx_agilicus_token_loc_conf_t *))
+            != NGX_OK
+        || ngx_array_init(&mcf->handlers, cf->pool, 2,
+                          sizeof(ngx_agilicus_token_handler_t))
+            != NGX_OK
         || ngx_array_init(&mcf->files, cf->pool, 4,
                           sizeof(ngx_agilicus_token_file_t))
             != NGX_OK)
@@ -105,12 +117,15 @@ ngx_agilicus_token_create_loc_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     conf->realm = { 0, NULL };
-     *     conf->api_url = { 0, NULL };
-     *     conf->api_credential = { 0, NULL };
-     *     conf->api_proxy = { 0, NULL };
-     *     conf->api_ssl_trusted_certificate = { 0, NULL };
-     *     conf->api_ssl_certificate = { 0, NULL };
-     *     conf->api_ssl_certificate_key = { 0, NULL };
+     *     conf->api_url = { 0 };
+     *     conf->api_credential = { 0 };
+     *     conf->api_proxy = { 0 };
+     *     conf->api_ssl_trusted_certificate = { 0 };
+     *     conf->api_ssl_certificate = { 0 };
+     *     conf->api_ssl_certificate_key = { 0 };
+     *     conf->needs_token = { 0 };
+     *     conf->outer = NULL;
+     *     conf->enforced = 0;
      *     conf->cache_valid_set = 0;
      *     conf->cache_stale_set = 0;
      *     conf->origin = NULL;
@@ -193,10 +208,12 @@ static char *
 ngx_agilicus_token_merge_level(ngx_conf_t *cf,
     ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf)
 {
-    char        *rv;
-    ngx_uint_t   own;
+    char                           *rv;
+    ngx_uint_t                      own;
+    ngx_agilicus_token_loc_conf_t  *outer;
 
     own = conf->enable;
+    conf->outer = prev;
 
     /* the level of http is nowhere merged into */
 
@@ -210,12 +227,23 @@ ngx_agilicus_token_merge_level(ngx_conf_t *cf,
     conf->enable_inside = conf->enable;
 
     /*
-     * who wants to revoke a token need not be let in by it; what lies inside
-     * is not for that
+     * A token can be revoked without being good enough to be let in, so what
+     * is enforced around a sign-out is not enforced on it, but on the
+     * locations inside it.
      */
 
     if (conf->revoke && own == NGX_CONF_UNSET_UINT) {
         conf->enable = NGX_AGILICUS_TOKEN_OFF;
+    }
+
+    if (ngx_agilicus_token_merge_handler(cf, prev, conf, own) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->enable != NGX_AGILICUS_TOKEN_OFF) {
+        for (outer = conf; outer && !outer->enforced; outer = outer->outer) {
+            outer->enforced = 1;
+        }
     }
 
     ngx_conf_merge_msec_value(conf->recheck, prev->recheck, 5000);
@@ -260,12 +288,6 @@ ngx_agilicus_token_merge_level(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    if ((conf->revoke || conf->hook || conf->status)
-        && ngx_agilicus_token_check_handler(cf, conf) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
     if ((conf->hook || conf->purge)
         && ngx_agilicus_token_check_hook(cf, conf) != NGX_OK)
     {
@@ -282,28 +304,103 @@ ngx_agilicus_token_merge_level(ngx_conf_t *cf,
 }
 
 
+/*
+ * nginx gives the content handler of a location to an "if" inside it, which
+ * has a configuration of its own, and takes it away in "limit_except".  The
+ * handler's settings, and what is enforced on it, are those of the location in
+ * both.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_merge_handler(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf,
+    ngx_uint_t own)
+{
+    ngx_http_core_loc_conf_t        *clcf;
+    ngx_agilicus_token_handler_t    *handler;
+    ngx_agilicus_token_main_conf_t  *mcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->noname && (prev->revoke || prev->hook || prev->status)) {
+
+        conf->revoke = prev->revoke;
+        conf->revoke_all = prev->revoke_all;
+        conf->hook = prev->hook;
+        conf->status = prev->status;
+        conf->purge = prev->purge;
+        conf->trusted = prev->trusted;
+        conf->handler = prev->handler;
+
+        if (own == NGX_CONF_UNSET_UINT) {
+            conf->enable = prev->enable;
+        }
+
+        if (clcf->lmt_excpt && clcf->handler == NULL) {
+            clcf->handler = conf->revoke ? ngx_agilicus_token_revoke_handler
+                            : conf->hook ? ngx_agilicus_token_hook_handler
+                            : ngx_agilicus_token_status_handler;
+        }
+    }
+
+    if (!conf->revoke && !conf->hook && !conf->status) {
+        return NGX_OK;
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
+
+    handler = ngx_array_push(&mcf->handlers);
+    if (handler == NULL) {
+        return NGX_ERROR;
+    }
+
+    handler->conf = conf;
+    handler->core = clcf;
+
+    return NGX_OK;
+}
+
+
 char *
 ngx_agilicus_token_merge_api(ngx_conf_t *cf,
     ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf)
 {
-    ngx_conf_merge_str_value(conf->api_url, prev->api_url,
-                             "https://api.agilicus.com");
-    ngx_conf_merge_str_value(conf->api_credential, prev->api_credential, "");
+    ngx_agilicus_token_merge_setting(&conf->api_url, &prev->api_url,
+                                     "https://api.agilicus.com");
+    ngx_agilicus_token_merge_setting(&conf->api_credential,
+                                     &prev->api_credential, "");
     ngx_conf_merge_value(conf->api_credential_introspect,
                          prev->api_credential_introspect, 0);
     ngx_conf_merge_msec_value(conf->api_connect_timeout,
                               prev->api_connect_timeout, 1000);
     ngx_conf_merge_msec_value(conf->api_timeout, prev->api_timeout, 3000);
-    ngx_conf_merge_str_value(conf->api_proxy, prev->api_proxy, "");
+    ngx_agilicus_token_merge_setting(&conf->api_proxy, &prev->api_proxy, "");
     ngx_conf_merge_value(conf->api_ssl_verify, prev->api_ssl_verify, 1);
-    ngx_conf_merge_str_value(conf->api_ssl_trusted_certificate,
-                             prev->api_ssl_trusted_certificate, "");
-    ngx_conf_merge_str_value(conf->api_ssl_certificate,
-                             prev->api_ssl_certificate, "");
-    ngx_conf_merge_str_value(conf->api_ssl_certificate_key,
-                             prev->api_ssl_certificate_key, "");
+    ngx_agilicus_token_merge_setting(&conf->api_ssl_trusted_certificate,
+                                     &prev->api_ssl_trusted_certificate, "");
+    ngx_agilicus_token_merge_setting(&conf->api_ssl_certificate,
+                                     &prev->api_ssl_certificate, "");
+    ngx_agilicus_token_merge_setting(&conf->api_ssl_certificate_key,
+                                     &prev->api_ssl_certificate_key, "");
 
     return NGX_CONF_OK;
+}
+
+
+static void
+ngx_agilicus_token_merge_setting(ngx_agilicus_token_setting_t *conf,
+    const ngx_agilicus_token_setting_t *prev, const char *none)
+{
+    if (conf->value.data) {
+        return;
+    }
+
+    *conf = *prev;
+
+    if (conf->value.data == NULL) {
+        conf->value.data = (u_char *) none;
+        conf->value.len = ngx_strlen(none);
+    }
 }
 
 
@@ -406,7 +503,9 @@ ngx_agilicus_token_postconfiguration(ngx_conf_t *cf)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
 
-    if (ngx_agilicus_token_check_zones(cf, mcf) != NGX_OK
+    if (ngx_agilicus_token_check_unenforced(cf, mcf) != NGX_OK
+        || ngx_agilicus_token_check_handlers(cf, mcf) != NGX_OK
+        || ngx_agilicus_token_check_zones(cf, mcf) != NGX_OK
         || ngx_agilicus_token_add_denials(cf, mcf) != NGX_OK)
     {
         return NGX_ERROR;
@@ -616,4 +715,42 @@ ngx_agilicus_token_register_upstream(ngx_conf_t *cf,
     *h = ngx_agilicus_token_post_read_handler;
 
     return NGX_OK;
+}
+
+
+void
+ngx_agilicus_token_here(ngx_conf_t *cf, ngx_agilicus_token_place_t *place)
+{
+    place->name = *(ngx_str_t *) cf->args->elts;
+    place->file = cf->conf_file->file.name;
+    place->line = cf->conf_file->line;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_refuse(ngx_conf_t *cf,
+    const ngx_agilicus_token_place_t *place, ngx_err_t err, const char *fmt,
+    ...)
+{
+    u_char           text[NGX_MAX_CONF_ERRSTR], *last;
+    va_list          args;
+    ngx_conf_file_t  there, *here;
+
+    va_start(args, fmt);
+    last = ngx_vslprintf(text, text + sizeof(text), fmt, args);
+    va_end(args);
+
+    here = cf->conf_file;
+
+    there = *here;
+    there.file.name = place->file;
+    there.line = place->line;
+
+    cf->conf_file = &there;
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, err, "%*s", last - text, text);
+
+    cf->conf_file = here;
+
+    return NGX_ERROR;
 }

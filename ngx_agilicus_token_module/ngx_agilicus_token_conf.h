@@ -15,6 +15,21 @@
 #include "ngx_agilicus_token_module.h"
 
 /*
+ * Remembers the place of the directive that is being read.
+ */
+void ngx_agilicus_token_here(ngx_conf_t *cf,
+    ngx_agilicus_token_place_t *place);
+
+/*
+ * Logs why the configuration is refused, at the place of a directive that was
+ * read earlier; "err" is an error number of the system, or 0.  Returns
+ * NGX_ERROR.
+ */
+ngx_int_t ngx_agilicus_token_refuse(ngx_conf_t *cf,
+    const ngx_agilicus_token_place_t *place, ngx_err_t err, const char *fmt,
+    ...);
+
+/*
  * Refuses what cannot be kept of a location with reissue or create, with a
  * message that names the directive.  NGX_OK or NGX_ERROR.
  */
@@ -28,13 +43,46 @@ ngx_int_t ngx_agilicus_token_check_exchange(ngx_conf_t *cf,
 ngx_int_t ngx_agilicus_token_check_hook(ngx_conf_t *cf,
     ngx_agilicus_token_loc_conf_t *conf);
 
+#define NGX_AGILICUS_TOKEN_OTHER_HANDLER                                      \
+    "another directive that answers, such as \"proxy_pass\""
+
 /*
- * Refuses a location of a content handler of ours that has another one too: it
- * would have the settings of ours and do what the other does.  NGX_OK or
+ * Refuses one of our content handlers, at its place, beside "other", which
+ * answers too.  Returns NGX_ERROR.
+ */
+ngx_int_t ngx_agilicus_token_refuse_handler(ngx_conf_t *cf,
+    const ngx_agilicus_token_place_t *place, const char *other);
+
+/*
+ * Refuses a location of a content handler of ours that something else answers
+ * for: another content handler, in the location or in a block inside it,
+ * "return" or "try_files".  After all modules have merged their levels.
+ * NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_agilicus_token_check_handlers(ngx_conf_t *cf,
+    ngx_agilicus_token_main_conf_t *mcf);
+
+/*
+ * Remembers for check_unenforced() that the directive that is being read has
+ * an effect only where a token is asked for.  NGX_OK, or NGX_ERROR for lack of
+ * memory.
+ */
+ngx_int_t ngx_agilicus_token_needs_token(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *conf);
+
+/*
+ * Refuses a block with such a directive where neither the block nor any block
+ * inside it asks for a token.  After all levels have been merged.  NGX_OK or
  * NGX_ERROR.
  */
-ngx_int_t ngx_agilicus_token_check_handler(ngx_conf_t *cf,
-    ngx_agilicus_token_loc_conf_t *conf);
+ngx_int_t ngx_agilicus_token_check_unenforced(ngx_conf_t *cf,
+    ngx_agilicus_token_main_conf_t *mcf);
+
+/*
+ * The place of an HTTP module's configuration among those of a location, by
+ * the module's name; NGX_CONF_UNSET_UINT where nginx has no such module.
+ */
+ngx_uint_t ngx_agilicus_token_module_index(ngx_conf_t *cf, const char *name);
 
 /*
  * Inherits what says which API is asked, and how; makes the origin if it

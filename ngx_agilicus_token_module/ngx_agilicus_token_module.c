@@ -59,6 +59,16 @@ static ngx_agilicus_token_bounds_t  ngx_agilicus_token_ttl_bounds = {
 };
 
 
+static ngx_agilicus_token_effect_t  ngx_agilicus_token_on_needs_token = {
+    ngx_agilicus_token_check_flag, 1
+};
+
+
+static ngx_agilicus_token_effect_t  ngx_agilicus_token_off_needs_token = {
+    ngx_agilicus_token_check_flag, 0
+};
+
+
 static ngx_command_t  ngx_agilicus_token_commands[] = {
 
     { ngx_string("agilicus_token"),
@@ -101,7 +111,7 @@ static ngx_command_t  ngx_agilicus_token_commands[] = {
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_agilicus_token_loc_conf_t, require_expiry),
-      NULL },
+      &ngx_agilicus_token_on_needs_token },
 
     { ngx_string("agilicus_token_require_scopes"),
       NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_1MORE,
@@ -143,7 +153,7 @@ static ngx_command_t  ngx_agilicus_token_commands[] = {
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_agilicus_token_loc_conf_t, deny_masquerading),
-      NULL },
+      &ngx_agilicus_token_on_needs_token },
 
     { ngx_string("agilicus_token_rules"),
       NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_1MORE,
@@ -171,7 +181,7 @@ static ngx_command_t  ngx_agilicus_token_commands[] = {
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_agilicus_token_loc_conf_t, forward),
-      NULL },
+      &ngx_agilicus_token_off_needs_token },
 
     { ngx_string("agilicus_token_reissue"),
       NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,

@@ -67,12 +67,28 @@ typedef struct {
 } ngx_agilicus_token_require_conf_t;
 
 
+/* where a directive stands, for what is found after all has been read */
+
+typedef struct {
+    ngx_str_t                          name;       /* of the directive */
+    ngx_str_t                          file;
+    ngx_uint_t                         line;
+} ngx_agilicus_token_place_t;
+
+
+/* a string of the configuration; unset while value.data is NULL */
+
+typedef struct {
+    ngx_str_t                          value;
+    ngx_agilicus_token_place_t         place;
+} ngx_agilicus_token_setting_t;
+
+
 /* where a zone is named, so that one that is not there can be reported */
 
 typedef struct {
     ngx_shm_zone_t                    *zone;
-    ngx_str_t                          file;
-    ngx_uint_t                         line;
+    ngx_agilicus_token_place_t         place;
 } ngx_agilicus_token_zone_use_t;
 
 
@@ -87,11 +103,12 @@ typedef struct {
     ngx_array_t                        apis;       /* of api_t * */
     ngx_array_t                        origins;    /* of origin_t * */
     ngx_array_t                        files;      /* read once per cycle */
+    ngx_array_t                        unenforced; /* of loc_conf_t * */
+    ngx_array_t                        handlers;   /* of handler_t */
     ngx_array_t                        identity;   /* prefixes of headers */
 
     /* where the feed is configured, for what is said of it at the end */
-    ngx_str_t                          feed_file;
-    ngx_uint_t                         feed_line;
+    ngx_agilicus_token_place_t         feed_place;
 
     /* of variables that must not remember a token in the query */
     ngx_int_t                          request_uri_index;
@@ -138,7 +155,10 @@ typedef struct {
 } ngx_agilicus_token_create_conf_t;
 
 
-typedef struct {
+typedef struct ngx_agilicus_token_loc_conf_s  ngx_agilicus_token_loc_conf_t;
+
+
+struct ngx_agilicus_token_loc_conf_s {
     ngx_uint_t                         enable;
     ngx_uint_t                         enable_inside; /* what is inherited */
     ngx_str_t                          realm;
@@ -166,17 +186,18 @@ typedef struct {
     unsigned                           status:1;
     unsigned                           purge:1;
     unsigned                           trusted:1;
+    ngx_agilicus_token_place_t         handler;    /* where it is set */
 
-    ngx_str_t                          api_url;
-    ngx_str_t                          api_credential;
+    ngx_agilicus_token_setting_t       api_url;
+    ngx_agilicus_token_setting_t       api_credential;
     ngx_flag_t                         api_credential_introspect;
     ngx_msec_t                         api_connect_timeout;
     ngx_msec_t                         api_timeout;
-    ngx_str_t                          api_proxy;  /* empty: none */
+    ngx_agilicus_token_setting_t       api_proxy;  /* empty: none */
     ngx_flag_t                         api_ssl_verify;
-    ngx_str_t                          api_ssl_trusted_certificate;
-    ngx_str_t                          api_ssl_certificate;
-    ngx_str_t                          api_ssl_certificate_key;
+    ngx_agilicus_token_setting_t       api_ssl_trusted_certificate;
+    ngx_agilicus_token_setting_t       api_ssl_certificate;
+    ngx_agilicus_token_setting_t       api_ssl_certificate_key;
     ngx_uint_t                         introspect_options;
 
     ngx_shm_zone_t                    *cache;
@@ -189,6 +210,12 @@ typedef struct {
     ngx_str_t                          file;
     ngx_uint_t                         line;
 
+    /* the first directive of the block that has no effect on its own */
+    ngx_agilicus_token_place_t         needs_token;
+
+    ngx_agilicus_token_loc_conf_t     *outer;      /* NULL: http */
+    unsigned                           enforced:1; /* in it, or inside it */
+
     /* made of all the above when configurations are merged */
 
     ngx_agilicus_token_origin_t       *origin;
@@ -200,7 +227,15 @@ typedef struct {
 
     /* of "required", if none of them has a variable */
     ngx_agilicus_token_requirement_t  *requirements;
-} ngx_agilicus_token_loc_conf_t;
+};
+
+
+/* a location that one of our content handlers answers for */
+
+typedef struct {
+    ngx_agilicus_token_loc_conf_t     *conf;
+    ngx_http_core_loc_conf_t          *core;
+} ngx_agilicus_token_handler_t;
 
 
 typedef struct ngx_agilicus_token_ctx_s  ngx_agilicus_token_ctx_t;
@@ -735,6 +770,19 @@ typedef struct {
  */
 char *ngx_agilicus_token_check_sec(ngx_conf_t *cf, void *post, void *data);
 char *ngx_agilicus_token_check_msec(ngx_conf_t *cf, void *post, void *data);
+
+/* the value of a flag that has an effect only where a token is asked for */
+
+typedef struct {
+    ngx_conf_post_handler_pt           post_handler;
+    ngx_flag_t                         value;
+} ngx_agilicus_token_effect_t;
+
+/*
+ * set: for "post" of a flag, remembers that it needs a token where it has such
+ * a value.  NGX_CONF_OK, or NGX_CONF_ERROR for lack of memory.
+ */
+char *ngx_agilicus_token_check_flag(ngx_conf_t *cf, void *post, void *data);
 
 /*
  * set: reads the arguments from number "first" on as such parameters, each at

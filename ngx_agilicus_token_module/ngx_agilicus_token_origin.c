@@ -4,7 +4,8 @@
  */
 
 
-#include "ngx_agilicus_token_module.h"
+#include "ngx_agilicus_token_conf.h"
+#include "ngx_agilicus_token_url.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -25,17 +26,21 @@ static ngx_int_t ngx_agilicus_token_api_urls(ngx_conf_t *cf,
 static ngx_int_t ngx_agilicus_token_api_url(ngx_conf_t *cf,
     ngx_agilicus_token_api_t *api, const char *path, ngx_str_t *url);
 static ngx_int_t ngx_agilicus_token_read_credential(ngx_conf_t *cf,
-    ngx_str_t *name, ngx_str_t *content);
-static ngx_int_t ngx_agilicus_token_read_file(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_uint_t secret, ngx_str_t *content);
+    const ngx_agilicus_token_setting_t *name, ngx_str_t *content);
+static ngx_int_t ngx_agilicus_token_read_file(ngx_conf_t *cf,
+    const ngx_agilicus_token_setting_t *name, ngx_uint_t secret,
+    ngx_str_t *content);
 static ngx_int_t ngx_agilicus_token_read_new_file(ngx_conf_t *cf,
-    ngx_agilicus_token_file_t *f);
+    const ngx_agilicus_token_setting_t *name, ngx_agilicus_token_file_t *f);
 static ngx_int_t ngx_agilicus_token_read_open_file(ngx_conf_t *cf,
-    ngx_file_t *file, ngx_agilicus_token_file_t *f);
+    const ngx_agilicus_token_setting_t *name, ngx_file_t *file,
+    ngx_agilicus_token_file_t *f);
+static ngx_int_t ngx_agilicus_token_refuse_file(ngx_conf_t *cf,
+    const ngx_agilicus_token_setting_t *name, ngx_err_t err, const char *why);
 static u_char *ngx_agilicus_token_private_pages(ngx_conf_t *cf, size_t size);
 static void ngx_agilicus_token_free_pages(void *data);
 static ngx_int_t ngx_agilicus_token_check_pem(ngx_conf_t *cf,
-    ngx_str_t *name, ngx_str_t *pem, ngx_uint_t key);
+    const ngx_agilicus_token_setting_t *name, ngx_str_t *pem, ngx_uint_t key);
 static int ngx_agilicus_token_no_password(char *buf, int size, int rwflag,
     void *data);
 static ngx_int_t ngx_agilicus_token_origin_digest(
@@ -128,13 +133,25 @@ ngx_agilicus_token_api_get(ngx_conf_t *cf, ngx_agilicus_token_loc_conf_t *conf)
         return NULL;
     }
 
-    api->url = conf->api_url;
-    api->profile.proxy = conf->api_proxy;
-    api->profile.tls = (ngx_strncmp(api->url.data, "https:", 6) == 0);
+    api->url = conf->api_url.value;
+    api->profile.proxy = conf->api_proxy.value;
+    api->profile.tls = !ngx_agilicus_token_url_is_plain(&api->url);
     api->profile.verify = (conf->api_ssl_verify != 0);
     api->credential_introspect = (conf->api_credential_introspect == 1);
 
-    if (conf->api_credential.len
+    /* plain http is allowed only because it stays on this machine */
+
+    if (!api->profile.tls && api->profile.proxy.len) {
+        (void) ngx_agilicus_token_refuse(cf, &conf->api_proxy.place, 0,
+                   "\"agilicus_token_api_proxy\" must be \"off\" for a "
+                   "plain-http \"agilicus_token_api\" such as \"%V\" in "
+                   "%V:%ui: tokens would leave this machine in clear",
+                   &api->url, &conf->api_url.place.file,
+                   conf->api_url.place.line);
+        return NULL;
+    }
+
+    if (conf->api_credential.value.len
         && ngx_agilicus_token_read_credential(cf, &conf->api_credential,
                                               &api->credential)
            != NGX_OK)
@@ -177,13 +194,13 @@ static ngx_int_t
 ngx_agilicus_token_api_tls(ngx_conf_t *cf,
     ngx_agilicus_token_loc_conf_t *conf, ngx_agilicus_token_api_t *api)
 {
-    ngx_str_t    name;
-    const char  *system;
+    const char                    *system;
+    ngx_agilicus_token_setting_t   name;
 
     if (api->profile.verify) {
         name = conf->api_ssl_trusted_certificate;
 
-        if (name.len == 0) {
+        if (name.value.len == 0) {
             system = ngx_agilicus_token_curl_system_store();
 
             if (system == NULL) {
@@ -194,14 +211,14 @@ ngx_agilicus_token_api_tls(ngx_conf_t *cf,
                 return NGX_ERROR;
             }
 
-            name.data = (u_char *) system;
-            name.len = ngx_strlen(system);
+            name.value.data = (u_char *) system;
+            name.value.len = ngx_strlen(system);
         }
 
         if (ngx_agilicus_token_read_file(cf, &name, 0, &api->profile.trusted)
             != NGX_OK)
         {
-            if (conf->api_ssl_trusted_certificate.len == 0) {
+            if (conf->api_ssl_trusted_certificate.value.len == 0) {
                 ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                    "the Tokens API \"%V\" cannot be verified: "
                                    "install the package \"ca-certificates\" "
@@ -219,7 +236,7 @@ ngx_agilicus_token_api_tls(ngx_conf_t *cf,
         }
     }
 
-    if (conf->api_ssl_certificate.len == 0) {
+    if (conf->api_ssl_certificate.value.len == 0) {
         return NGX_OK;
     }
 
@@ -301,8 +318,8 @@ ngx_agilicus_token_api_url(ngx_conf_t *cf, ngx_agilicus_token_api_t *api,
 
 
 static ngx_int_t
-ngx_agilicus_token_read_credential(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_str_t *content)
+ngx_agilicus_token_read_credential(ngx_conf_t *cf,
+    const ngx_agilicus_token_setting_t *name, ngx_str_t *content)
 {
     if (ngx_agilicus_token_read_file(cf, name, 1, content) != NGX_OK) {
         return NGX_ERROR;
@@ -315,9 +332,8 @@ ngx_agilicus_token_read_credential(ngx_conf_t *cf, ngx_str_t *name,
     }
 
     if (!ngx_agilicus_token_bearer_is_token68(content)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" holds no bearer token", name);
-        return NGX_ERROR;
+        return ngx_agilicus_token_refuse_file(cf, name, 0,
+                                              "holds no bearer token");
     }
 
     return NGX_OK;
@@ -327,8 +343,9 @@ ngx_agilicus_token_read_credential(ngx_conf_t *cf, ngx_str_t *name,
 /* a file that several locations name is read once */
 
 static ngx_int_t
-ngx_agilicus_token_read_file(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_uint_t secret, ngx_str_t *content)
+ngx_agilicus_token_read_file(ngx_conf_t *cf,
+    const ngx_agilicus_token_setting_t *name, ngx_uint_t secret,
+    ngx_str_t *content)
 {
     ngx_uint_t                       i;
     ngx_agilicus_token_file_t       *f;
@@ -339,7 +356,7 @@ ngx_agilicus_token_read_file(ngx_conf_t *cf, ngx_str_t *name,
     f = mcf->files.elts;
 
     for (i = 0; i < mcf->files.nelts; i++) {
-        if (ngx_agilicus_token_same(&f[i].name, name)) {
+        if (ngx_agilicus_token_same(&f[i].name, &name->value)) {
             f = &f[i];
             goto found;
         }
@@ -352,9 +369,9 @@ ngx_agilicus_token_read_file(ngx_conf_t *cf, ngx_str_t *name,
 
     ngx_memzero(f, sizeof(ngx_agilicus_token_file_t));
 
-    f->name = *name;
+    f->name = name->value;
 
-    if (ngx_agilicus_token_read_new_file(cf, f) != NGX_OK) {
+    if (ngx_agilicus_token_read_new_file(cf, name, f) != NGX_OK) {
         mcf->files.nelts--;
         return NGX_ERROR;
     }
@@ -362,10 +379,10 @@ ngx_agilicus_token_read_file(ngx_conf_t *cf, ngx_str_t *name,
 found:
 
     if (secret && f->exposed) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" holds a secret and everybody can read it, "
-                           "take the permission away", name);
-        return NGX_ERROR;
+        return ngx_agilicus_token_refuse_file(cf, name, 0,
+                                              "holds a secret and everybody "
+                                              "can read it, take the "
+                                              "permission away");
     }
 
     *content = f->content;
@@ -375,7 +392,8 @@ found:
 
 
 static ngx_int_t
-ngx_agilicus_token_read_new_file(ngx_conf_t *cf, ngx_agilicus_token_file_t *f)
+ngx_agilicus_token_read_new_file(ngx_conf_t *cf,
+    const ngx_agilicus_token_setting_t *name, ngx_agilicus_token_file_t *f)
 {
     ngx_int_t   rc;
     ngx_file_t  file;
@@ -384,15 +402,18 @@ ngx_agilicus_token_read_new_file(ngx_conf_t *cf, ngx_agilicus_token_file_t *f)
 
     file.name = f->name;
     file.log = cf->log;
-    file.fd = ngx_open_file(f->name.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+
+    /* a pipe must not hold nginx up; it is refused then */
+
+    file.fd = ngx_open_file(f->name.data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
+                            NGX_FILE_OPEN, 0);
 
     if (file.fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_open_file_n " \"%V\" failed", &f->name);
-        return NGX_ERROR;
+        return ngx_agilicus_token_refuse_file(cf, name, ngx_errno,
+                                              "cannot be opened");
     }
 
-    rc = ngx_agilicus_token_read_open_file(cf, &file, f);
+    rc = ngx_agilicus_token_read_open_file(cf, name, &file, f);
 
     if (ngx_close_file(file.fd) == NGX_FILE_ERROR) {
         ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
@@ -404,22 +425,21 @@ ngx_agilicus_token_read_new_file(ngx_conf_t *cf, ngx_agilicus_token_file_t *f)
 
 
 static ngx_int_t
-ngx_agilicus_token_read_open_file(ngx_conf_t *cf, ngx_file_t *file,
+ngx_agilicus_token_read_open_file(ngx_conf_t *cf,
+    const ngx_agilicus_token_setting_t *name, ngx_file_t *file,
     ngx_agilicus_token_file_t *f)
 {
     off_t    size;
     ssize_t  n;
 
     if (ngx_fd_info(file->fd, &file->info) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_fd_info_n " \"%V\" failed", &f->name);
-        return NGX_ERROR;
+        return ngx_agilicus_token_refuse_file(cf, name, ngx_errno,
+                                              "cannot be read");
     }
 
     if (!ngx_is_file(&file->info)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" is not a regular file", &f->name);
-        return NGX_ERROR;
+        return ngx_agilicus_token_refuse_file(cf, name, 0,
+                                              "is not a regular file");
     }
 
     f->exposed = (ngx_file_access(&file->info) & S_IROTH) != 0;
@@ -427,9 +447,9 @@ ngx_agilicus_token_read_open_file(ngx_conf_t *cf, ngx_file_t *file,
     size = ngx_file_size(&file->info);
 
     if (size <= 0 || size > NGX_AGILICUS_TOKEN_MAX_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" is %s", &f->name,
-                           size <= 0 ? "empty" : "too large");
-        return NGX_ERROR;
+        return ngx_agilicus_token_refuse_file(cf, name, 0,
+                                              size <= 0 ? "is empty"
+                                                        : "is too large");
     }
 
     f->content.data = ngx_agilicus_token_private_pages(cf, (size_t) size);
@@ -440,14 +460,33 @@ ngx_agilicus_token_read_open_file(ngx_conf_t *cf, ngx_file_t *file,
     n = ngx_read_file(file, f->content.data, (size_t) size, 0);
 
     if (n != (ssize_t) size) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" could not be read as a whole", &f->name);
-        return NGX_ERROR;
+        return ngx_agilicus_token_refuse_file(cf, name, 0,
+                                              "cannot be read as a whole");
     }
 
     f->content.len = (size_t) size;
 
     return NGX_OK;
+}
+
+
+/* the system's own file of authorities has no directive that names it */
+
+static ngx_int_t
+ngx_agilicus_token_refuse_file(ngx_conf_t *cf,
+    const ngx_agilicus_token_setting_t *name, ngx_err_t err, const char *why)
+{
+    if (name->place.name.len) {
+        return ngx_agilicus_token_refuse(cf, &name->place, err,
+                                         "\"%V\" names \"%V\", which %s",
+                                         &name->place.name, &name->value, why);
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, err,
+                       "the system's certificate authorities are in \"%V\", "
+                       "which %s", &name->value, why);
+
+    return NGX_ERROR;
 }
 
 
@@ -507,8 +546,8 @@ ngx_agilicus_token_free_pages(void *data)
 /* what a worker could not use is refused here */
 
 static ngx_int_t
-ngx_agilicus_token_check_pem(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *pem,
-    ngx_uint_t key)
+ngx_agilicus_token_check_pem(ngx_conf_t *cf,
+    const ngx_agilicus_token_setting_t *name, ngx_str_t *pem, ngx_uint_t key)
 {
     BIO         *bio;
     X509        *x509;
@@ -540,11 +579,9 @@ ngx_agilicus_token_check_pem(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *pem,
     ERR_clear_error();
 
     if (!good) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" holds no %s in PEM", name,
-                           key ? "private key without a password"
-                               : "certificate");
-        return NGX_ERROR;
+        return ngx_agilicus_token_refuse_file(cf, name, 0,
+                   key ? "holds no private key without a password in PEM"
+                       : "holds no certificate in PEM");
     }
 
     return NGX_OK;

@@ -4,11 +4,13 @@
  */
 
 
-#include "ngx_agilicus_token_module.h"
+#include "ngx_agilicus_token_conf.h"
 
 
 static ngx_int_t ngx_agilicus_token_parse_source(ngx_conf_t *cf,
     ngx_str_t *value, ngx_agilicus_token_source_t *source);
+static char *ngx_agilicus_token_set_handler(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *lcf, ngx_http_handler_pt handler);
 static char *ngx_agilicus_token_add_require(ngx_conf_t *cf,
     ngx_agilicus_token_loc_conf_t *lcf, ngx_agilicus_token_require_e kind,
     ngx_uint_t first, ngx_uint_t last,
@@ -57,7 +59,10 @@ ngx_agilicus_token_set_source(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     lcf->sources = ngx_array_create(cf->pool, 1,
                                     sizeof(ngx_agilicus_token_source_t));
-    if (lcf->sources == NULL) {
+
+    if (lcf->sources == NULL
+        || ngx_agilicus_token_needs_token(cf, lcf) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -374,7 +379,8 @@ ngx_agilicus_token_set_identity(ngx_conf_t *cf, ngx_command_t *cmd,
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
 
     prefix = ngx_array_push(&mcf->identity);
-    if (prefix == NULL) {
+
+    if (prefix == NULL || ngx_agilicus_token_needs_token(cf, lcf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -401,6 +407,10 @@ ngx_agilicus_token_set_rules(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (ngx_strcmp(value[1].data, "on") == 0) {
         lcf->rules = 1;
+
+        if (ngx_agilicus_token_needs_token(cf, lcf) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
 
     } else if (ngx_strcmp(value[1].data, "off") == 0) {
         lcf->rules = 0;
@@ -512,8 +522,7 @@ ngx_agilicus_token_set_revoke(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agilicus_token_loc_conf_t *lcf = conf;
 
-    ngx_str_t                 *value;
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_str_t  *value;
 
     if (lcf->revoke) {
         return (char *) "is duplicate";
@@ -534,10 +543,8 @@ ngx_agilicus_token_set_revoke(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     lcf->revoke = 1;
 
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = ngx_agilicus_token_revoke_handler;
-
-    return NGX_CONF_OK;
+    return ngx_agilicus_token_set_handler(cf, lcf,
+                                          ngx_agilicus_token_revoke_handler);
 }
 
 
@@ -546,9 +553,8 @@ ngx_agilicus_token_set_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agilicus_token_loc_conf_t *lcf = conf;
 
-    ngx_str_t                 *value;
-    ngx_uint_t                 i;
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
 
     if (lcf->status) {
         return (char *) "is duplicate";
@@ -575,10 +581,8 @@ ngx_agilicus_token_set_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = ngx_agilicus_token_status_handler;
-
-    return NGX_CONF_OK;
+    return ngx_agilicus_token_set_handler(cf, lcf,
+                                          ngx_agilicus_token_status_handler);
 }
 
 
@@ -587,8 +591,7 @@ ngx_agilicus_token_set_hook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agilicus_token_loc_conf_t *lcf = conf;
 
-    ngx_str_t                 *value;
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_str_t  *value;
 
     if (lcf->hook) {
         return (char *) "is duplicate";
@@ -609,8 +612,53 @@ ngx_agilicus_token_set_hook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     lcf->hook = 1;
 
+    return ngx_agilicus_token_set_handler(cf, lcf,
+                                          ngx_agilicus_token_hook_handler);
+}
+
+
+static char *
+ngx_agilicus_token_set_handler(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *lcf, ngx_http_handler_pt handler)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = ngx_agilicus_token_hook_handler;
+
+    ngx_agilicus_token_here(cf, &lcf->handler);
+
+    /* a directive further down that answers is found when all is read */
+
+    if (clcf->handler) {
+        (void) ngx_agilicus_token_refuse_handler(cf, &lcf->handler,
+                   NGX_AGILICUS_TOKEN_OTHER_HANDLER);
+
+        return NGX_CONF_ERROR;
+    }
+
+    clcf->handler = handler;
+
+    return NGX_CONF_OK;
+}
+
+
+/* for "post" of a flag: one of its values has an effect with a token only */
+
+char *
+ngx_agilicus_token_check_flag(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_flag_t *flag = data;
+
+    ngx_agilicus_token_effect_t *effect = post;
+
+    if (*flag == effect->value
+        && ngx_agilicus_token_needs_token(cf,
+               ngx_http_conf_get_module_loc_conf(cf,
+                                                 ngx_agilicus_token_module))
+           != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
 
     return NGX_CONF_OK;
 }
@@ -638,7 +686,9 @@ ngx_agilicus_token_add_require(ngx_conf_t *cf,
     }
 
     require = ngx_array_push(lcf->require[kind]);
-    if (require == NULL) {
+
+    if (require == NULL || ngx_agilicus_token_needs_token(cf, lcf) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 

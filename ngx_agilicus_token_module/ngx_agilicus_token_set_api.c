@@ -4,12 +4,14 @@
  */
 
 
-#include "ngx_agilicus_token_module.h"
+#include "ngx_agilicus_token_conf.h"
+#include "ngx_agilicus_token_url.h"
 
 
-static ngx_int_t ngx_agilicus_token_parse_url(ngx_conf_t *cf, ngx_str_t *url,
-    ngx_uint_t proxy);
-static ngx_int_t ngx_agilicus_token_is_loopback(ngx_str_t *host);
+static char *ngx_agilicus_token_set_url(ngx_conf_t *cf, ngx_uint_t proxy,
+    ngx_agilicus_token_setting_t *setting);
+static char *ngx_agilicus_token_set_name(ngx_conf_t *cf,
+    ngx_agilicus_token_setting_t *setting);
 static ngx_int_t ngx_agilicus_token_parse_rate(ngx_str_t *value,
     uint64_t *rate);
 static ngx_int_t ngx_agilicus_token_on_off(ngx_str_t *value);
@@ -20,21 +22,7 @@ ngx_agilicus_token_set_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agilicus_token_loc_conf_t *lcf = conf;
 
-    ngx_str_t  *value;
-
-    if (lcf->api_url.data) {
-        return (char *) "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (ngx_agilicus_token_parse_url(cf, &value[1], 0) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    lcf->api_url = value[1];
-
-    return NGX_CONF_OK;
+    return ngx_agilicus_token_set_url(cf, 0, &lcf->api_url);
 }
 
 
@@ -45,200 +33,57 @@ ngx_agilicus_token_set_proxy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_str_t  *value;
 
-    if (lcf->api_proxy.data) {
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+
+        if (lcf->api_proxy.value.data) {
+            return (char *) "is duplicate";
+        }
+
+        ngx_str_set(&lcf->api_proxy.value, "");
+        return NGX_CONF_OK;
+    }
+
+    return ngx_agilicus_token_set_url(cf, 1, &lcf->api_proxy);
+}
+
+
+/* kept in its canonical form, so that each API has one name */
+
+static char *
+ngx_agilicus_token_set_url(ngx_conf_t *cf, ngx_uint_t proxy,
+    ngx_agilicus_token_setting_t *setting)
+{
+    ngx_str_t   *value, url;
+    const char  *why;
+
+    if (setting->value.data) {
         return (char *) "is duplicate";
     }
 
     value = cf->args->elts;
 
-    if (ngx_strcmp(value[1].data, "off") == 0) {
-        ngx_str_set(&lcf->api_proxy, "");
-        return NGX_CONF_OK;
-    }
-
-    if (ngx_agilicus_token_parse_url(cf, &value[1], 1) != NGX_OK) {
+    url.data = ngx_pnalloc(cf->pool,
+                           value[1].len + NGX_AGILICUS_TOKEN_URL_ROOM);
+    if (url.data == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    lcf->api_proxy = value[1];
+    why = ngx_agilicus_token_url_canonical(&value[1], proxy, &url);
+
+    if (why) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the URL of the %s \"%V\" %s",
+                           proxy ? "proxy" : "Tokens API", &value[1], why);
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_agilicus_token_here(cf, &setting->place);
+
+    setting->value = url;
 
     return NGX_CONF_OK;
-}
-
-
-/*
- * A URL of scheme, host, port and, for an API, a path.  It is brought into one
- * form, so that the same API has one name: scheme and host in lower case, no
- * default port, no slash at the end.
- */
-
-static ngx_int_t
-ngx_agilicus_token_parse_url(ngx_conf_t *cf, ngx_str_t *url, ngx_uint_t proxy)
-{
-    u_char      *p, *host, *end, *port, *path, *last;
-    ngx_int_t    n;
-    ngx_str_t    name;
-    ngx_uint_t   tls;
-    const char  *why;
-
-    last = url->data + url->len;
-
-    tls = (url->len > 8
-           && ngx_strncasecmp(url->data, (u_char *) "https://", 8) == 0);
-
-    if (proxy) {
-        tls = 0;
-        why = "must be \"http://host:port\"";
-
-    } else {
-        why = "must be an \"https\" URL";
-    }
-
-    if (!tls && !(url->len > 7
-                  && ngx_strncasecmp(url->data, (u_char *) "http://", 7) == 0))
-    {
-        goto invalid;
-    }
-
-    host = url->data + (tls ? 8 : 7);
-
-    for (p = url->data; p < last; p++) {
-        if (*p == '$') {
-            why = "must not have variables in it";
-            goto invalid;
-        }
-
-        if (*p <= 0x20 || *p >= 0x7f || *p == '@' || *p == '?' || *p == '#'
-            || *p == '\\' || *p == '"' || *p == '%' || *p == '<' || *p == '>')
-        {
-            why = "must be made of a host, a port and a plain path only";
-            goto invalid;
-        }
-    }
-
-    path = ngx_strlchr(host, last, '/');
-
-    if (path == NULL) {
-        path = last;
-    }
-
-    if (proxy && path != last && !(path + 1 == last)) {
-        goto invalid;
-    }
-
-    if (!proxy && ngx_strlcasestrn(path, last, (u_char *) "/v1/tokens", 9)) {
-        why = "must not have \"/v1/tokens\" in it, which is added to it";
-        goto invalid;
-    }
-
-    /* the port is behind the last colon, but not within an IPv6 address */
-
-    end = path;
-    port = NULL;
-
-    for (p = path; p > host && p[-1] != ']'; p--) {
-        if (p[-1] == ':') {
-            port = p;
-            end = p - 1;
-            break;
-        }
-    }
-
-    why = "has no valid host";
-    n = 0;
-
-    name.data = host;
-    name.len = end - host;
-
-    if (name.len == 0) {
-        goto invalid;
-    }
-
-    for (p = host; p < end; p++) {
-        *p = ngx_tolower(*p);
-
-        if ((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9')
-            || *p == '-' || *p == '.' || *p == '_'
-            || (host[0] == '[' && (*p == ':' || *p == '[' || *p == ']')))
-        {
-            continue;
-        }
-
-        goto invalid;
-    }
-
-    if (host[0] == '[' && end[-1] != ']') {
-        goto invalid;
-    }
-
-    if (port) {
-        n = ngx_atoi(port, path - port);
-
-        if (n < 1 || n > 65535) {
-            why = "has no valid port";
-            goto invalid;
-        }
-
-    } else if (proxy) {
-        why = "must be \"http://host:port\": proxies have no usual port";
-        goto invalid;
-    }
-
-    if (!tls && !proxy && !ngx_agilicus_token_is_loopback(&name)) {
-        why = (name.len == sizeof("localhost") - 1
-               && ngx_strncmp(name.data, "localhost", name.len) == 0)
-              ? "must say \"127.0.0.1\" or \"[::1]\": a name could resolve "
-                "to any address"
-              : "must be \"https\": plain \"http\" is for literal loopback "
-                "addresses only";
-        goto invalid;
-    }
-
-    for (p = url->data; *p != ':'; p++) {
-        *p = ngx_tolower(*p);
-    }
-
-    if (port && !proxy && (n == (tls ? 443 : 80))) {
-        ngx_memmove(end, path, last - path + 1);
-        last -= path - end;
-    }
-
-    while (last[-1] == '/') {
-        *--last = '\0';
-    }
-
-    url->len = last - url->data;
-
-    if (!proxy && url->len > 3 && ngx_strncmp(last - 3, "/v1", 3) == 0) {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "the URL of the Tokens API \"%V\" ends in \"/v1\", "
-                           "and \"/v1/tokens\" is added to it", url);
-    }
-
-    return NGX_OK;
-
-invalid:
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "the URL of the %s \"%V\" %s",
-                       proxy ? "proxy" : "Tokens API", url, why);
-
-    return NGX_ERROR;
-}
-
-
-static ngx_int_t
-ngx_agilicus_token_is_loopback(ngx_str_t *host)
-{
-    in_addr_t  addr;
-
-    if (host->len == 5 && ngx_strncmp(host->data, "[::1]", 5) == 0) {
-        return 1;
-    }
-
-    addr = ngx_inet_addr(host->data, host->len);
-
-    return addr != INADDR_NONE && (ntohl(addr) >> 24) == 127;
 }
 
 
@@ -250,15 +95,7 @@ ngx_agilicus_token_set_credential(ngx_conf_t *cf, ngx_command_t *cmd,
 
     ngx_str_t  *value;
 
-    if (lcf->api_credential.data) {
-        return (char *) "is duplicate";
-    }
-
     value = cf->args->elts;
-
-    if (value[1].len == 0) {
-        return (char *) "needs the name of a file";
-    }
 
     if (cf->args->nelts == 3 && ngx_strcmp(value[2].data, "introspect") != 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -266,14 +103,9 @@ ngx_agilicus_token_set_credential(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
-    lcf->api_credential = value[1];
     lcf->api_credential_introspect = (cf->args->nelts == 3);
 
-    if (ngx_conf_full_name(cf->cycle, &lcf->api_credential, 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
+    return ngx_agilicus_token_set_name(cf, &lcf->api_credential);
 }
 
 
@@ -282,11 +114,18 @@ ngx_agilicus_token_set_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     char *p = conf;
 
-    ngx_str_t  *field, *value;
+    return ngx_agilicus_token_set_name(cf,
+                       (ngx_agilicus_token_setting_t *) (p + cmd->offset));
+}
 
-    field = (ngx_str_t *) (p + cmd->offset);
 
-    if (field->data) {
+static char *
+ngx_agilicus_token_set_name(ngx_conf_t *cf,
+    ngx_agilicus_token_setting_t *setting)
+{
+    ngx_str_t  *value;
+
+    if (setting->value.data) {
         return (char *) "is duplicate";
     }
 
@@ -296,9 +135,11 @@ ngx_agilicus_token_set_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return (char *) "needs the name of a file";
     }
 
-    *field = value[1];
+    ngx_agilicus_token_here(cf, &setting->place);
 
-    if (ngx_conf_full_name(cf->cycle, field, 1) != NGX_OK) {
+    setting->value = value[1];
+
+    if (ngx_conf_full_name(cf->cycle, &setting->value, 1) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -519,8 +360,7 @@ ngx_agilicus_token_set_feed(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     mcf->feed_set = 1;
-    mcf->feed_file = cf->conf_file->file.name;
-    mcf->feed_line = cf->conf_file->line;
+    ngx_agilicus_token_here(cf, &mcf->feed_place);
 
     value = cf->args->elts;
 

@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_agilicus_token_module.h"
+#include "ngx_agilicus_token_conf.h"
 
 
 #define NGX_AGILICUS_TOKEN_DEFAULT_ZONE_SIZE  (10 * 1024 * 1024)
@@ -308,8 +308,7 @@ ngx_agilicus_token_set_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     use->zone = lcf->cache;
-    use->file = cf->conf_file->file.name;
-    use->line = cf->conf_file->line;
+    ngx_agilicus_token_here(cf, &use->place);
 
     return NGX_CONF_OK;
 }

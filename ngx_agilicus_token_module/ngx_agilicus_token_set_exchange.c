@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_agilicus_token_module.h"
+#include "ngx_agilicus_token_conf.h"
 
 
 static ngx_int_t ngx_agilicus_token_parse_create(ngx_conf_t *cf,
@@ -15,8 +15,6 @@ static ngx_int_t ngx_agilicus_token_parse_one(ngx_conf_t *cf, ngx_str_t *text,
     ngx_http_complex_value_t **value);
 static ngx_int_t ngx_agilicus_token_parse_list(ngx_conf_t *cf,
     ngx_str_t *text, ngx_uint_t pairs, ngx_array_t **list);
-static ngx_uint_t ngx_agilicus_token_module_index(ngx_conf_t *cf,
-    const char *name);
 
 
 char *
@@ -34,6 +32,10 @@ ngx_agilicus_token_set_reissue(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (value[1].len == 0) {
         return (char *) "needs an organisation";
+    }
+
+    if (ngx_agilicus_token_needs_token(cf, lcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
     }
 
     lcf->reissue = NULL;
@@ -60,7 +62,8 @@ ngx_agilicus_token_set_create(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     create = ngx_pcalloc(cf->pool, sizeof(ngx_agilicus_token_create_conf_t));
-    if (create == NULL) {
+
+    if (create == NULL || ngx_agilicus_token_needs_token(cf, lcf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -290,9 +293,7 @@ ngx_agilicus_token_parse_list(ngx_conf_t *cf, ngx_str_t *text,
 }
 
 
-/* where another module keeps a location's configuration, if it is there */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_agilicus_token_module_index(ngx_conf_t *cf, const char *name)
 {
     ngx_uint_t  i;

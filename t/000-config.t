@@ -392,7 +392,7 @@ invalid number of arguments in "agilicus_token_require_scopes" directive
 
 
 === TEST 44: a variable in a requirement must exist
---- config: agilicus_token_require_scopes $nonexistent;
+--- config: agilicus_token on; agilicus_token_require_scopes $nonexistent;
 --- must_die
 --- error_log
 unknown "nonexistent" variable
@@ -507,7 +507,7 @@ the URL of the Tokens API "http://[::2]" must be "https": plain "http" is for li
 --- config: agilicus_token_api http://2130706433;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "http://2130706433" must be "https": plain "http" is for literal loopback addresses only
+the URL of the Tokens API "http://2130706433" must have an IPv4 address as four decimal numbers without leading zeros
 
 
 
@@ -515,7 +515,7 @@ the URL of the Tokens API "http://2130706433" must be "https": plain "http" is f
 --- config: agilicus_token_api http://127.1;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "http://127.1" must be "https": plain "http" is for literal loopback addresses only
+the URL of the Tokens API "http://127.1" must have an IPv4 address as four decimal numbers without leading zeros
 
 
 
@@ -926,7 +926,7 @@ agilicus_token_api https://127.0.0.1;
 agilicus_token_api_ssl_trusted_certificate $TEST_NGINX_HTML_DIR/none.pem;
 --- must_die
 --- error_log refused
-open() "$TEST_NGINX_HTML_DIR/none.pem" failed (2: No such file or directory)
+"agilicus_token_api_ssl_trusted_certificate" names "$TEST_NGINX_HTML_DIR/none.pem", which cannot be opened (2: No such file or directory)
 
 
 
@@ -937,7 +937,7 @@ agilicus_token_api https://127.0.0.1;
 agilicus_token_api_ssl_trusted_certificate $TEST_NGINX_HTML_DIR;
 --- must_die
 --- error_log refused
-"$TEST_NGINX_HTML_DIR" is not a regular file
+"agilicus_token_api_ssl_trusted_certificate" names "$TEST_NGINX_HTML_DIR", which is not a regular file
 
 
 
@@ -953,7 +953,7 @@ no
 -----END CERTIFICATE-----
 --- must_die
 --- error_log refused
-"$TEST_NGINX_HTML_DIR/a.pem" holds no certificate in PEM
+"agilicus_token_api_ssl_trusted_certificate" names "$TEST_NGINX_HTML_DIR/a.pem", which holds no certificate in PEM
 
 
 
@@ -965,7 +965,7 @@ agilicus_token_api_ssl_trusted_certificate $TEST_NGINX_HTML_DIR/a.pem;
 --- user_files eval: ">>> a.pem\n"
 --- must_die
 --- error_log refused
-"$TEST_NGINX_HTML_DIR/a.pem" is empty
+"agilicus_token_api_ssl_trusted_certificate" names "$TEST_NGINX_HTML_DIR/a.pem", which is empty
 
 
 
@@ -999,7 +999,7 @@ agilicus_token_api_ssl_certificate $TEST_NGINX_CA_FILE;
 agilicus_token_api_ssl_certificate_key $TEST_NGINX_CA_FILE;
 --- must_die
 --- error_log refused
-"$TEST_NGINX_CA_FILE" holds a secret and everybody can read it, take the permission away
+"agilicus_token_api_ssl_certificate_key" names "$TEST_NGINX_CA_FILE", which holds a secret and everybody can read it, take the permission away
 
 
 
@@ -1009,7 +1009,7 @@ agilicus_token on;
 agilicus_token_api_credential $TEST_NGINX_CA_FILE;
 --- must_die
 --- error_log refused
-"$TEST_NGINX_CA_FILE" holds a secret and everybody can read it, take the permission away
+"agilicus_token_api_credential" names "$TEST_NGINX_CA_FILE", which holds a secret and everybody can read it, take the permission away
 
 
 
@@ -2117,7 +2117,7 @@ invalid parameter "purge"
 --- config: location /r { agilicus_token_revoke; agilicus_token_revocation_hook trusted; }
 --- must_die
 --- error_log refused
-"agilicus_token_revoke" answers by itself, so it does not go with another directive that answers, such as "proxy_pass": give it a location of its own
+"agilicus_token_revocation_hook" answers by itself, so it does not go with another directive that answers, such as "proxy_pass": give it a location of its own
 
 
 
@@ -2254,7 +2254,7 @@ the URL of the Tokens API "https://api.example/V1/tokens/introspect" must not ha
 
 
 
-=== TEST 266: what two levels make wrong is where the inner one begins
+=== TEST 266: what two levels make wrong is where the directive stands
 --- config: include $TEST_NGINX_HTML_DIR/inner.conf;
 --- user_files
 >>> inner.conf
@@ -2267,7 +2267,7 @@ location /b {
 }
 --- must_die
 --- error_log eval
-qr/\[emerg\] .* needs "agilicus_token on" .* in \S+\/inner\.conf:4$/
+qr/\[emerg\] .* needs "agilicus_token on" .* in \S+\/inner\.conf:5$/
 
 
 

@@ -129,7 +129,7 @@ add_block_preprocessor(sub {
 # a token that is revoked stays so: each block runs once
 
 repeat_each(1);
-plan tests => blocks() * 2 + 306;
+plan tests => blocks() * 2 + 307;
 no_shuffle();
 no_long_string();
 run_tests();
@@ -565,15 +565,16 @@ GET /t s16.u16.a                    200
                 set $args "";
             }
             limit_except POST PUT {
-                proxy_pass http://127.0.0.1:$TEST_NGINX_UPSTREAM_PORT;
+                agilicus_token on;
             }
         }
     }
 --- steps
 GET /within/out/app -               401 missing/no_token
 GET /within/out/app s17.u17.a       200 active/
-GET /within/out?x=1 -               401 missing/no_token
+PUT /within/out?x=1 -               405
 GET /within/out -                   401 missing/no_token
+GET /within/out s17.u17.a           405
 POST /within/out s17.u17.a          204
 GET /within/out/app s17.u17.a       401 revoked/revoked
 

@@ -396,6 +396,12 @@ if ($arg_a) { agilicus_token_reissue a; }
     location /c {
         agilicus_token_create identity=access sub=u org=o audiences=a;
         agilicus_token_reissue o;
+        location /c/on {
+            agilicus_token on;
+            agilicus_token_api_credential $TEST_NGINX_CREDENTIAL;
+            auth_basic x;
+            auth_basic_user_file $TEST_NGINX_PASSWORDS;
+        }
     }
     location = /t { return 204; }
 
@@ -489,7 +495,7 @@ is not a regular file
 --- credential
 $TEST_NGINX_NOWHERE
 --- refused
-failed (2: No such file or directory)
+which cannot be opened (2: No such file or directory)
 
 
 

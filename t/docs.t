@@ -65,8 +65,10 @@ subtest 'defaults are those of the code' => sub {
 
     # what a field is set to where nothing is configured, and what is said
 
-    my %merged = $source =~ /ngx_conf_merge_(?:\w+_)?value\(conf->(\w+),
-                             \s*prev->\w+,\s*([^;]+?)\);/gx;
+    my %merged = $source =~ /(?:ngx_conf_merge_(?:\w+_)?value
+                             |ngx_agilicus_token_merge_setting)
+                             \(&?conf->(\w+),
+                             \s*&?prev->\w+,\s*([^;]+?)\);/gx;
     my %init = $source =~ /ngx_conf_init_\w*value\(
                            (?:conf->lifetimes\.|mcf->)(\w+),\s*([^;]+?)\);/gx;
     my %made = $source =~ /mcf->api\.((?:rate|breaker)\.\w+)\s=\s([^;]+);/gx;
