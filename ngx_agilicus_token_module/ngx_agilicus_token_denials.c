@@ -5,6 +5,7 @@
 
 
 #include "ngx_agilicus_token_denials.h"
+#include "ngx_agilicus_token_clock.h"
 
 #include <openssl/rand.h>
 #include <sys/mman.h>
@@ -43,9 +44,6 @@ static void ngx_agilicus_token_denials_attach(
 static ngx_agilicus_token_reason_e ngx_agilicus_token_denials_search(
     ngx_agilicus_token_denials_t *denials,
     const ngx_agilicus_token_sought_t *sought);
-static ngx_int_t ngx_agilicus_token_denials_key(u_char *out,
-    const u_char *api, ngx_agilicus_token_tombstone_e kind,
-    const ngx_str_t *value);
 
 
 ngx_int_t
@@ -334,12 +332,20 @@ ngx_agilicus_token_denials_search(ngx_agilicus_token_denials_t *denials,
         s = ngx_agilicus_token_tombstones_find(denials->tombstones,
                                                sought->keys[kind],
                                                sought->now);
+
+        if (s == NULL && kind == NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN) {
+            s = ngx_agilicus_token_tombstones_find(denials->unknown,
+                                                   sought->keys[kind],
+                                                   sought->now);
+        }
+
         if (s == NULL) {
             continue;
         }
 
         if (kind == NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT
-            && sought->facts->has_iat && sought->facts->iat > s->before)
+            && sought->facts->has_iat && sought->facts->iat > s->before
+            && sought->asked > ngx_agilicus_token_tombstone_made(s))
         {
             continue;
         }
@@ -356,8 +362,9 @@ ngx_agilicus_token_deny(ngx_agilicus_token_denials_t *denials,
     const ngx_agilicus_token_denial_t *denial,
     const ngx_agilicus_token_clock_t *now)
 {
-    uint64_t                          gone, lasts;
+    uint64_t                          gone, made, lasts;
     ngx_int_t                         rc;
+    ngx_uint_t                        level;
     ngx_agilicus_token_tombstone_t    add;
     ngx_agilicus_token_denials_sh_t  *sh;
 
@@ -379,23 +386,42 @@ ngx_agilicus_token_deny(ngx_agilicus_token_denials_t *denials,
                       3155760000)
             : 0;
 
-    add.kind = denial->kind;
     add.wall = denial->until;
     add.mono = now->mono + lasts * 1000;
     add.before = denial->before;
 
     ngx_agilicus_token_denials_lock(denials);
 
+    /* what was asked about until now, by any worker, is older than it */
+
+    made = ngx_max(ngx_agilicus_token_mono_now(), now->mono);
+
+    add.mark = ngx_agilicus_token_tombstone_mark(made, denial->source,
+                                                 denial->kind);
+
     /* one that is put up without being counted would never be looked for */
 
     sh->changes++;
     ngx_memory_barrier();
 
-    rc = ngx_agilicus_token_tombstones_add(denials->tombstones, &add, now,
-                                           &gone);
+    rc = ngx_agilicus_token_tombstones_add(denial->unknown
+                                           ? denials->unknown
+                                           : denials->tombstones,
+                                           &add, now, &gone);
 
-    if (rc == NGX_BUSY) {
+    if (rc == NGX_BUSY && denial->unknown) {
+
+        /* the API says it again when it is asked again */
+
+        rc = NGX_OK;
+    }
+
+    if (rc == NGX_BUSY
+        || (rc == NGX_ERROR
+            && denial->source < NGX_AGILICUS_TOKEN_DENIED_UNTOLD))
+    {
         sh->incomplete = ngx_max(sh->incomplete, gone);
+        sh->lost++;
     }
 
     if (rc != NGX_DECLINED) {
@@ -408,10 +434,11 @@ ngx_agilicus_token_deny(ngx_agilicus_token_denials_t *denials,
 
     ngx_agilicus_token_denials_unlock(denials);
 
-    if (rc == NGX_BUSY && told != now->wall) {
+    if ((rc == NGX_BUSY || rc == NGX_ERROR) && told != now->wall) {
         told = now->wall;
+        level = (rc == NGX_ERROR) ? NGX_LOG_ERR : NGX_LOG_WARN;
 
-        ngx_log_error(NGX_LOG_WARN, denials->shm_zone->shm.log, 0,
+        ngx_log_error(level, denials->shm_zone->shm.log, 0,
                       "agilicus token: no room for all denials, make "
                       "\"agilicus_token_denials\" larger");
     }
@@ -420,12 +447,55 @@ ngx_agilicus_token_deny(ngx_agilicus_token_denials_t *denials,
 }
 
 
+void
+ngx_agilicus_token_denials_told(ngx_agilicus_token_denials_t *denials,
+    const ngx_agilicus_token_denial_t *denial,
+    const ngx_agilicus_token_clock_t *now)
+{
+    u_char  key[NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN];
+
+    if (ngx_agilicus_token_denials_key(key, denial->api, denial->kind,
+                                       &denial->value)
+        != NGX_OK)
+    {
+        return;
+    }
+
+    /* one store, and nothing that readers look at: this is no change */
+
+    ngx_agilicus_token_denials_lock(denials);
+    ngx_agilicus_token_tombstones_told(denials->tombstones, key, now);
+    ngx_agilicus_token_denials_unlock(denials);
+}
+
+
+ngx_int_t
+ngx_agilicus_token_denials_token(u_char *out, const ngx_str_t *token,
+    const u_char *digest)
+{
+    ngx_str_t  part;
+
+    part = *token;
+
+    while (part.len && part.data[part.len - 1] == '=') {
+        part.len--;
+    }
+
+    if (part.len == token->len) {
+        ngx_memcpy(out, digest, NGX_AGILICUS_TOKEN_DIGEST_LEN);
+        return NGX_OK;
+    }
+
+    return ngx_agilicus_token_digest(out, &part, 1);
+}
+
+
 /*
  * SHA-256 over the kind, the digest of the API's URL and the value: the first
  * two have one length, so no two tombstones share a key by accident.
  */
 
-static ngx_int_t
+ngx_int_t
 ngx_agilicus_token_denials_key(u_char *out, const u_char *api,
     ngx_agilicus_token_tombstone_e kind, const ngx_str_t *value)
 {

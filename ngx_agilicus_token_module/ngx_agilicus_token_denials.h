@@ -28,7 +28,7 @@
  * facts.  A reader of tombstones takes it only where a change is under way.
  */
 
-#define NGX_AGILICUS_TOKEN_DENIALS_VERSION       1
+#define NGX_AGILICUS_TOKEN_DENIALS_VERSION       2
 
 #define NGX_AGILICUS_TOKEN_DENIALS_NAME          "agilicus_token_denials"
 #define NGX_AGILICUS_TOKEN_DENIALS_DEFAULT_SIZE  (2 * 1024 * 1024)
@@ -101,6 +101,9 @@ typedef struct {
     /* changes in which a process died */
     uint64_t        recovered;
 
+    /* live tombstones that had to go, or that there was no room for */
+    uint64_t        lost;
+
     uint64_t        ledger_offset;      /* of the ledger */
     uint64_t        ledger_size;        /* bytes, zero at first */
     uint64_t        unknown_offset;     /* of tombstones of an eighth */
@@ -125,28 +128,16 @@ typedef struct {
 } ngx_agilicus_token_denials_t;
 
 
-/*
- * Where a denial comes from.  A denial that is protected is never evicted; a
- * later source is never replaced by an earlier one of this list.
- */
-
-typedef enum {
-    NGX_AGILICUS_TOKEN_DENIED_BY_FEED = 0,  /* which can tell it again */
-    NGX_AGILICUS_TOKEN_DENIED_BY_API,       /* which was told, or has said so */
-    NGX_AGILICUS_TOKEN_DENIED_UNTOLD,       /* the API is still to be told */
-    NGX_AGILICUS_TOKEN_DENIED_BY_HOOK       /* and by nothing else */
-} ngx_agilicus_token_denied_e;
-
-
 /* a denial, as it is put up */
 
 typedef struct {
     const u_char                     *api;    /* digest of its URL */
     ngx_agilicus_token_tombstone_e    kind;
     ngx_agilicus_token_denied_e       source;
-    ngx_str_t                         value;  /* a token's digest, else name */
+    ngx_str_t                         value;  /* a token's key, else name */
     int64_t                           until;  /* seconds since the epoch */
     int64_t                           before; /* of subjects: see deny */
+    unsigned                          unknown:1;  /* was never active here */
 } ngx_agilicus_token_denial_t;
 
 
@@ -175,11 +166,30 @@ ngx_atomic_uint_t ngx_agilicus_token_denials_generation(
     ngx_agilicus_token_denials_t *denials);
 
 /*
+ * Writes the key under which a token is denied to "out": the digest of the
+ * token without any "=" at its end, so that all its spellings have one.
+ * "digest" is that of the token as it stands.  NGX_OK, or NGX_ERROR where no
+ * digest could be made.
+ */
+ngx_int_t ngx_agilicus_token_denials_token(u_char *out,
+    const ngx_str_t *token, const u_char *digest);
+
+/*
+ * Writes the key of the tombstone of a token (by its own key, see above), jti,
+ * session or subject of an API to "out".  NGX_OK, or NGX_ERROR where no digest
+ * could be made.
+ */
+ngx_int_t ngx_agilicus_token_denials_key(u_char *out, const u_char *api,
+    ngx_agilicus_token_tombstone_e kind, const ngx_str_t *value);
+
+/*
  * Looks for a denial of a token of the API whose URL has the digest "api": by
- * the token's own digest, and by jti, session and subject where "facts" is
+ * the token's own key, and by jti, session and subject where "facts" is
  * given.  "asked" is when this edge first asked about the token, in
- * milliseconds of the monotonic clock, or NGX_AGILICUS_TOKEN_NEVER_ASKED.
- * Returns the reason (REVOKED, JTI, SESSION, SUBJECT), or NONE.
+ * milliseconds of the monotonic clock, or NGX_AGILICUS_TOKEN_NEVER_ASKED: a
+ * denial of its subject counts unless the token was issued, and first asked
+ * about, after it.  Returns the reason (REVOKED, JTI, SESSION, SUBJECT), or
+ * NONE.
  */
 ngx_agilicus_token_reason_e ngx_agilicus_token_denied(
     ngx_agilicus_token_denials_t *denials, const u_char *api,
@@ -189,12 +199,22 @@ ngx_agilicus_token_reason_e ngx_agilicus_token_denied(
 /*
  * Puts up a tombstone for a token, jti, session or subject of an API.  It lasts
  * until "until", measured on both clocks.  "before" counts for subjects:
- * tokens issued up to then are denied.  Returns NGX_OK, NGX_DECLINED if it
+ * tokens issued up to then are denied, and so are those that this edge has
+ * asked about until now.  One with "unknown" lies apart from the others and
+ * pushes out nothing but its own kind.  Returns NGX_OK, NGX_DECLINED if it
  * stood there already, NGX_BUSY where a live tombstone had to go for it, which
- * is noted and, once a second at most, logged; or NGX_ERROR where it could not
- * be put up.
+ * is noted and, once a second at most, logged; or NGX_ERROR where there is no
+ * room for it, or no digest.
  */
 ngx_int_t ngx_agilicus_token_deny(ngx_agilicus_token_denials_t *denials,
+    const ngx_agilicus_token_denial_t *denial,
+    const ngx_agilicus_token_clock_t *now);
+
+/*
+ * Notes that the API has been told of what is denied: the tombstone need not
+ * be kept at any price any more.
+ */
+void ngx_agilicus_token_denials_told(ngx_agilicus_token_denials_t *denials,
     const ngx_agilicus_token_denial_t *denial,
     const ngx_agilicus_token_clock_t *now);
 

@@ -244,12 +244,13 @@ ngx_agilicus_token_feed_row(void *data,
         }
     }
 
+    ngx_memzero(&denial, sizeof(ngx_agilicus_token_denial_t));
+
     denial.api = f->conf->api->digest;
     denial.kind = NGX_AGILICUS_TOKEN_TOMBSTONE_JTI;
     denial.source = NGX_AGILICUS_TOKEN_DENIED_BY_FEED;
     denial.value = row->jti;
     denial.until = until;
-    denial.before = 0;
 
     rc = ngx_agilicus_token_deny(f->denials, &denial, &now);
 

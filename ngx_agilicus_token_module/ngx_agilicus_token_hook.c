@@ -139,6 +139,8 @@ ngx_agilicus_token_hook_deny(void *data, ngx_agilicus_token_tombstone_e kind,
 
     ngx_agilicus_token_zone_now(&now);
 
+    ngx_memzero(&denial, sizeof(ngx_agilicus_token_denial_t));
+
     denial.kind = kind;
     denial.source = NGX_AGILICUS_TOKEN_DENIED_BY_HOOK;
     denial.value = *value;

@@ -286,13 +286,14 @@ ngx_agilicus_token_revoke_deny(ngx_http_request_t *r,
                                                  mcf->api.max_leeway + 1);
     }
 
+    ngx_memzero(&denial, sizeof(ngx_agilicus_token_denial_t));
+
     denial.api = ctx->api->digest;
     denial.kind = NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN;
     denial.source = NGX_AGILICUS_TOKEN_DENIED_UNTOLD;
     denial.value.data = ctx->digest;
     denial.value.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
     denial.until = ctx->until;
-    denial.before = 0;
 
     if (ngx_agilicus_token_deny(denials, &denial, &now) == NGX_ERROR) {
         return NGX_ERROR;

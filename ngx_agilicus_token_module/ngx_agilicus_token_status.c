@@ -281,7 +281,7 @@ ngx_agilicus_token_status_denials(ngx_agilicus_token_denials_t *denials,
 
     status->tombstone_places =
         ngx_agilicus_token_tombstones_capacity(denials->tombstones);
-    status->tombstones_lost = denials->tombstones->lost;
+    status->tombstones_lost = denials->sh->lost;
 }
 
 

@@ -14,7 +14,12 @@
 static ngx_agilicus_token_tombstone_t *ngx_agilicus_token_tombstones_bucket(
     ngx_agilicus_token_tombstones_t *t, const u_char *key, ngx_uint_t choice);
 static ngx_agilicus_token_tombstone_t *ngx_agilicus_token_tombstones_place(
-    ngx_agilicus_token_tombstones_t *t, const u_char *key,
+    ngx_agilicus_token_tombstones_t *t,
+    const ngx_agilicus_token_tombstone_t *add,
+    const ngx_agilicus_token_clock_t *now);
+static ngx_uint_t ngx_agilicus_token_tombstone_goes(
+    const ngx_agilicus_token_tombstone_t *s,
+    const ngx_agilicus_token_tombstone_t *other,
     const ngx_agilicus_token_clock_t *now);
 static ngx_uint_t ngx_agilicus_token_tombstone_live(
     const ngx_agilicus_token_tombstone_t *s,
@@ -73,7 +78,13 @@ ngx_agilicus_token_tombstones_add(ngx_agilicus_token_tombstones_t *t,
 
     rc = NGX_OK;
 
-    s = ngx_agilicus_token_tombstones_place(t, add->key, now);
+    s = ngx_agilicus_token_tombstones_place(t, add, now);
+
+    if (s == NULL) {
+        *gone = ngx_agilicus_token_tombstone_end(add, now);
+
+        return NGX_ERROR;
+    }
 
     if (ngx_agilicus_token_tombstone_live(s, now)) {
         *gone = ngx_agilicus_token_tombstone_end(s, now);
@@ -87,8 +98,7 @@ ngx_agilicus_token_tombstones_add(ngx_agilicus_token_tombstones_t *t,
     ngx_memory_barrier();
 
     ngx_memcpy(s->key, add->key, NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN);
-    s->kind = add->kind;
-    s->flags = 0;
+    s->mark = add->mark;
     s->wall = add->wall;
     s->before = add->before;
 
@@ -126,6 +136,25 @@ ngx_agilicus_token_tombstones_find(ngx_agilicus_token_tombstones_t *t,
 }
 
 
+void
+ngx_agilicus_token_tombstones_told(ngx_agilicus_token_tombstones_t *t,
+    const u_char *key, const ngx_agilicus_token_clock_t *now)
+{
+    ngx_agilicus_token_tombstone_t  *s;
+
+    s = ngx_agilicus_token_tombstones_find(t, key, now);
+
+    if (s && ngx_agilicus_token_tombstone_source(s)
+             == NGX_AGILICUS_TOKEN_DENIED_UNTOLD)
+    {
+        s->mark = ngx_agilicus_token_tombstone_mark(
+                                      ngx_agilicus_token_tombstone_made(s),
+                                      NGX_AGILICUS_TOKEN_DENIED_BY_API,
+                                      ngx_agilicus_token_tombstone_kind(s));
+    }
+}
+
+
 ngx_agilicus_token_tombstone_t *
 ngx_agilicus_token_tombstones_next(ngx_agilicus_token_tombstones_t *t,
     ngx_uint_t *i, const ngx_agilicus_token_clock_t *now)
@@ -155,19 +184,23 @@ ngx_agilicus_token_tombstones_capacity(ngx_agilicus_token_tombstones_t *t)
 }
 
 
-/* the emptier of the two buckets, and in it a free place or the first to end */
+/*
+ * The emptier of the two buckets, and in it a free place; else the place of
+ * the one that may go first.  NULL where none may go.
+ */
 
 static ngx_agilicus_token_tombstone_t *
 ngx_agilicus_token_tombstones_place(ngx_agilicus_token_tombstones_t *t,
-    const u_char *key, const ngx_agilicus_token_clock_t *now)
+    const ngx_agilicus_token_tombstone_t *add,
+    const ngx_agilicus_token_clock_t *now)
 {
-    uint64_t                         end, first;
+    const u_char                    *key;
     ngx_uint_t                       choice, i, n, most;
-    ngx_agilicus_token_tombstone_t  *s, *place, *vacant, *soonest;
+    ngx_agilicus_token_tombstone_t  *s, *place, *vacant, *goes;
 
+    key = add->key;
     place = NULL;
-    soonest = NULL;
-    first = 0;
+    goes = NULL;
     most = 0;
 
     for (choice = 0; choice < 2; choice++) {
@@ -194,11 +227,10 @@ ngx_agilicus_token_tombstones_place(ngx_agilicus_token_tombstones_t *t,
                 continue;
             }
 
-            end = ngx_agilicus_token_tombstone_end(&s[i], now);
-
-            if (soonest == NULL || end < first) {
-                soonest = &s[i];
-                first = end;
+            if (goes == NULL
+                || ngx_agilicus_token_tombstone_goes(&s[i], goes, now))
+            {
+                goes = &s[i];
             }
         }
 
@@ -208,7 +240,35 @@ ngx_agilicus_token_tombstones_place(ngx_agilicus_token_tombstones_t *t,
         }
     }
 
-    return place ? place : soonest;
+    if (place) {
+        return place;
+    }
+
+    /* what is protected stays, and so does what is worth more */
+
+    return (ngx_agilicus_token_tombstone_source(goes)
+                < NGX_AGILICUS_TOKEN_DENIED_UNTOLD
+            && ngx_agilicus_token_tombstone_source(goes)
+               <= ngx_agilicus_token_tombstone_source(add))
+           ? goes : NULL;
+}
+
+
+/* 1 if "s" goes before "other" does: by source, and then by end */
+
+static ngx_uint_t
+ngx_agilicus_token_tombstone_goes(const ngx_agilicus_token_tombstone_t *s,
+    const ngx_agilicus_token_tombstone_t *other,
+    const ngx_agilicus_token_clock_t *now)
+{
+    uint64_t  a, b;
+
+    a = ngx_agilicus_token_tombstone_source(s);
+    b = ngx_agilicus_token_tombstone_source(other);
+
+    return a < b
+           || (a == b && ngx_agilicus_token_tombstone_end(s, now)
+                         < ngx_agilicus_token_tombstone_end(other, now));
 }
 
 
@@ -264,6 +324,7 @@ ngx_agilicus_token_tombstone_strengthen(ngx_agilicus_token_tombstone_t *s,
     const ngx_agilicus_token_tombstone_t *add,
     const ngx_agilicus_token_clock_t *now)
 {
+    uint64_t    made, source;
     ngx_uint_t  changed;
 
     /*
@@ -277,6 +338,24 @@ ngx_agilicus_token_tombstone_strengthen(ngx_agilicus_token_tombstone_t *s,
         s->before = add->before;
         changed = 1;
     }
+
+    made = ngx_agilicus_token_tombstone_made(s);
+    source = ngx_agilicus_token_tombstone_source(s);
+
+    if (ngx_agilicus_token_tombstone_kind(s)
+        == NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT
+        && ngx_agilicus_token_tombstone_made(add) > made)
+    {
+        /* it denies what was asked about since it was made first, too */
+
+        made = ngx_agilicus_token_tombstone_made(add);
+        changed = 1;
+    }
+
+    source = ngx_max(source, ngx_agilicus_token_tombstone_source(add));
+
+    s->mark = ngx_agilicus_token_tombstone_mark(made, source,
+                                      ngx_agilicus_token_tombstone_kind(s));
 
     if (add->mono > s->mono) {
         s->mono = add->mono;

@@ -40,14 +40,39 @@ typedef enum {
 } ngx_agilicus_token_tombstone_e;
 
 
+/*
+ * Where a tombstone comes from: a later one of this list takes the place of an
+ * earlier one, and from UNTOLD on a tombstone that is alive is never evicted.
+ */
+
+typedef enum {
+    NGX_AGILICUS_TOKEN_DENIED_BY_FEED = 0,  /* which can tell it again */
+    NGX_AGILICUS_TOKEN_DENIED_BY_API,       /* which was told, or has said so */
+    NGX_AGILICUS_TOKEN_DENIED_UNTOLD,       /* the API is still to be told */
+    NGX_AGILICUS_TOKEN_DENIED_BY_HOOK       /* and by nothing else */
+} ngx_agilicus_token_denied_e;
+
+
 typedef struct {
     u_char      key[NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN];
     uint64_t    mono;           /* milliseconds, monotonic: its end; 0: free */
     int64_t     wall;           /* seconds since the epoch: its end */
     int64_t     before;         /* denies what was issued up to then */
-    uint32_t    kind;
-    uint32_t    flags;
+    uint64_t    mark;           /* see below */
 } ngx_agilicus_token_tombstone_t;
+
+
+/*
+ * Of "mark": when the tombstone was made, in 48 bits of milliseconds of the
+ * monotonic clock, its source and its kind.
+ */
+
+#define ngx_agilicus_token_tombstone_mark(made, source, kind)                \
+    ((uint64_t) (made) << 16 | (uint64_t) (source) << 8 | (uint64_t) (kind))
+
+#define ngx_agilicus_token_tombstone_made(s)    ((s)->mark >> 16)
+#define ngx_agilicus_token_tombstone_source(s)  ((s)->mark >> 8 & 0xff)
+#define ngx_agilicus_token_tombstone_kind(s)    ((s)->mark & 0xff)
 
 
 typedef struct {
@@ -75,14 +100,16 @@ ngx_agilicus_token_tombstones_t *ngx_agilicus_token_tombstones_init(void *mem,
     size_t size, const uint64_t *secret);
 
 /*
- * Adds a tombstone, or makes one that is there last longer and deny more; it
- * never weakens one.  Only key, kind, mono, wall and before of "add" are read.
+ * Adds a tombstone, or makes one that is there last longer, deny more and be
+ * better protected; it never weakens one.
  *
  * NGX_OK        added, or strengthened: what was found clean must be looked at
  *               again
- * NGX_DECLINED  nothing changed
+ * NGX_DECLINED  nothing of what it denies has changed
  * NGX_BUSY      added, but a live one had to go; "*gone" is when the later of
  *               its two ends comes, in milliseconds of the monotonic clock
+ * NGX_ERROR     not added: all that lies in its places is alive, and protected
+ *               or of a later source; "*gone" is when its own end would come
  */
 ngx_int_t ngx_agilicus_token_tombstones_add(ngx_agilicus_token_tombstones_t *t,
     const ngx_agilicus_token_tombstone_t *add,
@@ -94,6 +121,13 @@ ngx_int_t ngx_agilicus_token_tombstones_add(ngx_agilicus_token_tombstones_t *t,
 ngx_agilicus_token_tombstone_t *ngx_agilicus_token_tombstones_find(
     ngx_agilicus_token_tombstones_t *t, const u_char *key,
     const ngx_agilicus_token_clock_t *now);
+
+/*
+ * Notes that the API has been told of an UNTOLD tombstone, which is BY_API from
+ * now on; others stay what they are.
+ */
+void ngx_agilicus_token_tombstones_told(ngx_agilicus_token_tombstones_t *t,
+    const u_char *key, const ngx_agilicus_token_clock_t *now);
 
 /*
  * Walks all places: the "*i"-th live tombstone or NULL at the end; "*i" starts

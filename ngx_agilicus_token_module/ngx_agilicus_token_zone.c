@@ -5,6 +5,7 @@
 
 
 #include "ngx_agilicus_token_zone.h"
+#include "ngx_agilicus_token_clock.h"
 
 #include <openssl/rand.h>
 #include <sys/mman.h>
@@ -320,6 +321,6 @@ ngx_agilicus_token_zone_count(ngx_agilicus_token_zone_t *zone,
 void
 ngx_agilicus_token_zone_now(ngx_agilicus_token_clock_t *now)
 {
-    now->mono = ngx_current_msec;
+    now->mono = ngx_agilicus_token_mono();
     now->wall = ngx_time();
 }

@@ -5,6 +5,7 @@
 
 
 #include "stubs.h"
+#include "ngx_agilicus_token_clock.h"
 
 #include <sys/syscall.h>
 
@@ -50,12 +51,30 @@ ngx_uint_t    stub_lines;
 ngx_uint_t    stub_level;
 const char   *stub_line;
 
+ngx_agilicus_token_denied_e  stub_source;
+
 
 void
 stub_clock(uint64_t mono, int64_t wall)
 {
     ngx_current_msec = (ngx_msec_t) mono;
     stub_time.sec = (time_t) wall;
+}
+
+
+/* weak: a test of the clock itself has the real ones */
+
+__attribute__((weak)) uint64_t
+ngx_agilicus_token_mono(void)
+{
+    return ngx_current_msec;
+}
+
+
+__attribute__((weak)) uint64_t
+ngx_agilicus_token_mono_now(void)
+{
+    return ngx_current_msec + 1;
 }
 
 
@@ -344,9 +363,11 @@ stub_deny(ngx_agilicus_token_denials_t *denials, const u_char *api,
 {
     ngx_agilicus_token_denial_t  denial;
 
+    memset(&denial, 0, sizeof(denial));
+
     denial.api = api;
     denial.kind = kind;
-    denial.source = NGX_AGILICUS_TOKEN_DENIED_BY_HOOK;
+    denial.source = stub_source;
     denial.value = *value;
     denial.until = until;
     denial.before = before;

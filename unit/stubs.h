@@ -71,8 +71,11 @@ void stub_denials_free(ngx_agilicus_token_denials_t *denials);
 ngx_agilicus_token_denials_t *stub_denials_at(void *mem, size_t size);
 
 /*
- * Denies as the hook does; see ngx_agilicus_token_deny().
+ * Denies as "stub_source" does, the feed at first; see
+ * ngx_agilicus_token_deny().
  */
+extern ngx_agilicus_token_denied_e  stub_source;
+
 ngx_int_t stub_deny(ngx_agilicus_token_denials_t *denials, const u_char *api,
     ngx_agilicus_token_tombstone_e kind, const ngx_str_t *value,
     int64_t until, int64_t before, const ngx_agilicus_token_clock_t *now);

@@ -722,7 +722,7 @@ test_lost(void)
     }
 
     unit_check(busy > 1700);
-    unit_check(busy == denials->tombstones->lost);
+    unit_check(busy == denials->sh->lost);
 
     /* and so does the log, once a second */
 

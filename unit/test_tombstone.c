@@ -13,6 +13,11 @@
 #define MAX_KEYS  20000
 #define BUCKET    8
 
+#define BY_FEED   NGX_AGILICUS_TOKEN_DENIED_BY_FEED
+#define BY_API    NGX_AGILICUS_TOKEN_DENIED_BY_API
+#define UNTOLD    NGX_AGILICUS_TOKEN_DENIED_UNTOLD
+#define BY_HOOK   NGX_AGILICUS_TOKEN_DENIED_BY_HOOK
+
 
 /* what is known of the tombstone of a key */
 
@@ -37,6 +42,8 @@ static void add(ngx_uint_t k, uint64_t lasts);
 static ngx_uint_t live(const known_t *k);
 static void lapse(ngx_uint_t nkeys);
 static void walk(ngx_uint_t nkeys);
+static void test_sources(void);
+static void test_protected(void);
 static void test_full(void);
 static void test_torn(void);
 static void make(size_t size);
@@ -48,7 +55,8 @@ static u_char                           *mem;
 static size_t                            total;
 static ngx_agilicus_token_tombstones_t  *set;
 static ngx_agilicus_token_clock_t        now;
-static uint64_t                          gone;
+static uint64_t                          gone, made;
+static ngx_uint_t                        source;
 static uint64_t                          secret[2] = { 17, 4711 };
 static known_t                           all[MAX_KEYS];
 static ngx_uint_t                        lost;
@@ -69,6 +77,8 @@ main(int argc, char **argv)
     test_strengthen();
     test_model();
     test_full();
+    test_sources();
+    test_protected();
     test_torn();
 
     free(mem);
@@ -306,7 +316,8 @@ run(size_t size, ngx_uint_t nkeys, ngx_uint_t ops, uint64_t lasts,
                 unit_check(known->stands && live(known));
                 unit_check(s->mono == known->mono && s->wall == known->wall
                            && s->before == known->before
-                           && s->kind == known->kind);
+                           && ngx_agilicus_token_tombstone_kind(s)
+                              == known->kind);
             } else {
                 unit_check(!known->stands || known->lapsed || !live(known));
             }
@@ -547,6 +558,160 @@ test_full(void)
 }
 
 
+/* what was told by whom, and when */
+
+static void
+test_sources(void)
+{
+    u_char                           key[32];
+    ngx_uint_t                       a, b, kind;
+    ngx_agilicus_token_tombstone_t  *s;
+
+    unit_test("a source takes the place of one that protects less");
+
+    now.mono = 1000;
+    now.wall = 5000;
+    name(key, 1);
+
+    for (a = BY_FEED; a <= BY_HOOK; a++) {
+        for (b = BY_FEED; b <= BY_HOOK; b++) {
+            make(4096);
+
+            source = a;
+            unit_check(put(1, 2000, 6000, 0) == NGX_OK);
+            source = b;
+            unit_check(put(1, 2000, 6000, 0) == NGX_DECLINED);
+
+            s = ngx_agilicus_token_tombstones_find(set, key, &now);
+            unit_check(s && ngx_agilicus_token_tombstone_source(s)
+                            == ngx_max(a, b));
+
+            ngx_agilicus_token_tombstones_told(set, key, &now);
+
+            unit_check(ngx_agilicus_token_tombstone_source(s)
+                       == (ngx_max(a, b) == UNTOLD ? BY_API : ngx_max(a, b)));
+            unit_check(s->mono == 2000 && s->wall == 6000
+                       && ngx_agilicus_token_tombstone_kind(s) == 1);
+        }
+    }
+
+    name(key, 2);
+    ngx_agilicus_token_tombstones_told(set, key, &now);
+
+    unit_test("a denial of a subject counts from when it was made last");
+
+    source = BY_FEED;
+
+    for (kind = 0; kind < NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS; kind++) {
+        make(4096);
+        name(key, kind);
+
+        made = 900;
+        unit_check(put(kind, 2000, 6000, 0) == NGX_OK);
+        made = ((uint64_t) 1 << 48) - 1;
+        unit_check(put(kind, 2000, 6000, 0)
+                   == (kind == NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT
+                       ? NGX_OK : NGX_DECLINED));
+
+        s = ngx_agilicus_token_tombstones_find(set, key, &now);
+        unit_check(ngx_agilicus_token_tombstone_made(s)
+                   == (kind == NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT ? made
+                                                                    : 900));
+        made = 800;
+        unit_check(put(kind, 2000, 6000, 0) == NGX_DECLINED);
+    }
+
+    made = 0;
+}
+
+
+/* a set that one source has filled, and another that comes to it */
+
+static void
+test_protected(void)
+{
+    u_char      key[32];
+    uint64_t    n;
+    ngx_int_t   rc;
+    ngx_uint_t  a, b, added, stand;
+
+    unit_test("what is protected stays, and what is worth more");
+
+    now.mono = 1000;
+    now.wall = 5000;
+
+    for (a = BY_FEED; a <= BY_HOOK; a++) {
+        for (b = BY_FEED; b <= BY_HOOK; b++) {
+            make(4096);
+            source = a;
+
+            for (n = 0; n < 4000; n++) {
+                (void) put(n, 2000, 6000, 0);
+            }
+
+            source = b;
+            added = 0;
+
+            for (n = 10000; n < 11000; n++) {
+                rc = put(n, 1500 + n % 100, 5500, 0);
+                added += (rc != NGX_ERROR);
+
+                /* what is protected itself fills the set in the end */
+
+                unit_check(rc == NGX_BUSY || a >= UNTOLD || b < a
+                           || b >= UNTOLD);
+                unit_check(rc == NGX_ERROR || (a < UNTOLD && b >= a));
+                name(key, n);
+                unit_check((ngx_agilicus_token_tombstones_find(set, key, &now)
+                            == NULL)
+                           == (rc == NGX_ERROR));
+
+                if (rc == NGX_ERROR) {
+                    unit_check(gone == 501000);
+                }
+            }
+
+            unit_check((added != 0) == (a < UNTOLD && b >= a));
+        }
+    }
+
+    unit_test("what the feed can tell again goes before what the API was told");
+
+    make(4096);
+
+    for (n = 0; n < 2000; n++) {
+        source = (n % 2) ? BY_API : BY_FEED;
+        (void) put(n, 2000 + n, 6000 + (int64_t) n, 0);
+    }
+
+    stand = 0;
+
+    for (n = 0; n < 2000; n += 2) {
+        name(key, n);
+        stand += (ngx_agilicus_token_tombstones_find(set, key, &now) != NULL);
+    }
+
+    unit_check(stand == 0);
+
+    unit_test("what has ended makes room, whatever it was");
+
+    make(4096);
+    source = BY_HOOK;
+
+    for (n = 0; n < 2000; n++) {
+        (void) put(n, 2000, 6000, 0);
+    }
+
+    now.mono = 2000;
+    now.wall = 6000;
+    source = BY_FEED;
+
+    unit_check(put(5000, 3000, 7000, 0) == NGX_OK);
+
+    source = 0;
+}
+
+
 /* a process may die between any two writes; this is their order */
 
 static void
@@ -591,7 +756,7 @@ test_torn(void)
             memcpy(s->key, new->key, ngx_min(step, 32));
 
             if (step > 32) {
-                s->kind = new->kind;
+                s->mark = new->mark;
             }
 
             if (step > 33) {
@@ -660,7 +825,8 @@ put(uint64_t n, uint64_t mono, int64_t wall, int64_t up_to)
     t.mono = mono;
     t.wall = wall;
     t.before = up_to;
-    t.kind = (uint32_t) (n % NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS);
+    t.mark = ngx_agilicus_token_tombstone_mark(made, source,
+                                      n % NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS);
 
     gone = 0;
 
