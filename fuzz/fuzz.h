@@ -15,10 +15,28 @@
 
 
 /*
- * A target is one function, which libFuzzer and replay.c call with inputs and
- * which ends the process where something does not hold.
+ * A target defines this one function, which ends the process where something
+ * does not hold.
  */
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+void fuzz_target(const uint8_t *data, size_t size);
+
+/*
+ * One file of the corpus can hold several inputs, which are its parts, with
+ * this separator between them.
+ */
+
+#define FUZZ_SEPARATOR  "\n\x1e\n"
+
+typedef void (*fuzz_part_pt)(const uint8_t *data, size_t size);
+
+/* Calls a function for each part of a file. */
+void fuzz_parts(const uint8_t *data, size_t size, fuzz_part_pt part);
+
+/*
+ * Calls fuzz_target() with a copy of an input, so that the address sanitizer
+ * sees where the input ends.
+ */
+void fuzz_run(const uint8_t *data, size_t size);
 
 
 #define fuzz_check(condition)                                                 \

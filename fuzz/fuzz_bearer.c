@@ -28,8 +28,8 @@ static ngx_uint_t slow_token(const u_char *p, size_t len, size_t max);
 static ngx_uint_t slow_count(ngx_str_t *s, ngx_str_t *name, int separator);
 
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+void
+fuzz_target(const uint8_t *data, size_t size)
 {
     ngx_str_t  value;
 
@@ -38,7 +38,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     };
 
     if (size < 2) {
-        return 0;
+        return;
     }
 
     value.data = (u_char *) data + 2;
@@ -47,8 +47,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_header(&value, data[0]);
     fuzz_cookie(&value, &names[data[1] % 3], data[0]);
     fuzz_query(&value, &names[data[1] % 3], data[0]);
-
-    return 0;
 }
 
 

@@ -17,8 +17,8 @@
 static json_t *fuzz_resolve(json_t *root, char *pointer);
 
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+void
+fuzz_target(const uint8_t *data, size_t size)
 {
     char                                *text;
     json_t                              *root, *value;
@@ -30,7 +30,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     body = size ? memchr(data, '\n', size) : NULL;
 
     if (body == NULL) {
-        return 0;
+        return;
     }
 
     pointer.data = (u_char *) data;
@@ -40,7 +40,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     document = ngx_agilicus_token_json_document(body, size);
 
     if (document == NULL) {
-        return 0;
+        return;
     }
 
     rc = ngx_agilicus_token_json_pointer(document, &pointer, &found);
@@ -65,8 +65,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     ngx_agilicus_token_json_release(&document);
-
-    return 0;
 }
 
 

@@ -19,8 +19,8 @@ static void fuzz_same(const ngx_agilicus_token_facts_t *a,
 static int fuzz_equal(const ngx_str_t *a, const ngx_str_t *b);
 
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+void
+fuzz_target(const uint8_t *data, size_t size)
 {
     size_t                               len;
     u_char                              *buf;
@@ -31,7 +31,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ngx_agilicus_token_facts_builder_t   b;
 
     if (ngx_agilicus_token_facts_open(&facts, data, size) != NGX_OK) {
-        return 0;
+        return;
     }
 
     buf = malloc(size);
@@ -72,8 +72,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_same(&facts, &again);
 
     free(buf);
-
-    return 0;
 }
 
 

@@ -22,8 +22,8 @@ static void fuzz_list(json_t *array,
     const ngx_agilicus_token_list_t *list);
 
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+void
+fuzz_target(const uint8_t *data, size_t size)
 {
     u_char                           *again;
     json_t                           *root;
@@ -41,7 +41,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_check(token.facts.len == 0 && token.rules.len == 0);
         fuzz_check((rc == NGX_DECLINED)
                    == (token.reason != NGX_AGILICUS_TOKEN_REASON_NONE));
-        return 0;
+        return;
     }
 
     fuzz_check(fuzz_within(&token.facts, buf, SIZE));
@@ -70,8 +70,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                == 0);
 
     free(again);
-
-    return 0;
 }
 
 

@@ -18,8 +18,8 @@ static void fuzz_decoded(const ngx_str_t *path);
 static void fuzz_again(const ngx_str_t *path);
 
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+void
+fuzz_target(const uint8_t *data, size_t size)
 {
     u_char     *buf;
     ngx_str_t   raw, path;
@@ -39,8 +39,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     free(buf);
 
     (void) ngx_agilicus_token_path_is_query(&raw);
-
-    return 0;
 }
 
 

@@ -24,14 +24,14 @@ static const u_char *fuzz_line(ngx_str_t *s, const u_char *p,
     const u_char *end);
 
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+void
+fuzz_target(const uint8_t *data, size_t size)
 {
     ngx_str_t      name, value, query, *exact;
     const u_char  *p, *end;
 
     if (size == 0) {
-        return 0;
+        return;
     }
 
     end = data + size;
@@ -52,8 +52,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_check(fuzz_reader(&query, &name, exact, 1, 0));
         fuzz_check(fuzz_reader(&query, &name, exact, 1, 1));
     }
-
-    return 0;
 }
 
 

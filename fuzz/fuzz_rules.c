@@ -47,8 +47,8 @@ static const u_char *fuzz_line(ngx_str_t *s, const u_char *p,
     const u_char *end);
 
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+void
+fuzz_target(const uint8_t *data, size_t size)
 {
     char                             *text;
     int                               len, found;
@@ -63,7 +63,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static u_char  buf[SIZE];
 
     if (size == 0) {
-        return 0;
+        return;
     }
 
     ngx_memzero(&r, sizeof(r));
@@ -120,8 +120,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     free(path);
     free(text);
-
-    return 0;
 }
 
 

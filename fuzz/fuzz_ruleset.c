@@ -15,8 +15,8 @@ static ngx_int_t fuzz_pointer(void *body, const ngx_str_t *pointer,
     ngx_str_t *value);
 
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+void
+fuzz_target(const uint8_t *data, size_t size)
 {
     ngx_int_t                         rc;
     ngx_str_t                         packed;
@@ -60,8 +60,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_check((rc == NGX_OK)
                    == (reason == NGX_AGILICUS_TOKEN_REASON_NONE));
     }
-
-    return 0;
 }
 
 

@@ -18,8 +18,8 @@ static void fuzz_date(const char *text, int64_t sec);
 static void fuzz_format(int64_t sec);
 
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+void
+fuzz_target(const uint8_t *data, size_t size)
 {
     char       *text;
     double      value;
@@ -42,7 +42,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (rc != NGX_OK) {
         fuzz_check(rc == NGX_ERROR && sec == 42);
-        return 0;
+        return;
     }
 
     text = malloc(size + 1);
@@ -61,8 +61,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     free(text);
 
     fuzz_format(sec);
-
-    return 0;
 }
 
 

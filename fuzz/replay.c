@@ -11,43 +11,43 @@
 
 /*
  * Runs a target over the files of the folders that it is given, without
- * libFuzzer: each file as it is, and cut short at every eighth of its length.
+ * libFuzzer: each part of a file as it is, and cut short at every eighth of its
+ * length.
  */
 
 static int replay_folder(const char *name);
 static int replay_file(const char *folder, const char *name);
-static void replay_bytes(const u_char *data, size_t len);
+static void replay_part(const uint8_t *data, size_t size);
+
+
+/* parts of files that were run */
+
+static int  inputs;
 
 
 int
 main(int argc, char **argv)
 {
-    int  i, n, files;
+    int  i;
 
-    files = 0;
-
-    replay_bytes(NULL, 0);
+    fuzz_run(NULL, 0);
 
     for (i = 1; i < argc; i++) {
-        n = replay_folder(argv[i]);
-
-        if (n < 0) {
+        if (replay_folder(argv[i]) != 0) {
             return 1;
         }
-
-        files += n;
     }
 
-    printf("%d inputs\n", files);
+    printf("%d inputs\n", inputs);
 
-    return files ? 0 : 1;
+    return inputs ? 0 : 1;
 }
 
 
 static int
 replay_folder(const char *name)
 {
-    int             n, files;
+    int             rc;
     DIR            *dir;
     struct dirent  *entry;
 
@@ -57,27 +57,18 @@ replay_folder(const char *name)
         return -1;
     }
 
-    files = 0;
+    rc = 0;
 
-    while ((entry = readdir(dir)) != NULL) {
+    while (rc == 0 && (entry = readdir(dir)) != NULL) {
 
-        if (entry->d_name[0] == '.') {
-            continue;
+        if (entry->d_name[0] != '.') {
+            rc = replay_file(name, entry->d_name);
         }
-
-        n = replay_file(name, entry->d_name);
-
-        if (n < 0) {
-            files = -1;
-            break;
-        }
-
-        files += n;
     }
 
     closedir(dir);
 
-    return files;
+    return rc;
 }
 
 
@@ -86,7 +77,7 @@ replay_file(const char *folder, const char *name)
 {
     char     path[4096];
     FILE    *file;
-    size_t   len, i;
+    size_t   len;
 
     static u_char  data[1 << 20];
 
@@ -102,32 +93,20 @@ replay_file(const char *folder, const char *name)
 
     fclose(file);
 
-    for (i = 1; i <= 8; i++) {
-        replay_bytes(data, len * i / 8);
-    }
+    fuzz_parts(data, len, replay_part);
 
-    return 1;
+    return 0;
 }
 
 
-/* in memory of its own, so that the address sanitizer sees its end */
-
 static void
-replay_bytes(const u_char *data, size_t len)
+replay_part(const uint8_t *data, size_t size)
 {
-    u_char  *copy;
+    size_t  i;
 
-    copy = calloc(1, len ? len : 1);
-
-    if (copy == NULL) {
-        abort();
+    for (i = 1; i <= 8; i++) {
+        fuzz_run(data, size * i / 8);
     }
 
-    if (len) {
-        ngx_memcpy(copy, data, len);
-    }
-
-    (void) LLVMFuzzerTestOneInput(copy, len);
-
-    free(copy);
+    inputs++;
 }
