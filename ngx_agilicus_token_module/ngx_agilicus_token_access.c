@@ -422,6 +422,7 @@ ngx_agilicus_token_check(ngx_http_request_t *r,
 static ngx_uint_t
 ngx_agilicus_token_is_preflight(ngx_http_request_t *r)
 {
+    ngx_str_t         value;
     ngx_uint_t        i, origin, method;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
@@ -448,7 +449,10 @@ ngx_agilicus_token_is_preflight(ngx_http_request_t *r)
             i = 0;
         }
 
-        if (h[i].value.len == 0) {
+        value = h[i].value;
+        ngx_agilicus_token_bearer_strip(&value);
+
+        if (value.len == 0) {
             continue;
         }
 

@@ -80,26 +80,33 @@ ngx_agilicus_token_bearer_header(ngx_str_t *value, size_t max,
 ngx_uint_t
 ngx_agilicus_token_bearer_credentials(ngx_str_t *value, ngx_str_t *rest)
 {
-    u_char  *p, *end, *scheme;
+    u_char     *p, *end;
+    ngx_str_t   text;
 
     if (value->len == 0) {
         return NGX_AGILICUS_TOKEN_BEARER_NONE;
     }
 
-    end = value->data + value->len;
+    text = *value;
 
-    scheme = ngx_agilicus_token_bearer_skip(value->data, end);
-    p = scheme;
+    if (text.data[0] <= ' ' || text.data[text.len - 1] <= ' ') {
+        ngx_agilicus_token_bearer_strip(&text);
+    }
+
+    p = text.data;
+    end = text.data + text.len;
 
     while (p < end && ngx_agilicus_token_bearer_is(*p, TCHAR)) {
         p++;
     }
 
-    if (!ngx_agilicus_token_bearer_is_scheme(scheme, (size_t) (p - scheme))) {
+    if (!ngx_agilicus_token_bearer_is_scheme(text.data,
+                                             (size_t) (p - text.data)))
+    {
         return NGX_AGILICUS_TOKEN_BEARER_NONE;
     }
 
-    if (scheme != value->data || p == end || *p != ' ') {
+    if (p == end || *p != ' ') {
         return NGX_AGILICUS_TOKEN_BEARER_MALFORMED;
     }
 
@@ -321,6 +328,25 @@ ngx_agilicus_token_bearer_cut_cookie(ngx_str_t *value, ngx_str_t *name,
 
         p = last + 1;
     }
+}
+
+
+void
+ngx_agilicus_token_bearer_strip(ngx_str_t *value)
+{
+    u_char  *p, *end;
+
+    if (value->len == 0) {
+        return;
+    }
+
+    end = value->data + value->len;
+
+    p = ngx_agilicus_token_bearer_skip(value->data, end);
+    end = ngx_agilicus_token_bearer_trim(p, end);
+
+    value->data = p;
+    value->len = (size_t) (end - p);
 }
 
 

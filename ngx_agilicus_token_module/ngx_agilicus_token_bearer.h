@@ -42,8 +42,8 @@
  * Reads the value of an Authorization field (RFC 9110, section 11.4; RFC 6750,
  * section 2.1).  The scheme is compared without regard to case and ends where
  * the token characters of RFC 9110 end; "Bearer" must be followed by one or
- * more SP and a b64token, and by nothing else.  An empty value and any other
- * scheme are NONE.
+ * more SP and a b64token, and by nothing else.  White space around the value is
+ * no part of it.  An empty value and any other scheme are NONE.
  */
 ngx_uint_t ngx_agilicus_token_bearer_header(ngx_str_t *value, size_t max,
     ngx_str_t *token);
@@ -106,6 +106,12 @@ size_t ngx_agilicus_token_bearer_cut_query(ngx_str_t *args, ngx_str_t *name,
  */
 size_t ngx_agilicus_token_bearer_cut_cookie(ngx_str_t *value, ngx_str_t *name,
     u_char *dst);
+
+/*
+ * Takes the optional white space (RFC 9110, section 5.5: SP and HTAB) off both
+ * ends of a field value, of which nginx itself takes SP only.
+ */
+void ngx_agilicus_token_bearer_strip(ngx_str_t *value);
 
 /*
  * Returns 1 if "s" is a b64token as a whole, else 0.

@@ -5,6 +5,7 @@
 
 
 #include "ngx_agilicus_token_curl_internal.h"
+#include "ngx_agilicus_token_bearer.h"
 
 
 /* bytes of an answer's header, interim answers included */
@@ -185,8 +186,9 @@ static void
 ngx_agilicus_token_curl_header_line(ngx_agilicus_token_curl_op_t *op,
     u_char *p, size_t len)
 {
-    size_t   name;
-    u_char  *colon;
+    size_t      name;
+    u_char     *colon;
+    ngx_str_t   value;
 
     colon = ngx_strlchr(p, p + len, ':');
     if (colon == NULL) {
@@ -194,26 +196,25 @@ ngx_agilicus_token_curl_header_line(ngx_agilicus_token_curl_op_t *op,
     }
 
     name = colon - p;
-    len -= name + 1;
-    colon++;
 
-    while (len && (*colon == ' ' || *colon == '\t')) {
-        colon++;
-        len--;
-    }
+    value.data = colon + 1;
+    value.len = len - name - 1;
+
+    ngx_agilicus_token_bearer_strip(&value);
 
     if (name == sizeof("Content-Type") - 1
         && ngx_strncasecmp(p, (u_char *) "Content-Type", name) == 0)
     {
-        op->type_len = ngx_min(len, NGX_AGILICUS_TOKEN_CURL_TYPE_LEN);
-        ngx_memcpy(op->type, colon, op->type_len);
+        op->type_len = ngx_min(value.len, NGX_AGILICUS_TOKEN_CURL_TYPE_LEN);
+        ngx_memcpy(op->type, value.data, op->type_len);
         return;
     }
 
     if (name == sizeof("Content-Encoding") - 1
         && ngx_strncasecmp(p, (u_char *) "Content-Encoding", name) == 0
-        && !(len == sizeof("identity") - 1
-             && ngx_strncasecmp(colon, (u_char *) "identity", len) == 0))
+        && !(value.len == sizeof("identity") - 1
+             && ngx_strncasecmp(value.data, (u_char *) "identity", value.len)
+                == 0))
     {
         op->encoded = 1;
         return;
@@ -222,7 +223,8 @@ ngx_agilicus_token_curl_header_line(ngx_agilicus_token_curl_op_t *op,
     if (name == sizeof("Retry-After") - 1
         && ngx_strncasecmp(p, (u_char *) "Retry-After", name) == 0)
     {
-        op->retry_after = ngx_agilicus_token_curl_retry_after(colon, len);
+        op->retry_after = ngx_agilicus_token_curl_retry_after(value.data,
+                                                              value.len);
     }
 }
 

@@ -456,9 +456,14 @@ ngx_agilicus_token_is_authorization(ngx_table_elt_t *h)
 static ngx_uint_t
 ngx_agilicus_token_is_bearer(ngx_table_elt_t *h)
 {
+    ngx_str_t  value;
+
+    value = h->value;
+    ngx_agilicus_token_bearer_strip(&value);
+
     return ngx_agilicus_token_is_authorization(h)
-           && h->value.len >= sizeof("Bearer") - 1
-           && ngx_strncasecmp(h->value.data, (u_char *) "Bearer",
+           && value.len >= sizeof("Bearer") - 1
+           && ngx_strncasecmp(value.data, (u_char *) "Bearer",
                               sizeof("Bearer") - 1)
               == 0;
 }

@@ -65,34 +65,32 @@ ngx_agilicus_token_json_init(void)
 ngx_agilicus_token_json_type_e
 ngx_agilicus_token_json_type(const ngx_str_t *type)
 {
-    size_t   len;
-    u_char  *p, *end;
+    u_char     *end;
+    ngx_str_t   name;
 
     if (type->len == 0) {
         return NGX_AGILICUS_TOKEN_JSON_TYPE_NONE;
     }
 
-    p = type->data;
-    end = memchr(p, ';', type->len);
+    name = *type;
+    end = memchr(name.data, ';', name.len);
 
-    if (end == NULL) {
-        end = p + type->len;
+    if (end) {
+        name.len = (size_t) (end - name.data);
     }
 
-    while (end > p && (end[-1] == ' ' || end[-1] == '\t')) {
-        end--;
-    }
+    ngx_agilicus_token_bearer_strip(&name);
 
-    len = (size_t) (end - p);
-
-    if (len == sizeof("application/json") - 1
-        && ngx_agilicus_token_json_says(p, "application/json"))
+    if (name.len == sizeof("application/json") - 1
+        && ngx_agilicus_token_json_says(name.data, "application/json"))
     {
         return NGX_AGILICUS_TOKEN_JSON_TYPE_JSON;
     }
 
-    if (len > sizeof("application/+json") - 1
-        && ngx_agilicus_token_json_says(p, "application/")
+    end = name.data + name.len;
+
+    if (name.len > sizeof("application/+json") - 1
+        && ngx_agilicus_token_json_says(name.data, "application/")
         && ngx_agilicus_token_json_says(end - (sizeof("+json") - 1), "+json"))
     {
         return NGX_AGILICUS_TOKEN_JSON_TYPE_SUFFIX;

@@ -416,6 +416,7 @@ ngx_agilicus_token_match_can_read(ngx_http_request_t *r)
 static ngx_uint_t
 ngx_agilicus_token_match_is_clear(ngx_http_request_t *r)
 {
+    ngx_str_t         value;
     ngx_uint_t        i, types;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
@@ -436,13 +437,16 @@ ngx_agilicus_token_match_is_clear(ngx_http_request_t *r)
                 return 0;
             }
 
+            value = h[i].value;
+            ngx_agilicus_token_bearer_strip(&value);
+
             if (h[i].key.len == sizeof("Content-Encoding") - 1
                 && ngx_strncasecmp(h[i].key.data,
                                    (u_char *) "Content-Encoding", h[i].key.len)
                    == 0
-                && (h[i].value.len != sizeof("identity") - 1
-                    || ngx_strncasecmp(h[i].value.data, (u_char *) "identity",
-                                       h[i].value.len)
+                && (value.len != sizeof("identity") - 1
+                    || ngx_strncasecmp(value.data, (u_char *) "identity",
+                                       value.len)
                        != 0))
             {
                 return 0;

@@ -50,6 +50,29 @@ EOC
             try_files /page =404;
         }
         location = /free { try_files /page =404; }
+        location = /sent { return 200 "<$http_authorization>"; }
+        location = /kept {
+            agilicus_token on;
+            agilicus_token_forward off;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/sent;
+        }
+        location = /unread {
+            agilicus_token report;
+            agilicus_token_forward off;
+            agilicus_token_source cookie=t;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/sent;
+        }
+        location = /cookie {
+            agilicus_token on;
+            agilicus_token_source cookie=t;
+            try_files /page =404;
+        }
+        location = /hook { agilicus_token_revocation_hook trusted; }
+        location = /cors {
+            agilicus_token on;
+            agilicus_token_preflight pass;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/echo;
+        }
 EOC
 );
 
@@ -93,6 +116,61 @@ for my $size (8.2, 33) {
 }
 
 is($mock->calls, 0, 'nobody was asked about any of these');
+
+
+# RFC 9110, section 5.5: blanks and tabs around a value are no part of it
+
+for my $case (
+    [ 'a blank', ' Bearer tok-60', 200 ],
+    [ 'no blank', 'Bearer tok-60', 200 ],
+    [ 'blanks before', '    Bearer tok-60', 200 ],
+    [ 'blanks behind', ' Bearer tok-60   ', 200 ],
+    [ 'a tab before', "\tBearer tok-60", 200 ],
+    [ 'a tab behind', " Bearer tok-60\t", 200 ],
+    [ 'both on both ends', " \t \tBearer  tok-60\t \t ", 200 ],
+    [ 'a tab behind the scheme', " Bearer\ttok-60", 400 ],
+    [ 'a tab and a blank behind the scheme', " Bearer\t tok-60", 400 ],
+    [ 'a blank and a tab behind the scheme', " Bearer \ttok-60", 400 ],
+    [ 'a tab within', " Bearer tok\t-60", 400 ],
+    [ 'no token between tabs', "\tBearer\t", 400 ],
+    [ 'nothing but tabs', "\t\t", 401 ],
+    [ 'a vertical tab', "\x0bBearer tok-60", 401 ],
+    [ 'another scheme behind a tab', "\tBasic eA==", 401 ],
+) {
+    my ($what, $value, $status) = @$case;
+
+    is(raw('GET / HTTP/1.1', 'Host: a', "Authorization:$value",
+           'Connection: close')->{status}, $status,
+       "around a value: $what");
+}
+
+for my $path (qw(/kept /unread)) {
+    is(raw("GET $path HTTP/1.1", 'Host: a', "Authorization:\tBearer tok-60\t",
+           'Connection: close')->{body}, '<>',
+       "$path: a token behind a tab does not go upstream");
+}
+
+is(raw('GET /cookie HTTP/1.1', 'Host: a', "Cookie:\ta=b;\tt=tok-61\t",
+       'Connection: close')->{status}, 200, 'tabs around a cookie');
+
+for my $type ("\tapplication/json", "application/json\t",
+              "\t application/json\t ;\tcharset=utf-8\t") {
+    is($nginx->raw("POST /hook HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                   . "Content-Type:$type\r\nContent-Length: 13\r\n\r\n"
+                   . '{"jti":["x"]}')->{status}, 204,
+       'tabs around a content type');
+}
+
+for my $case ([ 'with both', 'x', 'GET', 200 ],
+              [ 'with tabs around them', "\tx\t", "\tGET\t", 200 ],
+              [ 'with nothing but a tab for Origin', "\t", 'GET', 401 ],
+              [ 'with nothing but a tab for the method', 'x', " \t ", 401 ]) {
+    my ($what, $origin, $method, $status) = @$case;
+
+    is(raw('OPTIONS /cors HTTP/1.1', 'Host: a', "Origin:$origin",
+           "Access-Control-Request-Method:$method", 'Connection: close')
+       ->{status}, $status, "a preflight $what");
+}
 
 
 # old clients
