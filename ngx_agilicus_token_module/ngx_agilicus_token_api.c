@@ -58,7 +58,7 @@ ngx_agilicus_token_api_introspect(
     request.timeout = introspect->timeout;
     request.max_body = NGX_AGILICUS_TOKEN_JSON_MAX_BODY;
     request.key = introspect->digest;
-    request.context = origin->context;
+    request.context = origin->calls;
     request.shared = (origin->zone != NULL);
     request.client = introspect->client;
     request.charged = introspect->charged;
@@ -165,7 +165,7 @@ ngx_agilicus_token_api_adopt_introspect(ngx_agilicus_token_call_t *call,
     origin = call->origin;
 
     key.key = call->key;
-    key.context = call->context;
+    key.context = origin->context;
 
     if (ngx_agilicus_token_cache_find(origin->zone, &key, 1, &found)
         != NGX_OK)
@@ -232,7 +232,7 @@ ngx_agilicus_token_api_remember(ngx_agilicus_token_call_t *call,
 
     if (origin->zone) {
         key.key = call->key;
-        key.context = call->context;
+        key.context = origin->context;
 
         (void) ngx_agilicus_token_cache_store(origin->zone, &key,
                                               answer->class, answer->reason,
@@ -316,7 +316,7 @@ ngx_agilicus_token_api_entomb(ngx_agilicus_token_call_t *call)
     denial.until = now.wall + conf->revocation_ttl;
 
     key.key = call->key;
-    key.context = call->context;
+    key.context = origin->context;
 
     if (origin->zone
         && ngx_agilicus_token_cache_find(origin->zone, &key, 0, &found)
@@ -345,7 +345,7 @@ ngx_agilicus_token_api_forget(ngx_agilicus_token_call_t *call)
 
     if (origin->zone) {
         key.key = call->key;
-        key.context = call->context;
+        key.context = origin->context;
 
         ngx_agilicus_token_cache_remove(origin->zone, &key);
     }

@@ -22,7 +22,11 @@
 
 /*
  * Where facts come from and where they are kept: an API with the options of
- * introspection, and a zone.  "context" is set before workers start.
+ * introspection, and a zone.  The digests are of all that an answer depends on
+ * beside what is asked: "facts" of facts; "calls" of an introspection, which is
+ * shared within one zone; "grants" of a reissue or a creation, which depend on
+ * the credential as well.  "context" is the zone's own name for "facts", set
+ * before workers start, and means nothing outside of the zone.
  */
 
 typedef struct {
@@ -30,6 +34,12 @@ typedef struct {
     ngx_agilicus_token_json_options_t          options;
     ngx_agilicus_token_zone_t                 *zone;     /* NULL: no cache */
     uint32_t                                   context;  /* 0 without zone */
+    u_char                                     facts
+                                               [NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    u_char                                     calls
+                                               [NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    u_char                                     grants
+                                               [NGX_AGILICUS_TOKEN_DIGEST_LEN];
 } ngx_agilicus_token_origin_t;
 
 

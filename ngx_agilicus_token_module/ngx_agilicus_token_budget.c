@@ -18,13 +18,13 @@ static time_t ngx_agilicus_token_budget_seconds(uint64_t us);
 
 ngx_uint_t
 ngx_agilicus_token_budget_api(ngx_agilicus_token_zone_t *first,
-    const u_char *digest)
+    const u_char *digest, uint32_t cycle, ngx_uint_t add)
 {
-    ngx_uint_t                       i, least;
+    ngx_uint_t                       i, oldest;
     ngx_agilicus_token_api_state_t  *api;
 
     api = first->sh->api;
-    least = 0;
+    oldest = 0;
 
     ngx_agilicus_token_zone_lock(first);
 
@@ -36,24 +36,24 @@ ngx_agilicus_token_budget_api(ngx_agilicus_token_zone_t *first,
             goto done;
         }
 
-        if (!api[i].used) {
-            goto make;
-        }
-
-        if (api[i].calls < api[least].calls) {
-            least = i;
+        if (api[i].used < api[oldest].used) {
+            oldest = i;
         }
     }
 
-    i = least;
+    if (!add) {
+        ngx_agilicus_token_zone_unlock(first);
+        return NGX_AGILICUS_TOKEN_ZONE_APIS;
+    }
 
-make:
+    i = oldest;
 
     ngx_memzero(&api[i], sizeof(ngx_agilicus_token_api_state_t));
     ngx_memcpy(api[i].digest, digest, NGX_AGILICUS_TOKEN_DIGEST_LEN);
-    api[i].used = 1;
 
 done:
+
+    api[i].used = cycle;
 
     ngx_agilicus_token_zone_unlock(first);
 

@@ -43,11 +43,15 @@ typedef struct {
 
 
 /*
- * The state of the API whose URL has this digest, made where there is none
- * yet; the one used least where all places are taken.  For the master.
+ * The number of the state of the API whose URL has this digest, which is then
+ * of use for the configuration "cycle"; NGX_AGILICUS_TOKEN_ZONE_APIS where
+ * there is none and "add" is 0.  Else one is made, in place of that which has
+ * been of no use for the longest time.  For the master, which asks for all
+ * APIs of a configuration before it adds any: no two of them, and none of the
+ * configuration before, then share a state.
  */
 ngx_uint_t ngx_agilicus_token_budget_api(ngx_agilicus_token_zone_t *first,
-    const u_char *digest);
+    const u_char *digest, uint32_t cycle, ngx_uint_t add);
 
 /*
  * Fills "client" from a socket address.

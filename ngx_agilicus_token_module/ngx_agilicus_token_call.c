@@ -7,10 +7,12 @@
 #include "ngx_agilicus_token_call_internal.h"
 
 
+static ngx_int_t ngx_agilicus_token_call_identity(
+    const ngx_agilicus_token_call_request_t *request, u_char *identity);
 static ngx_agilicus_token_call_t *ngx_agilicus_token_call_find(
-    const ngx_agilicus_token_call_request_t *request);
+    const u_char *identity);
 static ngx_agilicus_token_call_t *ngx_agilicus_token_call_create(
-    const ngx_agilicus_token_call_request_t *request);
+    const ngx_agilicus_token_call_request_t *request, const u_char *identity);
 static ngx_int_t ngx_agilicus_token_call_copy(ngx_str_t *dst,
     const ngx_str_t *src);
 static void ngx_agilicus_token_call_release(ngx_agilicus_token_call_t *call,
@@ -18,9 +20,6 @@ static void ngx_agilicus_token_call_release(ngx_agilicus_token_call_t *call,
 static void ngx_agilicus_token_call_free(ngx_agilicus_token_call_t *call);
 static void ngx_agilicus_token_call_insert(ngx_rbtree_node_t *temp,
     ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
-static ngx_int_t ngx_agilicus_token_call_compare(const u_char *key,
-    uint32_t context, const ngx_agilicus_token_call_type_t *type,
-    ngx_agilicus_token_call_t *call);
 
 
 ngx_agilicus_token_call_worker_t  ngx_agilicus_token_worker;
@@ -144,6 +143,8 @@ ngx_int_t
 ngx_agilicus_token_call_join(const ngx_agilicus_token_call_request_t *request,
     ngx_agilicus_token_waiter_t *waiter, ngx_agilicus_token_answer_t *answer)
 {
+    u_char                             identity
+                                       [NGX_AGILICUS_TOKEN_DIGEST_LEN];
     ngx_int_t                          rc;
     ngx_agilicus_token_call_t         *call;
     ngx_agilicus_token_call_worker_t  *w;
@@ -169,7 +170,11 @@ ngx_agilicus_token_call_join(const ngx_agilicus_token_call_request_t *request,
         return NGX_ERROR;
     }
 
-    call = ngx_agilicus_token_call_find(request);
+    if (ngx_agilicus_token_call_identity(request, identity) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    call = request->shared ? ngx_agilicus_token_call_find(identity) : NULL;
 
     if (call && waiter == NULL) {
         return NGX_AGAIN;
@@ -186,7 +191,7 @@ ngx_agilicus_token_call_join(const ngx_agilicus_token_call_request_t *request,
     }
 
     if (call == NULL) {
-        call = ngx_agilicus_token_call_create(request);
+        call = ngx_agilicus_token_call_create(request, identity);
         if (call == NULL) {
             return NGX_ERROR;
         }
@@ -279,19 +284,43 @@ ngx_agilicus_token_call_leave(ngx_agilicus_token_waiter_t *waiter)
 }
 
 
+/*
+ * The whole of what decides an answer: the operation, all that its answer
+ * depends on, and what is asked.  Parts after the first have one length.  A
+ * call that is not shared has the identity zero, which is never looked for.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_call_identity(
+    const ngx_agilicus_token_call_request_t *request, u_char *identity)
+{
+    ngx_str_t  parts[3];
+
+    if (!request->shared) {
+        ngx_memzero(identity, NGX_AGILICUS_TOKEN_DIGEST_LEN);
+        return NGX_OK;
+    }
+
+    parts[0].data = (u_char *) request->type->name;
+    parts[0].len = ngx_strlen(request->type->name);
+    parts[1].data = (u_char *) request->context;
+    parts[1].len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    parts[2].data = (u_char *) request->key;
+    parts[2].len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+
+    return ngx_agilicus_token_digest(identity, parts, 3);
+}
+
+
 static ngx_agilicus_token_call_t *
-ngx_agilicus_token_call_find(const ngx_agilicus_token_call_request_t *request)
+ngx_agilicus_token_call_find(const u_char *identity)
 {
     ngx_int_t                   rc;
     ngx_rbtree_key_t            key;
     ngx_rbtree_node_t          *node, *sentinel;
     ngx_agilicus_token_call_t  *call;
 
-    if (!request->shared) {
-        return NULL;
-    }
-
-    ngx_memcpy(&key, request->key, sizeof(ngx_rbtree_key_t));
+    ngx_memcpy(&key, identity, sizeof(ngx_rbtree_key_t));
 
     node = ngx_agilicus_token_worker.calls.root;
     sentinel = ngx_agilicus_token_worker.calls.sentinel;
@@ -305,8 +334,8 @@ ngx_agilicus_token_call_find(const ngx_agilicus_token_call_request_t *request)
 
         call = (ngx_agilicus_token_call_t *) node;
 
-        rc = ngx_agilicus_token_call_compare(request->key, request->context,
-                                             request->type, call);
+        rc = ngx_memcmp(identity, call->identity,
+                        NGX_AGILICUS_TOKEN_DIGEST_LEN);
         if (rc == 0) {
             return call;
         }
@@ -320,7 +349,7 @@ ngx_agilicus_token_call_find(const ngx_agilicus_token_call_request_t *request)
 
 static ngx_agilicus_token_call_t *
 ngx_agilicus_token_call_create(
-    const ngx_agilicus_token_call_request_t *request)
+    const ngx_agilicus_token_call_request_t *request, const u_char *identity)
 {
     ngx_agilicus_token_call_t         *call;
     ngx_agilicus_token_call_worker_t  *w;
@@ -345,7 +374,6 @@ ngx_agilicus_token_call_create(
 
     ngx_queue_init(&call->waiters);
 
-    call->context = request->context;
     call->shared = request->shared;
     call->charged = request->charged;
 
@@ -355,7 +383,8 @@ ngx_agilicus_token_call_create(
     }
 
     ngx_memcpy(call->key, request->key, NGX_AGILICUS_TOKEN_DIGEST_LEN);
-    ngx_memcpy(&call->node.key, request->key, sizeof(ngx_rbtree_key_t));
+    ngx_memcpy(call->identity, identity, NGX_AGILICUS_TOKEN_DIGEST_LEN);
+    ngx_memcpy(&call->node.key, identity, sizeof(ngx_rbtree_key_t));
 
     ngx_rbtree_insert(&w->calls, &call->node);
 
@@ -540,8 +569,9 @@ ngx_agilicus_token_call_insert(ngx_rbtree_node_t *temp,
             p = (node->key < temp->key) ? &temp->left : &temp->right;
 
         } else {
-            p = (ngx_agilicus_token_call_compare(call->key, call->context,
-                     call->type, (ngx_agilicus_token_call_t *) temp)
+            p = (ngx_memcmp(call->identity,
+                            ((ngx_agilicus_token_call_t *) temp)->identity,
+                            NGX_AGILICUS_TOKEN_DIGEST_LEN)
                  < 0)
                 ? &temp->left : &temp->right;
         }
@@ -558,31 +588,4 @@ ngx_agilicus_token_call_insert(ngx_rbtree_node_t *temp,
     node->left = sentinel;
     node->right = sentinel;
     ngx_rbt_red(node);
-}
-
-
-/* calls that are not shared have contexts that no shared one has */
-
-static ngx_int_t
-ngx_agilicus_token_call_compare(const u_char *key, uint32_t context,
-    const ngx_agilicus_token_call_type_t *type,
-    ngx_agilicus_token_call_t *call)
-{
-    ngx_int_t  rc;
-
-    rc = ngx_memcmp(key, call->key, NGX_AGILICUS_TOKEN_DIGEST_LEN);
-
-    if (rc != 0) {
-        return rc;
-    }
-
-    if (context != call->context) {
-        return (context < call->context) ? -1 : 1;
-    }
-
-    if (type != call->type) {
-        return ((uintptr_t) type < (uintptr_t) call->type) ? -1 : 1;
-    }
-
-    return 0;
 }

@@ -38,6 +38,11 @@
 typedef struct {
     ngx_str_t                          url;        /* without a last slash */
     u_char                             digest[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+
+    /* of all that answers depend on; "granted" has the credential as well */
+    u_char                             asked[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    u_char                             granted[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+
     ngx_agilicus_token_curl_profile_t  profile;
     ngx_str_t                          credential; /* empty: none */
     unsigned                           credential_introspect:1;
@@ -155,9 +160,13 @@ typedef struct {
     ngx_msec_t                                 timeout;
     size_t                                     max_body;
 
-    /* if shared, calls with the same key, context and type are one */
+    /*
+     * The digest of what is asked and, of a call that is shared, the digest of
+     * all else that its answer depends on: calls of one type are one only if
+     * both are the same.
+     */
     const u_char                              *key;
-    uint32_t                                   context;
+    const u_char                              *context;
     unsigned                                   shared:1;
 
     /* the entry that is known and too old, 0 if none */
@@ -190,7 +199,8 @@ struct ngx_agilicus_token_call_s {
 
     u_char                                     key
                                                [NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    uint32_t                                   context;
+    u_char                                     identity
+                                               [NGX_AGILICUS_TOKEN_DIGEST_LEN];
     ngx_agilicus_token_flight_t                flight;
 
     ngx_agilicus_token_budget_client_t         client;

@@ -23,7 +23,6 @@ ngx_int_t
 ngx_agilicus_token_call_lead(ngx_agilicus_token_call_t *call)
 {
     ngx_int_t                          rc;
-    ngx_agilicus_token_flight_key_t    key;
     ngx_agilicus_token_call_worker_t  *w;
 
     if (!call->shared) {
@@ -32,10 +31,7 @@ ngx_agilicus_token_call_lead(ngx_agilicus_token_call_t *call)
 
     w = &ngx_agilicus_token_worker;
 
-    key.key = call->key;
-    key.context = call->context;
-
-    rc = ngx_agilicus_token_flight_lead(w->conf->first, &key,
+    rc = ngx_agilicus_token_flight_lead(w->conf->first, call->identity,
                                         ngx_current_msec,
                                         ngx_current_msec + call->timeout
                                         + NGX_AGILICUS_TOKEN_CALL_MARGIN,

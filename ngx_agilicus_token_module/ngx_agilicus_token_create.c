@@ -301,8 +301,8 @@ ngx_agilicus_token_create_list(ngx_http_request_t *r, ngx_array_t *values,
 
 
 /*
- * The request for creation itself is what a token was created for; and only by
- * the same credential would it have been.
+ * The request for creation itself is what a token was created for; and only at
+ * this API and by this credential would it have been.
  */
 
 static ngx_int_t
@@ -314,15 +314,16 @@ ngx_agilicus_token_create_key(ngx_http_request_t *r,
 
     ngx_str_set(&parts[0], "\0create\0");
 
-    parts[1].data = ngx_pnalloc(r->pool,
+    parts[1].data = lcf->origin->grants;
+    parts[1].len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+
+    parts[2].data = ngx_pnalloc(r->pool,
                                 ngx_agilicus_token_json_create(NULL, what));
-    if (parts[1].data == NULL) {
+    if (parts[2].data == NULL) {
         return NGX_ERROR;
     }
 
-    parts[1].len = ngx_agilicus_token_json_create(parts[1].data, what);
-
-    parts[2] = lcf->origin->api->credential;
+    parts[2].len = ngx_agilicus_token_json_create(parts[2].data, what);
 
     return ngx_agilicus_token_digest(ctx->key, parts, 3);
 }

@@ -16,8 +16,8 @@
 
 
 static ngx_agilicus_token_flight_mark_t *ngx_agilicus_token_flight_bucket(
-    ngx_agilicus_token_zone_t *first,
-    const ngx_agilicus_token_flight_key_t *key, ngx_uint_t choice);
+    ngx_agilicus_token_zone_t *first, const u_char *identity,
+    ngx_uint_t choice);
 static ngx_agilicus_token_flight_mark_t *ngx_agilicus_token_flight_mark(
     ngx_agilicus_token_zone_t *first,
     const ngx_agilicus_token_flight_t *flight);
@@ -29,9 +29,8 @@ static ngx_uint_t ngx_agilicus_token_flight_is_gone(
 
 ngx_int_t
 ngx_agilicus_token_flight_lead(ngx_agilicus_token_zone_t *first,
-    const ngx_agilicus_token_flight_key_t *key, uint64_t now,
-    uint64_t deadline, ngx_uint_t worker, uint32_t cycle,
-    ngx_agilicus_token_flight_t *flight)
+    const u_char *identity, uint64_t now, uint64_t deadline,
+    ngx_uint_t worker, uint32_t cycle, ngx_agilicus_token_flight_t *flight)
 {
     ngx_uint_t                         choice, i;
     ngx_agilicus_token_flight_mark_t  *m, *vacant, *ended;
@@ -43,13 +42,13 @@ ngx_agilicus_token_flight_lead(ngx_agilicus_token_zone_t *first,
     ngx_agilicus_token_zone_lock(first);
 
     for (choice = 0; choice < 2; choice++) {
-        m = ngx_agilicus_token_flight_bucket(first, key, choice);
+        m = ngx_agilicus_token_flight_bucket(first, identity, choice);
 
         for (i = 0; i < NGX_AGILICUS_TOKEN_FLIGHT_BUCKET; i++, m++) {
 
             if (m->state == NGX_AGILICUS_TOKEN_FLIGHT_ASKING
-                && m->context == key->context
-                && ngx_memcmp(m->key, key->key, NGX_AGILICUS_TOKEN_DIGEST_LEN)
+                && ngx_memcmp(m->identity, identity,
+                              NGX_AGILICUS_TOKEN_DIGEST_LEN)
                    == 0)
             {
                 if (ngx_agilicus_token_flight_is_gone(m, now)) {
@@ -100,8 +99,7 @@ lead:
     vacant->state = NGX_AGILICUS_TOKEN_FLIGHT_FREE;
     ngx_memory_barrier();
 
-    ngx_memcpy(vacant->key, key->key, NGX_AGILICUS_TOKEN_DIGEST_LEN);
-    vacant->context = key->context;
+    ngx_memcpy(vacant->identity, identity, NGX_AGILICUS_TOKEN_DIGEST_LEN);
     vacant->id = ++first->sh->flight_id;
     vacant->deadline = deadline;
     vacant->wake = 0;
@@ -217,13 +215,13 @@ ngx_agilicus_token_flights(ngx_agilicus_token_zone_t *first, uint64_t now)
 
 static ngx_agilicus_token_flight_mark_t *
 ngx_agilicus_token_flight_bucket(ngx_agilicus_token_zone_t *first,
-    const ngx_agilicus_token_flight_key_t *key, ngx_uint_t choice)
+    const u_char *identity, ngx_uint_t choice)
 {
     uint64_t  n, buckets;
 
-    /* keys can be chosen, but not how many calls are let out at once */
+    /* they can be chosen, but not how many calls are let out at once */
 
-    ngx_memcpy(&n, key->key + choice * sizeof(uint64_t), sizeof(uint64_t));
+    ngx_memcpy(&n, identity + choice * sizeof(uint64_t), sizeof(uint64_t));
 
     buckets = first->sh->flights / NGX_AGILICUS_TOKEN_FLIGHT_BUCKET;
 

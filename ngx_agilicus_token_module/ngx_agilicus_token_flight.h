@@ -20,12 +20,6 @@
  * given up by its leader, or taken over when its process is gone.
  */
 
-typedef struct {
-    const u_char                  *key;      /* NGX_AGILICUS_TOKEN_DIGEST_LEN */
-    uint32_t                       context;
-} ngx_agilicus_token_flight_key_t;
-
-
 /* a place in the marks, good for one call: places are used again */
 
 typedef struct {
@@ -35,7 +29,9 @@ typedef struct {
 
 
 /*
- * Takes the lead for a key, or follows whoever has it.
+ * Takes the lead for a call, or follows whoever has it.  "identity", of
+ * NGX_AGILICUS_TOKEN_DIGEST_LEN bytes, is the digest of all that decides its
+ * answer, and means the same in every zone and configuration.
  *
  * NGX_OK        "flight" is the caller's mark; it must be ended
  * NGX_AGAIN     another process leads: "flight" is its mark, and worker number
@@ -46,9 +42,8 @@ typedef struct {
  * monotonic) has passed, is taken over.
  */
 ngx_int_t ngx_agilicus_token_flight_lead(ngx_agilicus_token_zone_t *first,
-    const ngx_agilicus_token_flight_key_t *key, uint64_t now,
-    uint64_t deadline, ngx_uint_t worker, uint32_t cycle,
-    ngx_agilicus_token_flight_t *flight);
+    const u_char *identity, uint64_t now, uint64_t deadline,
+    ngx_uint_t worker, uint32_t cycle, ngx_agilicus_token_flight_t *flight);
 
 /*
  * Ends a mark of the caller's own with what came of the call, or with no class

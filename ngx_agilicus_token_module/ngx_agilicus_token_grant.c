@@ -79,7 +79,7 @@ ngx_agilicus_token_grant_reissue(const ngx_agilicus_token_reissue_t *reissue,
     request.connect_timeout = reissue->connect_timeout;
     request.timeout = reissue->timeout;
     request.key = reissue->key;
-    request.context = reissue->origin->context;
+    request.context = reissue->origin->grants;
     request.seen = reissue->seen;
     request.client = reissue->client;
 
@@ -127,7 +127,7 @@ ngx_agilicus_token_grant_create(const ngx_agilicus_token_create_t *create,
     request.connect_timeout = create->connect_timeout;
     request.timeout = create->timeout;
     request.key = create->key;
-    request.context = create->origin->context;
+    request.context = create->origin->grants;
     request.seen = create->seen;
     request.client = create->client;
 
@@ -298,7 +298,7 @@ ngx_agilicus_token_grant_take(ngx_agilicus_token_call_t *call,
 
     if (origin->zone) {
         key.key = call->key;
-        key.context = call->context;
+        key.context = origin->context;
 
         (void) ngx_agilicus_token_secret_store(origin->zone, &key, reason,
                                                &call->data, &answer->token,
@@ -320,7 +320,7 @@ ngx_agilicus_token_grant_refused(ngx_agilicus_token_call_t *call,
 
     if (origin->zone) {
         key.key = call->key;
-        key.context = call->context;
+        key.context = origin->context;
         ngx_str_null(&none);
 
         (void) ngx_agilicus_token_cache_store(origin->zone, &key,
@@ -345,7 +345,7 @@ ngx_agilicus_token_grant_adopt(ngx_agilicus_token_call_t *call,
     origin = call->origin;
 
     key.key = call->key;
-    key.context = call->context;
+    key.context = origin->context;
 
     if (ngx_agilicus_token_secret_find(origin->zone, &key,
                                        ngx_agilicus_token_call_buffer(),

@@ -19,6 +19,8 @@
 
 static ngx_agilicus_token_api_t *ngx_agilicus_token_api_get(ngx_conf_t *cf,
     ngx_agilicus_token_loc_conf_t *conf);
+static ngx_int_t ngx_agilicus_token_api_count(ngx_conf_t *cf,
+    ngx_agilicus_token_main_conf_t *mcf, ngx_agilicus_token_api_t *api);
 static ngx_int_t ngx_agilicus_token_api_tls(ngx_conf_t *cf,
     ngx_agilicus_token_loc_conf_t *conf, ngx_agilicus_token_api_t *api);
 static ngx_int_t ngx_agilicus_token_api_urls(ngx_conf_t *cf,
@@ -43,10 +45,12 @@ static ngx_int_t ngx_agilicus_token_check_pem(ngx_conf_t *cf,
     const ngx_agilicus_token_setting_t *name, ngx_str_t *pem, ngx_uint_t key);
 static int ngx_agilicus_token_no_password(char *buf, int size, int rwflag,
     void *data);
-static ngx_int_t ngx_agilicus_token_origin_digest(
-    ngx_agilicus_token_origin_t *origin, u_char *out);
-static ngx_uint_t ngx_agilicus_token_same_api(ngx_agilicus_token_api_t *a,
-    ngx_agilicus_token_api_t *b);
+static ngx_int_t ngx_agilicus_token_api_digests(
+    const ngx_agilicus_token_loc_conf_t *conf, ngx_agilicus_token_api_t *api);
+static ngx_int_t ngx_agilicus_token_origin_digests(
+    ngx_agilicus_token_origin_t *origin, const ngx_str_t *zone);
+static ngx_int_t ngx_agilicus_token_digest_of_all(u_char *out,
+    ngx_str_t *parts, ngx_uint_t n);
 static ngx_uint_t ngx_agilicus_token_same(const ngx_str_t *a,
     const ngx_str_t *b);
 
@@ -100,11 +104,18 @@ ngx_agilicus_token_origin_get(ngx_conf_t *cf,
         return NULL;
     }
 
+    *o = origin;
+
     origin->api = api;
     origin->zone = zone;
     origin->options = options;
 
-    *o = origin;
+    if (ngx_agilicus_token_origin_digests(origin,
+                                          zone ? &conf->cache->shm.name : NULL)
+        != NGX_OK)
+    {
+        return NULL;
+    }
 
     return origin;
 }
@@ -165,15 +176,21 @@ ngx_agilicus_token_api_get(ngx_conf_t *cf, ngx_agilicus_token_loc_conf_t *conf)
         return NULL;
     }
 
+    if (ngx_agilicus_token_api_digests(conf, api) != NGX_OK) {
+        return NULL;
+    }
+
     a = mcf->apis.elts;
 
     for (i = 0; i < mcf->apis.nelts; i++) {
-        if (ngx_agilicus_token_same_api(a[i], api)) {
+        if (ngx_agilicus_token_digest_equal(a[i]->granted, api->granted)) {
             return a[i];
         }
     }
 
-    if (ngx_agilicus_token_api_urls(cf, api) != NGX_OK) {
+    if (ngx_agilicus_token_api_urls(cf, api) != NGX_OK
+        || ngx_agilicus_token_api_count(cf, mcf, api) != NGX_OK)
+    {
         return NULL;
     }
 
@@ -187,6 +204,45 @@ ngx_agilicus_token_api_get(ngx_conf_t *cf, ngx_agilicus_token_loc_conf_t *conf)
     *a = api;
 
     return api;
+}
+
+
+/* each API has a budget and a breaker of its own: there is room for so many */
+
+static ngx_int_t
+ngx_agilicus_token_api_count(ngx_conf_t *cf,
+    ngx_agilicus_token_main_conf_t *mcf, ngx_agilicus_token_api_t *api)
+{
+    ngx_uint_t                  i, j, n;
+    ngx_agilicus_token_api_t  **a;
+
+    a = mcf->apis.elts;
+    n = 0;
+
+    for (i = 0; i < mcf->apis.nelts; i++) {
+
+        if (ngx_agilicus_token_digest_equal(a[i]->digest, api->digest)) {
+            return NGX_OK;
+        }
+
+        for (j = 0; j < i; j++) {
+            if (ngx_agilicus_token_digest_equal(a[j]->digest, a[i]->digest)) {
+                break;
+            }
+        }
+
+        n += (j == i);
+    }
+
+    if (n == NGX_AGILICUS_TOKEN_MAX_APIS) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"agilicus_token_api\" \"%V\" is one too many: "
+                           "%d different APIs are supported", &api->url,
+                           NGX_AGILICUS_TOKEN_MAX_APIS);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -263,18 +319,6 @@ ngx_agilicus_token_api_tls(ngx_conf_t *cf,
 static ngx_int_t
 ngx_agilicus_token_api_urls(ngx_conf_t *cf, ngx_agilicus_token_api_t *api)
 {
-    ngx_str_t  url;
-
-    if (ngx_agilicus_token_digest_init() != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    url = api->url;
-
-    if (ngx_agilicus_token_digest(api->digest, &url, 1) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
     if (ngx_agilicus_token_api_url(cf, api, "/v1/tokens/introspect",
                                    &api->introspect)
             != NGX_OK
@@ -596,24 +640,6 @@ ngx_agilicus_token_no_password(char *buf, int size, int rwflag, void *data)
 
 
 static ngx_uint_t
-ngx_agilicus_token_same_api(ngx_agilicus_token_api_t *a,
-    ngx_agilicus_token_api_t *b)
-{
-    /* files that were read once have one content: its place tells them apart */
-
-    return ngx_agilicus_token_same(&a->url, &b->url)
-           && ngx_agilicus_token_same(&a->profile.proxy, &b->profile.proxy)
-           && a->profile.verify == b->profile.verify
-           && a->profile.trusted.data == b->profile.trusted.data
-           && a->profile.certificate.data == b->profile.certificate.data
-           && a->profile.certificate_key.data
-              == b->profile.certificate_key.data
-           && a->credential.data == b->credential.data
-           && a->credential_introspect == b->credential_introspect;
-}
-
-
-static ngx_uint_t
 ngx_agilicus_token_same(const ngx_str_t *a, const ngx_str_t *b)
 {
     return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
@@ -623,31 +649,28 @@ ngx_agilicus_token_same(const ngx_str_t *a, const ngx_str_t *b)
 ngx_int_t
 ngx_agilicus_token_origins_init(ngx_agilicus_token_main_conf_t *mcf)
 {
-    u_char                         digest[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    ngx_uint_t                     i;
+    ngx_uint_t                     i, add;
     ngx_agilicus_token_api_t     **a;
     ngx_agilicus_token_origin_t  **o;
 
     a = mcf->apis.elts;
 
-    for (i = 0; i < mcf->apis.nelts; i++) {
-        a[i]->state = ngx_agilicus_token_budget_api(mcf->api.first,
-                                                    a[i]->digest);
+    for (add = 0; add < 2; add++) {
+        for (i = 0; i < mcf->apis.nelts; i++) {
+            a[i]->state = ngx_agilicus_token_budget_api(mcf->api.first,
+                                                        a[i]->digest,
+                                                        mcf->api.cycle, add);
+        }
     }
 
     o = mcf->origins.elts;
 
     for (i = 0; i < mcf->origins.nelts; i++) {
 
-        if (o[i]->zone == NULL) {
-            continue;
+        if (o[i]->zone) {
+            o[i]->context = ngx_agilicus_token_zone_context(o[i]->zone,
+                                                            o[i]->facts);
         }
-
-        if (ngx_agilicus_token_origin_digest(o[i], digest) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        o[i]->context = ngx_agilicus_token_zone_context(o[i]->zone, digest);
     }
 
     return NGX_OK;
@@ -655,59 +678,129 @@ ngx_agilicus_token_origins_init(ngx_agilicus_token_main_conf_t *mcf)
 
 
 /*
- * All that may change an answer, or who gives it: an API that is not verified
- * must not fill in facts for one that is.  Each part is a digest of its own,
- * so that parts cannot run into each other.
+ * All that may change an answer of an API, or who gives it: an API that is not
+ * verified must not fill in facts for one that is.  Files count by their names,
+ * so that a certificate that was renewed changes nothing; a credential counts
+ * as a whole, for with another one the API may answer otherwise.
  */
 
 static ngx_int_t
-ngx_agilicus_token_origin_digest(ngx_agilicus_token_origin_t *origin,
-    u_char *out)
+ngx_agilicus_token_api_digests(const ngx_agilicus_token_loc_conf_t *conf,
+    ngx_agilicus_token_api_t *api)
 {
-    u_char                             parts
-                                       [7 * NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    u_char                             flags[5];
-    ngx_str_t                          s[7], all;
-    ngx_uint_t                         i;
-    ngx_agilicus_token_api_t          *api;
-    ngx_agilicus_token_curl_profile_t *profile;
+    u_char     flags[2];
+    ngx_str_t  parts[7], url;
 
-    api = origin->api;
-    profile = &api->profile;
+    if (ngx_agilicus_token_digest_init() != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    url = api->url;
+
+    if (ngx_agilicus_token_digest(api->digest, &url, 1) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(parts, sizeof(parts));
+
+    flags[0] = api->profile.verify;
+    flags[1] = api->credential_introspect;
+
+    parts[0] = api->url;
+    parts[1].data = flags;
+    parts[1].len = sizeof(flags);
+    parts[2] = api->profile.proxy;
+
+    if (api->profile.tls) {
+
+        if (api->profile.verify) {
+            parts[3] = conf->api_ssl_trusted_certificate.value;
+        }
+
+        parts[4] = conf->api_ssl_certificate.value;
+        parts[5] = conf->api_ssl_certificate_key.value;
+    }
+
+    if (api->credential_introspect) {
+        parts[6] = api->credential;
+    }
+
+    if (ngx_agilicus_token_digest_of_all(api->asked, parts, 7) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    parts[0].data = api->asked;
+    parts[0].len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    parts[1] = api->credential;
+
+    return ngx_agilicus_token_digest_of_all(api->granted, parts, 2);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_origin_digests(ngx_agilicus_token_origin_t *origin,
+    const ngx_str_t *zone)
+{
+    u_char     flags[3];
+    ngx_str_t  parts[2];
 
     flags[0] = origin->options.exclude_roles;
     flags[1] = origin->options.support_http_matchers;
     flags[2] = origin->options.no_cache;
-    flags[3] = profile->verify;
-    flags[4] = api->credential_introspect;
 
-    s[0] = api->url;
-    s[1].data = flags;
-    s[1].len = sizeof(flags);
-    s[2] = profile->proxy;
-    s[3] = profile->trusted;
-    s[4] = profile->certificate;
-    s[5] = profile->certificate_key;
+    parts[0].data = origin->api->asked;
+    parts[0].len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    parts[1].data = flags;
+    parts[1].len = sizeof(flags);
 
-    if (api->credential_introspect) {
-        s[6] = api->credential;
-
-    } else {
-        ngx_str_null(&s[6]);
+    if (ngx_agilicus_token_digest_of_all(origin->facts, parts, 2) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    for (i = 0; i < 7; i++) {
-        if (ngx_agilicus_token_digest(parts
+    /* whoever joins a call finds its answer in a zone of its own */
+
+    parts[0].data = origin->facts;
+
+    if (zone) {
+        parts[1] = *zone;
+
+    } else {
+        ngx_str_null(&parts[1]);
+    }
+
+    if (ngx_agilicus_token_digest_of_all(origin->calls, parts, 2) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    parts[0].data = origin->calls;
+    parts[1].data = origin->api->granted;
+    parts[1].len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+
+    return ngx_agilicus_token_digest_of_all(origin->grants, parts, 2);
+}
+
+
+/* each part is a digest of its own, so that parts cannot run into each other */
+
+static ngx_int_t
+ngx_agilicus_token_digest_of_all(u_char *out, ngx_str_t *parts, ngx_uint_t n)
+{
+    u_char      digests[7 * NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    ngx_str_t   all;
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (ngx_agilicus_token_digest(digests
                                       + i * NGX_AGILICUS_TOKEN_DIGEST_LEN,
-                                      &s[i], 1)
+                                      &parts[i], 1)
             != NGX_OK)
         {
             return NGX_ERROR;
         }
     }
 
-    all.data = parts;
-    all.len = sizeof(parts);
+    all.data = digests;
+    all.len = n * NGX_AGILICUS_TOKEN_DIGEST_LEN;
 
     return ngx_agilicus_token_digest(out, &all, 1);
 }

@@ -183,13 +183,13 @@ ngx_agilicus_token_reissue_alive(ngx_http_request_t *r,
 }
 
 
-/* parent and organisation; no token has these bytes */
+/* API, credential, parent and organisation; no token has these bytes */
 
 static ngx_int_t
 ngx_agilicus_token_reissue_key(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
 {
-    ngx_str_t  parts[3];
+    ngx_str_t  parts[4];
 
     if (ngx_http_complex_value(r, lcf->reissue, &ctx->org) != NGX_OK) {
         return NGX_ERROR;
@@ -200,11 +200,13 @@ ngx_agilicus_token_reissue_key(ngx_http_request_t *r,
     }
 
     ngx_str_set(&parts[0], "\0reissue\0");
-    parts[1].data = ctx->digest;
+    parts[1].data = lcf->origin->grants;
     parts[1].len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
-    parts[2] = ctx->org;
+    parts[2].data = ctx->digest;
+    parts[2].len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    parts[3] = ctx->org;
 
-    return ngx_agilicus_token_digest(ctx->key, parts, 3);
+    return ngx_agilicus_token_digest(ctx->key, parts, 4);
 }
 
 

@@ -34,8 +34,12 @@
 /* APIs with their options that facts of one zone can come from */
 #define NGX_AGILICUS_TOKEN_ZONE_CONTEXTS  64
 
-/* APIs by URL that budgets, breakers and counters are kept for */
-#define NGX_AGILICUS_TOKEN_ZONE_APIS      16
+/*
+ * APIs by URL that budgets, breakers and counters are kept for: those of one
+ * configuration, and of the one before, whose workers may still serve.
+ */
+#define NGX_AGILICUS_TOKEN_MAX_APIS       16
+#define NGX_AGILICUS_TOKEN_ZONE_APIS      (2 * NGX_AGILICUS_TOKEN_MAX_APIS)
 
 /* marks of calls in flight lie in buckets of */
 #define NGX_AGILICUS_TOKEN_FLIGHT_BUCKET  8
@@ -101,14 +105,14 @@ typedef struct {
 /* a call in flight; see flight */
 
 typedef struct {
-    u_char          key[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    u_char          identity[NGX_AGILICUS_TOKEN_DIGEST_LEN];
     uint64_t        id;
     uint64_t        deadline;   /* milliseconds, monotonic */
     uint64_t        wake;       /* workers, a bit each */
-    uint32_t        context;
     uint32_t        cycle;
     int32_t         pid;
     uint32_t        state;
+    uint32_t        reserved;
 
     ngx_agilicus_token_flight_result_t
                     result;
@@ -133,7 +137,7 @@ typedef struct {
 
 typedef struct {
     u_char          digest[NGX_AGILICUS_TOKEN_DIGEST_LEN];  /* of its URL */
-    uint32_t        used;
+    uint32_t        used;       /* configuration that had it last; 0: free */
     uint32_t        failures;   /* in a row */
     uint64_t        open;       /* ms, monotonic: closed to calls until then */
     uint64_t        probe;      /* ms, monotonic: one call may be out */

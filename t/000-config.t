@@ -2293,3 +2293,28 @@ qr/\[warn\] .* "agilicus_token report" refuses nothing in \S+\/inner\.conf:3$/
 --- must_die
 --- error_log refused
 the URL of the Tokens API "https://api.example/<b>" must be made of a host, a port and a plain path only
+
+
+
+=== TEST 269: there is room for 16 APIs, and none shares a budget with another
+--- config eval
+join "\n", map({ "location /$_ { agilicus_token on; "
+                 . "agilicus_token_api https://api.example/$_; }" } 1 .. 16),
+     'agilicus_token_api https://api.example/17;',
+     'location /17 { agilicus_token on; }'
+--- must_die
+--- error_log refused
+"agilicus_token_api" "https://api.example/17" is one too many: 16 different APIs are supported
+
+
+
+=== TEST 270: an API counts once, however often and with whatever it is used
+--- config eval
+join "\n", map({ "location /$_ { agilicus_token on; "
+                 . "agilicus_token_api http://127.0.0.1:1/$_; "
+                 . "location /$_/a { agilicus_token_api_credential "
+                 . "$ENV{TEST_NGINX_CREDENTIAL}; } }" } 1 .. 16)
+--- request: GET /t
+--- error_code: 404
+--- no_error_log
+[emerg]

@@ -388,50 +388,102 @@ static void
 test_apis(void)
 {
     u_char                           url[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    ngx_uint_t                       i, place;
+    uint32_t                         cycle;
+    ngx_uint_t                       i, add, name, place;
     ngx_agilicus_token_api_state_t  *state;
+
+    struct {
+        ngx_uint_t                   name;
+        uint32_t                     cycle;
+    }                                owner[NGX_AGILICUS_TOKEN_ZONE_APIS];
 
     unit_test("an API keeps its place");
 
     start();
     state = zone->sh->api;
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_ZONE_APIS; i++) {
+    for (i = 0; i < NGX_AGILICUS_TOKEN_ZONE_APIS - 1; i++) {
         memset(url, (int) i, sizeof(url));
-        place = ngx_agilicus_token_budget_api(zone, url);
+
+        unit_check(ngx_agilicus_token_budget_api(zone, url, 1, 0)
+                   == NGX_AGILICUS_TOKEN_ZONE_APIS);
 
         /* the first was made by the start */
 
-        if (i < NGX_AGILICUS_TOKEN_ZONE_APIS - 1) {
-            unit_check(place == i + 1);
-        }
+        unit_check(ngx_agilicus_token_budget_api(zone, url, 1, 1) == i + 1);
+        unit_check(ngx_agilicus_token_budget_api(zone, url, 1, 1) == i + 1);
+        unit_check(ngx_agilicus_token_budget_api(zone, url, 1, 0) == i + 1);
 
-        unit_check(ngx_agilicus_token_budget_api(zone, url) == place);
-        state[place].calls = 100 - i;
+        state[i + 1].calls = i + 1;
+        state[i + 1].open = 1;
     }
 
-    unit_test("where there are more than places, the one least used goes");
+    for (i = 0; i < NGX_AGILICUS_TOKEN_ZONE_APIS - 1; i++) {
+        memset(url, (int) i, sizeof(url));
+
+        unit_check(ngx_agilicus_token_budget_api(zone, url, 2, 1) == i + 1);
+        unit_check(state[i + 1].calls == i + 1 && state[i + 1].open == 1);
+    }
+
+    unit_test("a place is given away that has been of no use for longest");
 
     start();
     state = zone->sh->api;
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_ZONE_APIS; i++) {
+    for (i = 1; i < NGX_AGILICUS_TOKEN_ZONE_APIS; i++) {
         memset(url, (int) i, sizeof(url));
-        place = i ? ngx_agilicus_token_budget_api(zone, url) : api;
+        place = ngx_agilicus_token_budget_api(zone, url, i == 11 ? 2 : 3, 1);
 
         unit_check(place == i);
-        state[i].calls = (i == 11) ? 5 : 10 + i;
+        state[i].calls = 10 + i;
         state[i].open = 1;
     }
 
+    (void) ngx_agilicus_token_budget_api(zone, digest, 3, 0);
+
     memset(url, 0xee, sizeof(url));
-    place = ngx_agilicus_token_budget_api(zone, url);
+    place = ngx_agilicus_token_budget_api(zone, url, 4, 1);
 
     unit_check(place == 11);
-    unit_check(state[11].used && state[11].calls == 0 && state[11].open == 0);
+    unit_check(state[11].used == 4);
+    unit_check(state[11].calls == 0 && state[11].open == 0);
     unit_check(memcmp(state[11].digest, url, sizeof(url)) == 0);
-    unit_check(ngx_agilicus_token_budget_api(zone, url) == 11);
+    unit_check(ngx_agilicus_token_budget_api(zone, url, 4, 1) == 11);
     unit_check(state[10].calls == 20 && state[10].open == 1);
+
+    unit_test("no two APIs of a configuration and the one before share one");
+
+    start();
+    state = zone->sh->api;
+    memset(owner, 0, sizeof(owner));
+
+    for (cycle = 1; cycle < 200; cycle++) {
+
+        /* some stay, some come back, most are new */
+
+        for (add = 0; add < 2; add++) {
+            for (i = 0; i < NGX_AGILICUS_TOKEN_MAX_APIS; i++) {
+                name = (i < cycle % 7) ? i : cycle / (1 + i % 3) * 100 + i;
+
+                memset(url, 0, sizeof(url));
+                memcpy(url, &name, sizeof(name));
+
+                place = ngx_agilicus_token_budget_api(zone, url, cycle, add);
+
+                if (place == NGX_AGILICUS_TOKEN_ZONE_APIS) {
+                    unit_check(add == 0);
+                    continue;
+                }
+
+                unit_check(owner[place].name == name
+                           || owner[place].cycle == 0
+                           || owner[place].cycle + 1 < cycle);
+
+                owner[place].name = name;
+                owner[place].cycle = cycle;
+            }
+        }
+    }
 }
 
 
@@ -691,7 +743,7 @@ start(void)
     }
 
     zone = stub_zone(1 << 20);
-    api = ngx_agilicus_token_budget_api(zone, digest);
+    api = ngx_agilicus_token_budget_api(zone, digest, 1, 1);
 }
 
 

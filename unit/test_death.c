@@ -376,8 +376,7 @@ prepare_over(void)
 static void
 prepare_flights(void)
 {
-    ngx_agilicus_token_flight_t      flight;
-    ngx_agilicus_token_flight_key_t  key;
+    ngx_agilicus_token_flight_t  flight;
 
     prepare_empty();
 
@@ -385,10 +384,8 @@ prepare_flights(void)
 
     ngx_pid = 5;
 
-    key.key = key_of(1)->key;
-    key.context = 1;
-    (void) ngx_agilicus_token_flight_lead(zone, &key, 1000, now.mono, 0, 1,
-                                          &flight);
+    (void) ngx_agilicus_token_flight_lead(zone, key_of(1)->key, 1000,
+                                          now.mono, 0, 1, &flight);
     ngx_pid = 6;
 }
 
@@ -396,16 +393,13 @@ prepare_flights(void)
 static void
 prepare_lead(void)
 {
-    ngx_agilicus_token_flight_t      flight;
-    ngx_agilicus_token_flight_key_t  key;
+    ngx_agilicus_token_flight_t  flight;
 
     prepare_empty();
 
     ngx_pid = 6;
 
-    key.key = key_of(1)->key;
-    key.context = 1;
-    (void) ngx_agilicus_token_flight_lead(zone, &key, now.mono,
+    (void) ngx_agilicus_token_flight_lead(zone, key_of(1)->key, now.mono,
                                           now.mono + 4000, 0, 1, &flight);
 }
 
@@ -481,13 +475,9 @@ change_recover(void)
 static void
 change_lead(void)
 {
-    ngx_agilicus_token_flight_t      flight;
-    ngx_agilicus_token_flight_key_t  key;
+    ngx_agilicus_token_flight_t  flight;
 
-    key.key = key_of(1)->key;
-    key.context = 1;
-
-    (void) ngx_agilicus_token_flight_lead(zone, &key, now.mono,
+    (void) ngx_agilicus_token_flight_lead(zone, key_of(1)->key, now.mono,
                                           now.mono + 4000, 1, 1, &flight);
 }
 
@@ -598,18 +588,14 @@ check_again(const char *jti)
 static void
 check_flights(void)
 {
-    ngx_int_t                        rc;
-    ngx_agilicus_token_flight_t      flight;
-    ngx_agilicus_token_flight_key_t  key;
-
-    key.key = key_of(1)->key;
-    key.context = 1;
+    ngx_int_t                    rc;
+    ngx_agilicus_token_flight_t  flight;
 
     stub_dead = 6;
     ngx_pid = 7;
 
-    rc = ngx_agilicus_token_flight_lead(zone, &key, now.mono, now.mono + 4000,
-                                        1, 1, &flight);
+    rc = ngx_agilicus_token_flight_lead(zone, key_of(1)->key, now.mono,
+                                        now.mono + 4000, 1, 1, &flight);
 
     stub_dead = 0;
     ngx_pid = 6;

@@ -150,38 +150,28 @@ test_keys(void)
     u_char                           other[NGX_AGILICUS_TOKEN_DIGEST_LEN];
     ngx_uint_t                       i;
     ngx_agilicus_token_flight_t      flight;
-    ngx_agilicus_token_flight_key_t  k;
 
-    unit_test("what differs in key or context is not the same call");
+    unit_test("what differs in any part of its identity is another call");
 
     start();
 
     memset(other, 0x11, sizeof(other));
 
-    k.key = other;
-    k.context = 1;
-
-    unit_check(ngx_agilicus_token_flight_lead(zone, &k, 1000, 5000, 0, CYCLE,
-                                              &flight) == NGX_OK);
-
-    k.context = 2;
-    unit_check(ngx_agilicus_token_flight_lead(zone, &k, 1000, 5000, 0, CYCLE,
-                                              &flight) == NGX_OK);
-
-    k.context = 1;
+    unit_check(ngx_agilicus_token_flight_lead(zone, other, 1000, 5000, 0,
+                                              CYCLE, &flight) == NGX_OK);
 
     for (i = 16; i < sizeof(other); i++) {
         other[i] ^= 1;
 
-        unit_check(ngx_agilicus_token_flight_lead(zone, &k, 1000, 1001, 0,
+        unit_check(ngx_agilicus_token_flight_lead(zone, other, 1000, 1001, 0,
                                                   CYCLE, &flight) == NGX_OK);
         (void) end(&flight, 0, 1000);
 
         other[i] ^= 1;
     }
 
-    unit_check(ngx_agilicus_token_flight_lead(zone, &k, 1000, 5000, 0, CYCLE,
-                                              &flight) == NGX_AGAIN);
+    unit_check(ngx_agilicus_token_flight_lead(zone, other, 1000, 5000, 0,
+                                              CYCLE, &flight) == NGX_AGAIN);
 }
 
 
@@ -190,26 +180,22 @@ test_wake(void)
 {
     ngx_uint_t                       worker;
     ngx_agilicus_token_flight_t      leads, follows;
-    ngx_agilicus_token_flight_key_t  k;
 
     unit_test("those who follow are woken, of this configuration only");
 
     start();
 
-    k.key = key;
-    k.context = 1;
-
     ngx_pid = 1;
-    unit_check(ngx_agilicus_token_flight_lead(zone, &k, 1000, 5000, 9, CYCLE,
+    unit_check(ngx_agilicus_token_flight_lead(zone, key, 1000, 5000, 9, CYCLE,
                                               &leads) == NGX_OK);
 
     for (worker = 0; worker < 5; worker++) {
-        unit_check(ngx_agilicus_token_flight_lead(zone, &k, 1000, 5000,
+        unit_check(ngx_agilicus_token_flight_lead(zone, key, 1000, 5000,
                                                   worker * 20, CYCLE, &follows)
                    == NGX_AGAIN);
     }
 
-    unit_check(ngx_agilicus_token_flight_lead(zone, &k, 1000, 5000, 3,
+    unit_check(ngx_agilicus_token_flight_lead(zone, key, 1000, 5000, 3,
                                               CYCLE - 1, &follows)
                == NGX_AGAIN);
 
@@ -554,7 +540,6 @@ lead(ngx_pid_t pid, uint64_t n, uint64_t now,
 {
     uint64_t                         z;
     ngx_uint_t                       i;
-    ngx_agilicus_token_flight_key_t  k;
 
     for (i = 0; i < 4; i++) {
         z = (n + i + 1) * 0x9e3779b97f4a7c15;
@@ -563,12 +548,9 @@ lead(ngx_pid_t pid, uint64_t n, uint64_t now,
         memcpy(key + i * 8, &z, sizeof(uint64_t));
     }
 
-    k.key = key;
-    k.context = 1;
-
     ngx_pid = pid;
 
-    return ngx_agilicus_token_flight_lead(zone, &k, now, now + 4000,
+    return ngx_agilicus_token_flight_lead(zone, key, now, now + 4000,
                                           (ngx_uint_t) pid, CYCLE, flight);
 }
 

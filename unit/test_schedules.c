@@ -426,6 +426,7 @@ schedule(uint64_t number)
 
         origins[i].api = &api;
         origins[i].zone = (i == 2) ? NULL : zone;
+        memcpy(origins[i].calls, digest, sizeof(digest));
         origins[i].context = (i == 2) ? 0
                              : ngx_agilicus_token_zone_context(zone, digest);
     }
