@@ -13,6 +13,7 @@
 
 /* whatever is read as a Token is one for jansson too, and says the same */
 
+#define NOW   1800000000
 #define SIZE  (2 * NGX_AGILICUS_TOKEN_JSON_MAX_BODY)
 
 
@@ -34,7 +35,7 @@ fuzz_target(const uint8_t *data, size_t size)
 
     static u_char  buf[SIZE];
 
-    rc = ngx_agilicus_token_json_token(data, size, buf, SIZE, &token);
+    rc = ngx_agilicus_token_json_token(data, size, NOW, buf, SIZE, &token);
 
     if (rc != NGX_OK) {
         fuzz_check(rc == NGX_DECLINED || rc == NGX_ERROR);
@@ -61,10 +62,11 @@ fuzz_target(const uint8_t *data, size_t size)
     need = token.facts.len + token.rules.len;
     again = malloc(need);
 
-    fuzz_check(ngx_agilicus_token_json_token(data, size, again, need - 1,
+    fuzz_check(ngx_agilicus_token_json_token(data, size, NOW, again, need - 1,
                                              &second)
                == NGX_ERROR);
-    fuzz_check(ngx_agilicus_token_json_token(data, size, again, need, &second)
+    fuzz_check(ngx_agilicus_token_json_token(data, size, NOW, again, need,
+                                             &second)
                == NGX_OK);
     fuzz_check(memcmp(second.facts.data, token.facts.data, token.facts.len)
                == 0);

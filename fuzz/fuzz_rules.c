@@ -100,7 +100,7 @@ fuzz_target(const uint8_t *data, size_t size)
     path = malloc(target.len + 1);
 
     if (ngx_agilicus_token_path_decode(&target, path, &r.path) == NGX_OK
-        && ngx_agilicus_token_json_token((u_char *) text, (size_t) len, buf,
+        && ngx_agilicus_token_json_token((u_char *) text, (size_t) len, 0, buf,
                                          SIZE, &token) == NGX_OK
         && fuzz_decide(&r, &token.rules, &body) == NGX_OK)
     {

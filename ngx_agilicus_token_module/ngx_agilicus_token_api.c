@@ -8,12 +8,18 @@
 #include "ngx_agilicus_token_time.h"
 
 
+/* members that say no, named in one second at most */
+#define NGX_AGILICUS_TOKEN_API_SAID  64
+
+
 static void ngx_agilicus_token_api_read_introspect(
     ngx_agilicus_token_call_t *call, ngx_agilicus_token_curl_result_t *result,
     ngx_agilicus_token_answer_t *answer);
 static void ngx_agilicus_token_api_read_token(
-    ngx_agilicus_token_curl_result_t *result,
+    ngx_agilicus_token_call_t *call, ngx_agilicus_token_curl_result_t *result,
     ngx_agilicus_token_answer_t *answer);
+static void ngx_agilicus_token_api_says_no(ngx_agilicus_token_call_t *call,
+    const char *member);
 static ngx_int_t ngx_agilicus_token_api_adopt_introspect(
     ngx_agilicus_token_call_t *call, ngx_agilicus_token_answer_t *answer);
 static void ngx_agilicus_token_api_remember(ngx_agilicus_token_call_t *call,
@@ -101,7 +107,7 @@ ngx_agilicus_token_api_read_introspect(ngx_agilicus_token_call_t *call,
     ngx_agilicus_token_answer_t *answer)
 {
     if (answer->class == NGX_AGILICUS_TOKEN_CLASS_NONE) {
-        ngx_agilicus_token_api_read_token(result, answer);
+        ngx_agilicus_token_api_read_token(call, result, answer);
     }
 
     ngx_agilicus_token_api_remember(call, answer);
@@ -109,7 +115,8 @@ ngx_agilicus_token_api_read_introspect(ngx_agilicus_token_call_t *call,
 
 
 static void
-ngx_agilicus_token_api_read_token(ngx_agilicus_token_curl_result_t *result,
+ngx_agilicus_token_api_read_token(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result,
     ngx_agilicus_token_answer_t *answer)
 {
     ngx_int_t                        rc;
@@ -125,6 +132,7 @@ ngx_agilicus_token_api_read_token(ngx_agilicus_token_curl_result_t *result,
     }
 
     rc = ngx_agilicus_token_json_token(result->body.data, result->body.len,
+                                       ngx_time(),
                                        ngx_agilicus_token_call_buffer(),
                                        2 * NGX_AGILICUS_TOKEN_JSON_MAX_BODY,
                                        &token);
@@ -137,6 +145,11 @@ ngx_agilicus_token_api_read_token(ngx_agilicus_token_curl_result_t *result,
     if (rc == NGX_DECLINED) {
         answer->class = NGX_AGILICUS_TOKEN_CLASS_INVALID;
         answer->reason = token.reason;
+
+        if (token.member) {
+            ngx_agilicus_token_api_says_no(call, token.member);
+        }
+
         return;
     }
 
@@ -144,6 +157,48 @@ ngx_agilicus_token_api_read_token(ngx_agilicus_token_curl_result_t *result,
     answer->reason = NGX_AGILICUS_TOKEN_REASON_NONE;
     answer->facts = token.facts;
     answer->rules = token.rules;
+}
+
+
+/*
+ * A member that says no may be new to the API, and then shuts out everybody:
+ * it is named, each once a second at most.
+ */
+
+static void
+ngx_agilicus_token_api_says_no(ngx_agilicus_token_call_t *call,
+    const char *member)
+{
+    u_char      fingerprint[NGX_AGILICUS_TOKEN_FINGERPRINT_LEN];
+    ngx_uint_t  i;
+
+    static time_t       second;
+    static ngx_uint_t   n;
+    static const char  *said[NGX_AGILICUS_TOKEN_API_SAID];
+
+    if (second != ngx_time()) {
+        second = ngx_time();
+        n = 0;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (said[i] == member) {
+            return;
+        }
+    }
+
+    if (n == NGX_AGILICUS_TOKEN_API_SAID) {
+        return;
+    }
+
+    said[n++] = member;
+
+    ngx_agilicus_token_digest_fingerprint(call->key, fingerprint);
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "agilicus token: the member \"%s\" of an answer says no, "
+                  "Tokens API \"%V\", fingerprint %*s", member,
+                  &call->api->url, sizeof(fingerprint), fingerprint);
 }
 
 

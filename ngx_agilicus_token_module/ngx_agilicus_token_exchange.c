@@ -84,6 +84,13 @@ ngx_agilicus_token_exchange_take(ngx_agilicus_token_ctx_t *ctx,
             ctx->child_has_exp = child.has_exp;
             ctx->child_exp = child.exp;
 
+            if (child.has_end
+                && (!child.has_exp || child.end < child.exp))
+            {
+                ctx->child_has_exp = 1;
+                ctx->child_exp = child.end;
+            }
+
             ctx->child_jti.len = child.jti.len;
             ctx->child_jti.data = ngx_pstrdup(ctx->request->pool, &child.jti);
 

@@ -22,7 +22,8 @@
 #define NGX_AGILICUS_TOKEN_FACTS_MASQUERADING  0x08
 #define NGX_AGILICUS_TOKEN_FACTS_HAS_RULES     0x10
 #define NGX_AGILICUS_TOKEN_FACTS_ODD_SCOPES    0x20
-#define NGX_AGILICUS_TOKEN_FACTS_FLAGS         0x3f
+#define NGX_AGILICUS_TOKEN_FACTS_HAS_END       0x40
+#define NGX_AGILICUS_TOKEN_FACTS_FLAGS         0x7f
 
 
 typedef struct {
@@ -33,6 +34,7 @@ typedef struct {
     int64_t       exp;
     int64_t       iat;
     int64_t       nbf;
+    int64_t       end;
 
     uint32_t      lists[NGX_AGILICUS_TOKEN_FACTS_LISTS];
     uint16_t      strings[NGX_AGILICUS_TOKEN_FACTS_STRINGS];
@@ -96,6 +98,11 @@ ngx_agilicus_token_facts_begin(ngx_agilicus_token_facts_builder_t *b,
     if (facts->has_nbf) {
         flags |= NGX_AGILICUS_TOKEN_FACTS_HAS_NBF;
         h.nbf = facts->nbf;
+    }
+
+    if (facts->has_end) {
+        flags |= NGX_AGILICUS_TOKEN_FACTS_HAS_END;
+        h.end = facts->end;
     }
 
     if (facts->masquerading) {
@@ -213,10 +220,12 @@ ngx_agilicus_token_facts_open(ngx_agilicus_token_facts_t *facts,
     facts->exp = h.exp;
     facts->iat = h.iat;
     facts->nbf = h.nbf;
+    facts->end = h.end;
 
     facts->has_exp = (h.flags & NGX_AGILICUS_TOKEN_FACTS_HAS_EXP) != 0;
     facts->has_iat = (h.flags & NGX_AGILICUS_TOKEN_FACTS_HAS_IAT) != 0;
     facts->has_nbf = (h.flags & NGX_AGILICUS_TOKEN_FACTS_HAS_NBF) != 0;
+    facts->has_end = (h.flags & NGX_AGILICUS_TOKEN_FACTS_HAS_END) != 0;
     facts->masquerading =
         (h.flags & NGX_AGILICUS_TOKEN_FACTS_MASQUERADING) != 0;
     facts->has_rules = (h.flags & NGX_AGILICUS_TOKEN_FACTS_HAS_RULES) != 0;

@@ -26,7 +26,7 @@
  * Facts say nothing about a verdict: policy reads them anew for each request.
  */
 
-#define NGX_AGILICUS_TOKEN_FACTS_VERSION   1
+#define NGX_AGILICUS_TOKEN_FACTS_VERSION   2
 
 /* the longest string that a member can hold, in bytes */
 #define NGX_AGILICUS_TOKEN_FACTS_MAX_STR   0xffff
@@ -56,10 +56,12 @@ typedef struct {
     int64_t                        exp;  /* seconds since the epoch, as all */
     int64_t                        iat;
     int64_t                        nbf;
+    int64_t                        end;  /* a member says no from then on */
 
     unsigned                       has_exp:1;
     unsigned                       has_iat:1;
     unsigned                       has_nbf:1;
+    unsigned                       has_end:1;
     unsigned                       masquerading:1;
     unsigned                       has_rules:1;
     unsigned                       odd_scopes:1;  /* there, but no list */

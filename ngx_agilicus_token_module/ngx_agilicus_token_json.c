@@ -22,8 +22,9 @@ static ngx_int_t ngx_agilicus_token_json_rules(json_t *root, u_char *buf,
     size_t size, ngx_agilicus_token_json_token_t *token);
 static ngx_int_t ngx_agilicus_token_json_limits(const u_char *p, size_t len,
     size_t max, ngx_uint_t max_values);
-static ngx_int_t ngx_agilicus_token_json_facts(json_t *root,
-    ngx_agilicus_token_facts_t *facts, ngx_agilicus_token_reason_e *reason);
+static ngx_int_t ngx_agilicus_token_json_facts(json_t *root, int64_t now,
+    ngx_agilicus_token_facts_t *facts,
+    ngx_agilicus_token_json_token_t *token);
 static ngx_agilicus_token_reason_e ngx_agilicus_token_json_unusable(
     json_t *root);
 static ngx_int_t ngx_agilicus_token_json_dates(json_t *root,
@@ -172,8 +173,8 @@ ngx_agilicus_token_json_introspect(u_char *buf, const ngx_str_t *token,
 
 
 ngx_int_t
-ngx_agilicus_token_json_token(const u_char *body, size_t len, u_char *buf,
-    size_t size, ngx_agilicus_token_json_token_t *token)
+ngx_agilicus_token_json_token(const u_char *body, size_t len, int64_t now,
+    u_char *buf, size_t size, ngx_agilicus_token_json_token_t *token)
 {
     json_t                      *root;
     ngx_int_t                    rc;
@@ -188,7 +189,7 @@ ngx_agilicus_token_json_token(const u_char *body, size_t len, u_char *buf,
         return NGX_ERROR;
     }
 
-    rc = ngx_agilicus_token_json_facts(root, &facts, &token->reason);
+    rc = ngx_agilicus_token_json_facts(root, now, &facts, token);
 
     if (rc == NGX_OK) {
         rc = ngx_agilicus_token_json_rules(root, buf, size, token);
@@ -370,21 +371,28 @@ ngx_agilicus_token_json_limits(const u_char *p, size_t len, size_t max,
 
 
 static ngx_int_t
-ngx_agilicus_token_json_facts(json_t *root, ngx_agilicus_token_facts_t *facts,
-    ngx_agilicus_token_reason_e *reason)
+ngx_agilicus_token_json_facts(json_t *root, int64_t now,
+    ngx_agilicus_token_facts_t *facts, ngx_agilicus_token_json_token_t *token)
 {
     json_t  *value;
 
     ngx_memzero(facts, sizeof(ngx_agilicus_token_facts_t));
 
-    *reason = ngx_agilicus_token_json_unusable(root);
+    token->member = ngx_agilicus_token_json_says_no(root, now, facts);
 
-    if (*reason != NGX_AGILICUS_TOKEN_REASON_NONE) {
+    if (token->member) {
+        token->reason = NGX_AGILICUS_TOKEN_REASON_SAYS_NO;
+        return NGX_DECLINED;
+    }
+
+    token->reason = ngx_agilicus_token_json_unusable(root);
+
+    if (token->reason != NGX_AGILICUS_TOKEN_REASON_NONE) {
         return NGX_DECLINED;
     }
 
     if (ngx_agilicus_token_json_dates(root, facts) != NGX_OK) {
-        *reason = NGX_AGILICUS_TOKEN_REASON_DATE;
+        token->reason = NGX_AGILICUS_TOKEN_REASON_DATE;
         return NGX_DECLINED;
     }
 
@@ -402,14 +410,6 @@ ngx_agilicus_token_json_facts(json_t *root, ngx_agilicus_token_facts_t *facts,
 static ngx_agilicus_token_reason_e
 ngx_agilicus_token_json_unusable(json_t *root)
 {
-    json_t  *value;
-
-    value = ngx_agilicus_token_json_get(root, "active");
-
-    if (value != NULL && !json_is_true(value)) {
-        return NGX_AGILICUS_TOKEN_REASON_INACTIVE;
-    }
-
     if (ngx_agilicus_token_json_get(root, "refresh_token_jti") != NULL) {
         return NGX_AGILICUS_TOKEN_REASON_REFRESH_TOKEN;
     }

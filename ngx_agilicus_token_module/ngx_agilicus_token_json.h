@@ -50,6 +50,9 @@ typedef struct {
 
     /* why it is not active, with NGX_DECLINED */
     ngx_agilicus_token_reason_e    reason;
+
+    /* the member that says no, with the reason SAYS_NO: a constant */
+    const char                    *member;
 } ngx_agilicus_token_json_token_t;
 
 
@@ -102,9 +105,11 @@ size_t ngx_agilicus_token_json_introspect(u_char *buf, const ngx_str_t *token,
  *               is set.  "exp" and "nbf" are facts: whether they have passed
  *               is policy's to say
  * NGX_DECLINED  a valid document of a token that nobody may use: refresh token
- *               ("refresh_token_jti"), bound token ("cnf"), "active" present
- *               and not true, "exp" or "nbf" present and unreadable;
- *               token->reason says which
+ *               ("refresh_token_jti"), bound token ("cnf"), "exp" or "nbf"
+ *               present and unreadable, or a member of the Token or of its
+ *               "user" that says no at "now" (seconds since the epoch);
+ *               token->reason says which.  Members that will say no later
+ *               give the facts their end
  * NGX_ERROR     not a Token: broken JSON, over a limit, not an object, no
  *               "sub", a string member ("sub", "org", "jti", ...) of another
  *               type, or facts and rules larger than "buf"
@@ -120,7 +125,8 @@ size_t ngx_agilicus_token_json_introspect(u_char *buf, const ngx_str_t *token,
  * of another form, allows nothing.
  */
 ngx_int_t ngx_agilicus_token_json_token(const u_char *body, size_t len,
-    u_char *buf, size_t size, ngx_agilicus_token_json_token_t *token);
+    int64_t now, u_char *buf, size_t size,
+    ngx_agilicus_token_json_token_t *token);
 
 
 #endif /* _NGX_AGILICUS_TOKEN_JSON_H_INCLUDED_ */

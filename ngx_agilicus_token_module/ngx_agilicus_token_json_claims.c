@@ -92,6 +92,15 @@ ngx_agilicus_token_json_scalar(json_t *value, char *buf, ngx_str_t *text)
         break;
 
     case JSON_REAL:
+
+        if (json_real_value(value) == 0) {
+
+            /* however it was written, and with whatever sign */
+
+            ngx_str_set(text, "0");
+            return NGX_OK;
+        }
+
         n = snprintf(buf, NGX_AGILICUS_TOKEN_JSON_NUMBER_LEN, "%.17g",
                      json_real_value(value));
         break;

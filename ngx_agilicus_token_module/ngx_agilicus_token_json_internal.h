@@ -48,6 +48,14 @@ void ngx_agilicus_token_json_add_claims(ngx_agilicus_token_facts_builder_t *b,
     json_t *root);
 
 /*
+ * The first member of a Token, or of its "user", that says at "now" that the
+ * token is good for nothing: its name, with "user." before it, a constant; or
+ * NULL.  The first time at which one will is put into "facts" as its end.
+ */
+const char *ngx_agilicus_token_json_says_no(json_t *root, int64_t now,
+    ngx_agilicus_token_facts_t *facts);
+
+/*
  * Reads a member that is a date.  NGX_OK with seconds since the epoch,
  * NGX_DECLINED where it is absent, NGX_ERROR where it cannot be read.
  */

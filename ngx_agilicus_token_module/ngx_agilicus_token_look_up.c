@@ -178,7 +178,7 @@ ngx_agilicus_token_look_through(ngx_http_request_t *r,
     const ngx_agilicus_token_cache_key_t *key,
     ngx_agilicus_token_found_t *found, const ngx_agilicus_token_clock_t *now)
 {
-    uint64_t                       late;
+    uint32_t                       late;
     ngx_atomic_uint_t              generation;
     ngx_agilicus_token_reason_e    denied;
     ngx_agilicus_token_denials_t  *denials;
@@ -187,16 +187,11 @@ ngx_agilicus_token_look_through(ngx_http_request_t *r,
     generation = ngx_agilicus_token_denials_generation(denials);
 
     ctx->clean = generation;
-    ctx->late = found->late;
 
-    late = 0;
+    late = ctx->has_facts
+           ? ngx_agilicus_token_policy_late(&ctx->facts, now->wall) : 0;
 
-    if (ctx->has_facts && ctx->facts.has_exp && now->wall >= ctx->facts.exp) {
-        late = (uint64_t) now->wall - (uint64_t) ctx->facts.exp + 1;
-        late = ngx_min(late, 0xffffffff);
-
-        ctx->late = ngx_max(found->late, (uint32_t) late);
-    }
+    ctx->late = ngx_max(found->late, late);
 
     if (found->clean >= generation && late == 0) {
         return NGX_AGILICUS_TOKEN_REASON_NONE;
@@ -208,7 +203,7 @@ ngx_agilicus_token_look_through(ngx_http_request_t *r,
 
     if (denied == NGX_AGILICUS_TOKEN_REASON_NONE) {
         ngx_agilicus_token_cache_note(lcf->origin->zone, key, found,
-                                      generation, (uint32_t) late);
+                                      generation, late);
     }
 
     return denied;
@@ -262,11 +257,18 @@ ngx_agilicus_token_age(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
         return NGX_OK;
     }
 
+    /* what it says of itself may have changed: only the API knows */
+
+    if (ngx_agilicus_token_policy_ended(facts, ctx->late, now->wall)) {
+        return NGX_DECLINED;
+    }
+
     watched = facts->jti.len
               && ngx_agilicus_token_watched(r, lcf->origin->api, now);
 
     limit = ngx_agilicus_token_cache_limit(&lcf->lifetimes, ctx->digest,
-                                facts->has_nbf && facts->nbf > now->wall
+                                ngx_agilicus_token_policy_ahead(facts,
+                                                     lcf->leeway, now->wall)
                                 ? NGX_AGILICUS_TOKEN_CLASS_INVALID
                                 : NGX_AGILICUS_TOKEN_CLASS_ACTIVE,
                                 facts->has_exp, watched);

@@ -11,9 +11,14 @@
 static ngx_agilicus_token_reason_e ngx_agilicus_token_policy_times(
     const ngx_agilicus_token_facts_t *facts, uint32_t late,
     const ngx_agilicus_token_policy_t *policy, int64_t now);
+static int64_t ngx_agilicus_token_policy_seen(
+    const ngx_agilicus_token_facts_t *facts, uint32_t late, int64_t now);
+static int64_t ngx_agilicus_token_policy_last(
+    const ngx_agilicus_token_facts_t *facts);
 static ngx_uint_t ngx_agilicus_token_policy_met(
     const ngx_agilicus_token_facts_t *facts,
     const ngx_agilicus_token_requirement_t *requirement);
+static ngx_uint_t ngx_agilicus_token_policy_says_no(const ngx_str_t *value);
 static ngx_uint_t ngx_agilicus_token_policy_scopes(
     const ngx_agilicus_token_list_t *scopes,
     const ngx_agilicus_token_requirement_t *requirement);
@@ -37,14 +42,76 @@ ngx_agilicus_token_policy_expired(const ngx_agilicus_token_facts_t *facts,
         return 0;
     }
 
-    if (late) {
-        now = ngx_max(now, ngx_agilicus_token_time_add(facts->exp,
-                                                       (int64_t) late - 1));
-    }
-
+    now = ngx_agilicus_token_policy_seen(facts, late, now);
     end = ngx_agilicus_token_time_add(facts->exp, leeway);
 
     return now >= end;
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_policy_ended(const ngx_agilicus_token_facts_t *facts,
+    uint32_t late, int64_t now)
+{
+    return facts->has_end
+           && ngx_agilicus_token_policy_seen(facts, late, now) >= facts->end;
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_policy_ahead(const ngx_agilicus_token_facts_t *facts,
+    time_t leeway, int64_t now)
+{
+    return facts->has_nbf
+           && ngx_agilicus_token_time_sub(facts->nbf, leeway) > now;
+}
+
+
+uint32_t
+ngx_agilicus_token_policy_late(const ngx_agilicus_token_facts_t *facts,
+    int64_t now)
+{
+    int64_t   last;
+    uint64_t  late;
+
+    last = ngx_agilicus_token_policy_last(facts);
+
+    if (now < last) {
+        return 0;
+    }
+
+    late = (uint64_t) now - (uint64_t) last;
+
+    return (late < UINT32_MAX) ? (uint32_t) late + 1 : UINT32_MAX;
+}
+
+
+/* the time, or a later one at which the facts were looked at before */
+
+static int64_t
+ngx_agilicus_token_policy_seen(const ngx_agilicus_token_facts_t *facts,
+    uint32_t late, int64_t now)
+{
+    if (late) {
+        now = ngx_max(now, ngx_agilicus_token_time_add(
+                               ngx_agilicus_token_policy_last(facts),
+                               (int64_t) late - 1));
+    }
+
+    return now;
+}
+
+
+/* the second from which on the facts are not what they were */
+
+static int64_t
+ngx_agilicus_token_policy_last(const ngx_agilicus_token_facts_t *facts)
+{
+    int64_t  last;
+
+    last = facts->has_exp ? facts->exp : INT64_MAX;
+
+    return facts->has_end ? ngx_min(last, facts->end) : last;
 }
 
 
@@ -115,9 +182,11 @@ ngx_agilicus_token_policy_times(const ngx_agilicus_token_facts_t *facts,
         return NGX_AGILICUS_TOKEN_REASON_EXPIRED;
     }
 
-    if (facts->has_nbf
-        && ngx_agilicus_token_time_sub(facts->nbf, policy->leeway) > now)
-    {
+    if (ngx_agilicus_token_policy_ended(facts, late, now)) {
+        return NGX_AGILICUS_TOKEN_REASON_SAYS_NO;
+    }
+
+    if (ngx_agilicus_token_policy_ahead(facts, policy->leeway, now)) {
         return NGX_AGILICUS_TOKEN_REASON_NOT_YET_VALID;
     }
 
@@ -178,9 +247,7 @@ ngx_agilicus_token_policy_met(const ngx_agilicus_token_facts_t *facts,
     case NGX_AGILICUS_TOKEN_REQUIRE_VALUES:
 
         for (i = 0; i < requirement->nvalues; i++) {
-            if (requirement->values[i].len == 1
-                && requirement->values[i].data[0] == '0')
-            {
+            if (ngx_agilicus_token_policy_says_no(&requirement->values[i])) {
                 return 0;
             }
         }
@@ -190,6 +257,17 @@ ngx_agilicus_token_policy_met(const ngx_agilicus_token_facts_t *facts,
     default:
         return 0;
     }
+}
+
+
+/* "0", and what a variable makes of JSON's false */
+
+static ngx_uint_t
+ngx_agilicus_token_policy_says_no(const ngx_str_t *value)
+{
+    return (value->len == 1 && value->data[0] == '0')
+           || (value->len == sizeof("false") - 1
+               && ngx_memcmp(value->data, "false", value->len) == 0);
 }
 
 

@@ -25,7 +25,7 @@ typedef enum {
     NGX_AGILICUS_TOKEN_REQUIRE_AUDIENCE,
     NGX_AGILICUS_TOKEN_REQUIRE_ORG,
     NGX_AGILICUS_TOKEN_REQUIRE_ROLE,      /* application, role, role ... */
-    NGX_AGILICUS_TOKEN_REQUIRE_VALUES,    /* non-empty and not "0" */
+    NGX_AGILICUS_TOKEN_REQUIRE_VALUES,    /* non-empty, not "0", "false" */
 
     NGX_AGILICUS_TOKEN_REQUIRE_KINDS
 } ngx_agilicus_token_require_e;
@@ -83,6 +83,26 @@ typedef struct {
 ngx_uint_t ngx_agilicus_token_policy_expired(
     const ngx_agilicus_token_facts_t *facts, time_t leeway, uint32_t late,
     int64_t now);
+
+/*
+ * Returns 1 if the facts' own end has come ("end": a member of the Token says
+ * no from then on), for which there is no leeway; else 0.  "late" as above.
+ */
+ngx_uint_t ngx_agilicus_token_policy_ended(
+    const ngx_agilicus_token_facts_t *facts, uint32_t late, int64_t now);
+
+/*
+ * Returns 1 if the token is not valid yet, "leeway" seconds allowed; else 0.
+ */
+ngx_uint_t ngx_agilicus_token_policy_ahead(
+    const ngx_agilicus_token_facts_t *facts, time_t leeway, int64_t now);
+
+/*
+ * How late it is for the facts at "now", to be remembered with them: 0 before
+ * their expiry and their end, 1 in the second of the earlier one, and so on.
+ */
+uint32_t ngx_agilicus_token_policy_late(
+    const ngx_agilicus_token_facts_t *facts, int64_t now);
 
 /*
  * Judges facts against what a location asks for.  Sets "decision" and returns

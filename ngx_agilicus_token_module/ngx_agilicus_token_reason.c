@@ -38,7 +38,7 @@ static const ngx_str_t
     [NGX_AGILICUS_TOKEN_REASON_MULTIPLE] = ngx_string("multiple"),
 
     [NGX_AGILICUS_TOKEN_REASON_UNKNOWN] = ngx_string("unknown"),
-    [NGX_AGILICUS_TOKEN_REASON_INACTIVE] = ngx_string("inactive"),
+    [NGX_AGILICUS_TOKEN_REASON_SAYS_NO] = ngx_string("says_no"),
     [NGX_AGILICUS_TOKEN_REASON_REFRESH_TOKEN] = ngx_string("refresh_token"),
     [NGX_AGILICUS_TOKEN_REASON_BOUND_TOKEN] = ngx_string("bound_token"),
     [NGX_AGILICUS_TOKEN_REASON_NOT_YET_VALID] = ngx_string("not_yet_valid"),

@@ -189,6 +189,10 @@ ngx_agilicus_token_recheck_one(ngx_agilicus_token_ctx_t *ctx)
         return NGX_AGILICUS_TOKEN_REASON_EXPIRED;
     }
 
+    if (ngx_agilicus_token_policy_ended(&ctx->facts, ctx->late, now.wall)) {
+        return NGX_AGILICUS_TOKEN_REASON_SAYS_NO;
+    }
+
     denials = ngx_agilicus_token_denials(ctx->request);
     generation = ngx_agilicus_token_denials_generation(denials);
 
@@ -212,8 +216,9 @@ static void
 ngx_agilicus_token_recheck_cut(ngx_agilicus_token_ctx_t *ctx,
     ngx_agilicus_token_reason_e reason)
 {
-    ngx_connection_t    *c;
-    ngx_http_request_t  *r;
+    ngx_connection_t              *c;
+    ngx_http_request_t            *r;
+    ngx_agilicus_token_verdict_e   verdict;
 
     r = ctx->request;
     c = r->connection;
@@ -225,10 +230,21 @@ ngx_agilicus_token_recheck_cut(ngx_agilicus_token_ctx_t *ctx,
     ngx_agilicus_token_zone_count(ngx_agilicus_token_first_zone(r),
                                   NGX_AGILICUS_TOKEN_COUNT_CUT);
 
-    ngx_agilicus_token_say(ctx,
-                           reason == NGX_AGILICUS_TOKEN_REASON_EXPIRED
-                           ? NGX_AGILICUS_TOKEN_VERDICT_EXPIRED
-                           : NGX_AGILICUS_TOKEN_VERDICT_REVOKED, reason);
+    switch (reason) {
+
+    case NGX_AGILICUS_TOKEN_REASON_EXPIRED:
+        verdict = NGX_AGILICUS_TOKEN_VERDICT_EXPIRED;
+        break;
+
+    case NGX_AGILICUS_TOKEN_REASON_SAYS_NO:
+        verdict = NGX_AGILICUS_TOKEN_VERDICT_INVALID;
+        break;
+
+    default:
+        verdict = NGX_AGILICUS_TOKEN_VERDICT_REVOKED;
+    }
+
+    ngx_agilicus_token_say(ctx, verdict, reason);
 
     ngx_log_error(NGX_LOG_INFO, c->log, 0,
                   "agilicus token: response cut: %V, %V",

@@ -517,7 +517,8 @@ ngx_agilicus_token_reissue_is_less(ngx_agilicus_token_ctx_t *ctx,
     }
 
     if (ngx_agilicus_token_policy_expired(child, ctx->leeway, 0, ngx_time())
-        || (child->has_nbf && child->nbf > ngx_time() + ctx->leeway))
+        || ngx_agilicus_token_policy_ended(child, 0, ngx_time())
+        || ngx_agilicus_token_policy_ahead(child, ctx->leeway, ngx_time()))
     {
         return 0;
     }

@@ -26,7 +26,7 @@
  * asks whether there was a change meanwhile.
  */
 
-#define NGX_AGILICUS_TOKEN_ZONE_VERSION   3
+#define NGX_AGILICUS_TOKEN_ZONE_VERSION   4
 
 /* the least size of a zone in bytes */
 #define NGX_AGILICUS_TOKEN_ZONE_MIN       (8 * ngx_pagesize)

@@ -658,12 +658,12 @@ X-Why: invalid/bound_token
 
 
 
-=== TEST 43: an answer that says inactive, or anything but active, refuses
+=== TEST 43: an answer that says no, or anything but active, refuses
 --- tokens: inactive active-odd
 --- error_code: 401
 --- response_headers
 WWW-Authenticate: Bearer realm="agilicus", error="invalid_token"
-X-Why: invalid/inactive
+X-Why: invalid/says_no
 
 
 

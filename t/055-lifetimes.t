@@ -38,6 +38,8 @@ my $mock = MockAPI->start(
         'odd'      => [ {}, { body => '{}' } ],
         'spared'   => {},
         'spared-2' => [ {}, 404 ],
+        'nearly'   => [ sub { { token => { nbf => time + 100 } } }, 410 ],
+        'ahead'    => [ sub { { token => { nbf => time + 900 } } }, 410 ],
     },
     default => {},
 );
@@ -68,6 +70,12 @@ EOC
         location /short {
             agilicus_token on;
             agilicus_token_cache_valid active=1s invalid=1s;
+            try_files /page =404;
+        }
+        location /lenient {
+            agilicus_token on;
+            agilicus_token_leeway 300s;
+            agilicus_token_cache_valid active=0 invalid=60s;
             try_files /page =404;
         }
         location /spare {
@@ -185,6 +193,18 @@ is($res->{status}, 200, 'an old answer is used if it may be and the API fails');
 is(from($res), 'STALE', 'which is told');
 is(ask('/spare', 'spared-2')->{status}, 401,
    'but not against what the API says');
+
+
+# what lets a token in decides for how long it is remembered
+
+is(ask('/lenient', 'nearly')->{status}, 200,
+   'a token is good before its time, within the leeway');
+is(why(ask('/lenient', 'nearly')), 'revoked/revoked',
+   'and is remembered as a good one is');
+is(why(ask('/lenient', 'ahead')), 'invalid/not_yet_valid',
+   'beyond the leeway it is not');
+is(why(ask('/lenient', 'ahead')), 'invalid/not_yet_valid',
+   'and is remembered as a bad one is');
 
 
 # past the time for which old answers may serve, tombstones and expiry

@@ -7,6 +7,18 @@ use MockAPI;
 
 sub with { my (%token) = @_; return { token => \%token } }
 
+# values of a member "is"
+
+my %is = (
+    true => 'true', one => '1', small => '1e-300', text => '"no"',
+    zeros => '"00"', point => '"0.0"', space => '" "',
+    false => 'false', null => 'null', zero => '0', minus => '-0',
+    real => '0.0', negative => '-0.0', exponent => '0e5', tiny => '0E-3',
+    long => '0.000000000000', underflow => '-1e-999', empty => '""',
+    digit => '"0"', array => '[]', arrays => '[1]', object => '{}',
+    objects => '{"is":true}',
+);
+
 my $mock = MockAPI->start(
     tokens => {
         both     => with(scopes => [ 'read', 'write' ]),
@@ -38,6 +50,9 @@ my $mock = MockAPI->start(
         'list-roles' => with(roles => [ 'app', 'editor' ]),
 
         plan     => with(plan => 'gold', level => 3, off => 0, no => ''),
+
+        map({ ("is-$_" => { body => '{"sub":"a","is":' . $is{$_} . '}' }) }
+            keys %is),
     },
 );
 
@@ -51,6 +66,7 @@ my $http_config = <<'EOC';
         location / { return 200 "passed\n"; }
     }
     agilicus_token_api http://127.0.0.1:$TEST_NGINX_MOCK_PORT;
+    map $agilicus_token_claim_is $is { default $agilicus_token_claim_is; }
 EOC
 
 # "--- require" is what the location requires; "--- passes" and "--- refused"
@@ -91,7 +107,7 @@ EOC
 });
 
 repeat_each(2);
-plan tests => repeat_each() * (blocks() * 2 + 94);
+plan tests => repeat_each() * (blocks() * 2 + 148);
 no_shuffle();
 no_long_string();
 run_tests();
@@ -293,3 +309,21 @@ __DATA__
 --- passes: both
 --- refused: none
 --- reason: scope
+
+
+
+=== TEST 25: what JSON says no by is no value, however it is written
+--- require: agilicus_token_require $agilicus_token_claim_is;
+--- passes: is-true is-one is-small is-text is-zeros is-point is-space
+--- refused
+is-false is-null is-zero is-minus is-real is-negative is-exponent is-tiny
+is-long is-underflow is-empty is-digit is-array is-arrays is-object is-objects
+--- reason: require
+
+
+
+=== TEST 26: nor is it one when a map has handed it on
+--- require: agilicus_token_require $is;
+--- passes: is-true
+--- refused: is-false is-null is-zero is-real is-negative
+--- reason: require

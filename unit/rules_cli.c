@@ -55,8 +55,8 @@ main(void)
     while (fgets(line, sizeof(line), stdin)) {
 
         if (line[0] == 'T' && read_parts(line, part, 1) == NGX_OK) {
-            rc = ngx_agilicus_token_json_token(part[0].data, part[0].len, buf,
-                                               SIZE, &token);
+            rc = ngx_agilicus_token_json_token(part[0].data, part[0].len, 0,
+                                               buf, SIZE, &token);
 
             printf("token %d %u\n", (int) rc, (unsigned) token.dropped);
             free(part[0].data);

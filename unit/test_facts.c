@@ -89,6 +89,8 @@ build(u_char *buf, size_t size)
     facts.has_iat = 1;
     facts.nbf = INT64_MAX;
     facts.has_nbf = 1;
+    facts.end = INT64_MAX - 1;
+    facts.has_end = 1;
     facts.masquerading = 1;
 
     set(&facts.sub, "subject");
@@ -135,6 +137,7 @@ test_round_trip(void)
     unit_check(facts.has_exp && facts.exp == 1700000000);
     unit_check(facts.has_iat && facts.iat == INT64_MIN);
     unit_check(facts.has_nbf && facts.nbf == INT64_MAX);
+    unit_check(facts.has_end && facts.end == INT64_MAX - 1);
     unit_check(facts.masquerading);
     unit_check(!facts.has_rules);
 
@@ -201,7 +204,7 @@ test_flags(void)
 
     unit_test("each flag stands for itself, and no time without its flag");
 
-    for (i = 0; i < 64; i++) {
+    for (i = 0; i < 128; i++) {
         ngx_memzero(&facts, sizeof(facts));
 
         facts.exp = 1;
@@ -213,6 +216,8 @@ test_flags(void)
         facts.masquerading = (i >> 3) & 1;
         facts.has_rules = (i >> 4) & 1;
         facts.odd_scopes = (i >> 5) & 1;
+        facts.end = 4;
+        facts.has_end = (i >> 6) & 1;
 
         ngx_agilicus_token_facts_begin(&b, buf, sizeof(buf), &facts);
         len = ngx_agilicus_token_facts_end(&b);
@@ -225,6 +230,8 @@ test_flags(void)
         unit_check(back.masquerading == facts.masquerading);
         unit_check(back.has_rules == facts.has_rules);
         unit_check(back.odd_scopes == facts.odd_scopes);
+        unit_check(back.has_end == facts.has_end);
+        unit_check(back.end == (facts.has_end ? 4 : 0));
 
         unit_check(back.exp == (facts.has_exp ? 1 : 0));
         unit_check(back.iat == (facts.has_iat ? 2 : 0));

@@ -82,7 +82,8 @@ read_hosts(const char *hosts)
     (void) snprintf(text, sizeof(text), "{\"sub\":\"x\",\"hosts\":%s}", hosts);
 
     copy = unit_str(text);
-    rc = ngx_agilicus_token_json_token(copy.data, copy.len, buf, SIZE, &token);
+    rc = ngx_agilicus_token_json_token(copy.data, copy.len, 0, buf, SIZE,
+                                       &token);
     free(copy.data);
 
     nrules = 0;
@@ -494,7 +495,8 @@ test_buffer_sizes(void)
     for (size = 0; size <= need + 1; size++) {
         p = malloc(size ? size : 1);
 
-        unit_check(ngx_agilicus_token_json_token(body.data, body.len, p, size,
+        unit_check(ngx_agilicus_token_json_token(body.data, body.len, 0, p,
+                                                 size,
                                                  &t)
                    == (size < need ? NGX_ERROR : NGX_OK));
         unit_check(t.facts.len + t.rules.len == (size < need ? 0 : need));
@@ -530,7 +532,7 @@ test_large(void)
     len--;
     len += (size_t) sprintf(body + len, "]}]}");
 
-    rc = ngx_agilicus_token_json_token((u_char *) body, len, packed, SIZE,
+    rc = ngx_agilicus_token_json_token((u_char *) body, len, 0, packed, SIZE,
                                        &token);
 
     printf("# %zu rules in %zu bytes are %zu bytes\n", i, len,
@@ -542,7 +544,7 @@ test_large(void)
 
     len = token.rules.len + token.facts.len;
 
-    unit_check(ngx_agilicus_token_json_token((u_char *) body, strlen(body),
+    unit_check(ngx_agilicus_token_json_token((u_char *) body, strlen(body), 0,
                                              packed, len - 1, &token)
                == NGX_ERROR);
     unit_check(token.rules.len == 0 && token.facts.len == 0);

@@ -17,10 +17,13 @@
 #define ROLES      NGX_AGILICUS_TOKEN_FACTS_ROLES
 #define CLAIMS     NGX_AGILICUS_TOKEN_FACTS_CLAIMS
 
-#define INACTIVE   NGX_AGILICUS_TOKEN_REASON_INACTIVE
+#define SAYS_NO    NGX_AGILICUS_TOKEN_REASON_SAYS_NO
 #define REFRESH    NGX_AGILICUS_TOKEN_REASON_REFRESH_TOKEN
 #define BOUND      NGX_AGILICUS_TOKEN_REASON_BOUND_TOKEN
 #define DATE       NGX_AGILICUS_TOKEN_REASON_DATE
+
+/* 2027-01-15T08:00:00Z */
+#define NOW        1800000000
 
 #define BODY       NGX_AGILICUS_TOKEN_JSON_MAX_BODY
 #define SIZE       (2 * BODY)
@@ -38,6 +41,9 @@ static void test_not_before(void);
 static void test_members(void);
 static void test_lists(void);
 static void test_claims(void);
+static void test_markers(void);
+static ngx_int_t read_marker(char *text, const char *name, const char *value,
+    ngx_uint_t user);
 static void test_unicode(void);
 static void test_depth(void);
 static void test_values(void);
@@ -89,6 +95,7 @@ main(void)
     test_members();
     test_lists();
     test_claims();
+    test_markers();
     test_unicode();
     test_depth();
     test_values();
@@ -109,7 +116,8 @@ read_bytes(const void *data, size_t len)
 
     copy = unit_copy(data, len);
 
-    rc = ngx_agilicus_token_json_token(copy.data, copy.len, buf, SIZE, &token);
+    rc = ngx_agilicus_token_json_token(copy.data, copy.len, NOW, buf, SIZE,
+                                       &token);
 
     free(copy.data);
 
@@ -310,12 +318,12 @@ test_declined(void)
         const char                   *text;
         ngx_agilicus_token_reason_e   reason;
     } rows[] = {
-        { "\"active\":false", INACTIVE },
-        { "\"active\":0", INACTIVE },
-        { "\"active\":1", INACTIVE },
-        { "\"active\":\"true\"", INACTIVE },
-        { "\"active\":{}", INACTIVE },
-        { "\"active\":[true]", INACTIVE },
+        { "\"active\":false", SAYS_NO },
+        { "\"active\":0", SAYS_NO },
+        { "\"active\":1", SAYS_NO },
+        { "\"active\":\"true\"", SAYS_NO },
+        { "\"active\":{}", SAYS_NO },
+        { "\"active\":[true]", SAYS_NO },
         { "\"refresh_token_jti\":\"j\"", REFRESH },
         { "\"refresh_token_jti\":\"\"", REFRESH },
         { "\"refresh_token_jti\":1", REFRESH },
@@ -345,11 +353,11 @@ test_declined(void)
     }
 
     unit_check(read_token("{\"active\":false}") == NGX_DECLINED);
-    unit_check(token.reason == INACTIVE);
+    unit_check(token.reason == SAYS_NO);
 
     unit_test("null is as good as absent");
 
-    unit_check(read_token("{\"sub\":\"x\",\"active\":null,\"cnf\":null,"
+    unit_check(read_token("{\"sub\":\"x\",\"cnf\":null,"
                           "\"refresh_token_jti\":null,\"exp\":null,"
                           "\"nbf\":null,\"iat\":null,\"org\":null,"
                           "\"token_validity\":null,\"aud\":null,"
@@ -361,6 +369,168 @@ test_declined(void)
     unit_check(strcmp(claim("other"), "(none)") == 0);
 
     unit_check(read_token("{\"sub\":\"x\",\"active\":true}") == NGX_OK);
+}
+
+
+/* a word of the list, in each place and with each value that it may have */
+
+static void
+test_markers(void)
+{
+    char         text[256], name[64];
+    ngx_uint_t   i, v, user, no;
+    ngx_int_t    rc;
+
+    static const char  *yes[] = { "active", "enabled", "valid", NULL };
+
+    static const char  *words[] = {
+        "revoked", "disabled", "expired", "deleted", "suspended", "blocked",
+        "locked", "inactive", "invalid", NULL
+    };
+
+    static const char  *ends[] = { "_at", "_at_time" };
+
+    static const struct {
+        const char  *value;
+        ngx_uint_t   yes;       /* says no where it must be true */
+        ngx_uint_t   word;      /* where it must be false */
+        ngx_uint_t   time;      /* where it must be ahead; 2: it is */
+        ngx_uint_t   status;    /* where it must be active; 2: of a user not */
+    } values[] = {
+        { "true", 0, 1, 1, 1 },
+        { "false", 1, 0, 1, 1 },
+        { "null", 1, 0, 0, 0 },
+        { "0", 1, 1, 1, 1 },
+        { "1", 1, 1, 1, 1 },
+        { "\"\"", 1, 1, 1, 1 },
+        { "\"true\"", 1, 1, 1, 1 },
+        { "\"false\"", 1, 1, 1, 1 },
+        { "\"active\"", 1, 1, 1, 0 },
+        { "\"Active\"", 1, 1, 1, 1 },
+        { "\"pending\"", 1, 1, 1, 2 },
+        { "\"disabled\"", 1, 1, 1, 1 },
+        { "{}", 1, 1, 1, 1 },
+        { "[]", 1, 1, 1, 1 },
+        { "[false]", 1, 1, 1, 1 },
+        { "\"2026-01-01T00:00:00Z\"", 1, 1, 1, 1 },
+        { "\"2027-01-15T07:59:59Z\"", 1, 1, 1, 1 },
+        { "\"2027-01-15T08:00:00Z\"", 1, 1, 1, 1 },
+        { "\"2027-01-15T08:00:01Z\"", 1, 1, 2, 1 },
+        { "\"2027-01-15 09:00:00.5\"", 1, 1, 2, 1 },
+        { "1800000000", 1, 1, 1, 1 },
+        { "1800000001", 1, 1, 2, 1 },
+        { "1800000000.9", 1, 1, 1, 1 },
+        { "\"1900000000\"", 1, 1, 2, 1 },
+        { "\"9999-13-01T00:00:00Z\"", 1, 1, 1, 1 },
+        { "1e300", 1, 1, 1, 1 },
+        { "-1", 1, 1, 1, 1 }
+    };
+
+    unit_test("a member that says no, of the Token or of its user");
+
+    for (v = 0; v < sizeof(values) / sizeof(values[0]); v++) {
+        for (user = 0; user < 2; user++) {
+            for (i = 0; yes[i]; i++) {
+                rc = read_marker(text, yes[i], values[v].value, user);
+                unit_check_note((rc == NGX_DECLINED) == values[v].yes, text);
+            }
+
+            for (i = 0; words[i]; i++) {
+                rc = read_marker(text, words[i], values[v].value, user);
+                unit_check_note((rc == NGX_DECLINED) == values[v].word, text);
+
+                (void) snprintf(name, sizeof(name), "%s%s", words[i],
+                                ends[(i + v) % 2]);
+
+                rc = read_marker(text, name, values[v].value, user);
+                no = values[v].time;
+
+                unit_check_note((rc == NGX_DECLINED) == (no == 1), text);
+
+                if (rc == NGX_OK) {
+                    unit_check_note(facts.has_end == (no == 2), text);
+                    unit_check_note(no != 2 || facts.end > NOW, text);
+                }
+            }
+
+            for (i = 0; i < 2; i++) {
+                rc = read_marker(text, i ? "status" : "oper_status",
+                                 values[v].value, user);
+                no = values[v].status;
+
+                unit_check_note((rc == NGX_DECLINED)
+                                == (no == 1 || (no == 2 && !user)), text);
+            }
+        }
+    }
+
+    unit_test("other members say nothing, and a user need be no object");
+
+    unit_check(read_token("{\"sub\":\"x\",\"Revoked\":true,\"revoke\":1,"
+                          "\"revoked_by\":\"y\",\"revoked_on\":\"z\","
+                          "\"state\":\"off\",\"valid_at\":\"never\","
+                          "\"active_at\":0,\"status_at\":0,"
+                          "\"session\":\"s\",\"masquerading\":false,"
+                          "\"roles\":{\"revoked\":\"true\"},"
+                          "\"more\":{\"revoked\":true},"
+                          "\"user\":{\"more\":{\"enabled\":false},"
+                          "\"type\":\"user\",\"roles\":[{"
+                          "\"disabled\":true}]}}")
+               == NGX_OK);
+    unit_check(!facts.has_end);
+
+    unit_check(read_token("{\"sub\":\"x\",\"user\":null}") == NGX_OK);
+    unit_check(read_token("{\"sub\":\"x\",\"user\":\"y\"}") == NGX_OK);
+    unit_check(read_token("{\"sub\":\"x\",\"user\":[{\"enabled\":false}]}")
+               == NGX_OK);
+
+    unit_test("the first end of several is that of the facts");
+
+    unit_check(read_token("{\"sub\":\"x\",\"exp\":1800009999,"
+                          "\"disabled_at_time\":1800000300,"
+                          "\"user\":{\"disabled_at_time\":1800000200,"
+                          "\"enabled\":true,\"status\":\"pending\","
+                          "\"deleted_at\":\"1800000400\"},"
+                          "\"expired_at\":1800000500}")
+               == NGX_OK);
+    unit_check(facts.has_end && facts.end == 1800000200);
+    unit_check(facts.has_exp && facts.exp == 1800009999);
+
+    unit_test("it goes before all else that a Token may lack");
+
+    unit_check(read_token("{\"user\":{\"locked\":\"yes\"},\"exp\":[]}")
+               == NGX_DECLINED);
+    unit_check(token.reason == SAYS_NO);
+    unit_check(strcmp(token.member, "user.locked") == 0);
+}
+
+
+/* a Token with this member, and with the user's, which says nothing */
+
+static ngx_int_t
+read_marker(char *text, const char *name, const char *value, ngx_uint_t user)
+{
+    ngx_int_t  rc;
+
+    (void) snprintf(text, 256, "{\"sub\":\"x\",%s\"%s\":%s%s}",
+                    user ? "\"user\":{\"id\":\"u\"," : "", name, value,
+                    user ? "}" : "");
+
+    rc = read_token(text);
+
+    unit_check_note(rc == NGX_OK || rc == NGX_DECLINED, text);
+
+    if (rc == NGX_DECLINED) {
+        unit_check_note(token.reason == SAYS_NO, text);
+        unit_check_note(token.member
+                        && strcmp(token.member + (user ? 5 : 0), name) == 0
+                        && (!user || strncmp(token.member, "user.", 5) == 0),
+                        text);
+    } else {
+        unit_check_note(token.member == NULL, text);
+    }
+
+    return rc;
 }
 
 
@@ -599,10 +769,16 @@ test_lists(void)
 static void
 test_claims(void)
 {
+    char        name[8];
+    ngx_uint_t  i;
+
     unit_test("other scalar members are claims");
 
     unit_check(read_token("{\"sub\":\"x\",\"s\":\"text\",\"e\":\"\","
                           "\"t\":true,\"f\":false,\"n\":null,\"i\":-7,"
+                          "\"z1\":0,\"z2\":-0,\"z3\":0.0,\"z4\":-0.0,"
+                          "\"z5\":0e5,\"z6\":0E-3,\"z7\":-0e+0,"
+                          "\"z8\":0.00000,\"z9\":1e-999,\"zs\":\"-0\","
                           "\"max\":9223372036854775807,\"r\":1.5,"
                           "\"a\":[1],\"o\":{\"x\":1},\"tiny\":-1e-300,"
                           "\"huge\":-1.7976931348623157e308,"
@@ -617,6 +793,15 @@ test_claims(void)
     unit_check(strcmp(claim("i"), "-7") == 0);
     unit_check(strcmp(claim("max"), "9223372036854775807") == 0);
     unit_check(strcmp(claim("r"), "1.5") == 0);
+
+    /* every zero is the same one, and a string is what it is */
+
+    for (i = 1; i <= 9; i++) {
+        (void) snprintf(name, sizeof(name), "z%u", (unsigned) i);
+        unit_check_note(strcmp(claim(name), "0") == 0, name);
+    }
+
+    unit_check(strcmp(claim("zs"), "-0") == 0);
     unit_check(strcmp(claim("a"), "(none)") == 0);
     unit_check(strcmp(claim("o"), "(none)") == 0);
     unit_check(strcmp(claim("tiny"), "-1e-300") == 0
@@ -859,7 +1044,7 @@ test_large(void)
         }
 
         start = clock();
-        rc = ngx_agilicus_token_json_token((u_char *) text, len, buf, SIZE,
+        rc = ngx_agilicus_token_json_token((u_char *) text, len, NOW, buf, SIZE,
                                            &token);
         ms = (double) (clock() - start) * 1000.0 / CLOCKS_PER_SEC;
 
@@ -899,8 +1084,8 @@ test_buffer_sizes(void)
         p = malloc(size ? size : 1);
 
         unit_check(ngx_agilicus_token_json_token((const u_char *) sample,
-                                                 sizeof(sample) - 1, p, size,
-                                                 &t)
+                                                 sizeof(sample) - 1, NOW, p,
+                                                 size, &t)
                    == (size < need ? NGX_ERROR : NGX_OK));
         unit_check(t.facts.len == (size < need ? 0 : need));
 

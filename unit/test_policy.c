@@ -27,6 +27,7 @@ typedef struct {
 
 static void test_expiry(void);
 static void test_late(void);
+static void test_ended(void);
 static void test_not_before(void);
 static void test_require_expiry(void);
 static void test_requirements(void);
@@ -57,6 +58,7 @@ main(void)
 {
     test_expiry();
     test_late();
+    test_ended();
     test_not_before();
     test_require_expiry();
     test_requirements();
@@ -190,6 +192,112 @@ test_late(void)
 }
 
 
+/* what a member of the Token ends has no leeway, and stays ended too */
+
+static void
+test_ended(void)
+{
+    ngx_uint_t  i;
+
+    static const struct {
+        int64_t     exp;        /* 0: none */
+        int64_t     end;
+        int64_t     now;
+        uint32_t    late;
+        ngx_uint_t  ended;
+    } tests[] = {
+        { 0, NOW, NOW - 1, 0, 0 },
+        { 0, NOW, NOW, 0, 1 },
+        { 0, NOW, NOW + 1, 0, 1 },
+        { 0, INT64_MAX, NOW, 0, 0 },
+        { 0, INT64_MAX, INT64_MAX, 0, 1 },
+        { 0, INT64_MIN, INT64_MIN, 0, 1 },
+        { NOW + 60, NOW, NOW - 1, 0, 0 },
+        { NOW + 60, NOW, NOW, 0, 1 },
+        { NOW, NOW, NOW, 0, 1 },
+        { NOW - 10, NOW, NOW - 1, 0, 0 },
+        { NOW - 10, NOW, NOW, 0, 1 },
+
+        /* late counts from the earlier of the two */
+
+        { 0, NOW, NOW - 3600, 1, 1 },
+        { NOW + 60, NOW, NOW - 3600, 1, 1 },
+        { NOW - 10, NOW, NOW - 3600, 1, 0 },
+        { NOW - 10, NOW, NOW - 3600, 10, 0 },
+        { NOW - 10, NOW, NOW - 3600, 11, 1 },
+        { NOW - 10, NOW, NOW - 3600, 0xffffffff, 1 }
+    };
+
+    unit_test("facts end with their own end, without leeway");
+
+    make();
+    policy.leeway = 30;
+    facts.has_end = 1;
+
+    for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+        facts.has_exp = (tests[i].exp != 0);
+        facts.exp = tests[i].exp;
+        facts.end = tests[i].end;
+
+        unit_check(ngx_agilicus_token_policy_ended(&facts, tests[i].late,
+                                                   tests[i].now)
+                   == tests[i].ended);
+
+        if (ngx_agilicus_token_policy_expired(&facts, 30, tests[i].late,
+                                              tests[i].now))
+        {
+            continue;
+        }
+
+        unit_check(decide(tests[i].now, tests[i].late)
+                   == (tests[i].ended ? NGX_DECLINED : NGX_OK));
+
+        if (tests[i].ended) {
+            unit_check(decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_INVALID);
+            unit_check(decision.reason == NGX_AGILICUS_TOKEN_REASON_SAYS_NO);
+        }
+    }
+
+    make();
+    facts.has_end = 0;
+    facts.end = 1;
+
+    unit_check(!ngx_agilicus_token_policy_ended(&facts, 0, NOW));
+    unit_check(decide(NOW, 0) == NGX_OK);
+
+    unit_test("how late it is for facts is counted from what comes first");
+
+    make();
+    facts.has_exp = 0;
+    facts.has_end = 0;
+    unit_check(ngx_agilicus_token_policy_late(&facts, NOW) == 0);
+
+    facts.has_exp = 1;
+    facts.exp = NOW;
+    unit_check(ngx_agilicus_token_policy_late(&facts, NOW - 1) == 0);
+    unit_check(ngx_agilicus_token_policy_late(&facts, NOW) == 1);
+    unit_check(ngx_agilicus_token_policy_late(&facts, NOW + 9) == 10);
+
+    facts.has_end = 1;
+    facts.end = NOW - 5;
+    unit_check(ngx_agilicus_token_policy_late(&facts, NOW) == 6);
+
+    facts.end = NOW + 5;
+    unit_check(ngx_agilicus_token_policy_late(&facts, NOW) == 1);
+
+    facts.exp = INT64_MIN;
+    unit_check(ngx_agilicus_token_policy_late(&facts, NOW) == 0xffffffff);
+    unit_check(ngx_agilicus_token_policy_late(&facts, INT64_MAX)
+               == 0xffffffff);
+
+    facts.exp = NOW - (int64_t) 0xfffffffe;
+    unit_check(ngx_agilicus_token_policy_late(&facts, NOW) == 0xffffffff);
+
+    facts.exp = NOW - (int64_t) 0xfffffffd;
+    unit_check(ngx_agilicus_token_policy_late(&facts, NOW) == 0xfffffffe);
+}
+
+
 static void
 test_not_before(void)
 {
@@ -221,6 +329,10 @@ test_not_before(void)
         facts.has_nbf = 1;
         facts.nbf = tests[i].nbf;
         policy.leeway = tests[i].leeway;
+
+        unit_check(ngx_agilicus_token_policy_ahead(&facts, tests[i].leeway,
+                                                   tests[i].now)
+                   == tests[i].early);
 
         unit_check(decide(tests[i].now, 0)
                    == (tests[i].early ? NGX_DECLINED : NGX_OK));
@@ -378,6 +490,11 @@ test_requirements(void)
         { VALUES, 0, 403, "1 _", 0, VALUE_UNMET },
         { VALUES, 0, 403, "", 0, VALUE_UNMET },
         { VALUES, 0, 401, "1", 1, MET },
+        { VALUES, 0, 403, "false", 0, VALUE_UNMET },
+        { VALUES, 0, 401, "false", 0, VALUE_UNMET_401 },
+        { VALUES, 0, 403, "False", 1, MET },
+        { VALUES, 0, 403, "falsey", 1, MET },
+        { VALUES, 0, 403, "fals", 1, MET },
         { VALUES, 0, 401, "0", 0, VALUE_UNMET_401 },
         { VALUES, 0, 401, "_", 0, VALUE_UNMET_401 },
 

@@ -129,7 +129,7 @@ load(const char *hosts)
                             hosts);
 
     unit_check(len < sizeof(text));
-    unit_check(ngx_agilicus_token_json_token((u_char *) text, len, buf, SIZE,
+    unit_check(ngx_agilicus_token_json_token((u_char *) text, len, 0, buf, SIZE,
                                              &token)
                == NGX_OK);
 }

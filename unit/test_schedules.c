@@ -1918,8 +1918,8 @@ ngx_agilicus_token_json_introspect(u_char *out, const ngx_str_t *token,
 /* an answer is its own number and that of its token */
 
 ngx_int_t
-ngx_agilicus_token_json_token(const u_char *body, size_t len, u_char *buf,
-    size_t size, ngx_agilicus_token_json_token_t *out)
+ngx_agilicus_token_json_token(const u_char *body, size_t len, int64_t wall,
+    u_char *buf, size_t size, ngx_agilicus_token_json_token_t *out)
 {
     char                                email[32];
     const token_t                      *t;
