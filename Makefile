@@ -87,7 +87,7 @@ sdk-check: authority
 	@scripts/sdk-check
 
 bench: all
-	@scripts/bench
+	@bench/run
 
 soak: all
 	@scripts/dependencies build test
