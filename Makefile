@@ -1,25 +1,5 @@
-# Thin targets: what they do stands in scripts/ and in the folders' Makefiles.
-#
-#   make                    the module and agilicus-authority, into build/
-#   make demo               starts both, and shows what the module does
-#   make test               builds and runs all tests
-#   make check              the tests again under sanitizers and valgrind, lint
-#   make mutation           breaks what decides, place by place; tests notice
-#   make newer-nginx        the tests against a newer nginx
-#   make sdk-check          the official Python SDK against the authority
-#   make bench              what a token costs, side by side with other ways;
-#                           BENCH_QUICK=1 is short
-#   make cross-build        compiles all objects for aarch64, armhf and musl
-#   make soak               everything at once for SOAK_MINUTES=10
-#   make fuzz SECONDS=60    fuzzers, that long each
-#   make lint               warnings of two compilers and of static checkers
-#   make install            into nginx's module folder, or into MODULES_DIR;
-#                           DESTDIR is respected
-#   make deb                the Debian package, into build/deb
-#   make clean
-#
-# BUILD=dir puts everything that is built there; NGINX_SRC=dir builds against a
-# source tree of nginx in place of Debian's nginx-dev.
+# Thin targets: their work is done in scripts/ and in the folders' Makefiles.
+# "make help" prints the lines that begin with two hashes.
 
 override BUILD := $(abspath $(or $(BUILD),build))
 export BUILD
@@ -34,11 +14,19 @@ MAKEFLAGS += -j$(JOBS)
 endif
 
 .NOTPARALLEL:
-.PHONY: all module authority unit replay demo test check mutation             \
-        newer-nginx cross-build sdk-check bench soak fuzz lint install deb clean          \
-        needs-demo needs-test
+.PHONY: all help module authority unit replay demo test check mutation        \
+        newer-nginx cross-build sdk-check bench soak fuzz lint install        \
+        uninstall deb clean needs-demo needs-test
 
+## all              module and authority; what a bare "make" builds
 all: module authority
+	@$(if $(filter-out all,$(MAKECMDGOALS)),:,printf 'built %s\n'           \
+	    "$$BUILD/ngx_agilicus_token_module.so"                            \
+	    "$$BUILD/agilicus-authority")
+
+## help             this list
+help:
+	@sed -n 's/^## \{0,1\}//p' Makefile
 
 # all that is missing at once, before anything is built
 
@@ -48,65 +36,95 @@ needs-demo:
 needs-test:
 	@scripts/dependencies build test
 
+## module           the module, into BUILD
 module:
 	@scripts/dependencies build
 	+@scripts/build-module
 
+## authority        agilicus-authority, the Tokens API of tests and demo
 authority:
 	@scripts/dependencies build
 	@$(MAKE) -s -C authority BUILD=$(BUILD)
 
+## unit             unit tests of the module
 unit:
 	@scripts/dependencies build test
 	@$(MAKE) -C unit BUILD=$(BUILD) run
 
+## replay           the corpora of the fuzzers, without fuzzing
 replay:
 	@scripts/dependencies build test
 	@$(MAKE) -C fuzz BUILD=$(BUILD) replay
 
+## demo             starts both, and shows what the module does
 demo: needs-demo all
 	@scripts/demo
 
+## test             builds and runs all tests
 test: needs-test all
 	+@scripts/test
 
+## check            the tests under sanitizers and valgrind, lint, mutants
 check: all
 	+@scripts/check
 
+## mutation         breaks the code place by place; a test must fail each time
 mutation: authority
 	@scripts/dependencies build test
 	@scripts/mutation
 
+## newer-nginx      the tests against a newer nginx
 newer-nginx: authority
 	+@scripts/newer-nginx
 
+## cross-build      compiles all objects for other machines
 cross-build:
 	@scripts/cross-build
 
+## sdk-check        the official Python SDK against the authority
 sdk-check: authority
 	@scripts/sdk-check
 
+## bench            the cost of a token, beside other ways; BENCH_QUICK=1 is short
 bench: all
 	@bench/run
 
+## soak             all at once under load, for SOAK_MINUTES=10
 soak: all
 	@scripts/dependencies build test
 	@bench/soak
 
+## fuzz             the fuzzers, each for SECONDS=60
 fuzz:
 	@scripts/dependencies build check
 	@$(MAKE) -C fuzz BUILD=$(BUILD) SECONDS=$(SECONDS) run
 
+## lint             warnings of two compilers, static checks
 lint:
 	@scripts/dependencies build check
 	@scripts/lint
 
+## install          the module into nginx's module folder, or into MODULES_DIR
 install: module
 	@scripts/install
 
+## uninstall        removes what "make install" installed, from the same places
+uninstall:
+	@scripts/install uninstall
+
+## deb              the Debian package, into BUILD/deb
 deb:
 	@scripts/dependencies build deb
 	@scripts/build-deb
 
+## clean            removes BUILD
 clean:
 	rm -rf $(BUILD)
+
+##
+## Variables:
+## BUILD=build      the folder for all that is built
+## NGINX_SRC=       a source tree of nginx, in place of Debian's nginx-dev
+## MODULES_DIR=     the module folder of an nginx that is not Debian's
+## DESTDIR=         is put before all paths of install and uninstall
+## JOBS=            how many jobs run at once; by default one a processor
