@@ -11,6 +11,7 @@ use warnings;
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use File::Find qw(find);
+use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 use Test::More;
 
@@ -420,6 +421,16 @@ sub nginx_loads {
 }
 
 
+sub files_below {
+    my ($folder) = @_;
+    my @files;
+
+    find(sub { push @files, $File::Find::name if -f || -l }, $folder);
+
+    return [ sort @files ];
+}
+
+
 subtest 'make install' => sub {
     local $ENV{DESTDIR} = "$tmp/root";
     local $ENV{BUILD} = dirname($module);
@@ -440,12 +451,68 @@ subtest 'make install' => sub {
 
     succeeds('installs for another nginx', "$top/scripts/install");
 
-    my @files;
-
-    find(sub { push @files, $File::Find::name if -f }, "$tmp/own");
-
-    is_deeply(\@files, [ "$tmp/own/opt/nginx/modules/$name.so" ],
+    is_deeply(files_below("$tmp/own"),
+              [ "$tmp/own/opt/nginx/modules/$name.so" ],
               'the module, and nothing of Debian');
+
+    done_testing;
+};
+
+
+# what was installed above
+
+subtest 'make uninstall' => sub {
+    local $ENV{BUILD} = dirname($module);
+
+    my $modules = "$tmp/root/usr/lib/nginx/modules";
+    my $enabled = "$tmp/root/etc/nginx/modules-enabled";
+    my $link = "$enabled/50-mod-http-agilicus-token.conf";
+    my @make = ('make', '-s', '-C', $top, 'uninstall');
+
+    open my $fh, '>', "$modules/another.so" or die "$modules: $!\n";
+    close $fh;
+
+    make_path($enabled);
+    symlink '/usr/share/nginx/modules-available/mod-http-agilicus-token.conf',
+            $link or die "$link: $!\n";
+
+    {
+        local $ENV{DESTDIR} = "$tmp/root";
+
+        my ($status, $text) = run(@make);
+
+        ok($status != 0, 'refuses while a link loads the module');
+        like($text, qr/\Q$link\E/, 'and names the link');
+        ok(-f "$modules/$name.so", 'and removes nothing');
+
+        unlink $link or die "$link: $!\n";
+
+        succeeds('uninstalls', @make);
+        is_deeply(files_below("$tmp/root"), [ "$modules/another.so" ],
+                  'all that was installed, and nothing else');
+
+        succeeds('where nothing is installed', @make);
+    }
+
+    {
+        local $ENV{DESTDIR} = "$tmp/own";
+        local $ENV{MODULES_DIR} = '/opt/nginx/modules';
+
+        succeeds('uninstalls for another nginx', @make);
+        is_deeply(files_below("$tmp/own"), [], 'all that was installed');
+    }
+
+    done_testing;
+};
+
+
+subtest 'make help' => sub {
+    my ($status, $text) = run('make', '-s', '-C', $top, 'help');
+    my ($phony) = slurp("$top/Makefile") =~ /^\.PHONY: (.*?)\n\n/ms;
+
+    is_deeply([ sort $text =~ /^([a-z-]+) /mg ],
+              [ sort grep { !/^needs-/ } $phony =~ /([a-z-]+)/g ],
+              'a line for each target');
 
     done_testing;
 };
