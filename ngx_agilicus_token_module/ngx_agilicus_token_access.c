@@ -352,6 +352,10 @@ ngx_agilicus_token_check(ngx_http_request_t *r,
 
         rc = NGX_OK;
 
+        if (ctx->client->early) {
+            ngx_agilicus_token_early_end(r, ctx->client, lcf);
+        }
+
         ctx->api = lcf->origin->api;
         ctx->leeway = lcf->leeway;
 
@@ -539,6 +543,14 @@ ngx_agilicus_token_decide(ngx_http_request_t *r,
     default:
         ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
                                ctx->decision.reason);
+        return NGX_OK;
+    }
+
+    if (lcf->varies
+        && (ctx->client->assigned & NGX_AGILICUS_TOKEN_EARLY_TOKEN))
+    {
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                               NGX_AGILICUS_TOKEN_REASON_EARLY);
         return NGX_OK;
     }
 

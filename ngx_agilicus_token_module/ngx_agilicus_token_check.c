@@ -386,6 +386,8 @@ ngx_agilicus_token_enforce(ngx_conf_t *cf,
     conf->policy.deny_masquerading = (conf->deny_masquerading != 0);
     conf->policy.rules = (conf->rules != 0);
 
+    ngx_agilicus_token_early_location(mcf, conf);
+
     mcf->api.max_leeway = ngx_max(mcf->api.max_leeway, conf->leeway);
 
     if (conf->recheck && conf->enable == NGX_AGILICUS_TOKEN_ON

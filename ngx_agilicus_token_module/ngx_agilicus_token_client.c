@@ -14,8 +14,6 @@
 
 static void ngx_agilicus_token_client_cleanup(void *data);
 static ngx_uint_t ngx_agilicus_token_is_repeated(ngx_http_request_t *r);
-static ngx_agilicus_token_client_t *ngx_agilicus_token_find_client(
-    ngx_http_request_t *r);
 static ngx_uint_t ngx_agilicus_token_take_from(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_source_t *source,
     size_t max, ngx_str_t *token);
@@ -96,6 +94,11 @@ ngx_agilicus_token_get_client(ngx_http_request_t *r)
     client->cookie = r->headers_in.cookie;
 #endif
 
+    if (ngx_agilicus_token_early_is_lost(r)) {
+        client->assigned = NGX_AGILICUS_TOKEN_EARLY_TOKEN
+                           | NGX_AGILICUS_TOKEN_EARLY_USER;
+    }
+
     cln->handler = ngx_agilicus_token_client_cleanup;
 
     return client;
@@ -123,7 +126,7 @@ ngx_agilicus_token_is_repeated(ngx_http_request_t *r)
 }
 
 
-static ngx_agilicus_token_client_t *
+ngx_agilicus_token_client_t *
 ngx_agilicus_token_find_client(ngx_http_request_t *r)
 {
     ngx_pool_cleanup_t  *cln;
@@ -260,17 +263,6 @@ ngx_agilicus_token_take(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
 
     return ngx_agilicus_token_taken(ctx, found)
            && ngx_agilicus_token_take_digest(ctx);
-}
-
-
-ngx_uint_t
-ngx_agilicus_token_in_query(ngx_http_request_t *r)
-{
-    ngx_agilicus_token_client_t  *client;
-
-    client = ngx_agilicus_token_find_client(r);
-
-    return client && client->in_query;
 }
 
 

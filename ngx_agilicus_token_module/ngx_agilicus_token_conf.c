@@ -23,6 +23,8 @@ static void ngx_agilicus_token_read_anew(ngx_conf_t *cf);
 static ngx_uint_t ngx_agilicus_token_is_header_variable(
     const ngx_str_t *name);
 static ngx_int_t ngx_agilicus_token_register(ngx_conf_t *cf);
+static ngx_int_t ngx_agilicus_token_register_enter(ngx_conf_t *cf,
+    const ngx_agilicus_token_main_conf_t *mcf);
 static ngx_int_t ngx_agilicus_token_register_query(ngx_conf_t *cf);
 static ngx_int_t ngx_agilicus_token_register_upstream(ngx_conf_t *cf,
     ngx_agilicus_token_main_conf_t *mcf);
@@ -549,18 +551,26 @@ ngx_agilicus_token_postconfiguration(ngx_conf_t *cf)
             return NGX_ERROR;
         }
 
-        ngx_agilicus_token_filter_init();
-
         if (ngx_agilicus_token_register_query(cf) != NGX_OK) {
             return NGX_ERROR;
         }
+    }
+
+    if (mcf->query || mcf->notices) {
+        ngx_agilicus_token_filter_init();
+    }
+
+    if (ngx_agilicus_token_early_wrap(cf, mcf) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     if (mcf->query || mcf->changes || mcf->identity.nelts) {
         ngx_agilicus_token_read_anew(cf);
     }
 
-    if (ngx_agilicus_token_register_upstream(cf, mcf) != NGX_OK) {
+    if (ngx_agilicus_token_register_upstream(cf, mcf) != NGX_OK
+        || ngx_agilicus_token_register_enter(cf, mcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -644,27 +654,53 @@ ngx_agilicus_token_register(ngx_conf_t *cf)
 }
 
 
+/* before nginx's own "set", "if" and "rewrite", which were registered earlier */
+
+static ngx_int_t
+ngx_agilicus_token_register_enter(ngx_conf_t *cf,
+    const ngx_agilicus_token_main_conf_t *mcf)
+{
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    if (mcf->notices) {
+        h = ngx_array_push(
+                &cmcf->phases[NGX_HTTP_SERVER_REWRITE_PHASE].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = ngx_agilicus_token_server_rewrite_handler;
+    }
+
+    if (mcf->notices || mcf->query) {
+        h = ngx_array_push(&cmcf->phases[NGX_HTTP_REWRITE_PHASE].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = ngx_agilicus_token_rewrite_handler;
+    }
+
+    return NGX_OK;
+}
+
+
 /*
- * A token in the query is cut before nginx's own "set", "if" and "rewrite" see
- * it, and before the access log is written: handlers of the rewrite phase run
- * from the last one registered, those of the log phase from the first.
+ * A token in the query is cut before the access log is written: handlers of the
+ * log phase run from the first one registered.
  */
 
 static ngx_int_t
 ngx_agilicus_token_register_query(ngx_conf_t *cf)
 {
     ngx_array_t                *handlers;
-    ngx_http_handler_pt        *h, *first;
+    ngx_http_handler_pt        *first;
     ngx_http_core_main_conf_t  *cmcf;
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    h = ngx_array_push(&cmcf->phases[NGX_HTTP_REWRITE_PHASE].handlers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    *h = ngx_agilicus_token_rewrite_handler;
 
     handlers = &cmcf->phases[NGX_HTTP_LOG_PHASE].handlers;
 

@@ -13,6 +13,8 @@ static ngx_uint_t ngx_agilicus_token_create_identified(ngx_http_request_t *r,
     const ngx_agilicus_token_create_conf_t *conf);
 static ngx_uint_t ngx_agilicus_token_create_has_name(ngx_http_request_t *r,
     const ngx_agilicus_token_create_conf_t *conf);
+static ngx_uint_t ngx_agilicus_token_create_is_early(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 static ngx_int_t ngx_agilicus_token_create_values(ngx_http_request_t *r,
     const ngx_agilicus_token_create_conf_t *conf,
     ngx_agilicus_token_json_create_t *what);
@@ -61,6 +63,7 @@ ngx_agilicus_token_create_find(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
 {
     ngx_int_t                          rc;
+    ngx_uint_t                         early;
     ngx_agilicus_token_secret_t        secret;
     ngx_agilicus_token_cache_key_t     key;
     ngx_agilicus_token_json_create_t   what;
@@ -69,10 +72,18 @@ ngx_agilicus_token_create_find(ngx_http_request_t *r,
         goto nobody;
     }
 
+    early = ngx_agilicus_token_create_is_early(r, ctx, lcf);
+
     rc = ngx_agilicus_token_create_values(r, lcf->create, &what);
 
     if (rc == NGX_DECLINED) {
         goto nobody;
+    }
+
+    if (early) {
+        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
+                                      NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                                      NGX_AGILICUS_TOKEN_REASON_EARLY);
     }
 
     if (rc != NGX_OK
@@ -184,6 +195,38 @@ ngx_agilicus_token_create_has_name(ngx_http_request_t *r,
     return basic && basic->realm && basic->user_file
            && ngx_http_complex_value(r, basic->realm, &realm) == NGX_OK
            && !(realm.len == 3 && ngx_strncmp(realm.data, "off", 3) == 0);
+}
+
+
+/*
+ * Whether a value of "set", "auth_request_set" or a capture may be made of the
+ * name that goes with a password, and nothing has checked that, or of a token
+ * variable.
+ */
+
+static ngx_uint_t
+ngx_agilicus_token_create_is_early(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_uint_t                    kinds;
+    ngx_agilicus_token_client_t  *client;
+
+    static ngx_str_t  user = ngx_string("remote_user");
+
+    client = ctx->client;
+    kinds = NGX_AGILICUS_TOKEN_EARLY_TOKEN;
+
+    ngx_agilicus_token_early_close(r, client);
+
+    if (!ngx_agilicus_token_create_has_name(r, lcf->create)) {
+        kinds |= NGX_AGILICUS_TOKEN_EARLY_USER;
+
+        if (client->user_read) {
+            ngx_agilicus_token_early_warn(r, lcf, &user);
+        }
+    }
+
+    return lcf->create->varies && (client->assigned & kinds);
 }
 
 

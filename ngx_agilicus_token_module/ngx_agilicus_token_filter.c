@@ -32,13 +32,24 @@ ngx_agilicus_token_filter_init(void)
 static ngx_int_t
 ngx_agilicus_token_header_filter(ngx_http_request_t *r)
 {
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t              *h;
+    ngx_agilicus_token_client_t  *client;
 
     /* the request may have ended before its location's rewrite phase */
 
     (void) ngx_agilicus_token_cut_query(r);
 
-    if (r != r->main || !ngx_agilicus_token_in_query(r)
+    client = ngx_agilicus_token_find_client(r);
+
+    if (client == NULL) {
+        return ngx_agilicus_token_next_header_filter(r);
+    }
+
+    /* what auth_request_set takes of this answer was not read early */
+
+    ngx_agilicus_token_early_close(r, client);
+
+    if (r != r->main || !client->in_query
         || ngx_agilicus_token_is_private(r))
     {
         return ngx_agilicus_token_next_header_filter(r);

@@ -440,6 +440,10 @@ ngx_agilicus_token_init_module(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    if (ngx_agilicus_token_early_init(cycle, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ngx_agilicus_token_origins_init(mcf);
 }
 
@@ -464,7 +468,8 @@ ngx_agilicus_token_init_process(ngx_cycle_t *cycle)
     ngx_agilicus_token_recheck_init(mcf->recheck, cycle->log);
     ngx_agilicus_token_revocation_init(cycle->log);
 
-    if (ngx_agilicus_token_match_init(cycle->log) != NGX_OK
+    if (ngx_agilicus_token_early_worker(mcf, cycle->log) != NGX_OK
+        || ngx_agilicus_token_match_init(cycle->log) != NGX_OK
         || ngx_agilicus_token_call_init(&mcf->api, cycle->log) != NGX_OK)
     {
         return NGX_ERROR;
@@ -487,6 +492,7 @@ ngx_agilicus_token_exit_process(ngx_cycle_t *cycle)
     ngx_agilicus_token_reap_exit();
     ngx_agilicus_token_revocation_exit();
     ngx_agilicus_token_call_exit();
+    ngx_agilicus_token_early_exit();
     ngx_agilicus_token_match_exit();
     ngx_agilicus_token_memo_clear();
 }

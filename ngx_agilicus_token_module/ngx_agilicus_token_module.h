@@ -38,6 +38,10 @@
 #define NGX_AGILICUS_TOKEN_PREFLIGHT_CHECK  0
 #define NGX_AGILICUS_TOKEN_PREFLIGHT_PASS   1
 
+/* of what a variable was read too early; see early */
+#define NGX_AGILICUS_TOKEN_EARLY_TOKEN    0x01
+#define NGX_AGILICUS_TOKEN_EARLY_USER     0x02
+
 #define NGX_AGILICUS_TOKEN_SOURCE_HEADER  0
 #define NGX_AGILICUS_TOKEN_SOURCE_COOKIE  1
 #define NGX_AGILICUS_TOKEN_SOURCE_QUERY   2
@@ -107,6 +111,10 @@ typedef struct {
     ngx_array_t                        handlers;   /* of handler_t */
     ngx_array_t                        identity;   /* prefixes of headers */
 
+    /* indexes of variables that the configuration defines; see early */
+    ngx_array_t                        assigned;   /* of ngx_uint_t */
+    ngx_uint_t                         locations;  /* that enforce */
+
     /* where the feed is configured, for what is said of it at the end */
     ngx_agilicus_token_place_t         feed_place;
 
@@ -125,6 +133,8 @@ typedef struct {
     unsigned                           changes:1;  /* what upstream sees */
     unsigned                           reissue:1;
     unsigned                           used:1;     /* something enforces */
+    unsigned                           names:1;    /* of callers: create */
+    unsigned                           notices:1;  /* what is assigned early */
 } ngx_agilicus_token_main_conf_t;
 
 
@@ -148,6 +158,7 @@ typedef struct {
 
     unsigned                           identity:1; /* is given */
     unsigned                           ssl:1;      /* else access */
+    unsigned                           varies:1;   /* has variables */
     ngx_int_t                          verify_index;
     ngx_int_t                          user_index;
     ngx_uint_t                         basic_index;   /* of other modules' */
@@ -225,6 +236,9 @@ struct ngx_agilicus_token_loc_conf_s {
 
     ngx_array_t                       *required;   /* of all kinds */
 
+    ngx_uint_t                         location;   /* number of those */
+    unsigned                           varies:1;   /* what decides */
+
     /* of "required", if none of them has a variable */
     ngx_agilicus_token_requirement_t  *requirements;
 };
@@ -266,6 +280,14 @@ typedef struct {
 
     /* for upstream of some location: Authorization or cookies */
     unsigned                           changed:1;
+
+    /* variables as they were at the first read that came too early */
+    ngx_http_variable_value_t         *early_values;
+    const ngx_str_t                   *early_name; /* until it is said */
+    ngx_uint_t                         early_reads;
+    ngx_uint_t                         assigned;   /* after such reads */
+    unsigned                           early:1;    /* something of these */
+    unsigned                           user_read:1;
 
     /* what would have been refused has been logged */
     unsigned                           reported:1;
@@ -450,6 +472,12 @@ ngx_agilicus_token_client_t *ngx_agilicus_token_get_client(
     ngx_http_request_t *r);
 
 /*
+ * client: the client's part of a request, or NULL where there is none yet.
+ */
+ngx_agilicus_token_client_t *ngx_agilicus_token_find_client(
+    ngx_http_request_t *r);
+
+/*
  * client: the context of a request's last decision, also after an internal
  * redirect, or NULL.
  */
@@ -462,11 +490,6 @@ ngx_agilicus_token_ctx_t *ngx_agilicus_token_get_ctx(ngx_http_request_t *r);
  */
 ngx_uint_t ngx_agilicus_token_take(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-
-/*
- * client: whether some location has taken the token from the query.
- */
-ngx_uint_t ngx_agilicus_token_in_query(ngx_http_request_t *r);
 
 /*
  * client: where the location enforces and takes tokens from the query, cuts
@@ -602,6 +625,77 @@ ngx_int_t ngx_agilicus_token_upstream_value(ngx_http_request_t *r,
  * hide: 1 if this is the Authorization field, else 0.
  */
 ngx_uint_t ngx_agilicus_token_is_authorization(ngx_table_elt_t *h);
+
+/*
+ * early: has the getters of the variables that the configuration defines called
+ * through one of its own, which tells nginx not to keep what was made of token
+ * variables; after the whole configuration has been read.
+ */
+ngx_int_t ngx_agilicus_token_early_wrap(ngx_conf_t *cf,
+    const ngx_agilicus_token_main_conf_t *mcf);
+
+/*
+ * early: notes for a location that enforces whether what it decides by has
+ * variables, and gives it a number.
+ */
+void ngx_agilicus_token_early_location(ngx_agilicus_token_main_conf_t *mcf,
+    ngx_agilicus_token_loc_conf_t *conf);
+
+/*
+ * early: finds the variables that can be assigned, when nginx has numbered
+ * them all; sets up a worker, and ends it.
+ */
+ngx_int_t ngx_agilicus_token_early_init(ngx_cycle_t *cycle,
+    ngx_agilicus_token_main_conf_t *mcf);
+ngx_int_t ngx_agilicus_token_early_worker(
+    const ngx_agilicus_token_main_conf_t *mcf, ngx_log_t *log);
+void ngx_agilicus_token_early_exit(void);
+
+/*
+ * early: called for each read of a token variable.  Returns 1 where the
+ * location enforces and has not looked the token up yet: the variable is empty
+ * then.  The second is for a variable that depends on the location too.
+ */
+ngx_uint_t ngx_agilicus_token_is_early(ngx_http_request_t *r,
+    const ngx_str_t *name);
+void ngx_agilicus_token_early_depends(void);
+
+/*
+ * early: begins to notice what is assigned after a read of this kind.  Returns
+ * the client's part, or NULL if there is no memory: what is assigned to
+ * requests of this connection is not trusted then.
+ */
+ngx_agilicus_token_client_t *ngx_agilicus_token_early_read(
+    ngx_http_request_t *r, ngx_uint_t kind);
+
+/*
+ * early: notes in client->assigned what was assigned since the first such read,
+ * and waits for the next.  The second also warns of what was read too early;
+ * to be called right before the look-up where client->early is set.
+ */
+void ngx_agilicus_token_early_close(ngx_http_request_t *r,
+    ngx_agilicus_token_client_t *client);
+void ngx_agilicus_token_early_end(ngx_http_request_t *r,
+    ngx_agilicus_token_client_t *client,
+    const ngx_agilicus_token_loc_conf_t *lcf);
+
+/*
+ * early: warns, once per worker and location, of a variable that was read too
+ * early there.
+ */
+void ngx_agilicus_token_early_warn(ngx_http_request_t *r,
+    const ngx_agilicus_token_loc_conf_t *lcf, const ngx_str_t *name);
+
+/*
+ * early: whether reads of this connection went unnoticed for lack of memory.
+ */
+ngx_uint_t ngx_agilicus_token_early_is_lost(ngx_http_request_t *r);
+
+/*
+ * enter: the handler of the server's rewrite phase, which runs before anything
+ * else after an internal redirect and in a subrequest.
+ */
+ngx_int_t ngx_agilicus_token_server_rewrite_handler(ngx_http_request_t *r);
 
 /*
  * enter: the handler of the rewrite phase, which runs before nginx's own

@@ -84,6 +84,8 @@ static const ngx_str_t
     [NGX_AGILICUS_TOKEN_REASON_RATE] = ngx_string("rate"),
     [NGX_AGILICUS_TOKEN_REASON_CLIENT_RATE] = ngx_string("client_rate"),
     [NGX_AGILICUS_TOKEN_REASON_INTERNAL] = ngx_string("internal"),
+
+    [NGX_AGILICUS_TOKEN_REASON_EARLY] = ngx_string("early"),
 };
 
 

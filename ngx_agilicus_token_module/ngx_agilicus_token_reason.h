@@ -111,6 +111,9 @@ typedef enum {
     NGX_AGILICUS_TOKEN_REASON_CLIENT_RATE,
     NGX_AGILICUS_TOKEN_REASON_INTERNAL,
 
+    /* unavailable: a value was assigned before the token was looked up */
+    NGX_AGILICUS_TOKEN_REASON_EARLY,
+
     NGX_AGILICUS_TOKEN_REASON_LAST
 } ngx_agilicus_token_reason_e;
 

@@ -7,6 +7,8 @@
 #include "ngx_agilicus_token_module.h"
 
 
+static ngx_int_t ngx_agilicus_token_read_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_agilicus_token_word_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_agilicus_token_cache_variable(ngx_http_request_t *r,
@@ -113,11 +115,33 @@ ngx_agilicus_token_add_variables(ngx_conf_t *cf)
             return NGX_ERROR;
         }
 
-        var->get_handler = v->get_handler;
-        var->data = v->data;
+        var->get_handler = ngx_agilicus_token_read_variable;
+        var->data = (uintptr_t) v;
+
+        if (v->flags & NGX_HTTP_VAR_PREFIX
+            || v->get_handler == ngx_agilicus_token_no_cache_variable)
+        {
+            var->get_handler = v->get_handler;
+        }
     }
 
     return NGX_OK;
+}
+
+
+/* any of them but $agilicus_token_claim_..., and $agilicus_token_no_cache */
+
+static ngx_int_t
+ngx_agilicus_token_read_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    const ngx_http_variable_t *var = (ngx_http_variable_t *) data;
+
+    if (ngx_agilicus_token_is_early(r, &var->name)) {
+        return ngx_agilicus_token_variable_str(v, NULL);
+    }
+
+    return var->get_handler(r, v, var->data);
 }
 
 
@@ -253,6 +277,8 @@ ngx_agilicus_token_no_cache_variable(ngx_http_request_t *r,
 
     static ngx_str_t  one = ngx_string("1");
 
+    ngx_agilicus_token_early_depends();
+
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
 
     if (lcf->enable == NGX_AGILICUS_TOKEN_OFF
@@ -382,6 +408,10 @@ ngx_agilicus_token_claim_variable(ngx_http_request_t *r,
 
     ngx_str_t                    claim, value;
     ngx_agilicus_token_facts_t  *facts;
+
+    if (ngx_agilicus_token_is_early(r, name)) {
+        return ngx_agilicus_token_variable_str(v, NULL);
+    }
 
     facts = ngx_agilicus_token_variable_facts(r);
 

@@ -2044,6 +2044,15 @@ ngx_agilicus_token_cut_query(ngx_http_request_t *r)
 }
 
 
+void
+ngx_agilicus_token_early_end(ngx_http_request_t *r,
+    ngx_agilicus_token_client_t *client,
+    const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    abort();
+}
+
+
 ngx_uint_t
 ngx_agilicus_token_take(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     const ngx_agilicus_token_loc_conf_t *lcf)
