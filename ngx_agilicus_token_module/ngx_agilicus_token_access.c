@@ -15,7 +15,6 @@ static ngx_int_t ngx_agilicus_token_check_created(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 static ngx_int_t ngx_agilicus_token_check(ngx_http_request_t *r,
     const ngx_agilicus_token_loc_conf_t *lcf, ngx_agilicus_token_ctx_t **out);
-static ngx_uint_t ngx_agilicus_token_is_preflight(ngx_http_request_t *r);
 static ngx_int_t ngx_agilicus_token_decide(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 static void ngx_agilicus_token_ask_rules(
@@ -418,67 +417,6 @@ ngx_agilicus_token_check(ngx_http_request_t *r,
     ngx_agilicus_token_conclude(r, ctx, lcf);
 
     return ctx->status ? ctx->status : NGX_OK;
-}
-
-
-/* the request that a browser sends by itself, which never has a token */
-
-static ngx_uint_t
-ngx_agilicus_token_is_preflight(ngx_http_request_t *r)
-{
-    ngx_str_t         value;
-    ngx_uint_t        i, origin, method;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    if (r->method != NGX_HTTP_OPTIONS) {
-        return 0;
-    }
-
-    origin = 0;
-    method = 0;
-
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        value = h[i].value;
-        ngx_agilicus_token_bearer_strip(&value);
-
-        if (value.len == 0) {
-            continue;
-        }
-
-        if (h[i].key.len == sizeof("Origin") - 1
-            && ngx_strncasecmp(h[i].key.data, (u_char *) "Origin",
-                               h[i].key.len)
-               == 0)
-        {
-            origin = 1;
-        }
-
-        if (h[i].key.len == sizeof("Access-Control-Request-Method") - 1
-            && ngx_strncasecmp(h[i].key.data,
-                               (u_char *) "Access-Control-Request-Method",
-                               h[i].key.len)
-               == 0)
-        {
-            method = 1;
-        }
-    }
-
-    return origin && method;
 }
 
 

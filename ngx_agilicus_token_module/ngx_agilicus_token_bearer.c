@@ -165,7 +165,11 @@ ngx_agilicus_token_bearer_cookie(ngx_str_t *value, ngx_str_t *name,
                 return NGX_AGILICUS_TOKEN_BEARER_REPEATED;
             }
 
-            rc = ngx_agilicus_token_bearer_value(&found, max, token);
+            /* "name=" is no token; a name without "=" is no such cookie */
+
+            if (found.len || found.data == p || found.data[-1] != '=') {
+                rc = ngx_agilicus_token_bearer_value(&found, max, token);
+            }
         }
 
         if (last == end) {

@@ -69,7 +69,8 @@ ngx_uint_t ngx_agilicus_token_bearer_value(ngx_str_t *value, size_t max,
  * around a pair is ignored, quotes are part of the value).  Adds to "*seen"
  * how often the name stands there, so that a caller with several fields can
  * tell; returns REPEATED as soon as "*seen" passes one.  Else as
- * ngx_agilicus_token_bearer_value(), or NONE where the name is not there.
+ * ngx_agilicus_token_bearer_value(), or NONE where the name is not there or
+ * its value is empty.
  */
 ngx_uint_t ngx_agilicus_token_bearer_cookie(ngx_str_t *value, ngx_str_t *name,
     size_t max, ngx_uint_t *seen, ngx_str_t *token);

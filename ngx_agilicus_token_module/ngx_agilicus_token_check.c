@@ -396,6 +396,10 @@ ngx_agilicus_token_enforce(ngx_conf_t *cf,
         mcf->recheck = conf->recheck;
     }
 
+    if (conf->preflight == NGX_AGILICUS_TOKEN_PREFLIGHT_PASS) {
+        mcf->preflight = 1;
+    }
+
     if (!conf->forward || conf->reissue || conf->create) {
         mcf->changes = 1;
     }

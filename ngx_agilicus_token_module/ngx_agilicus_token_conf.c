@@ -26,6 +26,7 @@ static ngx_int_t ngx_agilicus_token_register(ngx_conf_t *cf);
 static ngx_int_t ngx_agilicus_token_register_enter(ngx_conf_t *cf,
     const ngx_agilicus_token_main_conf_t *mcf);
 static ngx_int_t ngx_agilicus_token_register_query(ngx_conf_t *cf);
+static ngx_int_t ngx_agilicus_token_register_preflight(ngx_conf_t *cf);
 static ngx_int_t ngx_agilicus_token_register_upstream(ngx_conf_t *cf,
     ngx_agilicus_token_main_conf_t *mcf);
 
@@ -574,6 +575,11 @@ ngx_agilicus_token_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    if (mcf->preflight && ngx_agilicus_token_register_preflight(cf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     return ngx_agilicus_token_register(cf);
 }
 
@@ -714,6 +720,40 @@ ngx_agilicus_token_register_query(ngx_conf_t *cf)
                 (handlers->nelts - 1) * sizeof(ngx_http_handler_pt));
 
     first[0] = ngx_agilicus_token_log_handler;
+
+    return NGX_OK;
+}
+
+
+/*
+ * The first handler of the content phase is that of static files, which refuses
+ * OPTIONS and runs last; what else may answer comes before ours.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_register_preflight(ngx_conf_t *cf)
+{
+    ngx_array_t                *handlers;
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    handlers = &cmcf->phases[NGX_HTTP_CONTENT_PHASE].handlers;
+
+    if (ngx_array_push(handlers) == NULL) {
+        return NGX_ERROR;
+    }
+
+    h = handlers->elts;
+
+    if (handlers->nelts > 1) {
+        h++;
+        ngx_memmove(h + 1, h,
+                    (handlers->nelts - 2) * sizeof(ngx_http_handler_pt));
+    }
+
+    *h = ngx_agilicus_token_preflight_handler;
 
     return NGX_OK;
 }

@@ -41,6 +41,10 @@ ngx_agilicus_token_hook_handler(ngx_http_request_t *r)
         return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
 
+    /* the body is read from memory, whatever "client_body_in_file_only" says */
+
+    r->request_body_in_file_only = 0;
+
     rc = ngx_http_read_client_request_body(r, ngx_agilicus_token_hook_body);
 
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {

@@ -130,6 +130,7 @@ typedef struct {
     unsigned                           feed_set:1;
     unsigned                           query:1;    /* is a source somewhere */
     unsigned                           exchange:1; /* of tokens somewhere */
+    unsigned                           preflight:1; /* passes somewhere */
     unsigned                           changes:1;  /* what upstream sees */
     unsigned                           reissue:1;
     unsigned                           used:1;     /* something enforces */
@@ -411,6 +412,25 @@ ngx_int_t ngx_agilicus_token_access_last_handler(ngx_http_request_t *r);
 ngx_int_t ngx_agilicus_token_precontent_handler(ngx_http_request_t *r);
 
 /*
+ * preflight: whether the request is what a browser sends by itself before a
+ * request from another origin: OPTIONS with Origin and
+ * Access-Control-Request-Method.  Returns 1 or 0.
+ */
+ngx_uint_t ngx_agilicus_token_is_preflight(ngx_http_request_t *r);
+
+/*
+ * preflight: for a request that has reached its content handler, whether it is
+ * a preflight without a token that the location lets pass.  Returns 1 or 0.
+ */
+ngx_uint_t ngx_agilicus_token_preflight_passes(ngx_http_request_t *r);
+
+/*
+ * preflight: the handler of the content phase, registered where a preflight
+ * may pass.  NGX_HTTP_NO_CONTENT for one that passes, else NGX_DECLINED.
+ */
+ngx_int_t ngx_agilicus_token_preflight_handler(ngx_http_request_t *r);
+
+/*
  * access: makes a context for a decision about the request; NULL for lack of
  * memory.
  */
@@ -587,7 +607,8 @@ ngx_int_t ngx_agilicus_token_revoke_handler(ngx_http_request_t *r);
 ngx_int_t ngx_agilicus_token_hook_handler(ngx_http_request_t *r);
 
 /*
- * revoke: refuses a method, naming those that are allowed.
+ * revoke: refuses a method, naming those that are allowed, or answers a
+ * preflight that passes; returns the status.
  */
 ngx_int_t ngx_agilicus_token_not_allowed(ngx_http_request_t *r,
     const char *allow);

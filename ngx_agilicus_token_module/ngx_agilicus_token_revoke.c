@@ -567,6 +567,10 @@ ngx_agilicus_token_not_allowed(ngx_http_request_t *r, const char *allow)
 {
     ngx_table_elt_t  *h;
 
+    if (ngx_agilicus_token_preflight_passes(r)) {
+        return NGX_HTTP_NO_CONTENT;
+    }
+
     h = ngx_list_push(&r->headers_out.headers);
     if (h == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -60,7 +60,7 @@ EOC
 });
 
 repeat_each(2);
-plan tests => repeat_each() * (blocks() * 3 + 89);
+plan tests => repeat_each() * (blocks() * 3 + 97);
 no_shuffle();
 no_long_string();
 run_tests();
@@ -234,12 +234,13 @@ Cache-Control: private
 === TEST 13: two cookies of the name are one too many, in one line or in two
 --- source: cookie=token
 --- request eval
-[("GET /t") x 3]
+[("GET /t") x 6]
 --- more_headers eval
 ["Cookie: token=cookie-canary-4; token=cookie-canary-4", "Cookie: token=cookie-canary-4; token=",
- "Cookie: token=cookie-canary-4\nCookie: token=cookie-canary-4"]
+ "Cookie: token=cookie-canary-4\nCookie: token=cookie-canary-4", "Cookie: token=; token=cookie-canary-4",
+ "Cookie: token=\nCookie: token=cookie-canary-4", "Cookie: token=; a=b; token="]
 --- error_code eval
-[(400) x 3]
+[(400) x 6]
 
 
 
@@ -248,7 +249,7 @@ Cache-Control: private
 --- request eval
 [("GET /t") x 6]
 --- more_headers eval
-[map { "Cookie: token$_" } "", "=", '="cookie-canary-5"', "=a b", "=a%20b", "=Bearer a"]
+[map { "Cookie: token$_" } "", " =", '="cookie-canary-5"', "=a b", "=a%20b", "=Bearer a"]
 --- error_code eval
 [(400) x 6]
 
@@ -360,3 +361,27 @@ Cache-Control: private
 ["Cookie: token=cookie-canary-9", "Authorization: Bearer header-canary-1"]
 --- response_headers eval
 [("! Cache-Control") x 2]
+
+
+
+=== TEST 22: an empty cookie is no token, also beside others
+--- source: header cookie=token
+--- request eval
+[("GET /t") x 4]
+--- more_headers eval
+["Cookie: token=", "Cookie: a=1; token=; b=2", "Cookie: token= ;a=1", "Cookie: a=1\nCookie: token="]
+--- error_code eval
+[(401) x 4]
+--- response_headers eval
+[("WWW-Authenticate: Bearer realm=\"agilicus\"") x 4]
+
+
+
+=== TEST 23: beside an empty cookie the header or the query counts
+--- source: header cookie=token query=access_token
+--- request eval
+["GET /t", "GET /t?access_token=query-canary-1", "GET /t?access_token="]
+--- more_headers eval
+["Cookie: token=\nAuthorization: Bearer header-canary-1", "Cookie: token=", "Cookie: token="]
+--- error_code eval
+[200, 200, 400]

@@ -129,7 +129,7 @@ add_block_preprocessor(sub {
 # a token that is revoked stays so: each block runs once
 
 repeat_each(1);
-plan tests => blocks() * 2 + 307;
+plan tests => blocks() * 2 + 341;
 no_shuffle();
 no_long_string();
 run_tests();
@@ -587,3 +587,40 @@ POST /signout appears               204
 calls introspect appears            2
 calls revoke appears                1
 GET /t appears                      401 revoked/revoked
+
+
+
+=== TEST 35: "if" and "limit_except" change nothing of a sign-out
+--- config
+    location = /if {
+        agilicus_token_revoke all_sessions;
+        if ($arg_x) { add_header X-If yes always; }
+        if ($arg_y) { set $y yes; }
+    }
+    location = /except {
+        agilicus_token_revoke all_sessions;
+        limit_except GET { allow all; }
+    }
+    location = /around {
+        agilicus_token on;
+        agilicus_token_revoke;
+        if ($arg_x) { add_header X-If yes always; }
+        limit_except GET { allow all; }
+    }
+--- steps
+POST /if?x=1 -                      401
+POST /if?x=1&y=1 -                  401
+GET /if?x=1 -                       405
+POST /except -                      401 missing/no_token
+GET /except -                       405
+POST /around?x=1 -                  401 missing/no_token
+POST /around?x=1 unknown            401 invalid/unknown
+GET /t s18.u18.b                    200
+POST /if?x=1 s18.u18.a              204
+GET /t s18.u18.b                    401 revoked/session
+GET /t s19.u19.b                    200
+POST /except s19.u19.a              204
+GET /t s19.u19.b                    401 revoked/session
+POST /around?x=1 s20.u20.a          204
+GET /t s20.u20.a                    401 revoked/revoked
+

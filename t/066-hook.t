@@ -108,7 +108,7 @@ add_block_preprocessor(sub {
 # a denial stays: each block runs once
 
 repeat_each(1);
-plan tests => blocks() * 2 + 194;
+plan tests => blocks() * 2 + 218;
 no_shuffle();
 no_long_string();
 run_tests();
@@ -464,3 +464,43 @@ Authorization: Bearer s2.admin.x
 "agilicus_token_revocation_hook"
 --- no_error_log
 [alert]
+
+
+
+=== TEST 30: "if" and "limit_except" change nothing of a hook
+--- config
+    client_body_buffer_size 8;
+    client_body_in_file_only on;
+    location = /if {
+        agilicus_token_revocation_hook trusted;
+        if ($arg_x) { add_header X-If yes; }
+    }
+    location = /except {
+        agilicus_token_revocation_hook trusted;
+        limit_except GET { allow all; }
+    }
+    location = /both {
+        agilicus_token on;
+        agilicus_token_require_scopes read;
+        agilicus_token_revocation_hook;
+        if ($arg_x) { add_header X-If yes; }
+        limit_except GET { agilicus_token_require_scopes other; }
+    }
+    location = /purge {
+        agilicus_token_status purge trusted;
+        if ($arg_x) { add_header X-If yes; }
+        limit_except GET { allow all; }
+    }
+--- request eval
+my $long = ' ' x 60000;
+["GET /t", "POST /if?x=1\n{$long\"session\":[\"s1\"]}", "GET /t", "POST /except\n{$long\"session\":[\"s2\"]}", "GET /t",
+ "GET /if?x=1", "GET /except", "POST /both?x=1\n{}", "POST /both\n{}", "GET /both?x=1", "DELETE /purge?x=1&all=1",
+ "DELETE /purge?all=1", "GET /purge?x=1&format=json"]
+--- more_headers eval
+my $json = 'Content-Type: application/json';
+["Authorization: Bearer s1.u1.a", $json, "Authorization: Bearer s1.u1.a", $json, "Authorization: Bearer s2.u2.a", $json, $json,
+ $json, "$json\nAuthorization: Bearer weak", $json, ("") x 3]
+--- error_code eval
+[200, 204, 401, 204, 401, 405, 405, 401, 403, 401, 204, 204, 200]
+--- no_error_log
+exited on signal

@@ -54,7 +54,7 @@ add_block_preprocessor(sub {
 });
 
 repeat_each(2);
-plan tests => repeat_each() * (blocks() * 2 + 63);
+plan tests => repeat_each() * (blocks() * 2 + 119);
 no_shuffle();
 no_long_string();
 run_tests();
@@ -234,14 +234,14 @@ would be rejected
 
 
 
-=== TEST 13: a static page answers a preflight as nginx does
+=== TEST 13: for a static page, which knows no OPTIONS, a preflight gets 204
 --- config
     location = /page.html { agilicus_token on; agilicus_token_preflight pass; }
 --- request
 OPTIONS /page.html
 --- more_headers
 PREFLIGHT
---- error_code: 405
+--- error_code: 204
 
 
 
@@ -298,3 +298,116 @@ PREFLIGHT
 [401, 200]
 --- response_headers eval
 ["WWW-Authenticate: Bearer realm=\"agilicus\"", "! WWW-Authenticate"]
+
+
+
+=== TEST 17: where static files are read, a preflight that passes gets 204
+--- config
+    agilicus_token on;
+    agilicus_token_preflight pass;
+    root html;
+    location /t { add_header X-Allow here; }
+    location /try { try_files $uri /t/page.html; }
+    location /named { try_files /none @files; }
+    location @files { add_header X-Allow named; }
+    location /alias/ { alias html/; autoindex on; }
+    location /index/ { alias html/; index page.html; }
+    location /if { if ($http_origin) { add_header X-Allow if; } }
+    location /except { add_header X-Allow except; limit_except GET { allow all; } }
+    location /moved { rewrite ^ /t/page.html last; }
+    location /dav { dav_methods PUT; }
+    location /report { agilicus_token report; }
+--- request eval
+[map { "OPTIONS $_" } "/t/page.html", "/t/none", "/try", "/named", "/alias/", "/index/", "/if", "/except", "/moved", "/dav/x",
+ "/report"]
+--- more_headers eval
+[("PREFLIGHT") x 11]
+--- error_code eval
+[(204) x 11]
+--- response_headers eval
+["X-Allow: here", "X-Allow: here", "X-Allow: here", "X-Allow: named", "", "", "X-Allow: if", "X-Allow: except",
+ "X-Allow: here", "", ""]
+
+
+
+=== TEST 18: what has another answer keeps it
+--- config
+    agilicus_token on;
+    agilicus_token_preflight pass;
+    location /t { UP; }
+    location /return { return 403; }
+    location /try { try_files $uri =404; }
+    location /fallback { try_files $uri @app; }
+    location @app { UP; }
+    location /off { agilicus_token off; root html; }
+    location /check { agilicus_token_preflight check; root html; }
+    location /denied { deny all; root html; }
+--- request eval
+[map { "OPTIONS $_" } "/t", "/return", "/try", "/fallback", "/off", "/check", "/denied"]
+--- more_headers eval
+[("PREFLIGHT") x 7]
+--- error_code eval
+[200, 403, 404, 200, 405, 401, 403]
+
+
+
+=== TEST 19: static files: OPTIONS that is no preflight, or has a token, is as ever
+--- config
+    agilicus_token on;
+    agilicus_token_preflight pass;
+    root html;
+    location /t { }
+    location /report { agilicus_token report; }
+--- request eval
+["OPTIONS /t", "OPTIONS /t", "OPTIONS /t", "OPTIONS /t", "OPTIONS /t", "GET /t", "OPTIONS /report", "OPTIONS /report"]
+--- more_headers eval
+["", "Origin: http://x", "Access-Control-Request-Method: PUT", "PREFLIGHT\nAuthorization: Bearer good-1",
+ "PREFLIGHT\nAuthorization: Bearer unknown-1", "PREFLIGHT", "PREFLIGHT\nAuthorization: Bearer good-1",
+ "PREFLIGHT\nAuthorization: Bearer a b"]
+--- error_code eval
+[401, 401, 401, 405, 401, 401, 405, 405]
+
+
+
+=== TEST 20: a preflight to one of the module's own handlers gets 204
+--- config
+    agilicus_token_preflight pass;
+    add_header X-Allow yes;
+    location = /out { agilicus_token_revoke; }
+    location = /out/on { agilicus_token on; agilicus_token_revoke; }
+    location = /hook { agilicus_token_revocation_hook trusted; }
+    location = /hook/on { agilicus_token on; agilicus_token_require_scopes a; agilicus_token_revocation_hook; }
+    location = /status { agilicus_token_status; }
+    location = /purge { agilicus_token on; agilicus_token_require_scopes a; agilicus_token_status purge; }
+    location = /if { agilicus_token_revoke; if ($http_origin) { add_header X-Allow if; } }
+    location = /except { agilicus_token_revoke; add_header X-Allow except; limit_except POST { allow all; } }
+--- request eval
+[map { "OPTIONS $_" } "/out", "/out/on", "/hook", "/hook/on", "/status", "/purge", "/if", "/except"]
+--- more_headers eval
+[("PREFLIGHT") x 8]
+--- error_code eval
+[(204) x 8]
+--- response_headers eval
+[("X-Allow: yes") x 6, "X-Allow: if", "X-Allow: except"]
+
+
+
+=== TEST 21: these handlers refuse what is no preflight that passes
+--- config
+    agilicus_token_preflight pass;
+    location = /out { agilicus_token_revoke; }
+    location = /check { agilicus_token_revoke; agilicus_token_preflight check; }
+    location = /hook { agilicus_token_revocation_hook trusted; }
+    location = /status { agilicus_token_status; }
+    location = /on { agilicus_token on; agilicus_token_revoke; }
+--- request eval
+["OPTIONS /out", "OPTIONS /out", "OPTIONS /out", "GET /out", "OPTIONS /check", "OPTIONS /hook", "OPTIONS /status", "OPTIONS /on",
+ "OPTIONS /on"]
+--- more_headers eval
+["", "Origin: http://x", "PREFLIGHT\nAuthorization: Bearer good-1", "PREFLIGHT", "PREFLIGHT", "", "Origin: http://x",
+ "PREFLIGHT\nAuthorization: Bearer good-2", "PREFLIGHT\nAuthorization: Bearer unknown-1"]
+--- error_code eval
+[(405) x 8, 401]
+--- response_headers eval
+["Allow: POST", "Allow: POST", "Allow: POST", "Allow: POST", "Allow: POST", "Allow: POST", "Allow: GET, HEAD",
+ "Allow: POST", ""]

@@ -132,15 +132,18 @@ static const row_t  cookies[] = {
     { "t%6fk=abc", NONE, NULL },
 
     { "tok", MALFORMED, NULL },
-    { "tok=", MALFORMED, NULL },
-    { "tok= ", MALFORMED, NULL },
+    { "tok\t", MALFORMED, NULL },
+    { "tok =", MALFORMED, NULL },
+    { "tok;", MALFORMED, NULL },
+    { "tok; x=", MALFORMED, NULL },
+    { "x=;tok;y=", MALFORMED, NULL },
+    { "tok=\"\"", MALFORMED, NULL },
     { "tok=\"abc\"", MALFORMED, NULL },
     { "tok=a b", MALFORMED, NULL },
     { "tok=a,b", MALFORMED, NULL },
     { "tok=a%3d", MALFORMED, NULL },
     { "tok =abc", MALFORMED, NULL },
     { "tok= abc", MALFORMED, NULL },
-    { "tok\t", MALFORMED, NULL },
     { "tok==", MALFORMED, NULL },
 
     { "tok=a; tok=b", REPEATED, NULL },
@@ -149,8 +152,20 @@ static const row_t  cookies[] = {
     { "tok;tok=a", REPEATED, NULL },
     { "tok=a; tok =b", REPEATED, NULL },
     { "x=\"; tok=a; \"; tok=b", REPEATED, NULL },
+    { "tok=; tok=a", REPEATED, NULL },
+    { "tok=a; tok=", REPEATED, NULL },
+    { "tok=; tok=", REPEATED, NULL },
+    { "tok=;tok", REPEATED, NULL },
 
     { NULL, 0, NULL }
+};
+
+
+/* no token, but the name stands there */
+
+static const char  *empty_cookies[] = {
+    "tok=", "tok= ", " tok=\t", "tok=;", "a=1; tok=; b=2", "a=1;tok= ;b=2",
+    "; tok=;", NULL
 };
 
 
@@ -512,9 +527,10 @@ test_lengths(void)
 static void
 test_cookie(void)
 {
-    ngx_str_t     value, token, name = ngx_string("tok");
-    ngx_uint_t    rc, seen;
-    const row_t  *row;
+    ngx_str_t      value, token, name = ngx_string("tok");
+    ngx_uint_t     rc, seen;
+    const row_t   *row;
+    const char   **empty;
 
     unit_test("cookies");
 
@@ -541,6 +557,23 @@ test_cookie(void)
 
     unit_check(ngx_agilicus_token_bearer_cookie(&value, &name, MAX, &seen,
                                                 &token) == NONE);
+
+    unit_test("an empty cookie is no token, and counts as one of the name");
+
+    for (empty = empty_cookies; *empty; empty++) {
+        value = unit_str(*empty);
+        seen = 0;
+
+        unit_check_note(ngx_agilicus_token_bearer_cookie(&value, &name, MAX,
+                                                         &seen, &token)
+                        == NONE, *empty);
+        unit_check_note(seen == 1, *empty);
+        unit_check_note(ngx_agilicus_token_bearer_cookie(&value, &name, MAX,
+                                                         &seen, &token)
+                        == REPEATED, *empty);
+
+        free(value.data);
+    }
 }
 
 

@@ -1,0 +1,118 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "ngx_agilicus_token_module.h"
+
+
+/*
+ * A location that reads static files knows no OPTIONS.  This handler stands
+ * before the one that would refuse the method.
+ */
+
+ngx_int_t
+ngx_agilicus_token_preflight_handler(ngx_http_request_t *r)
+{
+    const ngx_agilicus_token_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
+
+    if (lcf->enable == NGX_AGILICUS_TOKEN_OFF
+        || !ngx_agilicus_token_preflight_passes(r))
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_HTTP_NO_CONTENT;
+}
+
+
+/*
+ * Where a token is asked for, the request has been let in for being a
+ * preflight, or by another module and without a token.
+ */
+
+ngx_uint_t
+ngx_agilicus_token_preflight_passes(ngx_http_request_t *r)
+{
+    ngx_agilicus_token_ctx_t             *ctx;
+    const ngx_agilicus_token_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
+
+    if (lcf->preflight != NGX_AGILICUS_TOKEN_PREFLIGHT_PASS
+        || !ngx_agilicus_token_is_preflight(r))
+    {
+        return 0;
+    }
+
+    if (lcf->enable == NGX_AGILICUS_TOKEN_OFF) {
+        return r->headers_in.authorization == NULL;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
+
+    return ctx && !ctx->has_token
+           && ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_NONE;
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_is_preflight(ngx_http_request_t *r)
+{
+    ngx_str_t         value;
+    ngx_uint_t        i, origin, method;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    if (r->method != NGX_HTTP_OPTIONS) {
+        return 0;
+    }
+
+    origin = 0;
+    method = 0;
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        value = h[i].value;
+        ngx_agilicus_token_bearer_strip(&value);
+
+        if (value.len == 0) {
+            continue;
+        }
+
+        if (h[i].key.len == sizeof("Origin") - 1
+            && ngx_strncasecmp(h[i].key.data, (u_char *) "Origin",
+                               h[i].key.len)
+               == 0)
+        {
+            origin = 1;
+        }
+
+        if (h[i].key.len == sizeof("Access-Control-Request-Method") - 1
+            && ngx_strncasecmp(h[i].key.data,
+                               (u_char *) "Access-Control-Request-Method",
+                               h[i].key.len)
+               == 0)
+        {
+            method = 1;
+        }
+    }
+
+    return origin && method;
+}
