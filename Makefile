@@ -1,6 +1,8 @@
 # Thin targets: their work is done in scripts/ and in the folders' Makefiles.
 # "make help" prints the lines that begin with two hashes.
 
+include scripts/paths.mk
+
 override BUILD := $(abspath $(or $(BUILD),build))
 export BUILD
 
@@ -119,7 +121,7 @@ deb:
 
 ## clean            removes BUILD
 clean:
-	rm -rf $(BUILD)
+	@scripts/clean
 
 ##
 ## Variables:

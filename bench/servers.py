@@ -7,11 +7,15 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 BENCH = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(BENCH)
 BUILD = os.environ.get('BUILD', os.path.join(ROOT, 'build'))
+
+if subprocess.call([os.path.join(ROOT, 'scripts', 'paths')]):
+    sys.exit(1)
 
 SCOPES = ['urn:agilicus:users:reader', 'urn:agilicus:orgs:reader',
           'urn:agilicus:permits:reader', 'urn:agilicus:permits:writer',
