@@ -45,7 +45,18 @@ ngx_agilicus_token_access_handler(ngx_http_request_t *r)
 
     if (lcf->enable == NGX_AGILICUS_TOKEN_REPORT) {
 
-        /* neither refuses nor, under "satisfy any", allows */
+        /*
+         * It neither refuses nor, under "satisfy any", allows.  A body that
+         * could not be read as a whole goes nowhere: its status is nginx's.
+         */
+
+        if (ctx == NULL) {
+            ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
+
+            if (ctx && ctx->state == NGX_AGILICUS_TOKEN_STATE_READING) {
+                return rc;
+            }
+        }
 
         return NGX_DECLINED;
     }

@@ -172,6 +172,10 @@ ngx_agilicus_token_hide(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
                                NGX_AGILICUS_TOKEN_REASON_MULTIPLE);
         ngx_agilicus_token_conclude(r, ctx, lcf);
 
+        if (lcf->enable == NGX_AGILICUS_TOKEN_REPORT) {
+            return NGX_OK;
+        }
+
         return ngx_agilicus_token_challenge(r, ctx);
     }
 

@@ -10,6 +10,7 @@ sub with { my (%token) = @_; return { token => \%token } }
 my $mock = MockAPI->start(
     tokens => {
         map({ ("good-$_" => {}) } 1 .. 20),
+        'known-and-long-enough' => {},
         masked  => with(masquerading => JSON::PP::true),
         past    => with(exp => 1000),
         revoked => 410,
@@ -50,7 +51,7 @@ add_block_preprocessor(sub {
 });
 
 repeat_each(2);
-plan tests => repeat_each() * (blocks() * 2 + 41);
+plan tests => repeat_each() * (blocks() * 2 + 102);
 no_shuffle();
 no_long_string();
 run_tests();
@@ -271,3 +272,54 @@ Authorization: Bearer good-7
 agilicus token: would be rejected: forbidden, org
 --- response_body
 passed
+
+
+
+=== TEST 16: a token that stands in a second place is told of, and hides nothing
+--- config
+    location /t { agilicus_token report; agilicus_token_forward off; UP; error_page 400 /refused; }
+    location = /refused { return 418; }
+--- request
+GET /t?x=known-and-long-enough
+--- more_headers
+Authorization: Bearer known-and-long-enough
+--- grep_error_log_out
+agilicus token: would be rejected: malformed, multiple
+--- response_body
+passed
+--- response_headers
+! WWW-Authenticate
+! Cache-Control
+
+
+
+=== TEST 17: whatever is presented, and whatever is done with it, the request is let through
+--- config
+    agilicus_token report;
+    agilicus_token_source header cookie=at query=access_token;
+    agilicus_token_max_size 24;
+    agilicus_token_forward off;
+    agilicus_token_identity_headers on;
+    agilicus_token_require_scopes none;
+    agilicus_token_require_expiry on;
+    agilicus_token_recheck 1s;
+    location /t { UP; }
+    location /rules { agilicus_token_rules on; UP; }
+    location /ssi { ssi on; rewrite ^ /page break; UP; }
+    location /part { UP; }
+    location /files { root html; try_files /page.html =404; }
+--- request eval
+["GET /t", (map { "GET /$_" } ("t") x 9), "GET /t?access_token=", "GET /t?access_token=a&access_token=b",
+ "GET /t?access_token=good-1", "GET /t?x=known-and-long-enough", "GET /t/known-and-long-enough", "GET /t?x=%6bnown-and-long-enough",
+ "GET /rules//a", "POST /rules\nx", "GET /ssi?x=known-and-long-enough", "GET /files"]
+--- more_headers eval
+my $long = "Authorization: Bearer known-and-long-enough";
+["", map({ "Authorization: $_" } "Bearer", "Bearer a b", "Bearer " . "x" x 25, "Basic dTpw", "Bearer unknown-1", "Bearer past",
+         "Bearer revoked", "Bearer out", "Bearer masked"), "", "", "Authorization: Bearer good-1\nCookie: at=good-1", ($long) x 7]
+--- error_code eval
+[(200) x 20]
+--- response_headers eval
+[("! WWW-Authenticate\n! Retry-After") x 20]
+--- user_files
+>>> page.html
+page
