@@ -2122,6 +2122,13 @@ ngx_agilicus_token_challenge_status(
 }
 
 
+ngx_uint_t
+ngx_agilicus_token_is_preflight(ngx_http_request_t *r)
+{
+    abort();
+}
+
+
 ngx_int_t
 ngx_agilicus_token_challenge(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx)
