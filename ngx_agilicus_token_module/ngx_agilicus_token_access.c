@@ -5,6 +5,7 @@
 
 
 #include "ngx_agilicus_token_module.h"
+#include "ngx_agilicus_token_destination.h"
 
 
 static ngx_int_t ngx_agilicus_token_check_subrequest(ngx_http_request_t *r,
@@ -500,6 +501,12 @@ ngx_agilicus_token_decide(ngx_http_request_t *r,
     {
         ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
                                NGX_AGILICUS_TOKEN_REASON_EARLY);
+        return NGX_OK;
+    }
+
+    if (lcf->policy.rules && ngx_agilicus_token_has_two_hosts(r)) {
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_MALFORMED,
+                               NGX_AGILICUS_TOKEN_REASON_HOST);
         return NGX_OK;
     }
 

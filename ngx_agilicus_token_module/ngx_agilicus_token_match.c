@@ -5,6 +5,7 @@
 
 
 #include "ngx_agilicus_token_module.h"
+#include "ngx_agilicus_token_destination.h"
 #include "ngx_agilicus_token_json_document.h"
 #include "ngx_agilicus_token_path.h"
 #include "ngx_agilicus_token_rules.h"
@@ -176,7 +177,7 @@ ngx_agilicus_token_match(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     const ngx_agilicus_token_loc_conf_t *lcf,
     ngx_agilicus_token_reason_e *reason)
 {
-    ngx_int_t                            rc;
+    ngx_int_t                            rc, second;
     ngx_agilicus_token_rules_view_t      view;
     ngx_agilicus_token_json_document_t  *document;
 
@@ -197,6 +198,23 @@ ngx_agilicus_token_match(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
 
     rc = ngx_agilicus_token_rules_decide(ngx_agilicus_token_match_rules,
                                          &ctx->rules, &view, reason);
+
+    if (rc != NGX_DECLINED) {
+        second = ngx_agilicus_token_destination(r, &view);
+
+        if (second == NGX_OK) {
+            second = ngx_agilicus_token_rules_decide(
+                                                ngx_agilicus_token_match_rules,
+                                                &ctx->rules, &view, reason);
+
+        } else if (second != NGX_DONE) {
+            *reason = NGX_AGILICUS_TOKEN_REASON_PATH;
+        }
+
+        if (second != NGX_OK && second != NGX_DONE) {
+            rc = second;
+        }
+    }
 
     document = view.body;
     ngx_agilicus_token_json_release(&document);
@@ -243,7 +261,7 @@ ngx_agilicus_token_match_target(ngx_http_request_t *r,
     ngx_agilicus_token_rules_view_t *view)
 {
     size_t      escapes;
-    u_char     *p, *buf;
+    u_char     *p;
     ngx_str_t   raw;
 
     if (r == r->main) {
@@ -281,16 +299,26 @@ ngx_agilicus_token_match_target(ngx_http_request_t *r,
         }
     }
 
+    return ngx_agilicus_token_match_path(r, &raw, view);
+}
+
+
+ngx_int_t
+ngx_agilicus_token_match_path(ngx_http_request_t *r, const ngx_str_t *raw,
+    ngx_agilicus_token_rules_view_t *view)
+{
+    u_char  *buf;
+
     if (view->has_query && !ngx_agilicus_token_path_is_query(&view->query)) {
         return NGX_DECLINED;
     }
 
-    buf = ngx_pnalloc(r->pool, raw.len + 1);
+    buf = ngx_pnalloc(r->pool, raw->len + 1);
     if (buf == NULL) {
         return NGX_ERROR;
     }
 
-    return ngx_agilicus_token_path_decode(&raw, buf, &view->path);
+    return ngx_agilicus_token_path_decode(raw, buf, &view->path);
 }
 
 

@@ -246,15 +246,29 @@ my @hosts = (
     [ '/v6', '[::2]' => '200 [::2] /v6' ],
     [ '/v6', '[::2]:80' => '200 [::2] /v6' ],
     [ '/v6', '[::3]' => '403 forbidden/host' ],
-    [ 'http://app.example/a', 'other.example' => '200 app.example /a' ],
-    [ 'HTTP://APP.example:1/a', 'other.example' => '200 app.example /a' ],
-    [ 'http://other.example/a', 'app.example' => '403 forbidden/host' ],
-    [ 'http://app.example./a?b', 'other' => '200 app.example /a?b' ],
-    [ 'http://app.example', 'other' => '200 app.example /' ],
-    [ 'http://app.example?x', 'other' => '4' ],
-    [ 'http://app.example//a', 'other' => '403 forbidden/path' ],
-    [ 'http://app.example/../a', 'other' => '4' ],
-    [ 'http://app.example/b/../a', 'other' => '403 forbidden/path' ],
+    [ 'http://app.example/a', 'app.example' => '200 app.example /a' ],
+    [ 'http://app.example/a', 'other.example' => '400 malformed/host' ],
+    [ 'http://app.example/a', 'app.example.evil' => '400 malformed/host' ],
+    [ 'http://app.example/a', 'app' => '400 malformed/host' ],
+    [ 'http://app.example/a', 'APP.Example.:80' => '200 app.example /a' ],
+    [ 'http://app.example:80/a', 'app.example' => '200 app.example /a' ],
+    [ 'https://app.example/a', 'app.example:443' => '200 app.example /a' ],
+    [ 'https://app.example/a', 'app.example:80' => '400 malformed/host' ],
+    [ 'http://app.example/a', 'app.example:81' => '400 malformed/host' ],
+    [ 'HTTP://APP.example:1/a', 'app.example:1' => '200 app.example /a' ],
+    [ 'HTTP://APP.example:1/a', 'app.example' => '400 malformed/host' ],
+    [ 'HTTP://APP.example:1/a', 'app.example:2' => '400 malformed/host' ],
+    [ 'http://other.example/a', 'app.example' => '400 malformed/host' ],
+    [ 'http://other.example/a', 'other.example' => '403 forbidden/host' ],
+    [ 'http://app.example./a?b', 'app.example' => '200 app.example /a?b' ],
+    [ 'http://app.example', 'app.example' => '200 app.example /' ],
+    [ 'http://app.example', 'other' => '400 malformed/host' ],
+    [ 'http://[::2]/v6', '[::2]' => '200 [::2] /v6' ],
+    [ 'http://[::2]/v6', '[::3]' => '400 malformed/host' ],
+    [ 'http://app.example?x', 'app.example' => '4' ],
+    [ 'http://app.example//a', 'app.example' => '403 forbidden/path' ],
+    [ 'http://app.example/../a', 'app.example' => '4' ],
+    [ 'http://app.example/b/../a', 'app.example' => '403 forbidden/path' ],
     [ '/', 'app.example' => '200 app.example /' ],
     [ 'http://evil@app.example/a', 'app.example' => '4' ],
     [ 'http:///a', 'app.example' => '4' ],
@@ -287,6 +301,24 @@ my $res = $nginx->raw("GET /a HTTP/1.0\r\nAuthorization: Bearer hosts\r\n\r\n");
 is($res->{status} . ' ' . HttpClient::header($res, 'X-Why'),
    '403 forbidden/host', 'HTTP/1.0 without one is no host of a server\'s name');
 
+for my $case ([ 'HTTP/1.0', '400 malformed/host' ],
+              [ "HTTP/1.0\r\nHost: app.example", '200 active/' ],
+              [ "HTTP/1.0\r\nHost: other", '400 malformed/host' ]) {
+    my ($rest, $expected) = @$case;
+
+    $res = $nginx->raw("GET http://app.example/a $rest\r\n"
+                       . "Authorization: Bearer hosts\r\n\r\n");
+
+    is($res->{status} . ' ' . HttpClient::header($res, 'X-Why'), $expected,
+       'an absolute target, ' . shown($rest));
+}
+
+$res = $nginx->raw("GET http://app.example/loose/ HTTP/1.1\r\nHost: other\r\n"
+                   . "Connection: close\r\nAuthorization: Bearer hosts"
+                   . "\r\n\r\n");
+
+is($res->{status}, 200, 'without rules, two hosts are as nginx takes them');
+
 is(ask('hosts', '/a', 'Host: other.example', map { "$_: app.example" }
        qw(X-Forwarded-Host X-Host X-Forwarded-Server X-Original-Host)),
    '403 forbidden/host', 'other lines do not say which host it is');
@@ -315,6 +347,20 @@ is(curl('/a', '-H', 'Host: app.example'), '200 active/', 'HTTP/2');
 is(curl('/a', '-H', 'Host: APP.example:1'), '200 active/', 'in any case');
 is(curl('/a', '-H', 'Host: other.example'), '403 forbidden/host',
    'another host over HTTP/2');
+for my $host (qw(other.example app.example)) {
+    open my $out, '-|', 'nghttp', '-v', '-t', 10 * $slow,
+        '-H', ':authority: app.example', '-H', "host: $host",
+        '-H', 'Authorization: Bearer hosts', "http://127.0.0.1:$h2/a"
+        or die "nghttp: $!\n";
+    my $text = do { local $/; <$out> };
+    close $out;
+
+    my ($status) = $text =~ /:status: (\d+)/;
+
+    is($status, 400, "app.example and $host over HTTP/2")
+        if $host ne 'app.example' || $status ne '200';
+}
+
 is(curl($_, '-H', 'Host: app.example'), '403 forbidden/path', "$_ over HTTP/2")
     for '/public/../a', '//a', '/a%2fb', '/a/..;/b';
 

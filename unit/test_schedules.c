@@ -2104,6 +2104,13 @@ ngx_agilicus_token_match(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
 }
 
 
+ngx_uint_t
+ngx_agilicus_token_has_two_hosts(ngx_http_request_t *r)
+{
+    return 0;
+}
+
+
 ngx_int_t
 ngx_agilicus_token_match_wait(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx)

@@ -1,0 +1,86 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGILICUS_TOKEN_TARGET_H_INCLUDED_
+#define _NGX_AGILICUS_TOKEN_TARGET_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+/*
+ * The second target of a request, and the authorities that it names; syntax
+ * only.
+ */
+
+typedef enum {
+    NGX_AGILICUS_TOKEN_TARGET_NONE = 0,
+    NGX_AGILICUS_TOKEN_TARGET_DESTINATION,  /* COPY, MOVE: RFC 4918, 10.3 */
+    NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE     /* in a body or another field */
+} ngx_agilicus_token_target_e;
+
+
+/* host and port of a request or of a URI */
+
+typedef struct {
+    ngx_str_t    host;      /* without port and trailing dot, in any case */
+    ngx_uint_t   port;      /* 0: none, or the usual one of the scheme */
+} ngx_agilicus_token_authority_t;
+
+
+typedef struct {
+    ngx_agilicus_token_authority_t   authority;  /* empty: that of the request */
+    ngx_str_t                        path;       /* raw */
+    ngx_str_t                        query;      /* raw, without "?" */
+
+    unsigned                         has_query:1;
+} ngx_agilicus_token_target_t;
+
+
+/*
+ * Says where requests of a method ("COPY") name a second target.  The name is
+ * compared byte for byte.
+ */
+ngx_agilicus_token_target_e ngx_agilicus_token_target_of(
+    const ngx_str_t *method);
+
+/*
+ * Reads the value of a Destination field: an absolute path, or an "http" or
+ * "https" URI, with or without query.  White space around it is no part of it.
+ * Returns NGX_OK, or NGX_DECLINED for anything else; whether the path and the
+ * query can be judged is not looked at.
+ */
+ngx_int_t ngx_agilicus_token_target_read(const ngx_str_t *value,
+    ngx_agilicus_token_target_t *target);
+
+/*
+ * Reads "host" or "host:port".  NGX_DECLINED for what has a user in it, escapes,
+ * bytes that no name of a host has, or a port that is none.  "usual" is the port
+ * that counts as none.
+ */
+ngx_int_t ngx_agilicus_token_target_authority(const ngx_str_t *text,
+    ngx_uint_t usual, ngx_agilicus_token_authority_t *authority);
+
+/*
+ * Returns 1 if two authorities are the same host, without regard to case, and
+ * port; else 0.
+ */
+ngx_uint_t ngx_agilicus_token_target_is_same(
+    const ngx_agilicus_token_authority_t *a,
+    const ngx_agilicus_token_authority_t *b);
+
+/*
+ * Sets "authority" to that of the target in a request line of HTTP/1, with the
+ * port of its scheme as the usual one, and "usual" to that port.  Returns
+ * NGX_OK; NGX_DONE where the target is a path, which has none; NGX_DECLINED
+ * where it cannot be read.
+ */
+ngx_int_t ngx_agilicus_token_target_of_line(const ngx_str_t *line,
+    ngx_uint_t *usual, ngx_agilicus_token_authority_t *authority);
+
+
+#endif /* _NGX_AGILICUS_TOKEN_TARGET_H_INCLUDED_ */
