@@ -584,10 +584,7 @@ ngx_agilicus_token_look_again(ngx_http_request_t *r,
 
         ngx_agilicus_token_zone_now(&now);
 
-        denied = ngx_agilicus_token_denied(denials, ctx->api->digest,
-                                           ctx->digest, &ctx->facts,
-                                           NGX_AGILICUS_TOKEN_NEVER_ASKED,
-                                           &now);
+        denied = ngx_agilicus_token_look_for_denial(ctx, &now);
 
         if (denied != NGX_AGILICUS_TOKEN_REASON_NONE) {
             ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_REVOKED,

@@ -12,6 +12,14 @@
 #define NGX_AGILICUS_TOKEN_API_SAID  64
 
 
+/* what a call of introspection carries */
+
+typedef struct {
+    u_char                              key[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    ngx_msec_t                          invalid;
+} ngx_agilicus_token_api_data_t;
+
+
 static void ngx_agilicus_token_api_read_introspect(
     ngx_agilicus_token_call_t *call, ngx_agilicus_token_curl_result_t *result,
     ngx_agilicus_token_answer_t *answer);
@@ -27,8 +35,18 @@ static void ngx_agilicus_token_api_remember(ngx_agilicus_token_call_t *call,
 static ngx_uint_t ngx_agilicus_token_api_denied(
     ngx_agilicus_token_call_t *call, ngx_agilicus_token_answer_t *answer,
     ngx_atomic_uint_t *generation);
-static void ngx_agilicus_token_api_entomb(ngx_agilicus_token_call_t *call);
-static void ngx_agilicus_token_api_forget(ngx_agilicus_token_call_t *call);
+static void ngx_agilicus_token_api_mark(ngx_agilicus_token_call_t *call,
+    const ngx_agilicus_token_answer_t *answer);
+static uint64_t ngx_agilicus_token_api_asked(ngx_agilicus_token_call_t *call,
+    uint64_t sent);
+static int64_t ngx_agilicus_token_api_until(
+    const ngx_agilicus_token_facts_t *facts,
+    const ngx_agilicus_token_clock_t *now);
+static ngx_uint_t ngx_agilicus_token_api_entry(ngx_uint_t *i,
+    ngx_agilicus_token_api_t *api, const u_char *digest, const u_char *key,
+    ngx_agilicus_token_zone_t **zone, ngx_agilicus_token_cache_key_t *entry);
+static const ngx_agilicus_token_api_data_t *ngx_agilicus_token_api_data(
+    ngx_agilicus_token_call_t *call);
 
 
 static const ngx_agilicus_token_call_type_t
@@ -48,6 +66,7 @@ ngx_agilicus_token_api_introspect(
 {
     size_t                              len;
     ngx_int_t                           rc;
+    ngx_agilicus_token_api_data_t       data;
     ngx_agilicus_token_call_request_t   request;
     const ngx_agilicus_token_origin_t  *origin;
 
@@ -74,9 +93,17 @@ ngx_agilicus_token_api_introspect(
         request.bearer = origin->api->credential;
     }
 
+    data.invalid = introspect->invalid;
+
+    request.data.data = (u_char *) &data;
+    request.data.len = sizeof(ngx_agilicus_token_api_data_t);
+
     len = ngx_agilicus_token_json_introspect_len(introspect->token.len);
 
-    request.body.data = ngx_alloc(len, ngx_cycle->log);
+    rc = ngx_agilicus_token_denials_token(data.key, &introspect->token,
+                                          introspect->digest);
+
+    request.body.data = (rc == NGX_OK) ? ngx_alloc(len, ngx_cycle->log) : NULL;
 
     if (request.body.data == NULL) {
         ngx_memzero(answer, sizeof(ngx_agilicus_token_answer_t));
@@ -240,6 +267,7 @@ ngx_agilicus_token_api_adopt_introspect(ngx_agilicus_token_call_t *call,
     answer->class = found.class;
     answer->reason = found.reason;
     answer->sent = found.sent;
+    answer->asked = found.asked;
     answer->facts = found.facts;
     answer->rules = found.rules;
 
@@ -259,20 +287,30 @@ static void
 ngx_agilicus_token_api_remember(ngx_agilicus_token_call_t *call,
     ngx_agilicus_token_answer_t *answer)
 {
-    ngx_atomic_uint_t                   generation;
-    ngx_agilicus_token_cache_key_t      key;
-    const ngx_agilicus_token_origin_t  *origin;
+    ngx_atomic_uint_t                     generation;
+    ngx_agilicus_token_class_e            class;
+    ngx_agilicus_token_reason_e           reason;
+    ngx_agilicus_token_cache_key_t        key;
+    const ngx_agilicus_token_origin_t    *origin;
+    const ngx_agilicus_token_api_data_t  *data;
 
     origin = call->origin;
+    data = ngx_agilicus_token_api_data(call);
 
-    switch (answer->class) {
+    class = answer->class;
+    reason = answer->reason;
+
+    switch (class) {
 
     case NGX_AGILICUS_TOKEN_CLASS_REVOKED:
-        ngx_agilicus_token_api_entomb(call);
-        ngx_agilicus_token_api_forget(call);
+        ngx_agilicus_token_api_revoked(call->api, call->key, data->key, NULL,
+                                       data->invalid);
         return;
 
     case NGX_AGILICUS_TOKEN_CLASS_ACTIVE:
+        ngx_agilicus_token_api_mark(call, answer);
+        break;
+
     case NGX_AGILICUS_TOKEN_CLASS_INVALID:
         break;
 
@@ -280,20 +318,92 @@ ngx_agilicus_token_api_remember(ngx_agilicus_token_call_t *call,
         return;
     }
 
+    answer->asked = ngx_agilicus_token_api_asked(call, answer->sent);
+
     if (ngx_agilicus_token_api_denied(call, answer, &generation)) {
-        ngx_agilicus_token_api_forget(call);
-        return;
+
+        if (answer->class != NGX_AGILICUS_TOKEN_CLASS_REVOKED) {
+            return;
+        }
+
+        /*
+         * When the token was first asked about must be known for as long as
+         * its subject is denied; whoever finds the entry looks for denials.
+         */
+
+        generation = 0;
     }
 
     if (origin->zone) {
         key.key = call->key;
         key.context = origin->context;
 
-        (void) ngx_agilicus_token_cache_store(origin->zone, &key,
-                                              answer->class, answer->reason,
-                                              &answer->facts, &answer->rules,
-                                              answer->sent, generation);
+        (void) ngx_agilicus_token_cache_store(origin->zone, &key, class,
+                                              reason, &answer->facts,
+                                              &answer->rules, answer->sent,
+                                              answer->asked, generation);
     }
+}
+
+
+/*
+ * A token that was issued later than it is now, by a clock that is ahead, would
+ * look newer than a denial of its subject that is yet to come: a mark among the
+ * denials outlives the facts.
+ */
+
+static void
+ngx_agilicus_token_api_mark(ngx_agilicus_token_call_t *call,
+    const ngx_agilicus_token_answer_t *answer)
+{
+    ngx_agilicus_token_clock_t            now;
+    ngx_agilicus_token_facts_t            facts;
+    const ngx_agilicus_token_api_conf_t  *conf;
+
+    ngx_agilicus_token_zone_now(&now);
+
+    if (ngx_agilicus_token_facts_open(&facts, answer->facts.data,
+                                      answer->facts.len)
+            != NGX_OK
+        || !facts.has_iat || facts.iat <= now.wall)
+    {
+        return;
+    }
+
+    conf = ngx_agilicus_token_call_conf();
+
+    ngx_agilicus_token_denials_asked(conf->denials, call->api->digest,
+                                     ngx_agilicus_token_api_data(call)->key,
+                                     answer->sent,
+                                     ngx_agilicus_token_api_until(&facts, &now),
+                                     &now);
+}
+
+
+/* the first call for any spelling, in any context and zone, that is known */
+
+static uint64_t
+ngx_agilicus_token_api_asked(ngx_agilicus_token_call_t *call, uint64_t sent)
+{
+    uint64_t                         asked;
+    ngx_uint_t                       i;
+    ngx_agilicus_token_zone_t       *zone;
+    ngx_agilicus_token_found_t       found;
+    ngx_agilicus_token_cache_key_t   key;
+
+    asked = sent;
+    i = 0;
+
+    while (ngx_agilicus_token_api_entry(&i, call->api, call->key,
+                                        ngx_agilicus_token_api_data(call)->key,
+                                        &zone, &key))
+    {
+        if (ngx_agilicus_token_cache_find(zone, &key, 0, &found) == NGX_OK) {
+            asked = ngx_min(asked, found.asked);
+        }
+    }
+
+    return asked;
 }
 
 
@@ -328,8 +438,9 @@ ngx_agilicus_token_api_denied(ngx_agilicus_token_call_t *call,
     *generation = ngx_agilicus_token_denials_generation(conf->denials);
 
     denied = ngx_agilicus_token_denied(conf->denials, call->api->digest,
-                                       call->key, active ? &facts : NULL,
-                                       NGX_AGILICUS_TOKEN_NEVER_ASKED, &now);
+                                       ngx_agilicus_token_api_data(call)->key,
+                                       active ? &facts : NULL, answer->asked,
+                                       &now);
 
     if (denied == NGX_AGILICUS_TOKEN_REASON_NONE) {
         answer->clean = *generation;
@@ -343,65 +454,124 @@ ngx_agilicus_token_api_denied(ngx_agilicus_token_call_t *call,
 }
 
 
-/* 410: denied until the token would expire, as far as that was ever known */
-
-static void
-ngx_agilicus_token_api_entomb(ngx_agilicus_token_call_t *call)
+void
+ngx_agilicus_token_api_revoked(ngx_agilicus_token_api_t *api,
+    const u_char *digest, const u_char *key,
+    const ngx_agilicus_token_facts_t *facts, ngx_msec_t invalid)
 {
+    int64_t                               until;
+    ngx_uint_t                            i;
+    ngx_agilicus_token_zone_t            *zone;
     ngx_agilicus_token_clock_t            now;
-    ngx_agilicus_token_facts_t            facts;
+    ngx_agilicus_token_facts_t            known;
     ngx_agilicus_token_found_t            found;
     ngx_agilicus_token_denial_t           denial;
-    ngx_agilicus_token_cache_key_t        key;
-    const ngx_agilicus_token_origin_t    *origin;
+    ngx_agilicus_token_cache_key_t        entry;
     const ngx_agilicus_token_api_conf_t  *conf;
 
-    origin = call->origin;
     conf = ngx_agilicus_token_call_conf();
 
     ngx_agilicus_token_zone_now(&now);
 
     ngx_memzero(&denial, sizeof(ngx_agilicus_token_denial_t));
 
-    denial.api = call->api->digest;
+    denial.api = api->digest;
     denial.kind = NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN;
     denial.source = NGX_AGILICUS_TOKEN_DENIED_BY_API;
-    denial.value.data = call->key;
+    denial.value.data = (u_char *) key;
     denial.value.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
-    denial.until = now.wall + conf->revocation_ttl;
+    denial.until = now.wall + (int64_t) ((invalid + 999) / 1000);
+    denial.unknown = 1;
 
-    key.key = call->key;
-    key.context = origin->context;
+    if (facts) {
+        until = ngx_agilicus_token_api_until(facts, &now);
+        denial.until = ngx_max(denial.until, until);
+        denial.unknown = 0;
+    }
 
-    if (origin->zone
-        && ngx_agilicus_token_cache_find(origin->zone, &key, 0, &found)
-           == NGX_OK
-        && found.class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
-        && ngx_agilicus_token_facts_open(&facts, found.facts.data,
-                                         found.facts.len)
-           == NGX_OK
-        && facts.has_exp)
-    {
-        denial.until = ngx_agilicus_token_time_add(facts.exp,
-                                                   conf->max_leeway + 1);
+    i = 0;
+
+    while (ngx_agilicus_token_api_entry(&i, api, digest, key, &zone, &entry)) {
+
+        if (ngx_agilicus_token_cache_find(zone, &entry, 0, &found) == NGX_OK
+            && found.class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
+            && ngx_agilicus_token_facts_open(&known, found.facts.data,
+                                             found.facts.len)
+               == NGX_OK)
+        {
+            until = ngx_agilicus_token_api_until(&known, &now);
+            denial.until = ngx_max(denial.until, until);
+            denial.unknown = 0;
+        }
     }
 
     (void) ngx_agilicus_token_deny(conf->denials, &denial, &now);
+
+    i = 0;
+
+    while (ngx_agilicus_token_api_entry(&i, api, digest, key, &zone, &entry)) {
+        ngx_agilicus_token_cache_remove(zone, &entry);
+    }
 }
 
 
-static void
-ngx_agilicus_token_api_forget(ngx_agilicus_token_call_t *call)
+/* until when a token must be denied of which this is known */
+
+static int64_t
+ngx_agilicus_token_api_until(const ngx_agilicus_token_facts_t *facts,
+    const ngx_agilicus_token_clock_t *now)
 {
-    ngx_agilicus_token_cache_key_t      key;
-    const ngx_agilicus_token_origin_t  *origin;
+    const ngx_agilicus_token_api_conf_t  *conf;
 
-    origin = call->origin;
+    conf = ngx_agilicus_token_call_conf();
 
-    if (origin->zone) {
-        key.key = call->key;
-        key.context = origin->context;
+    return facts->has_exp
+           ? ngx_agilicus_token_time_add(facts->exp, conf->max_leeway + 1)
+           : now->wall + conf->revocation_ttl;
+}
 
-        ngx_agilicus_token_cache_remove(origin->zone, &key);
+
+/*
+ * Walks the places where facts of a token of an API may lie: each zone and
+ * context of it, by the digest of the token as it stands, and by its key for
+ * denials, which is the digest of its spelling without padding.  "*i" starts at
+ * 0 and is moved on; returns 0 at the end.
+ */
+
+static ngx_uint_t
+ngx_agilicus_token_api_entry(ngx_uint_t *i, ngx_agilicus_token_api_t *api,
+    const u_char *digest, const u_char *key,
+    ngx_agilicus_token_zone_t **zone, ngx_agilicus_token_cache_key_t *entry)
+{
+    ngx_uint_t                            n;
+    ngx_agilicus_token_origin_t          *origin;
+    const ngx_agilicus_token_api_conf_t  *conf;
+
+    conf = ngx_agilicus_token_call_conf();
+
+    for (n = (*i)++; n < 2 * conf->norigins; n = (*i)++) {
+
+        origin = conf->origins[n / 2];
+
+        if (origin->zone
+            && ngx_agilicus_token_digest_equal(origin->api->digest,
+                                               api->digest)
+            && (n % 2 == 0 || !ngx_agilicus_token_digest_equal(digest, key)))
+        {
+            *zone = origin->zone;
+            entry->key = (n % 2) ? key : digest;
+            entry->context = origin->context;
+
+            return 1;
+        }
     }
+
+    return 0;
+}
+
+
+static const ngx_agilicus_token_api_data_t *
+ngx_agilicus_token_api_data(ngx_agilicus_token_call_t *call)
+{
+    return (const ngx_agilicus_token_api_data_t *) call->data.data;
 }

@@ -29,7 +29,7 @@
  * before workers start, and means nothing outside of the zone.
  */
 
-typedef struct {
+struct ngx_agilicus_token_origin_s {
     ngx_agilicus_token_api_t                  *api;
     ngx_agilicus_token_json_options_t          options;
     ngx_agilicus_token_zone_t                 *zone;     /* NULL: no cache */
@@ -40,7 +40,7 @@ typedef struct {
                                                [NGX_AGILICUS_TOKEN_DIGEST_LEN];
     u_char                                     grants
                                                [NGX_AGILICUS_TOKEN_DIGEST_LEN];
-} ngx_agilicus_token_origin_t;
+};
 
 
 typedef struct {
@@ -49,6 +49,9 @@ typedef struct {
     const u_char                              *digest;   /* of the token */
     ngx_msec_t                                 connect_timeout;
     ngx_msec_t                                 timeout;
+
+    /* how long a 410 denies a token that was never active here */
+    ngx_msec_t                                 invalid;
 
     /* of a token of which nothing is known, for this client */
     const ngx_agilicus_token_budget_client_t  *client;
@@ -67,6 +70,18 @@ typedef struct {
 ngx_int_t ngx_agilicus_token_api_introspect(
     const ngx_agilicus_token_introspect_t *introspect,
     ngx_agilicus_token_waiter_t *waiter, ngx_agilicus_token_answer_t *answer);
+
+
+/*
+ * Denies a token that the API calls revoked, and drops what is known of it in
+ * all zones and contexts of this API.  "key" is the token's key for denials,
+ * "facts" what the caller knows of it, or NULL.  A token that was ever active,
+ * as far as facts of any age say, is denied until it expires, another one for
+ * "invalid" milliseconds.
+ */
+void ngx_agilicus_token_api_revoked(ngx_agilicus_token_api_t *api,
+    const u_char *digest, const u_char *key,
+    const ngx_agilicus_token_facts_t *facts, ngx_msec_t invalid);
 
 
 #endif /* _NGX_AGILICUS_TOKEN_API_H_INCLUDED_ */

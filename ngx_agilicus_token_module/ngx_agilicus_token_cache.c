@@ -124,6 +124,7 @@ ngx_agilicus_token_cache_copy(ngx_agilicus_token_zone_t *zone,
     found->class = (ngx_agilicus_token_class_e) e->class;
     found->reason = (ngx_agilicus_token_reason_e) e->reason;
     found->sent = e->sent;
+    found->asked = e->asked;
     found->serial = e->serial;
     found->clean = (ngx_atomic_uint_t) e->clean;
     found->late = e->late;
@@ -149,7 +150,7 @@ ngx_agilicus_token_cache_store(ngx_agilicus_token_zone_t *zone,
     const ngx_agilicus_token_cache_key_t *key,
     ngx_agilicus_token_class_e class, ngx_agilicus_token_reason_e reason,
     const ngx_str_t *facts, const ngx_str_t *rules, uint64_t sent,
-    ngx_atomic_uint_t generation)
+    uint64_t asked, ngx_atomic_uint_t generation)
 {
     ngx_agilicus_token_entry_t  *e;
     ngx_agilicus_token_table_t  *table, *other;
@@ -165,11 +166,20 @@ ngx_agilicus_token_cache_store(ngx_agilicus_token_zone_t *zone,
 
     ngx_agilicus_token_zone_lock(zone);
 
+    if (sent <= zone->sh->purged) {
+        ngx_agilicus_token_zone_unlock(zone);
+        return NGX_DECLINED;
+    }
+
     e = ngx_agilicus_token_cache_find_locked(zone, key);
 
     if (e && e->sent > sent) {
         ngx_agilicus_token_zone_unlock(zone);
         return NGX_OK;
+    }
+
+    if (e) {
+        asked = ngx_min(asked, e->asked);
     }
 
     ngx_agilicus_token_zone_begin_locked(zone);
@@ -187,6 +197,7 @@ ngx_agilicus_token_cache_store(ngx_agilicus_token_zone_t *zone,
         e->class = (uint8_t) class;
         e->reason = (uint8_t) reason;
         e->sent = sent;
+        e->asked = asked;
         e->clean = generation;
         e->facts_len = (uint32_t) facts->len;
         e->rules_len = (uint32_t) rules->len;
@@ -207,6 +218,22 @@ ngx_agilicus_token_cache_store(ngx_agilicus_token_zone_t *zone,
                                     : NGX_AGILICUS_TOKEN_COUNT_NOT_STORED);
 
     return e ? NGX_OK : NGX_DECLINED;
+}
+
+
+void
+ngx_agilicus_token_cache_purged(ngx_agilicus_token_zone_t *zone)
+{
+    uint64_t  now;
+
+    ngx_agilicus_token_zone_lock(zone);
+
+    /* with the mutex held: what is stored later was asked for later, or goes */
+
+    now = ngx_agilicus_token_mono_now();
+    zone->sh->purged = ngx_max(zone->sh->purged, now);
+
+    ngx_agilicus_token_zone_unlock(zone);
 }
 
 

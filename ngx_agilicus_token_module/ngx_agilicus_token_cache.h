@@ -45,6 +45,7 @@ typedef struct {
     ngx_agilicus_token_class_e     class;
     ngx_agilicus_token_reason_e    reason;
     uint64_t                       sent;     /* milliseconds, monotonic */
+    uint64_t                       asked;    /* the same, of the first call */
     uint64_t                       serial;
     ngx_atomic_uint_t              clean;
     uint32_t                       late;
@@ -65,16 +66,23 @@ ngx_int_t ngx_agilicus_token_cache_find(ngx_agilicus_token_zone_t *zone,
 /*
  * Stores what an answer said in place of anything that was known under the
  * key.  "sent" is when the call was sent, in milliseconds of the monotonic
- * clock; "generation" what ngx_agilicus_token_denials_generation() gave before
+ * clock; "asked" when this edge first asked about the token, as far as the
+ * caller knows: an earlier time that the entry has already stays.
+ * "generation" is what ngx_agilicus_token_denials_generation() gave before
  * tombstones were looked through for this answer.  An older answer never
- * replaces a newer one.  Returns NGX_OK, or NGX_DECLINED where it did not
- * fit: that fails no request.
+ * replaces a newer one.  Returns NGX_OK, or NGX_DECLINED where it did not fit,
+ * or was asked for before the zone was purged: that fails no request.
  */
 ngx_int_t ngx_agilicus_token_cache_store(ngx_agilicus_token_zone_t *zone,
     const ngx_agilicus_token_cache_key_t *key,
     ngx_agilicus_token_class_e class, ngx_agilicus_token_reason_e reason,
     const ngx_str_t *facts, const ngx_str_t *rules, uint64_t sent,
-    ngx_atomic_uint_t generation);
+    uint64_t asked, ngx_atomic_uint_t generation);
+
+/*
+ * Has no answer stored from now on that was asked for until now.
+ */
+void ngx_agilicus_token_cache_purged(ngx_agilicus_token_zone_t *zone);
 
 /*
  * Removes what is known under a key.

@@ -370,7 +370,7 @@ ngx_agilicus_token_call_create(
     call->timeout = request->timeout;
     call->max_body = request->max_body;
     call->seen = request->seen;
-    call->started = ngx_current_msec;
+    call->started = ngx_agilicus_token_mono();
 
     ngx_queue_init(&call->waiters);
 

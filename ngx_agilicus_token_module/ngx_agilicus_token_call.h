@@ -57,11 +57,16 @@ typedef struct {
 } ngx_agilicus_token_api_t;
 
 
+typedef struct ngx_agilicus_token_origin_s  ngx_agilicus_token_origin_t;
+
+
 /* what is set for the whole of http; const while serving */
 
 typedef struct {
     ngx_agilicus_token_zone_t         *first;      /* budgets, counters */
     ngx_agilicus_token_denials_t      *denials;
+    ngx_agilicus_token_origin_t      **origins;
+    ngx_uint_t                         norigins;
     ngx_agilicus_token_api_t         **apis;
     ngx_uint_t                         napis;
     ngx_uint_t                         max_inflight;
@@ -83,6 +88,7 @@ typedef struct {
     ngx_str_t                          rules;
     ngx_str_t                          token;      /* of reissue and create */
     uint64_t                           sent;       /* ms, monotonic */
+    uint64_t                           asked;      /* the same, first of all */
     ngx_atomic_uint_t                  clean;      /* of tombstones so far */
     ngx_msec_t                         elapsed;
     time_t                             retry_after; /* seconds; -1: none */

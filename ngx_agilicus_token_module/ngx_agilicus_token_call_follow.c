@@ -143,7 +143,7 @@ ngx_agilicus_token_call_look(ngx_agilicus_token_call_t *call)
     ngx_memzero(&answer, sizeof(ngx_agilicus_token_answer_t));
 
     answer.sent = call->started;
-    answer.elapsed = (ngx_msec_t) (ngx_current_msec - call->started);
+    answer.elapsed = (ngx_msec_t) (ngx_agilicus_token_mono() - call->started);
     answer.retry_after = -1;
 
     if (rc == NGX_OK) {

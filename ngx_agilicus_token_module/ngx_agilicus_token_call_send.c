@@ -99,7 +99,7 @@ ngx_agilicus_token_call_send(ngx_agilicus_token_call_t *call,
     request.data = call;
     request.fresh = call->retried;
 
-    call->sent = ngx_current_msec;
+    call->sent = ngx_agilicus_token_mono();
 
     if (ngx_agilicus_token_curl_submit(pool, &request) == NULL) {
         return NGX_ERROR;
@@ -205,7 +205,7 @@ ngx_agilicus_token_call_retry(ngx_agilicus_token_call_t *call,
         return 0;
     }
 
-    passed = ngx_current_msec - call->sent;
+    passed = ngx_agilicus_token_mono() - call->sent;
 
     if (passed >= call->timeout) {
         return 0;
@@ -232,7 +232,7 @@ ngx_agilicus_token_call_step(ngx_agilicus_token_call_t *call,
         return 0;
     }
 
-    passed = ngx_current_msec - call->sent;
+    passed = ngx_agilicus_token_mono() - call->sent;
 
     call->timeout -= (ngx_msec_t) ngx_min(passed, call->timeout - 1);
     call->retried = 0;
@@ -247,7 +247,7 @@ ngx_agilicus_token_call_step(ngx_agilicus_token_call_t *call,
 
     /* the step cannot be made: what was answered before is no answer */
 
-    answer.elapsed = (ngx_msec_t) (ngx_current_msec - call->started);
+    answer.elapsed = (ngx_msec_t) (ngx_agilicus_token_mono() - call->started);
     ngx_agilicus_token_call_end(call, &answer);
     ngx_agilicus_token_call_send_pending();
 
@@ -298,7 +298,7 @@ ngx_agilicus_token_call_read(ngx_agilicus_token_call_t *call,
     answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
     answer->reason = reasons[result->error];
     answer->sent = call->sent;
-    answer->elapsed = (ngx_msec_t) (ngx_current_msec - call->started);
+    answer->elapsed = (ngx_msec_t) (ngx_agilicus_token_mono() - call->started);
     answer->retry_after = result->retry_after;
 
     switch (result->error) {

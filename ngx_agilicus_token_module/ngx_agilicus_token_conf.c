@@ -537,8 +537,8 @@ ngx_agilicus_token_postconfiguration(ngx_conf_t *cf)
     mcf->api.first = z[0]->data;
     mcf->api.apis = mcf->apis.elts;
     mcf->api.napis = mcf->apis.nelts;
-    mcf->reap.origins = mcf->origins.elts;
-    mcf->reap.norigins = mcf->origins.nelts;
+    mcf->api.origins = mcf->origins.elts;
+    mcf->api.norigins = mcf->origins.nelts;
     mcf->api.max_inflight = mcf->max_inflight;
     mcf->api.revocation_ttl = mcf->revocation_ttl;
 

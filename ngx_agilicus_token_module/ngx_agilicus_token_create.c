@@ -453,6 +453,7 @@ ngx_agilicus_token_create_present(ngx_agilicus_token_ctx_t *ctx)
 
     ctx->has_token = 1;
     ctx->has_digest = 1;
+    ctx->has_unpadded = 0;
     ctx->created = 1;
     ctx->has_facts = 0;
     ctx->known = 0;

@@ -18,6 +18,10 @@
 /* of a look-up; these need no lock unless there is a change */
 #define NGX_AGILICUS_TOKEN_DENIALS_TRIES    4
 
+/* of the key of a mark, where a tombstone has its kind */
+#define NGX_AGILICUS_TOKEN_DENIALS_MARK                                      \
+    ((ngx_agilicus_token_tombstone_e) NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS)
+
 /* milliseconds for which a feed is late before it is dead */
 #define NGX_AGILICUS_TOKEN_DENIALS_GRACE    60000
 
@@ -28,6 +32,7 @@ typedef struct {
     const ngx_agilicus_token_facts_t *facts;
     const ngx_agilicus_token_clock_t *now;
     uint64_t                       asked;
+    uint64_t                       since;    /* the subject is denied; or 0 */
 
     ngx_uint_t                     wanted[NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS];
     u_char                         keys[NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS]
@@ -41,9 +46,19 @@ static void ngx_agilicus_token_denials_lay_out(
     ngx_agilicus_token_denials_sh_t *sh);
 static void ngx_agilicus_token_denials_attach(
     ngx_agilicus_token_denials_t *denials);
+static ngx_agilicus_token_reason_e ngx_agilicus_token_denials_look(
+    ngx_agilicus_token_denials_t *denials,
+    ngx_agilicus_token_sought_t *sought);
 static ngx_agilicus_token_reason_e ngx_agilicus_token_denials_search(
     ngx_agilicus_token_denials_t *denials,
-    const ngx_agilicus_token_sought_t *sought);
+    ngx_agilicus_token_sought_t *sought);
+static void ngx_agilicus_token_denials_until(
+    ngx_agilicus_token_tombstone_t *s, int64_t until,
+    const ngx_agilicus_token_clock_t *now);
+static ngx_uint_t ngx_agilicus_token_denials_marked(
+    ngx_agilicus_token_denials_t *denials, const u_char *api,
+    const ngx_str_t *token, uint64_t since,
+    const ngx_agilicus_token_clock_t *now);
 
 
 ngx_int_t
@@ -240,11 +255,14 @@ ngx_agilicus_token_denied(ngx_agilicus_token_denials_t *denials,
     const ngx_agilicus_token_clock_t *now)
 {
     ngx_str_t                     value;
-    ngx_uint_t                    kind, try;
+    ngx_uint_t                    kind;
     const ngx_str_t              *values[NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS];
-    ngx_atomic_uint_t             changes;
     ngx_agilicus_token_reason_e   reason;
     ngx_agilicus_token_sought_t   sought;
+
+    if (token == NULL) {
+        return NGX_AGILICUS_TOKEN_REASON_REVOKED;
+    }
 
     ngx_memzero(values, sizeof(values));
 
@@ -281,6 +299,27 @@ ngx_agilicus_token_denied(ngx_agilicus_token_denials_t *denials,
     sought.asked = asked;
     sought.now = now;
 
+    reason = ngx_agilicus_token_denials_look(denials, &sought);
+
+    if (reason == NGX_AGILICUS_TOKEN_REASON_NONE && sought.since
+        && ngx_agilicus_token_denials_marked(denials, api, &value,
+                                             sought.since, now))
+    {
+        return NGX_AGILICUS_TOKEN_REASON_SUBJECT;
+    }
+
+    return reason;
+}
+
+
+static ngx_agilicus_token_reason_e
+ngx_agilicus_token_denials_look(ngx_agilicus_token_denials_t *denials,
+    ngx_agilicus_token_sought_t *sought)
+{
+    ngx_uint_t                   try;
+    ngx_atomic_uint_t            changes;
+    ngx_agilicus_token_reason_e  reason;
+
     for (try = 0; try < NGX_AGILICUS_TOKEN_DENIALS_TRIES; try++) {
 
         changes = denials->sh->changes;
@@ -290,7 +329,7 @@ ngx_agilicus_token_denied(ngx_agilicus_token_denials_t *denials,
             break;
         }
 
-        reason = ngx_agilicus_token_denials_search(denials, &sought);
+        reason = ngx_agilicus_token_denials_search(denials, sought);
 
         ngx_memory_barrier();
 
@@ -300,16 +339,45 @@ ngx_agilicus_token_denied(ngx_agilicus_token_denials_t *denials,
     }
 
     ngx_agilicus_token_denials_lock(denials);
-    reason = ngx_agilicus_token_denials_search(denials, &sought);
+    reason = ngx_agilicus_token_denials_search(denials, sought);
     ngx_agilicus_token_denials_unlock(denials);
 
     return reason;
 }
 
 
+/* 1 if the token was asked about before its subject was denied */
+
+static ngx_uint_t
+ngx_agilicus_token_denials_marked(ngx_agilicus_token_denials_t *denials,
+    const u_char *api, const ngx_str_t *token, uint64_t since,
+    const ngx_agilicus_token_clock_t *now)
+{
+    u_char                           key[NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN];
+    ngx_uint_t                       marked;
+    ngx_agilicus_token_tombstone_t  *s;
+
+    if (ngx_agilicus_token_denials_key(key, api,
+                                       NGX_AGILICUS_TOKEN_DENIALS_MARK, token)
+        != NGX_OK)
+    {
+        return 1;
+    }
+
+    ngx_agilicus_token_denials_lock(denials);
+
+    s = ngx_agilicus_token_tombstones_find(denials->tombstones, key, now);
+    marked = (s && ngx_agilicus_token_tombstone_made(s) <= since);
+
+    ngx_agilicus_token_denials_unlock(denials);
+
+    return marked;
+}
+
+
 static ngx_agilicus_token_reason_e
 ngx_agilicus_token_denials_search(ngx_agilicus_token_denials_t *denials,
-    const ngx_agilicus_token_sought_t *sought)
+    ngx_agilicus_token_sought_t *sought)
 {
     ngx_uint_t                       kind;
     ngx_agilicus_token_tombstone_t  *s;
@@ -322,6 +390,8 @@ ngx_agilicus_token_denials_search(ngx_agilicus_token_denials_t *denials,
         NGX_AGILICUS_TOKEN_REASON_SESSION,
         NGX_AGILICUS_TOKEN_REASON_SUBJECT
     };
+
+    sought->since = 0;
 
     for (kind = 0; kind < NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS; kind++) {
 
@@ -347,6 +417,7 @@ ngx_agilicus_token_denials_search(ngx_agilicus_token_denials_t *denials,
             && sought->facts->has_iat && sought->facts->iat > s->before
             && sought->asked > ngx_agilicus_token_tombstone_made(s))
         {
+            sought->since = ngx_agilicus_token_tombstone_made(s);
             continue;
         }
 
@@ -362,7 +433,7 @@ ngx_agilicus_token_deny(ngx_agilicus_token_denials_t *denials,
     const ngx_agilicus_token_denial_t *denial,
     const ngx_agilicus_token_clock_t *now)
 {
-    uint64_t                          gone, made, lasts;
+    uint64_t                          gone, made;
     ngx_int_t                         rc;
     ngx_uint_t                        level;
     ngx_agilicus_token_tombstone_t    add;
@@ -379,15 +450,7 @@ ngx_agilicus_token_deny(ngx_agilicus_token_denials_t *denials,
         return NGX_ERROR;
     }
 
-    /* an "exp" can be any number: a century is for ever */
-
-    lasts = denial->until > now->wall
-            ? ngx_min((uint64_t) denial->until - (uint64_t) now->wall,
-                      3155760000)
-            : 0;
-
-    add.wall = denial->until;
-    add.mono = now->mono + lasts * 1000;
+    ngx_agilicus_token_denials_until(&add, denial->until, now);
     add.before = denial->before;
 
     ngx_agilicus_token_denials_lock(denials);
@@ -444,6 +507,60 @@ ngx_agilicus_token_deny(ngx_agilicus_token_denials_t *denials,
     }
 
     return rc;
+}
+
+
+void
+ngx_agilicus_token_denials_asked(ngx_agilicus_token_denials_t *denials,
+    const u_char *api, const u_char *token, uint64_t asked, int64_t until,
+    const ngx_agilicus_token_clock_t *now)
+{
+    uint64_t                        gone;
+    ngx_str_t                       value;
+    ngx_agilicus_token_tombstone_t  add;
+
+    value.data = (u_char *) token;
+    value.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+
+    if (ngx_agilicus_token_denials_key(add.key, api,
+                                       NGX_AGILICUS_TOKEN_DENIALS_MARK,
+                                       &value)
+        != NGX_OK)
+    {
+        return;
+    }
+
+    add.mark = ngx_agilicus_token_tombstone_mark(asked,
+                                             NGX_AGILICUS_TOKEN_ASKED_ABOUT,
+                                             NGX_AGILICUS_TOKEN_DENIALS_MARK);
+    ngx_agilicus_token_denials_until(&add, until, now);
+    add.before = 0;
+
+    ngx_agilicus_token_denials_lock(denials);
+
+    /* nobody looks for it without the mutex, and it denies nothing by itself */
+
+    (void) ngx_agilicus_token_tombstones_add(denials->tombstones, &add, now,
+                                             &gone);
+
+    ngx_agilicus_token_denials_unlock(denials);
+}
+
+
+static void
+ngx_agilicus_token_denials_until(ngx_agilicus_token_tombstone_t *s,
+    int64_t until, const ngx_agilicus_token_clock_t *now)
+{
+    uint64_t  lasts;
+
+    /* an "exp" can be any number: a century is for ever */
+
+    lasts = until > now->wall
+            ? ngx_min((uint64_t) until - (uint64_t) now->wall, 3155760000)
+            : 0;
+
+    s->wall = until;
+    s->mono = now->mono + lasts * 1000;
 }
 
 

@@ -184,12 +184,12 @@ ngx_int_t ngx_agilicus_token_denials_key(u_char *out, const u_char *api,
 
 /*
  * Looks for a denial of a token of the API whose URL has the digest "api": by
- * the token's own key, and by jti, session and subject where "facts" is
- * given.  "asked" is when this edge first asked about the token, in
- * milliseconds of the monotonic clock, or NGX_AGILICUS_TOKEN_NEVER_ASKED: a
- * denial of its subject counts unless the token was issued, and first asked
- * about, after it.  Returns the reason (REVOKED, JTI, SESSION, SUBJECT), or
- * NONE.
+ * the token's own key (NULL where it could not be made: denied), and by jti,
+ * session and subject where "facts" is given.  "asked" is when this edge first
+ * asked about the token, in milliseconds of the monotonic clock, or
+ * NGX_AGILICUS_TOKEN_NEVER_ASKED: a denial of its subject counts unless the
+ * token was issued, and first asked about, after it.  Returns the reason
+ * (REVOKED, JTI, SESSION, SUBJECT), or NONE.
  */
 ngx_agilicus_token_reason_e ngx_agilicus_token_denied(
     ngx_agilicus_token_denials_t *denials, const u_char *api,
@@ -208,6 +208,15 @@ ngx_agilicus_token_reason_e ngx_agilicus_token_denied(
  */
 ngx_int_t ngx_agilicus_token_deny(ngx_agilicus_token_denials_t *denials,
     const ngx_agilicus_token_denial_t *denial,
+    const ngx_agilicus_token_clock_t *now);
+
+/*
+ * Marks a token of an API, by its own key, as asked about since "asked", where
+ * no denial of its subject would tell by its date of issue that it is older.
+ * The mark lasts until "until", and goes before any denial does.
+ */
+void ngx_agilicus_token_denials_asked(ngx_agilicus_token_denials_t *denials,
+    const u_char *api, const u_char *token, uint64_t asked, int64_t until,
     const ngx_agilicus_token_clock_t *now);
 
 /*

@@ -167,7 +167,7 @@ ngx_agilicus_token_feed_tick(ngx_event_t *ev)
 
     ngx_agilicus_token_feed_say();
 
-    if (!f->polling && ngx_current_msec >= f->next) {
+    if (!f->polling && ngx_agilicus_token_mono() >= f->next) {
         ngx_agilicus_token_feed_poll();
     }
 }
@@ -178,19 +178,21 @@ ngx_agilicus_token_feed_tick(ngx_event_t *ev)
 static ngx_uint_t
 ngx_agilicus_token_feed_lease(void)
 {
+    uint64_t                           now;
     ngx_uint_t                         mine;
     ngx_agilicus_token_feed_state_t   *feed;
     ngx_agilicus_token_feed_worker_t  *f;
 
     f = &ngx_agilicus_token_feed;
     feed = &f->denials->sh->feed;
+    now = ngx_agilicus_token_mono();
 
     ngx_agilicus_token_denials_lock(f->denials);
 
     mine = (feed->poller == (int32_t) ngx_pid);
 
     if (!mine
-        && (feed->poller == 0 || feed->lease <= ngx_current_msec
+        && (feed->poller == 0 || feed->lease <= now
             || (kill(feed->poller, 0) == -1 && ngx_errno == NGX_ESRCH)))
     {
         feed->poller = (int32_t) ngx_pid;
@@ -198,7 +200,7 @@ ngx_agilicus_token_feed_lease(void)
     }
 
     if (mine) {
-        feed->lease = ngx_current_msec + NGX_AGILICUS_TOKEN_FEED_LEASE;
+        feed->lease = now + NGX_AGILICUS_TOKEN_FEED_LEASE;
     }
 
     ngx_agilicus_token_denials_unlock(f->denials);
@@ -247,7 +249,7 @@ ngx_agilicus_token_feed_poll(void)
 
     f->floor = ngx_time() - NGX_AGILICUS_TOKEN_FEED_MARGIN
                - ngx_agilicus_token_call_conf()->max_leeway;
-    f->start = ngx_current_msec;
+    f->start = ngx_agilicus_token_mono();
     f->rows = 0;
     f->truncated = 0;
     f->too_large = 0;
@@ -338,7 +340,7 @@ ngx_agilicus_token_feed_end(void)
         return;
     }
 
-    now = ngx_current_msec;
+    now = ngx_agilicus_token_mono();
 
     f->polling = 0;
 
@@ -410,7 +412,8 @@ ngx_agilicus_token_feed_say(void)
 
     ngx_agilicus_token_denials_lock(f->denials);
 
-    state = ngx_agilicus_token_denials_feed(f->denials, ngx_current_msec);
+    state = ngx_agilicus_token_denials_feed(f->denials,
+                                            ngx_agilicus_token_mono());
     said = feed->said;
     feed->said = state;
 

@@ -325,7 +325,8 @@ ngx_agilicus_token_grant_refused(ngx_agilicus_token_call_t *call,
 
         (void) ngx_agilicus_token_cache_store(origin->zone, &key,
                                               answer->class, answer->reason,
-                                              &none, &none, call->sent, 0);
+                                              &none, &none, call->sent,
+                                              call->sent, 0);
     }
 }
 

@@ -16,6 +16,7 @@ typedef struct {
 
 static void ngx_agilicus_token_hook_body(ngx_http_request_t *r);
 static ngx_int_t ngx_agilicus_token_hook(ngx_http_request_t *r);
+static ngx_int_t ngx_agilicus_token_hook_unavailable(ngx_http_request_t *r);
 static void ngx_agilicus_token_hook_deny(void *data,
     ngx_agilicus_token_tombstone_e kind, const ngx_str_t *value);
 
@@ -121,7 +122,31 @@ ngx_agilicus_token_hook(ngx_http_request_t *r)
         return NGX_HTTP_BAD_REQUEST;
     }
 
-    return hook.failed ? NGX_HTTP_INTERNAL_SERVER_ERROR : NGX_HTTP_NO_CONTENT;
+    if (hook.failed) {
+
+        /* what could be denied is, and the rest is to be told again */
+
+        return ngx_agilicus_token_hook_unavailable(r);
+    }
+
+    return NGX_HTTP_NO_CONTENT;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_hook_unavailable(ngx_http_request_t *r)
+{
+    ngx_agilicus_token_ctx_t  *ctx;
+
+    ctx = ngx_agilicus_token_create_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                           NGX_AGILICUS_TOKEN_REASON_OVERLOAD);
+
+    return ngx_agilicus_token_challenge(r, ctx);
 }
 
 

@@ -67,8 +67,9 @@ ngx_agilicus_token_look_up(ngx_http_request_t *r,
     /* a token that is denied here needs no call, whatever is known of it */
 
     denied = ngx_agilicus_token_denied(ngx_agilicus_token_denials(r),
-                                       origin->api->digest, ctx->digest, NULL,
-                                       NGX_AGILICUS_TOKEN_NEVER_ASKED, &now);
+                                       origin->api->digest,
+                                       ngx_agilicus_token_denial_key(ctx),
+                                       NULL, 0, &now);
 
     if (denied != NGX_AGILICUS_TOKEN_REASON_NONE) {
         ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
@@ -116,6 +117,7 @@ ngx_agilicus_token_use(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
 
     ctx->seen = found->serial;
     ctx->sent = found->sent;
+    ctx->first_asked = found->asked;
 
     if (found->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
         && ngx_agilicus_token_keep_facts(r, ctx, &found->facts) != NGX_OK)
@@ -178,13 +180,12 @@ ngx_agilicus_token_look_through(ngx_http_request_t *r,
     const ngx_agilicus_token_cache_key_t *key,
     ngx_agilicus_token_found_t *found, const ngx_agilicus_token_clock_t *now)
 {
-    uint32_t                       late;
-    ngx_atomic_uint_t              generation;
-    ngx_agilicus_token_reason_e    denied;
-    ngx_agilicus_token_denials_t  *denials;
+    uint32_t                     late;
+    ngx_atomic_uint_t            generation;
+    ngx_agilicus_token_reason_e  denied;
 
-    denials = ngx_agilicus_token_denials(r);
-    generation = ngx_agilicus_token_denials_generation(denials);
+    generation = ngx_agilicus_token_denials_generation(
+                                            ngx_agilicus_token_denials(r));
 
     ctx->clean = generation;
 
@@ -197,9 +198,7 @@ ngx_agilicus_token_look_through(ngx_http_request_t *r,
         return NGX_AGILICUS_TOKEN_REASON_NONE;
     }
 
-    denied = ngx_agilicus_token_denied(denials, ctx->api->digest, ctx->digest,
-                                       ctx->has_facts ? &ctx->facts : NULL,
-                                       NGX_AGILICUS_TOKEN_NEVER_ASKED, now);
+    denied = ngx_agilicus_token_look_for_denial(ctx, now);
 
     if (denied == NGX_AGILICUS_TOKEN_REASON_NONE) {
         ngx_agilicus_token_cache_note(lcf->origin->zone, key, found,
@@ -207,6 +206,41 @@ ngx_agilicus_token_look_through(ngx_http_request_t *r,
     }
 
     return denied;
+}
+
+
+const u_char *
+ngx_agilicus_token_denial_key(ngx_agilicus_token_ctx_t *ctx)
+{
+    if (ctx->token.len == 0 || ctx->token.data[ctx->token.len - 1] != '=') {
+        return ctx->digest;
+    }
+
+    if (!ctx->has_unpadded) {
+
+        if (ngx_agilicus_token_denials_token(ctx->unpadded, &ctx->token,
+                                             ctx->digest)
+            != NGX_OK)
+        {
+            return NULL;
+        }
+
+        ctx->has_unpadded = 1;
+    }
+
+    return ctx->unpadded;
+}
+
+
+ngx_agilicus_token_reason_e
+ngx_agilicus_token_look_for_denial(ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_clock_t *now)
+{
+    return ngx_agilicus_token_denied(ngx_agilicus_token_denials(ctx->request),
+                                     ctx->api->digest,
+                                     ngx_agilicus_token_denial_key(ctx),
+                                     ctx->has_facts ? &ctx->facts : NULL,
+                                     ctx->first_asked, now);
 }
 
 
@@ -337,6 +371,7 @@ ngx_agilicus_token_refresh(ngx_agilicus_token_ctx_t *ctx,
     introspect.connect_timeout = lcf->api_connect_timeout;
     introspect.timeout = lcf->api_timeout;
     introspect.seen = ctx->seen;
+    introspect.invalid = lcf->lifetimes.invalid;
 
     (void) ngx_agilicus_token_api_introspect(&introspect, NULL, &answer);
 }

@@ -343,6 +343,7 @@ struct ngx_agilicus_token_ctx_s {
     ngx_str_t                          token;
     const ngx_agilicus_token_source_t *source;
     u_char                             digest[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    u_char                             unpadded[NGX_AGILICUS_TOKEN_DIGEST_LEN];
 
     ngx_agilicus_token_waiter_t        waiter;
     ngx_event_t                        event;      /* deadline, and wake-up */
@@ -353,6 +354,7 @@ struct ngx_agilicus_token_ctx_s {
     ngx_agilicus_token_facts_t         facts;
     ngx_str_t                          rules;      /* packed */
     uint64_t                           sent;       /* ms, monotonic */
+    uint64_t                           first_asked; /* the same */
     uint64_t                           stale_until;
     uint64_t                           asked;
     uint64_t                           seen;       /* serial, too old */
@@ -379,6 +381,7 @@ struct ngx_agilicus_token_ctx_s {
 
     unsigned                           has_token:1;
     unsigned                           has_digest:1;
+    unsigned                           has_unpadded:1;
     unsigned                           remembered:1; /* digest was */
     unsigned                           has_facts:1;
     unsigned                           has_api_time:1;
@@ -531,6 +534,19 @@ ngx_uint_t ngx_agilicus_token_take_header(ngx_agilicus_token_ctx_t *ctx,
  */
 ngx_int_t ngx_agilicus_token_look_up(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+
+/*
+ * look_up: the key under which the request's token is denied, or NULL where
+ * none could be made.
+ */
+const u_char *ngx_agilicus_token_denial_key(ngx_agilicus_token_ctx_t *ctx);
+
+/*
+ * look_up: looks for a denial of the request's token, by its facts too where
+ * they are known.  Returns the reason, or NONE.
+ */
+ngx_agilicus_token_reason_e ngx_agilicus_token_look_for_denial(
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_clock_t *now);
 
 /*
  * look_up: copies packed facts to the request's pool and opens them there.

@@ -176,12 +176,12 @@ ngx_agilicus_token_reap_step(void)
 
     w = &ngx_agilicus_token_reaper;
 
-    if (w->origin == w->conf->norigins) {
+    if (w->origin == ngx_agilicus_token_call_conf()->norigins) {
         w->reaping = 0;
         return;
     }
 
-    origin = w->conf->origins[w->origin];
+    origin = ngx_agilicus_token_call_conf()->origins[w->origin];
 
     ngx_agilicus_token_zone_now(&now);
 

@@ -22,8 +22,6 @@
  */
 
 typedef struct {
-    ngx_agilicus_token_origin_t  **origins;
-    ngx_uint_t                     norigins;
     ngx_msec_t                     connect_timeout;
     ngx_msec_t                     timeout;
 } ngx_agilicus_token_reap_conf_t;

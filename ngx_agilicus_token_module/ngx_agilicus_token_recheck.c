@@ -200,9 +200,7 @@ ngx_agilicus_token_recheck_one(ngx_agilicus_token_ctx_t *ctx)
         return NGX_AGILICUS_TOKEN_REASON_NONE;
     }
 
-    denied = ngx_agilicus_token_denied(denials, ctx->api->digest, ctx->digest,
-                                       &ctx->facts,
-                                       NGX_AGILICUS_TOKEN_NEVER_ASKED, &now);
+    denied = ngx_agilicus_token_look_for_denial(ctx, &now);
 
     if (denied == NGX_AGILICUS_TOKEN_REASON_NONE) {
         ctx->clean = generation;

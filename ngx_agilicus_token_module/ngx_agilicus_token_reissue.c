@@ -255,9 +255,7 @@ static ngx_int_t
 ngx_agilicus_token_reissue_answer(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
 {
-    ngx_agilicus_token_clock_t             now;
-    ngx_agilicus_token_denial_t            denial;
-    const ngx_agilicus_token_main_conf_t  *mcf;
+    const u_char  *key;
 
     switch (ctx->class) {
 
@@ -273,23 +271,13 @@ ngx_agilicus_token_reissue_answer(ngx_http_request_t *r,
 
         /* the API says so of the parent: from now on so do we */
 
-        mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
+        key = ngx_agilicus_token_denial_key(ctx);
 
-        ngx_agilicus_token_zone_now(&now);
-
-        ngx_memzero(&denial, sizeof(ngx_agilicus_token_denial_t));
-
-        denial.api = ctx->api->digest;
-        denial.kind = NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN;
-        denial.source = NGX_AGILICUS_TOKEN_DENIED_BY_API;
-        denial.value.data = ctx->digest;
-        denial.value.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
-        denial.until = ctx->facts.has_exp
-                       ? ngx_agilicus_token_time_add(ctx->facts.exp,
-                                                     mcf->api.max_leeway + 1)
-                       : now.wall + mcf->api.revocation_ttl;
-
-        (void) ngx_agilicus_token_deny(mcf->api.denials, &denial, &now);
+        if (key) {
+            ngx_agilicus_token_api_revoked(ctx->api, ctx->digest, key,
+                                           &ctx->facts,
+                                           lcf->lifetimes.invalid);
+        }
 
         return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
                                           NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
@@ -338,6 +326,7 @@ ngx_agilicus_token_reissue_verify(ngx_http_request_t *r,
     introspect.digest = digest;
     introspect.connect_timeout = lcf->api_connect_timeout;
     introspect.timeout = lcf->api_timeout;
+    introspect.invalid = lcf->lifetimes.invalid;
 
     ngx_agilicus_token_reissue_known(lcf, &introspect);
 
@@ -383,7 +372,7 @@ ngx_agilicus_token_reissue_known(const ngx_agilicus_token_loc_conf_t *lcf,
         return;
     }
 
-    now = ngx_current_msec;
+    now = ngx_agilicus_token_mono();
 
     if (now - ngx_min(found.sent, now)
         >= ngx_agilicus_token_cache_limit(&lcf->lifetimes, introspect->digest,
@@ -430,7 +419,8 @@ ngx_agilicus_token_reissue_verified(ngx_http_request_t *r,
             (void) ngx_agilicus_token_cache_store(lcf->origin->zone, &key,
                                        NGX_AGILICUS_TOKEN_CLASS_INVALID,
                                        NGX_AGILICUS_TOKEN_REASON_REISSUE,
-                                       &none, &none, ngx_current_msec, 0);
+                                       &none, &none, ngx_agilicus_token_mono(),
+                                       ngx_agilicus_token_mono(), 0);
         }
 
         return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
@@ -464,7 +454,7 @@ ngx_agilicus_token_reissue_verified(ngx_http_request_t *r,
             (void) ngx_agilicus_token_secret_store(lcf->origin->zone, &key,
                                            NGX_AGILICUS_TOKEN_REASON_REISSUE,
                                            &bytes, &ctx->upstream,
-                                           ngx_current_msec);
+                                           ngx_agilicus_token_mono());
         }
     }
 
@@ -482,10 +472,7 @@ ngx_agilicus_token_reissue_denied(ngx_http_request_t *r,
 
     ngx_agilicus_token_zone_now(&now);
 
-    return ngx_agilicus_token_denied(ngx_agilicus_token_denials(r),
-                                     ctx->api->digest, ctx->digest,
-                                     &ctx->facts,
-                                     NGX_AGILICUS_TOKEN_NEVER_ASKED, &now);
+    return ngx_agilicus_token_look_for_denial(ctx, &now);
 }
 
 
@@ -549,7 +536,7 @@ ngx_agilicus_token_secret_is_fresh(ngx_agilicus_token_secret_t *secret,
 {
     uint64_t  now, age;
 
-    now = ngx_current_msec;
+    now = ngx_agilicus_token_mono();
     age = now - ngx_min(secret->sent, now);
 
     if (secret->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {

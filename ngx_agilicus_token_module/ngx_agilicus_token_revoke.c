@@ -18,6 +18,14 @@ static ngx_int_t ngx_agilicus_token_revoke_known(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 static ngx_int_t ngx_agilicus_token_revoke_deny(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static void ngx_agilicus_token_revoke_told(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static ngx_uint_t ngx_agilicus_token_revoke_denial(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_uint_t kind, const ngx_agilicus_token_clock_t *now,
+    ngx_agilicus_token_denial_t *denial);
+static int64_t ngx_agilicus_token_revoke_until(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_clock_t *now);
 static ngx_int_t ngx_agilicus_token_revoke_at_api(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 static ngx_int_t ngx_agilicus_token_revoke_wait(ngx_http_request_t *r,
@@ -123,9 +131,7 @@ ngx_agilicus_token_revoke_token(ngx_http_request_t *r,
         return ngx_agilicus_token_revoke_known(r, ctx, lcf);
     }
 
-    if (ngx_agilicus_token_denied(ngx_agilicus_token_denials(r),
-                                  ctx->api->digest, ctx->digest, NULL,
-                                  NGX_AGILICUS_TOKEN_NEVER_ASKED, &now)
+    if (ngx_agilicus_token_look_for_denial(ctx, &now)
         != NGX_AGILICUS_TOKEN_REASON_NONE)
     {
         /* it was known when it was denied, though not any more whose it is */
@@ -162,6 +168,7 @@ ngx_agilicus_token_revoke_ask(ngx_http_request_t *r,
     introspect.connect_timeout = lcf->api_connect_timeout;
     introspect.timeout = lcf->api_timeout;
     introspect.seen = ctx->seen;
+    introspect.invalid = lcf->lifetimes.invalid;
     introspect.client = &client;
     introspect.charged = 1;
 
@@ -251,7 +258,13 @@ ngx_agilicus_token_revoke_known(ngx_http_request_t *r,
     }
 
     if (ngx_agilicus_token_revoke_deny(r, ctx, lcf) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+        /* what could be denied is, and the rest is to be asked for again */
+
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                               NGX_AGILICUS_TOKEN_REASON_OVERLOAD);
+
+        return ngx_agilicus_token_revoke_refuse(r, ctx);
     }
 
     return ngx_agilicus_token_revoke_at_api(r, ctx, lcf);
@@ -264,69 +277,23 @@ static ngx_int_t
 ngx_agilicus_token_revoke_deny(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
 {
-    int64_t                                ttl;
-    ngx_agilicus_token_clock_t             now;
-    ngx_agilicus_token_facts_t            *facts;
-    ngx_agilicus_token_denial_t            denial;
-    ngx_agilicus_token_denials_t          *denials;
-    ngx_agilicus_token_cache_key_t         key;
-    const ngx_agilicus_token_main_conf_t  *mcf;
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
-    denials = mcf->api.denials;
-    facts = &ctx->facts;
+    ngx_uint_t                       kind;
+    ngx_agilicus_token_clock_t       now;
+    ngx_agilicus_token_denial_t      denial;
+    ngx_agilicus_token_cache_key_t   key;
 
     ngx_agilicus_token_zone_now(&now);
 
-    ttl = now.wall + mcf->api.revocation_ttl;
-    ctx->until = ttl;
+    ctx->until = ngx_agilicus_token_revoke_until(r, ctx, &now);
 
-    if (ctx->has_facts && facts->has_exp) {
-        ctx->until = ngx_agilicus_token_time_add(facts->exp,
-                                                 mcf->api.max_leeway + 1);
-    }
+    for (kind = 0; kind < NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS; kind++) {
 
-    ngx_memzero(&denial, sizeof(ngx_agilicus_token_denial_t));
-
-    denial.api = ctx->api->digest;
-    denial.kind = NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN;
-    denial.source = NGX_AGILICUS_TOKEN_DENIED_UNTOLD;
-    denial.value.data = ctx->digest;
-    denial.value.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
-    denial.until = ctx->until;
-
-    if (ngx_agilicus_token_deny(denials, &denial, &now) == NGX_ERROR) {
-        return NGX_ERROR;
-    }
-
-    if (ctx->has_facts && facts->jti.len) {
-        denial.kind = NGX_AGILICUS_TOKEN_TOMBSTONE_JTI;
-        denial.value = facts->jti;
-
-        if (ngx_agilicus_token_deny(denials, &denial, &now) == NGX_ERROR) {
-            return NGX_ERROR;
-        }
-    }
-
-    /* when other tokens of a session or subject expire is not known */
-
-    denial.until = ttl;
-
-    if (lcf->revoke_all && ctx->has_facts && facts->session.len) {
-        denial.kind = NGX_AGILICUS_TOKEN_TOMBSTONE_SESSION;
-        denial.value = facts->session;
-
-        if (ngx_agilicus_token_deny(denials, &denial, &now) == NGX_ERROR) {
-            return NGX_ERROR;
-        }
-    }
-
-    if (lcf->revoke_all && ctx->has_facts) {
-        denial.kind = NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT;
-        denial.value = facts->sub;
-        denial.before = now.wall;
-
-        if (ngx_agilicus_token_deny(denials, &denial, &now) == NGX_ERROR) {
+        if (ngx_agilicus_token_revoke_denial(r, ctx, lcf, kind, &now, &denial)
+            && (denial.value.data == NULL
+                || ngx_agilicus_token_deny(ngx_agilicus_token_denials(r),
+                                           &denial, &now)
+                   == NGX_ERROR))
+        {
             return NGX_ERROR;
         }
     }
@@ -339,6 +306,97 @@ ngx_agilicus_token_revoke_deny(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+/* the API has confirmed what was denied here: that need not be protected */
+
+static void
+ngx_agilicus_token_revoke_told(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_uint_t                    kind;
+    ngx_agilicus_token_clock_t    now;
+    ngx_agilicus_token_denial_t   denial;
+
+    ngx_agilicus_token_zone_now(&now);
+
+    for (kind = 0; kind < NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS; kind++) {
+
+        if (ngx_agilicus_token_revoke_denial(r, ctx, lcf, kind, &now, &denial)
+            && denial.value.data)
+        {
+            ngx_agilicus_token_denials_told(ngx_agilicus_token_denials(r),
+                                            &denial, &now);
+        }
+    }
+}
+
+
+/* 1 with the denial of one kind that a sign-out makes, 0 where it makes none */
+
+static ngx_uint_t
+ngx_agilicus_token_revoke_denial(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_uint_t kind, const ngx_agilicus_token_clock_t *now,
+    ngx_agilicus_token_denial_t *denial)
+{
+    const ngx_agilicus_token_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
+
+    ngx_memzero(denial, sizeof(ngx_agilicus_token_denial_t));
+
+    denial->api = ctx->api->digest;
+    denial->kind = (ngx_agilicus_token_tombstone_e) kind;
+    denial->source = NGX_AGILICUS_TOKEN_DENIED_UNTOLD;
+    denial->until = ctx->until;
+
+    if (kind == NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN) {
+        denial->value.data = (u_char *) ngx_agilicus_token_denial_key(ctx);
+        denial->value.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+
+        return 1;
+    }
+
+    if (!ctx->has_facts) {
+        return 0;
+    }
+
+    if (kind == NGX_AGILICUS_TOKEN_TOMBSTONE_JTI) {
+        denial->value = ctx->facts.jti;
+
+        return denial->value.len != 0;
+    }
+
+    if (!lcf->revoke_all) {
+        return 0;
+    }
+
+    /* when other tokens of a session or subject expire is not known */
+
+    denial->until = now->wall + mcf->api.revocation_ttl;
+    denial->before = now->wall;
+
+    denial->value = (kind == NGX_AGILICUS_TOKEN_TOMBSTONE_SESSION)
+                    ? ctx->facts.session : ctx->facts.sub;
+
+    return denial->value.len != 0;
+}
+
+
+static int64_t
+ngx_agilicus_token_revoke_until(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_clock_t *now)
+{
+    const ngx_agilicus_token_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
+
+    return (ctx->has_facts && ctx->facts.has_exp)
+           ? ngx_agilicus_token_time_add(ctx->facts.exp,
+                                         mcf->api.max_leeway + 1)
+           : now->wall + mcf->api.revocation_ttl;
 }
 
 
@@ -505,6 +563,7 @@ ngx_agilicus_token_revoke_resume(ngx_event_t *ev)
         rc = ngx_agilicus_token_revoke_known(r, ctx, lcf);
 
     } else if (ctx->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+        ngx_agilicus_token_revoke_told(r, ctx, lcf);
         rc = NGX_HTTP_NO_CONTENT;
 
     } else {

@@ -88,7 +88,8 @@ ngx_agilicus_token_secret_store(ngx_agilicus_token_zone_t *zone,
 
     return ngx_agilicus_token_cache_store(zone, key,
                                           NGX_AGILICUS_TOKEN_CLASS_ACTIVE,
-                                          reason, packed, &sealed, sent, 0);
+                                          reason, packed, &sealed, sent, sent,
+                                          0);
 }
 
 

@@ -27,7 +27,7 @@ static ngx_int_t ngx_agilicus_token_status_gather(ngx_http_request_t *r,
 static void ngx_agilicus_token_status_zone(ngx_agilicus_token_zone_t *zone,
     ngx_agilicus_token_status_zone_t *out);
 static void ngx_agilicus_token_status_denials(
-    ngx_agilicus_token_denials_t *denials, uint64_t mono,
+    ngx_agilicus_token_denials_t *denials,
     ngx_agilicus_token_status_t *status);
 static ngx_int_t ngx_agilicus_token_status_send(ngx_http_request_t *r,
     const ngx_agilicus_token_status_t *status,
@@ -216,7 +216,7 @@ ngx_agilicus_token_status_gather(ngx_http_request_t *r,
 
     status->flights = ngx_agilicus_token_flights(first, now);
 
-    ngx_agilicus_token_status_denials(mcf->api.denials, now, status);
+    ngx_agilicus_token_status_denials(mcf->api.denials, status);
 
     z = mcf->zones.elts;
 
@@ -254,10 +254,13 @@ ngx_agilicus_token_status_zone(ngx_agilicus_token_zone_t *zone,
 
 static void
 ngx_agilicus_token_status_denials(ngx_agilicus_token_denials_t *denials,
-    uint64_t mono, ngx_agilicus_token_status_t *status)
+    ngx_agilicus_token_status_t *status)
 {
-    ngx_uint_t                  i;
-    ngx_agilicus_token_clock_t  now;
+    ngx_uint_t                       i;
+    ngx_agilicus_token_clock_t       now;
+    ngx_agilicus_token_tombstone_t  *s;
+
+    ngx_agilicus_token_zone_now(&now);
 
     ngx_agilicus_token_denials_lock(denials);
 
@@ -267,20 +270,34 @@ ngx_agilicus_token_status_denials(ngx_agilicus_token_denials_t *denials,
 
     ngx_agilicus_token_denials_unlock(denials);
 
-    status->feed = ngx_agilicus_token_denials_feed(denials, mono);
+    status->feed = ngx_agilicus_token_denials_feed(denials, now.mono);
     status->feed_lag = status->feed_state.watermark
-                       ? (int64_t) (mono - status->feed_state.watermark) : -1;
-
-    ngx_agilicus_token_zone_now(&now);
+                       ? (int64_t) (now.mono - status->feed_state.watermark)
+                       : -1;
 
     i = 0;
 
-    while (ngx_agilicus_token_tombstones_next(denials->tombstones, &i, &now)) {
+    for ( ;; ) {
+        s = ngx_agilicus_token_tombstones_next(denials->tombstones, &i, &now);
+
+        if (s == NULL) {
+            break;
+        }
+
+        status->tombstones += (ngx_agilicus_token_tombstone_source(s)
+                               != NGX_AGILICUS_TOKEN_ASKED_ABOUT);
+    }
+
+    for (i = 0;
+         ngx_agilicus_token_tombstones_next(denials->unknown, &i, &now);
+         /* void */ )
+    {
         status->tombstones++;
     }
 
     status->tombstone_places =
-        ngx_agilicus_token_tombstones_capacity(denials->tombstones);
+        ngx_agilicus_token_tombstones_capacity(denials->tombstones)
+        + ngx_agilicus_token_tombstones_capacity(denials->unknown);
     status->tombstones_lost = denials->sh->lost;
 }
 
@@ -432,6 +449,10 @@ ngx_agilicus_token_purge_zone(ngx_agilicus_token_zone_t *zone, size_t offset,
     ngx_agilicus_token_facts_t   facts;
     ngx_agilicus_token_entry_t  *e;
 
+    /* an answer that is under way must not bring back what is removed */
+
+    ngx_agilicus_token_cache_purged(zone);
+
     for (place = 0; place < zone->facts->nslots; /* void */ ) {
 
         end = ngx_min(place + NGX_AGILICUS_TOKEN_PURGE_STEP,
@@ -440,8 +461,18 @@ ngx_agilicus_token_purge_zone(ngx_agilicus_token_zone_t *zone, size_t offset,
         ngx_agilicus_token_zone_lock(zone);
         ngx_agilicus_token_zone_begin_locked(zone);
 
-        while (place < end) {
+        /*
+         * On to the next empty place: entries never move before the place
+         * that their key chooses, so what was not looked at here lies ahead,
+         * whatever is removed between two steps.
+         */
+
+        while (place < zone->facts->nslots) {
             e = ngx_agilicus_token_table_slot(zone->facts, place);
+
+            if (e == NULL && place >= end) {
+                break;
+            }
 
             if (e && ngx_agilicus_token_facts_open(&facts, e->data,
                                                    e->facts_len)
@@ -471,6 +502,8 @@ ngx_agilicus_token_purge_zone(ngx_agilicus_token_zone_t *zone, size_t offset,
 static void
 ngx_agilicus_token_purge_all(ngx_agilicus_token_zone_t *zone)
 {
+    ngx_agilicus_token_cache_purged(zone);
+
     ngx_agilicus_token_zone_lock(zone);
     ngx_agilicus_token_zone_begin_locked(zone);
 

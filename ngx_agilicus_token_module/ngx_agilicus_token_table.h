@@ -69,6 +69,7 @@ typedef struct {
     u_char      key[NGX_AGILICUS_TOKEN_TABLE_KEY_LEN];
 
     uint64_t    sent;           /* milliseconds, monotonic: when asked */
+    uint64_t    asked;          /* the same, for the first time */
     uint64_t    serial;         /* no two entries ever stored share it */
     uint64_t    clean;          /* tombstones were looked through so far */
     uint32_t    late;           /* seconds seen past expiry, plus one */

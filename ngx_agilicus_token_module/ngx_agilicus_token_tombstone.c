@@ -86,7 +86,10 @@ ngx_agilicus_token_tombstones_add(ngx_agilicus_token_tombstones_t *t,
         return NGX_ERROR;
     }
 
-    if (ngx_agilicus_token_tombstone_live(s, now)) {
+    if (ngx_agilicus_token_tombstone_live(s, now)
+        && ngx_agilicus_token_tombstone_source(s)
+           != NGX_AGILICUS_TOKEN_ASKED_ABOUT)
+    {
         *gone = ngx_agilicus_token_tombstone_end(s, now);
         t->lost++;
         rc = NGX_BUSY;

@@ -46,7 +46,8 @@ typedef enum {
  */
 
 typedef enum {
-    NGX_AGILICUS_TOKEN_DENIED_BY_FEED = 0,  /* which can tell it again */
+    NGX_AGILICUS_TOKEN_ASKED_ABOUT = 0,     /* a mark, which denies nothing */
+    NGX_AGILICUS_TOKEN_DENIED_BY_FEED,      /* which can tell it again */
     NGX_AGILICUS_TOKEN_DENIED_BY_API,       /* which was told, or has said so */
     NGX_AGILICUS_TOKEN_DENIED_UNTOLD,       /* the API is still to be told */
     NGX_AGILICUS_TOKEN_DENIED_BY_HOOK       /* and by nothing else */
@@ -106,8 +107,9 @@ ngx_agilicus_token_tombstones_t *ngx_agilicus_token_tombstones_init(void *mem,
  * NGX_OK        added, or strengthened: what was found clean must be looked at
  *               again
  * NGX_DECLINED  nothing of what it denies has changed
- * NGX_BUSY      added, but a live one had to go; "*gone" is when the later of
- *               its two ends comes, in milliseconds of the monotonic clock
+ * NGX_BUSY      added, but a live one that denies had to go; "*gone" is when
+ *               the later of its two ends comes, in milliseconds of the
+ *               monotonic clock
  * NGX_ERROR     not added: all that lies in its places is alive, and protected
  *               or of a later source; "*gone" is when its own end would come
  */

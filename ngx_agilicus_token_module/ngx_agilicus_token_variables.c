@@ -189,7 +189,7 @@ ngx_agilicus_token_age_variable(ngx_http_request_t *r,
         return ngx_agilicus_token_variable_str(v, NULL);
     }
 
-    now = ngx_current_msec;
+    now = ngx_agilicus_token_mono();
 
     return ngx_agilicus_token_variable_number(r, v,
                     now > ctx->sent ? (int64_t) ((now - ctx->sent) / 1000)

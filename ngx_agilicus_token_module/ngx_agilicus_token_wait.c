@@ -38,6 +38,7 @@ ngx_agilicus_token_ask(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     introspect.timeout = lcf->api_timeout;
 
     introspect.seen = ctx->seen;
+    introspect.invalid = lcf->lifetimes.invalid;
 
     if (!ctx->known) {
         ngx_agilicus_token_budget_client(c->sockaddr, &client);
@@ -149,10 +150,7 @@ ngx_agilicus_token_take_answer(ngx_agilicus_token_ctx_t *ctx,
     {
         ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
         ctx->clean = ngx_agilicus_token_denials_generation(denials);
-        ctx->decision.reason = ngx_agilicus_token_denied(denials,
-                                        ctx->api->digest, ctx->digest,
-                                        &ctx->facts,
-                                        NGX_AGILICUS_TOKEN_NEVER_ASKED, &now);
+        ctx->decision.reason = ngx_agilicus_token_look_for_denial(ctx, &now);
 
         if (ctx->decision.reason != NGX_AGILICUS_TOKEN_REASON_NONE) {
             ctx->class = NGX_AGILICUS_TOKEN_CLASS_REVOKED;
@@ -170,6 +168,7 @@ ngx_agilicus_token_take_answer(ngx_agilicus_token_ctx_t *ctx,
     ctx->class = answer->class;
     ctx->decision.reason = answer->reason;
     ctx->sent = answer->sent;
+    ctx->first_asked = answer->asked;
     ctx->clean = answer->clean;
 
     if (answer->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {

@@ -5,7 +5,6 @@
 
 
 #include "ngx_agilicus_token_zone.h"
-#include "ngx_agilicus_token_clock.h"
 
 #include <openssl/rand.h>
 #include <sys/mman.h>

@@ -11,6 +11,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_agilicus_token_clock.h"
 #include "ngx_agilicus_token_digest.h"
 #include "ngx_agilicus_token_table.h"
 #include "ngx_agilicus_token_tombstone.h"
@@ -169,6 +170,9 @@ typedef struct {
     uint64_t        flights_offset;
     uint64_t        clients_offset;
     uint64_t        size;       /* bytes, all together */
+
+    /* no answer that was asked for until then is stored: ms, monotonic */
+    uint64_t        purged;
 
     uint32_t        flights;    /* places */
     uint32_t        clients;

@@ -51,7 +51,7 @@ ngx_uint_t    stub_lines;
 ngx_uint_t    stub_level;
 const char   *stub_line;
 
-ngx_agilicus_token_denied_e  stub_source;
+ngx_agilicus_token_denied_e  stub_source = NGX_AGILICUS_TOKEN_DENIED_BY_FEED;
 
 
 void

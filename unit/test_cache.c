@@ -826,7 +826,7 @@ put(uint64_t n, ngx_agilicus_token_class_e class, const char *facts,
 
     rc = ngx_agilicus_token_cache_store(zone, key_of(n), class,
                                         NGX_AGILICUS_TOKEN_REASON_STATUS, &f,
-                                        &r, sent, generation);
+                                        &r, sent, sent, generation);
     free(f.data);
     free(r.data);
 

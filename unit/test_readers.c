@@ -553,7 +553,7 @@ put(ngx_uint_t n, ngx_agilicus_token_class_e class, uint64_t sent, size_t len)
 
     (void) ngx_agilicus_token_cache_store(zone, key_of(n), class,
                                           NGX_AGILICUS_TOKEN_REASON_NONE,
-                                          &facts, &none, sent, 0);
+                                          &facts, &none, sent, sent, 0);
 }
 
 

@@ -216,6 +216,7 @@ static void run(worker_t *w);
 static void run_timers(void);
 static void run_posted(void);
 static void run_answer(op_t *op, ngx_uint_t how);
+static ngx_uint_t entombed(ngx_uint_t token);
 static uint64_t losses(void);
 static void run_revoke(token_t *t, ngx_uint_t all, ngx_uint_t origin);
 static void run_request(request_t *q);
@@ -258,6 +259,7 @@ static const struct {
 static ngx_agilicus_token_api_t        api;
 static ngx_agilicus_token_api_t       *apis[1] = { &api };
 static ngx_agilicus_token_origin_t     origins[ORIGINS];
+static ngx_agilicus_token_origin_t    *all_origins[ORIGINS];
 static ngx_agilicus_token_loc_conf_t   lcfs[LOCATIONS];
 static ngx_agilicus_token_main_conf_t  mcf;
 static ngx_agilicus_token_zone_t      *zone;
@@ -424,6 +426,7 @@ schedule(uint64_t number)
     for (i = 0; i < ORIGINS; i++) {
         memset(digest, (int) i + 1, sizeof(digest));
 
+        all_origins[i] = &origins[i];
         origins[i].api = &api;
         origins[i].zone = (i == 2) ? NULL : zone;
         memcpy(origins[i].calls, digest, sizeof(digest));
@@ -489,6 +492,8 @@ set_up(void)
 
     mcf.api.apis = apis;
     mcf.api.napis = 1;
+    mcf.api.origins = all_origins;
+    mcf.api.norigins = ORIGINS;
     mcf.api.max_inflight = 4;
     mcf.api.rate.off = 1;
     mcf.api.revocation_ttl = TTL;
@@ -1333,7 +1338,8 @@ run(worker_t *w)
             (void) ngx_agilicus_token_cache_store(zone, &k,
                               i % 3 ? ACTIVE : NGX_AGILICUS_TOKEN_CLASS_INVALID,
                               NGX_AGILICUS_TOKEN_REASON_NONE,
-                              i % 3 ? &facts : &none, &none, w->now.mono, 0);
+                              i % 3 ? &facts : &none, &none, w->now.mono,
+                              w->now.mono, 0);
         }
 
         break;
@@ -1473,7 +1479,13 @@ run_answer(op_t *op, ngx_uint_t how)
             denials[ndenials].value = NULL;
             denials[ndenials].wall = ngx_time() + TTL;
 
-            if (tokens[token].exp) {
+            if (!entombed(token)) {
+
+                /* never active, as far as is known: for as long as "invalid" */
+
+                denials[ndenials].wall = ngx_time() + 1;
+
+            } else if (tokens[token].exp) {
                 denials[ndenials].wall =
                     ngx_min(denials[ndenials].wall,
                             epoch + tokens[token].exp + 6);
@@ -1486,6 +1498,34 @@ run_answer(op_t *op, ngx_uint_t how)
             ndenials++;
         }
     }
+}
+
+
+/* whether a token is denied by itself, and not as one that is unknown */
+
+static ngx_uint_t
+entombed(ngx_uint_t token)
+{
+    u_char                      digest[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    u_char                      key[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    ngx_str_t                   value;
+    ngx_agilicus_token_clock_t  clock;
+
+    digest_of(tokens[token].token, digest);
+
+    value.data = digest;
+    value.len = sizeof(digest);
+
+    clock.mono = ngx_current_msec;
+    clock.wall = ngx_time();
+
+    return ngx_agilicus_token_denials_key(key, api.digest,
+                                          NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN,
+                                          &value)
+           == NGX_OK
+           && ngx_agilicus_token_tombstones_find(memory->tombstones, key,
+                                                 &clock)
+              != NULL;
 }
 
 

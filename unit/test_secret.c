@@ -141,7 +141,7 @@ test_refusal(void)
     unit_check(ngx_agilicus_token_cache_store(zone, &k,
                                          NGX_AGILICUS_TOKEN_CLASS_INVALID,
                                          NGX_AGILICUS_TOKEN_REASON_REISSUE,
-                                         &none, &none, 77, 0) == NGX_OK);
+                                         &none, &none, 77, 77, 0) == NGX_OK);
 
     unit_check(find(5) == NGX_OK);
     unit_check(secret.class == NGX_AGILICUS_TOKEN_CLASS_INVALID);

@@ -56,7 +56,7 @@ static size_t                            total;
 static ngx_agilicus_token_tombstones_t  *set;
 static ngx_agilicus_token_clock_t        now;
 static uint64_t                          gone, made;
-static ngx_uint_t                        source;
+static ngx_uint_t                        source = BY_FEED;
 static uint64_t                          secret[2] = { 17, 4711 };
 static known_t                           all[MAX_KEYS];
 static ngx_uint_t                        lost;
@@ -708,7 +708,7 @@ test_protected(void)
 
     unit_check(put(5000, 3000, 7000, 0) == NGX_OK);
 
-    source = 0;
+    source = BY_FEED;
 }
 
 
