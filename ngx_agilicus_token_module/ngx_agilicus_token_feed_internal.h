@@ -36,6 +36,7 @@ typedef struct {
     int64_t                        pivot;
     int64_t                        values[NGX_AGILICUS_TOKEN_FEED_MAX_LIMIT];
     ngx_uint_t                     nvalues;
+    unsigned                       odd:1;     /* a row cannot be read */
     unsigned                       asked:1;   /* for at least one row */
     unsigned                       undated:1; /* a row has no date at all */
     unsigned                       busy:1;
@@ -58,6 +59,7 @@ typedef struct {
     ngx_uint_t                             rows;
     ngx_uint_t                             truncated;
     ngx_uint_t                             too_large; /* answers */
+    uint64_t                               said_odd;  /* in this poll */
 
     unsigned                               known:1;   /* windows are */
     unsigned                               polling:1;

@@ -21,6 +21,9 @@ static void ngx_agilicus_token_feed_url(ngx_agilicus_token_feed_slot_t *slot);
 static u_char *ngx_agilicus_token_feed_date(u_char *p, int64_t sec);
 static void ngx_agilicus_token_feed_row(void *data,
     const ngx_agilicus_token_json_row_t *row);
+static void ngx_agilicus_token_feed_odd(
+    ngx_agilicus_token_feed_slot_t *slot,
+    const ngx_agilicus_token_json_row_t *row);
 static void ngx_agilicus_token_feed_window_done(
     ngx_agilicus_token_feed_slot_t *slot, ngx_uint_t too_large);
 static ngx_uint_t ngx_agilicus_token_feed_hopeless(
@@ -56,6 +59,7 @@ ngx_agilicus_token_feed_call(ngx_agilicus_token_feed_slot_t *slot,
     slot->window = *window;
     slot->rows = 0;
     slot->nvalues = 0;
+    slot->odd = 0;
     slot->asked = 0;
     slot->undated = 0;
 
@@ -204,6 +208,11 @@ ngx_agilicus_token_feed_row(void *data,
     f = &ngx_agilicus_token_feed;
     conf = ngx_agilicus_token_call_conf();
 
+    if (row->wrong) {
+        ngx_agilicus_token_feed_odd(slot, row);
+        return;
+    }
+
     by_exp = (slot->window.by == NGX_AGILICUS_TOKEN_WINDOW_EXP);
     value = by_exp ? row->exp : row->iat;
 
@@ -257,6 +266,34 @@ ngx_agilicus_token_feed_row(void *data,
     if (rc == NGX_OK || rc == NGX_BUSY) {
         f->denials->sh->feed.denied++;
     }
+}
+
+
+/*
+ * What a row names that cannot be read is not known: all others count, and
+ * they are not all.  One line for each poll.
+ */
+
+static void
+ngx_agilicus_token_feed_odd(ngx_agilicus_token_feed_slot_t *slot,
+    const ngx_agilicus_token_json_row_t *row)
+{
+    ngx_agilicus_token_feed_worker_t  *f;
+
+    f = &ngx_agilicus_token_feed;
+
+    slot->odd = 1;
+
+    if (f->said_odd == f->start) {
+        return;
+    }
+
+    f->said_odd = f->start;
+
+    ngx_log_error(NGX_LOG_ERR, f->log, 0,
+                  "agilicus token: row %ui of the list of revoked tokens "
+                  "cannot be read and denies nothing: %s, Tokens API \"%V\"",
+                  row->number, row->wrong, &f->conf->api->url);
 }
 
 
@@ -327,6 +364,10 @@ ngx_agilicus_token_feed_window_done(ngx_agilicus_token_feed_slot_t *slot,
     }
 
     window->out = 0;
+
+    if (slot->odd) {
+        f->truncated++;
+    }
 
     if (!too_large && slot->rows < slot->limit) {
         window->done = 1;

@@ -16,7 +16,7 @@
 #define NGX_AGILICUS_TOKEN_JSON_TIME_LEN 20
 
 
-static ngx_int_t ngx_agilicus_token_json_row(json_t *value,
+static const char *ngx_agilicus_token_json_row(json_t *value,
     ngx_agilicus_token_json_row_t *row);
 static ngx_int_t ngx_agilicus_token_json_denied(json_t *root,
     void (*deny)(void *data, ngx_agilicus_token_tombstone_e kind,
@@ -103,16 +103,14 @@ ngx_agilicus_token_json_list(const u_char *body, size_t len,
 
     *limit = (ngx_uint_t) most;
 
-    json_array_foreach(rows, i, value) {
-        if (ngx_agilicus_token_json_row(value, &r) != NGX_OK) {
-            goto done;
-        }
-    }
-
     *n = json_array_size(rows);
 
     json_array_foreach(rows, i, value) {
-        (void) ngx_agilicus_token_json_row(value, &r);
+        ngx_memzero(&r, sizeof(ngx_agilicus_token_json_row_t));
+
+        r.number = i + 1;
+        r.wrong = ngx_agilicus_token_json_row(value, &r);
+
         row(data, &r);
     }
 
@@ -126,33 +124,43 @@ done:
 }
 
 
-/* what list asks for is revoked, unless a row says that it is not */
+/*
+ * NULL, or what is wrong with a row.  What list asks for is revoked, unless a
+ * row says that it is not.
+ */
 
-static ngx_int_t
+static const char *
 ngx_agilicus_token_json_row(json_t *value, ngx_agilicus_token_json_row_t *row)
 {
     json_t     *jti, *revoked;
     ngx_int_t   exp, iat;
 
-    ngx_memzero(row, sizeof(ngx_agilicus_token_json_row_t));
-
     if (!json_is_object(value)) {
-        return NGX_ERROR;
+        return "it is no object";
     }
 
     jti = ngx_agilicus_token_json_get(value, "jti");
 
-    if (!json_is_string(jti) || json_string_length(jti) == 0) {
-        return NGX_ERROR;
+    if (jti == NULL) {
+        return "it has no \"jti\"";
     }
 
-    ngx_agilicus_token_json_text(jti, &row->jti);
+    if (!json_is_string(jti) || json_string_length(jti) == 0
+        || json_string_length(jti) > NGX_AGILICUS_TOKEN_FACTS_MAX_STR)
+    {
+        return "its \"jti\" is none that a token can have";
+    }
 
     exp = ngx_agilicus_token_json_date(value, "exp", &row->exp);
+
+    if (exp == NGX_ERROR) {
+        return "its \"exp\" is no date";
+    }
+
     iat = ngx_agilicus_token_json_date(value, "iat", &row->iat);
 
-    if (exp == NGX_ERROR || iat == NGX_ERROR) {
-        return NGX_ERROR;
+    if (iat == NGX_ERROR) {
+        return "its \"iat\" is no date";
     }
 
     row->has_exp = (exp == NGX_OK);
@@ -162,7 +170,9 @@ ngx_agilicus_token_json_row(json_t *value, ngx_agilicus_token_json_row_t *row)
 
     row->revoked = !json_is_false(revoked);
 
-    return NGX_OK;
+    ngx_agilicus_token_json_text(jti, &row->jti);
+
+    return NULL;
 }
 
 

@@ -28,9 +28,14 @@
 #define NGX_AGILICUS_TOKEN_JSON_MAX_DENIED       1024
 
 
-/* a row of a list; "jti" lives until the callback returns */
+/*
+ * A row of a list; "jti" lives until the callback returns.  Of a row that
+ * cannot be read, only "wrong" and "number" are set.
+ */
 
 typedef struct {
+    const char                    *wrong;    /* what is, or NULL; a constant */
+    ngx_uint_t                     number;   /* of the row, from 1 on */
     ngx_str_t                      jti;
     int64_t                        exp;      /* seconds since the epoch */
     int64_t                        iat;
@@ -67,8 +72,9 @@ ngx_int_t ngx_agilicus_token_json_raw_token(const u_char *body, size_t len,
 /*
  * Reads a ListTokensResponse (API: answer of list): calls "row" for each of
  * its tokens, with their number known before in "*n", and in "*limit" how many
- * there could have been.  NGX_ERROR where it is none, a row has no jti, or a
- * date of it cannot be read: "row" was then not called at all.
+ * there could have been.  A row that cannot be read (it is no object, has no
+ * jti, or a date that is none) says so in "wrong", and the others count.
+ * NGX_ERROR where it is no list: "row" was then not called at all.
  */
 ngx_int_t ngx_agilicus_token_json_list(const u_char *body, size_t len,
     void (*row)(void *data, const ngx_agilicus_token_json_row_t *row),

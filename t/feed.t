@@ -52,9 +52,6 @@ my %failures = (
     cut        => { @none, cut => 10 },
     'no-list'  => { body => '{"tokens":[]}' },
     'no-limit' => { body => '{"limit":0,"tokens":[]}' },
-    'no-jti'   => { json => { limit => 100, tokens => [ { sub => 'x' } ] } },
-    'bad-date' => { json => { limit => 100, tokens => [ { jti => 'x',
-                                                          exp => 'soon' } ] } },
     gzip       => { @none, headers => { 'Content-Encoding' => 'gzip' } },
 );
 
@@ -98,6 +95,7 @@ $lists{modest} = list_of($rows{modest}, most => 20);
 
 $lists{ignores} = { body => encoded($rows{ignores}) };
 $lists{watched} = { @none };
+$lists{odd} = { @none };
 $lists{slow} = { @none, delay => 1.3 };
 
 # every token is good, and has its name as its jti
@@ -257,6 +255,71 @@ for my $case ([ 'same', 100, 150, 'more in a second than are given at once' ],
 
     finished($name);
 }
+
+
+# rows that cannot be read: the others deny, and they are not all
+
+my @odd = (
+    [ undef, 'it is no object' ],
+    [ 'odd-x', 'it is no object' ],
+    [ [ 'odd-x' ], 'it is no object' ],
+    [ { sub => 'x', exp => $hour }, 'it has no "jti"' ],
+    [ { jti => undef }, 'it has no "jti"' ],
+    [ { jti => '' }, 'its "jti" is none' ],
+    [ { jti => 7 }, 'its "jti" is none' ],
+    [ { jti => [ 'odd-x' ] }, 'its "jti" is none' ],
+    [ { jti => 'x' x 70_000 }, 'its "jti" is none' ],
+    [ { jti => 'odd-x', exp => '' }, 'its "exp" is no date' ],
+    [ { jti => 'odd-x', exp => JSON::PP::true }, 'its "exp" is no date' ],
+    [ { jti => 'odd-x', exp => "soon\n[alert] x" }, 'its "exp" is no date' ],
+    [ { jti => 'odd-x', exp => $hour, iat => 'soon' }, 'its "iat" is no date' ],
+    [ { jti => 'odd-x', iat => {} }, 'its "iat" is no date' ],
+);
+
+feed('odd');
+said('odd', 'healthy', 'not polled yet');
+
+for my $i (0 .. $#odd) {
+    my ($row, $wrong) = @{ $odd[$i] };
+
+    $nginx{odd}->mark;
+    list('odd', json => { limit => 100, tokens => [
+         { jti => "odd-$i-before", exp => $hour },
+         { jti => "odd-$i-good", exp => $hour, revoked => JSON::PP::false },
+         $row, { jti => "odd-$i-after", iat => $now } ] });
+
+    ok($nginx{odd}->wait_log(
+           qr/\[error\].* row 3 of the list .*: \Q$wrong\E.*, Tokens API/,
+           5 * $slow), "row $i: the log says what is wrong: $wrong");
+
+    my $end = time + 5 * $slow;
+    my @whys;
+
+    do {
+        sleep 0.02;
+        @whys = map { why($_) } many('odd', map { "odd-$i-$_" }
+                                            qw(before after));
+    } while (time < $end && grep { $_ ne 'revoked/jti' } @whys);
+
+    is("@whys", 'revoked/jti revoked/jti', "row $i: the others deny");
+    is(why(ask('odd', "odd-$i-good")), 'active/',
+       'but for one that is not revoked');
+    is(why(ask('odd', 'odd-x')), 'active/', 'and it denies nothing');
+
+    if ($i == 0) {
+        said('odd', 'incomplete', 'healthy');
+        is(from('odd', 'other'), 'MISS', 'a token');
+        sleep 0.55;
+        is(from('odd', 'other'), 'MISS', 'is not watched');
+        cmp_ok(status('odd')->{feed}{failed}, '<=', 1,
+               'though the polls do not fail');
+    }
+}
+
+list('odd', @none);
+said('odd', 'healthy', 'incomplete');
+unlike($nginx{odd}->error_log, qr/soon|xxxx|odd-\d/, 'no value is in the log');
+finished('odd');
 
 
 # polls that fail: four servers try all that can go wrong
