@@ -208,6 +208,17 @@ ngx_agilicus_token_precontent_handler(ngx_http_request_t *r)
         rc = ngx_agilicus_token_upstream(r);
     }
 
+    /* a mirror's response is nobody's */
+
+    if (rc == NGX_OK && lcf->recheck && r != r->main && !r->background && ctx
+        && lcf->enable != NGX_AGILICUS_TOKEN_OFF
+        && lcf->enable != NGX_AGILICUS_TOKEN_REPORT
+        && ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_ACTIVE
+        && ngx_agilicus_token_recheck_add(r, ctx) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     /* on to the next handler, so that try_files and mirror still run */
 
     return (rc == NGX_OK) ? NGX_DECLINED : rc;

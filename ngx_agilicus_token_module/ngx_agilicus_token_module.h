@@ -275,7 +275,8 @@ typedef struct {
 
     /* while its response is looked at again; see recheck */
     ngx_queue_t                        queue;
-    ngx_agilicus_token_ctx_t          *watching;
+    ngx_agilicus_token_ctx_t          *watching;   /* the last of the main */
+    ngx_agilicus_token_ctx_t          *parts;      /* what let in others */
     uint64_t                           since;
     unsigned                           watched:1;
 
@@ -352,6 +353,7 @@ struct ngx_agilicus_token_ctx_s {
     /* what is known; lives as long as the request */
     ngx_str_t                          packed;
     ngx_agilicus_token_facts_t         facts;
+    ngx_agilicus_token_ctx_t          *next_part;  /* see recheck */
     ngx_str_t                          rules;      /* packed */
     uint64_t                           sent;       /* ms, monotonic */
     uint64_t                           first_asked; /* the same */
@@ -642,7 +644,9 @@ void ngx_agilicus_token_recheck_init(ngx_msec_t shortest, ngx_log_t *log);
 
 /*
  * recheck: looks at an allowed request from time to time, for as long as its
- * response runs, and cuts it when its token has expired or is denied.
+ * response runs, and cuts it when its token has expired or is denied.  Of a
+ * subrequest, it is the response of the main request that is cut then: each
+ * part of it counts that was let in.
  */
 ngx_int_t ngx_agilicus_token_recheck_add(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx);

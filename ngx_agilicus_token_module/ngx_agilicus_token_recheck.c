@@ -15,7 +15,13 @@
 #define NGX_AGILICUS_TOKEN_RECHECK_MAX     1000
 
 
+static ngx_uint_t ngx_agilicus_token_recheck_known(
+    ngx_agilicus_token_client_t *client, ngx_agilicus_token_ctx_t *ctx);
+static ngx_uint_t ngx_agilicus_token_recheck_same(ngx_agilicus_token_ctx_t *a,
+    ngx_agilicus_token_ctx_t *b);
 static void ngx_agilicus_token_recheck_tick(ngx_event_t *ev);
+static void ngx_agilicus_token_recheck_client(
+    ngx_agilicus_token_client_t *client);
 static ngx_agilicus_token_reason_e ngx_agilicus_token_recheck_one(
     ngx_agilicus_token_ctx_t *ctx);
 static void ngx_agilicus_token_recheck_cut(ngx_agilicus_token_ctx_t *ctx,
@@ -82,6 +88,9 @@ ngx_agilicus_token_recheck_add(ngx_http_request_t *r,
     }
 
     if (!client->watched) {
+
+        /* of the main request, also for a subrequest */
+
         cln = ngx_http_cleanup_add(r, 0);
         if (cln == NULL) {
             return NGX_ERROR;
@@ -90,12 +99,28 @@ ngx_agilicus_token_recheck_add(ngx_http_request_t *r,
         cln->handler = ngx_agilicus_token_recheck_remove;
         cln->data = client;
 
-    } else {
+    } else if (r == r->main) {
         ngx_queue_remove(&client->queue);
     }
 
+    if (r == r->main) {
+        client->watching = ctx;
+
+    } else {
+
+        if (!ngx_agilicus_token_recheck_known(client, ctx)) {
+            ctx->next_part = client->parts;
+            client->parts = ctx;
+        }
+
+        /* parts that come one after the other do not make a page young */
+
+        if (client->watched) {
+            return NGX_OK;
+        }
+    }
+
     client->watched = 1;
-    client->watching = ctx;
     client->since = ngx_current_msec;
 
     ngx_queue_insert_tail(&ngx_agilicus_token_young, &client->queue);
@@ -116,8 +141,50 @@ ngx_agilicus_token_recheck_remove(void *data)
 
     if (client->watched) {
         ngx_queue_remove(&client->queue);
+
         client->watched = 0;
+        client->watching = NULL;
+        client->parts = NULL;
     }
+}
+
+
+/* 1 if what let in this part has let in another one, or the page itself */
+
+static ngx_uint_t
+ngx_agilicus_token_recheck_known(ngx_agilicus_token_client_t *client,
+    ngx_agilicus_token_ctx_t *ctx)
+{
+    ngx_agilicus_token_ctx_t  *other;
+
+    other = client->watching;
+
+    if (other && ngx_agilicus_token_recheck_same(other, ctx)) {
+        return 1;
+    }
+
+    for (other = client->parts; other; other = other->next_part) {
+        if (ngx_agilicus_token_recheck_same(other, ctx)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_recheck_same(ngx_agilicus_token_ctx_t *a,
+    ngx_agilicus_token_ctx_t *b)
+{
+    return a == b
+           || (a->api == b->api && a->leeway == b->leeway
+               && a->packed.len == b->packed.len
+               && ngx_memcmp(a->packed.data, b->packed.data, a->packed.len)
+                  == 0
+               && ngx_memcmp(a->digest, b->digest,
+                             NGX_AGILICUS_TOKEN_DIGEST_LEN)
+                  == 0);
 }
 
 
@@ -126,7 +193,6 @@ ngx_agilicus_token_recheck_tick(ngx_event_t *ev)
 {
     ngx_queue_t                  *q, looked;
     ngx_agilicus_token_client_t  *client;
-    ngx_agilicus_token_reason_e   reason;
 
     while (!ngx_queue_empty(&ngx_agilicus_token_young)) {
         q = ngx_queue_head(&ngx_agilicus_token_young);
@@ -158,17 +224,39 @@ ngx_agilicus_token_recheck_tick(ngx_event_t *ev)
         ngx_queue_remove(q);
         ngx_queue_insert_tail(&ngx_agilicus_token_running, q);
 
-        reason = ngx_agilicus_token_recheck_one(client->watching);
-
-        if (reason != NGX_AGILICUS_TOKEN_REASON_NONE) {
-            ngx_agilicus_token_recheck_cut(client->watching, reason);
-        }
+        ngx_agilicus_token_recheck_client(client);
     }
 
     if (!ngx_queue_empty(&ngx_agilicus_token_young)
         || !ngx_queue_empty(&ngx_agilicus_token_running))
     {
         ngx_add_timer(ev, ngx_agilicus_token_recheck_pause);
+    }
+}
+
+
+/* all that let in the response, or a part of it; the first that ends cuts it */
+
+static void
+ngx_agilicus_token_recheck_client(ngx_agilicus_token_client_t *client)
+{
+    ngx_agilicus_token_ctx_t     *ctx;
+    ngx_agilicus_token_reason_e   reason;
+
+    ctx = client->watching ? client->watching : client->parts;
+
+    while (ctx) {
+        reason = ngx_agilicus_token_recheck_one(ctx);
+
+        if (reason != NGX_AGILICUS_TOKEN_REASON_NONE) {
+            ngx_agilicus_token_recheck_cut(ctx, reason);
+
+            /* "client" may be gone */
+
+            return;
+        }
+
+        ctx = (ctx == client->watching) ? client->parts : ctx->next_part;
     }
 }
 
@@ -216,12 +304,15 @@ ngx_agilicus_token_recheck_cut(ngx_agilicus_token_ctx_t *ctx,
 {
     ngx_connection_t              *c;
     ngx_http_request_t            *r;
+    ngx_agilicus_token_ctx_t      *page;
     ngx_agilicus_token_verdict_e   verdict;
 
-    r = ctx->request;
+    r = ctx->request->main;
     c = r->connection;
 
     ngx_http_set_log_request(c->log, r);
+
+    page = ctx->client->watching;
 
     ngx_agilicus_token_recheck_remove(ctx->client);
 
@@ -244,6 +335,10 @@ ngx_agilicus_token_recheck_cut(ngx_agilicus_token_ctx_t *ctx,
 
     ngx_agilicus_token_say(ctx, verdict, reason);
 
+    if (page) {
+        ngx_agilicus_token_say(page, verdict, reason);
+    }
+
     ngx_log_error(NGX_LOG_INFO, c->log, 0,
                   "agilicus token: response cut: %V, %V",
                   ngx_agilicus_token_verdict_word(ctx->decision.verdict),
@@ -255,7 +350,7 @@ ngx_agilicus_token_recheck_cut(ngx_agilicus_token_ctx_t *ctx,
 
     /* as for every handler that runs out of events: upstream counts too */
 
-    r->main->count++;
+    r->count++;
 
     ngx_http_finalize_request(r, NGX_HTTP_CLOSE);
     ngx_http_run_posted_requests(c);

@@ -2,7 +2,8 @@ use strict;
 use warnings;
 
 # Responses that run on are cut when their token is denied or expires, over
-# HTTP/1.1 and HTTP/2; those where it is off, and other tokens', run on.
+# HTTP/1.1 and HTTP/2, also when only a part of them was let in by it; those
+# where it is off, and other tokens', run on.
 
 use IO::Socket::INET;
 use Test::More;
@@ -31,6 +32,12 @@ my $mock = MockAPI->start(
         '/events' => { type => 'text/event-stream', chunked => 1,
                        chunks => [ map { ("data: x\n\n", { pause => 0.2 }) }
                                    1 .. 60 ] },
+        'POST /second/v1/tokens/introspect' => sub {
+            my ($life) = $_[0]{token} =~ /-second(\d+)/;
+
+            return { token => { jti => "second-$_[0]{token}",
+                                exp => time + ($life || 600) } };
+        },
         '/socket' => { raw => "HTTP/1.1 101 Switching Protocols\r\n"
                               . "Connection: Upgrade\r\n"
                               . "Upgrade: websocket\r\n\r\nhello",
@@ -67,10 +74,69 @@ EOC
             proxy_pass http://127.0.0.1:$TEST_NGINX_MOCK_PORT;
         }
         location = /denials { agilicus_token_revocation_hook trusted; }
+
+        location /part/ {
+            agilicus_token on;
+            proxy_buffering off;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_MOCK_PORT/events?;
+        }
+        location = /part/off {
+            agilicus_token on;
+            agilicus_token_recheck off;
+            proxy_buffering off;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_MOCK_PORT/events;
+        }
+        location = /part/report {
+            agilicus_token report;
+            proxy_buffering off;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_MOCK_PORT/events;
+        }
+        location = /part/second {
+            agilicus_token on;
+            agilicus_token_api http://127.0.0.1:$TEST_NGINX_MOCK_PORT/second;
+            proxy_buffering off;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_MOCK_PORT/events;
+        }
+        location = /short {
+            agilicus_token on;
+            agilicus_token_api http://127.0.0.1:$TEST_NGINX_MOCK_PORT/second;
+            try_files /short =404;
+        }
+        location /ssi/ { ssi on; default_type text/html; }
+        location /ssi/on/ { ssi on; default_type text/html; agilicus_token on; }
+        location = /addition {
+            add_after_body /part/addition;
+            default_type text/html;
+            try_files /short =404;
+        }
+        location = /guarded {
+            auth_request /short;
+            limit_rate 1k;
+            try_files /file =404;
+        }
+        location = /mirrored {
+            mirror /part/mirror;
+            limit_rate 1k;
+            try_files /file =404;
+        }
 EOC
 );
 
 $nginx->write_file('html/file', 'x' x 100_000);
+$nginx->write_file('html/short', 'first');
+
+# pages of one part, and of a short one and a long one
+
+for my $page (qw(one off report second)) {
+    $nginx->write_file("html/ssi/$page",
+                       qq{<!--#include virtual="/part/$page" -->});
+}
+
+$nginx->write_file('html/ssi/nested', '<!--#include virtual="/ssi/one" -->');
+$nginx->write_file('html/ssi/both', '<!--#include virtual="/short" -->'
+                                    . '<!--#include virtual="/part/both" -->');
+$nginx->write_file("html/ssi/on/$_", qq{<!--#include virtual="/part/$_" -->})
+    for qw(same second);
 $nginx->start;
 
 
@@ -139,6 +205,52 @@ isnt($other->read_some(2), '', 'and so does that of another token');
 $_->close for $off, $other;
 
 
+# parts: whatever let one of them in lets the whole in
+
+for my $path (qw(/ssi/one /ssi/nested /ssi/both /ssi/on/same /addition
+                 /guarded))
+{
+    my $token = 'part' . $path =~ tr{/}{-}r;
+    my $c = start($path, $token);
+
+    sleep 1.3;
+    is(deny($path eq '/guarded' ? "second-$token" : $token), 204,
+       'the token is denied');
+    cmp_ok(until_end($c, 6), '<', 1 + 0.3 * $slow, "$path is cut");
+}
+
+# denied at, or ended at, another API than the one of the page
+
+for my $path (qw(/ssi/second /ssi/on/second)) {
+    my $token = 'other' . $path =~ tr{/}{-}r;
+    my $c = start($path, $token);
+
+    sleep 1.3;
+    is(deny("second-$token"), 204, 'the token of a part is denied');
+    cmp_ok(until_end($c, 6), '<', 1 + 0.3 * $slow, "$path is cut");
+
+    $c = start($path, 'ends' . $path =~ tr{/}{-}r . '-second3');
+    cmp_ok(until_end($c, 9), '<', 4 + 0.3 * $slow,
+           "$path is cut when a part's facts end first");
+}
+
+my $both = start('/ssi/both', 'ends-first-second3');
+
+cmp_ok(until_end($both, 9), '<', 4 + 0.3 * $slow,
+       'a part that is over counts, too');
+
+# what nobody was let in by
+
+my %on = map { $_ => start($_, 'runs' . tr{/}{-}r) } qw(/ssi/off /ssi/report
+                                                        /mirrored);
+
+sleep 1.3;
+is(deny('runs' . tr{/}{-}r), 204, "$_: the token is denied") for keys %on;
+sleep 2.2;
+isnt($on{$_}->read_some(2), '', "$_ runs on") for sort keys %on;
+$_->close for values %on;
+
+
 # a stream is cut, its connection goes on
 
 sub frame {
@@ -197,7 +309,7 @@ is_deeply([ keys %ended ], [ 1 ], 'and no other stream of its connection');
 ok($pinged, 'which lives on');
 $h2->close;
 
-is(scalar($nginx->log_lines(qr/response cut: (?:revoked|expired)/)), 8,
+is(scalar($nginx->log_lines(qr/response cut: (?:revoked|expired)/)), 19,
    'each is told');
 $nginx->finish('nothing else was cut');
 
