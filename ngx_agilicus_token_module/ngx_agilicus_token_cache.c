@@ -25,7 +25,7 @@ static ngx_agilicus_token_entry_t *ngx_agilicus_token_cache_find_locked(
     const ngx_agilicus_token_cache_key_t *key);
 static ngx_int_t ngx_agilicus_token_cache_copy(
     ngx_agilicus_token_zone_t *zone,
-    const ngx_agilicus_token_cache_key_t *key, ngx_uint_t want_rules,
+    const ngx_agilicus_token_cache_key_t *key, ngx_uint_t want,
     ngx_agilicus_token_found_t *found, size_t *len);
 static ngx_int_t ngx_agilicus_token_cache_grow(size_t size);
 
@@ -35,13 +35,15 @@ static ngx_agilicus_token_scratch_t  ngx_agilicus_token_scratch;
 
 ngx_int_t
 ngx_agilicus_token_cache_find(ngx_agilicus_token_zone_t *zone,
-    const ngx_agilicus_token_cache_key_t *key, ngx_uint_t want_rules,
+    const ngx_agilicus_token_cache_key_t *key, ngx_uint_t want,
     ngx_agilicus_token_found_t *found)
 {
     size_t             len;
     ngx_int_t          rc;
     ngx_uint_t         try, locked;
     ngx_atomic_uint_t  changes;
+
+    ngx_agilicus_token_cache_forget();
 
     for (try = 0; try < NGX_AGILICUS_TOKEN_CACHE_TRIES; try++) {
 
@@ -53,7 +55,7 @@ ngx_agilicus_token_cache_find(ngx_agilicus_token_zone_t *zone,
             ngx_agilicus_token_zone_lock(zone);
         }
 
-        rc = ngx_agilicus_token_cache_copy(zone, key, want_rules, found, &len);
+        rc = ngx_agilicus_token_cache_copy(zone, key, want, found, &len);
 
         if (locked) {
             ngx_agilicus_token_zone_unlock(zone);
@@ -85,7 +87,7 @@ ngx_agilicus_token_cache_find(ngx_agilicus_token_zone_t *zone,
 
 static ngx_int_t
 ngx_agilicus_token_cache_copy(ngx_agilicus_token_zone_t *zone,
-    const ngx_agilicus_token_cache_key_t *key, ngx_uint_t want_rules,
+    const ngx_agilicus_token_cache_key_t *key, ngx_uint_t want,
     ngx_agilicus_token_found_t *found, size_t *len)
 {
     size_t                                      facts, rules;
@@ -105,10 +107,10 @@ ngx_agilicus_token_cache_copy(ngx_agilicus_token_zone_t *zone,
         }
     }
 
-    facts = e->facts_len;
+    facts = (want == NGX_AGILICUS_TOKEN_CACHE_HEAD) ? 0 : e->facts_len;
     rules = e->rules_len;
 
-    *len = facts + (want_rules ? rules : 0);
+    *len = facts + (want == NGX_AGILICUS_TOKEN_CACHE_RULES ? rules : 0);
 
     if (!ngx_agilicus_token_table_holds(table,
                                     (const ngx_agilicus_token_entry_t *) e,
@@ -298,6 +300,27 @@ ngx_agilicus_token_cache_find_locked(ngx_agilicus_token_zone_t *zone,
 
     return ngx_agilicus_token_table_find(zone->invalid, key->key,
                                          key->context);
+}
+
+
+void
+ngx_agilicus_token_cache_forget(void)
+{
+#ifdef NGX_AGILICUS_TOKEN_SCRIBBLE
+
+    ngx_agilicus_token_scratch_t  *scratch;
+
+    scratch = &ngx_agilicus_token_scratch;
+
+    if (scratch->data) {
+        ngx_memset(scratch->data, 0xa5, scratch->size);
+        ngx_free(scratch->data);
+
+        scratch->data = NULL;
+        scratch->size = 0;
+    }
+
+#endif
 }
 
 

@@ -39,7 +39,11 @@ typedef struct {
 } ngx_agilicus_token_cache_key_t;
 
 
-/* an entry as it was found: a copy that lives until the next look-up */
+/*
+ * An entry as it was found.  Its strings lie in memory that all look-ups share:
+ * they live until the next look-up or call, of whatever kind, and whoever needs
+ * them for longer makes a copy first.
+ */
 
 typedef struct {
     ngx_agilicus_token_class_e     class;
@@ -50,18 +54,32 @@ typedef struct {
     ngx_atomic_uint_t              clean;
     uint32_t                       late;
     ngx_str_t                      facts;    /* packed */
-    ngx_str_t                      rules;    /* packed; with want_rules */
+    ngx_str_t                      rules;    /* packed; if wanted */
     size_t                         rules_len;
 } ngx_agilicus_token_found_t;
 
 
+/* how much of an entry is wanted: of rules that are not, just their length */
+
+#define NGX_AGILICUS_TOKEN_CACHE_FACTS  0
+#define NGX_AGILICUS_TOKEN_CACHE_RULES  1
+#define NGX_AGILICUS_TOKEN_CACHE_HEAD   2   /* neither facts nor rules */
+
+
 /*
- * Copies the entry of a key to "found".  With want_rules, the rules too; else
- * just their length.  Returns NGX_OK, NGX_DECLINED where there is none.
+ * Copies the entry of a key to "found", as much of it as is wanted.  Returns
+ * NGX_OK, NGX_DECLINED where there is none.
  */
 ngx_int_t ngx_agilicus_token_cache_find(ngx_agilicus_token_zone_t *zone,
-    const ngx_agilicus_token_cache_key_t *key, ngx_uint_t want_rules,
+    const ngx_agilicus_token_cache_key_t *key, ngx_uint_t want,
     ngx_agilicus_token_found_t *found);
+
+/*
+ * Says that what was found is of no use any more, as every look-up does, and
+ * every call that is made.  Costs nothing, but in builds for tests with
+ * NGX_AGILICUS_TOKEN_SCRIBBLE the shared memory is overwritten and freed.
+ */
+void ngx_agilicus_token_cache_forget(void);
 
 /*
  * Stores what an answer said in place of anything that was known under the

@@ -139,6 +139,21 @@ ngx_agilicus_token_call_buffer(void)
 }
 
 
+void
+ngx_agilicus_token_call_forget(ngx_agilicus_token_answer_t *answer)
+{
+    if (answer->token.len) {
+        ngx_explicit_memzero(answer->token.data, answer->token.len);
+        ngx_str_null(&answer->token);
+    }
+
+#ifdef NGX_AGILICUS_TOKEN_SCRIBBLE
+    ngx_memset(ngx_agilicus_token_worker.buf, 0xa5,
+               2 * NGX_AGILICUS_TOKEN_JSON_MAX_BODY);
+#endif
+}
+
+
 ngx_int_t
 ngx_agilicus_token_call_join(const ngx_agilicus_token_call_request_t *request,
     ngx_agilicus_token_waiter_t *waiter, ngx_agilicus_token_answer_t *answer)
@@ -160,6 +175,8 @@ ngx_agilicus_token_call_join(const ngx_agilicus_token_call_request_t *request,
     if (w->pools == NULL) {
         return NGX_ERROR;
     }
+
+    ngx_agilicus_token_cache_forget();
 
     if (waiter && w->waiting >= NGX_AGILICUS_TOKEN_CALL_MAX_WAITING) {
         answer->class = NGX_AGILICUS_TOKEN_CLASS_SHED;
@@ -482,6 +499,7 @@ ngx_agilicus_token_call_end(ngx_agilicus_token_call_t *call,
         waiter->done(waiter->data, answer);
     }
 
+    ngx_agilicus_token_call_forget(answer);
     ngx_agilicus_token_call_free(call);
 }
 

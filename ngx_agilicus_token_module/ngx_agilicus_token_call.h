@@ -258,9 +258,17 @@ ngx_agilicus_token_curl_t *ngx_agilicus_token_call_curl(
 
 /*
  * A buffer of 2 * NGX_AGILICUS_TOKEN_JSON_MAX_BODY bytes for what is read from
- * an answer; good until the next answer is read.
+ * an answer, shared by all: what lies there lives until the callbacks of that
+ * answer have returned, or the next look-up or call, whichever comes first.
  */
 u_char *ngx_agilicus_token_call_buffer(void);
+
+/*
+ * Zeroes the token of an answer, if it has one, when all who wait have taken
+ * it.  In builds for tests with NGX_AGILICUS_TOKEN_SCRIBBLE all of the buffer
+ * is overwritten.
+ */
+void ngx_agilicus_token_call_forget(ngx_agilicus_token_answer_t *answer);
 
 /*
  * Makes a call, or joins one under way on this worker or follows one on

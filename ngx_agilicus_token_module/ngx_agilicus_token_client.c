@@ -146,7 +146,15 @@ ngx_agilicus_token_client_cleanup(void *data)
 {
     ngx_agilicus_token_client_t *client = data;
 
+    ngx_agilicus_token_held_t  *held;
+
     client->last = NULL;
+
+    for (held = client->held; held; held = held->next) {
+        ngx_agilicus_token_worker_cache_release(held->entry);
+    }
+
+    client->held = NULL;
 }
 
 

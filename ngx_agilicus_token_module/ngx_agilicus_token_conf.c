@@ -50,6 +50,7 @@ ngx_agilicus_token_create_main_conf(ngx_conf_t *cf)
      */
 
     mcf->max_inflight = NGX_CONF_UNSET_UINT;
+    mcf->worker_cache = NGX_CONF_UNSET_SIZE;
     mcf->revocation_ttl = NGX_CONF_UNSET;
     mcf->denials_size = NGX_CONF_UNSET;
 
@@ -97,6 +98,7 @@ ngx_agilicus_token_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_agilicus_token_main_conf_t *mcf = conf;
 
     ngx_conf_init_uint_value(mcf->max_inflight, 64);
+    ngx_conf_init_size_value(mcf->worker_cache, 1024 * 1024);
     ngx_conf_init_value(mcf->revocation_ttl, 24 * 60 * 60);
     ngx_conf_init_value(mcf->denials_size,
                         NGX_AGILICUS_TOKEN_DENIALS_DEFAULT_SIZE);

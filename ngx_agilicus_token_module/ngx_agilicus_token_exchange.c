@@ -25,6 +25,7 @@ ngx_agilicus_token_exchange_wait(ngx_http_request_t *r,
 {
     if (rc != NGX_AGAIN) {
         ngx_agilicus_token_exchange_take(ctx, answer);
+        ngx_agilicus_token_call_forget(answer);
         return NGX_OK;
     }
 

@@ -8,6 +8,13 @@
 #include "ngx_agilicus_token_memo.h"
 
 
+static ngx_int_t ngx_agilicus_token_find(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    const ngx_agilicus_token_cache_key_t *key,
+    ngx_agilicus_token_found_t *found);
+static ngx_int_t ngx_agilicus_token_keep_entry(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_worker_entry_t *entry);
 static ngx_int_t ngx_agilicus_token_use(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
     ngx_agilicus_token_found_t *found,
@@ -50,9 +57,15 @@ ngx_agilicus_token_look_up(ngx_http_request_t *r,
         key.key = ctx->digest;
         key.context = origin->context;
 
-        if (ngx_agilicus_token_cache_find(origin->zone, &key, 0, &found)
-            == NGX_OK)
-        {
+        rc = ngx_agilicus_token_find(r, ctx, lcf, &key, &found);
+
+        if (rc == NGX_ERROR) {
+            ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                                   NGX_AGILICUS_TOKEN_REASON_INTERNAL);
+            return NGX_OK;
+        }
+
+        if (rc == NGX_OK) {
             rc = ngx_agilicus_token_use(r, ctx, lcf, &found, &now);
 
             if (rc == NGX_OK) {
@@ -104,6 +117,110 @@ ngx_agilicus_token_hit(ngx_agilicus_token_zone_t *first,
 }
 
 
+/*
+ * Finds what the zone knows of the token.  Facts, and rules where the location
+ * has them, are then the request's own: held in the worker's memory, or copied.
+ * NGX_DECLINED if there is nothing, NGX_ERROR if it cannot be read.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_find(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf,
+    const ngx_agilicus_token_cache_key_t *key,
+    ngx_agilicus_token_found_t *found)
+{
+    ngx_int_t                                 rc;
+    ngx_uint_t                                want;
+    ngx_agilicus_token_zone_t                *zone;
+    ngx_agilicus_token_worker_key_t           mine;
+    const ngx_agilicus_token_worker_entry_t  *entry;
+
+    zone = lcf->origin->zone;
+
+    mine.token = ctx->digest;
+    mine.context = lcf->origin->facts;
+    mine.zone = zone->sh->secret[0];
+
+    want = lcf->rules ? NGX_AGILICUS_TOKEN_CACHE_RULES
+                      : NGX_AGILICUS_TOKEN_CACHE_FACTS;
+
+    entry = ngx_agilicus_token_worker_cache_find(&mine);
+
+    if (entry && (entry->has_rules || !lcf->rules)) {
+
+        ngx_agilicus_token_worker_cache_hold(entry);
+
+        rc = ngx_agilicus_token_cache_find(zone, key,
+                                           NGX_AGILICUS_TOKEN_CACHE_HEAD,
+                                           found);
+
+        if (rc == NGX_OK && entry->serial == found->serial) {
+            return ngx_agilicus_token_keep_entry(r, ctx, entry);
+        }
+
+        ngx_agilicus_token_worker_cache_release(entry);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    rc = ngx_agilicus_token_cache_find(zone, key, want, found);
+
+    if (rc != NGX_OK || found->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+        return rc;
+    }
+
+    entry = ngx_agilicus_token_worker_cache_add(&mine, &found->facts,
+                                        &found->rules, found->serial,
+                                        lcf->rules || found->rules_len == 0);
+    if (entry) {
+        return ngx_agilicus_token_keep_entry(r, ctx, entry);
+    }
+
+    if (ngx_agilicus_token_keep_facts(r, ctx, &found->facts) != NGX_OK
+        || ngx_agilicus_token_keep_rules(r, ctx, &found->rules) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * The request has an entry that is held now.  It is released as the client's
+ * request ends: variables and headers may be made of it until then, whatever
+ * this decision is followed by.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_keep_entry(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_worker_entry_t *entry)
+{
+    ngx_agilicus_token_held_t  *held;
+
+    held = ngx_palloc(r->pool, sizeof(ngx_agilicus_token_held_t));
+
+    if (held == NULL) {
+        ngx_agilicus_token_worker_cache_release(entry);
+        return NGX_ERROR;
+    }
+
+    held->entry = entry;
+    held->next = ctx->client->held;
+    ctx->client->held = held;
+
+    ctx->packed = entry->packed;
+    ctx->facts = entry->facts;
+    ctx->rules = entry->rules;
+    ctx->has_facts = 1;
+
+    return NGX_OK;
+}
+
+
 /* NGX_OK if what was found settles it, NGX_DECLINED if it is too old */
 
 static ngx_int_t
@@ -118,14 +235,6 @@ ngx_agilicus_token_use(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     ctx->seen = found->serial;
     ctx->sent = found->sent;
     ctx->first_asked = found->asked;
-
-    if (found->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
-        && ngx_agilicus_token_keep_facts(r, ctx, &found->facts) != NGX_OK)
-    {
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
-                               NGX_AGILICUS_TOKEN_REASON_INTERNAL);
-        return NGX_OK;
-    }
 
     key.key = ctx->digest;
     key.context = lcf->origin->context;
@@ -149,20 +258,6 @@ ngx_agilicus_token_use(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
         ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_INVALID,
                                found->reason);
         return NGX_OK;
-    }
-
-    if (lcf->rules) {
-
-        /* facts and rules of one answer, or none */
-
-        if (ngx_agilicus_token_match_copy(lcf->origin->zone, &key, found)
-                != NGX_OK
-            || found->serial != ctx->seen)
-        {
-            return NGX_DECLINED;
-        }
-
-        ctx->rules = found->rules;
     }
 
     return ngx_agilicus_token_age(r, ctx, lcf, now);
@@ -325,12 +420,7 @@ ngx_agilicus_token_age(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
         return NGX_OK;
     }
 
-    /* the rules lie where others will lie before the API has answered */
-
-    if (lcf->lifetimes.error
-        && (!lcf->rules
-            || ngx_agilicus_token_keep_rules(r, ctx, &ctx->rules) == NGX_OK))
-    {
+    if (lcf->lifetimes.error) {
         ctx->stale_until = ctx->sent + limit + lcf->lifetimes.error;
     }
 

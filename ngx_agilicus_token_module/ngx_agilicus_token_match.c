@@ -17,17 +17,6 @@
 /* bytes of a body that rules may look into */
 #define NGX_AGILICUS_TOKEN_MATCH_MAX_BODY   65536
 
-/* rules of tokens that a worker has copied from zones: places and bytes */
-#define NGX_AGILICUS_TOKEN_MATCH_COPIES     1024
-#define NGX_AGILICUS_TOKEN_MATCH_MAX_COPIES 8388608
-
-
-typedef struct {
-    ngx_agilicus_token_zone_t  *zone;
-    uint64_t                    serial;
-    ngx_str_t                   rules;
-} ngx_agilicus_token_match_copy_t;
-
 
 static ngx_int_t ngx_agilicus_token_match_view(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
@@ -44,126 +33,26 @@ static ngx_uint_t ngx_agilicus_token_match_is_utf8(ngx_str_t *type);
 static void ngx_agilicus_token_match_read(ngx_http_request_t *r);
 
 
-static ngx_agilicus_token_rules_t       *ngx_agilicus_token_match_rules;
-static ngx_agilicus_token_match_copy_t  *ngx_agilicus_token_match_copies;
-static size_t                            ngx_agilicus_token_match_copied;
+static ngx_agilicus_token_rules_t  *ngx_agilicus_token_match_rules;
 
 
 ngx_int_t
-ngx_agilicus_token_match_init(ngx_log_t *log)
+ngx_agilicus_token_match_init(void)
 {
-    ngx_agilicus_token_match_copied = 0;
-
     ngx_agilicus_token_match_rules =
         ngx_agilicus_token_rules_create(NGX_AGILICUS_TOKEN_MATCH_PATTERNS);
 
-    ngx_agilicus_token_match_copies =
-        ngx_calloc(NGX_AGILICUS_TOKEN_MATCH_COPIES
-                   * sizeof(ngx_agilicus_token_match_copy_t), log);
-
-    if (ngx_agilicus_token_match_rules == NULL
-        || ngx_agilicus_token_match_copies == NULL)
-    {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
+    return ngx_agilicus_token_match_rules ? NGX_OK : NGX_ERROR;
 }
 
 
 void
 ngx_agilicus_token_match_exit(void)
 {
-    ngx_uint_t  i;
-
     if (ngx_agilicus_token_match_rules) {
         ngx_agilicus_token_rules_destroy(ngx_agilicus_token_match_rules);
         ngx_agilicus_token_match_rules = NULL;
     }
-
-    if (ngx_agilicus_token_match_copies) {
-
-        for (i = 0; i < NGX_AGILICUS_TOKEN_MATCH_COPIES; i++) {
-            if (ngx_agilicus_token_match_copies[i].rules.data) {
-                ngx_free(ngx_agilicus_token_match_copies[i].rules.data);
-            }
-        }
-
-        ngx_free(ngx_agilicus_token_match_copies);
-        ngx_agilicus_token_match_copies = NULL;
-    }
-}
-
-
-/*
- * Rules can be large and rarely change: an entry's are copied out of the zone
- * once for a worker.  A place is shared by the serials that fall into it.
- */
-
-ngx_int_t
-ngx_agilicus_token_match_copy(ngx_agilicus_token_zone_t *zone,
-    const ngx_agilicus_token_cache_key_t *key,
-    ngx_agilicus_token_found_t *found)
-{
-    u_char                           *p;
-    ngx_agilicus_token_found_t        again;
-    ngx_agilicus_token_match_copy_t  *copy;
-
-    if (found->rules_len == 0) {
-        ngx_str_null(&found->rules);
-        return NGX_OK;
-    }
-
-    if (ngx_agilicus_token_match_copies == NULL) {
-        return NGX_ERROR;
-    }
-
-    copy = &ngx_agilicus_token_match_copies[found->serial
-                                        % NGX_AGILICUS_TOKEN_MATCH_COPIES];
-
-    if (copy->zone == zone && copy->serial == found->serial) {
-        found->rules = copy->rules;
-        return NGX_OK;
-    }
-
-    if (ngx_agilicus_token_cache_find(zone, key, 1, &again) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    /* what was found a moment ago may have been replaced */
-
-    if (again.serial != found->serial
-        || found->rules_len + ngx_agilicus_token_match_copied
-           > NGX_AGILICUS_TOKEN_MATCH_MAX_COPIES)
-    {
-        *found = again;
-        return NGX_OK;
-    }
-
-    p = ngx_alloc(again.rules.len, ngx_cycle->log);
-
-    if (p == NULL) {
-        *found = again;
-        return NGX_OK;
-    }
-
-    ngx_memcpy(p, again.rules.data, again.rules.len);
-
-    if (copy->rules.data) {
-        ngx_agilicus_token_match_copied -= copy->rules.len;
-        ngx_free(copy->rules.data);
-    }
-
-    copy->zone = zone;
-    copy->serial = again.serial;
-    copy->rules.data = p;
-    copy->rules.len = again.rules.len;
-
-    ngx_agilicus_token_match_copied += copy->rules.len;
-
-    found->rules = copy->rules;
-
-    return NGX_OK;
 }
 
 
@@ -557,15 +446,6 @@ ngx_agilicus_token_match_wait(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx)
 {
     ngx_int_t  rc;
-    ngx_str_t  rules;
-
-    /* until now they were good for this very look-up */
-
-    rules = ctx->rules;
-
-    if (ngx_agilicus_token_keep_rules(r, ctx, &rules) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
 
     ctx->state = NGX_AGILICUS_TOKEN_STATE_READING;
 

@@ -36,8 +36,35 @@ static ngx_agilicus_token_memo_t *ngx_agilicus_token_memo_place(
     const ngx_str_t *token, uint64_t *tail);
 
 
-static ngx_agilicus_token_memo_t
-    ngx_agilicus_token_memos[NGX_AGILICUS_TOKEN_MEMO_PLACES];
+static ngx_agilicus_token_memo_t  *ngx_agilicus_token_memos;
+static ngx_uint_t                  ngx_agilicus_token_memo_shift;
+
+
+size_t
+ngx_agilicus_token_memo_init(void *mem, size_t size)
+{
+    ngx_uint_t  places;
+
+    places = NGX_AGILICUS_TOKEN_MEMO_PLACES;
+    ngx_agilicus_token_memo_shift = 58;
+
+    while (places && places * sizeof(ngx_agilicus_token_memo_t) > size) {
+        places /= 2;
+        ngx_agilicus_token_memo_shift++;
+    }
+
+    /* by a shift of 64 no place can be chosen */
+
+    if (places < 2) {
+        ngx_agilicus_token_memos = NULL;
+        return 0;
+    }
+
+    ngx_agilicus_token_memos = mem;
+    ngx_memzero(mem, places * sizeof(ngx_agilicus_token_memo_t));
+
+    return places * sizeof(ngx_agilicus_token_memo_t);
+}
 
 
 const u_char *
@@ -97,14 +124,6 @@ ngx_agilicus_token_memo_add(const ngx_str_t *token, const u_char *digest)
 }
 
 
-void
-ngx_agilicus_token_memo_clear(void)
-{
-    ngx_explicit_memzero(ngx_agilicus_token_memos,
-                         sizeof(ngx_agilicus_token_memos));
-}
-
-
 /* in a time that does not tell where they differ */
 
 static ngx_uint_t
@@ -153,7 +172,8 @@ static ngx_agilicus_token_memo_t *
 ngx_agilicus_token_memo_place(const ngx_str_t *token, uint64_t *tail)
 {
     if (token->len < NGX_AGILICUS_TOKEN_MEMO_TAIL
-        || token->len > NGX_AGILICUS_TOKEN_MEMO_MAX)
+        || token->len > NGX_AGILICUS_TOKEN_MEMO_MAX
+        || ngx_agilicus_token_memos == NULL)
     {
         return NULL;
     }
@@ -163,5 +183,6 @@ ngx_agilicus_token_memo_place(const ngx_str_t *token, uint64_t *tail)
 
     /* the highest bits of a product depend on all of the lower ones */
 
-    return &ngx_agilicus_token_memos[(*tail * 0x9e3779b97f4a7c15) >> 58];
+    return &ngx_agilicus_token_memos[(*tail * 0x9e3779b97f4a7c15)
+                                     >> ngx_agilicus_token_memo_shift];
 }

@@ -20,10 +20,17 @@
  * compared as a whole; what is forgotten is zeroed.
  */
 
-/* tokens that a worker remembers, and the longest of them in bytes */
+/* tokens that a worker remembers at most, and the longest of them in bytes */
 #define NGX_AGILICUS_TOKEN_MEMO_PLACES  64
 #define NGX_AGILICUS_TOKEN_MEMO_MAX     2048
 
+
+/*
+ * Has all be remembered in the "size" bytes at "mem", which are aligned to 64
+ * and live as long as anything is asked for, or nothing where they are too few;
+ * what was remembered before is forgotten.  Returns how many bytes are used.
+ */
+size_t ngx_agilicus_token_memo_init(void *mem, size_t size);
 
 /*
  * The digest of a token that is remembered, good until the next call of
@@ -38,11 +45,6 @@ const u_char *ngx_agilicus_token_memo_find(const ngx_str_t *token);
  */
 void ngx_agilicus_token_memo_add(const ngx_str_t *token,
     const u_char *digest);
-
-/*
- * Forgets all.
- */
-void ngx_agilicus_token_memo_clear(void);
 
 
 #endif /* _NGX_AGILICUS_TOKEN_MEMO_H_INCLUDED_ */

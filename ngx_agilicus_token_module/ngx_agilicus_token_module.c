@@ -5,7 +5,6 @@
 
 
 #include "ngx_agilicus_token_module.h"
-#include "ngx_agilicus_token_memo.h"
 #include "ngx_agilicus_token_revocation.h"
 #include "ngx_agilicus_token_seal.h"
 
@@ -316,6 +315,13 @@ static ngx_command_t  ngx_agilicus_token_commands[] = {
       0,
       NULL },
 
+    { ngx_string("agilicus_token_worker_cache"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_agilicus_token_set_worker_cache,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_agilicus_token_main_conf_t, worker_cache),
+      NULL },
+
     { ngx_string("agilicus_token_cache_valid"),
       NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_1MORE,
       ngx_agilicus_token_set_cache_valid,
@@ -468,8 +474,14 @@ ngx_agilicus_token_init_process(ngx_cycle_t *cycle)
     ngx_agilicus_token_recheck_init(mcf->recheck, cycle->log);
     ngx_agilicus_token_revocation_init(cycle->log);
 
+    if (ngx_agilicus_token_worker_cache_init(mcf->worker_cache) != NGX_OK) {
+        ngx_log_error(NGX_LOG_ALERT, cycle->log, ngx_errno,
+                      "agilicus token: mmap() of \"agilicus_token_worker_"
+                      "cache\" failed");
+    }
+
     if (ngx_agilicus_token_early_worker(mcf, cycle->log) != NGX_OK
-        || ngx_agilicus_token_match_init(cycle->log) != NGX_OK
+        || ngx_agilicus_token_match_init() != NGX_OK
         || ngx_agilicus_token_call_init(&mcf->api, cycle->log) != NGX_OK)
     {
         return NGX_ERROR;
@@ -494,5 +506,5 @@ ngx_agilicus_token_exit_process(ngx_cycle_t *cycle)
     ngx_agilicus_token_call_exit();
     ngx_agilicus_token_early_exit();
     ngx_agilicus_token_match_exit();
-    ngx_agilicus_token_memo_clear();
+    ngx_agilicus_token_worker_cache_exit();
 }

@@ -18,6 +18,7 @@
 #include "ngx_agilicus_token_feed.h"
 #include "ngx_agilicus_token_policy.h"
 #include "ngx_agilicus_token_reap.h"
+#include "ngx_agilicus_token_worker_cache.h"
 
 
 /*
@@ -125,6 +126,7 @@ typedef struct {
     ngx_uint_t                         max_inflight;
     time_t                             revocation_ttl;
     ngx_msec_t                         recheck;    /* the shortest of all */
+    size_t                             worker_cache;
     unsigned                           rate_set:1;
     unsigned                           breaker_set:1;
     unsigned                           feed_set:1;
@@ -255,6 +257,17 @@ typedef struct {
 
 typedef struct ngx_agilicus_token_ctx_s  ngx_agilicus_token_ctx_t;
 
+typedef struct ngx_agilicus_token_held_s  ngx_agilicus_token_held_t;
+
+
+/* what a request reads of the worker's memory, until it ends */
+
+struct ngx_agilicus_token_held_s {
+    const ngx_agilicus_token_worker_entry_t
+                                      *entry;
+    ngx_agilicus_token_held_t         *next;
+};
+
 
 /*
  * What belongs to the client's request as a whole and outlives the contexts
@@ -272,6 +285,7 @@ typedef struct {
 #endif
     ngx_str_t                          target;
     ngx_agilicus_token_ctx_t          *last;
+    ngx_agilicus_token_held_t         *held;
 
     /* while its response is looked at again; see recheck */
     ngx_queue_t                        queue;
@@ -574,16 +588,8 @@ ngx_agilicus_token_denials_t *ngx_agilicus_token_denials(
 /*
  * match: what a worker keeps for the token's own rules.
  */
-ngx_int_t ngx_agilicus_token_match_init(ngx_log_t *log);
+ngx_int_t ngx_agilicus_token_match_init(void);
 void ngx_agilicus_token_match_exit(void);
-
-/*
- * match: sets found->rules to the rules of the entry that was found, which are
- * good until the next look-up.  NGX_ERROR where they are gone.
- */
-ngx_int_t ngx_agilicus_token_match_copy(ngx_agilicus_token_zone_t *zone,
-    const ngx_agilicus_token_cache_key_t *key,
-    ngx_agilicus_token_found_t *found);
 
 /*
  * match: whether the token's rules let the request through.  NGX_OK,
@@ -870,6 +876,8 @@ char *ngx_agilicus_token_set_zone(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_agilicus_token_set_denials(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_agilicus_token_set_cache(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_agilicus_token_set_worker_cache(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_agilicus_token_set_cache_valid(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

@@ -315,6 +315,28 @@ ngx_agilicus_token_set_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
+ngx_agilicus_token_set_worker_cache(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_agilicus_token_main_conf_t *mcf = conf;
+
+    char  *rv;
+
+    rv = ngx_conf_set_size_slot(cf, cmd, conf);
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (mcf->worker_cache < NGX_AGILICUS_TOKEN_WORKER_CACHE_MIN) {
+        return (char *) "must be 64k at least";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
 ngx_agilicus_token_set_cache_valid(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {

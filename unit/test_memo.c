@@ -15,6 +15,7 @@
 #define TAIL   8
 
 
+static void clear(void);
 static void test_found(void);
 static void test_lengths(void);
 static void test_flips(void);
@@ -37,6 +38,8 @@ main(int argc, char **argv)
         return 1;
     }
 
+    clear();
+
     test_found();
     test_lengths();
     test_flips();
@@ -46,6 +49,16 @@ main(int argc, char **argv)
     test_many();
 
     return unit_done();
+}
+
+
+static void
+clear(void)
+{
+    static u_char  memory[64 * (MAX + 64)] __attribute__((aligned(64)));
+
+    unit_check(ngx_agilicus_token_memo_init(memory, sizeof(memory))
+               == sizeof(memory));
 }
 
 
@@ -64,7 +77,7 @@ test_found(void)
     add(&token);
     unit_check(knows(&token));
 
-    ngx_agilicus_token_memo_clear();
+    clear();
     unit_check(ngx_agilicus_token_memo_find(&token) == NULL);
 
     free(token.data);
@@ -94,7 +107,7 @@ test_lengths(void)
 
         free(token.data);
 
-        ngx_agilicus_token_memo_clear();
+        clear();
     }
 }
 
@@ -125,7 +138,7 @@ test_flips(void)
 
         free(token.data);
 
-        ngx_agilicus_token_memo_clear();
+        clear();
     }
 }
 
@@ -147,13 +160,13 @@ test_longer(void)
     unit_check(ngx_agilicus_token_memo_find(&rest) == NULL);
     unit_check(knows(&token));
 
-    ngx_agilicus_token_memo_clear();
+    clear();
 
     add(&rest);
     unit_check(ngx_agilicus_token_memo_find(&token) == NULL);
     unit_check(knows(&rest));
 
-    ngx_agilicus_token_memo_clear();
+    clear();
 
     unit_test("nor is one that it begins and ends like");
 
@@ -166,12 +179,12 @@ test_longer(void)
     add(&token);
     unit_check(ngx_agilicus_token_memo_find(&rest) == NULL);
 
-    ngx_agilicus_token_memo_clear();
+    clear();
 
     add(&rest);
     unit_check(ngx_agilicus_token_memo_find(&token) == NULL);
 
-    ngx_agilicus_token_memo_clear();
+    clear();
 
     free(token.data);
 }
@@ -212,7 +225,7 @@ test_room(void)
 
     unit_check(ngx_agilicus_token_memo_find(&old) == NULL);
 
-    ngx_agilicus_token_memo_clear();
+    clear();
 
     free(old.data);
     free(new.data);
@@ -249,7 +262,7 @@ test_zeroed(void)
         unit_check(p[LEN + i] == (i < 20 ? new.data[i] : 0));
     }
 
-    ngx_agilicus_token_memo_clear();
+    clear();
 
     for (i = 0; p && i < LEN + 20; i++) {
         unit_check(p[i] == 0);
@@ -292,7 +305,7 @@ test_many(void)
         free(tokens[i].data);
     }
 
-    ngx_agilicus_token_memo_clear();
+    clear();
 }
 
 

@@ -36,6 +36,7 @@
 #include <ngx_http.h>
 
 #include "ngx_agilicus_token_cache.c"
+#include "ngx_agilicus_token_worker_cache.c"
 #include "ngx_agilicus_token_look_up.c"
 #include "ngx_agilicus_token_wait.c"
 #include "ngx_agilicus_token_api.c"
@@ -91,6 +92,7 @@ typedef struct {
 
     ngx_agilicus_token_call_worker_t   calls;
     ngx_agilicus_token_scratch_t       scratch;
+    ngx_agilicus_token_worker_cache_t  cache;
     ngx_rbtree_t                       timers;
     ngx_queue_t                        posted;
     ngx_pid_t                          pid;
@@ -209,6 +211,8 @@ static void feed(void);
 static void test_answers(void);
 static void resume(worker_t *w);
 static void yield(ngx_shmtx_t *mtx);
+static void let_go(worker_t *w);
+static void cache_anew(void);
 static void put_away(worker_t *w);
 static void take_out(worker_t *w);
 static void worker_main(void);
@@ -550,6 +554,11 @@ set_up(void)
 
         w->calls = ngx_agilicus_token_worker;
         w->posted = ngx_posted_events;
+
+        ngx_memzero(&ngx_agilicus_token_worker_cache,
+                    sizeof(ngx_agilicus_token_worker_cache_t));
+        cache_anew();
+        w->cache = ngx_agilicus_token_worker_cache;
     }
 
     stub_zone_free(zone);
@@ -897,6 +906,7 @@ start(worker_t *w, task_e task, ngx_uint_t what, ngx_uint_t where)
 static void
 drain(void)
 {
+    size_t      bytes, held;
     ngx_uint_t  i, j;
 
     draining = 1;
@@ -929,11 +939,22 @@ drain(void)
     }
 
     for (i = 0; i < REQUESTS; i++) {
-        if (requests[i].used) {
+        if (requests[i].used && !requests[i].done) {
+            start(&workers[requests[i].worker], TASK_ABORT, i, 0);
+        }
+    }
 
-            if (!requests[i].done) {
-                start(&workers[requests[i].worker], TASK_ABORT, i, 0);
-            }
+    for (i = 0; i < WORKERS; i++) {
+        take_out(&workers[i]);
+        let_go(&workers[i]);
+        unit_check(ngx_agilicus_token_worker_cache_sane(&bytes, &held)
+                   && held == 0);
+        cache_anew();
+        put_away(&workers[i]);
+    }
+
+    for (i = 0; i < REQUESTS; i++) {
+        if (requests[i].used) {
 
             for (j = 0; j < requests[i].nmemory; j++) {
                 free(requests[i].memory[j]);
@@ -964,8 +985,6 @@ drain(void)
 
         put_away(&workers[i]);
     }
-
-    ngx_agilicus_token_memo_clear();
 
     draining = 0;
 }
@@ -1009,6 +1028,13 @@ die(worker_t *w)
         }
     }
 
+    for (i = 0; i < REQUESTS; i++) {
+        if (requests[i].worker == w->number) {
+            requests[i].client.held = NULL;
+        }
+    }
+
+    cache_anew();
     ngx_agilicus_token_call_exit();
 
     /* what it would have done in the zone it did not do */
@@ -1160,6 +1186,7 @@ worker_main(void)
         run(w);
         run_timers();
         run_posted();
+        let_go(w);
 
         w->busy = 0;
 
@@ -1180,11 +1207,51 @@ worker_main(void)
 
 /* lists have their heads where they always are, so bytes can be moved */
 
+/* requests that have ended read nothing any more */
+
+static void
+let_go(worker_t *w)
+{
+    ngx_uint_t                  i;
+    ngx_agilicus_token_held_t  *held;
+
+    for (i = 0; i < REQUESTS; i++) {
+
+        if (!requests[i].used || !requests[i].done
+            || requests[i].worker != w->number)
+        {
+            continue;
+        }
+
+        for (held = requests[i].client.held; held; held = held->next) {
+            ngx_agilicus_token_worker_cache_release(held->entry);
+        }
+
+        requests[i].client.held = NULL;
+    }
+}
+
+
+static void
+cache_anew(void)
+{
+    ngx_agilicus_token_worker_cache_exit();
+
+    if (ngx_agilicus_token_worker_cache_init(
+            NGX_AGILICUS_TOKEN_WORKER_CACHE_MIN)
+        != NGX_OK)
+    {
+        abort();
+    }
+}
+
+
 static void
 put_away(worker_t *w)
 {
     w->calls = ngx_agilicus_token_worker;
     w->scratch = ngx_agilicus_token_scratch;
+    w->cache = ngx_agilicus_token_worker_cache;
     w->timers = ngx_event_timer_rbtree;
     w->posted = ngx_posted_events;
 }
@@ -1195,6 +1262,7 @@ take_out(worker_t *w)
 {
     ngx_agilicus_token_worker = w->calls;
     ngx_agilicus_token_scratch = w->scratch;
+    ngx_agilicus_token_worker_cache = w->cache;
     ngx_event_timer_rbtree = w->timers;
     ngx_posted_events = w->posted;
 
@@ -2119,17 +2187,6 @@ ngx_agilicus_token_requirements(ngx_http_request_t *r,
     *n = 0;
 
     return NULL;
-}
-
-
-ngx_int_t
-ngx_agilicus_token_match_copy(ngx_agilicus_token_zone_t *z,
-    const ngx_agilicus_token_cache_key_t *key,
-    ngx_agilicus_token_found_t *found)
-{
-    ngx_str_null(&found->rules);
-
-    return NGX_OK;
 }
 
 
