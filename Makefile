@@ -30,7 +30,7 @@ all: module authority
 help:
 	@sed -n 's/^## \{0,1\}//p' Makefile
 
-# all that is missing at once, before anything is built
+# all missing packages at once, before anything is built
 
 needs-demo:
 	@scripts/dependencies build demo
@@ -58,7 +58,7 @@ replay:
 	@scripts/dependencies build test
 	@$(MAKE) -C fuzz BUILD=$(BUILD) replay
 
-## demo             starts both, and shows what the module does
+## demo             starts both, and shows the module at work
 demo: needs-demo all
 	@scripts/demo
 
@@ -110,7 +110,7 @@ lint:
 install: module
 	@scripts/install
 
-## uninstall        removes what "make install" installed, from the same places
+## uninstall        removes the files that "make install" installed
 uninstall:
 	@scripts/install uninstall
 

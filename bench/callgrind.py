@@ -31,7 +31,7 @@ def count(s, conf, name, path, tokens, **values):
         command=['valgrind', '-q', '--tool=callgrind', '--instr-atstart=no',
                  '--callgrind-out-file=' + out], **values)
 
-    # the first requests ask the API, and fill what is kept
+    # the first requests ask the API, and fill the caches
 
     connection = Connection(port)
     turns = -(-REQUESTS // len(tokens))

@@ -112,7 +112,7 @@ def lock_waits(s, seconds):
     spent = sum(schedstat(pid)[0] for pid in pids) / 1e9
     s.stop_one(process, signal.SIGQUIT)
 
-    # nginx makes its log of what goes to standard error
+    # the standard error of nginx goes to its error log
 
     with open(os.path.join(s.run, 'locks', 'error.log')) as f:
         said = [[int(n) for n in match] for match in

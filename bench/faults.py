@@ -98,7 +98,7 @@ def lines(path):
 
 
 def hung(s, batches):
-    """An API that never answers: clients that wait, and everybody else."""
+    """An API that never answers: clients that wait for it, and all others."""
 
     result = {}
 

@@ -1,4 +1,4 @@
-"""Rounds of load in turns: what a request costs here and there.
+"""Rounds of load in turns: the cost of a request, one way and another.
 
 In a round each contender has a load of its own that is let go for TURN seconds,
 then stopped while the next one's is let go, again and again: what disturbs the
@@ -35,7 +35,7 @@ LEAST = 5
 OPEN_FILE_CACHE = ('open_file_cache max=30000 inactive=1h; '
                    'open_file_cache_valid 1h;')
 
-# name, configuration, what is filled in there
+# name, configuration, values that are filled in there
 
 CONTENDERS = [
     ('bare', 'bare', {}),
@@ -49,7 +49,7 @@ CONTENDERS = [
 ALL = [name for name, conf, values in CONTENDERS]
 UNCACHED = 'auth_request, no cache'
 
-# key, title, path of each, how tokens are chosen, who takes part
+# key, title, path of each, choice of tokens, contenders that take part
 
 CASES = [
     ('hot', 'hit, one hot token', '/', 'hot', ALL),
@@ -120,7 +120,7 @@ class Rounds:
                         name)
 
     def take_turns(self, names, path, mode, tokens):
-        """One round; returns what a request costs each."""
+        """One round; returns the cost of a request for each."""
 
         loads = {}
         cost = {name: [0, 0, 0] for name in names}
