@@ -283,7 +283,7 @@ store(ngx_agilicus_token_zone_t *zone, uint64_t n)
            && ngx_agilicus_token_cache_store(zone, &ck,
                                              NGX_AGILICUS_TOKEN_CLASS_ACTIVE,
                                              NGX_AGILICUS_TOKEN_REASON_NONE,
-                                             &facts, &rules, 1000000, 0)
+                                             &facts, &rules, 1000000, 0, 0)
               == NGX_OK;
 }
 

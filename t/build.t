@@ -724,6 +724,19 @@ subtest 'two clean builds are the same' => sub {
 };
 
 
+subtest 'the tools of the benchmarks' => sub {
+    local $ENV{BUILD} = dirname($module);
+
+    plan skip_all => 'no objects lie beside the module'
+        if !-d "$ENV{BUILD}/addon";
+
+    unlike(succeeds('build', "$top/bench/tools"), qr/warning:/,
+           'without a warning');
+
+    done_testing;
+};
+
+
 subtest 'the Debian package' => sub {
     plan skip_all => 'debhelper or dpkg-dev is not installed'
         if system('command -v dh_nginx dpkg-buildpackage dh >/dev/null 2>&1');
