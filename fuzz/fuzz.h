@@ -21,6 +21,13 @@
 void fuzz_target(const uint8_t *data, size_t size);
 
 /*
+ * Counts the inputs that the code under test accepted.  A target adds to it;
+ * replay.c fails where it stays 0, since a corpus of which nothing is accepted
+ * has a form that is not read any more.
+ */
+extern unsigned  fuzz_accepted;
+
+/*
  * One file of the corpus can hold several inputs, which are its parts, with
  * this separator between them.
  */

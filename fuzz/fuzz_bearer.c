@@ -99,6 +99,8 @@ fuzz_header(ngx_str_t *value, size_t max)
     fuzz_check(rc == slow_token(value->data + skip, value->len - skip, max));
 
     if (rc == FOUND) {
+        fuzz_accepted++;
+
         fuzz_check(token.data == value->data + skip);
         fuzz_check(token.len == value->len - skip);
         fuzz_check(ngx_agilicus_token_bearer_is_token68(&token));

@@ -43,6 +43,8 @@ fuzz_target(const uint8_t *data, size_t size)
         return;
     }
 
+    fuzz_accepted++;
+
     rc = ngx_agilicus_token_json_pointer(document, &pointer, &found);
 
     if (rc == NGX_OK

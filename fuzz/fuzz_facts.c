@@ -34,6 +34,8 @@ fuzz_target(const uint8_t *data, size_t size)
         return;
     }
 
+    fuzz_accepted++;
+
     buf = malloc(size);
 
     ngx_agilicus_token_facts_begin(&b, buf, size, &facts);

@@ -45,6 +45,8 @@ fuzz_target(const uint8_t *data, size_t size)
         return;
     }
 
+    fuzz_accepted++;
+
     fuzz_check(fuzz_within(&token.facts, buf, SIZE));
     fuzz_check(ngx_agilicus_token_facts_open(&facts, token.facts.data,
                                              token.facts.len)

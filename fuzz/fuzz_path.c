@@ -30,6 +30,8 @@ fuzz_target(const uint8_t *data, size_t size)
     buf = malloc(size ? size : 1);
 
     if (ngx_agilicus_token_path_decode(&raw, buf, &path) == NGX_OK) {
+        fuzz_accepted++;
+
         fuzz_check(fuzz_within(&path, buf, size)
                    || fuzz_within(&path, data, size));
         fuzz_decoded(&path);

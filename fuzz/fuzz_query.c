@@ -47,6 +47,8 @@ fuzz_target(const uint8_t *data, size_t size)
     exact = (value.len == 1 && value.data[0] == '-') ? NULL : &value;
 
     if (name.len && ngx_agilicus_token_query_match(&query, &name, exact)) {
+        fuzz_accepted++;
+
         fuzz_check(fuzz_reader(&query, &name, exact, 0, 0));
         fuzz_check(fuzz_reader(&query, &name, exact, 0, 1));
         fuzz_check(fuzz_reader(&query, &name, exact, 1, 0));

@@ -104,6 +104,8 @@ fuzz_target(const uint8_t *data, size_t size)
                                          SIZE, &token) == NGX_OK
         && fuzz_decide(&r, &token.rules, &body) == NGX_OK)
     {
+        fuzz_accepted++;
+
         root = json_loadb(text, (size_t) len, 0, NULL);
         list = json_object_get(json_array_get(json_object_get(root, "hosts"),
                                               0), "allowed_list");

@@ -57,6 +57,7 @@ fuzz_target(const uint8_t *data, size_t size)
         rc = ngx_agilicus_token_rules_decide(rules, &packed, &view, &reason);
 
         fuzz_check(rc == NGX_OK || rc == NGX_DECLINED);
+        fuzz_accepted += (rc == NGX_OK);
         fuzz_check((rc == NGX_OK)
                    == (reason == NGX_AGILICUS_TOKEN_REASON_NONE));
     }

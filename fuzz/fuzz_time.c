@@ -45,6 +45,8 @@ fuzz_target(const uint8_t *data, size_t size)
         return;
     }
 
+    fuzz_accepted++;
+
     text = malloc(size + 1);
     memcpy(text, data, size);
     text[size] = '\0';

@@ -10,6 +10,9 @@
 #define FUZZ_SEPARATOR_LEN  (sizeof(FUZZ_SEPARATOR) - 1)
 
 
+unsigned  fuzz_accepted;
+
+
 /* the function that libFuzzer calls */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

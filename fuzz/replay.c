@@ -40,7 +40,12 @@ main(int argc, char **argv)
 
     printf("%d inputs\n", inputs);
 
-    return inputs ? 0 : 1;
+    if (fuzz_accepted == 0) {
+        fprintf(stderr, "no input was accepted: the corpus is of no use\n");
+        return 1;
+    }
+
+    return 0;
 }
 
 
