@@ -345,10 +345,13 @@ ngx_agilicus_token_enforce(ngx_conf_t *cf,
     if ((conf->api_ssl_certificate.value.len == 0)
         != (conf->api_ssl_certificate_key.value.len == 0))
     {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"agilicus_token_api_ssl_certificate\" and "
-                           "\"agilicus_token_api_ssl_certificate_key\" "
-                           "must be set together");
+        (void) ngx_agilicus_token_refuse(cf,
+                   conf->api_ssl_certificate.value.len
+                   ? &conf->api_ssl_certificate.place
+                   : &conf->api_ssl_certificate_key.place, 0,
+                   "\"agilicus_token_api_ssl_certificate\" and "
+                   "\"agilicus_token_api_ssl_certificate_key\" "
+                   "must be set together");
         return NGX_CONF_ERROR;
     }
 

@@ -434,6 +434,11 @@ sub server {
                 "$api $trusted\n<<agilicus_token_api_credential \@secret;\n$on");
     }
 
+    for my $one (qw(certificate certificate_key)) {
+        refused("ssl_$one alone", 'must be set together',
+                "$api $trusted\n<<agilicus_token_api_ssl_$one \@key;\n$on");
+    }
+
     refused('a file that two name, at the one that cannot have it',
             "names \"$tmp/open-key\", which holds a secret",
             "$api $trusted agilicus_token_api_ssl_certificate \@certificate;"
