@@ -129,7 +129,7 @@ add_block_preprocessor(sub {
 # a token that is revoked stays so: each block runs once
 
 repeat_each(1);
-plan tests => blocks() * 2 + 341;
+plan tests => blocks() * 2 + 360;
 no_shuffle();
 no_long_string();
 run_tests();
@@ -624,3 +624,25 @@ GET /t s19.u19.b                    401 revoked/session
 POST /around?x=1 s20.u20.a          204
 GET /t s20.u20.a                    401 revoked/revoked
 
+
+
+=== TEST 36: a denial counts for each spelling of its API
+--- config
+    location /zeros {
+        agilicus_token on;
+        agilicus_token_api HTTP://127.0.0.1:000$TEST_NGINX_MOCK_PORT//;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_UPSTREAM_PORT;
+    }
+    location = /zeros/out {
+        agilicus_token_api http://127.0.0.1:0$TEST_NGINX_MOCK_PORT;
+        agilicus_token_revoke;
+    }
+--- steps
+GET /zeros s21.u21.a                200 active/
+GET /t s21.u21.a                    200 active/
+calls introspect s21.u21.a          1
+POST /signout s21.u21.a             204
+GET /zeros s21.u21.a                401 revoked/revoked
+GET /t s22.u22.a                    200 active/
+POST /zeros/out s22.u22.a           204
+GET /t s22.u22.a                    401 revoked/revoked
