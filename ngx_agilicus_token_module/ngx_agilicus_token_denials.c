@@ -633,9 +633,9 @@ ngx_agilicus_token_denials_key(u_char *out, const u_char *api,
 
 ngx_agilicus_token_feed_e
 ngx_agilicus_token_denials_feed(ngx_agilicus_token_denials_t *denials,
-    uint64_t now)
+    const u_char *api, uint64_t now)
 {
-    uint64_t                          age, healthy;
+    uint64_t                          answered, age, healthy;
     ngx_agilicus_token_feed_state_t  *feed;
 
     feed = &denials->sh->feed;
@@ -644,7 +644,27 @@ ngx_agilicus_token_denials_feed(ngx_agilicus_token_denials_t *denials,
         return NGX_AGILICUS_TOKEN_FEED_OFF;
     }
 
-    if (feed->truncated || denials->sh->incomplete > now) {
+    if (ngx_memcmp(feed->api, api, NGX_AGILICUS_TOKEN_DIGEST_LEN) != 0) {
+        return NGX_AGILICUS_TOKEN_FEED_DEAD;
+    }
+
+    healthy = ngx_max(3 * feed->interval, 2 * feed->duration);
+
+    /* whatever the polls have told, they must go on */
+
+    answered = ngx_max(feed->answered, feed->watermark);
+
+    if (answered) {
+        age = now > answered ? now - answered : 0;
+
+        if (age > healthy) {
+            return (age <= healthy + NGX_AGILICUS_TOKEN_DENIALS_GRACE)
+                   ? NGX_AGILICUS_TOKEN_FEED_LATE
+                   : NGX_AGILICUS_TOKEN_FEED_DEAD;
+        }
+    }
+
+    if (ngx_agilicus_token_denials_incomplete(denials, now)) {
         return NGX_AGILICUS_TOKEN_FEED_INCOMPLETE;
     }
 
@@ -653,12 +673,15 @@ ngx_agilicus_token_denials_feed(ngx_agilicus_token_denials_t *denials,
     }
 
     age = now > feed->watermark ? now - feed->watermark : 0;
-    healthy = ngx_max(3 * feed->interval, 2 * feed->duration);
 
-    if (age <= healthy) {
-        return NGX_AGILICUS_TOKEN_FEED_HEALTHY;
-    }
+    return (age <= healthy) ? NGX_AGILICUS_TOKEN_FEED_HEALTHY
+                            : NGX_AGILICUS_TOKEN_FEED_LATE;
+}
 
-    return (age <= healthy + NGX_AGILICUS_TOKEN_DENIALS_GRACE)
-           ? NGX_AGILICUS_TOKEN_FEED_LATE : NGX_AGILICUS_TOKEN_FEED_DEAD;
+
+ngx_uint_t
+ngx_agilicus_token_denials_incomplete(ngx_agilicus_token_denials_t *denials,
+    uint64_t now)
+{
+    return denials->sh->feed.truncated || denials->sh->incomplete > now;
 }

@@ -28,7 +28,7 @@
  * facts.  A reader of tombstones takes it only where a change is under way.
  */
 
-#define NGX_AGILICUS_TOKEN_DENIALS_VERSION       2
+#define NGX_AGILICUS_TOKEN_DENIALS_VERSION       3
 
 #define NGX_AGILICUS_TOKEN_DENIALS_NAME          "agilicus_token_denials"
 #define NGX_AGILICUS_TOKEN_DENIALS_DEFAULT_SIZE  (2 * 1024 * 1024)
@@ -59,12 +59,14 @@ typedef struct {
     uint64_t        interval;   /* milliseconds; 0: there is no feed */
     uint64_t        watermark;  /* ms, monotonic: start of the last complete
                                    poll; 0: there was none */
-    uint64_t        duration;   /* milliseconds of the last complete poll */
+    uint64_t        answered;   /* the same of the last poll of which every
+                                   call was answered, complete or not */
+    uint64_t        duration;   /* milliseconds of that poll */
     uint64_t        lease;      /* ms, monotonic: the poller's until then */
     int32_t         poller;     /* its process */
+    uint32_t        cycle;      /* the configuration that all this is of */
     uint32_t        truncated;  /* windows that could not be split further */
     uint32_t        said;       /* the state that was logged last */
-    uint32_t        reserved;
 
     uint64_t        polls;
     uint64_t        failed;
@@ -228,10 +230,18 @@ void ngx_agilicus_token_denials_told(ngx_agilicus_token_denials_t *denials,
     const ngx_agilicus_token_clock_t *now);
 
 /*
- * The state of the revocation feed at "now" (milliseconds, monotonic); needs
- * no mutex.
+ * The state of the revocation feed of the API with the digest "api" at "now"
+ * (milliseconds, monotonic); needs no mutex.  A feed that is LATE or DEAD is
+ * so whether or not it is INCOMPLETE too.  OFF where there is no feed; DEAD
+ * where the feed is of another API.
  */
 ngx_agilicus_token_feed_e ngx_agilicus_token_denials_feed(
+    ngx_agilicus_token_denials_t *denials, const u_char *api, uint64_t now);
+
+/*
+ * Returns 1 if what the feed has told is not all that there was, else 0.
+ */
+ngx_uint_t ngx_agilicus_token_denials_incomplete(
     ngx_agilicus_token_denials_t *denials, uint64_t now);
 
 

@@ -17,6 +17,7 @@
 
 static void ngx_agilicus_token_feed_tick(ngx_event_t *ev);
 static ngx_uint_t ngx_agilicus_token_feed_lease(void);
+static ngx_uint_t ngx_agilicus_token_feed_is_ours_locked(void);
 static void ngx_agilicus_token_feed_release(void);
 static void ngx_agilicus_token_feed_poll(void);
 static void ngx_agilicus_token_feed_end(void);
@@ -28,7 +29,7 @@ ngx_agilicus_token_feed_worker_t  ngx_agilicus_token_feed;
 
 void
 ngx_agilicus_token_feed_configure(ngx_agilicus_token_denials_t *denials,
-    const ngx_agilicus_token_feed_conf_t *conf)
+    const ngx_agilicus_token_feed_conf_t *conf, uint32_t cycle)
 {
     ngx_agilicus_token_feed_state_t  *feed;
 
@@ -54,6 +55,12 @@ ngx_agilicus_token_feed_configure(ngx_agilicus_token_denials_t *denials,
 
         feed->interval = conf->interval;
     }
+
+    /* the lease of an older worker ends here */
+
+    feed->cycle = cycle;
+    feed->poller = 0;
+    feed->lease = 0;
 
     ngx_agilicus_token_denials_unlock(denials);
 }
@@ -191,7 +198,10 @@ ngx_agilicus_token_feed_lease(void)
 
     mine = (feed->poller == (int32_t) ngx_pid);
 
-    if (!mine
+    if (!ngx_agilicus_token_feed_is_ours_locked()) {
+        mine = 0;
+
+    } else if (!mine
         && (feed->poller == 0 || feed->lease <= now
             || (kill(feed->poller, 0) == -1 && ngx_errno == NGX_ESRCH)))
     {
@@ -209,6 +219,27 @@ ngx_agilicus_token_feed_lease(void)
 }
 
 
+/*
+ * 1 if the state is of the API and the configuration of this worker: a newer
+ * one may have taken it over for what it polls.
+ */
+
+static ngx_uint_t
+ngx_agilicus_token_feed_is_ours_locked(void)
+{
+    ngx_agilicus_token_feed_state_t   *feed;
+    ngx_agilicus_token_feed_worker_t  *f;
+
+    f = &ngx_agilicus_token_feed;
+    feed = &f->denials->sh->feed;
+
+    return feed->cycle == ngx_agilicus_token_call_conf()->cycle
+           && ngx_memcmp(feed->api, f->conf->api->digest,
+                         NGX_AGILICUS_TOKEN_DIGEST_LEN)
+              == 0;
+}
+
+
 static void
 ngx_agilicus_token_feed_release(void)
 {
@@ -222,7 +253,9 @@ ngx_agilicus_token_feed_release(void)
 
     ngx_agilicus_token_denials_lock(f->denials);
 
-    if (feed->poller == (int32_t) ngx_pid) {
+    if (ngx_agilicus_token_feed_is_ours_locked()
+        && feed->poller == (int32_t) ngx_pid)
+    {
         feed->poller = 0;
         feed->lease = 0;
     }
@@ -251,6 +284,8 @@ ngx_agilicus_token_feed_poll(void)
                - ngx_agilicus_token_call_conf()->max_leeway;
     f->start = ngx_agilicus_token_mono();
     f->rows = 0;
+    f->calls = 0;
+    f->denied = 0;
     f->truncated = 0;
     f->too_large = 0;
     f->failed = 0;
@@ -346,30 +381,35 @@ ngx_agilicus_token_feed_end(void)
 
     ngx_agilicus_token_denials_lock(f->denials);
 
-    feed->polls++;
-
-    if (feed->poller != (int32_t) ngx_pid) {
-
+    if (!ngx_agilicus_token_feed_is_ours_locked()
+        || feed->poller != (int32_t) ngx_pid)
+    {
         /* another polls by now: this poll is not heard of */
 
         ngx_agilicus_token_denials_unlock(f->denials);
         return;
     }
 
+    feed->polls++;
+    feed->calls += f->calls;
+    feed->denied += f->denied;
+
     if (f->failed) {
         feed->failed++;
 
     } else {
+
+        /* what was revoked since it began is the next one's to find */
+
+        feed->duration = now - f->start;
         feed->truncated = (uint32_t) f->truncated;
 
         if (f->truncated == 0) {
-
-            /* what was revoked since it began is the next one's to find */
-
-            feed->watermark = ngx_max(f->start, 1);
-            feed->duration = now - f->start;
             feed->rows = f->rows;
+            feed->watermark = ngx_max(f->start, 1);
         }
+
+        feed->answered = ngx_max(f->start, 1);
     }
 
     ngx_agilicus_token_denials_unlock(f->denials);
@@ -378,6 +418,12 @@ ngx_agilicus_token_feed_end(void)
 
     if (f->failed) {
         f->next = ngx_max(f->next, now + 1000);
+
+    } else if (f->truncated) {
+
+        /* asking again at once would not tell more */
+
+        f->next = now + f->conf->interval;
     }
 
     ngx_log_debug3(NGX_LOG_DEBUG_EVENT, f->log, 0,
@@ -412,7 +458,12 @@ ngx_agilicus_token_feed_say(void)
 
     ngx_agilicus_token_denials_lock(f->denials);
 
-    state = ngx_agilicus_token_denials_feed(f->denials,
+    if (!ngx_agilicus_token_feed_is_ours_locked()) {
+        ngx_agilicus_token_denials_unlock(f->denials);
+        return;
+    }
+
+    state = ngx_agilicus_token_denials_feed(f->denials, f->conf->api->digest,
                                             ngx_agilicus_token_mono());
     said = feed->said;
     feed->said = state;

@@ -39,12 +39,14 @@ typedef struct {
 
 
 /*
- * Writes beside the denials what will be polled, or that nothing will; in the
- * master, before workers start.
+ * Writes beside the denials what the workers of configuration number "cycle"
+ * will poll, or that they will poll nothing; in the master, before these
+ * workers start.  What older workers still poll counts for nothing from then
+ * on.
  */
 void ngx_agilicus_token_feed_configure(
     ngx_agilicus_token_denials_t *denials,
-    const ngx_agilicus_token_feed_conf_t *conf);
+    const ngx_agilicus_token_feed_conf_t *conf, uint32_t cycle);
 
 /*
  * Sets up and takes down the poller of a worker; "conf" lives as long as it.

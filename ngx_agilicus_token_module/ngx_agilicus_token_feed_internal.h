@@ -57,6 +57,8 @@ typedef struct {
     uint64_t                               start;     /* of this poll, ms */
     uint64_t                               next;      /* of the next one, ms */
     ngx_uint_t                             rows;
+    ngx_uint_t                             calls;
+    ngx_uint_t                             denied;
     ngx_uint_t                             truncated;
     ngx_uint_t                             too_large; /* answers */
     uint64_t                               said_odd;  /* in this poll */

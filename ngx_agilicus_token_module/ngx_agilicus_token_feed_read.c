@@ -86,7 +86,7 @@ ngx_agilicus_token_feed_call(ngx_agilicus_token_feed_slot_t *slot,
     }
 
     slot->busy = 1;
-    f->denials->sh->feed.calls++;
+    f->calls++;
 
     return NGX_OK;
 }
@@ -264,7 +264,7 @@ ngx_agilicus_token_feed_row(void *data,
     rc = ngx_agilicus_token_deny(f->denials, &denial, &now);
 
     if (rc == NGX_OK || rc == NGX_BUSY) {
-        f->denials->sh->feed.denied++;
+        f->denied++;
     }
 }
 

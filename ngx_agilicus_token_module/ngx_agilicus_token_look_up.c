@@ -438,11 +438,8 @@ ngx_agilicus_token_watched(ngx_http_request_t *r,
 
     denials = ngx_agilicus_token_denials(r);
 
-    return ngx_agilicus_token_denials_feed(denials, now->mono)
-               == NGX_AGILICUS_TOKEN_FEED_HEALTHY
-           && ngx_memcmp(denials->sh->feed.api, api->digest,
-                         NGX_AGILICUS_TOKEN_DIGEST_LEN)
-              == 0;
+    return ngx_agilicus_token_denials_feed(denials, api->digest, now->mono)
+           == NGX_AGILICUS_TOKEN_FEED_HEALTHY;
 }
 
 

@@ -440,7 +440,8 @@ ngx_agilicus_token_init_module(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    ngx_agilicus_token_feed_configure(mcf->api.denials, &mcf->feed);
+    ngx_agilicus_token_feed_configure(mcf->api.denials, &mcf->feed,
+                                      mcf->api.cycle);
 
     if (mcf->exchange && ngx_agilicus_token_seal_init(cycle->log) != NGX_OK) {
         return NGX_ERROR;

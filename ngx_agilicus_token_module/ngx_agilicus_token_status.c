@@ -270,7 +270,12 @@ ngx_agilicus_token_status_denials(ngx_agilicus_token_denials_t *denials,
 
     ngx_agilicus_token_denials_unlock(denials);
 
-    status->feed = ngx_agilicus_token_denials_feed(denials, now.mono);
+    status->feed = ngx_agilicus_token_denials_feed(denials,
+                                                   status->feed_state.api,
+                                                   now.mono);
+    status->feed_incomplete = (status->feed != NGX_AGILICUS_TOKEN_FEED_OFF
+                               && ngx_agilicus_token_denials_incomplete(
+                                                    denials, now.mono));
     status->feed_lag = status->feed_state.watermark
                        ? (int64_t) (now.mono - status->feed_state.watermark)
                        : -1;

@@ -50,6 +50,7 @@ typedef struct {
     ngx_agilicus_token_feed_e         feed;
     ngx_agilicus_token_feed_state_t   feed_state;
     int64_t                           feed_lag;  /* ms; -1: no poll yet */
+    ngx_uint_t                        feed_incomplete;
 } ngx_agilicus_token_status_t;
 
 

@@ -160,10 +160,12 @@ ngx_agilicus_token_status_json(u_char *p, u_char *last,
         p = ngx_slprintf(p, last, "\"more\":%uL}}", api->state.latency[j]);
     }
 
-    p = ngx_slprintf(p, last, "],\"feed\":{\"state\":\"%s\",\"lag_ms\":%L,"
+    p = ngx_slprintf(p, last, "],\"feed\":{\"state\":\"%s\","
+                     "\"incomplete\":%s,\"lag_ms\":%L,"
                      "\"last_poll_ms\":%uL,\"polls\":%uL,\"failed\":%uL,"
                      "\"calls\":%uL,\"rows\":%uL,\"denied\":%uL},",
                      ngx_agilicus_token_feed_words[status->feed],
+                     status->feed_incomplete ? "true" : "false",
                      status->feed_lag, status->feed_state.duration,
                      status->feed_state.polls, status->feed_state.failed,
                      status->feed_state.calls, status->feed_state.rows,
@@ -273,6 +275,12 @@ ngx_agilicus_token_status_prometheus(u_char *p, u_char *last,
                          ngx_agilicus_token_feed_words[i],
                          (ngx_uint_t) (i == (ngx_uint_t) status->feed));
     }
+
+    p = ngx_slprintf(p, last,
+                     help("feed_incomplete", "gauge",
+                          "Whether the feed has told less than all.")
+                     "agilicus_token_feed_incomplete %ui\n",
+                     status->feed_incomplete);
 
     if (status->feed_lag >= 0) {
         p = ngx_slprintf(p, last,
@@ -426,6 +434,12 @@ ngx_agilicus_token_status_html(u_char *p, u_char *last,
     if (status->feed_lag >= 0) {
         p = ngx_slprintf(p, last, ", %L.%L s behind", status->feed_lag / 1000,
                          status->feed_lag % 1000 / 100);
+    }
+
+    if (status->feed_incomplete
+        && status->feed != NGX_AGILICUS_TOKEN_FEED_INCOMPLETE)
+    {
+        p = ngx_slprintf(p, last, ", incomplete");
     }
 
     p = ngx_slprintf(p, last, ".</p>");

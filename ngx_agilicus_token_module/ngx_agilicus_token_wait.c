@@ -11,6 +11,8 @@ static void ngx_agilicus_token_answered(void *data,
     ngx_agilicus_token_answer_t *answer);
 static void ngx_agilicus_token_take_answer(ngx_agilicus_token_ctx_t *ctx,
     ngx_agilicus_token_answer_t *answer);
+static ngx_uint_t ngx_agilicus_token_feed_is_dead(ngx_http_request_t *r,
+    const ngx_agilicus_token_clock_t *now);
 static void ngx_agilicus_token_resume(ngx_event_t *ev);
 static void ngx_agilicus_token_detach(void *data);
 
@@ -145,8 +147,7 @@ ngx_agilicus_token_take_answer(ngx_agilicus_token_ctx_t *ctx,
     ngx_agilicus_token_zone_now(&now);
 
     if (answer->transient && ctx->stale_until > now.mono
-        && ngx_agilicus_token_denials_feed(denials, now.mono)
-           != NGX_AGILICUS_TOKEN_FEED_DEAD)
+        && !ngx_agilicus_token_feed_is_dead(ctx->request, &now))
     {
         ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
         ctx->clean = ngx_agilicus_token_denials_generation(denials);
@@ -174,6 +175,24 @@ ngx_agilicus_token_take_answer(ngx_agilicus_token_ctx_t *ctx,
     if (answer->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
         ctx->has_facts = 0;
     }
+}
+
+
+/* a feed that is configured and has not been heard of for too long */
+
+static ngx_uint_t
+ngx_agilicus_token_feed_is_dead(ngx_http_request_t *r,
+    const ngx_agilicus_token_clock_t *now)
+{
+    const ngx_agilicus_token_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
+
+    return mcf->feed.api
+           && ngx_agilicus_token_denials_feed(mcf->api.denials,
+                                              mcf->feed.api->digest,
+                                              now->mono)
+              == NGX_AGILICUS_TOKEN_FEED_DEAD;
 }
 
 

@@ -742,7 +742,9 @@ test_lost(void)
     denials->sh->feed.interval = 1000;
     denials->sh->feed.watermark = now.mono;
 
-    unit_check(ngx_agilicus_token_denials_feed(denials, now.mono)
+    unit_check(ngx_agilicus_token_denials_feed(denials,
+                                               denials->sh->feed.api,
+                                               now.mono)
                == NGX_AGILICUS_TOKEN_FEED_INCOMPLETE);
 
     unit_test("when that is over, there is room for others");

@@ -10,6 +10,14 @@
 #include "ngx_agilicus_token_denials.h"
 
 
+#define OFF         NGX_AGILICUS_TOKEN_FEED_OFF
+#define INIT        NGX_AGILICUS_TOKEN_FEED_INIT
+#define HEALTHY     NGX_AGILICUS_TOKEN_FEED_HEALTHY
+#define LATE        NGX_AGILICUS_TOKEN_FEED_LATE
+#define DEAD        NGX_AGILICUS_TOKEN_FEED_DEAD
+#define INCOMPLETE  NGX_AGILICUS_TOKEN_FEED_INCOMPLETE
+
+
 static void test_layout(void);
 static void lay_out(size_t size);
 static void test_too_small(void);
@@ -22,6 +30,7 @@ static ngx_uint_t denied(ngx_agilicus_token_denials_t *denials, ngx_uint_t n);
 
 
 static const u_char  api[32] = "an API";
+static const u_char  other[32] = "another API";
 
 
 int
@@ -260,50 +269,74 @@ test_feed(void)
     static const struct {
         uint64_t                   interval;
         uint64_t                   watermark;
+        uint64_t                   answered;
         uint64_t                   duration;
         uint32_t                   truncated;
         uint64_t                   incomplete;
         uint64_t                   now;
         ngx_agilicus_token_feed_e  state;
     } tests[] = {
-        { 0, 0, 0, 0, 0, 100000, NGX_AGILICUS_TOKEN_FEED_OFF },
-        { 0, 99999, 0, 1, 200000, 100000, NGX_AGILICUS_TOKEN_FEED_OFF },
-        { 1000, 0, 0, 0, 0, 100000, NGX_AGILICUS_TOKEN_FEED_INIT },
-        { 1000, 100000, 0, 0, 0, 100000, NGX_AGILICUS_TOKEN_FEED_HEALTHY },
-        { 1000, 100000, 0, 0, 0, 103000, NGX_AGILICUS_TOKEN_FEED_HEALTHY },
-        { 1000, 100000, 0, 0, 0, 103001, NGX_AGILICUS_TOKEN_FEED_LATE },
-        { 1000, 100000, 0, 0, 0, 163000, NGX_AGILICUS_TOKEN_FEED_LATE },
-        { 1000, 100000, 0, 0, 0, 163001, NGX_AGILICUS_TOKEN_FEED_DEAD },
-        { 1000, 100000, 5000, 0, 0, 110000, NGX_AGILICUS_TOKEN_FEED_HEALTHY },
-        { 1000, 100000, 5000, 0, 0, 110001, NGX_AGILICUS_TOKEN_FEED_LATE },
-        { 1000, 100000, 5000, 0, 0, 170000, NGX_AGILICUS_TOKEN_FEED_LATE },
-        { 1000, 100000, 5000, 0, 0, 170001, NGX_AGILICUS_TOKEN_FEED_DEAD },
-        { 1000, 100000, 0, 1, 0, 100000, NGX_AGILICUS_TOKEN_FEED_INCOMPLETE },
-        { 1000, 100000, 0, 1, 0, 900000, NGX_AGILICUS_TOKEN_FEED_INCOMPLETE },
-        { 1000, 0, 0, 1, 0, 100000, NGX_AGILICUS_TOKEN_FEED_INCOMPLETE },
-        { 1000, 100000, 0, 0, 100001, 100000,
-          NGX_AGILICUS_TOKEN_FEED_INCOMPLETE },
-        { 1000, 100000, 0, 0, 100000, 100000,
-          NGX_AGILICUS_TOKEN_FEED_HEALTHY },
+        { 0, 0, 0, 0, 0, 0, 100000, OFF },
+        { 0, 99999, 99999, 0, 1, 200000, 100000, OFF },
+        { 1000, 0, 0, 0, 0, 0, 100000, INIT },
+        { 1000, 0, 0, 0, 0, 0, 900000, INIT },
+        { 1000, 100000, 100000, 0, 0, 0, 100000, HEALTHY },
+        { 1000, 100000, 100000, 0, 0, 0, 103000, HEALTHY },
+        { 1000, 100000, 100000, 0, 0, 0, 103001, LATE },
+        { 1000, 100000, 100000, 0, 0, 0, 163000, LATE },
+        { 1000, 100000, 100000, 0, 0, 0, 163001, DEAD },
+        { 1000, 100000, 100000, 5000, 0, 0, 110000, HEALTHY },
+        { 1000, 100000, 100000, 5000, 0, 0, 110001, LATE },
+        { 1000, 100000, 100000, 5000, 0, 0, 170000, LATE },
+        { 1000, 100000, 100000, 5000, 0, 0, 170001, DEAD },
+
+        /* what is not all is late, and dead, as everything else */
+
+        { 1000, 100000, 100000, 0, 1, 0, 103000, INCOMPLETE },
+        { 1000, 100000, 100000, 0, 1, 0, 103001, LATE },
+        { 1000, 100000, 100000, 0, 1, 0, 163000, LATE },
+        { 1000, 100000, 100000, 0, 1, 0, 163001, DEAD },
+        { 1000, 0, 100000, 0, 1, 0, 103000, INCOMPLETE },
+        { 1000, 0, 100000, 0, 1, 0, 103001, LATE },
+        { 1000, 0, 100000, 0, 1, 0, 163001, DEAD },
+        { 1000, 100000, 100000, 0, 0, 900000, 103000, INCOMPLETE },
+        { 1000, 100000, 100000, 0, 0, 900000, 103001, LATE },
+        { 1000, 100000, 100000, 0, 0, 900000, 163001, DEAD },
+        { 1000, 0, 0, 0, 0, 900000, 100000, INCOMPLETE },
+
+        /* polls that go on without ever being complete again */
+
+        { 1000, 100000, 500000, 0, 1, 0, 500000, INCOMPLETE },
+        { 1000, 100000, 500000, 0, 1, 0, 563001, DEAD },
+        { 1000, 100000, 500000, 0, 0, 0, 500000, LATE },
+
+        { 1000, 100000, 100000, 0, 0, 100001, 100000, INCOMPLETE },
+        { 1000, 100000, 100000, 0, 0, 100000, 100000, HEALTHY },
 
         /* a poll that began a moment after the clock was read */
-        { 1000, 100001, 0, 0, 0, 100000, NGX_AGILICUS_TOKEN_FEED_HEALTHY }
+        { 1000, 100001, 100001, 0, 0, 0, 100000, HEALTHY }
     };
 
     unit_test("the feed is healthy for as long as it can be relied on");
 
     denials = stub_denials(1 << 20);
     feed = &denials->sh->feed;
+    memcpy(feed->api, api, sizeof(api));
 
     for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
         feed->interval = tests[i].interval;
         feed->watermark = tests[i].watermark;
+        feed->answered = tests[i].answered;
         feed->duration = tests[i].duration;
         feed->truncated = tests[i].truncated;
         denials->sh->incomplete = tests[i].incomplete;
 
-        unit_check(ngx_agilicus_token_denials_feed(denials, tests[i].now)
+        unit_check(ngx_agilicus_token_denials_feed(denials, api, tests[i].now)
                    == tests[i].state);
+        unit_check(ngx_agilicus_token_denials_feed(denials, other,
+                                                   tests[i].now)
+                   == (tests[i].interval ? NGX_AGILICUS_TOKEN_FEED_DEAD
+                                         : NGX_AGILICUS_TOKEN_FEED_OFF));
     }
 
     stub_denials_free(denials);

@@ -497,6 +497,7 @@ set_up(void)
     mcf.api.apis = apis;
     mcf.api.napis = 1;
     mcf.api.origins = all_origins;
+    mcf.feed.api = &api;
     mcf.api.norigins = ORIGINS;
     mcf.api.max_inflight = 4;
     mcf.api.rate.off = 1;
@@ -792,6 +793,7 @@ test_answers(void)
         ctx.has_facts = 1;
 
         f = &memory->sh->feed;
+        memcpy(f->api, api.digest, NGX_AGILICUS_TOKEN_DIGEST_LEN);
         f->interval = rows[i].feed ? 1000 : 0;
         f->watermark = (rows[i].feed == 1) ? 1000000 : 1000;
 
@@ -1124,7 +1126,8 @@ resume(worker_t *w)
     counts.switches++;
 
     w->healthy |= (seed % 4 != 3
-                   && ngx_agilicus_token_denials_feed(memory, w->now.mono)
+                   && ngx_agilicus_token_denials_feed(memory, api.digest,
+                                                      w->now.mono)
                    == NGX_AGILICUS_TOKEN_FEED_HEALTHY);
 
     current = w;
