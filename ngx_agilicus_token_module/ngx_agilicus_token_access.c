@@ -14,6 +14,8 @@ static ngx_int_t ngx_agilicus_token_unasked(ngx_http_request_t *r,
     const ngx_agilicus_token_loc_conf_t *lcf);
 static ngx_int_t ngx_agilicus_token_check_created(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static void ngx_agilicus_token_created_refused(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx);
 static ngx_int_t ngx_agilicus_token_check(ngx_http_request_t *r,
     const ngx_agilicus_token_loc_conf_t *lcf, ngx_agilicus_token_ctx_t **out);
 static ngx_int_t ngx_agilicus_token_decide(ngx_http_request_t *r,
@@ -285,8 +287,10 @@ static ngx_int_t
 ngx_agilicus_token_check_created(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
 {
-    ngx_int_t                  rc;
-    ngx_agilicus_token_ctx_t  *same;
+    u_char                       own[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    ngx_int_t                    rc;
+    ngx_agilicus_token_ctx_t    *same;
+    ngx_agilicus_token_clock_t   now;
 
     for ( ;; ) {
 
@@ -312,6 +316,8 @@ ngx_agilicus_token_check_created(ngx_http_request_t *r,
             return rc;
         }
 
+        ngx_agilicus_token_created_refused(r, ctx);
+
         /* what was kept may have been revoked, or may have expired early */
 
         if (ctx->again || rc != NGX_HTTP_UNAUTHORIZED) {
@@ -328,6 +334,21 @@ ngx_agilicus_token_check_created(ngx_http_request_t *r,
     ctx->creating = 0;
     ctx->step = NGX_AGILICUS_TOKEN_STEP_NONE;
 
+    if (ctx->has_api_time && ctx->has_facts) {
+
+        /* the API has just said what the token is */
+
+        ngx_agilicus_token_zone_now(&now);
+
+        if (ngx_agilicus_token_denials_token(own, &ctx->token, ctx->digest)
+            == NGX_OK)
+        {
+            ngx_agilicus_token_children_note(ngx_agilicus_token_denials(r),
+                                             ctx->api->digest, own,
+                                             &ctx->facts, &now);
+        }
+    }
+
     if (lcf->recheck && ctx->has_facts
         && ngx_agilicus_token_recheck_add(r, ctx) != NGX_OK)
     {
@@ -335,6 +356,36 @@ ngx_agilicus_token_check_created(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+/* what the API refuses ends, here and there, if it was made by this edge */
+
+static void
+ngx_agilicus_token_created_refused(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx)
+{
+    u_char                      own[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    ngx_agilicus_token_clock_t  now;
+
+    switch (ctx->decision.verdict) {
+
+    case NGX_AGILICUS_TOKEN_VERDICT_INVALID:
+    case NGX_AGILICUS_TOKEN_VERDICT_REVOKED:
+        break;
+
+    default:
+        return;
+    }
+
+    ngx_agilicus_token_zone_now(&now);
+
+    if (ngx_agilicus_token_denials_token(own, &ctx->token, ctx->digest)
+        == NGX_OK)
+    {
+        ngx_agilicus_token_children_end(ngx_agilicus_token_denials(r),
+                                        ctx->api->digest, own, &now);
+    }
 }
 
 

@@ -5,6 +5,7 @@
 
 
 #include "ngx_agilicus_token_api.h"
+#include "ngx_agilicus_token_children.h"
 #include "ngx_agilicus_token_time.h"
 
 
@@ -28,6 +29,8 @@ static void ngx_agilicus_token_api_read_token(
     ngx_agilicus_token_answer_t *answer);
 static void ngx_agilicus_token_api_says_no(ngx_agilicus_token_call_t *call,
     const char *member);
+static ngx_uint_t ngx_agilicus_token_api_is_young(
+    ngx_agilicus_token_call_t *call);
 static ngx_int_t ngx_agilicus_token_api_adopt_introspect(
     ngx_agilicus_token_call_t *call, ngx_agilicus_token_answer_t *answer);
 static void ngx_agilicus_token_api_remember(ngx_agilicus_token_call_t *call,
@@ -137,7 +140,33 @@ ngx_agilicus_token_api_read_introspect(ngx_agilicus_token_call_t *call,
         ngx_agilicus_token_api_read_token(call, result, answer);
     }
 
+    if (answer->class == NGX_AGILICUS_TOKEN_CLASS_INVALID
+        && answer->reason == NGX_AGILICUS_TOKEN_REASON_UNKNOWN
+        && ngx_agilicus_token_api_is_young(call))
+    {
+        answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
+        answer->reason = NGX_AGILICUS_TOKEN_REASON_STATUS;
+        answer->retry_after = 1;
+
+        result->message = "the API does not know yet what it has just made";
+    }
+
     ngx_agilicus_token_api_remember(call, answer);
+}
+
+
+/* an API may need a while until it knows a token that it has given */
+
+static ngx_uint_t
+ngx_agilicus_token_api_is_young(ngx_agilicus_token_call_t *call)
+{
+    ngx_agilicus_token_clock_t  now;
+
+    ngx_agilicus_token_zone_now(&now);
+
+    return ngx_agilicus_token_children_young(
+               ngx_agilicus_token_call_conf()->denials, call->api->digest,
+               call->key, &now);
 }
 
 

@@ -124,6 +124,17 @@ ngx_agilicus_token_call_bearer(ngx_agilicus_token_call_t *call,
 }
 
 
+uint32_t
+ngx_agilicus_token_api_via(const ngx_agilicus_token_api_t *api)
+{
+    uint32_t  via;
+
+    ngx_memcpy(&via, api->asked, sizeof(uint32_t));
+
+    return via;
+}
+
+
 const ngx_agilicus_token_api_conf_t *
 ngx_agilicus_token_call_conf(void)
 {

@@ -246,6 +246,12 @@ ngx_int_t ngx_agilicus_token_call_bearer(ngx_agilicus_token_call_t *call,
     const ngx_str_t *bearer);
 
 /*
+ * Tells ways of reaching one API apart: a number that is the same for the same
+ * way of reaching it, also after a reload.
+ */
+uint32_t ngx_agilicus_token_api_via(const ngx_agilicus_token_api_t *api);
+
+/*
  * The configuration that this worker was set up with, or NULL.
  */
 const ngx_agilicus_token_api_conf_t *ngx_agilicus_token_call_conf(void);

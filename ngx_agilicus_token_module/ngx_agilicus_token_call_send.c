@@ -15,6 +15,8 @@ static void ngx_agilicus_token_call_done(void *data,
 static ngx_uint_t ngx_agilicus_token_call_retry(
     ngx_agilicus_token_call_t *call,
     ngx_agilicus_token_curl_result_t *result);
+static ngx_uint_t ngx_agilicus_token_call_is_once(
+    const ngx_agilicus_token_call_t *call);
 static ngx_uint_t ngx_agilicus_token_call_step(
     ngx_agilicus_token_call_t *call,
     ngx_agilicus_token_curl_result_t *result);
@@ -97,7 +99,10 @@ ngx_agilicus_token_call_send(ngx_agilicus_token_call_t *call,
     request.max_body = call->max_body;
     request.handler = ngx_agilicus_token_call_done;
     request.data = call;
-    request.fresh = call->retried;
+
+    /* a kept connection may be lost, and libcurl would send it once more */
+
+    request.fresh = call->retried || ngx_agilicus_token_call_is_once(call);
 
     call->sent = ngx_agilicus_token_mono();
 
@@ -200,7 +205,8 @@ ngx_agilicus_token_call_retry(ngx_agilicus_token_call_t *call,
     ngx_agilicus_token_answer_t  answer;
 
     if (result->error != NGX_AGILICUS_TOKEN_CURL_BROKEN
-        || result->attempts > 1 || call->retried)
+        || result->attempts > 1 || call->retried
+        || ngx_agilicus_token_call_is_once(call))
     {
         return 0;
     }
@@ -215,6 +221,16 @@ ngx_agilicus_token_call_retry(ngx_agilicus_token_call_t *call,
     call->timeout -= (ngx_msec_t) passed;
 
     return ngx_agilicus_token_call_send(call, &answer) == NGX_OK;
+}
+
+
+/* sent twice, it may give two tokens, and nobody has heard of the first */
+
+static ngx_uint_t
+ngx_agilicus_token_call_is_once(const ngx_agilicus_token_call_t *call)
+{
+    return call->operation == NGX_AGILICUS_TOKEN_OPERATION_REISSUE
+           || call->operation == NGX_AGILICUS_TOKEN_OPERATION_CREATE;
 }
 
 

@@ -25,8 +25,7 @@ ngx_int_t
 ngx_agilicus_token_check_exchange(ngx_conf_t *cf,
     ngx_agilicus_token_loc_conf_t *conf)
 {
-    ngx_http_core_loc_conf_t        *clcf;
-    ngx_agilicus_token_main_conf_t  *mcf;
+    ngx_http_core_loc_conf_t  *clcf;
 
     if (conf->enable == NGX_AGILICUS_TOKEN_OFF) {
         return NGX_OK;
@@ -38,15 +37,6 @@ ngx_agilicus_token_check_exchange(ngx_conf_t *cf,
                            "does not go with \"agilicus_token_%s\"",
                            conf->create ? "create" : "reissue");
         return NGX_ERROR;
-    }
-
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
-    mcf->exchange = 1;
-
-    if (conf->reissue) {
-        mcf->reissue = 1;
-        mcf->reap.connect_timeout = conf->api_connect_timeout;
-        mcf->reap.timeout = conf->api_timeout;
     }
 
     if (conf->create == NULL) {

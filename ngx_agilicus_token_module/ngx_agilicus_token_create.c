@@ -112,7 +112,7 @@ ngx_agilicus_token_create_find(ngx_http_request_t *r,
     ctx->seen = secret.serial;
 
     if (ctx->again
-        || !ngx_agilicus_token_secret_is_fresh(&secret, &lcf->lifetimes))
+        || !ngx_agilicus_token_secret_is_fresh(ctx, lcf, &secret))
     {
         return ngx_agilicus_token_create_ask(r, ctx, lcf, &what);
     }

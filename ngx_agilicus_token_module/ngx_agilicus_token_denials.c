@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_agilicus_token_denials.h"
+#include "ngx_agilicus_token_children.h"
 #include "ngx_agilicus_token_clock.h"
 
 #include <openssl/rand.h>
@@ -142,7 +142,9 @@ ngx_agilicus_token_denials_build(ngx_agilicus_token_denials_t *denials,
     denials->sh = sh;
     ngx_agilicus_token_denials_attach(denials);
 
-    if (ngx_agilicus_token_tombstones_init(denials->unknown,
+    if (ngx_agilicus_token_ledger_init(denials->ledger, sh->ledger_size)
+            == NULL
+        || ngx_agilicus_token_tombstones_init(denials->unknown,
                               sh->tombstones_offset - sh->unknown_offset,
                               sh->secret)
             == NULL
@@ -200,7 +202,7 @@ ngx_agilicus_token_denials_attach(ngx_agilicus_token_denials_t *denials)
     sh = denials->sh;
     p = (u_char *) sh;
 
-    denials->ledger = p + sh->ledger_offset;
+    denials->ledger = (ngx_agilicus_token_ledger_t *) (p + sh->ledger_offset);
     denials->unknown = (ngx_agilicus_token_tombstones_t *)
                            (p + sh->unknown_offset);
     denials->tombstones = (ngx_agilicus_token_tombstones_t *)
@@ -433,15 +435,12 @@ ngx_agilicus_token_deny(ngx_agilicus_token_denials_t *denials,
     const ngx_agilicus_token_denial_t *denial,
     const ngx_agilicus_token_clock_t *now)
 {
-    uint64_t                          gone, made;
-    ngx_int_t                         rc;
-    ngx_uint_t                        level;
-    ngx_agilicus_token_tombstone_t    add;
-    ngx_agilicus_token_denials_sh_t  *sh;
+    uint64_t                        made;
+    ngx_int_t                       rc;
+    ngx_uint_t                      level, compared;
+    ngx_agilicus_token_tombstone_t  add;
 
-    static int64_t                    told;
-
-    sh = denials->sh;
+    static int64_t                  told;
 
     if (ngx_agilicus_token_denials_key(add.key, denial->api, denial->kind,
                                        &denial->value)
@@ -462,38 +461,23 @@ ngx_agilicus_token_deny(ngx_agilicus_token_denials_t *denials,
     add.mark = ngx_agilicus_token_tombstone_mark(made, denial->source,
                                                  denial->kind);
 
-    /* one that is put up without being counted would never be looked for */
+    compared = (denials->ledger->compared == denials->sh->generation);
 
-    sh->changes++;
-    ngx_memory_barrier();
+    rc = ngx_agilicus_token_denials_put_locked(denials, &add, denial->unknown,
+                                               now);
 
-    rc = ngx_agilicus_token_tombstones_add(denial->unknown
-                                           ? denials->unknown
-                                           : denials->tombstones,
-                                           &add, now, &gone);
+    /* its children are denied before anybody hears of it */
 
-    if (rc == NGX_BUSY && denial->unknown) {
-
-        /* the API says it again when it is asked again */
-
-        rc = NGX_OK;
-    }
-
-    if (rc == NGX_BUSY
-        || (rc == NGX_ERROR
-            && denial->source < NGX_AGILICUS_TOKEN_DENIED_UNTOLD))
+    if (rc != NGX_DECLINED && rc != NGX_ERROR
+        && ngx_agilicus_token_children_denied_locked(denials, &add, now)
+           != NGX_OK)
     {
-        sh->incomplete = ngx_max(sh->incomplete, gone);
-        sh->lost++;
+        rc = NGX_ERROR;
     }
 
-    if (rc != NGX_DECLINED) {
-        ngx_memory_barrier();
-        sh->generation++;
+    if (compared) {
+        denials->ledger->compared = denials->sh->generation;
     }
-
-    ngx_memory_barrier();
-    sh->changes++;
 
     ngx_agilicus_token_denials_unlock(denials);
 
@@ -507,6 +491,96 @@ ngx_agilicus_token_deny(ngx_agilicus_token_denials_t *denials,
     }
 
     return rc;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_denials_put_locked(ngx_agilicus_token_denials_t *denials,
+    const ngx_agilicus_token_tombstone_t *tombstone, ngx_uint_t unknown,
+    const ngx_agilicus_token_clock_t *now)
+{
+    uint64_t                          gone;
+    ngx_int_t                         rc;
+    ngx_agilicus_token_denials_sh_t  *sh;
+
+    sh = denials->sh;
+
+    /* one that is put up without being counted would never be looked for */
+
+    sh->changes++;
+    ngx_memory_barrier();
+
+    rc = ngx_agilicus_token_tombstones_add(unknown
+                                           ? denials->unknown
+                                           : denials->tombstones,
+                                           tombstone, now, &gone);
+
+    if (rc == NGX_BUSY && unknown) {
+
+        /* the API says it again when it is asked again */
+
+        rc = NGX_OK;
+    }
+
+    if (rc == NGX_BUSY
+        || (rc == NGX_ERROR
+            && ngx_agilicus_token_tombstone_source(tombstone)
+               < NGX_AGILICUS_TOKEN_DENIED_UNTOLD))
+    {
+        sh->incomplete = ngx_max(sh->incomplete, gone);
+        sh->lost++;
+    }
+
+    if (rc != NGX_DECLINED) {
+        ngx_memory_barrier();
+        sh->generation++;
+    }
+
+    ngx_memory_barrier();
+    sh->changes++;
+
+    return rc;
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_denials_find_locked(ngx_agilicus_token_denials_t *denials,
+    const u_char *key, const ngx_agilicus_token_clock_t *now)
+{
+    return ngx_agilicus_token_tombstones_find(denials->tombstones, key, now)
+           || ngx_agilicus_token_tombstones_find(denials->unknown, key, now);
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_denials_parent_locked(
+    ngx_agilicus_token_denials_t *denials,
+    const ngx_agilicus_token_ledger_record_t *record,
+    const ngx_agilicus_token_clock_t *now)
+{
+    ngx_uint_t                   kind;
+    ngx_agilicus_token_facts_t   facts;
+    ngx_agilicus_token_sought_t  sought;
+
+    ngx_memzero(&facts, sizeof(ngx_agilicus_token_facts_t));
+
+    facts.has_iat = (record->flags & NGX_AGILICUS_TOKEN_LEDGER_HAS_IAT) != 0;
+    facts.iat = record->iat;
+
+    sought.facts = &facts;
+    sought.asked = record->asked;
+    sought.now = now;
+
+    for (kind = 0; kind < NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS; kind++) {
+        sought.wanted[kind] = (record->flags
+                           & NGX_AGILICUS_TOKEN_LEDGER_HAS_PARENT(kind)) != 0;
+
+        ngx_memcpy(sought.keys[kind], record->parent[kind],
+                   NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN);
+    }
+
+    return ngx_agilicus_token_denials_search(denials, &sought)
+           != NGX_AGILICUS_TOKEN_REASON_NONE;
 }
 
 

@@ -13,6 +13,7 @@
 
 #include "ngx_agilicus_token_digest.h"
 #include "ngx_agilicus_token_facts.h"
+#include "ngx_agilicus_token_ledger.h"
 #include "ngx_agilicus_token_reason.h"
 #include "ngx_agilicus_token_tombstone.h"
 
@@ -88,9 +89,6 @@ typedef struct {
      */
     ngx_atomic_t    generation;
 
-    /* the generation up to which reissued tokens were looked through */
-    ngx_atomic_t    reaped;
-
     /*
      * Counts up as a change to tombstones begins and as it ends: odd during
      * one, and after a process died in it.
@@ -126,7 +124,7 @@ typedef struct {
     ngx_agilicus_token_denials_sh_t  *sh;
     ngx_agilicus_token_tombstones_t  *tombstones;
     ngx_agilicus_token_tombstones_t  *unknown;
-    u_char                           *ledger;   /* of sh->ledger_size bytes */
+    ngx_agilicus_token_ledger_t      *ledger;
 } ngx_agilicus_token_denials_t;
 
 
@@ -202,7 +200,8 @@ ngx_agilicus_token_reason_e ngx_agilicus_token_denied(
  * Puts up a tombstone for a token, jti, session or subject of an API.  It lasts
  * until "until", measured on both clocks.  "before" counts for subjects:
  * tokens issued up to then are denied, and so are those that this edge has
- * asked about until now.  One with "unknown" lies apart from the others and
+ * asked about until now.  Children of what is denied are denied with it.  One
+ * with "unknown" lies apart from the others and
  * pushes out nothing but its own kind.  Returns NGX_OK, NGX_DECLINED if it
  * stood there already, NGX_BUSY where a live tombstone had to go for it, which
  * is noted and, once a second at most, logged; or NGX_ERROR where there is no
@@ -227,6 +226,31 @@ void ngx_agilicus_token_denials_asked(ngx_agilicus_token_denials_t *denials,
  */
 void ngx_agilicus_token_denials_told(ngx_agilicus_token_denials_t *denials,
     const ngx_agilicus_token_denial_t *denial,
+    const ngx_agilicus_token_clock_t *now);
+
+/*
+ * With the mutex held: puts up a tombstone and counts it.  Returns as
+ * ngx_agilicus_token_deny().
+ */
+ngx_int_t ngx_agilicus_token_denials_put_locked(
+    ngx_agilicus_token_denials_t *denials,
+    const ngx_agilicus_token_tombstone_t *tombstone, ngx_uint_t unknown,
+    const ngx_agilicus_token_clock_t *now);
+
+/*
+ * With the mutex held: returns 1 if a token is denied by its own key, else 0.
+ */
+ngx_uint_t ngx_agilicus_token_denials_find_locked(
+    ngx_agilicus_token_denials_t *denials, const u_char *key,
+    const ngx_agilicus_token_clock_t *now);
+
+/*
+ * With the mutex held: returns 1 if the parent of a record's child is denied,
+ * else 0.
+ */
+ngx_uint_t ngx_agilicus_token_denials_parent_locked(
+    ngx_agilicus_token_denials_t *denials,
+    const ngx_agilicus_token_ledger_record_t *record,
     const ngx_agilicus_token_clock_t *now);
 
 /*

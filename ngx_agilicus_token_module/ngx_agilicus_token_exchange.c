@@ -62,8 +62,6 @@ void
 ngx_agilicus_token_exchange_take(ngx_agilicus_token_ctx_t *ctx,
     ngx_agilicus_token_answer_t *answer)
 {
-    ngx_agilicus_token_facts_t  child;
-
     ctx->exchanging = 0;
     ctx->class = answer->class;
     ctx->answer_reason = answer->reason;
@@ -75,33 +73,14 @@ ngx_agilicus_token_exchange_take(ngx_agilicus_token_ctx_t *ctx,
 
     if (ctx->step == NGX_AGILICUS_TOKEN_STEP_VERIFY) {
 
-        ctx->is_less = 0;
-
-        if (ngx_agilicus_token_facts_open(&child, answer->facts.data,
-                                          answer->facts.len)
-            == NGX_OK)
-        {
-            ctx->is_less = ngx_agilicus_token_reissue_is_less(ctx, &child);
-            ctx->child_has_exp = child.has_exp;
-            ctx->child_exp = child.exp;
-
-            if (child.has_end
-                && (!child.has_exp || child.end < child.exp))
-            {
-                ctx->child_has_exp = 1;
-                ctx->child_exp = child.end;
-            }
-
-            ctx->child_jti.len = child.jti.len;
-            ctx->child_jti.data = ngx_pstrdup(ctx->request->pool, &child.jti);
-
-            if (ctx->child_jti.data == NULL) {
-                goto failed;
-            }
+        if (ngx_agilicus_token_keep_child(ctx, &answer->facts) == NGX_OK) {
+            return;
         }
 
-        return;
+        goto failed;
     }
+
+    ctx->given = answer->sent;
 
     if (ngx_agilicus_token_keep_secret(ctx->request, &answer->token,
                                        &ctx->upstream)
@@ -114,6 +93,30 @@ failed:
 
     ctx->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
     ctx->answer_reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
+}
+
+
+/* what the API says of the token that goes upstream */
+
+ngx_int_t
+ngx_agilicus_token_keep_child(ngx_agilicus_token_ctx_t *ctx,
+    const ngx_str_t *packed)
+{
+    u_char  *p;
+
+    /* facts begin with integers */
+
+    p = ngx_palloc(ctx->request->pool, packed->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, packed->data, packed->len);
+
+    ctx->child_packed.data = p;
+    ctx->child_packed.len = packed->len;
+
+    return ngx_agilicus_token_facts_open(&ctx->child, p, packed->len);
 }
 
 
@@ -148,6 +151,52 @@ ngx_agilicus_token_keep_secret(ngx_http_request_t *r, const ngx_str_t *token,
     *kept = *s;
 
     return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_secret_is_fresh(ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf,
+    const ngx_agilicus_token_secret_t *secret)
+{
+    uint64_t                         age, late;
+    ngx_agilicus_token_clock_t       now;
+    ngx_agilicus_token_found_t       found;
+    ngx_agilicus_token_cache_key_t   key;
+
+    ngx_agilicus_token_zone_now(&now);
+
+    age = now.mono - ngx_min(secret->sent, now.mono);
+
+    if (secret->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+        return age < lcf->lifetimes.invalid;
+    }
+
+    if (!secret->has_exp) {
+        return age < lcf->lifetimes.watched;
+    }
+
+    if (secret->late) {
+        return 0;
+    }
+
+    if (now.wall < secret->exp) {
+        return 1;
+    }
+
+    /* it stays expired, wherever the clock is set to */
+
+    late = (uint64_t) now.wall - (uint64_t) secret->exp + 1;
+
+    ngx_memzero(&found, sizeof(ngx_agilicus_token_found_t));
+    found.serial = secret->serial;
+
+    key.key = ctx->key;
+    key.context = lcf->origin->context;
+
+    ngx_agilicus_token_cache_note(lcf->origin->zone, &key, &found, 0,
+                                  (uint32_t) ngx_min(late, 0xffffffff));
+    return 0;
 }
 
 

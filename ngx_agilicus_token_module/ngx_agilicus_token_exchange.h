@@ -16,21 +16,13 @@
 #include "ngx_agilicus_token_grant.h"
 
 /*
- * Returns 1 if the child may stand for the client's token of "ctx" (RFC 8693;
- * API, reissue): the same subject, the organisation that was asked for, no
- * scope that the parent has not, no later expiry; else 0.
- */
-ngx_uint_t ngx_agilicus_token_reissue_is_less(ngx_agilicus_token_ctx_t *ctx,
-    ngx_agilicus_token_facts_t *child);
-
-/*
  * Returns 1 if what the secret says may still be used: a token until its own
- * expiry, or for as long as facts are kept if it has none; a refusal for the
- * lifetime of refusals; else 0.
+ * expiry, which is noted once it was seen, or for as long as facts are kept if
+ * it has none; a refusal for the lifetime of refusals; else 0.
  */
-ngx_uint_t ngx_agilicus_token_secret_is_fresh(
-    ngx_agilicus_token_secret_t *secret,
-    const ngx_agilicus_token_lifetimes_t *lifetimes);
+ngx_uint_t ngx_agilicus_token_secret_is_fresh(ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf,
+    const ngx_agilicus_token_secret_t *secret);
 
 /*
  * After a call was asked for with result "rc".  Returns NGX_AGAIN if the
@@ -51,6 +43,13 @@ void ngx_agilicus_token_exchange_answered(void *data,
  */
 ngx_int_t ngx_agilicus_token_keep_secret(ngx_http_request_t *r,
     const ngx_str_t *token, ngx_str_t *kept);
+
+/*
+ * Copies facts of the token that goes upstream into the request's pool and
+ * opens them there.  NGX_OK, or NGX_ERROR.
+ */
+ngx_int_t ngx_agilicus_token_keep_child(ngx_agilicus_token_ctx_t *ctx,
+    const ngx_str_t *packed);
 
 /*
  * Returns 1 if the value may name somebody or something to the API: not empty,

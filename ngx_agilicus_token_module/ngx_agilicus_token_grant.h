@@ -19,14 +19,17 @@
 /*
  * The operations of the Tokens API that give the edge a token: reissue for
  * another organisation, and creation for a caller who was identified otherwise
- * (validations first).  What is given is kept sealed; a refusal is remembered
- * as "invalid".  One call for all who need the same.
+ * (validations first).  What is given has a record in the ledger before anybody
+ * gets it, and is kept sealed; a refusal is remembered as "invalid", and ends
+ * what was given for the same before.  One call for all who need the same.
  */
 
 typedef struct {
     const ngx_agilicus_token_origin_t         *origin;
     ngx_str_t                                  token;    /* presented */
-    ngx_agilicus_token_parent_t                parent;
+    const u_char                              *digest;   /* of the parent */
+    const ngx_agilicus_token_facts_t          *facts;
+    uint64_t                                   asked;    /* see denials */
     ngx_str_t                                  org;
     const u_char                              *key;      /* what it is for */
     uint64_t                                   seen;     /* see call */
@@ -51,7 +54,7 @@ typedef struct {
  * Asks for the presented token reissued for an organisation (API: POST
  * /v1/tokens/reissue).  The answer is ACTIVE with a token that nobody has
  * looked at yet, INVALID (400, 403, 404), REVOKED (410: so is the token that
- * was presented), or as of any call.  Returns as
+ * was presented, which is then denied), or as of any call.  Returns as
  * ngx_agilicus_token_call_join().
  */
 ngx_int_t ngx_agilicus_token_grant_reissue(

@@ -227,7 +227,9 @@ ngx_agilicus_token_identity(ngx_http_request_t *r,
     ngx_str_t                          scopes;
     const ngx_agilicus_token_facts_t  *facts;
 
-    facts = &ctx->facts;
+    /* of the token that goes upstream */
+
+    facts = lcf->reissue ? &ctx->child : &ctx->facts;
 
     if (ngx_agilicus_token_join(r->pool,
                                 &facts->lists[NGX_AGILICUS_TOKEN_FACTS_SCOPES],

@@ -166,30 +166,20 @@ ngx_agilicus_token_ledger_find(ngx_agilicus_token_ledger_t *ledger,
 
 ngx_agilicus_token_ledger_record_t *
 ngx_agilicus_token_ledger_child(ngx_agilicus_token_ledger_t *ledger,
-    ngx_agilicus_token_tombstone_e kind, const u_char *key, int64_t before,
-    uint64_t since, ngx_uint_t *i)
+    ngx_agilicus_token_tombstone_e kind, const u_char *key, ngx_uint_t *i)
 {
     ngx_agilicus_token_ledger_record_t  *r;
 
     while ((r = ngx_agilicus_token_ledger_next(ledger, i)) != NULL) {
 
-        if (r->state != NGX_AGILICUS_TOKEN_LEDGER_LIVE
-            || !(r->flags & NGX_AGILICUS_TOKEN_LEDGER_HAS_PARENT(kind))
-            || ngx_memcmp(r->parent[kind], key,
+        if (r->state == NGX_AGILICUS_TOKEN_LEDGER_LIVE
+            && (r->flags & NGX_AGILICUS_TOKEN_LEDGER_HAS_PARENT(kind))
+            && ngx_memcmp(r->parent[kind], key,
                           NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN)
-               != 0)
+               == 0)
         {
-            continue;
+            return r;
         }
-
-        if (kind == NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT
-            && (r->flags & NGX_AGILICUS_TOKEN_LEDGER_HAS_IAT)
-            && r->iat > before && r->asked > since)
-        {
-            continue;
-        }
-
-        return r;
     }
 
     return NULL;

@@ -53,6 +53,7 @@
 #define NGX_AGILICUS_TOKEN_LEDGER_HAS_EXP       0x0004  /* the end is its exp */
 #define NGX_AGILICUS_TOKEN_LEDGER_HAS_JTI       0x0008
 #define NGX_AGILICUS_TOKEN_LEDGER_HAS_IAT       0x0010  /* has the parent */
+#define NGX_AGILICUS_TOKEN_LEDGER_SPREADS       0x0020  /* to its children */
 
 /* bit of a parent's key: it has that identifier */
 #define NGX_AGILICUS_TOKEN_LEDGER_HAS_PARENT(kind)  (0x0100 << (kind))
@@ -72,6 +73,8 @@ typedef struct {
     /* what a child was handed out for: a newer one for the same replaces it */
     u_char      purpose[NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN];
 
+    u_char      print[8];       /* the token's fingerprint, for logs */
+
     int64_t     iat;            /* of the parent, seconds since the epoch */
     uint64_t    asked;          /* the parent first asked about: ms, mono */
 
@@ -89,6 +92,8 @@ typedef struct {
     uint32_t    flags;
     uint32_t    state;
     uint32_t    len;            /* bytes of the sealed token */
+    uint32_t    ttl;            /* seconds to its end where it has no exp */
+    uint32_t    leeway;         /* seconds that a denial outlasts its exp */
 
     u_char      token[];        /* sealed */
 } ngx_agilicus_token_ledger_record_t;
@@ -167,13 +172,12 @@ ngx_agilicus_token_ledger_record_t *ngx_agilicus_token_ledger_find(
     ngx_agilicus_token_ledger_t *ledger, const u_char *key, ngx_uint_t *i);
 
 /*
- * Walks the LIVE records of children whose parent has "key" among the keys of
- * that kind, as next() does.  "before" counts for subjects: a parent that was
- * issued later, and first asked about later than "since", is left out.
+ * Walks the LIVE records of children whose parent has this key of that kind, as
+ * next() does.
  */
 ngx_agilicus_token_ledger_record_t *ngx_agilicus_token_ledger_child(
     ngx_agilicus_token_ledger_t *ledger, ngx_agilicus_token_tombstone_e kind,
-    const u_char *key, int64_t before, uint64_t since, ngx_uint_t *i);
+    const u_char *key, ngx_uint_t *i);
 
 /*
  * Returns 1 if both clocks have passed the end of a record, else 0.

@@ -28,8 +28,6 @@ static ngx_agilicus_token_reason_e ngx_agilicus_token_look_through(
 static ngx_int_t ngx_agilicus_token_age(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
     const ngx_agilicus_token_clock_t *now);
-static ngx_uint_t ngx_agilicus_token_watched(ngx_http_request_t *r,
-    ngx_agilicus_token_api_t *api, const ngx_agilicus_token_clock_t *now);
 static void ngx_agilicus_token_refresh(ngx_agilicus_token_ctx_t *ctx,
     const ngx_agilicus_token_loc_conf_t *lcf);
 static void ngx_agilicus_token_hit(ngx_agilicus_token_zone_t *first,
@@ -428,9 +426,7 @@ ngx_agilicus_token_age(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
 }
 
 
-/* whether the feed would tell of a revocation at this API */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_agilicus_token_watched(ngx_http_request_t *r,
     ngx_agilicus_token_api_t *api, const ngx_agilicus_token_clock_t *now)
 {

@@ -12,6 +12,7 @@
 static ngx_int_t ngx_agilicus_token_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_agilicus_token_init_process(ngx_cycle_t *cycle);
 static void ngx_agilicus_token_exit_process(ngx_cycle_t *cycle);
+static void ngx_agilicus_token_exit_master(ngx_cycle_t *cycle);
 
 
 #define NGX_AGILICUS_TOKEN_ANYWHERE                                          \
@@ -408,7 +409,7 @@ ngx_module_t  ngx_agilicus_token_module = {
     NULL,                                   /* init thread */
     NULL,                                   /* exit thread */
     ngx_agilicus_token_exit_process,        /* exit process */
-    NULL,                                   /* exit master */
+    ngx_agilicus_token_exit_master,         /* exit master */
     NGX_MODULE_V1_PADDING
 };
 
@@ -443,7 +444,7 @@ ngx_agilicus_token_init_module(ngx_cycle_t *cycle)
     ngx_agilicus_token_feed_configure(mcf->api.denials, &mcf->feed,
                                       mcf->api.cycle);
 
-    if (mcf->exchange && ngx_agilicus_token_seal_init(cycle->log) != NGX_OK) {
+    if (ngx_agilicus_token_seal_init(cycle->log) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -473,7 +474,6 @@ ngx_agilicus_token_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_agilicus_token_recheck_init(mcf->recheck, cycle->log);
-    ngx_agilicus_token_revocation_init(cycle->log);
 
     if (ngx_agilicus_token_worker_cache_init(mcf->worker_cache) != NGX_OK) {
         ngx_log_error(NGX_LOG_ALERT, cycle->log, ngx_errno,
@@ -483,13 +483,9 @@ ngx_agilicus_token_init_process(ngx_cycle_t *cycle)
 
     if (ngx_agilicus_token_early_worker(mcf, cycle->log) != NGX_OK
         || ngx_agilicus_token_match_init() != NGX_OK
-        || ngx_agilicus_token_call_init(&mcf->api, cycle->log) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (mcf->reissue
-        && ngx_agilicus_token_reap_init(&mcf->reap, cycle->log) != NGX_OK)
+        || ngx_agilicus_token_call_init(&mcf->api, cycle->log) != NGX_OK
+        || ngx_agilicus_token_revocation_init(&mcf->revocation, cycle->log)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -502,10 +498,23 @@ static void
 ngx_agilicus_token_exit_process(ngx_cycle_t *cycle)
 {
     ngx_agilicus_token_feed_exit();
-    ngx_agilicus_token_reap_exit();
     ngx_agilicus_token_revocation_exit();
     ngx_agilicus_token_call_exit();
     ngx_agilicus_token_early_exit();
     ngx_agilicus_token_match_exit();
     ngx_agilicus_token_worker_cache_exit();
+}
+
+
+static void
+ngx_agilicus_token_exit_master(ngx_cycle_t *cycle)
+{
+    ngx_agilicus_token_main_conf_t  *mcf;
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                              ngx_agilicus_token_module);
+
+    if (mcf && mcf->used) {
+        ngx_agilicus_token_revocation_end(&mcf->api, cycle->log);
+    }
 }

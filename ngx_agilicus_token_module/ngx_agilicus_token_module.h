@@ -17,7 +17,7 @@
 #include "ngx_agilicus_token_cache.h"
 #include "ngx_agilicus_token_feed.h"
 #include "ngx_agilicus_token_policy.h"
-#include "ngx_agilicus_token_reap.h"
+#include "ngx_agilicus_token_revocation.h"
 #include "ngx_agilicus_token_worker_cache.h"
 
 
@@ -100,7 +100,8 @@ typedef struct {
 typedef struct {
     ngx_agilicus_token_api_conf_t      api;        /* for the workers */
     ngx_agilicus_token_feed_conf_t     feed;
-    ngx_agilicus_token_reap_conf_t     reap;
+    ngx_agilicus_token_revocation_conf_t
+                                       revocation;
 
     ngx_array_t                        zones;      /* of ngx_shm_zone_t * */
     ssize_t                            denials_size;
@@ -131,10 +132,8 @@ typedef struct {
     unsigned                           breaker_set:1;
     unsigned                           feed_set:1;
     unsigned                           query:1;    /* is a source somewhere */
-    unsigned                           exchange:1; /* of tokens somewhere */
     unsigned                           preflight:1; /* passes somewhere */
     unsigned                           changes:1;  /* what upstream sees */
-    unsigned                           reissue:1;
     unsigned                           used:1;     /* something enforces */
     unsigned                           names:1;    /* of callers: create */
     unsigned                           notices:1;  /* what is assigned early */
@@ -385,8 +384,9 @@ struct ngx_agilicus_token_ctx_s {
     u_char                             key[NGX_AGILICUS_TOKEN_DIGEST_LEN];
     ngx_str_t                          org;
     ngx_str_t                          upstream;   /* given for upstream */
-    int64_t                            child_exp;
-    ngx_str_t                          child_jti;
+    ngx_str_t                          child_packed;
+    ngx_agilicus_token_facts_t         child;      /* of "upstream" */
+    uint64_t                           given;      /* ms, monotonic */
     ngx_agilicus_token_reason_e        answer_reason;
 
     ngx_agilicus_token_decision_t      decision;
@@ -412,8 +412,6 @@ struct ngx_agilicus_token_ctx_s {
     unsigned                           creating:1;
     unsigned                           created:1;
     unsigned                           again:1;
-    unsigned                           is_less:1;
-    unsigned                           child_has_exp:1;
 };
 
 
@@ -563,6 +561,12 @@ const u_char *ngx_agilicus_token_denial_key(ngx_agilicus_token_ctx_t *ctx);
  */
 ngx_agilicus_token_reason_e ngx_agilicus_token_look_for_denial(
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_clock_t *now);
+
+/*
+ * look_up: whether the feed would tell of a revocation at this API.
+ */
+ngx_uint_t ngx_agilicus_token_watched(ngx_http_request_t *r,
+    ngx_agilicus_token_api_t *api, const ngx_agilicus_token_clock_t *now);
 
 /*
  * look_up: copies packed facts to the request's pool and opens them there.

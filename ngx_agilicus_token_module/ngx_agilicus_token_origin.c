@@ -73,6 +73,13 @@ ngx_agilicus_token_origin_get(ngx_conf_t *cf,
         return NULL;
     }
 
+    /* what no request waits for is no less patient than any location */
+
+    mcf->revocation.connect_timeout = ngx_max(mcf->revocation.connect_timeout,
+                                              conf->api_connect_timeout);
+    mcf->revocation.timeout = ngx_max(mcf->revocation.timeout,
+                                      conf->api_timeout);
+
     zone = conf->cache_off ? NULL : conf->cache->data;
 
     ngx_memzero(&options, sizeof(ngx_agilicus_token_json_options_t));

@@ -5,11 +5,18 @@
 
 
 #include "ngx_agilicus_token_exchange.h"
+#include "ngx_agilicus_token_clock.h"
 #include "ngx_agilicus_token_time.h"
 
 
 static ngx_int_t ngx_agilicus_token_reissue_find(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static ngx_int_t ngx_agilicus_token_reissue_use(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    const ngx_agilicus_token_secret_t *secret);
+static ngx_uint_t ngx_agilicus_token_reissue_is_young(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_uint_t has_exp, ngx_uint_t has_jti);
 static ngx_int_t ngx_agilicus_token_reissue_alive(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
     const ngx_agilicus_token_secret_t *secret);
@@ -22,12 +29,23 @@ static ngx_int_t ngx_agilicus_token_reissue_answer(ngx_http_request_t *r,
 static ngx_int_t ngx_agilicus_token_reissue_verify(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 static void ngx_agilicus_token_reissue_known(
+    const ngx_agilicus_token_ctx_t *ctx,
     const ngx_agilicus_token_loc_conf_t *lcf,
     ngx_agilicus_token_introspect_t *introspect);
 static ngx_int_t ngx_agilicus_token_reissue_verified(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static ngx_int_t ngx_agilicus_token_reissue_own(
+    const ngx_agilicus_token_ctx_t *ctx, u_char *own);
+static ngx_int_t ngx_agilicus_token_reissue_refused(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    const u_char *own);
 static ngx_agilicus_token_reason_e ngx_agilicus_token_reissue_denied(
     ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx);
+static ngx_uint_t ngx_agilicus_token_reissue_is_less(
+    ngx_agilicus_token_ctx_t *ctx);
+static ngx_uint_t ngx_agilicus_token_reissue_has_no_more(
+    const ngx_agilicus_token_list_t *child,
+    const ngx_agilicus_token_list_t *parent);
 
 
 ngx_int_t
@@ -90,29 +108,25 @@ ngx_agilicus_token_reissue_find(ngx_http_request_t *r,
 
     ctx->seen = secret.serial;
 
-    if (!ngx_agilicus_token_secret_is_fresh(&secret, &lcf->lifetimes)) {
-        return ngx_agilicus_token_reissue_ask(r, ctx, lcf);
-    }
+    if (!ngx_agilicus_token_secret_is_fresh(ctx, lcf, &secret)) {
+        rc = NGX_DECLINED;
 
-    if (secret.class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+    } else if (secret.class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
         return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
                                         NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN,
                                         NGX_AGILICUS_TOKEN_REASON_REISSUE);
+
+    } else {
+        rc = ngx_agilicus_token_reissue_use(r, ctx, lcf, &secret);
     }
 
-    rc = ngx_agilicus_token_keep_secret(r, &secret.token, &ctx->upstream);
-
-    ngx_explicit_memzero(secret.token.data, secret.token.len);
-
-    if (rc != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (secret.token.len) {
+        ngx_explicit_memzero(secret.token.data, secret.token.len);
     }
 
-    if (!secret.verified) {
+    if (rc == NGX_AGAIN) {
         return ngx_agilicus_token_reissue_verify(r, ctx, lcf);
     }
-
-    rc = ngx_agilicus_token_reissue_alive(r, ctx, lcf, &secret);
 
     if (rc == NGX_OK) {
         ctx->step = NGX_AGILICUS_TOKEN_STEP_DONE;
@@ -127,6 +141,74 @@ ngx_agilicus_token_reissue_find(ngx_http_request_t *r,
 
 
 /*
+ * Takes what is kept: NGX_OK if it may go upstream, NGX_AGAIN if the API is to
+ * be asked of it, NGX_DECLINED if it is to be reissued again: the kept one is
+ * too old, is denied on its own, or has more than its parent has by now.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_reissue_use(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    const ngx_agilicus_token_secret_t *secret)
+{
+    ctx->given = secret->sent;
+
+    if (secret->verified
+        && ngx_agilicus_token_keep_child(ctx, &secret->facts) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!ngx_agilicus_token_reissue_is_young(r, ctx, lcf, secret->has_exp,
+                                             secret->verified
+                                             && ctx->child.jti.len))
+    {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_agilicus_token_keep_secret(r, &secret->token, &ctx->upstream)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!secret->verified) {
+        return NGX_AGAIN;
+    }
+
+    if (!ngx_agilicus_token_reissue_is_less(ctx)) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_agilicus_token_reissue_alive(r, ctx, lcf, secret);
+}
+
+
+/* a token that was given is looked at again like any other */
+
+static ngx_uint_t
+ngx_agilicus_token_reissue_is_young(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_uint_t has_exp, ngx_uint_t has_jti)
+{
+    uint64_t                    limit;
+    ngx_uint_t                  watched;
+    ngx_agilicus_token_clock_t  now;
+
+    ngx_agilicus_token_zone_now(&now);
+
+    watched = has_jti
+              && ngx_agilicus_token_watched(r, lcf->origin->api, &now);
+
+    limit = ngx_agilicus_token_cache_limit(&lcf->lifetimes, ctx->key,
+                                           NGX_AGILICUS_TOKEN_CLASS_ACTIVE,
+                                           has_exp, watched);
+
+    return now.mono - ngx_min(ctx->given, now.mono) < limit;
+}
+
+
+/*
  * A token that is kept may be denied on its own, by the API's list or here,
  * while its parent is good: NGX_DECLINED then, and another is asked for.
  */
@@ -136,11 +218,9 @@ ngx_agilicus_token_reissue_alive(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
     const ngx_agilicus_token_secret_t *secret)
 {
-    u_char                           digest[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    ngx_str_t                        part;
+    u_char                           own[NGX_AGILICUS_TOKEN_DIGEST_LEN];
     ngx_atomic_uint_t                generation;
     ngx_agilicus_token_clock_t       now;
-    ngx_agilicus_token_facts_t       facts;
     ngx_agilicus_token_found_t       found;
     ngx_agilicus_token_denials_t    *denials;
     ngx_agilicus_token_cache_key_t   key;
@@ -152,19 +232,14 @@ ngx_agilicus_token_reissue_alive(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    part = ctx->upstream;
-
-    if (ngx_agilicus_token_digest(digest, &part, 1) != NGX_OK) {
+    if (ngx_agilicus_token_reissue_own(ctx, own) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    ngx_memzero(&facts, sizeof(ngx_agilicus_token_facts_t));
-    facts.jti = secret->jti;
-
     ngx_agilicus_token_zone_now(&now);
 
-    if (ngx_agilicus_token_denied(denials, ctx->api->digest, digest, &facts,
-                                  NGX_AGILICUS_TOKEN_NEVER_ASKED, &now)
+    if (ngx_agilicus_token_denied(denials, ctx->api->digest, own,
+                                  &ctx->child, secret->sent, &now)
         != NGX_AGILICUS_TOKEN_REASON_NONE)
     {
         return NGX_DECLINED;
@@ -225,8 +300,9 @@ ngx_agilicus_token_reissue_ask(ngx_http_request_t *r,
 
     reissue.origin = lcf->origin;
     reissue.token = ctx->token;
-    reissue.parent.digest = ctx->digest;
-    reissue.parent.facts = &ctx->facts;
+    reissue.digest = ctx->digest;
+    reissue.facts = &ctx->facts;
+    reissue.asked = ngx_agilicus_token_mono();
     reissue.org = ctx->org;
     reissue.key = ctx->key;
     reissue.seen = ctx->seen;
@@ -255,7 +331,8 @@ static ngx_int_t
 ngx_agilicus_token_reissue_answer(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
 {
-    const u_char  *key;
+    const u_char                 *key;
+    ngx_agilicus_token_reason_e   denied;
 
     switch (ctx->class) {
 
@@ -269,19 +346,23 @@ ngx_agilicus_token_reissue_answer(ngx_http_request_t *r,
 
     case NGX_AGILICUS_TOKEN_CLASS_REVOKED:
 
-        /* the API says so of the parent: from now on so do we */
+        /* the parent is denied, by whatever stands against it */
 
+        denied = ngx_agilicus_token_reissue_denied(r, ctx);
         key = ngx_agilicus_token_denial_key(ctx);
 
-        if (key) {
+        if (key && (denied == NGX_AGILICUS_TOKEN_REASON_NONE
+                    || denied == NGX_AGILICUS_TOKEN_REASON_REVOKED))
+        {
             ngx_agilicus_token_api_revoked(ctx->api, ctx->digest, key,
                                            &ctx->facts,
                                            lcf->lifetimes.invalid);
         }
 
         return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
-                                          NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
-                                          NGX_AGILICUS_TOKEN_REASON_REVOKED);
+                                    NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
+                                    denied != NGX_AGILICUS_TOKEN_REASON_NONE
+                                    ? denied : ctx->answer_reason);
 
     default:
         return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
@@ -310,15 +391,6 @@ ngx_agilicus_token_reissue_verify(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_agilicus_token_digest_equal(digest, ctx->digest)) {
-
-        /* the very same token is none for another organisation */
-
-        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
-                                        NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN,
-                                        NGX_AGILICUS_TOKEN_REASON_REISSUE);
-    }
-
     ngx_memzero(&introspect, sizeof(ngx_agilicus_token_introspect_t));
 
     introspect.origin = lcf->origin;
@@ -328,7 +400,7 @@ ngx_agilicus_token_reissue_verify(ngx_http_request_t *r,
     introspect.timeout = lcf->api_timeout;
     introspect.invalid = lcf->lifetimes.invalid;
 
-    ngx_agilicus_token_reissue_known(lcf, &introspect);
+    ngx_agilicus_token_reissue_known(ctx, lcf, &introspect);
 
     ctx->step = NGX_AGILICUS_TOKEN_STEP_VERIFY;
 
@@ -349,13 +421,13 @@ ngx_agilicus_token_reissue_verify(ngx_http_request_t *r,
 }
 
 
-/* an API may give the same token again: what is known of it may be too old */
+/* what was known of a token before it was given is known too long */
 
 static void
-ngx_agilicus_token_reissue_known(const ngx_agilicus_token_loc_conf_t *lcf,
+ngx_agilicus_token_reissue_known(const ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf,
     ngx_agilicus_token_introspect_t *introspect)
 {
-    uint64_t                        now;
     ngx_agilicus_token_found_t      found;
     ngx_agilicus_token_cache_key_t  key;
 
@@ -367,16 +439,8 @@ ngx_agilicus_token_reissue_known(const ngx_agilicus_token_loc_conf_t *lcf,
     key.context = lcf->origin->context;
 
     if (ngx_agilicus_token_cache_find(lcf->origin->zone, &key, 0, &found)
-        != NGX_OK)
-    {
-        return;
-    }
-
-    now = ngx_agilicus_token_mono();
-
-    if (now - ngx_min(found.sent, now)
-        >= ngx_agilicus_token_cache_limit(&lcf->lifetimes, introspect->digest,
-                                          found.class, 0, 0))
+            == NGX_OK
+        && found.sent < ctx->given)
     {
         introspect->seen = found.serial;
     }
@@ -387,11 +451,8 @@ static ngx_int_t
 ngx_agilicus_token_reissue_verified(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
 {
-    u_char                           packed[4096];
-    int64_t                          exp;
-    ngx_str_t                        none, bytes;
-    ngx_uint_t                       has_exp;
-    ngx_agilicus_token_parent_t      parent;
+    u_char                           own[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    ngx_agilicus_token_clock_t       now;
     ngx_agilicus_token_reason_e      denied;
     ngx_agilicus_token_cache_key_t   key;
 
@@ -404,30 +465,6 @@ ngx_agilicus_token_reissue_verified(ngx_http_request_t *r,
                                       ctx->answer_reason);
     }
 
-    key.key = ctx->key;
-    key.context = lcf->origin->context;
-
-    if (!ctx->is_less) {
-        ngx_str_null(&none);
-
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "agilicus token: the token that was reissued is not "
-                      "the one that was asked for, or is good for more than "
-                      "its parent");
-
-        if (lcf->origin->zone) {
-            (void) ngx_agilicus_token_cache_store(lcf->origin->zone, &key,
-                                       NGX_AGILICUS_TOKEN_CLASS_INVALID,
-                                       NGX_AGILICUS_TOKEN_REASON_REISSUE,
-                                       &none, &none, ngx_agilicus_token_mono(),
-                                       ngx_agilicus_token_mono(), 0);
-        }
-
-        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
-                                        NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN,
-                                        NGX_AGILICUS_TOKEN_REASON_REISSUE);
-    }
-
     denied = ngx_agilicus_token_reissue_denied(r, ctx);
 
     if (denied != NGX_AGILICUS_TOKEN_REASON_NONE) {
@@ -436,29 +473,101 @@ ngx_agilicus_token_reissue_verified(ngx_http_request_t *r,
                                           denied);
     }
 
-    ctx->step = NGX_AGILICUS_TOKEN_STEP_DONE;
-
-    if (lcf->origin->zone) {
-        parent.digest = ctx->digest;
-        parent.facts = &ctx->facts;
-
-        has_exp = ctx->facts.has_exp || ctx->child_has_exp;
-        exp = ctx->child_has_exp ? ctx->child_exp : ctx->facts.exp;
-
-        bytes.data = packed;
-        bytes.len = ngx_agilicus_token_secret_pack(packed, sizeof(packed),
-                                                   &parent, has_exp, exp,
-                                                   &ctx->child_jti);
-
-        if (bytes.len) {
-            (void) ngx_agilicus_token_secret_store(lcf->origin->zone, &key,
-                                           NGX_AGILICUS_TOKEN_REASON_REISSUE,
-                                           &bytes, &ctx->upstream,
-                                           ngx_agilicus_token_mono());
-        }
+    if (ngx_agilicus_token_reissue_own(ctx, own) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (ctx->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "agilicus token: the Tokens API does not take the token "
+                      "that it has reissued: %V",
+                      ngx_agilicus_token_reason_word(ctx->answer_reason));
+
+        return ngx_agilicus_token_reissue_refused(r, ctx, lcf, own);
+    }
+
+    if (!ngx_agilicus_token_reissue_is_less(ctx)) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "agilicus token: the token that was reissued is not "
+                      "the one that was asked for, or is good for more than "
+                      "its parent");
+
+        return ngx_agilicus_token_reissue_refused(r, ctx, lcf, own);
+    }
+
+    ngx_agilicus_token_zone_now(&now);
+
+    ngx_agilicus_token_children_note(ngx_agilicus_token_denials(r),
+                                     ctx->api->digest, own, &ctx->child,
+                                     &now);
+
+    if (lcf->origin->zone) {
+        key.key = ctx->key;
+        key.context = lcf->origin->context;
+
+        (void) ngx_agilicus_token_secret_store(lcf->origin->zone, &key,
+                                           NGX_AGILICUS_TOKEN_REASON_REISSUE,
+                                           &ctx->child_packed, &ctx->upstream,
+                                           ctx->given);
+    }
+
+    ctx->step = NGX_AGILICUS_TOKEN_STEP_DONE;
+
     return NGX_OK;
+}
+
+
+/* the key under which the token for upstream is denied */
+
+static ngx_int_t
+ngx_agilicus_token_reissue_own(const ngx_agilicus_token_ctx_t *ctx,
+    u_char *own)
+{
+    u_char     digest[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    ngx_str_t  part;
+
+    part = ctx->upstream;
+
+    if (ngx_agilicus_token_digest(digest, &part, 1) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_agilicus_token_denials_token(own, &ctx->upstream, digest);
+}
+
+
+/* such a token ends, and none is asked for until the refusal is too old */
+
+static ngx_int_t
+ngx_agilicus_token_reissue_refused(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    const u_char *own)
+{
+    ngx_str_t                       none;
+    ngx_agilicus_token_clock_t      now;
+    ngx_agilicus_token_cache_key_t  key;
+
+    ngx_agilicus_token_zone_now(&now);
+
+    ngx_agilicus_token_children_end(ngx_agilicus_token_denials(r),
+                                    ctx->api->digest, own, &now);
+
+    if (lcf->origin->zone) {
+        ngx_str_null(&none);
+
+        key.key = ctx->key;
+        key.context = lcf->origin->context;
+
+        (void) ngx_agilicus_token_cache_store(lcf->origin->zone, &key,
+                                       NGX_AGILICUS_TOKEN_CLASS_INVALID,
+                                       NGX_AGILICUS_TOKEN_REASON_REISSUE,
+                                       &none, &none, ngx_agilicus_token_mono(),
+                                       ngx_agilicus_token_mono(), 0);
+    }
+
+    return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
+                                        NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN,
+                                        NGX_AGILICUS_TOKEN_REASON_REISSUE);
 }
 
 
@@ -481,14 +590,12 @@ ngx_agilicus_token_reissue_denied(ngx_http_request_t *r,
  * scope that the parent has not, no later expiry.
  */
 
-ngx_uint_t
-ngx_agilicus_token_reissue_is_less(ngx_agilicus_token_ctx_t *ctx,
-    ngx_agilicus_token_facts_t *child)
+static ngx_uint_t
+ngx_agilicus_token_reissue_is_less(ngx_agilicus_token_ctx_t *ctx)
 {
-    ngx_str_t                    scope;
-    ngx_agilicus_token_list_t    scopes;
-    ngx_agilicus_token_facts_t  *parent;
+    const ngx_agilicus_token_facts_t  *child, *parent;
 
+    child = &ctx->child;
     parent = &ctx->facts;
 
     if (child->sub.len != parent->sub.len
@@ -512,39 +619,28 @@ ngx_agilicus_token_reissue_is_less(ngx_agilicus_token_ctx_t *ctx,
 
     /* upstream may read what is no list here */
 
-    if (child->odd_scopes) {
-        return 0;
-    }
+    return !child->odd_scopes
+           && ngx_agilicus_token_reissue_has_no_more(
+                  &child->lists[NGX_AGILICUS_TOKEN_FACTS_SCOPES],
+                  &parent->lists[NGX_AGILICUS_TOKEN_FACTS_SCOPES]);
+}
 
-    scopes = child->lists[NGX_AGILICUS_TOKEN_FACTS_SCOPES];
+
+static ngx_uint_t
+ngx_agilicus_token_reissue_has_no_more(const ngx_agilicus_token_list_t *child,
+    const ngx_agilicus_token_list_t *parent)
+{
+    ngx_str_t                  scope;
+    ngx_agilicus_token_list_t  scopes;
+
+    scopes = *child;
 
     while (ngx_agilicus_token_facts_next(&scopes, &scope) == NGX_OK) {
-        if (!ngx_agilicus_token_facts_has(
-                 &parent->lists[NGX_AGILICUS_TOKEN_FACTS_SCOPES], &scope))
-        {
+
+        if (!ngx_agilicus_token_facts_has(parent, &scope)) {
             return 0;
         }
     }
 
     return 1;
-}
-
-
-ngx_uint_t
-ngx_agilicus_token_secret_is_fresh(ngx_agilicus_token_secret_t *secret,
-    const ngx_agilicus_token_lifetimes_t *lifetimes)
-{
-    uint64_t  now, age;
-
-    now = ngx_agilicus_token_mono();
-    age = now - ngx_min(secret->sent, now);
-
-    if (secret->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
-        return age < lifetimes->invalid;
-    }
-
-    /* a token that never expires is asked for again from time to time */
-
-    return secret->has_exp ? secret->exp > ngx_time()
-                           : age < lifetimes->watched;
 }

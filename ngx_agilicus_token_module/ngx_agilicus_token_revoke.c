@@ -417,6 +417,7 @@ ngx_agilicus_token_revoke_at_api(ngx_http_request_t *r,
     revocation.token = ctx->token;
     revocation.digest = ctx->digest;
     revocation.all_sessions = lcf->revoke_all;
+    revocation.has_exp = (ctx->has_facts && ctx->facts.has_exp);
     revocation.until = ctx->until ? ctx->until
                                   : ngx_time() + mcf->api.revocation_ttl;
     revocation.connect_timeout = lcf->api_connect_timeout;

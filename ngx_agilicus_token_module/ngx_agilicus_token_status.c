@@ -268,6 +268,8 @@ ngx_agilicus_token_status_denials(ngx_agilicus_token_denials_t *denials,
     status->counts[NGX_AGILICUS_TOKEN_COUNT_RECOVERED] +=
         denials->sh->recovered;
 
+    ngx_agilicus_token_ledger_use(denials->ledger, &status->ledger);
+
     ngx_agilicus_token_denials_unlock(denials);
 
     status->feed = ngx_agilicus_token_denials_feed(denials,

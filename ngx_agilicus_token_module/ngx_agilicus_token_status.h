@@ -45,6 +45,7 @@ typedef struct {
     uint64_t                          tombstones;
     uint64_t                          tombstone_places;
     uint64_t                          tombstones_lost;
+    ngx_agilicus_token_ledger_use_t   ledger;
     uint64_t                          flights;
 
     ngx_agilicus_token_feed_e         feed;

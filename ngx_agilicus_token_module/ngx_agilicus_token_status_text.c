@@ -172,8 +172,13 @@ ngx_agilicus_token_status_json(u_char *p, u_char *last,
                      status->feed_state.denied);
 
     p = ngx_slprintf(p, last, "\"tombstones\":{\"live\":%uL,\"places\":%uL,"
-                     "\"lost\":%uL},\"zones\":[", status->tombstones,
+                     "\"lost\":%uL},", status->tombstones,
                      status->tombstone_places, status->tombstones_lost);
+
+    p = ngx_slprintf(p, last, "\"ledger\":{\"children\":%ui,"
+                     "\"revocations_due\":%ui,\"bytes\":%uz,\"size\":%uz},"
+                     "\"zones\":[", status->ledger.live, status->ledger.due,
+                     status->ledger.used, status->ledger.size);
 
     for (i = 0; i < status->nzones; i++) {
         zone = &status->zones[i];
@@ -308,6 +313,21 @@ ngx_agilicus_token_status_prometheus(u_char *p, u_char *last,
                      "agilicus_token_tombstones_lost_total %uL\n",
                      status->tombstones, status->tombstone_places,
                      status->tombstones_lost);
+
+    p = ngx_slprintf(p, last,
+                     help("ledger_children", "gauge",
+                          "Tokens that were handed out and may live.")
+                     "agilicus_token_ledger_children %ui\n"
+                     help("revocations_due", "gauge",
+                          "Revocations that the API has not confirmed.")
+                     "agilicus_token_revocations_due %ui\n"
+                     help("ledger_bytes", "gauge", "The ledger in use.")
+                     "agilicus_token_ledger_bytes %uz\n"
+                     help("ledger_size_bytes", "gauge",
+                          "Room of the ledger.")
+                     "agilicus_token_ledger_size_bytes %uz\n",
+                     status->ledger.live, status->ledger.due,
+                     status->ledger.used, status->ledger.size);
 
     p = ngx_slprintf(p, last,
                      help("zone_entries", "gauge", "Entries in a zone."));
@@ -483,9 +503,13 @@ ngx_agilicus_token_status_html(u_char *p, u_char *last,
     }
 
     return ngx_slprintf(p, last, "</table><h2>Denials</h2><p>%uL alive, room "
-                        "for %uL, %uL lost.</p></body></html>\n",
+                        "for %uL, %uL lost.</p><h2>Ledger</h2><p>%ui tokens "
+                        "handed out, %ui revocations due, %uz of %uz "
+                        "bytes.</p></body></html>\n",
                         status->tombstones, status->tombstone_places,
-                        status->tombstones_lost);
+                        status->tombstones_lost, status->ledger.live,
+                        status->ledger.due, status->ledger.used,
+                        status->ledger.size);
 }
 
 

@@ -477,7 +477,7 @@ GET /r/home parent-u19a-same    403 forbidden/reissue
 
 
 
-=== TEST 20: and one that is good for nothing
+=== TEST 20: and one that is good for nothing; one not known yet may be soon
 --- steps
 GET /r parent-u20-past          403 forbidden/reissue
 GET /r parent-u20-odd           403 forbidden/reissue
@@ -485,7 +485,7 @@ GET /r parent-u20-ahead         403 forbidden/reissue
 GET /r parent-u20-refresh       403 forbidden/reissue
 GET /r parent-u20-bound         403 forbidden/reissue
 GET /r parent-u20-inactive      403 forbidden/reissue
-GET /r parent-u20-unknown       403 forbidden/reissue
+GET /r parent-u20-unknown       503 unavailable/status
 GET /r parent-u20-revoked       403 forbidden/reissue
 
 

@@ -687,8 +687,8 @@ subtest 'requirements and rules hold for it' => sub {
     is(why(ask('/basic', 'odd-weak')), 'forbidden/scope', 'scopes');
     is(why(ask('/rules', 'ruled')), 'forbidden/rule', 'rules');
     is(ask('/basic', 'odd-weak')->{status}, 403, 'again');
-    is(why(ask('/basic', 'odd-unknown')), 'invalid/unknown',
-       'one that the API does not know is none');
+    is(why(ask('/basic', 'odd-unknown')), 'unavailable/status',
+       'one that the API does not know yet is none yet');
     is(why(ask('/basic', 'odd-gone')), 'revoked/revoked',
        'and one that it has revoked');
 };
@@ -886,8 +886,8 @@ subtest 'with other directives' => sub {
     $mock->reset;
     $res = ask('/reissued', 'reissued');
 
-    is($res->{status}, 403, 'reissued');
-    is(why($res), 'forbidden/reissue', '... it would be, if the API did');
+    is($res->{status}, 503, 'reissued');
+    is(why($res), 'unavailable/status', '... it would be, if the API did');
 
     my ($asked) = $mock->requests(path => '/v1/tokens/reissue');
 

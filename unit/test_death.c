@@ -707,7 +707,7 @@ use(ngx_agilicus_token_zone_t *z, ngx_agilicus_token_denials_t *d)
 
     p = (u_char *) d->sh;
 
-    d->ledger = p + d->sh->ledger_offset;
+    d->ledger = (void *) (p + d->sh->ledger_offset);
     d->unknown = (void *) (p + d->sh->unknown_offset);
     d->tombstones = (void *) (p + d->sh->tombstones_offset);
 

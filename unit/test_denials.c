@@ -111,7 +111,8 @@ lay_out(size_t size)
                     && sh->size > sh->tombstones_offset, note);
     unit_check_note(((sh->ledger_offset | sh->unknown_offset
                       | sh->tombstones_offset) & 63) == 0, note);
-    unit_check_note(denials->ledger == (u_char *) sh + sh->ledger_offset
+    unit_check_note((u_char *) denials->ledger
+                       == (u_char *) sh + sh->ledger_offset
                     && (u_char *) denials->unknown
                        == (u_char *) sh + sh->unknown_offset
                     && (u_char *) denials->tombstones
@@ -139,7 +140,8 @@ lay_out(size_t size)
                         && unknown * 8 <= unknown + places, note);
     }
 
-    memset(denials->ledger, 0xff, sh->ledger_size);
+    memset((u_char *) denials->ledger + denials->ledger->units, 0xff,
+           sh->ledger_size - denials->ledger->units);
 
     unit_check_note(deny(denials, 7) == NGX_OK && denied(denials, 7), note);
     unit_check_note(!denied(denials, 8), note);
