@@ -14,8 +14,12 @@
 
 /*
  * The body of a request as a document, for rules that ask for a value in it.
- * Reading is as strict as that of a Token, and has the same limits.
+ * Reading is as strict as that of a Token, and has the same limits but for the
+ * values in it, all together, of which there are less.  It is read once; what a
+ * pointer costs then depends on its own length.
  */
+
+#define NGX_AGILICUS_TOKEN_JSON_MAX_DOCUMENT  3072
 
 typedef struct ngx_agilicus_token_json_document_s
     ngx_agilicus_token_json_document_t;

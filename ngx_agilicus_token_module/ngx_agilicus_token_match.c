@@ -17,6 +17,9 @@
 /* bytes of a body that rules may look into */
 #define NGX_AGILICUS_TOKEN_MATCH_MAX_BODY   65536
 
+/* what it costs to read one of them, in nanoseconds, where it costs most */
+#define NGX_AGILICUS_TOKEN_MATCH_BYTE       24
+
 
 static ngx_int_t ngx_agilicus_token_match_view(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
@@ -83,6 +86,10 @@ ngx_agilicus_token_match(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
+    /* of one budget with the decision that asked for the body */
+
+    view.spent = ctx->body_read ? ctx->rules_spent : 0;
+
     ngx_agilicus_token_match_body(r, ctx, &view);
 
     rc = ngx_agilicus_token_rules_decide(ngx_agilicus_token_match_rules,
@@ -104,6 +111,8 @@ ngx_agilicus_token_match(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
             rc = second;
         }
     }
+
+    ctx->rules_spent = view.spent;
 
     document = view.body;
     ngx_agilicus_token_json_release(&document);
@@ -232,6 +241,7 @@ ngx_agilicus_token_match_body(ngx_http_request_t *r,
         return;
     }
 
+    view->spent += text.len * NGX_AGILICUS_TOKEN_MATCH_BYTE;
     view->body = ngx_agilicus_token_json_document(text.data, text.len);
 
     if (view->body) {

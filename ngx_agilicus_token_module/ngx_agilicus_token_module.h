@@ -376,6 +376,7 @@ struct ngx_agilicus_token_ctx_s {
     uint32_t                           late;
     time_t                             leeway;
     ngx_atomic_uint_t                  clean;      /* of tombstones so far */
+    uint64_t                           rules_spent; /* nanoseconds */
     time_t                             until;      /* a denial lasts */
     ngx_agilicus_token_api_t          *api;
 

@@ -158,11 +158,19 @@ ngx_agilicus_token_patterns_destroy(ngx_agilicus_token_patterns_t *p)
 
 
 void
-ngx_agilicus_token_patterns_begin(ngx_agilicus_token_patterns_t *p)
+ngx_agilicus_token_patterns_begin(ngx_agilicus_token_patterns_t *p,
+    uint64_t spent)
 {
     p->start = 0;
-    p->spent = 0;
+    p->spent = spent;
     p->pending = 0;
+}
+
+
+uint64_t
+ngx_agilicus_token_patterns_spent(ngx_agilicus_token_patterns_t *p)
+{
+    return p->spent + p->pending;
 }
 
 
@@ -313,8 +321,10 @@ ngx_agilicus_token_patterns_clock(ngx_agilicus_token_patterns_t *p)
 
     now = (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
 
+    /* the clock goes on from what was spent before it was looked at */
+
     if (p->start == 0) {
-        p->start = now;
+        p->start = now - p->spent;
     }
 
     if (now - p->start > p->spent) {

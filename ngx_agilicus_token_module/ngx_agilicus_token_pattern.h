@@ -49,9 +49,16 @@ ngx_agilicus_token_patterns_t *ngx_agilicus_token_patterns_create(
 void ngx_agilicus_token_patterns_destroy(ngx_agilicus_token_patterns_t *p);
 
 /*
- * Starts a decision: its budget is whole again.
+ * Starts a decision: of its budget, so many nanoseconds are spent already.
  */
-void ngx_agilicus_token_patterns_begin(ngx_agilicus_token_patterns_t *p);
+void ngx_agilicus_token_patterns_begin(ngx_agilicus_token_patterns_t *p,
+    uint64_t spent);
+
+/*
+ * What has been spent of the budget of a decision, in nanoseconds, without a
+ * look at the clock.
+ */
+uint64_t ngx_agilicus_token_patterns_spent(ngx_agilicus_token_patterns_t *p);
 
 /*
  * Takes what a step of about so many nanoseconds costs from the budget.

@@ -13,9 +13,12 @@
 #include "ngx_agilicus_token_template.h"
 
 
-/* reckoned, in nanoseconds: a rule, besides its bytes, and a value of a body */
+/*
+ * Reckoned, in nanoseconds: a rule, besides its bytes, and a value of a body,
+ * besides those of its pointer.
+ */
 #define NGX_AGILICUS_TOKEN_RULES_RULE    10
-#define NGX_AGILICUS_TOKEN_RULES_VALUE   50000
+#define NGX_AGILICUS_TOKEN_RULES_VALUE   1000
 
 /* what rules may add up to before it is taken from the budget */
 #define NGX_AGILICUS_TOKEN_RULES_COST    4000
@@ -162,7 +165,7 @@ ngx_agilicus_token_rules_destroy(ngx_agilicus_token_rules_t *rules)
 
 ngx_int_t
 ngx_agilicus_token_rules_decide(ngx_agilicus_token_rules_t *rules,
-    const ngx_str_t *packed, const ngx_agilicus_token_rules_view_t *view,
+    const ngx_str_t *packed, ngx_agilicus_token_rules_view_t *view,
     ngx_agilicus_token_reason_e *reason)
 {
     ngx_int_t                             rc, plain;
@@ -192,7 +195,7 @@ ngx_agilicus_token_rules_decide(ngx_agilicus_token_rules_t *rules,
         return NGX_DECLINED;
     }
 
-    ngx_agilicus_token_patterns_begin(rules->patterns);
+    ngx_agilicus_token_patterns_begin(rules->patterns, view->spent);
 
     ngx_agilicus_token_path_begin(&rules->subject, rules->patterns,
                                   &view->path, &view->query, view->has_query,
@@ -210,6 +213,7 @@ ngx_agilicus_token_rules_decide(ngx_agilicus_token_rules_t *rules,
     if (rc == NGX_DECLINED
         || !ngx_agilicus_token_rules_has_parameter(&view->path))
     {
+        view->spent = ngx_agilicus_token_patterns_spent(rules->patterns);
         return rc;
     }
 
@@ -232,6 +236,8 @@ ngx_agilicus_token_rules_decide(ngx_agilicus_token_rules_t *rules,
     d.subject = &rules->plain;
 
     plain = ngx_agilicus_token_rules_hosts(&d, hosts, reason);
+
+    view->spent = ngx_agilicus_token_patterns_spent(rules->patterns);
 
     return (plain == NGX_OK) ? rc : plain;
 }
@@ -712,7 +718,8 @@ ngx_agilicus_token_rules_body(ngx_agilicus_token_rules_decision_t *d,
 
         if (d->view->state != NGX_AGILICUS_TOKEN_RULES_GIVEN
             || ngx_agilicus_token_patterns_spend(d->patterns,
-                                               NGX_AGILICUS_TOKEN_RULES_VALUE)
+                                                 NGX_AGILICUS_TOKEN_RULES_VALUE
+                                                 + 8 * item.text.len)
                != NGX_OK
             || d->view->pointer(d->view->body, &item.text, &value) != NGX_OK)
         {

@@ -56,6 +56,8 @@ typedef struct {
     ngx_str_t                             path;    /* ..._path_decode() */
     ngx_str_t                             query;   /* raw, without "?" */
 
+    uint64_t                              spent;   /* nanoseconds, reckoned */
+
     unsigned                              has_query:1;  /* "?" was there */
     unsigned                              search:1;
 
@@ -90,10 +92,11 @@ void ngx_agilicus_token_rules_destroy(ngx_agilicus_token_rules_t *rules);
  *               where there is no rule at all
  *
  * Costs no more than a few milliseconds whatever the rules are: what takes
- * longer is refused.
+ * longer is refused.  "view->spent" goes on from what has been spent on the
+ * request before, to what has been spent after.
  */
 ngx_int_t ngx_agilicus_token_rules_decide(ngx_agilicus_token_rules_t *rules,
-    const ngx_str_t *packed, const ngx_agilicus_token_rules_view_t *view,
+    const ngx_str_t *packed, ngx_agilicus_token_rules_view_t *view,
     ngx_agilicus_token_reason_e *reason);
 
 

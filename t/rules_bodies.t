@@ -249,6 +249,18 @@ refused('user', padded(4097), 'a body that is larger than the buffer');
 allowed('user', padded(65536), 'a body of 64 KiB where the buffer is larger',
         path => '/large');
 refused('user', padded(65537), 'a larger one', path => '/large');
+
+# what reads it has to end soon
+
+sub many {
+    my ($n) = @_;
+
+    return '{"user":"me"' . join('', map { ",\"u$_\":1" } 1 .. $n) . '}';
+}
+
+allowed('user', many(3070), 'a body with 3072 values', path => '/large');
+refused('user', many(3071), 'one more', path => '/large');
+
 refused('user', $good, 'a body that nginx puts into a file', path => '/file');
 allowed('user', $good, 'a body that is not buffered otherwise',
         path => '/unbuffered');

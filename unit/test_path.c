@@ -348,7 +348,7 @@ matches(const char *pattern, const char *path, const char *query,
     q.data = (u_char *) query;
     q.len = query ? strlen(query) : 0;
 
-    ngx_agilicus_token_patterns_begin(patterns);
+    ngx_agilicus_token_patterns_begin(patterns, 0);
     ngx_agilicus_token_path_begin(&subject, patterns, &p, &q, query != NULL,
                                   search);
 

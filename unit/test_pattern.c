@@ -180,7 +180,7 @@ test_match(void)
     unit_test("patterns, as a whole and anywhere");
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        ngx_agilicus_token_patterns_begin(patterns);
+        ngx_agilicus_token_patterns_begin(patterns, 0);
 
         unit_check_note(match(rows[i].pattern, 0, rows[i].subject)
                         == (strchr(rows[i].how, 'F') ? NGX_OK : NGX_DECLINED),
@@ -220,7 +220,7 @@ test_not_taken(void)
     unit_test("what is not taken matches nothing");
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        ngx_agilicus_token_patterns_begin(patterns);
+        ngx_agilicus_token_patterns_begin(patterns, 0);
 
         unit_check_note(match(rows[i], 0, "a") == NGX_ERROR, rows[i]);
         unit_check_note(match(rows[i], 1, "a") == NGX_ERROR, rows[i]);
@@ -245,7 +245,7 @@ test_limits(void)
         memset(text, 'a', n);
         text[n] = '\0';
 
-        ngx_agilicus_token_patterns_begin(patterns);
+        ngx_agilicus_token_patterns_begin(patterns, 0);
 
         unit_check(match(text, 0, "a")
                    == (n <= NGX_AGILICUS_TOKEN_PATTERN_MAX_LEN ? NGX_DECLINED
@@ -269,7 +269,7 @@ test_limits(void)
 
         *p = '\0';
 
-        ngx_agilicus_token_patterns_begin(patterns);
+        ngx_agilicus_token_patterns_begin(patterns, 0);
 
         unit_check(match(text, 0, "a")
                    == (n <= NGX_AGILICUS_TOKEN_PATTERN_MAX_DEPTH
@@ -278,7 +278,7 @@ test_limits(void)
 
     unit_test("patterns are of limited size when compiled");
 
-    ngx_agilicus_token_patterns_begin(patterns);
+    ngx_agilicus_token_patterns_begin(patterns, 0);
 
     unit_check(match("(a{100}){20}", 0, "a") == NGX_DECLINED);
     unit_check(match("((a{100}){100}){3}", 0, "a") == NGX_DECLINED);
@@ -324,7 +324,7 @@ test_hostile(void)
 
     for (p = hostile; *p; p++) {
         for (search = 0; search < 2; search++) {
-            ngx_agilicus_token_patterns_begin(patterns);
+            ngx_agilicus_token_patterns_begin(patterns, 0);
 
             start = now();
             rc = match(*p, search, subject);
@@ -345,7 +345,7 @@ test_hostile(void)
 
     (void) sprintf(group, ")*!");
 
-    ngx_agilicus_token_patterns_begin(patterns);
+    ngx_agilicus_token_patterns_begin(patterns, 0);
 
     most = bytes;
     subject[LONG - 2000] = '/';
@@ -353,7 +353,7 @@ test_hostile(void)
     subject[LONG - 2000] = 'a';
     unit_check(most && bytes < most + 16777216);
 
-    ngx_agilicus_token_patterns_begin(patterns);
+    ngx_agilicus_token_patterns_begin(patterns, 0);
 
     unit_check(match("/", 0, "/") == NGX_OK);
 
@@ -367,7 +367,7 @@ test_hostile(void)
 
     unit_check(match(text, 0, "/") == NGX_ERROR);
 
-    ngx_agilicus_token_patterns_begin(patterns);
+    ngx_agilicus_token_patterns_begin(patterns, 0);
 
     unit_check(match("/(a+)+$", 0, subject) == NGX_ERROR);
 
@@ -376,13 +376,13 @@ test_hostile(void)
     unit_check(match("/", 0, "/") == NGX_ERROR);
     unit_check(ngx_agilicus_token_patterns_spend(patterns, 0) == NGX_ERROR);
 
-    ngx_agilicus_token_patterns_begin(patterns);
+    ngx_agilicus_token_patterns_begin(patterns, 0);
 
     unit_check(match("/", 0, "/") == NGX_OK);
 
     unit_test("what is long but harmless is decided");
 
-    ngx_agilicus_token_patterns_begin(patterns);
+    ngx_agilicus_token_patterns_begin(patterns, 0);
 
     unit_check(match("/.*", 0, subject) == NGX_OK);
     unit_check(match("/[a-z]+!", 0, subject) == NGX_OK);
@@ -417,7 +417,7 @@ test_all_together(void)
     subject[LONG - 1] = '!';
     subject[LONG] = '\0';
 
-    ngx_agilicus_token_patterns_begin(patterns);
+    ngx_agilicus_token_patterns_begin(patterns, 0);
 
     start = now();
 
@@ -457,7 +457,7 @@ test_many(void)
     for (round = 0; round < 4; round++) {
         n = 0;
 
-        ngx_agilicus_token_patterns_begin(patterns);
+        ngx_agilicus_token_patterns_begin(patterns, 0);
 
         start = now();
 
@@ -491,7 +491,7 @@ test_spend(void)
 
     unit_test("a budget ends when the time is over, not before");
 
-    ngx_agilicus_token_patterns_begin(patterns);
+    ngx_agilicus_token_patterns_begin(patterns, 0);
 
     start = now();
 
@@ -526,7 +526,7 @@ test_kept(void)
 
     for (round = 0; round < 3; round++) {
         for (i = 0; i < 100; i++) {
-            ngx_agilicus_token_patterns_begin(patterns);
+            ngx_agilicus_token_patterns_begin(patterns, 0);
 
             (void) snprintf(text, sizeof(text), "a+%u", (unsigned) i);
             unit_check(match(text, i & 1, "a") == NGX_DECLINED);
@@ -545,7 +545,7 @@ test_kept(void)
 
     unit_test("the last used stay, and what is kept is compared as a whole");
 
-    ngx_agilicus_token_patterns_begin(patterns);
+    ngx_agilicus_token_patterns_begin(patterns, 0);
 
     unit_check(match("keep", 0, "keep") == NGX_OK);
 
@@ -587,7 +587,7 @@ test_kept(void)
     patterns = ngx_agilicus_token_patterns_create(4096);
 
     for (i = 0; i < 600; i++) {
-        ngx_agilicus_token_patterns_begin(patterns);
+        ngx_agilicus_token_patterns_begin(patterns, 0);
 
         (void) snprintf(text, sizeof(text), "((ab|cd){40}){20}%u",
                         (unsigned) i);
@@ -608,7 +608,7 @@ test_kept(void)
 
     patterns = ngx_agilicus_token_patterns_create(0);
 
-    ngx_agilicus_token_patterns_begin(patterns);
+    ngx_agilicus_token_patterns_begin(patterns, 0);
 
     unit_check(match("a+", 0, "aa") == NGX_OK);
     unit_check(match("b+", 0, "aa") == NGX_DECLINED);
@@ -640,7 +640,7 @@ test_allocations(void)
             continue;
         }
 
-        ngx_agilicus_token_patterns_begin(patterns);
+        ngx_agilicus_token_patterns_begin(patterns, 0);
 
         rc = match("(a|b)+c", 0, "abababc");
         unit_check(rc == NGX_OK || rc == NGX_ERROR);

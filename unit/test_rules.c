@@ -1238,8 +1238,11 @@ test_many(void)
 static void
 test_spent(void)
 {
-    char    *list, *path;
-    size_t   len, i;
+    char                             *list, *path;
+    size_t                            len, i;
+    uint64_t                          spent;
+    ngx_agilicus_token_reason_e       reason;
+    ngx_agilicus_token_rules_view_t   view;
 
     unit_test("once the budget is spent, what many rules could still say is "
               "not heard");
@@ -1270,6 +1273,37 @@ test_spent(void)
 
     load_rules(strchr(list, '}') + 2);
     expect(ask("GET", path), "allow");
+
+    unit_test("a request has one budget, whatever is decided about it");
+
+    ngx_memzero(&view, sizeof(view));
+
+    view.host = unit_str("a.example");
+    view.method = unit_str("GET");
+    view.path = unit_str(path);
+    view.state = NGX_AGILICUS_TOKEN_RULES_ABSENT;
+
+    unit_check(ngx_agilicus_token_rules_decide(rules, &token.rules, &view,
+                                               &reason)
+               == NGX_OK);
+
+    spent = view.spent;
+    unit_check(spent > 0);
+
+    unit_check(ngx_agilicus_token_rules_decide(rules, &token.rules, &view,
+                                               &reason)
+               == NGX_OK);
+    unit_check(view.spent > spent);
+
+    view.spent = NGX_AGILICUS_TOKEN_PATTERN_BUDGET;
+
+    unit_check(ngx_agilicus_token_rules_decide(rules, &token.rules, &view,
+                                               &reason)
+               == NGX_DECLINED);
+
+    free(view.host.data);
+    free(view.method.data);
+    free(view.path.data);
 
     free(path);
     free(list);
