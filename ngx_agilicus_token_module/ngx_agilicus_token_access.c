@@ -22,8 +22,6 @@ static ngx_int_t ngx_agilicus_token_decide(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 static void ngx_agilicus_token_ask_rules(
     ngx_agilicus_token_ruling_t *ruling);
-static void ngx_agilicus_token_look_again(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx);
 
 
 ngx_int_t
@@ -193,7 +191,10 @@ ngx_agilicus_token_precontent_handler(ngx_http_request_t *r)
             rc = ngx_agilicus_token_check_subrequest(r, lcf);
             ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
 
-        } else if (ctx == NULL) {
+        } else if (ctx == NULL
+                   || (lcf->phase == NGX_AGILICUS_TOKEN_PHASE_PREACCESS
+                       && ctx->state != NGX_AGILICUS_TOKEN_STATE_DONE))
+        {
             rc = ngx_agilicus_token_unasked(r, lcf);
             ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
         }
@@ -423,26 +424,17 @@ ngx_agilicus_token_check(ngx_http_request_t *r,
 
     if (ctx->state == NGX_AGILICUS_TOKEN_STATE_NEW) {
 
-        rc = NGX_OK;
+        rc = ctx->previewed ? ngx_agilicus_token_find_again(r, ctx, lcf)
+                            : ngx_agilicus_token_find(r, ctx, lcf);
 
-        if (ctx->client->early) {
-            ngx_agilicus_token_early_end(r, ctx->client, lcf);
-        }
-
-        ctx->api = lcf->origin->api;
-        ctx->leeway = lcf->leeway;
-
-        if (ctx->has_token || ngx_agilicus_token_take(r, ctx, lcf)) {
-            rc = ngx_agilicus_token_look_up(r, ctx, lcf);
-
-            if (rc == NGX_DECLINED) {
-                rc = ngx_agilicus_token_ask(r, ctx, lcf);
-            }
-        }
+        ctx->previewed = 0;
 
         if (rc == NGX_AGAIN) {
             return NGX_AGAIN;
         }
+
+    } else if (ctx->cache == NGX_AGILICUS_TOKEN_CACHE_STALE) {
+        ngx_agilicus_token_check_stale(ctx);
     }
 
     if (ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_MISSING
@@ -491,6 +483,29 @@ ngx_agilicus_token_check(ngx_http_request_t *r,
     ngx_agilicus_token_conclude(r, ctx, lcf);
 
     return ctx->status ? ctx->status : NGX_OK;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_find(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_int_t  rc;
+
+    if (ctx->client->early) {
+        ngx_agilicus_token_early_end(r, ctx->client, lcf);
+    }
+
+    ctx->api = lcf->origin->api;
+    ctx->leeway = lcf->leeway;
+
+    if (!ctx->has_token && !ngx_agilicus_token_take(r, ctx, lcf)) {
+        return NGX_OK;
+    }
+
+    rc = ngx_agilicus_token_look_up(r, ctx, lcf);
+
+    return (rc == NGX_DECLINED) ? ngx_agilicus_token_ask(r, ctx, lcf) : rc;
 }
 
 
@@ -626,7 +641,7 @@ ngx_agilicus_token_ask_rules(ngx_agilicus_token_ruling_t *ruling)
  * through: what was denied meanwhile is not let in.
  */
 
-static void
+void
 ngx_agilicus_token_look_again(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx)
 {

@@ -308,6 +308,36 @@ ngx_agilicus_token_check_hook(ngx_conf_t *cf,
 }
 
 
+ngx_int_t
+ngx_agilicus_token_check_limits(ngx_conf_t *cf)
+{
+    ngx_uint_t   i, passed;
+    const char  *name;
+
+    passed = 0;
+
+    for (i = 0; cf->cycle->modules[i]; i++) {
+
+        if (cf->cycle->modules[i] == &ngx_agilicus_token_module) {
+            passed = 1;
+        }
+
+        name = cf->cycle->modules[i]->name;
+
+        if (passed && (ngx_strcmp(name, "ngx_http_limit_req_module") == 0
+                       || ngx_strcmp(name, "ngx_http_limit_conn_module") == 0))
+        {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"agilicus_token_phase preaccess\" needs \"%s\" "
+                          "to be loaded before this module", name);
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
 /* what would make enforcement weaker than it looks is refused here */
 
 char *
@@ -380,6 +410,12 @@ ngx_agilicus_token_enforce(ngx_conf_t *cf,
     conf->policy.rules = (conf->rules != 0);
 
     ngx_agilicus_token_early_location(mcf, conf);
+
+    if (conf->enable != NGX_AGILICUS_TOKEN_OFF
+        && conf->phase == NGX_AGILICUS_TOKEN_PHASE_PREACCESS)
+    {
+        mcf->preaccess = 1;
+    }
 
     mcf->api.max_leeway = ngx_max(mcf->api.max_leeway, conf->leeway);
 

@@ -147,6 +147,7 @@ ngx_agilicus_token_create_loc_conf(ngx_conf_t *cf)
     conf->leeway = NGX_CONF_UNSET;
     conf->require_expiry = NGX_CONF_UNSET;
     conf->deny_masquerading = NGX_CONF_UNSET;
+    conf->phase = NGX_CONF_UNSET_UINT;
     conf->preflight = NGX_CONF_UNSET_UINT;
     conf->recheck = NGX_CONF_UNSET_MSEC;
     conf->rules = NGX_CONF_UNSET;
@@ -268,6 +269,8 @@ ngx_agilicus_token_merge_level(ngx_conf_t *cf,
     ngx_conf_merge_sec_value(conf->leeway, prev->leeway, 0);
     ngx_conf_merge_value(conf->require_expiry, prev->require_expiry, 0);
     ngx_conf_merge_value(conf->deny_masquerading, prev->deny_masquerading, 0);
+    ngx_conf_merge_uint_value(conf->phase, prev->phase,
+                              NGX_AGILICUS_TOKEN_PHASE_ACCESS);
     ngx_conf_merge_uint_value(conf->preflight, prev->preflight,
                               NGX_AGILICUS_TOKEN_PREFLIGHT_CHECK);
     ngx_conf_merge_str_value(conf->resource_metadata,
@@ -662,7 +665,10 @@ ngx_agilicus_token_register(ngx_conf_t *cf)
 }
 
 
-/* before nginx's own "set", "if" and "rewrite", which were registered earlier */
+/*
+ * Handlers run from the last one registered to the first: these run before
+ * nginx's own "set", "if" and "rewrite", and before limit_req and limit_conn.
+ */
 
 static ngx_int_t
 ngx_agilicus_token_register_enter(ngx_conf_t *cf,
@@ -681,6 +687,20 @@ ngx_agilicus_token_register_enter(ngx_conf_t *cf,
         }
 
         *h = ngx_agilicus_token_server_rewrite_handler;
+    }
+
+    if (mcf->preaccess) {
+
+        if (ngx_agilicus_token_check_limits(cf) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = ngx_agilicus_token_preaccess_handler;
     }
 
     if (mcf->notices || mcf->query) {

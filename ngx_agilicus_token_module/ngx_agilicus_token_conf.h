@@ -92,6 +92,12 @@ char *ngx_agilicus_token_merge_api(ngx_conf_t *cf,
     ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf);
 
 /*
+ * Refuses "agilicus_token_phase preaccess" where limit_req or limit_conn were
+ * loaded after this module: they would run before it.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_agilicus_token_check_limits(ngx_conf_t *cf);
+
+/*
  * For a location that asks for tokens: refuses what would make enforcement
  * weaker than it looks.  NGX_CONF_OK or NGX_CONF_ERROR.
  */

@@ -98,6 +98,12 @@ static void
 ngx_agilicus_token_hit(ngx_agilicus_token_zone_t *first,
     ngx_agilicus_token_ctx_t *ctx)
 {
+    /* what was found in the preaccess phase has been counted there */
+
+    if (ctx->previewed) {
+        return;
+    }
+
     /* only what is good for something is worth a place */
 
     if (ctx->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE && !ctx->remembered) {
@@ -423,6 +429,18 @@ ngx_agilicus_token_age(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     }
 
     return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_use_again(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_agilicus_token_clock_t  now;
+
+    ngx_agilicus_token_zone_now(&now);
+
+    return ngx_agilicus_token_age(r, ctx, lcf, &now);
 }
 
 

@@ -27,6 +27,13 @@ static ngx_conf_enum_t  ngx_agilicus_token_enable[] = {
 };
 
 
+static ngx_conf_enum_t  ngx_agilicus_token_phases[] = {
+    { ngx_string("access"), NGX_AGILICUS_TOKEN_PHASE_ACCESS },
+    { ngx_string("preaccess"), NGX_AGILICUS_TOKEN_PHASE_PREACCESS },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_conf_enum_t  ngx_agilicus_token_preflight[] = {
     { ngx_string("check"), NGX_AGILICUS_TOKEN_PREFLIGHT_CHECK },
     { ngx_string("pass"), NGX_AGILICUS_TOKEN_PREFLIGHT_PASS },
@@ -77,6 +84,14 @@ static ngx_command_t  ngx_agilicus_token_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_agilicus_token_loc_conf_t, enable),
       &ngx_agilicus_token_enable },
+
+    { ngx_string("agilicus_token_phase"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
+          |NGX_HTTP_LMT_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_agilicus_token_loc_conf_t, phase),
+      &ngx_agilicus_token_phases },
 
     { ngx_string("agilicus_token_realm"),
       NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,

@@ -32,6 +32,9 @@
 #define NGX_AGILICUS_TOKEN_ON           1
 #define NGX_AGILICUS_TOKEN_REPORT       2
 
+#define NGX_AGILICUS_TOKEN_PHASE_ACCESS     0
+#define NGX_AGILICUS_TOKEN_PHASE_PREACCESS  1
+
 #define NGX_AGILICUS_TOKEN_EXCLUDE_ROLES  0x0002
 #define NGX_AGILICUS_TOKEN_HTTP_MATCHERS  0x0004
 #define NGX_AGILICUS_TOKEN_NO_CACHE       0x0008
@@ -135,6 +138,7 @@ typedef struct {
     unsigned                           preflight:1; /* passes somewhere */
     unsigned                           changes:1;  /* what upstream sees */
     unsigned                           used:1;     /* something enforces */
+    unsigned                           preaccess:1;
     unsigned                           names:1;    /* of callers: create */
     unsigned                           notices:1;  /* what is assigned early */
 } ngx_agilicus_token_main_conf_t;
@@ -174,6 +178,7 @@ typedef struct ngx_agilicus_token_loc_conf_s  ngx_agilicus_token_loc_conf_t;
 struct ngx_agilicus_token_loc_conf_s {
     ngx_uint_t                         enable;
     ngx_uint_t                         enable_inside; /* what is inherited */
+    ngx_uint_t                         phase;      /* of the look-up */
     ngx_str_t                          realm;
     ngx_array_t                       *sources;    /* of source_t */
     size_t                             max_size;
@@ -372,6 +377,7 @@ struct ngx_agilicus_token_ctx_s {
     uint64_t                           first_asked; /* the same */
     uint64_t                           stale_until;
     uint64_t                           asked;
+    uint64_t                           spent;      /* in preaccess */
     uint64_t                           seen;       /* serial, too old */
     uint32_t                           late;
     time_t                             leeway;
@@ -400,6 +406,7 @@ struct ngx_agilicus_token_ctx_s {
     unsigned                           has_digest:1;
     unsigned                           has_unpadded:1;
     unsigned                           remembered:1; /* digest was */
+    unsigned                           previewed:1;  /* in preaccess */
     unsigned                           has_facts:1;
     unsigned                           has_api_time:1;
     unsigned                           known:1;    /* an entry of any age */
@@ -447,6 +454,35 @@ ngx_uint_t ngx_agilicus_token_preflight_passes(ngx_http_request_t *r);
  * may pass.  NGX_HTTP_NO_CONTENT for one that passes, else NGX_DECLINED.
  */
 ngx_int_t ngx_agilicus_token_preflight_handler(ngx_http_request_t *r);
+
+/*
+ * preaccess: the handler of the preaccess phase, where it is configured.
+ */
+ngx_int_t ngx_agilicus_token_preaccess_handler(ngx_http_request_t *r);
+
+/*
+ * access, preaccess: takes the token, looks for what is known of it, and asks
+ * the API if need be; the second in the access phase, where the preaccess phase
+ * has done so before.  NGX_AGAIN if the request waits now, NGX_OK with
+ * something to decide on.
+ */
+ngx_int_t ngx_agilicus_token_find(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+ngx_int_t ngx_agilicus_token_find_again(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+
+/*
+ * preaccess: sets the verdict if facts that served in place of an answer have
+ * become too old for that since.
+ */
+void ngx_agilicus_token_check_stale(ngx_agilicus_token_ctx_t *ctx);
+
+/*
+ * access: sets the verdict if the token has been denied since denials were
+ * looked through for ctx->clean.
+ */
+void ngx_agilicus_token_look_again(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx);
 
 /*
  * access: makes a context for a decision about the request; NULL for lack of
@@ -568,6 +604,13 @@ ngx_agilicus_token_reason_e ngx_agilicus_token_look_for_denial(
  */
 ngx_uint_t ngx_agilicus_token_watched(ngx_http_request_t *r,
     ngx_agilicus_token_api_t *api, const ngx_agilicus_token_clock_t *now);
+
+/*
+ * look_up: whether facts that are in the context may be used at their age.
+ * NGX_OK, or NGX_DECLINED if the API must be asked.
+ */
+ngx_int_t ngx_agilicus_token_use_again(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 
 /*
  * look_up: copies packed facts to the request's pool and opens them there.

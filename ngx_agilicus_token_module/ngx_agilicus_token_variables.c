@@ -446,6 +446,15 @@ ngx_agilicus_token_variable_facts(ngx_http_request_t *r)
     /* requirements are evaluated before there is a verdict */
 
     case NGX_AGILICUS_TOKEN_VERDICT_NONE:
+
+        if (ngx_agilicus_token_policy_expired(&ctx->facts, ctx->leeway,
+                                              ctx->late, ngx_time()))
+        {
+            return NULL;
+        }
+
+        return &ctx->facts;
+
     case NGX_AGILICUS_TOKEN_VERDICT_ACTIVE:
     case NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN:
         return &ctx->facts;

@@ -2318,3 +2318,11 @@ join "\n", map({ "location /$_ { agilicus_token on; "
 --- error_code: 404
 --- no_error_log
 [emerg]
+
+
+
+=== TEST 271: a phase is access or preaccess
+--- config: agilicus_token on; agilicus_token_phase rewrite;
+--- must_die
+--- error_log refused
+invalid value "rewrite"

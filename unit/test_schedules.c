@@ -2155,6 +2155,21 @@ ngx_agilicus_token_cut_query(ngx_http_request_t *r)
 }
 
 
+ngx_int_t
+ngx_agilicus_token_find_again(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    abort();
+}
+
+
+void
+ngx_agilicus_token_check_stale(ngx_agilicus_token_ctx_t *ctx)
+{
+    /* nothing delays the request between its answer and the decision */
+}
+
+
 void
 ngx_agilicus_token_early_end(ngx_http_request_t *r,
     ngx_agilicus_token_client_t *client,

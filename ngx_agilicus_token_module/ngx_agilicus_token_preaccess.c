@@ -1,0 +1,126 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "ngx_agilicus_token_module.h"
+
+
+/*
+ * "agilicus_token_phase preaccess": the token is taken and looked up before
+ * limit_req and limit_conn, for variables of its facts to be their keys.
+ * Nothing is refused here; the access phase decides, and looks the token up
+ * once more, for limit_req may have delayed the request meanwhile.
+ */
+
+ngx_int_t
+ngx_agilicus_token_preaccess_handler(ngx_http_request_t *r)
+{
+    ngx_agilicus_token_ctx_t             *ctx;
+    const ngx_agilicus_token_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
+
+    if (lcf->enable == NGX_AGILICUS_TOKEN_OFF
+        || lcf->phase != NGX_AGILICUS_TOKEN_PHASE_PREACCESS)
+    {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
+
+    if (ctx == NULL) {
+        ctx = ngx_agilicus_token_create_ctx(r);
+
+        if (ctx == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        if (ngx_agilicus_token_find(r, ctx, lcf) == NGX_AGAIN) {
+            return NGX_AGAIN;
+        }
+    }
+
+    if (ctx->waiting) {
+        return NGX_AGAIN;
+    }
+
+    ctx->previewed = 1;
+    ctx->state = NGX_AGILICUS_TOKEN_STATE_ANSWERED;
+
+    if (ctx->cleaned) {
+        ctx->spent = ngx_current_msec - ctx->asked;
+    }
+
+    if (ctx->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
+        && ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_NONE)
+    {
+        ngx_agilicus_token_look_again(r, ctx);
+
+        /* after a call that failed, no other is made */
+
+        if (ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_NONE
+            && ctx->cache != NGX_AGILICUS_TOKEN_CACHE_STALE)
+        {
+            ctx->state = NGX_AGILICUS_TOKEN_STATE_NEW;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/*
+ * The look-up of the access phase.  Where nothing is remembered of the token,
+ * as without a cache, what the API has said a moment ago counts as long as it
+ * would if it were remembered.
+ */
+
+ngx_int_t
+ngx_agilicus_token_find_again(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_int_t  rc;
+
+    /* what was read since the first look-up was not read too early */
+
+    ctx->client->early_reads = 0;
+    ctx->client->early = 0;
+
+    if (ctx->cleaned) {
+        ctx->asked = ngx_current_msec - ctx->spent;
+    }
+
+    ctx->class = NGX_AGILICUS_TOKEN_CLASS_NONE;
+    ctx->stale_until = 0;
+    ctx->known = 0;
+
+    rc = ngx_agilicus_token_look_up(r, ctx, lcf);
+
+    if (rc == NGX_DECLINED && !ctx->known && ctx->has_api_time
+        && ctx->has_facts)
+    {
+        rc = ngx_agilicus_token_use_again(r, ctx, lcf);
+    }
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_agilicus_token_ask(r, ctx, lcf);
+    }
+
+    return rc;
+}
+
+
+void
+ngx_agilicus_token_check_stale(ngx_agilicus_token_ctx_t *ctx)
+{
+    ngx_agilicus_token_clock_t  now;
+
+    ngx_agilicus_token_zone_now(&now);
+
+    if (now.mono >= ctx->stale_until) {
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                               NGX_AGILICUS_TOKEN_REASON_TIMEOUT);
+    }
+}
