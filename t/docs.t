@@ -254,7 +254,8 @@ subtest 'nginx takes every example' => sub {
             for my $one (statements($example)) {
                 my ($level) = $one =~ /\A(?:
                     (?<main> load_module|http|error_log|worker_\w+)
-                    | (?<http> server|map|log_format|access_log)
+                    | (?<http> server|map|log_format|access_log
+                              |limit_req_zone)
                     | (?<server> location))\b/x ? keys %+ : 'location';
 
                 $at{$level} .= "$one\n";
