@@ -72,16 +72,18 @@ ngx_agilicus_token_preaccess_handler(ngx_http_request_t *r)
 
 
 /*
- * The look-up of the access phase.  Where nothing is remembered of the token,
- * as without a cache, what the API has said a moment ago counts as long as it
- * would if it were remembered.
+ * The look-up of the access phase.  What the API has answered to this request
+ * counts for as long as the request might have waited for it; after that, and
+ * where nothing is remembered of the token, as long as if it were remembered.
  */
 
 ngx_int_t
 ngx_agilicus_token_find_again(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
 {
-    ngx_int_t  rc;
+    ngx_int_t                   rc;
+    ngx_uint_t                  answered;
+    ngx_agilicus_token_clock_t  now;
 
     /* what was read since the first look-up was not read too early */
 
@@ -96,11 +98,20 @@ ngx_agilicus_token_find_again(ngx_http_request_t *r,
     ctx->stale_until = 0;
     ctx->known = 0;
 
+    ngx_agilicus_token_zone_now(&now);
+
+    answered = (ctx->has_api_time && ctx->has_facts);
+
+    if (answered
+        && now.mono - ngx_min(ctx->sent, now.mono) < lcf->api_timeout)
+    {
+        ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
+        return NGX_OK;
+    }
+
     rc = ngx_agilicus_token_look_up(r, ctx, lcf);
 
-    if (rc == NGX_DECLINED && !ctx->known && ctx->has_api_time
-        && ctx->has_facts)
-    {
+    if (rc == NGX_DECLINED && !ctx->known && answered) {
         rc = ngx_agilicus_token_use_again(r, ctx, lcf);
     }
 

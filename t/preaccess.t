@@ -74,6 +74,7 @@ EOC
         location /delay { limit_req zone=delay burst=5; agilicus_token_api_timeout 600ms; UP; }
         location /delay/off { limit_req zone=delay burst=5; agilicus_token_cache off;
             agilicus_token_cache_valid active=500ms watched=500ms; agilicus_token_api_timeout 600ms; UP; }
+        location /delay/kept { limit_req zone=delay burst=5; agilicus_token_cache off; agilicus_token_api_timeout 600ms; UP; }
         location /delay/stale { limit_req zone=delay burst=5; agilicus_token_cache_valid active=0 watched=0;
             agilicus_token_cache_stale error=700ms; UP; }
         location /require { limit_req zone=user; agilicus_token_require_scopes none; UP; }
@@ -213,6 +214,8 @@ is(delayed('/delay', 'frank', sub { is(deny('jti-frank'), 204, 'denied meanwhile
    '401 late', 'a denial counts');
 is(delayed('/delay/off', 'grace'), '200 late', 'what has become too old is asked for again');
 is(asked('grace'), 3, 'with a wait of its own');
+is(delayed('/delay/kept', 'mia'), '200 late', 'what has not');
+is(asked('mia'), 2, 'is not');
 is(delayed('/delay/stale', 'stale'), '503 late', 'what may serve for a while serves no longer');
 is(asked('stale'), 1 + $tried, 'and is asked for once');
 
