@@ -424,8 +424,8 @@ ngx_agilicus_token_check(ngx_http_request_t *r,
 
     if (ctx->state == NGX_AGILICUS_TOKEN_STATE_NEW) {
 
-        rc = ctx->previewed ? ngx_agilicus_token_find_again(r, ctx, lcf)
-                            : ngx_agilicus_token_find(r, ctx, lcf);
+        rc = ctx->previewed ? ngx_agilicus_token_learn_again(r, ctx, lcf)
+                            : ngx_agilicus_token_learn(r, ctx, lcf);
 
         ctx->previewed = 0;
 
@@ -487,7 +487,7 @@ ngx_agilicus_token_check(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_agilicus_token_find(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
+ngx_agilicus_token_learn(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     const ngx_agilicus_token_loc_conf_t *lcf)
 {
     ngx_int_t  rc;

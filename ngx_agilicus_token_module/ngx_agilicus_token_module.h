@@ -466,9 +466,9 @@ ngx_int_t ngx_agilicus_token_preaccess_handler(ngx_http_request_t *r);
  * has done so before.  NGX_AGAIN if the request waits now, NGX_OK with
  * something to decide on.
  */
-ngx_int_t ngx_agilicus_token_find(ngx_http_request_t *r,
+ngx_int_t ngx_agilicus_token_learn(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-ngx_int_t ngx_agilicus_token_find_again(ngx_http_request_t *r,
+ngx_int_t ngx_agilicus_token_learn_again(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
 
 /*

@@ -37,7 +37,7 @@ ngx_agilicus_token_preaccess_handler(ngx_http_request_t *r)
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        if (ngx_agilicus_token_find(r, ctx, lcf) == NGX_AGAIN) {
+        if (ngx_agilicus_token_learn(r, ctx, lcf) == NGX_AGAIN) {
             return NGX_AGAIN;
         }
     }
@@ -78,7 +78,7 @@ ngx_agilicus_token_preaccess_handler(ngx_http_request_t *r)
  */
 
 ngx_int_t
-ngx_agilicus_token_find_again(ngx_http_request_t *r,
+ngx_agilicus_token_learn_again(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
 {
     ngx_int_t                   rc;

@@ -2156,7 +2156,7 @@ ngx_agilicus_token_cut_query(ngx_http_request_t *r)
 
 
 ngx_int_t
-ngx_agilicus_token_find_again(ngx_http_request_t *r,
+ngx_agilicus_token_learn_again(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
 {
     abort();
