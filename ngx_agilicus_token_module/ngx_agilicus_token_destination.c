@@ -28,6 +28,14 @@ ngx_agilicus_token_has_two_hosts(ngx_http_request_t *r)
     ngx_table_elt_t                 *host;
     ngx_agilicus_token_authority_t   target, field;
 
+    /* most requests have a path for a target, and were sent to no other */
+
+    if (r->main->host_start == NULL && !r->main->internal
+        && r->http_version < NGX_HTTP_VERSION_20)
+    {
+        return 0;
+    }
+
     if (r->main->internal
         && ngx_agilicus_token_fields(r, "Host", &value) > 1)
     {
