@@ -146,6 +146,9 @@ ngx_agilicus_token_hook_unavailable(ngx_http_request_t *r)
     ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
                            NGX_AGILICUS_TOKEN_REASON_OVERLOAD);
 
+    ctx->state = NGX_AGILICUS_TOKEN_STATE_DONE;
+    ctx->status = ngx_agilicus_token_challenge_status(&ctx->decision);
+
     return ngx_agilicus_token_challenge(r, ctx);
 }
 
