@@ -40,6 +40,8 @@ static void test_apart(void);
 static void test_deny(void);
 static void test_lost(void);
 static void test_generation(void);
+static void test_first_asked(void);
+static void test_purged(void);
 static void start(size_t size);
 static ngx_int_t put(uint64_t n, ngx_agilicus_token_class_e class,
     const char *facts, const char *rules, uint64_t sent);
@@ -90,6 +92,8 @@ main(int argc, char **argv)
     test_deny();
     test_lost();
     test_generation();
+    test_first_asked();
+    test_purged();
 
     stub_zone_free(zone);
 
@@ -794,6 +798,64 @@ test_generation(void)
     unit_check(denied("api", "j", NULL, NULL, 0) != NONE);
     unit_check(deny("api", JTI, "j", now.wall + 100, 0) == NGX_OK);
     unit_check(ngx_agilicus_token_denials_generation(denials) > g);
+}
+
+
+/* the first call is remembered over refreshes and replacements */
+
+static void
+test_first_asked(void)
+{
+    unit_test("when a token was first asked about stays with its entry");
+
+    start(1 << 20);
+
+    (void) put(1, INVALID, "", "", 5000);
+    (void) put(1, ACTIVE, "facts", "", 6000);
+    (void) find(1, 0);
+    unit_check(found.sent == 6000 && found.asked == 5000);
+
+    (void) put(1, ACTIVE, "facts", "", 7000);
+    (void) put(1, INVALID, "", "", 8000);
+    (void) find(1, 0);
+    unit_check(found.sent == 8000 && found.asked == 5000);
+
+    unit_test("and what the caller knows of earlier calls counts");
+
+    (void) put(2, ACTIVE, "facts", "", 7000);
+    unit_check(ngx_agilicus_token_cache_store(zone, key_of(2), ACTIVE,
+                                              NGX_AGILICUS_TOKEN_REASON_NONE,
+                                              &(ngx_str_t) ngx_null_string,
+                                              &(ngx_str_t) ngx_null_string,
+                                              8000, 3000, 0)
+               == NGX_OK);
+    (void) find(2, 0);
+    unit_check(found.sent == 8000 && found.asked == 3000);
+}
+
+
+/* what was asked for before a purge does not come back */
+
+static void
+test_purged(void)
+{
+    unit_test("no answer is stored that was asked for before a purge");
+
+    start(1 << 20);
+
+    stub_clock(50000, 1700000000);
+    (void) put(1, ACTIVE, "facts", "", 40000);
+    ngx_agilicus_token_cache_purged(zone);
+
+    unit_check(put(1, ACTIVE, "facts", "", 45000) == NGX_DECLINED);
+    unit_check(put(2, ACTIVE, "facts", "", 50001) == NGX_DECLINED);
+    unit_check(put(3, INVALID, "", "", 50000) == NGX_DECLINED);
+    unit_check(find(2, 0) == NGX_DECLINED && find(3, 0) == NGX_DECLINED);
+    unit_check(put(2, ACTIVE, "facts", "", 50002) == NGX_OK);
+
+    stub_clock(40000, 1700000000);
+    ngx_agilicus_token_cache_purged(zone);
+    unit_check(put(4, ACTIVE, "facts", "", 50000) == NGX_DECLINED);
 }
 
 

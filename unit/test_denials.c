@@ -24,8 +24,21 @@ static void test_too_small(void);
 static void test_reload(void);
 static void test_version(void);
 static void test_recovery(void);
+static void test_asked(void);
+static void test_marks(void);
+static void test_unknown(void);
+static void test_spellings(void);
+static void test_told(void);
 static void test_feed(void);
 static ngx_int_t deny(ngx_agilicus_token_denials_t *denials, ngx_uint_t n);
+static ngx_int_t deny_subject(ngx_agilicus_token_denials_t *denials,
+    int64_t before);
+static ngx_uint_t subject_denied(ngx_agilicus_token_denials_t *denials,
+    int64_t iat, uint64_t asked);
+static ngx_int_t deny_token(ngx_agilicus_token_denials_t *denials,
+    ngx_uint_t n, ngx_uint_t unknown);
+static ngx_uint_t token_denied(ngx_agilicus_token_denials_t *denials,
+    ngx_uint_t n);
 static ngx_uint_t denied(ngx_agilicus_token_denials_t *denials, ngx_uint_t n);
 
 
@@ -48,6 +61,11 @@ main(int argc, char **argv)
     test_reload();
     test_version();
     test_recovery();
+    test_asked();
+    test_marks();
+    test_unknown();
+    test_spellings();
+    test_told();
     test_feed();
 
     return unit_done();
@@ -261,6 +279,262 @@ test_recovery(void)
 }
 
 
+/* a subject that was denied, and tokens by their issue and first call */
+
+static void
+test_asked(void)
+{
+    uint64_t                       made;
+    ngx_agilicus_token_denials_t  *denials;
+
+    unit_test("what was asked about before its subject was denied is denied");
+
+    denials = stub_denials(256 * 1024);
+
+    unit_check(!subject_denied(denials, 5, 0));
+
+    stub_clock(2000000, 1700001000);
+    unit_check(deny_subject(denials, 1700001000) == NGX_OK);
+    made = 2000001;
+
+    unit_check(subject_denied(denials, 1700001000,
+                              NGX_AGILICUS_TOKEN_NEVER_ASKED));
+    unit_check(!subject_denied(denials, 1700001001,
+                               NGX_AGILICUS_TOKEN_NEVER_ASKED));
+    unit_check(!subject_denied(denials, 1700001001, made + 1));
+    unit_check(subject_denied(denials, 1700001001, made));
+    unit_check(subject_denied(denials, 1800000000, 0));
+    unit_check(subject_denied(denials, 1700001000, made + 1));
+
+    unit_test("and again, when the subject is denied again");
+
+    stub_clock(3000000, 1700001000);
+    unit_check(deny_subject(denials, 1700001000) == NGX_OK);
+    unit_check(subject_denied(denials, 1700001001, made + 1));
+    unit_check(subject_denied(denials, 1700001001, 3000001));
+    unit_check(!subject_denied(denials, 1700001001, 3000002));
+
+    stub_denials_free(denials);
+    stub_clock(1000000, 1700000000);
+}
+
+
+/* a mark says when a token was first asked about, whatever facts say */
+
+static void
+test_marks(void)
+{
+    ngx_uint_t                     i;
+    ngx_agilicus_token_clock_t     now = { 1000000, 1700000000 };
+    ngx_agilicus_token_denials_t  *denials;
+
+    unit_test("a mark tells that a token is older than a denial");
+
+    denials = stub_denials(32 * 1024);
+
+    ngx_agilicus_token_denials_asked(denials, api, api, 1000000, 1700009000,
+                                     &now);
+    unit_check(!subject_denied(denials, 1700005000, 2000000));
+
+    stub_clock(1500000, 1700000500);
+    unit_check(deny_subject(denials, 1700000500) == NGX_OK);
+    unit_check(subject_denied(denials, 1700005000, 2000000));
+    unit_check(subject_denied(denials, 1700005000,
+                              NGX_AGILICUS_TOKEN_NEVER_ASKED));
+
+    /* the first one counts, and it is of this API only */
+
+    ngx_agilicus_token_denials_asked(denials, api, api, 2000000, 1700009000,
+                                     &now);
+    unit_check(subject_denied(denials, 1700005000, 2000000));
+
+    stub_denials_free(denials);
+    denials = stub_denials(32 * 1024);
+
+    ngx_agilicus_token_denials_asked(denials, other, api, 1000000, 1700009000,
+                                     &now);
+    unit_check(deny_subject(denials, 1700000500) == NGX_OK);
+    unit_check(!subject_denied(denials, 1700005000, 2000000));
+
+    unit_test("one that came after the denial tells nothing");
+
+    ngx_agilicus_token_denials_asked(denials, api, api, 2000000, 1700009000,
+                                     &now);
+    unit_check(!subject_denied(denials, 1700005000, 2000000));
+
+    unit_test("marks take no place from denials, and deny nothing");
+
+    stub_denials_free(denials);
+    denials = stub_denials(32 * 1024);
+
+    for (i = 0; i < 2000; i++) {
+        u_char  token[32];
+
+        memset(token, 0, sizeof(token));
+        memcpy(token, &i, sizeof(ngx_uint_t));
+
+        ngx_agilicus_token_denials_asked(denials, api, token, 1000000,
+                                         1700009000, &now);
+        unit_check(!token_denied(denials, i));
+    }
+
+    for (i = 0; i < 100; i++) {
+        unit_check(deny(denials, i) == NGX_OK);
+    }
+
+    unit_check(denials->sh->lost == 0 && denials->sh->incomplete == 0);
+
+    stub_denials_free(denials);
+    stub_clock(1000000, 1700000000);
+}
+
+
+/* strings that were never good have places of their own */
+
+static void
+test_unknown(void)
+{
+    ngx_uint_t                     i, n;
+    ngx_agilicus_token_denials_t  *denials;
+
+    unit_test("what was never good pushes out nothing but its own kind");
+
+    denials = stub_denials(32 * 1024);
+
+    for (i = 0; i < 50; i++) {
+        unit_check(deny_token(denials, i, 0) == NGX_OK);
+    }
+
+    for (i = 1000; i < 5000; i++) {
+        unit_check(deny_token(denials, i, 1) == NGX_OK);
+        unit_check(token_denied(denials, i));
+    }
+
+    for (i = 0; i < 50; i++) {
+        unit_check(token_denied(denials, i));
+    }
+
+    n = 0;
+
+    for (i = 1000; i < 5000; i++) {
+        n += token_denied(denials, i);
+    }
+
+    unit_check(n <= ngx_agilicus_token_tombstones_capacity(denials->unknown)
+               && n > 0);
+    unit_check(denials->sh->lost == 0 && denials->sh->incomplete == 0);
+
+    stub_denials_free(denials);
+}
+
+
+static void
+test_spellings(void)
+{
+    u_char      digest[32], key[32], bare[32];
+    ngx_str_t   token;
+    ngx_uint_t  i;
+
+    static const char  *spelled[] = { "abc", "abc=", "abc==", "abc=======" };
+    static const char  *others[] = { "ab", "abc=d", "=abc", "abcd", "=" };
+
+    unit_test("all spellings of a token have one key");
+
+    token = unit_str("abc");
+    unit_check(ngx_agilicus_token_digest(bare, &token, 1) == NGX_OK);
+    free(token.data);
+
+    for (i = 0; i < 4; i++) {
+        token = unit_str(spelled[i]);
+        (void) ngx_agilicus_token_digest(digest, &token, 1);
+
+        unit_check(ngx_agilicus_token_denials_token(key, &token, digest)
+                   == NGX_OK);
+        unit_check(memcmp(key, bare, sizeof(key)) == 0);
+        free(token.data);
+    }
+
+    for (i = 0; i < 5; i++) {
+        token = unit_str(others[i]);
+        (void) ngx_agilicus_token_digest(digest, &token, 1);
+
+        unit_check(ngx_agilicus_token_denials_token(key, &token, digest)
+                   == NGX_OK);
+        unit_check(memcmp(key, bare, sizeof(key)) != 0);
+        free(token.data);
+    }
+
+    unit_test("a token whose key could not be made is denied");
+
+    {
+        ngx_agilicus_token_clock_t     now = { 1000000, 1700000000 };
+        ngx_agilicus_token_denials_t  *denials;
+
+        denials = stub_denials(32 * 1024);
+
+        unit_check(ngx_agilicus_token_denied(denials, api, NULL, NULL, 0,
+                                             &now)
+                   == NGX_AGILICUS_TOKEN_REASON_REVOKED);
+
+        stub_denials_free(denials);
+    }
+}
+
+
+/* a sign-out is protected until the API has confirmed it */
+
+static void
+test_told(void)
+{
+    u_char                         token[32];
+    ngx_int_t                      rc;
+    ngx_uint_t                     i, n, told;
+    ngx_agilicus_token_clock_t     now = { 1000000, 1700000000 };
+    ngx_agilicus_token_denial_t    denial;
+    ngx_agilicus_token_denials_t  *denials;
+
+    unit_test("what the API is still to be told stays, what it was told goes");
+
+    for (told = 0; told < 2; told++) {
+        denials = stub_denials(32 * 1024);
+        stub_source = NGX_AGILICUS_TOKEN_DENIED_UNTOLD;
+
+        for (i = 0; i < 2000; i++) {
+
+            if (deny_token(denials, i, 0) == NGX_ERROR || !told) {
+                continue;
+            }
+
+            memset(token, 0, sizeof(token));
+            memcpy(token, &i, sizeof(ngx_uint_t));
+            memset(&denial, 0, sizeof(denial));
+
+            denial.api = api;
+            denial.kind = NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN;
+            denial.value.data = token;
+            denial.value.len = sizeof(token);
+
+            ngx_agilicus_token_denials_told(denials, &denial, &now);
+        }
+
+        stub_source = NGX_AGILICUS_TOKEN_DENIED_BY_HOOK;
+        n = 0;
+
+        for (i = 5000; i < 5100; i++) {
+            rc = deny_token(denials, i, 0);
+            n += (rc != NGX_ERROR);
+            unit_check(token_denied(denials, i) == (rc != NGX_ERROR));
+        }
+
+        unit_check(told ? n > 50 : n == 0);
+        unit_check((denials->sh->incomplete != 0) == told);
+
+        stub_source = NGX_AGILICUS_TOKEN_DENIED_BY_FEED;
+        stub_denials_free(denials);
+    }
+}
+
+
 static void
 test_feed(void)
 {
@@ -372,5 +646,76 @@ denied(ngx_agilicus_token_denials_t *denials, ngx_uint_t n)
 
     return ngx_agilicus_token_denied(denials, api, api, &facts,
                                      NGX_AGILICUS_TOKEN_NEVER_ASKED, &now)
+           != NGX_AGILICUS_TOKEN_REASON_NONE;
+}
+
+
+static ngx_int_t
+deny_subject(ngx_agilicus_token_denials_t *denials, int64_t before)
+{
+    ngx_str_t                   value;
+    ngx_agilicus_token_clock_t  now;
+
+    ngx_agilicus_token_zone_now(&now);
+    ngx_str_set(&value, "subject");
+
+    return stub_deny(denials, api, NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT,
+                     &value, now.wall + 100000, before, &now);
+}
+
+
+static ngx_uint_t
+subject_denied(ngx_agilicus_token_denials_t *denials, int64_t iat,
+    uint64_t asked)
+{
+    ngx_agilicus_token_clock_t  now;
+    ngx_agilicus_token_facts_t  facts;
+
+    ngx_agilicus_token_zone_now(&now);
+    memset(&facts, 0, sizeof(facts));
+
+    ngx_str_set(&facts.sub, "subject");
+    facts.has_iat = 1;
+    facts.iat = iat;
+
+    return ngx_agilicus_token_denied(denials, api, api, &facts, asked, &now)
+           != NGX_AGILICUS_TOKEN_REASON_NONE;
+}
+
+
+static ngx_int_t
+deny_token(ngx_agilicus_token_denials_t *denials, ngx_uint_t n,
+    ngx_uint_t unknown)
+{
+    u_char                       token[32];
+    ngx_agilicus_token_clock_t   now = { 1000000, 1700000000 };
+    ngx_agilicus_token_denial_t  denial;
+
+    memset(token, 0, sizeof(token));
+    memcpy(token, &n, sizeof(ngx_uint_t));
+    memset(&denial, 0, sizeof(denial));
+
+    denial.api = api;
+    denial.kind = NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN;
+    denial.source = unknown ? NGX_AGILICUS_TOKEN_DENIED_BY_API : stub_source;
+    denial.value.data = token;
+    denial.value.len = sizeof(token);
+    denial.until = now.wall + 100;
+    denial.unknown = (unknown != 0);
+
+    return ngx_agilicus_token_deny(denials, &denial, &now);
+}
+
+
+static ngx_uint_t
+token_denied(ngx_agilicus_token_denials_t *denials, ngx_uint_t n)
+{
+    u_char                      token[32];
+    ngx_agilicus_token_clock_t  now = { 1000000, 1700000000 };
+
+    memset(token, 0, sizeof(token));
+    memcpy(token, &n, sizeof(ngx_uint_t));
+
+    return ngx_agilicus_token_denied(denials, api, token, NULL, 0, &now)
            != NGX_AGILICUS_TOKEN_REASON_NONE;
 }
