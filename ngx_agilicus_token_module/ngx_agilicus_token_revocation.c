@@ -441,7 +441,7 @@ ngx_agilicus_token_revocation_done(void *data,
         ngx_agilicus_token_revocation_told(job);
 
     } else {
-        /* neither what was not sent nor a client makes the pause longer */
+        /* what was not sent, and clients, do not make the pause ever longer */
 
         ngx_agilicus_token_revocation_later(job,
                              job->side
@@ -542,7 +542,9 @@ ngx_agilicus_token_revocation_later(ngx_agilicus_token_revocation_job_t *job,
             r->next = ngx_agilicus_token_mono() + r->pause;
             r->lease = 0;
 
-            if (longer) {
+            if (longer
+                || r->pause == NGX_AGILICUS_TOKEN_REVOCATION_PAUSE)
+            {
                 r->pause = ngx_min(r->pause * 2,
                                    NGX_AGILICUS_TOKEN_REVOCATION_MAX_PAUSE);
             }
