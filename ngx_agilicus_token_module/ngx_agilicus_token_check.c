@@ -411,6 +411,10 @@ ngx_agilicus_token_enforce(ngx_conf_t *cf,
 
     ngx_agilicus_token_early_location(mcf, conf);
 
+    if (conf->rules) {
+        mcf->rules = 1;
+    }
+
     if (conf->enable != NGX_AGILICUS_TOKEN_OFF
         && conf->phase == NGX_AGILICUS_TOKEN_PHASE_PREACCESS)
     {

@@ -31,6 +31,8 @@ static ngx_uint_t ngx_agilicus_token_take_digest(
     ngx_agilicus_token_ctx_t *ctx);
 static ngx_int_t ngx_agilicus_token_cut(ngx_http_request_t *r,
     ngx_str_t *name);
+static ngx_int_t ngx_agilicus_token_cut_args(ngx_http_request_t *r,
+    ngx_str_t *args, ngx_str_t *name);
 static void ngx_agilicus_token_cut_all(ngx_http_request_t *r);
 static void ngx_agilicus_token_cut_done(ngx_http_request_t *r);
 static ngx_int_t ngx_agilicus_token_cut_target(ngx_http_request_t *r,
@@ -74,10 +76,10 @@ ngx_agilicus_token_get_client(ngx_http_request_t *r)
 
     client->target = r->main->unparsed_uri;
 
-    client->field = r->headers_in.authorization;
+    client->sent.field = r->headers_in.authorization;
 
-    if (client->field) {
-        client->authorization = client->field->value;
+    if (client->sent.field) {
+        client->authorization = client->sent.field->value;
     }
 
     /* nginx refuses two of them, but its error page may lead to here */
@@ -89,9 +91,9 @@ ngx_agilicus_token_get_client(ngx_http_request_t *r)
     /* the fields themselves stay, whatever later lists have in their place */
 
 #if (nginx_version < 1023000)
-    client->cookies = r->headers_in.cookies;
+    client->sent.cookies = r->headers_in.cookies;
 #else
-    client->cookie = r->headers_in.cookie;
+    client->sent.cookie = r->headers_in.cookie;
 #endif
 
     if (ngx_agilicus_token_early_is_lost(r)) {
@@ -410,14 +412,14 @@ ngx_agilicus_token_take_cookie(ngx_agilicus_token_client_t *client,
 
 #if (nginx_version < 1023000)
 
-    cookies = client->cookies.elts;
+    cookies = client->sent.cookies.elts;
 
-    for (i = 0; i < client->cookies.nelts; i++) {
+    for (i = 0; i < client->sent.cookies.nelts; i++) {
         h = cookies[i];
 
 #else
 
-    for (h = client->cookie; h; h = h->next) {
+    for (h = client->sent.cookie; h; h = h->next) {
 
 #endif
 
@@ -473,8 +475,9 @@ ngx_agilicus_token_take_query(ngx_http_request_t *r,
 static ngx_int_t
 ngx_agilicus_token_cut(ngx_http_request_t *r, ngx_str_t *name)
 {
-    u_char              *p;
-    ngx_http_request_t  *main, *pr;
+    ngx_http_request_t            *main, *pr;
+    ngx_agilicus_token_client_t   *client;
+    ngx_agilicus_token_arrival_t  *arrival;
 
     main = r->main;
 
@@ -482,17 +485,18 @@ ngx_agilicus_token_cut(ngx_http_request_t *r, ngx_str_t *name)
 
     for (pr = r; pr; pr = pr->parent) {
 
-        if (!ngx_agilicus_token_bearer_in_query(&pr->args, name)) {
-            continue;
-        }
+        client = ngx_agilicus_token_find_client(r);
+        arrival = client ? ngx_agilicus_token_arrival_of(client, pr) : NULL;
 
-        p = ngx_pnalloc(r->pool, pr->args.len);
-        if (p == NULL) {
+        if (arrival && ngx_agilicus_token_cut_args(r, &arrival->args, name)
+                     != NGX_OK)
+        {
             return NGX_ERROR;
         }
 
-        pr->args.len = ngx_agilicus_token_bearer_cut_query(&pr->args, name, p);
-        pr->args.data = p;
+        if (ngx_agilicus_token_cut_args(r, &pr->args, name) != NGX_OK) {
+            return NGX_ERROR;
+        }
     }
 
     if (ngx_agilicus_token_cut_target(r, &main->unparsed_uri, name) != NGX_OK
@@ -503,6 +507,28 @@ ngx_agilicus_token_cut(ngx_http_request_t *r, ngx_str_t *name)
     }
 
     ngx_agilicus_token_cut_done(r);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_cut_args(ngx_http_request_t *r, ngx_str_t *args,
+    ngx_str_t *name)
+{
+    u_char  *p;
+
+    if (!ngx_agilicus_token_bearer_in_query(args, name)) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, args->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    args->len = ngx_agilicus_token_bearer_cut_query(args, name, p);
+    args->data = p;
 
     return NGX_OK;
 }

@@ -679,7 +679,7 @@ ngx_agilicus_token_register_enter(ngx_conf_t *cf,
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
-    if (mcf->notices) {
+    if (mcf->notices || mcf->rules || mcf->query || mcf->changes) {
         h = ngx_array_push(
                 &cmcf->phases[NGX_HTTP_SERVER_REWRITE_PHASE].handlers);
         if (h == NULL) {
@@ -703,7 +703,7 @@ ngx_agilicus_token_register_enter(ngx_conf_t *cf,
         *h = ngx_agilicus_token_preaccess_handler;
     }
 
-    if (mcf->notices || mcf->query) {
+    if (mcf->notices || mcf->query || mcf->changes) {
         h = ngx_array_push(&cmcf->phases[NGX_HTTP_REWRITE_PHASE].handlers);
         if (h == NULL) {
             return NGX_ERROR;

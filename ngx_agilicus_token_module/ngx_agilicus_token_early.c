@@ -83,7 +83,7 @@ ngx_agilicus_token_early_wrap(ngx_conf_t *cf,
             return NGX_ERROR;
         }
 
-        if (mcf->names
+        if ((mcf->names || mcf->query || mcf->changes)
             && key[i].key.len == user.len
             && ngx_strncmp(key[i].key.data, user.data, user.len) == 0
             && ngx_agilicus_token_wrap(cf, v,

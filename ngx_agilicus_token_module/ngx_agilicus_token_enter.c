@@ -7,6 +7,11 @@
 #include "ngx_agilicus_token_module.h"
 
 
+static ngx_int_t ngx_agilicus_token_enter(ngx_http_request_t *r);
+static ngx_agilicus_token_arrival_t *ngx_agilicus_token_add_arrival(
+    ngx_http_request_t *r, ngx_agilicus_token_client_t *client);
+
+
 /*
  * The handlers that run when a request comes into a location, before anything
  * else reads it there, and when it has left all of them.
@@ -15,22 +20,123 @@
 ngx_int_t
 ngx_agilicus_token_server_rewrite_handler(ngx_http_request_t *r)
 {
-    ngx_agilicus_token_client_t  *client;
-
     if (r == r->main && !r->internal) {
         return NGX_DECLINED;
     }
 
-    client = ngx_agilicus_token_find_client(r);
-
-    if (client) {
-
-        /* captures of the next location are not of the last one's reads */
-
-        ngx_agilicus_token_early_close(r, client);
+    if (ngx_agilicus_token_enter(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return NGX_DECLINED;
+}
+
+
+/*
+ * After an internal redirect, or in a subrequest.  Each location sees the
+ * credentials that the client sent, whatever the last one gave its upstream.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_enter(ngx_http_request_t *r)
+{
+    ngx_agilicus_token_arrival_t          *arrival;
+    ngx_agilicus_token_client_t           *client;
+    const ngx_agilicus_token_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
+
+    client = ngx_agilicus_token_find_client(r);
+    arrival = client ? ngx_agilicus_token_arrival_of(client, r) : NULL;
+
+    if (r != r->main && mcf->rules && arrival == NULL) {
+
+        /* rules judge what a part of a page was asked for with */
+
+        client = ngx_agilicus_token_get_client(r);
+        arrival = client ? ngx_agilicus_token_add_arrival(r, client) : NULL;
+
+        if (arrival == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (client == NULL) {
+        return NGX_OK;
+    }
+
+    /* captures of this location are not of what the last one has read */
+
+    ngx_agilicus_token_early_close(r, client);
+
+    if (!client->changed) {
+        return NGX_OK;
+    }
+
+    if (arrival == NULL) {
+        arrival = ngx_agilicus_token_add_arrival(r, client);
+        if (arrival == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (arrival->has_left) {
+        return NGX_OK;
+    }
+
+    arrival->left.field = r->headers_in.authorization;
+#if (nginx_version < 1023000)
+    arrival->left.cookies = r->headers_in.cookies;
+#else
+    arrival->left.cookie = r->headers_in.cookie;
+#endif
+    arrival->has_left = 1;
+
+    /* what nginx has read of another field, or has not found there */
+
+    ngx_str_null(&r->headers_in.user);
+    ngx_str_null(&r->headers_in.passwd);
+
+    return ngx_agilicus_token_restore(r, &client->sent);
+}
+
+
+static ngx_agilicus_token_arrival_t *
+ngx_agilicus_token_add_arrival(ngx_http_request_t *r,
+    ngx_agilicus_token_client_t *client)
+{
+    ngx_agilicus_token_arrival_t  *arrival;
+
+    arrival = ngx_pcalloc(r->pool, sizeof(ngx_agilicus_token_arrival_t));
+    if (arrival == NULL) {
+        return NULL;
+    }
+
+    arrival->request = r;
+    arrival->uri = r->uri;
+    arrival->args = r->args;
+    arrival->method = r->method_name;
+
+    arrival->next = client->arrivals;
+    client->arrivals = arrival;
+
+    return arrival;
+}
+
+
+ngx_agilicus_token_arrival_t *
+ngx_agilicus_token_arrival_of(ngx_agilicus_token_client_t *client,
+    ngx_http_request_t *r)
+{
+    ngx_agilicus_token_arrival_t  *arrival;
+
+    for (arrival = client->arrivals; arrival; arrival = arrival->next) {
+        if (arrival->request == r) {
+            return arrival;
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -43,8 +149,8 @@ ngx_agilicus_token_rewrite_handler(ngx_http_request_t *r)
 
     /* a named location is entered here */
 
-    if (clcf->named) {
-        (void) ngx_agilicus_token_server_rewrite_handler(r);
+    if (clcf->named && ngx_agilicus_token_enter(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (ngx_agilicus_token_cut_query(r) != NGX_OK) {

@@ -33,7 +33,7 @@ static size_t ngx_agilicus_token_cut_cookies(ngx_str_t *value,
 
 ngx_int_t
 ngx_agilicus_token_restore(ngx_http_request_t *r,
-    ngx_agilicus_token_client_t *client)
+    const ngx_agilicus_token_credentials_t *sent)
 {
     ngx_uint_t         i;
     ngx_list_t         list;
@@ -76,27 +76,27 @@ ngx_agilicus_token_restore(ngx_http_request_t *r,
         *copy = h[i];
     }
 
-    if (client->field) {
+    if (sent->field) {
         copy = ngx_list_push(&list);
         if (copy == NULL) {
             return NGX_ERROR;
         }
 
-        *copy = *client->field;
+        *copy = *sent->field;
     }
 
-    r->headers_in.authorization = client->field;
+    r->headers_in.authorization = sent->field;
 
 #if (nginx_version < 1023000)
 
-    cookies = client->cookies.elts;
+    cookies = sent->cookies.elts;
 
-    for (i = 0; i < client->cookies.nelts; i++) {
+    for (i = 0; i < sent->cookies.nelts; i++) {
         h = cookies[i];
 
 #else
 
-    for (h = client->cookie; h; h = h->next) {
+    for (h = sent->cookie; h; h = h->next) {
 
 #endif
 
@@ -109,9 +109,9 @@ ngx_agilicus_token_restore(ngx_http_request_t *r,
     }
 
 #if (nginx_version < 1023000)
-    r->headers_in.cookies = client->cookies;
+    r->headers_in.cookies = sent->cookies;
 #else
-    r->headers_in.cookie = client->cookie;
+    r->headers_in.cookie = sent->cookie;
 #endif
 
     r->headers_in.headers = list;

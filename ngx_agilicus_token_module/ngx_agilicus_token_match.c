@@ -25,7 +25,7 @@ static ngx_int_t ngx_agilicus_token_match_view(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
     ngx_agilicus_token_rules_view_t *view);
 static ngx_int_t ngx_agilicus_token_match_target(ngx_http_request_t *r,
-    ngx_agilicus_token_rules_view_t *view);
+    ngx_agilicus_token_ctx_t *ctx, ngx_agilicus_token_rules_view_t *view);
 static void ngx_agilicus_token_match_body(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, ngx_agilicus_token_rules_view_t *view);
 static ngx_int_t ngx_agilicus_token_match_gather(ngx_http_request_t *r,
@@ -142,27 +142,41 @@ ngx_agilicus_token_match_view(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    view->method = r->method_name;
     view->search = (lcf->rules_search != 0);
 
-    return ngx_agilicus_token_match_target(r, view);
+    return ngx_agilicus_token_match_target(r, ctx, view);
 }
 
 
 /*
- * The client's own target, whatever it was rewritten to; of a subrequest, its
- * own, which is brought into the form that a client would have had to use.
+ * The client's own method and target, whatever they were made into; of a
+ * subrequest, those that it was made with, the target being brought into the
+ * form that a client would have had to use.
  */
 
 static ngx_int_t
 ngx_agilicus_token_match_target(ngx_http_request_t *r,
-    ngx_agilicus_token_rules_view_t *view)
+    ngx_agilicus_token_ctx_t *ctx, ngx_agilicus_token_rules_view_t *view)
 {
-    size_t      escapes;
-    u_char     *p;
-    ngx_str_t   raw;
+    size_t                         escapes;
+    u_char                        *p;
+    ngx_str_t                      raw, uri;
+    ngx_agilicus_token_arrival_t  *arrival;
 
     if (r == r->main) {
+
+        /* nginx makes it GET for an error page and X-Accel-Redirect */
+
+        view->method = r->request_line;
+
+        p = ngx_strlchr(view->method.data,
+                        view->method.data + view->method.len, ' ');
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        view->method.len = p - view->method.data;
+
         raw = r->unparsed_uri;
 
         p = ngx_strlchr(raw.data, raw.data + raw.len, '?');
@@ -176,24 +190,31 @@ ngx_agilicus_token_match_target(ngx_http_request_t *r,
         }
 
     } else {
-        view->query = r->args;
-        view->has_query = (r->args.len != 0);
+        arrival = ngx_agilicus_token_arrival_of(ctx->client, r);
+        if (arrival == NULL) {
+            return NGX_ERROR;
+        }
 
-        escapes = 2 * ngx_escape_uri(NULL, r->uri.data, r->uri.len,
-                                     NGX_ESCAPE_URI);
+        view->method = arrival->method;
+        view->query = arrival->args;
+        view->has_query = (arrival->args.len != 0);
 
-        raw.data = ngx_pnalloc(r->pool, r->uri.len + escapes);
+        uri = arrival->uri;
+
+        escapes = 2 * ngx_escape_uri(NULL, uri.data, uri.len, NGX_ESCAPE_URI);
+
+        raw.data = ngx_pnalloc(r->pool, uri.len + escapes);
         if (raw.data == NULL) {
             return NGX_ERROR;
         }
 
-        raw.len = r->uri.len + escapes;
+        raw.len = uri.len + escapes;
 
         if (escapes) {
-            (void) ngx_escape_uri(raw.data, r->uri.data, r->uri.len,
+            (void) ngx_escape_uri(raw.data, uri.data, uri.len,
                                   NGX_ESCAPE_URI);
         } else {
-            ngx_memcpy(raw.data, r->uri.data, r->uri.len);
+            ngx_memcpy(raw.data, uri.data, uri.len);
         }
     }
 

@@ -139,6 +139,7 @@ typedef struct {
     unsigned                           changes:1;  /* what upstream sees */
     unsigned                           used:1;     /* something enforces */
     unsigned                           preaccess:1;
+    unsigned                           rules:1;
     unsigned                           names:1;    /* of callers: create */
     unsigned                           notices:1;  /* what is assigned early */
 } ngx_agilicus_token_main_conf_t;
@@ -273,6 +274,36 @@ struct ngx_agilicus_token_held_s {
 };
 
 
+/* Authorization and the cookies of a request, as lists of headers have them */
+
+typedef struct {
+    ngx_table_elt_t                   *field;
+#if (nginx_version < 1023000)
+    ngx_array_t                        cookies;
+#else
+    ngx_table_elt_t                   *cookie;
+#endif
+} ngx_agilicus_token_credentials_t;
+
+
+/*
+ * What a subrequest was made with, and what the location before an internal
+ * redirect has left in the headers; see enter.
+ */
+
+typedef struct ngx_agilicus_token_arrival_s  ngx_agilicus_token_arrival_t;
+
+struct ngx_agilicus_token_arrival_s {
+    ngx_http_request_t                *request;
+    ngx_str_t                          uri;
+    ngx_str_t                          args;
+    ngx_str_t                          method;
+    ngx_agilicus_token_credentials_t   left;
+    ngx_agilicus_token_arrival_t      *next;
+    unsigned                           has_left:1;
+};
+
+
 /*
  * What belongs to the client's request as a whole and outlives the contexts
  * that an internal redirect wipes: the credentials as the client sent them,
@@ -281,12 +312,8 @@ struct ngx_agilicus_token_held_s {
 
 typedef struct {
     ngx_str_t                          authorization;
-    ngx_table_elt_t                   *field;      /* that it stands in */
-#if (nginx_version < 1023000)
-    ngx_array_t                        cookies;
-#else
-    ngx_table_elt_t                   *cookie;
-#endif
+    ngx_agilicus_token_credentials_t   sent;
+    ngx_agilicus_token_arrival_t      *arrivals;
     ngx_str_t                          target;
     ngx_agilicus_token_ctx_t          *last;
     ngx_agilicus_token_held_t         *held;
@@ -785,6 +812,20 @@ void ngx_agilicus_token_early_warn(ngx_http_request_t *r,
  * early: whether reads of this connection went unnoticed for lack of memory.
  */
 ngx_uint_t ngx_agilicus_token_early_is_lost(ngx_http_request_t *r);
+
+/*
+ * enter: how a subrequest, or a redirected request, has arrived; NULL where
+ * nothing is known of it.
+ */
+ngx_agilicus_token_arrival_t *ngx_agilicus_token_arrival_of(
+    ngx_agilicus_token_client_t *client, ngx_http_request_t *r);
+
+/*
+ * hide: puts these credentials in place of those in the request's headers, in a
+ * new list.  NGX_OK, or NGX_ERROR if there is no memory.
+ */
+ngx_int_t ngx_agilicus_token_restore(ngx_http_request_t *r,
+    const ngx_agilicus_token_credentials_t *sent);
 
 /*
  * enter: the handler of the server's rewrite phase, which runs before anything

@@ -30,6 +30,7 @@ ngx_agilicus_token_upstream(ngx_http_request_t *r)
     ngx_int_t                              rc;
     ngx_str_t                              token;
     ngx_uint_t                             hide, restore, given;
+    ngx_agilicus_token_arrival_t          *arrival;
     ngx_agilicus_token_ctx_t              *ctx;
     const ngx_agilicus_token_loc_conf_t   *lcf;
     const ngx_agilicus_token_main_conf_t  *mcf;
@@ -37,6 +38,20 @@ ngx_agilicus_token_upstream(ngx_http_request_t *r)
     mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
     ctx = ngx_agilicus_token_get_ctx(r);
+
+    /* what a location that enforces nothing has seen is not what it passes on */
+
+    if (lcf->enable == NGX_AGILICUS_TOKEN_OFF && ctx && ctx->client->changed) {
+        arrival = ngx_agilicus_token_arrival_of(ctx->client, r);
+
+        if (arrival && arrival->has_left) {
+            arrival->has_left = 0;
+
+            if (ngx_agilicus_token_restore(r, &arrival->left) != NGX_OK) {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+        }
+    }
 
     hide = (lcf->enable != NGX_AGILICUS_TOKEN_OFF
             && (!lcf->forward || lcf->reissue));
@@ -65,7 +80,7 @@ ngx_agilicus_token_upstream(ngx_http_request_t *r)
     }
 
     if (restore
-        && ngx_agilicus_token_restore(r, ctx->client) != NGX_OK)
+        && ngx_agilicus_token_restore(r, &ctx->client->sent) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -37,15 +37,6 @@ ngx_int_t ngx_agilicus_token_add_header(ngx_http_request_t *r,
     ngx_str_t *name, ngx_str_t *value);
 
 /*
- * hide: puts Authorization and the cookies back as the client sent them.  The
- * location that the request was in before gave it a token for its own upstream,
- * or took the client's away, and neither is any good for this one.  NGX_OK, or
- * NGX_ERROR if there is no memory.
- */
-ngx_int_t ngx_agilicus_token_restore(ngx_http_request_t *r,
-    ngx_agilicus_token_client_t *client);
-
-/*
  * hide: takes what the client presented out of all that upstream sees: bearer
  * credentials, the cookies that tokens may come in, and any field or cookie
  * that repeats the token.  Where it stands in the target too, there is nothing
