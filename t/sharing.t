@@ -29,7 +29,10 @@ my $json = JSON::PP->new->utf8->canonical;
 my $ca = TestCA->new;
 my $spread = $ENV{TEST_NGINX_SPREAD_PORT} = TestPorts::free_port();
 
-use constant DELAY => 1.2;
+use constant {
+    DELAY => 1.2,       # of the API, for both to ask meanwhile
+    CROWD => 40,        # pairs at a time
+};
 
 # What a location may have of its own, in place of what all have: then its calls
 # are others.  "same" has nothing.
@@ -204,14 +207,15 @@ my $locations = join '',
 
 $nginx->configure(http => <<"EOC");
         access_log off;
-        agilicus_token_zone one:4m;
-        agilicus_token_zone two:4m;
+        agilicus_token_zone one:32m;
+        agilicus_token_zone two:32m;
         agilicus_token_api https://127.0.0.1:\$TEST_NGINX_MOCK_PORT;
         agilicus_token_api_ssl_trusted_certificate @{[ $ca->file ]};
         agilicus_token_api_credential \$TEST_NGINX_PREFIX/one introspect;
         agilicus_token_api_max_inflight 1000;
         agilicus_token_api_breaker off;
         agilicus_token_api_rate off;
+        agilicus_token_recheck off;
         agilicus_token_api_timeout @{[ 15 * $slow ]}s;
         agilicus_token_api_connect_timeout @{[ 10 * $slow ]}s;
         add_header X-Why "\$agilicus_token_verdict/\$agilicus_token_reason"
@@ -333,7 +337,7 @@ my ($one, $two) = $nginx->workers;
 my $number = 0;
 
 for my $operation (sort keys %operations) {
-    my @pairs;
+    my (@pairs, @wrong);
 
     for my $own (sort keys %own, $operation eq 'create' ? keys %created : ()) {
         for my $zone (qw(one two)) {
@@ -361,20 +365,34 @@ for my $operation (sort keys %operations) {
         }
     }
 
-    $_->reset for @mocks;
+    my $n = @pairs;
+
+    while (my @crowd = splice @pairs, 0, CROWD) {
+        push @wrong, try_all($operation, @crowd);
+    }
+
+    ok(!@wrong, "$operation: $n pairs")
+        or diag(join "\n", "@{[ scalar @wrong ]} wrong", splice @wrong, 0, 20);
+}
+
+
+# Both of each pair wait for the API at the same time, and it was the first of
+# them that asked first.  Returns what is wrong.
+
+sub try_all {
+    my ($operation, @pairs) = @_;
 
     my $from = $operation eq 'out' ? 'introspect' : $operation;
-
-    # both wait for the API at the same time, and it was the first of them that
-    # asked first
 
     for my $pair (@pairs) {
         $pair->{c} = [ connection($one), connection($pair->{worker}) ];
     }
 
+    $_->reset for @mocks;
+
     send_to($_->{c}[0], $operation, "/$from/same/one", $_->{name}) for @pairs;
 
-    my $until = time + 5 * $slow;
+    my $until = time + 10 * $slow;
 
     sleep 0.01 while calls($operation) < @pairs && time < $until;
 
@@ -386,7 +404,7 @@ for my $operation (sort keys %operations) {
                          @{ $pair->{c} } ];
     }
 
-    my %calls;
+    my (%calls, @wrong);
 
     for my $which (0, 1) {
         for my $request ($mocks[$which]->requests(method => 'POST')) {
@@ -398,8 +416,6 @@ for my $operation (sort keys %operations) {
             $calls{$path}{ defined $name ? $name : '' }{$which}++;
         }
     }
-
-    my @wrong;
 
     for my $pair (@pairs) {
         my ($own, $zone, $name) = @{$pair}{qw(own zone name)};
@@ -433,8 +449,7 @@ for my $operation (sort keys %operations) {
                != ($status == 200 ? 1 : 0);
     }
 
-    ok(!@wrong, "$operation: @{[ scalar @pairs ]} pairs")
-        or diag(join "\n", "@{[ scalar @wrong ]} wrong", splice @wrong, 0, 20);
+    return @wrong;
 }
 
 
