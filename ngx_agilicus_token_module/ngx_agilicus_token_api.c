@@ -166,7 +166,7 @@ ngx_agilicus_token_api_is_young(ngx_agilicus_token_call_t *call)
 
     return ngx_agilicus_token_children_young(
                ngx_agilicus_token_call_conf()->denials, call->api->digest,
-               call->key, &now);
+               ngx_agilicus_token_api_data(call)->key, &now);
 }
 
 

@@ -330,6 +330,16 @@ subtest 'an API that does not know at once what it has given' => sub {
         is(calls('reissue', "same-late$status"), 1, '... as it was given');
     }
 
+    # a token that ends in padding is the same child
+
+    my $padded = 'same-padded.acme==';
+
+    $mock->script(tokens => { $padded => 404 });
+    api_says(reissue => { status => 200, json => { token => $padded } });
+
+    is(ask($nginx, '/in/', 'same-padded')->{status}, 503, 'with padding too');
+    api_says();
+
     is(scalar($nginx->log_lines(qr/good for more/)), $lines,
        'the log says nothing wrong');
 };
