@@ -158,6 +158,15 @@ EOC
         }
         location = /yes { return 204; }
         location = /signout { agilicus_token_revoke; }
+        location /short {
+            agilicus_token on;
+            agilicus_token_cache_valid invalid=1s;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_APP_PORT;
+        }
+        location = /short/signout {
+            agilicus_token_revoke;
+            agilicus_token_cache_valid invalid=1s;
+        }
 EOC
 );
 
@@ -167,7 +176,7 @@ $nginx->start;
 sub ask {
     my ($path, $token) = @_;
 
-    my $method = $path eq '/signout' ? 'POST' : 'GET';
+    my $method = $path =~ /signout$/ ? 'POST' : 'GET';
     my $res = $nginx->request($method, $path, headers => $path eq '/create'
                               ? { 'X-Sub' => $token }
                               : { Authorization => "Bearer $token" });
@@ -289,10 +298,19 @@ $mock->script(paths => { 'POST /v1/tokens/revoke' => { status => 410,
                                                        body => '' } });
 
 my $gone = name('i410', 'html', 'gone');
+my $seen = name('i410', 'nothing', 'seen');
 
-is(ask('/signout', $gone), '503 unavailable/not_the_api',
+is(ask('/short/signout', $gone), '503 unavailable/not_the_api',
    'two answers of 410 by something else are no success');
-is(ask('/t', $gone), '401 revoked/revoked', 'and the token is denied here');
+is(ask('/short', $gone), '401 revoked/revoked',
+   'and the token is denied here');
+is(ask('/short', $seen), '401 revoked/revoked',
+   'a token of which something else has said 410');
+sleep 1.5;
+is(ask('/short', $gone), '401 revoked/revoked',
+   'what was to be revoked is denied for longer than what is invalid');
+is(ask('/short', $seen), '200 active/',
+   'what was only asked for is asked for again');
 cmp_ok(tries($gone, 2), '>=', 2, 'and it is tried again');
 
 
