@@ -53,7 +53,7 @@ typedef struct {
     /* how long a 410 denies a token that was never active here */
     ngx_msec_t                                 invalid;
 
-    /* of a token of which nothing is known, for this client */
+    /* of a token without facts of any age, for this client */
     const ngx_agilicus_token_budget_client_t  *client;
     unsigned                                   charged:1;
 

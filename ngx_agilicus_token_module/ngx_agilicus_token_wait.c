@@ -42,7 +42,9 @@ ngx_agilicus_token_ask(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     introspect.seen = ctx->seen;
     introspect.invalid = lcf->lifetimes.invalid;
 
-    if (!ctx->known) {
+    /* free of charge is only what was good once */
+
+    if (!ctx->has_facts) {
         ngx_agilicus_token_budget_client(c->sockaddr, &client);
 
         introspect.client = &client;

@@ -1,0 +1,136 @@
+use strict;
+use warnings;
+
+# Who may have calls, and who waits for them: nobody is in the way of others.
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use lib 't/lib';
+
+use HttpClient;
+use MockAPI;
+use NginxControl;
+use NginxProcess;
+
+my $slow = NginxControl::slow();
+my $mock = MockAPI->start(
+    tokens => { map({ ("good-$_" => {}) } 1 .. 20) },
+    default => 404,
+);
+my $nginx;
+
+
+# clients are told apart by a header, as behind a balancer
+
+sub launch {
+    my (%opt) = @_;
+
+    $nginx = NginxProcess->new(
+        worker_connections => 4096,
+        http => <<"EOC",
+            access_log off;
+            set_real_ip_from 127.0.0.1;
+            real_ip_header X-From;
+            agilicus_token_api http://127.0.0.1:\$TEST_NGINX_MOCK_PORT;
+            add_header X-Why "\$agilicus_token_verdict/\$agilicus_token_reason"
+                       always;
+            $opt{http}
+EOC
+        config => <<"EOC",
+            location = /page { agilicus_token on; try_files /page =404; }
+            $opt{config}
+EOC
+    );
+
+    $nginx->write_file('html/page', "page\n");
+    $nginx->start;
+}
+
+
+sub request {
+    my ($path, $token, $from, %more) = @_;
+
+    return { path => $path, timeout => 30 * $slow, %more,
+             headers => { Authorization => "Bearer $token",
+                          'X-From' => $from } };
+}
+
+
+sub why { return HttpClient::header($_[0], 'X-Why') }
+
+
+sub tally {
+    my %n;
+
+    $n{$_}++ for @_;
+
+    return join ', ', map { "$_: $n{$_}" } sort keys %n;
+}
+
+
+# a budget binds for all tokens that were never good, remembered or not
+
+launch(
+    http => <<'EOC',
+        agilicus_token_api_rate 500r/s per_client=3r/m burst=60s;
+        agilicus_token_cache_valid active=100ms invalid=100ms;
+        agilicus_token_zone other:1m;
+EOC
+    config => <<'EOC',
+        location = /other {
+            agilicus_token on;
+            agilicus_token_cache other;
+            try_files /page =404;
+        }
+        location = /uncached {
+            agilicus_token on;
+            agilicus_token_cache off;
+            try_files /page =404;
+        }
+EOC
+);
+
+my @res = $nginx->many([ map({ request('/page', "bad-$_", "192.0.2.$_") }
+                             1 .. 12),
+                         map({ request('/page', "good-$_", "192.0.2.$_") }
+                             1 .. 12) ]);
+
+is(tally(map { $_->{status} } @res), '200: 12, 401: 12',
+   'what is good and what is not was learnt by many');
+
+sleep 0.3;
+$mock->reset;
+@res = $nginx->many([ map { request('/page', "bad-$_", '198.51.100.1') }
+                      1 .. 12 ]);
+
+is(tally(map { why($_) } @res), 'invalid/unknown: 3, unavailable/client_rate: 9',
+   'one client asks again about what is invalid, within its budget');
+is($mock->calls, 3, 'and makes no other call');
+
+@res = $nginx->many([ map { request('/page', "good-$_", '198.51.100.1') }
+                      1 .. 12 ]);
+
+is(tally(map { why($_) } @res), 'active/: 12',
+   'what was good once is free, whatever the budget is');
+
+@res = $nginx->many([ map { request($_, 'good-1', '198.51.100.1') }
+                      qw(/other /uncached) ]);
+
+is(tally(map { why($_) } @res), 'unavailable/client_rate: 2',
+   'good is what is remembered where it is looked for');
+
+# a token that was good and is not any more
+
+$mock->script(tokens => { 'good-12' => 404 });
+sleep 0.3;
+
+is(why(($nginx->many([ request('/page', 'good-12', '198.51.100.1') ]))[0]),
+   'invalid/unknown', 'that a token is good no longer is learnt for nothing');
+sleep 0.3;
+is(why(($nginx->many([ request('/page', 'good-12', '198.51.100.1') ]))[0]),
+   'unavailable/client_rate', 'and then it is like any other');
+
+$nginx->finish('budgets bind');
+
+done_testing();
