@@ -302,7 +302,7 @@ ngx_agilicus_token_reissue_ask(ngx_http_request_t *r,
     reissue.token = ctx->token;
     reissue.digest = ctx->digest;
     reissue.facts = &ctx->facts;
-    reissue.asked = ngx_agilicus_token_mono();
+    reissue.asked = ctx->first_asked;
     reissue.org = ctx->org;
     reissue.key = ctx->key;
     reissue.seen = ctx->seen;
