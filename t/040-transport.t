@@ -30,9 +30,7 @@ my $mock = MockAPI->start(
     paths => { 'POST /base/v1/tokens/introspect' => {} },
 );
 
-my $url = 'http://127.0.0.1:' . $mock->port . '/v1/tokens/introspect';
-my $proxy = MockAPI->start(name => 'PROXY', default => {},
-                           paths => { $url => {} });
+my $proxy = MockAPI->start(name => 'PROXY', default => { status => 502 });
 
 stop_with_tests($mock, $proxy);
 secrets(qw(edge-credential reset- close- half- throttled-));
@@ -343,13 +341,17 @@ Authorization: Bearer good-16
     env no_proxy=*;
     env NO_PROXY=*;
 --- conf
+agilicus_token_api https://127.0.0.1:$TEST_NGINX_MOCK_PORT;
+agilicus_token_api_ssl_verify off;
 agilicus_token_api_proxy http://127.0.0.1:$TEST_NGINX_PROXY_PORT;
 --- request eval
-["GET /_reset", "GET /t", "GET /_connections", "GET /proxy/_requests?token=good-17"]
+["GET /_reset", "GET /t", "GET /_connections", "GET /proxy/_requests?method=CONNECT"]
 --- more_headers
 Authorization: Bearer good-17
+--- error_code eval
+[200, 503, 200, 200]
 --- response_body_like eval
-["ok", "passed", "^0\n\$", '"POST http://127.0.0.1:\d+/v1/tokens/introspect HTTP/1.1']
+["ok", "503", "^0\n\$", '"CONNECT 127.0.0.1:\d+ HTTP/1.1']
 
 
 
@@ -371,6 +373,8 @@ passed
 
 === TEST 20: a proxy that is not there makes the API unavailable
 --- conf
+agilicus_token_api https://127.0.0.1:$TEST_NGINX_MOCK_PORT;
+agilicus_token_api_ssl_verify off;
 agilicus_token_api_proxy http://127.0.0.1:$TEST_NGINX_CLOSED_PORT;
 --- request
 GET /t

@@ -429,6 +429,9 @@ GET /pkg.Service/Method?x&access_token=query-canary-12
     location /t {
         proxy_pass http://127.0.0.1:$TEST_NGINX_UPSTREAM_PORT;
     }
+    location /enforces {
+        agilicus_token on;
+    }
 --- request
 GET /t?x&access_token=taken-by-nobody
 --- response_body

@@ -94,7 +94,7 @@ is_deeply([ @{$token}{qw(scopes sub)}, exists $token->{org} ],
 is(decode_json(token_json(jti => 'j'))->{jti}, 'j', 'the builder alone');
 is(ask('json')->{body}, '{"a":[1]}', 'a structure');
 is(ask('gone')->{status}, 410, 'a status');
-is(ask('gone')->{body}, '', 'has no body');
+is(ask('gone')->{body}, '{"error_code":"e410"}', 'has a body as the API would');
 is(ask('who')->{status}, 404, 'an unknown token');
 is(ask('quo\"te')->{status}, 202, 'a token with escapes');
 
