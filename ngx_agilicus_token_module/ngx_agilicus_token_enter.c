@@ -166,6 +166,22 @@ ngx_agilicus_token_rewrite_handler(ngx_http_request_t *r)
 ngx_int_t
 ngx_agilicus_token_log_handler(ngx_http_request_t *r)
 {
+    u_char  *p;
+
+    if (r->request_line.data == NULL && r->request_start) {
+
+        /* nginx could not read the line, and logs it as it came all the same */
+
+        for (p = r->request_start; p < r->header_in->last; p++) {
+            if (*p == CR || *p == LF) {
+                break;
+            }
+        }
+
+        r->request_line.data = r->request_start;
+        r->request_line.len = p - r->request_start;
+    }
+
     (void) ngx_agilicus_token_cut_query(r);
 
     return NGX_OK;

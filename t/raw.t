@@ -354,4 +354,43 @@ is(raw('GET / HTTP/1.1', "$token-54", 'Host: a', 'Host: b',
 
 $nginx->finish(secrets => [ 'tok-' ]);
 
+
+# a line that nginx cannot read is logged as it came, but for the token
+
+$nginx = NginxProcess->new(
+    http => 'agilicus_token_api http://127.0.0.1:$TEST_NGINX_MOCK_PORT;',
+    config => <<'EOC',
+        agilicus_token on;
+        agilicus_token_source query=t;
+EOC
+);
+
+$nginx->start;
+
+my @lines = (
+    [ 'GET /a?t=tok-60&b=1 HTTP/9.9', 'GET /a?b=1 HTTP/9.9' ],
+    [ 'GET /b?t=tok-61 HTTP/1.1 x', 'GET /b HTTP/1.1 x' ],
+    [ 'GET /c?t=tok-62 x', 'GET /c x' ],
+    [ 'get /d?t=tok-63 HTTP/1.1', 'get /d HTTP/1.1' ],
+    [ 'GET e?t=tok-64 HTTP/1.1', 'GET e HTTP/1.1' ],
+    [ "GET /f?t=tok-65\0 HTTP/1.1", 'GET /f HTTP/1.1' ],
+    [ "GET /g?b=\1&t=tok-66 HTTP/1.1", 'GET /g?b=\x01 HTTP/1.1' ],
+    [ 'GET /h?b=1 x', 'GET /h?b=1 x' ],
+);
+
+raw($_->[0], 'Host: a') for @lines;
+
+my $access = '';
+
+for (1 .. 100) {
+    $access = NginxControl::slurp($nginx->prefix . '/logs/access.log');
+    last if ($access =~ tr/\n//) == @lines;
+    sleep 0.05;
+}
+
+like($access, qr/"\Q$_->[1]\E" [45]/, "logged: $_->[1]") for @lines;
+unlike($access, qr/tok-/, 'without any token');
+
+$nginx->finish(secrets => [ 'tok-' ]);
+
 done_testing();
