@@ -86,7 +86,8 @@ static ngx_int_t ngx_agilicus_token_revocation_adopt(
 static void ngx_agilicus_token_revocation_done(void *data,
     ngx_agilicus_token_answer_t *answer);
 static void ngx_agilicus_token_revocation_told(
-    ngx_agilicus_token_revocation_job_t *job);
+    ngx_agilicus_token_revocation_job_t *job,
+    ngx_agilicus_token_reason_e reason);
 static void ngx_agilicus_token_revocation_later(
     ngx_agilicus_token_revocation_job_t *job, ngx_uint_t longer);
 static void ngx_agilicus_token_revocation_free(
@@ -438,7 +439,7 @@ ngx_agilicus_token_revocation_done(void *data,
     job->client = NULL;
 
     if (answer->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
-        ngx_agilicus_token_revocation_told(job);
+        ngx_agilicus_token_revocation_told(job, answer->reason);
 
     } else {
         /* what was not sent, and clients, do not make the pause ever longer */
@@ -458,12 +459,16 @@ ngx_agilicus_token_revocation_done(void *data,
 }
 
 
-/* the API has confirmed: its records go, but for one that asks for more */
+/*
+ * The API has confirmed: its records go, but for one that asks for more, and
+ * for a child that the API does not know yet, of which it is told again.
+ */
 
 static void
-ngx_agilicus_token_revocation_told(ngx_agilicus_token_revocation_job_t *job)
+ngx_agilicus_token_revocation_told(ngx_agilicus_token_revocation_job_t *job,
+    ngx_agilicus_token_reason_e reason)
 {
-    ngx_uint_t                            i;
+    ngx_uint_t                            i, young;
     ngx_agilicus_token_clock_t            now;
     ngx_agilicus_token_ledger_t          *ledger;
     ngx_agilicus_token_denials_t         *denials;
@@ -475,18 +480,33 @@ ngx_agilicus_token_revocation_told(ngx_agilicus_token_revocation_job_t *job)
     conf = ngx_agilicus_token_call_conf();
     denials = conf->denials;
 
-    ngx_agilicus_token_zone_count(conf->first,
-                                  NGX_AGILICUS_TOKEN_COUNT_REVOCATIONS);
-
     ledger = denials->ledger;
 
     ngx_agilicus_token_denials_lock(denials);
 
     i = 0;
+    young = 0;
 
     while ((r = ngx_agilicus_token_ledger_find(ledger, job->key, &i))
            != NULL)
     {
+        if (reason == NGX_AGILICUS_TOKEN_REASON_UNKNOWN
+            && (r->flags & NGX_AGILICUS_TOKEN_LEDGER_CHILD)
+            && r->made + NGX_AGILICUS_TOKEN_CHILDREN_YOUNG > now.mono)
+        {
+            if (r->state == NGX_AGILICUS_TOKEN_LEDGER_LIVE) {
+                (void) ngx_agilicus_token_children_end_locked(denials, r,
+                                                              &now);
+            }
+
+            r->next = now.mono + r->pause;
+            r->lease = 0;
+            ledger->wake = 0;
+            young = 1;
+
+            continue;
+        }
+
         if (!job->all_sessions
             && (r->flags & NGX_AGILICUS_TOKEN_LEDGER_ALL_SESSIONS))
         {
@@ -505,9 +525,17 @@ ngx_agilicus_token_revocation_told(ngx_agilicus_token_revocation_job_t *job)
         ngx_agilicus_token_ledger_remove(ledger, r);
     }
 
-    ngx_agilicus_token_tombstones_told(denials->tombstones, job->key, &now);
+    if (!young) {
+        ngx_agilicus_token_tombstones_told(denials->tombstones, job->key,
+                                           &now);
+    }
 
     ngx_agilicus_token_denials_unlock(denials);
+
+    if (!young) {
+        ngx_agilicus_token_zone_count(conf->first,
+                                      NGX_AGILICUS_TOKEN_COUNT_REVOCATIONS);
+    }
 }
 
 
@@ -1014,7 +1042,7 @@ ngx_agilicus_token_revocation_last(void *data,
                                         result, &meaning);
 
         if (!meaning.again) {
-            ngx_agilicus_token_revocation_told(job);
+            ngx_agilicus_token_revocation_told(job, meaning.reason);
         }
     }
 }

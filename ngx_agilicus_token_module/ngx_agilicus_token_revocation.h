@@ -17,7 +17,8 @@
 
 /*
  * Revoking at the API (POST /v1/tokens/revoke; RFC 7009).  A revocation has a
- * record in the ledger until the API has confirmed it.  Workers of the newest
+ * record in the ledger until the API has confirmed it; that it does not know a
+ * child which it has just given confirms nothing.  Workers of the newest
  * configuration tell the API what is due, several at once, each record under a
  * lease that ends with the process that took it.  Whoever revokes here has put
  * up tombstones before.

@@ -564,6 +564,7 @@ ngx_agilicus_token_revoke_resume(ngx_event_t *ev)
         rc = ngx_agilicus_token_revoke_known(r, ctx, lcf);
 
     } else if (ctx->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+        ctx->decision.reason = NGX_AGILICUS_TOKEN_REASON_NONE;
         ngx_agilicus_token_revoke_told(r, ctx, lcf);
         rc = NGX_HTTP_NO_CONTENT;
 

@@ -54,10 +54,10 @@ static const ngx_agilicus_token_status_row_t  ngx_agilicus_token_statuses[] = {
     ngx_agilicus_token_row(CREATE, 404, INVALID, CREATE),
     ngx_agilicus_token_row(CREATE, 422, INVALID, CREATE),
 
-    ngx_agilicus_token_row(REVOKE, 400, ACTIVE, NONE),
-    ngx_agilicus_token_row(REVOKE, 404, ACTIVE, NONE),
+    ngx_agilicus_token_row(REVOKE, 400, ACTIVE, UNKNOWN),
+    ngx_agilicus_token_row(REVOKE, 404, ACTIVE, UNKNOWN),
     ngx_agilicus_token_row(REVOKE, 410, ACTIVE, NONE),
-    ngx_agilicus_token_row(REVOKE, 422, ACTIVE, NONE),
+    ngx_agilicus_token_row(REVOKE, 422, ACTIVE, UNKNOWN),
 
     ngx_agilicus_token_row(LIST, 200, NONE, ANSWER)
 };

@@ -30,6 +30,7 @@ my $json = JSON::PP->new->utf8->canonical;
 # new token does.
 
 my ($begun, $n) = (time, 0);
+my %unknown;
 
 
 sub introspect {
@@ -62,9 +63,24 @@ sub reissue {
 }
 
 
+# "unknown": of children, the first time
+
+sub revoke {
+    my ($request) = @_;
+
+    return $request->{token} =~ /^child-.*-unknown/
+           && !$unknown{$request->{token}}++
+           ? { status => 404, json => { error_code => 'unknown' } }
+           : { status => 204 };
+}
+
+
 my $mock = MockAPI->start(
     default => \&introspect,
-    paths   => { 'POST /v1/tokens/reissue' => \&reissue },
+    paths   => {
+        'POST /v1/tokens/reissue' => \&reissue,
+        'POST /v1/tokens/revoke'  => \&revoke,
+    },
 );
 
 my $app = MockUpstream->start(name => 'APP');
@@ -311,6 +327,22 @@ subtest 'never beyond the end of the parent' => sub {
     is(ask('/lenient/', $parent)->{status}, 200,
        'within a leeway the parent is good');
     is(calls('reissue', $parent), 2, '... and is reissued, not remembered');
+};
+
+
+subtest 'a child that the API does not know yet when it is to be revoked' => sub {
+    my $child = got(ask('/north', 'parent-new-unknown1'));
+
+    ok(defined $child, 'a parent is reissued');
+
+    is($http->request(POST => '/revoke/', headers => { Authorization =>
+       'Bearer parent-new-unknown1' })->{status}, 204, '... and revoked');
+
+    ok($mock->wait_calls(2, path => '/v1/tokens/revoke', token => $child),
+       'the API is told again of a child that it did not know');
+
+    sleep 2.5;
+    is(calls('revoke', $child), 2, '... until it does');
 };
 
 

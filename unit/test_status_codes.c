@@ -223,6 +223,14 @@ test_reasons(void)
     ngx_agilicus_token_status_meaning(NGX_AGILICUS_TOKEN_OPERATION_INTROSPECT,
                                       410, 0, &m);
     unit_check(m.reason == NGX_AGILICUS_TOKEN_REASON_REVOKED);
+
+    ngx_agilicus_token_status_meaning(NGX_AGILICUS_TOKEN_OPERATION_REVOKE,
+                                      404, 1, &m);
+    unit_check(m.reason == NGX_AGILICUS_TOKEN_REASON_UNKNOWN);
+
+    ngx_agilicus_token_status_meaning(NGX_AGILICUS_TOKEN_OPERATION_REVOKE,
+                                      410, 1, &m);
+    unit_check(m.reason == NGX_AGILICUS_TOKEN_REASON_NONE);
 }
 
 
