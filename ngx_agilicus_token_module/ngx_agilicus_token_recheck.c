@@ -243,7 +243,18 @@ ngx_agilicus_token_recheck_client(ngx_agilicus_token_client_t *client)
     ngx_agilicus_token_ctx_t     *ctx;
     ngx_agilicus_token_reason_e   reason;
 
-    ctx = client->watching ? client->watching : client->parts;
+    ctx = client->watching;
+
+    if (ctx && ctx->waiting) {
+
+        /* the wait for a token for upstream ends with a look at denials */
+
+        return;
+    }
+
+    if (ctx == NULL) {
+        ctx = client->parts;
+    }
 
     while (ctx) {
         reason = ngx_agilicus_token_recheck_one(ctx);

@@ -12,7 +12,7 @@ use Time::HiRes qw(sleep time);
 use lib 't/lib';
 
 use HttpClient;
-use MockAPI;
+use MockAPI qw(raw_token_json);
 use NginxControl;
 use NginxProcess;
 use TestPorts;
@@ -38,6 +38,8 @@ my $mock = MockAPI->start(
             return { token => { jti => "second-$_[0]{token}",
                                 exp => time + ($life || 600) } };
         },
+        'POST /v1/tokens/reissue' => {
+            delay => 3, body => raw_token_json('reissued-waits') },
         '/socket' => { raw => "HTTP/1.1 101 Switching Protocols\r\n"
                               . "Connection: Upgrade\r\n"
                               . "Upgrade: websocket\r\n\r\nhello",
@@ -71,6 +73,12 @@ EOC
             proxy_http_version 1.1;
             proxy_set_header Connection upgrade;
             proxy_set_header Upgrade websocket;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_MOCK_PORT;
+        }
+        location = /reissued {
+            agilicus_token on;
+            agilicus_token_api_timeout 20s;
+            agilicus_token_reissue acme;
             proxy_pass http://127.0.0.1:$TEST_NGINX_MOCK_PORT;
         }
         location = /denials { agilicus_token_revocation_hook trusted; }
@@ -308,6 +316,19 @@ cmp_ok(($ended{1} || time) - $denied, '<', 1 + 0.3 * $slow, 'which cuts it');
 is_deeply([ keys %ended ], [ 1 ], 'and no other stream of its connection');
 ok($pinged, 'which lives on');
 $h2->close;
+
+# a request that still waits for a token for upstream is refused, and not cut
+
+my $waits = $nginx->connect;
+
+$waits->send("GET /reissued HTTP/1.1\r\nHost: a\r\n"
+             . "Authorization: Bearer waits\r\n\r\n");
+ok($mock->wait_calls(1, path => '/v1/tokens/reissue', timeout => 3 * $slow),
+   'a token for upstream is asked for');
+is(deny('waits'), 204, 'the token is denied meanwhile');
+like($waits->read_some(6 * $slow), qr{^HTTP/1.1 401 }, 'which is answered');
+$waits->close;
+
 
 is(scalar($nginx->log_lines(qr/response cut: (?:revoked|expired)/)), 19,
    'each is told');
