@@ -31,6 +31,7 @@ my $mock = MockAPI->start(
         part   => rules([ 'get' ], '/part/.*'),
         query  => rules([ 'get' ], '/part/f[?]q=1'),
         exact  => rules([ 'get' ], '/part/f'),
+        with   => rules([ 'get' ], '/part/with'),
         put    => rules([ 'put' ], '/from/.*'),
         read   => rules([ 'get', 'post', 'head' ], '/from/.*'),
         head   => rules([ 'head' ], '/from/.*'),
@@ -71,6 +72,7 @@ EOC
 
         location /page { agilicus_token off; ssi on; UP; }
         location /part/rewritten { rewrite ^ /inner/f last; }
+        location /part/with { rewrite ^ /inner/f?q=9 last; }
         location /part/tried { try_files /nowhere /inner/f; }
         location /part/named { try_files /nowhere @inner; }
         location /part/failed { error_page 418 = /inner/f; return 418; }
@@ -159,6 +161,8 @@ like((ask('/page?v=/part/f?q=1', 'query'))[1], qr/^GET/, 'a part has arguments')
 like((ask('/page?v=/part/f?q=2', 'query'))[1], qr/403/, 'of its own');
 like((ask('/page?v=/part/f?t=none', 'exact'))[1], qr/^GET/,
      'without one that is a place of tokens');
+like((ask('/page?v=/part/with', 'with'))[1], qr/^GET \/inner\/f\?q=9/,
+     'and none that a rewrite has added');
 
 
 # the client's method goes with the client's path

@@ -24,7 +24,8 @@ my %out = map { ("out-$_" => 503) } 1 .. 4;
 my $mock = MockAPI->start(
     tokens => {
         map({ $_ => user($_) } qw(alice bob carol dave erin frank heidi
-                                  ivan judy ken lee mia)),
+                                  ivan judy ken lee mia
+                                  nina)),
         grace  => { delay => 0.1, %{ user('grace') } },
         past   => user('past', exp => 1000),
         gone   => 410,
@@ -216,6 +217,9 @@ is(delayed('/delay/off', 'grace'), '200 late', 'what has become too old is asked
 is(asked('grace'), 3, 'with a wait of its own');
 is(delayed('/delay/kept', 'mia'), '200 late', 'what has not');
 is(asked('mia'), 2, 'is not');
+ask('/delay/kept', 'nina');
+is(scalar ask('/delay', 'nina'), 200, 'found late, asked for before');
+like((lines())[-1], qr/\|MISS\]$/, 'is a miss');
 is(delayed('/delay/stale', 'stale'), '503 late', 'what may serve for a while serves no longer');
 is(asked('stale'), 1 + $tried, 'and is asked for once');
 
