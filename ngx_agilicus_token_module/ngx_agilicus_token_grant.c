@@ -32,6 +32,7 @@ static void ngx_agilicus_token_grant_data(
 static ngx_int_t ngx_agilicus_token_grant_join(
     ngx_agilicus_token_call_request_t *request,
     ngx_agilicus_token_waiter_t *waiter, ngx_agilicus_token_answer_t *answer);
+static ngx_uint_t ngx_agilicus_token_grant_has_room(void);
 static void ngx_agilicus_token_grant_read_reissue(
     ngx_agilicus_token_call_t *call, ngx_agilicus_token_curl_result_t *result,
     ngx_agilicus_token_answer_t *answer);
@@ -218,8 +219,7 @@ ngx_agilicus_token_grant_join(ngx_agilicus_token_call_request_t *request,
 
     if (request->body.data == NULL || request->data.len == 0
         || ngx_agilicus_token_call_conf() == NULL
-        || !ngx_agilicus_token_children_room(
-                ngx_agilicus_token_call_conf()->denials))
+        || !ngx_agilicus_token_grant_has_room())
     {
         ngx_memzero(answer, sizeof(ngx_agilicus_token_answer_t));
 
@@ -239,6 +239,32 @@ ngx_agilicus_token_grant_join(ngx_agilicus_token_call_request_t *request,
     }
 
     return rc;
+}
+
+
+/* 1 if a child could be recorded; else 0, which is said once a second at most */
+
+static ngx_uint_t
+ngx_agilicus_token_grant_has_room(void)
+{
+    static time_t  said;
+
+    if (ngx_agilicus_token_children_room(
+            ngx_agilicus_token_call_conf()->denials))
+    {
+        return 1;
+    }
+
+    if (said != ngx_time()) {
+        said = ngx_time();
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "agilicus token: no room for records of tokens that are "
+                      "reissued or created, make \"agilicus_token_denials\" "
+                      "larger");
+    }
+
+    return 0;
 }
 
 

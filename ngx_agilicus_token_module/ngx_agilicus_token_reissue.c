@@ -258,15 +258,26 @@ ngx_agilicus_token_reissue_alive(ngx_http_request_t *r,
 }
 
 
-/* API, credential, parent and organisation; no token has these bytes */
+/*
+ * API, credential, parent and organisation; no token has these bytes.  All
+ * spellings of the parent are one, or a client could have as many children as
+ * there are, until the ledger has no room for those of others.
+ */
 
 static ngx_int_t
 ngx_agilicus_token_reissue_key(ngx_http_request_t *r,
     ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
 {
-    ngx_str_t  parts[4];
+    ngx_str_t      parts[4];
+    const u_char  *parent;
 
     if (ngx_http_complex_value(r, lcf->reissue, &ctx->org) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    parent = ngx_agilicus_token_denial_key(ctx);
+
+    if (parent == NULL) {
         return NGX_ERROR;
     }
 
@@ -277,7 +288,7 @@ ngx_agilicus_token_reissue_key(ngx_http_request_t *r,
     ngx_str_set(&parts[0], "\0reissue\0");
     parts[1].data = lcf->origin->grants;
     parts[1].len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
-    parts[2].data = ctx->digest;
+    parts[2].data = (u_char *) parent;
     parts[2].len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
     parts[3] = ctx->org;
 

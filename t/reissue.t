@@ -37,7 +37,7 @@ sub introspect {
     my ($request) = @_;
 
     my ($org, $sub, $what) = $request->{token} =~
-        /^(?:parent|child-([^-]+))-([^-]+)-([^-]+)(?:-\d+)?$/ or return 404;
+        /^(?:parent|child-([^-]+))-([^-]+)-([^-]+?)(?:-\d+)?=*$/ or return 404;
 
     my $delay = defined $org && $what =~ /^verify/ ? 0.4 : 0;
 
@@ -56,7 +56,7 @@ sub reissue {
     my ($request) = @_;
 
     my $body = $json->decode($request->{body});
-    my (undef, $sub, $what) = split /-/, $body->{token};
+    my (undef, $sub, $what) = split /[-=]/, $body->{token};
 
     return { status => 200, delay => $what =~ /^slow/ ? 0.4 : $what =~ /^late/ ? 1.5 : 0,
              json => { token => "child-$body->{org_id}-$sub-$what-" . ++$n } };
@@ -343,6 +343,16 @@ subtest 'a child that the API does not know yet when it is to be revoked' => sub
 
     sleep 2.5;
     is(calls('revoke', $child), 2, '... until it does');
+};
+
+
+subtest 'spellings of one parent have one child' => sub {
+    $mock->reset;
+
+    my @got = map { got(ask('/north', 'parent-padded-x' . '=' x $_)) } 0 .. 8;
+
+    is_deeply(\@got, [ ($got[0]) x 9 ], 'all of them get the same');
+    is($mock->calls(path => '/v1/tokens/reissue'), 1, '... of one call');
 };
 
 
