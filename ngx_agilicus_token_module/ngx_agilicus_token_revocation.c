@@ -500,9 +500,14 @@ ngx_agilicus_token_revocation_told(ngx_agilicus_token_revocation_job_t *job,
             }
 
             r->next = now.mono + r->pause;
-            r->lease = 0;
             ledger->wake = 0;
             young = 1;
+
+            /* a worker that exits has no time to wait: see last */
+
+            if (job->side) {
+                r->lease = 0;
+            }
 
             continue;
         }

@@ -63,13 +63,13 @@ sub reissue {
 }
 
 
-# "unknown": of children, the first time
+# "unknown": of children, the first time; "never": each time
 
 sub revoke {
     my ($request) = @_;
 
-    return $request->{token} =~ /^child-.*-unknown/
-           && !$unknown{$request->{token}}++
+    return $request->{token} =~ /^child-.*-(?:unknown|(never))/
+           && (!$unknown{$request->{token}}++ || $1)
            ? { status => 404, json => { error_code => 'unknown' } }
            : { status => 204 };
 }
@@ -378,7 +378,16 @@ subtest 'reload and the end of a worker' => sub {
 };
 
 
+my $stranger = got(ask('/north', 'parent-new-never1'));
+
+$http->request(POST => '/revoke/',
+               headers => { Authorization => 'Bearer parent-new-never1' });
+ok($mock->wait_calls(1, path => '/v1/tokens/revoke', token => $stranger),
+   'the API does not know a child when nginx ends');
+
 $nginx->finish('nginx ends with a clean log', secrets => [ 'parent-',
                'child-' ], allow => [ qr/exited on signal 9/ ]);
+
+cmp_ok(calls('revoke', $stranger), '<', 4, 'which asks once more at most');
 
 done_testing();
