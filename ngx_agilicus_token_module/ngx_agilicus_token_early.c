@@ -420,9 +420,8 @@ ngx_agilicus_token_early_warn(ngx_http_request_t *r,
 
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                   "agilicus token: \"$%V\" was read before the token was "
-                  "looked up, and was empty: %suse a \"map\", with "
-                  "\"volatile\" where it is read early as well, in place of "
-                  "\"set\" and \"if\"", name,
+                  "looked up, and was empty: %suse a \"map\", which is made "
+                  "again, in place of \"set\" and \"if\"", name,
                   lcf->phase == NGX_AGILICUS_TOKEN_PHASE_PREACCESS ? ""
                   : "limit_req and limit_conn do not limit an empty key, use "
                     "\"agilicus_token_phase preaccess\" for them; ");

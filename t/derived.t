@@ -567,6 +567,8 @@ subtest 'no room for a record' => sub {
     is(why($res), 'unavailable/internal', '... for a reason of our own');
     is($mock->calls(path => '/v1/tokens/reissue'), $calls,
        '... and the API is not asked');
+    like($edge->error_log, qr/\[error\].*no room for records of tokens/,
+         '... which the log says');
 
     is(post($edge, "/out", "room$_"), 204, "$_ ends") for 1 .. 15;
     ok(revoked(@children[0 .. 14]), 'when some ended, and the API was told');
