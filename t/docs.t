@@ -184,6 +184,25 @@ subtest 'what nginx -t is said to say is what it says' => sub {
 };
 
 
+subtest 'every source has its place in the levels' => sub {
+    my ($table) = slurp("$top/docs/design.md") =~ /^## Levels\n(.*?)^## /ms;
+    my %said;
+
+    for my $cell ($table =~ /^\| \d \| (.*?) \|/mg) {
+        $said{$_}++ for $cell =~ /`(\w+)`/g;
+    }
+
+    my @there = slurp("$top/config") =~ /ngx_agilicus_token_(\w+)\.c\s/g;
+
+    cmp_ok(scalar @there, '>', 50, 'sources are found');
+    is($said{$_}, 1, $_) for @there;
+    is_deeply([ grep { my $file = $_; !grep { $_ eq $file } @there }
+                sort keys %said ], [], 'and no other has');
+
+    done_testing;
+};
+
+
 # nginx -t of each example is for the release build: no plan may follow tests,
 # so the others end here
 
