@@ -288,6 +288,7 @@ ngx_agilicus_token_feed_poll(void)
     f->denied = 0;
     f->truncated = 0;
     f->too_large = 0;
+    f->outside = 0;
     f->failed = 0;
     f->polling = 1;
 
@@ -330,7 +331,9 @@ ngx_agilicus_token_feed_next(void)
             continue;
         }
 
-        if (f->failed || !f->polling) {
+        /* windows that were forgotten are not asked for any more */
+
+        if (f->failed || !f->polling || !f->known) {
             continue;
         }
 
@@ -407,6 +410,7 @@ ngx_agilicus_token_feed_end(void)
         if (f->truncated == 0) {
             feed->rows = f->rows;
             feed->watermark = ngx_max(f->start, 1);
+            f->said_outside = 0;
         }
 
         feed->answered = ngx_max(f->start, 1);
@@ -416,10 +420,7 @@ ngx_agilicus_token_feed_end(void)
 
     f->next = f->start + f->conf->interval;
 
-    if (f->failed) {
-        f->next = ngx_max(f->next, now + 1000);
-
-    } else if (f->truncated) {
+    if (f->failed || f->truncated) {
 
         /* asking again at once would not tell more */
 

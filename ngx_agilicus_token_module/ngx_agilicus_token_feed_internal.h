@@ -38,6 +38,7 @@ typedef struct {
     ngx_uint_t                     nvalues;
     unsigned                       odd:1;     /* a row cannot be read */
     unsigned                       asked:1;   /* for at least one row */
+    unsigned                       outside:1; /* a row was not asked for */
     unsigned                       undated:1; /* a row has no date at all */
     unsigned                       busy:1;
 } ngx_agilicus_token_feed_slot_t;
@@ -61,11 +62,13 @@ typedef struct {
     ngx_uint_t                             denied;
     ngx_uint_t                             truncated;
     ngx_uint_t                             too_large; /* answers */
+    ngx_uint_t                             outside;   /* windows ignored */
     uint64_t                               said_odd;  /* in this poll */
 
     unsigned                               known:1;   /* windows are */
     unsigned                               polling:1;
     unsigned                               failed:1;
+    unsigned                               said_outside:1;
 } ngx_agilicus_token_feed_worker_t;
 
 

@@ -9,12 +9,12 @@
 #include "ngx_agilicus_token_time.h"
 
 
-/* the last second that a date of the API can say: tokens that never expire
-   have none */
-#define NGX_AGILICUS_TOKEN_FEED_LAST_EXP  253402300799
-
 /* answers beyond the largest body that a poll puts up with */
 #define NGX_AGILICUS_TOKEN_FEED_MAX_TOO_LARGE  64
+
+/* windows that the API has not looked at, and after which a poll asks for no
+   more */
+#define NGX_AGILICUS_TOKEN_FEED_MAX_OUTSIDE  8
 
 
 static void ngx_agilicus_token_feed_url(ngx_agilicus_token_feed_slot_t *slot);
@@ -28,6 +28,7 @@ static void ngx_agilicus_token_feed_window_done(
     ngx_agilicus_token_feed_slot_t *slot, ngx_uint_t too_large);
 static ngx_uint_t ngx_agilicus_token_feed_hopeless(
     ngx_agilicus_token_feed_slot_t *slot, ngx_uint_t too_large);
+static void ngx_agilicus_token_feed_outside(void);
 static int64_t ngx_agilicus_token_feed_pivot(
     ngx_agilicus_token_feed_slot_t *slot);
 static void ngx_agilicus_token_feed_read(ngx_agilicus_token_call_t *call,
@@ -61,6 +62,7 @@ ngx_agilicus_token_feed_call(ngx_agilicus_token_feed_slot_t *slot,
     slot->nvalues = 0;
     slot->odd = 0;
     slot->asked = 0;
+    slot->outside = 0;
     slot->undated = 0;
 
     ngx_agilicus_token_feed_url(slot);
@@ -98,7 +100,7 @@ static void
 ngx_agilicus_token_feed_url(ngx_agilicus_token_feed_slot_t *slot)
 {
     u_char                            *p;
-    int64_t                            to;
+    int64_t                            sec;
     const char                        *by;
     ngx_agilicus_token_window_t       *window;
     ngx_agilicus_token_feed_worker_t  *f;
@@ -107,25 +109,18 @@ ngx_agilicus_token_feed_url(ngx_agilicus_token_feed_slot_t *slot)
     window = &slot->window;
 
     by = (window->by == NGX_AGILICUS_TOKEN_WINDOW_EXP) ? "exp" : "iat";
-    to = window->to;
 
     p = ngx_sprintf(slot->url.data, "%V?revoked=true&limit=%ui",
                     &f->conf->api->tokens, f->conf->limit);
 
-    if (window->from != NGX_AGILICUS_TOKEN_WINDOW_PAST) {
+    if (ngx_agilicus_token_window_first(window, &sec)) {
         p = ngx_sprintf(p, "&%s_from=", by);
-        p = ngx_agilicus_token_feed_date(p, window->from - 1);
+        p = ngx_agilicus_token_feed_date(p, sec);
     }
 
-    if (to == NGX_AGILICUS_TOKEN_WINDOW_FUTURE
-        && window->by == NGX_AGILICUS_TOKEN_WINDOW_EXP)
-    {
-        to = NGX_AGILICUS_TOKEN_FEED_LAST_EXP - 1;
-    }
-
-    if (to != NGX_AGILICUS_TOKEN_WINDOW_FUTURE) {
+    if (ngx_agilicus_token_window_last(window, &sec)) {
         p = ngx_sprintf(p, "&%s_to=", by);
-        p = ngx_agilicus_token_feed_date(p, to + 1);
+        p = ngx_agilicus_token_feed_date(p, sec);
     }
 
     *p = '\0';
@@ -138,8 +133,6 @@ ngx_agilicus_token_feed_date(u_char *p, int64_t sec)
 {
     u_char      date[NGX_AGILICUS_TOKEN_TIME_LEN];
     ngx_uint_t  i;
-
-    sec = ngx_max(ngx_min(sec, NGX_AGILICUS_TOKEN_FEED_LAST_EXP), 0);
 
     (void) ngx_agilicus_token_time_format(sec, date);
 
@@ -197,7 +190,7 @@ ngx_agilicus_token_feed_row(void *data,
 {
     ngx_agilicus_token_feed_slot_t *slot = data;
 
-    int64_t                               from, to, until, value;
+    int64_t                               until, value;
     ngx_int_t                             rc;
     ngx_uint_t                            by_exp;
     ngx_agilicus_token_clock_t            now;
@@ -217,16 +210,15 @@ ngx_agilicus_token_feed_row(void *data,
     value = by_exp ? row->exp : row->iat;
 
     if (by_exp ? row->has_exp : row->has_iat) {
-        from = slot->window.from;
-        to = slot->window.to;
 
-        if ((from == NGX_AGILICUS_TOKEN_WINDOW_PAST || value >= from - 1)
-            && (to == NGX_AGILICUS_TOKEN_WINDOW_FUTURE || value <= to + 1))
-        {
+        if (ngx_agilicus_token_window_asked(&slot->window, value)) {
             slot->asked = 1;
+
+        } else {
+            slot->outside = 1;
         }
 
-        if (value >= from && value <= to
+        if (value >= slot->window.from && value <= slot->window.to
             && slot->nvalues < NGX_AGILICUS_TOKEN_FEED_MAX_LIMIT)
         {
             slot->values[slot->nvalues++] = value;
@@ -393,7 +385,7 @@ ngx_agilicus_token_feed_window_done(ngx_agilicus_token_feed_slot_t *slot,
 
 
 /*
- * 1 where smaller windows would not help: the API does not care what it is
+ * 1 where smaller windows would not help: the API does not look at what it is
  * asked for, or sends too much whatever it is; or a row has neither date, so
  * that only the window without ends has it.
  */
@@ -407,7 +399,43 @@ ngx_agilicus_token_feed_hopeless(ngx_agilicus_token_feed_slot_t *slot,
                > NGX_AGILICUS_TOKEN_FEED_MAX_TOO_LARGE;
     }
 
+    if (slot->outside) {
+        ngx_agilicus_token_feed_outside();
+        return 1;
+    }
+
     return !slot->asked || slot->undated;
+}
+
+
+/*
+ * The same rows come whatever window is asked for.  Other windows may find
+ * some that are not among these, so the poll goes on for a few of them, and the
+ * next one begins with few.  One line until a poll is complete.
+ */
+
+static void
+ngx_agilicus_token_feed_outside(void)
+{
+    ngx_agilicus_token_feed_worker_t  *f;
+
+    f = &ngx_agilicus_token_feed;
+
+    if (++f->outside > NGX_AGILICUS_TOKEN_FEED_MAX_OUTSIDE) {
+        f->known = 0;
+    }
+
+    if (f->said_outside) {
+        return;
+    }
+
+    f->said_outside = 1;
+
+    ngx_log_error(NGX_LOG_ERR, f->log, 0,
+                  "agilicus token: rows outside of the window of time that "
+                  "was asked for are in the list of revoked tokens, which "
+                  "cannot be read whole while such windows are ignored, "
+                  "Tokens API \"%V\"", &f->conf->api->url);
 }
 
 

@@ -435,6 +435,7 @@ struct ngx_agilicus_token_ctx_s {
     unsigned                           remembered:1; /* digest was */
     unsigned                           previewed:1;  /* in preaccess */
     unsigned                           has_facts:1;
+    unsigned                           cut:1;      /* while it was sent */
     unsigned                           has_api_time:1;
     unsigned                           known:1;    /* an entry of any age */
     unsigned                           revoking:1;

@@ -345,9 +345,11 @@ ngx_agilicus_token_recheck_cut(ngx_agilicus_token_ctx_t *ctx,
     }
 
     ngx_agilicus_token_say(ctx, verdict, reason);
+    ctx->cut = 1;
 
     if (page) {
         ngx_agilicus_token_say(page, verdict, reason);
+        page->cut = 1;
     }
 
     ngx_log_error(NGX_LOG_INFO, c->log, 0,

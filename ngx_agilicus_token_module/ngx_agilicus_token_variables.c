@@ -441,6 +441,12 @@ ngx_agilicus_token_variable_facts(ngx_http_request_t *r)
         return NULL;
     }
 
+    /* nothing but the log is left, and it says whose response it was */
+
+    if (ctx->cut) {
+        return &ctx->facts;
+    }
+
     switch (ctx->decision.verdict) {
 
     /* requirements are evaluated before there is a verdict */

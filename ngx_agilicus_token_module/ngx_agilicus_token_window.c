@@ -14,6 +14,7 @@
 
 static int64_t ngx_agilicus_token_window_middle(
     const ngx_agilicus_token_window_t *window, int64_t now);
+static int64_t ngx_agilicus_token_window_date(int64_t sec);
 
 
 void
@@ -200,4 +201,57 @@ ngx_agilicus_token_windows_whole(const ngx_agilicus_token_windows_t *w,
     }
 
     return i == w->n;
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_window_first(const ngx_agilicus_token_window_t *window,
+    int64_t *sec)
+{
+    if (window->from == NGX_AGILICUS_TOKEN_WINDOW_PAST) {
+        return 0;
+    }
+
+    *sec = ngx_agilicus_token_window_date(window->from - 1);
+
+    return 1;
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_window_last(const ngx_agilicus_token_window_t *window,
+    int64_t *sec)
+{
+    if (window->to != NGX_AGILICUS_TOKEN_WINDOW_FUTURE) {
+        *sec = ngx_agilicus_token_window_date(window->to + 1);
+        return 1;
+    }
+
+    /* says that a token must expire at all */
+
+    *sec = NGX_AGILICUS_TOKEN_WINDOW_LAST;
+
+    return window->by == NGX_AGILICUS_TOKEN_WINDOW_EXP;
+}
+
+
+static int64_t
+ngx_agilicus_token_window_date(int64_t sec)
+{
+    return ngx_max(ngx_min(sec, NGX_AGILICUS_TOKEN_WINDOW_LAST), 0);
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_window_asked(const ngx_agilicus_token_window_t *window,
+    int64_t value)
+{
+    int64_t  sec;
+
+    if (ngx_agilicus_token_window_first(window, &sec) && value < sec) {
+        return 0;
+    }
+
+    return !ngx_agilicus_token_window_last(window, &sec) || value <= sec
+           || sec == NGX_AGILICUS_TOKEN_WINDOW_LAST;
 }

@@ -24,6 +24,10 @@
 /* windows at most; more than this is more than can be polled */
 #define NGX_AGILICUS_TOKEN_WINDOW_MAX   4096
 
+/* the last second that a date of the API can say: tokens that never expire
+   have none */
+#define NGX_AGILICUS_TOKEN_WINDOW_LAST  253402300799
+
 #define NGX_AGILICUS_TOKEN_WINDOW_PAST    INT64_MIN
 #define NGX_AGILICUS_TOKEN_WINDOW_FUTURE  INT64_MAX
 
@@ -76,6 +80,23 @@ void ngx_agilicus_token_windows_again(ngx_agilicus_token_windows_t *w,
  */
 ngx_int_t ngx_agilicus_token_windows_split(ngx_agilicus_token_windows_t *w,
     ngx_uint_t i, int64_t pivot, int64_t now);
+
+/*
+ * The first and the last second that the API is asked for in "window": a second
+ * more than its own on both sides, and nothing that a date cannot say.  1 if
+ * there is such an end, 0 where the window is open.
+ */
+ngx_uint_t ngx_agilicus_token_window_first(
+    const ngx_agilicus_token_window_t *window, int64_t *sec);
+ngx_uint_t ngx_agilicus_token_window_last(
+    const ngx_agilicus_token_window_t *window, int64_t *sec);
+
+/*
+ * Returns 1 if the API was asked for "value", a time of the window's kind: it
+ * has no reason to name any other.
+ */
+ngx_uint_t ngx_agilicus_token_window_asked(
+    const ngx_agilicus_token_window_t *window, int64_t value);
 
 /*
  * Checks that the windows of each kind follow each other without a gap, from

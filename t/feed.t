@@ -79,6 +79,18 @@ my %rows = (
                           exp => $now + 600 + $_ * 397 % 864000,
                           iat => $now - $_ * 131 % 600000 } } 1 .. 10000 ],
     ignores  => [ rows('ignores', 100) ],
+    spread   => [ map { { jti => "spread-$_", exp => $hour + 977 * $_,
+                          iat => $now - 131 * $_ } } 1 .. 1000 ],
+);
+
+# APIs that do not look at all that they are asked for
+
+my %ignored = (
+    'no-windows' => [qw(exp_from exp_to iat_from iat_to)],
+    'no-exp'     => [qw(exp_from exp_to)],
+    'no-iat'     => [qw(iat_from iat_to)],
+    'no-from'    => [qw(exp_from iat_from)],
+    'no-to'      => [qw(exp_to iat_to)],
 );
 
 my %lists = map { $_ => list_of($rows{$_}) } keys %rows;
@@ -94,6 +106,7 @@ $lists{modest} = list_of($rows{modest}, most => 20);
 # one that does not care what it is asked for
 
 $lists{ignores} = { body => encoded($rows{ignores}) };
+$lists{$_} = list_of($rows{spread}, ignored => $ignored{$_}) for keys %ignored;
 $lists{watched} = { @none };
 $lists{odd} = { @none };
 $lists{slow} = { @none, delay => 1.3 };
@@ -255,6 +268,48 @@ for my $case ([ 'same', 100, 150, 'more in a second than are given at once' ],
 
     finished($name);
 }
+
+
+# windows that the API does not look at
+
+feed('spread');
+said('spread', 'healthy', 'not polled yet');
+list('spread', body => encoded([ @{ $rows{spread} }[ 0 .. 99 ] ]));
+feed($_) for sort keys %ignored;
+
+for my $name ('spread', sort keys %ignored) {
+    said($name, 'incomplete', $name eq 'spread' ? 'healthy' : 'not polled yet');
+
+    my $first = status($name)->{feed};
+    my $began = time;
+
+    sleep 3;
+
+    my $then = status($name)->{feed};
+    my $polls = $then->{polls} - $first->{polls};
+    my @lines = $nginx{$name}->error_log
+                =~ /\[error\].* rows outside of the window .*Tokens API/g;
+
+    is(scalar @lines, 1, "$name: one line says that windows are ignored");
+    cmp_ok($polls, '<=', time - $began + 1, 'polls are no faster than that');
+    cmp_ok($polls, '>=', 1, 'but go on');
+    cmp_ok($then->{calls} - $first->{calls}, '<=', 70 * $polls,
+           'of some calls each');
+    is($then->{state}, 'incomplete', 'and the feed is not healthy');
+    cmp_ok(status($name)->{tombstones}{live}, '>=', 100,
+           'though what it tells denies');
+    is(why(ask($name, 'spread-7')), 'revoked/jti', 'a token');
+}
+
+list('no-windows', @none);
+said('no-windows', 'healthy', 'incomplete');
+$nginx{'no-windows'}->mark;
+list('no-windows', body => encoded([ @{ $rows{spread} }[ 0 .. 99 ] ]));
+said('no-windows', 'incomplete', 'healthy');
+ok($nginx{'no-windows'}->wait_log(qr/rows outside of the window/, 5 * $slow),
+   'it is said anew after a poll that was complete');
+
+finished($_) for 'spread', sort keys %ignored;
 
 
 # rows that cannot be read: the others deny, and they are not all
@@ -592,6 +647,8 @@ sub list_of {
 
         my %args = map { /^(\w+)=(.*)/ ? ($1 => $2) : () }
                    split /&/, $request->{args};
+        delete @args{ @{ $opt{ignored} || [] } };
+
         my ($exp_from, $exp_to, $iat_from, $iat_to) =
             map { defined $args{$_} ? seconds($args{$_}) : undef }
             qw(exp_from exp_to iat_from iat_to);

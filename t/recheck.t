@@ -25,7 +25,8 @@ my $mock = MockAPI->start(
     default => sub {
         my ($life) = $_[0]{token} =~ /-lives(\d+)/;
 
-        return { token => { jti => $_[0]{token},
+        return { token => { jti => $_[0]{token}, sub => 'ann', org => 'org-1',
+                            scopes => ['a', 'b'],
                             $life ? (exp => time + $life) : () } };
     },
     paths => {
@@ -53,6 +54,10 @@ my $nginx = NginxProcess->new(
         agilicus_token_api http://127.0.0.1:$TEST_NGINX_MOCK_PORT;
         agilicus_token_cache_valid active=600s;
         agilicus_token_recheck 1s;
+        log_format whose "$uri: $agilicus_token_verdict $agilicus_token_sub "
+                         "$agilicus_token_jti $agilicus_token_org "
+                         "$agilicus_token_scopes";
+        access_log $TEST_NGINX_PREFIX/whose.log whose;
         server {
             listen 127.0.0.1:$TEST_NGINX_H2_PORT http2;
             location /file { root $TEST_NGINX_PREFIX/html; agilicus_token on;
@@ -329,6 +334,21 @@ is(deny('waits'), 204, 'the token is denied meanwhile');
 like($waits->read_some(6 * $slow), qr{^HTTP/1.1 401 }, 'which is answered');
 $waits->close;
 
+# whose they were, although their tokens are no longer good
+
+open my $whose, '<', $nginx->prefix . '/whose.log' or die "whose.log: $!\n";
+my $log = do { local $/; <$whose> };
+close $whose;
+
+for my $line ('/file: revoked ann file-0', '/events: revoked ann events-1.3',
+              '/socket: revoked ann socket-1.3',
+              '/file: expired ann file-lives3', '/file: revoked ann stream-1',
+              '/ssi/on/same: revoked ann part-ssi-on-same',
+              '/ssi/on/second: revoked ann other-ssi-on-second',
+              '/ssi/on/second: expired ann ends-ssi-on-second-second3')
+{
+    like($log, qr/^\Q$line\E org-1 a b$/m, "the log has $line");
+}
 
 is(scalar($nginx->log_lines(qr/response cut: (?:revoked|expired)/)), 19,
    'each is told');

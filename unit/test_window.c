@@ -29,6 +29,7 @@ static void test_random(void);
 static void test_down(void);
 static void test_again(void);
 static void test_whole(void);
+static void test_asked(void);
 static void test_poll(void);
 static ngx_uint_t poll(ngx_uint_t n, int64_t floor, int64_t now,
     ngx_uint_t *truncated);
@@ -56,6 +57,7 @@ main(int argc, char **argv)
     test_down();
     test_again();
     test_whole();
+    test_asked();
     test_poll();
 
     return unit_done();
@@ -465,6 +467,92 @@ test_whole(void)
 
 
 /* an API with so many revoked tokens, polled as feed polls it */
+
+static void
+test_asked(void)
+{
+    int64_t                       sec;
+    ngx_uint_t                    i;
+    ngx_agilicus_token_window_t   window;
+
+    static const struct {
+        ngx_agilicus_token_window_e   by;
+        int64_t                       from;
+        int64_t                       to;
+        int64_t                       value;
+        ngx_uint_t                    asked;
+    } cases[] = {
+#define EXP     NGX_AGILICUS_TOKEN_WINDOW_EXP
+#define IAT     NGX_AGILICUS_TOKEN_WINDOW_IAT
+#define PAST    NGX_AGILICUS_TOKEN_WINDOW_PAST
+#define FUTURE  NGX_AGILICUS_TOKEN_WINDOW_FUTURE
+#define LAST    NGX_AGILICUS_TOKEN_WINDOW_LAST
+        { EXP, 1000, 2000, 999, 1 },
+        { EXP, 1000, 2000, 2001, 1 },
+        { EXP, 1000, 2000, 998, 0 },
+        { EXP, 1000, 2000, 2002, 0 },
+        { EXP, 1000, 2000, INT64_MIN, 0 },
+        { EXP, 1000, 2000, INT64_MAX, 0 },
+        { EXP, 1000, FUTURE, LAST, 1 },
+        { EXP, 1000, FUTURE, INT64_MAX, 1 },
+        { EXP, 1000, FUTURE, 998, 0 },
+        { IAT, PAST, FUTURE, INT64_MIN, 1 },
+        { IAT, PAST, FUTURE, INT64_MAX, 1 },
+        { IAT, PAST, 1000, 1001, 1 },
+        { IAT, PAST, 1000, 1002, 0 },
+        { IAT, PAST, 1000, INT64_MIN, 1 },
+        { IAT, PAST, -7, 0, 1 },
+        { IAT, PAST, -7, 1, 0 },
+        { IAT, 1000, FUTURE, INT64_MAX, 1 },
+        { IAT, 1000, 1000, 1001, 1 },
+        { IAT, 1000, LAST, INT64_MAX, 1 },
+        { IAT, INT64_MAX, FUTURE, LAST, 1 },
+    };
+
+    unit_test("what a window asks for has a second more on both sides");
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        memset(&window, 0, sizeof(window));
+
+        window.by = cases[i].by;
+        window.from = cases[i].from;
+        window.to = cases[i].to;
+
+        unit_check(ngx_agilicus_token_window_asked(&window, cases[i].value)
+                   == cases[i].asked);
+    }
+
+    unit_test("an end is a date, and an open window has none");
+
+    window.by = IAT;
+    window.from = PAST;
+    window.to = FUTURE;
+
+    unit_check(!ngx_agilicus_token_window_first(&window, &sec));
+    unit_check(!ngx_agilicus_token_window_last(&window, &sec));
+
+    window.by = EXP;
+
+    unit_check(ngx_agilicus_token_window_last(&window, &sec) && sec == LAST);
+
+    window.from = -5;
+    window.to = LAST + 5;
+
+    unit_check(ngx_agilicus_token_window_first(&window, &sec) && sec == 0);
+    unit_check(ngx_agilicus_token_window_last(&window, &sec) && sec == LAST);
+
+    window.from = 1000;
+    window.to = 2000;
+
+    unit_check(ngx_agilicus_token_window_first(&window, &sec) && sec == 999);
+    unit_check(ngx_agilicus_token_window_last(&window, &sec) && sec == 2001);
+#undef EXP
+#undef IAT
+#undef PAST
+#undef FUTURE
+#undef LAST
+}
+
 
 static void
 test_poll(void)
