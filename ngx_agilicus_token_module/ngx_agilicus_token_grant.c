@@ -242,7 +242,7 @@ ngx_agilicus_token_grant_join(ngx_agilicus_token_call_request_t *request,
 }
 
 
-/* 1 if a child could be recorded; else 0, which is said once a second at most */
+/* 1 if a child could be recorded; else 0, which is logged once a second */
 
 static ngx_uint_t
 ngx_agilicus_token_grant_has_room(void)

@@ -33,7 +33,7 @@ typedef struct {
 
 
 typedef struct {
-    ngx_agilicus_token_authority_t   authority;  /* empty: that of the request */
+    ngx_agilicus_token_authority_t   authority;  /* empty: of the request */
     ngx_str_t                        path;       /* raw */
     ngx_str_t                        query;      /* raw, without "?" */
 
@@ -58,9 +58,9 @@ ngx_int_t ngx_agilicus_token_target_read(const ngx_str_t *value,
     ngx_agilicus_token_target_t *target);
 
 /*
- * Reads "host" or "host:port".  NGX_DECLINED for what has a user in it, escapes,
- * bytes that no name of a host has, or a port that is none.  "usual" is the port
- * that counts as none.
+ * Reads "host" or "host:port".  NGX_DECLINED for what has a user in it,
+ * escapes, bytes that no name of a host has, or a port that is none.  "usual"
+ * is the port that counts as none.
  */
 ngx_int_t ngx_agilicus_token_target_authority(const ngx_str_t *text,
     ngx_uint_t usual, ngx_agilicus_token_authority_t *authority);

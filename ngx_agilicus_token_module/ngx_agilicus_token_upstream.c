@@ -39,7 +39,7 @@ ngx_agilicus_token_upstream(ngx_http_request_t *r)
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
     ctx = ngx_agilicus_token_get_ctx(r);
 
-    /* what a location that enforces nothing has seen is not what it passes on */
+    /* a location that enforces nothing passes on what went upstream before */
 
     if (lcf->enable == NGX_AGILICUS_TOKEN_OFF && ctx && ctx->client->changed) {
         arrival = ngx_agilicus_token_arrival_of(ctx->client, r);

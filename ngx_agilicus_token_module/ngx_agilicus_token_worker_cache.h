@@ -49,8 +49,9 @@ typedef struct {
 
 
 /*
- * Makes a worker's memory of "size" bytes.  Returns NGX_OK, or NGX_ERROR where there is none: nothing is then kept, and
- * all functions may be called all the same.  ..._exit() zeroes and frees it.
+ * Makes a worker's memory of "size" bytes.  Returns NGX_OK, or NGX_ERROR where
+ * there is none: nothing is then kept, and all functions may be called all the
+ * same.  ..._exit() zeroes and frees it.
  */
 ngx_int_t ngx_agilicus_token_worker_cache_init(size_t size);
 void ngx_agilicus_token_worker_cache_exit(void);
