@@ -27,6 +27,9 @@ static ngx_int_t ngx_agilicus_token_string_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_agilicus_token_list_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_agilicus_token_roles_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_uint_t ngx_agilicus_token_is_word(const ngx_str_t *text);
 static ngx_int_t ngx_agilicus_token_time_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_agilicus_token_claim_variable(ngx_http_request_t *r,
@@ -82,6 +85,7 @@ static ngx_http_variable_t  ngx_agilicus_token_variables[] = {
                                 NGX_AGILICUS_TOKEN_FACTS_AUD),
     ngx_agilicus_token_variable("scopes", ngx_agilicus_token_list_variable,
                                 NGX_AGILICUS_TOKEN_FACTS_SCOPES),
+    ngx_agilicus_token_variable("roles", ngx_agilicus_token_roles_variable, 0),
     ngx_agilicus_token_variable("iat", ngx_agilicus_token_time_variable, 0),
     ngx_agilicus_token_variable("exp", ngx_agilicus_token_time_variable, 1),
 
@@ -332,7 +336,7 @@ ngx_int_t
 ngx_agilicus_token_join(ngx_pool_t *pool,
     const ngx_agilicus_token_list_t *list, ngx_str_t *value)
 {
-    size_t                     i, len;
+    size_t                     len;
     u_char                    *p;
     ngx_str_t                  item;
     ngx_agilicus_token_list_t  rest;
@@ -357,13 +361,7 @@ ngx_agilicus_token_join(ngx_pool_t *pool,
 
     while (ngx_agilicus_token_facts_next(&rest, &item) == NGX_OK) {
 
-        for (i = 0; i < item.len; i++) {
-            if (item.data[i] <= 0x20 || item.data[i] >= 0x7f) {
-                break;
-            }
-        }
-
-        if (i == 0 || i < item.len) {
+        if (!ngx_agilicus_token_is_word(&item)) {
             continue;
         }
 
@@ -377,6 +375,77 @@ ngx_agilicus_token_join(ngx_pool_t *pool,
     value->len = p - value->data;
 
     return NGX_OK;
+}
+
+
+/* 1 if "text" can be one of several that are separated by spaces */
+
+static ngx_uint_t
+ngx_agilicus_token_is_word(const ngx_str_t *text)
+{
+    size_t  i;
+
+    for (i = 0; i < text->len; i++) {
+        if (text->data[i] <= 0x20 || text->data[i] >= 0x7f) {
+            return 0;
+        }
+    }
+
+    return text->len != 0;
+}
+
+
+/* an application with a colon in it could be read as another one's role */
+
+static ngx_int_t
+ngx_agilicus_token_roles_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char                      *p;
+    ngx_str_t                    value, application, role;
+    ngx_agilicus_token_list_t    rest;
+    ngx_agilicus_token_facts_t  *facts;
+
+    facts = ngx_agilicus_token_variable_facts(r);
+
+    if (facts == NULL) {
+        return ngx_agilicus_token_variable_str(v, NULL);
+    }
+
+    rest = facts->lists[NGX_AGILICUS_TOKEN_FACTS_ROLES];
+
+    /* each has its length before it: there is room for colons and spaces */
+
+    p = ngx_pnalloc(r->pool, rest.end - rest.pos + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.data = p;
+
+    while (ngx_agilicus_token_facts_next(&rest, &application) == NGX_OK
+           && ngx_agilicus_token_facts_next(&rest, &role) == NGX_OK)
+    {
+        if (!ngx_agilicus_token_is_word(&application)
+            || !ngx_agilicus_token_is_word(&role)
+            || ngx_strlchr(application.data,
+                           application.data + application.len, ':'))
+        {
+            continue;
+        }
+
+        if (p != value.data) {
+            *p++ = ' ';
+        }
+
+        p = ngx_cpymem(p, application.data, application.len);
+        *p++ = ':';
+        p = ngx_cpymem(p, role.data, role.len);
+    }
+
+    value.len = p - value.data;
+
+    return ngx_agilicus_token_variable_str(v, &value);
 }
 
 

@@ -31,6 +31,16 @@ my $mock = MockAPI->start(
         map({ $_ => { token => $full } } qw(full-1 full-2 full-3 full-4
                                             full-5 full-6)),
         map({ $_ => {} } map { "good-$_" } 1 .. 20),
+        roles   => { token => { roles => {
+            'app-1' => [ 'owner', 'view:er' ], 'app 2' => [ 'owner' ],
+            "app\n3" => [ 'owner' ], "caf\x{e9}" => [ 'owner' ],
+            'app-4' => [ 'own er', "own\ter", '' ],
+            'app:5' => [ 'owner' ], '' => [ 'owner' ],
+        } } },
+        role    => { token => { roles => { one => [ 'viewer' ] } } },
+        'no-roles' => { token => { roles => {} } },
+        'past-role' => { token => { exp => 1000,
+                                    roles => { one => [ 'viewer' ] } } },
         bare    => { body => '{"sub":"only"}' },
         past    => { token => { %$full, exp => 1000 } },
         later   => { token => { %$full, nbf => 4102444800 } },
@@ -72,7 +82,7 @@ add_block_preprocessor(sub {
 });
 
 repeat_each(2);
-plan tests => repeat_each() * (blocks() * 3 + 68);
+plan tests => repeat_each() * (blocks() * 3 + 75);
 no_shuffle();
 no_long_string();
 run_tests();
@@ -531,3 +541,20 @@ GET /ssi
 "[passed[missing]\n]"
 --- error_log
 would be rejected: missing, no_token
+
+
+
+=== TEST 24: roles, each with its application; nothing that could be another
+--- config
+    location /t {
+        agilicus_token report;
+        add_header X-Seen "[$agilicus_token_roles]" always;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_UPSTREAM_PORT;
+    }
+--- request eval
+[("GET /t") x 5]
+--- more_headers eval
+[map { "Authorization: Bearer $_" } qw(roles role no-roles past-role bare)]
+--- response_headers eval
+["X-Seen: [app-1:owner app-1:view:er]", "X-Seen: [one:viewer]", "X-Seen: []",
+ "X-Seen: []", "X-Seen: []"]

@@ -291,7 +291,7 @@ my $h2 = HttpClient->new(port => $ENV{TEST_NGINX_H2_PORT})->connect;
 $h2->send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" . frame(4, 0, 0, '')
           . headers_of(1, 'stream-1') . headers_of(3, 'stream-2'));
 
-my ($buf, %ended, $pinged) = ('');
+my ($buf, %ended, $pinged, $reset) = ('');
 my $begun = time;
 my $denied = 0;
 
@@ -305,8 +305,11 @@ while (time - $begun < 5 * $slow && !$pinged) {
         my $len = $high << 16 | $low;
 
         last if length $buf < 9 + $len;
+        my $payload = substr $buf, 9, $len;
+
         substr $buf, 0, 9 + $len, '';
         $ended{$stream} = time if $type == 3 || $type == 7;
+        $reset = unpack 'N', $payload if $type == 3;
         $pinged = 1 if $type == 6;
         $h2->send(frame(6, 0, 0, 'x' x 8)) if $type == 3 && $stream == 1;
     }
@@ -319,6 +322,7 @@ while (time - $begun < 5 * $slow && !$pinged) {
 
 cmp_ok(($ended{1} || time) - $denied, '<', 1 + 0.3 * $slow, 'which cuts it');
 is_deeply([ keys %ended ], [ 1 ], 'and no other stream of its connection');
+is($reset, 2, 'which is reset with INTERNAL_ERROR');
 ok($pinged, 'which lives on');
 $h2->close;
 
