@@ -17,6 +17,7 @@ static ngx_int_t ngx_agilicus_token_call_copy(ngx_str_t *dst,
     const ngx_str_t *src);
 static void ngx_agilicus_token_call_release(ngx_agilicus_token_call_t *call,
     ngx_agilicus_token_answer_t *answer);
+static void ngx_agilicus_token_call_part(ngx_agilicus_token_call_t *call);
 static void ngx_agilicus_token_call_free(ngx_agilicus_token_call_t *call);
 static void ngx_agilicus_token_call_insert(ngx_rbtree_node_t *temp,
     ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
@@ -41,6 +42,7 @@ ngx_agilicus_token_call_init(const ngx_agilicus_token_api_conf_t *conf,
 
     ngx_queue_init(&w->pending);
     ngx_queue_init(&w->following);
+    ngx_queue_init(&w->sent);
     ngx_rbtree_init(&w->calls, &w->sentinel, ngx_agilicus_token_call_insert);
 
     w->dummy.fd = (ngx_socket_t) -1;
@@ -49,6 +51,9 @@ ngx_agilicus_token_call_init(const ngx_agilicus_token_api_conf_t *conf,
     w->poll.data = &w->dummy;
     w->poll.log = log;
     w->poll.cancelable = 1;
+
+    w->turn.handler = ngx_agilicus_token_call_turn;
+    w->turn.log = log;
 
     if (ngx_agilicus_token_digest_init() != NGX_OK) {
         ngx_log_error(NGX_LOG_CRIT, log, 0,
@@ -106,6 +111,10 @@ ngx_agilicus_token_call_exit(void)
 
     if (w->poll.timer_set) {
         ngx_del_timer(&w->poll);
+    }
+
+    if (w->turn.posted) {
+        ngx_delete_posted_event(&w->turn);
     }
 
     ngx_free(w->pools);
@@ -277,6 +286,17 @@ ngx_agilicus_token_call_join(const ngx_agilicus_token_call_request_t *request,
             call->seen = request->seen;
         }
 
+        if (call->left) {
+            call->left = 0;
+            w->left--;
+        }
+
+        call->patience = ngx_max(call->patience, request->timeout);
+
+        ngx_agilicus_token_flight_extend(w->conf->first, &call->flight,
+                                         ngx_current_msec + request->timeout
+                                         + NGX_AGILICUS_TOKEN_CALL_MARGIN);
+
         waiter->joined = 1;
     }
 
@@ -291,8 +311,10 @@ ngx_agilicus_token_call_join(const ngx_agilicus_token_call_request_t *request,
 void
 ngx_agilicus_token_call_leave(ngx_agilicus_token_waiter_t *waiter)
 {
-    ngx_agilicus_token_call_t  *call;
+    ngx_agilicus_token_call_t         *call;
+    ngx_agilicus_token_call_worker_t  *w;
 
+    w = &ngx_agilicus_token_worker;
     call = waiter->call;
 
     if (call == NULL) {
@@ -301,14 +323,74 @@ ngx_agilicus_token_call_leave(ngx_agilicus_token_waiter_t *waiter)
 
     waiter->call = NULL;
     ngx_queue_remove(&waiter->queue);
-    ngx_agilicus_token_worker.waiting--;
+    w->waiting--;
 
-    if (ngx_queue_empty(&call->waiters)
-        && (call->state == NGX_AGILICUS_TOKEN_CALL_PENDING
-            || call->state == NGX_AGILICUS_TOKEN_CALL_FOLLOWING))
+    if (!ngx_queue_empty(&call->waiters)) {
+        return;
+    }
+
+    if (call->state == NGX_AGILICUS_TOKEN_CALL_PENDING
+        || call->state == NGX_AGILICUS_TOKEN_CALL_FOLLOWING)
     {
         ngx_agilicus_token_call_free(call);
+        return;
     }
+
+    /* a token that was made must be heard of, or it outlives its parent */
+
+    if (call->state == NGX_AGILICUS_TOKEN_CALL_SENT
+        && call->operation == NGX_AGILICUS_TOKEN_OPERATION_INTROSPECT)
+    {
+        call->left = 1;
+        w->left++;
+
+        if (ngx_agilicus_token_mono() - call->started >= call->patience) {
+            ngx_agilicus_token_call_part(call);
+        }
+
+        if (!ngx_queue_empty(&w->pending) && !w->turn.posted) {
+            ngx_post_event(&w->turn, &ngx_posted_events);
+        }
+    }
+}
+
+
+/*
+ * A call that took too long is not joined any more, except by those on other
+ * workers who wait for it already; its answer is welcome.
+ */
+
+static void
+ngx_agilicus_token_call_part(ngx_agilicus_token_call_t *call)
+{
+    ngx_agilicus_token_flight_left(ngx_agilicus_token_worker.conf->first,
+                                   &call->flight);
+
+    ngx_rbtree_delete(&ngx_agilicus_token_worker.calls, &call->node);
+
+    ngx_memzero(call->identity, NGX_AGILICUS_TOKEN_DIGEST_LEN);
+    call->node.key = 0;
+
+    ngx_rbtree_insert(&ngx_agilicus_token_worker.calls, &call->node);
+}
+
+
+void
+ngx_agilicus_token_call_drop(ngx_agilicus_token_call_t *call)
+{
+    ngx_agilicus_token_call_worker_t  *w;
+
+    w = &ngx_agilicus_token_worker;
+
+    ngx_agilicus_token_curl_cancel(call->op);
+    ngx_queue_remove(&call->queue);
+
+    w->inflight--;
+    w->left--;
+
+    call->state = NGX_AGILICUS_TOKEN_CALL_NEW;
+
+    ngx_agilicus_token_call_free(call);
 }
 
 
@@ -395,7 +477,10 @@ ngx_agilicus_token_call_create(
     call->origin = request->origin;
     call->url = request->url;
     call->connect_timeout = request->connect_timeout;
-    call->timeout = request->timeout;
+    call->timeout = request->origin ? ngx_max(request->timeout,
+                                              request->api->longest)
+                                    : request->timeout;
+    call->patience = request->timeout;
     call->max_body = request->max_body;
     call->seen = request->seen;
     call->started = ngx_agilicus_token_mono();
@@ -554,6 +639,12 @@ ngx_agilicus_token_call_release(ngx_agilicus_token_call_t *call,
 static void
 ngx_agilicus_token_call_free(ngx_agilicus_token_call_t *call)
 {
+    if (call->state == NGX_AGILICUS_TOKEN_CALL_FOLLOWING) {
+        ngx_agilicus_token_flight_unfollow(
+                                        ngx_agilicus_token_worker.conf->first,
+                                        &call->flight);
+    }
+
     ngx_agilicus_token_call_release(call, NULL);
 
     ngx_rbtree_delete(&ngx_agilicus_token_worker.calls, &call->node);

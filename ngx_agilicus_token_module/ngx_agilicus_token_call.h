@@ -46,6 +46,7 @@ typedef struct {
     ngx_agilicus_token_curl_profile_t  profile;
     ngx_str_t                          credential; /* empty: none */
     unsigned                           credential_introspect:1;
+    ngx_msec_t                         longest;    /* of its "api_timeout"s */
     ngx_uint_t                         index;      /* of the cycle's APIs */
     ngx_uint_t                         state;      /* in the first zone */
 
@@ -163,6 +164,8 @@ typedef struct {
     ngx_str_t                                  body;
     ngx_str_t                                  bearer;
     ngx_msec_t                                 connect_timeout;
+
+    /* of this waiter; with an origin, the call itself has api->longest */
     ngx_msec_t                                 timeout;
     size_t                                     max_body;
 
@@ -188,8 +191,9 @@ typedef struct {
 
 struct ngx_agilicus_token_call_s {
     ngx_rbtree_node_t                          node;
-    ngx_queue_t                                queue;   /* pending, following */
+    ngx_queue_t                                queue;   /* of its state */
     ngx_queue_t                                waiters;
+    ngx_agilicus_token_curl_op_t              *op;      /* while it is sent */
 
     const ngx_agilicus_token_call_type_t      *type;
     ngx_agilicus_token_operation_e             operation;  /* of this step */
@@ -201,6 +205,7 @@ struct ngx_agilicus_token_call_s {
     ngx_str_t                                  data;
     ngx_msec_t                                 connect_timeout;
     ngx_msec_t                                 timeout;
+    ngx_msec_t                                 patience; /* of all who waited */
     size_t                                     max_body;
 
     u_char                                     key
@@ -220,6 +225,7 @@ struct ngx_agilicus_token_call_s {
     unsigned                                   has_client:1;
     unsigned                                   retried:1;
     unsigned                                   stepped:1;
+    unsigned                                   left:1;  /* by all who waited */
 };
 
 
@@ -291,8 +297,9 @@ ngx_int_t ngx_agilicus_token_call_join(
     ngx_agilicus_token_waiter_t *waiter, ngx_agilicus_token_answer_t *answer);
 
 /*
- * Stops waiting.  The call goes on and is remembered, unless it was not sent
- * yet and nobody else waits for it.
+ * Stops waiting.  The call goes on and is remembered, unless nobody else waits
+ * for it and it was not sent yet, or another call needs its place: then it ends
+ * as if it had not been made, and the breaker does not hear of it.
  */
 void ngx_agilicus_token_call_leave(ngx_agilicus_token_waiter_t *waiter);
 

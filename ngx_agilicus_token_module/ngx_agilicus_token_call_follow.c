@@ -10,9 +10,6 @@
 /* milliseconds between two looks at what another worker is asking */
 #define NGX_AGILICUS_TOKEN_CALL_POLL       20
 
-/* milliseconds beyond its timeout after which a leader is given up */
-#define NGX_AGILICUS_TOKEN_CALL_MARGIN     1000
-
 
 static void ngx_agilicus_token_call_look(ngx_agilicus_token_call_t *call);
 
@@ -33,7 +30,7 @@ ngx_agilicus_token_call_lead(ngx_agilicus_token_call_t *call)
 
     rc = ngx_agilicus_token_flight_lead(w->conf->first, call->identity,
                                         ngx_current_msec,
-                                        ngx_current_msec + call->timeout
+                                        ngx_current_msec + call->patience
                                         + NGX_AGILICUS_TOKEN_CALL_MARGIN,
                                         ngx_worker, w->conf->cycle,
                                         &call->flight);

@@ -15,6 +15,9 @@
 #include "ngx_agilicus_token_call.h"
 
 
+/* milliseconds beyond the time of all who wait until a leader is given up */
+#define NGX_AGILICUS_TOKEN_CALL_MARGIN     1000
+
 #define NGX_AGILICUS_TOKEN_CALL_NEW        0
 #define NGX_AGILICUS_TOKEN_CALL_PENDING    1   /* waits for its turn */
 #define NGX_AGILICUS_TOKEN_CALL_SENT       2
@@ -28,9 +31,12 @@ typedef struct {
     ngx_rbtree_node_t                     sentinel;
     ngx_queue_t                           pending;
     ngx_queue_t                           following;
+    ngx_queue_t                           sent;
     ngx_uint_t                            inflight;
+    ngx_uint_t                            left;       /* of those */
     ngx_uint_t                            waiting;
     ngx_event_t                           poll;
+    ngx_event_t                           turn;
     ngx_connection_t                      dummy;
     ngx_log_t                            *log;
     u_char                               *buf;
@@ -70,6 +76,9 @@ ngx_int_t ngx_agilicus_token_call_charge(ngx_agilicus_token_call_t *call,
 ngx_int_t ngx_agilicus_token_call_start(ngx_agilicus_token_call_t *call,
     ngx_agilicus_token_answer_t *answer);
 
+/* the handler of the event that sends calls which wait for their turn */
+void ngx_agilicus_token_call_turn(ngx_event_t *ev);
+
 /* the timer's handler of calls that follow: looks at all of them */
 void ngx_agilicus_token_call_poll(ngx_event_t *ev);
 
@@ -78,6 +87,12 @@ void ngx_agilicus_token_call_poll(ngx_event_t *ev);
  * over those whose leader is gone.  May free any of them.
  */
 void ngx_agilicus_token_call_follow(void);
+
+/*
+ * Ends a call that is sent and that nobody waits for, without an answer: who
+ * follows it on another worker asks anew.
+ */
+void ngx_agilicus_token_call_drop(ngx_agilicus_token_call_t *call);
 
 /*
  * Gives "*answer" to everybody who waits for the call, gives its mark back,

@@ -9,6 +9,7 @@
 
 static ngx_int_t ngx_agilicus_token_call_send(
     ngx_agilicus_token_call_t *call, ngx_agilicus_token_answer_t *answer);
+static ngx_uint_t ngx_agilicus_token_call_room(void);
 static void ngx_agilicus_token_call_send_pending(void);
 static void ngx_agilicus_token_call_done(void *data,
     ngx_agilicus_token_curl_result_t *result);
@@ -44,7 +45,7 @@ ngx_agilicus_token_call_start(ngx_agilicus_token_call_t *call,
 
     w = &ngx_agilicus_token_worker;
 
-    if (w->inflight >= w->conf->max_inflight) {
+    if (!ngx_agilicus_token_call_room()) {
         call->state = NGX_AGILICUS_TOKEN_CALL_PENDING;
         ngx_queue_insert_tail(&w->pending, &call->queue);
 
@@ -106,12 +107,16 @@ ngx_agilicus_token_call_send(ngx_agilicus_token_call_t *call,
 
     call->sent = ngx_agilicus_token_mono();
 
-    if (ngx_agilicus_token_curl_submit(pool, &request) == NULL) {
+    call->op = ngx_agilicus_token_curl_submit(pool, &request);
+
+    if (call->op == NULL) {
         return NGX_ERROR;
     }
 
     call->state = NGX_AGILICUS_TOKEN_CALL_SENT;
+    ngx_queue_insert_tail(&w->sent, &call->queue);
     w->inflight++;
+    w->left += call->left;
 
     ngx_agilicus_token_zone_count(w->conf->first,
                                   call->retried
@@ -119,6 +124,55 @@ ngx_agilicus_token_call_send(ngx_agilicus_token_call_t *call,
                                   : NGX_AGILICUS_TOKEN_COUNT_CALLS);
 
     return NGX_OK;
+}
+
+
+/*
+ * Whether one more call may be sent now.  Calls that all have left go on while
+ * there are places, for an answer is of use later; where there are none, the
+ * latest of them gives its own up.  The oldest eighth stays: how these end
+ * tells whether the API fails or is only later than some are patient.
+ */
+
+static ngx_uint_t
+ngx_agilicus_token_call_room(void)
+{
+    ngx_uint_t                         n;
+    ngx_queue_t                       *q;
+    ngx_agilicus_token_call_t         *call;
+    ngx_agilicus_token_call_worker_t  *w;
+
+    w = &ngx_agilicus_token_worker;
+    n = w->conf->max_inflight;
+
+    if (w->inflight < n) {
+        return 1;
+    }
+
+    if (w->left <= (n > 1 ? (n + 7) / 8 : 0)) {
+        return 0;
+    }
+
+    for (q = ngx_queue_last(&w->sent);
+         q != ngx_queue_sentinel(&w->sent);
+         q = ngx_queue_prev(q))
+    {
+        call = ngx_queue_data(q, ngx_agilicus_token_call_t, queue);
+
+        if (call->left) {
+            ngx_agilicus_token_call_drop(call);
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+void
+ngx_agilicus_token_call_turn(ngx_event_t *ev)
+{
+    ngx_agilicus_token_call_send_pending();
 }
 
 
@@ -132,9 +186,7 @@ ngx_agilicus_token_call_send_pending(void)
 
     w = &ngx_agilicus_token_worker;
 
-    while (w->inflight < w->conf->max_inflight
-           && !ngx_queue_empty(&w->pending))
-    {
+    while (!ngx_queue_empty(&w->pending) && ngx_agilicus_token_call_room()) {
         q = ngx_queue_head(&w->pending);
         ngx_queue_remove(q);
 
@@ -179,7 +231,11 @@ ngx_agilicus_token_call_done(void *data,
     ngx_agilicus_token_answer_t  answer;
 
     ngx_agilicus_token_worker.inflight--;
+    ngx_agilicus_token_worker.left -= call->left;
+
+    ngx_queue_remove(&call->queue);
     call->state = NGX_AGILICUS_TOKEN_CALL_NEW;
+    call->op = NULL;
 
     if (ngx_agilicus_token_call_retry(call, result)
         || ngx_agilicus_token_call_step(call, result))

@@ -60,6 +60,9 @@ ngx_agilicus_token_flight_lead(ngx_agilicus_token_zone_t *first,
                     m->wake |= (uint64_t) 1 << (worker % 64);
                 }
 
+                m->followers++;
+                m->deadline = ngx_max(m->deadline, deadline);
+
                 flight->place = m - first->flights;
                 flight->id = m->id;
 
@@ -103,6 +106,8 @@ lead:
     vacant->id = ++first->sh->flight_id;
     vacant->deadline = deadline;
     vacant->wake = 0;
+    vacant->followers = 0;
+    vacant->left = 0;
     vacant->cycle = cycle;
     vacant->pid = (int32_t) ngx_pid;
 
@@ -187,6 +192,68 @@ done:
     ngx_agilicus_token_zone_unlock(first);
 
     return rc;
+}
+
+
+void
+ngx_agilicus_token_flight_extend(ngx_agilicus_token_zone_t *first,
+    const ngx_agilicus_token_flight_t *flight, uint64_t deadline)
+{
+    ngx_agilicus_token_flight_mark_t  *m;
+
+    ngx_agilicus_token_zone_lock(first);
+
+    m = ngx_agilicus_token_flight_mark(first, flight);
+
+    if (m && m->state == NGX_AGILICUS_TOKEN_FLIGHT_ASKING) {
+        m->deadline = ngx_max(m->deadline, deadline);
+    }
+
+    ngx_agilicus_token_zone_unlock(first);
+}
+
+
+void
+ngx_agilicus_token_flight_left(ngx_agilicus_token_zone_t *first,
+    const ngx_agilicus_token_flight_t *flight)
+{
+    ngx_agilicus_token_flight_mark_t  *m;
+
+    ngx_agilicus_token_zone_lock(first);
+
+    m = ngx_agilicus_token_flight_mark(first, flight);
+
+    if (m && m->state == NGX_AGILICUS_TOKEN_FLIGHT_ASKING) {
+        m->left = 1;
+
+        if (m->followers == 0) {
+            m->state = NGX_AGILICUS_TOKEN_FLIGHT_FREE;
+        }
+    }
+
+    ngx_agilicus_token_zone_unlock(first);
+}
+
+
+void
+ngx_agilicus_token_flight_unfollow(ngx_agilicus_token_zone_t *first,
+    const ngx_agilicus_token_flight_t *flight)
+{
+    ngx_agilicus_token_flight_mark_t  *m;
+
+    ngx_agilicus_token_zone_lock(first);
+
+    m = ngx_agilicus_token_flight_mark(first, flight);
+
+    if (m && m->state == NGX_AGILICUS_TOKEN_FLIGHT_ASKING && m->followers) {
+        m->followers--;
+
+        if (m->left && m->followers == 0) {
+            m->state = NGX_AGILICUS_TOKEN_FLIGHT_FREE;
+        }
+    }
+
+    ngx_agilicus_token_zone_unlock(first);
 }
 
 

@@ -38,8 +38,9 @@ typedef struct {
  *               "worker" of the configuration "cycle" will be woken
  * NGX_DECLINED  no place for a mark: call without one
  *
- * A mark whose process is gone, or whose end at "deadline" (milliseconds,
- * monotonic) has passed, is taken over.
+ * A mark whose process is gone, or whose end at the last "deadline" of all who
+ * wait (milliseconds, monotonic) has passed, is taken over.  Whoever follows
+ * and does not see the end of the call must unfollow.
  */
 ngx_int_t ngx_agilicus_token_flight_lead(ngx_agilicus_token_zone_t *first,
     const u_char *identity, uint64_t now, uint64_t deadline,
@@ -64,6 +65,25 @@ uint64_t ngx_agilicus_token_flight_end(ngx_agilicus_token_zone_t *first,
 ngx_int_t ngx_agilicus_token_flight_look(ngx_agilicus_token_zone_t *first,
     const ngx_agilicus_token_flight_t *flight, uint64_t now,
     ngx_agilicus_token_flight_result_t *result);
+
+/*
+ * Keeps a mark, led or followed, until "deadline" at least.
+ */
+void ngx_agilicus_token_flight_extend(ngx_agilicus_token_zone_t *first,
+    const ngx_agilicus_token_flight_t *flight, uint64_t deadline);
+
+/*
+ * Nobody waits with the leader any more: the mark goes with the last who
+ * follows it, or at once.  Its call can still end it.
+ */
+void ngx_agilicus_token_flight_left(ngx_agilicus_token_zone_t *first,
+    const ngx_agilicus_token_flight_t *flight);
+
+/*
+ * Follows a mark no longer.
+ */
+void ngx_agilicus_token_flight_unfollow(ngx_agilicus_token_zone_t *first,
+    const ngx_agilicus_token_flight_t *flight);
 
 /*
  * How many calls are under way in all workers, for the status.

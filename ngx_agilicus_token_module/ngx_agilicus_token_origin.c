@@ -60,7 +60,8 @@ ngx_agilicus_token_origin_get(ngx_conf_t *cf,
     ngx_agilicus_token_loc_conf_t *conf)
 {
     ngx_uint_t                         i;
-    ngx_agilicus_token_api_t          *api;
+    ngx_msec_t                         longest;
+    ngx_agilicus_token_api_t          *api, **a;
     ngx_agilicus_token_zone_t         *zone;
     ngx_agilicus_token_origin_t       *origin, **o;
     ngx_agilicus_token_main_conf_t    *mcf;
@@ -71,6 +72,23 @@ ngx_agilicus_token_origin_get(ngx_conf_t *cf,
     api = ngx_agilicus_token_api_get(cf, conf);
     if (api == NULL) {
         return NULL;
+    }
+
+    a = mcf->apis.elts;
+    longest = conf->api_timeout;
+
+    for (i = 0; i < mcf->apis.nelts; i++) {
+        if (ngx_agilicus_token_digest_equal(a[i]->digest, api->digest)) {
+            longest = ngx_max(longest, a[i]->longest);
+        }
+    }
+
+    /* a breaker is one for all ways to an API */
+
+    for (i = 0; i < mcf->apis.nelts; i++) {
+        if (ngx_agilicus_token_digest_equal(a[i]->digest, api->digest)) {
+            a[i]->longest = longest;
+        }
     }
 
     /* what no request waits for is no less patient than any location */

@@ -421,7 +421,7 @@ ngx_agilicus_token_revoke_at_api(ngx_http_request_t *r,
     revocation.until = ctx->until ? ctx->until
                                   : ngx_time() + mcf->api.revocation_ttl;
     revocation.connect_timeout = lcf->api_connect_timeout;
-    revocation.timeout = lcf->api_timeout;
+    revocation.timeout = ctx->api->longest;
     revocation.client = &client;
 
     ctx->waiter.done = ngx_agilicus_token_revoke_answered;

@@ -113,7 +113,8 @@ typedef struct {
     uint32_t        cycle;
     int32_t         pid;
     uint32_t        state;
-    uint32_t        reserved;
+    uint16_t        followers;  /* calls in workers, not requests */
+    uint16_t        left;       /* by all who waited with the leader */
 
     ngx_agilicus_token_flight_result_t
                     result;

@@ -28,6 +28,7 @@ sub launch {
 
     $nginx = NginxProcess->new(
         worker_connections => 4096,
+        workers => $opt{workers} || 1,
         http => <<"EOC",
             access_log off;
             set_real_ip_from 127.0.0.1;
@@ -132,5 +133,80 @@ is(why(($nginx->many([ request('/page', 'good-12', '198.51.100.1') ]))[0]),
    'unavailable/client_rate', 'and then it is like any other');
 
 $nginx->finish('budgets bind');
+
+
+# a request waits as long as it wants to, whoever waits with it
+
+sub impatient {
+    my ($short, $long, $http) = @_;
+
+    launch(
+        http => "agilicus_token_api_rate off; $http",
+        config => <<"EOC",
+            location = /short {
+                agilicus_token on;
+                agilicus_token_api_timeout ${short}ms;
+                try_files /page =404;
+            }
+            location = /long {
+                agilicus_token on;
+                agilicus_token_api_timeout ${long}ms;
+                try_files /page =404;
+            }
+EOC
+        workers => 2,
+    );
+}
+
+my $late = 1 * $slow;
+
+$mock->script(tokens => { map({ ("late-$_" => { delay => $late }) } 1 .. 60) });
+$mock->reset;
+impatient(300, 20_000 * $slow, '');
+
+@res = $nginx->many([
+    map({ (request('/short', "late-$_", '192.0.2.1'),
+           request('/long', "late-$_", '192.0.2.1', delay => 0.1)) } 1 .. 10),
+    map({ (request('/long', "late-$_", '192.0.2.1'),
+           request('/short', "late-$_", '192.0.2.1', delay => 0.1)) } 11 .. 20),
+]);
+
+my @short = grep { why($_) eq 'unavailable/timeout' } @res;
+
+is(tally(map { why($_) } @res), 'active/: 20, unavailable/timeout: 20',
+   'of two that wait for one token each waits for its own time');
+is(scalar(grep { $_->{latency} > 0.3 + 0.5 * $slow } @short), 0,
+   'the short not longer');
+is($mock->calls, 20, 'and there is one call for both, on any worker');
+
+@res = $nginx->many([ map { request('/short', "late-$_", '192.0.2.1') }
+                      21 .. 40 ]);
+
+is(tally(map { why($_) } @res), 'unavailable/timeout: 20',
+   'many that did not wait long enough');
+sleep $late + 0.3;
+is(why(($nginx->many([ request('/long', 'late-41', '192.0.2.1') ]))[0]),
+   'active/', 'are no failures of an API that answers');
+is(why(($nginx->many([ request('/short', 'late-21', '192.0.2.1') ]))[0]),
+   'active/', 'and its answers were remembered');
+unlike($nginx->error_log, qr/breaker/, 'the breaker stays out of it');
+$nginx->finish('the patient and the impatient');
+
+# what nobody waits for any more is in nobody's way, and is a failure at last
+
+$mock->script(tokens => { map({ ("never-$_" => { hang => 1 }) } 1 .. 60) });
+impatient(200, 2000, 'agilicus_token_api_max_inflight 4;'
+                     . 'agilicus_token_api_breaker 1 open=60s max=60s;');
+
+@res = $nginx->many([ map { request('/short', "never-$_", '192.0.2.1') }
+                      1 .. 40 ]);
+
+is(tally(map { why($_) } @res), 'unavailable/timeout: 40',
+   'no answer for many');
+is(why(($nginx->many([ request('/long', 'good-1', '192.0.2.1') ]))[0]),
+   'active/', 'their calls make room for one that is waited for');
+ok($nginx->wait_log(qr/breaker opens/, 10 * $slow),
+   'what is never answered is a failure');
+$nginx->finish('an API that is silent');
 
 done_testing();

@@ -264,16 +264,28 @@ test_deadline(void)
     unit_check(lead(2, 7, 4999, &follows) == NGX_AGAIN);
     unit_check(look(2, &follows, 4999) == NGX_AGAIN);
 
-    unit_check(look(2, &follows, 5000) == NGX_DECLINED);
-    unit_check(ngx_agilicus_token_flights(zone, 5000) == 0);
-    unit_check(lead(2, 7, 5000, &follows) == NGX_OK);
+    /* who follows waits for as long as who leads does */
+
+    unit_check(look(2, &follows, 8998) == NGX_AGAIN);
+    unit_check(look(2, &follows, 8999) == NGX_DECLINED);
+    unit_check(ngx_agilicus_token_flights(zone, 8999) == 0);
+    unit_check(lead(2, 7, 8999, &follows) == NGX_OK);
     unit_check(follows.id != leads.id);
 
     /* what comes of it late is not taken for what came of the other */
 
-    unit_check(end(&leads, 5, 5100) == 0);
-    unit_check(look(3, &follows, 5100) == NGX_AGAIN);
-    unit_check(look(3, &leads, 5100) == NGX_DECLINED);
+    unit_check(end(&leads, 5, 9100) == 0);
+    unit_check(look(3, &follows, 9100) == NGX_AGAIN);
+    unit_check(look(3, &leads, 9100) == NGX_DECLINED);
+
+    /* what all have left goes with the last who follows */
+
+    unit_check(lead(1, 8, 1000, &leads) == NGX_OK);
+    unit_check(lead(2, 8, 1000, &follows) == NGX_AGAIN);
+    ngx_agilicus_token_flight_left(zone, &leads);
+    unit_check(look(2, &follows, 1001) == NGX_AGAIN);
+    ngx_agilicus_token_flight_unfollow(zone, &follows);
+    unit_check(lead(2, 8, 1001, &follows) == NGX_OK);
 }
 
 
@@ -468,6 +480,7 @@ test_model(void)
             if (calls[k].out) {
                 unit_check(rc == NGX_AGAIN);
                 unit_check(flight.id == calls[k].flight.id);
+                calls[k].deadline = now + 4000;
                 break;
             }
 

@@ -2110,6 +2110,13 @@ ngx_agilicus_token_curl_submit(ngx_agilicus_token_curl_t *pool,
 }
 
 
+void
+ngx_agilicus_token_curl_cancel(ngx_agilicus_token_curl_op_t *op)
+{
+    ((op_t *) op)->used = 0;
+}
+
+
 ngx_int_t
 ngx_agilicus_token_wake_init(ngx_agilicus_token_wake_t *wake,
     ngx_uint_t worker, void (*handler)(void), ngx_log_t *log)
