@@ -52,6 +52,15 @@ my $mock = MockAPI->start(
         map({ ("away-$_" => [ {}, $away[$_][1] ]) } 0 .. $#away),
         'away-revoked' => [ {}, 410 ],
         'away-denied'  => [ { token => { jti => 'away-denied' } }, 503 ],
+        'swap'      => { token => { sub => 'swap', exp => $begun + 9000 } },
+        'due'       => { token => { exp => $begun + 9000 } },
+        'swap.acme' => { token => { sub => 'swap', org => 'acme',
+                                    exp => $begun + 5000 } },
+    },
+    paths => {
+        'POST /v1/tokens/reissue' => [
+            { status => 200, json => { token => 'swap.acme' } }, 503 ],
+        'POST /v1/tokens/revoke' => 503,
     },
     default => sub { { token => { jti => $_[0]{token} } } },
 );
@@ -114,12 +123,19 @@ my $locations = <<'EOC';
         agilicus_token_cache_stale update=0s;
         try_files /page =404;
     }
+    location /swap {
+        agilicus_token on;
+        agilicus_token_reissue acme;
+        agilicus_token_cache_valid active=1h;
+        try_files /page =404;
+    }
     location /second {
         agilicus_token on;
         agilicus_token_api http://127.0.0.1:$TEST_NGINX_SECOND_PORT;
         try_files /page =404;
     }
     location = /denials { agilicus_token_revocation_hook trusted; }
+    location = /signout { agilicus_token_revoke; }
 EOC
 
 my $http = <<'EOC';
@@ -214,6 +230,14 @@ is($mock->calls(token => 'ends'), 1, 'and nobody is asked');
 seen('/long', 'ends-2', 'HIT', 'what nobody saw end has not');
 
 wall_at(time);
+is(ask('/swap', 'swap')->{status}, 200, 'a token is reissued') for 1, 2;
+wall_at($begun + 5001);
+is(ask('/swap', 'swap')->{status}, 503, 'which ends, and no other is to be had');
+wall_at(time);
+is(ask('/swap', 'swap')->{status}, 503,
+   'what was reissued stays expired when the clock is set back');
+is($mock->calls(path => '/v1/tokens/reissue'), 3, 'another one is asked for');
+
 is(why(ask('/long', 'begins')), 'invalid/not_yet_valid', 'a token begins later');
 wall_at(time + 1001);
 is(ask('/long', 'begins')->{status}, 200, 'when its time has come it is good');
@@ -297,6 +321,22 @@ is(from(ask('/spare', 'away-1')), 'STALE', 'half a minute past its age');
 passes(2.2);
 is(ask('/spare', 'away-1')->{status}, 503, 'is all there is to spare');
 is(ask('/', 'away-1')->{status}, 503, 'and elsewhere there is nothing');
+
+
+# what is due
+
+wall_at(time);
+is(HttpClient->new(port => $nginx->port)->request(POST => '/signout',
+       headers => { Authorization => 'Bearer due' })->{status}, 503,
+   'a revocation that the API does not take');
+wall_at($begun + 20_000);
+sleep 0.7;
+wall_at(time);
+$mock->script(paths => { 'POST /v1/tokens/revoke' => { status => 204 } });
+$mock->reset;
+mono_by(2);
+ok($mock->wait_calls(1, path => '/v1/tokens/revoke', token => 'due'),
+   'is due still when the clock was ahead for a while');
 
 $nginx->finish('clocks may step');
 

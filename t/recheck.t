@@ -22,6 +22,11 @@ my $slow = NginxControl::slow();
 $ENV{TEST_NGINX_H2_PORT} = TestPorts::free_port();
 
 my $mock = MockAPI->start(
+    tokens => {
+        changes => [ { token => { jti => 'changes', exp => time + 600 } },
+                     sub { { token => { jti => 'changes',
+                                        exp => time + 3 } } } ],
+    },
     default => sub {
         my ($life) = $_[0]{token} =~ /-lives(\d+)/;
 
@@ -104,6 +109,12 @@ EOC
             proxy_buffering off;
             proxy_pass http://127.0.0.1:$TEST_NGINX_MOCK_PORT/events;
         }
+        location = /part/again {
+            agilicus_token on;
+            agilicus_token_cache off;
+            proxy_buffering off;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_MOCK_PORT/events;
+        }
         location = /part/second {
             agilicus_token on;
             agilicus_token_api http://127.0.0.1:$TEST_NGINX_MOCK_PORT/second;
@@ -115,6 +126,7 @@ EOC
             agilicus_token_api http://127.0.0.1:$TEST_NGINX_MOCK_PORT/second;
             try_files /short =404;
         }
+        location = /first { agilicus_token on; try_files /short =404; }
         location /ssi/ { ssi on; default_type text/html; }
         location /ssi/on/ { ssi on; default_type text/html; agilicus_token on; }
         location = /addition {
@@ -148,6 +160,9 @@ for my $page (qw(one off report second)) {
 $nginx->write_file('html/ssi/nested', '<!--#include virtual="/ssi/one" -->');
 $nginx->write_file('html/ssi/both', '<!--#include virtual="/short" -->'
                                     . '<!--#include virtual="/part/both" -->');
+$nginx->write_file('html/ssi/changes',
+                   '<!--#include virtual="/first" -->'
+                   . '<!--#include virtual="/part/again" -->');
 $nginx->write_file("html/ssi/on/$_", qq{<!--#include virtual="/part/$_" -->})
     for qw(same second);
 $nginx->start;
@@ -252,6 +267,14 @@ my $both = start('/ssi/both', 'ends-first-second3');
 cmp_ok(until_end($both, 9), '<', 4 + 0.3 * $slow,
        'a part that is over counts, too');
 
+# the same token, of which the API says something else by then
+
+my $changes = start('/ssi/changes', 'changes');
+
+cmp_ok(until_end($changes, 9), '<', 4 + 0.3 * $slow,
+       'each part goes by what let it in');
+is($mock->calls(token => 'changes'), 2, 'and was asked about');
+
 # what nobody was let in by
 
 my %on = map { $_ => start($_, 'runs' . tr{/}{-}r) } qw(/ssi/off /ssi/report
@@ -354,7 +377,7 @@ for my $line ('/file: revoked ann file-0', '/events: revoked ann events-1.3',
     like($log, qr/^\Q$line\E org-1 a b$/m, "the log has $line");
 }
 
-is(scalar($nginx->log_lines(qr/response cut: (?:revoked|expired)/)), 19,
+is(scalar($nginx->log_lines(qr/response cut: (?:revoked|expired)/)), 20,
    'each is told');
 $nginx->finish('nothing else was cut');
 

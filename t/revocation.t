@@ -229,7 +229,7 @@ is(why(over($two, GET => '/page', 'again')), 'revoked/revoked',
 
 # an API that takes it when the worker goes; one that never does
 
-my %edge = map { $_ => edge() } qw(exits loses reloads);
+my %edge = map { $_ => edge() } qw(exits loses refused reloads);
 
 is($edge{$_}->request(GET => '/page', headers => bearer("token-$_"))->{status},
    200, "$_: a token passes") for sort keys %edge;
@@ -254,6 +254,15 @@ like($lost[0], qr/\[error\].*revocation lost,.* fingerprint [0-9a-f]{16}$/,
 unlike($edge{loses}->error_log, qr/agilicus.*token-loses/, 'not its name');
 
 $away->up;
+$away->script(paths => { 'POST /v1/tokens/revoke' => {
+                             by_token => { 'token-refused' => 503,
+                                           '*'             => 204 } } });
+$edge{refused}->stop;
+is($away->calls(path => '/v1/tokens/revoke', token => 'token-refused'), 1,
+   'an API that is there does not take it');
+is(scalar($edge{refused}->log_lines(qr/revocation lost/)), 1,
+   'which is told, too');
+
 $edge{exits}->stop;
 is($away->calls(path => '/v1/tokens/revoke', token => 'token-exits'), 1,
    'a worker that ends tries once more');

@@ -31,6 +31,7 @@ my $mock = MockAPI->start(
         'POST /v1/tokens/revoke' => {
             by_token => {
                 'again'  => 503,
+                'both'   => [ { status => 204, delay => 0.5 }, 503, 204 ],
                 '*'      => { status => 204, delay => 0.2 },
                 map({ ("many-$_" => 503) } 1 .. 1030),
             },
@@ -136,6 +137,8 @@ sleep 1;
 
 is(why(get($nginx, "leaves-$_")), 'revoked/revoked',
    'the client that left has signed out') for 1, 5;
+is($mock->calls(path => '/v1/tokens/revoke', token => "leaves-$_"), 1,
+   'one worker has told the API, once') for 1 .. 5;
 is(scalar($nginx->log_lines(qr/exited on signal/)), 0, 'no worker died of it');
 
 
@@ -149,6 +152,22 @@ is(why(get($nginx, 'mine.2')), 'revoked/session', 'so is the other one');
 is((map { $_->{body} =~ /"all_sessions":true/ ? 1 : 0 }
     $mock->requests(path => '/v1/tokens/revoke', token => 'mine.1'))[-1],
    1, 'also at the API');
+
+# the one is confirmed after the other has failed
+
+my $one = $nginx->connect;
+
+$one->send("POST /signout HTTP/1.1\r\nHost: a\r\n"
+           . "Authorization: Bearer both\r\nContent-Length: 0\r\n\r\n");
+$mock->wait_calls(1, path => '/v1/tokens/revoke', token => 'both');
+is(post($nginx, '/everywhere', 'both'), 503,
+   'the API does not end a session');
+is($one->read->{status}, 204, 'it revokes a token of it');
+ok($mock->wait_calls(3, path => '/v1/tokens/revoke', token => 'both'),
+   'the session is due all the same');
+is(join(' ', map { $_->{body} =~ /"all_sessions":true/ ? 1 : 0 }
+             $mock->requests(path => '/v1/tokens/revoke', token => 'both')),
+   '0 1 1', 'and is told of again');
 
 is(get($nginx, 'busy.2')->{status}, 200, 'another one passes');
 

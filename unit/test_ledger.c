@@ -14,6 +14,7 @@
 
 
 #define SIZE    (24 * 1024)
+#define BEYOND  (16 * 1024)
 #define MODEL   256
 #define STEPS   100000
 
@@ -53,11 +54,13 @@ static uint32_t                      seed = 6750;
 int
 main(void)
 {
-    memory = aligned_alloc(64, SIZE);
+    memory = aligned_alloc(64, SIZE + BEYOND);
 
     if (memory == NULL) {
         return 1;
     }
+
+    memset(memory + SIZE, 0xa5, BEYOND);
 
     test_empty();
     test_full();
@@ -120,12 +123,14 @@ test_full(void)
 
     ledger = ngx_agilicus_token_ledger_init(memory, SIZE);
 
-    for (n = 0; add(n, 700, NGX_AGILICUS_TOKEN_LEDGER_LIVE); n++) {
+    for (n = 0; n < 40 && add(n, 700, NGX_AGILICUS_TOKEN_LEDGER_LIVE); n++) {
         unit_check(ledger->wake == 0);
         ledger->wake = 1;
     }
 
-    unit_check(n > 15);
+    unit_check(n > 15 && n < 40);
+    unit_check(memory[SIZE] == 0xa5
+               && memcmp(memory + SIZE, memory + SIZE + 1, BEYOND - 1) == 0);
     unit_check(!ngx_agilicus_token_ledger_room(ledger, 700));
     unit_check(whole(ledger) == n);
     unit_check(ledger->wake == 1);
@@ -215,6 +220,8 @@ test_model(void)
     }
 
     unit_check(held > 4);
+    unit_check(memory[SIZE] == 0xa5
+               && memcmp(memory + SIZE, memory + SIZE + 1, BEYOND - 1) == 0);
 }
 
 

@@ -66,6 +66,8 @@ main(int argc, char **argv)
 static void
 test_round_trip(void)
 {
+    u_char  key[32];
+
     unit_test("a token is found as it was stored");
 
     start();
@@ -97,6 +99,15 @@ test_round_trip(void)
     unit_check(!secret.verified && !secret.has_exp && secret.serial == 2);
     unit_check(secret.reason == NGX_AGILICUS_TOKEN_REASON_CREATE);
     unit_check(unit_equal(&secret.token, "created"));
+
+    unit_test("how late a token was seen is told with it");
+
+    name(key, 1);
+
+    ngx_agilicus_token_table_find(zone->facts, key, 1)->late = 3;
+
+    unit_check(find(1) == NGX_OK && secret.late == 3);
+    unit_check(find(2) == NGX_OK && secret.late == 0);
 }
 
 

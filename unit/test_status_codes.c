@@ -259,6 +259,7 @@ test_types(void)
         { "application/jso", NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER },
         { "text/json", NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER },
         { "text/x+json", NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER },
+        { "multipart/problem+json", NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER },
         { "text/html; application/json", NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER },
         { ";application/json", NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER },
         { " ", NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER },
