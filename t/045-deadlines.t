@@ -241,10 +241,13 @@ $nginx->mark;
 my @overload = grep { why($_) eq 'unavailable/overload' } @res[0 .. 1099];
 my @timeout = grep { why($_) eq 'unavailable/timeout' } @res[0 .. 1099];
 
-is(scalar @overload, 1100 - 1024, 'whoever is too many is told so');
+# a client that is late finds a place that another one has left
+
+cmp_ok(scalar @overload, '>', 0, 'whoever is too many is told so');
+cmp_ok(scalar @overload, '<=', 1100 - 1024, 'and nobody else is');
 is(scalar(grep { HttpClient::header($_, 'Retry-After') ne '1' } @overload), 0,
    'and when to come back');
-is(scalar @timeout, 1024, 'the others wait as long as the rest');
+is(scalar @timeout, 1100 - @overload, 'the others wait as long as the rest');
 is($res[1100]{status}, 200, 'who asks for nothing is served');
 is(ask('/page', 'good')->{status}, 200, 'and all is well afterwards');
 

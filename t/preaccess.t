@@ -115,7 +115,21 @@ sub ask {
 
 sub asked { my ($token) = @_; return $mock->calls(token => $token) }
 
-sub lines { open my $in, '<', $nginx->prefix . '/logs/seen.log' or die; return <$in> }
+# a line is written after its client has its answer
+
+sub lines {
+    my $name = $nginx->prefix . '/logs/seen.log';
+    my $size = -1;
+
+    while ($size != -s $name) {
+        $size = -s $name;
+        select undef, undef, undef, 0.3;
+    }
+
+    open my $in, '<', $name or die "$name: $!";
+
+    return <$in>;
+}
 
 sub deny {
     my ($jti) = @_;
