@@ -166,7 +166,8 @@ for my $for (sort keys %for) {
         for my $read (sort keys %read) {
             my ($early, $assigns) = @{ $read{$read} };
 
-            no warnings "redundant";
+            no warnings 'redundant';
+
             $config .= sprintf "location /$for/$made/$read { $asks $early"
                                . " UP; }\n", ($name) x 3;
 
