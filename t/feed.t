@@ -109,6 +109,8 @@ $lists{ignores} = { body => encoded($rows{ignores}) };
 $lists{$_} = list_of($rows{spread}, ignored => $ignored{$_}) for keys %ignored;
 $lists{watched} = { @none };
 $lists{odd} = { @none };
+$lists{'late-odd'} = { json => { limit => 100, tokens => [ 'no object' ] },
+                       delay => 1.3 };
 $lists{slow} = { @none, delay => 1.3 };
 
 # every token is good, and has its name as its jti
@@ -313,6 +315,22 @@ finished($_) for 'spread', sort keys %ignored;
 
 
 # rows that cannot be read: the others deny, and they are not all
+
+# a poll that is not complete, and takes longer than the interval
+
+feed('late-odd');
+said('late-odd', 'incomplete', 'not polled yet');
+
+my $late = status('late-odd')->{feed}{polls};
+my $since = time;
+
+sleep 8;
+$late = status('late-odd')->{feed}{polls} - $late;
+
+cmp_ok($late, '>=', 1, 'is made again');
+cmp_ok($late, '<=', (time - $since) / 2.3 + 1, 'but not at once');
+finished('late-odd');
+
 
 my @odd = (
     [ undef, 'it is no object' ],
