@@ -606,7 +606,7 @@ ngx_agilicus_token_cut_done(ngx_http_request_t *r)
 
     main = r->main;
 
-    for (pr = r; pr != main; pr = pr->parent) {
+    for (pr = r; pr && pr != main; pr = pr->parent) {
         pr->unparsed_uri = main->unparsed_uri;
         pr->request_line = main->request_line;
     }
