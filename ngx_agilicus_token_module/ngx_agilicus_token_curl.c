@@ -6,6 +6,8 @@
 
 #include "ngx_agilicus_token_curl_internal.h"
 
+#include <malloc.h>
+
 
 /* easy handles that are kept for the next operations */
 #define NGX_AGILICUS_TOKEN_CURL_MAX_IDLE     64
@@ -25,6 +27,8 @@ static void ngx_agilicus_token_curl_free(ngx_agilicus_token_curl_op_t *op);
 static void ngx_agilicus_token_curl_wipe_list(struct curl_slist *list);
 static void ngx_agilicus_token_curl_done(ngx_agilicus_token_curl_op_t *op,
     CURLcode code);
+static void *ngx_agilicus_token_curl_memory_realloc(void *p, size_t size);
+static void ngx_agilicus_token_curl_memory_free(void *p);
 
 
 ngx_agilicus_token_curl_t *
@@ -34,9 +38,16 @@ ngx_agilicus_token_curl_create(ngx_agilicus_token_curl_profile_t *profile,
     CURLM                      *multi;
     ngx_agilicus_token_curl_t  *pool;
 
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    /* libcurl builds requests, with their tokens, in memory of its own */
+
+    if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc,
+                             ngx_agilicus_token_curl_memory_free,
+                             ngx_agilicus_token_curl_memory_realloc, strdup,
+                             calloc)
+        != CURLE_OK)
+    {
         ngx_log_error(NGX_LOG_CRIT, log, 0,
-                      "agilicus token: curl_global_init() failed");
+                      "agilicus token: curl_global_init_mem() failed");
         return NULL;
     }
 
@@ -588,4 +599,32 @@ ngx_agilicus_token_curl_done(ngx_agilicus_token_curl_op_t *op, CURLcode code)
                    op, (int) code, op->status, result.elapsed);
 
     op->handler(op->data, &result);
+}
+
+
+/* what libcurl gives back is zeroed, whatever it held */
+
+static void
+ngx_agilicus_token_curl_memory_free(void *p)
+{
+    if (p) {
+        ngx_explicit_memzero(p, malloc_usable_size(p));
+        free(p);
+    }
+}
+
+
+static void *
+ngx_agilicus_token_curl_memory_realloc(void *p, size_t size)
+{
+    void  *larger;
+
+    larger = malloc(size);
+
+    if (larger && p) {
+        ngx_memcpy(larger, p, ngx_min(size, malloc_usable_size(p)));
+        ngx_agilicus_token_curl_memory_free(p);
+    }
+
+    return larger;
 }
