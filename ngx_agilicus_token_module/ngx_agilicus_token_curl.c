@@ -27,6 +27,7 @@ static void ngx_agilicus_token_curl_free(ngx_agilicus_token_curl_op_t *op);
 static void ngx_agilicus_token_curl_wipe_list(struct curl_slist *list);
 static void ngx_agilicus_token_curl_done(ngx_agilicus_token_curl_op_t *op,
     CURLcode code);
+static void *ngx_agilicus_token_curl_memory_alloc(size_t size);
 static void *ngx_agilicus_token_curl_memory_realloc(void *p, size_t size);
 static void ngx_agilicus_token_curl_memory_free(void *p);
 
@@ -40,7 +41,8 @@ ngx_agilicus_token_curl_create(ngx_agilicus_token_curl_profile_t *profile,
 
     /* libcurl builds requests, with their tokens, in memory of its own */
 
-    if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc,
+    if (curl_global_init_mem(CURL_GLOBAL_DEFAULT,
+                             ngx_agilicus_token_curl_memory_alloc,
                              ngx_agilicus_token_curl_memory_free,
                              ngx_agilicus_token_curl_memory_realloc, strdup,
                              calloc)
@@ -615,11 +617,18 @@ ngx_agilicus_token_curl_memory_free(void *p)
 
 
 static void *
+ngx_agilicus_token_curl_memory_alloc(size_t size)
+{
+    return realloc(NULL, size);
+}
+
+
+static void *
 ngx_agilicus_token_curl_memory_realloc(void *p, size_t size)
 {
     void  *larger;
 
-    larger = malloc(size);
+    larger = realloc(NULL, size);
 
     if (larger && p) {
         ngx_memcpy(larger, p, ngx_min(size, malloc_usable_size(p)));
