@@ -619,7 +619,7 @@ ngx_agilicus_token_curl_memory_free(void *p)
 static void *
 ngx_agilicus_token_curl_memory_alloc(size_t size)
 {
-    return realloc(NULL, size);
+    return calloc(1, size);
 }
 
 
@@ -628,7 +628,7 @@ ngx_agilicus_token_curl_memory_realloc(void *p, size_t size)
 {
     void  *larger;
 
-    larger = realloc(NULL, size);
+    larger = calloc(1, size);
 
     if (larger && p) {
         ngx_memcpy(larger, p, ngx_min(size, malloc_usable_size(p)));
