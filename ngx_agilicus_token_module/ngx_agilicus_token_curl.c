@@ -604,7 +604,11 @@ ngx_agilicus_token_curl_done(ngx_agilicus_token_curl_op_t *op, CURLcode code)
 }
 
 
-/* what libcurl gives back is zeroed, whatever it held */
+/*
+ * Memory of libcurl, which is zeroed as it is given back: requests and answers
+ * with tokens lie in it.  realloc() could leave a copy of them behind, so it is
+ * not used.
+ */
 
 static void
 ngx_agilicus_token_curl_memory_free(void *p)
