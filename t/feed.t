@@ -220,9 +220,9 @@ my @some = $ENV{AGILICUS_TEST_LONG} ? 1 .. 10000
 is(scalar(grep { why($_) eq 'revoked/jti' } @res), scalar @some,
    'the token that it names');
 
-# a sanitizer keeps what was freed, 256 MB of it
+# a sanitizer keeps what was freed, 256 MB of it and its notes of each piece
 
-cmp_ok(peak($worker) - $peak, '<', $slow > 1 ? 300 : 40,
+cmp_ok(peak($worker) - $peak, '<', $slow > 1 ? 500 : 40,
        'and takes little memory');
 
 finished('many');
