@@ -13,7 +13,7 @@
 
 #include "stubs.h"
 
-#include "ngx_agilicus_token_cache.h"
+#include "zone/cache.h"
 
 #include <sys/prctl.h>
 #include <time.h>

@@ -8,8 +8,8 @@
 
 #include "fuzz.h"
 
-#include "ngx_agilicus_token_json_document.h"
-#include "ngx_agilicus_token_ruleset.h"
+#include "json/document.h"
+#include "rules/packed.h"
 
 
 /* the input is a pointer, ended by a line, and a body */

@@ -8,7 +8,7 @@
 
 #include "fuzz.h"
 
-#include "ngx_agilicus_token_json.h"
+#include "json/json.h"
 
 
 /* whatever is read as a Token is one for jansson too, and says the same */

@@ -6,7 +6,7 @@
 
 #include "fuzz.h"
 
-#include "ngx_agilicus_token_path.h"
+#include "rules/path.h"
 
 
 /*

@@ -11,10 +11,10 @@
 
 #include "fuzz.h"
 
-#include "ngx_agilicus_token_json.h"
-#include "ngx_agilicus_token_json_document.h"
-#include "ngx_agilicus_token_path.h"
-#include "ngx_agilicus_token_rules.h"
+#include "json/json.h"
+#include "json/document.h"
+#include "rules/path.h"
+#include "rules/rules.h"
 
 
 /*

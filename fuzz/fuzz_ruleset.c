@@ -6,7 +6,7 @@
 
 #include "fuzz.h"
 
-#include "ngx_agilicus_token_rules.h"
+#include "rules/rules.h"
 
 
 /* any bytes as a packed ruleset: whatever it says, deciding on it is safe */

@@ -10,7 +10,7 @@
 
 #include "fuzz.h"
 
-#include "ngx_agilicus_token_time.h"
+#include "token/time.h"
 
 
 static void fuzz_epoch(const char *text, int64_t sec);

@@ -5,8 +5,8 @@
 
 
 #include "ngx_agilicus_token_module.h"
-#include "ngx_agilicus_token_revocation.h"
-#include "ngx_agilicus_token_seal.h"
+#include "api/revoke.h"
+#include "zone/seal.h"
 
 
 static ngx_int_t ngx_agilicus_token_init_module(ngx_cycle_t *cycle);

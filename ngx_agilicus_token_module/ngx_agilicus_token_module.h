@@ -12,13 +12,13 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_agilicus_token_api.h"
-#include "ngx_agilicus_token_bearer.h"
-#include "ngx_agilicus_token_cache.h"
-#include "ngx_agilicus_token_feed.h"
-#include "ngx_agilicus_token_policy.h"
-#include "ngx_agilicus_token_revocation.h"
-#include "ngx_agilicus_token_worker_cache.h"
+#include "api/introspect.h"
+#include "token/bearer.h"
+#include "zone/cache.h"
+#include "api/feed.h"
+#include "token/policy.h"
+#include "api/revoke.h"
+#include "zone/worker_cache.h"
 
 
 /*

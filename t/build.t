@@ -111,9 +111,10 @@ subtest 'versions agree' => sub {
 subtest 'config lists every source' => sub {
     my $config = slurp("$top/config");
     my %listed = map { $_ => 1 }
-                 $config =~ m{\$agilicus_dir/(\w+\.(?:c|h|map))\b}g;
+                 $config =~ m{\$agilicus_dir/([\w/]+\.(?:c|h|map))\b}g;
 
-    my @sources = map { s{.*/}{}r } glob "$top/$name/*";
+    my @sources = map { s{^\Q$top/$name/}{}r } grep { -f }
+                  glob "$top/$name/* $top/$name/*/*";
 
     is_deeply([ sort grep { !$listed{$_} } @sources ], [],
               'nothing is left out');
@@ -129,8 +130,8 @@ subtest 'config lists every source' => sub {
 
 subtest 'the documentation says what there is' => sub {
     my $module = slurp("$top/$name/$name.c");
-    my $variables = slurp("$top/$name/ngx_agilicus_token_variables.c");
-    my $reasons = slurp("$top/$name/ngx_agilicus_token_reason.c");
+    my $variables = slurp("$top/$name/request/variables.c");
+    my $reasons = slurp("$top/$name/token/reason.c");
     my $directives = slurp("$top/docs/directives.md");
     my $troubles = slurp("$top/docs/troubleshooting.md");
     my $described = slurp("$top/docs/variables.md");

@@ -60,8 +60,8 @@ subtest 'contexts are those of the code' => sub {
 
 
 subtest 'defaults are those of the code' => sub {
-    my $source = slurp("$top/$name/ngx_agilicus_token_conf.c")
-               . slurp("$top/$name/ngx_agilicus_token_set_cache.c");
+    my $source = slurp("$top/$name/config/merge.c")
+               . slurp("$top/$name/config/directives_cache.c");
 
     # what a field is set to where nothing is configured, and what is said
 
@@ -131,7 +131,7 @@ subtest 'defaults are those of the code' => sub {
 
 
 subtest 'parameters are those of the code' => sub {
-    my $source = join '', map { slurp($_) } glob "$top/$name/*_set*.c";
+    my $source = join '', map { slurp($_) } glob "$top/$name/config/directives*.c";
     my %there = map { $_ => 1 }
                 $source =~ /(?:ngx_strn?cmp\(value(?:\[[^]]+\]\.|->)data,|ngx_str_set\([^"]*|ngx_string\()\s*"([a-z_]+)=/g,
                 $source =~ /len == \d+ && ngx_strncmp\(name\.data, "(\w+)"/g;
@@ -159,7 +159,7 @@ subtest 'every directive has what an entry has' => sub {
 
 
 subtest 'what nginx -t is said to say is what it says' => sub {
-    my $source = join '', map { slurp($_) } glob "$top/$name/*.c";
+    my $source = join '', map { slurp($_) } glob "$top/$name/*.c $top/$name/*/*.c";
     my ($table) = slurp("$top/docs/troubleshooting.md")
                   =~ /^## nginx -t refuses\n(.*?)^## /ms;
 
@@ -189,10 +189,10 @@ subtest 'every source has its place in the levels' => sub {
     my %said;
 
     for my $cell ($table =~ /^\| \d \| (.*?) \|/mg) {
-        $said{$_}++ for $cell =~ /`(\w+)`/g;
+        $said{$_}++ for $cell =~ /`([\w\/]+)`/g;
     }
 
-    my @there = slurp("$top/config") =~ /ngx_agilicus_token_(\w+)\.c\s/g;
+    my @there = slurp("$top/config") =~ m{\$agilicus_dir/([\w/]+)\.c\s}g;
 
     cmp_ok(scalar @there, '>', 50, 'sources are found');
     is($said{$_}, 1, $_) for @there;

@@ -21,7 +21,7 @@ sub slurp {
 }
 
 
-my $source = slurp("$top/ngx_agilicus_token_module/ngx_agilicus_token_reason.c");
+my $source = slurp("$top/ngx_agilicus_token_module/token/reason.c");
 my @verdicts = grep { length } $source =~ /VERDICT_\w+\] = ngx_string\("(\w*)"/g;
 my @words = grep { length } $source =~ /REASON_\w+\] = ngx_string\("(\w*)"/g;
 

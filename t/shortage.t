@@ -162,7 +162,7 @@ sub build {
     my $from = $ENV{AGILICUS_MODULE} || ($ENV{BUILD} || "$top/build") . "/$name";
     my $made = File::Basename::dirname($from);
     my $out = "$dir/$name";
-    my @objects = (glob("$made/addon/ngx_agilicus_token_module/*.o"),
+    my @objects = (glob("$made/addon/*/*.o"),
                    "$made/ngx_agilicus_token_module_modules.o");
     my @wrapped = slurp("$top/t/lib/shortage.c") =~ /^SHORTAGE\((\w+),/mg;
     my @flags = $ENV{AGILICUS_NGINX_PRELOAD}

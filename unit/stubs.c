@@ -5,7 +5,7 @@
 
 
 #include "stubs.h"
-#include "ngx_agilicus_token_clock.h"
+#include "zone/clock.h"
 
 #include <sys/syscall.h>
 

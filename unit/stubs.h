@@ -11,8 +11,8 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "ngx_agilicus_token_denials.h"
-#include "ngx_agilicus_token_zone.h"
+#include "zone/denials.h"
+#include "zone/zone.h"
 
 
 /*

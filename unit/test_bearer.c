@@ -6,7 +6,7 @@
 
 #include "unit.h"
 
-#include "ngx_agilicus_token_bearer.h"
+#include "token/bearer.h"
 
 
 #define FOUND      NGX_AGILICUS_TOKEN_BEARER_FOUND

@@ -6,9 +6,9 @@
 
 #include "unit.h"
 
-#include "ngx_agilicus_token_json.h"
-#include "ngx_agilicus_token_json_body.h"
-#include "ngx_agilicus_token_json_document.h"
+#include "json/json.h"
+#include "json/body.h"
+#include "json/document.h"
 
 
 #define SIZE  (2 * NGX_AGILICUS_TOKEN_JSON_MAX_BODY)

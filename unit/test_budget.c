@@ -7,7 +7,7 @@
 #include "unit.h"
 #include "stubs.h"
 
-#include "ngx_agilicus_token_budget.h"
+#include "zone/budget.h"
 
 
 static void test_rate(void);

@@ -7,7 +7,7 @@
 #include "unit.h"
 #include "stubs.h"
 
-#include "ngx_agilicus_token_cache.h"
+#include "zone/cache.h"
 
 
 #define ACTIVE   NGX_AGILICUS_TOKEN_CLASS_ACTIVE

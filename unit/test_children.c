@@ -7,8 +7,8 @@
 #include "unit.h"
 #include "stubs.h"
 
-#include "ngx_agilicus_token_children.h"
-#include "ngx_agilicus_token_seal.h"
+#include "zone/children.h"
+#include "zone/seal.h"
 
 
 #define TOKEN    NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN

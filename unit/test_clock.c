@@ -12,7 +12,7 @@
 static int  test_gettime(clockid_t id, struct timespec *ts);
 
 #define clock_gettime  test_gettime
-#include "ngx_agilicus_token_clock.c"
+#include "zone/clock.c"
 #undef clock_gettime
 
 

@@ -11,8 +11,8 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
-#include "ngx_agilicus_token_cache.h"
-#include "ngx_agilicus_token_flight.h"
+#include "zone/cache.h"
+#include "zone/flight.h"
 
 
 /*

@@ -7,7 +7,7 @@
 #include "unit.h"
 #include "stubs.h"
 
-#include "ngx_agilicus_token_denials.h"
+#include "zone/denials.h"
 
 
 #define OFF         NGX_AGILICUS_TOKEN_FEED_OFF

@@ -9,7 +9,7 @@
 
 #include "unit.h"
 
-#include "ngx_agilicus_token_digest.h"
+#include "token/digest.h"
 
 
 static void test_allocations(void);

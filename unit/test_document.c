@@ -9,8 +9,8 @@
 
 #include "unit.h"
 
-#include "ngx_agilicus_token_json.h"
-#include "ngx_agilicus_token_json_document.h"
+#include "json/json.h"
+#include "json/document.h"
 
 
 static void test_pointers(void);

@@ -6,7 +6,7 @@
 
 #include "unit.h"
 
-#include "ngx_agilicus_token_facts.h"
+#include "token/facts.h"
 
 
 #define AUD     NGX_AGILICUS_TOKEN_FACTS_AUD

@@ -7,7 +7,7 @@
 #include "unit.h"
 #include "stubs.h"
 
-#include "ngx_agilicus_token_flight.h"
+#include "zone/flight.h"
 
 
 #define CYCLE  3

@@ -8,8 +8,8 @@
 
 #include "unit.h"
 
-#include "ngx_agilicus_token_json.h"
-#include "ngx_agilicus_token_ruleset.h"
+#include "json/json.h"
+#include "rules/packed.h"
 
 
 #define SIZE  (1 << 20)

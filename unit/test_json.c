@@ -9,7 +9,7 @@
 
 #include "unit.h"
 
-#include "ngx_agilicus_token_json.h"
+#include "json/json.h"
 
 
 #define AUD        NGX_AGILICUS_TOKEN_FACTS_AUD

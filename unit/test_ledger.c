@@ -10,7 +10,7 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
-#include "ngx_agilicus_token_ledger.h"
+#include "zone/ledger.h"
 
 
 #define SIZE    (24 * 1024)

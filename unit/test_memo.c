@@ -7,7 +7,7 @@
 #include "unit.h"
 #include "stubs.h"
 
-#include "ngx_agilicus_token_memo.h"
+#include "zone/memo.h"
 
 
 #define LEN    NGX_AGILICUS_TOKEN_DIGEST_LEN

@@ -6,7 +6,7 @@
 
 #include "unit.h"
 
-#include "ngx_agilicus_token_path.h"
+#include "rules/path.h"
 
 
 static void test_decoded(void);

@@ -9,8 +9,8 @@
 
 #include "unit.h"
 
-#include "ngx_agilicus_token_pattern.h"
-#include "ngx_agilicus_token_ruleset.h"
+#include "rules/regex.h"
+#include "rules/packed.h"
 
 
 #define LONG    8192

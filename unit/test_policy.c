@@ -6,7 +6,7 @@
 
 #include "unit.h"
 
-#include "ngx_agilicus_token_policy.h"
+#include "token/policy.h"
 
 
 #define NOW  1700000000

@@ -6,7 +6,7 @@
 
 #include "unit.h"
 
-#include "ngx_agilicus_token_query.h"
+#include "rules/query.h"
 
 
 static void test_rows(void);

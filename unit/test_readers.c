@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "ngx_agilicus_token_cache.h"
+#include "zone/cache.h"
 
 
 /*

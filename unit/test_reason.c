@@ -6,7 +6,7 @@
 
 #include "unit.h"
 
-#include "ngx_agilicus_token_reason.h"
+#include "token/reason.h"
 
 
 static void

@@ -8,12 +8,12 @@
 
 #include "unit.h"
 
-#include "ngx_agilicus_token_json.h"
-#include "ngx_agilicus_token_json_document.h"
-#include "ngx_agilicus_token_path.h"
-#include "ngx_agilicus_token_pattern.h"
-#include "ngx_agilicus_token_rules.h"
-#include "ngx_agilicus_token_ruleset.h"
+#include "json/json.h"
+#include "json/document.h"
+#include "rules/path.h"
+#include "rules/regex.h"
+#include "rules/rules.h"
+#include "rules/packed.h"
 
 
 #define SIZE  (4 << 20)

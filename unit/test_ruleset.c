@@ -6,7 +6,7 @@
 
 #include "unit.h"
 
-#include "ngx_agilicus_token_ruleset.h"
+#include "rules/packed.h"
 
 
 #define PATH       NGX_AGILICUS_TOKEN_RULESET_PATH

@@ -35,15 +35,15 @@
 
 #include <ngx_http.h>
 
-#include "ngx_agilicus_token_cache.c"
-#include "ngx_agilicus_token_worker_cache.c"
-#include "ngx_agilicus_token_look_up.c"
-#include "ngx_agilicus_token_wait.c"
-#include "ngx_agilicus_token_api.c"
-#include "ngx_agilicus_token_call.c"
-#include "ngx_agilicus_token_call_send.c"
-#include "ngx_agilicus_token_call_follow.c"
-#include "ngx_agilicus_token_access.c"
+#include "zone/cache.c"
+#include "zone/worker_cache.c"
+#include "request/look_up.c"
+#include "request/wait.c"
+#include "api/introspect.c"
+#include "api/call.c"
+#include "api/call_send.c"
+#include "api/call_follow.c"
+#include "request/access.c"
 
 #pragma GCC diagnostic pop
 

@@ -12,7 +12,7 @@
 #include <openssl/rand.h>
 #include <sys/mman.h>
 
-#include "ngx_agilicus_token_seal.h"
+#include "zone/seal.h"
 
 
 #define LEN    NGX_AGILICUS_TOKEN_SEAL_LEN

@@ -7,7 +7,7 @@
 #include "unit.h"
 #include "stubs.h"
 
-#include "ngx_agilicus_token_secret.h"
+#include "zone/secret.h"
 
 
 

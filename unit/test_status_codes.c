@@ -6,8 +6,8 @@
 
 #include "unit.h"
 
-#include "ngx_agilicus_token_json.h"
-#include "ngx_agilicus_token_status_codes.h"
+#include "json/json.h"
+#include "api/status_codes.h"
 
 
 #define STATUSES  1000

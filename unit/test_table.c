@@ -7,7 +7,7 @@
 #include "unit.h"
 #include "stubs.h"
 
-#include "ngx_agilicus_token_table.h"
+#include "zone/table.h"
 
 
 #define HEAD      offsetof(ngx_agilicus_token_entry_t, data)

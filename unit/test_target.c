@@ -6,7 +6,7 @@
 
 #include "unit.h"
 
-#include "ngx_agilicus_token_target.h"
+#include "rules/target.h"
 
 
 static void test_methods(void);

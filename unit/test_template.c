@@ -6,8 +6,8 @@
 
 #include "unit.h"
 
-#include "ngx_agilicus_token_ruleset.h"
-#include "ngx_agilicus_token_template.h"
+#include "rules/packed.h"
+#include "rules/template.h"
 
 
 static void test_match(void);

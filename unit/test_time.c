@@ -9,7 +9,7 @@
 
 #include "unit.h"
 
-#include "ngx_agilicus_token_time.h"
+#include "token/time.h"
 
 
 static void test_good(void);

@@ -7,7 +7,7 @@
 #include "unit.h"
 #include "stubs.h"
 
-#include "ngx_agilicus_token_tombstone.h"
+#include "zone/tombstone.h"
 
 
 #define MAX_KEYS  20000

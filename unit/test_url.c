@@ -6,7 +6,7 @@
 
 #include "unit.h"
 
-#include "ngx_agilicus_token_url.h"
+#include "config/url.h"
 
 
 static void test_one_form(void);

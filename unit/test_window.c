@@ -7,7 +7,7 @@
 #include "unit.h"
 #include "stubs.h"
 
-#include "ngx_agilicus_token_window.h"
+#include "api/window.h"
 
 
 #define LIMIT  100

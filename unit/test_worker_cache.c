@@ -7,9 +7,9 @@
 #include "unit.h"
 #include "stubs.h"
 
-#include "ngx_agilicus_token_digest.h"
-#include "ngx_agilicus_token_memo.h"
-#include "ngx_agilicus_token_worker_cache.h"
+#include "token/digest.h"
+#include "zone/memo.h"
+#include "zone/worker_cache.h"
 
 
 #define LEN     NGX_AGILICUS_TOKEN_DIGEST_LEN

@@ -7,7 +7,7 @@
 #include "unit.h"
 #include "stubs.h"
 
-#include "ngx_agilicus_token_zone.h"
+#include "zone/zone.h"
 
 
 static void test_layout(void);

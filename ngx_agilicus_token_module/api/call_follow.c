@@ -1,0 +1,193 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "api/call_internal.h"
+
+
+/* milliseconds between two looks at what another worker is asking */
+#define NGX_AGILICUS_TOKEN_CALL_POLL       20
+
+
+static void ngx_agilicus_token_call_look(ngx_agilicus_token_call_t *call);
+
+
+/* NGX_OK if the call is to be made here, NGX_AGAIN if it follows another */
+
+ngx_int_t
+ngx_agilicus_token_call_lead(ngx_agilicus_token_call_t *call)
+{
+    ngx_int_t                          rc;
+    ngx_agilicus_token_call_worker_t  *w;
+
+    if (!call->shared) {
+        return NGX_OK;
+    }
+
+    w = &ngx_agilicus_token_worker;
+
+    rc = ngx_agilicus_token_flight_lead(w->conf->first, call->identity,
+                                        ngx_current_msec,
+                                        ngx_current_msec + call->patience
+                                        + NGX_AGILICUS_TOKEN_CALL_MARGIN,
+                                        ngx_worker, w->conf->cycle,
+                                        &call->flight);
+
+    if (rc != NGX_AGAIN) {
+        return NGX_OK;
+    }
+
+    if (call->state != NGX_AGILICUS_TOKEN_CALL_FOLLOWING) {
+        call->state = NGX_AGILICUS_TOKEN_CALL_FOLLOWING;
+        ngx_queue_insert_tail(&w->following, &call->queue);
+    }
+
+    if (!w->poll.timer_set) {
+        ngx_add_timer(&w->poll, NGX_AGILICUS_TOKEN_CALL_POLL);
+    }
+
+    return NGX_AGAIN;
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_call_ended(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_answer_t *answer)
+{
+    ngx_agilicus_token_answer_t  found;
+
+    if (!call->shared) {
+        return 0;
+    }
+
+    ngx_memzero(&found, sizeof(ngx_agilicus_token_answer_t));
+    found.retry_after = -1;
+
+    if (call->type->adopt(call, &found) != NGX_OK) {
+        return 0;
+    }
+
+    *answer = found;
+
+    return 1;
+}
+
+
+/*
+ * Calls of other workers.  Woken by their end, or looking at intervals: a
+ * leader that died cannot wake anybody.
+ */
+
+void
+ngx_agilicus_token_call_poll(ngx_event_t *ev)
+{
+    ngx_agilicus_token_call_follow();
+}
+
+
+void
+ngx_agilicus_token_call_follow(void)
+{
+    ngx_queue_t                       *q, looked;
+    ngx_agilicus_token_call_worker_t  *w;
+
+    w = &ngx_agilicus_token_worker;
+
+    if (ngx_queue_empty(&w->following)) {
+        return;
+    }
+
+    /* what ends here may make others leave, or follow anew */
+
+    ngx_queue_init(&looked);
+    ngx_queue_add(&looked, &w->following);
+    ngx_queue_init(&w->following);
+
+    while (!ngx_queue_empty(&looked)) {
+        q = ngx_queue_head(&looked);
+
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(&w->following, q);
+
+        ngx_agilicus_token_call_look(
+            ngx_queue_data(q, ngx_agilicus_token_call_t, queue));
+    }
+
+    if (!ngx_queue_empty(&w->following) && !w->poll.timer_set) {
+        ngx_add_timer(&w->poll, NGX_AGILICUS_TOKEN_CALL_POLL);
+    }
+}
+
+
+static void
+ngx_agilicus_token_call_look(ngx_agilicus_token_call_t *call)
+{
+    ngx_int_t                            rc;
+    ngx_agilicus_token_answer_t          answer;
+    ngx_agilicus_token_call_worker_t    *w;
+    ngx_agilicus_token_flight_result_t   result;
+
+    w = &ngx_agilicus_token_worker;
+
+    rc = ngx_agilicus_token_flight_look(w->conf->first, &call->flight,
+                                        ngx_current_msec, &result);
+    if (rc == NGX_AGAIN) {
+        return;
+    }
+
+    ngx_memzero(&answer, sizeof(ngx_agilicus_token_answer_t));
+
+    answer.sent = call->started;
+    answer.elapsed = (ngx_msec_t) (ngx_agilicus_token_mono() - call->started);
+    answer.retry_after = -1;
+
+    if (rc == NGX_OK) {
+        answer.class = result.class;
+        answer.reason = result.reason;
+        answer.retry_after = result.retry_after;
+        answer.transient = result.transient != 0;
+
+        if (result.class == NGX_AGILICUS_TOKEN_CLASS_REFUSED
+            || result.class == NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE
+            || result.class == NGX_AGILICUS_TOKEN_CLASS_SHED
+            || call->type->adopt(call, &answer) == NGX_OK)
+        {
+            call->flight.id = 0;
+            ngx_agilicus_token_call_end(call, &answer);
+            return;
+        }
+    }
+
+    /* its leader is gone, or what it found is: ask, unless another does */
+
+    if (ngx_agilicus_token_call_lead(call) == NGX_AGAIN) {
+        return;
+    }
+
+    ngx_queue_remove(&call->queue);
+    call->state = NGX_AGILICUS_TOKEN_CALL_NEW;
+
+    /* another may have asked, and have its answer, since the leader died */
+
+    if (ngx_agilicus_token_call_ended(call, &answer)) {
+        ngx_agilicus_token_call_end(call, &answer);
+        return;
+    }
+
+    /* one call more: its leader may have given up for want of a budget */
+
+    if (ngx_agilicus_token_call_charge(call, &answer) != NGX_OK) {
+
+        /* who waits need not be the client whose own budget is spent */
+
+        answer.reason = NGX_AGILICUS_TOKEN_REASON_RATE;
+        ngx_agilicus_token_call_end(call, &answer);
+        return;
+    }
+
+    if (ngx_agilicus_token_call_start(call, &answer) != NGX_OK) {
+        ngx_agilicus_token_call_end(call, &answer);
+    }
+}

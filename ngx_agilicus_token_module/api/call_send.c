@@ -1,0 +1,522 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "api/call_internal.h"
+
+
+static ngx_int_t ngx_agilicus_token_call_send(
+    ngx_agilicus_token_call_t *call, ngx_agilicus_token_answer_t *answer);
+static ngx_uint_t ngx_agilicus_token_call_room(void);
+static void ngx_agilicus_token_call_send_pending(void);
+static void ngx_agilicus_token_call_done(void *data,
+    ngx_agilicus_token_curl_result_t *result);
+static ngx_uint_t ngx_agilicus_token_call_retry(
+    ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result);
+static ngx_uint_t ngx_agilicus_token_call_is_once(
+    const ngx_agilicus_token_call_t *call);
+static ngx_uint_t ngx_agilicus_token_call_step(
+    ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result);
+static void ngx_agilicus_token_call_read(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result,
+    ngx_agilicus_token_answer_t *answer);
+static void ngx_agilicus_token_call_report(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result,
+    ngx_agilicus_token_answer_t *answer);
+static void ngx_agilicus_token_call_log(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result,
+    ngx_agilicus_token_answer_t *answer);
+static void ngx_agilicus_token_call_log_foreign(
+    ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result);
+
+
+/* sends the call, or queues it; the first of them may find the breaker open */
+
+ngx_int_t
+ngx_agilicus_token_call_start(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_answer_t *answer)
+{
+    ngx_agilicus_token_call_worker_t  *w;
+
+    w = &ngx_agilicus_token_worker;
+
+    if (!ngx_agilicus_token_call_room()) {
+        call->state = NGX_AGILICUS_TOKEN_CALL_PENDING;
+        ngx_queue_insert_tail(&w->pending, &call->queue);
+
+        return NGX_OK;
+    }
+
+    return ngx_agilicus_token_call_send(call, answer);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_call_send(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_answer_t *answer)
+{
+    ngx_agilicus_token_curl_t          *pool;
+    ngx_agilicus_token_call_worker_t   *w;
+    ngx_agilicus_token_curl_request_t   request;
+
+    w = &ngx_agilicus_token_worker;
+
+    answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
+    answer->reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
+
+    pool = ngx_agilicus_token_call_curl(call->api);
+    if (pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (!call->retried && !call->stepped
+        && ngx_agilicus_token_breaker_pass(w->conf->first, call->api->state,
+                                           &w->conf->breaker,
+                                           ngx_current_msec, call->timeout,
+                                           &answer->retry_after)
+           != NGX_OK)
+    {
+        answer->class = NGX_AGILICUS_TOKEN_CLASS_SHED;
+        answer->reason = NGX_AGILICUS_TOKEN_REASON_BREAKER;
+        answer->transient = 1;
+
+        ngx_agilicus_token_zone_count(w->conf->first,
+                                      NGX_AGILICUS_TOKEN_COUNT_OVERLOADS);
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&request, sizeof(ngx_agilicus_token_curl_request_t));
+
+    request.url = call->url;
+    request.body = call->body;
+    request.bearer = call->bearer;
+    request.connect_timeout = call->connect_timeout;
+    request.timeout = call->timeout;
+    request.max_body = call->max_body;
+    request.handler = ngx_agilicus_token_call_done;
+    request.data = call;
+
+    /* a kept connection may be lost, and libcurl would send it once more */
+
+    request.fresh = call->retried || ngx_agilicus_token_call_is_once(call);
+
+    call->sent = ngx_agilicus_token_mono();
+
+    call->op = ngx_agilicus_token_curl_submit(pool, &request);
+
+    if (call->op == NULL) {
+        return NGX_ERROR;
+    }
+
+    call->state = NGX_AGILICUS_TOKEN_CALL_SENT;
+    ngx_queue_insert_tail(&w->sent, &call->queue);
+    w->inflight++;
+    w->left += call->left;
+
+    ngx_agilicus_token_zone_count(w->conf->first,
+                                  call->retried
+                                  ? NGX_AGILICUS_TOKEN_COUNT_RETRIES
+                                  : NGX_AGILICUS_TOKEN_COUNT_CALLS);
+
+    return NGX_OK;
+}
+
+
+/*
+ * Whether one more call may be sent now.  Calls that all have left go on while
+ * there are places, for an answer is of use later; where there are none, the
+ * latest of them gives its own up.  The oldest eighth stays: how these end
+ * tells whether the API fails or is only later than some are patient.
+ */
+
+static ngx_uint_t
+ngx_agilicus_token_call_room(void)
+{
+    ngx_uint_t                         n;
+    ngx_queue_t                       *q;
+    ngx_agilicus_token_call_t         *call;
+    ngx_agilicus_token_call_worker_t  *w;
+
+    w = &ngx_agilicus_token_worker;
+    n = w->conf->max_inflight;
+
+    if (w->inflight < n) {
+        return 1;
+    }
+
+    if (w->left <= (n > 1 ? (n + 7) / 8 : 0)) {
+        return 0;
+    }
+
+    for (q = ngx_queue_last(&w->sent);
+         q != ngx_queue_sentinel(&w->sent);
+         q = ngx_queue_prev(q))
+    {
+        call = ngx_queue_data(q, ngx_agilicus_token_call_t, queue);
+
+        if (call->left) {
+            ngx_agilicus_token_call_drop(call);
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+void
+ngx_agilicus_token_call_turn(ngx_event_t *ev)
+{
+    ngx_agilicus_token_call_send_pending();
+}
+
+
+static void
+ngx_agilicus_token_call_send_pending(void)
+{
+    ngx_queue_t                       *q;
+    ngx_agilicus_token_call_t         *call;
+    ngx_agilicus_token_answer_t        answer;
+    ngx_agilicus_token_call_worker_t  *w;
+
+    w = &ngx_agilicus_token_worker;
+
+    while (!ngx_queue_empty(&w->pending) && ngx_agilicus_token_call_room()) {
+        q = ngx_queue_head(&w->pending);
+        ngx_queue_remove(q);
+
+        call = ngx_queue_data(q, ngx_agilicus_token_call_t, queue);
+        call->state = NGX_AGILICUS_TOKEN_CALL_NEW;
+
+        ngx_memzero(&answer, sizeof(ngx_agilicus_token_answer_t));
+        answer.retry_after = -1;
+
+        if (ngx_agilicus_token_call_send(call, &answer) != NGX_OK) {
+            ngx_agilicus_token_call_end(call, &answer);
+        }
+    }
+}
+
+
+/* a pool is made when the worker starts, or late where no worker was started */
+
+ngx_agilicus_token_curl_t *
+ngx_agilicus_token_call_curl(ngx_agilicus_token_api_t *api)
+{
+    ngx_agilicus_token_call_worker_t  *w;
+
+    w = &ngx_agilicus_token_worker;
+
+    if (w->pools[api->index] == NULL) {
+        w->pools[api->index] =
+            ngx_agilicus_token_curl_create(&api->profile,
+                                           w->conf->max_inflight, w->log);
+    }
+
+    return w->pools[api->index];
+}
+
+
+static void
+ngx_agilicus_token_call_done(void *data,
+    ngx_agilicus_token_curl_result_t *result)
+{
+    ngx_agilicus_token_call_t *call = data;
+
+    ngx_agilicus_token_answer_t  answer;
+
+    ngx_agilicus_token_worker.inflight--;
+    ngx_agilicus_token_worker.left -= call->left;
+
+    ngx_queue_remove(&call->queue);
+    call->state = NGX_AGILICUS_TOKEN_CALL_NEW;
+    call->op = NULL;
+
+    if (ngx_agilicus_token_call_retry(call, result)
+        || ngx_agilicus_token_call_step(call, result))
+    {
+        return;
+    }
+
+    ngx_agilicus_token_call_read(call, result, &answer);
+    ngx_agilicus_token_call_report(call, result, &answer);
+    ngx_agilicus_token_call_end(call, &answer);
+
+    ngx_agilicus_token_call_send_pending();
+}
+
+
+/* once more, if the connection was lost before there was any answer */
+
+static ngx_uint_t
+ngx_agilicus_token_call_retry(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result)
+{
+    uint64_t                     passed;
+    ngx_agilicus_token_answer_t  answer;
+
+    if (result->error != NGX_AGILICUS_TOKEN_CURL_BROKEN
+        || result->attempts > 1 || call->retried
+        || ngx_agilicus_token_call_is_once(call))
+    {
+        return 0;
+    }
+
+    passed = ngx_agilicus_token_mono() - call->sent;
+
+    if (passed >= call->timeout) {
+        return 0;
+    }
+
+    call->retried = 1;
+    call->timeout -= (ngx_msec_t) passed;
+
+    return ngx_agilicus_token_call_send(call, &answer) == NGX_OK;
+}
+
+
+/* sent twice, it may give two tokens, and nobody has heard of the first */
+
+static ngx_uint_t
+ngx_agilicus_token_call_is_once(const ngx_agilicus_token_call_t *call)
+{
+    return call->operation == NGX_AGILICUS_TOKEN_OPERATION_REISSUE
+           || call->operation == NGX_AGILICUS_TOKEN_OPERATION_CREATE;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_call_step(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result)
+{
+    uint64_t                     passed;
+    ngx_agilicus_token_answer_t  answer;
+
+    if (call->type->next == NULL
+        || result->error != NGX_AGILICUS_TOKEN_CURL_OK
+        || !call->type->next(call, result))
+    {
+        return 0;
+    }
+
+    passed = ngx_agilicus_token_mono() - call->sent;
+
+    call->timeout -= (ngx_msec_t) ngx_min(passed, call->timeout - 1);
+    call->retried = 0;
+    call->stepped = 1;
+
+    ngx_memzero(&answer, sizeof(ngx_agilicus_token_answer_t));
+    answer.retry_after = -1;
+
+    if (ngx_agilicus_token_call_send(call, &answer) == NGX_OK) {
+        return 1;
+    }
+
+    /* the step cannot be made: what was answered before is no answer */
+
+    answer.elapsed = (ngx_msec_t) (ngx_agilicus_token_mono() - call->started);
+    ngx_agilicus_token_call_end(call, &answer);
+    ngx_agilicus_token_call_send_pending();
+
+    return 1;
+}
+
+
+void
+ngx_agilicus_token_call_meaning(ngx_agilicus_token_operation_e operation,
+    const ngx_agilicus_token_curl_result_t *result,
+    ngx_agilicus_token_meaning_t *meaning)
+{
+    ngx_uint_t  object;
+
+    object = ngx_agilicus_token_status_needs_object(result->status)
+             && result->whole
+             && ngx_agilicus_token_json_type(&result->content_type)
+                != NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER
+             && ngx_agilicus_token_json_is_object(result->body.data,
+                                                  result->body.len);
+
+    ngx_agilicus_token_status_meaning(operation, result->status, object,
+                                      meaning);
+}
+
+
+static void
+ngx_agilicus_token_call_read(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result,
+    ngx_agilicus_token_answer_t *answer)
+{
+    ngx_agilicus_token_meaning_t  meaning;
+
+    static const ngx_agilicus_token_reason_e  reasons[] = {
+        NGX_AGILICUS_TOKEN_REASON_STATUS,
+        NGX_AGILICUS_TOKEN_REASON_RESOLVE,
+        NGX_AGILICUS_TOKEN_REASON_CONNECT,
+        NGX_AGILICUS_TOKEN_REASON_TLS,
+        NGX_AGILICUS_TOKEN_REASON_TIMEOUT,
+        NGX_AGILICUS_TOKEN_REASON_TRANSPORT,
+        NGX_AGILICUS_TOKEN_REASON_TRANSPORT,
+        NGX_AGILICUS_TOKEN_REASON_ANSWER,
+        NGX_AGILICUS_TOKEN_REASON_ANSWER
+    };
+
+    ngx_memzero(answer, sizeof(ngx_agilicus_token_answer_t));
+
+    answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
+    answer->reason = reasons[result->error];
+    answer->sent = call->sent;
+    answer->elapsed = (ngx_msec_t) (ngx_agilicus_token_mono() - call->started);
+    answer->retry_after = result->retry_after;
+
+    switch (result->error) {
+
+    case NGX_AGILICUS_TOKEN_CURL_OK:
+        break;
+
+    case NGX_AGILICUS_TOKEN_CURL_TOO_LARGE:
+        answer->too_large = 1;
+        return;
+
+    case NGX_AGILICUS_TOKEN_CURL_ENCODED:
+        return;
+
+    default:
+        answer->transient = 1;
+        return;
+    }
+
+    ngx_agilicus_token_call_meaning(call->operation, result, &meaning);
+
+    answer->class = meaning.class;
+    answer->reason = meaning.reason;
+    answer->transient = meaning.transient;
+    answer->spoken = !meaning.foreign;
+
+    call->type->read(call, result, answer);
+
+    if (answer->class == NGX_AGILICUS_TOKEN_CLASS_NONE) {
+        answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
+    }
+}
+
+
+static void
+ngx_agilicus_token_call_report(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result,
+    ngx_agilicus_token_answer_t *answer)
+{
+    ngx_int_t                             rc;
+    ngx_agilicus_token_call_worker_t     *w;
+    const ngx_agilicus_token_api_conf_t  *conf;
+
+    w = &ngx_agilicus_token_worker;
+    conf = w->conf;
+
+    rc = ngx_agilicus_token_breaker_report(conf->first, call->api->state,
+              &conf->breaker, ngx_current_msec, answer->elapsed,
+              answer->transient,
+              result->status == 429 ? result->retry_after : -1);
+
+    ngx_agilicus_token_call_log(call, result, answer);
+
+    if (rc == NGX_BUSY) {
+        ngx_log_error(NGX_LOG_WARN, w->log, 0,
+                      "agilicus token: Tokens API \"%V\" fails, breaker opens",
+                      &call->api->url);
+
+    } else if (rc == NGX_DONE) {
+        ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
+                      "agilicus token: Tokens API \"%V\" answers again, "
+                      "breaker closes", &call->api->url);
+    }
+}
+
+
+/* one line a second at most says that an API fails */
+
+static void
+ngx_agilicus_token_call_log(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result,
+    ngx_agilicus_token_answer_t *answer)
+{
+    u_char                             fingerprint
+                                       [NGX_AGILICUS_TOKEN_FINGERPRINT_LEN];
+    ngx_agilicus_token_call_worker_t  *w;
+
+    w = &ngx_agilicus_token_worker;
+
+    if (result->error == NGX_AGILICUS_TOKEN_CURL_OK && !answer->spoken) {
+        ngx_agilicus_token_call_log_foreign(call, result);
+    }
+
+    if (answer->class != NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE
+        && answer->class != NGX_AGILICUS_TOKEN_CLASS_REFUSED)
+    {
+        return;
+    }
+
+    ngx_agilicus_token_zone_count(w->conf->first,
+        answer->class == NGX_AGILICUS_TOKEN_CLASS_REFUSED
+        ? NGX_AGILICUS_TOKEN_COUNT_CREDENTIAL_REFUSED
+        : NGX_AGILICUS_TOKEN_COUNT_FAILED_CALLS);
+
+    if (answer->reason == NGX_AGILICUS_TOKEN_REASON_NOT_THE_API
+        || w->logged == ngx_time())
+    {
+        return;
+    }
+
+    w->logged = ngx_time();
+
+    if (answer->class == NGX_AGILICUS_TOKEN_CLASS_REFUSED) {
+        ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                      "agilicus token: %s failed: Tokens API \"%V\" refused "
+                      "the edge itself with status %ui, check "
+                      "\"agilicus_token_api_credential\"", call->type->name,
+                      &call->api->url, result->status);
+        return;
+    }
+
+    ngx_agilicus_token_digest_fingerprint(call->key, fingerprint);
+
+    ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                  "agilicus token: %s failed: %V, status %ui, %s, "
+                  "Tokens API \"%V\", fingerprint %*s", call->type->name,
+                  ngx_agilicus_token_reason_word(answer->reason),
+                  result->status, result->message, &call->api->url,
+                  sizeof(fingerprint), fingerprint);
+}
+
+
+/* one line a second at most, whatever else is logged */
+
+static void
+ngx_agilicus_token_call_log_foreign(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result)
+{
+    u_char                             fingerprint
+                                       [NGX_AGILICUS_TOKEN_FINGERPRINT_LEN];
+    ngx_agilicus_token_call_worker_t  *w;
+
+    w = &ngx_agilicus_token_worker;
+
+    if (w->logged_foreign == ngx_time()) {
+        return;
+    }
+
+    w->logged_foreign = ngx_time();
+
+    ngx_agilicus_token_digest_fingerprint(call->key, fingerprint);
+
+    ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                  "agilicus token: %s: status %ui without a JSON object, "
+                  "which is not how a Tokens API answers: is "
+                  "\"agilicus_token_api\" right? It is \"%V\", "
+                  "fingerprint %*s", call->type->name, result->status,
+                  &call->api->url, sizeof(fingerprint), fingerprint);
+}

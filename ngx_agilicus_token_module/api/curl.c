@@ -1,0 +1,643 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "api/curl_internal.h"
+
+#include <malloc.h>
+
+
+/* easy handles that are kept for the next operations */
+#define NGX_AGILICUS_TOKEN_CURL_MAX_IDLE     64
+
+static ngx_int_t ngx_agilicus_token_curl_setup(
+    ngx_agilicus_token_curl_op_t *op);
+static ngx_int_t ngx_agilicus_token_curl_prepare(
+    ngx_agilicus_token_curl_op_t *op,
+    ngx_agilicus_token_curl_request_t *request);
+static ngx_int_t ngx_agilicus_token_curl_bearer(
+    ngx_agilicus_token_curl_op_t *op, ngx_str_t *bearer);
+static ngx_agilicus_token_curl_op_t *ngx_agilicus_token_curl_get(
+    ngx_agilicus_token_curl_t *pool);
+static void ngx_agilicus_token_curl_put(ngx_agilicus_token_curl_op_t *op);
+static void ngx_agilicus_token_curl_wipe(ngx_agilicus_token_curl_op_t *op);
+static void ngx_agilicus_token_curl_free(ngx_agilicus_token_curl_op_t *op);
+static void ngx_agilicus_token_curl_wipe_list(struct curl_slist *list);
+static void ngx_agilicus_token_curl_done(ngx_agilicus_token_curl_op_t *op,
+    CURLcode code);
+static void *ngx_agilicus_token_curl_memory_alloc(size_t size);
+static void *ngx_agilicus_token_curl_memory_realloc(void *p, size_t size);
+static void ngx_agilicus_token_curl_memory_free(void *p);
+
+
+ngx_agilicus_token_curl_t *
+ngx_agilicus_token_curl_create(ngx_agilicus_token_curl_profile_t *profile,
+    ngx_uint_t max_connections, ngx_log_t *log)
+{
+    CURLM                      *multi;
+    ngx_agilicus_token_curl_t  *pool;
+
+    /* libcurl builds requests, with their tokens, in memory of its own */
+
+    if (curl_global_init_mem(CURL_GLOBAL_DEFAULT,
+                             ngx_agilicus_token_curl_memory_alloc,
+                             ngx_agilicus_token_curl_memory_free,
+                             ngx_agilicus_token_curl_memory_realloc, strdup,
+                             calloc)
+        != CURLE_OK)
+    {
+        ngx_log_error(NGX_LOG_CRIT, log, 0,
+                      "agilicus token: curl_global_init_mem() failed");
+        return NULL;
+    }
+
+    pool = ngx_calloc(sizeof(ngx_agilicus_token_curl_t), log);
+    if (pool == NULL) {
+        curl_global_cleanup();
+        return NULL;
+    }
+
+    pool->profile = profile;
+    pool->log = log;
+
+    ngx_queue_init(&pool->ops);
+    ngx_queue_init(&pool->idle);
+
+    ngx_agilicus_token_curl_init_events(pool);
+
+    if (profile->tls && profile->verify) {
+        pool->store = ngx_agilicus_token_curl_load_store(&profile->trusted,
+                                                         log);
+        if (pool->store == NULL) {
+            goto failed;
+        }
+    }
+
+    pool->get_headers = curl_slist_append(NULL, "Accept: application/json");
+    pool->post_headers = curl_slist_append(NULL, "Accept: application/json");
+
+    if (pool->get_headers == NULL || pool->post_headers == NULL
+        || curl_slist_append(pool->post_headers,
+                             "Content-Type: application/json") == NULL
+        || curl_slist_append(pool->post_headers, "Expect:") == NULL)
+    {
+        goto failed;
+    }
+
+    multi = curl_multi_init();
+    if (multi == NULL) {
+        goto failed;
+    }
+
+    pool->multi = multi;
+
+    if (curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION,
+                          ngx_agilicus_token_curl_socket) != CURLM_OK
+        || curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, pool) != CURLM_OK
+        || curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION,
+                             ngx_agilicus_token_curl_set_timer) != CURLM_OK
+        || curl_multi_setopt(multi, CURLMOPT_TIMERDATA, pool) != CURLM_OK
+        || curl_multi_setopt(multi, CURLMOPT_PIPELINING,
+                             (long) CURLPIPE_NOTHING) != CURLM_OK
+        || curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS,
+                             (long) max_connections) != CURLM_OK)
+    {
+        goto failed;
+    }
+
+    return pool;
+
+failed:
+
+    ngx_log_error(NGX_LOG_CRIT, log, 0,
+                  "agilicus token: libcurl could not be set up");
+
+    ngx_agilicus_token_curl_destroy(pool);
+
+    return NULL;
+}
+
+
+void
+ngx_agilicus_token_curl_destroy(ngx_agilicus_token_curl_t *pool)
+{
+    ngx_queue_t                   *q;
+    ngx_agilicus_token_curl_op_t  *op;
+
+    while (!ngx_queue_empty(&pool->ops)) {
+        q = ngx_queue_head(&pool->ops);
+        op = ngx_queue_data(q, ngx_agilicus_token_curl_op_t, queue);
+
+        ngx_agilicus_token_curl_cancel(op);
+    }
+
+    while (!ngx_queue_empty(&pool->idle)) {
+        q = ngx_queue_head(&pool->idle);
+        op = ngx_queue_data(q, ngx_agilicus_token_curl_op_t, queue);
+
+        ngx_queue_remove(q);
+        ngx_agilicus_token_curl_free(op);
+    }
+
+    if (pool->multi) {
+        (void) curl_multi_cleanup(pool->multi);
+    }
+
+    ngx_agilicus_token_curl_stop_events(pool);
+
+    curl_slist_free_all(pool->get_headers);
+    curl_slist_free_all(pool->post_headers);
+
+    if (pool->store) {
+        X509_STORE_free(pool->store);
+    }
+
+    ngx_free(pool);
+
+    curl_global_cleanup();
+}
+
+
+ngx_agilicus_token_curl_op_t *
+ngx_agilicus_token_curl_submit(ngx_agilicus_token_curl_t *pool,
+    ngx_agilicus_token_curl_request_t *request)
+{
+    CURLMcode                      rc;
+    ngx_agilicus_token_curl_op_t  *op;
+
+    op = ngx_agilicus_token_curl_get(pool);
+    if (op == NULL) {
+        return NULL;
+    }
+
+    if (ngx_agilicus_token_curl_prepare(op, request) != NGX_OK) {
+        ngx_agilicus_token_curl_put(op);
+        return NULL;
+    }
+
+    rc = curl_multi_add_handle(pool->multi, op->easy);
+
+    if (rc != CURLM_OK) {
+        ngx_log_error(NGX_LOG_ALERT, pool->log, 0,
+                      "agilicus token: curl_multi_add_handle() failed: %s",
+                      curl_multi_strerror(rc));
+        ngx_agilicus_token_curl_put(op);
+        return NULL;
+    }
+
+    ngx_queue_insert_tail(&pool->ops, &op->queue);
+
+    ngx_log_debug1(NGX_LOG_DEBUG_EVENT, pool->log, 0,
+                   "agilicus token curl submit: %p", op);
+
+    return op;
+}
+
+
+void
+ngx_agilicus_token_curl_perform(ngx_agilicus_token_curl_t *pool,
+    ngx_agilicus_token_curl_request_t *request)
+{
+    CURLcode                       code;
+    ngx_agilicus_token_curl_op_t  *op;
+
+    op = ngx_agilicus_token_curl_get(pool);
+    if (op == NULL) {
+        return;
+    }
+
+    if (ngx_agilicus_token_curl_prepare(op, request) == NGX_OK) {
+        code = curl_easy_perform(op->easy);
+        ngx_time_update();
+        ngx_agilicus_token_curl_done(op, code);
+    }
+
+    ngx_agilicus_token_curl_put(op);
+}
+
+
+void
+ngx_agilicus_token_curl_cancel(ngx_agilicus_token_curl_op_t *op)
+{
+    ngx_queue_remove(&op->queue);
+
+    (void) curl_multi_remove_handle(op->pool->multi, op->easy);
+
+    ngx_agilicus_token_curl_put(op);
+}
+
+
+static ngx_agilicus_token_curl_op_t *
+ngx_agilicus_token_curl_get(ngx_agilicus_token_curl_t *pool)
+{
+    ngx_queue_t                   *q;
+    ngx_agilicus_token_curl_op_t  *op;
+
+    if (!ngx_queue_empty(&pool->idle)) {
+        q = ngx_queue_head(&pool->idle);
+        ngx_queue_remove(q);
+        pool->nidle--;
+
+        return ngx_queue_data(q, ngx_agilicus_token_curl_op_t, queue);
+    }
+
+    op = ngx_calloc(sizeof(ngx_agilicus_token_curl_op_t), pool->log);
+    if (op == NULL) {
+        return NULL;
+    }
+
+    op->pool = pool;
+    op->easy = curl_easy_init();
+
+    if (op->easy == NULL || ngx_agilicus_token_curl_setup(op) != NGX_OK) {
+        ngx_agilicus_token_curl_free(op);
+        return NULL;
+    }
+
+    return op;
+}
+
+
+static void
+ngx_agilicus_token_curl_put(ngx_agilicus_token_curl_op_t *op)
+{
+    ngx_agilicus_token_curl_t  *pool;
+
+    pool = op->pool;
+
+    ngx_agilicus_token_curl_wipe(op);
+
+    if (pool->nidle >= NGX_AGILICUS_TOKEN_CURL_MAX_IDLE) {
+        ngx_agilicus_token_curl_free(op);
+        return;
+    }
+
+    ngx_queue_insert_head(&pool->idle, &op->queue);
+    pool->nidle++;
+}
+
+
+static void
+ngx_agilicus_token_curl_wipe(ngx_agilicus_token_curl_op_t *op)
+{
+    if (op->easy) {
+        (void) curl_easy_setopt(op->easy, CURLOPT_POSTFIELDS, NULL);
+        (void) curl_easy_setopt(op->easy, CURLOPT_HTTPHEADER, NULL);
+    }
+
+    if (op->headers) {
+        ngx_agilicus_token_curl_wipe_list(op->headers);
+        op->headers = NULL;
+    }
+
+    if (op->body.data) {
+        ngx_explicit_memzero(op->body.data, op->body.len);
+        ngx_free(op->body.data);
+        ngx_str_null(&op->body);
+    }
+
+    if (op->buf) {
+        ngx_explicit_memzero(op->buf, op->len);
+        ngx_free(op->buf);
+        op->buf = NULL;
+    }
+
+    op->len = 0;
+    op->size = 0;
+    op->header_len = 0;
+    op->type_len = 0;
+    op->status = 0;
+    op->attempts = 0;
+    op->retry_after = -1;
+    op->heading = 0;
+    op->headed = 0;
+    op->too_large = 0;
+    op->encoded = 0;
+    op->error[0] = '\0';
+}
+
+
+static void
+ngx_agilicus_token_curl_free(ngx_agilicus_token_curl_op_t *op)
+{
+    ngx_agilicus_token_curl_wipe(op);
+
+    if (op->easy) {
+        curl_easy_cleanup(op->easy);
+    }
+
+    ngx_free(op);
+}
+
+
+static void
+ngx_agilicus_token_curl_wipe_list(struct curl_slist *list)
+{
+    struct curl_slist  *item;
+
+    for (item = list; item; item = item->next) {
+        ngx_explicit_memzero(item->data, ngx_strlen(item->data));
+    }
+
+    curl_slist_free_all(list);
+}
+
+
+/* what does not change from one request to the next is set once */
+
+static ngx_int_t
+ngx_agilicus_token_curl_setup(ngx_agilicus_token_curl_op_t *op)
+{
+    CURL                               *e;
+    struct curl_blob                    blob;
+    ngx_agilicus_token_curl_t          *pool;
+    ngx_agilicus_token_curl_profile_t  *profile;
+
+    e = op->easy;
+    pool = op->pool;
+    profile = pool->profile;
+
+#define set(option, value)                                                   \
+    if (curl_easy_setopt(e, CURLOPT_##option, value) != CURLE_OK) {          \
+        ngx_log_error(NGX_LOG_CRIT, pool->log, 0, "agilicus token: "         \
+                      "libcurl refused the option " #option);                \
+        return NGX_ERROR;                                                    \
+    }
+
+    set(NOSIGNAL, 1L);
+    set(QUICK_EXIT, 1L);
+    set(PRIVATE, op);
+    set(ERRORBUFFER, op->error);
+    set(USERAGENT, "ngx_agilicus_token_module");
+    set(FOLLOWLOCATION, 0L);
+    set(HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
+    set(HTTP09_ALLOWED, 0L);
+    set(PROTOCOLS_STR, profile->tls ? "https" : "http");
+    set(DNS_CACHE_TIMEOUT, 60L);
+    set(MAXLIFETIME_CONN, 300L);
+    set(TCP_KEEPALIVE, 1L);
+    set(SUPPRESS_CONNECT_HEADERS, 1L);
+
+    /* set, so that the environment is never asked */
+    set(PROXY, profile->proxy.len ? (char *) profile->proxy.data : "");
+    set(NOPROXY, "");
+
+    set(HEADERFUNCTION, ngx_agilicus_token_curl_header);
+    set(HEADERDATA, op);
+    set(WRITEFUNCTION, ngx_agilicus_token_curl_write);
+    set(WRITEDATA, op);
+    set(PREREQFUNCTION, ngx_agilicus_token_curl_prereq);
+    set(PREREQDATA, op);
+    set(OPENSOCKETFUNCTION, ngx_agilicus_token_curl_open_socket);
+    set(OPENSOCKETDATA, pool);
+    set(CLOSESOCKETFUNCTION, ngx_agilicus_token_curl_close_socket);
+    set(CLOSESOCKETDATA, pool);
+
+    if (!profile->tls) {
+        return NGX_OK;
+    }
+
+    /* nothing is read from files: the callback hands over the store */
+
+    set(CAINFO, NULL);
+    set(CAPATH, NULL);
+    set(SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
+    set(SSL_VERIFYPEER, profile->verify ? 1L : 0L);
+    set(SSL_VERIFYHOST, profile->verify ? 2L : 0L);
+    set(SSL_CTX_FUNCTION, ngx_agilicus_token_curl_ssl_ctx);
+    set(SSL_CTX_DATA, pool);
+
+    if (profile->certificate.len) {
+        blob.data = profile->certificate.data;
+        blob.len = profile->certificate.len;
+        blob.flags = CURL_BLOB_NOCOPY;
+        set(SSLCERT_BLOB, &blob);
+
+        blob.data = profile->certificate_key.data;
+        blob.len = profile->certificate_key.len;
+        set(SSLKEY_BLOB, &blob);
+
+        /* never ask a terminal */
+        set(KEYPASSWD, "");
+    }
+
+#undef set
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_curl_prepare(ngx_agilicus_token_curl_op_t *op,
+    ngx_agilicus_token_curl_request_t *request)
+{
+    CURL                       *e;
+    struct curl_slist          *headers;
+    ngx_agilicus_token_curl_t  *pool;
+
+    e = op->easy;
+    pool = op->pool;
+
+    op->max_body = request->max_body;
+    op->handler = request->handler;
+    op->data = request->data;
+    op->started = ngx_current_msec;
+    op->retry_after = -1;
+
+    headers = request->body.len ? pool->post_headers : pool->get_headers;
+
+    if (request->body.len) {
+        op->body.data = ngx_alloc(request->body.len, pool->log);
+        if (op->body.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(op->body.data, request->body.data, request->body.len);
+        op->body.len = request->body.len;
+    }
+
+    if (request->bearer.len) {
+        if (ngx_agilicus_token_curl_bearer(op, &request->bearer) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        /* after the bearer come the pool's own, which are not freed with it */
+
+        for ( /* void */ ; headers; headers = headers->next) {
+            if (curl_slist_append(op->headers, headers->data) == NULL) {
+                return NGX_ERROR;
+            }
+        }
+
+        headers = op->headers;
+    }
+
+    if (curl_easy_setopt(e, CURLOPT_URL, (char *) request->url.data)
+            != CURLE_OK
+        || curl_easy_setopt(e, CURLOPT_HTTPHEADER, headers) != CURLE_OK
+        || curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, (long) request->fresh)
+            != CURLE_OK
+        || curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
+                            (long) request->connect_timeout) != CURLE_OK
+        || curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long) request->timeout)
+            != CURLE_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (op->body.len == 0) {
+        return curl_easy_setopt(e, CURLOPT_HTTPGET, 1L) == CURLE_OK
+               ? NGX_OK : NGX_ERROR;
+    }
+
+    if (curl_easy_setopt(e, CURLOPT_POST, 1L) != CURLE_OK
+        || curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE,
+                            (curl_off_t) op->body.len) != CURLE_OK
+        || curl_easy_setopt(e, CURLOPT_POSTFIELDS, (char *) op->body.data)
+            != CURLE_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_curl_bearer(ngx_agilicus_token_curl_op_t *op,
+    ngx_str_t *bearer)
+{
+    size_t   len;
+    u_char  *line;
+
+    len = sizeof("Authorization: Bearer ") - 1 + bearer->len;
+
+    line = ngx_alloc(len + 1, op->pool->log);
+    if (line == NULL) {
+        return NGX_ERROR;
+    }
+
+    *ngx_cpymem(ngx_cpymem(line, "Authorization: Bearer ",
+                           sizeof("Authorization: Bearer ") - 1),
+                bearer->data, bearer->len) = '\0';
+
+    op->headers = curl_slist_append(NULL, (char *) line);
+
+    ngx_explicit_memzero(line, len);
+    ngx_free(line);
+
+    return op->headers ? NGX_OK : NGX_ERROR;
+}
+
+
+void
+ngx_agilicus_token_curl_drain(ngx_agilicus_token_curl_t *pool)
+{
+    int                            left;
+    char                          *private;
+    CURL                          *easy;
+    CURLMsg                       *msg;
+    CURLcode                       code;
+    ngx_agilicus_token_curl_op_t  *op;
+
+    for ( ;; ) {
+        msg = curl_multi_info_read(pool->multi, &left);
+
+        if (msg == NULL) {
+            return;
+        }
+
+        if (msg->msg != CURLMSG_DONE) {
+            continue;
+        }
+
+        /* removing the handle frees the message */
+
+        easy = msg->easy_handle;
+        code = msg->data.result;
+
+        private = NULL;
+        (void) curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
+
+        (void) curl_multi_remove_handle(pool->multi, easy);
+
+        op = (ngx_agilicus_token_curl_op_t *) private;
+
+        ngx_queue_remove(&op->queue);
+
+        ngx_agilicus_token_curl_done(op, code);
+
+        ngx_agilicus_token_curl_put(op);
+    }
+}
+
+
+static void
+ngx_agilicus_token_curl_done(ngx_agilicus_token_curl_op_t *op, CURLcode code)
+{
+    ngx_agilicus_token_curl_result_t  result;
+
+    ngx_memzero(&result, sizeof(ngx_agilicus_token_curl_result_t));
+
+    result.error = ngx_agilicus_token_curl_class(op, code);
+    result.message = ngx_agilicus_token_curl_message(op, result.error, code);
+    result.elapsed = ngx_current_msec - op->started;
+    result.retry_after = op->retry_after;
+    result.attempts = op->attempts;
+
+    if (result.error == NGX_AGILICUS_TOKEN_CURL_OK) {
+        result.status = op->status;
+        result.body.data = op->buf;
+        result.body.len = op->len;
+        result.content_type.data = op->type;
+        result.content_type.len = op->type_len;
+        result.whole = (code == CURLE_OK && !op->encoded);
+    }
+
+    ngx_log_debug4(NGX_LOG_DEBUG_EVENT, op->pool->log, 0,
+                   "agilicus token curl done: %p, %d, status %ui, %M ms",
+                   op, (int) code, op->status, result.elapsed);
+
+    op->handler(op->data, &result);
+}
+
+
+/*
+ * Memory of libcurl, which is zeroed as it is given back: requests and answers
+ * with tokens lie in it.  realloc() could leave a copy of them behind, so it is
+ * not used.
+ */
+
+static void
+ngx_agilicus_token_curl_memory_free(void *p)
+{
+    if (p) {
+        ngx_explicit_memzero(p, malloc_usable_size(p));
+        free(p);
+    }
+}
+
+
+static void *
+ngx_agilicus_token_curl_memory_alloc(size_t size)
+{
+    return calloc(1, size);
+}
+
+
+static void *
+ngx_agilicus_token_curl_memory_realloc(void *p, size_t size)
+{
+    void  *larger;
+
+    larger = calloc(1, size);
+
+    if (larger && p) {
+        ngx_memcpy(larger, p, ngx_min(size, malloc_usable_size(p)));
+        ngx_agilicus_token_curl_memory_free(p);
+    }
+
+    return larger;
+}

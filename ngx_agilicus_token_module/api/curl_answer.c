@@ -1,0 +1,296 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "api/curl_internal.h"
+#include "token/bearer.h"
+
+
+/* bytes of an answer's header, interim answers included */
+#define NGX_AGILICUS_TOKEN_CURL_MAX_HEADER   65536
+
+/* bytes of the body of a refusal */
+#define NGX_AGILICUS_TOKEN_CURL_MAX_REFUSAL  65536
+
+
+static void ngx_agilicus_token_curl_header_line(
+    ngx_agilicus_token_curl_op_t *op, u_char *p, size_t len);
+static time_t ngx_agilicus_token_curl_retry_after(u_char *p, size_t len);
+
+
+ngx_agilicus_token_curl_e
+ngx_agilicus_token_curl_class(ngx_agilicus_token_curl_op_t *op, CURLcode code)
+{
+    /* a status is one, whatever becomes of the body */
+
+    if (op->headed && (op->status < 200 || op->status > 299)) {
+        return NGX_AGILICUS_TOKEN_CURL_OK;
+    }
+
+    if (op->encoded) {
+        return NGX_AGILICUS_TOKEN_CURL_ENCODED;
+    }
+
+    if (op->too_large) {
+        return NGX_AGILICUS_TOKEN_CURL_TOO_LARGE;
+    }
+
+    switch (code) {
+
+    case CURLE_OK:
+        return op->headed ? NGX_AGILICUS_TOKEN_CURL_OK
+                          : NGX_AGILICUS_TOKEN_CURL_TRANSPORT;
+
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        return NGX_AGILICUS_TOKEN_CURL_RESOLVE;
+
+    case CURLE_COULDNT_CONNECT:
+        return NGX_AGILICUS_TOKEN_CURL_CONNECT;
+
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_ENGINE_NOTFOUND:
+    case CURLE_SSL_ENGINE_SETFAILED:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_USE_SSL_FAILED:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_SHUTDOWN_FAILED:
+    case CURLE_SSL_CRL_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_SSL_CLIENTCERT:
+        return NGX_AGILICUS_TOKEN_CURL_TLS;
+
+    case CURLE_OPERATION_TIMEDOUT:
+        return NGX_AGILICUS_TOKEN_CURL_TIMEOUT;
+
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_ABORTED_BY_CALLBACK:
+        return op->header_len ? NGX_AGILICUS_TOKEN_CURL_TRANSPORT
+                              : NGX_AGILICUS_TOKEN_CURL_BROKEN;
+
+    default:
+        return NGX_AGILICUS_TOKEN_CURL_TRANSPORT;
+    }
+}
+
+
+const char *
+ngx_agilicus_token_curl_message(ngx_agilicus_token_curl_op_t *op,
+    ngx_agilicus_token_curl_e error, CURLcode code)
+{
+    char  *p;
+
+    switch (error) {
+
+    case NGX_AGILICUS_TOKEN_CURL_ENCODED:
+        return "content coding in the answer";
+
+    case NGX_AGILICUS_TOKEN_CURL_TOO_LARGE:
+        return "answer too large";
+
+    case NGX_AGILICUS_TOKEN_CURL_RESOLVE:
+    case NGX_AGILICUS_TOKEN_CURL_CONNECT:
+    case NGX_AGILICUS_TOKEN_CURL_TLS:
+    case NGX_AGILICUS_TOKEN_CURL_TIMEOUT:
+
+        /* libcurl's own words; they may quote a peer's certificate */
+
+        if (op->error[0]) {
+            for (p = op->error; *p; p++) {
+                if (*p < 0x20 || *p > 0x7e) {
+                    *p = '?';
+                }
+            }
+
+            return op->error;
+        }
+
+        /* fall through */
+
+    default:
+        return curl_easy_strerror(code);
+    }
+}
+
+
+size_t
+ngx_agilicus_token_curl_header(char *p, size_t size, size_t n, void *data)
+{
+    ngx_agilicus_token_curl_op_t *op = data;
+
+    long    status;
+    size_t  len;
+
+    len = size * n;
+
+    op->header_len += len;
+
+    if (op->header_len > NGX_AGILICUS_TOKEN_CURL_MAX_HEADER) {
+        op->too_large = 1;
+        return 0;
+    }
+
+    /* what trails the body changes nothing that was said before it */
+
+    if (op->headed) {
+        return len;
+    }
+
+    if (!op->heading) {
+
+        /* a header begins: what an interim answer said does not count */
+
+        op->heading = 1;
+        op->type_len = 0;
+        op->retry_after = -1;
+        op->encoded = 0;
+
+        return len;
+    }
+
+    while (len && (p[len - 1] == '\n' || p[len - 1] == '\r')) {
+        len--;
+    }
+
+    if (len) {
+        ngx_agilicus_token_curl_header_line(op, (u_char *) p, len);
+        return size * n;
+    }
+
+    op->heading = 0;
+
+    status = 0;
+    (void) curl_easy_getinfo(op->easy, CURLINFO_RESPONSE_CODE, &status);
+
+    if (status >= 200) {
+        op->status = (ngx_uint_t) status;
+        op->headed = 1;
+
+        if (op->encoded && status <= 299) {
+            return 0;
+        }
+    }
+
+    return size * n;
+}
+
+
+static void
+ngx_agilicus_token_curl_header_line(ngx_agilicus_token_curl_op_t *op,
+    u_char *p, size_t len)
+{
+    size_t      name;
+    u_char     *colon;
+    ngx_str_t   value;
+
+    colon = ngx_strlchr(p, p + len, ':');
+    if (colon == NULL) {
+        return;
+    }
+
+    name = colon - p;
+
+    value.data = colon + 1;
+    value.len = len - name - 1;
+
+    ngx_agilicus_token_bearer_strip(&value);
+
+    if (name == sizeof("Content-Type") - 1
+        && ngx_strncasecmp(p, (u_char *) "Content-Type", name) == 0)
+    {
+        op->type_len = ngx_min(value.len, NGX_AGILICUS_TOKEN_CURL_TYPE_LEN);
+        ngx_memcpy(op->type, value.data, op->type_len);
+        return;
+    }
+
+    if (name == sizeof("Content-Encoding") - 1
+        && ngx_strncasecmp(p, (u_char *) "Content-Encoding", name) == 0
+        && !(value.len == sizeof("identity") - 1
+             && ngx_strncasecmp(value.data, (u_char *) "identity", value.len)
+                == 0))
+    {
+        op->encoded = 1;
+        return;
+    }
+
+    if (name == sizeof("Retry-After") - 1
+        && ngx_strncasecmp(p, (u_char *) "Retry-After", name) == 0)
+    {
+        op->retry_after = ngx_agilicus_token_curl_retry_after(value.data,
+                                                              value.len);
+    }
+}
+
+
+/* RFC 9110, section 10.2.3: seconds or a date */
+
+static time_t
+ngx_agilicus_token_curl_retry_after(u_char *p, size_t len)
+{
+    time_t  t;
+
+    t = ngx_atotm(p, len);
+
+    if (t != NGX_ERROR) {
+        return t;
+    }
+
+    t = ngx_parse_http_time(p, len);
+
+    if (t == NGX_ERROR) {
+        return -1;
+    }
+
+    return t > ngx_time() ? t - ngx_time() : 0;
+}
+
+
+size_t
+ngx_agilicus_token_curl_write(char *p, size_t size, size_t n, void *data)
+{
+    ngx_agilicus_token_curl_op_t *op = data;
+
+    size_t   len, max, want;
+    u_char  *buf;
+
+    len = size * n;
+
+    max = (op->status < 200 || op->status > 299)
+          ? NGX_AGILICUS_TOKEN_CURL_MAX_REFUSAL : op->max_body;
+
+    if (len > max - op->len) {
+        op->too_large = 1;
+        return 0;
+    }
+
+    if (len > op->size - op->len) {
+        want = ngx_max(op->len + len, op->size * 2);
+        want = ngx_min(ngx_max(want, 2048), max);
+
+        buf = ngx_alloc(want, op->pool->log);
+        if (buf == NULL) {
+            return 0;
+        }
+
+        if (op->buf) {
+            ngx_memcpy(buf, op->buf, op->len);
+            ngx_explicit_memzero(op->buf, op->len);
+            ngx_free(op->buf);
+        }
+
+        op->buf = buf;
+        op->size = want;
+    }
+
+    ngx_memcpy(op->buf + op->len, p, len);
+    op->len += len;
+
+    return len;
+}

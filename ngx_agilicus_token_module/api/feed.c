@@ -1,0 +1,486 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "api/feed_internal.h"
+
+
+/* milliseconds between two looks at the lease, and for which it is taken */
+#define NGX_AGILICUS_TOKEN_FEED_TICK    500
+#define NGX_AGILICUS_TOKEN_FEED_LEASE   3000
+
+/* seconds by which the API's clock may be ahead of ours */
+#define NGX_AGILICUS_TOKEN_FEED_MARGIN  3600
+
+
+static void ngx_agilicus_token_feed_tick(ngx_event_t *ev);
+static ngx_uint_t ngx_agilicus_token_feed_lease(void);
+static ngx_uint_t ngx_agilicus_token_feed_is_ours_locked(void);
+static void ngx_agilicus_token_feed_release(void);
+static void ngx_agilicus_token_feed_poll(void);
+static void ngx_agilicus_token_feed_end(void);
+static void ngx_agilicus_token_feed_say(void);
+
+
+ngx_agilicus_token_feed_worker_t  ngx_agilicus_token_feed;
+
+
+void
+ngx_agilicus_token_feed_configure(ngx_agilicus_token_denials_t *denials,
+    const ngx_agilicus_token_feed_conf_t *conf, uint32_t cycle)
+{
+    ngx_agilicus_token_feed_state_t  *feed;
+
+    feed = &denials->sh->feed;
+
+    ngx_agilicus_token_denials_lock(denials);
+
+    if (conf->api == NULL) {
+        ngx_memzero(feed, sizeof(ngx_agilicus_token_feed_state_t));
+
+    } else {
+
+        if (ngx_memcmp(feed->api, conf->api->digest,
+                       NGX_AGILICUS_TOKEN_DIGEST_LEN)
+            != 0)
+        {
+            /* what was polled elsewhere says nothing of this API */
+
+            ngx_memzero(feed, sizeof(ngx_agilicus_token_feed_state_t));
+            ngx_memcpy(feed->api, conf->api->digest,
+                       NGX_AGILICUS_TOKEN_DIGEST_LEN);
+        }
+
+        feed->interval = conf->interval;
+    }
+
+    /* the lease of an older worker ends here */
+
+    feed->cycle = cycle;
+    feed->poller = 0;
+    feed->lease = 0;
+
+    ngx_agilicus_token_denials_unlock(denials);
+}
+
+
+ngx_int_t
+ngx_agilicus_token_feed_init(const ngx_agilicus_token_feed_conf_t *conf,
+    ngx_log_t *log)
+{
+    size_t                             len;
+    ngx_uint_t                         i;
+    ngx_agilicus_token_feed_slot_t    *slot;
+    ngx_agilicus_token_feed_worker_t  *f;
+
+    f = &ngx_agilicus_token_feed;
+
+    ngx_memzero(f, sizeof(ngx_agilicus_token_feed_worker_t));
+
+    if (conf->api == NULL) {
+        return NGX_OK;
+    }
+
+    f->denials = ngx_agilicus_token_call_conf()->denials;
+    f->log = log;
+
+    f->windows.windows = ngx_alloc(NGX_AGILICUS_TOKEN_WINDOW_MAX
+                                   * sizeof(ngx_agilicus_token_window_t),
+                                   log);
+    if (f->windows.windows == NULL) {
+        return NGX_ERROR;
+    }
+
+    len = conf->api->tokens.len + NGX_AGILICUS_TOKEN_FEED_QUERY_LEN;
+
+    for (i = 0; i < NGX_AGILICUS_TOKEN_FEED_CALLS; i++) {
+        slot = &f->slots[i];
+
+        slot->waiter.done = ngx_agilicus_token_feed_done;
+        slot->waiter.data = slot;
+        slot->url.data = ngx_alloc(len, log);
+
+        if (slot->url.data == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    f->conf = conf;
+
+    f->dummy.fd = (ngx_socket_t) -1;
+
+    f->tick.handler = ngx_agilicus_token_feed_tick;
+    f->tick.data = &f->dummy;
+    f->tick.log = log;
+    f->tick.cancelable = 1;
+
+    ngx_add_timer(&f->tick, 1);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_agilicus_token_feed_exit(void)
+{
+    ngx_uint_t                         i;
+    ngx_agilicus_token_feed_worker_t  *f;
+
+    f = &ngx_agilicus_token_feed;
+
+    if (f->conf == NULL) {
+        return;
+    }
+
+    ngx_agilicus_token_feed_release();
+
+    for (i = 0; i < NGX_AGILICUS_TOKEN_FEED_CALLS; i++) {
+        ngx_agilicus_token_call_leave(&f->slots[i].waiter);
+        ngx_free(f->slots[i].url.data);
+    }
+
+    if (f->tick.timer_set) {
+        ngx_del_timer(&f->tick);
+    }
+
+    ngx_free(f->windows.windows);
+
+    f->conf = NULL;
+}
+
+
+static void
+ngx_agilicus_token_feed_tick(ngx_event_t *ev)
+{
+    ngx_agilicus_token_feed_worker_t  *f;
+
+    f = &ngx_agilicus_token_feed;
+
+    /* a worker that only drains leaves the feed to those that serve */
+
+    if (ngx_exiting || ngx_terminate || ngx_quit) {
+        ngx_agilicus_token_feed_release();
+        return;
+    }
+
+    ngx_add_timer(ev, NGX_AGILICUS_TOKEN_FEED_TICK);
+
+    if (!ngx_agilicus_token_feed_lease()) {
+        f->polling = 0;
+        return;
+    }
+
+    ngx_agilicus_token_feed_say();
+
+    if (!f->polling && ngx_agilicus_token_mono() >= f->next) {
+        ngx_agilicus_token_feed_poll();
+    }
+}
+
+
+/* 1 if this worker is the poller until the lease ends */
+
+static ngx_uint_t
+ngx_agilicus_token_feed_lease(void)
+{
+    uint64_t                           now;
+    ngx_uint_t                         mine;
+    ngx_agilicus_token_feed_state_t   *feed;
+    ngx_agilicus_token_feed_worker_t  *f;
+
+    f = &ngx_agilicus_token_feed;
+    feed = &f->denials->sh->feed;
+    now = ngx_agilicus_token_mono();
+
+    ngx_agilicus_token_denials_lock(f->denials);
+
+    mine = (feed->poller == (int32_t) ngx_pid);
+
+    if (!ngx_agilicus_token_feed_is_ours_locked()) {
+        mine = 0;
+
+    } else if (!mine
+        && (feed->poller == 0 || feed->lease <= now
+            || (kill(feed->poller, 0) == -1 && ngx_errno == NGX_ESRCH)))
+    {
+        feed->poller = (int32_t) ngx_pid;
+        mine = 1;
+    }
+
+    if (mine) {
+        feed->lease = now + NGX_AGILICUS_TOKEN_FEED_LEASE;
+    }
+
+    ngx_agilicus_token_denials_unlock(f->denials);
+
+    return mine;
+}
+
+
+/*
+ * 1 if the state is of the API and the configuration of this worker: a newer
+ * one may have taken it over for what it polls.
+ */
+
+static ngx_uint_t
+ngx_agilicus_token_feed_is_ours_locked(void)
+{
+    ngx_agilicus_token_feed_state_t   *feed;
+    ngx_agilicus_token_feed_worker_t  *f;
+
+    f = &ngx_agilicus_token_feed;
+    feed = &f->denials->sh->feed;
+
+    return feed->cycle == ngx_agilicus_token_call_conf()->cycle
+           && ngx_memcmp(feed->api, f->conf->api->digest,
+                         NGX_AGILICUS_TOKEN_DIGEST_LEN)
+              == 0;
+}
+
+
+static void
+ngx_agilicus_token_feed_release(void)
+{
+    ngx_agilicus_token_feed_state_t   *feed;
+    ngx_agilicus_token_feed_worker_t  *f;
+
+    f = &ngx_agilicus_token_feed;
+    feed = &f->denials->sh->feed;
+
+    f->polling = 0;
+
+    ngx_agilicus_token_denials_lock(f->denials);
+
+    if (ngx_agilicus_token_feed_is_ours_locked()
+        && feed->poller == (int32_t) ngx_pid)
+    {
+        feed->poller = 0;
+        feed->lease = 0;
+    }
+
+    ngx_agilicus_token_denials_unlock(f->denials);
+}
+
+
+static void
+ngx_agilicus_token_feed_poll(void)
+{
+    ngx_uint_t                         i;
+    ngx_agilicus_token_feed_worker_t  *f;
+
+    f = &ngx_agilicus_token_feed;
+
+    /* calls of a poll that was given up must have ended */
+
+    for (i = 0; i < NGX_AGILICUS_TOKEN_FEED_CALLS; i++) {
+        if (f->slots[i].busy) {
+            return;
+        }
+    }
+
+    f->floor = ngx_time() - NGX_AGILICUS_TOKEN_FEED_MARGIN
+               - ngx_agilicus_token_call_conf()->max_leeway;
+    f->start = ngx_agilicus_token_mono();
+    f->rows = 0;
+    f->calls = 0;
+    f->denied = 0;
+    f->truncated = 0;
+    f->too_large = 0;
+    f->outside = 0;
+    f->failed = 0;
+    f->polling = 1;
+
+    if (f->known) {
+        ngx_agilicus_token_windows_again(&f->windows, f->floor,
+                                         f->conf->limit);
+    }
+
+    /* a clock that was set back needs other windows */
+
+    if (!f->known
+        || !ngx_agilicus_token_windows_whole(&f->windows, f->floor))
+    {
+        ngx_agilicus_token_windows_init(&f->windows, f->floor);
+        f->known = 1;
+    }
+
+    ngx_agilicus_token_feed_next();
+}
+
+
+/* lets out calls for the windows that are left */
+
+void
+ngx_agilicus_token_feed_next(void)
+{
+    ngx_uint_t                         i, s, busy;
+    ngx_agilicus_token_window_t       *window;
+    ngx_agilicus_token_feed_worker_t  *f;
+
+    f = &ngx_agilicus_token_feed;
+
+    i = 0;
+    busy = 0;
+
+    for (s = 0; s < NGX_AGILICUS_TOKEN_FEED_CALLS; s++) {
+
+        if (f->slots[s].busy) {
+            busy++;
+            continue;
+        }
+
+        /* windows that were forgotten are not asked for any more */
+
+        if (f->failed || !f->polling || !f->known) {
+            continue;
+        }
+
+        for ( /* void */ ; i < f->windows.n; i++) {
+            if (!f->windows.windows[i].done && !f->windows.windows[i].out) {
+                break;
+            }
+        }
+
+        if (i == f->windows.n) {
+            continue;
+        }
+
+        window = &f->windows.windows[i];
+
+        if (ngx_agilicus_token_feed_call(&f->slots[s], window) != NGX_OK) {
+            f->failed = 1;
+            continue;
+        }
+
+        window->out = 1;
+        busy++;
+    }
+
+    if (busy == 0) {
+        ngx_agilicus_token_feed_end();
+    }
+}
+
+
+static void
+ngx_agilicus_token_feed_end(void)
+{
+    uint64_t                           now;
+    ngx_agilicus_token_feed_state_t   *feed;
+    ngx_agilicus_token_feed_worker_t  *f;
+
+    f = &ngx_agilicus_token_feed;
+    feed = &f->denials->sh->feed;
+
+    if (!f->polling) {
+        return;
+    }
+
+    now = ngx_agilicus_token_mono();
+
+    f->polling = 0;
+
+    ngx_agilicus_token_denials_lock(f->denials);
+
+    if (!ngx_agilicus_token_feed_is_ours_locked()
+        || feed->poller != (int32_t) ngx_pid)
+    {
+        /* another polls by now: this poll is not heard of */
+
+        ngx_agilicus_token_denials_unlock(f->denials);
+        return;
+    }
+
+    feed->polls++;
+    feed->calls += f->calls;
+    feed->denied += f->denied;
+
+    if (f->failed) {
+        feed->failed++;
+
+    } else {
+
+        /* what was revoked since it began is the next one's to find */
+
+        feed->duration = now - f->start;
+        feed->truncated = (uint32_t) f->truncated;
+
+        if (f->truncated == 0) {
+            feed->rows = f->rows;
+            feed->watermark = ngx_max(f->start, 1);
+            f->said_outside = 0;
+        }
+
+        feed->answered = ngx_max(f->start, 1);
+    }
+
+    ngx_agilicus_token_denials_unlock(f->denials);
+
+    f->next = f->start + f->conf->interval;
+
+    if (f->failed || f->truncated) {
+
+        /* asking again at once would not tell more */
+
+        f->next = now + f->conf->interval;
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_EVENT, f->log, 0,
+                   "agilicus token feed polled: %ui windows, %ui rows, %ui",
+                   f->windows.n, f->rows, (ngx_uint_t) f->failed);
+
+    ngx_agilicus_token_feed_say();
+
+    if (now >= f->next) {
+        ngx_agilicus_token_feed_poll();
+    }
+}
+
+
+/* a line for each change of the feed's state */
+
+static void
+ngx_agilicus_token_feed_say(void)
+{
+    uint32_t                           said;
+    ngx_uint_t                         level;
+    ngx_agilicus_token_feed_e          state;
+    ngx_agilicus_token_feed_state_t   *feed;
+    ngx_agilicus_token_feed_worker_t  *f;
+
+    static const char  *words[] = {
+        "off", "not polled yet", "healthy", "late", "dead", "incomplete"
+    };
+
+    f = &ngx_agilicus_token_feed;
+    feed = &f->denials->sh->feed;
+
+    ngx_agilicus_token_denials_lock(f->denials);
+
+    if (!ngx_agilicus_token_feed_is_ours_locked()) {
+        ngx_agilicus_token_denials_unlock(f->denials);
+        return;
+    }
+
+    state = ngx_agilicus_token_denials_feed(f->denials, f->conf->api->digest,
+                                            ngx_agilicus_token_mono());
+    said = feed->said;
+    feed->said = state;
+
+    ngx_agilicus_token_denials_unlock(f->denials);
+
+    if (said == (uint32_t) state) {
+        return;
+    }
+
+    level = (state == NGX_AGILICUS_TOKEN_FEED_HEALTHY
+             || state == NGX_AGILICUS_TOKEN_FEED_INIT)
+            ? NGX_LOG_NOTICE : NGX_LOG_WARN;
+
+    ngx_log_error(level, f->log, 0,
+                  "agilicus token: revocation feed is %s, was %s, "
+                  "Tokens API \"%V\"", words[state], words[said],
+                  &f->conf->api->url);
+}

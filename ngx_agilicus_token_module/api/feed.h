@@ -1,0 +1,59 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGILICUS_TOKEN_FEED_H_INCLUDED_
+#define _NGX_AGILICUS_TOKEN_FEED_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "api/call.h"
+
+
+/*
+ * The revocation feed: one worker of all polls GET /v1/tokens?revoked=true with
+ * the edge's credential and denies each jti that it learns.  It holds a lease
+ * beside the denials; when it is gone another takes over.
+ *
+ * Each poll reads all revoked tokens that have not expired, in windows of time
+ * none of which may be cut short by the API's limit of rows.  Only such a poll
+ * is complete, and only complete polls keep the feed healthy.  Rows deny by jti
+ * alone.
+ */
+
+/* rows that the API gives at most for a call */
+#define NGX_AGILICUS_TOKEN_FEED_MAX_LIMIT  100
+
+
+typedef struct {
+    ngx_agilicus_token_api_t      *api;             /* NULL: no feed */
+    ngx_msec_t                     interval;
+    ngx_uint_t                     limit;
+    ngx_msec_t                     connect_timeout;
+    ngx_msec_t                     timeout;
+} ngx_agilicus_token_feed_conf_t;
+
+
+/*
+ * Writes beside the denials what the workers of configuration number "cycle"
+ * will poll, or that they will poll nothing; in the master, before these
+ * workers start.  What older workers still poll counts for nothing from then
+ * on.
+ */
+void ngx_agilicus_token_feed_configure(
+    ngx_agilicus_token_denials_t *denials,
+    const ngx_agilicus_token_feed_conf_t *conf, uint32_t cycle);
+
+/*
+ * Sets up and takes down the poller of a worker; "conf" lives as long as it.
+ */
+ngx_int_t ngx_agilicus_token_feed_init(
+    const ngx_agilicus_token_feed_conf_t *conf, ngx_log_t *log);
+void ngx_agilicus_token_feed_exit(void);
+
+
+#endif /* _NGX_AGILICUS_TOKEN_FEED_H_INCLUDED_ */

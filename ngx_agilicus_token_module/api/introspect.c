@@ -1,0 +1,606 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "api/introspect.h"
+#include "zone/children.h"
+#include "token/time.h"
+
+
+/* members that say no, named in one second at most */
+#define NGX_AGILICUS_TOKEN_API_SAID  64
+
+
+/* what a call of introspection carries */
+
+typedef struct {
+    u_char                              key[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    ngx_msec_t                          invalid;
+} ngx_agilicus_token_api_data_t;
+
+
+static void ngx_agilicus_token_api_read_introspect(
+    ngx_agilicus_token_call_t *call, ngx_agilicus_token_curl_result_t *result,
+    ngx_agilicus_token_answer_t *answer);
+static void ngx_agilicus_token_api_read_token(
+    ngx_agilicus_token_call_t *call, ngx_agilicus_token_curl_result_t *result,
+    ngx_agilicus_token_answer_t *answer);
+static void ngx_agilicus_token_api_says_no(ngx_agilicus_token_call_t *call,
+    const char *member);
+static ngx_uint_t ngx_agilicus_token_api_is_young(
+    ngx_agilicus_token_call_t *call);
+static ngx_int_t ngx_agilicus_token_api_adopt_introspect(
+    ngx_agilicus_token_call_t *call, ngx_agilicus_token_answer_t *answer);
+static void ngx_agilicus_token_api_remember(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_answer_t *answer);
+static ngx_uint_t ngx_agilicus_token_api_denied(
+    ngx_agilicus_token_call_t *call, ngx_agilicus_token_answer_t *answer,
+    ngx_atomic_uint_t *generation);
+static void ngx_agilicus_token_api_mark(ngx_agilicus_token_call_t *call,
+    const ngx_agilicus_token_answer_t *answer);
+static uint64_t ngx_agilicus_token_api_asked(ngx_agilicus_token_call_t *call,
+    uint64_t sent);
+static int64_t ngx_agilicus_token_api_until(
+    const ngx_agilicus_token_facts_t *facts,
+    const ngx_agilicus_token_clock_t *now);
+static ngx_uint_t ngx_agilicus_token_api_entry(ngx_uint_t *i,
+    ngx_agilicus_token_api_t *api, const u_char *digest, const u_char *key,
+    ngx_agilicus_token_zone_t **zone, ngx_agilicus_token_cache_key_t *entry);
+static const ngx_agilicus_token_api_data_t *ngx_agilicus_token_api_data(
+    ngx_agilicus_token_call_t *call);
+
+
+static const ngx_agilicus_token_call_type_t
+    ngx_agilicus_token_api_introspection =
+{
+    "introspection",
+    ngx_agilicus_token_api_read_introspect,
+    ngx_agilicus_token_api_adopt_introspect,
+    NULL
+};
+
+
+ngx_int_t
+ngx_agilicus_token_api_introspect(
+    const ngx_agilicus_token_introspect_t *introspect,
+    ngx_agilicus_token_waiter_t *waiter, ngx_agilicus_token_answer_t *answer)
+{
+    size_t                              len;
+    ngx_int_t                           rc;
+    ngx_agilicus_token_api_data_t       data;
+    ngx_agilicus_token_call_request_t   request;
+    const ngx_agilicus_token_origin_t  *origin;
+
+    origin = introspect->origin;
+
+    ngx_memzero(&request, sizeof(ngx_agilicus_token_call_request_t));
+
+    request.type = &ngx_agilicus_token_api_introspection;
+    request.operation = NGX_AGILICUS_TOKEN_OPERATION_INTROSPECT;
+    request.api = origin->api;
+    request.origin = origin;
+    request.url = origin->api->introspect;
+    request.connect_timeout = introspect->connect_timeout;
+    request.timeout = introspect->timeout;
+    request.max_body = NGX_AGILICUS_TOKEN_JSON_MAX_BODY;
+    request.key = introspect->digest;
+    request.context = origin->calls;
+    request.shared = (origin->zone != NULL);
+    request.client = introspect->client;
+    request.charged = introspect->charged;
+    request.seen = introspect->seen;
+
+    if (origin->api->credential_introspect) {
+        request.bearer = origin->api->credential;
+    }
+
+    data.invalid = introspect->invalid;
+
+    request.data.data = (u_char *) &data;
+    request.data.len = sizeof(ngx_agilicus_token_api_data_t);
+
+    len = ngx_agilicus_token_json_introspect_len(introspect->token.len);
+
+    rc = ngx_agilicus_token_denials_token(data.key, &introspect->token,
+                                          introspect->digest);
+
+    request.body.data = (rc == NGX_OK) ? ngx_alloc(len, ngx_cycle->log) : NULL;
+
+    if (request.body.data == NULL) {
+        ngx_memzero(answer, sizeof(ngx_agilicus_token_answer_t));
+
+        answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
+        answer->reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
+        answer->retry_after = -1;
+
+        return NGX_ERROR;
+    }
+
+    request.body.len = ngx_agilicus_token_json_introspect(request.body.data,
+                                                          &introspect->token,
+                                                          &origin->options);
+
+    rc = ngx_agilicus_token_call_join(&request, waiter, answer);
+
+    ngx_explicit_memzero(request.body.data, request.body.len);
+    ngx_free(request.body.data);
+
+    return rc;
+}
+
+
+static void
+ngx_agilicus_token_api_read_introspect(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result,
+    ngx_agilicus_token_answer_t *answer)
+{
+    if (answer->class == NGX_AGILICUS_TOKEN_CLASS_NONE) {
+        ngx_agilicus_token_api_read_token(call, result, answer);
+    }
+
+    if (answer->class == NGX_AGILICUS_TOKEN_CLASS_INVALID
+        && answer->reason == NGX_AGILICUS_TOKEN_REASON_UNKNOWN
+        && ngx_agilicus_token_api_is_young(call))
+    {
+        answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
+        answer->reason = NGX_AGILICUS_TOKEN_REASON_STATUS;
+        answer->retry_after = 1;
+
+        result->message = "the API does not know yet what it has just made";
+    }
+
+    ngx_agilicus_token_api_remember(call, answer);
+}
+
+
+/* an API may need a while until it knows a token that it has given */
+
+static ngx_uint_t
+ngx_agilicus_token_api_is_young(ngx_agilicus_token_call_t *call)
+{
+    ngx_agilicus_token_clock_t  now;
+
+    ngx_agilicus_token_zone_now(&now);
+
+    return ngx_agilicus_token_children_young(
+               ngx_agilicus_token_call_conf()->denials, call->api->digest,
+               ngx_agilicus_token_api_data(call)->key, &now);
+}
+
+
+static void
+ngx_agilicus_token_api_read_token(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_curl_result_t *result,
+    ngx_agilicus_token_answer_t *answer)
+{
+    ngx_int_t                        rc;
+    ngx_agilicus_token_json_token_t  token;
+
+    /* no type at all is taken for JSON, which is then read strictly */
+
+    if (ngx_agilicus_token_json_type(&result->content_type)
+        == NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER)
+    {
+        result->message = "answer is not JSON by its type";
+        return;
+    }
+
+    rc = ngx_agilicus_token_json_token(result->body.data, result->body.len,
+                                       ngx_time(),
+                                       ngx_agilicus_token_call_buffer(),
+                                       2 * NGX_AGILICUS_TOKEN_JSON_MAX_BODY,
+                                       &token);
+
+    if (rc == NGX_ERROR) {
+        result->message = "answer is not a Token";
+        return;
+    }
+
+    if (rc == NGX_DECLINED) {
+        answer->class = NGX_AGILICUS_TOKEN_CLASS_INVALID;
+        answer->reason = token.reason;
+
+        if (token.member) {
+            ngx_agilicus_token_api_says_no(call, token.member);
+        }
+
+        return;
+    }
+
+    answer->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
+    answer->reason = NGX_AGILICUS_TOKEN_REASON_NONE;
+    answer->facts = token.facts;
+    answer->rules = token.rules;
+}
+
+
+/*
+ * A member that says no may be new to the API, and then shuts out everybody:
+ * it is named, each once a second at most.
+ */
+
+static void
+ngx_agilicus_token_api_says_no(ngx_agilicus_token_call_t *call,
+    const char *member)
+{
+    u_char      fingerprint[NGX_AGILICUS_TOKEN_FINGERPRINT_LEN];
+    ngx_uint_t  i;
+
+    static time_t       second;
+    static ngx_uint_t   n;
+    static const char  *said[NGX_AGILICUS_TOKEN_API_SAID];
+
+    if (second != ngx_time()) {
+        second = ngx_time();
+        n = 0;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (said[i] == member) {
+            return;
+        }
+    }
+
+    if (n == NGX_AGILICUS_TOKEN_API_SAID) {
+        return;
+    }
+
+    said[n++] = member;
+
+    ngx_agilicus_token_digest_fingerprint(call->key, fingerprint);
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "agilicus token: the member \"%s\" of an answer says no, "
+                  "Tokens API \"%V\", fingerprint %*s", member,
+                  &call->api->url, sizeof(fingerprint), fingerprint);
+}
+
+
+/* what the call of another worker has put into the zone */
+
+static ngx_int_t
+ngx_agilicus_token_api_adopt_introspect(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_answer_t *answer)
+{
+    ngx_atomic_uint_t                   generation;
+    ngx_agilicus_token_found_t          found;
+    ngx_agilicus_token_cache_key_t      key;
+    const ngx_agilicus_token_origin_t  *origin;
+
+    if (answer->class == NGX_AGILICUS_TOKEN_CLASS_REVOKED) {
+        return NGX_OK;
+    }
+
+    origin = call->origin;
+
+    key.key = call->key;
+    key.context = origin->context;
+
+    if (ngx_agilicus_token_cache_find(origin->zone, &key, 1, &found)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    /* what was found too old here is no answer, whoever has ended since */
+
+    if (found.serial == call->seen
+        || (answer->class != NGX_AGILICUS_TOKEN_CLASS_NONE
+            && found.class != answer->class))
+    {
+        return NGX_DECLINED;
+    }
+
+    answer->class = found.class;
+    answer->reason = found.reason;
+    answer->sent = found.sent;
+    answer->asked = found.asked;
+    answer->facts = found.facts;
+    answer->rules = found.rules;
+
+    (void) ngx_agilicus_token_api_denied(call, answer, &generation);
+
+    return NGX_OK;
+}
+
+
+/*
+ * Remembers an answer.  Tombstones are looked through after the number of the
+ * last one was read and before the facts are stored: one that is put up in
+ * between makes the next look-up look again.
+ */
+
+static void
+ngx_agilicus_token_api_remember(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_answer_t *answer)
+{
+    ngx_atomic_uint_t                     generation;
+    ngx_agilicus_token_class_e            class;
+    ngx_agilicus_token_reason_e           reason;
+    ngx_agilicus_token_cache_key_t        key;
+    const ngx_agilicus_token_origin_t    *origin;
+    const ngx_agilicus_token_api_data_t  *data;
+
+    origin = call->origin;
+    data = ngx_agilicus_token_api_data(call);
+
+    class = answer->class;
+    reason = answer->reason;
+
+    switch (class) {
+
+    case NGX_AGILICUS_TOKEN_CLASS_REVOKED:
+        ngx_agilicus_token_api_revoked(call->api, call->key, data->key, NULL,
+                                       data->invalid);
+        return;
+
+    case NGX_AGILICUS_TOKEN_CLASS_ACTIVE:
+        ngx_agilicus_token_api_mark(call, answer);
+        break;
+
+    case NGX_AGILICUS_TOKEN_CLASS_INVALID:
+        break;
+
+    default:
+        return;
+    }
+
+    answer->asked = ngx_agilicus_token_api_asked(call, answer->sent);
+
+    if (ngx_agilicus_token_api_denied(call, answer, &generation)) {
+
+        if (answer->class != NGX_AGILICUS_TOKEN_CLASS_REVOKED) {
+            return;
+        }
+
+        /*
+         * When the token was first asked about must be known for as long as
+         * its subject is denied; whoever finds the entry looks for denials.
+         */
+
+        generation = 0;
+    }
+
+    if (origin->zone) {
+        key.key = call->key;
+        key.context = origin->context;
+
+        (void) ngx_agilicus_token_cache_store(origin->zone, &key, class,
+                                              reason, &answer->facts,
+                                              &answer->rules, answer->sent,
+                                              answer->asked, generation);
+    }
+}
+
+
+/*
+ * A token that was issued later than it is now, by a clock that is ahead, would
+ * look newer than a denial of its subject that is yet to come: a mark among the
+ * denials outlives the facts.
+ */
+
+static void
+ngx_agilicus_token_api_mark(ngx_agilicus_token_call_t *call,
+    const ngx_agilicus_token_answer_t *answer)
+{
+    ngx_agilicus_token_clock_t            now;
+    ngx_agilicus_token_facts_t            facts;
+    const ngx_agilicus_token_api_conf_t  *conf;
+
+    ngx_agilicus_token_zone_now(&now);
+
+    if (ngx_agilicus_token_facts_open(&facts, answer->facts.data,
+                                      answer->facts.len)
+            != NGX_OK
+        || !facts.has_iat || facts.iat <= now.wall)
+    {
+        return;
+    }
+
+    conf = ngx_agilicus_token_call_conf();
+
+    ngx_agilicus_token_denials_asked(conf->denials, call->api->digest,
+                                     ngx_agilicus_token_api_data(call)->key,
+                                     answer->sent,
+                                     ngx_agilicus_token_api_until(&facts, &now),
+                                     &now);
+}
+
+
+/* the first call for any spelling, in any context and zone, that is known */
+
+static uint64_t
+ngx_agilicus_token_api_asked(ngx_agilicus_token_call_t *call, uint64_t sent)
+{
+    uint64_t                         asked;
+    ngx_uint_t                       i;
+    ngx_agilicus_token_zone_t       *zone;
+    ngx_agilicus_token_found_t       found;
+    ngx_agilicus_token_cache_key_t   key;
+
+    asked = sent;
+    i = 0;
+
+    while (ngx_agilicus_token_api_entry(&i, call->api, call->key,
+                                        ngx_agilicus_token_api_data(call)->key,
+                                        &zone, &key))
+    {
+        if (ngx_agilicus_token_cache_find(zone, &key, 0, &found) == NGX_OK) {
+            asked = ngx_min(asked, found.asked);
+        }
+    }
+
+    return asked;
+}
+
+
+/* 1 if a tombstone stands against the answer, which then says so */
+
+static ngx_uint_t
+ngx_agilicus_token_api_denied(ngx_agilicus_token_call_t *call,
+    ngx_agilicus_token_answer_t *answer, ngx_atomic_uint_t *generation)
+{
+    ngx_uint_t                            active;
+    ngx_agilicus_token_clock_t            now;
+    ngx_agilicus_token_facts_t            facts;
+    ngx_agilicus_token_reason_e           denied;
+    const ngx_agilicus_token_api_conf_t  *conf;
+
+    conf = ngx_agilicus_token_call_conf();
+
+    active = (answer->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE);
+
+    if (active
+        && ngx_agilicus_token_facts_open(&facts, answer->facts.data,
+                                         answer->facts.len)
+           != NGX_OK)
+    {
+        answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
+        answer->reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
+        return 1;
+    }
+
+    ngx_agilicus_token_zone_now(&now);
+
+    *generation = ngx_agilicus_token_denials_generation(conf->denials);
+
+    denied = ngx_agilicus_token_denied(conf->denials, call->api->digest,
+                                       ngx_agilicus_token_api_data(call)->key,
+                                       active ? &facts : NULL, answer->asked,
+                                       &now);
+
+    if (denied == NGX_AGILICUS_TOKEN_REASON_NONE) {
+        answer->clean = *generation;
+        return 0;
+    }
+
+    answer->class = NGX_AGILICUS_TOKEN_CLASS_REVOKED;
+    answer->reason = denied;
+
+    return 1;
+}
+
+
+void
+ngx_agilicus_token_api_revoked(ngx_agilicus_token_api_t *api,
+    const u_char *digest, const u_char *key,
+    const ngx_agilicus_token_facts_t *facts, ngx_msec_t invalid)
+{
+    int64_t                               until;
+    ngx_uint_t                            i;
+    ngx_agilicus_token_zone_t            *zone;
+    ngx_agilicus_token_clock_t            now;
+    ngx_agilicus_token_facts_t            known;
+    ngx_agilicus_token_found_t            found;
+    ngx_agilicus_token_denial_t           denial;
+    ngx_agilicus_token_cache_key_t        entry;
+    const ngx_agilicus_token_api_conf_t  *conf;
+
+    conf = ngx_agilicus_token_call_conf();
+
+    ngx_agilicus_token_zone_now(&now);
+
+    ngx_memzero(&denial, sizeof(ngx_agilicus_token_denial_t));
+
+    denial.api = api->digest;
+    denial.kind = NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN;
+    denial.source = NGX_AGILICUS_TOKEN_DENIED_BY_API;
+    denial.value.data = (u_char *) key;
+    denial.value.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    denial.until = now.wall + (int64_t) ((invalid + 999) / 1000);
+    denial.unknown = 1;
+
+    if (facts) {
+        until = ngx_agilicus_token_api_until(facts, &now);
+        denial.until = ngx_max(denial.until, until);
+        denial.unknown = 0;
+    }
+
+    i = 0;
+
+    while (ngx_agilicus_token_api_entry(&i, api, digest, key, &zone, &entry)) {
+
+        if (ngx_agilicus_token_cache_find(zone, &entry, 0, &found) == NGX_OK
+            && found.class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
+            && ngx_agilicus_token_facts_open(&known, found.facts.data,
+                                             found.facts.len)
+               == NGX_OK)
+        {
+            until = ngx_agilicus_token_api_until(&known, &now);
+            denial.until = ngx_max(denial.until, until);
+            denial.unknown = 0;
+        }
+    }
+
+    (void) ngx_agilicus_token_deny(conf->denials, &denial, &now);
+
+    i = 0;
+
+    while (ngx_agilicus_token_api_entry(&i, api, digest, key, &zone, &entry)) {
+        ngx_agilicus_token_cache_remove(zone, &entry);
+    }
+}
+
+
+/* until when a token must be denied of which this is known */
+
+static int64_t
+ngx_agilicus_token_api_until(const ngx_agilicus_token_facts_t *facts,
+    const ngx_agilicus_token_clock_t *now)
+{
+    const ngx_agilicus_token_api_conf_t  *conf;
+
+    conf = ngx_agilicus_token_call_conf();
+
+    return facts->has_exp
+           ? ngx_agilicus_token_time_add(facts->exp, conf->max_leeway + 1)
+           : now->wall + conf->revocation_ttl;
+}
+
+
+/*
+ * Walks the places where facts of a token of an API may lie: each zone and
+ * context of it, by the digest of the token as it stands, and by its key for
+ * denials, which is the digest of its spelling without padding.  "*i" starts at
+ * 0 and is moved on; returns 0 at the end.
+ */
+
+static ngx_uint_t
+ngx_agilicus_token_api_entry(ngx_uint_t *i, ngx_agilicus_token_api_t *api,
+    const u_char *digest, const u_char *key,
+    ngx_agilicus_token_zone_t **zone, ngx_agilicus_token_cache_key_t *entry)
+{
+    ngx_uint_t                            n;
+    ngx_agilicus_token_origin_t          *origin;
+    const ngx_agilicus_token_api_conf_t  *conf;
+
+    conf = ngx_agilicus_token_call_conf();
+
+    for (n = (*i)++; n < 2 * conf->norigins; n = (*i)++) {
+
+        origin = conf->origins[n / 2];
+
+        if (origin->zone
+            && ngx_agilicus_token_digest_equal(origin->api->digest,
+                                               api->digest)
+            && (n % 2 == 0 || !ngx_agilicus_token_digest_equal(digest, key)))
+        {
+            *zone = origin->zone;
+            entry->key = (n % 2) ? key : digest;
+            entry->context = origin->context;
+
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static const ngx_agilicus_token_api_data_t *
+ngx_agilicus_token_api_data(ngx_agilicus_token_call_t *call)
+{
+    return (const ngx_agilicus_token_api_data_t *) call->data.data;
+}

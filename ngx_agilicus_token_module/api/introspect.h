@@ -1,0 +1,87 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGILICUS_TOKEN_API_H_INCLUDED_
+#define _NGX_AGILICUS_TOKEN_API_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "api/call.h"
+
+
+/*
+ * The operations of the Tokens API: what is sent, how answers are classed, what
+ * is remembered of them.
+ */
+
+
+/*
+ * Where facts come from and where they are kept: an API with the options of
+ * introspection, and a zone.  The digests are of all that an answer depends on
+ * beside what is asked: "facts" of facts; "calls" of an introspection, which is
+ * shared within one zone; "grants" of a reissue or a creation, which depend on
+ * the credential as well.  "context" is the zone's own name for "facts", set
+ * before workers start, and means nothing outside of the zone.
+ */
+
+struct ngx_agilicus_token_origin_s {
+    ngx_agilicus_token_api_t                  *api;
+    ngx_agilicus_token_json_options_t          options;
+    ngx_agilicus_token_zone_t                 *zone;     /* NULL: no cache */
+    uint32_t                                   context;  /* 0 without zone */
+    u_char                                     facts
+                                               [NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    u_char                                     calls
+                                               [NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    u_char                                     grants
+                                               [NGX_AGILICUS_TOKEN_DIGEST_LEN];
+};
+
+
+typedef struct {
+    const ngx_agilicus_token_origin_t         *origin;
+    ngx_str_t                                  token;
+    const u_char                              *digest;   /* of the token */
+    ngx_msec_t                                 connect_timeout;
+    ngx_msec_t                                 timeout;
+
+    /* how long a 410 denies a token that was never active here */
+    ngx_msec_t                                 invalid;
+
+    /* of a token without facts of any age, for this client */
+    const ngx_agilicus_token_budget_client_t  *client;
+    unsigned                                   charged:1;
+
+    uint64_t                                   seen;     /* see call */
+} ngx_agilicus_token_introspect_t;
+
+
+/*
+ * Asks for the facts of a token (API: POST /v1/tokens/introspect).  The answer
+ * is remembered before any waiter hears of it, and a tombstone turns it into
+ * REVOKED.  Without a waiter, facts are refreshed in the background.  Returns
+ * as ngx_agilicus_token_call_join().
+ */
+ngx_int_t ngx_agilicus_token_api_introspect(
+    const ngx_agilicus_token_introspect_t *introspect,
+    ngx_agilicus_token_waiter_t *waiter, ngx_agilicus_token_answer_t *answer);
+
+
+/*
+ * Denies a token that the API calls revoked, and drops what is known of it in
+ * all zones and contexts of this API.  "key" is the token's key for denials,
+ * "facts" what the caller knows of it, or NULL.  A token that was ever active,
+ * as far as facts of any age say, is denied until it expires, another one for
+ * "invalid" milliseconds.
+ */
+void ngx_agilicus_token_api_revoked(ngx_agilicus_token_api_t *api,
+    const u_char *digest, const u_char *key,
+    const ngx_agilicus_token_facts_t *facts, ngx_msec_t invalid);
+
+
+#endif /* _NGX_AGILICUS_TOKEN_API_H_INCLUDED_ */

@@ -1,0 +1,74 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGILICUS_TOKEN_GRANT_H_INCLUDED_
+#define _NGX_AGILICUS_TOKEN_GRANT_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "api/introspect.h"
+#include "json/body.h"
+#include "zone/secret.h"
+
+
+/*
+ * The operations of the Tokens API that give the edge a token: reissue for
+ * another organisation, and creation for a caller who was identified otherwise
+ * (validations first).  What is given has a record in the ledger before anybody
+ * gets it, and is kept sealed; a refusal is remembered as "invalid", and ends
+ * what was given for the same before.  One call for all who need the same.
+ */
+
+typedef struct {
+    const ngx_agilicus_token_origin_t         *origin;
+    ngx_str_t                                  token;    /* presented */
+    const u_char                              *digest;   /* of the parent */
+    const ngx_agilicus_token_facts_t          *facts;
+    uint64_t                                   asked;    /* see denials */
+    ngx_str_t                                  org;
+    const u_char                              *key;      /* what it is for */
+    uint64_t                                   seen;     /* see call */
+    ngx_msec_t                                 connect_timeout;
+    ngx_msec_t                                 timeout;
+    const ngx_agilicus_token_budget_client_t  *client;
+} ngx_agilicus_token_reissue_t;
+
+
+typedef struct {
+    const ngx_agilicus_token_origin_t         *origin;
+    ngx_agilicus_token_json_create_t           what;
+    const u_char                              *key;
+    uint64_t                                   seen;
+    ngx_msec_t                                 connect_timeout;
+    ngx_msec_t                                 timeout;
+    const ngx_agilicus_token_budget_client_t  *client;
+} ngx_agilicus_token_create_t;
+
+
+/*
+ * Asks for the presented token reissued for an organisation (API: POST
+ * /v1/tokens/reissue).  The answer is ACTIVE with a token that nobody has
+ * looked at yet, INVALID (400, 403, 404), REVOKED (410: so is the token that
+ * was presented, which is then denied), or as of any call.  Returns as
+ * ngx_agilicus_token_call_join().
+ */
+ngx_int_t ngx_agilicus_token_grant_reissue(
+    const ngx_agilicus_token_reissue_t *reissue,
+    ngx_agilicus_token_waiter_t *waiter, ngx_agilicus_token_answer_t *answer);
+
+/*
+ * Asks whether a token may be created (API: POST /v1/tokens/validations) and
+ * then for it (API: POST /v1/tokens), with the edge's credential.  The answer
+ * is ACTIVE with the token, INVALID where the API refuses, or as of any call.
+ */
+ngx_int_t ngx_agilicus_token_grant_create(
+    const ngx_agilicus_token_create_t *create,
+    ngx_agilicus_token_waiter_t *waiter, ngx_agilicus_token_answer_t *answer);
+
+
+#endif /* _NGX_AGILICUS_TOKEN_GRANT_H_INCLUDED_ */

@@ -1,0 +1,540 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "config/merge.h"
+#include "json/body.h"
+
+
+/* a whole body of the hook, and one byte that is too many */
+#define NGX_AGILICUS_TOKEN_HOOK_BUFFER                                       \
+    (NGX_AGILICUS_TOKEN_JSON_MAX_HOOK + 1)
+
+
+static ngx_uint_t ngx_agilicus_token_is_handler(
+    const ngx_agilicus_token_handler_t *h);
+static ngx_uint_t ngx_agilicus_token_returns(
+    const ngx_http_core_loc_conf_t *core, ngx_uint_t index);
+static ngx_uint_t ngx_agilicus_token_tries_files(
+    const ngx_http_core_loc_conf_t *core, ngx_uint_t index);
+
+
+ngx_int_t
+ngx_agilicus_token_check_exchange(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (conf->enable == NGX_AGILICUS_TOKEN_OFF) {
+        return NGX_OK;
+    }
+
+    if (conf->enable == NGX_AGILICUS_TOKEN_REPORT) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"agilicus_token report\" refuses nothing, so it "
+                           "does not go with \"agilicus_token_%s\"",
+                           conf->create ? "create" : "reissue");
+        return NGX_ERROR;
+    }
+
+    if (conf->create == NULL) {
+        return NGX_OK;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"agilicus_token_create\" does not go with "
+                           "\"satisfy any\": nobody might have been asked "
+                           "who it is");
+        return NGX_ERROR;
+    }
+
+    if (conf->api_credential.value.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"agilicus_token_create\" needs "
+                           "\"agilicus_token_api_credential\"");
+        return NGX_ERROR;
+    }
+
+    if (!ngx_agilicus_token_create_can_identify(cf, conf->create)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"agilicus_token_create identity=access\" needs "
+                           "\"auth_basic\" or \"auth_request\" in the same "
+                           "location");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_check_handlers(ngx_conf_t *cf,
+    ngx_agilicus_token_main_conf_t *mcf)
+{
+    ngx_uint_t                     i, rewrite, try_files;
+    const char                    *other;
+    ngx_agilicus_token_handler_t  *h;
+
+    rewrite = ngx_agilicus_token_module_index(cf, "ngx_http_rewrite_module");
+    try_files = ngx_agilicus_token_module_index(cf,
+                                                "ngx_http_try_files_module");
+    h = mcf->handlers.elts;
+
+    for (i = 0; i < mcf->handlers.nelts; i++) {
+
+        if (!ngx_agilicus_token_is_handler(&h[i])) {
+            other = NGX_AGILICUS_TOKEN_OTHER_HANDLER;
+
+        } else if (ngx_agilicus_token_returns(h[i].core, rewrite)) {
+            other = "\"return\"";
+
+        } else if (ngx_agilicus_token_tries_files(h[i].core, try_files)) {
+            other = "\"try_files\"";
+
+        } else {
+            continue;
+        }
+
+        return ngx_agilicus_token_refuse_handler(cf, &h[i].conf->handler,
+                                                 other);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_refuse_handler(ngx_conf_t *cf,
+    const ngx_agilicus_token_place_t *place, const char *other)
+{
+    return ngx_agilicus_token_refuse(cf, place, 0,
+                   "\"%V\" answers by itself, so it does not go with %s: "
+                   "give it a location of its own", &place->name, other);
+}
+
+
+/*
+ * The handler that was set last is the one that answers.  An "if" has none of
+ * its own, so the location's stays.
+ */
+
+static ngx_uint_t
+ngx_agilicus_token_is_handler(const ngx_agilicus_token_handler_t *h)
+{
+    ngx_http_handler_pt                   handler;
+    const ngx_agilicus_token_loc_conf_t  *conf;
+
+    conf = h->conf;
+    handler = h->core->handler;
+
+    if (handler == NULL) {
+        return h->core->noname;
+    }
+
+    return handler == (conf->revoke ? ngx_agilicus_token_revoke_handler
+                       : conf->hook ? ngx_agilicus_token_hook_handler
+                       : ngx_agilicus_token_status_handler);
+}
+
+
+/*
+ * Whether each request to the location is answered by "return", before there is
+ * any handler; one in an "if" answers some of them only.  The rewrite module
+ * declares its configuration nowhere.  The first member is the array of codes,
+ * each of which begins with the address of its function and is made of whole
+ * words.
+ */
+
+static ngx_uint_t
+ngx_agilicus_token_returns(const ngx_http_core_loc_conf_t *core,
+    ngx_uint_t index)
+{
+    size_t                      i;
+    u_char                     *codes;
+    ngx_array_t               **array;
+    ngx_http_script_code_pt     code;
+    ngx_http_script_if_code_t  *condition;
+
+    /* the codes of an "if" are the location's */
+
+    if (index == NGX_CONF_UNSET_UINT || core->noname) {
+        return 0;
+    }
+
+    array = core->loc_conf[index];
+
+    if (*array == NULL) {
+        return 0;
+    }
+
+    codes = (*array)->elts;
+
+    for (i = 0;
+         i + sizeof(ngx_http_script_if_code_t) <= (*array)->nelts;
+         i += sizeof(uintptr_t))
+    {
+        code = *(ngx_http_script_code_pt *) (codes + i);
+
+        if (code == ngx_http_script_return_code) {
+            return 1;
+        }
+
+        if (code == ngx_http_script_if_code) {
+            condition = (ngx_http_script_if_code_t *) (codes + i);
+            i += condition->next - sizeof(uintptr_t);
+        }
+    }
+
+    return 0;
+}
+
+
+/* "try_files" leads elsewhere before the content; a pointer is all it keeps */
+
+static ngx_uint_t
+ngx_agilicus_token_tries_files(const ngx_http_core_loc_conf_t *core,
+    ngx_uint_t index)
+{
+    void  **try_files;
+
+    if (index == NGX_CONF_UNSET_UINT) {
+        return 0;
+    }
+
+    try_files = core->loc_conf[index];
+
+    return *try_files != NULL;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_needs_token(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *conf)
+{
+    ngx_agilicus_token_loc_conf_t   **unenforced;
+    ngx_agilicus_token_main_conf_t   *mcf;
+
+    if (conf->needs_token.name.len) {
+        return NGX_OK;
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
+
+    unenforced = ngx_array_push(&mcf->unenforced);
+    if (unenforced == NULL) {
+        return NGX_ERROR;
+    }
+
+    *unenforced = conf;
+
+    ngx_agilicus_token_here(cf, &conf->needs_token);
+
+    return NGX_OK;
+}
+
+
+/*
+ * A block that says "on" is enforced, whatever each block inside it says; the
+ * one of http is merged with nothing, and has what it says.
+ */
+
+ngx_int_t
+ngx_agilicus_token_check_unenforced(ngx_conf_t *cf,
+    ngx_agilicus_token_main_conf_t *mcf)
+{
+    ngx_uint_t                       i;
+    ngx_agilicus_token_loc_conf_t  **conf;
+
+    conf = mcf->unenforced.elts;
+
+    for (i = 0; i < mcf->unenforced.nelts; i++) {
+
+        if (conf[i]->enforced
+            || (conf[i]->enable != NGX_CONF_UNSET_UINT
+                && conf[i]->enable != NGX_AGILICUS_TOKEN_OFF))
+        {
+            continue;
+        }
+
+        return ngx_agilicus_token_refuse(cf, &conf[i]->needs_token, 0,
+                       "nothing enforces \"%V\": no token is asked for in "
+                       "its block or in any block inside it, add "
+                       "\"agilicus_token on\"",
+                       &conf[i]->needs_token.name);
+    }
+
+    return NGX_OK;
+}
+
+
+/* who can reach a hook can lock people out */
+
+ngx_int_t
+ngx_agilicus_token_check_hook(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* all that is taken must fit into memory */
+
+    if (conf->hook
+        && clcf->client_body_buffer_size < NGX_AGILICUS_TOKEN_HOOK_BUFFER)
+    {
+        clcf->client_body_buffer_size = NGX_AGILICUS_TOKEN_HOOK_BUFFER;
+    }
+
+    if (conf->trusted
+        || (conf->enable == NGX_AGILICUS_TOKEN_ON
+            && (conf->required || conf->rules)
+            && clcf->satisfy == NGX_HTTP_SATISFY_ALL))
+    {
+        return NGX_OK;
+    }
+
+    return ngx_agilicus_token_refuse(cf, &conf->handler, 0,
+                   "\"agilicus_token_%s\" needs "
+                   "\"agilicus_token on\" with a requirement such as "
+                   "\"agilicus_token_require_scopes\" and without "
+                   "\"satisfy any\", or the parameter \"trusted\" if it "
+                   "is protected by other means",
+                   conf->hook ? "revocation_hook" : "status purge");
+}
+
+
+ngx_int_t
+ngx_agilicus_token_check_limits(ngx_conf_t *cf)
+{
+    ngx_uint_t   i, passed;
+    const char  *name;
+
+    passed = 0;
+
+    for (i = 0; cf->cycle->modules[i]; i++) {
+
+        if (cf->cycle->modules[i] == &ngx_agilicus_token_module) {
+            passed = 1;
+        }
+
+        name = cf->cycle->modules[i]->name;
+
+        if (passed && (ngx_strcmp(name, "ngx_http_limit_req_module") == 0
+                       || ngx_strcmp(name, "ngx_http_limit_conn_module") == 0))
+        {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"agilicus_token_phase preaccess\" needs \"%s\" "
+                          "to be loaded before this module", name);
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* what would make enforcement weaker than it looks is refused here */
+
+char *
+ngx_agilicus_token_enforce(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *conf)
+{
+    ngx_agilicus_token_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
+
+    if (conf->api_timeout == 0 || conf->api_connect_timeout == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"agilicus_token_api_timeout\" and "
+                           "\"agilicus_token_api_connect_timeout\" "
+                           "must not be 0");
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->max_size == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"agilicus_token_max_size\" must not be 0");
+        return NGX_CONF_ERROR;
+    }
+
+    if ((conf->api_ssl_certificate.value.len == 0)
+        != (conf->api_ssl_certificate_key.value.len == 0))
+    {
+        (void) ngx_agilicus_token_refuse(cf,
+                   conf->api_ssl_certificate.value.len
+                   ? &conf->api_ssl_certificate.place
+                   : &conf->api_ssl_certificate_key.place, 0,
+                   "\"agilicus_token_api_ssl_certificate\" and "
+                   "\"agilicus_token_api_ssl_certificate_key\" "
+                   "must be set together");
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->enable == NGX_AGILICUS_TOKEN_REPORT) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"agilicus_token report\" refuses nothing");
+    }
+
+    if (!conf->api_ssl_verify) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"agilicus_token_api_ssl_verify off\" lets anybody "
+                           "on the way answer for the Tokens API \"%V\"",
+                           &conf->api_url.value);
+    }
+
+    if (conf->cache_off == NGX_CONF_UNSET) {
+        conf->cache_off = 0;
+        conf->cache = ngx_agilicus_token_default_zone(cf);
+
+        if (conf->cache == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    conf->origin = ngx_agilicus_token_origin_get(cf, conf);
+
+    if (conf->origin == NULL
+        || ngx_agilicus_token_challenge_init(cf, conf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    conf->policy.leeway = conf->leeway;
+    conf->policy.require_expiry = (conf->require_expiry != 0);
+    conf->policy.deny_masquerading = (conf->deny_masquerading != 0);
+    conf->policy.rules = (conf->rules != 0);
+
+    ngx_agilicus_token_early_location(mcf, conf);
+
+    if (conf->rules) {
+        mcf->rules = 1;
+    }
+
+    if (conf->enable != NGX_AGILICUS_TOKEN_OFF
+        && conf->phase == NGX_AGILICUS_TOKEN_PHASE_PREACCESS)
+    {
+        mcf->preaccess = 1;
+    }
+
+    mcf->api.max_leeway = ngx_max(mcf->api.max_leeway, conf->leeway);
+
+    if (conf->recheck && conf->enable == NGX_AGILICUS_TOKEN_ON
+        && (mcf->recheck == 0 || conf->recheck < mcf->recheck))
+    {
+        mcf->recheck = conf->recheck;
+    }
+
+    if (conf->preflight == NGX_AGILICUS_TOKEN_PREFLIGHT_PASS) {
+        mcf->preflight = 1;
+    }
+
+    if (!conf->forward || conf->reissue || conf->create) {
+        mcf->changes = 1;
+    }
+
+    mcf->used = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_check_feed(ngx_conf_t *cf,
+    ngx_agilicus_token_main_conf_t *mcf)
+{
+    ngx_agilicus_token_loc_conf_t  *http;
+
+    http = ngx_http_conf_get_module_loc_conf(cf, ngx_agilicus_token_module);
+
+    if (http->api_credential.value.len) {
+        return NGX_OK;
+    }
+
+    return ngx_agilicus_token_refuse(cf, &mcf->feed_place, 0,
+                   "\"agilicus_token_revocation_feed\" needs "
+                   "\"agilicus_token_api_credential\" in http, for the list "
+                   "of tokens is not for everybody");
+}
+
+
+/* the feed polls the API that is configured for http as a whole */
+
+ngx_int_t
+ngx_agilicus_token_feed_api(ngx_conf_t *cf,
+    ngx_agilicus_token_main_conf_t *mcf)
+{
+    ngx_agilicus_token_loc_conf_t  *http, *conf, *none;
+
+    http = ngx_http_conf_get_module_loc_conf(cf, ngx_agilicus_token_module);
+
+    none = ngx_agilicus_token_create_loc_conf(cf);
+    conf = ngx_palloc(cf->pool, sizeof(ngx_agilicus_token_loc_conf_t));
+
+    if (none == NULL || conf == NULL) {
+        return NGX_ERROR;
+    }
+
+    *conf = *http;
+
+    if (ngx_agilicus_token_merge_api(cf, none, conf) != NGX_CONF_OK) {
+        return NGX_ERROR;
+    }
+
+    conf->cache_off = 1;
+    conf->introspect_options = 0;
+    conf->origin = ngx_agilicus_token_origin_get(cf, conf);
+
+    if (conf->origin == NULL) {
+        return NGX_ERROR;
+    }
+
+    mcf->feed.api = conf->origin->api;
+    mcf->feed.connect_timeout = conf->api_connect_timeout;
+    mcf->feed.timeout = conf->api_timeout;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_check_zones(ngx_conf_t *cf,
+    ngx_agilicus_token_main_conf_t *mcf)
+{
+    ngx_str_t                       name;
+    ngx_uint_t                      i;
+    ngx_agilicus_token_zone_use_t  *use;
+
+    ngx_str_set(&name, "agilicus");
+
+    use = mcf->zone_uses.elts;
+
+    for (i = 0; i < mcf->zone_uses.nelts; i++) {
+
+        if (use[i].zone->init) {
+            continue;
+        }
+
+        if (use[i].zone->shm.name.len == name.len
+            && ngx_strncmp(use[i].zone->shm.name.data, name.data, name.len)
+               == 0)
+        {
+            if (ngx_agilicus_token_default_zone(cf) == NULL) {
+                return NGX_ERROR;
+            }
+
+            continue;
+        }
+
+        return ngx_agilicus_token_refuse(cf, &use[i].place, 0,
+                       "zone \"%V\" is not defined, add "
+                       "\"agilicus_token_zone %V:10m;\" to http",
+                       &use[i].zone->shm.name, &use[i].zone->shm.name);
+    }
+
+    return NGX_OK;
+}

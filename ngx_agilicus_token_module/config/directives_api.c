@@ -1,0 +1,472 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "config/merge.h"
+#include "config/url.h"
+
+
+static char *ngx_agilicus_token_set_url(ngx_conf_t *cf, ngx_uint_t proxy,
+    ngx_agilicus_token_setting_t *setting);
+static char *ngx_agilicus_token_set_name(ngx_conf_t *cf,
+    ngx_agilicus_token_setting_t *setting);
+static ngx_int_t ngx_agilicus_token_parse_rate(ngx_str_t *value,
+    uint64_t *rate);
+static ngx_int_t ngx_agilicus_token_on_off(ngx_str_t *value);
+
+
+char *
+ngx_agilicus_token_set_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_agilicus_token_loc_conf_t *lcf = conf;
+
+    return ngx_agilicus_token_set_url(cf, 0, &lcf->api_url);
+}
+
+
+char *
+ngx_agilicus_token_set_proxy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_agilicus_token_loc_conf_t *lcf = conf;
+
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+
+        if (lcf->api_proxy.value.data) {
+            return (char *) "is duplicate";
+        }
+
+        ngx_str_set(&lcf->api_proxy.value, "");
+        return NGX_CONF_OK;
+    }
+
+    return ngx_agilicus_token_set_url(cf, 1, &lcf->api_proxy);
+}
+
+
+/* kept in its canonical form, so that each API has one name */
+
+static char *
+ngx_agilicus_token_set_url(ngx_conf_t *cf, ngx_uint_t proxy,
+    ngx_agilicus_token_setting_t *setting)
+{
+    ngx_str_t   *value, url;
+    const char  *why;
+
+    if (setting->value.data) {
+        return (char *) "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    url.data = ngx_pnalloc(cf->pool,
+                           value[1].len + NGX_AGILICUS_TOKEN_URL_ROOM);
+    if (url.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    why = ngx_agilicus_token_url_canonical(&value[1], proxy, &url);
+
+    if (why) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the URL of the %s \"%V\" %s",
+                           proxy ? "proxy" : "Tokens API", &value[1], why);
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_agilicus_token_here(cf, &setting->place);
+
+    setting->value = url;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_agilicus_token_set_credential(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_agilicus_token_loc_conf_t *lcf = conf;
+
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 3 && ngx_strcmp(value[2].data, "introspect") != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\"", &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->api_credential_introspect = (cf->args->nelts == 3);
+
+    return ngx_agilicus_token_set_name(cf, &lcf->api_credential);
+}
+
+
+char *
+ngx_agilicus_token_set_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char *p = conf;
+
+    return ngx_agilicus_token_set_name(cf,
+                       (ngx_agilicus_token_setting_t *) (p + cmd->offset));
+}
+
+
+static char *
+ngx_agilicus_token_set_name(ngx_conf_t *cf,
+    ngx_agilicus_token_setting_t *setting)
+{
+    ngx_str_t  *value;
+
+    if (setting->value.data) {
+        return (char *) "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len == 0) {
+        return (char *) "needs the name of a file";
+    }
+
+    ngx_agilicus_token_here(cf, &setting->place);
+
+    setting->value = value[1];
+
+    if (ngx_conf_full_name(cf->cycle, &setting->value, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_agilicus_token_set_introspect_options(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_agilicus_token_loc_conf_t *lcf = conf;
+
+    ngx_int_t    on;
+    ngx_str_t   *value, s;
+    ngx_uint_t   i, j, seen;
+
+    static const struct {
+        ngx_str_t   name;
+        ngx_uint_t  bit;
+    } options[] = {
+        { ngx_string("exclude_roles="), NGX_AGILICUS_TOKEN_EXCLUDE_ROLES },
+        { ngx_string("support_http_matchers="),
+          NGX_AGILICUS_TOKEN_HTTP_MATCHERS },
+        { ngx_string("no_cache="), NGX_AGILICUS_TOKEN_NO_CACHE }
+    };
+
+    if (lcf->introspect_options != NGX_CONF_UNSET_UINT) {
+        return (char *) "is duplicate";
+    }
+
+    lcf->introspect_options = 0;
+    seen = 0;
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        for (j = 0; j < sizeof(options) / sizeof(options[0]); j++) {
+            if (value[i].len > options[j].name.len
+                && ngx_strncmp(value[i].data, options[j].name.data,
+                               options[j].name.len)
+                   == 0)
+            {
+                break;
+            }
+        }
+
+        if (j == sizeof(options) / sizeof(options[0])
+            || (seen & options[j].bit))
+        {
+            goto invalid;
+        }
+
+        s.data = value[i].data + options[j].name.len;
+        s.len = value[i].len - options[j].name.len;
+
+        on = ngx_agilicus_token_on_off(&s);
+
+        if (on == NGX_ERROR) {
+            goto invalid;
+        }
+
+        seen |= options[j].bit;
+
+        if (on) {
+            lcf->introspect_options |= options[j].bit;
+        }
+    }
+
+    return NGX_CONF_OK;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\"", &value[i]);
+    return NGX_CONF_ERROR;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_on_off(ngx_str_t *value)
+{
+    if (value->len == 2 && ngx_strncmp(value->data, "on", 2) == 0) {
+        return 1;
+    }
+
+    if (value->len == 3 && ngx_strncmp(value->data, "off", 3) == 0) {
+        return 0;
+    }
+
+    return NGX_ERROR;
+}
+
+
+/* "30r/s" or "30r/m" */
+
+static ngx_int_t
+ngx_agilicus_token_parse_rate(ngx_str_t *value, uint64_t *rate)
+{
+    size_t     len;
+    ngx_int_t  n, scale;
+
+    len = value->len;
+
+    if (len > 3 && ngx_strncmp(value->data + len - 3, "r/s", 3) == 0) {
+        scale = 1;
+
+    } else if (len > 3 && ngx_strncmp(value->data + len - 3, "r/m", 3) == 0) {
+        scale = 60;
+
+    } else {
+        return NGX_ERROR;
+    }
+
+    n = ngx_atoi(value->data, len - 3);
+
+    if (n <= 0 || n > 1000000) {
+        return NGX_ERROR;
+    }
+
+    *rate = ngx_max((uint64_t) n * 1000 / scale, 1);
+
+    return NGX_OK;
+}
+
+
+char *
+ngx_agilicus_token_set_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_agilicus_token_main_conf_t *mcf = conf;
+
+    ngx_str_t                  *value, s;
+    ngx_int_t                   ms;
+    ngx_uint_t                  i, has_client, has_burst;
+    ngx_agilicus_token_rate_t  *rate;
+
+    if (mcf->rate_set) {
+        return (char *) "is duplicate";
+    }
+
+    mcf->rate_set = 1;
+
+    rate = &mcf->api.rate;
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+        rate->off = 1;
+        return NGX_CONF_OK;
+    }
+
+    i = 1;
+
+    if (ngx_agilicus_token_parse_rate(&value[1], &rate->rate) != NGX_OK) {
+        goto invalid;
+    }
+
+    has_client = 0;
+    has_burst = 0;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "per_client=", 11) == 0
+            && !has_client)
+        {
+            s.data = value[i].data + 11;
+            s.len = value[i].len - 11;
+
+            if (ngx_agilicus_token_parse_rate(&s, &rate->per_client)
+                != NGX_OK)
+            {
+                goto invalid;
+            }
+
+            has_client = 1;
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "burst=", 6) == 0 && !has_burst) {
+            s.data = value[i].data + 6;
+            s.len = value[i].len - 6;
+
+            ms = ngx_parse_time(&s, 0);
+
+            if (ms == NGX_ERROR || ms > 3600000) {
+                goto invalid;
+            }
+
+            rate->burst = (uint64_t) ms * 1000;
+            has_burst = 1;
+            continue;
+        }
+
+        goto invalid;
+    }
+
+    return NGX_CONF_OK;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\"", &value[i]);
+    return NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_agilicus_token_set_feed(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_agilicus_token_main_conf_t *mcf = conf;
+
+    ngx_int_t    n;
+    ngx_str_t   *value, s;
+    ngx_uint_t   i;
+
+    if (mcf->feed_set) {
+        return (char *) "is duplicate";
+    }
+
+    mcf->feed_set = 1;
+    ngx_agilicus_token_here(cf, &mcf->feed_place);
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+        return NGX_CONF_OK;
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "interval=", 9) == 0
+            && mcf->feed.interval == 0)
+        {
+            s.data = value[i].data + 9;
+            s.len = value[i].len - 9;
+
+            n = ngx_parse_time(&s, 0);
+
+            if (n == NGX_ERROR || n < 1000 || n > 86400000) {
+                goto invalid;
+            }
+
+            mcf->feed.interval = n;
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "limit=", 6) == 0
+            && mcf->feed.limit == 0)
+        {
+            n = ngx_atoi(value[i].data + 6, value[i].len - 6);
+
+            if (n < 2 || n > NGX_AGILICUS_TOKEN_FEED_MAX_LIMIT) {
+                goto invalid;
+            }
+
+            mcf->feed.limit = n;
+            continue;
+        }
+
+        goto invalid;
+    }
+
+    if (mcf->feed.interval == 0) {
+        return (char *) "needs an \"interval\"";
+    }
+
+    if (mcf->feed.limit == 0) {
+        mcf->feed.limit = NGX_AGILICUS_TOKEN_FEED_MAX_LIMIT;
+    }
+
+    return NGX_CONF_OK;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\"", &value[i]);
+    return NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_agilicus_token_set_breaker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_agilicus_token_main_conf_t *mcf = conf;
+
+    ngx_int_t                      n;
+    ngx_str_t                     *value;
+    ngx_agilicus_token_times_t     times[2];
+    ngx_agilicus_token_breaker_t  *breaker;
+
+    if (mcf->breaker_set) {
+        return (char *) "is duplicate";
+    }
+
+    mcf->breaker_set = 1;
+
+    breaker = &mcf->api.breaker;
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+        breaker->failures = 0;
+        return NGX_CONF_OK;
+    }
+
+    n = ngx_atoi(value[1].data, value[1].len);
+
+    if (n <= 0 || n > 1000000) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    breaker->failures = n;
+
+    ngx_str_set(&times[0].name, "open=");
+    times[0].field = &breaker->open;
+    ngx_str_set(&times[1].name, "max=");
+    times[1].field = &breaker->max;
+
+    if (ngx_agilicus_token_parse_times(cf, 2, times, 2) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (breaker->open == 0 || breaker->max < breaker->open) {
+        return (char *) "needs an \"open\" that is not 0 and a \"max\" "
+                        "that is not less";
+    }
+
+    return NGX_CONF_OK;
+}

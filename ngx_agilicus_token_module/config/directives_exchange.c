@@ -1,0 +1,350 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "config/merge.h"
+
+
+static ngx_int_t ngx_agilicus_token_parse_create(ngx_conf_t *cf,
+    ngx_str_t *value, ngx_agilicus_token_create_conf_t *create);
+static ngx_int_t ngx_agilicus_token_parse_value(ngx_conf_t *cf,
+    ngx_str_t *text, ngx_http_complex_value_t *value);
+static ngx_int_t ngx_agilicus_token_parse_one(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_http_complex_value_t **value);
+static ngx_int_t ngx_agilicus_token_parse_list(ngx_conf_t *cf,
+    ngx_str_t *text, ngx_uint_t pairs, ngx_array_t **list);
+
+
+char *
+ngx_agilicus_token_set_reissue(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_agilicus_token_loc_conf_t *lcf = conf;
+
+    ngx_str_t  *value;
+
+    if (lcf->reissue != NGX_CONF_UNSET_PTR) {
+        return (char *) "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len == 0) {
+        return (char *) "needs an organisation";
+    }
+
+    if (ngx_agilicus_token_needs_token(cf, lcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->reissue = NULL;
+
+    return ngx_agilicus_token_parse_one(cf, &value[1], &lcf->reissue)
+           == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_agilicus_token_set_create(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_agilicus_token_loc_conf_t *lcf = conf;
+
+    ngx_str_t                         *value;
+    ngx_uint_t                         i;
+    ngx_agilicus_token_create_conf_t  *create;
+
+    static ngx_str_t  verify = ngx_string("ssl_client_verify");
+    static ngx_str_t  user = ngx_string("remote_user");
+
+    if (lcf->create != NGX_CONF_UNSET_PTR) {
+        return (char *) "is duplicate";
+    }
+
+    create = ngx_pcalloc(cf->pool, sizeof(ngx_agilicus_token_create_conf_t));
+
+    if (create == NULL || ngx_agilicus_token_needs_token(cf, lcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->create = create;
+    create->ssl = 1;
+    create->verify_index = NGX_ERROR;
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        if (ngx_agilicus_token_parse_create(cf, &value[i], create) != NGX_OK) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\"", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (!create->identity || create->sub == NULL || create->org == NULL
+        || create->audiences == NULL)
+    {
+        return (char *) "needs \"identity\", \"sub\", \"org\" and "
+                        "\"audiences\"";
+    }
+
+    if (create->duration == 0) {
+        create->duration = 3600;
+    }
+
+    if (create->ssl) {
+        create->verify_index = ngx_http_get_variable_index(cf, &verify);
+
+        if (create->verify_index == NGX_ERROR) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    create->user_index = ngx_http_get_variable_index(cf, &user);
+
+    if (create->user_index == NGX_ERROR) {
+        return NGX_CONF_ERROR;
+    }
+
+    create->basic_index = ngx_agilicus_token_module_index(cf,
+                                             "ngx_http_auth_basic_module");
+    create->request_index = ngx_agilicus_token_module_index(cf,
+                                             "ngx_http_auth_request_module");
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_parse_create(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_agilicus_token_create_conf_t *create)
+{
+    u_char     *eq;
+    ngx_str_t   name, text;
+
+    eq = (u_char *) ngx_strchr(value->data, '=');
+
+    if (eq == NULL) {
+        return NGX_ERROR;
+    }
+
+    name.data = value->data;
+    name.len = eq - value->data;
+
+    text.data = eq + 1;
+    text.len = value->data + value->len - text.data;
+
+    if (text.len == 0) {
+        return NGX_ERROR;
+    }
+
+    if (name.len == 8 && ngx_strncmp(name.data, "identity", 8) == 0) {
+
+        if (create->identity) {
+            return NGX_ERROR;
+        }
+
+        create->identity = 1;
+        create->ssl = (ngx_strcmp(text.data, "ssl") == 0);
+
+        return (create->ssl || ngx_strcmp(text.data, "access") == 0)
+               ? NGX_OK : NGX_ERROR;
+    }
+
+    if (name.len == 3 && ngx_strncmp(name.data, "sub", 3) == 0) {
+        return ngx_agilicus_token_parse_one(cf, &text, &create->sub);
+    }
+
+    if (name.len == 3 && ngx_strncmp(name.data, "org", 3) == 0) {
+        return ngx_agilicus_token_parse_one(cf, &text, &create->org);
+    }
+
+    if (name.len == 9 && ngx_strncmp(name.data, "audiences", 9) == 0) {
+        return ngx_agilicus_token_parse_list(cf, &text, 0,
+                                             &create->audiences);
+    }
+
+    if (name.len == 6 && ngx_strncmp(name.data, "scopes", 6) == 0) {
+        return ngx_agilicus_token_parse_list(cf, &text, 0, &create->scopes);
+    }
+
+    if (name.len == 5 && ngx_strncmp(name.data, "roles", 5) == 0) {
+        return ngx_agilicus_token_parse_list(cf, &text, 1, &create->roles);
+    }
+
+    if (name.len == 8 && ngx_strncmp(name.data, "duration", 8) == 0
+        && create->duration == 0)
+    {
+        create->duration = ngx_parse_time(&text, 1);
+
+        return create->duration > 0 ? NGX_OK : NGX_ERROR;
+    }
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_parse_one(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_http_complex_value_t **value)
+{
+    if (*value) {
+        return NGX_ERROR;
+    }
+
+    *value = ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (*value == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_agilicus_token_parse_value(cf, text, *value);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_parse_value(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_http_complex_value_t *value)
+{
+    ngx_http_compile_complex_value_t  ccv;
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = text;
+    ccv.complex_value = value;
+
+    return ngx_http_compile_complex_value(&ccv);
+}
+
+
+/*
+ * Splits at commas, and pairs at their last colon, before there are values in
+ * the variables: what a caller brings cannot add an item.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_parse_list(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_uint_t pairs, ngx_array_t **list)
+{
+    u_char                    *p, *last, *end, *colon;
+    ngx_str_t                  item, part;
+    ngx_http_complex_value_t  *value;
+
+    if (*list) {
+        return NGX_ERROR;
+    }
+
+    *list = ngx_array_create(cf->pool, 4, sizeof(ngx_http_complex_value_t));
+    if (*list == NULL) {
+        return NGX_ERROR;
+    }
+
+    last = text->data + text->len;
+
+    for (p = text->data; p <= last; p = end + 1) {
+
+        end = ngx_strlchr(p, last, ',');
+
+        if (end == NULL) {
+            end = last;
+        }
+
+        item.data = p;
+        item.len = end - p;
+
+        if (item.len == 0) {
+            return NGX_ERROR;
+        }
+
+        if (pairs) {
+            for (colon = end - 1; colon > p && *colon != ':'; colon--) {
+                /* void */
+            }
+
+            if (colon == p || colon == end - 1) {
+                return NGX_ERROR;
+            }
+
+            part.data = p;
+            part.len = colon - p;
+
+            value = ngx_array_push(*list);
+
+            if (value == NULL
+                || ngx_agilicus_token_parse_value(cf, &part, value) != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+
+            item.data = colon + 1;
+            item.len = end - item.data;
+        }
+
+        value = ngx_array_push(*list);
+
+        if (value == NULL
+            || ngx_agilicus_token_parse_value(cf, &item, value) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_module_index(ngx_conf_t *cf, const char *name)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; cf->cycle->modules[i]; i++) {
+        if (cf->cycle->modules[i]->type == NGX_HTTP_MODULE
+            && ngx_strcmp(cf->cycle->modules[i]->name, name) == 0)
+        {
+            return cf->cycle->modules[i]->ctx_index;
+        }
+    }
+
+    return NGX_CONF_UNSET_UINT;
+}
+
+
+/*
+ * "access" stands for auth_basic or auth_request in the very location: without
+ * one of them, nobody would have looked at who asks.  Nor does auth_basic look
+ * at anybody without a file of users.
+ */
+
+ngx_uint_t
+ngx_agilicus_token_create_can_identify(ngx_conf_t *cf,
+    const ngx_agilicus_token_create_conf_t *create)
+{
+    void                                  **loc_conf;
+    ngx_str_t                              *uri;
+    ngx_http_conf_ctx_t                    *ctx;
+    const ngx_agilicus_token_basic_conf_t  *basic;
+
+    if (create->ssl) {
+        return 1;
+    }
+
+    ctx = cf->ctx;
+    loc_conf = ctx->loc_conf;
+
+    if (create->request_index != NGX_CONF_UNSET_UINT) {
+        uri = loc_conf[create->request_index];
+
+        if (uri && uri->len) {
+            return 1;
+        }
+    }
+
+    if (create->basic_index == NGX_CONF_UNSET_UINT) {
+        return 0;
+    }
+
+    basic = loc_conf[create->basic_index];
+
+    return basic && basic->realm && basic->user_file;
+}

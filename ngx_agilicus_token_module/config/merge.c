@@ -1,0 +1,854 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "config/merge.h"
+
+
+static void ngx_agilicus_token_merge_setting(
+    ngx_agilicus_token_setting_t *conf,
+    const ngx_agilicus_token_setting_t *prev, const char *none);
+static char *ngx_agilicus_token_merge_level(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf);
+static ngx_int_t ngx_agilicus_token_merge_handler(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf,
+    ngx_uint_t own);
+static void ngx_agilicus_token_merge_cache(
+    ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf);
+static ngx_int_t ngx_agilicus_token_merge_require(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf);
+static void ngx_agilicus_token_read_anew(ngx_conf_t *cf);
+static ngx_uint_t ngx_agilicus_token_is_header_variable(
+    const ngx_str_t *name);
+static ngx_int_t ngx_agilicus_token_register(ngx_conf_t *cf);
+static ngx_int_t ngx_agilicus_token_register_enter(ngx_conf_t *cf,
+    const ngx_agilicus_token_main_conf_t *mcf);
+static ngx_int_t ngx_agilicus_token_register_query(ngx_conf_t *cf);
+static ngx_int_t ngx_agilicus_token_register_preflight(ngx_conf_t *cf);
+static ngx_int_t ngx_agilicus_token_register_upstream(ngx_conf_t *cf,
+    ngx_agilicus_token_main_conf_t *mcf);
+
+
+void *
+ngx_agilicus_token_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_agilicus_token_main_conf_t  *mcf;
+
+    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_agilicus_token_main_conf_t));
+    if (mcf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     mcf->rate_set = 0;
+     *     mcf->breaker_set = 0;
+     *     mcf->used = 0;
+     */
+
+    mcf->max_inflight = NGX_CONF_UNSET_UINT;
+    mcf->worker_cache = NGX_CONF_UNSET_SIZE;
+    mcf->revocation_ttl = NGX_CONF_UNSET;
+    mcf->denials_size = NGX_CONF_UNSET;
+
+    mcf->api.rate.rate = 500 * 1000;
+    mcf->api.rate.per_client = 50 * 1000;
+    mcf->api.rate.burst = 2 * 1000 * 1000;
+
+    mcf->api.breaker.failures = 5;
+    mcf->api.breaker.open = 1000;
+    mcf->api.breaker.max = 30000;
+
+    if (ngx_array_init(&mcf->zones, cf->pool, 2, sizeof(ngx_shm_zone_t *))
+            != NGX_OK
+        || ngx_array_init(&mcf->zone_uses, cf->pool, 2,
+                          sizeof(ngx_agilicus_token_zone_use_t))
+            != NGX_OK
+        || ngx_array_init(&mcf->apis, cf->pool, 2,
+                          sizeof(ngx_agilicus_token_api_t *))
+            != NGX_OK
+        || ngx_array_init(&mcf->origins, cf->pool, 4,
+                          sizeof(ngx_agilicus_token_origin_t *))
+            != NGX_OK
+        || ngx_array_init(&mcf->identity, cf->pool, 2, sizeof(ngx_str_t))
+            != NGX_OK
+        || ngx_array_init(&mcf->unenforced, cf->pool, 4,
+                          sizeof(ngx_agilicus_token_loc_conf_t *))
+            != NGX_OK
+        || ngx_array_init(&mcf->handlers, cf->pool, 2,
+                          sizeof(ngx_agilicus_token_handler_t))
+            != NGX_OK
+        || ngx_array_init(&mcf->files, cf->pool, 4,
+                          sizeof(ngx_agilicus_token_file_t))
+            != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return mcf;
+}
+
+
+char *
+ngx_agilicus_token_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_agilicus_token_main_conf_t *mcf = conf;
+
+    ngx_conf_init_uint_value(mcf->max_inflight, 64);
+    ngx_conf_init_size_value(mcf->worker_cache, 1024 * 1024);
+    ngx_conf_init_value(mcf->revocation_ttl, 24 * 60 * 60);
+    ngx_conf_init_value(mcf->denials_size,
+                        NGX_AGILICUS_TOKEN_DENIALS_DEFAULT_SIZE);
+
+    return NGX_CONF_OK;
+}
+
+
+void *
+ngx_agilicus_token_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_uint_t                      i;
+    ngx_agilicus_token_loc_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_agilicus_token_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     conf->realm = { 0, NULL };
+     *     conf->api_url = { 0 };
+     *     conf->api_credential = { 0 };
+     *     conf->api_proxy = { 0 };
+     *     conf->api_ssl_trusted_certificate = { 0 };
+     *     conf->api_ssl_certificate = { 0 };
+     *     conf->api_ssl_certificate_key = { 0 };
+     *     conf->needs_token = { 0 };
+     *     conf->outer = NULL;
+     *     conf->enforced = 0;
+     *     conf->cache_valid_set = 0;
+     *     conf->cache_stale_set = 0;
+     *     conf->origin = NULL;
+     *     conf->policy = { 0 };
+     *     conf->challenge = { 0, NULL };
+     *     conf->required = NULL;
+     *     conf->requirements = NULL;
+     */
+
+    conf->enable = NGX_CONF_UNSET_UINT;
+    conf->enable_inside = NGX_CONF_UNSET_UINT;
+    conf->sources = NGX_CONF_UNSET_PTR;
+    conf->max_size = NGX_CONF_UNSET_SIZE;
+    conf->leeway = NGX_CONF_UNSET;
+    conf->require_expiry = NGX_CONF_UNSET;
+    conf->deny_masquerading = NGX_CONF_UNSET;
+    conf->phase = NGX_CONF_UNSET_UINT;
+    conf->preflight = NGX_CONF_UNSET_UINT;
+    conf->recheck = NGX_CONF_UNSET_MSEC;
+    conf->rules = NGX_CONF_UNSET;
+    conf->forward = NGX_CONF_UNSET;
+    conf->reissue = NGX_CONF_UNSET_PTR;
+    conf->create = NGX_CONF_UNSET_PTR;
+
+    for (i = 0; i < NGX_AGILICUS_TOKEN_REQUIRE_KINDS; i++) {
+        conf->require[i] = NGX_CONF_UNSET_PTR;
+    }
+
+    conf->api_credential_introspect = NGX_CONF_UNSET;
+    conf->api_connect_timeout = NGX_CONF_UNSET_MSEC;
+    conf->api_timeout = NGX_CONF_UNSET_MSEC;
+    conf->api_ssl_verify = NGX_CONF_UNSET;
+    conf->introspect_options = NGX_CONF_UNSET_UINT;
+
+    conf->cache = NGX_CONF_UNSET_PTR;
+    conf->cache_off = NGX_CONF_UNSET;
+    conf->lifetimes.active = NGX_CONF_UNSET_MSEC;
+    conf->lifetimes.watched = NGX_CONF_UNSET_MSEC;
+    conf->lifetimes.invalid = NGX_CONF_UNSET_MSEC;
+    conf->lifetimes.update = NGX_CONF_UNSET_MSEC;
+    conf->lifetimes.error = NGX_CONF_UNSET_MSEC;
+
+    conf->file = cf->conf_file->file.name;
+    conf->line = cf->conf_file->line;
+
+    return conf;
+}
+
+
+/*
+ * Levels are merged at the end of http.  What is wrong then is said to be where
+ * its block begins.
+ */
+
+char *
+ngx_agilicus_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_agilicus_token_loc_conf_t *prev = parent;
+    ngx_agilicus_token_loc_conf_t *conf = child;
+
+    char             *rv;
+    ngx_conf_file_t   here, *end;
+
+    end = cf->conf_file;
+
+    here = *end;
+    here.file.name = conf->file;
+    here.line = conf->line;
+
+    cf->conf_file = &here;
+
+    rv = ngx_agilicus_token_merge_level(cf, prev, conf);
+
+    cf->conf_file = end;
+
+    return rv;
+}
+
+
+static char *
+ngx_agilicus_token_merge_level(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf)
+{
+    char                           *rv;
+    ngx_uint_t                      own;
+    ngx_agilicus_token_loc_conf_t  *outer;
+
+    own = conf->enable;
+    conf->outer = prev;
+
+    /* the level of http is nowhere merged into */
+
+    if (prev->enable_inside == NGX_CONF_UNSET_UINT) {
+        prev->enable_inside = prev->enable;
+    }
+
+    ngx_conf_merge_uint_value(conf->enable, prev->enable_inside,
+                              NGX_AGILICUS_TOKEN_OFF);
+
+    conf->enable_inside = conf->enable;
+
+    /*
+     * A token can be revoked without being good enough to be let in, so what
+     * is enforced around a sign-out is not enforced on it, but on the
+     * locations inside it.
+     */
+
+    if (conf->revoke && own == NGX_CONF_UNSET_UINT) {
+        conf->enable = NGX_AGILICUS_TOKEN_OFF;
+    }
+
+    if (ngx_agilicus_token_merge_handler(cf, prev, conf, own) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->enable != NGX_AGILICUS_TOKEN_OFF) {
+        for (outer = conf; outer && !outer->enforced; outer = outer->outer) {
+            outer->enforced = 1;
+        }
+    }
+
+    ngx_conf_merge_msec_value(conf->recheck, prev->recheck, 5000);
+
+    if (conf->rules == NGX_CONF_UNSET) {
+        conf->rules_host = prev->rules_host;
+        conf->rules_search = prev->rules_search;
+    }
+
+    ngx_conf_merge_value(conf->rules, prev->rules, 0);
+    ngx_conf_merge_value(conf->forward, prev->forward, 1);
+    ngx_conf_merge_ptr_value(conf->reissue, prev->reissue, NULL);
+    ngx_conf_merge_ptr_value(conf->create, prev->create, NULL);
+    ngx_conf_merge_str_value(conf->realm, prev->realm, "agilicus");
+    ngx_conf_merge_ptr_value(conf->sources, prev->sources, NULL);
+    ngx_conf_merge_size_value(conf->max_size, prev->max_size, 4096);
+    ngx_conf_merge_sec_value(conf->leeway, prev->leeway, 0);
+    ngx_conf_merge_value(conf->require_expiry, prev->require_expiry, 0);
+    ngx_conf_merge_value(conf->deny_masquerading, prev->deny_masquerading, 0);
+    ngx_conf_merge_uint_value(conf->phase, prev->phase,
+                              NGX_AGILICUS_TOKEN_PHASE_ACCESS);
+    ngx_conf_merge_uint_value(conf->preflight, prev->preflight,
+                              NGX_AGILICUS_TOKEN_PREFLIGHT_CHECK);
+    ngx_conf_merge_str_value(conf->resource_metadata,
+                             prev->resource_metadata, "");
+    ngx_conf_merge_str_value(conf->identity, prev->identity, "");
+    ngx_conf_merge_uint_value(conf->introspect_options,
+                              prev->introspect_options, 0);
+
+    rv = ngx_agilicus_token_merge_api(cf, prev, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    ngx_agilicus_token_merge_cache(prev, conf);
+
+    if (ngx_agilicus_token_merge_require(cf, prev, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if ((conf->reissue || conf->create)
+        && ngx_agilicus_token_check_exchange(cf, conf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if ((conf->hook || conf->purge)
+        && ngx_agilicus_token_check_hook(cf, conf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->enable == NGX_AGILICUS_TOKEN_OFF && !conf->revoke
+        && !conf->hook && !conf->status)
+    {
+        return NGX_CONF_OK;
+    }
+
+    return ngx_agilicus_token_enforce(cf, conf);
+}
+
+
+/*
+ * nginx gives the content handler of a location to an "if" inside it, which
+ * has a configuration of its own, and takes it away in "limit_except".  The
+ * handler's settings, and what is enforced on it, are those of the location in
+ * both.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_merge_handler(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf,
+    ngx_uint_t own)
+{
+    ngx_http_core_loc_conf_t        *clcf;
+    ngx_agilicus_token_handler_t    *handler;
+    ngx_agilicus_token_main_conf_t  *mcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->noname && (prev->revoke || prev->hook || prev->status)) {
+
+        conf->revoke = prev->revoke;
+        conf->revoke_all = prev->revoke_all;
+        conf->hook = prev->hook;
+        conf->status = prev->status;
+        conf->purge = prev->purge;
+        conf->trusted = prev->trusted;
+        conf->handler = prev->handler;
+
+        if (own == NGX_CONF_UNSET_UINT) {
+            conf->enable = prev->enable;
+        }
+
+        if (clcf->lmt_excpt && clcf->handler == NULL) {
+            clcf->handler = conf->revoke ? ngx_agilicus_token_revoke_handler
+                            : conf->hook ? ngx_agilicus_token_hook_handler
+                            : ngx_agilicus_token_status_handler;
+        }
+    }
+
+    if (!conf->revoke && !conf->hook && !conf->status) {
+        return NGX_OK;
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
+
+    handler = ngx_array_push(&mcf->handlers);
+    if (handler == NULL) {
+        return NGX_ERROR;
+    }
+
+    handler->conf = conf;
+    handler->core = clcf;
+
+    return NGX_OK;
+}
+
+
+char *
+ngx_agilicus_token_merge_api(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf)
+{
+    ngx_agilicus_token_merge_setting(&conf->api_url, &prev->api_url,
+                                     "https://api.agilicus.com");
+    ngx_agilicus_token_merge_setting(&conf->api_credential,
+                                     &prev->api_credential, "");
+    ngx_conf_merge_value(conf->api_credential_introspect,
+                         prev->api_credential_introspect, 0);
+    ngx_conf_merge_msec_value(conf->api_connect_timeout,
+                              prev->api_connect_timeout, 1000);
+    ngx_conf_merge_msec_value(conf->api_timeout, prev->api_timeout, 3000);
+    ngx_agilicus_token_merge_setting(&conf->api_proxy, &prev->api_proxy, "");
+    ngx_conf_merge_value(conf->api_ssl_verify, prev->api_ssl_verify, 1);
+    ngx_agilicus_token_merge_setting(&conf->api_ssl_trusted_certificate,
+                                     &prev->api_ssl_trusted_certificate, "");
+    ngx_agilicus_token_merge_setting(&conf->api_ssl_certificate,
+                                     &prev->api_ssl_certificate, "");
+    ngx_agilicus_token_merge_setting(&conf->api_ssl_certificate_key,
+                                     &prev->api_ssl_certificate_key, "");
+
+    return NGX_CONF_OK;
+}
+
+
+static void
+ngx_agilicus_token_merge_setting(ngx_agilicus_token_setting_t *conf,
+    const ngx_agilicus_token_setting_t *prev, const char *none)
+{
+    if (conf->value.data) {
+        return;
+    }
+
+    *conf = *prev;
+
+    if (conf->value.data == NULL) {
+        conf->value.data = (u_char *) none;
+        conf->value.len = ngx_strlen(none);
+    }
+}
+
+
+/* a directive that a level sets is not mixed with that of the level above */
+
+static void
+ngx_agilicus_token_merge_cache(ngx_agilicus_token_loc_conf_t *prev,
+    ngx_agilicus_token_loc_conf_t *conf)
+{
+    if (conf->cache_off == NGX_CONF_UNSET) {
+        conf->cache_off = prev->cache_off;
+        conf->cache = prev->cache;
+    }
+
+    if (!conf->cache_valid_set) {
+        conf->lifetimes.active = prev->lifetimes.active;
+        conf->lifetimes.watched = prev->lifetimes.watched;
+        conf->lifetimes.invalid = prev->lifetimes.invalid;
+    }
+
+    ngx_conf_init_msec_value(conf->lifetimes.active, 30000);
+    ngx_conf_init_msec_value(conf->lifetimes.watched, 300000);
+    ngx_conf_init_msec_value(conf->lifetimes.invalid, 10000);
+
+    if (!conf->cache_stale_set) {
+        conf->lifetimes.update = prev->lifetimes.update;
+        conf->lifetimes.error = prev->lifetimes.error;
+    }
+
+    ngx_conf_init_msec_value(conf->lifetimes.update, 10000);
+    ngx_conf_init_msec_value(conf->lifetimes.error, 0);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_merge_require(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf)
+{
+    ngx_uint_t                          i, j, variable;
+    ngx_agilicus_token_require_conf_t  *require, *all;
+
+    variable = 0;
+
+    for (i = 0; i < NGX_AGILICUS_TOKEN_REQUIRE_KINDS; i++) {
+        ngx_conf_merge_ptr_value(conf->require[i], prev->require[i], NULL);
+
+        if (conf->require[i] == NULL) {
+            continue;
+        }
+
+        if (conf->required == NULL) {
+            conf->required = ngx_array_create(cf->pool, 4,
+                                   sizeof(ngx_agilicus_token_require_conf_t));
+            if (conf->required == NULL) {
+                return NGX_ERROR;
+            }
+        }
+
+        require = conf->require[i]->elts;
+
+        all = ngx_array_push_n(conf->required, conf->require[i]->nelts);
+        if (all == NULL) {
+            return NGX_ERROR;
+        }
+
+        for (j = 0; j < conf->require[i]->nelts; j++) {
+            all[j] = require[j];
+            variable |= require[j].variable;
+        }
+    }
+
+    if (conf->required == NULL || variable) {
+        return NGX_OK;
+    }
+
+    conf->requirements = ngx_palloc(cf->pool, conf->required->nelts
+                                    * sizeof(ngx_agilicus_token_requirement_t));
+    if (conf->requirements == NULL) {
+        return NGX_ERROR;
+    }
+
+    all = conf->required->elts;
+
+    for (i = 0; i < conf->required->nelts; i++) {
+        conf->requirements[i] = all[i].requirement;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_shm_zone_t                 **z;
+    ngx_agilicus_token_main_conf_t  *mcf;
+
+    static ngx_str_t  request_uri = ngx_string("request_uri");
+    static ngx_str_t  request = ngx_string("request");
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
+
+    if (ngx_agilicus_token_check_unenforced(cf, mcf) != NGX_OK
+        || ngx_agilicus_token_check_handlers(cf, mcf) != NGX_OK
+        || ngx_agilicus_token_check_zones(cf, mcf) != NGX_OK
+        || ngx_agilicus_token_add_denials(cf, mcf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (mcf->feed.interval && ngx_agilicus_token_check_feed(cf, mcf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!mcf->used) {
+
+        return ngx_agilicus_token_register_upstream(cf, mcf);
+    }
+
+    if (mcf->zones.nelts == 0 && ngx_agilicus_token_default_zone(cf) == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (mcf->feed.interval && ngx_agilicus_token_feed_api(cf, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    z = mcf->zones.elts;
+
+    mcf->api.first = z[0]->data;
+    mcf->api.apis = mcf->apis.elts;
+    mcf->api.napis = mcf->apis.nelts;
+    mcf->api.origins = mcf->origins.elts;
+    mcf->api.norigins = mcf->origins.nelts;
+    mcf->api.max_inflight = mcf->max_inflight;
+    mcf->api.revocation_ttl = mcf->revocation_ttl;
+
+    if (mcf->query) {
+        mcf->request_uri_index = ngx_http_get_variable_index(cf, &request_uri);
+        mcf->request_index = ngx_http_get_variable_index(cf, &request);
+
+        if (mcf->request_uri_index == NGX_ERROR
+            || mcf->request_index == NGX_ERROR)
+        {
+            return NGX_ERROR;
+        }
+
+        if (ngx_agilicus_token_register_query(cf) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (mcf->query || mcf->notices) {
+        ngx_agilicus_token_filter_init();
+    }
+
+    if (ngx_agilicus_token_early_wrap(cf, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (mcf->query || mcf->changes || mcf->identity.nelts) {
+        ngx_agilicus_token_read_anew(cf);
+    }
+
+    if (ngx_agilicus_token_register_upstream(cf, mcf) != NGX_OK
+        || ngx_agilicus_token_register_enter(cf, mcf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (mcf->preflight && ngx_agilicus_token_register_preflight(cf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_agilicus_token_register(cf);
+}
+
+
+/*
+ * Headers that we change must not be remembered from before, nor from another
+ * location: a page and its parts share the values of their variables.
+ */
+
+static void
+ngx_agilicus_token_read_anew(ngx_conf_t *cf)
+{
+    ngx_uint_t                  i;
+    ngx_hash_key_t             *key;
+    ngx_http_variable_t        *v;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    v = cmcf->prefix_variables.elts;
+
+    for (i = 0; i < cmcf->prefix_variables.nelts; i++) {
+        if (ngx_agilicus_token_is_header_variable(&v[i].name)) {
+            v[i].flags |= NGX_HTTP_VAR_NOCACHEABLE;
+        }
+    }
+
+    key = cmcf->variables_keys->keys.elts;
+
+    for (i = 0; i < cmcf->variables_keys->keys.nelts; i++) {
+        if (ngx_agilicus_token_is_header_variable(&key[i].key)) {
+            v = key[i].value;
+            v->flags |= NGX_HTTP_VAR_NOCACHEABLE;
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_is_header_variable(const ngx_str_t *name)
+{
+    return (name->len >= 5 && ngx_strncmp(name->data, "http_", 5) == 0)
+           || (name->len >= 7 && ngx_strncmp(name->data, "cookie_", 7) == 0);
+}
+
+
+/*
+ * nginx runs the handlers of a phase from the last one registered to the first:
+ * what lies at the beginning runs after all others, whatever was loaded before
+ * us or is loaded after.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_register(ngx_conf_t *cf)
+{
+    ngx_array_t                *handlers;
+    ngx_http_handler_pt        *h, *first;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    handlers = &cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers;
+
+    h = ngx_array_push_n(handlers, 2);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    first = handlers->elts;
+
+    ngx_memmove(first + 1, first,
+                (handlers->nelts - 2) * sizeof(ngx_http_handler_pt));
+
+    first[0] = ngx_agilicus_token_access_last_handler;
+    first[handlers->nelts - 1] = ngx_agilicus_token_access_handler;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Handlers run from the last one registered to the first: these run before
+ * nginx's own "set", "if" and "rewrite", and before limit_req and limit_conn.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_register_enter(ngx_conf_t *cf,
+    const ngx_agilicus_token_main_conf_t *mcf)
+{
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    if (mcf->notices || mcf->rules || mcf->query || mcf->changes) {
+        h = ngx_array_push(
+                &cmcf->phases[NGX_HTTP_SERVER_REWRITE_PHASE].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = ngx_agilicus_token_server_rewrite_handler;
+    }
+
+    if (mcf->preaccess) {
+
+        if (ngx_agilicus_token_check_limits(cf) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = ngx_agilicus_token_preaccess_handler;
+    }
+
+    if (mcf->notices || mcf->query || mcf->changes) {
+        h = ngx_array_push(&cmcf->phases[NGX_HTTP_REWRITE_PHASE].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = ngx_agilicus_token_rewrite_handler;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * A token in the query is cut before the access log is written: handlers of the
+ * log phase run from the first one registered.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_register_query(ngx_conf_t *cf)
+{
+    ngx_array_t                *handlers;
+    ngx_http_handler_pt        *first;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    handlers = &cmcf->phases[NGX_HTTP_LOG_PHASE].handlers;
+
+    if (ngx_array_push(handlers) == NULL) {
+        return NGX_ERROR;
+    }
+
+    first = handlers->elts;
+
+    ngx_memmove(first + 1, first,
+                (handlers->nelts - 1) * sizeof(ngx_http_handler_pt));
+
+    first[0] = ngx_agilicus_token_log_handler;
+
+    return NGX_OK;
+}
+
+
+/*
+ * The first handler of the content phase is that of static files, which refuses
+ * OPTIONS and runs last; what else may answer comes before ours.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_register_preflight(ngx_conf_t *cf)
+{
+    ngx_array_t                *handlers;
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    handlers = &cmcf->phases[NGX_HTTP_CONTENT_PHASE].handlers;
+
+    if (ngx_array_push(handlers) == NULL) {
+        return NGX_ERROR;
+    }
+
+    h = handlers->elts;
+
+    if (handlers->nelts > 1) {
+        h++;
+        ngx_memmove(h + 1, h,
+                    (handlers->nelts - 2) * sizeof(ngx_http_handler_pt));
+    }
+
+    *h = ngx_agilicus_token_preflight_handler;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_register_upstream(ngx_conf_t *cf,
+    ngx_agilicus_token_main_conf_t *mcf)
+{
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    if (!mcf->used && mcf->identity.nelts == 0) {
+        return NGX_OK;
+    }
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_agilicus_token_precontent_handler;
+
+    if (mcf->identity.nelts == 0) {
+        return NGX_OK;
+    }
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_POST_READ_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_agilicus_token_post_read_handler;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_agilicus_token_here(ngx_conf_t *cf, ngx_agilicus_token_place_t *place)
+{
+    place->name = *(ngx_str_t *) cf->args->elts;
+    place->file = cf->conf_file->file.name;
+    place->line = cf->conf_file->line;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_refuse(ngx_conf_t *cf,
+    const ngx_agilicus_token_place_t *place, ngx_err_t err, const char *fmt,
+    ...)
+{
+    u_char           text[NGX_MAX_CONF_ERRSTR], *last;
+    va_list          args;
+    ngx_conf_file_t  there, *here;
+
+    va_start(args, fmt);
+    last = ngx_vslprintf(text, text + sizeof(text), fmt, args);
+    va_end(args);
+
+    here = cf->conf_file;
+
+    there = *here;
+    there.file.name = place->file;
+    there.line = place->line;
+
+    cf->conf_file = &there;
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, err, "%*s", last - text, text);
+
+    cf->conf_file = here;
+
+    return NGX_ERROR;
+}

@@ -1,0 +1,831 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "config/merge.h"
+#include "config/url.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <sys/mman.h>
+
+
+/* bytes of a file that is read at start, at most */
+#define NGX_AGILICUS_TOKEN_MAX_FILE  (4 * 1024 * 1024)
+
+
+static ngx_agilicus_token_api_t *ngx_agilicus_token_api_get(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *conf);
+static ngx_int_t ngx_agilicus_token_api_count(ngx_conf_t *cf,
+    ngx_agilicus_token_main_conf_t *mcf, ngx_agilicus_token_api_t *api);
+static ngx_int_t ngx_agilicus_token_api_tls(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *conf, ngx_agilicus_token_api_t *api);
+static ngx_int_t ngx_agilicus_token_api_urls(ngx_conf_t *cf,
+    ngx_agilicus_token_api_t *api);
+static ngx_int_t ngx_agilicus_token_api_url(ngx_conf_t *cf,
+    ngx_agilicus_token_api_t *api, const char *path, ngx_str_t *url);
+static ngx_int_t ngx_agilicus_token_read_credential(ngx_conf_t *cf,
+    const ngx_agilicus_token_setting_t *name, ngx_str_t *content);
+static ngx_int_t ngx_agilicus_token_read_file(ngx_conf_t *cf,
+    const ngx_agilicus_token_setting_t *name, ngx_uint_t secret,
+    ngx_str_t *content);
+static ngx_int_t ngx_agilicus_token_read_new_file(ngx_conf_t *cf,
+    const ngx_agilicus_token_setting_t *name, ngx_agilicus_token_file_t *f);
+static ngx_int_t ngx_agilicus_token_read_open_file(ngx_conf_t *cf,
+    const ngx_agilicus_token_setting_t *name, ngx_file_t *file,
+    ngx_agilicus_token_file_t *f);
+static ngx_int_t ngx_agilicus_token_refuse_file(ngx_conf_t *cf,
+    const ngx_agilicus_token_setting_t *name, ngx_err_t err, const char *why);
+static u_char *ngx_agilicus_token_private_pages(ngx_conf_t *cf, size_t size);
+static void ngx_agilicus_token_free_pages(void *data);
+static ngx_int_t ngx_agilicus_token_check_pem(ngx_conf_t *cf,
+    const ngx_agilicus_token_setting_t *name, ngx_str_t *pem, ngx_uint_t key);
+static int ngx_agilicus_token_no_password(char *buf, int size, int rwflag,
+    void *data);
+static ngx_int_t ngx_agilicus_token_api_digests(
+    const ngx_agilicus_token_loc_conf_t *conf, ngx_agilicus_token_api_t *api);
+static ngx_int_t ngx_agilicus_token_origin_digests(
+    ngx_agilicus_token_origin_t *origin, const ngx_str_t *zone);
+static ngx_int_t ngx_agilicus_token_digest_of_all(u_char *out,
+    ngx_str_t *parts, ngx_uint_t n);
+static ngx_uint_t ngx_agilicus_token_same(const ngx_str_t *a,
+    const ngx_str_t *b);
+
+
+ngx_agilicus_token_origin_t *
+ngx_agilicus_token_origin_get(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *conf)
+{
+    ngx_uint_t                         i;
+    ngx_msec_t                         longest;
+    ngx_agilicus_token_api_t          *api, **a;
+    ngx_agilicus_token_zone_t         *zone;
+    ngx_agilicus_token_origin_t       *origin, **o;
+    ngx_agilicus_token_main_conf_t    *mcf;
+    ngx_agilicus_token_json_options_t  options;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
+
+    api = ngx_agilicus_token_api_get(cf, conf);
+    if (api == NULL) {
+        return NULL;
+    }
+
+    a = mcf->apis.elts;
+    longest = conf->api_timeout;
+
+    for (i = 0; i < mcf->apis.nelts; i++) {
+        if (ngx_agilicus_token_digest_equal(a[i]->digest, api->digest)) {
+            longest = ngx_max(longest, a[i]->longest);
+        }
+    }
+
+    /* a breaker is one for all ways to an API */
+
+    for (i = 0; i < mcf->apis.nelts; i++) {
+        if (ngx_agilicus_token_digest_equal(a[i]->digest, api->digest)) {
+            a[i]->longest = longest;
+        }
+    }
+
+    /* what no request waits for is no less patient than any location */
+
+    mcf->revocation.connect_timeout = ngx_max(mcf->revocation.connect_timeout,
+                                              conf->api_connect_timeout);
+    mcf->revocation.timeout = ngx_max(mcf->revocation.timeout,
+                                      conf->api_timeout);
+
+    zone = conf->cache_off ? NULL : conf->cache->data;
+
+    ngx_memzero(&options, sizeof(ngx_agilicus_token_json_options_t));
+
+    options.exclude_roles = (conf->introspect_options
+                             & NGX_AGILICUS_TOKEN_EXCLUDE_ROLES) != 0;
+    options.support_http_matchers = (conf->introspect_options
+                             & NGX_AGILICUS_TOKEN_HTTP_MATCHERS) != 0;
+    options.no_cache = (conf->introspect_options
+                        & NGX_AGILICUS_TOKEN_NO_CACHE) != 0;
+
+    o = mcf->origins.elts;
+
+    for (i = 0; i < mcf->origins.nelts; i++) {
+        if (o[i]->api == api && o[i]->zone == zone
+            && o[i]->options.exclude_roles == options.exclude_roles
+            && o[i]->options.support_http_matchers
+               == options.support_http_matchers
+            && o[i]->options.no_cache == options.no_cache)
+        {
+            return o[i];
+        }
+    }
+
+    origin = ngx_pcalloc(cf->pool, sizeof(ngx_agilicus_token_origin_t));
+    o = ngx_array_push(&mcf->origins);
+
+    if (origin == NULL || o == NULL) {
+        return NULL;
+    }
+
+    *o = origin;
+
+    origin->api = api;
+    origin->zone = zone;
+    origin->options = options;
+
+    if (ngx_agilicus_token_origin_digests(origin,
+                                          zone ? &conf->cache->shm.name : NULL)
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return origin;
+}
+
+
+static ngx_agilicus_token_api_t *
+ngx_agilicus_token_api_get(ngx_conf_t *cf, ngx_agilicus_token_loc_conf_t *conf)
+{
+    ngx_uint_t                       i;
+    const char                      *unusable;
+    ngx_agilicus_token_api_t        *api, **a;
+    ngx_agilicus_token_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
+
+    unusable = ngx_agilicus_token_curl_unusable();
+
+    if (unusable) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "agilicus token: %s", unusable);
+        return NULL;
+    }
+
+    api = ngx_pcalloc(cf->pool, sizeof(ngx_agilicus_token_api_t));
+    if (api == NULL) {
+        return NULL;
+    }
+
+    api->url = conf->api_url.value;
+    api->profile.proxy = conf->api_proxy.value;
+    api->profile.tls = !ngx_agilicus_token_url_is_plain(&api->url);
+    api->profile.verify = (conf->api_ssl_verify != 0);
+    api->credential_introspect = (conf->api_credential_introspect == 1);
+
+    /* plain http is allowed only because it stays on this machine */
+
+    if (!api->profile.tls && api->profile.proxy.len) {
+        (void) ngx_agilicus_token_refuse(cf, &conf->api_proxy.place, 0,
+                   "\"agilicus_token_api_proxy\" must be \"off\" for a "
+                   "plain-http \"agilicus_token_api\" such as \"%V\" in "
+                   "%V:%ui: tokens would leave this machine in clear",
+                   &api->url, &conf->api_url.place.file,
+                   conf->api_url.place.line);
+        return NULL;
+    }
+
+    if (conf->api_credential.value.len
+        && ngx_agilicus_token_read_credential(cf, &conf->api_credential,
+                                              &api->credential)
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    if (api->profile.tls
+        && ngx_agilicus_token_api_tls(cf, conf, api) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    if (ngx_agilicus_token_api_digests(conf, api) != NGX_OK) {
+        return NULL;
+    }
+
+    a = mcf->apis.elts;
+
+    for (i = 0; i < mcf->apis.nelts; i++) {
+        if (ngx_agilicus_token_digest_equal(a[i]->granted, api->granted)) {
+            return a[i];
+        }
+    }
+
+    if (ngx_agilicus_token_api_urls(cf, api) != NGX_OK
+        || ngx_agilicus_token_api_count(cf, mcf, api) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    api->index = mcf->apis.nelts;
+
+    a = ngx_array_push(&mcf->apis);
+    if (a == NULL) {
+        return NULL;
+    }
+
+    *a = api;
+
+    return api;
+}
+
+
+/* each API has a budget and a breaker of its own: there is room for so many */
+
+static ngx_int_t
+ngx_agilicus_token_api_count(ngx_conf_t *cf,
+    ngx_agilicus_token_main_conf_t *mcf, ngx_agilicus_token_api_t *api)
+{
+    ngx_uint_t                  i, j, n;
+    ngx_agilicus_token_api_t  **a;
+
+    a = mcf->apis.elts;
+    n = 0;
+
+    for (i = 0; i < mcf->apis.nelts; i++) {
+
+        if (ngx_agilicus_token_digest_equal(a[i]->digest, api->digest)) {
+            return NGX_OK;
+        }
+
+        for (j = 0; j < i; j++) {
+            if (ngx_agilicus_token_digest_equal(a[j]->digest, a[i]->digest)) {
+                break;
+            }
+        }
+
+        n += (j == i);
+    }
+
+    if (n == NGX_AGILICUS_TOKEN_MAX_APIS) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"agilicus_token_api\" \"%V\" is one too many: "
+                           "%d different APIs are supported", &api->url,
+                           NGX_AGILICUS_TOKEN_MAX_APIS);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_api_tls(ngx_conf_t *cf,
+    ngx_agilicus_token_loc_conf_t *conf, ngx_agilicus_token_api_t *api)
+{
+    const char                    *system;
+    ngx_agilicus_token_setting_t   name;
+
+    if (api->profile.verify) {
+        name = conf->api_ssl_trusted_certificate;
+
+        if (name.value.len == 0) {
+            system = ngx_agilicus_token_curl_system_store();
+
+            if (system == NULL) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "libcurl knows no certificate authorities "
+                                   "of the system, set \"agilicus_token_api_"
+                                   "ssl_trusted_certificate\"");
+                return NGX_ERROR;
+            }
+
+            name.value.data = (u_char *) system;
+            name.value.len = ngx_strlen(system);
+        }
+
+        if (ngx_agilicus_token_read_file(cf, &name, 0, &api->profile.trusted)
+            != NGX_OK)
+        {
+            if (conf->api_ssl_trusted_certificate.value.len == 0) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "the Tokens API \"%V\" cannot be verified: "
+                                   "install the package \"ca-certificates\" "
+                                   "or set \"agilicus_token_api_ssl_trusted_"
+                                   "certificate\"", &api->url);
+            }
+
+            return NGX_ERROR;
+        }
+
+        if (ngx_agilicus_token_check_pem(cf, &name, &api->profile.trusted, 0)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (conf->api_ssl_certificate.value.len == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_agilicus_token_read_file(cf, &conf->api_ssl_certificate, 0,
+                                     &api->profile.certificate)
+            != NGX_OK
+        || ngx_agilicus_token_read_file(cf, &conf->api_ssl_certificate_key, 1,
+                                        &api->profile.certificate_key)
+            != NGX_OK
+        || ngx_agilicus_token_check_pem(cf, &conf->api_ssl_certificate,
+                                        &api->profile.certificate, 0)
+            != NGX_OK
+        || ngx_agilicus_token_check_pem(cf, &conf->api_ssl_certificate_key,
+                                        &api->profile.certificate_key, 1)
+            != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_api_urls(ngx_conf_t *cf, ngx_agilicus_token_api_t *api)
+{
+    if (ngx_agilicus_token_api_url(cf, api, "/v1/tokens/introspect",
+                                   &api->introspect)
+            != NGX_OK
+        || ngx_agilicus_token_api_url(cf, api, "/v1/tokens/reissue",
+                                      &api->reissue)
+            != NGX_OK
+        || ngx_agilicus_token_api_url(cf, api, "/v1/tokens/revoke",
+                                      &api->revoke)
+            != NGX_OK
+        || ngx_agilicus_token_api_url(cf, api, "/v1/tokens/validations",
+                                      &api->validations)
+            != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_agilicus_token_api_url(cf, api, "/v1/tokens", &api->tokens);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_api_url(ngx_conf_t *cf, ngx_agilicus_token_api_t *api,
+    const char *path, ngx_str_t *url)
+{
+    size_t  len;
+
+    len = ngx_strlen(path);
+
+    url->len = api->url.len + len;
+    url->data = ngx_pnalloc(cf->pool, url->len + 1);
+
+    if (url->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(ngx_cpymem(url->data, api->url.data, api->url.len), path,
+               len + 1);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_read_credential(ngx_conf_t *cf,
+    const ngx_agilicus_token_setting_t *name, ngx_str_t *content)
+{
+    if (ngx_agilicus_token_read_file(cf, name, 1, content) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    while (content->len && (content->data[content->len - 1] == '\n'
+                            || content->data[content->len - 1] == '\r'))
+    {
+        content->len--;
+    }
+
+    if (!ngx_agilicus_token_bearer_is_token68(content)) {
+        return ngx_agilicus_token_refuse_file(cf, name, 0,
+                                              "holds no bearer token");
+    }
+
+    return NGX_OK;
+}
+
+
+/* a file that several locations name is read once */
+
+static ngx_int_t
+ngx_agilicus_token_read_file(ngx_conf_t *cf,
+    const ngx_agilicus_token_setting_t *name, ngx_uint_t secret,
+    ngx_str_t *content)
+{
+    ngx_uint_t                       i;
+    ngx_agilicus_token_file_t       *f;
+    ngx_agilicus_token_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
+
+    f = mcf->files.elts;
+
+    for (i = 0; i < mcf->files.nelts; i++) {
+        if (ngx_agilicus_token_same(&f[i].name, &name->value)) {
+            f = &f[i];
+            goto found;
+        }
+    }
+
+    f = ngx_array_push(&mcf->files);
+    if (f == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(f, sizeof(ngx_agilicus_token_file_t));
+
+    f->name = name->value;
+
+    if (ngx_agilicus_token_read_new_file(cf, name, f) != NGX_OK) {
+        mcf->files.nelts--;
+        return NGX_ERROR;
+    }
+
+found:
+
+    if (secret && f->exposed) {
+        return ngx_agilicus_token_refuse_file(cf, name, 0,
+                                              "holds a secret and everybody "
+                                              "can read it, take the "
+                                              "permission away");
+    }
+
+    *content = f->content;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_read_new_file(ngx_conf_t *cf,
+    const ngx_agilicus_token_setting_t *name, ngx_agilicus_token_file_t *f)
+{
+    ngx_int_t   rc;
+    ngx_file_t  file;
+
+    ngx_memzero(&file, sizeof(ngx_file_t));
+
+    file.name = f->name;
+    file.log = cf->log;
+
+    /* a pipe must not hold nginx up; it is refused then */
+
+    file.fd = ngx_open_file(f->name.data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
+                            NGX_FILE_OPEN, 0);
+
+    if (file.fd == NGX_INVALID_FILE) {
+        return ngx_agilicus_token_refuse_file(cf, name, ngx_errno,
+                                              "cannot be opened");
+    }
+
+    rc = ngx_agilicus_token_read_open_file(cf, name, &file, f);
+
+    if (ngx_close_file(file.fd) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
+                           ngx_close_file_n " \"%V\" failed", &f->name);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_read_open_file(ngx_conf_t *cf,
+    const ngx_agilicus_token_setting_t *name, ngx_file_t *file,
+    ngx_agilicus_token_file_t *f)
+{
+    off_t    size;
+    ssize_t  n;
+
+    if (ngx_fd_info(file->fd, &file->info) == NGX_FILE_ERROR) {
+        return ngx_agilicus_token_refuse_file(cf, name, ngx_errno,
+                                              "cannot be read");
+    }
+
+    if (!ngx_is_file(&file->info)) {
+        return ngx_agilicus_token_refuse_file(cf, name, 0,
+                                              "is not a regular file");
+    }
+
+    f->exposed = (ngx_file_access(&file->info) & S_IROTH) != 0;
+
+    size = ngx_file_size(&file->info);
+
+    if (size <= 0 || size > NGX_AGILICUS_TOKEN_MAX_FILE) {
+        return ngx_agilicus_token_refuse_file(cf, name, 0,
+                                              size <= 0 ? "is empty"
+                                                        : "is too large");
+    }
+
+    f->content.data = ngx_agilicus_token_private_pages(cf, (size_t) size);
+    if (f->content.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    n = ngx_read_file(file, f->content.data, (size_t) size, 0);
+
+    if (n != (ssize_t) size) {
+        return ngx_agilicus_token_refuse_file(cf, name, 0,
+                                              "cannot be read as a whole");
+    }
+
+    f->content.len = (size_t) size;
+
+    return NGX_OK;
+}
+
+
+/* the system's own file of authorities has no directive that names it */
+
+static ngx_int_t
+ngx_agilicus_token_refuse_file(ngx_conf_t *cf,
+    const ngx_agilicus_token_setting_t *name, ngx_err_t err, const char *why)
+{
+    if (name->place.name.len) {
+        return ngx_agilicus_token_refuse(cf, &name->place, err,
+                                         "\"%V\" names \"%V\", which %s",
+                                         &name->place.name, &name->value, why);
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, err,
+                       "the system's certificate authorities are in \"%V\", "
+                       "which %s", &name->value, why);
+
+    return NGX_ERROR;
+}
+
+
+/*
+ * Each worker inherits what was read, whether it ever asks the API or not: it
+ * lies on pages of its own that are left out of cores.
+ */
+
+static u_char *
+ngx_agilicus_token_private_pages(ngx_conf_t *cf, size_t size)
+{
+    u_char              *p;
+    ngx_str_t           *pages;
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(cf->pool, sizeof(ngx_str_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    size = ngx_align(size, ngx_pagesize);
+
+    p = mmap(NULL, size, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1,
+             0);
+
+    if (p == MAP_FAILED) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, ngx_errno,
+                      "agilicus token: mmap() failed");
+        return NULL;
+    }
+
+#ifdef MADV_DONTDUMP
+    (void) madvise(p, size, MADV_DONTDUMP);
+#endif
+
+    pages = cln->data;
+    pages->data = p;
+    pages->len = size;
+
+    cln->handler = ngx_agilicus_token_free_pages;
+
+    return p;
+}
+
+
+static void
+ngx_agilicus_token_free_pages(void *data)
+{
+    ngx_str_t *pages = data;
+
+    ngx_explicit_memzero(pages->data, pages->len);
+
+    (void) munmap(pages->data, pages->len);
+}
+
+
+/* what a worker could not use is refused here */
+
+static ngx_int_t
+ngx_agilicus_token_check_pem(ngx_conf_t *cf,
+    const ngx_agilicus_token_setting_t *name, ngx_str_t *pem, ngx_uint_t key)
+{
+    BIO         *bio;
+    X509        *x509;
+    EVP_PKEY    *pkey;
+    ngx_uint_t   good;
+
+    bio = BIO_new_mem_buf(pem->data, (int) pem->len);
+    if (bio == NULL) {
+        return NGX_ERROR;
+    }
+
+    x509 = NULL;
+    pkey = NULL;
+
+    if (key) {
+        pkey = PEM_read_bio_PrivateKey(bio, NULL,
+                                       ngx_agilicus_token_no_password, NULL);
+        good = (pkey != NULL);
+
+    } else {
+        x509 = PEM_read_bio_X509_AUX(bio, NULL,
+                                     ngx_agilicus_token_no_password, NULL);
+        good = (x509 != NULL);
+    }
+
+    EVP_PKEY_free(pkey);
+    X509_free(x509);
+    BIO_free(bio);
+    ERR_clear_error();
+
+    if (!good) {
+        return ngx_agilicus_token_refuse_file(cf, name, 0,
+                   key ? "holds no private key without a password in PEM"
+                       : "holds no certificate in PEM");
+    }
+
+    return NGX_OK;
+}
+
+
+static int
+ngx_agilicus_token_no_password(char *buf, int size, int rwflag, void *data)
+{
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_same(const ngx_str_t *a, const ngx_str_t *b)
+{
+    return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_origins_init(ngx_agilicus_token_main_conf_t *mcf)
+{
+    ngx_uint_t                     i, add;
+    ngx_agilicus_token_api_t     **a;
+    ngx_agilicus_token_origin_t  **o;
+
+    a = mcf->apis.elts;
+
+    for (add = 0; add < 2; add++) {
+        for (i = 0; i < mcf->apis.nelts; i++) {
+            a[i]->state = ngx_agilicus_token_budget_api(mcf->api.first,
+                                                        a[i]->digest,
+                                                        mcf->api.cycle, add);
+        }
+    }
+
+    o = mcf->origins.elts;
+
+    for (i = 0; i < mcf->origins.nelts; i++) {
+
+        if (o[i]->zone) {
+            o[i]->context = ngx_agilicus_token_zone_context(o[i]->zone,
+                                                            o[i]->facts);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * All that may change an answer of an API, or who gives it: an API that is not
+ * verified must not fill in facts for one that is.  Files count by their names,
+ * so that a certificate that was renewed changes nothing; a credential counts
+ * as a whole, for with another one the API may answer otherwise.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_api_digests(const ngx_agilicus_token_loc_conf_t *conf,
+    ngx_agilicus_token_api_t *api)
+{
+    u_char     flags[2];
+    ngx_str_t  parts[7], url;
+
+    if (ngx_agilicus_token_digest_init() != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    url = api->url;
+
+    if (ngx_agilicus_token_digest(api->digest, &url, 1) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(parts, sizeof(parts));
+
+    flags[0] = api->profile.verify;
+    flags[1] = api->credential_introspect;
+
+    parts[0] = api->url;
+    parts[1].data = flags;
+    parts[1].len = sizeof(flags);
+    parts[2] = api->profile.proxy;
+
+    if (api->profile.tls) {
+
+        if (api->profile.verify) {
+            parts[3] = conf->api_ssl_trusted_certificate.value;
+        }
+
+        parts[4] = conf->api_ssl_certificate.value;
+        parts[5] = conf->api_ssl_certificate_key.value;
+    }
+
+    if (api->credential_introspect) {
+        parts[6] = api->credential;
+    }
+
+    if (ngx_agilicus_token_digest_of_all(api->asked, parts, 7) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    parts[0].data = api->asked;
+    parts[0].len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    parts[1] = api->credential;
+
+    return ngx_agilicus_token_digest_of_all(api->granted, parts, 2);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_origin_digests(ngx_agilicus_token_origin_t *origin,
+    const ngx_str_t *zone)
+{
+    u_char     flags[3];
+    ngx_str_t  parts[2];
+
+    flags[0] = origin->options.exclude_roles;
+    flags[1] = origin->options.support_http_matchers;
+    flags[2] = origin->options.no_cache;
+
+    parts[0].data = origin->api->asked;
+    parts[0].len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    parts[1].data = flags;
+    parts[1].len = sizeof(flags);
+
+    if (ngx_agilicus_token_digest_of_all(origin->facts, parts, 2) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* whoever joins a call finds its answer in a zone of its own */
+
+    parts[0].data = origin->facts;
+
+    if (zone) {
+        parts[1] = *zone;
+
+    } else {
+        ngx_str_null(&parts[1]);
+    }
+
+    if (ngx_agilicus_token_digest_of_all(origin->calls, parts, 2) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    parts[0].data = origin->calls;
+    parts[1].data = origin->api->granted;
+    parts[1].len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+
+    return ngx_agilicus_token_digest_of_all(origin->grants, parts, 2);
+}
+
+
+/* each part is a digest of its own, so that parts cannot run into each other */
+
+static ngx_int_t
+ngx_agilicus_token_digest_of_all(u_char *out, ngx_str_t *parts, ngx_uint_t n)
+{
+    u_char      digests[7 * NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    ngx_str_t   all;
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (ngx_agilicus_token_digest(digests
+                                      + i * NGX_AGILICUS_TOKEN_DIGEST_LEN,
+                                      &parts[i], 1)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    all.data = digests;
+    all.len = n * NGX_AGILICUS_TOKEN_DIGEST_LEN;
+
+    return ngx_agilicus_token_digest(out, &all, 1);
+}

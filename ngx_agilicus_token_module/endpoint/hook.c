@@ -1,0 +1,212 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "ngx_agilicus_token_module.h"
+#include "json/body.h"
+
+
+typedef struct {
+    ngx_http_request_t  *request;
+    ngx_uint_t           failed;
+} ngx_agilicus_token_hook_t;
+
+
+static void ngx_agilicus_token_hook_body(ngx_http_request_t *r);
+static ngx_int_t ngx_agilicus_token_hook(ngx_http_request_t *r);
+static ngx_int_t ngx_agilicus_token_hook_unavailable(ngx_http_request_t *r);
+static void ngx_agilicus_token_hook_deny(void *data,
+    ngx_agilicus_token_tombstone_e kind, const ngx_str_t *value);
+
+
+/*
+ * The hook: denies what a trusted system names, at once and for every API.
+ */
+
+ngx_int_t
+ngx_agilicus_token_hook_handler(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+
+    if (r->method != NGX_HTTP_POST) {
+        return ngx_agilicus_token_not_allowed(r, "POST");
+    }
+
+    if (!ngx_agilicus_token_is_json(r)) {
+        return NGX_HTTP_UNSUPPORTED_MEDIA_TYPE;
+    }
+
+    if (r->headers_in.content_length_n > NGX_AGILICUS_TOKEN_JSON_MAX_HOOK) {
+        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+    }
+
+    /* the body is read from memory, whatever "client_body_in_file_only" says */
+
+    r->request_body_in_file_only = 0;
+
+    rc = ngx_http_read_client_request_body(r, ngx_agilicus_token_hook_body);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_agilicus_token_hook_body(ngx_http_request_t *r)
+{
+    ngx_http_finalize_request(r, ngx_agilicus_token_hook(r));
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_hook(ngx_http_request_t *r)
+{
+    u_char                     *p;
+    size_t                      len;
+    ngx_str_t                   body;
+    ngx_chain_t                *cl;
+    ngx_agilicus_token_hook_t   hook;
+
+    if (r->request_body == NULL || r->request_body->bufs == NULL) {
+        return NGX_HTTP_BAD_REQUEST;
+    }
+
+    /* the buffer of the location holds what is allowed: more went to a file */
+
+    if (r->request_body->temp_file) {
+        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+    }
+
+    len = 0;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        len += cl->buf->last - cl->buf->pos;
+    }
+
+    if (len > NGX_AGILICUS_TOKEN_JSON_MAX_HOOK) {
+        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+    }
+
+    /* what came with the header lies in a buffer of its own */
+
+    body.len = len;
+    body.data = ngx_pnalloc(r->pool, len + 1);
+
+    if (body.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p = body.data;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+
+        /* the last one of a chunked body has no memory */
+
+        if (cl->buf->last != cl->buf->pos) {
+            p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
+        }
+    }
+
+    hook.request = r;
+    hook.failed = 0;
+
+    if (ngx_agilicus_token_json_denials(body.data, body.len,
+                                        ngx_agilicus_token_hook_deny, &hook)
+        != NGX_OK)
+    {
+        return NGX_HTTP_BAD_REQUEST;
+    }
+
+    if (hook.failed) {
+
+        /* what could be denied is, and the rest is to be told again */
+
+        return ngx_agilicus_token_hook_unavailable(r);
+    }
+
+    return NGX_HTTP_NO_CONTENT;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_hook_unavailable(ngx_http_request_t *r)
+{
+    ngx_agilicus_token_ctx_t  *ctx;
+
+    ctx = ngx_agilicus_token_create_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                           NGX_AGILICUS_TOKEN_REASON_OVERLOAD);
+
+    ctx->state = NGX_AGILICUS_TOKEN_STATE_DONE;
+    ctx->status = ngx_agilicus_token_challenge_status(&ctx->decision);
+
+    return ngx_agilicus_token_challenge(r, ctx);
+}
+
+
+static void
+ngx_agilicus_token_hook_deny(void *data, ngx_agilicus_token_tombstone_e kind,
+    const ngx_str_t *value)
+{
+    ngx_agilicus_token_hook_t *hook = data;
+
+    ngx_uint_t                             i, j;
+    ngx_agilicus_token_clock_t             now;
+    ngx_agilicus_token_denial_t            denial;
+    const ngx_agilicus_token_api_conf_t   *conf;
+    const ngx_agilicus_token_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(hook->request,
+                                        ngx_agilicus_token_module);
+    conf = &mcf->api;
+
+    ngx_agilicus_token_zone_now(&now);
+
+    ngx_memzero(&denial, sizeof(ngx_agilicus_token_denial_t));
+
+    denial.kind = kind;
+    denial.source = NGX_AGILICUS_TOKEN_DENIED_BY_HOOK;
+    denial.value = *value;
+    denial.until = now.wall + conf->revocation_ttl;
+    denial.before = now.wall;
+
+    for (i = 0; i < conf->napis; i++) {
+
+        /* tombstones are by URL: once is enough */
+
+        for (j = 0; j < i; j++) {
+            if (ngx_agilicus_token_digest_equal(conf->apis[j]->digest,
+                                                conf->apis[i]->digest))
+            {
+                break;
+            }
+        }
+
+        denial.api = conf->apis[i]->digest;
+
+        if (j == i
+            && ngx_agilicus_token_deny(conf->denials, &denial, &now)
+               == NGX_ERROR)
+        {
+            hook->failed = 1;
+        }
+    }
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_is_json(ngx_http_request_t *r)
+{
+    return r->headers_in.content_type != NULL
+           && ngx_agilicus_token_json_type(&r->headers_in.content_type->value)
+              == NGX_AGILICUS_TOKEN_JSON_TYPE_JSON;
+}

@@ -1,0 +1,25 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGILICUS_TOKEN_JSON_HOSTS_H_INCLUDED_
+#define _NGX_AGILICUS_TOKEN_JSON_HOSTS_H_INCLUDED_
+
+
+#include "json/internal.h"
+#include "rules/packed.h"
+
+
+/*
+ * Packs "hosts" of a Token (API: array of HostPermissions), which may be NULL.
+ * A rule only allows, so what is not understood as a whole is left out: a rule
+ * with a member that is not documented, of another type, or that cannot be
+ * evaluated; and all rules of a host with such a member.
+ */
+void ngx_agilicus_token_json_hosts(json_t *hosts,
+    ngx_agilicus_token_ruleset_builder_t *b);
+
+
+#endif /* _NGX_AGILICUS_TOKEN_JSON_HOSTS_H_INCLUDED_ */

@@ -1,0 +1,739 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "ngx_agilicus_token_module.h"
+#include "request/destination.h"
+
+
+static ngx_int_t ngx_agilicus_token_check_subrequest(ngx_http_request_t *r,
+    const ngx_agilicus_token_loc_conf_t *lcf);
+static ngx_int_t ngx_agilicus_token_unasked(ngx_http_request_t *r,
+    const ngx_agilicus_token_loc_conf_t *lcf);
+static ngx_int_t ngx_agilicus_token_check_created(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static void ngx_agilicus_token_created_refused(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx);
+static ngx_int_t ngx_agilicus_token_check(ngx_http_request_t *r,
+    const ngx_agilicus_token_loc_conf_t *lcf, ngx_agilicus_token_ctx_t **out);
+static ngx_int_t ngx_agilicus_token_decide(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static void ngx_agilicus_token_ask_rules(
+    ngx_agilicus_token_ruling_t *ruling);
+
+
+ngx_int_t
+ngx_agilicus_token_access_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                             rc;
+    ngx_http_core_loc_conf_t             *clcf;
+    ngx_agilicus_token_ctx_t             *ctx;
+    const ngx_agilicus_token_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
+
+    if (lcf->enable == NGX_AGILICUS_TOKEN_OFF) {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_agilicus_token_check(r, lcf, &ctx);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (lcf->enable == NGX_AGILICUS_TOKEN_REPORT) {
+
+        /*
+         * It neither refuses nor, under "satisfy any", allows.  A body that
+         * could not be read as a whole goes nowhere: its status is nginx's.
+         */
+
+        if (ctx == NULL) {
+            ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
+
+            if (ctx && ctx->state == NGX_AGILICUS_TOKEN_STATE_READING) {
+                return rc;
+            }
+        }
+
+        return NGX_DECLINED;
+    }
+
+    if (ctx == NULL || rc == NGX_DECLINED) {
+        return rc;
+    }
+
+    if (rc == NGX_OK) {
+
+        if (r->internal) {
+            ngx_agilicus_token_challenge_withdraw(r);
+        }
+
+        if (lcf->recheck && ctx->has_facts
+            && ngx_agilicus_token_recheck_add(r, ctx) != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return NGX_OK;
+    }
+
+    if (ctx->client->watched) {
+        ngx_agilicus_token_recheck_remove(ctx->client);
+    }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
+
+        /*
+         * Another module may still allow; if none does, the last handler says
+         * what is due.  Whatever the status is, it must count as a refusal.
+         */
+
+        return (rc == NGX_HTTP_UNAUTHORIZED) ? rc : NGX_HTTP_FORBIDDEN;
+    }
+
+    return ngx_agilicus_token_challenge(r, ctx);
+}
+
+
+/*
+ * Runs only where nobody has allowed the request under "satisfy any": puts the
+ * status and the headers of our refusal in place.
+ */
+
+ngx_int_t
+ngx_agilicus_token_access_last_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                             rc;
+    ngx_http_core_loc_conf_t             *clcf;
+    ngx_agilicus_token_ctx_t             *ctx;
+    const ngx_agilicus_token_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
+
+    if (lcf->enable != NGX_AGILICUS_TOKEN_ON || r->access_code == 0) {
+        return NGX_DECLINED;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->satisfy != NGX_HTTP_SATISFY_ANY) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
+
+    if (ctx == NULL || ctx->state != NGX_AGILICUS_TOKEN_STATE_DONE
+        || ctx->status == 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    switch (ctx->status) {
+
+    case NGX_HTTP_UNAUTHORIZED:
+    case NGX_HTTP_FORBIDDEN:
+
+        if ((ngx_int_t) r->access_code != ctx->status) {
+            return NGX_DECLINED;
+        }
+
+        break;
+    }
+
+    rc = ngx_agilicus_token_challenge(r, ctx);
+
+    if (rc == NGX_HTTP_INTERNAL_SERVER_ERROR) {
+        return rc;
+    }
+
+    r->access_code = rc;
+
+    return NGX_DECLINED;
+}
+
+
+/*
+ * nginx has no access phase for subrequests; and what goes upstream is settled
+ * when all of that phase have let the request in.
+ */
+
+ngx_int_t
+ngx_agilicus_token_precontent_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                             rc;
+    ngx_agilicus_token_ctx_t             *ctx;
+    const ngx_agilicus_token_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
+    ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
+
+    if (ctx && ctx->waiting) {
+        return NGX_AGAIN;
+    }
+
+    rc = NGX_OK;
+
+    if (lcf->enable != NGX_AGILICUS_TOKEN_OFF) {
+
+        if (ctx && ctx->creating) {
+            rc = ngx_agilicus_token_check_created(r, ctx, lcf);
+
+        } else if (r != r->main
+                   && (ctx == NULL
+                       || ctx->step == NGX_AGILICUS_TOKEN_STEP_NONE))
+        {
+            rc = ngx_agilicus_token_check_subrequest(r, lcf);
+            ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
+
+        } else if (ctx == NULL
+                   || (lcf->phase == NGX_AGILICUS_TOKEN_PHASE_PREACCESS
+                       && ctx->state != NGX_AGILICUS_TOKEN_STATE_DONE))
+        {
+            rc = ngx_agilicus_token_unasked(r, lcf);
+            ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
+        }
+    }
+
+    if (rc == NGX_OK && lcf->reissue && ctx
+        && lcf->enable == NGX_AGILICUS_TOKEN_ON
+        && ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_ACTIVE)
+    {
+        rc = ngx_agilicus_token_reissue(r, ctx, lcf);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_agilicus_token_upstream(r);
+    }
+
+    /* a mirror's response is nobody's */
+
+    if (rc == NGX_OK && lcf->recheck && r != r->main && !r->background && ctx
+        && lcf->enable != NGX_AGILICUS_TOKEN_OFF
+        && lcf->enable != NGX_AGILICUS_TOKEN_REPORT
+        && ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_ACTIVE
+        && ngx_agilicus_token_recheck_add(r, ctx) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* on to the next handler, so that try_files and mirror still run */
+
+    return (rc == NGX_OK) ? NGX_DECLINED : rc;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_check_subrequest(ngx_http_request_t *r,
+    const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_int_t                  rc;
+    ngx_agilicus_token_ctx_t  *ctx;
+
+    rc = ngx_agilicus_token_check(r, lcf, &ctx);
+
+    if (rc == NGX_AGAIN || rc == NGX_OK) {
+        return rc;
+    }
+
+    if (lcf->enable == NGX_AGILICUS_TOKEN_REPORT) {
+        return NGX_OK;
+    }
+
+    return ctx ? ngx_agilicus_token_challenge(r, ctx) : rc;
+}
+
+
+/*
+ * Under "satisfy any" another module may have let the request in before it was
+ * our turn.  Nothing is decided of a token then, but it is known, so that it is
+ * cut and hidden as ever.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_unasked(ngx_http_request_t *r,
+    const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_agilicus_token_ctx_t  *ctx;
+
+    ctx = ngx_agilicus_token_create_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (!ngx_agilicus_token_take(r, ctx, lcf)
+        && ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_NONE,
+                           NGX_AGILICUS_TOKEN_REASON_NONE);
+
+    return NGX_OK;
+}
+
+
+/*
+ * A request without a token whose caller the access phase has let in: a token
+ * is created for it, and then it is checked like any other.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_check_created(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    u_char                       own[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    ngx_int_t                    rc;
+    ngx_agilicus_token_ctx_t    *same;
+    ngx_agilicus_token_clock_t   now;
+
+    for ( ;; ) {
+
+        if (ctx->step != NGX_AGILICUS_TOKEN_STEP_PRESENTED) {
+            rc = ngx_agilicus_token_create(r, ctx, lcf);
+
+            if (rc != NGX_OK) {
+                return rc;
+            }
+        }
+
+        rc = ngx_agilicus_token_check(r, lcf, &same);
+
+        if (rc == NGX_AGAIN) {
+            return NGX_AGAIN;
+        }
+
+        if (rc == NGX_OK) {
+            break;
+        }
+
+        if (same == NULL) {
+            return rc;
+        }
+
+        ngx_agilicus_token_created_refused(r, ctx);
+
+        /* what was kept may have been revoked, or may have expired early */
+
+        if (ctx->again || rc != NGX_HTTP_UNAUTHORIZED) {
+            return ngx_agilicus_token_challenge(r, ctx);
+        }
+
+        ctx->again = 1;
+        ctx->step = NGX_AGILICUS_TOKEN_STEP_NONE;
+        ctx->status = 0;
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_NONE,
+                               NGX_AGILICUS_TOKEN_REASON_NONE);
+    }
+
+    ctx->creating = 0;
+    ctx->step = NGX_AGILICUS_TOKEN_STEP_NONE;
+
+    if (ctx->has_api_time && ctx->has_facts) {
+
+        /* the API has just said what the token is */
+
+        ngx_agilicus_token_zone_now(&now);
+
+        if (ngx_agilicus_token_denials_token(own, &ctx->token, ctx->digest)
+            == NGX_OK)
+        {
+            ngx_agilicus_token_children_note(ngx_agilicus_token_denials(r),
+                                             ctx->api->digest, own,
+                                             &ctx->facts, &now);
+        }
+    }
+
+    if (lcf->recheck && ctx->has_facts
+        && ngx_agilicus_token_recheck_add(r, ctx) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* what the API refuses ends, here and there, if it was made by this edge */
+
+static void
+ngx_agilicus_token_created_refused(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx)
+{
+    u_char                      own[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    ngx_agilicus_token_clock_t  now;
+
+    switch (ctx->decision.verdict) {
+
+    case NGX_AGILICUS_TOKEN_VERDICT_INVALID:
+    case NGX_AGILICUS_TOKEN_VERDICT_REVOKED:
+        break;
+
+    default:
+        return;
+    }
+
+    ngx_agilicus_token_zone_now(&now);
+
+    if (ngx_agilicus_token_denials_token(own, &ctx->token, ctx->digest)
+        == NGX_OK)
+    {
+        ngx_agilicus_token_children_end(ngx_agilicus_token_denials(r),
+                                        ctx->api->digest, own, &now);
+    }
+}
+
+
+/*
+ * NGX_OK if the request is allowed, NGX_AGAIN while it waits, NGX_DECLINED if
+ * a token is to be created for it, else the status of the refusal; "*out" is
+ * NULL only if there was no memory for a context.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_check(ngx_http_request_t *r,
+    const ngx_agilicus_token_loc_conf_t *lcf, ngx_agilicus_token_ctx_t **out)
+{
+    ngx_int_t                  rc;
+    ngx_agilicus_token_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
+
+    if (ctx == NULL || ctx->state == NGX_AGILICUS_TOKEN_STATE_DONE) {
+        ctx = ngx_agilicus_token_create_ctx(r);
+
+        if (ctx == NULL) {
+            *out = NULL;
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    *out = ctx;
+
+    if (ctx->state == NGX_AGILICUS_TOKEN_STATE_WAITING
+        || ctx->state == NGX_AGILICUS_TOKEN_STATE_READING)
+    {
+        return NGX_AGAIN;
+    }
+
+    if (ctx->state == NGX_AGILICUS_TOKEN_STATE_NEW) {
+
+        rc = ctx->previewed ? ngx_agilicus_token_learn_again(r, ctx, lcf)
+                            : ngx_agilicus_token_learn(r, ctx, lcf);
+
+        ctx->previewed = 0;
+
+        if (rc == NGX_AGAIN) {
+            return NGX_AGAIN;
+        }
+
+    } else if (ctx->cache == NGX_AGILICUS_TOKEN_CACHE_STALE) {
+        ngx_agilicus_token_check_stale(ctx);
+    }
+
+    if (ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_MISSING
+        && lcf->preflight == NGX_AGILICUS_TOKEN_PREFLIGHT_PASS
+        && ngx_agilicus_token_is_preflight(r))
+    {
+        /* nothing was decided about anybody */
+
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_NONE,
+                               NGX_AGILICUS_TOKEN_REASON_NONE);
+        ctx->state = NGX_AGILICUS_TOKEN_STATE_DONE;
+
+        return NGX_OK;
+    }
+
+    if (ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_MISSING
+        && lcf->create && lcf->enable == NGX_AGILICUS_TOKEN_ON
+        && r == r->main && !ctx->creating)
+    {
+        /* others say who this is; a token comes when all have been asked */
+
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_NONE,
+                               NGX_AGILICUS_TOKEN_REASON_NONE);
+        ctx->creating = 1;
+
+        return NGX_DECLINED;
+    }
+
+    if (ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_NONE) {
+        rc = ngx_agilicus_token_decide(r, ctx, lcf);
+
+        if (rc == NGX_AGAIN) {
+            rc = ngx_agilicus_token_match_wait(r, ctx);
+
+            if (rc == NGX_DONE) {
+                return NGX_AGAIN;
+            }
+
+            /* too large, or the client is gone: as nginx would have it */
+
+            *out = NULL;
+            return rc;
+        }
+    }
+
+    ngx_agilicus_token_conclude(r, ctx, lcf);
+
+    return ctx->status ? ctx->status : NGX_OK;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_learn(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_int_t  rc;
+
+    if (ctx->client->early) {
+        ngx_agilicus_token_early_end(r, ctx->client, lcf);
+    }
+
+    ctx->api = lcf->origin->api;
+    ctx->leeway = lcf->leeway;
+
+    if (!ctx->has_token && !ngx_agilicus_token_take(r, ctx, lcf)) {
+        return NGX_OK;
+    }
+
+    rc = ngx_agilicus_token_look_up(r, ctx, lcf);
+
+    return (rc == NGX_DECLINED) ? ngx_agilicus_token_ask(r, ctx, lcf) : rc;
+}
+
+
+ngx_agilicus_token_ctx_t *
+ngx_agilicus_token_create_ctx(ngx_http_request_t *r)
+{
+    ngx_agilicus_token_ctx_t     *ctx;
+    ngx_agilicus_token_client_t  *client;
+
+    client = ngx_agilicus_token_get_client(r);
+    if (client == NULL) {
+        (void) ngx_agilicus_token_cut_query(r);
+        return NULL;
+    }
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_agilicus_token_ctx_t));
+    if (ctx == NULL) {
+        (void) ngx_agilicus_token_cut_query(r);
+        return NULL;
+    }
+
+    ctx->request = r;
+    ctx->client = client;
+    ctx->retry_after = -1;
+
+    if (r == r->main) {
+        client->last = ctx;
+    }
+
+    ngx_http_set_ctx(r, ctx, ngx_agilicus_token_module);
+
+    return ctx;
+}
+
+
+/* NGX_AGAIN if the body must be read first, else there is a decision */
+
+static ngx_int_t
+ngx_agilicus_token_decide(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_int_t                                rc;
+    ngx_uint_t                               n;
+    ngx_agilicus_token_ruling_t              ruling;
+    const ngx_agilicus_token_requirement_t  *requirements;
+
+    switch (ctx->class) {
+
+    case NGX_AGILICUS_TOKEN_CLASS_ACTIVE:
+        break;
+
+    case NGX_AGILICUS_TOKEN_CLASS_INVALID:
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_INVALID,
+                               ctx->decision.reason);
+        return NGX_OK;
+
+    case NGX_AGILICUS_TOKEN_CLASS_REVOKED:
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
+                               ctx->decision.reason);
+        return NGX_OK;
+
+    default:
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                               ctx->decision.reason);
+        return NGX_OK;
+    }
+
+    if (lcf->varies
+        && (ctx->client->assigned & NGX_AGILICUS_TOKEN_EARLY_TOKEN))
+    {
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                               NGX_AGILICUS_TOKEN_REASON_EARLY);
+        return NGX_OK;
+    }
+
+    if (lcf->policy.rules && ngx_agilicus_token_has_two_hosts(r)) {
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_MALFORMED,
+                               NGX_AGILICUS_TOKEN_REASON_HOST);
+        return NGX_OK;
+    }
+
+    requirements = ngx_agilicus_token_requirements(r, lcf, &n);
+
+    if ((requirements == NULL && n) || !ctx->has_facts) {
+        goto failed;
+    }
+
+    ruling.rc = NGX_AGAIN;
+    ruling.reason = NGX_AGILICUS_TOKEN_REASON_RULE;
+    ruling.ask = ngx_agilicus_token_ask_rules;
+    ruling.data = ctx;
+
+    rc = ngx_agilicus_token_policy_decide(&ctx->facts, ctx->late,
+                                          &lcf->policy, requirements, n,
+                                          &ruling, ngx_time(),
+                                          &ctx->decision);
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (rc == NGX_OK) {
+        ngx_agilicus_token_look_again(r, ctx);
+    }
+
+    return NGX_OK;
+
+failed:
+
+    ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                           NGX_AGILICUS_TOKEN_REASON_INTERNAL);
+    return NGX_OK;
+}
+
+
+static void
+ngx_agilicus_token_ask_rules(ngx_agilicus_token_ruling_t *ruling)
+{
+    ngx_http_request_t        *r;
+    ngx_agilicus_token_ctx_t  *ctx;
+
+    ctx = ruling->data;
+    r = ctx->request;
+
+    ruling->rc = ngx_agilicus_token_match(r, ctx,
+                     ngx_http_get_module_loc_conf(r,
+                                                  ngx_agilicus_token_module),
+                     &ruling->reason);
+}
+
+
+/*
+ * An answer or a body may have been waited for since tombstones were looked
+ * through: what was denied meanwhile is not let in.
+ */
+
+void
+ngx_agilicus_token_look_again(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx)
+{
+    ngx_atomic_uint_t              generation;
+    ngx_agilicus_token_clock_t     now;
+    ngx_agilicus_token_reason_e    denied;
+    ngx_agilicus_token_denials_t  *denials;
+
+    denials = ngx_agilicus_token_denials(r);
+
+    for ( ;; ) {
+        generation = ngx_agilicus_token_denials_generation(denials);
+
+        if (generation == ctx->clean) {
+            return;
+        }
+
+        ngx_agilicus_token_zone_now(&now);
+
+        denied = ngx_agilicus_token_look_for_denial(ctx, &now);
+
+        if (denied != NGX_AGILICUS_TOKEN_REASON_NONE) {
+            ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
+                                   denied);
+            return;
+        }
+
+        ctx->clean = generation;
+    }
+}
+
+
+void
+ngx_agilicus_token_say(ngx_agilicus_token_ctx_t *ctx,
+    ngx_agilicus_token_verdict_e verdict, ngx_agilicus_token_reason_e reason)
+{
+    ctx->decision.verdict = verdict;
+    ctx->decision.reason = reason;
+}
+
+
+void
+ngx_agilicus_token_conclude(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    u_char      fingerprint[NGX_AGILICUS_TOKEN_FINGERPRINT_LEN];
+    size_t      len;
+    ngx_uint_t  level;
+
+    ctx->state = NGX_AGILICUS_TOKEN_STATE_DONE;
+
+    ngx_agilicus_token_zone_count(ngx_agilicus_token_first_zone(r),
+        NGX_AGILICUS_TOKEN_COUNT_ACTIVE
+        + (ctx->decision.verdict - NGX_AGILICUS_TOKEN_VERDICT_ACTIVE));
+
+    if (ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_ACTIVE) {
+        ctx->status = 0;
+        return;
+    }
+
+    ctx->status = ngx_agilicus_token_challenge_status(&ctx->decision);
+
+    level = NGX_LOG_INFO;
+
+    if (lcf->enable == NGX_AGILICUS_TOKEN_REPORT) {
+
+        /* the first refusal would have been the last, wherever it goes on to */
+
+        if (r == r->main) {
+
+            if (ctx->client->reported) {
+                return;
+            }
+
+            ctx->client->reported = 1;
+        }
+
+        level = NGX_LOG_WARN;
+    }
+
+    len = 0;
+
+    if (ctx->has_digest) {
+        len = sizeof(fingerprint);
+        ngx_agilicus_token_digest_fingerprint(ctx->digest, fingerprint);
+    }
+
+    ngx_log_error(level, r->connection->log, 0,
+                  "agilicus token: %s: %V, %V%s%*s",
+                  lcf->enable == NGX_AGILICUS_TOKEN_REPORT
+                  ? "would be rejected" : "rejected",
+                  ngx_agilicus_token_verdict_word(ctx->decision.verdict),
+                  ngx_agilicus_token_reason_word(ctx->decision.reason),
+                  len ? ", fingerprint " : "", len, fingerprint);
+}

@@ -1,0 +1,183 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "request/destination.h"
+#include "rules/target.h"
+
+
+static void ngx_agilicus_token_own_authority(ngx_http_request_t *r,
+    ngx_agilicus_token_authority_t *own);
+static ngx_uint_t ngx_agilicus_token_fields(ngx_http_request_t *r,
+    const char *name, ngx_str_t *value);
+
+
+/*
+ * nginx takes the host of an absolute target before that of a Host field, which
+ * upstream may be told nevertheless; two Host fields come with an error page.
+ */
+
+ngx_uint_t
+ngx_agilicus_token_has_two_hosts(ngx_http_request_t *r)
+{
+    ngx_int_t                        rc;
+    ngx_str_t                        value;
+    ngx_uint_t                       usual;
+    ngx_table_elt_t                 *host;
+    ngx_agilicus_token_authority_t   target, field;
+
+    /* most requests have a path for a target, and were sent to no other */
+
+    if (r->main->host_start == NULL && !r->main->internal
+        && r->http_version < NGX_HTTP_VERSION_20)
+    {
+        return 0;
+    }
+
+    if (r->main->internal
+        && ngx_agilicus_token_fields(r, "Host", &value) > 1)
+    {
+        return 1;
+    }
+
+    host = r->headers_in.host;
+
+    if (r->http_version >= NGX_HTTP_VERSION_20) {
+
+        target.host = r->headers_in.server;
+        target.port = 0;
+
+        if (host == NULL) {
+            return 0;
+        }
+
+        if (ngx_agilicus_token_target_authority(&host->value, 0, &field)
+            != NGX_OK)
+        {
+            return 1;
+        }
+
+        field.port = 0;
+
+        return !ngx_agilicus_token_target_is_same(&target, &field);
+    }
+
+    rc = ngx_agilicus_token_target_of_line(&r->request_line, &usual, &target);
+
+    if (rc == NGX_DONE) {
+        return 0;
+    }
+
+    return rc != NGX_OK || host == NULL
+           || ngx_agilicus_token_target_authority(&host->value, usual, &field)
+              != NGX_OK
+           || !ngx_agilicus_token_target_is_same(&target, &field);
+}
+
+
+ngx_int_t
+ngx_agilicus_token_destination(ngx_http_request_t *r,
+    ngx_agilicus_token_rules_view_t *view)
+{
+    ngx_str_t                        value;
+    ngx_agilicus_token_target_t      target;
+    ngx_agilicus_token_target_e      where;
+    ngx_agilicus_token_authority_t   own;
+
+    where = ngx_agilicus_token_target_of(&view->method);
+
+    if (where == NGX_AGILICUS_TOKEN_TARGET_NONE) {
+        return NGX_DONE;
+    }
+
+    if (where != NGX_AGILICUS_TOKEN_TARGET_DESTINATION
+        || ngx_agilicus_token_fields(r, "Destination", &value) != 1
+        || ngx_agilicus_token_target_read(&value, &target) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_agilicus_token_own_authority(r, &own);
+
+    if (target.authority.host.len
+        && !ngx_agilicus_token_target_is_same(&target.authority, &own))
+    {
+        /* another host has rules of its own, which know of no ports */
+
+        own.port = 0;
+
+        if (target.authority.port
+            || ngx_agilicus_token_target_is_same(&target.authority, &own))
+        {
+            return NGX_DECLINED;
+        }
+
+        view->host = target.authority.host;
+    }
+
+    view->query = target.query;
+    view->has_query = target.has_query;
+
+    return ngx_agilicus_token_match_path(r, &target.path, view);
+}
+
+
+static void
+ngx_agilicus_token_own_authority(ngx_http_request_t *r,
+    ngx_agilicus_token_authority_t *own)
+{
+    ngx_uint_t  usual;
+
+    usual = 80;
+
+#if (NGX_HTTP_SSL)
+
+    if (r->connection->ssl) {
+        usual = 443;
+    }
+
+#endif
+
+    if (ngx_agilicus_token_target_authority(r->headers_in.host
+                                            ? &r->headers_in.host->value
+                                            : &r->headers_in.server,
+                                            usual, own)
+        != NGX_OK)
+    {
+        ngx_str_null(&own->host);
+    }
+}
+
+
+/* how many fields have the name; "value" is set to the last one's */
+
+static ngx_uint_t
+ngx_agilicus_token_fields(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value)
+{
+    size_t            len;
+    ngx_uint_t        i, n;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    n = 0;
+    len = ngx_strlen(name);
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].key.len == len
+                && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
+            {
+                *value = h[i].value;
+                n++;
+            }
+        }
+    }
+
+    return n;
+}

@@ -1,0 +1,513 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "ngx_agilicus_token_module.h"
+#include "request/destination.h"
+#include "json/document.h"
+#include "rules/path.h"
+#include "rules/rules.h"
+
+
+/* compiled patterns that a worker keeps */
+#define NGX_AGILICUS_TOKEN_MATCH_PATTERNS   1024
+
+/* bytes of a body that rules may look into */
+#define NGX_AGILICUS_TOKEN_MATCH_MAX_BODY   65536
+
+/* what it costs to read one of them, in nanoseconds, where it costs most */
+#define NGX_AGILICUS_TOKEN_MATCH_BYTE       24
+
+
+static ngx_int_t ngx_agilicus_token_match_view(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_agilicus_token_rules_view_t *view);
+static ngx_int_t ngx_agilicus_token_match_target(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, ngx_agilicus_token_rules_view_t *view);
+static void ngx_agilicus_token_match_body(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, ngx_agilicus_token_rules_view_t *view);
+static ngx_int_t ngx_agilicus_token_match_gather(ngx_http_request_t *r,
+    ngx_str_t *text);
+static ngx_uint_t ngx_agilicus_token_match_can_read(ngx_http_request_t *r);
+static ngx_uint_t ngx_agilicus_token_match_is_clear(ngx_http_request_t *r);
+static ngx_uint_t ngx_agilicus_token_match_is_utf8(ngx_str_t *type);
+static void ngx_agilicus_token_match_read(ngx_http_request_t *r);
+
+
+static ngx_agilicus_token_rules_t  *ngx_agilicus_token_match_rules;
+
+
+ngx_int_t
+ngx_agilicus_token_match_init(void)
+{
+    ngx_agilicus_token_match_rules =
+        ngx_agilicus_token_rules_create(NGX_AGILICUS_TOKEN_MATCH_PATTERNS);
+
+    return ngx_agilicus_token_match_rules ? NGX_OK : NGX_ERROR;
+}
+
+
+void
+ngx_agilicus_token_match_exit(void)
+{
+    if (ngx_agilicus_token_match_rules) {
+        ngx_agilicus_token_rules_destroy(ngx_agilicus_token_match_rules);
+        ngx_agilicus_token_match_rules = NULL;
+    }
+}
+
+
+/*
+ * Whether the token's rules let the request through: NGX_OK, NGX_DECLINED with
+ * the reason, or NGX_AGAIN while the body is read that decides it.
+ */
+
+ngx_int_t
+ngx_agilicus_token_match(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_agilicus_token_reason_e *reason)
+{
+    ngx_int_t                            rc, second;
+    ngx_agilicus_token_rules_view_t      view;
+    ngx_agilicus_token_json_document_t  *document;
+
+    *reason = NGX_AGILICUS_TOKEN_REASON_PATH;
+
+    if (ngx_agilicus_token_match_rules == NULL) {
+        *reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
+        return NGX_DECLINED;
+    }
+
+    ngx_memzero(&view, sizeof(ngx_agilicus_token_rules_view_t));
+
+    if (ngx_agilicus_token_match_view(r, ctx, lcf, &view) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    /* of one budget with the decision that asked for the body */
+
+    view.spent = ctx->body_read ? ctx->rules_spent : 0;
+
+    ngx_agilicus_token_match_body(r, ctx, &view);
+
+    rc = ngx_agilicus_token_rules_decide(ngx_agilicus_token_match_rules,
+                                         &ctx->rules, &view, reason);
+
+    if (rc != NGX_DECLINED) {
+        second = ngx_agilicus_token_destination(r, &view);
+
+        if (second == NGX_OK) {
+            second = ngx_agilicus_token_rules_decide(
+                                                ngx_agilicus_token_match_rules,
+                                                &ctx->rules, &view, reason);
+
+        } else if (second != NGX_DONE) {
+            *reason = NGX_AGILICUS_TOKEN_REASON_PATH;
+        }
+
+        if (second != NGX_OK && second != NGX_DONE) {
+            rc = second;
+        }
+    }
+
+    ctx->rules_spent = view.spent;
+
+    document = view.body;
+    ngx_agilicus_token_json_release(&document);
+
+    if (rc != NGX_AGAIN) {
+        return rc;
+    }
+
+    *reason = NGX_AGILICUS_TOKEN_REASON_BODY;
+
+    return ctx->body_read ? NGX_DECLINED : NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_match_view(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_agilicus_token_rules_view_t *view)
+{
+    /* the request's own host: not a server's name where it has none */
+
+    view->host = r->headers_in.server;
+
+    if (lcf->rules_host
+        && ngx_http_complex_value(r, lcf->rules_host, &view->host) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    view->search = (lcf->rules_search != 0);
+
+    return ngx_agilicus_token_match_target(r, ctx, view);
+}
+
+
+/*
+ * The client's own method and target, whatever they were made into; of a
+ * subrequest, those that it was made with, the target being brought into the
+ * form that a client would have had to use.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_match_target(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, ngx_agilicus_token_rules_view_t *view)
+{
+    size_t                         escapes;
+    u_char                        *p;
+    ngx_str_t                      raw, uri;
+    ngx_agilicus_token_arrival_t  *arrival;
+
+    if (r == r->main) {
+
+        /* nginx makes it GET for an error page and X-Accel-Redirect */
+
+        view->method = r->request_line;
+
+        p = ngx_strlchr(view->method.data,
+                        view->method.data + view->method.len, ' ');
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        view->method.len = p - view->method.data;
+
+        raw = r->unparsed_uri;
+
+        p = ngx_strlchr(raw.data, raw.data + raw.len, '?');
+
+        if (p) {
+            view->has_query = 1;
+            view->query.data = p + 1;
+            view->query.len = raw.data + raw.len - (p + 1);
+
+            raw.len = p - raw.data;
+        }
+
+    } else {
+        arrival = ngx_agilicus_token_arrival_of(ctx->client, r);
+        if (arrival == NULL) {
+            return NGX_ERROR;
+        }
+
+        view->method = arrival->method;
+        view->query = arrival->args;
+        view->has_query = (arrival->args.len != 0);
+
+        uri = arrival->uri;
+
+        escapes = 2 * ngx_escape_uri(NULL, uri.data, uri.len, NGX_ESCAPE_URI);
+
+        raw.data = ngx_pnalloc(r->pool, uri.len + escapes);
+        if (raw.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        raw.len = uri.len + escapes;
+
+        if (escapes) {
+            (void) ngx_escape_uri(raw.data, uri.data, uri.len,
+                                  NGX_ESCAPE_URI);
+        } else {
+            ngx_memcpy(raw.data, uri.data, uri.len);
+        }
+    }
+
+    return ngx_agilicus_token_match_path(r, &raw, view);
+}
+
+
+ngx_int_t
+ngx_agilicus_token_match_path(ngx_http_request_t *r, const ngx_str_t *raw,
+    ngx_agilicus_token_rules_view_t *view)
+{
+    u_char  *buf;
+
+    if (view->has_query && !ngx_agilicus_token_path_is_query(&view->query)) {
+        return NGX_DECLINED;
+    }
+
+    buf = ngx_pnalloc(r->pool, raw->len + 1);
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_agilicus_token_path_decode(raw, buf, &view->path);
+}
+
+
+static void
+ngx_agilicus_token_match_body(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, ngx_agilicus_token_rules_view_t *view)
+{
+    ngx_str_t  text;
+
+    view->state = NGX_AGILICUS_TOKEN_RULES_ABSENT;
+
+    if (!ctx->body_read) {
+
+        if (ngx_agilicus_token_match_can_read(r)) {
+            view->state = NGX_AGILICUS_TOKEN_RULES_UNREAD;
+        }
+
+        return;
+    }
+
+    if (ngx_agilicus_token_match_gather(r, &text) != NGX_OK) {
+        return;
+    }
+
+    view->spent += text.len * NGX_AGILICUS_TOKEN_MATCH_BYTE;
+    view->body = ngx_agilicus_token_json_document(text.data, text.len);
+
+    if (view->body) {
+        view->state = NGX_AGILICUS_TOKEN_RULES_GIVEN;
+        view->pointer = ngx_agilicus_token_json_pointer;
+    }
+}
+
+
+/*
+ * What upstream will get, and all of it, in one piece: there is a buffer for
+ * each time that something of the body came.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_match_gather(ngx_http_request_t *r, ngx_str_t *text)
+{
+    off_t         len;
+    u_char       *p;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    if (r->request_body == NULL || r->request_body->bufs == NULL
+        || r->request_body->temp_file)
+    {
+        return NGX_DECLINED;
+    }
+
+    len = 0;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+
+        if (cl->buf->in_file) {
+            return NGX_DECLINED;
+        }
+
+        len += cl->buf->last - cl->buf->pos;
+    }
+
+    if (len != r->headers_in.content_length_n
+        || len > NGX_AGILICUS_TOKEN_MATCH_MAX_BODY)
+    {
+        return NGX_DECLINED;
+    }
+
+    text->len = (size_t) len;
+
+    cl = r->request_body->bufs;
+
+    if (cl->next == NULL) {
+        text->data = cl->buf->pos;
+        return NGX_OK;
+    }
+
+    text->data = ngx_pnalloc(r->pool, text->len + 1);
+    if (text->data == NULL) {
+        return NGX_DECLINED;
+    }
+
+    p = text->data;
+
+    for ( /* void */ ; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (b->last != b->pos) {
+            p = ngx_cpymem(p, b->pos, b->last - b->pos);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_match_can_read(ngx_http_request_t *r)
+{
+    off_t                      len;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (r != r->main || r->headers_in.chunked) {
+        return 0;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    len = r->headers_in.content_length_n;
+
+    return len > 0 && len <= (off_t) clcf->client_body_buffer_size
+           && len <= NGX_AGILICUS_TOKEN_MATCH_MAX_BODY
+           && ngx_agilicus_token_is_json(r)
+           && ngx_agilicus_token_match_is_clear(r);
+}
+
+
+/*
+ * Whether upstream reads the body as what is looked at here.  That cannot be
+ * told where its type is said twice, or where it is to be decoded first.
+ */
+
+static ngx_uint_t
+ngx_agilicus_token_match_is_clear(ngx_http_request_t *r)
+{
+    ngx_str_t         value;
+    ngx_uint_t        i, types;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    types = 0;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].key.len == sizeof("Content-Type") - 1
+                && ngx_strncasecmp(h[i].key.data, (u_char *) "Content-Type",
+                                   h[i].key.len)
+                   == 0
+                && (types++ || !ngx_agilicus_token_match_is_utf8(&h[i].value)))
+            {
+                return 0;
+            }
+
+            value = h[i].value;
+            ngx_agilicus_token_bearer_strip(&value);
+
+            if (h[i].key.len == sizeof("Content-Encoding") - 1
+                && ngx_strncasecmp(h[i].key.data,
+                                   (u_char *) "Content-Encoding", h[i].key.len)
+                   == 0
+                && (value.len != sizeof("identity") - 1
+                    || ngx_strncasecmp(value.data, (u_char *) "identity",
+                                       value.len)
+                       != 0))
+            {
+                return 0;
+            }
+        }
+    }
+
+    return 1;
+}
+
+
+/*
+ * Any other charset could make another document of the same bytes; a comma
+ * would begin another type.
+ */
+
+static ngx_uint_t
+ngx_agilicus_token_match_is_utf8(ngx_str_t *type)
+{
+    size_t   len;
+    u_char  *p, *end, *last;
+
+    p = type->data;
+    last = type->data + type->len;
+
+    if (ngx_strlchr(p, last, ',')) {
+        return 0;
+    }
+
+    for ( ;; ) {
+
+        p = ngx_strlchr(p, last, ';');
+        if (p == NULL) {
+            return 1;
+        }
+
+        p++;
+
+        end = ngx_strlchr(p, last, ';');
+        if (end == NULL) {
+            end = last;
+        }
+
+        if (ngx_strlcasestrn(p, end, (u_char *) "charset",
+                             sizeof("charset") - 2)
+            == NULL)
+        {
+            continue;
+        }
+
+        while (p < end && (*p == ' ' || *p == '\t')) {
+            p++;
+        }
+
+        while (end > p && (end[-1] == ' ' || end[-1] == '\t')) {
+            end--;
+        }
+
+        len = end - p;
+
+        if (!(len == sizeof("charset=utf-8") - 1
+              && ngx_strncasecmp(p, (u_char *) "charset=utf-8", len) == 0)
+            && !(len == sizeof("charset=\"utf-8\"") - 1
+                 && ngx_strncasecmp(p, (u_char *) "charset=\"utf-8\"", len)
+                    == 0))
+        {
+            return 0;
+        }
+    }
+}
+
+
+/*
+ * Reads the body in the access phase.  Returns NGX_DONE, as of then the request
+ * goes on by itself, or a status.
+ */
+
+ngx_int_t
+ngx_agilicus_token_match_wait(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    ctx->state = NGX_AGILICUS_TOKEN_STATE_READING;
+
+    r->request_body_in_single_buf = 1;
+
+    rc = ngx_http_read_client_request_body(r, ngx_agilicus_token_match_read);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    ngx_http_finalize_request(r, NGX_DONE);
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_agilicus_token_match_read(ngx_http_request_t *r)
+{
+    ngx_agilicus_token_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
+
+    ctx->body_read = 1;
+    ctx->state = NGX_AGILICUS_TOKEN_STATE_ANSWERED;
+
+    /* upstream gets it from here */
+
+    r->preserve_body = 1;
+
+    r->write_event_handler = ngx_http_core_run_phases;
+    ngx_http_core_run_phases(r);
+}

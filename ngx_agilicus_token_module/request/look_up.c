@@ -1,0 +1,528 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "ngx_agilicus_token_module.h"
+#include "zone/memo.h"
+
+
+static ngx_int_t ngx_agilicus_token_find(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    const ngx_agilicus_token_cache_key_t *key,
+    ngx_agilicus_token_found_t *found);
+static ngx_int_t ngx_agilicus_token_keep_entry(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_worker_entry_t *entry);
+static ngx_int_t ngx_agilicus_token_use(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_agilicus_token_found_t *found,
+    const ngx_agilicus_token_clock_t *now);
+static ngx_agilicus_token_reason_e ngx_agilicus_token_look_through(
+    ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf,
+    const ngx_agilicus_token_cache_key_t *key,
+    ngx_agilicus_token_found_t *found,
+    const ngx_agilicus_token_clock_t *now);
+static ngx_int_t ngx_agilicus_token_age(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    const ngx_agilicus_token_clock_t *now);
+static void ngx_agilicus_token_refresh(ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf);
+static void ngx_agilicus_token_hit(ngx_agilicus_token_zone_t *first,
+    ngx_agilicus_token_ctx_t *ctx);
+
+
+ngx_int_t
+ngx_agilicus_token_look_up(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_int_t                           rc;
+    ngx_agilicus_token_zone_t          *first;
+    ngx_agilicus_token_clock_t          now;
+    ngx_agilicus_token_found_t          found;
+    ngx_agilicus_token_reason_e         denied;
+    ngx_agilicus_token_cache_key_t      key;
+    const ngx_agilicus_token_origin_t  *origin;
+
+    origin = lcf->origin;
+    first = ngx_agilicus_token_first_zone(r);
+
+    ngx_agilicus_token_zone_now(&now);
+
+    if (origin->zone) {
+        key.key = ctx->digest;
+        key.context = origin->context;
+
+        rc = ngx_agilicus_token_find(r, ctx, lcf, &key, &found);
+
+        if (rc == NGX_ERROR) {
+            ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                                   NGX_AGILICUS_TOKEN_REASON_INTERNAL);
+            return NGX_OK;
+        }
+
+        if (rc == NGX_OK) {
+            rc = ngx_agilicus_token_use(r, ctx, lcf, &found, &now);
+
+            if (rc == NGX_OK) {
+                ngx_agilicus_token_hit(first, ctx);
+                return NGX_OK;
+            }
+
+            ctx->known = 1;
+        }
+    }
+
+    /* a token that is denied here needs no call, whatever is known of it */
+
+    denied = ngx_agilicus_token_denied(ngx_agilicus_token_denials(r),
+                                       origin->api->digest,
+                                       ngx_agilicus_token_denial_key(ctx),
+                                       NULL, 0, &now);
+
+    if (denied != NGX_AGILICUS_TOKEN_REASON_NONE) {
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
+                               denied);
+        ngx_agilicus_token_hit(first, ctx);
+
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static void
+ngx_agilicus_token_hit(ngx_agilicus_token_zone_t *first,
+    ngx_agilicus_token_ctx_t *ctx)
+{
+    /* what was found in the preaccess phase has been counted there */
+
+    if (ctx->previewed) {
+        return;
+    }
+
+    /* only what is good for something is worth a place */
+
+    if (ctx->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE && !ctx->remembered) {
+        ngx_agilicus_token_memo_add(&ctx->token, ctx->digest);
+    }
+
+    if (ctx->cache == NGX_AGILICUS_TOKEN_CACHE_UPDATING) {
+        ngx_agilicus_token_zone_count(first,
+                                      NGX_AGILICUS_TOKEN_COUNT_UPDATING);
+        return;
+    }
+
+    ctx->cache = NGX_AGILICUS_TOKEN_CACHE_HIT;
+    ngx_agilicus_token_zone_count(first, NGX_AGILICUS_TOKEN_COUNT_HIT);
+}
+
+
+/*
+ * Finds what the zone knows of the token.  Facts, and rules where the location
+ * has them, are then the request's own: held in the worker's memory, or copied.
+ * NGX_DECLINED if there is nothing, NGX_ERROR if it cannot be read.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_find(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf,
+    const ngx_agilicus_token_cache_key_t *key,
+    ngx_agilicus_token_found_t *found)
+{
+    ngx_int_t                                 rc;
+    ngx_uint_t                                want;
+    ngx_agilicus_token_zone_t                *zone;
+    ngx_agilicus_token_worker_key_t           mine;
+    const ngx_agilicus_token_worker_entry_t  *entry;
+
+    zone = lcf->origin->zone;
+
+    mine.token = ctx->digest;
+    mine.context = lcf->origin->facts;
+    mine.zone = zone->sh->secret[0];
+
+    want = lcf->rules ? NGX_AGILICUS_TOKEN_CACHE_RULES
+                      : NGX_AGILICUS_TOKEN_CACHE_FACTS;
+
+    entry = ngx_agilicus_token_worker_cache_find(&mine);
+
+    if (entry && (entry->has_rules || !lcf->rules)) {
+
+        ngx_agilicus_token_worker_cache_hold(entry);
+
+        rc = ngx_agilicus_token_cache_find(zone, key,
+                                           NGX_AGILICUS_TOKEN_CACHE_HEAD,
+                                           found);
+
+        if (rc == NGX_OK && entry->serial == found->serial) {
+            return ngx_agilicus_token_keep_entry(r, ctx, entry);
+        }
+
+        ngx_agilicus_token_worker_cache_release(entry);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    rc = ngx_agilicus_token_cache_find(zone, key, want, found);
+
+    if (rc != NGX_OK || found->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+        return rc;
+    }
+
+    entry = ngx_agilicus_token_worker_cache_add(&mine, &found->facts,
+                                        &found->rules, found->serial,
+                                        lcf->rules || found->rules_len == 0);
+    if (entry) {
+        return ngx_agilicus_token_keep_entry(r, ctx, entry);
+    }
+
+    if (ngx_agilicus_token_keep_facts(r, ctx, &found->facts) != NGX_OK
+        || ngx_agilicus_token_keep_rules(r, ctx, &found->rules) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * The request has an entry that is held now.  It is released as the client's
+ * request ends: variables and headers may be made of it until then, whatever
+ * this decision is followed by.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_keep_entry(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_worker_entry_t *entry)
+{
+    ngx_agilicus_token_held_t  *held;
+
+    held = ngx_palloc(r->pool, sizeof(ngx_agilicus_token_held_t));
+
+    if (held == NULL) {
+        ngx_agilicus_token_worker_cache_release(entry);
+        return NGX_ERROR;
+    }
+
+    held->entry = entry;
+    held->next = ctx->client->held;
+    ctx->client->held = held;
+
+    ctx->packed = entry->packed;
+    ctx->facts = entry->facts;
+    ctx->rules = entry->rules;
+    ctx->has_facts = 1;
+
+    return NGX_OK;
+}
+
+
+/* NGX_OK if what was found settles it, NGX_DECLINED if it is too old */
+
+static ngx_int_t
+ngx_agilicus_token_use(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_agilicus_token_found_t *found, const ngx_agilicus_token_clock_t *now)
+{
+    uint64_t                         limit;
+    ngx_agilicus_token_reason_e      denied;
+    ngx_agilicus_token_cache_key_t   key;
+
+    ctx->seen = found->serial;
+    ctx->sent = found->sent;
+    ctx->first_asked = found->asked;
+
+    key.key = ctx->digest;
+    key.context = lcf->origin->context;
+
+    denied = ngx_agilicus_token_look_through(r, ctx, lcf, &key, found, now);
+
+    if (denied != NGX_AGILICUS_TOKEN_REASON_NONE) {
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
+                               denied);
+        return NGX_OK;
+    }
+
+    if (found->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+        limit = ngx_agilicus_token_cache_limit(&lcf->lifetimes, ctx->digest,
+                                               found->class, 0, 0);
+
+        if (now->mono - ngx_min(found->sent, now->mono) >= limit) {
+            return NGX_DECLINED;
+        }
+
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_INVALID,
+                               found->reason);
+        return NGX_OK;
+    }
+
+    return ngx_agilicus_token_age(r, ctx, lcf, now);
+}
+
+
+/*
+ * Looks for a tombstone, if there can be one that the entry was not looked
+ * through for; notes that it was, and how late it was seen.
+ */
+
+static ngx_agilicus_token_reason_e
+ngx_agilicus_token_look_through(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    const ngx_agilicus_token_cache_key_t *key,
+    ngx_agilicus_token_found_t *found, const ngx_agilicus_token_clock_t *now)
+{
+    uint32_t                     late;
+    ngx_atomic_uint_t            generation;
+    ngx_agilicus_token_reason_e  denied;
+
+    generation = ngx_agilicus_token_denials_generation(
+                                            ngx_agilicus_token_denials(r));
+
+    ctx->clean = generation;
+
+    late = ctx->has_facts
+           ? ngx_agilicus_token_policy_late(&ctx->facts, now->wall) : 0;
+
+    ctx->late = ngx_max(found->late, late);
+
+    if (found->clean >= generation && late == 0) {
+        return NGX_AGILICUS_TOKEN_REASON_NONE;
+    }
+
+    denied = ngx_agilicus_token_look_for_denial(ctx, now);
+
+    if (denied == NGX_AGILICUS_TOKEN_REASON_NONE) {
+        ngx_agilicus_token_cache_note(lcf->origin->zone, key, found,
+                                      generation, late);
+    }
+
+    return denied;
+}
+
+
+const u_char *
+ngx_agilicus_token_denial_key(ngx_agilicus_token_ctx_t *ctx)
+{
+    if (ctx->token.len == 0 || ctx->token.data[ctx->token.len - 1] != '=') {
+        return ctx->digest;
+    }
+
+    if (!ctx->has_unpadded) {
+
+        if (ngx_agilicus_token_denials_token(ctx->unpadded, &ctx->token,
+                                             ctx->digest)
+            != NGX_OK)
+        {
+            return NULL;
+        }
+
+        ctx->has_unpadded = 1;
+    }
+
+    return ctx->unpadded;
+}
+
+
+ngx_agilicus_token_reason_e
+ngx_agilicus_token_look_for_denial(ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_clock_t *now)
+{
+    return ngx_agilicus_token_denied(ngx_agilicus_token_denials(ctx->request),
+                                     ctx->api->digest,
+                                     ngx_agilicus_token_denial_key(ctx),
+                                     ctx->has_facts ? &ctx->facts : NULL,
+                                     ctx->first_asked, now);
+}
+
+
+ngx_int_t
+ngx_agilicus_token_keep_rules(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, ngx_str_t *rules)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(r->pool, rules->len + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (rules->len) {
+        ngx_memcpy(p, rules->data, rules->len);
+    }
+
+    ctx->rules.len = rules->len;
+    ctx->rules.data = p;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Whether facts in the context may be used at their age: NGX_OK if so, at once
+ * or while they are refreshed; NGX_DECLINED if the API must be asked first.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_age(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf,
+    const ngx_agilicus_token_clock_t *now)
+{
+    uint64_t                     age, limit;
+    ngx_uint_t                   watched;
+    ngx_agilicus_token_facts_t  *facts;
+
+    facts = &ctx->facts;
+
+    /* what is known to be expired is so at any age, and costs no call */
+
+    if (ngx_agilicus_token_policy_expired(facts, lcf->leeway, ctx->late,
+                                          now->wall))
+    {
+        ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
+        return NGX_OK;
+    }
+
+    /* what it says of itself may have changed: only the API knows */
+
+    if (ngx_agilicus_token_policy_ended(facts, ctx->late, now->wall)) {
+        return NGX_DECLINED;
+    }
+
+    watched = facts->jti.len
+              && ngx_agilicus_token_watched(r, lcf->origin->api, now);
+
+    limit = ngx_agilicus_token_cache_limit(&lcf->lifetimes, ctx->digest,
+                                ngx_agilicus_token_policy_ahead(facts,
+                                                     lcf->leeway, now->wall)
+                                ? NGX_AGILICUS_TOKEN_CLASS_INVALID
+                                : NGX_AGILICUS_TOKEN_CLASS_ACTIVE,
+                                facts->has_exp, watched);
+
+    age = now->mono - ngx_min(ctx->sent, now->mono);
+
+    if (age < limit) {
+        ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
+        return NGX_OK;
+    }
+
+    if (watched && lcf->lifetimes.update
+        && age <= limit + lcf->lifetimes.update)
+    {
+        ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
+        ctx->cache = NGX_AGILICUS_TOKEN_CACHE_UPDATING;
+
+        ngx_agilicus_token_refresh(ctx, lcf);
+
+        return NGX_OK;
+    }
+
+    if (lcf->lifetimes.error) {
+        ctx->stale_until = ctx->sent + limit + lcf->lifetimes.error;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_use_again(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_agilicus_token_clock_t  now;
+
+    ngx_agilicus_token_zone_now(&now);
+
+    return ngx_agilicus_token_age(r, ctx, lcf, &now);
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_watched(ngx_http_request_t *r,
+    ngx_agilicus_token_api_t *api, const ngx_agilicus_token_clock_t *now)
+{
+    ngx_agilicus_token_denials_t  *denials;
+
+    denials = ngx_agilicus_token_denials(r);
+
+    return ngx_agilicus_token_denials_feed(denials, api->digest, now->mono)
+           == NGX_AGILICUS_TOKEN_FEED_HEALTHY;
+}
+
+
+static void
+ngx_agilicus_token_refresh(ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_agilicus_token_answer_t      answer;
+    ngx_agilicus_token_introspect_t  introspect;
+
+    ngx_memzero(&introspect, sizeof(ngx_agilicus_token_introspect_t));
+
+    introspect.origin = lcf->origin;
+    introspect.token = ctx->token;
+    introspect.digest = ctx->digest;
+    introspect.connect_timeout = lcf->api_connect_timeout;
+    introspect.timeout = lcf->api_timeout;
+    introspect.seen = ctx->seen;
+    introspect.invalid = lcf->lifetimes.invalid;
+
+    (void) ngx_agilicus_token_api_introspect(&introspect, NULL, &answer);
+}
+
+
+ngx_int_t
+ngx_agilicus_token_keep_facts(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, ngx_str_t *packed)
+{
+    u_char  *p;
+
+    /* facts begin with integers */
+
+    p = ngx_palloc(r->pool, packed->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, packed->data, packed->len);
+
+    ctx->packed.data = p;
+    ctx->packed.len = packed->len;
+
+    if (ngx_agilicus_token_facts_open(&ctx->facts, p, packed->len) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ctx->has_facts = 1;
+
+    return NGX_OK;
+}
+
+
+ngx_agilicus_token_zone_t *
+ngx_agilicus_token_first_zone(ngx_http_request_t *r)
+{
+    const ngx_agilicus_token_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
+
+    return mcf->api.first;
+}
+
+
+ngx_agilicus_token_denials_t *
+ngx_agilicus_token_denials(ngx_http_request_t *r)
+{
+    const ngx_agilicus_token_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
+
+    return mcf->api.denials;
+}

@@ -1,0 +1,693 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "ngx_agilicus_token_module.h"
+#include "zone/memo.h"
+
+
+/* beside those of bearer: it is not the client's fault */
+#define NGX_AGILICUS_TOKEN_CLIENT_NO_MEMORY  16
+
+
+static void ngx_agilicus_token_client_cleanup(void *data);
+static ngx_uint_t ngx_agilicus_token_is_repeated(ngx_http_request_t *r);
+static ngx_uint_t ngx_agilicus_token_take_from(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_source_t *source,
+    size_t max, ngx_str_t *token);
+static ngx_uint_t ngx_agilicus_token_take_credentials(
+    ngx_agilicus_token_ctx_t *ctx, size_t max, ngx_str_t *token);
+static ngx_uint_t ngx_agilicus_token_take_cookie(
+    ngx_agilicus_token_client_t *client, ngx_str_t *name, size_t max,
+    ngx_str_t *token);
+static ngx_uint_t ngx_agilicus_token_take_query(ngx_http_request_t *r,
+    ngx_agilicus_token_client_t *client, ngx_str_t *name, size_t max,
+    ngx_str_t *token);
+static ngx_uint_t ngx_agilicus_token_taken(ngx_agilicus_token_ctx_t *ctx,
+    ngx_uint_t rc);
+static ngx_uint_t ngx_agilicus_token_take_digest(
+    ngx_agilicus_token_ctx_t *ctx);
+static ngx_int_t ngx_agilicus_token_cut(ngx_http_request_t *r,
+    ngx_str_t *name);
+static ngx_int_t ngx_agilicus_token_cut_args(ngx_http_request_t *r,
+    ngx_str_t *args, ngx_str_t *name);
+static void ngx_agilicus_token_cut_all(ngx_http_request_t *r);
+static void ngx_agilicus_token_cut_done(ngx_http_request_t *r);
+static ngx_int_t ngx_agilicus_token_cut_target(ngx_http_request_t *r,
+    ngx_str_t *line, ngx_str_t *name);
+static void ngx_agilicus_token_split_target(ngx_str_t *line, ngx_str_t *args);
+
+
+static const ngx_agilicus_token_source_t  ngx_agilicus_token_header_source = {
+    NGX_AGILICUS_TOKEN_SOURCE_HEADER,
+    ngx_null_string
+};
+
+
+/*
+ * The client's part is found by its cleanup, since contexts do not survive an
+ * internal redirect; the pool is the main request's also in subrequests.
+ */
+
+ngx_agilicus_token_client_t *
+ngx_agilicus_token_get_client(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t           *cln;
+    ngx_agilicus_token_client_t  *client;
+
+    client = ngx_agilicus_token_find_client(r);
+
+    if (client) {
+        return client;
+    }
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_agilicus_token_client_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    client = cln->data;
+
+    ngx_memzero(client, sizeof(ngx_agilicus_token_client_t));
+
+    /* as the client sent it, whatever is rewritten or cut later */
+
+    client->target = r->main->unparsed_uri;
+
+    client->sent.field = r->headers_in.authorization;
+
+    if (client->sent.field) {
+        client->authorization = client->sent.field->value;
+    }
+
+    /* nginx refuses two of them, but its error page may lead to here */
+
+    if (r->main->internal) {
+        client->repeated = ngx_agilicus_token_is_repeated(r);
+    }
+
+    /* the fields themselves stay, whatever later lists have in their place */
+
+#if (nginx_version < 1023000)
+    client->sent.cookies = r->headers_in.cookies;
+#else
+    client->sent.cookie = r->headers_in.cookie;
+#endif
+
+    if (ngx_agilicus_token_early_is_lost(r)) {
+        client->assigned = NGX_AGILICUS_TOKEN_EARLY_TOKEN
+                           | NGX_AGILICUS_TOKEN_EARLY_USER;
+    }
+
+    cln->handler = ngx_agilicus_token_client_cleanup;
+
+    return client;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_is_repeated(ngx_http_request_t *r)
+{
+    ngx_uint_t        i, n;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    n = 0;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            n += ngx_agilicus_token_is_authorization(&h[i]);
+        }
+    }
+
+    return n > 1;
+}
+
+
+ngx_agilicus_token_client_t *
+ngx_agilicus_token_find_client(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_agilicus_token_client_cleanup) {
+            return cln->data;
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_agilicus_token_client_cleanup(void *data)
+{
+    ngx_agilicus_token_client_t *client = data;
+
+    ngx_agilicus_token_held_t  *held;
+
+    client->last = NULL;
+
+    for (held = client->held; held; held = held->next) {
+        ngx_agilicus_token_worker_cache_release(held->entry);
+    }
+
+    client->held = NULL;
+}
+
+
+ngx_agilicus_token_ctx_t *
+ngx_agilicus_token_get_ctx(ngx_http_request_t *r)
+{
+    ngx_agilicus_token_ctx_t     *ctx;
+    ngx_agilicus_token_client_t  *client;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
+
+    if (ctx) {
+        return ctx;
+    }
+
+    /* a clone goes on with what its parent was allowed, in its location */
+
+    if (r != r->main && r->loc_conf == r->parent->loc_conf) {
+        return ngx_agilicus_token_get_ctx(r->parent);
+    }
+
+    client = ngx_agilicus_token_find_client(r);
+
+    return client ? client->last : NULL;
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_take_header(ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_uint_t  rc;
+
+    ctx->source = &ngx_agilicus_token_header_source;
+
+    if (ctx->client->repeated) {
+        return ngx_agilicus_token_taken(ctx,
+                                        NGX_AGILICUS_TOKEN_BEARER_REPEATED);
+    }
+
+    rc = ngx_agilicus_token_bearer_header(&ctx->client->authorization,
+                                          lcf->max_size, &ctx->token);
+
+    return ngx_agilicus_token_taken(ctx, rc)
+           && ngx_agilicus_token_take_digest(ctx);
+}
+
+
+/*
+ * All places that the location allows are looked at, so that a token in two of
+ * them is seen.
+ */
+
+ngx_uint_t
+ngx_agilicus_token_take(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
+    const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_str_t                     token;
+    ngx_uint_t                    i, n, rc, found;
+    ngx_agilicus_token_source_t  *sources;
+
+    if (lcf->sources) {
+        sources = lcf->sources->elts;
+        n = lcf->sources->nelts;
+
+    } else {
+        sources = (ngx_agilicus_token_source_t *)
+                      &ngx_agilicus_token_header_source;
+        n = 1;
+    }
+
+    found = NGX_AGILICUS_TOKEN_BEARER_NONE;
+
+    for (i = 0; i < n; i++) {
+
+        ngx_str_null(&token);
+
+        rc = ngx_agilicus_token_take_from(r, ctx, &sources[i],
+                                          lcf->max_size, &token);
+
+        if (rc == NGX_AGILICUS_TOKEN_CLIENT_NO_MEMORY
+            || (sources[i].type == NGX_AGILICUS_TOKEN_SOURCE_QUERY
+                && ngx_agilicus_token_cut(r, &sources[i].name) != NGX_OK))
+        {
+            /* wherever the request goes on to, no token goes with it */
+
+            ngx_agilicus_token_cut_all(r);
+
+            ngx_agilicus_token_say(ctx,
+                                   NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                                   NGX_AGILICUS_TOKEN_REASON_INTERNAL);
+            return 0;
+        }
+
+        if (rc == NGX_AGILICUS_TOKEN_BEARER_NONE) {
+            continue;
+        }
+
+        if (found == NGX_AGILICUS_TOKEN_BEARER_NONE) {
+            found = rc;
+            ctx->token = token;
+            ctx->source = &sources[i];
+
+        } else {
+            found = NGX_AGILICUS_TOKEN_BEARER_REPEATED;
+        }
+    }
+
+    if (found == NGX_AGILICUS_TOKEN_BEARER_FOUND
+        && ctx->source->type == NGX_AGILICUS_TOKEN_SOURCE_QUERY)
+    {
+        ctx->client->in_query = 1;
+    }
+
+    return ngx_agilicus_token_taken(ctx, found)
+           && ngx_agilicus_token_take_digest(ctx);
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_take_digest(ngx_agilicus_token_ctx_t *ctx)
+{
+    ngx_str_t  part;
+
+    ctx->has_token = 1;
+
+    if (ctx->remembered) {
+        ctx->has_digest = 1;
+        return 1;
+    }
+
+    part = ctx->token;
+
+    if (ngx_agilicus_token_digest(ctx->digest, &part, 1) != NGX_OK) {
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                               NGX_AGILICUS_TOKEN_REASON_INTERNAL);
+        return 0;
+    }
+
+    ctx->has_digest = 1;
+
+    return 1;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_taken(ngx_agilicus_token_ctx_t *ctx, ngx_uint_t rc)
+{
+    switch (rc) {
+
+    case NGX_AGILICUS_TOKEN_BEARER_FOUND:
+        return 1;
+
+    case NGX_AGILICUS_TOKEN_BEARER_NONE:
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_MISSING,
+                               NGX_AGILICUS_TOKEN_REASON_NO_TOKEN);
+        return 0;
+
+    case NGX_AGILICUS_TOKEN_BEARER_TOO_LONG:
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_MALFORMED,
+                               NGX_AGILICUS_TOKEN_REASON_TOO_LONG);
+        return 0;
+
+    case NGX_AGILICUS_TOKEN_BEARER_REPEATED:
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_MALFORMED,
+                               NGX_AGILICUS_TOKEN_REASON_MULTIPLE);
+        return 0;
+
+    default: /* NGX_AGILICUS_TOKEN_BEARER_MALFORMED */
+        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_MALFORMED,
+                               NGX_AGILICUS_TOKEN_REASON_SYNTAX);
+        return 0;
+    }
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_take_from(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_source_t *source,
+    size_t max, ngx_str_t *token)
+{
+    ngx_str_t  name;
+
+    name = source->name;
+
+    switch (source->type) {
+
+    case NGX_AGILICUS_TOKEN_SOURCE_COOKIE:
+        return ngx_agilicus_token_take_cookie(ctx->client, &name, max, token);
+
+    case NGX_AGILICUS_TOKEN_SOURCE_QUERY:
+        return ngx_agilicus_token_take_query(r, ctx->client, &name, max,
+                                             token);
+
+    default: /* NGX_AGILICUS_TOKEN_SOURCE_HEADER */
+        return ngx_agilicus_token_take_credentials(ctx, max, token);
+    }
+}
+
+
+/* a token that is remembered need not be looked at byte for byte again */
+
+static ngx_uint_t
+ngx_agilicus_token_take_credentials(ngx_agilicus_token_ctx_t *ctx, size_t max,
+    ngx_str_t *token)
+{
+    ngx_str_t      rest;
+    ngx_uint_t     rc;
+    const u_char  *digest;
+
+    if (ctx->client->repeated) {
+        return NGX_AGILICUS_TOKEN_BEARER_REPEATED;
+    }
+
+    rc = ngx_agilicus_token_bearer_credentials(&ctx->client->authorization,
+                                               &rest);
+
+    if (rc != NGX_AGILICUS_TOKEN_BEARER_FOUND) {
+        return rc;
+    }
+
+    if (rest.len <= max) {
+        digest = ngx_agilicus_token_memo_find(&rest);
+
+        if (digest) {
+            ngx_memcpy(ctx->digest, digest, NGX_AGILICUS_TOKEN_DIGEST_LEN);
+            ctx->remembered = 1;
+
+            *token = rest;
+
+            return NGX_AGILICUS_TOKEN_BEARER_FOUND;
+        }
+    }
+
+    return ngx_agilicus_token_bearer_value(&rest, max, token);
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_take_cookie(ngx_agilicus_token_client_t *client,
+    ngx_str_t *name, size_t max, ngx_str_t *token)
+{
+    ngx_str_t          one;
+    ngx_uint_t         rc, found, seen;
+    ngx_table_elt_t   *h;
+#if (nginx_version < 1023000)
+    ngx_uint_t         i;
+    ngx_table_elt_t  **cookies;
+#endif
+
+    seen = 0;
+    found = NGX_AGILICUS_TOKEN_BEARER_NONE;
+
+#if (nginx_version < 1023000)
+
+    cookies = client->sent.cookies.elts;
+
+    for (i = 0; i < client->sent.cookies.nelts; i++) {
+        h = cookies[i];
+
+#else
+
+    for (h = client->sent.cookie; h; h = h->next) {
+
+#endif
+
+        rc = ngx_agilicus_token_bearer_cookie(&h->value, name, max, &seen,
+                                              &one);
+
+        if (rc == NGX_AGILICUS_TOKEN_BEARER_REPEATED) {
+            return rc;
+        }
+
+        if (rc != NGX_AGILICUS_TOKEN_BEARER_NONE) {
+            found = rc;
+            *token = one;
+        }
+    }
+
+    return found;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_take_query(ngx_http_request_t *r,
+    ngx_agilicus_token_client_t *client, ngx_str_t *name, size_t max,
+    ngx_str_t *token)
+{
+    u_char     *buf;
+    ngx_str_t   args;
+
+    ngx_agilicus_token_split_target(&client->target, &args);
+
+    if (args.len == 0) {
+        return NGX_AGILICUS_TOKEN_BEARER_NONE;
+    }
+
+    /* a value is no longer than all of them */
+
+    max = ngx_min(max, args.len);
+
+    buf = ngx_pnalloc(r->pool, max);
+    if (buf == NULL) {
+        return NGX_AGILICUS_TOKEN_CLIENT_NO_MEMORY;
+    }
+
+    return ngx_agilicus_token_bearer_query(&args, name, max, buf, token);
+}
+
+
+/*
+ * Takes the parameter out of everything that a log, a later phase or upstream
+ * would read: copies are changed, the client's own bytes are not.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_cut(ngx_http_request_t *r, ngx_str_t *name)
+{
+    ngx_http_request_t            *main, *pr;
+    ngx_agilicus_token_client_t   *client;
+    ngx_agilicus_token_arrival_t  *arrival;
+
+    main = r->main;
+
+    /* whoever asked in a subrequest has yet to go upstream itself */
+
+    for (pr = r; pr; pr = pr->parent) {
+
+        client = ngx_agilicus_token_find_client(r);
+        arrival = client ? ngx_agilicus_token_arrival_of(client, pr) : NULL;
+
+        if (arrival && ngx_agilicus_token_cut_args(r, &arrival->args, name)
+                     != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (ngx_agilicus_token_cut_args(r, &pr->args, name) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_agilicus_token_cut_target(r, &main->unparsed_uri, name) != NGX_OK
+        || ngx_agilicus_token_cut_target(r, &main->request_line, name)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_agilicus_token_cut_done(r);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_cut_args(ngx_http_request_t *r, ngx_str_t *args,
+    ngx_str_t *name)
+{
+    u_char  *p;
+
+    if (!ngx_agilicus_token_bearer_in_query(args, name)) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, args->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    args->len = ngx_agilicus_token_bearer_cut_query(args, name, p);
+    args->data = p;
+
+    return NGX_OK;
+}
+
+
+/* all of the query, for which it takes no memory */
+
+static void
+ngx_agilicus_token_cut_all(ngx_http_request_t *r)
+{
+    ngx_str_t           *lines[2], args;
+    ngx_uint_t           i;
+    ngx_http_request_t  *pr;
+
+    lines[0] = &r->main->unparsed_uri;
+    lines[1] = &r->main->request_line;
+
+    for (pr = r; pr; pr = pr->parent) {
+        pr->args.len = 0;
+    }
+
+    for (i = 0; i < 2; i++) {
+        ngx_agilicus_token_split_target(lines[i], &args);
+
+        if (args.data) {
+            /* the "?" goes too */
+            lines[i]->len = args.data - 1 - lines[i]->data;
+        }
+    }
+
+    ngx_agilicus_token_cut_done(r);
+}
+
+
+ngx_int_t
+ngx_agilicus_token_cut_query(ngx_http_request_t *r)
+{
+    ngx_uint_t                            i;
+    ngx_agilicus_token_source_t          *sources;
+    const ngx_agilicus_token_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
+
+    if (lcf->enable == NGX_AGILICUS_TOKEN_OFF || lcf->sources == NULL) {
+        return NGX_OK;
+    }
+
+    sources = lcf->sources->elts;
+
+    for (i = 0; i < lcf->sources->nelts; i++) {
+
+        if (sources[i].type != NGX_AGILICUS_TOKEN_SOURCE_QUERY) {
+            continue;
+        }
+
+        /* the client's part keeps the target as the client sent it */
+
+        if (ngx_agilicus_token_get_client(r) == NULL
+            || ngx_agilicus_token_cut(r, &sources[i].name) != NGX_OK)
+        {
+            ngx_agilicus_token_cut_all(r);
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_agilicus_token_cut_done(ngx_http_request_t *r)
+{
+    ngx_http_request_t                    *main, *pr;
+    const ngx_agilicus_token_main_conf_t  *mcf;
+
+    main = r->main;
+
+    for (pr = r; pr && pr != main; pr = pr->parent) {
+        pr->unparsed_uri = main->unparsed_uri;
+        pr->request_line = main->request_line;
+    }
+
+    /* these are remembered once they have been evaluated */
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
+
+    main->variables[mcf->request_uri_index].valid = 0;
+    main->variables[mcf->request_index].valid = 0;
+}
+
+
+/* "line" is a request target, or a whole request line */
+
+static ngx_int_t
+ngx_agilicus_token_cut_target(ngx_http_request_t *r, ngx_str_t *line,
+    ngx_str_t *name)
+{
+    size_t      head, tail, len;
+    u_char     *p;
+    ngx_str_t   args;
+
+    ngx_agilicus_token_split_target(line, &args);
+
+    if (!ngx_agilicus_token_bearer_in_query(&args, name)) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, line->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    head = args.data - line->data;
+    tail = line->len - head - args.len;
+
+    len = ngx_agilicus_token_bearer_cut_query(&args, name, p + head);
+
+    ngx_memcpy(p, line->data, head);
+
+    if (len == 0) {
+        /* nothing is left: the "?" goes too */
+        head--;
+    }
+
+    ngx_memcpy(p + head + len, args.data + args.len, tail);
+
+    line->data = p;
+    line->len = head + len + tail;
+
+    return NGX_OK;
+}
+
+
+/* the query, from behind the first "?" to a fragment, a space or the end */
+
+static void
+ngx_agilicus_token_split_target(ngx_str_t *line, ngx_str_t *args)
+{
+    u_char  *p, *last;
+
+    ngx_str_null(args);
+
+    last = line->data + line->len;
+
+    for (p = line->data; p < last; p++) {
+
+        if (*p == '#') {
+            return;
+        }
+
+        if (*p == '?') {
+            args->data = ++p;
+
+            while (p < last && *p != '#' && *p != ' ') {
+                p++;
+            }
+
+            args->len = p - args->data;
+            return;
+        }
+    }
+}

@@ -1,0 +1,357 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "rules/matcher.h"
+#include "rules/template.h"
+
+
+/*
+ * Truth values are sets of what may be the case, as bits; more than one bit is
+ * what cannot be told.
+ */
+
+#define FALSE    0x1
+#define TRUE     0x2
+#define UNKNOWN  (TRUE|FALSE)
+
+
+typedef struct {
+    ngx_uint_t                                   any;
+    ngx_uint_t                                   n;
+    ngx_uint_t                                   value;
+} ngx_agilicus_token_matcher_join_t;
+
+
+typedef struct {
+    const ngx_agilicus_token_matcher_values_t   *values;
+    ngx_agilicus_token_ruleset_cursor_t         *items;
+
+    unsigned                                     unresolved:1;
+} ngx_agilicus_token_matcher_t;
+
+
+static ngx_uint_t ngx_agilicus_token_matcher_one(
+    ngx_agilicus_token_matcher_t *m,
+    const ngx_agilicus_token_ruleset_item_t *matcher);
+static ngx_uint_t ngx_agilicus_token_matcher_criterion(
+    ngx_agilicus_token_matcher_t *m, const ngx_str_t *left,
+    const ngx_agilicus_token_ruleset_item_t *criterion);
+static ngx_uint_t ngx_agilicus_token_matcher_compare(ngx_uint_t op,
+    const ngx_str_t *left, const ngx_agilicus_token_ruleset_item_t *right);
+static ngx_uint_t ngx_agilicus_token_matcher_order(ngx_uint_t op,
+    const ngx_str_t *left, const ngx_agilicus_token_ruleset_item_t *right);
+static ngx_uint_t ngx_agilicus_token_matcher_is_negative(ngx_uint_t op);
+static void ngx_agilicus_token_matcher_value(ngx_agilicus_token_matcher_t *m,
+    const ngx_str_t *extractor, ngx_str_t *value);
+static ngx_int_t ngx_agilicus_token_matcher_integer(const ngx_str_t *text,
+    int64_t *value);
+static ngx_uint_t ngx_agilicus_token_matcher_same(const ngx_str_t *a,
+    const ngx_str_t *b);
+static void ngx_agilicus_token_matcher_start(
+    ngx_agilicus_token_matcher_join_t *j, ngx_uint_t any);
+static void ngx_agilicus_token_matcher_join(
+    ngx_agilicus_token_matcher_join_t *j, ngx_uint_t value);
+static ngx_uint_t ngx_agilicus_token_matcher_not(ngx_uint_t value);
+
+
+ngx_uint_t
+ngx_agilicus_token_matcher_hold(ngx_agilicus_token_ruleset_cursor_t *items,
+    ngx_uint_t any, const ngx_agilicus_token_matcher_values_t *values)
+{
+    ngx_int_t                           rc;
+    ngx_agilicus_token_matcher_t        m;
+    ngx_agilicus_token_matcher_join_t   j;
+    ngx_agilicus_token_ruleset_item_t   item;
+
+    m.values = values;
+    m.items = items;
+    m.unresolved = 0;
+
+    ngx_agilicus_token_matcher_start(&j, any);
+
+    for ( ;; ) {
+        rc = ngx_agilicus_token_ruleset_next_item(items,
+                                    NGX_AGILICUS_TOKEN_RULESET_MATCHER, &item);
+        if (rc != NGX_OK) {
+            break;
+        }
+
+        ngx_agilicus_token_matcher_join(&j,
+                                    ngx_agilicus_token_matcher_one(&m, &item));
+    }
+
+    return rc == NGX_DECLINED && !m.unresolved && j.n && j.value == TRUE;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_matcher_one(ngx_agilicus_token_matcher_t *m,
+    const ngx_agilicus_token_ruleset_item_t *matcher)
+{
+    ngx_int_t                           rc;
+    ngx_str_t                           left;
+    ngx_uint_t                          value;
+    ngx_agilicus_token_matcher_join_t   j;
+    ngx_agilicus_token_ruleset_item_t   item;
+
+    ngx_agilicus_token_matcher_value(m, &matcher->text, &left);
+
+    ngx_agilicus_token_matcher_start(&j,
+                           matcher->flags & NGX_AGILICUS_TOKEN_RULESET_ANY);
+
+    for ( ;; ) {
+        rc = ngx_agilicus_token_ruleset_next_item(m->items,
+                                  NGX_AGILICUS_TOKEN_RULESET_CRITERION, &item);
+        if (rc != NGX_OK) {
+            break;
+        }
+
+        value = ngx_agilicus_token_matcher_criterion(m, &left, &item);
+
+        ngx_agilicus_token_matcher_join(&j, value);
+    }
+
+    /* of no criteria nothing can be told */
+
+    value = (rc == NGX_DECLINED && j.n) ? j.value : UNKNOWN;
+
+    if (matcher->flags & NGX_AGILICUS_TOKEN_RULESET_INVERTED) {
+        return ngx_agilicus_token_matcher_not(value);
+    }
+
+    return value;
+}
+
+
+/* "not equals" and "not in" are the inverse of an "or" over the operands */
+
+static ngx_uint_t
+ngx_agilicus_token_matcher_criterion(ngx_agilicus_token_matcher_t *m,
+    const ngx_str_t *left, const ngx_agilicus_token_ruleset_item_t *criterion)
+{
+    ngx_int_t                           rc;
+    ngx_uint_t                          op, list, other, value;
+    ngx_agilicus_token_matcher_join_t   j;
+    ngx_agilicus_token_ruleset_item_t   item;
+
+    op = criterion->kind;
+    list = (op == NGX_AGILICUS_TOKEN_RULESET_IN
+            || op == NGX_AGILICUS_TOKEN_RULESET_NOT_IN);
+    other = criterion->flags & NGX_AGILICUS_TOKEN_RULESET_HAS_VALUE;
+
+    ngx_agilicus_token_matcher_start(&j, 1);
+
+    for ( ;; ) {
+        rc = ngx_agilicus_token_ruleset_next_item(m->items,
+                                    NGX_AGILICUS_TOKEN_RULESET_OPERAND, &item);
+        if (rc != NGX_OK) {
+            break;
+        }
+
+        value = ngx_agilicus_token_matcher_compare(op, left, &item);
+
+        ngx_agilicus_token_matcher_join(&j, value);
+    }
+
+    if (other) {
+        ngx_memzero(&item, sizeof(ngx_agilicus_token_ruleset_item_t));
+
+        ngx_agilicus_token_matcher_value(m, &criterion->text, &item.text);
+
+        value = ngx_agilicus_token_matcher_compare(op, left, &item);
+
+        ngx_agilicus_token_matcher_join(&j, value);
+    }
+
+    if (rc != NGX_DECLINED
+        || op >= NGX_AGILICUS_TOKEN_RULESET_UNDEFINED
+        || list != !!(criterion->flags & NGX_AGILICUS_TOKEN_RULESET_IS_LIST)
+        || (!list && j.n != 1)
+        || (list && other))
+    {
+        return UNKNOWN;
+    }
+
+    return ngx_agilicus_token_matcher_is_negative(op)
+           ? ngx_agilicus_token_matcher_not(j.value) : j.value;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_matcher_compare(ngx_uint_t op, const ngx_str_t *left,
+    const ngx_agilicus_token_ruleset_item_t *right)
+{
+    int64_t  number;
+
+    if (op == NGX_AGILICUS_TOKEN_RULESET_GREATER
+        || op == NGX_AGILICUS_TOKEN_RULESET_LESS)
+    {
+        return ngx_agilicus_token_matcher_order(op, left, right);
+    }
+
+    if (!(right->flags & NGX_AGILICUS_TOKEN_RULESET_IS_NUMBER)) {
+        return ngx_agilicus_token_matcher_same(left, &right->text) ? TRUE
+                                                                   : FALSE;
+    }
+
+    if (ngx_agilicus_token_matcher_integer(left, &number) != NGX_OK) {
+        return UNKNOWN;
+    }
+
+    return (number == ngx_agilicus_token_ruleset_operand(right)) ? TRUE
+                                                                  : FALSE;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_matcher_order(ngx_uint_t op, const ngx_str_t *left,
+    const ngx_agilicus_token_ruleset_item_t *right)
+{
+    int64_t  a, b;
+
+    if (ngx_agilicus_token_matcher_integer(left, &a) != NGX_OK) {
+        return UNKNOWN;
+    }
+
+    if (right->flags & NGX_AGILICUS_TOKEN_RULESET_IS_NUMBER) {
+        b = ngx_agilicus_token_ruleset_operand(right);
+
+    } else if (ngx_agilicus_token_matcher_integer(&right->text, &b) != NGX_OK)
+    {
+        return UNKNOWN;
+    }
+
+    if (op == NGX_AGILICUS_TOKEN_RULESET_GREATER) {
+        return (a > b) ? TRUE : FALSE;
+    }
+
+    return (a < b) ? TRUE : FALSE;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_matcher_is_negative(ngx_uint_t op)
+{
+    return op == NGX_AGILICUS_TOKEN_RULESET_NOT_EQUALS
+           || op == NGX_AGILICUS_TOKEN_RULESET_NOT_IN;
+}
+
+
+/* a value that is not the same to all who read the request is none */
+
+static void
+ngx_agilicus_token_matcher_value(ngx_agilicus_token_matcher_t *m,
+    const ngx_str_t *extractor, ngx_str_t *value)
+{
+    ngx_str_t                                    other;
+    const ngx_agilicus_token_matcher_values_t   *v;
+
+    v = m->values;
+
+    ngx_str_null(value);
+
+    if (v->template.len == 0
+        || ngx_agilicus_token_template_value(&v->template, &v->path,
+                                             extractor, value)
+           != NGX_OK)
+    {
+        m->unresolved = 1;
+        return;
+    }
+
+    if (v->subject.len
+        && (ngx_agilicus_token_template_value(&v->template, &v->subject,
+                                              extractor, &other)
+            != NGX_OK
+            || !ngx_agilicus_token_matcher_same(value, &other)))
+    {
+        m->unresolved = 1;
+    }
+}
+
+
+/* an integer in its only form: no sign but "-", no zeros in front */
+
+static ngx_int_t
+ngx_agilicus_token_matcher_integer(const ngx_str_t *text, int64_t *value)
+{
+    u_char   c;
+    size_t   i, first;
+    int64_t  n;
+
+    first = (text->len && text->data[0] == '-');
+
+    if (text->len == first
+        || (text->data[first] == '0' && text->len > 1))
+    {
+        return NGX_DECLINED;
+    }
+
+    n = 0;
+
+    /* counted below zero, where there is room for one more */
+
+    for (i = first; i < text->len; i++) {
+        c = text->data[i];
+
+        if (c < '0' || c > '9'
+            || __builtin_mul_overflow(n, 10, &n)
+            || __builtin_sub_overflow(n, c - '0', &n))
+        {
+            return NGX_DECLINED;
+        }
+    }
+
+    if (!first && __builtin_sub_overflow(0, n, &n)) {
+        return NGX_DECLINED;
+    }
+
+    *value = n;
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_matcher_same(const ngx_str_t *a, const ngx_str_t *b)
+{
+    return a->len == b->len
+           && (a->len == 0 || ngx_memcmp(a->data, b->data, a->len) == 0);
+}
+
+
+static void
+ngx_agilicus_token_matcher_start(ngx_agilicus_token_matcher_join_t *j,
+    ngx_uint_t any)
+{
+    j->any = any;
+    j->n = 0;
+    j->value = any ? FALSE : TRUE;
+}
+
+
+static void
+ngx_agilicus_token_matcher_join(ngx_agilicus_token_matcher_join_t *j,
+    ngx_uint_t value)
+{
+    j->n++;
+
+    /* what may be true stays so with "or", what may be false with "and" */
+
+    if (j->any) {
+        j->value = ((j->value | value) & TRUE) | (j->value & value & FALSE);
+
+    } else {
+        j->value = ((j->value | value) & FALSE) | (j->value & value & TRUE);
+    }
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_matcher_not(ngx_uint_t value)
+{
+    return (value & FALSE ? TRUE : 0) | (value & TRUE ? FALSE : 0);
+}

@@ -1,0 +1,45 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGILICUS_TOKEN_MATCHER_H_INCLUDED_
+#define _NGX_AGILICUS_TOKEN_MATCHER_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "rules/packed.h"
+
+
+/*
+ * Matchers of a rule (API: RuleMatcherList).  They compare what extractors find
+ * in a request, and the API does not hand out the definitions of extractors:
+ * known are only those that stand for a name of the path template that the
+ * request matched, and of these only the text, not the type that the extractor
+ * gives it.  With any other extractor the rule does not match.
+ *
+ * What cannot be told for lack of the type is neither true nor false, and its
+ * inverse is neither either: an order of what is no integer, a comparison of
+ * it with an integer, and "undefined".
+ */
+
+typedef struct {
+    ngx_str_t                      template;  /* empty: no template matched */
+    ngx_str_t                      path;
+    ngx_str_t                      subject;   /* with the query, or empty */
+} ngx_agilicus_token_matcher_values_t;
+
+
+/*
+ * Reads all matchers from "items" and says whether they hold: one of them with
+ * "any", else all.  Returns 1, or 0 also where that cannot be told.
+ */
+ngx_uint_t ngx_agilicus_token_matcher_hold(
+    ngx_agilicus_token_ruleset_cursor_t *items, ngx_uint_t any,
+    const ngx_agilicus_token_matcher_values_t *values);
+
+
+#endif /* _NGX_AGILICUS_TOKEN_MATCHER_H_INCLUDED_ */

@@ -1,0 +1,515 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "rules/packed.h"
+
+
+static u_char *ngx_agilicus_token_ruleset_add(
+    ngx_agilicus_token_ruleset_builder_t *b,
+    ngx_agilicus_token_ruleset_item_header_t *h, const ngx_str_t *text,
+    const ngx_str_t *value);
+static void ngx_agilicus_token_ruleset_write(
+    ngx_agilicus_token_ruleset_builder_t *b, const void *data, size_t len);
+static void ngx_agilicus_token_ruleset_ending(
+    ngx_agilicus_token_ruleset_builder_t *b,
+    ngx_agilicus_token_ruleset_rule_header_t *h);
+static void ngx_agilicus_token_ruleset_host_end(
+    ngx_agilicus_token_ruleset_builder_t *b);
+
+
+void
+ngx_agilicus_token_ruleset_begin(ngx_agilicus_token_ruleset_builder_t *b,
+    u_char *buf, size_t size)
+{
+    ngx_agilicus_token_ruleset_header_t  h;
+
+    ngx_memzero(b, sizeof(ngx_agilicus_token_ruleset_builder_t));
+    ngx_memzero(&h, sizeof(h));
+
+    b->start = buf;
+    b->pos = buf;
+    b->end = buf + size;
+
+    ngx_agilicus_token_ruleset_write(b, &h, sizeof(h));
+}
+
+
+ngx_int_t
+ngx_agilicus_token_ruleset_host(ngx_agilicus_token_ruleset_builder_t *b,
+    const ngx_str_t *name)
+{
+    size_t                                     i;
+    ngx_str_t                                  host;
+    ngx_agilicus_token_ruleset_host_header_t   h;
+
+    ngx_agilicus_token_ruleset_host_end(b);
+
+    if (ngx_agilicus_token_ruleset_host_name(name, &host) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    b->host = b->pos;
+    b->before = b->rules;
+    b->host_overflow = b->overflow;
+
+    h.size = 0;
+    h.name = (uint32_t) host.len;
+
+    ngx_agilicus_token_ruleset_write(b, &h, sizeof(h));
+    ngx_agilicus_token_ruleset_write(b, host.data, host.len);
+
+    if (!b->overflow) {
+        for (i = 0; i < host.len; i++) {
+            b->pos[-1 - (ssize_t) i] = ngx_tolower(host.data[host.len - 1 - i]);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_agilicus_token_ruleset_rule(ngx_agilicus_token_ruleset_builder_t *b)
+{
+    ngx_agilicus_token_ruleset_rule_header_t  h;
+
+    b->rule = b->pos;
+    b->methods = 0;
+    b->flags = 0;
+    b->rule_overflow = b->overflow;
+    b->never = (b->host == NULL);
+
+    ngx_memzero(&h, sizeof(h));
+
+    ngx_agilicus_token_ruleset_write(b, &h, sizeof(h));
+}
+
+
+void
+ngx_agilicus_token_ruleset_rule_end(ngx_agilicus_token_ruleset_builder_t *b)
+{
+    ngx_agilicus_token_ruleset_rule_header_t  h;
+
+    if (b->never
+        || b->methods == 0
+        || !(b->flags & (NGX_AGILICUS_TOKEN_RULESET_PATHS
+                         |NGX_AGILICUS_TOKEN_RULESET_TEMPLATES)))
+    {
+        b->pos = b->rule;
+        b->overflow = b->rule_overflow;
+        b->dropped++;
+        return;
+    }
+
+    b->rules++;
+
+    if (b->overflow) {
+        return;
+    }
+
+    ngx_memzero(&h, sizeof(h));
+
+    h.size = (uint32_t) (b->pos - b->rule);
+    h.methods = b->methods;
+    h.flags = (uint16_t) b->flags;
+
+    ngx_agilicus_token_ruleset_ending(b, &h);
+
+    ngx_memcpy(b->rule, &h, sizeof(h));
+}
+
+
+/* how the only path ends, if it is one that is compared byte for byte */
+
+static void
+ngx_agilicus_token_ruleset_ending(ngx_agilicus_token_ruleset_builder_t *b,
+    ngx_agilicus_token_ruleset_rule_header_t *h)
+{
+    size_t                                len, n;
+    ngx_agilicus_token_ruleset_item_t     item, next;
+    ngx_agilicus_token_ruleset_cursor_t   items;
+
+    items.pos = b->rule + sizeof(ngx_agilicus_token_ruleset_rule_header_t);
+    items.end = b->pos;
+
+    if (ngx_agilicus_token_ruleset_next_item(&items,
+                                       NGX_AGILICUS_TOKEN_RULESET_PATH, &item)
+        != NGX_OK
+        || item.kind == NGX_AGILICUS_TOKEN_RULESET_PATTERN)
+    {
+        return;
+    }
+
+    len = item.text.len;
+
+    if (len < sizeof(uint32_t)
+        || ngx_agilicus_token_ruleset_next_item(&items,
+                                       NGX_AGILICUS_TOKEN_RULESET_PATH, &next)
+           != NGX_DECLINED)
+    {
+        return;
+    }
+
+    n = (len < sizeof(uint64_t)) ? sizeof(uint32_t) : sizeof(uint64_t);
+
+    h->len = (uint16_t) len;
+    ngx_memcpy(h->ending, item.text.data + len - n, n);
+}
+
+
+void
+ngx_agilicus_token_ruleset_separate_query(
+    ngx_agilicus_token_ruleset_builder_t *b)
+{
+    b->flags |= NGX_AGILICUS_TOKEN_RULESET_SEPARATE_QUERY;
+}
+
+
+void
+ngx_agilicus_token_ruleset_never(ngx_agilicus_token_ruleset_builder_t *b)
+{
+    b->never = 1;
+}
+
+
+void
+ngx_agilicus_token_ruleset_method(ngx_agilicus_token_ruleset_builder_t *b,
+    const ngx_str_t *name)
+{
+    b->methods |= ngx_agilicus_token_ruleset_method_name(name);
+}
+
+
+void
+ngx_agilicus_token_ruleset_path(ngx_agilicus_token_ruleset_builder_t *b,
+    const ngx_str_t *pattern)
+{
+    u_char                                    *p;
+    ngx_str_t                                  begin;
+    ngx_agilicus_token_ruleset_literal_t       literal;
+    ngx_agilicus_token_ruleset_item_header_t   h;
+
+    ngx_agilicus_token_ruleset_literal(pattern, &literal, NULL);
+
+    ngx_memzero(&h, sizeof(h));
+
+    h.type = NGX_AGILICUS_TOKEN_RULESET_PATH;
+    h.kind = (uint8_t) literal.kind;
+    h.flags |= literal.at_start ? NGX_AGILICUS_TOKEN_RULESET_AT_START : 0;
+    h.flags |= literal.at_end ? NGX_AGILICUS_TOKEN_RULESET_AT_END : 0;
+
+    b->flags |= NGX_AGILICUS_TOKEN_RULESET_PATHS;
+
+    begin.data = NULL;
+    begin.len = literal.len;
+
+    if (literal.kind == NGX_AGILICUS_TOKEN_RULESET_PATTERN) {
+        h.hash = ngx_agilicus_token_ruleset_hash(pattern);
+        p = ngx_agilicus_token_ruleset_add(b, &h, pattern, &begin);
+
+    } else {
+        p = ngx_agilicus_token_ruleset_add(b, &h, &begin, NULL);
+    }
+
+    if (p) {
+        ngx_agilicus_token_ruleset_literal(pattern, &literal, p);
+    }
+}
+
+
+void
+ngx_agilicus_token_ruleset_template(ngx_agilicus_token_ruleset_builder_t *b,
+    const ngx_str_t *template, ngx_uint_t prefix)
+{
+    ngx_agilicus_token_ruleset_item_header_t  h;
+
+    ngx_memzero(&h, sizeof(h));
+
+    h.type = NGX_AGILICUS_TOKEN_RULESET_TEMPLATE;
+    h.flags = prefix ? NGX_AGILICUS_TOKEN_RULESET_IS_PREFIX : 0;
+
+    b->flags |= NGX_AGILICUS_TOKEN_RULESET_TEMPLATES;
+
+    if (!ngx_agilicus_token_ruleset_is_template(template)) {
+        b->never = 1;
+        return;
+    }
+
+    (void) ngx_agilicus_token_ruleset_add(b, &h, template, NULL);
+}
+
+
+void
+ngx_agilicus_token_ruleset_query(ngx_agilicus_token_ruleset_builder_t *b,
+    const ngx_str_t *name, const ngx_str_t *exact)
+{
+    ngx_agilicus_token_ruleset_item_header_t  h;
+
+    ngx_memzero(&h, sizeof(h));
+
+    h.type = NGX_AGILICUS_TOKEN_RULESET_QUERY;
+    h.flags = exact ? NGX_AGILICUS_TOKEN_RULESET_HAS_VALUE : 0;
+
+    if (name->len == 0) {
+        b->never = 1;
+        return;
+    }
+
+    (void) ngx_agilicus_token_ruleset_add(b, &h, name, exact);
+}
+
+
+void
+ngx_agilicus_token_ruleset_body(ngx_agilicus_token_ruleset_builder_t *b,
+    const ngx_str_t *pointer, const ngx_str_t *exact)
+{
+    ngx_agilicus_token_ruleset_item_header_t  h;
+
+    ngx_memzero(&h, sizeof(h));
+
+    h.type = NGX_AGILICUS_TOKEN_RULESET_BODY;
+    h.flags = exact ? NGX_AGILICUS_TOKEN_RULESET_HAS_VALUE : 0;
+
+    if (!ngx_agilicus_token_ruleset_is_pointer(pointer)) {
+        b->never = 1;
+        return;
+    }
+
+    (void) ngx_agilicus_token_ruleset_add(b, &h, pointer, exact);
+}
+
+
+void
+ngx_agilicus_token_ruleset_matchers(ngx_agilicus_token_ruleset_builder_t *b,
+    ngx_uint_t any)
+{
+    b->flags |= NGX_AGILICUS_TOKEN_RULESET_MATCHERS;
+    b->flags |= any ? NGX_AGILICUS_TOKEN_RULESET_ANY_MATCHER : 0;
+}
+
+
+void
+ngx_agilicus_token_ruleset_matcher(ngx_agilicus_token_ruleset_builder_t *b,
+    const ngx_str_t *extractor, ngx_uint_t inverted, ngx_uint_t any)
+{
+    ngx_uint_t                                flags;
+    ngx_agilicus_token_ruleset_item_header_t  h;
+
+    ngx_memzero(&h, sizeof(h));
+
+    flags = inverted ? NGX_AGILICUS_TOKEN_RULESET_INVERTED : 0;
+    flags |= any ? NGX_AGILICUS_TOKEN_RULESET_ANY : 0;
+
+    h.type = NGX_AGILICUS_TOKEN_RULESET_MATCHER;
+    h.flags = (uint8_t) flags;
+
+    (void) ngx_agilicus_token_ruleset_add(b, &h, extractor, NULL);
+}
+
+
+void
+ngx_agilicus_token_ruleset_criterion(ngx_agilicus_token_ruleset_builder_t *b,
+    ngx_agilicus_token_ruleset_operator_e op, const ngx_str_t *extractor,
+    ngx_uint_t list)
+{
+    ngx_uint_t                                flags;
+    ngx_agilicus_token_ruleset_item_header_t  h;
+
+    ngx_memzero(&h, sizeof(h));
+
+    flags = extractor ? NGX_AGILICUS_TOKEN_RULESET_HAS_VALUE : 0;
+    flags |= list ? NGX_AGILICUS_TOKEN_RULESET_IS_LIST : 0;
+
+    h.type = NGX_AGILICUS_TOKEN_RULESET_CRITERION;
+    h.kind = (uint8_t) op;
+    h.flags = (uint8_t) flags;
+
+    (void) ngx_agilicus_token_ruleset_add(b, &h, extractor, NULL);
+}
+
+
+void
+ngx_agilicus_token_ruleset_string(ngx_agilicus_token_ruleset_builder_t *b,
+    const ngx_str_t *value)
+{
+    ngx_agilicus_token_ruleset_item_header_t  h;
+
+    ngx_memzero(&h, sizeof(h));
+
+    h.type = NGX_AGILICUS_TOKEN_RULESET_OPERAND;
+
+    (void) ngx_agilicus_token_ruleset_add(b, &h, value, NULL);
+}
+
+
+void
+ngx_agilicus_token_ruleset_number(ngx_agilicus_token_ruleset_builder_t *b,
+    int64_t value)
+{
+    ngx_str_t                                 text;
+    ngx_agilicus_token_ruleset_item_header_t  h;
+
+    ngx_memzero(&h, sizeof(h));
+
+    h.type = NGX_AGILICUS_TOKEN_RULESET_OPERAND;
+    h.flags = NGX_AGILICUS_TOKEN_RULESET_IS_NUMBER;
+
+    text.data = (u_char *) &value;
+    text.len = sizeof(value);
+
+    (void) ngx_agilicus_token_ruleset_add(b, &h, &text, NULL);
+}
+
+
+size_t
+ngx_agilicus_token_ruleset_end(ngx_agilicus_token_ruleset_builder_t *b)
+{
+    ngx_agilicus_token_ruleset_header_t  h;
+
+    ngx_agilicus_token_ruleset_host_end(b);
+
+    if (b->overflow || (size_t) (b->pos - b->start) > UINT32_MAX) {
+        return 0;
+    }
+
+    h.size = (uint32_t) (b->pos - b->start);
+    h.version = NGX_AGILICUS_TOKEN_RULESET_VERSION;
+    h.rules = b->rules;
+
+    ngx_memcpy(b->start, &h, sizeof(h));
+
+    return h.size;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_ruleset_open(ngx_agilicus_token_ruleset_cursor_t *hosts,
+    ngx_uint_t *rules, const u_char *packed, size_t len)
+{
+    ngx_agilicus_token_ruleset_header_t  h;
+
+    if (len < sizeof(h)) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(&h, packed, sizeof(h));
+
+    if (h.version != NGX_AGILICUS_TOKEN_RULESET_VERSION || h.size != len) {
+        return NGX_ERROR;
+    }
+
+    hosts->pos = packed + sizeof(h);
+    hosts->end = packed + len;
+
+    *rules = h.rules;
+
+    return NGX_OK;
+}
+
+
+int64_t
+ngx_agilicus_token_ruleset_operand(
+    const ngx_agilicus_token_ruleset_item_t *item)
+{
+    int64_t  value;
+
+    /* of another length it was not packed as a number */
+
+    value = 0;
+
+    if (item->text.len == sizeof(value)) {
+        ngx_memcpy(&value, item->text.data, sizeof(value));
+    }
+
+    return value;
+}
+
+
+/*
+ * Adds an item whose header is but for its lengths.  A string without bytes
+ * of its own is left for the caller to fill in; returns where, or NULL where
+ * there is nothing to fill in.
+ */
+
+static u_char *
+ngx_agilicus_token_ruleset_add(ngx_agilicus_token_ruleset_builder_t *b,
+    ngx_agilicus_token_ruleset_item_header_t *h, const ngx_str_t *text,
+    const ngx_str_t *value)
+{
+    u_char            *open;
+    ngx_uint_t         i;
+    const ngx_str_t   *strings[2];
+
+    static const ngx_str_t  none = ngx_null_string;
+
+    strings[0] = text ? text : &none;
+    strings[1] = value ? value : &none;
+
+    if (strings[0]->len > NGX_AGILICUS_TOKEN_RULESET_MAX_STR
+        || strings[1]->len > NGX_AGILICUS_TOKEN_RULESET_MAX_STR)
+    {
+        b->never = 1;
+        return NULL;
+    }
+
+    h->text = (uint16_t) strings[0]->len;
+    h->value = (uint16_t) strings[1]->len;
+
+    ngx_agilicus_token_ruleset_write(b, h, sizeof(*h));
+
+    open = NULL;
+
+    for (i = 0; i < 2; i++) {
+
+        if (strings[i]->len && strings[i]->data == NULL) {
+            open = b->pos;
+        }
+
+        ngx_agilicus_token_ruleset_write(b, strings[i]->data,
+                                         strings[i]->len);
+    }
+
+    return b->overflow ? NULL : open;
+}
+
+
+static void
+ngx_agilicus_token_ruleset_write(ngx_agilicus_token_ruleset_builder_t *b,
+    const void *data, size_t len)
+{
+    if (b->overflow || (size_t) (b->end - b->pos) < len) {
+        b->overflow = 1;
+        return;
+    }
+
+    if (data && len) {
+        ngx_memcpy(b->pos, data, len);
+    }
+
+    b->pos += len;
+}
+
+
+static void
+ngx_agilicus_token_ruleset_host_end(ngx_agilicus_token_ruleset_builder_t *b)
+{
+    uint32_t  size;
+
+    if (b->host == NULL) {
+        return;
+    }
+
+    if (b->rules == b->before) {
+        b->pos = b->host;
+        b->overflow = b->host_overflow;
+
+    } else if (!b->overflow) {
+        size = (uint32_t) (b->pos - b->host);
+        ngx_memcpy(b->host, &size, sizeof(size));
+    }
+
+    b->host = NULL;
+}

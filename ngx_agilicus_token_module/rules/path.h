@@ -1,0 +1,121 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGILICUS_TOKEN_PATH_H_INCLUDED_
+#define _NGX_AGILICUS_TOKEN_PATH_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "rules/regex.h"
+#include "rules/packed.h"
+
+
+/*
+ * The path that host rules see.  It is the client's own, as it stood in the
+ * request line, percent-decoded once; there is nothing else to normalise, for
+ * a path that different readers could read differently is not taken at all:
+ *
+ *     one that does not begin with "/", or has "//" in it, or a segment of
+ *     nothing but parameters ("/;x"), save that it may end in "/"
+ *
+ *     dot segments, "." and "..", also escaped, with parameters ("..;x") or
+ *     with spaces ("..%20")
+ *
+ *     "\", also escaped; "/" and "?" escaped; "#" and "?" as they are
+ *
+ *     bytes up to 0x20 and 0x7f, and the same escaped, save "%20"
+ *
+ *     escapes that are none ("%zz", "%u002e"), and what is an escape still
+ *     after decoding ("%252e", "%25%32%65")
+ *
+ *     what is not UTF-8 after decoding
+ */
+
+/* the longest path and the longest query, in bytes, that can match */
+#define NGX_AGILICUS_TOKEN_PATH_MAX_LEN  65535
+
+
+/*
+ * What the paths of rules are compared with: the path of a request, with "?"
+ * and the query behind it or without.  One subject serves one decision after
+ * the other, and keeps its buffer; it is all zero before the first.
+ */
+
+typedef struct {
+    ngx_agilicus_token_patterns_t  *patterns;
+
+    u_char                         *buf;
+    size_t                          size;
+
+    ngx_str_t                       path;
+    ngx_str_t                       query;
+    ngx_str_t                       whole;     /* made where it is needed */
+
+    unsigned                        has_query:1;
+    unsigned                        search:1;
+    unsigned                        is_utf8:1; /* the path, if looked at */
+} ngx_agilicus_token_path_t;
+
+
+/*
+ * Decodes the path of a request target (without "?" and query).  "path" is set
+ * to "raw" itself where nothing was escaped, and else to "buf", which the
+ * caller owns and which holds raw->len bytes.  Returns NGX_OK, or NGX_DECLINED
+ * for a path that is not taken; "path" is then untouched.
+ */
+ngx_int_t ngx_agilicus_token_path_decode(const ngx_str_t *raw, u_char *buf,
+    ngx_str_t *path);
+
+/*
+ * Returns 1 if "query" (without "?") is one that rules can be applied to: no
+ * "#", no byte up to 0x20, no 0x7f, and UTF-8 as it stands; else 0.
+ */
+ngx_uint_t ngx_agilicus_token_path_is_query(const ngx_str_t *query);
+
+/*
+ * The length of the UTF-8 sequence at "p" (RFC 3629: no surrogate, nothing
+ * overlong, nothing above U+10FFFF), or 0 if there is none.
+ */
+size_t ngx_agilicus_token_path_utf8(const u_char *p, const u_char *end);
+
+/*
+ * The value of a hexadecimal digit, or NGX_ERROR.
+ */
+ngx_int_t ngx_agilicus_token_path_hex(u_char c);
+
+
+/*
+ * Starts a decision on a path of ngx_agilicus_token_path_decode() and a query
+ * of ngx_agilicus_token_path_is_query().
+ */
+void ngx_agilicus_token_path_begin(ngx_agilicus_token_path_t *s,
+    ngx_agilicus_token_patterns_t *patterns, const ngx_str_t *path,
+    const ngx_str_t *query, ngx_uint_t has_query, ngx_uint_t search);
+
+void ngx_agilicus_token_path_free(ngx_agilicus_token_path_t *s);
+
+/*
+ * Gives the path with the query behind it, or an empty string where the request
+ * has no query.  NGX_ERROR where that is too long, or memory is short.
+ */
+ngx_int_t ngx_agilicus_token_path_whole(ngx_agilicus_token_path_t *s,
+    ngx_str_t *whole);
+
+/*
+ * Whether the path of a rule matches; returns 1, or 0 also where that cannot be
+ * told.  Without "separate_query" it sees the query too.
+ *
+ * What stands in the query never stands in for the path: either the path
+ * matches alone too, or the "?" of the request is matched by a "?" of the
+ * pattern.  Else "/secret?/public" would match ".*" and "/public".
+ */
+ngx_uint_t ngx_agilicus_token_path_match(ngx_agilicus_token_path_t *s,
+    const ngx_agilicus_token_ruleset_item_t *item, ngx_uint_t separate_query);
+
+
+#endif /* _NGX_AGILICUS_TOKEN_PATH_H_INCLUDED_ */

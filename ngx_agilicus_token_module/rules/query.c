@@ -1,0 +1,274 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "rules/path.h"
+#include "rules/query.h"
+
+
+/*
+ * What a piece of a query is to a constraint, as bits: MEETS if all readers
+ * find in it what they should, FAILS if some reader could find another.
+ */
+
+#define NGX_AGILICUS_TOKEN_QUERY_OTHER  0
+#define NGX_AGILICUS_TOKEN_QUERY_MEETS  1
+#define NGX_AGILICUS_TOKEN_QUERY_FAILS  2
+
+
+static ngx_uint_t ngx_agilicus_token_query_pieces(const u_char *p,
+    const u_char *end, const ngx_str_t *name, const ngx_str_t *exact);
+static ngx_uint_t ngx_agilicus_token_query_piece(const u_char *p,
+    const u_char *end, const ngx_str_t *name, const ngx_str_t *exact);
+static ngx_uint_t ngx_agilicus_token_query_is_clear(const u_char *p,
+    const u_char *end);
+static ngx_uint_t ngx_agilicus_token_query_is(const u_char *p,
+    const u_char *end, const ngx_str_t *text);
+static ngx_uint_t ngx_agilicus_token_query_is_like(const u_char *p,
+    const u_char *end, const ngx_str_t *name);
+static ngx_int_t ngx_agilicus_token_query_next(const u_char **p,
+    const u_char *end);
+static ngx_int_t ngx_agilicus_token_query_fold(ngx_int_t c);
+static const u_char *ngx_agilicus_token_query_find(const u_char *p,
+    const u_char *end, u_char c);
+
+
+ngx_uint_t
+ngx_agilicus_token_query_match(const ngx_str_t *query, const ngx_str_t *name,
+    const ngx_str_t *exact)
+{
+    ngx_uint_t     whole, split;
+    const u_char  *p, *end, *last;
+
+    if (query->len == 0) {
+        return 0;
+    }
+
+    whole = NGX_AGILICUS_TOKEN_QUERY_OTHER;
+    split = NGX_AGILICUS_TOKEN_QUERY_OTHER;
+
+    p = query->data;
+    end = p + query->len;
+
+    for ( ;; ) {
+        last = ngx_agilicus_token_query_find(p, end, '&');
+
+        whole |= ngx_agilicus_token_query_piece(p, last, name, exact);
+
+        /* once more, as those read it who end a parameter at ";" */
+
+        split |= ngx_agilicus_token_query_pieces(p, last, name, exact);
+
+        if (whole > NGX_AGILICUS_TOKEN_QUERY_MEETS
+            || split > NGX_AGILICUS_TOKEN_QUERY_MEETS
+            || last == end)
+        {
+            break;
+        }
+
+        p = last + 1;
+    }
+
+    return whole == NGX_AGILICUS_TOKEN_QUERY_MEETS
+           && split == NGX_AGILICUS_TOKEN_QUERY_MEETS;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_query_pieces(const u_char *p, const u_char *end,
+    const ngx_str_t *name, const ngx_str_t *exact)
+{
+    ngx_uint_t     rc;
+    const u_char  *last;
+
+    rc = NGX_AGILICUS_TOKEN_QUERY_OTHER;
+
+    for ( ;; ) {
+        last = ngx_agilicus_token_query_find(p, end, ';');
+
+        rc |= ngx_agilicus_token_query_piece(p, last, name, exact);
+
+        if (last == end) {
+            return rc;
+        }
+
+        p = last + 1;
+    }
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_query_piece(const u_char *p, const u_char *end,
+    const ngx_str_t *name, const ngx_str_t *exact)
+{
+    ngx_uint_t     same;
+    const u_char  *last;
+
+    last = ngx_agilicus_token_query_find(p, end, '=');
+
+    if (!ngx_agilicus_token_query_is_clear(p, last)) {
+        return NGX_AGILICUS_TOKEN_QUERY_FAILS;
+    }
+
+    same = ngx_agilicus_token_query_is(p, last, name);
+
+    if (!same && !ngx_agilicus_token_query_is_like(p, last, name)) {
+        return NGX_AGILICUS_TOKEN_QUERY_OTHER;
+    }
+
+    if (last < end) {
+        last++;
+    }
+
+    if (exact && !ngx_agilicus_token_query_is(last, end, exact)) {
+        return NGX_AGILICUS_TOKEN_QUERY_FAILS;
+    }
+
+    return same ? NGX_AGILICUS_TOKEN_QUERY_MEETS
+                : NGX_AGILICUS_TOKEN_QUERY_OTHER;
+}
+
+
+/* whether a name can be told at all */
+
+static ngx_uint_t
+ngx_agilicus_token_query_is_clear(const u_char *p, const u_char *end)
+{
+    ngx_int_t  c;
+
+    while (p < end) {
+        c = ngx_agilicus_token_query_next(&p, end);
+
+        if (c == NGX_ERROR || c == '%') {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* whether it is the text to all readers; "+" is not the same to all */
+
+static ngx_uint_t
+ngx_agilicus_token_query_is(const u_char *p, const u_char *end,
+    const ngx_str_t *text)
+{
+    size_t  n;
+
+    for (n = 0; p < end; n++) {
+
+        if (n == text->len
+            || *p == '+'
+            || ngx_agilicus_token_query_next(&p, end) != text->data[n])
+        {
+            return 0;
+        }
+    }
+
+    return n == text->len;
+}
+
+
+/*
+ * Whether some reader could take it for the name: white space around it is
+ * dropped, and what begins with a NUL or a bracket.
+ */
+
+static ngx_uint_t
+ngx_agilicus_token_query_is_like(const u_char *p, const u_char *end,
+    const ngx_str_t *name)
+{
+    size_t      n;
+    ngx_int_t   c;
+    ngx_uint_t  begun;
+
+    n = 0;
+    begun = 0;
+
+    while (n < name->len && name->data[n] == ' ') {
+        n++;
+    }
+
+    while (p < end) {
+        c = ngx_agilicus_token_query_next(&p, end);
+
+        if (c == 0) {
+            break;
+        }
+
+        if ((c == ' ' || c == '+') && (!begun || n == name->len)) {
+            continue;
+        }
+
+        begun = 1;
+
+        if (n == name->len) {
+            return c == '[';
+        }
+
+        if (ngx_agilicus_token_query_fold(c)
+            != ngx_agilicus_token_query_fold(name->data[n++]))
+        {
+            return 0;
+        }
+    }
+
+    return n == name->len || name->data[n] == '[';
+}
+
+
+/* the next byte, decoded, or NGX_ERROR for an escape that is none */
+
+static ngx_int_t
+ngx_agilicus_token_query_next(const u_char **p, const u_char *end)
+{
+    ngx_int_t      hi, lo;
+    const u_char  *q;
+
+    q = *p;
+    *p = q + 1;
+
+    if (*q != '%') {
+        return *q;
+    }
+
+    if (end - q < 3) {
+        return NGX_ERROR;
+    }
+
+    hi = ngx_agilicus_token_path_hex(q[1]);
+    lo = ngx_agilicus_token_path_hex(q[2]);
+
+    if (hi == NGX_ERROR || lo == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    *p = q + 3;
+
+    return hi << 4 | lo;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_query_fold(ngx_int_t c)
+{
+    if (c == '.' || c == ' ' || c == '+') {
+        return '_';
+    }
+
+    return (c >= 'A' && c <= 'Z') ? c | 0x20 : c;
+}
+
+
+static const u_char *
+ngx_agilicus_token_query_find(const u_char *p, const u_char *end, u_char c)
+{
+    const u_char  *found;
+
+    found = memchr(p, c, (size_t) (end - p));
+
+    return found ? found : end;
+}

@@ -1,0 +1,103 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGILICUS_TOKEN_RULES_H_INCLUDED_
+#define _NGX_AGILICUS_TOKEN_RULES_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "token/reason.h"
+
+
+/*
+ * The token's host rules: matching one request against them.  A request is
+ * allowed if one rule of its host matches in all its parts; nothing that a rule
+ * says takes anything away.  Where those who read a request could differ on
+ * what it says, every reading must be allowed:
+ *
+ *     a path is read as it is, and without the parameters of its segments
+ *     ("/a;x/b" as "/a/b" too); only a rule that names the very path, with its
+ *     parameters and without a pattern, allows both readings
+ *
+ *     what a pattern and a template see: path.h; a template
+ *     sees the path and, unless the rule has "separate_query", must match with
+ *     the query behind it too
+ *
+ *     parameters, matchers, bodies: query.h, matcher.h and
+ *     _json_document.h
+ */
+
+
+/*
+ * Finds the string that a JSON pointer (RFC 6901) names in a body.  NGX_OK with
+ * "value" set, or anything else if there is none.
+ */
+typedef ngx_int_t (*ngx_agilicus_token_rules_pointer_pt)(void *body,
+    const ngx_str_t *pointer, ngx_str_t *value);
+
+
+typedef enum {
+    NGX_AGILICUS_TOKEN_RULES_UNREAD = 0,   /* may be had: say if it is needed */
+    NGX_AGILICUS_TOKEN_RULES_ABSENT,       /* none, or none that is JSON */
+    NGX_AGILICUS_TOKEN_RULES_GIVEN         /* "body" and "pointer" are set */
+} ngx_agilicus_token_rules_body_e;
+
+
+/* a request, as rules see it */
+
+typedef struct {
+    ngx_str_t                             host;
+    ngx_str_t                             method;  /* as it was sent: "GET" */
+    ngx_str_t                             path;    /* ..._path_decode() */
+    ngx_str_t                             query;   /* raw, without "?" */
+
+    uint64_t                              spent;   /* nanoseconds, reckoned */
+
+    unsigned                              has_query:1;  /* "?" was there */
+    unsigned                              search:1;
+
+    ngx_agilicus_token_rules_body_e       state;
+    void                                 *body;
+    ngx_agilicus_token_rules_pointer_pt   pointer;
+} ngx_agilicus_token_rules_view_t;
+
+
+/* what a process keeps for all decisions */
+
+typedef struct ngx_agilicus_token_rules_s  ngx_agilicus_token_rules_t;
+
+
+/*
+ * Makes what a process needs, with room for so many compiled patterns.  Returns
+ * NULL where memory is short.
+ */
+ngx_agilicus_token_rules_t *ngx_agilicus_token_rules_create(ngx_uint_t slots);
+
+void ngx_agilicus_token_rules_destroy(ngx_agilicus_token_rules_t *rules);
+
+/*
+ * Decides on one request: "packed" is the ruleset of its token, empty where the
+ * token has none.
+ *
+ * NGX_OK        a rule matches
+ * NGX_AGAIN     none does yet, but one would if the body had what it asks for:
+ *               read it, and decide again with it
+ * NGX_DECLINED  none does; "reason" says how far the rule went that went
+ *               furthest (host, method, path, query, body, matcher), or "rule"
+ *               where there is no rule at all
+ *
+ * Costs no more than a few milliseconds whatever the rules are: what takes
+ * longer is refused.  "view->spent" goes on from what has been spent on the
+ * request before, to what has been spent after.
+ */
+ngx_int_t ngx_agilicus_token_rules_decide(ngx_agilicus_token_rules_t *rules,
+    const ngx_str_t *packed, ngx_agilicus_token_rules_view_t *view,
+    ngx_agilicus_token_reason_e *reason);
+
+
+#endif /* _NGX_AGILICUS_TOKEN_RULES_H_INCLUDED_ */

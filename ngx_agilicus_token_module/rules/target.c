@@ -1,0 +1,280 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "rules/target.h"
+#include "token/bearer.h"
+#include "rules/packed.h"
+
+
+static ngx_int_t ngx_agilicus_token_target_split(const ngx_str_t *text,
+    ngx_str_t *rest, ngx_uint_t *usual,
+    ngx_agilicus_token_authority_t *authority);
+static ngx_uint_t ngx_agilicus_token_target_begins(const ngx_str_t *text,
+    const char *start, size_t len);
+
+
+/*
+ * What the others name stands in their body or, of LINK and UNLINK, in a Link
+ * field: RFC 2068, 3253, 4437 and 5842; BCOPY and BMOVE are Microsoft's.
+ */
+
+static const struct {
+    ngx_str_t                     method;
+    ngx_agilicus_token_target_e   target;
+} ngx_agilicus_token_target_methods[] = {
+    { ngx_string("COPY"), NGX_AGILICUS_TOKEN_TARGET_DESTINATION },
+    { ngx_string("MOVE"), NGX_AGILICUS_TOKEN_TARGET_DESTINATION },
+    { ngx_string("BASELINE-CONTROL"), NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
+    { ngx_string("BCOPY"), NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
+    { ngx_string("BIND"), NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
+    { ngx_string("BMOVE"), NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
+    { ngx_string("LINK"), NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
+    { ngx_string("MERGE"), NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
+    { ngx_string("MKREDIRECTREF"), NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
+    { ngx_string("REBIND"), NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
+    { ngx_string("UNLINK"), NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
+    { ngx_string("UPDATE"), NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
+    { ngx_string("UPDATEREDIRECTREF"), NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
+    { ngx_string("VERSION-CONTROL"), NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
+};
+
+
+#define NGX_AGILICUS_TOKEN_TARGET_METHODS                                     \
+    (sizeof(ngx_agilicus_token_target_methods)                                \
+     / sizeof(ngx_agilicus_token_target_methods[0]))
+
+
+ngx_agilicus_token_target_e
+ngx_agilicus_token_target_of(const ngx_str_t *method)
+{
+    ngx_uint_t        i;
+    const ngx_str_t  *name;
+
+    /* DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT and many more */
+
+    if (method->len == 0
+        || (method->data[0] >= 'D' && method->data[0] <= 'K')
+        || (method->data[0] >= 'N' && method->data[0] <= 'Q'))
+    {
+        return NGX_AGILICUS_TOKEN_TARGET_NONE;
+    }
+
+    for (i = 0; i < NGX_AGILICUS_TOKEN_TARGET_METHODS; i++) {
+        name = &ngx_agilicus_token_target_methods[i].method;
+
+        if (name->len == method->len
+            && ngx_memcmp(name->data, method->data, name->len) == 0)
+        {
+            return ngx_agilicus_token_target_methods[i].target;
+        }
+    }
+
+    return NGX_AGILICUS_TOKEN_TARGET_NONE;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_target_read(const ngx_str_t *value,
+    ngx_agilicus_token_target_t *target)
+{
+    u_char      *p;
+    ngx_str_t    text;
+    ngx_uint_t   usual;
+
+    ngx_memzero(target, sizeof(ngx_agilicus_token_target_t));
+
+    text = *value;
+    ngx_agilicus_token_bearer_strip(&text);
+
+    if (text.len == 0) {
+        return NGX_DECLINED;
+    }
+
+    if (text.data[0] != '/'
+        && ngx_agilicus_token_target_split(&text, &text, &usual,
+                                           &target->authority)
+           != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    /* an URI of an authority alone is refused too: some readers want a path */
+
+    if (text.len == 0 || text.data[0] != '/') {
+        return NGX_DECLINED;
+    }
+
+    target->path = text;
+
+    p = memchr(text.data, '?', text.len);
+
+    if (p) {
+        target->has_query = 1;
+        target->path.len = (size_t) (p - text.data);
+        target->query.data = p + 1;
+        target->query.len = text.len - target->path.len - 1;
+    }
+
+    return NGX_OK;
+}
+
+
+/* an absolute URI to its authority and the rest; "rest" may be "text" */
+
+static ngx_int_t
+ngx_agilicus_token_target_split(const ngx_str_t *text, ngx_str_t *rest,
+    ngx_uint_t *usual, ngx_agilicus_token_authority_t *authority)
+{
+    size_t      scheme;
+    u_char     *p, *end;
+    ngx_str_t   name;
+
+    if (ngx_agilicus_token_target_begins(text, "http://", 7)) {
+        scheme = 7;
+        *usual = 80;
+
+    } else if (ngx_agilicus_token_target_begins(text, "https://", 8)) {
+        scheme = 8;
+        *usual = 443;
+
+    } else {
+        return NGX_DECLINED;
+    }
+
+    name.data = text->data + scheme;
+    end = text->data + text->len;
+
+    for (p = name.data; p < end; p++) {
+        if (*p == '/' || *p == '?' || *p == '#' || *p == ' ') {
+            break;
+        }
+    }
+
+    name.len = (size_t) (p - name.data);
+
+    rest->len = (size_t) (end - p);
+    rest->data = p;
+
+    return ngx_agilicus_token_target_authority(&name, *usual, authority);
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_target_begins(const ngx_str_t *text, const char *start,
+    size_t len)
+{
+    size_t  i;
+
+    if (text->len < len) {
+        return 0;
+    }
+
+    for (i = 0; i < len; i++) {
+        if (ngx_tolower(text->data[i]) != (u_char) start[i]) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_target_authority(const ngx_str_t *text, ngx_uint_t usual,
+    ngx_agilicus_token_authority_t *authority)
+{
+    size_t      i, digits;
+    ngx_str_t   host;
+    ngx_uint_t  port;
+
+    host = *text;
+    digits = 0;
+    port = 0;
+
+    while (digits < host.len && host.data[host.len - digits - 1] >= '0'
+           && host.data[host.len - digits - 1] <= '9')
+    {
+        digits++;
+    }
+
+    if (digits < host.len && host.data[host.len - digits - 1] == ':') {
+
+        host.len -= digits + 1;
+
+        if (digits > sizeof("65535") - 1) {
+            return NGX_DECLINED;
+        }
+
+        for (i = host.len + 1; i < text->len; i++) {
+            port = port * 10 + (ngx_uint_t) (text->data[i] - '0');
+        }
+
+        if (digits && (port == 0 || port > 65535)) {
+            return NGX_DECLINED;
+        }
+    }
+
+    /* a second port would be taken off as well */
+
+    if (host.len && host.data[0] != '['
+        && memchr(host.data, ':', host.len) != NULL)
+    {
+        return NGX_DECLINED;
+    }
+
+    authority->port = (port == usual) ? 0 : port;
+
+    return ngx_agilicus_token_ruleset_host_name(&host, &authority->host);
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_target_is_same(const ngx_agilicus_token_authority_t *a,
+    const ngx_agilicus_token_authority_t *b)
+{
+    size_t  i;
+
+    if (a->host.len == 0 || a->host.len != b->host.len || a->port != b->port) {
+        return 0;
+    }
+
+    for (i = 0; i < a->host.len; i++) {
+        if (ngx_tolower(a->host.data[i]) != ngx_tolower(b->host.data[i])) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_target_of_line(const ngx_str_t *line, ngx_uint_t *usual,
+    ngx_agilicus_token_authority_t *authority)
+{
+    u_char     *p, *end;
+    ngx_str_t   text;
+
+    p = line->data;
+    end = p + line->len;
+
+    while (p < end && *p != ' ') {
+        p++;
+    }
+
+    while (p < end && *p == ' ') {
+        p++;
+    }
+
+    if (p < end && *p == '/') {
+        return NGX_DONE;
+    }
+
+    text.data = p;
+    text.len = (size_t) (end - p);
+
+    return ngx_agilicus_token_target_split(&text, &text, usual, authority);
+}

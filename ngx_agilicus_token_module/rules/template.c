@@ -1,0 +1,171 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "rules/template.h"
+
+
+typedef struct {
+    const u_char  *template;
+    const u_char  *template_end;
+    const u_char  *path;
+    const u_char  *path_end;
+} ngx_agilicus_token_template_walk_t;
+
+
+static void ngx_agilicus_token_template_start(
+    ngx_agilicus_token_template_walk_t *w, const ngx_str_t *template,
+    const ngx_str_t *path);
+static ngx_int_t ngx_agilicus_token_template_step(
+    ngx_agilicus_token_template_walk_t *w, ngx_str_t *name,
+    ngx_str_t *value);
+static const u_char *ngx_agilicus_token_template_find(const u_char *p,
+    const u_char *end, u_char c);
+static ngx_uint_t ngx_agilicus_token_template_same(const ngx_str_t *a,
+    const ngx_str_t *b);
+
+
+ngx_uint_t
+ngx_agilicus_token_template_match(const ngx_str_t *template,
+    ngx_uint_t prefix, const ngx_str_t *path)
+{
+    ngx_int_t                            rc;
+    ngx_str_t                            name, value;
+    ngx_agilicus_token_template_walk_t   w;
+
+    ngx_agilicus_token_template_start(&w, template, path);
+
+    do {
+        rc = ngx_agilicus_token_template_step(&w, &name, &value);
+    } while (rc == NGX_OK);
+
+    if (rc == NGX_ERROR) {
+        return 0;
+    }
+
+    if (w.path == w.path_end) {
+        return 1;
+    }
+
+    return prefix && (*w.path == '/' || w.path[-1] == '/');
+}
+
+
+ngx_int_t
+ngx_agilicus_token_template_value(const ngx_str_t *template,
+    const ngx_str_t *path, const ngx_str_t *name, ngx_str_t *value)
+{
+    ngx_str_t                            found, part;
+    ngx_uint_t                           seen;
+    ngx_agilicus_token_template_walk_t   w;
+
+    seen = 0;
+
+    ngx_agilicus_token_template_start(&w, template, path);
+
+    while (ngx_agilicus_token_template_step(&w, &found, &part) == NGX_OK) {
+
+        if (!ngx_agilicus_token_template_same(&found, name)) {
+            continue;
+        }
+
+        if (seen++ && !ngx_agilicus_token_template_same(&part, value)) {
+            return NGX_DECLINED;
+        }
+
+        *value = part;
+    }
+
+    return seen ? NGX_OK : NGX_DECLINED;
+}
+
+
+static void
+ngx_agilicus_token_template_start(ngx_agilicus_token_template_walk_t *w,
+    const ngx_str_t *template, const ngx_str_t *path)
+{
+    w->template = template->data;
+    w->template_end = template->data + template->len;
+    w->path = path->data;
+    w->path_end = path->data + path->len;
+}
+
+
+/*
+ * Goes on to behind the next name, or to the end of the template.  NGX_OK: a
+ * name and what it stands for; NGX_DONE: the whole template has matched so far;
+ * NGX_ERROR: it does not match.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_template_step(ngx_agilicus_token_template_walk_t *w,
+    ngx_str_t *name, ngx_str_t *value)
+{
+    size_t         len;
+    const u_char  *last, *rest, *segment;
+
+    last = ngx_agilicus_token_template_find(w->template, w->template_end, '{');
+    len = (size_t) (last - w->template);
+
+    if ((size_t) (w->path_end - w->path) < len
+        || ngx_memcmp(w->path, w->template, len) != 0)
+    {
+        return NGX_ERROR;
+    }
+
+    w->template = last;
+    w->path += len;
+
+    if (last == w->template_end) {
+        return NGX_DONE;
+    }
+
+    rest = ngx_agilicus_token_template_find(last, w->template_end, '}');
+
+    name->data = (u_char *) last + 1;
+    name->len = (size_t) (rest - name->data);
+
+    if (rest < w->template_end) {
+        rest++;
+    }
+
+    /* what follows the name in its segment is the end of the path's segment */
+
+    last = ngx_agilicus_token_template_find(rest, w->template_end, '/');
+    segment = ngx_agilicus_token_template_find(w->path, w->path_end, '/');
+    len = (size_t) (last - rest);
+
+    if ((size_t) (segment - w->path) <= len
+        || ngx_memcmp(segment - len, rest, len) != 0)
+    {
+        return NGX_ERROR;
+    }
+
+    value->data = (u_char *) w->path;
+    value->len = (size_t) (segment - w->path) - len;
+
+    w->template = last;
+    w->path = segment;
+
+    return NGX_OK;
+}
+
+
+static const u_char *
+ngx_agilicus_token_template_find(const u_char *p, const u_char *end, u_char c)
+{
+    const u_char  *found;
+
+    found = memchr(p, c, (size_t) (end - p));
+
+    return found ? found : end;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_template_same(const ngx_str_t *a, const ngx_str_t *b)
+{
+    return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
+}

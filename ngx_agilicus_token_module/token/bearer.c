@@ -1,0 +1,608 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "token/bearer.h"
+
+
+static ngx_uint_t ngx_agilicus_token_bearer_is_run(const u_char *p,
+    size_t len);
+static ngx_uint_t ngx_agilicus_token_bearer_is_scheme(const u_char *p,
+    size_t len);
+static u_char *ngx_agilicus_token_bearer_piece(u_char *p, u_char *end,
+    u_char separator);
+static ngx_uint_t ngx_agilicus_token_bearer_is_pair(u_char *p, u_char *end,
+    ngx_str_t *name, ngx_str_t *value);
+static ngx_uint_t ngx_agilicus_token_bearer_is_cookie(u_char *p, u_char *end,
+    ngx_str_t *name, ngx_str_t *value);
+static u_char *ngx_agilicus_token_bearer_skip(u_char *p, u_char *end);
+static u_char *ngx_agilicus_token_bearer_trim(u_char *p, u_char *end);
+static ngx_uint_t ngx_agilicus_token_bearer_decode(ngx_str_t *value,
+    size_t max, u_char *buf, ngx_str_t *token);
+static ngx_int_t ngx_agilicus_token_bearer_hex(u_char c);
+
+
+/* bytes that are looked at together */
+typedef u_char  ngx_agilicus_token_bearer_bytes_t
+    __attribute__((vector_size(16)));
+
+#define TOKEN68  0x01    /* RFC 9110, section 11.2, without "=" */
+#define TCHAR    0x02    /* RFC 9110, section 5.6.2 */
+
+static const u_char  ngx_agilicus_token_bearer_class[256] = {
+    ['0' ... '9'] = TOKEN68|TCHAR,
+    ['A' ... 'Z'] = TOKEN68|TCHAR,
+    ['a' ... 'z'] = TOKEN68|TCHAR,
+    ['-'] = TOKEN68|TCHAR,
+    ['.'] = TOKEN68|TCHAR,
+    ['_'] = TOKEN68|TCHAR,
+    ['~'] = TOKEN68|TCHAR,
+    ['+'] = TOKEN68|TCHAR,
+    ['/'] = TOKEN68,
+    ['!'] = TCHAR,
+    ['#'] = TCHAR,
+    ['$'] = TCHAR,
+    ['%'] = TCHAR,
+    ['&'] = TCHAR,
+    ['\''] = TCHAR,
+    ['*'] = TCHAR,
+    ['^'] = TCHAR,
+    ['`'] = TCHAR,
+    ['|'] = TCHAR
+};
+
+
+#define ngx_agilicus_token_bearer_is(c, class)                                \
+    (ngx_agilicus_token_bearer_class[c] & (class))
+
+#define ngx_agilicus_token_bearer_is_space(c)  ((c) == ' ' || (c) == '\t')
+
+
+ngx_uint_t
+ngx_agilicus_token_bearer_header(ngx_str_t *value, size_t max,
+    ngx_str_t *token)
+{
+    ngx_str_t   rest;
+    ngx_uint_t  rc;
+
+    rc = ngx_agilicus_token_bearer_credentials(value, &rest);
+
+    if (rc != NGX_AGILICUS_TOKEN_BEARER_FOUND) {
+        return rc;
+    }
+
+    return ngx_agilicus_token_bearer_value(&rest, max, token);
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_bearer_credentials(ngx_str_t *value, ngx_str_t *rest)
+{
+    u_char     *p, *end;
+    ngx_str_t   text;
+
+    if (value->len == 0) {
+        return NGX_AGILICUS_TOKEN_BEARER_NONE;
+    }
+
+    text = *value;
+
+    if (text.data[0] <= ' ' || text.data[text.len - 1] <= ' ') {
+        ngx_agilicus_token_bearer_strip(&text);
+    }
+
+    p = text.data;
+    end = text.data + text.len;
+
+    while (p < end && ngx_agilicus_token_bearer_is(*p, TCHAR)) {
+        p++;
+    }
+
+    if (!ngx_agilicus_token_bearer_is_scheme(text.data,
+                                             (size_t) (p - text.data)))
+    {
+        return NGX_AGILICUS_TOKEN_BEARER_NONE;
+    }
+
+    if (p == end || *p != ' ') {
+        return NGX_AGILICUS_TOKEN_BEARER_MALFORMED;
+    }
+
+    while (p < end && *p == ' ') {
+        p++;
+    }
+
+    rest->data = p;
+    rest->len = (size_t) (end - p);
+
+    return NGX_AGILICUS_TOKEN_BEARER_FOUND;
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_bearer_value(ngx_str_t *value, size_t max,
+    ngx_str_t *token)
+{
+    if (!ngx_agilicus_token_bearer_is_token68(value)) {
+        return NGX_AGILICUS_TOKEN_BEARER_MALFORMED;
+    }
+
+    if (value->len > max) {
+        return NGX_AGILICUS_TOKEN_BEARER_TOO_LONG;
+    }
+
+    *token = *value;
+
+    return NGX_AGILICUS_TOKEN_BEARER_FOUND;
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_bearer_cookie(ngx_str_t *value, ngx_str_t *name,
+    size_t max, ngx_uint_t *seen, ngx_str_t *token)
+{
+    u_char      *p, *last, *end;
+    ngx_str_t    found;
+    ngx_uint_t   rc;
+
+    rc = NGX_AGILICUS_TOKEN_BEARER_NONE;
+
+    if (value->len == 0) {
+        return rc;
+    }
+
+    p = value->data;
+    end = value->data + value->len;
+
+    for ( ;; ) {
+        last = ngx_agilicus_token_bearer_piece(p, end, ';');
+
+        if (ngx_agilicus_token_bearer_is_cookie(p, last, name, &found)) {
+
+            if (++(*seen) > 1) {
+                return NGX_AGILICUS_TOKEN_BEARER_REPEATED;
+            }
+
+            /* "name=" is no token; a name without "=" is no such cookie */
+
+            if (found.len || found.data == p || found.data[-1] != '=') {
+                rc = ngx_agilicus_token_bearer_value(&found, max, token);
+            }
+        }
+
+        if (last == end) {
+            return rc;
+        }
+
+        p = last + 1;
+    }
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_bearer_query(ngx_str_t *args, ngx_str_t *name,
+    size_t max, u_char *buf, ngx_str_t *token)
+{
+    u_char      *p, *last, *end;
+    ngx_str_t    value, found;
+    ngx_uint_t   seen;
+
+    if (args->len == 0) {
+        return NGX_AGILICUS_TOKEN_BEARER_NONE;
+    }
+
+    seen = 0;
+    ngx_str_null(&value);
+
+    p = args->data;
+    end = args->data + args->len;
+
+    for ( ;; ) {
+        last = ngx_agilicus_token_bearer_piece(p, end, '&');
+
+        if (ngx_agilicus_token_bearer_is_pair(p, last, name, &found)) {
+
+            if (++seen > 1) {
+                return NGX_AGILICUS_TOKEN_BEARER_REPEATED;
+            }
+
+            value = found;
+        }
+
+        if (last == end) {
+            break;
+        }
+
+        p = last + 1;
+    }
+
+    if (seen == 0) {
+        return NGX_AGILICUS_TOKEN_BEARER_NONE;
+    }
+
+    return ngx_agilicus_token_bearer_decode(&value, max, buf, token);
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_bearer_in_query(ngx_str_t *args, ngx_str_t *name)
+{
+    u_char     *p, *last, *end;
+    ngx_str_t   value;
+
+    if (args->len == 0) {
+        return 0;
+    }
+
+    p = args->data;
+    end = args->data + args->len;
+
+    for ( ;; ) {
+        last = ngx_agilicus_token_bearer_piece(p, end, '&');
+
+        if (ngx_agilicus_token_bearer_is_pair(p, last, name, &value)) {
+            return 1;
+        }
+
+        if (last == end) {
+            return 0;
+        }
+
+        p = last + 1;
+    }
+}
+
+
+size_t
+ngx_agilicus_token_bearer_cut_query(ngx_str_t *args, ngx_str_t *name,
+    u_char *dst)
+{
+    u_char      *p, *d, *last, *end;
+    ngx_str_t    value;
+    ngx_uint_t   kept;
+
+    if (args->len == 0) {
+        return 0;
+    }
+
+    d = dst;
+    kept = 0;
+
+    p = args->data;
+    end = args->data + args->len;
+
+    for ( ;; ) {
+        last = ngx_agilicus_token_bearer_piece(p, end, '&');
+
+        if (!ngx_agilicus_token_bearer_is_pair(p, last, name, &value)) {
+
+            if (kept++) {
+                *d++ = '&';
+            }
+
+            d = ngx_cpymem(d, p, (size_t) (last - p));
+        }
+
+        if (last == end) {
+            return (size_t) (d - dst);
+        }
+
+        p = last + 1;
+    }
+}
+
+
+size_t
+ngx_agilicus_token_bearer_cut_cookie(ngx_str_t *value, ngx_str_t *name,
+    u_char *dst)
+{
+    u_char     *p, *d, *last, *end;
+    ngx_str_t   found;
+
+    d = dst;
+
+    if (value->len == 0) {
+        return 0;
+    }
+
+    p = value->data;
+    end = value->data + value->len;
+
+    for ( ;; ) {
+        last = ngx_agilicus_token_bearer_piece(p, end, ';');
+
+        if (ngx_agilicus_token_bearer_skip(p, last) != last
+            && !ngx_agilicus_token_bearer_is_cookie(p, last, name, &found))
+        {
+            if (d == dst) {
+                p = ngx_agilicus_token_bearer_skip(p, last);
+
+            } else {
+                *d++ = ';';
+            }
+
+            d = ngx_cpymem(d, p, (size_t) (last - p));
+        }
+
+        if (last == end) {
+            return (size_t) (d - dst);
+        }
+
+        p = last + 1;
+    }
+}
+
+
+void
+ngx_agilicus_token_bearer_strip(ngx_str_t *value)
+{
+    u_char  *p, *end;
+
+    if (value->len == 0) {
+        return;
+    }
+
+    end = value->data + value->len;
+
+    p = ngx_agilicus_token_bearer_skip(value->data, end);
+    end = ngx_agilicus_token_bearer_trim(p, end);
+
+    value->data = p;
+    value->len = (size_t) (end - p);
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_bearer_is_token68(const ngx_str_t *s)
+{
+    size_t  len;
+
+    len = s->len;
+
+    while (len && s->data[len - 1] == '=') {
+        len--;
+    }
+
+    return len != 0 && ngx_agilicus_token_bearer_is_run(s->data, len);
+}
+
+
+/*
+ * Whether "len" bytes are all of 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" /
+ * "+" / "/" ).  Many are looked at together, for a token has close to a
+ * thousand: what a comparison of vectors gives is all ones where it holds.
+ */
+
+static ngx_uint_t
+ngx_agilicus_token_bearer_is_run(const u_char *p, size_t len)
+{
+    uint64_t                           all[2];
+    ngx_agilicus_token_bearer_bytes_t  c, good;
+
+    ngx_memset(&good, 0xff, sizeof(good));
+
+    while (len >= sizeof(c)) {
+        ngx_memcpy(&c, p, sizeof(c));
+
+        /* "-", ".", "/" and the digits follow each other */
+
+        good &= (ngx_agilicus_token_bearer_bytes_t)
+                    (((c | 0x20) - 'a' < 26) | (c - '-' < 13)
+                     | (c == '_') | (c == '~') | (c == '+'));
+
+        p += sizeof(c);
+        len -= sizeof(c);
+    }
+
+    ngx_memcpy(all, &good, sizeof(all));
+
+    if ((all[0] & all[1]) != (uint64_t) -1) {
+        return 0;
+    }
+
+    while (len && ngx_agilicus_token_bearer_is(*p, TOKEN68)) {
+        p++;
+        len--;
+    }
+
+    return len == 0;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_bearer_is_scheme(const u_char *p, size_t len)
+{
+    size_t  i;
+
+    static const u_char  scheme[] = "bearer";
+
+    if (len != sizeof(scheme) - 1) {
+        return 0;
+    }
+
+    for (i = 0; i < len; i++) {
+        if (ngx_tolower(p[i]) != scheme[i]) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* where the piece that starts at "p" ends: at the separator or at the end */
+
+static u_char *
+ngx_agilicus_token_bearer_piece(u_char *p, u_char *end, u_char separator)
+{
+    while (p < end && *p != separator) {
+        p++;
+    }
+
+    return p;
+}
+
+
+/* tells whether a piece is "name=value" or "name"; the value may be empty */
+
+static ngx_uint_t
+ngx_agilicus_token_bearer_is_pair(u_char *p, u_char *end, ngx_str_t *name,
+    ngx_str_t *value)
+{
+    u_char  *last;
+
+    last = ngx_agilicus_token_bearer_piece(p, end, '=');
+
+    if ((size_t) (last - p) != name->len
+        || ngx_memcmp(p, name->data, name->len) != 0)
+    {
+        return 0;
+    }
+
+    if (last < end) {
+        last++;
+    }
+
+    value->data = last;
+    value->len = (size_t) (end - last);
+
+    return 1;
+}
+
+
+/*
+ * Some readers of cookies ignore white space around the "=" too.  What they
+ * would take for the cookie counts here, as a value that is none.
+ */
+
+static ngx_uint_t
+ngx_agilicus_token_bearer_is_cookie(u_char *p, u_char *end, ngx_str_t *name,
+    ngx_str_t *value)
+{
+    u_char  *last;
+
+    p = ngx_agilicus_token_bearer_skip(p, end);
+    end = ngx_agilicus_token_bearer_trim(p, end);
+
+    if (ngx_agilicus_token_bearer_is_pair(p, end, name, value)) {
+        return 1;
+    }
+
+    last = ngx_agilicus_token_bearer_piece(p, end, '=');
+    last = ngx_agilicus_token_bearer_trim(p, last);
+
+    ngx_str_null(value);
+
+    return ngx_agilicus_token_bearer_is_pair(p, last, name, value);
+}
+
+
+static u_char *
+ngx_agilicus_token_bearer_skip(u_char *p, u_char *end)
+{
+    while (p < end && ngx_agilicus_token_bearer_is_space(*p)) {
+        p++;
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_agilicus_token_bearer_trim(u_char *p, u_char *end)
+{
+    while (p < end && ngx_agilicus_token_bearer_is_space(end[-1])) {
+        end--;
+    }
+
+    return end;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_bearer_decode(ngx_str_t *value, size_t max, u_char *buf,
+    ngx_str_t *token)
+{
+    u_char      *p, *end;
+    size_t       n;
+    ngx_int_t    hi, lo;
+    ngx_uint_t   c, padding;
+
+    n = 0;
+    padding = 0;
+
+    p = value->data;
+    end = value->data + value->len;
+
+    while (p < end) {
+        c = *p++;
+
+        if (c == '+') {
+            return NGX_AGILICUS_TOKEN_BEARER_MALFORMED;
+        }
+
+        if (c == '%') {
+
+            if (end - p < 2) {
+                return NGX_AGILICUS_TOKEN_BEARER_MALFORMED;
+            }
+
+            hi = ngx_agilicus_token_bearer_hex(p[0]);
+            lo = ngx_agilicus_token_bearer_hex(p[1]);
+
+            if (hi == NGX_ERROR || lo == NGX_ERROR) {
+                return NGX_AGILICUS_TOKEN_BEARER_MALFORMED;
+            }
+
+            c = (ngx_uint_t) (hi << 4 | lo);
+            p += 2;
+        }
+
+        if (c == '=' && n) {
+            padding = 1;
+
+        } else if (padding || !ngx_agilicus_token_bearer_is(c, TOKEN68)) {
+            return NGX_AGILICUS_TOKEN_BEARER_MALFORMED;
+        }
+
+        /* what does not fit is still read, to tell malformed from too long */
+
+        if (n < max) {
+            buf[n] = (u_char) c;
+        }
+
+        n++;
+    }
+
+    if (n == 0) {
+        return NGX_AGILICUS_TOKEN_BEARER_MALFORMED;
+    }
+
+    if (n > max) {
+        return NGX_AGILICUS_TOKEN_BEARER_TOO_LONG;
+    }
+
+    token->data = buf;
+    token->len = n;
+
+    return NGX_AGILICUS_TOKEN_BEARER_FOUND;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_bearer_hex(u_char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+
+    c |= 0x20;
+
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+
+    return NGX_ERROR;
+}

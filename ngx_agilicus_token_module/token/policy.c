@@ -1,0 +1,370 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "token/policy.h"
+#include "token/time.h"
+
+
+static ngx_agilicus_token_reason_e ngx_agilicus_token_policy_times(
+    const ngx_agilicus_token_facts_t *facts, uint32_t late,
+    const ngx_agilicus_token_policy_t *policy, int64_t now);
+static int64_t ngx_agilicus_token_policy_seen(
+    const ngx_agilicus_token_facts_t *facts, uint32_t late, int64_t now);
+static int64_t ngx_agilicus_token_policy_last(
+    const ngx_agilicus_token_facts_t *facts);
+static ngx_uint_t ngx_agilicus_token_policy_met(
+    const ngx_agilicus_token_facts_t *facts,
+    const ngx_agilicus_token_requirement_t *requirement);
+static ngx_uint_t ngx_agilicus_token_policy_says_no(const ngx_str_t *value);
+static ngx_uint_t ngx_agilicus_token_policy_scopes(
+    const ngx_agilicus_token_list_t *scopes,
+    const ngx_agilicus_token_requirement_t *requirement);
+static ngx_uint_t ngx_agilicus_token_policy_role(
+    const ngx_agilicus_token_list_t *roles,
+    const ngx_agilicus_token_requirement_t *requirement);
+static ngx_uint_t ngx_agilicus_token_policy_one_of(const ngx_str_t *value,
+    const ngx_agilicus_token_requirement_t *requirement);
+static void ngx_agilicus_token_policy_unmet(
+    const ngx_agilicus_token_requirement_t *requirement,
+    ngx_agilicus_token_decision_t *decision);
+
+
+ngx_uint_t
+ngx_agilicus_token_policy_expired(const ngx_agilicus_token_facts_t *facts,
+    time_t leeway, uint32_t late, int64_t now)
+{
+    int64_t  end;
+
+    if (!facts->has_exp) {
+        return 0;
+    }
+
+    now = ngx_agilicus_token_policy_seen(facts, late, now);
+    end = ngx_agilicus_token_time_add(facts->exp, leeway);
+
+    return now >= end;
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_policy_ended(const ngx_agilicus_token_facts_t *facts,
+    uint32_t late, int64_t now)
+{
+    return facts->has_end
+           && ngx_agilicus_token_policy_seen(facts, late, now) >= facts->end;
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_policy_ahead(const ngx_agilicus_token_facts_t *facts,
+    time_t leeway, int64_t now)
+{
+    return facts->has_nbf
+           && ngx_agilicus_token_time_sub(facts->nbf, leeway) > now;
+}
+
+
+uint32_t
+ngx_agilicus_token_policy_late(const ngx_agilicus_token_facts_t *facts,
+    int64_t now)
+{
+    int64_t   last;
+    uint64_t  late;
+
+    last = ngx_agilicus_token_policy_last(facts);
+
+    if (now < last) {
+        return 0;
+    }
+
+    late = (uint64_t) now - (uint64_t) last;
+
+    return (late < UINT32_MAX) ? (uint32_t) late + 1 : UINT32_MAX;
+}
+
+
+/* the time, or a later one at which the facts were looked at before */
+
+static int64_t
+ngx_agilicus_token_policy_seen(const ngx_agilicus_token_facts_t *facts,
+    uint32_t late, int64_t now)
+{
+    if (late) {
+        now = ngx_max(now, ngx_agilicus_token_time_add(
+                               ngx_agilicus_token_policy_last(facts),
+                               (int64_t) late - 1));
+    }
+
+    return now;
+}
+
+
+/* the second from which on the facts are not what they were */
+
+static int64_t
+ngx_agilicus_token_policy_last(const ngx_agilicus_token_facts_t *facts)
+{
+    int64_t  last;
+
+    last = facts->has_exp ? facts->exp : INT64_MAX;
+
+    return facts->has_end ? ngx_min(last, facts->end) : last;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_policy_decide(const ngx_agilicus_token_facts_t *facts,
+    uint32_t late, const ngx_agilicus_token_policy_t *policy,
+    const ngx_agilicus_token_requirement_t *requirements,
+    ngx_uint_t nrequirements, ngx_agilicus_token_ruling_t *ruling,
+    int64_t now, ngx_agilicus_token_decision_t *decision)
+{
+    ngx_uint_t  i;
+
+    decision->reason = ngx_agilicus_token_policy_times(facts, late, policy,
+                                                       now);
+
+    if (decision->reason != NGX_AGILICUS_TOKEN_REASON_NONE) {
+        decision->verdict =
+            (decision->reason == NGX_AGILICUS_TOKEN_REASON_EXPIRED)
+            ? NGX_AGILICUS_TOKEN_VERDICT_EXPIRED
+            : NGX_AGILICUS_TOKEN_VERDICT_INVALID;
+
+        return NGX_DECLINED;
+    }
+
+    for (i = 0; i < nrequirements; i++) {
+        if (!ngx_agilicus_token_policy_met(facts, &requirements[i])) {
+            ngx_agilicus_token_policy_unmet(&requirements[i], decision);
+            return NGX_DECLINED;
+        }
+    }
+
+    if (policy->deny_masquerading && facts->masquerading) {
+        decision->verdict = NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN;
+        decision->reason = NGX_AGILICUS_TOKEN_REASON_MASQUERADING;
+
+        return NGX_DECLINED;
+    }
+
+    if (policy->rules) {
+
+        if (ruling->rc == NGX_AGAIN && ruling->ask) {
+            ruling->ask(ruling);
+        }
+
+        if (ruling->rc == NGX_AGAIN) {
+            return NGX_AGAIN;
+        }
+
+        if (ruling->rc != NGX_OK) {
+            decision->verdict = NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN;
+            decision->reason = ruling->reason;
+
+            return NGX_DECLINED;
+        }
+    }
+
+    decision->verdict = NGX_AGILICUS_TOKEN_VERDICT_ACTIVE;
+
+    return NGX_OK;
+}
+
+
+static ngx_agilicus_token_reason_e
+ngx_agilicus_token_policy_times(const ngx_agilicus_token_facts_t *facts,
+    uint32_t late, const ngx_agilicus_token_policy_t *policy, int64_t now)
+{
+    if (ngx_agilicus_token_policy_expired(facts, policy->leeway, late, now)) {
+        return NGX_AGILICUS_TOKEN_REASON_EXPIRED;
+    }
+
+    if (ngx_agilicus_token_policy_ended(facts, late, now)) {
+        return NGX_AGILICUS_TOKEN_REASON_SAYS_NO;
+    }
+
+    if (ngx_agilicus_token_policy_ahead(facts, policy->leeway, now)) {
+        return NGX_AGILICUS_TOKEN_REASON_NOT_YET_VALID;
+    }
+
+    if (policy->require_expiry && !facts->has_exp) {
+        return NGX_AGILICUS_TOKEN_REASON_NO_EXPIRY;
+    }
+
+    return NGX_AGILICUS_TOKEN_REASON_NONE;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_policy_met(const ngx_agilicus_token_facts_t *facts,
+    const ngx_agilicus_token_requirement_t *requirement)
+{
+    ngx_uint_t                        i;
+    ngx_str_t                         value;
+    ngx_agilicus_token_list_t         list;
+
+    /* a value that came out empty asks for nothing that anybody could have */
+
+    if (requirement->nvalues == 0) {
+        return 0;
+    }
+
+    for (i = 0; i < requirement->nvalues; i++) {
+        if (requirement->values[i].len == 0) {
+            return 0;
+        }
+    }
+
+    switch (requirement->kind) {
+
+    case NGX_AGILICUS_TOKEN_REQUIRE_SCOPES:
+        return ngx_agilicus_token_policy_scopes(
+                   &facts->lists[NGX_AGILICUS_TOKEN_FACTS_SCOPES],
+                   requirement);
+
+    case NGX_AGILICUS_TOKEN_REQUIRE_AUDIENCE:
+        list = facts->lists[NGX_AGILICUS_TOKEN_FACTS_AUD];
+
+        while (ngx_agilicus_token_facts_next(&list, &value) == NGX_OK) {
+            if (ngx_agilicus_token_policy_one_of(&value, requirement)) {
+                return 1;
+            }
+        }
+
+        return 0;
+
+    case NGX_AGILICUS_TOKEN_REQUIRE_ORG:
+        return ngx_agilicus_token_policy_one_of(&facts->org, requirement);
+
+    case NGX_AGILICUS_TOKEN_REQUIRE_ROLE:
+        return ngx_agilicus_token_policy_role(
+                   &facts->lists[NGX_AGILICUS_TOKEN_FACTS_ROLES],
+                   requirement);
+
+    case NGX_AGILICUS_TOKEN_REQUIRE_VALUES:
+
+        for (i = 0; i < requirement->nvalues; i++) {
+            if (ngx_agilicus_token_policy_says_no(&requirement->values[i])) {
+                return 0;
+            }
+        }
+
+        return 1;
+
+    default:
+        return 0;
+    }
+}
+
+
+/* "0", and what a variable makes of JSON's false */
+
+static ngx_uint_t
+ngx_agilicus_token_policy_says_no(const ngx_str_t *value)
+{
+    return (value->len == 1 && value->data[0] == '0')
+           || (value->len == sizeof("false") - 1
+               && ngx_memcmp(value->data, "false", value->len) == 0);
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_policy_scopes(const ngx_agilicus_token_list_t *scopes,
+    const ngx_agilicus_token_requirement_t *requirement)
+{
+    ngx_uint_t  i, has;
+
+    for (i = 0; i < requirement->nvalues; i++) {
+
+        has = ngx_agilicus_token_facts_has(scopes, &requirement->values[i]);
+
+        if (has && requirement->any) {
+            return 1;
+        }
+
+        if (!has && !requirement->any) {
+            return 0;
+        }
+    }
+
+    return !requirement->any;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_policy_role(const ngx_agilicus_token_list_t *roles,
+    const ngx_agilicus_token_requirement_t *requirement)
+{
+    ngx_uint_t  i;
+
+    for (i = 1; i < requirement->nvalues; i++) {
+        if (ngx_agilicus_token_facts_has_pair(roles, &requirement->values[0],
+                                              &requirement->values[i]))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_policy_one_of(const ngx_str_t *value,
+    const ngx_agilicus_token_requirement_t *requirement)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < requirement->nvalues; i++) {
+        if (requirement->values[i].len == value->len
+            && ngx_memcmp(requirement->values[i].data, value->data,
+                          value->len)
+               == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_agilicus_token_policy_unmet(
+    const ngx_agilicus_token_requirement_t *requirement,
+    ngx_agilicus_token_decision_t *decision)
+{
+    decision->verdict = NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN;
+
+    switch (requirement->kind) {
+
+    case NGX_AGILICUS_TOKEN_REQUIRE_SCOPES:
+        decision->reason = NGX_AGILICUS_TOKEN_REASON_SCOPE;
+        return;
+
+    case NGX_AGILICUS_TOKEN_REQUIRE_AUDIENCE:
+        decision->verdict = NGX_AGILICUS_TOKEN_VERDICT_INVALID;
+        decision->reason = NGX_AGILICUS_TOKEN_REASON_AUDIENCE;
+        return;
+
+    case NGX_AGILICUS_TOKEN_REQUIRE_ORG:
+        decision->reason = NGX_AGILICUS_TOKEN_REASON_ORG;
+        return;
+
+    case NGX_AGILICUS_TOKEN_REQUIRE_ROLE:
+        decision->reason = NGX_AGILICUS_TOKEN_REASON_ROLE;
+        return;
+
+    default: /* NGX_AGILICUS_TOKEN_REQUIRE_VALUES */
+        decision->reason = NGX_AGILICUS_TOKEN_REASON_REQUIRE;
+
+        if (requirement->error == 401) {
+            decision->verdict = NGX_AGILICUS_TOKEN_VERDICT_INVALID;
+        }
+
+        return;
+    }
+}

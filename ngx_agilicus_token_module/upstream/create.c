@@ -1,0 +1,468 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "upstream/exchange.h"
+
+
+static ngx_int_t ngx_agilicus_token_create_find(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static ngx_uint_t ngx_agilicus_token_create_identified(ngx_http_request_t *r,
+    const ngx_agilicus_token_create_conf_t *conf);
+static ngx_uint_t ngx_agilicus_token_create_has_name(ngx_http_request_t *r,
+    const ngx_agilicus_token_create_conf_t *conf);
+static ngx_uint_t ngx_agilicus_token_create_is_early(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static ngx_int_t ngx_agilicus_token_create_values(ngx_http_request_t *r,
+    const ngx_agilicus_token_create_conf_t *conf,
+    ngx_agilicus_token_json_create_t *what);
+static ngx_int_t ngx_agilicus_token_create_evaluate(ngx_http_request_t *r,
+    const ngx_agilicus_token_create_conf_t *conf,
+    ngx_agilicus_token_json_create_t *what);
+static ngx_int_t ngx_agilicus_token_create_list(ngx_http_request_t *r,
+    ngx_array_t *values, ngx_str_t **list, ngx_uint_t *n);
+static ngx_int_t ngx_agilicus_token_create_key(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    const ngx_agilicus_token_json_create_t *what);
+static ngx_int_t ngx_agilicus_token_create_ask(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_agilicus_token_json_create_t *what);
+static ngx_int_t ngx_agilicus_token_create_answer(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+static ngx_int_t ngx_agilicus_token_create_present(
+    ngx_agilicus_token_ctx_t *ctx);
+
+
+/*
+ * Creation.  The access phase has let the caller in; that it was identified
+ * there is looked at once more.
+ */
+
+ngx_int_t
+ngx_agilicus_token_create(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    switch (ctx->step) {
+
+    case NGX_AGILICUS_TOKEN_STEP_NONE:
+        return ngx_agilicus_token_create_find(r, ctx, lcf);
+
+    case NGX_AGILICUS_TOKEN_STEP_CREATE:
+        return ngx_agilicus_token_create_answer(r, ctx, lcf);
+
+    default:
+        return NGX_OK;
+    }
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_create_find(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_int_t                          rc;
+    ngx_uint_t                         early;
+    ngx_agilicus_token_secret_t        secret;
+    ngx_agilicus_token_cache_key_t     key;
+    ngx_agilicus_token_json_create_t   what;
+
+    if (!ngx_agilicus_token_create_identified(r, lcf->create)) {
+        goto nobody;
+    }
+
+    early = ngx_agilicus_token_create_is_early(r, ctx, lcf);
+
+    rc = ngx_agilicus_token_create_values(r, lcf->create, &what);
+
+    if (rc == NGX_DECLINED) {
+        goto nobody;
+    }
+
+    if (early) {
+        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
+                                      NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                                      NGX_AGILICUS_TOKEN_REASON_EARLY);
+    }
+
+    if (rc != NGX_OK
+        || ngx_agilicus_token_create_key(r, ctx, lcf, &what) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->seen = 0;
+
+    if (lcf->origin->zone == NULL) {
+        return ngx_agilicus_token_create_ask(r, ctx, lcf, &what);
+    }
+
+    key.key = ctx->key;
+    key.context = lcf->origin->context;
+
+    if (ngx_agilicus_token_secret_find(lcf->origin->zone, &key,
+                                       ngx_agilicus_token_call_buffer(),
+                                       &secret)
+        != NGX_OK)
+    {
+        return ngx_agilicus_token_create_ask(r, ctx, lcf, &what);
+    }
+
+    ctx->seen = secret.serial;
+
+    if (ctx->again
+        || !ngx_agilicus_token_secret_is_fresh(ctx, lcf, &secret))
+    {
+        return ngx_agilicus_token_create_ask(r, ctx, lcf, &what);
+    }
+
+    if (secret.class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
+                                        NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN,
+                                        NGX_AGILICUS_TOKEN_REASON_CREATE);
+    }
+
+    rc = ngx_agilicus_token_keep_secret(r, &secret.token, &ctx->upstream);
+
+    ngx_explicit_memzero(secret.token.data, secret.token.len);
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_agilicus_token_create_present(ctx);
+
+nobody:
+
+    return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
+                                        NGX_AGILICUS_TOKEN_VERDICT_MISSING,
+                                        NGX_AGILICUS_TOKEN_REASON_NO_IDENTITY);
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_create_identified(ngx_http_request_t *r,
+    const ngx_agilicus_token_create_conf_t *conf)
+{
+    ngx_str_t                  *uri;
+    ngx_http_variable_value_t  *v;
+
+    if (conf->ssl) {
+        v = ngx_http_get_indexed_variable(r, conf->verify_index);
+
+        return v && !v->not_found
+               && v->len == sizeof("SUCCESS") - 1
+               && ngx_strncmp(v->data, "SUCCESS", v->len) == 0;
+    }
+
+    /* no access phase has looked at who asked for a subrequest */
+
+    if (r != r->main) {
+        return 0;
+    }
+
+    if (conf->request_index != NGX_CONF_UNSET_UINT) {
+        uri = r->loc_conf[conf->request_index];
+
+        if (uri && uri->len) {
+            return 1;
+        }
+    }
+
+    return ngx_agilicus_token_create_has_name(r, conf)
+           && r->headers_in.user.len != 0;
+}
+
+
+/* whether auth_basic has looked at name and password: $remote_user is true */
+
+static ngx_uint_t
+ngx_agilicus_token_create_has_name(ngx_http_request_t *r,
+    const ngx_agilicus_token_create_conf_t *conf)
+{
+    ngx_str_t                               realm;
+    const ngx_agilicus_token_basic_conf_t  *basic;
+
+    if (conf->basic_index == NGX_CONF_UNSET_UINT) {
+        return 0;
+    }
+
+    /* the realm says whether it is on; it may be a variable */
+
+    basic = r->loc_conf[conf->basic_index];
+
+    return basic && basic->realm && basic->user_file
+           && ngx_http_complex_value(r, basic->realm, &realm) == NGX_OK
+           && !(realm.len == 3 && ngx_strncmp(realm.data, "off", 3) == 0);
+}
+
+
+/*
+ * Whether a value of "set", "auth_request_set" or a capture may be made of the
+ * name that goes with a password, and nothing has checked that, or of a token
+ * variable.
+ */
+
+static ngx_uint_t
+ngx_agilicus_token_create_is_early(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_uint_t                    kinds;
+    ngx_agilicus_token_client_t  *client;
+
+    static ngx_str_t  user = ngx_string("remote_user");
+
+    client = ctx->client;
+    kinds = NGX_AGILICUS_TOKEN_EARLY_TOKEN;
+
+    ngx_agilicus_token_early_close(r, client);
+
+    if (!ngx_agilicus_token_create_has_name(r, lcf->create)) {
+        kinds |= NGX_AGILICUS_TOKEN_EARLY_USER;
+
+        if (client->user_read) {
+            ngx_agilicus_token_early_warn(r, lcf, &user);
+        }
+    }
+
+    return lcf->create->varies && (client->assigned & kinds);
+}
+
+
+/*
+ * Where something else than a password identifies the caller, the name that
+ * goes with a password is what anybody could have written: there is none.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_create_values(ngx_http_request_t *r,
+    const ngx_agilicus_token_create_conf_t *conf,
+    ngx_agilicus_token_json_create_t *what)
+{
+    ngx_int_t                   rc;
+    ngx_str_t                   user;
+    ngx_http_variable_value_t  *v;
+
+    if (ngx_agilicus_token_create_has_name(r, conf)) {
+        return ngx_agilicus_token_create_evaluate(r, conf, what);
+    }
+
+    user = r->headers_in.user;
+    v = &r->variables[conf->user_index];
+
+    ngx_str_set(&r->headers_in.user, "");
+    v->valid = 0;
+    v->not_found = 0;
+
+    rc = ngx_agilicus_token_create_evaluate(r, conf, what);
+
+    r->headers_in.user = user;
+    v->valid = 0;
+    v->not_found = 0;
+
+    return rc;
+}
+
+
+/* NGX_DECLINED if anything comes out empty or no text: nobody is known */
+
+static ngx_int_t
+ngx_agilicus_token_create_evaluate(ngx_http_request_t *r,
+    const ngx_agilicus_token_create_conf_t *conf,
+    ngx_agilicus_token_json_create_t *what)
+{
+    ngx_int_t  rc;
+
+    ngx_memzero(what, sizeof(ngx_agilicus_token_json_create_t));
+
+    if (ngx_http_complex_value(r, conf->sub, &what->sub) != NGX_OK
+        || ngx_http_complex_value(r, conf->org, &what->org) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!ngx_agilicus_token_is_name(&what->sub)
+        || !ngx_agilicus_token_is_name(&what->org))
+    {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_agilicus_token_create_list(r, conf->audiences, &what->audiences,
+                                        &what->naudiences);
+
+    if (rc == NGX_OK) {
+        rc = ngx_agilicus_token_create_list(r, conf->scopes, &what->scopes,
+                                            &what->nscopes);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_agilicus_token_create_list(r, conf->roles, &what->roles,
+                                            &what->nroles);
+    }
+
+    what->duration = conf->duration;
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_create_list(ngx_http_request_t *r, ngx_array_t *values,
+    ngx_str_t **list, ngx_uint_t *n)
+{
+    ngx_str_t                  *s;
+    ngx_uint_t                  i;
+    ngx_http_complex_value_t   *value;
+
+    if (values == NULL) {
+        return NGX_OK;
+    }
+
+    s = ngx_palloc(r->pool, values->nelts * sizeof(ngx_str_t));
+    if (s == NULL) {
+        return NGX_ERROR;
+    }
+
+    value = values->elts;
+
+    for (i = 0; i < values->nelts; i++) {
+        if (ngx_http_complex_value(r, &value[i], &s[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (!ngx_agilicus_token_is_name(&s[i])) {
+            return NGX_DECLINED;
+        }
+    }
+
+    *list = s;
+    *n = values->nelts;
+
+    return NGX_OK;
+}
+
+
+/*
+ * The request for creation itself is what a token was created for; and only at
+ * this API and by this credential would it have been.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_create_key(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    const ngx_agilicus_token_json_create_t *what)
+{
+    ngx_str_t  parts[3];
+
+    ngx_str_set(&parts[0], "\0create\0");
+
+    parts[1].data = lcf->origin->grants;
+    parts[1].len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+
+    parts[2].data = ngx_pnalloc(r->pool,
+                                ngx_agilicus_token_json_create(NULL, what));
+    if (parts[2].data == NULL) {
+        return NGX_ERROR;
+    }
+
+    parts[2].len = ngx_agilicus_token_json_create(parts[2].data, what);
+
+    return ngx_agilicus_token_digest(ctx->key, parts, 3);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_create_ask(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_agilicus_token_json_create_t *what)
+{
+    ngx_int_t                           rc;
+    ngx_agilicus_token_answer_t         answer;
+    ngx_agilicus_token_create_t         create;
+    ngx_agilicus_token_budget_client_t  client;
+
+    ngx_agilicus_token_budget_client(r->connection->sockaddr, &client);
+
+    ngx_memzero(&create, sizeof(ngx_agilicus_token_create_t));
+
+    create.origin = lcf->origin;
+    create.what = *what;
+    create.key = ctx->key;
+    create.seen = ctx->seen;
+    create.connect_timeout = lcf->api_connect_timeout;
+    create.timeout = lcf->api_timeout;
+    create.client = &client;
+
+    ctx->step = NGX_AGILICUS_TOKEN_STEP_CREATE;
+
+    ctx->waiter.done = ngx_agilicus_token_exchange_answered;
+    ctx->waiter.data = ctx;
+
+    rc = ngx_agilicus_token_grant_create(&create, &ctx->waiter, &answer);
+
+    if (ngx_agilicus_token_exchange_wait(r, ctx, lcf, rc, &answer)
+        == NGX_AGAIN)
+    {
+        return NGX_AGAIN;
+    }
+
+    return ngx_agilicus_token_create_answer(r, ctx, lcf);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_create_answer(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    switch (ctx->class) {
+
+    case NGX_AGILICUS_TOKEN_CLASS_ACTIVE:
+        return ngx_agilicus_token_create_present(ctx);
+
+    case NGX_AGILICUS_TOKEN_CLASS_INVALID:
+        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
+                                        NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN,
+                                        NGX_AGILICUS_TOKEN_REASON_CREATE);
+
+    default:
+        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
+                                      NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+                                      ctx->answer_reason);
+    }
+}
+
+
+/* from here on the request is one that came with this token */
+
+static ngx_int_t
+ngx_agilicus_token_create_present(ngx_agilicus_token_ctx_t *ctx)
+{
+    ngx_str_t  part;
+
+    if (ctx->upstream.len == 0) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->token = ctx->upstream;
+    part = ctx->token;
+
+    if (ngx_agilicus_token_digest(ctx->digest, &part, 1) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->has_token = 1;
+    ctx->has_digest = 1;
+    ctx->has_unpadded = 0;
+    ctx->created = 1;
+    ctx->has_facts = 0;
+    ctx->known = 0;
+    ctx->late = 0;
+    ctx->seen = 0;
+    ctx->stale_until = 0;
+    ctx->class = NGX_AGILICUS_TOKEN_CLASS_NONE;
+    ctx->state = NGX_AGILICUS_TOKEN_STATE_NEW;
+    ctx->step = NGX_AGILICUS_TOKEN_STEP_PRESENTED;
+
+    return NGX_OK;
+}

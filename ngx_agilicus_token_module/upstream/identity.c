@@ -1,0 +1,310 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "upstream/upstream.h"
+
+
+static ngx_int_t ngx_agilicus_token_connection_header(ngx_http_request_t *r,
+    const ngx_agilicus_token_main_conf_t *mcf, ngx_table_elt_t *h);
+static ngx_uint_t ngx_agilicus_token_is_identity(
+    const ngx_agilicus_token_main_conf_t *mcf, const u_char *name,
+    size_t len);
+static u_char ngx_agilicus_token_fold(u_char ch);
+static ngx_int_t ngx_agilicus_token_identity_header(ngx_http_request_t *r,
+    const ngx_str_t *prefix, const char *name, const ngx_str_t *value);
+static ngx_uint_t ngx_agilicus_token_is_field_value(const ngx_str_t *value);
+
+
+/*
+ * Identity headers are ours alone: where they are configured anywhere, what a
+ * client sends under their names is taken out of every request, before anything
+ * else sees it.
+ */
+
+ngx_int_t
+ngx_agilicus_token_post_read_handler(ngx_http_request_t *r)
+{
+    const ngx_agilicus_token_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
+
+    if (ngx_agilicus_token_copy_headers(r, mcf) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/*
+ * Replaces the list of the request's headers by a copy without identity
+ * headers.  The old one stays where it is: pointers into it are good.
+ */
+
+ngx_int_t
+ngx_agilicus_token_copy_headers(ngx_http_request_t *r,
+    const ngx_agilicus_token_main_conf_t *mcf)
+{
+    ngx_uint_t        i;
+    ngx_list_t        list;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h, *copy;
+
+    if (ngx_list_init(&list, r->pool, 32, sizeof(ngx_table_elt_t)) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (ngx_agilicus_token_is_identity(mcf, h[i].key.data, h[i].key.len)) {
+            ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                           "agilicus token: identity header taken out");
+            continue;
+        }
+
+        copy = ngx_list_push(&list);
+        if (copy == NULL) {
+            return NGX_ERROR;
+        }
+
+        *copy = h[i];
+
+        if (copy->key.len == sizeof("Connection") - 1
+            && ngx_strncasecmp(copy->key.data, (u_char *) "Connection",
+                               copy->key.len)
+               == 0
+            && ngx_agilicus_token_connection_header(r, mcf, copy) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    /* "last" of a list that has one part points into its head */
+
+    r->headers_in.headers = list;
+
+    if (list.last == &list.part) {
+        r->headers_in.headers.last = &r->headers_in.headers.part;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * RFC 9110, section 7.6.1: what Connection names is not passed on.  A client
+ * must not have our headers dropped that way where "Connection" is forwarded.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_connection_header(ngx_http_request_t *r,
+    const ngx_agilicus_token_main_conf_t *mcf, ngx_table_elt_t *h)
+{
+    u_char      *p, *last, *start, *end, *dst;
+    ngx_uint_t   names;
+
+    p = h->value.data;
+    last = p + h->value.len;
+
+    dst = ngx_pnalloc(r->pool, h->value.len + 1);
+    if (dst == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->value.data = dst;
+    names = 0;
+
+    while (p < last) {
+
+        while (p < last && (*p == ' ' || *p == '\t' || *p == ',')) {
+            p++;
+        }
+
+        start = p;
+
+        while (p < last && *p != ',') {
+            p++;
+        }
+
+        end = p;
+
+        while (end > start && (end[-1] == ' ' || end[-1] == '\t')) {
+            end--;
+        }
+
+        if (start == end
+            || ngx_agilicus_token_is_identity(mcf, start, end - start)
+            || (end - start == sizeof("Authorization") - 1
+                && ngx_strncasecmp(start, (u_char *) "Authorization",
+                                   end - start)
+                   == 0))
+        {
+            continue;
+        }
+
+        if (names++) {
+            *dst++ = ',';
+        }
+
+        dst = ngx_cpymem(dst, start, end - start);
+    }
+
+    *dst = '\0';
+    h->value.len = dst - h->value.data;
+
+    return NGX_OK;
+}
+
+
+/* whether a name begins with a configured prefix, in any spelling */
+
+static ngx_uint_t
+ngx_agilicus_token_is_identity(const ngx_agilicus_token_main_conf_t *mcf,
+    const u_char *name, size_t len)
+{
+    size_t            j;
+    ngx_uint_t        i;
+    const ngx_str_t  *prefix;
+
+    prefix = mcf->identity.elts;
+
+    for (i = 0; i < mcf->identity.nelts; i++) {
+
+        if (len < prefix[i].len) {
+            continue;
+        }
+
+        for (j = 0; j < prefix[i].len; j++) {
+            if (ngx_agilicus_token_fold(name[j])
+                != ngx_agilicus_token_fold(prefix[i].data[j]))
+            {
+                break;
+            }
+        }
+
+        if (j == prefix[i].len) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* CGI and its kind cannot tell these apart */
+
+static u_char
+ngx_agilicus_token_fold(u_char ch)
+{
+    if (ch == '_' || ch == '.') {
+        return '-';
+    }
+
+    return ngx_tolower(ch);
+}
+
+
+ngx_int_t
+ngx_agilicus_token_identity(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+{
+    ngx_str_t                          scopes;
+    const ngx_agilicus_token_facts_t  *facts;
+
+    /* of the token that goes upstream */
+
+    facts = lcf->reissue ? &ctx->child : &ctx->facts;
+
+    if (ngx_agilicus_token_join(r->pool,
+                                &facts->lists[NGX_AGILICUS_TOKEN_FACTS_SCOPES],
+                                &scopes)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_agilicus_token_identity_header(r, &lcf->identity, "Sub",
+                                           &facts->sub)
+            != NGX_OK
+        || ngx_agilicus_token_identity_header(r, &lcf->identity, "Email",
+                                              &facts->email)
+            != NGX_OK
+        || ngx_agilicus_token_identity_header(r, &lcf->identity, "Org",
+                                              &facts->org)
+            != NGX_OK
+        || ngx_agilicus_token_identity_header(r, &lcf->identity, "Jti",
+                                              &facts->jti)
+            != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_agilicus_token_identity_header(r, &lcf->identity, "Scopes",
+                                              &scopes);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_identity_header(ngx_http_request_t *r,
+    const ngx_str_t *prefix, const char *name, const ngx_str_t *value)
+{
+    size_t     len;
+    ngx_str_t  key, copy;
+
+    /* a claim that does not belong in a header never makes one */
+
+    if (value->len == 0 || !ngx_agilicus_token_is_field_value(value)) {
+        return NGX_OK;
+    }
+
+    len = ngx_strlen(name);
+
+    key.len = prefix->len + len;
+    key.data = ngx_pnalloc(r->pool, key.len + 1);
+    copy.data = ngx_pnalloc(r->pool, value->len + 1);
+
+    if (key.data == NULL || copy.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    *ngx_cpymem(ngx_cpymem(key.data, prefix->data, prefix->len), name, len) =
+        '\0';
+
+    /* header values end with a null in nginx */
+
+    copy.len = value->len;
+    *ngx_cpymem(copy.data, value->data, value->len) = '\0';
+
+    return ngx_agilicus_token_add_header(r, &key, &copy);
+}
+
+
+static ngx_uint_t
+ngx_agilicus_token_is_field_value(const ngx_str_t *value)
+{
+    size_t  i;
+
+    for (i = 0; i < value->len; i++) {
+        if (value->data[i] < 0x20 || value->data[i] > 0x7e) {
+            return 0;
+        }
+    }
+
+    return value->data[0] != ' ' && value->data[value->len - 1] != ' ';
+}

@@ -1,0 +1,272 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "upstream/upstream.h"
+
+
+static void ngx_agilicus_token_upstream_token(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_str_t *token);
+static ngx_int_t ngx_agilicus_token_authorization(ngx_http_request_t *r,
+    const ngx_str_t *token, ngx_uint_t own);
+
+
+/* what tells a token that was given here from the client's own, in any copy */
+
+static u_char  ngx_agilicus_token_given[] = "authorization";
+
+
+/*
+ * What goes upstream from this location, once the request may go on.  Returns
+ * NGX_OK, or a status to refuse it with.
+ */
+
+ngx_int_t
+ngx_agilicus_token_upstream(ngx_http_request_t *r)
+{
+    ngx_int_t                              rc;
+    ngx_str_t                              token;
+    ngx_uint_t                             hide, restore, given;
+    ngx_agilicus_token_arrival_t          *arrival;
+    ngx_agilicus_token_ctx_t              *ctx;
+    const ngx_agilicus_token_loc_conf_t   *lcf;
+    const ngx_agilicus_token_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
+    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
+    ctx = ngx_agilicus_token_get_ctx(r);
+
+    /* a location that enforces nothing passes on what went upstream before */
+
+    if (lcf->enable == NGX_AGILICUS_TOKEN_OFF && ctx && ctx->client->changed) {
+        arrival = ngx_agilicus_token_arrival_of(ctx->client, r);
+
+        if (arrival && arrival->has_left) {
+            arrival->has_left = 0;
+
+            if (ngx_agilicus_token_restore(r, &arrival->left) != NGX_OK) {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+        }
+    }
+
+    hide = (lcf->enable != NGX_AGILICUS_TOKEN_OFF
+            && (!lcf->forward || lcf->reissue));
+
+    restore = (lcf->enable != NGX_AGILICUS_TOKEN_OFF
+               && ctx && ctx->client->changed);
+
+    ngx_agilicus_token_upstream_token(r, ctx, lcf, &token);
+
+    /* what one location was given for its upstream is for no other */
+
+    given = (lcf->enable == NGX_AGILICUS_TOKEN_OFF
+             && r->headers_in.authorization
+             && r->headers_in.authorization->lowcase_key
+                == ngx_agilicus_token_given);
+
+    /*
+     * A list of its own for each location that may change it: the last one's
+     * identity goes, and a subrequest does not touch its parent's.
+     */
+
+    if (mcf->identity.nelts || hide || restore || given || token.len) {
+        if (ngx_agilicus_token_copy_headers(r, mcf) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (restore
+        && ngx_agilicus_token_restore(r, &ctx->client->sent) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx && (hide || token.len)) {
+        ctx->client->changed = 1;
+    }
+
+    if (given && ngx_agilicus_token_hide_bearer(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (hide) {
+        rc = ngx_agilicus_token_hide(r, ctx, lcf);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (token.len
+        && ngx_agilicus_token_authorization(r, &token,
+                                            !lcf->reissue && !ctx->created)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx && lcf->identity.len && lcf->enable != NGX_AGILICUS_TOKEN_OFF
+        && ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_ACTIVE
+        && ngx_agilicus_token_identity(r, ctx, lcf) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* the token that upstream gets in place of what the client sent, or none */
+
+static void
+ngx_agilicus_token_upstream_token(ngx_http_request_t *r,
+    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+    ngx_str_t *token)
+{
+    ngx_str_null(token);
+
+    if (ctx == NULL || lcf->enable == NGX_AGILICUS_TOKEN_OFF) {
+        return;
+    }
+
+    if (lcf->reissue) {
+
+        if (ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_ACTIVE
+            && ctx->step == NGX_AGILICUS_TOKEN_STEP_DONE)
+        {
+            *token = ctx->upstream;
+        }
+
+        return;
+    }
+
+    if (!lcf->forward || !ctx->has_token) {
+        return;
+    }
+
+    if (ctx->created || ctx->source->type == NGX_AGILICUS_TOKEN_SOURCE_QUERY) {
+        *token = ctx->token;
+    }
+}
+
+
+ngx_int_t
+ngx_agilicus_token_upstream_value(ngx_http_request_t *r, ngx_str_t *token)
+{
+    ngx_agilicus_token_ctx_t             *ctx;
+    const ngx_agilicus_token_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
+    ctx = ngx_agilicus_token_get_ctx(r);
+
+    ngx_agilicus_token_upstream_token(r, ctx, lcf, token);
+
+    if (token->len == 0 && ctx && ctx->has_token && lcf->forward
+        && lcf->reissue == NULL && lcf->enable != NGX_AGILICUS_TOKEN_OFF
+        && ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_ACTIVE)
+    {
+        *token = ctx->token;
+    }
+
+    return NGX_OK;
+}
+
+
+/* sets the one Authorization field that upstream gets */
+
+static ngx_int_t
+ngx_agilicus_token_authorization(ngx_http_request_t *r,
+    const ngx_str_t *token, ngx_uint_t own)
+{
+    ngx_uint_t        i;
+    ngx_str_t         name, value;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    value.len = sizeof("Bearer ") - 1 + token->len;
+    value.data = ngx_pnalloc(r->pool, value.len + 1);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    *ngx_cpymem(ngx_cpymem(value.data, "Bearer ", sizeof("Bearer ") - 1),
+                token->data, token->len) = '\0';
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (ngx_agilicus_token_is_authorization(&h[i])) {
+            h[i].value = value;
+            h += i;
+
+            goto found;
+        }
+    }
+
+    ngx_str_set(&name, "Authorization");
+
+    if (ngx_agilicus_token_add_header(r, &name, &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    part = r->headers_in.headers.last;
+    h = part->elts;
+
+    h += part->nelts - 1;
+
+found:
+
+    if (!own) {
+        h->lowcase_key = ngx_agilicus_token_given;
+    }
+
+    r->headers_in.authorization = h;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_add_header(ngx_http_request_t *r, ngx_str_t *name,
+    ngx_str_t *value)
+{
+    u_char           *p;
+    ngx_table_elt_t  *h;
+
+    p = ngx_pnalloc(r->pool, name->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* last: an error page may go upstream with what is in the list */
+
+    h = ngx_list_push(&r->headers_in.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->key = *name;
+    h->value = *value;
+    h->lowcase_key = p;
+    h->hash = ngx_hash_strlow(p, name->data, name->len);
+
+    return NGX_OK;
+}

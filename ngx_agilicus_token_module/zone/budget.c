@@ -1,0 +1,351 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "zone/budget.h"
+
+
+static uint64_t ngx_agilicus_token_budget_interval(uint64_t rate);
+static uint64_t ngx_agilicus_token_budget_wait(uint64_t time, uint64_t now,
+    uint64_t burst, uint64_t interval);
+static ngx_agilicus_token_client_budget_t *ngx_agilicus_token_budget_place(
+    ngx_agilicus_token_zone_t *first,
+    const ngx_agilicus_token_budget_client_t *client, uint64_t now);
+static time_t ngx_agilicus_token_budget_seconds(uint64_t us);
+
+
+ngx_uint_t
+ngx_agilicus_token_budget_api(ngx_agilicus_token_zone_t *first,
+    const u_char *digest, uint32_t cycle, ngx_uint_t add)
+{
+    ngx_uint_t                       i, oldest;
+    ngx_agilicus_token_api_state_t  *api;
+
+    api = first->sh->api;
+    oldest = 0;
+
+    ngx_agilicus_token_zone_lock(first);
+
+    for (i = 0; i < NGX_AGILICUS_TOKEN_ZONE_APIS; i++) {
+
+        if (api[i].used
+            && ngx_agilicus_token_digest_equal(api[i].digest, digest))
+        {
+            goto done;
+        }
+
+        if (api[i].used < api[oldest].used) {
+            oldest = i;
+        }
+    }
+
+    if (!add) {
+        ngx_agilicus_token_zone_unlock(first);
+        return NGX_AGILICUS_TOKEN_ZONE_APIS;
+    }
+
+    i = oldest;
+
+    ngx_memzero(&api[i], sizeof(ngx_agilicus_token_api_state_t));
+    ngx_memcpy(api[i].digest, digest, NGX_AGILICUS_TOKEN_DIGEST_LEN);
+
+done:
+
+    api[i].used = cycle;
+
+    ngx_agilicus_token_zone_unlock(first);
+
+    return i;
+}
+
+
+void
+ngx_agilicus_token_budget_client(struct sockaddr *sockaddr,
+    ngx_agilicus_token_budget_client_t *client)
+{
+    struct sockaddr_in   *sin;
+#if (NGX_HAVE_INET6)
+    struct sockaddr_in6  *sin6;
+#endif
+
+    ngx_memzero(client, sizeof(ngx_agilicus_token_budget_client_t));
+
+    switch (sockaddr->sa_family) {
+
+    case AF_INET:
+        sin = (struct sockaddr_in *) sockaddr;
+
+        client->address[10] = 0xff;
+        client->address[11] = 0xff;
+        ngx_memcpy(&client->address[12], &sin->sin_addr, 4);
+        break;
+
+#if (NGX_HAVE_INET6)
+
+    case AF_INET6:
+        sin6 = (struct sockaddr_in6 *) sockaddr;
+
+        if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
+            ngx_memcpy(client->address, &sin6->sin6_addr, 16);
+
+        } else {
+            ngx_memcpy(client->address, &sin6->sin6_addr, 8);
+        }
+
+        break;
+
+#endif
+
+    default: /* all of a unix socket are one client */
+        break;
+    }
+}
+
+
+/*
+ * A budget is the time at which it would be full again if calls came at its
+ * rate (the generic cell rate algorithm): one number, which needs no refilling.
+ */
+
+ngx_int_t
+ngx_agilicus_token_budget_take(ngx_agilicus_token_zone_t *first,
+    ngx_uint_t api, const ngx_agilicus_token_rate_t *rate,
+    const ngx_agilicus_token_budget_client_t *client, uint64_t now,
+    time_t *retry_after)
+{
+    uint64_t                             own, all, wait;
+    ngx_agilicus_token_api_state_t      *state;
+    ngx_agilicus_token_client_budget_t  *c;
+
+    if (rate->off) {
+        return NGX_OK;
+    }
+
+    now *= 1000;
+    state = &first->sh->api[api];
+    all = ngx_agilicus_token_budget_interval(rate->rate);
+    own = 0;
+    c = NULL;
+
+    ngx_agilicus_token_zone_lock(first);
+
+    if (client && rate->per_client) {
+        own = ngx_agilicus_token_budget_interval(rate->per_client);
+        c = ngx_agilicus_token_budget_place(first, client, now);
+
+        wait = ngx_agilicus_token_budget_wait(c->time, now, rate->burst, own);
+
+        if (wait) {
+            ngx_agilicus_token_zone_unlock(first);
+            *retry_after = ngx_agilicus_token_budget_seconds(wait);
+            return NGX_BUSY;
+        }
+    }
+
+    wait = ngx_agilicus_token_budget_wait(state->time, now, rate->burst, all);
+
+    if (wait) {
+        ngx_agilicus_token_zone_unlock(first);
+        *retry_after = ngx_agilicus_token_budget_seconds(wait);
+        return NGX_DECLINED;
+    }
+
+    state->time = ngx_max(state->time, now) + all;
+
+    if (c) {
+        c->time = ngx_max(c->time, now) + own;
+    }
+
+    ngx_agilicus_token_zone_unlock(first);
+
+    return NGX_OK;
+}
+
+
+/* microseconds of one call at a rate of calls per 1,000 seconds */
+
+static uint64_t
+ngx_agilicus_token_budget_interval(uint64_t rate)
+{
+    return ngx_max((uint64_t) 1000000000 / rate, 1);
+}
+
+
+/* how long until one more call fits; one call always does in an idle budget */
+
+static uint64_t
+ngx_agilicus_token_budget_wait(uint64_t time, uint64_t now, uint64_t burst,
+    uint64_t interval)
+{
+    if (time <= now) {
+        return 0;
+    }
+
+    burst = ngx_max(burst, interval);
+
+    return time + interval > now + burst ? time + interval - now - burst : 0;
+}
+
+
+static ngx_agilicus_token_client_budget_t *
+ngx_agilicus_token_budget_place(ngx_agilicus_token_zone_t *first,
+    const ngx_agilicus_token_budget_client_t *client, uint64_t now)
+{
+    uint64_t                             a, b, buckets;
+    ngx_uint_t                           i;
+    ngx_agilicus_token_client_budget_t  *c, *idle;
+
+    ngx_memcpy(&a, client->address, sizeof(uint64_t));
+    ngx_memcpy(&b, client->address + 8, sizeof(uint64_t));
+
+    a = ngx_agilicus_token_digest_fold(a ^ first->sh->secret[0],
+                                       b ^ first->sh->secret[1]);
+
+    buckets = first->sh->clients / NGX_AGILICUS_TOKEN_CLIENT_BUCKET;
+
+    c = first->clients
+        + a % buckets * NGX_AGILICUS_TOKEN_CLIENT_BUCKET;
+
+    idle = c;
+
+    for (i = 0; i < NGX_AGILICUS_TOKEN_CLIENT_BUCKET; i++) {
+
+        if (ngx_memcmp(c[i].address, client->address, 16) == 0) {
+            return &c[i];
+        }
+
+        if (c[i].time < idle->time) {
+            idle = &c[i];
+        }
+    }
+
+    /* a budget that is full need not be remembered */
+
+    ngx_memcpy(idle->address, client->address, 16);
+    idle->time = now;
+
+    return idle;
+}
+
+
+static time_t
+ngx_agilicus_token_budget_seconds(uint64_t us)
+{
+    return (time_t) ((us + 999999) / 1000000);
+}
+
+
+ngx_int_t
+ngx_agilicus_token_breaker_pass(ngx_agilicus_token_zone_t *first,
+    ngx_uint_t api, const ngx_agilicus_token_breaker_t *breaker, uint64_t now,
+    ngx_msec_t timeout, time_t *retry_after)
+{
+    ngx_int_t                        rc;
+    ngx_agilicus_token_api_state_t  *state;
+
+    if (breaker->failures == 0) {
+        return NGX_OK;
+    }
+
+    rc = NGX_OK;
+    state = &first->sh->api[api];
+
+    ngx_agilicus_token_zone_lock(first);
+
+    if (state->open) {
+
+        if (now < state->open) {
+            rc = NGX_DECLINED;
+            *retry_after = (time_t) ((state->open - now + 999) / 1000);
+
+        } else if (now < state->probe) {
+            rc = NGX_DECLINED;
+            *retry_after = 1;
+
+        } else {
+            /* half open: this call is the probe, until it must have ended */
+            state->probe = now + timeout + 1000;
+        }
+    }
+
+    ngx_agilicus_token_zone_unlock(first);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_breaker_report(ngx_agilicus_token_zone_t *first,
+    ngx_uint_t api, const ngx_agilicus_token_breaker_t *breaker, uint64_t now,
+    ngx_msec_t elapsed, ngx_uint_t failed, time_t retry_after)
+{
+    ngx_int_t                        rc;
+    ngx_uint_t                       i;
+    ngx_msec_t                       open;
+    ngx_agilicus_token_api_state_t  *state;
+
+    static const ngx_msec_t  ends[] = NGX_AGILICUS_TOKEN_LATENCIES;
+
+    rc = NGX_OK;
+    state = &first->sh->api[api];
+
+    for (i = 0; i < NGX_AGILICUS_TOKEN_NLATENCIES; i++) {
+        if (elapsed <= ends[i]) {
+            break;
+        }
+    }
+
+    ngx_agilicus_token_zone_lock(first);
+
+    state->calls++;
+    state->latency[i]++;
+    state->latency_sum += elapsed;
+
+    if (!failed) {
+
+        if (state->open) {
+            rc = NGX_DONE;
+        }
+
+        state->failures = 0;
+        state->open = 0;
+        state->probe = 0;
+
+        ngx_agilicus_token_zone_unlock(first);
+
+        return rc;
+    }
+
+    state->failed++;
+    state->failures++;
+
+    /* an API that says how long it wants to be left alone is, at once */
+
+    open = 0;
+
+    if (retry_after > 0 && breaker->failures) {
+        open = (ngx_msec_t) ngx_min(retry_after, 86400) * 1000;
+        open = ngx_min(open, breaker->max);
+    }
+
+    if (breaker->failures && state->failures >= breaker->failures) {
+        open = ngx_max(open, breaker->open);
+    }
+
+    if (open) {
+
+        if (state->open == 0) {
+            state->opened++;
+            rc = NGX_BUSY;
+        }
+
+        state->open = ngx_max(state->open, now + open);
+        state->probe = 0;
+    }
+
+    ngx_agilicus_token_zone_unlock(first);
+
+    return rc;
+}

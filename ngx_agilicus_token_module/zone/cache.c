@@ -1,0 +1,369 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "zone/cache.h"
+
+
+/* of a look-up; the first ones need no lock unless there is a change */
+#define NGX_AGILICUS_TOKEN_CACHE_TRIES       8
+#define NGX_AGILICUS_TOKEN_CACHE_FREE_TRIES  4
+
+
+/* where look-ups copy to: grows to the largest entry seen, is never freed */
+
+typedef struct {
+    u_char                        *data;
+    size_t                         size;
+} ngx_agilicus_token_scratch_t;
+
+
+static ngx_agilicus_token_entry_t *ngx_agilicus_token_cache_find_locked(
+    ngx_agilicus_token_zone_t *zone,
+    const ngx_agilicus_token_cache_key_t *key);
+static ngx_int_t ngx_agilicus_token_cache_copy(
+    ngx_agilicus_token_zone_t *zone,
+    const ngx_agilicus_token_cache_key_t *key, ngx_uint_t want,
+    ngx_agilicus_token_found_t *found, size_t *len);
+static ngx_int_t ngx_agilicus_token_cache_grow(size_t size);
+
+
+static ngx_agilicus_token_scratch_t  ngx_agilicus_token_scratch;
+
+
+ngx_int_t
+ngx_agilicus_token_cache_find(ngx_agilicus_token_zone_t *zone,
+    const ngx_agilicus_token_cache_key_t *key, ngx_uint_t want,
+    ngx_agilicus_token_found_t *found)
+{
+    size_t             len;
+    ngx_int_t          rc;
+    ngx_uint_t         try, locked;
+    ngx_atomic_uint_t  changes;
+
+    ngx_agilicus_token_cache_forget();
+
+    for (try = 0; try < NGX_AGILICUS_TOKEN_CACHE_TRIES; try++) {
+
+        len = 0;
+        locked = !ngx_agilicus_token_zone_read_begin(zone, &changes)
+                 || try >= NGX_AGILICUS_TOKEN_CACHE_FREE_TRIES;
+
+        if (locked) {
+            ngx_agilicus_token_zone_lock(zone);
+        }
+
+        rc = ngx_agilicus_token_cache_copy(zone, key, want, found, &len);
+
+        if (locked) {
+            ngx_agilicus_token_zone_unlock(zone);
+
+        } else if (!ngx_agilicus_token_zone_read_end(zone, changes)) {
+            continue;
+        }
+
+        if (rc != NGX_AGAIN) {
+            return rc;
+        }
+
+        /* no memory is asked for while the zone is locked */
+
+        if (ngx_agilicus_token_cache_grow(len) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/*
+ * The copy.  Without the lock, others may change all of this meanwhile: each
+ * length is read once, and looked at before it is used.  NGX_AGAIN where "len"
+ * bytes of scratch are needed.
+ */
+
+static ngx_int_t
+ngx_agilicus_token_cache_copy(ngx_agilicus_token_zone_t *zone,
+    const ngx_agilicus_token_cache_key_t *key, ngx_uint_t want,
+    ngx_agilicus_token_found_t *found, size_t *len)
+{
+    size_t                                      facts, rules;
+    ngx_agilicus_token_table_t                 *table;
+    ngx_agilicus_token_table_seen_t             seen;
+    const volatile ngx_agilicus_token_entry_t  *e;
+
+    table = zone->facts;
+    e = ngx_agilicus_token_table_peek(table, key->key, key->context, &seen);
+
+    if (e == NULL) {
+        table = zone->invalid;
+        e = ngx_agilicus_token_table_peek(table, key->key, key->context,
+                                          &seen);
+        if (e == NULL) {
+            return NGX_DECLINED;
+        }
+    }
+
+    facts = (want == NGX_AGILICUS_TOKEN_CACHE_HEAD) ? 0 : e->facts_len;
+    rules = e->rules_len;
+
+    *len = facts + (want == NGX_AGILICUS_TOKEN_CACHE_RULES ? rules : 0);
+
+    if (!ngx_agilicus_token_table_holds(table,
+                                    (const ngx_agilicus_token_entry_t *) e,
+                                    *len))
+    {
+        return NGX_DECLINED;
+    }
+
+    if (*len > ngx_agilicus_token_scratch.size) {
+        return NGX_AGAIN;
+    }
+
+    found->class = (ngx_agilicus_token_class_e) e->class;
+    found->reason = (ngx_agilicus_token_reason_e) e->reason;
+    found->sent = e->sent;
+    found->asked = e->asked;
+    found->serial = e->serial;
+    found->clean = (ngx_atomic_uint_t) e->clean;
+    found->late = e->late;
+    found->rules_len = rules;
+
+    if (*len) {
+        ngx_memcpy(ngx_agilicus_token_scratch.data, (u_char *) e->data, *len);
+    }
+
+    found->facts.len = facts;
+    found->facts.data = ngx_agilicus_token_scratch.data;
+    found->rules.len = *len - facts;
+    found->rules.data = ngx_agilicus_token_scratch.data + facts;
+
+    ngx_agilicus_token_table_touch(table, &seen);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_agilicus_token_cache_store(ngx_agilicus_token_zone_t *zone,
+    const ngx_agilicus_token_cache_key_t *key,
+    ngx_agilicus_token_class_e class, ngx_agilicus_token_reason_e reason,
+    const ngx_str_t *facts, const ngx_str_t *rules, uint64_t sent,
+    uint64_t asked, ngx_atomic_uint_t generation)
+{
+    ngx_agilicus_token_entry_t  *e;
+    ngx_agilicus_token_table_t  *table, *other;
+
+    if (class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+        table = zone->facts;
+        other = zone->invalid;
+
+    } else {
+        table = zone->invalid;
+        other = zone->facts;
+    }
+
+    ngx_agilicus_token_zone_lock(zone);
+
+    if (sent <= zone->sh->purged) {
+        ngx_agilicus_token_zone_unlock(zone);
+        return NGX_DECLINED;
+    }
+
+    e = ngx_agilicus_token_cache_find_locked(zone, key);
+
+    if (e && e->sent > sent) {
+        ngx_agilicus_token_zone_unlock(zone);
+        return NGX_OK;
+    }
+
+    if (e) {
+        asked = ngx_min(asked, e->asked);
+    }
+
+    ngx_agilicus_token_zone_begin_locked(zone);
+
+    e = ngx_agilicus_token_table_find(other, key->key, key->context);
+
+    if (e) {
+        ngx_agilicus_token_table_remove(other, e);
+    }
+
+    e = ngx_agilicus_token_table_store(table, key->key, key->context,
+                                       facts->len + rules->len);
+
+    if (e) {
+        e->class = (uint8_t) class;
+        e->reason = (uint8_t) reason;
+        e->sent = sent;
+        e->asked = asked;
+        e->clean = generation;
+        e->facts_len = (uint32_t) facts->len;
+        e->rules_len = (uint32_t) rules->len;
+
+        if (facts->len) {
+            ngx_memcpy(e->data, facts->data, facts->len);
+        }
+
+        if (rules->len) {
+            ngx_memcpy(e->data + facts->len, rules->data, rules->len);
+        }
+    }
+
+    ngx_agilicus_token_zone_end_locked(zone);
+    ngx_agilicus_token_zone_unlock(zone);
+
+    ngx_agilicus_token_zone_count(zone, e ? NGX_AGILICUS_TOKEN_COUNT_STORED
+                                    : NGX_AGILICUS_TOKEN_COUNT_NOT_STORED);
+
+    return e ? NGX_OK : NGX_DECLINED;
+}
+
+
+void
+ngx_agilicus_token_cache_purged(ngx_agilicus_token_zone_t *zone)
+{
+    uint64_t  now;
+
+    ngx_agilicus_token_zone_lock(zone);
+
+    /* with the mutex held: what is stored later was asked for later, or goes */
+
+    now = ngx_agilicus_token_mono_now();
+    zone->sh->purged = ngx_max(zone->sh->purged, now);
+
+    ngx_agilicus_token_zone_unlock(zone);
+}
+
+
+void
+ngx_agilicus_token_cache_remove(ngx_agilicus_token_zone_t *zone,
+    const ngx_agilicus_token_cache_key_t *key)
+{
+    ngx_agilicus_token_entry_t  *e;
+
+    ngx_agilicus_token_zone_lock(zone);
+    ngx_agilicus_token_zone_begin_locked(zone);
+
+    e = ngx_agilicus_token_table_find(zone->facts, key->key, key->context);
+
+    if (e) {
+        ngx_agilicus_token_table_remove(zone->facts, e);
+    }
+
+    e = ngx_agilicus_token_table_find(zone->invalid, key->key, key->context);
+
+    if (e) {
+        ngx_agilicus_token_table_remove(zone->invalid, e);
+    }
+
+    ngx_agilicus_token_zone_end_locked(zone);
+    ngx_agilicus_token_zone_unlock(zone);
+}
+
+
+void
+ngx_agilicus_token_cache_note(ngx_agilicus_token_zone_t *zone,
+    const ngx_agilicus_token_cache_key_t *key,
+    const ngx_agilicus_token_found_t *found, ngx_atomic_uint_t generation,
+    uint32_t late)
+{
+    ngx_agilicus_token_entry_t  *e;
+
+    ngx_agilicus_token_zone_lock(zone);
+
+    e = ngx_agilicus_token_cache_find_locked(zone, key);
+
+    if (e && e->serial == found->serial) {
+        e->clean = ngx_max(e->clean, generation);
+        e->late = ngx_max(e->late, late);
+    }
+
+    ngx_agilicus_token_zone_unlock(zone);
+}
+
+
+static ngx_agilicus_token_entry_t *
+ngx_agilicus_token_cache_find_locked(ngx_agilicus_token_zone_t *zone,
+    const ngx_agilicus_token_cache_key_t *key)
+{
+    ngx_agilicus_token_entry_t  *e;
+
+    e = ngx_agilicus_token_table_find(zone->facts, key->key, key->context);
+
+    if (e) {
+        return e;
+    }
+
+    return ngx_agilicus_token_table_find(zone->invalid, key->key,
+                                         key->context);
+}
+
+
+void
+ngx_agilicus_token_cache_forget(void)
+{
+#ifdef NGX_AGILICUS_TOKEN_SCRIBBLE
+
+    ngx_agilicus_token_scratch_t  *scratch;
+
+    scratch = &ngx_agilicus_token_scratch;
+
+    if (scratch->data) {
+        ngx_memset(scratch->data, 0xa5, scratch->size);
+        ngx_free(scratch->data);
+
+        scratch->data = NULL;
+        scratch->size = 0;
+    }
+
+#endif
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_cache_grow(size_t size)
+{
+    u_char  *p;
+
+    size = ngx_align(size, 4096);
+
+    p = ngx_alloc(size, ngx_cycle->log);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_agilicus_token_scratch.data) {
+        ngx_free(ngx_agilicus_token_scratch.data);
+    }
+
+    ngx_agilicus_token_scratch.data = p;
+    ngx_agilicus_token_scratch.size = size;
+
+    return NGX_OK;
+}
+
+
+uint64_t
+ngx_agilicus_token_cache_limit(
+    const ngx_agilicus_token_lifetimes_t *lifetimes, const u_char *key,
+    ngx_agilicus_token_class_e class, ngx_uint_t has_exp, ngx_uint_t watched)
+{
+    uint64_t  limit;
+
+    if (class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+        limit = watched ? lifetimes->watched : lifetimes->active;
+
+        if (!has_exp) {
+            limit = ngx_min(limit, lifetimes->active);
+        }
+
+    } else {
+        limit = lifetimes->invalid;
+    }
+
+    return limit - limit / 10 * key[NGX_AGILICUS_TOKEN_DIGEST_LEN - 1] / 256;
+}

@@ -1,0 +1,134 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGILICUS_TOKEN_CACHE_H_INCLUDED_
+#define _NGX_AGILICUS_TOKEN_CACHE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "zone/denials.h"
+#include "token/facts.h"
+#include "token/reason.h"
+#include "zone/zone.h"
+
+
+/*
+ * Facts in a zone.  What is kept is what an answer said, never a decision; how
+ * old it may be is for the reader to say, at each look-up.
+ */
+
+/* longest ages in milliseconds, of the location that reads */
+
+typedef struct {
+    ngx_msec_t                     active;
+    ngx_msec_t                     watched;
+    ngx_msec_t                     invalid;
+    ngx_msec_t                     update;
+    ngx_msec_t                     error;
+} ngx_agilicus_token_lifetimes_t;
+
+
+typedef struct {
+    const u_char                  *key;      /* the token's digest */
+    uint32_t                       context;
+} ngx_agilicus_token_cache_key_t;
+
+
+/*
+ * An entry as it was found.  Its strings lie in memory that all look-ups share:
+ * they live until the next look-up or call, of whatever kind, and whoever needs
+ * them for longer makes a copy first.
+ */
+
+typedef struct {
+    ngx_agilicus_token_class_e     class;
+    ngx_agilicus_token_reason_e    reason;
+    uint64_t                       sent;     /* milliseconds, monotonic */
+    uint64_t                       asked;    /* the same, of the first call */
+    uint64_t                       serial;
+    ngx_atomic_uint_t              clean;
+    uint32_t                       late;
+    ngx_str_t                      facts;    /* packed */
+    ngx_str_t                      rules;    /* packed; if wanted */
+    size_t                         rules_len;
+} ngx_agilicus_token_found_t;
+
+
+/* how much of an entry is wanted: of rules that are not, just their length */
+
+#define NGX_AGILICUS_TOKEN_CACHE_FACTS  0
+#define NGX_AGILICUS_TOKEN_CACHE_RULES  1
+#define NGX_AGILICUS_TOKEN_CACHE_HEAD   2   /* neither facts nor rules */
+
+
+/*
+ * Copies the entry of a key to "found", as much of it as is wanted.  Returns
+ * NGX_OK, NGX_DECLINED where there is none.
+ */
+ngx_int_t ngx_agilicus_token_cache_find(ngx_agilicus_token_zone_t *zone,
+    const ngx_agilicus_token_cache_key_t *key, ngx_uint_t want,
+    ngx_agilicus_token_found_t *found);
+
+/*
+ * Says that what was found is of no use any more, as every look-up does, and
+ * every call that is made.  Costs nothing, but in builds for tests with
+ * NGX_AGILICUS_TOKEN_SCRIBBLE the shared memory is overwritten and freed.
+ */
+void ngx_agilicus_token_cache_forget(void);
+
+/*
+ * Stores what an answer said in place of anything that was known under the
+ * key.  "sent" is when the call was sent, in milliseconds of the monotonic
+ * clock; "asked" when this edge first asked about the token, as far as the
+ * caller knows: an earlier time that the entry has already stays.
+ * "generation" is what ngx_agilicus_token_denials_generation() gave before
+ * tombstones were looked through for this answer.  An older answer never
+ * replaces a newer one.  Returns NGX_OK, or NGX_DECLINED where it did not fit,
+ * or was asked for before the zone was purged: that fails no request.
+ */
+ngx_int_t ngx_agilicus_token_cache_store(ngx_agilicus_token_zone_t *zone,
+    const ngx_agilicus_token_cache_key_t *key,
+    ngx_agilicus_token_class_e class, ngx_agilicus_token_reason_e reason,
+    const ngx_str_t *facts, const ngx_str_t *rules, uint64_t sent,
+    uint64_t asked, ngx_atomic_uint_t generation);
+
+/*
+ * Has no answer stored from now on that was asked for until now.
+ */
+void ngx_agilicus_token_cache_purged(ngx_agilicus_token_zone_t *zone);
+
+/*
+ * Removes what is known under a key.
+ */
+void ngx_agilicus_token_cache_remove(ngx_agilicus_token_zone_t *zone,
+    const ngx_agilicus_token_cache_key_t *key);
+
+/*
+ * Notes that the entry found was looked through tombstones as of "generation",
+ * or that it was seen "late" seconds after its expiry.  An entry that was
+ * replaced meanwhile is left alone.
+ */
+void ngx_agilicus_token_cache_note(ngx_agilicus_token_zone_t *zone,
+    const ngx_agilicus_token_cache_key_t *key,
+    const ngx_agilicus_token_found_t *found, ngx_atomic_uint_t generation,
+    uint32_t late);
+
+/*
+ * The longest age, in milliseconds, at which an entry of "class" may be used as
+ * it is.  "watched" says that the feed is healthy, polls the API of these facts
+ * and that they have a jti.  It is cut by up to a tenth, differently for each
+ * "key", so that what came together does not go together.  Expiry is policy's
+ * to judge.
+ */
+uint64_t ngx_agilicus_token_cache_limit(
+    const ngx_agilicus_token_lifetimes_t *lifetimes, const u_char *key,
+    ngx_agilicus_token_class_e class, ngx_uint_t has_exp,
+    ngx_uint_t watched);
+
+
+#endif /* _NGX_AGILICUS_TOKEN_CACHE_H_INCLUDED_ */

@@ -1,0 +1,141 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGILICUS_TOKEN_CHILDREN_H_INCLUDED_
+#define _NGX_AGILICUS_TOKEN_CHILDREN_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "zone/denials.h"
+#include "zone/ledger.h"
+
+
+/*
+ * Children: tokens that were reissued or created by this edge.  Each one that
+ * is handed out has a record in the ledger, until it has expired or the API
+ * has been told to revoke it, whatever becomes of the cache's entry.
+ *
+ * A child ends when its parent is denied, when the API refuses it, when it is
+ * good for more than its parent, and when a newer one has taken its place.  A
+ * child that ends is denied here first; its record is then due, and a worker
+ * tells the API.
+ */
+
+/* milliseconds after which a child whose place was taken ends */
+#define NGX_AGILICUS_TOKEN_CHILDREN_GRACE  60000
+
+/* milliseconds in which the API may not know a child yet */
+#define NGX_AGILICUS_TOKEN_CHILDREN_YOUNG  10000
+
+/* milliseconds between the first two tries to tell the API */
+#define NGX_AGILICUS_TOKEN_CHILDREN_PAUSE  1000
+
+
+/* a child that is about to be handed out */
+
+typedef struct {
+    const u_char                      *api;      /* digest of its URL */
+    const u_char                      *digest;   /* of the token */
+    const u_char                      *key;      /* see denials_token() */
+    ngx_str_t                          token;
+
+    /* the parent's keys, where there is one, purpose, via, ttl and leeway */
+    const ngx_agilicus_token_ledger_record_t
+                                      *record;
+} ngx_agilicus_token_child_t;
+
+
+/*
+ * Sets the keys of a parent in "record": of the token itself, and of its jti,
+ * session and subject as far as it has them.  "key" is as of
+ * ngx_agilicus_token_denials_token() here and below, "asked" as of
+ * ngx_agilicus_token_denied().  NGX_OK; NGX_ERROR where a digest failed.
+ */
+ngx_int_t ngx_agilicus_token_children_of(
+    ngx_agilicus_token_ledger_record_t *record, const u_char *api,
+    const u_char *key, const ngx_agilicus_token_facts_t *facts,
+    uint64_t asked);
+
+/*
+ * Records a child before it is handed out.  The same child of the same parent
+ * has one record; other children for the same purpose end after a while.
+ *
+ * NGX_OK        it may be handed out
+ * NGX_DECLINED  its parent is denied: the child is denied and due
+ * NGX_BUSY      there is no room for a record
+ * NGX_ABORT     the token is its own parent, or is denied itself: there is no
+ *               new record of it
+ * NGX_ERROR     it could not be sealed
+ */
+ngx_int_t ngx_agilicus_token_children_add(
+    ngx_agilicus_token_denials_t *denials,
+    const ngx_agilicus_token_child_t *child,
+    const ngx_agilicus_token_clock_t *now);
+
+/*
+ * Returns 1 if a child of the usual size could be recorded, else 0.
+ */
+ngx_uint_t ngx_agilicus_token_children_room(
+    ngx_agilicus_token_denials_t *denials);
+
+/*
+ * Notes what the API says of a child: its jti, and its exp where it has one.
+ */
+void ngx_agilicus_token_children_note(ngx_agilicus_token_denials_t *denials,
+    const u_char *api, const u_char *key,
+    const ngx_agilicus_token_facts_t *facts,
+    const ngx_agilicus_token_clock_t *now);
+
+/*
+ * Returns 1 if the token is a child that was made so short a while ago that
+ * the API may not know it yet, else 0.
+ */
+ngx_uint_t ngx_agilicus_token_children_young(
+    ngx_agilicus_token_denials_t *denials, const u_char *api,
+    const u_char *key, const ngx_agilicus_token_clock_t *now);
+
+/*
+ * Ends a child, or all children for a purpose.
+ */
+void ngx_agilicus_token_children_end(ngx_agilicus_token_denials_t *denials,
+    const u_char *api, const u_char *key,
+    const ngx_agilicus_token_clock_t *now);
+void ngx_agilicus_token_children_end_all(
+    ngx_agilicus_token_denials_t *denials, const u_char *purpose,
+    const ngx_agilicus_token_clock_t *now);
+
+/*
+ * With the mutex of the denials held: ends one child, and children of it.
+ * NGX_OK; NGX_ERROR where a denial found no room, the record being due all the
+ * same.
+ */
+ngx_int_t ngx_agilicus_token_children_end_locked(
+    ngx_agilicus_token_denials_t *denials,
+    ngx_agilicus_token_ledger_record_t *record,
+    const ngx_agilicus_token_clock_t *now);
+
+/*
+ * With the mutex held: ends the children of what was just denied; for the
+ * function that puts up a denial.  Each of them was asked about before it.
+ * Returns as ngx_agilicus_token_children_end_locked().
+ */
+ngx_int_t ngx_agilicus_token_children_denied_locked(
+    ngx_agilicus_token_denials_t *denials,
+    const ngx_agilicus_token_tombstone_t *tombstone,
+    const ngx_agilicus_token_clock_t *now);
+
+/*
+ * With the mutex held: ends all children whose parents are denied, for the
+ * case that a process died between a denial and that.
+ */
+void ngx_agilicus_token_children_compare_locked(
+    ngx_agilicus_token_denials_t *denials,
+    const ngx_agilicus_token_clock_t *now);
+
+
+#endif /* _NGX_AGILICUS_TOKEN_CHILDREN_H_INCLUDED_ */

@@ -1,0 +1,88 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "zone/clock.h"
+
+
+static uint64_t ngx_agilicus_token_clock_read(clockid_t id);
+static void ngx_agilicus_token_clock_look(void);
+
+
+/* milliseconds that the machine has slept; as of the second "seen" */
+
+static uint64_t  ngx_agilicus_token_slept;
+static time_t    ngx_agilicus_token_seen;
+
+
+uint64_t
+ngx_agilicus_token_mono(void)
+{
+#if (NGX_PTR_SIZE == 4)
+
+    /* nginx's milliseconds come round every 49 days */
+
+    return ngx_agilicus_token_mono_now();
+
+#else
+
+    if (ngx_agilicus_token_seen != ngx_time()) {
+        ngx_agilicus_token_clock_look();
+    }
+
+    return ngx_current_msec + ngx_agilicus_token_slept;
+
+#endif
+}
+
+
+uint64_t
+ngx_agilicus_token_mono_now(void)
+{
+    ngx_agilicus_token_clock_look();
+
+    /* what is left of a millisecond here may be rounded up elsewhere */
+
+    return ngx_agilicus_token_clock_read(CLOCK_MONOTONIC)
+           + ngx_agilicus_token_slept + 1;
+}
+
+
+/*
+ * The sleep is the difference of two clocks, read one after the other; only a
+ * difference that has grown by more than reading takes is a sleep.
+ */
+
+static void
+ngx_agilicus_token_clock_look(void)
+{
+#ifdef CLOCK_BOOTTIME
+
+    uint64_t  boot, mono;
+
+    boot = ngx_agilicus_token_clock_read(CLOCK_BOOTTIME);
+    mono = ngx_agilicus_token_clock_read(CLOCK_MONOTONIC);
+
+    if (boot > mono + ngx_agilicus_token_slept + 5) {
+        ngx_agilicus_token_slept = boot - mono;
+    }
+
+#endif
+
+    ngx_agilicus_token_seen = ngx_time();
+}
+
+
+static uint64_t
+ngx_agilicus_token_clock_read(clockid_t id)
+{
+    struct timespec  ts;
+
+    if (clock_gettime(id, &ts) == -1) {
+        return 0;
+    }
+
+    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
+}

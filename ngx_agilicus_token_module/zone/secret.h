@@ -1,0 +1,73 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGILICUS_TOKEN_SECRET_H_INCLUDED_
+#define _NGX_AGILICUS_TOKEN_SECRET_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "zone/cache.h"
+#include "zone/seal.h"
+
+
+/*
+ * Tokens that the edge itself was given, for upstream or for a caller: they
+ * lie in a zone like facts, sealed, under a key that says what they were given
+ * for.  Beside them lies what the API has said of them.
+ */
+
+/* the longest token that is kept, in bytes */
+#define NGX_AGILICUS_TOKEN_SECRET_MAX  16384
+
+
+typedef struct {
+    ngx_agilicus_token_class_e     class;    /* ACTIVE, or INVALID: refused */
+    ngx_agilicus_token_reason_e    reason;
+    uint64_t                       sent;     /* milliseconds, monotonic */
+    uint64_t                       serial;
+    ngx_atomic_uint_t              clean;    /* see cache */
+    uint32_t                       late;
+    int64_t                        exp;      /* seconds since the epoch */
+    unsigned                       has_exp:1;
+    unsigned                       verified:1;
+    ngx_str_t                      token;    /* in the caller's buffer */
+    ngx_str_t                      facts;    /* live until the next look-up */
+} ngx_agilicus_token_secret_t;
+
+
+/*
+ * Packs what is known of a token of which the API has said nothing yet into
+ * "buf" of "size" bytes; returns the length, or 0 where it does not fit.  exp
+ * is when the token must no longer be used.
+ */
+size_t ngx_agilicus_token_secret_pack(u_char *buf, size_t size,
+    ngx_uint_t has_exp, int64_t exp);
+
+/*
+ * Stores a token, sealed, with its packed facts, or with what
+ * ngx_agilicus_token_secret_pack() made.  "reason" says what it was given for:
+ * REISSUE or CREATE.  NGX_OK, or an error where it could not be stored: that
+ * fails no request.
+ */
+ngx_int_t ngx_agilicus_token_secret_store(ngx_agilicus_token_zone_t *zone,
+    const ngx_agilicus_token_cache_key_t *key,
+    ngx_agilicus_token_reason_e reason, const ngx_str_t *packed,
+    const ngx_str_t *token, uint64_t sent);
+
+/*
+ * Finds what is kept under a key: a token, opened into "buf" of
+ * NGX_AGILICUS_TOKEN_SECRET_MAX bytes, which the caller owns and zeroes; or a
+ * refusal.  A token is verified if its own facts lie beside it.  NGX_DECLINED
+ * where there is nothing.
+ */
+ngx_int_t ngx_agilicus_token_secret_find(ngx_agilicus_token_zone_t *zone,
+    const ngx_agilicus_token_cache_key_t *key, u_char *buf,
+    ngx_agilicus_token_secret_t *secret);
+
+
+#endif /* _NGX_AGILICUS_TOKEN_SECRET_H_INCLUDED_ */

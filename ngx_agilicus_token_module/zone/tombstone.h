@@ -1,0 +1,149 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGILICUS_TOKEN_TOMBSTONE_H_INCLUDED_
+#define _NGX_AGILICUS_TOKEN_TOMBSTONE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "token/digest.h"
+
+
+/*
+ * Tombstones: what must be refused although some answer may still call it
+ * active.  A bounded set in one run of memory without addresses in it; knows
+ * no lock and no clock.  A tombstone ends only when both clocks have passed
+ * its end, so that a step of the wall clock brings nothing back to life.
+ *
+ * Writes are ordered so that a process that dies in the middle of one leaves
+ * a set that is right but for that one tombstone.
+ */
+
+#define NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN  32
+#define NGX_AGILICUS_TOKEN_TOMBSTONE_MIN      2048
+
+
+/* what a tombstone stands for */
+
+typedef enum {
+    NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN = 0,
+    NGX_AGILICUS_TOKEN_TOMBSTONE_JTI,
+    NGX_AGILICUS_TOKEN_TOMBSTONE_SESSION,
+    NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT,
+
+    NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS
+} ngx_agilicus_token_tombstone_e;
+
+
+/*
+ * Where a tombstone comes from: a later one of this list takes the place of an
+ * earlier one, and from UNTOLD on a tombstone that is alive is never evicted.
+ */
+
+typedef enum {
+    NGX_AGILICUS_TOKEN_ASKED_ABOUT = 0,     /* a mark, which denies nothing */
+    NGX_AGILICUS_TOKEN_DENIED_BY_FEED,      /* which can tell it again */
+    NGX_AGILICUS_TOKEN_DENIED_BY_API,       /* which was told, or has said so */
+    NGX_AGILICUS_TOKEN_DENIED_UNTOLD,       /* the API is still to be told */
+    NGX_AGILICUS_TOKEN_DENIED_BY_HOOK       /* and by nothing else */
+} ngx_agilicus_token_denied_e;
+
+
+typedef struct {
+    u_char      key[NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN];
+    uint64_t    mono;           /* milliseconds, monotonic: its end; 0: free */
+    int64_t     wall;           /* seconds since the epoch: its end */
+    int64_t     before;         /* denies what was issued up to then */
+    uint64_t    mark;           /* see below */
+} ngx_agilicus_token_tombstone_t;
+
+
+/*
+ * Of "mark": when the tombstone was made, in 48 bits of milliseconds of the
+ * monotonic clock, its source and its kind.
+ */
+
+#define ngx_agilicus_token_tombstone_mark(made, source, kind)                \
+    ((uint64_t) (made) << 16 | (uint64_t) (source) << 8 | (uint64_t) (kind))
+
+#define ngx_agilicus_token_tombstone_made(s)    ((s)->mark >> 16)
+#define ngx_agilicus_token_tombstone_source(s)  ((s)->mark >> 8 & 0xff)
+#define ngx_agilicus_token_tombstone_kind(s)    ((s)->mark & 0xff)
+
+
+typedef struct {
+    uint64_t    secret[2];
+    uint32_t    nbuckets;
+    uint32_t    reserved;
+    uint64_t    added;
+    uint64_t    lost;           /* live ones that had to go */
+} ngx_agilicus_token_tombstones_t;
+
+
+/* both clocks, as the caller reads them once per decision */
+
+typedef struct {
+    uint64_t    mono;           /* milliseconds */
+    int64_t     wall;           /* seconds since the epoch */
+} ngx_agilicus_token_clock_t;
+
+
+/*
+ * Makes an empty set of the "size" bytes at "mem" (aligned to 64); NULL where
+ * "size" is less than NGX_AGILICUS_TOKEN_TOMBSTONE_MIN.
+ */
+ngx_agilicus_token_tombstones_t *ngx_agilicus_token_tombstones_init(void *mem,
+    size_t size, const uint64_t *secret);
+
+/*
+ * Adds a tombstone, or makes one that is there last longer, deny more and be
+ * better protected; it never weakens one.
+ *
+ * NGX_OK        added, or strengthened: what was found clean must be looked at
+ *               again
+ * NGX_DECLINED  nothing of what it denies has changed
+ * NGX_BUSY      added, but a live one that denies had to go; "*gone" is when
+ *               the later of its two ends comes, in milliseconds of the
+ *               monotonic clock
+ * NGX_ERROR     not added: all that lies in its places is alive, and protected
+ *               or of a later source; "*gone" is when its own end would come
+ */
+ngx_int_t ngx_agilicus_token_tombstones_add(ngx_agilicus_token_tombstones_t *t,
+    const ngx_agilicus_token_tombstone_t *add,
+    const ngx_agilicus_token_clock_t *now, uint64_t *gone);
+
+/*
+ * The live tombstone with this key, or NULL.
+ */
+ngx_agilicus_token_tombstone_t *ngx_agilicus_token_tombstones_find(
+    ngx_agilicus_token_tombstones_t *t, const u_char *key,
+    const ngx_agilicus_token_clock_t *now);
+
+/*
+ * Notes that the API has been told of an UNTOLD tombstone, which is BY_API from
+ * now on; others stay what they are.
+ */
+void ngx_agilicus_token_tombstones_told(ngx_agilicus_token_tombstones_t *t,
+    const u_char *key, const ngx_agilicus_token_clock_t *now);
+
+/*
+ * Walks all places: the "*i"-th live tombstone or NULL at the end; "*i" starts
+ * at 0 and is moved on.
+ */
+ngx_agilicus_token_tombstone_t *ngx_agilicus_token_tombstones_next(
+    ngx_agilicus_token_tombstones_t *t, ngx_uint_t *i,
+    const ngx_agilicus_token_clock_t *now);
+
+/*
+ * How many tombstones the set can hold.
+ */
+ngx_uint_t ngx_agilicus_token_tombstones_capacity(
+    ngx_agilicus_token_tombstones_t *t);
+
+
+#endif /* _NGX_AGILICUS_TOKEN_TOMBSTONE_H_INCLUDED_ */

@@ -1,0 +1,325 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "zone/zone.h"
+
+#include <openssl/rand.h>
+#include <sys/mman.h>
+
+
+/* shares of a zone in percent; facts get the rest */
+#define NGX_AGILICUS_TOKEN_ZONE_INVALID     10
+
+/* bytes of a zone for each place of its tables */
+#define NGX_AGILICUS_TOKEN_ZONE_PER_FLIGHT  8192
+#define NGX_AGILICUS_TOKEN_ZONE_PER_CLIENT  2048
+#define NGX_AGILICUS_TOKEN_ZONE_PER_FACTS   192
+#define NGX_AGILICUS_TOKEN_ZONE_PER_INVALID 80
+
+
+static ngx_int_t ngx_agilicus_token_zone_build(
+    ngx_agilicus_token_zone_t *zone, ngx_log_t *log);
+static size_t ngx_agilicus_token_zone_lay_out(
+    ngx_agilicus_token_zone_sh_t *sh);
+static void ngx_agilicus_token_zone_attach(ngx_agilicus_token_zone_t *zone);
+static uint32_t ngx_agilicus_token_zone_places(size_t size, size_t per,
+    size_t bucket, size_t max);
+
+
+ngx_int_t
+ngx_agilicus_token_zone_init(ngx_shm_zone_t *shm_zone, void *data)
+{
+    ngx_agilicus_token_zone_t *old = data;
+
+    ngx_agilicus_token_zone_t  *zone;
+
+    zone = shm_zone->data;
+
+    zone->shm_zone = shm_zone;
+    zone->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+
+    /* old workers serve from it: nothing in it may be touched here */
+
+    if (old || shm_zone->shm.exists) {
+        zone->sh = old ? old->sh : zone->shpool->data;
+
+        if (zone->sh->version != NGX_AGILICUS_TOKEN_ZONE_VERSION) {
+            ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                          "agilicus token: zone \"%V\" was made by another "
+                          "version of the module, restart nginx",
+                          &shm_zone->shm.name);
+            return NGX_ERROR;
+        }
+
+        ngx_agilicus_token_zone_attach(zone);
+
+        return NGX_OK;
+    }
+
+#ifdef MADV_DONTDUMP
+
+    /* what is known of people does not belong in a core */
+
+    (void) madvise(shm_zone->shm.addr, shm_zone->shm.size, MADV_DONTDUMP);
+
+#endif
+
+    return ngx_agilicus_token_zone_build(zone, shm_zone->shm.log);
+}
+
+
+static ngx_int_t
+ngx_agilicus_token_zone_build(ngx_agilicus_token_zone_t *zone, ngx_log_t *log)
+{
+    size_t                         size;
+    ngx_str_t                     *name;
+    ngx_slab_pool_t               *shpool;
+    ngx_agilicus_token_zone_sh_t  *sh;
+
+    name = &zone->shm_zone->shm.name;
+    shpool = zone->shpool;
+
+    /* all that the slab has to give, and no more from it ever after */
+
+    shpool->log_nomem = 0;
+
+    size = shpool->pfree * ngx_pagesize;
+
+    sh = ngx_slab_alloc(shpool, size);
+
+    if (sh == NULL
+        || size < sizeof(ngx_agilicus_token_zone_sh_t) + 2 * ngx_pagesize)
+    {
+        ngx_log_error(NGX_LOG_EMERG, log, 0,
+                      "agilicus token: zone \"%V\" is too small", name);
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(sh, size);
+
+    if (RAND_bytes((u_char *) sh->secret, sizeof(sh->secret)) != 1) {
+        ngx_log_error(NGX_LOG_EMERG, log, 0,
+                      "agilicus token: RAND_bytes() failed");
+        return NGX_ERROR;
+    }
+
+    sh->version = NGX_AGILICUS_TOKEN_ZONE_VERSION;
+    sh->size = size;
+
+    size = ngx_agilicus_token_zone_lay_out(sh);
+
+    zone->sh = sh;
+    ngx_agilicus_token_zone_attach(zone);
+
+    if (ngx_agilicus_token_table_init(zone->invalid,
+                                      sh->facts_offset - sh->invalid_offset,
+                                      NGX_AGILICUS_TOKEN_ZONE_PER_INVALID,
+                                      sh->secret)
+            == NULL
+        || ngx_agilicus_token_table_init(zone->facts, size,
+                                         NGX_AGILICUS_TOKEN_ZONE_PER_FACTS,
+                                         sh->secret)
+            == NULL)
+    {
+        ngx_log_error(NGX_LOG_EMERG, log, 0,
+                      "agilicus token: zone \"%V\" is too small", name);
+        return NGX_ERROR;
+    }
+
+    /* no serial is of an entry here and of another one there */
+
+    zone->invalid->stores = (uint64_t) 1 << 63;
+
+    shpool->data = sh;
+
+    return NGX_OK;
+}
+
+
+/* sets the offsets and numbers of places; returns what is left for facts */
+
+static size_t
+ngx_agilicus_token_zone_lay_out(ngx_agilicus_token_zone_sh_t *sh)
+{
+    size_t  at, rest;
+
+    sh->flights = ngx_agilicus_token_zone_places(sh->size,
+                                     NGX_AGILICUS_TOKEN_ZONE_PER_FLIGHT,
+                                     NGX_AGILICUS_TOKEN_FLIGHT_BUCKET, 16384);
+    sh->clients = ngx_agilicus_token_zone_places(sh->size,
+                                     NGX_AGILICUS_TOKEN_ZONE_PER_CLIENT,
+                                     NGX_AGILICUS_TOKEN_CLIENT_BUCKET, 65536);
+
+    at = ngx_align(sizeof(ngx_agilicus_token_zone_sh_t), 64);
+    sh->flights_offset = at;
+
+    at += ngx_align(sh->flights * sizeof(ngx_agilicus_token_flight_mark_t),
+                    64);
+    sh->clients_offset = at;
+
+    at += ngx_align(sh->clients * sizeof(ngx_agilicus_token_client_budget_t),
+                    64);
+    sh->invalid_offset = at;
+
+    rest = sh->size - at;
+
+    at += rest / 100 * NGX_AGILICUS_TOKEN_ZONE_INVALID & ~(size_t) 0x3f;
+    sh->facts_offset = at;
+
+    return sh->size - at;
+}
+
+
+static uint32_t
+ngx_agilicus_token_zone_places(size_t size, size_t per, size_t bucket,
+    size_t max)
+{
+    size_t  n;
+
+    n = size / per / bucket * bucket;
+    n = ngx_max(n, 2 * bucket);
+
+    return (uint32_t) ngx_min(n, max);
+}
+
+
+static void
+ngx_agilicus_token_zone_attach(ngx_agilicus_token_zone_t *zone)
+{
+    u_char  *p;
+
+    p = (u_char *) zone->sh;
+
+    zone->invalid = (ngx_agilicus_token_table_t *)
+                        (p + zone->sh->invalid_offset);
+    zone->facts = (ngx_agilicus_token_table_t *) (p + zone->sh->facts_offset);
+    zone->flights = (ngx_agilicus_token_flight_mark_t *)
+                        (p + zone->sh->flights_offset);
+    zone->clients = (ngx_agilicus_token_client_budget_t *)
+                        (p + zone->sh->clients_offset);
+}
+
+
+uint32_t
+ngx_agilicus_token_zone_context(ngx_agilicus_token_zone_t *zone,
+    const u_char *digest)
+{
+    uint32_t                       serial;
+    ngx_uint_t                     i;
+    ngx_agilicus_token_context_t  *c, *oldest;
+
+    ngx_agilicus_token_zone_lock(zone);
+
+    oldest = &zone->sh->context[0];
+
+    for (i = 0; i < NGX_AGILICUS_TOKEN_ZONE_CONTEXTS; i++) {
+        c = &zone->sh->context[i];
+
+        if (c->serial
+            && ngx_agilicus_token_digest_equal(c->digest, digest))
+        {
+            serial = c->serial;
+            ngx_agilicus_token_zone_unlock(zone);
+
+            return serial;
+        }
+
+        if (c->serial < oldest->serial) {
+            oldest = c;
+        }
+    }
+
+    /* facts of a serial that nobody has any more are never found again */
+
+    serial = ++zone->sh->contexts;
+
+    oldest->serial = serial;
+    ngx_memcpy(oldest->digest, digest, NGX_AGILICUS_TOKEN_DIGEST_LEN);
+
+    ngx_agilicus_token_zone_unlock(zone);
+
+    return serial;
+}
+
+
+void
+ngx_agilicus_token_zone_lock(ngx_agilicus_token_zone_t *zone)
+{
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    if (zone->sh->changes & 1) {
+
+        /* who changed it last is dead; the master has freed the mutex */
+
+        ngx_agilicus_token_table_wipe(zone->facts);
+        ngx_agilicus_token_table_wipe(zone->invalid);
+
+        zone->sh->counts[NGX_AGILICUS_TOKEN_COUNT_RECOVERED]++;
+
+        ngx_memory_barrier();
+        zone->sh->changes++;
+    }
+}
+
+
+void
+ngx_agilicus_token_zone_unlock(ngx_agilicus_token_zone_t *zone)
+{
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+}
+
+
+void
+ngx_agilicus_token_zone_begin_locked(ngx_agilicus_token_zone_t *zone)
+{
+    zone->sh->changes++;
+    ngx_memory_barrier();
+}
+
+
+void
+ngx_agilicus_token_zone_end_locked(ngx_agilicus_token_zone_t *zone)
+{
+    ngx_memory_barrier();
+    zone->sh->changes++;
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_zone_read_begin(ngx_agilicus_token_zone_t *zone,
+    ngx_atomic_uint_t *changes)
+{
+    *changes = zone->sh->changes;
+    ngx_memory_barrier();
+
+    return (*changes & 1) == 0;
+}
+
+
+ngx_uint_t
+ngx_agilicus_token_zone_read_end(ngx_agilicus_token_zone_t *zone,
+    ngx_atomic_uint_t changes)
+{
+    ngx_memory_barrier();
+
+    return zone->sh->changes == changes;
+}
+
+
+void
+ngx_agilicus_token_zone_count(ngx_agilicus_token_zone_t *zone,
+    ngx_agilicus_token_count_e count)
+{
+    (void) ngx_atomic_fetch_add(&zone->sh->counts[count], 1);
+}
+
+
+void
+ngx_agilicus_token_zone_now(ngx_agilicus_token_clock_t *now)
+{
+    now->mono = ngx_agilicus_token_mono();
+    now->wall = ngx_time();
+}
