@@ -42,6 +42,8 @@ package AgilicusTest;
 #
 #   allow_alert(qr/.../)    such lines are expected, in the whole file
 #   allow_section('name')   a section that the file's own preprocessor reads
+#   refused                 a filter, as in "--- error_log refused": the text as
+#                           it stands, in an [emerg] with nginx.conf and a line
 #   free_port('NAME')       a free port of 127.0.0.1, for use in blocks as
 #                           $TEST_NGINX_NAME; without a name just the number
 #   secrets('x', ...)       the last subtest fails if a log line of the module,
@@ -110,6 +112,7 @@ sub import {
         allow_alert     => \&allow_alert,
         allow_section   => \&allow_section,
         free_port       => \&free_port,
+        refused         => \&refused,
         secrets         => \&secrets,
         stop_with_tests => \&stop_with_tests,
     );
@@ -242,6 +245,16 @@ sub allow_alert { push @allowed, map { ref $_ ? $_ : qr/\Q$_\E/ } @_ }
 sub allow_section { $own_sections{$_} = 1 for @_ }
 sub secrets { push @secrets, @_ }
 sub stop_with_tests { push @at_end, @_ }
+
+
+sub refused {
+    my ($text) = @_;
+
+    chomp $text;
+    $text =~ s/\$(TEST_NGINX_\w+)/$ENV{$1}/g;
+
+    return qr/\[emerg\] \S+ \Q$text\E in \S+\/nginx\.conf:[1-9]\d*$/;
+}
 
 
 sub free_port {

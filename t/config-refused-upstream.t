@@ -1,4 +1,4 @@
-# What nginx -t says of tokens for upstream: whatever could have a token made
+# What "nginx -t" says of tokens for upstream: whatever could have a token made
 # for somebody who was not identified is refused.
 
 use lib 't/lib';
@@ -45,6 +45,10 @@ allow_section($_) for qw(create credential refused);
 add_block_preprocessor(sub {
     my ($block) = @_;
 
+    # those at the end say themselves what is refused
+
+    return if defined $block->must_die;
+
     my $create = $block->create;
     my $credential = $block->credential;
 
@@ -81,7 +85,6 @@ add_block_preprocessor(sub {
     }
 });
 
-repeat_each(1);
 plan tests => blocks() * 2;
 no_shuffle();
 run_tests();
@@ -505,3 +508,187 @@ auth_basic x;
 agilicus_token_create identity=access sub=u org=o audiences=a;
 --- refused
 needs "auth_basic" or "auth_request" in the same location
+
+
+
+=== TEST 51: "forward" is on or off
+--- config: agilicus_token_forward no;
+--- must_die
+--- error_log refused
+invalid value "no" in "agilicus_token_forward" directive, it must be "on" or "off"
+
+
+
+=== TEST 52: a reissued token is for an organisation
+--- config: agilicus_token_reissue "";
+--- must_die
+--- error_log refused
+"agilicus_token_reissue" directive needs an organisation
+
+
+
+=== TEST 53: "reissue" stands once in a place
+--- config: agilicus_token_reissue a; agilicus_token_reissue b;
+--- must_die
+--- error_log refused
+"agilicus_token_reissue" directive is duplicate
+
+
+
+=== TEST 54: "reissue" does not go with a report
+--- config: agilicus_token report; agilicus_token_reissue a;
+--- must_die
+--- error_log refused
+"agilicus_token report" refuses nothing, so it does not go with "agilicus_token_reissue"
+
+
+
+=== TEST 55: "create identity=none" is not known
+--- config: agilicus_token_create identity=none x=1 x=2 x=3 x=4;
+--- must_die
+--- error_log refused
+invalid parameter "identity=none"
+
+
+
+=== TEST 56: "create identity=ssl identity=ssl" is not known
+--- config: agilicus_token_create identity=ssl identity=ssl x=1 x=2 x=3 x=4;
+--- must_die
+--- error_log refused
+invalid parameter "identity=ssl"
+
+
+
+=== TEST 57: "create sub=" is not known
+--- config: agilicus_token_create sub= x=1 x=2 x=3 x=4;
+--- must_die
+--- error_log refused
+invalid parameter "sub="
+
+
+
+=== TEST 58: "create sub=a sub=b" is not known
+--- config: agilicus_token_create sub=a sub=b x=1 x=2 x=3 x=4;
+--- must_die
+--- error_log refused
+invalid parameter "sub=b"
+
+
+
+=== TEST 59: "create roles=app" is not known
+--- config: agilicus_token_create roles=app x=1 x=2 x=3 x=4;
+--- must_die
+--- error_log refused
+invalid parameter "roles=app"
+
+
+
+=== TEST 60: "create roles=app:" is not known
+--- config: agilicus_token_create roles=app: x=1 x=2 x=3 x=4;
+--- must_die
+--- error_log refused
+invalid parameter "roles=app:"
+
+
+
+=== TEST 61: "create roles=:r" is not known
+--- config: agilicus_token_create roles=:r x=1 x=2 x=3 x=4;
+--- must_die
+--- error_log refused
+invalid parameter "roles=:r"
+
+
+
+=== TEST 62: "create audiences=a,,b" is not known
+--- config: agilicus_token_create audiences=a,,b x=1 x=2 x=3 x=4;
+--- must_die
+--- error_log refused
+invalid parameter "audiences=a,,b"
+
+
+
+=== TEST 63: "create scopes=a," is not known
+--- config: agilicus_token_create scopes=a, x=1 x=2 x=3 x=4;
+--- must_die
+--- error_log refused
+invalid parameter "scopes=a,"
+
+
+
+=== TEST 64: "create duration=0" is not known
+--- config: agilicus_token_create duration=0 x=1 x=2 x=3 x=4;
+--- must_die
+--- error_log refused
+invalid parameter "duration=0"
+
+
+
+=== TEST 65: "create duration=1x" is not known
+--- config: agilicus_token_create duration=1x x=1 x=2 x=3 x=4;
+--- must_die
+--- error_log refused
+invalid parameter "duration=1x"
+
+
+
+=== TEST 66: "create for=me" is not known
+--- config: agilicus_token_create for=me x=1 x=2 x=3 x=4;
+--- must_die
+--- error_log refused
+invalid parameter "for=me"
+
+
+
+=== TEST 67: "create alone" is not known
+--- config: agilicus_token_create alone x=1 x=2 x=3 x=4;
+--- must_die
+--- error_log refused
+invalid parameter "alone"
+
+
+
+=== TEST 68: "create" needs to know whom for
+--- config: agilicus_token_create identity=ssl sub=a org=b duration=1h;
+--- must_die
+--- error_log refused
+"agilicus_token_create" directive needs "identity", "sub", "org" and "audiences"
+
+
+
+=== TEST 69: "create" stands once in a place
+--- config: agilicus_token_create identity=ssl sub=a org=b audiences=c; agilicus_token_create identity=ssl sub=a org=b audiences=c;
+--- must_die
+--- error_log refused
+"agilicus_token_create" directive is duplicate
+
+
+
+=== TEST 70: "create" does not go with a report
+--- config: agilicus_token report; agilicus_token_create identity=ssl sub=a org=b audiences=c;
+--- must_die
+--- error_log refused
+"agilicus_token report" refuses nothing, so it does not go with "agilicus_token_create"
+
+
+
+=== TEST 71: "create" does not go with "satisfy any"
+--- config: satisfy any; agilicus_token on; agilicus_token_create identity=ssl sub=a org=b audiences=c;
+--- must_die
+--- error_log refused
+"agilicus_token_create" does not go with "satisfy any": nobody might have been asked who it is
+
+
+
+=== TEST 72: "create" needs a credential
+--- config: agilicus_token on; agilicus_token_create identity=ssl sub=a org=b audiences=c;
+--- must_die
+--- error_log refused
+"agilicus_token_create" needs "agilicus_token_api_credential"
+
+
+
+=== TEST 73: "create" needs somebody to have asked who it is
+--- config: agilicus_token on; agilicus_token_api_credential $TEST_NGINX_CREDENTIAL; agilicus_token_create identity=access sub=a org=b audiences=c;
+--- must_die
+--- error_log refused
+"agilicus_token_create identity=access" needs "auth_basic" or "auth_request" in the same location

@@ -1,0 +1,722 @@
+# What "nginx -t" refuses of how the API is asked: times, certificates,
+# credentials, options, limits, and the revocation feed.
+
+use lib 't/lib';
+use AgilicusTest;
+use File::Temp;
+use TestCA;
+
+my $ca = TestCA->new;
+
+$ca->file;
+
+my $secret = File::Temp->new;
+
+print $secret "edge-credential\n";
+close $secret;
+$ENV{TEST_NGINX_CREDENTIAL} = "$secret";
+
+plan tests => blocks() * 2;
+no_shuffle();
+no_long_string();
+run_tests();
+
+__DATA__
+
+=== TEST 1: "api_ssl_verify" is on or off
+--- config: agilicus_token_api_ssl_verify 1;
+--- must_die
+--- error_log refused
+invalid value "1" in "agilicus_token_api_ssl_verify" directive, it must be "on" or "off"
+
+
+
+=== TEST 2: "api_ssl_verify" stands once in a place
+--- config: agilicus_token_api_ssl_verify on; agilicus_token_api_ssl_verify on;
+--- must_die
+--- error_log refused
+"agilicus_token_api_ssl_verify" directive is duplicate
+
+
+
+=== TEST 3: "api_connect_timeout" is a time
+--- config: agilicus_token_api_connect_timeout 1y2x;
+--- must_die
+--- error_log refused
+"agilicus_token_api_connect_timeout" directive invalid value
+
+
+
+=== TEST 4: "api_connect_timeout" is not negative
+--- config: agilicus_token_api_connect_timeout -1;
+--- must_die
+--- error_log refused
+"agilicus_token_api_connect_timeout" directive invalid value
+
+
+
+=== TEST 5: "api_connect_timeout" does not overflow
+--- config: agilicus_token_api_connect_timeout 99999999999999999999s;
+--- must_die
+--- error_log refused
+"agilicus_token_api_connect_timeout" directive invalid value
+
+
+
+=== TEST 6: "api_connect_timeout" stands once in a place
+--- config: agilicus_token_api_connect_timeout 1s; agilicus_token_api_connect_timeout 1s;
+--- must_die
+--- error_log refused
+"agilicus_token_api_connect_timeout" directive is duplicate
+
+
+
+=== TEST 7: "api_connect_timeout" is not 0
+--- config: agilicus_token on; agilicus_token_api_connect_timeout 0;
+--- must_die
+--- error_log refused
+"agilicus_token_api_timeout" and "agilicus_token_api_connect_timeout" must not be 0
+
+
+
+=== TEST 8: nor for a connection to it
+--- config: agilicus_token_api_connect_timeout 86401s;
+--- must_die
+--- error_log refused
+"agilicus_token_api_connect_timeout" directive must not be longer than 1d
+
+
+
+=== TEST 9: "api_timeout" is a time
+--- config: agilicus_token_api_timeout 1y2x;
+--- must_die
+--- error_log refused
+"agilicus_token_api_timeout" directive invalid value
+
+
+
+=== TEST 10: "api_timeout" is not negative
+--- config: agilicus_token_api_timeout -1;
+--- must_die
+--- error_log refused
+"agilicus_token_api_timeout" directive invalid value
+
+
+
+=== TEST 11: "api_timeout" does not overflow
+--- config: agilicus_token_api_timeout 99999999999999999999s;
+--- must_die
+--- error_log refused
+"agilicus_token_api_timeout" directive invalid value
+
+
+
+=== TEST 12: "api_timeout" stands once in a place
+--- config: agilicus_token_api_timeout 1s; agilicus_token_api_timeout 1s;
+--- must_die
+--- error_log refused
+"agilicus_token_api_timeout" directive is duplicate
+
+
+
+=== TEST 13: "api_timeout" is not 0
+--- config: agilicus_token on; agilicus_token_api_timeout 0;
+--- must_die
+--- error_log refused
+"agilicus_token_api_timeout" and "agilicus_token_api_connect_timeout" must not be 0
+
+
+
+=== TEST 14: nobody waits for the API for longer than a day
+--- config: agilicus_token_api_timeout 86401s;
+--- must_die
+--- error_log refused
+"agilicus_token_api_timeout" directive must not be longer than 1d
+
+
+
+=== TEST 15: "api_ssl_trusted_certificate" is a file
+--- config: agilicus_token_api_ssl_trusted_certificate "";
+--- must_die
+--- error_log refused
+"agilicus_token_api_ssl_trusted_certificate" directive needs the name of a file
+
+
+
+=== TEST 16: "api_ssl_trusted_certificate" stands once in a place
+--- config: agilicus_token_api_ssl_trusted_certificate a; agilicus_token_api_ssl_trusted_certificate b;
+--- must_die
+--- error_log refused
+"agilicus_token_api_ssl_trusted_certificate" directive is duplicate
+
+
+
+=== TEST 17: "api_ssl_certificate" is a file
+--- config: agilicus_token_api_ssl_certificate "";
+--- must_die
+--- error_log refused
+"agilicus_token_api_ssl_certificate" directive needs the name of a file
+
+
+
+=== TEST 18: "api_ssl_certificate" stands once in a place
+--- config: agilicus_token_api_ssl_certificate a; agilicus_token_api_ssl_certificate b;
+--- must_die
+--- error_log refused
+"agilicus_token_api_ssl_certificate" directive is duplicate
+
+
+
+=== TEST 19: "api_ssl_certificate_key" is a file
+--- config: agilicus_token_api_ssl_certificate_key "";
+--- must_die
+--- error_log refused
+"agilicus_token_api_ssl_certificate_key" directive needs the name of a file
+
+
+
+=== TEST 20: "api_ssl_certificate_key" stands once in a place
+--- config: agilicus_token_api_ssl_certificate_key a; agilicus_token_api_ssl_certificate_key b;
+--- must_die
+--- error_log refused
+"agilicus_token_api_ssl_certificate_key" directive is duplicate
+
+
+
+=== TEST 21: a file that is not there is refused
+--- config
+agilicus_token on;
+agilicus_token_api https://127.0.0.1;
+agilicus_token_api_ssl_trusted_certificate $TEST_NGINX_HTML_DIR/none.pem;
+--- must_die
+--- error_log refused
+"agilicus_token_api_ssl_trusted_certificate" names "$TEST_NGINX_HTML_DIR/none.pem", which cannot be opened (2: No such file or directory)
+
+
+
+=== TEST 22: a directory is no file
+--- config
+agilicus_token on;
+agilicus_token_api https://127.0.0.1;
+agilicus_token_api_ssl_trusted_certificate $TEST_NGINX_HTML_DIR;
+--- must_die
+--- error_log refused
+"agilicus_token_api_ssl_trusted_certificate" names "$TEST_NGINX_HTML_DIR", which is not a regular file
+
+
+
+=== TEST 23: authorities are certificates
+--- config
+agilicus_token on;
+agilicus_token_api https://127.0.0.1;
+agilicus_token_api_ssl_trusted_certificate $TEST_NGINX_HTML_DIR/a.pem;
+--- user_files
+>>> a.pem
+-----BEGIN CERTIFICATE-----
+no
+-----END CERTIFICATE-----
+--- must_die
+--- error_log refused
+"agilicus_token_api_ssl_trusted_certificate" names "$TEST_NGINX_HTML_DIR/a.pem", which holds no certificate in PEM
+
+
+
+=== TEST 24: an empty file holds no certificate
+--- config
+agilicus_token on;
+agilicus_token_api https://127.0.0.1;
+agilicus_token_api_ssl_trusted_certificate $TEST_NGINX_HTML_DIR/a.pem;
+--- user_files eval: ">>> a.pem\n"
+--- must_die
+--- error_log refused
+"agilicus_token_api_ssl_trusted_certificate" names "$TEST_NGINX_HTML_DIR/a.pem", which is empty
+
+
+
+=== TEST 25: a certificate needs its key
+--- config
+agilicus_token on;
+agilicus_token_api https://127.0.0.1;
+agilicus_token_api_ssl_certificate $TEST_NGINX_CA_FILE;
+--- must_die
+--- error_log refused
+"agilicus_token_api_ssl_certificate" and "agilicus_token_api_ssl_certificate_key" must be set together
+
+
+
+=== TEST 26: a key needs its certificate
+--- config
+agilicus_token on;
+agilicus_token_api https://127.0.0.1;
+agilicus_token_api_ssl_certificate_key $TEST_NGINX_CA_FILE;
+--- must_die
+--- error_log refused
+"agilicus_token_api_ssl_certificate" and "agilicus_token_api_ssl_certificate_key" must be set together
+
+
+
+=== TEST 27: a key that everybody can read is no secret
+--- config
+agilicus_token on;
+agilicus_token_api https://127.0.0.1;
+agilicus_token_api_ssl_certificate $TEST_NGINX_CA_FILE;
+agilicus_token_api_ssl_certificate_key $TEST_NGINX_CA_FILE;
+--- must_die
+--- error_log refused
+"agilicus_token_api_ssl_certificate_key" names "$TEST_NGINX_CA_FILE", which holds a secret and everybody can read it, take the permission away
+
+
+
+=== TEST 28: a credential that everybody can read is no secret
+--- config
+agilicus_token on;
+agilicus_token_api_credential $TEST_NGINX_CA_FILE;
+--- must_die
+--- error_log refused
+"agilicus_token_api_credential" names "$TEST_NGINX_CA_FILE", which holds a secret and everybody can read it, take the permission away
+
+
+
+=== TEST 29: a credential is a file
+--- config: agilicus_token_api_credential;
+--- must_die
+--- error_log refused
+invalid number of arguments in "agilicus_token_api_credential" directive
+
+
+
+=== TEST 30: a credential may go with introspection, and nothing else
+--- config: agilicus_token_api_credential f all;
+--- must_die
+--- error_log refused
+invalid parameter "all"
+
+
+
+=== TEST 31: a credential stands once in a place
+--- config: agilicus_token_api_credential f; agilicus_token_api_credential f;
+--- must_die
+--- error_log refused
+"agilicus_token_api_credential" directive is duplicate
+
+
+
+=== TEST 32: introspection has known options
+--- config: agilicus_token_introspect_options roles=on;
+--- must_die
+--- error_log refused
+invalid parameter "roles=on"
+
+
+
+=== TEST 33: options of introspection are on or off
+--- config: agilicus_token_introspect_options no_cache=yes;
+--- must_die
+--- error_log refused
+invalid parameter "no_cache=yes"
+
+
+
+=== TEST 34: options of introspection are not empty
+--- config: agilicus_token_introspect_options no_cache=;
+--- must_die
+--- error_log refused
+invalid parameter "no_cache="
+
+
+
+=== TEST 35: an option of introspection stands once
+--- config: agilicus_token_introspect_options no_cache=on no_cache=off;
+--- must_die
+--- error_log refused
+invalid parameter "no_cache=off"
+
+
+
+=== TEST 36: options of introspection stand once in a place
+--- config: agilicus_token_introspect_options no_cache=on; agilicus_token_introspect_options no_cache=on;
+--- must_die
+--- error_log refused
+"agilicus_token_introspect_options" directive is duplicate
+
+
+
+=== TEST 37: a credential has the name of a file
+--- config: agilicus_token_api_credential "";
+--- must_die
+--- error_log refused
+"agilicus_token_api_credential" directive needs the name of a file
+
+
+
+=== TEST 38: "api_max_inflight" belongs into http
+--- config: agilicus_token_api_max_inflight 1;
+--- must_die
+--- error_log refused
+"agilicus_token_api_max_inflight" directive is not allowed here
+
+
+
+=== TEST 39: "api_rate" belongs into http
+--- config: agilicus_token_api_rate off;
+--- must_die
+--- error_log refused
+"agilicus_token_api_rate" directive is not allowed here
+
+
+
+=== TEST 40: "api_breaker" belongs into http
+--- config: agilicus_token_api_breaker off;
+--- must_die
+--- error_log refused
+"agilicus_token_api_breaker" directive is not allowed here
+
+
+
+=== TEST 41: there is at least one call at a time
+--- http_config: agilicus_token_api_max_inflight 0;
+--- config
+--- must_die
+--- error_log refused
+value must be between 1 and 65536
+
+
+
+=== TEST 42: there are not more calls at a time than ports
+--- http_config: agilicus_token_api_max_inflight 65537;
+--- config
+--- must_die
+--- error_log refused
+value must be between 1 and 65536
+
+
+
+=== TEST 43: the number of calls is a number
+--- http_config: agilicus_token_api_max_inflight many;
+--- config
+--- must_die
+--- error_log refused
+"agilicus_token_api_max_inflight" directive invalid number
+
+
+
+=== TEST 44: "10" is no rate
+--- http_config: agilicus_token_api_rate 10;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "10"
+
+
+
+=== TEST 45: "0r/s" is no rate
+--- http_config: agilicus_token_api_rate 0r/s;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "0r/s"
+
+
+
+=== TEST 46: "-1r/s" is no rate
+--- http_config: agilicus_token_api_rate -1r/s;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "-1r/s"
+
+
+
+=== TEST 47: "10r/h" is no rate
+--- http_config: agilicus_token_api_rate 10r/h;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "10r/h"
+
+
+
+=== TEST 48: "r/s" is no rate
+--- http_config: agilicus_token_api_rate r/s;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "r/s"
+
+
+
+=== TEST 49: "1000001r/s" is no rate
+--- http_config: agilicus_token_api_rate 1000001r/s;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "1000001r/s"
+
+
+
+=== TEST 50: a rate per client is a rate
+--- http_config: agilicus_token_api_rate 10r/s per_client=off;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "per_client=off"
+
+
+
+=== TEST 51: a burst is a time
+--- http_config: agilicus_token_api_rate 10r/s burst=x;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "burst=x"
+
+
+
+=== TEST 52: a burst is not too long a time
+--- http_config: agilicus_token_api_rate 10r/s burst=2h;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "burst=2h"
+
+
+
+=== TEST 53: a burst stands once
+--- http_config: agilicus_token_api_rate 10r/s burst=1s burst=2s;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "burst=2s"
+
+
+
+=== TEST 54: a rate that is off has no burst
+--- http_config: agilicus_token_api_rate off burst=1s;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "off"
+
+
+
+=== TEST 55: a rate stands once
+--- http_config: agilicus_token_api_rate off; agilicus_token_api_rate off;
+--- config
+--- must_die
+--- error_log refused
+"agilicus_token_api_rate" directive is duplicate
+
+
+
+=== TEST 56: "0" is no breaker
+--- http_config: agilicus_token_api_breaker 0;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "0"
+
+
+
+=== TEST 57: "-1" is no breaker
+--- http_config: agilicus_token_api_breaker -1;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "-1"
+
+
+
+=== TEST 58: "x" is no breaker
+--- http_config: agilicus_token_api_breaker x;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "x"
+
+
+
+=== TEST 59: "5 open=" is no breaker
+--- http_config: agilicus_token_api_breaker 5 open=;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "open="
+
+
+
+=== TEST 60: "5 wait=1s" is no breaker
+--- http_config: agilicus_token_api_breaker 5 wait=1s;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "wait=1s"
+
+
+
+=== TEST 61: "5 open=1s open=1s" is no breaker
+--- http_config: agilicus_token_api_breaker 5 open=1s open=1s;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "open=1s"
+
+
+
+=== TEST 62: "off open=1s" is no breaker
+--- http_config: agilicus_token_api_breaker off open=1s;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "off"
+
+
+
+=== TEST 63: "5 open=0" is a breaker of impossible times
+--- http_config: agilicus_token_api_breaker 5 open=0;
+--- config
+--- must_die
+--- error_log refused
+"agilicus_token_api_breaker" directive needs an "open" that is not 0 and a "max" that is not less
+
+
+
+=== TEST 64: "5 open=2s max=1s" is a breaker of impossible times
+--- http_config: agilicus_token_api_breaker 5 open=2s max=1s;
+--- config
+--- must_die
+--- error_log refused
+"agilicus_token_api_breaker" directive needs an "open" that is not 0 and a "max" that is not less
+
+
+
+=== TEST 65: a breaker stands once
+--- http_config: agilicus_token_api_breaker off; agilicus_token_api_breaker off;
+--- config
+--- must_die
+--- error_log refused
+"agilicus_token_api_breaker" directive is duplicate
+
+
+
+=== TEST 66: and so has a breaker
+--- http_config: agilicus_token_api_breaker 5 max=9223372036854775s;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "max=9223372036854775s"
+
+
+
+=== TEST 67: "revocation_feed" belongs into http
+--- config: agilicus_token_revocation_feed off;
+--- must_die
+--- error_log refused
+"agilicus_token_revocation_feed" directive is not allowed here
+
+
+
+=== TEST 68: a feed has an interval
+--- http_config: agilicus_token_revocation_feed limit=10;
+--- config
+--- must_die
+--- error_log refused
+"agilicus_token_revocation_feed" directive needs an "interval"
+
+
+
+=== TEST 69: "interval=999ms" is no feed
+--- http_config: agilicus_token_revocation_feed interval=999ms;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "interval=999ms"
+
+
+
+=== TEST 70: "interval=2d" is no feed
+--- http_config: agilicus_token_revocation_feed interval=2d;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "interval=2d"
+
+
+
+=== TEST 71: "interval=x" is no feed
+--- http_config: agilicus_token_revocation_feed interval=x;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "interval=x"
+
+
+
+=== TEST 72: "interval=1s limit=1" is no feed
+--- http_config: agilicus_token_revocation_feed interval=1s limit=1;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "limit=1"
+
+
+
+=== TEST 73: "interval=1s limit=101" is no feed
+--- http_config: agilicus_token_revocation_feed interval=1s limit=101;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "limit=101"
+
+
+
+=== TEST 74: "interval=1s interval=1s" is no feed
+--- http_config: agilicus_token_revocation_feed interval=1s interval=1s;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "interval=1s"
+
+
+
+=== TEST 75: "on" is no feed
+--- http_config: agilicus_token_revocation_feed on;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "on"
+
+
+
+=== TEST 76: a feed stands once
+--- http_config: agilicus_token_revocation_feed off; agilicus_token_revocation_feed off;
+--- config
+--- must_die
+--- error_log refused
+"agilicus_token_revocation_feed" directive is duplicate
+
+
+
+=== TEST 77: a feed needs a credential
+--- http_config: agilicus_token_revocation_feed interval=1s;
+--- config: agilicus_token on;
+--- must_die
+--- error_log
+"agilicus_token_revocation_feed" needs "agilicus_token_api_credential" in http
+
+
+
+=== TEST 78: a feed needs a credential where nothing is enforced yet, too
+--- http_config: agilicus_token_revocation_feed interval=1s;
+--- config
+--- must_die
+--- error_log refused
+"agilicus_token_revocation_feed" needs "agilicus_token_api_credential" in http, for the list of tokens is not for everybody
+
+
+
+=== TEST 79: a feed does not use the credential of a location
+--- http_config: agilicus_token_revocation_feed interval=1s;
+--- config: agilicus_token on; agilicus_token_api_credential $TEST_NGINX_CREDENTIAL;
+--- must_die
+--- error_log refused
+"agilicus_token_revocation_feed" needs "agilicus_token_api_credential" in http, for the list of tokens is not for everybody

@@ -1,0 +1,522 @@
+# What "nginx -t" refuses of what a location asks of a token: where it stands,
+# what is required, and what the client is told.
+
+use lib 't/lib';
+use AgilicusTest;
+
+
+# whether nginx has not got "stream" or "mail" built in
+
+sub lacks {
+    my ($module) = @_;
+
+    return `$ENV{TEST_NGINX_BINARY} -V 2>&1` !~ /--with-$module(?![\w=-])/;
+}
+
+
+plan tests => blocks() * 2;
+no_shuffle();
+no_long_string();
+run_tests();
+
+__DATA__
+
+=== TEST 1: "agilicus_token" is on, off or report
+--- config: agilicus_token yes;
+--- must_die
+--- error_log refused
+invalid value "yes"
+
+
+
+=== TEST 2: "agilicus_token" has one parameter
+--- config: agilicus_token on report;
+--- must_die
+--- error_log refused
+invalid number of arguments in "agilicus_token" directive
+
+
+
+=== TEST 3: "agilicus_token" stands once in a place
+--- config: agilicus_token on; agilicus_token off;
+--- must_die
+--- error_log refused
+"agilicus_token" directive is duplicate
+
+
+
+=== TEST 4: "agilicus_token" does not belong into "if"
+--- config: location /t { if ($arg_x) { agilicus_token on; } }
+--- must_die
+--- error_log refused
+"agilicus_token" directive is not allowed here
+
+
+
+=== TEST 5: "agilicus_token" does not belong outside of http
+--- main_config: agilicus_token on;
+--- config
+--- must_die
+--- error_log refused
+"agilicus_token" directive is not allowed here
+
+
+
+=== TEST 6: "agilicus_token" does not belong into upstream
+--- http_config: upstream u { agilicus_token on; server 127.0.0.1; }
+--- config
+--- must_die
+--- error_log refused
+"agilicus_token" directive is not allowed here
+
+
+
+=== TEST 7: an unknown directive of the family is refused
+--- config: agilicus_token_require_scope a;
+--- must_die
+--- error_log refused
+unknown directive "agilicus_token_require_scope"
+
+
+
+=== TEST 8: "agilicus_token" belongs into no stream server
+--- main_config: stream { server { listen 127.0.0.1:$TEST_NGINX_CLOSED_PORT; agilicus_token on; } }
+--- config
+--- skip_eval: 2: main::lacks("stream")
+--- must_die
+--- error_log refused
+"agilicus_token" directive is not allowed here
+
+
+
+=== TEST 9: "agilicus_token" belongs into no mail server
+--- main_config: mail { server { listen 127.0.0.1:$TEST_NGINX_CLOSED_PORT; agilicus_token on; } }
+--- config
+--- skip_eval: 2: main::lacks("mail")
+--- must_die
+--- error_log refused
+"agilicus_token" directive is not allowed here
+
+
+
+=== TEST 10: a realm is one string
+--- config: agilicus_token_realm a b;
+--- must_die
+--- error_log refused
+invalid number of arguments in "agilicus_token_realm" directive
+
+
+
+=== TEST 11: a realm has no control characters
+--- config: agilicus_token_realm 'a	b';
+--- must_die
+--- error_log refused
+"agilicus_token_realm" directive must not have control characters or non-ASCII in it
+
+
+
+=== TEST 12: a realm has nothing beyond ASCII
+--- config: agilicus_token_realm café;
+--- must_die
+--- error_log refused
+"agilicus_token_realm" directive must not have control characters or non-ASCII in it
+
+
+
+=== TEST 13: a realm stands once in a place
+--- config: agilicus_token_realm a; agilicus_token_realm b;
+--- must_die
+--- error_log refused
+"agilicus_token_realm" directive is duplicate
+
+
+
+=== TEST 14: a token is taken from known places
+--- config: agilicus_token_source header body;
+--- must_die
+--- error_log refused
+invalid parameter "body"
+
+
+
+=== TEST 15: a source is named once
+--- config: agilicus_token_source header header;
+--- must_die
+--- error_log refused
+invalid parameter "header"
+
+
+
+=== TEST 16: a cookie has a name
+--- config: agilicus_token_source cookie=;
+--- must_die
+--- error_log refused
+invalid parameter "cookie="
+
+
+
+=== TEST 17: the name of a cookie needs no escaping
+--- config: agilicus_token_source "cookie=a;b";
+--- must_die
+--- error_log refused
+invalid parameter "cookie=a;b"
+
+
+
+=== TEST 18: the name of a query parameter needs no escaping
+--- config: agilicus_token_source query=a%62;
+--- must_die
+--- error_log refused
+invalid parameter "query=a%62"
+
+
+
+=== TEST 19: the name of a query parameter has no variables
+--- config: agilicus_token_source query=$arg_x;
+--- must_die
+--- error_log refused
+invalid parameter "query=$arg_x"
+
+
+
+=== TEST 20: two cookies have two names
+--- config: agilicus_token_source cookie=a query=a cookie=a;
+--- must_die
+--- error_log refused
+invalid parameter "cookie=a"
+
+
+
+=== TEST 21: sources stand once in a place
+--- config: agilicus_token_source header; agilicus_token_source header;
+--- must_die
+--- error_log refused
+"agilicus_token_source" directive is duplicate
+
+
+
+=== TEST 22: there is at least one source
+--- config: agilicus_token_source;
+--- must_die
+--- error_log refused
+invalid number of arguments in "agilicus_token_source" directive
+
+
+
+=== TEST 23: "max_size" is no "-1"
+--- config: agilicus_token_max_size "-1";
+--- must_die
+--- error_log refused
+"agilicus_token_max_size" directive invalid value
+
+
+
+=== TEST 24: "max_size" is no "4kb"
+--- config: agilicus_token_max_size "4kb";
+--- must_die
+--- error_log refused
+"agilicus_token_max_size" directive invalid value
+
+
+
+=== TEST 25: "max_size" is no "99999999999999999999"
+--- config: agilicus_token_max_size "99999999999999999999";
+--- must_die
+--- error_log refused
+"agilicus_token_max_size" directive invalid value
+
+
+
+=== TEST 26: "max_size" is no ""
+--- config: agilicus_token_max_size "";
+--- must_die
+--- error_log refused
+"agilicus_token_max_size" directive invalid value
+
+
+
+=== TEST 27: "leeway" is no "-1"
+--- config: agilicus_token_leeway "-1";
+--- must_die
+--- error_log refused
+"agilicus_token_leeway" directive invalid value
+
+
+
+=== TEST 28: "leeway" is no "1x"
+--- config: agilicus_token_leeway "1x";
+--- must_die
+--- error_log refused
+"agilicus_token_leeway" directive invalid value
+
+
+
+=== TEST 29: "leeway" is no "99999999999999999999"
+--- config: agilicus_token_leeway "99999999999999999999";
+--- must_die
+--- error_log refused
+"agilicus_token_leeway" directive invalid value
+
+
+
+=== TEST 30: "leeway" is for clocks that are a little off
+--- config: agilicus_token_leeway 86401s;
+--- must_die
+--- error_log refused
+"agilicus_token_leeway" directive must not be longer than 1d
+
+
+
+=== TEST 31: "max_size" stands once in a place
+--- config: agilicus_token_max_size 1k; agilicus_token_max_size 2k;
+--- must_die
+--- error_log refused
+"agilicus_token_max_size" directive is duplicate
+
+
+
+=== TEST 32: no token fits into nothing
+--- config: agilicus_token on; agilicus_token_max_size 0;
+--- must_die
+--- error_log refused
+"agilicus_token_max_size" must not be 0
+
+
+
+=== TEST 33: "leeway" stands once in a place
+--- config: agilicus_token_leeway 1s; agilicus_token_leeway 2s;
+--- must_die
+--- error_log refused
+"agilicus_token_leeway" directive is duplicate
+
+
+
+=== TEST 34: "require_expiry" is on or off
+--- config: agilicus_token_require_expiry 1;
+--- must_die
+--- error_log refused
+invalid value "1" in "agilicus_token_require_expiry" directive, it must be "on" or "off"
+
+
+
+=== TEST 35: "require_expiry" stands once in a place
+--- config: agilicus_token_require_expiry on; agilicus_token_require_expiry on;
+--- must_die
+--- error_log refused
+"agilicus_token_require_expiry" directive is duplicate
+
+
+
+=== TEST 36: "deny_masquerading" is on or off
+--- config: agilicus_token_deny_masquerading 1;
+--- must_die
+--- error_log refused
+invalid value "1" in "agilicus_token_deny_masquerading" directive, it must be "on" or "off"
+
+
+
+=== TEST 37: "deny_masquerading" stands once in a place
+--- config: agilicus_token_deny_masquerading on; agilicus_token_deny_masquerading on;
+--- must_die
+--- error_log refused
+"agilicus_token_deny_masquerading" directive is duplicate
+
+
+
+=== TEST 38: "preflight" is check or pass
+--- config: agilicus_token_preflight off;
+--- must_die
+--- error_log refused
+invalid value "off"
+
+
+
+=== TEST 39: scopes are named
+--- config: agilicus_token_require_scopes;
+--- must_die
+--- error_log refused
+invalid number of arguments in "agilicus_token_require_scopes" directive
+
+
+
+=== TEST 40: "any" is no scope
+--- config: agilicus_token_require_scopes any;
+--- must_die
+--- error_log refused
+"agilicus_token_require_scopes" directive needs a scope after "any"
+
+
+
+=== TEST 41: an empty scopes could not be met
+--- config: agilicus_token_require_scopes a "";
+--- must_die
+--- error_log refused
+"agilicus_token_require_scopes" directive has an empty value, which nothing could meet
+
+
+
+=== TEST 42: an empty audience could not be met
+--- config: agilicus_token_require_audience a "";
+--- must_die
+--- error_log refused
+"agilicus_token_require_audience" directive has an empty value, which nothing could meet
+
+
+
+=== TEST 43: an empty org could not be met
+--- config: agilicus_token_require_org a "";
+--- must_die
+--- error_log refused
+"agilicus_token_require_org" directive has an empty value, which nothing could meet
+
+
+
+=== TEST 44: an empty role could not be met
+--- config: agilicus_token_require_role app "";
+--- must_die
+--- error_log refused
+"agilicus_token_require_role" directive has an empty value, which nothing could meet
+
+
+
+=== TEST 45: a variable in a requirement must exist
+--- config: agilicus_token on; agilicus_token_require_scopes $nonexistent;
+--- must_die
+--- error_log
+unknown "nonexistent" variable
+
+
+
+=== TEST 46: a role is one of an application
+--- config: agilicus_token_require_role app;
+--- must_die
+--- error_log refused
+invalid number of arguments in "agilicus_token_require_role" directive
+
+
+
+=== TEST 47: a required value is needed
+--- config: agilicus_token_require error=401;
+--- must_die
+--- error_log refused
+"agilicus_token_require" directive needs a value
+
+
+
+=== TEST 48: the error of a required value is 401 or 403
+--- config: agilicus_token_require $arg_x error=404;
+--- must_die
+--- error_log refused
+invalid parameter "error=404"
+
+
+
+=== TEST 49: what is required is not where the error should be
+--- config: agilicus_token_require error=401 $arg_x;
+--- must_die
+--- error_log refused
+"agilicus_token_require" directive takes "error" at its end only
+
+
+
+=== TEST 50: metadata is an absolute URL
+--- config: agilicus_token_resource_metadata /meta;
+--- must_die
+--- error_log refused
+"agilicus_token_resource_metadata" directive must be an absolute URL
+
+
+
+=== TEST 51: a metadata URL can stand in a header
+--- config: agilicus_token_resource_metadata 'https://a/"b';
+--- must_die
+--- error_log refused
+"agilicus_token_resource_metadata" directive must be a URL as it goes into a header, without variables
+
+
+
+=== TEST 52: metadata stands once in a place
+--- config: agilicus_token_resource_metadata https://a; agilicus_token_resource_metadata https://b;
+--- must_die
+--- error_log refused
+"agilicus_token_resource_metadata" directive is duplicate
+
+
+
+=== TEST 53: identity headers have a prefix of letters
+--- config: agilicus_token_identity_headers X_Y;
+--- must_die
+--- error_log refused
+"agilicus_token_identity_headers" directive must be made of letters, digits and "-"
+
+
+
+=== TEST 54: the prefix of identity headers is not too short
+--- config: agilicus_token_identity_headers X-;
+--- must_die
+--- error_log refused
+"agilicus_token_identity_headers" directive would take too many headers: a prefix has three letters at least
+
+
+
+=== TEST 55: "rules" is on or off
+--- config: agilicus_token_rules maybe;
+--- must_die
+--- error_log refused
+invalid parameter "maybe"
+
+
+
+=== TEST 56: "rules on host=" is not known
+--- config: agilicus_token_rules on host=;
+--- must_die
+--- error_log refused
+invalid parameter "host="
+
+
+
+=== TEST 57: "rules on match=exact" is not known
+--- config: agilicus_token_rules on match=exact;
+--- must_die
+--- error_log refused
+invalid parameter "match=exact"
+
+
+
+=== TEST 58: "rules on host=a host=b" is not known
+--- config: agilicus_token_rules on host=a host=b;
+--- must_die
+--- error_log refused
+invalid parameter "host=b"
+
+
+
+=== TEST 59: "rules on match=full match=search" is not known
+--- config: agilicus_token_rules on match=full match=search;
+--- must_die
+--- error_log refused
+invalid parameter "match=search"
+
+
+
+=== TEST 60: "rules off host=a" is not known
+--- config: agilicus_token_rules off host=a;
+--- must_die
+--- error_log refused
+invalid parameter "host=a"
+
+
+
+=== TEST 61: "rules" stands once in a place
+--- config: agilicus_token_rules on; agilicus_token_rules off;
+--- must_die
+--- error_log refused
+"agilicus_token_rules" directive is duplicate
+
+
+
+=== TEST 62: a phase is access or preaccess
+--- config: agilicus_token on; agilicus_token_phase rewrite;
+--- must_die
+--- error_log refused
+invalid value "rewrite"
