@@ -2,8 +2,9 @@ use strict;
 use warnings;
 
 # Responses that run on are cut when their token is denied or expires, over
-# HTTP/1.1 and HTTP/2, also when only a part of them was let in by it; those
-# where it is off, and other tokens', run on.
+# HTTP/1.1 and HTTP/2, also when only a part of them was let in by it, whatever
+# their upstream is doing, and whatever became of their parts; those where it is
+# off, and other tokens', run on.
 
 use IO::Socket::INET;
 use Test::More;
@@ -16,6 +17,8 @@ use MockAPI qw(raw_token_json);
 use NginxControl;
 use NginxProcess;
 use TestPorts;
+
+$SIG{PIPE} = 'IGNORE';
 
 my $slow = NginxControl::slow();
 
@@ -380,5 +383,119 @@ for my $line ('/file: revoked ann file-0', '/events: revoked ann events-1.3',
 is(scalar($nginx->log_lines(qr/response cut: (?:revoked|expired)/)), 20,
    'each is told');
 $nginx->finish('nothing else was cut');
+
+
+# an application that takes half a minute for its answer
+
+my $long = MockAPI->start(
+    name    => 'LONG',
+    default => sub { { token => { jti => $_[0]{token},
+                                  exp => int time + 600 } } },
+    paths   => {
+        'POST /v1/tokens/reissue' => 403,
+        'GET /long' => { type => 'text/plain', chunks => [ 'line' x 30_000,
+                         map({ ("more $_\n", { pause => 0.5 }) } 1 .. 60) ] },
+        'GET /page' => { type => 'text/plain', chunks => [
+                         '<!--# include virtual="/part" -->',
+                         map({ ("more $_\n", { pause => 0.5 }) } 1 .. 60) ] },
+    },
+);
+
+$nginx = NginxProcess->new(
+    http => <<"EOC",
+        agilicus_token_api http://127.0.0.1:\$TEST_NGINX_LONG_PORT;
+        agilicus_token_api_rate off;
+        agilicus_token_api_timeout @{[ 2 * $slow ]}s;
+        agilicus_token_recheck 1s;
+        proxy_cache_path \$TEST_NGINX_PREFIX/cache keys_zone=pages:1m;
+EOC
+    config => <<'EOC',
+        agilicus_token on;
+        location /long {
+            proxy_pass http://127.0.0.1:$TEST_NGINX_LONG_PORT/long;
+            location /long/unbuffered {
+                proxy_buffering off;
+                proxy_pass http://127.0.0.1:$TEST_NGINX_LONG_PORT/long;
+            }
+            location /long/cached {
+                proxy_cache pages;
+                proxy_cache_valid 1m;
+                proxy_pass http://127.0.0.1:$TEST_NGINX_LONG_PORT/long;
+            }
+        }
+        location /page {
+            ssi on;
+            ssi_types text/plain;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_LONG_PORT/page;
+        }
+        location /part {
+            agilicus_token_reissue north;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_LONG_PORT/long;
+        }
+        location = /denials {
+            agilicus_token off;
+            agilicus_token_revocation_hook trusted;
+        }
+EOC
+);
+
+$nginx->start;
+
+
+# begins a request, denies its token when enough has come, and returns what
+# came and how long after the denial the end did
+
+sub cut {
+    my ($path, $token, $enough) = @_;
+
+    my $c = $nginx->connect;
+
+    $c->send("GET $path HTTP/1.1\r\nHost: localhost\r\n"
+             . "Authorization: Bearer $token\r\n\r\n");
+
+    my ($text, $until) = ('', time + 10 * $slow);
+
+    while ($text !~ $enough && time < $until) {
+        $text .= $c->read_some(0.1);
+    }
+
+    like($text, $enough, "$path: the answer begins");
+
+    # those that run for less than a second are not looked at
+
+    sleep 1.1;
+
+    is(deny($token), 204, '... its token is denied');
+
+    my $denied = time;
+
+    ok($c->closed(5 * $slow), '... and it is cut');
+    cmp_ok(time - $denied, '<', 4 * $slow, '... in time');
+
+    return $text;
+}
+
+
+subtest 'a response that upstream is writing' => sub {
+    my $n = 0;
+
+    for my $path ('/long', '/long/unbuffered', '/long/cached') {
+        cut($path, 'long-' . ++$n, qr/line/);
+        is(scalar(my @cut = $nginx->log_lines(qr/response cut: revoked, jti/)),
+           $n, '... which is logged');
+    }
+
+    is($nginx->get('/denials')->{status}, 405, 'and the worker serves on');
+};
+
+
+subtest 'a page one part of which was refused' => sub {
+    my $text = cut('/page', 'page-1', qr/more 2/);
+
+    like($text, qr/403 Forbidden/, 'the part was');
+};
+
+
+$nginx->finish('nginx ends with a clean log');
 
 done_testing();
