@@ -1,7 +1,8 @@
 use strict;
 use warnings;
 
-# Who may have calls, and who waits for them: nobody is in the way of others.
+# Who may have calls, and who waits for them: nobody is in the way of others, and
+# refreshes of what is known stand behind all that somebody waits for.
 
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -209,4 +210,63 @@ ok($nginx->wait_log(qr/breaker opens/, 10 * $slow),
    'what is never answered is a failure');
 $nginx->finish('an API that is silent');
 
+
+# Refreshes never stand before those who wait: what comes in a crowd and is
+# answered from what is known asks only where there is room.
+
+my $crowd = NginxProcess->new(
+    log_level => 'info',
+    http      => <<'EOC',
+        agilicus_token_api http://127.0.0.1:$TEST_NGINX_MOCK_PORT;
+        agilicus_token_api_credential $TEST_NGINX_PREFIX/credential;
+        agilicus_token_api_rate off;
+        agilicus_token_api_max_inflight 2;
+        agilicus_token_api_timeout 2s;
+        agilicus_token_revocation_feed interval=30s;
+        agilicus_token_cache_valid active=600s watched=600s;
+        agilicus_token_cache_stale update=60s;
+        add_header X-Cache $agilicus_token_cache always;
+EOC
+    config    => <<'EOC',
+        location = /page { agilicus_token on; }
+        location = /short {
+            agilicus_token on;
+            agilicus_token_cache_valid active=1s watched=1s;
+            try_files /page =404;
+        }
+        location = /status { agilicus_token_status; }
+EOC
+);
+
+$crowd->write_file('html/page', "page\n");
+chmod 0600, $crowd->write_file('credential', "of-the-edge\n");
+$crowd->start;
+$mock->script(default => {});
+
+my $until = time + 5 * $slow;
+
+sleep 0.05 while time < $until
+                 && $crowd->get('/status?format=json')->{body} !~ /"healthy"/;
+
+$crowd->many([ map { { path => '/page', headers => bearer("crowd-$_") } }
+               1 .. 30 ]);
+sleep 1.1;
+$mock->script(default => { delay => 0.4 });
+
+@res = $crowd->many([ map { { path => '/short',
+                              headers => bearer("crowd-$_") } } 1 .. 30 ]);
+
+is(scalar(grep { (HttpClient::header($_, 'X-Cache') || '') eq 'UPDATING' }
+          @res), 30, 'thirty tokens are due and pass');
+
+my $begun = time;
+
+is($crowd->get('/page', headers => bearer('newcomer'))->{status}, 200,
+   'a new one passes too');
+cmp_ok(time - $begun, '<', 1.2 * $slow, 'and does not wait for thirty calls');
+$crowd->finish('a crowd of refreshes');
+
 done_testing();
+
+
+sub bearer { return { Authorization => "Bearer $_[0]" } }

@@ -3,7 +3,8 @@ use warnings;
 
 # Who has been told that a token is revoked never sees it pass again: on all
 # workers, under load, while calls are under way, with an API that is away, over
-# reloads.
+# reloads; where clients leave while they sign out, sessions end after one of
+# their tokens did, and one client signs out again and again.
 
 use IO::Socket::INET;
 use Test::More;
@@ -336,11 +337,181 @@ is(status()->{events}{revocations_lost}, 0, 'nothing was lost');
 
 $nginx->finish('all is well', secrets => [ 'revoked-', 'flight-', 'again' ]);
 
+
+# token "a.b" is of session "a"
+
+my $sessions = MockAPI->start(
+    name    => 'SESSIONS',
+    default => sub {
+        my ($session) = split /\./, $_[0]{token};
+
+        return { delay => $_[0]{token} =~ /late$/ ? 0.5 : 0,
+                 token => { jti => $_[0]{token}, session => $session,
+                            sub => "sub-$session" } };
+    },
+    paths => {
+        'POST /v1/tokens/revoke' => {
+            by_token => {
+                'again'  => 503,
+                'both'   => [ { status => 204, delay => 0.5 }, 503, 204 ],
+                '*'      => { status => 204, delay => 0.2 },
+                map({ ("many-$_" => 503) } 1 .. 1030),
+            },
+        },
+        '/after' => { status => 200, body => 'x', delay => 0.6 },
+    },
+);
+
+my $patient = ($http =~ s/_timeout 1s/_timeout 2s/r) . <<'EOC';
+    agilicus_token_api http://127.0.0.1:$TEST_NGINX_SESSIONS_PORT;
+    agilicus_token_revocation_ttl 2s;
+EOC
+
+
+# clients leave while they sign out, and something follows their requests
+
+my $out = NginxProcess->new(
+    workers   => 2,
+    log_level => 'info',
+    http      => $patient,
+    config    => $locations . <<'EOC',
+        location = /leave { agilicus_token_revoke; post_action /after; }
+        location = /after {
+            proxy_pass http://127.0.0.1:$TEST_NGINX_SESSIONS_PORT;
+        }
+EOC
+);
+
+$out->write_file('html/page', "page\n");
+$out->start;
+
+for my $i (1 .. 5) {
+    my $c = $out->connect;
+
+    $c->send("POST /leave HTTP/1.1\r\nHost: a\r\n"
+             . "Authorization: Bearer leaves-$i\r\n"
+             . "Content-Length: 0\r\n\r\n");
+    $sessions->wait_calls(1, path => '/v1/tokens/revoke',
+                          token => "leaves-$i");
+    $c->reset;
+}
+
+ok($sessions->wait_calls(5, path => '/after'), 'what follows goes on');
+sleep 1;
+
+is(why(get($out, "leaves-$_")), 'revoked/revoked',
+   'the client that left has signed out') for 1, 5;
+is($sessions->calls(path => '/v1/tokens/revoke', token => "leaves-$_"), 1,
+   'one worker has told the API, once') for 1 .. 5;
+is(scalar($out->log_lines(qr/exited on signal/)), 0, 'no worker died of it');
+
+
+# all sessions, after that one token
+
+is(get($out, $_)->{status}, 200, "$_ passes") for 'mine.1', 'mine.2';
+is(post($out, '/signout', 'mine.1'), 204, 'one of them is revoked');
+is(get($out, 'mine.2')->{status}, 200, 'which says nothing of the other');
+is(post($out, '/everywhere', 'mine.1'), 204, 'then its session is ended');
+is(why(get($out, 'mine.2')), 'revoked/session', 'so is the other one');
+is((map { $_->{body} =~ /"all_sessions":true/ ? 1 : 0 }
+    $sessions->requests(path => '/v1/tokens/revoke', token => 'mine.1'))[-1],
+   1, 'also at the API');
+
+# the one is confirmed after the other has failed
+
+my $plain = $out->connect;
+
+$plain->send("POST /signout HTTP/1.1\r\nHost: a\r\n"
+             . "Authorization: Bearer both\r\nContent-Length: 0\r\n\r\n");
+$sessions->wait_calls(1, path => '/v1/tokens/revoke', token => 'both');
+is(post($out, '/everywhere', 'both'), 503,
+   'the API does not end a session');
+is($plain->read->{status}, 204, 'it revokes a token of it');
+ok($sessions->wait_calls(3, path => '/v1/tokens/revoke', token => 'both'),
+   'the session is due all the same');
+is(join(' ', map { $_->{body} =~ /"all_sessions":true/ ? 1 : 0 }
+             $sessions->requests(path => '/v1/tokens/revoke',
+                                 token => 'both')),
+   '0 1 1', 'and is told of again');
+
+is(get($out, 'busy.2')->{status}, 200, 'another one passes');
+
+my $late = $out->connect;
+
+$late->send("POST /everywhere HTTP/1.1\r\nHost: a\r\n"
+            . "Authorization: Bearer busy.late\r\n"
+            . "Content-Length: 0\r\n\r\n");
+$sessions->wait_calls(1, path => '/v1/tokens/introspect', token => 'busy.late');
+is(deny($out, jti => 'busy.late'), 204,
+   'a token is denied while its session is about to end');
+is($late->read->{status}, 204, 'it ends');
+is(why(get($out, 'busy.2')), 'revoked/session', 'for all of it');
+
+
+# again and again
+
+is(post($out, '/signout', 'again'), 503, 'a revocation fails') for 1 .. 40;
+
+$sessions->script(paths => { 'POST /v1/tokens/revoke' => { status => 204 } });
+$sessions->reset;
+
+ok($sessions->wait_calls(1, path => '/v1/tokens/revoke', token => 'again',
+                         timeout => 10 * $slow), 'the API takes it later');
+sleep 2.5;
+cmp_ok($sessions->calls(path => '/v1/tokens/revoke', token => 'again'), '<=', 2,
+       'once for each worker that was asked, not for each time');
+$out->finish('denials in corners');
+
+
+# more than are kept
+
+my $full = NginxProcess->new(
+    log_level => 'error',
+    http      => "$patient agilicus_token_denials 256k;",
+    config    => $locations,
+);
+
+$full->start;
+$sessions->script(paths => { 'POST /v1/tokens/revoke' => { status => 503 } });
+
+my %status;
+my $c = $full->connect;
+
+$status{ $c->request(POST => '/signout', body => '',
+                     headers => bearer("many-$_"))->{status} }++ for 1 .. 400;
+
+is_deeply(\%status, { 503 => 400 }, 'the API takes no revocation');
+
+my @told = $full->log_lines(qr/revocation lost/);
+
+cmp_ok(scalar(@told), '>=', 6, 'those that there is no place for are told');
+like($told[0], qr/fingerprint [0-9a-f]{16}/, 'by their fingerprints');
+like($full->get('/status?format=json')->{body},
+     qr/"revocations_lost":\s*@{[scalar @told]}\b/, 'and counted');
+
+$sessions->script(paths => { 'POST /v1/tokens/revoke' => { status => 204 } });
+$full->finish('too many revocations');
+
 done_testing();
 
 
 sub bearer { return { Authorization => "Bearer $_[0]" } }
 sub why { return HttpClient::header($_[0], 'X-Why') || '' }
+
+
+sub get {
+    my ($nginx, $token) = @_;
+
+    return $nginx->get('/page', headers => bearer($token));
+}
+
+
+sub post {
+    my ($nginx, $path, $token) = @_;
+
+    return $nginx->request(POST => $path, headers => bearer($token))
+           ->{status};
+}
 
 
 sub send_to {
@@ -363,11 +534,12 @@ sub over {
 
 
 sub deny {
-    my ($c, $kind, $name) = @_;
+    my ($c, $kind, @names) = @_;
 
     return $c->request(POST => '/denials',
         headers => { 'Content-Type' => 'application/json' },
-        body => "{\"$kind\":[\"$name\"]}")->{status};
+        body => "{\"$kind\":[" . join(',', map { "\"$_\"" } @names) . ']}')
+        ->{status};
 }
 
 

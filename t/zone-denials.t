@@ -2,8 +2,9 @@ use strict;
 use warnings;
 
 # Denials cannot be washed out: not by reloads, by other spellings of a token,
-# by strings that were never good, by a full memory, nor by an answer that was
-# under way; and a subject's denial covers all that was asked about before it.
+# by strings that were never good, by a full memory, by zones that come and go,
+# nor by an answer that was under way; and a subject's denial covers all that was
+# asked about before it.
 
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -273,6 +274,58 @@ for my $way (qw(hook untold told gone)) {
 }
 
 
+# The first zone is made anew, another one with facts is kept: what was found
+# clean by the old one's count of denials is looked through again.
+
+my $few = <<'EOC';
+    location = /page { agilicus_token on; }
+    location = /hook { agilicus_token_revocation_hook trusted; }
+EOC
+
+$nginx = NginxProcess->new(
+    log_level => 'info',
+    http      => zones('first:2m', 'facts:2m'),
+    config    => $few,
+);
+
+$nginx->write_file('html/page', "page\n");
+$nginx->start;
+
+is(hook(jti => map { "old-$_" } 1 .. 100), 204, 'a hundred denials');
+is(status('/page', 'resized'), 200, 'a token passes');
+is(status('/page', 'resized'), 200, 'and is found clean');
+sleep 2.6;
+
+for my $case (
+    [ resized   => 'first:1m', 'facts:2m' ],
+    [ renamed   => 'other:1m', 'facts:2m' ],
+    [ reordered => 'facts:2m', 'other:1m' ],
+    [ back      => 'other:1m', 'facts:2m' ],
+) {
+    my ($token, @zones) = @$case;
+
+    is(status('/page', $token), 200, "$token: a token passes");
+    $nginx->reload(http => zones(@zones), config => $few);
+
+    $calls = $mock->calls(token => $token);
+
+    is(hook(jti => $token), 204, 'it is denied after a reload');
+    is(why('/page', $token), 'revoked/jti', 'and refused');
+    is($mock->calls(token => $token), $calls, 'from what was known before');
+
+    hook(sub => "nobody-$_") for 1 .. 20;
+    sleep 2.6;
+}
+
+is(status('/page', 'unused'), 200, 'a token passes');
+$nginx->reload(http => zones('other:1m', 'facts:2m'), config => '');
+$nginx->reload(http => zones('third:1m', 'facts:2m'), config => $few);
+is(hook(jti => 'unused'), 204,
+   'after a configuration that uses no zone it is denied');
+is(why('/page', 'unused'), 'revoked/jti', 'and refused');
+$nginx->finish('zones came and went');
+
+
 # what nginx -t refuses
 
 for my $case ([ 'agilicus_token_denials 16k;', qr/is too small/ ],
@@ -332,11 +385,12 @@ sub post {
 
 
 sub hook {
-    my ($kind, $name) = @_;
+    my ($kind, @names) = @_;
 
     return $nginx->request(POST => '/hook',
         headers => { 'Content-Type' => 'application/json' },
-        body => "{\"$kind\":[\"$name\"]}")->{status};
+        body => "{\"$kind\":[" . join(',', map { "\"$_\"" } @names) . ']}')
+        ->{status};
 }
 
 
@@ -347,4 +401,15 @@ sub tombstones {
     my $text = $nginx->get('/status?format=json')->{body};
 
     return { $text =~ /"tombstones":\{"live":(?:\d+),"places":\d+,"(lost)":(\d+)/ };
+}
+
+
+# the zones of a test that needs no others, where what is denied without an end
+# of its own is so for two seconds
+
+sub zones {
+    return join '', $http =~ s/^ *agilicus_token_(?:zone|cache) .*\n//mgr,
+                'agilicus_token_revocation_ttl 2s;',
+                map({ "agilicus_token_zone $_;" } @_),
+                'agilicus_token_cache facts;';
 }
