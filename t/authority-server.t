@@ -3,7 +3,7 @@
 # Tests of agilicus-authority itself: command line, storage, all operations of
 # the Tokens API, and what HTTP clients do wrong.  Loopback only.
 #
-#   prove t/authority.t
+#   prove t/authority-server.t
 #
 # AGILICUS_AUTHORITY names the binary (build/agilicus-authority).  A wrapper
 # before it, such as valgrind, goes into AGILICUS_AUTHORITY_WRAPPER; the time

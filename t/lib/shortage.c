@@ -7,7 +7,7 @@
 /*
  * Linked in front of what gives memory to the module, with --wrap: the n-th
  * call of these fails where a test says so, in the file that is named in the
- * environment.  See t/shortage.t.
+ * environment.  See t/process-shortage.t.
  */
 
 #include <errno.h>
