@@ -73,7 +73,7 @@ check: all
 ## mutation         breaks the code place by place; a test must fail each time
 mutation: authority
 	@scripts/dependencies build test
-	@scripts/mutation
+	@mutation/run
 
 ## newer-nginx      the tests against a newer nginx
 newer-nginx: authority

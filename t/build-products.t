@@ -397,8 +397,8 @@ subtest 'an odd path is refused before anything is run' => sub {
                       install lint clean));
     my @scripts = map { "scripts/$_" }
         qw(build-clang build-deb build-module build-sanitized check clean
-           cross-build demo install lint mutation newer-nginx run-tests
-           sdk-check test valgrind with-sanitizers);
+           cross-build demo install lint newer-nginx run-tests sdk-check test
+           valgrind with-sanitizers);
 
     # what is run must not find anything to install or to build with
 
@@ -418,7 +418,7 @@ subtest 'an odd path is refused before anything is run' => sub {
 
         my ($status, $text) = run('sh', '-c',
             'mkdir -p "$2" && cd "$1" && cp -R Makefile config scripts .ci'
-            . ' debian authority "$2" && mkdir "$2/unit" "$2/fuzz" &&'
+            . ' mutation debian authority "$2" && mkdir "$2/unit" "$2/fuzz" &&'
             . ' cp unit/Makefile unit/ngx-headers "$2/unit" &&'
             . ' cp fuzz/Makefile "$2/fuzz"', 'sh', $top, $dir);
 
@@ -457,7 +457,7 @@ subtest 'an odd path is refused before anything is run' => sub {
             map({ [ 'make', '-C', "$dir/$_", 'clean' ] }
                 $few ? 'unit' : qw(unit fuzz authority)),
             map({ [ "$dir/$_" ] } $few ? 'scripts/build-module'
-                                       : (@scripts, '.ci/run')),
+                                       : (@scripts, 'mutation/run', '.ci/run')),
             [ 'make', '-C', $dir, '-f', 'debian/rules', 'clean' ],
         );
         my @wrong;
