@@ -20,13 +20,13 @@ void __real_ngx_shmtx_lock(ngx_shmtx_t *mtx);
 void __wrap_ngx_shmtx_lock(ngx_shmtx_t *mtx);
 
 
-static uint64_t  ngx_agilicus_token_locks;
-static uint64_t  ngx_agilicus_token_waits;
-static uint64_t  ngx_agilicus_token_waited;
+static uint64_t  ngx_agt_locks;
+static uint64_t  ngx_agt_waits;
+static uint64_t  ngx_agt_waited;
 
 
 static uint64_t
-ngx_agilicus_token_nanoseconds(void)
+ngx_agt_nanoseconds(void)
 {
     struct timespec  ts;
 
@@ -41,30 +41,29 @@ __wrap_ngx_shmtx_lock(ngx_shmtx_t *mtx)
 {
     uint64_t  start;
 
-    ngx_agilicus_token_locks++;
+    ngx_agt_locks++;
 
     if (ngx_shmtx_trylock(mtx)) {
         return;
     }
 
-    start = ngx_agilicus_token_nanoseconds();
+    start = ngx_agt_nanoseconds();
 
     __real_ngx_shmtx_lock(mtx);
 
-    ngx_agilicus_token_waits++;
-    ngx_agilicus_token_waited += ngx_agilicus_token_nanoseconds() - start;
+    ngx_agt_waits++;
+    ngx_agt_waited += ngx_agt_nanoseconds() - start;
 }
 
 
 __attribute__((destructor))
 static void
-ngx_agilicus_token_tell(void)
+ngx_agt_tell(void)
 {
     /* in one piece, for the others say it at the same time */
 
     (void) dprintf(STDERR_FILENO, "worker %d locks %llu waits %llu ns %llu\n",
-                   (int) getpid(),
-                   (unsigned long long) ngx_agilicus_token_locks,
-                   (unsigned long long) ngx_agilicus_token_waits,
-                   (unsigned long long) ngx_agilicus_token_waited);
+                   (int) getpid(), (unsigned long long) ngx_agt_locks,
+                   (unsigned long long) ngx_agt_waits,
+                   (unsigned long long) ngx_agt_waited);
 }

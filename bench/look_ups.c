@@ -33,12 +33,12 @@
 #define ID_LEN     22
 
 
-static ngx_agilicus_token_zone_t *fill(uint64_t n);
-static double look_up(ngx_agilicus_token_zone_t *zone, uint64_t n);
+static ngx_agt_zone_t *fill(uint64_t n);
+static double look_up(ngx_agt_zone_t *zone, uint64_t n);
 static double generate(uint64_t n);
 static double digest(void);
 static void room(void);
-static ngx_uint_t store(ngx_agilicus_token_zone_t *zone, uint64_t n);
+static ngx_uint_t store(ngx_agt_zone_t *zone, uint64_t n);
 static size_t entry(u_char *buf, size_t size, uint64_t n);
 static void key_of(uint64_t n, u_char *key);
 static void id_of(uint64_t n, u_char *id);
@@ -52,9 +52,9 @@ static uint64_t  sink;
 int
 main(int argc, char **argv)
 {
-    double                      few[ROUNDS], many[ROUNDS], none[ROUNDS];
-    ngx_uint_t                  i;
-    ngx_agilicus_token_zone_t  *small, *large;
+    double           few[ROUNDS], many[ROUNDS], none[ROUNDS];
+    ngx_uint_t       i;
+    ngx_agt_zone_t  *small, *large;
 
     /* nginx's shared memory has small pages, so this has them too */
 
@@ -63,7 +63,7 @@ main(int argc, char **argv)
     stub_seed(10000);
     stub_clock(1000000, 1000000);
 
-    if (ngx_agilicus_token_digest_init() != NGX_OK) {
+    if (ngx_agt_digest_init() != NGX_OK) {
         return 1;
     }
 
@@ -112,11 +112,11 @@ main(int argc, char **argv)
 
 /* a zone with so many tokens, all of which are there */
 
-static ngx_agilicus_token_zone_t *
+static ngx_agt_zone_t *
 fill(uint64_t n)
 {
-    uint64_t                    i;
-    ngx_agilicus_token_zone_t  *zone;
+    uint64_t         i;
+    ngx_agt_zone_t  *zone;
 
     zone = stub_zone(n * PER_TOKEN + (1 << 20));
 
@@ -144,13 +144,13 @@ fill(uint64_t n)
 /* nanoseconds of one look-up, of tokens at random, and of making its key */
 
 static double
-look_up(ngx_agilicus_token_zone_t *zone, uint64_t n)
+look_up(ngx_agt_zone_t *zone, uint64_t n)
 {
-    double                           start;
-    u_char                           key[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    ngx_uint_t                       i;
-    ngx_agilicus_token_found_t       found;
-    ngx_agilicus_token_cache_key_t   ck;
+    double               start;
+    u_char               key[NGX_AGT_DIGEST_LEN];
+    ngx_uint_t           i;
+    ngx_agt_found_t      found;
+    ngx_agt_cache_key_t  ck;
 
     ck.key = key;
     ck.context = 1;
@@ -160,7 +160,7 @@ look_up(ngx_agilicus_token_zone_t *zone, uint64_t n)
     for (i = 0; i < LOOK_UPS; i++) {
         key_of(stub_below(n), key);
 
-        if (ngx_agilicus_token_cache_find(zone, &ck, 0, &found) != NGX_OK) {
+        if (ngx_agt_cache_find(zone, &ck, 0, &found) != NGX_OK) {
             fprintf(stderr, "a token is not there\n");
             exit(1);
         }
@@ -176,7 +176,7 @@ static double
 generate(uint64_t n)
 {
     double      start;
-    u_char      key[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    u_char      key[NGX_AGT_DIGEST_LEN];
     ngx_uint_t  i;
 
     start = nanoseconds();
@@ -194,7 +194,7 @@ static double
 digest(void)
 {
     double      values[ROUNDS], start;
-    u_char      out[NGX_AGILICUS_TOKEN_DIGEST_LEN], text[TOKEN_LEN];
+    u_char      out[NGX_AGT_DIGEST_LEN], text[TOKEN_LEN];
     ngx_str_t   token;
     ngx_uint_t  i, j;
 
@@ -209,7 +209,7 @@ digest(void)
         for (j = 0; j < DIGESTS; j++) {
             text[j % TOKEN_LEN]++;
 
-            if (ngx_agilicus_token_digest(out, &token, 1) != NGX_OK) {
+            if (ngx_agt_digest(out, &token, 1) != NGX_OK) {
                 exit(1);
             }
 
@@ -231,9 +231,9 @@ digest(void)
 static void
 room(void)
 {
-    size_t                      table;
-    uint64_t                    n;
-    ngx_agilicus_token_zone_t  *zone;
+    size_t           table;
+    uint64_t         n;
+    ngx_agt_zone_t  *zone;
 
     zone = stub_zone(64 << 20);
 
@@ -249,11 +249,11 @@ room(void)
 
     n = zone->facts->used;
     table = zone->facts->arena_offset
-            + (size_t) zone->facts->units * NGX_AGILICUS_TOKEN_TABLE_UNIT;
+            + (size_t) zone->facts->units * NGX_AGT_TABLE_UNIT;
 
     printf("  \"tokens_of_64m\": %llu,\n", (unsigned long long) n);
     printf("  \"entry_bytes\": %.1f,\n",
-           (double) zone->facts->units_used * NGX_AGILICUS_TOKEN_TABLE_UNIT
+           (double) zone->facts->units_used * NGX_AGT_TABLE_UNIT
            / (double) n);
     printf("  \"token_bytes\": %.1f\n", (double) table / (double) n);
 
@@ -262,12 +262,12 @@ room(void)
 
 
 static ngx_uint_t
-store(ngx_agilicus_token_zone_t *zone, uint64_t n)
+store(ngx_agt_zone_t *zone, uint64_t n)
 {
-    u_char                           key[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    u_char                           buf[1024];
-    ngx_str_t                        facts, rules;
-    ngx_agilicus_token_cache_key_t   ck;
+    u_char               key[NGX_AGT_DIGEST_LEN];
+    u_char               buf[1024];
+    ngx_str_t            facts, rules;
+    ngx_agt_cache_key_t  ck;
 
     key_of(n, key);
 
@@ -280,10 +280,10 @@ store(ngx_agilicus_token_zone_t *zone, uint64_t n)
     ngx_str_null(&rules);
 
     return facts.len
-           && ngx_agilicus_token_cache_store(zone, &ck,
-                                             NGX_AGILICUS_TOKEN_CLASS_ACTIVE,
-                                             NGX_AGILICUS_TOKEN_REASON_NONE,
-                                             &facts, &rules, 1000000, 0, 0)
+           && ngx_agt_cache_store(zone, &ck,
+                                  NGX_AGT_CLASS_ACTIVE,
+                                  NGX_AGT_REASON_NONE,
+                                  &facts, &rules, 1000000, 0, 0)
               == NGX_OK;
 }
 
@@ -293,11 +293,11 @@ store(ngx_agilicus_token_zone_t *zone, uint64_t n)
 static size_t
 entry(u_char *buf, size_t size, uint64_t n)
 {
-    u_char                              ids[5][ID_LEN];
-    ngx_str_t                           s;
-    ngx_uint_t                          i;
-    ngx_agilicus_token_facts_t          facts;
-    ngx_agilicus_token_facts_builder_t  b;
+    u_char                   ids[5][ID_LEN];
+    ngx_str_t                s;
+    ngx_uint_t               i;
+    ngx_agt_facts_t          facts;
+    ngx_agt_facts_builder_t  b;
 
     static const char  *scopes[] = {
         "urn:agilicus:users:reader", "urn:agilicus:orgs:reader",
@@ -333,30 +333,30 @@ entry(u_char *buf, size_t size, uint64_t n)
     facts.session.data = ids[4];
     facts.session.len = ID_LEN;
 
-    ngx_agilicus_token_facts_begin(&b, buf, size, &facts);
+    ngx_agt_facts_begin(&b, buf, size, &facts);
 
-    ngx_agilicus_token_facts_list(&b, NGX_AGILICUS_TOKEN_FACTS_AUD);
+    ngx_agt_facts_list(&b, NGX_AGT_FACTS_AUD);
     s.data = (u_char *) others[0];
     s.len = strlen(others[0]);
-    ngx_agilicus_token_facts_add(&b, &s);
+    ngx_agt_facts_add(&b, &s);
 
-    ngx_agilicus_token_facts_list(&b, NGX_AGILICUS_TOKEN_FACTS_SCOPES);
+    ngx_agt_facts_list(&b, NGX_AGT_FACTS_SCOPES);
 
     for (i = 0; i < 5; i++) {
         s.data = (u_char *) scopes[i];
         s.len = strlen(scopes[i]);
-        ngx_agilicus_token_facts_add(&b, &s);
+        ngx_agt_facts_add(&b, &s);
     }
 
-    ngx_agilicus_token_facts_list(&b, NGX_AGILICUS_TOKEN_FACTS_ROLES);
+    ngx_agt_facts_list(&b, NGX_AGT_FACTS_ROLES);
 
     for (i = 1; i < 3; i++) {
         s.data = (u_char *) others[i];
         s.len = strlen(others[i]);
-        ngx_agilicus_token_facts_add(&b, &s);
+        ngx_agt_facts_add(&b, &s);
     }
 
-    return ngx_agilicus_token_facts_end(&b);
+    return ngx_agt_facts_end(&b);
 }
 
 
@@ -379,7 +379,7 @@ key_of(uint64_t n, u_char *key)
     uint64_t    part;
     ngx_uint_t  i;
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_DIGEST_LEN / sizeof(uint64_t); i++) {
+    for (i = 0; i < NGX_AGT_DIGEST_LEN / sizeof(uint64_t); i++) {
         part = mix(4 * n + i + 1);
         ngx_memcpy(key + i * sizeof(uint64_t), &part, sizeof(uint64_t));
     }

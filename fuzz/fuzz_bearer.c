@@ -14,11 +14,11 @@
  * is read as the value of a header, of a cookie field and as a query string.
  */
 
-#define FOUND      NGX_AGILICUS_TOKEN_BEARER_FOUND
-#define NONE       NGX_AGILICUS_TOKEN_BEARER_NONE
-#define MALFORMED  NGX_AGILICUS_TOKEN_BEARER_MALFORMED
-#define TOO_LONG   NGX_AGILICUS_TOKEN_BEARER_TOO_LONG
-#define REPEATED   NGX_AGILICUS_TOKEN_BEARER_REPEATED
+#define FOUND      NGX_AGT_BEARER_FOUND
+#define NONE       NGX_AGT_BEARER_NONE
+#define MALFORMED  NGX_AGT_BEARER_MALFORMED
+#define TOO_LONG   NGX_AGT_BEARER_TOO_LONG
+#define REPEATED   NGX_AGT_BEARER_REPEATED
 
 
 static void fuzz_header(ngx_str_t *value, size_t max);
@@ -84,7 +84,7 @@ fuzz_header(ngx_str_t *value, size_t max)
     ngx_str_t   token;
     ngx_uint_t  rc;
 
-    rc = ngx_agilicus_token_bearer_header(value, max, &token);
+    rc = ngx_agt_bearer_header(value, max, &token);
 
     if (value->len < 7 || strncasecmp((char *) value->data, "Bearer ", 7) != 0)
     {
@@ -103,7 +103,7 @@ fuzz_header(ngx_str_t *value, size_t max)
 
         fuzz_check(token.data == value->data + skip);
         fuzz_check(token.len == value->len - skip);
-        fuzz_check(ngx_agilicus_token_bearer_is_token68(&token));
+        fuzz_check(ngx_agt_bearer_is_token68(&token));
     }
 }
 
@@ -205,7 +205,7 @@ fuzz_cookie(ngx_str_t *value, ngx_str_t *name, size_t max)
     seen = 0;
     count = slow_count(value, name, ';');
 
-    rc = ngx_agilicus_token_bearer_cookie(value, name, max, &seen, &token);
+    rc = ngx_agt_bearer_cookie(value, name, max, &seen, &token);
 
     fuzz_check(seen == (count > 2 ? 2 : count));
     fuzz_check((rc == NONE)
@@ -219,15 +219,14 @@ fuzz_cookie(ngx_str_t *value, ngx_str_t *name, size_t max)
     }
 
     rest.data = malloc(value->len + 1);
-    rest.len = ngx_agilicus_token_bearer_cut_cookie(value, name, rest.data);
+    rest.len = ngx_agt_bearer_cut_cookie(value, name, rest.data);
 
     fuzz_check(rest.len <= value->len);
     fuzz_check(slow_count(&rest, name, ';') == 0);
 
     again = malloc(rest.len + 1);
 
-    fuzz_check(ngx_agilicus_token_bearer_cut_cookie(&rest, name, again)
-               == rest.len);
+    fuzz_check(ngx_agt_bearer_cut_cookie(&rest, name, again) == rest.len);
     fuzz_check(memcmp(again, rest.data, rest.len) == 0);
 
     free(again);
@@ -246,7 +245,7 @@ fuzz_query(ngx_str_t *args, ngx_str_t *name, size_t max)
 
     buf = malloc(max ? max : 1);
 
-    rc = ngx_agilicus_token_bearer_query(args, name, max, buf, &token);
+    rc = ngx_agt_bearer_query(args, name, max, buf, &token);
 
     fuzz_check((rc == NONE) == (count == 0));
     fuzz_check((rc == REPEATED) == (count > 1));
@@ -259,7 +258,7 @@ fuzz_query(ngx_str_t *args, ngx_str_t *name, size_t max)
     free(buf);
 
     rest.data = malloc(args->len + 1);
-    rest.len = ngx_agilicus_token_bearer_cut_query(args, name, rest.data);
+    rest.len = ngx_agt_bearer_cut_query(args, name, rest.data);
 
     fuzz_check(rest.len <= args->len);
     fuzz_check(slow_count(&rest, name, '&') == 0);

@@ -20,12 +20,12 @@ static json_t *fuzz_resolve(json_t *root, char *pointer);
 void
 fuzz_target(const uint8_t *data, size_t size)
 {
-    char                                *text;
-    json_t                              *root, *value;
-    ngx_int_t                            rc;
-    ngx_str_t                            pointer, found;
-    const u_char                        *body;
-    ngx_agilicus_token_json_document_t  *document;
+    char                     *text;
+    json_t                   *root, *value;
+    ngx_int_t                 rc;
+    ngx_str_t                 pointer, found;
+    const u_char             *body;
+    ngx_agt_json_document_t  *document;
 
     body = size ? memchr(data, '\n', size) : NULL;
 
@@ -37,7 +37,7 @@ fuzz_target(const uint8_t *data, size_t size)
     pointer.len = (size_t) (body++ - data);
     size -= pointer.len + 1;
 
-    document = ngx_agilicus_token_json_document(body, size);
+    document = ngx_agt_json_document(body, size);
 
     if (document == NULL) {
         return;
@@ -45,10 +45,10 @@ fuzz_target(const uint8_t *data, size_t size)
 
     fuzz_accepted++;
 
-    rc = ngx_agilicus_token_json_pointer(document, &pointer, &found);
+    rc = ngx_agt_json_pointer(document, &pointer, &found);
 
     if (rc == NGX_OK
-        && ngx_agilicus_token_ruleset_is_pointer(&pointer)
+        && ngx_agt_ruleset_is_pointer(&pointer)
         && memchr(pointer.data, '\0', pointer.len) == NULL)
     {
         root = json_loadb((const char *) body, size, JSON_REJECT_DUPLICATES,
@@ -66,7 +66,7 @@ fuzz_target(const uint8_t *data, size_t size)
         json_decref(root);
     }
 
-    ngx_agilicus_token_json_release(&document);
+    ngx_agt_json_release(&document);
 }
 
 

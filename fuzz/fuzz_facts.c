@@ -14,23 +14,22 @@
  * that say the same.
  */
 
-static void fuzz_same(const ngx_agilicus_token_facts_t *a,
-    const ngx_agilicus_token_facts_t *b);
+static void fuzz_same(const ngx_agt_facts_t *a, const ngx_agt_facts_t *b);
 static int fuzz_equal(const ngx_str_t *a, const ngx_str_t *b);
 
 
 void
 fuzz_target(const uint8_t *data, size_t size)
 {
-    size_t                               len;
-    u_char                              *buf;
-    ngx_str_t                            s, value;
-    ngx_uint_t                           i;
-    ngx_agilicus_token_list_t            list;
-    ngx_agilicus_token_facts_t           facts, again;
-    ngx_agilicus_token_facts_builder_t   b;
+    size_t                   len;
+    u_char                  *buf;
+    ngx_str_t                s, value;
+    ngx_uint_t               i;
+    ngx_agt_list_t           list;
+    ngx_agt_facts_t          facts, again;
+    ngx_agt_facts_builder_t  b;
 
-    if (ngx_agilicus_token_facts_open(&facts, data, size) != NGX_OK) {
+    if (ngx_agt_facts_open(&facts, data, size) != NGX_OK) {
         return;
     }
 
@@ -38,38 +37,37 @@ fuzz_target(const uint8_t *data, size_t size)
 
     buf = malloc(size);
 
-    ngx_agilicus_token_facts_begin(&b, buf, size, &facts);
+    ngx_agt_facts_begin(&b, buf, size, &facts);
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_FACTS_LISTS; i++) {
-        ngx_agilicus_token_facts_list(&b, i);
+    for (i = 0; i < NGX_AGT_FACTS_LISTS; i++) {
+        ngx_agt_facts_list(&b, i);
 
         list = facts.lists[i];
 
-        while (ngx_agilicus_token_facts_next(&list, &s) == NGX_OK) {
+        while (ngx_agt_facts_next(&list, &s) == NGX_OK) {
             fuzz_check(fuzz_within(&s, data, size));
-            fuzz_check(ngx_agilicus_token_facts_has(&facts.lists[i], &s));
+            fuzz_check(ngx_agt_facts_has(&facts.lists[i], &s));
 
-            ngx_agilicus_token_facts_add(&b, &s);
+            ngx_agt_facts_add(&b, &s);
         }
 
         list = facts.lists[i];
 
-        if (ngx_agilicus_token_facts_next(&list, &s) == NGX_OK
-            && ngx_agilicus_token_facts_next(&list, &value) == NGX_OK)
+        if (ngx_agt_facts_next(&list, &s) == NGX_OK
+            && ngx_agt_facts_next(&list, &value) == NGX_OK)
         {
-            fuzz_check(ngx_agilicus_token_facts_has_pair(&facts.lists[i], &s,
-                                                         &value));
-            fuzz_check(ngx_agilicus_token_facts_find(&facts.lists[i], &s,
-                                                     &value) == NGX_OK);
+            fuzz_check(ngx_agt_facts_has_pair(&facts.lists[i], &s, &value));
+            fuzz_check(ngx_agt_facts_find(&facts.lists[i], &s,
+                                          &value) == NGX_OK);
         }
     }
 
     /* what was read cannot need more room than it had */
 
-    len = ngx_agilicus_token_facts_end(&b);
+    len = ngx_agt_facts_end(&b);
 
     fuzz_check(len > 0 && len <= size);
-    fuzz_check(ngx_agilicus_token_facts_open(&again, buf, len) == NGX_OK);
+    fuzz_check(ngx_agt_facts_open(&again, buf, len) == NGX_OK);
 
     fuzz_same(&facts, &again);
 
@@ -78,13 +76,12 @@ fuzz_target(const uint8_t *data, size_t size)
 
 
 static void
-fuzz_same(const ngx_agilicus_token_facts_t *a,
-    const ngx_agilicus_token_facts_t *b)
+fuzz_same(const ngx_agt_facts_t *a, const ngx_agt_facts_t *b)
 {
-    ngx_str_t                   s, t;
-    ngx_int_t                   rc;
-    ngx_uint_t                  i;
-    ngx_agilicus_token_list_t   x, y;
+    ngx_str_t       s, t;
+    ngx_int_t       rc;
+    ngx_uint_t      i;
+    ngx_agt_list_t  x, y;
 
     fuzz_check(a->has_exp == b->has_exp && a->has_iat == b->has_iat);
     fuzz_check(a->has_nbf == b->has_nbf && a->has_rules == b->has_rules);
@@ -103,14 +100,14 @@ fuzz_same(const ngx_agilicus_token_facts_t *a,
     fuzz_check(fuzz_equal(&a->jti, &b->jti));
     fuzz_check(fuzz_equal(&a->session, &b->session));
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_FACTS_LISTS; i++) {
+    for (i = 0; i < NGX_AGT_FACTS_LISTS; i++) {
         x = a->lists[i];
         y = b->lists[i];
 
         do {
-            rc = ngx_agilicus_token_facts_next(&x, &s);
+            rc = ngx_agt_facts_next(&x, &s);
 
-            fuzz_check(ngx_agilicus_token_facts_next(&y, &t) == rc);
+            fuzz_check(ngx_agt_facts_next(&y, &t) == rc);
             fuzz_check(rc != NGX_OK || fuzz_equal(&s, &t));
 
         } while (rc == NGX_OK);

@@ -14,42 +14,40 @@
 /* whatever is read as a Token is one for jansson too, and says the same */
 
 #define NOW   1800000000
-#define SIZE  (2 * NGX_AGILICUS_TOKEN_JSON_MAX_BODY)
+#define SIZE  (2 * NGX_AGT_JSON_MAX_BODY)
 
 
-static void fuzz_document(json_t *root, ngx_agilicus_token_facts_t *facts);
+static void fuzz_document(json_t *root, ngx_agt_facts_t *facts);
 static void fuzz_string(json_t *root, const char *name, const ngx_str_t *s);
-static void fuzz_list(json_t *array,
-    const ngx_agilicus_token_list_t *list);
+static void fuzz_list(json_t *array, const ngx_agt_list_t *list);
 
 
 void
 fuzz_target(const uint8_t *data, size_t size)
 {
-    u_char                           *again;
-    json_t                           *root;
-    size_t                            need;
-    ngx_int_t                         rc;
-    ngx_agilicus_token_facts_t        facts;
-    ngx_agilicus_token_json_token_t   token, second;
+    u_char               *again;
+    json_t               *root;
+    size_t                need;
+    ngx_int_t             rc;
+    ngx_agt_facts_t       facts;
+    ngx_agt_json_token_t  token, second;
 
     static u_char  buf[SIZE];
 
-    rc = ngx_agilicus_token_json_token(data, size, NOW, buf, SIZE, &token);
+    rc = ngx_agt_json_token(data, size, NOW, buf, SIZE, &token);
 
     if (rc != NGX_OK) {
         fuzz_check(rc == NGX_DECLINED || rc == NGX_ERROR);
         fuzz_check(token.facts.len == 0 && token.rules.len == 0);
         fuzz_check((rc == NGX_DECLINED)
-                   == (token.reason != NGX_AGILICUS_TOKEN_REASON_NONE));
+                   == (token.reason != NGX_AGT_REASON_NONE));
         return;
     }
 
     fuzz_accepted++;
 
     fuzz_check(fuzz_within(&token.facts, buf, SIZE));
-    fuzz_check(ngx_agilicus_token_facts_open(&facts, token.facts.data,
-                                             token.facts.len)
+    fuzz_check(ngx_agt_facts_open(&facts, token.facts.data, token.facts.len)
                == NGX_OK);
 
     root = json_loadb((const char *) data, size, JSON_REJECT_DUPLICATES, NULL);
@@ -64,11 +62,9 @@ fuzz_target(const uint8_t *data, size_t size)
     need = token.facts.len + token.rules.len;
     again = malloc(need);
 
-    fuzz_check(ngx_agilicus_token_json_token(data, size, NOW, again, need - 1,
-                                             &second)
+    fuzz_check(ngx_agt_json_token(data, size, NOW, again, need - 1, &second)
                == NGX_ERROR);
-    fuzz_check(ngx_agilicus_token_json_token(data, size, NOW, again, need,
-                                             &second)
+    fuzz_check(ngx_agt_json_token(data, size, NOW, again, need, &second)
                == NGX_OK);
     fuzz_check(memcmp(second.facts.data, token.facts.data, token.facts.len)
                == 0);
@@ -78,7 +74,7 @@ fuzz_target(const uint8_t *data, size_t size)
 
 
 static void
-fuzz_document(json_t *root, ngx_agilicus_token_facts_t *facts)
+fuzz_document(json_t *root, ngx_agt_facts_t *facts)
 {
     json_t  *value;
 
@@ -109,12 +105,12 @@ fuzz_document(json_t *root, ngx_agilicus_token_facts_t *facts)
     fuzz_string(root, "session", &facts->session);
 
     fuzz_list(json_object_get(root, "scopes"),
-              &facts->lists[NGX_AGILICUS_TOKEN_FACTS_SCOPES]);
+              &facts->lists[NGX_AGT_FACTS_SCOPES]);
 
     value = json_object_get(root, "aud");
 
     if (!json_is_string(value)) {
-        fuzz_list(value, &facts->lists[NGX_AGILICUS_TOKEN_FACTS_AUD]);
+        fuzz_list(value, &facts->lists[NGX_AGT_FACTS_AUD]);
     }
 }
 
@@ -140,13 +136,13 @@ fuzz_string(json_t *root, const char *name, const ngx_str_t *s)
 /* every string of the array, in order, or none at all */
 
 static void
-fuzz_list(json_t *array, const ngx_agilicus_token_list_t *list)
+fuzz_list(json_t *array, const ngx_agt_list_t *list)
 {
-    size_t                      i;
-    json_t                     *item;
-    ngx_str_t                   s;
-    ngx_uint_t                  strings;
-    ngx_agilicus_token_list_t   rest;
+    size_t          i;
+    json_t         *item;
+    ngx_str_t       s;
+    ngx_uint_t      strings;
+    ngx_agt_list_t  rest;
 
     rest = *list;
     strings = json_is_array(array);
@@ -157,11 +153,11 @@ fuzz_list(json_t *array, const ngx_agilicus_token_list_t *list)
 
     if (strings) {
         json_array_foreach(array, i, item) {
-            fuzz_check(ngx_agilicus_token_facts_next(&rest, &s) == NGX_OK);
+            fuzz_check(ngx_agt_facts_next(&rest, &s) == NGX_OK);
             fuzz_check(json_string_length(item) == s.len);
             fuzz_check(memcmp(json_string_value(item), s.data, s.len) == 0);
         }
     }
 
-    fuzz_check(ngx_agilicus_token_facts_next(&rest, &s) == NGX_DONE);
+    fuzz_check(ngx_agt_facts_next(&rest, &s) == NGX_DONE);
 }

@@ -29,7 +29,7 @@ fuzz_target(const uint8_t *data, size_t size)
 
     buf = malloc(size ? size : 1);
 
-    if (ngx_agilicus_token_path_decode(&raw, buf, &path) == NGX_OK) {
+    if (ngx_agt_path_decode(&raw, buf, &path) == NGX_OK) {
         fuzz_accepted++;
 
         fuzz_check(fuzz_within(&path, buf, size)
@@ -40,7 +40,7 @@ fuzz_target(const uint8_t *data, size_t size)
 
     free(buf);
 
-    (void) ngx_agilicus_token_path_is_query(&raw);
+    (void) ngx_agt_path_is_query(&raw);
 }
 
 
@@ -115,7 +115,7 @@ fuzz_again(const ngx_str_t *path)
     raw.len = (size_t) (p - raw.data);
     buf = malloc(raw.len);
 
-    fuzz_check(ngx_agilicus_token_path_decode(&raw, buf, &again) == NGX_OK);
+    fuzz_check(ngx_agt_path_decode(&raw, buf, &again) == NGX_OK);
     fuzz_check(again.len == path->len);
     fuzz_check(memcmp(again.data, path->data, path->len) == 0);
 

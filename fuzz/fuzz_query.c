@@ -46,7 +46,7 @@ fuzz_target(const uint8_t *data, size_t size)
 
     exact = (value.len == 1 && value.data[0] == '-') ? NULL : &value;
 
-    if (name.len && ngx_agilicus_token_query_match(&query, &name, exact)) {
+    if (name.len && ngx_agt_query_match(&query, &name, exact)) {
         fuzz_accepted++;
 
         fuzz_check(fuzz_reader(&query, &name, exact, 0, 0));

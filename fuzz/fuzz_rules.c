@@ -25,7 +25,7 @@
  * it all.
  */
 
-#define SIZE  (4 * NGX_AGILICUS_TOKEN_JSON_MAX_BODY)
+#define SIZE  (4 * NGX_AGT_JSON_MAX_BODY)
 
 
 typedef struct {
@@ -50,15 +50,15 @@ static const u_char *fuzz_line(ngx_str_t *s, const u_char *p,
 void
 fuzz_target(const uint8_t *data, size_t size)
 {
-    char                             *text;
-    int                               len, found;
-    u_char                           *path;
-    json_t                           *root, *list, *rule;
-    size_t                            i;
-    ngx_str_t                         target, body;
-    const u_char                     *p, *end;
-    fuzz_request_t                    r;
-    ngx_agilicus_token_json_token_t   token;
+    char                 *text;
+    int                   len, found;
+    u_char               *path;
+    json_t               *root, *list, *rule;
+    size_t                i;
+    ngx_str_t             target, body;
+    const u_char         *p, *end;
+    fuzz_request_t        r;
+    ngx_agt_json_token_t  token;
 
     static u_char  buf[SIZE];
 
@@ -99,9 +99,9 @@ fuzz_target(const uint8_t *data, size_t size)
 
     path = malloc(target.len + 1);
 
-    if (ngx_agilicus_token_path_decode(&target, path, &r.path) == NGX_OK
-        && ngx_agilicus_token_json_token((u_char *) text, (size_t) len, 0, buf,
-                                         SIZE, &token) == NGX_OK
+    if (ngx_agt_path_decode(&target, path, &r.path) == NGX_OK
+        && ngx_agt_json_token((u_char *) text, (size_t) len, 0, buf,
+                              SIZE, &token) == NGX_OK
         && fuzz_decide(&r, &token.rules, &body) == NGX_OK)
     {
         fuzz_accepted++;
@@ -143,15 +143,15 @@ fuzz_line(ngx_str_t *s, const u_char *p, const u_char *end)
 static ngx_int_t
 fuzz_decide(fuzz_request_t *r, ngx_str_t *packed, ngx_str_t *body)
 {
-    ngx_int_t                            rc;
-    ngx_agilicus_token_reason_e          reason;
-    ngx_agilicus_token_rules_view_t      view;
-    ngx_agilicus_token_json_document_t  *document;
+    ngx_int_t                 rc;
+    ngx_agt_reason_e          reason;
+    ngx_agt_rules_view_t      view;
+    ngx_agt_json_document_t  *document;
 
-    static ngx_agilicus_token_rules_t  *rules;
+    static ngx_agt_rules_t  *rules;
 
     if (rules == NULL) {
-        rules = ngx_agilicus_token_rules_create(64);
+        rules = ngx_agt_rules_create(64);
         fuzz_check(rules != NULL);
     }
 
@@ -164,24 +164,23 @@ fuzz_decide(fuzz_request_t *r, ngx_str_t *packed, ngx_str_t *body)
     view.has_query = (r->has_query != 0);
     view.search = (r->search != 0);
 
-    rc = ngx_agilicus_token_rules_decide(rules, packed, &view, &reason);
+    rc = ngx_agt_rules_decide(rules, packed, &view, &reason);
 
     if (rc != NGX_AGAIN) {
         return rc;
     }
 
-    document = ngx_agilicus_token_json_document(body->data, body->len);
+    document = ngx_agt_json_document(body->data, body->len);
 
-    view.state = document ? NGX_AGILICUS_TOKEN_RULES_GIVEN
-                          : NGX_AGILICUS_TOKEN_RULES_ABSENT;
+    view.state = document ? NGX_AGT_RULES_GIVEN : NGX_AGT_RULES_ABSENT;
     view.body = document;
-    view.pointer = ngx_agilicus_token_json_pointer;
+    view.pointer = ngx_agt_json_pointer;
 
-    rc = ngx_agilicus_token_rules_decide(rules, packed, &view, &reason);
+    rc = ngx_agt_rules_decide(rules, packed, &view, &reason);
 
     fuzz_check(rc == NGX_OK || rc == NGX_DECLINED);
 
-    ngx_agilicus_token_json_release(&document);
+    ngx_agt_json_release(&document);
 
     return rc;
 }

@@ -18,16 +18,16 @@ static ngx_int_t fuzz_pointer(void *body, const ngx_str_t *pointer,
 void
 fuzz_target(const uint8_t *data, size_t size)
 {
-    ngx_int_t                         rc;
-    ngx_str_t                         packed;
-    ngx_uint_t                        i;
-    ngx_agilicus_token_reason_e       reason;
-    ngx_agilicus_token_rules_view_t   view;
+    ngx_int_t             rc;
+    ngx_str_t             packed;
+    ngx_uint_t            i;
+    ngx_agt_reason_e      reason;
+    ngx_agt_rules_view_t  view;
 
-    static ngx_agilicus_token_rules_t  *rules;
+    static ngx_agt_rules_t  *rules;
 
     if (rules == NULL) {
-        rules = ngx_agilicus_token_rules_create(64);
+        rules = ngx_agt_rules_create(64);
         fuzz_check(rules != NULL);
     }
 
@@ -40,7 +40,7 @@ fuzz_target(const uint8_t *data, size_t size)
     ngx_str_set(&view.method, "GET");
     ngx_str_set(&view.path, "/a/b/\xc3\xa9");
 
-    view.state = NGX_AGILICUS_TOKEN_RULES_GIVEN;
+    view.state = NGX_AGT_RULES_GIVEN;
     view.pointer = fuzz_pointer;
 
     for (i = 0; i < 4; i++) {
@@ -54,12 +54,11 @@ fuzz_target(const uint8_t *data, size_t size)
             ngx_str_null(&view.query);
         }
 
-        rc = ngx_agilicus_token_rules_decide(rules, &packed, &view, &reason);
+        rc = ngx_agt_rules_decide(rules, &packed, &view, &reason);
 
         fuzz_check(rc == NGX_OK || rc == NGX_DECLINED);
         fuzz_accepted += (rc == NGX_OK);
-        fuzz_check((rc == NGX_OK)
-                   == (reason == NGX_AGILICUS_TOKEN_REASON_NONE));
+        fuzz_check((rc == NGX_OK) == (reason == NGX_AGT_REASON_NONE));
     }
 }
 

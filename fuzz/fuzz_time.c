@@ -29,7 +29,7 @@ fuzz_target(const uint8_t *data, size_t size)
     if (size >= sizeof(value)) {
         memcpy(&value, data, sizeof(value));
 
-        if (ngx_agilicus_token_time_real(value, &sec) == NGX_OK) {
+        if (ngx_agt_time_real(value, &sec) == NGX_OK) {
             fuzz_check((double) sec == floor(value));
         }
 
@@ -38,7 +38,7 @@ fuzz_target(const uint8_t *data, size_t size)
     }
 
     sec = 42;
-    rc = ngx_agilicus_token_time_parse(data, size, &sec);
+    rc = ngx_agt_time_parse(data, size, &sec);
 
     if (rc != NGX_OK) {
         fuzz_check(rc == NGX_ERROR && sec == 42);
@@ -128,15 +128,14 @@ fuzz_date(const char *text, int64_t sec)
 static void
 fuzz_format(int64_t sec)
 {
-    u_char   out[NGX_AGILICUS_TOKEN_TIME_LEN];
+    u_char   out[NGX_AGT_TIME_LEN];
     int64_t  back;
 
-    if (ngx_agilicus_token_time_format(sec, out) != NGX_OK) {
+    if (ngx_agt_time_format(sec, out) != NGX_OK) {
         fuzz_check(sec < -62167219200LL || sec > 253402300799LL);
         return;
     }
 
-    fuzz_check(ngx_agilicus_token_time_parse(out, sizeof(out), &back)
-               == NGX_OK);
+    fuzz_check(ngx_agt_time_parse(out, sizeof(out), &back) == NGX_OK);
     fuzz_check(back == sec);
 }

@@ -9,282 +9,282 @@
 #include "zone/seal.h"
 
 
-static ngx_int_t ngx_agilicus_token_init_module(ngx_cycle_t *cycle);
-static ngx_int_t ngx_agilicus_token_init_process(ngx_cycle_t *cycle);
-static void ngx_agilicus_token_exit_process(ngx_cycle_t *cycle);
-static void ngx_agilicus_token_exit_master(ngx_cycle_t *cycle);
+static ngx_int_t ngx_agt_init_module(ngx_cycle_t *cycle);
+static ngx_int_t ngx_agt_init_process(ngx_cycle_t *cycle);
+static void ngx_agt_exit_process(ngx_cycle_t *cycle);
+static void ngx_agt_exit_master(ngx_cycle_t *cycle);
 
 
-#define NGX_AGILICUS_TOKEN_ANYWHERE                                          \
+#define NGX_AGT_ANYWHERE                                                     \
     NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
 
 
-static ngx_conf_enum_t  ngx_agilicus_token_enable[] = {
-    { ngx_string("off"), NGX_AGILICUS_TOKEN_OFF },
-    { ngx_string("on"), NGX_AGILICUS_TOKEN_ON },
-    { ngx_string("report"), NGX_AGILICUS_TOKEN_REPORT },
+static ngx_conf_enum_t  ngx_agt_enable[] = {
+    { ngx_string("off"), NGX_AGT_OFF },
+    { ngx_string("on"), NGX_AGT_ON },
+    { ngx_string("report"), NGX_AGT_REPORT },
     { ngx_null_string, 0 }
 };
 
 
-static ngx_conf_enum_t  ngx_agilicus_token_phases[] = {
-    { ngx_string("access"), NGX_AGILICUS_TOKEN_PHASE_ACCESS },
-    { ngx_string("preaccess"), NGX_AGILICUS_TOKEN_PHASE_PREACCESS },
+static ngx_conf_enum_t  ngx_agt_phases[] = {
+    { ngx_string("access"), NGX_AGT_PHASE_ACCESS },
+    { ngx_string("preaccess"), NGX_AGT_PHASE_PREACCESS },
     { ngx_null_string, 0 }
 };
 
 
-static ngx_conf_enum_t  ngx_agilicus_token_preflight[] = {
-    { ngx_string("check"), NGX_AGILICUS_TOKEN_PREFLIGHT_CHECK },
-    { ngx_string("pass"), NGX_AGILICUS_TOKEN_PREFLIGHT_PASS },
+static ngx_conf_enum_t  ngx_agt_preflight[] = {
+    { ngx_string("check"), NGX_AGT_PREFLIGHT_CHECK },
+    { ngx_string("pass"), NGX_AGT_PREFLIGHT_PASS },
     { ngx_null_string, 0 }
 };
 
 
-static ngx_conf_num_bounds_t  ngx_agilicus_token_inflight_bounds = {
+static ngx_conf_num_bounds_t  ngx_agt_inflight_bounds = {
     ngx_conf_check_num_bounds, 1, 65536
 };
 
 
 /* no sum of one of these and the time of day overflows */
 
-static ngx_agilicus_token_bounds_t  ngx_agilicus_token_timeout_bounds = {
-    ngx_agilicus_token_check_msec, 0, 24 * 60 * 60 * 1000,
+static ngx_agt_bounds_t  ngx_agt_timeout_bounds = {
+    ngx_agt_check_msec, 0, 24 * 60 * 60 * 1000,
     "must not be longer than 1d"
 };
 
 
-static ngx_agilicus_token_bounds_t  ngx_agilicus_token_leeway_bounds = {
-    ngx_agilicus_token_check_sec, 0, 24 * 60 * 60,
+static ngx_agt_bounds_t  ngx_agt_leeway_bounds = {
+    ngx_agt_check_sec, 0, 24 * 60 * 60,
     "must not be longer than 1d"
 };
 
 
-static ngx_agilicus_token_bounds_t  ngx_agilicus_token_ttl_bounds = {
-    ngx_agilicus_token_check_sec, 1, 10 * 365 * 24 * 60 * 60,
+static ngx_agt_bounds_t  ngx_agt_ttl_bounds = {
+    ngx_agt_check_sec, 1, 10 * 365 * 24 * 60 * 60,
     "must be between 1s and 10y: with 0, a denial would end as it begins"
 };
 
 
-static ngx_agilicus_token_effect_t  ngx_agilicus_token_on_needs_token = {
-    ngx_agilicus_token_check_flag, 1
+static ngx_agt_effect_t  ngx_agt_on_needs_token = {
+    ngx_agt_check_flag, 1
 };
 
 
-static ngx_agilicus_token_effect_t  ngx_agilicus_token_off_needs_token = {
-    ngx_agilicus_token_check_flag, 0
+static ngx_agt_effect_t  ngx_agt_off_needs_token = {
+    ngx_agt_check_flag, 0
 };
 
 
-static ngx_command_t  ngx_agilicus_token_commands[] = {
+static ngx_command_t  ngx_agt_commands[] = {
 
     { ngx_string("agilicus_token"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_agilicus_token_loc_conf_t, enable),
-      &ngx_agilicus_token_enable },
+      offsetof(ngx_agt_loc_conf_t, enable),
+      &ngx_agt_enable },
 
     { ngx_string("agilicus_token_phase"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
           |NGX_HTTP_LMT_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_agilicus_token_loc_conf_t, phase),
-      &ngx_agilicus_token_phases },
+      offsetof(ngx_agt_loc_conf_t, phase),
+      &ngx_agt_phases },
 
     { ngx_string("agilicus_token_realm"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_agilicus_token_set_realm,
+      NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_agt_set_realm,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("agilicus_token_source"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_1MORE,
-      ngx_agilicus_token_set_source,
+      NGX_AGT_ANYWHERE|NGX_CONF_1MORE,
+      ngx_agt_set_source,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("agilicus_token_max_size"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
       ngx_conf_set_size_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_agilicus_token_loc_conf_t, max_size),
+      offsetof(ngx_agt_loc_conf_t, max_size),
       NULL },
 
     { ngx_string("agilicus_token_leeway"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
       ngx_conf_set_sec_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_agilicus_token_loc_conf_t, leeway),
-      &ngx_agilicus_token_leeway_bounds },
+      offsetof(ngx_agt_loc_conf_t, leeway),
+      &ngx_agt_leeway_bounds },
 
     { ngx_string("agilicus_token_require_expiry"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_FLAG,
+      NGX_AGT_ANYWHERE|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_agilicus_token_loc_conf_t, require_expiry),
-      &ngx_agilicus_token_on_needs_token },
+      offsetof(ngx_agt_loc_conf_t, require_expiry),
+      &ngx_agt_on_needs_token },
 
     { ngx_string("agilicus_token_require_scopes"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_1MORE,
-      ngx_agilicus_token_set_scopes,
+      NGX_AGT_ANYWHERE|NGX_CONF_1MORE,
+      ngx_agt_set_scopes,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("agilicus_token_require_audience"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_1MORE,
-      ngx_agilicus_token_set_audience,
+      NGX_AGT_ANYWHERE|NGX_CONF_1MORE,
+      ngx_agt_set_audience,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("agilicus_token_require_org"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_1MORE,
-      ngx_agilicus_token_set_org,
+      NGX_AGT_ANYWHERE|NGX_CONF_1MORE,
+      ngx_agt_set_org,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("agilicus_token_require_role"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_2MORE,
-      ngx_agilicus_token_set_role,
+      NGX_AGT_ANYWHERE|NGX_CONF_2MORE,
+      ngx_agt_set_role,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("agilicus_token_require"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_1MORE,
-      ngx_agilicus_token_set_values,
+      NGX_AGT_ANYWHERE|NGX_CONF_1MORE,
+      ngx_agt_set_values,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("agilicus_token_deny_masquerading"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_FLAG,
+      NGX_AGT_ANYWHERE|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_agilicus_token_loc_conf_t, deny_masquerading),
-      &ngx_agilicus_token_on_needs_token },
+      offsetof(ngx_agt_loc_conf_t, deny_masquerading),
+      &ngx_agt_on_needs_token },
 
     { ngx_string("agilicus_token_rules"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_1MORE,
-      ngx_agilicus_token_set_rules,
+      NGX_AGT_ANYWHERE|NGX_CONF_1MORE,
+      ngx_agt_set_rules,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("agilicus_token_preflight"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_agilicus_token_loc_conf_t, preflight),
-      &ngx_agilicus_token_preflight },
+      offsetof(ngx_agt_loc_conf_t, preflight),
+      &ngx_agt_preflight },
 
     { ngx_string("agilicus_token_resource_metadata"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_agilicus_token_set_metadata,
+      NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_agt_set_metadata,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("agilicus_token_forward"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_FLAG,
+      NGX_AGT_ANYWHERE|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_agilicus_token_loc_conf_t, forward),
-      &ngx_agilicus_token_off_needs_token },
+      offsetof(ngx_agt_loc_conf_t, forward),
+      &ngx_agt_off_needs_token },
 
     { ngx_string("agilicus_token_reissue"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_agilicus_token_set_reissue,
+      NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_agt_set_reissue,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("agilicus_token_create"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_2MORE,
-      ngx_agilicus_token_set_create,
+      NGX_AGT_ANYWHERE|NGX_CONF_2MORE,
+      ngx_agt_set_create,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("agilicus_token_identity_headers"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_agilicus_token_set_identity,
+      NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_agt_set_identity,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("agilicus_token_api"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_agilicus_token_set_api,
+      NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_agt_set_api,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("agilicus_token_api_credential"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE12,
-      ngx_agilicus_token_set_credential,
+      NGX_AGT_ANYWHERE|NGX_CONF_TAKE12,
+      ngx_agt_set_credential,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("agilicus_token_api_connect_timeout"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_agilicus_token_loc_conf_t, api_connect_timeout),
-      &ngx_agilicus_token_timeout_bounds },
+      offsetof(ngx_agt_loc_conf_t, api_connect_timeout),
+      &ngx_agt_timeout_bounds },
 
     { ngx_string("agilicus_token_api_timeout"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_agilicus_token_loc_conf_t, api_timeout),
-      &ngx_agilicus_token_timeout_bounds },
+      offsetof(ngx_agt_loc_conf_t, api_timeout),
+      &ngx_agt_timeout_bounds },
 
     { ngx_string("agilicus_token_api_proxy"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_agilicus_token_set_proxy,
+      NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_agt_set_proxy,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("agilicus_token_api_ssl_verify"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_FLAG,
+      NGX_AGT_ANYWHERE|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_agilicus_token_loc_conf_t, api_ssl_verify),
+      offsetof(ngx_agt_loc_conf_t, api_ssl_verify),
       NULL },
 
     { ngx_string("agilicus_token_api_ssl_trusted_certificate"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_agilicus_token_set_file,
+      NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_agt_set_file,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_agilicus_token_loc_conf_t, api_ssl_trusted_certificate),
+      offsetof(ngx_agt_loc_conf_t, api_ssl_trusted_certificate),
       NULL },
 
     { ngx_string("agilicus_token_api_ssl_certificate"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_agilicus_token_set_file,
+      NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_agt_set_file,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_agilicus_token_loc_conf_t, api_ssl_certificate),
+      offsetof(ngx_agt_loc_conf_t, api_ssl_certificate),
       NULL },
 
     { ngx_string("agilicus_token_api_ssl_certificate_key"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_agilicus_token_set_file,
+      NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_agt_set_file,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_agilicus_token_loc_conf_t, api_ssl_certificate_key),
+      offsetof(ngx_agt_loc_conf_t, api_ssl_certificate_key),
       NULL },
 
     { ngx_string("agilicus_token_introspect_options"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_1MORE,
-      ngx_agilicus_token_set_introspect_options,
+      NGX_AGT_ANYWHERE|NGX_CONF_1MORE,
+      ngx_agt_set_introspect_options,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -293,68 +293,68 @@ static ngx_command_t  ngx_agilicus_token_commands[] = {
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_num_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_agilicus_token_main_conf_t, max_inflight),
-      &ngx_agilicus_token_inflight_bounds },
+      offsetof(ngx_agt_main_conf_t, max_inflight),
+      &ngx_agt_inflight_bounds },
 
     { ngx_string("agilicus_token_api_rate"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
-      ngx_agilicus_token_set_rate,
+      ngx_agt_set_rate,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("agilicus_token_api_breaker"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
-      ngx_agilicus_token_set_breaker,
+      ngx_agt_set_breaker,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("agilicus_token_zone"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_agilicus_token_set_zone,
+      ngx_agt_set_zone,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("agilicus_token_denials"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_agilicus_token_set_denials,
+      ngx_agt_set_denials,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("agilicus_token_cache"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_agilicus_token_set_cache,
+      NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_agt_set_cache,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("agilicus_token_worker_cache"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_agilicus_token_set_worker_cache,
+      ngx_agt_set_worker_cache,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_agilicus_token_main_conf_t, worker_cache),
+      offsetof(ngx_agt_main_conf_t, worker_cache),
       NULL },
 
     { ngx_string("agilicus_token_cache_valid"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_1MORE,
-      ngx_agilicus_token_set_cache_valid,
+      NGX_AGT_ANYWHERE|NGX_CONF_1MORE,
+      ngx_agt_set_cache_valid,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("agilicus_token_cache_stale"),
-      NGX_AGILICUS_TOKEN_ANYWHERE|NGX_CONF_1MORE,
-      ngx_agilicus_token_set_cache_stale,
+      NGX_AGT_ANYWHERE|NGX_CONF_1MORE,
+      ngx_agt_set_cache_stale,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("agilicus_token_revocation_feed"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
-      ngx_agilicus_token_set_feed,
+      ngx_agt_set_feed,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -363,33 +363,33 @@ static ngx_command_t  ngx_agilicus_token_commands[] = {
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_sec_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_agilicus_token_main_conf_t, revocation_ttl),
-      &ngx_agilicus_token_ttl_bounds },
+      offsetof(ngx_agt_main_conf_t, revocation_ttl),
+      &ngx_agt_ttl_bounds },
 
     { ngx_string("agilicus_token_recheck"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_agilicus_token_set_recheck,
+      ngx_agt_set_recheck,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("agilicus_token_revoke"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
-      ngx_agilicus_token_set_revoke,
+      ngx_agt_set_revoke,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("agilicus_token_revocation_hook"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
-      ngx_agilicus_token_set_hook,
+      ngx_agt_set_hook,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("agilicus_token_status"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE12,
-      ngx_agilicus_token_set_status,
+      ngx_agt_set_status,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -398,33 +398,33 @@ static ngx_command_t  ngx_agilicus_token_commands[] = {
 };
 
 
-static ngx_http_module_t  ngx_agilicus_token_module_ctx = {
-    ngx_agilicus_token_add_variables,       /* preconfiguration */
-    ngx_agilicus_token_postconfiguration,   /* postconfiguration */
+static ngx_http_module_t  ngx_agt_module_ctx = {
+    ngx_agt_add_variables,       /* preconfiguration */
+    ngx_agt_postconfiguration,   /* postconfiguration */
 
-    ngx_agilicus_token_create_main_conf,    /* create main configuration */
-    ngx_agilicus_token_init_main_conf,      /* init main configuration */
+    ngx_agt_create_main_conf,    /* create main configuration */
+    ngx_agt_init_main_conf,      /* init main configuration */
 
     NULL,                                   /* create server configuration */
     NULL,                                   /* merge server configuration */
 
-    ngx_agilicus_token_create_loc_conf,     /* create location configuration */
-    ngx_agilicus_token_merge_loc_conf       /* merge location configuration */
+    ngx_agt_create_loc_conf,     /* create location configuration */
+    ngx_agt_merge_loc_conf       /* merge location configuration */
 };
 
 
 ngx_module_t  ngx_agilicus_token_module = {
     NGX_MODULE_V1,
-    &ngx_agilicus_token_module_ctx,         /* module context */
-    ngx_agilicus_token_commands,            /* module directives */
+    &ngx_agt_module_ctx,         /* module context */
+    ngx_agt_commands,            /* module directives */
     NGX_HTTP_MODULE,                        /* module type */
     NULL,                                   /* init master */
-    ngx_agilicus_token_init_module,         /* init module */
-    ngx_agilicus_token_init_process,        /* init process */
+    ngx_agt_init_module,         /* init module */
+    ngx_agt_init_process,        /* init process */
     NULL,                                   /* init thread */
     NULL,                                   /* exit thread */
-    ngx_agilicus_token_exit_process,        /* exit process */
-    ngx_agilicus_token_exit_master,         /* exit master */
+    ngx_agt_exit_process,        /* exit process */
+    ngx_agt_exit_master,         /* exit master */
     NGX_MODULE_V1_PADDING
 };
 
@@ -432,10 +432,10 @@ ngx_module_t  ngx_agilicus_token_module = {
 /* in the master, with zones made and the old cycle still there */
 
 static ngx_int_t
-ngx_agilicus_token_init_module(ngx_cycle_t *cycle)
+ngx_agt_init_module(ngx_cycle_t *cycle)
 {
-    ngx_core_conf_t                 *ccf;
-    ngx_agilicus_token_main_conf_t  *mcf;
+    ngx_core_conf_t      *ccf;
+    ngx_agt_main_conf_t  *mcf;
 
     mcf = ngx_http_cycle_get_module_main_conf(cycle,
                                               ngx_agilicus_token_module);
@@ -448,33 +448,32 @@ ngx_agilicus_token_init_module(ngx_cycle_t *cycle)
 
     mcf->api.cycle = ++mcf->api.denials->sh->cycles;
 
-    if (ngx_agilicus_token_wake_create(&mcf->api.wake,
-                                       ngx_max(ccf->worker_processes, 1),
-                                       cycle)
+    if (ngx_agt_wake_create(&mcf->api.wake,
+                            ngx_max(ccf->worker_processes, 1),
+                            cycle)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    ngx_agilicus_token_feed_configure(mcf->api.denials, &mcf->feed,
-                                      mcf->api.cycle);
+    ngx_agt_feed_configure(mcf->api.denials, &mcf->feed, mcf->api.cycle);
 
-    if (ngx_agilicus_token_seal_init(cycle->log) != NGX_OK) {
+    if (ngx_agt_seal_init(cycle->log) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (ngx_agilicus_token_early_init(cycle, mcf) != NGX_OK) {
+    if (ngx_agt_early_init(cycle, mcf) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    return ngx_agilicus_token_origins_init(mcf);
+    return ngx_agt_origins_init(mcf);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_init_process(ngx_cycle_t *cycle)
+ngx_agt_init_process(ngx_cycle_t *cycle)
 {
-    ngx_agilicus_token_main_conf_t  *mcf;
+    ngx_agt_main_conf_t  *mcf;
 
     if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
     {
@@ -488,48 +487,48 @@ ngx_agilicus_token_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    ngx_agilicus_token_recheck_init(mcf->recheck, cycle->log);
+    ngx_agt_recheck_init(mcf->recheck, cycle->log);
 
-    if (ngx_agilicus_token_worker_cache_init(mcf->worker_cache) != NGX_OK) {
+    if (ngx_agt_worker_cache_init(mcf->worker_cache) != NGX_OK) {
         ngx_log_error(NGX_LOG_ALERT, cycle->log, ngx_errno,
                       "agilicus token: mmap() of \"agilicus_token_worker_"
                       "cache\" failed");
     }
 
-    if (ngx_agilicus_token_early_worker(mcf, cycle->log) != NGX_OK
-        || ngx_agilicus_token_match_init() != NGX_OK
-        || ngx_agilicus_token_call_init(&mcf->api, cycle->log) != NGX_OK
-        || ngx_agilicus_token_revocation_init(&mcf->revocation, cycle->log)
+    if (ngx_agt_early_worker(mcf, cycle->log) != NGX_OK
+        || ngx_agt_match_init() != NGX_OK
+        || ngx_agt_call_init(&mcf->api, cycle->log) != NGX_OK
+        || ngx_agt_revocation_init(&mcf->revocation, cycle->log)
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return ngx_agilicus_token_feed_init(&mcf->feed, cycle->log);
+    return ngx_agt_feed_init(&mcf->feed, cycle->log);
 }
 
 
 static void
-ngx_agilicus_token_exit_process(ngx_cycle_t *cycle)
+ngx_agt_exit_process(ngx_cycle_t *cycle)
 {
-    ngx_agilicus_token_feed_exit();
-    ngx_agilicus_token_revocation_exit();
-    ngx_agilicus_token_call_exit();
-    ngx_agilicus_token_early_exit();
-    ngx_agilicus_token_match_exit();
-    ngx_agilicus_token_worker_cache_exit();
+    ngx_agt_feed_exit();
+    ngx_agt_revocation_exit();
+    ngx_agt_call_exit();
+    ngx_agt_early_exit();
+    ngx_agt_match_exit();
+    ngx_agt_worker_cache_exit();
 }
 
 
 static void
-ngx_agilicus_token_exit_master(ngx_cycle_t *cycle)
+ngx_agt_exit_master(ngx_cycle_t *cycle)
 {
-    ngx_agilicus_token_main_conf_t  *mcf;
+    ngx_agt_main_conf_t  *mcf;
 
     mcf = ngx_http_cycle_get_module_main_conf(cycle,
                                               ngx_agilicus_token_module);
 
     if (mcf && mcf->used) {
-        ngx_agilicus_token_revocation_end(&mcf->api, cycle->log);
+        ngx_agt_revocation_end(&mcf->api, cycle->log);
     }
 }

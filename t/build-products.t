@@ -157,7 +157,7 @@ subtest 'the documentation says what there is' => sub {
               [], 'and examples use no other');
 
     my @variables = map { "\$agilicus_token_$_" } grep { !/_\z/ }
-        $variables =~ /ngx_agilicus_token_(?:variable|fact)\("(\w+)"/g;
+        $variables =~ /ngx_agt_(?:variable|fact)\("(\w+)"/g;
 
     is_deeply([ grep { $described !~ /^(?:### |\| `)\Q$_\E\b/m } @variables ],
               [], 'every variable');

@@ -39,14 +39,14 @@ subtest 'contexts are those of the code' => sub {
     my %contexts = (MAIN => 'http', SRV => 'server', LOC => 'location',
                     LMT => 'limit_except');
     my $source = slurp("$top/$name/$name.c");
-    my ($anywhere) = $source =~ /define NGX_AGILICUS_TOKEN_ANYWHERE\s+\\\n(.*)/;
+    my ($anywhere) = $source =~ /define NGX_AGT_ANYWHERE\s+\\\n(.*)/;
     my %flags = $source =~ /\{ ngx_string\("(agilicus_token\w*)"\),\s+([A-Z\d_|]+),/g;
 
     cmp_ok(scalar keys %flags, '>', 40, 'directives are found');
 
     for my $directive (sort keys %flags) {
         my $flags = $flags{$directive}
-                    =~ s/NGX_AGILICUS_TOKEN_ANYWHERE/$anywhere/r;
+                    =~ s/NGX_AGT_ANYWHERE/$anywhere/r;
         my $said = ($entries{$directive} || '') =~ /^Context: +(.*)$/m
                    ? $1 : '';
 
@@ -66,7 +66,7 @@ subtest 'defaults are those of the code' => sub {
     # what a field is set to where nothing is configured, and what is said
 
     my %merged = $source =~ /(?:ngx_conf_merge_(?:\w+_)?value
-                             |ngx_agilicus_token_merge_setting)
+                             |ngx_agt_merge_setting)
                              \(&?conf->(\w+),
                              \s*&?prev->\w+,\s*([^;]+?)\);/gx;
     my %init = $source =~ /ngx_conf_init_\w*value\(
@@ -75,14 +75,14 @@ subtest 'defaults are those of the code' => sub {
     my %code = (%merged, %init, %made);
 
     my @defaults = (
-        [ '', 'off', enable => 'NGX_AGILICUS_TOKEN_OFF' ],
+        [ '', 'off', enable => 'NGX_AGT_OFF' ],
         [ _realm => 'agilicus', realm => '"agilicus"' ],
         [ _source => 'header', sources => 'NULL' ],
         [ _max_size => '4k', max_size => '4096' ],
         [ _leeway => '0s', leeway => '0' ],
         [ _require_expiry => 'off', require_expiry => '0' ],
         [ _preflight => 'check',
-          preflight => 'NGX_AGILICUS_TOKEN_PREFLIGHT_CHECK' ],
+          preflight => 'NGX_AGT_PREFLIGHT_CHECK' ],
         [ _api => 'https://api.agilicus.com',
           api_url => '"https://api.agilicus.com"' ],
         [ _api_connect_timeout => '1s', api_connect_timeout => '1000' ],

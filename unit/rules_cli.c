@@ -28,26 +28,26 @@
 #define SIZE  (1 << 20)
 
 
-static ngx_int_t decide(ngx_str_t *part, ngx_agilicus_token_reason_e *reason);
+static ngx_int_t decide(ngx_str_t *part, ngx_agt_reason_e *reason);
 static ngx_int_t read_parts(const char *line, ngx_str_t *part, ngx_uint_t n);
 static ngx_uint_t has_flag(const ngx_str_t *flags, int flag);
 
 
 static u_char                           buf[SIZE];
-static ngx_agilicus_token_rules_t      *rules;
-static ngx_agilicus_token_json_token_t  token;
+static ngx_agt_rules_t      *rules;
+static ngx_agt_json_token_t  token;
 
 
 int
 main(void)
 {
-    char                          line[256];
-    ngx_int_t                     rc;
-    ngx_str_t                     part[6];
-    ngx_uint_t                    i;
-    ngx_agilicus_token_reason_e   reason;
+    char              line[256];
+    ngx_int_t         rc;
+    ngx_str_t         part[6];
+    ngx_uint_t        i;
+    ngx_agt_reason_e  reason;
 
-    rules = ngx_agilicus_token_rules_create(512);
+    rules = ngx_agt_rules_create(512);
     if (rules == NULL) {
         return 1;
     }
@@ -55,8 +55,8 @@ main(void)
     while (fgets(line, sizeof(line), stdin)) {
 
         if (line[0] == 'T' && read_parts(line, part, 1) == NGX_OK) {
-            rc = ngx_agilicus_token_json_token(part[0].data, part[0].len, 0,
-                                               buf, SIZE, &token);
+            rc = ngx_agt_json_token(part[0].data, part[0].len, 0,
+                                    buf, SIZE, &token);
 
             printf("token %d %u\n", (int) rc, (unsigned) token.dropped);
             free(part[0].data);
@@ -65,7 +65,7 @@ main(void)
             rc = decide(part, &reason);
 
             printf("%s %s\n", rc == NGX_OK ? "allow" : "refuse",
-                   ngx_agilicus_token_reason_word(reason)->data);
+                   ngx_agt_reason_word(reason)->data);
 
             for (i = 0; i < 6; i++) {
                 free(part[i].data);
@@ -79,19 +79,19 @@ main(void)
         fflush(stdout);
     }
 
-    ngx_agilicus_token_rules_destroy(rules);
+    ngx_agt_rules_destroy(rules);
 
     return 0;
 }
 
 
 static ngx_int_t
-decide(ngx_str_t *part, ngx_agilicus_token_reason_e *reason)
+decide(ngx_str_t *part, ngx_agt_reason_e *reason)
 {
-    u_char                              *path;
-    ngx_int_t                            rc;
-    ngx_agilicus_token_rules_view_t      view;
-    ngx_agilicus_token_json_document_t  *document;
+    u_char                   *path;
+    ngx_int_t                 rc;
+    ngx_agt_rules_view_t      view;
+    ngx_agt_json_document_t  *document;
 
     ngx_memzero(&view, sizeof(view));
 
@@ -103,35 +103,33 @@ decide(ngx_str_t *part, ngx_agilicus_token_reason_e *reason)
 
     path = malloc(part[2].len + 1);
 
-    if (ngx_agilicus_token_path_decode(&part[2], path, &view.path) != NGX_OK) {
+    if (ngx_agt_path_decode(&part[2], path, &view.path) != NGX_OK) {
         free(path);
-        *reason = NGX_AGILICUS_TOKEN_REASON_PATH;
+        *reason = NGX_AGT_REASON_PATH;
         return NGX_DECLINED;
     }
 
-    rc = ngx_agilicus_token_rules_decide(rules, &token.rules, &view, reason);
+    rc = ngx_agt_rules_decide(rules, &token.rules, &view, reason);
 
     /* the body is only read where it is asked for */
 
     if (rc == NGX_AGAIN) {
         document = NULL;
-        view.state = NGX_AGILICUS_TOKEN_RULES_ABSENT;
+        view.state = NGX_AGT_RULES_ABSENT;
 
         if (has_flag(&part[5], 'b')) {
-            document = ngx_agilicus_token_json_document(part[4].data,
-                                                        part[4].len);
+            document = ngx_agt_json_document(part[4].data, part[4].len);
         }
 
         if (document) {
-            view.state = NGX_AGILICUS_TOKEN_RULES_GIVEN;
+            view.state = NGX_AGT_RULES_GIVEN;
             view.body = document;
-            view.pointer = ngx_agilicus_token_json_pointer;
+            view.pointer = ngx_agt_json_pointer;
         }
 
-        rc = ngx_agilicus_token_rules_decide(rules, &token.rules, &view,
-                                             reason);
+        rc = ngx_agt_rules_decide(rules, &token.rules, &view, reason);
 
-        ngx_agilicus_token_json_release(&document);
+        ngx_agt_json_release(&document);
     }
 
     free(path);

@@ -11,14 +11,14 @@
 
 
 typedef struct {
-    ngx_shm_zone_t               shm_zone;
-    ngx_agilicus_token_zone_t    zone;
+    ngx_shm_zone_t  shm_zone;
+    ngx_agt_zone_t  zone;
 } stub_zone_t;
 
 
 typedef struct {
-    ngx_shm_zone_t                shm_zone;
-    ngx_agilicus_token_denials_t  denials;
+    ngx_shm_zone_t     shm_zone;
+    ngx_agt_denials_t  denials;
 } stub_denials_t;
 
 
@@ -51,7 +51,7 @@ ngx_uint_t    stub_lines;
 ngx_uint_t    stub_level;
 const char   *stub_line;
 
-ngx_agilicus_token_denied_e  stub_source = NGX_AGILICUS_TOKEN_DENIED_BY_FEED;
+ngx_agt_denied_e  stub_source = NGX_AGT_DENIED_BY_FEED;
 
 
 void
@@ -65,14 +65,14 @@ stub_clock(uint64_t mono, int64_t wall)
 /* weak: a test of the clock itself has the real ones */
 
 __attribute__((weak)) uint64_t
-ngx_agilicus_token_mono(void)
+ngx_agt_mono(void)
 {
     return ngx_current_msec;
 }
 
 
 __attribute__((weak)) uint64_t
-ngx_agilicus_token_mono_now(void)
+ngx_agt_mono_now(void)
 {
     return ngx_current_msec + 1;
 }
@@ -227,14 +227,14 @@ ngx_slab_alloc(ngx_slab_pool_t *pool, size_t size)
 }
 
 
-ngx_agilicus_token_zone_t *
+ngx_agt_zone_t *
 stub_zone(size_t size)
 {
     return stub_zone_at(stub_memory(size), size);
 }
 
 
-ngx_agilicus_token_zone_t *
+ngx_agt_zone_t *
 stub_zone_at(void *mem, size_t size)
 {
     stub_zone_t  *z;
@@ -249,7 +249,7 @@ stub_zone_at(void *mem, size_t size)
     z->shm_zone.data = &z->zone;
     z->zone.shm_zone = &z->shm_zone;
 
-    if (ngx_agilicus_token_zone_init(&z->shm_zone, NULL) != NGX_OK) {
+    if (ngx_agt_zone_init(&z->shm_zone, NULL) != NGX_OK) {
         free(mem);
         free(z);
         return NULL;
@@ -259,14 +259,14 @@ stub_zone_at(void *mem, size_t size)
 }
 
 
-ngx_agilicus_token_denials_t *
+ngx_agt_denials_t *
 stub_denials(size_t size)
 {
     return stub_denials_at(stub_memory(size), size);
 }
 
 
-ngx_agilicus_token_denials_t *
+ngx_agt_denials_t *
 stub_denials_at(void *mem, size_t size)
 {
     stub_denials_t  *d;
@@ -281,7 +281,7 @@ stub_denials_at(void *mem, size_t size)
     d->shm_zone.data = &d->denials;
     d->denials.shm_zone = &d->shm_zone;
 
-    if (ngx_agilicus_token_denials_init(&d->shm_zone, NULL) != NGX_OK) {
+    if (ngx_agt_denials_init(&d->shm_zone, NULL) != NGX_OK) {
         free(mem);
         free(d);
         return NULL;
@@ -341,7 +341,7 @@ stub_slab(ngx_shm_zone_t *shm_zone, void *mem, size_t size)
 
 
 void
-stub_zone_free(ngx_agilicus_token_zone_t *zone)
+stub_zone_free(ngx_agt_zone_t *zone)
 {
     free(zone->shm_zone->shm.addr);
     free((u_char *) zone - offsetof(stub_zone_t, zone));
@@ -349,7 +349,7 @@ stub_zone_free(ngx_agilicus_token_zone_t *zone)
 
 
 void
-stub_denials_free(ngx_agilicus_token_denials_t *denials)
+stub_denials_free(ngx_agt_denials_t *denials)
 {
     free(denials->shm_zone->shm.addr);
     free((u_char *) denials - offsetof(stub_denials_t, denials));
@@ -357,11 +357,11 @@ stub_denials_free(ngx_agilicus_token_denials_t *denials)
 
 
 ngx_int_t
-stub_deny(ngx_agilicus_token_denials_t *denials, const u_char *api,
-    ngx_agilicus_token_tombstone_e kind, const ngx_str_t *value,
-    int64_t until, int64_t before, const ngx_agilicus_token_clock_t *now)
+stub_deny(ngx_agt_denials_t *denials, const u_char *api,
+    ngx_agt_tombstone_e kind, const ngx_str_t *value,
+    int64_t until, int64_t before, const ngx_agt_clock_t *now)
 {
-    ngx_agilicus_token_denial_t  denial;
+    ngx_agt_denial_t  denial;
 
     memset(&denial, 0, sizeof(denial));
 
@@ -372,7 +372,7 @@ stub_deny(ngx_agilicus_token_denials_t *denials, const u_char *api,
     denial.until = until;
     denial.before = before;
 
-    return ngx_agilicus_token_deny(denials, &denial, now);
+    return ngx_agt_deny(denials, &denial, now);
 }
 
 

@@ -55,30 +55,30 @@ extern ngx_log_t     stub_log;
  * A zone of "size" bytes as nginx would make it, on memory of its own without a
  * byte behind it; ended by stub_zone_free().  NULL where the module refuses it.
  */
-ngx_agilicus_token_zone_t *stub_zone(size_t size);
-void stub_zone_free(ngx_agilicus_token_zone_t *zone);
+ngx_agt_zone_t *stub_zone(size_t size);
+void stub_zone_free(ngx_agt_zone_t *zone);
 
 /*
  * The same on memory of the caller's, such as some that processes share.
  */
-ngx_agilicus_token_zone_t *stub_zone_at(void *mem, size_t size);
+ngx_agt_zone_t *stub_zone_at(void *mem, size_t size);
 
 /*
  * The memory of denials, likewise.
  */
-ngx_agilicus_token_denials_t *stub_denials(size_t size);
-void stub_denials_free(ngx_agilicus_token_denials_t *denials);
-ngx_agilicus_token_denials_t *stub_denials_at(void *mem, size_t size);
+ngx_agt_denials_t *stub_denials(size_t size);
+void stub_denials_free(ngx_agt_denials_t *denials);
+ngx_agt_denials_t *stub_denials_at(void *mem, size_t size);
 
 /*
  * Denies as "stub_source" does, the feed at first; see
- * ngx_agilicus_token_deny().
+ * ngx_agt_deny().
  */
-extern ngx_agilicus_token_denied_e  stub_source;
+extern ngx_agt_denied_e  stub_source;
 
-ngx_int_t stub_deny(ngx_agilicus_token_denials_t *denials, const u_char *api,
-    ngx_agilicus_token_tombstone_e kind, const ngx_str_t *value,
-    int64_t until, int64_t before, const ngx_agilicus_token_clock_t *now);
+ngx_int_t stub_deny(ngx_agt_denials_t *denials, const u_char *api,
+    ngx_agt_tombstone_e kind, const ngx_str_t *value,
+    int64_t until, int64_t before, const ngx_agt_clock_t *now);
 
 /*
  * What nginx does to a zone when the process that holds its mutex dies.

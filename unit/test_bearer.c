@@ -9,11 +9,11 @@
 #include "token/bearer.h"
 
 
-#define FOUND      NGX_AGILICUS_TOKEN_BEARER_FOUND
-#define NONE       NGX_AGILICUS_TOKEN_BEARER_NONE
-#define MALFORMED  NGX_AGILICUS_TOKEN_BEARER_MALFORMED
-#define TOO_LONG   NGX_AGILICUS_TOKEN_BEARER_TOO_LONG
-#define REPEATED   NGX_AGILICUS_TOKEN_BEARER_REPEATED
+#define FOUND      NGX_AGT_BEARER_FOUND
+#define NONE       NGX_AGT_BEARER_NONE
+#define MALFORMED  NGX_AGT_BEARER_MALFORMED
+#define TOO_LONG   NGX_AGT_BEARER_TOO_LONG
+#define REPEATED   NGX_AGT_BEARER_REPEATED
 
 #define MAX        64
 
@@ -317,7 +317,7 @@ test_header(void)
         value = unit_str(row->value);
         ngx_str_null(&token);
 
-        rc = ngx_agilicus_token_bearer_header(&value, MAX, &token);
+        rc = ngx_agt_bearer_header(&value, MAX, &token);
 
         unit_check_note(rc == row->rc, row->value);
 
@@ -332,7 +332,7 @@ test_header(void)
 
     ngx_str_null(&value);
 
-    unit_check(ngx_agilicus_token_bearer_header(&value, MAX, &token) == NONE);
+    unit_check(ngx_agt_bearer_header(&value, MAX, &token) == NONE);
 }
 
 
@@ -354,7 +354,7 @@ test_scheme_bytes(void)
             text[i] = (u_char) c;
 
             same = (c == (u_char) "bearer"[i] || c == (u_char) "BEARER"[i]);
-            rc = ngx_agilicus_token_bearer_header(&value, MAX, &token);
+            rc = ngx_agt_bearer_header(&value, MAX, &token);
 
             unit_check(rc == (same ? FOUND : NONE));
         }
@@ -366,7 +366,7 @@ test_scheme_bytes(void)
 
     for (c = 0; c < 256; c++) {
         text[6] = (u_char) c;
-        rc = ngx_agilicus_token_bearer_header(&value, MAX, &token);
+        rc = ngx_agt_bearer_header(&value, MAX, &token);
 
         if (c == ' ') {
             unit_check(rc == FOUND);
@@ -408,15 +408,14 @@ test_token_bytes(void)
                    || (c == '=' && i == 9) || (c == ' ' && i != 8)
                    || (c == '\t' && i == 9);
 
-            rc = ngx_agilicus_token_bearer_header(&value, MAX, &token);
+            rc = ngx_agt_bearer_header(&value, MAX, &token);
 
             unit_check(rc == (good ? FOUND : MALFORMED));
 
             token.data = text + i;
             token.len = 1;
 
-            unit_check(ngx_agilicus_token_bearer_is_token68(&token)
-                       == is_token_byte(c));
+            unit_check(ngx_agt_bearer_is_token68(&token) == is_token_byte(c));
         }
 
         text[i] = 'a';
@@ -444,7 +443,7 @@ test_long(void)
         len = lengths[c];
         value = unit_copy(text, len);
 
-        unit_check(ngx_agilicus_token_bearer_is_token68(&value));
+        unit_check(ngx_agt_bearer_is_token68(&value));
 
         for (i = 0; i < len; i++) {
             u_char  saved = value.data[i];
@@ -452,7 +451,7 @@ test_long(void)
             for (good = 0; good < 256; good++) {
                 value.data[i] = (u_char) good;
 
-                unit_check(ngx_agilicus_token_bearer_is_token68(&value)
+                unit_check(ngx_agt_bearer_is_token68(&value)
                            == (is_token_byte(good)
                                || (good == '=' && i == len - 1)));
             }
@@ -469,13 +468,13 @@ test_long(void)
         copy = unit_copy(text, len);
         ngx_memset(copy.data, '=', len);
 
-        unit_check(!ngx_agilicus_token_bearer_is_token68(&copy));
+        unit_check(!ngx_agt_bearer_is_token68(&copy));
 
         copy.data[0] = 'a';
-        unit_check(ngx_agilicus_token_bearer_is_token68(&copy));
+        unit_check(ngx_agt_bearer_is_token68(&copy));
 
         copy.data[len - 1] = 'a';
-        unit_check(ngx_agilicus_token_bearer_is_token68(&copy) == (len < 3));
+        unit_check(ngx_agt_bearer_is_token68(&copy) == (len < 3));
 
         free(copy.data);
     }
@@ -499,14 +498,14 @@ test_lengths(void)
         for (max = 0; max < MAX; max++) {
             copy = unit_copy(text, 7 + len);
 
-            rc = ngx_agilicus_token_bearer_header(&copy, max, &token);
+            rc = ngx_agt_bearer_header(&copy, max, &token);
             unit_check(rc == (len <= max ? FOUND : TOO_LONG));
             unit_check(rc != FOUND || token.len == len);
 
             value.data = copy.data + 7;
             value.len = len;
 
-            rc = ngx_agilicus_token_bearer_value(&value, max, &token);
+            rc = ngx_agt_bearer_value(&value, max, &token);
             unit_check(rc == (len <= max ? FOUND : TOO_LONG));
 
             free(copy.data);
@@ -519,8 +518,7 @@ test_lengths(void)
     value.data = text;
     value.len = sizeof(text);
 
-    unit_check(ngx_agilicus_token_bearer_header(&value, 4, &token)
-               == MALFORMED);
+    unit_check(ngx_agt_bearer_header(&value, 4, &token) == MALFORMED);
 }
 
 
@@ -538,8 +536,7 @@ test_cookie(void)
         value = unit_str(row->value);
         seen = 0;
 
-        rc = ngx_agilicus_token_bearer_cookie(&value, &name, MAX, &seen,
-                                              &token);
+        rc = ngx_agt_bearer_cookie(&value, &name, MAX, &seen, &token);
 
         unit_check_note(rc == row->rc, row->value);
         unit_check_note(seen == (rc == NONE ? 0 : rc == REPEATED ? 2 : 1),
@@ -555,8 +552,8 @@ test_cookie(void)
     ngx_str_null(&value);
     seen = 0;
 
-    unit_check(ngx_agilicus_token_bearer_cookie(&value, &name, MAX, &seen,
-                                                &token) == NONE);
+    unit_check(ngx_agt_bearer_cookie(&value, &name, MAX, &seen,
+                                     &token) == NONE);
 
     unit_test("an empty cookie is no token, and counts as one of the name");
 
@@ -564,12 +561,12 @@ test_cookie(void)
         value = unit_str(*empty);
         seen = 0;
 
-        unit_check_note(ngx_agilicus_token_bearer_cookie(&value, &name, MAX,
-                                                         &seen, &token)
+        unit_check_note(ngx_agt_bearer_cookie(&value, &name, MAX,
+                                              &seen, &token)
                         == NONE, *empty);
         unit_check_note(seen == 1, *empty);
-        unit_check_note(ngx_agilicus_token_bearer_cookie(&value, &name, MAX,
-                                                         &seen, &token)
+        unit_check_note(ngx_agt_bearer_cookie(&value, &name, MAX,
+                                              &seen, &token)
                         == REPEATED, *empty);
 
         free(value.data);
@@ -591,23 +588,23 @@ test_cookies(void)
 
     seen = 0;
 
-    unit_check(ngx_agilicus_token_bearer_cookie(&first, &name, MAX, &seen,
-                                                &token) == FOUND);
-    unit_check(ngx_agilicus_token_bearer_cookie(&other, &name, MAX, &seen,
-                                                &token) == NONE);
-    unit_check(ngx_agilicus_token_bearer_cookie(&second, &name, MAX, &seen,
-                                                &token) == REPEATED);
+    unit_check(ngx_agt_bearer_cookie(&first, &name, MAX, &seen,
+                                     &token) == FOUND);
+    unit_check(ngx_agt_bearer_cookie(&other, &name, MAX, &seen,
+                                     &token) == NONE);
+    unit_check(ngx_agt_bearer_cookie(&second, &name, MAX, &seen,
+                                     &token) == REPEATED);
 
     unit_test("a cookie may be as long as allowed");
 
     seen = 0;
 
-    unit_check(ngx_agilicus_token_bearer_cookie(&first, &name, 1, &seen,
-                                                &token) == FOUND);
+    unit_check(ngx_agt_bearer_cookie(&first, &name, 1, &seen,
+                                     &token) == FOUND);
     seen = 0;
 
-    unit_check(ngx_agilicus_token_bearer_cookie(&first, &name, 0, &seen,
-                                                &token) == TOO_LONG);
+    unit_check(ngx_agt_bearer_cookie(&first, &name, 0, &seen,
+                                     &token) == TOO_LONG);
 }
 
 
@@ -626,7 +623,7 @@ test_query(void)
     for (row = queries; row->value; row++) {
         args = unit_str(row->value);
 
-        rc = ngx_agilicus_token_bearer_query(&args, &name, MAX, buf, &token);
+        rc = ngx_agt_bearer_query(&args, &name, MAX, buf, &token);
 
         unit_check_note(rc == row->rc, row->value);
 
@@ -640,8 +637,7 @@ test_query(void)
 
     ngx_str_null(&args);
 
-    unit_check(ngx_agilicus_token_bearer_query(&args, &name, MAX, buf, &token)
-               == NONE);
+    unit_check(ngx_agt_bearer_query(&args, &name, MAX, buf, &token) == NONE);
 
     free(buf);
 }
@@ -662,7 +658,7 @@ test_query_bytes(void)
         args.data = raw;
         args.len = sizeof(raw) - 1;
 
-        rc = ngx_agilicus_token_bearer_query(&args, &name, MAX, buf, &token);
+        rc = ngx_agt_bearer_query(&args, &name, MAX, buf, &token);
 
         /* at "&" the value ends before it */
 
@@ -675,7 +671,7 @@ test_query_bytes(void)
         args.data = escaped;
         args.len = sizeof(escaped) - 1;
 
-        rc = ngx_agilicus_token_bearer_query(&args, &name, MAX, buf, &token);
+        rc = ngx_agt_bearer_query(&args, &name, MAX, buf, &token);
 
         unit_check(rc == (is_token_byte(c) ? FOUND : MALFORMED));
         unit_check(rc != FOUND
@@ -699,7 +695,7 @@ test_query_lengths(void)
     for (max = 1; max < 16; max++) {
         buf = malloc(max);
 
-        rc = ngx_agilicus_token_bearer_query(&args, &name, max, buf, &token);
+        rc = ngx_agt_bearer_query(&args, &name, max, buf, &token);
 
         unit_check(rc == (max < 9 ? TOO_LONG : FOUND));
         unit_check(rc != FOUND || unit_equal(&token, "abcdefgh="));
@@ -725,15 +721,13 @@ test_cut(const char *name, ngx_uint_t cookie, const char *rows[])
         rest.data = malloc(value.len ? value.len : 1);
 
         rest.len = cookie
-                   ? ngx_agilicus_token_bearer_cut_cookie(&value, &tok,
-                                                          rest.data)
-                   : ngx_agilicus_token_bearer_cut_query(&value, &tok,
-                                                         rest.data);
+                   ? ngx_agt_bearer_cut_cookie(&value, &tok, rest.data)
+                   : ngx_agt_bearer_cut_query(&value, &tok, rest.data);
 
         unit_check_note(unit_equal(&rest, row[1]), row[0]);
 
         unit_check_note(cookie
-                        || ngx_agilicus_token_bearer_in_query(&value, &tok)
+                        || ngx_agt_bearer_in_query(&value, &tok)
                            == (rest.len != value.len), row[0]);
 
         free(rest.data);

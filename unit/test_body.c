@@ -11,7 +11,7 @@
 #include "json/document.h"
 
 
-#define SIZE  (2 * NGX_AGILICUS_TOKEN_JSON_MAX_BODY)
+#define SIZE  (2 * NGX_AGT_JSON_MAX_BODY)
 
 
 typedef ngx_uint_t (*reader_pt)(const u_char *body, size_t len);
@@ -34,8 +34,8 @@ static ngx_uint_t read_raw_token(const u_char *body, size_t len);
 static ngx_uint_t read_list(const u_char *body, size_t len);
 static ngx_uint_t read_denials(const u_char *body, size_t len);
 static ngx_uint_t read_document(const u_char *body, size_t len);
-static void take_row(void *data, const ngx_agilicus_token_json_row_t *row);
-static void take_denial(void *data, ngx_agilicus_token_tombstone_e kind,
+static void take_row(void *data, const ngx_agt_json_row_t *row);
+static void take_denial(void *data, ngx_agt_tombstone_e kind,
     const ngx_str_t *value);
 
 
@@ -216,17 +216,16 @@ test_raw_token(void)
 static ngx_uint_t
 read_token(const u_char *body, size_t len)
 {
-    ngx_agilicus_token_json_token_t  token;
+    ngx_agt_json_token_t  token;
 
-    return ngx_agilicus_token_json_token(body, len, 0, buf, SIZE, &token)
-           != NGX_ERROR;
+    return ngx_agt_json_token(body, len, 0, buf, SIZE, &token) != NGX_ERROR;
 }
 
 
 static ngx_uint_t
 read_object(const u_char *body, size_t len)
 {
-    return ngx_agilicus_token_json_is_object(body, len);
+    return ngx_agt_json_is_object(body, len);
 }
 
 
@@ -235,8 +234,7 @@ read_raw_token(const u_char *body, size_t len)
 {
     ngx_str_t  token;
 
-    return ngx_agilicus_token_json_raw_token(body, len, buf, SIZE, &token)
-           == NGX_OK;
+    return ngx_agt_json_raw_token(body, len, buf, SIZE, &token) == NGX_OK;
 }
 
 
@@ -247,8 +245,7 @@ read_list(const u_char *body, size_t len)
 
     memset(&taken, 0, sizeof(taken));
 
-    return ngx_agilicus_token_json_list(body, len, take_row, &taken, &n,
-                                        &limit)
+    return ngx_agt_json_list(body, len, take_row, &taken, &n, &limit)
            == NGX_OK;
 }
 
@@ -256,28 +253,27 @@ read_list(const u_char *body, size_t len)
 static ngx_uint_t
 read_denials(const u_char *body, size_t len)
 {
-    return ngx_agilicus_token_json_denials(body, len, take_denial, NULL)
-           == NGX_OK;
+    return ngx_agt_json_denials(body, len, take_denial, NULL) == NGX_OK;
 }
 
 
 static ngx_uint_t
 read_document(const u_char *body, size_t len)
 {
-    ngx_uint_t                           read;
-    ngx_agilicus_token_json_document_t  *document;
+    ngx_uint_t                read;
+    ngx_agt_json_document_t  *document;
 
-    document = ngx_agilicus_token_json_document(body, len);
+    document = ngx_agt_json_document(body, len);
     read = (document != NULL);
 
-    ngx_agilicus_token_json_release(&document);
+    ngx_agt_json_release(&document);
 
     return read;
 }
 
 
 static void
-take_row(void *data, const ngx_agilicus_token_json_row_t *row)
+take_row(void *data, const ngx_agt_json_row_t *row)
 {
     rows_t *rows = data;
 
@@ -307,7 +303,6 @@ take_row(void *data, const ngx_agilicus_token_json_row_t *row)
 
 
 static void
-take_denial(void *data, ngx_agilicus_token_tombstone_e kind,
-    const ngx_str_t *value)
+take_denial(void *data, ngx_agt_tombstone_e kind, const ngx_str_t *value)
 {
 }

@@ -25,17 +25,16 @@ static void test_throttled(void);
 static void test_no_breaker(void);
 static void test_counters(void);
 static void start(void);
-static ngx_int_t take(const ngx_agilicus_token_rate_t *rate, const char *from,
+static ngx_int_t take(const ngx_agt_rate_t *rate, const char *from,
     uint64_t now, time_t *retry_after);
-static void address(const char *text,
-    ngx_agilicus_token_budget_client_t *client);
+static void address(const char *text, ngx_agt_budget_client_t *client);
 static ngx_uint_t same(const char *a, const char *b);
 
 
-static ngx_agilicus_token_zone_t  *zone;
+static ngx_agt_zone_t  *zone;
 static ngx_uint_t                  api;
 
-static const u_char  digest[NGX_AGILICUS_TOKEN_DIGEST_LEN] = "an API";
+static const u_char  digest[NGX_AGT_DIGEST_LEN] = "an API";
 
 
 int
@@ -84,11 +83,11 @@ test_rate(void)
 static void
 run(uint64_t rate, uint64_t burst)
 {
-    time_t                      retry_after;
-    uint64_t                    now, first, taken, interval, spent, most;
-    ngx_uint_t                  i;
-    ngx_int_t                   rc;
-    ngx_agilicus_token_rate_t   r = { rate, 0, burst, 0 };
+    time_t          retry_after;
+    uint64_t        now, first, taken, interval, spent, most;
+    ngx_uint_t      i;
+    ngx_int_t       rc;
+    ngx_agt_rate_t  r = { rate, 0, burst, 0 };
 
     start();
 
@@ -142,11 +141,11 @@ run(uint64_t rate, uint64_t burst)
 static void
 test_retry_after(void)
 {
-    time_t                     retry_after;
-    uint64_t                   now;
-    ngx_uint_t                 i;
-    ngx_agilicus_token_rate_t  slow = { 50, 0, 2000000, 0 };
-    ngx_agilicus_token_rate_t  fast = { 100000, 0, 1000000, 0 };
+    time_t          retry_after;
+    uint64_t        now;
+    ngx_uint_t      i;
+    ngx_agt_rate_t  slow = { 50, 0, 2000000, 0 };
+    ngx_agt_rate_t  fast = { 100000, 0, 1000000, 0 };
 
     unit_test("when it says there is one again, there is, and not before");
 
@@ -190,10 +189,10 @@ test_retry_after(void)
 static void
 test_idle(void)
 {
-    time_t                     retry_after;
-    ngx_uint_t                 n;
-    ngx_agilicus_token_rate_t  rate = { 10000, 0, 2000000, 0 };
-    ngx_agilicus_token_rate_t  off = { 1, 1, 1, 1 };
+    time_t          retry_after;
+    ngx_uint_t      n;
+    ngx_agt_rate_t  rate = { 10000, 0, 2000000, 0 };
+    ngx_agt_rate_t  off = { 1, 1, 1, 1 };
 
     unit_test("idling saves up no more than the burst");
 
@@ -222,9 +221,9 @@ test_idle(void)
 static void
 test_clients(void)
 {
-    time_t                     retry_after;
-    ngx_uint_t                 n;
-    ngx_agilicus_token_rate_t  rate = { 500000, 50000, 2000000, 0 };
+    time_t          retry_after;
+    ngx_uint_t      n;
+    ngx_agt_rate_t  rate = { 500000, 50000, 2000000, 0 };
 
     unit_test("one client has its own budget, and spends no other's");
 
@@ -276,12 +275,12 @@ test_clients(void)
 static void
 test_both(void)
 {
-    char                       text[32];
-    time_t                     retry_after;
-    uint64_t                   now, own[4], all, *c;
-    ngx_int_t                  rc, due;
-    ngx_uint_t                 i;
-    ngx_agilicus_token_rate_t  rate = { 200000, 90000, 500000, 0 };
+    char            text[32];
+    time_t          retry_after;
+    uint64_t        now, own[4], all, *c;
+    ngx_int_t       rc, due;
+    ngx_uint_t      i;
+    ngx_agt_rate_t  rate = { 200000, 90000, 500000, 0 };
 
     unit_test("both budgets agree with a model");
 
@@ -319,10 +318,10 @@ test_both(void)
 static void
 test_many_clients(void)
 {
-    char                       text[64];
-    time_t                     retry_after;
-    ngx_uint_t                 i, refused;
-    ngx_agilicus_token_rate_t  rate = { 1000000000, 1000, 1000, 0 };
+    char            text[64];
+    time_t          retry_after;
+    ngx_uint_t      i, refused;
+    ngx_agt_rate_t  rate = { 1000000000, 1000, 1000, 0 };
 
     unit_test("many clients find a place each");
 
@@ -355,8 +354,8 @@ test_many_clients(void)
 static void
 test_addresses(void)
 {
-    struct sockaddr                     unix_socket;
-    ngx_agilicus_token_budget_client_t  client;
+    struct sockaddr          unix_socket;
+    ngx_agt_budget_client_t  client;
 
     unit_test("a client is an IPv4 address or an IPv6 network");
 
@@ -378,7 +377,7 @@ test_addresses(void)
     memset(&unix_socket, 0xa5, sizeof(unix_socket));
     unix_socket.sa_family = AF_UNIX;
 
-    ngx_agilicus_token_budget_client(&unix_socket, &client);
+    ngx_agt_budget_client(&unix_socket, &client);
 
     unit_check(client.address[0] == 0 && client.address[15] == 0);
 }
@@ -387,41 +386,40 @@ test_addresses(void)
 static void
 test_apis(void)
 {
-    u_char                           url[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    uint32_t                         cycle;
-    ngx_uint_t                       i, add, name, place;
-    ngx_agilicus_token_api_state_t  *state;
+    u_char                url[NGX_AGT_DIGEST_LEN];
+    uint32_t              cycle;
+    ngx_uint_t            i, add, name, place;
+    ngx_agt_api_state_t  *state;
 
     struct {
         ngx_uint_t                   name;
         uint32_t                     cycle;
-    }                                owner[NGX_AGILICUS_TOKEN_ZONE_APIS];
+    }                                owner[NGX_AGT_ZONE_APIS];
 
     unit_test("an API keeps its place");
 
     start();
     state = zone->sh->api;
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_ZONE_APIS - 1; i++) {
+    for (i = 0; i < NGX_AGT_ZONE_APIS - 1; i++) {
         memset(url, (int) i, sizeof(url));
 
-        unit_check(ngx_agilicus_token_budget_api(zone, url, 1, 0)
-                   == NGX_AGILICUS_TOKEN_ZONE_APIS);
+        unit_check(ngx_agt_budget_api(zone, url, 1, 0) == NGX_AGT_ZONE_APIS);
 
         /* the first was made by the start */
 
-        unit_check(ngx_agilicus_token_budget_api(zone, url, 1, 1) == i + 1);
-        unit_check(ngx_agilicus_token_budget_api(zone, url, 1, 1) == i + 1);
-        unit_check(ngx_agilicus_token_budget_api(zone, url, 1, 0) == i + 1);
+        unit_check(ngx_agt_budget_api(zone, url, 1, 1) == i + 1);
+        unit_check(ngx_agt_budget_api(zone, url, 1, 1) == i + 1);
+        unit_check(ngx_agt_budget_api(zone, url, 1, 0) == i + 1);
 
         state[i + 1].calls = i + 1;
         state[i + 1].open = 1;
     }
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_ZONE_APIS - 1; i++) {
+    for (i = 0; i < NGX_AGT_ZONE_APIS - 1; i++) {
         memset(url, (int) i, sizeof(url));
 
-        unit_check(ngx_agilicus_token_budget_api(zone, url, 2, 1) == i + 1);
+        unit_check(ngx_agt_budget_api(zone, url, 2, 1) == i + 1);
         unit_check(state[i + 1].calls == i + 1 && state[i + 1].open == 1);
     }
 
@@ -430,25 +428,25 @@ test_apis(void)
     start();
     state = zone->sh->api;
 
-    for (i = 1; i < NGX_AGILICUS_TOKEN_ZONE_APIS; i++) {
+    for (i = 1; i < NGX_AGT_ZONE_APIS; i++) {
         memset(url, (int) i, sizeof(url));
-        place = ngx_agilicus_token_budget_api(zone, url, i == 11 ? 2 : 3, 1);
+        place = ngx_agt_budget_api(zone, url, i == 11 ? 2 : 3, 1);
 
         unit_check(place == i);
         state[i].calls = 10 + i;
         state[i].open = 1;
     }
 
-    (void) ngx_agilicus_token_budget_api(zone, digest, 3, 0);
+    (void) ngx_agt_budget_api(zone, digest, 3, 0);
 
     memset(url, 0xee, sizeof(url));
-    place = ngx_agilicus_token_budget_api(zone, url, 4, 1);
+    place = ngx_agt_budget_api(zone, url, 4, 1);
 
     unit_check(place == 11);
     unit_check(state[11].used == 4);
     unit_check(state[11].calls == 0 && state[11].open == 0);
     unit_check(memcmp(state[11].digest, url, sizeof(url)) == 0);
-    unit_check(ngx_agilicus_token_budget_api(zone, url, 4, 1) == 11);
+    unit_check(ngx_agt_budget_api(zone, url, 4, 1) == 11);
     unit_check(state[10].calls == 20 && state[10].open == 1);
 
     unit_test("no two APIs of a configuration and the one before share one");
@@ -462,15 +460,15 @@ test_apis(void)
         /* some stay, some come back, most are new */
 
         for (add = 0; add < 2; add++) {
-            for (i = 0; i < NGX_AGILICUS_TOKEN_MAX_APIS; i++) {
+            for (i = 0; i < NGX_AGT_MAX_APIS; i++) {
                 name = (i < cycle % 7) ? i : cycle / (1 + i % 3) * 100 + i;
 
                 memset(url, 0, sizeof(url));
                 memcpy(url, &name, sizeof(name));
 
-                place = ngx_agilicus_token_budget_api(zone, url, cycle, add);
+                place = ngx_agt_budget_api(zone, url, cycle, add);
 
-                if (place == NGX_AGILICUS_TOKEN_ZONE_APIS) {
+                if (place == NGX_AGT_ZONE_APIS) {
                     unit_check(add == 0);
                     continue;
                 }
@@ -490,10 +488,10 @@ test_apis(void)
 static void
 test_breaker(void)
 {
-    time_t                        retry_after;
-    uint64_t                      now;
-    ngx_uint_t                    i;
-    ngx_agilicus_token_breaker_t  b = { 5, 1000, 30000 };
+    time_t             retry_after;
+    uint64_t           now;
+    ngx_uint_t         i;
+    ngx_agt_breaker_t  b = { 5, 1000, 30000 };
 
     unit_test("so many failures in a row open the breaker");
 
@@ -501,45 +499,45 @@ test_breaker(void)
     now = 100000;
 
     for (i = 0; i < 4; i++) {
-        unit_check(ngx_agilicus_token_breaker_pass(zone, api, &b, now, 3000,
-                                                   &retry_after) == NGX_OK);
-        unit_check(ngx_agilicus_token_breaker_report(zone, api, &b, now, 10, 1,
-                                                     -1) == NGX_OK);
+        unit_check(ngx_agt_breaker_pass(zone, api, &b, now, 3000,
+                                        &retry_after) == NGX_OK);
+        unit_check(ngx_agt_breaker_report(zone, api, &b, now, 10, 1,
+                                          -1) == NGX_OK);
     }
 
     /* one that does not fail ends the row */
 
-    unit_check(ngx_agilicus_token_breaker_report(zone, api, &b, now, 10, 0, -1)
+    unit_check(ngx_agt_breaker_report(zone, api, &b, now, 10, 0, -1)
                == NGX_OK);
 
     for (i = 0; i < 4; i++) {
-        unit_check(ngx_agilicus_token_breaker_report(zone, api, &b, now, 10, 1,
-                                                     -1) == NGX_OK);
-        unit_check(ngx_agilicus_token_breaker_pass(zone, api, &b, now, 3000,
-                                                   &retry_after) == NGX_OK);
+        unit_check(ngx_agt_breaker_report(zone, api, &b, now, 10, 1,
+                                          -1) == NGX_OK);
+        unit_check(ngx_agt_breaker_pass(zone, api, &b, now, 3000,
+                                        &retry_after) == NGX_OK);
     }
 
-    unit_check(ngx_agilicus_token_breaker_report(zone, api, &b, now, 10, 1, -1)
+    unit_check(ngx_agt_breaker_report(zone, api, &b, now, 10, 1, -1)
                == NGX_BUSY);
     unit_check(zone->sh->api[api].opened == 1);
 
     unit_test("while it is open nothing passes, and it says how long");
 
     retry_after = 0;
-    unit_check(ngx_agilicus_token_breaker_pass(zone, api, &b, now, 3000,
-                                               &retry_after) == NGX_DECLINED);
+    unit_check(ngx_agt_breaker_pass(zone, api, &b, now, 3000,
+                                    &retry_after) == NGX_DECLINED);
     unit_check(retry_after == 1);
 
-    unit_check(ngx_agilicus_token_breaker_pass(zone, api, &b, now + 999, 3000,
-                                               &retry_after) == NGX_DECLINED);
+    unit_check(ngx_agt_breaker_pass(zone, api, &b, now + 999, 3000,
+                                    &retry_after) == NGX_DECLINED);
     unit_check(retry_after == 1);
 
     /* calls that were out already and fail keep it open */
 
-    unit_check(ngx_agilicus_token_breaker_report(zone, api, &b, now + 500, 10,
-                                                 1, -1) == NGX_OK);
-    unit_check(ngx_agilicus_token_breaker_pass(zone, api, &b, now + 1499, 3000,
-                                               &retry_after) == NGX_DECLINED);
+    unit_check(ngx_agt_breaker_report(zone, api, &b, now + 500, 10,
+                                      1, -1) == NGX_OK);
+    unit_check(ngx_agt_breaker_pass(zone, api, &b, now + 1499, 3000,
+                                    &retry_after) == NGX_DECLINED);
     unit_check(zone->sh->api[api].opened == 1);
 }
 
@@ -547,10 +545,10 @@ test_breaker(void)
 static void
 test_half_open(void)
 {
-    time_t                        retry_after;
-    uint64_t                      now;
-    ngx_uint_t                    i;
-    ngx_agilicus_token_breaker_t  b = { 3, 1000, 30000 };
+    time_t             retry_after;
+    uint64_t           now;
+    ngx_uint_t         i;
+    ngx_agt_breaker_t  b = { 3, 1000, 30000 };
 
     unit_test("half open, one call is the probe");
 
@@ -558,20 +556,19 @@ test_half_open(void)
     now = 100000;
 
     for (i = 0; i < 3; i++) {
-        (void) ngx_agilicus_token_breaker_report(zone, api, &b, now, 10, 1,
-                                                 -1);
+        (void) ngx_agt_breaker_report(zone, api, &b, now, 10, 1, -1);
     }
 
     now += 1000;
 
-    unit_check(ngx_agilicus_token_breaker_pass(zone, api, &b, now, 3000,
-                                               &retry_after) == NGX_OK);
+    unit_check(ngx_agt_breaker_pass(zone, api, &b, now, 3000,
+                                    &retry_after) == NGX_OK);
 
     for (i = 0; i < 10; i++) {
         retry_after = 0;
-        unit_check(ngx_agilicus_token_breaker_pass(zone, api, &b,
-                                                   now + 300 * i, 3000,
-                                                   &retry_after)
+        unit_check(ngx_agt_breaker_pass(zone, api, &b,
+                                        now + 300 * i, 3000,
+                                        &retry_after)
                    == NGX_DECLINED);
         unit_check(retry_after == 1);
     }
@@ -579,47 +576,47 @@ test_half_open(void)
     unit_test("a probe that fails opens it again, for another probe");
 
     now += 3000;
-    unit_check(ngx_agilicus_token_breaker_report(zone, api, &b, now, 3000, 1,
-                                                 -1) == NGX_OK);
-    unit_check(ngx_agilicus_token_breaker_pass(zone, api, &b, now + 999, 3000,
-                                               &retry_after) == NGX_DECLINED);
-    unit_check(ngx_agilicus_token_breaker_pass(zone, api, &b, now + 1000, 3000,
-                                               &retry_after) == NGX_OK);
+    unit_check(ngx_agt_breaker_report(zone, api, &b, now, 3000, 1,
+                                      -1) == NGX_OK);
+    unit_check(ngx_agt_breaker_pass(zone, api, &b, now + 999, 3000,
+                                    &retry_after) == NGX_DECLINED);
+    unit_check(ngx_agt_breaker_pass(zone, api, &b, now + 1000, 3000,
+                                    &retry_after) == NGX_OK);
 
     unit_test("a probe that never ends is given up");
 
     now += 1000;
-    unit_check(ngx_agilicus_token_breaker_pass(zone, api, &b, now + 3999, 3000,
-                                               &retry_after) == NGX_DECLINED);
-    unit_check(ngx_agilicus_token_breaker_pass(zone, api, &b, now + 4000, 3000,
-                                               &retry_after) == NGX_OK);
-    unit_check(ngx_agilicus_token_breaker_pass(zone, api, &b, now + 4001, 3000,
-                                               &retry_after) == NGX_DECLINED);
+    unit_check(ngx_agt_breaker_pass(zone, api, &b, now + 3999, 3000,
+                                    &retry_after) == NGX_DECLINED);
+    unit_check(ngx_agt_breaker_pass(zone, api, &b, now + 4000, 3000,
+                                    &retry_after) == NGX_OK);
+    unit_check(ngx_agt_breaker_pass(zone, api, &b, now + 4001, 3000,
+                                    &retry_after) == NGX_DECLINED);
 
     unit_test("a probe that succeeds closes it");
 
-    unit_check(ngx_agilicus_token_breaker_report(zone, api, &b, now + 4100, 10,
-                                                 0, -1) == NGX_DONE);
+    unit_check(ngx_agt_breaker_report(zone, api, &b, now + 4100, 10,
+                                      0, -1) == NGX_DONE);
 
     for (i = 0; i < 10; i++) {
-        unit_check(ngx_agilicus_token_breaker_pass(zone, api, &b, now + 4100,
-                                                   3000, &retry_after)
+        unit_check(ngx_agt_breaker_pass(zone, api, &b, now + 4100,
+                                        3000, &retry_after)
                    == NGX_OK);
     }
 
-    unit_check(ngx_agilicus_token_breaker_report(zone, api, &b, now + 4200, 10,
-                                                 0, -1) == NGX_OK);
+    unit_check(ngx_agt_breaker_report(zone, api, &b, now + 4200, 10,
+                                      0, -1) == NGX_OK);
 
     /* and the row begins anew */
 
-    unit_check(ngx_agilicus_token_breaker_report(zone, api, &b, now + 4200, 10,
-                                                 1, -1) == NGX_OK);
-    unit_check(ngx_agilicus_token_breaker_report(zone, api, &b, now + 4200, 10,
-                                                 1, -1) == NGX_OK);
-    unit_check(ngx_agilicus_token_breaker_pass(zone, api, &b, now + 4200, 3000,
-                                               &retry_after) == NGX_OK);
-    unit_check(ngx_agilicus_token_breaker_report(zone, api, &b, now + 4200, 10,
-                                                 1, -1) == NGX_BUSY);
+    unit_check(ngx_agt_breaker_report(zone, api, &b, now + 4200, 10,
+                                      1, -1) == NGX_OK);
+    unit_check(ngx_agt_breaker_report(zone, api, &b, now + 4200, 10,
+                                      1, -1) == NGX_OK);
+    unit_check(ngx_agt_breaker_pass(zone, api, &b, now + 4200, 3000,
+                                    &retry_after) == NGX_OK);
+    unit_check(ngx_agt_breaker_report(zone, api, &b, now + 4200, 10,
+                                      1, -1) == NGX_BUSY);
     unit_check(zone->sh->api[api].opened == 2);
 }
 
@@ -627,71 +624,68 @@ test_half_open(void)
 static void
 test_throttled(void)
 {
-    time_t                        retry_after;
-    uint64_t                      now;
-    ngx_agilicus_token_breaker_t  b = { 5, 1000, 30000 };
+    time_t             retry_after;
+    uint64_t           now;
+    ngx_agt_breaker_t  b = { 5, 1000, 30000 };
 
     unit_test("an API that wants to be left alone is, at once");
 
     start();
     now = 100000;
 
-    unit_check(ngx_agilicus_token_breaker_report(zone, api, &b, now, 10, 1, 7)
+    unit_check(ngx_agt_breaker_report(zone, api, &b, now, 10, 1, 7)
                == NGX_BUSY);
-    unit_check(ngx_agilicus_token_breaker_pass(zone, api, &b, now, 3000,
-                                               &retry_after) == NGX_DECLINED);
+    unit_check(ngx_agt_breaker_pass(zone, api, &b, now, 3000,
+                                    &retry_after) == NGX_DECLINED);
     unit_check(retry_after == 7);
-    unit_check(ngx_agilicus_token_breaker_pass(zone, api, &b, now + 6001, 3000,
-                                               &retry_after) == NGX_DECLINED);
+    unit_check(ngx_agt_breaker_pass(zone, api, &b, now + 6001, 3000,
+                                    &retry_after) == NGX_DECLINED);
     unit_check(retry_after == 1);
-    unit_check(ngx_agilicus_token_breaker_pass(zone, api, &b, now + 7000, 3000,
-                                               &retry_after) == NGX_OK);
+    unit_check(ngx_agt_breaker_pass(zone, api, &b, now + 7000, 3000,
+                                    &retry_after) == NGX_OK);
 
     unit_test("but not for longer than the most");
 
     start();
 
-    unit_check(ngx_agilicus_token_breaker_report(zone, api, &b, now, 10, 1,
-                                                 (time_t) 1 << 62)
+    unit_check(ngx_agt_breaker_report(zone, api, &b, now, 10, 1,
+                                      (time_t) 1 << 62)
                == NGX_BUSY);
-    unit_check(ngx_agilicus_token_breaker_pass(zone, api, &b, now, 3000,
-                                               &retry_after) == NGX_DECLINED);
+    unit_check(ngx_agt_breaker_pass(zone, api, &b, now, 3000,
+                                    &retry_after) == NGX_DECLINED);
     unit_check(retry_after == 30);
-    unit_check(ngx_agilicus_token_breaker_pass(zone, api, &b, now + 30000,
-                                               3000, &retry_after) == NGX_OK);
+    unit_check(ngx_agt_breaker_pass(zone, api, &b, now + 30000,
+                                    3000, &retry_after) == NGX_OK);
 
     unit_test("and what it says shortens nothing");
 
-    (void) ngx_agilicus_token_breaker_report(zone, api, &b, now + 30000, 10, 1,
-                                             20);
-    (void) ngx_agilicus_token_breaker_report(zone, api, &b, now + 30000, 10, 1,
-                                             1);
-    (void) ngx_agilicus_token_breaker_report(zone, api, &b, now + 30000, 10, 1,
-                                             0);
-    unit_check(ngx_agilicus_token_breaker_pass(zone, api, &b, now + 49999,
-                                               3000, &retry_after)
+    (void) ngx_agt_breaker_report(zone, api, &b, now + 30000, 10, 1, 20);
+    (void) ngx_agt_breaker_report(zone, api, &b, now + 30000, 10, 1, 1);
+    (void) ngx_agt_breaker_report(zone, api, &b, now + 30000, 10, 1, 0);
+    unit_check(ngx_agt_breaker_pass(zone, api, &b, now + 49999,
+                                    3000, &retry_after)
                == NGX_DECLINED);
-    unit_check(ngx_agilicus_token_breaker_pass(zone, api, &b, now + 50000,
-                                               3000, &retry_after) == NGX_OK);
+    unit_check(ngx_agt_breaker_pass(zone, api, &b, now + 50000,
+                                    3000, &retry_after) == NGX_OK);
 }
 
 
 static void
 test_no_breaker(void)
 {
-    time_t                        retry_after;
-    ngx_uint_t                    i;
-    ngx_agilicus_token_breaker_t  b = { 0, 1000, 30000 };
+    time_t             retry_after;
+    ngx_uint_t         i;
+    ngx_agt_breaker_t  b = { 0, 1000, 30000 };
 
     unit_test("where there is no breaker, all passes");
 
     start();
 
     for (i = 0; i < 1000; i++) {
-        unit_check(ngx_agilicus_token_breaker_report(zone, api, &b, 1000, 10,
-                                                     1, 60) == NGX_OK);
-        unit_check(ngx_agilicus_token_breaker_pass(zone, api, &b, 1000, 3000,
-                                                   &retry_after) == NGX_OK);
+        unit_check(ngx_agt_breaker_report(zone, api, &b, 1000, 10,
+                                          1, 60) == NGX_OK);
+        unit_check(ngx_agt_breaker_pass(zone, api, &b, 1000, 3000,
+                                        &retry_after) == NGX_OK);
     }
 
     unit_check(zone->sh->api[api].failed == 1000);
@@ -702,9 +696,9 @@ test_no_breaker(void)
 static void
 test_counters(void)
 {
-    ngx_uint_t                       i;
-    ngx_agilicus_token_breaker_t     b = { 5, 1000, 30000 };
-    ngx_agilicus_token_api_state_t  *state;
+    ngx_uint_t            i;
+    ngx_agt_breaker_t     b = { 5, 1000, 30000 };
+    ngx_agt_api_state_t  *state;
 
     static const struct {
         ngx_msec_t  elapsed;
@@ -724,8 +718,8 @@ test_counters(void)
         memset(state->latency, 0, sizeof(state->latency));
         state->latency_sum = 0;
 
-        (void) ngx_agilicus_token_breaker_report(zone, api, &b, 1000,
-                                                 tests[i].elapsed, i % 2, -1);
+        (void) ngx_agt_breaker_report(zone, api, &b, 1000,
+                                      tests[i].elapsed, i % 2, -1);
 
         unit_check(state->latency[tests[i].place] == 1);
         unit_check(state->latency_sum == tests[i].elapsed);
@@ -743,28 +737,27 @@ start(void)
     }
 
     zone = stub_zone(1 << 20);
-    api = ngx_agilicus_token_budget_api(zone, digest, 1, 1);
+    api = ngx_agt_budget_api(zone, digest, 1, 1);
 }
 
 
 static ngx_int_t
-take(const ngx_agilicus_token_rate_t *rate, const char *from, uint64_t now,
+take(const ngx_agt_rate_t *rate, const char *from, uint64_t now,
     time_t *retry_after)
 {
-    ngx_agilicus_token_budget_client_t  client;
+    ngx_agt_budget_client_t  client;
 
     if (from) {
         address(from, &client);
     }
 
-    return ngx_agilicus_token_budget_take(zone, api, rate,
-                                          from ? &client : NULL, now,
-                                          retry_after);
+    return ngx_agt_budget_take(zone, api, rate, from ? &client : NULL, now,
+                               retry_after);
 }
 
 
 static void
-address(const char *text, ngx_agilicus_token_budget_client_t *client)
+address(const char *text, ngx_agt_budget_client_t *client)
 {
     struct sockaddr_in   sin;
     struct sockaddr_in6  sin6;
@@ -776,10 +769,10 @@ address(const char *text, ngx_agilicus_token_budget_client_t *client)
     sin6.sin6_family = AF_INET6;
 
     if (inet_pton(AF_INET, text, &sin.sin_addr) == 1) {
-        ngx_agilicus_token_budget_client((struct sockaddr *) &sin, client);
+        ngx_agt_budget_client((struct sockaddr *) &sin, client);
 
     } else if (inet_pton(AF_INET6, text, &sin6.sin6_addr) == 1) {
-        ngx_agilicus_token_budget_client((struct sockaddr *) &sin6, client);
+        ngx_agt_budget_client((struct sockaddr *) &sin6, client);
 
     } else {
         abort();
@@ -790,7 +783,7 @@ address(const char *text, ngx_agilicus_token_budget_client_t *client)
 static ngx_uint_t
 same(const char *a, const char *b)
 {
-    ngx_agilicus_token_budget_client_t  x, y;
+    ngx_agt_budget_client_t  x, y;
 
     address(a, &x);
     address(b, &y);

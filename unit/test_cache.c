@@ -10,15 +10,15 @@
 #include "zone/cache.h"
 
 
-#define ACTIVE   NGX_AGILICUS_TOKEN_CLASS_ACTIVE
-#define INVALID  NGX_AGILICUS_TOKEN_CLASS_INVALID
+#define ACTIVE   NGX_AGT_CLASS_ACTIVE
+#define INVALID  NGX_AGT_CLASS_INVALID
 
-#define TOKEN    NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN
-#define JTI      NGX_AGILICUS_TOKEN_TOMBSTONE_JTI
-#define SESSION  NGX_AGILICUS_TOKEN_TOMBSTONE_SESSION
-#define SUBJECT  NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT
+#define TOKEN    NGX_AGT_TOMBSTONE_TOKEN
+#define JTI      NGX_AGT_TOMBSTONE_JTI
+#define SESSION  NGX_AGT_TOMBSTONE_SESSION
+#define SUBJECT  NGX_AGT_TOMBSTONE_SUBJECT
 
-#define NONE     NGX_AGILICUS_TOKEN_REASON_NONE
+#define NONE     NGX_AGT_REASON_NONE
 
 
 static void test_no_digest(void);
@@ -43,21 +43,21 @@ static void test_generation(void);
 static void test_first_asked(void);
 static void test_purged(void);
 static void start(size_t size);
-static ngx_int_t put(uint64_t n, ngx_agilicus_token_class_e class,
+static ngx_int_t put(uint64_t n, ngx_agt_class_e class,
     const char *facts, const char *rules, uint64_t sent);
 static ngx_int_t find(uint64_t n, ngx_uint_t want_rules);
 static void note(uint64_t n, ngx_atomic_uint_t generation, uint32_t late);
-static ngx_int_t deny(const char *of, ngx_agilicus_token_tombstone_e kind,
+static ngx_int_t deny(const char *of, ngx_agt_tombstone_e kind,
     const char *value, int64_t until, int64_t before);
-static ngx_agilicus_token_reason_e denied(const char *of, const char *jti,
+static ngx_agt_reason_e denied(const char *of, const char *jti,
     const char *session, const char *sub, ngx_int_t iat);
-static ngx_agilicus_token_cache_key_t *key_of(uint64_t n);
+static ngx_agt_cache_key_t *key_of(uint64_t n);
 
 
-static ngx_agilicus_token_zone_t   *zone;
-static ngx_agilicus_token_denials_t  *denials;
-static ngx_agilicus_token_clock_t   now;
-static ngx_agilicus_token_found_t   found;
+static ngx_agt_zone_t   *zone;
+static ngx_agt_denials_t  *denials;
+static ngx_agt_clock_t   now;
+static ngx_agt_found_t   found;
 static ngx_atomic_uint_t            generation;
 static u_char                       token[32] = "a token's digest";
 static size_t                       grow;
@@ -71,7 +71,7 @@ main(int argc, char **argv)
 
     test_no_digest();
 
-    if (ngx_agilicus_token_digest_init() != NGX_OK) {
+    if (ngx_agt_digest_init() != NGX_OK) {
         return 1;
     }
 
@@ -110,8 +110,7 @@ test_no_digest(void)
 
     start(1 << 20);
 
-    unit_check(denied("api", NULL, NULL, NULL, 0)
-               == NGX_AGILICUS_TOKEN_REASON_REVOKED);
+    unit_check(denied("api", NULL, NULL, NULL, 0) == NGX_AGT_REASON_REVOKED);
     unit_check(deny("api", JTI, "x", now.wall + 100, 0) == NGX_ERROR);
     unit_check(denials->sh->generation == 0);
 }
@@ -130,7 +129,7 @@ test_find(void)
 
     unit_check(find(1, 1) == NGX_OK);
     unit_check(found.class == ACTIVE);
-    unit_check(found.reason == NGX_AGILICUS_TOKEN_REASON_STATUS);
+    unit_check(found.reason == NGX_AGT_REASON_STATUS);
     unit_check(found.sent == 5000 && found.clean == 17 && found.late == 0);
     unit_check(unit_equal(&found.facts, "facts"));
     unit_check(unit_equal(&found.rules, "and rules"));
@@ -146,13 +145,12 @@ test_find(void)
 
     unit_check(find(2, 1) == NGX_DECLINED);
     key_of(1)->context = 2;
-    unit_check(ngx_agilicus_token_cache_find(zone, key_of(0), 1, &found)
-               == NGX_DECLINED);
+    unit_check(ngx_agt_cache_find(zone, key_of(0), 1, &found) == NGX_DECLINED);
 
     unit_test("it is counted what was stored");
 
-    unit_check(zone->sh->counts[NGX_AGILICUS_TOKEN_COUNT_STORED] == 1);
-    unit_check(zone->sh->counts[NGX_AGILICUS_TOKEN_COUNT_NOT_STORED] == 0);
+    unit_check(zone->sh->counts[NGX_AGT_COUNT_STORED] == 1);
+    unit_check(zone->sh->counts[NGX_AGT_COUNT_NOT_STORED] == 0);
 }
 
 
@@ -161,8 +159,8 @@ test_find(void)
 static void
 test_copies(void)
 {
-    ngx_agilicus_token_entry_t       *e;
-    ngx_agilicus_token_table_seen_t   seen;
+    ngx_agt_entry_t      *e;
+    ngx_agt_table_seen_t  seen;
 
     unit_test("what was found is a copy");
 
@@ -176,7 +174,7 @@ test_copies(void)
 
     /* its place says that it was looked up */
 
-    e = ngx_agilicus_token_table_peek(zone->facts, key_of(1)->key, 1, &seen);
+    e = ngx_agt_table_peek(zone->facts, key_of(1)->key, 1, &seen);
     unit_check(e != NULL && seen.place >> 31 == 1);
     memset(e->data, 'x', 10);
 
@@ -244,13 +242,13 @@ test_scratch(void)
 static void
 replace_larger(void)
 {
-    ngx_agilicus_token_entry_t  *e;
+    ngx_agt_entry_t  *e;
 
     if (growing == 0) {
         return;
     }
 
-    e = ngx_agilicus_token_table_find(zone->facts, key_of(2)->key, 1);
+    e = ngx_agt_table_find(zone->facts, key_of(2)->key, 1);
 
     if (e == NULL) {
         return;
@@ -258,7 +256,7 @@ replace_larger(void)
 
     growing--;
 
-    e = ngx_agilicus_token_table_store(zone->facts, key_of(2)->key, 1, grow);
+    e = ngx_agt_table_store(zone->facts, key_of(2)->key, 1, grow);
     e->class = ACTIVE;
     e->facts_len = (uint32_t) grow;
     memset(e->data, 'F', grow);
@@ -337,7 +335,7 @@ test_too_large(void)
     (void) put(1, ACTIVE, "small", "", 5000);
     unit_check(put(1, ACTIVE, large, "", 5001) == NGX_DECLINED);
     unit_check(find(1, 0) == NGX_DECLINED);
-    unit_check(zone->sh->counts[NGX_AGILICUS_TOKEN_COUNT_NOT_STORED] == 1);
+    unit_check(zone->sh->counts[NGX_AGT_COUNT_NOT_STORED] == 1);
     unit_check((zone->sh->changes & 1) == 0);
 
     unit_check(put(1, ACTIVE, "small", "", 5002) == NGX_OK);
@@ -373,8 +371,7 @@ test_floods(void)
 
     unit_check(zone->facts->evictions == 0 && zone->facts->used == 200);
     unit_check(zone->invalid->evictions > 90000);
-    unit_check(denied("api", "kept", NULL, NULL, 0)
-               == NGX_AGILICUS_TOKEN_REASON_JTI);
+    unit_check(denied("api", "kept", NULL, NULL, 0) == NGX_AGT_REASON_JTI);
 }
 
 
@@ -409,7 +406,7 @@ test_note(void)
     unit_check(found.clean == 5 && found.late == 0);
 
     (void) find(1, 0);
-    ngx_agilicus_token_cache_remove(zone, key_of(1));
+    ngx_agt_cache_remove(zone, key_of(1));
     note(1, 20, 10);
     (void) put(1, ACTIVE, "facts", "", 7000);
     (void) find(1, 0);
@@ -422,8 +419,8 @@ test_note(void)
 static void
 test_note_other_table(void)
 {
-    ngx_uint_t                   i;
-    ngx_agilicus_token_found_t   before;
+    ngx_uint_t       i;
+    ngx_agt_found_t  before;
 
     unit_test("nor of the next if that is of another class");
 
@@ -459,9 +456,9 @@ test_remove(void)
     (void) put(2, INVALID, "", "", 5000);
     (void) put(3, ACTIVE, "facts", "", 5000);
 
-    ngx_agilicus_token_cache_remove(zone, key_of(1));
-    ngx_agilicus_token_cache_remove(zone, key_of(2));
-    ngx_agilicus_token_cache_remove(zone, key_of(4));
+    ngx_agt_cache_remove(zone, key_of(1));
+    ngx_agt_cache_remove(zone, key_of(2));
+    ngx_agt_cache_remove(zone, key_of(4));
 
     unit_check(find(1, 0) == NGX_DECLINED && find(2, 0) == NGX_DECLINED);
     unit_check(find(3, 0) == NGX_OK);
@@ -478,16 +475,16 @@ test_remove(void)
 static void
 test_limit(void)
 {
-    u_char                          key[32];
-    uint64_t                        limit, least, most, whole;
-    ngx_uint_t                      i, jitter;
-    ngx_agilicus_token_lifetimes_t  l = { 30000, 300000, 10000, 0, 0 };
+    u_char               key[32];
+    uint64_t             limit, least, most, whole;
+    ngx_uint_t           i, jitter;
+    ngx_agt_lifetimes_t  l = { 30000, 300000, 10000, 0, 0 };
 
     static const struct {
-        ngx_agilicus_token_class_e  class;
-        ngx_uint_t                  has_exp;
-        ngx_uint_t                  watched;
-        uint64_t                    limit;
+        ngx_agt_class_e  class;
+        ngx_uint_t       has_exp;
+        ngx_uint_t       watched;
+        uint64_t         limit;
     } tests[] = {
         { ACTIVE, 1, 0, 30000 },
         { ACTIVE, 1, 1, 300000 },
@@ -510,9 +507,8 @@ test_limit(void)
         for (jitter = 0; jitter < 256; jitter++) {
             key[31] = (u_char) jitter;
 
-            limit = ngx_agilicus_token_cache_limit(&l, key, tests[i].class,
-                                                   tests[i].has_exp,
-                                                   tests[i].watched);
+            limit = ngx_agt_cache_limit(&l, key, tests[i].class,
+                                        tests[i].has_exp, tests[i].watched);
             unit_check(limit <= whole);
             unit_check(limit >= whole - whole / 10);
 
@@ -528,8 +524,8 @@ test_limit(void)
 
     l.watched = 5000;
     key[31] = 0;
-    unit_check(ngx_agilicus_token_cache_limit(&l, key, ACTIVE, 1, 1) == 5000);
-    unit_check(ngx_agilicus_token_cache_limit(&l, key, ACTIVE, 0, 1) == 5000);
+    unit_check(ngx_agt_cache_limit(&l, key, ACTIVE, 1, 1) == 5000);
+    unit_check(ngx_agt_cache_limit(&l, key, ACTIVE, 0, 1) == 5000);
 
     unit_test("no time at all stays none");
 
@@ -537,14 +533,12 @@ test_limit(void)
 
     for (i = 0; i < 4; i++) {
         key[31] = 0xff;
-        unit_check(ngx_agilicus_token_cache_limit(&l, key,
-                                                  i & 1 ? ACTIVE : INVALID, 1,
-                                                  i & 2) == 0);
+        unit_check(ngx_agt_cache_limit(&l, key, i & 1 ? ACTIVE : INVALID, 1,
+                                       i & 2) == 0);
     }
 
     l.active = (ngx_msec_t) -1;
-    unit_check(ngx_agilicus_token_cache_limit(&l, key, ACTIVE, 1, 0)
-               <= (ngx_msec_t) -1);
+    unit_check(ngx_agt_cache_limit(&l, key, ACTIVE, 1, 0) <= (ngx_msec_t) -1);
 }
 
 
@@ -558,26 +552,21 @@ test_denied(void)
     unit_check(denied("api", "j", "s", "u", 5) == NONE);
 
     unit_check(deny("api", JTI, "j", now.wall + 100, 0) == NGX_OK);
-    unit_check(denied("api", "j", "s", "u", 5)
-               == NGX_AGILICUS_TOKEN_REASON_JTI);
+    unit_check(denied("api", "j", "s", "u", 5) == NGX_AGT_REASON_JTI);
     unit_check(denied("api", "j2", "s", "u", 5) == NONE);
     unit_check(denied("api", NULL, NULL, NULL, 5) == NONE);
 
     unit_check(deny("api", SESSION, "s", now.wall + 100, 0) == NGX_OK);
-    unit_check(denied("api", "j2", "s", "u", 5)
-               == NGX_AGILICUS_TOKEN_REASON_SESSION);
+    unit_check(denied("api", "j2", "s", "u", 5) == NGX_AGT_REASON_SESSION);
     unit_check(denied("api", "j2", "s2", "u", 5) == NONE);
 
     unit_check(deny("api", SUBJECT, "u", now.wall + 100, 10) == NGX_OK);
-    unit_check(denied("api", "j2", "s2", "u", 5)
-               == NGX_AGILICUS_TOKEN_REASON_SUBJECT);
+    unit_check(denied("api", "j2", "s2", "u", 5) == NGX_AGT_REASON_SUBJECT);
     unit_check(denied("api", "j2", "s2", "u2", 5) == NONE);
 
     unit_check(deny("api", TOKEN, NULL, now.wall + 100, 0) == NGX_OK);
-    unit_check(denied("api", "j2", "s2", "u2", 5)
-               == NGX_AGILICUS_TOKEN_REASON_REVOKED);
-    unit_check(denied("api", NULL, NULL, NULL, 5)
-               == NGX_AGILICUS_TOKEN_REASON_REVOKED);
+    unit_check(denied("api", "j2", "s2", "u2", 5) == NGX_AGT_REASON_REVOKED);
+    unit_check(denied("api", NULL, NULL, NULL, 5) == NGX_AGT_REASON_REVOKED);
 
     token[0] ^= 1;
     unit_check(denied("api", "j2", "s2", "u2", 5) == NONE);
@@ -624,11 +613,9 @@ test_subject(void)
     /* for the others it does not matter */
 
     (void) deny("api", SESSION, "s", now.wall + 100, 0);
-    unit_check(denied("api", "j", "s", "u", 5000)
-               == NGX_AGILICUS_TOKEN_REASON_SESSION);
+    unit_check(denied("api", "j", "s", "u", 5000) == NGX_AGT_REASON_SESSION);
     (void) deny("api", JTI, "j", now.wall + 100, 0);
-    unit_check(denied("api", "j", "s", "u", 5000)
-               == NGX_AGILICUS_TOKEN_REASON_JTI);
+    unit_check(denied("api", "j", "s", "u", 5000) == NGX_AGT_REASON_JTI);
 }
 
 
@@ -637,7 +624,7 @@ test_apart(void)
 {
     ngx_uint_t  i;
 
-    static const ngx_agilicus_token_tombstone_e  kinds[] = {
+    static const ngx_agt_tombstone_e  kinds[] = {
         JTI, SESSION, SUBJECT
     };
 
@@ -706,7 +693,7 @@ test_lost(void)
 
     unit_test("where a live one had to go, the zone says until when");
 
-    start(NGX_AGILICUS_TOKEN_DENIALS_MIN);
+    start(NGX_AGT_DENIALS_MIN);
 
     busy = 0;
     end = 0;
@@ -746,10 +733,8 @@ test_lost(void)
     denials->sh->feed.interval = 1000;
     denials->sh->feed.watermark = now.mono;
 
-    unit_check(ngx_agilicus_token_denials_feed(denials,
-                                               denials->sh->feed.api,
-                                               now.mono)
-               == NGX_AGILICUS_TOKEN_FEED_INCOMPLETE);
+    unit_check(ngx_agt_denials_feed(denials, denials->sh->feed.api, now.mono)
+               == NGX_AGT_FEED_INCOMPLETE);
 
     unit_test("when that is over, there is room for others");
 
@@ -769,25 +754,25 @@ test_generation(void)
 
     start(1 << 20);
 
-    g = ngx_agilicus_token_denials_generation(denials);
+    g = ngx_agt_denials_generation(denials);
 
     (void) deny("api", JTI, "j", now.wall + 100, 0);
-    unit_check(ngx_agilicus_token_denials_generation(denials) > g);
-    g = ngx_agilicus_token_denials_generation(denials);
+    unit_check(ngx_agt_denials_generation(denials) > g);
+    g = ngx_agt_denials_generation(denials);
 
     /* the feed says it again and again */
 
     unit_check(deny("api", JTI, "j", now.wall + 100, 0) == NGX_DECLINED);
     unit_check(deny("api", JTI, "j", now.wall + 200, 0) == NGX_DECLINED);
-    unit_check(ngx_agilicus_token_denials_generation(denials) == g);
+    unit_check(ngx_agt_denials_generation(denials) == g);
 
     (void) deny("api", SUBJECT, "u", now.wall + 100, 1000);
-    unit_check(ngx_agilicus_token_denials_generation(denials) > g);
-    g = ngx_agilicus_token_denials_generation(denials);
+    unit_check(ngx_agt_denials_generation(denials) > g);
+    g = ngx_agt_denials_generation(denials);
 
     (void) deny("api", SUBJECT, "u", now.wall + 100, 1001);
-    unit_check(ngx_agilicus_token_denials_generation(denials) > g);
-    g = ngx_agilicus_token_denials_generation(denials);
+    unit_check(ngx_agt_denials_generation(denials) > g);
+    g = ngx_agt_denials_generation(denials);
 
     /* one that was over, and stands again as the wall clock is set back */
 
@@ -797,7 +782,7 @@ test_generation(void)
     now.wall -= 150;
     unit_check(denied("api", "j", NULL, NULL, 0) != NONE);
     unit_check(deny("api", JTI, "j", now.wall + 100, 0) == NGX_OK);
-    unit_check(ngx_agilicus_token_denials_generation(denials) > g);
+    unit_check(ngx_agt_denials_generation(denials) > g);
 }
 
 
@@ -823,11 +808,11 @@ test_first_asked(void)
     unit_test("and what the caller knows of earlier calls counts");
 
     (void) put(2, ACTIVE, "facts", "", 7000);
-    unit_check(ngx_agilicus_token_cache_store(zone, key_of(2), ACTIVE,
-                                              NGX_AGILICUS_TOKEN_REASON_NONE,
-                                              &(ngx_str_t) ngx_null_string,
-                                              &(ngx_str_t) ngx_null_string,
-                                              8000, 3000, 0)
+    unit_check(ngx_agt_cache_store(zone, key_of(2), ACTIVE,
+                                   NGX_AGT_REASON_NONE,
+                                   &(ngx_str_t) ngx_null_string,
+                                   &(ngx_str_t) ngx_null_string,
+                                   8000, 3000, 0)
                == NGX_OK);
     (void) find(2, 0);
     unit_check(found.sent == 8000 && found.asked == 3000);
@@ -845,7 +830,7 @@ test_purged(void)
 
     stub_clock(50000, 1700000000);
     (void) put(1, ACTIVE, "facts", "", 40000);
-    ngx_agilicus_token_cache_purged(zone);
+    ngx_agt_cache_purged(zone);
 
     unit_check(put(1, ACTIVE, "facts", "", 45000) == NGX_DECLINED);
     unit_check(put(2, ACTIVE, "facts", "", 50001) == NGX_DECLINED);
@@ -854,7 +839,7 @@ test_purged(void)
     unit_check(put(2, ACTIVE, "facts", "", 50002) == NGX_OK);
 
     stub_clock(40000, 1700000000);
-    ngx_agilicus_token_cache_purged(zone);
+    ngx_agt_cache_purged(zone);
     unit_check(put(4, ACTIVE, "facts", "", 50000) == NGX_DECLINED);
 }
 
@@ -879,7 +864,7 @@ start(size_t size)
 
 
 static ngx_int_t
-put(uint64_t n, ngx_agilicus_token_class_e class, const char *facts,
+put(uint64_t n, ngx_agt_class_e class, const char *facts,
     const char *rules, uint64_t sent)
 {
     ngx_int_t  rc;
@@ -888,9 +873,8 @@ put(uint64_t n, ngx_agilicus_token_class_e class, const char *facts,
     f = unit_str(facts);
     r = unit_str(rules);
 
-    rc = ngx_agilicus_token_cache_store(zone, key_of(n), class,
-                                        NGX_AGILICUS_TOKEN_REASON_STATUS, &f,
-                                        &r, sent, sent, generation);
+    rc = ngx_agt_cache_store(zone, key_of(n), class, NGX_AGT_REASON_STATUS, &f,
+                             &r, sent, sent, generation);
     free(f.data);
     free(r.data);
 
@@ -903,19 +887,19 @@ find(uint64_t n, ngx_uint_t want_rules)
 {
     memset(&found, 0xa5, sizeof(found));
 
-    return ngx_agilicus_token_cache_find(zone, key_of(n), want_rules, &found);
+    return ngx_agt_cache_find(zone, key_of(n), want_rules, &found);
 }
 
 
 static void
 note(uint64_t n, ngx_atomic_uint_t g, uint32_t late)
 {
-    ngx_agilicus_token_cache_note(zone, key_of(n), &found, g, late);
+    ngx_agt_cache_note(zone, key_of(n), &found, g, late);
 }
 
 
 static ngx_int_t
-deny(const char *of, ngx_agilicus_token_tombstone_e kind, const char *value,
+deny(const char *of, ngx_agt_tombstone_e kind, const char *value,
     int64_t until, int64_t before)
 {
     u_char     api[32];
@@ -933,12 +917,12 @@ deny(const char *of, ngx_agilicus_token_tombstone_e kind, const char *value,
 
 /* "iat" is NGX_ERROR for none; without a jti, session and sub, no facts */
 
-static ngx_agilicus_token_reason_e
+static ngx_agt_reason_e
 denied(const char *of, const char *jti, const char *session, const char *sub,
     ngx_int_t iat)
 {
-    u_char                      api[32];
-    ngx_agilicus_token_facts_t  f;
+    u_char           api[32];
+    ngx_agt_facts_t  f;
 
     memset(api, 0, sizeof(api));
     strcpy((char *) api, of);
@@ -954,22 +938,22 @@ denied(const char *of, const char *jti, const char *session, const char *sub,
     f.has_iat = (iat != NGX_ERROR);
     f.iat = iat;
 
-    return ngx_agilicus_token_denied(denials, api, token,
-                                     jti || session || sub ? &f : NULL,
-                                     NGX_AGILICUS_TOKEN_NEVER_ASKED, &now);
+    return ngx_agt_denied(denials, api, token,
+                          jti || session || sub ? &f : NULL,
+                          NGX_AGT_NEVER_ASKED, &now);
 }
 
 
 /* 0: the one that was made last */
 
-static ngx_agilicus_token_cache_key_t *
+static ngx_agt_cache_key_t *
 key_of(uint64_t n)
 {
     uint64_t    z;
     ngx_uint_t  i;
 
-    static u_char                          key[32];
-    static ngx_agilicus_token_cache_key_t  k;
+    static u_char               key[32];
+    static ngx_agt_cache_key_t  k;
 
     if (n == 0 && k.key) {
         return &k;

@@ -11,10 +11,10 @@
 #include "zone/seal.h"
 
 
-#define TOKEN    NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN
-#define JTI      NGX_AGILICUS_TOKEN_TOMBSTONE_JTI
-#define SESSION  NGX_AGILICUS_TOKEN_TOMBSTONE_SESSION
-#define SUBJECT  NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT
+#define TOKEN    NGX_AGT_TOMBSTONE_TOKEN
+#define JTI      NGX_AGT_TOMBSTONE_JTI
+#define SESSION  NGX_AGT_TOMBSTONE_SESSION
+#define SUBJECT  NGX_AGT_TOMBSTONE_SUBJECT
 
 
 static void test_add(void);
@@ -30,19 +30,19 @@ static void test_full(void);
 static void start(void);
 static ngx_int_t add(const char *child, const char *parent,
     const char *purpose);
-static void deny(ngx_agilicus_token_tombstone_e kind, const char *value);
+static void deny(ngx_agt_tombstone_e kind, const char *value);
 static void note(const char *child, const char *jti, int64_t exp);
 static ngx_uint_t count(const char *child, uint32_t state);
 static ngx_uint_t due(const char *child);
 static ngx_uint_t live(const char *child);
 static ngx_uint_t denied(const char *child, const char *jti);
-static ngx_agilicus_token_ledger_record_t *record(const char *child);
+static ngx_agt_ledger_record_t *record(const char *child);
 static void digest(u_char *out, const char *name);
 
 
-static ngx_agilicus_token_denials_t  *denials;
-static ngx_agilicus_token_clock_t     now;
-static ngx_agilicus_token_facts_t     facts;
+static ngx_agt_denials_t  *denials;
+static ngx_agt_clock_t     now;
+static ngx_agt_facts_t     facts;
 static const u_char                   api[32] = "an API";
 static const u_char                   elsewhere[32] = "another API";
 static const char                    *iat;
@@ -51,8 +51,8 @@ static const char                    *iat;
 int
 main(void)
 {
-    if (ngx_agilicus_token_digest_init() != NGX_OK
-        || ngx_agilicus_token_seal_init(&stub_log) != NGX_OK)
+    if (ngx_agt_digest_init() != NGX_OK
+        || ngx_agt_seal_init(&stub_log) != NGX_OK)
     {
         return 1;
     }
@@ -77,10 +77,10 @@ main(void)
 static void
 test_add(void)
 {
-    u_char                               own[32], plain[64];
-    ngx_str_t                            sealed, bound;
-    ngx_agilicus_token_ledger_use_t      use;
-    ngx_agilicus_token_ledger_record_t  *r;
+    u_char                    own[32], plain[64];
+    ngx_str_t                 sealed, bound;
+    ngx_agt_ledger_use_t      use;
+    ngx_agt_ledger_record_t  *r;
 
     unit_test("a child has a record before it is handed out");
 
@@ -98,14 +98,14 @@ test_add(void)
     bound.data = r->key;
     bound.len = sizeof(r->key);
 
-    unit_check(ngx_agilicus_token_seal_open(&sealed, &bound, plain) == NGX_OK);
+    unit_check(ngx_agt_seal_open(&sealed, &bound, plain) == NGX_OK);
     unit_check(memcmp(plain, "token child", 11) == 0);
     unit_check(memmem(denials->ledger, denials->sh->ledger_size,
                       "token child", 11) == NULL);
 
     digest(own, "another");
     bound.data = own;
-    unit_check(ngx_agilicus_token_seal_open(&sealed, &bound, plain) != NGX_OK);
+    unit_check(ngx_agt_seal_open(&sealed, &bound, plain) != NGX_OK);
 
     unit_test("the same child of the same parent has one record");
 
@@ -116,7 +116,7 @@ test_add(void)
 
     unit_test("a token is no child of its own");
 
-    ngx_agilicus_token_ledger_use(denials->ledger, &use);
+    ngx_agt_ledger_use(denials->ledger, &use);
     unit_check(add("parent", "parent", "p") == NGX_ABORT);
     unit_check(live("parent") == 0);
 
@@ -133,9 +133,9 @@ test_kinds(void)
     ngx_uint_t  i;
 
     static const struct {
-        ngx_agilicus_token_tombstone_e  kind;
-        const char                     *value;
-        const char                     *other;
+        ngx_agt_tombstone_e  kind;
+        const char          *value;
+        const char          *other;
     } kinds[] = {
         { TOKEN, "parent", "parent2" },
         { JTI, "jti-parent", "session-parent" },
@@ -243,8 +243,7 @@ test_replace(void)
     (void) add("elsewhere", "parent", "q");
     (void) add("second", "parent", "p");
 
-    unit_check(record("first")->retire
-               == now.mono + NGX_AGILICUS_TOKEN_CHILDREN_GRACE);
+    unit_check(record("first")->retire == now.mono + NGX_AGT_CHILDREN_GRACE);
     unit_check(record("second")->retire == 0);
     unit_check(record("elsewhere")->retire == 0);
     unit_check(live("first") == 1 && !denied("first", NULL));
@@ -298,22 +297,21 @@ test_young(void)
 
     start();
     digest(own, "child");
-    unit_check(!ngx_agilicus_token_children_young(denials, api, own, &now));
+    unit_check(!ngx_agt_children_young(denials, api, own, &now));
 
     (void) add("child", "parent", "p");
-    unit_check(ngx_agilicus_token_children_young(denials, api, own, &now));
-    unit_check(!ngx_agilicus_token_children_young(denials, elsewhere, own,
-                                                  &now));
+    unit_check(ngx_agt_children_young(denials, api, own, &now));
+    unit_check(!ngx_agt_children_young(denials, elsewhere, own, &now));
 
-    now.mono += NGX_AGILICUS_TOKEN_CHILDREN_YOUNG - 1;
-    unit_check(ngx_agilicus_token_children_young(denials, api, own, &now));
+    now.mono += NGX_AGT_CHILDREN_YOUNG - 1;
+    unit_check(ngx_agt_children_young(denials, api, own, &now));
 
     now.mono++;
-    unit_check(!ngx_agilicus_token_children_young(denials, api, own, &now));
+    unit_check(!ngx_agt_children_young(denials, api, own, &now));
 
     digest(own, "other");
     (void) add("child2", "parent", "p2");
-    unit_check(!ngx_agilicus_token_children_young(denials, api, own, &now));
+    unit_check(!ngx_agt_children_young(denials, api, own, &now));
 }
 
 
@@ -330,7 +328,7 @@ test_end(void)
     (void) add("three", "parent", "q");
 
     digest(own, "three");
-    ngx_agilicus_token_children_end(denials, api, own, &now);
+    ngx_agt_children_end(denials, api, own, &now);
 
     unit_check(due("three") == 1 && denied("three", NULL));
     unit_check(live("one") == 1 && live("two") == 1);
@@ -338,7 +336,7 @@ test_end(void)
     unit_test("all children end for a purpose that is refused by now");
 
     digest(purpose, "p");
-    ngx_agilicus_token_children_end_all(denials, purpose, &now);
+    ngx_agt_children_end_all(denials, purpose, &now);
 
     unit_check(due("one") == 1 && due("two") == 1);
     unit_check(denied("one", NULL) && denied("two", NULL));
@@ -360,14 +358,14 @@ test_compare(void)
     /* as if the process had died before it got to the children */
 
     deny(JTI, "jti-parent");
-    record("child")->state = NGX_AGILICUS_TOKEN_LEDGER_LIVE;
-    record("grandchild")->state = NGX_AGILICUS_TOKEN_LEDGER_LIVE;
+    record("child")->state = NGX_AGT_LEDGER_LIVE;
+    record("grandchild")->state = NGX_AGT_LEDGER_LIVE;
     record("grandchild")->flags &= ~(uint32_t)
-                                       NGX_AGILICUS_TOKEN_LEDGER_SPREADS;
+                                       NGX_AGT_LEDGER_SPREADS;
 
-    ngx_agilicus_token_denials_lock(denials);
-    ngx_agilicus_token_children_compare_locked(denials, &now);
-    ngx_agilicus_token_denials_unlock(denials);
+    ngx_agt_denials_lock(denials);
+    ngx_agt_children_compare_locked(denials, &now);
+    ngx_agt_denials_unlock(denials);
 
     unit_check(due("child") == 1 && due("grandchild") == 1);
     unit_check(live("stranger") == 1);
@@ -392,7 +390,7 @@ test_full(void)
     unit_test("without room for a record, nothing is handed out");
 
     start();
-    unit_check(ngx_agilicus_token_children_room(denials));
+    unit_check(ngx_agt_children_room(denials));
 
     for (n = 0; n < 10000; n++) {
         (void) snprintf(child, sizeof(child), "%u", (unsigned) n);
@@ -405,7 +403,7 @@ test_full(void)
     unit_check(n > 10 && n < 10000);
     unit_check(add("more", "parent", "m") == NGX_BUSY);
     unit_check(live("more") == 0 && !denied("more", NULL));
-    unit_check(!ngx_agilicus_token_children_room(denials));
+    unit_check(!ngx_agt_children_room(denials));
     unit_check(add("0", "parent", "0") == NGX_OK);
 }
 
@@ -431,11 +429,11 @@ start(void)
 static ngx_int_t
 add(const char *child, const char *parent, const char *purpose)
 {
-    char                                jti[64], session[64], sub[64];
-    char                                text[64];
-    u_char                              own[32], theirs[32];
-    ngx_agilicus_token_child_t          c;
-    ngx_agilicus_token_ledger_record_t  r;
+    char                     jti[64], session[64], sub[64];
+    char                     text[64];
+    u_char                   own[32], theirs[32];
+    ngx_agt_child_t          c;
+    ngx_agt_ledger_record_t  r;
 
     memset(&r, 0, sizeof(r));
     memset(&facts, 0, sizeof(facts));
@@ -459,8 +457,7 @@ add(const char *child, const char *parent, const char *purpose)
 
         digest(theirs, parent);
 
-        unit_check(ngx_agilicus_token_children_of(&r, api, theirs, &facts,
-                                                  now.mono)
+        unit_check(ngx_agt_children_of(&r, api, theirs, &facts, now.mono)
                    == NGX_OK);
     }
 
@@ -479,12 +476,12 @@ add(const char *child, const char *parent, const char *purpose)
     c.token.len = strlen(text);
     c.record = &r;
 
-    return ngx_agilicus_token_children_add(denials, &c, &now);
+    return ngx_agt_children_add(denials, &c, &now);
 }
 
 
 static void
-deny(ngx_agilicus_token_tombstone_e kind, const char *value)
+deny(ngx_agt_tombstone_e kind, const char *value)
 {
     u_char     key[32];
     ngx_str_t  v;
@@ -510,8 +507,8 @@ deny(ngx_agilicus_token_tombstone_e kind, const char *value)
 static void
 note(const char *child, const char *jti, int64_t exp)
 {
-    u_char                      own[32];
-    ngx_agilicus_token_facts_t  f;
+    u_char           own[32];
+    ngx_agt_facts_t  f;
 
     memset(&f, 0, sizeof(f));
 
@@ -521,29 +518,28 @@ note(const char *child, const char *jti, int64_t exp)
     f.exp = exp;
 
     digest(own, child);
-    ngx_agilicus_token_children_note(denials, api, own, &f, &now);
+    ngx_agt_children_note(denials, api, own, &f, &now);
 }
 
 
 static ngx_uint_t
 count(const char *child, uint32_t state)
 {
-    u_char                               own[32], key[32];
-    ngx_str_t                            v;
-    ngx_uint_t                           i, n;
-    ngx_agilicus_token_ledger_record_t  *r;
+    u_char                    own[32], key[32];
+    ngx_str_t                 v;
+    ngx_uint_t                i, n;
+    ngx_agt_ledger_record_t  *r;
 
     digest(own, child);
     v.data = own;
     v.len = sizeof(own);
 
-    (void) ngx_agilicus_token_denials_key(key, api, TOKEN, &v);
+    (void) ngx_agt_denials_key(key, api, TOKEN, &v);
 
     i = 0;
     n = 0;
 
-    while ((r = ngx_agilicus_token_ledger_find(denials->ledger, key, &i))
-           != NULL)
+    while ((r = ngx_agt_ledger_find(denials->ledger, key, &i)) != NULL)
     {
         n += (r->state == state);
     }
@@ -555,22 +551,22 @@ count(const char *child, uint32_t state)
 static ngx_uint_t
 due(const char *child)
 {
-    return count(child, NGX_AGILICUS_TOKEN_LEDGER_DUE);
+    return count(child, NGX_AGT_LEDGER_DUE);
 }
 
 
 static ngx_uint_t
 live(const char *child)
 {
-    return count(child, NGX_AGILICUS_TOKEN_LEDGER_LIVE);
+    return count(child, NGX_AGT_LEDGER_LIVE);
 }
 
 
 static ngx_uint_t
 denied(const char *child, const char *jti)
 {
-    u_char                      own[32];
-    ngx_agilicus_token_facts_t  f;
+    u_char           own[32];
+    ngx_agt_facts_t  f;
 
     memset(&f, 0, sizeof(f));
 
@@ -581,13 +577,12 @@ denied(const char *child, const char *jti)
 
     digest(own, child);
 
-    return ngx_agilicus_token_denied(denials, api, own, &f,
-                                     NGX_AGILICUS_TOKEN_NEVER_ASKED, &now)
-           != NGX_AGILICUS_TOKEN_REASON_NONE;
+    return ngx_agt_denied(denials, api, own, &f, NGX_AGT_NEVER_ASKED, &now)
+           != NGX_AGT_REASON_NONE;
 }
 
 
-static ngx_agilicus_token_ledger_record_t *
+static ngx_agt_ledger_record_t *
 record(const char *child)
 {
     u_char      own[32], key[32];
@@ -598,11 +593,11 @@ record(const char *child)
     v.data = own;
     v.len = sizeof(own);
 
-    (void) ngx_agilicus_token_denials_key(key, api, TOKEN, &v);
+    (void) ngx_agt_denials_key(key, api, TOKEN, &v);
 
     i = 0;
 
-    return ngx_agilicus_token_ledger_find(denials->ledger, key, &i);
+    return ngx_agt_ledger_find(denials->ledger, key, &i);
 }
 
 
@@ -614,5 +609,5 @@ digest(u_char *out, const char *name)
     part.data = (u_char *) name;
     part.len = strlen(name);
 
-    (void) ngx_agilicus_token_digest(out, &part, 1);
+    (void) ngx_agt_digest(out, &part, 1);
 }

@@ -60,23 +60,22 @@ static void check_deny(void);
 static void check_deny_more(void);
 static void check_again(const char *jti);
 static void check_flights(void);
-static void put(ngx_uint_t n, ngx_agilicus_token_class_e class, uint64_t sent,
+static void put(ngx_uint_t n, ngx_agt_class_e class, uint64_t sent,
     size_t len);
 static ngx_int_t deny(const char *value, int64_t before);
-static ngx_agilicus_token_reason_e denied(const char *jti, const char *sub);
-static ngx_agilicus_token_cache_key_t *key_of(ngx_uint_t n);
+static ngx_agt_reason_e denied(const char *jti, const char *sub);
+static ngx_agt_cache_key_t *key_of(ngx_uint_t n);
 static void begins(ngx_shmtx_t *mtx);
 static void ends(ngx_shmtx_t *mtx);
-static void use(ngx_agilicus_token_zone_t *z,
-    ngx_agilicus_token_denials_t *d);
+static void use(ngx_agt_zone_t *z, ngx_agt_denials_t *d);
 
 
-static ngx_agilicus_token_zone_t     first, copied, *zone;
-static ngx_agilicus_token_denials_t  first_denials, copied_denials, *denials;
+static ngx_agt_zone_t     first, copied, *zone;
+static ngx_agt_denials_t  first_denials, copied_denials, *denials;
 static ngx_shm_zone_t               shm_zones[2];
 static ngx_shm_zone_t               shm_denials[2];
 static u_char                      *shared, *copy, *last;
-static ngx_agilicus_token_clock_t   now = { 1000000, 1700000000 };
+static ngx_agt_clock_t   now = { 1000000, 1700000000 };
 static const u_char                 api[32] = "an API";
 static const u_char                 token[32] = "a token's digest";
 static ngx_uint_t                   states;
@@ -108,7 +107,7 @@ main(void)
 {
     ngx_uint_t  i;
 
-    if (ngx_agilicus_token_digest_init() != NGX_OK) {
+    if (ngx_agt_digest_init() != NGX_OK) {
         return 1;
     }
 
@@ -286,26 +285,26 @@ examine(const change_t *change)
 
     use(&copied, &copied_denials);
 
-    ngx_agilicus_token_zone_lock(zone);
+    ngx_agt_zone_lock(zone);
 
     unit_check((zone->sh->changes & 1) == 0);
-    unit_check(ngx_agilicus_token_table_sane(zone->facts));
-    unit_check(ngx_agilicus_token_table_sane(zone->invalid));
+    unit_check(ngx_agt_table_sane(zone->facts));
+    unit_check(ngx_agt_table_sane(zone->invalid));
 
-    ngx_agilicus_token_zone_unlock(zone);
+    ngx_agt_zone_unlock(zone);
 
-    ngx_agilicus_token_denials_lock(denials);
+    ngx_agt_denials_lock(denials);
     unit_check((denials->sh->changes & 1) == 0);
-    ngx_agilicus_token_denials_unlock(denials);
+    ngx_agt_denials_unlock(denials);
 
     /* what was denied before stays so */
 
     for (i = 0; i < 3; i++) {
         (void) snprintf(jti, sizeof(jti), "denied%u", (unsigned) i);
-        unit_check(denied(jti, NULL) != NGX_AGILICUS_TOKEN_REASON_NONE);
+        unit_check(denied(jti, NULL) != NGX_AGT_REASON_NONE);
     }
 
-    unit_check(denied(NULL, "subject") != NGX_AGILICUS_TOKEN_REASON_NONE);
+    unit_check(denied(NULL, "subject") != NGX_AGT_REASON_NONE);
 
     change->check();
 
@@ -336,8 +335,8 @@ prepare_some(void)
     prepare_empty();
 
     for (i = 0; i < TOKENS; i++) {
-        put(i, i % 4 ? NGX_AGILICUS_TOKEN_CLASS_ACTIVE
-                     : NGX_AGILICUS_TOKEN_CLASS_INVALID, 5000, 100);
+        put(i, i % 4 ? NGX_AGT_CLASS_ACTIVE
+                     : NGX_AGT_CLASS_INVALID, 5000, 100);
     }
 }
 
@@ -350,7 +349,7 @@ prepare_full(void)
     prepare_empty();
 
     for (i = 0; i < 500; i++) {
-        put(100 + i, NGX_AGILICUS_TOKEN_CLASS_ACTIVE, 5000, 50 + i % 7 * 30);
+        put(100 + i, NGX_AGT_CLASS_ACTIVE, 5000, 50 + i % 7 * 30);
     }
 }
 
@@ -376,7 +375,7 @@ prepare_over(void)
 static void
 prepare_flights(void)
 {
-    ngx_agilicus_token_flight_t  flight;
+    ngx_agt_flight_t  flight;
 
     prepare_empty();
 
@@ -384,8 +383,8 @@ prepare_flights(void)
 
     ngx_pid = 5;
 
-    (void) ngx_agilicus_token_flight_lead(zone, key_of(1)->key, 1000,
-                                          now.mono, 0, 1, &flight);
+    (void) ngx_agt_flight_lead(zone, key_of(1)->key, 1000,
+                               now.mono, 0, 1, &flight);
     ngx_pid = 6;
 }
 
@@ -393,56 +392,54 @@ prepare_flights(void)
 static void
 prepare_lead(void)
 {
-    ngx_agilicus_token_flight_t  flight;
+    ngx_agt_flight_t  flight;
 
     prepare_empty();
 
     ngx_pid = 6;
 
-    (void) ngx_agilicus_token_flight_lead(zone, key_of(1)->key, now.mono,
-                                          now.mono + 4000, 0, 1, &flight);
+    (void) ngx_agt_flight_lead(zone, key_of(1)->key, now.mono,
+                               now.mono + 4000, 0, 1, &flight);
 }
 
 
 static void
 change_store(void)
 {
-    put(1, NGX_AGILICUS_TOKEN_CLASS_ACTIVE, 6000, 300);
+    put(1, NGX_AGT_CLASS_ACTIVE, 6000, 300);
 }
 
 
 static void
 change_replace(void)
 {
-    put(5, NGX_AGILICUS_TOKEN_CLASS_ACTIVE, 6000, 90);
+    put(5, NGX_AGT_CLASS_ACTIVE, 6000, 90);
 }
 
 
 static void
 change_reclass(void)
 {
-    put(5, NGX_AGILICUS_TOKEN_CLASS_INVALID, 6000, 0);
+    put(5, NGX_AGT_CLASS_INVALID, 6000, 0);
 }
 
 
 static void
 change_remove(void)
 {
-    ngx_agilicus_token_cache_remove(zone, key_of(5));
+    ngx_agt_cache_remove(zone, key_of(5));
 }
 
 
 static void
 change_note(void)
 {
-    ngx_agilicus_token_found_t  found;
+    ngx_agt_found_t  found;
 
     memset(&found, 0, sizeof(found));
-    found.serial = ngx_agilicus_token_table_find(zone->facts, key_of(5)->key,
-                                                 1)->serial;
+    found.serial = ngx_agt_table_find(zone->facts, key_of(5)->key, 1)->serial;
 
-    ngx_agilicus_token_cache_note(zone, key_of(5), &found,
-                                  denials->sh->generation, 7);
+    ngx_agt_cache_note(zone, key_of(5), &found, denials->sh->generation, 7);
 }
 
 
@@ -467,29 +464,29 @@ change_recover(void)
     zone->facts->used = 12345;
     zone->facts->hand = 777;
 
-    ngx_agilicus_token_zone_lock(zone);
-    ngx_agilicus_token_zone_unlock(zone);
+    ngx_agt_zone_lock(zone);
+    ngx_agt_zone_unlock(zone);
 }
 
 
 static void
 change_lead(void)
 {
-    ngx_agilicus_token_flight_t  flight;
+    ngx_agt_flight_t  flight;
 
-    (void) ngx_agilicus_token_flight_lead(zone, key_of(1)->key, now.mono,
-                                          now.mono + 4000, 1, 1, &flight);
+    (void) ngx_agt_flight_lead(zone, key_of(1)->key, now.mono,
+                               now.mono + 4000, 1, 1, &flight);
 }
 
 
 static void
 change_end(void)
 {
-    ngx_agilicus_token_flight_t         flight;
-    ngx_agilicus_token_flight_result_t  result;
+    ngx_agt_flight_t         flight;
+    ngx_agt_flight_result_t  result;
 
     memset(&result, 0, sizeof(result));
-    result.class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
+    result.class = NGX_AGT_CLASS_ACTIVE;
 
     for (flight.place = 0; flight.place < zone->sh->flights; flight.place++) {
         if (zone->flights[flight.place].id) {
@@ -498,7 +495,7 @@ change_end(void)
         }
     }
 
-    (void) ngx_agilicus_token_flight_end(zone, &flight, &result, now.mono);
+    (void) ngx_agt_flight_end(zone, &flight, &result, now.mono);
 }
 
 
@@ -507,14 +504,13 @@ change_end(void)
 static void
 check_facts(void)
 {
-    size_t                      i;
-    ngx_uint_t                  n;
-    ngx_agilicus_token_found_t  found;
+    size_t           i;
+    ngx_uint_t       n;
+    ngx_agt_found_t  found;
 
     for (n = 0; n < TOKENS; n++) {
 
-        if (ngx_agilicus_token_cache_find(zone, key_of(n), 0, &found)
-            != NGX_OK)
+        if (ngx_agt_cache_find(zone, key_of(n), 0, &found) != NGX_OK)
         {
             continue;
         }
@@ -535,9 +531,8 @@ check_facts(void)
 
     /* and the zone serves on */
 
-    put(1, NGX_AGILICUS_TOKEN_CLASS_ACTIVE, 7000, 50);
-    unit_check(ngx_agilicus_token_cache_find(zone, key_of(1), 0, &found)
-               == NGX_OK);
+    put(1, NGX_AGT_CLASS_ACTIVE, 7000, 50);
+    unit_check(ngx_agt_cache_find(zone, key_of(1), 0, &found) == NGX_OK);
     unit_check(found.sent == 7000);
 }
 
@@ -564,21 +559,20 @@ check_deny_more(void)
 static void
 check_again(const char *jti)
 {
-    ngx_agilicus_token_entry_t  *e;
+    ngx_agt_entry_t  *e;
 
     check_facts();
 
     /* stored before there was any such denial */
 
-    e = ngx_agilicus_token_table_find(zone->facts, key_of(2)->key, 1);
+    e = ngx_agt_table_find(zone->facts, key_of(2)->key, 1);
 
     (void) deny(jti, jti ? 0 : 2000);
 
-    unit_check(denied(jti, jti ? NULL : "subject")
-               != NGX_AGILICUS_TOKEN_REASON_NONE);
+    unit_check(denied(jti, jti ? NULL : "subject") != NGX_AGT_REASON_NONE);
 
     if (e) {
-        unit_check(e->clean < ngx_agilicus_token_denials_generation(denials));
+        unit_check(e->clean < ngx_agt_denials_generation(denials));
     }
 }
 
@@ -588,14 +582,14 @@ check_again(const char *jti)
 static void
 check_flights(void)
 {
-    ngx_int_t                    rc;
-    ngx_agilicus_token_flight_t  flight;
+    ngx_int_t         rc;
+    ngx_agt_flight_t  flight;
 
     stub_dead = 6;
     ngx_pid = 7;
 
-    rc = ngx_agilicus_token_flight_lead(zone, key_of(1)->key, now.mono,
-                                        now.mono + 4000, 1, 1, &flight);
+    rc = ngx_agt_flight_lead(zone, key_of(1)->key, now.mono,
+                             now.mono + 4000, 1, 1, &flight);
 
     stub_dead = 0;
     ngx_pid = 6;
@@ -605,7 +599,7 @@ check_flights(void)
 
 
 static void
-put(ngx_uint_t n, ngx_agilicus_token_class_e class, uint64_t sent, size_t len)
+put(ngx_uint_t n, ngx_agt_class_e class, uint64_t sent, size_t len)
 {
     u_char     buf[1024];
     ngx_str_t  facts, none = ngx_null_string;
@@ -614,10 +608,9 @@ put(ngx_uint_t n, ngx_agilicus_token_class_e class, uint64_t sent, size_t len)
     facts.data = buf;
     facts.len = len;
 
-    (void) ngx_agilicus_token_cache_store(zone, key_of(n), class,
-                                          NGX_AGILICUS_TOKEN_REASON_NONE,
-                                          &facts, &none, sent, sent,
-                                          denials->sh->generation);
+    (void) ngx_agt_cache_store(zone, key_of(n), class, NGX_AGT_REASON_NONE,
+                               &facts, &none, sent, sent,
+                               denials->sh->generation);
 }
 
 
@@ -626,11 +619,10 @@ put(ngx_uint_t n, ngx_agilicus_token_class_e class, uint64_t sent, size_t len)
 static ngx_int_t
 deny(const char *value, int64_t before)
 {
-    ngx_str_t                       v;
-    ngx_agilicus_token_tombstone_e  kind;
+    ngx_str_t            v;
+    ngx_agt_tombstone_e  kind;
 
-    kind = value ? NGX_AGILICUS_TOKEN_TOMBSTONE_JTI
-                 : NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT;
+    kind = value ? NGX_AGT_TOMBSTONE_JTI : NGX_AGT_TOMBSTONE_SUBJECT;
 
     v.data = (u_char *) (value ? value : "subject");
     v.len = strlen((char *) v.data);
@@ -639,10 +631,10 @@ deny(const char *value, int64_t before)
 }
 
 
-static ngx_agilicus_token_reason_e
+static ngx_agt_reason_e
 denied(const char *jti, const char *sub)
 {
-    ngx_agilicus_token_facts_t  facts;
+    ngx_agt_facts_t  facts;
 
     memset(&facts, 0, sizeof(facts));
 
@@ -651,16 +643,16 @@ denied(const char *jti, const char *sub)
     facts.sub.data = (u_char *) sub;
     facts.sub.len = sub ? strlen(sub) : 0;
 
-    return ngx_agilicus_token_denied(denials, api, token, &facts,
-                                     NGX_AGILICUS_TOKEN_NEVER_ASKED, &now);
+    return ngx_agt_denied(denials, api, token, &facts,
+                          NGX_AGT_NEVER_ASKED, &now);
 }
 
 
-static ngx_agilicus_token_cache_key_t *
+static ngx_agt_cache_key_t *
 key_of(ngx_uint_t n)
 {
-    static u_char                          key[32];
-    static ngx_agilicus_token_cache_key_t  k;
+    static u_char               key[32];
+    static ngx_agt_cache_key_t  k;
 
     memset(key, 0x77, sizeof(key));
     memcpy(key, &n, sizeof(ngx_uint_t));
@@ -692,7 +684,7 @@ ends(ngx_shmtx_t *mtx)
 
 
 static void
-use(ngx_agilicus_token_zone_t *z, ngx_agilicus_token_denials_t *d)
+use(ngx_agt_zone_t *z, ngx_agt_denials_t *d)
 {
     u_char  *p;
 

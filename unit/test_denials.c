@@ -10,12 +10,12 @@
 #include "zone/denials.h"
 
 
-#define OFF         NGX_AGILICUS_TOKEN_FEED_OFF
-#define INIT        NGX_AGILICUS_TOKEN_FEED_INIT
-#define HEALTHY     NGX_AGILICUS_TOKEN_FEED_HEALTHY
-#define LATE        NGX_AGILICUS_TOKEN_FEED_LATE
-#define DEAD        NGX_AGILICUS_TOKEN_FEED_DEAD
-#define INCOMPLETE  NGX_AGILICUS_TOKEN_FEED_INCOMPLETE
+#define OFF         NGX_AGT_FEED_OFF
+#define INIT        NGX_AGT_FEED_INIT
+#define HEALTHY     NGX_AGT_FEED_HEALTHY
+#define LATE        NGX_AGT_FEED_LATE
+#define DEAD        NGX_AGT_FEED_DEAD
+#define INCOMPLETE  NGX_AGT_FEED_INCOMPLETE
 
 
 static void test_layout(void);
@@ -30,16 +30,14 @@ static void test_unknown(void);
 static void test_spellings(void);
 static void test_told(void);
 static void test_feed(void);
-static ngx_int_t deny(ngx_agilicus_token_denials_t *denials, ngx_uint_t n);
-static ngx_int_t deny_subject(ngx_agilicus_token_denials_t *denials,
-    int64_t before);
-static ngx_uint_t subject_denied(ngx_agilicus_token_denials_t *denials,
+static ngx_int_t deny(ngx_agt_denials_t *denials, ngx_uint_t n);
+static ngx_int_t deny_subject(ngx_agt_denials_t *denials, int64_t before);
+static ngx_uint_t subject_denied(ngx_agt_denials_t *denials,
     int64_t iat, uint64_t asked);
-static ngx_int_t deny_token(ngx_agilicus_token_denials_t *denials,
+static ngx_int_t deny_token(ngx_agt_denials_t *denials,
     ngx_uint_t n, ngx_uint_t unknown);
-static ngx_uint_t token_denied(ngx_agilicus_token_denials_t *denials,
-    ngx_uint_t n);
-static ngx_uint_t denied(ngx_agilicus_token_denials_t *denials, ngx_uint_t n);
+static ngx_uint_t token_denied(ngx_agt_denials_t *denials, ngx_uint_t n);
+static ngx_uint_t denied(ngx_agt_denials_t *denials, ngx_uint_t n);
 
 
 static const u_char  api[32] = "an API";
@@ -49,7 +47,7 @@ static const u_char  other[32] = "another API";
 int
 main(int argc, char **argv)
 {
-    if (ngx_agilicus_token_digest_init() != NGX_OK) {
+    if (ngx_agt_digest_init() != NGX_OK) {
         return 1;
     }
 
@@ -80,9 +78,7 @@ test_layout(void)
 
     unit_test("everything has its place in a memory of any size");
 
-    for (size = NGX_AGILICUS_TOKEN_DENIALS_MIN;
-         size < 512 * 1024;
-         size += 4096)
+    for (size = NGX_AGT_DENIALS_MIN; size < 512 * 1024; size += 4096)
     {
         lay_out(size);
     }
@@ -91,17 +87,17 @@ test_layout(void)
         lay_out(512 * 1024 + stub_below(16 << 20));
     }
 
-    lay_out(NGX_AGILICUS_TOKEN_DENIALS_DEFAULT_SIZE);
+    lay_out(NGX_AGT_DENIALS_DEFAULT_SIZE);
 }
 
 
 static void
 lay_out(size_t size)
 {
-    char                              note[32];
-    size_t                            rest, unknown, places;
-    ngx_agilicus_token_denials_t     *denials;
-    ngx_agilicus_token_denials_sh_t  *sh;
+    char                   note[32];
+    size_t                 rest, unknown, places;
+    ngx_agt_denials_t     *denials;
+    ngx_agt_denials_sh_t  *sh;
 
     (void) snprintf(note, sizeof(note), "%lu bytes", (unsigned long) size);
 
@@ -118,7 +114,7 @@ lay_out(size_t size)
                     <= denials->shm_zone->shm.addr + size, note);
     unit_check_note(sh->size >= size - size / 50 - 4 * 4096, note);
     unit_check_note(sh == denials->shpool->data, note);
-    unit_check_note(sh->version == NGX_AGILICUS_TOKEN_DENIALS_VERSION, note);
+    unit_check_note(sh->version == NGX_AGT_DENIALS_VERSION, note);
 
     /* one behind the other, each at its own cache line */
 
@@ -138,8 +134,8 @@ lay_out(size_t size)
 
     /* what they say of themselves does not reach further */
 
-    unknown = ngx_agilicus_token_tombstones_capacity(denials->unknown);
-    places = ngx_agilicus_token_tombstones_capacity(denials->tombstones);
+    unknown = ngx_agt_tombstones_capacity(denials->unknown);
+    places = ngx_agt_tombstones_capacity(denials->tombstones);
 
     unit_check_note((unknown + 8) * 64
                     <= sh->tombstones_offset - sh->unknown_offset
@@ -184,9 +180,9 @@ test_too_small(void)
 static void
 test_reload(void)
 {
-    ngx_uint_t                     i;
-    ngx_shm_zone_t                 shm_zone;
-    ngx_agilicus_token_denials_t  *denials, next;
+    ngx_uint_t          i;
+    ngx_shm_zone_t      shm_zone;
+    ngx_agt_denials_t  *denials, next;
 
     unit_test("the memory is kept over a reload, and not touched");
 
@@ -204,8 +200,7 @@ test_reload(void)
         shm_zone.data = &next;
         shm_zone.shm.exists = i;
 
-        unit_check(ngx_agilicus_token_denials_init(&shm_zone,
-                                                   i ? NULL : denials)
+        unit_check(ngx_agt_denials_init(&shm_zone, i ? NULL : denials)
                    == NGX_OK);
 
         unit_check(next.sh == denials->sh && next.ledger == denials->ledger
@@ -222,8 +217,8 @@ test_reload(void)
 static void
 test_version(void)
 {
-    ngx_shm_zone_t                 shm_zone;
-    ngx_agilicus_token_denials_t  *denials, next;
+    ngx_shm_zone_t      shm_zone;
+    ngx_agt_denials_t  *denials, next;
 
     unit_test("what another version has made is refused");
 
@@ -236,8 +231,7 @@ test_version(void)
     denials->sh->version++;
     stub_lines = 0;
 
-    unit_check(ngx_agilicus_token_denials_init(&shm_zone, denials)
-               == NGX_ERROR);
+    unit_check(ngx_agt_denials_init(&shm_zone, denials) == NGX_ERROR);
     unit_check(stub_lines == 1 && stub_level == NGX_LOG_EMERG);
 
     stub_denials_free(denials);
@@ -249,9 +243,9 @@ test_version(void)
 static void
 test_recovery(void)
 {
-    ngx_uint_t                     i, n;
-    ngx_atomic_uint_t              generation;
-    ngx_agilicus_token_denials_t  *denials;
+    ngx_uint_t          i, n;
+    ngx_atomic_uint_t   generation;
+    ngx_agt_denials_t  *denials;
 
     unit_test("after a death denials stay, and are looked for again");
 
@@ -260,7 +254,7 @@ test_recovery(void)
     for (n = 0; n < 50; n++) {
         (void) deny(denials, n);
 
-        generation = ngx_agilicus_token_denials_generation(denials);
+        generation = ngx_agt_denials_generation(denials);
         denials->sh->changes++;
 
         /* a reader needs the mutex, and with it comes the recovery */
@@ -271,8 +265,7 @@ test_recovery(void)
 
         unit_check((denials->sh->changes & 1) == 0);
         unit_check(denials->sh->recovered == n + 1);
-        unit_check(ngx_agilicus_token_denials_generation(denials)
-                   == generation + 1);
+        unit_check(ngx_agt_denials_generation(denials) == generation + 1);
     }
 
     stub_denials_free(denials);
@@ -284,8 +277,8 @@ test_recovery(void)
 static void
 test_asked(void)
 {
-    uint64_t                       made;
-    ngx_agilicus_token_denials_t  *denials;
+    uint64_t            made;
+    ngx_agt_denials_t  *denials;
 
     unit_test("what was asked about before its subject was denied is denied");
 
@@ -297,10 +290,8 @@ test_asked(void)
     unit_check(deny_subject(denials, 1700001000) == NGX_OK);
     made = 2000001;
 
-    unit_check(subject_denied(denials, 1700001000,
-                              NGX_AGILICUS_TOKEN_NEVER_ASKED));
-    unit_check(!subject_denied(denials, 1700001001,
-                               NGX_AGILICUS_TOKEN_NEVER_ASKED));
+    unit_check(subject_denied(denials, 1700001000, NGX_AGT_NEVER_ASKED));
+    unit_check(!subject_denied(denials, 1700001001, NGX_AGT_NEVER_ASKED));
     unit_check(!subject_denied(denials, 1700001001, made + 1));
     unit_check(subject_denied(denials, 1700001001, made));
     unit_check(subject_denied(denials, 1800000000, 0));
@@ -324,42 +315,37 @@ test_asked(void)
 static void
 test_marks(void)
 {
-    ngx_uint_t                     i;
-    ngx_agilicus_token_clock_t     now = { 1000000, 1700000000 };
-    ngx_agilicus_token_denials_t  *denials;
+    ngx_uint_t          i;
+    ngx_agt_clock_t     now = { 1000000, 1700000000 };
+    ngx_agt_denials_t  *denials;
 
     unit_test("a mark tells that a token is older than a denial");
 
     denials = stub_denials(32 * 1024);
 
-    ngx_agilicus_token_denials_asked(denials, api, api, 1000000, 1700009000,
-                                     &now);
+    ngx_agt_denials_asked(denials, api, api, 1000000, 1700009000, &now);
     unit_check(!subject_denied(denials, 1700005000, 2000000));
 
     stub_clock(1500000, 1700000500);
     unit_check(deny_subject(denials, 1700000500) == NGX_OK);
     unit_check(subject_denied(denials, 1700005000, 2000000));
-    unit_check(subject_denied(denials, 1700005000,
-                              NGX_AGILICUS_TOKEN_NEVER_ASKED));
+    unit_check(subject_denied(denials, 1700005000, NGX_AGT_NEVER_ASKED));
 
     /* the first one counts, and it is of this API only */
 
-    ngx_agilicus_token_denials_asked(denials, api, api, 2000000, 1700009000,
-                                     &now);
+    ngx_agt_denials_asked(denials, api, api, 2000000, 1700009000, &now);
     unit_check(subject_denied(denials, 1700005000, 2000000));
 
     stub_denials_free(denials);
     denials = stub_denials(32 * 1024);
 
-    ngx_agilicus_token_denials_asked(denials, other, api, 1000000, 1700009000,
-                                     &now);
+    ngx_agt_denials_asked(denials, other, api, 1000000, 1700009000, &now);
     unit_check(deny_subject(denials, 1700000500) == NGX_OK);
     unit_check(!subject_denied(denials, 1700005000, 2000000));
 
     unit_test("one that came after the denial tells nothing");
 
-    ngx_agilicus_token_denials_asked(denials, api, api, 2000000, 1700009000,
-                                     &now);
+    ngx_agt_denials_asked(denials, api, api, 2000000, 1700009000, &now);
     unit_check(!subject_denied(denials, 1700005000, 2000000));
 
     unit_test("marks take no place from denials, and deny nothing");
@@ -373,8 +359,7 @@ test_marks(void)
         memset(token, 0, sizeof(token));
         memcpy(token, &i, sizeof(ngx_uint_t));
 
-        ngx_agilicus_token_denials_asked(denials, api, token, 1000000,
-                                         1700009000, &now);
+        ngx_agt_denials_asked(denials, api, token, 1000000, 1700009000, &now);
         unit_check(!token_denied(denials, i));
     }
 
@@ -394,8 +379,8 @@ test_marks(void)
 static void
 test_unknown(void)
 {
-    ngx_uint_t                     i, n;
-    ngx_agilicus_token_denials_t  *denials;
+    ngx_uint_t          i, n;
+    ngx_agt_denials_t  *denials;
 
     unit_test("what was never good pushes out nothing but its own kind");
 
@@ -420,8 +405,7 @@ test_unknown(void)
         n += token_denied(denials, i);
     }
 
-    unit_check(n <= ngx_agilicus_token_tombstones_capacity(denials->unknown)
-               && n > 0);
+    unit_check(n <= ngx_agt_tombstones_capacity(denials->unknown) && n > 0);
     unit_check(denials->sh->lost == 0 && denials->sh->incomplete == 0);
 
     stub_denials_free(denials);
@@ -441,25 +425,23 @@ test_spellings(void)
     unit_test("all spellings of a token have one key");
 
     token = unit_str("abc");
-    unit_check(ngx_agilicus_token_digest(bare, &token, 1) == NGX_OK);
+    unit_check(ngx_agt_digest(bare, &token, 1) == NGX_OK);
     free(token.data);
 
     for (i = 0; i < 4; i++) {
         token = unit_str(spelled[i]);
-        (void) ngx_agilicus_token_digest(digest, &token, 1);
+        (void) ngx_agt_digest(digest, &token, 1);
 
-        unit_check(ngx_agilicus_token_denials_token(key, &token, digest)
-                   == NGX_OK);
+        unit_check(ngx_agt_denials_token(key, &token, digest) == NGX_OK);
         unit_check(memcmp(key, bare, sizeof(key)) == 0);
         free(token.data);
     }
 
     for (i = 0; i < 5; i++) {
         token = unit_str(others[i]);
-        (void) ngx_agilicus_token_digest(digest, &token, 1);
+        (void) ngx_agt_digest(digest, &token, 1);
 
-        unit_check(ngx_agilicus_token_denials_token(key, &token, digest)
-                   == NGX_OK);
+        unit_check(ngx_agt_denials_token(key, &token, digest) == NGX_OK);
         unit_check(memcmp(key, bare, sizeof(key)) != 0);
         free(token.data);
     }
@@ -467,14 +449,13 @@ test_spellings(void)
     unit_test("a token whose key could not be made is denied");
 
     {
-        ngx_agilicus_token_clock_t     now = { 1000000, 1700000000 };
-        ngx_agilicus_token_denials_t  *denials;
+        ngx_agt_clock_t     now = { 1000000, 1700000000 };
+        ngx_agt_denials_t  *denials;
 
         denials = stub_denials(32 * 1024);
 
-        unit_check(ngx_agilicus_token_denied(denials, api, NULL, NULL, 0,
-                                             &now)
-                   == NGX_AGILICUS_TOKEN_REASON_REVOKED);
+        unit_check(ngx_agt_denied(denials, api, NULL, NULL, 0, &now)
+                   == NGX_AGT_REASON_REVOKED);
 
         stub_denials_free(denials);
     }
@@ -486,18 +467,18 @@ test_spellings(void)
 static void
 test_told(void)
 {
-    u_char                         token[32];
-    ngx_int_t                      rc;
-    ngx_uint_t                     i, n, told;
-    ngx_agilicus_token_clock_t     now = { 1000000, 1700000000 };
-    ngx_agilicus_token_denial_t    denial;
-    ngx_agilicus_token_denials_t  *denials;
+    u_char              token[32];
+    ngx_int_t           rc;
+    ngx_uint_t          i, n, told;
+    ngx_agt_clock_t     now = { 1000000, 1700000000 };
+    ngx_agt_denial_t    denial;
+    ngx_agt_denials_t  *denials;
 
     unit_test("what the API is still to be told stays, what it was told goes");
 
     for (told = 0; told < 2; told++) {
         denials = stub_denials(32 * 1024);
-        stub_source = NGX_AGILICUS_TOKEN_DENIED_UNTOLD;
+        stub_source = NGX_AGT_DENIED_UNTOLD;
 
         for (i = 0; i < 2000; i++) {
 
@@ -510,14 +491,14 @@ test_told(void)
             memset(&denial, 0, sizeof(denial));
 
             denial.api = api;
-            denial.kind = NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN;
+            denial.kind = NGX_AGT_TOMBSTONE_TOKEN;
             denial.value.data = token;
             denial.value.len = sizeof(token);
 
-            ngx_agilicus_token_denials_told(denials, &denial, &now);
+            ngx_agt_denials_told(denials, &denial, &now);
         }
 
-        stub_source = NGX_AGILICUS_TOKEN_DENIED_BY_HOOK;
+        stub_source = NGX_AGT_DENIED_BY_HOOK;
         n = 0;
 
         for (i = 5000; i < 5100; i++) {
@@ -529,7 +510,7 @@ test_told(void)
         unit_check(told ? n > 50 : n == 0);
         unit_check((denials->sh->incomplete != 0) == told);
 
-        stub_source = NGX_AGILICUS_TOKEN_DENIED_BY_FEED;
+        stub_source = NGX_AGT_DENIED_BY_FEED;
         stub_denials_free(denials);
     }
 }
@@ -538,19 +519,19 @@ test_told(void)
 static void
 test_feed(void)
 {
-    ngx_uint_t                        i;
-    ngx_agilicus_token_denials_t     *denials;
-    ngx_agilicus_token_feed_state_t  *feed;
+    ngx_uint_t             i;
+    ngx_agt_denials_t     *denials;
+    ngx_agt_feed_state_t  *feed;
 
     static const struct {
-        uint64_t                   interval;
-        uint64_t                   watermark;
-        uint64_t                   answered;
-        uint64_t                   duration;
-        uint32_t                   truncated;
-        uint64_t                   incomplete;
-        uint64_t                   now;
-        ngx_agilicus_token_feed_e  state;
+        uint64_t        interval;
+        uint64_t        watermark;
+        uint64_t        answered;
+        uint64_t        duration;
+        uint32_t        truncated;
+        uint64_t        incomplete;
+        uint64_t        now;
+        ngx_agt_feed_e  state;
     } tests[] = {
         { 0, 0, 0, 0, 0, 0, 100000, OFF },
         { 0, 99999, 99999, 0, 1, 200000, 100000, OFF },
@@ -607,12 +588,11 @@ test_feed(void)
         feed->truncated = tests[i].truncated;
         denials->sh->incomplete = tests[i].incomplete;
 
-        unit_check(ngx_agilicus_token_denials_feed(denials, api, tests[i].now)
+        unit_check(ngx_agt_denials_feed(denials, api, tests[i].now)
                    == tests[i].state);
-        unit_check(ngx_agilicus_token_denials_feed(denials, other,
-                                                   tests[i].now)
-                   == (tests[i].interval ? NGX_AGILICUS_TOKEN_FEED_DEAD
-                                         : NGX_AGILICUS_TOKEN_FEED_OFF));
+        unit_check(ngx_agt_denials_feed(denials, other, tests[i].now)
+                   == (tests[i].interval ? NGX_AGT_FEED_DEAD
+                                         : NGX_AGT_FEED_OFF));
     }
 
     stub_denials_free(denials);
@@ -620,102 +600,99 @@ test_feed(void)
 
 
 static ngx_int_t
-deny(ngx_agilicus_token_denials_t *denials, ngx_uint_t n)
+deny(ngx_agt_denials_t *denials, ngx_uint_t n)
 {
-    ngx_str_t                   value;
-    ngx_agilicus_token_clock_t  now = { 1000000, 1700000000 };
+    ngx_str_t        value;
+    ngx_agt_clock_t  now = { 1000000, 1700000000 };
 
     value.data = (u_char *) &n;
     value.len = sizeof(ngx_uint_t);
 
-    return stub_deny(denials, api, NGX_AGILICUS_TOKEN_TOMBSTONE_JTI, &value,
+    return stub_deny(denials, api, NGX_AGT_TOMBSTONE_JTI, &value,
                      now.wall + 100, 0, &now);
 }
 
 
 static ngx_uint_t
-denied(ngx_agilicus_token_denials_t *denials, ngx_uint_t n)
+denied(ngx_agt_denials_t *denials, ngx_uint_t n)
 {
-    ngx_agilicus_token_facts_t  facts;
-    ngx_agilicus_token_clock_t  now = { 1000000, 1700000000 };
+    ngx_agt_facts_t  facts;
+    ngx_agt_clock_t  now = { 1000000, 1700000000 };
 
     memset(&facts, 0, sizeof(facts));
 
     facts.jti.data = (u_char *) &n;
     facts.jti.len = sizeof(ngx_uint_t);
 
-    return ngx_agilicus_token_denied(denials, api, api, &facts,
-                                     NGX_AGILICUS_TOKEN_NEVER_ASKED, &now)
-           != NGX_AGILICUS_TOKEN_REASON_NONE;
+    return ngx_agt_denied(denials, api, api, &facts, NGX_AGT_NEVER_ASKED, &now)
+           != NGX_AGT_REASON_NONE;
 }
 
 
 static ngx_int_t
-deny_subject(ngx_agilicus_token_denials_t *denials, int64_t before)
+deny_subject(ngx_agt_denials_t *denials, int64_t before)
 {
-    ngx_str_t                   value;
-    ngx_agilicus_token_clock_t  now;
+    ngx_str_t        value;
+    ngx_agt_clock_t  now;
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
     ngx_str_set(&value, "subject");
 
-    return stub_deny(denials, api, NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT,
+    return stub_deny(denials, api, NGX_AGT_TOMBSTONE_SUBJECT,
                      &value, now.wall + 100000, before, &now);
 }
 
 
 static ngx_uint_t
-subject_denied(ngx_agilicus_token_denials_t *denials, int64_t iat,
-    uint64_t asked)
+subject_denied(ngx_agt_denials_t *denials, int64_t iat, uint64_t asked)
 {
-    ngx_agilicus_token_clock_t  now;
-    ngx_agilicus_token_facts_t  facts;
+    ngx_agt_clock_t  now;
+    ngx_agt_facts_t  facts;
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
     memset(&facts, 0, sizeof(facts));
 
     ngx_str_set(&facts.sub, "subject");
     facts.has_iat = 1;
     facts.iat = iat;
 
-    return ngx_agilicus_token_denied(denials, api, api, &facts, asked, &now)
-           != NGX_AGILICUS_TOKEN_REASON_NONE;
+    return ngx_agt_denied(denials, api, api, &facts, asked, &now)
+           != NGX_AGT_REASON_NONE;
 }
 
 
 static ngx_int_t
-deny_token(ngx_agilicus_token_denials_t *denials, ngx_uint_t n,
-    ngx_uint_t unknown)
+deny_token(ngx_agt_denials_t *denials, ngx_uint_t n, ngx_uint_t unknown)
 {
-    u_char                       token[32];
-    ngx_agilicus_token_clock_t   now = { 1000000, 1700000000 };
-    ngx_agilicus_token_denial_t  denial;
+    u_char            token[32];
+    ngx_agt_clock_t   now = { 1000000, 1700000000 };
+    ngx_agt_denial_t  denial;
 
     memset(token, 0, sizeof(token));
     memcpy(token, &n, sizeof(ngx_uint_t));
     memset(&denial, 0, sizeof(denial));
 
     denial.api = api;
-    denial.kind = NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN;
-    denial.source = unknown ? NGX_AGILICUS_TOKEN_DENIED_BY_API : stub_source;
+    denial.kind = NGX_AGT_TOMBSTONE_TOKEN;
+    denial.source = unknown ? NGX_AGT_DENIED_BY_API : stub_source;
     denial.value.data = token;
     denial.value.len = sizeof(token);
     denial.until = now.wall + 100;
     denial.unknown = (unknown != 0);
 
-    return ngx_agilicus_token_deny(denials, &denial, &now);
+    return ngx_agt_deny(denials, &denial, &now);
 }
 
 
 static ngx_uint_t
-token_denied(ngx_agilicus_token_denials_t *denials, ngx_uint_t n)
+token_denied(ngx_agt_denials_t *denials, ngx_uint_t n)
 {
-    u_char                      token[32];
-    ngx_agilicus_token_clock_t  now = { 1000000, 1700000000 };
+    u_char           token[32];
+    ngx_agt_clock_t  now = { 1000000, 1700000000 };
 
     memset(token, 0, sizeof(token));
     memcpy(token, &n, sizeof(ngx_uint_t));
 
-    return ngx_agilicus_token_denied(denials, api, token, NULL, 0, &now)
-           != NGX_AGILICUS_TOKEN_REASON_NONE;
+    return ngx_agt_denied(denials, api, token, NULL, 0, &now)
+           != NGX_AGT_REASON_NONE;
 }

@@ -48,7 +48,7 @@ static const struct {
 int
 main(void)
 {
-    u_char     out[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    u_char     out[NGX_AGT_DIGEST_LEN];
     ngx_str_t  part = ngx_string("abc");
 
     unit_check(CRYPTO_set_mem_functions(limited_malloc, limited_realloc,
@@ -58,15 +58,15 @@ main(void)
 
     ngx_memset(out, 0xff, sizeof(out));
 
-    unit_check(ngx_agilicus_token_digest(out, &part, 1) == NGX_ERROR);
+    unit_check(ngx_agt_digest(out, &part, 1) == NGX_ERROR);
     unit_check(is_zero(out));
 
     test_allocations();
 
     unit_test("the algorithm is fetched, twice at no harm");
 
-    unit_check(ngx_agilicus_token_digest_init() == NGX_OK);
-    unit_check(ngx_agilicus_token_digest_init() == NGX_OK);
+    unit_check(ngx_agt_digest_init() == NGX_OK);
+    unit_check(ngx_agt_digest_init() == NGX_OK);
 
     test_known();
     test_parts();
@@ -115,7 +115,7 @@ is_zero(const u_char *digest)
 {
     ngx_uint_t  i, zero;
 
-    for (zero = 1, i = 0; i < NGX_AGILICUS_TOKEN_DIGEST_LEN; i++) {
+    for (zero = 1, i = 0; i < NGX_AGT_DIGEST_LEN; i++) {
         zero &= (digest[i] == 0);
     }
 
@@ -126,7 +126,7 @@ is_zero(const u_char *digest)
 static void
 test_allocations(void)
 {
-    u_char      out[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    u_char      out[NGX_AGT_DIGEST_LEN];
     ngx_int_t   rc;
     ngx_str_t   part = ngx_string("abc");
     ngx_uint_t  n;
@@ -139,10 +139,10 @@ test_allocations(void)
     EVP_MD_free(EVP_MD_fetch(NULL, "SHA512", NULL));
 
     allowed = 0;
-    unit_check(ngx_agilicus_token_digest_init() == NGX_ERROR);
+    unit_check(ngx_agt_digest_init() == NGX_ERROR);
 
     allowed = (size_t) -1;
-    unit_check(ngx_agilicus_token_digest_init() == NGX_OK);
+    unit_check(ngx_agt_digest_init() == NGX_OK);
 
     unit_test("a digest that memory is too short for is an error");
 
@@ -150,7 +150,7 @@ test_allocations(void)
         allowed = n;
         ngx_memset(out, 0xff, sizeof(out));
 
-        rc = ngx_agilicus_token_digest(out, &part, 1);
+        rc = ngx_agt_digest(out, &part, 1);
 
         unit_check(rc == NGX_OK || is_zero(out));
 
@@ -168,11 +168,11 @@ test_allocations(void)
 static void
 test_known(void)
 {
-    u_char       out[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    u_char       hex[NGX_AGILICUS_TOKEN_FINGERPRINT_LEN];
-    size_t       len;
-    ngx_str_t   *parts;
-    ngx_uint_t   i, n;
+    u_char      out[NGX_AGT_DIGEST_LEN];
+    u_char      hex[NGX_AGT_FINGERPRINT_LEN];
+    size_t      len;
+    ngx_str_t  *parts;
+    ngx_uint_t  i, n;
 
     unit_test("known digests and their fingerprints");
 
@@ -185,10 +185,9 @@ test_known(void)
             parts[n] = unit_copy(known[i].text, len);
         }
 
-        unit_check(ngx_agilicus_token_digest(out, parts, known[i].repeat)
-                   == NGX_OK);
+        unit_check(ngx_agt_digest(out, parts, known[i].repeat) == NGX_OK);
 
-        ngx_agilicus_token_digest_fingerprint(out, hex);
+        ngx_agt_digest_fingerprint(out, hex);
 
         unit_check_note(memcmp(hex, known[i].hex, sizeof(hex)) == 0,
                         known[i].text);
@@ -212,8 +211,8 @@ test_known(void)
 static void
 test_parts(void)
 {
-    u_char     a[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    u_char     b[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    u_char     a[NGX_AGT_DIGEST_LEN];
+    u_char     b[NGX_AGT_DIGEST_LEN];
     ngx_str_t  whole = ngx_string("one two three");
     ngx_str_t  parts[] = {
         ngx_string("one"), ngx_null_string, ngx_string(" two "),
@@ -222,33 +221,33 @@ test_parts(void)
 
     unit_test("parts are digested as one string");
 
-    unit_check(ngx_agilicus_token_digest(a, &whole, 1) == NGX_OK);
-    unit_check(ngx_agilicus_token_digest(b, parts, 4) == NGX_OK);
-    unit_check(ngx_agilicus_token_digest_equal(a, b));
+    unit_check(ngx_agt_digest(a, &whole, 1) == NGX_OK);
+    unit_check(ngx_agt_digest(b, parts, 4) == NGX_OK);
+    unit_check(ngx_agt_digest_equal(a, b));
 
-    unit_check(ngx_agilicus_token_digest(b, parts, 3) == NGX_OK);
-    unit_check(!ngx_agilicus_token_digest_equal(a, b));
+    unit_check(ngx_agt_digest(b, parts, 3) == NGX_OK);
+    unit_check(!ngx_agt_digest_equal(a, b));
 }
 
 
 static void
 test_equal(void)
 {
-    u_char      a[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    u_char      b[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    u_char      a[NGX_AGT_DIGEST_LEN];
+    u_char      b[NGX_AGT_DIGEST_LEN];
     ngx_str_t   part = ngx_string("abc");
     ngx_uint_t  i;
 
     unit_test("each bit of a digest counts");
 
-    unit_check(ngx_agilicus_token_digest(a, &part, 1) == NGX_OK);
+    unit_check(ngx_agt_digest(a, &part, 1) == NGX_OK);
 
     for (i = 0; i < 8 * sizeof(a); i++) {
         ngx_memcpy(b, a, sizeof(a));
-        unit_check(ngx_agilicus_token_digest_equal(a, b));
+        unit_check(ngx_agt_digest_equal(a, b));
 
         b[i / 8] = (u_char) (b[i / 8] ^ (1 << i % 8));
-        unit_check(!ngx_agilicus_token_digest_equal(a, b));
+        unit_check(!ngx_agt_digest_equal(a, b));
     }
 }
 
@@ -292,12 +291,10 @@ test_fold(void)
         a = folds[i].a;
         b = folds[i].b;
 
-        unit_check(ngx_agilicus_token_digest_fold(a, b) == folds[i].folded);
-        unit_check(ngx_agilicus_token_digest_fold(b, a) == folds[i].folded);
-        unit_check(ngx_agilicus_token_digest_fold_halves(a, b)
-                   == folds[i].folded);
-        unit_check(ngx_agilicus_token_digest_fold_halves(b, a)
-                   == folds[i].folded);
+        unit_check(ngx_agt_digest_fold(a, b) == folds[i].folded);
+        unit_check(ngx_agt_digest_fold(b, a) == folds[i].folded);
+        unit_check(ngx_agt_digest_fold_halves(a, b) == folds[i].folded);
+        unit_check(ngx_agt_digest_fold_halves(b, a) == folds[i].folded);
     }
 
     a = 1;
@@ -307,8 +304,7 @@ test_fold(void)
         a = a * 6364136223846793005ULL + 1442695040888963407ULL;
         b = b * 3935559000370003845ULL + 2691343689449507681ULL;
 
-        if (ngx_agilicus_token_digest_fold(a, b)
-            != ngx_agilicus_token_digest_fold_halves(a, b))
+        if (ngx_agt_digest_fold(a, b) != ngx_agt_digest_fold_halves(a, b))
         {
             break;
         }

@@ -46,16 +46,16 @@ main(void)
 static const char *
 find(const char *body, const char *pointer)
 {
-    ngx_int_t                            rc;
-    ngx_str_t                            b, p, value;
-    ngx_agilicus_token_json_document_t  *document;
+    ngx_int_t                 rc;
+    ngx_str_t                 b, p, value;
+    ngx_agt_json_document_t  *document;
 
     static char  text[256];
 
     b = unit_str(body);
     p = unit_str(pointer);
 
-    document = ngx_agilicus_token_json_document(b.data, b.len);
+    document = ngx_agt_json_document(b.data, b.len);
 
     free(b.data);
 
@@ -64,7 +64,7 @@ find(const char *body, const char *pointer)
         return "(no document)";
     }
 
-    rc = ngx_agilicus_token_json_pointer(document, &p, &value);
+    rc = ngx_agt_json_pointer(document, &p, &value);
 
     if (rc == NGX_OK) {
         (void) snprintf(text, sizeof(text), "%.*s", (int) value.len,
@@ -74,7 +74,7 @@ find(const char *body, const char *pointer)
         (void) snprintf(text, sizeof(text), "(none)");
     }
 
-    ngx_agilicus_token_json_release(&document);
+    ngx_agt_json_release(&document);
     unit_check(document == NULL);
 
     free(p.data);
@@ -196,7 +196,7 @@ test_documents(void)
     size_t      i;
     ngx_str_t   s;
 
-    ngx_agilicus_token_json_document_t  *none = NULL;
+    ngx_agt_json_document_t  *none = NULL;
 
     static const char  *bad[] = {
         "", " ", "null", "true", "1", "\"a\"", "{", "[", "{\"a\":1,\"a\":2}",
@@ -212,16 +212,16 @@ test_documents(void)
                         bad[i]);
     }
 
-    s.len = NGX_AGILICUS_TOKEN_JSON_MAX_BODY + 1;
+    s.len = NGX_AGT_JSON_MAX_BODY + 1;
     s.data = malloc(s.len);
     ngx_memset(s.data, ' ', s.len);
     ngx_memcpy(s.data, "{}", 2);
 
-    unit_check(ngx_agilicus_token_json_document(s.data, s.len) == NULL);
+    unit_check(ngx_agt_json_document(s.data, s.len) == NULL);
 
     free(s.data);
 
-    ngx_agilicus_token_json_release(&none);
+    ngx_agt_json_release(&none);
     unit_check(none == NULL);
 }
 
@@ -231,18 +231,18 @@ test_documents(void)
 static void
 test_limits(void)
 {
-    size_t                               n, i;
-    char                                *text, *p;
-    ngx_str_t                            pointer, value;
-    ngx_agilicus_token_json_document_t  *document;
+    size_t                    n, i;
+    char                     *text, *p;
+    ngx_str_t                 pointer, value;
+    ngx_agt_json_document_t  *document;
 
     unit_test("a document has so many values at most");
 
-    text = malloc(NGX_AGILICUS_TOKEN_JSON_MAX_BODY);
+    text = malloc(NGX_AGT_JSON_MAX_BODY);
     pointer = unit_str("/3070");
 
-    for (n = NGX_AGILICUS_TOKEN_JSON_MAX_DOCUMENT - 1;
-         n <= NGX_AGILICUS_TOKEN_JSON_MAX_DOCUMENT; n++)
+    for (n = NGX_AGT_JSON_MAX_DOCUMENT - 1;
+         n <= NGX_AGT_JSON_MAX_DOCUMENT; n++)
     {
         p = text;
 
@@ -252,19 +252,16 @@ test_limits(void)
 
         p += sprintf(p, "]");
 
-        document = ngx_agilicus_token_json_document((u_char *) text,
-                                                    (size_t) (p - text));
-        unit_check((document != NULL)
-                   == (n < NGX_AGILICUS_TOKEN_JSON_MAX_DOCUMENT));
+        document = ngx_agt_json_document((u_char *) text, (size_t) (p - text));
+        unit_check((document != NULL) == (n < NGX_AGT_JSON_MAX_DOCUMENT));
 
         if (document) {
-            unit_check(ngx_agilicus_token_json_pointer(document, &pointer,
-                                                       &value)
+            unit_check(ngx_agt_json_pointer(document, &pointer, &value)
                        == NGX_OK);
             unit_check(value.len == 4 && memcmp(value.data, "3070", 4) == 0);
         }
 
-        ngx_agilicus_token_json_release(&document);
+        ngx_agt_json_release(&document);
 
         p = text;
 
@@ -274,19 +271,16 @@ test_limits(void)
 
         p += sprintf(p, "}");
 
-        document = ngx_agilicus_token_json_document((u_char *) text,
-                                                    (size_t) (p - text));
-        unit_check((document != NULL)
-                   == (n < NGX_AGILICUS_TOKEN_JSON_MAX_DOCUMENT));
+        document = ngx_agt_json_document((u_char *) text, (size_t) (p - text));
+        unit_check((document != NULL) == (n < NGX_AGT_JSON_MAX_DOCUMENT));
 
         if (document) {
-            unit_check(ngx_agilicus_token_json_pointer(document, &pointer,
-                                                       &value)
+            unit_check(ngx_agt_json_pointer(document, &pointer, &value)
                        == NGX_OK);
             unit_check(value.len == 4 && memcmp(value.data, "3070", 4) == 0);
         }
 
-        ngx_agilicus_token_json_release(&document);
+        ngx_agt_json_release(&document);
     }
 
     free(text);
@@ -297,7 +291,7 @@ test_limits(void)
 /* the processor time of "times" look-ups of names that are not there */
 
 static double
-cost(ngx_agilicus_token_json_document_t *document, ngx_uint_t times)
+cost(ngx_agt_json_document_t *document, ngx_uint_t times)
 {
     char             text[32];
     double           ms;
@@ -311,7 +305,7 @@ cost(ngx_agilicus_token_json_document_t *document, ngx_uint_t times)
         pointer.data = (u_char *) text;
         pointer.len = (size_t) sprintf(text, "/uuuuuuuzz%u", (unsigned) i);
 
-        unit_check(ngx_agilicus_token_json_pointer(document, &pointer, &value)
+        unit_check(ngx_agt_json_pointer(document, &pointer, &value)
                    == NGX_DECLINED);
     }
 
@@ -332,14 +326,14 @@ cost(ngx_agilicus_token_json_document_t *document, ngx_uint_t times)
 static void
 test_cost(void)
 {
-    char                                *text, *p;
-    double                               best, ms;
-    ngx_uint_t                           i;
-    ngx_agilicus_token_json_document_t  *document;
+    char                     *text, *p;
+    double                    best, ms;
+    ngx_uint_t                i;
+    ngx_agt_json_document_t  *document;
 
     unit_test("what a pointer costs does not depend on the names there");
 
-    text = malloc(NGX_AGILICUS_TOKEN_JSON_MAX_BODY);
+    text = malloc(NGX_AGT_JSON_MAX_BODY);
     p = text;
 
     for (i = 0; i < 3000; i++) {
@@ -348,8 +342,7 @@ test_cost(void)
 
     p += sprintf(p, "}");
 
-    document = ngx_agilicus_token_json_document((u_char *) text,
-                                                (size_t) (p - text));
+    document = ngx_agt_json_document((u_char *) text, (size_t) (p - text));
     unit_check(document != NULL);
 
     best = 1e9;
@@ -363,7 +356,7 @@ test_cost(void)
 
     unit_check(best < 10.0 * UNIT_SLOW);
 
-    ngx_agilicus_token_json_release(&document);
+    ngx_agt_json_release(&document);
 
     free(text);
 }

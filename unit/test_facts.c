@@ -9,11 +9,11 @@
 #include "token/facts.h"
 
 
-#define AUD     NGX_AGILICUS_TOKEN_FACTS_AUD
-#define SCOPES  NGX_AGILICUS_TOKEN_FACTS_SCOPES
-#define ROLES   NGX_AGILICUS_TOKEN_FACTS_ROLES
-#define CLAIMS  NGX_AGILICUS_TOKEN_FACTS_CLAIMS
-#define LISTS   NGX_AGILICUS_TOKEN_FACTS_LISTS
+#define AUD     NGX_AGT_FACTS_AUD
+#define SCOPES  NGX_AGT_FACTS_SCOPES
+#define ROLES   NGX_AGT_FACTS_ROLES
+#define CLAIMS  NGX_AGT_FACTS_CLAIMS
+#define LISTS   NGX_AGT_FACTS_LISTS
 
 
 static void test_round_trip(void);
@@ -28,7 +28,7 @@ static void test_lookup(void);
 static void test_broken_lists(void);
 static void test_empty(void);
 static size_t build(u_char *buf, size_t size);
-static void read_all(const ngx_agilicus_token_facts_t *facts,
+static void read_all(const ngx_agt_facts_t *facts,
     const u_char *start, size_t len);
 static void set(ngx_str_t *s, const char *text);
 
@@ -36,8 +36,8 @@ static void set(ngx_str_t *s, const char *text);
 /* what build() puts into the lists: the list, and then its strings */
 
 static const struct {
-    ngx_agilicus_token_facts_list_e   list;
-    const char                       *items[8];
+    ngx_agt_facts_list_e  list;
+    const char           *items[8];
 } contents[] = {
     { AUD, { "urn:api:agilicus:gateway", "b", NULL } },
     { SCOPES, { "urn:agilicus:users:owner", "read", "read:all", "", NULL } },
@@ -76,10 +76,10 @@ set(ngx_str_t *s, const char *text)
 static size_t
 build(u_char *buf, size_t size)
 {
-    ngx_str_t                            s;
-    ngx_uint_t                           i, n;
-    ngx_agilicus_token_facts_t           facts;
-    ngx_agilicus_token_facts_builder_t   b;
+    ngx_str_t                s;
+    ngx_uint_t               i, n;
+    ngx_agt_facts_t          facts;
+    ngx_agt_facts_builder_t  b;
 
     ngx_memzero(&facts, sizeof(facts));
 
@@ -100,29 +100,29 @@ build(u_char *buf, size_t size)
     set(&facts.jti, "jti-1");
     set(&facts.session, "s");
 
-    ngx_agilicus_token_facts_begin(&b, buf, size, &facts);
+    ngx_agt_facts_begin(&b, buf, size, &facts);
 
     for (i = 0; i < LISTS; i++) {
-        ngx_agilicus_token_facts_list(&b, contents[i].list);
+        ngx_agt_facts_list(&b, contents[i].list);
 
         for (n = 0; contents[i].items[n]; n++) {
             set(&s, contents[i].items[n]);
-            ngx_agilicus_token_facts_add(&b, &s);
+            ngx_agt_facts_add(&b, &s);
         }
     }
 
-    return ngx_agilicus_token_facts_end(&b);
+    return ngx_agt_facts_end(&b);
 }
 
 
 static void
 test_round_trip(void)
 {
-    size_t                       len;
-    u_char                       buf[1024];
-    ngx_str_t                    s;
-    ngx_uint_t                   i, n;
-    ngx_agilicus_token_facts_t   facts;
+    size_t           len;
+    u_char           buf[1024];
+    ngx_str_t        s;
+    ngx_uint_t       i, n;
+    ngx_agt_facts_t  facts;
 
     unit_test("what is packed is read back");
 
@@ -132,7 +132,7 @@ test_round_trip(void)
 
     ngx_memset(&facts, 0xff, sizeof(facts));
 
-    unit_check(ngx_agilicus_token_facts_open(&facts, buf, len) == NGX_OK);
+    unit_check(ngx_agt_facts_open(&facts, buf, len) == NGX_OK);
 
     unit_check(facts.has_exp && facts.exp == 1700000000);
     unit_check(facts.has_iat && facts.iat == INT64_MIN);
@@ -150,16 +150,13 @@ test_round_trip(void)
 
     for (i = 0; i < LISTS; i++) {
         for (n = 0; contents[i].items[n]; n++) {
-            unit_check(ngx_agilicus_token_facts_next(&facts.lists[i], &s)
-                       == NGX_OK);
+            unit_check(ngx_agt_facts_next(&facts.lists[i], &s) == NGX_OK);
             unit_check_note(unit_equal(&s, contents[i].items[n]),
                             contents[i].items[n]);
         }
 
-        unit_check(ngx_agilicus_token_facts_next(&facts.lists[i], &s)
-                   == NGX_DONE);
-        unit_check(ngx_agilicus_token_facts_next(&facts.lists[i], &s)
-                   == NGX_DONE);
+        unit_check(ngx_agt_facts_next(&facts.lists[i], &s) == NGX_DONE);
+        unit_check(ngx_agt_facts_next(&facts.lists[i], &s) == NGX_DONE);
     }
 }
 
@@ -167,9 +164,9 @@ test_round_trip(void)
 static void
 test_address(void)
 {
-    size_t                       len, shift;
-    u_char                       buf[1024], moved[1024 + 16];
-    ngx_agilicus_token_facts_t   facts;
+    size_t           len, shift;
+    u_char           buf[1024], moved[1024 + 16];
+    ngx_agt_facts_t  facts;
 
     unit_test("the packed form can lie at any address");
 
@@ -178,8 +175,7 @@ test_address(void)
     for (shift = 0; shift < 16; shift++) {
         ngx_memcpy(moved + shift, buf, len);
 
-        unit_check(ngx_agilicus_token_facts_open(&facts, moved + shift, len)
-                   == NGX_OK);
+        unit_check(ngx_agt_facts_open(&facts, moved + shift, len) == NGX_OK);
         unit_check(unit_equal(&facts.sub, "subject"));
         read_all(&facts, moved + shift, len);
     }
@@ -196,11 +192,11 @@ test_address(void)
 static void
 test_flags(void)
 {
-    u_char                               buf[256];
-    size_t                               len;
-    unsigned                             i;
-    ngx_agilicus_token_facts_t           facts, back;
-    ngx_agilicus_token_facts_builder_t   b;
+    u_char                   buf[256];
+    size_t                   len;
+    unsigned                 i;
+    ngx_agt_facts_t          facts, back;
+    ngx_agt_facts_builder_t  b;
 
     unit_test("each flag stands for itself, and no time without its flag");
 
@@ -219,10 +215,10 @@ test_flags(void)
         facts.end = 4;
         facts.has_end = (i >> 6) & 1;
 
-        ngx_agilicus_token_facts_begin(&b, buf, sizeof(buf), &facts);
-        len = ngx_agilicus_token_facts_end(&b);
+        ngx_agt_facts_begin(&b, buf, sizeof(buf), &facts);
+        len = ngx_agt_facts_end(&b);
 
-        unit_check(ngx_agilicus_token_facts_open(&back, buf, len) == NGX_OK);
+        unit_check(ngx_agt_facts_open(&back, buf, len) == NGX_OK);
 
         unit_check(back.has_exp == facts.has_exp);
         unit_check(back.has_iat == facts.has_iat);
@@ -267,10 +263,10 @@ test_sizes(void)
 static void
 test_truncated(void)
 {
-    size_t                       len, n;
-    u_char                       buf[1024];
-    ngx_str_t                    copy;
-    ngx_agilicus_token_facts_t   facts;
+    size_t           len, n;
+    u_char           buf[1024];
+    ngx_str_t        copy;
+    ngx_agt_facts_t  facts;
 
     unit_test("a packed form of another length is none");
 
@@ -279,26 +275,23 @@ test_truncated(void)
     for (n = 0; n < len; n++) {
         copy = unit_copy(buf, n);
 
-        unit_check(ngx_agilicus_token_facts_open(&facts, copy.data, n)
-                   == NGX_ERROR);
+        unit_check(ngx_agt_facts_open(&facts, copy.data, n) == NGX_ERROR);
 
         free(copy.data);
     }
 
-    unit_check(ngx_agilicus_token_facts_open(&facts, buf, len + 1)
-               == NGX_ERROR);
+    unit_check(ngx_agt_facts_open(&facts, buf, len + 1) == NGX_ERROR);
 }
 
 
 /* whatever opens can be read to its end without leaving it */
 
 static void
-read_all(const ngx_agilicus_token_facts_t *facts, const u_char *start,
-    size_t len)
+read_all(const ngx_agt_facts_t *facts, const u_char *start, size_t len)
 {
-    ngx_str_t                   s;
-    ngx_uint_t                  i, n;
-    ngx_agilicus_token_list_t   list;
+    ngx_str_t       s;
+    ngx_uint_t      i, n;
+    ngx_agt_list_t  list;
 
     const ngx_str_t  *strings[] = {
         &facts->sub, &facts->email, &facts->org, &facts->root_org,
@@ -313,16 +306,15 @@ read_all(const ngx_agilicus_token_facts_t *facts, const u_char *start,
     for (i = 0; i < LISTS; i++) {
         list = facts->lists[i];
 
-        for (n = 0; ngx_agilicus_token_facts_next(&list, &s) == NGX_OK; n++) {
+        for (n = 0; ngx_agt_facts_next(&list, &s) == NGX_OK; n++) {
             unit_check(s.data >= start && s.data + s.len <= start + len);
             unit_check(n < len);
         }
 
-        (void) ngx_agilicus_token_facts_has(&facts->lists[i], &facts->sub);
-        (void) ngx_agilicus_token_facts_has_pair(&facts->lists[i],
-                                                 &facts->sub, &facts->jti);
-        (void) ngx_agilicus_token_facts_find(&facts->lists[i], &facts->sub,
-                                             &s);
+        (void) ngx_agt_facts_has(&facts->lists[i], &facts->sub);
+        (void) ngx_agt_facts_has_pair(&facts->lists[i],
+                                      &facts->sub, &facts->jti);
+        (void) ngx_agt_facts_find(&facts->lists[i], &facts->sub, &s);
     }
 }
 
@@ -330,11 +322,11 @@ read_all(const ngx_agilicus_token_facts_t *facts, const u_char *start,
 static void
 test_flipped(void)
 {
-    size_t                       len, i;
-    u_char                       buf[1024];
-    ngx_str_t                    copy;
-    ngx_uint_t                   c;
-    ngx_agilicus_token_facts_t   facts;
+    size_t           len, i;
+    u_char           buf[1024];
+    ngx_str_t        copy;
+    ngx_uint_t       c;
+    ngx_agt_facts_t  facts;
 
     unit_test("a changed byte never leads out of the packed form");
 
@@ -345,8 +337,7 @@ test_flipped(void)
         for (c = 0; c < 256; c++) {
             copy.data[i] = (u_char) c;
 
-            if (ngx_agilicus_token_facts_open(&facts, copy.data, len)
-                == NGX_OK)
+            if (ngx_agt_facts_open(&facts, copy.data, len) == NGX_OK)
             {
                 read_all(&facts, copy.data, len);
             }
@@ -359,8 +350,7 @@ test_flipped(void)
 
     copy.data[0]++;
 
-    unit_check(ngx_agilicus_token_facts_open(&facts, copy.data, len)
-               == NGX_ERROR);
+    unit_check(ngx_agt_facts_open(&facts, copy.data, len) == NGX_ERROR);
 
     free(copy.data);
 }
@@ -369,16 +359,16 @@ test_flipped(void)
 static void
 test_longest(void)
 {
-    size_t                               len, size;
-    u_char                              *buf, *text;
-    ngx_uint_t                           over;
-    ngx_agilicus_token_facts_t           facts, back;
-    ngx_agilicus_token_facts_builder_t   b;
-    ngx_str_t                            s;
+    size_t                   len, size;
+    u_char                  *buf, *text;
+    ngx_uint_t               over;
+    ngx_agt_facts_t          facts, back;
+    ngx_agt_facts_builder_t  b;
+    ngx_str_t                s;
 
     unit_test("the longest string fits, a longer one does not");
 
-    size = 4 * NGX_AGILICUS_TOKEN_FACTS_MAX_STR;
+    size = 4 * NGX_AGT_FACTS_MAX_STR;
     buf = malloc(size);
     text = malloc(size);
 
@@ -388,35 +378,33 @@ test_longest(void)
         ngx_memzero(&facts, sizeof(facts));
 
         facts.session.data = text;
-        facts.session.len = NGX_AGILICUS_TOKEN_FACTS_MAX_STR + over;
+        facts.session.len = NGX_AGT_FACTS_MAX_STR + over;
 
-        ngx_agilicus_token_facts_begin(&b, buf, size, &facts);
-        len = ngx_agilicus_token_facts_end(&b);
+        ngx_agt_facts_begin(&b, buf, size, &facts);
+        len = ngx_agt_facts_end(&b);
 
         unit_check((len > 0) == !over);
 
         if (len) {
-            unit_check(ngx_agilicus_token_facts_open(&back, buf, len)
-                       == NGX_OK);
-            unit_check(back.session.len == NGX_AGILICUS_TOKEN_FACTS_MAX_STR);
+            unit_check(ngx_agt_facts_open(&back, buf, len) == NGX_OK);
+            unit_check(back.session.len == NGX_AGT_FACTS_MAX_STR);
         }
 
         ngx_memzero(&facts, sizeof(facts));
 
         s.data = text;
-        s.len = NGX_AGILICUS_TOKEN_FACTS_MAX_STR + over;
+        s.len = NGX_AGT_FACTS_MAX_STR + over;
 
-        ngx_agilicus_token_facts_begin(&b, buf, size, &facts);
-        ngx_agilicus_token_facts_list(&b, SCOPES);
-        ngx_agilicus_token_facts_add(&b, &s);
-        len = ngx_agilicus_token_facts_end(&b);
+        ngx_agt_facts_begin(&b, buf, size, &facts);
+        ngx_agt_facts_list(&b, SCOPES);
+        ngx_agt_facts_add(&b, &s);
+        len = ngx_agt_facts_end(&b);
 
         unit_check((len > 0) == !over);
 
         if (len) {
-            unit_check(ngx_agilicus_token_facts_open(&back, buf, len)
-                       == NGX_OK);
-            unit_check(ngx_agilicus_token_facts_has(&back.lists[SCOPES], &s));
+            unit_check(ngx_agt_facts_open(&back, buf, len) == NGX_OK);
+            unit_check(ngx_agt_facts_has(&back.lists[SCOPES], &s));
         }
     }
 
@@ -428,60 +416,59 @@ test_longest(void)
 static void
 test_order(void)
 {
-    u_char                               buf[256];
-    ngx_str_t                            s = ngx_string("x");
-    ngx_agilicus_token_facts_t           facts;
-    ngx_agilicus_token_facts_builder_t   b;
+    u_char                   buf[256];
+    ngx_str_t                s = ngx_string("x");
+    ngx_agt_facts_t          facts;
+    ngx_agt_facts_builder_t  b;
 
     ngx_memzero(&facts, sizeof(facts));
 
     unit_test("lists out of order, twice or unknown give nothing");
 
-    ngx_agilicus_token_facts_begin(&b, buf, sizeof(buf), &facts);
-    ngx_agilicus_token_facts_list(&b, ROLES);
-    ngx_agilicus_token_facts_list(&b, AUD);
-    unit_check(ngx_agilicus_token_facts_end(&b) == 0);
+    ngx_agt_facts_begin(&b, buf, sizeof(buf), &facts);
+    ngx_agt_facts_list(&b, ROLES);
+    ngx_agt_facts_list(&b, AUD);
+    unit_check(ngx_agt_facts_end(&b) == 0);
 
-    ngx_agilicus_token_facts_begin(&b, buf, sizeof(buf), &facts);
-    ngx_agilicus_token_facts_list(&b, SCOPES);
-    ngx_agilicus_token_facts_list(&b, SCOPES);
-    unit_check(ngx_agilicus_token_facts_end(&b) == 0);
+    ngx_agt_facts_begin(&b, buf, sizeof(buf), &facts);
+    ngx_agt_facts_list(&b, SCOPES);
+    ngx_agt_facts_list(&b, SCOPES);
+    unit_check(ngx_agt_facts_end(&b) == 0);
 
-    ngx_agilicus_token_facts_begin(&b, buf, sizeof(buf), &facts);
-    ngx_agilicus_token_facts_list(&b, LISTS);
-    unit_check(ngx_agilicus_token_facts_end(&b) == 0);
+    ngx_agt_facts_begin(&b, buf, sizeof(buf), &facts);
+    ngx_agt_facts_list(&b, LISTS);
+    unit_check(ngx_agt_facts_end(&b) == 0);
 
     unit_test("a string outside of a list gives nothing");
 
-    ngx_agilicus_token_facts_begin(&b, buf, sizeof(buf), &facts);
-    ngx_agilicus_token_facts_add(&b, &s);
-    unit_check(ngx_agilicus_token_facts_end(&b) == 0);
+    ngx_agt_facts_begin(&b, buf, sizeof(buf), &facts);
+    ngx_agt_facts_add(&b, &s);
+    unit_check(ngx_agt_facts_end(&b) == 0);
 
     unit_test("lists that are left out are empty");
 
-    ngx_agilicus_token_facts_begin(&b, buf, sizeof(buf), &facts);
-    ngx_agilicus_token_facts_list(&b, ROLES);
-    ngx_agilicus_token_facts_add(&b, &s);
+    ngx_agt_facts_begin(&b, buf, sizeof(buf), &facts);
+    ngx_agt_facts_list(&b, ROLES);
+    ngx_agt_facts_add(&b, &s);
 
-    unit_check(ngx_agilicus_token_facts_open(&facts, buf,
-                                         ngx_agilicus_token_facts_end(&b))
+    unit_check(ngx_agt_facts_open(&facts, buf, ngx_agt_facts_end(&b))
                == NGX_OK);
 
-    unit_check(!ngx_agilicus_token_facts_has(&facts.lists[AUD], &s));
-    unit_check(!ngx_agilicus_token_facts_has(&facts.lists[SCOPES], &s));
-    unit_check(ngx_agilicus_token_facts_has(&facts.lists[ROLES], &s));
-    unit_check(!ngx_agilicus_token_facts_has(&facts.lists[CLAIMS], &s));
+    unit_check(!ngx_agt_facts_has(&facts.lists[AUD], &s));
+    unit_check(!ngx_agt_facts_has(&facts.lists[SCOPES], &s));
+    unit_check(ngx_agt_facts_has(&facts.lists[ROLES], &s));
+    unit_check(!ngx_agt_facts_has(&facts.lists[CLAIMS], &s));
 }
 
 
 static void
 test_lookup(void)
 {
-    u_char                             buf[1024];
-    size_t                             i;
-    ngx_str_t                          s, name, value;
-    ngx_agilicus_token_list_t          roles, claims;
-    ngx_agilicus_token_facts_t         facts;
+    u_char           buf[1024];
+    size_t           i;
+    ngx_str_t        s, name, value;
+    ngx_agt_list_t   roles, claims;
+    ngx_agt_facts_t  facts;
 
     static const struct {
         const char  *text;
@@ -494,8 +481,7 @@ test_lookup(void)
         { "read\nread:all", 0 }, { "read?", 0 },
     };
 
-    unit_check(ngx_agilicus_token_facts_open(&facts, buf,
-                                             build(buf, sizeof(buf)))
+    unit_check(ngx_agt_facts_open(&facts, buf, build(buf, sizeof(buf)))
                == NGX_OK);
 
     unit_test("scopes are compared byte for byte and as a whole");
@@ -503,14 +489,14 @@ test_lookup(void)
     for (i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++) {
         set(&s, scopes[i].text);
 
-        unit_check_note(ngx_agilicus_token_facts_has(&facts.lists[SCOPES], &s)
+        unit_check_note(ngx_agt_facts_has(&facts.lists[SCOPES], &s)
                         == scopes[i].there, scopes[i].text);
     }
 
     s.data = (u_char *) "read\0all";
     s.len = 8;
 
-    unit_check(!ngx_agilicus_token_facts_has(&facts.lists[SCOPES], &s));
+    unit_check(!ngx_agt_facts_has(&facts.lists[SCOPES], &s));
 
     unit_test("roles are compared as pairs");
 
@@ -518,31 +504,29 @@ test_lookup(void)
 
     set(&name, "app");
     set(&value, "viewer");
-    unit_check(ngx_agilicus_token_facts_has_pair(&roles, &name, &value));
+    unit_check(ngx_agt_facts_has_pair(&roles, &name, &value));
 
     set(&value, "owner");
-    unit_check(!ngx_agilicus_token_facts_has_pair(&roles, &name, &value));
+    unit_check(!ngx_agt_facts_has_pair(&roles, &name, &value));
 
     set(&name, "editor");
     set(&value, "app");
-    unit_check(!ngx_agilicus_token_facts_has_pair(&roles, &name, &value));
+    unit_check(!ngx_agt_facts_has_pair(&roles, &name, &value));
 
     set(&name, "other");
     set(&value, "owner");
-    unit_check(ngx_agilicus_token_facts_has_pair(&roles, &name, &value));
+    unit_check(ngx_agt_facts_has_pair(&roles, &name, &value));
 
     unit_test("claims are found by name");
 
     claims = facts.lists[CLAIMS];
 
     set(&name, "last_mfa_time");
-    unit_check(ngx_agilicus_token_facts_find(&claims, &name, &value)
-               == NGX_OK);
+    unit_check(ngx_agt_facts_find(&claims, &name, &value) == NGX_OK);
     unit_check(unit_equal(&value, "17"));
 
     set(&name, "o1");
-    unit_check(ngx_agilicus_token_facts_find(&claims, &name, &value)
-               == NGX_DECLINED);
+    unit_check(ngx_agt_facts_find(&claims, &name, &value) == NGX_DECLINED);
     unit_check(unit_equal(&value, "17"));
 }
 
@@ -550,10 +534,10 @@ test_lookup(void)
 static void
 test_broken_lists(void)
 {
-    size_t                      i, n;
-    u_char                      bytes[] = { 3, 0, 'a', 'b', 'c', 2, 0, 'd' };
-    ngx_str_t                   copy, s, name;
-    ngx_agilicus_token_list_t   list;
+    size_t          i, n;
+    u_char          bytes[] = { 3, 0, 'a', 'b', 'c', 2, 0, 'd' };
+    ngx_str_t       copy, s, name;
+    ngx_agt_list_t  list;
 
     unit_test("a list that breaks off ends where it does");
 
@@ -563,7 +547,7 @@ test_broken_lists(void)
         list.pos = copy.data;
         list.end = copy.data + n;
 
-        for (i = 0; ngx_agilicus_token_facts_next(&list, &s) == NGX_OK; i++) {
+        for (i = 0; ngx_agt_facts_next(&list, &s) == NGX_OK; i++) {
             unit_check(unit_equal(&s, "abc"));
         }
 
@@ -580,30 +564,27 @@ test_broken_lists(void)
 
     set(&name, "abc");
 
-    unit_check(!ngx_agilicus_token_facts_has_pair(&list, &name, &name));
-    unit_check(ngx_agilicus_token_facts_find(&list, &name, &s)
-               == NGX_DECLINED);
+    unit_check(!ngx_agt_facts_has_pair(&list, &name, &name));
+    unit_check(ngx_agt_facts_find(&list, &name, &s) == NGX_DECLINED);
 }
 
 
 static void
 test_empty(void)
 {
-    u_char                       buf[1024];
-    ngx_str_t                    none = ngx_null_string;
-    ngx_agilicus_token_list_t    list = { NULL, NULL };
-    ngx_agilicus_token_facts_t   facts;
+    u_char           buf[1024];
+    ngx_str_t        none = ngx_null_string;
+    ngx_agt_list_t   list = { NULL, NULL };
+    ngx_agt_facts_t  facts;
 
     unit_test("nothing is looked up in nothing");
 
-    unit_check(!ngx_agilicus_token_facts_has(&list, &none));
-    unit_check(!ngx_agilicus_token_facts_has_pair(&list, &none, &none));
-    unit_check(ngx_agilicus_token_facts_find(&list, &none, &none)
-               == NGX_DECLINED);
+    unit_check(!ngx_agt_facts_has(&list, &none));
+    unit_check(!ngx_agt_facts_has_pair(&list, &none, &none));
+    unit_check(ngx_agt_facts_find(&list, &none, &none) == NGX_DECLINED);
 
-    unit_check(ngx_agilicus_token_facts_open(&facts, buf,
-                                             build(buf, sizeof(buf)))
+    unit_check(ngx_agt_facts_open(&facts, buf, build(buf, sizeof(buf)))
                == NGX_OK);
-    unit_check(ngx_agilicus_token_facts_has(&facts.lists[SCOPES], &none));
-    unit_check(!ngx_agilicus_token_facts_has(&facts.lists[AUD], &none));
+    unit_check(ngx_agt_facts_has(&facts.lists[SCOPES], &none));
+    unit_check(!ngx_agt_facts_has(&facts.lists[AUD], &none));
 }

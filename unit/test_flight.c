@@ -26,16 +26,16 @@ static void test_lingering(void);
 static void test_model(void);
 static void start(void);
 static ngx_int_t lead(ngx_pid_t pid, uint64_t n, uint64_t now,
-    ngx_agilicus_token_flight_t *flight);
-static uint64_t end(const ngx_agilicus_token_flight_t *flight, uint32_t class,
+    ngx_agt_flight_t *flight);
+static uint64_t end(const ngx_agt_flight_t *flight, uint32_t class,
     uint64_t now);
 static ngx_int_t look(ngx_pid_t pid,
-    const ngx_agilicus_token_flight_t *flight, uint64_t now);
+    const ngx_agt_flight_t *flight, uint64_t now);
 
 
-static ngx_agilicus_token_zone_t           *zone;
-static ngx_agilicus_token_flight_result_t   result;
-static u_char                               key[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+static ngx_agt_zone_t           *zone;
+static ngx_agt_flight_result_t   result;
+static u_char                               key[NGX_AGT_DIGEST_LEN];
 
 
 int
@@ -64,8 +64,8 @@ main(int argc, char **argv)
 static void
 test_one(void)
 {
-    ngx_pid_t                    pid;
-    ngx_agilicus_token_flight_t  leads, follows[20];
+    ngx_pid_t         pid;
+    ngx_agt_flight_t  leads, follows[20];
 
     unit_test("one leads, and all others follow");
 
@@ -73,7 +73,7 @@ test_one(void)
 
     unit_check(lead(1, 7, 1000, &leads) == NGX_OK);
     unit_check(leads.id != 0);
-    unit_check(ngx_agilicus_token_flights(zone, 1000) == 1);
+    unit_check(ngx_agt_flights(zone, 1000) == 1);
 
     for (pid = 2; pid < 20; pid++) {
         unit_check(lead(pid, 7, 1001, &follows[pid]) == NGX_AGAIN);
@@ -85,12 +85,12 @@ test_one(void)
     /* even one who leads it follows, if it asks again */
 
     unit_check(lead(1, 7, 1003, &follows[1]) == NGX_AGAIN);
-    unit_check(ngx_agilicus_token_flights(zone, 1003) == 1);
+    unit_check(ngx_agt_flights(zone, 1003) == 1);
 
     unit_test("when it has ended, all learn how");
 
     (void) end(&leads, 2, 1500);
-    unit_check(ngx_agilicus_token_flights(zone, 1500) == 0);
+    unit_check(ngx_agt_flights(zone, 1500) == 0);
 
     for (pid = 1; pid < 20; pid++) {
         memset(&result, 0, sizeof(result));
@@ -112,7 +112,7 @@ test_one(void)
 static void
 test_results(void)
 {
-    ngx_agilicus_token_flight_t  leads, follows, none;
+    ngx_agt_flight_t  leads, follows, none;
 
     unit_test("a mark that is given up without a result is nobody's");
 
@@ -125,7 +125,7 @@ test_results(void)
 
     unit_check(look(2, &follows, 1100) == NGX_DECLINED);
     unit_check(lead(2, 7, 1100, &follows) == NGX_OK);
-    unit_check(ngx_agilicus_token_flights(zone, 1100) == 1);
+    unit_check(ngx_agt_flights(zone, 1100) == 1);
 
     unit_test("no mark at all is gone");
 
@@ -140,16 +140,16 @@ test_results(void)
 
     none.place = (ngx_uint_t) -1;
     unit_check(look(1, &none, 1100) == NGX_DECLINED);
-    unit_check(ngx_agilicus_token_flights(zone, 1100) == 1);
+    unit_check(ngx_agt_flights(zone, 1100) == 1);
 }
 
 
 static void
 test_keys(void)
 {
-    u_char                           other[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    ngx_uint_t                       i;
-    ngx_agilicus_token_flight_t      flight;
+    u_char            other[NGX_AGT_DIGEST_LEN];
+    ngx_uint_t        i;
+    ngx_agt_flight_t  flight;
 
     unit_test("what differs in any part of its identity is another call");
 
@@ -157,46 +157,46 @@ test_keys(void)
 
     memset(other, 0x11, sizeof(other));
 
-    unit_check(ngx_agilicus_token_flight_lead(zone, other, 1000, 5000, 0,
-                                              CYCLE, &flight) == NGX_OK);
+    unit_check(ngx_agt_flight_lead(zone, other, 1000, 5000, 0,
+                                   CYCLE, &flight) == NGX_OK);
 
     for (i = 16; i < sizeof(other); i++) {
         other[i] ^= 1;
 
-        unit_check(ngx_agilicus_token_flight_lead(zone, other, 1000, 1001, 0,
-                                                  CYCLE, &flight) == NGX_OK);
+        unit_check(ngx_agt_flight_lead(zone, other, 1000, 1001, 0,
+                                       CYCLE, &flight) == NGX_OK);
         (void) end(&flight, 0, 1000);
 
         other[i] ^= 1;
     }
 
-    unit_check(ngx_agilicus_token_flight_lead(zone, other, 1000, 5000, 0,
-                                              CYCLE, &flight) == NGX_AGAIN);
+    unit_check(ngx_agt_flight_lead(zone, other, 1000, 5000, 0,
+                                   CYCLE, &flight) == NGX_AGAIN);
 }
 
 
 static void
 test_wake(void)
 {
-    ngx_uint_t                       worker;
-    ngx_agilicus_token_flight_t      leads, follows;
+    ngx_uint_t        worker;
+    ngx_agt_flight_t  leads, follows;
 
     unit_test("those who follow are woken, of this configuration only");
 
     start();
 
     ngx_pid = 1;
-    unit_check(ngx_agilicus_token_flight_lead(zone, key, 1000, 5000, 9, CYCLE,
-                                              &leads) == NGX_OK);
+    unit_check(ngx_agt_flight_lead(zone, key, 1000, 5000, 9, CYCLE,
+                                   &leads) == NGX_OK);
 
     for (worker = 0; worker < 5; worker++) {
-        unit_check(ngx_agilicus_token_flight_lead(zone, key, 1000, 5000,
-                                                  worker * 20, CYCLE, &follows)
+        unit_check(ngx_agt_flight_lead(zone, key, 1000, 5000,
+                                       worker * 20, CYCLE, &follows)
                    == NGX_AGAIN);
     }
 
-    unit_check(ngx_agilicus_token_flight_lead(zone, key, 1000, 5000, 3,
-                                              CYCLE - 1, &follows)
+    unit_check(ngx_agt_flight_lead(zone, key, 1000, 5000, 3,
+                                   CYCLE - 1, &follows)
                == NGX_AGAIN);
 
     unit_check(end(&leads, 1, 2000) == (((uint64_t) 1 << 0)
@@ -213,7 +213,7 @@ test_wake(void)
 static void
 test_dead(void)
 {
-    ngx_agilicus_token_flight_t  leads, follows, other;
+    ngx_agt_flight_t  leads, follows, other;
 
     unit_test("a leader that is gone is noticed, and followed no more");
 
@@ -234,7 +234,7 @@ test_dead(void)
     unit_check(lead(3, 7, 1010, &other) == NGX_AGAIN);
     unit_check(other.id == follows.id);
     unit_check(look(3, &other, 1010) == NGX_AGAIN);
-    unit_check(ngx_agilicus_token_flights(zone, 1010) == 1);
+    unit_check(ngx_agt_flights(zone, 1010) == 1);
 
     (void) end(&follows, 3, 1020);
     unit_check(look(3, &other, 1020) == NGX_OK && result.class == 3);
@@ -254,7 +254,7 @@ test_dead(void)
 static void
 test_deadline(void)
 {
-    ngx_agilicus_token_flight_t  leads, follows;
+    ngx_agt_flight_t  leads, follows;
 
     unit_test("a call that should have ended long ago is given up");
 
@@ -268,7 +268,7 @@ test_deadline(void)
 
     unit_check(look(2, &follows, 8998) == NGX_AGAIN);
     unit_check(look(2, &follows, 8999) == NGX_DECLINED);
-    unit_check(ngx_agilicus_token_flights(zone, 8999) == 0);
+    unit_check(ngx_agt_flights(zone, 8999) == 0);
     unit_check(lead(2, 7, 8999, &follows) == NGX_OK);
     unit_check(follows.id != leads.id);
 
@@ -282,9 +282,9 @@ test_deadline(void)
 
     unit_check(lead(1, 8, 1000, &leads) == NGX_OK);
     unit_check(lead(2, 8, 1000, &follows) == NGX_AGAIN);
-    ngx_agilicus_token_flight_left(zone, &leads);
+    ngx_agt_flight_left(zone, &leads);
     unit_check(look(2, &follows, 1001) == NGX_AGAIN);
-    ngx_agilicus_token_flight_unfollow(zone, &follows);
+    ngx_agt_flight_unfollow(zone, &follows);
     unit_check(lead(2, 8, 1001, &follows) == NGX_OK);
 }
 
@@ -292,8 +292,8 @@ test_deadline(void)
 static void
 test_taken_over(void)
 {
-    ngx_uint_t                   i;
-    ngx_agilicus_token_flight_t  leads, late, follows;
+    ngx_uint_t        i;
+    ngx_agt_flight_t  leads, late, follows;
 
     unit_test("who was thought dead ends nothing but its own call");
 
@@ -332,9 +332,9 @@ test_taken_over(void)
 static void
 test_stale_marks(void)
 {
-    uint64_t                     now;
-    ngx_uint_t                   i, n;
-    ngx_agilicus_token_flight_t  flight;
+    uint64_t          now;
+    ngx_uint_t        i, n;
+    ngx_agt_flight_t  flight;
 
     unit_test("marks of calls that nobody ended are used again");
 
@@ -353,16 +353,16 @@ test_stale_marks(void)
     }
 
     unit_check(n > 99000);
-    unit_check(ngx_agilicus_token_flights(zone, now + 4000) == 0);
+    unit_check(ngx_agt_flights(zone, now + 4000) == 0);
 }
 
 
 static void
 test_full(void)
 {
-    ngx_int_t                    rc;
-    ngx_uint_t                   i, n;
-    ngx_agilicus_token_flight_t  flight;
+    ngx_int_t         rc;
+    ngx_uint_t        i, n;
+    ngx_agt_flight_t  flight;
 
     unit_test("where there is no place left, one calls without a mark");
 
@@ -380,7 +380,7 @@ test_full(void)
     }
 
     unit_check(n == zone->sh->flights);
-    unit_check(ngx_agilicus_token_flights(zone, 1000) == n);
+    unit_check(ngx_agt_flights(zone, 1000) == n);
 
     /* and all of those are still followed */
 
@@ -397,9 +397,9 @@ test_full(void)
 static void
 test_lingering(void)
 {
-    uint64_t                     now;
-    ngx_uint_t                   i, n;
-    ngx_agilicus_token_flight_t  flight, last;
+    uint64_t          now;
+    ngx_uint_t        i, n;
+    ngx_agt_flight_t  flight, last;
 
     unit_test("calls that have ended leave their places to others");
 
@@ -436,17 +436,17 @@ test_lingering(void)
 static void
 test_model(void)
 {
-    uint64_t                     now;
-    ngx_int_t                    rc;
-    ngx_pid_t                    pid;
-    ngx_uint_t                   i, k;
-    ngx_agilicus_token_flight_t  flight;
+    uint64_t          now;
+    ngx_int_t         rc;
+    ngx_pid_t         pid;
+    ngx_uint_t        i, k;
+    ngx_agt_flight_t  flight;
 
     struct {
-        ngx_agilicus_token_flight_t  flight;
-        ngx_pid_t                    pid;
-        uint64_t                     deadline;
-        unsigned                     out:1;
+        ngx_agt_flight_t  flight;
+        ngx_pid_t         pid;
+        uint64_t          deadline;
+        unsigned          out:1;
     } calls[32];
 
     unit_test("never do two lead, in half a million operations");
@@ -548,8 +548,7 @@ start(void)
 
 
 static ngx_int_t
-lead(ngx_pid_t pid, uint64_t n, uint64_t now,
-    ngx_agilicus_token_flight_t *flight)
+lead(ngx_pid_t pid, uint64_t n, uint64_t now, ngx_agt_flight_t *flight)
 {
     uint64_t                         z;
     ngx_uint_t                       i;
@@ -563,29 +562,29 @@ lead(ngx_pid_t pid, uint64_t n, uint64_t now,
 
     ngx_pid = pid;
 
-    return ngx_agilicus_token_flight_lead(zone, key, now, now + 4000,
-                                          (ngx_uint_t) pid, CYCLE, flight);
+    return ngx_agt_flight_lead(zone, key, now, now + 4000,
+                               (ngx_uint_t) pid, CYCLE, flight);
 }
 
 
 static uint64_t
-end(const ngx_agilicus_token_flight_t *flight, uint32_t class, uint64_t now)
+end(const ngx_agt_flight_t *flight, uint32_t class, uint64_t now)
 {
-    ngx_agilicus_token_flight_result_t  r;
+    ngx_agt_flight_result_t  r;
 
     r.class = class;
     r.reason = class + 10;
     r.retry_after = -1;
     r.transient = 1;
 
-    return ngx_agilicus_token_flight_end(zone, flight, &r, now);
+    return ngx_agt_flight_end(zone, flight, &r, now);
 }
 
 
 static ngx_int_t
-look(ngx_pid_t pid, const ngx_agilicus_token_flight_t *flight, uint64_t now)
+look(ngx_pid_t pid, const ngx_agt_flight_t *flight, uint64_t now)
 {
     ngx_pid = pid;
 
-    return ngx_agilicus_token_flight_look(zone, flight, now, &result);
+    return ngx_agt_flight_look(zone, flight, now, &result);
 }

@@ -31,7 +31,7 @@ static void counted_free(void *p);
 static char                             text[65536];
 static u_char                           buf[SIZE];
 static ngx_uint_t                       nrules;
-static ngx_agilicus_token_json_token_t  token;
+static ngx_agt_json_token_t  token;
 
 static size_t  allowed, blocks;
 
@@ -57,7 +57,7 @@ static const char  example[] =
 int
 main(void)
 {
-    ngx_agilicus_token_json_init();
+    ngx_agt_json_init();
 
     test_understood();
     test_rules();
@@ -74,16 +74,15 @@ main(void)
 static ngx_int_t
 read_hosts(const char *hosts)
 {
-    ngx_int_t                             rc;
-    ngx_str_t                             copy;
-    ngx_agilicus_token_facts_t            facts;
-    ngx_agilicus_token_ruleset_cursor_t   cursor;
+    ngx_int_t                 rc;
+    ngx_str_t                 copy;
+    ngx_agt_facts_t           facts;
+    ngx_agt_ruleset_cursor_t  cursor;
 
     (void) snprintf(text, sizeof(text), "{\"sub\":\"x\",\"hosts\":%s}", hosts);
 
     copy = unit_str(text);
-    rc = ngx_agilicus_token_json_token(copy.data, copy.len, 0, buf, SIZE,
-                                       &token);
+    rc = ngx_agt_json_token(copy.data, copy.len, 0, buf, SIZE, &token);
     free(copy.data);
 
     nrules = 0;
@@ -93,16 +92,15 @@ read_hosts(const char *hosts)
         return rc;
     }
 
-    unit_check(ngx_agilicus_token_facts_open(&facts, token.facts.data,
-                                             token.facts.len)
+    unit_check(ngx_agt_facts_open(&facts, token.facts.data, token.facts.len)
                == NGX_OK);
     unit_check(unit_equal(&facts.sub, "x"));
     unit_check(facts.has_rules == (token.rules.len != 0));
 
     if (token.rules.len) {
-        unit_check(ngx_agilicus_token_ruleset_open(&cursor, &nrules,
-                                                   token.rules.data,
-                                                   token.rules.len)
+        unit_check(ngx_agt_ruleset_open(&cursor, &nrules,
+                                        token.rules.data,
+                                        token.rules.len)
                    == NGX_OK);
         unit_check(nrules > 0);
     }
@@ -480,10 +478,10 @@ test_members(void)
 static void
 test_buffer_sizes(void)
 {
-    u_char                           *p;
-    size_t                            size, need;
-    ngx_str_t                         body;
-    ngx_agilicus_token_json_token_t   t;
+    u_char               *p;
+    size_t                size, need;
+    ngx_str_t             body;
+    ngx_agt_json_token_t  t;
 
     unit_test("a buffer of any size holds all or nothing");
 
@@ -495,9 +493,7 @@ test_buffer_sizes(void)
     for (size = 0; size <= need + 1; size++) {
         p = malloc(size ? size : 1);
 
-        unit_check(ngx_agilicus_token_json_token(body.data, body.len, 0, p,
-                                                 size,
-                                                 &t)
+        unit_check(ngx_agt_json_token(body.data, body.len, 0, p, size, &t)
                    == (size < need ? NGX_ERROR : NGX_OK));
         unit_check(t.facts.len + t.rules.len == (size < need ? 0 : need));
 
@@ -518,13 +514,13 @@ test_large(void)
 
     unit_test("rules of the largest body");
 
-    body = malloc(NGX_AGILICUS_TOKEN_JSON_MAX_BODY);
+    body = malloc(NGX_AGT_JSON_MAX_BODY);
     packed = malloc(SIZE);
 
     len = (size_t) sprintf(body, "{\"sub\":\"x\",\"hosts\":[{\"upstream_host\""
                                  ":\"a\",\"allowed_list\":[");
 
-    for (i = 0; len < NGX_AGILICUS_TOKEN_JSON_MAX_BODY - 100; i++) {
+    for (i = 0; len < NGX_AGT_JSON_MAX_BODY - 100; i++) {
         len += (size_t) sprintf(body + len, "{\"methods\":[\"get\"],\"paths\":"
                                 "[\"/%d\"]},", (int) i);
     }
@@ -532,8 +528,7 @@ test_large(void)
     len--;
     len += (size_t) sprintf(body + len, "]}]}");
 
-    rc = ngx_agilicus_token_json_token((u_char *) body, len, 0, packed, SIZE,
-                                       &token);
+    rc = ngx_agt_json_token((u_char *) body, len, 0, packed, SIZE, &token);
 
     printf("# %zu rules in %zu bytes are %zu bytes\n", i, len,
            token.rules.len);
@@ -544,8 +539,8 @@ test_large(void)
 
     len = token.rules.len + token.facts.len;
 
-    unit_check(ngx_agilicus_token_json_token((u_char *) body, strlen(body), 0,
-                                             packed, len - 1, &token)
+    unit_check(ngx_agt_json_token((u_char *) body, strlen(body), 0,
+                                  packed, len - 1, &token)
                == NGX_ERROR);
     unit_check(token.rules.len == 0 && token.facts.len == 0);
 

@@ -12,20 +12,20 @@
 #include "json/json.h"
 
 
-#define AUD        NGX_AGILICUS_TOKEN_FACTS_AUD
-#define SCOPES     NGX_AGILICUS_TOKEN_FACTS_SCOPES
-#define ROLES      NGX_AGILICUS_TOKEN_FACTS_ROLES
-#define CLAIMS     NGX_AGILICUS_TOKEN_FACTS_CLAIMS
+#define AUD        NGX_AGT_FACTS_AUD
+#define SCOPES     NGX_AGT_FACTS_SCOPES
+#define ROLES      NGX_AGT_FACTS_ROLES
+#define CLAIMS     NGX_AGT_FACTS_CLAIMS
 
-#define SAYS_NO    NGX_AGILICUS_TOKEN_REASON_SAYS_NO
-#define REFRESH    NGX_AGILICUS_TOKEN_REASON_REFRESH_TOKEN
-#define BOUND      NGX_AGILICUS_TOKEN_REASON_BOUND_TOKEN
-#define DATE       NGX_AGILICUS_TOKEN_REASON_DATE
+#define SAYS_NO    NGX_AGT_REASON_SAYS_NO
+#define REFRESH    NGX_AGT_REASON_REFRESH_TOKEN
+#define BOUND      NGX_AGT_REASON_BOUND_TOKEN
+#define DATE       NGX_AGT_REASON_DATE
 
 /* 2027-01-15T08:00:00Z */
 #define NOW        1800000000
 
-#define BODY       NGX_AGILICUS_TOKEN_JSON_MAX_BODY
+#define BODY       NGX_AGT_JSON_MAX_BODY
 #define SIZE       (2 * BODY)
 
 /* what hostile input may cost, in milliseconds */
@@ -53,7 +53,7 @@ static void test_allocations(void);
 static void test_introspect(void);
 static ngx_int_t read_token(const char *text);
 static ngx_int_t read_bytes(const void *data, size_t len);
-static ngx_uint_t has(ngx_agilicus_token_facts_list_e list, const char *text);
+static ngx_uint_t has(ngx_agt_facts_list_e list, const char *text);
 static ngx_uint_t has_role(const char *app, const char *role);
 static const char *claim(const char *name);
 static void *counted_malloc(size_t size);
@@ -63,8 +63,8 @@ static void counted_free(void *p);
 /* what was read last */
 
 static u_char                           buf[SIZE];
-static ngx_agilicus_token_facts_t       facts;
-static ngx_agilicus_token_json_token_t  token;
+static ngx_agt_facts_t       facts;
+static ngx_agt_json_token_t  token;
 
 
 static const char  sample[] =
@@ -83,8 +83,8 @@ static const char  sample[] =
 int
 main(void)
 {
-    ngx_agilicus_token_json_init();
-    ngx_agilicus_token_json_init();
+    ngx_agt_json_init();
+    ngx_agt_json_init();
 
     test_whole();
     test_truncated();
@@ -116,19 +116,18 @@ read_bytes(const void *data, size_t len)
 
     copy = unit_copy(data, len);
 
-    rc = ngx_agilicus_token_json_token(copy.data, copy.len, NOW, buf, SIZE,
-                                       &token);
+    rc = ngx_agt_json_token(copy.data, copy.len, NOW, buf, SIZE, &token);
 
     free(copy.data);
 
     if (rc == NGX_OK) {
-        unit_check(token.reason == NGX_AGILICUS_TOKEN_REASON_NONE);
-        unit_check(ngx_agilicus_token_facts_open(&facts, token.facts.data,
-                                                 token.facts.len)
+        unit_check(token.reason == NGX_AGT_REASON_NONE);
+        unit_check(ngx_agt_facts_open(&facts, token.facts.data,
+                                      token.facts.len)
                    == NGX_OK);
     } else {
         unit_check(token.facts.len == 0);
-        unit_check((token.reason != NGX_AGILICUS_TOKEN_REASON_NONE)
+        unit_check((token.reason != NGX_AGT_REASON_NONE)
                    == (rc == NGX_DECLINED));
     }
 
@@ -144,14 +143,14 @@ read_token(const char *text)
 
 
 static ngx_uint_t
-has(ngx_agilicus_token_facts_list_e list, const char *text)
+has(ngx_agt_facts_list_e list, const char *text)
 {
     ngx_str_t  s;
 
     s.data = (u_char *) text;
     s.len = strlen(text);
 
-    return ngx_agilicus_token_facts_has(&facts.lists[list], &s);
+    return ngx_agt_facts_has(&facts.lists[list], &s);
 }
 
 
@@ -165,8 +164,7 @@ has_role(const char *app, const char *role)
     value.data = (u_char *) role;
     value.len = strlen(role);
 
-    return ngx_agilicus_token_facts_has_pair(&facts.lists[ROLES], &name,
-                                             &value);
+    return ngx_agt_facts_has_pair(&facts.lists[ROLES], &name, &value);
 }
 
 
@@ -180,8 +178,7 @@ claim(const char *name)
     key.data = (u_char *) name;
     key.len = strlen(name);
 
-    if (ngx_agilicus_token_facts_find(&facts.lists[CLAIMS], &key, &value)
-        != NGX_OK)
+    if (ngx_agt_facts_find(&facts.lists[CLAIMS], &key, &value) != NGX_OK)
     {
         return "(none)";
     }
@@ -315,8 +312,8 @@ test_declined(void)
     size_t  i;
 
     static const struct {
-        const char                   *text;
-        ngx_agilicus_token_reason_e   reason;
+        const char       *text;
+        ngx_agt_reason_e  reason;
     } rows[] = {
         { "\"active\":false", SAYS_NO },
         { "\"active\":0", SAYS_NO },
@@ -734,9 +731,9 @@ test_lists(void)
                         "\"aud\":%s}", absent[i], absent[i]);
 
         unit_check_note(read_token(text) == NGX_OK, text);
-        unit_check_note(ngx_agilicus_token_facts_next(&facts.lists[SCOPES],
-                                                      &s) == NGX_DONE, text);
-        unit_check_note(ngx_agilicus_token_facts_next(&facts.lists[AUD], &s)
+        unit_check_note(ngx_agt_facts_next(&facts.lists[SCOPES],
+                                           &s) == NGX_DONE, text);
+        unit_check_note(ngx_agt_facts_next(&facts.lists[AUD], &s)
                         == NGX_DONE, text);
     }
 
@@ -756,7 +753,7 @@ test_lists(void)
                         no_roles[i]);
 
         unit_check_note(read_token(text) == NGX_OK, text);
-        unit_check_note(ngx_agilicus_token_facts_next(&facts.lists[ROLES], &s)
+        unit_check_note(ngx_agt_facts_next(&facts.lists[ROLES], &s)
                         == NGX_DONE, text);
     }
 
@@ -866,7 +863,7 @@ test_depth(void)
 
     unit_test("nesting is limited");
 
-    for (depth = 0; depth <= 2 * NGX_AGILICUS_TOKEN_JSON_MAX_DEPTH; depth++) {
+    for (depth = 0; depth <= 2 * NGX_AGT_JSON_MAX_DEPTH; depth++) {
         len = (size_t) sprintf(text, "{\"sub\":\"x\",\"a\":");
 
         memset(text + len, '[', depth);
@@ -880,8 +877,7 @@ test_depth(void)
         text[len++] = '}';
 
         unit_check(read_bytes(text, len)
-                   == (depth < NGX_AGILICUS_TOKEN_JSON_MAX_DEPTH ? NGX_OK
-                                                                 : NGX_ERROR));
+                   == (depth < NGX_AGT_JSON_MAX_DEPTH ? NGX_OK : NGX_ERROR));
     }
 
     unit_test("brackets in a string do not nest");
@@ -918,7 +914,7 @@ test_values(void)
     char    *text;
     size_t   len, n, i;
 
-    static const size_t  max = NGX_AGILICUS_TOKEN_JSON_MAX_VALUES;
+    static const size_t  max = NGX_AGT_JSON_MAX_VALUES;
 
     text = malloc(BODY);
 
@@ -1044,8 +1040,7 @@ test_large(void)
         }
 
         start = clock();
-        rc = ngx_agilicus_token_json_token((u_char *) text, len, NOW, buf, SIZE,
-                                           &token);
+        rc = ngx_agt_json_token((u_char *) text, len, NOW, buf, SIZE, &token);
         ms = (double) (clock() - start) * 1000.0 / CLOCKS_PER_SEC;
 
         printf("# %zu bytes, %.1f ms\n", len, ms);
@@ -1070,9 +1065,9 @@ test_large(void)
 static void
 test_buffer_sizes(void)
 {
-    u_char                           *p;
-    size_t                            size, need;
-    ngx_agilicus_token_json_token_t   t;
+    u_char               *p;
+    size_t                size, need;
+    ngx_agt_json_token_t  t;
 
     unit_test("a buffer of any size holds all or nothing");
 
@@ -1083,9 +1078,9 @@ test_buffer_sizes(void)
     for (size = 0; size <= need + 1; size++) {
         p = malloc(size ? size : 1);
 
-        unit_check(ngx_agilicus_token_json_token((const u_char *) sample,
-                                                 sizeof(sample) - 1, NOW, p,
-                                                 size, &t)
+        unit_check(ngx_agt_json_token((const u_char *) sample,
+                                      sizeof(sample) - 1, NOW, p,
+                                      size, &t)
                    == (size < need ? NGX_ERROR : NGX_OK));
         unit_check(t.facts.len == (size < need ? 0 : need));
 
@@ -1168,13 +1163,13 @@ test_allocations(void)
 static void
 test_introspect(void)
 {
-    u_char                             *p;
-    size_t                              len, max;
-    u_char                              byte;
-    json_t                             *root, *value;
-    unsigned                            i, c;
-    ngx_str_t                           s;
-    ngx_agilicus_token_json_options_t   options;
+    u_char                 *p;
+    size_t                  len, max;
+    u_char                  byte;
+    json_t                 *root, *value;
+    unsigned                i, c;
+    ngx_str_t               s;
+    ngx_agt_json_options_t  options;
 
     unit_test("the body of an introspection");
 
@@ -1183,10 +1178,10 @@ test_introspect(void)
     s.data = (u_char *) "a-b.c_d~e+f/g==";
     s.len = 15;
 
-    max = ngx_agilicus_token_json_introspect_len(s.len);
+    max = ngx_agt_json_introspect_len(s.len);
     p = malloc(max);
 
-    len = ngx_agilicus_token_json_introspect(p, &s, &options);
+    len = ngx_agt_json_introspect(p, &s, &options);
 
     unit_check(len <= max);
     s.data = p;
@@ -1205,8 +1200,8 @@ test_introspect(void)
         options.no_cache = (i >> 2) & 1;
 
         s.len = 0;
-        p = malloc(ngx_agilicus_token_json_introspect_len(0));
-        len = ngx_agilicus_token_json_introspect(p, &s, &options);
+        p = malloc(ngx_agt_json_introspect_len(0));
+        len = ngx_agt_json_introspect(p, &s, &options);
 
         root = json_loadb((char *) p, len, JSON_REJECT_DUPLICATES, NULL);
         value = json_object_get(root, "introspect_options");
@@ -1227,7 +1222,7 @@ test_introspect(void)
 
     unit_test("each ASCII byte in a token stays within its string");
 
-    max = ngx_agilicus_token_json_introspect_len(1);
+    max = ngx_agt_json_introspect_len(1);
     s.data = &byte;
     s.len = 1;
 
@@ -1235,7 +1230,7 @@ test_introspect(void)
         byte = (u_char) c;
 
         p = malloc(max);
-        len = ngx_agilicus_token_json_introspect(p, &s, &options);
+        len = ngx_agt_json_introspect(p, &s, &options);
 
         unit_check(len <= max);
 

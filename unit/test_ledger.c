@@ -38,15 +38,15 @@ static void die(void (*change)(void), ngx_uint_t before, ngx_uint_t after);
 static void change_add(void);
 static void change_remove(void);
 static void change_remove_last(void);
-static ngx_uint_t whole(ngx_agilicus_token_ledger_t *l);
-static ngx_agilicus_token_ledger_record_t *add(ngx_uint_t n, uint32_t len,
+static ngx_uint_t whole(ngx_agt_ledger_t *l);
+static ngx_agt_ledger_record_t *add(ngx_uint_t n, uint32_t len,
     uint32_t state);
-static ngx_agilicus_token_ledger_record_t *find(ngx_uint_t n);
+static ngx_agt_ledger_record_t *find(ngx_uint_t n);
 static void key(u_char *out, ngx_uint_t kind, ngx_uint_t n);
 static uint32_t chance(uint32_t n);
 
 
-static ngx_agilicus_token_ledger_t  *ledger;
+static ngx_agt_ledger_t  *ledger;
 static u_char                       *memory, *shared, *copy, *last;
 static uint32_t                      seed = 6750;
 
@@ -78,25 +78,23 @@ main(void)
 static void
 test_empty(void)
 {
-    ngx_uint_t                       i;
-    ngx_agilicus_token_ledger_use_t  use;
+    ngx_uint_t            i;
+    ngx_agt_ledger_use_t  use;
 
     unit_test("memory that is too small makes no ledger");
 
-    unit_check(ngx_agilicus_token_ledger_init(memory,
-                                       NGX_AGILICUS_TOKEN_LEDGER_MIN - 1)
-               == NULL);
+    unit_check(ngx_agt_ledger_init(memory, NGX_AGT_LEDGER_MIN - 1) == NULL);
 
     unit_test("a new ledger is empty");
 
-    ledger = ngx_agilicus_token_ledger_init(memory, SIZE);
+    ledger = ngx_agt_ledger_init(memory, SIZE);
     i = 0;
 
     unit_check(ledger != NULL);
-    unit_check(ngx_agilicus_token_ledger_next(ledger, &i) == NULL);
+    unit_check(ngx_agt_ledger_next(ledger, &i) == NULL);
     unit_check(find(1) == NULL);
 
-    ngx_agilicus_token_ledger_use(ledger, &use);
+    ngx_agt_ledger_use(ledger, &use);
 
     unit_check(use.live == 0 && use.due == 0 && use.used == 0);
     unit_check(use.size > SIZE * 9 / 10 && use.size < SIZE);
@@ -106,24 +104,23 @@ test_empty(void)
 static void
 test_full(void)
 {
-    ngx_uint_t                           i, n;
-    ngx_agilicus_token_ledger_use_t      use;
-    ngx_agilicus_token_ledger_record_t  *r;
+    ngx_uint_t                i, n;
+    ngx_agt_ledger_use_t      use;
+    ngx_agt_ledger_record_t  *r;
 
     unit_test("a token that is too long has no room");
 
-    ledger = ngx_agilicus_token_ledger_init(memory, SIZE);
+    ledger = ngx_agt_ledger_init(memory, SIZE);
 
-    unit_check(!ngx_agilicus_token_ledger_room(ledger,
-                                     NGX_AGILICUS_TOKEN_LEDGER_TOKEN + 1));
-    unit_check(add(0, NGX_AGILICUS_TOKEN_LEDGER_TOKEN + 1, 1) == NULL);
-    unit_check(add(0, NGX_AGILICUS_TOKEN_LEDGER_TOKEN, 1) != NULL);
+    unit_check(!ngx_agt_ledger_room(ledger, NGX_AGT_LEDGER_TOKEN + 1));
+    unit_check(add(0, NGX_AGT_LEDGER_TOKEN + 1, 1) == NULL);
+    unit_check(add(0, NGX_AGT_LEDGER_TOKEN, 1) != NULL);
 
     unit_test("a full ledger takes nothing, and loses nothing");
 
-    ledger = ngx_agilicus_token_ledger_init(memory, SIZE);
+    ledger = ngx_agt_ledger_init(memory, SIZE);
 
-    for (n = 0; n < 40 && add(n, 700, NGX_AGILICUS_TOKEN_LEDGER_LIVE); n++) {
+    for (n = 0; n < 40 && add(n, 700, NGX_AGT_LEDGER_LIVE); n++) {
         unit_check(ledger->wake == 0);
         ledger->wake = 1;
     }
@@ -131,11 +128,11 @@ test_full(void)
     unit_check(n > 15 && n < 40);
     unit_check(memory[SIZE] == 0xa5
                && memcmp(memory + SIZE, memory + SIZE + 1, BEYOND - 1) == 0);
-    unit_check(!ngx_agilicus_token_ledger_room(ledger, 700));
+    unit_check(!ngx_agt_ledger_room(ledger, 700));
     unit_check(whole(ledger) == n);
     unit_check(ledger->wake == 1);
 
-    ngx_agilicus_token_ledger_use(ledger, &use);
+    ngx_agt_ledger_use(ledger, &use);
     unit_check(use.live == n && use.used <= use.size);
     unit_check(use.size - use.used < use.used / n);
 
@@ -145,21 +142,21 @@ test_full(void)
     unit_check(r != NULL);
 
     if (r) {
-        ngx_agilicus_token_ledger_remove(ledger, r);
+        ngx_agt_ledger_remove(ledger, r);
     }
 
     unit_check(find(n / 2) == NULL);
-    unit_check(ngx_agilicus_token_ledger_room(ledger, 700));
-    unit_check(!ngx_agilicus_token_ledger_room(ledger, 900));
-    unit_check(add(n, 700, NGX_AGILICUS_TOKEN_LEDGER_DUE) != NULL);
+    unit_check(ngx_agt_ledger_room(ledger, 700));
+    unit_check(!ngx_agt_ledger_room(ledger, 900));
+    unit_check(add(n, 700, NGX_AGT_LEDGER_DUE) != NULL);
     unit_check(whole(ledger) == n);
 
     unit_test("records that go one after the other leave all the room");
 
     i = 0;
 
-    while ((r = ngx_agilicus_token_ledger_next(ledger, &i)) != NULL) {
-        ngx_agilicus_token_ledger_remove(ledger, r);
+    while ((r = ngx_agt_ledger_next(ledger, &i)) != NULL) {
+        ngx_agt_ledger_remove(ledger, r);
     }
 
     unit_check(ledger->top == 0);
@@ -170,14 +167,14 @@ test_full(void)
 static void
 test_model(void)
 {
-    uint32_t                             len;
-    ngx_uint_t                           n, i, held, step;
-    model_t                              model[MODEL];
-    ngx_agilicus_token_ledger_record_t  *r;
+    uint32_t                  len;
+    ngx_uint_t                n, i, held, step;
+    model_t                   model[MODEL];
+    ngx_agt_ledger_record_t  *r;
 
     unit_test("a ledger holds what a model of it holds");
 
-    ledger = ngx_agilicus_token_ledger_init(memory, SIZE);
+    ledger = ngx_agt_ledger_init(memory, SIZE);
     memset(model, 0, sizeof(model));
     held = 0;
 
@@ -191,7 +188,7 @@ test_model(void)
                        && r->state == model[n].state);
 
             if (r && chance(2)) {
-                ngx_agilicus_token_ledger_remove(ledger, r);
+                ngx_agt_ledger_remove(ledger, r);
                 model[n].used = 0;
                 held--;
 
@@ -203,15 +200,15 @@ test_model(void)
             unit_check(find(n) == NULL);
 
             len = chance(16) ? chance(900) : chance(12000);
-            i = ngx_agilicus_token_ledger_room(ledger, len);
-            r = add(n, len, NGX_AGILICUS_TOKEN_LEDGER_LIVE);
+            i = ngx_agt_ledger_room(ledger, len);
+            r = add(n, len, NGX_AGT_LEDGER_LIVE);
 
             unit_check((r != NULL) == i);
 
             if (r) {
                 model[n].used = 1;
                 model[n].len = len;
-                model[n].state = NGX_AGILICUS_TOKEN_LEDGER_LIVE;
+                model[n].state = NGX_AGT_LEDGER_LIVE;
                 held++;
             }
         }
@@ -228,62 +225,55 @@ test_model(void)
 static void
 test_children(void)
 {
-    u_char                               k[32];
-    ngx_uint_t                           i, kind;
-    ngx_agilicus_token_ledger_record_t  *r, *other;
+    u_char                    k[32];
+    ngx_uint_t                i, kind;
+    ngx_agt_ledger_record_t  *r, *other;
 
     unit_test("children are found by each key of their parent");
 
-    ledger = ngx_agilicus_token_ledger_init(memory, SIZE);
+    ledger = ngx_agt_ledger_init(memory, SIZE);
 
-    r = add(1, 100, NGX_AGILICUS_TOKEN_LEDGER_LIVE);
-    other = add(2, 100, NGX_AGILICUS_TOKEN_LEDGER_LIVE);
+    r = add(1, 100, NGX_AGT_LEDGER_LIVE);
+    other = add(2, 100, NGX_AGT_LEDGER_LIVE);
 
     if (r == NULL || other == NULL) {
         unit_check(0);
         return;
     }
 
-    for (kind = 0; kind < NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS; kind++) {
+    for (kind = 0; kind < NGX_AGT_TOMBSTONE_KINDS; kind++) {
         key(k, 2 + kind, 1);
         i = 0;
 
-        unit_check(ngx_agilicus_token_ledger_child(ledger, kind, k, &i)
-                   == r);
-        unit_check(ngx_agilicus_token_ledger_child(ledger, kind, k, &i)
-                   == NULL);
+        unit_check(ngx_agt_ledger_child(ledger, kind, k, &i) == r);
+        unit_check(ngx_agt_ledger_child(ledger, kind, k, &i) == NULL);
 
         /* no parent's jti is a session */
 
-        key(k, 2 + (kind + 1) % NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS, 1);
+        key(k, 2 + (kind + 1) % NGX_AGT_TOMBSTONE_KINDS, 1);
         i = 0;
 
-        unit_check(ngx_agilicus_token_ledger_child(ledger, kind, k, &i)
-                   == NULL);
+        unit_check(ngx_agt_ledger_child(ledger, kind, k, &i) == NULL);
     }
 
     unit_test("what a parent has not is no key of it");
 
-    r->flags &= ~(uint32_t) NGX_AGILICUS_TOKEN_LEDGER_HAS_PARENT(
-                                NGX_AGILICUS_TOKEN_TOMBSTONE_SESSION);
+    r->flags &= ~(uint32_t) NGX_AGT_LEDGER_HAS_PARENT(
+                                NGX_AGT_TOMBSTONE_SESSION);
 
-    key(k, 2 + NGX_AGILICUS_TOKEN_TOMBSTONE_SESSION, 1);
+    key(k, 2 + NGX_AGT_TOMBSTONE_SESSION, 1);
     i = 0;
 
-    unit_check(ngx_agilicus_token_ledger_child(ledger,
-                                      NGX_AGILICUS_TOKEN_TOMBSTONE_SESSION,
-                                      k, &i)
+    unit_check(ngx_agt_ledger_child(ledger, NGX_AGT_TOMBSTONE_SESSION, k, &i)
                == NULL);
 
     unit_test("what is due already is no child to be found");
 
-    key(k, 2 + NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN, 1);
-    r->state = NGX_AGILICUS_TOKEN_LEDGER_DUE;
+    key(k, 2 + NGX_AGT_TOMBSTONE_TOKEN, 1);
+    r->state = NGX_AGT_LEDGER_DUE;
     i = 0;
 
-    unit_check(ngx_agilicus_token_ledger_child(ledger,
-                                      NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN,
-                                      k, &i)
+    unit_check(ngx_agt_ledger_child(ledger, NGX_AGT_TOMBSTONE_TOKEN, k, &i)
                == NULL);
 }
 
@@ -291,37 +281,37 @@ test_children(void)
 static void
 test_ends(void)
 {
-    ngx_agilicus_token_clock_t           now = { 1000, 50 };
-    ngx_agilicus_token_ledger_record_t   r;
+    ngx_agt_clock_t          now = { 1000, 50 };
+    ngx_agt_ledger_record_t  r;
 
     unit_test("a record ends when both clocks have passed its end");
 
     memset(&r, 0, sizeof(r));
-    ngx_agilicus_token_ledger_until(&r, 60, &now);
+    ngx_agt_ledger_until(&r, 60, &now);
 
     unit_check(r.wall == 60 && r.mono == 11000);
-    unit_check(!ngx_agilicus_token_ledger_ended(&r, &now));
+    unit_check(!ngx_agt_ledger_ended(&r, &now));
 
     /* the wall clock is ahead for a moment */
 
     now.wall = 7200;
-    unit_check(!ngx_agilicus_token_ledger_ended(&r, &now));
+    unit_check(!ngx_agt_ledger_ended(&r, &now));
 
     now.mono = 11000;
     now.wall = 59;
-    unit_check(!ngx_agilicus_token_ledger_ended(&r, &now));
+    unit_check(!ngx_agt_ledger_ended(&r, &now));
 
     now.wall = 60;
-    unit_check(ngx_agilicus_token_ledger_ended(&r, &now));
+    unit_check(ngx_agt_ledger_ended(&r, &now));
 
     unit_test("an end that lies behind, and one that no clock can count");
 
-    ngx_agilicus_token_ledger_until(&r, 10, &now);
-    unit_check(ngx_agilicus_token_ledger_ended(&r, &now));
+    ngx_agt_ledger_until(&r, 10, &now);
+    unit_check(ngx_agt_ledger_ended(&r, &now));
 
-    ngx_agilicus_token_ledger_until(&r, INT64_MAX, &now);
+    ngx_agt_ledger_until(&r, INT64_MAX, &now);
     unit_check(r.mono > now.mono);
-    unit_check(!ngx_agilicus_token_ledger_ended(&r, &now));
+    unit_check(!ngx_agt_ledger_ended(&r, &now));
 }
 
 
@@ -348,17 +338,17 @@ test_death(void)
 
     unit_test("a process dies while it adds a record behind others");
 
-    ledger = ngx_agilicus_token_ledger_init(shared, SIZE);
+    ledger = ngx_agt_ledger_init(shared, SIZE);
 
     for (n = 0; n < 4; n++) {
-        (void) add(n, 300, NGX_AGILICUS_TOKEN_LEDGER_LIVE);
+        (void) add(n, 300, NGX_AGT_LEDGER_LIVE);
     }
 
     die(change_add, 4, 5);
 
     unit_test("a process dies while it adds a record between others");
 
-    ngx_agilicus_token_ledger_remove(ledger, find(1));
+    ngx_agt_ledger_remove(ledger, find(1));
     die(change_add, 3, 4);
 
     unit_test("a process dies while it takes a record out");
@@ -377,10 +367,10 @@ test_death(void)
 static void
 die(void (*change)(void), ngx_uint_t before, ngx_uint_t after)
 {
-    int                           status;
-    pid_t                         pid;
-    ngx_uint_t                    n, step, states;
-    ngx_agilicus_token_ledger_t  *was;
+    int                status;
+    pid_t              pid;
+    ngx_uint_t         n, step, states;
+    ngx_agt_ledger_t  *was;
 
     memcpy(last, shared, SIZE);
     was = ledger;
@@ -424,14 +414,14 @@ die(void (*change)(void), ngx_uint_t before, ngx_uint_t after)
         memcpy(copy, shared, SIZE);
         states++;
 
-        ledger = (ngx_agilicus_token_ledger_t *) copy;
+        ledger = (ngx_agt_ledger_t *) copy;
 
         n = whole(ledger);
         unit_check(n == before || n == after);
 
         /* and others go on with it */
 
-        if (add(90, 200, NGX_AGILICUS_TOKEN_LEDGER_DUE)) {
+        if (add(90, 200, NGX_AGT_LEDGER_DUE)) {
             unit_check(whole(ledger) == n + 1);
         }
     }
@@ -448,7 +438,7 @@ die(void (*change)(void), ngx_uint_t before, ngx_uint_t after)
     /* as it was before, for the next death */
 
     if (change == change_add) {
-        ngx_agilicus_token_ledger_remove(ledger, find(50));
+        ngx_agt_ledger_remove(ledger, find(50));
     }
 }
 
@@ -456,33 +446,33 @@ die(void (*change)(void), ngx_uint_t before, ngx_uint_t after)
 static void
 change_add(void)
 {
-    (void) add(50, 250, NGX_AGILICUS_TOKEN_LEDGER_LIVE);
+    (void) add(50, 250, NGX_AGT_LEDGER_LIVE);
 }
 
 
 static void
 change_remove(void)
 {
-    ngx_agilicus_token_ledger_remove(ledger, find(2));
+    ngx_agt_ledger_remove(ledger, find(2));
 }
 
 
 static void
 change_remove_last(void)
 {
-    ngx_agilicus_token_ledger_remove(ledger, find(3));
+    ngx_agt_ledger_remove(ledger, find(3));
 }
 
 
 /* how many records there are; each must be one that add() has made */
 
 static ngx_uint_t
-whole(ngx_agilicus_token_ledger_t *l)
+whole(ngx_agt_ledger_t *l)
 {
-    u_char                               k[32];
-    size_t                               j;
-    ngx_uint_t                           i, n, end;
-    ngx_agilicus_token_ledger_record_t  *r;
+    u_char                    k[32];
+    size_t                    j;
+    ngx_uint_t                i, n, end;
+    ngx_agt_ledger_record_t  *r;
 
     i = 0;
     end = 0;
@@ -490,7 +480,7 @@ whole(ngx_agilicus_token_ledger_t *l)
     unit_check(l->top <= l->nunits);
 
     for (n = 0; /* void */ ; n++) {
-        r = ngx_agilicus_token_ledger_next(l, &i);
+        r = ngx_agt_ledger_next(l, &i);
 
         if (r == NULL) {
             return n;
@@ -513,23 +503,23 @@ whole(ngx_agilicus_token_ledger_t *l)
 }
 
 
-static ngx_agilicus_token_ledger_record_t *
+static ngx_agt_ledger_record_t *
 add(ngx_uint_t n, uint32_t len, uint32_t state)
 {
-    size_t                               j;
-    ngx_uint_t                           kind;
-    static u_char                        token
-                                   [NGX_AGILICUS_TOKEN_LEDGER_TOKEN + 1];
-    ngx_agilicus_token_ledger_record_t   r;
+    size_t                   j;
+    ngx_uint_t               kind;
+    static u_char            token
+                       [NGX_AGT_LEDGER_TOKEN + 1];
+    ngx_agt_ledger_record_t  r;
 
     memset(&r, 0, sizeof(r));
 
     key(r.key, 0, n);
     key(r.jti, 1, n);
 
-    for (kind = 0; kind < NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS; kind++) {
+    for (kind = 0; kind < NGX_AGT_TOMBSTONE_KINDS; kind++) {
         key(r.parent[kind], 2 + kind, n);
-        r.flags |= NGX_AGILICUS_TOKEN_LEDGER_HAS_PARENT(kind);
+        r.flags |= NGX_AGT_LEDGER_HAS_PARENT(kind);
     }
 
     r.made = n;
@@ -540,11 +530,11 @@ add(ngx_uint_t n, uint32_t len, uint32_t state)
         token[j] = (u_char) (n + j);
     }
 
-    return ngx_agilicus_token_ledger_add(ledger, &r, token);
+    return ngx_agt_ledger_add(ledger, &r, token);
 }
 
 
-static ngx_agilicus_token_ledger_record_t *
+static ngx_agt_ledger_record_t *
 find(ngx_uint_t n)
 {
     u_char      k[32];
@@ -553,7 +543,7 @@ find(ngx_uint_t n)
     key(k, 0, n);
     i = 0;
 
-    return ngx_agilicus_token_ledger_find(ledger, k, &i);
+    return ngx_agt_ledger_find(ledger, k, &i);
 }
 
 

@@ -23,8 +23,8 @@ static ngx_uint_t matches(const char *pattern, const char *path,
 
 
 static u_char                          buf[1024];
-static ngx_agilicus_token_path_t       subject;
-static ngx_agilicus_token_patterns_t  *patterns;
+static ngx_agt_path_t       subject;
+static ngx_agt_patterns_t  *patterns;
 
 
 /* a path of a request, and what it says */
@@ -112,7 +112,7 @@ static const char  *refused[] = {
 int
 main(void)
 {
-    patterns = ngx_agilicus_token_patterns_create(16);
+    patterns = ngx_agt_patterns_create(16);
 
     test_decoded();
     test_refused();
@@ -123,8 +123,8 @@ main(void)
     test_query_in_place_of_path();
     test_long();
 
-    ngx_agilicus_token_path_free(&subject);
-    ngx_agilicus_token_patterns_destroy(patterns);
+    ngx_agt_path_free(&subject);
+    ngx_agt_patterns_destroy(patterns);
 
     return unit_done();
 }
@@ -142,7 +142,7 @@ decode(const char *raw, size_t len, ngx_str_t *path)
 
     ngx_str_null(path);
 
-    rc = ngx_agilicus_token_path_decode(&copy, p, path);
+    rc = ngx_agt_path_decode(&copy, p, path);
 
     if (rc == NGX_OK) {
         unit_check(path->data == p || path->data == copy.data);
@@ -262,14 +262,14 @@ test_utf8(void)
         }
 
         if ((c >= 0xd800 && c < 0xe000) || c >= 0x110000) {
-            unit_check(ngx_agilicus_token_path_utf8(text, text + len) == 0);
+            unit_check(ngx_agt_path_utf8(text, text + len) == 0);
 
         } else {
-            unit_check(ngx_agilicus_token_path_utf8(text, text + len) == len);
+            unit_check(ngx_agt_path_utf8(text, text + len) == len);
         }
 
         while (--len) {
-            unit_check(ngx_agilicus_token_path_utf8(text, text + len) == 0);
+            unit_check(ngx_agt_path_utf8(text, text + len) == 0);
         }
     }
 }
@@ -289,18 +289,18 @@ test_queries(void)
 
     for (c = 0; c < 256; c++) {
         text[2] = (char) c;
-        unit_check(ngx_agilicus_token_path_is_query(&s)
+        unit_check(ngx_agt_path_is_query(&s)
                    == (c > ' ' && c < 0x7f && c != '#'));
     }
 
     ngx_str_set(&s, "a=\xc3\xa9&b=%zz");
-    unit_check(ngx_agilicus_token_path_is_query(&s));
+    unit_check(ngx_agt_path_is_query(&s));
 
     ngx_str_set(&s, "a=\xc3");
-    unit_check(!ngx_agilicus_token_path_is_query(&s));
+    unit_check(!ngx_agt_path_is_query(&s));
 
     ngx_str_null(&s);
-    unit_check(ngx_agilicus_token_path_is_query(&s));
+    unit_check(ngx_agt_path_is_query(&s));
 }
 
 
@@ -310,37 +310,36 @@ static ngx_uint_t
 matches(const char *pattern, const char *path, const char *query,
     ngx_uint_t search, ngx_uint_t separate)
 {
-    u_char                                 packed[4096];
-    ngx_str_t                              s, p, q;
-    ngx_uint_t                             n, rc;
-    ngx_agilicus_token_ruleset_rule_t      rule;
-    ngx_agilicus_token_ruleset_host_t      host;
-    ngx_agilicus_token_ruleset_item_t      item;
-    ngx_agilicus_token_ruleset_cursor_t    hosts;
-    ngx_agilicus_token_ruleset_builder_t   b;
+    u_char                     packed[4096];
+    ngx_str_t                  s, p, q;
+    ngx_uint_t                 n, rc;
+    ngx_agt_ruleset_rule_t     rule;
+    ngx_agt_ruleset_host_t     host;
+    ngx_agt_ruleset_item_t     item;
+    ngx_agt_ruleset_cursor_t   hosts;
+    ngx_agt_ruleset_builder_t  b;
 
-    ngx_agilicus_token_ruleset_begin(&b, packed, sizeof(packed));
+    ngx_agt_ruleset_begin(&b, packed, sizeof(packed));
 
     ngx_str_set(&s, "a");
-    (void) ngx_agilicus_token_ruleset_host(&b, &s);
+    (void) ngx_agt_ruleset_host(&b, &s);
 
-    ngx_agilicus_token_ruleset_rule(&b);
+    ngx_agt_ruleset_rule(&b);
     ngx_str_set(&s, "all");
-    ngx_agilicus_token_ruleset_method(&b, &s);
+    ngx_agt_ruleset_method(&b, &s);
 
     s.data = (u_char *) pattern;
     s.len = strlen(pattern);
-    ngx_agilicus_token_ruleset_path(&b, &s);
-    ngx_agilicus_token_ruleset_rule_end(&b);
+    ngx_agt_ruleset_path(&b, &s);
+    ngx_agt_ruleset_rule_end(&b);
 
-    unit_check(ngx_agilicus_token_ruleset_open(&hosts, &n, packed,
-                                          ngx_agilicus_token_ruleset_end(&b))
+    unit_check(ngx_agt_ruleset_open(&hosts, &n, packed,
+                                          ngx_agt_ruleset_end(&b))
                == NGX_OK);
-    unit_check(ngx_agilicus_token_ruleset_next_host(&hosts, &host) == NGX_OK);
-    unit_check(ngx_agilicus_token_ruleset_next_rule(&host.rules, &rule)
-               == NGX_OK);
-    unit_check(ngx_agilicus_token_ruleset_next_item(&rule.items,
-                                       NGX_AGILICUS_TOKEN_RULESET_PATH, &item)
+    unit_check(ngx_agt_ruleset_next_host(&hosts, &host) == NGX_OK);
+    unit_check(ngx_agt_ruleset_next_rule(&host.rules, &rule) == NGX_OK);
+    unit_check(ngx_agt_ruleset_next_item(&rule.items,
+                                       NGX_AGT_RULESET_PATH, &item)
                == NGX_OK);
 
     p.data = (u_char *) path;
@@ -348,11 +347,10 @@ matches(const char *pattern, const char *path, const char *query,
     q.data = (u_char *) query;
     q.len = query ? strlen(query) : 0;
 
-    ngx_agilicus_token_patterns_begin(patterns, 0);
-    ngx_agilicus_token_path_begin(&subject, patterns, &p, &q, query != NULL,
-                                  search);
+    ngx_agt_patterns_begin(patterns, 0);
+    ngx_agt_path_begin(&subject, patterns, &p, &q, query != NULL, search);
 
-    rc = ngx_agilicus_token_path_match(&subject, &item, separate);
+    rc = ngx_agt_path_match(&subject, &item, separate);
 
     unit_check(rc == 0 || rc == 1);
 
@@ -544,7 +542,7 @@ test_long(void)
 
     unit_test("the longest path and query, and longer ones");
 
-    len = NGX_AGILICUS_TOKEN_PATH_MAX_LEN + 1;
+    len = NGX_AGT_PATH_MAX_LEN + 1;
     path = malloc(len + 1);
 
     memset(path, 'a', len);

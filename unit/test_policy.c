@@ -15,13 +15,13 @@
 /* the values of a requirement, one word each */
 
 typedef struct {
-    ngx_agilicus_token_require_e   kind;
-    ngx_uint_t                     any;
-    ngx_uint_t                     error;
-    const char                    *values;
-    ngx_uint_t                     met;
-    ngx_agilicus_token_verdict_e   verdict;
-    ngx_agilicus_token_reason_e    reason;
+    ngx_agt_require_e  kind;
+    ngx_uint_t         any;
+    ngx_uint_t         error;
+    const char        *values;
+    ngx_uint_t         met;
+    ngx_agt_verdict_e  verdict;
+    ngx_agt_reason_e   reason;
 } row_t;
 
 
@@ -34,22 +34,22 @@ static void test_requirements(void);
 static void test_order(void);
 static void test_masquerading(void);
 static void test_rules(void);
-static void ask(ngx_agilicus_token_ruling_t *of);
+static void ask(ngx_agt_ruling_t *of);
 static void test_all(void);
 static void make(void);
-static void split(const row_t *row, ngx_agilicus_token_requirement_t *r,
+static void split(const row_t *row, ngx_agt_requirement_t *r,
     ngx_str_t *values, char *buf);
 static ngx_int_t decide(int64_t now, uint32_t late);
 
 
 static u_char                           packed[4096];
-static ngx_agilicus_token_facts_t       facts;
-static ngx_agilicus_token_policy_t      policy;
-static ngx_agilicus_token_ruling_t      ruling;
+static ngx_agt_facts_t       facts;
+static ngx_agt_policy_t      policy;
+static ngx_agt_ruling_t      ruling;
 static ngx_int_t                        say;
 static ngx_uint_t                       asked;
-static ngx_agilicus_token_decision_t    decision;
-static ngx_agilicus_token_requirement_t requirements[8];
+static ngx_agt_decision_t    decision;
+static ngx_agt_requirement_t requirements[8];
 static ngx_uint_t                       nrequirements;
 
 
@@ -115,19 +115,19 @@ test_expiry(void)
         facts.exp = tests[i].exp;
         policy.leeway = tests[i].leeway;
 
-        unit_check(ngx_agilicus_token_policy_expired(&facts, tests[i].leeway,
-                                                     0, tests[i].now)
+        unit_check(ngx_agt_policy_expired(&facts, tests[i].leeway,
+                                          0, tests[i].now)
                    == tests[i].expired);
 
         unit_check(decide(tests[i].now, 0)
                    == (tests[i].expired ? NGX_DECLINED : NGX_OK));
 
         if (tests[i].expired) {
-            unit_check(decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_EXPIRED);
-            unit_check(decision.reason == NGX_AGILICUS_TOKEN_REASON_EXPIRED);
+            unit_check(decision.verdict == NGX_AGT_VERDICT_EXPIRED);
+            unit_check(decision.reason == NGX_AGT_REASON_EXPIRED);
         } else {
-            unit_check(decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_ACTIVE);
-            unit_check(decision.reason == NGX_AGILICUS_TOKEN_REASON_NONE);
+            unit_check(decision.verdict == NGX_AGT_VERDICT_ACTIVE);
+            unit_check(decision.reason == NGX_AGT_REASON_NONE);
         }
     }
 
@@ -137,8 +137,8 @@ test_expiry(void)
     facts.has_exp = 0;
     facts.exp = 1;
 
-    unit_check(!ngx_agilicus_token_policy_expired(&facts, 0, 0, NOW));
-    unit_check(!ngx_agilicus_token_policy_expired(&facts, 0, 5, INT64_MAX));
+    unit_check(!ngx_agt_policy_expired(&facts, 0, 0, NOW));
+    unit_check(!ngx_agt_policy_expired(&facts, 0, 5, INT64_MAX));
     unit_check(decide(INT64_MAX, 0) == NGX_OK);
 }
 
@@ -178,9 +178,9 @@ test_late(void)
     for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
         policy.leeway = tests[i].leeway;
 
-        unit_check(ngx_agilicus_token_policy_expired(&facts, tests[i].leeway,
-                                                     tests[i].late,
-                                                     tests[i].now)
+        unit_check(ngx_agt_policy_expired(&facts, tests[i].leeway,
+                                          tests[i].late,
+                                          tests[i].now)
                    == tests[i].expired);
 
         unit_check(decide(tests[i].now, tests[i].late)
@@ -188,7 +188,7 @@ test_late(void)
     }
 
     facts.exp = INT64_MIN;
-    unit_check(ngx_agilicus_token_policy_expired(&facts, 0, 1, INT64_MIN));
+    unit_check(ngx_agt_policy_expired(&facts, 0, 1, INT64_MIN));
 }
 
 
@@ -239,12 +239,10 @@ test_ended(void)
         facts.exp = tests[i].exp;
         facts.end = tests[i].end;
 
-        unit_check(ngx_agilicus_token_policy_ended(&facts, tests[i].late,
-                                                   tests[i].now)
+        unit_check(ngx_agt_policy_ended(&facts, tests[i].late, tests[i].now)
                    == tests[i].ended);
 
-        if (ngx_agilicus_token_policy_expired(&facts, 30, tests[i].late,
-                                              tests[i].now))
+        if (ngx_agt_policy_expired(&facts, 30, tests[i].late, tests[i].now))
         {
             continue;
         }
@@ -253,8 +251,8 @@ test_ended(void)
                    == (tests[i].ended ? NGX_DECLINED : NGX_OK));
 
         if (tests[i].ended) {
-            unit_check(decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_INVALID);
-            unit_check(decision.reason == NGX_AGILICUS_TOKEN_REASON_SAYS_NO);
+            unit_check(decision.verdict == NGX_AGT_VERDICT_INVALID);
+            unit_check(decision.reason == NGX_AGT_REASON_SAYS_NO);
         }
     }
 
@@ -262,7 +260,7 @@ test_ended(void)
     facts.has_end = 0;
     facts.end = 1;
 
-    unit_check(!ngx_agilicus_token_policy_ended(&facts, 0, NOW));
+    unit_check(!ngx_agt_policy_ended(&facts, 0, NOW));
     unit_check(decide(NOW, 0) == NGX_OK);
 
     unit_test("how late it is for facts is counted from what comes first");
@@ -270,31 +268,30 @@ test_ended(void)
     make();
     facts.has_exp = 0;
     facts.has_end = 0;
-    unit_check(ngx_agilicus_token_policy_late(&facts, NOW) == 0);
+    unit_check(ngx_agt_policy_late(&facts, NOW) == 0);
 
     facts.has_exp = 1;
     facts.exp = NOW;
-    unit_check(ngx_agilicus_token_policy_late(&facts, NOW - 1) == 0);
-    unit_check(ngx_agilicus_token_policy_late(&facts, NOW) == 1);
-    unit_check(ngx_agilicus_token_policy_late(&facts, NOW + 9) == 10);
+    unit_check(ngx_agt_policy_late(&facts, NOW - 1) == 0);
+    unit_check(ngx_agt_policy_late(&facts, NOW) == 1);
+    unit_check(ngx_agt_policy_late(&facts, NOW + 9) == 10);
 
     facts.has_end = 1;
     facts.end = NOW - 5;
-    unit_check(ngx_agilicus_token_policy_late(&facts, NOW) == 6);
+    unit_check(ngx_agt_policy_late(&facts, NOW) == 6);
 
     facts.end = NOW + 5;
-    unit_check(ngx_agilicus_token_policy_late(&facts, NOW) == 1);
+    unit_check(ngx_agt_policy_late(&facts, NOW) == 1);
 
     facts.exp = INT64_MIN;
-    unit_check(ngx_agilicus_token_policy_late(&facts, NOW) == 0xffffffff);
-    unit_check(ngx_agilicus_token_policy_late(&facts, INT64_MAX)
-               == 0xffffffff);
+    unit_check(ngx_agt_policy_late(&facts, NOW) == 0xffffffff);
+    unit_check(ngx_agt_policy_late(&facts, INT64_MAX) == 0xffffffff);
 
     facts.exp = NOW - (int64_t) 0xfffffffe;
-    unit_check(ngx_agilicus_token_policy_late(&facts, NOW) == 0xffffffff);
+    unit_check(ngx_agt_policy_late(&facts, NOW) == 0xffffffff);
 
     facts.exp = NOW - (int64_t) 0xfffffffd;
-    unit_check(ngx_agilicus_token_policy_late(&facts, NOW) == 0xfffffffe);
+    unit_check(ngx_agt_policy_late(&facts, NOW) == 0xfffffffe);
 }
 
 
@@ -330,17 +327,15 @@ test_not_before(void)
         facts.nbf = tests[i].nbf;
         policy.leeway = tests[i].leeway;
 
-        unit_check(ngx_agilicus_token_policy_ahead(&facts, tests[i].leeway,
-                                                   tests[i].now)
+        unit_check(ngx_agt_policy_ahead(&facts, tests[i].leeway, tests[i].now)
                    == tests[i].early);
 
         unit_check(decide(tests[i].now, 0)
                    == (tests[i].early ? NGX_DECLINED : NGX_OK));
 
         if (tests[i].early) {
-            unit_check(decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_INVALID);
-            unit_check(decision.reason
-                       == NGX_AGILICUS_TOKEN_REASON_NOT_YET_VALID);
+            unit_check(decision.verdict == NGX_AGT_VERDICT_INVALID);
+            unit_check(decision.reason == NGX_AGT_REASON_NOT_YET_VALID);
         }
     }
 
@@ -366,8 +361,8 @@ test_require_expiry(void)
     policy.require_expiry = 1;
 
     unit_check(decide(NOW, 0) == NGX_DECLINED);
-    unit_check(decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_INVALID);
-    unit_check(decision.reason == NGX_AGILICUS_TOKEN_REASON_NO_EXPIRY);
+    unit_check(decision.verdict == NGX_AGT_VERDICT_INVALID);
+    unit_check(decision.reason == NGX_AGT_REASON_NO_EXPIRY);
 
     facts.has_exp = 1;
     facts.exp = NOW + 1;
@@ -382,24 +377,24 @@ test_requirements(void)
     ngx_uint_t  i;
     ngx_str_t   values[8];
 
-#define SCOPES    NGX_AGILICUS_TOKEN_REQUIRE_SCOPES
-#define AUDIENCE  NGX_AGILICUS_TOKEN_REQUIRE_AUDIENCE
-#define ORG       NGX_AGILICUS_TOKEN_REQUIRE_ORG
-#define ROLE      NGX_AGILICUS_TOKEN_REQUIRE_ROLE
-#define VALUES    NGX_AGILICUS_TOKEN_REQUIRE_VALUES
+#define SCOPES    NGX_AGT_REQUIRE_SCOPES
+#define AUDIENCE  NGX_AGT_REQUIRE_AUDIENCE
+#define ORG       NGX_AGT_REQUIRE_ORG
+#define ROLE      NGX_AGT_REQUIRE_ROLE
+#define VALUES    NGX_AGT_REQUIRE_VALUES
 
 #define SCOPE_UNMET                                                           \
-    NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN, NGX_AGILICUS_TOKEN_REASON_SCOPE
+    NGX_AGT_VERDICT_FORBIDDEN, NGX_AGT_REASON_SCOPE
 #define AUDIENCE_UNMET                                                        \
-    NGX_AGILICUS_TOKEN_VERDICT_INVALID, NGX_AGILICUS_TOKEN_REASON_AUDIENCE
+    NGX_AGT_VERDICT_INVALID, NGX_AGT_REASON_AUDIENCE
 #define ORG_UNMET                                                             \
-    NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN, NGX_AGILICUS_TOKEN_REASON_ORG
+    NGX_AGT_VERDICT_FORBIDDEN, NGX_AGT_REASON_ORG
 #define ROLE_UNMET                                                            \
-    NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN, NGX_AGILICUS_TOKEN_REASON_ROLE
+    NGX_AGT_VERDICT_FORBIDDEN, NGX_AGT_REASON_ROLE
 #define VALUE_UNMET                                                           \
-    NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN, NGX_AGILICUS_TOKEN_REASON_REQUIRE
+    NGX_AGT_VERDICT_FORBIDDEN, NGX_AGT_REASON_REQUIRE
 #define VALUE_UNMET_401                                                       \
-    NGX_AGILICUS_TOKEN_VERDICT_INVALID, NGX_AGILICUS_TOKEN_REASON_REQUIRE
+    NGX_AGT_VERDICT_INVALID, NGX_AGT_REASON_REQUIRE
 #define MET  0, 0
 
     static const row_t  tests[] = {
@@ -500,7 +495,7 @@ test_requirements(void)
 
         /* what nobody knows is met by nobody */
 
-        { NGX_AGILICUS_TOKEN_REQUIRE_KINDS, 0, 403, "read", 0, VALUE_UNMET },
+        { NGX_AGT_REQUIRE_KINDS, 0, 403, "read", 0, VALUE_UNMET },
         { 99, 1, 403, "1", 0, VALUE_UNMET }
     };
 
@@ -557,17 +552,17 @@ test_order(void)
     split(&scope, &requirements[0], values[0], buf[0]);
     split(&org, &requirements[1], values[1], buf[1]);
     unit_check(decide(NOW, 0) == NGX_DECLINED
-               && decision.reason == NGX_AGILICUS_TOKEN_REASON_SCOPE);
+               && decision.reason == NGX_AGT_REASON_SCOPE);
 
     split(&org, &requirements[0], values[0], buf[0]);
     split(&scope, &requirements[1], values[1], buf[1]);
     unit_check(decide(NOW, 0) == NGX_DECLINED
-               && decision.reason == NGX_AGILICUS_TOKEN_REASON_ORG);
+               && decision.reason == NGX_AGT_REASON_ORG);
 
     split(&met, &requirements[0], values[0], buf[0]);
     split(&org, &requirements[1], values[1], buf[1]);
     unit_check(decide(NOW, 0) == NGX_DECLINED
-               && decision.reason == NGX_AGILICUS_TOKEN_REASON_ORG);
+               && decision.reason == NGX_AGT_REASON_ORG);
 
     split(&met, &requirements[0], values[0], buf[0]);
     split(&met, &requirements[1], values[1], buf[1]);
@@ -587,8 +582,8 @@ test_masquerading(void)
 
     policy.deny_masquerading = 1;
     unit_check(decide(NOW, 0) == NGX_DECLINED);
-    unit_check(decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN);
-    unit_check(decision.reason == NGX_AGILICUS_TOKEN_REASON_MASQUERADING);
+    unit_check(decision.verdict == NGX_AGT_VERDICT_FORBIDDEN);
+    unit_check(decision.reason == NGX_AGT_REASON_MASQUERADING);
 
     facts.masquerading = 0;
     unit_check(decide(NOW, 0) == NGX_OK);
@@ -615,14 +610,14 @@ test_rules(void)
     ruling.rc = NGX_OK;
     unit_check(decide(NOW, 0) == NGX_OK);
 
-    ruling.reason = NGX_AGILICUS_TOKEN_REASON_METHOD;
+    ruling.reason = NGX_AGT_REASON_METHOD;
 
     for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
         ruling.rc = refusals[i];
 
         unit_check(decide(NOW, 0) == NGX_DECLINED);
-        unit_check(decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN);
-        unit_check(decision.reason == NGX_AGILICUS_TOKEN_REASON_METHOD);
+        unit_check(decision.verdict == NGX_AGT_VERDICT_FORBIDDEN);
+        unit_check(decision.reason == NGX_AGT_REASON_METHOD);
     }
 
     unit_test("and are asked for only if all depends on them");
@@ -667,8 +662,8 @@ test_rules(void)
 
     ruling.rc = NGX_AGAIN;
     unit_check(decide(NOW, 0) == NGX_DECLINED);
-    unit_check(decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN);
-    unit_check(decision.reason == NGX_AGILICUS_TOKEN_REASON_HOST);
+    unit_check(decision.verdict == NGX_AGT_VERDICT_FORBIDDEN);
+    unit_check(decision.reason == NGX_AGT_REASON_HOST);
     unit_check(asked == 2);
 
     say = NGX_AGAIN;
@@ -683,11 +678,11 @@ test_rules(void)
 
 
 static void
-ask(ngx_agilicus_token_ruling_t *of)
+ask(ngx_agt_ruling_t *of)
 {
     asked++;
     of->rc = say;
-    of->reason = NGX_AGILICUS_TOKEN_REASON_HOST;
+    of->reason = NGX_AGT_REASON_HOST;
 }
 
 
@@ -696,12 +691,12 @@ ask(ngx_agilicus_token_ruling_t *of)
 static void
 test_all(void)
 {
-    char                          buf[5][64];
-    ngx_int_t                     rc, due;
-    ngx_str_t                     values[5][4];
-    ngx_uint_t                    exp, nbf, flags, mask, states, rule, i, n;
-    ngx_agilicus_token_reason_e   reason;
-    ngx_agilicus_token_verdict_e  verdict;
+    char               buf[5][64];
+    ngx_int_t          rc, due;
+    ngx_str_t          values[5][4];
+    ngx_uint_t         exp, nbf, flags, mask, states, rule, i, n;
+    ngx_agt_reason_e   reason;
+    ngx_agt_verdict_e  verdict;
 
     static const row_t  rows[5][2] = {
         { { SCOPES, 0, 0, "admin", 0, SCOPE_UNMET },
@@ -747,10 +742,10 @@ test_all(void)
         policy.leeway = 0;
 
         ruling.rc = rulings[rule];
-        ruling.reason = NGX_AGILICUS_TOKEN_REASON_PATH;
+        ruling.reason = NGX_AGT_REASON_PATH;
 
-        verdict = NGX_AGILICUS_TOKEN_VERDICT_ACTIVE;
-        reason = NGX_AGILICUS_TOKEN_REASON_NONE;
+        verdict = NGX_AGT_VERDICT_ACTIVE;
+        reason = NGX_AGT_REASON_NONE;
         due = NGX_OK;
         n = 0;
 
@@ -768,18 +763,18 @@ test_all(void)
 
         if (exp == 1 || exp == 2) {
             due = NGX_DECLINED;
-            verdict = NGX_AGILICUS_TOKEN_VERDICT_EXPIRED;
-            reason = NGX_AGILICUS_TOKEN_REASON_EXPIRED;
+            verdict = NGX_AGT_VERDICT_EXPIRED;
+            reason = NGX_AGT_REASON_EXPIRED;
 
         } else if (nbf == 2) {
             due = NGX_DECLINED;
-            verdict = NGX_AGILICUS_TOKEN_VERDICT_INVALID;
-            reason = NGX_AGILICUS_TOKEN_REASON_NOT_YET_VALID;
+            verdict = NGX_AGT_VERDICT_INVALID;
+            reason = NGX_AGT_REASON_NOT_YET_VALID;
 
         } else if (exp == 0 && (flags & 1)) {
             due = NGX_DECLINED;
-            verdict = NGX_AGILICUS_TOKEN_VERDICT_INVALID;
-            reason = NGX_AGILICUS_TOKEN_REASON_NO_EXPIRY;
+            verdict = NGX_AGT_VERDICT_INVALID;
+            reason = NGX_AGT_REASON_NO_EXPIRY;
 
         } else if (mask != states) {
 
@@ -793,15 +788,15 @@ test_all(void)
 
         } else if ((flags & 6) == 6) {
             due = NGX_DECLINED;
-            verdict = NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN;
-            reason = NGX_AGILICUS_TOKEN_REASON_MASQUERADING;
+            verdict = NGX_AGT_VERDICT_FORBIDDEN;
+            reason = NGX_AGT_REASON_MASQUERADING;
 
         } else if (flags & 8) {
             due = (rulings[rule] == NGX_ERROR) ? NGX_DECLINED : rulings[rule];
 
             if (due == NGX_DECLINED) {
-                verdict = NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN;
-                reason = NGX_AGILICUS_TOKEN_REASON_PATH;
+                verdict = NGX_AGT_VERDICT_FORBIDDEN;
+                reason = NGX_AGT_REASON_PATH;
             }
         }
 
@@ -820,9 +815,9 @@ test_all(void)
 static void
 make(void)
 {
-    ngx_uint_t                          i;
-    ngx_agilicus_token_facts_t          from;
-    ngx_agilicus_token_facts_builder_t  b;
+    ngx_uint_t               i;
+    ngx_agt_facts_t          from;
+    ngx_agt_facts_builder_t  b;
 
     static ngx_str_t  scopes[] = {
         ngx_string("read"), ngx_string("write"), ngx_string("x?"),
@@ -846,29 +841,27 @@ make(void)
     ngx_str_set(&from.sub, "alice");
     ngx_str_set(&from.org, "acme");
 
-    ngx_agilicus_token_facts_begin(&b, packed, sizeof(packed), &from);
+    ngx_agt_facts_begin(&b, packed, sizeof(packed), &from);
 
-    ngx_agilicus_token_facts_list(&b, NGX_AGILICUS_TOKEN_FACTS_AUD);
+    ngx_agt_facts_list(&b, NGX_AGT_FACTS_AUD);
 
     for (i = 0; i < 2; i++) {
-        ngx_agilicus_token_facts_add(&b, &aud[i]);
+        ngx_agt_facts_add(&b, &aud[i]);
     }
 
-    ngx_agilicus_token_facts_list(&b, NGX_AGILICUS_TOKEN_FACTS_SCOPES);
+    ngx_agt_facts_list(&b, NGX_AGT_FACTS_SCOPES);
 
     for (i = 0; i < 4; i++) {
-        ngx_agilicus_token_facts_add(&b, &scopes[i]);
+        ngx_agt_facts_add(&b, &scopes[i]);
     }
 
-    ngx_agilicus_token_facts_list(&b, NGX_AGILICUS_TOKEN_FACTS_ROLES);
+    ngx_agt_facts_list(&b, NGX_AGT_FACTS_ROLES);
 
     for (i = 0; i < 6; i++) {
-        ngx_agilicus_token_facts_add(&b, &roles[i]);
+        ngx_agt_facts_add(&b, &roles[i]);
     }
 
-    if (ngx_agilicus_token_facts_open(&facts, packed,
-                                      ngx_agilicus_token_facts_end(&b))
-        != NGX_OK)
+    if (ngx_agt_facts_open(&facts, packed, ngx_agt_facts_end(&b)) != NGX_OK)
     {
         abort();
     }
@@ -878,8 +871,7 @@ make(void)
 /* words are values; "_" stands for an empty one */
 
 static void
-split(const row_t *row, ngx_agilicus_token_requirement_t *r,
-    ngx_str_t *values, char *buf)
+split(const row_t *row, ngx_agt_requirement_t *r, ngx_str_t *values, char *buf)
 {
     char  *p;
 
@@ -904,7 +896,7 @@ decide(int64_t now, uint32_t late)
 {
     memset(&decision, 0xa5, sizeof(decision));
 
-    return ngx_agilicus_token_policy_decide(&facts, late, &policy,
-                                            requirements, nrequirements,
-                                            &ruling, now, &decision);
+    return ngx_agt_policy_decide(&facts, late, &policy,
+                                 requirements, nrequirements,
+                                 &ruling, now, &decision);
 }

@@ -161,7 +161,7 @@ matches(const char *query, const char *name, const char *exact)
     n = unit_str(name);
     e = unit_str(exact ? exact : "");
 
-    rc = ngx_agilicus_token_query_match(&q, &n, exact ? &e : NULL);
+    rc = ngx_agt_query_match(&q, &n, exact ? &e : NULL);
 
     free(q.data);
     free(n.data);
@@ -184,7 +184,7 @@ test_rows(void)
                         == rows[i].match, rows[i].query);
     }
 
-    unit_check(!ngx_agilicus_token_query_match(&none, &name, NULL));
+    unit_check(!ngx_agt_query_match(&none, &name, NULL));
 }
 
 
@@ -207,7 +207,7 @@ test_bytes(void)
         q.data = (u_char *) raw;
         q.len = 3;
 
-        unit_check(ngx_agilicus_token_query_match(&q, &n, &e)
+        unit_check(ngx_agt_query_match(&q, &n, &e)
                    == (c != '&' && c != ';' && c != '+' && c != '%'));
 
         escaped[3] = "0123456789abcdef"[c >> 4];
@@ -216,6 +216,6 @@ test_bytes(void)
         q.data = (u_char *) escaped;
         q.len = 5;
 
-        unit_check(ngx_agilicus_token_query_match(&q, &n, &e));
+        unit_check(ngx_agt_query_match(&q, &n, &e));
     }
 }

@@ -60,21 +60,21 @@ static void change(ngx_uint_t kind);
 static void prepare_denials(void);
 static void deny(const char *jti);
 static void move_denial(void);
-static ngx_agilicus_token_reason_e denied(void);
+static ngx_agt_reason_e denied(void);
 static void test_many(void);
 static void reader(ngx_uint_t n);
 static void writer(void);
-static void put(ngx_uint_t n, ngx_agilicus_token_class_e class, uint64_t sent,
+static void put(ngx_uint_t n, ngx_agt_class_e class, uint64_t sent,
     size_t len);
 static ngx_uint_t whole(const ngx_str_t *facts, ngx_uint_t n, uint64_t sent);
-static ngx_agilicus_token_cache_key_t *key_of(ngx_uint_t n);
+static ngx_agt_cache_key_t *key_of(ngx_uint_t n);
 static void taken(ngx_shmtx_t *mtx);
 static void given_back(ngx_shmtx_t *mtx);
 static void use_zone(void);
 
 
-static ngx_agilicus_token_zone_t  *zone;
-static ngx_agilicus_token_denials_t
+static ngx_agt_zone_t  *zone;
+static ngx_agt_denials_t
                                   *denials;
 static u_char                     *shared;
 static told_t                     *told;
@@ -85,7 +85,7 @@ static const u_char                api[32] = "an API";
 int
 main(void)
 {
-    if (ngx_agilicus_token_digest_init() != NGX_OK) {
+    if (ngx_agt_digest_init() != NGX_OK) {
         return 1;
     }
 
@@ -156,7 +156,7 @@ step(ngx_uint_t n)
     use_zone();
 
     for (i = 0; i < TOKENS; i++) {
-        put(i, NGX_AGILICUS_TOKEN_CLASS_ACTIVE, 5000, 300);
+        put(i, NGX_AGT_CLASS_ACTIVE, 5000, 300);
     }
 
     prepare_denials();
@@ -218,17 +218,17 @@ step(ngx_uint_t n)
     facts.len = told->len;
 
     if (kind_of_change == DENIAL) {
-        unit_check(told->denied == NGX_AGILICUS_TOKEN_REASON_JTI);
+        unit_check(told->denied == NGX_AGT_REASON_JTI);
 
     } else if (told->rc == NGX_OK) {
         unit_check(told->sent == 5000 || told->sent == 6000);
 
-        if (told->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+        if (told->class == NGX_AGT_CLASS_ACTIVE) {
             unit_check(facts.len == (told->sent == 5000 ? 300 : 310));
             unit_check(whole(&facts, 5, told->sent));
 
         } else {
-            unit_check(told->class == NGX_AGILICUS_TOKEN_CLASS_INVALID
+            unit_check(told->class == NGX_AGT_CLASS_INVALID
                        && told->sent == 6000 && facts.len == 0);
         }
 
@@ -254,14 +254,14 @@ done:
 static void
 look(void)
 {
-    ngx_agilicus_token_found_t  found;
+    ngx_agt_found_t  found;
 
     if (kind_of_change == DENIAL) {
         told->denied = denied();
         return;
     }
 
-    told->rc = ngx_agilicus_token_cache_find(zone, key_of(5), 0, &found);
+    told->rc = ngx_agt_cache_find(zone, key_of(5), 0, &found);
 
     if (told->rc == NGX_OK) {
         told->sent = found.sent;
@@ -280,20 +280,20 @@ change(ngx_uint_t kind)
     switch (kind) {
 
     case 0:
-        put(5, NGX_AGILICUS_TOKEN_CLASS_ACTIVE, 6000, 310);
+        put(5, NGX_AGT_CLASS_ACTIVE, 6000, 310);
         break;
 
     case 1:
-        ngx_agilicus_token_cache_remove(zone, key_of(5));
+        ngx_agt_cache_remove(zone, key_of(5));
 
         for (i = 0; i < 200; i++) {
-            put(100 + i, NGX_AGILICUS_TOKEN_CLASS_ACTIVE, 6000, 290 + i % 20);
+            put(100 + i, NGX_AGT_CLASS_ACTIVE, 6000, 290 + i % 20);
         }
 
         break;
 
     case 2:
-        put(5, NGX_AGILICUS_TOKEN_CLASS_INVALID, 6000, 0);
+        put(5, NGX_AGT_CLASS_INVALID, 6000, 0);
         break;
 
     case DENIAL:
@@ -301,13 +301,13 @@ change(ngx_uint_t kind)
         break;
 
     default:
-        ngx_agilicus_token_zone_lock(zone);
-        ngx_agilicus_token_zone_begin_locked(zone);
+        ngx_agt_zone_lock(zone);
+        ngx_agt_zone_begin_locked(zone);
         memset(zone->facts + 1, 0xff,
                (u_char *) shared + SIZE - (u_char *) (zone->facts + 1));
-        ngx_agilicus_token_table_wipe(zone->facts);
-        ngx_agilicus_token_zone_end_locked(zone);
-        ngx_agilicus_token_zone_unlock(zone);
+        ngx_agt_table_wipe(zone->facts);
+        ngx_agt_zone_end_locked(zone);
+        ngx_agt_zone_unlock(zone);
     }
 }
 
@@ -319,7 +319,7 @@ prepare_denials(void)
 {
     memset(denials->tombstones + 1, 0,
            denials->sh->size - denials->sh->tombstones_offset
-           - sizeof(ngx_agilicus_token_tombstones_t));
+           - sizeof(ngx_agt_tombstones_t));
 
     stub_clock(1000000, 1700000000);
     deny("looked for");
@@ -335,21 +335,21 @@ prepare_denials(void)
 static void
 move_denial(void)
 {
-    size_t                           i, n;
-    ngx_agilicus_token_clock_t       now;
-    ngx_agilicus_token_tombstone_t  *s, *to;
+    size_t                i, n;
+    ngx_agt_clock_t       now;
+    ngx_agt_tombstone_t  *s, *to;
 
-    ngx_agilicus_token_zone_now(&now);
-    ngx_agilicus_token_denials_lock(denials);
+    ngx_agt_zone_now(&now);
+    ngx_agt_denials_lock(denials);
     denials->sh->changes++;
     ngx_memory_barrier();
 
     i = 0;
-    s = ngx_agilicus_token_tombstones_next(denials->tombstones, &i, &now);
+    s = ngx_agt_tombstones_next(denials->tombstones, &i, &now);
 
     /* from the bucket's first place to its last, and back */
 
-    n = (size_t) (s - (ngx_agilicus_token_tombstone_t *) denials->tombstones);
+    n = (size_t) (s - (ngx_agt_tombstone_t *) denials->tombstones);
     to = s - n % 8 + (n % 8 == 7 ? 0 : 7);
 
     *to = *s;
@@ -357,40 +357,40 @@ move_denial(void)
 
     ngx_memory_barrier();
     denials->sh->changes++;
-    ngx_agilicus_token_denials_unlock(denials);
+    ngx_agt_denials_unlock(denials);
 }
 
 
 static void
 deny(const char *jti)
 {
-    ngx_str_t                   value;
-    ngx_agilicus_token_clock_t  now;
+    ngx_str_t        value;
+    ngx_agt_clock_t  now;
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
     value.data = (u_char *) jti;
     value.len = strlen(jti);
 
-    unit_check(stub_deny(denials, api, NGX_AGILICUS_TOKEN_TOMBSTONE_JTI,
+    unit_check(stub_deny(denials, api, NGX_AGT_TOMBSTONE_JTI,
                          &value, now.wall + 500, 0, &now)
                == NGX_OK);
 }
 
 
-static ngx_agilicus_token_reason_e
+static ngx_agt_reason_e
 denied(void)
 {
-    ngx_agilicus_token_facts_t  facts;
-    ngx_agilicus_token_clock_t  now;
+    ngx_agt_facts_t  facts;
+    ngx_agt_clock_t  now;
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
     memset(&facts, 0, sizeof(facts));
     ngx_str_set(&facts.jti, "looked for");
 
-    return ngx_agilicus_token_denied(denials, api, api, &facts,
-                                     NGX_AGILICUS_TOKEN_NEVER_ASKED, &now);
+    return ngx_agt_denied(denials, api, api, &facts,
+                          NGX_AGT_NEVER_ASKED, &now);
 }
 
 
@@ -451,23 +451,23 @@ test_many(void)
            (unsigned long) locks);
 
     unit_check(hits > 1000 && hits < looks);
-    unit_check(ngx_agilicus_token_table_sane(zone->facts));
-    unit_check(ngx_agilicus_token_table_sane(zone->invalid));
+    unit_check(ngx_agt_table_sane(zone->facts));
+    unit_check(ngx_agt_table_sane(zone->invalid));
 
     unit_test("without a change, none takes the mutex");
 
     use_zone();
 
     for (i = 0; i < TOKENS; i++) {
-        put(i, NGX_AGILICUS_TOKEN_CLASS_ACTIVE, 7000, 100);
+        put(i, NGX_AGT_CLASS_ACTIVE, 7000, 100);
     }
 
     stub_locks = 0;
 
     for (i = 0; i < 2 * TOKENS; i++) {
-        ngx_agilicus_token_found_t  found;
+        ngx_agt_found_t  found;
 
-        unit_check(ngx_agilicus_token_cache_find(zone, key_of(i), 0, &found)
+        unit_check(ngx_agt_cache_find(zone, key_of(i), 0, &found)
                    == (i < TOKENS ? NGX_OK : NGX_DECLINED));
     }
 
@@ -478,8 +478,8 @@ test_many(void)
 static void
 reader(ngx_uint_t n)
 {
-    ngx_uint_t                  k;
-    ngx_agilicus_token_found_t  found;
+    ngx_uint_t       k;
+    ngx_agt_found_t  found;
 
     stub_seed(100 + n);
     stub_locks = 0;
@@ -488,8 +488,7 @@ reader(ngx_uint_t n)
         k = stub_below(TOKENS);
         told->looks[n]++;
 
-        if (ngx_agilicus_token_cache_find(zone, key_of(k), 0, &found)
-            != NGX_OK)
+        if (ngx_agt_cache_find(zone, key_of(k), 0, &found) != NGX_OK)
         {
             continue;
         }
@@ -518,16 +517,15 @@ writer(void)
         switch (stub_below(8)) {
 
         case 0:
-            ngx_agilicus_token_cache_remove(zone, key_of(stub_below(TOKENS)));
+            ngx_agt_cache_remove(zone, key_of(stub_below(TOKENS)));
             break;
 
         case 1:
-            put(stub_below(TOKENS), NGX_AGILICUS_TOKEN_CLASS_INVALID, sent,
-                0);
+            put(stub_below(TOKENS), NGX_AGT_CLASS_INVALID, sent, 0);
             break;
 
         default:
-            put(stub_below(TOKENS), NGX_AGILICUS_TOKEN_CLASS_ACTIVE, sent,
+            put(stub_below(TOKENS), NGX_AGT_CLASS_ACTIVE, sent,
                 stub_below(MOST));
         }
 
@@ -541,7 +539,7 @@ writer(void)
 /* each byte says whose it is and of which answer */
 
 static void
-put(ngx_uint_t n, ngx_agilicus_token_class_e class, uint64_t sent, size_t len)
+put(ngx_uint_t n, ngx_agt_class_e class, uint64_t sent, size_t len)
 {
     u_char     buf[MOST];
     ngx_str_t  facts, none = ngx_null_string;
@@ -551,9 +549,8 @@ put(ngx_uint_t n, ngx_agilicus_token_class_e class, uint64_t sent, size_t len)
     facts.data = buf;
     facts.len = len;
 
-    (void) ngx_agilicus_token_cache_store(zone, key_of(n), class,
-                                          NGX_AGILICUS_TOKEN_REASON_NONE,
-                                          &facts, &none, sent, sent, 0);
+    (void) ngx_agt_cache_store(zone, key_of(n), class, NGX_AGT_REASON_NONE,
+                               &facts, &none, sent, sent, 0);
 }
 
 
@@ -572,11 +569,11 @@ whole(const ngx_str_t *facts, ngx_uint_t n, uint64_t sent)
 }
 
 
-static ngx_agilicus_token_cache_key_t *
+static ngx_agt_cache_key_t *
 key_of(ngx_uint_t n)
 {
-    static u_char                          key[32];
-    static ngx_agilicus_token_cache_key_t  ck;
+    static u_char               key[32];
+    static ngx_agt_cache_key_t  ck;
 
     memset(key, 0, sizeof(key));
     memcpy(key, &n, sizeof(n));
@@ -611,7 +608,7 @@ given_back(ngx_shmtx_t *mtx)
 static void
 use_zone(void)
 {
-    static ngx_agilicus_token_zone_t  copy;
+    static ngx_agt_zone_t  copy;
 
     if (zone == NULL) {
         zone = stub_zone_at(shared, SIZE);
@@ -625,10 +622,10 @@ use_zone(void)
         zone = &copy;
     }
 
-    ngx_agilicus_token_zone_lock(zone);
-    ngx_agilicus_token_zone_begin_locked(zone);
-    ngx_agilicus_token_table_wipe(zone->facts);
-    ngx_agilicus_token_table_wipe(zone->invalid);
-    ngx_agilicus_token_zone_end_locked(zone);
-    ngx_agilicus_token_zone_unlock(zone);
+    ngx_agt_zone_lock(zone);
+    ngx_agt_zone_begin_locked(zone);
+    ngx_agt_table_wipe(zone->facts);
+    ngx_agt_table_wipe(zone->invalid);
+    ngx_agt_zone_end_locked(zone);
+    ngx_agt_zone_unlock(zone);
 }

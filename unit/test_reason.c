@@ -45,21 +45,17 @@ test_words(const char *name, const ngx_str_t *(*word)(ngx_uint_t n),
 int
 main(void)
 {
-    test_words("each verdict has a word of its own",
-               ngx_agilicus_token_verdict_word,
-               NGX_AGILICUS_TOKEN_VERDICT_LAST);
+    test_words("each verdict has a word of its own", ngx_agt_verdict_word,
+               NGX_AGT_VERDICT_LAST);
 
     test_words("each reason has a word of its own",
-               ngx_agilicus_token_reason_word, NGX_AGILICUS_TOKEN_REASON_LAST);
+               ngx_agt_reason_word, NGX_AGT_REASON_LAST);
 
     unit_test("the words are those of the interface");
 
-    unit_check(unit_equal(ngx_agilicus_token_verdict_word(
-                              NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN),
+    unit_check(unit_equal(ngx_agt_verdict_word(NGX_AGT_VERDICT_FORBIDDEN),
                           "forbidden"));
-    unit_check(unit_equal(ngx_agilicus_token_reason_word(
-                              NGX_AGILICUS_TOKEN_REASON_PATH),
-                          "path"));
+    unit_check(unit_equal(ngx_agt_reason_word(NGX_AGT_REASON_PATH), "path"));
 
     return unit_done();
 }

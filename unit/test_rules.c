@@ -44,8 +44,8 @@ static const char *ask(const char *method, const char *target);
 static const char *ask_host(const char *host, const char *method,
     const char *target);
 static ngx_int_t decide(const char *host, const char *method,
-    const char *target, ngx_agilicus_token_reason_e *reason);
-static const char *word(ngx_int_t rc, ngx_agilicus_token_reason_e reason);
+    const char *target, ngx_agt_reason_e *reason);
+static const char *word(ngx_int_t rc, ngx_agt_reason_e reason);
 static void *counted_alloc(size_t size);
 static void counted_free(void *p);
 
@@ -54,8 +54,8 @@ static char                             text[1 << 20];
 static u_char                           buf[SIZE];
 static ngx_uint_t                       search;
 static const char                      *body;
-static ngx_agilicus_token_rules_t      *rules;
-static ngx_agilicus_token_json_token_t  token;
+static ngx_agt_rules_t      *rules;
+static ngx_agt_json_token_t  token;
 
 static size_t  allowed, blocks;
 
@@ -63,10 +63,10 @@ static size_t  allowed, blocks;
 int
 main(void)
 {
-    ngx_agilicus_token_patterns_set_alloc(counted_alloc, counted_free);
+    ngx_agt_patterns_set_alloc(counted_alloc, counted_free);
 
     allowed = (size_t) -1;
-    rules = ngx_agilicus_token_rules_create(256);
+    rules = ngx_agt_rules_create(256);
 
     test_hosts();
     test_methods();
@@ -84,8 +84,8 @@ main(void)
     test_many();
     test_spent();
 
-    ngx_agilicus_token_rules_destroy(rules);
-    ngx_agilicus_token_rules_destroy(NULL);
+    ngx_agt_rules_destroy(rules);
+    ngx_agt_rules_destroy(NULL);
 
     unit_test("nothing is left behind");
     unit_check(blocks == 0);
@@ -129,8 +129,7 @@ load(const char *hosts)
                             hosts);
 
     unit_check(len < sizeof(text));
-    unit_check(ngx_agilicus_token_json_token((u_char *) text, len, 0, buf, SIZE,
-                                             &token)
+    unit_check(ngx_agt_json_token((u_char *) text, len, 0, buf, SIZE, &token)
                == NGX_OK);
 }
 
@@ -150,14 +149,14 @@ load_rules(const char *list)
 
 static ngx_int_t
 decide(const char *host, const char *method, const char *target,
-    ngx_agilicus_token_reason_e *reason)
+    ngx_agt_reason_e *reason)
 {
-    u_char                              *path;
-    ngx_int_t                            rc;
-    ngx_str_t                            raw;
-    const char                          *query;
-    ngx_agilicus_token_rules_view_t      view;
-    ngx_agilicus_token_json_document_t  *document;
+    u_char                   *path;
+    ngx_int_t                 rc;
+    ngx_str_t                 raw;
+    const char               *query;
+    ngx_agt_rules_view_t      view;
+    ngx_agt_json_document_t  *document;
 
     ngx_memzero(&view, sizeof(view));
 
@@ -175,33 +174,30 @@ decide(const char *host, const char *method, const char *target,
     path = malloc(raw.len + 1);
     document = NULL;
 
-    if (ngx_agilicus_token_path_decode(&raw, path, &view.path) == NGX_OK) {
+    if (ngx_agt_path_decode(&raw, path, &view.path) == NGX_OK) {
 
-        rc = ngx_agilicus_token_rules_decide(rules, &token.rules, &view,
-                                             reason);
+        rc = ngx_agt_rules_decide(rules, &token.rules, &view, reason);
 
         if (rc == NGX_AGAIN && body) {
-            document = ngx_agilicus_token_json_document((u_char *) body,
-                                                        strlen(body));
-            view.state = NGX_AGILICUS_TOKEN_RULES_ABSENT;
+            document = ngx_agt_json_document((u_char *) body, strlen(body));
+            view.state = NGX_AGT_RULES_ABSENT;
 
             if (document) {
-                view.state = NGX_AGILICUS_TOKEN_RULES_GIVEN;
+                view.state = NGX_AGT_RULES_GIVEN;
                 view.body = document;
-                view.pointer = ngx_agilicus_token_json_pointer;
+                view.pointer = ngx_agt_json_pointer;
             }
 
-            rc = ngx_agilicus_token_rules_decide(rules, &token.rules, &view,
-                                                 reason);
+            rc = ngx_agt_rules_decide(rules, &token.rules, &view, reason);
             unit_check(rc != NGX_AGAIN);
         }
 
     } else {
         rc = NGX_DECLINED;
-        *reason = NGX_AGILICUS_TOKEN_REASON_PATH;
+        *reason = NGX_AGT_REASON_PATH;
     }
 
-    ngx_agilicus_token_json_release(&document);
+    ngx_agt_json_release(&document);
 
     free(path);
     free(raw.data);
@@ -214,10 +210,10 @@ decide(const char *host, const char *method, const char *target,
 
 
 static const char *
-word(ngx_int_t rc, ngx_agilicus_token_reason_e reason)
+word(ngx_int_t rc, ngx_agt_reason_e reason)
 {
     if (rc == NGX_OK) {
-        unit_check(reason == NGX_AGILICUS_TOKEN_REASON_NONE);
+        unit_check(reason == NGX_AGT_REASON_NONE);
         return "allow";
     }
 
@@ -227,15 +223,15 @@ word(ngx_int_t rc, ngx_agilicus_token_reason_e reason)
 
     unit_check(rc == NGX_DECLINED);
 
-    return (const char *) ngx_agilicus_token_reason_word(reason)->data;
+    return (const char *) ngx_agt_reason_word(reason)->data;
 }
 
 
 static const char *
 ask_host(const char *host, const char *method, const char *target)
 {
-    ngx_int_t                     rc;
-    ngx_agilicus_token_reason_e   reason;
+    ngx_int_t         rc;
+    ngx_agt_reason_e  reason;
 
     rc = decide(host, method, target, &reason);
 
@@ -927,9 +923,9 @@ test_matched_template(void)
 static void
 test_views(void)
 {
-    ngx_str_t                         none = ngx_null_string;
-    ngx_agilicus_token_reason_e       reason;
-    ngx_agilicus_token_rules_view_t   view;
+    ngx_str_t             none = ngx_null_string;
+    ngx_agt_reason_e      reason;
+    ngx_agt_rules_view_t  view;
 
     unit_test("an empty view allows nothing");
 
@@ -937,32 +933,28 @@ test_views(void)
 
     ngx_memzero(&view, sizeof(view));
 
-    unit_check(ngx_agilicus_token_rules_decide(rules, &token.rules, &view,
-                                               &reason)
+    unit_check(ngx_agt_rules_decide(rules, &token.rules, &view, &reason)
                == NGX_DECLINED);
-    unit_check(reason == NGX_AGILICUS_TOKEN_REASON_PATH);
+    unit_check(reason == NGX_AGT_REASON_PATH);
 
     ngx_str_set(&view.host, "a.example");
 
-    unit_check(ngx_agilicus_token_rules_decide(rules, &token.rules, &view,
-                                               &reason)
+    unit_check(ngx_agt_rules_decide(rules, &token.rules, &view, &reason)
                == NGX_DECLINED);
 
     ngx_str_set(&view.path, "a");
 
-    unit_check(ngx_agilicus_token_rules_decide(rules, &token.rules, &view,
-                                               &reason)
+    unit_check(ngx_agt_rules_decide(rules, &token.rules, &view, &reason)
                == NGX_DECLINED);
 
     ngx_str_set(&view.path, "/a");
 
-    unit_check(ngx_agilicus_token_rules_decide(rules, &token.rules, &view,
-                                               &reason)
+    unit_check(ngx_agt_rules_decide(rules, &token.rules, &view, &reason)
                == NGX_OK);
 
-    unit_check(ngx_agilicus_token_rules_decide(rules, &none, &view, &reason)
+    unit_check(ngx_agt_rules_decide(rules, &none, &view, &reason)
                == NGX_DECLINED);
-    unit_check(reason == NGX_AGILICUS_TOKEN_REASON_RULE);
+    unit_check(reason == NGX_AGT_REASON_RULE);
 
     unit_test("a query is one, with or without the word");
 
@@ -971,8 +963,7 @@ test_views(void)
     ngx_str_set(&view.query, "x");
     view.has_query = 0;
 
-    unit_check(ngx_agilicus_token_rules_decide(rules, &token.rules, &view,
-                                               &reason)
+    unit_check(ngx_agt_rules_decide(rules, &token.rules, &view, &reason)
                == NGX_DECLINED);
 }
 
@@ -980,11 +971,11 @@ test_views(void)
 static void
 test_packed(void)
 {
-    u_char                                *packed;
-    size_t                                 len, i, n;
-    ngx_str_t                              host, get, path, pattern, name,
+    u_char                    *packed;
+    size_t                     len, i, n;
+    ngx_str_t                  host, get, path, pattern, name,
                                            value;
-    ngx_agilicus_token_ruleset_builder_t   b;
+    ngx_agt_ruleset_builder_t  b;
 
     unit_test("what is packed as no document could say matches nothing");
 
@@ -998,52 +989,52 @@ test_packed(void)
     for (i = 0; i < 8; i++) {
         packed = buf;
 
-        ngx_agilicus_token_ruleset_begin(&b, packed, SIZE);
-        (void) ngx_agilicus_token_ruleset_host(&b, &host);
-        ngx_agilicus_token_ruleset_rule(&b);
-        ngx_agilicus_token_ruleset_method(&b, &get);
+        ngx_agt_ruleset_begin(&b, packed, SIZE);
+        (void) ngx_agt_ruleset_host(&b, &host);
+        ngx_agt_ruleset_rule(&b);
+        ngx_agt_ruleset_method(&b, &get);
 
         if (i == 1) {
 
             /* out of order: a query that comes too early is never looked at */
 
-            ngx_agilicus_token_ruleset_query(&b, &name, NULL);
+            ngx_agt_ruleset_query(&b, &name, NULL);
         }
 
-        ngx_agilicus_token_ruleset_path(&b, &pattern);
-        ngx_agilicus_token_ruleset_template(&b, &path, 0);
+        ngx_agt_ruleset_path(&b, &pattern);
+        ngx_agt_ruleset_template(&b, &path, 0);
 
         if (i == 2) {
-            ngx_agilicus_token_ruleset_matchers(&b, 0);
-            ngx_agilicus_token_ruleset_matcher(&b, &name, 0, 0);
+            ngx_agt_ruleset_matchers(&b, 0);
+            ngx_agt_ruleset_matcher(&b, &name, 0, 0);
         }
 
         if (i == 3) {
-            ngx_agilicus_token_ruleset_matchers(&b, 0);
+            ngx_agt_ruleset_matchers(&b, 0);
         }
 
         if (i == 5) {
 
             /* a matcher that the rule does not know of is never looked at */
 
-            ngx_agilicus_token_ruleset_matcher(&b, &name, 0, 0);
+            ngx_agt_ruleset_matcher(&b, &name, 0, 0);
         }
 
         if (i > 5) {
 
             /* nor does an operator compare that is none */
 
-            ngx_agilicus_token_ruleset_matchers(&b, 0);
-            ngx_agilicus_token_ruleset_matcher(&b, &name, 0, 0);
-            ngx_agilicus_token_ruleset_criterion(&b,
-                     (i == 6) ? NGX_AGILICUS_TOKEN_RULESET_UNDEFINED
-                              : NGX_AGILICUS_TOKEN_RULESET_UNDEFINED + 1,
+            ngx_agt_ruleset_matchers(&b, 0);
+            ngx_agt_ruleset_matcher(&b, &name, 0, 0);
+            ngx_agt_ruleset_criterion(&b,
+                     (i == 6) ? NGX_AGT_RULESET_UNDEFINED
+                              : NGX_AGT_RULESET_UNDEFINED + 1,
                      NULL, 0);
-            ngx_agilicus_token_ruleset_string(&b, &value);
+            ngx_agt_ruleset_string(&b, &value);
         }
 
-        ngx_agilicus_token_ruleset_rule_end(&b);
-        len = ngx_agilicus_token_ruleset_end(&b);
+        ngx_agt_ruleset_rule_end(&b);
+        len = ngx_agt_ruleset_end(&b);
 
         unit_check(len > 0 && b.rules == 1);
 
@@ -1072,12 +1063,12 @@ test_packed(void)
 static void
 test_flipped(void)
 {
-    u_char                        *saved;
-    size_t                         i;
-    ngx_int_t                      rc;
-    ngx_uint_t                     c, other;
-    ngx_str_t                      copy;
-    ngx_agilicus_token_reason_e    reason;
+    u_char           *saved;
+    size_t            i;
+    ngx_int_t         rc;
+    ngx_uint_t        c, other;
+    ngx_str_t         copy;
+    ngx_agt_reason_e  reason;
 
     unit_test("a changed byte of the packed form does no harm");
 
@@ -1142,12 +1133,12 @@ numbered(char *out, const char *rule, size_t number)
 static void
 test_many(void)
 {
-    char                          *list, *path;
-    size_t                         len, i, shape;
-    double                         ms;
-    ngx_int_t                      rc;
-    struct timespec                start, end;
-    ngx_agilicus_token_reason_e    reason;
+    char             *list, *path;
+    size_t            len, i, shape;
+    double            ms;
+    ngx_int_t         rc;
+    struct timespec   start, end;
+    ngx_agt_reason_e  reason;
 
     static const struct {
         const char  *name;
@@ -1184,7 +1175,7 @@ test_many(void)
         len = 0;
 
         for (i = 0; i < shapes[shape].n
-                    && len < NGX_AGILICUS_TOKEN_JSON_MAX_BODY - 400; i++)
+                    && len < NGX_AGT_JSON_MAX_BODY - 400; i++)
         {
             len += numbered(list + len, shapes[shape].rule, i + 100000);
         }
@@ -1238,11 +1229,11 @@ test_many(void)
 static void
 test_spent(void)
 {
-    char                             *list, *path;
-    size_t                            len, i;
-    uint64_t                          spent;
-    ngx_agilicus_token_reason_e       reason;
-    ngx_agilicus_token_rules_view_t   view;
+    char                 *list, *path;
+    size_t                len, i;
+    uint64_t              spent;
+    ngx_agt_reason_e      reason;
+    ngx_agt_rules_view_t  view;
 
     unit_test("once the budget is spent, what many rules could still say is "
               "not heard");
@@ -1281,24 +1272,21 @@ test_spent(void)
     view.host = unit_str("a.example");
     view.method = unit_str("GET");
     view.path = unit_str(path);
-    view.state = NGX_AGILICUS_TOKEN_RULES_ABSENT;
+    view.state = NGX_AGT_RULES_ABSENT;
 
-    unit_check(ngx_agilicus_token_rules_decide(rules, &token.rules, &view,
-                                               &reason)
+    unit_check(ngx_agt_rules_decide(rules, &token.rules, &view, &reason)
                == NGX_OK);
 
     spent = view.spent;
     unit_check(spent > 0);
 
-    unit_check(ngx_agilicus_token_rules_decide(rules, &token.rules, &view,
-                                               &reason)
+    unit_check(ngx_agt_rules_decide(rules, &token.rules, &view, &reason)
                == NGX_OK);
     unit_check(view.spent > spent);
 
-    view.spent = NGX_AGILICUS_TOKEN_PATTERN_BUDGET;
+    view.spent = NGX_AGT_PATTERN_BUDGET;
 
-    unit_check(ngx_agilicus_token_rules_decide(rules, &token.rules, &view,
-                                               &reason)
+    unit_check(ngx_agt_rules_decide(rules, &token.rules, &view, &reason)
                == NGX_DECLINED);
 
     free(view.host.data);
@@ -1313,9 +1301,9 @@ test_spent(void)
 static void
 test_allocations(void)
 {
-    size_t                         n, all;
-    ngx_int_t                      rc;
-    ngx_agilicus_token_reason_e    reason;
+    size_t            n, all;
+    ngx_int_t         rc;
+    ngx_agt_reason_e  reason;
 
     unit_test("each allocation may fail, and then nothing is allowed");
 
@@ -1326,7 +1314,7 @@ test_allocations(void)
     for (n = 0; n < 100; n++) {
         allowed = n;
 
-        rules = ngx_agilicus_token_rules_create(4);
+        rules = ngx_agt_rules_create(4);
 
         if (rules == NULL) {
             unit_check(blocks == 0);
@@ -1348,7 +1336,7 @@ test_allocations(void)
         unit_check(decide("a.example", "GET", "/abc?r", &reason)
                    == NGX_DECLINED);
 
-        ngx_agilicus_token_rules_destroy(rules);
+        ngx_agt_rules_destroy(rules);
 
         unit_check(blocks == 0);
     }

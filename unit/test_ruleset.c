@@ -9,19 +9,19 @@
 #include "rules/packed.h"
 
 
-#define PATH       NGX_AGILICUS_TOKEN_RULESET_PATH
-#define TEMPLATE   NGX_AGILICUS_TOKEN_RULESET_TEMPLATE
-#define QUERY      NGX_AGILICUS_TOKEN_RULESET_QUERY
-#define MATCHER    NGX_AGILICUS_TOKEN_RULESET_MATCHER
-#define CRITERION  NGX_AGILICUS_TOKEN_RULESET_CRITERION
-#define OPERAND    NGX_AGILICUS_TOKEN_RULESET_OPERAND
-#define BODY       NGX_AGILICUS_TOKEN_RULESET_BODY
+#define PATH       NGX_AGT_RULESET_PATH
+#define TEMPLATE   NGX_AGT_RULESET_TEMPLATE
+#define QUERY      NGX_AGT_RULESET_QUERY
+#define MATCHER    NGX_AGT_RULESET_MATCHER
+#define CRITERION  NGX_AGT_RULESET_CRITERION
+#define OPERAND    NGX_AGT_RULESET_OPERAND
+#define BODY       NGX_AGT_RULESET_BODY
 
-#define LITERAL    NGX_AGILICUS_TOKEN_RULESET_LITERAL
-#define PREFIX     NGX_AGILICUS_TOKEN_RULESET_PREFIX
-#define PATTERN    NGX_AGILICUS_TOKEN_RULESET_PATTERN
+#define LITERAL    NGX_AGT_RULESET_LITERAL
+#define PREFIX     NGX_AGT_RULESET_PREFIX
+#define PATTERN    NGX_AGT_RULESET_PATTERN
 
-#define HAS_VALUE  NGX_AGILICUS_TOKEN_RULESET_HAS_VALUE
+#define HAS_VALUE  NGX_AGT_RULESET_HAS_VALUE
 
 
 static void test_round_trip(void);
@@ -34,8 +34,7 @@ static void test_hosts(void);
 static void test_methods(void);
 static void test_pointers(void);
 static void test_longest(void);
-static size_t build(u_char *buf, size_t size,
-    ngx_agilicus_token_ruleset_builder_t *b);
+static size_t build(u_char *buf, size_t size, ngx_agt_ruleset_builder_t *b);
 static ngx_uint_t read_all(const u_char *packed, size_t len);
 static ngx_str_t str(const char *text);
 
@@ -71,7 +70,7 @@ str(const char *text)
 
 
 static size_t
-build(u_char *buf, size_t size, ngx_agilicus_token_ruleset_builder_t *b)
+build(u_char *buf, size_t size, ngx_agt_ruleset_builder_t *b)
 {
     ngx_str_t  host, other, get, all, path, pattern, template, name, value;
 
@@ -85,56 +84,54 @@ build(u_char *buf, size_t size, ngx_agilicus_token_ruleset_builder_t *b)
     name = str("id");
     value = str("/v");
 
-    ngx_agilicus_token_ruleset_begin(b, buf, size);
+    ngx_agt_ruleset_begin(b, buf, size);
 
-    (void) ngx_agilicus_token_ruleset_host(b, &host);
+    (void) ngx_agt_ruleset_host(b, &host);
 
-    ngx_agilicus_token_ruleset_rule(b);
-    ngx_agilicus_token_ruleset_separate_query(b);
-    ngx_agilicus_token_ruleset_method(b, &get);
-    ngx_agilicus_token_ruleset_path(b, &path);
-    ngx_agilicus_token_ruleset_path(b, &pattern);
-    ngx_agilicus_token_ruleset_template(b, &template, 1);
-    ngx_agilicus_token_ruleset_query(b, &name, &value);
-    ngx_agilicus_token_ruleset_query(b, &value, NULL);
-    ngx_agilicus_token_ruleset_matchers(b, 1);
-    ngx_agilicus_token_ruleset_matcher(b, &name, 1, 1);
-    ngx_agilicus_token_ruleset_criterion(b, NGX_AGILICUS_TOKEN_RULESET_IN,
-                                         NULL, 1);
-    ngx_agilicus_token_ruleset_string(b, &value);
-    ngx_agilicus_token_ruleset_number(b, INT64_MIN);
-    ngx_agilicus_token_ruleset_criterion(b, NGX_AGILICUS_TOKEN_RULESET_LESS,
-                                         &name, 0);
-    ngx_agilicus_token_ruleset_body(b, &value, &name);
-    ngx_agilicus_token_ruleset_rule_end(b);
+    ngx_agt_ruleset_rule(b);
+    ngx_agt_ruleset_separate_query(b);
+    ngx_agt_ruleset_method(b, &get);
+    ngx_agt_ruleset_path(b, &path);
+    ngx_agt_ruleset_path(b, &pattern);
+    ngx_agt_ruleset_template(b, &template, 1);
+    ngx_agt_ruleset_query(b, &name, &value);
+    ngx_agt_ruleset_query(b, &value, NULL);
+    ngx_agt_ruleset_matchers(b, 1);
+    ngx_agt_ruleset_matcher(b, &name, 1, 1);
+    ngx_agt_ruleset_criterion(b, NGX_AGT_RULESET_IN, NULL, 1);
+    ngx_agt_ruleset_string(b, &value);
+    ngx_agt_ruleset_number(b, INT64_MIN);
+    ngx_agt_ruleset_criterion(b, NGX_AGT_RULESET_LESS, &name, 0);
+    ngx_agt_ruleset_body(b, &value, &name);
+    ngx_agt_ruleset_rule_end(b);
 
-    ngx_agilicus_token_ruleset_rule(b);
-    ngx_agilicus_token_ruleset_method(b, &all);
-    ngx_agilicus_token_ruleset_path(b, &path);
-    ngx_agilicus_token_ruleset_rule_end(b);
+    ngx_agt_ruleset_rule(b);
+    ngx_agt_ruleset_method(b, &all);
+    ngx_agt_ruleset_path(b, &path);
+    ngx_agt_ruleset_rule_end(b);
 
-    (void) ngx_agilicus_token_ruleset_host(b, &other);
+    (void) ngx_agt_ruleset_host(b, &other);
 
-    ngx_agilicus_token_ruleset_rule(b);
-    ngx_agilicus_token_ruleset_method(b, &get);
-    ngx_agilicus_token_ruleset_template(b, &template, 0);
-    ngx_agilicus_token_ruleset_rule_end(b);
+    ngx_agt_ruleset_rule(b);
+    ngx_agt_ruleset_method(b, &get);
+    ngx_agt_ruleset_template(b, &template, 0);
+    ngx_agt_ruleset_rule_end(b);
 
-    return ngx_agilicus_token_ruleset_end(b);
+    return ngx_agt_ruleset_end(b);
 }
 
 
 static void
 test_round_trip(void)
 {
-    u_char                                 buf[2048], moved[2048 + 16];
-    size_t                                 len, shift;
-    ngx_uint_t                             n;
-    ngx_agilicus_token_ruleset_host_t      host;
-    ngx_agilicus_token_ruleset_rule_t      rule;
-    ngx_agilicus_token_ruleset_item_t      item;
-    ngx_agilicus_token_ruleset_cursor_t    hosts, *items;
-    ngx_agilicus_token_ruleset_builder_t   b;
+    u_char                     buf[2048], moved[2048 + 16];
+    size_t                     len, shift;
+    ngx_uint_t                 n;
+    ngx_agt_ruleset_host_t     host;
+    ngx_agt_ruleset_rule_t     rule;
+    ngx_agt_ruleset_item_t     item;
+    ngx_agt_ruleset_cursor_t   hosts, *items;
+    ngx_agt_ruleset_builder_t  b;
 
     unit_test("what is packed is read back");
 
@@ -142,94 +139,75 @@ test_round_trip(void)
 
     unit_check(len > 0 && b.rules == 3 && b.dropped == 0);
 
-    unit_check(ngx_agilicus_token_ruleset_open(&hosts, &n, buf, len)
-               == NGX_OK);
+    unit_check(ngx_agt_ruleset_open(&hosts, &n, buf, len) == NGX_OK);
     unit_check(n == 3);
 
-    unit_check(ngx_agilicus_token_ruleset_next_host(&hosts, &host) == NGX_OK);
+    unit_check(ngx_agt_ruleset_next_host(&hosts, &host) == NGX_OK);
     unit_check(unit_equal(&host.name, "example.com"));
 
-    unit_check(ngx_agilicus_token_ruleset_next_rule(&host.rules, &rule)
-               == NGX_OK);
+    unit_check(ngx_agt_ruleset_next_rule(&host.rules, &rule) == NGX_OK);
     unit_check(rule.methods == 1);
-    unit_check(rule.flags == (NGX_AGILICUS_TOKEN_RULESET_SEPARATE_QUERY
-                              |NGX_AGILICUS_TOKEN_RULESET_ANY_MATCHER
-                              |NGX_AGILICUS_TOKEN_RULESET_PATHS
-                              |NGX_AGILICUS_TOKEN_RULESET_TEMPLATES
-                              |NGX_AGILICUS_TOKEN_RULESET_MATCHERS));
+    unit_check(rule.flags == (NGX_AGT_RULESET_SEPARATE_QUERY
+                              |NGX_AGT_RULESET_ANY_MATCHER
+                              |NGX_AGT_RULESET_PATHS
+                              |NGX_AGT_RULESET_TEMPLATES
+                              |NGX_AGT_RULESET_MATCHERS));
 
     items = &rule.items;
 
-    unit_check(ngx_agilicus_token_ruleset_next_item(items, QUERY, &item)
-               == NGX_DECLINED);
-    unit_check(ngx_agilicus_token_ruleset_next_item(items, PATH, &item)
-               == NGX_OK);
+    unit_check(ngx_agt_ruleset_next_item(items, QUERY, &item) == NGX_DECLINED);
+    unit_check(ngx_agt_ruleset_next_item(items, PATH, &item) == NGX_OK);
     unit_check(item.kind == PREFIX && unit_equal(&item.text, "/a.b"));
-    unit_check(item.flags == NGX_AGILICUS_TOKEN_RULESET_AT_START);
+    unit_check(item.flags == NGX_AGT_RULESET_AT_START);
 
-    unit_check(ngx_agilicus_token_ruleset_next_item(items, PATH, &item)
-               == NGX_OK);
+    unit_check(ngx_agt_ruleset_next_item(items, PATH, &item) == NGX_OK);
     unit_check(item.kind == PATTERN && unit_equal(&item.text, "/x/[0-9]+"));
     unit_check(unit_equal(&item.value, "/x/"));
-    unit_check(item.hash == ngx_agilicus_token_ruleset_hash(&item.text));
+    unit_check(item.hash == ngx_agt_ruleset_hash(&item.text));
 
-    unit_check(ngx_agilicus_token_ruleset_next_item(items, PATH, &item)
-               == NGX_DECLINED);
-    unit_check(ngx_agilicus_token_ruleset_next_item(items, TEMPLATE, &item)
-               == NGX_OK);
+    unit_check(ngx_agt_ruleset_next_item(items, PATH, &item) == NGX_DECLINED);
+    unit_check(ngx_agt_ruleset_next_item(items, TEMPLATE, &item) == NGX_OK);
     unit_check(unit_equal(&item.text, "/c/{id}"));
-    unit_check(item.flags == NGX_AGILICUS_TOKEN_RULESET_IS_PREFIX);
+    unit_check(item.flags == NGX_AGT_RULESET_IS_PREFIX);
 
-    unit_check(ngx_agilicus_token_ruleset_next_item(items, QUERY, &item)
-               == NGX_OK);
+    unit_check(ngx_agt_ruleset_next_item(items, QUERY, &item) == NGX_OK);
     unit_check(unit_equal(&item.text, "id") && unit_equal(&item.value, "/v"));
     unit_check(item.flags == HAS_VALUE);
 
-    unit_check(ngx_agilicus_token_ruleset_next_item(items, QUERY, &item)
-               == NGX_OK);
+    unit_check(ngx_agt_ruleset_next_item(items, QUERY, &item) == NGX_OK);
     unit_check(unit_equal(&item.text, "/v") && item.flags == 0);
 
-    unit_check(ngx_agilicus_token_ruleset_next_item(items, MATCHER, &item)
-               == NGX_OK);
+    unit_check(ngx_agt_ruleset_next_item(items, MATCHER, &item) == NGX_OK);
     unit_check(unit_equal(&item.text, "id"));
-    unit_check(item.flags == (NGX_AGILICUS_TOKEN_RULESET_INVERTED
-                              |NGX_AGILICUS_TOKEN_RULESET_ANY));
+    unit_check(item.flags == (NGX_AGT_RULESET_INVERTED |NGX_AGT_RULESET_ANY));
 
-    unit_check(ngx_agilicus_token_ruleset_next_item(items, CRITERION, &item)
-               == NGX_OK);
-    unit_check(item.kind == NGX_AGILICUS_TOKEN_RULESET_IN);
-    unit_check(item.flags == NGX_AGILICUS_TOKEN_RULESET_IS_LIST);
+    unit_check(ngx_agt_ruleset_next_item(items, CRITERION, &item) == NGX_OK);
+    unit_check(item.kind == NGX_AGT_RULESET_IN);
+    unit_check(item.flags == NGX_AGT_RULESET_IS_LIST);
 
-    unit_check(ngx_agilicus_token_ruleset_next_item(items, OPERAND, &item)
-               == NGX_OK);
+    unit_check(ngx_agt_ruleset_next_item(items, OPERAND, &item) == NGX_OK);
     unit_check(unit_equal(&item.text, "/v") && item.flags == 0);
 
-    unit_check(ngx_agilicus_token_ruleset_next_item(items, OPERAND, &item)
-               == NGX_OK);
-    unit_check(item.flags == NGX_AGILICUS_TOKEN_RULESET_IS_NUMBER);
-    unit_check(ngx_agilicus_token_ruleset_operand(&item) == INT64_MIN);
+    unit_check(ngx_agt_ruleset_next_item(items, OPERAND, &item) == NGX_OK);
+    unit_check(item.flags == NGX_AGT_RULESET_IS_NUMBER);
+    unit_check(ngx_agt_ruleset_operand(&item) == INT64_MIN);
 
-    unit_check(ngx_agilicus_token_ruleset_next_item(items, CRITERION, &item)
-               == NGX_OK);
-    unit_check(item.kind == NGX_AGILICUS_TOKEN_RULESET_LESS);
+    unit_check(ngx_agt_ruleset_next_item(items, CRITERION, &item) == NGX_OK);
+    unit_check(item.kind == NGX_AGT_RULESET_LESS);
     unit_check(item.flags == HAS_VALUE && unit_equal(&item.text, "id"));
 
-    unit_check(ngx_agilicus_token_ruleset_next_item(items, BODY, &item)
-               == NGX_OK);
+    unit_check(ngx_agt_ruleset_next_item(items, BODY, &item) == NGX_OK);
     unit_check(unit_equal(&item.text, "/v") && unit_equal(&item.value, "id"));
     unit_check(items->pos == items->end);
 
-    unit_check(ngx_agilicus_token_ruleset_next_rule(&host.rules, &rule)
-               == NGX_OK);
-    unit_check(rule.methods == NGX_AGILICUS_TOKEN_RULESET_ALL);
-    unit_check(rule.flags == NGX_AGILICUS_TOKEN_RULESET_PATHS);
-    unit_check(ngx_agilicus_token_ruleset_next_rule(&host.rules, &rule)
-               == NGX_DONE);
+    unit_check(ngx_agt_ruleset_next_rule(&host.rules, &rule) == NGX_OK);
+    unit_check(rule.methods == NGX_AGT_RULESET_ALL);
+    unit_check(rule.flags == NGX_AGT_RULESET_PATHS);
+    unit_check(ngx_agt_ruleset_next_rule(&host.rules, &rule) == NGX_DONE);
 
-    unit_check(ngx_agilicus_token_ruleset_next_host(&hosts, &host) == NGX_OK);
+    unit_check(ngx_agt_ruleset_next_host(&hosts, &host) == NGX_OK);
     unit_check(unit_equal(&host.name, "b.test"));
-    unit_check(ngx_agilicus_token_ruleset_next_host(&hosts, &host)
-               == NGX_DONE);
+    unit_check(ngx_agt_ruleset_next_host(&hosts, &host) == NGX_DONE);
 
     unit_test("the packed form can lie at any address");
 
@@ -250,12 +228,12 @@ test_round_trip(void)
 static void
 test_dropped(void)
 {
-    u_char                                 buf[2048];
-    size_t                                 len;
-    ngx_str_t                              host, get, path, bad;
-    ngx_uint_t                             n, i;
-    ngx_agilicus_token_ruleset_cursor_t    hosts;
-    ngx_agilicus_token_ruleset_builder_t   b;
+    u_char                     buf[2048];
+    size_t                     len;
+    ngx_str_t                  host, get, path, bad;
+    ngx_uint_t                 n, i;
+    ngx_agt_ruleset_cursor_t   hosts;
+    ngx_agt_ruleset_builder_t  b;
 
     host = str("a");
     get = str("get");
@@ -265,72 +243,70 @@ test_dropped(void)
     unit_test("rules that can never match are left out");
 
     for (i = 0; i < 7; i++) {
-        ngx_agilicus_token_ruleset_begin(&b, buf, sizeof(buf));
+        ngx_agt_ruleset_begin(&b, buf, sizeof(buf));
 
         if (i != 6) {
-            unit_check(ngx_agilicus_token_ruleset_host(&b, &host) == NGX_OK);
+            unit_check(ngx_agt_ruleset_host(&b, &host) == NGX_OK);
 
         } else {
-            unit_check(ngx_agilicus_token_ruleset_host(&b, &path)
-                       == NGX_DECLINED);
+            unit_check(ngx_agt_ruleset_host(&b, &path) == NGX_DECLINED);
         }
 
-        ngx_agilicus_token_ruleset_rule(&b);
+        ngx_agt_ruleset_rule(&b);
 
         if (i != 0) {
-            ngx_agilicus_token_ruleset_method(&b, i == 1 ? &path : &get);
+            ngx_agt_ruleset_method(&b, i == 1 ? &path : &get);
         }
 
         if (i != 2) {
-            ngx_agilicus_token_ruleset_path(&b, &path);
+            ngx_agt_ruleset_path(&b, &path);
         }
 
         if (i == 3) {
-            ngx_agilicus_token_ruleset_template(&b, &bad, 0);
+            ngx_agt_ruleset_template(&b, &bad, 0);
         }
 
         if (i == 4) {
-            ngx_agilicus_token_ruleset_never(&b);
+            ngx_agt_ruleset_never(&b);
         }
 
         if (i == 5) {
             bad = str("");
-            ngx_agilicus_token_ruleset_body(&b, &bad, NULL);
+            ngx_agt_ruleset_body(&b, &bad, NULL);
         }
 
-        ngx_agilicus_token_ruleset_rule_end(&b);
+        ngx_agt_ruleset_rule_end(&b);
 
-        len = ngx_agilicus_token_ruleset_end(&b);
+        len = ngx_agt_ruleset_end(&b);
 
         unit_check(b.rules == 0 && b.dropped == 1);
-        unit_check(ngx_agilicus_token_ruleset_open(&hosts, &n, buf, len)
-                   == NGX_OK);
+        unit_check(ngx_agt_ruleset_open(&hosts, &n, buf, len) == NGX_OK);
         unit_check(n == 0 && hosts.pos == hosts.end);
     }
 
     unit_test("what does not fit counts for nothing in a rule left out");
 
-    ngx_agilicus_token_ruleset_begin(&b, buf, 64);
-    (void) ngx_agilicus_token_ruleset_host(&b, &host);
+    ngx_agt_ruleset_begin(&b, buf, 64);
+    (void) ngx_agt_ruleset_host(&b, &host);
 
     for (i = 0; i < 3; i++) {
-        ngx_agilicus_token_ruleset_rule(&b);
-        ngx_agilicus_token_ruleset_method(&b, &get);
+        ngx_agt_ruleset_rule(&b);
+        ngx_agt_ruleset_method(&b, &get);
 
         for (n = 0; n < 10; n++) {
-            ngx_agilicus_token_ruleset_path(&b, &path);
+            ngx_agt_ruleset_path(&b, &path);
         }
 
-        ngx_agilicus_token_ruleset_never(&b);
-        ngx_agilicus_token_ruleset_rule_end(&b);
+        ngx_agt_ruleset_never(&b);
+        ngx_agt_ruleset_rule_end(&b);
     }
 
-    ngx_agilicus_token_ruleset_rule(&b);
-    ngx_agilicus_token_ruleset_method(&b, &get);
-    ngx_agilicus_token_ruleset_path(&b, &path);
-    ngx_agilicus_token_ruleset_rule_end(&b);
+    ngx_agt_ruleset_rule(&b);
+    ngx_agt_ruleset_method(&b, &get);
+    ngx_agt_ruleset_path(&b, &path);
+    ngx_agt_ruleset_rule_end(&b);
 
-    len = ngx_agilicus_token_ruleset_end(&b);
+    len = ngx_agt_ruleset_end(&b);
 
     unit_check(len > 0 && len <= 64 && b.rules == 1 && b.dropped == 3);
     unit_check(read_all(buf, len) == 1);
@@ -340,9 +316,9 @@ test_dropped(void)
 static void
 test_sizes(void)
 {
-    u_char                                 buf[2048], *p;
-    size_t                                 len, size;
-    ngx_agilicus_token_ruleset_builder_t   b;
+    u_char                     buf[2048], *p;
+    size_t                     len, size;
+    ngx_agt_ruleset_builder_t  b;
 
     unit_test("a buffer of any size holds all or nothing");
 
@@ -367,39 +343,37 @@ test_sizes(void)
 static ngx_uint_t
 read_all(const u_char *packed, size_t len)
 {
-    ngx_uint_t                             n, rules;
-    ngx_agilicus_token_ruleset_host_t      host;
-    ngx_agilicus_token_ruleset_rule_t      rule;
-    ngx_agilicus_token_ruleset_item_t      item;
-    ngx_agilicus_token_ruleset_cursor_t    hosts, *items;
+    ngx_uint_t                n, rules;
+    ngx_agt_ruleset_host_t    host;
+    ngx_agt_ruleset_rule_t    rule;
+    ngx_agt_ruleset_item_t    item;
+    ngx_agt_ruleset_cursor_t  hosts, *items;
 
-    if (ngx_agilicus_token_ruleset_open(&hosts, &n, packed, len) != NGX_OK) {
+    if (ngx_agt_ruleset_open(&hosts, &n, packed, len) != NGX_OK) {
         return 0;
     }
 
     rules = 0;
 
-    while (ngx_agilicus_token_ruleset_next_host(&hosts, &host) == NGX_OK) {
+    while (ngx_agt_ruleset_next_host(&hosts, &host) == NGX_OK) {
 
         unit_check(host.name.data >= packed
                    && host.name.data + host.name.len <= packed + len);
 
-        while (ngx_agilicus_token_ruleset_next_rule(&host.rules, &rule)
-               == NGX_OK)
+        while (ngx_agt_ruleset_next_rule(&host.rules, &rule) == NGX_OK)
         {
             rules++;
             items = &rule.items;
 
             while (items->pos != items->end
-                   && ngx_agilicus_token_ruleset_next_item(items,
-                                                           *items->pos, &item)
+                   && ngx_agt_ruleset_next_item(items, *items->pos, &item)
                       == NGX_OK)
             {
                 unit_check(item.text.data >= packed
                            && item.value.data + item.value.len
                               <= packed + len);
 
-                (void) ngx_agilicus_token_ruleset_operand(&item);
+                (void) ngx_agt_ruleset_operand(&item);
             }
         }
     }
@@ -411,12 +385,12 @@ read_all(const u_char *packed, size_t len)
 static void
 test_truncated(void)
 {
-    u_char                                 buf[2048];
-    size_t                                 len, n;
-    ngx_str_t                              copy;
-    ngx_uint_t                             rules;
-    ngx_agilicus_token_ruleset_cursor_t    hosts;
-    ngx_agilicus_token_ruleset_builder_t   b;
+    u_char                     buf[2048];
+    size_t                     len, n;
+    ngx_str_t                  copy;
+    ngx_uint_t                 rules;
+    ngx_agt_ruleset_cursor_t   hosts;
+    ngx_agt_ruleset_builder_t  b;
 
     unit_test("a packed form of another length is none");
 
@@ -425,14 +399,13 @@ test_truncated(void)
     for (n = 0; n < len; n++) {
         copy = unit_copy(buf, n);
 
-        unit_check(ngx_agilicus_token_ruleset_open(&hosts, &rules, copy.data,
-                                                   n)
+        unit_check(ngx_agt_ruleset_open(&hosts, &rules, copy.data, n)
                    == NGX_ERROR);
 
         free(copy.data);
     }
 
-    unit_check(ngx_agilicus_token_ruleset_open(&hosts, &rules, buf, len + 1)
+    unit_check(ngx_agt_ruleset_open(&hosts, &rules, buf, len + 1)
                == NGX_ERROR);
 }
 
@@ -440,11 +413,11 @@ test_truncated(void)
 static void
 test_flipped(void)
 {
-    u_char                                 buf[2048];
-    size_t                                 len, i;
-    ngx_str_t                              copy;
-    ngx_uint_t                             c;
-    ngx_agilicus_token_ruleset_builder_t   b;
+    u_char                     buf[2048];
+    size_t                     len, i;
+    ngx_str_t                  copy;
+    ngx_uint_t                 c;
+    ngx_agt_ruleset_builder_t  b;
 
     unit_test("a changed byte never leads out of the packed form");
 
@@ -472,10 +445,10 @@ test_flipped(void)
 static void
 test_literals(void)
 {
-    u_char                                 out[64];
-    size_t                                 i;
-    ngx_str_t                              p;
-    ngx_agilicus_token_ruleset_literal_t   literal;
+    u_char                     out[64];
+    size_t                     i;
+    ngx_str_t                  p;
+    ngx_agt_ruleset_literal_t  literal;
 
     static const struct {
         const char   *pattern;
@@ -542,7 +515,7 @@ test_literals(void)
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         p = unit_str(rows[i].pattern);
 
-        ngx_agilicus_token_ruleset_literal(&p, &literal, NULL);
+        ngx_agt_ruleset_literal(&p, &literal, NULL);
 
         unit_check_note(literal.kind == rows[i].kind, rows[i].pattern);
         unit_check_note(literal.len == strlen(rows[i].text), rows[i].pattern);
@@ -550,7 +523,7 @@ test_literals(void)
         unit_check_note(literal.at_end == rows[i].end, rows[i].pattern);
 
         if (literal.len) {
-            ngx_agilicus_token_ruleset_literal(&p, &literal, out);
+            ngx_agt_ruleset_literal(&p, &literal, out);
             unit_check_note(memcmp(out, rows[i].text, literal.len) == 0,
                             rows[i].pattern);
         }
@@ -605,7 +578,7 @@ test_hosts(void)
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         h = unit_str(rows[i].host);
-        rc = ngx_agilicus_token_ruleset_host_name(&h, &name);
+        rc = ngx_agt_ruleset_host_name(&h, &name);
 
         unit_check_note((rc == NGX_OK) == (rows[i].name != NULL),
                         rows[i].host);
@@ -620,7 +593,7 @@ test_hosts(void)
 
     for (i = 0; i < sizeof(views) / sizeof(views[0]); i++) {
         h = unit_str(views[i].host);
-        unit_check_note(ngx_agilicus_token_ruleset_is_host(&name, &h)
+        unit_check_note(ngx_agt_ruleset_is_host(&name, &h)
                         == views[i].same, views[i].host);
         free(h.data);
     }
@@ -628,7 +601,7 @@ test_hosts(void)
     h.data = (u_char *) "a.example\0";
     h.len = 10;
 
-    unit_check(!ngx_agilicus_token_ruleset_is_host(&name, &h));
+    unit_check(!ngx_agt_ruleset_is_host(&name, &h));
 }
 
 
@@ -654,11 +627,11 @@ test_methods(void)
 
     unit_test("each method has a bit of its own, and no other has any");
 
-    seen = NGX_AGILICUS_TOKEN_RULESET_ALL;
+    seen = NGX_AGT_RULESET_ALL;
 
     for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
         s = str(methods[i]);
-        bit = ngx_agilicus_token_ruleset_method_bit(&s);
+        bit = ngx_agt_ruleset_method_bit(&s);
 
         for (n = 0, j = 0; j < 32; j++) {
             n += (bit >> j) & 1;
@@ -667,28 +640,25 @@ test_methods(void)
         unit_check_note(n == 1 && !(seen & bit), methods[i]);
         seen |= bit;
 
-        unit_check(ngx_agilicus_token_ruleset_method_name(&s) == 0);
+        unit_check(ngx_agt_ruleset_method_name(&s) == 0);
 
         for (j = 0; j <= s.len; j++) {
             lower[j] = (char) ngx_tolower(methods[i][j]);
         }
 
         s = str(lower);
-        unit_check_note(ngx_agilicus_token_ruleset_method_name(&s) == bit,
-                        methods[i]);
-        unit_check(ngx_agilicus_token_ruleset_method_bit(&s) == 0);
+        unit_check_note(ngx_agt_ruleset_method_name(&s) == bit, methods[i]);
+        unit_check(ngx_agt_ruleset_method_bit(&s) == 0);
     }
 
     for (i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
         s = str(unknown[i]);
-        unit_check_note(ngx_agilicus_token_ruleset_method_bit(&s) == 0,
-                        unknown[i]);
+        unit_check_note(ngx_agt_ruleset_method_bit(&s) == 0, unknown[i]);
     }
 
     s = str("all");
-    unit_check(ngx_agilicus_token_ruleset_method_name(&s)
-               == NGX_AGILICUS_TOKEN_RULESET_ALL);
-    unit_check(ngx_agilicus_token_ruleset_method_bit(&s) == 0);
+    unit_check(ngx_agt_ruleset_method_name(&s) == NGX_AGT_RULESET_ALL);
+    unit_check(ngx_agt_ruleset_method_bit(&s) == 0);
 }
 
 
@@ -711,13 +681,13 @@ test_pointers(void)
 
     for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         s = unit_str(good[i]);
-        unit_check_note(ngx_agilicus_token_ruleset_is_pointer(&s), good[i]);
+        unit_check_note(ngx_agt_ruleset_is_pointer(&s), good[i]);
         free(s.data);
     }
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         s = unit_str(bad[i]);
-        unit_check_note(!ngx_agilicus_token_ruleset_is_pointer(&s), bad[i]);
+        unit_check_note(!ngx_agt_ruleset_is_pointer(&s), bad[i]);
         free(s.data);
     }
 }
@@ -726,15 +696,15 @@ test_pointers(void)
 static void
 test_longest(void)
 {
-    u_char                                *buf;
-    size_t                                 size;
-    ngx_str_t                              host, get, path;
-    ngx_uint_t                             over;
-    ngx_agilicus_token_ruleset_builder_t   b;
+    u_char                    *buf;
+    size_t                     size;
+    ngx_str_t                  host, get, path;
+    ngx_uint_t                 over;
+    ngx_agt_ruleset_builder_t  b;
 
     unit_test("a string that is too long makes a rule that never matches");
 
-    size = 4 * NGX_AGILICUS_TOKEN_RULESET_MAX_STR;
+    size = 4 * NGX_AGT_RULESET_MAX_STR;
     buf = malloc(size);
 
     host = str("a");
@@ -743,16 +713,16 @@ test_longest(void)
     ngx_memset(path.data, 'a', size);
 
     for (over = 0; over < 2; over++) {
-        path.len = NGX_AGILICUS_TOKEN_RULESET_MAX_STR + over;
+        path.len = NGX_AGT_RULESET_MAX_STR + over;
 
-        ngx_agilicus_token_ruleset_begin(&b, buf, size);
-        (void) ngx_agilicus_token_ruleset_host(&b, &host);
-        ngx_agilicus_token_ruleset_rule(&b);
-        ngx_agilicus_token_ruleset_method(&b, &get);
-        ngx_agilicus_token_ruleset_path(&b, &path);
-        ngx_agilicus_token_ruleset_rule_end(&b);
+        ngx_agt_ruleset_begin(&b, buf, size);
+        (void) ngx_agt_ruleset_host(&b, &host);
+        ngx_agt_ruleset_rule(&b);
+        ngx_agt_ruleset_method(&b, &get);
+        ngx_agt_ruleset_path(&b, &path);
+        ngx_agt_ruleset_rule_end(&b);
 
-        unit_check(ngx_agilicus_token_ruleset_end(&b) > 0);
+        unit_check(ngx_agt_ruleset_end(&b) > 0);
         unit_check(b.rules == !over && b.dropped == over);
     }
 

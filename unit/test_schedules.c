@@ -65,7 +65,7 @@
 
 #define STACK      (512 * 1024)
 
-#define ACTIVE     NGX_AGILICUS_TOKEN_CLASS_ACTIVE
+#define ACTIVE     NGX_AGT_CLASS_ACTIVE
 
 
 typedef enum {
@@ -86,22 +86,22 @@ typedef enum {
 /* a process: what is static in it lies here while another one runs */
 
 typedef struct {
-    ucontext_t                         context;
-    void                              *fake;
-    u_char                            *stack;
+    ucontext_t              context;
+    void                   *fake;
+    u_char                 *stack;
 
-    ngx_agilicus_token_call_worker_t   calls;
-    ngx_agilicus_token_scratch_t       scratch;
-    ngx_agilicus_token_worker_cache_t  cache;
-    ngx_rbtree_t                       timers;
-    ngx_queue_t                        posted;
-    ngx_pid_t                          pid;
-    ngx_uint_t                         number;
-    ngx_agilicus_token_clock_t         now;
+    ngx_agt_call_worker_t   calls;
+    ngx_agt_scratch_t       scratch;
+    ngx_agt_worker_cache_t  cache;
+    ngx_rbtree_t            timers;
+    ngx_queue_t             posted;
+    ngx_pid_t               pid;
+    ngx_uint_t              number;
+    ngx_agt_clock_t         now;
 
-    ngx_uint_t                         busy;
-    ngx_uint_t                         woken;
-    ngx_uint_t                         healthy;  /* the feed, in this task */
+    ngx_uint_t              busy;
+    ngx_uint_t              woken;
+    ngx_uint_t              healthy;  /* the feed, in this task */
     void                             (*wake)(void);
 
     task_e                             task;
@@ -121,37 +121,37 @@ typedef struct {
 
 
 typedef struct {
-    ngx_http_request_t                 r;
-    ngx_connection_t                   c;
-    ngx_event_t                        read;
-    struct sockaddr_in                 sin;
-    ngx_agilicus_token_client_t        client;
-    ngx_http_cleanup_t                 cleanup;
-    void                              *ctx[2];
-    void                              *loc_conf[2];
-    void                              *main_conf[2];
-    void                              *memory[64];
-    ngx_uint_t                         nmemory;
+    ngx_http_request_t  r;
+    ngx_connection_t    c;
+    ngx_event_t         read;
+    struct sockaddr_in  sin;
+    ngx_agt_client_t    client;
+    ngx_http_cleanup_t  cleanup;
+    void               *ctx[2];
+    void               *loc_conf[2];
+    void               *main_conf[2];
+    void               *memory[64];
+    ngx_uint_t          nmemory;
 
-    ngx_uint_t                         token;
-    ngx_uint_t                         location;
-    ngx_uint_t                         worker;
-    uint64_t                           arrived;
-    ngx_uint_t                         order;
-    unsigned                           used:1;
-    unsigned                           done:1;
-    unsigned                           healthy:1;
+    ngx_uint_t          token;
+    ngx_uint_t          location;
+    ngx_uint_t          worker;
+    uint64_t            arrived;
+    ngx_uint_t          order;
+    unsigned            used:1;
+    unsigned            done:1;
+    unsigned            healthy:1;
 } request_t;
 
 
 /* a call that is out */
 
 typedef struct {
-    ngx_agilicus_token_curl_request_t  request;
-    ngx_uint_t                         worker;
-    ngx_uint_t                         token;
-    uint64_t                           sent;
-    unsigned                           used:1;
+    ngx_agt_curl_request_t  request;
+    ngx_uint_t              worker;
+    ngx_uint_t              token;
+    uint64_t                sent;
+    unsigned                used:1;
 } op_t;
 
 
@@ -174,19 +174,19 @@ typedef struct {
 
 
 typedef struct {
-    ngx_agilicus_token_tombstone_e     kind;
-    ngx_uint_t                         token;
-    const char                        *value;
-    uint64_t                           mono;
-    int64_t                            wall;
-    int64_t                            before;
-    unsigned                           over:1;
+    ngx_agt_tombstone_e  kind;
+    ngx_uint_t           token;
+    const char          *value;
+    uint64_t             mono;
+    int64_t              wall;
+    int64_t              before;
+    unsigned             over:1;
 } denial_t;
 
 
 typedef struct {
-    ngx_uint_t  allowed[NGX_AGILICUS_TOKEN_CACHE_BYPASS + 1];
-    ngx_uint_t  refused[NGX_AGILICUS_TOKEN_VERDICT_LAST];
+    ngx_uint_t  allowed[NGX_AGT_CACHE_BYPASS + 1];
+    ngx_uint_t  refused[NGX_AGT_VERDICT_LAST];
     ngx_uint_t  denials;
     ngx_uint_t  calls;
     ngx_uint_t  switches;
@@ -225,9 +225,9 @@ static uint64_t losses(void);
 static void run_revoke(token_t *t, ngx_uint_t all, ngx_uint_t origin);
 static void run_request(request_t *q);
 static void run_phases(request_t *q);
-static void allowed(request_t *q, ngx_agilicus_token_ctx_t *ctx);
-static void refused(request_t *q, ngx_agilicus_token_ctx_t *ctx);
-static void deny(ngx_agilicus_token_tombstone_e kind, ngx_uint_t token,
+static void allowed(request_t *q, ngx_agt_ctx_t *ctx);
+static void refused(request_t *q, ngx_agt_ctx_t *ctx);
+static void deny(ngx_agt_tombstone_e kind, ngx_uint_t token,
     const char *value, int64_t until, int64_t before);
 static ngx_uint_t covers(const denial_t *d, ngx_uint_t token);
 static void wrong(const char *what, request_t *q);
@@ -248,10 +248,10 @@ static token_t  tokens[TOKENS] = {
 /* active, watched, invalid, update, error; leeway; origin; reads the body */
 
 static const struct {
-    ngx_agilicus_token_lifetimes_t  lifetimes;
-    time_t                          leeway;
-    ngx_uint_t                      origin;
-    ngx_uint_t                      rules;
+    ngx_agt_lifetimes_t  lifetimes;
+    time_t               leeway;
+    ngx_uint_t           origin;
+    ngx_uint_t           rules;
 } locations[LOCATIONS] = {
     { { 500, 1000, 1000, 2000, 0 }, 0, 0, 0 },
     { { 500, 3000, 500, 0, 6000 }, 0, 0, 0 },
@@ -260,14 +260,14 @@ static const struct {
     { { 30000, 60000, 1000, 0, 0 }, 0, 0, 1 }
 };
 
-static ngx_agilicus_token_api_t        api;
-static ngx_agilicus_token_api_t       *apis[1] = { &api };
-static ngx_agilicus_token_origin_t     origins[ORIGINS];
-static ngx_agilicus_token_origin_t    *all_origins[ORIGINS];
-static ngx_agilicus_token_loc_conf_t   lcfs[LOCATIONS];
-static ngx_agilicus_token_main_conf_t  mcf;
-static ngx_agilicus_token_zone_t      *zone;
-static ngx_agilicus_token_denials_t   *memory;
+static ngx_agt_api_t        api;
+static ngx_agt_api_t       *apis[1] = { &api };
+static ngx_agt_origin_t     origins[ORIGINS];
+static ngx_agt_origin_t    *all_origins[ORIGINS];
+static ngx_agt_loc_conf_t   lcfs[LOCATIONS];
+static ngx_agt_main_conf_t  mcf;
+static ngx_agt_zone_t      *zone;
+static ngx_agt_denials_t   *memory;
 
 static worker_t                        workers[WORKERS];
 static worker_t                       *current;
@@ -293,7 +293,7 @@ static uint64_t                        removals;
 static denial_t                        denials[DENIALS];
 static ngx_uint_t                      ndenials;
 
-static ngx_agilicus_token_clock_t      now;        /* as it really is */
+static ngx_agt_clock_t      now;        /* as it really is */
 static int64_t                         epoch;
 static ngx_pid_t                       last_pid;
 static uint64_t                        seed;
@@ -343,7 +343,7 @@ main(int argc, char **argv)
 
 #endif
 
-    if (ngx_agilicus_token_digest_init() != NGX_OK) {
+    if (ngx_agt_digest_init() != NGX_OK) {
         return 1;
     }
 
@@ -364,20 +364,20 @@ main(int argc, char **argv)
 
     printf("# allowed: %lu hits, %lu misses, %lu joined, %lu while updating, "
            "%lu stale, %lu without a cache\n",
-           (unsigned long) counts.allowed[NGX_AGILICUS_TOKEN_CACHE_HIT],
-           (unsigned long) counts.allowed[NGX_AGILICUS_TOKEN_CACHE_MISS],
-           (unsigned long) counts.allowed[NGX_AGILICUS_TOKEN_CACHE_JOINED],
-           (unsigned long) counts.allowed[NGX_AGILICUS_TOKEN_CACHE_UPDATING],
-           (unsigned long) counts.allowed[NGX_AGILICUS_TOKEN_CACHE_STALE],
-           (unsigned long) counts.allowed[NGX_AGILICUS_TOKEN_CACHE_BYPASS]);
+           (unsigned long) counts.allowed[NGX_AGT_CACHE_HIT],
+           (unsigned long) counts.allowed[NGX_AGT_CACHE_MISS],
+           (unsigned long) counts.allowed[NGX_AGT_CACHE_JOINED],
+           (unsigned long) counts.allowed[NGX_AGT_CACHE_UPDATING],
+           (unsigned long) counts.allowed[NGX_AGT_CACHE_STALE],
+           (unsigned long) counts.allowed[NGX_AGT_CACHE_BYPASS]);
 
     printf("# refused: %lu revoked, %lu expired, %lu invalid, "
            "%lu unavailable\n",
-           (unsigned long) counts.refused[NGX_AGILICUS_TOKEN_VERDICT_REVOKED],
-           (unsigned long) counts.refused[NGX_AGILICUS_TOKEN_VERDICT_EXPIRED],
-           (unsigned long) counts.refused[NGX_AGILICUS_TOKEN_VERDICT_INVALID],
+           (unsigned long) counts.refused[NGX_AGT_VERDICT_REVOKED],
+           (unsigned long) counts.refused[NGX_AGT_VERDICT_EXPIRED],
+           (unsigned long) counts.refused[NGX_AGT_VERDICT_INVALID],
            (unsigned long)
-               counts.refused[NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE]);
+               counts.refused[NGX_AGT_VERDICT_UNAVAILABLE]);
 
     printf("# %lu calls, %lu denials, %lu switches, %lu deaths\n",
            (unsigned long) counts.calls, (unsigned long) counts.denials,
@@ -388,18 +388,15 @@ main(int argc, char **argv)
     unit_test("and all that can happen did");
 
     if (n >= 1000) {
-        for (i = NGX_AGILICUS_TOKEN_CACHE_HIT;
-             i <= NGX_AGILICUS_TOKEN_CACHE_BYPASS;
-             i++)
+        for (i = NGX_AGT_CACHE_HIT; i <= NGX_AGT_CACHE_BYPASS; i++)
         {
             unit_check(counts.allowed[i] > n / 100);
         }
 
-        unit_check(counts.refused[NGX_AGILICUS_TOKEN_VERDICT_REVOKED] > n);
-        unit_check(counts.refused[NGX_AGILICUS_TOKEN_VERDICT_EXPIRED] > n / 10);
-        unit_check(counts.refused[NGX_AGILICUS_TOKEN_VERDICT_INVALID] > n / 10);
-        unit_check(counts.refused[NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE]
-                   > n / 10);
+        unit_check(counts.refused[NGX_AGT_VERDICT_REVOKED] > n);
+        unit_check(counts.refused[NGX_AGT_VERDICT_EXPIRED] > n / 10);
+        unit_check(counts.refused[NGX_AGT_VERDICT_INVALID] > n / 10);
+        unit_check(counts.refused[NGX_AGT_VERDICT_UNAVAILABLE] > n / 10);
         unit_check(counts.denials > n && counts.deaths > n / 10);
     }
 
@@ -410,7 +407,7 @@ main(int argc, char **argv)
 static void
 schedule(uint64_t number)
 {
-    u_char      digest[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    u_char      digest[NGX_AGT_DIGEST_LEN];
     ngx_uint_t  i;
 
     seed = number;
@@ -434,13 +431,12 @@ schedule(uint64_t number)
         origins[i].api = &api;
         origins[i].zone = (i == 2) ? NULL : zone;
         memcpy(origins[i].calls, digest, sizeof(digest));
-        origins[i].context = (i == 2) ? 0
-                             : ngx_agilicus_token_zone_context(zone, digest);
+        origins[i].context = (i == 2) ? 0 : ngx_agt_zone_context(zone, digest);
     }
 
     /* now and then it is another API that the feed speaks of */
 
-    memcpy(memory->sh->feed.api, api.digest, NGX_AGILICUS_TOKEN_DIGEST_LEN);
+    memcpy(memory->sh->feed.api, api.digest, NGX_AGT_DIGEST_LEN);
     memory->sh->feed.api[31] ^= (seed % 4 == 3);
 
     for (i = 0; i < WORKERS; i++) {
@@ -476,8 +472,8 @@ schedule(uint64_t number)
     /* with room for all: else the model would have to forget as well */
 
     unit_check(memory->tombstones->lost == 0);
-    unit_check(ngx_agilicus_token_table_sane(zone->facts));
-    unit_check(ngx_agilicus_token_table_sane(zone->invalid));
+    unit_check(ngx_agt_table_sane(zone->facts));
+    unit_check(ngx_agt_table_sane(zone->invalid));
 
     stub_zone_free(zone);
     stub_denials_free(memory);
@@ -511,7 +507,7 @@ set_up(void)
     mcf.api.denials = memory;
 
     for (i = 0; i < LOCATIONS; i++) {
-        lcfs[i].enable = NGX_AGILICUS_TOKEN_ON;
+        lcfs[i].enable = NGX_AGT_ON;
         lcfs[i].lifetimes = locations[i].lifetimes;
         lcfs[i].leeway = locations[i].leeway;
         lcfs[i].policy.leeway = locations[i].leeway;
@@ -549,17 +545,16 @@ set_up(void)
         ngx_worker = i;
         ngx_queue_init(&ngx_posted_events);
 
-        if (ngx_agilicus_token_call_init(&mcf.api, &stub_log) != NGX_OK) {
+        if (ngx_agt_call_init(&mcf.api, &stub_log) != NGX_OK) {
             abort();
         }
 
-        w->calls = ngx_agilicus_token_worker;
+        w->calls = ngx_agt_worker;
         w->posted = ngx_posted_events;
 
-        ngx_memzero(&ngx_agilicus_token_worker_cache,
-                    sizeof(ngx_agilicus_token_worker_cache_t));
+        ngx_memzero(&ngx_agt_worker_cache, sizeof(ngx_agt_worker_cache_t));
         cache_anew();
-        w->cache = ngx_agilicus_token_worker_cache;
+        w->cache = ngx_agt_worker_cache;
     }
 
     stub_zone_free(zone);
@@ -579,7 +574,7 @@ tear_down(void)
 
     for (i = 0; i < WORKERS; i++) {
         take_out(&workers[i]);
-        ngx_agilicus_token_call_exit();
+        ngx_agt_call_exit();
         free(workers[i].stack);
     }
 
@@ -733,35 +728,35 @@ act(void)
 static void
 test_answers(void)
 {
-    u_char                              buf[1024];
-    ngx_str_t                           value;
-    ngx_uint_t                          i, stale;
-    request_t                           q;
-    ngx_agilicus_token_ctx_t            ctx;
-    ngx_agilicus_token_facts_t          facts;
-    ngx_agilicus_token_answer_t         answer;
-    ngx_agilicus_token_feed_state_t    *f;
-    ngx_agilicus_token_facts_builder_t  b;
+    u_char                   buf[1024];
+    ngx_str_t                value;
+    ngx_uint_t               i, stale;
+    request_t                q;
+    ngx_agt_ctx_t            ctx;
+    ngx_agt_facts_t          facts;
+    ngx_agt_answer_t         answer;
+    ngx_agt_feed_state_t    *f;
+    ngx_agt_facts_builder_t  b;
 
     static const struct {
-        ngx_agilicus_token_class_e  class;
-        unsigned                    transient;
-        uint64_t                    until;     /* from now; 0: not at all */
-        ngx_uint_t                  feed;      /* 1: healthy, 2: dead */
-        ngx_uint_t                  denied;
-        ngx_uint_t                  stale;
+        ngx_agt_class_e  class;
+        unsigned         transient;
+        uint64_t         until;     /* from now; 0: not at all */
+        ngx_uint_t       feed;      /* 1: healthy, 2: dead */
+        ngx_uint_t       denied;
+        ngx_uint_t       stale;
     } rows[] = {
-        { NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE, 1, 1, 0, 0, 1 },
-        { NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE, 1, 900, 1, 0, 1 },
-        { NGX_AGILICUS_TOKEN_CLASS_SHED, 1, 900, 0, 0, 1 },
-        { NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE, 1, 0, 0, 0, 0 },
-        { NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE, 1, 900, 2, 0, 0 },
-        { NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE, 1, 900, 0, 1, 0 },
-        { NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE, 0, 900, 0, 0, 0 },
-        { NGX_AGILICUS_TOKEN_CLASS_SHED, 0, 900, 0, 0, 0 },
-        { NGX_AGILICUS_TOKEN_CLASS_REFUSED, 0, 900, 0, 0, 0 },
-        { NGX_AGILICUS_TOKEN_CLASS_INVALID, 0, 900, 0, 0, 0 },
-        { NGX_AGILICUS_TOKEN_CLASS_REVOKED, 0, 900, 0, 0, 0 }
+        { NGX_AGT_CLASS_INDETERMINATE, 1, 1, 0, 0, 1 },
+        { NGX_AGT_CLASS_INDETERMINATE, 1, 900, 1, 0, 1 },
+        { NGX_AGT_CLASS_SHED, 1, 900, 0, 0, 1 },
+        { NGX_AGT_CLASS_INDETERMINATE, 1, 0, 0, 0, 0 },
+        { NGX_AGT_CLASS_INDETERMINATE, 1, 900, 2, 0, 0 },
+        { NGX_AGT_CLASS_INDETERMINATE, 1, 900, 0, 1, 0 },
+        { NGX_AGT_CLASS_INDETERMINATE, 0, 900, 0, 0, 0 },
+        { NGX_AGT_CLASS_SHED, 0, 900, 0, 0, 0 },
+        { NGX_AGT_CLASS_REFUSED, 0, 900, 0, 0, 0 },
+        { NGX_AGT_CLASS_INVALID, 0, 900, 0, 0, 0 },
+        { NGX_AGT_CLASS_REVOKED, 0, 900, 0, 0, 0 }
     };
 
     unit_test("facts of before serve only where the API has nothing to say");
@@ -786,23 +781,22 @@ test_answers(void)
         ctx.stale_until = rows[i].until ? 1000000 + rows[i].until : 0;
 
         ngx_str_set(&facts.sub, "sub-a");
-        ngx_agilicus_token_facts_begin(&b, buf, sizeof(buf), &facts);
-        unit_check(ngx_agilicus_token_facts_open(&ctx.facts, buf,
-                                         ngx_agilicus_token_facts_end(&b))
+        ngx_agt_facts_begin(&b, buf, sizeof(buf), &facts);
+        unit_check(ngx_agt_facts_open(&ctx.facts, buf, ngx_agt_facts_end(&b))
                    == NGX_OK);
         ctx.has_facts = 1;
 
         f = &memory->sh->feed;
-        memcpy(f->api, api.digest, NGX_AGILICUS_TOKEN_DIGEST_LEN);
+        memcpy(f->api, api.digest, NGX_AGT_DIGEST_LEN);
         f->interval = rows[i].feed ? 1000 : 0;
         f->watermark = (rows[i].feed == 1) ? 1000000 : 1000;
 
         if (rows[i].denied) {
             ngx_str_set(&value, "sub-a");
             unit_check(stub_deny(memory, api.digest,
-                                 NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT,
+                                 NGX_AGT_TOMBSTONE_SUBJECT,
                                  &value, epoch + TTL, epoch,
-                                     &(ngx_agilicus_token_clock_t)
+                                     &(ngx_agt_clock_t)
                                          { .mono = 1000000, .wall = epoch })
                        == NGX_OK);
         }
@@ -810,16 +804,16 @@ test_answers(void)
         answer.class = rows[i].class;
         answer.transient = rows[i].transient & 1;
 
-        ngx_agilicus_token_take_answer(&ctx, &answer);
+        ngx_agt_take_answer(&ctx, &answer);
 
         stale = (ctx.class == ACTIVE && ctx.has_facts
-                 && ctx.cache == NGX_AGILICUS_TOKEN_CACHE_STALE);
+                 && ctx.cache == NGX_AGT_CACHE_STALE);
 
         unit_check(stale == rows[i].stale);
 
         if (!stale) {
             unit_check(ctx.class == (rows[i].denied
-                                     ? NGX_AGILICUS_TOKEN_CLASS_REVOKED
+                                     ? NGX_AGT_CLASS_REVOKED
                                      : rows[i].class));
             unit_check(!ctx.has_facts || rows[i].denied);
         }
@@ -949,8 +943,7 @@ drain(void)
     for (i = 0; i < WORKERS; i++) {
         take_out(&workers[i]);
         let_go(&workers[i]);
-        unit_check(ngx_agilicus_token_worker_cache_sane(&bytes, &held)
-                   && held == 0);
+        unit_check(ngx_agt_worker_cache_sane(&bytes, &held) && held == 0);
         cache_anew();
         put_away(&workers[i]);
     }
@@ -969,21 +962,20 @@ drain(void)
     for (i = 0; i < WORKERS; i++) {
         unit_check(workers[i].calls.waiting == 0);
         unit_check(workers[i].calls.inflight == 0);
-        unit_check(workers[i].calls.calls.root == &ngx_agilicus_token_worker
-                                                      .sentinel);
+        unit_check(workers[i].calls.calls.root == &ngx_agt_worker .sentinel);
 
         take_out(&workers[i]);
 
-        if (ngx_agilicus_token_worker.poll.timer_set) {
-            ngx_del_timer(&ngx_agilicus_token_worker.poll);
+        if (ngx_agt_worker.poll.timer_set) {
+            ngx_del_timer(&ngx_agt_worker.poll);
         }
 
         unit_check(ngx_event_timer_rbtree.root == &timer_sentinel);
         unit_check(ngx_queue_empty(&ngx_posted_events));
 
-        free(ngx_agilicus_token_scratch.data);
-        ngx_agilicus_token_scratch.data = NULL;
-        ngx_agilicus_token_scratch.size = 0;
+        free(ngx_agt_scratch.data);
+        ngx_agt_scratch.data = NULL;
+        ngx_agt_scratch.size = 0;
 
         put_away(&workers[i]);
     }
@@ -1003,7 +995,7 @@ die(worker_t *w)
 
     counts.deaths++;
 
-    len = zone->sh->flights * sizeof(ngx_agilicus_token_flight_mark_t);
+    len = zone->sh->flights * sizeof(ngx_agt_flight_mark_t);
     flights = malloc(len);
     memcpy(flights, zone->flights, len);
 
@@ -1037,14 +1029,14 @@ die(worker_t *w)
     }
 
     cache_anew();
-    ngx_agilicus_token_call_exit();
+    ngx_agt_call_exit();
 
     /* what it would have done in the zone it did not do */
 
     memcpy(zone->flights, flights, len);
     free(flights);
 
-    if (ngx_agilicus_token_call_init(&mcf.api, &stub_log) != NGX_OK) {
+    if (ngx_agt_call_init(&mcf.api, &stub_log) != NGX_OK) {
         abort();
     }
 
@@ -1087,7 +1079,7 @@ step(int64_t seconds)
 static void
 feed(void)
 {
-    ngx_agilicus_token_feed_state_t  *f;
+    ngx_agt_feed_state_t  *f;
 
     f = &memory->sh->feed;
 
@@ -1126,9 +1118,8 @@ resume(worker_t *w)
     counts.switches++;
 
     w->healthy |= (seed % 4 != 3
-                   && ngx_agilicus_token_denials_feed(memory, api.digest,
-                                                      w->now.mono)
-                   == NGX_AGILICUS_TOKEN_FEED_HEALTHY);
+                   && ngx_agt_denials_feed(memory, api.digest, w->now.mono)
+                   == NGX_AGT_FEED_HEALTHY);
 
     current = w;
     take_out(w);
@@ -1215,8 +1206,8 @@ worker_main(void)
 static void
 let_go(worker_t *w)
 {
-    ngx_uint_t                  i;
-    ngx_agilicus_token_held_t  *held;
+    ngx_uint_t       i;
+    ngx_agt_held_t  *held;
 
     for (i = 0; i < REQUESTS; i++) {
 
@@ -1227,7 +1218,7 @@ let_go(worker_t *w)
         }
 
         for (held = requests[i].client.held; held; held = held->next) {
-            ngx_agilicus_token_worker_cache_release(held->entry);
+            ngx_agt_worker_cache_release(held->entry);
         }
 
         requests[i].client.held = NULL;
@@ -1238,11 +1229,9 @@ let_go(worker_t *w)
 static void
 cache_anew(void)
 {
-    ngx_agilicus_token_worker_cache_exit();
+    ngx_agt_worker_cache_exit();
 
-    if (ngx_agilicus_token_worker_cache_init(
-            NGX_AGILICUS_TOKEN_WORKER_CACHE_MIN)
-        != NGX_OK)
+    if (ngx_agt_worker_cache_init(NGX_AGT_WORKER_CACHE_MIN) != NGX_OK)
     {
         abort();
     }
@@ -1252,9 +1241,9 @@ cache_anew(void)
 static void
 put_away(worker_t *w)
 {
-    w->calls = ngx_agilicus_token_worker;
-    w->scratch = ngx_agilicus_token_scratch;
-    w->cache = ngx_agilicus_token_worker_cache;
+    w->calls = ngx_agt_worker;
+    w->scratch = ngx_agt_scratch;
+    w->cache = ngx_agt_worker_cache;
     w->timers = ngx_event_timer_rbtree;
     w->posted = ngx_posted_events;
 }
@@ -1263,9 +1252,9 @@ put_away(worker_t *w)
 static void
 take_out(worker_t *w)
 {
-    ngx_agilicus_token_worker = w->calls;
-    ngx_agilicus_token_scratch = w->scratch;
-    ngx_agilicus_token_worker_cache = w->cache;
+    ngx_agt_worker = w->calls;
+    ngx_agt_scratch = w->scratch;
+    ngx_agt_worker_cache = w->cache;
     ngx_event_timer_rbtree = w->timers;
     ngx_posted_events = w->posted;
 
@@ -1279,11 +1268,11 @@ take_out(worker_t *w)
 static void
 run(worker_t *w)
 {
-    u_char                           key[32];
-    ngx_str_t                        facts, none = ngx_null_string;
-    ngx_uint_t                       i;
-    request_t                       *q;
-    ngx_agilicus_token_cache_key_t   k;
+    u_char               key[32];
+    ngx_str_t            facts, none = ngx_null_string;
+    ngx_uint_t           i;
+    request_t           *q;
+    ngx_agt_cache_key_t  k;
 
     switch (w->task) {
 
@@ -1315,12 +1304,10 @@ run(worker_t *w)
     case TASK_BODY:
         q = &requests[w->what];
 
-        if (((ngx_agilicus_token_ctx_t *) q->ctx[0])->state
-            == NGX_AGILICUS_TOKEN_STATE_READING)
+        if (((ngx_agt_ctx_t *) q->ctx[0])->state == NGX_AGT_STATE_READING)
         {
-            ((ngx_agilicus_token_ctx_t *) q->ctx[0])->body_read = 1;
-            ((ngx_agilicus_token_ctx_t *) q->ctx[0])->state =
-                                           NGX_AGILICUS_TOKEN_STATE_ANSWERED;
+            ((ngx_agt_ctx_t *) q->ctx[0])->body_read = 1;
+            ((ngx_agt_ctx_t *) q->ctx[0])->state = NGX_AGT_STATE_ANSWERED;
             run_phases(q);
         }
 
@@ -1347,20 +1334,20 @@ run(worker_t *w)
 
         case 0:
             if (tokens[i].session[0]) {
-                deny(NGX_AGILICUS_TOKEN_TOMBSTONE_SESSION, i,
+                deny(NGX_AGT_TOMBSTONE_SESSION, i,
                      tokens[i].session, w->now.wall + TTL, w->now.wall);
             }
 
             break;
 
         case 1:
-            deny(NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT, i, tokens[i].sub,
+            deny(NGX_AGT_TOMBSTONE_SUBJECT, i, tokens[i].sub,
                  w->now.wall + TTL, w->now.wall);
             break;
 
         default:
             if (tokens[i].jti[0]) {
-                deny(NGX_AGILICUS_TOKEN_TOMBSTONE_JTI, i, tokens[i].jti,
+                deny(NGX_AGT_TOMBSTONE_JTI, i, tokens[i].jti,
                      w->now.wall + TTL, w->now.wall);
             }
 
@@ -1378,7 +1365,7 @@ run(worker_t *w)
             && (tokens[i].exp == 0
                 || epoch + tokens[i].exp + 6 > w->now.wall))
         {
-            deny(NGX_AGILICUS_TOKEN_TOMBSTONE_JTI, i, tokens[i].jti,
+            deny(NGX_AGT_TOMBSTONE_JTI, i, tokens[i].jti,
                  tokens[i].exp ? epoch + tokens[i].exp + 6
                                : w->now.wall + TTL, 0);
         }
@@ -1390,7 +1377,7 @@ run(worker_t *w)
         digest_of(tokens[w->what].token, key);
         k.key = key;
         k.context = origins[w->where].context;
-        ngx_agilicus_token_cache_remove(zone, &k);
+        ngx_agt_cache_remove(zone, &k);
         break;
 
     case TASK_PRESS:
@@ -1406,9 +1393,9 @@ run(worker_t *w)
             memcpy(key + 8, &i, sizeof(ngx_uint_t));
             k.key = key;
             k.context = 99;
-            (void) ngx_agilicus_token_cache_store(zone, &k,
-                              i % 3 ? ACTIVE : NGX_AGILICUS_TOKEN_CLASS_INVALID,
-                              NGX_AGILICUS_TOKEN_REASON_NONE,
+            (void) ngx_agt_cache_store(zone, &k,
+                              i % 3 ? ACTIVE : NGX_AGT_CLASS_INVALID,
+                              NGX_AGT_REASON_NONE,
                               i % 3 ? &facts : &none, &none, w->now.mono,
                               w->now.mono, 0);
         }
@@ -1469,13 +1456,13 @@ run_posted(void)
 static void
 run_answer(op_t *op, ngx_uint_t how)
 {
-    char                               body[32];
-    u_char                             digest[32];
-    answer_t                          *a;
-    uint64_t                           before, sent;
-    ngx_uint_t                         token;
-    ngx_agilicus_token_curl_result_t   result;
-    const ngx_agilicus_token_origin_t *origin;
+    char                   body[32];
+    u_char                 digest[32];
+    answer_t              *a;
+    uint64_t               before, sent;
+    ngx_uint_t             token;
+    ngx_agt_curl_result_t  result;
+    const ngx_agt_origin_t *origin;
 
     memset(&result, 0, sizeof(result));
 
@@ -1490,13 +1477,13 @@ run_answer(op_t *op, ngx_uint_t how)
 
     before = losses();
     sent = op->sent;
-    origin = ((ngx_agilicus_token_call_t *) op->request.data)->origin;
+    origin = ((ngx_agt_call_t *) op->request.data)->origin;
 
     if (ngx_current_msec - op->sent >= op->request.timeout) {
 
         /* libcurl has given up */
 
-        result.error = NGX_AGILICUS_TOKEN_CURL_TIMEOUT;
+        result.error = NGX_AGT_CURL_TIMEOUT;
 
     } else if (how < 65 && nanswers < ANSWERS) {
         a = &answers[nanswers++];
@@ -1521,15 +1508,15 @@ run_answer(op_t *op, ngx_uint_t how)
         result.status = 503;
 
     } else if (how < 91) {
-        result.error = NGX_AGILICUS_TOKEN_CURL_BROKEN;
+        result.error = NGX_AGT_CURL_BROKEN;
 
     } else {
-        result.error = NGX_AGILICUS_TOKEN_CURL_TIMEOUT;
+        result.error = NGX_AGT_CURL_TIMEOUT;
     }
 
     op->request.handler(op->request.data, &result);
 
-    if (result.error == NGX_AGILICUS_TOKEN_CURL_OK
+    if (result.error == NGX_AGT_CURL_OK
         && (result.status == 200 || result.status == 404)
         && newest[origin - origins][token].sent <= sent)
     {
@@ -1545,7 +1532,7 @@ run_answer(op_t *op, ngx_uint_t how)
         digest_of(tokens[token].token, digest);
 
         if (ndenials < DENIALS) {
-            denials[ndenials].kind = NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN;
+            denials[ndenials].kind = NGX_AGT_TOMBSTONE_TOKEN;
             denials[ndenials].token = token;
             denials[ndenials].value = NULL;
             denials[ndenials].wall = ngx_time() + TTL;
@@ -1577,10 +1564,10 @@ run_answer(op_t *op, ngx_uint_t how)
 static ngx_uint_t
 entombed(ngx_uint_t token)
 {
-    u_char                      digest[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    u_char                      key[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    ngx_str_t                   value;
-    ngx_agilicus_token_clock_t  clock;
+    u_char           digest[NGX_AGT_DIGEST_LEN];
+    u_char           key[NGX_AGT_DIGEST_LEN];
+    ngx_str_t        value;
+    ngx_agt_clock_t  clock;
 
     digest_of(tokens[token].token, digest);
 
@@ -1590,12 +1577,11 @@ entombed(ngx_uint_t token)
     clock.mono = ngx_current_msec;
     clock.wall = ngx_time();
 
-    return ngx_agilicus_token_denials_key(key, api.digest,
-                                          NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN,
-                                          &value)
+    return ngx_agt_denials_key(key, api.digest,
+                               NGX_AGT_TOMBSTONE_TOKEN,
+                               &value)
            == NGX_OK
-           && ngx_agilicus_token_tombstones_find(memory->tombstones, key,
-                                                 &clock)
+           && ngx_agt_tombstones_find(memory->tombstones, key, &clock)
               != NULL;
 }
 
@@ -1606,8 +1592,8 @@ static uint64_t
 losses(void)
 {
     return zone->facts->evictions + zone->invalid->evictions
-           + zone->sh->counts[NGX_AGILICUS_TOKEN_COUNT_RECOVERED]
-           + zone->sh->counts[NGX_AGILICUS_TOKEN_COUNT_NOT_STORED]
+           + zone->sh->counts[NGX_AGT_COUNT_RECOVERED]
+           + zone->sh->counts[NGX_AGT_COUNT_NOT_STORED]
            + memory->sh->generation + removals;
 }
 
@@ -1617,12 +1603,12 @@ losses(void)
 static void
 run_revoke(token_t *t, ngx_uint_t all, ngx_uint_t origin)
 {
-    u_char                           digest[32];
-    int64_t                          until, ttl, wall;
-    ngx_uint_t                       known, n;
-    ngx_agilicus_token_facts_t       facts;
-    ngx_agilicus_token_found_t       found;
-    ngx_agilicus_token_cache_key_t   key;
+    u_char               digest[32];
+    int64_t              until, ttl, wall;
+    ngx_uint_t           known, n;
+    ngx_agt_facts_t      facts;
+    ngx_agt_found_t      found;
+    ngx_agt_cache_key_t  key;
 
     removals++;
 
@@ -1638,10 +1624,9 @@ run_revoke(token_t *t, ngx_uint_t all, ngx_uint_t origin)
     key.context = origins[origin].context;
 
     if (origins[origin].zone
-        && ngx_agilicus_token_cache_find(zone, &key, 0, &found) == NGX_OK
+        && ngx_agt_cache_find(zone, &key, 0, &found) == NGX_OK
         && found.class == ACTIVE
-        && ngx_agilicus_token_facts_open(&facts, found.facts.data,
-                                         found.facts.len)
+        && ngx_agt_facts_open(&facts, found.facts.data, found.facts.len)
            == NGX_OK)
     {
         known = 1;
@@ -1651,22 +1636,22 @@ run_revoke(token_t *t, ngx_uint_t all, ngx_uint_t origin)
         }
     }
 
-    deny(NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN, n, (char *) digest, until, 0);
+    deny(NGX_AGT_TOMBSTONE_TOKEN, n, (char *) digest, until, 0);
 
     if (known && t->jti[0]) {
-        deny(NGX_AGILICUS_TOKEN_TOMBSTONE_JTI, n, t->jti, until, 0);
+        deny(NGX_AGT_TOMBSTONE_JTI, n, t->jti, until, 0);
     }
 
     if (known && all && t->session[0]) {
-        deny(NGX_AGILICUS_TOKEN_TOMBSTONE_SESSION, n, t->session, ttl, 0);
+        deny(NGX_AGT_TOMBSTONE_SESSION, n, t->session, ttl, 0);
     }
 
     if (known && all) {
-        deny(NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT, n, t->sub, ttl, wall);
+        deny(NGX_AGT_TOMBSTONE_SUBJECT, n, t->sub, ttl, wall);
     }
 
     if (origins[origin].zone) {
-        ngx_agilicus_token_cache_remove(zone, &key);
+        ngx_agt_cache_remove(zone, &key);
     }
 }
 
@@ -1704,8 +1689,8 @@ run_request(request_t *q)
 static void
 run_phases(request_t *q)
 {
-    ngx_int_t                  rc;
-    ngx_agilicus_token_ctx_t  *ctx;
+    ngx_int_t       rc;
+    ngx_agt_ctx_t  *ctx;
 
     if (q->done) {
         return;
@@ -1713,7 +1698,7 @@ run_phases(request_t *q)
 
     q->healthy |= (current->healthy != 0);
 
-    rc = ngx_agilicus_token_check(&q->r, &lcfs[q->location], &ctx);
+    rc = ngx_agt_check(&q->r, &lcfs[q->location], &ctx);
 
     q->healthy |= (current->healthy != 0);
 
@@ -1735,13 +1720,13 @@ run_phases(request_t *q)
 /* may it pass? */
 
 static void
-allowed(request_t *q, ngx_agilicus_token_ctx_t *ctx)
+allowed(request_t *q, ngx_agt_ctx_t *ctx)
 {
-    uint64_t                               age, limit;
-    answer_t                              *a;
-    newest_t                              *n;
-    ngx_uint_t                             i;
-    const ngx_agilicus_token_lifetimes_t  *l;
+    uint64_t                    age, limit;
+    answer_t                   *a;
+    newest_t                   *n;
+    ngx_uint_t                  i;
+    const ngx_agt_lifetimes_t  *l;
 
     counts.allowed[ctx->cache]++;
 
@@ -1786,7 +1771,7 @@ allowed(request_t *q, ngx_agilicus_token_ctx_t *ctx)
 
     if (a->late && a->late < q->order && a->seen >= epoch + tokens[q->token].exp
                               + lcfs[q->location].leeway
-        && ctx->cache == NGX_AGILICUS_TOKEN_CACHE_HIT)
+        && ctx->cache == NGX_AGT_CACHE_HIT)
     {
         wrong("it was seen to have expired", q);
         return;
@@ -1800,7 +1785,7 @@ allowed(request_t *q, ngx_agilicus_token_ctx_t *ctx)
 
     switch (ctx->cache) {
 
-    case NGX_AGILICUS_TOKEN_CACHE_HIT:
+    case NGX_AGT_CACHE_HIT:
 
         /* a body may be waited for; what was found does not get older by it */
 
@@ -1822,14 +1807,14 @@ allowed(request_t *q, ngx_agilicus_token_ctx_t *ctx)
 
         break;
 
-    case NGX_AGILICUS_TOKEN_CACHE_UPDATING:
+    case NGX_AGT_CACHE_UPDATING:
         if (age > limit + l->update || !q->healthy) {
             wrong("what is known of it is too old to be updated", q);
         }
 
         break;
 
-    case NGX_AGILICUS_TOKEN_CACHE_STALE:
+    case NGX_AGT_CACHE_STALE:
         if (l->error == 0 || age > limit + l->error) {
             wrong("what is known of it is too old even for a failing API", q);
         }
@@ -1850,15 +1835,15 @@ allowed(request_t *q, ngx_agilicus_token_ctx_t *ctx)
 
 
 static void
-refused(request_t *q, ngx_agilicus_token_ctx_t *ctx)
+refused(request_t *q, ngx_agt_ctx_t *ctx)
 {
     answer_t    *a;
     ngx_uint_t   i;
 
     counts.refused[ctx->decision.verdict]++;
 
-    if (ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_EXPIRED
-        && ctx->has_facts && ctx->cache == NGX_AGILICUS_TOKEN_CACHE_HIT)
+    if (ctx->decision.verdict == NGX_AGT_VERDICT_EXPIRED
+        && ctx->has_facts && ctx->cache == NGX_AGT_CACHE_HIT)
     {
         i = strtoul((char *) ctx->facts.email.data, NULL, 10);
         a = &answers[i];
@@ -1872,18 +1857,18 @@ refused(request_t *q, ngx_agilicus_token_ctx_t *ctx)
 
 
 static void
-deny(ngx_agilicus_token_tombstone_e kind, ngx_uint_t token, const char *value,
+deny(ngx_agt_tombstone_e kind, ngx_uint_t token, const char *value,
     int64_t until, int64_t before)
 {
-    denial_t                    *d;
-    ngx_int_t                    rc;
-    ngx_str_t                    v;
-    ngx_agilicus_token_clock_t   clock;
+    denial_t        *d;
+    ngx_int_t        rc;
+    ngx_str_t        v;
+    ngx_agt_clock_t  clock;
 
-    ngx_agilicus_token_zone_now(&clock);
+    ngx_agt_zone_now(&clock);
 
     v.data = (u_char *) value;
-    v.len = (kind == NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN) ? 32 : strlen(value);
+    v.len = (kind == NGX_AGT_TOMBSTONE_TOKEN) ? 32 : strlen(value);
 
     rc = stub_deny(memory, api.digest, kind, &v, until, before, &clock);
 
@@ -1915,13 +1900,13 @@ covers(const denial_t *d, ngx_uint_t token)
 
     switch (d->kind) {
 
-    case NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN:
+    case NGX_AGT_TOMBSTONE_TOKEN:
         return d->token == token;
 
-    case NGX_AGILICUS_TOKEN_TOMBSTONE_JTI:
+    case NGX_AGT_TOMBSTONE_JTI:
         return strcmp(d->value, t->jti) == 0;
 
-    case NGX_AGILICUS_TOKEN_TOMBSTONE_SESSION:
+    case NGX_AGT_TOMBSTONE_SESSION:
         return strcmp(d->value, t->session) == 0;
 
     default:
@@ -1943,7 +1928,7 @@ wrong(const char *what, request_t *q)
     printf("# schedule %lu: %s passes location %lu (%s), though %s\n",
            (unsigned long) seed, tokens[q->token].token,
            (unsigned long) q->location,
-           caches[((ngx_agilicus_token_ctx_t *) q->ctx[0])->cache], what);
+           caches[((ngx_agt_ctx_t *) q->ctx[0])->cache], what);
 }
 
 
@@ -1970,7 +1955,7 @@ digest_of(const char *token, u_char *digest)
     part.data = (u_char *) token;
     part.len = strlen(token);
 
-    (void) ngx_agilicus_token_digest(digest, &part, 1);
+    (void) ngx_agt_digest(digest, &part, 1);
 
     /* as somebody could have them who tries long enough */
 
@@ -1988,37 +1973,37 @@ request_of(ngx_http_request_t *r)
 /* what the files of calls have from those that know the API's words */
 
 void
-ngx_agilicus_token_json_init(void)
+ngx_agt_json_init(void)
 {
 }
 
 
 /* whatever is answered is the API's own word */
 
-ngx_agilicus_token_json_type_e
-ngx_agilicus_token_json_type(const ngx_str_t *type)
+ngx_agt_json_type_e
+ngx_agt_json_type(const ngx_str_t *type)
 {
-    return NGX_AGILICUS_TOKEN_JSON_TYPE_NONE;
+    return NGX_AGT_JSON_TYPE_NONE;
 }
 
 
 ngx_uint_t
-ngx_agilicus_token_json_is_object(const u_char *body, size_t len)
+ngx_agt_json_is_object(const u_char *body, size_t len)
 {
     return 1;
 }
 
 
 size_t
-ngx_agilicus_token_json_introspect_len(size_t len)
+ngx_agt_json_introspect_len(size_t len)
 {
     return len;
 }
 
 
 size_t
-ngx_agilicus_token_json_introspect(u_char *out, const ngx_str_t *token,
-    const ngx_agilicus_token_json_options_t *options)
+ngx_agt_json_introspect(u_char *out, const ngx_str_t *token,
+    const ngx_agt_json_options_t *options)
 {
     memcpy(out, token->data, token->len);
 
@@ -2029,14 +2014,14 @@ ngx_agilicus_token_json_introspect(u_char *out, const ngx_str_t *token,
 /* an answer is its own number and that of its token */
 
 ngx_int_t
-ngx_agilicus_token_json_token(const u_char *body, size_t len, int64_t wall,
-    u_char *buf, size_t size, ngx_agilicus_token_json_token_t *out)
+ngx_agt_json_token(const u_char *body, size_t len, int64_t wall,
+    u_char *buf, size_t size, ngx_agt_json_token_t *out)
 {
-    char                                email[32];
-    const token_t                      *t;
-    unsigned                            number, token;
-    ngx_agilicus_token_facts_t          facts;
-    ngx_agilicus_token_facts_builder_t  b;
+    char                     email[32];
+    const token_t           *t;
+    unsigned                 number, token;
+    ngx_agt_facts_t          facts;
+    ngx_agt_facts_builder_t  b;
 
     if (sscanf((const char *) body, "%u %u", &number, &token) != 2) {
         abort();
@@ -2061,10 +2046,10 @@ ngx_agilicus_token_json_token(const u_char *body, size_t len, int64_t wall,
     facts.email.data = (u_char *) email;
     facts.email.len = (size_t) snprintf(email, sizeof(email), "%u ", number);
 
-    ngx_agilicus_token_facts_begin(&b, buf, size, &facts);
+    ngx_agt_facts_begin(&b, buf, size, &facts);
 
     out->facts.data = buf;
-    out->facts.len = ngx_agilicus_token_facts_end(&b);
+    out->facts.len = ngx_agt_facts_end(&b);
 
     return NGX_OK;
 }
@@ -2072,23 +2057,22 @@ ngx_agilicus_token_json_token(const u_char *body, size_t len, int64_t wall,
 
 /* libcurl */
 
-ngx_agilicus_token_curl_t *
-ngx_agilicus_token_curl_create(ngx_agilicus_token_curl_profile_t *profile,
+ngx_agt_curl_t *
+ngx_agt_curl_create(ngx_agt_curl_profile_t *profile,
     ngx_uint_t max_connections, ngx_log_t *log)
 {
-    return (ngx_agilicus_token_curl_t *) &api;
+    return (ngx_agt_curl_t *) &api;
 }
 
 
 void
-ngx_agilicus_token_curl_destroy(ngx_agilicus_token_curl_t *pool)
+ngx_agt_curl_destroy(ngx_agt_curl_t *pool)
 {
 }
 
 
-ngx_agilicus_token_curl_op_t *
-ngx_agilicus_token_curl_submit(ngx_agilicus_token_curl_t *pool,
-    ngx_agilicus_token_curl_request_t *request)
+ngx_agt_curl_op_t *
+ngx_agt_curl_submit(ngx_agt_curl_t *pool, ngx_agt_curl_request_t *request)
 {
     ngx_uint_t  i;
 
@@ -2102,7 +2086,7 @@ ngx_agilicus_token_curl_submit(ngx_agilicus_token_curl_t *pool,
 
             counts.calls++;
 
-            return (ngx_agilicus_token_curl_op_t *) &ops[i];
+            return (ngx_agt_curl_op_t *) &ops[i];
         }
     }
 
@@ -2111,14 +2095,14 @@ ngx_agilicus_token_curl_submit(ngx_agilicus_token_curl_t *pool,
 
 
 void
-ngx_agilicus_token_curl_cancel(ngx_agilicus_token_curl_op_t *op)
+ngx_agt_curl_cancel(ngx_agt_curl_op_t *op)
 {
     ((op_t *) op)->used = 0;
 }
 
 
 ngx_int_t
-ngx_agilicus_token_wake_init(ngx_agilicus_token_wake_t *wake,
+ngx_agt_wake_init(ngx_agt_wake_t *wake,
     ngx_uint_t worker, void (*handler)(void), ngx_log_t *log)
 {
     workers[worker].wake = handler;
@@ -2128,13 +2112,13 @@ ngx_agilicus_token_wake_init(ngx_agilicus_token_wake_t *wake,
 
 
 void
-ngx_agilicus_token_wake_exit(void)
+ngx_agt_wake_exit(void)
 {
 }
 
 
 void
-ngx_agilicus_token_wake_up(ngx_agilicus_token_wake_t *wake, uint64_t mask)
+ngx_agt_wake_up(ngx_agt_wake_t *wake, uint64_t mask)
 {
     ngx_uint_t  i;
 
@@ -2148,47 +2132,46 @@ ngx_agilicus_token_wake_up(ngx_agilicus_token_wake_t *wake, uint64_t mask)
 
 /* what the files of requests have from each other */
 
-ngx_agilicus_token_client_t *
-ngx_agilicus_token_get_client(ngx_http_request_t *r)
+ngx_agt_client_t *
+ngx_agt_get_client(ngx_http_request_t *r)
 {
     return &request_of(r)->client;
 }
 
 
 ngx_int_t
-ngx_agilicus_token_cut_query(ngx_http_request_t *r)
+ngx_agt_cut_query(ngx_http_request_t *r)
 {
     abort();
 }
 
 
 ngx_int_t
-ngx_agilicus_token_learn_again(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_learn_again(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
     abort();
 }
 
 
 void
-ngx_agilicus_token_check_stale(ngx_agilicus_token_ctx_t *ctx)
+ngx_agt_check_stale(ngx_agt_ctx_t *ctx)
 {
     /* nothing delays the request between its answer and the decision */
 }
 
 
 void
-ngx_agilicus_token_early_end(ngx_http_request_t *r,
-    ngx_agilicus_token_client_t *client,
-    const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_early_end(ngx_http_request_t *r, ngx_agt_client_t *client,
+    const ngx_agt_loc_conf_t *lcf)
 {
     abort();
 }
 
 
 ngx_uint_t
-ngx_agilicus_token_take(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_take(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf)
 {
     const char  *token;
 
@@ -2205,9 +2188,9 @@ ngx_agilicus_token_take(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
 }
 
 
-const ngx_agilicus_token_requirement_t *
-ngx_agilicus_token_requirements(ngx_http_request_t *r,
-    const ngx_agilicus_token_loc_conf_t *conf, ngx_uint_t *n)
+const ngx_agt_requirement_t *
+ngx_agt_requirements(ngx_http_request_t *r,
+    const ngx_agt_loc_conf_t *conf, ngx_uint_t *n)
 {
     *n = 0;
 
@@ -2218,102 +2201,96 @@ ngx_agilicus_token_requirements(ngx_http_request_t *r,
 /* rules that look into the body, which comes later, and then allow */
 
 ngx_int_t
-ngx_agilicus_token_match(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_loc_conf_t *lcf,
-    ngx_agilicus_token_reason_e *reason)
+ngx_agt_match(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf, ngx_agt_reason_e *reason)
 {
     return ctx->body_read ? NGX_OK : NGX_AGAIN;
 }
 
 
 ngx_uint_t
-ngx_agilicus_token_has_two_hosts(ngx_http_request_t *r)
+ngx_agt_has_two_hosts(ngx_http_request_t *r)
 {
     return 0;
 }
 
 
 ngx_int_t
-ngx_agilicus_token_match_wait(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx)
+ngx_agt_match_wait(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 {
-    ctx->state = NGX_AGILICUS_TOKEN_STATE_READING;
+    ctx->state = NGX_AGT_STATE_READING;
 
     return NGX_DONE;
 }
 
 
 ngx_int_t
-ngx_agilicus_token_challenge_status(
-    const ngx_agilicus_token_decision_t *decision)
+ngx_agt_challenge_status(const ngx_agt_decision_t *decision)
 {
     return NGX_HTTP_UNAUTHORIZED;
 }
 
 
 ngx_uint_t
-ngx_agilicus_token_is_preflight(ngx_http_request_t *r)
+ngx_agt_is_preflight(ngx_http_request_t *r)
 {
     abort();
 }
 
 
 ngx_int_t
-ngx_agilicus_token_challenge(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx)
+ngx_agt_challenge(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 {
     abort();
 }
 
 
 void
-ngx_agilicus_token_challenge_withdraw(ngx_http_request_t *r)
+ngx_agt_challenge_withdraw(ngx_http_request_t *r)
 {
     abort();
 }
 
 
 void
-ngx_agilicus_token_exchange_take(ngx_agilicus_token_ctx_t *ctx,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_exchange_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
 {
     abort();
 }
 
 
 ngx_int_t
-ngx_agilicus_token_reissue(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_reissue(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
     abort();
 }
 
 
 ngx_int_t
-ngx_agilicus_token_create(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_create(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
     abort();
 }
 
 
 ngx_int_t
-ngx_agilicus_token_upstream(ngx_http_request_t *r)
+ngx_agt_upstream(ngx_http_request_t *r)
 {
     abort();
 }
 
 
 ngx_int_t
-ngx_agilicus_token_recheck_add(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx)
+ngx_agt_recheck_add(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 {
     abort();
 }
 
 
 void
-ngx_agilicus_token_recheck_remove(void *client)
+ngx_agt_recheck_remove(void *client)
 {
     abort();
 }

@@ -15,7 +15,7 @@
 #include "zone/seal.h"
 
 
-#define LEN    NGX_AGILICUS_TOKEN_SEAL_LEN
+#define LEN    NGX_AGT_SEAL_LEN
 #define NONCE  12
 #define TAG    16
 
@@ -162,23 +162,23 @@ test_no_key(void)
     plain = unit_str("token");
     bound = unit_str("key");
 
-    unit_check(ngx_agilicus_token_seal(&plain, &bound, out) == NGX_ERROR);
+    unit_check(ngx_agt_seal(&plain, &bound, out) == NGX_ERROR);
     unit_check(open_it((u_char *) "................................", 32,
                        "key") == NGX_ERROR);
 
     failing = 1;
     stub_lines = 0;
     stub_log.log_level = NGX_LOG_DEBUG;
-    unit_check(ngx_agilicus_token_seal_init(&stub_log) == NGX_ERROR);
+    unit_check(ngx_agt_seal_init(&stub_log) == NGX_ERROR);
     unit_check(stub_lines && stub_level == NGX_LOG_EMERG);
-    unit_check(ngx_agilicus_token_seal(&plain, &bound, out) == NGX_ERROR);
+    unit_check(ngx_agt_seal(&plain, &bound, out) == NGX_ERROR);
     failing = 0;
 
     /* nor without a page to keep it on */
 
     ngx_pagesize = 0;
     stub_lines = 0;
-    unit_check(ngx_agilicus_token_seal_init(&stub_log) == NGX_ERROR);
+    unit_check(ngx_agt_seal_init(&stub_log) == NGX_ERROR);
     unit_check(stub_lines && stub_level == NGX_LOG_EMERG);
     ngx_pagesize = 4096;
 
@@ -186,19 +186,19 @@ test_no_key(void)
 
     swapping = 1;
     stub_lines = 0;
-    unit_check(ngx_agilicus_token_seal_init(&stub_log) == NGX_OK);
+    unit_check(ngx_agt_seal_init(&stub_log) == NGX_OK);
     unit_check(stub_lines == 1 && stub_level == NGX_LOG_WARN);
     swapping = 0;
 
-    unit_check(ngx_agilicus_token_seal(&plain, &bound, out) == NGX_OK);
-    unit_check(ngx_agilicus_token_seal_init(&stub_log) == NGX_OK);
+    unit_check(ngx_agt_seal(&plain, &bound, out) == NGX_OK);
+    unit_check(ngx_agt_seal_init(&stub_log) == NGX_OK);
     unit_check(keys == 1);
     unit_check(open_it(out, 5 + LEN, "key") == NGX_OK);
 
     unit_test("without a nonce nothing is sealed");
 
     failing = 1;
-    unit_check(ngx_agilicus_token_seal(&plain, &bound, out) == NGX_ERROR);
+    unit_check(ngx_agt_seal(&plain, &bound, out) == NGX_ERROR);
     failing = 0;
 
     free(plain.data);
@@ -226,16 +226,14 @@ test_lengths(void)
         opened = unit_copy(out, len);
         sealed = unit_copy(out, len + LEN);
 
-        unit_check(ngx_agilicus_token_seal(&plain, &bound, sealed.data)
-                   == NGX_OK);
+        unit_check(ngx_agt_seal(&plain, &bound, sealed.data) == NGX_OK);
 
         /* nothing of it can be read */
 
         unit_check(len < 4 || memmem(sealed.data, sealed.len, "TTTT", 4)
                               == NULL);
 
-        unit_check(ngx_agilicus_token_seal_open(&sealed, &bound, opened.data)
-                   == NGX_OK);
+        unit_check(ngx_agt_seal_open(&sealed, &bound, opened.data) == NGX_OK);
         unit_check(memcmp(opened.data, plain.data, len) == 0);
 
         free(plain.data);
@@ -261,7 +259,7 @@ test_flips(void)
     bound = unit_str("its key");
     len = plain.len + LEN;
 
-    unit_check(ngx_agilicus_token_seal(&plain, &bound, sealed) == NGX_OK);
+    unit_check(ngx_agt_seal(&plain, &bound, sealed) == NGX_OK);
     unit_check(open_it(sealed, len, "its key") == NGX_OK);
     unit_check(memcmp(out, plain.data, plain.len) == 0);
 
@@ -302,7 +300,7 @@ test_bound(void)
         bound.data[i] = (u_char) stub_random();
     }
 
-    unit_check(ngx_agilicus_token_seal(&plain, &bound, sealed) == NGX_OK);
+    unit_check(ngx_agt_seal(&plain, &bound, sealed) == NGX_OK);
 
     other.data = sealed;
     other.len = plain.len + LEN;
@@ -312,8 +310,7 @@ test_bound(void)
             bound.data[i] ^= (u_char) (1 << bit);
             memset(out, 0xa5, plain.len);
 
-            unit_check(ngx_agilicus_token_seal_open(&other, &bound, out)
-                       == NGX_ERROR);
+            unit_check(ngx_agt_seal_open(&other, &bound, out) == NGX_ERROR);
             unit_check(zeroed(out, plain.len));
 
             bound.data[i] ^= (u_char) (1 << bit);
@@ -322,12 +319,11 @@ test_bound(void)
 
     for (i = 0; i < 32; i++) {
         bound.len = i;
-        unit_check(ngx_agilicus_token_seal_open(&other, &bound, out)
-                   == NGX_ERROR);
+        unit_check(ngx_agt_seal_open(&other, &bound, out) == NGX_ERROR);
     }
 
     bound.len = 32;
-    unit_check(ngx_agilicus_token_seal_open(&other, &bound, out) == NGX_OK);
+    unit_check(ngx_agt_seal_open(&other, &bound, out) == NGX_OK);
 
     free(plain.data);
     free(bound.data);
@@ -347,7 +343,7 @@ test_cut(void)
     bound = unit_str("key");
 
     memset(sealed, 0, sizeof(sealed));
-    unit_check(ngx_agilicus_token_seal(&plain, &bound, sealed) == NGX_OK);
+    unit_check(ngx_agt_seal(&plain, &bound, sealed) == NGX_OK);
 
     for (len = 0; len < sizeof(sealed); len++) {
         unit_check((open_it(sealed, len, "key") == NGX_OK)
@@ -413,8 +409,7 @@ test_nonces(void)
     bound = unit_str("key");
 
     for (i = 0; i < 1000; i++) {
-        unit_check(ngx_agilicus_token_seal(&plain, &bound, sealed[i])
-                   == NGX_OK);
+        unit_check(ngx_agt_seal(&plain, &bound, sealed[i]) == NGX_OK);
 
         for (j = 0; j < i; j++) {
             if (memcmp(sealed[i], sealed[j], NONCE) == 0
@@ -444,7 +439,7 @@ test_failures(void)
 
     for (n = 0; n < 20; n++) {
         calls = n;
-        rc = ngx_agilicus_token_seal(&plain, &bound, sealed);
+        rc = ngx_agt_seal(&plain, &bound, sealed);
 
         if (rc == NGX_OK) {
             break;
@@ -489,7 +484,7 @@ open_it(const u_char *sealed, size_t len, const char *to)
     bound = unit_str(to);
 
     memset(out, 0xa5, 256);
-    rc = ngx_agilicus_token_seal_open(&s, &bound, out);
+    rc = ngx_agt_seal_open(&s, &bound, out);
 
     free(s.data);
     free(bound.data);

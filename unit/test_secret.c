@@ -22,19 +22,19 @@ static void test_allocations(void);
 static void start(void);
 static void child(const char *jti, const char *session, const char *sub,
     int64_t iat);
-static ngx_int_t store(uint64_t n, ngx_agilicus_token_reason_e reason,
+static ngx_int_t store(uint64_t n, ngx_agt_reason_e reason,
     const char *token, ngx_uint_t verified);
 static ngx_int_t find(uint64_t n);
 static void name(u_char *key, uint64_t n);
 
 
-static ngx_agilicus_token_zone_t       *zone;
-static ngx_agilicus_token_clock_t       now;
-static ngx_agilicus_token_secret_t      secret;
-static ngx_agilicus_token_facts_t       facts;
+static ngx_agt_zone_t       *zone;
+static ngx_agt_clock_t       now;
+static ngx_agt_secret_t      secret;
+static ngx_agt_facts_t       facts;
 static u_char                           packed[8192];
 static size_t                           packed_len;
-static u_char                           buf[NGX_AGILICUS_TOKEN_SECRET_MAX];
+static u_char                           buf[NGX_AGT_SECRET_MAX];
 
 
 
@@ -43,8 +43,8 @@ main(int argc, char **argv)
 {
     stub_seed(argc > 1 ? strtoull(argv[1], NULL, 10) : 176);
 
-    if (ngx_agilicus_token_digest_init() != NGX_OK
-        || ngx_agilicus_token_seal_init(&stub_log) != NGX_OK)
+    if (ngx_agt_digest_init() != NGX_OK
+        || ngx_agt_seal_init(&stub_log) != NGX_OK)
     {
         return 1;
     }
@@ -74,12 +74,11 @@ test_round_trip(void)
     child("jti", "session", "sub", 5);
 
     unit_check(find(1) == NGX_DECLINED);
-    unit_check(store(1, NGX_AGILICUS_TOKEN_REASON_REISSUE, "reissued", 1)
-               == NGX_OK);
+    unit_check(store(1, NGX_AGT_REASON_REISSUE, "reissued", 1) == NGX_OK);
 
     unit_check(find(1) == NGX_OK);
-    unit_check(secret.class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE);
-    unit_check(secret.reason == NGX_AGILICUS_TOKEN_REASON_REISSUE);
+    unit_check(secret.class == NGX_AGT_CLASS_ACTIVE);
+    unit_check(secret.reason == NGX_AGT_REASON_REISSUE);
     unit_check(secret.sent == 1000000 && secret.serial == 1);
     unit_check(secret.has_exp && secret.exp == 1700000600);
     unit_check(secret.verified && secret.late == 0);
@@ -92,19 +91,18 @@ test_round_trip(void)
 
     unit_test("whether it was looked at is kept, and so is the lack of an exp");
 
-    packed_len = ngx_agilicus_token_secret_pack(packed, sizeof(packed), 0, 0);
-    unit_check(store(2, NGX_AGILICUS_TOKEN_REASON_CREATE, "created", 2)
-               == NGX_OK);
+    packed_len = ngx_agt_secret_pack(packed, sizeof(packed), 0, 0);
+    unit_check(store(2, NGX_AGT_REASON_CREATE, "created", 2) == NGX_OK);
     unit_check(find(2) == NGX_OK);
     unit_check(!secret.verified && !secret.has_exp && secret.serial == 2);
-    unit_check(secret.reason == NGX_AGILICUS_TOKEN_REASON_CREATE);
+    unit_check(secret.reason == NGX_AGT_REASON_CREATE);
     unit_check(unit_equal(&secret.token, "created"));
 
     unit_test("how late a token was seen is told with it");
 
     name(key, 1);
 
-    ngx_agilicus_token_table_find(zone->facts, key, 1)->late = 3;
+    ngx_agt_table_find(zone->facts, key, 1)->late = 3;
 
     unit_check(find(1) == NGX_OK && secret.late == 3);
     unit_check(find(2) == NGX_OK && secret.late == 0);
@@ -114,9 +112,9 @@ test_round_trip(void)
 static void
 test_refusal(void)
 {
-    u_char                          key[32];
-    ngx_str_t                       none = ngx_null_string;
-    ngx_agilicus_token_cache_key_t  k;
+    u_char               key[32];
+    ngx_str_t            none = ngx_null_string;
+    ngx_agt_cache_key_t  k;
 
     unit_test("a refusal is found as one, without a token");
 
@@ -125,14 +123,13 @@ test_refusal(void)
     k.key = key;
     k.context = 1;
 
-    unit_check(ngx_agilicus_token_cache_store(zone, &k,
-                                         NGX_AGILICUS_TOKEN_CLASS_INVALID,
-                                         NGX_AGILICUS_TOKEN_REASON_REISSUE,
+    unit_check(ngx_agt_cache_store(zone, &k, NGX_AGT_CLASS_INVALID,
+                                         NGX_AGT_REASON_REISSUE,
                                          &none, &none, 77, 77, 0) == NGX_OK);
 
     unit_check(find(5) == NGX_OK);
-    unit_check(secret.class == NGX_AGILICUS_TOKEN_CLASS_INVALID);
-    unit_check(secret.reason == NGX_AGILICUS_TOKEN_REASON_REISSUE);
+    unit_check(secret.class == NGX_AGT_CLASS_INVALID);
+    unit_check(secret.reason == NGX_AGT_REASON_REISSUE);
     unit_check(secret.sent == 77 && secret.token.len == 0);
 }
 
@@ -140,18 +137,16 @@ test_refusal(void)
 static void
 test_pack(void)
 {
-    size_t                      len;
-    u_char                     *p;
-    ngx_agilicus_token_facts_t  back;
+    size_t           len;
+    u_char          *p;
+    ngx_agt_facts_t  back;
 
     unit_test("of a token that was not looked at only its end is kept");
 
-    packed_len = ngx_agilicus_token_secret_pack(packed, sizeof(packed), 1,
-                                                1700000600);
+    packed_len = ngx_agt_secret_pack(packed, sizeof(packed), 1, 1700000600);
 
     unit_check(packed_len > 0);
-    unit_check(ngx_agilicus_token_facts_open(&back, packed, packed_len)
-               == NGX_OK);
+    unit_check(ngx_agt_facts_open(&back, packed, packed_len) == NGX_OK);
     unit_check(back.has_exp && back.exp == 1700000600);
     unit_check(back.sub.len == 0 && back.jti.len == 0 && back.org.len == 0);
 
@@ -159,12 +154,12 @@ test_pack(void)
 
     for (len = 0; len < packed_len; len++) {
         p = malloc(len + 1);
-        unit_check(ngx_agilicus_token_secret_pack(p, len, 1, 5) == 0);
+        unit_check(ngx_agt_secret_pack(p, len, 1, 5) == 0);
         free(p);
     }
 
     p = malloc(packed_len);
-    unit_check(ngx_agilicus_token_secret_pack(p, packed_len, 1, 1700000600)
+    unit_check(ngx_agt_secret_pack(p, packed_len, 1, 1700000600)
                == packed_len);
     free(p);
 }
@@ -181,22 +176,18 @@ test_limits(void)
     start();
     child("jti", "session", "sub", 5);
 
-    token = malloc(NGX_AGILICUS_TOKEN_SECRET_MAX + 2);
+    token = malloc(NGX_AGT_SECRET_MAX + 2);
 
-    for (len = NGX_AGILICUS_TOKEN_SECRET_MAX - 1;
-         len <= NGX_AGILICUS_TOKEN_SECRET_MAX + 1;
-         len++)
+    for (len = NGX_AGT_SECRET_MAX - 1; len <= NGX_AGT_SECRET_MAX + 1; len++)
     {
         memset(token, 'x', len);
         token[len] = '\0';
 
-        unit_check((store(1, NGX_AGILICUS_TOKEN_REASON_REISSUE, token, 1)
-                    == NGX_OK)
-                   == (len <= NGX_AGILICUS_TOKEN_SECRET_MAX));
+        unit_check((store(1, NGX_AGT_REASON_REISSUE, token, 1) == NGX_OK)
+                   == (len <= NGX_AGT_SECRET_MAX));
 
         unit_check(find(1) == NGX_OK);
-        unit_check(secret.token.len == ngx_min(len,
-                                               NGX_AGILICUS_TOKEN_SECRET_MAX));
+        unit_check(secret.token.len == ngx_min(len, NGX_AGT_SECRET_MAX));
     }
 
     free(token);
@@ -208,24 +199,24 @@ test_limits(void)
 static void
 test_binding(void)
 {
-    u_char                       key[32], other[32];
-    size_t                       i, len;
-    ngx_agilicus_token_entry_t  *e, *f;
+    u_char            key[32], other[32];
+    size_t            i, len;
+    ngx_agt_entry_t  *e, *f;
 
     unit_test("a token moved to another key does not open");
 
     start();
     child("jti", "session", "sub", 5);
 
-    (void) store(1, NGX_AGILICUS_TOKEN_REASON_REISSUE, "alice's", 1);
-    (void) store(2, NGX_AGILICUS_TOKEN_REASON_REISSUE, "mallory's", 1);
+    (void) store(1, NGX_AGT_REASON_REISSUE, "alice's", 1);
+    (void) store(2, NGX_AGT_REASON_REISSUE, "mallory's", 1);
 
     name(key, 1);
     name(other, 2);
 
-    e = ngx_agilicus_token_table_find(zone->facts, key, 1);
+    e = ngx_agt_table_find(zone->facts, key, 1);
     len = e->facts_len + e->rules_len;
-    f = ngx_agilicus_token_table_store(zone->facts, other, 1, len);
+    f = ngx_agt_table_store(zone->facts, other, 1, len);
 
     f->class = e->class;
     f->reason = e->reason;
@@ -238,7 +229,7 @@ test_binding(void)
 
     unit_test("a token that was changed does not open");
 
-    e = ngx_agilicus_token_table_find(zone->facts, key, 1);
+    e = ngx_agt_table_find(zone->facts, key, 1);
 
     for (i = e->facts_len; i < len; i++) {
         e->data[i] ^= 1;
@@ -267,8 +258,7 @@ test_nothing_readable(void)
     start();
     child("jti", "session", "sub", 5);
 
-    (void) store(1, NGX_AGILICUS_TOKEN_REASON_REISSUE,
-                 "canary-canary-canary", 1);
+    (void) store(1, NGX_AGT_REASON_REISSUE, "canary-canary-canary", 1);
 
     unit_check(find(1) == NGX_OK);
     unit_check(memmem(zone->shm_zone->shm.addr, zone->shm_zone->shm.size,
@@ -283,7 +273,7 @@ test_allocations(void)
 
     start();
     child("jti", "session", "sub", 5);
-    (void) store(1, NGX_AGILICUS_TOKEN_REASON_REISSUE, "reissued", 1);
+    (void) store(1, NGX_AGT_REASON_REISSUE, "reissued", 1);
 
     /* look-ups have a buffer by now that is large enough */
 
@@ -313,7 +303,7 @@ start(void)
 static void
 child(const char *jti, const char *session, const char *sub, int64_t iat)
 {
-    ngx_agilicus_token_facts_builder_t  b;
+    ngx_agt_facts_builder_t  b;
 
     memset(&facts, 0, sizeof(facts));
 
@@ -328,18 +318,18 @@ child(const char *jti, const char *session, const char *sub, int64_t iat)
     facts.has_exp = 1;
     facts.exp = 1700000600;
 
-    ngx_agilicus_token_facts_begin(&b, packed, sizeof(packed), &facts);
-    packed_len = ngx_agilicus_token_facts_end(&b);
+    ngx_agt_facts_begin(&b, packed, sizeof(packed), &facts);
+    packed_len = ngx_agt_facts_end(&b);
 }
 
 
 static ngx_int_t
-store(uint64_t n, ngx_agilicus_token_reason_e reason, const char *token,
+store(uint64_t n, ngx_agt_reason_e reason, const char *token,
     ngx_uint_t verified)
 {
-    u_char                          key[32];
-    ngx_str_t                       bytes, t;
-    ngx_agilicus_token_cache_key_t  k;
+    u_char               key[32];
+    ngx_str_t            bytes, t;
+    ngx_agt_cache_key_t  k;
 
     name(key, n);
 
@@ -352,16 +342,15 @@ store(uint64_t n, ngx_agilicus_token_reason_e reason, const char *token,
     t.data = (u_char *) token;
     t.len = strlen(token);
 
-    return ngx_agilicus_token_secret_store(zone, &k, reason, &bytes, &t,
-                                           now.mono);
+    return ngx_agt_secret_store(zone, &k, reason, &bytes, &t, now.mono);
 }
 
 
 static ngx_int_t
 find(uint64_t n)
 {
-    u_char                          key[32];
-    ngx_agilicus_token_cache_key_t  k;
+    u_char               key[32];
+    ngx_agt_cache_key_t  k;
 
     name(key, n);
 
@@ -370,7 +359,7 @@ find(uint64_t n)
 
     memset(&secret, 0xa5, sizeof(secret));
 
-    return ngx_agilicus_token_secret_find(zone, &k, buf, &secret);
+    return ngx_agt_secret_find(zone, &k, buf, &secret);
 }
 
 

@@ -63,28 +63,28 @@ static const row_t  rows[] = {
 
 
 static char
-letter(const ngx_agilicus_token_meaning_t *meaning)
+letter(const ngx_agt_meaning_t *meaning)
 {
     switch (meaning->class) {
 
-    case NGX_AGILICUS_TOKEN_CLASS_NONE:
+    case NGX_AGT_CLASS_NONE:
         return 'b';
 
-    case NGX_AGILICUS_TOKEN_CLASS_ACTIVE:
+    case NGX_AGT_CLASS_ACTIVE:
         return 'd';
 
-    case NGX_AGILICUS_TOKEN_CLASS_INVALID:
+    case NGX_AGT_CLASS_INVALID:
         return 'i';
 
-    case NGX_AGILICUS_TOKEN_CLASS_REVOKED:
+    case NGX_AGT_CLASS_REVOKED:
         return 'r';
 
-    case NGX_AGILICUS_TOKEN_CLASS_REFUSED:
+    case NGX_AGT_CLASS_REFUSED:
         return 'm';
 
-    case NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE:
+    case NGX_AGT_CLASS_INDETERMINATE:
 
-        if (meaning->reason == NGX_AGILICUS_TOKEN_REASON_NOT_THE_API) {
+        if (meaning->reason == NGX_AGT_REASON_NOT_THE_API) {
             return 'n';
         }
 
@@ -99,10 +99,10 @@ letter(const ngx_agilicus_token_meaning_t *meaning)
 static void
 test_table(void)
 {
-    char                          note[64];
-    ngx_uint_t                    i, operation, object;
-    const char                   *wanted;
-    ngx_agilicus_token_meaning_t  meaning;
+    char               note[64];
+    ngx_uint_t         i, operation, object;
+    const char        *wanted;
+    ngx_agt_meaning_t  meaning;
 
     unit_test("each status means what it means, for each operation and body");
 
@@ -111,13 +111,13 @@ test_table(void)
             wanted = object ? rows[i].object : rows[i].other;
 
             for (operation = 0;
-                 operation < NGX_AGILICUS_TOKEN_OPERATION_LAST;
+                 operation < NGX_AGT_OPERATION_LAST;
                  operation++)
             {
                 memset(&meaning, 0xff, sizeof(meaning));
 
-                ngx_agilicus_token_status_meaning(
-                    (ngx_agilicus_token_operation_e) operation,
+                ngx_agt_status_meaning(
+                    (ngx_agt_operation_e) operation,
                     rows[i].status, object, &meaning);
 
                 snprintf(note, sizeof(note), "%u of %u, %u: %c",
@@ -136,38 +136,35 @@ test_table(void)
 static void
 test_rules(void)
 {
-    ngx_uint_t                    status, operation, object;
-    ngx_agilicus_token_meaning_t  m;
+    ngx_uint_t         status, operation, object;
+    ngx_agt_meaning_t  m;
 
     unit_test("only a JSON object speaks of a token");
 
     for (status = 0; status < STATUSES; status++) {
-        for (operation = 0;
-             operation < NGX_AGILICUS_TOKEN_OPERATION_LAST;
-             operation++)
+        for (operation = 0; operation < NGX_AGT_OPERATION_LAST; operation++)
         {
             for (object = 0; object < 2; object++) {
-                ngx_agilicus_token_status_meaning(
-                    (ngx_agilicus_token_operation_e) operation, status,
+                ngx_agt_status_meaning(
+                    (ngx_agt_operation_e) operation, status,
                     object, &m);
 
                 /* neither "nobody knows it" nor "it is gone" without one */
 
                 if (status > 299 && !object) {
-                    unit_check(m.class != NGX_AGILICUS_TOKEN_CLASS_INVALID);
-                    unit_check(m.class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE);
+                    unit_check(m.class != NGX_AGT_CLASS_INVALID);
+                    unit_check(m.class != NGX_AGT_CLASS_ACTIVE);
                 }
 
                 /* whoever may say it, 410 never lets anybody in */
 
                 if (status == 410) {
-                    unit_check(m.class != NGX_AGILICUS_TOKEN_CLASS_NONE);
+                    unit_check(m.class != NGX_AGT_CLASS_NONE);
                 }
 
                 unit_check(m.foreign
                            == (!object
-                               && ngx_agilicus_token_status_needs_object(
-                                      status)));
+                               && ngx_agt_status_needs_object(status)));
 
                 /* the breaker counts no answer that is about one token */
 
@@ -175,16 +172,16 @@ test_rules(void)
 
                 unit_check(m.again
                            == (operation
-                               == NGX_AGILICUS_TOKEN_OPERATION_REVOKE
-                               && m.class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE));
+                               == NGX_AGT_OPERATION_REVOKE
+                               && m.class != NGX_AGT_CLASS_ACTIVE));
 
-                if (m.class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
-                    unit_check(m.reason != NGX_AGILICUS_TOKEN_REASON_NONE);
+                if (m.class != NGX_AGT_CLASS_ACTIVE) {
+                    unit_check(m.reason != NGX_AGT_REASON_NONE);
                 }
 
                 /* only what succeeds has a body to be read */
 
-                if (m.class == NGX_AGILICUS_TOKEN_CLASS_NONE) {
+                if (m.class == NGX_AGT_CLASS_NONE) {
                     unit_check(status == 200 || status == 201);
                 }
             }
@@ -196,41 +193,33 @@ test_rules(void)
 static void
 test_reasons(void)
 {
-    ngx_agilicus_token_meaning_t  m;
+    ngx_agt_meaning_t  m;
 
     unit_test("the reason says whose word it was");
 
-    ngx_agilicus_token_status_meaning(NGX_AGILICUS_TOKEN_OPERATION_INTROSPECT,
-                                      404, 1, &m);
-    unit_check(m.reason == NGX_AGILICUS_TOKEN_REASON_UNKNOWN);
+    ngx_agt_status_meaning(NGX_AGT_OPERATION_INTROSPECT, 404, 1, &m);
+    unit_check(m.reason == NGX_AGT_REASON_UNKNOWN);
 
-    ngx_agilicus_token_status_meaning(NGX_AGILICUS_TOKEN_OPERATION_REISSUE,
-                                      403, 1, &m);
-    unit_check(m.reason == NGX_AGILICUS_TOKEN_REASON_REISSUE);
+    ngx_agt_status_meaning(NGX_AGT_OPERATION_REISSUE, 403, 1, &m);
+    unit_check(m.reason == NGX_AGT_REASON_REISSUE);
 
-    ngx_agilicus_token_status_meaning(NGX_AGILICUS_TOKEN_OPERATION_VALIDATE,
-                                      403, 1, &m);
-    unit_check(m.reason == NGX_AGILICUS_TOKEN_REASON_CREATE);
+    ngx_agt_status_meaning(NGX_AGT_OPERATION_VALIDATE, 403, 1, &m);
+    unit_check(m.reason == NGX_AGT_REASON_CREATE);
 
-    ngx_agilicus_token_status_meaning(NGX_AGILICUS_TOKEN_OPERATION_CREATE,
-                                      403, 1, &m);
-    unit_check(m.reason == NGX_AGILICUS_TOKEN_REASON_CREDENTIAL);
+    ngx_agt_status_meaning(NGX_AGT_OPERATION_CREATE, 403, 1, &m);
+    unit_check(m.reason == NGX_AGT_REASON_CREDENTIAL);
 
-    ngx_agilicus_token_status_meaning(NGX_AGILICUS_TOKEN_OPERATION_CREATE,
-                                      429, 1, &m);
-    unit_check(m.reason == NGX_AGILICUS_TOKEN_REASON_THROTTLED);
+    ngx_agt_status_meaning(NGX_AGT_OPERATION_CREATE, 429, 1, &m);
+    unit_check(m.reason == NGX_AGT_REASON_THROTTLED);
 
-    ngx_agilicus_token_status_meaning(NGX_AGILICUS_TOKEN_OPERATION_INTROSPECT,
-                                      410, 0, &m);
-    unit_check(m.reason == NGX_AGILICUS_TOKEN_REASON_REVOKED);
+    ngx_agt_status_meaning(NGX_AGT_OPERATION_INTROSPECT, 410, 0, &m);
+    unit_check(m.reason == NGX_AGT_REASON_REVOKED);
 
-    ngx_agilicus_token_status_meaning(NGX_AGILICUS_TOKEN_OPERATION_REVOKE,
-                                      404, 1, &m);
-    unit_check(m.reason == NGX_AGILICUS_TOKEN_REASON_UNKNOWN);
+    ngx_agt_status_meaning(NGX_AGT_OPERATION_REVOKE, 404, 1, &m);
+    unit_check(m.reason == NGX_AGT_REASON_UNKNOWN);
 
-    ngx_agilicus_token_status_meaning(NGX_AGILICUS_TOKEN_OPERATION_REVOKE,
-                                      410, 1, &m);
-    unit_check(m.reason == NGX_AGILICUS_TOKEN_REASON_NONE);
+    ngx_agt_status_meaning(NGX_AGT_OPERATION_REVOKE, 410, 1, &m);
+    unit_check(m.reason == NGX_AGT_REASON_NONE);
 }
 
 
@@ -241,29 +230,29 @@ test_types(void)
     ngx_uint_t  i;
 
     static const struct {
-        const char                      *type;
-        ngx_agilicus_token_json_type_e   wanted;
+        const char          *type;
+        ngx_agt_json_type_e  wanted;
     } types[] = {
-        { "", NGX_AGILICUS_TOKEN_JSON_TYPE_NONE },
-        { "application/json", NGX_AGILICUS_TOKEN_JSON_TYPE_JSON },
-        { "APPLICATION/Json", NGX_AGILICUS_TOKEN_JSON_TYPE_JSON },
+        { "", NGX_AGT_JSON_TYPE_NONE },
+        { "application/json", NGX_AGT_JSON_TYPE_JSON },
+        { "APPLICATION/Json", NGX_AGT_JSON_TYPE_JSON },
         { "application/json;charset=utf-8",
-          NGX_AGILICUS_TOKEN_JSON_TYPE_JSON },
-        { "application/json \t; x", NGX_AGILICUS_TOKEN_JSON_TYPE_JSON },
-        { "application/problem+json", NGX_AGILICUS_TOKEN_JSON_TYPE_SUFFIX },
+          NGX_AGT_JSON_TYPE_JSON },
+        { "application/json \t; x", NGX_AGT_JSON_TYPE_JSON },
+        { "application/problem+json", NGX_AGT_JSON_TYPE_SUFFIX },
         { "Application/Problem+JSON ;x=y",
-          NGX_AGILICUS_TOKEN_JSON_TYPE_SUFFIX },
-        { "application/+json", NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER },
-        { "application/x+json2", NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER },
-        { "application/jsonp", NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER },
-        { "application/jso", NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER },
-        { "text/json", NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER },
-        { "text/x+json", NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER },
-        { "multipart/problem+json", NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER },
-        { "text/html; application/json", NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER },
-        { ";application/json", NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER },
-        { " ", NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER },
-        { "+json", NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER }
+          NGX_AGT_JSON_TYPE_SUFFIX },
+        { "application/+json", NGX_AGT_JSON_TYPE_OTHER },
+        { "application/x+json2", NGX_AGT_JSON_TYPE_OTHER },
+        { "application/jsonp", NGX_AGT_JSON_TYPE_OTHER },
+        { "application/jso", NGX_AGT_JSON_TYPE_OTHER },
+        { "text/json", NGX_AGT_JSON_TYPE_OTHER },
+        { "text/x+json", NGX_AGT_JSON_TYPE_OTHER },
+        { "multipart/problem+json", NGX_AGT_JSON_TYPE_OTHER },
+        { "text/html; application/json", NGX_AGT_JSON_TYPE_OTHER },
+        { ";application/json", NGX_AGT_JSON_TYPE_OTHER },
+        { " ", NGX_AGT_JSON_TYPE_OTHER },
+        { "+json", NGX_AGT_JSON_TYPE_OTHER }
     };
 
     unit_test("what a content type says of its body");
@@ -271,7 +260,7 @@ test_types(void)
     for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
         type = unit_str(types[i].type);
 
-        unit_check_note(ngx_agilicus_token_json_type(&type)
+        unit_check_note(ngx_agt_json_type(&type)
                         == types[i].wanted, types[i].type);
 
         free(type.data);
@@ -325,7 +314,7 @@ test_objects(void)
                                          ? bodies[i].len
                                          : strlen(bodies[i].body));
 
-        unit_check_note(ngx_agilicus_token_json_is_object(body.data, body.len)
+        unit_check_note(ngx_agt_json_is_object(body.data, body.len)
                         == bodies[i].object, bodies[i].body);
 
         free(body.data);

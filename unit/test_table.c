@@ -10,7 +10,7 @@
 #include "zone/table.h"
 
 
-#define HEAD      offsetof(ngx_agilicus_token_entry_t, data)
+#define HEAD      offsetof(ngx_agt_entry_t, data)
 #define MAX_KEYS  4096
 
 #define context_of(k)  ((uint32_t) ((k) % 3))
@@ -38,13 +38,13 @@ static void test_full_index(void);
 static void test_garbage(void);
 static void test_insane(void);
 static void test_anything(void);
-static void touch(const ngx_agilicus_token_entry_t *e);
+static void touch(const ngx_agt_entry_t *e);
 static void make(size_t size, size_t per_entry);
 static void name(u_char *key, uint64_t n);
 
 
 static u_char                      *mem;
-static ngx_agilicus_token_table_t  *table;
+static ngx_agt_table_t  *table;
 static uint64_t                     secret[2] = { 0x1111111111111111,
                                                   0x2222222222222222 };
 static known_t                      all[MAX_KEYS];
@@ -75,39 +75,39 @@ main(int argc, char **argv)
 static void
 test_sizes(void)
 {
-    size_t                       size;
-    u_char                       key[32];
-    ngx_agilicus_token_entry_t  *e;
+    size_t            size;
+    u_char            key[32];
+    ngx_agt_entry_t  *e;
 
     unit_test("a table lies within its memory, whatever that is");
 
     memset(key, 7, sizeof(key));
 
     mem = malloc(4096);
-    unit_check(ngx_agilicus_token_table_init(mem,
-                        NGX_AGILICUS_TOKEN_TABLE_MIN - 1, 80, secret) == NULL);
+    unit_check(ngx_agt_table_init(mem,
+                        NGX_AGT_TABLE_MIN - 1, 80, secret) == NULL);
 
-    for (size = NGX_AGILICUS_TOKEN_TABLE_MIN; size < 3000; size += 7) {
+    for (size = NGX_AGT_TABLE_MIN; size < 3000; size += 7) {
         make(size, size % 3 ? 80 : 192);
 
-        unit_check(ngx_agilicus_token_table_sane(table));
+        unit_check(ngx_agt_table_sane(table));
         unit_check(table->nslots >= 8);
         unit_check(table->arena_offset
-                   + table->units * NGX_AGILICUS_TOKEN_TABLE_UNIT <= size);
+                   + table->units * NGX_AGT_TABLE_UNIT <= size);
         unit_check(table->used == 0);
-        unit_check(ngx_agilicus_token_table_find(table, key, 1) == NULL);
-        unit_check(ngx_agilicus_token_table_next(table, NULL) == NULL);
+        unit_check(ngx_agt_table_find(table, key, 1) == NULL);
+        unit_check(ngx_agt_table_next(table, NULL) == NULL);
 
-        e = ngx_agilicus_token_table_store(table, key, 1, 100);
+        e = ngx_agt_table_store(table, key, 1, 100);
         unit_check(e != NULL);
 
         if (e) {
             memset(e->data, 0xff, 100);
         }
 
-        unit_check(ngx_agilicus_token_table_sane(table));
-        unit_check(ngx_agilicus_token_table_find(table, key, 1) == e);
-        unit_check(ngx_agilicus_token_table_next(table, NULL) == e);
+        unit_check(ngx_agt_table_sane(table));
+        unit_check(ngx_agt_table_find(table, key, 1) == e);
+        unit_check(ngx_agt_table_next(table, NULL) == e);
     }
 }
 
@@ -117,8 +117,8 @@ test_model(void)
 {
     unit_test("a million operations agree with a model: very small tables");
 
-    run(NGX_AGILICUS_TOKEN_TABLE_MIN, 80, 9, 64, 150000, 1);
-    run(NGX_AGILICUS_TOKEN_TABLE_MIN, 192, 3, 256, 150000, 1);
+    run(NGX_AGT_TABLE_MIN, 80, 9, 64, 150000, 1);
+    run(NGX_AGT_TABLE_MIN, 192, 3, 256, 150000, 1);
     run(2048, 80, 40, 500, 150000, 1);
 
     unit_test("a million operations agree with a model: small tables");
@@ -137,12 +137,12 @@ static void
 run(size_t size, size_t per_entry, ngx_uint_t nkeys, size_t max_len,
     ngx_uint_t ops, ngx_uint_t every)
 {
-    size_t                       len, largest;
-    u_char                       key[32];
-    int64_t                      used;
-    uint64_t                     serial, evictions, stores;
-    ngx_uint_t                   i, k;
-    ngx_agilicus_token_entry_t  *e;
+    size_t            len, largest;
+    u_char            key[32];
+    int64_t           used;
+    uint64_t          serial, evictions, stores;
+    ngx_uint_t        i, k;
+    ngx_agt_entry_t  *e;
 
     make(size, per_entry);
     memset(all, 0, sizeof(all));
@@ -151,7 +151,7 @@ run(size_t size, size_t per_entry, ngx_uint_t nkeys, size_t max_len,
     stores = 0;
     used = 0;
     evictions = 0;
-    largest = (size_t) table->units * NGX_AGILICUS_TOKEN_TABLE_UNIT / 4;
+    largest = (size_t) table->units * NGX_AGT_TABLE_UNIT / 4;
 
     for (i = 0; i < ops; i++) {
         k = stub_below(nkeys);
@@ -166,11 +166,9 @@ run(size_t size, size_t per_entry, ngx_uint_t nkeys, size_t max_len,
                 len = largest + stub_below(3) - 1;
             }
 
-            used -= (ngx_agilicus_token_table_find(table, key, context_of(k))
-                     != NULL);
+            used -= (ngx_agt_table_find(table, key, context_of(k)) != NULL);
 
-            e = ngx_agilicus_token_table_store(table, key, context_of(k),
-                                               len);
+            e = ngx_agt_table_store(table, key, context_of(k), len);
 
             unit_check((e == NULL) == (len > largest));
 
@@ -202,10 +200,10 @@ run(size_t size, size_t per_entry, ngx_uint_t nkeys, size_t max_len,
             break;
 
         case 40 ... 55: /* a removal */
-            e = ngx_agilicus_token_table_find(table, key, context_of(k));
+            e = ngx_agt_table_find(table, key, context_of(k));
 
             if (e) {
-                ngx_agilicus_token_table_remove(table, e);
+                ngx_agt_table_remove(table, e);
                 used--;
             }
 
@@ -215,7 +213,7 @@ run(size_t size, size_t per_entry, ngx_uint_t nkeys, size_t max_len,
 
         case 56:        /* all at once, now and then */
             if (stub_below(500) == 0) {
-                ngx_agilicus_token_table_wipe(table);
+                ngx_agt_table_wipe(table);
                 memset(all, 0, sizeof(all));
                 used = 0;
             }
@@ -239,7 +237,7 @@ run(size_t size, size_t per_entry, ngx_uint_t nkeys, size_t max_len,
         unit_check(table->stores == stores);
 
         if (i % every == 0) {
-            unit_check(ngx_agilicus_token_table_sane(table));
+            unit_check(ngx_agt_table_sane(table));
         }
 
         if (unit_failed) {
@@ -250,7 +248,7 @@ run(size_t size, size_t per_entry, ngx_uint_t nkeys, size_t max_len,
     }
 
     walk(nkeys, all);
-    unit_check(ngx_agilicus_token_table_sane(table));
+    unit_check(ngx_agt_table_sane(table));
 }
 
 
@@ -259,16 +257,15 @@ run(size_t size, size_t per_entry, ngx_uint_t nkeys, size_t max_len,
 static ngx_uint_t
 look(ngx_uint_t k, const known_t *known)
 {
-    u_char                       key[32];
-    uint32_t                     i;
-    ngx_agilicus_token_entry_t  *e;
+    u_char            key[32];
+    uint32_t          i;
+    ngx_agt_entry_t  *e;
 
     name(key, k);
 
-    e = ngx_agilicus_token_table_find(table, key, context_of(k));
+    e = ngx_agt_table_find(table, key, context_of(k));
 
-    unit_check(ngx_agilicus_token_table_find(table, key, context_of(k) + 7)
-               == NULL);
+    unit_check(ngx_agt_table_find(table, key, context_of(k) + 7) == NULL);
 
     if (e == NULL) {
         return 0;
@@ -294,18 +291,18 @@ look(ngx_uint_t k, const known_t *known)
 static void
 walk(ngx_uint_t nkeys, const known_t *known)
 {
-    u_char                       key[32];
-    uint32_t                     i;
-    uint64_t                     last;
-    ngx_uint_t                   k, n, slots, there;
-    ngx_agilicus_token_entry_t  *e;
+    u_char            key[32];
+    uint32_t          i;
+    uint64_t          last;
+    ngx_uint_t        k, n, slots, there;
+    ngx_agt_entry_t  *e;
 
     n = 0;
     last = 0;
 
-    for (e = ngx_agilicus_token_table_next(table, NULL);
+    for (e = ngx_agt_table_next(table, NULL);
          e;
-         e = ngx_agilicus_token_table_next(table, e))
+         e = ngx_agt_table_next(table, e))
     {
         unit_check((uint64_t) (uintptr_t) e > last);
         last = (uint64_t) (uintptr_t) e;
@@ -318,11 +315,10 @@ walk(ngx_uint_t nkeys, const known_t *known)
     slots = 0;
 
     for (i = 0; i < table->nslots; i++) {
-        e = ngx_agilicus_token_table_slot(table, i);
+        e = ngx_agt_table_slot(table, i);
 
         if (e) {
-            unit_check(ngx_agilicus_token_table_find(table, e->key, e->context)
-                       == e);
+            unit_check(ngx_agt_table_find(table, e->key, e->context) == e);
             slots++;
         }
     }
@@ -331,8 +327,7 @@ walk(ngx_uint_t nkeys, const known_t *known)
 
     for (k = 0; k < nkeys; k++) {
         name(key, k);
-        there += (ngx_agilicus_token_table_find(table, key, context_of(k))
-                  != NULL);
+        there += (ngx_agt_table_find(table, key, context_of(k)) != NULL);
     }
 
     unit_check(n == table->used && slots == n && there == n);
@@ -342,29 +337,29 @@ walk(ngx_uint_t nkeys, const known_t *known)
 static void
 test_keys(void)
 {
-    u_char                       key[32], other[32];
-    uint32_t                     context;
-    ngx_uint_t                   i, bit;
-    ngx_agilicus_token_entry_t  *e, *same;
+    u_char            key[32], other[32];
+    uint32_t          context;
+    ngx_uint_t        i, bit;
+    ngx_agt_entry_t  *e, *same;
 
     unit_test("keys are compared whole, and so is the context");
 
     make(8192, 192);
 
     memset(key, 0x5a, sizeof(key));
-    e = ngx_agilicus_token_table_store(table, key, 5, 10);
+    e = ngx_agt_table_store(table, key, 5, 10);
 
     for (i = 0; i < 32; i++) {
         for (bit = 0; bit < 8; bit++) {
             memcpy(other, key, sizeof(key));
             other[i] ^= (u_char) (1 << bit);
 
-            unit_check(ngx_agilicus_token_table_find(table, other, 5) == NULL);
+            unit_check(ngx_agt_table_find(table, other, 5) == NULL);
         }
     }
 
     for (context = 0; context < 64; context++) {
-        unit_check((ngx_agilicus_token_table_find(table, key, context) == e)
+        unit_check((ngx_agt_table_find(table, key, context) == e)
                    == (context == 5));
     }
 
@@ -376,15 +371,15 @@ test_keys(void)
     for (i = 8; i < 32; i++) {
         make(8192, 192);
 
-        e = ngx_agilicus_token_table_store(table, key, 5, 10);
+        e = ngx_agt_table_store(table, key, 5, 10);
         other[i] ^= 1;
 
-        same = ngx_agilicus_token_table_store(table, other, 5, 10);
+        same = ngx_agt_table_store(table, other, 5, 10);
 
         unit_check(e != same && e->tag == same->tag);
-        unit_check(ngx_agilicus_token_table_find(table, key, 5) == e);
-        unit_check(ngx_agilicus_token_table_find(table, other, 5) == same);
-        unit_check(ngx_agilicus_token_table_find(table, other, 6) == NULL);
+        unit_check(ngx_agt_table_find(table, key, 5) == e);
+        unit_check(ngx_agt_table_find(table, other, 5) == same);
+        unit_check(ngx_agt_table_find(table, other, 6) == NULL);
 
         other[i] ^= 1;
     }
@@ -393,15 +388,15 @@ test_keys(void)
 
     make(8192, 192);
 
-    e = ngx_agilicus_token_table_store(table, key, 1, 100);
+    e = ngx_agt_table_store(table, key, 1, 100);
     e->class = 3;
 
     for (i = 0; i < 1000; i++) {
-        e = ngx_agilicus_token_table_store(table, key, 1, i % 200);
+        e = ngx_agt_table_store(table, key, 1, i % 200);
 
         unit_check(e && e->class == 0 && table->used == 1);
         unit_check(e->serial == i + 2);
-        unit_check(ngx_agilicus_token_table_sane(table));
+        unit_check(ngx_agt_table_sane(table));
 
         e->class = 3;
     }
@@ -413,10 +408,10 @@ test_keys(void)
 static void
 test_tags(void)
 {
-    u_char                       key[32];
-    uint64_t                     i;
-    ngx_uint_t                   n;
-    ngx_agilicus_token_entry_t  *e;
+    u_char            key[32];
+    uint64_t          i;
+    ngx_uint_t        n;
+    ngx_agt_entry_t  *e;
 
     unit_test("entries of one tag do not get in each other's way");
 
@@ -430,16 +425,16 @@ test_tags(void)
 
     for (i = 0; i < n; i++) {
         memcpy(key + 24, &i, sizeof(uint64_t));
-        e = ngx_agilicus_token_table_store(table, key, 1, 64);
+        e = ngx_agt_table_store(table, key, 1, 64);
         unit_check(e && e->tag == 0);
         memset(e->data, (int) i, 64);
     }
 
-    unit_check(table->used == n && ngx_agilicus_token_table_sane(table));
+    unit_check(table->used == n && ngx_agt_table_sane(table));
 
     for (i = 0; i < n; i++) {
         memcpy(key + 24, &i, sizeof(uint64_t));
-        e = ngx_agilicus_token_table_find(table, key, 1);
+        e = ngx_agt_table_find(table, key, 1);
         unit_check(e && e->data[0] == (u_char) i && e->data[63] == (u_char) i);
     }
 
@@ -447,15 +442,15 @@ test_tags(void)
 
     for (i = 0; i < n; i += 3) {
         memcpy(key + 24, &i, sizeof(uint64_t));
-        e = ngx_agilicus_token_table_find(table, key, 1);
+        e = ngx_agt_table_find(table, key, 1);
         unit_check(e != NULL);
-        ngx_agilicus_token_table_remove(table, e);
-        unit_check(ngx_agilicus_token_table_sane(table));
+        ngx_agt_table_remove(table, e);
+        unit_check(ngx_agt_table_sane(table));
     }
 
     for (i = 0; i < n; i++) {
         memcpy(key + 24, &i, sizeof(uint64_t));
-        e = ngx_agilicus_token_table_find(table, key, 1);
+        e = ngx_agt_table_find(table, key, 1);
         unit_check((e != NULL) == (i % 3 != 0));
     }
 
@@ -470,7 +465,7 @@ test_tags(void)
 
     for (i = 0; i < 4096; i++) {
         memcpy(key, &i, sizeof(uint64_t));
-        e = ngx_agilicus_token_table_store(table, key, 1, 0);
+        e = ngx_agt_table_store(table, key, 1, 0);
         n += (e->tag >> 28 == 0);
     }
 
@@ -481,9 +476,9 @@ test_tags(void)
 static void
 test_large(void)
 {
-    u_char                       key[32], second[32];
-    size_t                       largest;
-    ngx_agilicus_token_entry_t  *e;
+    u_char            key[32], second[32];
+    size_t            largest;
+    ngx_agt_entry_t  *e;
 
     unit_test("what is larger than a quarter does not get in");
 
@@ -491,24 +486,24 @@ test_large(void)
     name(key, 1);
     name(second, 2);
 
-    largest = (size_t) table->units * NGX_AGILICUS_TOKEN_TABLE_UNIT / 4;
+    largest = (size_t) table->units * NGX_AGT_TABLE_UNIT / 4;
 
-    (void) ngx_agilicus_token_table_store(table, second, 2, 10);
+    (void) ngx_agt_table_store(table, second, 2, 10);
 
-    e = ngx_agilicus_token_table_store(table, key, 1, largest);
-    unit_check(e != NULL && ngx_agilicus_token_table_sane(table));
+    e = ngx_agt_table_store(table, key, 1, largest);
+    unit_check(e != NULL && ngx_agt_table_sane(table));
     memset(e->data, 0xee, largest);
-    unit_check(ngx_agilicus_token_table_sane(table));
+    unit_check(ngx_agt_table_sane(table));
 
-    e = ngx_agilicus_token_table_store(table, key, 1, largest + 1);
-    unit_check(e == NULL && ngx_agilicus_token_table_sane(table));
-    unit_check(ngx_agilicus_token_table_find(table, key, 1) == NULL);
-    unit_check(ngx_agilicus_token_table_find(table, second, 2) != NULL);
+    e = ngx_agt_table_store(table, key, 1, largest + 1);
+    unit_check(e == NULL && ngx_agt_table_sane(table));
+    unit_check(ngx_agt_table_find(table, key, 1) == NULL);
+    unit_check(ngx_agt_table_find(table, second, 2) != NULL);
     unit_check(table->used == 1);
 
-    e = ngx_agilicus_token_table_store(table, key, 1, (size_t) -1);
+    e = ngx_agt_table_store(table, key, 1, (size_t) -1);
     unit_check(e == NULL);
-    e = ngx_agilicus_token_table_store(table, key, 1, (size_t) 1 << 35);
+    e = ngx_agt_table_store(table, key, 1, (size_t) 1 << 35);
     unit_check(e == NULL && table->used == 1);
 }
 
@@ -518,10 +513,10 @@ test_large(void)
 static void
 test_flood(void)
 {
-    u_char                       key[32];
-    uint64_t                     i, k;
-    ngx_uint_t                   lost;
-    ngx_agilicus_token_entry_t  *e;
+    u_char            key[32];
+    uint64_t          i, k;
+    ngx_uint_t        lost;
+    ngx_agt_entry_t  *e;
 
     unit_test("a flood of entries leaves alone what is in use");
 
@@ -529,7 +524,7 @@ test_flood(void)
 
     for (k = 0; k < 100; k++) {
         name(key, k);
-        (void) ngx_agilicus_token_table_store(table, key, 1, 300);
+        (void) ngx_agt_table_store(table, key, 1, 300);
     }
 
     lost = 0;
@@ -539,11 +534,11 @@ test_flood(void)
         if (i % 50 == 0) {
             for (k = 0; k < 100; k++) {
                 name(key, k);
-                e = ngx_agilicus_token_table_find(table, key, 1);
+                e = ngx_agt_table_find(table, key, 1);
 
                 if (e == NULL) {
                     lost++;
-                    e = ngx_agilicus_token_table_store(table, key, 1, 300);
+                    e = ngx_agt_table_store(table, key, 1, 300);
                 }
 
                 touch(e);
@@ -551,7 +546,7 @@ test_flood(void)
         }
 
         name(key, 1000 + i);
-        e = ngx_agilicus_token_table_store(table, key, 1, stub_below(600));
+        e = ngx_agt_table_store(table, key, 1, stub_below(600));
         unit_check(e != NULL);
     }
 
@@ -562,25 +557,24 @@ test_flood(void)
 
     printf("# %lu of 100000 look-ups found an entry evicted\n",
            (unsigned long) lost);
-    unit_check(ngx_agilicus_token_table_sane(table));
+    unit_check(ngx_agt_table_sane(table));
 
     unit_test("room is made although all is in use");
 
-    for (e = ngx_agilicus_token_table_next(table, NULL);
+    for (e = ngx_agt_table_next(table, NULL);
          e;
-         e = ngx_agilicus_token_table_next(table, e))
+         e = ngx_agt_table_next(table, e))
     {
         touch(e);
     }
 
     for (i = 0; i < 2000; i++) {
         name(key, 100000 + i);
-        e = ngx_agilicus_token_table_store(table, key, 1,
-                                           i % 100 ? 200 : 60000);
-        unit_check(e != NULL && ngx_agilicus_token_table_sane(table));
+        e = ngx_agt_table_store(table, key, 1, i % 100 ? 200 : 60000);
+        unit_check(e != NULL && ngx_agt_table_sane(table));
 
         for (k = 0; k < 20; k++) {
-            e = ngx_agilicus_token_table_slot(table,
+            e = ngx_agt_table_slot(table,
                                  (uint32_t) stub_below(table->nslots));
             if (e) {
                 touch(e);
@@ -605,9 +599,9 @@ test_full_index(void)
     for (i = 0; i < 5000; i++) {
         name(key, i);
 
-        unit_check(ngx_agilicus_token_table_store(table, key, 1, 0) != NULL);
+        unit_check(ngx_agt_table_store(table, key, 1, 0) != NULL);
         unit_check(table->used < table->nslots);
-        unit_check(ngx_agilicus_token_table_sane(table));
+        unit_check(ngx_agt_table_sane(table));
 
         most = ngx_max(most, table->used);
     }
@@ -621,11 +615,11 @@ test_full_index(void)
 static void
 test_garbage(void)
 {
-    u_char                       key[32];
-    size_t                       i, size;
-    uint64_t                     k, serial;
-    ngx_uint_t                   n;
-    ngx_agilicus_token_entry_t  *e;
+    u_char            key[32];
+    size_t            i, size;
+    uint64_t          k, serial;
+    ngx_uint_t        n;
+    ngx_agt_entry_t  *e;
 
     unit_test("a table is whole again after a wipe, whatever it was before");
 
@@ -636,7 +630,7 @@ test_garbage(void)
 
         for (k = 0; k < 40; k++) {
             name(key, k);
-            (void) ngx_agilicus_token_table_store(table, key, 1, 100);
+            (void) ngx_agt_table_store(table, key, 1, 100);
         }
 
         serial = table->stores;
@@ -651,24 +645,23 @@ test_garbage(void)
         table->hand = (uint32_t) stub_random();
         table->units_used = (uint32_t) stub_random();
 
-        ngx_agilicus_token_table_wipe(table);
+        ngx_agt_table_wipe(table);
 
-        unit_check(ngx_agilicus_token_table_sane(table));
+        unit_check(ngx_agt_table_sane(table));
         unit_check(table->used == 0);
 
         for (k = 0; k < 40; k++) {
             name(key, k);
-            unit_check(ngx_agilicus_token_table_find(table, key, 1) == NULL);
+            unit_check(ngx_agt_table_find(table, key, 1) == NULL);
         }
 
         for (k = 0; k < 200; k++) {
             name(key, k);
-            e = ngx_agilicus_token_table_store(table, key, 1,
-                                               stub_below(1000));
+            e = ngx_agt_table_store(table, key, 1, stub_below(1000));
             unit_check(e && e->serial == ++serial);
         }
 
-        unit_check(ngx_agilicus_token_table_sane(table));
+        unit_check(ngx_agt_table_sane(table));
     }
 }
 
@@ -678,9 +671,9 @@ test_garbage(void)
 static void
 test_insane(void)
 {
-    u_char                       key[32];
-    uint64_t                     k;
-    ngx_agilicus_token_entry_t  *e;
+    u_char            key[32];
+    uint64_t          k;
+    ngx_agt_entry_t  *e;
 
     unit_test("what is not sane is found to be so");
 
@@ -688,35 +681,35 @@ test_insane(void)
 
     for (k = 0; k < 10; k++) {
         name(key, k);
-        e = ngx_agilicus_token_table_store(table, key, 1, 100);
+        e = ngx_agt_table_store(table, key, 1, 100);
     }
 
-    unit_check(ngx_agilicus_token_table_sane(table));
+    unit_check(ngx_agt_table_sane(table));
 
     table->used++;
-    unit_check(!ngx_agilicus_token_table_sane(table));
+    unit_check(!ngx_agt_table_sane(table));
     table->used--;
 
     table->units_used--;
-    unit_check(!ngx_agilicus_token_table_sane(table));
+    unit_check(!ngx_agt_table_sane(table));
     table->units_used++;
 
     table->hand++;
-    unit_check(!ngx_agilicus_token_table_sane(table));
+    unit_check(!ngx_agt_table_sane(table));
     table->hand--;
 
-    e = ngx_agilicus_token_table_next(table, NULL);
+    e = ngx_agt_table_next(table, NULL);
 
     e->key[0] ^= 1;
-    unit_check(!ngx_agilicus_token_table_sane(table));
+    unit_check(!ngx_agt_table_sane(table));
     e->key[0] ^= 1;
 
     e->units++;
-    unit_check(!ngx_agilicus_token_table_sane(table));
+    unit_check(!ngx_agt_table_sane(table));
     e->units = 0;
-    unit_check(!ngx_agilicus_token_table_sane(table));
+    unit_check(!ngx_agt_table_sane(table));
     e->units = 0xffffffff;
-    unit_check(!ngx_agilicus_token_table_sane(table));
+    unit_check(!ngx_agt_table_sane(table));
 }
 
 
@@ -725,13 +718,13 @@ test_insane(void)
 static void
 test_anything(void)
 {
-    u_char                           key[32];
-    size_t                           size, rest;
-    uint64_t                         n;
-    ngx_uint_t                       found;
-    ngx_agilicus_token_entry_t      *e;
-    ngx_agilicus_token_table_t       head;
-    ngx_agilicus_token_table_seen_t  seen;
+    u_char                key[32];
+    size_t                size, rest;
+    uint64_t              n;
+    ngx_uint_t            found;
+    ngx_agt_entry_t      *e;
+    ngx_agt_table_t       head;
+    ngx_agt_table_seen_t  seen;
 
     unit_test("what others change meanwhile is not read beyond");
 
@@ -747,11 +740,11 @@ test_anything(void)
                 mem[rest] = (u_char) stub_random();
             }
 
-            ngx_agilicus_token_table_wipe(table);
+            ngx_agt_table_wipe(table);
 
             for (rest = 0; rest < 40; rest++) {
                 name(key, rest);
-                (void) ngx_agilicus_token_table_store(table, key, 1, rest);
+                (void) ngx_agt_table_store(table, key, 1, rest);
             }
         }
 
@@ -764,7 +757,7 @@ test_anything(void)
         }
 
         name(key, n % 40);
-        e = ngx_agilicus_token_table_peek(table, key, 1, &seen);
+        e = ngx_agt_table_peek(table, key, 1, &seen);
 
         if (e == NULL) {
             continue;
@@ -775,9 +768,9 @@ test_anything(void)
         rest = (size_t) (mem + size - e->data);
 
         unit_check((u_char *) e >= mem && e->data <= mem + size);
-        unit_check(!ngx_agilicus_token_table_holds(table, e, rest + 1));
-        unit_check(!ngx_agilicus_token_table_holds(table, e, (size_t) -1));
-        unit_check(ngx_agilicus_token_table_holds(table, e, 0));
+        unit_check(!ngx_agt_table_holds(table, e, rest + 1));
+        unit_check(!ngx_agt_table_holds(table, e, (size_t) -1));
+        unit_check(ngx_agt_table_holds(table, e, 0));
     }
 
     unit_check(found > n / 100);
@@ -787,23 +780,22 @@ test_anything(void)
 
     make(8192, 96);
     table->units = (uint32_t) ((8192 - table->arena_offset)
-                               / NGX_AGILICUS_TOKEN_TABLE_UNIT);
+                               / NGX_AGT_TABLE_UNIT);
 
     name(key, 1);
-    (void) ngx_agilicus_token_table_store(table, key, 1, 10);
-    e = ngx_agilicus_token_table_peek(table, key, 1, &seen);
+    (void) ngx_agt_table_store(table, key, 1, 10);
+    e = ngx_agt_table_peek(table, key, 1, &seen);
 
     for (n = 1; n <= 8; n++) {
         uint32_t  place = table->units - (uint32_t) n + 1;
 
         /* what there is room for says that it is that entry */
 
-        rest = NGX_AGILICUS_TOKEN_TABLE_UNIT * n;
+        rest = NGX_AGT_TABLE_UNIT * n;
         memcpy(mem + 8192 - rest, e, ngx_min(rest, HEAD));
         memcpy(mem + table->slots_offset + 8 * seen.slot + 4, &place, 4);
 
-        unit_check((ngx_agilicus_token_table_peek(table, key, 1, &seen)
-                    != NULL)
+        unit_check((ngx_agt_table_peek(table, key, 1, &seen) != NULL)
                    == (rest >= HEAD));
     }
 
@@ -811,32 +803,31 @@ test_anything(void)
 
     make(8192, 96);
     name(key, 1);
-    (void) ngx_agilicus_token_table_store(table, key, 1, 10);
-    e = ngx_agilicus_token_table_peek(table, key, 1, &seen);
+    (void) ngx_agt_table_store(table, key, 1, 10);
+    e = ngx_agt_table_peek(table, key, 1, &seen);
     unit_check(e != NULL);
 
-    ngx_agilicus_token_table_remove(table, e);
+    ngx_agt_table_remove(table, e);
     memcpy(&head, table, sizeof(head));
-    ngx_agilicus_token_table_touch(table, &seen);
-    unit_check(ngx_agilicus_token_table_slot(table, seen.slot) == NULL);
+    ngx_agt_table_touch(table, &seen);
+    unit_check(ngx_agt_table_slot(table, seen.slot) == NULL);
 
     name(key, 2);
-    (void) ngx_agilicus_token_table_store(table, key, 1, 10);
-    ngx_agilicus_token_table_touch(table, &seen);
-    unit_check(ngx_agilicus_token_table_sane(table));
-    unit_check(ngx_agilicus_token_table_find(table, key, 1) != NULL);
+    (void) ngx_agt_table_store(table, key, 1, 10);
+    ngx_agt_table_touch(table, &seen);
+    unit_check(ngx_agt_table_sane(table));
+    unit_check(ngx_agt_table_find(table, key, 1) != NULL);
 }
 
 
 static void
-touch(const ngx_agilicus_token_entry_t *e)
+touch(const ngx_agt_entry_t *e)
 {
-    ngx_agilicus_token_table_seen_t  seen;
+    ngx_agt_table_seen_t  seen;
 
-    unit_check(ngx_agilicus_token_table_peek(table, e->key, e->context, &seen)
-               == e);
+    unit_check(ngx_agt_table_peek(table, e->key, e->context, &seen) == e);
 
-    ngx_agilicus_token_table_touch(table, &seen);
+    ngx_agt_table_touch(table, &seen);
 }
 
 
@@ -848,7 +839,7 @@ make(size_t size, size_t per_entry)
     mem = malloc(size);
     memset(mem, 0xa5, size);
 
-    table = ngx_agilicus_token_table_init(mem, size, per_entry, secret);
+    table = ngx_agt_table_init(mem, size, per_entry, secret);
 
     if (table == NULL) {
         abort();

@@ -54,34 +54,34 @@ test_methods(void)
     ngx_uint_t  i;
 
     static const struct {
-        const char                   *method;
-        ngx_agilicus_token_target_e   target;
+        const char       *method;
+        ngx_agt_target_e  target;
     } rows[] = {
-        { "COPY", NGX_AGILICUS_TOKEN_TARGET_DESTINATION },
-        { "MOVE", NGX_AGILICUS_TOKEN_TARGET_DESTINATION },
-        { "BIND", NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
-        { "REBIND", NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
-        { "BCOPY", NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
-        { "BMOVE", NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
-        { "LINK", NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
-        { "UNLINK", NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
-        { "MERGE", NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
-        { "UPDATE", NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
-        { "VERSION-CONTROL", NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
-        { "BASELINE-CONTROL", NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
-        { "MKREDIRECTREF", NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
-        { "UPDATEREDIRECTREF", NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
-        { "GET", NGX_AGILICUS_TOKEN_TARGET_NONE },
-        { "PUT", NGX_AGILICUS_TOKEN_TARGET_NONE },
-        { "POST", NGX_AGILICUS_TOKEN_TARGET_NONE },
-        { "DELETE", NGX_AGILICUS_TOKEN_TARGET_NONE },
-        { "LOCK", NGX_AGILICUS_TOKEN_TARGET_NONE },
-        { "UNLOCK", NGX_AGILICUS_TOKEN_TARGET_NONE },
-        { "MKCOL", NGX_AGILICUS_TOKEN_TARGET_NONE },
-        { "COPYX", NGX_AGILICUS_TOKEN_TARGET_NONE },
-        { "COP", NGX_AGILICUS_TOKEN_TARGET_NONE },
-        { "copy", NGX_AGILICUS_TOKEN_TARGET_NONE },
-        { "", NGX_AGILICUS_TOKEN_TARGET_NONE },
+        { "COPY", NGX_AGT_TARGET_DESTINATION },
+        { "MOVE", NGX_AGT_TARGET_DESTINATION },
+        { "BIND", NGX_AGT_TARGET_ELSEWHERE },
+        { "REBIND", NGX_AGT_TARGET_ELSEWHERE },
+        { "BCOPY", NGX_AGT_TARGET_ELSEWHERE },
+        { "BMOVE", NGX_AGT_TARGET_ELSEWHERE },
+        { "LINK", NGX_AGT_TARGET_ELSEWHERE },
+        { "UNLINK", NGX_AGT_TARGET_ELSEWHERE },
+        { "MERGE", NGX_AGT_TARGET_ELSEWHERE },
+        { "UPDATE", NGX_AGT_TARGET_ELSEWHERE },
+        { "VERSION-CONTROL", NGX_AGT_TARGET_ELSEWHERE },
+        { "BASELINE-CONTROL", NGX_AGT_TARGET_ELSEWHERE },
+        { "MKREDIRECTREF", NGX_AGT_TARGET_ELSEWHERE },
+        { "UPDATEREDIRECTREF", NGX_AGT_TARGET_ELSEWHERE },
+        { "GET", NGX_AGT_TARGET_NONE },
+        { "PUT", NGX_AGT_TARGET_NONE },
+        { "POST", NGX_AGT_TARGET_NONE },
+        { "DELETE", NGX_AGT_TARGET_NONE },
+        { "LOCK", NGX_AGT_TARGET_NONE },
+        { "UNLOCK", NGX_AGT_TARGET_NONE },
+        { "MKCOL", NGX_AGT_TARGET_NONE },
+        { "COPYX", NGX_AGT_TARGET_NONE },
+        { "COP", NGX_AGT_TARGET_NONE },
+        { "copy", NGX_AGT_TARGET_NONE },
+        { "", NGX_AGT_TARGET_NONE },
     };
 
     unit_test("where a method names a second target");
@@ -89,7 +89,7 @@ test_methods(void)
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         method = text(rows[i].method);
 
-        unit_check_note(ngx_agilicus_token_target_of(&method)
+        unit_check_note(ngx_agt_target_of(&method)
                         == rows[i].target, rows[i].method);
         free(method.data);
     }
@@ -99,9 +99,9 @@ test_methods(void)
 static void
 test_destinations(void)
 {
-    ngx_str_t                     value;
-    ngx_uint_t                    i;
-    ngx_agilicus_token_target_t   t;
+    ngx_str_t         value;
+    ngx_uint_t        i;
+    ngx_agt_target_t  t;
 
     static const struct {
         const char  *value, *host;
@@ -148,7 +148,7 @@ test_destinations(void)
     for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         value = text(good[i].value);
 
-        unit_check_note(ngx_agilicus_token_target_read(&value, &t) == NGX_OK
+        unit_check_note(ngx_agt_target_read(&value, &t) == NGX_OK
                         && is(&t.authority.host, good[i].host)
                         && t.authority.port == good[i].port
                         && is(&t.path, good[i].path)
@@ -163,7 +163,7 @@ test_destinations(void)
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         value = text(bad[i]);
 
-        unit_check_note(ngx_agilicus_token_target_read(&value, &t)
+        unit_check_note(ngx_agt_target_read(&value, &t)
                         == NGX_DECLINED, bad[i]);
         free(value.data);
     }
@@ -173,17 +173,17 @@ test_destinations(void)
 static void
 test_authorities(void)
 {
-    ngx_str_t                        value;
-    ngx_agilicus_token_authority_t   a;
+    ngx_str_t            value;
+    ngx_agt_authority_t  a;
 
     unit_test("the usual port is none");
 
     value = text("h:80");
 
-    unit_check(ngx_agilicus_token_target_authority(&value, 80, &a) == NGX_OK);
+    unit_check(ngx_agt_target_authority(&value, 80, &a) == NGX_OK);
     unit_check(is(&a.host, "h") && a.port == 0);
 
-    unit_check(ngx_agilicus_token_target_authority(&value, 443, &a) == NGX_OK);
+    unit_check(ngx_agt_target_authority(&value, 443, &a) == NGX_OK);
     unit_check(is(&a.host, "h") && a.port == 80);
 
     free(value.data);
@@ -193,9 +193,9 @@ test_authorities(void)
 static void
 test_same(void)
 {
-    ngx_str_t                        x, y;
-    ngx_uint_t                       i;
-    ngx_agilicus_token_authority_t   a, b;
+    ngx_str_t            x, y;
+    ngx_uint_t           i;
+    ngx_agt_authority_t  a, b;
 
     static const struct {
         const char  *a, *b;
@@ -221,10 +221,10 @@ test_same(void)
         x = text(rows[i].a);
         y = text(rows[i].b);
 
-        unit_check(ngx_agilicus_token_target_authority(&x, 80, &a) == NGX_OK);
-        unit_check(ngx_agilicus_token_target_authority(&y, 80, &b) == NGX_OK);
+        unit_check(ngx_agt_target_authority(&x, 80, &a) == NGX_OK);
+        unit_check(ngx_agt_target_authority(&y, 80, &b) == NGX_OK);
 
-        unit_check_note(ngx_agilicus_token_target_is_same(&a, &b)
+        unit_check_note(ngx_agt_target_is_same(&a, &b)
                         == rows[i].same, rows[i].b);
         free(x.data);
         free(y.data);
@@ -235,17 +235,17 @@ test_same(void)
     ngx_memzero(&a, sizeof(a));
     ngx_memzero(&b, sizeof(b));
 
-    unit_check(!ngx_agilicus_token_target_is_same(&a, &b));
+    unit_check(!ngx_agt_target_is_same(&a, &b));
 }
 
 
 static void
 test_lines(void)
 {
-    ngx_int_t                        rc;
-    ngx_str_t                        line;
-    ngx_uint_t                       i, usual;
-    ngx_agilicus_token_authority_t   a;
+    ngx_int_t            rc;
+    ngx_str_t            line;
+    ngx_uint_t           i, usual;
+    ngx_agt_authority_t  a;
 
     static const struct {
         const char  *line;
@@ -273,7 +273,7 @@ test_lines(void)
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         line = text(rows[i].line);
 
-        rc = ngx_agilicus_token_target_of_line(&line, &usual, &a);
+        rc = ngx_agt_target_of_line(&line, &usual, &a);
 
         unit_check_note(rc == rows[i].rc, rows[i].line);
 

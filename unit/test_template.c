@@ -100,7 +100,7 @@ matches(const char *template, const char *path, ngx_uint_t prefix)
     t = unit_str(template);
     p = unit_str(path);
 
-    rc = ngx_agilicus_token_template_match(&t, prefix, &p);
+    rc = ngx_agt_template_match(&t, prefix, &p);
 
     free(t.data);
     free(p.data);
@@ -162,7 +162,7 @@ test_values(void)
         p = unit_str(values[i].path);
         n = unit_str(values[i].name);
 
-        rc = ngx_agilicus_token_template_value(&t, &p, &n, &value);
+        rc = ngx_agt_template_value(&t, &p, &n, &value);
 
         unit_check_note((rc == NGX_OK) == (values[i].value != NULL),
                         values[i].template);
@@ -200,13 +200,13 @@ test_forms(void)
 
     for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         t = unit_str(good[i]);
-        unit_check_note(ngx_agilicus_token_ruleset_is_template(&t), good[i]);
+        unit_check_note(ngx_agt_ruleset_is_template(&t), good[i]);
         free(t.data);
     }
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         t = unit_str(bad[i]);
-        unit_check_note(!ngx_agilicus_token_ruleset_is_template(&t), bad[i]);
+        unit_check_note(!ngx_agt_ruleset_is_template(&t), bad[i]);
         free(t.data);
     }
 }

@@ -141,7 +141,7 @@ parse(const char *text, int64_t *sec)
     ngx_str_t  copy;
 
     copy = unit_str(text);
-    rc = ngx_agilicus_token_time_parse(copy.data, copy.len, sec);
+    rc = ngx_agt_time_parse(copy.data, copy.len, sec);
     free(copy.data);
 
     return rc;
@@ -180,9 +180,9 @@ test_bad(void)
         unit_check_note(sec == 42, bad[i]);
     }
 
-    unit_check(ngx_agilicus_token_time_parse((const u_char *) "1\0", 2, &sec)
+    unit_check(ngx_agt_time_parse((const u_char *) "1\0", 2, &sec)
                == NGX_ERROR);
-    unit_check(ngx_agilicus_token_time_parse(
+    unit_check(ngx_agt_time_parse(
                    (const u_char *) "1970-01-01T00:00:00Z\0", 21, &sec)
                == NGX_ERROR);
 }
@@ -210,7 +210,7 @@ test_truncated(void)
                 || len == zone          /* no fraction, no zone */
                 || (len > zone + 1 && len <= zone + 4);
 
-        unit_check_note((ngx_agilicus_token_time_parse(copy.data, len, &sec)
+        unit_check_note((ngx_agt_time_parse(copy.data, len, &sec)
                          == NGX_OK) == whole, text + len);
 
         free(copy.data);
@@ -228,8 +228,7 @@ test_bytes(void)
 
     unit_test("each byte value in each place of a date");
 
-    unit_check(ngx_agilicus_token_time_parse(text, sizeof(text) - 1, &was)
-               == NGX_OK);
+    unit_check(ngx_agt_time_parse(text, sizeof(text) - 1, &was) == NGX_OK);
 
     for (i = 0; i < sizeof(text) - 1; i++) {
         u_char  saved = text[i];
@@ -238,8 +237,7 @@ test_bytes(void)
             text[i] = (u_char) c;
             sec = INT64_MIN;
 
-            if (ngx_agilicus_token_time_parse(text, sizeof(text) - 1, &sec)
-                != NGX_OK)
+            if (ngx_agt_time_parse(text, sizeof(text) - 1, &sec) != NGX_OK)
             {
                 unit_check(sec == INT64_MIN);
                 continue;
@@ -280,7 +278,7 @@ test_calendar(void)
                         tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
                         tm.tm_hour, tm.tm_min, tm.tm_sec);
 
-        if (ngx_agilicus_token_time_parse((u_char *) text, strlen(text), &sec)
+        if (ngx_agt_time_parse((u_char *) text, strlen(text), &sec)
             != NGX_OK
             || sec != t)
         {
@@ -293,9 +291,9 @@ test_calendar(void)
 static void
 test_format(void)
 {
-    size_t    i;
-    u_char    out[NGX_AGILICUS_TOKEN_TIME_LEN];
-    int64_t   sec, back;
+    size_t   i;
+    u_char   out[NGX_AGT_TIME_LEN];
+    int64_t  sec, back;
 
     static const struct {
         int64_t      sec;
@@ -314,7 +312,7 @@ test_format(void)
     unit_test("dates are written");
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        unit_check(ngx_agilicus_token_time_format(rows[i].sec, out) == NGX_OK);
+        unit_check(ngx_agt_time_format(rows[i].sec, out) == NGX_OK);
         unit_check_note(memcmp(out, rows[i].text, sizeof(out)) == 0,
                         rows[i].text);
     }
@@ -322,8 +320,8 @@ test_format(void)
     unit_test("what is written is read back");
 
     for (sec = -62167219200LL; sec <= 253402300799LL; sec += 431999) {
-        if (ngx_agilicus_token_time_format(sec, out) != NGX_OK
-            || ngx_agilicus_token_time_parse(out, sizeof(out), &back)
+        if (ngx_agt_time_format(sec, out) != NGX_OK
+            || ngx_agt_time_parse(out, sizeof(out), &back)
                != NGX_OK
             || back != sec)
         {
@@ -335,12 +333,10 @@ test_format(void)
 
     ngx_memset(out, 'x', sizeof(out));
 
-    unit_check(ngx_agilicus_token_time_format(-62167219201LL, out)
-               == NGX_ERROR);
-    unit_check(ngx_agilicus_token_time_format(253402300800LL, out)
-               == NGX_ERROR);
-    unit_check(ngx_agilicus_token_time_format(INT64_MIN, out) == NGX_ERROR);
-    unit_check(ngx_agilicus_token_time_format(INT64_MAX, out) == NGX_ERROR);
+    unit_check(ngx_agt_time_format(-62167219201LL, out) == NGX_ERROR);
+    unit_check(ngx_agt_time_format(253402300800LL, out) == NGX_ERROR);
+    unit_check(ngx_agt_time_format(INT64_MIN, out) == NGX_ERROR);
+    unit_check(ngx_agt_time_format(INT64_MAX, out) == NGX_ERROR);
     unit_check(out[0] == 'x' && out[sizeof(out) - 1] == 'x');
 }
 
@@ -370,8 +366,7 @@ test_real(void)
     unit_test("real numbers are rounded towards the past");
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        unit_check(ngx_agilicus_token_time_real(rows[i].value, &sec)
-                   == NGX_OK);
+        unit_check(ngx_agt_time_real(rows[i].value, &sec) == NGX_OK);
         unit_check(sec == rows[i].sec);
     }
 
@@ -380,7 +375,7 @@ test_real(void)
     for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         sec = 42;
 
-        unit_check(ngx_agilicus_token_time_real(wrong[i], &sec) == NGX_ERROR);
+        unit_check(ngx_agt_time_real(wrong[i], &sec) == NGX_ERROR);
         unit_check(sec == 42);
     }
 }
@@ -391,20 +386,20 @@ test_arithmetic(void)
 {
     unit_test("sums and differences stay at the limits");
 
-    unit_check(ngx_agilicus_token_time_add(1, 2) == 3);
-    unit_check(ngx_agilicus_token_time_add(INT64_MAX, 0) == INT64_MAX);
-    unit_check(ngx_agilicus_token_time_add(INT64_MAX, 1) == INT64_MAX);
-    unit_check(ngx_agilicus_token_time_add(INT64_MAX, INT64_MAX) == INT64_MAX);
-    unit_check(ngx_agilicus_token_time_add(INT64_MIN, -1) == INT64_MIN);
-    unit_check(ngx_agilicus_token_time_add(INT64_MIN, INT64_MIN) == INT64_MIN);
-    unit_check(ngx_agilicus_token_time_add(INT64_MIN, INT64_MAX) == -1);
-    unit_check(ngx_agilicus_token_time_add(-1, INT64_MIN) == INT64_MIN);
+    unit_check(ngx_agt_time_add(1, 2) == 3);
+    unit_check(ngx_agt_time_add(INT64_MAX, 0) == INT64_MAX);
+    unit_check(ngx_agt_time_add(INT64_MAX, 1) == INT64_MAX);
+    unit_check(ngx_agt_time_add(INT64_MAX, INT64_MAX) == INT64_MAX);
+    unit_check(ngx_agt_time_add(INT64_MIN, -1) == INT64_MIN);
+    unit_check(ngx_agt_time_add(INT64_MIN, INT64_MIN) == INT64_MIN);
+    unit_check(ngx_agt_time_add(INT64_MIN, INT64_MAX) == -1);
+    unit_check(ngx_agt_time_add(-1, INT64_MIN) == INT64_MIN);
 
-    unit_check(ngx_agilicus_token_time_sub(3, 2) == 1);
-    unit_check(ngx_agilicus_token_time_sub(INT64_MIN, 1) == INT64_MIN);
-    unit_check(ngx_agilicus_token_time_sub(INT64_MAX, -1) == INT64_MAX);
-    unit_check(ngx_agilicus_token_time_sub(0, INT64_MIN) == INT64_MAX);
-    unit_check(ngx_agilicus_token_time_sub(-1, INT64_MIN) == INT64_MAX);
-    unit_check(ngx_agilicus_token_time_sub(INT64_MIN, INT64_MAX) == INT64_MIN);
-    unit_check(ngx_agilicus_token_time_sub(INT64_MIN, INT64_MIN) == 0);
+    unit_check(ngx_agt_time_sub(3, 2) == 1);
+    unit_check(ngx_agt_time_sub(INT64_MIN, 1) == INT64_MIN);
+    unit_check(ngx_agt_time_sub(INT64_MAX, -1) == INT64_MAX);
+    unit_check(ngx_agt_time_sub(0, INT64_MIN) == INT64_MAX);
+    unit_check(ngx_agt_time_sub(-1, INT64_MIN) == INT64_MAX);
+    unit_check(ngx_agt_time_sub(INT64_MIN, INT64_MAX) == INT64_MIN);
+    unit_check(ngx_agt_time_sub(INT64_MIN, INT64_MIN) == 0);
 }

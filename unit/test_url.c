@@ -345,7 +345,7 @@ test_stable(void)
         s.data = (u_char *) same[i].form;
         s.len = strlen(same[i].form);
 
-        unit_check_note(ngx_agilicus_token_url_is_plain(&s)
+        unit_check_note(ngx_agt_url_is_plain(&s)
                         == (same[i].form[4] == ':'), same[i].form);
     }
 }
@@ -463,7 +463,7 @@ canonical(const char *url, ngx_uint_t proxy)
     s.len = strlen(url);
 
     in = malloc(s.len + 1);
-    room = malloc(s.len + NGX_AGILICUS_TOKEN_URL_ROOM);
+    room = malloc(s.len + NGX_AGT_URL_ROOM);
 
     if (in == NULL || room == NULL) {
         abort();
@@ -476,7 +476,7 @@ canonical(const char *url, ngx_uint_t proxy)
     out.data = room;
     out.len = 0;
 
-    why = ngx_agilicus_token_url_canonical(&s, proxy, &out);
+    why = ngx_agt_url_canonical(&s, proxy, &out);
 
     if (why == NULL) {
         unit_check_note(out.data[out.len] == '\0'

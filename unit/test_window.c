@@ -33,14 +33,14 @@ static void test_asked(void);
 static void test_poll(void);
 static ngx_uint_t poll(ngx_uint_t n, int64_t floor, int64_t now,
     ngx_uint_t *truncated);
-static ngx_uint_t list(const ngx_agilicus_token_window_t *window,
+static ngx_uint_t list(const ngx_agt_window_t *window,
     ngx_uint_t n, int64_t *pivot);
 static int compare(const void *a, const void *b);
 static int64_t any_time(void);
 
 
-static ngx_agilicus_token_window_t   room[NGX_AGILICUS_TOKEN_WINDOW_MAX];
-static ngx_agilicus_token_windows_t  w = { room, 0 };
+static ngx_agt_window_t   room[NGX_AGT_WINDOW_MAX];
+static ngx_agt_windows_t  w = { room, 0 };
 static row_t                         rows[ROWS];
 
 
@@ -79,10 +79,10 @@ test_init(void)
     for (i = 0; i < sizeof(floors) / sizeof(floors[0]); i++) {
         memset(room, 0xa5, sizeof(room));
 
-        ngx_agilicus_token_windows_init(&w, floors[i]);
+        ngx_agt_windows_init(&w, floors[i]);
 
         unit_check(w.n == 2);
-        unit_check(ngx_agilicus_token_windows_whole(&w, floors[i]));
+        unit_check(ngx_agt_windows_whole(&w, floors[i]));
         unit_check(!room[0].done && !room[0].out && room[0].rows == 0);
         unit_check(!room[1].done && !room[1].out && room[1].rows == 0);
     }
@@ -96,7 +96,7 @@ test_split(void)
 
     unit_test("the second half begins with the pivot");
 
-    ngx_agilicus_token_windows_init(&w, 1000);
+    ngx_agt_windows_init(&w, 1000);
 
     room[0].done = 1;
     room[0].out = 1;
@@ -104,49 +104,45 @@ test_split(void)
     room[1].done = 1;
     room[1].rows = 7;
 
-    unit_check(ngx_agilicus_token_windows_split(&w, 0, 2000, 1500) == NGX_OK);
+    unit_check(ngx_agt_windows_split(&w, 0, 2000, 1500) == NGX_OK);
 
-    unit_check(w.n == 3 && ngx_agilicus_token_windows_whole(&w, 1000));
+    unit_check(w.n == 3 && ngx_agt_windows_whole(&w, 1000));
     unit_check(room[0].from == 1000 && room[0].to == 1999);
-    unit_check(room[1].from == 2000
-               && room[1].to == NGX_AGILICUS_TOKEN_WINDOW_FUTURE);
+    unit_check(room[1].from == 2000 && room[1].to == NGX_AGT_WINDOW_FUTURE);
 
     for (i = 0; i < 2; i++) {
-        unit_check(room[i].by == NGX_AGILICUS_TOKEN_WINDOW_EXP);
+        unit_check(room[i].by == NGX_AGT_WINDOW_EXP);
         unit_check(!room[i].done && !room[i].out && room[i].rows == 0);
     }
 
-    unit_check(room[2].by == NGX_AGILICUS_TOKEN_WINDOW_IAT
+    unit_check(room[2].by == NGX_AGT_WINDOW_IAT
                && room[2].done && room[2].rows == 7);
 
-    unit_check(ngx_agilicus_token_windows_split(&w, 2, 1600, 1500) == NGX_OK);
-    unit_check(w.n == 4 && ngx_agilicus_token_windows_whole(&w, 1000));
-    unit_check(room[2].from == NGX_AGILICUS_TOKEN_WINDOW_PAST
+    unit_check(ngx_agt_windows_split(&w, 2, 1600, 1500) == NGX_OK);
+    unit_check(w.n == 4 && ngx_agt_windows_whole(&w, 1000));
+    unit_check(room[2].from == NGX_AGT_WINDOW_PAST
                && room[2].to == 1599 && room[3].from == 1600);
 
     unit_test("a second cannot be split, nor can too many windows be made");
 
-    unit_check(ngx_agilicus_token_windows_split(&w, 0, 1001, 1500) == NGX_OK);
+    unit_check(ngx_agt_windows_split(&w, 0, 1001, 1500) == NGX_OK);
     unit_check(room[0].from == 1000 && room[0].to == 1000);
-    unit_check(ngx_agilicus_token_windows_split(&w, 0, 1000, 1500)
-               == NGX_DECLINED);
+    unit_check(ngx_agt_windows_split(&w, 0, 1000, 1500) == NGX_DECLINED);
     unit_check(w.n == 5);
 
-    while (w.n < NGX_AGILICUS_TOKEN_WINDOW_MAX) {
-        if (ngx_agilicus_token_windows_split(&w, w.n - 1,
-                                             room[w.n - 1].from + 10, 0)
+    while (w.n < NGX_AGT_WINDOW_MAX) {
+        if (ngx_agt_windows_split(&w, w.n - 1, room[w.n - 1].from + 10, 0)
             != NGX_OK)
         {
             break;
         }
     }
 
-    unit_check(w.n == NGX_AGILICUS_TOKEN_WINDOW_MAX);
-    unit_check(ngx_agilicus_token_windows_whole(&w, 1000));
-    unit_check(ngx_agilicus_token_windows_split(&w, w.n - 1,
-                                                room[w.n - 1].from + 10, 0)
+    unit_check(w.n == NGX_AGT_WINDOW_MAX);
+    unit_check(ngx_agt_windows_whole(&w, 1000));
+    unit_check(ngx_agt_windows_split(&w, w.n - 1, room[w.n - 1].from + 10, 0)
                == NGX_DECLINED);
-    unit_check(w.n == NGX_AGILICUS_TOKEN_WINDOW_MAX);
+    unit_check(w.n == NGX_AGT_WINDOW_MAX);
 }
 
 
@@ -194,13 +190,12 @@ test_pivots(void)
         for (j = 0; j < 15 * 6; j++) {
             memset(room, 0, 4 * sizeof(room[0]));
 
-            room[0].by = NGX_AGILICUS_TOKEN_WINDOW_IAT;
+            room[0].by = NGX_AGT_WINDOW_IAT;
             room[0].from = windows[i].from;
             room[0].to = windows[i].to;
             w.n = 1;
 
-            unit_check(ngx_agilicus_token_windows_split(&w, 0, pivots[j / 6],
-                                                        nows[j % 6])
+            unit_check(ngx_agt_windows_split(&w, 0, pivots[j / 6], nows[j % 6])
                        == NGX_OK);
 
             unit_check(w.n == 2);
@@ -221,15 +216,13 @@ test_pivots(void)
 
     unit_test("an open window is split near where tokens are");
 
-    ngx_agilicus_token_windows_init(&w, 1700000000 - 3600);
+    ngx_agt_windows_init(&w, 1700000000 - 3600);
 
-    unit_check(ngx_agilicus_token_windows_split(&w, 0, 0, 1700000000)
-               == NGX_OK);
+    unit_check(ngx_agt_windows_split(&w, 0, 0, 1700000000) == NGX_OK);
     unit_check(room[1].from > 1700000000 - 3600
                && room[1].from < 1700000000 + 86400 * 7);
 
-    unit_check(ngx_agilicus_token_windows_split(&w, 2,
-                                  NGX_AGILICUS_TOKEN_WINDOW_PAST, 1700000000)
+    unit_check(ngx_agt_windows_split(&w, 2, NGX_AGT_WINDOW_PAST, 1700000000)
                == NGX_OK);
     unit_check(room[3].from == 1700000000);
 
@@ -238,8 +231,7 @@ test_pivots(void)
     for (i = 0; i < 40; i++) {
         mid = room[1].from;
 
-        unit_check(ngx_agilicus_token_windows_split(&w, 1, mid, 1700000000)
-                   == NGX_OK);
+        unit_check(ngx_agt_windows_split(&w, 1, mid, 1700000000) == NGX_OK);
         unit_check(room[2].from > mid);
 
         room[1] = room[2];
@@ -248,7 +240,7 @@ test_pivots(void)
         room[0].to = room[1].from - 1;
     }
 
-    unit_check(ngx_agilicus_token_windows_whole(&w, 1700000000 - 3600));
+    unit_check(ngx_agt_windows_whole(&w, 1700000000 - 3600));
     unit_check(room[1].from > 1700000000 + (int64_t) 86400 * 1000000);
 }
 
@@ -264,20 +256,20 @@ test_edges(void)
 
     for (last = 0; last < 2; last++) {
 
-        ngx_agilicus_token_windows_init(&w, INT64_MIN + 1);
+        ngx_agt_windows_init(&w, INT64_MIN + 1);
 
         i = last ? 0 : 1;
 
         for (n = 0; n < 200; n++) {
 
-            if (ngx_agilicus_token_windows_split(&w, last ? i : w.n - 2 + i,
-                                                 INT64_MIN, 1700000000)
+            if (ngx_agt_windows_split(&w, last ? i : w.n - 2 + i,
+                                      INT64_MIN, 1700000000)
                 != NGX_OK)
             {
                 break;
             }
 
-            unit_check(ngx_agilicus_token_windows_whole(&w, INT64_MIN + 1));
+            unit_check(ngx_agt_windows_whole(&w, INT64_MIN + 1));
         }
 
         unit_check(n < 200);
@@ -297,13 +289,12 @@ test_random(void)
         floor = any_time();
         now = n % 3 ? 1700000000 : any_time();
 
-        ngx_agilicus_token_windows_init(&w, floor);
+        ngx_agt_windows_init(&w, floor);
 
         for (i = 0; i < 200; i++) {
             pivot = any_time();
-            (void) ngx_agilicus_token_windows_split(&w, stub_below(w.n), pivot,
-                                                    now);
-            unit_check(ngx_agilicus_token_windows_whole(&w, floor));
+            (void) ngx_agt_windows_split(&w, stub_below(w.n), pivot, now);
+            unit_check(ngx_agt_windows_whole(&w, floor));
         }
     }
 }
@@ -322,15 +313,15 @@ test_down(void)
     for (n = 0; n < 2000; n++) {
         floor = any_time();
 
-        ngx_agilicus_token_windows_init(&w, floor);
+        ngx_agt_windows_init(&w, floor);
 
         i = n % 2;
 
         for (steps = 0; steps < 300; steps++) {
 
-            if (ngx_agilicus_token_windows_split(&w, i,
-                                                 NGX_AGILICUS_TOKEN_WINDOW_PAST,
-                                                 n % 3 ? 1700000000
+            if (ngx_agt_windows_split(&w, i,
+                                      NGX_AGT_WINDOW_PAST,
+                                      n % 3 ? 1700000000
                                                        : any_time())
                 != NGX_OK)
             {
@@ -342,7 +333,7 @@ test_down(void)
 
         unit_check(steps < 300);
         unit_check(room[i].from == room[i].to);
-        unit_check(ngx_agilicus_token_windows_whole(&w, floor));
+        unit_check(ngx_agt_windows_whole(&w, floor));
     }
 }
 
@@ -358,12 +349,12 @@ test_again(void)
     for (n = 0; n < 300; n++) {
         floor = 1700000000 + (int64_t) stub_below(1000000) - 500000;
 
-        ngx_agilicus_token_windows_init(&w, floor);
+        ngx_agt_windows_init(&w, floor);
 
         for (polls = 0; polls < 10; polls++) {
 
             for (i = 0; i < 40; i++) {
-                (void) ngx_agilicus_token_windows_split(&w, stub_below(w.n),
+                (void) ngx_agt_windows_split(&w, stub_below(w.n),
                               floor + (int64_t) stub_below(100000) - 20000,
                               floor);
             }
@@ -382,10 +373,10 @@ test_again(void)
             }
 
             left = w.n;
-            ngx_agilicus_token_windows_again(&w, floor, LIMIT);
+            ngx_agt_windows_again(&w, floor, LIMIT);
 
             unit_check(w.n <= left);
-            unit_check(ngx_agilicus_token_windows_whole(&w, floor));
+            unit_check(ngx_agt_windows_whole(&w, floor));
 
             for (i = 0; i < w.n; i++) {
                 unit_check(!room[i].done && !room[i].out);
@@ -401,68 +392,68 @@ test_again(void)
 
     unit_test("windows of what has expired go");
 
-    ngx_agilicus_token_windows_init(&w, 1000);
-    (void) ngx_agilicus_token_windows_split(&w, 0, 2000, 0);
-    (void) ngx_agilicus_token_windows_split(&w, 1, 3000, 0);
+    ngx_agt_windows_init(&w, 1000);
+    (void) ngx_agt_windows_split(&w, 0, 2000, 0);
+    (void) ngx_agt_windows_split(&w, 1, 3000, 0);
 
     for (i = 0; i < w.n; i++) {
         room[i].rows = 80;
     }
 
-    ngx_agilicus_token_windows_again(&w, 1999, LIMIT);
+    ngx_agt_windows_again(&w, 1999, LIMIT);
     unit_check(w.n == 4 && room[0].from == 1999 && room[0].to == 1999);
 
-    ngx_agilicus_token_windows_again(&w, 2000, LIMIT);
+    ngx_agt_windows_again(&w, 2000, LIMIT);
     unit_check(w.n == 3 && room[0].from == 2000 && room[0].to == 2999);
 
-    ngx_agilicus_token_windows_again(&w, INT64_MAX, LIMIT);
-    unit_check(w.n == 2 && ngx_agilicus_token_windows_whole(&w, INT64_MAX));
+    ngx_agt_windows_again(&w, INT64_MAX, LIMIT);
+    unit_check(w.n == 2 && ngx_agt_windows_whole(&w, INT64_MAX));
 }
 
 
 static void
 test_whole(void)
 {
-    ngx_agilicus_token_window_t  copy[8];
+    ngx_agt_window_t  copy[8];
 
     unit_test("a gap is seen");
 
-    ngx_agilicus_token_windows_init(&w, 1000);
-    (void) ngx_agilicus_token_windows_split(&w, 0, 2000, 0);
-    (void) ngx_agilicus_token_windows_split(&w, 2, 3000, 0);
+    ngx_agt_windows_init(&w, 1000);
+    (void) ngx_agt_windows_split(&w, 0, 2000, 0);
+    (void) ngx_agt_windows_split(&w, 2, 3000, 0);
 
     memcpy(copy, room, sizeof(copy));
 
-    unit_check(ngx_agilicus_token_windows_whole(&w, 1000));
-    unit_check(!ngx_agilicus_token_windows_whole(&w, 999));
-    unit_check(!ngx_agilicus_token_windows_whole(&w, 1001));
+    unit_check(ngx_agt_windows_whole(&w, 1000));
+    unit_check(!ngx_agt_windows_whole(&w, 999));
+    unit_check(!ngx_agt_windows_whole(&w, 1001));
 
     room[0].to = 1998;
-    unit_check(!ngx_agilicus_token_windows_whole(&w, 1000));
+    unit_check(!ngx_agt_windows_whole(&w, 1000));
     room[0].to = 2000;
-    unit_check(!ngx_agilicus_token_windows_whole(&w, 1000));
+    unit_check(!ngx_agt_windows_whole(&w, 1000));
     room[0].to = 999;
-    unit_check(!ngx_agilicus_token_windows_whole(&w, 1000));
+    unit_check(!ngx_agt_windows_whole(&w, 1000));
     memcpy(room, copy, sizeof(copy));
 
-    room[1].by = NGX_AGILICUS_TOKEN_WINDOW_IAT;
-    unit_check(!ngx_agilicus_token_windows_whole(&w, 1000));
+    room[1].by = NGX_AGT_WINDOW_IAT;
+    unit_check(!ngx_agt_windows_whole(&w, 1000));
     memcpy(room, copy, sizeof(copy));
 
     room[2].from++;
-    unit_check(!ngx_agilicus_token_windows_whole(&w, 1000));
+    unit_check(!ngx_agt_windows_whole(&w, 1000));
     memcpy(room, copy, sizeof(copy));
 
     room[3].to--;
-    unit_check(!ngx_agilicus_token_windows_whole(&w, 1000));
+    unit_check(!ngx_agt_windows_whole(&w, 1000));
     memcpy(room, copy, sizeof(copy));
 
     w.n--;
-    unit_check(!ngx_agilicus_token_windows_whole(&w, 1000));
+    unit_check(!ngx_agt_windows_whole(&w, 1000));
     w.n += 2;
-    unit_check(!ngx_agilicus_token_windows_whole(&w, 1000));
+    unit_check(!ngx_agt_windows_whole(&w, 1000));
     w.n = 0;
-    unit_check(!ngx_agilicus_token_windows_whole(&w, 1000));
+    unit_check(!ngx_agt_windows_whole(&w, 1000));
 }
 
 
@@ -471,22 +462,22 @@ test_whole(void)
 static void
 test_asked(void)
 {
-    int64_t                       sec;
-    ngx_uint_t                    i;
-    ngx_agilicus_token_window_t   window;
+    int64_t           sec;
+    ngx_uint_t        i;
+    ngx_agt_window_t  window;
 
     static const struct {
-        ngx_agilicus_token_window_e   by;
-        int64_t                       from;
-        int64_t                       to;
-        int64_t                       value;
-        ngx_uint_t                    asked;
+        ngx_agt_window_e  by;
+        int64_t           from;
+        int64_t           to;
+        int64_t           value;
+        ngx_uint_t        asked;
     } cases[] = {
-#define EXP     NGX_AGILICUS_TOKEN_WINDOW_EXP
-#define IAT     NGX_AGILICUS_TOKEN_WINDOW_IAT
-#define PAST    NGX_AGILICUS_TOKEN_WINDOW_PAST
-#define FUTURE  NGX_AGILICUS_TOKEN_WINDOW_FUTURE
-#define LAST    NGX_AGILICUS_TOKEN_WINDOW_LAST
+#define EXP     NGX_AGT_WINDOW_EXP
+#define IAT     NGX_AGT_WINDOW_IAT
+#define PAST    NGX_AGT_WINDOW_PAST
+#define FUTURE  NGX_AGT_WINDOW_FUTURE
+#define LAST    NGX_AGT_WINDOW_LAST
         { EXP, 1000, 2000, 999, 1 },
         { EXP, 1000, 2000, 2001, 1 },
         { EXP, 1000, 2000, 998, 0 },
@@ -518,7 +509,7 @@ test_asked(void)
         window.from = cases[i].from;
         window.to = cases[i].to;
 
-        unit_check(ngx_agilicus_token_window_asked(&window, cases[i].value)
+        unit_check(ngx_agt_window_asked(&window, cases[i].value)
                    == cases[i].asked);
     }
 
@@ -528,24 +519,24 @@ test_asked(void)
     window.from = PAST;
     window.to = FUTURE;
 
-    unit_check(!ngx_agilicus_token_window_first(&window, &sec));
-    unit_check(!ngx_agilicus_token_window_last(&window, &sec));
+    unit_check(!ngx_agt_window_first(&window, &sec));
+    unit_check(!ngx_agt_window_last(&window, &sec));
 
     window.by = EXP;
 
-    unit_check(ngx_agilicus_token_window_last(&window, &sec) && sec == LAST);
+    unit_check(ngx_agt_window_last(&window, &sec) && sec == LAST);
 
     window.from = -5;
     window.to = LAST + 5;
 
-    unit_check(ngx_agilicus_token_window_first(&window, &sec) && sec == 0);
-    unit_check(ngx_agilicus_token_window_last(&window, &sec) && sec == LAST);
+    unit_check(ngx_agt_window_first(&window, &sec) && sec == 0);
+    unit_check(ngx_agt_window_last(&window, &sec) && sec == LAST);
 
     window.from = 1000;
     window.to = 2000;
 
-    unit_check(ngx_agilicus_token_window_first(&window, &sec) && sec == 999);
-    unit_check(ngx_agilicus_token_window_last(&window, &sec) && sec == 2001);
+    unit_check(ngx_agt_window_first(&window, &sec) && sec == 999);
+    unit_check(ngx_agt_window_last(&window, &sec) && sec == 2001);
 #undef EXP
 #undef IAT
 #undef PAST
@@ -576,7 +567,7 @@ test_poll(void)
                           : now + (int64_t) stub_below(n % 2 ? 86400 : 3600);
         }
 
-        ngx_agilicus_token_windows_init(&w, floor);
+        ngx_agt_windows_init(&w, floor);
 
         for (round = 0; round < 4; round++) {
 
@@ -599,8 +590,8 @@ test_poll(void)
 
             now += 600;
             floor += 600;
-            ngx_agilicus_token_windows_again(&w, floor, LIMIT);
-            unit_check(ngx_agilicus_token_windows_whole(&w, floor));
+            ngx_agt_windows_again(&w, floor, LIMIT);
+            unit_check(ngx_agt_windows_whole(&w, floor));
         }
     }
 
@@ -611,7 +602,7 @@ test_poll(void)
         rows[i].exp = now + (int64_t) (i < 500 ? 77 : i);
     }
 
-    ngx_agilicus_token_windows_init(&w, now);
+    ngx_agt_windows_init(&w, now);
     (void) poll(1000, now, now, &truncated);
 
     unit_check(truncated == 2);
@@ -647,18 +638,17 @@ poll(ngx_uint_t n, int64_t floor, int64_t now, ngx_uint_t *truncated)
             continue;
         }
 
-        if (ngx_agilicus_token_windows_split(&w, i, pivot, now) != NGX_OK) {
+        if (ngx_agt_windows_split(&w, i, pivot, now) != NGX_OK) {
             room[i].done = 1;
             room[i].rows = got;
             (*truncated)++;
             i++;
         }
 
-        if (calls > 100000
-            || !ngx_agilicus_token_windows_whole(&w, floor))
+        if (calls > 100000 || !ngx_agt_windows_whole(&w, floor))
         {
             unit_check(calls <= 100000);
-            unit_check(ngx_agilicus_token_windows_whole(&w, floor));
+            unit_check(ngx_agt_windows_whole(&w, floor));
             break;
         }
     }
@@ -670,7 +660,7 @@ poll(ngx_uint_t n, int64_t floor, int64_t now, ngx_uint_t *truncated)
 /* the first so many rows of a window, in no order; the pivot as in feed */
 
 static ngx_uint_t
-list(const ngx_agilicus_token_window_t *window, ngx_uint_t n, int64_t *pivot)
+list(const ngx_agt_window_t *window, ngx_uint_t n, int64_t *pivot)
 {
     int64_t     value, values[LIMIT];
     ngx_uint_t  i, got, at;
@@ -679,12 +669,11 @@ list(const ngx_agilicus_token_window_t *window, ngx_uint_t n, int64_t *pivot)
     at = 0;
 
     for (i = 0; i < n && got < LIMIT; i++) {
-        value = (window->by == NGX_AGILICUS_TOKEN_WINDOW_EXP) ? rows[i].exp
-                                                              : rows[i].iat;
+        value = (window->by == NGX_AGT_WINDOW_EXP) ? rows[i].exp : rows[i].iat;
 
         /* what never expires has no exp to be found by */
 
-        if (window->by == NGX_AGILICUS_TOKEN_WINDOW_EXP && value == INT64_MAX)
+        if (window->by == NGX_AGT_WINDOW_EXP && value == INT64_MAX)
         {
             continue;
         }

@@ -12,12 +12,12 @@
 #include "zone/worker_cache.h"
 
 
-#define LEN     NGX_AGILICUS_TOKEN_DIGEST_LEN
-#define SIZE    NGX_AGILICUS_TOKEN_WORKER_CACHE_MIN
+#define LEN     NGX_AGT_DIGEST_LEN
+#define SIZE    NGX_AGT_WORKER_CACHE_MIN
 #define TOKENS  64
 
 
-typedef ngx_agilicus_token_worker_entry_t  entry_t;
+typedef ngx_agt_worker_entry_t  entry_t;
 
 
 static void test_found(void);
@@ -35,7 +35,7 @@ static const entry_t *find(uint64_t n);
 static ngx_uint_t is_whole(const entry_t *entry, uint64_t n, size_t rules,
     uint64_t serial);
 static ngx_uint_t sane(void);
-static ngx_agilicus_token_worker_key_t *key_of(uint64_t n);
+static ngx_agt_worker_key_t *key_of(uint64_t n);
 
 
 static size_t  used, held;
@@ -75,17 +75,17 @@ test_found(void)
     unit_check(is_whole(e, 1, 1000, 7));
     unit_check(find(1) == e && find(2) == NULL);
 
-    ngx_agilicus_token_worker_cache_release(e);
+    ngx_agt_worker_cache_release(e);
     unit_check(find(1) == e && is_whole(e, 1, 1000, 7));
 
     e = add(1, 0, 8);
     unit_check(is_whole(e, 1, 0, 8) && find(1) == e);
     unit_check(sane() && held == used);
 
-    ngx_agilicus_token_worker_cache_release(e);
+    ngx_agt_worker_cache_release(e);
     unit_check(sane() && held == 0 && used != 0);
 
-    ngx_agilicus_token_worker_cache_drop(find(1));
+    ngx_agt_worker_cache_drop(find(1));
     unit_check(find(1) == NULL);
     unit_check(sane() && used == 0);
 }
@@ -94,9 +94,9 @@ test_found(void)
 static void
 test_keys(void)
 {
-    u_char                           token[LEN], context[LEN];
-    ngx_uint_t                       i;
-    ngx_agilicus_token_worker_key_t  key;
+    u_char                token[LEN], context[LEN];
+    ngx_uint_t            i;
+    ngx_agt_worker_key_t  key;
 
     unit_test("keys are compared as a whole");
 
@@ -110,25 +110,25 @@ test_keys(void)
     key.context = context;
 
     (void) add(1, 10, 1);
-    unit_check(ngx_agilicus_token_worker_cache_find(&key) != NULL);
+    unit_check(ngx_agt_worker_cache_find(&key) != NULL);
 
     for (i = 0; i < 8 * LEN; i++) {
         token[i / 8] ^= (u_char) (1 << i % 8);
-        unit_check(ngx_agilicus_token_worker_cache_find(&key) == NULL);
+        unit_check(ngx_agt_worker_cache_find(&key) == NULL);
         token[i / 8] ^= (u_char) (1 << i % 8);
 
         context[i / 8] ^= (u_char) (1 << i % 8);
-        unit_check(ngx_agilicus_token_worker_cache_find(&key) == NULL);
+        unit_check(ngx_agt_worker_cache_find(&key) == NULL);
         context[i / 8] ^= (u_char) (1 << i % 8);
     }
 
     for (i = 0; i < 64; i++) {
         key.zone ^= (uint64_t) 1 << i;
-        unit_check(ngx_agilicus_token_worker_cache_find(&key) == NULL);
+        unit_check(ngx_agt_worker_cache_find(&key) == NULL);
         key.zone ^= (uint64_t) 1 << i;
     }
 
-    unit_check(ngx_agilicus_token_worker_cache_find(&key) != NULL);
+    unit_check(ngx_agt_worker_cache_find(&key) != NULL);
 }
 
 
@@ -144,20 +144,20 @@ test_held(void)
 
     e = add(1, 2000, 1);
 
-    ngx_agilicus_token_worker_cache_hold(find(1));
+    ngx_agt_worker_cache_hold(find(1));
 
     /* replaced: whoever holds it reads on */
 
     other = add(1, 500, 2);
     unit_check(other != e && find(1) == other);
-    ngx_agilicus_token_worker_cache_release(other);
+    ngx_agt_worker_cache_release(other);
 
     for (n = 2; n < 2000; n++) {
         other = add(n, n % 3000, n);
 
         if (other) {
             unit_check(is_whole(other, n, n % 3000, n));
-            ngx_agilicus_token_worker_cache_release(other);
+            ngx_agt_worker_cache_release(other);
         }
 
         unit_check(is_whole(e, 1, 2000, 1));
@@ -165,10 +165,10 @@ test_held(void)
 
     unit_check(sane() && held != 0);
 
-    ngx_agilicus_token_worker_cache_release(e);
+    ngx_agt_worker_cache_release(e);
     unit_check(is_whole(e, 1, 2000, 1));
 
-    ngx_agilicus_token_worker_cache_release(e);
+    ngx_agt_worker_cache_release(e);
     unit_check(sane() && held == 0);
 }
 
@@ -209,8 +209,8 @@ test_full(void)
 
     unit_test("... until it is released");
 
-    ngx_agilicus_token_worker_cache_release(e[3]);
-    ngx_agilicus_token_worker_cache_drop(e[3]);
+    ngx_agt_worker_cache_release(e[3]);
+    ngx_agt_worker_cache_drop(e[3]);
 
     more = add(99, 3000, 1);
     unit_check(is_whole(more, 99, 3000, 1));
@@ -248,14 +248,14 @@ test_churn(void)
     anew();
 
     for (n = 0; n < 20; n++) {
-        ngx_agilicus_token_worker_cache_release(add(n, 200, n));
+        ngx_agt_worker_cache_release(add(n, 200, n));
     }
 
     for (n = 0; n < 100000; n++) {
         e = add(1000 + n, 1000, n);
 
         if (e) {
-            ngx_agilicus_token_worker_cache_release(e);
+            ngx_agt_worker_cache_release(e);
         }
     }
 
@@ -294,10 +294,10 @@ test_zeroed(void)
     p = e->packed.data;
     len = (size_t) (e->rules.data + e->rules.len - p);
 
-    ngx_agilicus_token_worker_cache_drop(e);
+    ngx_agt_worker_cache_drop(e);
     unit_check(p[0] != 0);
 
-    ngx_agilicus_token_worker_cache_release(e);
+    ngx_agt_worker_cache_release(e);
 
     left = 0;
 
@@ -346,7 +346,7 @@ test_model(void)
 
         case 1:
             if (e && stub_below(8) == 0) {
-                ngx_agilicus_token_worker_cache_drop(e);
+                ngx_agt_worker_cache_drop(e);
             }
 
             e = NULL;
@@ -354,7 +354,7 @@ test_model(void)
 
         case 2:
             if (e) {
-                ngx_agilicus_token_worker_cache_hold(e);
+                ngx_agt_worker_cache_hold(e);
             }
 
             break;
@@ -365,7 +365,7 @@ test_model(void)
 
         if (e) {
             if (nheld == 16) {
-                ngx_agilicus_token_worker_cache_release(e);
+                ngx_agt_worker_cache_release(e);
 
             } else {
                 holds[nheld].entry = e;
@@ -381,7 +381,7 @@ test_model(void)
             unit_check(is_whole(holds[j].entry, holds[j].n, holds[j].size,
                                 holds[j].serial));
 
-            ngx_agilicus_token_worker_cache_release(holds[j].entry);
+            ngx_agt_worker_cache_release(holds[j].entry);
             holds[j] = holds[--nheld];
         }
 
@@ -391,7 +391,7 @@ test_model(void)
     }
 
     while (nheld) {
-        ngx_agilicus_token_worker_cache_release(holds[--nheld].entry);
+        ngx_agt_worker_cache_release(holds[--nheld].entry);
     }
 
     unit_check(sane() && held == 0 && used != 0);
@@ -409,23 +409,22 @@ test_none(void)
     anew();
     e = add(1, 100, 1);
 
-    ngx_agilicus_token_worker_cache_exit();
+    ngx_agt_worker_cache_exit();
 
     /* a request may outlive it */
 
-    ngx_agilicus_token_worker_cache_release(e);
+    ngx_agt_worker_cache_release(e);
 
     unit_check(find(1) == NULL && add(1, 100, 1) == NULL);
 
-    ngx_agilicus_token_memo_add(&token, (u_char *) e);
-    unit_check(ngx_agilicus_token_memo_find(&token) == NULL);
+    ngx_agt_memo_add(&token, (u_char *) e);
+    unit_check(ngx_agt_memo_find(&token) == NULL);
 
-    ngx_agilicus_token_worker_cache_exit();
+    ngx_agt_worker_cache_exit();
 
     unit_test("there is none of a size that cannot be had");
 
-    unit_check(ngx_agilicus_token_worker_cache_init((size_t) 1 << 62)
-               == NGX_ERROR);
+    unit_check(ngx_agt_worker_cache_init((size_t) 1 << 62) == NGX_ERROR);
     unit_check(find(1) == NULL && add(1, 100, 1) == NULL);
 }
 
@@ -433,9 +432,9 @@ test_none(void)
 static void
 anew(void)
 {
-    ngx_agilicus_token_worker_cache_exit();
+    ngx_agt_worker_cache_exit();
 
-    unit_check(ngx_agilicus_token_worker_cache_init(SIZE) == NGX_OK);
+    unit_check(ngx_agt_worker_cache_init(SIZE) == NGX_OK);
     unit_check(sane() && used == 0);
 }
 
@@ -443,12 +442,12 @@ anew(void)
 static const entry_t *
 add(uint64_t n, size_t len, uint64_t serial)
 {
-    size_t                               i;
-    u_char                               buf[1024], sub[32], text[20000];
-    ngx_str_t                            packed, rules;
-    const entry_t                       *e;
-    ngx_agilicus_token_facts_t           facts;
-    ngx_agilicus_token_facts_builder_t   b;
+    size_t                   i;
+    u_char                   buf[1024], sub[32], text[20000];
+    ngx_str_t                packed, rules;
+    const entry_t           *e;
+    ngx_agt_facts_t          facts;
+    ngx_agt_facts_builder_t  b;
 
     memset(&facts, 0, sizeof(facts));
     facts.has_exp = 1;
@@ -457,10 +456,10 @@ add(uint64_t n, size_t len, uint64_t serial)
     facts.sub.len = (size_t) snprintf((char *) sub, sizeof(sub), "user-%lu",
                                       (unsigned long) n);
 
-    ngx_agilicus_token_facts_begin(&b, buf, sizeof(buf), &facts);
+    ngx_agt_facts_begin(&b, buf, sizeof(buf), &facts);
 
     packed.data = buf;
-    packed.len = ngx_agilicus_token_facts_end(&b);
+    packed.len = ngx_agt_facts_end(&b);
 
     for (i = 0; i < len; i++) {
         text[i] = (u_char) (i + n + serial);
@@ -469,8 +468,7 @@ add(uint64_t n, size_t len, uint64_t serial)
     rules.data = text;
     rules.len = len;
 
-    e = ngx_agilicus_token_worker_cache_add(key_of(n), &packed, &rules, serial,
-                                            n % 2);
+    e = ngx_agt_worker_cache_add(key_of(n), &packed, &rules, serial, n % 2);
 
     /* nothing of it is borrowed */
 
@@ -484,7 +482,7 @@ add(uint64_t n, size_t len, uint64_t serial)
 static const entry_t *
 find(uint64_t n)
 {
-    return ngx_agilicus_token_worker_cache_find(key_of(n));
+    return ngx_agt_worker_cache_find(key_of(n));
 }
 
 
@@ -519,15 +517,15 @@ is_whole(const entry_t *e, uint64_t n, size_t len, uint64_t serial)
 static ngx_uint_t
 sane(void)
 {
-    return ngx_agilicus_token_worker_cache_sane(&used, &held);
+    return ngx_agt_worker_cache_sane(&used, &held);
 }
 
 
-static ngx_agilicus_token_worker_key_t *
+static ngx_agt_worker_key_t *
 key_of(uint64_t n)
 {
-    static u_char                           token[LEN], context[LEN];
-    static ngx_agilicus_token_worker_key_t  key;
+    static u_char                token[LEN], context[LEN];
+    static ngx_agt_worker_key_t  key;
 
     memset(token, 0x11, LEN);
     memcpy(token, &n, sizeof(n));

@@ -47,7 +47,7 @@ test_layout(void)
 
     unit_test("everything has its place in a zone of any size");
 
-    for (size = NGX_AGILICUS_TOKEN_ZONE_MIN; size < 512 * 1024; size += 4096) {
+    for (size = NGX_AGT_ZONE_MIN; size < 512 * 1024; size += 4096) {
         lay_out(size);
     }
 
@@ -64,12 +64,12 @@ test_layout(void)
 static void
 lay_out(size_t size)
 {
-    char                           note[32];
-    u_char                         key[32];
-    size_t                         rest, len;
-    ngx_agilicus_token_zone_t     *zone;
-    ngx_agilicus_token_entry_t    *e;
-    ngx_agilicus_token_zone_sh_t  *sh;
+    char                note[32];
+    u_char              key[32];
+    size_t              rest, len;
+    ngx_agt_zone_t     *zone;
+    ngx_agt_entry_t    *e;
+    ngx_agt_zone_sh_t  *sh;
 
     (void) snprintf(note, sizeof(note), "%lu bytes", (unsigned long) size);
 
@@ -91,10 +91,10 @@ lay_out(size_t size)
 
     unit_check_note(sh->flights_offset >= sizeof(*sh), note);
     unit_check_note(sh->clients_offset >= sh->flights_offset
-                    + sh->flights * sizeof(ngx_agilicus_token_flight_mark_t),
+                    + sh->flights * sizeof(ngx_agt_flight_mark_t),
                     note);
     unit_check_note(sh->invalid_offset >= sh->clients_offset
-                    + sh->clients * sizeof(ngx_agilicus_token_client_budget_t),
+                    + sh->clients * sizeof(ngx_agt_client_budget_t),
                     note);
     unit_check_note(sh->facts_offset > sh->invalid_offset
                     && sh->size > sh->facts_offset, note);
@@ -116,11 +116,11 @@ lay_out(size_t size)
 
     unit_check_note(zone->invalid->arena_offset
                     + (size_t) zone->invalid->units
-                      * NGX_AGILICUS_TOKEN_TABLE_UNIT
+                      * NGX_AGT_TABLE_UNIT
                     <= sh->facts_offset - sh->invalid_offset, note);
     unit_check_note(zone->facts->arena_offset
                     + (size_t) zone->facts->units
-                      * NGX_AGILICUS_TOKEN_TABLE_UNIT
+                      * NGX_AGT_TABLE_UNIT
                     <= sh->size - sh->facts_offset, note);
 
     unit_check_note(sh->flights >= 16 && sh->flights % 8 == 0, note);
@@ -135,33 +135,30 @@ lay_out(size_t size)
                        <= 10, note);
     unit_check_note(rest * 100 / sh->size >= (size < 131072 ? 50 : 90), note);
 
-    unit_check_note(ngx_agilicus_token_table_sane(zone->facts)
-                    && ngx_agilicus_token_table_sane(zone->invalid), note);
+    unit_check_note(ngx_agt_table_sane(zone->facts)
+                    && ngx_agt_table_sane(zone->invalid), note);
 
     /* and all of it can be written to */
 
     name(key, 1);
 
-    len = (size_t) zone->facts->units * NGX_AGILICUS_TOKEN_TABLE_UNIT / 4;
-    e = ngx_agilicus_token_table_store(zone->facts, key, 1, len);
+    len = (size_t) zone->facts->units * NGX_AGT_TABLE_UNIT / 4;
+    e = ngx_agt_table_store(zone->facts, key, 1, len);
     unit_check_note(e != NULL, note);
     memset(e->data, 0xff, len);
 
-    len = (size_t) zone->invalid->units * NGX_AGILICUS_TOKEN_TABLE_UNIT / 4;
-    e = ngx_agilicus_token_table_store(zone->invalid, key, 1, len);
+    len = (size_t) zone->invalid->units * NGX_AGT_TABLE_UNIT / 4;
+    e = ngx_agt_table_store(zone->invalid, key, 1, len);
     unit_check_note(e != NULL, note);
     memset(e->data, 0xff, len);
 
-    memset(zone->flights, 0xff,
-           sh->flights * sizeof(ngx_agilicus_token_flight_mark_t));
-    memset(zone->clients, 0xff,
-           sh->clients * sizeof(ngx_agilicus_token_client_budget_t));
+    memset(zone->flights, 0xff, sh->flights * sizeof(ngx_agt_flight_mark_t));
+    memset(zone->clients, 0xff, sh->clients * sizeof(ngx_agt_client_budget_t));
 
-    unit_check_note(ngx_agilicus_token_table_sane(zone->facts)
-                    && ngx_agilicus_token_table_sane(zone->invalid), note);
-    unit_check_note(ngx_agilicus_token_table_find(zone->facts, key, 1)
-                    != NULL, note);
-    unit_check_note(sh->version == NGX_AGILICUS_TOKEN_ZONE_VERSION
+    unit_check_note(ngx_agt_table_sane(zone->facts)
+                    && ngx_agt_table_sane(zone->invalid), note);
+    unit_check_note(ngx_agt_table_find(zone->facts, key, 1) != NULL, note);
+    unit_check_note(sh->version == NGX_AGT_ZONE_VERSION
                     && (sh->changes & 1) == 0, note);
 
     stub_zone_free(zone);
@@ -171,12 +168,12 @@ lay_out(size_t size)
 static void
 test_too_small(void)
 {
-    size_t                      size;
-    ngx_agilicus_token_zone_t  *zone;
+    size_t           size;
+    ngx_agt_zone_t  *zone;
 
     unit_test("a zone that is too small is refused, and said to be");
 
-    for (size = 4 * 4096; size < NGX_AGILICUS_TOKEN_ZONE_MIN; size += 4096) {
+    for (size = 4 * 4096; size < NGX_AGT_ZONE_MIN; size += 4096) {
         stub_lines = 0;
         zone = stub_zone(size);
 
@@ -199,16 +196,16 @@ test_too_small(void)
 static void
 test_reload(void)
 {
-    u_char                      key[32];
-    ngx_shm_zone_t              shm_zone;
-    ngx_agilicus_token_zone_t  *zone, next;
+    u_char           key[32];
+    ngx_shm_zone_t   shm_zone;
+    ngx_agt_zone_t  *zone, next;
 
     unit_test("a zone is kept over a reload, and not touched");
 
     zone = stub_zone(1 << 20);
     name(key, 1);
 
-    (void) ngx_agilicus_token_table_store(zone->facts, key, 1, 100);
+    (void) ngx_agt_table_store(zone->facts, key, 1, 100);
 
     /* with the zone of the old configuration */
 
@@ -216,21 +213,21 @@ test_reload(void)
     shm_zone = *zone->shm_zone;
     shm_zone.data = &next;
 
-    unit_check(ngx_agilicus_token_zone_init(&shm_zone, zone) == NGX_OK);
+    unit_check(ngx_agt_zone_init(&shm_zone, zone) == NGX_OK);
 
     unit_check(next.sh == zone->sh && next.facts == zone->facts
                && next.invalid == zone->invalid
                && next.flights == zone->flights
                && next.clients == zone->clients
                && next.shpool == zone->shpool);
-    unit_check(ngx_agilicus_token_table_find(next.facts, key, 1) != NULL);
+    unit_check(ngx_agt_table_find(next.facts, key, 1) != NULL);
 
     /* and where memory is just there, as after a change of the binary */
 
     memset(&next, 0, sizeof(next));
     shm_zone.shm.exists = 1;
 
-    unit_check(ngx_agilicus_token_zone_init(&shm_zone, NULL) == NGX_OK);
+    unit_check(ngx_agt_zone_init(&shm_zone, NULL) == NGX_OK);
     unit_check(next.sh == zone->sh && next.facts == zone->facts);
 
     stub_zone_free(zone);
@@ -240,8 +237,8 @@ test_reload(void)
 static void
 test_version(void)
 {
-    ngx_shm_zone_t              shm_zone;
-    ngx_agilicus_token_zone_t  *zone, next;
+    ngx_shm_zone_t   shm_zone;
+    ngx_agt_zone_t  *zone, next;
 
     unit_test("what another version has made is refused");
 
@@ -254,7 +251,7 @@ test_version(void)
     zone->sh->version++;
     stub_lines = 0;
 
-    unit_check(ngx_agilicus_token_zone_init(&shm_zone, zone) == NGX_ERROR);
+    unit_check(ngx_agt_zone_init(&shm_zone, zone) == NGX_ERROR);
     unit_check(stub_lines == 1 && stub_level == NGX_LOG_EMERG);
 
     stub_zone_free(zone);
@@ -264,19 +261,19 @@ test_version(void)
 static void
 test_contexts(void)
 {
-    u_char                      digest[32];
-    uint32_t                    serial, *serials;
-    ngx_uint_t                  i, n, cycle;
-    ngx_agilicus_token_zone_t  *zone;
+    u_char           digest[32];
+    uint32_t         serial, *serials;
+    ngx_uint_t       i, n, cycle;
+    ngx_agt_zone_t  *zone;
 
     unit_test("a context keeps its serial");
 
     zone = stub_zone(1 << 20);
     serials = calloc(20000, sizeof(uint32_t));
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_ZONE_CONTEXTS; i++) {
+    for (i = 0; i < NGX_AGT_ZONE_CONTEXTS; i++) {
         name(digest, i);
-        serials[i] = ngx_agilicus_token_zone_context(zone, digest);
+        serials[i] = ngx_agt_zone_context(zone, digest);
         unit_check(serials[i] != 0);
 
         for (n = 0; n < i; n++) {
@@ -284,10 +281,9 @@ test_contexts(void)
         }
     }
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_ZONE_CONTEXTS; i++) {
+    for (i = 0; i < NGX_AGT_ZONE_CONTEXTS; i++) {
         name(digest, i);
-        unit_check(ngx_agilicus_token_zone_context(zone, digest)
-                   == serials[i]);
+        unit_check(ngx_agt_zone_context(zone, digest) == serials[i]);
     }
 
     unit_test("no serial is ever given to two");
@@ -301,7 +297,7 @@ test_contexts(void)
 
         i = stub_below(stub_below(2) ? 70 : 500);
         name(digest, i);
-        serial = ngx_agilicus_token_zone_context(zone, digest);
+        serial = ngx_agt_zone_context(zone, digest);
 
         unit_check(serial != 0 && serial < 20000);
 
@@ -310,7 +306,7 @@ test_contexts(void)
             serials[serial] = (uint32_t) i + 1;
         }
 
-        unit_check(ngx_agilicus_token_zone_context(zone, digest) == serial);
+        unit_check(ngx_agt_zone_context(zone, digest) == serial);
     }
 
     free(serials);
@@ -323,10 +319,10 @@ test_contexts(void)
 static void
 test_recovery(void)
 {
-    u_char                      key[32], *p;
-    uint64_t                    i;
-    ngx_uint_t                  n;
-    ngx_agilicus_token_zone_t  *zone;
+    u_char           key[32], *p;
+    uint64_t         i;
+    ngx_uint_t       n;
+    ngx_agt_zone_t  *zone;
 
     unit_test("after a death facts are dropped");
 
@@ -336,18 +332,18 @@ test_recovery(void)
 
         for (i = 0; i < 100; i++) {
             name(key, i);
-            ngx_agilicus_token_zone_lock(zone);
-            ngx_agilicus_token_zone_begin_locked(zone);
-            (void) ngx_agilicus_token_table_store(zone->facts, key, 1, 100);
-            (void) ngx_agilicus_token_table_store(zone->invalid, key, 1, 10);
-            ngx_agilicus_token_zone_end_locked(zone);
-            ngx_agilicus_token_zone_unlock(zone);
+            ngx_agt_zone_lock(zone);
+            ngx_agt_zone_begin_locked(zone);
+            (void) ngx_agt_table_store(zone->facts, key, 1, 100);
+            (void) ngx_agt_table_store(zone->invalid, key, 1, 10);
+            ngx_agt_zone_end_locked(zone);
+            ngx_agt_zone_unlock(zone);
         }
 
         unit_check((zone->sh->changes & 1) == 0);
 
-        ngx_agilicus_token_zone_lock(zone);
-        ngx_agilicus_token_zone_begin_locked(zone);
+        ngx_agt_zone_lock(zone);
+        ngx_agt_zone_begin_locked(zone);
 
         p = (u_char *) zone->facts + zone->facts->slots_offset;
 
@@ -363,16 +359,15 @@ test_recovery(void)
 
         stub_zone_force_unlock();
 
-        ngx_agilicus_token_zone_lock(zone);
+        ngx_agt_zone_lock(zone);
 
         unit_check((zone->sh->changes & 1) == 0);
-        unit_check(ngx_agilicus_token_table_sane(zone->facts)
-                   && ngx_agilicus_token_table_sane(zone->invalid));
+        unit_check(ngx_agt_table_sane(zone->facts)
+                   && ngx_agt_table_sane(zone->invalid));
         unit_check(zone->facts->used == 0 && zone->invalid->used == 0);
-        unit_check(zone->sh->counts[NGX_AGILICUS_TOKEN_COUNT_RECOVERED]
-                   == n + 1);
+        unit_check(zone->sh->counts[NGX_AGT_COUNT_RECOVERED] == n + 1);
 
-        ngx_agilicus_token_zone_unlock(zone);
+        ngx_agt_zone_unlock(zone);
     }
 
     stub_zone_free(zone);
@@ -382,29 +377,28 @@ test_recovery(void)
 static void
 test_counts(void)
 {
-    ngx_uint_t                  i, n;
-    ngx_agilicus_token_clock_t  now;
-    ngx_agilicus_token_zone_t  *zone;
+    ngx_uint_t       i, n;
+    ngx_agt_clock_t  now;
+    ngx_agt_zone_t  *zone;
 
     unit_test("counters count");
 
     zone = stub_zone(1 << 20);
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_COUNTS; i++) {
+    for (i = 0; i < NGX_AGT_COUNTS; i++) {
         for (n = 0; n <= i; n++) {
-            ngx_agilicus_token_zone_count(zone,
-                                          (ngx_agilicus_token_count_e) i);
+            ngx_agt_zone_count(zone, (ngx_agt_count_e) i);
         }
     }
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_COUNTS; i++) {
+    for (i = 0; i < NGX_AGT_COUNTS; i++) {
         unit_check(zone->sh->counts[i] == i + 1);
     }
 
     unit_test("both clocks are those of nginx");
 
     stub_clock(123456, 1800000000);
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
     unit_check(now.mono == 123456 && now.wall == 1800000000);
 
     stub_zone_free(zone);

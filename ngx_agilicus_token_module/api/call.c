@@ -7,35 +7,32 @@
 #include "api/call_internal.h"
 
 
-static ngx_int_t ngx_agilicus_token_call_identity(
-    const ngx_agilicus_token_call_request_t *request, u_char *identity);
-static ngx_agilicus_token_call_t *ngx_agilicus_token_call_find(
-    const u_char *identity);
-static ngx_agilicus_token_call_t *ngx_agilicus_token_call_create(
-    const ngx_agilicus_token_call_request_t *request, const u_char *identity);
-static ngx_int_t ngx_agilicus_token_call_copy(ngx_str_t *dst,
-    const ngx_str_t *src);
-static void ngx_agilicus_token_call_release(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_answer_t *answer);
-static void ngx_agilicus_token_call_part(ngx_agilicus_token_call_t *call);
-static void ngx_agilicus_token_call_free(ngx_agilicus_token_call_t *call);
-static void ngx_agilicus_token_call_insert(ngx_rbtree_node_t *temp,
+static ngx_int_t ngx_agt_call_identity(
+    const ngx_agt_call_request_t *request, u_char *identity);
+static ngx_agt_call_t *ngx_agt_call_find(const u_char *identity);
+static ngx_agt_call_t *ngx_agt_call_create(
+    const ngx_agt_call_request_t *request, const u_char *identity);
+static ngx_int_t ngx_agt_call_copy(ngx_str_t *dst, const ngx_str_t *src);
+static void ngx_agt_call_release(ngx_agt_call_t *call,
+    ngx_agt_answer_t *answer);
+static void ngx_agt_call_part(ngx_agt_call_t *call);
+static void ngx_agt_call_free(ngx_agt_call_t *call);
+static void ngx_agt_call_insert(ngx_rbtree_node_t *temp,
     ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
 
 
-ngx_agilicus_token_call_worker_t  ngx_agilicus_token_worker;
+ngx_agt_call_worker_t  ngx_agt_worker;
 
 
 ngx_int_t
-ngx_agilicus_token_call_init(const ngx_agilicus_token_api_conf_t *conf,
-    ngx_log_t *log)
+ngx_agt_call_init(const ngx_agt_api_conf_t *conf, ngx_log_t *log)
 {
-    ngx_uint_t                         i;
-    ngx_agilicus_token_call_worker_t  *w;
+    ngx_uint_t              i;
+    ngx_agt_call_worker_t  *w;
 
-    w = &ngx_agilicus_token_worker;
+    w = &ngx_agt_worker;
 
-    ngx_memzero(w, sizeof(ngx_agilicus_token_call_worker_t));
+    ngx_memzero(w, sizeof(ngx_agt_call_worker_t));
 
     w->conf = conf;
     w->log = log;
@@ -43,70 +40,68 @@ ngx_agilicus_token_call_init(const ngx_agilicus_token_api_conf_t *conf,
     ngx_queue_init(&w->pending);
     ngx_queue_init(&w->following);
     ngx_queue_init(&w->sent);
-    ngx_rbtree_init(&w->calls, &w->sentinel, ngx_agilicus_token_call_insert);
+    ngx_rbtree_init(&w->calls, &w->sentinel, ngx_agt_call_insert);
 
     w->dummy.fd = (ngx_socket_t) -1;
 
-    w->poll.handler = ngx_agilicus_token_call_poll;
+    w->poll.handler = ngx_agt_call_poll;
     w->poll.data = &w->dummy;
     w->poll.log = log;
     w->poll.cancelable = 1;
 
-    w->turn.handler = ngx_agilicus_token_call_turn;
+    w->turn.handler = ngx_agt_call_turn;
     w->turn.log = log;
 
-    if (ngx_agilicus_token_digest_init() != NGX_OK) {
+    if (ngx_agt_digest_init() != NGX_OK) {
         ngx_log_error(NGX_LOG_CRIT, log, 0,
                       "agilicus token: no SHA-256 from libcrypto");
         return NGX_ERROR;
     }
 
-    w->buf = ngx_alloc(2 * NGX_AGILICUS_TOKEN_JSON_MAX_BODY, log);
-    w->pools = ngx_calloc((conf->napis + 1)
-                          * sizeof(ngx_agilicus_token_curl_t *), log);
+    w->buf = ngx_alloc(2 * NGX_AGT_JSON_MAX_BODY, log);
+    w->pools = ngx_calloc((conf->napis + 1) * sizeof(ngx_agt_curl_t *), log);
 
     if (w->pools == NULL || w->buf == NULL) {
         return NGX_ERROR;
     }
 
     for (i = 0; i < conf->napis; i++) {
-        if (ngx_agilicus_token_call_curl(conf->apis[i]) == NULL) {
+        if (ngx_agt_call_curl(conf->apis[i]) == NULL) {
             return NGX_ERROR;
         }
     }
 
-    ngx_agilicus_token_json_init();
+    ngx_agt_json_init();
 
-    return ngx_agilicus_token_wake_init((ngx_agilicus_token_wake_t *)
-                                        &conf->wake, ngx_worker,
-                                        ngx_agilicus_token_call_follow, log);
+    return ngx_agt_wake_init((ngx_agt_wake_t *) &conf->wake, ngx_worker,
+                             ngx_agt_call_follow, log);
 }
 
 
 void
-ngx_agilicus_token_call_exit(void)
+ngx_agt_call_exit(void)
 {
-    ngx_uint_t                         i;
-    ngx_rbtree_node_t                 *node;
-    ngx_agilicus_token_call_worker_t  *w;
+    ngx_uint_t              i;
+    ngx_rbtree_node_t      *node;
+    ngx_agt_call_worker_t  *w;
 
-    w = &ngx_agilicus_token_worker;
+    w = &ngx_agt_worker;
 
     if (w->pools == NULL) {
         return;
     }
 
-    ngx_agilicus_token_wake_exit();
+    ngx_agt_wake_exit();
 
     for (i = 0; i < w->conf->napis; i++) {
         if (w->pools[i]) {
-            ngx_agilicus_token_curl_destroy(w->pools[i]);
+            ngx_agt_curl_destroy(w->pools[i]);
         }
     }
 
     while (w->calls.root != &w->sentinel) {
         node = ngx_rbtree_min(w->calls.root, &w->sentinel);
-        ngx_agilicus_token_call_free((ngx_agilicus_token_call_t *) node);
+        ngx_agt_call_free((ngx_agt_call_t *) node);
     }
 
     if (w->poll.timer_set) {
@@ -126,15 +121,14 @@ ngx_agilicus_token_call_exit(void)
 
 
 ngx_int_t
-ngx_agilicus_token_call_bearer(ngx_agilicus_token_call_t *call,
-    const ngx_str_t *bearer)
+ngx_agt_call_bearer(ngx_agt_call_t *call, const ngx_str_t *bearer)
 {
-    return ngx_agilicus_token_call_copy(&call->bearer, bearer);
+    return ngx_agt_call_copy(&call->bearer, bearer);
 }
 
 
 uint32_t
-ngx_agilicus_token_api_via(const ngx_agilicus_token_api_t *api)
+ngx_agt_api_via(const ngx_agt_api_t *api)
 {
     uint32_t  via;
 
@@ -144,74 +138,71 @@ ngx_agilicus_token_api_via(const ngx_agilicus_token_api_t *api)
 }
 
 
-const ngx_agilicus_token_api_conf_t *
-ngx_agilicus_token_call_conf(void)
+const ngx_agt_api_conf_t *
+ngx_agt_call_conf(void)
 {
-    return ngx_agilicus_token_worker.pools ? ngx_agilicus_token_worker.conf
-                                           : NULL;
+    return ngx_agt_worker.pools ? ngx_agt_worker.conf : NULL;
 }
 
 
 u_char *
-ngx_agilicus_token_call_buffer(void)
+ngx_agt_call_buffer(void)
 {
-    return ngx_agilicus_token_worker.buf;
+    return ngx_agt_worker.buf;
 }
 
 
 void
-ngx_agilicus_token_call_forget(ngx_agilicus_token_answer_t *answer)
+ngx_agt_call_forget(ngx_agt_answer_t *answer)
 {
     if (answer->token.len) {
         ngx_explicit_memzero(answer->token.data, answer->token.len);
         ngx_str_null(&answer->token);
     }
 
-#ifdef NGX_AGILICUS_TOKEN_SCRIBBLE
-    ngx_memset(ngx_agilicus_token_worker.buf, 0xa5,
-               2 * NGX_AGILICUS_TOKEN_JSON_MAX_BODY);
+#ifdef NGX_AGT_SCRIBBLE
+    ngx_memset(ngx_agt_worker.buf, 0xa5, 2 * NGX_AGT_JSON_MAX_BODY);
 #endif
 }
 
 
 ngx_int_t
-ngx_agilicus_token_call_join(const ngx_agilicus_token_call_request_t *request,
-    ngx_agilicus_token_waiter_t *waiter, ngx_agilicus_token_answer_t *answer)
+ngx_agt_call_join(const ngx_agt_call_request_t *request,
+    ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer)
 {
-    u_char                             identity
-                                       [NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    ngx_int_t                          rc;
-    ngx_agilicus_token_call_t         *call;
-    ngx_agilicus_token_call_worker_t  *w;
+    u_char                  identity
+                            [NGX_AGT_DIGEST_LEN];
+    ngx_int_t               rc;
+    ngx_agt_call_t         *call;
+    ngx_agt_call_worker_t  *w;
 
-    w = &ngx_agilicus_token_worker;
+    w = &ngx_agt_worker;
 
-    ngx_memzero(answer, sizeof(ngx_agilicus_token_answer_t));
+    ngx_memzero(answer, sizeof(ngx_agt_answer_t));
 
-    answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
-    answer->reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
+    answer->class = NGX_AGT_CLASS_INDETERMINATE;
+    answer->reason = NGX_AGT_REASON_INTERNAL;
     answer->retry_after = -1;
 
     if (w->pools == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_agilicus_token_cache_forget();
+    ngx_agt_cache_forget();
 
-    if (waiter && w->waiting >= NGX_AGILICUS_TOKEN_CALL_MAX_WAITING) {
-        answer->class = NGX_AGILICUS_TOKEN_CLASS_SHED;
-        answer->reason = NGX_AGILICUS_TOKEN_REASON_OVERLOAD;
+    if (waiter && w->waiting >= NGX_AGT_CALL_MAX_WAITING) {
+        answer->class = NGX_AGT_CLASS_SHED;
+        answer->reason = NGX_AGT_REASON_OVERLOAD;
 
-        ngx_agilicus_token_zone_count(w->conf->first,
-                                      NGX_AGILICUS_TOKEN_COUNT_OVERLOADS);
+        ngx_agt_zone_count(w->conf->first, NGX_AGT_COUNT_OVERLOADS);
         return NGX_ERROR;
     }
 
-    if (ngx_agilicus_token_call_identity(request, identity) != NGX_OK) {
+    if (ngx_agt_call_identity(request, identity) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    call = request->shared ? ngx_agilicus_token_call_find(identity) : NULL;
+    call = request->shared ? ngx_agt_call_find(identity) : NULL;
 
     if (call && waiter == NULL) {
         return NGX_AGAIN;
@@ -221,26 +212,26 @@ ngx_agilicus_token_call_join(const ngx_agilicus_token_call_request_t *request,
 
         /* those who wait for an answer must not wait behind a crowd of these */
 
-        answer->class = NGX_AGILICUS_TOKEN_CLASS_SHED;
-        answer->reason = NGX_AGILICUS_TOKEN_REASON_OVERLOAD;
+        answer->class = NGX_AGT_CLASS_SHED;
+        answer->reason = NGX_AGT_REASON_OVERLOAD;
 
         return NGX_ERROR;
     }
 
     if (call == NULL) {
-        call = ngx_agilicus_token_call_create(request, identity);
+        call = ngx_agt_call_create(request, identity);
         if (call == NULL) {
             return NGX_ERROR;
         }
 
-        rc = ngx_agilicus_token_call_lead(call);
+        rc = ngx_agt_call_lead(call);
 
         if (rc == NGX_OK) {
 
             /* between the look-up and the lead another call may have ended */
 
-            if (ngx_agilicus_token_call_ended(call, answer)) {
-                ngx_agilicus_token_call_free(call);
+            if (ngx_agt_call_ended(call, answer)) {
+                ngx_agt_call_free(call);
 
                 if (waiter) {
                     waiter->joined = 1;
@@ -249,14 +240,14 @@ ngx_agilicus_token_call_join(const ngx_agilicus_token_call_request_t *request,
                 return NGX_OK;
             }
 
-            rc = ngx_agilicus_token_call_charge(call, answer);
+            rc = ngx_agt_call_charge(call, answer);
 
             if (rc == NGX_OK) {
-                rc = ngx_agilicus_token_call_start(call, answer);
+                rc = ngx_agt_call_start(call, answer);
             }
 
             if (rc != NGX_OK) {
-                ngx_agilicus_token_call_free(call);
+                ngx_agt_call_free(call);
                 return NGX_ERROR;
             }
 
@@ -271,7 +262,7 @@ ngx_agilicus_token_call_join(const ngx_agilicus_token_call_request_t *request,
             /* another worker asks */
 
             if (waiter == NULL) {
-                ngx_agilicus_token_call_free(call);
+                ngx_agt_call_free(call);
                 return NGX_AGAIN;
             }
 
@@ -293,9 +284,9 @@ ngx_agilicus_token_call_join(const ngx_agilicus_token_call_request_t *request,
 
         call->patience = ngx_max(call->patience, request->timeout);
 
-        ngx_agilicus_token_flight_extend(w->conf->first, &call->flight,
-                                         ngx_current_msec + request->timeout
-                                         + NGX_AGILICUS_TOKEN_CALL_MARGIN);
+        ngx_agt_flight_extend(w->conf->first, &call->flight,
+                              ngx_current_msec + request->timeout
+                              + NGX_AGT_CALL_MARGIN);
 
         waiter->joined = 1;
     }
@@ -309,12 +300,12 @@ ngx_agilicus_token_call_join(const ngx_agilicus_token_call_request_t *request,
 
 
 void
-ngx_agilicus_token_call_leave(ngx_agilicus_token_waiter_t *waiter)
+ngx_agt_call_leave(ngx_agt_waiter_t *waiter)
 {
-    ngx_agilicus_token_call_t         *call;
-    ngx_agilicus_token_call_worker_t  *w;
+    ngx_agt_call_t         *call;
+    ngx_agt_call_worker_t  *w;
 
-    w = &ngx_agilicus_token_worker;
+    w = &ngx_agt_worker;
     call = waiter->call;
 
     if (call == NULL) {
@@ -329,23 +320,23 @@ ngx_agilicus_token_call_leave(ngx_agilicus_token_waiter_t *waiter)
         return;
     }
 
-    if (call->state == NGX_AGILICUS_TOKEN_CALL_PENDING
-        || call->state == NGX_AGILICUS_TOKEN_CALL_FOLLOWING)
+    if (call->state == NGX_AGT_CALL_PENDING
+        || call->state == NGX_AGT_CALL_FOLLOWING)
     {
-        ngx_agilicus_token_call_free(call);
+        ngx_agt_call_free(call);
         return;
     }
 
     /* a token that was made must be heard of, or it outlives its parent */
 
-    if (call->state == NGX_AGILICUS_TOKEN_CALL_SENT
-        && call->operation == NGX_AGILICUS_TOKEN_OPERATION_INTROSPECT)
+    if (call->state == NGX_AGT_CALL_SENT
+        && call->operation == NGX_AGT_OPERATION_INTROSPECT)
     {
         call->left = 1;
         w->left++;
 
-        if (ngx_agilicus_token_mono() - call->started >= call->patience) {
-            ngx_agilicus_token_call_part(call);
+        if (ngx_agt_mono() - call->started >= call->patience) {
+            ngx_agt_call_part(call);
         }
 
         if (!ngx_queue_empty(&w->pending) && !w->turn.posted) {
@@ -361,36 +352,35 @@ ngx_agilicus_token_call_leave(ngx_agilicus_token_waiter_t *waiter)
  */
 
 static void
-ngx_agilicus_token_call_part(ngx_agilicus_token_call_t *call)
+ngx_agt_call_part(ngx_agt_call_t *call)
 {
-    ngx_agilicus_token_flight_left(ngx_agilicus_token_worker.conf->first,
-                                   &call->flight);
+    ngx_agt_flight_left(ngx_agt_worker.conf->first, &call->flight);
 
-    ngx_rbtree_delete(&ngx_agilicus_token_worker.calls, &call->node);
+    ngx_rbtree_delete(&ngx_agt_worker.calls, &call->node);
 
-    ngx_memzero(call->identity, NGX_AGILICUS_TOKEN_DIGEST_LEN);
+    ngx_memzero(call->identity, NGX_AGT_DIGEST_LEN);
     call->node.key = 0;
 
-    ngx_rbtree_insert(&ngx_agilicus_token_worker.calls, &call->node);
+    ngx_rbtree_insert(&ngx_agt_worker.calls, &call->node);
 }
 
 
 void
-ngx_agilicus_token_call_drop(ngx_agilicus_token_call_t *call)
+ngx_agt_call_drop(ngx_agt_call_t *call)
 {
-    ngx_agilicus_token_call_worker_t  *w;
+    ngx_agt_call_worker_t  *w;
 
-    w = &ngx_agilicus_token_worker;
+    w = &ngx_agt_worker;
 
-    ngx_agilicus_token_curl_cancel(call->op);
+    ngx_agt_curl_cancel(call->op);
     ngx_queue_remove(&call->queue);
 
     w->inflight--;
     w->left--;
 
-    call->state = NGX_AGILICUS_TOKEN_CALL_NEW;
+    call->state = NGX_AGT_CALL_NEW;
 
-    ngx_agilicus_token_call_free(call);
+    ngx_agt_call_free(call);
 }
 
 
@@ -401,39 +391,38 @@ ngx_agilicus_token_call_drop(ngx_agilicus_token_call_t *call)
  */
 
 static ngx_int_t
-ngx_agilicus_token_call_identity(
-    const ngx_agilicus_token_call_request_t *request, u_char *identity)
+ngx_agt_call_identity(const ngx_agt_call_request_t *request, u_char *identity)
 {
     ngx_str_t  parts[3];
 
     if (!request->shared) {
-        ngx_memzero(identity, NGX_AGILICUS_TOKEN_DIGEST_LEN);
+        ngx_memzero(identity, NGX_AGT_DIGEST_LEN);
         return NGX_OK;
     }
 
     parts[0].data = (u_char *) request->type->name;
     parts[0].len = ngx_strlen(request->type->name);
     parts[1].data = (u_char *) request->context;
-    parts[1].len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    parts[1].len = NGX_AGT_DIGEST_LEN;
     parts[2].data = (u_char *) request->key;
-    parts[2].len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    parts[2].len = NGX_AGT_DIGEST_LEN;
 
-    return ngx_agilicus_token_digest(identity, parts, 3);
+    return ngx_agt_digest(identity, parts, 3);
 }
 
 
-static ngx_agilicus_token_call_t *
-ngx_agilicus_token_call_find(const u_char *identity)
+static ngx_agt_call_t *
+ngx_agt_call_find(const u_char *identity)
 {
-    ngx_int_t                   rc;
-    ngx_rbtree_key_t            key;
-    ngx_rbtree_node_t          *node, *sentinel;
-    ngx_agilicus_token_call_t  *call;
+    ngx_int_t           rc;
+    ngx_rbtree_key_t    key;
+    ngx_rbtree_node_t  *node, *sentinel;
+    ngx_agt_call_t     *call;
 
     ngx_memcpy(&key, identity, sizeof(ngx_rbtree_key_t));
 
-    node = ngx_agilicus_token_worker.calls.root;
-    sentinel = ngx_agilicus_token_worker.calls.sentinel;
+    node = ngx_agt_worker.calls.root;
+    sentinel = ngx_agt_worker.calls.sentinel;
 
     while (node != sentinel) {
 
@@ -442,10 +431,9 @@ ngx_agilicus_token_call_find(const u_char *identity)
             continue;
         }
 
-        call = (ngx_agilicus_token_call_t *) node;
+        call = (ngx_agt_call_t *) node;
 
-        rc = ngx_memcmp(identity, call->identity,
-                        NGX_AGILICUS_TOKEN_DIGEST_LEN);
+        rc = ngx_memcmp(identity, call->identity, NGX_AGT_DIGEST_LEN);
         if (rc == 0) {
             return call;
         }
@@ -457,16 +445,16 @@ ngx_agilicus_token_call_find(const u_char *identity)
 }
 
 
-static ngx_agilicus_token_call_t *
-ngx_agilicus_token_call_create(
-    const ngx_agilicus_token_call_request_t *request, const u_char *identity)
+static ngx_agt_call_t *
+ngx_agt_call_create(
+    const ngx_agt_call_request_t *request, const u_char *identity)
 {
-    ngx_agilicus_token_call_t         *call;
-    ngx_agilicus_token_call_worker_t  *w;
+    ngx_agt_call_t         *call;
+    ngx_agt_call_worker_t  *w;
 
-    w = &ngx_agilicus_token_worker;
+    w = &ngx_agt_worker;
 
-    call = ngx_calloc(sizeof(ngx_agilicus_token_call_t), w->log);
+    call = ngx_calloc(sizeof(ngx_agt_call_t), w->log);
     if (call == NULL) {
         return NULL;
     }
@@ -483,7 +471,7 @@ ngx_agilicus_token_call_create(
     call->patience = request->timeout;
     call->max_body = request->max_body;
     call->seen = request->seen;
-    call->started = ngx_agilicus_token_mono();
+    call->started = ngx_agt_mono();
 
     ngx_queue_init(&call->waiters);
 
@@ -495,19 +483,19 @@ ngx_agilicus_token_call_create(
         call->has_client = 1;
     }
 
-    ngx_memcpy(call->key, request->key, NGX_AGILICUS_TOKEN_DIGEST_LEN);
-    ngx_memcpy(call->identity, identity, NGX_AGILICUS_TOKEN_DIGEST_LEN);
+    ngx_memcpy(call->key, request->key, NGX_AGT_DIGEST_LEN);
+    ngx_memcpy(call->identity, identity, NGX_AGT_DIGEST_LEN);
     ngx_memcpy(&call->node.key, identity, sizeof(ngx_rbtree_key_t));
 
     ngx_rbtree_insert(&w->calls, &call->node);
 
-    if (ngx_agilicus_token_call_copy(&call->body, &request->body) != NGX_OK
-        || ngx_agilicus_token_call_copy(&call->bearer, &request->bearer)
+    if (ngx_agt_call_copy(&call->body, &request->body) != NGX_OK
+        || ngx_agt_call_copy(&call->bearer, &request->bearer)
            != NGX_OK
-        || ngx_agilicus_token_call_copy(&call->data, &request->data)
+        || ngx_agt_call_copy(&call->data, &request->data)
            != NGX_OK)
     {
-        ngx_agilicus_token_call_free(call);
+        ngx_agt_call_free(call);
         return NULL;
     }
 
@@ -516,13 +504,13 @@ ngx_agilicus_token_call_create(
 
 
 static ngx_int_t
-ngx_agilicus_token_call_copy(ngx_str_t *dst, const ngx_str_t *src)
+ngx_agt_call_copy(ngx_str_t *dst, const ngx_str_t *src)
 {
     if (src->len == 0) {
         return NGX_OK;
     }
 
-    dst->data = ngx_alloc(src->len, ngx_agilicus_token_worker.log);
+    dst->data = ngx_alloc(src->len, ngx_agt_worker.log);
     if (dst->data == NULL) {
         return NGX_ERROR;
     }
@@ -535,34 +523,32 @@ ngx_agilicus_token_call_copy(ngx_str_t *dst, const ngx_str_t *src)
 
 
 ngx_int_t
-ngx_agilicus_token_call_charge(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_call_charge(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
-    ngx_int_t                             rc;
-    const ngx_agilicus_token_api_conf_t  *conf;
+    ngx_int_t                  rc;
+    const ngx_agt_api_conf_t  *conf;
 
     if (!call->charged) {
         return NGX_OK;
     }
 
-    conf = ngx_agilicus_token_worker.conf;
+    conf = ngx_agt_worker.conf;
 
-    rc = ngx_agilicus_token_budget_take(conf->first, call->api->state,
-                                        &conf->rate,
-                                        call->has_client ? &call->client
+    rc = ngx_agt_budget_take(conf->first, call->api->state,
+                             &conf->rate,
+                             call->has_client ? &call->client
                                                          : NULL,
-                                        ngx_current_msec,
-                                        &answer->retry_after);
+                             ngx_current_msec,
+                             &answer->retry_after);
     if (rc == NGX_OK) {
         return NGX_OK;
     }
 
-    answer->class = NGX_AGILICUS_TOKEN_CLASS_SHED;
-    answer->reason = (rc == NGX_BUSY) ? NGX_AGILICUS_TOKEN_REASON_CLIENT_RATE
-                                      : NGX_AGILICUS_TOKEN_REASON_RATE;
+    answer->class = NGX_AGT_CLASS_SHED;
+    answer->reason = (rc == NGX_BUSY) ? NGX_AGT_REASON_CLIENT_RATE
+                                      : NGX_AGT_REASON_RATE;
 
-    ngx_agilicus_token_zone_count(conf->first,
-                                  NGX_AGILICUS_TOKEN_COUNT_OVERLOADS);
+    ngx_agt_zone_count(conf->first, NGX_AGT_COUNT_OVERLOADS);
 
     return NGX_ERROR;
 }
@@ -571,22 +557,21 @@ ngx_agilicus_token_call_charge(ngx_agilicus_token_call_t *call,
 /* tells everybody and frees the call */
 
 void
-ngx_agilicus_token_call_end(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_call_end(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
-    ngx_queue_t                       *q;
-    ngx_agilicus_token_waiter_t       *waiter;
-    ngx_agilicus_token_call_worker_t  *w;
+    ngx_queue_t            *q;
+    ngx_agt_waiter_t       *waiter;
+    ngx_agt_call_worker_t  *w;
 
-    w = &ngx_agilicus_token_worker;
+    w = &ngx_agt_worker;
 
-    ngx_agilicus_token_call_release(call, answer);
+    ngx_agt_call_release(call, answer);
 
     /* a waiter may take others with it, so always restart from the head */
 
     while (!ngx_queue_empty(&call->waiters)) {
         q = ngx_queue_head(&call->waiters);
-        waiter = ngx_queue_data(q, ngx_agilicus_token_waiter_t, queue);
+        waiter = ngx_queue_data(q, ngx_agt_waiter_t, queue);
 
         ngx_queue_remove(q);
         waiter->call = NULL;
@@ -595,30 +580,28 @@ ngx_agilicus_token_call_end(ngx_agilicus_token_call_t *call,
         waiter->done(waiter->data, answer);
     }
 
-    ngx_agilicus_token_call_forget(answer);
-    ngx_agilicus_token_call_free(call);
+    ngx_agt_call_forget(answer);
+    ngx_agt_call_free(call);
 }
 
 
 /* gives the lead back and wakes who follows */
 
 static void
-ngx_agilicus_token_call_release(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_call_release(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
-    uint64_t                              wake;
-    const ngx_agilicus_token_api_conf_t  *conf;
-    ngx_agilicus_token_flight_result_t    result;
+    uint64_t                   wake;
+    const ngx_agt_api_conf_t  *conf;
+    ngx_agt_flight_result_t    result;
 
-    if (call->flight.id == 0
-        || call->state == NGX_AGILICUS_TOKEN_CALL_FOLLOWING)
+    if (call->flight.id == 0 || call->state == NGX_AGT_CALL_FOLLOWING)
     {
         return;
     }
 
-    conf = ngx_agilicus_token_worker.conf;
+    conf = ngx_agt_worker.conf;
 
-    ngx_memzero(&result, sizeof(ngx_agilicus_token_flight_result_t));
+    ngx_memzero(&result, sizeof(ngx_agt_flight_result_t));
 
     if (answer) {
         result.class = answer->class;
@@ -627,30 +610,27 @@ ngx_agilicus_token_call_release(ngx_agilicus_token_call_t *call,
         result.transient = answer->transient;
     }
 
-    wake = ngx_agilicus_token_flight_end(conf->first, &call->flight, &result,
-                                         ngx_current_msec);
+    wake = ngx_agt_flight_end(conf->first, &call->flight, &result,
+                              ngx_current_msec);
     call->flight.id = 0;
 
-    ngx_agilicus_token_wake_up((ngx_agilicus_token_wake_t *) &conf->wake,
-                               wake);
+    ngx_agt_wake_up((ngx_agt_wake_t *) &conf->wake, wake);
 }
 
 
 static void
-ngx_agilicus_token_call_free(ngx_agilicus_token_call_t *call)
+ngx_agt_call_free(ngx_agt_call_t *call)
 {
-    if (call->state == NGX_AGILICUS_TOKEN_CALL_FOLLOWING) {
-        ngx_agilicus_token_flight_unfollow(
-                                        ngx_agilicus_token_worker.conf->first,
-                                        &call->flight);
+    if (call->state == NGX_AGT_CALL_FOLLOWING) {
+        ngx_agt_flight_unfollow(ngx_agt_worker.conf->first, &call->flight);
     }
 
-    ngx_agilicus_token_call_release(call, NULL);
+    ngx_agt_call_release(call, NULL);
 
-    ngx_rbtree_delete(&ngx_agilicus_token_worker.calls, &call->node);
+    ngx_rbtree_delete(&ngx_agt_worker.calls, &call->node);
 
-    if (call->state == NGX_AGILICUS_TOKEN_CALL_PENDING
-        || call->state == NGX_AGILICUS_TOKEN_CALL_FOLLOWING)
+    if (call->state == NGX_AGT_CALL_PENDING
+        || call->state == NGX_AGT_CALL_FOLLOWING)
     {
         ngx_queue_remove(&call->queue);
     }
@@ -675,13 +655,13 @@ ngx_agilicus_token_call_free(ngx_agilicus_token_call_t *call)
 
 
 static void
-ngx_agilicus_token_call_insert(ngx_rbtree_node_t *temp,
+ngx_agt_call_insert(ngx_rbtree_node_t *temp,
     ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel)
 {
-    ngx_rbtree_node_t          **p;
-    ngx_agilicus_token_call_t   *call;
+    ngx_rbtree_node_t  **p;
+    ngx_agt_call_t      *call;
 
-    call = (ngx_agilicus_token_call_t *) node;
+    call = (ngx_agt_call_t *) node;
 
     for ( ;; ) {
 
@@ -690,8 +670,8 @@ ngx_agilicus_token_call_insert(ngx_rbtree_node_t *temp,
 
         } else {
             p = (ngx_memcmp(call->identity,
-                            ((ngx_agilicus_token_call_t *) temp)->identity,
-                            NGX_AGILICUS_TOKEN_DIGEST_LEN)
+                            ((ngx_agt_call_t *) temp)->identity,
+                            NGX_AGT_DIGEST_LEN)
                  < 0)
                 ? &temp->left : &temp->right;
         }

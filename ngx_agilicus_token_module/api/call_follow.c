@@ -8,44 +8,44 @@
 
 
 /* milliseconds between two looks at what another worker is asking */
-#define NGX_AGILICUS_TOKEN_CALL_POLL       20
+#define NGX_AGT_CALL_POLL       20
 
 
-static void ngx_agilicus_token_call_look(ngx_agilicus_token_call_t *call);
+static void ngx_agt_call_look(ngx_agt_call_t *call);
 
 
 /* NGX_OK if the call is to be made here, NGX_AGAIN if it follows another */
 
 ngx_int_t
-ngx_agilicus_token_call_lead(ngx_agilicus_token_call_t *call)
+ngx_agt_call_lead(ngx_agt_call_t *call)
 {
-    ngx_int_t                          rc;
-    ngx_agilicus_token_call_worker_t  *w;
+    ngx_int_t               rc;
+    ngx_agt_call_worker_t  *w;
 
     if (!call->shared) {
         return NGX_OK;
     }
 
-    w = &ngx_agilicus_token_worker;
+    w = &ngx_agt_worker;
 
-    rc = ngx_agilicus_token_flight_lead(w->conf->first, call->identity,
-                                        ngx_current_msec,
-                                        ngx_current_msec + call->patience
-                                        + NGX_AGILICUS_TOKEN_CALL_MARGIN,
-                                        ngx_worker, w->conf->cycle,
-                                        &call->flight);
+    rc = ngx_agt_flight_lead(w->conf->first, call->identity,
+                             ngx_current_msec,
+                             ngx_current_msec + call->patience
+                             + NGX_AGT_CALL_MARGIN,
+                             ngx_worker, w->conf->cycle,
+                             &call->flight);
 
     if (rc != NGX_AGAIN) {
         return NGX_OK;
     }
 
-    if (call->state != NGX_AGILICUS_TOKEN_CALL_FOLLOWING) {
-        call->state = NGX_AGILICUS_TOKEN_CALL_FOLLOWING;
+    if (call->state != NGX_AGT_CALL_FOLLOWING) {
+        call->state = NGX_AGT_CALL_FOLLOWING;
         ngx_queue_insert_tail(&w->following, &call->queue);
     }
 
     if (!w->poll.timer_set) {
-        ngx_add_timer(&w->poll, NGX_AGILICUS_TOKEN_CALL_POLL);
+        ngx_add_timer(&w->poll, NGX_AGT_CALL_POLL);
     }
 
     return NGX_AGAIN;
@@ -53,16 +53,15 @@ ngx_agilicus_token_call_lead(ngx_agilicus_token_call_t *call)
 
 
 ngx_uint_t
-ngx_agilicus_token_call_ended(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_call_ended(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
-    ngx_agilicus_token_answer_t  found;
+    ngx_agt_answer_t  found;
 
     if (!call->shared) {
         return 0;
     }
 
-    ngx_memzero(&found, sizeof(ngx_agilicus_token_answer_t));
+    ngx_memzero(&found, sizeof(ngx_agt_answer_t));
     found.retry_after = -1;
 
     if (call->type->adopt(call, &found) != NGX_OK) {
@@ -81,19 +80,19 @@ ngx_agilicus_token_call_ended(ngx_agilicus_token_call_t *call,
  */
 
 void
-ngx_agilicus_token_call_poll(ngx_event_t *ev)
+ngx_agt_call_poll(ngx_event_t *ev)
 {
-    ngx_agilicus_token_call_follow();
+    ngx_agt_call_follow();
 }
 
 
 void
-ngx_agilicus_token_call_follow(void)
+ngx_agt_call_follow(void)
 {
-    ngx_queue_t                       *q, looked;
-    ngx_agilicus_token_call_worker_t  *w;
+    ngx_queue_t            *q, looked;
+    ngx_agt_call_worker_t  *w;
 
-    w = &ngx_agilicus_token_worker;
+    w = &ngx_agt_worker;
 
     if (ngx_queue_empty(&w->following)) {
         return;
@@ -111,36 +110,35 @@ ngx_agilicus_token_call_follow(void)
         ngx_queue_remove(q);
         ngx_queue_insert_tail(&w->following, q);
 
-        ngx_agilicus_token_call_look(
-            ngx_queue_data(q, ngx_agilicus_token_call_t, queue));
+        ngx_agt_call_look(ngx_queue_data(q, ngx_agt_call_t, queue));
     }
 
     if (!ngx_queue_empty(&w->following) && !w->poll.timer_set) {
-        ngx_add_timer(&w->poll, NGX_AGILICUS_TOKEN_CALL_POLL);
+        ngx_add_timer(&w->poll, NGX_AGT_CALL_POLL);
     }
 }
 
 
 static void
-ngx_agilicus_token_call_look(ngx_agilicus_token_call_t *call)
+ngx_agt_call_look(ngx_agt_call_t *call)
 {
-    ngx_int_t                            rc;
-    ngx_agilicus_token_answer_t          answer;
-    ngx_agilicus_token_call_worker_t    *w;
-    ngx_agilicus_token_flight_result_t   result;
+    ngx_int_t                rc;
+    ngx_agt_answer_t         answer;
+    ngx_agt_call_worker_t   *w;
+    ngx_agt_flight_result_t  result;
 
-    w = &ngx_agilicus_token_worker;
+    w = &ngx_agt_worker;
 
-    rc = ngx_agilicus_token_flight_look(w->conf->first, &call->flight,
-                                        ngx_current_msec, &result);
+    rc = ngx_agt_flight_look(w->conf->first, &call->flight,
+                             ngx_current_msec, &result);
     if (rc == NGX_AGAIN) {
         return;
     }
 
-    ngx_memzero(&answer, sizeof(ngx_agilicus_token_answer_t));
+    ngx_memzero(&answer, sizeof(ngx_agt_answer_t));
 
     answer.sent = call->started;
-    answer.elapsed = (ngx_msec_t) (ngx_agilicus_token_mono() - call->started);
+    answer.elapsed = (ngx_msec_t) (ngx_agt_mono() - call->started);
     answer.retry_after = -1;
 
     if (rc == NGX_OK) {
@@ -149,45 +147,45 @@ ngx_agilicus_token_call_look(ngx_agilicus_token_call_t *call)
         answer.retry_after = result.retry_after;
         answer.transient = result.transient != 0;
 
-        if (result.class == NGX_AGILICUS_TOKEN_CLASS_REFUSED
-            || result.class == NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE
-            || result.class == NGX_AGILICUS_TOKEN_CLASS_SHED
+        if (result.class == NGX_AGT_CLASS_REFUSED
+            || result.class == NGX_AGT_CLASS_INDETERMINATE
+            || result.class == NGX_AGT_CLASS_SHED
             || call->type->adopt(call, &answer) == NGX_OK)
         {
             call->flight.id = 0;
-            ngx_agilicus_token_call_end(call, &answer);
+            ngx_agt_call_end(call, &answer);
             return;
         }
     }
 
     /* its leader is gone, or what it found is: ask, unless another does */
 
-    if (ngx_agilicus_token_call_lead(call) == NGX_AGAIN) {
+    if (ngx_agt_call_lead(call) == NGX_AGAIN) {
         return;
     }
 
     ngx_queue_remove(&call->queue);
-    call->state = NGX_AGILICUS_TOKEN_CALL_NEW;
+    call->state = NGX_AGT_CALL_NEW;
 
     /* another may have asked, and have its answer, since the leader died */
 
-    if (ngx_agilicus_token_call_ended(call, &answer)) {
-        ngx_agilicus_token_call_end(call, &answer);
+    if (ngx_agt_call_ended(call, &answer)) {
+        ngx_agt_call_end(call, &answer);
         return;
     }
 
     /* one call more: its leader may have given up for want of a budget */
 
-    if (ngx_agilicus_token_call_charge(call, &answer) != NGX_OK) {
+    if (ngx_agt_call_charge(call, &answer) != NGX_OK) {
 
         /* who waits need not be the client whose own budget is spent */
 
-        answer.reason = NGX_AGILICUS_TOKEN_REASON_RATE;
-        ngx_agilicus_token_call_end(call, &answer);
+        answer.reason = NGX_AGT_REASON_RATE;
+        ngx_agt_call_end(call, &answer);
         return;
     }
 
-    if (ngx_agilicus_token_call_start(call, &answer) != NGX_OK) {
-        ngx_agilicus_token_call_end(call, &answer);
+    if (ngx_agt_call_start(call, &answer) != NGX_OK) {
+        ngx_agt_call_end(call, &answer);
     }
 }

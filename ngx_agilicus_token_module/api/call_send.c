@@ -7,90 +7,82 @@
 #include "api/call_internal.h"
 
 
-static ngx_int_t ngx_agilicus_token_call_send(
-    ngx_agilicus_token_call_t *call, ngx_agilicus_token_answer_t *answer);
-static ngx_uint_t ngx_agilicus_token_call_room(void);
-static void ngx_agilicus_token_call_send_pending(void);
-static void ngx_agilicus_token_call_done(void *data,
-    ngx_agilicus_token_curl_result_t *result);
-static ngx_uint_t ngx_agilicus_token_call_retry(
-    ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_curl_result_t *result);
-static ngx_uint_t ngx_agilicus_token_call_is_once(
-    const ngx_agilicus_token_call_t *call);
-static ngx_uint_t ngx_agilicus_token_call_step(
-    ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_curl_result_t *result);
-static void ngx_agilicus_token_call_read(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_curl_result_t *result,
-    ngx_agilicus_token_answer_t *answer);
-static void ngx_agilicus_token_call_report(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_curl_result_t *result,
-    ngx_agilicus_token_answer_t *answer);
-static void ngx_agilicus_token_call_log(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_curl_result_t *result,
-    ngx_agilicus_token_answer_t *answer);
-static void ngx_agilicus_token_call_log_foreign(
-    ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_curl_result_t *result);
+static ngx_int_t ngx_agt_call_send(
+    ngx_agt_call_t *call, ngx_agt_answer_t *answer);
+static ngx_uint_t ngx_agt_call_room(void);
+static void ngx_agt_call_send_pending(void);
+static void ngx_agt_call_done(void *data, ngx_agt_curl_result_t *result);
+static ngx_uint_t ngx_agt_call_retry(
+    ngx_agt_call_t *call,
+    ngx_agt_curl_result_t *result);
+static ngx_uint_t ngx_agt_call_is_once(const ngx_agt_call_t *call);
+static ngx_uint_t ngx_agt_call_step(
+    ngx_agt_call_t *call,
+    ngx_agt_curl_result_t *result);
+static void ngx_agt_call_read(ngx_agt_call_t *call,
+    ngx_agt_curl_result_t *result, ngx_agt_answer_t *answer);
+static void ngx_agt_call_report(ngx_agt_call_t *call,
+    ngx_agt_curl_result_t *result, ngx_agt_answer_t *answer);
+static void ngx_agt_call_log(ngx_agt_call_t *call,
+    ngx_agt_curl_result_t *result, ngx_agt_answer_t *answer);
+static void ngx_agt_call_log_foreign(
+    ngx_agt_call_t *call,
+    ngx_agt_curl_result_t *result);
 
 
 /* sends the call, or queues it; the first of them may find the breaker open */
 
 ngx_int_t
-ngx_agilicus_token_call_start(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_call_start(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
-    ngx_agilicus_token_call_worker_t  *w;
+    ngx_agt_call_worker_t  *w;
 
-    w = &ngx_agilicus_token_worker;
+    w = &ngx_agt_worker;
 
-    if (!ngx_agilicus_token_call_room()) {
-        call->state = NGX_AGILICUS_TOKEN_CALL_PENDING;
+    if (!ngx_agt_call_room()) {
+        call->state = NGX_AGT_CALL_PENDING;
         ngx_queue_insert_tail(&w->pending, &call->queue);
 
         return NGX_OK;
     }
 
-    return ngx_agilicus_token_call_send(call, answer);
+    return ngx_agt_call_send(call, answer);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_call_send(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_call_send(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
-    ngx_agilicus_token_curl_t          *pool;
-    ngx_agilicus_token_call_worker_t   *w;
-    ngx_agilicus_token_curl_request_t   request;
+    ngx_agt_curl_t         *pool;
+    ngx_agt_call_worker_t  *w;
+    ngx_agt_curl_request_t  request;
 
-    w = &ngx_agilicus_token_worker;
+    w = &ngx_agt_worker;
 
-    answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
-    answer->reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
+    answer->class = NGX_AGT_CLASS_INDETERMINATE;
+    answer->reason = NGX_AGT_REASON_INTERNAL;
 
-    pool = ngx_agilicus_token_call_curl(call->api);
+    pool = ngx_agt_call_curl(call->api);
     if (pool == NULL) {
         return NGX_ERROR;
     }
 
     if (!call->retried && !call->stepped
-        && ngx_agilicus_token_breaker_pass(w->conf->first, call->api->state,
-                                           &w->conf->breaker,
-                                           ngx_current_msec, call->timeout,
-                                           &answer->retry_after)
+        && ngx_agt_breaker_pass(w->conf->first, call->api->state,
+                                &w->conf->breaker,
+                                ngx_current_msec, call->timeout,
+                                &answer->retry_after)
            != NGX_OK)
     {
-        answer->class = NGX_AGILICUS_TOKEN_CLASS_SHED;
-        answer->reason = NGX_AGILICUS_TOKEN_REASON_BREAKER;
+        answer->class = NGX_AGT_CLASS_SHED;
+        answer->reason = NGX_AGT_REASON_BREAKER;
         answer->transient = 1;
 
-        ngx_agilicus_token_zone_count(w->conf->first,
-                                      NGX_AGILICUS_TOKEN_COUNT_OVERLOADS);
+        ngx_agt_zone_count(w->conf->first, NGX_AGT_COUNT_OVERLOADS);
         return NGX_ERROR;
     }
 
-    ngx_memzero(&request, sizeof(ngx_agilicus_token_curl_request_t));
+    ngx_memzero(&request, sizeof(ngx_agt_curl_request_t));
 
     request.url = call->url;
     request.body = call->body;
@@ -98,30 +90,30 @@ ngx_agilicus_token_call_send(ngx_agilicus_token_call_t *call,
     request.connect_timeout = call->connect_timeout;
     request.timeout = call->timeout;
     request.max_body = call->max_body;
-    request.handler = ngx_agilicus_token_call_done;
+    request.handler = ngx_agt_call_done;
     request.data = call;
 
     /* a kept connection may be lost, and libcurl would send it once more */
 
-    request.fresh = call->retried || ngx_agilicus_token_call_is_once(call);
+    request.fresh = call->retried || ngx_agt_call_is_once(call);
 
-    call->sent = ngx_agilicus_token_mono();
+    call->sent = ngx_agt_mono();
 
-    call->op = ngx_agilicus_token_curl_submit(pool, &request);
+    call->op = ngx_agt_curl_submit(pool, &request);
 
     if (call->op == NULL) {
         return NGX_ERROR;
     }
 
-    call->state = NGX_AGILICUS_TOKEN_CALL_SENT;
+    call->state = NGX_AGT_CALL_SENT;
     ngx_queue_insert_tail(&w->sent, &call->queue);
     w->inflight++;
     w->left += call->left;
 
-    ngx_agilicus_token_zone_count(w->conf->first,
-                                  call->retried
-                                  ? NGX_AGILICUS_TOKEN_COUNT_RETRIES
-                                  : NGX_AGILICUS_TOKEN_COUNT_CALLS);
+    ngx_agt_zone_count(w->conf->first,
+                       call->retried
+                       ? NGX_AGT_COUNT_RETRIES
+                       : NGX_AGT_COUNT_CALLS);
 
     return NGX_OK;
 }
@@ -135,14 +127,14 @@ ngx_agilicus_token_call_send(ngx_agilicus_token_call_t *call,
  */
 
 static ngx_uint_t
-ngx_agilicus_token_call_room(void)
+ngx_agt_call_room(void)
 {
-    ngx_uint_t                         n;
-    ngx_queue_t                       *q;
-    ngx_agilicus_token_call_t         *call;
-    ngx_agilicus_token_call_worker_t  *w;
+    ngx_uint_t              n;
+    ngx_queue_t            *q;
+    ngx_agt_call_t         *call;
+    ngx_agt_call_worker_t  *w;
 
-    w = &ngx_agilicus_token_worker;
+    w = &ngx_agt_worker;
     n = w->conf->max_inflight;
 
     if (w->inflight < n) {
@@ -157,10 +149,10 @@ ngx_agilicus_token_call_room(void)
          q != ngx_queue_sentinel(&w->sent);
          q = ngx_queue_prev(q))
     {
-        call = ngx_queue_data(q, ngx_agilicus_token_call_t, queue);
+        call = ngx_queue_data(q, ngx_agt_call_t, queue);
 
         if (call->left) {
-            ngx_agilicus_token_call_drop(call);
+            ngx_agt_call_drop(call);
             return 1;
         }
     }
@@ -170,34 +162,34 @@ ngx_agilicus_token_call_room(void)
 
 
 void
-ngx_agilicus_token_call_turn(ngx_event_t *ev)
+ngx_agt_call_turn(ngx_event_t *ev)
 {
-    ngx_agilicus_token_call_send_pending();
+    ngx_agt_call_send_pending();
 }
 
 
 static void
-ngx_agilicus_token_call_send_pending(void)
+ngx_agt_call_send_pending(void)
 {
-    ngx_queue_t                       *q;
-    ngx_agilicus_token_call_t         *call;
-    ngx_agilicus_token_answer_t        answer;
-    ngx_agilicus_token_call_worker_t  *w;
+    ngx_queue_t            *q;
+    ngx_agt_call_t         *call;
+    ngx_agt_answer_t        answer;
+    ngx_agt_call_worker_t  *w;
 
-    w = &ngx_agilicus_token_worker;
+    w = &ngx_agt_worker;
 
-    while (!ngx_queue_empty(&w->pending) && ngx_agilicus_token_call_room()) {
+    while (!ngx_queue_empty(&w->pending) && ngx_agt_call_room()) {
         q = ngx_queue_head(&w->pending);
         ngx_queue_remove(q);
 
-        call = ngx_queue_data(q, ngx_agilicus_token_call_t, queue);
-        call->state = NGX_AGILICUS_TOKEN_CALL_NEW;
+        call = ngx_queue_data(q, ngx_agt_call_t, queue);
+        call->state = NGX_AGT_CALL_NEW;
 
-        ngx_memzero(&answer, sizeof(ngx_agilicus_token_answer_t));
+        ngx_memzero(&answer, sizeof(ngx_agt_answer_t));
         answer.retry_after = -1;
 
-        if (ngx_agilicus_token_call_send(call, &answer) != NGX_OK) {
-            ngx_agilicus_token_call_end(call, &answer);
+        if (ngx_agt_call_send(call, &answer) != NGX_OK) {
+            ngx_agt_call_end(call, &answer);
         }
     }
 }
@@ -205,17 +197,16 @@ ngx_agilicus_token_call_send_pending(void)
 
 /* a pool is made when the worker starts, or late where no worker was started */
 
-ngx_agilicus_token_curl_t *
-ngx_agilicus_token_call_curl(ngx_agilicus_token_api_t *api)
+ngx_agt_curl_t *
+ngx_agt_call_curl(ngx_agt_api_t *api)
 {
-    ngx_agilicus_token_call_worker_t  *w;
+    ngx_agt_call_worker_t  *w;
 
-    w = &ngx_agilicus_token_worker;
+    w = &ngx_agt_worker;
 
     if (w->pools[api->index] == NULL) {
         w->pools[api->index] =
-            ngx_agilicus_token_curl_create(&api->profile,
-                                           w->conf->max_inflight, w->log);
+            ngx_agt_curl_create(&api->profile, w->conf->max_inflight, w->log);
     }
 
     return w->pools[api->index];
@@ -223,51 +214,48 @@ ngx_agilicus_token_call_curl(ngx_agilicus_token_api_t *api)
 
 
 static void
-ngx_agilicus_token_call_done(void *data,
-    ngx_agilicus_token_curl_result_t *result)
+ngx_agt_call_done(void *data, ngx_agt_curl_result_t *result)
 {
-    ngx_agilicus_token_call_t *call = data;
+    ngx_agt_call_t *call = data;
 
-    ngx_agilicus_token_answer_t  answer;
+    ngx_agt_answer_t  answer;
 
-    ngx_agilicus_token_worker.inflight--;
-    ngx_agilicus_token_worker.left -= call->left;
+    ngx_agt_worker.inflight--;
+    ngx_agt_worker.left -= call->left;
 
     ngx_queue_remove(&call->queue);
-    call->state = NGX_AGILICUS_TOKEN_CALL_NEW;
+    call->state = NGX_AGT_CALL_NEW;
     call->op = NULL;
 
-    if (ngx_agilicus_token_call_retry(call, result)
-        || ngx_agilicus_token_call_step(call, result))
+    if (ngx_agt_call_retry(call, result) || ngx_agt_call_step(call, result))
     {
         return;
     }
 
-    ngx_agilicus_token_call_read(call, result, &answer);
-    ngx_agilicus_token_call_report(call, result, &answer);
-    ngx_agilicus_token_call_end(call, &answer);
+    ngx_agt_call_read(call, result, &answer);
+    ngx_agt_call_report(call, result, &answer);
+    ngx_agt_call_end(call, &answer);
 
-    ngx_agilicus_token_call_send_pending();
+    ngx_agt_call_send_pending();
 }
 
 
 /* once more, if the connection was lost before there was any answer */
 
 static ngx_uint_t
-ngx_agilicus_token_call_retry(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_curl_result_t *result)
+ngx_agt_call_retry(ngx_agt_call_t *call, ngx_agt_curl_result_t *result)
 {
-    uint64_t                     passed;
-    ngx_agilicus_token_answer_t  answer;
+    uint64_t          passed;
+    ngx_agt_answer_t  answer;
 
-    if (result->error != NGX_AGILICUS_TOKEN_CURL_BROKEN
+    if (result->error != NGX_AGT_CURL_BROKEN
         || result->attempts > 1 || call->retried
-        || ngx_agilicus_token_call_is_once(call))
+        || ngx_agt_call_is_once(call))
     {
         return 0;
     }
 
-    passed = ngx_agilicus_token_mono() - call->sent;
+    passed = ngx_agt_mono() - call->sent;
 
     if (passed >= call->timeout) {
         return 0;
@@ -276,113 +264,108 @@ ngx_agilicus_token_call_retry(ngx_agilicus_token_call_t *call,
     call->retried = 1;
     call->timeout -= (ngx_msec_t) passed;
 
-    return ngx_agilicus_token_call_send(call, &answer) == NGX_OK;
+    return ngx_agt_call_send(call, &answer) == NGX_OK;
 }
 
 
 /* sent twice, it may give two tokens, and nobody has heard of the first */
 
 static ngx_uint_t
-ngx_agilicus_token_call_is_once(const ngx_agilicus_token_call_t *call)
+ngx_agt_call_is_once(const ngx_agt_call_t *call)
 {
-    return call->operation == NGX_AGILICUS_TOKEN_OPERATION_REISSUE
-           || call->operation == NGX_AGILICUS_TOKEN_OPERATION_CREATE;
+    return call->operation == NGX_AGT_OPERATION_REISSUE
+           || call->operation == NGX_AGT_OPERATION_CREATE;
 }
 
 
 static ngx_uint_t
-ngx_agilicus_token_call_step(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_curl_result_t *result)
+ngx_agt_call_step(ngx_agt_call_t *call, ngx_agt_curl_result_t *result)
 {
-    uint64_t                     passed;
-    ngx_agilicus_token_answer_t  answer;
+    uint64_t          passed;
+    ngx_agt_answer_t  answer;
 
     if (call->type->next == NULL
-        || result->error != NGX_AGILICUS_TOKEN_CURL_OK
+        || result->error != NGX_AGT_CURL_OK
         || !call->type->next(call, result))
     {
         return 0;
     }
 
-    passed = ngx_agilicus_token_mono() - call->sent;
+    passed = ngx_agt_mono() - call->sent;
 
     call->timeout -= (ngx_msec_t) ngx_min(passed, call->timeout - 1);
     call->retried = 0;
     call->stepped = 1;
 
-    ngx_memzero(&answer, sizeof(ngx_agilicus_token_answer_t));
+    ngx_memzero(&answer, sizeof(ngx_agt_answer_t));
     answer.retry_after = -1;
 
-    if (ngx_agilicus_token_call_send(call, &answer) == NGX_OK) {
+    if (ngx_agt_call_send(call, &answer) == NGX_OK) {
         return 1;
     }
 
     /* the step cannot be made: what was answered before is no answer */
 
-    answer.elapsed = (ngx_msec_t) (ngx_agilicus_token_mono() - call->started);
-    ngx_agilicus_token_call_end(call, &answer);
-    ngx_agilicus_token_call_send_pending();
+    answer.elapsed = (ngx_msec_t) (ngx_agt_mono() - call->started);
+    ngx_agt_call_end(call, &answer);
+    ngx_agt_call_send_pending();
 
     return 1;
 }
 
 
 void
-ngx_agilicus_token_call_meaning(ngx_agilicus_token_operation_e operation,
-    const ngx_agilicus_token_curl_result_t *result,
-    ngx_agilicus_token_meaning_t *meaning)
+ngx_agt_call_meaning(ngx_agt_operation_e operation,
+    const ngx_agt_curl_result_t *result, ngx_agt_meaning_t *meaning)
 {
     ngx_uint_t  object;
 
-    object = ngx_agilicus_token_status_needs_object(result->status)
+    object = ngx_agt_status_needs_object(result->status)
              && result->whole
-             && ngx_agilicus_token_json_type(&result->content_type)
-                != NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER
-             && ngx_agilicus_token_json_is_object(result->body.data,
-                                                  result->body.len);
+             && ngx_agt_json_type(&result->content_type)
+                != NGX_AGT_JSON_TYPE_OTHER
+             && ngx_agt_json_is_object(result->body.data, result->body.len);
 
-    ngx_agilicus_token_status_meaning(operation, result->status, object,
-                                      meaning);
+    ngx_agt_status_meaning(operation, result->status, object, meaning);
 }
 
 
 static void
-ngx_agilicus_token_call_read(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_curl_result_t *result,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_call_read(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
+    ngx_agt_answer_t *answer)
 {
-    ngx_agilicus_token_meaning_t  meaning;
+    ngx_agt_meaning_t  meaning;
 
-    static const ngx_agilicus_token_reason_e  reasons[] = {
-        NGX_AGILICUS_TOKEN_REASON_STATUS,
-        NGX_AGILICUS_TOKEN_REASON_RESOLVE,
-        NGX_AGILICUS_TOKEN_REASON_CONNECT,
-        NGX_AGILICUS_TOKEN_REASON_TLS,
-        NGX_AGILICUS_TOKEN_REASON_TIMEOUT,
-        NGX_AGILICUS_TOKEN_REASON_TRANSPORT,
-        NGX_AGILICUS_TOKEN_REASON_TRANSPORT,
-        NGX_AGILICUS_TOKEN_REASON_ANSWER,
-        NGX_AGILICUS_TOKEN_REASON_ANSWER
+    static const ngx_agt_reason_e  reasons[] = {
+        NGX_AGT_REASON_STATUS,
+        NGX_AGT_REASON_RESOLVE,
+        NGX_AGT_REASON_CONNECT,
+        NGX_AGT_REASON_TLS,
+        NGX_AGT_REASON_TIMEOUT,
+        NGX_AGT_REASON_TRANSPORT,
+        NGX_AGT_REASON_TRANSPORT,
+        NGX_AGT_REASON_ANSWER,
+        NGX_AGT_REASON_ANSWER
     };
 
-    ngx_memzero(answer, sizeof(ngx_agilicus_token_answer_t));
+    ngx_memzero(answer, sizeof(ngx_agt_answer_t));
 
-    answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
+    answer->class = NGX_AGT_CLASS_INDETERMINATE;
     answer->reason = reasons[result->error];
     answer->sent = call->sent;
-    answer->elapsed = (ngx_msec_t) (ngx_agilicus_token_mono() - call->started);
+    answer->elapsed = (ngx_msec_t) (ngx_agt_mono() - call->started);
     answer->retry_after = result->retry_after;
 
     switch (result->error) {
 
-    case NGX_AGILICUS_TOKEN_CURL_OK:
+    case NGX_AGT_CURL_OK:
         break;
 
-    case NGX_AGILICUS_TOKEN_CURL_TOO_LARGE:
+    case NGX_AGT_CURL_TOO_LARGE:
         answer->too_large = 1;
         return;
 
-    case NGX_AGILICUS_TOKEN_CURL_ENCODED:
+    case NGX_AGT_CURL_ENCODED:
         return;
 
     default:
@@ -390,7 +373,7 @@ ngx_agilicus_token_call_read(ngx_agilicus_token_call_t *call,
         return;
     }
 
-    ngx_agilicus_token_call_meaning(call->operation, result, &meaning);
+    ngx_agt_call_meaning(call->operation, result, &meaning);
 
     answer->class = meaning.class;
     answer->reason = meaning.reason;
@@ -399,30 +382,29 @@ ngx_agilicus_token_call_read(ngx_agilicus_token_call_t *call,
 
     call->type->read(call, result, answer);
 
-    if (answer->class == NGX_AGILICUS_TOKEN_CLASS_NONE) {
-        answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
+    if (answer->class == NGX_AGT_CLASS_NONE) {
+        answer->class = NGX_AGT_CLASS_INDETERMINATE;
     }
 }
 
 
 static void
-ngx_agilicus_token_call_report(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_curl_result_t *result,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_call_report(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
+    ngx_agt_answer_t *answer)
 {
-    ngx_int_t                             rc;
-    ngx_agilicus_token_call_worker_t     *w;
-    const ngx_agilicus_token_api_conf_t  *conf;
+    ngx_int_t                  rc;
+    ngx_agt_call_worker_t     *w;
+    const ngx_agt_api_conf_t  *conf;
 
-    w = &ngx_agilicus_token_worker;
+    w = &ngx_agt_worker;
     conf = w->conf;
 
-    rc = ngx_agilicus_token_breaker_report(conf->first, call->api->state,
+    rc = ngx_agt_breaker_report(conf->first, call->api->state,
               &conf->breaker, ngx_current_msec, answer->elapsed,
               answer->transient,
               result->status == 429 ? result->retry_after : -1);
 
-    ngx_agilicus_token_call_log(call, result, answer);
+    ngx_agt_call_log(call, result, answer);
 
     if (rc == NGX_BUSY) {
         ngx_log_error(NGX_LOG_WARN, w->log, 0,
@@ -440,32 +422,31 @@ ngx_agilicus_token_call_report(ngx_agilicus_token_call_t *call,
 /* one line a second at most says that an API fails */
 
 static void
-ngx_agilicus_token_call_log(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_curl_result_t *result,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_call_log(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
+    ngx_agt_answer_t *answer)
 {
-    u_char                             fingerprint
-                                       [NGX_AGILICUS_TOKEN_FINGERPRINT_LEN];
-    ngx_agilicus_token_call_worker_t  *w;
+    u_char                  fingerprint
+                            [NGX_AGT_FINGERPRINT_LEN];
+    ngx_agt_call_worker_t  *w;
 
-    w = &ngx_agilicus_token_worker;
+    w = &ngx_agt_worker;
 
-    if (result->error == NGX_AGILICUS_TOKEN_CURL_OK && !answer->spoken) {
-        ngx_agilicus_token_call_log_foreign(call, result);
+    if (result->error == NGX_AGT_CURL_OK && !answer->spoken) {
+        ngx_agt_call_log_foreign(call, result);
     }
 
-    if (answer->class != NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE
-        && answer->class != NGX_AGILICUS_TOKEN_CLASS_REFUSED)
+    if (answer->class != NGX_AGT_CLASS_INDETERMINATE
+        && answer->class != NGX_AGT_CLASS_REFUSED)
     {
         return;
     }
 
-    ngx_agilicus_token_zone_count(w->conf->first,
-        answer->class == NGX_AGILICUS_TOKEN_CLASS_REFUSED
-        ? NGX_AGILICUS_TOKEN_COUNT_CREDENTIAL_REFUSED
-        : NGX_AGILICUS_TOKEN_COUNT_FAILED_CALLS);
+    ngx_agt_zone_count(w->conf->first,
+        answer->class == NGX_AGT_CLASS_REFUSED
+        ? NGX_AGT_COUNT_CREDENTIAL_REFUSED
+        : NGX_AGT_COUNT_FAILED_CALLS);
 
-    if (answer->reason == NGX_AGILICUS_TOKEN_REASON_NOT_THE_API
+    if (answer->reason == NGX_AGT_REASON_NOT_THE_API
         || w->logged == ngx_time())
     {
         return;
@@ -473,7 +454,7 @@ ngx_agilicus_token_call_log(ngx_agilicus_token_call_t *call,
 
     w->logged = ngx_time();
 
-    if (answer->class == NGX_AGILICUS_TOKEN_CLASS_REFUSED) {
+    if (answer->class == NGX_AGT_CLASS_REFUSED) {
         ngx_log_error(NGX_LOG_ERR, w->log, 0,
                       "agilicus token: %s failed: Tokens API \"%V\" refused "
                       "the edge itself with status %ui, check "
@@ -482,12 +463,12 @@ ngx_agilicus_token_call_log(ngx_agilicus_token_call_t *call,
         return;
     }
 
-    ngx_agilicus_token_digest_fingerprint(call->key, fingerprint);
+    ngx_agt_digest_fingerprint(call->key, fingerprint);
 
     ngx_log_error(NGX_LOG_ERR, w->log, 0,
                   "agilicus token: %s failed: %V, status %ui, %s, "
                   "Tokens API \"%V\", fingerprint %*s", call->type->name,
-                  ngx_agilicus_token_reason_word(answer->reason),
+                  ngx_agt_reason_word(answer->reason),
                   result->status, result->message, &call->api->url,
                   sizeof(fingerprint), fingerprint);
 }
@@ -496,14 +477,13 @@ ngx_agilicus_token_call_log(ngx_agilicus_token_call_t *call,
 /* one line a second at most, whatever else is logged */
 
 static void
-ngx_agilicus_token_call_log_foreign(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_curl_result_t *result)
+ngx_agt_call_log_foreign(ngx_agt_call_t *call, ngx_agt_curl_result_t *result)
 {
-    u_char                             fingerprint
-                                       [NGX_AGILICUS_TOKEN_FINGERPRINT_LEN];
-    ngx_agilicus_token_call_worker_t  *w;
+    u_char                  fingerprint
+                            [NGX_AGT_FINGERPRINT_LEN];
+    ngx_agt_call_worker_t  *w;
 
-    w = &ngx_agilicus_token_worker;
+    w = &ngx_agt_worker;
 
     if (w->logged_foreign == ngx_time()) {
         return;
@@ -511,7 +491,7 @@ ngx_agilicus_token_call_log_foreign(ngx_agilicus_token_call_t *call,
 
     w->logged_foreign = ngx_time();
 
-    ngx_agilicus_token_digest_fingerprint(call->key, fingerprint);
+    ngx_agt_digest_fingerprint(call->key, fingerprint);
 
     ngx_log_error(NGX_LOG_ERR, w->log, 0,
                   "agilicus token: %s: status %ui without a JSON object, "

@@ -10,41 +10,37 @@
 
 
 /* easy handles that are kept for the next operations */
-#define NGX_AGILICUS_TOKEN_CURL_MAX_IDLE     64
+#define NGX_AGT_CURL_MAX_IDLE     64
 
-static ngx_int_t ngx_agilicus_token_curl_setup(
-    ngx_agilicus_token_curl_op_t *op);
-static ngx_int_t ngx_agilicus_token_curl_prepare(
-    ngx_agilicus_token_curl_op_t *op,
-    ngx_agilicus_token_curl_request_t *request);
-static ngx_int_t ngx_agilicus_token_curl_bearer(
-    ngx_agilicus_token_curl_op_t *op, ngx_str_t *bearer);
-static ngx_agilicus_token_curl_op_t *ngx_agilicus_token_curl_get(
-    ngx_agilicus_token_curl_t *pool);
-static void ngx_agilicus_token_curl_put(ngx_agilicus_token_curl_op_t *op);
-static void ngx_agilicus_token_curl_wipe(ngx_agilicus_token_curl_op_t *op);
-static void ngx_agilicus_token_curl_free(ngx_agilicus_token_curl_op_t *op);
-static void ngx_agilicus_token_curl_wipe_list(struct curl_slist *list);
-static void ngx_agilicus_token_curl_done(ngx_agilicus_token_curl_op_t *op,
-    CURLcode code);
-static void *ngx_agilicus_token_curl_memory_alloc(size_t size);
-static void *ngx_agilicus_token_curl_memory_realloc(void *p, size_t size);
-static void ngx_agilicus_token_curl_memory_free(void *p);
+static ngx_int_t ngx_agt_curl_setup(ngx_agt_curl_op_t *op);
+static ngx_int_t ngx_agt_curl_prepare(
+    ngx_agt_curl_op_t *op,
+    ngx_agt_curl_request_t *request);
+static ngx_int_t ngx_agt_curl_bearer(ngx_agt_curl_op_t *op, ngx_str_t *bearer);
+static ngx_agt_curl_op_t *ngx_agt_curl_get(ngx_agt_curl_t *pool);
+static void ngx_agt_curl_put(ngx_agt_curl_op_t *op);
+static void ngx_agt_curl_wipe(ngx_agt_curl_op_t *op);
+static void ngx_agt_curl_free(ngx_agt_curl_op_t *op);
+static void ngx_agt_curl_wipe_list(struct curl_slist *list);
+static void ngx_agt_curl_done(ngx_agt_curl_op_t *op, CURLcode code);
+static void *ngx_agt_curl_memory_alloc(size_t size);
+static void *ngx_agt_curl_memory_realloc(void *p, size_t size);
+static void ngx_agt_curl_memory_free(void *p);
 
 
-ngx_agilicus_token_curl_t *
-ngx_agilicus_token_curl_create(ngx_agilicus_token_curl_profile_t *profile,
+ngx_agt_curl_t *
+ngx_agt_curl_create(ngx_agt_curl_profile_t *profile,
     ngx_uint_t max_connections, ngx_log_t *log)
 {
-    CURLM                      *multi;
-    ngx_agilicus_token_curl_t  *pool;
+    CURLM           *multi;
+    ngx_agt_curl_t  *pool;
 
     /* libcurl builds requests, with their tokens, in memory of its own */
 
     if (curl_global_init_mem(CURL_GLOBAL_DEFAULT,
-                             ngx_agilicus_token_curl_memory_alloc,
-                             ngx_agilicus_token_curl_memory_free,
-                             ngx_agilicus_token_curl_memory_realloc, strdup,
+                             ngx_agt_curl_memory_alloc,
+                             ngx_agt_curl_memory_free,
+                             ngx_agt_curl_memory_realloc, strdup,
                              calloc)
         != CURLE_OK)
     {
@@ -53,7 +49,7 @@ ngx_agilicus_token_curl_create(ngx_agilicus_token_curl_profile_t *profile,
         return NULL;
     }
 
-    pool = ngx_calloc(sizeof(ngx_agilicus_token_curl_t), log);
+    pool = ngx_calloc(sizeof(ngx_agt_curl_t), log);
     if (pool == NULL) {
         curl_global_cleanup();
         return NULL;
@@ -65,11 +61,10 @@ ngx_agilicus_token_curl_create(ngx_agilicus_token_curl_profile_t *profile,
     ngx_queue_init(&pool->ops);
     ngx_queue_init(&pool->idle);
 
-    ngx_agilicus_token_curl_init_events(pool);
+    ngx_agt_curl_init_events(pool);
 
     if (profile->tls && profile->verify) {
-        pool->store = ngx_agilicus_token_curl_load_store(&profile->trusted,
-                                                         log);
+        pool->store = ngx_agt_curl_load_store(&profile->trusted, log);
         if (pool->store == NULL) {
             goto failed;
         }
@@ -94,10 +89,10 @@ ngx_agilicus_token_curl_create(ngx_agilicus_token_curl_profile_t *profile,
     pool->multi = multi;
 
     if (curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION,
-                          ngx_agilicus_token_curl_socket) != CURLM_OK
+                          ngx_agt_curl_socket) != CURLM_OK
         || curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, pool) != CURLM_OK
         || curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION,
-                             ngx_agilicus_token_curl_set_timer) != CURLM_OK
+                             ngx_agt_curl_set_timer) != CURLM_OK
         || curl_multi_setopt(multi, CURLMOPT_TIMERDATA, pool) != CURLM_OK
         || curl_multi_setopt(multi, CURLMOPT_PIPELINING,
                              (long) CURLPIPE_NOTHING) != CURLM_OK
@@ -114,38 +109,38 @@ failed:
     ngx_log_error(NGX_LOG_CRIT, log, 0,
                   "agilicus token: libcurl could not be set up");
 
-    ngx_agilicus_token_curl_destroy(pool);
+    ngx_agt_curl_destroy(pool);
 
     return NULL;
 }
 
 
 void
-ngx_agilicus_token_curl_destroy(ngx_agilicus_token_curl_t *pool)
+ngx_agt_curl_destroy(ngx_agt_curl_t *pool)
 {
-    ngx_queue_t                   *q;
-    ngx_agilicus_token_curl_op_t  *op;
+    ngx_queue_t        *q;
+    ngx_agt_curl_op_t  *op;
 
     while (!ngx_queue_empty(&pool->ops)) {
         q = ngx_queue_head(&pool->ops);
-        op = ngx_queue_data(q, ngx_agilicus_token_curl_op_t, queue);
+        op = ngx_queue_data(q, ngx_agt_curl_op_t, queue);
 
-        ngx_agilicus_token_curl_cancel(op);
+        ngx_agt_curl_cancel(op);
     }
 
     while (!ngx_queue_empty(&pool->idle)) {
         q = ngx_queue_head(&pool->idle);
-        op = ngx_queue_data(q, ngx_agilicus_token_curl_op_t, queue);
+        op = ngx_queue_data(q, ngx_agt_curl_op_t, queue);
 
         ngx_queue_remove(q);
-        ngx_agilicus_token_curl_free(op);
+        ngx_agt_curl_free(op);
     }
 
     if (pool->multi) {
         (void) curl_multi_cleanup(pool->multi);
     }
 
-    ngx_agilicus_token_curl_stop_events(pool);
+    ngx_agt_curl_stop_events(pool);
 
     curl_slist_free_all(pool->get_headers);
     curl_slist_free_all(pool->post_headers);
@@ -160,20 +155,19 @@ ngx_agilicus_token_curl_destroy(ngx_agilicus_token_curl_t *pool)
 }
 
 
-ngx_agilicus_token_curl_op_t *
-ngx_agilicus_token_curl_submit(ngx_agilicus_token_curl_t *pool,
-    ngx_agilicus_token_curl_request_t *request)
+ngx_agt_curl_op_t *
+ngx_agt_curl_submit(ngx_agt_curl_t *pool, ngx_agt_curl_request_t *request)
 {
-    CURLMcode                      rc;
-    ngx_agilicus_token_curl_op_t  *op;
+    CURLMcode           rc;
+    ngx_agt_curl_op_t  *op;
 
-    op = ngx_agilicus_token_curl_get(pool);
+    op = ngx_agt_curl_get(pool);
     if (op == NULL) {
         return NULL;
     }
 
-    if (ngx_agilicus_token_curl_prepare(op, request) != NGX_OK) {
-        ngx_agilicus_token_curl_put(op);
+    if (ngx_agt_curl_prepare(op, request) != NGX_OK) {
+        ngx_agt_curl_put(op);
         return NULL;
     }
 
@@ -183,7 +177,7 @@ ngx_agilicus_token_curl_submit(ngx_agilicus_token_curl_t *pool,
         ngx_log_error(NGX_LOG_ALERT, pool->log, 0,
                       "agilicus token: curl_multi_add_handle() failed: %s",
                       curl_multi_strerror(rc));
-        ngx_agilicus_token_curl_put(op);
+        ngx_agt_curl_put(op);
         return NULL;
     }
 
@@ -197,53 +191,52 @@ ngx_agilicus_token_curl_submit(ngx_agilicus_token_curl_t *pool,
 
 
 void
-ngx_agilicus_token_curl_perform(ngx_agilicus_token_curl_t *pool,
-    ngx_agilicus_token_curl_request_t *request)
+ngx_agt_curl_perform(ngx_agt_curl_t *pool, ngx_agt_curl_request_t *request)
 {
-    CURLcode                       code;
-    ngx_agilicus_token_curl_op_t  *op;
+    CURLcode            code;
+    ngx_agt_curl_op_t  *op;
 
-    op = ngx_agilicus_token_curl_get(pool);
+    op = ngx_agt_curl_get(pool);
     if (op == NULL) {
         return;
     }
 
-    if (ngx_agilicus_token_curl_prepare(op, request) == NGX_OK) {
+    if (ngx_agt_curl_prepare(op, request) == NGX_OK) {
         code = curl_easy_perform(op->easy);
         ngx_time_update();
-        ngx_agilicus_token_curl_done(op, code);
+        ngx_agt_curl_done(op, code);
     }
 
-    ngx_agilicus_token_curl_put(op);
+    ngx_agt_curl_put(op);
 }
 
 
 void
-ngx_agilicus_token_curl_cancel(ngx_agilicus_token_curl_op_t *op)
+ngx_agt_curl_cancel(ngx_agt_curl_op_t *op)
 {
     ngx_queue_remove(&op->queue);
 
     (void) curl_multi_remove_handle(op->pool->multi, op->easy);
 
-    ngx_agilicus_token_curl_put(op);
+    ngx_agt_curl_put(op);
 }
 
 
-static ngx_agilicus_token_curl_op_t *
-ngx_agilicus_token_curl_get(ngx_agilicus_token_curl_t *pool)
+static ngx_agt_curl_op_t *
+ngx_agt_curl_get(ngx_agt_curl_t *pool)
 {
-    ngx_queue_t                   *q;
-    ngx_agilicus_token_curl_op_t  *op;
+    ngx_queue_t        *q;
+    ngx_agt_curl_op_t  *op;
 
     if (!ngx_queue_empty(&pool->idle)) {
         q = ngx_queue_head(&pool->idle);
         ngx_queue_remove(q);
         pool->nidle--;
 
-        return ngx_queue_data(q, ngx_agilicus_token_curl_op_t, queue);
+        return ngx_queue_data(q, ngx_agt_curl_op_t, queue);
     }
 
-    op = ngx_calloc(sizeof(ngx_agilicus_token_curl_op_t), pool->log);
+    op = ngx_calloc(sizeof(ngx_agt_curl_op_t), pool->log);
     if (op == NULL) {
         return NULL;
     }
@@ -251,8 +244,8 @@ ngx_agilicus_token_curl_get(ngx_agilicus_token_curl_t *pool)
     op->pool = pool;
     op->easy = curl_easy_init();
 
-    if (op->easy == NULL || ngx_agilicus_token_curl_setup(op) != NGX_OK) {
-        ngx_agilicus_token_curl_free(op);
+    if (op->easy == NULL || ngx_agt_curl_setup(op) != NGX_OK) {
+        ngx_agt_curl_free(op);
         return NULL;
     }
 
@@ -261,16 +254,16 @@ ngx_agilicus_token_curl_get(ngx_agilicus_token_curl_t *pool)
 
 
 static void
-ngx_agilicus_token_curl_put(ngx_agilicus_token_curl_op_t *op)
+ngx_agt_curl_put(ngx_agt_curl_op_t *op)
 {
-    ngx_agilicus_token_curl_t  *pool;
+    ngx_agt_curl_t  *pool;
 
     pool = op->pool;
 
-    ngx_agilicus_token_curl_wipe(op);
+    ngx_agt_curl_wipe(op);
 
-    if (pool->nidle >= NGX_AGILICUS_TOKEN_CURL_MAX_IDLE) {
-        ngx_agilicus_token_curl_free(op);
+    if (pool->nidle >= NGX_AGT_CURL_MAX_IDLE) {
+        ngx_agt_curl_free(op);
         return;
     }
 
@@ -280,7 +273,7 @@ ngx_agilicus_token_curl_put(ngx_agilicus_token_curl_op_t *op)
 
 
 static void
-ngx_agilicus_token_curl_wipe(ngx_agilicus_token_curl_op_t *op)
+ngx_agt_curl_wipe(ngx_agt_curl_op_t *op)
 {
     if (op->easy) {
         (void) curl_easy_setopt(op->easy, CURLOPT_POSTFIELDS, NULL);
@@ -288,7 +281,7 @@ ngx_agilicus_token_curl_wipe(ngx_agilicus_token_curl_op_t *op)
     }
 
     if (op->headers) {
-        ngx_agilicus_token_curl_wipe_list(op->headers);
+        ngx_agt_curl_wipe_list(op->headers);
         op->headers = NULL;
     }
 
@@ -320,9 +313,9 @@ ngx_agilicus_token_curl_wipe(ngx_agilicus_token_curl_op_t *op)
 
 
 static void
-ngx_agilicus_token_curl_free(ngx_agilicus_token_curl_op_t *op)
+ngx_agt_curl_free(ngx_agt_curl_op_t *op)
 {
-    ngx_agilicus_token_curl_wipe(op);
+    ngx_agt_curl_wipe(op);
 
     if (op->easy) {
         curl_easy_cleanup(op->easy);
@@ -333,7 +326,7 @@ ngx_agilicus_token_curl_free(ngx_agilicus_token_curl_op_t *op)
 
 
 static void
-ngx_agilicus_token_curl_wipe_list(struct curl_slist *list)
+ngx_agt_curl_wipe_list(struct curl_slist *list)
 {
     struct curl_slist  *item;
 
@@ -348,12 +341,12 @@ ngx_agilicus_token_curl_wipe_list(struct curl_slist *list)
 /* what does not change from one request to the next is set once */
 
 static ngx_int_t
-ngx_agilicus_token_curl_setup(ngx_agilicus_token_curl_op_t *op)
+ngx_agt_curl_setup(ngx_agt_curl_op_t *op)
 {
-    CURL                               *e;
-    struct curl_blob                    blob;
-    ngx_agilicus_token_curl_t          *pool;
-    ngx_agilicus_token_curl_profile_t  *profile;
+    CURL                    *e;
+    struct curl_blob         blob;
+    ngx_agt_curl_t          *pool;
+    ngx_agt_curl_profile_t  *profile;
 
     e = op->easy;
     pool = op->pool;
@@ -384,15 +377,15 @@ ngx_agilicus_token_curl_setup(ngx_agilicus_token_curl_op_t *op)
     set(PROXY, profile->proxy.len ? (char *) profile->proxy.data : "");
     set(NOPROXY, "");
 
-    set(HEADERFUNCTION, ngx_agilicus_token_curl_header);
+    set(HEADERFUNCTION, ngx_agt_curl_header);
     set(HEADERDATA, op);
-    set(WRITEFUNCTION, ngx_agilicus_token_curl_write);
+    set(WRITEFUNCTION, ngx_agt_curl_write);
     set(WRITEDATA, op);
-    set(PREREQFUNCTION, ngx_agilicus_token_curl_prereq);
+    set(PREREQFUNCTION, ngx_agt_curl_prereq);
     set(PREREQDATA, op);
-    set(OPENSOCKETFUNCTION, ngx_agilicus_token_curl_open_socket);
+    set(OPENSOCKETFUNCTION, ngx_agt_curl_open_socket);
     set(OPENSOCKETDATA, pool);
-    set(CLOSESOCKETFUNCTION, ngx_agilicus_token_curl_close_socket);
+    set(CLOSESOCKETFUNCTION, ngx_agt_curl_close_socket);
     set(CLOSESOCKETDATA, pool);
 
     if (!profile->tls) {
@@ -406,7 +399,7 @@ ngx_agilicus_token_curl_setup(ngx_agilicus_token_curl_op_t *op)
     set(SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
     set(SSL_VERIFYPEER, profile->verify ? 1L : 0L);
     set(SSL_VERIFYHOST, profile->verify ? 2L : 0L);
-    set(SSL_CTX_FUNCTION, ngx_agilicus_token_curl_ssl_ctx);
+    set(SSL_CTX_FUNCTION, ngx_agt_curl_ssl_ctx);
     set(SSL_CTX_DATA, pool);
 
     if (profile->certificate.len) {
@@ -430,12 +423,11 @@ ngx_agilicus_token_curl_setup(ngx_agilicus_token_curl_op_t *op)
 
 
 static ngx_int_t
-ngx_agilicus_token_curl_prepare(ngx_agilicus_token_curl_op_t *op,
-    ngx_agilicus_token_curl_request_t *request)
+ngx_agt_curl_prepare(ngx_agt_curl_op_t *op, ngx_agt_curl_request_t *request)
 {
-    CURL                       *e;
-    struct curl_slist          *headers;
-    ngx_agilicus_token_curl_t  *pool;
+    CURL               *e;
+    struct curl_slist  *headers;
+    ngx_agt_curl_t     *pool;
 
     e = op->easy;
     pool = op->pool;
@@ -459,7 +451,7 @@ ngx_agilicus_token_curl_prepare(ngx_agilicus_token_curl_op_t *op,
     }
 
     if (request->bearer.len) {
-        if (ngx_agilicus_token_curl_bearer(op, &request->bearer) != NGX_OK) {
+        if (ngx_agt_curl_bearer(op, &request->bearer) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -506,8 +498,7 @@ ngx_agilicus_token_curl_prepare(ngx_agilicus_token_curl_op_t *op,
 
 
 static ngx_int_t
-ngx_agilicus_token_curl_bearer(ngx_agilicus_token_curl_op_t *op,
-    ngx_str_t *bearer)
+ngx_agt_curl_bearer(ngx_agt_curl_op_t *op, ngx_str_t *bearer)
 {
     size_t   len;
     u_char  *line;
@@ -533,14 +524,14 @@ ngx_agilicus_token_curl_bearer(ngx_agilicus_token_curl_op_t *op,
 
 
 void
-ngx_agilicus_token_curl_drain(ngx_agilicus_token_curl_t *pool)
+ngx_agt_curl_drain(ngx_agt_curl_t *pool)
 {
-    int                            left;
-    char                          *private;
-    CURL                          *easy;
-    CURLMsg                       *msg;
-    CURLcode                       code;
-    ngx_agilicus_token_curl_op_t  *op;
+    int                 left;
+    char               *private;
+    CURL               *easy;
+    CURLMsg            *msg;
+    CURLcode            code;
+    ngx_agt_curl_op_t  *op;
 
     for ( ;; ) {
         msg = curl_multi_info_read(pool->multi, &left);
@@ -563,31 +554,31 @@ ngx_agilicus_token_curl_drain(ngx_agilicus_token_curl_t *pool)
 
         (void) curl_multi_remove_handle(pool->multi, easy);
 
-        op = (ngx_agilicus_token_curl_op_t *) private;
+        op = (ngx_agt_curl_op_t *) private;
 
         ngx_queue_remove(&op->queue);
 
-        ngx_agilicus_token_curl_done(op, code);
+        ngx_agt_curl_done(op, code);
 
-        ngx_agilicus_token_curl_put(op);
+        ngx_agt_curl_put(op);
     }
 }
 
 
 static void
-ngx_agilicus_token_curl_done(ngx_agilicus_token_curl_op_t *op, CURLcode code)
+ngx_agt_curl_done(ngx_agt_curl_op_t *op, CURLcode code)
 {
-    ngx_agilicus_token_curl_result_t  result;
+    ngx_agt_curl_result_t  result;
 
-    ngx_memzero(&result, sizeof(ngx_agilicus_token_curl_result_t));
+    ngx_memzero(&result, sizeof(ngx_agt_curl_result_t));
 
-    result.error = ngx_agilicus_token_curl_class(op, code);
-    result.message = ngx_agilicus_token_curl_message(op, result.error, code);
+    result.error = ngx_agt_curl_class(op, code);
+    result.message = ngx_agt_curl_message(op, result.error, code);
     result.elapsed = ngx_current_msec - op->started;
     result.retry_after = op->retry_after;
     result.attempts = op->attempts;
 
-    if (result.error == NGX_AGILICUS_TOKEN_CURL_OK) {
+    if (result.error == NGX_AGT_CURL_OK) {
         result.status = op->status;
         result.body.data = op->buf;
         result.body.len = op->len;
@@ -611,7 +602,7 @@ ngx_agilicus_token_curl_done(ngx_agilicus_token_curl_op_t *op, CURLcode code)
  */
 
 static void
-ngx_agilicus_token_curl_memory_free(void *p)
+ngx_agt_curl_memory_free(void *p)
 {
     if (p) {
         ngx_explicit_memzero(p, malloc_usable_size(p));
@@ -621,14 +612,14 @@ ngx_agilicus_token_curl_memory_free(void *p)
 
 
 static void *
-ngx_agilicus_token_curl_memory_alloc(size_t size)
+ngx_agt_curl_memory_alloc(size_t size)
 {
     return calloc(1, size);
 }
 
 
 static void *
-ngx_agilicus_token_curl_memory_realloc(void *p, size_t size)
+ngx_agt_curl_memory_realloc(void *p, size_t size)
 {
     void  *larger;
 
@@ -636,7 +627,7 @@ ngx_agilicus_token_curl_memory_realloc(void *p, size_t size)
 
     if (larger && p) {
         ngx_memcpy(larger, p, ngx_min(size, malloc_usable_size(p)));
-        ngx_agilicus_token_curl_memory_free(p);
+        ngx_agt_curl_memory_free(p);
     }
 
     return larger;

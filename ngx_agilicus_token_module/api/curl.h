@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_CURL_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_CURL_H_INCLUDED_
+#ifndef _NGX_AGT_CURL_H_INCLUDED_
+#define _NGX_AGT_CURL_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -27,16 +27,16 @@
 /* how an operation ended, as far as transport can tell */
 
 typedef enum {
-    NGX_AGILICUS_TOKEN_CURL_OK = 0,       /* a whole answer, of any status */
-    NGX_AGILICUS_TOKEN_CURL_RESOLVE,      /* no address for the name */
-    NGX_AGILICUS_TOKEN_CURL_CONNECT,      /* no connection, or none to spare */
-    NGX_AGILICUS_TOKEN_CURL_TLS,          /* handshake or verification */
-    NGX_AGILICUS_TOKEN_CURL_TIMEOUT,
-    NGX_AGILICUS_TOKEN_CURL_BROKEN,       /* lost before any answer */
-    NGX_AGILICUS_TOKEN_CURL_TRANSPORT,    /* lost or unreadable on the way */
-    NGX_AGILICUS_TOKEN_CURL_TOO_LARGE,    /* header or body over the limit */
-    NGX_AGILICUS_TOKEN_CURL_ENCODED       /* a content coding not asked for */
-} ngx_agilicus_token_curl_e;
+    NGX_AGT_CURL_OK = 0,       /* a whole answer, of any status */
+    NGX_AGT_CURL_RESOLVE,      /* no address for the name */
+    NGX_AGT_CURL_CONNECT,      /* no connection, or none to spare */
+    NGX_AGT_CURL_TLS,          /* handshake or verification */
+    NGX_AGT_CURL_TIMEOUT,
+    NGX_AGT_CURL_BROKEN,       /* lost before any answer */
+    NGX_AGT_CURL_TRANSPORT,    /* lost or unreadable on the way */
+    NGX_AGT_CURL_TOO_LARGE,    /* header or body over the limit */
+    NGX_AGT_CURL_ENCODED       /* a content coding not asked for */
+} ngx_agt_curl_e;
 
 
 /*
@@ -52,28 +52,28 @@ typedef struct {
     ngx_str_t                      certificate_key;
     unsigned                       verify:1;
     unsigned                       tls:1;        /* https, else http */
-} ngx_agilicus_token_curl_profile_t;
+} ngx_agt_curl_profile_t;
 
 
 typedef struct {
-    ngx_agilicus_token_curl_e      error;
-    ngx_uint_t                     status;       /* HTTP status, with OK */
-    ngx_str_t                      body;         /* lives until the callback
+    ngx_agt_curl_e  error;
+    ngx_uint_t      status;       /* HTTP status, with OK */
+    ngx_str_t       body;         /* lives until the callback
                                                     returns, then is zeroed */
-    ngx_str_t                      content_type; /* likewise; may be empty */
-    unsigned                       whole:1;      /* is the body: always of a
+    ngx_str_t       content_type; /* likewise; may be empty */
+    unsigned        whole:1;      /* is the body: always of a
                                                     2xx; else it may be cut,
                                                     or in a content coding */
-    ngx_msec_t                     elapsed;      /* since it was submitted */
-    time_t                         retry_after;  /* seconds; -1: none given */
-    ngx_uint_t                     attempts;     /* how often it was sent */
-    const char                    *message;      /* for a log: never holds
+    ngx_msec_t      elapsed;      /* since it was submitted */
+    time_t          retry_after;  /* seconds; -1: none given */
+    ngx_uint_t      attempts;     /* how often it was sent */
+    const char     *message;      /* for a log: never holds
                                                     what was sent or answered */
-} ngx_agilicus_token_curl_result_t;
+} ngx_agt_curl_result_t;
 
 
-typedef void (*ngx_agilicus_token_curl_handler_pt)(void *data,
-    ngx_agilicus_token_curl_result_t *result);
+typedef void (*ngx_agt_curl_handler_pt)(void *data,
+    ngx_agt_curl_result_t *result);
 
 
 /*
@@ -83,20 +83,20 @@ typedef void (*ngx_agilicus_token_curl_handler_pt)(void *data,
  */
 
 typedef struct {
-    ngx_str_t                           url;
-    ngx_str_t                           body;
-    ngx_str_t                           bearer;
-    ngx_msec_t                          connect_timeout;
-    ngx_msec_t                          timeout;
-    size_t                              max_body;   /* bytes */
-    ngx_agilicus_token_curl_handler_pt  handler;
-    void                               *data;
-    unsigned                            fresh:1;    /* no kept connection */
-} ngx_agilicus_token_curl_request_t;
+    ngx_str_t                url;
+    ngx_str_t                body;
+    ngx_str_t                bearer;
+    ngx_msec_t               connect_timeout;
+    ngx_msec_t               timeout;
+    size_t                   max_body;   /* bytes */
+    ngx_agt_curl_handler_pt  handler;
+    void                    *data;
+    unsigned                 fresh:1;    /* no kept connection */
+} ngx_agt_curl_request_t;
 
 
-typedef struct ngx_agilicus_token_curl_s       ngx_agilicus_token_curl_t;
-typedef struct ngx_agilicus_token_curl_op_s    ngx_agilicus_token_curl_op_t;
+typedef struct ngx_agt_curl_s       ngx_agt_curl_t;
+typedef struct ngx_agt_curl_op_s    ngx_agt_curl_op_t;
 
 
 /*
@@ -104,13 +104,13 @@ typedef struct ngx_agilicus_token_curl_op_s    ngx_agilicus_token_curl_op_t;
  * without blocking, and uses the same OpenSSL as this module.  Returns NULL,
  * or a phrase that says what is wrong.  May be called in the master.
  */
-const char *ngx_agilicus_token_curl_unusable(void);
+const char *ngx_agt_curl_unusable(void);
 
 /*
  * The file of certificate authorities that libcurl was built to trust, or
  * NULL.  May be called in the master.
  */
-const char *ngx_agilicus_token_curl_system_store(void);
+const char *ngx_agt_curl_system_store(void);
 
 /*
  * Makes a pool in the worker, with the certificate authorities loaded.  Never
@@ -118,37 +118,37 @@ const char *ngx_agilicus_token_curl_system_store(void);
  * where libcurl or libssl failed or "trusted" has no certificate in it; the
  * cause is logged.
  */
-ngx_agilicus_token_curl_t *ngx_agilicus_token_curl_create(
-    ngx_agilicus_token_curl_profile_t *profile, ngx_uint_t max_connections,
+ngx_agt_curl_t *ngx_agt_curl_create(
+    ngx_agt_curl_profile_t *profile, ngx_uint_t max_connections,
     ngx_log_t *log);
 
 /*
  * Cancels all operations without calling back, closes all connections and
  * frees the pool.
  */
-void ngx_agilicus_token_curl_destroy(ngx_agilicus_token_curl_t *pool);
+void ngx_agt_curl_destroy(ngx_agt_curl_t *pool);
 
 /*
  * Submits a request.  Returns the operation, which is the pool's, or NULL for
  * lack of memory or libcurl's refusal; the handler is then never called.
  */
-ngx_agilicus_token_curl_op_t *ngx_agilicus_token_curl_submit(
-    ngx_agilicus_token_curl_t *pool,
-    ngx_agilicus_token_curl_request_t *request);
+ngx_agt_curl_op_t *ngx_agt_curl_submit(
+    ngx_agt_curl_t *pool,
+    ngx_agt_curl_request_t *request);
 
 /*
  * Makes a request and waits for its end, without nginx's events: for a worker
  * that exits, and nothing else.  The handler is called before it returns, save
  * for lack of memory.
  */
-void ngx_agilicus_token_curl_perform(ngx_agilicus_token_curl_t *pool,
-    ngx_agilicus_token_curl_request_t *request);
+void ngx_agt_curl_perform(ngx_agt_curl_t *pool,
+    ngx_agt_curl_request_t *request);
 
 /*
  * Ends an operation without calling back.  Not from within a handler of the
  * same operation.
  */
-void ngx_agilicus_token_curl_cancel(ngx_agilicus_token_curl_op_t *op);
+void ngx_agt_curl_cancel(ngx_agt_curl_op_t *op);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_CURL_H_INCLUDED_ */
+#endif /* _NGX_AGT_CURL_H_INCLUDED_ */

@@ -9,46 +9,45 @@
 
 
 /* bytes of an answer's header, interim answers included */
-#define NGX_AGILICUS_TOKEN_CURL_MAX_HEADER   65536
+#define NGX_AGT_CURL_MAX_HEADER   65536
 
 /* bytes of the body of a refusal */
-#define NGX_AGILICUS_TOKEN_CURL_MAX_REFUSAL  65536
+#define NGX_AGT_CURL_MAX_REFUSAL  65536
 
 
-static void ngx_agilicus_token_curl_header_line(
-    ngx_agilicus_token_curl_op_t *op, u_char *p, size_t len);
-static time_t ngx_agilicus_token_curl_retry_after(u_char *p, size_t len);
+static void ngx_agt_curl_header_line(
+    ngx_agt_curl_op_t *op, u_char *p, size_t len);
+static time_t ngx_agt_curl_retry_after(u_char *p, size_t len);
 
 
-ngx_agilicus_token_curl_e
-ngx_agilicus_token_curl_class(ngx_agilicus_token_curl_op_t *op, CURLcode code)
+ngx_agt_curl_e
+ngx_agt_curl_class(ngx_agt_curl_op_t *op, CURLcode code)
 {
     /* a status is one, whatever becomes of the body */
 
     if (op->headed && (op->status < 200 || op->status > 299)) {
-        return NGX_AGILICUS_TOKEN_CURL_OK;
+        return NGX_AGT_CURL_OK;
     }
 
     if (op->encoded) {
-        return NGX_AGILICUS_TOKEN_CURL_ENCODED;
+        return NGX_AGT_CURL_ENCODED;
     }
 
     if (op->too_large) {
-        return NGX_AGILICUS_TOKEN_CURL_TOO_LARGE;
+        return NGX_AGT_CURL_TOO_LARGE;
     }
 
     switch (code) {
 
     case CURLE_OK:
-        return op->headed ? NGX_AGILICUS_TOKEN_CURL_OK
-                          : NGX_AGILICUS_TOKEN_CURL_TRANSPORT;
+        return op->headed ? NGX_AGT_CURL_OK : NGX_AGT_CURL_TRANSPORT;
 
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
-        return NGX_AGILICUS_TOKEN_CURL_RESOLVE;
+        return NGX_AGT_CURL_RESOLVE;
 
     case CURLE_COULDNT_CONNECT:
-        return NGX_AGILICUS_TOKEN_CURL_CONNECT;
+        return NGX_AGT_CURL_CONNECT;
 
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_ENGINE_NOTFOUND:
@@ -63,42 +62,41 @@ ngx_agilicus_token_curl_class(ngx_agilicus_token_curl_op_t *op, CURLcode code)
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_INVALIDCERTSTATUS:
     case CURLE_SSL_CLIENTCERT:
-        return NGX_AGILICUS_TOKEN_CURL_TLS;
+        return NGX_AGT_CURL_TLS;
 
     case CURLE_OPERATION_TIMEDOUT:
-        return NGX_AGILICUS_TOKEN_CURL_TIMEOUT;
+        return NGX_AGT_CURL_TIMEOUT;
 
     case CURLE_GOT_NOTHING:
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
     case CURLE_ABORTED_BY_CALLBACK:
-        return op->header_len ? NGX_AGILICUS_TOKEN_CURL_TRANSPORT
-                              : NGX_AGILICUS_TOKEN_CURL_BROKEN;
+        return op->header_len ? NGX_AGT_CURL_TRANSPORT : NGX_AGT_CURL_BROKEN;
 
     default:
-        return NGX_AGILICUS_TOKEN_CURL_TRANSPORT;
+        return NGX_AGT_CURL_TRANSPORT;
     }
 }
 
 
 const char *
-ngx_agilicus_token_curl_message(ngx_agilicus_token_curl_op_t *op,
-    ngx_agilicus_token_curl_e error, CURLcode code)
+ngx_agt_curl_message(ngx_agt_curl_op_t *op,
+    ngx_agt_curl_e error, CURLcode code)
 {
     char  *p;
 
     switch (error) {
 
-    case NGX_AGILICUS_TOKEN_CURL_ENCODED:
+    case NGX_AGT_CURL_ENCODED:
         return "content coding in the answer";
 
-    case NGX_AGILICUS_TOKEN_CURL_TOO_LARGE:
+    case NGX_AGT_CURL_TOO_LARGE:
         return "answer too large";
 
-    case NGX_AGILICUS_TOKEN_CURL_RESOLVE:
-    case NGX_AGILICUS_TOKEN_CURL_CONNECT:
-    case NGX_AGILICUS_TOKEN_CURL_TLS:
-    case NGX_AGILICUS_TOKEN_CURL_TIMEOUT:
+    case NGX_AGT_CURL_RESOLVE:
+    case NGX_AGT_CURL_CONNECT:
+    case NGX_AGT_CURL_TLS:
+    case NGX_AGT_CURL_TIMEOUT:
 
         /* libcurl's own words; they may quote a peer's certificate */
 
@@ -121,9 +119,9 @@ ngx_agilicus_token_curl_message(ngx_agilicus_token_curl_op_t *op,
 
 
 size_t
-ngx_agilicus_token_curl_header(char *p, size_t size, size_t n, void *data)
+ngx_agt_curl_header(char *p, size_t size, size_t n, void *data)
 {
-    ngx_agilicus_token_curl_op_t *op = data;
+    ngx_agt_curl_op_t *op = data;
 
     long    status;
     size_t  len;
@@ -132,7 +130,7 @@ ngx_agilicus_token_curl_header(char *p, size_t size, size_t n, void *data)
 
     op->header_len += len;
 
-    if (op->header_len > NGX_AGILICUS_TOKEN_CURL_MAX_HEADER) {
+    if (op->header_len > NGX_AGT_CURL_MAX_HEADER) {
         op->too_large = 1;
         return 0;
     }
@@ -160,7 +158,7 @@ ngx_agilicus_token_curl_header(char *p, size_t size, size_t n, void *data)
     }
 
     if (len) {
-        ngx_agilicus_token_curl_header_line(op, (u_char *) p, len);
+        ngx_agt_curl_header_line(op, (u_char *) p, len);
         return size * n;
     }
 
@@ -183,8 +181,7 @@ ngx_agilicus_token_curl_header(char *p, size_t size, size_t n, void *data)
 
 
 static void
-ngx_agilicus_token_curl_header_line(ngx_agilicus_token_curl_op_t *op,
-    u_char *p, size_t len)
+ngx_agt_curl_header_line(ngx_agt_curl_op_t *op, u_char *p, size_t len)
 {
     size_t      name;
     u_char     *colon;
@@ -200,12 +197,12 @@ ngx_agilicus_token_curl_header_line(ngx_agilicus_token_curl_op_t *op,
     value.data = colon + 1;
     value.len = len - name - 1;
 
-    ngx_agilicus_token_bearer_strip(&value);
+    ngx_agt_bearer_strip(&value);
 
     if (name == sizeof("Content-Type") - 1
         && ngx_strncasecmp(p, (u_char *) "Content-Type", name) == 0)
     {
-        op->type_len = ngx_min(value.len, NGX_AGILICUS_TOKEN_CURL_TYPE_LEN);
+        op->type_len = ngx_min(value.len, NGX_AGT_CURL_TYPE_LEN);
         ngx_memcpy(op->type, value.data, op->type_len);
         return;
     }
@@ -223,8 +220,7 @@ ngx_agilicus_token_curl_header_line(ngx_agilicus_token_curl_op_t *op,
     if (name == sizeof("Retry-After") - 1
         && ngx_strncasecmp(p, (u_char *) "Retry-After", name) == 0)
     {
-        op->retry_after = ngx_agilicus_token_curl_retry_after(value.data,
-                                                              value.len);
+        op->retry_after = ngx_agt_curl_retry_after(value.data, value.len);
     }
 }
 
@@ -232,7 +228,7 @@ ngx_agilicus_token_curl_header_line(ngx_agilicus_token_curl_op_t *op,
 /* RFC 9110, section 10.2.3: seconds or a date */
 
 static time_t
-ngx_agilicus_token_curl_retry_after(u_char *p, size_t len)
+ngx_agt_curl_retry_after(u_char *p, size_t len)
 {
     time_t  t;
 
@@ -253,9 +249,9 @@ ngx_agilicus_token_curl_retry_after(u_char *p, size_t len)
 
 
 size_t
-ngx_agilicus_token_curl_write(char *p, size_t size, size_t n, void *data)
+ngx_agt_curl_write(char *p, size_t size, size_t n, void *data)
 {
-    ngx_agilicus_token_curl_op_t *op = data;
+    ngx_agt_curl_op_t *op = data;
 
     size_t   len, max, want;
     u_char  *buf;
@@ -263,7 +259,7 @@ ngx_agilicus_token_curl_write(char *p, size_t size, size_t n, void *data)
     len = size * n;
 
     max = (op->status < 200 || op->status > 299)
-          ? NGX_AGILICUS_TOKEN_CURL_MAX_REFUSAL : op->max_body;
+          ? NGX_AGT_CURL_MAX_REFUSAL : op->max_body;
 
     if (len > max - op->len) {
         op->too_large = 1;

@@ -8,14 +8,14 @@
 
 
 /* a request goes out once, and once more where a kept connection was dead */
-#define NGX_AGILICUS_TOKEN_CURL_MAX_SENT     2
+#define NGX_AGT_CURL_MAX_SENT     2
 
 
 typedef struct {
-    ngx_queue_t                         queue;
-    ngx_connection_t                   *connection;
-    ngx_agilicus_token_curl_t          *pool;
-} ngx_agilicus_token_curl_socket_t;
+    ngx_queue_t        queue;
+    ngx_connection_t  *connection;
+    ngx_agt_curl_t    *pool;
+} ngx_agt_curl_socket_t;
 
 
 /*
@@ -29,29 +29,27 @@ typedef struct {
     ino_t                               inode;
     curl_socket_t                       fd;
     int                                 port;     /* local; 0: not known yet */
-} ngx_agilicus_token_curl_connection_t;
+} ngx_agt_curl_connection_t;
 
 
-static ngx_agilicus_token_curl_socket_t *ngx_agilicus_token_curl_find_socket(
-    ngx_agilicus_token_curl_t *pool, curl_socket_t fd);
-static ngx_agilicus_token_curl_socket_t *ngx_agilicus_token_curl_add_socket(
-    ngx_agilicus_token_curl_t *pool, curl_socket_t fd);
-static void ngx_agilicus_token_curl_forget_socket(
-    ngx_agilicus_token_curl_socket_t *s);
-static void ngx_agilicus_token_curl_watch(ngx_event_t *ev, ngx_int_t event,
+static ngx_agt_curl_socket_t *ngx_agt_curl_find_socket(
+    ngx_agt_curl_t *pool, curl_socket_t fd);
+static ngx_agt_curl_socket_t *ngx_agt_curl_add_socket(
+    ngx_agt_curl_t *pool, curl_socket_t fd);
+static void ngx_agt_curl_forget_socket(ngx_agt_curl_socket_t *s);
+static void ngx_agt_curl_watch(ngx_event_t *ev, ngx_int_t event,
     ngx_uint_t on);
-static ngx_uint_t ngx_agilicus_token_curl_is_clean(
-    ngx_agilicus_token_curl_t *pool, int port);
-static void ngx_agilicus_token_curl_forget_connection(
-    ngx_agilicus_token_curl_t *pool, curl_socket_t fd);
-static int ngx_agilicus_token_curl_port(curl_socket_t fd);
-static ino_t ngx_agilicus_token_curl_inode(curl_socket_t fd);
-static void ngx_agilicus_token_curl_event(ngx_event_t *ev);
-static void ngx_agilicus_token_curl_timer(ngx_event_t *ev);
+static ngx_uint_t ngx_agt_curl_is_clean(ngx_agt_curl_t *pool, int port);
+static void ngx_agt_curl_forget_connection(
+    ngx_agt_curl_t *pool, curl_socket_t fd);
+static int ngx_agt_curl_port(curl_socket_t fd);
+static ino_t ngx_agt_curl_inode(curl_socket_t fd);
+static void ngx_agt_curl_event(ngx_event_t *ev);
+static void ngx_agt_curl_timer(ngx_event_t *ev);
 
 
 void
-ngx_agilicus_token_curl_init_events(ngx_agilicus_token_curl_t *pool)
+ngx_agt_curl_init_events(ngx_agt_curl_t *pool)
 {
     ngx_queue_init(&pool->sockets);
     ngx_queue_init(&pool->connections);
@@ -60,29 +58,28 @@ ngx_agilicus_token_curl_init_events(ngx_agilicus_token_curl_t *pool)
     pool->dummy.log = pool->log;
     pool->dummy.data = pool;
 
-    pool->timer.handler = ngx_agilicus_token_curl_timer;
+    pool->timer.handler = ngx_agt_curl_timer;
     pool->timer.data = &pool->dummy;
     pool->timer.log = pool->log;
     pool->timer.cancelable = 1;
 
-    pool->kick.handler = ngx_agilicus_token_curl_timer;
+    pool->kick.handler = ngx_agt_curl_timer;
     pool->kick.data = &pool->dummy;
     pool->kick.log = pool->log;
 }
 
 
 void
-ngx_agilicus_token_curl_stop_events(ngx_agilicus_token_curl_t *pool)
+ngx_agt_curl_stop_events(ngx_agt_curl_t *pool)
 {
-    ngx_queue_t                           *q;
-    ngx_agilicus_token_curl_connection_t  *connection;
+    ngx_queue_t                *q;
+    ngx_agt_curl_connection_t  *connection;
 
     /* those that libcurl has closed without a word */
 
     while (!ngx_queue_empty(&pool->connections)) {
         q = ngx_queue_head(&pool->connections);
-        connection = ngx_queue_data(q, ngx_agilicus_token_curl_connection_t,
-                                    queue);
+        connection = ngx_queue_data(q, ngx_agt_curl_connection_t, queue);
 
         ngx_queue_remove(q);
         ngx_free(connection);
@@ -91,8 +88,8 @@ ngx_agilicus_token_curl_stop_events(ngx_agilicus_token_curl_t *pool)
     while (!ngx_queue_empty(&pool->sockets)) {
         q = ngx_queue_head(&pool->sockets);
 
-        ngx_agilicus_token_curl_forget_socket(
-            ngx_queue_data(q, ngx_agilicus_token_curl_socket_t, queue));
+        ngx_agt_curl_forget_socket(
+            ngx_queue_data(q, ngx_agt_curl_socket_t, queue));
     }
 
     if (pool->timer.timer_set) {
@@ -112,29 +109,29 @@ ngx_agilicus_token_curl_stop_events(ngx_agilicus_token_curl_t *pool)
  */
 
 int
-ngx_agilicus_token_curl_socket(CURL *easy, curl_socket_t fd, int what,
+ngx_agt_curl_socket(CURL *easy, curl_socket_t fd, int what,
     void *data, void *sockp)
 {
-    ngx_agilicus_token_curl_t *pool = data;
+    ngx_agt_curl_t *pool = data;
 
-    ngx_connection_t                  *c;
-    ngx_agilicus_token_curl_socket_t  *s;
+    ngx_connection_t       *c;
+    ngx_agt_curl_socket_t  *s;
 
     ngx_log_debug2(NGX_LOG_DEBUG_EVENT, pool->log, 0,
                    "agilicus token curl socket %d: %d", (int) fd, what);
 
-    s = ngx_agilicus_token_curl_find_socket(pool, fd);
+    s = ngx_agt_curl_find_socket(pool, fd);
 
     if (what == CURL_POLL_REMOVE) {
         if (s) {
-            ngx_agilicus_token_curl_forget_socket(s);
+            ngx_agt_curl_forget_socket(s);
         }
 
         return 0;
     }
 
     if (s == NULL) {
-        s = ngx_agilicus_token_curl_add_socket(pool, fd);
+        s = ngx_agt_curl_add_socket(pool, fd);
 
         if (s == NULL) {
             /* an error here would end the whole multi; this one times out */
@@ -144,27 +141,24 @@ ngx_agilicus_token_curl_socket(CURL *easy, curl_socket_t fd, int what,
 
     c = s->connection;
 
-    ngx_agilicus_token_curl_watch(c->read, NGX_READ_EVENT,
-                                  what & CURL_POLL_IN);
-    ngx_agilicus_token_curl_watch(c->write, NGX_WRITE_EVENT,
-                                  what & CURL_POLL_OUT);
+    ngx_agt_curl_watch(c->read, NGX_READ_EVENT, what & CURL_POLL_IN);
+    ngx_agt_curl_watch(c->write, NGX_WRITE_EVENT, what & CURL_POLL_OUT);
 
     return 0;
 }
 
 
-static ngx_agilicus_token_curl_socket_t *
-ngx_agilicus_token_curl_find_socket(ngx_agilicus_token_curl_t *pool,
-    curl_socket_t fd)
+static ngx_agt_curl_socket_t *
+ngx_agt_curl_find_socket(ngx_agt_curl_t *pool, curl_socket_t fd)
 {
-    ngx_queue_t                       *q;
-    ngx_agilicus_token_curl_socket_t  *s;
+    ngx_queue_t            *q;
+    ngx_agt_curl_socket_t  *s;
 
     for (q = ngx_queue_head(&pool->sockets);
          q != ngx_queue_sentinel(&pool->sockets);
          q = ngx_queue_next(q))
     {
-        s = ngx_queue_data(q, ngx_agilicus_token_curl_socket_t, queue);
+        s = ngx_queue_data(q, ngx_agt_curl_socket_t, queue);
 
         if (s->connection->fd == fd) {
             return s;
@@ -175,14 +169,13 @@ ngx_agilicus_token_curl_find_socket(ngx_agilicus_token_curl_t *pool,
 }
 
 
-static ngx_agilicus_token_curl_socket_t *
-ngx_agilicus_token_curl_add_socket(ngx_agilicus_token_curl_t *pool,
-    curl_socket_t fd)
+static ngx_agt_curl_socket_t *
+ngx_agt_curl_add_socket(ngx_agt_curl_t *pool, curl_socket_t fd)
 {
-    ngx_connection_t                  *c;
-    ngx_agilicus_token_curl_socket_t  *s;
+    ngx_connection_t       *c;
+    ngx_agt_curl_socket_t  *s;
 
-    s = ngx_alloc(sizeof(ngx_agilicus_token_curl_socket_t), pool->log);
+    s = ngx_alloc(sizeof(ngx_agt_curl_socket_t), pool->log);
     if (s == NULL) {
         return NULL;
     }
@@ -197,8 +190,8 @@ ngx_agilicus_token_curl_add_socket(ngx_agilicus_token_curl_t *pool,
     c->log = pool->log;
     c->read->log = pool->log;
     c->write->log = pool->log;
-    c->read->handler = ngx_agilicus_token_curl_event;
-    c->write->handler = ngx_agilicus_token_curl_event;
+    c->read->handler = ngx_agt_curl_event;
+    c->write->handler = ngx_agt_curl_event;
 
     s->connection = c;
     s->pool = pool;
@@ -210,14 +203,14 @@ ngx_agilicus_token_curl_add_socket(ngx_agilicus_token_curl_t *pool,
 
 
 static void
-ngx_agilicus_token_curl_forget_socket(ngx_agilicus_token_curl_socket_t *s)
+ngx_agt_curl_forget_socket(ngx_agt_curl_socket_t *s)
 {
     ngx_connection_t  *c;
 
     c = s->connection;
 
-    ngx_agilicus_token_curl_watch(c->read, NGX_READ_EVENT, 0);
-    ngx_agilicus_token_curl_watch(c->write, NGX_WRITE_EVENT, 0);
+    ngx_agt_curl_watch(c->read, NGX_READ_EVENT, 0);
+    ngx_agt_curl_watch(c->write, NGX_WRITE_EVENT, 0);
 
     /* with accept_mutex, events are posted */
 
@@ -240,7 +233,7 @@ ngx_agilicus_token_curl_forget_socket(ngx_agilicus_token_curl_socket_t *s)
 
 
 static void
-ngx_agilicus_token_curl_watch(ngx_event_t *ev, ngx_int_t event, ngx_uint_t on)
+ngx_agt_curl_watch(ngx_event_t *ev, ngx_int_t event, ngx_uint_t on)
 {
     ngx_uint_t         flags;
     ngx_connection_t  *c;
@@ -268,13 +261,13 @@ ngx_agilicus_token_curl_watch(ngx_event_t *ev, ngx_int_t event, ngx_uint_t on)
 
 
 curl_socket_t
-ngx_agilicus_token_curl_open_socket(void *data, curlsocktype purpose,
+ngx_agt_curl_open_socket(void *data, curlsocktype purpose,
     struct curl_sockaddr *addr)
 {
-    ngx_agilicus_token_curl_t *pool = data;
+    ngx_agt_curl_t *pool = data;
 
-    curl_socket_t                          fd;
-    ngx_agilicus_token_curl_connection_t  *connection;
+    curl_socket_t               fd;
+    ngx_agt_curl_connection_t  *connection;
 
     /* without a slot the socket could not be watched */
 
@@ -285,8 +278,7 @@ ngx_agilicus_token_curl_open_socket(void *data, curlsocktype purpose,
         return CURL_SOCKET_BAD;
     }
 
-    connection = ngx_calloc(sizeof(ngx_agilicus_token_curl_connection_t),
-                            pool->log);
+    connection = ngx_calloc(sizeof(ngx_agt_curl_connection_t), pool->log);
     if (connection == NULL) {
         return CURL_SOCKET_BAD;
     }
@@ -298,10 +290,10 @@ ngx_agilicus_token_curl_open_socket(void *data, curlsocktype purpose,
         return CURL_SOCKET_BAD;
     }
 
-    ngx_agilicus_token_curl_forget_connection(pool, fd);
+    ngx_agt_curl_forget_connection(pool, fd);
 
     connection->fd = fd;
-    connection->inode = ngx_agilicus_token_curl_inode(fd);
+    connection->inode = ngx_agt_curl_inode(fd);
     ngx_queue_insert_head(&pool->connections, &connection->queue);
 
     return fd;
@@ -309,33 +301,33 @@ ngx_agilicus_token_curl_open_socket(void *data, curlsocktype purpose,
 
 
 int
-ngx_agilicus_token_curl_close_socket(void *data, curl_socket_t fd)
+ngx_agt_curl_close_socket(void *data, curl_socket_t fd)
 {
-    ngx_agilicus_token_curl_t *pool = data;
+    ngx_agt_curl_t *pool = data;
 
-    ngx_agilicus_token_curl_socket_t  *s;
+    ngx_agt_curl_socket_t  *s;
 
-    s = ngx_agilicus_token_curl_find_socket(pool, fd);
+    s = ngx_agt_curl_find_socket(pool, fd);
 
     if (s) {
-        ngx_agilicus_token_curl_forget_socket(s);
+        ngx_agt_curl_forget_socket(s);
     }
 
-    ngx_agilicus_token_curl_forget_connection(pool, fd);
+    ngx_agt_curl_forget_connection(pool, fd);
 
     return close(fd);
 }
 
 
 int
-ngx_agilicus_token_curl_prereq(void *data, char *ip, char *local, int port,
+ngx_agt_curl_prereq(void *data, char *ip, char *local, int port,
     int local_port)
 {
-    ngx_agilicus_token_curl_op_t *op = data;
+    ngx_agt_curl_op_t *op = data;
 
     long  connects;
 
-    if (op->attempts >= NGX_AGILICUS_TOKEN_CURL_MAX_SENT) {
+    if (op->attempts >= NGX_AGT_CURL_MAX_SENT) {
         return CURL_PREREQFUNC_ABORT;
     }
 
@@ -345,8 +337,7 @@ ngx_agilicus_token_curl_prereq(void *data, char *ip, char *local, int port,
     (void) curl_easy_getinfo(op->easy, CURLINFO_NUM_CONNECTS, &connects);
 
     if (connects == 0
-        && (op->attempts
-            || !ngx_agilicus_token_curl_is_clean(op->pool, local_port)))
+        && (op->attempts || !ngx_agt_curl_is_clean(op->pool, local_port)))
     {
         return CURL_PREREQFUNC_ABORT;
     }
@@ -364,33 +355,31 @@ ngx_agilicus_token_curl_prereq(void *data, char *ip, char *local, int port,
  */
 
 static ngx_uint_t
-ngx_agilicus_token_curl_is_clean(ngx_agilicus_token_curl_t *pool, int port)
+ngx_agt_curl_is_clean(ngx_agt_curl_t *pool, int port)
 {
-    u_char                                 c;
-    ngx_uint_t                             found;
-    ngx_queue_t                           *q;
-    ngx_agilicus_token_curl_connection_t  *connection;
+    u_char                      c;
+    ngx_uint_t                  found;
+    ngx_queue_t                *q;
+    ngx_agt_curl_connection_t  *connection;
 
     found = 0;
     q = ngx_queue_head(&pool->connections);
 
     while (q != ngx_queue_sentinel(&pool->connections)) {
-        connection = ngx_queue_data(q, ngx_agilicus_token_curl_connection_t,
-                                    queue);
+        connection = ngx_queue_data(q, ngx_agt_curl_connection_t, queue);
         q = ngx_queue_next(q);
 
         if (connection->port == 0) {
-            connection->port = ngx_agilicus_token_curl_port(connection->fd);
+            connection->port = ngx_agt_curl_port(connection->fd);
         }
 
         if (connection->port != port) {
             continue;
         }
 
-        if (ngx_agilicus_token_curl_inode(connection->fd)
-            != connection->inode)
+        if (ngx_agt_curl_inode(connection->fd) != connection->inode)
         {
-            ngx_agilicus_token_curl_forget_connection(pool, connection->fd);
+            ngx_agt_curl_forget_connection(pool, connection->fd);
             continue;
         }
 
@@ -417,18 +406,16 @@ ngx_agilicus_token_curl_is_clean(ngx_agilicus_token_curl_t *pool, int port)
 
 
 static void
-ngx_agilicus_token_curl_forget_connection(ngx_agilicus_token_curl_t *pool,
-    curl_socket_t fd)
+ngx_agt_curl_forget_connection(ngx_agt_curl_t *pool, curl_socket_t fd)
 {
-    ngx_queue_t                           *q;
-    ngx_agilicus_token_curl_connection_t  *connection;
+    ngx_queue_t                *q;
+    ngx_agt_curl_connection_t  *connection;
 
     for (q = ngx_queue_head(&pool->connections);
          q != ngx_queue_sentinel(&pool->connections);
          q = ngx_queue_next(q))
     {
-        connection = ngx_queue_data(q, ngx_agilicus_token_curl_connection_t,
-                                    queue);
+        connection = ngx_queue_data(q, ngx_agt_curl_connection_t, queue);
 
         if (connection->fd == fd) {
             ngx_queue_remove(q);
@@ -440,7 +427,7 @@ ngx_agilicus_token_curl_forget_connection(ngx_agilicus_token_curl_t *pool,
 
 
 static int
-ngx_agilicus_token_curl_port(curl_socket_t fd)
+ngx_agt_curl_port(curl_socket_t fd)
 {
     socklen_t       len;
     ngx_sockaddr_t  address;
@@ -456,7 +443,7 @@ ngx_agilicus_token_curl_port(curl_socket_t fd)
 
 
 static ino_t
-ngx_agilicus_token_curl_inode(curl_socket_t fd)
+ngx_agt_curl_inode(curl_socket_t fd)
 {
     struct stat  st;
 
@@ -465,12 +452,12 @@ ngx_agilicus_token_curl_inode(curl_socket_t fd)
 
 
 static void
-ngx_agilicus_token_curl_event(ngx_event_t *ev)
+ngx_agt_curl_event(ngx_event_t *ev)
 {
-    int                                running, mask;
-    ngx_connection_t                  *c;
-    ngx_agilicus_token_curl_t         *pool;
-    ngx_agilicus_token_curl_socket_t  *s;
+    int                     running, mask;
+    ngx_connection_t       *c;
+    ngx_agt_curl_t         *pool;
+    ngx_agt_curl_socket_t  *s;
 
     c = ev->data;
     s = c->data;
@@ -482,7 +469,7 @@ ngx_agilicus_token_curl_event(ngx_event_t *ev)
 
     /* "s" and "c" may be gone */
 
-    ngx_agilicus_token_curl_drain(pool);
+    ngx_agt_curl_drain(pool);
 }
 
 
@@ -493,9 +480,9 @@ ngx_agilicus_token_curl_event(ngx_event_t *ev)
  */
 
 int
-ngx_agilicus_token_curl_set_timer(CURLM *multi, long ms, void *data)
+ngx_agt_curl_set_timer(CURLM *multi, long ms, void *data)
 {
-    ngx_agilicus_token_curl_t *pool = data;
+    ngx_agt_curl_t *pool = data;
 
     /* always deleted: nginx ignores small changes of a timer that is set */
 
@@ -521,11 +508,11 @@ ngx_agilicus_token_curl_set_timer(CURLM *multi, long ms, void *data)
 
 
 static void
-ngx_agilicus_token_curl_timer(ngx_event_t *ev)
+ngx_agt_curl_timer(ngx_event_t *ev)
 {
-    int                         running;
-    ngx_connection_t           *c;
-    ngx_agilicus_token_curl_t  *pool;
+    int                running;
+    ngx_connection_t  *c;
+    ngx_agt_curl_t    *pool;
 
     c = ev->data;
     pool = c->data;
@@ -533,5 +520,5 @@ ngx_agilicus_token_curl_timer(ngx_event_t *ev)
     (void) curl_multi_socket_action(pool->multi, CURL_SOCKET_TIMEOUT, 0,
                                     &running);
 
-    ngx_agilicus_token_curl_drain(pool);
+    ngx_agt_curl_drain(pool);
 }

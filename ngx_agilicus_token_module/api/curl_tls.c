@@ -12,11 +12,11 @@
 
 
 /* the oldest libcurl with CURLOPT_PROTOCOLS_STR */
-#define NGX_AGILICUS_TOKEN_CURL_MIN_VERSION  0x075500
+#define NGX_AGT_CURL_MIN_VERSION  0x075500
 
 
 const char *
-ngx_agilicus_token_curl_unusable(void)
+ngx_agt_curl_unusable(void)
 {
     const char             *version;
     size_t                  len;
@@ -24,7 +24,7 @@ ngx_agilicus_token_curl_unusable(void)
 
     info = curl_version_info(CURLVERSION_NOW);
 
-    if (info->version_num < NGX_AGILICUS_TOKEN_CURL_MIN_VERSION) {
+    if (info->version_num < NGX_AGT_CURL_MIN_VERSION) {
         return "libcurl is older than 7.85.0";
     }
 
@@ -52,7 +52,7 @@ ngx_agilicus_token_curl_unusable(void)
 
 
 const char *
-ngx_agilicus_token_curl_system_store(void)
+ngx_agt_curl_system_store(void)
 {
     curl_version_info_data  *info;
 
@@ -63,9 +63,9 @@ ngx_agilicus_token_curl_system_store(void)
 
 
 CURLcode
-ngx_agilicus_token_curl_ssl_ctx(CURL *easy, void *ssl_ctx, void *data)
+ngx_agt_curl_ssl_ctx(CURL *easy, void *ssl_ctx, void *data)
 {
-    ngx_agilicus_token_curl_t *pool = data;
+    ngx_agt_curl_t *pool = data;
 
     if (pool->store == NULL) {
         return CURLE_OK;
@@ -78,7 +78,7 @@ ngx_agilicus_token_curl_ssl_ctx(CURL *easy, void *ssl_ctx, void *data)
 
 
 X509_STORE *
-ngx_agilicus_token_curl_load_store(ngx_str_t *pem, ngx_log_t *log)
+ngx_agt_curl_load_store(ngx_str_t *pem, ngx_log_t *log)
 {
     BIO         *bio;
     X509        *x509;

@@ -8,49 +8,46 @@
 
 
 /* milliseconds between two looks at the lease, and for which it is taken */
-#define NGX_AGILICUS_TOKEN_FEED_TICK    500
-#define NGX_AGILICUS_TOKEN_FEED_LEASE   3000
+#define NGX_AGT_FEED_TICK    500
+#define NGX_AGT_FEED_LEASE   3000
 
 /* seconds by which the API's clock may be ahead of ours */
-#define NGX_AGILICUS_TOKEN_FEED_MARGIN  3600
+#define NGX_AGT_FEED_MARGIN  3600
 
 
-static void ngx_agilicus_token_feed_tick(ngx_event_t *ev);
-static ngx_uint_t ngx_agilicus_token_feed_lease(void);
-static ngx_uint_t ngx_agilicus_token_feed_is_ours_locked(void);
-static void ngx_agilicus_token_feed_release(void);
-static void ngx_agilicus_token_feed_poll(void);
-static void ngx_agilicus_token_feed_end(void);
-static void ngx_agilicus_token_feed_say(void);
+static void ngx_agt_feed_tick(ngx_event_t *ev);
+static ngx_uint_t ngx_agt_feed_lease(void);
+static ngx_uint_t ngx_agt_feed_is_ours_locked(void);
+static void ngx_agt_feed_release(void);
+static void ngx_agt_feed_poll(void);
+static void ngx_agt_feed_end(void);
+static void ngx_agt_feed_say(void);
 
 
-ngx_agilicus_token_feed_worker_t  ngx_agilicus_token_feed;
+ngx_agt_feed_worker_t  ngx_agt_feed;
 
 
 void
-ngx_agilicus_token_feed_configure(ngx_agilicus_token_denials_t *denials,
-    const ngx_agilicus_token_feed_conf_t *conf, uint32_t cycle)
+ngx_agt_feed_configure(ngx_agt_denials_t *denials,
+    const ngx_agt_feed_conf_t *conf, uint32_t cycle)
 {
-    ngx_agilicus_token_feed_state_t  *feed;
+    ngx_agt_feed_state_t  *feed;
 
     feed = &denials->sh->feed;
 
-    ngx_agilicus_token_denials_lock(denials);
+    ngx_agt_denials_lock(denials);
 
     if (conf->api == NULL) {
-        ngx_memzero(feed, sizeof(ngx_agilicus_token_feed_state_t));
+        ngx_memzero(feed, sizeof(ngx_agt_feed_state_t));
 
     } else {
 
-        if (ngx_memcmp(feed->api, conf->api->digest,
-                       NGX_AGILICUS_TOKEN_DIGEST_LEN)
-            != 0)
+        if (ngx_memcmp(feed->api, conf->api->digest, NGX_AGT_DIGEST_LEN) != 0)
         {
             /* what was polled elsewhere says nothing of this API */
 
-            ngx_memzero(feed, sizeof(ngx_agilicus_token_feed_state_t));
-            ngx_memcpy(feed->api, conf->api->digest,
-                       NGX_AGILICUS_TOKEN_DIGEST_LEN);
+            ngx_memzero(feed, sizeof(ngx_agt_feed_state_t));
+            ngx_memcpy(feed->api, conf->api->digest, NGX_AGT_DIGEST_LEN);
         }
 
         feed->interval = conf->interval;
@@ -62,43 +59,42 @@ ngx_agilicus_token_feed_configure(ngx_agilicus_token_denials_t *denials,
     feed->poller = 0;
     feed->lease = 0;
 
-    ngx_agilicus_token_denials_unlock(denials);
+    ngx_agt_denials_unlock(denials);
 }
 
 
 ngx_int_t
-ngx_agilicus_token_feed_init(const ngx_agilicus_token_feed_conf_t *conf,
-    ngx_log_t *log)
+ngx_agt_feed_init(const ngx_agt_feed_conf_t *conf, ngx_log_t *log)
 {
-    size_t                             len;
-    ngx_uint_t                         i;
-    ngx_agilicus_token_feed_slot_t    *slot;
-    ngx_agilicus_token_feed_worker_t  *f;
+    size_t                  len;
+    ngx_uint_t              i;
+    ngx_agt_feed_slot_t    *slot;
+    ngx_agt_feed_worker_t  *f;
 
-    f = &ngx_agilicus_token_feed;
+    f = &ngx_agt_feed;
 
-    ngx_memzero(f, sizeof(ngx_agilicus_token_feed_worker_t));
+    ngx_memzero(f, sizeof(ngx_agt_feed_worker_t));
 
     if (conf->api == NULL) {
         return NGX_OK;
     }
 
-    f->denials = ngx_agilicus_token_call_conf()->denials;
+    f->denials = ngx_agt_call_conf()->denials;
     f->log = log;
 
-    f->windows.windows = ngx_alloc(NGX_AGILICUS_TOKEN_WINDOW_MAX
-                                   * sizeof(ngx_agilicus_token_window_t),
+    f->windows.windows = ngx_alloc(NGX_AGT_WINDOW_MAX
+                                   * sizeof(ngx_agt_window_t),
                                    log);
     if (f->windows.windows == NULL) {
         return NGX_ERROR;
     }
 
-    len = conf->api->tokens.len + NGX_AGILICUS_TOKEN_FEED_QUERY_LEN;
+    len = conf->api->tokens.len + NGX_AGT_FEED_QUERY_LEN;
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_FEED_CALLS; i++) {
+    for (i = 0; i < NGX_AGT_FEED_CALLS; i++) {
         slot = &f->slots[i];
 
-        slot->waiter.done = ngx_agilicus_token_feed_done;
+        slot->waiter.done = ngx_agt_feed_done;
         slot->waiter.data = slot;
         slot->url.data = ngx_alloc(len, log);
 
@@ -111,7 +107,7 @@ ngx_agilicus_token_feed_init(const ngx_agilicus_token_feed_conf_t *conf,
 
     f->dummy.fd = (ngx_socket_t) -1;
 
-    f->tick.handler = ngx_agilicus_token_feed_tick;
+    f->tick.handler = ngx_agt_feed_tick;
     f->tick.data = &f->dummy;
     f->tick.log = log;
     f->tick.cancelable = 1;
@@ -123,21 +119,21 @@ ngx_agilicus_token_feed_init(const ngx_agilicus_token_feed_conf_t *conf,
 
 
 void
-ngx_agilicus_token_feed_exit(void)
+ngx_agt_feed_exit(void)
 {
-    ngx_uint_t                         i;
-    ngx_agilicus_token_feed_worker_t  *f;
+    ngx_uint_t              i;
+    ngx_agt_feed_worker_t  *f;
 
-    f = &ngx_agilicus_token_feed;
+    f = &ngx_agt_feed;
 
     if (f->conf == NULL) {
         return;
     }
 
-    ngx_agilicus_token_feed_release();
+    ngx_agt_feed_release();
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_FEED_CALLS; i++) {
-        ngx_agilicus_token_call_leave(&f->slots[i].waiter);
+    for (i = 0; i < NGX_AGT_FEED_CALLS; i++) {
+        ngx_agt_call_leave(&f->slots[i].waiter);
         ngx_free(f->slots[i].url.data);
     }
 
@@ -152,30 +148,30 @@ ngx_agilicus_token_feed_exit(void)
 
 
 static void
-ngx_agilicus_token_feed_tick(ngx_event_t *ev)
+ngx_agt_feed_tick(ngx_event_t *ev)
 {
-    ngx_agilicus_token_feed_worker_t  *f;
+    ngx_agt_feed_worker_t  *f;
 
-    f = &ngx_agilicus_token_feed;
+    f = &ngx_agt_feed;
 
     /* a worker that only drains leaves the feed to those that serve */
 
     if (ngx_exiting || ngx_terminate || ngx_quit) {
-        ngx_agilicus_token_feed_release();
+        ngx_agt_feed_release();
         return;
     }
 
-    ngx_add_timer(ev, NGX_AGILICUS_TOKEN_FEED_TICK);
+    ngx_add_timer(ev, NGX_AGT_FEED_TICK);
 
-    if (!ngx_agilicus_token_feed_lease()) {
+    if (!ngx_agt_feed_lease()) {
         f->polling = 0;
         return;
     }
 
-    ngx_agilicus_token_feed_say();
+    ngx_agt_feed_say();
 
-    if (!f->polling && ngx_agilicus_token_mono() >= f->next) {
-        ngx_agilicus_token_feed_poll();
+    if (!f->polling && ngx_agt_mono() >= f->next) {
+        ngx_agt_feed_poll();
     }
 }
 
@@ -183,22 +179,22 @@ ngx_agilicus_token_feed_tick(ngx_event_t *ev)
 /* 1 if this worker is the poller until the lease ends */
 
 static ngx_uint_t
-ngx_agilicus_token_feed_lease(void)
+ngx_agt_feed_lease(void)
 {
-    uint64_t                           now;
-    ngx_uint_t                         mine;
-    ngx_agilicus_token_feed_state_t   *feed;
-    ngx_agilicus_token_feed_worker_t  *f;
+    uint64_t                now;
+    ngx_uint_t              mine;
+    ngx_agt_feed_state_t   *feed;
+    ngx_agt_feed_worker_t  *f;
 
-    f = &ngx_agilicus_token_feed;
+    f = &ngx_agt_feed;
     feed = &f->denials->sh->feed;
-    now = ngx_agilicus_token_mono();
+    now = ngx_agt_mono();
 
-    ngx_agilicus_token_denials_lock(f->denials);
+    ngx_agt_denials_lock(f->denials);
 
     mine = (feed->poller == (int32_t) ngx_pid);
 
-    if (!ngx_agilicus_token_feed_is_ours_locked()) {
+    if (!ngx_agt_feed_is_ours_locked()) {
         mine = 0;
 
     } else if (!mine
@@ -210,10 +206,10 @@ ngx_agilicus_token_feed_lease(void)
     }
 
     if (mine) {
-        feed->lease = now + NGX_AGILICUS_TOKEN_FEED_LEASE;
+        feed->lease = now + NGX_AGT_FEED_LEASE;
     }
 
-    ngx_agilicus_token_denials_unlock(f->denials);
+    ngx_agt_denials_unlock(f->denials);
 
     return mine;
 }
@@ -225,64 +221,62 @@ ngx_agilicus_token_feed_lease(void)
  */
 
 static ngx_uint_t
-ngx_agilicus_token_feed_is_ours_locked(void)
+ngx_agt_feed_is_ours_locked(void)
 {
-    ngx_agilicus_token_feed_state_t   *feed;
-    ngx_agilicus_token_feed_worker_t  *f;
+    ngx_agt_feed_state_t   *feed;
+    ngx_agt_feed_worker_t  *f;
 
-    f = &ngx_agilicus_token_feed;
+    f = &ngx_agt_feed;
     feed = &f->denials->sh->feed;
 
-    return feed->cycle == ngx_agilicus_token_call_conf()->cycle
-           && ngx_memcmp(feed->api, f->conf->api->digest,
-                         NGX_AGILICUS_TOKEN_DIGEST_LEN)
+    return feed->cycle == ngx_agt_call_conf()->cycle
+           && ngx_memcmp(feed->api, f->conf->api->digest, NGX_AGT_DIGEST_LEN)
               == 0;
 }
 
 
 static void
-ngx_agilicus_token_feed_release(void)
+ngx_agt_feed_release(void)
 {
-    ngx_agilicus_token_feed_state_t   *feed;
-    ngx_agilicus_token_feed_worker_t  *f;
+    ngx_agt_feed_state_t   *feed;
+    ngx_agt_feed_worker_t  *f;
 
-    f = &ngx_agilicus_token_feed;
+    f = &ngx_agt_feed;
     feed = &f->denials->sh->feed;
 
     f->polling = 0;
 
-    ngx_agilicus_token_denials_lock(f->denials);
+    ngx_agt_denials_lock(f->denials);
 
-    if (ngx_agilicus_token_feed_is_ours_locked()
-        && feed->poller == (int32_t) ngx_pid)
+    if (ngx_agt_feed_is_ours_locked() && feed->poller == (int32_t) ngx_pid)
     {
         feed->poller = 0;
         feed->lease = 0;
     }
 
-    ngx_agilicus_token_denials_unlock(f->denials);
+    ngx_agt_denials_unlock(f->denials);
 }
 
 
 static void
-ngx_agilicus_token_feed_poll(void)
+ngx_agt_feed_poll(void)
 {
-    ngx_uint_t                         i;
-    ngx_agilicus_token_feed_worker_t  *f;
+    ngx_uint_t              i;
+    ngx_agt_feed_worker_t  *f;
 
-    f = &ngx_agilicus_token_feed;
+    f = &ngx_agt_feed;
 
     /* calls of a poll that was given up must have ended */
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_FEED_CALLS; i++) {
+    for (i = 0; i < NGX_AGT_FEED_CALLS; i++) {
         if (f->slots[i].busy) {
             return;
         }
     }
 
-    f->floor = ngx_time() - NGX_AGILICUS_TOKEN_FEED_MARGIN
-               - ngx_agilicus_token_call_conf()->max_leeway;
-    f->start = ngx_agilicus_token_mono();
+    f->floor = ngx_time() - NGX_AGT_FEED_MARGIN
+               - ngx_agt_call_conf()->max_leeway;
+    f->start = ngx_agt_mono();
     f->rows = 0;
     f->calls = 0;
     f->denied = 0;
@@ -293,38 +287,36 @@ ngx_agilicus_token_feed_poll(void)
     f->polling = 1;
 
     if (f->known) {
-        ngx_agilicus_token_windows_again(&f->windows, f->floor,
-                                         f->conf->limit);
+        ngx_agt_windows_again(&f->windows, f->floor, f->conf->limit);
     }
 
     /* a clock that was set back needs other windows */
 
-    if (!f->known
-        || !ngx_agilicus_token_windows_whole(&f->windows, f->floor))
+    if (!f->known || !ngx_agt_windows_whole(&f->windows, f->floor))
     {
-        ngx_agilicus_token_windows_init(&f->windows, f->floor);
+        ngx_agt_windows_init(&f->windows, f->floor);
         f->known = 1;
     }
 
-    ngx_agilicus_token_feed_next();
+    ngx_agt_feed_next();
 }
 
 
 /* lets out calls for the windows that are left */
 
 void
-ngx_agilicus_token_feed_next(void)
+ngx_agt_feed_next(void)
 {
-    ngx_uint_t                         i, s, busy;
-    ngx_agilicus_token_window_t       *window;
-    ngx_agilicus_token_feed_worker_t  *f;
+    ngx_uint_t              i, s, busy;
+    ngx_agt_window_t       *window;
+    ngx_agt_feed_worker_t  *f;
 
-    f = &ngx_agilicus_token_feed;
+    f = &ngx_agt_feed;
 
     i = 0;
     busy = 0;
 
-    for (s = 0; s < NGX_AGILICUS_TOKEN_FEED_CALLS; s++) {
+    for (s = 0; s < NGX_AGT_FEED_CALLS; s++) {
 
         if (f->slots[s].busy) {
             busy++;
@@ -349,7 +341,7 @@ ngx_agilicus_token_feed_next(void)
 
         window = &f->windows.windows[i];
 
-        if (ngx_agilicus_token_feed_call(&f->slots[s], window) != NGX_OK) {
+        if (ngx_agt_feed_call(&f->slots[s], window) != NGX_OK) {
             f->failed = 1;
             continue;
         }
@@ -359,37 +351,36 @@ ngx_agilicus_token_feed_next(void)
     }
 
     if (busy == 0) {
-        ngx_agilicus_token_feed_end();
+        ngx_agt_feed_end();
     }
 }
 
 
 static void
-ngx_agilicus_token_feed_end(void)
+ngx_agt_feed_end(void)
 {
-    uint64_t                           now;
-    ngx_agilicus_token_feed_state_t   *feed;
-    ngx_agilicus_token_feed_worker_t  *f;
+    uint64_t                now;
+    ngx_agt_feed_state_t   *feed;
+    ngx_agt_feed_worker_t  *f;
 
-    f = &ngx_agilicus_token_feed;
+    f = &ngx_agt_feed;
     feed = &f->denials->sh->feed;
 
     if (!f->polling) {
         return;
     }
 
-    now = ngx_agilicus_token_mono();
+    now = ngx_agt_mono();
 
     f->polling = 0;
 
-    ngx_agilicus_token_denials_lock(f->denials);
+    ngx_agt_denials_lock(f->denials);
 
-    if (!ngx_agilicus_token_feed_is_ours_locked()
-        || feed->poller != (int32_t) ngx_pid)
+    if (!ngx_agt_feed_is_ours_locked() || feed->poller != (int32_t) ngx_pid)
     {
         /* another polls by now: this poll is not heard of */
 
-        ngx_agilicus_token_denials_unlock(f->denials);
+        ngx_agt_denials_unlock(f->denials);
         return;
     }
 
@@ -416,7 +407,7 @@ ngx_agilicus_token_feed_end(void)
         feed->answered = ngx_max(f->start, 1);
     }
 
-    ngx_agilicus_token_denials_unlock(f->denials);
+    ngx_agt_denials_unlock(f->denials);
 
     f->next = f->start + f->conf->interval;
 
@@ -431,10 +422,10 @@ ngx_agilicus_token_feed_end(void)
                    "agilicus token feed polled: %ui windows, %ui rows, %ui",
                    f->windows.n, f->rows, (ngx_uint_t) f->failed);
 
-    ngx_agilicus_token_feed_say();
+    ngx_agt_feed_say();
 
     if (now >= f->next) {
-        ngx_agilicus_token_feed_poll();
+        ngx_agt_feed_poll();
     }
 }
 
@@ -442,41 +433,40 @@ ngx_agilicus_token_feed_end(void)
 /* a line for each change of the feed's state */
 
 static void
-ngx_agilicus_token_feed_say(void)
+ngx_agt_feed_say(void)
 {
-    uint32_t                           said;
-    ngx_uint_t                         level;
-    ngx_agilicus_token_feed_e          state;
-    ngx_agilicus_token_feed_state_t   *feed;
-    ngx_agilicus_token_feed_worker_t  *f;
+    uint32_t                said;
+    ngx_uint_t              level;
+    ngx_agt_feed_e          state;
+    ngx_agt_feed_state_t   *feed;
+    ngx_agt_feed_worker_t  *f;
 
     static const char  *words[] = {
         "off", "not polled yet", "healthy", "late", "dead", "incomplete"
     };
 
-    f = &ngx_agilicus_token_feed;
+    f = &ngx_agt_feed;
     feed = &f->denials->sh->feed;
 
-    ngx_agilicus_token_denials_lock(f->denials);
+    ngx_agt_denials_lock(f->denials);
 
-    if (!ngx_agilicus_token_feed_is_ours_locked()) {
-        ngx_agilicus_token_denials_unlock(f->denials);
+    if (!ngx_agt_feed_is_ours_locked()) {
+        ngx_agt_denials_unlock(f->denials);
         return;
     }
 
-    state = ngx_agilicus_token_denials_feed(f->denials, f->conf->api->digest,
-                                            ngx_agilicus_token_mono());
+    state = ngx_agt_denials_feed(f->denials, f->conf->api->digest,
+                                 ngx_agt_mono());
     said = feed->said;
     feed->said = state;
 
-    ngx_agilicus_token_denials_unlock(f->denials);
+    ngx_agt_denials_unlock(f->denials);
 
     if (said == (uint32_t) state) {
         return;
     }
 
-    level = (state == NGX_AGILICUS_TOKEN_FEED_HEALTHY
-             || state == NGX_AGILICUS_TOKEN_FEED_INIT)
+    level = (state == NGX_AGT_FEED_HEALTHY || state == NGX_AGT_FEED_INIT)
             ? NGX_LOG_NOTICE : NGX_LOG_WARN;
 
     ngx_log_error(level, f->log, 0,

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_FEED_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_FEED_H_INCLUDED_
+#ifndef _NGX_AGT_FEED_H_INCLUDED_
+#define _NGX_AGT_FEED_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -26,16 +26,16 @@
  */
 
 /* rows that the API gives at most for a call */
-#define NGX_AGILICUS_TOKEN_FEED_MAX_LIMIT  100
+#define NGX_AGT_FEED_MAX_LIMIT  100
 
 
 typedef struct {
-    ngx_agilicus_token_api_t      *api;             /* NULL: no feed */
-    ngx_msec_t                     interval;
-    ngx_uint_t                     limit;
-    ngx_msec_t                     connect_timeout;
-    ngx_msec_t                     timeout;
-} ngx_agilicus_token_feed_conf_t;
+    ngx_agt_api_t  *api;             /* NULL: no feed */
+    ngx_msec_t      interval;
+    ngx_uint_t      limit;
+    ngx_msec_t      connect_timeout;
+    ngx_msec_t      timeout;
+} ngx_agt_feed_conf_t;
 
 
 /*
@@ -44,16 +44,15 @@ typedef struct {
  * workers start.  What older workers still poll counts for nothing from then
  * on.
  */
-void ngx_agilicus_token_feed_configure(
-    ngx_agilicus_token_denials_t *denials,
-    const ngx_agilicus_token_feed_conf_t *conf, uint32_t cycle);
+void ngx_agt_feed_configure(
+    ngx_agt_denials_t *denials,
+    const ngx_agt_feed_conf_t *conf, uint32_t cycle);
 
 /*
  * Sets up and takes down the poller of a worker; "conf" lives as long as it.
  */
-ngx_int_t ngx_agilicus_token_feed_init(
-    const ngx_agilicus_token_feed_conf_t *conf, ngx_log_t *log);
-void ngx_agilicus_token_feed_exit(void);
+ngx_int_t ngx_agt_feed_init(const ngx_agt_feed_conf_t *conf, ngx_log_t *log);
+void ngx_agt_feed_exit(void);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_FEED_H_INCLUDED_ */
+#endif /* _NGX_AGT_FEED_H_INCLUDED_ */

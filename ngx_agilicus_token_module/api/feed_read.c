@@ -10,52 +10,48 @@
 
 
 /* answers beyond the largest body that a poll puts up with */
-#define NGX_AGILICUS_TOKEN_FEED_MAX_TOO_LARGE  64
+#define NGX_AGT_FEED_MAX_TOO_LARGE  64
 
 /* windows that the API has not looked at, and after which a poll asks for no
    more */
-#define NGX_AGILICUS_TOKEN_FEED_MAX_OUTSIDE  8
+#define NGX_AGT_FEED_MAX_OUTSIDE  8
 
 
-static void ngx_agilicus_token_feed_url(ngx_agilicus_token_feed_slot_t *slot);
-static u_char *ngx_agilicus_token_feed_date(u_char *p, int64_t sec);
-static void ngx_agilicus_token_feed_row(void *data,
-    const ngx_agilicus_token_json_row_t *row);
-static void ngx_agilicus_token_feed_odd(
-    ngx_agilicus_token_feed_slot_t *slot,
-    const ngx_agilicus_token_json_row_t *row);
-static void ngx_agilicus_token_feed_window_done(
-    ngx_agilicus_token_feed_slot_t *slot, ngx_uint_t too_large);
-static ngx_uint_t ngx_agilicus_token_feed_hopeless(
-    ngx_agilicus_token_feed_slot_t *slot, ngx_uint_t too_large);
-static void ngx_agilicus_token_feed_outside(void);
-static int64_t ngx_agilicus_token_feed_pivot(
-    ngx_agilicus_token_feed_slot_t *slot);
-static void ngx_agilicus_token_feed_read(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_curl_result_t *result,
-    ngx_agilicus_token_answer_t *answer);
-static ngx_int_t ngx_agilicus_token_feed_adopt(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_answer_t *answer);
+static void ngx_agt_feed_url(ngx_agt_feed_slot_t *slot);
+static u_char *ngx_agt_feed_date(u_char *p, int64_t sec);
+static void ngx_agt_feed_row(void *data, const ngx_agt_json_row_t *row);
+static void ngx_agt_feed_odd(
+    ngx_agt_feed_slot_t *slot,
+    const ngx_agt_json_row_t *row);
+static void ngx_agt_feed_window_done(
+    ngx_agt_feed_slot_t *slot, ngx_uint_t too_large);
+static ngx_uint_t ngx_agt_feed_hopeless(
+    ngx_agt_feed_slot_t *slot, ngx_uint_t too_large);
+static void ngx_agt_feed_outside(void);
+static int64_t ngx_agt_feed_pivot(ngx_agt_feed_slot_t *slot);
+static void ngx_agt_feed_read(ngx_agt_call_t *call,
+    ngx_agt_curl_result_t *result, ngx_agt_answer_t *answer);
+static ngx_int_t ngx_agt_feed_adopt(ngx_agt_call_t *call,
+    ngx_agt_answer_t *answer);
 
 
-static const ngx_agilicus_token_call_type_t  ngx_agilicus_token_feed_list = {
+static const ngx_agt_call_type_t  ngx_agt_feed_list = {
     "revocation feed",
-    ngx_agilicus_token_feed_read,
-    ngx_agilicus_token_feed_adopt,
+    ngx_agt_feed_read,
+    ngx_agt_feed_adopt,
     NULL
 };
 
 
 ngx_int_t
-ngx_agilicus_token_feed_call(ngx_agilicus_token_feed_slot_t *slot,
-    ngx_agilicus_token_window_t *window)
+ngx_agt_feed_call(ngx_agt_feed_slot_t *slot, ngx_agt_window_t *window)
 {
-    u_char                              key[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    ngx_agilicus_token_answer_t         answer;
-    ngx_agilicus_token_feed_worker_t   *f;
-    ngx_agilicus_token_call_request_t   request;
+    u_char                  key[NGX_AGT_DIGEST_LEN];
+    ngx_agt_answer_t        answer;
+    ngx_agt_feed_worker_t  *f;
+    ngx_agt_call_request_t  request;
 
-    f = &ngx_agilicus_token_feed;
+    f = &ngx_agt_feed;
 
     slot->window = *window;
     slot->rows = 0;
@@ -65,24 +61,23 @@ ngx_agilicus_token_feed_call(ngx_agilicus_token_feed_slot_t *slot,
     slot->outside = 0;
     slot->undated = 0;
 
-    ngx_agilicus_token_feed_url(slot);
+    ngx_agt_feed_url(slot);
 
     ngx_memzero(key, sizeof(key));
-    ngx_memzero(&request, sizeof(ngx_agilicus_token_call_request_t));
+    ngx_memzero(&request, sizeof(ngx_agt_call_request_t));
 
-    request.type = &ngx_agilicus_token_feed_list;
-    request.operation = NGX_AGILICUS_TOKEN_OPERATION_LIST;
+    request.type = &ngx_agt_feed_list;
+    request.operation = NGX_AGT_OPERATION_LIST;
     request.api = f->conf->api;
     request.origin = slot;
     request.url = slot->url;
     request.bearer = f->conf->api->credential;
     request.connect_timeout = f->conf->connect_timeout;
     request.timeout = f->conf->timeout;
-    request.max_body = NGX_AGILICUS_TOKEN_JSON_MAX_LIST;
+    request.max_body = NGX_AGT_JSON_MAX_LIST;
     request.key = key;
 
-    if (ngx_agilicus_token_call_join(&request, &slot->waiter, &answer)
-        != NGX_AGAIN)
+    if (ngx_agt_call_join(&request, &slot->waiter, &answer) != NGX_AGAIN)
     {
         return NGX_ERROR;
     }
@@ -97,30 +92,30 @@ ngx_agilicus_token_feed_call(ngx_agilicus_token_feed_slot_t *slot,
 /* API: GET /v1/tokens; a second more on both sides, see window */
 
 static void
-ngx_agilicus_token_feed_url(ngx_agilicus_token_feed_slot_t *slot)
+ngx_agt_feed_url(ngx_agt_feed_slot_t *slot)
 {
-    u_char                            *p;
-    int64_t                            sec;
-    const char                        *by;
-    ngx_agilicus_token_window_t       *window;
-    ngx_agilicus_token_feed_worker_t  *f;
+    u_char                 *p;
+    int64_t                 sec;
+    const char             *by;
+    ngx_agt_window_t       *window;
+    ngx_agt_feed_worker_t  *f;
 
-    f = &ngx_agilicus_token_feed;
+    f = &ngx_agt_feed;
     window = &slot->window;
 
-    by = (window->by == NGX_AGILICUS_TOKEN_WINDOW_EXP) ? "exp" : "iat";
+    by = (window->by == NGX_AGT_WINDOW_EXP) ? "exp" : "iat";
 
     p = ngx_sprintf(slot->url.data, "%V?revoked=true&limit=%ui",
                     &f->conf->api->tokens, f->conf->limit);
 
-    if (ngx_agilicus_token_window_first(window, &sec)) {
+    if (ngx_agt_window_first(window, &sec)) {
         p = ngx_sprintf(p, "&%s_from=", by);
-        p = ngx_agilicus_token_feed_date(p, sec);
+        p = ngx_agt_feed_date(p, sec);
     }
 
-    if (ngx_agilicus_token_window_last(window, &sec)) {
+    if (ngx_agt_window_last(window, &sec)) {
         p = ngx_sprintf(p, "&%s_to=", by);
-        p = ngx_agilicus_token_feed_date(p, sec);
+        p = ngx_agt_feed_date(p, sec);
     }
 
     *p = '\0';
@@ -129,12 +124,12 @@ ngx_agilicus_token_feed_url(ngx_agilicus_token_feed_slot_t *slot)
 
 
 static u_char *
-ngx_agilicus_token_feed_date(u_char *p, int64_t sec)
+ngx_agt_feed_date(u_char *p, int64_t sec)
 {
-    u_char      date[NGX_AGILICUS_TOKEN_TIME_LEN];
+    u_char      date[NGX_AGT_TIME_LEN];
     ngx_uint_t  i;
 
-    (void) ngx_agilicus_token_time_format(sec, date);
+    (void) ngx_agt_time_format(sec, date);
 
     for (i = 0; i < sizeof(date); i++) {
         if (date[i] == ':') {
@@ -150,22 +145,21 @@ ngx_agilicus_token_feed_date(u_char *p, int64_t sec)
 
 
 static void
-ngx_agilicus_token_feed_read(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_curl_result_t *result,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_feed_read(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
+    ngx_agt_answer_t *answer)
 {
-    ngx_uint_t                       n, limit;
-    ngx_agilicus_token_feed_slot_t  *slot;
+    ngx_uint_t            n, limit;
+    ngx_agt_feed_slot_t  *slot;
 
-    if (answer->class != NGX_AGILICUS_TOKEN_CLASS_NONE) {
+    if (answer->class != NGX_AGT_CLASS_NONE) {
         return;
     }
 
-    slot = (ngx_agilicus_token_feed_slot_t *) call->origin;
+    slot = (ngx_agt_feed_slot_t *) call->origin;
 
-    if (ngx_agilicus_token_json_list(result->body.data, result->body.len,
-                                     ngx_agilicus_token_feed_row, slot, &n,
-                                     &limit)
+    if (ngx_agt_json_list(result->body.data, result->body.len,
+                          ngx_agt_feed_row, slot, &n,
+                          &limit)
         != NGX_OK)
     {
         result->message = "answer is not a list of tokens";
@@ -175,43 +169,42 @@ ngx_agilicus_token_feed_read(ngx_agilicus_token_call_t *call,
     /* it may give fewer than it is asked for */
 
     slot->rows = n;
-    slot->limit = ngx_min(limit, ngx_agilicus_token_feed.conf->limit);
+    slot->limit = ngx_min(limit, ngx_agt_feed.conf->limit);
 
-    answer->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
-    answer->reason = NGX_AGILICUS_TOKEN_REASON_NONE;
+    answer->class = NGX_AGT_CLASS_ACTIVE;
+    answer->reason = NGX_AGT_REASON_NONE;
 }
 
 
 /* denials count as they come; whether they are all is decided at the end */
 
 static void
-ngx_agilicus_token_feed_row(void *data,
-    const ngx_agilicus_token_json_row_t *row)
+ngx_agt_feed_row(void *data, const ngx_agt_json_row_t *row)
 {
-    ngx_agilicus_token_feed_slot_t *slot = data;
+    ngx_agt_feed_slot_t *slot = data;
 
-    int64_t                               until, value;
-    ngx_int_t                             rc;
-    ngx_uint_t                            by_exp;
-    ngx_agilicus_token_clock_t            now;
-    ngx_agilicus_token_denial_t           denial;
-    ngx_agilicus_token_feed_worker_t     *f;
-    const ngx_agilicus_token_api_conf_t  *conf;
+    int64_t                    until, value;
+    ngx_int_t                  rc;
+    ngx_uint_t                 by_exp;
+    ngx_agt_clock_t            now;
+    ngx_agt_denial_t           denial;
+    ngx_agt_feed_worker_t     *f;
+    const ngx_agt_api_conf_t  *conf;
 
-    f = &ngx_agilicus_token_feed;
-    conf = ngx_agilicus_token_call_conf();
+    f = &ngx_agt_feed;
+    conf = ngx_agt_call_conf();
 
     if (row->wrong) {
-        ngx_agilicus_token_feed_odd(slot, row);
+        ngx_agt_feed_odd(slot, row);
         return;
     }
 
-    by_exp = (slot->window.by == NGX_AGILICUS_TOKEN_WINDOW_EXP);
+    by_exp = (slot->window.by == NGX_AGT_WINDOW_EXP);
     value = by_exp ? row->exp : row->iat;
 
     if (by_exp ? row->has_exp : row->has_iat) {
 
-        if (ngx_agilicus_token_window_asked(&slot->window, value)) {
+        if (ngx_agt_window_asked(&slot->window, value)) {
             slot->asked = 1;
 
         } else {
@@ -219,7 +212,7 @@ ngx_agilicus_token_feed_row(void *data,
         }
 
         if (value >= slot->window.from && value <= slot->window.to
-            && slot->nvalues < NGX_AGILICUS_TOKEN_FEED_MAX_LIMIT)
+            && slot->nvalues < NGX_AGT_FEED_MAX_LIMIT)
         {
             slot->values[slot->nvalues++] = value;
         }
@@ -233,27 +226,27 @@ ngx_agilicus_token_feed_row(void *data,
         return;
     }
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
     until = now.wall + conf->revocation_ttl;
 
     if (row->has_exp) {
-        until = ngx_agilicus_token_time_add(row->exp, conf->max_leeway + 1);
+        until = ngx_agt_time_add(row->exp, conf->max_leeway + 1);
 
         if (until <= now.wall) {
             return;
         }
     }
 
-    ngx_memzero(&denial, sizeof(ngx_agilicus_token_denial_t));
+    ngx_memzero(&denial, sizeof(ngx_agt_denial_t));
 
     denial.api = f->conf->api->digest;
-    denial.kind = NGX_AGILICUS_TOKEN_TOMBSTONE_JTI;
-    denial.source = NGX_AGILICUS_TOKEN_DENIED_BY_FEED;
+    denial.kind = NGX_AGT_TOMBSTONE_JTI;
+    denial.source = NGX_AGT_DENIED_BY_FEED;
     denial.value = row->jti;
     denial.until = until;
 
-    rc = ngx_agilicus_token_deny(f->denials, &denial, &now);
+    rc = ngx_agt_deny(f->denials, &denial, &now);
 
     if (rc == NGX_OK || rc == NGX_BUSY) {
         f->denied++;
@@ -267,12 +260,11 @@ ngx_agilicus_token_feed_row(void *data,
  */
 
 static void
-ngx_agilicus_token_feed_odd(ngx_agilicus_token_feed_slot_t *slot,
-    const ngx_agilicus_token_json_row_t *row)
+ngx_agt_feed_odd(ngx_agt_feed_slot_t *slot, const ngx_agt_json_row_t *row)
 {
-    ngx_agilicus_token_feed_worker_t  *f;
+    ngx_agt_feed_worker_t  *f;
 
-    f = &ngx_agilicus_token_feed;
+    f = &ngx_agt_feed;
 
     slot->odd = 1;
 
@@ -290,51 +282,49 @@ ngx_agilicus_token_feed_odd(ngx_agilicus_token_feed_slot_t *slot,
 
 
 static ngx_int_t
-ngx_agilicus_token_feed_adopt(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_feed_adopt(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
     return NGX_DECLINED;
 }
 
 
 void
-ngx_agilicus_token_feed_done(void *data, ngx_agilicus_token_answer_t *answer)
+ngx_agt_feed_done(void *data, ngx_agt_answer_t *answer)
 {
-    ngx_agilicus_token_feed_slot_t *slot = data;
+    ngx_agt_feed_slot_t *slot = data;
 
-    ngx_agilicus_token_feed_worker_t  *f;
+    ngx_agt_feed_worker_t  *f;
 
-    f = &ngx_agilicus_token_feed;
+    f = &ngx_agt_feed;
 
     slot->busy = 0;
 
     if (f->polling) {
 
-        if (answer->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
-            ngx_agilicus_token_feed_window_done(slot, 0);
+        if (answer->class == NGX_AGT_CLASS_ACTIVE) {
+            ngx_agt_feed_window_done(slot, 0);
 
         } else if (answer->too_large) {
-            ngx_agilicus_token_feed_window_done(slot, 1);
+            ngx_agt_feed_window_done(slot, 1);
 
         } else {
             f->failed = 1;
         }
 
-        ngx_agilicus_token_feed_next();
+        ngx_agt_feed_next();
     }
 }
 
 
 static void
-ngx_agilicus_token_feed_window_done(ngx_agilicus_token_feed_slot_t *slot,
-    ngx_uint_t too_large)
+ngx_agt_feed_window_done(ngx_agt_feed_slot_t *slot, ngx_uint_t too_large)
 {
-    int64_t                            pivot;
-    ngx_uint_t                         i;
-    ngx_agilicus_token_window_t       *window;
-    ngx_agilicus_token_feed_worker_t  *f;
+    int64_t                 pivot;
+    ngx_uint_t              i;
+    ngx_agt_window_t       *window;
+    ngx_agt_feed_worker_t  *f;
 
-    f = &ngx_agilicus_token_feed;
+    f = &ngx_agt_feed;
 
     /* splitting others has moved it */
 
@@ -370,10 +360,10 @@ ngx_agilicus_token_feed_window_done(ngx_agilicus_token_feed_slot_t *slot,
 
     /* as many rows as there can be: there may be more */
 
-    pivot = too_large ? window->from : ngx_agilicus_token_feed_pivot(slot);
+    pivot = too_large ? window->from : ngx_agt_feed_pivot(slot);
 
-    if (ngx_agilicus_token_feed_hopeless(slot, too_large)
-        || ngx_agilicus_token_windows_split(&f->windows, i, pivot, ngx_time())
+    if (ngx_agt_feed_hopeless(slot, too_large)
+        || ngx_agt_windows_split(&f->windows, i, pivot, ngx_time())
            != NGX_OK)
     {
         window->done = 1;
@@ -391,16 +381,14 @@ ngx_agilicus_token_feed_window_done(ngx_agilicus_token_feed_slot_t *slot,
  */
 
 static ngx_uint_t
-ngx_agilicus_token_feed_hopeless(ngx_agilicus_token_feed_slot_t *slot,
-    ngx_uint_t too_large)
+ngx_agt_feed_hopeless(ngx_agt_feed_slot_t *slot, ngx_uint_t too_large)
 {
     if (too_large) {
-        return ++ngx_agilicus_token_feed.too_large
-               > NGX_AGILICUS_TOKEN_FEED_MAX_TOO_LARGE;
+        return ++ngx_agt_feed.too_large > NGX_AGT_FEED_MAX_TOO_LARGE;
     }
 
     if (slot->outside) {
-        ngx_agilicus_token_feed_outside();
+        ngx_agt_feed_outside();
         return 1;
     }
 
@@ -415,13 +403,13 @@ ngx_agilicus_token_feed_hopeless(ngx_agilicus_token_feed_slot_t *slot,
  */
 
 static void
-ngx_agilicus_token_feed_outside(void)
+ngx_agt_feed_outside(void)
 {
-    ngx_agilicus_token_feed_worker_t  *f;
+    ngx_agt_feed_worker_t  *f;
 
-    f = &ngx_agilicus_token_feed;
+    f = &ngx_agt_feed;
 
-    if (++f->outside > NGX_AGILICUS_TOKEN_FEED_MAX_OUTSIDE) {
+    if (++f->outside > NGX_AGT_FEED_MAX_OUTSIDE) {
         f->known = 0;
     }
 
@@ -442,7 +430,7 @@ ngx_agilicus_token_feed_outside(void)
 /* the median of what came, so that both halves have some of it */
 
 static int64_t
-ngx_agilicus_token_feed_pivot(ngx_agilicus_token_feed_slot_t *slot)
+ngx_agt_feed_pivot(ngx_agt_feed_slot_t *slot)
 {
     int64_t     value;
     ngx_uint_t  i, j;

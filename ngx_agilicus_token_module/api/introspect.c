@@ -10,81 +10,76 @@
 
 
 /* members that say no, named in one second at most */
-#define NGX_AGILICUS_TOKEN_API_SAID  64
+#define NGX_AGT_API_SAID  64
 
 
 /* what a call of introspection carries */
 
 typedef struct {
-    u_char                              key[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    ngx_msec_t                          invalid;
-} ngx_agilicus_token_api_data_t;
+    u_char      key[NGX_AGT_DIGEST_LEN];
+    ngx_msec_t  invalid;
+} ngx_agt_api_data_t;
 
 
-static void ngx_agilicus_token_api_read_introspect(
-    ngx_agilicus_token_call_t *call, ngx_agilicus_token_curl_result_t *result,
-    ngx_agilicus_token_answer_t *answer);
-static void ngx_agilicus_token_api_read_token(
-    ngx_agilicus_token_call_t *call, ngx_agilicus_token_curl_result_t *result,
-    ngx_agilicus_token_answer_t *answer);
-static void ngx_agilicus_token_api_says_no(ngx_agilicus_token_call_t *call,
-    const char *member);
-static ngx_uint_t ngx_agilicus_token_api_is_young(
-    ngx_agilicus_token_call_t *call);
-static ngx_int_t ngx_agilicus_token_api_adopt_introspect(
-    ngx_agilicus_token_call_t *call, ngx_agilicus_token_answer_t *answer);
-static void ngx_agilicus_token_api_remember(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_answer_t *answer);
-static ngx_uint_t ngx_agilicus_token_api_denied(
-    ngx_agilicus_token_call_t *call, ngx_agilicus_token_answer_t *answer,
+static void ngx_agt_api_read_introspect(
+    ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
+    ngx_agt_answer_t *answer);
+static void ngx_agt_api_read_token(
+    ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
+    ngx_agt_answer_t *answer);
+static void ngx_agt_api_says_no(ngx_agt_call_t *call, const char *member);
+static ngx_uint_t ngx_agt_api_is_young(ngx_agt_call_t *call);
+static ngx_int_t ngx_agt_api_adopt_introspect(
+    ngx_agt_call_t *call, ngx_agt_answer_t *answer);
+static void ngx_agt_api_remember(ngx_agt_call_t *call,
+    ngx_agt_answer_t *answer);
+static ngx_uint_t ngx_agt_api_denied(
+    ngx_agt_call_t *call, ngx_agt_answer_t *answer,
     ngx_atomic_uint_t *generation);
-static void ngx_agilicus_token_api_mark(ngx_agilicus_token_call_t *call,
-    const ngx_agilicus_token_answer_t *answer);
-static uint64_t ngx_agilicus_token_api_asked(ngx_agilicus_token_call_t *call,
-    uint64_t sent);
-static int64_t ngx_agilicus_token_api_until(
-    const ngx_agilicus_token_facts_t *facts,
-    const ngx_agilicus_token_clock_t *now);
-static ngx_uint_t ngx_agilicus_token_api_entry(ngx_uint_t *i,
-    ngx_agilicus_token_api_t *api, const u_char *digest, const u_char *key,
-    ngx_agilicus_token_zone_t **zone, ngx_agilicus_token_cache_key_t *entry);
-static const ngx_agilicus_token_api_data_t *ngx_agilicus_token_api_data(
-    ngx_agilicus_token_call_t *call);
+static void ngx_agt_api_mark(ngx_agt_call_t *call,
+    const ngx_agt_answer_t *answer);
+static uint64_t ngx_agt_api_asked(ngx_agt_call_t *call, uint64_t sent);
+static int64_t ngx_agt_api_until(
+    const ngx_agt_facts_t *facts,
+    const ngx_agt_clock_t *now);
+static ngx_uint_t ngx_agt_api_entry(ngx_uint_t *i,
+    ngx_agt_api_t *api, const u_char *digest, const u_char *key,
+    ngx_agt_zone_t **zone, ngx_agt_cache_key_t *entry);
+static const ngx_agt_api_data_t *ngx_agt_api_data(ngx_agt_call_t *call);
 
 
-static const ngx_agilicus_token_call_type_t
-    ngx_agilicus_token_api_introspection =
-{
+static const ngx_agt_call_type_t
+    ngx_agt_api_introspection = {
     "introspection",
-    ngx_agilicus_token_api_read_introspect,
-    ngx_agilicus_token_api_adopt_introspect,
+    ngx_agt_api_read_introspect,
+    ngx_agt_api_adopt_introspect,
     NULL
 };
 
 
 ngx_int_t
-ngx_agilicus_token_api_introspect(
-    const ngx_agilicus_token_introspect_t *introspect,
-    ngx_agilicus_token_waiter_t *waiter, ngx_agilicus_token_answer_t *answer)
+ngx_agt_api_introspect(
+    const ngx_agt_introspect_t *introspect,
+    ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer)
 {
-    size_t                              len;
-    ngx_int_t                           rc;
-    ngx_agilicus_token_api_data_t       data;
-    ngx_agilicus_token_call_request_t   request;
-    const ngx_agilicus_token_origin_t  *origin;
+    size_t                   len;
+    ngx_int_t                rc;
+    ngx_agt_api_data_t       data;
+    ngx_agt_call_request_t   request;
+    const ngx_agt_origin_t  *origin;
 
     origin = introspect->origin;
 
-    ngx_memzero(&request, sizeof(ngx_agilicus_token_call_request_t));
+    ngx_memzero(&request, sizeof(ngx_agt_call_request_t));
 
-    request.type = &ngx_agilicus_token_api_introspection;
-    request.operation = NGX_AGILICUS_TOKEN_OPERATION_INTROSPECT;
+    request.type = &ngx_agt_api_introspection;
+    request.operation = NGX_AGT_OPERATION_INTROSPECT;
     request.api = origin->api;
     request.origin = origin;
     request.url = origin->api->introspect;
     request.connect_timeout = introspect->connect_timeout;
     request.timeout = introspect->timeout;
-    request.max_body = NGX_AGILICUS_TOKEN_JSON_MAX_BODY;
+    request.max_body = NGX_AGT_JSON_MAX_BODY;
     request.key = introspect->digest;
     request.context = origin->calls;
     request.shared = (origin->zone != NULL);
@@ -99,30 +94,30 @@ ngx_agilicus_token_api_introspect(
     data.invalid = introspect->invalid;
 
     request.data.data = (u_char *) &data;
-    request.data.len = sizeof(ngx_agilicus_token_api_data_t);
+    request.data.len = sizeof(ngx_agt_api_data_t);
 
-    len = ngx_agilicus_token_json_introspect_len(introspect->token.len);
+    len = ngx_agt_json_introspect_len(introspect->token.len);
 
-    rc = ngx_agilicus_token_denials_token(data.key, &introspect->token,
-                                          introspect->digest);
+    rc = ngx_agt_denials_token(data.key, &introspect->token,
+                               introspect->digest);
 
     request.body.data = (rc == NGX_OK) ? ngx_alloc(len, ngx_cycle->log) : NULL;
 
     if (request.body.data == NULL) {
-        ngx_memzero(answer, sizeof(ngx_agilicus_token_answer_t));
+        ngx_memzero(answer, sizeof(ngx_agt_answer_t));
 
-        answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
-        answer->reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
+        answer->class = NGX_AGT_CLASS_INDETERMINATE;
+        answer->reason = NGX_AGT_REASON_INTERNAL;
         answer->retry_after = -1;
 
         return NGX_ERROR;
     }
 
-    request.body.len = ngx_agilicus_token_json_introspect(request.body.data,
-                                                          &introspect->token,
-                                                          &origin->options);
+    request.body.len = ngx_agt_json_introspect(request.body.data,
+                                               &introspect->token,
+                                               &origin->options);
 
-    rc = ngx_agilicus_token_call_join(&request, waiter, answer);
+    rc = ngx_agt_call_join(&request, waiter, answer);
 
     ngx_explicit_memzero(request.body.data, request.body.len);
     ngx_free(request.body.data);
@@ -132,66 +127,61 @@ ngx_agilicus_token_api_introspect(
 
 
 static void
-ngx_agilicus_token_api_read_introspect(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_curl_result_t *result,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_api_read_introspect(ngx_agt_call_t *call,
+    ngx_agt_curl_result_t *result, ngx_agt_answer_t *answer)
 {
-    if (answer->class == NGX_AGILICUS_TOKEN_CLASS_NONE) {
-        ngx_agilicus_token_api_read_token(call, result, answer);
+    if (answer->class == NGX_AGT_CLASS_NONE) {
+        ngx_agt_api_read_token(call, result, answer);
     }
 
-    if (answer->class == NGX_AGILICUS_TOKEN_CLASS_INVALID
-        && answer->reason == NGX_AGILICUS_TOKEN_REASON_UNKNOWN
-        && ngx_agilicus_token_api_is_young(call))
+    if (answer->class == NGX_AGT_CLASS_INVALID
+        && answer->reason == NGX_AGT_REASON_UNKNOWN
+        && ngx_agt_api_is_young(call))
     {
-        answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
-        answer->reason = NGX_AGILICUS_TOKEN_REASON_STATUS;
+        answer->class = NGX_AGT_CLASS_INDETERMINATE;
+        answer->reason = NGX_AGT_REASON_STATUS;
         answer->retry_after = 1;
 
         result->message = "the API does not know yet what it has just made";
     }
 
-    ngx_agilicus_token_api_remember(call, answer);
+    ngx_agt_api_remember(call, answer);
 }
 
 
 /* an API may need a while until it knows a token that it has given */
 
 static ngx_uint_t
-ngx_agilicus_token_api_is_young(ngx_agilicus_token_call_t *call)
+ngx_agt_api_is_young(ngx_agt_call_t *call)
 {
-    ngx_agilicus_token_clock_t  now;
+    ngx_agt_clock_t  now;
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
-    return ngx_agilicus_token_children_young(
-               ngx_agilicus_token_call_conf()->denials, call->api->digest,
-               ngx_agilicus_token_api_data(call)->key, &now);
+    return ngx_agt_children_young(
+               ngx_agt_call_conf()->denials, call->api->digest,
+               ngx_agt_api_data(call)->key, &now);
 }
 
 
 static void
-ngx_agilicus_token_api_read_token(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_curl_result_t *result,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_api_read_token(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
+    ngx_agt_answer_t *answer)
 {
-    ngx_int_t                        rc;
-    ngx_agilicus_token_json_token_t  token;
+    ngx_int_t             rc;
+    ngx_agt_json_token_t  token;
 
     /* no type at all is taken for JSON, which is then read strictly */
 
-    if (ngx_agilicus_token_json_type(&result->content_type)
-        == NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER)
+    if (ngx_agt_json_type(&result->content_type) == NGX_AGT_JSON_TYPE_OTHER)
     {
         result->message = "answer is not JSON by its type";
         return;
     }
 
-    rc = ngx_agilicus_token_json_token(result->body.data, result->body.len,
-                                       ngx_time(),
-                                       ngx_agilicus_token_call_buffer(),
-                                       2 * NGX_AGILICUS_TOKEN_JSON_MAX_BODY,
-                                       &token);
+    rc = ngx_agt_json_token(result->body.data, result->body.len, ngx_time(),
+                            ngx_agt_call_buffer(), 2 * NGX_AGT_JSON_MAX_BODY,
+                            &token);
 
     if (rc == NGX_ERROR) {
         result->message = "answer is not a Token";
@@ -199,18 +189,18 @@ ngx_agilicus_token_api_read_token(ngx_agilicus_token_call_t *call,
     }
 
     if (rc == NGX_DECLINED) {
-        answer->class = NGX_AGILICUS_TOKEN_CLASS_INVALID;
+        answer->class = NGX_AGT_CLASS_INVALID;
         answer->reason = token.reason;
 
         if (token.member) {
-            ngx_agilicus_token_api_says_no(call, token.member);
+            ngx_agt_api_says_no(call, token.member);
         }
 
         return;
     }
 
-    answer->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
-    answer->reason = NGX_AGILICUS_TOKEN_REASON_NONE;
+    answer->class = NGX_AGT_CLASS_ACTIVE;
+    answer->reason = NGX_AGT_REASON_NONE;
     answer->facts = token.facts;
     answer->rules = token.rules;
 }
@@ -222,15 +212,14 @@ ngx_agilicus_token_api_read_token(ngx_agilicus_token_call_t *call,
  */
 
 static void
-ngx_agilicus_token_api_says_no(ngx_agilicus_token_call_t *call,
-    const char *member)
+ngx_agt_api_says_no(ngx_agt_call_t *call, const char *member)
 {
-    u_char      fingerprint[NGX_AGILICUS_TOKEN_FINGERPRINT_LEN];
+    u_char      fingerprint[NGX_AGT_FINGERPRINT_LEN];
     ngx_uint_t  i;
 
     static time_t       second;
     static ngx_uint_t   n;
-    static const char  *said[NGX_AGILICUS_TOKEN_API_SAID];
+    static const char  *said[NGX_AGT_API_SAID];
 
     if (second != ngx_time()) {
         second = ngx_time();
@@ -243,13 +232,13 @@ ngx_agilicus_token_api_says_no(ngx_agilicus_token_call_t *call,
         }
     }
 
-    if (n == NGX_AGILICUS_TOKEN_API_SAID) {
+    if (n == NGX_AGT_API_SAID) {
         return;
     }
 
     said[n++] = member;
 
-    ngx_agilicus_token_digest_fingerprint(call->key, fingerprint);
+    ngx_agt_digest_fingerprint(call->key, fingerprint);
 
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                   "agilicus token: the member \"%s\" of an answer says no, "
@@ -261,15 +250,14 @@ ngx_agilicus_token_api_says_no(ngx_agilicus_token_call_t *call,
 /* what the call of another worker has put into the zone */
 
 static ngx_int_t
-ngx_agilicus_token_api_adopt_introspect(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_api_adopt_introspect(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
-    ngx_atomic_uint_t                   generation;
-    ngx_agilicus_token_found_t          found;
-    ngx_agilicus_token_cache_key_t      key;
-    const ngx_agilicus_token_origin_t  *origin;
+    ngx_atomic_uint_t        generation;
+    ngx_agt_found_t          found;
+    ngx_agt_cache_key_t      key;
+    const ngx_agt_origin_t  *origin;
 
-    if (answer->class == NGX_AGILICUS_TOKEN_CLASS_REVOKED) {
+    if (answer->class == NGX_AGT_CLASS_REVOKED) {
         return NGX_OK;
     }
 
@@ -278,8 +266,7 @@ ngx_agilicus_token_api_adopt_introspect(ngx_agilicus_token_call_t *call,
     key.key = call->key;
     key.context = origin->context;
 
-    if (ngx_agilicus_token_cache_find(origin->zone, &key, 1, &found)
-        != NGX_OK)
+    if (ngx_agt_cache_find(origin->zone, &key, 1, &found) != NGX_OK)
     {
         return NGX_DECLINED;
     }
@@ -287,7 +274,7 @@ ngx_agilicus_token_api_adopt_introspect(ngx_agilicus_token_call_t *call,
     /* what was found too old here is no answer, whoever has ended since */
 
     if (found.serial == call->seen
-        || (answer->class != NGX_AGILICUS_TOKEN_CLASS_NONE
+        || (answer->class != NGX_AGT_CLASS_NONE
             && found.class != answer->class))
     {
         return NGX_DECLINED;
@@ -300,7 +287,7 @@ ngx_agilicus_token_api_adopt_introspect(ngx_agilicus_token_call_t *call,
     answer->facts = found.facts;
     answer->rules = found.rules;
 
-    (void) ngx_agilicus_token_api_denied(call, answer, &generation);
+    (void) ngx_agt_api_denied(call, answer, &generation);
 
     return NGX_OK;
 }
@@ -313,45 +300,44 @@ ngx_agilicus_token_api_adopt_introspect(ngx_agilicus_token_call_t *call,
  */
 
 static void
-ngx_agilicus_token_api_remember(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_api_remember(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
-    ngx_atomic_uint_t                     generation;
-    ngx_agilicus_token_class_e            class;
-    ngx_agilicus_token_reason_e           reason;
-    ngx_agilicus_token_cache_key_t        key;
-    const ngx_agilicus_token_origin_t    *origin;
-    const ngx_agilicus_token_api_data_t  *data;
+    ngx_atomic_uint_t          generation;
+    ngx_agt_class_e            class;
+    ngx_agt_reason_e           reason;
+    ngx_agt_cache_key_t        key;
+    const ngx_agt_origin_t    *origin;
+    const ngx_agt_api_data_t  *data;
 
     origin = call->origin;
-    data = ngx_agilicus_token_api_data(call);
+    data = ngx_agt_api_data(call);
 
     class = answer->class;
     reason = answer->reason;
 
     switch (class) {
 
-    case NGX_AGILICUS_TOKEN_CLASS_REVOKED:
-        ngx_agilicus_token_api_revoked(call->api, call->key, data->key, NULL,
-                                       data->invalid);
+    case NGX_AGT_CLASS_REVOKED:
+        ngx_agt_api_revoked(call->api, call->key, data->key, NULL,
+                            data->invalid);
         return;
 
-    case NGX_AGILICUS_TOKEN_CLASS_ACTIVE:
-        ngx_agilicus_token_api_mark(call, answer);
+    case NGX_AGT_CLASS_ACTIVE:
+        ngx_agt_api_mark(call, answer);
         break;
 
-    case NGX_AGILICUS_TOKEN_CLASS_INVALID:
+    case NGX_AGT_CLASS_INVALID:
         break;
 
     default:
         return;
     }
 
-    answer->asked = ngx_agilicus_token_api_asked(call, answer->sent);
+    answer->asked = ngx_agt_api_asked(call, answer->sent);
 
-    if (ngx_agilicus_token_api_denied(call, answer, &generation)) {
+    if (ngx_agt_api_denied(call, answer, &generation)) {
 
-        if (answer->class != NGX_AGILICUS_TOKEN_CLASS_REVOKED) {
+        if (answer->class != NGX_AGT_CLASS_REVOKED) {
             return;
         }
 
@@ -367,10 +353,10 @@ ngx_agilicus_token_api_remember(ngx_agilicus_token_call_t *call,
         key.key = call->key;
         key.context = origin->context;
 
-        (void) ngx_agilicus_token_cache_store(origin->zone, &key, class,
-                                              reason, &answer->facts,
-                                              &answer->rules, answer->sent,
-                                              answer->asked, generation);
+        (void) ngx_agt_cache_store(origin->zone, &key, class,
+                                   reason, &answer->facts,
+                                   &answer->rules, answer->sent,
+                                   answer->asked, generation);
     }
 }
 
@@ -382,52 +368,47 @@ ngx_agilicus_token_api_remember(ngx_agilicus_token_call_t *call,
  */
 
 static void
-ngx_agilicus_token_api_mark(ngx_agilicus_token_call_t *call,
-    const ngx_agilicus_token_answer_t *answer)
+ngx_agt_api_mark(ngx_agt_call_t *call, const ngx_agt_answer_t *answer)
 {
-    ngx_agilicus_token_clock_t            now;
-    ngx_agilicus_token_facts_t            facts;
-    const ngx_agilicus_token_api_conf_t  *conf;
+    ngx_agt_clock_t            now;
+    ngx_agt_facts_t            facts;
+    const ngx_agt_api_conf_t  *conf;
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
-    if (ngx_agilicus_token_facts_open(&facts, answer->facts.data,
-                                      answer->facts.len)
+    if (ngx_agt_facts_open(&facts, answer->facts.data, answer->facts.len)
             != NGX_OK
         || !facts.has_iat || facts.iat <= now.wall)
     {
         return;
     }
 
-    conf = ngx_agilicus_token_call_conf();
+    conf = ngx_agt_call_conf();
 
-    ngx_agilicus_token_denials_asked(conf->denials, call->api->digest,
-                                     ngx_agilicus_token_api_data(call)->key,
-                                     answer->sent,
-                                     ngx_agilicus_token_api_until(&facts, &now),
-                                     &now);
+    ngx_agt_denials_asked(conf->denials, call->api->digest,
+                          ngx_agt_api_data(call)->key, answer->sent,
+                          ngx_agt_api_until(&facts, &now), &now);
 }
 
 
 /* the first call for any spelling, in any context and zone, that is known */
 
 static uint64_t
-ngx_agilicus_token_api_asked(ngx_agilicus_token_call_t *call, uint64_t sent)
+ngx_agt_api_asked(ngx_agt_call_t *call, uint64_t sent)
 {
-    uint64_t                         asked;
-    ngx_uint_t                       i;
-    ngx_agilicus_token_zone_t       *zone;
-    ngx_agilicus_token_found_t       found;
-    ngx_agilicus_token_cache_key_t   key;
+    uint64_t             asked;
+    ngx_uint_t           i;
+    ngx_agt_zone_t      *zone;
+    ngx_agt_found_t      found;
+    ngx_agt_cache_key_t  key;
 
     asked = sent;
     i = 0;
 
-    while (ngx_agilicus_token_api_entry(&i, call->api, call->key,
-                                        ngx_agilicus_token_api_data(call)->key,
-                                        &zone, &key))
+    while (ngx_agt_api_entry(&i, call->api, call->key,
+                             ngx_agt_api_data(call)->key, &zone, &key))
     {
-        if (ngx_agilicus_token_cache_find(zone, &key, 0, &found) == NGX_OK) {
+        if (ngx_agt_cache_find(zone, &key, 0, &found) == NGX_OK) {
             asked = ngx_min(asked, found.asked);
         }
     }
@@ -439,44 +420,42 @@ ngx_agilicus_token_api_asked(ngx_agilicus_token_call_t *call, uint64_t sent)
 /* 1 if a tombstone stands against the answer, which then says so */
 
 static ngx_uint_t
-ngx_agilicus_token_api_denied(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_answer_t *answer, ngx_atomic_uint_t *generation)
+ngx_agt_api_denied(ngx_agt_call_t *call,
+    ngx_agt_answer_t *answer, ngx_atomic_uint_t *generation)
 {
-    ngx_uint_t                            active;
-    ngx_agilicus_token_clock_t            now;
-    ngx_agilicus_token_facts_t            facts;
-    ngx_agilicus_token_reason_e           denied;
-    const ngx_agilicus_token_api_conf_t  *conf;
+    ngx_uint_t                 active;
+    ngx_agt_clock_t            now;
+    ngx_agt_facts_t            facts;
+    ngx_agt_reason_e           denied;
+    const ngx_agt_api_conf_t  *conf;
 
-    conf = ngx_agilicus_token_call_conf();
+    conf = ngx_agt_call_conf();
 
-    active = (answer->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE);
+    active = (answer->class == NGX_AGT_CLASS_ACTIVE);
 
     if (active
-        && ngx_agilicus_token_facts_open(&facts, answer->facts.data,
-                                         answer->facts.len)
+        && ngx_agt_facts_open(&facts, answer->facts.data, answer->facts.len)
            != NGX_OK)
     {
-        answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
-        answer->reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
+        answer->class = NGX_AGT_CLASS_INDETERMINATE;
+        answer->reason = NGX_AGT_REASON_INTERNAL;
         return 1;
     }
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
-    *generation = ngx_agilicus_token_denials_generation(conf->denials);
+    *generation = ngx_agt_denials_generation(conf->denials);
 
-    denied = ngx_agilicus_token_denied(conf->denials, call->api->digest,
-                                       ngx_agilicus_token_api_data(call)->key,
-                                       active ? &facts : NULL, answer->asked,
-                                       &now);
+    denied = ngx_agt_denied(conf->denials, call->api->digest,
+                            ngx_agt_api_data(call)->key,
+                            active ? &facts : NULL, answer->asked, &now);
 
-    if (denied == NGX_AGILICUS_TOKEN_REASON_NONE) {
+    if (denied == NGX_AGT_REASON_NONE) {
         answer->clean = *generation;
         return 0;
     }
 
-    answer->class = NGX_AGILICUS_TOKEN_CLASS_REVOKED;
+    answer->class = NGX_AGT_CLASS_REVOKED;
     answer->reason = denied;
 
     return 1;
@@ -484,62 +463,61 @@ ngx_agilicus_token_api_denied(ngx_agilicus_token_call_t *call,
 
 
 void
-ngx_agilicus_token_api_revoked(ngx_agilicus_token_api_t *api,
+ngx_agt_api_revoked(ngx_agt_api_t *api,
     const u_char *digest, const u_char *key,
-    const ngx_agilicus_token_facts_t *facts, ngx_msec_t invalid)
+    const ngx_agt_facts_t *facts, ngx_msec_t invalid)
 {
-    int64_t                               until;
-    ngx_uint_t                            i;
-    ngx_agilicus_token_zone_t            *zone;
-    ngx_agilicus_token_clock_t            now;
-    ngx_agilicus_token_facts_t            known;
-    ngx_agilicus_token_found_t            found;
-    ngx_agilicus_token_denial_t           denial;
-    ngx_agilicus_token_cache_key_t        entry;
-    const ngx_agilicus_token_api_conf_t  *conf;
+    int64_t                    until;
+    ngx_uint_t                 i;
+    ngx_agt_zone_t            *zone;
+    ngx_agt_clock_t            now;
+    ngx_agt_facts_t            known;
+    ngx_agt_found_t            found;
+    ngx_agt_denial_t           denial;
+    ngx_agt_cache_key_t        entry;
+    const ngx_agt_api_conf_t  *conf;
 
-    conf = ngx_agilicus_token_call_conf();
+    conf = ngx_agt_call_conf();
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
-    ngx_memzero(&denial, sizeof(ngx_agilicus_token_denial_t));
+    ngx_memzero(&denial, sizeof(ngx_agt_denial_t));
 
     denial.api = api->digest;
-    denial.kind = NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN;
-    denial.source = NGX_AGILICUS_TOKEN_DENIED_BY_API;
+    denial.kind = NGX_AGT_TOMBSTONE_TOKEN;
+    denial.source = NGX_AGT_DENIED_BY_API;
     denial.value.data = (u_char *) key;
-    denial.value.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    denial.value.len = NGX_AGT_DIGEST_LEN;
     denial.until = now.wall + (int64_t) ((invalid + 999) / 1000);
     denial.unknown = 1;
 
     if (facts) {
-        until = ngx_agilicus_token_api_until(facts, &now);
+        until = ngx_agt_api_until(facts, &now);
         denial.until = ngx_max(denial.until, until);
         denial.unknown = 0;
     }
 
     i = 0;
 
-    while (ngx_agilicus_token_api_entry(&i, api, digest, key, &zone, &entry)) {
+    while (ngx_agt_api_entry(&i, api, digest, key, &zone, &entry)) {
 
-        if (ngx_agilicus_token_cache_find(zone, &entry, 0, &found) == NGX_OK
-            && found.class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
-            && ngx_agilicus_token_facts_open(&known, found.facts.data,
-                                             found.facts.len)
+        if (ngx_agt_cache_find(zone, &entry, 0, &found) == NGX_OK
+            && found.class == NGX_AGT_CLASS_ACTIVE
+            && ngx_agt_facts_open(&known, found.facts.data, found.facts.len)
                == NGX_OK)
         {
-            until = ngx_agilicus_token_api_until(&known, &now);
+            until = ngx_agt_api_until(&known, &now);
             denial.until = ngx_max(denial.until, until);
             denial.unknown = 0;
         }
     }
 
-    (void) ngx_agilicus_token_deny(conf->denials, &denial, &now);
+    (void) ngx_agt_deny(conf->denials, &denial, &now);
 
     i = 0;
 
-    while (ngx_agilicus_token_api_entry(&i, api, digest, key, &zone, &entry)) {
-        ngx_agilicus_token_cache_remove(zone, &entry);
+    while (ngx_agt_api_entry(&i, api, digest, key, &zone, &entry)) {
+        ngx_agt_cache_remove(zone, &entry);
     }
 }
 
@@ -547,15 +525,14 @@ ngx_agilicus_token_api_revoked(ngx_agilicus_token_api_t *api,
 /* until when a token must be denied of which this is known */
 
 static int64_t
-ngx_agilicus_token_api_until(const ngx_agilicus_token_facts_t *facts,
-    const ngx_agilicus_token_clock_t *now)
+ngx_agt_api_until(const ngx_agt_facts_t *facts, const ngx_agt_clock_t *now)
 {
-    const ngx_agilicus_token_api_conf_t  *conf;
+    const ngx_agt_api_conf_t  *conf;
 
-    conf = ngx_agilicus_token_call_conf();
+    conf = ngx_agt_call_conf();
 
     return facts->has_exp
-           ? ngx_agilicus_token_time_add(facts->exp, conf->max_leeway + 1)
+           ? ngx_agt_time_add(facts->exp, conf->max_leeway + 1)
            : now->wall + conf->revocation_ttl;
 }
 
@@ -568,24 +545,23 @@ ngx_agilicus_token_api_until(const ngx_agilicus_token_facts_t *facts,
  */
 
 static ngx_uint_t
-ngx_agilicus_token_api_entry(ngx_uint_t *i, ngx_agilicus_token_api_t *api,
+ngx_agt_api_entry(ngx_uint_t *i, ngx_agt_api_t *api,
     const u_char *digest, const u_char *key,
-    ngx_agilicus_token_zone_t **zone, ngx_agilicus_token_cache_key_t *entry)
+    ngx_agt_zone_t **zone, ngx_agt_cache_key_t *entry)
 {
-    ngx_uint_t                            n;
-    ngx_agilicus_token_origin_t          *origin;
-    const ngx_agilicus_token_api_conf_t  *conf;
+    ngx_uint_t                 n;
+    ngx_agt_origin_t          *origin;
+    const ngx_agt_api_conf_t  *conf;
 
-    conf = ngx_agilicus_token_call_conf();
+    conf = ngx_agt_call_conf();
 
     for (n = (*i)++; n < 2 * conf->norigins; n = (*i)++) {
 
         origin = conf->origins[n / 2];
 
         if (origin->zone
-            && ngx_agilicus_token_digest_equal(origin->api->digest,
-                                               api->digest)
-            && (n % 2 == 0 || !ngx_agilicus_token_digest_equal(digest, key)))
+            && ngx_agt_digest_equal(origin->api->digest, api->digest)
+            && (n % 2 == 0 || !ngx_agt_digest_equal(digest, key)))
         {
             *zone = origin->zone;
             entry->key = (n % 2) ? key : digest;
@@ -599,8 +575,8 @@ ngx_agilicus_token_api_entry(ngx_uint_t *i, ngx_agilicus_token_api_t *api,
 }
 
 
-static const ngx_agilicus_token_api_data_t *
-ngx_agilicus_token_api_data(ngx_agilicus_token_call_t *call)
+static const ngx_agt_api_data_t *
+ngx_agt_api_data(ngx_agt_call_t *call)
 {
-    return (const ngx_agilicus_token_api_data_t *) call->data.data;
+    return (const ngx_agt_api_data_t *) call->data.data;
 }

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_API_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_API_H_INCLUDED_
+#ifndef _NGX_AGT_API_H_INCLUDED_
+#define _NGX_AGT_API_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -29,47 +29,47 @@
  * before workers start, and means nothing outside of the zone.
  */
 
-struct ngx_agilicus_token_origin_s {
-    ngx_agilicus_token_api_t                  *api;
-    ngx_agilicus_token_json_options_t          options;
-    ngx_agilicus_token_zone_t                 *zone;     /* NULL: no cache */
-    uint32_t                                   context;  /* 0 without zone */
-    u_char                                     facts
-                                               [NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    u_char                                     calls
-                                               [NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    u_char                                     grants
-                                               [NGX_AGILICUS_TOKEN_DIGEST_LEN];
+struct ngx_agt_origin_s {
+    ngx_agt_api_t          *api;
+    ngx_agt_json_options_t  options;
+    ngx_agt_zone_t         *zone;     /* NULL: no cache */
+    uint32_t                context;  /* 0 without zone */
+    u_char                  facts
+                            [NGX_AGT_DIGEST_LEN];
+    u_char                  calls
+                            [NGX_AGT_DIGEST_LEN];
+    u_char                  grants
+                            [NGX_AGT_DIGEST_LEN];
 };
 
 
 typedef struct {
-    const ngx_agilicus_token_origin_t         *origin;
-    ngx_str_t                                  token;
-    const u_char                              *digest;   /* of the token */
-    ngx_msec_t                                 connect_timeout;
-    ngx_msec_t                                 timeout;
+    const ngx_agt_origin_t         *origin;
+    ngx_str_t                       token;
+    const u_char                   *digest;   /* of the token */
+    ngx_msec_t                      connect_timeout;
+    ngx_msec_t                      timeout;
 
     /* how long a 410 denies a token that was never active here */
-    ngx_msec_t                                 invalid;
+    ngx_msec_t                      invalid;
 
     /* of a token without facts of any age, for this client */
-    const ngx_agilicus_token_budget_client_t  *client;
-    unsigned                                   charged:1;
+    const ngx_agt_budget_client_t  *client;
+    unsigned                        charged:1;
 
-    uint64_t                                   seen;     /* see call */
-} ngx_agilicus_token_introspect_t;
+    uint64_t                        seen;     /* see call */
+} ngx_agt_introspect_t;
 
 
 /*
  * Asks for the facts of a token (API: POST /v1/tokens/introspect).  The answer
  * is remembered before any waiter hears of it, and a tombstone turns it into
  * REVOKED.  Without a waiter, facts are refreshed in the background.  Returns
- * as ngx_agilicus_token_call_join().
+ * as ngx_agt_call_join().
  */
-ngx_int_t ngx_agilicus_token_api_introspect(
-    const ngx_agilicus_token_introspect_t *introspect,
-    ngx_agilicus_token_waiter_t *waiter, ngx_agilicus_token_answer_t *answer);
+ngx_int_t ngx_agt_api_introspect(
+    const ngx_agt_introspect_t *introspect,
+    ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer);
 
 
 /*
@@ -79,9 +79,9 @@ ngx_int_t ngx_agilicus_token_api_introspect(
  * as far as facts of any age say, is denied until it expires, another one for
  * "invalid" milliseconds.
  */
-void ngx_agilicus_token_api_revoked(ngx_agilicus_token_api_t *api,
+void ngx_agt_api_revoked(ngx_agt_api_t *api,
     const u_char *digest, const u_char *key,
-    const ngx_agilicus_token_facts_t *facts, ngx_msec_t invalid);
+    const ngx_agt_facts_t *facts, ngx_msec_t invalid);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_API_H_INCLUDED_ */
+#endif /* _NGX_AGT_API_H_INCLUDED_ */

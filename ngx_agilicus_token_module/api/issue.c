@@ -11,83 +11,82 @@
 
 
 /* seconds before its end from which a created token is not used any more */
-#define NGX_AGILICUS_TOKEN_GRANT_MARGIN  30
+#define NGX_AGT_GRANT_MARGIN  30
 
 
 /* what a call needs to know of its token: it is the call's "data" */
 
 typedef struct {
-    u_char                              parent    /* key of its denials */
-                                        [NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    int64_t                             exp;      /* of the parent, or after */
-    uint32_t                            has_exp;  /* which none is used */
-    uint32_t                            has_parent;
-    ngx_agilicus_token_ledger_record_t  record;   /* of the child to come */
-} ngx_agilicus_token_grant_data_t;
+    u_char                   parent    /* key of its denials */
+                             [NGX_AGT_DIGEST_LEN];
+    int64_t                  exp;      /* of the parent, or after */
+    uint32_t                 has_exp;  /* which none is used */
+    uint32_t                 has_parent;
+    ngx_agt_ledger_record_t  record;   /* of the child to come */
+} ngx_agt_grant_data_t;
 
 
-static void ngx_agilicus_token_grant_data(
-    ngx_agilicus_token_grant_data_t *data,
-    const ngx_agilicus_token_call_request_t *request);
-static ngx_int_t ngx_agilicus_token_grant_join(
-    ngx_agilicus_token_call_request_t *request,
-    ngx_agilicus_token_waiter_t *waiter, ngx_agilicus_token_answer_t *answer);
-static ngx_uint_t ngx_agilicus_token_grant_has_room(void);
-static void ngx_agilicus_token_grant_read_reissue(
-    ngx_agilicus_token_call_t *call, ngx_agilicus_token_curl_result_t *result,
-    ngx_agilicus_token_answer_t *answer);
-static void ngx_agilicus_token_grant_read_create(
-    ngx_agilicus_token_call_t *call, ngx_agilicus_token_curl_result_t *result,
-    ngx_agilicus_token_answer_t *answer);
-static void ngx_agilicus_token_grant_read(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_curl_result_t *result,
-    ngx_agilicus_token_answer_t *answer, ngx_agilicus_token_reason_e reason);
-static ngx_uint_t ngx_agilicus_token_grant_next_create(
-    ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_curl_result_t *result);
-static void ngx_agilicus_token_grant_take(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_curl_result_t *result,
-    ngx_agilicus_token_answer_t *answer, ngx_agilicus_token_reason_e reason);
-static ngx_int_t ngx_agilicus_token_grant_record(
-    ngx_agilicus_token_call_t *call, const ngx_str_t *token);
-static void ngx_agilicus_token_grant_revoke(ngx_agilicus_token_call_t *call,
-    const ngx_str_t *token);
-static void ngx_agilicus_token_grant_deny(ngx_agilicus_token_call_t *call);
-static void ngx_agilicus_token_grant_refused(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_answer_t *answer);
-static ngx_int_t ngx_agilicus_token_grant_adopt(
-    ngx_agilicus_token_call_t *call, ngx_agilicus_token_answer_t *answer);
+static void ngx_agt_grant_data(
+    ngx_agt_grant_data_t *data,
+    const ngx_agt_call_request_t *request);
+static ngx_int_t ngx_agt_grant_join(
+    ngx_agt_call_request_t *request,
+    ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer);
+static ngx_uint_t ngx_agt_grant_has_room(void);
+static void ngx_agt_grant_read_reissue(
+    ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
+    ngx_agt_answer_t *answer);
+static void ngx_agt_grant_read_create(
+    ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
+    ngx_agt_answer_t *answer);
+static void ngx_agt_grant_read(ngx_agt_call_t *call,
+    ngx_agt_curl_result_t *result,
+    ngx_agt_answer_t *answer, ngx_agt_reason_e reason);
+static ngx_uint_t ngx_agt_grant_next_create(
+    ngx_agt_call_t *call,
+    ngx_agt_curl_result_t *result);
+static void ngx_agt_grant_take(ngx_agt_call_t *call,
+    ngx_agt_curl_result_t *result,
+    ngx_agt_answer_t *answer, ngx_agt_reason_e reason);
+static ngx_int_t ngx_agt_grant_record(
+    ngx_agt_call_t *call, const ngx_str_t *token);
+static void ngx_agt_grant_revoke(ngx_agt_call_t *call, const ngx_str_t *token);
+static void ngx_agt_grant_deny(ngx_agt_call_t *call);
+static void ngx_agt_grant_refused(ngx_agt_call_t *call,
+    ngx_agt_answer_t *answer);
+static ngx_int_t ngx_agt_grant_adopt(
+    ngx_agt_call_t *call, ngx_agt_answer_t *answer);
 
 
-static const ngx_agilicus_token_call_type_t  ngx_agilicus_token_reissuing = {
+static const ngx_agt_call_type_t  ngx_agt_reissuing = {
     "reissue",
-    ngx_agilicus_token_grant_read_reissue,
-    ngx_agilicus_token_grant_adopt,
+    ngx_agt_grant_read_reissue,
+    ngx_agt_grant_adopt,
     NULL
 };
 
 
-static const ngx_agilicus_token_call_type_t  ngx_agilicus_token_creating = {
+static const ngx_agt_call_type_t  ngx_agt_creating = {
     "creation",
-    ngx_agilicus_token_grant_read_create,
-    ngx_agilicus_token_grant_adopt,
-    ngx_agilicus_token_grant_next_create
+    ngx_agt_grant_read_create,
+    ngx_agt_grant_adopt,
+    ngx_agt_grant_next_create
 };
 
 
 ngx_int_t
-ngx_agilicus_token_grant_reissue(const ngx_agilicus_token_reissue_t *reissue,
-    ngx_agilicus_token_waiter_t *waiter, ngx_agilicus_token_answer_t *answer)
+ngx_agt_grant_reissue(const ngx_agt_reissue_t *reissue,
+    ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer)
 {
-    size_t                              len;
-    ngx_int_t                           rc;
-    ngx_agilicus_token_grant_data_t     data;
-    ngx_agilicus_token_call_request_t   request;
+    size_t                  len;
+    ngx_int_t               rc;
+    ngx_agt_grant_data_t    data;
+    ngx_agt_call_request_t  request;
 
-    ngx_memzero(&request, sizeof(ngx_agilicus_token_call_request_t));
+    ngx_memzero(&request, sizeof(ngx_agt_call_request_t));
 
-    request.type = &ngx_agilicus_token_reissuing;
-    request.operation = NGX_AGILICUS_TOKEN_OPERATION_REISSUE;
+    request.type = &ngx_agt_reissuing;
+    request.operation = NGX_AGT_OPERATION_REISSUE;
     request.api = reissue->origin->api;
     request.origin = reissue->origin;
     request.url = request.api->reissue;
@@ -98,54 +97,52 @@ ngx_agilicus_token_grant_reissue(const ngx_agilicus_token_reissue_t *reissue,
     request.seen = reissue->seen;
     request.client = reissue->client;
 
-    ngx_agilicus_token_grant_data(&data, &request);
+    ngx_agt_grant_data(&data, &request);
 
     data.has_parent = 1;
     data.has_exp = reissue->facts->has_exp;
     data.exp = reissue->facts->exp;
 
-    if (ngx_agilicus_token_denials_token(data.parent, &reissue->token,
-                                         reissue->digest)
+    if (ngx_agt_denials_token(data.parent, &reissue->token, reissue->digest)
             == NGX_OK
-        && ngx_agilicus_token_children_of(&data.record, request.api->digest,
-                                          data.parent, reissue->facts,
-                                          reissue->asked)
+        && ngx_agt_children_of(&data.record, request.api->digest,
+                               data.parent, reissue->facts,
+                               reissue->asked)
             == NGX_OK)
     {
         request.data.data = (u_char *) &data;
-        request.data.len = sizeof(ngx_agilicus_token_grant_data_t);
+        request.data.len = sizeof(ngx_agt_grant_data_t);
     }
 
-    len = ngx_agilicus_token_json_reissue(NULL, &reissue->token,
-                                          &reissue->org);
+    len = ngx_agt_json_reissue(NULL, &reissue->token, &reissue->org);
 
     request.body.data = ngx_alloc(len, ngx_cycle->log);
 
     if (request.body.data) {
-        request.body.len = ngx_agilicus_token_json_reissue(request.body.data,
-                                                           &reissue->token,
-                                                           &reissue->org);
+        request.body.len = ngx_agt_json_reissue(request.body.data,
+                                                &reissue->token,
+                                                &reissue->org);
     }
 
-    rc = ngx_agilicus_token_grant_join(&request, waiter, answer);
+    rc = ngx_agt_grant_join(&request, waiter, answer);
 
     return rc;
 }
 
 
 ngx_int_t
-ngx_agilicus_token_grant_create(const ngx_agilicus_token_create_t *create,
-    ngx_agilicus_token_waiter_t *waiter, ngx_agilicus_token_answer_t *answer)
+ngx_agt_grant_create(const ngx_agt_create_t *create,
+    ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer)
 {
-    size_t                              len;
-    time_t                              margin;
-    ngx_agilicus_token_grant_data_t     data;
-    ngx_agilicus_token_call_request_t   request;
+    size_t                  len;
+    time_t                  margin;
+    ngx_agt_grant_data_t    data;
+    ngx_agt_call_request_t  request;
 
-    ngx_memzero(&request, sizeof(ngx_agilicus_token_call_request_t));
+    ngx_memzero(&request, sizeof(ngx_agt_call_request_t));
 
-    request.type = &ngx_agilicus_token_creating;
-    request.operation = NGX_AGILICUS_TOKEN_OPERATION_VALIDATE;
+    request.type = &ngx_agt_creating;
+    request.operation = NGX_AGT_OPERATION_VALIDATE;
     request.api = create->origin->api;
     request.origin = create->origin;
     request.url = request.api->validations;
@@ -156,81 +153,79 @@ ngx_agilicus_token_grant_create(const ngx_agilicus_token_create_t *create,
     request.seen = create->seen;
     request.client = create->client;
 
-    margin = ngx_min(create->what.duration / 10,
-                     NGX_AGILICUS_TOKEN_GRANT_MARGIN);
+    margin = ngx_min(create->what.duration / 10, NGX_AGT_GRANT_MARGIN);
 
-    ngx_agilicus_token_grant_data(&data, &request);
+    ngx_agt_grant_data(&data, &request);
 
     data.has_exp = 1;
     data.exp = ngx_time() + create->what.duration - margin;
 
     request.data.data = (u_char *) &data;
-    request.data.len = sizeof(ngx_agilicus_token_grant_data_t);
+    request.data.len = sizeof(ngx_agt_grant_data_t);
 
-    len = ngx_agilicus_token_json_create(NULL, &create->what);
+    len = ngx_agt_json_create(NULL, &create->what);
 
     request.body.data = ngx_alloc(len, ngx_cycle->log);
 
     if (request.body.data) {
-        request.body.len = ngx_agilicus_token_json_create(request.body.data,
-                                                          &create->what);
+        request.body.len = ngx_agt_json_create(request.body.data,
+                                               &create->what);
     }
 
-    return ngx_agilicus_token_grant_join(&request, waiter, answer);
+    return ngx_agt_grant_join(&request, waiter, answer);
 }
 
 
 /* what is the same of all; children for one purpose replace one another */
 
 static void
-ngx_agilicus_token_grant_data(ngx_agilicus_token_grant_data_t *data,
-    const ngx_agilicus_token_call_request_t *request)
+ngx_agt_grant_data(ngx_agt_grant_data_t *data,
+    const ngx_agt_call_request_t *request)
 {
-    const ngx_agilicus_token_api_conf_t  *conf;
+    const ngx_agt_api_conf_t  *conf;
 
-    ngx_memzero(data, sizeof(ngx_agilicus_token_grant_data_t));
+    ngx_memzero(data, sizeof(ngx_agt_grant_data_t));
 
-    conf = ngx_agilicus_token_call_conf();
+    conf = ngx_agt_call_conf();
 
     if (conf) {
         data->record.ttl = (uint32_t) conf->revocation_ttl;
         data->record.leeway = (uint32_t) conf->max_leeway + 1;
     }
 
-    data->record.via = ngx_agilicus_token_api_via(request->api);
+    data->record.via = ngx_agt_api_via(request->api);
 
-    ngx_memcpy(data->record.purpose, request->key,
-               NGX_AGILICUS_TOKEN_DIGEST_LEN);
+    ngx_memcpy(data->record.purpose, request->key, NGX_AGT_DIGEST_LEN);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_grant_join(ngx_agilicus_token_call_request_t *request,
-    ngx_agilicus_token_waiter_t *waiter, ngx_agilicus_token_answer_t *answer)
+ngx_agt_grant_join(ngx_agt_call_request_t *request,
+    ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer)
 {
-    ngx_int_t                           rc;
-    const ngx_agilicus_token_origin_t  *origin;
+    ngx_int_t                rc;
+    const ngx_agt_origin_t  *origin;
 
     origin = request->origin;
 
-    request->max_body = NGX_AGILICUS_TOKEN_JSON_MAX_BODY;
+    request->max_body = NGX_AGT_JSON_MAX_BODY;
     request->shared = (origin->zone != NULL);
     request->charged = 1;
 
     if (request->body.data == NULL || request->data.len == 0
-        || ngx_agilicus_token_call_conf() == NULL
-        || !ngx_agilicus_token_grant_has_room())
+        || ngx_agt_call_conf() == NULL
+        || !ngx_agt_grant_has_room())
     {
-        ngx_memzero(answer, sizeof(ngx_agilicus_token_answer_t));
+        ngx_memzero(answer, sizeof(ngx_agt_answer_t));
 
-        answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
-        answer->reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
+        answer->class = NGX_AGT_CLASS_INDETERMINATE;
+        answer->reason = NGX_AGT_REASON_INTERNAL;
         answer->retry_after = -1;
 
         rc = NGX_ERROR;
 
     } else {
-        rc = ngx_agilicus_token_call_join(request, waiter, answer);
+        rc = ngx_agt_call_join(request, waiter, answer);
     }
 
     if (request->body.data) {
@@ -245,12 +240,11 @@ ngx_agilicus_token_grant_join(ngx_agilicus_token_call_request_t *request,
 /* 1 if a child could be recorded; else 0, which is logged once a second */
 
 static ngx_uint_t
-ngx_agilicus_token_grant_has_room(void)
+ngx_agt_grant_has_room(void)
 {
     static time_t  said;
 
-    if (ngx_agilicus_token_children_room(
-            ngx_agilicus_token_call_conf()->denials))
+    if (ngx_agt_children_room(ngx_agt_call_conf()->denials))
     {
         return 1;
     }
@@ -269,53 +263,48 @@ ngx_agilicus_token_grant_has_room(void)
 
 
 static void
-ngx_agilicus_token_grant_read_reissue(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_curl_result_t *result,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_grant_read_reissue(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
+    ngx_agt_answer_t *answer)
 {
-    ngx_agilicus_token_grant_read(call, result, answer,
-                                  NGX_AGILICUS_TOKEN_REASON_REISSUE);
+    ngx_agt_grant_read(call, result, answer, NGX_AGT_REASON_REISSUE);
 }
 
 
 static void
-ngx_agilicus_token_grant_read_create(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_curl_result_t *result,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_grant_read_create(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
+    ngx_agt_answer_t *answer)
 {
-    if (call->operation == NGX_AGILICUS_TOKEN_OPERATION_VALIDATE
-        && answer->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE)
+    if (call->operation == NGX_AGT_OPERATION_VALIDATE
+        && answer->class == NGX_AGT_CLASS_ACTIVE)
     {
         /* that it may be created is no token yet */
 
-        answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
-        answer->reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
+        answer->class = NGX_AGT_CLASS_INDETERMINATE;
+        answer->reason = NGX_AGT_REASON_INTERNAL;
 
         return;
     }
 
-    ngx_agilicus_token_grant_read(call, result, answer,
-                                  NGX_AGILICUS_TOKEN_REASON_CREATE);
+    ngx_agt_grant_read(call, result, answer, NGX_AGT_REASON_CREATE);
 }
 
 
 static void
-ngx_agilicus_token_grant_read(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_curl_result_t *result,
-    ngx_agilicus_token_answer_t *answer, ngx_agilicus_token_reason_e reason)
+ngx_agt_grant_read(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
+    ngx_agt_answer_t *answer, ngx_agt_reason_e reason)
 {
     switch (answer->class) {
 
-    case NGX_AGILICUS_TOKEN_CLASS_NONE:
-        ngx_agilicus_token_grant_take(call, result, answer, reason);
+    case NGX_AGT_CLASS_NONE:
+        ngx_agt_grant_take(call, result, answer, reason);
         return;
 
-    case NGX_AGILICUS_TOKEN_CLASS_INVALID:
-        ngx_agilicus_token_grant_refused(call, answer);
+    case NGX_AGT_CLASS_INVALID:
+        ngx_agt_grant_refused(call, answer);
         return;
 
-    case NGX_AGILICUS_TOKEN_CLASS_REVOKED:
-        ngx_agilicus_token_grant_deny(call);
+    case NGX_AGT_CLASS_REVOKED:
+        ngx_agt_grant_deny(call);
         return;
 
     default:
@@ -325,61 +314,58 @@ ngx_agilicus_token_grant_read(ngx_agilicus_token_call_t *call,
 
 
 static ngx_uint_t
-ngx_agilicus_token_grant_next_create(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_curl_result_t *result)
+ngx_agt_grant_next_create(ngx_agt_call_t *call, ngx_agt_curl_result_t *result)
 {
-    ngx_agilicus_token_meaning_t  meaning;
+    ngx_agt_meaning_t  meaning;
 
-    if (call->operation == NGX_AGILICUS_TOKEN_OPERATION_CREATE) {
+    if (call->operation == NGX_AGT_OPERATION_CREATE) {
         return 0;
     }
 
-    ngx_agilicus_token_call_meaning(call->operation, result, &meaning);
+    ngx_agt_call_meaning(call->operation, result, &meaning);
 
-    if (meaning.class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+    if (meaning.class != NGX_AGT_CLASS_ACTIVE) {
         return 0;
     }
 
-    if (ngx_agilicus_token_call_bearer(call, &call->api->credential)
-        != NGX_OK)
+    if (ngx_agt_call_bearer(call, &call->api->credential) != NGX_OK)
     {
         return 0;
     }
 
     call->url = call->api->tokens;
-    call->operation = NGX_AGILICUS_TOKEN_OPERATION_CREATE;
+    call->operation = NGX_AGT_OPERATION_CREATE;
 
     return 1;
 }
 
 
 static void
-ngx_agilicus_token_grant_take(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_curl_result_t *result,
-    ngx_agilicus_token_answer_t *answer, ngx_agilicus_token_reason_e reason)
+ngx_agt_grant_take(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
+    ngx_agt_answer_t *answer, ngx_agt_reason_e reason)
 {
-    u_char                                  packed[512];
-    ngx_int_t                               rc;
-    ngx_str_t                               bytes;
-    ngx_agilicus_token_cache_key_t          key;
-    const ngx_agilicus_token_origin_t      *origin;
-    const ngx_agilicus_token_grant_data_t  *data;
+    u_char                       packed[512];
+    ngx_int_t                    rc;
+    ngx_str_t                    bytes;
+    ngx_agt_cache_key_t          key;
+    const ngx_agt_origin_t      *origin;
+    const ngx_agt_grant_data_t  *data;
 
-    if (ngx_agilicus_token_json_raw_token(result->body.data, result->body.len,
-                                          ngx_agilicus_token_call_buffer(),
-                                          NGX_AGILICUS_TOKEN_SECRET_MAX,
-                                          &answer->token)
+    if (ngx_agt_json_raw_token(result->body.data, result->body.len,
+                               ngx_agt_call_buffer(),
+                               NGX_AGT_SECRET_MAX,
+                               &answer->token)
             != NGX_OK
-        || !ngx_agilicus_token_bearer_is_token68(&answer->token))
+        || !ngx_agt_bearer_is_token68(&answer->token))
     {
         ngx_str_null(&answer->token);
         result->message = "answer has no token";
         return;
     }
 
-    data = (ngx_agilicus_token_grant_data_t *) call->data.data;
+    data = (ngx_agt_grant_data_t *) call->data.data;
 
-    rc = ngx_agilicus_token_grant_record(call, &answer->token);
+    rc = ngx_agt_grant_record(call, &answer->token);
 
     if (rc == NGX_ABORT && !data->has_parent) {
 
@@ -397,32 +383,32 @@ ngx_agilicus_token_grant_take(ngx_agilicus_token_call_t *call,
 
         /* the parent was denied here while its child was waited for */
 
-        answer->class = NGX_AGILICUS_TOKEN_CLASS_REVOKED;
-        answer->reason = NGX_AGILICUS_TOKEN_REASON_REVOKED;
+        answer->class = NGX_AGT_CLASS_REVOKED;
+        answer->reason = NGX_AGT_REASON_REVOKED;
         goto withheld;
 
     case NGX_ABORT:
 
         /* the client's own token, or one that has ended, is no new one */
 
-        answer->class = NGX_AGILICUS_TOKEN_CLASS_INVALID;
+        answer->class = NGX_AGT_CLASS_INVALID;
         answer->reason = reason;
 
-        ngx_agilicus_token_grant_refused(call, answer);
+        ngx_agt_grant_refused(call, answer);
         goto withheld;
 
     default:
-        answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
-        answer->reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
+        answer->class = NGX_AGT_CLASS_INDETERMINATE;
+        answer->reason = NGX_AGT_REASON_INTERNAL;
         result->message = "no room for a record of the token, make "
                           "\"agilicus_token_denials\" larger";
 
-        ngx_agilicus_token_grant_revoke(call, &answer->token);
+        ngx_agt_grant_revoke(call, &answer->token);
         goto withheld;
     }
 
-    answer->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
-    answer->reason = NGX_AGILICUS_TOKEN_REASON_NONE;
+    answer->class = NGX_AGT_CLASS_ACTIVE;
+    answer->reason = NGX_AGT_REASON_NONE;
 
     origin = call->origin;
 
@@ -431,12 +417,11 @@ ngx_agilicus_token_grant_take(ngx_agilicus_token_call_t *call,
         key.context = origin->context;
 
         bytes.data = packed;
-        bytes.len = ngx_agilicus_token_secret_pack(packed, sizeof(packed),
-                                                   data->has_exp, data->exp);
+        bytes.len = ngx_agt_secret_pack(packed, sizeof(packed),
+                                        data->has_exp, data->exp);
 
-        (void) ngx_agilicus_token_secret_store(origin->zone, &key, reason,
-                                               &bytes, &answer->token,
-                                               call->sent);
+        (void) ngx_agt_secret_store(origin->zone, &key, reason,
+                                    &bytes, &answer->token, call->sent);
     }
 
     return;
@@ -448,27 +433,26 @@ withheld:
 }
 
 
-/* returns as ngx_agilicus_token_children_add() */
+/* returns as ngx_agt_children_add() */
 
 static ngx_int_t
-ngx_agilicus_token_grant_record(ngx_agilicus_token_call_t *call,
-    const ngx_str_t *token)
+ngx_agt_grant_record(ngx_agt_call_t *call, const ngx_str_t *token)
 {
-    u_char                                  digest
-                                            [NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    u_char                                  key
-                                            [NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    ngx_str_t                               part;
-    ngx_agilicus_token_clock_t              now;
-    ngx_agilicus_token_child_t              child;
-    const ngx_agilicus_token_grant_data_t  *data;
+    u_char                       digest
+                                 [NGX_AGT_DIGEST_LEN];
+    u_char                       key
+                                 [NGX_AGT_DIGEST_LEN];
+    ngx_str_t                    part;
+    ngx_agt_clock_t              now;
+    ngx_agt_child_t              child;
+    const ngx_agt_grant_data_t  *data;
 
-    data = (ngx_agilicus_token_grant_data_t *) call->data.data;
+    data = (ngx_agt_grant_data_t *) call->data.data;
 
     part = *token;
 
-    if (ngx_agilicus_token_digest(digest, &part, 1) != NGX_OK
-        || ngx_agilicus_token_denials_token(key, token, digest) != NGX_OK)
+    if (ngx_agt_digest(digest, &part, 1) != NGX_OK
+        || ngx_agt_denials_token(key, token, digest) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -479,94 +463,88 @@ ngx_agilicus_token_grant_record(ngx_agilicus_token_call_t *call,
     child.token = *token;
     child.record = &data->record;
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
-    return ngx_agilicus_token_children_add(
-               ngx_agilicus_token_call_conf()->denials, &child, &now);
+    return ngx_agt_children_add(ngx_agt_call_conf()->denials, &child, &now);
 }
 
 
 /* a token that nobody gets is revoked at once */
 
 static void
-ngx_agilicus_token_grant_revoke(ngx_agilicus_token_call_t *call,
-    const ngx_str_t *token)
+ngx_agt_grant_revoke(ngx_agt_call_t *call, const ngx_str_t *token)
 {
-    u_char                            digest[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    ngx_str_t                         part;
-    ngx_agilicus_token_answer_t       answer;
-    ngx_agilicus_token_revocation_t   revocation;
+    u_char                digest[NGX_AGT_DIGEST_LEN];
+    ngx_str_t             part;
+    ngx_agt_answer_t      answer;
+    ngx_agt_revocation_t  revocation;
 
     part = *token;
 
-    if (ngx_agilicus_token_digest(digest, &part, 1) != NGX_OK) {
+    if (ngx_agt_digest(digest, &part, 1) != NGX_OK) {
         return;
     }
 
-    ngx_memzero(&revocation, sizeof(ngx_agilicus_token_revocation_t));
+    ngx_memzero(&revocation, sizeof(ngx_agt_revocation_t));
 
     revocation.api = call->api;
     revocation.token = *token;
     revocation.digest = digest;
-    revocation.until = ngx_time()
-                       + ngx_agilicus_token_call_conf()->revocation_ttl;
+    revocation.until = ngx_time() + ngx_agt_call_conf()->revocation_ttl;
     revocation.connect_timeout = call->connect_timeout;
     revocation.timeout = call->timeout;
 
-    (void) ngx_agilicus_token_revocation_start(&revocation, NULL, &answer);
+    (void) ngx_agt_revocation_start(&revocation, NULL, &answer);
 }
 
 
 /* the API says that the parent is revoked: from now on so does this edge */
 
 static void
-ngx_agilicus_token_grant_deny(ngx_agilicus_token_call_t *call)
+ngx_agt_grant_deny(ngx_agt_call_t *call)
 {
-    ngx_agilicus_token_clock_t              now;
-    ngx_agilicus_token_denial_t             denial;
-    const ngx_agilicus_token_api_conf_t    *conf;
-    const ngx_agilicus_token_grant_data_t  *data;
+    ngx_agt_clock_t              now;
+    ngx_agt_denial_t             denial;
+    const ngx_agt_api_conf_t    *conf;
+    const ngx_agt_grant_data_t  *data;
 
-    conf = ngx_agilicus_token_call_conf();
-    data = (ngx_agilicus_token_grant_data_t *) call->data.data;
+    conf = ngx_agt_call_conf();
+    data = (ngx_agt_grant_data_t *) call->data.data;
 
     if (!data->has_parent) {
         return;
     }
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
-    ngx_memzero(&denial, sizeof(ngx_agilicus_token_denial_t));
+    ngx_memzero(&denial, sizeof(ngx_agt_denial_t));
 
     denial.api = call->api->digest;
-    denial.kind = NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN;
-    denial.source = NGX_AGILICUS_TOKEN_DENIED_BY_API;
+    denial.kind = NGX_AGT_TOMBSTONE_TOKEN;
+    denial.source = NGX_AGT_DENIED_BY_API;
     denial.value.data = (u_char *) data->parent;
-    denial.value.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    denial.value.len = NGX_AGT_DIGEST_LEN;
     denial.until = data->has_exp
-                   ? ngx_agilicus_token_time_add(data->exp,
-                                                 conf->max_leeway + 1)
+                   ? ngx_agt_time_add(data->exp, conf->max_leeway + 1)
                    : now.wall + conf->revocation_ttl;
 
-    (void) ngx_agilicus_token_deny(conf->denials, &denial, &now);
+    (void) ngx_agt_deny(conf->denials, &denial, &now);
 }
 
 
 static void
-ngx_agilicus_token_grant_refused(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_grant_refused(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
-    ngx_str_t                           none;
-    ngx_agilicus_token_clock_t          now;
-    ngx_agilicus_token_cache_key_t      key;
-    const ngx_agilicus_token_origin_t  *origin;
+    ngx_str_t                none;
+    ngx_agt_clock_t          now;
+    ngx_agt_cache_key_t      key;
+    const ngx_agt_origin_t  *origin;
 
     /* what the API would not give any more ends */
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
-    ngx_agilicus_token_children_end_all(
-        ngx_agilicus_token_call_conf()->denials, call->key, &now);
+    ngx_agt_children_end_all(ngx_agt_call_conf()->denials, call->key, &now);
 
     origin = call->origin;
 
@@ -575,23 +553,21 @@ ngx_agilicus_token_grant_refused(ngx_agilicus_token_call_t *call,
         key.context = origin->context;
         ngx_str_null(&none);
 
-        (void) ngx_agilicus_token_cache_store(origin->zone, &key,
-                                              answer->class, answer->reason,
-                                              &none, &none, call->sent,
-                                              call->sent, 0);
+        (void) ngx_agt_cache_store(origin->zone, &key,
+                                   answer->class, answer->reason,
+                                   &none, &none, call->sent, call->sent, 0);
     }
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_grant_adopt(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_grant_adopt(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
-    ngx_agilicus_token_secret_t         secret;
-    ngx_agilicus_token_cache_key_t      key;
-    const ngx_agilicus_token_origin_t  *origin;
+    ngx_agt_secret_t         secret;
+    ngx_agt_cache_key_t      key;
+    const ngx_agt_origin_t  *origin;
 
-    if (answer->class == NGX_AGILICUS_TOKEN_CLASS_REVOKED) {
+    if (answer->class == NGX_AGT_CLASS_REVOKED) {
         return NGX_OK;
     }
 
@@ -600,16 +576,14 @@ ngx_agilicus_token_grant_adopt(ngx_agilicus_token_call_t *call,
     key.key = call->key;
     key.context = origin->context;
 
-    if (ngx_agilicus_token_secret_find(origin->zone, &key,
-                                       ngx_agilicus_token_call_buffer(),
-                                       &secret)
+    if (ngx_agt_secret_find(origin->zone, &key, ngx_agt_call_buffer(), &secret)
         != NGX_OK)
     {
         return NGX_DECLINED;
     }
 
     if (secret.serial == call->seen
-        || (answer->class != NGX_AGILICUS_TOKEN_CLASS_NONE
+        || (answer->class != NGX_AGT_CLASS_NONE
             && secret.class != answer->class))
     {
         return NGX_DECLINED;
@@ -619,8 +593,8 @@ ngx_agilicus_token_grant_adopt(ngx_agilicus_token_call_t *call,
     answer->reason = secret.reason;
     answer->sent = secret.sent;
 
-    if (secret.class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
-        answer->reason = NGX_AGILICUS_TOKEN_REASON_NONE;
+    if (secret.class == NGX_AGT_CLASS_ACTIVE) {
+        answer->reason = NGX_AGT_REASON_NONE;
         answer->token = secret.token;
     }
 

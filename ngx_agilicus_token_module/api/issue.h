@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_GRANT_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_GRANT_H_INCLUDED_
+#ifndef _NGX_AGT_GRANT_H_INCLUDED_
+#define _NGX_AGT_GRANT_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -25,29 +25,29 @@
  */
 
 typedef struct {
-    const ngx_agilicus_token_origin_t         *origin;
-    ngx_str_t                                  token;    /* presented */
-    const u_char                              *digest;   /* of the parent */
-    const ngx_agilicus_token_facts_t          *facts;
-    uint64_t                                   asked;    /* see denials */
-    ngx_str_t                                  org;
-    const u_char                              *key;      /* what it is for */
-    uint64_t                                   seen;     /* see call */
-    ngx_msec_t                                 connect_timeout;
-    ngx_msec_t                                 timeout;
-    const ngx_agilicus_token_budget_client_t  *client;
-} ngx_agilicus_token_reissue_t;
+    const ngx_agt_origin_t         *origin;
+    ngx_str_t                       token;    /* presented */
+    const u_char                   *digest;   /* of the parent */
+    const ngx_agt_facts_t          *facts;
+    uint64_t                        asked;    /* see denials */
+    ngx_str_t                       org;
+    const u_char                   *key;      /* what it is for */
+    uint64_t                        seen;     /* see call */
+    ngx_msec_t                      connect_timeout;
+    ngx_msec_t                      timeout;
+    const ngx_agt_budget_client_t  *client;
+} ngx_agt_reissue_t;
 
 
 typedef struct {
-    const ngx_agilicus_token_origin_t         *origin;
-    ngx_agilicus_token_json_create_t           what;
-    const u_char                              *key;
-    uint64_t                                   seen;
-    ngx_msec_t                                 connect_timeout;
-    ngx_msec_t                                 timeout;
-    const ngx_agilicus_token_budget_client_t  *client;
-} ngx_agilicus_token_create_t;
+    const ngx_agt_origin_t         *origin;
+    ngx_agt_json_create_t           what;
+    const u_char                   *key;
+    uint64_t                        seen;
+    ngx_msec_t                      connect_timeout;
+    ngx_msec_t                      timeout;
+    const ngx_agt_budget_client_t  *client;
+} ngx_agt_create_t;
 
 
 /*
@@ -55,20 +55,20 @@ typedef struct {
  * /v1/tokens/reissue).  The answer is ACTIVE with a token that nobody has
  * looked at yet, INVALID (400, 403, 404), REVOKED (410: so is the token that
  * was presented, which is then denied), or as of any call.  Returns as
- * ngx_agilicus_token_call_join().
+ * ngx_agt_call_join().
  */
-ngx_int_t ngx_agilicus_token_grant_reissue(
-    const ngx_agilicus_token_reissue_t *reissue,
-    ngx_agilicus_token_waiter_t *waiter, ngx_agilicus_token_answer_t *answer);
+ngx_int_t ngx_agt_grant_reissue(
+    const ngx_agt_reissue_t *reissue,
+    ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer);
 
 /*
  * Asks whether a token may be created (API: POST /v1/tokens/validations) and
  * then for it (API: POST /v1/tokens), with the edge's credential.  The answer
  * is ACTIVE with the token, INVALID where the API refuses, or as of any call.
  */
-ngx_int_t ngx_agilicus_token_grant_create(
-    const ngx_agilicus_token_create_t *create,
-    ngx_agilicus_token_waiter_t *waiter, ngx_agilicus_token_answer_t *answer);
+ngx_int_t ngx_agt_grant_create(
+    const ngx_agt_create_t *create,
+    ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_GRANT_H_INCLUDED_ */
+#endif /* _NGX_AGT_GRANT_H_INCLUDED_ */

@@ -11,145 +11,137 @@
 
 
 /* milliseconds between two tries: doubled from the first to the last */
-#define NGX_AGILICUS_TOKEN_REVOCATION_PAUSE      1000
-#define NGX_AGILICUS_TOKEN_REVOCATION_MAX_PAUSE  60000
+#define NGX_AGT_REVOCATION_PAUSE      1000
+#define NGX_AGT_REVOCATION_MAX_PAUSE  60000
 
 /* milliseconds between two looks at the ledger */
-#define NGX_AGILICUS_TOKEN_REVOCATION_TICK       200
+#define NGX_AGT_REVOCATION_TICK       200
 
 /* milliseconds beyond its timeout for which a call has the lease */
-#define NGX_AGILICUS_TOKEN_REVOCATION_MARGIN     1000
+#define NGX_AGT_REVOCATION_MARGIN     1000
 
 /* milliseconds after which workers that were not seen tell no more */
-#define NGX_AGILICUS_TOKEN_REVOCATION_GONE       2000
+#define NGX_AGT_REVOCATION_GONE       2000
 
 /* milliseconds for the last tries when a worker exits, all together */
-#define NGX_AGILICUS_TOKEN_REVOCATION_LAST       2000
+#define NGX_AGT_REVOCATION_LAST       2000
 
 /* bytes of a token for which a ledger that is not crowded has room */
-#define NGX_AGILICUS_TOKEN_REVOCATION_CROWDED    16384
+#define NGX_AGT_REVOCATION_CROWDED    16384
 
 /* calls of a worker at once that no request waits for */
-#define NGX_AGILICUS_TOKEN_REVOCATION_SIDE       8
+#define NGX_AGT_REVOCATION_SIDE       8
 
 
 typedef struct {
-    ngx_queue_t                    queue;
-    ngx_agilicus_token_waiter_t    waiter;     /* of the call */
-    ngx_agilicus_token_waiter_t   *client;     /* who hears of the first try */
+    ngx_queue_t        queue;
+    ngx_agt_waiter_t   waiter;     /* of the call */
+    ngx_agt_waiter_t  *client;     /* who hears of the first try */
 
-    ngx_agilicus_token_api_t      *api;
-    ngx_str_t                      body;
-    u_char                         digest[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    u_char                         key
-                                    [NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN];
-    ngx_uint_t                     all_sessions;
-    ngx_msec_t                     connect_timeout;
-    ngx_msec_t                     timeout;
-    unsigned                       recorded:1; /* in the ledger */
-    unsigned                       side:1;     /* of those at once */
-} ngx_agilicus_token_revocation_job_t;
+    ngx_agt_api_t     *api;
+    ngx_str_t          body;
+    u_char             digest[NGX_AGT_DIGEST_LEN];
+    u_char             key
+                        [NGX_AGT_TOMBSTONE_KEY_LEN];
+    ngx_uint_t         all_sessions;
+    ngx_msec_t         connect_timeout;
+    ngx_msec_t         timeout;
+    unsigned           recorded:1; /* in the ledger */
+    unsigned           side:1;     /* of those at once */
+} ngx_agt_revocation_job_t;
 
 
 typedef struct {
-    const ngx_agilicus_token_revocation_conf_t  *conf;
-    ngx_event_t                                  event;
-    ngx_connection_t                             dummy;
-    ngx_queue_t                                  jobs;
-    ngx_uint_t                                   side;
-    ngx_log_t                                   *log;
+    const ngx_agt_revocation_conf_t  *conf;
+    ngx_event_t                       event;
+    ngx_connection_t                  dummy;
+    ngx_queue_t                       jobs;
+    ngx_uint_t                        side;
+    ngx_log_t                        *log;
 
     /* a record with its sealed token, and the token */
-    ngx_agilicus_token_ledger_record_t          *record;
-    u_char                                      *token;
-} ngx_agilicus_token_revocation_worker_t;
+    ngx_agt_ledger_record_t          *record;
+    u_char                           *token;
+} ngx_agt_revocation_worker_t;
 
 
-static ngx_agilicus_token_revocation_job_t *ngx_agilicus_token_revocation_job(
-    const ngx_agilicus_token_revocation_t *revocation);
-static ngx_uint_t ngx_agilicus_token_revocation_record(
-    ngx_agilicus_token_revocation_job_t *job,
-    const ngx_agilicus_token_revocation_t *revocation);
-static ngx_int_t ngx_agilicus_token_revocation_write(
-    ngx_agilicus_token_ledger_t *ledger,
-    const ngx_agilicus_token_ledger_record_t *record,
-    const ngx_agilicus_token_clock_t *now);
-static ngx_int_t ngx_agilicus_token_revocation_try(
-    ngx_agilicus_token_revocation_job_t *job,
-    const ngx_agilicus_token_budget_client_t *client,
-    ngx_agilicus_token_answer_t *answer);
-static void ngx_agilicus_token_revocation_read(
-    ngx_agilicus_token_call_t *call, ngx_agilicus_token_curl_result_t *result,
-    ngx_agilicus_token_answer_t *answer);
-static ngx_int_t ngx_agilicus_token_revocation_adopt(
-    ngx_agilicus_token_call_t *call, ngx_agilicus_token_answer_t *answer);
-static void ngx_agilicus_token_revocation_done(void *data,
-    ngx_agilicus_token_answer_t *answer);
-static void ngx_agilicus_token_revocation_told(
-    ngx_agilicus_token_revocation_job_t *job,
-    ngx_agilicus_token_reason_e reason);
-static void ngx_agilicus_token_revocation_later(
-    ngx_agilicus_token_revocation_job_t *job, ngx_uint_t longer);
-static void ngx_agilicus_token_revocation_free(
-    ngx_agilicus_token_revocation_job_t *job);
-static void ngx_agilicus_token_revocation_tick(ngx_event_t *ev);
-static ngx_uint_t ngx_agilicus_token_revocation_turn(
-    ngx_agilicus_token_ledger_t *ledger);
-static ngx_int_t ngx_agilicus_token_revocation_take(
-    ngx_agilicus_token_api_t **api, ngx_uint_t last);
-static ngx_int_t ngx_agilicus_token_revocation_look(
-    ngx_agilicus_token_ledger_record_t *r,
-    const ngx_agilicus_token_clock_t *now, ngx_uint_t crowded,
+static ngx_agt_revocation_job_t *ngx_agt_revocation_job(
+    const ngx_agt_revocation_t *revocation);
+static ngx_uint_t ngx_agt_revocation_record(
+    ngx_agt_revocation_job_t *job,
+    const ngx_agt_revocation_t *revocation);
+static ngx_int_t ngx_agt_revocation_write(
+    ngx_agt_ledger_t *ledger,
+    const ngx_agt_ledger_record_t *record,
+    const ngx_agt_clock_t *now);
+static ngx_int_t ngx_agt_revocation_try(
+    ngx_agt_revocation_job_t *job,
+    const ngx_agt_budget_client_t *client,
+    ngx_agt_answer_t *answer);
+static void ngx_agt_revocation_read(
+    ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
+    ngx_agt_answer_t *answer);
+static ngx_int_t ngx_agt_revocation_adopt(
+    ngx_agt_call_t *call, ngx_agt_answer_t *answer);
+static void ngx_agt_revocation_done(void *data, ngx_agt_answer_t *answer);
+static void ngx_agt_revocation_told(
+    ngx_agt_revocation_job_t *job,
+    ngx_agt_reason_e reason);
+static void ngx_agt_revocation_later(
+    ngx_agt_revocation_job_t *job, ngx_uint_t longer);
+static void ngx_agt_revocation_free(ngx_agt_revocation_job_t *job);
+static void ngx_agt_revocation_tick(ngx_event_t *ev);
+static ngx_uint_t ngx_agt_revocation_turn(ngx_agt_ledger_t *ledger);
+static ngx_int_t ngx_agt_revocation_take(ngx_agt_api_t **api, ngx_uint_t last);
+static ngx_int_t ngx_agt_revocation_look(
+    ngx_agt_ledger_record_t *r,
+    const ngx_agt_clock_t *now, ngx_uint_t crowded,
     ngx_uint_t last);
-static ngx_agilicus_token_api_t *ngx_agilicus_token_revocation_api(
-    const ngx_agilicus_token_api_conf_t *conf,
-    const ngx_agilicus_token_ledger_record_t *r);
-static ngx_agilicus_token_revocation_job_t *ngx_agilicus_token_revocation_due(
-    ngx_agilicus_token_api_t *api);
-static void ngx_agilicus_token_revocation_last(void *data,
-    ngx_agilicus_token_curl_result_t *result);
-static void ngx_agilicus_token_revocation_lost(const ngx_str_t *url,
+static ngx_agt_api_t *ngx_agt_revocation_api(
+    const ngx_agt_api_conf_t *conf,
+    const ngx_agt_ledger_record_t *r);
+static ngx_agt_revocation_job_t *ngx_agt_revocation_due(ngx_agt_api_t *api);
+static void ngx_agt_revocation_last(void *data, ngx_agt_curl_result_t *result);
+static void ngx_agt_revocation_lost(const ngx_str_t *url,
     const u_char *digest, ngx_log_t *log);
 
 
-static const ngx_agilicus_token_call_type_t
-    ngx_agilicus_token_revocation_call =
-{
+static const ngx_agt_call_type_t
+    ngx_agt_revocation_call = {
     "revocation",
-    ngx_agilicus_token_revocation_read,
-    ngx_agilicus_token_revocation_adopt,
+    ngx_agt_revocation_read,
+    ngx_agt_revocation_adopt,
     NULL
 };
 
 
-static ngx_agilicus_token_revocation_worker_t  ngx_agilicus_token_revoker;
+static ngx_agt_revocation_worker_t  ngx_agt_revoker;
 
 
 ngx_int_t
-ngx_agilicus_token_revocation_init(
-    const ngx_agilicus_token_revocation_conf_t *conf, ngx_log_t *log)
+ngx_agt_revocation_init(const ngx_agt_revocation_conf_t *conf, ngx_log_t *log)
 {
-    ngx_agilicus_token_revocation_worker_t  *w;
+    ngx_agt_revocation_worker_t  *w;
 
-    w = &ngx_agilicus_token_revoker;
+    w = &ngx_agt_revoker;
 
-    ngx_memzero(w, sizeof(ngx_agilicus_token_revocation_worker_t));
+    ngx_memzero(w, sizeof(ngx_agt_revocation_worker_t));
 
     ngx_queue_init(&w->jobs);
 
-    w->record = ngx_alloc(sizeof(ngx_agilicus_token_ledger_record_t)
-                          + 2 * NGX_AGILICUS_TOKEN_LEDGER_TOKEN, log);
+    w->record = ngx_alloc(sizeof(ngx_agt_ledger_record_t)
+                          + 2 * NGX_AGT_LEDGER_TOKEN, log);
     if (w->record == NULL) {
         return NGX_ERROR;
     }
 
-    w->token = w->record->token + NGX_AGILICUS_TOKEN_LEDGER_TOKEN;
+    w->token = w->record->token + NGX_AGT_LEDGER_TOKEN;
 
     w->conf = conf;
     w->log = log;
     w->dummy.fd = (ngx_socket_t) -1;
 
-    w->event.handler = ngx_agilicus_token_revocation_tick;
+    w->event.handler = ngx_agt_revocation_tick;
     w->event.data = &w->dummy;
     w->event.log = log;
     w->event.cancelable = 1;
@@ -161,42 +153,41 @@ ngx_agilicus_token_revocation_init(
 
 
 ngx_int_t
-ngx_agilicus_token_revocation_start(
-    const ngx_agilicus_token_revocation_t *revocation,
-    ngx_agilicus_token_waiter_t *waiter, ngx_agilicus_token_answer_t *answer)
+ngx_agt_revocation_start(
+    const ngx_agt_revocation_t *revocation,
+    ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer)
 {
-    ngx_agilicus_token_revocation_job_t  *job;
+    ngx_agt_revocation_job_t  *job;
 
-    ngx_memzero(answer, sizeof(ngx_agilicus_token_answer_t));
+    ngx_memzero(answer, sizeof(ngx_agt_answer_t));
 
-    answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
-    answer->reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
+    answer->class = NGX_AGT_CLASS_INDETERMINATE;
+    answer->reason = NGX_AGT_REASON_INTERNAL;
     answer->retry_after = -1;
 
     if (waiter) {
         waiter->call = NULL;
     }
 
-    job = ngx_agilicus_token_revocation_job(revocation);
+    job = ngx_agt_revocation_job(revocation);
 
     if (job == NULL) {
         return NGX_ERROR;
     }
 
-    job->recorded = ngx_agilicus_token_revocation_record(job, revocation);
+    job->recorded = ngx_agt_revocation_record(job, revocation);
 
-    if (ngx_agilicus_token_revocation_try(job, revocation->client, answer)
-        != NGX_AGAIN)
+    if (ngx_agt_revocation_try(job, revocation->client, answer) != NGX_AGAIN)
     {
-        ngx_agilicus_token_revocation_later(job, 0);
-        ngx_agilicus_token_revocation_free(job);
+        ngx_agt_revocation_later(job, 0);
+        ngx_agt_revocation_free(job);
 
         return NGX_ERROR;
     }
 
     if (waiter) {
         job->client = waiter;
-        waiter->call = (ngx_agilicus_token_call_t *) job;
+        waiter->call = (ngx_agt_call_t *) job;
     }
 
     return NGX_AGAIN;
@@ -204,11 +195,11 @@ ngx_agilicus_token_revocation_start(
 
 
 void
-ngx_agilicus_token_revocation_leave(ngx_agilicus_token_waiter_t *waiter)
+ngx_agt_revocation_leave(ngx_agt_waiter_t *waiter)
 {
-    ngx_agilicus_token_revocation_job_t  *job;
+    ngx_agt_revocation_job_t  *job;
 
-    job = (ngx_agilicus_token_revocation_job_t *) waiter->call;
+    job = (ngx_agt_revocation_job_t *) waiter->call;
 
     if (job) {
         job->client = NULL;
@@ -217,44 +208,41 @@ ngx_agilicus_token_revocation_leave(ngx_agilicus_token_waiter_t *waiter)
 }
 
 
-static ngx_agilicus_token_revocation_job_t *
-ngx_agilicus_token_revocation_job(
-    const ngx_agilicus_token_revocation_t *revocation)
+static ngx_agt_revocation_job_t *
+ngx_agt_revocation_job(const ngx_agt_revocation_t *revocation)
 {
-    ngx_agilicus_token_revocation_job_t     *job;
-    ngx_agilicus_token_revocation_worker_t  *w;
+    ngx_agt_revocation_job_t     *job;
+    ngx_agt_revocation_worker_t  *w;
 
-    w = &ngx_agilicus_token_revoker;
+    w = &ngx_agt_revoker;
 
-    if (w->conf == NULL || ngx_agilicus_token_call_conf() == NULL) {
+    if (w->conf == NULL || ngx_agt_call_conf() == NULL) {
         return NULL;
     }
 
-    job = ngx_calloc(sizeof(ngx_agilicus_token_revocation_job_t), w->log);
+    job = ngx_calloc(sizeof(ngx_agt_revocation_job_t), w->log);
     if (job == NULL) {
         return NULL;
     }
 
-    job->body.data = ngx_alloc(ngx_agilicus_token_json_revoke(NULL,
+    job->body.data = ngx_alloc(ngx_agt_json_revoke(NULL,
                                            &revocation->token, 1), w->log);
     if (job->body.data == NULL) {
         ngx_free(job);
         return NULL;
     }
 
-    job->body.len = ngx_agilicus_token_json_revoke(job->body.data,
-                                                   &revocation->token,
-                                                   revocation->all_sessions);
+    job->body.len = ngx_agt_json_revoke(job->body.data, &revocation->token,
+                                        revocation->all_sessions);
 
     job->api = revocation->api;
     job->all_sessions = revocation->all_sessions;
     job->connect_timeout = revocation->connect_timeout;
     job->timeout = revocation->timeout;
 
-    ngx_memcpy(job->digest, revocation->digest,
-               NGX_AGILICUS_TOKEN_DIGEST_LEN);
+    ngx_memcpy(job->digest, revocation->digest, NGX_AGT_DIGEST_LEN);
 
-    job->waiter.done = ngx_agilicus_token_revocation_done;
+    job->waiter.done = ngx_agt_revocation_done;
     job->waiter.data = job;
 
     ngx_queue_insert_tail(&w->jobs, &job->queue);
@@ -266,82 +254,76 @@ ngx_agilicus_token_revocation_job(
 /* returns 1 if the revocation is in the ledger, else 0 */
 
 static ngx_uint_t
-ngx_agilicus_token_revocation_record(ngx_agilicus_token_revocation_job_t *job,
-    const ngx_agilicus_token_revocation_t *revocation)
+ngx_agt_revocation_record(ngx_agt_revocation_job_t *job,
+    const ngx_agt_revocation_t *revocation)
 {
-    u_char                                   own
-                                             [NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    ngx_int_t                                rc;
-    ngx_str_t                                value, bound;
-    ngx_agilicus_token_clock_t               now;
-    ngx_agilicus_token_denials_t            *denials;
-    ngx_agilicus_token_ledger_record_t      *record;
-    ngx_agilicus_token_revocation_worker_t  *w;
+    u_char                        own
+                                  [NGX_AGT_DIGEST_LEN];
+    ngx_int_t                     rc;
+    ngx_str_t                     value, bound;
+    ngx_agt_clock_t               now;
+    ngx_agt_denials_t            *denials;
+    ngx_agt_ledger_record_t      *record;
+    ngx_agt_revocation_worker_t  *w;
 
-    w = &ngx_agilicus_token_revoker;
-    denials = ngx_agilicus_token_call_conf()->denials;
+    w = &ngx_agt_revoker;
+    denials = ngx_agt_call_conf()->denials;
     record = w->record;
 
     value.data = own;
-    value.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    value.len = NGX_AGT_DIGEST_LEN;
 
-    if (ngx_agilicus_token_denials_token(own, &revocation->token, job->digest)
+    if (ngx_agt_denials_token(own, &revocation->token, job->digest)
             != NGX_OK
-        || ngx_agilicus_token_denials_key(job->key, job->api->digest,
-                                          NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN,
-                                          &value)
+        || ngx_agt_denials_key(job->key, job->api->digest,
+                               NGX_AGT_TOMBSTONE_TOKEN,
+                               &value)
             != NGX_OK)
     {
         return 0;
     }
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
-    ngx_memzero(record, sizeof(ngx_agilicus_token_ledger_record_t));
+    ngx_memzero(record, sizeof(ngx_agt_ledger_record_t));
 
-    ngx_memcpy(record->api, job->api->digest, NGX_AGILICUS_TOKEN_DIGEST_LEN);
-    ngx_memcpy(record->key, job->key, NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN);
+    ngx_memcpy(record->api, job->api->digest, NGX_AGT_DIGEST_LEN);
+    ngx_memcpy(record->key, job->key, NGX_AGT_TOMBSTONE_KEY_LEN);
 
     ngx_memcpy(record->print, job->digest, sizeof(record->print));
 
-    ngx_agilicus_token_ledger_until(record, revocation->until, &now);
+    ngx_agt_ledger_until(record, revocation->until, &now);
 
     record->made = now.mono;
     record->next = now.mono;
-    record->lease = now.mono + job->timeout
-                    + NGX_AGILICUS_TOKEN_REVOCATION_MARGIN;
-    record->pause = NGX_AGILICUS_TOKEN_REVOCATION_PAUSE;
+    record->lease = now.mono + job->timeout + NGX_AGT_REVOCATION_MARGIN;
+    record->pause = NGX_AGT_REVOCATION_PAUSE;
     record->pid = ngx_pid;
-    record->via = ngx_agilicus_token_api_via(job->api);
-    record->flags = (job->all_sessions
-                     ? NGX_AGILICUS_TOKEN_LEDGER_ALL_SESSIONS : 0)
-                    | (revocation->has_exp
-                       ? NGX_AGILICUS_TOKEN_LEDGER_HAS_EXP : 0);
-    record->state = NGX_AGILICUS_TOKEN_LEDGER_DUE;
+    record->via = ngx_agt_api_via(job->api);
+    record->flags = (job->all_sessions ? NGX_AGT_LEDGER_ALL_SESSIONS : 0)
+                    | (revocation->has_exp ? NGX_AGT_LEDGER_HAS_EXP : 0);
+    record->state = NGX_AGT_LEDGER_DUE;
 
-    if (revocation->token.len + NGX_AGILICUS_TOKEN_SEAL_LEN
-        > NGX_AGILICUS_TOKEN_LEDGER_TOKEN)
+    if (revocation->token.len + NGX_AGT_SEAL_LEN > NGX_AGT_LEDGER_TOKEN)
     {
         return 0;
     }
 
     bound.data = record->key;
-    bound.len = NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN;
+    bound.len = NGX_AGT_TOMBSTONE_KEY_LEN;
 
-    if (ngx_agilicus_token_seal(&revocation->token, &bound, record->token)
-        != NGX_OK)
+    if (ngx_agt_seal(&revocation->token, &bound, record->token) != NGX_OK)
     {
         return 0;
     }
 
-    record->len = (uint32_t) (revocation->token.len
-                              + NGX_AGILICUS_TOKEN_SEAL_LEN);
+    record->len = (uint32_t) (revocation->token.len + NGX_AGT_SEAL_LEN);
 
-    ngx_agilicus_token_denials_lock(denials);
+    ngx_agt_denials_lock(denials);
 
-    rc = ngx_agilicus_token_revocation_write(denials->ledger, record, &now);
+    rc = ngx_agt_revocation_write(denials->ledger, record, &now);
 
-    ngx_agilicus_token_denials_unlock(denials);
+    ngx_agt_denials_unlock(denials);
 
     return rc == NGX_OK;
 }
@@ -350,23 +332,21 @@ ngx_agilicus_token_revocation_record(ngx_agilicus_token_revocation_job_t *job,
 /* joins a record that is due already, or adds one */
 
 static ngx_int_t
-ngx_agilicus_token_revocation_write(ngx_agilicus_token_ledger_t *ledger,
-    const ngx_agilicus_token_ledger_record_t *record,
-    const ngx_agilicus_token_clock_t *now)
+ngx_agt_revocation_write(ngx_agt_ledger_t *ledger,
+    const ngx_agt_ledger_record_t *record, const ngx_agt_clock_t *now)
 {
-    ngx_uint_t                           i;
-    ngx_agilicus_token_ledger_record_t  *r;
+    ngx_uint_t                i;
+    ngx_agt_ledger_record_t  *r;
 
     i = 0;
 
-    while ((r = ngx_agilicus_token_ledger_find(ledger, record->key, &i))
-           != NULL)
+    while ((r = ngx_agt_ledger_find(ledger, record->key, &i)) != NULL)
     {
-        if (r->state != NGX_AGILICUS_TOKEN_LEDGER_DUE) {
+        if (r->state != NGX_AGT_LEDGER_DUE) {
             continue;
         }
 
-        r->flags |= record->flags & NGX_AGILICUS_TOKEN_LEDGER_ALL_SESSIONS;
+        r->flags |= record->flags & NGX_AGT_LEDGER_ALL_SESSIONS;
 
         r->wall = ngx_max(r->wall, record->wall);
         r->mono = ngx_max(r->mono, record->mono);
@@ -379,78 +359,74 @@ ngx_agilicus_token_revocation_write(ngx_agilicus_token_ledger_t *ledger,
         return NGX_OK;
     }
 
-    return ngx_agilicus_token_ledger_add(ledger, record, record->token)
+    return ngx_agt_ledger_add(ledger, record, record->token)
            ? NGX_OK : NGX_DECLINED;
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_revocation_try(ngx_agilicus_token_revocation_job_t *job,
-    const ngx_agilicus_token_budget_client_t *client,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_revocation_try(ngx_agt_revocation_job_t *job,
+    const ngx_agt_budget_client_t *client, ngx_agt_answer_t *answer)
 {
-    ngx_agilicus_token_call_request_t  request;
+    ngx_agt_call_request_t  request;
 
-    ngx_memzero(&request, sizeof(ngx_agilicus_token_call_request_t));
+    ngx_memzero(&request, sizeof(ngx_agt_call_request_t));
 
-    request.type = &ngx_agilicus_token_revocation_call;
-    request.operation = NGX_AGILICUS_TOKEN_OPERATION_REVOKE;
+    request.type = &ngx_agt_revocation_call;
+    request.operation = NGX_AGT_OPERATION_REVOKE;
     request.api = job->api;
     request.url = job->api->revoke;
     request.body = job->body;
     request.connect_timeout = job->connect_timeout;
     request.timeout = job->timeout;
-    request.max_body = NGX_AGILICUS_TOKEN_JSON_MAX_BODY;
+    request.max_body = NGX_AGT_JSON_MAX_BODY;
     request.key = job->digest;
     request.client = client;
     request.charged = (client != NULL);
 
-    return ngx_agilicus_token_call_join(&request, &job->waiter, answer);
+    return ngx_agt_call_join(&request, &job->waiter, answer);
 }
 
 
 /* nothing of it is remembered: what it means is told to the waiter */
 
 static void
-ngx_agilicus_token_revocation_read(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_curl_result_t *result,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_revocation_read(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
+    ngx_agt_answer_t *answer)
 {
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_revocation_adopt(ngx_agilicus_token_call_t *call,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_revocation_adopt(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
     return NGX_DECLINED;
 }
 
 
 static void
-ngx_agilicus_token_revocation_done(void *data,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_revocation_done(void *data, ngx_agt_answer_t *answer)
 {
-    ngx_agilicus_token_revocation_job_t *job = data;
+    ngx_agt_revocation_job_t *job = data;
 
-    ngx_agilicus_token_waiter_t  *client;
+    ngx_agt_waiter_t  *client;
 
     client = job->client;
     job->client = NULL;
 
-    if (answer->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
-        ngx_agilicus_token_revocation_told(job, answer->reason);
+    if (answer->class == NGX_AGT_CLASS_ACTIVE) {
+        ngx_agt_revocation_told(job, answer->reason);
 
     } else {
         /* what was not sent, and clients, do not make the pause ever longer */
 
-        ngx_agilicus_token_revocation_later(job,
+        ngx_agt_revocation_later(job,
                              job->side
                              && answer->class
-                                != NGX_AGILICUS_TOKEN_CLASS_SHED);
+                                != NGX_AGT_CLASS_SHED);
     }
 
-    ngx_agilicus_token_revocation_free(job);
+    ngx_agt_revocation_free(job);
 
     if (client) {
         client->call = NULL;
@@ -465,38 +441,35 @@ ngx_agilicus_token_revocation_done(void *data,
  */
 
 static void
-ngx_agilicus_token_revocation_told(ngx_agilicus_token_revocation_job_t *job,
-    ngx_agilicus_token_reason_e reason)
+ngx_agt_revocation_told(ngx_agt_revocation_job_t *job, ngx_agt_reason_e reason)
 {
-    ngx_uint_t                            i, young;
-    ngx_agilicus_token_clock_t            now;
-    ngx_agilicus_token_ledger_t          *ledger;
-    ngx_agilicus_token_denials_t         *denials;
-    const ngx_agilicus_token_api_conf_t  *conf;
-    ngx_agilicus_token_ledger_record_t   *r;
+    ngx_uint_t                 i, young;
+    ngx_agt_clock_t            now;
+    ngx_agt_ledger_t          *ledger;
+    ngx_agt_denials_t         *denials;
+    const ngx_agt_api_conf_t  *conf;
+    ngx_agt_ledger_record_t   *r;
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
-    conf = ngx_agilicus_token_call_conf();
+    conf = ngx_agt_call_conf();
     denials = conf->denials;
 
     ledger = denials->ledger;
 
-    ngx_agilicus_token_denials_lock(denials);
+    ngx_agt_denials_lock(denials);
 
     i = 0;
     young = 0;
 
-    while ((r = ngx_agilicus_token_ledger_find(ledger, job->key, &i))
-           != NULL)
+    while ((r = ngx_agt_ledger_find(ledger, job->key, &i)) != NULL)
     {
-        if (reason == NGX_AGILICUS_TOKEN_REASON_UNKNOWN
-            && (r->flags & NGX_AGILICUS_TOKEN_LEDGER_CHILD)
-            && r->made + NGX_AGILICUS_TOKEN_CHILDREN_YOUNG > now.mono)
+        if (reason == NGX_AGT_REASON_UNKNOWN
+            && (r->flags & NGX_AGT_LEDGER_CHILD)
+            && r->made + NGX_AGT_CHILDREN_YOUNG > now.mono)
         {
-            if (r->state == NGX_AGILICUS_TOKEN_LEDGER_LIVE) {
-                (void) ngx_agilicus_token_children_end_locked(denials, r,
-                                                              &now);
+            if (r->state == NGX_AGT_LEDGER_LIVE) {
+                (void) ngx_agt_children_end_locked(denials, r, &now);
             }
 
             r->next = now.mono + r->pause;
@@ -512,8 +485,7 @@ ngx_agilicus_token_revocation_told(ngx_agilicus_token_revocation_job_t *job,
             continue;
         }
 
-        if (!job->all_sessions
-            && (r->flags & NGX_AGILICUS_TOKEN_LEDGER_ALL_SESSIONS))
+        if (!job->all_sessions && (r->flags & NGX_AGT_LEDGER_ALL_SESSIONS))
         {
             r->next = 0;
             r->lease = 0;
@@ -522,81 +494,73 @@ ngx_agilicus_token_revocation_told(ngx_agilicus_token_revocation_job_t *job,
             continue;
         }
 
-        if (r->flags & NGX_AGILICUS_TOKEN_LEDGER_HAS_JTI) {
-            ngx_agilicus_token_tombstones_told(denials->tombstones, r->jti,
-                                               &now);
+        if (r->flags & NGX_AGT_LEDGER_HAS_JTI) {
+            ngx_agt_tombstones_told(denials->tombstones, r->jti, &now);
         }
 
-        ngx_agilicus_token_ledger_remove(ledger, r);
+        ngx_agt_ledger_remove(ledger, r);
     }
 
     if (!young) {
-        ngx_agilicus_token_tombstones_told(denials->tombstones, job->key,
-                                           &now);
+        ngx_agt_tombstones_told(denials->tombstones, job->key, &now);
     }
 
-    ngx_agilicus_token_denials_unlock(denials);
+    ngx_agt_denials_unlock(denials);
 
     if (!young) {
-        ngx_agilicus_token_zone_count(conf->first,
-                                      NGX_AGILICUS_TOKEN_COUNT_REVOCATIONS);
+        ngx_agt_zone_count(conf->first, NGX_AGT_COUNT_REVOCATIONS);
     }
 }
 
 
 static void
-ngx_agilicus_token_revocation_later(ngx_agilicus_token_revocation_job_t *job,
-    ngx_uint_t longer)
+ngx_agt_revocation_later(ngx_agt_revocation_job_t *job, ngx_uint_t longer)
 {
-    ngx_uint_t                            i;
-    ngx_agilicus_token_ledger_t          *ledger;
-    ngx_agilicus_token_denials_t         *denials;
-    ngx_agilicus_token_ledger_record_t   *r;
+    ngx_uint_t                i;
+    ngx_agt_ledger_t         *ledger;
+    ngx_agt_denials_t        *denials;
+    ngx_agt_ledger_record_t  *r;
 
     if (!job->recorded) {
-        ngx_agilicus_token_revocation_lost(&job->api->url, job->digest,
-                                           ngx_agilicus_token_revoker.log);
+        ngx_agt_revocation_lost(&job->api->url, job->digest,
+                                ngx_agt_revoker.log);
         return;
     }
 
-    denials = ngx_agilicus_token_call_conf()->denials;
+    denials = ngx_agt_call_conf()->denials;
     ledger = denials->ledger;
 
-    ngx_agilicus_token_denials_lock(denials);
+    ngx_agt_denials_lock(denials);
 
     i = 0;
 
-    while ((r = ngx_agilicus_token_ledger_find(ledger, job->key, &i))
-           != NULL)
+    while ((r = ngx_agt_ledger_find(ledger, job->key, &i)) != NULL)
     {
-        if (r->state == NGX_AGILICUS_TOKEN_LEDGER_DUE
-            && r->pid == (int32_t) ngx_pid)
+        if (r->state == NGX_AGT_LEDGER_DUE && r->pid == (int32_t) ngx_pid)
         {
-            r->next = ngx_agilicus_token_mono() + r->pause;
+            r->next = ngx_agt_mono() + r->pause;
             r->lease = 0;
 
-            if (longer
-                || r->pause == NGX_AGILICUS_TOKEN_REVOCATION_PAUSE)
+            if (longer || r->pause == NGX_AGT_REVOCATION_PAUSE)
             {
-                r->pause = ngx_min(r->pause * 2,
-                                   NGX_AGILICUS_TOKEN_REVOCATION_MAX_PAUSE);
+                r->pause = ngx_min(r->pause * 2, NGX_AGT_REVOCATION_MAX_PAUSE);
             }
         }
     }
 
     ledger->wake = 0;
 
-    ngx_agilicus_token_denials_unlock(denials);
+    ngx_agt_denials_unlock(denials);
 }
 
 
 static void
-ngx_agilicus_token_revocation_free(ngx_agilicus_token_revocation_job_t *job)
+ngx_agt_revocation_free(ngx_agt_revocation_job_t *job)
 {
-    ngx_agilicus_token_call_leave(&job->waiter);
+    ngx_agt_call_leave(&job->waiter);
 
     if (job->side) {
-        ngx_agilicus_token_revoker.side--;
+        ngx_agt_revoker.side--;
     }
 
     ngx_queue_remove(&job->queue);
@@ -610,27 +574,27 @@ ngx_agilicus_token_revocation_free(ngx_agilicus_token_revocation_job_t *job)
 /* looks for what is due, and tells the API as much of it as may be at once */
 
 static void
-ngx_agilicus_token_revocation_tick(ngx_event_t *ev)
+ngx_agt_revocation_tick(ngx_event_t *ev)
 {
-    ngx_int_t                                rc;
-    ngx_agilicus_token_api_t                *api;
-    ngx_agilicus_token_answer_t              answer;
-    ngx_agilicus_token_ledger_t             *ledger;
-    ngx_agilicus_token_revocation_job_t     *job;
-    ngx_agilicus_token_revocation_worker_t  *w;
+    ngx_int_t                     rc;
+    ngx_agt_api_t                *api;
+    ngx_agt_answer_t              answer;
+    ngx_agt_ledger_t             *ledger;
+    ngx_agt_revocation_job_t     *job;
+    ngx_agt_revocation_worker_t  *w;
 
-    w = &ngx_agilicus_token_revoker;
+    w = &ngx_agt_revoker;
 
-    ledger = ngx_agilicus_token_call_conf()->denials->ledger;
+    ledger = ngx_agt_call_conf()->denials->ledger;
 
-    ngx_add_timer(ev, NGX_AGILICUS_TOKEN_REVOCATION_TICK);
+    ngx_add_timer(ev, NGX_AGT_REVOCATION_TICK);
 
-    if (!ngx_agilicus_token_revocation_turn(ledger)) {
+    if (!ngx_agt_revocation_turn(ledger)) {
         return;
     }
 
-    while (w->side < NGX_AGILICUS_TOKEN_REVOCATION_SIDE) {
-        rc = ngx_agilicus_token_revocation_take(&api, 0);
+    while (w->side < NGX_AGT_REVOCATION_SIDE) {
+        rc = ngx_agt_revocation_take(&api, 0);
 
         if (rc == NGX_AGAIN) {
             continue;
@@ -640,7 +604,7 @@ ngx_agilicus_token_revocation_tick(ngx_event_t *ev)
             return;
         }
 
-        job = ngx_agilicus_token_revocation_due(api);
+        job = ngx_agt_revocation_due(api);
 
         if (job == NULL) {
             continue;
@@ -649,11 +613,10 @@ ngx_agilicus_token_revocation_tick(ngx_event_t *ev)
         job->side = 1;
         w->side++;
 
-        if (ngx_agilicus_token_revocation_try(job, NULL, &answer)
-            != NGX_AGAIN)
+        if (ngx_agt_revocation_try(job, NULL, &answer) != NGX_AGAIN)
         {
-            ngx_agilicus_token_revocation_later(job, 0);
-            ngx_agilicus_token_revocation_free(job);
+            ngx_agt_revocation_later(job, 0);
+            ngx_agt_revocation_free(job);
         }
     }
 }
@@ -665,15 +628,15 @@ ngx_agilicus_token_revocation_tick(ngx_event_t *ev)
  */
 
 static ngx_uint_t
-ngx_agilicus_token_revocation_turn(ngx_agilicus_token_ledger_t *ledger)
+ngx_agt_revocation_turn(ngx_agt_ledger_t *ledger)
 {
     uint32_t  cycle;
 
-    cycle = ngx_agilicus_token_call_conf()->cycle;
+    cycle = ngx_agt_call_conf()->cycle;
 
     if (cycle < ledger->cycle
-        && ledger->seen + NGX_AGILICUS_TOKEN_REVOCATION_GONE
-           > ngx_agilicus_token_mono())
+        && ledger->seen + NGX_AGT_REVOCATION_GONE
+           > ngx_agt_mono())
     {
         return 0;
     }
@@ -682,7 +645,7 @@ ngx_agilicus_token_revocation_turn(ngx_agilicus_token_ledger_t *ledger)
         ledger->cycle = cycle;
     }
 
-    ledger->seen = ngx_agilicus_token_mono();
+    ledger->seen = ngx_agt_mono();
 
     return ledger->top != 0;
 }
@@ -696,22 +659,21 @@ ngx_agilicus_token_revocation_turn(ngx_agilicus_token_ledger_t *ledger)
  */
 
 static ngx_int_t
-ngx_agilicus_token_revocation_take(ngx_agilicus_token_api_t **api,
-    ngx_uint_t last)
+ngx_agt_revocation_take(ngx_agt_api_t **api, ngx_uint_t last)
 {
-    ngx_int_t                                rc;
-    ngx_uint_t                               i, crowded;
-    ngx_agilicus_token_clock_t               now;
-    ngx_agilicus_token_ledger_t             *ledger;
-    ngx_agilicus_token_denials_t            *denials;
-    ngx_agilicus_token_ledger_record_t      *r;
-    ngx_agilicus_token_revocation_worker_t  *w;
+    ngx_int_t                     rc;
+    ngx_uint_t                    i, crowded;
+    ngx_agt_clock_t               now;
+    ngx_agt_ledger_t             *ledger;
+    ngx_agt_denials_t            *denials;
+    ngx_agt_ledger_record_t      *r;
+    ngx_agt_revocation_worker_t  *w;
 
-    w = &ngx_agilicus_token_revoker;
-    denials = ngx_agilicus_token_call_conf()->denials;
+    w = &ngx_agt_revoker;
+    denials = ngx_agt_call_conf()->denials;
     ledger = denials->ledger;
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
     if (ledger->wake > now.mono && !last
         && ledger->compared == denials->sh->generation)
@@ -721,28 +683,27 @@ ngx_agilicus_token_revocation_take(ngx_agilicus_token_api_t **api,
 
     rc = NGX_DECLINED;
 
-    ngx_agilicus_token_denials_lock(denials);
+    ngx_agt_denials_lock(denials);
 
     if (ledger->compared != denials->sh->generation) {
 
         /* a process has died between a denial and the end of its children */
 
-        ngx_agilicus_token_children_compare_locked(denials, &now);
+        ngx_agt_children_compare_locked(denials, &now);
         ledger->compared = denials->sh->generation;
     }
 
-    crowded = !ngx_agilicus_token_ledger_room(ledger,
-                                      NGX_AGILICUS_TOKEN_REVOCATION_CROWDED);
+    crowded = !ngx_agt_ledger_room(ledger, NGX_AGT_REVOCATION_CROWDED);
 
-    ledger->wake = NGX_AGILICUS_TOKEN_LEDGER_NEVER;
+    ledger->wake = NGX_AGT_LEDGER_NEVER;
     i = 0;
 
-    while ((r = ngx_agilicus_token_ledger_next(ledger, &i)) != NULL) {
+    while ((r = ngx_agt_ledger_next(ledger, &i)) != NULL) {
 
-        rc = ngx_agilicus_token_revocation_look(r, &now, crowded, last);
+        rc = ngx_agt_revocation_look(r, &now, crowded, last);
 
         if (rc == NGX_DONE) {
-            ngx_agilicus_token_ledger_remove(ledger, r);
+            ngx_agt_ledger_remove(ledger, r);
             continue;
         }
 
@@ -752,32 +713,29 @@ ngx_agilicus_token_revocation_take(ngx_agilicus_token_api_t **api,
     }
 
     if (r == NULL) {
-        ngx_agilicus_token_denials_unlock(denials);
+        ngx_agt_denials_unlock(denials);
         return NGX_DECLINED;
     }
 
-    ngx_memcpy(w->record, r,
-               sizeof(ngx_agilicus_token_ledger_record_t) + r->len);
+    ngx_memcpy(w->record, r, sizeof(ngx_agt_ledger_record_t) + r->len);
 
     if (rc == NGX_OK) {
         r->pid = ngx_pid;
-        r->lease = now.mono + w->conf->timeout
-                   + NGX_AGILICUS_TOKEN_REVOCATION_MARGIN;
+        r->lease = now.mono + w->conf->timeout + NGX_AGT_REVOCATION_MARGIN;
 
     } else {
-        ngx_agilicus_token_ledger_remove(ledger, r);
+        ngx_agt_ledger_remove(ledger, r);
     }
 
     ledger->wake = 0;
 
-    ngx_agilicus_token_denials_unlock(denials);
+    ngx_agt_denials_unlock(denials);
 
-    *api = ngx_agilicus_token_revocation_api(ngx_agilicus_token_call_conf(),
-                                             w->record);
+    *api = ngx_agt_revocation_api(ngx_agt_call_conf(), w->record);
 
     if (rc != NGX_OK) {
-        ngx_agilicus_token_revocation_lost(*api ? &(*api)->url : NULL,
-                                           w->record->print, w->log);
+        ngx_agt_revocation_lost(*api ? &(*api)->url : NULL,
+                                w->record->print, w->log);
         return NGX_AGAIN;
     }
 
@@ -792,28 +750,27 @@ ngx_agilicus_token_revocation_take(ngx_agilicus_token_api_t **api,
  */
 
 static ngx_int_t
-ngx_agilicus_token_revocation_look(ngx_agilicus_token_ledger_record_t *r,
-    const ngx_agilicus_token_clock_t *now, ngx_uint_t crowded,
-    ngx_uint_t last)
+ngx_agt_revocation_look(ngx_agt_ledger_record_t *r,
+    const ngx_agt_clock_t *now, ngx_uint_t crowded, ngx_uint_t last)
 {
-    uint64_t                       at;
-    ngx_uint_t                     ended;
-    ngx_agilicus_token_ledger_t   *ledger;
-    ngx_agilicus_token_denials_t  *denials;
+    uint64_t            at;
+    ngx_uint_t          ended;
+    ngx_agt_ledger_t   *ledger;
+    ngx_agt_denials_t  *denials;
 
-    denials = ngx_agilicus_token_call_conf()->denials;
+    denials = ngx_agt_call_conf()->denials;
     ledger = denials->ledger;
 
-    ended = ngx_agilicus_token_ledger_ended(r, now);
+    ended = ngx_agt_ledger_ended(r, now);
 
-    if (ended && (r->flags & NGX_AGILICUS_TOKEN_LEDGER_HAS_EXP)) {
+    if (ended && (r->flags & NGX_AGT_LEDGER_HAS_EXP)) {
 
         /* the token has expired, which is as good as revoked */
 
         return NGX_DONE;
     }
 
-    if (r->state == NGX_AGILICUS_TOKEN_LEDGER_LIVE) {
+    if (r->state == NGX_AGT_LEDGER_LIVE) {
 
         if (!ended && (r->retire == 0 || (r->retire > now->mono && !crowded)))
         {
@@ -823,7 +780,7 @@ ngx_agilicus_token_revocation_look(ngx_agilicus_token_ledger_record_t *r,
 
         /* its place was taken, or nobody knows how long it will live */
 
-        (void) ngx_agilicus_token_children_end_locked(denials, r, now);
+        (void) ngx_agt_children_end_locked(denials, r, now);
 
     } else if (ended) {
         return NGX_ABORT;
@@ -844,17 +801,17 @@ ngx_agilicus_token_revocation_look(ngx_agilicus_token_ledger_record_t *r,
         goto later;
     }
 
-    if (ngx_agilicus_token_revocation_api(ngx_agilicus_token_call_conf(), r)) {
+    if (ngx_agt_revocation_api(ngx_agt_call_conf(), r)) {
         return NGX_OK;
     }
 
     /* no location asks this API any more: the record waits for its end */
 
-    at = now->mono + NGX_AGILICUS_TOKEN_REVOCATION_PAUSE;
+    at = now->mono + NGX_AGT_REVOCATION_PAUSE;
 
 later:
 
-    at = ngx_max(at, now->mono + NGX_AGILICUS_TOKEN_REVOCATION_TICK);
+    at = ngx_max(at, now->mono + NGX_AGT_REVOCATION_TICK);
 
     ledger->wake = ngx_min(ledger->wake, at);
 
@@ -867,23 +824,23 @@ later:
  * no more, one that is verified rather than one that is not.
  */
 
-static ngx_agilicus_token_api_t *
-ngx_agilicus_token_revocation_api(const ngx_agilicus_token_api_conf_t *conf,
-    const ngx_agilicus_token_ledger_record_t *r)
+static ngx_agt_api_t *
+ngx_agt_revocation_api(const ngx_agt_api_conf_t *conf,
+    const ngx_agt_ledger_record_t *r)
 {
-    ngx_uint_t                 i;
-    ngx_agilicus_token_api_t  *api, *found;
+    ngx_uint_t      i;
+    ngx_agt_api_t  *api, *found;
 
     found = NULL;
 
     for (i = 0; i < conf->napis; i++) {
         api = conf->apis[i];
 
-        if (!ngx_agilicus_token_digest_equal(api->digest, r->api)) {
+        if (!ngx_agt_digest_equal(api->digest, r->api)) {
             continue;
         }
 
-        if (ngx_agilicus_token_api_via(api) == r->via) {
+        if (ngx_agt_api_via(api) == r->via) {
             return api;
         }
 
@@ -898,44 +855,44 @@ ngx_agilicus_token_revocation_api(const ngx_agilicus_token_api_conf_t *conf,
 
 /* makes a job of the worker's own copy of a record; NULL where it cannot */
 
-static ngx_agilicus_token_revocation_job_t *
-ngx_agilicus_token_revocation_due(ngx_agilicus_token_api_t *api)
+static ngx_agt_revocation_job_t *
+ngx_agt_revocation_due(ngx_agt_api_t *api)
 {
-    u_char                                   digest
-                                             [NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    ngx_str_t                                sealed, bound, part;
-    ngx_agilicus_token_revocation_t          revocation;
-    ngx_agilicus_token_revocation_job_t     *job;
-    ngx_agilicus_token_revocation_worker_t  *w;
+    u_char                        digest
+                                  [NGX_AGT_DIGEST_LEN];
+    ngx_str_t                     sealed, bound, part;
+    ngx_agt_revocation_t          revocation;
+    ngx_agt_revocation_job_t     *job;
+    ngx_agt_revocation_worker_t  *w;
 
-    w = &ngx_agilicus_token_revoker;
+    w = &ngx_agt_revoker;
 
     sealed.data = w->record->token;
     sealed.len = w->record->len;
 
     bound.data = w->record->key;
-    bound.len = NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN;
+    bound.len = NGX_AGT_TOMBSTONE_KEY_LEN;
 
-    if (ngx_agilicus_token_seal_open(&sealed, &bound, w->token) != NGX_OK) {
+    if (ngx_agt_seal_open(&sealed, &bound, w->token) != NGX_OK) {
         return NULL;
     }
 
-    ngx_memzero(&revocation, sizeof(ngx_agilicus_token_revocation_t));
+    ngx_memzero(&revocation, sizeof(ngx_agt_revocation_t));
 
     revocation.api = api;
     revocation.token.data = w->token;
-    revocation.token.len = sealed.len - NGX_AGILICUS_TOKEN_SEAL_LEN;
+    revocation.token.len = sealed.len - NGX_AGT_SEAL_LEN;
     revocation.digest = digest;
     revocation.all_sessions = (w->record->flags
-                               & NGX_AGILICUS_TOKEN_LEDGER_ALL_SESSIONS) != 0;
+                               & NGX_AGT_LEDGER_ALL_SESSIONS) != 0;
     revocation.connect_timeout = w->conf->connect_timeout;
     revocation.timeout = w->conf->timeout;
 
     part = revocation.token;
     job = NULL;
 
-    if (ngx_agilicus_token_digest(digest, &part, 1) == NGX_OK) {
-        job = ngx_agilicus_token_revocation_job(&revocation);
+    if (ngx_agt_digest(digest, &part, 1) == NGX_OK) {
+        job = ngx_agt_revocation_job(&revocation);
     }
 
     ngx_explicit_memzero(w->token, revocation.token.len);
@@ -943,8 +900,7 @@ ngx_agilicus_token_revocation_due(ngx_agilicus_token_api_t *api)
     if (job) {
         job->recorded = 1;
 
-        ngx_memcpy(job->key, w->record->key,
-                   NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN);
+        ngx_memcpy(job->key, w->record->key, NGX_AGT_TOMBSTONE_KEY_LEN);
     }
 
     return job;
@@ -952,19 +908,19 @@ ngx_agilicus_token_revocation_due(ngx_agilicus_token_api_t *api)
 
 
 void
-ngx_agilicus_token_revocation_exit(void)
+ngx_agt_revocation_exit(void)
 {
-    ngx_int_t                                rc;
-    ngx_msec_t                               end;
-    ngx_queue_t                             *q;
-    ngx_agilicus_token_api_t                *api;
-    ngx_agilicus_token_curl_t               *pool;
-    ngx_agilicus_token_ledger_t             *ledger;
-    ngx_agilicus_token_curl_request_t        request;
-    ngx_agilicus_token_revocation_job_t     *job;
-    ngx_agilicus_token_revocation_worker_t  *w;
+    ngx_int_t                     rc;
+    ngx_msec_t                    end;
+    ngx_queue_t                  *q;
+    ngx_agt_api_t                *api;
+    ngx_agt_curl_t               *pool;
+    ngx_agt_ledger_t             *ledger;
+    ngx_agt_curl_request_t        request;
+    ngx_agt_revocation_job_t     *job;
+    ngx_agt_revocation_worker_t  *w;
 
-    w = &ngx_agilicus_token_revoker;
+    w = &ngx_agt_revoker;
 
     if (w->conf == NULL) {
         return;
@@ -976,20 +932,19 @@ ngx_agilicus_token_revocation_exit(void)
 
     while (!ngx_queue_empty(&w->jobs)) {
         q = ngx_queue_head(&w->jobs);
-        job = ngx_queue_data(q, ngx_agilicus_token_revocation_job_t, queue);
+        job = ngx_queue_data(q, ngx_agt_revocation_job_t, queue);
 
-        ngx_agilicus_token_revocation_later(job, 0);
-        ngx_agilicus_token_revocation_free(job);
+        ngx_agt_revocation_later(job, 0);
+        ngx_agt_revocation_free(job);
     }
 
-    ledger = ngx_agilicus_token_call_conf()->denials->ledger;
+    ledger = ngx_agt_call_conf()->denials->ledger;
 
-    end = ngx_current_msec + NGX_AGILICUS_TOKEN_REVOCATION_LAST;
+    end = ngx_current_msec + NGX_AGT_REVOCATION_LAST;
 
-    while (ngx_current_msec < end
-           && ngx_agilicus_token_revocation_turn(ledger))
+    while (ngx_current_msec < end && ngx_agt_revocation_turn(ledger))
     {
-        rc = ngx_agilicus_token_revocation_take(&api, 1);
+        rc = ngx_agt_revocation_take(&api, 1);
 
         if (rc == NGX_AGAIN) {
             continue;
@@ -999,28 +954,28 @@ ngx_agilicus_token_revocation_exit(void)
             break;
         }
 
-        pool = ngx_agilicus_token_call_curl(api);
-        job = ngx_agilicus_token_revocation_due(api);
+        pool = ngx_agt_call_curl(api);
+        job = ngx_agt_revocation_due(api);
 
         if (job == NULL) {
             continue;
         }
 
         if (pool) {
-            ngx_memzero(&request, sizeof(ngx_agilicus_token_curl_request_t));
+            ngx_memzero(&request, sizeof(ngx_agt_curl_request_t));
 
             request.url = api->revoke;
             request.body = job->body;
             request.connect_timeout = end - ngx_current_msec;
             request.timeout = end - ngx_current_msec;
-            request.max_body = NGX_AGILICUS_TOKEN_JSON_MAX_BODY;
-            request.handler = ngx_agilicus_token_revocation_last;
+            request.max_body = NGX_AGT_JSON_MAX_BODY;
+            request.handler = ngx_agt_revocation_last;
             request.data = job;
 
-            ngx_agilicus_token_curl_perform(pool, &request);
+            ngx_agt_curl_perform(pool, &request);
         }
 
-        ngx_agilicus_token_revocation_free(job);
+        ngx_agt_revocation_free(job);
 
         ngx_time_update();
     }
@@ -1035,19 +990,17 @@ ngx_agilicus_token_revocation_exit(void)
 /* what failed keeps its lease, so that it is not tried once more here */
 
 static void
-ngx_agilicus_token_revocation_last(void *data,
-    ngx_agilicus_token_curl_result_t *result)
+ngx_agt_revocation_last(void *data, ngx_agt_curl_result_t *result)
 {
-    ngx_agilicus_token_revocation_job_t *job = data;
+    ngx_agt_revocation_job_t *job = data;
 
-    ngx_agilicus_token_meaning_t  meaning;
+    ngx_agt_meaning_t  meaning;
 
-    if (result->error == NGX_AGILICUS_TOKEN_CURL_OK) {
-        ngx_agilicus_token_call_meaning(NGX_AGILICUS_TOKEN_OPERATION_REVOKE,
-                                        result, &meaning);
+    if (result->error == NGX_AGT_CURL_OK) {
+        ngx_agt_call_meaning(NGX_AGT_OPERATION_REVOKE, result, &meaning);
 
         if (!meaning.again) {
-            ngx_agilicus_token_revocation_told(job, meaning.reason);
+            ngx_agt_revocation_told(job, meaning.reason);
         }
     }
 }
@@ -1056,47 +1009,44 @@ ngx_agilicus_token_revocation_last(void *data,
 /* "url" is NULL where the API is configured no more */
 
 static void
-ngx_agilicus_token_revocation_lost(const ngx_str_t *url,
+ngx_agt_revocation_lost(const ngx_str_t *url,
     const u_char *digest, ngx_log_t *log)
 {
-    u_char  fingerprint[NGX_AGILICUS_TOKEN_FINGERPRINT_LEN];
+    u_char  fingerprint[NGX_AGT_FINGERPRINT_LEN];
 
     static ngx_str_t  unknown = ngx_string("not configured any more");
 
-    ngx_agilicus_token_digest_fingerprint(digest, fingerprint);
+    ngx_agt_digest_fingerprint(digest, fingerprint);
 
     ngx_log_error(NGX_LOG_ERR, log, 0,
                   "agilicus token: revocation lost, Tokens API \"%V\" never "
                   "took it, fingerprint %*s", url ? url : &unknown,
                   sizeof(fingerprint), fingerprint);
 
-    if (ngx_agilicus_token_call_conf()) {
-        ngx_agilicus_token_zone_count(ngx_agilicus_token_call_conf()->first,
-                                  NGX_AGILICUS_TOKEN_COUNT_REVOCATIONS_LOST);
+    if (ngx_agt_call_conf()) {
+        ngx_agt_zone_count(ngx_agt_call_conf()->first,
+                                  NGX_AGT_COUNT_REVOCATIONS_LOST);
     }
 }
 
 
 void
-ngx_agilicus_token_revocation_end(const ngx_agilicus_token_api_conf_t *conf,
-    ngx_log_t *log)
+ngx_agt_revocation_end(const ngx_agt_api_conf_t *conf, ngx_log_t *log)
 {
-    ngx_uint_t                           i;
-    ngx_agilicus_token_api_t            *api;
-    ngx_agilicus_token_ledger_record_t  *r;
+    ngx_uint_t                i;
+    ngx_agt_api_t            *api;
+    ngx_agt_ledger_record_t  *r;
 
     i = 0;
 
-    while ((r = ngx_agilicus_token_ledger_next(conf->denials->ledger, &i))
-           != NULL)
+    while ((r = ngx_agt_ledger_next(conf->denials->ledger, &i)) != NULL)
     {
-        if (r->state != NGX_AGILICUS_TOKEN_LEDGER_DUE) {
+        if (r->state != NGX_AGT_LEDGER_DUE) {
             continue;
         }
 
-        api = ngx_agilicus_token_revocation_api(conf, r);
+        api = ngx_agt_revocation_api(conf, r);
 
-        ngx_agilicus_token_revocation_lost(api ? &api->url : NULL, r->print,
-                                           log);
+        ngx_agt_revocation_lost(api ? &api->url : NULL, r->print, log);
     }
 }

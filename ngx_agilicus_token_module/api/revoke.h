@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_REVOCATION_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_REVOCATION_H_INCLUDED_
+#ifndef _NGX_AGT_REVOCATION_H_INCLUDED_
+#define _NGX_AGT_REVOCATION_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -25,16 +25,16 @@
  */
 
 typedef struct {
-    ngx_agilicus_token_api_t                  *api;
-    ngx_str_t                                  token;
-    const u_char                              *digest;   /* of the token */
-    ngx_uint_t                                 all_sessions;
-    time_t                                     until;    /* worth trying */
-    ngx_uint_t                                 has_exp;  /* is "until" its */
-    ngx_msec_t                                 connect_timeout;
-    ngx_msec_t                                 timeout;
-    const ngx_agilicus_token_budget_client_t  *client;   /* NULL: the edge's */
-} ngx_agilicus_token_revocation_t;
+    ngx_agt_api_t                  *api;
+    ngx_str_t                       token;
+    const u_char                   *digest;   /* of the token */
+    ngx_uint_t                      all_sessions;
+    time_t                          until;    /* worth trying */
+    ngx_uint_t                      has_exp;  /* is "until" its */
+    ngx_msec_t                      connect_timeout;
+    ngx_msec_t                      timeout;
+    const ngx_agt_budget_client_t  *client;   /* NULL: the edge's */
+} ngx_agt_revocation_t;
 
 
 /* for what no request waits for; const while serving */
@@ -42,7 +42,7 @@ typedef struct {
 typedef struct {
     ngx_msec_t                                 connect_timeout;
     ngx_msec_t                                 timeout;
-} ngx_agilicus_token_revocation_conf_t;
+} ngx_agt_revocation_conf_t;
 
 
 /*
@@ -53,34 +53,33 @@ typedef struct {
  * logged and counted.  Returns NGX_AGAIN if the waiter waits, or NGX_ERROR
  * with "answer" set.
  */
-ngx_int_t ngx_agilicus_token_revocation_start(
-    const ngx_agilicus_token_revocation_t *revocation,
-    ngx_agilicus_token_waiter_t *waiter, ngx_agilicus_token_answer_t *answer);
+ngx_int_t ngx_agt_revocation_start(
+    const ngx_agt_revocation_t *revocation,
+    ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer);
 
 /*
  * Stops waiting; the revocation goes on.
  */
-void ngx_agilicus_token_revocation_leave(ngx_agilicus_token_waiter_t *waiter);
+void ngx_agt_revocation_leave(ngx_agt_waiter_t *waiter);
 
 /*
  * Sets up in a worker, when calls are set up; "conf" lives as long as the
  * worker.  NGX_ERROR for lack of memory.
  */
-ngx_int_t ngx_agilicus_token_revocation_init(
-    const ngx_agilicus_token_revocation_conf_t *conf, ngx_log_t *log);
+ngx_int_t ngx_agt_revocation_init(
+    const ngx_agt_revocation_conf_t *conf, ngx_log_t *log);
 
 /*
  * For a worker that exits, before calls are taken down: unless workers of a
  * newer configuration are there, tells the API what is due, for two seconds at
  * most.
  */
-void ngx_agilicus_token_revocation_exit(void);
+void ngx_agt_revocation_exit(void);
 
 /*
  * For the master when it exits: logs each revocation that no API took.
  */
-void ngx_agilicus_token_revocation_end(
-    const ngx_agilicus_token_api_conf_t *conf, ngx_log_t *log);
+void ngx_agt_revocation_end(const ngx_agt_api_conf_t *conf, ngx_log_t *log);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_REVOCATION_H_INCLUDED_ */
+#endif /* _NGX_AGT_REVOCATION_H_INCLUDED_ */

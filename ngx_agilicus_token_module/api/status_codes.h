@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_STATUS_CODES_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_STATUS_CODES_H_INCLUDED_
+#ifndef _NGX_AGT_STATUS_CODES_H_INCLUDED_
+#define _NGX_AGT_STATUS_CODES_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -24,15 +24,15 @@
  */
 
 typedef enum {
-    NGX_AGILICUS_TOKEN_OPERATION_INTROSPECT = 0,
-    NGX_AGILICUS_TOKEN_OPERATION_REISSUE,
-    NGX_AGILICUS_TOKEN_OPERATION_VALIDATE,
-    NGX_AGILICUS_TOKEN_OPERATION_CREATE,
-    NGX_AGILICUS_TOKEN_OPERATION_REVOKE,
-    NGX_AGILICUS_TOKEN_OPERATION_LIST,
+    NGX_AGT_OPERATION_INTROSPECT = 0,
+    NGX_AGT_OPERATION_REISSUE,
+    NGX_AGT_OPERATION_VALIDATE,
+    NGX_AGT_OPERATION_CREATE,
+    NGX_AGT_OPERATION_REVOKE,
+    NGX_AGT_OPERATION_LIST,
 
-    NGX_AGILICUS_TOKEN_OPERATION_LAST
-} ngx_agilicus_token_operation_e;
+    NGX_AGT_OPERATION_LAST
+} ngx_agt_operation_e;
 
 
 typedef struct {
@@ -44,34 +44,34 @@ typedef struct {
      *           revoke
      * others    as their names say, and no body changes it
      */
-    ngx_agilicus_token_class_e   class;
-    ngx_agilicus_token_reason_e  reason;
+    ngx_agt_class_e   class;
+    ngx_agt_reason_e  reason;
 
     /* the breaker counts it, and facts that are too old may serve instead */
-    unsigned                     transient:1;
+    unsigned          transient:1;
 
     /* a revocation that is answered so is tried again */
-    unsigned                     again:1;
+    unsigned          again:1;
 
     /* the status speaks of a token, and something else than the API says so */
-    unsigned                     foreign:1;
-} ngx_agilicus_token_meaning_t;
+    unsigned          foreign:1;
+} ngx_agt_meaning_t;
 
 
 /*
  * Returns 1 if the meaning of a status depends on whether its body is a JSON
  * object; else 0, and the body need not be looked at for it.
  */
-ngx_uint_t ngx_agilicus_token_status_needs_object(ngx_uint_t status);
+ngx_uint_t ngx_agt_status_needs_object(ngx_uint_t status);
 
 /*
  * What a whole answer of "status" to "operation" means, filled into "*meaning".
  * "object" is 1 if its body is a complete JSON object of a type that may hold
  * one.
  */
-void ngx_agilicus_token_status_meaning(
-    ngx_agilicus_token_operation_e operation, ngx_uint_t status,
-    ngx_uint_t object, ngx_agilicus_token_meaning_t *meaning);
+void ngx_agt_status_meaning(
+    ngx_agt_operation_e operation, ngx_uint_t status,
+    ngx_uint_t object, ngx_agt_meaning_t *meaning);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_STATUS_CODES_H_INCLUDED_ */
+#endif /* _NGX_AGT_STATUS_CODES_H_INCLUDED_ */

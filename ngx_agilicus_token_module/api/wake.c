@@ -9,17 +9,16 @@
 #include <sys/eventfd.h>
 
 
-static void ngx_agilicus_token_wake_close(void *data);
-static void ngx_agilicus_token_wake_handler(ngx_event_t *ev);
+static void ngx_agt_wake_close(void *data);
+static void ngx_agt_wake_handler(ngx_event_t *ev);
 
 
-static ngx_connection_t  *ngx_agilicus_token_wake_connection;
-static void             (*ngx_agilicus_token_wake_callback)(void);
+static ngx_connection_t  *ngx_agt_wake_connection;
+static void             (*ngx_agt_wake_callback)(void);
 
 
 ngx_int_t
-ngx_agilicus_token_wake_create(ngx_agilicus_token_wake_t *wake, ngx_uint_t n,
-    ngx_cycle_t *cycle)
+ngx_agt_wake_create(ngx_agt_wake_t *wake, ngx_uint_t n, ngx_cycle_t *cycle)
 {
     ngx_uint_t           i;
     ngx_pool_cleanup_t  *cln;
@@ -33,7 +32,7 @@ ngx_agilicus_token_wake_create(ngx_agilicus_token_wake_t *wake, ngx_uint_t n,
         return NGX_ERROR;
     }
 
-    cln->handler = ngx_agilicus_token_wake_close;
+    cln->handler = ngx_agt_wake_close;
     cln->data = wake;
 
     for (i = 0; i < n; i++) {
@@ -54,9 +53,9 @@ ngx_agilicus_token_wake_create(ngx_agilicus_token_wake_t *wake, ngx_uint_t n,
 
 
 static void
-ngx_agilicus_token_wake_close(void *data)
+ngx_agt_wake_close(void *data)
 {
-    ngx_agilicus_token_wake_t *wake = data;
+    ngx_agt_wake_t *wake = data;
 
     ngx_uint_t  i;
 
@@ -69,7 +68,7 @@ ngx_agilicus_token_wake_close(void *data)
 
 
 ngx_int_t
-ngx_agilicus_token_wake_init(ngx_agilicus_token_wake_t *wake,
+ngx_agt_wake_init(ngx_agt_wake_t *wake,
     ngx_uint_t worker, void (*handler)(void), ngx_log_t *log)
 {
     ngx_connection_t  *c;
@@ -83,23 +82,23 @@ ngx_agilicus_token_wake_init(ngx_agilicus_token_wake_t *wake,
         return NGX_ERROR;
     }
 
-    c->read->handler = ngx_agilicus_token_wake_handler;
+    c->read->handler = ngx_agt_wake_handler;
     c->read->log = log;
     c->log = log;
 
-    ngx_agilicus_token_wake_connection = c;
-    ngx_agilicus_token_wake_callback = handler;
+    ngx_agt_wake_connection = c;
+    ngx_agt_wake_callback = handler;
 
     return ngx_add_event(c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT);
 }
 
 
 void
-ngx_agilicus_token_wake_exit(void)
+ngx_agt_wake_exit(void)
 {
     ngx_connection_t  *c;
 
-    c = ngx_agilicus_token_wake_connection;
+    c = ngx_agt_wake_connection;
 
     if (c == NULL) {
         return;
@@ -116,12 +115,12 @@ ngx_agilicus_token_wake_exit(void)
     ngx_free_connection(c);
     c->fd = (ngx_socket_t) -1;
 
-    ngx_agilicus_token_wake_connection = NULL;
+    ngx_agt_wake_connection = NULL;
 }
 
 
 static void
-ngx_agilicus_token_wake_handler(ngx_event_t *ev)
+ngx_agt_wake_handler(ngx_event_t *ev)
 {
     uint64_t           n;
     ngx_connection_t  *c;
@@ -129,13 +128,13 @@ ngx_agilicus_token_wake_handler(ngx_event_t *ev)
     c = ev->data;
 
     if (read(c->fd, &n, sizeof(n)) == (ssize_t) sizeof(n)) {
-        ngx_agilicus_token_wake_callback();
+        ngx_agt_wake_callback();
     }
 }
 
 
 void
-ngx_agilicus_token_wake_up(ngx_agilicus_token_wake_t *wake, uint64_t mask)
+ngx_agt_wake_up(ngx_agt_wake_t *wake, uint64_t mask)
 {
     uint64_t    one;
     ngx_uint_t  i;

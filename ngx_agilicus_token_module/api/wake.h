@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_WAKE_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_WAKE_H_INCLUDED_
+#ifndef _NGX_AGT_WAKE_H_INCLUDED_
+#define _NGX_AGT_WAKE_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -23,29 +23,28 @@
 typedef struct {
     ngx_fd_t                      *fds;
     ngx_uint_t                     n;
-} ngx_agilicus_token_wake_t;
+} ngx_agt_wake_t;
 
 
 /*
  * Makes the descriptors of "n" workers; they are closed with the pool of the
  * cycle.  Where there are none to be had, nobody is woken, and that is all.
  */
-ngx_int_t ngx_agilicus_token_wake_create(ngx_agilicus_token_wake_t *wake,
+ngx_int_t ngx_agt_wake_create(ngx_agt_wake_t *wake,
     ngx_uint_t n, ngx_cycle_t *cycle);
 
 /*
  * Watches the descriptor of worker number "worker": "handler" is called when
  * somebody wakes it.
  */
-ngx_int_t ngx_agilicus_token_wake_init(ngx_agilicus_token_wake_t *wake,
+ngx_int_t ngx_agt_wake_init(ngx_agt_wake_t *wake,
     ngx_uint_t worker, void (*handler)(void), ngx_log_t *log);
-void ngx_agilicus_token_wake_exit(void);
+void ngx_agt_wake_exit(void);
 
 /*
  * Wakes the workers whose numbers, modulo 64, have a bit in "mask".
  */
-void ngx_agilicus_token_wake_up(ngx_agilicus_token_wake_t *wake,
-    uint64_t mask);
+void ngx_agt_wake_up(ngx_agt_wake_t *wake, uint64_t mask);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_WAKE_H_INCLUDED_ */
+#endif /* _NGX_AGT_WAKE_H_INCLUDED_ */

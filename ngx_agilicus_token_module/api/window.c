@@ -9,45 +9,43 @@
 
 
 /* seconds: what the middle of an open window is reckoned from */
-#define NGX_AGILICUS_TOKEN_WINDOW_STEP  86400
+#define NGX_AGT_WINDOW_STEP  86400
 
 
-static int64_t ngx_agilicus_token_window_middle(
-    const ngx_agilicus_token_window_t *window, int64_t now);
-static int64_t ngx_agilicus_token_window_date(int64_t sec);
+static int64_t ngx_agt_window_middle(
+    const ngx_agt_window_t *window, int64_t now);
+static int64_t ngx_agt_window_date(int64_t sec);
 
 
 void
-ngx_agilicus_token_windows_init(ngx_agilicus_token_windows_t *w,
-    int64_t floor)
+ngx_agt_windows_init(ngx_agt_windows_t *w, int64_t floor)
 {
-    ngx_memzero(w->windows, 2 * sizeof(ngx_agilicus_token_window_t));
+    ngx_memzero(w->windows, 2 * sizeof(ngx_agt_window_t));
 
-    w->windows[0].by = NGX_AGILICUS_TOKEN_WINDOW_EXP;
+    w->windows[0].by = NGX_AGT_WINDOW_EXP;
     w->windows[0].from = floor;
-    w->windows[0].to = NGX_AGILICUS_TOKEN_WINDOW_FUTURE;
+    w->windows[0].to = NGX_AGT_WINDOW_FUTURE;
 
-    w->windows[1].by = NGX_AGILICUS_TOKEN_WINDOW_IAT;
-    w->windows[1].from = NGX_AGILICUS_TOKEN_WINDOW_PAST;
-    w->windows[1].to = NGX_AGILICUS_TOKEN_WINDOW_FUTURE;
+    w->windows[1].by = NGX_AGT_WINDOW_IAT;
+    w->windows[1].from = NGX_AGT_WINDOW_PAST;
+    w->windows[1].to = NGX_AGT_WINDOW_FUTURE;
 
     w->n = 2;
 }
 
 
 void
-ngx_agilicus_token_windows_again(ngx_agilicus_token_windows_t *w,
-    int64_t floor, ngx_uint_t limit)
+ngx_agt_windows_again(ngx_agt_windows_t *w, int64_t floor, ngx_uint_t limit)
 {
-    ngx_uint_t                    i, n;
-    ngx_agilicus_token_window_t  *window, *last;
+    ngx_uint_t         i, n;
+    ngx_agt_window_t  *window, *last;
 
     n = 0;
 
     for (i = 0; i < w->n; i++) {
         window = &w->windows[i];
 
-        if (window->by == NGX_AGILICUS_TOKEN_WINDOW_EXP) {
+        if (window->by == NGX_AGT_WINDOW_EXP) {
 
             if (window->to < floor) {
                 continue;
@@ -82,23 +80,23 @@ ngx_agilicus_token_windows_again(ngx_agilicus_token_windows_t *w,
 
 
 ngx_int_t
-ngx_agilicus_token_windows_split(ngx_agilicus_token_windows_t *w,
+ngx_agt_windows_split(ngx_agt_windows_t *w,
     ngx_uint_t i, int64_t pivot, int64_t now)
 {
-    ngx_agilicus_token_window_t  *window;
+    ngx_agt_window_t  *window;
 
     window = &w->windows[i];
 
-    if (window->from == window->to || w->n == NGX_AGILICUS_TOKEN_WINDOW_MAX) {
+    if (window->from == window->to || w->n == NGX_AGT_WINDOW_MAX) {
         return NGX_DECLINED;
     }
 
     if (pivot <= window->from || pivot > window->to) {
-        pivot = ngx_agilicus_token_window_middle(window, now);
+        pivot = ngx_agt_window_middle(window, now);
     }
 
     ngx_memmove(window + 2, window + 1,
-                (w->n - i - 1) * sizeof(ngx_agilicus_token_window_t));
+                (w->n - i - 1) * sizeof(ngx_agt_window_t));
     w->n++;
 
     window[1] = window[0];
@@ -120,8 +118,7 @@ ngx_agilicus_token_windows_split(ngx_agilicus_token_windows_t *w,
 /* of an open window: twice as far from now as the other end */
 
 static int64_t
-ngx_agilicus_token_window_middle(const ngx_agilicus_token_window_t *window,
-    int64_t now)
+ngx_agt_window_middle(const ngx_agt_window_t *window, int64_t now)
 {
     int64_t   from, to, far;
     uint64_t  seconds;
@@ -129,28 +126,26 @@ ngx_agilicus_token_window_middle(const ngx_agilicus_token_window_t *window,
     from = window->from;
     to = window->to;
 
-    if (from == NGX_AGILICUS_TOKEN_WINDOW_PAST
-        && to == NGX_AGILICUS_TOKEN_WINDOW_FUTURE)
+    if (from == NGX_AGT_WINDOW_PAST && to == NGX_AGT_WINDOW_FUTURE)
     {
-        return ngx_max(now, NGX_AGILICUS_TOKEN_WINDOW_PAST + 1);
+        return ngx_max(now, NGX_AGT_WINDOW_PAST + 1);
     }
 
     /* times are what others say, so sums stop at the ends of time */
 
-    if (from == NGX_AGILICUS_TOKEN_WINDOW_PAST) {
-        far = ngx_max(ngx_agilicus_token_time_sub(now, to), 0);
-        far = ngx_agilicus_token_time_add(far, far);
+    if (from == NGX_AGT_WINDOW_PAST) {
+        far = ngx_max(ngx_agt_time_sub(now, to), 0);
+        far = ngx_agt_time_add(far, far);
 
-        from = ngx_agilicus_token_time_sub(to, far);
-        from = ngx_agilicus_token_time_sub(from,
-                                           NGX_AGILICUS_TOKEN_WINDOW_STEP);
+        from = ngx_agt_time_sub(to, far);
+        from = ngx_agt_time_sub(from, NGX_AGT_WINDOW_STEP);
 
-    } else if (to == NGX_AGILICUS_TOKEN_WINDOW_FUTURE) {
-        far = ngx_max(ngx_agilicus_token_time_sub(from, now), 0);
-        far = ngx_agilicus_token_time_add(far, far);
+    } else if (to == NGX_AGT_WINDOW_FUTURE) {
+        far = ngx_max(ngx_agt_time_sub(from, now), 0);
+        far = ngx_agt_time_add(far, far);
 
-        to = ngx_agilicus_token_time_add(from, far);
-        to = ngx_agilicus_token_time_add(to, NGX_AGILICUS_TOKEN_WINDOW_STEP);
+        to = ngx_agt_time_add(from, far);
+        to = ngx_agt_time_add(to, NGX_AGT_WINDOW_STEP);
     }
 
     /* never the first second, which would leave nothing before it */
@@ -162,21 +157,17 @@ ngx_agilicus_token_window_middle(const ngx_agilicus_token_window_t *window,
 
 
 ngx_uint_t
-ngx_agilicus_token_windows_whole(const ngx_agilicus_token_windows_t *w,
-    int64_t floor)
+ngx_agt_windows_whole(const ngx_agt_windows_t *w, int64_t floor)
 {
-    int64_t                             next;
-    ngx_uint_t                          i, by;
-    const ngx_agilicus_token_window_t  *window;
+    int64_t                  next;
+    ngx_uint_t               i, by;
+    const ngx_agt_window_t  *window;
 
     i = 0;
 
-    for (by = NGX_AGILICUS_TOKEN_WINDOW_EXP;
-         by <= NGX_AGILICUS_TOKEN_WINDOW_IAT;
-         by++)
+    for (by = NGX_AGT_WINDOW_EXP; by <= NGX_AGT_WINDOW_IAT; by++)
     {
-        next = (by == NGX_AGILICUS_TOKEN_WINDOW_EXP)
-               ? floor : NGX_AGILICUS_TOKEN_WINDOW_PAST;
+        next = (by == NGX_AGT_WINDOW_EXP) ? floor : NGX_AGT_WINDOW_PAST;
 
         for ( ;; ) {
 
@@ -192,7 +183,7 @@ ngx_agilicus_token_windows_whole(const ngx_agilicus_token_windows_t *w,
                 return 0;
             }
 
-            if (window->to == NGX_AGILICUS_TOKEN_WINDOW_FUTURE) {
+            if (window->to == NGX_AGT_WINDOW_FUTURE) {
                 break;
             }
 
@@ -205,53 +196,50 @@ ngx_agilicus_token_windows_whole(const ngx_agilicus_token_windows_t *w,
 
 
 ngx_uint_t
-ngx_agilicus_token_window_first(const ngx_agilicus_token_window_t *window,
-    int64_t *sec)
+ngx_agt_window_first(const ngx_agt_window_t *window, int64_t *sec)
 {
-    if (window->from == NGX_AGILICUS_TOKEN_WINDOW_PAST) {
+    if (window->from == NGX_AGT_WINDOW_PAST) {
         return 0;
     }
 
-    *sec = ngx_agilicus_token_window_date(window->from - 1);
+    *sec = ngx_agt_window_date(window->from - 1);
 
     return 1;
 }
 
 
 ngx_uint_t
-ngx_agilicus_token_window_last(const ngx_agilicus_token_window_t *window,
-    int64_t *sec)
+ngx_agt_window_last(const ngx_agt_window_t *window, int64_t *sec)
 {
-    if (window->to != NGX_AGILICUS_TOKEN_WINDOW_FUTURE) {
-        *sec = ngx_agilicus_token_window_date(window->to + 1);
+    if (window->to != NGX_AGT_WINDOW_FUTURE) {
+        *sec = ngx_agt_window_date(window->to + 1);
         return 1;
     }
 
     /* says that a token must expire at all */
 
-    *sec = NGX_AGILICUS_TOKEN_WINDOW_LAST;
+    *sec = NGX_AGT_WINDOW_LAST;
 
-    return window->by == NGX_AGILICUS_TOKEN_WINDOW_EXP;
+    return window->by == NGX_AGT_WINDOW_EXP;
 }
 
 
 static int64_t
-ngx_agilicus_token_window_date(int64_t sec)
+ngx_agt_window_date(int64_t sec)
 {
-    return ngx_max(ngx_min(sec, NGX_AGILICUS_TOKEN_WINDOW_LAST), 0);
+    return ngx_max(ngx_min(sec, NGX_AGT_WINDOW_LAST), 0);
 }
 
 
 ngx_uint_t
-ngx_agilicus_token_window_asked(const ngx_agilicus_token_window_t *window,
-    int64_t value)
+ngx_agt_window_asked(const ngx_agt_window_t *window, int64_t value)
 {
     int64_t  sec;
 
-    if (ngx_agilicus_token_window_first(window, &sec) && value < sec) {
+    if (ngx_agt_window_first(window, &sec) && value < sec) {
         return 0;
     }
 
-    return !ngx_agilicus_token_window_last(window, &sec) || value <= sec
-           || sec == NGX_AGILICUS_TOKEN_WINDOW_LAST;
+    return !ngx_agt_window_last(window, &sec) || value <= sec
+           || sec == NGX_AGT_WINDOW_LAST;
 }

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_WINDOW_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_WINDOW_H_INCLUDED_
+#ifndef _NGX_AGT_WINDOW_H_INCLUDED_
+#define _NGX_AGT_WINDOW_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -22,54 +22,53 @@
  */
 
 /* windows at most; more than this is more than can be polled */
-#define NGX_AGILICUS_TOKEN_WINDOW_MAX   4096
+#define NGX_AGT_WINDOW_MAX   4096
 
 /* the last second that a date of the API can say: tokens that never expire
    have none */
-#define NGX_AGILICUS_TOKEN_WINDOW_LAST  253402300799
+#define NGX_AGT_WINDOW_LAST  253402300799
 
-#define NGX_AGILICUS_TOKEN_WINDOW_PAST    INT64_MIN
-#define NGX_AGILICUS_TOKEN_WINDOW_FUTURE  INT64_MAX
+#define NGX_AGT_WINDOW_PAST    INT64_MIN
+#define NGX_AGT_WINDOW_FUTURE  INT64_MAX
 
 
 /* what a window's times are of */
 
 typedef enum {
-    NGX_AGILICUS_TOKEN_WINDOW_EXP = 0,
-    NGX_AGILICUS_TOKEN_WINDOW_IAT
-} ngx_agilicus_token_window_e;
+    NGX_AGT_WINDOW_EXP = 0,
+    NGX_AGT_WINDOW_IAT
+} ngx_agt_window_e;
 
 
 typedef struct {
-    ngx_agilicus_token_window_e    by;
-    int64_t                        from;    /* seconds since the epoch */
-    int64_t                        to;      /* both of them in it */
-    ngx_uint_t                     rows;    /* of the last poll */
-    unsigned                       done:1;  /* in this poll */
-    unsigned                       out:1;   /* a call is under way */
-} ngx_agilicus_token_window_t;
+    ngx_agt_window_e  by;
+    int64_t           from;    /* seconds since the epoch */
+    int64_t           to;      /* both of them in it */
+    ngx_uint_t        rows;    /* of the last poll */
+    unsigned          done:1;  /* in this poll */
+    unsigned          out:1;   /* a call is under way */
+} ngx_agt_window_t;
 
 
 typedef struct {
-    ngx_agilicus_token_window_t   *windows; /* by kind, then in order */
-    ngx_uint_t                     n;
-} ngx_agilicus_token_windows_t;
+    ngx_agt_window_t  *windows; /* by kind, then in order */
+    ngx_uint_t         n;
+} ngx_agt_windows_t;
 
 
 /*
  * Sets up two windows that cover everything: tokens that expire from "floor"
  * on, and tokens issued at any time.  "windows" has room for
- * NGX_AGILICUS_TOKEN_WINDOW_MAX.
+ * NGX_AGT_WINDOW_MAX.
  */
-void ngx_agilicus_token_windows_init(ngx_agilicus_token_windows_t *w,
-    int64_t floor);
+void ngx_agt_windows_init(ngx_agt_windows_t *w, int64_t floor);
 
 /*
  * Prepares another poll: windows of tokens that have expired before "floor" go,
  * neighbours with few rows become one, none is done.  "limit" is the most rows
  * that a window can give.
  */
-void ngx_agilicus_token_windows_again(ngx_agilicus_token_windows_t *w,
+void ngx_agt_windows_again(ngx_agt_windows_t *w,
     int64_t floor, ngx_uint_t limit);
 
 /*
@@ -78,7 +77,7 @@ void ngx_agilicus_token_windows_again(ngx_agilicus_token_windows_t *w,
  * done.  NGX_DECLINED where it is a single second, or there are too many
  * windows.
  */
-ngx_int_t ngx_agilicus_token_windows_split(ngx_agilicus_token_windows_t *w,
+ngx_int_t ngx_agt_windows_split(ngx_agt_windows_t *w,
     ngx_uint_t i, int64_t pivot, int64_t now);
 
 /*
@@ -86,24 +85,20 @@ ngx_int_t ngx_agilicus_token_windows_split(ngx_agilicus_token_windows_t *w,
  * more than its own on both sides, and nothing that a date cannot say.  1 if
  * there is such an end, 0 where the window is open.
  */
-ngx_uint_t ngx_agilicus_token_window_first(
-    const ngx_agilicus_token_window_t *window, int64_t *sec);
-ngx_uint_t ngx_agilicus_token_window_last(
-    const ngx_agilicus_token_window_t *window, int64_t *sec);
+ngx_uint_t ngx_agt_window_first(const ngx_agt_window_t *window, int64_t *sec);
+ngx_uint_t ngx_agt_window_last(const ngx_agt_window_t *window, int64_t *sec);
 
 /*
  * Returns 1 if the API was asked for "value", a time of the window's kind: it
  * has no reason to name any other.
  */
-ngx_uint_t ngx_agilicus_token_window_asked(
-    const ngx_agilicus_token_window_t *window, int64_t value);
+ngx_uint_t ngx_agt_window_asked(const ngx_agt_window_t *window, int64_t value);
 
 /*
  * Checks that the windows of each kind follow each other without a gap, from
  * "floor" (exp) or the past (iat) to the future.  Returns 1 if so.
  */
-ngx_uint_t ngx_agilicus_token_windows_whole(
-    const ngx_agilicus_token_windows_t *w, int64_t floor);
+ngx_uint_t ngx_agt_windows_whole(const ngx_agt_windows_t *w, int64_t floor);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_WINDOW_H_INCLUDED_ */
+#endif /* _NGX_AGT_WINDOW_H_INCLUDED_ */

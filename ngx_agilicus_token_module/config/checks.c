@@ -9,29 +9,27 @@
 
 
 /* a whole body of the hook, and one byte that is too many */
-#define NGX_AGILICUS_TOKEN_HOOK_BUFFER                                       \
-    (NGX_AGILICUS_TOKEN_JSON_MAX_HOOK + 1)
+#define NGX_AGT_HOOK_BUFFER                                                  \
+    (NGX_AGT_JSON_MAX_HOOK + 1)
 
 
-static ngx_uint_t ngx_agilicus_token_is_handler(
-    const ngx_agilicus_token_handler_t *h);
-static ngx_uint_t ngx_agilicus_token_returns(
+static ngx_uint_t ngx_agt_is_handler(const ngx_agt_handler_t *h);
+static ngx_uint_t ngx_agt_returns(
     const ngx_http_core_loc_conf_t *core, ngx_uint_t index);
-static ngx_uint_t ngx_agilicus_token_tries_files(
+static ngx_uint_t ngx_agt_tries_files(
     const ngx_http_core_loc_conf_t *core, ngx_uint_t index);
 
 
 ngx_int_t
-ngx_agilicus_token_check_exchange(ngx_conf_t *cf,
-    ngx_agilicus_token_loc_conf_t *conf)
+ngx_agt_check_exchange(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
 {
     ngx_http_core_loc_conf_t  *clcf;
 
-    if (conf->enable == NGX_AGILICUS_TOKEN_OFF) {
+    if (conf->enable == NGX_AGT_OFF) {
         return NGX_OK;
     }
 
-    if (conf->enable == NGX_AGILICUS_TOKEN_REPORT) {
+    if (conf->enable == NGX_AGT_REPORT) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"agilicus_token report\" refuses nothing, so it "
                            "does not go with \"agilicus_token_%s\"",
@@ -60,7 +58,7 @@ ngx_agilicus_token_check_exchange(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    if (!ngx_agilicus_token_create_can_identify(cf, conf->create)) {
+    if (!ngx_agt_create_can_identify(cf, conf->create)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"agilicus_token_create identity=access\" needs "
                            "\"auth_basic\" or \"auth_request\" in the same "
@@ -73,35 +71,32 @@ ngx_agilicus_token_check_exchange(ngx_conf_t *cf,
 
 
 ngx_int_t
-ngx_agilicus_token_check_handlers(ngx_conf_t *cf,
-    ngx_agilicus_token_main_conf_t *mcf)
+ngx_agt_check_handlers(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
 {
-    ngx_uint_t                     i, rewrite, try_files;
-    const char                    *other;
-    ngx_agilicus_token_handler_t  *h;
+    ngx_uint_t          i, rewrite, try_files;
+    const char         *other;
+    ngx_agt_handler_t  *h;
 
-    rewrite = ngx_agilicus_token_module_index(cf, "ngx_http_rewrite_module");
-    try_files = ngx_agilicus_token_module_index(cf,
-                                                "ngx_http_try_files_module");
+    rewrite = ngx_agt_module_index(cf, "ngx_http_rewrite_module");
+    try_files = ngx_agt_module_index(cf, "ngx_http_try_files_module");
     h = mcf->handlers.elts;
 
     for (i = 0; i < mcf->handlers.nelts; i++) {
 
-        if (!ngx_agilicus_token_is_handler(&h[i])) {
-            other = NGX_AGILICUS_TOKEN_OTHER_HANDLER;
+        if (!ngx_agt_is_handler(&h[i])) {
+            other = NGX_AGT_OTHER_HANDLER;
 
-        } else if (ngx_agilicus_token_returns(h[i].core, rewrite)) {
+        } else if (ngx_agt_returns(h[i].core, rewrite)) {
             other = "\"return\"";
 
-        } else if (ngx_agilicus_token_tries_files(h[i].core, try_files)) {
+        } else if (ngx_agt_tries_files(h[i].core, try_files)) {
             other = "\"try_files\"";
 
         } else {
             continue;
         }
 
-        return ngx_agilicus_token_refuse_handler(cf, &h[i].conf->handler,
-                                                 other);
+        return ngx_agt_refuse_handler(cf, &h[i].conf->handler, other);
     }
 
     return NGX_OK;
@@ -109,10 +104,10 @@ ngx_agilicus_token_check_handlers(ngx_conf_t *cf,
 
 
 ngx_int_t
-ngx_agilicus_token_refuse_handler(ngx_conf_t *cf,
-    const ngx_agilicus_token_place_t *place, const char *other)
+ngx_agt_refuse_handler(ngx_conf_t *cf,
+    const ngx_agt_place_t *place, const char *other)
 {
-    return ngx_agilicus_token_refuse(cf, place, 0,
+    return ngx_agt_refuse(cf, place, 0,
                    "\"%V\" answers by itself, so it does not go with %s: "
                    "give it a location of its own", &place->name, other);
 }
@@ -124,10 +119,10 @@ ngx_agilicus_token_refuse_handler(ngx_conf_t *cf,
  */
 
 static ngx_uint_t
-ngx_agilicus_token_is_handler(const ngx_agilicus_token_handler_t *h)
+ngx_agt_is_handler(const ngx_agt_handler_t *h)
 {
-    ngx_http_handler_pt                   handler;
-    const ngx_agilicus_token_loc_conf_t  *conf;
+    ngx_http_handler_pt        handler;
+    const ngx_agt_loc_conf_t  *conf;
 
     conf = h->conf;
     handler = h->core->handler;
@@ -136,9 +131,9 @@ ngx_agilicus_token_is_handler(const ngx_agilicus_token_handler_t *h)
         return h->core->noname;
     }
 
-    return handler == (conf->revoke ? ngx_agilicus_token_revoke_handler
-                       : conf->hook ? ngx_agilicus_token_hook_handler
-                       : ngx_agilicus_token_status_handler);
+    return handler == (conf->revoke ? ngx_agt_revoke_handler
+                       : conf->hook ? ngx_agt_hook_handler
+                       : ngx_agt_status_handler);
 }
 
 
@@ -151,8 +146,7 @@ ngx_agilicus_token_is_handler(const ngx_agilicus_token_handler_t *h)
  */
 
 static ngx_uint_t
-ngx_agilicus_token_returns(const ngx_http_core_loc_conf_t *core,
-    ngx_uint_t index)
+ngx_agt_returns(const ngx_http_core_loc_conf_t *core, ngx_uint_t index)
 {
     size_t                      i;
     u_char                     *codes;
@@ -197,8 +191,7 @@ ngx_agilicus_token_returns(const ngx_http_core_loc_conf_t *core,
 /* "try_files" leads elsewhere before the content; a pointer is all it keeps */
 
 static ngx_uint_t
-ngx_agilicus_token_tries_files(const ngx_http_core_loc_conf_t *core,
-    ngx_uint_t index)
+ngx_agt_tries_files(const ngx_http_core_loc_conf_t *core, ngx_uint_t index)
 {
     void  **try_files;
 
@@ -213,11 +206,10 @@ ngx_agilicus_token_tries_files(const ngx_http_core_loc_conf_t *core,
 
 
 ngx_int_t
-ngx_agilicus_token_needs_token(ngx_conf_t *cf,
-    ngx_agilicus_token_loc_conf_t *conf)
+ngx_agt_needs_token(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
 {
-    ngx_agilicus_token_loc_conf_t   **unenforced;
-    ngx_agilicus_token_main_conf_t   *mcf;
+    ngx_agt_loc_conf_t  **unenforced;
+    ngx_agt_main_conf_t  *mcf;
 
     if (conf->needs_token.name.len) {
         return NGX_OK;
@@ -232,7 +224,7 @@ ngx_agilicus_token_needs_token(ngx_conf_t *cf,
 
     *unenforced = conf;
 
-    ngx_agilicus_token_here(cf, &conf->needs_token);
+    ngx_agt_here(cf, &conf->needs_token);
 
     return NGX_OK;
 }
@@ -244,11 +236,10 @@ ngx_agilicus_token_needs_token(ngx_conf_t *cf,
  */
 
 ngx_int_t
-ngx_agilicus_token_check_unenforced(ngx_conf_t *cf,
-    ngx_agilicus_token_main_conf_t *mcf)
+ngx_agt_check_unenforced(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
 {
-    ngx_uint_t                       i;
-    ngx_agilicus_token_loc_conf_t  **conf;
+    ngx_uint_t            i;
+    ngx_agt_loc_conf_t  **conf;
 
     conf = mcf->unenforced.elts;
 
@@ -256,12 +247,12 @@ ngx_agilicus_token_check_unenforced(ngx_conf_t *cf,
 
         if (conf[i]->enforced
             || (conf[i]->enable != NGX_CONF_UNSET_UINT
-                && conf[i]->enable != NGX_AGILICUS_TOKEN_OFF))
+                && conf[i]->enable != NGX_AGT_OFF))
         {
             continue;
         }
 
-        return ngx_agilicus_token_refuse(cf, &conf[i]->needs_token, 0,
+        return ngx_agt_refuse(cf, &conf[i]->needs_token, 0,
                        "nothing enforces \"%V\": no token is asked for in "
                        "its block or in any block inside it, add "
                        "\"agilicus_token on\"",
@@ -275,8 +266,7 @@ ngx_agilicus_token_check_unenforced(ngx_conf_t *cf,
 /* who can reach a hook can lock people out */
 
 ngx_int_t
-ngx_agilicus_token_check_hook(ngx_conf_t *cf,
-    ngx_agilicus_token_loc_conf_t *conf)
+ngx_agt_check_hook(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
 {
     ngx_http_core_loc_conf_t  *clcf;
 
@@ -284,21 +274,20 @@ ngx_agilicus_token_check_hook(ngx_conf_t *cf,
 
     /* all that is taken must fit into memory */
 
-    if (conf->hook
-        && clcf->client_body_buffer_size < NGX_AGILICUS_TOKEN_HOOK_BUFFER)
+    if (conf->hook && clcf->client_body_buffer_size < NGX_AGT_HOOK_BUFFER)
     {
-        clcf->client_body_buffer_size = NGX_AGILICUS_TOKEN_HOOK_BUFFER;
+        clcf->client_body_buffer_size = NGX_AGT_HOOK_BUFFER;
     }
 
     if (conf->trusted
-        || (conf->enable == NGX_AGILICUS_TOKEN_ON
+        || (conf->enable == NGX_AGT_ON
             && (conf->required || conf->rules)
             && clcf->satisfy == NGX_HTTP_SATISFY_ALL))
     {
         return NGX_OK;
     }
 
-    return ngx_agilicus_token_refuse(cf, &conf->handler, 0,
+    return ngx_agt_refuse(cf, &conf->handler, 0,
                    "\"agilicus_token_%s\" needs "
                    "\"agilicus_token on\" with a requirement such as "
                    "\"agilicus_token_require_scopes\" and without "
@@ -309,7 +298,7 @@ ngx_agilicus_token_check_hook(ngx_conf_t *cf,
 
 
 ngx_int_t
-ngx_agilicus_token_check_limits(ngx_conf_t *cf)
+ngx_agt_check_limits(ngx_conf_t *cf)
 {
     ngx_uint_t   i, passed;
     const char  *name;
@@ -341,10 +330,9 @@ ngx_agilicus_token_check_limits(ngx_conf_t *cf)
 /* what would make enforcement weaker than it looks is refused here */
 
 char *
-ngx_agilicus_token_enforce(ngx_conf_t *cf,
-    ngx_agilicus_token_loc_conf_t *conf)
+ngx_agt_enforce(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
 {
-    ngx_agilicus_token_main_conf_t  *mcf;
+    ngx_agt_main_conf_t  *mcf;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
 
@@ -365,7 +353,7 @@ ngx_agilicus_token_enforce(ngx_conf_t *cf,
     if ((conf->api_ssl_certificate.value.len == 0)
         != (conf->api_ssl_certificate_key.value.len == 0))
     {
-        (void) ngx_agilicus_token_refuse(cf,
+        (void) ngx_agt_refuse(cf,
                    conf->api_ssl_certificate.value.len
                    ? &conf->api_ssl_certificate.place
                    : &conf->api_ssl_certificate_key.place, 0,
@@ -375,7 +363,7 @@ ngx_agilicus_token_enforce(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    if (conf->enable == NGX_AGILICUS_TOKEN_REPORT) {
+    if (conf->enable == NGX_AGT_REPORT) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "\"agilicus_token report\" refuses nothing");
     }
@@ -389,17 +377,16 @@ ngx_agilicus_token_enforce(ngx_conf_t *cf,
 
     if (conf->cache_off == NGX_CONF_UNSET) {
         conf->cache_off = 0;
-        conf->cache = ngx_agilicus_token_default_zone(cf);
+        conf->cache = ngx_agt_default_zone(cf);
 
         if (conf->cache == NULL) {
             return NGX_CONF_ERROR;
         }
     }
 
-    conf->origin = ngx_agilicus_token_origin_get(cf, conf);
+    conf->origin = ngx_agt_origin_get(cf, conf);
 
-    if (conf->origin == NULL
-        || ngx_agilicus_token_challenge_init(cf, conf) != NGX_OK)
+    if (conf->origin == NULL || ngx_agt_challenge_init(cf, conf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -409,27 +396,26 @@ ngx_agilicus_token_enforce(ngx_conf_t *cf,
     conf->policy.deny_masquerading = (conf->deny_masquerading != 0);
     conf->policy.rules = (conf->rules != 0);
 
-    ngx_agilicus_token_early_location(mcf, conf);
+    ngx_agt_early_location(mcf, conf);
 
     if (conf->rules) {
         mcf->rules = 1;
     }
 
-    if (conf->enable != NGX_AGILICUS_TOKEN_OFF
-        && conf->phase == NGX_AGILICUS_TOKEN_PHASE_PREACCESS)
+    if (conf->enable != NGX_AGT_OFF && conf->phase == NGX_AGT_PHASE_PREACCESS)
     {
         mcf->preaccess = 1;
     }
 
     mcf->api.max_leeway = ngx_max(mcf->api.max_leeway, conf->leeway);
 
-    if (conf->recheck && conf->enable == NGX_AGILICUS_TOKEN_ON
+    if (conf->recheck && conf->enable == NGX_AGT_ON
         && (mcf->recheck == 0 || conf->recheck < mcf->recheck))
     {
         mcf->recheck = conf->recheck;
     }
 
-    if (conf->preflight == NGX_AGILICUS_TOKEN_PREFLIGHT_PASS) {
+    if (conf->preflight == NGX_AGT_PREFLIGHT_PASS) {
         mcf->preflight = 1;
     }
 
@@ -444,10 +430,9 @@ ngx_agilicus_token_enforce(ngx_conf_t *cf,
 
 
 ngx_int_t
-ngx_agilicus_token_check_feed(ngx_conf_t *cf,
-    ngx_agilicus_token_main_conf_t *mcf)
+ngx_agt_check_feed(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
 {
-    ngx_agilicus_token_loc_conf_t  *http;
+    ngx_agt_loc_conf_t  *http;
 
     http = ngx_http_conf_get_module_loc_conf(cf, ngx_agilicus_token_module);
 
@@ -455,7 +440,7 @@ ngx_agilicus_token_check_feed(ngx_conf_t *cf,
         return NGX_OK;
     }
 
-    return ngx_agilicus_token_refuse(cf, &mcf->feed_place, 0,
+    return ngx_agt_refuse(cf, &mcf->feed_place, 0,
                    "\"agilicus_token_revocation_feed\" needs "
                    "\"agilicus_token_api_credential\" in http, for the list "
                    "of tokens is not for everybody");
@@ -465,15 +450,14 @@ ngx_agilicus_token_check_feed(ngx_conf_t *cf,
 /* the feed polls the API that is configured for http as a whole */
 
 ngx_int_t
-ngx_agilicus_token_feed_api(ngx_conf_t *cf,
-    ngx_agilicus_token_main_conf_t *mcf)
+ngx_agt_feed_api(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
 {
-    ngx_agilicus_token_loc_conf_t  *http, *conf, *none;
+    ngx_agt_loc_conf_t  *http, *conf, *none;
 
     http = ngx_http_conf_get_module_loc_conf(cf, ngx_agilicus_token_module);
 
-    none = ngx_agilicus_token_create_loc_conf(cf);
-    conf = ngx_palloc(cf->pool, sizeof(ngx_agilicus_token_loc_conf_t));
+    none = ngx_agt_create_loc_conf(cf);
+    conf = ngx_palloc(cf->pool, sizeof(ngx_agt_loc_conf_t));
 
     if (none == NULL || conf == NULL) {
         return NGX_ERROR;
@@ -481,13 +465,13 @@ ngx_agilicus_token_feed_api(ngx_conf_t *cf,
 
     *conf = *http;
 
-    if (ngx_agilicus_token_merge_api(cf, none, conf) != NGX_CONF_OK) {
+    if (ngx_agt_merge_api(cf, none, conf) != NGX_CONF_OK) {
         return NGX_ERROR;
     }
 
     conf->cache_off = 1;
     conf->introspect_options = 0;
-    conf->origin = ngx_agilicus_token_origin_get(cf, conf);
+    conf->origin = ngx_agt_origin_get(cf, conf);
 
     if (conf->origin == NULL) {
         return NGX_ERROR;
@@ -502,12 +486,11 @@ ngx_agilicus_token_feed_api(ngx_conf_t *cf,
 
 
 ngx_int_t
-ngx_agilicus_token_check_zones(ngx_conf_t *cf,
-    ngx_agilicus_token_main_conf_t *mcf)
+ngx_agt_check_zones(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
 {
-    ngx_str_t                       name;
-    ngx_uint_t                      i;
-    ngx_agilicus_token_zone_use_t  *use;
+    ngx_str_t            name;
+    ngx_uint_t           i;
+    ngx_agt_zone_use_t  *use;
 
     ngx_str_set(&name, "agilicus");
 
@@ -523,14 +506,14 @@ ngx_agilicus_token_check_zones(ngx_conf_t *cf,
             && ngx_strncmp(use[i].zone->shm.name.data, name.data, name.len)
                == 0)
         {
-            if (ngx_agilicus_token_default_zone(cf) == NULL) {
+            if (ngx_agt_default_zone(cf) == NULL) {
                 return NGX_ERROR;
             }
 
             continue;
         }
 
-        return ngx_agilicus_token_refuse(cf, &use[i].place, 0,
+        return ngx_agt_refuse(cf, &use[i].place, 0,
                        "zone \"%V\" is not defined, add "
                        "\"agilicus_token_zone %V:10m;\" to http",
                        &use[i].zone->shm.name, &use[i].zone->shm.name);

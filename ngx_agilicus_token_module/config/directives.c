@@ -7,20 +7,19 @@
 #include "config/merge.h"
 
 
-static ngx_int_t ngx_agilicus_token_parse_source(ngx_conf_t *cf,
-    ngx_str_t *value, ngx_agilicus_token_source_t *source);
-static char *ngx_agilicus_token_set_handler(ngx_conf_t *cf,
-    ngx_agilicus_token_loc_conf_t *lcf, ngx_http_handler_pt handler);
-static char *ngx_agilicus_token_add_require(ngx_conf_t *cf,
-    ngx_agilicus_token_loc_conf_t *lcf, ngx_agilicus_token_require_e kind,
-    ngx_uint_t first, ngx_uint_t last,
-    ngx_agilicus_token_require_conf_t **out);
+static ngx_int_t ngx_agt_parse_source(ngx_conf_t *cf,
+    ngx_str_t *value, ngx_agt_source_t *source);
+static char *ngx_agt_set_handler(ngx_conf_t *cf,
+    ngx_agt_loc_conf_t *lcf, ngx_http_handler_pt handler);
+static char *ngx_agt_add_require(ngx_conf_t *cf,
+    ngx_agt_loc_conf_t *lcf, ngx_agt_require_e kind,
+    ngx_uint_t first, ngx_uint_t last, ngx_agt_require_conf_t **out);
 
 
 char *
-ngx_agilicus_token_set_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_agt_set_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_loc_conf_t *lcf = conf;
+    ngx_agt_loc_conf_t *lcf = conf;
 
     size_t      i;
     ngx_str_t  *value;
@@ -45,23 +44,21 @@ ngx_agilicus_token_set_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
-ngx_agilicus_token_set_source(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_agt_set_source(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_loc_conf_t *lcf = conf;
+    ngx_agt_loc_conf_t *lcf = conf;
 
-    ngx_str_t                    *value;
-    ngx_uint_t                    i, j;
-    ngx_agilicus_token_source_t  *source, *sources;
+    ngx_str_t         *value;
+    ngx_uint_t         i, j;
+    ngx_agt_source_t  *source, *sources;
 
     if (lcf->sources != NGX_CONF_UNSET_PTR) {
         return (char *) "is duplicate";
     }
 
-    lcf->sources = ngx_array_create(cf->pool, 1,
-                                    sizeof(ngx_agilicus_token_source_t));
+    lcf->sources = ngx_array_create(cf->pool, 1, sizeof(ngx_agt_source_t));
 
-    if (lcf->sources == NULL
-        || ngx_agilicus_token_needs_token(cf, lcf) != NGX_OK)
+    if (lcf->sources == NULL || ngx_agt_needs_token(cf, lcf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -75,7 +72,7 @@ ngx_agilicus_token_set_source(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return NGX_CONF_ERROR;
         }
 
-        if (ngx_agilicus_token_parse_source(cf, &value[i], source) != NGX_OK) {
+        if (ngx_agt_parse_source(cf, &value[i], source) != NGX_OK) {
             goto invalid;
         }
 
@@ -104,27 +101,27 @@ invalid:
 
 
 static ngx_int_t
-ngx_agilicus_token_parse_source(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_agilicus_token_source_t *source)
+ngx_agt_parse_source(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_agt_source_t *source)
 {
-    size_t                           i;
-    u_char                           ch;
-    ngx_agilicus_token_main_conf_t  *mcf;
+    size_t                i;
+    u_char                ch;
+    ngx_agt_main_conf_t  *mcf;
 
     ngx_str_set(&source->name, "");
 
     if (ngx_strcmp(value->data, "header") == 0) {
-        source->type = NGX_AGILICUS_TOKEN_SOURCE_HEADER;
+        source->type = NGX_AGT_SOURCE_HEADER;
         return NGX_OK;
     }
 
     if (ngx_strncmp(value->data, "cookie=", 7) == 0) {
-        source->type = NGX_AGILICUS_TOKEN_SOURCE_COOKIE;
+        source->type = NGX_AGT_SOURCE_COOKIE;
         source->name.data = value->data + 7;
         source->name.len = value->len - 7;
 
     } else if (ngx_strncmp(value->data, "query=", 6) == 0) {
-        source->type = NGX_AGILICUS_TOKEN_SOURCE_QUERY;
+        source->type = NGX_AGT_SOURCE_QUERY;
         source->name.data = value->data + 6;
         source->name.len = value->len - 6;
 
@@ -161,14 +158,14 @@ ngx_agilicus_token_parse_source(ngx_conf_t *cf, ngx_str_t *value,
 
 
 char *
-ngx_agilicus_token_set_scopes(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_agt_set_scopes(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_loc_conf_t *lcf = conf;
+    ngx_agt_loc_conf_t *lcf = conf;
 
-    char                               *rv;
-    ngx_str_t                          *value;
-    ngx_uint_t                          any;
-    ngx_agilicus_token_require_conf_t  *require;
+    char                    *rv;
+    ngx_str_t               *value;
+    ngx_uint_t               any;
+    ngx_agt_require_conf_t  *require;
 
     value = cf->args->elts;
 
@@ -178,9 +175,8 @@ ngx_agilicus_token_set_scopes(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return (char *) "needs a scope after \"any\"";
     }
 
-    rv = ngx_agilicus_token_add_require(cf, lcf,
-                                        NGX_AGILICUS_TOKEN_REQUIRE_SCOPES,
-                                        1 + any, cf->args->nelts, &require);
+    rv = ngx_agt_add_require(cf, lcf, NGX_AGT_REQUIRE_SCOPES,
+                             1 + any, cf->args->nelts, &require);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
@@ -192,50 +188,46 @@ ngx_agilicus_token_set_scopes(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
-ngx_agilicus_token_set_audience(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
+ngx_agt_set_audience(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_require_conf_t  *require;
+    ngx_agt_require_conf_t  *require;
 
-    return ngx_agilicus_token_add_require(cf, conf,
-                                          NGX_AGILICUS_TOKEN_REQUIRE_AUDIENCE,
-                                          1, cf->args->nelts, &require);
+    return ngx_agt_add_require(cf, conf, NGX_AGT_REQUIRE_AUDIENCE,
+                               1, cf->args->nelts, &require);
 }
 
 
 char *
-ngx_agilicus_token_set_org(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_agt_set_org(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_require_conf_t  *require;
+    ngx_agt_require_conf_t  *require;
 
-    return ngx_agilicus_token_add_require(cf, conf,
-                                          NGX_AGILICUS_TOKEN_REQUIRE_ORG,
-                                          1, cf->args->nelts, &require);
+    return ngx_agt_add_require(cf, conf, NGX_AGT_REQUIRE_ORG,
+                               1, cf->args->nelts, &require);
 }
 
 
 char *
-ngx_agilicus_token_set_role(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_agt_set_role(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_require_conf_t  *require;
+    ngx_agt_require_conf_t  *require;
 
     if (cf->args->nelts < 3) {
         return (char *) "needs an application and a role";
     }
 
-    return ngx_agilicus_token_add_require(cf, conf,
-                                          NGX_AGILICUS_TOKEN_REQUIRE_ROLE,
-                                          1, cf->args->nelts, &require);
+    return ngx_agt_add_require(cf, conf, NGX_AGT_REQUIRE_ROLE,
+                               1, cf->args->nelts, &require);
 }
 
 
 char *
-ngx_agilicus_token_set_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_agt_set_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    char                               *rv;
-    ngx_str_t                          *value;
-    ngx_uint_t                          i, last, error;
-    ngx_agilicus_token_require_conf_t  *require;
+    char                    *rv;
+    ngx_str_t               *value;
+    ngx_uint_t               i, last, error;
+    ngx_agt_require_conf_t  *require;
 
     value = cf->args->elts;
     last = cf->args->nelts;
@@ -267,9 +259,8 @@ ngx_agilicus_token_set_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return (char *) "needs a value";
     }
 
-    rv = ngx_agilicus_token_add_require(cf, conf,
-                                        NGX_AGILICUS_TOKEN_REQUIRE_VALUES,
-                                        1, last, &require);
+    rv = ngx_agt_add_require(cf, conf, NGX_AGT_REQUIRE_VALUES,
+                             1, last, &require);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
@@ -281,10 +272,9 @@ ngx_agilicus_token_set_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
-ngx_agilicus_token_set_metadata(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
+ngx_agt_set_metadata(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_loc_conf_t *lcf = conf;
+    ngx_agt_loc_conf_t *lcf = conf;
 
     size_t      i;
     ngx_str_t  *value;
@@ -318,15 +308,14 @@ ngx_agilicus_token_set_metadata(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 char *
-ngx_agilicus_token_set_identity(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
+ngx_agt_set_identity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_loc_conf_t *lcf = conf;
+    ngx_agt_loc_conf_t *lcf = conf;
 
-    size_t                           i, len;
-    u_char                           ch;
-    ngx_str_t                       *value, *prefix;
-    ngx_agilicus_token_main_conf_t  *mcf;
+    size_t                i, len;
+    u_char                ch;
+    ngx_str_t            *value, *prefix;
+    ngx_agt_main_conf_t  *mcf;
 
     if (lcf->identity.data) {
         return (char *) "is duplicate";
@@ -380,7 +369,7 @@ ngx_agilicus_token_set_identity(ngx_conf_t *cf, ngx_command_t *cmd,
 
     prefix = ngx_array_push(&mcf->identity);
 
-    if (prefix == NULL || ngx_agilicus_token_needs_token(cf, lcf) != NGX_OK) {
+    if (prefix == NULL || ngx_agt_needs_token(cf, lcf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -391,9 +380,9 @@ ngx_agilicus_token_set_identity(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 char *
-ngx_agilicus_token_set_rules(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_agt_set_rules(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_loc_conf_t *lcf = conf;
+    ngx_agt_loc_conf_t *lcf = conf;
 
     ngx_str_t                         *value, host;
     ngx_uint_t                         i, match;
@@ -408,7 +397,7 @@ ngx_agilicus_token_set_rules(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (ngx_strcmp(value[1].data, "on") == 0) {
         lcf->rules = 1;
 
-        if (ngx_agilicus_token_needs_token(cf, lcf) != NGX_OK) {
+        if (ngx_agt_needs_token(cf, lcf) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
 
@@ -479,9 +468,9 @@ invalid:
 
 
 char *
-ngx_agilicus_token_set_recheck(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_agt_set_recheck(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_loc_conf_t *lcf = conf;
+    ngx_agt_loc_conf_t *lcf = conf;
 
     ngx_int_t   ms;
     ngx_str_t  *value;
@@ -518,9 +507,9 @@ ngx_agilicus_token_set_recheck(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
-ngx_agilicus_token_set_revoke(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_agt_set_revoke(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_loc_conf_t *lcf = conf;
+    ngx_agt_loc_conf_t *lcf = conf;
 
     ngx_str_t  *value;
 
@@ -543,15 +532,14 @@ ngx_agilicus_token_set_revoke(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     lcf->revoke = 1;
 
-    return ngx_agilicus_token_set_handler(cf, lcf,
-                                          ngx_agilicus_token_revoke_handler);
+    return ngx_agt_set_handler(cf, lcf, ngx_agt_revoke_handler);
 }
 
 
 char *
-ngx_agilicus_token_set_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_agt_set_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_loc_conf_t *lcf = conf;
+    ngx_agt_loc_conf_t *lcf = conf;
 
     ngx_str_t   *value;
     ngx_uint_t   i;
@@ -581,15 +569,14 @@ ngx_agilicus_token_set_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    return ngx_agilicus_token_set_handler(cf, lcf,
-                                          ngx_agilicus_token_status_handler);
+    return ngx_agt_set_handler(cf, lcf, ngx_agt_status_handler);
 }
 
 
 char *
-ngx_agilicus_token_set_hook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_agt_set_hook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_loc_conf_t *lcf = conf;
+    ngx_agt_loc_conf_t *lcf = conf;
 
     ngx_str_t  *value;
 
@@ -612,26 +599,25 @@ ngx_agilicus_token_set_hook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     lcf->hook = 1;
 
-    return ngx_agilicus_token_set_handler(cf, lcf,
-                                          ngx_agilicus_token_hook_handler);
+    return ngx_agt_set_handler(cf, lcf, ngx_agt_hook_handler);
 }
 
 
 static char *
-ngx_agilicus_token_set_handler(ngx_conf_t *cf,
-    ngx_agilicus_token_loc_conf_t *lcf, ngx_http_handler_pt handler)
+ngx_agt_set_handler(ngx_conf_t *cf,
+    ngx_agt_loc_conf_t *lcf, ngx_http_handler_pt handler)
 {
     ngx_http_core_loc_conf_t  *clcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    ngx_agilicus_token_here(cf, &lcf->handler);
+    ngx_agt_here(cf, &lcf->handler);
 
     /* a directive further down that answers is found when all is read */
 
     if (clcf->handler) {
-        (void) ngx_agilicus_token_refuse_handler(cf, &lcf->handler,
-                   NGX_AGILICUS_TOKEN_OTHER_HANDLER);
+        (void) ngx_agt_refuse_handler(cf, &lcf->handler,
+                   NGX_AGT_OTHER_HANDLER);
 
         return NGX_CONF_ERROR;
     }
@@ -645,14 +631,14 @@ ngx_agilicus_token_set_handler(ngx_conf_t *cf,
 /* for "post" of a flag: one of its values has an effect with a token only */
 
 char *
-ngx_agilicus_token_check_flag(ngx_conf_t *cf, void *post, void *data)
+ngx_agt_check_flag(ngx_conf_t *cf, void *post, void *data)
 {
     ngx_flag_t *flag = data;
 
-    ngx_agilicus_token_effect_t *effect = post;
+    ngx_agt_effect_t *effect = post;
 
     if (*flag == effect->value
-        && ngx_agilicus_token_needs_token(cf,
+        && ngx_agt_needs_token(cf,
                ngx_http_conf_get_module_loc_conf(cf,
                                                  ngx_agilicus_token_module))
            != NGX_OK)
@@ -667,19 +653,18 @@ ngx_agilicus_token_check_flag(ngx_conf_t *cf, void *post, void *data)
 /* one more requirement of a kind, of the arguments from "first" to "last" */
 
 static char *
-ngx_agilicus_token_add_require(ngx_conf_t *cf,
-    ngx_agilicus_token_loc_conf_t *lcf, ngx_agilicus_token_require_e kind,
-    ngx_uint_t first, ngx_uint_t last,
-    ngx_agilicus_token_require_conf_t **out)
+ngx_agt_add_require(ngx_conf_t *cf,
+    ngx_agt_loc_conf_t *lcf, ngx_agt_require_e kind,
+    ngx_uint_t first, ngx_uint_t last, ngx_agt_require_conf_t **out)
 {
-    ngx_str_t                          *value, *constant;
-    ngx_uint_t                          i, n;
-    ngx_http_compile_complex_value_t    ccv;
-    ngx_agilicus_token_require_conf_t  *require;
+    ngx_str_t                        *value, *constant;
+    ngx_uint_t                        i, n;
+    ngx_http_compile_complex_value_t  ccv;
+    ngx_agt_require_conf_t           *require;
 
     if (lcf->require[kind] == NGX_CONF_UNSET_PTR) {
         lcf->require[kind] = ngx_array_create(cf->pool, 2,
-                                   sizeof(ngx_agilicus_token_require_conf_t));
+                                   sizeof(ngx_agt_require_conf_t));
         if (lcf->require[kind] == NULL) {
             return NGX_CONF_ERROR;
         }
@@ -687,12 +672,12 @@ ngx_agilicus_token_add_require(ngx_conf_t *cf,
 
     require = ngx_array_push(lcf->require[kind]);
 
-    if (require == NULL || ngx_agilicus_token_needs_token(cf, lcf) != NGX_OK)
+    if (require == NULL || ngx_agt_needs_token(cf, lcf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
 
-    ngx_memzero(require, sizeof(ngx_agilicus_token_require_conf_t));
+    ngx_memzero(require, sizeof(ngx_agt_require_conf_t));
 
     value = (ngx_str_t *) cf->args->elts + first;
     n = last - first;

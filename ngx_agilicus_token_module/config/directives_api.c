@@ -8,28 +8,26 @@
 #include "config/url.h"
 
 
-static char *ngx_agilicus_token_set_url(ngx_conf_t *cf, ngx_uint_t proxy,
-    ngx_agilicus_token_setting_t *setting);
-static char *ngx_agilicus_token_set_name(ngx_conf_t *cf,
-    ngx_agilicus_token_setting_t *setting);
-static ngx_int_t ngx_agilicus_token_parse_rate(ngx_str_t *value,
-    uint64_t *rate);
-static ngx_int_t ngx_agilicus_token_on_off(ngx_str_t *value);
+static char *ngx_agt_set_url(ngx_conf_t *cf, ngx_uint_t proxy,
+    ngx_agt_setting_t *setting);
+static char *ngx_agt_set_name(ngx_conf_t *cf, ngx_agt_setting_t *setting);
+static ngx_int_t ngx_agt_parse_rate(ngx_str_t *value, uint64_t *rate);
+static ngx_int_t ngx_agt_on_off(ngx_str_t *value);
 
 
 char *
-ngx_agilicus_token_set_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_agt_set_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_loc_conf_t *lcf = conf;
+    ngx_agt_loc_conf_t *lcf = conf;
 
-    return ngx_agilicus_token_set_url(cf, 0, &lcf->api_url);
+    return ngx_agt_set_url(cf, 0, &lcf->api_url);
 }
 
 
 char *
-ngx_agilicus_token_set_proxy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_agt_set_proxy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_loc_conf_t *lcf = conf;
+    ngx_agt_loc_conf_t *lcf = conf;
 
     ngx_str_t  *value;
 
@@ -45,15 +43,14 @@ ngx_agilicus_token_set_proxy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_OK;
     }
 
-    return ngx_agilicus_token_set_url(cf, 1, &lcf->api_proxy);
+    return ngx_agt_set_url(cf, 1, &lcf->api_proxy);
 }
 
 
 /* kept in its canonical form, so that each API has one name */
 
 static char *
-ngx_agilicus_token_set_url(ngx_conf_t *cf, ngx_uint_t proxy,
-    ngx_agilicus_token_setting_t *setting)
+ngx_agt_set_url(ngx_conf_t *cf, ngx_uint_t proxy, ngx_agt_setting_t *setting)
 {
     ngx_str_t   *value, url;
     const char  *why;
@@ -64,13 +61,12 @@ ngx_agilicus_token_set_url(ngx_conf_t *cf, ngx_uint_t proxy,
 
     value = cf->args->elts;
 
-    url.data = ngx_pnalloc(cf->pool,
-                           value[1].len + NGX_AGILICUS_TOKEN_URL_ROOM);
+    url.data = ngx_pnalloc(cf->pool, value[1].len + NGX_AGT_URL_ROOM);
     if (url.data == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    why = ngx_agilicus_token_url_canonical(&value[1], proxy, &url);
+    why = ngx_agt_url_canonical(&value[1], proxy, &url);
 
     if (why) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -79,7 +75,7 @@ ngx_agilicus_token_set_url(ngx_conf_t *cf, ngx_uint_t proxy,
         return NGX_CONF_ERROR;
     }
 
-    ngx_agilicus_token_here(cf, &setting->place);
+    ngx_agt_here(cf, &setting->place);
 
     setting->value = url;
 
@@ -88,10 +84,9 @@ ngx_agilicus_token_set_url(ngx_conf_t *cf, ngx_uint_t proxy,
 
 
 char *
-ngx_agilicus_token_set_credential(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
+ngx_agt_set_credential(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_loc_conf_t *lcf = conf;
+    ngx_agt_loc_conf_t *lcf = conf;
 
     ngx_str_t  *value;
 
@@ -105,23 +100,21 @@ ngx_agilicus_token_set_credential(ngx_conf_t *cf, ngx_command_t *cmd,
 
     lcf->api_credential_introspect = (cf->args->nelts == 3);
 
-    return ngx_agilicus_token_set_name(cf, &lcf->api_credential);
+    return ngx_agt_set_name(cf, &lcf->api_credential);
 }
 
 
 char *
-ngx_agilicus_token_set_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_agt_set_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     char *p = conf;
 
-    return ngx_agilicus_token_set_name(cf,
-                       (ngx_agilicus_token_setting_t *) (p + cmd->offset));
+    return ngx_agt_set_name(cf, (ngx_agt_setting_t *) (p + cmd->offset));
 }
 
 
 static char *
-ngx_agilicus_token_set_name(ngx_conf_t *cf,
-    ngx_agilicus_token_setting_t *setting)
+ngx_agt_set_name(ngx_conf_t *cf, ngx_agt_setting_t *setting)
 {
     ngx_str_t  *value;
 
@@ -135,7 +128,7 @@ ngx_agilicus_token_set_name(ngx_conf_t *cf,
         return (char *) "needs the name of a file";
     }
 
-    ngx_agilicus_token_here(cf, &setting->place);
+    ngx_agt_here(cf, &setting->place);
 
     setting->value = value[1];
 
@@ -148,10 +141,9 @@ ngx_agilicus_token_set_name(ngx_conf_t *cf,
 
 
 char *
-ngx_agilicus_token_set_introspect_options(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
+ngx_agt_set_introspect_options(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_loc_conf_t *lcf = conf;
+    ngx_agt_loc_conf_t *lcf = conf;
 
     ngx_int_t    on;
     ngx_str_t   *value, s;
@@ -161,10 +153,10 @@ ngx_agilicus_token_set_introspect_options(ngx_conf_t *cf, ngx_command_t *cmd,
         ngx_str_t   name;
         ngx_uint_t  bit;
     } options[] = {
-        { ngx_string("exclude_roles="), NGX_AGILICUS_TOKEN_EXCLUDE_ROLES },
+        { ngx_string("exclude_roles="), NGX_AGT_EXCLUDE_ROLES },
         { ngx_string("support_http_matchers="),
-          NGX_AGILICUS_TOKEN_HTTP_MATCHERS },
-        { ngx_string("no_cache="), NGX_AGILICUS_TOKEN_NO_CACHE }
+          NGX_AGT_HTTP_MATCHERS },
+        { ngx_string("no_cache="), NGX_AGT_NO_CACHE }
     };
 
     if (lcf->introspect_options != NGX_CONF_UNSET_UINT) {
@@ -197,7 +189,7 @@ ngx_agilicus_token_set_introspect_options(ngx_conf_t *cf, ngx_command_t *cmd,
         s.data = value[i].data + options[j].name.len;
         s.len = value[i].len - options[j].name.len;
 
-        on = ngx_agilicus_token_on_off(&s);
+        on = ngx_agt_on_off(&s);
 
         if (on == NGX_ERROR) {
             goto invalid;
@@ -221,7 +213,7 @@ invalid:
 
 
 static ngx_int_t
-ngx_agilicus_token_on_off(ngx_str_t *value)
+ngx_agt_on_off(ngx_str_t *value)
 {
     if (value->len == 2 && ngx_strncmp(value->data, "on", 2) == 0) {
         return 1;
@@ -238,7 +230,7 @@ ngx_agilicus_token_on_off(ngx_str_t *value)
 /* "30r/s" or "30r/m" */
 
 static ngx_int_t
-ngx_agilicus_token_parse_rate(ngx_str_t *value, uint64_t *rate)
+ngx_agt_parse_rate(ngx_str_t *value, uint64_t *rate)
 {
     size_t     len;
     ngx_int_t  n, scale;
@@ -268,14 +260,14 @@ ngx_agilicus_token_parse_rate(ngx_str_t *value, uint64_t *rate)
 
 
 char *
-ngx_agilicus_token_set_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_agt_set_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_main_conf_t *mcf = conf;
+    ngx_agt_main_conf_t *mcf = conf;
 
-    ngx_str_t                  *value, s;
-    ngx_int_t                   ms;
-    ngx_uint_t                  i, has_client, has_burst;
-    ngx_agilicus_token_rate_t  *rate;
+    ngx_str_t       *value, s;
+    ngx_int_t        ms;
+    ngx_uint_t       i, has_client, has_burst;
+    ngx_agt_rate_t  *rate;
 
     if (mcf->rate_set) {
         return (char *) "is duplicate";
@@ -293,7 +285,7 @@ ngx_agilicus_token_set_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     i = 1;
 
-    if (ngx_agilicus_token_parse_rate(&value[1], &rate->rate) != NGX_OK) {
+    if (ngx_agt_parse_rate(&value[1], &rate->rate) != NGX_OK) {
         goto invalid;
     }
 
@@ -308,8 +300,7 @@ ngx_agilicus_token_set_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             s.data = value[i].data + 11;
             s.len = value[i].len - 11;
 
-            if (ngx_agilicus_token_parse_rate(&s, &rate->per_client)
-                != NGX_OK)
+            if (ngx_agt_parse_rate(&s, &rate->per_client) != NGX_OK)
             {
                 goto invalid;
             }
@@ -347,9 +338,9 @@ invalid:
 
 
 char *
-ngx_agilicus_token_set_feed(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_agt_set_feed(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_main_conf_t *mcf = conf;
+    ngx_agt_main_conf_t *mcf = conf;
 
     ngx_int_t    n;
     ngx_str_t   *value, s;
@@ -360,7 +351,7 @@ ngx_agilicus_token_set_feed(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     mcf->feed_set = 1;
-    ngx_agilicus_token_here(cf, &mcf->feed_place);
+    ngx_agt_here(cf, &mcf->feed_place);
 
     value = cf->args->elts;
 
@@ -391,7 +382,7 @@ ngx_agilicus_token_set_feed(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         {
             n = ngx_atoi(value[i].data + 6, value[i].len - 6);
 
-            if (n < 2 || n > NGX_AGILICUS_TOKEN_FEED_MAX_LIMIT) {
+            if (n < 2 || n > NGX_AGT_FEED_MAX_LIMIT) {
                 goto invalid;
             }
 
@@ -407,7 +398,7 @@ ngx_agilicus_token_set_feed(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (mcf->feed.limit == 0) {
-        mcf->feed.limit = NGX_AGILICUS_TOKEN_FEED_MAX_LIMIT;
+        mcf->feed.limit = NGX_AGT_FEED_MAX_LIMIT;
     }
 
     return NGX_CONF_OK;
@@ -421,14 +412,14 @@ invalid:
 
 
 char *
-ngx_agilicus_token_set_breaker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_agt_set_breaker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_main_conf_t *mcf = conf;
+    ngx_agt_main_conf_t *mcf = conf;
 
-    ngx_int_t                      n;
-    ngx_str_t                     *value;
-    ngx_agilicus_token_times_t     times[2];
-    ngx_agilicus_token_breaker_t  *breaker;
+    ngx_int_t           n;
+    ngx_str_t          *value;
+    ngx_agt_times_t     times[2];
+    ngx_agt_breaker_t  *breaker;
 
     if (mcf->breaker_set) {
         return (char *) "is duplicate";
@@ -459,7 +450,7 @@ ngx_agilicus_token_set_breaker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_set(&times[1].name, "max=");
     times[1].field = &breaker->max;
 
-    if (ngx_agilicus_token_parse_times(cf, 2, times, 2) != NGX_OK) {
+    if (ngx_agt_parse_times(cf, 2, times, 2) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 

@@ -7,20 +7,19 @@
 #include "config/merge.h"
 
 
-#define NGX_AGILICUS_TOKEN_DEFAULT_ZONE_SIZE  (10 * 1024 * 1024)
+#define NGX_AGT_DEFAULT_ZONE_SIZE  (10 * 1024 * 1024)
 
 /* milliseconds of ten years: a time can be added to others */
-#define NGX_AGILICUS_TOKEN_LONGEST  ((int64_t) 10 * 365 * 86400 * 1000)
+#define NGX_AGT_LONGEST  ((int64_t) 10 * 365 * 86400 * 1000)
 
 
-static ngx_int_t ngx_agilicus_token_check_denials(ngx_conf_t *cf,
-    ngx_shm_zone_t *zone);
-static ngx_shm_zone_t *ngx_agilicus_token_add_zone(ngx_conf_t *cf,
+static ngx_int_t ngx_agt_check_denials(ngx_conf_t *cf, ngx_shm_zone_t *zone);
+static ngx_shm_zone_t *ngx_agt_add_zone(ngx_conf_t *cf,
     ngx_str_t *name, ssize_t size);
 
 
 char *
-ngx_agilicus_token_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_agt_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     u_char          *p;
     ssize_t          size;
@@ -52,15 +51,15 @@ ngx_agilicus_token_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (size < (ssize_t) NGX_AGILICUS_TOKEN_ZONE_MIN) {
+    if (size < (ssize_t) NGX_AGT_ZONE_MIN) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "zone \"%V\" is too small, it must have %uz bytes "
                            "at least", &value[1],
-                           (size_t) NGX_AGILICUS_TOKEN_ZONE_MIN);
+                           (size_t) NGX_AGT_ZONE_MIN);
         return NGX_CONF_ERROR;
     }
 
-    zone = ngx_agilicus_token_add_zone(cf, &name, size);
+    zone = ngx_agt_add_zone(cf, &name, size);
 
     if (zone == NULL) {
         return NGX_CONF_ERROR;
@@ -71,11 +70,11 @@ ngx_agilicus_token_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static ngx_shm_zone_t *
-ngx_agilicus_token_add_zone(ngx_conf_t *cf, ngx_str_t *name, ssize_t size)
+ngx_agt_add_zone(ngx_conf_t *cf, ngx_str_t *name, ssize_t size)
 {
-    ngx_shm_zone_t                  *zone, **z;
-    ngx_agilicus_token_zone_t       *data;
-    ngx_agilicus_token_main_conf_t  *mcf;
+    ngx_shm_zone_t       *zone, **z;
+    ngx_agt_zone_t       *data;
+    ngx_agt_main_conf_t  *mcf;
 
     zone = ngx_shared_memory_add(cf, name, size, &ngx_agilicus_token_module);
     if (zone == NULL) {
@@ -91,7 +90,7 @@ ngx_agilicus_token_add_zone(ngx_conf_t *cf, ngx_str_t *name, ssize_t size)
     /* a location may have named it before */
 
     if (zone->data == NULL) {
-        data = ngx_pcalloc(cf->pool, sizeof(ngx_agilicus_token_zone_t));
+        data = ngx_pcalloc(cf->pool, sizeof(ngx_agt_zone_t));
         if (data == NULL) {
             return NULL;
         }
@@ -99,7 +98,7 @@ ngx_agilicus_token_add_zone(ngx_conf_t *cf, ngx_str_t *name, ssize_t size)
         zone->data = data;
     }
 
-    zone->init = ngx_agilicus_token_zone_init;
+    zone->init = ngx_agt_zone_init;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
 
@@ -115,9 +114,9 @@ ngx_agilicus_token_add_zone(ngx_conf_t *cf, ngx_str_t *name, ssize_t size)
 
 
 char *
-ngx_agilicus_token_set_denials(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_agt_set_denials(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_main_conf_t *mcf = conf;
+    ngx_agt_main_conf_t *mcf = conf;
 
     ssize_t     size;
     ngx_str_t  *value;
@@ -134,11 +133,11 @@ ngx_agilicus_token_set_denials(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return (char *) "has an invalid size";
     }
 
-    if (size < (ssize_t) NGX_AGILICUS_TOKEN_DENIALS_MIN) {
+    if (size < (ssize_t) NGX_AGT_DENIALS_MIN) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"%V\" of %V is too small, it must have %uz "
                            "bytes at least", &cmd->name, &value[1],
-                           (size_t) NGX_AGILICUS_TOKEN_DENIALS_MIN);
+                           (size_t) NGX_AGT_DENIALS_MIN);
         return NGX_CONF_ERROR;
     }
 
@@ -149,14 +148,13 @@ ngx_agilicus_token_set_denials(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 ngx_int_t
-ngx_agilicus_token_add_denials(ngx_conf_t *cf,
-    ngx_agilicus_token_main_conf_t *mcf)
+ngx_agt_add_denials(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
 {
     ngx_shm_zone_t  *zone;
 
     /* a tag of its own: no zone of facts can be given this name */
 
-    static ngx_str_t  name = ngx_string(NGX_AGILICUS_TOKEN_DENIALS_NAME);
+    static ngx_str_t  name = ngx_string(NGX_AGT_DENIALS_NAME);
     static char       tag;
 
     zone = ngx_shared_memory_add(cf, &name, (size_t) mcf->denials_size, &tag);
@@ -164,16 +162,15 @@ ngx_agilicus_token_add_denials(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    mcf->api.denials = ngx_pcalloc(cf->pool,
-                                   sizeof(ngx_agilicus_token_denials_t));
+    mcf->api.denials = ngx_pcalloc(cf->pool, sizeof(ngx_agt_denials_t));
     if (mcf->api.denials == NULL) {
         return NGX_ERROR;
     }
 
-    zone->init = ngx_agilicus_token_denials_init;
+    zone->init = ngx_agt_denials_init;
     zone->data = mcf->api.denials;
 
-    return ngx_agilicus_token_check_denials(cf, zone);
+    return ngx_agt_check_denials(cf, zone);
 }
 
 
@@ -183,7 +180,7 @@ ngx_agilicus_token_add_denials(ngx_conf_t *cf,
  */
 
 static ngx_int_t
-ngx_agilicus_token_check_denials(ngx_conf_t *cf, ngx_shm_zone_t *zone)
+ngx_agt_check_denials(ngx_conf_t *cf, ngx_shm_zone_t *zone)
 {
     ngx_uint_t        i;
     ngx_list_part_t  *part;
@@ -236,11 +233,11 @@ ngx_agilicus_token_check_denials(ngx_conf_t *cf, ngx_shm_zone_t *zone)
 
 
 ngx_shm_zone_t *
-ngx_agilicus_token_default_zone(ngx_conf_t *cf)
+ngx_agt_default_zone(ngx_conf_t *cf)
 {
-    ngx_uint_t                       i;
-    ngx_shm_zone_t                 **z;
-    ngx_agilicus_token_main_conf_t  *mcf;
+    ngx_uint_t            i;
+    ngx_shm_zone_t      **z;
+    ngx_agt_main_conf_t  *mcf;
 
     static ngx_str_t  name = ngx_string("agilicus");
 
@@ -256,20 +253,19 @@ ngx_agilicus_token_default_zone(ngx_conf_t *cf)
         }
     }
 
-    return ngx_agilicus_token_add_zone(cf, &name,
-                                       NGX_AGILICUS_TOKEN_DEFAULT_ZONE_SIZE);
+    return ngx_agt_add_zone(cf, &name, NGX_AGT_DEFAULT_ZONE_SIZE);
 }
 
 
 char *
-ngx_agilicus_token_set_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_agt_set_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_loc_conf_t *lcf = conf;
+    ngx_agt_loc_conf_t *lcf = conf;
 
-    ngx_str_t                       *value;
-    ngx_agilicus_token_zone_t       *data;
-    ngx_agilicus_token_main_conf_t  *mcf;
-    ngx_agilicus_token_zone_use_t   *use;
+    ngx_str_t            *value;
+    ngx_agt_zone_t       *data;
+    ngx_agt_main_conf_t  *mcf;
+    ngx_agt_zone_use_t   *use;
 
     if (lcf->cache_off != NGX_CONF_UNSET) {
         return (char *) "is duplicate";
@@ -292,7 +288,7 @@ ngx_agilicus_token_set_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     /* it may be defined further down */
 
     if (lcf->cache->data == NULL) {
-        data = ngx_pcalloc(cf->pool, sizeof(ngx_agilicus_token_zone_t));
+        data = ngx_pcalloc(cf->pool, sizeof(ngx_agt_zone_t));
         if (data == NULL) {
             return NGX_CONF_ERROR;
         }
@@ -308,17 +304,16 @@ ngx_agilicus_token_set_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     use->zone = lcf->cache;
-    ngx_agilicus_token_here(cf, &use->place);
+    ngx_agt_here(cf, &use->place);
 
     return NGX_CONF_OK;
 }
 
 
 char *
-ngx_agilicus_token_set_worker_cache(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
+ngx_agt_set_worker_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_main_conf_t *mcf = conf;
+    ngx_agt_main_conf_t *mcf = conf;
 
     char  *rv;
 
@@ -328,7 +323,7 @@ ngx_agilicus_token_set_worker_cache(ngx_conf_t *cf, ngx_command_t *cmd,
         return rv;
     }
 
-    if (mcf->worker_cache < NGX_AGILICUS_TOKEN_WORKER_CACHE_MIN) {
+    if (mcf->worker_cache < NGX_AGT_WORKER_CACHE_MIN) {
         return (char *) "must be 64k at least";
     }
 
@@ -337,12 +332,11 @@ ngx_agilicus_token_set_worker_cache(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 char *
-ngx_agilicus_token_set_cache_valid(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
+ngx_agt_set_cache_valid(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_loc_conf_t *lcf = conf;
+    ngx_agt_loc_conf_t *lcf = conf;
 
-    ngx_agilicus_token_times_t  times[3];
+    ngx_agt_times_t  times[3];
 
     if (lcf->cache_valid_set) {
         return (char *) "is duplicate";
@@ -357,18 +351,17 @@ ngx_agilicus_token_set_cache_valid(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_str_set(&times[2].name, "invalid=");
     times[2].field = &lcf->lifetimes.invalid;
 
-    return ngx_agilicus_token_parse_times(cf, 1, times, 3) == NGX_OK
+    return ngx_agt_parse_times(cf, 1, times, 3) == NGX_OK
            ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
 char *
-ngx_agilicus_token_set_cache_stale(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
+ngx_agt_set_cache_stale(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_loc_conf_t *lcf = conf;
+    ngx_agt_loc_conf_t *lcf = conf;
 
-    ngx_agilicus_token_times_t  times[2];
+    ngx_agt_times_t  times[2];
 
     if (lcf->cache_stale_set) {
         return (char *) "is duplicate";
@@ -381,7 +374,7 @@ ngx_agilicus_token_set_cache_stale(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_str_set(&times[1].name, "error=");
     times[1].field = &lcf->lifetimes.error;
 
-    if (ngx_agilicus_token_parse_times(cf, 1, times, 2) != NGX_OK) {
+    if (ngx_agt_parse_times(cf, 1, times, 2) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -396,9 +389,9 @@ ngx_agilicus_token_set_cache_stale(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 char *
-ngx_agilicus_token_check_sec(ngx_conf_t *cf, void *post, void *data)
+ngx_agt_check_sec(ngx_conf_t *cf, void *post, void *data)
 {
-    ngx_agilicus_token_bounds_t *bounds = post;
+    ngx_agt_bounds_t *bounds = post;
     time_t *value = data;
 
     if (*value < bounds->low || *value > bounds->high) {
@@ -410,9 +403,9 @@ ngx_agilicus_token_check_sec(ngx_conf_t *cf, void *post, void *data)
 
 
 char *
-ngx_agilicus_token_check_msec(ngx_conf_t *cf, void *post, void *data)
+ngx_agt_check_msec(ngx_conf_t *cf, void *post, void *data)
 {
-    ngx_agilicus_token_bounds_t *bounds = post;
+    ngx_agt_bounds_t *bounds = post;
     ngx_msec_t *value = data;
 
     if (*value < (ngx_msec_t) bounds->low
@@ -426,8 +419,8 @@ ngx_agilicus_token_check_msec(ngx_conf_t *cf, void *post, void *data)
 
 
 ngx_int_t
-ngx_agilicus_token_parse_times(ngx_conf_t *cf, ngx_uint_t first,
-    ngx_agilicus_token_times_t *times, ngx_uint_t n)
+ngx_agt_parse_times(ngx_conf_t *cf, ngx_uint_t first,
+    ngx_agt_times_t *times, ngx_uint_t n)
 {
     int64_t      ms;
     ngx_str_t   *value, s;
@@ -457,7 +450,7 @@ ngx_agilicus_token_parse_times(ngx_conf_t *cf, ngx_uint_t first,
 
         ms = ngx_parse_time(&s, 0);
 
-        if (ms == NGX_ERROR || ms > NGX_AGILICUS_TOKEN_LONGEST) {
+        if (ms == NGX_ERROR || ms > NGX_AGT_LONGEST) {
             goto invalid;
         }
 

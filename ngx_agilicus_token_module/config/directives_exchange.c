@@ -7,20 +7,20 @@
 #include "config/merge.h"
 
 
-static ngx_int_t ngx_agilicus_token_parse_create(ngx_conf_t *cf,
-    ngx_str_t *value, ngx_agilicus_token_create_conf_t *create);
-static ngx_int_t ngx_agilicus_token_parse_value(ngx_conf_t *cf,
+static ngx_int_t ngx_agt_parse_create(ngx_conf_t *cf,
+    ngx_str_t *value, ngx_agt_create_conf_t *create);
+static ngx_int_t ngx_agt_parse_value(ngx_conf_t *cf,
     ngx_str_t *text, ngx_http_complex_value_t *value);
-static ngx_int_t ngx_agilicus_token_parse_one(ngx_conf_t *cf, ngx_str_t *text,
+static ngx_int_t ngx_agt_parse_one(ngx_conf_t *cf, ngx_str_t *text,
     ngx_http_complex_value_t **value);
-static ngx_int_t ngx_agilicus_token_parse_list(ngx_conf_t *cf,
+static ngx_int_t ngx_agt_parse_list(ngx_conf_t *cf,
     ngx_str_t *text, ngx_uint_t pairs, ngx_array_t **list);
 
 
 char *
-ngx_agilicus_token_set_reissue(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_agt_set_reissue(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_loc_conf_t *lcf = conf;
+    ngx_agt_loc_conf_t *lcf = conf;
 
     ngx_str_t  *value;
 
@@ -34,25 +34,25 @@ ngx_agilicus_token_set_reissue(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return (char *) "needs an organisation";
     }
 
-    if (ngx_agilicus_token_needs_token(cf, lcf) != NGX_OK) {
+    if (ngx_agt_needs_token(cf, lcf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
     lcf->reissue = NULL;
 
-    return ngx_agilicus_token_parse_one(cf, &value[1], &lcf->reissue)
+    return ngx_agt_parse_one(cf, &value[1], &lcf->reissue)
            == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
 char *
-ngx_agilicus_token_set_create(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_agt_set_create(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_agilicus_token_loc_conf_t *lcf = conf;
+    ngx_agt_loc_conf_t *lcf = conf;
 
-    ngx_str_t                         *value;
-    ngx_uint_t                         i;
-    ngx_agilicus_token_create_conf_t  *create;
+    ngx_str_t              *value;
+    ngx_uint_t              i;
+    ngx_agt_create_conf_t  *create;
 
     static ngx_str_t  verify = ngx_string("ssl_client_verify");
     static ngx_str_t  user = ngx_string("remote_user");
@@ -61,9 +61,9 @@ ngx_agilicus_token_set_create(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return (char *) "is duplicate";
     }
 
-    create = ngx_pcalloc(cf->pool, sizeof(ngx_agilicus_token_create_conf_t));
+    create = ngx_pcalloc(cf->pool, sizeof(ngx_agt_create_conf_t));
 
-    if (create == NULL || ngx_agilicus_token_needs_token(cf, lcf) != NGX_OK) {
+    if (create == NULL || ngx_agt_needs_token(cf, lcf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -74,7 +74,7 @@ ngx_agilicus_token_set_create(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
 
     for (i = 1; i < cf->args->nelts; i++) {
-        if (ngx_agilicus_token_parse_create(cf, &value[i], create) != NGX_OK) {
+        if (ngx_agt_parse_create(cf, &value[i], create) != NGX_OK) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid parameter \"%V\"", &value[i]);
             return NGX_CONF_ERROR;
@@ -106,9 +106,9 @@ ngx_agilicus_token_set_create(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    create->basic_index = ngx_agilicus_token_module_index(cf,
+    create->basic_index = ngx_agt_module_index(cf,
                                              "ngx_http_auth_basic_module");
-    create->request_index = ngx_agilicus_token_module_index(cf,
+    create->request_index = ngx_agt_module_index(cf,
                                              "ngx_http_auth_request_module");
 
     return NGX_CONF_OK;
@@ -116,8 +116,8 @@ ngx_agilicus_token_set_create(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static ngx_int_t
-ngx_agilicus_token_parse_create(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_agilicus_token_create_conf_t *create)
+ngx_agt_parse_create(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_agt_create_conf_t *create)
 {
     u_char     *eq;
     ngx_str_t   name, text;
@@ -152,24 +152,23 @@ ngx_agilicus_token_parse_create(ngx_conf_t *cf, ngx_str_t *value,
     }
 
     if (name.len == 3 && ngx_strncmp(name.data, "sub", 3) == 0) {
-        return ngx_agilicus_token_parse_one(cf, &text, &create->sub);
+        return ngx_agt_parse_one(cf, &text, &create->sub);
     }
 
     if (name.len == 3 && ngx_strncmp(name.data, "org", 3) == 0) {
-        return ngx_agilicus_token_parse_one(cf, &text, &create->org);
+        return ngx_agt_parse_one(cf, &text, &create->org);
     }
 
     if (name.len == 9 && ngx_strncmp(name.data, "audiences", 9) == 0) {
-        return ngx_agilicus_token_parse_list(cf, &text, 0,
-                                             &create->audiences);
+        return ngx_agt_parse_list(cf, &text, 0, &create->audiences);
     }
 
     if (name.len == 6 && ngx_strncmp(name.data, "scopes", 6) == 0) {
-        return ngx_agilicus_token_parse_list(cf, &text, 0, &create->scopes);
+        return ngx_agt_parse_list(cf, &text, 0, &create->scopes);
     }
 
     if (name.len == 5 && ngx_strncmp(name.data, "roles", 5) == 0) {
-        return ngx_agilicus_token_parse_list(cf, &text, 1, &create->roles);
+        return ngx_agt_parse_list(cf, &text, 1, &create->roles);
     }
 
     if (name.len == 8 && ngx_strncmp(name.data, "duration", 8) == 0
@@ -185,7 +184,7 @@ ngx_agilicus_token_parse_create(ngx_conf_t *cf, ngx_str_t *value,
 
 
 static ngx_int_t
-ngx_agilicus_token_parse_one(ngx_conf_t *cf, ngx_str_t *text,
+ngx_agt_parse_one(ngx_conf_t *cf, ngx_str_t *text,
     ngx_http_complex_value_t **value)
 {
     if (*value) {
@@ -197,12 +196,12 @@ ngx_agilicus_token_parse_one(ngx_conf_t *cf, ngx_str_t *text,
         return NGX_ERROR;
     }
 
-    return ngx_agilicus_token_parse_value(cf, text, *value);
+    return ngx_agt_parse_value(cf, text, *value);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_parse_value(ngx_conf_t *cf, ngx_str_t *text,
+ngx_agt_parse_value(ngx_conf_t *cf, ngx_str_t *text,
     ngx_http_complex_value_t *value)
 {
     ngx_http_compile_complex_value_t  ccv;
@@ -223,7 +222,7 @@ ngx_agilicus_token_parse_value(ngx_conf_t *cf, ngx_str_t *text,
  */
 
 static ngx_int_t
-ngx_agilicus_token_parse_list(ngx_conf_t *cf, ngx_str_t *text,
+ngx_agt_parse_list(ngx_conf_t *cf, ngx_str_t *text,
     ngx_uint_t pairs, ngx_array_t **list)
 {
     u_char                    *p, *last, *end, *colon;
@@ -271,7 +270,7 @@ ngx_agilicus_token_parse_list(ngx_conf_t *cf, ngx_str_t *text,
             value = ngx_array_push(*list);
 
             if (value == NULL
-                || ngx_agilicus_token_parse_value(cf, &part, value) != NGX_OK)
+                || ngx_agt_parse_value(cf, &part, value) != NGX_OK)
             {
                 return NGX_ERROR;
             }
@@ -282,8 +281,7 @@ ngx_agilicus_token_parse_list(ngx_conf_t *cf, ngx_str_t *text,
 
         value = ngx_array_push(*list);
 
-        if (value == NULL
-            || ngx_agilicus_token_parse_value(cf, &item, value) != NGX_OK)
+        if (value == NULL || ngx_agt_parse_value(cf, &item, value) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -294,7 +292,7 @@ ngx_agilicus_token_parse_list(ngx_conf_t *cf, ngx_str_t *text,
 
 
 ngx_uint_t
-ngx_agilicus_token_module_index(ngx_conf_t *cf, const char *name)
+ngx_agt_module_index(ngx_conf_t *cf, const char *name)
 {
     ngx_uint_t  i;
 
@@ -317,13 +315,13 @@ ngx_agilicus_token_module_index(ngx_conf_t *cf, const char *name)
  */
 
 ngx_uint_t
-ngx_agilicus_token_create_can_identify(ngx_conf_t *cf,
-    const ngx_agilicus_token_create_conf_t *create)
+ngx_agt_create_can_identify(ngx_conf_t *cf,
+    const ngx_agt_create_conf_t *create)
 {
-    void                                  **loc_conf;
-    ngx_str_t                              *uri;
-    ngx_http_conf_ctx_t                    *ctx;
-    const ngx_agilicus_token_basic_conf_t  *basic;
+    void                       **loc_conf;
+    ngx_str_t                   *uri;
+    ngx_http_conf_ctx_t         *ctx;
+    const ngx_agt_basic_conf_t  *basic;
 
     if (create->ssl) {
         return 1;

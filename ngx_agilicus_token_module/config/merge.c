@@ -7,36 +7,34 @@
 #include "config/merge.h"
 
 
-static void ngx_agilicus_token_merge_setting(
-    ngx_agilicus_token_setting_t *conf,
-    const ngx_agilicus_token_setting_t *prev, const char *none);
-static char *ngx_agilicus_token_merge_level(ngx_conf_t *cf,
-    ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf);
-static ngx_int_t ngx_agilicus_token_merge_handler(ngx_conf_t *cf,
-    ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf,
-    ngx_uint_t own);
-static void ngx_agilicus_token_merge_cache(
-    ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf);
-static ngx_int_t ngx_agilicus_token_merge_require(ngx_conf_t *cf,
-    ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf);
-static void ngx_agilicus_token_read_anew(ngx_conf_t *cf);
-static ngx_uint_t ngx_agilicus_token_is_header_variable(
-    const ngx_str_t *name);
-static ngx_int_t ngx_agilicus_token_register(ngx_conf_t *cf);
-static ngx_int_t ngx_agilicus_token_register_enter(ngx_conf_t *cf,
-    const ngx_agilicus_token_main_conf_t *mcf);
-static ngx_int_t ngx_agilicus_token_register_query(ngx_conf_t *cf);
-static ngx_int_t ngx_agilicus_token_register_preflight(ngx_conf_t *cf);
-static ngx_int_t ngx_agilicus_token_register_upstream(ngx_conf_t *cf,
-    ngx_agilicus_token_main_conf_t *mcf);
+static void ngx_agt_merge_setting(
+    ngx_agt_setting_t *conf,
+    const ngx_agt_setting_t *prev, const char *none);
+static char *ngx_agt_merge_level(ngx_conf_t *cf,
+    ngx_agt_loc_conf_t *prev, ngx_agt_loc_conf_t *conf);
+static ngx_int_t ngx_agt_merge_handler(ngx_conf_t *cf,
+    ngx_agt_loc_conf_t *prev, ngx_agt_loc_conf_t *conf, ngx_uint_t own);
+static void ngx_agt_merge_cache(
+    ngx_agt_loc_conf_t *prev, ngx_agt_loc_conf_t *conf);
+static ngx_int_t ngx_agt_merge_require(ngx_conf_t *cf,
+    ngx_agt_loc_conf_t *prev, ngx_agt_loc_conf_t *conf);
+static void ngx_agt_read_anew(ngx_conf_t *cf);
+static ngx_uint_t ngx_agt_is_header_variable(const ngx_str_t *name);
+static ngx_int_t ngx_agt_register(ngx_conf_t *cf);
+static ngx_int_t ngx_agt_register_enter(ngx_conf_t *cf,
+    const ngx_agt_main_conf_t *mcf);
+static ngx_int_t ngx_agt_register_query(ngx_conf_t *cf);
+static ngx_int_t ngx_agt_register_preflight(ngx_conf_t *cf);
+static ngx_int_t ngx_agt_register_upstream(ngx_conf_t *cf,
+    ngx_agt_main_conf_t *mcf);
 
 
 void *
-ngx_agilicus_token_create_main_conf(ngx_conf_t *cf)
+ngx_agt_create_main_conf(ngx_conf_t *cf)
 {
-    ngx_agilicus_token_main_conf_t  *mcf;
+    ngx_agt_main_conf_t  *mcf;
 
-    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_agilicus_token_main_conf_t));
+    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_agt_main_conf_t));
     if (mcf == NULL) {
         return NULL;
     }
@@ -65,24 +63,22 @@ ngx_agilicus_token_create_main_conf(ngx_conf_t *cf)
     if (ngx_array_init(&mcf->zones, cf->pool, 2, sizeof(ngx_shm_zone_t *))
             != NGX_OK
         || ngx_array_init(&mcf->zone_uses, cf->pool, 2,
-                          sizeof(ngx_agilicus_token_zone_use_t))
+                          sizeof(ngx_agt_zone_use_t))
             != NGX_OK
-        || ngx_array_init(&mcf->apis, cf->pool, 2,
-                          sizeof(ngx_agilicus_token_api_t *))
+        || ngx_array_init(&mcf->apis, cf->pool, 2, sizeof(ngx_agt_api_t *))
             != NGX_OK
         || ngx_array_init(&mcf->origins, cf->pool, 4,
-                          sizeof(ngx_agilicus_token_origin_t *))
+                          sizeof(ngx_agt_origin_t *))
             != NGX_OK
         || ngx_array_init(&mcf->identity, cf->pool, 2, sizeof(ngx_str_t))
             != NGX_OK
         || ngx_array_init(&mcf->unenforced, cf->pool, 4,
-                          sizeof(ngx_agilicus_token_loc_conf_t *))
+                          sizeof(ngx_agt_loc_conf_t *))
             != NGX_OK
         || ngx_array_init(&mcf->handlers, cf->pool, 2,
-                          sizeof(ngx_agilicus_token_handler_t))
+                          sizeof(ngx_agt_handler_t))
             != NGX_OK
-        || ngx_array_init(&mcf->files, cf->pool, 4,
-                          sizeof(ngx_agilicus_token_file_t))
+        || ngx_array_init(&mcf->files, cf->pool, 4, sizeof(ngx_agt_file_t))
             != NGX_OK)
     {
         return NULL;
@@ -93,27 +89,26 @@ ngx_agilicus_token_create_main_conf(ngx_conf_t *cf)
 
 
 char *
-ngx_agilicus_token_init_main_conf(ngx_conf_t *cf, void *conf)
+ngx_agt_init_main_conf(ngx_conf_t *cf, void *conf)
 {
-    ngx_agilicus_token_main_conf_t *mcf = conf;
+    ngx_agt_main_conf_t *mcf = conf;
 
     ngx_conf_init_uint_value(mcf->max_inflight, 64);
     ngx_conf_init_size_value(mcf->worker_cache, 1024 * 1024);
     ngx_conf_init_value(mcf->revocation_ttl, 24 * 60 * 60);
-    ngx_conf_init_value(mcf->denials_size,
-                        NGX_AGILICUS_TOKEN_DENIALS_DEFAULT_SIZE);
+    ngx_conf_init_value(mcf->denials_size, NGX_AGT_DENIALS_DEFAULT_SIZE);
 
     return NGX_CONF_OK;
 }
 
 
 void *
-ngx_agilicus_token_create_loc_conf(ngx_conf_t *cf)
+ngx_agt_create_loc_conf(ngx_conf_t *cf)
 {
-    ngx_uint_t                      i;
-    ngx_agilicus_token_loc_conf_t  *conf;
+    ngx_uint_t           i;
+    ngx_agt_loc_conf_t  *conf;
 
-    conf = ngx_pcalloc(cf->pool, sizeof(ngx_agilicus_token_loc_conf_t));
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_agt_loc_conf_t));
     if (conf == NULL) {
         return NULL;
     }
@@ -155,7 +150,7 @@ ngx_agilicus_token_create_loc_conf(ngx_conf_t *cf)
     conf->reissue = NGX_CONF_UNSET_PTR;
     conf->create = NGX_CONF_UNSET_PTR;
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_REQUIRE_KINDS; i++) {
+    for (i = 0; i < NGX_AGT_REQUIRE_KINDS; i++) {
         conf->require[i] = NGX_CONF_UNSET_PTR;
     }
 
@@ -186,10 +181,10 @@ ngx_agilicus_token_create_loc_conf(ngx_conf_t *cf)
  */
 
 char *
-ngx_agilicus_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+ngx_agt_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
-    ngx_agilicus_token_loc_conf_t *prev = parent;
-    ngx_agilicus_token_loc_conf_t *conf = child;
+    ngx_agt_loc_conf_t *prev = parent;
+    ngx_agt_loc_conf_t *conf = child;
 
     char             *rv;
     ngx_conf_file_t   here, *end;
@@ -202,7 +197,7 @@ ngx_agilicus_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     cf->conf_file = &here;
 
-    rv = ngx_agilicus_token_merge_level(cf, prev, conf);
+    rv = ngx_agt_merge_level(cf, prev, conf);
 
     cf->conf_file = end;
 
@@ -211,12 +206,12 @@ ngx_agilicus_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
 
 static char *
-ngx_agilicus_token_merge_level(ngx_conf_t *cf,
-    ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf)
+ngx_agt_merge_level(ngx_conf_t *cf,
+    ngx_agt_loc_conf_t *prev, ngx_agt_loc_conf_t *conf)
 {
-    char                           *rv;
-    ngx_uint_t                      own;
-    ngx_agilicus_token_loc_conf_t  *outer;
+    char                *rv;
+    ngx_uint_t           own;
+    ngx_agt_loc_conf_t  *outer;
 
     own = conf->enable;
     conf->outer = prev;
@@ -227,8 +222,7 @@ ngx_agilicus_token_merge_level(ngx_conf_t *cf,
         prev->enable_inside = prev->enable;
     }
 
-    ngx_conf_merge_uint_value(conf->enable, prev->enable_inside,
-                              NGX_AGILICUS_TOKEN_OFF);
+    ngx_conf_merge_uint_value(conf->enable, prev->enable_inside, NGX_AGT_OFF);
 
     conf->enable_inside = conf->enable;
 
@@ -239,14 +233,14 @@ ngx_agilicus_token_merge_level(ngx_conf_t *cf,
      */
 
     if (conf->revoke && own == NGX_CONF_UNSET_UINT) {
-        conf->enable = NGX_AGILICUS_TOKEN_OFF;
+        conf->enable = NGX_AGT_OFF;
     }
 
-    if (ngx_agilicus_token_merge_handler(cf, prev, conf, own) != NGX_OK) {
+    if (ngx_agt_merge_handler(cf, prev, conf, own) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
-    if (conf->enable != NGX_AGILICUS_TOKEN_OFF) {
+    if (conf->enable != NGX_AGT_OFF) {
         for (outer = conf; outer && !outer->enforced; outer = outer->outer) {
             outer->enforced = 1;
         }
@@ -269,46 +263,44 @@ ngx_agilicus_token_merge_level(ngx_conf_t *cf,
     ngx_conf_merge_sec_value(conf->leeway, prev->leeway, 0);
     ngx_conf_merge_value(conf->require_expiry, prev->require_expiry, 0);
     ngx_conf_merge_value(conf->deny_masquerading, prev->deny_masquerading, 0);
-    ngx_conf_merge_uint_value(conf->phase, prev->phase,
-                              NGX_AGILICUS_TOKEN_PHASE_ACCESS);
+    ngx_conf_merge_uint_value(conf->phase, prev->phase, NGX_AGT_PHASE_ACCESS);
     ngx_conf_merge_uint_value(conf->preflight, prev->preflight,
-                              NGX_AGILICUS_TOKEN_PREFLIGHT_CHECK);
+                              NGX_AGT_PREFLIGHT_CHECK);
     ngx_conf_merge_str_value(conf->resource_metadata,
                              prev->resource_metadata, "");
     ngx_conf_merge_str_value(conf->identity, prev->identity, "");
     ngx_conf_merge_uint_value(conf->introspect_options,
                               prev->introspect_options, 0);
 
-    rv = ngx_agilicus_token_merge_api(cf, prev, conf);
+    rv = ngx_agt_merge_api(cf, prev, conf);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
-    ngx_agilicus_token_merge_cache(prev, conf);
+    ngx_agt_merge_cache(prev, conf);
 
-    if (ngx_agilicus_token_merge_require(cf, prev, conf) != NGX_OK) {
+    if (ngx_agt_merge_require(cf, prev, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
     if ((conf->reissue || conf->create)
-        && ngx_agilicus_token_check_exchange(cf, conf) != NGX_OK)
+        && ngx_agt_check_exchange(cf, conf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
 
-    if ((conf->hook || conf->purge)
-        && ngx_agilicus_token_check_hook(cf, conf) != NGX_OK)
+    if ((conf->hook || conf->purge) && ngx_agt_check_hook(cf, conf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
 
-    if (conf->enable == NGX_AGILICUS_TOKEN_OFF && !conf->revoke
+    if (conf->enable == NGX_AGT_OFF && !conf->revoke
         && !conf->hook && !conf->status)
     {
         return NGX_CONF_OK;
     }
 
-    return ngx_agilicus_token_enforce(cf, conf);
+    return ngx_agt_enforce(cf, conf);
 }
 
 
@@ -320,13 +312,12 @@ ngx_agilicus_token_merge_level(ngx_conf_t *cf,
  */
 
 static ngx_int_t
-ngx_agilicus_token_merge_handler(ngx_conf_t *cf,
-    ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf,
-    ngx_uint_t own)
+ngx_agt_merge_handler(ngx_conf_t *cf,
+    ngx_agt_loc_conf_t *prev, ngx_agt_loc_conf_t *conf, ngx_uint_t own)
 {
-    ngx_http_core_loc_conf_t        *clcf;
-    ngx_agilicus_token_handler_t    *handler;
-    ngx_agilicus_token_main_conf_t  *mcf;
+    ngx_http_core_loc_conf_t  *clcf;
+    ngx_agt_handler_t         *handler;
+    ngx_agt_main_conf_t       *mcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
@@ -345,9 +336,9 @@ ngx_agilicus_token_merge_handler(ngx_conf_t *cf,
         }
 
         if (clcf->lmt_excpt && clcf->handler == NULL) {
-            clcf->handler = conf->revoke ? ngx_agilicus_token_revoke_handler
-                            : conf->hook ? ngx_agilicus_token_hook_handler
-                            : ngx_agilicus_token_status_handler;
+            clcf->handler = conf->revoke ? ngx_agt_revoke_handler
+                            : conf->hook ? ngx_agt_hook_handler
+                            : ngx_agt_status_handler;
         }
     }
 
@@ -370,34 +361,33 @@ ngx_agilicus_token_merge_handler(ngx_conf_t *cf,
 
 
 char *
-ngx_agilicus_token_merge_api(ngx_conf_t *cf,
-    ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf)
+ngx_agt_merge_api(ngx_conf_t *cf,
+    ngx_agt_loc_conf_t *prev, ngx_agt_loc_conf_t *conf)
 {
-    ngx_agilicus_token_merge_setting(&conf->api_url, &prev->api_url,
-                                     "https://api.agilicus.com");
-    ngx_agilicus_token_merge_setting(&conf->api_credential,
-                                     &prev->api_credential, "");
+    ngx_agt_merge_setting(&conf->api_url, &prev->api_url,
+                          "https://api.agilicus.com");
+    ngx_agt_merge_setting(&conf->api_credential, &prev->api_credential, "");
     ngx_conf_merge_value(conf->api_credential_introspect,
                          prev->api_credential_introspect, 0);
     ngx_conf_merge_msec_value(conf->api_connect_timeout,
                               prev->api_connect_timeout, 1000);
     ngx_conf_merge_msec_value(conf->api_timeout, prev->api_timeout, 3000);
-    ngx_agilicus_token_merge_setting(&conf->api_proxy, &prev->api_proxy, "");
+    ngx_agt_merge_setting(&conf->api_proxy, &prev->api_proxy, "");
     ngx_conf_merge_value(conf->api_ssl_verify, prev->api_ssl_verify, 1);
-    ngx_agilicus_token_merge_setting(&conf->api_ssl_trusted_certificate,
-                                     &prev->api_ssl_trusted_certificate, "");
-    ngx_agilicus_token_merge_setting(&conf->api_ssl_certificate,
-                                     &prev->api_ssl_certificate, "");
-    ngx_agilicus_token_merge_setting(&conf->api_ssl_certificate_key,
-                                     &prev->api_ssl_certificate_key, "");
+    ngx_agt_merge_setting(&conf->api_ssl_trusted_certificate,
+                          &prev->api_ssl_trusted_certificate, "");
+    ngx_agt_merge_setting(&conf->api_ssl_certificate,
+                          &prev->api_ssl_certificate, "");
+    ngx_agt_merge_setting(&conf->api_ssl_certificate_key,
+                          &prev->api_ssl_certificate_key, "");
 
     return NGX_CONF_OK;
 }
 
 
 static void
-ngx_agilicus_token_merge_setting(ngx_agilicus_token_setting_t *conf,
-    const ngx_agilicus_token_setting_t *prev, const char *none)
+ngx_agt_merge_setting(ngx_agt_setting_t *conf,
+    const ngx_agt_setting_t *prev, const char *none)
 {
     if (conf->value.data) {
         return;
@@ -415,8 +405,7 @@ ngx_agilicus_token_merge_setting(ngx_agilicus_token_setting_t *conf,
 /* a directive that a level sets is not mixed with that of the level above */
 
 static void
-ngx_agilicus_token_merge_cache(ngx_agilicus_token_loc_conf_t *prev,
-    ngx_agilicus_token_loc_conf_t *conf)
+ngx_agt_merge_cache(ngx_agt_loc_conf_t *prev, ngx_agt_loc_conf_t *conf)
 {
     if (conf->cache_off == NGX_CONF_UNSET) {
         conf->cache_off = prev->cache_off;
@@ -444,15 +433,15 @@ ngx_agilicus_token_merge_cache(ngx_agilicus_token_loc_conf_t *prev,
 
 
 static ngx_int_t
-ngx_agilicus_token_merge_require(ngx_conf_t *cf,
-    ngx_agilicus_token_loc_conf_t *prev, ngx_agilicus_token_loc_conf_t *conf)
+ngx_agt_merge_require(ngx_conf_t *cf,
+    ngx_agt_loc_conf_t *prev, ngx_agt_loc_conf_t *conf)
 {
-    ngx_uint_t                          i, j, variable;
-    ngx_agilicus_token_require_conf_t  *require, *all;
+    ngx_uint_t               i, j, variable;
+    ngx_agt_require_conf_t  *require, *all;
 
     variable = 0;
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_REQUIRE_KINDS; i++) {
+    for (i = 0; i < NGX_AGT_REQUIRE_KINDS; i++) {
         ngx_conf_merge_ptr_value(conf->require[i], prev->require[i], NULL);
 
         if (conf->require[i] == NULL) {
@@ -461,7 +450,7 @@ ngx_agilicus_token_merge_require(ngx_conf_t *cf,
 
         if (conf->required == NULL) {
             conf->required = ngx_array_create(cf->pool, 4,
-                                   sizeof(ngx_agilicus_token_require_conf_t));
+                                   sizeof(ngx_agt_require_conf_t));
             if (conf->required == NULL) {
                 return NGX_ERROR;
             }
@@ -485,7 +474,7 @@ ngx_agilicus_token_merge_require(ngx_conf_t *cf,
     }
 
     conf->requirements = ngx_palloc(cf->pool, conf->required->nelts
-                                    * sizeof(ngx_agilicus_token_requirement_t));
+                                    * sizeof(ngx_agt_requirement_t));
     if (conf->requirements == NULL) {
         return NGX_ERROR;
     }
@@ -501,39 +490,39 @@ ngx_agilicus_token_merge_require(ngx_conf_t *cf,
 
 
 ngx_int_t
-ngx_agilicus_token_postconfiguration(ngx_conf_t *cf)
+ngx_agt_postconfiguration(ngx_conf_t *cf)
 {
-    ngx_shm_zone_t                 **z;
-    ngx_agilicus_token_main_conf_t  *mcf;
+    ngx_shm_zone_t      **z;
+    ngx_agt_main_conf_t  *mcf;
 
     static ngx_str_t  request_uri = ngx_string("request_uri");
     static ngx_str_t  request = ngx_string("request");
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
 
-    if (ngx_agilicus_token_check_unenforced(cf, mcf) != NGX_OK
-        || ngx_agilicus_token_check_handlers(cf, mcf) != NGX_OK
-        || ngx_agilicus_token_check_zones(cf, mcf) != NGX_OK
-        || ngx_agilicus_token_add_denials(cf, mcf) != NGX_OK)
+    if (ngx_agt_check_unenforced(cf, mcf) != NGX_OK
+        || ngx_agt_check_handlers(cf, mcf) != NGX_OK
+        || ngx_agt_check_zones(cf, mcf) != NGX_OK
+        || ngx_agt_add_denials(cf, mcf) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (mcf->feed.interval && ngx_agilicus_token_check_feed(cf, mcf) != NGX_OK)
+    if (mcf->feed.interval && ngx_agt_check_feed(cf, mcf) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     if (!mcf->used) {
 
-        return ngx_agilicus_token_register_upstream(cf, mcf);
+        return ngx_agt_register_upstream(cf, mcf);
     }
 
-    if (mcf->zones.nelts == 0 && ngx_agilicus_token_default_zone(cf) == NULL) {
+    if (mcf->zones.nelts == 0 && ngx_agt_default_zone(cf) == NULL) {
         return NGX_ERROR;
     }
 
-    if (mcf->feed.interval && ngx_agilicus_token_feed_api(cf, mcf) != NGX_OK) {
+    if (mcf->feed.interval && ngx_agt_feed_api(cf, mcf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -557,35 +546,35 @@ ngx_agilicus_token_postconfiguration(ngx_conf_t *cf)
             return NGX_ERROR;
         }
 
-        if (ngx_agilicus_token_register_query(cf) != NGX_OK) {
+        if (ngx_agt_register_query(cf) != NGX_OK) {
             return NGX_ERROR;
         }
     }
 
     if (mcf->query || mcf->notices) {
-        ngx_agilicus_token_filter_init();
+        ngx_agt_filter_init();
     }
 
-    if (ngx_agilicus_token_early_wrap(cf, mcf) != NGX_OK) {
+    if (ngx_agt_early_wrap(cf, mcf) != NGX_OK) {
         return NGX_ERROR;
     }
 
     if (mcf->query || mcf->changes || mcf->identity.nelts) {
-        ngx_agilicus_token_read_anew(cf);
+        ngx_agt_read_anew(cf);
     }
 
-    if (ngx_agilicus_token_register_upstream(cf, mcf) != NGX_OK
-        || ngx_agilicus_token_register_enter(cf, mcf) != NGX_OK)
+    if (ngx_agt_register_upstream(cf, mcf) != NGX_OK
+        || ngx_agt_register_enter(cf, mcf) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (mcf->preflight && ngx_agilicus_token_register_preflight(cf) != NGX_OK)
+    if (mcf->preflight && ngx_agt_register_preflight(cf) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return ngx_agilicus_token_register(cf);
+    return ngx_agt_register(cf);
 }
 
 
@@ -595,7 +584,7 @@ ngx_agilicus_token_postconfiguration(ngx_conf_t *cf)
  */
 
 static void
-ngx_agilicus_token_read_anew(ngx_conf_t *cf)
+ngx_agt_read_anew(ngx_conf_t *cf)
 {
     ngx_uint_t                  i;
     ngx_hash_key_t             *key;
@@ -607,7 +596,7 @@ ngx_agilicus_token_read_anew(ngx_conf_t *cf)
     v = cmcf->prefix_variables.elts;
 
     for (i = 0; i < cmcf->prefix_variables.nelts; i++) {
-        if (ngx_agilicus_token_is_header_variable(&v[i].name)) {
+        if (ngx_agt_is_header_variable(&v[i].name)) {
             v[i].flags |= NGX_HTTP_VAR_NOCACHEABLE;
         }
     }
@@ -615,7 +604,7 @@ ngx_agilicus_token_read_anew(ngx_conf_t *cf)
     key = cmcf->variables_keys->keys.elts;
 
     for (i = 0; i < cmcf->variables_keys->keys.nelts; i++) {
-        if (ngx_agilicus_token_is_header_variable(&key[i].key)) {
+        if (ngx_agt_is_header_variable(&key[i].key)) {
             v = key[i].value;
             v->flags |= NGX_HTTP_VAR_NOCACHEABLE;
         }
@@ -624,7 +613,7 @@ ngx_agilicus_token_read_anew(ngx_conf_t *cf)
 
 
 static ngx_uint_t
-ngx_agilicus_token_is_header_variable(const ngx_str_t *name)
+ngx_agt_is_header_variable(const ngx_str_t *name)
 {
     return (name->len >= 5 && ngx_strncmp(name->data, "http_", 5) == 0)
            || (name->len >= 7 && ngx_strncmp(name->data, "cookie_", 7) == 0);
@@ -638,7 +627,7 @@ ngx_agilicus_token_is_header_variable(const ngx_str_t *name)
  */
 
 static ngx_int_t
-ngx_agilicus_token_register(ngx_conf_t *cf)
+ngx_agt_register(ngx_conf_t *cf)
 {
     ngx_array_t                *handlers;
     ngx_http_handler_pt        *h, *first;
@@ -658,8 +647,8 @@ ngx_agilicus_token_register(ngx_conf_t *cf)
     ngx_memmove(first + 1, first,
                 (handlers->nelts - 2) * sizeof(ngx_http_handler_pt));
 
-    first[0] = ngx_agilicus_token_access_last_handler;
-    first[handlers->nelts - 1] = ngx_agilicus_token_access_handler;
+    first[0] = ngx_agt_access_last_handler;
+    first[handlers->nelts - 1] = ngx_agt_access_handler;
 
     return NGX_OK;
 }
@@ -671,8 +660,7 @@ ngx_agilicus_token_register(ngx_conf_t *cf)
  */
 
 static ngx_int_t
-ngx_agilicus_token_register_enter(ngx_conf_t *cf,
-    const ngx_agilicus_token_main_conf_t *mcf)
+ngx_agt_register_enter(ngx_conf_t *cf, const ngx_agt_main_conf_t *mcf)
 {
     ngx_http_handler_pt        *h;
     ngx_http_core_main_conf_t  *cmcf;
@@ -686,12 +674,12 @@ ngx_agilicus_token_register_enter(ngx_conf_t *cf,
             return NGX_ERROR;
         }
 
-        *h = ngx_agilicus_token_server_rewrite_handler;
+        *h = ngx_agt_server_rewrite_handler;
     }
 
     if (mcf->preaccess) {
 
-        if (ngx_agilicus_token_check_limits(cf) != NGX_OK) {
+        if (ngx_agt_check_limits(cf) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -700,7 +688,7 @@ ngx_agilicus_token_register_enter(ngx_conf_t *cf,
             return NGX_ERROR;
         }
 
-        *h = ngx_agilicus_token_preaccess_handler;
+        *h = ngx_agt_preaccess_handler;
     }
 
     if (mcf->notices || mcf->query || mcf->changes) {
@@ -709,7 +697,7 @@ ngx_agilicus_token_register_enter(ngx_conf_t *cf,
             return NGX_ERROR;
         }
 
-        *h = ngx_agilicus_token_rewrite_handler;
+        *h = ngx_agt_rewrite_handler;
     }
 
     return NGX_OK;
@@ -722,7 +710,7 @@ ngx_agilicus_token_register_enter(ngx_conf_t *cf,
  */
 
 static ngx_int_t
-ngx_agilicus_token_register_query(ngx_conf_t *cf)
+ngx_agt_register_query(ngx_conf_t *cf)
 {
     ngx_array_t                *handlers;
     ngx_http_handler_pt        *first;
@@ -741,7 +729,7 @@ ngx_agilicus_token_register_query(ngx_conf_t *cf)
     ngx_memmove(first + 1, first,
                 (handlers->nelts - 1) * sizeof(ngx_http_handler_pt));
 
-    first[0] = ngx_agilicus_token_log_handler;
+    first[0] = ngx_agt_log_handler;
 
     return NGX_OK;
 }
@@ -753,7 +741,7 @@ ngx_agilicus_token_register_query(ngx_conf_t *cf)
  */
 
 static ngx_int_t
-ngx_agilicus_token_register_preflight(ngx_conf_t *cf)
+ngx_agt_register_preflight(ngx_conf_t *cf)
 {
     ngx_array_t                *handlers;
     ngx_http_handler_pt        *h;
@@ -775,15 +763,14 @@ ngx_agilicus_token_register_preflight(ngx_conf_t *cf)
                     (handlers->nelts - 2) * sizeof(ngx_http_handler_pt));
     }
 
-    *h = ngx_agilicus_token_preflight_handler;
+    *h = ngx_agt_preflight_handler;
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_register_upstream(ngx_conf_t *cf,
-    ngx_agilicus_token_main_conf_t *mcf)
+ngx_agt_register_upstream(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
 {
     ngx_http_handler_pt        *h;
     ngx_http_core_main_conf_t  *cmcf;
@@ -799,7 +786,7 @@ ngx_agilicus_token_register_upstream(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    *h = ngx_agilicus_token_precontent_handler;
+    *h = ngx_agt_precontent_handler;
 
     if (mcf->identity.nelts == 0) {
         return NGX_OK;
@@ -810,14 +797,14 @@ ngx_agilicus_token_register_upstream(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    *h = ngx_agilicus_token_post_read_handler;
+    *h = ngx_agt_post_read_handler;
 
     return NGX_OK;
 }
 
 
 void
-ngx_agilicus_token_here(ngx_conf_t *cf, ngx_agilicus_token_place_t *place)
+ngx_agt_here(ngx_conf_t *cf, ngx_agt_place_t *place)
 {
     place->name = *(ngx_str_t *) cf->args->elts;
     place->file = cf->conf_file->file.name;
@@ -826,9 +813,8 @@ ngx_agilicus_token_here(ngx_conf_t *cf, ngx_agilicus_token_place_t *place)
 
 
 ngx_int_t
-ngx_agilicus_token_refuse(ngx_conf_t *cf,
-    const ngx_agilicus_token_place_t *place, ngx_err_t err, const char *fmt,
-    ...)
+ngx_agt_refuse(ngx_conf_t *cf,
+    const ngx_agt_place_t *place, ngx_err_t err, const char *fmt, ...)
 {
     u_char           text[NGX_MAX_CONF_ERRSTR], *last;
     va_list          args;

@@ -14,62 +14,56 @@
 
 
 /* bytes of a file that is read at start, at most */
-#define NGX_AGILICUS_TOKEN_MAX_FILE  (4 * 1024 * 1024)
+#define NGX_AGT_MAX_FILE  (4 * 1024 * 1024)
 
 
-static ngx_agilicus_token_api_t *ngx_agilicus_token_api_get(ngx_conf_t *cf,
-    ngx_agilicus_token_loc_conf_t *conf);
-static ngx_int_t ngx_agilicus_token_api_count(ngx_conf_t *cf,
-    ngx_agilicus_token_main_conf_t *mcf, ngx_agilicus_token_api_t *api);
-static ngx_int_t ngx_agilicus_token_api_tls(ngx_conf_t *cf,
-    ngx_agilicus_token_loc_conf_t *conf, ngx_agilicus_token_api_t *api);
-static ngx_int_t ngx_agilicus_token_api_urls(ngx_conf_t *cf,
-    ngx_agilicus_token_api_t *api);
-static ngx_int_t ngx_agilicus_token_api_url(ngx_conf_t *cf,
-    ngx_agilicus_token_api_t *api, const char *path, ngx_str_t *url);
-static ngx_int_t ngx_agilicus_token_read_credential(ngx_conf_t *cf,
-    const ngx_agilicus_token_setting_t *name, ngx_str_t *content);
-static ngx_int_t ngx_agilicus_token_read_file(ngx_conf_t *cf,
-    const ngx_agilicus_token_setting_t *name, ngx_uint_t secret,
-    ngx_str_t *content);
-static ngx_int_t ngx_agilicus_token_read_new_file(ngx_conf_t *cf,
-    const ngx_agilicus_token_setting_t *name, ngx_agilicus_token_file_t *f);
-static ngx_int_t ngx_agilicus_token_read_open_file(ngx_conf_t *cf,
-    const ngx_agilicus_token_setting_t *name, ngx_file_t *file,
-    ngx_agilicus_token_file_t *f);
-static ngx_int_t ngx_agilicus_token_refuse_file(ngx_conf_t *cf,
-    const ngx_agilicus_token_setting_t *name, ngx_err_t err, const char *why);
-static u_char *ngx_agilicus_token_private_pages(ngx_conf_t *cf, size_t size);
-static void ngx_agilicus_token_free_pages(void *data);
-static ngx_int_t ngx_agilicus_token_check_pem(ngx_conf_t *cf,
-    const ngx_agilicus_token_setting_t *name, ngx_str_t *pem, ngx_uint_t key);
-static int ngx_agilicus_token_no_password(char *buf, int size, int rwflag,
-    void *data);
-static ngx_int_t ngx_agilicus_token_api_digests(
-    const ngx_agilicus_token_loc_conf_t *conf, ngx_agilicus_token_api_t *api);
-static ngx_int_t ngx_agilicus_token_origin_digests(
-    ngx_agilicus_token_origin_t *origin, const ngx_str_t *zone);
-static ngx_int_t ngx_agilicus_token_digest_of_all(u_char *out,
+static ngx_agt_api_t *ngx_agt_api_get(ngx_conf_t *cf,
+    ngx_agt_loc_conf_t *conf);
+static ngx_int_t ngx_agt_api_count(ngx_conf_t *cf,
+    ngx_agt_main_conf_t *mcf, ngx_agt_api_t *api);
+static ngx_int_t ngx_agt_api_tls(ngx_conf_t *cf,
+    ngx_agt_loc_conf_t *conf, ngx_agt_api_t *api);
+static ngx_int_t ngx_agt_api_urls(ngx_conf_t *cf, ngx_agt_api_t *api);
+static ngx_int_t ngx_agt_api_url(ngx_conf_t *cf,
+    ngx_agt_api_t *api, const char *path, ngx_str_t *url);
+static ngx_int_t ngx_agt_read_credential(ngx_conf_t *cf,
+    const ngx_agt_setting_t *name, ngx_str_t *content);
+static ngx_int_t ngx_agt_read_file(ngx_conf_t *cf,
+    const ngx_agt_setting_t *name, ngx_uint_t secret, ngx_str_t *content);
+static ngx_int_t ngx_agt_read_new_file(ngx_conf_t *cf,
+    const ngx_agt_setting_t *name, ngx_agt_file_t *f);
+static ngx_int_t ngx_agt_read_open_file(ngx_conf_t *cf,
+    const ngx_agt_setting_t *name, ngx_file_t *file, ngx_agt_file_t *f);
+static ngx_int_t ngx_agt_refuse_file(ngx_conf_t *cf,
+    const ngx_agt_setting_t *name, ngx_err_t err, const char *why);
+static u_char *ngx_agt_private_pages(ngx_conf_t *cf, size_t size);
+static void ngx_agt_free_pages(void *data);
+static ngx_int_t ngx_agt_check_pem(ngx_conf_t *cf,
+    const ngx_agt_setting_t *name, ngx_str_t *pem, ngx_uint_t key);
+static int ngx_agt_no_password(char *buf, int size, int rwflag, void *data);
+static ngx_int_t ngx_agt_api_digests(
+    const ngx_agt_loc_conf_t *conf, ngx_agt_api_t *api);
+static ngx_int_t ngx_agt_origin_digests(
+    ngx_agt_origin_t *origin, const ngx_str_t *zone);
+static ngx_int_t ngx_agt_digest_of_all(u_char *out,
     ngx_str_t *parts, ngx_uint_t n);
-static ngx_uint_t ngx_agilicus_token_same(const ngx_str_t *a,
-    const ngx_str_t *b);
+static ngx_uint_t ngx_agt_same(const ngx_str_t *a, const ngx_str_t *b);
 
 
-ngx_agilicus_token_origin_t *
-ngx_agilicus_token_origin_get(ngx_conf_t *cf,
-    ngx_agilicus_token_loc_conf_t *conf)
+ngx_agt_origin_t *
+ngx_agt_origin_get(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
 {
-    ngx_uint_t                         i;
-    ngx_msec_t                         longest;
-    ngx_agilicus_token_api_t          *api, **a;
-    ngx_agilicus_token_zone_t         *zone;
-    ngx_agilicus_token_origin_t       *origin, **o;
-    ngx_agilicus_token_main_conf_t    *mcf;
-    ngx_agilicus_token_json_options_t  options;
+    ngx_uint_t              i;
+    ngx_msec_t              longest;
+    ngx_agt_api_t          *api, **a;
+    ngx_agt_zone_t         *zone;
+    ngx_agt_origin_t       *origin, **o;
+    ngx_agt_main_conf_t    *mcf;
+    ngx_agt_json_options_t  options;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
 
-    api = ngx_agilicus_token_api_get(cf, conf);
+    api = ngx_agt_api_get(cf, conf);
     if (api == NULL) {
         return NULL;
     }
@@ -78,7 +72,7 @@ ngx_agilicus_token_origin_get(ngx_conf_t *cf,
     longest = conf->api_timeout;
 
     for (i = 0; i < mcf->apis.nelts; i++) {
-        if (ngx_agilicus_token_digest_equal(a[i]->digest, api->digest)) {
+        if (ngx_agt_digest_equal(a[i]->digest, api->digest)) {
             longest = ngx_max(longest, a[i]->longest);
         }
     }
@@ -86,7 +80,7 @@ ngx_agilicus_token_origin_get(ngx_conf_t *cf,
     /* a breaker is one for all ways to an API */
 
     for (i = 0; i < mcf->apis.nelts; i++) {
-        if (ngx_agilicus_token_digest_equal(a[i]->digest, api->digest)) {
+        if (ngx_agt_digest_equal(a[i]->digest, api->digest)) {
             a[i]->longest = longest;
         }
     }
@@ -100,14 +94,13 @@ ngx_agilicus_token_origin_get(ngx_conf_t *cf,
 
     zone = conf->cache_off ? NULL : conf->cache->data;
 
-    ngx_memzero(&options, sizeof(ngx_agilicus_token_json_options_t));
+    ngx_memzero(&options, sizeof(ngx_agt_json_options_t));
 
     options.exclude_roles = (conf->introspect_options
-                             & NGX_AGILICUS_TOKEN_EXCLUDE_ROLES) != 0;
+                             & NGX_AGT_EXCLUDE_ROLES) != 0;
     options.support_http_matchers = (conf->introspect_options
-                             & NGX_AGILICUS_TOKEN_HTTP_MATCHERS) != 0;
-    options.no_cache = (conf->introspect_options
-                        & NGX_AGILICUS_TOKEN_NO_CACHE) != 0;
+                             & NGX_AGT_HTTP_MATCHERS) != 0;
+    options.no_cache = (conf->introspect_options & NGX_AGT_NO_CACHE) != 0;
 
     o = mcf->origins.elts;
 
@@ -122,7 +115,7 @@ ngx_agilicus_token_origin_get(ngx_conf_t *cf,
         }
     }
 
-    origin = ngx_pcalloc(cf->pool, sizeof(ngx_agilicus_token_origin_t));
+    origin = ngx_pcalloc(cf->pool, sizeof(ngx_agt_origin_t));
     o = ngx_array_push(&mcf->origins);
 
     if (origin == NULL || o == NULL) {
@@ -135,8 +128,7 @@ ngx_agilicus_token_origin_get(ngx_conf_t *cf,
     origin->zone = zone;
     origin->options = options;
 
-    if (ngx_agilicus_token_origin_digests(origin,
-                                          zone ? &conf->cache->shm.name : NULL)
+    if (ngx_agt_origin_digests(origin, zone ? &conf->cache->shm.name : NULL)
         != NGX_OK)
     {
         return NULL;
@@ -146,17 +138,17 @@ ngx_agilicus_token_origin_get(ngx_conf_t *cf,
 }
 
 
-static ngx_agilicus_token_api_t *
-ngx_agilicus_token_api_get(ngx_conf_t *cf, ngx_agilicus_token_loc_conf_t *conf)
+static ngx_agt_api_t *
+ngx_agt_api_get(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
 {
-    ngx_uint_t                       i;
-    const char                      *unusable;
-    ngx_agilicus_token_api_t        *api, **a;
-    ngx_agilicus_token_main_conf_t  *mcf;
+    ngx_uint_t            i;
+    const char           *unusable;
+    ngx_agt_api_t        *api, **a;
+    ngx_agt_main_conf_t  *mcf;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
 
-    unusable = ngx_agilicus_token_curl_unusable();
+    unusable = ngx_agt_curl_unusable();
 
     if (unusable) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -164,21 +156,21 @@ ngx_agilicus_token_api_get(ngx_conf_t *cf, ngx_agilicus_token_loc_conf_t *conf)
         return NULL;
     }
 
-    api = ngx_pcalloc(cf->pool, sizeof(ngx_agilicus_token_api_t));
+    api = ngx_pcalloc(cf->pool, sizeof(ngx_agt_api_t));
     if (api == NULL) {
         return NULL;
     }
 
     api->url = conf->api_url.value;
     api->profile.proxy = conf->api_proxy.value;
-    api->profile.tls = !ngx_agilicus_token_url_is_plain(&api->url);
+    api->profile.tls = !ngx_agt_url_is_plain(&api->url);
     api->profile.verify = (conf->api_ssl_verify != 0);
     api->credential_introspect = (conf->api_credential_introspect == 1);
 
     /* plain http is allowed only because it stays on this machine */
 
     if (!api->profile.tls && api->profile.proxy.len) {
-        (void) ngx_agilicus_token_refuse(cf, &conf->api_proxy.place, 0,
+        (void) ngx_agt_refuse(cf, &conf->api_proxy.place, 0,
                    "\"agilicus_token_api_proxy\" must be \"off\" for a "
                    "plain-http \"agilicus_token_api\" such as \"%V\" in "
                    "%V:%ui: tokens would leave this machine in clear",
@@ -188,33 +180,31 @@ ngx_agilicus_token_api_get(ngx_conf_t *cf, ngx_agilicus_token_loc_conf_t *conf)
     }
 
     if (conf->api_credential.value.len
-        && ngx_agilicus_token_read_credential(cf, &conf->api_credential,
-                                              &api->credential)
+        && ngx_agt_read_credential(cf, &conf->api_credential, &api->credential)
            != NGX_OK)
     {
         return NULL;
     }
 
-    if (api->profile.tls
-        && ngx_agilicus_token_api_tls(cf, conf, api) != NGX_OK)
+    if (api->profile.tls && ngx_agt_api_tls(cf, conf, api) != NGX_OK)
     {
         return NULL;
     }
 
-    if (ngx_agilicus_token_api_digests(conf, api) != NGX_OK) {
+    if (ngx_agt_api_digests(conf, api) != NGX_OK) {
         return NULL;
     }
 
     a = mcf->apis.elts;
 
     for (i = 0; i < mcf->apis.nelts; i++) {
-        if (ngx_agilicus_token_digest_equal(a[i]->granted, api->granted)) {
+        if (ngx_agt_digest_equal(a[i]->granted, api->granted)) {
             return a[i];
         }
     }
 
-    if (ngx_agilicus_token_api_urls(cf, api) != NGX_OK
-        || ngx_agilicus_token_api_count(cf, mcf, api) != NGX_OK)
+    if (ngx_agt_api_urls(cf, api) != NGX_OK
+        || ngx_agt_api_count(cf, mcf, api) != NGX_OK)
     {
         return NULL;
     }
@@ -235,23 +225,22 @@ ngx_agilicus_token_api_get(ngx_conf_t *cf, ngx_agilicus_token_loc_conf_t *conf)
 /* each API has a budget and a breaker of its own: there is room for so many */
 
 static ngx_int_t
-ngx_agilicus_token_api_count(ngx_conf_t *cf,
-    ngx_agilicus_token_main_conf_t *mcf, ngx_agilicus_token_api_t *api)
+ngx_agt_api_count(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf, ngx_agt_api_t *api)
 {
-    ngx_uint_t                  i, j, n;
-    ngx_agilicus_token_api_t  **a;
+    ngx_uint_t       i, j, n;
+    ngx_agt_api_t  **a;
 
     a = mcf->apis.elts;
     n = 0;
 
     for (i = 0; i < mcf->apis.nelts; i++) {
 
-        if (ngx_agilicus_token_digest_equal(a[i]->digest, api->digest)) {
+        if (ngx_agt_digest_equal(a[i]->digest, api->digest)) {
             return NGX_OK;
         }
 
         for (j = 0; j < i; j++) {
-            if (ngx_agilicus_token_digest_equal(a[j]->digest, a[i]->digest)) {
+            if (ngx_agt_digest_equal(a[j]->digest, a[i]->digest)) {
                 break;
             }
         }
@@ -259,11 +248,11 @@ ngx_agilicus_token_api_count(ngx_conf_t *cf,
         n += (j == i);
     }
 
-    if (n == NGX_AGILICUS_TOKEN_MAX_APIS) {
+    if (n == NGX_AGT_MAX_APIS) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"agilicus_token_api\" \"%V\" is one too many: "
                            "%d different APIs are supported", &api->url,
-                           NGX_AGILICUS_TOKEN_MAX_APIS);
+                           NGX_AGT_MAX_APIS);
         return NGX_ERROR;
     }
 
@@ -272,17 +261,16 @@ ngx_agilicus_token_api_count(ngx_conf_t *cf,
 
 
 static ngx_int_t
-ngx_agilicus_token_api_tls(ngx_conf_t *cf,
-    ngx_agilicus_token_loc_conf_t *conf, ngx_agilicus_token_api_t *api)
+ngx_agt_api_tls(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf, ngx_agt_api_t *api)
 {
-    const char                    *system;
-    ngx_agilicus_token_setting_t   name;
+    const char        *system;
+    ngx_agt_setting_t  name;
 
     if (api->profile.verify) {
         name = conf->api_ssl_trusted_certificate;
 
         if (name.value.len == 0) {
-            system = ngx_agilicus_token_curl_system_store();
+            system = ngx_agt_curl_system_store();
 
             if (system == NULL) {
                 ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -296,8 +284,7 @@ ngx_agilicus_token_api_tls(ngx_conf_t *cf,
             name.value.len = ngx_strlen(system);
         }
 
-        if (ngx_agilicus_token_read_file(cf, &name, 0, &api->profile.trusted)
-            != NGX_OK)
+        if (ngx_agt_read_file(cf, &name, 0, &api->profile.trusted) != NGX_OK)
         {
             if (conf->api_ssl_trusted_certificate.value.len == 0) {
                 ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -310,8 +297,7 @@ ngx_agilicus_token_api_tls(ngx_conf_t *cf,
             return NGX_ERROR;
         }
 
-        if (ngx_agilicus_token_check_pem(cf, &name, &api->profile.trusted, 0)
-            != NGX_OK)
+        if (ngx_agt_check_pem(cf, &name, &api->profile.trusted, 0) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -321,17 +307,17 @@ ngx_agilicus_token_api_tls(ngx_conf_t *cf,
         return NGX_OK;
     }
 
-    if (ngx_agilicus_token_read_file(cf, &conf->api_ssl_certificate, 0,
-                                     &api->profile.certificate)
+    if (ngx_agt_read_file(cf, &conf->api_ssl_certificate, 0,
+                          &api->profile.certificate)
             != NGX_OK
-        || ngx_agilicus_token_read_file(cf, &conf->api_ssl_certificate_key, 1,
-                                        &api->profile.certificate_key)
+        || ngx_agt_read_file(cf, &conf->api_ssl_certificate_key, 1,
+                             &api->profile.certificate_key)
             != NGX_OK
-        || ngx_agilicus_token_check_pem(cf, &conf->api_ssl_certificate,
-                                        &api->profile.certificate, 0)
+        || ngx_agt_check_pem(cf, &conf->api_ssl_certificate,
+                             &api->profile.certificate, 0)
             != NGX_OK
-        || ngx_agilicus_token_check_pem(cf, &conf->api_ssl_certificate_key,
-                                        &api->profile.certificate_key, 1)
+        || ngx_agt_check_pem(cf, &conf->api_ssl_certificate_key,
+                             &api->profile.certificate_key, 1)
             != NGX_OK)
     {
         return NGX_ERROR;
@@ -342,30 +328,27 @@ ngx_agilicus_token_api_tls(ngx_conf_t *cf,
 
 
 static ngx_int_t
-ngx_agilicus_token_api_urls(ngx_conf_t *cf, ngx_agilicus_token_api_t *api)
+ngx_agt_api_urls(ngx_conf_t *cf, ngx_agt_api_t *api)
 {
-    if (ngx_agilicus_token_api_url(cf, api, "/v1/tokens/introspect",
-                                   &api->introspect)
+    if (ngx_agt_api_url(cf, api, "/v1/tokens/introspect", &api->introspect)
             != NGX_OK
-        || ngx_agilicus_token_api_url(cf, api, "/v1/tokens/reissue",
-                                      &api->reissue)
+        || ngx_agt_api_url(cf, api, "/v1/tokens/reissue", &api->reissue)
             != NGX_OK
-        || ngx_agilicus_token_api_url(cf, api, "/v1/tokens/revoke",
-                                      &api->revoke)
+        || ngx_agt_api_url(cf, api, "/v1/tokens/revoke", &api->revoke)
             != NGX_OK
-        || ngx_agilicus_token_api_url(cf, api, "/v1/tokens/validations",
-                                      &api->validations)
+        || ngx_agt_api_url(cf, api, "/v1/tokens/validations",
+                           &api->validations)
             != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return ngx_agilicus_token_api_url(cf, api, "/v1/tokens", &api->tokens);
+    return ngx_agt_api_url(cf, api, "/v1/tokens", &api->tokens);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_api_url(ngx_conf_t *cf, ngx_agilicus_token_api_t *api,
+ngx_agt_api_url(ngx_conf_t *cf, ngx_agt_api_t *api,
     const char *path, ngx_str_t *url)
 {
     size_t  len;
@@ -387,10 +370,10 @@ ngx_agilicus_token_api_url(ngx_conf_t *cf, ngx_agilicus_token_api_t *api,
 
 
 static ngx_int_t
-ngx_agilicus_token_read_credential(ngx_conf_t *cf,
-    const ngx_agilicus_token_setting_t *name, ngx_str_t *content)
+ngx_agt_read_credential(ngx_conf_t *cf,
+    const ngx_agt_setting_t *name, ngx_str_t *content)
 {
-    if (ngx_agilicus_token_read_file(cf, name, 1, content) != NGX_OK) {
+    if (ngx_agt_read_file(cf, name, 1, content) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -400,9 +383,8 @@ ngx_agilicus_token_read_credential(ngx_conf_t *cf,
         content->len--;
     }
 
-    if (!ngx_agilicus_token_bearer_is_token68(content)) {
-        return ngx_agilicus_token_refuse_file(cf, name, 0,
-                                              "holds no bearer token");
+    if (!ngx_agt_bearer_is_token68(content)) {
+        return ngx_agt_refuse_file(cf, name, 0, "holds no bearer token");
     }
 
     return NGX_OK;
@@ -412,20 +394,19 @@ ngx_agilicus_token_read_credential(ngx_conf_t *cf,
 /* a file that several locations name is read once */
 
 static ngx_int_t
-ngx_agilicus_token_read_file(ngx_conf_t *cf,
-    const ngx_agilicus_token_setting_t *name, ngx_uint_t secret,
-    ngx_str_t *content)
+ngx_agt_read_file(ngx_conf_t *cf,
+    const ngx_agt_setting_t *name, ngx_uint_t secret, ngx_str_t *content)
 {
-    ngx_uint_t                       i;
-    ngx_agilicus_token_file_t       *f;
-    ngx_agilicus_token_main_conf_t  *mcf;
+    ngx_uint_t            i;
+    ngx_agt_file_t       *f;
+    ngx_agt_main_conf_t  *mcf;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
 
     f = mcf->files.elts;
 
     for (i = 0; i < mcf->files.nelts; i++) {
-        if (ngx_agilicus_token_same(&f[i].name, &name->value)) {
+        if (ngx_agt_same(&f[i].name, &name->value)) {
             f = &f[i];
             goto found;
         }
@@ -436,11 +417,11 @@ ngx_agilicus_token_read_file(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    ngx_memzero(f, sizeof(ngx_agilicus_token_file_t));
+    ngx_memzero(f, sizeof(ngx_agt_file_t));
 
     f->name = name->value;
 
-    if (ngx_agilicus_token_read_new_file(cf, name, f) != NGX_OK) {
+    if (ngx_agt_read_new_file(cf, name, f) != NGX_OK) {
         mcf->files.nelts--;
         return NGX_ERROR;
     }
@@ -448,10 +429,10 @@ ngx_agilicus_token_read_file(ngx_conf_t *cf,
 found:
 
     if (secret && f->exposed) {
-        return ngx_agilicus_token_refuse_file(cf, name, 0,
-                                              "holds a secret and everybody "
-                                              "can read it, take the "
-                                              "permission away");
+        return ngx_agt_refuse_file(cf, name, 0,
+                                   "holds a secret and everybody "
+                                   "can read it, take the "
+                                   "permission away");
     }
 
     *content = f->content;
@@ -461,8 +442,8 @@ found:
 
 
 static ngx_int_t
-ngx_agilicus_token_read_new_file(ngx_conf_t *cf,
-    const ngx_agilicus_token_setting_t *name, ngx_agilicus_token_file_t *f)
+ngx_agt_read_new_file(ngx_conf_t *cf,
+    const ngx_agt_setting_t *name, ngx_agt_file_t *f)
 {
     ngx_int_t   rc;
     ngx_file_t  file;
@@ -478,11 +459,10 @@ ngx_agilicus_token_read_new_file(ngx_conf_t *cf,
                             NGX_FILE_OPEN, 0);
 
     if (file.fd == NGX_INVALID_FILE) {
-        return ngx_agilicus_token_refuse_file(cf, name, ngx_errno,
-                                              "cannot be opened");
+        return ngx_agt_refuse_file(cf, name, ngx_errno, "cannot be opened");
     }
 
-    rc = ngx_agilicus_token_read_open_file(cf, name, &file, f);
+    rc = ngx_agt_read_open_file(cf, name, &file, f);
 
     if (ngx_close_file(file.fd) == NGX_FILE_ERROR) {
         ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
@@ -494,34 +474,31 @@ ngx_agilicus_token_read_new_file(ngx_conf_t *cf,
 
 
 static ngx_int_t
-ngx_agilicus_token_read_open_file(ngx_conf_t *cf,
-    const ngx_agilicus_token_setting_t *name, ngx_file_t *file,
-    ngx_agilicus_token_file_t *f)
+ngx_agt_read_open_file(ngx_conf_t *cf,
+    const ngx_agt_setting_t *name, ngx_file_t *file, ngx_agt_file_t *f)
 {
     off_t    size;
     ssize_t  n;
 
     if (ngx_fd_info(file->fd, &file->info) == NGX_FILE_ERROR) {
-        return ngx_agilicus_token_refuse_file(cf, name, ngx_errno,
-                                              "cannot be read");
+        return ngx_agt_refuse_file(cf, name, ngx_errno, "cannot be read");
     }
 
     if (!ngx_is_file(&file->info)) {
-        return ngx_agilicus_token_refuse_file(cf, name, 0,
-                                              "is not a regular file");
+        return ngx_agt_refuse_file(cf, name, 0, "is not a regular file");
     }
 
     f->exposed = (ngx_file_access(&file->info) & S_IROTH) != 0;
 
     size = ngx_file_size(&file->info);
 
-    if (size <= 0 || size > NGX_AGILICUS_TOKEN_MAX_FILE) {
-        return ngx_agilicus_token_refuse_file(cf, name, 0,
-                                              size <= 0 ? "is empty"
+    if (size <= 0 || size > NGX_AGT_MAX_FILE) {
+        return ngx_agt_refuse_file(cf, name, 0,
+                                   size <= 0 ? "is empty"
                                                         : "is too large");
     }
 
-    f->content.data = ngx_agilicus_token_private_pages(cf, (size_t) size);
+    f->content.data = ngx_agt_private_pages(cf, (size_t) size);
     if (f->content.data == NULL) {
         return NGX_ERROR;
     }
@@ -529,8 +506,7 @@ ngx_agilicus_token_read_open_file(ngx_conf_t *cf,
     n = ngx_read_file(file, f->content.data, (size_t) size, 0);
 
     if (n != (ssize_t) size) {
-        return ngx_agilicus_token_refuse_file(cf, name, 0,
-                                              "cannot be read as a whole");
+        return ngx_agt_refuse_file(cf, name, 0, "cannot be read as a whole");
     }
 
     f->content.len = (size_t) size;
@@ -542,13 +518,13 @@ ngx_agilicus_token_read_open_file(ngx_conf_t *cf,
 /* the system's own file of authorities has no directive that names it */
 
 static ngx_int_t
-ngx_agilicus_token_refuse_file(ngx_conf_t *cf,
-    const ngx_agilicus_token_setting_t *name, ngx_err_t err, const char *why)
+ngx_agt_refuse_file(ngx_conf_t *cf,
+    const ngx_agt_setting_t *name, ngx_err_t err, const char *why)
 {
     if (name->place.name.len) {
-        return ngx_agilicus_token_refuse(cf, &name->place, err,
-                                         "\"%V\" names \"%V\", which %s",
-                                         &name->place.name, &name->value, why);
+        return ngx_agt_refuse(cf, &name->place, err,
+                              "\"%V\" names \"%V\", which %s",
+                              &name->place.name, &name->value, why);
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, err,
@@ -565,7 +541,7 @@ ngx_agilicus_token_refuse_file(ngx_conf_t *cf,
  */
 
 static u_char *
-ngx_agilicus_token_private_pages(ngx_conf_t *cf, size_t size)
+ngx_agt_private_pages(ngx_conf_t *cf, size_t size)
 {
     u_char              *p;
     ngx_str_t           *pages;
@@ -595,14 +571,14 @@ ngx_agilicus_token_private_pages(ngx_conf_t *cf, size_t size)
     pages->data = p;
     pages->len = size;
 
-    cln->handler = ngx_agilicus_token_free_pages;
+    cln->handler = ngx_agt_free_pages;
 
     return p;
 }
 
 
 static void
-ngx_agilicus_token_free_pages(void *data)
+ngx_agt_free_pages(void *data)
 {
     ngx_str_t *pages = data;
 
@@ -615,8 +591,8 @@ ngx_agilicus_token_free_pages(void *data)
 /* what a worker could not use is refused here */
 
 static ngx_int_t
-ngx_agilicus_token_check_pem(ngx_conf_t *cf,
-    const ngx_agilicus_token_setting_t *name, ngx_str_t *pem, ngx_uint_t key)
+ngx_agt_check_pem(ngx_conf_t *cf,
+    const ngx_agt_setting_t *name, ngx_str_t *pem, ngx_uint_t key)
 {
     BIO         *bio;
     X509        *x509;
@@ -632,13 +608,11 @@ ngx_agilicus_token_check_pem(ngx_conf_t *cf,
     pkey = NULL;
 
     if (key) {
-        pkey = PEM_read_bio_PrivateKey(bio, NULL,
-                                       ngx_agilicus_token_no_password, NULL);
+        pkey = PEM_read_bio_PrivateKey(bio, NULL, ngx_agt_no_password, NULL);
         good = (pkey != NULL);
 
     } else {
-        x509 = PEM_read_bio_X509_AUX(bio, NULL,
-                                     ngx_agilicus_token_no_password, NULL);
+        x509 = PEM_read_bio_X509_AUX(bio, NULL, ngx_agt_no_password, NULL);
         good = (x509 != NULL);
     }
 
@@ -648,7 +622,7 @@ ngx_agilicus_token_check_pem(ngx_conf_t *cf,
     ERR_clear_error();
 
     if (!good) {
-        return ngx_agilicus_token_refuse_file(cf, name, 0,
+        return ngx_agt_refuse_file(cf, name, 0,
                    key ? "holds no private key without a password in PEM"
                        : "holds no certificate in PEM");
     }
@@ -658,33 +632,32 @@ ngx_agilicus_token_check_pem(ngx_conf_t *cf,
 
 
 static int
-ngx_agilicus_token_no_password(char *buf, int size, int rwflag, void *data)
+ngx_agt_no_password(char *buf, int size, int rwflag, void *data)
 {
     return 0;
 }
 
 
 static ngx_uint_t
-ngx_agilicus_token_same(const ngx_str_t *a, const ngx_str_t *b)
+ngx_agt_same(const ngx_str_t *a, const ngx_str_t *b)
 {
     return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
 }
 
 
 ngx_int_t
-ngx_agilicus_token_origins_init(ngx_agilicus_token_main_conf_t *mcf)
+ngx_agt_origins_init(ngx_agt_main_conf_t *mcf)
 {
-    ngx_uint_t                     i, add;
-    ngx_agilicus_token_api_t     **a;
-    ngx_agilicus_token_origin_t  **o;
+    ngx_uint_t          i, add;
+    ngx_agt_api_t     **a;
+    ngx_agt_origin_t  **o;
 
     a = mcf->apis.elts;
 
     for (add = 0; add < 2; add++) {
         for (i = 0; i < mcf->apis.nelts; i++) {
-            a[i]->state = ngx_agilicus_token_budget_api(mcf->api.first,
-                                                        a[i]->digest,
-                                                        mcf->api.cycle, add);
+            a[i]->state = ngx_agt_budget_api(mcf->api.first, a[i]->digest,
+                                             mcf->api.cycle, add);
         }
     }
 
@@ -693,8 +666,7 @@ ngx_agilicus_token_origins_init(ngx_agilicus_token_main_conf_t *mcf)
     for (i = 0; i < mcf->origins.nelts; i++) {
 
         if (o[i]->zone) {
-            o[i]->context = ngx_agilicus_token_zone_context(o[i]->zone,
-                                                            o[i]->facts);
+            o[i]->context = ngx_agt_zone_context(o[i]->zone, o[i]->facts);
         }
     }
 
@@ -710,19 +682,18 @@ ngx_agilicus_token_origins_init(ngx_agilicus_token_main_conf_t *mcf)
  */
 
 static ngx_int_t
-ngx_agilicus_token_api_digests(const ngx_agilicus_token_loc_conf_t *conf,
-    ngx_agilicus_token_api_t *api)
+ngx_agt_api_digests(const ngx_agt_loc_conf_t *conf, ngx_agt_api_t *api)
 {
     u_char     flags[2];
     ngx_str_t  parts[7], url;
 
-    if (ngx_agilicus_token_digest_init() != NGX_OK) {
+    if (ngx_agt_digest_init() != NGX_OK) {
         return NGX_ERROR;
     }
 
     url = api->url;
 
-    if (ngx_agilicus_token_digest(api->digest, &url, 1) != NGX_OK) {
+    if (ngx_agt_digest(api->digest, &url, 1) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -750,21 +721,20 @@ ngx_agilicus_token_api_digests(const ngx_agilicus_token_loc_conf_t *conf,
         parts[6] = api->credential;
     }
 
-    if (ngx_agilicus_token_digest_of_all(api->asked, parts, 7) != NGX_OK) {
+    if (ngx_agt_digest_of_all(api->asked, parts, 7) != NGX_OK) {
         return NGX_ERROR;
     }
 
     parts[0].data = api->asked;
-    parts[0].len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    parts[0].len = NGX_AGT_DIGEST_LEN;
     parts[1] = api->credential;
 
-    return ngx_agilicus_token_digest_of_all(api->granted, parts, 2);
+    return ngx_agt_digest_of_all(api->granted, parts, 2);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_origin_digests(ngx_agilicus_token_origin_t *origin,
-    const ngx_str_t *zone)
+ngx_agt_origin_digests(ngx_agt_origin_t *origin, const ngx_str_t *zone)
 {
     u_char     flags[3];
     ngx_str_t  parts[2];
@@ -774,11 +744,11 @@ ngx_agilicus_token_origin_digests(ngx_agilicus_token_origin_t *origin,
     flags[2] = origin->options.no_cache;
 
     parts[0].data = origin->api->asked;
-    parts[0].len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    parts[0].len = NGX_AGT_DIGEST_LEN;
     parts[1].data = flags;
     parts[1].len = sizeof(flags);
 
-    if (ngx_agilicus_token_digest_of_all(origin->facts, parts, 2) != NGX_OK) {
+    if (ngx_agt_digest_of_all(origin->facts, parts, 2) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -793,31 +763,29 @@ ngx_agilicus_token_origin_digests(ngx_agilicus_token_origin_t *origin,
         ngx_str_null(&parts[1]);
     }
 
-    if (ngx_agilicus_token_digest_of_all(origin->calls, parts, 2) != NGX_OK) {
+    if (ngx_agt_digest_of_all(origin->calls, parts, 2) != NGX_OK) {
         return NGX_ERROR;
     }
 
     parts[0].data = origin->calls;
     parts[1].data = origin->api->granted;
-    parts[1].len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    parts[1].len = NGX_AGT_DIGEST_LEN;
 
-    return ngx_agilicus_token_digest_of_all(origin->grants, parts, 2);
+    return ngx_agt_digest_of_all(origin->grants, parts, 2);
 }
 
 
 /* each part is a digest of its own, so that parts cannot run into each other */
 
 static ngx_int_t
-ngx_agilicus_token_digest_of_all(u_char *out, ngx_str_t *parts, ngx_uint_t n)
+ngx_agt_digest_of_all(u_char *out, ngx_str_t *parts, ngx_uint_t n)
 {
-    u_char      digests[7 * NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    u_char      digests[7 * NGX_AGT_DIGEST_LEN];
     ngx_str_t   all;
     ngx_uint_t  i;
 
     for (i = 0; i < n; i++) {
-        if (ngx_agilicus_token_digest(digests
-                                      + i * NGX_AGILICUS_TOKEN_DIGEST_LEN,
-                                      &parts[i], 1)
+        if (ngx_agt_digest(digests + i * NGX_AGT_DIGEST_LEN, &parts[i], 1)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -825,7 +793,7 @@ ngx_agilicus_token_digest_of_all(u_char *out, ngx_str_t *parts, ngx_uint_t n)
     }
 
     all.data = digests;
-    all.len = n * NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    all.len = n * NGX_AGT_DIGEST_LEN;
 
-    return ngx_agilicus_token_digest(out, &all, 1);
+    return ngx_agt_digest(out, &all, 1);
 }

@@ -7,8 +7,8 @@
 #include "config/url.h"
 
 
-#define NGX_AGILICUS_TOKEN_URL_GROUPS    8
-#define NGX_AGILICUS_TOKEN_URL_MAX_HOST  253
+#define NGX_AGT_URL_GROUPS    8
+#define NGX_AGT_URL_MAX_HOST  253
 
 
 /* a URL in parts; what is wrong with it is in "why" */
@@ -23,50 +23,44 @@ typedef struct {
     ngx_uint_t     tls;
     ngx_uint_t     loopback;
     ngx_uint_t     ipv6;
-    uint32_t       groups[NGX_AGILICUS_TOKEN_URL_GROUPS];
-} ngx_agilicus_token_url_t;
+    uint32_t       groups[NGX_AGT_URL_GROUPS];
+} ngx_agt_url_t;
 
 
-static ngx_int_t ngx_agilicus_token_url_scheme(ngx_agilicus_token_url_t *u,
+static ngx_int_t ngx_agt_url_scheme(ngx_agt_url_t *u,
     const ngx_str_t *url, ngx_uint_t proxy);
-static ngx_int_t ngx_agilicus_token_url_bytes(ngx_agilicus_token_url_t *u,
-    const ngx_str_t *url);
-static ngx_int_t ngx_agilicus_token_url_path(ngx_agilicus_token_url_t *u);
-static ngx_int_t ngx_agilicus_token_url_segment(ngx_agilicus_token_url_t *u,
+static ngx_int_t ngx_agt_url_bytes(ngx_agt_url_t *u, const ngx_str_t *url);
+static ngx_int_t ngx_agt_url_path(ngx_agt_url_t *u);
+static ngx_int_t ngx_agt_url_segment(ngx_agt_url_t *u,
     const u_char *p, const u_char *end);
-static ngx_int_t ngx_agilicus_token_url_authority(
-    ngx_agilicus_token_url_t *u);
-static ngx_int_t ngx_agilicus_token_url_port(ngx_agilicus_token_url_t *u,
+static ngx_int_t ngx_agt_url_authority(ngx_agt_url_t *u);
+static ngx_int_t ngx_agt_url_port(ngx_agt_url_t *u,
     const u_char *p, const u_char *end);
-static ngx_int_t ngx_agilicus_token_url_name(ngx_agilicus_token_url_t *u);
-static ngx_uint_t ngx_agilicus_token_url_is_number(const u_char *p,
-    const u_char *end);
-static ngx_int_t ngx_agilicus_token_url_ipv4(const u_char *p,
+static ngx_int_t ngx_agt_url_name(ngx_agt_url_t *u);
+static ngx_uint_t ngx_agt_url_is_number(const u_char *p, const u_char *end);
+static ngx_int_t ngx_agt_url_ipv4(const u_char *p,
     const u_char *end, uint32_t *address);
-static ngx_int_t ngx_agilicus_token_url_ipv6(ngx_agilicus_token_url_t *u);
-static ngx_int_t ngx_agilicus_token_url_groups(const u_char *p,
+static ngx_int_t ngx_agt_url_ipv6(ngx_agt_url_t *u);
+static ngx_int_t ngx_agt_url_groups(const u_char *p,
     const u_char *end, uint32_t *groups);
-static u_char *ngx_agilicus_token_url_write_ipv6(u_char *p,
-    const uint32_t *groups);
-static u_char *ngx_agilicus_token_url_write_number(u_char *p, uint32_t n,
-    uint32_t base);
-static ngx_int_t ngx_agilicus_token_url_hex(u_char c);
-static ngx_uint_t ngx_agilicus_token_url_begins(const u_char *p,
+static u_char *ngx_agt_url_write_ipv6(u_char *p, const uint32_t *groups);
+static u_char *ngx_agt_url_write_number(u_char *p, uint32_t n, uint32_t base);
+static ngx_int_t ngx_agt_url_hex(u_char c);
+static ngx_uint_t ngx_agt_url_begins(const u_char *p,
     const u_char *end, const char *word);
 
 
 const char *
-ngx_agilicus_token_url_canonical(const ngx_str_t *url, ngx_uint_t proxy,
-    ngx_str_t *out)
+ngx_agt_url_canonical(const ngx_str_t *url, ngx_uint_t proxy, ngx_str_t *out)
 {
-    u_char                    *p;
-    const u_char              *s;
-    ngx_agilicus_token_url_t   u;
+    u_char        *p;
+    const u_char  *s;
+    ngx_agt_url_t  u;
 
-    ngx_memzero(&u, sizeof(ngx_agilicus_token_url_t));
+    ngx_memzero(&u, sizeof(ngx_agt_url_t));
 
-    if (ngx_agilicus_token_url_scheme(&u, url, proxy) != NGX_OK
-        || ngx_agilicus_token_url_bytes(&u, url) != NGX_OK)
+    if (ngx_agt_url_scheme(&u, url, proxy) != NGX_OK
+        || ngx_agt_url_bytes(&u, url) != NGX_OK)
     {
         return u.why;
     }
@@ -85,8 +79,7 @@ ngx_agilicus_token_url_canonical(const ngx_str_t *url, ngx_uint_t proxy,
         return "must be \"http://host:port\"";
     }
 
-    if (ngx_agilicus_token_url_path(&u) != NGX_OK
-        || ngx_agilicus_token_url_authority(&u) != NGX_OK)
+    if (ngx_agt_url_path(&u) != NGX_OK || ngx_agt_url_authority(&u) != NGX_OK)
     {
         return u.why;
     }
@@ -97,8 +90,8 @@ ngx_agilicus_token_url_canonical(const ngx_str_t *url, ngx_uint_t proxy,
 
     if (!proxy && !u.tls && !u.loopback) {
         return (u.host_end - u.host == sizeof("localhost") - 1
-                && ngx_agilicus_token_url_begins(u.host, u.host_end,
-                                                 "localhost"))
+                && ngx_agt_url_begins(u.host, u.host_end,
+                                      "localhost"))
                ? "must say \"127.0.0.1\" or \"[::1]\": a name could resolve "
                  "to any address"
                : "must be \"https\": plain \"http\" is for literal loopback "
@@ -109,7 +102,7 @@ ngx_agilicus_token_url_canonical(const ngx_str_t *url, ngx_uint_t proxy,
               : ngx_cpymem(out->data, "http://", sizeof("http://") - 1);
 
     if (u.ipv6) {
-        p = ngx_agilicus_token_url_write_ipv6(p, u.groups);
+        p = ngx_agt_url_write_ipv6(p, u.groups);
 
     } else {
         for (s = u.host; s < u.host_end; s++) {
@@ -119,7 +112,7 @@ ngx_agilicus_token_url_canonical(const ngx_str_t *url, ngx_uint_t proxy,
 
     if (u.port && (proxy || u.port != (u.tls ? 443U : 80U))) {
         *p++ = ':';
-        p = ngx_agilicus_token_url_write_number(p, (uint32_t) u.port, 10);
+        p = ngx_agt_url_write_number(p, (uint32_t) u.port, 10);
     }
 
     p = ngx_cpymem(p, u.path, (size_t) (u.last - u.path));
@@ -133,26 +126,23 @@ ngx_agilicus_token_url_canonical(const ngx_str_t *url, ngx_uint_t proxy,
 
 
 ngx_uint_t
-ngx_agilicus_token_url_is_plain(const ngx_str_t *url)
+ngx_agt_url_is_plain(const ngx_str_t *url)
 {
-    return ngx_agilicus_token_url_begins(url->data, url->data + url->len,
-                                         "http:");
+    return ngx_agt_url_begins(url->data, url->data + url->len, "http:");
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_url_scheme(ngx_agilicus_token_url_t *u,
-    const ngx_str_t *url, ngx_uint_t proxy)
+ngx_agt_url_scheme(ngx_agt_url_t *u, const ngx_str_t *url, ngx_uint_t proxy)
 {
     size_t         len;
     const u_char  *end;
 
     end = url->data + url->len;
 
-    u->tls = !proxy
-             && ngx_agilicus_token_url_begins(url->data, end, "https://");
+    u->tls = !proxy && ngx_agt_url_begins(url->data, end, "https://");
 
-    if (!u->tls && !ngx_agilicus_token_url_begins(url->data, end, "http://")) {
+    if (!u->tls && !ngx_agt_url_begins(url->data, end, "http://")) {
         goto invalid;
     }
 
@@ -178,7 +168,7 @@ invalid:
 /* the bytes that may stand in a URL at all, wherever */
 
 static ngx_int_t
-ngx_agilicus_token_url_bytes(ngx_agilicus_token_url_t *u, const ngx_str_t *url)
+ngx_agt_url_bytes(ngx_agt_url_t *u, const ngx_str_t *url)
 {
     size_t   i, j;
     u_char   c;
@@ -214,12 +204,12 @@ ngx_agilicus_token_url_bytes(ngx_agilicus_token_url_t *u, const ngx_str_t *url)
 /* the operations' own paths begin with "/v1/" */
 
 static ngx_int_t
-ngx_agilicus_token_url_path(ngx_agilicus_token_url_t *u)
+ngx_agt_url_path(ngx_agt_url_t *u)
 {
     const u_char  *p, *end;
 
     for (p = u->path; p < u->last; p++) {
-        if (ngx_agilicus_token_url_begins(p, u->last, "/v1/tokens")) {
+        if (ngx_agt_url_begins(p, u->last, "/v1/tokens")) {
             u->why = "must not have \"/v1/tokens\" in it, which is added to "
                      "it";
             return NGX_ERROR;
@@ -227,7 +217,7 @@ ngx_agilicus_token_url_path(ngx_agilicus_token_url_t *u)
     }
 
     if (u->last - u->path >= 3
-        && ngx_agilicus_token_url_begins(u->last - 3, u->last, "/v1"))
+        && ngx_agt_url_begins(u->last - 3, u->last, "/v1"))
     {
         u->why = "must not end in \"/v1\", which is added to it";
         return NGX_ERROR;
@@ -238,7 +228,7 @@ ngx_agilicus_token_url_path(ngx_agilicus_token_url_t *u)
 
         for (end = p; end < u->last && *end != '/'; end++) { /* void */ }
 
-        if (ngx_agilicus_token_url_segment(u, p, end) != NGX_OK) {
+        if (ngx_agt_url_segment(u, p, end) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -250,8 +240,7 @@ ngx_agilicus_token_url_path(ngx_agilicus_token_url_t *u)
 /* servers take empty segments and dots out, each in its way */
 
 static ngx_int_t
-ngx_agilicus_token_url_segment(ngx_agilicus_token_url_t *u, const u_char *p,
-    const u_char *end)
+ngx_agt_url_segment(ngx_agt_url_t *u, const u_char *p, const u_char *end)
 {
     const u_char  *s;
 
@@ -274,7 +263,7 @@ ngx_agilicus_token_url_segment(ngx_agilicus_token_url_t *u, const u_char *p,
 
 
 static ngx_int_t
-ngx_agilicus_token_url_authority(ngx_agilicus_token_url_t *u)
+ngx_agt_url_authority(ngx_agt_url_t *u)
 {
     const u_char  *p;
 
@@ -302,23 +291,19 @@ ngx_agilicus_token_url_authority(ngx_agilicus_token_url_t *u)
 
     u->host_end = p;
 
-    if ((u->ipv6 ? ngx_agilicus_token_url_ipv6(u)
-                 : ngx_agilicus_token_url_name(u))
-        != NGX_OK)
+    if ((u->ipv6 ? ngx_agt_url_ipv6(u) : ngx_agt_url_name(u)) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return (p == u->path) ? NGX_OK
-                          : ngx_agilicus_token_url_port(u, p, u->path);
+    return (p == u->path) ? NGX_OK : ngx_agt_url_port(u, p, u->path);
 }
 
 
 /* ":" and a number, which may have zeros before it */
 
 static ngx_int_t
-ngx_agilicus_token_url_port(ngx_agilicus_token_url_t *u, const u_char *p,
-    const u_char *end)
+ngx_agt_url_port(ngx_agt_url_t *u, const u_char *p, const u_char *end)
 {
     if (*p++ == ':') {
 
@@ -341,7 +326,7 @@ ngx_agilicus_token_url_port(ngx_agilicus_token_url_t *u, const u_char *p,
 /* a name of a host, or an IPv4 address in its usual form */
 
 static ngx_int_t
-ngx_agilicus_token_url_name(ngx_agilicus_token_url_t *u)
+ngx_agt_url_name(ngx_agt_url_t *u)
 {
     u_char         c;
     uint32_t       address;
@@ -349,7 +334,7 @@ ngx_agilicus_token_url_name(ngx_agilicus_token_url_t *u)
 
     u->why = "has no valid host";
 
-    if (u->host_end - u->host > NGX_AGILICUS_TOKEN_URL_MAX_HOST) {
+    if (u->host_end - u->host > NGX_AGT_URL_MAX_HOST) {
         return NGX_ERROR;
     }
 
@@ -385,14 +370,13 @@ ngx_agilicus_token_url_name(ngx_agilicus_token_url_t *u)
         return NGX_ERROR;
     }
 
-    if (!ngx_agilicus_token_url_is_number(label, u->host_end)) {
+    if (!ngx_agt_url_is_number(label, u->host_end)) {
         return NGX_OK;
     }
 
     /* resolvers know more forms, octal, hexadecimal and with fewer parts */
 
-    if (ngx_agilicus_token_url_ipv4(u->host, u->host_end, &address)
-        != NGX_OK)
+    if (ngx_agt_url_ipv4(u->host, u->host_end, &address) != NGX_OK)
     {
         u->why = "must have an IPv4 address as four decimal numbers without "
                  "leading zeros";
@@ -408,7 +392,7 @@ ngx_agilicus_token_url_name(ngx_agilicus_token_url_t *u)
 /* decimal digits, or "0x" and hexadecimal ones */
 
 static ngx_uint_t
-ngx_agilicus_token_url_is_number(const u_char *p, const u_char *end)
+ngx_agt_url_is_number(const u_char *p, const u_char *end)
 {
     ngx_uint_t  hex;
 
@@ -418,7 +402,7 @@ ngx_agilicus_token_url_is_number(const u_char *p, const u_char *end)
         p += 2;
     }
 
-    while (p < end && (hex ? ngx_agilicus_token_url_hex(*p) != NGX_ERROR
+    while (p < end && (hex ? ngx_agt_url_hex(*p) != NGX_ERROR
                            : (*p >= '0' && *p <= '9')))
     {
         p++;
@@ -429,8 +413,7 @@ ngx_agilicus_token_url_is_number(const u_char *p, const u_char *end)
 
 
 static ngx_int_t
-ngx_agilicus_token_url_ipv4(const u_char *p, const u_char *end,
-    uint32_t *address)
+ngx_agt_url_ipv4(const u_char *p, const u_char *end, uint32_t *address)
 {
     uint32_t    n;
     ngx_uint_t  i, digits;
@@ -466,21 +449,20 @@ ngx_agilicus_token_url_ipv4(const u_char *p, const u_char *end,
 
 
 static ngx_int_t
-ngx_agilicus_token_url_ipv6(ngx_agilicus_token_url_t *u)
+ngx_agt_url_ipv6(ngx_agt_url_t *u)
 {
     ngx_uint_t  i, zeros;
 
     u->why = "has no valid host";
 
-    if (ngx_agilicus_token_url_groups(u->host + 1, u->host_end - 1, u->groups)
-        != NGX_OK)
+    if (ngx_agt_url_groups(u->host + 1, u->host_end - 1, u->groups) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     zeros = 0;
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_URL_GROUPS && u->groups[i] == 0; i++) {
+    for (i = 0; i < NGX_AGT_URL_GROUPS && u->groups[i] == 0; i++) {
         zeros++;
     }
 
@@ -498,14 +480,13 @@ ngx_agilicus_token_url_ipv6(ngx_agilicus_token_url_t *u)
 /* RFC 4291, section 2.2 */
 
 static ngx_int_t
-ngx_agilicus_token_url_groups(const u_char *p, const u_char *end,
-    uint32_t *groups)
+ngx_agt_url_groups(const u_char *p, const u_char *end, uint32_t *groups)
 {
     uint32_t       n;
     ngx_uint_t     i, gap, digits, none;
     const u_char  *s;
 
-    none = NGX_AGILICUS_TOKEN_URL_GROUPS;
+    none = NGX_AGT_URL_GROUPS;
     gap = none;
     i = 0;
 
@@ -516,17 +497,17 @@ ngx_agilicus_token_url_groups(const u_char *p, const u_char *end,
 
     while (p < end) {
 
-        if (i == NGX_AGILICUS_TOKEN_URL_GROUPS) {
+        if (i == NGX_AGT_URL_GROUPS) {
             return NGX_ERROR;
         }
 
         n = 0;
         digits = 0;
 
-        for (s = p; s < end && ngx_agilicus_token_url_hex(*s) != NGX_ERROR
+        for (s = p; s < end && ngx_agt_url_hex(*s) != NGX_ERROR
                     && digits <= 4; s++)
         {
-            n = n << 4 | (uint32_t) ngx_agilicus_token_url_hex(*s);
+            n = n << 4 | (uint32_t) ngx_agt_url_hex(*s);
             digits++;
         }
 
@@ -534,8 +515,8 @@ ngx_agilicus_token_url_groups(const u_char *p, const u_char *end,
 
             /* an IPv4 address is the last two groups */
 
-            if (i + 2 > NGX_AGILICUS_TOKEN_URL_GROUPS
-                || ngx_agilicus_token_url_ipv4(p, end, &n) != NGX_OK)
+            if (i + 2 > NGX_AGT_URL_GROUPS
+                || ngx_agt_url_ipv4(p, end, &n) != NGX_OK)
             {
                 return NGX_ERROR;
             }
@@ -562,7 +543,7 @@ ngx_agilicus_token_url_groups(const u_char *p, const u_char *end,
 
         if (*p == ':') {
 
-            if (gap != none || i == NGX_AGILICUS_TOKEN_URL_GROUPS) {
+            if (gap != none || i == NGX_AGT_URL_GROUPS) {
                 return NGX_ERROR;
             }
 
@@ -572,16 +553,16 @@ ngx_agilicus_token_url_groups(const u_char *p, const u_char *end,
     }
 
     if (gap == none) {
-        return (i == NGX_AGILICUS_TOKEN_URL_GROUPS) ? NGX_OK : NGX_ERROR;
+        return (i == NGX_AGT_URL_GROUPS) ? NGX_OK : NGX_ERROR;
     }
 
-    if (i == NGX_AGILICUS_TOKEN_URL_GROUPS) {
+    if (i == NGX_AGT_URL_GROUPS) {
         return NGX_ERROR;
     }
 
     /* what follows the gap goes to the end */
 
-    n = (uint32_t) (NGX_AGILICUS_TOKEN_URL_GROUPS - i);
+    n = (uint32_t) (NGX_AGT_URL_GROUPS - i);
 
     while (i > gap) {
         i--;
@@ -596,15 +577,15 @@ ngx_agilicus_token_url_groups(const u_char *p, const u_char *end,
 /* RFC 5952, section 4: the longest run of zeros is "::", a single one is not */
 
 static u_char *
-ngx_agilicus_token_url_write_ipv6(u_char *p, const uint32_t *groups)
+ngx_agt_url_write_ipv6(u_char *p, const uint32_t *groups)
 {
     ngx_uint_t  i, run, gap, longest;
 
-    gap = NGX_AGILICUS_TOKEN_URL_GROUPS;
+    gap = NGX_AGT_URL_GROUPS;
     longest = 1;
     run = 0;
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_URL_GROUPS; i++) {
+    for (i = 0; i < NGX_AGT_URL_GROUPS; i++) {
         run = groups[i] ? 0 : run + 1;
 
         if (run > longest) {
@@ -615,7 +596,7 @@ ngx_agilicus_token_url_write_ipv6(u_char *p, const uint32_t *groups)
 
     *p++ = '[';
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_URL_GROUPS; i++) {
+    for (i = 0; i < NGX_AGT_URL_GROUPS; i++) {
 
         if (i == gap) {
             *p++ = ':';
@@ -628,7 +609,7 @@ ngx_agilicus_token_url_write_ipv6(u_char *p, const uint32_t *groups)
             *p++ = ':';
         }
 
-        p = ngx_agilicus_token_url_write_number(p, groups[i], 16);
+        p = ngx_agt_url_write_number(p, groups[i], 16);
     }
 
     *p++ = ']';
@@ -638,10 +619,10 @@ ngx_agilicus_token_url_write_ipv6(u_char *p, const uint32_t *groups)
 
 
 static u_char *
-ngx_agilicus_token_url_write_number(u_char *p, uint32_t n, uint32_t base)
+ngx_agt_url_write_number(u_char *p, uint32_t n, uint32_t base)
 {
     if (n >= base) {
-        p = ngx_agilicus_token_url_write_number(p, n / base, base);
+        p = ngx_agt_url_write_number(p, n / base, base);
     }
 
     *p++ = (u_char) "0123456789abcdef"[n % base];
@@ -651,7 +632,7 @@ ngx_agilicus_token_url_write_number(u_char *p, uint32_t n, uint32_t base)
 
 
 static ngx_int_t
-ngx_agilicus_token_url_hex(u_char c)
+ngx_agt_url_hex(u_char c)
 {
     if (c >= '0' && c <= '9') {
         return c - '0';
@@ -670,8 +651,7 @@ ngx_agilicus_token_url_hex(u_char c)
 /* whatever the case of letters; "word" is in lower case */
 
 static ngx_uint_t
-ngx_agilicus_token_url_begins(const u_char *p, const u_char *end,
-    const char *word)
+ngx_agt_url_begins(const u_char *p, const u_char *end, const char *word)
 {
     while (*word) {
 

@@ -11,14 +11,14 @@
 typedef struct {
     ngx_http_request_t  *request;
     ngx_uint_t           failed;
-} ngx_agilicus_token_hook_t;
+} ngx_agt_hook_t;
 
 
-static void ngx_agilicus_token_hook_body(ngx_http_request_t *r);
-static ngx_int_t ngx_agilicus_token_hook(ngx_http_request_t *r);
-static ngx_int_t ngx_agilicus_token_hook_unavailable(ngx_http_request_t *r);
-static void ngx_agilicus_token_hook_deny(void *data,
-    ngx_agilicus_token_tombstone_e kind, const ngx_str_t *value);
+static void ngx_agt_hook_body(ngx_http_request_t *r);
+static ngx_int_t ngx_agt_hook(ngx_http_request_t *r);
+static ngx_int_t ngx_agt_hook_unavailable(ngx_http_request_t *r);
+static void ngx_agt_hook_deny(void *data,
+    ngx_agt_tombstone_e kind, const ngx_str_t *value);
 
 
 /*
@@ -26,19 +26,19 @@ static void ngx_agilicus_token_hook_deny(void *data,
  */
 
 ngx_int_t
-ngx_agilicus_token_hook_handler(ngx_http_request_t *r)
+ngx_agt_hook_handler(ngx_http_request_t *r)
 {
     ngx_int_t  rc;
 
     if (r->method != NGX_HTTP_POST) {
-        return ngx_agilicus_token_not_allowed(r, "POST");
+        return ngx_agt_not_allowed(r, "POST");
     }
 
-    if (!ngx_agilicus_token_is_json(r)) {
+    if (!ngx_agt_is_json(r)) {
         return NGX_HTTP_UNSUPPORTED_MEDIA_TYPE;
     }
 
-    if (r->headers_in.content_length_n > NGX_AGILICUS_TOKEN_JSON_MAX_HOOK) {
+    if (r->headers_in.content_length_n > NGX_AGT_JSON_MAX_HOOK) {
         return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
 
@@ -46,7 +46,7 @@ ngx_agilicus_token_hook_handler(ngx_http_request_t *r)
 
     r->request_body_in_file_only = 0;
 
-    rc = ngx_http_read_client_request_body(r, ngx_agilicus_token_hook_body);
+    rc = ngx_http_read_client_request_body(r, ngx_agt_hook_body);
 
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
         return rc;
@@ -57,20 +57,20 @@ ngx_agilicus_token_hook_handler(ngx_http_request_t *r)
 
 
 static void
-ngx_agilicus_token_hook_body(ngx_http_request_t *r)
+ngx_agt_hook_body(ngx_http_request_t *r)
 {
-    ngx_http_finalize_request(r, ngx_agilicus_token_hook(r));
+    ngx_http_finalize_request(r, ngx_agt_hook(r));
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_hook(ngx_http_request_t *r)
+ngx_agt_hook(ngx_http_request_t *r)
 {
-    u_char                     *p;
-    size_t                      len;
-    ngx_str_t                   body;
-    ngx_chain_t                *cl;
-    ngx_agilicus_token_hook_t   hook;
+    u_char         *p;
+    size_t          len;
+    ngx_str_t       body;
+    ngx_chain_t    *cl;
+    ngx_agt_hook_t  hook;
 
     if (r->request_body == NULL || r->request_body->bufs == NULL) {
         return NGX_HTTP_BAD_REQUEST;
@@ -88,7 +88,7 @@ ngx_agilicus_token_hook(ngx_http_request_t *r)
         len += cl->buf->last - cl->buf->pos;
     }
 
-    if (len > NGX_AGILICUS_TOKEN_JSON_MAX_HOOK) {
+    if (len > NGX_AGT_JSON_MAX_HOOK) {
         return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
 
@@ -115,8 +115,7 @@ ngx_agilicus_token_hook(ngx_http_request_t *r)
     hook.request = r;
     hook.failed = 0;
 
-    if (ngx_agilicus_token_json_denials(body.data, body.len,
-                                        ngx_agilicus_token_hook_deny, &hook)
+    if (ngx_agt_json_denials(body.data, body.len, ngx_agt_hook_deny, &hook)
         != NGX_OK)
     {
         return NGX_HTTP_BAD_REQUEST;
@@ -126,7 +125,7 @@ ngx_agilicus_token_hook(ngx_http_request_t *r)
 
         /* what could be denied is, and the rest is to be told again */
 
-        return ngx_agilicus_token_hook_unavailable(r);
+        return ngx_agt_hook_unavailable(r);
     }
 
     return NGX_HTTP_NO_CONTENT;
@@ -134,47 +133,45 @@ ngx_agilicus_token_hook(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_agilicus_token_hook_unavailable(ngx_http_request_t *r)
+ngx_agt_hook_unavailable(ngx_http_request_t *r)
 {
-    ngx_agilicus_token_ctx_t  *ctx;
+    ngx_agt_ctx_t  *ctx;
 
-    ctx = ngx_agilicus_token_create_ctx(r);
+    ctx = ngx_agt_create_ctx(r);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
-                           NGX_AGILICUS_TOKEN_REASON_OVERLOAD);
+    ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE, NGX_AGT_REASON_OVERLOAD);
 
-    ctx->state = NGX_AGILICUS_TOKEN_STATE_DONE;
-    ctx->status = ngx_agilicus_token_challenge_status(&ctx->decision);
+    ctx->state = NGX_AGT_STATE_DONE;
+    ctx->status = ngx_agt_challenge_status(&ctx->decision);
 
-    return ngx_agilicus_token_challenge(r, ctx);
+    return ngx_agt_challenge(r, ctx);
 }
 
 
 static void
-ngx_agilicus_token_hook_deny(void *data, ngx_agilicus_token_tombstone_e kind,
-    const ngx_str_t *value)
+ngx_agt_hook_deny(void *data, ngx_agt_tombstone_e kind, const ngx_str_t *value)
 {
-    ngx_agilicus_token_hook_t *hook = data;
+    ngx_agt_hook_t *hook = data;
 
-    ngx_uint_t                             i, j;
-    ngx_agilicus_token_clock_t             now;
-    ngx_agilicus_token_denial_t            denial;
-    const ngx_agilicus_token_api_conf_t   *conf;
-    const ngx_agilicus_token_main_conf_t  *mcf;
+    ngx_uint_t                  i, j;
+    ngx_agt_clock_t             now;
+    ngx_agt_denial_t            denial;
+    const ngx_agt_api_conf_t   *conf;
+    const ngx_agt_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(hook->request,
                                         ngx_agilicus_token_module);
     conf = &mcf->api;
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
-    ngx_memzero(&denial, sizeof(ngx_agilicus_token_denial_t));
+    ngx_memzero(&denial, sizeof(ngx_agt_denial_t));
 
     denial.kind = kind;
-    denial.source = NGX_AGILICUS_TOKEN_DENIED_BY_HOOK;
+    denial.source = NGX_AGT_DENIED_BY_HOOK;
     denial.value = *value;
     denial.until = now.wall + conf->revocation_ttl;
     denial.before = now.wall;
@@ -184,8 +181,8 @@ ngx_agilicus_token_hook_deny(void *data, ngx_agilicus_token_tombstone_e kind,
         /* tombstones are by URL: once is enough */
 
         for (j = 0; j < i; j++) {
-            if (ngx_agilicus_token_digest_equal(conf->apis[j]->digest,
-                                                conf->apis[i]->digest))
+            if (ngx_agt_digest_equal(conf->apis[j]->digest,
+                                     conf->apis[i]->digest))
             {
                 break;
             }
@@ -193,9 +190,7 @@ ngx_agilicus_token_hook_deny(void *data, ngx_agilicus_token_tombstone_e kind,
 
         denial.api = conf->apis[i]->digest;
 
-        if (j == i
-            && ngx_agilicus_token_deny(conf->denials, &denial, &now)
-               == NGX_ERROR)
+        if (j == i && ngx_agt_deny(conf->denials, &denial, &now) == NGX_ERROR)
         {
             hook->failed = 1;
         }
@@ -204,9 +199,9 @@ ngx_agilicus_token_hook_deny(void *data, ngx_agilicus_token_tombstone_e kind,
 
 
 ngx_uint_t
-ngx_agilicus_token_is_json(ngx_http_request_t *r)
+ngx_agt_is_json(ngx_http_request_t *r)
 {
     return r->headers_in.content_type != NULL
-           && ngx_agilicus_token_json_type(&r->headers_in.content_type->value)
-              == NGX_AGILICUS_TOKEN_JSON_TYPE_JSON;
+           && ngx_agt_json_type(&r->headers_in.content_type->value)
+              == NGX_AGT_JSON_TYPE_JSON;
 }

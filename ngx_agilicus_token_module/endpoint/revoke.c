@@ -10,34 +10,31 @@
 #include "token/time.h"
 
 
-static ngx_int_t ngx_agilicus_token_revoke_token(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-static ngx_int_t ngx_agilicus_token_revoke_ask(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-static ngx_int_t ngx_agilicus_token_revoke_known(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-static ngx_int_t ngx_agilicus_token_revoke_deny(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-static void ngx_agilicus_token_revoke_told(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-static ngx_uint_t ngx_agilicus_token_revoke_denial(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
-    ngx_uint_t kind, const ngx_agilicus_token_clock_t *now,
-    ngx_agilicus_token_denial_t *denial);
-static int64_t ngx_agilicus_token_revoke_until(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_clock_t *now);
-static ngx_int_t ngx_agilicus_token_revoke_at_api(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-static ngx_int_t ngx_agilicus_token_revoke_wait(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-static void ngx_agilicus_token_revoke_answered(void *data,
-    ngx_agilicus_token_answer_t *answer);
-static void ngx_agilicus_token_revoke_take(ngx_agilicus_token_ctx_t *ctx,
-    ngx_agilicus_token_answer_t *answer);
-static void ngx_agilicus_token_revoke_resume(ngx_event_t *ev);
-static void ngx_agilicus_token_revoke_detach(void *data);
-static ngx_int_t ngx_agilicus_token_revoke_refuse(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx);
+static ngx_int_t ngx_agt_revoke_token(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
+static ngx_int_t ngx_agt_revoke_ask(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
+static ngx_int_t ngx_agt_revoke_known(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
+static ngx_int_t ngx_agt_revoke_deny(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
+static void ngx_agt_revoke_told(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
+static ngx_uint_t ngx_agt_revoke_denial(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    ngx_uint_t kind, const ngx_agt_clock_t *now, ngx_agt_denial_t *denial);
+static int64_t ngx_agt_revoke_until(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_clock_t *now);
+static ngx_int_t ngx_agt_revoke_at_api(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
+static ngx_int_t ngx_agt_revoke_wait(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
+static void ngx_agt_revoke_answered(void *data, ngx_agt_answer_t *answer);
+static void ngx_agt_revoke_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer);
+static void ngx_agt_revoke_resume(ngx_event_t *ev);
+static void ngx_agt_revoke_detach(void *data);
+static ngx_int_t ngx_agt_revoke_refuse(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx);
 
 
 /*
@@ -47,17 +44,17 @@ static ngx_int_t ngx_agilicus_token_revoke_refuse(ngx_http_request_t *r,
  */
 
 ngx_int_t
-ngx_agilicus_token_revoke_handler(ngx_http_request_t *r)
+ngx_agt_revoke_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                             rc;
-    ngx_agilicus_token_ctx_t             *ctx;
-    const ngx_agilicus_token_loc_conf_t  *lcf;
+    ngx_int_t                  rc;
+    ngx_agt_ctx_t             *ctx;
+    const ngx_agt_loc_conf_t  *lcf;
 
     if (r->method != NGX_HTTP_POST) {
-        return ngx_agilicus_token_not_allowed(r, "POST");
+        return ngx_agt_not_allowed(r, "POST");
     }
 
-    if (r->headers_in.content_length_n > NGX_AGILICUS_TOKEN_JSON_MAX_HOOK) {
+    if (r->headers_in.content_length_n > NGX_AGT_JSON_MAX_HOOK) {
         return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
 
@@ -69,18 +66,18 @@ ngx_agilicus_token_revoke_handler(ngx_http_request_t *r)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
 
-    ctx = ngx_agilicus_token_create_ctx(r);
+    ctx = ngx_agt_create_ctx(r);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ctx->api = lcf->origin->api;
 
-    if (!ngx_agilicus_token_take_header(ctx, lcf)) {
-        return ngx_agilicus_token_revoke_refuse(r, ctx);
+    if (!ngx_agt_take_header(ctx, lcf)) {
+        return ngx_agt_revoke_refuse(r, ctx);
     }
 
-    rc = ngx_agilicus_token_revoke_token(r, ctx, lcf);
+    rc = ngx_agt_revoke_token(r, ctx, lcf);
 
     if (rc == NGX_AGAIN) {
         r->main->count++;
@@ -92,35 +89,35 @@ ngx_agilicus_token_revoke_handler(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_agilicus_token_revoke_token(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_revoke_token(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_agilicus_token_clock_t       now;
-    ngx_agilicus_token_found_t       found;
-    ngx_agilicus_token_cache_key_t   key;
+    ngx_agt_clock_t      now;
+    ngx_agt_found_t      found;
+    ngx_agt_cache_key_t  key;
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
     key.key = ctx->digest;
     key.context = lcf->origin->context;
 
     if (lcf->origin->zone
-        && ngx_agilicus_token_cache_find(lcf->origin->zone, &key, 0, &found)
+        && ngx_agt_cache_find(lcf->origin->zone, &key, 0, &found)
            == NGX_OK)
     {
         ctx->seen = found.serial;
 
     } else {
-        found.class = NGX_AGILICUS_TOKEN_CLASS_NONE;
+        found.class = NGX_AGT_CLASS_NONE;
     }
 
     /* what is remembered as invalid may be good by now: that is asked again */
 
-    if (found.class != NGX_AGILICUS_TOKEN_CLASS_NONE
-        && found.class != NGX_AGILICUS_TOKEN_CLASS_INVALID)
+    if (found.class != NGX_AGT_CLASS_NONE
+        && found.class != NGX_AGT_CLASS_INVALID)
     {
-        if (found.class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
-            && ngx_agilicus_token_keep_facts(r, ctx, &found.facts) != NGX_OK)
+        if (found.class == NGX_AGT_CLASS_ACTIVE
+            && ngx_agt_keep_facts(r, ctx, &found.facts) != NGX_OK)
         {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
@@ -128,16 +125,15 @@ ngx_agilicus_token_revoke_token(ngx_http_request_t *r,
         ctx->class = found.class;
         ctx->decision.reason = found.reason;
 
-        return ngx_agilicus_token_revoke_known(r, ctx, lcf);
+        return ngx_agt_revoke_known(r, ctx, lcf);
     }
 
-    if (ngx_agilicus_token_look_for_denial(ctx, &now)
-        != NGX_AGILICUS_TOKEN_REASON_NONE)
+    if (ngx_agt_look_for_denial(ctx, &now) != NGX_AGT_REASON_NONE)
     {
         /* it was known when it was denied, though not any more whose it is */
 
         if (!lcf->revoke_all) {
-            return ngx_agilicus_token_revoke_at_api(r, ctx, lcf);
+            return ngx_agt_revoke_at_api(r, ctx, lcf);
         }
 
         ctx->entombed = 1;
@@ -145,22 +141,22 @@ ngx_agilicus_token_revoke_token(ngx_http_request_t *r,
 
     /* any string could be presented: only a token that exists is denied */
 
-    return ngx_agilicus_token_revoke_ask(r, ctx, lcf);
+    return ngx_agt_revoke_ask(r, ctx, lcf);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_revoke_ask(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_revoke_ask(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_int_t                            rc;
-    ngx_agilicus_token_answer_t          answer;
-    ngx_agilicus_token_introspect_t      introspect;
-    ngx_agilicus_token_budget_client_t   client;
+    ngx_int_t                rc;
+    ngx_agt_answer_t         answer;
+    ngx_agt_introspect_t     introspect;
+    ngx_agt_budget_client_t  client;
 
-    ngx_agilicus_token_budget_client(r->connection->sockaddr, &client);
+    ngx_agt_budget_client(r->connection->sockaddr, &client);
 
-    ngx_memzero(&introspect, sizeof(ngx_agilicus_token_introspect_t));
+    ngx_memzero(&introspect, sizeof(ngx_agt_introspect_t));
 
     introspect.origin = lcf->origin;
     introspect.token = ctx->token;
@@ -172,44 +168,43 @@ ngx_agilicus_token_revoke_ask(ngx_http_request_t *r,
     introspect.client = &client;
     introspect.charged = 1;
 
-    ctx->waiter.done = ngx_agilicus_token_revoke_answered;
+    ctx->waiter.done = ngx_agt_revoke_answered;
     ctx->waiter.data = ctx;
 
-    rc = ngx_agilicus_token_api_introspect(&introspect, &ctx->waiter, &answer);
+    rc = ngx_agt_api_introspect(&introspect, &ctx->waiter, &answer);
 
     if (rc == NGX_OK) {
-        ngx_agilicus_token_revoke_take(ctx, &answer);
-        return ngx_agilicus_token_revoke_known(r, ctx, lcf);
+        ngx_agt_revoke_take(ctx, &answer);
+        return ngx_agt_revoke_known(r, ctx, lcf);
     }
 
     if (rc != NGX_AGAIN) {
         ctx->retry_after = answer.retry_after;
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
-                               answer.reason);
+        ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE, answer.reason);
 
-        return ngx_agilicus_token_revoke_refuse(r, ctx);
+        return ngx_agt_revoke_refuse(r, ctx);
     }
 
-    ctx->state = NGX_AGILICUS_TOKEN_STATE_WAITING;
+    ctx->state = NGX_AGT_STATE_WAITING;
 
-    return ngx_agilicus_token_revoke_wait(r, ctx, lcf);
+    return ngx_agt_revoke_wait(r, ctx, lcf);
 }
 
 
 /* what the API or the cache says of the token is in the context */
 
 static ngx_int_t
-ngx_agilicus_token_revoke_known(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_revoke_known(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
     switch (ctx->class) {
 
-    case NGX_AGILICUS_TOKEN_CLASS_ACTIVE:
+    case NGX_AGT_CLASS_ACTIVE:
         break;
 
-    case NGX_AGILICUS_TOKEN_CLASS_INVALID:
+    case NGX_AGT_CLASS_INVALID:
 
-        if (ctx->decision.reason == NGX_AGILICUS_TOKEN_REASON_UNKNOWN) {
+        if (ctx->decision.reason == NGX_AGT_REASON_UNKNOWN) {
 
             /* RFC 7009, section 2.2: nothing to revoke is revoked */
 
@@ -218,12 +213,11 @@ ngx_agilicus_token_revoke_known(ngx_http_request_t *r,
 
         break;
 
-    case NGX_AGILICUS_TOKEN_CLASS_REVOKED:
+    case NGX_AGT_CLASS_REVOKED:
 
         /* denied here, and good at the API, which has said whose it is */
 
-        if (ctx->has_facts
-            || ctx->decision.reason != NGX_AGILICUS_TOKEN_REASON_REVOKED)
+        if (ctx->has_facts || ctx->decision.reason != NGX_AGT_REASON_REVOKED)
         {
             break;
         }
@@ -234,7 +228,7 @@ ngx_agilicus_token_revoke_known(ngx_http_request_t *r,
 
             ctx->again = 1;
 
-            return ngx_agilicus_token_revoke_ask(r, ctx, lcf);
+            return ngx_agt_revoke_ask(r, ctx, lcf);
         }
 
         if (!ctx->spoken) {
@@ -245,53 +239,50 @@ ngx_agilicus_token_revoke_known(ngx_http_request_t *r,
         }
 
         if (ctx->entombed) {
-            return ngx_agilicus_token_revoke_at_api(r, ctx, lcf);
+            return ngx_agt_revoke_at_api(r, ctx, lcf);
         }
 
         return NGX_HTTP_NO_CONTENT;
 
     default:
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
-                               ctx->decision.reason);
+        ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE, ctx->decision.reason);
 
-        return ngx_agilicus_token_revoke_refuse(r, ctx);
+        return ngx_agt_revoke_refuse(r, ctx);
     }
 
-    if (ngx_agilicus_token_revoke_deny(r, ctx, lcf) != NGX_OK) {
+    if (ngx_agt_revoke_deny(r, ctx, lcf) != NGX_OK) {
 
         /* what could be denied is, and the rest is to be asked for again */
 
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
-                               NGX_AGILICUS_TOKEN_REASON_OVERLOAD);
+        ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE, NGX_AGT_REASON_OVERLOAD);
 
-        return ngx_agilicus_token_revoke_refuse(r, ctx);
+        return ngx_agt_revoke_refuse(r, ctx);
     }
 
-    return ngx_agilicus_token_revoke_at_api(r, ctx, lcf);
+    return ngx_agt_revoke_at_api(r, ctx, lcf);
 }
 
 
 /* NGX_ERROR: not all that was to be denied is */
 
 static ngx_int_t
-ngx_agilicus_token_revoke_deny(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_revoke_deny(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_uint_t                       kind;
-    ngx_agilicus_token_clock_t       now;
-    ngx_agilicus_token_denial_t      denial;
-    ngx_agilicus_token_cache_key_t   key;
+    ngx_uint_t           kind;
+    ngx_agt_clock_t      now;
+    ngx_agt_denial_t     denial;
+    ngx_agt_cache_key_t  key;
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
-    ctx->until = ngx_agilicus_token_revoke_until(r, ctx, &now);
+    ctx->until = ngx_agt_revoke_until(r, ctx, &now);
 
-    for (kind = 0; kind < NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS; kind++) {
+    for (kind = 0; kind < NGX_AGT_TOMBSTONE_KINDS; kind++) {
 
-        if (ngx_agilicus_token_revoke_denial(r, ctx, lcf, kind, &now, &denial)
+        if (ngx_agt_revoke_denial(r, ctx, lcf, kind, &now, &denial)
             && (denial.value.data == NULL
-                || ngx_agilicus_token_deny(ngx_agilicus_token_denials(r),
-                                           &denial, &now)
+                || ngx_agt_deny(ngx_agt_denials(r), &denial, &now)
                    == NGX_ERROR))
         {
             return NGX_ERROR;
@@ -302,7 +293,7 @@ ngx_agilicus_token_revoke_deny(ngx_http_request_t *r,
         key.key = ctx->digest;
         key.context = lcf->origin->context;
 
-        ngx_agilicus_token_cache_remove(lcf->origin->zone, &key);
+        ngx_agt_cache_remove(lcf->origin->zone, &key);
     }
 
     return NGX_OK;
@@ -312,22 +303,21 @@ ngx_agilicus_token_revoke_deny(ngx_http_request_t *r,
 /* the API has confirmed what was denied here: that need not be protected */
 
 static void
-ngx_agilicus_token_revoke_told(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_revoke_told(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_uint_t                    kind;
-    ngx_agilicus_token_clock_t    now;
-    ngx_agilicus_token_denial_t   denial;
+    ngx_uint_t        kind;
+    ngx_agt_clock_t   now;
+    ngx_agt_denial_t  denial;
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
-    for (kind = 0; kind < NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS; kind++) {
+    for (kind = 0; kind < NGX_AGT_TOMBSTONE_KINDS; kind++) {
 
-        if (ngx_agilicus_token_revoke_denial(r, ctx, lcf, kind, &now, &denial)
+        if (ngx_agt_revoke_denial(r, ctx, lcf, kind, &now, &denial)
             && denial.value.data)
         {
-            ngx_agilicus_token_denials_told(ngx_agilicus_token_denials(r),
-                                            &denial, &now);
+            ngx_agt_denials_told(ngx_agt_denials(r), &denial, &now);
         }
     }
 }
@@ -336,25 +326,24 @@ ngx_agilicus_token_revoke_told(ngx_http_request_t *r,
 /* 1 with the denial of one kind that a sign-out makes, 0 where it makes none */
 
 static ngx_uint_t
-ngx_agilicus_token_revoke_denial(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
-    ngx_uint_t kind, const ngx_agilicus_token_clock_t *now,
-    ngx_agilicus_token_denial_t *denial)
+ngx_agt_revoke_denial(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    ngx_uint_t kind, const ngx_agt_clock_t *now, ngx_agt_denial_t *denial)
 {
-    const ngx_agilicus_token_main_conf_t  *mcf;
+    const ngx_agt_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
 
-    ngx_memzero(denial, sizeof(ngx_agilicus_token_denial_t));
+    ngx_memzero(denial, sizeof(ngx_agt_denial_t));
 
     denial->api = ctx->api->digest;
-    denial->kind = (ngx_agilicus_token_tombstone_e) kind;
-    denial->source = NGX_AGILICUS_TOKEN_DENIED_UNTOLD;
+    denial->kind = (ngx_agt_tombstone_e) kind;
+    denial->source = NGX_AGT_DENIED_UNTOLD;
     denial->until = ctx->until;
 
-    if (kind == NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN) {
-        denial->value.data = (u_char *) ngx_agilicus_token_denial_key(ctx);
-        denial->value.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    if (kind == NGX_AGT_TOMBSTONE_TOKEN) {
+        denial->value.data = (u_char *) ngx_agt_denial_key(ctx);
+        denial->value.len = NGX_AGT_DIGEST_LEN;
 
         return 1;
     }
@@ -363,7 +352,7 @@ ngx_agilicus_token_revoke_denial(ngx_http_request_t *r,
         return 0;
     }
 
-    if (kind == NGX_AGILICUS_TOKEN_TOMBSTONE_JTI) {
+    if (kind == NGX_AGT_TOMBSTONE_JTI) {
         denial->value = ctx->facts.jti;
 
         return denial->value.len != 0;
@@ -378,7 +367,7 @@ ngx_agilicus_token_revoke_denial(ngx_http_request_t *r,
     denial->until = now->wall + mcf->api.revocation_ttl;
     denial->before = now->wall;
 
-    denial->value = (kind == NGX_AGILICUS_TOKEN_TOMBSTONE_SESSION)
+    denial->value = (kind == NGX_AGT_TOMBSTONE_SESSION)
                     ? ctx->facts.session : ctx->facts.sub;
 
     return denial->value.len != 0;
@@ -386,32 +375,31 @@ ngx_agilicus_token_revoke_denial(ngx_http_request_t *r,
 
 
 static int64_t
-ngx_agilicus_token_revoke_until(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_clock_t *now)
+ngx_agt_revoke_until(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_clock_t *now)
 {
-    const ngx_agilicus_token_main_conf_t  *mcf;
+    const ngx_agt_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
 
     return (ctx->has_facts && ctx->facts.has_exp)
-           ? ngx_agilicus_token_time_add(ctx->facts.exp,
-                                         mcf->api.max_leeway + 1)
+           ? ngx_agt_time_add(ctx->facts.exp, mcf->api.max_leeway + 1)
            : now->wall + mcf->api.revocation_ttl;
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_revoke_at_api(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_revoke_at_api(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_agilicus_token_answer_t            answer;
-    ngx_agilicus_token_revocation_t        revocation;
-    ngx_agilicus_token_budget_client_t     client;
-    const ngx_agilicus_token_main_conf_t  *mcf;
+    ngx_agt_answer_t            answer;
+    ngx_agt_revocation_t        revocation;
+    ngx_agt_budget_client_t     client;
+    const ngx_agt_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
 
-    ngx_agilicus_token_budget_client(r->connection->sockaddr, &client);
+    ngx_agt_budget_client(r->connection->sockaddr, &client);
 
     revocation.api = ctx->api;
     revocation.token = ctx->token;
@@ -424,30 +412,28 @@ ngx_agilicus_token_revoke_at_api(ngx_http_request_t *r,
     revocation.timeout = ctx->api->longest;
     revocation.client = &client;
 
-    ctx->waiter.done = ngx_agilicus_token_revoke_answered;
+    ctx->waiter.done = ngx_agt_revoke_answered;
     ctx->waiter.data = ctx;
     ctx->revoking = 1;
 
-    if (ngx_agilicus_token_revocation_start(&revocation, &ctx->waiter,
-                                            &answer)
+    if (ngx_agt_revocation_start(&revocation, &ctx->waiter, &answer)
         != NGX_AGAIN)
     {
         ctx->retry_after = answer.retry_after;
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
-                               answer.reason);
+        ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE, answer.reason);
 
-        return ngx_agilicus_token_revoke_refuse(r, ctx);
+        return ngx_agt_revoke_refuse(r, ctx);
     }
 
-    ctx->state = NGX_AGILICUS_TOKEN_STATE_WAITING;
+    ctx->state = NGX_AGT_STATE_WAITING;
 
-    return ngx_agilicus_token_revoke_wait(r, ctx, lcf);
+    return ngx_agt_revoke_wait(r, ctx, lcf);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_revoke_wait(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_revoke_wait(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
     ngx_connection_t    *c;
     ngx_http_cleanup_t  *cln;
@@ -458,17 +444,17 @@ ngx_agilicus_token_revoke_wait(ngx_http_request_t *r,
         cln = ngx_http_cleanup_add(r, 0);
 
         if (cln == NULL) {
-            ngx_agilicus_token_revoke_detach(ctx);
+            ngx_agt_revoke_detach(ctx);
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        cln->handler = ngx_agilicus_token_revoke_detach;
+        cln->handler = ngx_agt_revoke_detach;
         cln->data = ctx;
 
         ctx->cleaned = 1;
     }
 
-    ctx->event.handler = ngx_agilicus_token_revoke_resume;
+    ctx->event.handler = ngx_agt_revoke_resume;
     ctx->event.data = ctx;
     ctx->event.log = c->log;
 
@@ -485,7 +471,7 @@ ngx_agilicus_token_revoke_wait(ngx_http_request_t *r,
         ngx_post_event(c->read, &ngx_posted_events);
 
     } else if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
-        ngx_agilicus_token_revoke_detach(ctx);
+        ngx_agt_revoke_detach(ctx);
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -494,22 +480,20 @@ ngx_agilicus_token_revoke_wait(ngx_http_request_t *r,
 
 
 static void
-ngx_agilicus_token_revoke_answered(void *data,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_revoke_answered(void *data, ngx_agt_answer_t *answer)
 {
-    ngx_agilicus_token_ctx_t *ctx = data;
+    ngx_agt_ctx_t *ctx = data;
 
-    ngx_agilicus_token_revoke_take(ctx, answer);
+    ngx_agt_revoke_take(ctx, answer);
 
-    ctx->state = NGX_AGILICUS_TOKEN_STATE_ANSWERED;
+    ctx->state = NGX_AGT_STATE_ANSWERED;
 
     ngx_post_event(&ctx->event, &ngx_posted_events);
 }
 
 
 static void
-ngx_agilicus_token_revoke_take(ngx_agilicus_token_ctx_t *ctx,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_revoke_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
 {
     ctx->class = answer->class;
     ctx->spoken = answer->spoken;
@@ -521,23 +505,23 @@ ngx_agilicus_token_revoke_take(ngx_agilicus_token_ctx_t *ctx,
     /* what is denied here meanwhile is still somebody's */
 
     if (!ctx->revoking && answer->facts.len
-        && ngx_agilicus_token_keep_facts(ctx->request, ctx, &answer->facts)
+        && ngx_agt_keep_facts(ctx->request, ctx, &answer->facts)
            != NGX_OK)
     {
-        ctx->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
-        ctx->decision.reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
+        ctx->class = NGX_AGT_CLASS_INDETERMINATE;
+        ctx->decision.reason = NGX_AGT_REASON_INTERNAL;
     }
 }
 
 
 static void
-ngx_agilicus_token_revoke_resume(ngx_event_t *ev)
+ngx_agt_revoke_resume(ngx_event_t *ev)
 {
-    ngx_int_t                             rc;
-    ngx_connection_t                     *c;
-    ngx_http_request_t                   *r;
-    ngx_agilicus_token_ctx_t             *ctx;
-    const ngx_agilicus_token_loc_conf_t  *lcf;
+    ngx_int_t                  rc;
+    ngx_connection_t          *c;
+    ngx_http_request_t        *r;
+    ngx_agt_ctx_t             *ctx;
+    const ngx_agt_loc_conf_t  *lcf;
 
     ctx = ev->data;
     r = ctx->request;
@@ -549,36 +533,34 @@ ngx_agilicus_token_revoke_resume(ngx_event_t *ev)
 
         /* the client has left, and nginx went on to a "post_action" */
 
-        ngx_agilicus_token_revoke_detach(ctx);
+        ngx_agt_revoke_detach(ctx);
         return;
     }
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
 
-    if (ctx->state == NGX_AGILICUS_TOKEN_STATE_WAITING) {
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
-                               NGX_AGILICUS_TOKEN_REASON_TIMEOUT);
-        rc = ngx_agilicus_token_revoke_refuse(r, ctx);
+    if (ctx->state == NGX_AGT_STATE_WAITING) {
+        ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE, NGX_AGT_REASON_TIMEOUT);
+        rc = ngx_agt_revoke_refuse(r, ctx);
 
     } else if (!ctx->revoking) {
-        rc = ngx_agilicus_token_revoke_known(r, ctx, lcf);
+        rc = ngx_agt_revoke_known(r, ctx, lcf);
 
-    } else if (ctx->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
-        ctx->decision.reason = NGX_AGILICUS_TOKEN_REASON_NONE;
-        ngx_agilicus_token_revoke_told(r, ctx, lcf);
+    } else if (ctx->class == NGX_AGT_CLASS_ACTIVE) {
+        ctx->decision.reason = NGX_AGT_REASON_NONE;
+        ngx_agt_revoke_told(r, ctx, lcf);
         rc = NGX_HTTP_NO_CONTENT;
 
     } else {
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
-                               ctx->decision.reason);
-        rc = ngx_agilicus_token_revoke_refuse(r, ctx);
+        ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE, ctx->decision.reason);
+        rc = ngx_agt_revoke_refuse(r, ctx);
     }
 
     if (rc == NGX_AGAIN) {
         return;
     }
 
-    ngx_agilicus_token_revoke_detach(ctx);
+    ngx_agt_revoke_detach(ctx);
 
     r->read_event_handler = ngx_http_block_reading;
 
@@ -591,15 +573,15 @@ ngx_agilicus_token_revoke_resume(ngx_event_t *ev)
 
 
 static void
-ngx_agilicus_token_revoke_detach(void *data)
+ngx_agt_revoke_detach(void *data)
 {
-    ngx_agilicus_token_ctx_t *ctx = data;
+    ngx_agt_ctx_t *ctx = data;
 
     if (ctx->revoking) {
-        ngx_agilicus_token_revocation_leave(&ctx->waiter);
+        ngx_agt_revocation_leave(&ctx->waiter);
 
     } else {
-        ngx_agilicus_token_call_leave(&ctx->waiter);
+        ngx_agt_call_leave(&ctx->waiter);
     }
 
     if (ctx->event.timer_set) {
@@ -613,22 +595,21 @@ ngx_agilicus_token_revoke_detach(void *data)
 
 
 static ngx_int_t
-ngx_agilicus_token_revoke_refuse(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx)
+ngx_agt_revoke_refuse(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 {
-    ctx->state = NGX_AGILICUS_TOKEN_STATE_DONE;
-    ctx->status = ngx_agilicus_token_challenge_status(&ctx->decision);
+    ctx->state = NGX_AGT_STATE_DONE;
+    ctx->status = ngx_agt_challenge_status(&ctx->decision);
 
-    return ngx_agilicus_token_challenge(r, ctx);
+    return ngx_agt_challenge(r, ctx);
 }
 
 
 ngx_int_t
-ngx_agilicus_token_not_allowed(ngx_http_request_t *r, const char *allow)
+ngx_agt_not_allowed(ngx_http_request_t *r, const char *allow)
 {
     ngx_table_elt_t  *h;
 
-    if (ngx_agilicus_token_preflight_passes(r)) {
+    if (ngx_agt_preflight_passes(r)) {
         return NGX_HTTP_NO_CONTENT;
     }
 

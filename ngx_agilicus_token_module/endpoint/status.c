@@ -8,54 +8,53 @@
 
 
 /* entries that are looked at while a zone is locked once */
-#define NGX_AGILICUS_TOKEN_PURGE_STEP  256
+#define NGX_AGT_PURGE_STEP  256
 
 
 typedef enum {
-    NGX_AGILICUS_TOKEN_STATUS_HTML = 0,
-    NGX_AGILICUS_TOKEN_STATUS_JSON,
-    NGX_AGILICUS_TOKEN_STATUS_PROMETHEUS
-} ngx_agilicus_token_status_e;
+    NGX_AGT_STATUS_HTML = 0,
+    NGX_AGT_STATUS_JSON,
+    NGX_AGT_STATUS_PROMETHEUS
+} ngx_agt_status_e;
 
 
-static ngx_int_t ngx_agilicus_token_status_format(ngx_http_request_t *r,
-    ngx_agilicus_token_status_e *format);
-static ngx_uint_t ngx_agilicus_token_status_accepts(ngx_http_request_t *r,
+static ngx_int_t ngx_agt_status_format(ngx_http_request_t *r,
+    ngx_agt_status_e *format);
+static ngx_uint_t ngx_agt_status_accepts(ngx_http_request_t *r,
     const char *type);
-static ngx_int_t ngx_agilicus_token_status_gather(ngx_http_request_t *r,
-    ngx_agilicus_token_status_t *status);
-static void ngx_agilicus_token_status_zone(ngx_agilicus_token_zone_t *zone,
-    ngx_agilicus_token_status_zone_t *out);
-static void ngx_agilicus_token_status_denials(
-    ngx_agilicus_token_denials_t *denials,
-    ngx_agilicus_token_status_t *status);
-static ngx_int_t ngx_agilicus_token_status_send(ngx_http_request_t *r,
-    const ngx_agilicus_token_status_t *status,
-    ngx_agilicus_token_status_e format);
-static ngx_int_t ngx_agilicus_token_purge(ngx_http_request_t *r);
-static void ngx_agilicus_token_purge_zone(ngx_agilicus_token_zone_t *zone,
+static ngx_int_t ngx_agt_status_gather(ngx_http_request_t *r,
+    ngx_agt_status_t *status);
+static void ngx_agt_status_zone(ngx_agt_zone_t *zone,
+    ngx_agt_status_zone_t *out);
+static void ngx_agt_status_denials(
+    ngx_agt_denials_t *denials,
+    ngx_agt_status_t *status);
+static ngx_int_t ngx_agt_status_send(ngx_http_request_t *r,
+    const ngx_agt_status_t *status, ngx_agt_status_e format);
+static ngx_int_t ngx_agt_purge(ngx_http_request_t *r);
+static void ngx_agt_purge_zone(ngx_agt_zone_t *zone,
     size_t offset, ngx_str_t *value);
-static void ngx_agilicus_token_purge_all(ngx_agilicus_token_zone_t *zone);
+static void ngx_agt_purge_all(ngx_agt_zone_t *zone);
 
 
 ngx_int_t
-ngx_agilicus_token_status_handler(ngx_http_request_t *r)
+ngx_agt_status_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                             rc;
-    ngx_agilicus_token_status_t           status;
-    ngx_agilicus_token_status_e           format;
-    const ngx_agilicus_token_loc_conf_t  *lcf;
+    ngx_int_t                  rc;
+    ngx_agt_status_t           status;
+    ngx_agt_status_e           format;
+    const ngx_agt_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
 
     if (r->method == NGX_HTTP_DELETE && lcf->purge) {
         rc = ngx_http_discard_request_body(r);
 
-        return (rc == NGX_OK) ? ngx_agilicus_token_purge(r) : rc;
+        return (rc == NGX_OK) ? ngx_agt_purge(r) : rc;
     }
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
-        return ngx_agilicus_token_not_allowed(r, lcf->purge
+        return ngx_agt_not_allowed(r, lcf->purge
                                                  ? "GET, HEAD, DELETE"
                                                  : "GET, HEAD");
     }
@@ -66,38 +65,37 @@ ngx_agilicus_token_status_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    rc = ngx_agilicus_token_status_format(r, &format);
+    rc = ngx_agt_status_format(r, &format);
 
     if (rc != NGX_OK) {
         return rc;
     }
 
-    if (ngx_agilicus_token_status_gather(r, &status) != NGX_OK) {
+    if (ngx_agt_status_gather(r, &status) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_agilicus_token_status_send(r, &status, format);
+    return ngx_agt_status_send(r, &status, format);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_status_format(ngx_http_request_t *r,
-    ngx_agilicus_token_status_e *format)
+ngx_agt_status_format(ngx_http_request_t *r, ngx_agt_status_e *format)
 {
     ngx_str_t  value;
 
-    *format = NGX_AGILICUS_TOKEN_STATUS_HTML;
+    *format = NGX_AGT_STATUS_HTML;
 
     if (ngx_http_arg(r, (u_char *) "format", 6, &value) == NGX_OK) {
 
         if (value.len == 4 && ngx_strncmp(value.data, "json", 4) == 0) {
-            *format = NGX_AGILICUS_TOKEN_STATUS_JSON;
+            *format = NGX_AGT_STATUS_JSON;
             return NGX_OK;
         }
 
         if (value.len == 10 && ngx_strncmp(value.data, "prometheus", 10) == 0)
         {
-            *format = NGX_AGILICUS_TOKEN_STATUS_PROMETHEUS;
+            *format = NGX_AGT_STATUS_PROMETHEUS;
             return NGX_OK;
         }
 
@@ -105,18 +103,18 @@ ngx_agilicus_token_status_format(ngx_http_request_t *r,
                ? NGX_OK : NGX_HTTP_BAD_REQUEST;
     }
 
-    if (ngx_agilicus_token_status_accepts(r, "text/html")) {
+    if (ngx_agt_status_accepts(r, "text/html")) {
         return NGX_OK;
     }
 
-    if (ngx_agilicus_token_status_accepts(r, "application/json")) {
-        *format = NGX_AGILICUS_TOKEN_STATUS_JSON;
+    if (ngx_agt_status_accepts(r, "application/json")) {
+        *format = NGX_AGT_STATUS_JSON;
 
-    } else if (ngx_agilicus_token_status_accepts(r,
+    } else if (ngx_agt_status_accepts(r,
                                               "application/openmetrics-text")
-               || ngx_agilicus_token_status_accepts(r, "text/plain"))
+               || ngx_agt_status_accepts(r, "text/plain"))
     {
-        *format = NGX_AGILICUS_TOKEN_STATUS_PROMETHEUS;
+        *format = NGX_AGT_STATUS_PROMETHEUS;
     }
 
     return NGX_OK;
@@ -124,7 +122,7 @@ ngx_agilicus_token_status_format(ngx_http_request_t *r,
 
 
 static ngx_uint_t
-ngx_agilicus_token_status_accepts(ngx_http_request_t *r, const char *type)
+ngx_agt_status_accepts(ngx_http_request_t *r, const char *type)
 {
     ngx_uint_t        i;
     ngx_list_part_t  *part;
@@ -160,36 +158,35 @@ ngx_agilicus_token_status_accepts(ngx_http_request_t *r, const char *type)
 
 
 static ngx_int_t
-ngx_agilicus_token_status_gather(ngx_http_request_t *r,
-    ngx_agilicus_token_status_t *status)
+ngx_agt_status_gather(ngx_http_request_t *r, ngx_agt_status_t *status)
 {
-    uint64_t                               now;
-    ngx_uint_t                             i, j;
-    ngx_shm_zone_t                       **z;
-    ngx_agilicus_token_zone_t             *first;
-    ngx_agilicus_token_status_api_t       *api;
-    const ngx_agilicus_token_main_conf_t  *mcf;
+    uint64_t                    now;
+    ngx_uint_t                  i, j;
+    ngx_shm_zone_t            **z;
+    ngx_agt_zone_t             *first;
+    ngx_agt_status_api_t       *api;
+    const ngx_agt_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
     first = mcf->api.first;
     now = ngx_current_msec;
 
-    ngx_memzero(status, sizeof(ngx_agilicus_token_status_t));
+    ngx_memzero(status, sizeof(ngx_agt_status_t));
 
     status->apis = ngx_pcalloc(r->pool, (mcf->api.napis + 1)
-                                 * sizeof(ngx_agilicus_token_status_api_t));
+                                 * sizeof(ngx_agt_status_api_t));
     status->zones = ngx_pcalloc(r->pool, mcf->zones.nelts
-                                * sizeof(ngx_agilicus_token_status_zone_t));
+                                * sizeof(ngx_agt_status_zone_t));
 
     if (status->apis == NULL || status->zones == NULL) {
         return NGX_ERROR;
     }
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_COUNTS; i++) {
+    for (i = 0; i < NGX_AGT_COUNTS; i++) {
         status->counts[i] = first->sh->counts[i];
     }
 
-    ngx_agilicus_token_zone_lock(first);
+    ngx_agt_zone_lock(first);
 
     for (i = 0; i < mcf->api.napis; i++) {
 
@@ -212,17 +209,16 @@ ngx_agilicus_token_status_gather(ngx_http_request_t *r,
         api->open = (api->state.open != 0);
     }
 
-    ngx_agilicus_token_zone_unlock(first);
+    ngx_agt_zone_unlock(first);
 
-    status->flights = ngx_agilicus_token_flights(first, now);
+    status->flights = ngx_agt_flights(first, now);
 
-    ngx_agilicus_token_status_denials(mcf->api.denials, status);
+    ngx_agt_status_denials(mcf->api.denials, status);
 
     z = mcf->zones.elts;
 
     for (i = 0; i < mcf->zones.nelts; i++) {
-        ngx_agilicus_token_status_zone(z[i]->data,
-                                       &status->zones[status->nzones++]);
+        ngx_agt_status_zone(z[i]->data, &status->zones[status->nzones++]);
     }
 
     return NGX_OK;
@@ -230,53 +226,48 @@ ngx_agilicus_token_status_gather(ngx_http_request_t *r,
 
 
 static void
-ngx_agilicus_token_status_zone(ngx_agilicus_token_zone_t *zone,
-    ngx_agilicus_token_status_zone_t *out)
+ngx_agt_status_zone(ngx_agt_zone_t *zone, ngx_agt_status_zone_t *out)
 {
     out->name = zone->shm_zone->shm.name;
     out->size = zone->shm_zone->shm.size;
 
-    ngx_agilicus_token_zone_lock(zone);
+    ngx_agt_zone_lock(zone);
 
     out->facts = zone->facts->used;
-    out->facts_used = (uint64_t) zone->facts->units_used
-                      * NGX_AGILICUS_TOKEN_TABLE_UNIT;
-    out->facts_size = (uint64_t) zone->facts->units
-                      * NGX_AGILICUS_TOKEN_TABLE_UNIT;
+    out->facts_used = (uint64_t) zone->facts->units_used * NGX_AGT_TABLE_UNIT;
+    out->facts_size = (uint64_t) zone->facts->units * NGX_AGT_TABLE_UNIT;
     out->invalid = zone->invalid->used;
     out->evictions = zone->facts->evictions;
 
-    ngx_agilicus_token_zone_unlock(zone);
+    ngx_agt_zone_unlock(zone);
 }
 
 
 /* counting what is alive takes a while, so nothing is locked for it */
 
 static void
-ngx_agilicus_token_status_denials(ngx_agilicus_token_denials_t *denials,
-    ngx_agilicus_token_status_t *status)
+ngx_agt_status_denials(ngx_agt_denials_t *denials, ngx_agt_status_t *status)
 {
-    ngx_uint_t                       i;
-    ngx_agilicus_token_clock_t       now;
-    ngx_agilicus_token_tombstone_t  *s;
+    ngx_uint_t            i;
+    ngx_agt_clock_t       now;
+    ngx_agt_tombstone_t  *s;
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
-    ngx_agilicus_token_denials_lock(denials);
+    ngx_agt_denials_lock(denials);
 
     status->feed_state = denials->sh->feed;
-    status->counts[NGX_AGILICUS_TOKEN_COUNT_RECOVERED] +=
+    status->counts[NGX_AGT_COUNT_RECOVERED] +=
         denials->sh->recovered;
 
-    ngx_agilicus_token_ledger_use(denials->ledger, &status->ledger);
+    ngx_agt_ledger_use(denials->ledger, &status->ledger);
 
-    ngx_agilicus_token_denials_unlock(denials);
+    ngx_agt_denials_unlock(denials);
 
-    status->feed = ngx_agilicus_token_denials_feed(denials,
-                                                   status->feed_state.api,
-                                                   now.mono);
-    status->feed_incomplete = (status->feed != NGX_AGILICUS_TOKEN_FEED_OFF
-                               && ngx_agilicus_token_denials_incomplete(
+    status->feed = ngx_agt_denials_feed(denials, status->feed_state.api,
+                                        now.mono);
+    status->feed_incomplete = (status->feed != NGX_AGT_FEED_OFF
+                               && ngx_agt_denials_incomplete(
                                                     denials, now.mono));
     status->feed_lag = status->feed_state.watermark
                        ? (int64_t) (now.mono - status->feed_state.watermark)
@@ -285,34 +276,33 @@ ngx_agilicus_token_status_denials(ngx_agilicus_token_denials_t *denials,
     i = 0;
 
     for ( ;; ) {
-        s = ngx_agilicus_token_tombstones_next(denials->tombstones, &i, &now);
+        s = ngx_agt_tombstones_next(denials->tombstones, &i, &now);
 
         if (s == NULL) {
             break;
         }
 
-        status->tombstones += (ngx_agilicus_token_tombstone_source(s)
-                               != NGX_AGILICUS_TOKEN_ASKED_ABOUT);
+        status->tombstones += (ngx_agt_tombstone_source(s)
+                               != NGX_AGT_ASKED_ABOUT);
     }
 
     for (i = 0;
-         ngx_agilicus_token_tombstones_next(denials->unknown, &i, &now);
+         ngx_agt_tombstones_next(denials->unknown, &i, &now);
          /* void */ )
     {
         status->tombstones++;
     }
 
     status->tombstone_places =
-        ngx_agilicus_token_tombstones_capacity(denials->tombstones)
-        + ngx_agilicus_token_tombstones_capacity(denials->unknown);
+        ngx_agt_tombstones_capacity(denials->tombstones)
+        + ngx_agt_tombstones_capacity(denials->unknown);
     status->tombstones_lost = denials->sh->lost;
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_status_send(ngx_http_request_t *r,
-    const ngx_agilicus_token_status_t *status,
-    ngx_agilicus_token_status_e format)
+ngx_agt_status_send(ngx_http_request_t *r, const ngx_agt_status_t *status,
+    ngx_agt_status_e format)
 {
     size_t            size;
     ngx_int_t         rc;
@@ -320,7 +310,7 @@ ngx_agilicus_token_status_send(ngx_http_request_t *r,
     ngx_chain_t       out;
     ngx_table_elt_t  *h;
 
-    size = ngx_agilicus_token_status_len(status);
+    size = ngx_agt_status_len(status);
 
     b = ngx_create_temp_buf(r->pool, size);
     if (b == NULL) {
@@ -342,19 +332,19 @@ ngx_agilicus_token_status_send(ngx_http_request_t *r,
 
     switch (format) {
 
-    case NGX_AGILICUS_TOKEN_STATUS_JSON:
-        b->last = ngx_agilicus_token_status_json(b->pos, b->end, status);
+    case NGX_AGT_STATUS_JSON:
+        b->last = ngx_agt_status_json(b->pos, b->end, status);
         ngx_str_set(&r->headers_out.content_type, "application/json");
         break;
 
-    case NGX_AGILICUS_TOKEN_STATUS_PROMETHEUS:
-        b->last = ngx_agilicus_token_status_prometheus(b->pos, b->end, status);
+    case NGX_AGT_STATUS_PROMETHEUS:
+        b->last = ngx_agt_status_prometheus(b->pos, b->end, status);
         ngx_str_set(&r->headers_out.content_type,
                     "text/plain; version=0.0.4; charset=utf-8");
         break;
 
     default:
-        b->last = ngx_agilicus_token_status_html(b->pos, b->end, status);
+        b->last = ngx_agt_status_html(b->pos, b->end, status);
         ngx_str_set(&r->headers_out.content_type, "text/html; charset=utf-8");
         break;
     }
@@ -382,23 +372,23 @@ ngx_agilicus_token_status_send(ngx_http_request_t *r,
 /* drops facts, so that the API is asked anew; never a denial */
 
 static ngx_int_t
-ngx_agilicus_token_purge(ngx_http_request_t *r)
+ngx_agt_purge(ngx_http_request_t *r)
 {
-    u_char                                *dst, *src;
-    size_t                                 offset;
-    ngx_str_t                              value;
-    ngx_uint_t                             i, n;
-    ngx_shm_zone_t                       **z;
-    const ngx_agilicus_token_main_conf_t  *mcf;
+    u_char                     *dst, *src;
+    size_t                      offset;
+    ngx_str_t                   value;
+    ngx_uint_t                  i, n;
+    ngx_shm_zone_t            **z;
+    const ngx_agt_main_conf_t  *mcf;
 
     static const struct {
         ngx_str_t                          name;
         size_t                             offset;
     } args[] = {
-        { ngx_string("jti"), offsetof(ngx_agilicus_token_facts_t, jti) },
+        { ngx_string("jti"), offsetof(ngx_agt_facts_t, jti) },
         { ngx_string("session"),
-          offsetof(ngx_agilicus_token_facts_t, session) },
-        { ngx_string("sub"), offsetof(ngx_agilicus_token_facts_t, sub) },
+          offsetof(ngx_agt_facts_t, session) },
+        { ngx_string("sub"), offsetof(ngx_agt_facts_t, sub) },
         { ngx_string("all"), 0 }
     };
 
@@ -436,10 +426,10 @@ ngx_agilicus_token_purge(ngx_http_request_t *r)
 
     for (i = 0; i < mcf->zones.nelts; i++) {
         if (n == sizeof(args) / sizeof(args[0]) - 1) {
-            ngx_agilicus_token_purge_all(z[i]->data);
+            ngx_agt_purge_all(z[i]->data);
 
         } else {
-            ngx_agilicus_token_purge_zone(z[i]->data, offset, &value);
+            ngx_agt_purge_zone(z[i]->data, offset, &value);
         }
     }
 
@@ -448,25 +438,23 @@ ngx_agilicus_token_purge(ngx_http_request_t *r)
 
 
 static void
-ngx_agilicus_token_purge_zone(ngx_agilicus_token_zone_t *zone, size_t offset,
-    ngx_str_t *value)
+ngx_agt_purge_zone(ngx_agt_zone_t *zone, size_t offset, ngx_str_t *value)
 {
-    uint32_t                     place, end;
-    ngx_str_t                   *fact;
-    ngx_agilicus_token_facts_t   facts;
-    ngx_agilicus_token_entry_t  *e;
+    uint32_t          place, end;
+    ngx_str_t        *fact;
+    ngx_agt_facts_t   facts;
+    ngx_agt_entry_t  *e;
 
     /* an answer that is under way must not bring back what is removed */
 
-    ngx_agilicus_token_cache_purged(zone);
+    ngx_agt_cache_purged(zone);
 
     for (place = 0; place < zone->facts->nslots; /* void */ ) {
 
-        end = ngx_min(place + NGX_AGILICUS_TOKEN_PURGE_STEP,
-                      zone->facts->nslots);
+        end = ngx_min(place + NGX_AGT_PURGE_STEP, zone->facts->nslots);
 
-        ngx_agilicus_token_zone_lock(zone);
-        ngx_agilicus_token_zone_begin_locked(zone);
+        ngx_agt_zone_lock(zone);
+        ngx_agt_zone_begin_locked(zone);
 
         /*
          * On to the next empty place: entries never move before the place
@@ -475,14 +463,13 @@ ngx_agilicus_token_purge_zone(ngx_agilicus_token_zone_t *zone, size_t offset,
          */
 
         while (place < zone->facts->nslots) {
-            e = ngx_agilicus_token_table_slot(zone->facts, place);
+            e = ngx_agt_table_slot(zone->facts, place);
 
             if (e == NULL && place >= end) {
                 break;
             }
 
-            if (e && ngx_agilicus_token_facts_open(&facts, e->data,
-                                                   e->facts_len)
+            if (e && ngx_agt_facts_open(&facts, e->data, e->facts_len)
                      == NGX_OK)
             {
                 fact = (ngx_str_t *) ((u_char *) &facts + offset);
@@ -492,7 +479,7 @@ ngx_agilicus_token_purge_zone(ngx_agilicus_token_zone_t *zone, size_t offset,
                 {
                     /* another one may move to this place */
 
-                    ngx_agilicus_token_table_remove(zone->facts, e);
+                    ngx_agt_table_remove(zone->facts, e);
                     continue;
                 }
             }
@@ -500,23 +487,23 @@ ngx_agilicus_token_purge_zone(ngx_agilicus_token_zone_t *zone, size_t offset,
             place++;
         }
 
-        ngx_agilicus_token_zone_end_locked(zone);
-        ngx_agilicus_token_zone_unlock(zone);
+        ngx_agt_zone_end_locked(zone);
+        ngx_agt_zone_unlock(zone);
     }
 }
 
 
 static void
-ngx_agilicus_token_purge_all(ngx_agilicus_token_zone_t *zone)
+ngx_agt_purge_all(ngx_agt_zone_t *zone)
 {
-    ngx_agilicus_token_cache_purged(zone);
+    ngx_agt_cache_purged(zone);
 
-    ngx_agilicus_token_zone_lock(zone);
-    ngx_agilicus_token_zone_begin_locked(zone);
+    ngx_agt_zone_lock(zone);
+    ngx_agt_zone_begin_locked(zone);
 
-    ngx_agilicus_token_table_wipe(zone->facts);
-    ngx_agilicus_token_table_wipe(zone->invalid);
+    ngx_agt_table_wipe(zone->facts);
+    ngx_agt_table_wipe(zone->invalid);
 
-    ngx_agilicus_token_zone_end_locked(zone);
-    ngx_agilicus_token_zone_unlock(zone);
+    ngx_agt_zone_end_locked(zone);
+    ngx_agt_zone_unlock(zone);
 }

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_STATUS_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_STATUS_H_INCLUDED_
+#ifndef _NGX_AGT_STATUS_H_INCLUDED_
+#define _NGX_AGT_STATUS_H_INCLUDED_
 
 
 #include "ngx_agilicus_token_module.h"
@@ -16,10 +16,10 @@
  */
 
 typedef struct {
-    ngx_str_t                        url;
-    ngx_agilicus_token_api_state_t   state;
-    ngx_uint_t                       open;      /* breaker */
-} ngx_agilicus_token_status_api_t;
+    ngx_str_t            url;
+    ngx_agt_api_state_t  state;
+    ngx_uint_t           open;      /* breaker */
+} ngx_agt_status_api_t;
 
 
 typedef struct {
@@ -30,45 +30,44 @@ typedef struct {
     uint64_t                         facts_size;
     uint64_t                         invalid;
     uint64_t                         evictions;
-} ngx_agilicus_token_status_zone_t;
+} ngx_agt_status_zone_t;
 
 
 typedef struct {
-    uint64_t                          counts[NGX_AGILICUS_TOKEN_COUNTS];
+    uint64_t               counts[NGX_AGT_COUNTS];
 
-    ngx_agilicus_token_status_api_t  *apis;
-    ngx_uint_t                        napis;
+    ngx_agt_status_api_t  *apis;
+    ngx_uint_t             napis;
 
-    ngx_agilicus_token_status_zone_t *zones;
-    ngx_uint_t                        nzones;
+    ngx_agt_status_zone_t *zones;
+    ngx_uint_t            nzones;
 
-    uint64_t                          tombstones;
-    uint64_t                          tombstone_places;
-    uint64_t                          tombstones_lost;
-    ngx_agilicus_token_ledger_use_t   ledger;
-    uint64_t                          flights;
+    uint64_t              tombstones;
+    uint64_t              tombstone_places;
+    uint64_t              tombstones_lost;
+    ngx_agt_ledger_use_t  ledger;
+    uint64_t              flights;
 
-    ngx_agilicus_token_feed_e         feed;
-    ngx_agilicus_token_feed_state_t   feed_state;
-    int64_t                           feed_lag;  /* ms; -1: no poll yet */
-    ngx_uint_t                        feed_incomplete;
-} ngx_agilicus_token_status_t;
+    ngx_agt_feed_e        feed;
+    ngx_agt_feed_state_t  feed_state;
+    int64_t               feed_lag;  /* ms; -1: no poll yet */
+    ngx_uint_t            feed_incomplete;
+} ngx_agt_status_t;
 
 
 /* bytes that a text takes at most */
-size_t ngx_agilicus_token_status_len(
-    const ngx_agilicus_token_status_t *status);
+size_t ngx_agt_status_len(const ngx_agt_status_t *status);
 
 /*
- * Write the status to "p", of ngx_agilicus_token_status_len() bytes; return the
+ * Write the status to "p", of ngx_agt_status_len() bytes; return the
  * end.
  */
-u_char *ngx_agilicus_token_status_json(u_char *p, u_char *last,
-    const ngx_agilicus_token_status_t *status);
-u_char *ngx_agilicus_token_status_prometheus(u_char *p, u_char *last,
-    const ngx_agilicus_token_status_t *status);
-u_char *ngx_agilicus_token_status_html(u_char *p, u_char *last,
-    const ngx_agilicus_token_status_t *status);
+u_char *ngx_agt_status_json(u_char *p, u_char *last,
+    const ngx_agt_status_t *status);
+u_char *ngx_agt_status_prometheus(u_char *p, u_char *last,
+    const ngx_agt_status_t *status);
+u_char *ngx_agt_status_html(u_char *p, u_char *last,
+    const ngx_agt_status_t *status);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_STATUS_H_INCLUDED_ */
+#endif /* _NGX_AGT_STATUS_H_INCLUDED_ */

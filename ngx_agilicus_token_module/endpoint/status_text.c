@@ -8,78 +8,75 @@
 
 
 typedef struct {
-    ngx_agilicus_token_count_e   count;
-    const char                  *name;
-} ngx_agilicus_token_count_name_t;
+    ngx_agt_count_e  count;
+    const char      *name;
+} ngx_agt_count_name_t;
 
 
-static const ngx_agilicus_token_count_name_t  ngx_agilicus_token_verdicts[] = {
-    { NGX_AGILICUS_TOKEN_COUNT_ACTIVE, "active" },
-    { NGX_AGILICUS_TOKEN_COUNT_MISSING, "missing" },
-    { NGX_AGILICUS_TOKEN_COUNT_MALFORMED, "malformed" },
-    { NGX_AGILICUS_TOKEN_COUNT_INVALID, "invalid" },
-    { NGX_AGILICUS_TOKEN_COUNT_EXPIRED, "expired" },
-    { NGX_AGILICUS_TOKEN_COUNT_REVOKED, "revoked" },
-    { NGX_AGILICUS_TOKEN_COUNT_FORBIDDEN, "forbidden" },
-    { NGX_AGILICUS_TOKEN_COUNT_UNAVAILABLE, "unavailable" },
-    { NGX_AGILICUS_TOKEN_COUNTS, NULL }
+static const ngx_agt_count_name_t  ngx_agt_verdicts[] = {
+    { NGX_AGT_COUNT_ACTIVE, "active" },
+    { NGX_AGT_COUNT_MISSING, "missing" },
+    { NGX_AGT_COUNT_MALFORMED, "malformed" },
+    { NGX_AGT_COUNT_INVALID, "invalid" },
+    { NGX_AGT_COUNT_EXPIRED, "expired" },
+    { NGX_AGT_COUNT_REVOKED, "revoked" },
+    { NGX_AGT_COUNT_FORBIDDEN, "forbidden" },
+    { NGX_AGT_COUNT_UNAVAILABLE, "unavailable" },
+    { NGX_AGT_COUNTS, NULL }
 };
 
 
-static const ngx_agilicus_token_count_name_t  ngx_agilicus_token_lookups[] = {
-    { NGX_AGILICUS_TOKEN_COUNT_HIT, "hit" },
-    { NGX_AGILICUS_TOKEN_COUNT_MISS, "miss" },
-    { NGX_AGILICUS_TOKEN_COUNT_JOINED, "joined" },
-    { NGX_AGILICUS_TOKEN_COUNT_UPDATING, "updating" },
-    { NGX_AGILICUS_TOKEN_COUNT_STALE, "stale" },
-    { NGX_AGILICUS_TOKEN_COUNT_BYPASS, "bypass" },
-    { NGX_AGILICUS_TOKEN_COUNTS, NULL }
+static const ngx_agt_count_name_t  ngx_agt_lookups[] = {
+    { NGX_AGT_COUNT_HIT, "hit" },
+    { NGX_AGT_COUNT_MISS, "miss" },
+    { NGX_AGT_COUNT_JOINED, "joined" },
+    { NGX_AGT_COUNT_UPDATING, "updating" },
+    { NGX_AGT_COUNT_STALE, "stale" },
+    { NGX_AGT_COUNT_BYPASS, "bypass" },
+    { NGX_AGT_COUNTS, NULL }
 };
 
 
-static const ngx_agilicus_token_count_name_t  ngx_agilicus_token_events[] = {
-    { NGX_AGILICUS_TOKEN_COUNT_STORED, "stored" },
-    { NGX_AGILICUS_TOKEN_COUNT_NOT_STORED, "not_stored" },
-    { NGX_AGILICUS_TOKEN_COUNT_RECOVERED, "recovered" },
-    { NGX_AGILICUS_TOKEN_COUNT_CALLS, "calls" },
-    { NGX_AGILICUS_TOKEN_COUNT_RETRIES, "retries" },
-    { NGX_AGILICUS_TOKEN_COUNT_FAILED_CALLS, "failed_calls" },
-    { NGX_AGILICUS_TOKEN_COUNT_CREDENTIAL_REFUSED, "credential_refused" },
-    { NGX_AGILICUS_TOKEN_COUNT_OVERLOADS, "shed" },
-    { NGX_AGILICUS_TOKEN_COUNT_REVOCATIONS, "revocations" },
-    { NGX_AGILICUS_TOKEN_COUNT_REVOCATIONS_LOST, "revocations_lost" },
-    { NGX_AGILICUS_TOKEN_COUNT_CUT, "responses_cut" },
-    { NGX_AGILICUS_TOKEN_COUNTS, NULL }
+static const ngx_agt_count_name_t  ngx_agt_events[] = {
+    { NGX_AGT_COUNT_STORED, "stored" },
+    { NGX_AGT_COUNT_NOT_STORED, "not_stored" },
+    { NGX_AGT_COUNT_RECOVERED, "recovered" },
+    { NGX_AGT_COUNT_CALLS, "calls" },
+    { NGX_AGT_COUNT_RETRIES, "retries" },
+    { NGX_AGT_COUNT_FAILED_CALLS, "failed_calls" },
+    { NGX_AGT_COUNT_CREDENTIAL_REFUSED, "credential_refused" },
+    { NGX_AGT_COUNT_OVERLOADS, "shed" },
+    { NGX_AGT_COUNT_REVOCATIONS, "revocations" },
+    { NGX_AGT_COUNT_REVOCATIONS_LOST, "revocations_lost" },
+    { NGX_AGT_COUNT_CUT, "responses_cut" },
+    { NGX_AGT_COUNTS, NULL }
 };
 
 
-static const char  *ngx_agilicus_token_feed_words[] = {
+static const char  *ngx_agt_feed_words[] = {
     "off", "init", "healthy", "late", "dead", "incomplete"
 };
 
 
-static const ngx_msec_t  ngx_agilicus_token_latency_ends[] =
-    NGX_AGILICUS_TOKEN_LATENCIES;
+static const ngx_msec_t  ngx_agt_latency_ends[] = NGX_AGT_LATENCIES;
 
 
-static u_char *ngx_agilicus_token_json_counts(u_char *p, u_char *last,
-    const ngx_agilicus_token_status_t *status, const char *name,
-    const ngx_agilicus_token_count_name_t *names);
-static u_char *ngx_agilicus_token_prometheus_counts(u_char *p, u_char *last,
-    const ngx_agilicus_token_status_t *status, const char *metric,
-    const char *label, const char *help,
-    const ngx_agilicus_token_count_name_t *names);
-static u_char *ngx_agilicus_token_prometheus_api(u_char *p, u_char *last,
-    const ngx_agilicus_token_status_api_t *api);
-static u_char *ngx_agilicus_token_html_counts(u_char *p, u_char *last,
-    const ngx_agilicus_token_status_t *status, const char *title,
-    const ngx_agilicus_token_count_name_t *names);
-static uint64_t ngx_agilicus_token_hit_ratio(
-    const ngx_agilicus_token_status_t *status);
+static u_char *ngx_agt_json_counts(u_char *p, u_char *last,
+    const ngx_agt_status_t *status, const char *name,
+    const ngx_agt_count_name_t *names);
+static u_char *ngx_agt_prometheus_counts(u_char *p, u_char *last,
+    const ngx_agt_status_t *status, const char *metric,
+    const char *label, const char *help, const ngx_agt_count_name_t *names);
+static u_char *ngx_agt_prometheus_api(u_char *p, u_char *last,
+    const ngx_agt_status_api_t *api);
+static u_char *ngx_agt_html_counts(u_char *p, u_char *last,
+    const ngx_agt_status_t *status, const char *title,
+    const ngx_agt_count_name_t *names);
+static uint64_t ngx_agt_hit_ratio(const ngx_agt_status_t *status);
 
 
 size_t
-ngx_agilicus_token_status_len(const ngx_agilicus_token_status_t *status)
+ngx_agt_status_len(const ngx_agt_status_t *status)
 {
     ngx_uint_t  i;
     size_t      len;
@@ -101,41 +98,36 @@ ngx_agilicus_token_status_len(const ngx_agilicus_token_status_t *status)
 /* in thousandths, of all that looked for facts */
 
 static uint64_t
-ngx_agilicus_token_hit_ratio(const ngx_agilicus_token_status_t *status)
+ngx_agt_hit_ratio(const ngx_agt_status_t *status)
 {
     uint64_t  hits, all;
 
-    hits = status->counts[NGX_AGILICUS_TOKEN_COUNT_HIT]
-           + status->counts[NGX_AGILICUS_TOKEN_COUNT_UPDATING];
+    hits = status->counts[NGX_AGT_COUNT_HIT]
+           + status->counts[NGX_AGT_COUNT_UPDATING];
 
-    all = hits + status->counts[NGX_AGILICUS_TOKEN_COUNT_MISS]
-          + status->counts[NGX_AGILICUS_TOKEN_COUNT_JOINED]
-          + status->counts[NGX_AGILICUS_TOKEN_COUNT_STALE]
-          + status->counts[NGX_AGILICUS_TOKEN_COUNT_BYPASS];
+    all = hits + status->counts[NGX_AGT_COUNT_MISS]
+          + status->counts[NGX_AGT_COUNT_JOINED]
+          + status->counts[NGX_AGT_COUNT_STALE]
+          + status->counts[NGX_AGT_COUNT_BYPASS];
 
     return all ? hits * 1000 / all : 0;
 }
 
 
 u_char *
-ngx_agilicus_token_status_json(u_char *p, u_char *last,
-    const ngx_agilicus_token_status_t *status)
+ngx_agt_status_json(u_char *p, u_char *last, const ngx_agt_status_t *status)
 {
-    uint64_t                                 ratio;
-    ngx_uint_t                               i, j;
-    const ngx_agilicus_token_status_api_t   *api;
-    const ngx_agilicus_token_status_zone_t  *zone;
+    uint64_t                      ratio;
+    ngx_uint_t                    i, j;
+    const ngx_agt_status_api_t   *api;
+    const ngx_agt_status_zone_t  *zone;
 
-    ratio = ngx_agilicus_token_hit_ratio(status);
+    ratio = ngx_agt_hit_ratio(status);
 
-    p = ngx_slprintf(p, last, "{\"version\":\"%s\",",
-                     NGX_AGILICUS_TOKEN_VERSION);
-    p = ngx_agilicus_token_json_counts(p, last, status, "verdicts",
-                                       ngx_agilicus_token_verdicts);
-    p = ngx_agilicus_token_json_counts(p, last, status, "cache",
-                                       ngx_agilicus_token_lookups);
-    p = ngx_agilicus_token_json_counts(p, last, status, "events",
-                                       ngx_agilicus_token_events);
+    p = ngx_slprintf(p, last, "{\"version\":\"%s\",", NGX_AGT_VERSION);
+    p = ngx_agt_json_counts(p, last, status, "verdicts", ngx_agt_verdicts);
+    p = ngx_agt_json_counts(p, last, status, "cache", ngx_agt_lookups);
+    p = ngx_agt_json_counts(p, last, status, "events", ngx_agt_events);
 
     p = ngx_slprintf(p, last, "\"hit_ratio\":%uL.%03uL,"
                      "\"calls_in_flight\":%uL,\"apis\":[",
@@ -151,9 +143,8 @@ ngx_agilicus_token_status_json(u_char *p, u_char *last,
                          api->state.failed, api->open ? "open" : "closed",
                          api->state.opened, api->state.latency_sum);
 
-        for (j = 0; j < NGX_AGILICUS_TOKEN_NLATENCIES; j++) {
-            p = ngx_slprintf(p, last, "\"%M\":%uL,",
-                             ngx_agilicus_token_latency_ends[j],
+        for (j = 0; j < NGX_AGT_NLATENCIES; j++) {
+            p = ngx_slprintf(p, last, "\"%M\":%uL,", ngx_agt_latency_ends[j],
                              api->state.latency[j]);
         }
 
@@ -164,7 +155,7 @@ ngx_agilicus_token_status_json(u_char *p, u_char *last,
                      "\"incomplete\":%s,\"lag_ms\":%L,"
                      "\"last_poll_ms\":%uL,\"polls\":%uL,\"failed\":%uL,"
                      "\"calls\":%uL,\"rows\":%uL,\"denied\":%uL},",
-                     ngx_agilicus_token_feed_words[status->feed],
+                     ngx_agt_feed_words[status->feed],
                      status->feed_incomplete ? "true" : "false",
                      status->feed_lag, status->feed_state.duration,
                      status->feed_state.polls, status->feed_state.failed,
@@ -196,9 +187,9 @@ ngx_agilicus_token_status_json(u_char *p, u_char *last,
 
 
 static u_char *
-ngx_agilicus_token_json_counts(u_char *p, u_char *last,
-    const ngx_agilicus_token_status_t *status, const char *name,
-    const ngx_agilicus_token_count_name_t *names)
+ngx_agt_json_counts(u_char *p, u_char *last,
+    const ngx_agt_status_t *status, const char *name,
+    const ngx_agt_count_name_t *names)
 {
     ngx_uint_t  i;
 
@@ -216,27 +207,26 @@ ngx_agilicus_token_json_counts(u_char *p, u_char *last,
 /* the text format of Prometheus, version 0.0.4 */
 
 u_char *
-ngx_agilicus_token_status_prometheus(u_char *p, u_char *last,
-    const ngx_agilicus_token_status_t *status)
+ngx_agt_status_prometheus(u_char *p, u_char *last,
+    const ngx_agt_status_t *status)
 {
-    ngx_uint_t                               i;
-    const ngx_agilicus_token_status_zone_t  *zone;
+    ngx_uint_t                    i;
+    const ngx_agt_status_zone_t  *zone;
 
 #define help(name, type, text)                                               \
     "# HELP agilicus_token_" name " " text "\n"                              \
     "# TYPE agilicus_token_" name " " type "\n"
 
-    p = ngx_agilicus_token_prometheus_counts(p, last, status,
+    p = ngx_agt_prometheus_counts(p, last, status,
                         "decisions_total", "verdict",
-                        "Requests decided, by verdict.",
-                        ngx_agilicus_token_verdicts);
-    p = ngx_agilicus_token_prometheus_counts(p, last, status,
+                        "Requests decided, by verdict.", ngx_agt_verdicts);
+    p = ngx_agt_prometheus_counts(p, last, status,
                         "lookups_total", "cache",
                         "Requests by what the cache had for them.",
-                        ngx_agilicus_token_lookups);
-    p = ngx_agilicus_token_prometheus_counts(p, last, status,
+                        ngx_agt_lookups);
+    p = ngx_agt_prometheus_counts(p, last, status,
                         "events_total", "event", "What else happened.",
-                        ngx_agilicus_token_events);
+                        ngx_agt_events);
 
     p = ngx_slprintf(p, last,
                      help("calls_in_flight", "gauge",
@@ -268,16 +258,16 @@ ngx_agilicus_token_status_prometheus(u_char *p, u_char *last,
                           "How long calls to an API took."));
 
     for (i = 0; i < status->napis; i++) {
-        p = ngx_agilicus_token_prometheus_api(p, last, &status->apis[i]);
+        p = ngx_agt_prometheus_api(p, last, &status->apis[i]);
     }
 
     p = ngx_slprintf(p, last,
                      help("feed_state", "gauge", "State of the feed."));
 
-    for (i = 0; i <= NGX_AGILICUS_TOKEN_FEED_INCOMPLETE; i++) {
+    for (i = 0; i <= NGX_AGT_FEED_INCOMPLETE; i++) {
         p = ngx_slprintf(p, last,
                          "agilicus_token_feed_state{state=\"%s\"} %ui\n",
-                         ngx_agilicus_token_feed_words[i],
+                         ngx_agt_feed_words[i],
                          (ngx_uint_t) (i == (ngx_uint_t) status->feed));
     }
 
@@ -368,10 +358,9 @@ ngx_agilicus_token_status_prometheus(u_char *p, u_char *last,
 
 
 static u_char *
-ngx_agilicus_token_prometheus_counts(u_char *p, u_char *last,
-    const ngx_agilicus_token_status_t *status, const char *metric,
-    const char *label, const char *text,
-    const ngx_agilicus_token_count_name_t *names)
+ngx_agt_prometheus_counts(u_char *p, u_char *last,
+    const ngx_agt_status_t *status, const char *metric,
+    const char *label, const char *text, const ngx_agt_count_name_t *names)
 {
     ngx_uint_t  i;
 
@@ -390,8 +379,8 @@ ngx_agilicus_token_prometheus_counts(u_char *p, u_char *last,
 
 
 static u_char *
-ngx_agilicus_token_prometheus_api(u_char *p, u_char *last,
-    const ngx_agilicus_token_status_api_t *api)
+ngx_agt_prometheus_api(u_char *p, u_char *last,
+    const ngx_agt_status_api_t *api)
 {
     uint64_t    n;
     ngx_msec_t  ms;
@@ -399,8 +388,8 @@ ngx_agilicus_token_prometheus_api(u_char *p, u_char *last,
 
     n = 0;
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_NLATENCIES; i++) {
-        ms = ngx_agilicus_token_latency_ends[i];
+    for (i = 0; i < NGX_AGT_NLATENCIES; i++) {
+        ms = ngx_agt_latency_ends[i];
         n += api->state.latency[i];
 
         p = ngx_slprintf(p, last,
@@ -425,15 +414,14 @@ ngx_agilicus_token_prometheus_api(u_char *p, u_char *last,
 
 
 u_char *
-ngx_agilicus_token_status_html(u_char *p, u_char *last,
-    const ngx_agilicus_token_status_t *status)
+ngx_agt_status_html(u_char *p, u_char *last, const ngx_agt_status_t *status)
 {
-    uint64_t                                 ratio;
-    ngx_uint_t                               i;
-    const ngx_agilicus_token_status_api_t   *api;
-    const ngx_agilicus_token_status_zone_t  *zone;
+    uint64_t                      ratio;
+    ngx_uint_t                    i;
+    const ngx_agt_status_api_t   *api;
+    const ngx_agt_status_zone_t  *zone;
 
-    ratio = ngx_agilicus_token_hit_ratio(status);
+    ratio = ngx_agt_hit_ratio(status);
 
     p = ngx_slprintf(p, last,
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
@@ -448,28 +436,24 @@ ngx_agilicus_token_status_html(u_char *p, u_char *last,
         "background:#1b1b1b}th,td{border-color:#444}}"
         "</style></head><body><h1>agilicus token %s</h1>"
         "<p>Hit ratio %uL.%uL %%, %uL calls in flight, revocation feed %s",
-        NGX_AGILICUS_TOKEN_VERSION, ratio / 10, ratio % 10, status->flights,
-        ngx_agilicus_token_feed_words[status->feed]);
+        NGX_AGT_VERSION, ratio / 10, ratio % 10, status->flights,
+        ngx_agt_feed_words[status->feed]);
 
     if (status->feed_lag >= 0) {
         p = ngx_slprintf(p, last, ", %L.%L s behind", status->feed_lag / 1000,
                          status->feed_lag % 1000 / 100);
     }
 
-    if (status->feed_incomplete
-        && status->feed != NGX_AGILICUS_TOKEN_FEED_INCOMPLETE)
+    if (status->feed_incomplete && status->feed != NGX_AGT_FEED_INCOMPLETE)
     {
         p = ngx_slprintf(p, last, ", incomplete");
     }
 
     p = ngx_slprintf(p, last, ".</p>");
 
-    p = ngx_agilicus_token_html_counts(p, last, status, "Decisions",
-                                       ngx_agilicus_token_verdicts);
-    p = ngx_agilicus_token_html_counts(p, last, status, "Cache",
-                                       ngx_agilicus_token_lookups);
-    p = ngx_agilicus_token_html_counts(p, last, status, "Events",
-                                       ngx_agilicus_token_events);
+    p = ngx_agt_html_counts(p, last, status, "Decisions", ngx_agt_verdicts);
+    p = ngx_agt_html_counts(p, last, status, "Cache", ngx_agt_lookups);
+    p = ngx_agt_html_counts(p, last, status, "Events", ngx_agt_events);
 
     p = ngx_slprintf(p, last, "<h2>Tokens APIs</h2><table><tr><th>API</th>"
                      "<th class=\"n\">calls</th><th class=\"n\">failed</th>"
@@ -514,9 +498,9 @@ ngx_agilicus_token_status_html(u_char *p, u_char *last,
 
 
 static u_char *
-ngx_agilicus_token_html_counts(u_char *p, u_char *last,
-    const ngx_agilicus_token_status_t *status, const char *title,
-    const ngx_agilicus_token_count_name_t *names)
+ngx_agt_html_counts(u_char *p, u_char *last,
+    const ngx_agt_status_t *status, const char *title,
+    const ngx_agt_count_name_t *names)
 {
     ngx_uint_t  i;
 

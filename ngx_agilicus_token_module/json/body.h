@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_JSON_BODY_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_JSON_BODY_H_INCLUDED_
+#ifndef _NGX_AGT_JSON_BODY_H_INCLUDED_
+#define _NGX_AGT_JSON_BODY_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -20,12 +20,12 @@
  */
 
 /* bytes of a list of tokens */
-#define NGX_AGILICUS_TOKEN_JSON_MAX_LIST         8388608
-#define NGX_AGILICUS_TOKEN_JSON_MAX_LIST_VALUES  400000
+#define NGX_AGT_JSON_MAX_LIST         8388608
+#define NGX_AGT_JSON_MAX_LIST_VALUES  400000
 
 /* bytes of the hook's body, and of one value in it */
-#define NGX_AGILICUS_TOKEN_JSON_MAX_HOOK         65536
-#define NGX_AGILICUS_TOKEN_JSON_MAX_DENIED       1024
+#define NGX_AGT_JSON_MAX_HOOK         65536
+#define NGX_AGT_JSON_MAX_DENIED       1024
 
 
 /*
@@ -42,7 +42,7 @@ typedef struct {
     unsigned                       has_exp:1;
     unsigned                       has_iat:1;
     unsigned                       revoked:1;
-} ngx_agilicus_token_json_row_t;
+} ngx_agt_json_row_t;
 
 
 /* what a token is created from; strings are the caller's */
@@ -57,7 +57,7 @@ typedef struct {
     ngx_str_t                     *roles;    /* application, role, ... */
     ngx_uint_t                     nroles;   /* twice their number */
     time_t                         duration; /* seconds */
-} ngx_agilicus_token_json_create_t;
+} ngx_agt_json_create_t;
 
 
 /*
@@ -66,7 +66,7 @@ typedef struct {
  * RawToken, or its token is longer.  Whether it is a token68 is the caller's to
  * check.
  */
-ngx_int_t ngx_agilicus_token_json_raw_token(const u_char *body, size_t len,
+ngx_int_t ngx_agt_json_raw_token(const u_char *body, size_t len,
     u_char *buf, size_t size, ngx_str_t *token);
 
 /*
@@ -76,8 +76,8 @@ ngx_int_t ngx_agilicus_token_json_raw_token(const u_char *body, size_t len,
  * jti, or a date that is none) says so in "wrong", and the others count.
  * NGX_ERROR where it is no list: "row" was then not called at all.
  */
-ngx_int_t ngx_agilicus_token_json_list(const u_char *body, size_t len,
-    void (*row)(void *data, const ngx_agilicus_token_json_row_t *row),
+ngx_int_t ngx_agt_json_list(const u_char *body, size_t len,
+    void (*row)(void *data, const ngx_agt_json_row_t *row),
     void *data, ngx_uint_t *n, ngx_uint_t *limit);
 
 /*
@@ -85,8 +85,8 @@ ngx_int_t ngx_agilicus_token_json_list(const u_char *body, size_t len,
  * "sub":[...]}, and calls "deny" for each value.  NGX_ERROR where it is
  * anything else: "deny" was then not called at all.
  */
-ngx_int_t ngx_agilicus_token_json_denials(const u_char *body, size_t len,
-    void (*deny)(void *data, ngx_agilicus_token_tombstone_e kind,
+ngx_int_t ngx_agt_json_denials(const u_char *body, size_t len,
+    void (*deny)(void *data, ngx_agt_tombstone_e kind,
     const ngx_str_t *value), void *data);
 
 /*
@@ -94,12 +94,11 @@ ngx_int_t ngx_agilicus_token_json_denials(const u_char *body, size_t len,
  * to "buf" and return their length; with "buf" NULL, the length that they need
  * at most.
  */
-size_t ngx_agilicus_token_json_revoke(u_char *buf, const ngx_str_t *token,
+size_t ngx_agt_json_revoke(u_char *buf, const ngx_str_t *token,
     ngx_uint_t all_sessions);
-size_t ngx_agilicus_token_json_reissue(u_char *buf, const ngx_str_t *token,
+size_t ngx_agt_json_reissue(u_char *buf, const ngx_str_t *token,
     const ngx_str_t *org);
-size_t ngx_agilicus_token_json_create(u_char *buf,
-    const ngx_agilicus_token_json_create_t *create);
+size_t ngx_agt_json_create(u_char *buf, const ngx_agt_json_create_t *create);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_JSON_BODY_H_INCLUDED_ */
+#endif /* _NGX_AGT_JSON_BODY_H_INCLUDED_ */

@@ -8,35 +8,34 @@
 
 
 /* the longest text of a number: sign, 17 digits, point, exponent */
-#define NGX_AGILICUS_TOKEN_JSON_NUMBER_LEN  32
+#define NGX_AGT_JSON_NUMBER_LEN  32
 
 
-static ngx_uint_t ngx_agilicus_token_json_is_claim(const char *name);
-static ngx_int_t ngx_agilicus_token_json_scalar(json_t *value, char *buf,
+static ngx_uint_t ngx_agt_json_is_claim(const char *name);
+static ngx_int_t ngx_agt_json_scalar(json_t *value, char *buf,
     ngx_str_t *text);
 
 
 /* members that have a place of their own among the facts */
 
-static const char  *ngx_agilicus_token_json_known[] = {
+static const char  *ngx_agt_json_known[] = {
     "sub", "sub_email", "org", "root_org", "jti", "session", "exp", "iat",
     "aud", "scopes", "roles", "hosts", NULL
 };
 
 
 void
-ngx_agilicus_token_json_add_claims(ngx_agilicus_token_facts_builder_t *b,
-    json_t *root)
+ngx_agt_json_add_claims(ngx_agt_facts_builder_t *b, json_t *root)
 {
-    char         buf[NGX_AGILICUS_TOKEN_JSON_NUMBER_LEN];
+    char         buf[NGX_AGT_JSON_NUMBER_LEN];
     json_t      *value;
     ngx_str_t    name, text;
     const char  *key;
 
     json_object_foreach(root, key, value) {
 
-        if (!ngx_agilicus_token_json_is_claim(key)
-            || ngx_agilicus_token_json_scalar(value, buf, &text) != NGX_OK)
+        if (!ngx_agt_json_is_claim(key)
+            || ngx_agt_json_scalar(value, buf, &text) != NGX_OK)
         {
             continue;
         }
@@ -44,18 +43,18 @@ ngx_agilicus_token_json_add_claims(ngx_agilicus_token_facts_builder_t *b,
         name.data = (u_char *) key;
         name.len = ngx_strlen(key);
 
-        ngx_agilicus_token_facts_add(b, &name);
-        ngx_agilicus_token_facts_add(b, &text);
+        ngx_agt_facts_add(b, &name);
+        ngx_agt_facts_add(b, &text);
     }
 }
 
 
 static ngx_uint_t
-ngx_agilicus_token_json_is_claim(const char *name)
+ngx_agt_json_is_claim(const char *name)
 {
     const char  **known;
 
-    for (known = ngx_agilicus_token_json_known; *known; known++) {
+    for (known = ngx_agt_json_known; *known; known++) {
         if (ngx_strcmp(name, *known) == 0) {
             return 0;
         }
@@ -68,14 +67,14 @@ ngx_agilicus_token_json_is_claim(const char *name)
 /* the text of a scalar lies in the value or in "buf" */
 
 static ngx_int_t
-ngx_agilicus_token_json_scalar(json_t *value, char *buf, ngx_str_t *text)
+ngx_agt_json_scalar(json_t *value, char *buf, ngx_str_t *text)
 {
     int  n;
 
     switch (json_typeof(value)) {
 
     case JSON_STRING:
-        ngx_agilicus_token_json_text(value, text);
+        ngx_agt_json_text(value, text);
         return NGX_OK;
 
     case JSON_TRUE:
@@ -87,7 +86,7 @@ ngx_agilicus_token_json_scalar(json_t *value, char *buf, ngx_str_t *text)
         return NGX_OK;
 
     case JSON_INTEGER:
-        n = snprintf(buf, NGX_AGILICUS_TOKEN_JSON_NUMBER_LEN,
+        n = snprintf(buf, NGX_AGT_JSON_NUMBER_LEN,
                      "%" JSON_INTEGER_FORMAT, json_integer_value(value));
         break;
 
@@ -101,7 +100,7 @@ ngx_agilicus_token_json_scalar(json_t *value, char *buf, ngx_str_t *text)
             return NGX_OK;
         }
 
-        n = snprintf(buf, NGX_AGILICUS_TOKEN_JSON_NUMBER_LEN, "%.17g",
+        n = snprintf(buf, NGX_AGT_JSON_NUMBER_LEN, "%.17g",
                      json_real_value(value));
         break;
 
@@ -109,7 +108,7 @@ ngx_agilicus_token_json_scalar(json_t *value, char *buf, ngx_str_t *text)
         return NGX_DECLINED;
     }
 
-    if (n < 0 || n >= NGX_AGILICUS_TOKEN_JSON_NUMBER_LEN) {
+    if (n < 0 || n >= NGX_AGT_JSON_NUMBER_LEN) {
         return NGX_DECLINED;
     }
 

@@ -9,11 +9,11 @@
 
 
 /* digits of an index: more than that is more than a document can hold */
-#define NGX_AGILICUS_TOKEN_JSON_INDEX  6
+#define NGX_AGT_JSON_INDEX  6
 
 /* FNV-1a of 64 bits */
-#define NGX_AGILICUS_TOKEN_JSON_BASIS  0xcbf29ce484222325ULL
-#define NGX_AGILICUS_TOKEN_JSON_PRIME  0x100000001b3ULL
+#define NGX_AGT_JSON_BASIS  0xcbf29ce484222325ULL
+#define NGX_AGT_JSON_PRIME  0x100000001b3ULL
 
 
 /* a member of an object anywhere in a document */
@@ -23,77 +23,73 @@ typedef struct {
     uint64_t                            hash;    /* of the name, folded */
     const char                         *name;
     json_t                             *value;
-} ngx_agilicus_token_json_member_t;
+} ngx_agt_json_member_t;
 
 
 /* members are in the order of their objects' addresses and of their hashes */
 
-struct ngx_agilicus_token_json_document_s {
-    json_t                             *root;
-    size_t                              n;
-    ngx_agilicus_token_json_member_t    members[1];
+struct ngx_agt_json_document_s {
+    json_t                *root;
+    size_t                 n;
+    ngx_agt_json_member_t  members[1];
 };
 
 
-static size_t ngx_agilicus_token_json_gather(json_t *value,
-    ngx_agilicus_token_json_member_t *members);
-static uint64_t ngx_agilicus_token_json_hash(const u_char *p,
+static size_t ngx_agt_json_gather(json_t *value,
+    ngx_agt_json_member_t *members);
+static uint64_t ngx_agt_json_hash(const u_char *p,
     const u_char *end, ngx_uint_t is_pointer);
-static int ngx_agilicus_token_json_order(const void *one, const void *two);
-static json_t *ngx_agilicus_token_json_step(
-    const ngx_agilicus_token_json_document_t *document, json_t *value,
+static int ngx_agt_json_order(const void *one, const void *two);
+static json_t *ngx_agt_json_step(
+    const ngx_agt_json_document_t *document, json_t *value,
     const ngx_str_t *name);
-static json_t *ngx_agilicus_token_json_member(
-    const ngx_agilicus_token_json_document_t *document, const json_t *object,
+static json_t *ngx_agt_json_member(
+    const ngx_agt_json_document_t *document, const json_t *object,
     const ngx_str_t *name);
-static json_t *ngx_agilicus_token_json_item(json_t *array,
-    const ngx_str_t *name);
-static ngx_uint_t ngx_agilicus_token_json_same(const ngx_str_t *name,
-    const char *key);
-static ngx_uint_t ngx_agilicus_token_json_unescape(const u_char **p,
-    const u_char *end);
-static ngx_uint_t ngx_agilicus_token_json_fold(ngx_uint_t c,
+static json_t *ngx_agt_json_item(json_t *array, const ngx_str_t *name);
+static ngx_uint_t ngx_agt_json_same(const ngx_str_t *name, const char *key);
+static ngx_uint_t ngx_agt_json_unescape(const u_char **p, const u_char *end);
+static ngx_uint_t ngx_agt_json_fold(ngx_uint_t c,
     const u_char **p, const u_char *end);
 
 
-ngx_agilicus_token_json_document_t *
-ngx_agilicus_token_json_document(const u_char *body, size_t len)
+ngx_agt_json_document_t *
+ngx_agt_json_document(const u_char *body, size_t len)
 {
-    size_t                               n;
-    json_t                              *root;
-    json_malloc_t                        alloc;
-    ngx_agilicus_token_json_document_t  *document;
+    size_t                    n;
+    json_t                   *root;
+    json_malloc_t             alloc;
+    ngx_agt_json_document_t  *document;
 
-    root = ngx_agilicus_token_json_load_any(body, len,
-                                        NGX_AGILICUS_TOKEN_JSON_MAX_BODY,
-                                        NGX_AGILICUS_TOKEN_JSON_MAX_DOCUMENT);
+    root = ngx_agt_json_load_any(body, len, NGX_AGT_JSON_MAX_BODY,
+                                        NGX_AGT_JSON_MAX_DOCUMENT);
     if (root == NULL) {
         return NULL;
     }
 
     json_get_alloc_funcs(&alloc, NULL);
 
-    n = ngx_agilicus_token_json_gather(root, NULL);
+    n = ngx_agt_json_gather(root, NULL);
 
-    document = alloc(sizeof(ngx_agilicus_token_json_document_t)
-                     + n * sizeof(ngx_agilicus_token_json_member_t));
+    document = alloc(sizeof(ngx_agt_json_document_t)
+                     + n * sizeof(ngx_agt_json_member_t));
     if (document == NULL) {
         json_decref(root);
         return NULL;
     }
 
     document->root = root;
-    document->n = ngx_agilicus_token_json_gather(root, document->members);
+    document->n = ngx_agt_json_gather(root, document->members);
 
-    qsort(document->members, n, sizeof(ngx_agilicus_token_json_member_t),
-          ngx_agilicus_token_json_order);
+    qsort(document->members, n, sizeof(ngx_agt_json_member_t),
+          ngx_agt_json_order);
 
     return document;
 }
 
 
 void
-ngx_agilicus_token_json_release(ngx_agilicus_token_json_document_t **document)
+ngx_agt_json_release(ngx_agt_json_document_t **document)
 {
     json_free_t  release;
 
@@ -113,8 +109,7 @@ ngx_agilicus_token_json_release(ngx_agilicus_token_json_document_t **document)
 /* returns how many there are; fills "members" in, unless it is NULL */
 
 static size_t
-ngx_agilicus_token_json_gather(json_t *value,
-    ngx_agilicus_token_json_member_t *members)
+ngx_agt_json_gather(json_t *value, ngx_agt_json_member_t *members)
 {
     size_t         i, n;
     json_t        *item;
@@ -124,8 +119,7 @@ ngx_agilicus_token_json_gather(json_t *value,
     n = 0;
 
     json_array_foreach(value, i, item) {
-        n += ngx_agilicus_token_json_gather(item, members ? members + n
-                                                          : NULL);
+        n += ngx_agt_json_gather(item, members ? members + n : NULL);
     }
 
     json_object_foreach(value, name, item) {
@@ -134,16 +128,14 @@ ngx_agilicus_token_json_gather(json_t *value,
             p = (const u_char *) name;
 
             members[n].object = value;
-            members[n].hash = ngx_agilicus_token_json_hash(p,
-                                                     p + ngx_strlen(name), 0);
+            members[n].hash = ngx_agt_json_hash(p, p + ngx_strlen(name), 0);
             members[n].name = name;
             members[n].value = item;
         }
 
         n++;
 
-        n += ngx_agilicus_token_json_gather(item, members ? members + n
-                                                          : NULL);
+        n += ngx_agt_json_gather(item, members ? members + n : NULL);
     }
 
     return n;
@@ -156,25 +148,24 @@ ngx_agilicus_token_json_gather(json_t *value,
  */
 
 static uint64_t
-ngx_agilicus_token_json_hash(const u_char *p, const u_char *end,
-    ngx_uint_t is_pointer)
+ngx_agt_json_hash(const u_char *p, const u_char *end, ngx_uint_t is_pointer)
 {
     uint64_t    hash;
     ngx_uint_t  c;
 
-    hash = NGX_AGILICUS_TOKEN_JSON_BASIS;
+    hash = NGX_AGT_JSON_BASIS;
 
     while (p < end) {
 
         if (is_pointer) {
-            c = ngx_agilicus_token_json_unescape(&p, end);
+            c = ngx_agt_json_unescape(&p, end);
 
         } else {
             c = *p++;
         }
 
-        hash ^= ngx_agilicus_token_json_fold(c, &p, end);
-        hash *= NGX_AGILICUS_TOKEN_JSON_PRIME;
+        hash ^= ngx_agt_json_fold(c, &p, end);
+        hash *= NGX_AGT_JSON_PRIME;
     }
 
     return hash;
@@ -182,9 +173,9 @@ ngx_agilicus_token_json_hash(const u_char *p, const u_char *end,
 
 
 static int
-ngx_agilicus_token_json_order(const void *one, const void *two)
+ngx_agt_json_order(const void *one, const void *two)
 {
-    const ngx_agilicus_token_json_member_t  *a, *b;
+    const ngx_agt_json_member_t  *a, *b;
 
     a = one;
     b = two;
@@ -202,10 +193,10 @@ ngx_agilicus_token_json_order(const void *one, const void *two)
 
 
 ngx_int_t
-ngx_agilicus_token_json_pointer(void *document, const ngx_str_t *pointer,
+ngx_agt_json_pointer(void *document, const ngx_str_t *pointer,
     ngx_str_t *value)
 {
-    ngx_agilicus_token_json_document_t *doc = document;
+    ngx_agt_json_document_t *doc = document;
 
     json_t     *found;
     u_char     *p, *end;
@@ -226,30 +217,30 @@ ngx_agilicus_token_json_pointer(void *document, const ngx_str_t *pointer,
 
         name.len = (size_t) (p - name.data);
 
-        found = ngx_agilicus_token_json_step(doc, found, &name);
+        found = ngx_agt_json_step(doc, found, &name);
     }
 
     if (p != end || !json_is_string(found)) {
         return NGX_DECLINED;
     }
 
-    ngx_agilicus_token_json_text(found, value);
+    ngx_agt_json_text(found, value);
 
     return NGX_OK;
 }
 
 
 static json_t *
-ngx_agilicus_token_json_step(
-    const ngx_agilicus_token_json_document_t *document, json_t *value,
+ngx_agt_json_step(
+    const ngx_agt_json_document_t *document, json_t *value,
     const ngx_str_t *name)
 {
     if (json_is_object(value)) {
-        return ngx_agilicus_token_json_member(document, value, name);
+        return ngx_agt_json_member(document, value, name);
     }
 
     if (json_is_array(value)) {
-        return ngx_agilicus_token_json_item(value, name);
+        return ngx_agt_json_item(value, name);
     }
 
     return NULL;
@@ -259,25 +250,23 @@ ngx_agilicus_token_json_step(
 /* the first one that is not before what is looked for has to be the only one */
 
 static json_t *
-ngx_agilicus_token_json_member(
-    const ngx_agilicus_token_json_document_t *document, const json_t *object,
+ngx_agt_json_member(
+    const ngx_agt_json_document_t *document, const json_t *object,
     const ngx_str_t *name)
 {
-    size_t                                   low, high, middle;
-    ngx_agilicus_token_json_member_t         wanted;
-    const ngx_agilicus_token_json_member_t  *m;
+    size_t                        low, high, middle;
+    ngx_agt_json_member_t         wanted;
+    const ngx_agt_json_member_t  *m;
 
     wanted.object = object;
-    wanted.hash = ngx_agilicus_token_json_hash(name->data,
-                                               name->data + name->len, 1);
+    wanted.hash = ngx_agt_json_hash(name->data, name->data + name->len, 1);
     low = 0;
     high = document->n;
 
     while (low < high) {
         middle = low + (high - low) / 2;
 
-        if (ngx_agilicus_token_json_order(&document->members[middle], &wanted)
-            < 0)
+        if (ngx_agt_json_order(&document->members[middle], &wanted) < 0)
         {
             low = middle + 1;
 
@@ -289,10 +278,9 @@ ngx_agilicus_token_json_member(
     m = &document->members[low];
 
     if (low == document->n
-        || ngx_agilicus_token_json_order(m, &wanted) != 0
-        || (low + 1 < document->n
-            && ngx_agilicus_token_json_order(m + 1, &wanted) == 0)
-        || !ngx_agilicus_token_json_same(name, m->name))
+        || ngx_agt_json_order(m, &wanted) != 0
+        || (low + 1 < document->n && ngx_agt_json_order(m + 1, &wanted) == 0)
+        || !ngx_agt_json_same(name, m->name))
     {
         return NULL;
     }
@@ -302,12 +290,12 @@ ngx_agilicus_token_json_member(
 
 
 static json_t *
-ngx_agilicus_token_json_item(json_t *array, const ngx_str_t *name)
+ngx_agt_json_item(json_t *array, const ngx_str_t *name)
 {
     size_t  i, index;
 
     if (name->len == 0
-        || name->len > NGX_AGILICUS_TOKEN_JSON_INDEX
+        || name->len > NGX_AGT_JSON_INDEX
         || (name->data[0] == '0' && name->len > 1))
     {
         return NULL;
@@ -331,7 +319,7 @@ ngx_agilicus_token_json_item(json_t *array, const ngx_str_t *name)
 /* a name of a pointer, "~0" and "~1" in it, and a key as it is */
 
 static ngx_uint_t
-ngx_agilicus_token_json_same(const ngx_str_t *name, const char *key)
+ngx_agt_json_same(const ngx_str_t *name, const char *key)
 {
     const u_char  *p, *q, *p_end, *q_end;
 
@@ -342,7 +330,7 @@ ngx_agilicus_token_json_same(const ngx_str_t *name, const char *key)
     q_end = q + ngx_strlen(key);
 
     while (p < p_end && q < q_end) {
-        if (ngx_agilicus_token_json_unescape(&p, p_end) != *q++) {
+        if (ngx_agt_json_unescape(&p, p_end) != *q++) {
             return 0;
         }
     }
@@ -354,7 +342,7 @@ ngx_agilicus_token_json_same(const ngx_str_t *name, const char *key)
 /* "~" and anything but these two is no pointer, and the same as no key */
 
 static ngx_uint_t
-ngx_agilicus_token_json_unescape(const u_char **p, const u_char *end)
+ngx_agt_json_unescape(const u_char **p, const u_char *end)
 {
     ngx_uint_t  c;
 
@@ -377,8 +365,7 @@ ngx_agilicus_token_json_unescape(const u_char **p, const u_char *end)
  */
 
 static ngx_uint_t
-ngx_agilicus_token_json_fold(ngx_uint_t c, const u_char **p,
-    const u_char *end)
+ngx_agt_json_fold(ngx_uint_t c, const u_char **p, const u_char *end)
 {
     const u_char  *start;
 

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_JSON_DOCUMENT_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_JSON_DOCUMENT_H_INCLUDED_
+#ifndef _NGX_AGT_JSON_DOCUMENT_H_INCLUDED_
+#define _NGX_AGT_JSON_DOCUMENT_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -19,35 +19,33 @@
  * pointer costs then depends on its own length.
  */
 
-#define NGX_AGILICUS_TOKEN_JSON_MAX_DOCUMENT  3072
+#define NGX_AGT_JSON_MAX_DOCUMENT  3072
 
-typedef struct ngx_agilicus_token_json_document_s
-    ngx_agilicus_token_json_document_t;
+typedef struct ngx_agt_json_document_s
+    ngx_agt_json_document_t;
 
 
 /*
  * Reads a body that is an object or an array.  Returns it, to be released with
- * ngx_agilicus_token_json_release(), or NULL where it is not JSON, is over a
+ * ngx_agt_json_release(), or NULL where it is not JSON, is over a
  * limit, or memory is short.
  */
-ngx_agilicus_token_json_document_t *ngx_agilicus_token_json_document(
-    const u_char *body, size_t len);
+ngx_agt_json_document_t *ngx_agt_json_document(const u_char *body, size_t len);
 
 /*
  * Releases a document, and clears "*document"; it may be NULL already.
  */
-void ngx_agilicus_token_json_release(
-    ngx_agilicus_token_json_document_t **document);
+void ngx_agt_json_release(ngx_agt_json_document_t **document);
 
 /*
  * Finds the string that a pointer (RFC 6901) names in "document", which is one
- * of ngx_agilicus_token_json_document().  NGX_OK with "value" set, which lives
+ * of ngx_agt_json_document().  NGX_OK with "value" set, which lives
  * as long as the document; NGX_DECLINED where nothing or something else is
  * there, or where a member on the way has a namesake but for case: there are
  * readers that would take that one.
  */
-ngx_int_t ngx_agilicus_token_json_pointer(void *document,
+ngx_int_t ngx_agt_json_pointer(void *document,
     const ngx_str_t *pointer, ngx_str_t *value);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_JSON_DOCUMENT_H_INCLUDED_ */
+#endif /* _NGX_AGT_JSON_DOCUMENT_H_INCLUDED_ */

@@ -8,84 +8,75 @@
 
 
 /* API: maxLength of the name of an extractor */
-#define NGX_AGILICUS_TOKEN_JSON_MAX_EXTRACTOR  32
+#define NGX_AGT_JSON_MAX_EXTRACTOR  32
 
 
 typedef struct {
-    const char                               *name;
-    ngx_agilicus_token_ruleset_operator_e     op;
-} ngx_agilicus_token_json_operator_t;
+    const char                 *name;
+    ngx_agt_ruleset_operator_e  op;
+} ngx_agt_json_operator_t;
 
 
 /* reads one element of an array; NGX_ERROR: it is not understood */
 
-typedef ngx_int_t (*ngx_agilicus_token_json_element_pt)(json_t *element,
-    ngx_agilicus_token_ruleset_builder_t *b);
+typedef ngx_int_t (*ngx_agt_json_element_pt)(json_t *element,
+    ngx_agt_ruleset_builder_t *b);
 
 
-static void ngx_agilicus_token_json_host(json_t *host,
-    ngx_agilicus_token_ruleset_builder_t *b);
-static ngx_int_t ngx_agilicus_token_json_host_name(json_t *host,
-    ngx_str_t *name);
-static ngx_int_t ngx_agilicus_token_json_rule(json_t *rule,
-    ngx_agilicus_token_ruleset_builder_t *b);
-static ngx_int_t ngx_agilicus_token_json_rule_parts(json_t *rule,
-    ngx_agilicus_token_ruleset_builder_t *b);
-static ngx_int_t ngx_agilicus_token_json_method(json_t *method,
-    ngx_agilicus_token_ruleset_builder_t *b);
-static ngx_int_t ngx_agilicus_token_json_path(json_t *path,
-    ngx_agilicus_token_ruleset_builder_t *b);
-static ngx_int_t ngx_agilicus_token_json_template(json_t *template,
-    ngx_agilicus_token_ruleset_builder_t *b);
-static ngx_int_t ngx_agilicus_token_json_parameter(json_t *parameter,
-    ngx_agilicus_token_ruleset_builder_t *b);
-static ngx_int_t ngx_agilicus_token_json_constraint(json_t *constraint,
-    ngx_agilicus_token_ruleset_builder_t *b);
-static ngx_int_t ngx_agilicus_token_json_matchers(json_t *list,
-    ngx_agilicus_token_ruleset_builder_t *b);
-static ngx_int_t ngx_agilicus_token_json_matcher(json_t *matcher,
-    ngx_agilicus_token_ruleset_builder_t *b);
-static ngx_int_t ngx_agilicus_token_json_criterion(json_t *criterion,
-    ngx_agilicus_token_ruleset_builder_t *b);
-static ngx_int_t ngx_agilicus_token_json_operator(json_t *criterion,
-    ngx_agilicus_token_ruleset_operator_e *op);
-static ngx_int_t ngx_agilicus_token_json_operand(json_t *literal,
-    ngx_agilicus_token_ruleset_builder_t *b);
-static ngx_int_t ngx_agilicus_token_json_each(json_t *object,
-    const char *name, ngx_agilicus_token_json_element_pt element,
-    ngx_agilicus_token_ruleset_builder_t *b);
-static ngx_uint_t ngx_agilicus_token_json_is_empty(json_t *object,
-    const char *name);
-static ngx_int_t ngx_agilicus_token_json_only(json_t *object,
-    const char *const *names);
-static ngx_int_t ngx_agilicus_token_json_string(json_t *object,
+static void ngx_agt_json_host(json_t *host, ngx_agt_ruleset_builder_t *b);
+static ngx_int_t ngx_agt_json_host_name(json_t *host, ngx_str_t *name);
+static ngx_int_t ngx_agt_json_rule(json_t *rule, ngx_agt_ruleset_builder_t *b);
+static ngx_int_t ngx_agt_json_rule_parts(json_t *rule,
+    ngx_agt_ruleset_builder_t *b);
+static ngx_int_t ngx_agt_json_method(json_t *method,
+    ngx_agt_ruleset_builder_t *b);
+static ngx_int_t ngx_agt_json_path(json_t *path, ngx_agt_ruleset_builder_t *b);
+static ngx_int_t ngx_agt_json_template(json_t *template,
+    ngx_agt_ruleset_builder_t *b);
+static ngx_int_t ngx_agt_json_parameter(json_t *parameter,
+    ngx_agt_ruleset_builder_t *b);
+static ngx_int_t ngx_agt_json_constraint(json_t *constraint,
+    ngx_agt_ruleset_builder_t *b);
+static ngx_int_t ngx_agt_json_matchers(json_t *list,
+    ngx_agt_ruleset_builder_t *b);
+static ngx_int_t ngx_agt_json_matcher(json_t *matcher,
+    ngx_agt_ruleset_builder_t *b);
+static ngx_int_t ngx_agt_json_criterion(json_t *criterion,
+    ngx_agt_ruleset_builder_t *b);
+static ngx_int_t ngx_agt_json_operator(json_t *criterion,
+    ngx_agt_ruleset_operator_e *op);
+static ngx_int_t ngx_agt_json_operand(json_t *literal,
+    ngx_agt_ruleset_builder_t *b);
+static ngx_int_t ngx_agt_json_each(json_t *object,
+    const char *name, ngx_agt_json_element_pt element,
+    ngx_agt_ruleset_builder_t *b);
+static ngx_uint_t ngx_agt_json_is_empty(json_t *object, const char *name);
+static ngx_int_t ngx_agt_json_only(json_t *object, const char *const *names);
+static ngx_int_t ngx_agt_json_string(json_t *object,
     const char *name, ngx_str_t *text);
-static ngx_int_t ngx_agilicus_token_json_boolean(json_t *object,
+static ngx_int_t ngx_agt_json_boolean(json_t *object,
     const char *name, ngx_uint_t *value);
-static ngx_int_t ngx_agilicus_token_json_any(json_t *object,
-    ngx_uint_t *any);
-static ngx_int_t ngx_agilicus_token_json_is(json_t *object,
+static ngx_int_t ngx_agt_json_any(json_t *object, ngx_uint_t *any);
+static ngx_int_t ngx_agt_json_is(json_t *object,
     const char *name, const char *value);
-static ngx_int_t ngx_agilicus_token_json_extractor(json_t *object,
+static ngx_int_t ngx_agt_json_extractor(json_t *object,
     const char *name, ngx_str_t *text);
 
 
 void
-ngx_agilicus_token_json_hosts(json_t *hosts,
-    ngx_agilicus_token_ruleset_builder_t *b)
+ngx_agt_json_hosts(json_t *hosts, ngx_agt_ruleset_builder_t *b)
 {
     size_t   i;
     json_t  *host;
 
     json_array_foreach(hosts, i, host) {
-        ngx_agilicus_token_json_host(host, b);
+        ngx_agt_json_host(host, b);
     }
 }
 
 
 static void
-ngx_agilicus_token_json_host(json_t *host,
-    ngx_agilicus_token_ruleset_builder_t *b)
+ngx_agt_json_host(json_t *host, ngx_agt_ruleset_builder_t *b)
 {
     size_t      i;
     json_t     *rule, *rules;
@@ -93,8 +84,8 @@ ngx_agilicus_token_json_host(json_t *host,
 
     rules = json_object_get(host, "allowed_list");
 
-    if (ngx_agilicus_token_json_host_name(host, &name) != NGX_OK
-        || ngx_agilicus_token_ruleset_host(b, &name) != NGX_OK)
+    if (ngx_agt_json_host_name(host, &name) != NGX_OK
+        || ngx_agt_ruleset_host(b, &name) != NGX_OK)
     {
         b->dropped += (uint32_t) json_array_size(rules);
         return;
@@ -102,19 +93,19 @@ ngx_agilicus_token_json_host(json_t *host,
 
     json_array_foreach(rules, i, rule) {
 
-        ngx_agilicus_token_ruleset_rule(b);
+        ngx_agt_ruleset_rule(b);
 
-        if (ngx_agilicus_token_json_rule(rule, b) != NGX_OK) {
-            ngx_agilicus_token_ruleset_never(b);
+        if (ngx_agt_json_rule(rule, b) != NGX_OK) {
+            ngx_agt_ruleset_never(b);
         }
 
-        ngx_agilicus_token_ruleset_rule_end(b);
+        ngx_agt_ruleset_rule_end(b);
     }
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_json_host_name(json_t *host, ngx_str_t *name)
+ngx_agt_json_host_name(json_t *host, ngx_str_t *name)
 {
     json_t     *rules;
     ngx_str_t   text;
@@ -123,24 +114,23 @@ ngx_agilicus_token_json_host_name(json_t *host, ngx_str_t *name)
         "upstream_host", "app_id", "admin_org_id", "allowed_list", NULL
     };
 
-    rules = ngx_agilicus_token_json_get(host, "allowed_list");
+    rules = ngx_agt_json_get(host, "allowed_list");
 
-    if (ngx_agilicus_token_json_only(host, names) != NGX_OK
-        || ngx_agilicus_token_json_string(host, "app_id", &text) == NGX_ERROR
-        || ngx_agilicus_token_json_string(host, "admin_org_id", &text)
+    if (ngx_agt_json_only(host, names) != NGX_OK
+        || ngx_agt_json_string(host, "app_id", &text) == NGX_ERROR
+        || ngx_agt_json_string(host, "admin_org_id", &text)
            == NGX_ERROR
         || (rules && !json_is_array(rules)))
     {
         return NGX_ERROR;
     }
 
-    return ngx_agilicus_token_json_string(host, "upstream_host", name);
+    return ngx_agt_json_string(host, "upstream_host", name);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_json_rule(json_t *rule,
-    ngx_agilicus_token_ruleset_builder_t *b)
+ngx_agt_json_rule(json_t *rule, ngx_agt_ruleset_builder_t *b)
 {
     json_t      *info;
     ngx_uint_t   separate;
@@ -150,8 +140,8 @@ ngx_agilicus_token_json_rule(json_t *rule,
         "resource_info", "matchers", "separate_query", NULL
     };
 
-    if (ngx_agilicus_token_json_only(rule, names) != NGX_OK
-        || ngx_agilicus_token_json_boolean(rule, "separate_query", &separate)
+    if (ngx_agt_json_only(rule, names) != NGX_OK
+        || ngx_agt_json_boolean(rule, "separate_query", &separate)
            == NGX_ERROR)
     {
         return NGX_ERROR;
@@ -159,69 +149,64 @@ ngx_agilicus_token_json_rule(json_t *rule,
 
     /* a list with nothing in it allows nothing; what is absent is not asked */
 
-    if (ngx_agilicus_token_json_is_empty(rule, "paths")
-        || ngx_agilicus_token_json_is_empty(rule, "template_paths"))
+    if (ngx_agt_json_is_empty(rule, "paths")
+        || ngx_agt_json_is_empty(rule, "template_paths"))
     {
         return NGX_ERROR;
     }
 
     /* informational, as the API has it */
 
-    info = ngx_agilicus_token_json_get(rule, "resource_info");
+    info = ngx_agt_json_get(rule, "resource_info");
 
     if (info && !json_is_object(info)) {
         return NGX_ERROR;
     }
 
     if (separate) {
-        ngx_agilicus_token_ruleset_separate_query(b);
+        ngx_agt_ruleset_separate_query(b);
     }
 
-    return ngx_agilicus_token_json_rule_parts(rule, b);
+    return ngx_agt_json_rule_parts(rule, b);
 }
 
 
 /* in the order of the packed form */
 
 static ngx_int_t
-ngx_agilicus_token_json_rule_parts(json_t *rule,
-    ngx_agilicus_token_ruleset_builder_t *b)
+ngx_agt_json_rule_parts(json_t *rule, ngx_agt_ruleset_builder_t *b)
 {
     json_t  *body, *matchers;
 
     static const char *const  names[] = { "json", NULL };
 
-    if (ngx_agilicus_token_json_each(rule, "methods",
-                                     ngx_agilicus_token_json_method, b)
+    if (ngx_agt_json_each(rule, "methods", ngx_agt_json_method, b)
         == NGX_ERROR
-        || ngx_agilicus_token_json_each(rule, "paths",
-                                        ngx_agilicus_token_json_path, b)
+        || ngx_agt_json_each(rule, "paths", ngx_agt_json_path, b)
            == NGX_ERROR
-        || ngx_agilicus_token_json_each(rule, "template_paths",
-                                        ngx_agilicus_token_json_template, b)
+        || ngx_agt_json_each(rule, "template_paths", ngx_agt_json_template, b)
            == NGX_ERROR
-        || ngx_agilicus_token_json_each(rule, "query_parameters",
-                                        ngx_agilicus_token_json_parameter, b)
+        || ngx_agt_json_each(rule, "query_parameters",
+                             ngx_agt_json_parameter, b)
            == NGX_ERROR)
     {
         return NGX_ERROR;
     }
 
-    matchers = ngx_agilicus_token_json_get(rule, "matchers");
+    matchers = ngx_agt_json_get(rule, "matchers");
 
-    if (matchers && ngx_agilicus_token_json_matchers(matchers, b) != NGX_OK) {
+    if (matchers && ngx_agt_json_matchers(matchers, b) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    body = ngx_agilicus_token_json_get(rule, "body");
+    body = ngx_agt_json_get(rule, "body");
 
     if (body == NULL) {
         return NGX_OK;
     }
 
-    if (ngx_agilicus_token_json_only(body, names) != NGX_OK
-        || ngx_agilicus_token_json_each(body, "json",
-                                        ngx_agilicus_token_json_constraint, b)
+    if (ngx_agt_json_only(body, names) != NGX_OK
+        || ngx_agt_json_each(body, "json", ngx_agt_json_constraint, b)
            == NGX_ERROR)
     {
         return NGX_ERROR;
@@ -232,8 +217,7 @@ ngx_agilicus_token_json_rule_parts(json_t *rule,
 
 
 static ngx_int_t
-ngx_agilicus_token_json_method(json_t *method,
-    ngx_agilicus_token_ruleset_builder_t *b)
+ngx_agt_json_method(json_t *method, ngx_agt_ruleset_builder_t *b)
 {
     ngx_str_t  text;
 
@@ -241,16 +225,15 @@ ngx_agilicus_token_json_method(json_t *method,
         return NGX_ERROR;
     }
 
-    ngx_agilicus_token_json_text(method, &text);
-    ngx_agilicus_token_ruleset_method(b, &text);
+    ngx_agt_json_text(method, &text);
+    ngx_agt_ruleset_method(b, &text);
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_json_path(json_t *path,
-    ngx_agilicus_token_ruleset_builder_t *b)
+ngx_agt_json_path(json_t *path, ngx_agt_ruleset_builder_t *b)
 {
     ngx_str_t  text;
 
@@ -258,40 +241,38 @@ ngx_agilicus_token_json_path(json_t *path,
         return NGX_ERROR;
     }
 
-    ngx_agilicus_token_json_text(path, &text);
-    ngx_agilicus_token_ruleset_path(b, &text);
+    ngx_agt_json_text(path, &text);
+    ngx_agt_ruleset_path(b, &text);
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_json_template(json_t *template,
-    ngx_agilicus_token_ruleset_builder_t *b)
+ngx_agt_json_template(json_t *template, ngx_agt_ruleset_builder_t *b)
 {
     ngx_str_t   text;
     ngx_uint_t  prefix;
 
     static const char *const  names[] = { "template", "prefix", NULL };
 
-    if (ngx_agilicus_token_json_only(template, names) != NGX_OK
-        || ngx_agilicus_token_json_string(template, "template", &text)
+    if (ngx_agt_json_only(template, names) != NGX_OK
+        || ngx_agt_json_string(template, "template", &text)
            != NGX_OK
-        || ngx_agilicus_token_json_boolean(template, "prefix", &prefix)
+        || ngx_agt_json_boolean(template, "prefix", &prefix)
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    ngx_agilicus_token_ruleset_template(b, &text, prefix);
+    ngx_agt_ruleset_template(b, &text, prefix);
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_json_parameter(json_t *parameter,
-    ngx_agilicus_token_ruleset_builder_t *b)
+ngx_agt_json_parameter(json_t *parameter, ngx_agt_ruleset_builder_t *b)
 {
     ngx_int_t  rc;
     ngx_str_t  name, exact;
@@ -300,29 +281,28 @@ ngx_agilicus_token_json_parameter(json_t *parameter,
         "name", "exact_match", "match_type", NULL
     };
 
-    if (ngx_agilicus_token_json_only(parameter, names) != NGX_OK
-        || ngx_agilicus_token_json_string(parameter, "name", &name) != NGX_OK
-        || ngx_agilicus_token_json_is(parameter, "match_type", "exact")
+    if (ngx_agt_json_only(parameter, names) != NGX_OK
+        || ngx_agt_json_string(parameter, "name", &name) != NGX_OK
+        || ngx_agt_json_is(parameter, "match_type", "exact")
            == NGX_ERROR)
     {
         return NGX_ERROR;
     }
 
-    rc = ngx_agilicus_token_json_string(parameter, "exact_match", &exact);
+    rc = ngx_agt_json_string(parameter, "exact_match", &exact);
 
     if (rc == NGX_ERROR) {
         return NGX_ERROR;
     }
 
-    ngx_agilicus_token_ruleset_query(b, &name, rc == NGX_OK ? &exact : NULL);
+    ngx_agt_ruleset_query(b, &name, rc == NGX_OK ? &exact : NULL);
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_json_constraint(json_t *constraint,
-    ngx_agilicus_token_ruleset_builder_t *b)
+ngx_agt_json_constraint(json_t *constraint, ngx_agt_ruleset_builder_t *b)
 {
     ngx_int_t  rc;
     ngx_str_t  label, pointer, exact;
@@ -331,54 +311,50 @@ ngx_agilicus_token_json_constraint(json_t *constraint,
         "name", "exact_match", "match_type", "pointer", NULL
     };
 
-    if (ngx_agilicus_token_json_only(constraint, names) != NGX_OK
-        || ngx_agilicus_token_json_string(constraint, "name", &label)
+    if (ngx_agt_json_only(constraint, names) != NGX_OK
+        || ngx_agt_json_string(constraint, "name", &label)
            != NGX_OK
-        || ngx_agilicus_token_json_string(constraint, "pointer", &pointer)
+        || ngx_agt_json_string(constraint, "pointer", &pointer)
            != NGX_OK
-        || ngx_agilicus_token_json_is(constraint, "match_type", "string")
+        || ngx_agt_json_is(constraint, "match_type", "string")
            == NGX_ERROR)
     {
         return NGX_ERROR;
     }
 
-    rc = ngx_agilicus_token_json_string(constraint, "exact_match", &exact);
+    rc = ngx_agt_json_string(constraint, "exact_match", &exact);
 
     if (rc == NGX_ERROR) {
         return NGX_ERROR;
     }
 
-    ngx_agilicus_token_ruleset_body(b, &pointer,
-                                    rc == NGX_OK ? &exact : NULL);
+    ngx_agt_ruleset_body(b, &pointer, rc == NGX_OK ? &exact : NULL);
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_json_matchers(json_t *list,
-    ngx_agilicus_token_ruleset_builder_t *b)
+ngx_agt_json_matchers(json_t *list, ngx_agt_ruleset_builder_t *b)
 {
     ngx_uint_t  any;
 
     static const char *const  names[] = { "matchers", "join_operation", NULL };
 
-    if (ngx_agilicus_token_json_only(list, names) != NGX_OK
-        || ngx_agilicus_token_json_any(list, &any) != NGX_OK)
+    if (ngx_agt_json_only(list, names) != NGX_OK
+        || ngx_agt_json_any(list, &any) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    ngx_agilicus_token_ruleset_matchers(b, any);
+    ngx_agt_ruleset_matchers(b, any);
 
-    return ngx_agilicus_token_json_each(list, "matchers",
-                                        ngx_agilicus_token_json_matcher, b);
+    return ngx_agt_json_each(list, "matchers", ngx_agt_json_matcher, b);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_json_matcher(json_t *matcher,
-    ngx_agilicus_token_ruleset_builder_t *b)
+ngx_agt_json_matcher(json_t *matcher, ngx_agt_ruleset_builder_t *b)
 {
     ngx_str_t   extractor;
     ngx_uint_t  any, inverted;
@@ -387,55 +363,50 @@ ngx_agilicus_token_json_matcher(json_t *matcher,
         "extractor_name", "inverted", "join_operation", "criteria", NULL
     };
 
-    if (ngx_agilicus_token_json_only(matcher, names) != NGX_OK
-        || ngx_agilicus_token_json_any(matcher, &any) != NGX_OK
-        || ngx_agilicus_token_json_boolean(matcher, "inverted", &inverted)
+    if (ngx_agt_json_only(matcher, names) != NGX_OK
+        || ngx_agt_json_any(matcher, &any) != NGX_OK
+        || ngx_agt_json_boolean(matcher, "inverted", &inverted)
            != NGX_OK
-        || ngx_agilicus_token_json_extractor(matcher, "extractor_name",
-                                             &extractor)
+        || ngx_agt_json_extractor(matcher, "extractor_name", &extractor)
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    ngx_agilicus_token_ruleset_matcher(b, &extractor, inverted, any);
+    ngx_agt_ruleset_matcher(b, &extractor, inverted, any);
 
-    return ngx_agilicus_token_json_each(matcher, "criteria",
-                                        ngx_agilicus_token_json_criterion, b);
+    return ngx_agt_json_each(matcher, "criteria", ngx_agt_json_criterion, b);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_json_criterion(json_t *criterion,
-    ngx_agilicus_token_ruleset_builder_t *b)
+ngx_agt_json_criterion(json_t *criterion, ngx_agt_ruleset_builder_t *b)
 {
-    size_t                                  i;
-    json_t                                 *literal, *item;
-    ngx_int_t                               rc;
-    ngx_str_t                               other;
-    ngx_uint_t                              list;
-    ngx_agilicus_token_ruleset_operator_e   op;
+    size_t                      i;
+    json_t                     *literal, *item;
+    ngx_int_t                   rc;
+    ngx_str_t                   other;
+    ngx_uint_t                  list;
+    ngx_agt_ruleset_operator_e  op;
 
     static const char *const  names[] = {
         "operator", "match_literal", "match_extractor", NULL
     };
 
-    if (ngx_agilicus_token_json_only(criterion, names) != NGX_OK
-        || ngx_agilicus_token_json_operator(criterion, &op) != NGX_OK)
+    if (ngx_agt_json_only(criterion, names) != NGX_OK
+        || ngx_agt_json_operator(criterion, &op) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    rc = ngx_agilicus_token_json_extractor(criterion, "match_extractor",
-                                           &other);
+    rc = ngx_agt_json_extractor(criterion, "match_extractor", &other);
 
-    literal = ngx_agilicus_token_json_get(criterion, "match_literal");
+    literal = ngx_agt_json_get(criterion, "match_literal");
     list = json_is_array(literal);
 
-    ngx_agilicus_token_ruleset_criterion(b, op, rc == NGX_OK ? &other : NULL,
-                                         list);
+    ngx_agt_ruleset_criterion(b, op, rc == NGX_OK ? &other : NULL, list);
 
-    if (op == NGX_AGILICUS_TOKEN_RULESET_UNDEFINED) {
+    if (op == NGX_AGT_RULESET_UNDEFINED) {
         return (rc == NGX_DECLINED && literal == NULL) ? NGX_OK : NGX_ERROR;
     }
 
@@ -446,11 +417,11 @@ ngx_agilicus_token_json_criterion(json_t *criterion,
     }
 
     if (literal && !list) {
-        return ngx_agilicus_token_json_operand(literal, b);
+        return ngx_agt_json_operand(literal, b);
     }
 
     json_array_foreach(literal, i, item) {
-        if (ngx_agilicus_token_json_operand(item, b) != NGX_OK) {
+        if (ngx_agt_json_operand(item, b) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -460,25 +431,23 @@ ngx_agilicus_token_json_criterion(json_t *criterion,
 
 
 static ngx_int_t
-ngx_agilicus_token_json_operator(json_t *criterion,
-    ngx_agilicus_token_ruleset_operator_e *op)
+ngx_agt_json_operator(json_t *criterion, ngx_agt_ruleset_operator_e *op)
 {
     ngx_uint_t  i;
 
-    static const ngx_agilicus_token_json_operator_t  operators[] = {
-        { "equals", NGX_AGILICUS_TOKEN_RULESET_EQUALS },
-        { "not_equals", NGX_AGILICUS_TOKEN_RULESET_NOT_EQUALS },
-        { "greater_than", NGX_AGILICUS_TOKEN_RULESET_GREATER },
-        { "less_than", NGX_AGILICUS_TOKEN_RULESET_LESS },
-        { "in", NGX_AGILICUS_TOKEN_RULESET_IN },
-        { "not_in", NGX_AGILICUS_TOKEN_RULESET_NOT_IN },
-        { "undefined", NGX_AGILICUS_TOKEN_RULESET_UNDEFINED },
+    static const ngx_agt_json_operator_t  operators[] = {
+        { "equals", NGX_AGT_RULESET_EQUALS },
+        { "not_equals", NGX_AGT_RULESET_NOT_EQUALS },
+        { "greater_than", NGX_AGT_RULESET_GREATER },
+        { "less_than", NGX_AGT_RULESET_LESS },
+        { "in", NGX_AGT_RULESET_IN },
+        { "not_in", NGX_AGT_RULESET_NOT_IN },
+        { "undefined", NGX_AGT_RULESET_UNDEFINED },
         { NULL, 0 }
     };
 
     for (i = 0; operators[i].name; i++) {
-        if (ngx_agilicus_token_json_is(criterion, "operator",
-                                       operators[i].name)
+        if (ngx_agt_json_is(criterion, "operator", operators[i].name)
             == NGX_OK)
         {
             *op = operators[i].op;
@@ -491,19 +460,18 @@ ngx_agilicus_token_json_operator(json_t *criterion,
 
 
 static ngx_int_t
-ngx_agilicus_token_json_operand(json_t *literal,
-    ngx_agilicus_token_ruleset_builder_t *b)
+ngx_agt_json_operand(json_t *literal, ngx_agt_ruleset_builder_t *b)
 {
     ngx_str_t  text;
 
     if (json_is_string(literal)) {
-        ngx_agilicus_token_json_text(literal, &text);
-        ngx_agilicus_token_ruleset_string(b, &text);
+        ngx_agt_json_text(literal, &text);
+        ngx_agt_ruleset_string(b, &text);
         return NGX_OK;
     }
 
     if (json_is_integer(literal)) {
-        ngx_agilicus_token_ruleset_number(b, json_integer_value(literal));
+        ngx_agt_ruleset_number(b, json_integer_value(literal));
         return NGX_OK;
     }
 
@@ -517,14 +485,13 @@ ngx_agilicus_token_json_operand(json_t *literal,
  */
 
 static ngx_int_t
-ngx_agilicus_token_json_each(json_t *object, const char *name,
-    ngx_agilicus_token_json_element_pt element,
-    ngx_agilicus_token_ruleset_builder_t *b)
+ngx_agt_json_each(json_t *object, const char *name,
+    ngx_agt_json_element_pt element, ngx_agt_ruleset_builder_t *b)
 {
     size_t   i;
     json_t  *array, *item;
 
-    array = ngx_agilicus_token_json_get(object, name);
+    array = ngx_agt_json_get(object, name);
 
     if (array == NULL) {
         return NGX_DECLINED;
@@ -545,7 +512,7 @@ ngx_agilicus_token_json_each(json_t *object, const char *name,
 
 
 static ngx_uint_t
-ngx_agilicus_token_json_is_empty(json_t *object, const char *name)
+ngx_agt_json_is_empty(json_t *object, const char *name)
 {
     json_t  *array;
 
@@ -558,7 +525,7 @@ ngx_agilicus_token_json_is_empty(json_t *object, const char *name)
 /* NGX_ERROR where it is no object, or has another member */
 
 static ngx_int_t
-ngx_agilicus_token_json_only(json_t *object, const char *const *names)
+ngx_agt_json_only(json_t *object, const char *const *names)
 {
     json_t             *value;
     const char         *key;
@@ -588,12 +555,11 @@ ngx_agilicus_token_json_only(json_t *object, const char *const *names)
 /* NGX_DECLINED: not there; NGX_ERROR: of another type */
 
 static ngx_int_t
-ngx_agilicus_token_json_string(json_t *object, const char *name,
-    ngx_str_t *text)
+ngx_agt_json_string(json_t *object, const char *name, ngx_str_t *text)
 {
     json_t  *value;
 
-    value = ngx_agilicus_token_json_get(object, name);
+    value = ngx_agt_json_get(object, name);
 
     if (value == NULL) {
         return NGX_DECLINED;
@@ -603,21 +569,20 @@ ngx_agilicus_token_json_string(json_t *object, const char *name,
         return NGX_ERROR;
     }
 
-    ngx_agilicus_token_json_text(value, text);
+    ngx_agt_json_text(value, text);
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_json_boolean(json_t *object, const char *name,
-    ngx_uint_t *value)
+ngx_agt_json_boolean(json_t *object, const char *name, ngx_uint_t *value)
 {
     json_t  *boolean;
 
     *value = 0;
 
-    boolean = ngx_agilicus_token_json_get(object, name);
+    boolean = ngx_agt_json_get(object, name);
 
     if (boolean == NULL) {
         return NGX_DECLINED;
@@ -634,16 +599,16 @@ ngx_agilicus_token_json_boolean(json_t *object, const char *name,
 
 
 static ngx_int_t
-ngx_agilicus_token_json_any(json_t *object, ngx_uint_t *any)
+ngx_agt_json_any(json_t *object, ngx_uint_t *any)
 {
     *any = 0;
 
-    if (ngx_agilicus_token_json_is(object, "join_operation", "or") == NGX_OK) {
+    if (ngx_agt_json_is(object, "join_operation", "or") == NGX_OK) {
         *any = 1;
         return NGX_OK;
     }
 
-    return (ngx_agilicus_token_json_is(object, "join_operation", "and")
+    return (ngx_agt_json_is(object, "join_operation", "and")
             == NGX_ERROR) ? NGX_ERROR : NGX_OK;
 }
 
@@ -651,13 +616,12 @@ ngx_agilicus_token_json_any(json_t *object, ngx_uint_t *any)
 /* NGX_DECLINED: not there; NGX_ERROR: anything but this string */
 
 static ngx_int_t
-ngx_agilicus_token_json_is(json_t *object, const char *name,
-    const char *value)
+ngx_agt_json_is(json_t *object, const char *name, const char *value)
 {
     ngx_int_t  rc;
     ngx_str_t  text;
 
-    rc = ngx_agilicus_token_json_string(object, name, &text);
+    rc = ngx_agt_json_string(object, name, &text);
 
     if (rc != NGX_OK) {
         return rc;
@@ -674,16 +638,14 @@ ngx_agilicus_token_json_is(json_t *object, const char *name,
 
 
 static ngx_int_t
-ngx_agilicus_token_json_extractor(json_t *object, const char *name,
-    ngx_str_t *text)
+ngx_agt_json_extractor(json_t *object, const char *name, ngx_str_t *text)
 {
     ngx_int_t  rc;
 
-    rc = ngx_agilicus_token_json_string(object, name, text);
+    rc = ngx_agt_json_string(object, name, text);
 
     if (rc == NGX_OK
-        && (text->len == 0
-            || text->len > NGX_AGILICUS_TOKEN_JSON_MAX_EXTRACTOR))
+        && (text->len == 0 || text->len > NGX_AGT_JSON_MAX_EXTRACTOR))
     {
         return NGX_ERROR;
     }

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_JSON_HOSTS_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_JSON_HOSTS_H_INCLUDED_
+#ifndef _NGX_AGT_JSON_HOSTS_H_INCLUDED_
+#define _NGX_AGT_JSON_HOSTS_H_INCLUDED_
 
 
 #include "json/internal.h"
@@ -18,8 +18,7 @@
  * with a member that is not documented, of another type, or that cannot be
  * evaluated; and all rules of a host with such a member.
  */
-void ngx_agilicus_token_json_hosts(json_t *hosts,
-    ngx_agilicus_token_ruleset_builder_t *b);
+void ngx_agt_json_hosts(json_t *hosts, ngx_agt_ruleset_builder_t *b);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_JSON_HOSTS_H_INCLUDED_ */
+#endif /* _NGX_AGT_JSON_HOSTS_H_INCLUDED_ */

@@ -13,64 +13,57 @@
 typedef struct {
     const char   *name;
     size_t        offset;
-} ngx_agilicus_token_json_string_t;
+} ngx_agt_json_string_t;
 
 
-static ngx_uint_t ngx_agilicus_token_json_says(const u_char *p,
-    const char *text);
-static ngx_int_t ngx_agilicus_token_json_rules(json_t *root, u_char *buf,
-    size_t size, ngx_agilicus_token_json_token_t *token);
-static ngx_int_t ngx_agilicus_token_json_limits(const u_char *p, size_t len,
+static ngx_uint_t ngx_agt_json_says(const u_char *p, const char *text);
+static ngx_int_t ngx_agt_json_rules(json_t *root, u_char *buf,
+    size_t size, ngx_agt_json_token_t *token);
+static ngx_int_t ngx_agt_json_limits(const u_char *p, size_t len,
     size_t max, ngx_uint_t max_values);
-static ngx_int_t ngx_agilicus_token_json_facts(json_t *root, int64_t now,
-    ngx_agilicus_token_facts_t *facts,
-    ngx_agilicus_token_json_token_t *token);
-static ngx_agilicus_token_reason_e ngx_agilicus_token_json_unusable(
-    json_t *root);
-static ngx_int_t ngx_agilicus_token_json_dates(json_t *root,
-    ngx_agilicus_token_facts_t *facts);
-static ngx_int_t ngx_agilicus_token_json_strings(json_t *root,
-    ngx_agilicus_token_facts_t *facts);
-static size_t ngx_agilicus_token_json_pack(json_t *root,
-    const ngx_agilicus_token_facts_t *facts, u_char *buf, size_t size);
-static void ngx_agilicus_token_json_add_array(
-    ngx_agilicus_token_facts_builder_t *b, const ngx_str_t *name,
+static ngx_int_t ngx_agt_json_facts(json_t *root, int64_t now,
+    ngx_agt_facts_t *facts, ngx_agt_json_token_t *token);
+static ngx_agt_reason_e ngx_agt_json_unusable(json_t *root);
+static ngx_int_t ngx_agt_json_dates(json_t *root, ngx_agt_facts_t *facts);
+static ngx_int_t ngx_agt_json_strings(json_t *root, ngx_agt_facts_t *facts);
+static size_t ngx_agt_json_pack(json_t *root,
+    const ngx_agt_facts_t *facts, u_char *buf, size_t size);
+static void ngx_agt_json_add_array(
+    ngx_agt_facts_builder_t *b, const ngx_str_t *name,
     json_t *array);
-static void ngx_agilicus_token_json_add_roles(
-    ngx_agilicus_token_facts_builder_t *b, json_t *roles);
-static ngx_uint_t ngx_agilicus_token_json_is_strings(json_t *value);
+static void ngx_agt_json_add_roles(ngx_agt_facts_builder_t *b, json_t *roles);
+static ngx_uint_t ngx_agt_json_is_strings(json_t *value);
 
 
 /* members that hold a string, and where it goes */
 
-static const ngx_agilicus_token_json_string_t
-    ngx_agilicus_token_json_members[] =
-{
-    { "sub", offsetof(ngx_agilicus_token_facts_t, sub) },
-    { "sub_email", offsetof(ngx_agilicus_token_facts_t, email) },
-    { "org", offsetof(ngx_agilicus_token_facts_t, org) },
-    { "root_org", offsetof(ngx_agilicus_token_facts_t, root_org) },
-    { "jti", offsetof(ngx_agilicus_token_facts_t, jti) },
-    { "session", offsetof(ngx_agilicus_token_facts_t, session) },
+static const ngx_agt_json_string_t
+    ngx_agt_json_members[] = {
+    { "sub", offsetof(ngx_agt_facts_t, sub) },
+    { "sub_email", offsetof(ngx_agt_facts_t, email) },
+    { "org", offsetof(ngx_agt_facts_t, org) },
+    { "root_org", offsetof(ngx_agt_facts_t, root_org) },
+    { "jti", offsetof(ngx_agt_facts_t, jti) },
+    { "session", offsetof(ngx_agt_facts_t, session) },
     { NULL, 0 }
 };
 
 
 void
-ngx_agilicus_token_json_init(void)
+ngx_agt_json_init(void)
 {
     json_object_seed(0);
 }
 
 
-ngx_agilicus_token_json_type_e
-ngx_agilicus_token_json_type(const ngx_str_t *type)
+ngx_agt_json_type_e
+ngx_agt_json_type(const ngx_str_t *type)
 {
     u_char     *end;
     ngx_str_t   name;
 
     if (type->len == 0) {
-        return NGX_AGILICUS_TOKEN_JSON_TYPE_NONE;
+        return NGX_AGT_JSON_TYPE_NONE;
     }
 
     name = *type;
@@ -80,31 +73,31 @@ ngx_agilicus_token_json_type(const ngx_str_t *type)
         name.len = (size_t) (end - name.data);
     }
 
-    ngx_agilicus_token_bearer_strip(&name);
+    ngx_agt_bearer_strip(&name);
 
     if (name.len == sizeof("application/json") - 1
-        && ngx_agilicus_token_json_says(name.data, "application/json"))
+        && ngx_agt_json_says(name.data, "application/json"))
     {
-        return NGX_AGILICUS_TOKEN_JSON_TYPE_JSON;
+        return NGX_AGT_JSON_TYPE_JSON;
     }
 
     end = name.data + name.len;
 
     if (name.len > sizeof("application/+json") - 1
-        && ngx_agilicus_token_json_says(name.data, "application/")
-        && ngx_agilicus_token_json_says(end - (sizeof("+json") - 1), "+json"))
+        && ngx_agt_json_says(name.data, "application/")
+        && ngx_agt_json_says(end - (sizeof("+json") - 1), "+json"))
     {
-        return NGX_AGILICUS_TOKEN_JSON_TYPE_SUFFIX;
+        return NGX_AGT_JSON_TYPE_SUFFIX;
     }
 
-    return NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER;
+    return NGX_AGT_JSON_TYPE_OTHER;
 }
 
 
 /* there are enough bytes; the text is in lower case */
 
 static ngx_uint_t
-ngx_agilicus_token_json_says(const u_char *p, const char *text)
+ngx_agt_json_says(const u_char *p, const char *text)
 {
     for ( /* void */ ; *text; p++, text++) {
         if (ngx_tolower(*p) != (u_char) *text) {
@@ -117,13 +110,12 @@ ngx_agilicus_token_json_says(const u_char *p, const char *text)
 
 
 ngx_uint_t
-ngx_agilicus_token_json_is_object(const u_char *body, size_t len)
+ngx_agt_json_is_object(const u_char *body, size_t len)
 {
     json_t  *root;
 
-    root = ngx_agilicus_token_json_load(body, len,
-                                        NGX_AGILICUS_TOKEN_JSON_MAX_BODY,
-                                        NGX_AGILICUS_TOKEN_JSON_MAX_VALUES);
+    root = ngx_agt_json_load(body, len, NGX_AGT_JSON_MAX_BODY,
+                             NGX_AGT_JSON_MAX_VALUES);
     if (root == NULL) {
         return 0;
     }
@@ -135,7 +127,7 @@ ngx_agilicus_token_json_is_object(const u_char *body, size_t len)
 
 
 size_t
-ngx_agilicus_token_json_introspect_len(size_t len)
+ngx_agt_json_introspect_len(size_t len)
 {
     return sizeof("{\"token\":\"\",\"introspect_options\":{"
                   "\"exclude_roles\":false,"
@@ -146,61 +138,58 @@ ngx_agilicus_token_json_introspect_len(size_t len)
 
 
 size_t
-ngx_agilicus_token_json_introspect(u_char *buf, const ngx_str_t *token,
-    const ngx_agilicus_token_json_options_t *options)
+ngx_agt_json_introspect(u_char *buf, const ngx_str_t *token,
+    const ngx_agt_json_options_t *options)
 {
     u_char  *p;
 
-    p = ngx_agilicus_token_json_copy(buf, "{\"token\":\"");
-    p = ngx_agilicus_token_json_escape(p, token);
+    p = ngx_agt_json_copy(buf, "{\"token\":\"");
+    p = ngx_agt_json_escape(p, token);
 
-    p = ngx_agilicus_token_json_copy(p, "\",\"introspect_options\":{"
+    p = ngx_agt_json_copy(p, "\",\"introspect_options\":{"
                                         "\"exclude_roles\":");
-    p = ngx_agilicus_token_json_copy(p, options->exclude_roles ? "true"
-                                                               : "false");
+    p = ngx_agt_json_copy(p, options->exclude_roles ? "true" : "false");
 
-    p = ngx_agilicus_token_json_copy(p, ",\"support_http_matchers\":");
-    p = ngx_agilicus_token_json_copy(p, options->support_http_matchers
+    p = ngx_agt_json_copy(p, ",\"support_http_matchers\":");
+    p = ngx_agt_json_copy(p, options->support_http_matchers
                                         ? "true" : "false");
 
-    p = ngx_agilicus_token_json_copy(p, ",\"no_cache\":");
-    p = ngx_agilicus_token_json_copy(p, options->no_cache ? "true" : "false");
+    p = ngx_agt_json_copy(p, ",\"no_cache\":");
+    p = ngx_agt_json_copy(p, options->no_cache ? "true" : "false");
 
-    p = ngx_agilicus_token_json_copy(p, "}}");
+    p = ngx_agt_json_copy(p, "}}");
 
     return (size_t) (p - buf);
 }
 
 
 ngx_int_t
-ngx_agilicus_token_json_token(const u_char *body, size_t len, int64_t now,
-    u_char *buf, size_t size, ngx_agilicus_token_json_token_t *token)
+ngx_agt_json_token(const u_char *body, size_t len, int64_t now,
+    u_char *buf, size_t size, ngx_agt_json_token_t *token)
 {
-    json_t                      *root;
-    ngx_int_t                    rc;
-    ngx_agilicus_token_facts_t   facts;
+    json_t          *root;
+    ngx_int_t        rc;
+    ngx_agt_facts_t  facts;
 
-    ngx_memzero(token, sizeof(ngx_agilicus_token_json_token_t));
+    ngx_memzero(token, sizeof(ngx_agt_json_token_t));
 
-    root = ngx_agilicus_token_json_load(body, len,
-                                        NGX_AGILICUS_TOKEN_JSON_MAX_BODY,
-                                        NGX_AGILICUS_TOKEN_JSON_MAX_VALUES);
+    root = ngx_agt_json_load(body, len, NGX_AGT_JSON_MAX_BODY,
+                             NGX_AGT_JSON_MAX_VALUES);
     if (root == NULL) {
         return NGX_ERROR;
     }
 
-    rc = ngx_agilicus_token_json_facts(root, now, &facts, token);
+    rc = ngx_agt_json_facts(root, now, &facts, token);
 
     if (rc == NGX_OK) {
-        rc = ngx_agilicus_token_json_rules(root, buf, size, token);
+        rc = ngx_agt_json_rules(root, buf, size, token);
     }
 
     if (rc == NGX_OK) {
         facts.has_rules = (token->rules.len != 0);
 
         token->facts.data = buf + token->rules.len;
-        token->facts.len = ngx_agilicus_token_json_pack(root, &facts,
-                                                     token->facts.data,
+        token->facts.len = ngx_agt_json_pack(root, &facts, token->facts.data,
                                                      size - token->rules.len);
         if (token->facts.len == 0) {
             token->rules.len = 0;
@@ -215,12 +204,12 @@ ngx_agilicus_token_json_token(const u_char *body, size_t len, int64_t now,
 
 
 json_t *
-ngx_agilicus_token_json_load(const u_char *body, size_t len, size_t max,
+ngx_agt_json_load(const u_char *body, size_t len, size_t max,
     ngx_uint_t max_values)
 {
     json_t  *root;
 
-    root = ngx_agilicus_token_json_load_any(body, len, max, max_values);
+    root = ngx_agt_json_load_any(body, len, max, max_values);
 
     if (root && !json_is_object(root)) {
         json_decref(root);
@@ -232,10 +221,10 @@ ngx_agilicus_token_json_load(const u_char *body, size_t len, size_t max,
 
 
 json_t *
-ngx_agilicus_token_json_load_any(const u_char *body, size_t len, size_t max,
+ngx_agt_json_load_any(const u_char *body, size_t len, size_t max,
     ngx_uint_t max_values)
 {
-    if (ngx_agilicus_token_json_limits(body, len, max, max_values) != NGX_OK) {
+    if (ngx_agt_json_limits(body, len, max, max_values) != NGX_OK) {
         return NULL;
     }
 
@@ -246,18 +235,17 @@ ngx_agilicus_token_json_load_any(const u_char *body, size_t len, size_t max,
 /* a buffer that is too small for the rules is an error: they are never cut */
 
 static ngx_int_t
-ngx_agilicus_token_json_rules(json_t *root, u_char *buf, size_t size,
-    ngx_agilicus_token_json_token_t *token)
+ngx_agt_json_rules(json_t *root, u_char *buf, size_t size,
+    ngx_agt_json_token_t *token)
 {
-    size_t                                 len;
-    ngx_agilicus_token_ruleset_builder_t   b;
+    size_t                     len;
+    ngx_agt_ruleset_builder_t  b;
 
-    ngx_agilicus_token_ruleset_begin(&b, buf, size);
+    ngx_agt_ruleset_begin(&b, buf, size);
 
-    ngx_agilicus_token_json_hosts(ngx_agilicus_token_json_get(root, "hosts"),
-                                  &b);
+    ngx_agt_json_hosts(ngx_agt_json_get(root, "hosts"), &b);
 
-    len = ngx_agilicus_token_ruleset_end(&b);
+    len = ngx_agt_ruleset_end(&b);
 
     token->dropped = b.dropped;
 
@@ -284,7 +272,7 @@ ngx_agilicus_token_json_rules(json_t *root, u_char *buf, size_t size,
  */
 
 static ngx_int_t
-ngx_agilicus_token_json_limits(const u_char *p, size_t len, size_t max,
+ngx_agt_json_limits(const u_char *p, size_t len, size_t max,
     ngx_uint_t max_values)
 {
     u_char         last;
@@ -325,7 +313,7 @@ ngx_agilicus_token_json_limits(const u_char *p, size_t len, size_t max,
 
         case '[':
         case '{':
-            if (++depth > NGX_AGILICUS_TOKEN_JSON_MAX_DEPTH) {
+            if (++depth > NGX_AGT_JSON_MAX_DEPTH) {
                 return NGX_ERROR;
             }
 
@@ -371,83 +359,82 @@ ngx_agilicus_token_json_limits(const u_char *p, size_t len, size_t max,
 
 
 static ngx_int_t
-ngx_agilicus_token_json_facts(json_t *root, int64_t now,
-    ngx_agilicus_token_facts_t *facts, ngx_agilicus_token_json_token_t *token)
+ngx_agt_json_facts(json_t *root, int64_t now,
+    ngx_agt_facts_t *facts, ngx_agt_json_token_t *token)
 {
     json_t  *value;
 
-    ngx_memzero(facts, sizeof(ngx_agilicus_token_facts_t));
+    ngx_memzero(facts, sizeof(ngx_agt_facts_t));
 
-    token->member = ngx_agilicus_token_json_says_no(root, now, facts);
+    token->member = ngx_agt_json_says_no(root, now, facts);
 
     if (token->member) {
-        token->reason = NGX_AGILICUS_TOKEN_REASON_SAYS_NO;
+        token->reason = NGX_AGT_REASON_SAYS_NO;
         return NGX_DECLINED;
     }
 
-    token->reason = ngx_agilicus_token_json_unusable(root);
+    token->reason = ngx_agt_json_unusable(root);
 
-    if (token->reason != NGX_AGILICUS_TOKEN_REASON_NONE) {
+    if (token->reason != NGX_AGT_REASON_NONE) {
         return NGX_DECLINED;
     }
 
-    if (ngx_agilicus_token_json_dates(root, facts) != NGX_OK) {
-        token->reason = NGX_AGILICUS_TOKEN_REASON_DATE;
+    if (ngx_agt_json_dates(root, facts) != NGX_OK) {
+        token->reason = NGX_AGT_REASON_DATE;
         return NGX_DECLINED;
     }
 
-    value = ngx_agilicus_token_json_get(root, "masquerading");
+    value = ngx_agt_json_get(root, "masquerading");
     facts->masquerading = (value != NULL && !json_is_false(value));
 
-    value = ngx_agilicus_token_json_get(root, "scopes");
-    facts->odd_scopes = (value != NULL
-                         && !ngx_agilicus_token_json_is_strings(value));
+    value = ngx_agt_json_get(root, "scopes");
+    facts->odd_scopes = (value != NULL && !ngx_agt_json_is_strings(value));
 
-    return ngx_agilicus_token_json_strings(root, facts);
+    return ngx_agt_json_strings(root, facts);
 }
 
 
-static ngx_agilicus_token_reason_e
-ngx_agilicus_token_json_unusable(json_t *root)
+static ngx_agt_reason_e
+ngx_agt_json_unusable(json_t *root)
 {
-    if (ngx_agilicus_token_json_get(root, "refresh_token_jti") != NULL) {
-        return NGX_AGILICUS_TOKEN_REASON_REFRESH_TOKEN;
+    if (ngx_agt_json_get(root, "refresh_token_jti") != NULL) {
+        return NGX_AGT_REASON_REFRESH_TOKEN;
     }
 
-    if (ngx_agilicus_token_json_get(root, "cnf") != NULL) {
-        return NGX_AGILICUS_TOKEN_REASON_BOUND_TOKEN;
+    if (ngx_agt_json_get(root, "cnf") != NULL) {
+        return NGX_AGT_REASON_BOUND_TOKEN;
     }
 
-    return NGX_AGILICUS_TOKEN_REASON_NONE;
+    return NGX_AGT_REASON_NONE;
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_json_dates(json_t *root, ngx_agilicus_token_facts_t *facts)
+ngx_agt_json_dates(json_t *root, ngx_agt_facts_t *facts)
 {
     json_t     *validity;
     int64_t     start;
     ngx_int_t   rc;
 
-    rc = ngx_agilicus_token_json_date(root, "exp", &facts->exp);
+    rc = ngx_agt_json_date(root, "exp", &facts->exp);
     if (rc == NGX_ERROR) {
         return NGX_ERROR;
     }
 
     facts->has_exp = (rc == NGX_OK);
 
-    rc = ngx_agilicus_token_json_date(root, "nbf", &facts->nbf);
+    rc = ngx_agt_json_date(root, "nbf", &facts->nbf);
     if (rc == NGX_ERROR) {
         return NGX_ERROR;
     }
 
     facts->has_nbf = (rc == NGX_OK);
 
-    rc = ngx_agilicus_token_json_date(root, "iat", &facts->iat);
+    rc = ngx_agt_json_date(root, "iat", &facts->iat);
 
     facts->has_iat = (rc == NGX_OK);
 
-    validity = ngx_agilicus_token_json_get(root, "token_validity");
+    validity = ngx_agt_json_get(root, "token_validity");
 
     if (validity == NULL) {
         return NGX_OK;
@@ -457,7 +444,7 @@ ngx_agilicus_token_json_dates(json_t *root, ngx_agilicus_token_facts_t *facts)
         return NGX_ERROR;
     }
 
-    rc = ngx_agilicus_token_json_date(validity, "start", &start);
+    rc = ngx_agt_json_date(validity, "start", &start);
 
     if (rc == NGX_OK && (!facts->has_nbf || start > facts->nbf)) {
         facts->has_nbf = 1;
@@ -471,12 +458,12 @@ ngx_agilicus_token_json_dates(json_t *root, ngx_agilicus_token_facts_t *facts)
 /* NGX_DECLINED: not there; NGX_ERROR: there, and not a date */
 
 ngx_int_t
-ngx_agilicus_token_json_date(json_t *object, const char *name, int64_t *sec)
+ngx_agt_json_date(json_t *object, const char *name, int64_t *sec)
 {
     json_t     *value;
     ngx_str_t   text;
 
-    value = ngx_agilicus_token_json_get(object, name);
+    value = ngx_agt_json_get(object, name);
 
     if (value == NULL) {
         return NGX_DECLINED;
@@ -488,12 +475,12 @@ ngx_agilicus_token_json_date(json_t *object, const char *name, int64_t *sec)
     }
 
     if (json_is_real(value)) {
-        return ngx_agilicus_token_time_real(json_real_value(value), sec);
+        return ngx_agt_time_real(json_real_value(value), sec);
     }
 
     if (json_is_string(value)) {
-        ngx_agilicus_token_json_text(value, &text);
-        return ngx_agilicus_token_time_parse(text.data, text.len, sec);
+        ngx_agt_json_text(value, &text);
+        return ngx_agt_time_parse(text.data, text.len, sec);
     }
 
     return NGX_ERROR;
@@ -501,15 +488,14 @@ ngx_agilicus_token_json_date(json_t *object, const char *name, int64_t *sec)
 
 
 static ngx_int_t
-ngx_agilicus_token_json_strings(json_t *root,
-    ngx_agilicus_token_facts_t *facts)
+ngx_agt_json_strings(json_t *root, ngx_agt_facts_t *facts)
 {
-    json_t                                  *value;
-    ngx_str_t                               *text;
-    const ngx_agilicus_token_json_string_t  *s;
+    json_t                       *value;
+    ngx_str_t                    *text;
+    const ngx_agt_json_string_t  *s;
 
-    for (s = ngx_agilicus_token_json_members; s->name; s++) {
-        value = ngx_agilicus_token_json_get(root, s->name);
+    for (s = ngx_agt_json_members; s->name; s++) {
+        value = ngx_agt_json_get(root, s->name);
 
         if (value == NULL) {
             continue;
@@ -521,7 +507,7 @@ ngx_agilicus_token_json_strings(json_t *root,
 
         text = (ngx_str_t *) ((u_char *) facts + s->offset);
 
-        ngx_agilicus_token_json_text(value, text);
+        ngx_agt_json_text(value, text);
     }
 
     return (facts->sub.len == 0) ? NGX_ERROR : NGX_OK;
@@ -531,52 +517,51 @@ ngx_agilicus_token_json_strings(json_t *root,
 /* the strings of "facts" still belong to "root" */
 
 static size_t
-ngx_agilicus_token_json_pack(json_t *root,
-    const ngx_agilicus_token_facts_t *facts, u_char *buf, size_t size)
+ngx_agt_json_pack(json_t *root,
+    const ngx_agt_facts_t *facts, u_char *buf, size_t size)
 {
-    json_t                              *value;
-    ngx_str_t                            text;
-    ngx_agilicus_token_facts_builder_t   b;
+    json_t                  *value;
+    ngx_str_t                text;
+    ngx_agt_facts_builder_t  b;
 
-    ngx_agilicus_token_facts_begin(&b, buf, size, facts);
+    ngx_agt_facts_begin(&b, buf, size, facts);
 
-    ngx_agilicus_token_facts_list(&b, NGX_AGILICUS_TOKEN_FACTS_AUD);
+    ngx_agt_facts_list(&b, NGX_AGT_FACTS_AUD);
 
-    value = ngx_agilicus_token_json_get(root, "aud");
+    value = ngx_agt_json_get(root, "aud");
 
     if (json_is_string(value)) {
-        ngx_agilicus_token_json_text(value, &text);
-        ngx_agilicus_token_facts_add(&b, &text);
+        ngx_agt_json_text(value, &text);
+        ngx_agt_facts_add(&b, &text);
 
-    } else if (ngx_agilicus_token_json_is_strings(value)) {
-        ngx_agilicus_token_json_add_array(&b, NULL, value);
+    } else if (ngx_agt_json_is_strings(value)) {
+        ngx_agt_json_add_array(&b, NULL, value);
     }
 
-    ngx_agilicus_token_facts_list(&b, NGX_AGILICUS_TOKEN_FACTS_SCOPES);
+    ngx_agt_facts_list(&b, NGX_AGT_FACTS_SCOPES);
 
-    value = ngx_agilicus_token_json_get(root, "scopes");
+    value = ngx_agt_json_get(root, "scopes");
 
-    if (ngx_agilicus_token_json_is_strings(value)) {
-        ngx_agilicus_token_json_add_array(&b, NULL, value);
+    if (ngx_agt_json_is_strings(value)) {
+        ngx_agt_json_add_array(&b, NULL, value);
     }
 
-    ngx_agilicus_token_facts_list(&b, NGX_AGILICUS_TOKEN_FACTS_ROLES);
+    ngx_agt_facts_list(&b, NGX_AGT_FACTS_ROLES);
 
-    ngx_agilicus_token_json_add_roles(&b,
-                                   ngx_agilicus_token_json_get(root, "roles"));
+    ngx_agt_json_add_roles(&b, ngx_agt_json_get(root, "roles"));
 
-    ngx_agilicus_token_facts_list(&b, NGX_AGILICUS_TOKEN_FACTS_CLAIMS);
+    ngx_agt_facts_list(&b, NGX_AGT_FACTS_CLAIMS);
 
-    ngx_agilicus_token_json_add_claims(&b, root);
+    ngx_agt_json_add_claims(&b, root);
 
-    return ngx_agilicus_token_facts_end(&b);
+    return ngx_agt_facts_end(&b);
 }
 
 
 /* with a name, each string goes in as a pair with it */
 
 static void
-ngx_agilicus_token_json_add_array(ngx_agilicus_token_facts_builder_t *b,
+ngx_agt_json_add_array(ngx_agt_facts_builder_t *b,
     const ngx_str_t *name, json_t *array)
 {
     size_t      i;
@@ -586,18 +571,17 @@ ngx_agilicus_token_json_add_array(ngx_agilicus_token_facts_builder_t *b,
     json_array_foreach(array, i, value) {
 
         if (name) {
-            ngx_agilicus_token_facts_add(b, name);
+            ngx_agt_facts_add(b, name);
         }
 
-        ngx_agilicus_token_json_text(value, &text);
-        ngx_agilicus_token_facts_add(b, &text);
+        ngx_agt_json_text(value, &text);
+        ngx_agt_facts_add(b, &text);
     }
 }
 
 
 static void
-ngx_agilicus_token_json_add_roles(ngx_agilicus_token_facts_builder_t *b,
-    json_t *roles)
+ngx_agt_json_add_roles(ngx_agt_facts_builder_t *b, json_t *roles)
 {
     json_t      *value;
     ngx_str_t    app, role;
@@ -608,8 +592,7 @@ ngx_agilicus_token_json_add_roles(ngx_agilicus_token_facts_builder_t *b,
     }
 
     json_object_foreach(roles, key, value) {
-        if (!json_is_string(value)
-            && !ngx_agilicus_token_json_is_strings(value))
+        if (!json_is_string(value) && !ngx_agt_json_is_strings(value))
         {
             return;
         }
@@ -620,13 +603,13 @@ ngx_agilicus_token_json_add_roles(ngx_agilicus_token_facts_builder_t *b,
         app.len = ngx_strlen(key);
 
         if (json_is_string(value)) {
-            ngx_agilicus_token_json_text(value, &role);
+            ngx_agt_json_text(value, &role);
 
-            ngx_agilicus_token_facts_add(b, &app);
-            ngx_agilicus_token_facts_add(b, &role);
+            ngx_agt_facts_add(b, &app);
+            ngx_agt_facts_add(b, &role);
 
         } else {
-            ngx_agilicus_token_json_add_array(b, &app, value);
+            ngx_agt_json_add_array(b, &app, value);
         }
     }
 }
@@ -635,7 +618,7 @@ ngx_agilicus_token_json_add_roles(ngx_agilicus_token_facts_builder_t *b,
 /* "null" is as good as nothing */
 
 json_t *
-ngx_agilicus_token_json_get(json_t *object, const char *name)
+ngx_agt_json_get(json_t *object, const char *name)
 {
     json_t  *value;
 
@@ -646,7 +629,7 @@ ngx_agilicus_token_json_get(json_t *object, const char *name)
 
 
 static ngx_uint_t
-ngx_agilicus_token_json_is_strings(json_t *value)
+ngx_agt_json_is_strings(json_t *value)
 {
     size_t   i;
     json_t  *item;
@@ -666,7 +649,7 @@ ngx_agilicus_token_json_is_strings(json_t *value)
 
 
 void
-ngx_agilicus_token_json_text(json_t *string, ngx_str_t *text)
+ngx_agt_json_text(json_t *string, ngx_str_t *text)
 {
     text->data = (u_char *) json_string_value(string);
     text->len = json_string_length(string);
@@ -674,14 +657,14 @@ ngx_agilicus_token_json_text(json_t *string, ngx_str_t *text)
 
 
 u_char *
-ngx_agilicus_token_json_copy(u_char *p, const char *text)
+ngx_agt_json_copy(u_char *p, const char *text)
 {
     return ngx_cpymem(p, text, ngx_strlen(text));
 }
 
 
 u_char *
-ngx_agilicus_token_json_escape(u_char *p, const ngx_str_t *text)
+ngx_agt_json_escape(u_char *p, const ngx_str_t *text)
 {
     size_t  i;
     u_char  c;
@@ -690,7 +673,7 @@ ngx_agilicus_token_json_escape(u_char *p, const ngx_str_t *text)
 
     /* most of what is sent is a token, in which nothing needs it */
 
-    if (ngx_agilicus_token_bearer_is_token68(text)) {
+    if (ngx_agt_bearer_is_token68(text)) {
         return ngx_cpymem(p, text->data, text->len);
     }
 
@@ -708,7 +691,7 @@ ngx_agilicus_token_json_escape(u_char *p, const ngx_str_t *text)
             continue;
         }
 
-        p = ngx_agilicus_token_json_copy(p, "\\u00");
+        p = ngx_agt_json_copy(p, "\\u00");
         *p++ = hex[c >> 4];
         *p++ = hex[c & 0xf];
     }

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_JSON_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_JSON_H_INCLUDED_
+#ifndef _NGX_AGT_JSON_H_INCLUDED_
+#define _NGX_AGT_JSON_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -23,37 +23,37 @@
  */
 
 /* bytes of an API body; also what is taken off the wire */
-#define NGX_AGILICUS_TOKEN_JSON_MAX_BODY    262144
+#define NGX_AGT_JSON_MAX_BODY    262144
 
 /* arrays and objects within each other */
-#define NGX_AGILICUS_TOKEN_JSON_MAX_DEPTH   32
+#define NGX_AGT_JSON_MAX_DEPTH   32
 
 /* values in one document, all together */
-#define NGX_AGILICUS_TOKEN_JSON_MAX_VALUES  40000
+#define NGX_AGT_JSON_MAX_VALUES  40000
 
 
 typedef struct {
     unsigned                       exclude_roles:1;
     unsigned                       support_http_matchers:1;
     unsigned                       no_cache:1;
-} ngx_agilicus_token_json_options_t;
+} ngx_agt_json_options_t;
 
 
 /* what a Token says, packed; both parts lie in the caller's buffer */
 
 typedef struct {
-    ngx_str_t                      facts;
-    ngx_str_t                      rules;   /* empty: the token has none */
+    ngx_str_t         facts;
+    ngx_str_t         rules;   /* empty: the token has none */
 
     /* rules that could never match, and so are not among them */
-    ngx_uint_t                     dropped;
+    ngx_uint_t        dropped;
 
     /* why it is not active, with NGX_DECLINED */
-    ngx_agilicus_token_reason_e    reason;
+    ngx_agt_reason_e  reason;
 
     /* the member that says no, with the reason SAYS_NO: a constant */
-    const char                    *member;
-} ngx_agilicus_token_json_token_t;
+    const char       *member;
+} ngx_agt_json_token_t;
 
 
 /*
@@ -61,41 +61,40 @@ typedef struct {
  * workers are made: it is read from a file, which would otherwise happen in the
  * first reading.  May be called again at no cost.
  */
-void ngx_agilicus_token_json_init(void);
+void ngx_agt_json_init(void);
 
 /*
  * What a content type says of the body, without its parameters.
  */
 
 typedef enum {
-    NGX_AGILICUS_TOKEN_JSON_TYPE_OTHER = 0,
-    NGX_AGILICUS_TOKEN_JSON_TYPE_NONE,      /* there is no type */
-    NGX_AGILICUS_TOKEN_JSON_TYPE_JSON,      /* application/json */
-    NGX_AGILICUS_TOKEN_JSON_TYPE_SUFFIX     /* application/...+json */
-} ngx_agilicus_token_json_type_e;
+    NGX_AGT_JSON_TYPE_OTHER = 0,
+    NGX_AGT_JSON_TYPE_NONE,      /* there is no type */
+    NGX_AGT_JSON_TYPE_JSON,      /* application/json */
+    NGX_AGT_JSON_TYPE_SUFFIX     /* application/...+json */
+} ngx_agt_json_type_e;
 
-ngx_agilicus_token_json_type_e ngx_agilicus_token_json_type(
-    const ngx_str_t *type);
+ngx_agt_json_type_e ngx_agt_json_type(const ngx_str_t *type);
 
 /*
  * Returns 1 if a body is one JSON object and nothing else, read as strictly as
  * a Token; else 0.
  */
-ngx_uint_t ngx_agilicus_token_json_is_object(const u_char *body, size_t len);
+ngx_uint_t ngx_agt_json_is_object(const u_char *body, size_t len);
 
 /*
- * The length that ngx_agilicus_token_json_introspect() needs at most for a
+ * The length that ngx_agt_json_introspect() needs at most for a
  * token of "len" bytes.
  */
-size_t ngx_agilicus_token_json_introspect_len(size_t len);
+size_t ngx_agt_json_introspect_len(size_t len);
 
 /*
  * Writes the TokenIntrospect body (API: POST /v1/tokens/introspect) for
  * "token" to "buf"; returns its length in bytes.  Every byte that JSON needs
  * escaped is, although a token68 has none.  All options are always written.
  */
-size_t ngx_agilicus_token_json_introspect(u_char *buf, const ngx_str_t *token,
-    const ngx_agilicus_token_json_options_t *options);
+size_t ngx_agt_json_introspect(u_char *buf, const ngx_str_t *token,
+    const ngx_agt_json_options_t *options);
 
 /*
  * Reads a Token (API: answer 200 of introspect) of "len" bytes into "buf" of
@@ -124,9 +123,8 @@ size_t ngx_agilicus_token_json_introspect(u_char *buf, const ngx_str_t *token,
  * a ruleset (rules/packed.h); what is not understood in it, or is
  * of another form, allows nothing.
  */
-ngx_int_t ngx_agilicus_token_json_token(const u_char *body, size_t len,
-    int64_t now, u_char *buf, size_t size,
-    ngx_agilicus_token_json_token_t *token);
+ngx_int_t ngx_agt_json_token(const u_char *body, size_t len,
+    int64_t now, u_char *buf, size_t size, ngx_agt_json_token_t *token);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_JSON_H_INCLUDED_ */
+#endif /* _NGX_AGT_JSON_H_INCLUDED_ */

@@ -14,78 +14,77 @@
  */
 
 typedef enum {
-    NGX_AGILICUS_TOKEN_MARKER_TRUE = 0,   /* must be true where it is there */
-    NGX_AGILICUS_TOKEN_MARKER_FALSE,      /* must be false or null */
-    NGX_AGILICUS_TOKEN_MARKER_TIME,       /* must be ahead or null */
-    NGX_AGILICUS_TOKEN_MARKER_STATUS      /* must be "active" or null */
-} ngx_agilicus_token_marker_e;
+    NGX_AGT_MARKER_TRUE = 0,   /* must be true where it is there */
+    NGX_AGT_MARKER_FALSE,      /* must be false or null */
+    NGX_AGT_MARKER_TIME,       /* must be ahead or null */
+    NGX_AGT_MARKER_STATUS      /* must be "active" or null */
+} ngx_agt_marker_e;
 
 
 typedef struct {
-    const char                   *name;   /* of the user's */
-    ngx_agilicus_token_marker_e   kind;
-} ngx_agilicus_token_marker_t;
+    const char       *name;   /* of the user's */
+    ngx_agt_marker_e  kind;
+} ngx_agt_marker_t;
 
 
-#define NGX_AGILICUS_TOKEN_MARKER_USER  (sizeof("user.") - 1)
+#define NGX_AGT_MARKER_USER  (sizeof("user.") - 1)
 
-#define ngx_agilicus_token_marker(name, kind)                                \
-    { "user." name, NGX_AGILICUS_TOKEN_MARKER_ ## kind }
+#define ngx_agt_marker(name, kind)                                           \
+    { "user." name, NGX_AGT_MARKER_ ## kind }
 
-#define ngx_agilicus_token_marker_with_times(name)                           \
-    ngx_agilicus_token_marker(name, FALSE),                                  \
-    ngx_agilicus_token_marker(name "_at", TIME),                             \
-    ngx_agilicus_token_marker(name "_at_time", TIME)
+#define ngx_agt_marker_with_times(name)                                      \
+    ngx_agt_marker(name, FALSE),                                             \
+    ngx_agt_marker(name "_at", TIME),                                        \
+    ngx_agt_marker(name "_at_time", TIME)
 
 
-static const ngx_agilicus_token_marker_t  ngx_agilicus_token_markers[] = {
-    ngx_agilicus_token_marker("active", TRUE),
-    ngx_agilicus_token_marker("enabled", TRUE),
-    ngx_agilicus_token_marker("valid", TRUE),
+static const ngx_agt_marker_t  ngx_agt_markers[] = {
+    ngx_agt_marker("active", TRUE),
+    ngx_agt_marker("enabled", TRUE),
+    ngx_agt_marker("valid", TRUE),
 
-    ngx_agilicus_token_marker_with_times("revoked"),
-    ngx_agilicus_token_marker_with_times("disabled"),
-    ngx_agilicus_token_marker_with_times("expired"),
-    ngx_agilicus_token_marker_with_times("deleted"),
-    ngx_agilicus_token_marker_with_times("suspended"),
-    ngx_agilicus_token_marker_with_times("blocked"),
-    ngx_agilicus_token_marker_with_times("locked"),
-    ngx_agilicus_token_marker_with_times("inactive"),
-    ngx_agilicus_token_marker_with_times("invalid"),
+    ngx_agt_marker_with_times("revoked"),
+    ngx_agt_marker_with_times("disabled"),
+    ngx_agt_marker_with_times("expired"),
+    ngx_agt_marker_with_times("deleted"),
+    ngx_agt_marker_with_times("suspended"),
+    ngx_agt_marker_with_times("blocked"),
+    ngx_agt_marker_with_times("locked"),
+    ngx_agt_marker_with_times("inactive"),
+    ngx_agt_marker_with_times("invalid"),
 
-    ngx_agilicus_token_marker("status", STATUS),
-    ngx_agilicus_token_marker("oper_status", STATUS),
+    ngx_agt_marker("status", STATUS),
+    ngx_agt_marker("oper_status", STATUS),
 
-    { NULL, NGX_AGILICUS_TOKEN_MARKER_TRUE }
+    { NULL, NGX_AGT_MARKER_TRUE }
 };
 
 
-static ngx_uint_t ngx_agilicus_token_json_marker(json_t *object,
-    const char *name, ngx_agilicus_token_marker_e kind, ngx_uint_t user,
-    int64_t now, ngx_agilicus_token_facts_t *facts);
-static ngx_uint_t ngx_agilicus_token_json_marker_time(json_t *object,
-    const char *name, int64_t now, ngx_agilicus_token_facts_t *facts);
+static ngx_uint_t ngx_agt_json_marker(json_t *object,
+    const char *name, ngx_agt_marker_e kind, ngx_uint_t user,
+    int64_t now, ngx_agt_facts_t *facts);
+static ngx_uint_t ngx_agt_json_marker_time(json_t *object,
+    const char *name, int64_t now, ngx_agt_facts_t *facts);
 
 
 const char *
-ngx_agilicus_token_json_says_no(json_t *root, int64_t now,
-    ngx_agilicus_token_facts_t *facts)
+ngx_agt_json_says_no(json_t *root, int64_t now, ngx_agt_facts_t *facts)
 {
-    json_t                             *user;
-    const char                         *name;
-    const ngx_agilicus_token_marker_t  *m;
+    json_t                  *user;
+    const char              *name;
+    const ngx_agt_marker_t  *m;
 
     user = json_object_get(root, "user");
 
-    for (m = ngx_agilicus_token_markers; m->name; m++) {
-        name = m->name + NGX_AGILICUS_TOKEN_MARKER_USER;
+    for (m = ngx_agt_markers; m->name; m++) {
+        name = m->name + NGX_AGT_MARKER_USER;
 
-        if (ngx_agilicus_token_json_marker(root, name, m->kind, 0, now, facts))
+        if (ngx_agt_json_marker(root, name, m->kind, 0, now, facts))
         {
             return name;
         }
 
-        if (ngx_agilicus_token_json_marker(user, name, m->kind, 1, now, facts))
+        if (ngx_agt_json_marker(user, name, m->kind, 1, now, facts))
         {
             return m->name;
         }
@@ -98,9 +97,9 @@ ngx_agilicus_token_json_says_no(json_t *root, int64_t now,
 /* 1 if this member says no; an object that is none has no member */
 
 static ngx_uint_t
-ngx_agilicus_token_json_marker(json_t *object, const char *name,
-    ngx_agilicus_token_marker_e kind, ngx_uint_t user, int64_t now,
-    ngx_agilicus_token_facts_t *facts)
+ngx_agt_json_marker(json_t *object, const char *name,
+    ngx_agt_marker_e kind, ngx_uint_t user, int64_t now,
+    ngx_agt_facts_t *facts)
 {
     json_t      *value;
     const char  *status;
@@ -113,16 +112,16 @@ ngx_agilicus_token_json_marker(json_t *object, const char *name,
 
     switch (kind) {
 
-    case NGX_AGILICUS_TOKEN_MARKER_TRUE:
+    case NGX_AGT_MARKER_TRUE:
         return !json_is_true(value);
 
-    case NGX_AGILICUS_TOKEN_MARKER_FALSE:
+    case NGX_AGT_MARKER_FALSE:
         return !json_is_false(value) && !json_is_null(value);
 
-    case NGX_AGILICUS_TOKEN_MARKER_TIME:
-        return ngx_agilicus_token_json_marker_time(object, name, now, facts);
+    case NGX_AGT_MARKER_TIME:
+        return ngx_agt_json_marker_time(object, name, now, facts);
 
-    default: /* NGX_AGILICUS_TOKEN_MARKER_STATUS */
+    default: /* NGX_AGT_MARKER_STATUS */
 
         if (json_is_null(value)) {
             return 0;
@@ -142,13 +141,13 @@ ngx_agilicus_token_json_marker(json_t *object, const char *name,
 /* what cannot be read may have come */
 
 static ngx_uint_t
-ngx_agilicus_token_json_marker_time(json_t *object, const char *name,
-    int64_t now, ngx_agilicus_token_facts_t *facts)
+ngx_agt_json_marker_time(json_t *object, const char *name,
+    int64_t now, ngx_agt_facts_t *facts)
 {
     int64_t    sec;
     ngx_int_t  rc;
 
-    rc = ngx_agilicus_token_json_date(object, name, &sec);
+    rc = ngx_agt_json_date(object, name, &sec);
 
     if (rc == NGX_DECLINED) {
         return 0;

@@ -8,43 +8,41 @@
 #include "request/destination.h"
 
 
-static ngx_int_t ngx_agilicus_token_check_subrequest(ngx_http_request_t *r,
-    const ngx_agilicus_token_loc_conf_t *lcf);
-static ngx_int_t ngx_agilicus_token_unasked(ngx_http_request_t *r,
-    const ngx_agilicus_token_loc_conf_t *lcf);
-static ngx_int_t ngx_agilicus_token_check_created(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-static void ngx_agilicus_token_created_refused(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx);
-static ngx_int_t ngx_agilicus_token_check(ngx_http_request_t *r,
-    const ngx_agilicus_token_loc_conf_t *lcf, ngx_agilicus_token_ctx_t **out);
-static ngx_int_t ngx_agilicus_token_decide(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-static void ngx_agilicus_token_ask_rules(
-    ngx_agilicus_token_ruling_t *ruling);
+static ngx_int_t ngx_agt_check_subrequest(ngx_http_request_t *r,
+    const ngx_agt_loc_conf_t *lcf);
+static ngx_int_t ngx_agt_unasked(ngx_http_request_t *r,
+    const ngx_agt_loc_conf_t *lcf);
+static ngx_int_t ngx_agt_check_created(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
+static void ngx_agt_created_refused(ngx_http_request_t *r, ngx_agt_ctx_t *ctx);
+static ngx_int_t ngx_agt_check(ngx_http_request_t *r,
+    const ngx_agt_loc_conf_t *lcf, ngx_agt_ctx_t **out);
+static ngx_int_t ngx_agt_decide(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
+static void ngx_agt_ask_rules(ngx_agt_ruling_t *ruling);
 
 
 ngx_int_t
-ngx_agilicus_token_access_handler(ngx_http_request_t *r)
+ngx_agt_access_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                             rc;
-    ngx_http_core_loc_conf_t             *clcf;
-    ngx_agilicus_token_ctx_t             *ctx;
-    const ngx_agilicus_token_loc_conf_t  *lcf;
+    ngx_int_t                  rc;
+    ngx_http_core_loc_conf_t  *clcf;
+    ngx_agt_ctx_t             *ctx;
+    const ngx_agt_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
 
-    if (lcf->enable == NGX_AGILICUS_TOKEN_OFF) {
+    if (lcf->enable == NGX_AGT_OFF) {
         return NGX_DECLINED;
     }
 
-    rc = ngx_agilicus_token_check(r, lcf, &ctx);
+    rc = ngx_agt_check(r, lcf, &ctx);
 
     if (rc == NGX_AGAIN) {
         return NGX_AGAIN;
     }
 
-    if (lcf->enable == NGX_AGILICUS_TOKEN_REPORT) {
+    if (lcf->enable == NGX_AGT_REPORT) {
 
         /*
          * It neither refuses nor, under "satisfy any", allows.  A body that
@@ -54,7 +52,7 @@ ngx_agilicus_token_access_handler(ngx_http_request_t *r)
         if (ctx == NULL) {
             ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
 
-            if (ctx && ctx->state == NGX_AGILICUS_TOKEN_STATE_READING) {
+            if (ctx && ctx->state == NGX_AGT_STATE_READING) {
                 return rc;
             }
         }
@@ -69,11 +67,11 @@ ngx_agilicus_token_access_handler(ngx_http_request_t *r)
     if (rc == NGX_OK) {
 
         if (r->internal) {
-            ngx_agilicus_token_challenge_withdraw(r);
+            ngx_agt_challenge_withdraw(r);
         }
 
         if (lcf->recheck && ctx->has_facts
-            && ngx_agilicus_token_recheck_add(r, ctx) != NGX_OK)
+            && ngx_agt_recheck_add(r, ctx) != NGX_OK)
         {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
@@ -82,7 +80,7 @@ ngx_agilicus_token_access_handler(ngx_http_request_t *r)
     }
 
     if (ctx->client->watched) {
-        ngx_agilicus_token_recheck_remove(ctx->client);
+        ngx_agt_recheck_remove(ctx->client);
     }
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
@@ -97,7 +95,7 @@ ngx_agilicus_token_access_handler(ngx_http_request_t *r)
         return (rc == NGX_HTTP_UNAUTHORIZED) ? rc : NGX_HTTP_FORBIDDEN;
     }
 
-    return ngx_agilicus_token_challenge(r, ctx);
+    return ngx_agt_challenge(r, ctx);
 }
 
 
@@ -107,16 +105,16 @@ ngx_agilicus_token_access_handler(ngx_http_request_t *r)
  */
 
 ngx_int_t
-ngx_agilicus_token_access_last_handler(ngx_http_request_t *r)
+ngx_agt_access_last_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                             rc;
-    ngx_http_core_loc_conf_t             *clcf;
-    ngx_agilicus_token_ctx_t             *ctx;
-    const ngx_agilicus_token_loc_conf_t  *lcf;
+    ngx_int_t                  rc;
+    ngx_http_core_loc_conf_t  *clcf;
+    ngx_agt_ctx_t             *ctx;
+    const ngx_agt_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
 
-    if (lcf->enable != NGX_AGILICUS_TOKEN_ON || r->access_code == 0) {
+    if (lcf->enable != NGX_AGT_ON || r->access_code == 0) {
         return NGX_DECLINED;
     }
 
@@ -128,8 +126,7 @@ ngx_agilicus_token_access_last_handler(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
 
-    if (ctx == NULL || ctx->state != NGX_AGILICUS_TOKEN_STATE_DONE
-        || ctx->status == 0)
+    if (ctx == NULL || ctx->state != NGX_AGT_STATE_DONE || ctx->status == 0)
     {
         return NGX_DECLINED;
     }
@@ -146,7 +143,7 @@ ngx_agilicus_token_access_last_handler(ngx_http_request_t *r)
         break;
     }
 
-    rc = ngx_agilicus_token_challenge(r, ctx);
+    rc = ngx_agt_challenge(r, ctx);
 
     if (rc == NGX_HTTP_INTERNAL_SERVER_ERROR) {
         return rc;
@@ -164,11 +161,11 @@ ngx_agilicus_token_access_last_handler(ngx_http_request_t *r)
  */
 
 ngx_int_t
-ngx_agilicus_token_precontent_handler(ngx_http_request_t *r)
+ngx_agt_precontent_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                             rc;
-    ngx_agilicus_token_ctx_t             *ctx;
-    const ngx_agilicus_token_loc_conf_t  *lcf;
+    ngx_int_t                  rc;
+    ngx_agt_ctx_t             *ctx;
+    const ngx_agt_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
     ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
@@ -179,45 +176,44 @@ ngx_agilicus_token_precontent_handler(ngx_http_request_t *r)
 
     rc = NGX_OK;
 
-    if (lcf->enable != NGX_AGILICUS_TOKEN_OFF) {
+    if (lcf->enable != NGX_AGT_OFF) {
 
         if (ctx && ctx->creating) {
-            rc = ngx_agilicus_token_check_created(r, ctx, lcf);
+            rc = ngx_agt_check_created(r, ctx, lcf);
 
         } else if (r != r->main
-                   && (ctx == NULL
-                       || ctx->step == NGX_AGILICUS_TOKEN_STEP_NONE))
+                   && (ctx == NULL || ctx->step == NGX_AGT_STEP_NONE))
         {
-            rc = ngx_agilicus_token_check_subrequest(r, lcf);
+            rc = ngx_agt_check_subrequest(r, lcf);
             ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
 
         } else if (ctx == NULL
-                   || (lcf->phase == NGX_AGILICUS_TOKEN_PHASE_PREACCESS
-                       && ctx->state != NGX_AGILICUS_TOKEN_STATE_DONE))
+                   || (lcf->phase == NGX_AGT_PHASE_PREACCESS
+                       && ctx->state != NGX_AGT_STATE_DONE))
         {
-            rc = ngx_agilicus_token_unasked(r, lcf);
+            rc = ngx_agt_unasked(r, lcf);
             ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
         }
     }
 
     if (rc == NGX_OK && lcf->reissue && ctx
-        && lcf->enable == NGX_AGILICUS_TOKEN_ON
-        && ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_ACTIVE)
+        && lcf->enable == NGX_AGT_ON
+        && ctx->decision.verdict == NGX_AGT_VERDICT_ACTIVE)
     {
-        rc = ngx_agilicus_token_reissue(r, ctx, lcf);
+        rc = ngx_agt_reissue(r, ctx, lcf);
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_agilicus_token_upstream(r);
+        rc = ngx_agt_upstream(r);
     }
 
     /* a mirror's response is nobody's */
 
     if (rc == NGX_OK && lcf->recheck && r != r->main && !r->background && ctx
-        && lcf->enable != NGX_AGILICUS_TOKEN_OFF
-        && lcf->enable != NGX_AGILICUS_TOKEN_REPORT
-        && ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_ACTIVE
-        && ngx_agilicus_token_recheck_add(r, ctx) != NGX_OK)
+        && lcf->enable != NGX_AGT_OFF
+        && lcf->enable != NGX_AGT_REPORT
+        && ctx->decision.verdict == NGX_AGT_VERDICT_ACTIVE
+        && ngx_agt_recheck_add(r, ctx) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -229,23 +225,22 @@ ngx_agilicus_token_precontent_handler(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_agilicus_token_check_subrequest(ngx_http_request_t *r,
-    const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_check_subrequest(ngx_http_request_t *r, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_int_t                  rc;
-    ngx_agilicus_token_ctx_t  *ctx;
+    ngx_int_t       rc;
+    ngx_agt_ctx_t  *ctx;
 
-    rc = ngx_agilicus_token_check(r, lcf, &ctx);
+    rc = ngx_agt_check(r, lcf, &ctx);
 
     if (rc == NGX_AGAIN || rc == NGX_OK) {
         return rc;
     }
 
-    if (lcf->enable == NGX_AGILICUS_TOKEN_REPORT) {
+    if (lcf->enable == NGX_AGT_REPORT) {
         return NGX_OK;
     }
 
-    return ctx ? ngx_agilicus_token_challenge(r, ctx) : rc;
+    return ctx ? ngx_agt_challenge(r, ctx) : rc;
 }
 
 
@@ -256,24 +251,22 @@ ngx_agilicus_token_check_subrequest(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_agilicus_token_unasked(ngx_http_request_t *r,
-    const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_unasked(ngx_http_request_t *r, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_agilicus_token_ctx_t  *ctx;
+    ngx_agt_ctx_t  *ctx;
 
-    ctx = ngx_agilicus_token_create_ctx(r);
+    ctx = ngx_agt_create_ctx(r);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (!ngx_agilicus_token_take(r, ctx, lcf)
-        && ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE)
+    if (!ngx_agt_take(r, ctx, lcf)
+        && ctx->decision.verdict == NGX_AGT_VERDICT_UNAVAILABLE)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_NONE,
-                           NGX_AGILICUS_TOKEN_REASON_NONE);
+    ngx_agt_say(ctx, NGX_AGT_VERDICT_NONE, NGX_AGT_REASON_NONE);
 
     return NGX_OK;
 }
@@ -285,25 +278,25 @@ ngx_agilicus_token_unasked(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_agilicus_token_check_created(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_check_created(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    u_char                       own[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    ngx_int_t                    rc;
-    ngx_agilicus_token_ctx_t    *same;
-    ngx_agilicus_token_clock_t   now;
+    u_char           own[NGX_AGT_DIGEST_LEN];
+    ngx_int_t        rc;
+    ngx_agt_ctx_t   *same;
+    ngx_agt_clock_t  now;
 
     for ( ;; ) {
 
-        if (ctx->step != NGX_AGILICUS_TOKEN_STEP_PRESENTED) {
-            rc = ngx_agilicus_token_create(r, ctx, lcf);
+        if (ctx->step != NGX_AGT_STEP_PRESENTED) {
+            rc = ngx_agt_create(r, ctx, lcf);
 
             if (rc != NGX_OK) {
                 return rc;
             }
         }
 
-        rc = ngx_agilicus_token_check(r, lcf, &same);
+        rc = ngx_agt_check(r, lcf, &same);
 
         if (rc == NGX_AGAIN) {
             return NGX_AGAIN;
@@ -317,41 +310,38 @@ ngx_agilicus_token_check_created(ngx_http_request_t *r,
             return rc;
         }
 
-        ngx_agilicus_token_created_refused(r, ctx);
+        ngx_agt_created_refused(r, ctx);
 
         /* what was kept may have been revoked, or may have expired early */
 
         if (ctx->again || rc != NGX_HTTP_UNAUTHORIZED) {
-            return ngx_agilicus_token_challenge(r, ctx);
+            return ngx_agt_challenge(r, ctx);
         }
 
         ctx->again = 1;
-        ctx->step = NGX_AGILICUS_TOKEN_STEP_NONE;
+        ctx->step = NGX_AGT_STEP_NONE;
         ctx->status = 0;
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_NONE,
-                               NGX_AGILICUS_TOKEN_REASON_NONE);
+        ngx_agt_say(ctx, NGX_AGT_VERDICT_NONE, NGX_AGT_REASON_NONE);
     }
 
     ctx->creating = 0;
-    ctx->step = NGX_AGILICUS_TOKEN_STEP_NONE;
+    ctx->step = NGX_AGT_STEP_NONE;
 
     if (ctx->has_api_time && ctx->has_facts) {
 
         /* the API has just said what the token is */
 
-        ngx_agilicus_token_zone_now(&now);
+        ngx_agt_zone_now(&now);
 
-        if (ngx_agilicus_token_denials_token(own, &ctx->token, ctx->digest)
-            == NGX_OK)
+        if (ngx_agt_denials_token(own, &ctx->token, ctx->digest) == NGX_OK)
         {
-            ngx_agilicus_token_children_note(ngx_agilicus_token_denials(r),
-                                             ctx->api->digest, own,
-                                             &ctx->facts, &now);
+            ngx_agt_children_note(ngx_agt_denials(r), ctx->api->digest, own,
+                                  &ctx->facts, &now);
         }
     }
 
     if (lcf->recheck && ctx->has_facts
-        && ngx_agilicus_token_recheck_add(r, ctx) != NGX_OK)
+        && ngx_agt_recheck_add(r, ctx) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -363,29 +353,26 @@ ngx_agilicus_token_check_created(ngx_http_request_t *r,
 /* what the API refuses ends, here and there, if it was made by this edge */
 
 static void
-ngx_agilicus_token_created_refused(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx)
+ngx_agt_created_refused(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 {
-    u_char                      own[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    ngx_agilicus_token_clock_t  now;
+    u_char           own[NGX_AGT_DIGEST_LEN];
+    ngx_agt_clock_t  now;
 
     switch (ctx->decision.verdict) {
 
-    case NGX_AGILICUS_TOKEN_VERDICT_INVALID:
-    case NGX_AGILICUS_TOKEN_VERDICT_REVOKED:
+    case NGX_AGT_VERDICT_INVALID:
+    case NGX_AGT_VERDICT_REVOKED:
         break;
 
     default:
         return;
     }
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
-    if (ngx_agilicus_token_denials_token(own, &ctx->token, ctx->digest)
-        == NGX_OK)
+    if (ngx_agt_denials_token(own, &ctx->token, ctx->digest) == NGX_OK)
     {
-        ngx_agilicus_token_children_end(ngx_agilicus_token_denials(r),
-                                        ctx->api->digest, own, &now);
+        ngx_agt_children_end(ngx_agt_denials(r), ctx->api->digest, own, &now);
     }
 }
 
@@ -397,16 +384,16 @@ ngx_agilicus_token_created_refused(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_agilicus_token_check(ngx_http_request_t *r,
-    const ngx_agilicus_token_loc_conf_t *lcf, ngx_agilicus_token_ctx_t **out)
+ngx_agt_check(ngx_http_request_t *r,
+    const ngx_agt_loc_conf_t *lcf, ngx_agt_ctx_t **out)
 {
-    ngx_int_t                  rc;
-    ngx_agilicus_token_ctx_t  *ctx;
+    ngx_int_t       rc;
+    ngx_agt_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
 
-    if (ctx == NULL || ctx->state == NGX_AGILICUS_TOKEN_STATE_DONE) {
-        ctx = ngx_agilicus_token_create_ctx(r);
+    if (ctx == NULL || ctx->state == NGX_AGT_STATE_DONE) {
+        ctx = ngx_agt_create_ctx(r);
 
         if (ctx == NULL) {
             *out = NULL;
@@ -416,16 +403,16 @@ ngx_agilicus_token_check(ngx_http_request_t *r,
 
     *out = ctx;
 
-    if (ctx->state == NGX_AGILICUS_TOKEN_STATE_WAITING
-        || ctx->state == NGX_AGILICUS_TOKEN_STATE_READING)
+    if (ctx->state == NGX_AGT_STATE_WAITING
+        || ctx->state == NGX_AGT_STATE_READING)
     {
         return NGX_AGAIN;
     }
 
-    if (ctx->state == NGX_AGILICUS_TOKEN_STATE_NEW) {
+    if (ctx->state == NGX_AGT_STATE_NEW) {
 
-        rc = ctx->previewed ? ngx_agilicus_token_learn_again(r, ctx, lcf)
-                            : ngx_agilicus_token_learn(r, ctx, lcf);
+        rc = ctx->previewed ? ngx_agt_learn_again(r, ctx, lcf)
+                            : ngx_agt_learn(r, ctx, lcf);
 
         ctx->previewed = 0;
 
@@ -433,41 +420,39 @@ ngx_agilicus_token_check(ngx_http_request_t *r,
             return NGX_AGAIN;
         }
 
-    } else if (ctx->cache == NGX_AGILICUS_TOKEN_CACHE_STALE) {
-        ngx_agilicus_token_check_stale(ctx);
+    } else if (ctx->cache == NGX_AGT_CACHE_STALE) {
+        ngx_agt_check_stale(ctx);
     }
 
-    if (ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_MISSING
-        && lcf->preflight == NGX_AGILICUS_TOKEN_PREFLIGHT_PASS
-        && ngx_agilicus_token_is_preflight(r))
+    if (ctx->decision.verdict == NGX_AGT_VERDICT_MISSING
+        && lcf->preflight == NGX_AGT_PREFLIGHT_PASS
+        && ngx_agt_is_preflight(r))
     {
         /* nothing was decided about anybody */
 
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_NONE,
-                               NGX_AGILICUS_TOKEN_REASON_NONE);
-        ctx->state = NGX_AGILICUS_TOKEN_STATE_DONE;
+        ngx_agt_say(ctx, NGX_AGT_VERDICT_NONE, NGX_AGT_REASON_NONE);
+        ctx->state = NGX_AGT_STATE_DONE;
 
         return NGX_OK;
     }
 
-    if (ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_MISSING
-        && lcf->create && lcf->enable == NGX_AGILICUS_TOKEN_ON
+    if (ctx->decision.verdict == NGX_AGT_VERDICT_MISSING
+        && lcf->create && lcf->enable == NGX_AGT_ON
         && r == r->main && !ctx->creating)
     {
         /* others say who this is; a token comes when all have been asked */
 
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_NONE,
-                               NGX_AGILICUS_TOKEN_REASON_NONE);
+        ngx_agt_say(ctx, NGX_AGT_VERDICT_NONE, NGX_AGT_REASON_NONE);
         ctx->creating = 1;
 
         return NGX_DECLINED;
     }
 
-    if (ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_NONE) {
-        rc = ngx_agilicus_token_decide(r, ctx, lcf);
+    if (ctx->decision.verdict == NGX_AGT_VERDICT_NONE) {
+        rc = ngx_agt_decide(r, ctx, lcf);
 
         if (rc == NGX_AGAIN) {
-            rc = ngx_agilicus_token_match_wait(r, ctx);
+            rc = ngx_agt_match_wait(r, ctx);
 
             if (rc == NGX_DONE) {
                 return NGX_AGAIN;
@@ -480,50 +465,50 @@ ngx_agilicus_token_check(ngx_http_request_t *r,
         }
     }
 
-    ngx_agilicus_token_conclude(r, ctx, lcf);
+    ngx_agt_conclude(r, ctx, lcf);
 
     return ctx->status ? ctx->status : NGX_OK;
 }
 
 
 ngx_int_t
-ngx_agilicus_token_learn(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_learn(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf)
 {
     ngx_int_t  rc;
 
     if (ctx->client->early) {
-        ngx_agilicus_token_early_end(r, ctx->client, lcf);
+        ngx_agt_early_end(r, ctx->client, lcf);
     }
 
     ctx->api = lcf->origin->api;
     ctx->leeway = lcf->leeway;
 
-    if (!ctx->has_token && !ngx_agilicus_token_take(r, ctx, lcf)) {
+    if (!ctx->has_token && !ngx_agt_take(r, ctx, lcf)) {
         return NGX_OK;
     }
 
-    rc = ngx_agilicus_token_look_up(r, ctx, lcf);
+    rc = ngx_agt_look_up(r, ctx, lcf);
 
-    return (rc == NGX_DECLINED) ? ngx_agilicus_token_ask(r, ctx, lcf) : rc;
+    return (rc == NGX_DECLINED) ? ngx_agt_ask(r, ctx, lcf) : rc;
 }
 
 
-ngx_agilicus_token_ctx_t *
-ngx_agilicus_token_create_ctx(ngx_http_request_t *r)
+ngx_agt_ctx_t *
+ngx_agt_create_ctx(ngx_http_request_t *r)
 {
-    ngx_agilicus_token_ctx_t     *ctx;
-    ngx_agilicus_token_client_t  *client;
+    ngx_agt_ctx_t     *ctx;
+    ngx_agt_client_t  *client;
 
-    client = ngx_agilicus_token_get_client(r);
+    client = ngx_agt_get_client(r);
     if (client == NULL) {
-        (void) ngx_agilicus_token_cut_query(r);
+        (void) ngx_agt_cut_query(r);
         return NULL;
     }
 
-    ctx = ngx_pcalloc(r->pool, sizeof(ngx_agilicus_token_ctx_t));
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_agt_ctx_t));
     if (ctx == NULL) {
-        (void) ngx_agilicus_token_cut_query(r);
+        (void) ngx_agt_cut_query(r);
         return NULL;
     }
 
@@ -544,92 +529,84 @@ ngx_agilicus_token_create_ctx(ngx_http_request_t *r)
 /* NGX_AGAIN if the body must be read first, else there is a decision */
 
 static ngx_int_t
-ngx_agilicus_token_decide(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_decide(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_int_t                                rc;
-    ngx_uint_t                               n;
-    ngx_agilicus_token_ruling_t              ruling;
-    const ngx_agilicus_token_requirement_t  *requirements;
+    ngx_int_t                     rc;
+    ngx_uint_t                    n;
+    ngx_agt_ruling_t              ruling;
+    const ngx_agt_requirement_t  *requirements;
 
     switch (ctx->class) {
 
-    case NGX_AGILICUS_TOKEN_CLASS_ACTIVE:
+    case NGX_AGT_CLASS_ACTIVE:
         break;
 
-    case NGX_AGILICUS_TOKEN_CLASS_INVALID:
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_INVALID,
-                               ctx->decision.reason);
+    case NGX_AGT_CLASS_INVALID:
+        ngx_agt_say(ctx, NGX_AGT_VERDICT_INVALID, ctx->decision.reason);
         return NGX_OK;
 
-    case NGX_AGILICUS_TOKEN_CLASS_REVOKED:
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
-                               ctx->decision.reason);
+    case NGX_AGT_CLASS_REVOKED:
+        ngx_agt_say(ctx, NGX_AGT_VERDICT_REVOKED, ctx->decision.reason);
         return NGX_OK;
 
     default:
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
-                               ctx->decision.reason);
+        ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE, ctx->decision.reason);
         return NGX_OK;
     }
 
-    if (lcf->varies
-        && (ctx->client->assigned & NGX_AGILICUS_TOKEN_EARLY_TOKEN))
+    if (lcf->varies && (ctx->client->assigned & NGX_AGT_EARLY_TOKEN))
     {
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
-                               NGX_AGILICUS_TOKEN_REASON_EARLY);
+        ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE, NGX_AGT_REASON_EARLY);
         return NGX_OK;
     }
 
-    if (lcf->policy.rules && ngx_agilicus_token_has_two_hosts(r)) {
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_MALFORMED,
-                               NGX_AGILICUS_TOKEN_REASON_HOST);
+    if (lcf->policy.rules && ngx_agt_has_two_hosts(r)) {
+        ngx_agt_say(ctx, NGX_AGT_VERDICT_MALFORMED, NGX_AGT_REASON_HOST);
         return NGX_OK;
     }
 
-    requirements = ngx_agilicus_token_requirements(r, lcf, &n);
+    requirements = ngx_agt_requirements(r, lcf, &n);
 
     if ((requirements == NULL && n) || !ctx->has_facts) {
         goto failed;
     }
 
     ruling.rc = NGX_AGAIN;
-    ruling.reason = NGX_AGILICUS_TOKEN_REASON_RULE;
-    ruling.ask = ngx_agilicus_token_ask_rules;
+    ruling.reason = NGX_AGT_REASON_RULE;
+    ruling.ask = ngx_agt_ask_rules;
     ruling.data = ctx;
 
-    rc = ngx_agilicus_token_policy_decide(&ctx->facts, ctx->late,
-                                          &lcf->policy, requirements, n,
-                                          &ruling, ngx_time(),
-                                          &ctx->decision);
+    rc = ngx_agt_policy_decide(&ctx->facts, ctx->late,
+                               &lcf->policy, requirements, n,
+                               &ruling, ngx_time(), &ctx->decision);
     if (rc == NGX_AGAIN) {
         return NGX_AGAIN;
     }
 
     if (rc == NGX_OK) {
-        ngx_agilicus_token_look_again(r, ctx);
+        ngx_agt_look_again(r, ctx);
     }
 
     return NGX_OK;
 
 failed:
 
-    ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
-                           NGX_AGILICUS_TOKEN_REASON_INTERNAL);
+    ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE, NGX_AGT_REASON_INTERNAL);
     return NGX_OK;
 }
 
 
 static void
-ngx_agilicus_token_ask_rules(ngx_agilicus_token_ruling_t *ruling)
+ngx_agt_ask_rules(ngx_agt_ruling_t *ruling)
 {
-    ngx_http_request_t        *r;
-    ngx_agilicus_token_ctx_t  *ctx;
+    ngx_http_request_t  *r;
+    ngx_agt_ctx_t       *ctx;
 
     ctx = ruling->data;
     r = ctx->request;
 
-    ruling->rc = ngx_agilicus_token_match(r, ctx,
+    ruling->rc = ngx_agt_match(r, ctx,
                      ngx_http_get_module_loc_conf(r,
                                                   ngx_agilicus_token_module),
                      &ruling->reason);
@@ -642,30 +619,28 @@ ngx_agilicus_token_ask_rules(ngx_agilicus_token_ruling_t *ruling)
  */
 
 void
-ngx_agilicus_token_look_again(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx)
+ngx_agt_look_again(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 {
-    ngx_atomic_uint_t              generation;
-    ngx_agilicus_token_clock_t     now;
-    ngx_agilicus_token_reason_e    denied;
-    ngx_agilicus_token_denials_t  *denials;
+    ngx_atomic_uint_t   generation;
+    ngx_agt_clock_t     now;
+    ngx_agt_reason_e    denied;
+    ngx_agt_denials_t  *denials;
 
-    denials = ngx_agilicus_token_denials(r);
+    denials = ngx_agt_denials(r);
 
     for ( ;; ) {
-        generation = ngx_agilicus_token_denials_generation(denials);
+        generation = ngx_agt_denials_generation(denials);
 
         if (generation == ctx->clean) {
             return;
         }
 
-        ngx_agilicus_token_zone_now(&now);
+        ngx_agt_zone_now(&now);
 
-        denied = ngx_agilicus_token_look_for_denial(ctx, &now);
+        denied = ngx_agt_look_for_denial(ctx, &now);
 
-        if (denied != NGX_AGILICUS_TOKEN_REASON_NONE) {
-            ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
-                                   denied);
+        if (denied != NGX_AGT_REASON_NONE) {
+            ngx_agt_say(ctx, NGX_AGT_VERDICT_REVOKED, denied);
             return;
         }
 
@@ -675,8 +650,8 @@ ngx_agilicus_token_look_again(ngx_http_request_t *r,
 
 
 void
-ngx_agilicus_token_say(ngx_agilicus_token_ctx_t *ctx,
-    ngx_agilicus_token_verdict_e verdict, ngx_agilicus_token_reason_e reason)
+ngx_agt_say(ngx_agt_ctx_t *ctx,
+    ngx_agt_verdict_e verdict, ngx_agt_reason_e reason)
 {
     ctx->decision.verdict = verdict;
     ctx->decision.reason = reason;
@@ -684,29 +659,29 @@ ngx_agilicus_token_say(ngx_agilicus_token_ctx_t *ctx,
 
 
 void
-ngx_agilicus_token_conclude(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_conclude(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    u_char      fingerprint[NGX_AGILICUS_TOKEN_FINGERPRINT_LEN];
+    u_char      fingerprint[NGX_AGT_FINGERPRINT_LEN];
     size_t      len;
     ngx_uint_t  level;
 
-    ctx->state = NGX_AGILICUS_TOKEN_STATE_DONE;
+    ctx->state = NGX_AGT_STATE_DONE;
 
-    ngx_agilicus_token_zone_count(ngx_agilicus_token_first_zone(r),
-        NGX_AGILICUS_TOKEN_COUNT_ACTIVE
-        + (ctx->decision.verdict - NGX_AGILICUS_TOKEN_VERDICT_ACTIVE));
+    ngx_agt_zone_count(ngx_agt_first_zone(r),
+        NGX_AGT_COUNT_ACTIVE
+        + (ctx->decision.verdict - NGX_AGT_VERDICT_ACTIVE));
 
-    if (ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_ACTIVE) {
+    if (ctx->decision.verdict == NGX_AGT_VERDICT_ACTIVE) {
         ctx->status = 0;
         return;
     }
 
-    ctx->status = ngx_agilicus_token_challenge_status(&ctx->decision);
+    ctx->status = ngx_agt_challenge_status(&ctx->decision);
 
     level = NGX_LOG_INFO;
 
-    if (lcf->enable == NGX_AGILICUS_TOKEN_REPORT) {
+    if (lcf->enable == NGX_AGT_REPORT) {
 
         /* the first refusal would have been the last, wherever it goes on to */
 
@@ -726,14 +701,14 @@ ngx_agilicus_token_conclude(ngx_http_request_t *r,
 
     if (ctx->has_digest) {
         len = sizeof(fingerprint);
-        ngx_agilicus_token_digest_fingerprint(ctx->digest, fingerprint);
+        ngx_agt_digest_fingerprint(ctx->digest, fingerprint);
     }
 
     ngx_log_error(level, r->connection->log, 0,
                   "agilicus token: %s: %V, %V%s%*s",
-                  lcf->enable == NGX_AGILICUS_TOKEN_REPORT
+                  lcf->enable == NGX_AGT_REPORT
                   ? "would be rejected" : "rejected",
-                  ngx_agilicus_token_verdict_word(ctx->decision.verdict),
-                  ngx_agilicus_token_reason_word(ctx->decision.reason),
+                  ngx_agt_verdict_word(ctx->decision.verdict),
+                  ngx_agt_reason_word(ctx->decision.reason),
                   len ? ", fingerprint " : "", len, fingerprint);
 }

@@ -8,56 +8,55 @@
 
 
 /* seconds after which a client may try again, where nobody knows better */
-#define NGX_AGILICUS_TOKEN_RETRY_AFTER      1
-#define NGX_AGILICUS_TOKEN_MAX_RETRY_AFTER  300
+#define NGX_AGT_RETRY_AFTER      1
+#define NGX_AGT_MAX_RETRY_AFTER  300
 
 
-static ngx_int_t ngx_agilicus_token_challenge_value(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, ngx_str_t *value);
-static u_char *ngx_agilicus_token_challenge_scopes(
-    const ngx_agilicus_token_requirement_t *requirements, ngx_uint_t n,
+static ngx_int_t ngx_agt_challenge_value(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, ngx_str_t *value);
+static u_char *ngx_agt_challenge_scopes(
+    const ngx_agt_requirement_t *requirements, ngx_uint_t n,
     u_char *p);
-static ngx_uint_t ngx_agilicus_token_challenge_repeats(
-    const ngx_agilicus_token_requirement_t *requirements, ngx_uint_t i,
+static ngx_uint_t ngx_agt_challenge_repeats(
+    const ngx_agt_requirement_t *requirements, ngx_uint_t i,
     ngx_uint_t j);
-static ngx_table_elt_t *ngx_agilicus_token_challenge_header(
+static ngx_table_elt_t *ngx_agt_challenge_header(
     ngx_http_request_t *r, const ngx_str_t *name, ngx_str_t *value);
-static void ngx_agilicus_token_challenge_drop(ngx_http_request_t *r,
+static void ngx_agt_challenge_drop(ngx_http_request_t *r,
     const ngx_str_t *name);
-static ngx_table_elt_t *ngx_agilicus_token_challenge_find(
+static ngx_table_elt_t *ngx_agt_challenge_find(
     ngx_http_request_t *r, const ngx_str_t *name);
 
 
 /* the place of its name tells that a line is ours */
 
-static const ngx_str_t  ngx_agilicus_token_challenge_cache_control =
+static const ngx_str_t  ngx_agt_challenge_cache_control =
     ngx_string("Cache-Control");
-static const ngx_str_t  ngx_agilicus_token_challenge_retry_after =
+static const ngx_str_t  ngx_agt_challenge_retry_after =
     ngx_string("Retry-After");
-static const ngx_str_t  ngx_agilicus_token_challenge_authenticate =
+static const ngx_str_t  ngx_agt_challenge_authenticate =
     ngx_string("WWW-Authenticate");
 
 
 ngx_int_t
-ngx_agilicus_token_challenge_status(
-    const ngx_agilicus_token_decision_t *decision)
+ngx_agt_challenge_status(const ngx_agt_decision_t *decision)
 {
     switch (decision->verdict) {
 
-    case NGX_AGILICUS_TOKEN_VERDICT_MISSING:
-    case NGX_AGILICUS_TOKEN_VERDICT_INVALID:
-    case NGX_AGILICUS_TOKEN_VERDICT_EXPIRED:
-    case NGX_AGILICUS_TOKEN_VERDICT_REVOKED:
+    case NGX_AGT_VERDICT_MISSING:
+    case NGX_AGT_VERDICT_INVALID:
+    case NGX_AGT_VERDICT_EXPIRED:
+    case NGX_AGT_VERDICT_REVOKED:
         return NGX_HTTP_UNAUTHORIZED;
 
-    case NGX_AGILICUS_TOKEN_VERDICT_MALFORMED:
+    case NGX_AGT_VERDICT_MALFORMED:
         return NGX_HTTP_BAD_REQUEST;
 
-    case NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN:
+    case NGX_AGT_VERDICT_FORBIDDEN:
         return NGX_HTTP_FORBIDDEN;
 
-    case NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE:
-        return (decision->reason == NGX_AGILICUS_TOKEN_REASON_CLIENT_RATE)
+    case NGX_AGT_VERDICT_UNAVAILABLE:
+        return (decision->reason == NGX_AGT_REASON_CLIENT_RATE)
                ? NGX_HTTP_TOO_MANY_REQUESTS : NGX_HTTP_SERVICE_UNAVAILABLE;
 
     default:
@@ -67,8 +66,7 @@ ngx_agilicus_token_challenge_status(
 
 
 ngx_int_t
-ngx_agilicus_token_challenge(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx)
+ngx_agt_challenge(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 {
     time_t            seconds;
     ngx_str_t         value;
@@ -76,18 +74,17 @@ ngx_agilicus_token_challenge(ngx_http_request_t *r,
 
     ngx_str_set(&value, "no-store");
 
-    if (ngx_agilicus_token_challenge_header(r,
-                          &ngx_agilicus_token_challenge_cache_control, &value)
+    if (ngx_agt_challenge_header(r, &ngx_agt_challenge_cache_control, &value)
         == NULL)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE) {
+    if (ctx->decision.verdict == NGX_AGT_VERDICT_UNAVAILABLE) {
 
         seconds = ctx->retry_after > 0 ? ctx->retry_after
-                                       : NGX_AGILICUS_TOKEN_RETRY_AFTER;
-        seconds = ngx_min(seconds, NGX_AGILICUS_TOKEN_MAX_RETRY_AFTER);
+                                       : NGX_AGT_RETRY_AFTER;
+        seconds = ngx_min(seconds, NGX_AGT_MAX_RETRY_AFTER);
 
         value.data = ngx_pnalloc(r->pool, NGX_TIME_T_LEN);
         if (value.data == NULL) {
@@ -96,25 +93,22 @@ ngx_agilicus_token_challenge(ngx_http_request_t *r,
 
         value.len = ngx_sprintf(value.data, "%T", seconds) - value.data;
 
-        if (ngx_agilicus_token_challenge_header(r,
-                            &ngx_agilicus_token_challenge_retry_after, &value)
+        if (ngx_agt_challenge_header(r, &ngx_agt_challenge_retry_after, &value)
             == NULL)
         {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        ngx_agilicus_token_challenge_drop(r,
-                                  &ngx_agilicus_token_challenge_authenticate);
+        ngx_agt_challenge_drop(r, &ngx_agt_challenge_authenticate);
 
         return ctx->status;
     }
 
-    if (ngx_agilicus_token_challenge_value(r, ctx, &value) != NGX_OK) {
+    if (ngx_agt_challenge_value(r, ctx, &value) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    h = ngx_agilicus_token_challenge_header(r,
-                          &ngx_agilicus_token_challenge_authenticate, &value);
+    h = ngx_agt_challenge_header(r, &ngx_agt_challenge_authenticate, &value);
     if (h == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -124,15 +118,14 @@ ngx_agilicus_token_challenge(ngx_http_request_t *r,
 
     r->headers_out.www_authenticate = h;
 
-    ngx_agilicus_token_challenge_drop(r,
-                                    &ngx_agilicus_token_challenge_retry_after);
+    ngx_agt_challenge_drop(r, &ngx_agt_challenge_retry_after);
 
     return ctx->status;
 }
 
 
 void
-ngx_agilicus_token_challenge_withdraw(ngx_http_request_t *r)
+ngx_agt_challenge_withdraw(ngx_http_request_t *r)
 {
     if (r->err_status >= NGX_HTTP_BAD_REQUEST) {
         return;
@@ -140,25 +133,23 @@ ngx_agilicus_token_challenge_withdraw(ngx_http_request_t *r)
 
     /* that nobody may keep the response stays: the next one may be another */
 
-    ngx_agilicus_token_challenge_drop(r,
-                                  &ngx_agilicus_token_challenge_authenticate);
-    ngx_agilicus_token_challenge_drop(r,
-                                  &ngx_agilicus_token_challenge_retry_after);
+    ngx_agt_challenge_drop(r, &ngx_agt_challenge_authenticate);
+    ngx_agt_challenge_drop(r, &ngx_agt_challenge_retry_after);
 }
 
 
 /* RFC 6750, section 3: no error where no credentials were given at all */
 
 static ngx_int_t
-ngx_agilicus_token_challenge_value(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, ngx_str_t *value)
+ngx_agt_challenge_value(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, ngx_str_t *value)
 {
-    size_t                                   len;
-    u_char                                  *p;
-    ngx_str_t                                error;
-    ngx_uint_t                               n, i, j;
-    const ngx_agilicus_token_loc_conf_t     *lcf;
-    const ngx_agilicus_token_requirement_t  *requirements;
+    size_t                        len;
+    u_char                       *p;
+    ngx_str_t                     error;
+    ngx_uint_t                    n, i, j;
+    const ngx_agt_loc_conf_t     *lcf;
+    const ngx_agt_requirement_t  *requirements;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
 
@@ -167,19 +158,19 @@ ngx_agilicus_token_challenge_value(ngx_http_request_t *r,
 
     switch (ctx->decision.verdict) {
 
-    case NGX_AGILICUS_TOKEN_VERDICT_MISSING:
+    case NGX_AGT_VERDICT_MISSING:
         ngx_str_set(&error, "");
         break;
 
-    case NGX_AGILICUS_TOKEN_VERDICT_MALFORMED:
+    case NGX_AGT_VERDICT_MALFORMED:
         ngx_str_set(&error, ", error=\"invalid_request\"");
         break;
 
-    case NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN:
+    case NGX_AGT_VERDICT_FORBIDDEN:
         ngx_str_set(&error, ", error=\"insufficient_scope\"");
 
-        if (ctx->decision.reason == NGX_AGILICUS_TOKEN_REASON_SCOPE) {
-            requirements = ngx_agilicus_token_requirements(r, lcf, &n);
+        if (ctx->decision.reason == NGX_AGT_REASON_SCOPE) {
+            requirements = ngx_agt_requirements(r, lcf, &n);
 
             if (requirements == NULL) {
                 return NGX_ERROR;
@@ -211,7 +202,7 @@ ngx_agilicus_token_challenge_value(ngx_http_request_t *r,
     p = ngx_cpymem(p, error.data, error.len);
 
     if (n) {
-        p = ngx_agilicus_token_challenge_scopes(requirements, n, p);
+        p = ngx_agt_challenge_scopes(requirements, n, p);
     }
 
     p = ngx_cpymem(p, lcf->metadata.data, lcf->metadata.len);
@@ -228,8 +219,8 @@ ngx_agilicus_token_challenge_value(ngx_http_request_t *r,
  */
 
 static u_char *
-ngx_agilicus_token_challenge_scopes(
-    const ngx_agilicus_token_requirement_t *requirements, ngx_uint_t n,
+ngx_agt_challenge_scopes(
+    const ngx_agt_requirement_t *requirements, ngx_uint_t n,
     u_char *p)
 {
     size_t            k;
@@ -241,7 +232,7 @@ ngx_agilicus_token_challenge_scopes(
 
     for (i = 0; i < n; i++) {
 
-        if (requirements[i].kind != NGX_AGILICUS_TOKEN_REQUIRE_SCOPES) {
+        if (requirements[i].kind != NGX_AGT_REQUIRE_SCOPES) {
             continue;
         }
 
@@ -257,7 +248,7 @@ ngx_agilicus_token_challenge_scopes(
             }
 
             if (k == 0 || k < scope->len
-                || ngx_agilicus_token_challenge_repeats(requirements, i, j))
+                || ngx_agt_challenge_repeats(requirements, i, j))
             {
                 continue;
             }
@@ -282,8 +273,8 @@ ngx_agilicus_token_challenge_scopes(
 
 
 static ngx_uint_t
-ngx_agilicus_token_challenge_repeats(
-    const ngx_agilicus_token_requirement_t *requirements, ngx_uint_t i,
+ngx_agt_challenge_repeats(
+    const ngx_agt_requirement_t *requirements, ngx_uint_t i,
     ngx_uint_t j)
 {
     ngx_uint_t        k, m, end;
@@ -293,7 +284,7 @@ ngx_agilicus_token_challenge_repeats(
 
     for (k = 0; k <= i; k++) {
 
-        if (requirements[k].kind != NGX_AGILICUS_TOKEN_REQUIRE_SCOPES) {
+        if (requirements[k].kind != NGX_AGT_REQUIRE_SCOPES) {
             continue;
         }
 
@@ -320,12 +311,12 @@ ngx_agilicus_token_challenge_repeats(
  */
 
 static ngx_table_elt_t *
-ngx_agilicus_token_challenge_header(ngx_http_request_t *r,
+ngx_agt_challenge_header(ngx_http_request_t *r,
     const ngx_str_t *name, ngx_str_t *value)
 {
     ngx_table_elt_t  *h;
 
-    h = ngx_agilicus_token_challenge_find(r, name);
+    h = ngx_agt_challenge_find(r, name);
 
     if (h == NULL) {
         h = ngx_list_push(&r->headers_out.headers);
@@ -345,12 +336,11 @@ ngx_agilicus_token_challenge_header(ngx_http_request_t *r,
 
 
 static void
-ngx_agilicus_token_challenge_drop(ngx_http_request_t *r,
-    const ngx_str_t *name)
+ngx_agt_challenge_drop(ngx_http_request_t *r, const ngx_str_t *name)
 {
     ngx_table_elt_t  *h;
 
-    h = ngx_agilicus_token_challenge_find(r, name);
+    h = ngx_agt_challenge_find(r, name);
 
     if (h) {
         h->hash = 0;
@@ -359,8 +349,7 @@ ngx_agilicus_token_challenge_drop(ngx_http_request_t *r,
 
 
 static ngx_table_elt_t *
-ngx_agilicus_token_challenge_find(ngx_http_request_t *r,
-    const ngx_str_t *name)
+ngx_agt_challenge_find(ngx_http_request_t *r, const ngx_str_t *name)
 {
     ngx_uint_t        i;
     ngx_list_part_t  *part;
@@ -381,8 +370,7 @@ ngx_agilicus_token_challenge_find(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_agilicus_token_challenge_init(ngx_conf_t *cf,
-    ngx_agilicus_token_loc_conf_t *conf)
+ngx_agt_challenge_init(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
 {
     size_t   i, len;
     u_char  *p;

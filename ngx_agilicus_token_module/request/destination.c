@@ -8,9 +8,9 @@
 #include "rules/target.h"
 
 
-static void ngx_agilicus_token_own_authority(ngx_http_request_t *r,
-    ngx_agilicus_token_authority_t *own);
-static ngx_uint_t ngx_agilicus_token_fields(ngx_http_request_t *r,
+static void ngx_agt_own_authority(ngx_http_request_t *r,
+    ngx_agt_authority_t *own);
+static ngx_uint_t ngx_agt_fields(ngx_http_request_t *r,
     const char *name, ngx_str_t *value);
 
 
@@ -20,13 +20,13 @@ static ngx_uint_t ngx_agilicus_token_fields(ngx_http_request_t *r,
  */
 
 ngx_uint_t
-ngx_agilicus_token_has_two_hosts(ngx_http_request_t *r)
+ngx_agt_has_two_hosts(ngx_http_request_t *r)
 {
-    ngx_int_t                        rc;
-    ngx_str_t                        value;
-    ngx_uint_t                       usual;
-    ngx_table_elt_t                 *host;
-    ngx_agilicus_token_authority_t   target, field;
+    ngx_int_t            rc;
+    ngx_str_t            value;
+    ngx_uint_t           usual;
+    ngx_table_elt_t     *host;
+    ngx_agt_authority_t  target, field;
 
     /* most requests have a path for a target, and were sent to no other */
 
@@ -36,8 +36,7 @@ ngx_agilicus_token_has_two_hosts(ngx_http_request_t *r)
         return 0;
     }
 
-    if (r->main->internal
-        && ngx_agilicus_token_fields(r, "Host", &value) > 1)
+    if (r->main->internal && ngx_agt_fields(r, "Host", &value) > 1)
     {
         return 1;
     }
@@ -53,63 +52,61 @@ ngx_agilicus_token_has_two_hosts(ngx_http_request_t *r)
             return 0;
         }
 
-        if (ngx_agilicus_token_target_authority(&host->value, 0, &field)
-            != NGX_OK)
+        if (ngx_agt_target_authority(&host->value, 0, &field) != NGX_OK)
         {
             return 1;
         }
 
         field.port = 0;
 
-        return !ngx_agilicus_token_target_is_same(&target, &field);
+        return !ngx_agt_target_is_same(&target, &field);
     }
 
-    rc = ngx_agilicus_token_target_of_line(&r->request_line, &usual, &target);
+    rc = ngx_agt_target_of_line(&r->request_line, &usual, &target);
 
     if (rc == NGX_DONE) {
         return 0;
     }
 
     return rc != NGX_OK || host == NULL
-           || ngx_agilicus_token_target_authority(&host->value, usual, &field)
+           || ngx_agt_target_authority(&host->value, usual, &field)
               != NGX_OK
-           || !ngx_agilicus_token_target_is_same(&target, &field);
+           || !ngx_agt_target_is_same(&target, &field);
 }
 
 
 ngx_int_t
-ngx_agilicus_token_destination(ngx_http_request_t *r,
-    ngx_agilicus_token_rules_view_t *view)
+ngx_agt_destination(ngx_http_request_t *r, ngx_agt_rules_view_t *view)
 {
-    ngx_str_t                        value;
-    ngx_agilicus_token_target_t      target;
-    ngx_agilicus_token_target_e      where;
-    ngx_agilicus_token_authority_t   own;
+    ngx_str_t            value;
+    ngx_agt_target_t     target;
+    ngx_agt_target_e     where;
+    ngx_agt_authority_t  own;
 
-    where = ngx_agilicus_token_target_of(&view->method);
+    where = ngx_agt_target_of(&view->method);
 
-    if (where == NGX_AGILICUS_TOKEN_TARGET_NONE) {
+    if (where == NGX_AGT_TARGET_NONE) {
         return NGX_DONE;
     }
 
-    if (where != NGX_AGILICUS_TOKEN_TARGET_DESTINATION
-        || ngx_agilicus_token_fields(r, "Destination", &value) != 1
-        || ngx_agilicus_token_target_read(&value, &target) != NGX_OK)
+    if (where != NGX_AGT_TARGET_DESTINATION
+        || ngx_agt_fields(r, "Destination", &value) != 1
+        || ngx_agt_target_read(&value, &target) != NGX_OK)
     {
         return NGX_DECLINED;
     }
 
-    ngx_agilicus_token_own_authority(r, &own);
+    ngx_agt_own_authority(r, &own);
 
     if (target.authority.host.len
-        && !ngx_agilicus_token_target_is_same(&target.authority, &own))
+        && !ngx_agt_target_is_same(&target.authority, &own))
     {
         /* another host has rules of its own, which know of no ports */
 
         own.port = 0;
 
         if (target.authority.port
-            || ngx_agilicus_token_target_is_same(&target.authority, &own))
+            || ngx_agt_target_is_same(&target.authority, &own))
         {
             return NGX_DECLINED;
         }
@@ -120,13 +117,12 @@ ngx_agilicus_token_destination(ngx_http_request_t *r,
     view->query = target.query;
     view->has_query = target.has_query;
 
-    return ngx_agilicus_token_match_path(r, &target.path, view);
+    return ngx_agt_match_path(r, &target.path, view);
 }
 
 
 static void
-ngx_agilicus_token_own_authority(ngx_http_request_t *r,
-    ngx_agilicus_token_authority_t *own)
+ngx_agt_own_authority(ngx_http_request_t *r, ngx_agt_authority_t *own)
 {
     ngx_uint_t  usual;
 
@@ -140,10 +136,10 @@ ngx_agilicus_token_own_authority(ngx_http_request_t *r,
 
 #endif
 
-    if (ngx_agilicus_token_target_authority(r->headers_in.host
-                                            ? &r->headers_in.host->value
-                                            : &r->headers_in.server,
-                                            usual, own)
+    if (ngx_agt_target_authority(r->headers_in.host
+                                 ? &r->headers_in.host->value
+                                 : &r->headers_in.server,
+                                 usual, own)
         != NGX_OK)
     {
         ngx_str_null(&own->host);
@@ -154,8 +150,7 @@ ngx_agilicus_token_own_authority(ngx_http_request_t *r,
 /* how many fields have the name; "value" is set to the last one's */
 
 static ngx_uint_t
-ngx_agilicus_token_fields(ngx_http_request_t *r, const char *name,
-    ngx_str_t *value)
+ngx_agt_fields(ngx_http_request_t *r, const char *name, ngx_str_t *value)
 {
     size_t            len;
     ngx_uint_t        i, n;

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_DESTINATION_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_DESTINATION_H_INCLUDED_
+#ifndef _NGX_AGT_DESTINATION_H_INCLUDED_
+#define _NGX_AGT_DESTINATION_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -21,23 +21,23 @@
  * of HTTP/2 and HTTP/3, and in a Host field; or an absolute target without a
  * Host field.  Else 0.
  */
-ngx_uint_t ngx_agilicus_token_has_two_hosts(ngx_http_request_t *r);
+ngx_uint_t ngx_agt_has_two_hosts(ngx_http_request_t *r);
 
 /*
  * Makes of a view of the request a view of its second target.  NGX_OK;
  * NGX_DONE, with the view untouched, where its method has none; NGX_DECLINED
  * where it cannot be told what it is; NGX_ERROR where memory is short.
  */
-ngx_int_t ngx_agilicus_token_destination(ngx_http_request_t *r,
-    ngx_agilicus_token_rules_view_t *view);
+ngx_int_t ngx_agt_destination(ngx_http_request_t *r,
+    ngx_agt_rules_view_t *view);
 
 /*
  * match: sets the path of a view to a raw one, decoded once, in memory of the
  * request; query and has_query are set before.  NGX_OK, NGX_DECLINED where
  * different readers could read it differently, or NGX_ERROR.
  */
-ngx_int_t ngx_agilicus_token_match_path(ngx_http_request_t *r,
-    const ngx_str_t *raw, ngx_agilicus_token_rules_view_t *view);
+ngx_int_t ngx_agt_match_path(ngx_http_request_t *r,
+    const ngx_str_t *raw, ngx_agt_rules_view_t *view);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_DESTINATION_H_INCLUDED_ */
+#endif /* _NGX_AGT_DESTINATION_H_INCLUDED_ */

@@ -25,35 +25,33 @@ typedef struct {
     uintptr_t                          data;
     ngx_uint_t                         index;
     ngx_uint_t                         slot;
-} ngx_agilicus_token_made_t;
+} ngx_agt_made_t;
 
 
-static ngx_int_t ngx_agilicus_token_wrap(ngx_conf_t *cf,
+static ngx_int_t ngx_agt_wrap(ngx_conf_t *cf,
     ngx_http_variable_t *v, ngx_http_get_variable_pt handler);
-static ngx_int_t ngx_agilicus_token_made_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_agt_made_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_agilicus_token_user_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_agt_user_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_uint_t ngx_agilicus_token_create_varies(
-    const ngx_agilicus_token_create_conf_t *create);
-static ngx_uint_t ngx_agilicus_token_list_varies(const ngx_array_t *values);
-static void ngx_agilicus_token_early_open(ngx_http_request_t *r,
-    ngx_agilicus_token_client_t *client);
+static ngx_uint_t ngx_agt_create_varies(const ngx_agt_create_conf_t *create);
+static ngx_uint_t ngx_agt_list_varies(const ngx_array_t *values);
+static void ngx_agt_early_open(ngx_http_request_t *r,
+    ngx_agt_client_t *client);
 
 
 /* reads of token variables in this worker */
-static ngx_uint_t   ngx_agilicus_token_reads;
+static ngx_uint_t   ngx_agt_reads;
 
 /* the connection of a request for which there was no memory to notice reads */
-static ngx_atomic_uint_t  ngx_agilicus_token_early_lost;
+static ngx_atomic_uint_t  ngx_agt_early_lost;
 
 /* locations of which it has been said that they read too early */
-static u_char      *ngx_agilicus_token_early_said;
+static u_char      *ngx_agt_early_said;
 
 
 ngx_int_t
-ngx_agilicus_token_early_wrap(ngx_conf_t *cf,
-    const ngx_agilicus_token_main_conf_t *mcf)
+ngx_agt_early_wrap(ngx_conf_t *cf, const ngx_agt_main_conf_t *mcf)
 {
     ngx_uint_t                  i;
     ngx_hash_key_t             *key;
@@ -76,8 +74,7 @@ ngx_agilicus_token_early_wrap(ngx_conf_t *cf,
         /* nginx passes the data of a variable to its "set_handler" as well */
 
         if ((v->flags & NGX_HTTP_VAR_CHANGEABLE) && v->set_handler == NULL
-            && ngx_agilicus_token_wrap(cf, v,
-                                       ngx_agilicus_token_made_variable)
+            && ngx_agt_wrap(cf, v, ngx_agt_made_variable)
                != NGX_OK)
         {
             return NGX_ERROR;
@@ -86,8 +83,7 @@ ngx_agilicus_token_early_wrap(ngx_conf_t *cf,
         if ((mcf->names || mcf->query || mcf->changes)
             && key[i].key.len == user.len
             && ngx_strncmp(key[i].key.data, user.data, user.len) == 0
-            && ngx_agilicus_token_wrap(cf, v,
-                                       ngx_agilicus_token_user_variable)
+            && ngx_agt_wrap(cf, v, ngx_agt_user_variable)
                != NGX_OK)
         {
             return NGX_ERROR;
@@ -99,12 +95,12 @@ ngx_agilicus_token_early_wrap(ngx_conf_t *cf,
 
 
 static ngx_int_t
-ngx_agilicus_token_wrap(ngx_conf_t *cf, ngx_http_variable_t *v,
+ngx_agt_wrap(ngx_conf_t *cf, ngx_http_variable_t *v,
     ngx_http_get_variable_pt handler)
 {
-    ngx_agilicus_token_made_t  *made;
+    ngx_agt_made_t  *made;
 
-    made = ngx_palloc(cf->pool, sizeof(ngx_agilicus_token_made_t));
+    made = ngx_palloc(cf->pool, sizeof(ngx_agt_made_t));
     if (made == NULL) {
         return NGX_ERROR;
     }
@@ -122,12 +118,11 @@ ngx_agilicus_token_wrap(ngx_conf_t *cf, ngx_http_variable_t *v,
 
 
 ngx_int_t
-ngx_agilicus_token_early_init(ngx_cycle_t *cycle,
-    ngx_agilicus_token_main_conf_t *mcf)
+ngx_agt_early_init(ngx_cycle_t *cycle, ngx_agt_main_conf_t *mcf)
 {
     ngx_uint_t                  i, *index;
     ngx_http_variable_t        *v;
-    ngx_agilicus_token_made_t  *made;
+    ngx_agt_made_t             *made;
     ngx_http_core_main_conf_t  *cmcf;
 
     cmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_core_module);
@@ -143,7 +138,7 @@ ngx_agilicus_token_early_init(ngx_cycle_t *cycle,
 
     for (i = 0; i < cmcf->variables.nelts; i++) {
 
-        if (v[i].get_handler != ngx_agilicus_token_made_variable) {
+        if (v[i].get_handler != ngx_agt_made_variable) {
             continue;
         }
 
@@ -154,7 +149,7 @@ ngx_agilicus_token_early_init(ngx_cycle_t *cycle,
 
         *index = i;
 
-        made = (ngx_agilicus_token_made_t *) v[i].data;
+        made = (ngx_agt_made_t *) v[i].data;
 
         made->index = i;
         made->slot = mcf->assigned.nelts - 1;
@@ -165,28 +160,26 @@ ngx_agilicus_token_early_init(ngx_cycle_t *cycle,
 
 
 ngx_int_t
-ngx_agilicus_token_early_worker(const ngx_agilicus_token_main_conf_t *mcf,
-    ngx_log_t *log)
+ngx_agt_early_worker(const ngx_agt_main_conf_t *mcf, ngx_log_t *log)
 {
-    ngx_agilicus_token_early_said = ngx_calloc(mcf->locations + 1, log);
+    ngx_agt_early_said = ngx_calloc(mcf->locations + 1, log);
 
-    return ngx_agilicus_token_early_said ? NGX_OK : NGX_ERROR;
+    return ngx_agt_early_said ? NGX_OK : NGX_ERROR;
 }
 
 
 void
-ngx_agilicus_token_early_exit(void)
+ngx_agt_early_exit(void)
 {
-    if (ngx_agilicus_token_early_said) {
-        ngx_free(ngx_agilicus_token_early_said);
-        ngx_agilicus_token_early_said = NULL;
+    if (ngx_agt_early_said) {
+        ngx_free(ngx_agt_early_said);
+        ngx_agt_early_said = NULL;
     }
 }
 
 
 void
-ngx_agilicus_token_early_location(ngx_agilicus_token_main_conf_t *mcf,
-    ngx_agilicus_token_loc_conf_t *conf)
+ngx_agt_early_location(ngx_agt_main_conf_t *mcf, ngx_agt_loc_conf_t *conf)
 {
     conf->location = mcf->locations++;
 
@@ -197,7 +190,7 @@ ngx_agilicus_token_early_location(ngx_agilicus_token_main_conf_t *mcf,
 
     if (conf->create) {
         mcf->names = 1;
-        conf->create->varies = ngx_agilicus_token_create_varies(conf->create);
+        conf->create->varies = ngx_agt_create_varies(conf->create);
     }
 
     if (conf->varies || conf->create) {
@@ -207,18 +200,17 @@ ngx_agilicus_token_early_location(ngx_agilicus_token_main_conf_t *mcf,
 
 
 static ngx_uint_t
-ngx_agilicus_token_create_varies(
-    const ngx_agilicus_token_create_conf_t *create)
+ngx_agt_create_varies(const ngx_agt_create_conf_t *create)
 {
     return create->sub->lengths || create->org->lengths
-           || ngx_agilicus_token_list_varies(create->audiences)
-           || ngx_agilicus_token_list_varies(create->scopes)
-           || ngx_agilicus_token_list_varies(create->roles);
+           || ngx_agt_list_varies(create->audiences)
+           || ngx_agt_list_varies(create->scopes)
+           || ngx_agt_list_varies(create->roles);
 }
 
 
 static ngx_uint_t
-ngx_agilicus_token_list_varies(const ngx_array_t *values)
+ngx_agt_list_varies(const ngx_array_t *values)
 {
     ngx_uint_t                       i;
     const ngx_http_complex_value_t  *value;
@@ -245,15 +237,15 @@ ngx_agilicus_token_list_varies(const ngx_array_t *values)
  */
 
 ngx_uint_t
-ngx_agilicus_token_is_early(ngx_http_request_t *r, const ngx_str_t *name)
+ngx_agt_is_early(ngx_http_request_t *r, const ngx_str_t *name)
 {
-    ngx_uint_t                             enforced, content;
-    ngx_agilicus_token_client_t           *client;
-    ngx_http_core_main_conf_t             *cmcf;
-    const ngx_agilicus_token_loc_conf_t   *lcf;
-    const ngx_agilicus_token_main_conf_t  *mcf;
+    ngx_uint_t                  enforced, content;
+    ngx_agt_client_t           *client;
+    ngx_http_core_main_conf_t  *cmcf;
+    const ngx_agt_loc_conf_t   *lcf;
+    const ngx_agt_main_conf_t  *mcf;
 
-    ngx_agilicus_token_reads++;
+    ngx_agt_reads++;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
@@ -271,10 +263,9 @@ ngx_agilicus_token_is_early(ngx_http_request_t *r, const ngx_str_t *name)
         return 0;
     }
 
-    enforced = (lcf->enable != NGX_AGILICUS_TOKEN_OFF);
+    enforced = (lcf->enable != NGX_AGT_OFF);
 
-    client = ngx_agilicus_token_early_read(r,
-                                         NGX_AGILICUS_TOKEN_EARLY_TOKEN);
+    client = ngx_agt_early_read(r, NGX_AGT_EARLY_TOKEN);
 
     if (client && !content && client->early_name == NULL
         && (enforced || client->last == NULL))
@@ -288,24 +279,24 @@ ngx_agilicus_token_is_early(ngx_http_request_t *r, const ngx_str_t *name)
 
 
 void
-ngx_agilicus_token_early_depends(void)
+ngx_agt_early_depends(void)
 {
-    ngx_agilicus_token_reads++;
+    ngx_agt_reads++;
 }
 
 
 /* the client's part, or NULL if there is no memory for it */
 
-ngx_agilicus_token_client_t *
-ngx_agilicus_token_early_read(ngx_http_request_t *r, ngx_uint_t kind)
+ngx_agt_client_t *
+ngx_agt_early_read(ngx_http_request_t *r, ngx_uint_t kind)
 {
-    ngx_agilicus_token_client_t           *client;
-    const ngx_agilicus_token_main_conf_t  *mcf;
+    ngx_agt_client_t           *client;
+    const ngx_agt_main_conf_t  *mcf;
 
-    client = ngx_agilicus_token_get_client(r);
+    client = ngx_agt_get_client(r);
 
     if (client == NULL) {
-        ngx_agilicus_token_early_lost = r->connection->number;
+        ngx_agt_early_lost = r->connection->number;
         return NULL;
     }
 
@@ -314,7 +305,7 @@ ngx_agilicus_token_early_read(ngx_http_request_t *r, ngx_uint_t kind)
     if (mcf->notices) {
 
         if (client->early_reads == 0) {
-            ngx_agilicus_token_early_open(r, client);
+            ngx_agt_early_open(r, client);
         }
 
         client->early_reads |= kind;
@@ -325,11 +316,10 @@ ngx_agilicus_token_early_read(ngx_http_request_t *r, ngx_uint_t kind)
 
 
 static void
-ngx_agilicus_token_early_open(ngx_http_request_t *r,
-    ngx_agilicus_token_client_t *client)
+ngx_agt_early_open(ngx_http_request_t *r, ngx_agt_client_t *client)
 {
-    ngx_uint_t                             i, n, *index;
-    const ngx_agilicus_token_main_conf_t  *mcf;
+    ngx_uint_t                  i, n, *index;
+    const ngx_agt_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
 
@@ -353,12 +343,11 @@ ngx_agilicus_token_early_open(ngx_http_request_t *r,
 
 
 void
-ngx_agilicus_token_early_close(ngx_http_request_t *r,
-    ngx_agilicus_token_client_t *client)
+ngx_agt_early_close(ngx_http_request_t *r, ngx_agt_client_t *client)
 {
-    ngx_uint_t                             i, *index;
-    ngx_http_variable_value_t             *v, *was;
-    const ngx_agilicus_token_main_conf_t  *mcf;
+    ngx_uint_t                  i, *index;
+    ngx_http_variable_value_t  *v, *was;
+    const ngx_agt_main_conf_t  *mcf;
 
     if (client->early_reads == 0) {
         return;
@@ -391,14 +380,13 @@ ngx_agilicus_token_early_close(ngx_http_request_t *r,
 
 
 void
-ngx_agilicus_token_early_end(ngx_http_request_t *r,
-    ngx_agilicus_token_client_t *client,
-    const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_early_end(ngx_http_request_t *r, ngx_agt_client_t *client,
+    const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_agilicus_token_early_close(r, client);
+    ngx_agt_early_close(r, client);
 
     if (client->early_name) {
-        ngx_agilicus_token_early_warn(r, lcf, client->early_name);
+        ngx_agt_early_warn(r, lcf, client->early_name);
     }
 
     client->early_name = NULL;
@@ -407,50 +395,49 @@ ngx_agilicus_token_early_end(ngx_http_request_t *r,
 
 
 void
-ngx_agilicus_token_early_warn(ngx_http_request_t *r,
-    const ngx_agilicus_token_loc_conf_t *lcf, const ngx_str_t *name)
+ngx_agt_early_warn(ngx_http_request_t *r,
+    const ngx_agt_loc_conf_t *lcf, const ngx_str_t *name)
 {
-    if (ngx_agilicus_token_early_said == NULL
-        || ngx_agilicus_token_early_said[lcf->location])
+    if (ngx_agt_early_said == NULL || ngx_agt_early_said[lcf->location])
     {
         return;
     }
 
-    ngx_agilicus_token_early_said[lcf->location] = 1;
+    ngx_agt_early_said[lcf->location] = 1;
 
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                   "agilicus token: \"$%V\" was read before the token was "
                   "looked up, and was empty: %suse a \"map\", which is made "
                   "again, in place of \"set\" and \"if\"", name,
-                  lcf->phase == NGX_AGILICUS_TOKEN_PHASE_PREACCESS ? ""
+                  lcf->phase == NGX_AGT_PHASE_PREACCESS ? ""
                   : "limit_req and limit_conn do not limit an empty key, use "
                     "\"agilicus_token_phase preaccess\" for them; ");
 }
 
 
 ngx_uint_t
-ngx_agilicus_token_early_is_lost(ngx_http_request_t *r)
+ngx_agt_early_is_lost(ngx_http_request_t *r)
 {
-    return ngx_agilicus_token_early_lost == r->connection->number;
+    return ngx_agt_early_lost == r->connection->number;
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_made_variable(ngx_http_request_t *r,
+ngx_agt_made_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_agilicus_token_made_t *made = (ngx_agilicus_token_made_t *) data;
+    ngx_agt_made_t *made = (ngx_agt_made_t *) data;
 
-    ngx_int_t                              rc;
-    ngx_uint_t                             reads;
-    ngx_agilicus_token_client_t           *client;
-    const ngx_agilicus_token_main_conf_t  *mcf;
+    ngx_int_t                   rc;
+    ngx_uint_t                  reads;
+    ngx_agt_client_t           *client;
+    const ngx_agt_main_conf_t  *mcf;
 
-    reads = ngx_agilicus_token_reads;
+    reads = ngx_agt_reads;
 
     rc = made->get_handler(r, v, made->data);
 
-    if (reads != ngx_agilicus_token_reads) {
+    if (reads != ngx_agt_reads) {
         v->no_cacheable = 1;
     }
 
@@ -459,7 +446,7 @@ ngx_agilicus_token_made_variable(ngx_http_request_t *r,
     if (mcf->notices && made->index != NGX_CONF_UNSET_UINT
         && v == &r->variables[made->index])
     {
-        client = ngx_agilicus_token_find_client(r);
+        client = ngx_agt_find_client(r);
 
         if (client && client->early_reads && client->early_values) {
 
@@ -479,21 +466,21 @@ ngx_agilicus_token_made_variable(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_agilicus_token_user_variable(ngx_http_request_t *r,
+ngx_agt_user_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_agilicus_token_made_t *made = (ngx_agilicus_token_made_t *) data;
+    ngx_agt_made_t *made = (ngx_agt_made_t *) data;
 
-    ngx_int_t                     rc;
-    ngx_agilicus_token_client_t  *client;
+    ngx_int_t          rc;
+    ngx_agt_client_t  *client;
 
-    ngx_agilicus_token_reads++;
+    ngx_agt_reads++;
 
     rc = made->get_handler(r, v, made->data);
 
     v->no_cacheable = 1;
 
-    client = ngx_agilicus_token_early_read(r, NGX_AGILICUS_TOKEN_EARLY_USER);
+    client = ngx_agt_early_read(r, NGX_AGT_EARLY_USER);
 
     if (client) {
         client->user_read = 1;

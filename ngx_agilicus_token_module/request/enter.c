@@ -7,9 +7,9 @@
 #include "ngx_agilicus_token_module.h"
 
 
-static ngx_int_t ngx_agilicus_token_enter(ngx_http_request_t *r);
-static ngx_agilicus_token_arrival_t *ngx_agilicus_token_add_arrival(
-    ngx_http_request_t *r, ngx_agilicus_token_client_t *client);
+static ngx_int_t ngx_agt_enter(ngx_http_request_t *r);
+static ngx_agt_arrival_t *ngx_agt_add_arrival(
+    ngx_http_request_t *r, ngx_agt_client_t *client);
 
 
 /*
@@ -18,13 +18,13 @@ static ngx_agilicus_token_arrival_t *ngx_agilicus_token_add_arrival(
  */
 
 ngx_int_t
-ngx_agilicus_token_server_rewrite_handler(ngx_http_request_t *r)
+ngx_agt_server_rewrite_handler(ngx_http_request_t *r)
 {
     if (r == r->main && !r->internal) {
         return NGX_DECLINED;
     }
 
-    if (ngx_agilicus_token_enter(r) != NGX_OK) {
+    if (ngx_agt_enter(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -38,23 +38,23 @@ ngx_agilicus_token_server_rewrite_handler(ngx_http_request_t *r)
  */
 
 static ngx_int_t
-ngx_agilicus_token_enter(ngx_http_request_t *r)
+ngx_agt_enter(ngx_http_request_t *r)
 {
-    ngx_agilicus_token_arrival_t          *arrival;
-    ngx_agilicus_token_client_t           *client;
-    const ngx_agilicus_token_main_conf_t  *mcf;
+    ngx_agt_arrival_t          *arrival;
+    ngx_agt_client_t           *client;
+    const ngx_agt_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
 
-    client = ngx_agilicus_token_find_client(r);
-    arrival = client ? ngx_agilicus_token_arrival_of(client, r) : NULL;
+    client = ngx_agt_find_client(r);
+    arrival = client ? ngx_agt_arrival_of(client, r) : NULL;
 
     if (r != r->main && mcf->rules && arrival == NULL) {
 
         /* rules judge what a part of a page was asked for with */
 
-        client = ngx_agilicus_token_get_client(r);
-        arrival = client ? ngx_agilicus_token_add_arrival(r, client) : NULL;
+        client = ngx_agt_get_client(r);
+        arrival = client ? ngx_agt_add_arrival(r, client) : NULL;
 
         if (arrival == NULL) {
             return NGX_ERROR;
@@ -67,14 +67,14 @@ ngx_agilicus_token_enter(ngx_http_request_t *r)
 
     /* captures of this location are not of what the last one has read */
 
-    ngx_agilicus_token_early_close(r, client);
+    ngx_agt_early_close(r, client);
 
     if (!client->changed) {
         return NGX_OK;
     }
 
     if (arrival == NULL) {
-        arrival = ngx_agilicus_token_add_arrival(r, client);
+        arrival = ngx_agt_add_arrival(r, client);
         if (arrival == NULL) {
             return NGX_ERROR;
         }
@@ -97,17 +97,16 @@ ngx_agilicus_token_enter(ngx_http_request_t *r)
     ngx_str_null(&r->headers_in.user);
     ngx_str_null(&r->headers_in.passwd);
 
-    return ngx_agilicus_token_restore(r, &client->sent);
+    return ngx_agt_restore(r, &client->sent);
 }
 
 
-static ngx_agilicus_token_arrival_t *
-ngx_agilicus_token_add_arrival(ngx_http_request_t *r,
-    ngx_agilicus_token_client_t *client)
+static ngx_agt_arrival_t *
+ngx_agt_add_arrival(ngx_http_request_t *r, ngx_agt_client_t *client)
 {
-    ngx_agilicus_token_arrival_t  *arrival;
+    ngx_agt_arrival_t  *arrival;
 
-    arrival = ngx_pcalloc(r->pool, sizeof(ngx_agilicus_token_arrival_t));
+    arrival = ngx_pcalloc(r->pool, sizeof(ngx_agt_arrival_t));
     if (arrival == NULL) {
         return NULL;
     }
@@ -124,11 +123,10 @@ ngx_agilicus_token_add_arrival(ngx_http_request_t *r,
 }
 
 
-ngx_agilicus_token_arrival_t *
-ngx_agilicus_token_arrival_of(ngx_agilicus_token_client_t *client,
-    ngx_http_request_t *r)
+ngx_agt_arrival_t *
+ngx_agt_arrival_of(ngx_agt_client_t *client, ngx_http_request_t *r)
 {
-    ngx_agilicus_token_arrival_t  *arrival;
+    ngx_agt_arrival_t  *arrival;
 
     for (arrival = client->arrivals; arrival; arrival = arrival->next) {
         if (arrival->request == r) {
@@ -141,7 +139,7 @@ ngx_agilicus_token_arrival_of(ngx_agilicus_token_client_t *client,
 
 
 ngx_int_t
-ngx_agilicus_token_rewrite_handler(ngx_http_request_t *r)
+ngx_agt_rewrite_handler(ngx_http_request_t *r)
 {
     ngx_http_core_loc_conf_t  *clcf;
 
@@ -149,11 +147,11 @@ ngx_agilicus_token_rewrite_handler(ngx_http_request_t *r)
 
     /* a named location is entered here */
 
-    if (clcf->named && ngx_agilicus_token_enter(r) != NGX_OK) {
+    if (clcf->named && ngx_agt_enter(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_agilicus_token_cut_query(r) != NGX_OK) {
+    if (ngx_agt_cut_query(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -164,7 +162,7 @@ ngx_agilicus_token_rewrite_handler(ngx_http_request_t *r)
 /* requests that ended before the rewrite phase of their location */
 
 ngx_int_t
-ngx_agilicus_token_log_handler(ngx_http_request_t *r)
+ngx_agt_log_handler(ngx_http_request_t *r)
 {
     u_char  *p;
 
@@ -182,7 +180,7 @@ ngx_agilicus_token_log_handler(ngx_http_request_t *r)
         r->request_line.len = p - r->request_start;
     }
 
-    (void) ngx_agilicus_token_cut_query(r);
+    (void) ngx_agt_cut_query(r);
 
     return NGX_OK;
 }

@@ -7,20 +7,20 @@
 #include "ngx_agilicus_token_module.h"
 
 
-static ngx_int_t ngx_agilicus_token_header_filter(ngx_http_request_t *r);
-static ngx_uint_t ngx_agilicus_token_is_private(ngx_http_request_t *r);
-static ngx_uint_t ngx_agilicus_token_has_word(const ngx_str_t *value,
+static ngx_int_t ngx_agt_header_filter(ngx_http_request_t *r);
+static ngx_uint_t ngx_agt_is_private(ngx_http_request_t *r);
+static ngx_uint_t ngx_agt_has_word(const ngx_str_t *value,
     const char *word, size_t len);
 
 
-static ngx_http_output_header_filter_pt  ngx_agilicus_token_next_header_filter;
+static ngx_http_output_header_filter_pt  ngx_agt_next_header_filter;
 
 
 void
-ngx_agilicus_token_filter_init(void)
+ngx_agt_filter_init(void)
 {
-    ngx_agilicus_token_next_header_filter = ngx_http_top_header_filter;
-    ngx_http_top_header_filter = ngx_agilicus_token_header_filter;
+    ngx_agt_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_agt_header_filter;
 }
 
 
@@ -30,29 +30,28 @@ ngx_agilicus_token_filter_init(void)
  */
 
 static ngx_int_t
-ngx_agilicus_token_header_filter(ngx_http_request_t *r)
+ngx_agt_header_filter(ngx_http_request_t *r)
 {
-    ngx_table_elt_t              *h;
-    ngx_agilicus_token_client_t  *client;
+    ngx_table_elt_t   *h;
+    ngx_agt_client_t  *client;
 
     /* the request may have ended before its location's rewrite phase */
 
-    (void) ngx_agilicus_token_cut_query(r);
+    (void) ngx_agt_cut_query(r);
 
-    client = ngx_agilicus_token_find_client(r);
+    client = ngx_agt_find_client(r);
 
     if (client == NULL) {
-        return ngx_agilicus_token_next_header_filter(r);
+        return ngx_agt_next_header_filter(r);
     }
 
     /* what auth_request_set takes of this answer was not read early */
 
-    ngx_agilicus_token_early_close(r, client);
+    ngx_agt_early_close(r, client);
 
-    if (r != r->main || !client->in_query
-        || ngx_agilicus_token_is_private(r))
+    if (r != r->main || !client->in_query || ngx_agt_is_private(r))
     {
-        return ngx_agilicus_token_next_header_filter(r);
+        return ngx_agt_next_header_filter(r);
     }
 
     h = ngx_list_push(&r->headers_out.headers);
@@ -66,12 +65,12 @@ ngx_agilicus_token_header_filter(ngx_http_request_t *r)
     ngx_str_set(&h->key, "Cache-Control");
     ngx_str_set(&h->value, "private");
 
-    return ngx_agilicus_token_next_header_filter(r);
+    return ngx_agt_next_header_filter(r);
 }
 
 
 static ngx_uint_t
-ngx_agilicus_token_is_private(ngx_http_request_t *r)
+ngx_agt_is_private(ngx_http_request_t *r)
 {
     ngx_uint_t        i;
     ngx_list_part_t  *part;
@@ -101,8 +100,8 @@ ngx_agilicus_token_is_private(ngx_http_request_t *r)
             continue;
         }
 
-        if (ngx_agilicus_token_has_word(&h[i].value, "private", 7)
-            || ngx_agilicus_token_has_word(&h[i].value, "no-store", 8))
+        if (ngx_agt_has_word(&h[i].value, "private", 7)
+            || ngx_agt_has_word(&h[i].value, "no-store", 8))
         {
             return 1;
         }
@@ -113,8 +112,7 @@ ngx_agilicus_token_is_private(ngx_http_request_t *r)
 /* a directive by itself: 'private="X-Name"' keeps only that header private */
 
 static ngx_uint_t
-ngx_agilicus_token_has_word(const ngx_str_t *value, const char *word,
-    size_t len)
+ngx_agt_has_word(const ngx_str_t *value, const char *word, size_t len)
 {
     u_char  *p, *last, *start;
 

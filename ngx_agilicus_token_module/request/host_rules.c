@@ -12,49 +12,47 @@
 
 
 /* compiled patterns that a worker keeps */
-#define NGX_AGILICUS_TOKEN_MATCH_PATTERNS   1024
+#define NGX_AGT_MATCH_PATTERNS   1024
 
 /* bytes of a body that rules may look into */
-#define NGX_AGILICUS_TOKEN_MATCH_MAX_BODY   65536
+#define NGX_AGT_MATCH_MAX_BODY   65536
 
 /* what it costs to read one of them, in nanoseconds, where it costs most */
-#define NGX_AGILICUS_TOKEN_MATCH_BYTE       24
+#define NGX_AGT_MATCH_BYTE       24
 
 
-static ngx_int_t ngx_agilicus_token_match_view(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
-    ngx_agilicus_token_rules_view_t *view);
-static ngx_int_t ngx_agilicus_token_match_target(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, ngx_agilicus_token_rules_view_t *view);
-static void ngx_agilicus_token_match_body(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, ngx_agilicus_token_rules_view_t *view);
-static ngx_int_t ngx_agilicus_token_match_gather(ngx_http_request_t *r,
-    ngx_str_t *text);
-static ngx_uint_t ngx_agilicus_token_match_can_read(ngx_http_request_t *r);
-static ngx_uint_t ngx_agilicus_token_match_is_clear(ngx_http_request_t *r);
-static ngx_uint_t ngx_agilicus_token_match_is_utf8(ngx_str_t *type);
-static void ngx_agilicus_token_match_read(ngx_http_request_t *r);
+static ngx_int_t ngx_agt_match_view(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    ngx_agt_rules_view_t *view);
+static ngx_int_t ngx_agt_match_target(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, ngx_agt_rules_view_t *view);
+static void ngx_agt_match_body(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, ngx_agt_rules_view_t *view);
+static ngx_int_t ngx_agt_match_gather(ngx_http_request_t *r, ngx_str_t *text);
+static ngx_uint_t ngx_agt_match_can_read(ngx_http_request_t *r);
+static ngx_uint_t ngx_agt_match_is_clear(ngx_http_request_t *r);
+static ngx_uint_t ngx_agt_match_is_utf8(ngx_str_t *type);
+static void ngx_agt_match_read(ngx_http_request_t *r);
 
 
-static ngx_agilicus_token_rules_t  *ngx_agilicus_token_match_rules;
+static ngx_agt_rules_t  *ngx_agt_match_rules;
 
 
 ngx_int_t
-ngx_agilicus_token_match_init(void)
+ngx_agt_match_init(void)
 {
-    ngx_agilicus_token_match_rules =
-        ngx_agilicus_token_rules_create(NGX_AGILICUS_TOKEN_MATCH_PATTERNS);
+    ngx_agt_match_rules = ngx_agt_rules_create(NGX_AGT_MATCH_PATTERNS);
 
-    return ngx_agilicus_token_match_rules ? NGX_OK : NGX_ERROR;
+    return ngx_agt_match_rules ? NGX_OK : NGX_ERROR;
 }
 
 
 void
-ngx_agilicus_token_match_exit(void)
+ngx_agt_match_exit(void)
 {
-    if (ngx_agilicus_token_match_rules) {
-        ngx_agilicus_token_rules_destroy(ngx_agilicus_token_match_rules);
-        ngx_agilicus_token_match_rules = NULL;
+    if (ngx_agt_match_rules) {
+        ngx_agt_rules_destroy(ngx_agt_match_rules);
+        ngx_agt_match_rules = NULL;
     }
 }
 
@@ -65,24 +63,23 @@ ngx_agilicus_token_match_exit(void)
  */
 
 ngx_int_t
-ngx_agilicus_token_match(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_loc_conf_t *lcf,
-    ngx_agilicus_token_reason_e *reason)
+ngx_agt_match(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf, ngx_agt_reason_e *reason)
 {
-    ngx_int_t                            rc, second;
-    ngx_agilicus_token_rules_view_t      view;
-    ngx_agilicus_token_json_document_t  *document;
+    ngx_int_t                 rc, second;
+    ngx_agt_rules_view_t      view;
+    ngx_agt_json_document_t  *document;
 
-    *reason = NGX_AGILICUS_TOKEN_REASON_PATH;
+    *reason = NGX_AGT_REASON_PATH;
 
-    if (ngx_agilicus_token_match_rules == NULL) {
-        *reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
+    if (ngx_agt_match_rules == NULL) {
+        *reason = NGX_AGT_REASON_INTERNAL;
         return NGX_DECLINED;
     }
 
-    ngx_memzero(&view, sizeof(ngx_agilicus_token_rules_view_t));
+    ngx_memzero(&view, sizeof(ngx_agt_rules_view_t));
 
-    if (ngx_agilicus_token_match_view(r, ctx, lcf, &view) != NGX_OK) {
+    if (ngx_agt_match_view(r, ctx, lcf, &view) != NGX_OK) {
         return NGX_DECLINED;
     }
 
@@ -90,21 +87,20 @@ ngx_agilicus_token_match(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
 
     view.spent = ctx->body_read ? ctx->rules_spent : 0;
 
-    ngx_agilicus_token_match_body(r, ctx, &view);
+    ngx_agt_match_body(r, ctx, &view);
 
-    rc = ngx_agilicus_token_rules_decide(ngx_agilicus_token_match_rules,
-                                         &ctx->rules, &view, reason);
+    rc = ngx_agt_rules_decide(ngx_agt_match_rules, &ctx->rules, &view, reason);
 
     if (rc != NGX_DECLINED) {
-        second = ngx_agilicus_token_destination(r, &view);
+        second = ngx_agt_destination(r, &view);
 
         if (second == NGX_OK) {
-            second = ngx_agilicus_token_rules_decide(
-                                                ngx_agilicus_token_match_rules,
+            second = ngx_agt_rules_decide(
+                                                ngx_agt_match_rules,
                                                 &ctx->rules, &view, reason);
 
         } else if (second != NGX_DONE) {
-            *reason = NGX_AGILICUS_TOKEN_REASON_PATH;
+            *reason = NGX_AGT_REASON_PATH;
         }
 
         if (second != NGX_OK && second != NGX_DONE) {
@@ -115,22 +111,22 @@ ngx_agilicus_token_match(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     ctx->rules_spent = view.spent;
 
     document = view.body;
-    ngx_agilicus_token_json_release(&document);
+    ngx_agt_json_release(&document);
 
     if (rc != NGX_AGAIN) {
         return rc;
     }
 
-    *reason = NGX_AGILICUS_TOKEN_REASON_BODY;
+    *reason = NGX_AGT_REASON_BODY;
 
     return ctx->body_read ? NGX_DECLINED : NGX_AGAIN;
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_match_view(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
-    ngx_agilicus_token_rules_view_t *view)
+ngx_agt_match_view(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    ngx_agt_rules_view_t *view)
 {
     /* the request's own host: not a server's name where it has none */
 
@@ -144,7 +140,7 @@ ngx_agilicus_token_match_view(ngx_http_request_t *r,
 
     view->search = (lcf->rules_search != 0);
 
-    return ngx_agilicus_token_match_target(r, ctx, view);
+    return ngx_agt_match_target(r, ctx, view);
 }
 
 
@@ -155,13 +151,13 @@ ngx_agilicus_token_match_view(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_agilicus_token_match_target(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, ngx_agilicus_token_rules_view_t *view)
+ngx_agt_match_target(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, ngx_agt_rules_view_t *view)
 {
-    size_t                         escapes;
-    u_char                        *p;
-    ngx_str_t                      raw, uri;
-    ngx_agilicus_token_arrival_t  *arrival;
+    size_t              escapes;
+    u_char             *p;
+    ngx_str_t           raw, uri;
+    ngx_agt_arrival_t  *arrival;
 
     if (r == r->main) {
 
@@ -190,7 +186,7 @@ ngx_agilicus_token_match_target(ngx_http_request_t *r,
         }
 
     } else {
-        arrival = ngx_agilicus_token_arrival_of(ctx->client, r);
+        arrival = ngx_agt_arrival_of(ctx->client, r);
         if (arrival == NULL) {
             return NGX_ERROR;
         }
@@ -218,17 +214,17 @@ ngx_agilicus_token_match_target(ngx_http_request_t *r,
         }
     }
 
-    return ngx_agilicus_token_match_path(r, &raw, view);
+    return ngx_agt_match_path(r, &raw, view);
 }
 
 
 ngx_int_t
-ngx_agilicus_token_match_path(ngx_http_request_t *r, const ngx_str_t *raw,
-    ngx_agilicus_token_rules_view_t *view)
+ngx_agt_match_path(ngx_http_request_t *r, const ngx_str_t *raw,
+    ngx_agt_rules_view_t *view)
 {
     u_char  *buf;
 
-    if (view->has_query && !ngx_agilicus_token_path_is_query(&view->query)) {
+    if (view->has_query && !ngx_agt_path_is_query(&view->query)) {
         return NGX_DECLINED;
     }
 
@@ -237,37 +233,37 @@ ngx_agilicus_token_match_path(ngx_http_request_t *r, const ngx_str_t *raw,
         return NGX_ERROR;
     }
 
-    return ngx_agilicus_token_path_decode(raw, buf, &view->path);
+    return ngx_agt_path_decode(raw, buf, &view->path);
 }
 
 
 static void
-ngx_agilicus_token_match_body(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, ngx_agilicus_token_rules_view_t *view)
+ngx_agt_match_body(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, ngx_agt_rules_view_t *view)
 {
     ngx_str_t  text;
 
-    view->state = NGX_AGILICUS_TOKEN_RULES_ABSENT;
+    view->state = NGX_AGT_RULES_ABSENT;
 
     if (!ctx->body_read) {
 
-        if (ngx_agilicus_token_match_can_read(r)) {
-            view->state = NGX_AGILICUS_TOKEN_RULES_UNREAD;
+        if (ngx_agt_match_can_read(r)) {
+            view->state = NGX_AGT_RULES_UNREAD;
         }
 
         return;
     }
 
-    if (ngx_agilicus_token_match_gather(r, &text) != NGX_OK) {
+    if (ngx_agt_match_gather(r, &text) != NGX_OK) {
         return;
     }
 
-    view->spent += text.len * NGX_AGILICUS_TOKEN_MATCH_BYTE;
-    view->body = ngx_agilicus_token_json_document(text.data, text.len);
+    view->spent += text.len * NGX_AGT_MATCH_BYTE;
+    view->body = ngx_agt_json_document(text.data, text.len);
 
     if (view->body) {
-        view->state = NGX_AGILICUS_TOKEN_RULES_GIVEN;
-        view->pointer = ngx_agilicus_token_json_pointer;
+        view->state = NGX_AGT_RULES_GIVEN;
+        view->pointer = ngx_agt_json_pointer;
     }
 }
 
@@ -278,7 +274,7 @@ ngx_agilicus_token_match_body(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_agilicus_token_match_gather(ngx_http_request_t *r, ngx_str_t *text)
+ngx_agt_match_gather(ngx_http_request_t *r, ngx_str_t *text)
 {
     off_t         len;
     u_char       *p;
@@ -302,8 +298,7 @@ ngx_agilicus_token_match_gather(ngx_http_request_t *r, ngx_str_t *text)
         len += cl->buf->last - cl->buf->pos;
     }
 
-    if (len != r->headers_in.content_length_n
-        || len > NGX_AGILICUS_TOKEN_MATCH_MAX_BODY)
+    if (len != r->headers_in.content_length_n || len > NGX_AGT_MATCH_MAX_BODY)
     {
         return NGX_DECLINED;
     }
@@ -337,7 +332,7 @@ ngx_agilicus_token_match_gather(ngx_http_request_t *r, ngx_str_t *text)
 
 
 static ngx_uint_t
-ngx_agilicus_token_match_can_read(ngx_http_request_t *r)
+ngx_agt_match_can_read(ngx_http_request_t *r)
 {
     off_t                      len;
     ngx_http_core_loc_conf_t  *clcf;
@@ -350,9 +345,9 @@ ngx_agilicus_token_match_can_read(ngx_http_request_t *r)
     len = r->headers_in.content_length_n;
 
     return len > 0 && len <= (off_t) clcf->client_body_buffer_size
-           && len <= NGX_AGILICUS_TOKEN_MATCH_MAX_BODY
-           && ngx_agilicus_token_is_json(r)
-           && ngx_agilicus_token_match_is_clear(r);
+           && len <= NGX_AGT_MATCH_MAX_BODY
+           && ngx_agt_is_json(r)
+           && ngx_agt_match_is_clear(r);
 }
 
 
@@ -362,7 +357,7 @@ ngx_agilicus_token_match_can_read(ngx_http_request_t *r)
  */
 
 static ngx_uint_t
-ngx_agilicus_token_match_is_clear(ngx_http_request_t *r)
+ngx_agt_match_is_clear(ngx_http_request_t *r)
 {
     ngx_str_t         value;
     ngx_uint_t        i, types;
@@ -380,13 +375,13 @@ ngx_agilicus_token_match_is_clear(ngx_http_request_t *r)
                 && ngx_strncasecmp(h[i].key.data, (u_char *) "Content-Type",
                                    h[i].key.len)
                    == 0
-                && (types++ || !ngx_agilicus_token_match_is_utf8(&h[i].value)))
+                && (types++ || !ngx_agt_match_is_utf8(&h[i].value)))
             {
                 return 0;
             }
 
             value = h[i].value;
-            ngx_agilicus_token_bearer_strip(&value);
+            ngx_agt_bearer_strip(&value);
 
             if (h[i].key.len == sizeof("Content-Encoding") - 1
                 && ngx_strncasecmp(h[i].key.data,
@@ -412,7 +407,7 @@ ngx_agilicus_token_match_is_clear(ngx_http_request_t *r)
  */
 
 static ngx_uint_t
-ngx_agilicus_token_match_is_utf8(ngx_str_t *type)
+ngx_agt_match_is_utf8(ngx_str_t *type)
 {
     size_t   len;
     u_char  *p, *end, *last;
@@ -473,16 +468,15 @@ ngx_agilicus_token_match_is_utf8(ngx_str_t *type)
  */
 
 ngx_int_t
-ngx_agilicus_token_match_wait(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx)
+ngx_agt_match_wait(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
-    ctx->state = NGX_AGILICUS_TOKEN_STATE_READING;
+    ctx->state = NGX_AGT_STATE_READING;
 
     r->request_body_in_single_buf = 1;
 
-    rc = ngx_http_read_client_request_body(r, ngx_agilicus_token_match_read);
+    rc = ngx_http_read_client_request_body(r, ngx_agt_match_read);
 
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
         return rc;
@@ -495,14 +489,14 @@ ngx_agilicus_token_match_wait(ngx_http_request_t *r,
 
 
 static void
-ngx_agilicus_token_match_read(ngx_http_request_t *r)
+ngx_agt_match_read(ngx_http_request_t *r)
 {
-    ngx_agilicus_token_ctx_t  *ctx;
+    ngx_agt_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
 
     ctx->body_read = 1;
-    ctx->state = NGX_AGILICUS_TOKEN_STATE_ANSWERED;
+    ctx->state = NGX_AGT_STATE_ANSWERED;
 
     /* upstream gets it from here */
 

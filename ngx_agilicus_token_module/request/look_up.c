@@ -8,66 +8,61 @@
 #include "zone/memo.h"
 
 
-static ngx_int_t ngx_agilicus_token_find(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
-    const ngx_agilicus_token_cache_key_t *key,
-    ngx_agilicus_token_found_t *found);
-static ngx_int_t ngx_agilicus_token_keep_entry(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_worker_entry_t *entry);
-static ngx_int_t ngx_agilicus_token_use(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
-    ngx_agilicus_token_found_t *found,
-    const ngx_agilicus_token_clock_t *now);
-static ngx_agilicus_token_reason_e ngx_agilicus_token_look_through(
-    ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_loc_conf_t *lcf,
-    const ngx_agilicus_token_cache_key_t *key,
-    ngx_agilicus_token_found_t *found,
-    const ngx_agilicus_token_clock_t *now);
-static ngx_int_t ngx_agilicus_token_age(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
-    const ngx_agilicus_token_clock_t *now);
-static void ngx_agilicus_token_refresh(ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_loc_conf_t *lcf);
-static void ngx_agilicus_token_hit(ngx_agilicus_token_zone_t *first,
-    ngx_agilicus_token_ctx_t *ctx);
+static ngx_int_t ngx_agt_find(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    const ngx_agt_cache_key_t *key, ngx_agt_found_t *found);
+static ngx_int_t ngx_agt_keep_entry(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_worker_entry_t *entry);
+static ngx_int_t ngx_agt_use(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf, ngx_agt_found_t *found,
+    const ngx_agt_clock_t *now);
+static ngx_agt_reason_e ngx_agt_look_through(
+    ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf,
+    const ngx_agt_cache_key_t *key,
+    ngx_agt_found_t *found,
+    const ngx_agt_clock_t *now);
+static ngx_int_t ngx_agt_age(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    const ngx_agt_clock_t *now);
+static void ngx_agt_refresh(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
+static void ngx_agt_hit(ngx_agt_zone_t *first, ngx_agt_ctx_t *ctx);
 
 
 ngx_int_t
-ngx_agilicus_token_look_up(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_look_up(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_int_t                           rc;
-    ngx_agilicus_token_zone_t          *first;
-    ngx_agilicus_token_clock_t          now;
-    ngx_agilicus_token_found_t          found;
-    ngx_agilicus_token_reason_e         denied;
-    ngx_agilicus_token_cache_key_t      key;
-    const ngx_agilicus_token_origin_t  *origin;
+    ngx_int_t                rc;
+    ngx_agt_zone_t          *first;
+    ngx_agt_clock_t          now;
+    ngx_agt_found_t          found;
+    ngx_agt_reason_e         denied;
+    ngx_agt_cache_key_t      key;
+    const ngx_agt_origin_t  *origin;
 
     origin = lcf->origin;
-    first = ngx_agilicus_token_first_zone(r);
+    first = ngx_agt_first_zone(r);
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
     if (origin->zone) {
         key.key = ctx->digest;
         key.context = origin->context;
 
-        rc = ngx_agilicus_token_find(r, ctx, lcf, &key, &found);
+        rc = ngx_agt_find(r, ctx, lcf, &key, &found);
 
         if (rc == NGX_ERROR) {
-            ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
-                                   NGX_AGILICUS_TOKEN_REASON_INTERNAL);
+            ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
+                        NGX_AGT_REASON_INTERNAL);
             return NGX_OK;
         }
 
         if (rc == NGX_OK) {
-            rc = ngx_agilicus_token_use(r, ctx, lcf, &found, &now);
+            rc = ngx_agt_use(r, ctx, lcf, &found, &now);
 
             if (rc == NGX_OK) {
-                ngx_agilicus_token_hit(first, ctx);
+                ngx_agt_hit(first, ctx);
                 return NGX_OK;
             }
 
@@ -77,15 +72,12 @@ ngx_agilicus_token_look_up(ngx_http_request_t *r,
 
     /* a token that is denied here needs no call, whatever is known of it */
 
-    denied = ngx_agilicus_token_denied(ngx_agilicus_token_denials(r),
-                                       origin->api->digest,
-                                       ngx_agilicus_token_denial_key(ctx),
-                                       NULL, 0, &now);
+    denied = ngx_agt_denied(ngx_agt_denials(r), origin->api->digest,
+                            ngx_agt_denial_key(ctx), NULL, 0, &now);
 
-    if (denied != NGX_AGILICUS_TOKEN_REASON_NONE) {
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
-                               denied);
-        ngx_agilicus_token_hit(first, ctx);
+    if (denied != NGX_AGT_REASON_NONE) {
+        ngx_agt_say(ctx, NGX_AGT_VERDICT_REVOKED, denied);
+        ngx_agt_hit(first, ctx);
 
         return NGX_OK;
     }
@@ -95,8 +87,7 @@ ngx_agilicus_token_look_up(ngx_http_request_t *r,
 
 
 static void
-ngx_agilicus_token_hit(ngx_agilicus_token_zone_t *first,
-    ngx_agilicus_token_ctx_t *ctx)
+ngx_agt_hit(ngx_agt_zone_t *first, ngx_agt_ctx_t *ctx)
 {
     /* what was found in the preaccess phase has been counted there */
 
@@ -106,18 +97,17 @@ ngx_agilicus_token_hit(ngx_agilicus_token_zone_t *first,
 
     /* only what is good for something is worth a place */
 
-    if (ctx->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE && !ctx->remembered) {
-        ngx_agilicus_token_memo_add(&ctx->token, ctx->digest);
+    if (ctx->class == NGX_AGT_CLASS_ACTIVE && !ctx->remembered) {
+        ngx_agt_memo_add(&ctx->token, ctx->digest);
     }
 
-    if (ctx->cache == NGX_AGILICUS_TOKEN_CACHE_UPDATING) {
-        ngx_agilicus_token_zone_count(first,
-                                      NGX_AGILICUS_TOKEN_COUNT_UPDATING);
+    if (ctx->cache == NGX_AGT_CACHE_UPDATING) {
+        ngx_agt_zone_count(first, NGX_AGT_COUNT_UPDATING);
         return;
     }
 
-    ctx->cache = NGX_AGILICUS_TOKEN_CACHE_HIT;
-    ngx_agilicus_token_zone_count(first, NGX_AGILICUS_TOKEN_COUNT_HIT);
+    ctx->cache = NGX_AGT_CACHE_HIT;
+    ngx_agt_zone_count(first, NGX_AGT_COUNT_HIT);
 }
 
 
@@ -128,16 +118,15 @@ ngx_agilicus_token_hit(ngx_agilicus_token_zone_t *first,
  */
 
 static ngx_int_t
-ngx_agilicus_token_find(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_loc_conf_t *lcf,
-    const ngx_agilicus_token_cache_key_t *key,
-    ngx_agilicus_token_found_t *found)
+ngx_agt_find(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf, const ngx_agt_cache_key_t *key,
+    ngx_agt_found_t *found)
 {
-    ngx_int_t                                 rc;
-    ngx_uint_t                                want;
-    ngx_agilicus_token_zone_t                *zone;
-    ngx_agilicus_token_worker_key_t           mine;
-    const ngx_agilicus_token_worker_entry_t  *entry;
+    ngx_int_t                      rc;
+    ngx_uint_t                     want;
+    ngx_agt_zone_t                *zone;
+    ngx_agt_worker_key_t           mine;
+    const ngx_agt_worker_entry_t  *entry;
 
     zone = lcf->origin->zone;
 
@@ -145,45 +134,42 @@ ngx_agilicus_token_find(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     mine.context = lcf->origin->facts;
     mine.zone = zone->sh->secret[0];
 
-    want = lcf->rules ? NGX_AGILICUS_TOKEN_CACHE_RULES
-                      : NGX_AGILICUS_TOKEN_CACHE_FACTS;
+    want = lcf->rules ? NGX_AGT_CACHE_RULES : NGX_AGT_CACHE_FACTS;
 
-    entry = ngx_agilicus_token_worker_cache_find(&mine);
+    entry = ngx_agt_worker_cache_find(&mine);
 
     if (entry && (entry->has_rules || !lcf->rules)) {
 
-        ngx_agilicus_token_worker_cache_hold(entry);
+        ngx_agt_worker_cache_hold(entry);
 
-        rc = ngx_agilicus_token_cache_find(zone, key,
-                                           NGX_AGILICUS_TOKEN_CACHE_HEAD,
-                                           found);
+        rc = ngx_agt_cache_find(zone, key, NGX_AGT_CACHE_HEAD, found);
 
         if (rc == NGX_OK && entry->serial == found->serial) {
-            return ngx_agilicus_token_keep_entry(r, ctx, entry);
+            return ngx_agt_keep_entry(r, ctx, entry);
         }
 
-        ngx_agilicus_token_worker_cache_release(entry);
+        ngx_agt_worker_cache_release(entry);
 
         if (rc != NGX_OK) {
             return rc;
         }
     }
 
-    rc = ngx_agilicus_token_cache_find(zone, key, want, found);
+    rc = ngx_agt_cache_find(zone, key, want, found);
 
-    if (rc != NGX_OK || found->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+    if (rc != NGX_OK || found->class != NGX_AGT_CLASS_ACTIVE) {
         return rc;
     }
 
-    entry = ngx_agilicus_token_worker_cache_add(&mine, &found->facts,
+    entry = ngx_agt_worker_cache_add(&mine, &found->facts,
                                         &found->rules, found->serial,
                                         lcf->rules || found->rules_len == 0);
     if (entry) {
-        return ngx_agilicus_token_keep_entry(r, ctx, entry);
+        return ngx_agt_keep_entry(r, ctx, entry);
     }
 
-    if (ngx_agilicus_token_keep_facts(r, ctx, &found->facts) != NGX_OK
-        || ngx_agilicus_token_keep_rules(r, ctx, &found->rules) != NGX_OK)
+    if (ngx_agt_keep_facts(r, ctx, &found->facts) != NGX_OK
+        || ngx_agt_keep_rules(r, ctx, &found->rules) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -199,16 +185,15 @@ ngx_agilicus_token_find(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
  */
 
 static ngx_int_t
-ngx_agilicus_token_keep_entry(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_worker_entry_t *entry)
+ngx_agt_keep_entry(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_worker_entry_t *entry)
 {
-    ngx_agilicus_token_held_t  *held;
+    ngx_agt_held_t  *held;
 
-    held = ngx_palloc(r->pool, sizeof(ngx_agilicus_token_held_t));
+    held = ngx_palloc(r->pool, sizeof(ngx_agt_held_t));
 
     if (held == NULL) {
-        ngx_agilicus_token_worker_cache_release(entry);
+        ngx_agt_worker_cache_release(entry);
         return NGX_ERROR;
     }
 
@@ -228,13 +213,13 @@ ngx_agilicus_token_keep_entry(ngx_http_request_t *r,
 /* NGX_OK if what was found settles it, NGX_DECLINED if it is too old */
 
 static ngx_int_t
-ngx_agilicus_token_use(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_loc_conf_t *lcf,
-    ngx_agilicus_token_found_t *found, const ngx_agilicus_token_clock_t *now)
+ngx_agt_use(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf,
+    ngx_agt_found_t *found, const ngx_agt_clock_t *now)
 {
-    uint64_t                         limit;
-    ngx_agilicus_token_reason_e      denied;
-    ngx_agilicus_token_cache_key_t   key;
+    uint64_t             limit;
+    ngx_agt_reason_e     denied;
+    ngx_agt_cache_key_t  key;
 
     ctx->seen = found->serial;
     ctx->sent = found->sent;
@@ -243,28 +228,26 @@ ngx_agilicus_token_use(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     key.key = ctx->digest;
     key.context = lcf->origin->context;
 
-    denied = ngx_agilicus_token_look_through(r, ctx, lcf, &key, found, now);
+    denied = ngx_agt_look_through(r, ctx, lcf, &key, found, now);
 
-    if (denied != NGX_AGILICUS_TOKEN_REASON_NONE) {
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
-                               denied);
+    if (denied != NGX_AGT_REASON_NONE) {
+        ngx_agt_say(ctx, NGX_AGT_VERDICT_REVOKED, denied);
         return NGX_OK;
     }
 
-    if (found->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
-        limit = ngx_agilicus_token_cache_limit(&lcf->lifetimes, ctx->digest,
-                                               found->class, 0, 0);
+    if (found->class != NGX_AGT_CLASS_ACTIVE) {
+        limit = ngx_agt_cache_limit(&lcf->lifetimes, ctx->digest,
+                                    found->class, 0, 0);
 
         if (now->mono - ngx_min(found->sent, now->mono) >= limit) {
             return NGX_DECLINED;
         }
 
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_INVALID,
-                               found->reason);
+        ngx_agt_say(ctx, NGX_AGT_VERDICT_INVALID, found->reason);
         return NGX_OK;
     }
 
-    return ngx_agilicus_token_age(r, ctx, lcf, now);
+    return ngx_agt_age(r, ctx, lcf, now);
 }
 
 
@@ -273,35 +256,32 @@ ngx_agilicus_token_use(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
  * through for; notes that it was, and how late it was seen.
  */
 
-static ngx_agilicus_token_reason_e
-ngx_agilicus_token_look_through(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
-    const ngx_agilicus_token_cache_key_t *key,
-    ngx_agilicus_token_found_t *found, const ngx_agilicus_token_clock_t *now)
+static ngx_agt_reason_e
+ngx_agt_look_through(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    const ngx_agt_cache_key_t *key,
+    ngx_agt_found_t *found, const ngx_agt_clock_t *now)
 {
-    uint32_t                     late;
-    ngx_atomic_uint_t            generation;
-    ngx_agilicus_token_reason_e  denied;
+    uint32_t           late;
+    ngx_atomic_uint_t  generation;
+    ngx_agt_reason_e   denied;
 
-    generation = ngx_agilicus_token_denials_generation(
-                                            ngx_agilicus_token_denials(r));
+    generation = ngx_agt_denials_generation(ngx_agt_denials(r));
 
     ctx->clean = generation;
 
-    late = ctx->has_facts
-           ? ngx_agilicus_token_policy_late(&ctx->facts, now->wall) : 0;
+    late = ctx->has_facts ? ngx_agt_policy_late(&ctx->facts, now->wall) : 0;
 
     ctx->late = ngx_max(found->late, late);
 
     if (found->clean >= generation && late == 0) {
-        return NGX_AGILICUS_TOKEN_REASON_NONE;
+        return NGX_AGT_REASON_NONE;
     }
 
-    denied = ngx_agilicus_token_look_for_denial(ctx, now);
+    denied = ngx_agt_look_for_denial(ctx, now);
 
-    if (denied == NGX_AGILICUS_TOKEN_REASON_NONE) {
-        ngx_agilicus_token_cache_note(lcf->origin->zone, key, found,
-                                      generation, late);
+    if (denied == NGX_AGT_REASON_NONE) {
+        ngx_agt_cache_note(lcf->origin->zone, key, found, generation, late);
     }
 
     return denied;
@@ -309,7 +289,7 @@ ngx_agilicus_token_look_through(ngx_http_request_t *r,
 
 
 const u_char *
-ngx_agilicus_token_denial_key(ngx_agilicus_token_ctx_t *ctx)
+ngx_agt_denial_key(ngx_agt_ctx_t *ctx)
 {
     if (ctx->token.len == 0 || ctx->token.data[ctx->token.len - 1] != '=') {
         return ctx->digest;
@@ -317,8 +297,7 @@ ngx_agilicus_token_denial_key(ngx_agilicus_token_ctx_t *ctx)
 
     if (!ctx->has_unpadded) {
 
-        if (ngx_agilicus_token_denials_token(ctx->unpadded, &ctx->token,
-                                             ctx->digest)
+        if (ngx_agt_denials_token(ctx->unpadded, &ctx->token, ctx->digest)
             != NGX_OK)
         {
             return NULL;
@@ -331,21 +310,18 @@ ngx_agilicus_token_denial_key(ngx_agilicus_token_ctx_t *ctx)
 }
 
 
-ngx_agilicus_token_reason_e
-ngx_agilicus_token_look_for_denial(ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_clock_t *now)
+ngx_agt_reason_e
+ngx_agt_look_for_denial(ngx_agt_ctx_t *ctx, const ngx_agt_clock_t *now)
 {
-    return ngx_agilicus_token_denied(ngx_agilicus_token_denials(ctx->request),
-                                     ctx->api->digest,
-                                     ngx_agilicus_token_denial_key(ctx),
-                                     ctx->has_facts ? &ctx->facts : NULL,
-                                     ctx->first_asked, now);
+    return ngx_agt_denied(ngx_agt_denials(ctx->request), ctx->api->digest,
+                          ngx_agt_denial_key(ctx),
+                          ctx->has_facts ? &ctx->facts : NULL,
+                          ctx->first_asked, now);
 }
 
 
 ngx_int_t
-ngx_agilicus_token_keep_rules(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, ngx_str_t *rules)
+ngx_agt_keep_rules(ngx_http_request_t *r, ngx_agt_ctx_t *ctx, ngx_str_t *rules)
 {
     u_char  *p;
 
@@ -371,55 +347,52 @@ ngx_agilicus_token_keep_rules(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_agilicus_token_age(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_loc_conf_t *lcf,
-    const ngx_agilicus_token_clock_t *now)
+ngx_agt_age(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf, const ngx_agt_clock_t *now)
 {
-    uint64_t                     age, limit;
-    ngx_uint_t                   watched;
-    ngx_agilicus_token_facts_t  *facts;
+    uint64_t          age, limit;
+    ngx_uint_t        watched;
+    ngx_agt_facts_t  *facts;
 
     facts = &ctx->facts;
 
     /* what is known to be expired is so at any age, and costs no call */
 
-    if (ngx_agilicus_token_policy_expired(facts, lcf->leeway, ctx->late,
-                                          now->wall))
+    if (ngx_agt_policy_expired(facts, lcf->leeway, ctx->late, now->wall))
     {
-        ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
+        ctx->class = NGX_AGT_CLASS_ACTIVE;
         return NGX_OK;
     }
 
     /* what it says of itself may have changed: only the API knows */
 
-    if (ngx_agilicus_token_policy_ended(facts, ctx->late, now->wall)) {
+    if (ngx_agt_policy_ended(facts, ctx->late, now->wall)) {
         return NGX_DECLINED;
     }
 
-    watched = facts->jti.len
-              && ngx_agilicus_token_watched(r, lcf->origin->api, now);
+    watched = facts->jti.len && ngx_agt_watched(r, lcf->origin->api, now);
 
-    limit = ngx_agilicus_token_cache_limit(&lcf->lifetimes, ctx->digest,
-                                ngx_agilicus_token_policy_ahead(facts,
+    limit = ngx_agt_cache_limit(&lcf->lifetimes, ctx->digest,
+                                ngx_agt_policy_ahead(facts,
                                                      lcf->leeway, now->wall)
-                                ? NGX_AGILICUS_TOKEN_CLASS_INVALID
-                                : NGX_AGILICUS_TOKEN_CLASS_ACTIVE,
+                                ? NGX_AGT_CLASS_INVALID
+                                : NGX_AGT_CLASS_ACTIVE,
                                 facts->has_exp, watched);
 
     age = now->mono - ngx_min(ctx->sent, now->mono);
 
     if (age < limit) {
-        ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
+        ctx->class = NGX_AGT_CLASS_ACTIVE;
         return NGX_OK;
     }
 
     if (watched && lcf->lifetimes.update
         && age <= limit + lcf->lifetimes.update)
     {
-        ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
-        ctx->cache = NGX_AGILICUS_TOKEN_CACHE_UPDATING;
+        ctx->class = NGX_AGT_CLASS_ACTIVE;
+        ctx->cache = NGX_AGT_CACHE_UPDATING;
 
-        ngx_agilicus_token_refresh(ctx, lcf);
+        ngx_agt_refresh(ctx, lcf);
 
         return NGX_OK;
     }
@@ -433,38 +406,37 @@ ngx_agilicus_token_age(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
 
 
 ngx_int_t
-ngx_agilicus_token_use_again(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_use_again(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_agilicus_token_clock_t  now;
+    ngx_agt_clock_t  now;
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
-    return ngx_agilicus_token_age(r, ctx, lcf, &now);
+    return ngx_agt_age(r, ctx, lcf, &now);
 }
 
 
 ngx_uint_t
-ngx_agilicus_token_watched(ngx_http_request_t *r,
-    ngx_agilicus_token_api_t *api, const ngx_agilicus_token_clock_t *now)
+ngx_agt_watched(ngx_http_request_t *r,
+    ngx_agt_api_t *api, const ngx_agt_clock_t *now)
 {
-    ngx_agilicus_token_denials_t  *denials;
+    ngx_agt_denials_t  *denials;
 
-    denials = ngx_agilicus_token_denials(r);
+    denials = ngx_agt_denials(r);
 
-    return ngx_agilicus_token_denials_feed(denials, api->digest, now->mono)
-           == NGX_AGILICUS_TOKEN_FEED_HEALTHY;
+    return ngx_agt_denials_feed(denials, api->digest, now->mono)
+           == NGX_AGT_FEED_HEALTHY;
 }
 
 
 static void
-ngx_agilicus_token_refresh(ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_refresh(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_agilicus_token_answer_t      answer;
-    ngx_agilicus_token_introspect_t  introspect;
+    ngx_agt_answer_t      answer;
+    ngx_agt_introspect_t  introspect;
 
-    ngx_memzero(&introspect, sizeof(ngx_agilicus_token_introspect_t));
+    ngx_memzero(&introspect, sizeof(ngx_agt_introspect_t));
 
     introspect.origin = lcf->origin;
     introspect.token = ctx->token;
@@ -474,13 +446,13 @@ ngx_agilicus_token_refresh(ngx_agilicus_token_ctx_t *ctx,
     introspect.seen = ctx->seen;
     introspect.invalid = lcf->lifetimes.invalid;
 
-    (void) ngx_agilicus_token_api_introspect(&introspect, NULL, &answer);
+    (void) ngx_agt_api_introspect(&introspect, NULL, &answer);
 }
 
 
 ngx_int_t
-ngx_agilicus_token_keep_facts(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, ngx_str_t *packed)
+ngx_agt_keep_facts(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, ngx_str_t *packed)
 {
     u_char  *p;
 
@@ -496,7 +468,7 @@ ngx_agilicus_token_keep_facts(ngx_http_request_t *r,
     ctx->packed.data = p;
     ctx->packed.len = packed->len;
 
-    if (ngx_agilicus_token_facts_open(&ctx->facts, p, packed->len) != NGX_OK) {
+    if (ngx_agt_facts_open(&ctx->facts, p, packed->len) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -506,10 +478,10 @@ ngx_agilicus_token_keep_facts(ngx_http_request_t *r,
 }
 
 
-ngx_agilicus_token_zone_t *
-ngx_agilicus_token_first_zone(ngx_http_request_t *r)
+ngx_agt_zone_t *
+ngx_agt_first_zone(ngx_http_request_t *r)
 {
-    const ngx_agilicus_token_main_conf_t  *mcf;
+    const ngx_agt_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
 
@@ -517,10 +489,10 @@ ngx_agilicus_token_first_zone(ngx_http_request_t *r)
 }
 
 
-ngx_agilicus_token_denials_t *
-ngx_agilicus_token_denials(ngx_http_request_t *r)
+ngx_agt_denials_t *
+ngx_agt_denials(ngx_http_request_t *r)
 {
-    const ngx_agilicus_token_main_conf_t  *mcf;
+    const ngx_agt_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
 

@@ -15,15 +15,14 @@
  */
 
 ngx_int_t
-ngx_agilicus_token_preaccess_handler(ngx_http_request_t *r)
+ngx_agt_preaccess_handler(ngx_http_request_t *r)
 {
-    ngx_agilicus_token_ctx_t             *ctx;
-    const ngx_agilicus_token_loc_conf_t  *lcf;
+    ngx_agt_ctx_t             *ctx;
+    const ngx_agt_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
 
-    if (lcf->enable == NGX_AGILICUS_TOKEN_OFF
-        || lcf->phase != NGX_AGILICUS_TOKEN_PHASE_PREACCESS)
+    if (lcf->enable == NGX_AGT_OFF || lcf->phase != NGX_AGT_PHASE_PREACCESS)
     {
         return NGX_DECLINED;
     }
@@ -31,13 +30,13 @@ ngx_agilicus_token_preaccess_handler(ngx_http_request_t *r)
     ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
 
     if (ctx == NULL) {
-        ctx = ngx_agilicus_token_create_ctx(r);
+        ctx = ngx_agt_create_ctx(r);
 
         if (ctx == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        if (ngx_agilicus_token_learn(r, ctx, lcf) == NGX_AGAIN) {
+        if (ngx_agt_learn(r, ctx, lcf) == NGX_AGAIN) {
             return NGX_AGAIN;
         }
     }
@@ -47,23 +46,23 @@ ngx_agilicus_token_preaccess_handler(ngx_http_request_t *r)
     }
 
     ctx->previewed = 1;
-    ctx->state = NGX_AGILICUS_TOKEN_STATE_ANSWERED;
+    ctx->state = NGX_AGT_STATE_ANSWERED;
 
     if (ctx->cleaned) {
         ctx->spent = ngx_current_msec - ctx->asked;
     }
 
-    if (ctx->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE
-        && ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_NONE)
+    if (ctx->class == NGX_AGT_CLASS_ACTIVE
+        && ctx->decision.verdict == NGX_AGT_VERDICT_NONE)
     {
-        ngx_agilicus_token_look_again(r, ctx);
+        ngx_agt_look_again(r, ctx);
 
         /* after a call that failed, no other is made */
 
-        if (ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_NONE
-            && ctx->cache != NGX_AGILICUS_TOKEN_CACHE_STALE)
+        if (ctx->decision.verdict == NGX_AGT_VERDICT_NONE
+            && ctx->cache != NGX_AGT_CACHE_STALE)
         {
-            ctx->state = NGX_AGILICUS_TOKEN_STATE_NEW;
+            ctx->state = NGX_AGT_STATE_NEW;
         }
     }
 
@@ -78,12 +77,12 @@ ngx_agilicus_token_preaccess_handler(ngx_http_request_t *r)
  */
 
 ngx_int_t
-ngx_agilicus_token_learn_again(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_learn_again(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_int_t                   rc;
-    ngx_uint_t                  answered;
-    ngx_agilicus_token_clock_t  now;
+    ngx_int_t        rc;
+    ngx_uint_t       answered;
+    ngx_agt_clock_t  now;
 
     /* what was read since the first look-up was not read too early */
 
@@ -94,29 +93,29 @@ ngx_agilicus_token_learn_again(ngx_http_request_t *r,
         ctx->asked = ngx_current_msec - ctx->spent;
     }
 
-    ctx->class = NGX_AGILICUS_TOKEN_CLASS_NONE;
+    ctx->class = NGX_AGT_CLASS_NONE;
     ctx->stale_until = 0;
     ctx->known = 0;
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
     answered = (ctx->has_api_time && ctx->has_facts);
 
     if (answered
         && now.mono - ngx_min(ctx->sent, now.mono) < lcf->api_timeout)
     {
-        ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
+        ctx->class = NGX_AGT_CLASS_ACTIVE;
         return NGX_OK;
     }
 
-    rc = ngx_agilicus_token_look_up(r, ctx, lcf);
+    rc = ngx_agt_look_up(r, ctx, lcf);
 
     if (rc == NGX_DECLINED && !ctx->known && answered) {
-        rc = ngx_agilicus_token_use_again(r, ctx, lcf);
+        rc = ngx_agt_use_again(r, ctx, lcf);
     }
 
     if (rc == NGX_DECLINED) {
-        rc = ngx_agilicus_token_ask(r, ctx, lcf);
+        rc = ngx_agt_ask(r, ctx, lcf);
     }
 
     return rc;
@@ -124,14 +123,13 @@ ngx_agilicus_token_learn_again(ngx_http_request_t *r,
 
 
 void
-ngx_agilicus_token_check_stale(ngx_agilicus_token_ctx_t *ctx)
+ngx_agt_check_stale(ngx_agt_ctx_t *ctx)
 {
-    ngx_agilicus_token_clock_t  now;
+    ngx_agt_clock_t  now;
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
     if (now.mono >= ctx->stale_until) {
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
-                               NGX_AGILICUS_TOKEN_REASON_TIMEOUT);
+        ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE, NGX_AGT_REASON_TIMEOUT);
     }
 }

@@ -13,14 +13,13 @@
  */
 
 ngx_int_t
-ngx_agilicus_token_preflight_handler(ngx_http_request_t *r)
+ngx_agt_preflight_handler(ngx_http_request_t *r)
 {
-    const ngx_agilicus_token_loc_conf_t  *lcf;
+    const ngx_agt_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
 
-    if (lcf->enable == NGX_AGILICUS_TOKEN_OFF
-        || !ngx_agilicus_token_preflight_passes(r))
+    if (lcf->enable == NGX_AGT_OFF || !ngx_agt_preflight_passes(r))
     {
         return NGX_DECLINED;
     }
@@ -35,32 +34,31 @@ ngx_agilicus_token_preflight_handler(ngx_http_request_t *r)
  */
 
 ngx_uint_t
-ngx_agilicus_token_preflight_passes(ngx_http_request_t *r)
+ngx_agt_preflight_passes(ngx_http_request_t *r)
 {
-    ngx_agilicus_token_ctx_t             *ctx;
-    const ngx_agilicus_token_loc_conf_t  *lcf;
+    ngx_agt_ctx_t             *ctx;
+    const ngx_agt_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
 
-    if (lcf->preflight != NGX_AGILICUS_TOKEN_PREFLIGHT_PASS
-        || !ngx_agilicus_token_is_preflight(r))
+    if (lcf->preflight != NGX_AGT_PREFLIGHT_PASS || !ngx_agt_is_preflight(r))
     {
         return 0;
     }
 
-    if (lcf->enable == NGX_AGILICUS_TOKEN_OFF) {
+    if (lcf->enable == NGX_AGT_OFF) {
         return r->headers_in.authorization == NULL;
     }
 
     ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
 
     return ctx && !ctx->has_token
-           && ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_NONE;
+           && ctx->decision.verdict == NGX_AGT_VERDICT_NONE;
 }
 
 
 ngx_uint_t
-ngx_agilicus_token_is_preflight(ngx_http_request_t *r)
+ngx_agt_is_preflight(ngx_http_request_t *r)
 {
     ngx_str_t         value;
     ngx_uint_t        i, origin, method;
@@ -90,7 +88,7 @@ ngx_agilicus_token_is_preflight(ngx_http_request_t *r)
         }
 
         value = h[i].value;
-        ngx_agilicus_token_bearer_strip(&value);
+        ngx_agt_bearer_strip(&value);
 
         if (value.len == 0) {
             continue;

@@ -8,82 +8,75 @@
 
 
 /* milliseconds, at most: responses that end sooner are not looked at */
-#define NGX_AGILICUS_TOKEN_RECHECK_YOUNG   1000
+#define NGX_AGT_RECHECK_YOUNG   1000
 
 /* milliseconds between two looks at the others, at least and at most */
-#define NGX_AGILICUS_TOKEN_RECHECK_MIN     200
-#define NGX_AGILICUS_TOKEN_RECHECK_MAX     1000
+#define NGX_AGT_RECHECK_MIN     200
+#define NGX_AGT_RECHECK_MAX     1000
 
 
-static ngx_uint_t ngx_agilicus_token_recheck_known(
-    ngx_agilicus_token_client_t *client, ngx_agilicus_token_ctx_t *ctx);
-static ngx_uint_t ngx_agilicus_token_recheck_same(ngx_agilicus_token_ctx_t *a,
-    ngx_agilicus_token_ctx_t *b);
-static void ngx_agilicus_token_recheck_tick(ngx_event_t *ev);
-static void ngx_agilicus_token_recheck_client(
-    ngx_agilicus_token_client_t *client);
-static ngx_agilicus_token_reason_e ngx_agilicus_token_recheck_one(
-    ngx_agilicus_token_ctx_t *ctx);
-static void ngx_agilicus_token_recheck_cut(ngx_agilicus_token_ctx_t *ctx,
-    ngx_agilicus_token_reason_e reason);
+static ngx_uint_t ngx_agt_recheck_known(
+    ngx_agt_client_t *client, ngx_agt_ctx_t *ctx);
+static ngx_uint_t ngx_agt_recheck_same(ngx_agt_ctx_t *a, ngx_agt_ctx_t *b);
+static void ngx_agt_recheck_tick(ngx_event_t *ev);
+static void ngx_agt_recheck_client(ngx_agt_client_t *client);
+static ngx_agt_reason_e ngx_agt_recheck_one(ngx_agt_ctx_t *ctx);
+static void ngx_agt_recheck_cut(ngx_agt_ctx_t *ctx, ngx_agt_reason_e reason);
 
 
 /* requests in the order they came, and those of them that run on */
 
-static ngx_queue_t       ngx_agilicus_token_young;
-static ngx_queue_t       ngx_agilicus_token_running;
-static ngx_event_t       ngx_agilicus_token_recheck_event;
-static ngx_connection_t  ngx_agilicus_token_recheck_dummy;
-static ngx_msec_t        ngx_agilicus_token_recheck_pause;
-static ngx_msec_t        ngx_agilicus_token_recheck_grown;
+static ngx_queue_t       ngx_agt_young;
+static ngx_queue_t       ngx_agt_running;
+static ngx_event_t       ngx_agt_recheck_event;
+static ngx_connection_t  ngx_agt_recheck_dummy;
+static ngx_msec_t        ngx_agt_recheck_pause;
+static ngx_msec_t        ngx_agt_recheck_grown;
 
 
 void
-ngx_agilicus_token_recheck_init(ngx_msec_t shortest, ngx_log_t *log)
+ngx_agt_recheck_init(ngx_msec_t shortest, ngx_log_t *log)
 {
     ngx_event_t  *ev;
 
-    ngx_queue_init(&ngx_agilicus_token_young);
-    ngx_queue_init(&ngx_agilicus_token_running);
+    ngx_queue_init(&ngx_agt_young);
+    ngx_queue_init(&ngx_agt_running);
 
-    ngx_agilicus_token_recheck_pause = 0;
+    ngx_agt_recheck_pause = 0;
 
     if (shortest) {
 
         /* both together are what it takes at most to see a denial */
 
-        shortest = ngx_max(shortest / 2, NGX_AGILICUS_TOKEN_RECHECK_MIN);
+        shortest = ngx_max(shortest / 2, NGX_AGT_RECHECK_MIN);
 
-        ngx_agilicus_token_recheck_grown =
-            ngx_min(shortest, NGX_AGILICUS_TOKEN_RECHECK_YOUNG);
+        ngx_agt_recheck_grown = ngx_min(shortest, NGX_AGT_RECHECK_YOUNG);
 
-        ngx_agilicus_token_recheck_pause =
-            ngx_min(shortest, NGX_AGILICUS_TOKEN_RECHECK_MAX);
+        ngx_agt_recheck_pause = ngx_min(shortest, NGX_AGT_RECHECK_MAX);
     }
 
-    ngx_agilicus_token_recheck_dummy.fd = (ngx_socket_t) -1;
+    ngx_agt_recheck_dummy.fd = (ngx_socket_t) -1;
 
-    ev = &ngx_agilicus_token_recheck_event;
+    ev = &ngx_agt_recheck_event;
 
     ngx_memzero(ev, sizeof(ngx_event_t));
 
-    ev->handler = ngx_agilicus_token_recheck_tick;
-    ev->data = &ngx_agilicus_token_recheck_dummy;
+    ev->handler = ngx_agt_recheck_tick;
+    ev->data = &ngx_agt_recheck_dummy;
     ev->log = log;
     ev->cancelable = 1;
 }
 
 
 ngx_int_t
-ngx_agilicus_token_recheck_add(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx)
+ngx_agt_recheck_add(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 {
-    ngx_http_cleanup_t           *cln;
-    ngx_agilicus_token_client_t  *client;
+    ngx_http_cleanup_t  *cln;
+    ngx_agt_client_t    *client;
 
     client = ctx->client;
 
-    if (ngx_agilicus_token_recheck_pause == 0) {
+    if (ngx_agt_recheck_pause == 0) {
         return NGX_OK;
     }
 
@@ -96,7 +89,7 @@ ngx_agilicus_token_recheck_add(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-        cln->handler = ngx_agilicus_token_recheck_remove;
+        cln->handler = ngx_agt_recheck_remove;
         cln->data = client;
 
     } else if (r == r->main) {
@@ -108,7 +101,7 @@ ngx_agilicus_token_recheck_add(ngx_http_request_t *r,
 
     } else {
 
-        if (!ngx_agilicus_token_recheck_known(client, ctx)) {
+        if (!ngx_agt_recheck_known(client, ctx)) {
             ctx->next_part = client->parts;
             client->parts = ctx;
         }
@@ -123,11 +116,10 @@ ngx_agilicus_token_recheck_add(ngx_http_request_t *r,
     client->watched = 1;
     client->since = ngx_current_msec;
 
-    ngx_queue_insert_tail(&ngx_agilicus_token_young, &client->queue);
+    ngx_queue_insert_tail(&ngx_agt_young, &client->queue);
 
-    if (!ngx_agilicus_token_recheck_event.timer_set) {
-        ngx_add_timer(&ngx_agilicus_token_recheck_event,
-                      ngx_agilicus_token_recheck_pause);
+    if (!ngx_agt_recheck_event.timer_set) {
+        ngx_add_timer(&ngx_agt_recheck_event, ngx_agt_recheck_pause);
     }
 
     return NGX_OK;
@@ -135,9 +127,9 @@ ngx_agilicus_token_recheck_add(ngx_http_request_t *r,
 
 
 void
-ngx_agilicus_token_recheck_remove(void *data)
+ngx_agt_recheck_remove(void *data)
 {
-    ngx_agilicus_token_client_t *client = data;
+    ngx_agt_client_t *client = data;
 
     if (client->watched) {
         ngx_queue_remove(&client->queue);
@@ -152,19 +144,18 @@ ngx_agilicus_token_recheck_remove(void *data)
 /* 1 if what let in this part has let in another one, or the page itself */
 
 static ngx_uint_t
-ngx_agilicus_token_recheck_known(ngx_agilicus_token_client_t *client,
-    ngx_agilicus_token_ctx_t *ctx)
+ngx_agt_recheck_known(ngx_agt_client_t *client, ngx_agt_ctx_t *ctx)
 {
-    ngx_agilicus_token_ctx_t  *other;
+    ngx_agt_ctx_t  *other;
 
     other = client->watching;
 
-    if (other && ngx_agilicus_token_recheck_same(other, ctx)) {
+    if (other && ngx_agt_recheck_same(other, ctx)) {
         return 1;
     }
 
     for (other = client->parts; other; other = other->next_part) {
-        if (ngx_agilicus_token_recheck_same(other, ctx)) {
+        if (ngx_agt_recheck_same(other, ctx)) {
             return 1;
         }
     }
@@ -174,63 +165,59 @@ ngx_agilicus_token_recheck_known(ngx_agilicus_token_client_t *client,
 
 
 static ngx_uint_t
-ngx_agilicus_token_recheck_same(ngx_agilicus_token_ctx_t *a,
-    ngx_agilicus_token_ctx_t *b)
+ngx_agt_recheck_same(ngx_agt_ctx_t *a, ngx_agt_ctx_t *b)
 {
     return a == b
            || (a->api == b->api && a->leeway == b->leeway
                && a->packed.len == b->packed.len
                && ngx_memcmp(a->packed.data, b->packed.data, a->packed.len)
                   == 0
-               && ngx_memcmp(a->digest, b->digest,
-                             NGX_AGILICUS_TOKEN_DIGEST_LEN)
+               && ngx_memcmp(a->digest, b->digest, NGX_AGT_DIGEST_LEN)
                   == 0);
 }
 
 
 static void
-ngx_agilicus_token_recheck_tick(ngx_event_t *ev)
+ngx_agt_recheck_tick(ngx_event_t *ev)
 {
-    ngx_queue_t                  *q, looked;
-    ngx_agilicus_token_client_t  *client;
+    ngx_queue_t       *q, looked;
+    ngx_agt_client_t  *client;
 
-    while (!ngx_queue_empty(&ngx_agilicus_token_young)) {
-        q = ngx_queue_head(&ngx_agilicus_token_young);
-        client = ngx_queue_data(q, ngx_agilicus_token_client_t, queue);
+    while (!ngx_queue_empty(&ngx_agt_young)) {
+        q = ngx_queue_head(&ngx_agt_young);
+        client = ngx_queue_data(q, ngx_agt_client_t, queue);
 
-        if (ngx_current_msec - client->since
-            < ngx_agilicus_token_recheck_grown)
+        if (ngx_current_msec - client->since < ngx_agt_recheck_grown)
         {
             break;
         }
 
         ngx_queue_remove(q);
-        ngx_queue_insert_tail(&ngx_agilicus_token_running, q);
+        ngx_queue_insert_tail(&ngx_agt_running, q);
     }
 
     /* cutting one may end others, so each is put back before it is looked at */
 
     ngx_queue_init(&looked);
 
-    if (!ngx_queue_empty(&ngx_agilicus_token_running)) {
-        ngx_queue_add(&looked, &ngx_agilicus_token_running);
-        ngx_queue_init(&ngx_agilicus_token_running);
+    if (!ngx_queue_empty(&ngx_agt_running)) {
+        ngx_queue_add(&looked, &ngx_agt_running);
+        ngx_queue_init(&ngx_agt_running);
     }
 
     while (!ngx_queue_empty(&looked)) {
         q = ngx_queue_head(&looked);
-        client = ngx_queue_data(q, ngx_agilicus_token_client_t, queue);
+        client = ngx_queue_data(q, ngx_agt_client_t, queue);
 
         ngx_queue_remove(q);
-        ngx_queue_insert_tail(&ngx_agilicus_token_running, q);
+        ngx_queue_insert_tail(&ngx_agt_running, q);
 
-        ngx_agilicus_token_recheck_client(client);
+        ngx_agt_recheck_client(client);
     }
 
-    if (!ngx_queue_empty(&ngx_agilicus_token_young)
-        || !ngx_queue_empty(&ngx_agilicus_token_running))
+    if (!ngx_queue_empty(&ngx_agt_young) || !ngx_queue_empty(&ngx_agt_running))
     {
-        ngx_add_timer(ev, ngx_agilicus_token_recheck_pause);
+        ngx_add_timer(ev, ngx_agt_recheck_pause);
     }
 }
 
@@ -238,10 +225,10 @@ ngx_agilicus_token_recheck_tick(ngx_event_t *ev)
 /* all that let in the response, or a part of it; the first that ends cuts it */
 
 static void
-ngx_agilicus_token_recheck_client(ngx_agilicus_token_client_t *client)
+ngx_agt_recheck_client(ngx_agt_client_t *client)
 {
-    ngx_agilicus_token_ctx_t     *ctx;
-    ngx_agilicus_token_reason_e   reason;
+    ngx_agt_ctx_t    *ctx;
+    ngx_agt_reason_e  reason;
 
     ctx = client->watching;
 
@@ -257,10 +244,10 @@ ngx_agilicus_token_recheck_client(ngx_agilicus_token_client_t *client)
     }
 
     while (ctx) {
-        reason = ngx_agilicus_token_recheck_one(ctx);
+        reason = ngx_agt_recheck_one(ctx);
 
-        if (reason != NGX_AGILICUS_TOKEN_REASON_NONE) {
-            ngx_agilicus_token_recheck_cut(ctx, reason);
+        if (reason != NGX_AGT_REASON_NONE) {
+            ngx_agt_recheck_cut(ctx, reason);
 
             /* "client" may be gone */
 
@@ -272,36 +259,35 @@ ngx_agilicus_token_recheck_client(ngx_agilicus_token_client_t *client)
 }
 
 
-static ngx_agilicus_token_reason_e
-ngx_agilicus_token_recheck_one(ngx_agilicus_token_ctx_t *ctx)
+static ngx_agt_reason_e
+ngx_agt_recheck_one(ngx_agt_ctx_t *ctx)
 {
-    ngx_atomic_uint_t              generation;
-    ngx_agilicus_token_clock_t     now;
-    ngx_agilicus_token_reason_e    denied;
-    ngx_agilicus_token_denials_t  *denials;
+    ngx_atomic_uint_t   generation;
+    ngx_agt_clock_t     now;
+    ngx_agt_reason_e    denied;
+    ngx_agt_denials_t  *denials;
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
-    if (ngx_agilicus_token_policy_expired(&ctx->facts, ctx->leeway, ctx->late,
-                                          now.wall))
+    if (ngx_agt_policy_expired(&ctx->facts, ctx->leeway, ctx->late, now.wall))
     {
-        return NGX_AGILICUS_TOKEN_REASON_EXPIRED;
+        return NGX_AGT_REASON_EXPIRED;
     }
 
-    if (ngx_agilicus_token_policy_ended(&ctx->facts, ctx->late, now.wall)) {
-        return NGX_AGILICUS_TOKEN_REASON_SAYS_NO;
+    if (ngx_agt_policy_ended(&ctx->facts, ctx->late, now.wall)) {
+        return NGX_AGT_REASON_SAYS_NO;
     }
 
-    denials = ngx_agilicus_token_denials(ctx->request);
-    generation = ngx_agilicus_token_denials_generation(denials);
+    denials = ngx_agt_denials(ctx->request);
+    generation = ngx_agt_denials_generation(denials);
 
     if (generation == ctx->clean) {
-        return NGX_AGILICUS_TOKEN_REASON_NONE;
+        return NGX_AGT_REASON_NONE;
     }
 
-    denied = ngx_agilicus_token_look_for_denial(ctx, &now);
+    denied = ngx_agt_look_for_denial(ctx, &now);
 
-    if (denied == NGX_AGILICUS_TOKEN_REASON_NONE) {
+    if (denied == NGX_AGT_REASON_NONE) {
         ctx->clean = generation;
     }
 
@@ -310,13 +296,12 @@ ngx_agilicus_token_recheck_one(ngx_agilicus_token_ctx_t *ctx)
 
 
 static void
-ngx_agilicus_token_recheck_cut(ngx_agilicus_token_ctx_t *ctx,
-    ngx_agilicus_token_reason_e reason)
+ngx_agt_recheck_cut(ngx_agt_ctx_t *ctx, ngx_agt_reason_e reason)
 {
-    ngx_connection_t              *c;
-    ngx_http_request_t            *r;
-    ngx_agilicus_token_ctx_t      *page;
-    ngx_agilicus_token_verdict_e   verdict;
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+    ngx_agt_ctx_t       *page;
+    ngx_agt_verdict_e    verdict;
 
     r = ctx->request->main;
     c = r->connection;
@@ -325,37 +310,36 @@ ngx_agilicus_token_recheck_cut(ngx_agilicus_token_ctx_t *ctx,
 
     page = ctx->client->watching;
 
-    ngx_agilicus_token_recheck_remove(ctx->client);
+    ngx_agt_recheck_remove(ctx->client);
 
-    ngx_agilicus_token_zone_count(ngx_agilicus_token_first_zone(r),
-                                  NGX_AGILICUS_TOKEN_COUNT_CUT);
+    ngx_agt_zone_count(ngx_agt_first_zone(r), NGX_AGT_COUNT_CUT);
 
     switch (reason) {
 
-    case NGX_AGILICUS_TOKEN_REASON_EXPIRED:
-        verdict = NGX_AGILICUS_TOKEN_VERDICT_EXPIRED;
+    case NGX_AGT_REASON_EXPIRED:
+        verdict = NGX_AGT_VERDICT_EXPIRED;
         break;
 
-    case NGX_AGILICUS_TOKEN_REASON_SAYS_NO:
-        verdict = NGX_AGILICUS_TOKEN_VERDICT_INVALID;
+    case NGX_AGT_REASON_SAYS_NO:
+        verdict = NGX_AGT_VERDICT_INVALID;
         break;
 
     default:
-        verdict = NGX_AGILICUS_TOKEN_VERDICT_REVOKED;
+        verdict = NGX_AGT_VERDICT_REVOKED;
     }
 
-    ngx_agilicus_token_say(ctx, verdict, reason);
+    ngx_agt_say(ctx, verdict, reason);
     ctx->cut = 1;
 
     if (page) {
-        ngx_agilicus_token_say(page, verdict, reason);
+        ngx_agt_say(page, verdict, reason);
         page->cut = 1;
     }
 
     ngx_log_error(NGX_LOG_INFO, c->log, 0,
                   "agilicus token: response cut: %V, %V",
-                  ngx_agilicus_token_verdict_word(ctx->decision.verdict),
-                  ngx_agilicus_token_reason_word(reason));
+                  ngx_agt_verdict_word(ctx->decision.verdict),
+                  ngx_agt_reason_word(reason));
 
     /* without a trace of a proper end: what was sent is not all there is */
 

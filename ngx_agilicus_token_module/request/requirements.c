@@ -7,17 +7,17 @@
 #include "ngx_agilicus_token_module.h"
 
 
-static const ngx_str_t *ngx_agilicus_token_requirement_values(
-    ngx_http_request_t *r, const ngx_agilicus_token_require_conf_t *require);
+static const ngx_str_t *ngx_agt_requirement_values(
+    ngx_http_request_t *r, const ngx_agt_require_conf_t *require);
 
 
-const ngx_agilicus_token_requirement_t *
-ngx_agilicus_token_requirements(ngx_http_request_t *r,
-    const ngx_agilicus_token_loc_conf_t *conf, ngx_uint_t *n)
+const ngx_agt_requirement_t *
+ngx_agt_requirements(ngx_http_request_t *r,
+    const ngx_agt_loc_conf_t *conf, ngx_uint_t *n)
 {
-    ngx_uint_t                                i;
-    ngx_agilicus_token_requirement_t         *requirements;
-    const ngx_agilicus_token_require_conf_t  *require;
+    ngx_uint_t                     i;
+    ngx_agt_requirement_t         *requirements;
+    const ngx_agt_require_conf_t  *require;
 
     if (conf->required == NULL) {
         *n = 0;
@@ -33,8 +33,7 @@ ngx_agilicus_token_requirements(ngx_http_request_t *r,
         return conf->requirements;
     }
 
-    requirements = ngx_palloc(r->pool,
-                           *n * sizeof(ngx_agilicus_token_requirement_t));
+    requirements = ngx_palloc(r->pool, *n * sizeof(ngx_agt_requirement_t));
     if (requirements == NULL) {
         return NULL;
     }
@@ -44,7 +43,7 @@ ngx_agilicus_token_requirements(ngx_http_request_t *r,
 
         if (require[i].variable) {
             requirements[i].values =
-                ngx_agilicus_token_requirement_values(r, &require[i]);
+                ngx_agt_requirement_values(r, &require[i]);
 
             if (requirements[i].values == NULL) {
                 return NULL;
@@ -57,8 +56,8 @@ ngx_agilicus_token_requirements(ngx_http_request_t *r,
 
 
 static const ngx_str_t *
-ngx_agilicus_token_requirement_values(ngx_http_request_t *r,
-    const ngx_agilicus_token_require_conf_t *require)
+ngx_agt_requirement_values(ngx_http_request_t *r,
+    const ngx_agt_require_conf_t *require)
 {
     ngx_str_t   *values;
     ngx_uint_t   i, n;

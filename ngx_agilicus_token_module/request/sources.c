@@ -9,39 +9,35 @@
 
 
 /* beside those of bearer: it is not the client's fault */
-#define NGX_AGILICUS_TOKEN_CLIENT_NO_MEMORY  16
+#define NGX_AGT_CLIENT_NO_MEMORY  16
 
 
-static void ngx_agilicus_token_client_cleanup(void *data);
-static ngx_uint_t ngx_agilicus_token_is_repeated(ngx_http_request_t *r);
-static ngx_uint_t ngx_agilicus_token_take_from(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_source_t *source,
+static void ngx_agt_client_cleanup(void *data);
+static ngx_uint_t ngx_agt_is_repeated(ngx_http_request_t *r);
+static ngx_uint_t ngx_agt_take_from(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_source_t *source,
     size_t max, ngx_str_t *token);
-static ngx_uint_t ngx_agilicus_token_take_credentials(
-    ngx_agilicus_token_ctx_t *ctx, size_t max, ngx_str_t *token);
-static ngx_uint_t ngx_agilicus_token_take_cookie(
-    ngx_agilicus_token_client_t *client, ngx_str_t *name, size_t max,
+static ngx_uint_t ngx_agt_take_credentials(
+    ngx_agt_ctx_t *ctx, size_t max, ngx_str_t *token);
+static ngx_uint_t ngx_agt_take_cookie(
+    ngx_agt_client_t *client, ngx_str_t *name, size_t max,
     ngx_str_t *token);
-static ngx_uint_t ngx_agilicus_token_take_query(ngx_http_request_t *r,
-    ngx_agilicus_token_client_t *client, ngx_str_t *name, size_t max,
-    ngx_str_t *token);
-static ngx_uint_t ngx_agilicus_token_taken(ngx_agilicus_token_ctx_t *ctx,
-    ngx_uint_t rc);
-static ngx_uint_t ngx_agilicus_token_take_digest(
-    ngx_agilicus_token_ctx_t *ctx);
-static ngx_int_t ngx_agilicus_token_cut(ngx_http_request_t *r,
-    ngx_str_t *name);
-static ngx_int_t ngx_agilicus_token_cut_args(ngx_http_request_t *r,
+static ngx_uint_t ngx_agt_take_query(ngx_http_request_t *r,
+    ngx_agt_client_t *client, ngx_str_t *name, size_t max, ngx_str_t *token);
+static ngx_uint_t ngx_agt_taken(ngx_agt_ctx_t *ctx, ngx_uint_t rc);
+static ngx_uint_t ngx_agt_take_digest(ngx_agt_ctx_t *ctx);
+static ngx_int_t ngx_agt_cut(ngx_http_request_t *r, ngx_str_t *name);
+static ngx_int_t ngx_agt_cut_args(ngx_http_request_t *r,
     ngx_str_t *args, ngx_str_t *name);
-static void ngx_agilicus_token_cut_all(ngx_http_request_t *r);
-static void ngx_agilicus_token_cut_done(ngx_http_request_t *r);
-static ngx_int_t ngx_agilicus_token_cut_target(ngx_http_request_t *r,
+static void ngx_agt_cut_all(ngx_http_request_t *r);
+static void ngx_agt_cut_done(ngx_http_request_t *r);
+static ngx_int_t ngx_agt_cut_target(ngx_http_request_t *r,
     ngx_str_t *line, ngx_str_t *name);
-static void ngx_agilicus_token_split_target(ngx_str_t *line, ngx_str_t *args);
+static void ngx_agt_split_target(ngx_str_t *line, ngx_str_t *args);
 
 
-static const ngx_agilicus_token_source_t  ngx_agilicus_token_header_source = {
-    NGX_AGILICUS_TOKEN_SOURCE_HEADER,
+static const ngx_agt_source_t  ngx_agt_header_source = {
+    NGX_AGT_SOURCE_HEADER,
     ngx_null_string
 };
 
@@ -51,26 +47,26 @@ static const ngx_agilicus_token_source_t  ngx_agilicus_token_header_source = {
  * internal redirect; the pool is the main request's also in subrequests.
  */
 
-ngx_agilicus_token_client_t *
-ngx_agilicus_token_get_client(ngx_http_request_t *r)
+ngx_agt_client_t *
+ngx_agt_get_client(ngx_http_request_t *r)
 {
-    ngx_pool_cleanup_t           *cln;
-    ngx_agilicus_token_client_t  *client;
+    ngx_pool_cleanup_t  *cln;
+    ngx_agt_client_t    *client;
 
-    client = ngx_agilicus_token_find_client(r);
+    client = ngx_agt_find_client(r);
 
     if (client) {
         return client;
     }
 
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_agilicus_token_client_t));
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_agt_client_t));
     if (cln == NULL) {
         return NULL;
     }
 
     client = cln->data;
 
-    ngx_memzero(client, sizeof(ngx_agilicus_token_client_t));
+    ngx_memzero(client, sizeof(ngx_agt_client_t));
 
     /* as the client sent it, whatever is rewritten or cut later */
 
@@ -85,7 +81,7 @@ ngx_agilicus_token_get_client(ngx_http_request_t *r)
     /* nginx refuses two of them, but its error page may lead to here */
 
     if (r->main->internal) {
-        client->repeated = ngx_agilicus_token_is_repeated(r);
+        client->repeated = ngx_agt_is_repeated(r);
     }
 
     /* the fields themselves stay, whatever later lists have in their place */
@@ -96,19 +92,18 @@ ngx_agilicus_token_get_client(ngx_http_request_t *r)
     client->sent.cookie = r->headers_in.cookie;
 #endif
 
-    if (ngx_agilicus_token_early_is_lost(r)) {
-        client->assigned = NGX_AGILICUS_TOKEN_EARLY_TOKEN
-                           | NGX_AGILICUS_TOKEN_EARLY_USER;
+    if (ngx_agt_early_is_lost(r)) {
+        client->assigned = NGX_AGT_EARLY_TOKEN | NGX_AGT_EARLY_USER;
     }
 
-    cln->handler = ngx_agilicus_token_client_cleanup;
+    cln->handler = ngx_agt_client_cleanup;
 
     return client;
 }
 
 
 static ngx_uint_t
-ngx_agilicus_token_is_repeated(ngx_http_request_t *r)
+ngx_agt_is_repeated(ngx_http_request_t *r)
 {
     ngx_uint_t        i, n;
     ngx_list_part_t  *part;
@@ -120,7 +115,7 @@ ngx_agilicus_token_is_repeated(ngx_http_request_t *r)
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
-            n += ngx_agilicus_token_is_authorization(&h[i]);
+            n += ngx_agt_is_authorization(&h[i]);
         }
     }
 
@@ -128,13 +123,13 @@ ngx_agilicus_token_is_repeated(ngx_http_request_t *r)
 }
 
 
-ngx_agilicus_token_client_t *
-ngx_agilicus_token_find_client(ngx_http_request_t *r)
+ngx_agt_client_t *
+ngx_agt_find_client(ngx_http_request_t *r)
 {
     ngx_pool_cleanup_t  *cln;
 
     for (cln = r->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_agilicus_token_client_cleanup) {
+        if (cln->handler == ngx_agt_client_cleanup) {
             return cln->data;
         }
     }
@@ -144,27 +139,27 @@ ngx_agilicus_token_find_client(ngx_http_request_t *r)
 
 
 static void
-ngx_agilicus_token_client_cleanup(void *data)
+ngx_agt_client_cleanup(void *data)
 {
-    ngx_agilicus_token_client_t *client = data;
+    ngx_agt_client_t *client = data;
 
-    ngx_agilicus_token_held_t  *held;
+    ngx_agt_held_t  *held;
 
     client->last = NULL;
 
     for (held = client->held; held; held = held->next) {
-        ngx_agilicus_token_worker_cache_release(held->entry);
+        ngx_agt_worker_cache_release(held->entry);
     }
 
     client->held = NULL;
 }
 
 
-ngx_agilicus_token_ctx_t *
-ngx_agilicus_token_get_ctx(ngx_http_request_t *r)
+ngx_agt_ctx_t *
+ngx_agt_get_ctx(ngx_http_request_t *r)
 {
-    ngx_agilicus_token_ctx_t     *ctx;
-    ngx_agilicus_token_client_t  *client;
+    ngx_agt_ctx_t     *ctx;
+    ngx_agt_client_t  *client;
 
     ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
 
@@ -175,33 +170,30 @@ ngx_agilicus_token_get_ctx(ngx_http_request_t *r)
     /* a clone goes on with what its parent was allowed, in its location */
 
     if (r != r->main && r->loc_conf == r->parent->loc_conf) {
-        return ngx_agilicus_token_get_ctx(r->parent);
+        return ngx_agt_get_ctx(r->parent);
     }
 
-    client = ngx_agilicus_token_find_client(r);
+    client = ngx_agt_find_client(r);
 
     return client ? client->last : NULL;
 }
 
 
 ngx_uint_t
-ngx_agilicus_token_take_header(ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_take_header(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
     ngx_uint_t  rc;
 
-    ctx->source = &ngx_agilicus_token_header_source;
+    ctx->source = &ngx_agt_header_source;
 
     if (ctx->client->repeated) {
-        return ngx_agilicus_token_taken(ctx,
-                                        NGX_AGILICUS_TOKEN_BEARER_REPEATED);
+        return ngx_agt_taken(ctx, NGX_AGT_BEARER_REPEATED);
     }
 
-    rc = ngx_agilicus_token_bearer_header(&ctx->client->authorization,
-                                          lcf->max_size, &ctx->token);
+    rc = ngx_agt_bearer_header(&ctx->client->authorization,
+                               lcf->max_size, &ctx->token);
 
-    return ngx_agilicus_token_taken(ctx, rc)
-           && ngx_agilicus_token_take_digest(ctx);
+    return ngx_agt_taken(ctx, rc) && ngx_agt_take_digest(ctx);
 }
 
 
@@ -211,73 +203,70 @@ ngx_agilicus_token_take_header(ngx_agilicus_token_ctx_t *ctx,
  */
 
 ngx_uint_t
-ngx_agilicus_token_take(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_take(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_str_t                     token;
-    ngx_uint_t                    i, n, rc, found;
-    ngx_agilicus_token_source_t  *sources;
+    ngx_str_t          token;
+    ngx_uint_t         i, n, rc, found;
+    ngx_agt_source_t  *sources;
 
     if (lcf->sources) {
         sources = lcf->sources->elts;
         n = lcf->sources->nelts;
 
     } else {
-        sources = (ngx_agilicus_token_source_t *)
-                      &ngx_agilicus_token_header_source;
+        sources = (ngx_agt_source_t *)
+                      &ngx_agt_header_source;
         n = 1;
     }
 
-    found = NGX_AGILICUS_TOKEN_BEARER_NONE;
+    found = NGX_AGT_BEARER_NONE;
 
     for (i = 0; i < n; i++) {
 
         ngx_str_null(&token);
 
-        rc = ngx_agilicus_token_take_from(r, ctx, &sources[i],
-                                          lcf->max_size, &token);
+        rc = ngx_agt_take_from(r, ctx, &sources[i], lcf->max_size, &token);
 
-        if (rc == NGX_AGILICUS_TOKEN_CLIENT_NO_MEMORY
-            || (sources[i].type == NGX_AGILICUS_TOKEN_SOURCE_QUERY
-                && ngx_agilicus_token_cut(r, &sources[i].name) != NGX_OK))
+        if (rc == NGX_AGT_CLIENT_NO_MEMORY
+            || (sources[i].type == NGX_AGT_SOURCE_QUERY
+                && ngx_agt_cut(r, &sources[i].name) != NGX_OK))
         {
             /* wherever the request goes on to, no token goes with it */
 
-            ngx_agilicus_token_cut_all(r);
+            ngx_agt_cut_all(r);
 
-            ngx_agilicus_token_say(ctx,
-                                   NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
-                                   NGX_AGILICUS_TOKEN_REASON_INTERNAL);
+            ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
+                        NGX_AGT_REASON_INTERNAL);
             return 0;
         }
 
-        if (rc == NGX_AGILICUS_TOKEN_BEARER_NONE) {
+        if (rc == NGX_AGT_BEARER_NONE) {
             continue;
         }
 
-        if (found == NGX_AGILICUS_TOKEN_BEARER_NONE) {
+        if (found == NGX_AGT_BEARER_NONE) {
             found = rc;
             ctx->token = token;
             ctx->source = &sources[i];
 
         } else {
-            found = NGX_AGILICUS_TOKEN_BEARER_REPEATED;
+            found = NGX_AGT_BEARER_REPEATED;
         }
     }
 
-    if (found == NGX_AGILICUS_TOKEN_BEARER_FOUND
-        && ctx->source->type == NGX_AGILICUS_TOKEN_SOURCE_QUERY)
+    if (found == NGX_AGT_BEARER_FOUND
+        && ctx->source->type == NGX_AGT_SOURCE_QUERY)
     {
         ctx->client->in_query = 1;
     }
 
-    return ngx_agilicus_token_taken(ctx, found)
-           && ngx_agilicus_token_take_digest(ctx);
+    return ngx_agt_taken(ctx, found) && ngx_agt_take_digest(ctx);
 }
 
 
 static ngx_uint_t
-ngx_agilicus_token_take_digest(ngx_agilicus_token_ctx_t *ctx)
+ngx_agt_take_digest(ngx_agt_ctx_t *ctx)
 {
     ngx_str_t  part;
 
@@ -290,9 +279,8 @@ ngx_agilicus_token_take_digest(ngx_agilicus_token_ctx_t *ctx)
 
     part = ctx->token;
 
-    if (ngx_agilicus_token_digest(ctx->digest, &part, 1) != NGX_OK) {
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
-                               NGX_AGILICUS_TOKEN_REASON_INTERNAL);
+    if (ngx_agt_digest(ctx->digest, &part, 1) != NGX_OK) {
+        ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE, NGX_AGT_REASON_INTERNAL);
         return 0;
     }
 
@@ -303,39 +291,35 @@ ngx_agilicus_token_take_digest(ngx_agilicus_token_ctx_t *ctx)
 
 
 static ngx_uint_t
-ngx_agilicus_token_taken(ngx_agilicus_token_ctx_t *ctx, ngx_uint_t rc)
+ngx_agt_taken(ngx_agt_ctx_t *ctx, ngx_uint_t rc)
 {
     switch (rc) {
 
-    case NGX_AGILICUS_TOKEN_BEARER_FOUND:
+    case NGX_AGT_BEARER_FOUND:
         return 1;
 
-    case NGX_AGILICUS_TOKEN_BEARER_NONE:
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_MISSING,
-                               NGX_AGILICUS_TOKEN_REASON_NO_TOKEN);
+    case NGX_AGT_BEARER_NONE:
+        ngx_agt_say(ctx, NGX_AGT_VERDICT_MISSING, NGX_AGT_REASON_NO_TOKEN);
         return 0;
 
-    case NGX_AGILICUS_TOKEN_BEARER_TOO_LONG:
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_MALFORMED,
-                               NGX_AGILICUS_TOKEN_REASON_TOO_LONG);
+    case NGX_AGT_BEARER_TOO_LONG:
+        ngx_agt_say(ctx, NGX_AGT_VERDICT_MALFORMED, NGX_AGT_REASON_TOO_LONG);
         return 0;
 
-    case NGX_AGILICUS_TOKEN_BEARER_REPEATED:
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_MALFORMED,
-                               NGX_AGILICUS_TOKEN_REASON_MULTIPLE);
+    case NGX_AGT_BEARER_REPEATED:
+        ngx_agt_say(ctx, NGX_AGT_VERDICT_MALFORMED, NGX_AGT_REASON_MULTIPLE);
         return 0;
 
-    default: /* NGX_AGILICUS_TOKEN_BEARER_MALFORMED */
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_MALFORMED,
-                               NGX_AGILICUS_TOKEN_REASON_SYNTAX);
+    default: /* NGX_AGT_BEARER_MALFORMED */
+        ngx_agt_say(ctx, NGX_AGT_VERDICT_MALFORMED, NGX_AGT_REASON_SYNTAX);
         return 0;
     }
 }
 
 
 static ngx_uint_t
-ngx_agilicus_token_take_from(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_source_t *source,
+ngx_agt_take_from(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_source_t *source,
     size_t max, ngx_str_t *token)
 {
     ngx_str_t  name;
@@ -344,15 +328,14 @@ ngx_agilicus_token_take_from(ngx_http_request_t *r,
 
     switch (source->type) {
 
-    case NGX_AGILICUS_TOKEN_SOURCE_COOKIE:
-        return ngx_agilicus_token_take_cookie(ctx->client, &name, max, token);
+    case NGX_AGT_SOURCE_COOKIE:
+        return ngx_agt_take_cookie(ctx->client, &name, max, token);
 
-    case NGX_AGILICUS_TOKEN_SOURCE_QUERY:
-        return ngx_agilicus_token_take_query(r, ctx->client, &name, max,
-                                             token);
+    case NGX_AGT_SOURCE_QUERY:
+        return ngx_agt_take_query(r, ctx->client, &name, max, token);
 
-    default: /* NGX_AGILICUS_TOKEN_SOURCE_HEADER */
-        return ngx_agilicus_token_take_credentials(ctx, max, token);
+    default: /* NGX_AGT_SOURCE_HEADER */
+        return ngx_agt_take_credentials(ctx, max, token);
     }
 }
 
@@ -360,43 +343,41 @@ ngx_agilicus_token_take_from(ngx_http_request_t *r,
 /* a token that is remembered need not be looked at byte for byte again */
 
 static ngx_uint_t
-ngx_agilicus_token_take_credentials(ngx_agilicus_token_ctx_t *ctx, size_t max,
-    ngx_str_t *token)
+ngx_agt_take_credentials(ngx_agt_ctx_t *ctx, size_t max, ngx_str_t *token)
 {
     ngx_str_t      rest;
     ngx_uint_t     rc;
     const u_char  *digest;
 
     if (ctx->client->repeated) {
-        return NGX_AGILICUS_TOKEN_BEARER_REPEATED;
+        return NGX_AGT_BEARER_REPEATED;
     }
 
-    rc = ngx_agilicus_token_bearer_credentials(&ctx->client->authorization,
-                                               &rest);
+    rc = ngx_agt_bearer_credentials(&ctx->client->authorization, &rest);
 
-    if (rc != NGX_AGILICUS_TOKEN_BEARER_FOUND) {
+    if (rc != NGX_AGT_BEARER_FOUND) {
         return rc;
     }
 
     if (rest.len <= max) {
-        digest = ngx_agilicus_token_memo_find(&rest);
+        digest = ngx_agt_memo_find(&rest);
 
         if (digest) {
-            ngx_memcpy(ctx->digest, digest, NGX_AGILICUS_TOKEN_DIGEST_LEN);
+            ngx_memcpy(ctx->digest, digest, NGX_AGT_DIGEST_LEN);
             ctx->remembered = 1;
 
             *token = rest;
 
-            return NGX_AGILICUS_TOKEN_BEARER_FOUND;
+            return NGX_AGT_BEARER_FOUND;
         }
     }
 
-    return ngx_agilicus_token_bearer_value(&rest, max, token);
+    return ngx_agt_bearer_value(&rest, max, token);
 }
 
 
 static ngx_uint_t
-ngx_agilicus_token_take_cookie(ngx_agilicus_token_client_t *client,
+ngx_agt_take_cookie(ngx_agt_client_t *client,
     ngx_str_t *name, size_t max, ngx_str_t *token)
 {
     ngx_str_t          one;
@@ -408,7 +389,7 @@ ngx_agilicus_token_take_cookie(ngx_agilicus_token_client_t *client,
 #endif
 
     seen = 0;
-    found = NGX_AGILICUS_TOKEN_BEARER_NONE;
+    found = NGX_AGT_BEARER_NONE;
 
 #if (nginx_version < 1023000)
 
@@ -423,14 +404,13 @@ ngx_agilicus_token_take_cookie(ngx_agilicus_token_client_t *client,
 
 #endif
 
-        rc = ngx_agilicus_token_bearer_cookie(&h->value, name, max, &seen,
-                                              &one);
+        rc = ngx_agt_bearer_cookie(&h->value, name, max, &seen, &one);
 
-        if (rc == NGX_AGILICUS_TOKEN_BEARER_REPEATED) {
+        if (rc == NGX_AGT_BEARER_REPEATED) {
             return rc;
         }
 
-        if (rc != NGX_AGILICUS_TOKEN_BEARER_NONE) {
+        if (rc != NGX_AGT_BEARER_NONE) {
             found = rc;
             *token = one;
         }
@@ -441,17 +421,16 @@ ngx_agilicus_token_take_cookie(ngx_agilicus_token_client_t *client,
 
 
 static ngx_uint_t
-ngx_agilicus_token_take_query(ngx_http_request_t *r,
-    ngx_agilicus_token_client_t *client, ngx_str_t *name, size_t max,
-    ngx_str_t *token)
+ngx_agt_take_query(ngx_http_request_t *r,
+    ngx_agt_client_t *client, ngx_str_t *name, size_t max, ngx_str_t *token)
 {
     u_char     *buf;
     ngx_str_t   args;
 
-    ngx_agilicus_token_split_target(&client->target, &args);
+    ngx_agt_split_target(&client->target, &args);
 
     if (args.len == 0) {
-        return NGX_AGILICUS_TOKEN_BEARER_NONE;
+        return NGX_AGT_BEARER_NONE;
     }
 
     /* a value is no longer than all of them */
@@ -460,10 +439,10 @@ ngx_agilicus_token_take_query(ngx_http_request_t *r,
 
     buf = ngx_pnalloc(r->pool, max);
     if (buf == NULL) {
-        return NGX_AGILICUS_TOKEN_CLIENT_NO_MEMORY;
+        return NGX_AGT_CLIENT_NO_MEMORY;
     }
 
-    return ngx_agilicus_token_bearer_query(&args, name, max, buf, token);
+    return ngx_agt_bearer_query(&args, name, max, buf, token);
 }
 
 
@@ -473,11 +452,11 @@ ngx_agilicus_token_take_query(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_agilicus_token_cut(ngx_http_request_t *r, ngx_str_t *name)
+ngx_agt_cut(ngx_http_request_t *r, ngx_str_t *name)
 {
-    ngx_http_request_t            *main, *pr;
-    ngx_agilicus_token_client_t   *client;
-    ngx_agilicus_token_arrival_t  *arrival;
+    ngx_http_request_t  *main, *pr;
+    ngx_agt_client_t    *client;
+    ngx_agt_arrival_t   *arrival;
 
     main = r->main;
 
@@ -485,40 +464,38 @@ ngx_agilicus_token_cut(ngx_http_request_t *r, ngx_str_t *name)
 
     for (pr = r; pr; pr = pr->parent) {
 
-        client = ngx_agilicus_token_find_client(r);
-        arrival = client ? ngx_agilicus_token_arrival_of(client, pr) : NULL;
+        client = ngx_agt_find_client(r);
+        arrival = client ? ngx_agt_arrival_of(client, pr) : NULL;
 
-        if (arrival && ngx_agilicus_token_cut_args(r, &arrival->args, name)
-                     != NGX_OK)
+        if (arrival && ngx_agt_cut_args(r, &arrival->args, name) != NGX_OK)
         {
             return NGX_ERROR;
         }
 
-        if (ngx_agilicus_token_cut_args(r, &pr->args, name) != NGX_OK) {
+        if (ngx_agt_cut_args(r, &pr->args, name) != NGX_OK) {
             return NGX_ERROR;
         }
     }
 
-    if (ngx_agilicus_token_cut_target(r, &main->unparsed_uri, name) != NGX_OK
-        || ngx_agilicus_token_cut_target(r, &main->request_line, name)
+    if (ngx_agt_cut_target(r, &main->unparsed_uri, name) != NGX_OK
+        || ngx_agt_cut_target(r, &main->request_line, name)
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    ngx_agilicus_token_cut_done(r);
+    ngx_agt_cut_done(r);
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_cut_args(ngx_http_request_t *r, ngx_str_t *args,
-    ngx_str_t *name)
+ngx_agt_cut_args(ngx_http_request_t *r, ngx_str_t *args, ngx_str_t *name)
 {
     u_char  *p;
 
-    if (!ngx_agilicus_token_bearer_in_query(args, name)) {
+    if (!ngx_agt_bearer_in_query(args, name)) {
         return NGX_OK;
     }
 
@@ -527,7 +504,7 @@ ngx_agilicus_token_cut_args(ngx_http_request_t *r, ngx_str_t *args,
         return NGX_ERROR;
     }
 
-    args->len = ngx_agilicus_token_bearer_cut_query(args, name, p);
+    args->len = ngx_agt_bearer_cut_query(args, name, p);
     args->data = p;
 
     return NGX_OK;
@@ -537,7 +514,7 @@ ngx_agilicus_token_cut_args(ngx_http_request_t *r, ngx_str_t *args,
 /* all of the query, for which it takes no memory */
 
 static void
-ngx_agilicus_token_cut_all(ngx_http_request_t *r)
+ngx_agt_cut_all(ngx_http_request_t *r)
 {
     ngx_str_t           *lines[2], args;
     ngx_uint_t           i;
@@ -551,7 +528,7 @@ ngx_agilicus_token_cut_all(ngx_http_request_t *r)
     }
 
     for (i = 0; i < 2; i++) {
-        ngx_agilicus_token_split_target(lines[i], &args);
+        ngx_agt_split_target(lines[i], &args);
 
         if (args.data) {
             /* the "?" goes too */
@@ -559,20 +536,20 @@ ngx_agilicus_token_cut_all(ngx_http_request_t *r)
         }
     }
 
-    ngx_agilicus_token_cut_done(r);
+    ngx_agt_cut_done(r);
 }
 
 
 ngx_int_t
-ngx_agilicus_token_cut_query(ngx_http_request_t *r)
+ngx_agt_cut_query(ngx_http_request_t *r)
 {
-    ngx_uint_t                            i;
-    ngx_agilicus_token_source_t          *sources;
-    const ngx_agilicus_token_loc_conf_t  *lcf;
+    ngx_uint_t                 i;
+    ngx_agt_source_t          *sources;
+    const ngx_agt_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
 
-    if (lcf->enable == NGX_AGILICUS_TOKEN_OFF || lcf->sources == NULL) {
+    if (lcf->enable == NGX_AGT_OFF || lcf->sources == NULL) {
         return NGX_OK;
     }
 
@@ -580,16 +557,16 @@ ngx_agilicus_token_cut_query(ngx_http_request_t *r)
 
     for (i = 0; i < lcf->sources->nelts; i++) {
 
-        if (sources[i].type != NGX_AGILICUS_TOKEN_SOURCE_QUERY) {
+        if (sources[i].type != NGX_AGT_SOURCE_QUERY) {
             continue;
         }
 
         /* the client's part keeps the target as the client sent it */
 
-        if (ngx_agilicus_token_get_client(r) == NULL
-            || ngx_agilicus_token_cut(r, &sources[i].name) != NGX_OK)
+        if (ngx_agt_get_client(r) == NULL
+            || ngx_agt_cut(r, &sources[i].name) != NGX_OK)
         {
-            ngx_agilicus_token_cut_all(r);
+            ngx_agt_cut_all(r);
             return NGX_ERROR;
         }
     }
@@ -599,10 +576,10 @@ ngx_agilicus_token_cut_query(ngx_http_request_t *r)
 
 
 static void
-ngx_agilicus_token_cut_done(ngx_http_request_t *r)
+ngx_agt_cut_done(ngx_http_request_t *r)
 {
-    ngx_http_request_t                    *main, *pr;
-    const ngx_agilicus_token_main_conf_t  *mcf;
+    ngx_http_request_t         *main, *pr;
+    const ngx_agt_main_conf_t  *mcf;
 
     main = r->main;
 
@@ -623,16 +600,15 @@ ngx_agilicus_token_cut_done(ngx_http_request_t *r)
 /* "line" is a request target, or a whole request line */
 
 static ngx_int_t
-ngx_agilicus_token_cut_target(ngx_http_request_t *r, ngx_str_t *line,
-    ngx_str_t *name)
+ngx_agt_cut_target(ngx_http_request_t *r, ngx_str_t *line, ngx_str_t *name)
 {
     size_t      head, tail, len;
     u_char     *p;
     ngx_str_t   args;
 
-    ngx_agilicus_token_split_target(line, &args);
+    ngx_agt_split_target(line, &args);
 
-    if (!ngx_agilicus_token_bearer_in_query(&args, name)) {
+    if (!ngx_agt_bearer_in_query(&args, name)) {
         return NGX_OK;
     }
 
@@ -644,7 +620,7 @@ ngx_agilicus_token_cut_target(ngx_http_request_t *r, ngx_str_t *line,
     head = args.data - line->data;
     tail = line->len - head - args.len;
 
-    len = ngx_agilicus_token_bearer_cut_query(&args, name, p + head);
+    len = ngx_agt_bearer_cut_query(&args, name, p + head);
 
     ngx_memcpy(p, line->data, head);
 
@@ -665,7 +641,7 @@ ngx_agilicus_token_cut_target(ngx_http_request_t *r, ngx_str_t *line,
 /* the query, from behind the first "?" to a fragment, a space or the end */
 
 static void
-ngx_agilicus_token_split_target(ngx_str_t *line, ngx_str_t *args)
+ngx_agt_split_target(ngx_str_t *line, ngx_str_t *args)
 {
     u_char  *p, *last;
 

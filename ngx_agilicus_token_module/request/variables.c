@@ -7,97 +7,84 @@
 #include "ngx_agilicus_token_module.h"
 
 
-static ngx_int_t ngx_agilicus_token_read_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_agt_read_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_agilicus_token_word_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_agt_word_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_agilicus_token_cache_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_agt_cache_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_agilicus_token_age_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_agt_age_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_agilicus_token_api_time_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_agt_api_time_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_agilicus_token_fingerprint_variable(
+static ngx_int_t ngx_agt_fingerprint_variable(
     ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_agilicus_token_upstream_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_agt_upstream_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_agilicus_token_no_cache_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_agt_no_cache_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_agilicus_token_string_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_agt_string_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_agilicus_token_list_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_agt_list_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_agilicus_token_roles_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_agt_roles_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_uint_t ngx_agilicus_token_is_word(const ngx_str_t *text);
-static ngx_int_t ngx_agilicus_token_time_variable(ngx_http_request_t *r,
+static ngx_uint_t ngx_agt_is_word(const ngx_str_t *text);
+static ngx_int_t ngx_agt_time_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_agilicus_token_claim_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_agt_claim_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_agilicus_token_facts_t *ngx_agilicus_token_variable_facts(
-    ngx_http_request_t *r);
-static ngx_int_t ngx_agilicus_token_variable_text(
+static ngx_agt_facts_t *ngx_agt_variable_facts(ngx_http_request_t *r);
+static ngx_int_t ngx_agt_variable_text(
     ngx_http_variable_value_t *v, const ngx_str_t *value);
-static ngx_int_t ngx_agilicus_token_variable_str(
+static ngx_int_t ngx_agt_variable_str(
     ngx_http_variable_value_t *v, const ngx_str_t *value);
-static ngx_int_t ngx_agilicus_token_variable_number(ngx_http_request_t *r,
+static ngx_int_t ngx_agt_variable_number(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, int64_t number);
 
 
-#define ngx_agilicus_token_variable(name, handler, data)                     \
+#define ngx_agt_variable(name, handler, data)                                \
     { ngx_string("agilicus_token_" name), NULL, handler, data,               \
       NGX_HTTP_VAR_NOCACHEABLE, 0 }
 
-#define ngx_agilicus_token_fact(name, handler, member)                       \
-    ngx_agilicus_token_variable(name, handler,                               \
-                                offsetof(ngx_agilicus_token_facts_t, member))
+#define ngx_agt_fact(name, handler, member)                                  \
+    ngx_agt_variable(name, handler,                                          \
+                                offsetof(ngx_agt_facts_t, member))
 
 
-static ngx_http_variable_t  ngx_agilicus_token_variables[] = {
+static ngx_http_variable_t  ngx_agt_variables[] = {
 
-    ngx_agilicus_token_variable("verdict", ngx_agilicus_token_word_variable,
-                                0),
-    ngx_agilicus_token_variable("reason", ngx_agilicus_token_word_variable,
-                                1),
-    ngx_agilicus_token_variable("cache", ngx_agilicus_token_cache_variable,
-                                0),
-    ngx_agilicus_token_variable("age", ngx_agilicus_token_age_variable, 0),
-    ngx_agilicus_token_variable("api_time",
-                                ngx_agilicus_token_api_time_variable, 0),
-    ngx_agilicus_token_variable("fingerprint",
-                                ngx_agilicus_token_fingerprint_variable, 0),
+    ngx_agt_variable("verdict", ngx_agt_word_variable, 0),
+    ngx_agt_variable("reason", ngx_agt_word_variable, 1),
+    ngx_agt_variable("cache", ngx_agt_cache_variable, 0),
+    ngx_agt_variable("age", ngx_agt_age_variable, 0),
+    ngx_agt_variable("api_time", ngx_agt_api_time_variable, 0),
+    ngx_agt_variable("fingerprint", ngx_agt_fingerprint_variable, 0),
 
-    ngx_agilicus_token_variable("upstream",
-                                ngx_agilicus_token_upstream_variable, 0),
-    ngx_agilicus_token_variable("no_cache",
-                                ngx_agilicus_token_no_cache_variable, 0),
+    ngx_agt_variable("upstream", ngx_agt_upstream_variable, 0),
+    ngx_agt_variable("no_cache", ngx_agt_no_cache_variable, 0),
 
-    ngx_agilicus_token_fact("sub", ngx_agilicus_token_string_variable, sub),
-    ngx_agilicus_token_fact("email", ngx_agilicus_token_string_variable,
-                            email),
-    ngx_agilicus_token_fact("org", ngx_agilicus_token_string_variable, org),
-    ngx_agilicus_token_fact("root_org", ngx_agilicus_token_string_variable,
-                            root_org),
-    ngx_agilicus_token_fact("jti", ngx_agilicus_token_string_variable, jti),
-    ngx_agilicus_token_fact("session", ngx_agilicus_token_string_variable,
-                            session),
-    ngx_agilicus_token_variable("aud", ngx_agilicus_token_list_variable,
-                                NGX_AGILICUS_TOKEN_FACTS_AUD),
-    ngx_agilicus_token_variable("scopes", ngx_agilicus_token_list_variable,
-                                NGX_AGILICUS_TOKEN_FACTS_SCOPES),
-    ngx_agilicus_token_variable("roles", ngx_agilicus_token_roles_variable, 0),
-    ngx_agilicus_token_variable("iat", ngx_agilicus_token_time_variable, 0),
-    ngx_agilicus_token_variable("exp", ngx_agilicus_token_time_variable, 1),
+    ngx_agt_fact("sub", ngx_agt_string_variable, sub),
+    ngx_agt_fact("email", ngx_agt_string_variable, email),
+    ngx_agt_fact("org", ngx_agt_string_variable, org),
+    ngx_agt_fact("root_org", ngx_agt_string_variable, root_org),
+    ngx_agt_fact("jti", ngx_agt_string_variable, jti),
+    ngx_agt_fact("session", ngx_agt_string_variable, session),
+    ngx_agt_variable("aud", ngx_agt_list_variable, NGX_AGT_FACTS_AUD),
+    ngx_agt_variable("scopes", ngx_agt_list_variable, NGX_AGT_FACTS_SCOPES),
+    ngx_agt_variable("roles", ngx_agt_roles_variable, 0),
+    ngx_agt_variable("iat", ngx_agt_time_variable, 0),
+    ngx_agt_variable("exp", ngx_agt_time_variable, 1),
 
     { ngx_string("agilicus_token_claim_"), NULL,
-      ngx_agilicus_token_claim_variable, 0,
+      ngx_agt_claim_variable, 0,
       NGX_HTTP_VAR_NOCACHEABLE|NGX_HTTP_VAR_PREFIX, 0 },
 
     ngx_http_null_variable
 };
 
 
-static const ngx_str_t  ngx_agilicus_token_cache_words[] = {
+static const ngx_str_t  ngx_agt_cache_words[] = {
     ngx_string(""),
     ngx_string("HIT"),
     ngx_string("MISS"),
@@ -109,21 +96,21 @@ static const ngx_str_t  ngx_agilicus_token_cache_words[] = {
 
 
 ngx_int_t
-ngx_agilicus_token_add_variables(ngx_conf_t *cf)
+ngx_agt_add_variables(ngx_conf_t *cf)
 {
     ngx_http_variable_t  *var, *v;
 
-    for (v = ngx_agilicus_token_variables; v->name.len; v++) {
+    for (v = ngx_agt_variables; v->name.len; v++) {
         var = ngx_http_add_variable(cf, &v->name, v->flags);
         if (var == NULL) {
             return NGX_ERROR;
         }
 
-        var->get_handler = ngx_agilicus_token_read_variable;
+        var->get_handler = ngx_agt_read_variable;
         var->data = (uintptr_t) v;
 
         if (v->flags & NGX_HTTP_VAR_PREFIX
-            || v->get_handler == ngx_agilicus_token_no_cache_variable)
+            || v->get_handler == ngx_agt_no_cache_variable)
         {
             var->get_handler = v->get_handler;
         }
@@ -136,13 +123,13 @@ ngx_agilicus_token_add_variables(ngx_conf_t *cf)
 /* any of them but $agilicus_token_claim_..., and $agilicus_token_no_cache */
 
 static ngx_int_t
-ngx_agilicus_token_read_variable(ngx_http_request_t *r,
+ngx_agt_read_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     const ngx_http_variable_t *var = (ngx_http_variable_t *) data;
 
-    if (ngx_agilicus_token_is_early(r, &var->name)) {
-        return ngx_agilicus_token_variable_str(v, NULL);
+    if (ngx_agt_is_early(r, &var->name)) {
+        return ngx_agt_variable_str(v, NULL);
     }
 
     return var->get_handler(r, v, var->data);
@@ -150,69 +137,69 @@ ngx_agilicus_token_read_variable(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_agilicus_token_word_variable(ngx_http_request_t *r,
+ngx_agt_word_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_agilicus_token_ctx_t  *ctx;
+    ngx_agt_ctx_t  *ctx;
 
-    ctx = ngx_agilicus_token_get_ctx(r);
+    ctx = ngx_agt_get_ctx(r);
 
-    if (ctx == NULL || ctx->state != NGX_AGILICUS_TOKEN_STATE_DONE) {
-        return ngx_agilicus_token_variable_str(v, NULL);
+    if (ctx == NULL || ctx->state != NGX_AGT_STATE_DONE) {
+        return ngx_agt_variable_str(v, NULL);
     }
 
-    return ngx_agilicus_token_variable_str(v,
-               data ? ngx_agilicus_token_reason_word(ctx->decision.reason)
-                    : ngx_agilicus_token_verdict_word(ctx->decision.verdict));
+    return ngx_agt_variable_str(v,
+               data ? ngx_agt_reason_word(ctx->decision.reason)
+                    : ngx_agt_verdict_word(ctx->decision.verdict));
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_cache_variable(ngx_http_request_t *r,
+ngx_agt_cache_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_agilicus_token_ctx_t  *ctx;
+    ngx_agt_ctx_t  *ctx;
 
-    ctx = ngx_agilicus_token_get_ctx(r);
+    ctx = ngx_agt_get_ctx(r);
 
-    return ngx_agilicus_token_variable_str(v,
-               ctx ? &ngx_agilicus_token_cache_words[ctx->cache] : NULL);
+    return ngx_agt_variable_str(v,
+               ctx ? &ngx_agt_cache_words[ctx->cache] : NULL);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_age_variable(ngx_http_request_t *r,
+ngx_agt_age_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    uint64_t                   now;
-    ngx_agilicus_token_ctx_t  *ctx;
+    uint64_t        now;
+    ngx_agt_ctx_t  *ctx;
 
-    ctx = ngx_agilicus_token_get_ctx(r);
+    ctx = ngx_agt_get_ctx(r);
 
     if (ctx == NULL || ctx->sent == 0) {
-        return ngx_agilicus_token_variable_str(v, NULL);
+        return ngx_agt_variable_str(v, NULL);
     }
 
-    now = ngx_agilicus_token_mono();
+    now = ngx_agt_mono();
 
-    return ngx_agilicus_token_variable_number(r, v,
+    return ngx_agt_variable_number(r, v,
                     now > ctx->sent ? (int64_t) ((now - ctx->sent) / 1000)
                                     : 0);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_api_time_variable(ngx_http_request_t *r,
+ngx_agt_api_time_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    u_char                    *p;
-    ngx_str_t                  value;
-    ngx_agilicus_token_ctx_t  *ctx;
+    u_char         *p;
+    ngx_str_t       value;
+    ngx_agt_ctx_t  *ctx;
 
-    ctx = ngx_agilicus_token_get_ctx(r);
+    ctx = ngx_agt_get_ctx(r);
 
     if (ctx == NULL || !ctx->has_api_time) {
-        return ngx_agilicus_token_variable_str(v, NULL);
+        return ngx_agt_variable_str(v, NULL);
     }
 
     p = ngx_pnalloc(r->pool, NGX_TIME_T_LEN + 4);
@@ -225,46 +212,46 @@ ngx_agilicus_token_api_time_variable(ngx_http_request_t *r,
                             ctx->api_time % 1000)
                 - p;
 
-    return ngx_agilicus_token_variable_str(v, &value);
+    return ngx_agt_variable_str(v, &value);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_fingerprint_variable(ngx_http_request_t *r,
+ngx_agt_fingerprint_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_str_t                  value;
-    ngx_agilicus_token_ctx_t  *ctx;
+    ngx_str_t       value;
+    ngx_agt_ctx_t  *ctx;
 
-    ctx = ngx_agilicus_token_get_ctx(r);
+    ctx = ngx_agt_get_ctx(r);
 
     if (ctx == NULL || !ctx->has_digest) {
-        return ngx_agilicus_token_variable_str(v, NULL);
+        return ngx_agt_variable_str(v, NULL);
     }
 
-    value.len = NGX_AGILICUS_TOKEN_FINGERPRINT_LEN;
+    value.len = NGX_AGT_FINGERPRINT_LEN;
     value.data = ngx_pnalloc(r->pool, value.len);
     if (value.data == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_agilicus_token_digest_fingerprint(ctx->digest, value.data);
+    ngx_agt_digest_fingerprint(ctx->digest, value.data);
 
-    return ngx_agilicus_token_variable_str(v, &value);
+    return ngx_agt_variable_str(v, &value);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_upstream_variable(ngx_http_request_t *r,
+ngx_agt_upstream_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     ngx_str_t  token;
 
-    if (ngx_agilicus_token_upstream_value(r, &token) != NGX_OK) {
+    if (ngx_agt_upstream_value(r, &token) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    return ngx_agilicus_token_variable_str(v, &token);
+    return ngx_agt_variable_str(v, &token);
 }
 
 
@@ -274,72 +261,70 @@ ngx_agilicus_token_upstream_variable(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_agilicus_token_no_cache_variable(ngx_http_request_t *r,
+ngx_agt_no_cache_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    const ngx_agilicus_token_loc_conf_t  *lcf;
+    const ngx_agt_loc_conf_t  *lcf;
 
     static ngx_str_t  one = ngx_string("1");
 
-    ngx_agilicus_token_early_depends();
+    ngx_agt_early_depends();
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
 
-    if (lcf->enable == NGX_AGILICUS_TOKEN_OFF
+    if (lcf->enable == NGX_AGT_OFF
         && r->headers_in.authorization == NULL
-        && ngx_agilicus_token_get_ctx(r) == NULL)
+        && ngx_agt_get_ctx(r) == NULL)
     {
-        return ngx_agilicus_token_variable_str(v, NULL);
+        return ngx_agt_variable_str(v, NULL);
     }
 
-    return ngx_agilicus_token_variable_str(v, &one);
+    return ngx_agt_variable_str(v, &one);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_string_variable(ngx_http_request_t *r,
+ngx_agt_string_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_agilicus_token_facts_t  *facts;
+    ngx_agt_facts_t  *facts;
 
-    facts = ngx_agilicus_token_variable_facts(r);
+    facts = ngx_agt_variable_facts(r);
 
-    return ngx_agilicus_token_variable_text(v,
+    return ngx_agt_variable_text(v,
                facts ? (ngx_str_t *) ((u_char *) facts + data) : NULL);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_list_variable(ngx_http_request_t *r,
+ngx_agt_list_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_str_t                    value;
-    ngx_agilicus_token_facts_t  *facts;
+    ngx_str_t         value;
+    ngx_agt_facts_t  *facts;
 
-    facts = ngx_agilicus_token_variable_facts(r);
+    facts = ngx_agt_variable_facts(r);
 
     if (facts == NULL) {
-        return ngx_agilicus_token_variable_str(v, NULL);
+        return ngx_agt_variable_str(v, NULL);
     }
 
-    if (ngx_agilicus_token_join(r->pool, &facts->lists[data], &value)
-        != NGX_OK)
+    if (ngx_agt_join(r->pool, &facts->lists[data], &value) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return ngx_agilicus_token_variable_str(v, &value);
+    return ngx_agt_variable_str(v, &value);
 }
 
 
 ngx_int_t
-ngx_agilicus_token_join(ngx_pool_t *pool,
-    const ngx_agilicus_token_list_t *list, ngx_str_t *value)
+ngx_agt_join(ngx_pool_t *pool, const ngx_agt_list_t *list, ngx_str_t *value)
 {
-    size_t                     len;
-    u_char                    *p;
-    ngx_str_t                  item;
-    ngx_agilicus_token_list_t  rest;
+    size_t          len;
+    u_char         *p;
+    ngx_str_t       item;
+    ngx_agt_list_t  rest;
 
     ngx_str_null(value);
 
@@ -359,9 +344,9 @@ ngx_agilicus_token_join(ngx_pool_t *pool,
 
     value->data = p;
 
-    while (ngx_agilicus_token_facts_next(&rest, &item) == NGX_OK) {
+    while (ngx_agt_facts_next(&rest, &item) == NGX_OK) {
 
-        if (!ngx_agilicus_token_is_word(&item)) {
+        if (!ngx_agt_is_word(&item)) {
             continue;
         }
 
@@ -381,7 +366,7 @@ ngx_agilicus_token_join(ngx_pool_t *pool,
 /* 1 if "text" can be one of several that are separated by spaces */
 
 static ngx_uint_t
-ngx_agilicus_token_is_word(const ngx_str_t *text)
+ngx_agt_is_word(const ngx_str_t *text)
 {
     size_t  i;
 
@@ -398,21 +383,21 @@ ngx_agilicus_token_is_word(const ngx_str_t *text)
 /* an application with a colon in it could be read as another one's role */
 
 static ngx_int_t
-ngx_agilicus_token_roles_variable(ngx_http_request_t *r,
+ngx_agt_roles_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    u_char                      *p;
-    ngx_str_t                    value, application, role;
-    ngx_agilicus_token_list_t    rest;
-    ngx_agilicus_token_facts_t  *facts;
+    u_char           *p;
+    ngx_str_t         value, application, role;
+    ngx_agt_list_t    rest;
+    ngx_agt_facts_t  *facts;
 
-    facts = ngx_agilicus_token_variable_facts(r);
+    facts = ngx_agt_variable_facts(r);
 
     if (facts == NULL) {
-        return ngx_agilicus_token_variable_str(v, NULL);
+        return ngx_agt_variable_str(v, NULL);
     }
 
-    rest = facts->lists[NGX_AGILICUS_TOKEN_FACTS_ROLES];
+    rest = facts->lists[NGX_AGT_FACTS_ROLES];
 
     /* each has its length before it: there is room for colons and spaces */
 
@@ -423,11 +408,11 @@ ngx_agilicus_token_roles_variable(ngx_http_request_t *r,
 
     value.data = p;
 
-    while (ngx_agilicus_token_facts_next(&rest, &application) == NGX_OK
-           && ngx_agilicus_token_facts_next(&rest, &role) == NGX_OK)
+    while (ngx_agt_facts_next(&rest, &application) == NGX_OK
+           && ngx_agt_facts_next(&rest, &role) == NGX_OK)
     {
-        if (!ngx_agilicus_token_is_word(&application)
-            || !ngx_agilicus_token_is_word(&role)
+        if (!ngx_agt_is_word(&application)
+            || !ngx_agt_is_word(&role)
             || ngx_strlchr(application.data,
                            application.data + application.len, ':'))
         {
@@ -445,66 +430,66 @@ ngx_agilicus_token_roles_variable(ngx_http_request_t *r,
 
     value.len = p - value.data;
 
-    return ngx_agilicus_token_variable_str(v, &value);
+    return ngx_agt_variable_str(v, &value);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_time_variable(ngx_http_request_t *r,
+ngx_agt_time_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_agilicus_token_facts_t  *facts;
+    ngx_agt_facts_t  *facts;
 
-    facts = ngx_agilicus_token_variable_facts(r);
+    facts = ngx_agt_variable_facts(r);
 
     if (facts && data && facts->has_exp) {
-        return ngx_agilicus_token_variable_number(r, v, facts->exp);
+        return ngx_agt_variable_number(r, v, facts->exp);
     }
 
     if (facts && !data && facts->has_iat) {
-        return ngx_agilicus_token_variable_number(r, v, facts->iat);
+        return ngx_agt_variable_number(r, v, facts->iat);
     }
 
-    return ngx_agilicus_token_variable_str(v, NULL);
+    return ngx_agt_variable_str(v, NULL);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_claim_variable(ngx_http_request_t *r,
+ngx_agt_claim_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     ngx_str_t *name = (ngx_str_t *) data;
 
-    ngx_str_t                    claim, value;
-    ngx_agilicus_token_facts_t  *facts;
+    ngx_str_t         claim, value;
+    ngx_agt_facts_t  *facts;
 
-    if (ngx_agilicus_token_is_early(r, name)) {
-        return ngx_agilicus_token_variable_str(v, NULL);
+    if (ngx_agt_is_early(r, name)) {
+        return ngx_agt_variable_str(v, NULL);
     }
 
-    facts = ngx_agilicus_token_variable_facts(r);
+    facts = ngx_agt_variable_facts(r);
 
     claim.len = name->len - (sizeof("agilicus_token_claim_") - 1);
     claim.data = name->data + sizeof("agilicus_token_claim_") - 1;
 
     if (facts == NULL
-        || ngx_agilicus_token_facts_find(
-               &facts->lists[NGX_AGILICUS_TOKEN_FACTS_CLAIMS], &claim, &value)
+        || ngx_agt_facts_find(
+               &facts->lists[NGX_AGT_FACTS_CLAIMS], &claim, &value)
            != NGX_OK)
     {
-        return ngx_agilicus_token_variable_str(v, NULL);
+        return ngx_agt_variable_str(v, NULL);
     }
 
-    return ngx_agilicus_token_variable_text(v, &value);
+    return ngx_agt_variable_text(v, &value);
 }
 
 
-static ngx_agilicus_token_facts_t *
-ngx_agilicus_token_variable_facts(ngx_http_request_t *r)
+static ngx_agt_facts_t *
+ngx_agt_variable_facts(ngx_http_request_t *r)
 {
-    ngx_agilicus_token_ctx_t  *ctx;
+    ngx_agt_ctx_t  *ctx;
 
-    ctx = ngx_agilicus_token_get_ctx(r);
+    ctx = ngx_agt_get_ctx(r);
 
     if (ctx == NULL || !ctx->has_facts) {
         return NULL;
@@ -520,18 +505,18 @@ ngx_agilicus_token_variable_facts(ngx_http_request_t *r)
 
     /* requirements are evaluated before there is a verdict */
 
-    case NGX_AGILICUS_TOKEN_VERDICT_NONE:
+    case NGX_AGT_VERDICT_NONE:
 
-        if (ngx_agilicus_token_policy_expired(&ctx->facts, ctx->leeway,
-                                              ctx->late, ngx_time()))
+        if (ngx_agt_policy_expired(&ctx->facts, ctx->leeway,
+                                   ctx->late, ngx_time()))
         {
             return NULL;
         }
 
         return &ctx->facts;
 
-    case NGX_AGILICUS_TOKEN_VERDICT_ACTIVE:
-    case NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN:
+    case NGX_AGT_VERDICT_ACTIVE:
+    case NGX_AGT_VERDICT_FORBIDDEN:
         return &ctx->facts;
 
     /* a token that is no longer good speaks for nobody */
@@ -545,28 +530,26 @@ ngx_agilicus_token_variable_facts(ngx_http_request_t *r)
 /* text that could end a header line, or a line of a log, is not given away */
 
 static ngx_int_t
-ngx_agilicus_token_variable_text(ngx_http_variable_value_t *v,
-    const ngx_str_t *value)
+ngx_agt_variable_text(ngx_http_variable_value_t *v, const ngx_str_t *value)
 {
     size_t  i;
 
     if (value == NULL) {
-        return ngx_agilicus_token_variable_str(v, NULL);
+        return ngx_agt_variable_str(v, NULL);
     }
 
     for (i = 0; i < value->len; i++) {
         if (value->data[i] < 0x20 || value->data[i] == 0x7f) {
-            return ngx_agilicus_token_variable_str(v, NULL);
+            return ngx_agt_variable_str(v, NULL);
         }
     }
 
-    return ngx_agilicus_token_variable_str(v, value);
+    return ngx_agt_variable_str(v, value);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_variable_str(ngx_http_variable_value_t *v,
-    const ngx_str_t *value)
+ngx_agt_variable_str(ngx_http_variable_value_t *v, const ngx_str_t *value)
 {
     v->valid = 1;
     v->no_cacheable = 0;
@@ -586,7 +569,7 @@ ngx_agilicus_token_variable_str(ngx_http_variable_value_t *v,
 
 
 static ngx_int_t
-ngx_agilicus_token_variable_number(ngx_http_request_t *r,
+ngx_agt_variable_number(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, int64_t number)
 {
     ngx_str_t  value;
@@ -598,5 +581,5 @@ ngx_agilicus_token_variable_number(ngx_http_request_t *r,
 
     value.len = ngx_sprintf(value.data, "%L", number) - value.data;
 
-    return ngx_agilicus_token_variable_str(v, &value);
+    return ngx_agt_variable_str(v, &value);
 }

@@ -7,31 +7,29 @@
 #include "ngx_agilicus_token_module.h"
 
 
-static void ngx_agilicus_token_answered(void *data,
-    ngx_agilicus_token_answer_t *answer);
-static void ngx_agilicus_token_take_answer(ngx_agilicus_token_ctx_t *ctx,
-    ngx_agilicus_token_answer_t *answer);
-static ngx_uint_t ngx_agilicus_token_feed_is_dead(ngx_http_request_t *r,
-    const ngx_agilicus_token_clock_t *now);
-static void ngx_agilicus_token_resume(ngx_event_t *ev);
-static void ngx_agilicus_token_detach(void *data);
+static void ngx_agt_answered(void *data, ngx_agt_answer_t *answer);
+static void ngx_agt_take_answer(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer);
+static ngx_uint_t ngx_agt_feed_is_dead(ngx_http_request_t *r,
+    const ngx_agt_clock_t *now);
+static void ngx_agt_resume(ngx_event_t *ev);
+static void ngx_agt_detach(void *data);
 
 
 ngx_int_t
-ngx_agilicus_token_ask(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_ask(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_int_t                              rc;
-    ngx_connection_t                      *c;
-    ngx_agilicus_token_zone_t             *first;
-    ngx_agilicus_token_answer_t            answer;
-    ngx_agilicus_token_introspect_t        introspect;
-    ngx_agilicus_token_budget_client_t     client;
+    ngx_int_t                rc;
+    ngx_connection_t        *c;
+    ngx_agt_zone_t          *first;
+    ngx_agt_answer_t         answer;
+    ngx_agt_introspect_t     introspect;
+    ngx_agt_budget_client_t  client;
 
     c = r->connection;
-    first = ngx_agilicus_token_first_zone(r);
+    first = ngx_agt_first_zone(r);
 
-    ngx_memzero(&introspect, sizeof(ngx_agilicus_token_introspect_t));
+    ngx_memzero(&introspect, sizeof(ngx_agt_introspect_t));
 
     introspect.origin = lcf->origin;
     introspect.token = ctx->token;
@@ -45,26 +43,25 @@ ngx_agilicus_token_ask(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     /* free of charge is only what was good once */
 
     if (!ctx->has_facts) {
-        ngx_agilicus_token_budget_client(c->sockaddr, &client);
+        ngx_agt_budget_client(c->sockaddr, &client);
 
         introspect.client = &client;
         introspect.charged = 1;
     }
 
-    ctx->waiter.done = ngx_agilicus_token_answered;
+    ctx->waiter.done = ngx_agt_answered;
     ctx->waiter.data = ctx;
 
-    rc = ngx_agilicus_token_api_introspect(&introspect, &ctx->waiter, &answer);
+    rc = ngx_agt_api_introspect(&introspect, &ctx->waiter, &answer);
 
     if (rc != NGX_AGAIN) {
 
         if (rc == NGX_OK) {
-            ctx->cache = NGX_AGILICUS_TOKEN_CACHE_JOINED;
-            ngx_agilicus_token_zone_count(first,
-                                          NGX_AGILICUS_TOKEN_COUNT_JOINED);
+            ctx->cache = NGX_AGT_CACHE_JOINED;
+            ngx_agt_zone_count(first, NGX_AGT_COUNT_JOINED);
         }
 
-        ngx_agilicus_token_take_answer(ctx, &answer);
+        ngx_agt_take_answer(ctx, &answer);
         return NGX_OK;
     }
 
@@ -73,23 +70,22 @@ ngx_agilicus_token_ask(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
                    (int) ctx->waiter.joined);
 
     if (lcf->origin->zone == NULL) {
-        ctx->cache = NGX_AGILICUS_TOKEN_CACHE_BYPASS;
-        ngx_agilicus_token_zone_count(first, NGX_AGILICUS_TOKEN_COUNT_BYPASS);
+        ctx->cache = NGX_AGT_CACHE_BYPASS;
+        ngx_agt_zone_count(first, NGX_AGT_COUNT_BYPASS);
 
     } else if (ctx->waiter.joined) {
-        ctx->cache = NGX_AGILICUS_TOKEN_CACHE_JOINED;
-        ngx_agilicus_token_zone_count(first, NGX_AGILICUS_TOKEN_COUNT_JOINED);
+        ctx->cache = NGX_AGT_CACHE_JOINED;
+        ngx_agt_zone_count(first, NGX_AGT_COUNT_JOINED);
 
     } else {
-        ctx->cache = NGX_AGILICUS_TOKEN_CACHE_MISS;
-        ngx_agilicus_token_zone_count(first, NGX_AGILICUS_TOKEN_COUNT_MISS);
+        ctx->cache = NGX_AGT_CACHE_MISS;
+        ngx_agt_zone_count(first, NGX_AGT_COUNT_MISS);
     }
 
-    ctx->state = NGX_AGILICUS_TOKEN_STATE_WAITING;
+    ctx->state = NGX_AGT_STATE_WAITING;
 
-    if (ngx_agilicus_token_wait(r, ctx, lcf) != NGX_AGAIN) {
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
-                               NGX_AGILICUS_TOKEN_REASON_INTERNAL);
+    if (ngx_agt_wait(r, ctx, lcf) != NGX_AGAIN) {
+        ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE, NGX_AGT_REASON_INTERNAL);
         return NGX_OK;
     }
 
@@ -100,15 +96,15 @@ ngx_agilicus_token_ask(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
 /* called from the event of the call: takes what it needs and wakes up later */
 
 static void
-ngx_agilicus_token_answered(void *data, ngx_agilicus_token_answer_t *answer)
+ngx_agt_answered(void *data, ngx_agt_answer_t *answer)
 {
-    ngx_agilicus_token_ctx_t *ctx = data;
+    ngx_agt_ctx_t *ctx = data;
 
-    ngx_agilicus_token_take_answer(ctx, answer);
+    ngx_agt_take_answer(ctx, answer);
 
-    ctx->state = NGX_AGILICUS_TOKEN_STATE_ANSWERED;
+    ctx->state = NGX_AGT_STATE_ANSWERED;
 
-    ngx_agilicus_token_wake(ctx);
+    ngx_agt_wake(ctx);
 }
 
 
@@ -119,51 +115,49 @@ ngx_agilicus_token_answered(void *data, ngx_agilicus_token_answer_t *answer)
  */
 
 static void
-ngx_agilicus_token_take_answer(ngx_agilicus_token_ctx_t *ctx,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_take_answer(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
 {
-    ngx_agilicus_token_clock_t     now;
-    ngx_agilicus_token_denials_t  *denials;
+    ngx_agt_clock_t     now;
+    ngx_agt_denials_t  *denials;
 
-    denials = ngx_agilicus_token_denials(ctx->request);
+    denials = ngx_agt_denials(ctx->request);
 
     ctx->api_time = answer->elapsed;
     ctx->has_api_time = 1;
     ctx->retry_after = answer->retry_after;
 
-    if (answer->class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+    if (answer->class == NGX_AGT_CLASS_ACTIVE) {
         ctx->late = 0;
 
-        if (ngx_agilicus_token_keep_facts(ctx->request, ctx, &answer->facts)
+        if (ngx_agt_keep_facts(ctx->request, ctx, &answer->facts)
                 != NGX_OK
-            || ngx_agilicus_token_keep_rules(ctx->request, ctx,
-                                             &answer->rules)
+            || ngx_agt_keep_rules(ctx->request, ctx, &answer->rules)
                 != NGX_OK)
         {
-            answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
-            answer->reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
+            answer->class = NGX_AGT_CLASS_INDETERMINATE;
+            answer->reason = NGX_AGT_REASON_INTERNAL;
             answer->transient = 0;
         }
     }
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
     if (answer->transient && ctx->stale_until > now.mono
-        && !ngx_agilicus_token_feed_is_dead(ctx->request, &now))
+        && !ngx_agt_feed_is_dead(ctx->request, &now))
     {
-        ctx->class = NGX_AGILICUS_TOKEN_CLASS_ACTIVE;
-        ctx->clean = ngx_agilicus_token_denials_generation(denials);
-        ctx->decision.reason = ngx_agilicus_token_look_for_denial(ctx, &now);
+        ctx->class = NGX_AGT_CLASS_ACTIVE;
+        ctx->clean = ngx_agt_denials_generation(denials);
+        ctx->decision.reason = ngx_agt_look_for_denial(ctx, &now);
 
-        if (ctx->decision.reason != NGX_AGILICUS_TOKEN_REASON_NONE) {
-            ctx->class = NGX_AGILICUS_TOKEN_CLASS_REVOKED;
+        if (ctx->decision.reason != NGX_AGT_REASON_NONE) {
+            ctx->class = NGX_AGT_CLASS_REVOKED;
             return;
         }
 
-        ctx->cache = NGX_AGILICUS_TOKEN_CACHE_STALE;
-        ngx_agilicus_token_zone_count(
-                                ngx_agilicus_token_first_zone(ctx->request),
-                                NGX_AGILICUS_TOKEN_COUNT_STALE);
+        ctx->cache = NGX_AGT_CACHE_STALE;
+        ngx_agt_zone_count(
+                                ngx_agt_first_zone(ctx->request),
+                                NGX_AGT_COUNT_STALE);
 
         return;
     }
@@ -174,7 +168,7 @@ ngx_agilicus_token_take_answer(ngx_agilicus_token_ctx_t *ctx,
     ctx->first_asked = answer->asked;
     ctx->clean = answer->clean;
 
-    if (answer->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+    if (answer->class != NGX_AGT_CLASS_ACTIVE) {
         ctx->has_facts = 0;
     }
 }
@@ -183,24 +177,23 @@ ngx_agilicus_token_take_answer(ngx_agilicus_token_ctx_t *ctx,
 /* a feed that is configured and has not been heard of for too long */
 
 static ngx_uint_t
-ngx_agilicus_token_feed_is_dead(ngx_http_request_t *r,
-    const ngx_agilicus_token_clock_t *now)
+ngx_agt_feed_is_dead(ngx_http_request_t *r, const ngx_agt_clock_t *now)
 {
-    const ngx_agilicus_token_main_conf_t  *mcf;
+    const ngx_agt_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
 
     return mcf->feed.api
-           && ngx_agilicus_token_denials_feed(mcf->api.denials,
-                                              mcf->feed.api->digest,
-                                              now->mono)
-              == NGX_AGILICUS_TOKEN_FEED_DEAD;
+           && ngx_agt_denials_feed(mcf->api.denials,
+                                   mcf->feed.api->digest,
+                                   now->mono)
+              == NGX_AGT_FEED_DEAD;
 }
 
 
 ngx_int_t
-ngx_agilicus_token_wait(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_wait(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf)
 {
     uint64_t             waited;
     ngx_connection_t    *c;
@@ -214,11 +207,11 @@ ngx_agilicus_token_wait(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
         cln = ngx_http_cleanup_add(r, 0);
 
         if (cln == NULL) {
-            ngx_agilicus_token_call_leave(&ctx->waiter);
+            ngx_agt_call_leave(&ctx->waiter);
             return NGX_ERROR;
         }
 
-        cln->handler = ngx_agilicus_token_detach;
+        cln->handler = ngx_agt_detach;
         cln->data = ctx;
 
         ctx->cleaned = 1;
@@ -232,7 +225,7 @@ ngx_agilicus_token_wait(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
 
     waited = ngx_current_msec - ctx->asked;
 
-    ctx->event.handler = ngx_agilicus_token_resume;
+    ctx->event.handler = ngx_agt_resume;
     ctx->event.data = ctx;
     ctx->event.log = c->log;
 
@@ -248,7 +241,7 @@ ngx_agilicus_token_wait(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
         ngx_post_event(c->read, &ngx_posted_events);
 
     } else if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
-        ngx_agilicus_token_detach(ctx);
+        ngx_agt_detach(ctx);
         return NGX_ERROR;
     }
 
@@ -257,7 +250,7 @@ ngx_agilicus_token_wait(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
 
 
 void
-ngx_agilicus_token_wake(ngx_agilicus_token_ctx_t *ctx)
+ngx_agt_wake(ngx_agt_ctx_t *ctx)
 {
     ctx->waiting = 0;
 
@@ -272,12 +265,12 @@ ngx_agilicus_token_wake(ngx_agilicus_token_ctx_t *ctx)
 /* the deadline has come, or the answer has */
 
 static void
-ngx_agilicus_token_resume(ngx_event_t *ev)
+ngx_agt_resume(ngx_event_t *ev)
 {
-    ngx_connection_t             *c;
-    ngx_http_request_t           *r;
-    ngx_agilicus_token_ctx_t     *ctx;
-    ngx_agilicus_token_answer_t   answer;
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+    ngx_agt_ctx_t       *ctx;
+    ngx_agt_answer_t     answer;
 
     ctx = ev->data;
     r = ctx->request;
@@ -292,29 +285,29 @@ ngx_agilicus_token_resume(ngx_event_t *ev)
 
         /* the client has left, and nginx went on to a "post_action" */
 
-        ngx_agilicus_token_detach(ctx);
+        ngx_agt_detach(ctx);
         return;
     }
 
     if (ctx->waiting) {
-        ngx_agilicus_token_call_leave(&ctx->waiter);
+        ngx_agt_call_leave(&ctx->waiter);
 
         ctx->waiting = 0;
 
-        ngx_memzero(&answer, sizeof(ngx_agilicus_token_answer_t));
+        ngx_memzero(&answer, sizeof(ngx_agt_answer_t));
 
-        answer.class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
-        answer.reason = NGX_AGILICUS_TOKEN_REASON_TIMEOUT;
+        answer.class = NGX_AGT_CLASS_INDETERMINATE;
+        answer.reason = NGX_AGT_REASON_TIMEOUT;
         answer.elapsed = ngx_current_msec - ctx->asked;
         answer.retry_after = -1;
         answer.transient = 1;
 
         if (ctx->exchanging) {
-            ngx_agilicus_token_exchange_take(ctx, &answer);
+            ngx_agt_exchange_take(ctx, &answer);
 
         } else {
-            ngx_agilicus_token_take_answer(ctx, &answer);
-            ctx->state = NGX_AGILICUS_TOKEN_STATE_ANSWERED;
+            ngx_agt_take_answer(ctx, &answer);
+            ctx->state = NGX_AGT_STATE_ANSWERED;
         }
     }
 
@@ -332,11 +325,11 @@ ngx_agilicus_token_resume(ngx_event_t *ev)
 /* releases everything that could still call back */
 
 static void
-ngx_agilicus_token_detach(void *data)
+ngx_agt_detach(void *data)
 {
-    ngx_agilicus_token_ctx_t *ctx = data;
+    ngx_agt_ctx_t *ctx = data;
 
-    ngx_agilicus_token_call_leave(&ctx->waiter);
+    ngx_agt_call_leave(&ctx->waiter);
 
     ctx->waiting = 0;
 

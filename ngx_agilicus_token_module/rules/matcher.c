@@ -22,65 +22,60 @@ typedef struct {
     ngx_uint_t                                   any;
     ngx_uint_t                                   n;
     ngx_uint_t                                   value;
-} ngx_agilicus_token_matcher_join_t;
+} ngx_agt_matcher_join_t;
 
 
 typedef struct {
-    const ngx_agilicus_token_matcher_values_t   *values;
-    ngx_agilicus_token_ruleset_cursor_t         *items;
+    const ngx_agt_matcher_values_t  *values;
+    ngx_agt_ruleset_cursor_t        *items;
 
-    unsigned                                     unresolved:1;
-} ngx_agilicus_token_matcher_t;
+    unsigned                         unresolved:1;
+} ngx_agt_matcher_t;
 
 
-static ngx_uint_t ngx_agilicus_token_matcher_one(
-    ngx_agilicus_token_matcher_t *m,
-    const ngx_agilicus_token_ruleset_item_t *matcher);
-static ngx_uint_t ngx_agilicus_token_matcher_criterion(
-    ngx_agilicus_token_matcher_t *m, const ngx_str_t *left,
-    const ngx_agilicus_token_ruleset_item_t *criterion);
-static ngx_uint_t ngx_agilicus_token_matcher_compare(ngx_uint_t op,
-    const ngx_str_t *left, const ngx_agilicus_token_ruleset_item_t *right);
-static ngx_uint_t ngx_agilicus_token_matcher_order(ngx_uint_t op,
-    const ngx_str_t *left, const ngx_agilicus_token_ruleset_item_t *right);
-static ngx_uint_t ngx_agilicus_token_matcher_is_negative(ngx_uint_t op);
-static void ngx_agilicus_token_matcher_value(ngx_agilicus_token_matcher_t *m,
+static ngx_uint_t ngx_agt_matcher_one(
+    ngx_agt_matcher_t *m,
+    const ngx_agt_ruleset_item_t *matcher);
+static ngx_uint_t ngx_agt_matcher_criterion(
+    ngx_agt_matcher_t *m, const ngx_str_t *left,
+    const ngx_agt_ruleset_item_t *criterion);
+static ngx_uint_t ngx_agt_matcher_compare(ngx_uint_t op,
+    const ngx_str_t *left, const ngx_agt_ruleset_item_t *right);
+static ngx_uint_t ngx_agt_matcher_order(ngx_uint_t op,
+    const ngx_str_t *left, const ngx_agt_ruleset_item_t *right);
+static ngx_uint_t ngx_agt_matcher_is_negative(ngx_uint_t op);
+static void ngx_agt_matcher_value(ngx_agt_matcher_t *m,
     const ngx_str_t *extractor, ngx_str_t *value);
-static ngx_int_t ngx_agilicus_token_matcher_integer(const ngx_str_t *text,
+static ngx_int_t ngx_agt_matcher_integer(const ngx_str_t *text,
     int64_t *value);
-static ngx_uint_t ngx_agilicus_token_matcher_same(const ngx_str_t *a,
-    const ngx_str_t *b);
-static void ngx_agilicus_token_matcher_start(
-    ngx_agilicus_token_matcher_join_t *j, ngx_uint_t any);
-static void ngx_agilicus_token_matcher_join(
-    ngx_agilicus_token_matcher_join_t *j, ngx_uint_t value);
-static ngx_uint_t ngx_agilicus_token_matcher_not(ngx_uint_t value);
+static ngx_uint_t ngx_agt_matcher_same(const ngx_str_t *a, const ngx_str_t *b);
+static void ngx_agt_matcher_start(ngx_agt_matcher_join_t *j, ngx_uint_t any);
+static void ngx_agt_matcher_join(ngx_agt_matcher_join_t *j, ngx_uint_t value);
+static ngx_uint_t ngx_agt_matcher_not(ngx_uint_t value);
 
 
 ngx_uint_t
-ngx_agilicus_token_matcher_hold(ngx_agilicus_token_ruleset_cursor_t *items,
-    ngx_uint_t any, const ngx_agilicus_token_matcher_values_t *values)
+ngx_agt_matcher_hold(ngx_agt_ruleset_cursor_t *items,
+    ngx_uint_t any, const ngx_agt_matcher_values_t *values)
 {
-    ngx_int_t                           rc;
-    ngx_agilicus_token_matcher_t        m;
-    ngx_agilicus_token_matcher_join_t   j;
-    ngx_agilicus_token_ruleset_item_t   item;
+    ngx_int_t               rc;
+    ngx_agt_matcher_t       m;
+    ngx_agt_matcher_join_t  j;
+    ngx_agt_ruleset_item_t  item;
 
     m.values = values;
     m.items = items;
     m.unresolved = 0;
 
-    ngx_agilicus_token_matcher_start(&j, any);
+    ngx_agt_matcher_start(&j, any);
 
     for ( ;; ) {
-        rc = ngx_agilicus_token_ruleset_next_item(items,
-                                    NGX_AGILICUS_TOKEN_RULESET_MATCHER, &item);
+        rc = ngx_agt_ruleset_next_item(items, NGX_AGT_RULESET_MATCHER, &item);
         if (rc != NGX_OK) {
             break;
         }
 
-        ngx_agilicus_token_matcher_join(&j,
-                                    ngx_agilicus_token_matcher_one(&m, &item));
+        ngx_agt_matcher_join(&j, ngx_agt_matcher_one(&m, &item));
     }
 
     return rc == NGX_DECLINED && !m.unresolved && j.n && j.value == TRUE;
@@ -88,38 +83,37 @@ ngx_agilicus_token_matcher_hold(ngx_agilicus_token_ruleset_cursor_t *items,
 
 
 static ngx_uint_t
-ngx_agilicus_token_matcher_one(ngx_agilicus_token_matcher_t *m,
-    const ngx_agilicus_token_ruleset_item_t *matcher)
+ngx_agt_matcher_one(ngx_agt_matcher_t *m,
+    const ngx_agt_ruleset_item_t *matcher)
 {
-    ngx_int_t                           rc;
-    ngx_str_t                           left;
-    ngx_uint_t                          value;
-    ngx_agilicus_token_matcher_join_t   j;
-    ngx_agilicus_token_ruleset_item_t   item;
+    ngx_int_t               rc;
+    ngx_str_t               left;
+    ngx_uint_t              value;
+    ngx_agt_matcher_join_t  j;
+    ngx_agt_ruleset_item_t  item;
 
-    ngx_agilicus_token_matcher_value(m, &matcher->text, &left);
+    ngx_agt_matcher_value(m, &matcher->text, &left);
 
-    ngx_agilicus_token_matcher_start(&j,
-                           matcher->flags & NGX_AGILICUS_TOKEN_RULESET_ANY);
+    ngx_agt_matcher_start(&j, matcher->flags & NGX_AGT_RULESET_ANY);
 
     for ( ;; ) {
-        rc = ngx_agilicus_token_ruleset_next_item(m->items,
-                                  NGX_AGILICUS_TOKEN_RULESET_CRITERION, &item);
+        rc = ngx_agt_ruleset_next_item(m->items,
+                                  NGX_AGT_RULESET_CRITERION, &item);
         if (rc != NGX_OK) {
             break;
         }
 
-        value = ngx_agilicus_token_matcher_criterion(m, &left, &item);
+        value = ngx_agt_matcher_criterion(m, &left, &item);
 
-        ngx_agilicus_token_matcher_join(&j, value);
+        ngx_agt_matcher_join(&j, value);
     }
 
     /* of no criteria nothing can be told */
 
     value = (rc == NGX_DECLINED && j.n) ? j.value : UNKNOWN;
 
-    if (matcher->flags & NGX_AGILICUS_TOKEN_RULESET_INVERTED) {
-        return ngx_agilicus_token_matcher_not(value);
+    if (matcher->flags & NGX_AGT_RULESET_INVERTED) {
+        return ngx_agt_matcher_not(value);
     }
 
     return value;
@@ -129,102 +123,98 @@ ngx_agilicus_token_matcher_one(ngx_agilicus_token_matcher_t *m,
 /* "not equals" and "not in" are the inverse of an "or" over the operands */
 
 static ngx_uint_t
-ngx_agilicus_token_matcher_criterion(ngx_agilicus_token_matcher_t *m,
-    const ngx_str_t *left, const ngx_agilicus_token_ruleset_item_t *criterion)
+ngx_agt_matcher_criterion(ngx_agt_matcher_t *m,
+    const ngx_str_t *left, const ngx_agt_ruleset_item_t *criterion)
 {
-    ngx_int_t                           rc;
-    ngx_uint_t                          op, list, other, value;
-    ngx_agilicus_token_matcher_join_t   j;
-    ngx_agilicus_token_ruleset_item_t   item;
+    ngx_int_t               rc;
+    ngx_uint_t              op, list, other, value;
+    ngx_agt_matcher_join_t  j;
+    ngx_agt_ruleset_item_t  item;
 
     op = criterion->kind;
-    list = (op == NGX_AGILICUS_TOKEN_RULESET_IN
-            || op == NGX_AGILICUS_TOKEN_RULESET_NOT_IN);
-    other = criterion->flags & NGX_AGILICUS_TOKEN_RULESET_HAS_VALUE;
+    list = (op == NGX_AGT_RULESET_IN || op == NGX_AGT_RULESET_NOT_IN);
+    other = criterion->flags & NGX_AGT_RULESET_HAS_VALUE;
 
-    ngx_agilicus_token_matcher_start(&j, 1);
+    ngx_agt_matcher_start(&j, 1);
 
     for ( ;; ) {
-        rc = ngx_agilicus_token_ruleset_next_item(m->items,
-                                    NGX_AGILICUS_TOKEN_RULESET_OPERAND, &item);
+        rc = ngx_agt_ruleset_next_item(m->items,
+                                    NGX_AGT_RULESET_OPERAND, &item);
         if (rc != NGX_OK) {
             break;
         }
 
-        value = ngx_agilicus_token_matcher_compare(op, left, &item);
+        value = ngx_agt_matcher_compare(op, left, &item);
 
-        ngx_agilicus_token_matcher_join(&j, value);
+        ngx_agt_matcher_join(&j, value);
     }
 
     if (other) {
-        ngx_memzero(&item, sizeof(ngx_agilicus_token_ruleset_item_t));
+        ngx_memzero(&item, sizeof(ngx_agt_ruleset_item_t));
 
-        ngx_agilicus_token_matcher_value(m, &criterion->text, &item.text);
+        ngx_agt_matcher_value(m, &criterion->text, &item.text);
 
-        value = ngx_agilicus_token_matcher_compare(op, left, &item);
+        value = ngx_agt_matcher_compare(op, left, &item);
 
-        ngx_agilicus_token_matcher_join(&j, value);
+        ngx_agt_matcher_join(&j, value);
     }
 
     if (rc != NGX_DECLINED
-        || op >= NGX_AGILICUS_TOKEN_RULESET_UNDEFINED
-        || list != !!(criterion->flags & NGX_AGILICUS_TOKEN_RULESET_IS_LIST)
+        || op >= NGX_AGT_RULESET_UNDEFINED
+        || list != !!(criterion->flags & NGX_AGT_RULESET_IS_LIST)
         || (!list && j.n != 1)
         || (list && other))
     {
         return UNKNOWN;
     }
 
-    return ngx_agilicus_token_matcher_is_negative(op)
-           ? ngx_agilicus_token_matcher_not(j.value) : j.value;
+    return ngx_agt_matcher_is_negative(op)
+           ? ngx_agt_matcher_not(j.value) : j.value;
 }
 
 
 static ngx_uint_t
-ngx_agilicus_token_matcher_compare(ngx_uint_t op, const ngx_str_t *left,
-    const ngx_agilicus_token_ruleset_item_t *right)
+ngx_agt_matcher_compare(ngx_uint_t op, const ngx_str_t *left,
+    const ngx_agt_ruleset_item_t *right)
 {
     int64_t  number;
 
-    if (op == NGX_AGILICUS_TOKEN_RULESET_GREATER
-        || op == NGX_AGILICUS_TOKEN_RULESET_LESS)
+    if (op == NGX_AGT_RULESET_GREATER || op == NGX_AGT_RULESET_LESS)
     {
-        return ngx_agilicus_token_matcher_order(op, left, right);
+        return ngx_agt_matcher_order(op, left, right);
     }
 
-    if (!(right->flags & NGX_AGILICUS_TOKEN_RULESET_IS_NUMBER)) {
-        return ngx_agilicus_token_matcher_same(left, &right->text) ? TRUE
-                                                                   : FALSE;
+    if (!(right->flags & NGX_AGT_RULESET_IS_NUMBER)) {
+        return ngx_agt_matcher_same(left, &right->text) ? TRUE : FALSE;
     }
 
-    if (ngx_agilicus_token_matcher_integer(left, &number) != NGX_OK) {
+    if (ngx_agt_matcher_integer(left, &number) != NGX_OK) {
         return UNKNOWN;
     }
 
-    return (number == ngx_agilicus_token_ruleset_operand(right)) ? TRUE
-                                                                  : FALSE;
+    return (number == ngx_agt_ruleset_operand(right)) ? TRUE : FALSE;
 }
 
 
 static ngx_uint_t
-ngx_agilicus_token_matcher_order(ngx_uint_t op, const ngx_str_t *left,
-    const ngx_agilicus_token_ruleset_item_t *right)
+ngx_agt_matcher_order(ngx_uint_t op, const ngx_str_t *left,
+    const ngx_agt_ruleset_item_t *right)
 {
     int64_t  a, b;
 
-    if (ngx_agilicus_token_matcher_integer(left, &a) != NGX_OK) {
+    if (ngx_agt_matcher_integer(left, &a) != NGX_OK) {
         return UNKNOWN;
     }
 
-    if (right->flags & NGX_AGILICUS_TOKEN_RULESET_IS_NUMBER) {
-        b = ngx_agilicus_token_ruleset_operand(right);
+    if (right->flags & NGX_AGT_RULESET_IS_NUMBER) {
+        b = ngx_agt_ruleset_operand(right);
 
-    } else if (ngx_agilicus_token_matcher_integer(&right->text, &b) != NGX_OK)
+    } else if (ngx_agt_matcher_integer(&right->text, &b) != NGX_OK)
     {
         return UNKNOWN;
     }
 
-    if (op == NGX_AGILICUS_TOKEN_RULESET_GREATER) {
+    if (op == NGX_AGT_RULESET_GREATER) {
         return (a > b) ? TRUE : FALSE;
     }
 
@@ -233,29 +223,27 @@ ngx_agilicus_token_matcher_order(ngx_uint_t op, const ngx_str_t *left,
 
 
 static ngx_uint_t
-ngx_agilicus_token_matcher_is_negative(ngx_uint_t op)
+ngx_agt_matcher_is_negative(ngx_uint_t op)
 {
-    return op == NGX_AGILICUS_TOKEN_RULESET_NOT_EQUALS
-           || op == NGX_AGILICUS_TOKEN_RULESET_NOT_IN;
+    return op == NGX_AGT_RULESET_NOT_EQUALS || op == NGX_AGT_RULESET_NOT_IN;
 }
 
 
 /* a value that is not the same to all who read the request is none */
 
 static void
-ngx_agilicus_token_matcher_value(ngx_agilicus_token_matcher_t *m,
+ngx_agt_matcher_value(ngx_agt_matcher_t *m,
     const ngx_str_t *extractor, ngx_str_t *value)
 {
-    ngx_str_t                                    other;
-    const ngx_agilicus_token_matcher_values_t   *v;
+    ngx_str_t                        other;
+    const ngx_agt_matcher_values_t  *v;
 
     v = m->values;
 
     ngx_str_null(value);
 
     if (v->template.len == 0
-        || ngx_agilicus_token_template_value(&v->template, &v->path,
-                                             extractor, value)
+        || ngx_agt_template_value(&v->template, &v->path, extractor, value)
            != NGX_OK)
     {
         m->unresolved = 1;
@@ -263,10 +251,10 @@ ngx_agilicus_token_matcher_value(ngx_agilicus_token_matcher_t *m,
     }
 
     if (v->subject.len
-        && (ngx_agilicus_token_template_value(&v->template, &v->subject,
-                                              extractor, &other)
+        && (ngx_agt_template_value(&v->template, &v->subject,
+                                   extractor, &other)
             != NGX_OK
-            || !ngx_agilicus_token_matcher_same(value, &other)))
+            || !ngx_agt_matcher_same(value, &other)))
     {
         m->unresolved = 1;
     }
@@ -276,7 +264,7 @@ ngx_agilicus_token_matcher_value(ngx_agilicus_token_matcher_t *m,
 /* an integer in its only form: no sign but "-", no zeros in front */
 
 static ngx_int_t
-ngx_agilicus_token_matcher_integer(const ngx_str_t *text, int64_t *value)
+ngx_agt_matcher_integer(const ngx_str_t *text, int64_t *value)
 {
     u_char   c;
     size_t   i, first;
@@ -316,7 +304,7 @@ ngx_agilicus_token_matcher_integer(const ngx_str_t *text, int64_t *value)
 
 
 static ngx_uint_t
-ngx_agilicus_token_matcher_same(const ngx_str_t *a, const ngx_str_t *b)
+ngx_agt_matcher_same(const ngx_str_t *a, const ngx_str_t *b)
 {
     return a->len == b->len
            && (a->len == 0 || ngx_memcmp(a->data, b->data, a->len) == 0);
@@ -324,8 +312,7 @@ ngx_agilicus_token_matcher_same(const ngx_str_t *a, const ngx_str_t *b)
 
 
 static void
-ngx_agilicus_token_matcher_start(ngx_agilicus_token_matcher_join_t *j,
-    ngx_uint_t any)
+ngx_agt_matcher_start(ngx_agt_matcher_join_t *j, ngx_uint_t any)
 {
     j->any = any;
     j->n = 0;
@@ -334,8 +321,7 @@ ngx_agilicus_token_matcher_start(ngx_agilicus_token_matcher_join_t *j,
 
 
 static void
-ngx_agilicus_token_matcher_join(ngx_agilicus_token_matcher_join_t *j,
-    ngx_uint_t value)
+ngx_agt_matcher_join(ngx_agt_matcher_join_t *j, ngx_uint_t value)
 {
     j->n++;
 
@@ -351,7 +337,7 @@ ngx_agilicus_token_matcher_join(ngx_agilicus_token_matcher_join_t *j,
 
 
 static ngx_uint_t
-ngx_agilicus_token_matcher_not(ngx_uint_t value)
+ngx_agt_matcher_not(ngx_uint_t value)
 {
     return (value & FALSE ? TRUE : 0) | (value & TRUE ? FALSE : 0);
 }

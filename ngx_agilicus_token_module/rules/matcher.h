@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_MATCHER_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_MATCHER_H_INCLUDED_
+#ifndef _NGX_AGT_MATCHER_H_INCLUDED_
+#define _NGX_AGT_MATCHER_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -30,16 +30,16 @@ typedef struct {
     ngx_str_t                      template;  /* empty: no template matched */
     ngx_str_t                      path;
     ngx_str_t                      subject;   /* with the query, or empty */
-} ngx_agilicus_token_matcher_values_t;
+} ngx_agt_matcher_values_t;
 
 
 /*
  * Reads all matchers from "items" and says whether they hold: one of them with
  * "any", else all.  Returns 1, or 0 also where that cannot be told.
  */
-ngx_uint_t ngx_agilicus_token_matcher_hold(
-    ngx_agilicus_token_ruleset_cursor_t *items, ngx_uint_t any,
-    const ngx_agilicus_token_matcher_values_t *values);
+ngx_uint_t ngx_agt_matcher_hold(
+    ngx_agt_ruleset_cursor_t *items, ngx_uint_t any,
+    const ngx_agt_matcher_values_t *values);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_MATCHER_H_INCLUDED_ */
+#endif /* _NGX_AGT_MATCHER_H_INCLUDED_ */

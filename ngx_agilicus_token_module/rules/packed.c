@@ -7,47 +7,44 @@
 #include "rules/packed.h"
 
 
-static u_char *ngx_agilicus_token_ruleset_add(
-    ngx_agilicus_token_ruleset_builder_t *b,
-    ngx_agilicus_token_ruleset_item_header_t *h, const ngx_str_t *text,
+static u_char *ngx_agt_ruleset_add(
+    ngx_agt_ruleset_builder_t *b,
+    ngx_agt_ruleset_item_header_t *h, const ngx_str_t *text,
     const ngx_str_t *value);
-static void ngx_agilicus_token_ruleset_write(
-    ngx_agilicus_token_ruleset_builder_t *b, const void *data, size_t len);
-static void ngx_agilicus_token_ruleset_ending(
-    ngx_agilicus_token_ruleset_builder_t *b,
-    ngx_agilicus_token_ruleset_rule_header_t *h);
-static void ngx_agilicus_token_ruleset_host_end(
-    ngx_agilicus_token_ruleset_builder_t *b);
+static void ngx_agt_ruleset_write(
+    ngx_agt_ruleset_builder_t *b, const void *data, size_t len);
+static void ngx_agt_ruleset_ending(
+    ngx_agt_ruleset_builder_t *b,
+    ngx_agt_ruleset_rule_header_t *h);
+static void ngx_agt_ruleset_host_end(ngx_agt_ruleset_builder_t *b);
 
 
 void
-ngx_agilicus_token_ruleset_begin(ngx_agilicus_token_ruleset_builder_t *b,
-    u_char *buf, size_t size)
+ngx_agt_ruleset_begin(ngx_agt_ruleset_builder_t *b, u_char *buf, size_t size)
 {
-    ngx_agilicus_token_ruleset_header_t  h;
+    ngx_agt_ruleset_header_t  h;
 
-    ngx_memzero(b, sizeof(ngx_agilicus_token_ruleset_builder_t));
+    ngx_memzero(b, sizeof(ngx_agt_ruleset_builder_t));
     ngx_memzero(&h, sizeof(h));
 
     b->start = buf;
     b->pos = buf;
     b->end = buf + size;
 
-    ngx_agilicus_token_ruleset_write(b, &h, sizeof(h));
+    ngx_agt_ruleset_write(b, &h, sizeof(h));
 }
 
 
 ngx_int_t
-ngx_agilicus_token_ruleset_host(ngx_agilicus_token_ruleset_builder_t *b,
-    const ngx_str_t *name)
+ngx_agt_ruleset_host(ngx_agt_ruleset_builder_t *b, const ngx_str_t *name)
 {
-    size_t                                     i;
-    ngx_str_t                                  host;
-    ngx_agilicus_token_ruleset_host_header_t   h;
+    size_t                         i;
+    ngx_str_t                      host;
+    ngx_agt_ruleset_host_header_t  h;
 
-    ngx_agilicus_token_ruleset_host_end(b);
+    ngx_agt_ruleset_host_end(b);
 
-    if (ngx_agilicus_token_ruleset_host_name(name, &host) != NGX_OK) {
+    if (ngx_agt_ruleset_host_name(name, &host) != NGX_OK) {
         return NGX_DECLINED;
     }
 
@@ -58,8 +55,8 @@ ngx_agilicus_token_ruleset_host(ngx_agilicus_token_ruleset_builder_t *b,
     h.size = 0;
     h.name = (uint32_t) host.len;
 
-    ngx_agilicus_token_ruleset_write(b, &h, sizeof(h));
-    ngx_agilicus_token_ruleset_write(b, host.data, host.len);
+    ngx_agt_ruleset_write(b, &h, sizeof(h));
+    ngx_agt_ruleset_write(b, host.data, host.len);
 
     if (!b->overflow) {
         for (i = 0; i < host.len; i++) {
@@ -72,9 +69,9 @@ ngx_agilicus_token_ruleset_host(ngx_agilicus_token_ruleset_builder_t *b,
 
 
 void
-ngx_agilicus_token_ruleset_rule(ngx_agilicus_token_ruleset_builder_t *b)
+ngx_agt_ruleset_rule(ngx_agt_ruleset_builder_t *b)
 {
-    ngx_agilicus_token_ruleset_rule_header_t  h;
+    ngx_agt_ruleset_rule_header_t  h;
 
     b->rule = b->pos;
     b->methods = 0;
@@ -84,19 +81,18 @@ ngx_agilicus_token_ruleset_rule(ngx_agilicus_token_ruleset_builder_t *b)
 
     ngx_memzero(&h, sizeof(h));
 
-    ngx_agilicus_token_ruleset_write(b, &h, sizeof(h));
+    ngx_agt_ruleset_write(b, &h, sizeof(h));
 }
 
 
 void
-ngx_agilicus_token_ruleset_rule_end(ngx_agilicus_token_ruleset_builder_t *b)
+ngx_agt_ruleset_rule_end(ngx_agt_ruleset_builder_t *b)
 {
-    ngx_agilicus_token_ruleset_rule_header_t  h;
+    ngx_agt_ruleset_rule_header_t  h;
 
     if (b->never
         || b->methods == 0
-        || !(b->flags & (NGX_AGILICUS_TOKEN_RULESET_PATHS
-                         |NGX_AGILICUS_TOKEN_RULESET_TEMPLATES)))
+        || !(b->flags & (NGX_AGT_RULESET_PATHS |NGX_AGT_RULESET_TEMPLATES)))
     {
         b->pos = b->rule;
         b->overflow = b->rule_overflow;
@@ -116,7 +112,7 @@ ngx_agilicus_token_ruleset_rule_end(ngx_agilicus_token_ruleset_builder_t *b)
     h.methods = b->methods;
     h.flags = (uint16_t) b->flags;
 
-    ngx_agilicus_token_ruleset_ending(b, &h);
+    ngx_agt_ruleset_ending(b, &h);
 
     ngx_memcpy(b->rule, &h, sizeof(h));
 }
@@ -125,20 +121,19 @@ ngx_agilicus_token_ruleset_rule_end(ngx_agilicus_token_ruleset_builder_t *b)
 /* how the only path ends, if it is one that is compared byte for byte */
 
 static void
-ngx_agilicus_token_ruleset_ending(ngx_agilicus_token_ruleset_builder_t *b,
-    ngx_agilicus_token_ruleset_rule_header_t *h)
+ngx_agt_ruleset_ending(ngx_agt_ruleset_builder_t *b,
+    ngx_agt_ruleset_rule_header_t *h)
 {
-    size_t                                len, n;
-    ngx_agilicus_token_ruleset_item_t     item, next;
-    ngx_agilicus_token_ruleset_cursor_t   items;
+    size_t                    len, n;
+    ngx_agt_ruleset_item_t    item, next;
+    ngx_agt_ruleset_cursor_t  items;
 
-    items.pos = b->rule + sizeof(ngx_agilicus_token_ruleset_rule_header_t);
+    items.pos = b->rule + sizeof(ngx_agt_ruleset_rule_header_t);
     items.end = b->pos;
 
-    if (ngx_agilicus_token_ruleset_next_item(&items,
-                                       NGX_AGILICUS_TOKEN_RULESET_PATH, &item)
+    if (ngx_agt_ruleset_next_item(&items, NGX_AGT_RULESET_PATH, &item)
         != NGX_OK
-        || item.kind == NGX_AGILICUS_TOKEN_RULESET_PATTERN)
+        || item.kind == NGX_AGT_RULESET_PATTERN)
     {
         return;
     }
@@ -146,8 +141,7 @@ ngx_agilicus_token_ruleset_ending(ngx_agilicus_token_ruleset_builder_t *b,
     len = item.text.len;
 
     if (len < sizeof(uint32_t)
-        || ngx_agilicus_token_ruleset_next_item(&items,
-                                       NGX_AGILICUS_TOKEN_RULESET_PATH, &next)
+        || ngx_agt_ruleset_next_item(&items, NGX_AGT_RULESET_PATH, &next)
            != NGX_DECLINED)
     {
         return;
@@ -161,222 +155,215 @@ ngx_agilicus_token_ruleset_ending(ngx_agilicus_token_ruleset_builder_t *b,
 
 
 void
-ngx_agilicus_token_ruleset_separate_query(
-    ngx_agilicus_token_ruleset_builder_t *b)
+ngx_agt_ruleset_separate_query(ngx_agt_ruleset_builder_t *b)
 {
-    b->flags |= NGX_AGILICUS_TOKEN_RULESET_SEPARATE_QUERY;
+    b->flags |= NGX_AGT_RULESET_SEPARATE_QUERY;
 }
 
 
 void
-ngx_agilicus_token_ruleset_never(ngx_agilicus_token_ruleset_builder_t *b)
+ngx_agt_ruleset_never(ngx_agt_ruleset_builder_t *b)
 {
     b->never = 1;
 }
 
 
 void
-ngx_agilicus_token_ruleset_method(ngx_agilicus_token_ruleset_builder_t *b,
-    const ngx_str_t *name)
+ngx_agt_ruleset_method(ngx_agt_ruleset_builder_t *b, const ngx_str_t *name)
 {
-    b->methods |= ngx_agilicus_token_ruleset_method_name(name);
+    b->methods |= ngx_agt_ruleset_method_name(name);
 }
 
 
 void
-ngx_agilicus_token_ruleset_path(ngx_agilicus_token_ruleset_builder_t *b,
-    const ngx_str_t *pattern)
+ngx_agt_ruleset_path(ngx_agt_ruleset_builder_t *b, const ngx_str_t *pattern)
 {
-    u_char                                    *p;
-    ngx_str_t                                  begin;
-    ngx_agilicus_token_ruleset_literal_t       literal;
-    ngx_agilicus_token_ruleset_item_header_t   h;
+    u_char                        *p;
+    ngx_str_t                      begin;
+    ngx_agt_ruleset_literal_t      literal;
+    ngx_agt_ruleset_item_header_t  h;
 
-    ngx_agilicus_token_ruleset_literal(pattern, &literal, NULL);
+    ngx_agt_ruleset_literal(pattern, &literal, NULL);
 
     ngx_memzero(&h, sizeof(h));
 
-    h.type = NGX_AGILICUS_TOKEN_RULESET_PATH;
+    h.type = NGX_AGT_RULESET_PATH;
     h.kind = (uint8_t) literal.kind;
-    h.flags |= literal.at_start ? NGX_AGILICUS_TOKEN_RULESET_AT_START : 0;
-    h.flags |= literal.at_end ? NGX_AGILICUS_TOKEN_RULESET_AT_END : 0;
+    h.flags |= literal.at_start ? NGX_AGT_RULESET_AT_START : 0;
+    h.flags |= literal.at_end ? NGX_AGT_RULESET_AT_END : 0;
 
-    b->flags |= NGX_AGILICUS_TOKEN_RULESET_PATHS;
+    b->flags |= NGX_AGT_RULESET_PATHS;
 
     begin.data = NULL;
     begin.len = literal.len;
 
-    if (literal.kind == NGX_AGILICUS_TOKEN_RULESET_PATTERN) {
-        h.hash = ngx_agilicus_token_ruleset_hash(pattern);
-        p = ngx_agilicus_token_ruleset_add(b, &h, pattern, &begin);
+    if (literal.kind == NGX_AGT_RULESET_PATTERN) {
+        h.hash = ngx_agt_ruleset_hash(pattern);
+        p = ngx_agt_ruleset_add(b, &h, pattern, &begin);
 
     } else {
-        p = ngx_agilicus_token_ruleset_add(b, &h, &begin, NULL);
+        p = ngx_agt_ruleset_add(b, &h, &begin, NULL);
     }
 
     if (p) {
-        ngx_agilicus_token_ruleset_literal(pattern, &literal, p);
+        ngx_agt_ruleset_literal(pattern, &literal, p);
     }
 }
 
 
 void
-ngx_agilicus_token_ruleset_template(ngx_agilicus_token_ruleset_builder_t *b,
+ngx_agt_ruleset_template(ngx_agt_ruleset_builder_t *b,
     const ngx_str_t *template, ngx_uint_t prefix)
 {
-    ngx_agilicus_token_ruleset_item_header_t  h;
+    ngx_agt_ruleset_item_header_t  h;
 
     ngx_memzero(&h, sizeof(h));
 
-    h.type = NGX_AGILICUS_TOKEN_RULESET_TEMPLATE;
-    h.flags = prefix ? NGX_AGILICUS_TOKEN_RULESET_IS_PREFIX : 0;
+    h.type = NGX_AGT_RULESET_TEMPLATE;
+    h.flags = prefix ? NGX_AGT_RULESET_IS_PREFIX : 0;
 
-    b->flags |= NGX_AGILICUS_TOKEN_RULESET_TEMPLATES;
+    b->flags |= NGX_AGT_RULESET_TEMPLATES;
 
-    if (!ngx_agilicus_token_ruleset_is_template(template)) {
+    if (!ngx_agt_ruleset_is_template(template)) {
         b->never = 1;
         return;
     }
 
-    (void) ngx_agilicus_token_ruleset_add(b, &h, template, NULL);
+    (void) ngx_agt_ruleset_add(b, &h, template, NULL);
 }
 
 
 void
-ngx_agilicus_token_ruleset_query(ngx_agilicus_token_ruleset_builder_t *b,
+ngx_agt_ruleset_query(ngx_agt_ruleset_builder_t *b,
     const ngx_str_t *name, const ngx_str_t *exact)
 {
-    ngx_agilicus_token_ruleset_item_header_t  h;
+    ngx_agt_ruleset_item_header_t  h;
 
     ngx_memzero(&h, sizeof(h));
 
-    h.type = NGX_AGILICUS_TOKEN_RULESET_QUERY;
-    h.flags = exact ? NGX_AGILICUS_TOKEN_RULESET_HAS_VALUE : 0;
+    h.type = NGX_AGT_RULESET_QUERY;
+    h.flags = exact ? NGX_AGT_RULESET_HAS_VALUE : 0;
 
     if (name->len == 0) {
         b->never = 1;
         return;
     }
 
-    (void) ngx_agilicus_token_ruleset_add(b, &h, name, exact);
+    (void) ngx_agt_ruleset_add(b, &h, name, exact);
 }
 
 
 void
-ngx_agilicus_token_ruleset_body(ngx_agilicus_token_ruleset_builder_t *b,
+ngx_agt_ruleset_body(ngx_agt_ruleset_builder_t *b,
     const ngx_str_t *pointer, const ngx_str_t *exact)
 {
-    ngx_agilicus_token_ruleset_item_header_t  h;
+    ngx_agt_ruleset_item_header_t  h;
 
     ngx_memzero(&h, sizeof(h));
 
-    h.type = NGX_AGILICUS_TOKEN_RULESET_BODY;
-    h.flags = exact ? NGX_AGILICUS_TOKEN_RULESET_HAS_VALUE : 0;
+    h.type = NGX_AGT_RULESET_BODY;
+    h.flags = exact ? NGX_AGT_RULESET_HAS_VALUE : 0;
 
-    if (!ngx_agilicus_token_ruleset_is_pointer(pointer)) {
+    if (!ngx_agt_ruleset_is_pointer(pointer)) {
         b->never = 1;
         return;
     }
 
-    (void) ngx_agilicus_token_ruleset_add(b, &h, pointer, exact);
+    (void) ngx_agt_ruleset_add(b, &h, pointer, exact);
 }
 
 
 void
-ngx_agilicus_token_ruleset_matchers(ngx_agilicus_token_ruleset_builder_t *b,
-    ngx_uint_t any)
+ngx_agt_ruleset_matchers(ngx_agt_ruleset_builder_t *b, ngx_uint_t any)
 {
-    b->flags |= NGX_AGILICUS_TOKEN_RULESET_MATCHERS;
-    b->flags |= any ? NGX_AGILICUS_TOKEN_RULESET_ANY_MATCHER : 0;
+    b->flags |= NGX_AGT_RULESET_MATCHERS;
+    b->flags |= any ? NGX_AGT_RULESET_ANY_MATCHER : 0;
 }
 
 
 void
-ngx_agilicus_token_ruleset_matcher(ngx_agilicus_token_ruleset_builder_t *b,
+ngx_agt_ruleset_matcher(ngx_agt_ruleset_builder_t *b,
     const ngx_str_t *extractor, ngx_uint_t inverted, ngx_uint_t any)
 {
-    ngx_uint_t                                flags;
-    ngx_agilicus_token_ruleset_item_header_t  h;
+    ngx_uint_t                     flags;
+    ngx_agt_ruleset_item_header_t  h;
 
     ngx_memzero(&h, sizeof(h));
 
-    flags = inverted ? NGX_AGILICUS_TOKEN_RULESET_INVERTED : 0;
-    flags |= any ? NGX_AGILICUS_TOKEN_RULESET_ANY : 0;
+    flags = inverted ? NGX_AGT_RULESET_INVERTED : 0;
+    flags |= any ? NGX_AGT_RULESET_ANY : 0;
 
-    h.type = NGX_AGILICUS_TOKEN_RULESET_MATCHER;
+    h.type = NGX_AGT_RULESET_MATCHER;
     h.flags = (uint8_t) flags;
 
-    (void) ngx_agilicus_token_ruleset_add(b, &h, extractor, NULL);
+    (void) ngx_agt_ruleset_add(b, &h, extractor, NULL);
 }
 
 
 void
-ngx_agilicus_token_ruleset_criterion(ngx_agilicus_token_ruleset_builder_t *b,
-    ngx_agilicus_token_ruleset_operator_e op, const ngx_str_t *extractor,
-    ngx_uint_t list)
+ngx_agt_ruleset_criterion(ngx_agt_ruleset_builder_t *b,
+    ngx_agt_ruleset_operator_e op, const ngx_str_t *extractor, ngx_uint_t list)
 {
-    ngx_uint_t                                flags;
-    ngx_agilicus_token_ruleset_item_header_t  h;
+    ngx_uint_t                     flags;
+    ngx_agt_ruleset_item_header_t  h;
 
     ngx_memzero(&h, sizeof(h));
 
-    flags = extractor ? NGX_AGILICUS_TOKEN_RULESET_HAS_VALUE : 0;
-    flags |= list ? NGX_AGILICUS_TOKEN_RULESET_IS_LIST : 0;
+    flags = extractor ? NGX_AGT_RULESET_HAS_VALUE : 0;
+    flags |= list ? NGX_AGT_RULESET_IS_LIST : 0;
 
-    h.type = NGX_AGILICUS_TOKEN_RULESET_CRITERION;
+    h.type = NGX_AGT_RULESET_CRITERION;
     h.kind = (uint8_t) op;
     h.flags = (uint8_t) flags;
 
-    (void) ngx_agilicus_token_ruleset_add(b, &h, extractor, NULL);
+    (void) ngx_agt_ruleset_add(b, &h, extractor, NULL);
 }
 
 
 void
-ngx_agilicus_token_ruleset_string(ngx_agilicus_token_ruleset_builder_t *b,
-    const ngx_str_t *value)
+ngx_agt_ruleset_string(ngx_agt_ruleset_builder_t *b, const ngx_str_t *value)
 {
-    ngx_agilicus_token_ruleset_item_header_t  h;
+    ngx_agt_ruleset_item_header_t  h;
 
     ngx_memzero(&h, sizeof(h));
 
-    h.type = NGX_AGILICUS_TOKEN_RULESET_OPERAND;
+    h.type = NGX_AGT_RULESET_OPERAND;
 
-    (void) ngx_agilicus_token_ruleset_add(b, &h, value, NULL);
+    (void) ngx_agt_ruleset_add(b, &h, value, NULL);
 }
 
 
 void
-ngx_agilicus_token_ruleset_number(ngx_agilicus_token_ruleset_builder_t *b,
-    int64_t value)
+ngx_agt_ruleset_number(ngx_agt_ruleset_builder_t *b, int64_t value)
 {
-    ngx_str_t                                 text;
-    ngx_agilicus_token_ruleset_item_header_t  h;
+    ngx_str_t                      text;
+    ngx_agt_ruleset_item_header_t  h;
 
     ngx_memzero(&h, sizeof(h));
 
-    h.type = NGX_AGILICUS_TOKEN_RULESET_OPERAND;
-    h.flags = NGX_AGILICUS_TOKEN_RULESET_IS_NUMBER;
+    h.type = NGX_AGT_RULESET_OPERAND;
+    h.flags = NGX_AGT_RULESET_IS_NUMBER;
 
     text.data = (u_char *) &value;
     text.len = sizeof(value);
 
-    (void) ngx_agilicus_token_ruleset_add(b, &h, &text, NULL);
+    (void) ngx_agt_ruleset_add(b, &h, &text, NULL);
 }
 
 
 size_t
-ngx_agilicus_token_ruleset_end(ngx_agilicus_token_ruleset_builder_t *b)
+ngx_agt_ruleset_end(ngx_agt_ruleset_builder_t *b)
 {
-    ngx_agilicus_token_ruleset_header_t  h;
+    ngx_agt_ruleset_header_t  h;
 
-    ngx_agilicus_token_ruleset_host_end(b);
+    ngx_agt_ruleset_host_end(b);
 
     if (b->overflow || (size_t) (b->pos - b->start) > UINT32_MAX) {
         return 0;
     }
 
     h.size = (uint32_t) (b->pos - b->start);
-    h.version = NGX_AGILICUS_TOKEN_RULESET_VERSION;
+    h.version = NGX_AGT_RULESET_VERSION;
     h.rules = b->rules;
 
     ngx_memcpy(b->start, &h, sizeof(h));
@@ -386,10 +373,10 @@ ngx_agilicus_token_ruleset_end(ngx_agilicus_token_ruleset_builder_t *b)
 
 
 ngx_int_t
-ngx_agilicus_token_ruleset_open(ngx_agilicus_token_ruleset_cursor_t *hosts,
+ngx_agt_ruleset_open(ngx_agt_ruleset_cursor_t *hosts,
     ngx_uint_t *rules, const u_char *packed, size_t len)
 {
-    ngx_agilicus_token_ruleset_header_t  h;
+    ngx_agt_ruleset_header_t  h;
 
     if (len < sizeof(h)) {
         return NGX_ERROR;
@@ -397,7 +384,7 @@ ngx_agilicus_token_ruleset_open(ngx_agilicus_token_ruleset_cursor_t *hosts,
 
     ngx_memcpy(&h, packed, sizeof(h));
 
-    if (h.version != NGX_AGILICUS_TOKEN_RULESET_VERSION || h.size != len) {
+    if (h.version != NGX_AGT_RULESET_VERSION || h.size != len) {
         return NGX_ERROR;
     }
 
@@ -411,8 +398,7 @@ ngx_agilicus_token_ruleset_open(ngx_agilicus_token_ruleset_cursor_t *hosts,
 
 
 int64_t
-ngx_agilicus_token_ruleset_operand(
-    const ngx_agilicus_token_ruleset_item_t *item)
+ngx_agt_ruleset_operand(const ngx_agt_ruleset_item_t *item)
 {
     int64_t  value;
 
@@ -435,8 +421,8 @@ ngx_agilicus_token_ruleset_operand(
  */
 
 static u_char *
-ngx_agilicus_token_ruleset_add(ngx_agilicus_token_ruleset_builder_t *b,
-    ngx_agilicus_token_ruleset_item_header_t *h, const ngx_str_t *text,
+ngx_agt_ruleset_add(ngx_agt_ruleset_builder_t *b,
+    ngx_agt_ruleset_item_header_t *h, const ngx_str_t *text,
     const ngx_str_t *value)
 {
     u_char            *open;
@@ -448,8 +434,8 @@ ngx_agilicus_token_ruleset_add(ngx_agilicus_token_ruleset_builder_t *b,
     strings[0] = text ? text : &none;
     strings[1] = value ? value : &none;
 
-    if (strings[0]->len > NGX_AGILICUS_TOKEN_RULESET_MAX_STR
-        || strings[1]->len > NGX_AGILICUS_TOKEN_RULESET_MAX_STR)
+    if (strings[0]->len > NGX_AGT_RULESET_MAX_STR
+        || strings[1]->len > NGX_AGT_RULESET_MAX_STR)
     {
         b->never = 1;
         return NULL;
@@ -458,7 +444,7 @@ ngx_agilicus_token_ruleset_add(ngx_agilicus_token_ruleset_builder_t *b,
     h->text = (uint16_t) strings[0]->len;
     h->value = (uint16_t) strings[1]->len;
 
-    ngx_agilicus_token_ruleset_write(b, h, sizeof(*h));
+    ngx_agt_ruleset_write(b, h, sizeof(*h));
 
     open = NULL;
 
@@ -468,8 +454,7 @@ ngx_agilicus_token_ruleset_add(ngx_agilicus_token_ruleset_builder_t *b,
             open = b->pos;
         }
 
-        ngx_agilicus_token_ruleset_write(b, strings[i]->data,
-                                         strings[i]->len);
+        ngx_agt_ruleset_write(b, strings[i]->data, strings[i]->len);
     }
 
     return b->overflow ? NULL : open;
@@ -477,7 +462,7 @@ ngx_agilicus_token_ruleset_add(ngx_agilicus_token_ruleset_builder_t *b,
 
 
 static void
-ngx_agilicus_token_ruleset_write(ngx_agilicus_token_ruleset_builder_t *b,
+ngx_agt_ruleset_write(ngx_agt_ruleset_builder_t *b,
     const void *data, size_t len)
 {
     if (b->overflow || (size_t) (b->end - b->pos) < len) {
@@ -494,7 +479,7 @@ ngx_agilicus_token_ruleset_write(ngx_agilicus_token_ruleset_builder_t *b,
 
 
 static void
-ngx_agilicus_token_ruleset_host_end(ngx_agilicus_token_ruleset_builder_t *b)
+ngx_agt_ruleset_host_end(ngx_agt_ruleset_builder_t *b)
 {
     uint32_t  size;
 

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_RULESET_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_RULESET_H_INCLUDED_
+#ifndef _NGX_AGT_RULESET_H_INCLUDED_
+#define _NGX_AGT_RULESET_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -24,47 +24,47 @@
  * each one.
  */
 
-#define NGX_AGILICUS_TOKEN_RULESET_VERSION   1
+#define NGX_AGT_RULESET_VERSION   1
 
 /* the longest string that an item can hold, in bytes */
-#define NGX_AGILICUS_TOKEN_RULESET_MAX_STR   0xffff
+#define NGX_AGT_RULESET_MAX_STR   0xffff
 
 /* the longest name of a host */
-#define NGX_AGILICUS_TOKEN_RULESET_MAX_HOST  255
+#define NGX_AGT_RULESET_MAX_HOST  255
 
 /* rule.methods: one bit for each method of the API, and one for "all" */
-#define NGX_AGILICUS_TOKEN_RULESET_ALL       0x80000000
+#define NGX_AGT_RULESET_ALL       0x80000000
 
 
 typedef enum {
-    NGX_AGILICUS_TOKEN_RULESET_PATH = 1,   /* text: what to compare with */
-    NGX_AGILICUS_TOKEN_RULESET_TEMPLATE,   /* text: the template */
-    NGX_AGILICUS_TOKEN_RULESET_QUERY,      /* text: name, value: exact match */
-    NGX_AGILICUS_TOKEN_RULESET_MATCHER,    /* text: extractor */
-    NGX_AGILICUS_TOKEN_RULESET_CRITERION,  /* of the matcher; text: extractor */
-    NGX_AGILICUS_TOKEN_RULESET_OPERAND,    /* of the criterion; text: string */
-    NGX_AGILICUS_TOKEN_RULESET_BODY        /* text: pointer, value: exact */
-} ngx_agilicus_token_ruleset_item_e;
+    NGX_AGT_RULESET_PATH = 1,   /* text: what to compare with */
+    NGX_AGT_RULESET_TEMPLATE,   /* text: the template */
+    NGX_AGT_RULESET_QUERY,      /* text: name, value: exact match */
+    NGX_AGT_RULESET_MATCHER,    /* text: extractor */
+    NGX_AGT_RULESET_CRITERION,  /* of the matcher; text: extractor */
+    NGX_AGT_RULESET_OPERAND,    /* of the criterion; text: string */
+    NGX_AGT_RULESET_BODY        /* text: pointer, value: exact */
+} ngx_agt_ruleset_item_e;
 
 
 /* how a path is compared; a pattern is the source of a regular expression */
 
 typedef enum {
-    NGX_AGILICUS_TOKEN_RULESET_LITERAL = 0,
-    NGX_AGILICUS_TOKEN_RULESET_PREFIX,     /* a literal and then ".*" */
-    NGX_AGILICUS_TOKEN_RULESET_PATTERN
-} ngx_agilicus_token_ruleset_path_e;
+    NGX_AGT_RULESET_LITERAL = 0,
+    NGX_AGT_RULESET_PREFIX,     /* a literal and then ".*" */
+    NGX_AGT_RULESET_PATTERN
+} ngx_agt_ruleset_path_e;
 
 
 typedef enum {
-    NGX_AGILICUS_TOKEN_RULESET_EQUALS = 0,
-    NGX_AGILICUS_TOKEN_RULESET_NOT_EQUALS,
-    NGX_AGILICUS_TOKEN_RULESET_GREATER,
-    NGX_AGILICUS_TOKEN_RULESET_LESS,
-    NGX_AGILICUS_TOKEN_RULESET_IN,
-    NGX_AGILICUS_TOKEN_RULESET_NOT_IN,
-    NGX_AGILICUS_TOKEN_RULESET_UNDEFINED
-} ngx_agilicus_token_ruleset_operator_e;
+    NGX_AGT_RULESET_EQUALS = 0,
+    NGX_AGT_RULESET_NOT_EQUALS,
+    NGX_AGT_RULESET_GREATER,
+    NGX_AGT_RULESET_LESS,
+    NGX_AGT_RULESET_IN,
+    NGX_AGT_RULESET_NOT_IN,
+    NGX_AGT_RULESET_UNDEFINED
+} ngx_agt_ruleset_operator_e;
 
 
 /* what is still to be read; a plain copy of it is a bookmark */
@@ -72,19 +72,19 @@ typedef enum {
 typedef struct {
     const u_char                  *pos;
     const u_char                  *end;
-} ngx_agilicus_token_ruleset_cursor_t;
+} ngx_agt_ruleset_cursor_t;
 
 
 typedef struct {
-    ngx_str_t                             name;   /* normalised */
-    ngx_agilicus_token_ruleset_cursor_t   rules;
-} ngx_agilicus_token_ruleset_host_t;
+    ngx_str_t                 name;   /* normalised */
+    ngx_agt_ruleset_cursor_t  rules;
+} ngx_agt_ruleset_host_t;
 
 
 typedef struct {
-    uint32_t                              methods;
-    uint32_t                              flags;
-    ngx_agilicus_token_ruleset_cursor_t   items;   /* by type, in its order */
+    uint32_t                  methods;
+    uint32_t                  flags;
+    ngx_agt_ruleset_cursor_t  items;   /* by type, in its order */
 
     /*
      * Where the rule has one path only, which is a literal or a prefix: its
@@ -92,46 +92,46 @@ typedef struct {
      * last 8 bytes are in "ending", or 4 if it has no more than 7.
      */
 
-    size_t                                len;
-    const u_char                         *ending;
-} ngx_agilicus_token_ruleset_rule_t;
+    size_t                    len;
+    const u_char             *ending;
+} ngx_agt_ruleset_rule_t;
 
 
-#define NGX_AGILICUS_TOKEN_RULESET_SEPARATE_QUERY  0x01
-#define NGX_AGILICUS_TOKEN_RULESET_ANY_MATCHER     0x02    /* else all */
+#define NGX_AGT_RULESET_SEPARATE_QUERY  0x01
+#define NGX_AGT_RULESET_ANY_MATCHER     0x02    /* else all */
 
 /* the rule has some, and one of them, or of matchers all, must match */
-#define NGX_AGILICUS_TOKEN_RULESET_PATHS           0x04
-#define NGX_AGILICUS_TOKEN_RULESET_TEMPLATES       0x08
-#define NGX_AGILICUS_TOKEN_RULESET_MATCHERS        0x10
+#define NGX_AGT_RULESET_PATHS           0x04
+#define NGX_AGT_RULESET_TEMPLATES       0x08
+#define NGX_AGT_RULESET_MATCHERS        0x10
 
 
 typedef struct {
-    ngx_agilicus_token_ruleset_item_e   type;
+    ngx_agt_ruleset_item_e  type;
 
-    ngx_uint_t                          kind;   /* of a path, a criterion */
-    ngx_uint_t                          flags;
-    uint32_t                            hash;   /* of a pattern */
+    ngx_uint_t              kind;   /* of a path, a criterion */
+    ngx_uint_t              flags;
+    uint32_t                hash;   /* of a pattern */
 
-    ngx_str_t                           text;
-    ngx_str_t                           value;  /* a pattern: how it begins */
-} ngx_agilicus_token_ruleset_item_t;
+    ngx_str_t               text;
+    ngx_str_t               value;  /* a pattern: how it begins */
+} ngx_agt_ruleset_item_t;
 
 
 /* flags of an item: of a path, a template, a matcher, an operand */
 
-#define NGX_AGILICUS_TOKEN_RULESET_AT_START   0x01    /* "^" */
-#define NGX_AGILICUS_TOKEN_RULESET_AT_END     0x02    /* "$" */
-#define NGX_AGILICUS_TOKEN_RULESET_IS_PREFIX  0x04
-#define NGX_AGILICUS_TOKEN_RULESET_INVERTED   0x08
-#define NGX_AGILICUS_TOKEN_RULESET_ANY        0x10    /* of its criteria */
-#define NGX_AGILICUS_TOKEN_RULESET_IS_NUMBER  0x20
+#define NGX_AGT_RULESET_AT_START   0x01    /* "^" */
+#define NGX_AGT_RULESET_AT_END     0x02    /* "$" */
+#define NGX_AGT_RULESET_IS_PREFIX  0x04
+#define NGX_AGT_RULESET_INVERTED   0x08
+#define NGX_AGT_RULESET_ANY        0x10    /* of its criteria */
+#define NGX_AGT_RULESET_IS_NUMBER  0x20
 
 /* a query parameter or a body has a value, a criterion an extractor */
-#define NGX_AGILICUS_TOKEN_RULESET_HAS_VALUE  0x40
+#define NGX_AGT_RULESET_HAS_VALUE  0x40
 
 /* the operands of a criterion are those of a list */
-#define NGX_AGILICUS_TOKEN_RULESET_IS_LIST    0x80
+#define NGX_AGT_RULESET_IS_LIST    0x80
 
 
 typedef struct {
@@ -153,23 +153,23 @@ typedef struct {
     unsigned                       host_overflow:1;  /* as they were begun */
     unsigned                       rule_overflow:1;
     unsigned                       never:1;   /* the rule cannot match */
-} ngx_agilicus_token_ruleset_builder_t;
+} ngx_agt_ruleset_builder_t;
 
 
-/* what a pattern is made of, see ngx_agilicus_token_ruleset_literal() */
+/* what a pattern is made of, see ngx_agt_ruleset_literal() */
 
 typedef struct {
-    ngx_agilicus_token_ruleset_path_e   kind;
-    size_t                              len;
-    unsigned                            at_start:1;
-    unsigned                            at_end:1;
-} ngx_agilicus_token_ruleset_literal_t;
+    ngx_agt_ruleset_path_e  kind;
+    size_t                  len;
+    unsigned                at_start:1;
+    unsigned                at_end:1;
+} ngx_agt_ruleset_literal_t;
 
 
 /*
  * Starts a packed form in "buf" of "size" bytes, which the caller owns.
  */
-void ngx_agilicus_token_ruleset_begin(ngx_agilicus_token_ruleset_builder_t *b,
+void ngx_agt_ruleset_begin(ngx_agt_ruleset_builder_t *b,
     u_char *buf, size_t size);
 
 /*
@@ -177,27 +177,25 @@ void ngx_agilicus_token_ruleset_begin(ngx_agilicus_token_ruleset_builder_t *b,
  * and trailing dot.  Returns NGX_DECLINED where that leaves no name of a host;
  * there is then nothing to add to.  A host without rules is left out.
  */
-ngx_int_t ngx_agilicus_token_ruleset_host(
-    ngx_agilicus_token_ruleset_builder_t *b, const ngx_str_t *name);
+ngx_int_t ngx_agt_ruleset_host(
+    ngx_agt_ruleset_builder_t *b, const ngx_str_t *name);
 
 /*
  * Starts a rule of the host, and ends it: it is left out, and b->dropped one
  * more, if it has no method, neither path nor template, or never matches.
  */
-void ngx_agilicus_token_ruleset_rule(ngx_agilicus_token_ruleset_builder_t *b);
-void ngx_agilicus_token_ruleset_rule_end(
-    ngx_agilicus_token_ruleset_builder_t *b);
+void ngx_agt_ruleset_rule(ngx_agt_ruleset_builder_t *b);
+void ngx_agt_ruleset_rule_end(ngx_agt_ruleset_builder_t *b);
 
 /*
  * Keeps the query from the paths of the rule.
  */
-void ngx_agilicus_token_ruleset_separate_query(
-    ngx_agilicus_token_ruleset_builder_t *b);
+void ngx_agt_ruleset_separate_query(ngx_agt_ruleset_builder_t *b);
 
 /*
  * Says that the rule cannot be evaluated, and so never matches.
  */
-void ngx_agilicus_token_ruleset_never(ngx_agilicus_token_ruleset_builder_t *b);
+void ngx_agt_ruleset_never(ngx_agt_ruleset_builder_t *b);
 
 /*
  * Adds to the rule.  Items must come in the order of their enumeration.  A
@@ -206,16 +204,16 @@ void ngx_agilicus_token_ruleset_never(ngx_agilicus_token_ruleset_builder_t *b);
  * with unpaired braces, a broken pointer, a string too long) makes the rule one
  * that never matches.  "exact" may be NULL: what is named must then be there.
  */
-void ngx_agilicus_token_ruleset_method(
-    ngx_agilicus_token_ruleset_builder_t *b, const ngx_str_t *name);
-void ngx_agilicus_token_ruleset_path(ngx_agilicus_token_ruleset_builder_t *b,
+void ngx_agt_ruleset_method(
+    ngx_agt_ruleset_builder_t *b, const ngx_str_t *name);
+void ngx_agt_ruleset_path(ngx_agt_ruleset_builder_t *b,
     const ngx_str_t *pattern);
-void ngx_agilicus_token_ruleset_template(
-    ngx_agilicus_token_ruleset_builder_t *b, const ngx_str_t *template,
+void ngx_agt_ruleset_template(
+    ngx_agt_ruleset_builder_t *b, const ngx_str_t *template,
     ngx_uint_t prefix);
-void ngx_agilicus_token_ruleset_query(ngx_agilicus_token_ruleset_builder_t *b,
+void ngx_agt_ruleset_query(ngx_agt_ruleset_builder_t *b,
     const ngx_str_t *name, const ngx_str_t *exact);
-void ngx_agilicus_token_ruleset_body(ngx_agilicus_token_ruleset_builder_t *b,
+void ngx_agt_ruleset_body(ngx_agt_ruleset_builder_t *b,
     const ngx_str_t *pointer, const ngx_str_t *exact);
 
 /*
@@ -223,63 +221,58 @@ void ngx_agilicus_token_ruleset_body(ngx_agilicus_token_ruleset_builder_t *b,
  * matcher, and operands to the criterion.  A criterion compares either with
  * another extractor or with operands: with one, or with a list of them.
  */
-void ngx_agilicus_token_ruleset_matchers(
-    ngx_agilicus_token_ruleset_builder_t *b, ngx_uint_t any);
-void ngx_agilicus_token_ruleset_matcher(
-    ngx_agilicus_token_ruleset_builder_t *b, const ngx_str_t *extractor,
+void ngx_agt_ruleset_matchers(ngx_agt_ruleset_builder_t *b, ngx_uint_t any);
+void ngx_agt_ruleset_matcher(
+    ngx_agt_ruleset_builder_t *b, const ngx_str_t *extractor,
     ngx_uint_t inverted, ngx_uint_t any);
-void ngx_agilicus_token_ruleset_criterion(
-    ngx_agilicus_token_ruleset_builder_t *b,
-    ngx_agilicus_token_ruleset_operator_e op, const ngx_str_t *extractor,
+void ngx_agt_ruleset_criterion(
+    ngx_agt_ruleset_builder_t *b,
+    ngx_agt_ruleset_operator_e op, const ngx_str_t *extractor,
     ngx_uint_t list);
-void ngx_agilicus_token_ruleset_string(
-    ngx_agilicus_token_ruleset_builder_t *b, const ngx_str_t *value);
-void ngx_agilicus_token_ruleset_number(
-    ngx_agilicus_token_ruleset_builder_t *b, int64_t value);
+void ngx_agt_ruleset_string(
+    ngx_agt_ruleset_builder_t *b, const ngx_str_t *value);
+void ngx_agt_ruleset_number(ngx_agt_ruleset_builder_t *b, int64_t value);
 
 /*
  * Ends the packed form and returns its length in bytes, or 0 if anything did
  * not fit: what lies in the buffer must then not be used.  b->rules and
  * b->dropped say how many rules it has, and how many were left out.
  */
-size_t ngx_agilicus_token_ruleset_end(
-    ngx_agilicus_token_ruleset_builder_t *b);
+size_t ngx_agt_ruleset_end(ngx_agt_ruleset_builder_t *b);
 
 /*
- * Opens a packed form of "len" bytes for ngx_agilicus_token_ruleset_next_host()
+ * Opens a packed form of "len" bytes for ngx_agt_ruleset_next_host()
  * (below).  "rules" is the number of rules in it.  Returns NGX_OK, or NGX_ERROR
  * where it is no packed form of this version and length.
  */
-ngx_int_t ngx_agilicus_token_ruleset_open(
-    ngx_agilicus_token_ruleset_cursor_t *hosts, ngx_uint_t *rules,
+ngx_int_t ngx_agt_ruleset_open(
+    ngx_agt_ruleset_cursor_t *hosts, ngx_uint_t *rules,
     const u_char *packed, size_t len);
 
 /*
  * The number of an operand that is one.
  */
-int64_t ngx_agilicus_token_ruleset_operand(
-    const ngx_agilicus_token_ruleset_item_t *item);
+int64_t ngx_agt_ruleset_operand(const ngx_agt_ruleset_item_t *item);
 
 /*
  * The bit of a method as it stands in a request ("GET") and as it stands in a
  * rule ("get", "all"), or 0.  Both are compared byte for byte.
  */
-uint32_t ngx_agilicus_token_ruleset_method_bit(const ngx_str_t *method);
-uint32_t ngx_agilicus_token_ruleset_method_name(const ngx_str_t *name);
+uint32_t ngx_agt_ruleset_method_bit(const ngx_str_t *method);
+uint32_t ngx_agt_ruleset_method_name(const ngx_str_t *name);
 
 /*
  * Takes the port and one trailing dot off a host.  NGX_DECLINED if what is left
  * is no name of a host: letters in any case, digits, "-", "_" and single dots,
  * or an IPv6 address in brackets.
  */
-ngx_int_t ngx_agilicus_token_ruleset_host_name(const ngx_str_t *host,
-    ngx_str_t *name);
+ngx_int_t ngx_agt_ruleset_host_name(const ngx_str_t *host, ngx_str_t *name);
 
 /*
  * Whether "host", as a client or a configuration may write it, is the host
  * whose normalised name is "name"; returns 1 or 0.
  */
-ngx_uint_t ngx_agilicus_token_ruleset_is_host(const ngx_str_t *name,
+ngx_uint_t ngx_agt_ruleset_is_host(const ngx_str_t *name,
     const ngx_str_t *host);
 
 /*
@@ -288,20 +281,20 @@ ngx_uint_t ngx_agilicus_token_ruleset_is_host(const ngx_str_t *name,
  * nothing, ".*", or something that only a regular expression can tell.  Writes
  * the literal to "out", unless that is NULL.
  */
-void ngx_agilicus_token_ruleset_literal(const ngx_str_t *pattern,
-    ngx_agilicus_token_ruleset_literal_t *literal, u_char *out);
+void ngx_agt_ruleset_literal(const ngx_str_t *pattern,
+    ngx_agt_ruleset_literal_t *literal, u_char *out);
 
 /*
  * Whether a template is one ("/a/{name}/b": at most one name in a segment), and
  * a JSON pointer one (RFC 6901, not empty); return 1 or 0.
  */
-ngx_uint_t ngx_agilicus_token_ruleset_is_template(const ngx_str_t *template);
-ngx_uint_t ngx_agilicus_token_ruleset_is_pointer(const ngx_str_t *pointer);
+ngx_uint_t ngx_agt_ruleset_is_template(const ngx_str_t *template);
+ngx_uint_t ngx_agt_ruleset_is_pointer(const ngx_str_t *pointer);
 
 /*
  * The hash of a pattern, as items have it.
  */
-uint32_t ngx_agilicus_token_ruleset_hash(const ngx_str_t *s);
+uint32_t ngx_agt_ruleset_hash(const ngx_str_t *s);
 
 
 /*
@@ -313,13 +306,13 @@ typedef struct {
     uint32_t      size;
     uint32_t      version;
     uint32_t      rules;
-} ngx_agilicus_token_ruleset_header_t;
+} ngx_agt_ruleset_header_t;
 
 
 typedef struct {
     uint32_t      size;
     uint32_t      name;      /* length of the name, which comes first */
-} ngx_agilicus_token_ruleset_host_header_t;
+} ngx_agt_ruleset_host_header_t;
 
 
 typedef struct {
@@ -328,7 +321,7 @@ typedef struct {
     uint16_t      flags;
     uint16_t      len;       /* of the only path, or 0 */
     u_char        ending[8]; /* its last 8 bytes, or 4 */
-} ngx_agilicus_token_ruleset_rule_header_t;
+} ngx_agt_ruleset_rule_header_t;
 
 
 typedef struct {
@@ -339,7 +332,7 @@ typedef struct {
     uint16_t      text;      /* lengths of the two strings that follow */
     uint16_t      value;
     uint32_t      hash;
-} ngx_agilicus_token_ruleset_item_header_t;
+} ngx_agt_ruleset_item_header_t;
 
 
 /*
@@ -351,12 +344,12 @@ typedef struct {
  */
 
 static ngx_inline ngx_int_t
-ngx_agilicus_token_ruleset_next_host(
-    ngx_agilicus_token_ruleset_cursor_t *hosts,
-    ngx_agilicus_token_ruleset_host_t *host)
+ngx_agt_ruleset_next_host(
+    ngx_agt_ruleset_cursor_t *hosts,
+    ngx_agt_ruleset_host_t *host)
 {
-    size_t                                     len;
-    ngx_agilicus_token_ruleset_host_header_t   h;
+    size_t                         len;
+    ngx_agt_ruleset_host_header_t  h;
 
     len = (size_t) (hosts->end - hosts->pos);
 
@@ -387,9 +380,9 @@ ngx_agilicus_token_ruleset_next_host(
 
 
 static ngx_inline ngx_int_t
-ngx_agilicus_token_ruleset_next_rule(
-    ngx_agilicus_token_ruleset_cursor_t *rules,
-    ngx_agilicus_token_ruleset_rule_t *rule)
+ngx_agt_ruleset_next_rule(
+    ngx_agt_ruleset_cursor_t *rules,
+    ngx_agt_ruleset_rule_t *rule)
 {
     size_t         len;
     uint16_t       flags, path;
@@ -403,7 +396,7 @@ ngx_agilicus_token_ruleset_next_rule(
         return NGX_DONE;
     }
 
-    if (len < sizeof(ngx_agilicus_token_ruleset_rule_header_t)) {
+    if (len < sizeof(ngx_agt_ruleset_rule_header_t)) {
         return NGX_ERROR;
     }
 
@@ -411,27 +404,24 @@ ngx_agilicus_token_ruleset_next_rule(
 
     ngx_memcpy(&size, p, sizeof(uint32_t));
 
-    if (size > len || size < sizeof(ngx_agilicus_token_ruleset_rule_header_t))
+    if (size > len || size < sizeof(ngx_agt_ruleset_rule_header_t))
     {
         return NGX_ERROR;
     }
 
     ngx_memcpy(&rule->methods,
-               p + offsetof(ngx_agilicus_token_ruleset_rule_header_t, methods),
+               p + offsetof(ngx_agt_ruleset_rule_header_t, methods),
                sizeof(uint32_t));
-    ngx_memcpy(&flags,
-               p + offsetof(ngx_agilicus_token_ruleset_rule_header_t, flags),
+    ngx_memcpy(&flags, p + offsetof(ngx_agt_ruleset_rule_header_t, flags),
                sizeof(uint16_t));
-    ngx_memcpy(&path,
-               p + offsetof(ngx_agilicus_token_ruleset_rule_header_t, len),
+    ngx_memcpy(&path, p + offsetof(ngx_agt_ruleset_rule_header_t, len),
                sizeof(uint16_t));
 
     rule->flags = flags;
     rule->len = path;
-    rule->ending = p + offsetof(ngx_agilicus_token_ruleset_rule_header_t,
-                                ending);
+    rule->ending = p + offsetof(ngx_agt_ruleset_rule_header_t, ending);
 
-    rule->items.pos = p + sizeof(ngx_agilicus_token_ruleset_rule_header_t);
+    rule->items.pos = p + sizeof(ngx_agt_ruleset_rule_header_t);
     rule->items.end = p + size;
 
     rules->pos = rule->items.end;
@@ -441,13 +431,13 @@ ngx_agilicus_token_ruleset_next_rule(
 
 
 static ngx_inline ngx_int_t
-ngx_agilicus_token_ruleset_next_item(
-    ngx_agilicus_token_ruleset_cursor_t *items,
-    ngx_agilicus_token_ruleset_item_e type,
-    ngx_agilicus_token_ruleset_item_t *item)
+ngx_agt_ruleset_next_item(
+    ngx_agt_ruleset_cursor_t *items,
+    ngx_agt_ruleset_item_e type,
+    ngx_agt_ruleset_item_t *item)
 {
-    size_t                                     len;
-    ngx_agilicus_token_ruleset_item_header_t   h;
+    size_t                         len;
+    ngx_agt_ruleset_item_header_t  h;
 
     len = (size_t) (items->end - items->pos);
 
@@ -483,4 +473,4 @@ ngx_agilicus_token_ruleset_next_item(
 }
 
 
-#endif /* _NGX_AGILICUS_TOKEN_RULESET_H_INCLUDED_ */
+#endif /* _NGX_AGT_RULESET_H_INCLUDED_ */

@@ -7,34 +7,31 @@
 #include "rules/path.h"
 
 
-static ngx_uint_t ngx_agilicus_token_path_is_simple(const ngx_str_t *path);
-static ngx_int_t ngx_agilicus_token_path_unescape(const ngx_str_t *raw,
+static ngx_uint_t ngx_agt_path_is_simple(const ngx_str_t *path);
+static ngx_int_t ngx_agt_path_unescape(const ngx_str_t *raw,
     u_char *buf, ngx_str_t *path);
-static ngx_uint_t ngx_agilicus_token_path_is_plain(const ngx_str_t *path);
-static ngx_uint_t ngx_agilicus_token_path_is_segment(const u_char *p,
-    const u_char *end);
-static ngx_inline ngx_uint_t ngx_agilicus_token_path_differs(
-    ngx_agilicus_token_path_t *s,
-    const ngx_agilicus_token_ruleset_item_t *item);
-static ngx_uint_t ngx_agilicus_token_path_match_whole(
-    ngx_agilicus_token_path_t *s,
-    const ngx_agilicus_token_ruleset_item_t *item);
-static ngx_int_t ngx_agilicus_token_path_compare(
-    ngx_agilicus_token_path_t *s,
-    const ngx_agilicus_token_ruleset_item_t *item, const ngx_str_t *text);
-static ngx_int_t ngx_agilicus_token_path_pattern(
-    ngx_agilicus_token_path_t *s,
-    const ngx_agilicus_token_ruleset_item_t *item, const ngx_str_t *text);
-static ngx_int_t ngx_agilicus_token_path_literal(
-    ngx_agilicus_token_path_t *s, const ngx_str_t *text,
+static ngx_uint_t ngx_agt_path_is_plain(const ngx_str_t *path);
+static ngx_uint_t ngx_agt_path_is_segment(const u_char *p, const u_char *end);
+static ngx_inline ngx_uint_t ngx_agt_path_differs(
+    ngx_agt_path_t *s,
+    const ngx_agt_ruleset_item_t *item);
+static ngx_uint_t ngx_agt_path_match_whole(
+    ngx_agt_path_t *s,
+    const ngx_agt_ruleset_item_t *item);
+static ngx_int_t ngx_agt_path_compare(
+    ngx_agt_path_t *s,
+    const ngx_agt_ruleset_item_t *item, const ngx_str_t *text);
+static ngx_int_t ngx_agt_path_pattern(
+    ngx_agt_path_t *s,
+    const ngx_agt_ruleset_item_t *item, const ngx_str_t *text);
+static ngx_int_t ngx_agt_path_literal(
+    ngx_agt_path_t *s, const ngx_str_t *text,
     const ngx_str_t *part, ngx_uint_t at_start, ngx_uint_t at_end);
-static ngx_uint_t ngx_agilicus_token_path_is_utf8(
-    ngx_agilicus_token_path_t *s);
+static ngx_uint_t ngx_agt_path_is_utf8(ngx_agt_path_t *s);
 
 
 ngx_int_t
-ngx_agilicus_token_path_decode(const ngx_str_t *raw, u_char *buf,
-    ngx_str_t *path)
+ngx_agt_path_decode(const ngx_str_t *raw, u_char *buf, ngx_str_t *path)
 {
     ngx_str_t  decoded;
 
@@ -42,13 +39,13 @@ ngx_agilicus_token_path_decode(const ngx_str_t *raw, u_char *buf,
         return NGX_DECLINED;
     }
 
-    if (ngx_agilicus_token_path_is_simple(raw)) {
+    if (ngx_agt_path_is_simple(raw)) {
         *path = *raw;
         return NGX_OK;
     }
 
-    if (ngx_agilicus_token_path_unescape(raw, buf, &decoded) != NGX_OK
-        || !ngx_agilicus_token_path_is_plain(&decoded))
+    if (ngx_agt_path_unescape(raw, buf, &decoded) != NGX_OK
+        || !ngx_agt_path_is_plain(&decoded))
     {
         return NGX_DECLINED;
     }
@@ -60,7 +57,7 @@ ngx_agilicus_token_path_decode(const ngx_str_t *raw, u_char *buf,
 
 
 ngx_uint_t
-ngx_agilicus_token_path_is_query(const ngx_str_t *query)
+ngx_agt_path_is_query(const ngx_str_t *query)
 {
     size_t         n;
     const u_char  *p, *end;
@@ -78,7 +75,7 @@ ngx_agilicus_token_path_is_query(const ngx_str_t *query)
             return 0;
         }
 
-        n = ngx_agilicus_token_path_utf8(p, end);
+        n = ngx_agt_path_utf8(p, end);
 
         if (n == 0) {
             return 0;
@@ -92,7 +89,7 @@ ngx_agilicus_token_path_is_query(const ngx_str_t *query)
 
 
 size_t
-ngx_agilicus_token_path_utf8(const u_char *p, const u_char *end)
+ngx_agt_path_utf8(const u_char *p, const u_char *end)
 {
     size_t  n;
     u_char  low, high;
@@ -134,7 +131,7 @@ ngx_agilicus_token_path_utf8(const u_char *p, const u_char *end)
 
 
 ngx_int_t
-ngx_agilicus_token_path_hex(u_char c)
+ngx_agt_path_hex(u_char c)
 {
     if (c >= '0' && c <= '9') {
         return c - '0';
@@ -151,8 +148,8 @@ ngx_agilicus_token_path_hex(u_char c)
 
 
 void
-ngx_agilicus_token_path_begin(ngx_agilicus_token_path_t *s,
-    ngx_agilicus_token_patterns_t *patterns, const ngx_str_t *path,
+ngx_agt_path_begin(ngx_agt_path_t *s,
+    ngx_agt_patterns_t *patterns, const ngx_str_t *path,
     const ngx_str_t *query, ngx_uint_t has_query, ngx_uint_t search)
 {
     s->patterns = patterns;
@@ -167,15 +164,14 @@ ngx_agilicus_token_path_begin(ngx_agilicus_token_path_t *s,
 
 
 void
-ngx_agilicus_token_path_free(ngx_agilicus_token_path_t *s)
+ngx_agt_path_free(ngx_agt_path_t *s)
 {
-    ngx_agilicus_token_patterns_free(s->buf);
+    ngx_agt_patterns_free(s->buf);
 }
 
 
 ngx_int_t
-ngx_agilicus_token_path_whole(ngx_agilicus_token_path_t *s,
-    ngx_str_t *whole)
+ngx_agt_path_whole(ngx_agt_path_t *s, ngx_str_t *whole)
 {
     u_char  *p;
     size_t   len;
@@ -185,8 +181,8 @@ ngx_agilicus_token_path_whole(ngx_agilicus_token_path_t *s,
         return NGX_OK;
     }
 
-    if (s->path.len > NGX_AGILICUS_TOKEN_PATH_MAX_LEN
-        || s->query.len > NGX_AGILICUS_TOKEN_PATH_MAX_LEN)
+    if (s->path.len > NGX_AGT_PATH_MAX_LEN
+        || s->query.len > NGX_AGT_PATH_MAX_LEN)
     {
         return NGX_ERROR;
     }
@@ -194,12 +190,12 @@ ngx_agilicus_token_path_whole(ngx_agilicus_token_path_t *s,
     len = s->path.len + 1 + s->query.len;
 
     if (len > s->size) {
-        p = ngx_agilicus_token_patterns_alloc(len);
+        p = ngx_agt_patterns_alloc(len);
         if (p == NULL) {
             return NGX_ERROR;
         }
 
-        ngx_agilicus_token_patterns_free(s->buf);
+        ngx_agt_patterns_free(s->buf);
 
         s->buf = p;
         s->size = len;
@@ -222,18 +218,18 @@ ngx_agilicus_token_path_whole(ngx_agilicus_token_path_t *s,
 
 
 ngx_uint_t
-ngx_agilicus_token_path_match(ngx_agilicus_token_path_t *s,
-    const ngx_agilicus_token_ruleset_item_t *item, ngx_uint_t separate_query)
+ngx_agt_path_match(ngx_agt_path_t *s,
+    const ngx_agt_ruleset_item_t *item, ngx_uint_t separate_query)
 {
-    if (ngx_agilicus_token_path_differs(s, item)) {
+    if (ngx_agt_path_differs(s, item)) {
         return 0;
     }
 
     if (separate_query || !s->has_query) {
-        return ngx_agilicus_token_path_compare(s, item, &s->path) == NGX_OK;
+        return ngx_agt_path_compare(s, item, &s->path) == NGX_OK;
     }
 
-    return ngx_agilicus_token_path_match_whole(s, item);
+    return ngx_agt_path_match_whole(s, item);
 }
 
 
@@ -243,7 +239,7 @@ ngx_agilicus_token_path_match(ngx_agilicus_token_path_t *s,
  */
 
 static ngx_uint_t
-ngx_agilicus_token_path_is_simple(const ngx_str_t *path)
+ngx_agt_path_is_simple(const ngx_str_t *path)
 {
     const u_char  *p, *end;
 
@@ -271,8 +267,7 @@ ngx_agilicus_token_path_is_simple(const ngx_str_t *path)
 /* what may not stand there as it is, and what may not stand there escaped */
 
 static ngx_int_t
-ngx_agilicus_token_path_unescape(const ngx_str_t *raw, u_char *buf,
-    ngx_str_t *path)
+ngx_agt_path_unescape(const ngx_str_t *raw, u_char *buf, ngx_str_t *path)
 {
     u_char        *d;
     ngx_int_t      hi, lo;
@@ -309,8 +304,8 @@ ngx_agilicus_token_path_unescape(const ngx_str_t *raw, u_char *buf,
                 return NGX_DECLINED;
             }
 
-            hi = ngx_agilicus_token_path_hex(p[0]);
-            lo = ngx_agilicus_token_path_hex(p[1]);
+            hi = ngx_agt_path_hex(p[0]);
+            lo = ngx_agt_path_hex(p[1]);
 
             if (hi == NGX_ERROR || lo == NGX_ERROR) {
                 return NGX_DECLINED;
@@ -337,7 +332,7 @@ ngx_agilicus_token_path_unescape(const ngx_str_t *raw, u_char *buf,
 /* whether a decoded path says the same to whoever reads it again */
 
 static ngx_uint_t
-ngx_agilicus_token_path_is_plain(const ngx_str_t *path)
+ngx_agt_path_is_plain(const ngx_str_t *path)
 {
     size_t         n;
     const u_char  *p, *end, *segment;
@@ -350,8 +345,7 @@ ngx_agilicus_token_path_is_plain(const ngx_str_t *path)
 
         if (*p == '/') {
 
-            if (p == segment
-                || !ngx_agilicus_token_path_is_segment(segment, p))
+            if (p == segment || !ngx_agt_path_is_segment(segment, p))
             {
                 return 0;
             }
@@ -361,13 +355,13 @@ ngx_agilicus_token_path_is_plain(const ngx_str_t *path)
         }
 
         if (*p == '%' && end - p > 2
-            && ngx_agilicus_token_path_hex(p[1]) != NGX_ERROR
-            && ngx_agilicus_token_path_hex(p[2]) != NGX_ERROR)
+            && ngx_agt_path_hex(p[1]) != NGX_ERROR
+            && ngx_agt_path_hex(p[2]) != NGX_ERROR)
         {
             return 0;
         }
 
-        n = ngx_agilicus_token_path_utf8(p, end);
+        n = ngx_agt_path_utf8(p, end);
 
         if (n == 0) {
             return 0;
@@ -376,7 +370,7 @@ ngx_agilicus_token_path_is_plain(const ngx_str_t *path)
         p += n;
     }
 
-    return segment == end || ngx_agilicus_token_path_is_segment(segment, end);
+    return segment == end || ngx_agt_path_is_segment(segment, end);
 }
 
 
@@ -386,7 +380,7 @@ ngx_agilicus_token_path_is_plain(const ngx_str_t *path)
  */
 
 static ngx_uint_t
-ngx_agilicus_token_path_is_segment(const u_char *p, const u_char *end)
+ngx_agt_path_is_segment(const u_char *p, const u_char *end)
 {
     ngx_uint_t  dots;
 
@@ -408,14 +402,13 @@ ngx_agilicus_token_path_is_segment(const u_char *p, const u_char *end)
  */
 
 static ngx_inline ngx_uint_t
-ngx_agilicus_token_path_differs(ngx_agilicus_token_path_t *s,
-    const ngx_agilicus_token_ruleset_item_t *item)
+ngx_agt_path_differs(ngx_agt_path_t *s, const ngx_agt_ruleset_item_t *item)
 {
     size_t  len;
 
     len = item->text.len;
 
-    if (s->search || item->kind == NGX_AGILICUS_TOKEN_RULESET_PATTERN
+    if (s->search || item->kind == NGX_AGT_RULESET_PATTERN
         || len == 0 || len > s->path.len)
     {
         return 0;
@@ -429,8 +422,7 @@ ngx_agilicus_token_path_differs(ngx_agilicus_token_path_t *s,
 
 
 static ngx_uint_t
-ngx_agilicus_token_path_match_whole(ngx_agilicus_token_path_t *s,
-    const ngx_agilicus_token_ruleset_item_t *item)
+ngx_agt_path_match_whole(ngx_agt_path_t *s, const ngx_agt_ruleset_item_t *item)
 {
     u_char        *mark;
     ngx_int_t      rc;
@@ -441,13 +433,13 @@ ngx_agilicus_token_path_match_whole(ngx_agilicus_token_path_t *s,
 
     static const u_char  others[] = "~>@";
 
-    if (ngx_agilicus_token_path_whole(s, &whole) != NGX_OK
-        || ngx_agilicus_token_path_compare(s, item, &whole) != NGX_OK)
+    if (ngx_agt_path_whole(s, &whole) != NGX_OK
+        || ngx_agt_path_compare(s, item, &whole) != NGX_OK)
     {
         return 0;
     }
 
-    rc = ngx_agilicus_token_path_compare(s, item, &s->path);
+    rc = ngx_agt_path_compare(s, item, &s->path);
 
     if (rc != NGX_DECLINED) {
         return rc == NGX_OK;
@@ -460,7 +452,7 @@ ngx_agilicus_token_path_match_whole(ngx_agilicus_token_path_t *s,
     for (p = others; *p; p++) {
         *mark = *p;
 
-        rc = ngx_agilicus_token_path_compare(s, item, &whole);
+        rc = ngx_agt_path_compare(s, item, &whole);
 
         if (rc != NGX_DECLINED) {
             break;
@@ -476,17 +468,16 @@ ngx_agilicus_token_path_match_whole(ngx_agilicus_token_path_t *s,
 /* NGX_OK, NGX_DECLINED, or NGX_ERROR where it cannot be told */
 
 static ngx_int_t
-ngx_agilicus_token_path_compare(ngx_agilicus_token_path_t *s,
-    const ngx_agilicus_token_ruleset_item_t *item, const ngx_str_t *text)
+ngx_agt_path_compare(ngx_agt_path_t *s,
+    const ngx_agt_ruleset_item_t *item, const ngx_str_t *text)
 {
     ngx_uint_t  at_start, at_end;
 
-    at_start = !s->search
-               || (item->flags & NGX_AGILICUS_TOKEN_RULESET_AT_START);
+    at_start = !s->search || (item->flags & NGX_AGT_RULESET_AT_START);
 
     switch (item->kind) {
 
-    case NGX_AGILICUS_TOKEN_RULESET_LITERAL:
+    case NGX_AGT_RULESET_LITERAL:
 
         /* nothing is everywhere: no one can have meant that */
 
@@ -494,18 +485,15 @@ ngx_agilicus_token_path_compare(ngx_agilicus_token_path_t *s,
             return NGX_DECLINED;
         }
 
-        at_end = !s->search
-                 || (item->flags & NGX_AGILICUS_TOKEN_RULESET_AT_END);
+        at_end = !s->search || (item->flags & NGX_AGT_RULESET_AT_END);
 
-        return ngx_agilicus_token_path_literal(s, text, &item->text, at_start,
-                                               at_end);
+        return ngx_agt_path_literal(s, text, &item->text, at_start, at_end);
 
-    case NGX_AGILICUS_TOKEN_RULESET_PREFIX:
-        return ngx_agilicus_token_path_literal(s, text, &item->text, at_start,
-                                               0);
+    case NGX_AGT_RULESET_PREFIX:
+        return ngx_agt_path_literal(s, text, &item->text, at_start, 0);
 
-    case NGX_AGILICUS_TOKEN_RULESET_PATTERN:
-        return ngx_agilicus_token_path_pattern(s, item, text);
+    case NGX_AGT_RULESET_PATTERN:
+        return ngx_agt_path_pattern(s, item, text);
 
     default:
         return NGX_ERROR;
@@ -514,8 +502,8 @@ ngx_agilicus_token_path_compare(ngx_agilicus_token_path_t *s,
 
 
 static ngx_int_t
-ngx_agilicus_token_path_pattern(ngx_agilicus_token_path_t *s,
-    const ngx_agilicus_token_ruleset_item_t *item, const ngx_str_t *text)
+ngx_agt_path_pattern(ngx_agt_path_t *s,
+    const ngx_agt_ruleset_item_t *item, const ngx_str_t *text)
 {
     ngx_int_t   rc;
     ngx_uint_t  at_start;
@@ -523,27 +511,25 @@ ngx_agilicus_token_path_pattern(ngx_agilicus_token_path_t *s,
     /* most patterns begin with a literal that most paths do not have */
 
     if (item->value.len) {
-        at_start = !s->search
-                   || (item->flags & NGX_AGILICUS_TOKEN_RULESET_AT_START);
+        at_start = !s->search || (item->flags & NGX_AGT_RULESET_AT_START);
 
-        rc = ngx_agilicus_token_path_literal(s, text, &item->value, at_start,
-                                             0);
+        rc = ngx_agt_path_literal(s, text, &item->value, at_start, 0);
         if (rc != NGX_OK) {
             return rc;
         }
     }
 
-    if (!ngx_agilicus_token_path_is_utf8(s)) {
+    if (!ngx_agt_path_is_utf8(s)) {
         return NGX_ERROR;
     }
 
-    return ngx_agilicus_token_patterns_match(s->patterns, &item->text,
-                                             item->hash, s->search, text);
+    return ngx_agt_patterns_match(s->patterns, &item->text,
+                                  item->hash, s->search, text);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_path_literal(ngx_agilicus_token_path_t *s,
+ngx_agt_path_literal(ngx_agt_path_t *s,
     const ngx_str_t *text, const ngx_str_t *part, ngx_uint_t at_start,
     ngx_uint_t at_end)
 {
@@ -557,8 +543,7 @@ ngx_agilicus_token_path_literal(ngx_agilicus_token_path_t *s,
 
     if (!at_start && !at_end) {
 
-        if (ngx_agilicus_token_patterns_spend(s->patterns, text->len / 2)
-            != NGX_OK)
+        if (ngx_agt_patterns_spend(s->patterns, text->len / 2) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -578,7 +563,7 @@ ngx_agilicus_token_path_literal(ngx_agilicus_token_path_t *s,
 /* PCRE2 relies on it; the query was looked at when the decision began */
 
 static ngx_uint_t
-ngx_agilicus_token_path_is_utf8(ngx_agilicus_token_path_t *s)
+ngx_agt_path_is_utf8(ngx_agt_path_t *s)
 {
     size_t         n;
     const u_char  *p, *end;
@@ -591,7 +576,7 @@ ngx_agilicus_token_path_is_utf8(ngx_agilicus_token_path_t *s)
 
     for (p = s->path.data; p < end; p += n) {
 
-        n = ngx_agilicus_token_path_utf8(p, end);
+        n = ngx_agt_path_utf8(p, end);
 
         if (n == 0) {
             return 0;

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_PATH_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_PATH_H_INCLUDED_
+#ifndef _NGX_AGT_PATH_H_INCLUDED_
+#define _NGX_AGT_PATH_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -37,7 +37,7 @@
  */
 
 /* the longest path and the longest query, in bytes, that can match */
-#define NGX_AGILICUS_TOKEN_PATH_MAX_LEN  65535
+#define NGX_AGT_PATH_MAX_LEN  65535
 
 
 /*
@@ -47,19 +47,19 @@
  */
 
 typedef struct {
-    ngx_agilicus_token_patterns_t  *patterns;
+    ngx_agt_patterns_t  *patterns;
 
-    u_char                         *buf;
-    size_t                          size;
+    u_char              *buf;
+    size_t               size;
 
-    ngx_str_t                       path;
-    ngx_str_t                       query;
-    ngx_str_t                       whole;     /* made where it is needed */
+    ngx_str_t            path;
+    ngx_str_t            query;
+    ngx_str_t            whole;     /* made where it is needed */
 
-    unsigned                        has_query:1;
-    unsigned                        search:1;
-    unsigned                        is_utf8:1; /* the path, if looked at */
-} ngx_agilicus_token_path_t;
+    unsigned             has_query:1;
+    unsigned             search:1;
+    unsigned             is_utf8:1; /* the path, if looked at */
+} ngx_agt_path_t;
 
 
 /*
@@ -68,43 +68,42 @@ typedef struct {
  * caller owns and which holds raw->len bytes.  Returns NGX_OK, or NGX_DECLINED
  * for a path that is not taken; "path" is then untouched.
  */
-ngx_int_t ngx_agilicus_token_path_decode(const ngx_str_t *raw, u_char *buf,
+ngx_int_t ngx_agt_path_decode(const ngx_str_t *raw, u_char *buf,
     ngx_str_t *path);
 
 /*
  * Returns 1 if "query" (without "?") is one that rules can be applied to: no
  * "#", no byte up to 0x20, no 0x7f, and UTF-8 as it stands; else 0.
  */
-ngx_uint_t ngx_agilicus_token_path_is_query(const ngx_str_t *query);
+ngx_uint_t ngx_agt_path_is_query(const ngx_str_t *query);
 
 /*
  * The length of the UTF-8 sequence at "p" (RFC 3629: no surrogate, nothing
  * overlong, nothing above U+10FFFF), or 0 if there is none.
  */
-size_t ngx_agilicus_token_path_utf8(const u_char *p, const u_char *end);
+size_t ngx_agt_path_utf8(const u_char *p, const u_char *end);
 
 /*
  * The value of a hexadecimal digit, or NGX_ERROR.
  */
-ngx_int_t ngx_agilicus_token_path_hex(u_char c);
+ngx_int_t ngx_agt_path_hex(u_char c);
 
 
 /*
- * Starts a decision on a path of ngx_agilicus_token_path_decode() and a query
- * of ngx_agilicus_token_path_is_query().
+ * Starts a decision on a path of ngx_agt_path_decode() and a query
+ * of ngx_agt_path_is_query().
  */
-void ngx_agilicus_token_path_begin(ngx_agilicus_token_path_t *s,
-    ngx_agilicus_token_patterns_t *patterns, const ngx_str_t *path,
+void ngx_agt_path_begin(ngx_agt_path_t *s,
+    ngx_agt_patterns_t *patterns, const ngx_str_t *path,
     const ngx_str_t *query, ngx_uint_t has_query, ngx_uint_t search);
 
-void ngx_agilicus_token_path_free(ngx_agilicus_token_path_t *s);
+void ngx_agt_path_free(ngx_agt_path_t *s);
 
 /*
  * Gives the path with the query behind it, or an empty string where the request
  * has no query.  NGX_ERROR where that is too long, or memory is short.
  */
-ngx_int_t ngx_agilicus_token_path_whole(ngx_agilicus_token_path_t *s,
-    ngx_str_t *whole);
+ngx_int_t ngx_agt_path_whole(ngx_agt_path_t *s, ngx_str_t *whole);
 
 /*
  * Whether the path of a rule matches; returns 1, or 0 also where that cannot be
@@ -114,8 +113,8 @@ ngx_int_t ngx_agilicus_token_path_whole(ngx_agilicus_token_path_t *s,
  * matches alone too, or the "?" of the request is matched by a "?" of the
  * pattern.  Else "/secret?/public" would match ".*" and "/public".
  */
-ngx_uint_t ngx_agilicus_token_path_match(ngx_agilicus_token_path_t *s,
-    const ngx_agilicus_token_ruleset_item_t *item, ngx_uint_t separate_query);
+ngx_uint_t ngx_agt_path_match(ngx_agt_path_t *s,
+    const ngx_agt_ruleset_item_t *item, ngx_uint_t separate_query);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_PATH_H_INCLUDED_ */
+#endif /* _NGX_AGT_PATH_H_INCLUDED_ */

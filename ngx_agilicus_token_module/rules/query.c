@@ -13,30 +13,28 @@
  * find in it what they should, FAILS if some reader could find another.
  */
 
-#define NGX_AGILICUS_TOKEN_QUERY_OTHER  0
-#define NGX_AGILICUS_TOKEN_QUERY_MEETS  1
-#define NGX_AGILICUS_TOKEN_QUERY_FAILS  2
+#define NGX_AGT_QUERY_OTHER  0
+#define NGX_AGT_QUERY_MEETS  1
+#define NGX_AGT_QUERY_FAILS  2
 
 
-static ngx_uint_t ngx_agilicus_token_query_pieces(const u_char *p,
+static ngx_uint_t ngx_agt_query_pieces(const u_char *p,
     const u_char *end, const ngx_str_t *name, const ngx_str_t *exact);
-static ngx_uint_t ngx_agilicus_token_query_piece(const u_char *p,
+static ngx_uint_t ngx_agt_query_piece(const u_char *p,
     const u_char *end, const ngx_str_t *name, const ngx_str_t *exact);
-static ngx_uint_t ngx_agilicus_token_query_is_clear(const u_char *p,
-    const u_char *end);
-static ngx_uint_t ngx_agilicus_token_query_is(const u_char *p,
+static ngx_uint_t ngx_agt_query_is_clear(const u_char *p, const u_char *end);
+static ngx_uint_t ngx_agt_query_is(const u_char *p,
     const u_char *end, const ngx_str_t *text);
-static ngx_uint_t ngx_agilicus_token_query_is_like(const u_char *p,
+static ngx_uint_t ngx_agt_query_is_like(const u_char *p,
     const u_char *end, const ngx_str_t *name);
-static ngx_int_t ngx_agilicus_token_query_next(const u_char **p,
-    const u_char *end);
-static ngx_int_t ngx_agilicus_token_query_fold(ngx_int_t c);
-static const u_char *ngx_agilicus_token_query_find(const u_char *p,
+static ngx_int_t ngx_agt_query_next(const u_char **p, const u_char *end);
+static ngx_int_t ngx_agt_query_fold(ngx_int_t c);
+static const u_char *ngx_agt_query_find(const u_char *p,
     const u_char *end, u_char c);
 
 
 ngx_uint_t
-ngx_agilicus_token_query_match(const ngx_str_t *query, const ngx_str_t *name,
+ngx_agt_query_match(const ngx_str_t *query, const ngx_str_t *name,
     const ngx_str_t *exact)
 {
     ngx_uint_t     whole, split;
@@ -46,23 +44,23 @@ ngx_agilicus_token_query_match(const ngx_str_t *query, const ngx_str_t *name,
         return 0;
     }
 
-    whole = NGX_AGILICUS_TOKEN_QUERY_OTHER;
-    split = NGX_AGILICUS_TOKEN_QUERY_OTHER;
+    whole = NGX_AGT_QUERY_OTHER;
+    split = NGX_AGT_QUERY_OTHER;
 
     p = query->data;
     end = p + query->len;
 
     for ( ;; ) {
-        last = ngx_agilicus_token_query_find(p, end, '&');
+        last = ngx_agt_query_find(p, end, '&');
 
-        whole |= ngx_agilicus_token_query_piece(p, last, name, exact);
+        whole |= ngx_agt_query_piece(p, last, name, exact);
 
         /* once more, as those read it who end a parameter at ";" */
 
-        split |= ngx_agilicus_token_query_pieces(p, last, name, exact);
+        split |= ngx_agt_query_pieces(p, last, name, exact);
 
-        if (whole > NGX_AGILICUS_TOKEN_QUERY_MEETS
-            || split > NGX_AGILICUS_TOKEN_QUERY_MEETS
+        if (whole > NGX_AGT_QUERY_MEETS
+            || split > NGX_AGT_QUERY_MEETS
             || last == end)
         {
             break;
@@ -71,24 +69,23 @@ ngx_agilicus_token_query_match(const ngx_str_t *query, const ngx_str_t *name,
         p = last + 1;
     }
 
-    return whole == NGX_AGILICUS_TOKEN_QUERY_MEETS
-           && split == NGX_AGILICUS_TOKEN_QUERY_MEETS;
+    return whole == NGX_AGT_QUERY_MEETS && split == NGX_AGT_QUERY_MEETS;
 }
 
 
 static ngx_uint_t
-ngx_agilicus_token_query_pieces(const u_char *p, const u_char *end,
+ngx_agt_query_pieces(const u_char *p, const u_char *end,
     const ngx_str_t *name, const ngx_str_t *exact)
 {
     ngx_uint_t     rc;
     const u_char  *last;
 
-    rc = NGX_AGILICUS_TOKEN_QUERY_OTHER;
+    rc = NGX_AGT_QUERY_OTHER;
 
     for ( ;; ) {
-        last = ngx_agilicus_token_query_find(p, end, ';');
+        last = ngx_agt_query_find(p, end, ';');
 
-        rc |= ngx_agilicus_token_query_piece(p, last, name, exact);
+        rc |= ngx_agt_query_piece(p, last, name, exact);
 
         if (last == end) {
             return rc;
@@ -100,46 +97,45 @@ ngx_agilicus_token_query_pieces(const u_char *p, const u_char *end,
 
 
 static ngx_uint_t
-ngx_agilicus_token_query_piece(const u_char *p, const u_char *end,
+ngx_agt_query_piece(const u_char *p, const u_char *end,
     const ngx_str_t *name, const ngx_str_t *exact)
 {
     ngx_uint_t     same;
     const u_char  *last;
 
-    last = ngx_agilicus_token_query_find(p, end, '=');
+    last = ngx_agt_query_find(p, end, '=');
 
-    if (!ngx_agilicus_token_query_is_clear(p, last)) {
-        return NGX_AGILICUS_TOKEN_QUERY_FAILS;
+    if (!ngx_agt_query_is_clear(p, last)) {
+        return NGX_AGT_QUERY_FAILS;
     }
 
-    same = ngx_agilicus_token_query_is(p, last, name);
+    same = ngx_agt_query_is(p, last, name);
 
-    if (!same && !ngx_agilicus_token_query_is_like(p, last, name)) {
-        return NGX_AGILICUS_TOKEN_QUERY_OTHER;
+    if (!same && !ngx_agt_query_is_like(p, last, name)) {
+        return NGX_AGT_QUERY_OTHER;
     }
 
     if (last < end) {
         last++;
     }
 
-    if (exact && !ngx_agilicus_token_query_is(last, end, exact)) {
-        return NGX_AGILICUS_TOKEN_QUERY_FAILS;
+    if (exact && !ngx_agt_query_is(last, end, exact)) {
+        return NGX_AGT_QUERY_FAILS;
     }
 
-    return same ? NGX_AGILICUS_TOKEN_QUERY_MEETS
-                : NGX_AGILICUS_TOKEN_QUERY_OTHER;
+    return same ? NGX_AGT_QUERY_MEETS : NGX_AGT_QUERY_OTHER;
 }
 
 
 /* whether a name can be told at all */
 
 static ngx_uint_t
-ngx_agilicus_token_query_is_clear(const u_char *p, const u_char *end)
+ngx_agt_query_is_clear(const u_char *p, const u_char *end)
 {
     ngx_int_t  c;
 
     while (p < end) {
-        c = ngx_agilicus_token_query_next(&p, end);
+        c = ngx_agt_query_next(&p, end);
 
         if (c == NGX_ERROR || c == '%') {
             return 0;
@@ -153,8 +149,7 @@ ngx_agilicus_token_query_is_clear(const u_char *p, const u_char *end)
 /* whether it is the text to all readers; "+" is not the same to all */
 
 static ngx_uint_t
-ngx_agilicus_token_query_is(const u_char *p, const u_char *end,
-    const ngx_str_t *text)
+ngx_agt_query_is(const u_char *p, const u_char *end, const ngx_str_t *text)
 {
     size_t  n;
 
@@ -162,7 +157,7 @@ ngx_agilicus_token_query_is(const u_char *p, const u_char *end,
 
         if (n == text->len
             || *p == '+'
-            || ngx_agilicus_token_query_next(&p, end) != text->data[n])
+            || ngx_agt_query_next(&p, end) != text->data[n])
         {
             return 0;
         }
@@ -178,7 +173,7 @@ ngx_agilicus_token_query_is(const u_char *p, const u_char *end,
  */
 
 static ngx_uint_t
-ngx_agilicus_token_query_is_like(const u_char *p, const u_char *end,
+ngx_agt_query_is_like(const u_char *p, const u_char *end,
     const ngx_str_t *name)
 {
     size_t      n;
@@ -193,7 +188,7 @@ ngx_agilicus_token_query_is_like(const u_char *p, const u_char *end,
     }
 
     while (p < end) {
-        c = ngx_agilicus_token_query_next(&p, end);
+        c = ngx_agt_query_next(&p, end);
 
         if (c == 0) {
             break;
@@ -209,8 +204,7 @@ ngx_agilicus_token_query_is_like(const u_char *p, const u_char *end,
             return c == '[';
         }
 
-        if (ngx_agilicus_token_query_fold(c)
-            != ngx_agilicus_token_query_fold(name->data[n++]))
+        if (ngx_agt_query_fold(c) != ngx_agt_query_fold(name->data[n++]))
         {
             return 0;
         }
@@ -223,7 +217,7 @@ ngx_agilicus_token_query_is_like(const u_char *p, const u_char *end,
 /* the next byte, decoded, or NGX_ERROR for an escape that is none */
 
 static ngx_int_t
-ngx_agilicus_token_query_next(const u_char **p, const u_char *end)
+ngx_agt_query_next(const u_char **p, const u_char *end)
 {
     ngx_int_t      hi, lo;
     const u_char  *q;
@@ -239,8 +233,8 @@ ngx_agilicus_token_query_next(const u_char **p, const u_char *end)
         return NGX_ERROR;
     }
 
-    hi = ngx_agilicus_token_path_hex(q[1]);
-    lo = ngx_agilicus_token_path_hex(q[2]);
+    hi = ngx_agt_path_hex(q[1]);
+    lo = ngx_agt_path_hex(q[2]);
 
     if (hi == NGX_ERROR || lo == NGX_ERROR) {
         return NGX_ERROR;
@@ -253,7 +247,7 @@ ngx_agilicus_token_query_next(const u_char **p, const u_char *end)
 
 
 static ngx_int_t
-ngx_agilicus_token_query_fold(ngx_int_t c)
+ngx_agt_query_fold(ngx_int_t c)
 {
     if (c == '.' || c == ' ' || c == '+') {
         return '_';
@@ -264,7 +258,7 @@ ngx_agilicus_token_query_fold(ngx_int_t c)
 
 
 static const u_char *
-ngx_agilicus_token_query_find(const u_char *p, const u_char *end, u_char c)
+ngx_agt_query_find(const u_char *p, const u_char *end, u_char c)
 {
     const u_char  *found;
 

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_QUERY_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_QUERY_H_INCLUDED_
+#ifndef _NGX_AGT_QUERY_H_INCLUDED_
+#define _NGX_AGT_QUERY_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -26,8 +26,8 @@
  * value "exact", decoded once, wherever it stands; "exact" may be NULL, which
  * means any value.  Returns 1 or 0.
  */
-ngx_uint_t ngx_agilicus_token_query_match(const ngx_str_t *query,
+ngx_uint_t ngx_agt_query_match(const ngx_str_t *query,
     const ngx_str_t *name, const ngx_str_t *exact);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_QUERY_H_INCLUDED_ */
+#endif /* _NGX_AGT_QUERY_H_INCLUDED_ */

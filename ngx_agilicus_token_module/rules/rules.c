@@ -17,46 +17,46 @@
  * Reckoned, in nanoseconds: a rule, besides its bytes, and a value of a body,
  * besides those of its pointer.
  */
-#define NGX_AGILICUS_TOKEN_RULES_RULE    10
-#define NGX_AGILICUS_TOKEN_RULES_VALUE   1000
+#define NGX_AGT_RULES_RULE    10
+#define NGX_AGT_RULES_VALUE   1000
 
 /* what rules may add up to before it is taken from the budget */
-#define NGX_AGILICUS_TOKEN_RULES_COST    4000
+#define NGX_AGT_RULES_COST    4000
 
 
 /* how far a rule went; where it stopped there is the reason */
 
 typedef enum {
-    NGX_AGILICUS_TOKEN_RULES_HOST = 0,
-    NGX_AGILICUS_TOKEN_RULES_METHOD,
-    NGX_AGILICUS_TOKEN_RULES_PATH,
-    NGX_AGILICUS_TOKEN_RULES_QUERY,
-    NGX_AGILICUS_TOKEN_RULES_BODY,
-    NGX_AGILICUS_TOKEN_RULES_MATCHER
-} ngx_agilicus_token_rules_stage_e;
+    NGX_AGT_RULES_HOST = 0,
+    NGX_AGT_RULES_METHOD,
+    NGX_AGT_RULES_PATH,
+    NGX_AGT_RULES_QUERY,
+    NGX_AGT_RULES_BODY,
+    NGX_AGT_RULES_MATCHER
+} ngx_agt_rules_stage_e;
 
 
-struct ngx_agilicus_token_rules_s {
-    ngx_agilicus_token_patterns_t  *patterns;
-    ngx_agilicus_token_path_t       subject;
-    ngx_agilicus_token_path_t       plain;    /* without parameters */
+struct ngx_agt_rules_s {
+    ngx_agt_patterns_t  *patterns;
+    ngx_agt_path_t       subject;
+    ngx_agt_path_t       plain;    /* without parameters */
 
-    u_char                         *buf;      /* of that path */
-    size_t                          size;
+    u_char              *buf;      /* of that path */
+    size_t               size;
 };
 
 
 /* one decision */
 
 typedef struct {
-    ngx_agilicus_token_patterns_t           *patterns;
-    const ngx_agilicus_token_rules_view_t   *view;
+    ngx_agt_patterns_t          *patterns;
+    const ngx_agt_rules_view_t  *view;
 
-    ngx_agilicus_token_path_t               *subject;   /* of one reading */
-    ngx_agilicus_token_path_t               *whole;     /* as it is */
-    uint32_t                                 methods;
-    ngx_agilicus_token_rules_stage_e         stage;     /* the furthest */
-} ngx_agilicus_token_rules_decision_t;
+    ngx_agt_path_t              *subject;   /* of one reading */
+    ngx_agt_path_t              *whole;     /* as it is */
+    uint32_t                     methods;
+    ngx_agt_rules_stage_e        stage;     /* the furthest */
+} ngx_agt_rules_decision_t;
 
 
 /* what rules are sifted by, and what they have cost since that was spent */
@@ -67,79 +67,75 @@ typedef struct {
     size_t                                   least;   /* bytes to judge by */
     size_t                                   cost;
     uint32_t                                 methods;
-} ngx_agilicus_token_rules_sieve_t;
+} ngx_agt_rules_sieve_t;
 
 
-static ngx_int_t ngx_agilicus_token_rules_hosts(
-    ngx_agilicus_token_rules_decision_t *d,
-    ngx_agilicus_token_ruleset_cursor_t hosts,
-    ngx_agilicus_token_reason_e *reason);
-static ngx_int_t ngx_agilicus_token_rules_plain(
-    ngx_agilicus_token_rules_t *rules, ngx_str_t *path);
-static ngx_uint_t ngx_agilicus_token_rules_has_parameter(
-    const ngx_str_t *text);
-static ngx_int_t ngx_agilicus_token_rules_host(
-    ngx_agilicus_token_rules_decision_t *d,
-    const ngx_agilicus_token_ruleset_host_t *host);
-static ngx_int_t ngx_agilicus_token_rules_sift(
-    ngx_agilicus_token_rules_decision_t *d,
-    ngx_agilicus_token_rules_sieve_t *sieve,
-    ngx_agilicus_token_ruleset_cursor_t *rules,
-    ngx_agilicus_token_ruleset_rule_t *rule);
-static ngx_int_t ngx_agilicus_token_rules_rule(
-    ngx_agilicus_token_rules_decision_t *d,
-    const ngx_agilicus_token_ruleset_rule_t *rule);
-static ngx_inline ngx_uint_t ngx_agilicus_token_rules_differs(
-    const ngx_agilicus_token_rules_sieve_t *sieve,
-    const ngx_agilicus_token_ruleset_rule_t *rule);
-static ngx_uint_t ngx_agilicus_token_rules_paths(
-    ngx_agilicus_token_rules_decision_t *d,
-    const ngx_agilicus_token_ruleset_rule_t *rule,
-    ngx_agilicus_token_ruleset_cursor_t *items);
-static ngx_uint_t ngx_agilicus_token_rules_templates(
-    ngx_agilicus_token_rules_decision_t *d,
-    const ngx_agilicus_token_ruleset_rule_t *rule,
-    ngx_agilicus_token_ruleset_cursor_t *items,
-    ngx_agilicus_token_matcher_values_t *values);
-static ngx_int_t ngx_agilicus_token_rules_template(
-    ngx_agilicus_token_rules_decision_t *d,
-    const ngx_agilicus_token_ruleset_item_t *item,
-    const ngx_agilicus_token_matcher_values_t *values);
-static ngx_uint_t ngx_agilicus_token_rules_query(
-    ngx_agilicus_token_rules_decision_t *d,
-    ngx_agilicus_token_ruleset_cursor_t *items);
-static ngx_int_t ngx_agilicus_token_rules_body(
-    ngx_agilicus_token_rules_decision_t *d,
-    ngx_agilicus_token_ruleset_cursor_t *items);
+static ngx_int_t ngx_agt_rules_hosts(
+    ngx_agt_rules_decision_t *d,
+    ngx_agt_ruleset_cursor_t hosts,
+    ngx_agt_reason_e *reason);
+static ngx_int_t ngx_agt_rules_plain(ngx_agt_rules_t *rules, ngx_str_t *path);
+static ngx_uint_t ngx_agt_rules_has_parameter(const ngx_str_t *text);
+static ngx_int_t ngx_agt_rules_host(
+    ngx_agt_rules_decision_t *d,
+    const ngx_agt_ruleset_host_t *host);
+static ngx_int_t ngx_agt_rules_sift(
+    ngx_agt_rules_decision_t *d,
+    ngx_agt_rules_sieve_t *sieve,
+    ngx_agt_ruleset_cursor_t *rules,
+    ngx_agt_ruleset_rule_t *rule);
+static ngx_int_t ngx_agt_rules_rule(
+    ngx_agt_rules_decision_t *d,
+    const ngx_agt_ruleset_rule_t *rule);
+static ngx_inline ngx_uint_t ngx_agt_rules_differs(
+    const ngx_agt_rules_sieve_t *sieve,
+    const ngx_agt_ruleset_rule_t *rule);
+static ngx_uint_t ngx_agt_rules_paths(
+    ngx_agt_rules_decision_t *d,
+    const ngx_agt_ruleset_rule_t *rule,
+    ngx_agt_ruleset_cursor_t *items);
+static ngx_uint_t ngx_agt_rules_templates(
+    ngx_agt_rules_decision_t *d,
+    const ngx_agt_ruleset_rule_t *rule,
+    ngx_agt_ruleset_cursor_t *items,
+    ngx_agt_matcher_values_t *values);
+static ngx_int_t ngx_agt_rules_template(
+    ngx_agt_rules_decision_t *d,
+    const ngx_agt_ruleset_item_t *item,
+    const ngx_agt_matcher_values_t *values);
+static ngx_uint_t ngx_agt_rules_query(
+    ngx_agt_rules_decision_t *d,
+    ngx_agt_ruleset_cursor_t *items);
+static ngx_int_t ngx_agt_rules_body(
+    ngx_agt_rules_decision_t *d,
+    ngx_agt_ruleset_cursor_t *items);
 
 
-static const ngx_agilicus_token_reason_e
-    ngx_agilicus_token_rules_reasons[] =
-{
-    [NGX_AGILICUS_TOKEN_RULES_HOST] = NGX_AGILICUS_TOKEN_REASON_HOST,
-    [NGX_AGILICUS_TOKEN_RULES_METHOD] = NGX_AGILICUS_TOKEN_REASON_METHOD,
-    [NGX_AGILICUS_TOKEN_RULES_PATH] = NGX_AGILICUS_TOKEN_REASON_PATH,
-    [NGX_AGILICUS_TOKEN_RULES_QUERY] = NGX_AGILICUS_TOKEN_REASON_QUERY,
-    [NGX_AGILICUS_TOKEN_RULES_BODY] = NGX_AGILICUS_TOKEN_REASON_BODY,
-    [NGX_AGILICUS_TOKEN_RULES_MATCHER] = NGX_AGILICUS_TOKEN_REASON_MATCHER
+static const ngx_agt_reason_e
+    ngx_agt_rules_reasons[] = {
+    [NGX_AGT_RULES_HOST] = NGX_AGT_REASON_HOST,
+    [NGX_AGT_RULES_METHOD] = NGX_AGT_REASON_METHOD,
+    [NGX_AGT_RULES_PATH] = NGX_AGT_REASON_PATH,
+    [NGX_AGT_RULES_QUERY] = NGX_AGT_REASON_QUERY,
+    [NGX_AGT_RULES_BODY] = NGX_AGT_REASON_BODY,
+    [NGX_AGT_RULES_MATCHER] = NGX_AGT_REASON_MATCHER
 };
 
 
-ngx_agilicus_token_rules_t *
-ngx_agilicus_token_rules_create(ngx_uint_t slots)
+ngx_agt_rules_t *
+ngx_agt_rules_create(ngx_uint_t slots)
 {
-    ngx_agilicus_token_rules_t  *rules;
+    ngx_agt_rules_t  *rules;
 
-    rules = ngx_agilicus_token_patterns_alloc(
-                                         sizeof(ngx_agilicus_token_rules_t));
+    rules = ngx_agt_patterns_alloc(sizeof(ngx_agt_rules_t));
     if (rules == NULL) {
         return NULL;
     }
 
-    rules->patterns = ngx_agilicus_token_patterns_create(slots);
+    rules->patterns = ngx_agt_patterns_create(slots);
 
     if (rules->patterns == NULL) {
-        ngx_agilicus_token_patterns_free(rules);
+        ngx_agt_patterns_free(rules);
         return NULL;
     }
 
@@ -148,37 +144,36 @@ ngx_agilicus_token_rules_create(ngx_uint_t slots)
 
 
 void
-ngx_agilicus_token_rules_destroy(ngx_agilicus_token_rules_t *rules)
+ngx_agt_rules_destroy(ngx_agt_rules_t *rules)
 {
     if (rules == NULL) {
         return;
     }
 
-    ngx_agilicus_token_path_free(&rules->subject);
-    ngx_agilicus_token_path_free(&rules->plain);
-    ngx_agilicus_token_patterns_destroy(rules->patterns);
-    ngx_agilicus_token_patterns_free(rules->buf);
+    ngx_agt_path_free(&rules->subject);
+    ngx_agt_path_free(&rules->plain);
+    ngx_agt_patterns_destroy(rules->patterns);
+    ngx_agt_patterns_free(rules->buf);
 
-    ngx_agilicus_token_patterns_free(rules);
+    ngx_agt_patterns_free(rules);
 }
 
 
 ngx_int_t
-ngx_agilicus_token_rules_decide(ngx_agilicus_token_rules_t *rules,
-    const ngx_str_t *packed, ngx_agilicus_token_rules_view_t *view,
-    ngx_agilicus_token_reason_e *reason)
+ngx_agt_rules_decide(ngx_agt_rules_t *rules,
+    const ngx_str_t *packed, ngx_agt_rules_view_t *view,
+    ngx_agt_reason_e *reason)
 {
-    ngx_int_t                             rc, plain;
-    ngx_str_t                             path;
-    ngx_uint_t                            n;
-    ngx_agilicus_token_rules_decision_t   d;
-    ngx_agilicus_token_ruleset_cursor_t   hosts;
+    ngx_int_t                 rc, plain;
+    ngx_str_t                 path;
+    ngx_uint_t                n;
+    ngx_agt_rules_decision_t  d;
+    ngx_agt_ruleset_cursor_t  hosts;
 
-    *reason = NGX_AGILICUS_TOKEN_REASON_RULE;
+    *reason = NGX_AGT_REASON_RULE;
 
     if (packed->len == 0
-        || ngx_agilicus_token_ruleset_open(&hosts, &n, packed->data,
-                                           packed->len)
+        || ngx_agt_ruleset_open(&hosts, &n, packed->data, packed->len)
            != NGX_OK
         || n == 0)
     {
@@ -186,34 +181,33 @@ ngx_agilicus_token_rules_decide(ngx_agilicus_token_rules_t *rules,
     }
 
     if (view->path.len == 0 || view->path.data[0] != '/') {
-        *reason = NGX_AGILICUS_TOKEN_REASON_PATH;
+        *reason = NGX_AGT_REASON_PATH;
         return NGX_DECLINED;
     }
 
-    if (!ngx_agilicus_token_path_is_query(&view->query)) {
-        *reason = NGX_AGILICUS_TOKEN_REASON_QUERY;
+    if (!ngx_agt_path_is_query(&view->query)) {
+        *reason = NGX_AGT_REASON_QUERY;
         return NGX_DECLINED;
     }
 
-    ngx_agilicus_token_patterns_begin(rules->patterns, view->spent);
+    ngx_agt_patterns_begin(rules->patterns, view->spent);
 
-    ngx_agilicus_token_path_begin(&rules->subject, rules->patterns,
-                                  &view->path, &view->query, view->has_query,
-                                  view->search);
+    ngx_agt_path_begin(&rules->subject, rules->patterns,
+                       &view->path, &view->query, view->has_query,
+                       view->search);
 
     d.patterns = rules->patterns;
     d.view = view;
     d.subject = &rules->subject;
     d.whole = &rules->subject;
-    d.methods = NGX_AGILICUS_TOKEN_RULESET_ALL
-                | ngx_agilicus_token_ruleset_method_bit(&view->method);
+    d.methods = NGX_AGT_RULESET_ALL
+                | ngx_agt_ruleset_method_bit(&view->method);
 
-    rc = ngx_agilicus_token_rules_hosts(&d, hosts, reason);
+    rc = ngx_agt_rules_hosts(&d, hosts, reason);
 
-    if (rc == NGX_DECLINED
-        || !ngx_agilicus_token_rules_has_parameter(&view->path))
+    if (rc == NGX_DECLINED || !ngx_agt_rules_has_parameter(&view->path))
     {
-        view->spent = ngx_agilicus_token_patterns_spent(rules->patterns);
+        view->spent = ngx_agt_patterns_spent(rules->patterns);
         return rc;
     }
 
@@ -224,47 +218,45 @@ ngx_agilicus_token_rules_decide(ngx_agilicus_token_rules_t *rules,
 
     path = view->path;
 
-    if (ngx_agilicus_token_rules_plain(rules, &path) != NGX_OK) {
-        *reason = NGX_AGILICUS_TOKEN_REASON_PATH;
+    if (ngx_agt_rules_plain(rules, &path) != NGX_OK) {
+        *reason = NGX_AGT_REASON_PATH;
         return NGX_DECLINED;
     }
 
-    ngx_agilicus_token_path_begin(&rules->plain, rules->patterns, &path,
-                                  &view->query, view->has_query,
-                                  view->search);
+    ngx_agt_path_begin(&rules->plain, rules->patterns, &path,
+                       &view->query, view->has_query, view->search);
 
     d.subject = &rules->plain;
 
-    plain = ngx_agilicus_token_rules_hosts(&d, hosts, reason);
+    plain = ngx_agt_rules_hosts(&d, hosts, reason);
 
-    view->spent = ngx_agilicus_token_patterns_spent(rules->patterns);
+    view->spent = ngx_agt_patterns_spent(rules->patterns);
 
     return (plain == NGX_OK) ? rc : plain;
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_rules_hosts(ngx_agilicus_token_rules_decision_t *d,
-    ngx_agilicus_token_ruleset_cursor_t hosts,
-    ngx_agilicus_token_reason_e *reason)
+ngx_agt_rules_hosts(ngx_agt_rules_decision_t *d,
+    ngx_agt_ruleset_cursor_t hosts, ngx_agt_reason_e *reason)
 {
-    ngx_int_t                           rc;
-    ngx_uint_t                          again;
-    ngx_agilicus_token_ruleset_host_t   host;
+    ngx_int_t               rc;
+    ngx_uint_t              again;
+    ngx_agt_ruleset_host_t  host;
 
-    d->stage = NGX_AGILICUS_TOKEN_RULES_HOST;
+    d->stage = NGX_AGT_RULES_HOST;
     again = 0;
 
-    while (ngx_agilicus_token_ruleset_next_host(&hosts, &host) == NGX_OK) {
+    while (ngx_agt_ruleset_next_host(&hosts, &host) == NGX_OK) {
 
-        if (!ngx_agilicus_token_ruleset_is_host(&host.name, &d->view->host)) {
+        if (!ngx_agt_ruleset_is_host(&host.name, &d->view->host)) {
             continue;
         }
 
-        rc = ngx_agilicus_token_rules_host(d, &host);
+        rc = ngx_agt_rules_host(d, &host);
 
         if (rc == NGX_OK) {
-            *reason = NGX_AGILICUS_TOKEN_REASON_NONE;
+            *reason = NGX_AGT_REASON_NONE;
             return NGX_OK;
         }
 
@@ -276,7 +268,7 @@ ngx_agilicus_token_rules_hosts(ngx_agilicus_token_rules_decision_t *d,
         }
     }
 
-    *reason = ngx_agilicus_token_rules_reasons[d->stage];
+    *reason = ngx_agt_rules_reasons[d->stage];
 
     return again ? NGX_AGAIN : NGX_DECLINED;
 }
@@ -285,18 +277,17 @@ ngx_agilicus_token_rules_hosts(ngx_agilicus_token_rules_decision_t *d,
 /* the path as it is without the parameters of its segments */
 
 static ngx_int_t
-ngx_agilicus_token_rules_plain(ngx_agilicus_token_rules_t *rules,
-    ngx_str_t *path)
+ngx_agt_rules_plain(ngx_agt_rules_t *rules, ngx_str_t *path)
 {
     u_char  *p, *d, *end;
 
     if (path->len > rules->size) {
-        p = ngx_agilicus_token_patterns_alloc(path->len);
+        p = ngx_agt_patterns_alloc(path->len);
         if (p == NULL) {
             return NGX_ERROR;
         }
 
-        ngx_agilicus_token_patterns_free(rules->buf);
+        ngx_agt_patterns_free(rules->buf);
 
         rules->buf = p;
         rules->size = path->len;
@@ -328,7 +319,7 @@ ngx_agilicus_token_rules_plain(ngx_agilicus_token_rules_t *rules,
 
 
 static ngx_uint_t
-ngx_agilicus_token_rules_has_parameter(const ngx_str_t *text)
+ngx_agt_rules_has_parameter(const ngx_str_t *text)
 {
     return memchr(text->data, ';', text->len) != NULL;
 }
@@ -337,14 +328,14 @@ ngx_agilicus_token_rules_has_parameter(const ngx_str_t *text)
 /* NGX_ERROR: the budget is spent, or the rest cannot be read */
 
 static ngx_int_t
-ngx_agilicus_token_rules_host(ngx_agilicus_token_rules_decision_t *d,
-    const ngx_agilicus_token_ruleset_host_t *host)
+ngx_agt_rules_host(ngx_agt_rules_decision_t *d,
+    const ngx_agt_ruleset_host_t *host)
 {
-    ngx_int_t                             rc;
-    ngx_uint_t                            again;
-    ngx_agilicus_token_rules_sieve_t      sieve;
-    ngx_agilicus_token_ruleset_rule_t     rule;
-    ngx_agilicus_token_ruleset_cursor_t   rules;
+    ngx_int_t                 rc;
+    ngx_uint_t                again;
+    ngx_agt_rules_sieve_t     sieve;
+    ngx_agt_ruleset_rule_t    rule;
+    ngx_agt_ruleset_cursor_t  rules;
 
     again = 0;
     rules = host->rules;
@@ -357,7 +348,7 @@ ngx_agilicus_token_rules_host(ngx_agilicus_token_rules_decision_t *d,
                   ? (size_t) -1 : sizeof(uint32_t);
 
     for ( ;; ) {
-        rc = ngx_agilicus_token_rules_sift(d, &sieve, &rules, &rule);
+        rc = ngx_agt_rules_sift(d, &sieve, &rules, &rule);
 
         if (rc == NGX_DONE) {
             return again ? NGX_AGAIN : NGX_DECLINED;
@@ -367,7 +358,7 @@ ngx_agilicus_token_rules_host(ngx_agilicus_token_rules_decision_t *d,
             return NGX_ERROR;
         }
 
-        rc = ngx_agilicus_token_rules_rule(d, &rule);
+        rc = ngx_agt_rules_rule(d, &rule);
 
         if (rc == NGX_OK) {
             return NGX_OK;
@@ -385,36 +376,33 @@ ngx_agilicus_token_rules_host(ngx_agilicus_token_rules_decision_t *d,
  */
 
 static ngx_int_t __attribute__((noinline))
-ngx_agilicus_token_rules_sift(ngx_agilicus_token_rules_decision_t *d,
-    ngx_agilicus_token_rules_sieve_t *sieve,
-    ngx_agilicus_token_ruleset_cursor_t *rules,
-    ngx_agilicus_token_ruleset_rule_t *rule)
+ngx_agt_rules_sift(ngx_agt_rules_decision_t *d, ngx_agt_rules_sieve_t *sieve,
+    ngx_agt_ruleset_cursor_t *rules, ngx_agt_ruleset_rule_t *rule)
 {
-    size_t                                    cost;
-    ngx_int_t                                 rc;
-    ngx_agilicus_token_rules_stage_e          stage;
-    ngx_agilicus_token_ruleset_rule_t         next;
-    ngx_agilicus_token_ruleset_cursor_t       rest;
-    const ngx_agilicus_token_rules_sieve_t    held = *sieve;
+    size_t                       cost;
+    ngx_int_t                    rc;
+    ngx_agt_rules_stage_e        stage;
+    ngx_agt_ruleset_rule_t       next;
+    ngx_agt_ruleset_cursor_t     rest;
+    const ngx_agt_rules_sieve_t  held = *sieve;
 
     cost = sieve->cost;
     rest = *rules;
     stage = d->stage;
 
     for ( ;; ) {
-        rc = ngx_agilicus_token_ruleset_next_rule(&rest, &next);
+        rc = ngx_agt_ruleset_next_rule(&rest, &next);
 
         if (rc != NGX_OK) {
             break;
         }
 
-        cost += NGX_AGILICUS_TOKEN_RULES_RULE
+        cost += NGX_AGT_RULES_RULE
                 + (size_t) (next.items.end - next.items.pos);
 
-        if (cost > NGX_AGILICUS_TOKEN_RULES_COST) {
+        if (cost > NGX_AGT_RULES_COST) {
 
-            if (ngx_agilicus_token_patterns_spend(d->patterns, cost)
-                != NGX_OK)
+            if (ngx_agt_patterns_spend(d->patterns, cost) != NGX_OK)
             {
                 rc = NGX_ERROR;
                 break;
@@ -424,12 +412,12 @@ ngx_agilicus_token_rules_sift(ngx_agilicus_token_rules_decision_t *d,
         }
 
         if (!(next.methods & held.methods)) {
-            stage = ngx_max(stage, NGX_AGILICUS_TOKEN_RULES_METHOD);
+            stage = ngx_max(stage, NGX_AGT_RULES_METHOD);
             continue;
         }
 
-        if (ngx_agilicus_token_rules_differs(&held, &next)) {
-            stage = ngx_max(stage, NGX_AGILICUS_TOKEN_RULES_PATH);
+        if (ngx_agt_rules_differs(&held, &next)) {
+            stage = ngx_max(stage, NGX_AGT_RULES_PATH);
             continue;
         }
 
@@ -448,46 +436,46 @@ ngx_agilicus_token_rules_sift(ngx_agilicus_token_rules_decision_t *d,
 /* of a rule that was not passed over */
 
 static ngx_int_t
-ngx_agilicus_token_rules_rule(ngx_agilicus_token_rules_decision_t *d,
-    const ngx_agilicus_token_ruleset_rule_t *rule)
+ngx_agt_rules_rule(ngx_agt_rules_decision_t *d,
+    const ngx_agt_ruleset_rule_t *rule)
 {
-    ngx_int_t                              rc;
-    ngx_uint_t                             any;
-    ngx_agilicus_token_rules_stage_e       stage;
-    ngx_agilicus_token_ruleset_cursor_t    items;
-    ngx_agilicus_token_matcher_values_t    values;
+    ngx_int_t                 rc;
+    ngx_uint_t                any;
+    ngx_agt_rules_stage_e     stage;
+    ngx_agt_ruleset_cursor_t  items;
+    ngx_agt_matcher_values_t  values;
 
     items = rule->items;
     rc = NGX_DECLINED;
-    stage = NGX_AGILICUS_TOKEN_RULES_PATH;
+    stage = NGX_AGT_RULES_PATH;
 
-    if (!ngx_agilicus_token_rules_paths(d, rule, &items)
-        || !ngx_agilicus_token_rules_templates(d, rule, &items, &values))
+    if (!ngx_agt_rules_paths(d, rule, &items)
+        || !ngx_agt_rules_templates(d, rule, &items, &values))
     {
         goto done;
     }
 
-    stage = NGX_AGILICUS_TOKEN_RULES_QUERY;
+    stage = NGX_AGT_RULES_QUERY;
 
-    if (!ngx_agilicus_token_rules_query(d, &items)) {
+    if (!ngx_agt_rules_query(d, &items)) {
         goto done;
     }
 
-    stage = NGX_AGILICUS_TOKEN_RULES_MATCHER;
+    stage = NGX_AGT_RULES_MATCHER;
 
-    any = rule->flags & NGX_AGILICUS_TOKEN_RULESET_ANY_MATCHER;
+    any = rule->flags & NGX_AGT_RULESET_ANY_MATCHER;
 
-    if (rule->flags & NGX_AGILICUS_TOKEN_RULESET_MATCHERS
-        && !ngx_agilicus_token_matcher_hold(&items, any, &values))
+    if (rule->flags & NGX_AGT_RULESET_MATCHERS
+        && !ngx_agt_matcher_hold(&items, any, &values))
     {
         goto done;
     }
 
     /* last, for the body may have to be read first */
 
-    stage = NGX_AGILICUS_TOKEN_RULES_BODY;
+    stage = NGX_AGT_RULES_BODY;
 
-    rc = ngx_agilicus_token_rules_body(d, &items);
+    rc = ngx_agt_rules_body(d, &items);
 
 done:
 
@@ -505,8 +493,8 @@ done:
  */
 
 static ngx_inline ngx_uint_t
-ngx_agilicus_token_rules_differs(const ngx_agilicus_token_rules_sieve_t *sieve,
-    const ngx_agilicus_token_ruleset_rule_t *rule)
+ngx_agt_rules_differs(const ngx_agt_rules_sieve_t *sieve,
+    const ngx_agt_ruleset_rule_t *rule)
 {
     size_t         len;
     const u_char  *p;
@@ -535,21 +523,19 @@ ngx_agilicus_token_rules_differs(const ngx_agilicus_token_rules_sieve_t *sieve,
 
 
 static ngx_uint_t
-ngx_agilicus_token_rules_paths(ngx_agilicus_token_rules_decision_t *d,
-    const ngx_agilicus_token_ruleset_rule_t *rule,
-    ngx_agilicus_token_ruleset_cursor_t *items)
+ngx_agt_rules_paths(ngx_agt_rules_decision_t *d,
+    const ngx_agt_ruleset_rule_t *rule, ngx_agt_ruleset_cursor_t *items)
 {
-    ngx_int_t                           rc;
-    ngx_uint_t                          found, separate;
-    ngx_agilicus_token_path_t          *subject;
-    ngx_agilicus_token_ruleset_item_t   item;
+    ngx_int_t               rc;
+    ngx_uint_t              found, separate;
+    ngx_agt_path_t         *subject;
+    ngx_agt_ruleset_item_t  item;
 
-    found = !(rule->flags & NGX_AGILICUS_TOKEN_RULESET_PATHS);
-    separate = rule->flags & NGX_AGILICUS_TOKEN_RULESET_SEPARATE_QUERY;
+    found = !(rule->flags & NGX_AGT_RULESET_PATHS);
+    separate = rule->flags & NGX_AGT_RULESET_SEPARATE_QUERY;
 
     for ( ;; ) {
-        rc = ngx_agilicus_token_ruleset_next_item(items,
-                                       NGX_AGILICUS_TOKEN_RULESET_PATH, &item);
+        rc = ngx_agt_ruleset_next_item(items, NGX_AGT_RULESET_PATH, &item);
         if (rc != NGX_OK) {
             return found && rc == NGX_DECLINED;
         }
@@ -562,37 +548,36 @@ ngx_agilicus_token_rules_paths(ngx_agilicus_token_rules_decision_t *d,
 
         if (subject != d->whole
             && !d->view->search
-            && item.kind == NGX_AGILICUS_TOKEN_RULESET_LITERAL
-            && ngx_agilicus_token_rules_has_parameter(&item.text))
+            && item.kind == NGX_AGT_RULESET_LITERAL
+            && ngx_agt_rules_has_parameter(&item.text))
         {
             subject = d->whole;
         }
 
-        found = ngx_agilicus_token_path_match(subject, &item, separate);
+        found = ngx_agt_path_match(subject, &item, separate);
     }
 }
 
 
 static ngx_uint_t
-ngx_agilicus_token_rules_templates(ngx_agilicus_token_rules_decision_t *d,
-    const ngx_agilicus_token_ruleset_rule_t *rule,
-    ngx_agilicus_token_ruleset_cursor_t *items,
-    ngx_agilicus_token_matcher_values_t *values)
+ngx_agt_rules_templates(ngx_agt_rules_decision_t *d,
+    const ngx_agt_ruleset_rule_t *rule, ngx_agt_ruleset_cursor_t *items,
+    ngx_agt_matcher_values_t *values)
 {
-    ngx_int_t                           rc;
-    ngx_uint_t                          found;
-    ngx_agilicus_token_ruleset_item_t   item;
+    ngx_int_t               rc;
+    ngx_uint_t              found;
+    ngx_agt_ruleset_item_t  item;
 
-    ngx_memzero(values, sizeof(ngx_agilicus_token_matcher_values_t));
+    ngx_memzero(values, sizeof(ngx_agt_matcher_values_t));
 
-    if (!(rule->flags & NGX_AGILICUS_TOKEN_RULESET_TEMPLATES)) {
+    if (!(rule->flags & NGX_AGT_RULESET_TEMPLATES)) {
         return 1;
     }
 
     values->path = d->subject->path;
 
-    if (!(rule->flags & NGX_AGILICUS_TOKEN_RULESET_SEPARATE_QUERY)
-        && ngx_agilicus_token_path_whole(d->subject, &values->subject)
+    if (!(rule->flags & NGX_AGT_RULESET_SEPARATE_QUERY)
+        && ngx_agt_path_whole(d->subject, &values->subject)
            != NGX_OK)
     {
         return 0;
@@ -601,8 +586,7 @@ ngx_agilicus_token_rules_templates(ngx_agilicus_token_rules_decision_t *d,
     found = 0;
 
     for ( ;; ) {
-        rc = ngx_agilicus_token_ruleset_next_item(items,
-                                   NGX_AGILICUS_TOKEN_RULESET_TEMPLATE, &item);
+        rc = ngx_agt_ruleset_next_item(items, NGX_AGT_RULESET_TEMPLATE, &item);
         if (rc != NGX_OK) {
             return found && rc == NGX_DECLINED;
         }
@@ -611,15 +595,14 @@ ngx_agilicus_token_rules_templates(ngx_agilicus_token_rules_decision_t *d,
             continue;
         }
 
-        rc = ngx_agilicus_token_rules_template(d, &item, values);
+        rc = ngx_agt_rules_template(d, &item, values);
 
         if (rc == NGX_OK) {
             values->template = item.text;
             found = 1;
         }
 
-        if (rc == NGX_ERROR
-            && rule->flags & NGX_AGILICUS_TOKEN_RULESET_MATCHERS)
+        if (rc == NGX_ERROR && rule->flags & NGX_AGT_RULESET_MATCHERS)
         {
             /* to some, this is the first one that matches and names values */
 
@@ -632,27 +615,24 @@ ngx_agilicus_token_rules_templates(ngx_agilicus_token_rules_decision_t *d,
 /* NGX_ERROR: it matches to some of those who read the request only */
 
 static ngx_int_t
-ngx_agilicus_token_rules_template(ngx_agilicus_token_rules_decision_t *d,
-    const ngx_agilicus_token_ruleset_item_t *item,
-    const ngx_agilicus_token_matcher_values_t *values)
+ngx_agt_rules_template(ngx_agt_rules_decision_t *d,
+    const ngx_agt_ruleset_item_t *item, const ngx_agt_matcher_values_t *values)
 {
     ngx_uint_t  prefix, path, subject;
 
-    if (ngx_agilicus_token_patterns_spend(d->patterns, values->path.len / 4)
-        != NGX_OK)
+    if (ngx_agt_patterns_spend(d->patterns, values->path.len / 4) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    prefix = item->flags & NGX_AGILICUS_TOKEN_RULESET_IS_PREFIX;
+    prefix = item->flags & NGX_AGT_RULESET_IS_PREFIX;
 
-    path = ngx_agilicus_token_template_match(&item->text, prefix,
-                                             &values->path);
+    path = ngx_agt_template_match(&item->text, prefix, &values->path);
     subject = path;
 
     if (values->subject.len) {
-        subject = ngx_agilicus_token_template_match(&item->text, prefix,
-                                                    &values->subject);
+        subject = ngx_agt_template_match(&item->text, prefix,
+                                         &values->subject);
     }
 
     if (path != subject) {
@@ -664,32 +644,28 @@ ngx_agilicus_token_rules_template(ngx_agilicus_token_rules_decision_t *d,
 
 
 static ngx_uint_t
-ngx_agilicus_token_rules_query(ngx_agilicus_token_rules_decision_t *d,
-    ngx_agilicus_token_ruleset_cursor_t *items)
+ngx_agt_rules_query(ngx_agt_rules_decision_t *d,
+    ngx_agt_ruleset_cursor_t *items)
 {
-    ngx_int_t                           rc;
-    const ngx_str_t                    *exact;
-    ngx_agilicus_token_ruleset_item_t   item;
+    ngx_int_t               rc;
+    const ngx_str_t        *exact;
+    ngx_agt_ruleset_item_t  item;
 
     for ( ;; ) {
-        rc = ngx_agilicus_token_ruleset_next_item(items,
-                                      NGX_AGILICUS_TOKEN_RULESET_QUERY, &item);
+        rc = ngx_agt_ruleset_next_item(items, NGX_AGT_RULESET_QUERY, &item);
         if (rc != NGX_OK) {
             return rc == NGX_DECLINED;
         }
 
-        if (ngx_agilicus_token_patterns_spend(d->patterns,
-                                              8 * d->view->query.len)
+        if (ngx_agt_patterns_spend(d->patterns, 8 * d->view->query.len)
             != NGX_OK)
         {
             return 0;
         }
 
-        exact = (item.flags & NGX_AGILICUS_TOKEN_RULESET_HAS_VALUE)
-                ? &item.value : NULL;
+        exact = (item.flags & NGX_AGT_RULESET_HAS_VALUE) ? &item.value : NULL;
 
-        if (!ngx_agilicus_token_query_match(&d->view->query, &item.text,
-                                            exact))
+        if (!ngx_agt_query_match(&d->view->query, &item.text, exact))
         {
             return 0;
         }
@@ -698,35 +674,34 @@ ngx_agilicus_token_rules_query(ngx_agilicus_token_rules_decision_t *d,
 
 
 static ngx_int_t
-ngx_agilicus_token_rules_body(ngx_agilicus_token_rules_decision_t *d,
-    ngx_agilicus_token_ruleset_cursor_t *items)
+ngx_agt_rules_body(ngx_agt_rules_decision_t *d,
+    ngx_agt_ruleset_cursor_t *items)
 {
-    ngx_int_t                           rc;
-    ngx_str_t                           value;
-    ngx_agilicus_token_ruleset_item_t   item;
+    ngx_int_t               rc;
+    ngx_str_t               value;
+    ngx_agt_ruleset_item_t  item;
 
     for ( ;; ) {
-        rc = ngx_agilicus_token_ruleset_next_item(items,
-                                       NGX_AGILICUS_TOKEN_RULESET_BODY, &item);
+        rc = ngx_agt_ruleset_next_item(items, NGX_AGT_RULESET_BODY, &item);
         if (rc != NGX_OK) {
             break;
         }
 
-        if (d->view->state == NGX_AGILICUS_TOKEN_RULES_UNREAD) {
+        if (d->view->state == NGX_AGT_RULES_UNREAD) {
             return NGX_AGAIN;
         }
 
-        if (d->view->state != NGX_AGILICUS_TOKEN_RULES_GIVEN
-            || ngx_agilicus_token_patterns_spend(d->patterns,
-                                                 NGX_AGILICUS_TOKEN_RULES_VALUE
-                                                 + 8 * item.text.len)
+        if (d->view->state != NGX_AGT_RULES_GIVEN
+            || ngx_agt_patterns_spend(d->patterns,
+                                      NGX_AGT_RULES_VALUE
+                                      + 8 * item.text.len)
                != NGX_OK
             || d->view->pointer(d->view->body, &item.text, &value) != NGX_OK)
         {
             return NGX_DECLINED;
         }
 
-        if ((item.flags & NGX_AGILICUS_TOKEN_RULESET_HAS_VALUE)
+        if ((item.flags & NGX_AGT_RULESET_HAS_VALUE)
             && (value.len != item.value.len
                 || ngx_memcmp(value.data, item.value.data, value.len) != 0))
         {

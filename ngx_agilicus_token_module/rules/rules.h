@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_RULES_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_RULES_H_INCLUDED_
+#ifndef _NGX_AGT_RULES_H_INCLUDED_
+#define _NGX_AGT_RULES_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -37,48 +37,48 @@
  * Finds the string that a JSON pointer (RFC 6901) names in a body.  NGX_OK with
  * "value" set, or anything else if there is none.
  */
-typedef ngx_int_t (*ngx_agilicus_token_rules_pointer_pt)(void *body,
+typedef ngx_int_t (*ngx_agt_rules_pointer_pt)(void *body,
     const ngx_str_t *pointer, ngx_str_t *value);
 
 
 typedef enum {
-    NGX_AGILICUS_TOKEN_RULES_UNREAD = 0,   /* may be had: say if it is needed */
-    NGX_AGILICUS_TOKEN_RULES_ABSENT,       /* none, or none that is JSON */
-    NGX_AGILICUS_TOKEN_RULES_GIVEN         /* "body" and "pointer" are set */
-} ngx_agilicus_token_rules_body_e;
+    NGX_AGT_RULES_UNREAD = 0,   /* may be had: say if it is needed */
+    NGX_AGT_RULES_ABSENT,       /* none, or none that is JSON */
+    NGX_AGT_RULES_GIVEN         /* "body" and "pointer" are set */
+} ngx_agt_rules_body_e;
 
 
 /* a request, as rules see it */
 
 typedef struct {
-    ngx_str_t                             host;
-    ngx_str_t                             method;  /* as it was sent: "GET" */
-    ngx_str_t                             path;    /* ..._path_decode() */
-    ngx_str_t                             query;   /* raw, without "?" */
+    ngx_str_t                 host;
+    ngx_str_t                 method;  /* as it was sent: "GET" */
+    ngx_str_t                 path;    /* ..._path_decode() */
+    ngx_str_t                 query;   /* raw, without "?" */
 
-    uint64_t                              spent;   /* nanoseconds, reckoned */
+    uint64_t                  spent;   /* nanoseconds, reckoned */
 
-    unsigned                              has_query:1;  /* "?" was there */
-    unsigned                              search:1;
+    unsigned                  has_query:1;  /* "?" was there */
+    unsigned                  search:1;
 
-    ngx_agilicus_token_rules_body_e       state;
-    void                                 *body;
-    ngx_agilicus_token_rules_pointer_pt   pointer;
-} ngx_agilicus_token_rules_view_t;
+    ngx_agt_rules_body_e      state;
+    void                     *body;
+    ngx_agt_rules_pointer_pt  pointer;
+} ngx_agt_rules_view_t;
 
 
 /* what a process keeps for all decisions */
 
-typedef struct ngx_agilicus_token_rules_s  ngx_agilicus_token_rules_t;
+typedef struct ngx_agt_rules_s  ngx_agt_rules_t;
 
 
 /*
  * Makes what a process needs, with room for so many compiled patterns.  Returns
  * NULL where memory is short.
  */
-ngx_agilicus_token_rules_t *ngx_agilicus_token_rules_create(ngx_uint_t slots);
+ngx_agt_rules_t *ngx_agt_rules_create(ngx_uint_t slots);
 
-void ngx_agilicus_token_rules_destroy(ngx_agilicus_token_rules_t *rules);
+void ngx_agt_rules_destroy(ngx_agt_rules_t *rules);
 
 /*
  * Decides on one request: "packed" is the ruleset of its token, empty where the
@@ -95,9 +95,9 @@ void ngx_agilicus_token_rules_destroy(ngx_agilicus_token_rules_t *rules);
  * longer is refused.  "view->spent" goes on from what has been spent on the
  * request before, to what has been spent after.
  */
-ngx_int_t ngx_agilicus_token_rules_decide(ngx_agilicus_token_rules_t *rules,
-    const ngx_str_t *packed, ngx_agilicus_token_rules_view_t *view,
-    ngx_agilicus_token_reason_e *reason);
+ngx_int_t ngx_agt_rules_decide(ngx_agt_rules_t *rules,
+    const ngx_str_t *packed, ngx_agt_rules_view_t *view,
+    ngx_agt_reason_e *reason);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_RULES_H_INCLUDED_ */
+#endif /* _NGX_AGT_RULES_H_INCLUDED_ */

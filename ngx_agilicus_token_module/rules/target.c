@@ -9,10 +9,9 @@
 #include "rules/packed.h"
 
 
-static ngx_int_t ngx_agilicus_token_target_split(const ngx_str_t *text,
-    ngx_str_t *rest, ngx_uint_t *usual,
-    ngx_agilicus_token_authority_t *authority);
-static ngx_uint_t ngx_agilicus_token_target_begins(const ngx_str_t *text,
+static ngx_int_t ngx_agt_target_split(const ngx_str_t *text,
+    ngx_str_t *rest, ngx_uint_t *usual, ngx_agt_authority_t *authority);
+static ngx_uint_t ngx_agt_target_begins(const ngx_str_t *text,
     const char *start, size_t len);
 
 
@@ -22,33 +21,33 @@ static ngx_uint_t ngx_agilicus_token_target_begins(const ngx_str_t *text,
  */
 
 static const struct {
-    ngx_str_t                     method;
-    ngx_agilicus_token_target_e   target;
-} ngx_agilicus_token_target_methods[] = {
-    { ngx_string("COPY"), NGX_AGILICUS_TOKEN_TARGET_DESTINATION },
-    { ngx_string("MOVE"), NGX_AGILICUS_TOKEN_TARGET_DESTINATION },
-    { ngx_string("BASELINE-CONTROL"), NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
-    { ngx_string("BCOPY"), NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
-    { ngx_string("BIND"), NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
-    { ngx_string("BMOVE"), NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
-    { ngx_string("LINK"), NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
-    { ngx_string("MERGE"), NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
-    { ngx_string("MKREDIRECTREF"), NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
-    { ngx_string("REBIND"), NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
-    { ngx_string("UNLINK"), NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
-    { ngx_string("UPDATE"), NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
-    { ngx_string("UPDATEREDIRECTREF"), NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
-    { ngx_string("VERSION-CONTROL"), NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE },
+    ngx_str_t         method;
+    ngx_agt_target_e  target;
+} ngx_agt_target_methods[] = {
+    { ngx_string("COPY"), NGX_AGT_TARGET_DESTINATION },
+    { ngx_string("MOVE"), NGX_AGT_TARGET_DESTINATION },
+    { ngx_string("BASELINE-CONTROL"), NGX_AGT_TARGET_ELSEWHERE },
+    { ngx_string("BCOPY"), NGX_AGT_TARGET_ELSEWHERE },
+    { ngx_string("BIND"), NGX_AGT_TARGET_ELSEWHERE },
+    { ngx_string("BMOVE"), NGX_AGT_TARGET_ELSEWHERE },
+    { ngx_string("LINK"), NGX_AGT_TARGET_ELSEWHERE },
+    { ngx_string("MERGE"), NGX_AGT_TARGET_ELSEWHERE },
+    { ngx_string("MKREDIRECTREF"), NGX_AGT_TARGET_ELSEWHERE },
+    { ngx_string("REBIND"), NGX_AGT_TARGET_ELSEWHERE },
+    { ngx_string("UNLINK"), NGX_AGT_TARGET_ELSEWHERE },
+    { ngx_string("UPDATE"), NGX_AGT_TARGET_ELSEWHERE },
+    { ngx_string("UPDATEREDIRECTREF"), NGX_AGT_TARGET_ELSEWHERE },
+    { ngx_string("VERSION-CONTROL"), NGX_AGT_TARGET_ELSEWHERE },
 };
 
 
-#define NGX_AGILICUS_TOKEN_TARGET_METHODS                                     \
-    (sizeof(ngx_agilicus_token_target_methods)                                \
-     / sizeof(ngx_agilicus_token_target_methods[0]))
+#define NGX_AGT_TARGET_METHODS                                                \
+    (sizeof(ngx_agt_target_methods)                                           \
+     / sizeof(ngx_agt_target_methods[0]))
 
 
-ngx_agilicus_token_target_e
-ngx_agilicus_token_target_of(const ngx_str_t *method)
+ngx_agt_target_e
+ngx_agt_target_of(const ngx_str_t *method)
 {
     ngx_uint_t        i;
     const ngx_str_t  *name;
@@ -59,43 +58,41 @@ ngx_agilicus_token_target_of(const ngx_str_t *method)
         || (method->data[0] >= 'D' && method->data[0] <= 'K')
         || (method->data[0] >= 'N' && method->data[0] <= 'Q'))
     {
-        return NGX_AGILICUS_TOKEN_TARGET_NONE;
+        return NGX_AGT_TARGET_NONE;
     }
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_TARGET_METHODS; i++) {
-        name = &ngx_agilicus_token_target_methods[i].method;
+    for (i = 0; i < NGX_AGT_TARGET_METHODS; i++) {
+        name = &ngx_agt_target_methods[i].method;
 
         if (name->len == method->len
             && ngx_memcmp(name->data, method->data, name->len) == 0)
         {
-            return ngx_agilicus_token_target_methods[i].target;
+            return ngx_agt_target_methods[i].target;
         }
     }
 
-    return NGX_AGILICUS_TOKEN_TARGET_NONE;
+    return NGX_AGT_TARGET_NONE;
 }
 
 
 ngx_int_t
-ngx_agilicus_token_target_read(const ngx_str_t *value,
-    ngx_agilicus_token_target_t *target)
+ngx_agt_target_read(const ngx_str_t *value, ngx_agt_target_t *target)
 {
     u_char      *p;
     ngx_str_t    text;
     ngx_uint_t   usual;
 
-    ngx_memzero(target, sizeof(ngx_agilicus_token_target_t));
+    ngx_memzero(target, sizeof(ngx_agt_target_t));
 
     text = *value;
-    ngx_agilicus_token_bearer_strip(&text);
+    ngx_agt_bearer_strip(&text);
 
     if (text.len == 0) {
         return NGX_DECLINED;
     }
 
     if (text.data[0] != '/'
-        && ngx_agilicus_token_target_split(&text, &text, &usual,
-                                           &target->authority)
+        && ngx_agt_target_split(&text, &text, &usual, &target->authority)
            != NGX_OK)
     {
         return NGX_DECLINED;
@@ -125,18 +122,18 @@ ngx_agilicus_token_target_read(const ngx_str_t *value,
 /* an absolute URI to its authority and the rest; "rest" may be "text" */
 
 static ngx_int_t
-ngx_agilicus_token_target_split(const ngx_str_t *text, ngx_str_t *rest,
-    ngx_uint_t *usual, ngx_agilicus_token_authority_t *authority)
+ngx_agt_target_split(const ngx_str_t *text, ngx_str_t *rest,
+    ngx_uint_t *usual, ngx_agt_authority_t *authority)
 {
     size_t      scheme;
     u_char     *p, *end;
     ngx_str_t   name;
 
-    if (ngx_agilicus_token_target_begins(text, "http://", 7)) {
+    if (ngx_agt_target_begins(text, "http://", 7)) {
         scheme = 7;
         *usual = 80;
 
-    } else if (ngx_agilicus_token_target_begins(text, "https://", 8)) {
+    } else if (ngx_agt_target_begins(text, "https://", 8)) {
         scheme = 8;
         *usual = 443;
 
@@ -158,13 +155,12 @@ ngx_agilicus_token_target_split(const ngx_str_t *text, ngx_str_t *rest,
     rest->len = (size_t) (end - p);
     rest->data = p;
 
-    return ngx_agilicus_token_target_authority(&name, *usual, authority);
+    return ngx_agt_target_authority(&name, *usual, authority);
 }
 
 
 static ngx_uint_t
-ngx_agilicus_token_target_begins(const ngx_str_t *text, const char *start,
-    size_t len)
+ngx_agt_target_begins(const ngx_str_t *text, const char *start, size_t len)
 {
     size_t  i;
 
@@ -183,8 +179,8 @@ ngx_agilicus_token_target_begins(const ngx_str_t *text, const char *start,
 
 
 ngx_int_t
-ngx_agilicus_token_target_authority(const ngx_str_t *text, ngx_uint_t usual,
-    ngx_agilicus_token_authority_t *authority)
+ngx_agt_target_authority(const ngx_str_t *text, ngx_uint_t usual,
+    ngx_agt_authority_t *authority)
 {
     size_t      i, digits;
     ngx_str_t   host;
@@ -227,13 +223,13 @@ ngx_agilicus_token_target_authority(const ngx_str_t *text, ngx_uint_t usual,
 
     authority->port = (port == usual) ? 0 : port;
 
-    return ngx_agilicus_token_ruleset_host_name(&host, &authority->host);
+    return ngx_agt_ruleset_host_name(&host, &authority->host);
 }
 
 
 ngx_uint_t
-ngx_agilicus_token_target_is_same(const ngx_agilicus_token_authority_t *a,
-    const ngx_agilicus_token_authority_t *b)
+ngx_agt_target_is_same(const ngx_agt_authority_t *a,
+    const ngx_agt_authority_t *b)
 {
     size_t  i;
 
@@ -252,8 +248,8 @@ ngx_agilicus_token_target_is_same(const ngx_agilicus_token_authority_t *a,
 
 
 ngx_int_t
-ngx_agilicus_token_target_of_line(const ngx_str_t *line, ngx_uint_t *usual,
-    ngx_agilicus_token_authority_t *authority)
+ngx_agt_target_of_line(const ngx_str_t *line, ngx_uint_t *usual,
+    ngx_agt_authority_t *authority)
 {
     u_char     *p, *end;
     ngx_str_t   text;
@@ -276,5 +272,5 @@ ngx_agilicus_token_target_of_line(const ngx_str_t *line, ngx_uint_t *usual,
     text.data = p;
     text.len = (size_t) (end - p);
 
-    return ngx_agilicus_token_target_split(&text, &text, usual, authority);
+    return ngx_agt_target_split(&text, &text, usual, authority);
 }

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_TARGET_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_TARGET_H_INCLUDED_
+#ifndef _NGX_AGT_TARGET_H_INCLUDED_
+#define _NGX_AGT_TARGET_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -18,10 +18,10 @@
  */
 
 typedef enum {
-    NGX_AGILICUS_TOKEN_TARGET_NONE = 0,
-    NGX_AGILICUS_TOKEN_TARGET_DESTINATION,  /* COPY, MOVE: RFC 4918, 10.3 */
-    NGX_AGILICUS_TOKEN_TARGET_ELSEWHERE     /* in a body or another field */
-} ngx_agilicus_token_target_e;
+    NGX_AGT_TARGET_NONE = 0,
+    NGX_AGT_TARGET_DESTINATION,  /* COPY, MOVE: RFC 4918, 10.3 */
+    NGX_AGT_TARGET_ELSEWHERE     /* in a body or another field */
+} ngx_agt_target_e;
 
 
 /* host and port of a request or of a URI */
@@ -29,24 +29,23 @@ typedef enum {
 typedef struct {
     ngx_str_t    host;      /* without port and trailing dot, in any case */
     ngx_uint_t   port;      /* 0: none, or the usual one of the scheme */
-} ngx_agilicus_token_authority_t;
+} ngx_agt_authority_t;
 
 
 typedef struct {
-    ngx_agilicus_token_authority_t   authority;  /* empty: of the request */
-    ngx_str_t                        path;       /* raw */
-    ngx_str_t                        query;      /* raw, without "?" */
+    ngx_agt_authority_t  authority;  /* empty: of the request */
+    ngx_str_t            path;       /* raw */
+    ngx_str_t            query;      /* raw, without "?" */
 
-    unsigned                         has_query:1;
-} ngx_agilicus_token_target_t;
+    unsigned             has_query:1;
+} ngx_agt_target_t;
 
 
 /*
  * Says where requests of a method ("COPY") name a second target.  The name is
  * compared byte for byte.
  */
-ngx_agilicus_token_target_e ngx_agilicus_token_target_of(
-    const ngx_str_t *method);
+ngx_agt_target_e ngx_agt_target_of(const ngx_str_t *method);
 
 /*
  * Reads the value of a Destination field: an absolute path, or an "http" or
@@ -54,24 +53,24 @@ ngx_agilicus_token_target_e ngx_agilicus_token_target_of(
  * Returns NGX_OK, or NGX_DECLINED for anything else; whether the path and the
  * query can be judged is not looked at.
  */
-ngx_int_t ngx_agilicus_token_target_read(const ngx_str_t *value,
-    ngx_agilicus_token_target_t *target);
+ngx_int_t ngx_agt_target_read(const ngx_str_t *value,
+    ngx_agt_target_t *target);
 
 /*
  * Reads "host" or "host:port".  NGX_DECLINED for what has a user in it,
  * escapes, bytes that no name of a host has, or a port that is none.  "usual"
  * is the port that counts as none.
  */
-ngx_int_t ngx_agilicus_token_target_authority(const ngx_str_t *text,
-    ngx_uint_t usual, ngx_agilicus_token_authority_t *authority);
+ngx_int_t ngx_agt_target_authority(const ngx_str_t *text,
+    ngx_uint_t usual, ngx_agt_authority_t *authority);
 
 /*
  * Returns 1 if two authorities are the same host, without regard to case, and
  * port; else 0.
  */
-ngx_uint_t ngx_agilicus_token_target_is_same(
-    const ngx_agilicus_token_authority_t *a,
-    const ngx_agilicus_token_authority_t *b);
+ngx_uint_t ngx_agt_target_is_same(
+    const ngx_agt_authority_t *a,
+    const ngx_agt_authority_t *b);
 
 /*
  * Sets "authority" to that of the target in a request line of HTTP/1, with the
@@ -79,8 +78,8 @@ ngx_uint_t ngx_agilicus_token_target_is_same(
  * NGX_OK; NGX_DONE where the target is a path, which has none; NGX_DECLINED
  * where it cannot be read.
  */
-ngx_int_t ngx_agilicus_token_target_of_line(const ngx_str_t *line,
-    ngx_uint_t *usual, ngx_agilicus_token_authority_t *authority);
+ngx_int_t ngx_agt_target_of_line(const ngx_str_t *line,
+    ngx_uint_t *usual, ngx_agt_authority_t *authority);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_TARGET_H_INCLUDED_ */
+#endif /* _NGX_AGT_TARGET_H_INCLUDED_ */

@@ -12,33 +12,33 @@ typedef struct {
     const u_char  *template_end;
     const u_char  *path;
     const u_char  *path_end;
-} ngx_agilicus_token_template_walk_t;
+} ngx_agt_template_walk_t;
 
 
-static void ngx_agilicus_token_template_start(
-    ngx_agilicus_token_template_walk_t *w, const ngx_str_t *template,
+static void ngx_agt_template_start(
+    ngx_agt_template_walk_t *w, const ngx_str_t *template,
     const ngx_str_t *path);
-static ngx_int_t ngx_agilicus_token_template_step(
-    ngx_agilicus_token_template_walk_t *w, ngx_str_t *name,
+static ngx_int_t ngx_agt_template_step(
+    ngx_agt_template_walk_t *w, ngx_str_t *name,
     ngx_str_t *value);
-static const u_char *ngx_agilicus_token_template_find(const u_char *p,
+static const u_char *ngx_agt_template_find(const u_char *p,
     const u_char *end, u_char c);
-static ngx_uint_t ngx_agilicus_token_template_same(const ngx_str_t *a,
+static ngx_uint_t ngx_agt_template_same(const ngx_str_t *a,
     const ngx_str_t *b);
 
 
 ngx_uint_t
-ngx_agilicus_token_template_match(const ngx_str_t *template,
+ngx_agt_template_match(const ngx_str_t *template,
     ngx_uint_t prefix, const ngx_str_t *path)
 {
-    ngx_int_t                            rc;
-    ngx_str_t                            name, value;
-    ngx_agilicus_token_template_walk_t   w;
+    ngx_int_t                rc;
+    ngx_str_t                name, value;
+    ngx_agt_template_walk_t  w;
 
-    ngx_agilicus_token_template_start(&w, template, path);
+    ngx_agt_template_start(&w, template, path);
 
     do {
-        rc = ngx_agilicus_token_template_step(&w, &name, &value);
+        rc = ngx_agt_template_step(&w, &name, &value);
     } while (rc == NGX_OK);
 
     if (rc == NGX_ERROR) {
@@ -54,24 +54,24 @@ ngx_agilicus_token_template_match(const ngx_str_t *template,
 
 
 ngx_int_t
-ngx_agilicus_token_template_value(const ngx_str_t *template,
+ngx_agt_template_value(const ngx_str_t *template,
     const ngx_str_t *path, const ngx_str_t *name, ngx_str_t *value)
 {
-    ngx_str_t                            found, part;
-    ngx_uint_t                           seen;
-    ngx_agilicus_token_template_walk_t   w;
+    ngx_str_t                found, part;
+    ngx_uint_t               seen;
+    ngx_agt_template_walk_t  w;
 
     seen = 0;
 
-    ngx_agilicus_token_template_start(&w, template, path);
+    ngx_agt_template_start(&w, template, path);
 
-    while (ngx_agilicus_token_template_step(&w, &found, &part) == NGX_OK) {
+    while (ngx_agt_template_step(&w, &found, &part) == NGX_OK) {
 
-        if (!ngx_agilicus_token_template_same(&found, name)) {
+        if (!ngx_agt_template_same(&found, name)) {
             continue;
         }
 
-        if (seen++ && !ngx_agilicus_token_template_same(&part, value)) {
+        if (seen++ && !ngx_agt_template_same(&part, value)) {
             return NGX_DECLINED;
         }
 
@@ -83,7 +83,7 @@ ngx_agilicus_token_template_value(const ngx_str_t *template,
 
 
 static void
-ngx_agilicus_token_template_start(ngx_agilicus_token_template_walk_t *w,
+ngx_agt_template_start(ngx_agt_template_walk_t *w,
     const ngx_str_t *template, const ngx_str_t *path)
 {
     w->template = template->data;
@@ -100,13 +100,13 @@ ngx_agilicus_token_template_start(ngx_agilicus_token_template_walk_t *w,
  */
 
 static ngx_int_t
-ngx_agilicus_token_template_step(ngx_agilicus_token_template_walk_t *w,
+ngx_agt_template_step(ngx_agt_template_walk_t *w,
     ngx_str_t *name, ngx_str_t *value)
 {
     size_t         len;
     const u_char  *last, *rest, *segment;
 
-    last = ngx_agilicus_token_template_find(w->template, w->template_end, '{');
+    last = ngx_agt_template_find(w->template, w->template_end, '{');
     len = (size_t) (last - w->template);
 
     if ((size_t) (w->path_end - w->path) < len
@@ -122,7 +122,7 @@ ngx_agilicus_token_template_step(ngx_agilicus_token_template_walk_t *w,
         return NGX_DONE;
     }
 
-    rest = ngx_agilicus_token_template_find(last, w->template_end, '}');
+    rest = ngx_agt_template_find(last, w->template_end, '}');
 
     name->data = (u_char *) last + 1;
     name->len = (size_t) (rest - name->data);
@@ -133,8 +133,8 @@ ngx_agilicus_token_template_step(ngx_agilicus_token_template_walk_t *w,
 
     /* what follows the name in its segment is the end of the path's segment */
 
-    last = ngx_agilicus_token_template_find(rest, w->template_end, '/');
-    segment = ngx_agilicus_token_template_find(w->path, w->path_end, '/');
+    last = ngx_agt_template_find(rest, w->template_end, '/');
+    segment = ngx_agt_template_find(w->path, w->path_end, '/');
     len = (size_t) (last - rest);
 
     if ((size_t) (segment - w->path) <= len
@@ -154,7 +154,7 @@ ngx_agilicus_token_template_step(ngx_agilicus_token_template_walk_t *w,
 
 
 static const u_char *
-ngx_agilicus_token_template_find(const u_char *p, const u_char *end, u_char c)
+ngx_agt_template_find(const u_char *p, const u_char *end, u_char c)
 {
     const u_char  *found;
 
@@ -165,7 +165,7 @@ ngx_agilicus_token_template_find(const u_char *p, const u_char *end, u_char c)
 
 
 static ngx_uint_t
-ngx_agilicus_token_template_same(const ngx_str_t *a, const ngx_str_t *b)
+ngx_agt_template_same(const ngx_str_t *a, const ngx_str_t *b)
 {
     return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
 }

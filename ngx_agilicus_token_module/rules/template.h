@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_TEMPLATE_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_TEMPLATE_H_INCLUDED_
+#ifndef _NGX_AGT_TEMPLATE_H_INCLUDED_
+#define _NGX_AGT_TEMPLATE_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -15,7 +15,7 @@
 /*
  * Path templates (API: TemplatePath), such as "/files/{id}/{name}.txt".  A name
  * in braces stands for one or more bytes other than "/"; all else stands for
- * itself.  Templates are those that ngx_agilicus_token_ruleset_is_template()
+ * itself.  Templates are those that ngx_agt_ruleset_is_template()
  * takes.
  */
 
@@ -23,7 +23,7 @@
  * Whether "path" matches "template": as a whole or, with "prefix", up to its
  * end or to a "/" of it.  Returns 1 or 0.
  */
-ngx_uint_t ngx_agilicus_token_template_match(const ngx_str_t *template,
+ngx_uint_t ngx_agt_template_match(const ngx_str_t *template,
     ngx_uint_t prefix, const ngx_str_t *path);
 
 /*
@@ -31,8 +31,8 @@ ngx_uint_t ngx_agilicus_token_template_match(const ngx_str_t *template,
  * set, to a part of "path"; NGX_DECLINED if the template has no such name, or
  * has it more than once and it does not stand for the same.
  */
-ngx_int_t ngx_agilicus_token_template_value(const ngx_str_t *template,
+ngx_int_t ngx_agt_template_value(const ngx_str_t *template,
     const ngx_str_t *path, const ngx_str_t *name, ngx_str_t *value);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_TEMPLATE_H_INCLUDED_ */
+#endif /* _NGX_AGT_TEMPLATE_H_INCLUDED_ */

@@ -7,31 +7,28 @@
 #include "token/bearer.h"
 
 
-static ngx_uint_t ngx_agilicus_token_bearer_is_run(const u_char *p,
-    size_t len);
-static ngx_uint_t ngx_agilicus_token_bearer_is_scheme(const u_char *p,
-    size_t len);
-static u_char *ngx_agilicus_token_bearer_piece(u_char *p, u_char *end,
-    u_char separator);
-static ngx_uint_t ngx_agilicus_token_bearer_is_pair(u_char *p, u_char *end,
+static ngx_uint_t ngx_agt_bearer_is_run(const u_char *p, size_t len);
+static ngx_uint_t ngx_agt_bearer_is_scheme(const u_char *p, size_t len);
+static u_char *ngx_agt_bearer_piece(u_char *p, u_char *end, u_char separator);
+static ngx_uint_t ngx_agt_bearer_is_pair(u_char *p, u_char *end,
     ngx_str_t *name, ngx_str_t *value);
-static ngx_uint_t ngx_agilicus_token_bearer_is_cookie(u_char *p, u_char *end,
+static ngx_uint_t ngx_agt_bearer_is_cookie(u_char *p, u_char *end,
     ngx_str_t *name, ngx_str_t *value);
-static u_char *ngx_agilicus_token_bearer_skip(u_char *p, u_char *end);
-static u_char *ngx_agilicus_token_bearer_trim(u_char *p, u_char *end);
-static ngx_uint_t ngx_agilicus_token_bearer_decode(ngx_str_t *value,
+static u_char *ngx_agt_bearer_skip(u_char *p, u_char *end);
+static u_char *ngx_agt_bearer_trim(u_char *p, u_char *end);
+static ngx_uint_t ngx_agt_bearer_decode(ngx_str_t *value,
     size_t max, u_char *buf, ngx_str_t *token);
-static ngx_int_t ngx_agilicus_token_bearer_hex(u_char c);
+static ngx_int_t ngx_agt_bearer_hex(u_char c);
 
 
 /* bytes that are looked at together */
-typedef u_char  ngx_agilicus_token_bearer_bytes_t
+typedef u_char  ngx_agt_bearer_bytes_t
     __attribute__((vector_size(16)));
 
 #define TOKEN68  0x01    /* RFC 9110, section 11.2, without "=" */
 #define TCHAR    0x02    /* RFC 9110, section 5.6.2 */
 
-static const u_char  ngx_agilicus_token_bearer_class[256] = {
+static const u_char  ngx_agt_bearer_class[256] = {
     ['0' ... '9'] = TOKEN68|TCHAR,
     ['A' ... 'Z'] = TOKEN68|TCHAR,
     ['a' ... 'z'] = TOKEN68|TCHAR,
@@ -54,60 +51,58 @@ static const u_char  ngx_agilicus_token_bearer_class[256] = {
 };
 
 
-#define ngx_agilicus_token_bearer_is(c, class)                                \
-    (ngx_agilicus_token_bearer_class[c] & (class))
+#define ngx_agt_bearer_is(c, class)                                           \
+    (ngx_agt_bearer_class[c] & (class))
 
-#define ngx_agilicus_token_bearer_is_space(c)  ((c) == ' ' || (c) == '\t')
+#define ngx_agt_bearer_is_space(c)  ((c) == ' ' || (c) == '\t')
 
 
 ngx_uint_t
-ngx_agilicus_token_bearer_header(ngx_str_t *value, size_t max,
-    ngx_str_t *token)
+ngx_agt_bearer_header(ngx_str_t *value, size_t max, ngx_str_t *token)
 {
     ngx_str_t   rest;
     ngx_uint_t  rc;
 
-    rc = ngx_agilicus_token_bearer_credentials(value, &rest);
+    rc = ngx_agt_bearer_credentials(value, &rest);
 
-    if (rc != NGX_AGILICUS_TOKEN_BEARER_FOUND) {
+    if (rc != NGX_AGT_BEARER_FOUND) {
         return rc;
     }
 
-    return ngx_agilicus_token_bearer_value(&rest, max, token);
+    return ngx_agt_bearer_value(&rest, max, token);
 }
 
 
 ngx_uint_t
-ngx_agilicus_token_bearer_credentials(ngx_str_t *value, ngx_str_t *rest)
+ngx_agt_bearer_credentials(ngx_str_t *value, ngx_str_t *rest)
 {
     u_char     *p, *end;
     ngx_str_t   text;
 
     if (value->len == 0) {
-        return NGX_AGILICUS_TOKEN_BEARER_NONE;
+        return NGX_AGT_BEARER_NONE;
     }
 
     text = *value;
 
     if (text.data[0] <= ' ' || text.data[text.len - 1] <= ' ') {
-        ngx_agilicus_token_bearer_strip(&text);
+        ngx_agt_bearer_strip(&text);
     }
 
     p = text.data;
     end = text.data + text.len;
 
-    while (p < end && ngx_agilicus_token_bearer_is(*p, TCHAR)) {
+    while (p < end && ngx_agt_bearer_is(*p, TCHAR)) {
         p++;
     }
 
-    if (!ngx_agilicus_token_bearer_is_scheme(text.data,
-                                             (size_t) (p - text.data)))
+    if (!ngx_agt_bearer_is_scheme(text.data, (size_t) (p - text.data)))
     {
-        return NGX_AGILICUS_TOKEN_BEARER_NONE;
+        return NGX_AGT_BEARER_NONE;
     }
 
     if (p == end || *p != ' ') {
-        return NGX_AGILICUS_TOKEN_BEARER_MALFORMED;
+        return NGX_AGT_BEARER_MALFORMED;
     }
 
     while (p < end && *p == ' ') {
@@ -117,37 +112,36 @@ ngx_agilicus_token_bearer_credentials(ngx_str_t *value, ngx_str_t *rest)
     rest->data = p;
     rest->len = (size_t) (end - p);
 
-    return NGX_AGILICUS_TOKEN_BEARER_FOUND;
+    return NGX_AGT_BEARER_FOUND;
 }
 
 
 ngx_uint_t
-ngx_agilicus_token_bearer_value(ngx_str_t *value, size_t max,
-    ngx_str_t *token)
+ngx_agt_bearer_value(ngx_str_t *value, size_t max, ngx_str_t *token)
 {
-    if (!ngx_agilicus_token_bearer_is_token68(value)) {
-        return NGX_AGILICUS_TOKEN_BEARER_MALFORMED;
+    if (!ngx_agt_bearer_is_token68(value)) {
+        return NGX_AGT_BEARER_MALFORMED;
     }
 
     if (value->len > max) {
-        return NGX_AGILICUS_TOKEN_BEARER_TOO_LONG;
+        return NGX_AGT_BEARER_TOO_LONG;
     }
 
     *token = *value;
 
-    return NGX_AGILICUS_TOKEN_BEARER_FOUND;
+    return NGX_AGT_BEARER_FOUND;
 }
 
 
 ngx_uint_t
-ngx_agilicus_token_bearer_cookie(ngx_str_t *value, ngx_str_t *name,
+ngx_agt_bearer_cookie(ngx_str_t *value, ngx_str_t *name,
     size_t max, ngx_uint_t *seen, ngx_str_t *token)
 {
     u_char      *p, *last, *end;
     ngx_str_t    found;
     ngx_uint_t   rc;
 
-    rc = NGX_AGILICUS_TOKEN_BEARER_NONE;
+    rc = NGX_AGT_BEARER_NONE;
 
     if (value->len == 0) {
         return rc;
@@ -157,18 +151,18 @@ ngx_agilicus_token_bearer_cookie(ngx_str_t *value, ngx_str_t *name,
     end = value->data + value->len;
 
     for ( ;; ) {
-        last = ngx_agilicus_token_bearer_piece(p, end, ';');
+        last = ngx_agt_bearer_piece(p, end, ';');
 
-        if (ngx_agilicus_token_bearer_is_cookie(p, last, name, &found)) {
+        if (ngx_agt_bearer_is_cookie(p, last, name, &found)) {
 
             if (++(*seen) > 1) {
-                return NGX_AGILICUS_TOKEN_BEARER_REPEATED;
+                return NGX_AGT_BEARER_REPEATED;
             }
 
             /* "name=" is no token; a name without "=" is no such cookie */
 
             if (found.len || found.data == p || found.data[-1] != '=') {
-                rc = ngx_agilicus_token_bearer_value(&found, max, token);
+                rc = ngx_agt_bearer_value(&found, max, token);
             }
         }
 
@@ -182,7 +176,7 @@ ngx_agilicus_token_bearer_cookie(ngx_str_t *value, ngx_str_t *name,
 
 
 ngx_uint_t
-ngx_agilicus_token_bearer_query(ngx_str_t *args, ngx_str_t *name,
+ngx_agt_bearer_query(ngx_str_t *args, ngx_str_t *name,
     size_t max, u_char *buf, ngx_str_t *token)
 {
     u_char      *p, *last, *end;
@@ -190,7 +184,7 @@ ngx_agilicus_token_bearer_query(ngx_str_t *args, ngx_str_t *name,
     ngx_uint_t   seen;
 
     if (args->len == 0) {
-        return NGX_AGILICUS_TOKEN_BEARER_NONE;
+        return NGX_AGT_BEARER_NONE;
     }
 
     seen = 0;
@@ -200,12 +194,12 @@ ngx_agilicus_token_bearer_query(ngx_str_t *args, ngx_str_t *name,
     end = args->data + args->len;
 
     for ( ;; ) {
-        last = ngx_agilicus_token_bearer_piece(p, end, '&');
+        last = ngx_agt_bearer_piece(p, end, '&');
 
-        if (ngx_agilicus_token_bearer_is_pair(p, last, name, &found)) {
+        if (ngx_agt_bearer_is_pair(p, last, name, &found)) {
 
             if (++seen > 1) {
-                return NGX_AGILICUS_TOKEN_BEARER_REPEATED;
+                return NGX_AGT_BEARER_REPEATED;
             }
 
             value = found;
@@ -219,15 +213,15 @@ ngx_agilicus_token_bearer_query(ngx_str_t *args, ngx_str_t *name,
     }
 
     if (seen == 0) {
-        return NGX_AGILICUS_TOKEN_BEARER_NONE;
+        return NGX_AGT_BEARER_NONE;
     }
 
-    return ngx_agilicus_token_bearer_decode(&value, max, buf, token);
+    return ngx_agt_bearer_decode(&value, max, buf, token);
 }
 
 
 ngx_uint_t
-ngx_agilicus_token_bearer_in_query(ngx_str_t *args, ngx_str_t *name)
+ngx_agt_bearer_in_query(ngx_str_t *args, ngx_str_t *name)
 {
     u_char     *p, *last, *end;
     ngx_str_t   value;
@@ -240,9 +234,9 @@ ngx_agilicus_token_bearer_in_query(ngx_str_t *args, ngx_str_t *name)
     end = args->data + args->len;
 
     for ( ;; ) {
-        last = ngx_agilicus_token_bearer_piece(p, end, '&');
+        last = ngx_agt_bearer_piece(p, end, '&');
 
-        if (ngx_agilicus_token_bearer_is_pair(p, last, name, &value)) {
+        if (ngx_agt_bearer_is_pair(p, last, name, &value)) {
             return 1;
         }
 
@@ -256,8 +250,7 @@ ngx_agilicus_token_bearer_in_query(ngx_str_t *args, ngx_str_t *name)
 
 
 size_t
-ngx_agilicus_token_bearer_cut_query(ngx_str_t *args, ngx_str_t *name,
-    u_char *dst)
+ngx_agt_bearer_cut_query(ngx_str_t *args, ngx_str_t *name, u_char *dst)
 {
     u_char      *p, *d, *last, *end;
     ngx_str_t    value;
@@ -274,9 +267,9 @@ ngx_agilicus_token_bearer_cut_query(ngx_str_t *args, ngx_str_t *name,
     end = args->data + args->len;
 
     for ( ;; ) {
-        last = ngx_agilicus_token_bearer_piece(p, end, '&');
+        last = ngx_agt_bearer_piece(p, end, '&');
 
-        if (!ngx_agilicus_token_bearer_is_pair(p, last, name, &value)) {
+        if (!ngx_agt_bearer_is_pair(p, last, name, &value)) {
 
             if (kept++) {
                 *d++ = '&';
@@ -295,8 +288,7 @@ ngx_agilicus_token_bearer_cut_query(ngx_str_t *args, ngx_str_t *name,
 
 
 size_t
-ngx_agilicus_token_bearer_cut_cookie(ngx_str_t *value, ngx_str_t *name,
-    u_char *dst)
+ngx_agt_bearer_cut_cookie(ngx_str_t *value, ngx_str_t *name, u_char *dst)
 {
     u_char     *p, *d, *last, *end;
     ngx_str_t   found;
@@ -311,13 +303,13 @@ ngx_agilicus_token_bearer_cut_cookie(ngx_str_t *value, ngx_str_t *name,
     end = value->data + value->len;
 
     for ( ;; ) {
-        last = ngx_agilicus_token_bearer_piece(p, end, ';');
+        last = ngx_agt_bearer_piece(p, end, ';');
 
-        if (ngx_agilicus_token_bearer_skip(p, last) != last
-            && !ngx_agilicus_token_bearer_is_cookie(p, last, name, &found))
+        if (ngx_agt_bearer_skip(p, last) != last
+            && !ngx_agt_bearer_is_cookie(p, last, name, &found))
         {
             if (d == dst) {
-                p = ngx_agilicus_token_bearer_skip(p, last);
+                p = ngx_agt_bearer_skip(p, last);
 
             } else {
                 *d++ = ';';
@@ -336,7 +328,7 @@ ngx_agilicus_token_bearer_cut_cookie(ngx_str_t *value, ngx_str_t *name,
 
 
 void
-ngx_agilicus_token_bearer_strip(ngx_str_t *value)
+ngx_agt_bearer_strip(ngx_str_t *value)
 {
     u_char  *p, *end;
 
@@ -346,8 +338,8 @@ ngx_agilicus_token_bearer_strip(ngx_str_t *value)
 
     end = value->data + value->len;
 
-    p = ngx_agilicus_token_bearer_skip(value->data, end);
-    end = ngx_agilicus_token_bearer_trim(p, end);
+    p = ngx_agt_bearer_skip(value->data, end);
+    end = ngx_agt_bearer_trim(p, end);
 
     value->data = p;
     value->len = (size_t) (end - p);
@@ -355,7 +347,7 @@ ngx_agilicus_token_bearer_strip(ngx_str_t *value)
 
 
 ngx_uint_t
-ngx_agilicus_token_bearer_is_token68(const ngx_str_t *s)
+ngx_agt_bearer_is_token68(const ngx_str_t *s)
 {
     size_t  len;
 
@@ -365,7 +357,7 @@ ngx_agilicus_token_bearer_is_token68(const ngx_str_t *s)
         len--;
     }
 
-    return len != 0 && ngx_agilicus_token_bearer_is_run(s->data, len);
+    return len != 0 && ngx_agt_bearer_is_run(s->data, len);
 }
 
 
@@ -376,10 +368,10 @@ ngx_agilicus_token_bearer_is_token68(const ngx_str_t *s)
  */
 
 static ngx_uint_t
-ngx_agilicus_token_bearer_is_run(const u_char *p, size_t len)
+ngx_agt_bearer_is_run(const u_char *p, size_t len)
 {
-    uint64_t                           all[2];
-    ngx_agilicus_token_bearer_bytes_t  c, good;
+    uint64_t                all[2];
+    ngx_agt_bearer_bytes_t  c, good;
 
     ngx_memset(&good, 0xff, sizeof(good));
 
@@ -388,7 +380,7 @@ ngx_agilicus_token_bearer_is_run(const u_char *p, size_t len)
 
         /* "-", ".", "/" and the digits follow each other */
 
-        good &= (ngx_agilicus_token_bearer_bytes_t)
+        good &= (ngx_agt_bearer_bytes_t)
                     (((c | 0x20) - 'a' < 26) | (c - '-' < 13)
                      | (c == '_') | (c == '~') | (c == '+'));
 
@@ -402,7 +394,7 @@ ngx_agilicus_token_bearer_is_run(const u_char *p, size_t len)
         return 0;
     }
 
-    while (len && ngx_agilicus_token_bearer_is(*p, TOKEN68)) {
+    while (len && ngx_agt_bearer_is(*p, TOKEN68)) {
         p++;
         len--;
     }
@@ -412,7 +404,7 @@ ngx_agilicus_token_bearer_is_run(const u_char *p, size_t len)
 
 
 static ngx_uint_t
-ngx_agilicus_token_bearer_is_scheme(const u_char *p, size_t len)
+ngx_agt_bearer_is_scheme(const u_char *p, size_t len)
 {
     size_t  i;
 
@@ -435,7 +427,7 @@ ngx_agilicus_token_bearer_is_scheme(const u_char *p, size_t len)
 /* where the piece that starts at "p" ends: at the separator or at the end */
 
 static u_char *
-ngx_agilicus_token_bearer_piece(u_char *p, u_char *end, u_char separator)
+ngx_agt_bearer_piece(u_char *p, u_char *end, u_char separator)
 {
     while (p < end && *p != separator) {
         p++;
@@ -448,12 +440,12 @@ ngx_agilicus_token_bearer_piece(u_char *p, u_char *end, u_char separator)
 /* tells whether a piece is "name=value" or "name"; the value may be empty */
 
 static ngx_uint_t
-ngx_agilicus_token_bearer_is_pair(u_char *p, u_char *end, ngx_str_t *name,
+ngx_agt_bearer_is_pair(u_char *p, u_char *end, ngx_str_t *name,
     ngx_str_t *value)
 {
     u_char  *last;
 
-    last = ngx_agilicus_token_bearer_piece(p, end, '=');
+    last = ngx_agt_bearer_piece(p, end, '=');
 
     if ((size_t) (last - p) != name->len
         || ngx_memcmp(p, name->data, name->len) != 0)
@@ -478,31 +470,31 @@ ngx_agilicus_token_bearer_is_pair(u_char *p, u_char *end, ngx_str_t *name,
  */
 
 static ngx_uint_t
-ngx_agilicus_token_bearer_is_cookie(u_char *p, u_char *end, ngx_str_t *name,
+ngx_agt_bearer_is_cookie(u_char *p, u_char *end, ngx_str_t *name,
     ngx_str_t *value)
 {
     u_char  *last;
 
-    p = ngx_agilicus_token_bearer_skip(p, end);
-    end = ngx_agilicus_token_bearer_trim(p, end);
+    p = ngx_agt_bearer_skip(p, end);
+    end = ngx_agt_bearer_trim(p, end);
 
-    if (ngx_agilicus_token_bearer_is_pair(p, end, name, value)) {
+    if (ngx_agt_bearer_is_pair(p, end, name, value)) {
         return 1;
     }
 
-    last = ngx_agilicus_token_bearer_piece(p, end, '=');
-    last = ngx_agilicus_token_bearer_trim(p, last);
+    last = ngx_agt_bearer_piece(p, end, '=');
+    last = ngx_agt_bearer_trim(p, last);
 
     ngx_str_null(value);
 
-    return ngx_agilicus_token_bearer_is_pair(p, last, name, value);
+    return ngx_agt_bearer_is_pair(p, last, name, value);
 }
 
 
 static u_char *
-ngx_agilicus_token_bearer_skip(u_char *p, u_char *end)
+ngx_agt_bearer_skip(u_char *p, u_char *end)
 {
-    while (p < end && ngx_agilicus_token_bearer_is_space(*p)) {
+    while (p < end && ngx_agt_bearer_is_space(*p)) {
         p++;
     }
 
@@ -511,9 +503,9 @@ ngx_agilicus_token_bearer_skip(u_char *p, u_char *end)
 
 
 static u_char *
-ngx_agilicus_token_bearer_trim(u_char *p, u_char *end)
+ngx_agt_bearer_trim(u_char *p, u_char *end)
 {
-    while (p < end && ngx_agilicus_token_bearer_is_space(end[-1])) {
+    while (p < end && ngx_agt_bearer_is_space(end[-1])) {
         end--;
     }
 
@@ -522,7 +514,7 @@ ngx_agilicus_token_bearer_trim(u_char *p, u_char *end)
 
 
 static ngx_uint_t
-ngx_agilicus_token_bearer_decode(ngx_str_t *value, size_t max, u_char *buf,
+ngx_agt_bearer_decode(ngx_str_t *value, size_t max, u_char *buf,
     ngx_str_t *token)
 {
     u_char      *p, *end;
@@ -540,20 +532,20 @@ ngx_agilicus_token_bearer_decode(ngx_str_t *value, size_t max, u_char *buf,
         c = *p++;
 
         if (c == '+') {
-            return NGX_AGILICUS_TOKEN_BEARER_MALFORMED;
+            return NGX_AGT_BEARER_MALFORMED;
         }
 
         if (c == '%') {
 
             if (end - p < 2) {
-                return NGX_AGILICUS_TOKEN_BEARER_MALFORMED;
+                return NGX_AGT_BEARER_MALFORMED;
             }
 
-            hi = ngx_agilicus_token_bearer_hex(p[0]);
-            lo = ngx_agilicus_token_bearer_hex(p[1]);
+            hi = ngx_agt_bearer_hex(p[0]);
+            lo = ngx_agt_bearer_hex(p[1]);
 
             if (hi == NGX_ERROR || lo == NGX_ERROR) {
-                return NGX_AGILICUS_TOKEN_BEARER_MALFORMED;
+                return NGX_AGT_BEARER_MALFORMED;
             }
 
             c = (ngx_uint_t) (hi << 4 | lo);
@@ -563,8 +555,8 @@ ngx_agilicus_token_bearer_decode(ngx_str_t *value, size_t max, u_char *buf,
         if (c == '=' && n) {
             padding = 1;
 
-        } else if (padding || !ngx_agilicus_token_bearer_is(c, TOKEN68)) {
-            return NGX_AGILICUS_TOKEN_BEARER_MALFORMED;
+        } else if (padding || !ngx_agt_bearer_is(c, TOKEN68)) {
+            return NGX_AGT_BEARER_MALFORMED;
         }
 
         /* what does not fit is still read, to tell malformed from too long */
@@ -577,22 +569,22 @@ ngx_agilicus_token_bearer_decode(ngx_str_t *value, size_t max, u_char *buf,
     }
 
     if (n == 0) {
-        return NGX_AGILICUS_TOKEN_BEARER_MALFORMED;
+        return NGX_AGT_BEARER_MALFORMED;
     }
 
     if (n > max) {
-        return NGX_AGILICUS_TOKEN_BEARER_TOO_LONG;
+        return NGX_AGT_BEARER_TOO_LONG;
     }
 
     token->data = buf;
     token->len = n;
 
-    return NGX_AGILICUS_TOKEN_BEARER_FOUND;
+    return NGX_AGT_BEARER_FOUND;
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_bearer_hex(u_char c)
+ngx_agt_bearer_hex(u_char c)
 {
     if (c >= '0' && c <= '9') {
         return c - '0';

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_BEARER_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_BEARER_H_INCLUDED_
+#ifndef _NGX_AGT_BEARER_H_INCLUDED_
+#define _NGX_AGT_BEARER_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -23,19 +23,19 @@
  */
 
 /* a token: "token" is set, to a part of what was given, which owns it */
-#define NGX_AGILICUS_TOKEN_BEARER_FOUND      0
+#define NGX_AGT_BEARER_FOUND      0
 
 /* no credentials of ours: nothing there, or another scheme */
-#define NGX_AGILICUS_TOKEN_BEARER_NONE       1
+#define NGX_AGT_BEARER_NONE       1
 
 /* credentials of ours that are not a bearer token by syntax */
-#define NGX_AGILICUS_TOKEN_BEARER_MALFORMED  2
+#define NGX_AGT_BEARER_MALFORMED  2
 
 /* a well-formed token that is longer than allowed */
-#define NGX_AGILICUS_TOKEN_BEARER_TOO_LONG   3
+#define NGX_AGT_BEARER_TOO_LONG   3
 
 /* the same place names a token more than once */
-#define NGX_AGILICUS_TOKEN_BEARER_REPEATED   4
+#define NGX_AGT_BEARER_REPEATED   4
 
 
 /*
@@ -45,7 +45,7 @@
  * more SP and a b64token, and by nothing else.  White space around the value is
  * no part of it.  An empty value and any other scheme are NONE.
  */
-ngx_uint_t ngx_agilicus_token_bearer_header(ngx_str_t *value, size_t max,
+ngx_uint_t ngx_agt_bearer_header(ngx_str_t *value, size_t max,
     ngx_str_t *token);
 
 /*
@@ -53,14 +53,13 @@ ngx_uint_t ngx_agilicus_token_bearer_header(ngx_str_t *value, size_t max,
  * scheme, which may be anything.  FOUND, NONE, or MALFORMED where the scheme is
  * not followed by SP.
  */
-ngx_uint_t ngx_agilicus_token_bearer_credentials(ngx_str_t *value,
-    ngx_str_t *rest);
+ngx_uint_t ngx_agt_bearer_credentials(ngx_str_t *value, ngx_str_t *rest);
 
 /*
  * Reads a bare value, as it stands in a cookie: a b64token and nothing else.
  * An empty value is MALFORMED.
  */
-ngx_uint_t ngx_agilicus_token_bearer_value(ngx_str_t *value, size_t max,
+ngx_uint_t ngx_agt_bearer_value(ngx_str_t *value, size_t max,
     ngx_str_t *token);
 
 /*
@@ -69,10 +68,10 @@ ngx_uint_t ngx_agilicus_token_bearer_value(ngx_str_t *value, size_t max,
  * around a pair is ignored, quotes are part of the value).  Adds to "*seen"
  * how often the name stands there, so that a caller with several fields can
  * tell; returns REPEATED as soon as "*seen" passes one.  Else as
- * ngx_agilicus_token_bearer_value(), or NONE where the name is not there or
+ * ngx_agt_bearer_value(), or NONE where the name is not there or
  * its value is empty.
  */
-ngx_uint_t ngx_agilicus_token_bearer_cookie(ngx_str_t *value, ngx_str_t *name,
+ngx_uint_t ngx_agt_bearer_cookie(ngx_str_t *value, ngx_str_t *name,
     size_t max, ngx_uint_t *seen, ngx_str_t *token);
 
 /*
@@ -82,42 +81,40 @@ ngx_uint_t ngx_agilicus_token_bearer_cookie(ngx_str_t *value, ngx_str_t *name,
  * which must hold "max" bytes; "+", an empty or absent value and bad escapes
  * are MALFORMED.  On FOUND "token" lies in "buf".
  */
-ngx_uint_t ngx_agilicus_token_bearer_query(ngx_str_t *args, ngx_str_t *name,
+ngx_uint_t ngx_agt_bearer_query(ngx_str_t *args, ngx_str_t *name,
     size_t max, u_char *buf, ngx_str_t *token);
 
 /*
  * Returns 1 if a parameter "name" stands in a raw query string, with or without
  * a value, else 0.
  */
-ngx_uint_t ngx_agilicus_token_bearer_in_query(ngx_str_t *args,
-    ngx_str_t *name);
+ngx_uint_t ngx_agt_bearer_in_query(ngx_str_t *args, ngx_str_t *name);
 
 /*
  * Copies "args" to "dst" (at least args->len bytes) without any parameter
  * called "name", all other bytes untouched and in order; returns the number
  * of bytes written.  One "&" goes with each parameter that is cut.
  */
-size_t ngx_agilicus_token_bearer_cut_query(ngx_str_t *args, ngx_str_t *name,
-    u_char *dst);
+size_t ngx_agt_bearer_cut_query(ngx_str_t *args, ngx_str_t *name, u_char *dst);
 
 /*
  * Copies the value of a Cookie field to "dst" (at least value->len bytes)
  * without any cookie called "name"; returns the number of bytes written, 0
  * where nothing but that cookie was there.
  */
-size_t ngx_agilicus_token_bearer_cut_cookie(ngx_str_t *value, ngx_str_t *name,
+size_t ngx_agt_bearer_cut_cookie(ngx_str_t *value, ngx_str_t *name,
     u_char *dst);
 
 /*
  * Takes the optional white space (RFC 9110, section 5.5: SP and HTAB) off both
  * ends of a field value, of which nginx itself takes SP only.
  */
-void ngx_agilicus_token_bearer_strip(ngx_str_t *value);
+void ngx_agt_bearer_strip(ngx_str_t *value);
 
 /*
  * Returns 1 if "s" is a b64token as a whole, else 0.
  */
-ngx_uint_t ngx_agilicus_token_bearer_is_token68(const ngx_str_t *s);
+ngx_uint_t ngx_agt_bearer_is_token68(const ngx_str_t *s);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_BEARER_H_INCLUDED_ */
+#endif /* _NGX_AGT_BEARER_H_INCLUDED_ */

@@ -15,23 +15,22 @@
  * objects live as long as the process, and a copy of each goes to every child.
  */
 
-static EVP_MD      *ngx_agilicus_token_digest_md;
-static EVP_MD_CTX  *ngx_agilicus_token_digest_ctx;
+static EVP_MD      *ngx_agt_digest_md;
+static EVP_MD_CTX  *ngx_agt_digest_ctx;
 
 
 ngx_int_t
-ngx_agilicus_token_digest_init(void)
+ngx_agt_digest_init(void)
 {
-    if (ngx_agilicus_token_digest_md == NULL) {
-        ngx_agilicus_token_digest_md = EVP_MD_fetch(NULL, "SHA256", NULL);
+    if (ngx_agt_digest_md == NULL) {
+        ngx_agt_digest_md = EVP_MD_fetch(NULL, "SHA256", NULL);
     }
 
-    if (ngx_agilicus_token_digest_ctx == NULL) {
-        ngx_agilicus_token_digest_ctx = EVP_MD_CTX_new();
+    if (ngx_agt_digest_ctx == NULL) {
+        ngx_agt_digest_ctx = EVP_MD_CTX_new();
     }
 
-    if (ngx_agilicus_token_digest_md == NULL
-        || ngx_agilicus_token_digest_ctx == NULL)
+    if (ngx_agt_digest_md == NULL || ngx_agt_digest_ctx == NULL)
     {
         return NGX_ERROR;
     }
@@ -41,18 +40,18 @@ ngx_agilicus_token_digest_init(void)
 
 
 ngx_int_t
-ngx_agilicus_token_digest(u_char *out, ngx_str_t *parts, ngx_uint_t n)
+ngx_agt_digest(u_char *out, ngx_str_t *parts, ngx_uint_t n)
 {
     ngx_uint_t   i;
     EVP_MD_CTX  *ctx;
 
-    ctx = ngx_agilicus_token_digest_ctx;
+    ctx = ngx_agt_digest_ctx;
 
-    if (ctx == NULL || ngx_agilicus_token_digest_md == NULL) {
+    if (ctx == NULL || ngx_agt_digest_md == NULL) {
         goto failed;
     }
 
-    if (!EVP_DigestInit_ex2(ctx, ngx_agilicus_token_digest_md, NULL)) {
+    if (!EVP_DigestInit_ex2(ctx, ngx_agt_digest_md, NULL)) {
         goto failed;
     }
 
@@ -70,27 +69,27 @@ ngx_agilicus_token_digest(u_char *out, ngx_str_t *parts, ngx_uint_t n)
 
 failed:
 
-    ngx_memzero(out, NGX_AGILICUS_TOKEN_DIGEST_LEN);
+    ngx_memzero(out, NGX_AGT_DIGEST_LEN);
 
     return NGX_ERROR;
 }
 
 
 ngx_uint_t
-ngx_agilicus_token_digest_equal(const u_char *a, const u_char *b)
+ngx_agt_digest_equal(const u_char *a, const u_char *b)
 {
-    return CRYPTO_memcmp(a, b, NGX_AGILICUS_TOKEN_DIGEST_LEN) == 0;
+    return CRYPTO_memcmp(a, b, NGX_AGT_DIGEST_LEN) == 0;
 }
 
 
 void
-ngx_agilicus_token_digest_fingerprint(const u_char *digest, u_char *out)
+ngx_agt_digest_fingerprint(const u_char *digest, u_char *out)
 {
     ngx_uint_t  i;
 
     static const u_char  hex[] = "0123456789abcdef";
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_FINGERPRINT_LEN / 2; i++) {
+    for (i = 0; i < NGX_AGT_FINGERPRINT_LEN / 2; i++) {
         *out++ = hex[digest[i] >> 4];
         *out++ = hex[digest[i] & 0xf];
     }

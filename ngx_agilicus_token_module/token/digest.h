@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_DIGEST_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_DIGEST_H_INCLUDED_
+#ifndef _NGX_AGT_DIGEST_H_INCLUDED_
+#define _NGX_AGT_DIGEST_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -17,40 +17,39 @@
  * kept in request and call buffers only.
  */
 
-#define NGX_AGILICUS_TOKEN_DIGEST_LEN       32
-#define NGX_AGILICUS_TOKEN_FINGERPRINT_LEN  16
+#define NGX_AGT_DIGEST_LEN       32
+#define NGX_AGT_FINGERPRINT_LEN  16
 
 
 /*
  * Fetches the digest algorithm, once per process: an implicit fetch for each
  * digest costs a third of the digest itself.  Returns NGX_ERROR where libcrypto
  * has no SHA-256 to give; may be called again at no cost.  Must have been
- * called in the process before ngx_agilicus_token_digest().
+ * called in the process before ngx_agt_digest().
  */
-ngx_int_t ngx_agilicus_token_digest_init(void);
+ngx_int_t ngx_agt_digest_init(void);
 
 /*
  * Writes the SHA-256 of the "n" parts, one after the other with nothing in
- * between, to "out" (NGX_AGILICUS_TOKEN_DIGEST_LEN bytes).  Callers that mix
+ * between, to "out" (NGX_AGT_DIGEST_LEN bytes).  Callers that mix
  * parts of varying length keep them apart themselves.  Returns NGX_OK, or
  * NGX_ERROR where libcrypto failed: "out" is then all zero and must not be
  * used.
  */
-ngx_int_t ngx_agilicus_token_digest(u_char *out, ngx_str_t *parts,
-    ngx_uint_t n);
+ngx_int_t ngx_agt_digest(u_char *out, ngx_str_t *parts, ngx_uint_t n);
 
 /*
  * Compares two digests in a time that does not depend on where they differ;
  * returns 1 if they are equal, else 0.
  */
-ngx_uint_t ngx_agilicus_token_digest_equal(const u_char *a, const u_char *b);
+ngx_uint_t ngx_agt_digest_equal(const u_char *a, const u_char *b);
 
 /*
  * Writes the fingerprint of a token, the first 16 hex digits of its digest, to
- * "out" (NGX_AGILICUS_TOKEN_FINGERPRINT_LEN bytes, not terminated).  It is what
+ * "out" (NGX_AGT_FINGERPRINT_LEN bytes, not terminated).  It is what
  * "printf %s TOKEN | sha256sum | cut -c1-16" prints, and safe to log.
  */
-void ngx_agilicus_token_digest_fingerprint(const u_char *digest, u_char *out);
+void ngx_agt_digest_fingerprint(const u_char *digest, u_char *out);
 
 /*
  * The two functions below fold the 128 bits of the product of "a" and "b" to
@@ -60,7 +59,7 @@ void ngx_agilicus_token_digest_fingerprint(const u_char *digest, u_char *out);
  */
 
 static ngx_inline uint64_t
-ngx_agilicus_token_digest_fold_halves(uint64_t a, uint64_t b)
+ngx_agt_digest_fold_halves(uint64_t a, uint64_t b)
 {
     uint64_t  low, middle, high;
 
@@ -80,7 +79,7 @@ ngx_agilicus_token_digest_fold_halves(uint64_t a, uint64_t b)
 
 
 static ngx_inline uint64_t
-ngx_agilicus_token_digest_fold(uint64_t a, uint64_t b)
+ngx_agt_digest_fold(uint64_t a, uint64_t b)
 {
 #ifdef __SIZEOF_INT128__
 
@@ -92,10 +91,10 @@ ngx_agilicus_token_digest_fold(uint64_t a, uint64_t b)
 
 #else
 
-    return ngx_agilicus_token_digest_fold_halves(a, b);
+    return ngx_agt_digest_fold_halves(a, b);
 
 #endif
 }
 
 
-#endif /* _NGX_AGILICUS_TOKEN_DIGEST_H_INCLUDED_ */
+#endif /* _NGX_AGT_DIGEST_H_INCLUDED_ */

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_FACTS_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_FACTS_H_INCLUDED_
+#ifndef _NGX_AGT_FACTS_H_INCLUDED_
+#define _NGX_AGT_FACTS_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -26,55 +26,55 @@
  * Facts say nothing about a verdict: policy reads them anew for each request.
  */
 
-#define NGX_AGILICUS_TOKEN_FACTS_VERSION   2
+#define NGX_AGT_FACTS_VERSION   2
 
 /* the longest string that a member can hold, in bytes */
-#define NGX_AGILICUS_TOKEN_FACTS_MAX_STR   0xffff
+#define NGX_AGT_FACTS_MAX_STR   0xffff
 
 
 typedef enum {
-    NGX_AGILICUS_TOKEN_FACTS_AUD = 0,
-    NGX_AGILICUS_TOKEN_FACTS_SCOPES,
-    NGX_AGILICUS_TOKEN_FACTS_ROLES,     /* application, role, application ... */
-    NGX_AGILICUS_TOKEN_FACTS_CLAIMS,    /* name, value, name ... */
+    NGX_AGT_FACTS_AUD = 0,
+    NGX_AGT_FACTS_SCOPES,
+    NGX_AGT_FACTS_ROLES,     /* application, role, application ... */
+    NGX_AGT_FACTS_CLAIMS,    /* name, value, name ... */
 
-    NGX_AGILICUS_TOKEN_FACTS_LISTS
-} ngx_agilicus_token_facts_list_e;
+    NGX_AGT_FACTS_LISTS
+} ngx_agt_facts_list_e;
 
 
-/* a packed list: read it with ngx_agilicus_token_facts_next() */
+/* a packed list: read it with ngx_agt_facts_next() */
 
 typedef struct {
     const u_char                  *pos;
     const u_char                  *end;
-} ngx_agilicus_token_list_t;
+} ngx_agt_list_t;
 
 
 /* facts as they are read: strings and lists point into the packed form */
 
 typedef struct {
-    int64_t                        exp;  /* seconds since the epoch, as all */
-    int64_t                        iat;
-    int64_t                        nbf;
-    int64_t                        end;  /* a member says no from then on */
+    int64_t         exp;  /* seconds since the epoch, as all */
+    int64_t         iat;
+    int64_t         nbf;
+    int64_t         end;  /* a member says no from then on */
 
-    unsigned                       has_exp:1;
-    unsigned                       has_iat:1;
-    unsigned                       has_nbf:1;
-    unsigned                       has_end:1;
-    unsigned                       masquerading:1;
-    unsigned                       has_rules:1;
-    unsigned                       odd_scopes:1;  /* there, but no list */
+    unsigned        has_exp:1;
+    unsigned        has_iat:1;
+    unsigned        has_nbf:1;
+    unsigned        has_end:1;
+    unsigned        masquerading:1;
+    unsigned        has_rules:1;
+    unsigned        odd_scopes:1;  /* there, but no list */
 
-    ngx_str_t                      sub;
-    ngx_str_t                      email;
-    ngx_str_t                      org;
-    ngx_str_t                      root_org;
-    ngx_str_t                      jti;
-    ngx_str_t                      session;
+    ngx_str_t       sub;
+    ngx_str_t       email;
+    ngx_str_t       org;
+    ngx_str_t       root_org;
+    ngx_str_t       jti;
+    ngx_str_t       session;
 
-    ngx_agilicus_token_list_t      lists[NGX_AGILICUS_TOKEN_FACTS_LISTS];
-} ngx_agilicus_token_facts_t;
+    ngx_agt_list_t  lists[NGX_AGT_FACTS_LISTS];
+} ngx_agt_facts_t;
 
 
 typedef struct {
@@ -83,34 +83,32 @@ typedef struct {
     u_char                        *end;
     ngx_uint_t                     list;
     unsigned                       overflow:1;
-} ngx_agilicus_token_facts_builder_t;
+} ngx_agt_facts_builder_t;
 
 
 /*
  * Starts a packed form in "buf" of "size" bytes, which the caller owns, with
  * the times, flags and strings of "facts"; its lists are not looked at.
  */
-void ngx_agilicus_token_facts_begin(ngx_agilicus_token_facts_builder_t *b,
-    u_char *buf, size_t size, const ngx_agilicus_token_facts_t *facts);
+void ngx_agt_facts_begin(ngx_agt_facts_builder_t *b,
+    u_char *buf, size_t size, const ngx_agt_facts_t *facts);
 
 /*
  * Starts a list.  Lists come in the order of their enumeration; one that is
  * left out is empty.
  */
-void ngx_agilicus_token_facts_list(ngx_agilicus_token_facts_builder_t *b,
-    ngx_agilicus_token_facts_list_e list);
+void ngx_agt_facts_list(ngx_agt_facts_builder_t *b, ngx_agt_facts_list_e list);
 
 /*
  * Adds one string to the list that was started last.
  */
-void ngx_agilicus_token_facts_add(ngx_agilicus_token_facts_builder_t *b,
-    const ngx_str_t *value);
+void ngx_agt_facts_add(ngx_agt_facts_builder_t *b, const ngx_str_t *value);
 
 /*
  * Ends the packed form and returns its length in bytes, or 0 if anything did
  * not fit: what lies in the buffer must then not be used.
  */
-size_t ngx_agilicus_token_facts_end(ngx_agilicus_token_facts_builder_t *b);
+size_t ngx_agt_facts_end(ngx_agt_facts_builder_t *b);
 
 /*
  * Opens a packed form of "len" bytes: fills "facts", whose strings and lists
@@ -118,37 +116,36 @@ size_t ngx_agilicus_token_facts_end(ngx_agilicus_token_facts_builder_t *b);
  * NGX_ERROR where it is no packed form of this version or its lengths do not
  * add up; "facts" must then not be used.  Lists are checked as they are read.
  */
-ngx_int_t ngx_agilicus_token_facts_open(ngx_agilicus_token_facts_t *facts,
+ngx_int_t ngx_agt_facts_open(ngx_agt_facts_t *facts,
     const u_char *packed, size_t len);
 
 /*
  * Reads the next string of a list and moves on.  Returns NGX_OK, or NGX_DONE
  * at the end and where the rest is no list.
  */
-ngx_int_t ngx_agilicus_token_facts_next(ngx_agilicus_token_list_t *list,
-    ngx_str_t *value);
+ngx_int_t ngx_agt_facts_next(ngx_agt_list_t *list, ngx_str_t *value);
 
 /*
  * Looks for a string in a list, byte for byte; returns 1 if it is there, else
  * 0.  "list" is not moved.
  */
-ngx_uint_t ngx_agilicus_token_facts_has(const ngx_agilicus_token_list_t *list,
+ngx_uint_t ngx_agt_facts_has(const ngx_agt_list_t *list,
     const ngx_str_t *value);
 
 /*
  * Looks for a pair in a list of pairs (roles), byte for byte; returns 1 if it
  * is there, else 0.
  */
-ngx_uint_t ngx_agilicus_token_facts_has_pair(
-    const ngx_agilicus_token_list_t *list, const ngx_str_t *name,
+ngx_uint_t ngx_agt_facts_has_pair(
+    const ngx_agt_list_t *list, const ngx_str_t *name,
     const ngx_str_t *value);
 
 /*
  * Looks for the first pair of a list of pairs (claims) with this name.  NGX_OK
  * with "value" set, or NGX_DECLINED.
  */
-ngx_int_t ngx_agilicus_token_facts_find(const ngx_agilicus_token_list_t *list,
+ngx_int_t ngx_agt_facts_find(const ngx_agt_list_t *list,
     const ngx_str_t *name, ngx_str_t *value);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_FACTS_H_INCLUDED_ */
+#endif /* _NGX_AGT_FACTS_H_INCLUDED_ */

@@ -8,32 +8,31 @@
 #include "token/time.h"
 
 
-static ngx_agilicus_token_reason_e ngx_agilicus_token_policy_times(
-    const ngx_agilicus_token_facts_t *facts, uint32_t late,
-    const ngx_agilicus_token_policy_t *policy, int64_t now);
-static int64_t ngx_agilicus_token_policy_seen(
-    const ngx_agilicus_token_facts_t *facts, uint32_t late, int64_t now);
-static int64_t ngx_agilicus_token_policy_last(
-    const ngx_agilicus_token_facts_t *facts);
-static ngx_uint_t ngx_agilicus_token_policy_met(
-    const ngx_agilicus_token_facts_t *facts,
-    const ngx_agilicus_token_requirement_t *requirement);
-static ngx_uint_t ngx_agilicus_token_policy_says_no(const ngx_str_t *value);
-static ngx_uint_t ngx_agilicus_token_policy_scopes(
-    const ngx_agilicus_token_list_t *scopes,
-    const ngx_agilicus_token_requirement_t *requirement);
-static ngx_uint_t ngx_agilicus_token_policy_role(
-    const ngx_agilicus_token_list_t *roles,
-    const ngx_agilicus_token_requirement_t *requirement);
-static ngx_uint_t ngx_agilicus_token_policy_one_of(const ngx_str_t *value,
-    const ngx_agilicus_token_requirement_t *requirement);
-static void ngx_agilicus_token_policy_unmet(
-    const ngx_agilicus_token_requirement_t *requirement,
-    ngx_agilicus_token_decision_t *decision);
+static ngx_agt_reason_e ngx_agt_policy_times(
+    const ngx_agt_facts_t *facts, uint32_t late,
+    const ngx_agt_policy_t *policy, int64_t now);
+static int64_t ngx_agt_policy_seen(
+    const ngx_agt_facts_t *facts, uint32_t late, int64_t now);
+static int64_t ngx_agt_policy_last(const ngx_agt_facts_t *facts);
+static ngx_uint_t ngx_agt_policy_met(
+    const ngx_agt_facts_t *facts,
+    const ngx_agt_requirement_t *requirement);
+static ngx_uint_t ngx_agt_policy_says_no(const ngx_str_t *value);
+static ngx_uint_t ngx_agt_policy_scopes(
+    const ngx_agt_list_t *scopes,
+    const ngx_agt_requirement_t *requirement);
+static ngx_uint_t ngx_agt_policy_role(
+    const ngx_agt_list_t *roles,
+    const ngx_agt_requirement_t *requirement);
+static ngx_uint_t ngx_agt_policy_one_of(const ngx_str_t *value,
+    const ngx_agt_requirement_t *requirement);
+static void ngx_agt_policy_unmet(
+    const ngx_agt_requirement_t *requirement,
+    ngx_agt_decision_t *decision);
 
 
 ngx_uint_t
-ngx_agilicus_token_policy_expired(const ngx_agilicus_token_facts_t *facts,
+ngx_agt_policy_expired(const ngx_agt_facts_t *facts,
     time_t leeway, uint32_t late, int64_t now)
 {
     int64_t  end;
@@ -42,39 +41,35 @@ ngx_agilicus_token_policy_expired(const ngx_agilicus_token_facts_t *facts,
         return 0;
     }
 
-    now = ngx_agilicus_token_policy_seen(facts, late, now);
-    end = ngx_agilicus_token_time_add(facts->exp, leeway);
+    now = ngx_agt_policy_seen(facts, late, now);
+    end = ngx_agt_time_add(facts->exp, leeway);
 
     return now >= end;
 }
 
 
 ngx_uint_t
-ngx_agilicus_token_policy_ended(const ngx_agilicus_token_facts_t *facts,
-    uint32_t late, int64_t now)
+ngx_agt_policy_ended(const ngx_agt_facts_t *facts, uint32_t late, int64_t now)
 {
     return facts->has_end
-           && ngx_agilicus_token_policy_seen(facts, late, now) >= facts->end;
+           && ngx_agt_policy_seen(facts, late, now) >= facts->end;
 }
 
 
 ngx_uint_t
-ngx_agilicus_token_policy_ahead(const ngx_agilicus_token_facts_t *facts,
-    time_t leeway, int64_t now)
+ngx_agt_policy_ahead(const ngx_agt_facts_t *facts, time_t leeway, int64_t now)
 {
-    return facts->has_nbf
-           && ngx_agilicus_token_time_sub(facts->nbf, leeway) > now;
+    return facts->has_nbf && ngx_agt_time_sub(facts->nbf, leeway) > now;
 }
 
 
 uint32_t
-ngx_agilicus_token_policy_late(const ngx_agilicus_token_facts_t *facts,
-    int64_t now)
+ngx_agt_policy_late(const ngx_agt_facts_t *facts, int64_t now)
 {
     int64_t   last;
     uint64_t  late;
 
-    last = ngx_agilicus_token_policy_last(facts);
+    last = ngx_agt_policy_last(facts);
 
     if (now < last) {
         return 0;
@@ -89,12 +84,11 @@ ngx_agilicus_token_policy_late(const ngx_agilicus_token_facts_t *facts,
 /* the time, or a later one at which the facts were looked at before */
 
 static int64_t
-ngx_agilicus_token_policy_seen(const ngx_agilicus_token_facts_t *facts,
-    uint32_t late, int64_t now)
+ngx_agt_policy_seen(const ngx_agt_facts_t *facts, uint32_t late, int64_t now)
 {
     if (late) {
-        now = ngx_max(now, ngx_agilicus_token_time_add(
-                               ngx_agilicus_token_policy_last(facts),
+        now = ngx_max(now, ngx_agt_time_add(
+                               ngx_agt_policy_last(facts),
                                (int64_t) late - 1));
     }
 
@@ -105,7 +99,7 @@ ngx_agilicus_token_policy_seen(const ngx_agilicus_token_facts_t *facts,
 /* the second from which on the facts are not what they were */
 
 static int64_t
-ngx_agilicus_token_policy_last(const ngx_agilicus_token_facts_t *facts)
+ngx_agt_policy_last(const ngx_agt_facts_t *facts)
 {
     int64_t  last;
 
@@ -116,36 +110,35 @@ ngx_agilicus_token_policy_last(const ngx_agilicus_token_facts_t *facts)
 
 
 ngx_int_t
-ngx_agilicus_token_policy_decide(const ngx_agilicus_token_facts_t *facts,
-    uint32_t late, const ngx_agilicus_token_policy_t *policy,
-    const ngx_agilicus_token_requirement_t *requirements,
-    ngx_uint_t nrequirements, ngx_agilicus_token_ruling_t *ruling,
-    int64_t now, ngx_agilicus_token_decision_t *decision)
+ngx_agt_policy_decide(const ngx_agt_facts_t *facts,
+    uint32_t late, const ngx_agt_policy_t *policy,
+    const ngx_agt_requirement_t *requirements,
+    ngx_uint_t nrequirements, ngx_agt_ruling_t *ruling,
+    int64_t now, ngx_agt_decision_t *decision)
 {
     ngx_uint_t  i;
 
-    decision->reason = ngx_agilicus_token_policy_times(facts, late, policy,
-                                                       now);
+    decision->reason = ngx_agt_policy_times(facts, late, policy, now);
 
-    if (decision->reason != NGX_AGILICUS_TOKEN_REASON_NONE) {
+    if (decision->reason != NGX_AGT_REASON_NONE) {
         decision->verdict =
-            (decision->reason == NGX_AGILICUS_TOKEN_REASON_EXPIRED)
-            ? NGX_AGILICUS_TOKEN_VERDICT_EXPIRED
-            : NGX_AGILICUS_TOKEN_VERDICT_INVALID;
+            (decision->reason == NGX_AGT_REASON_EXPIRED)
+            ? NGX_AGT_VERDICT_EXPIRED
+            : NGX_AGT_VERDICT_INVALID;
 
         return NGX_DECLINED;
     }
 
     for (i = 0; i < nrequirements; i++) {
-        if (!ngx_agilicus_token_policy_met(facts, &requirements[i])) {
-            ngx_agilicus_token_policy_unmet(&requirements[i], decision);
+        if (!ngx_agt_policy_met(facts, &requirements[i])) {
+            ngx_agt_policy_unmet(&requirements[i], decision);
             return NGX_DECLINED;
         }
     }
 
     if (policy->deny_masquerading && facts->masquerading) {
-        decision->verdict = NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN;
-        decision->reason = NGX_AGILICUS_TOKEN_REASON_MASQUERADING;
+        decision->verdict = NGX_AGT_VERDICT_FORBIDDEN;
+        decision->reason = NGX_AGT_REASON_MASQUERADING;
 
         return NGX_DECLINED;
     }
@@ -161,50 +154,50 @@ ngx_agilicus_token_policy_decide(const ngx_agilicus_token_facts_t *facts,
         }
 
         if (ruling->rc != NGX_OK) {
-            decision->verdict = NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN;
+            decision->verdict = NGX_AGT_VERDICT_FORBIDDEN;
             decision->reason = ruling->reason;
 
             return NGX_DECLINED;
         }
     }
 
-    decision->verdict = NGX_AGILICUS_TOKEN_VERDICT_ACTIVE;
+    decision->verdict = NGX_AGT_VERDICT_ACTIVE;
 
     return NGX_OK;
 }
 
 
-static ngx_agilicus_token_reason_e
-ngx_agilicus_token_policy_times(const ngx_agilicus_token_facts_t *facts,
-    uint32_t late, const ngx_agilicus_token_policy_t *policy, int64_t now)
+static ngx_agt_reason_e
+ngx_agt_policy_times(const ngx_agt_facts_t *facts,
+    uint32_t late, const ngx_agt_policy_t *policy, int64_t now)
 {
-    if (ngx_agilicus_token_policy_expired(facts, policy->leeway, late, now)) {
-        return NGX_AGILICUS_TOKEN_REASON_EXPIRED;
+    if (ngx_agt_policy_expired(facts, policy->leeway, late, now)) {
+        return NGX_AGT_REASON_EXPIRED;
     }
 
-    if (ngx_agilicus_token_policy_ended(facts, late, now)) {
-        return NGX_AGILICUS_TOKEN_REASON_SAYS_NO;
+    if (ngx_agt_policy_ended(facts, late, now)) {
+        return NGX_AGT_REASON_SAYS_NO;
     }
 
-    if (ngx_agilicus_token_policy_ahead(facts, policy->leeway, now)) {
-        return NGX_AGILICUS_TOKEN_REASON_NOT_YET_VALID;
+    if (ngx_agt_policy_ahead(facts, policy->leeway, now)) {
+        return NGX_AGT_REASON_NOT_YET_VALID;
     }
 
     if (policy->require_expiry && !facts->has_exp) {
-        return NGX_AGILICUS_TOKEN_REASON_NO_EXPIRY;
+        return NGX_AGT_REASON_NO_EXPIRY;
     }
 
-    return NGX_AGILICUS_TOKEN_REASON_NONE;
+    return NGX_AGT_REASON_NONE;
 }
 
 
 static ngx_uint_t
-ngx_agilicus_token_policy_met(const ngx_agilicus_token_facts_t *facts,
-    const ngx_agilicus_token_requirement_t *requirement)
+ngx_agt_policy_met(const ngx_agt_facts_t *facts,
+    const ngx_agt_requirement_t *requirement)
 {
-    ngx_uint_t                        i;
-    ngx_str_t                         value;
-    ngx_agilicus_token_list_t         list;
+    ngx_uint_t      i;
+    ngx_str_t       value;
+    ngx_agt_list_t  list;
 
     /* a value that came out empty asks for nothing that anybody could have */
 
@@ -220,34 +213,34 @@ ngx_agilicus_token_policy_met(const ngx_agilicus_token_facts_t *facts,
 
     switch (requirement->kind) {
 
-    case NGX_AGILICUS_TOKEN_REQUIRE_SCOPES:
-        return ngx_agilicus_token_policy_scopes(
-                   &facts->lists[NGX_AGILICUS_TOKEN_FACTS_SCOPES],
+    case NGX_AGT_REQUIRE_SCOPES:
+        return ngx_agt_policy_scopes(
+                   &facts->lists[NGX_AGT_FACTS_SCOPES],
                    requirement);
 
-    case NGX_AGILICUS_TOKEN_REQUIRE_AUDIENCE:
-        list = facts->lists[NGX_AGILICUS_TOKEN_FACTS_AUD];
+    case NGX_AGT_REQUIRE_AUDIENCE:
+        list = facts->lists[NGX_AGT_FACTS_AUD];
 
-        while (ngx_agilicus_token_facts_next(&list, &value) == NGX_OK) {
-            if (ngx_agilicus_token_policy_one_of(&value, requirement)) {
+        while (ngx_agt_facts_next(&list, &value) == NGX_OK) {
+            if (ngx_agt_policy_one_of(&value, requirement)) {
                 return 1;
             }
         }
 
         return 0;
 
-    case NGX_AGILICUS_TOKEN_REQUIRE_ORG:
-        return ngx_agilicus_token_policy_one_of(&facts->org, requirement);
+    case NGX_AGT_REQUIRE_ORG:
+        return ngx_agt_policy_one_of(&facts->org, requirement);
 
-    case NGX_AGILICUS_TOKEN_REQUIRE_ROLE:
-        return ngx_agilicus_token_policy_role(
-                   &facts->lists[NGX_AGILICUS_TOKEN_FACTS_ROLES],
+    case NGX_AGT_REQUIRE_ROLE:
+        return ngx_agt_policy_role(
+                   &facts->lists[NGX_AGT_FACTS_ROLES],
                    requirement);
 
-    case NGX_AGILICUS_TOKEN_REQUIRE_VALUES:
+    case NGX_AGT_REQUIRE_VALUES:
 
         for (i = 0; i < requirement->nvalues; i++) {
-            if (ngx_agilicus_token_policy_says_no(&requirement->values[i])) {
+            if (ngx_agt_policy_says_no(&requirement->values[i])) {
                 return 0;
             }
         }
@@ -263,7 +256,7 @@ ngx_agilicus_token_policy_met(const ngx_agilicus_token_facts_t *facts,
 /* "0", and what a variable makes of JSON's false */
 
 static ngx_uint_t
-ngx_agilicus_token_policy_says_no(const ngx_str_t *value)
+ngx_agt_policy_says_no(const ngx_str_t *value)
 {
     return (value->len == 1 && value->data[0] == '0')
            || (value->len == sizeof("false") - 1
@@ -272,14 +265,14 @@ ngx_agilicus_token_policy_says_no(const ngx_str_t *value)
 
 
 static ngx_uint_t
-ngx_agilicus_token_policy_scopes(const ngx_agilicus_token_list_t *scopes,
-    const ngx_agilicus_token_requirement_t *requirement)
+ngx_agt_policy_scopes(const ngx_agt_list_t *scopes,
+    const ngx_agt_requirement_t *requirement)
 {
     ngx_uint_t  i, has;
 
     for (i = 0; i < requirement->nvalues; i++) {
 
-        has = ngx_agilicus_token_facts_has(scopes, &requirement->values[i]);
+        has = ngx_agt_facts_has(scopes, &requirement->values[i]);
 
         if (has && requirement->any) {
             return 1;
@@ -295,14 +288,14 @@ ngx_agilicus_token_policy_scopes(const ngx_agilicus_token_list_t *scopes,
 
 
 static ngx_uint_t
-ngx_agilicus_token_policy_role(const ngx_agilicus_token_list_t *roles,
-    const ngx_agilicus_token_requirement_t *requirement)
+ngx_agt_policy_role(const ngx_agt_list_t *roles,
+    const ngx_agt_requirement_t *requirement)
 {
     ngx_uint_t  i;
 
     for (i = 1; i < requirement->nvalues; i++) {
-        if (ngx_agilicus_token_facts_has_pair(roles, &requirement->values[0],
-                                              &requirement->values[i]))
+        if (ngx_agt_facts_has_pair(roles, &requirement->values[0],
+                                   &requirement->values[i]))
         {
             return 1;
         }
@@ -313,8 +306,8 @@ ngx_agilicus_token_policy_role(const ngx_agilicus_token_list_t *roles,
 
 
 static ngx_uint_t
-ngx_agilicus_token_policy_one_of(const ngx_str_t *value,
-    const ngx_agilicus_token_requirement_t *requirement)
+ngx_agt_policy_one_of(const ngx_str_t *value,
+    const ngx_agt_requirement_t *requirement)
 {
     ngx_uint_t  i;
 
@@ -333,36 +326,36 @@ ngx_agilicus_token_policy_one_of(const ngx_str_t *value,
 
 
 static void
-ngx_agilicus_token_policy_unmet(
-    const ngx_agilicus_token_requirement_t *requirement,
-    ngx_agilicus_token_decision_t *decision)
+ngx_agt_policy_unmet(
+    const ngx_agt_requirement_t *requirement,
+    ngx_agt_decision_t *decision)
 {
-    decision->verdict = NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN;
+    decision->verdict = NGX_AGT_VERDICT_FORBIDDEN;
 
     switch (requirement->kind) {
 
-    case NGX_AGILICUS_TOKEN_REQUIRE_SCOPES:
-        decision->reason = NGX_AGILICUS_TOKEN_REASON_SCOPE;
+    case NGX_AGT_REQUIRE_SCOPES:
+        decision->reason = NGX_AGT_REASON_SCOPE;
         return;
 
-    case NGX_AGILICUS_TOKEN_REQUIRE_AUDIENCE:
-        decision->verdict = NGX_AGILICUS_TOKEN_VERDICT_INVALID;
-        decision->reason = NGX_AGILICUS_TOKEN_REASON_AUDIENCE;
+    case NGX_AGT_REQUIRE_AUDIENCE:
+        decision->verdict = NGX_AGT_VERDICT_INVALID;
+        decision->reason = NGX_AGT_REASON_AUDIENCE;
         return;
 
-    case NGX_AGILICUS_TOKEN_REQUIRE_ORG:
-        decision->reason = NGX_AGILICUS_TOKEN_REASON_ORG;
+    case NGX_AGT_REQUIRE_ORG:
+        decision->reason = NGX_AGT_REASON_ORG;
         return;
 
-    case NGX_AGILICUS_TOKEN_REQUIRE_ROLE:
-        decision->reason = NGX_AGILICUS_TOKEN_REASON_ROLE;
+    case NGX_AGT_REQUIRE_ROLE:
+        decision->reason = NGX_AGT_REASON_ROLE;
         return;
 
-    default: /* NGX_AGILICUS_TOKEN_REQUIRE_VALUES */
-        decision->reason = NGX_AGILICUS_TOKEN_REASON_REQUIRE;
+    default: /* NGX_AGT_REQUIRE_VALUES */
+        decision->reason = NGX_AGT_REASON_REQUIRE;
 
         if (requirement->error == 401) {
-            decision->verdict = NGX_AGILICUS_TOKEN_VERDICT_INVALID;
+            decision->verdict = NGX_AGT_VERDICT_INVALID;
         }
 
         return;

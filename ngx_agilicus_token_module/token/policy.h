@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_POLICY_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_POLICY_H_INCLUDED_
+#ifndef _NGX_AGT_POLICY_H_INCLUDED_
+#define _NGX_AGT_POLICY_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -21,25 +21,25 @@
  */
 
 typedef enum {
-    NGX_AGILICUS_TOKEN_REQUIRE_SCOPES = 0,
-    NGX_AGILICUS_TOKEN_REQUIRE_AUDIENCE,
-    NGX_AGILICUS_TOKEN_REQUIRE_ORG,
-    NGX_AGILICUS_TOKEN_REQUIRE_ROLE,      /* application, role, role ... */
-    NGX_AGILICUS_TOKEN_REQUIRE_VALUES,    /* non-empty, not "0", "false" */
+    NGX_AGT_REQUIRE_SCOPES = 0,
+    NGX_AGT_REQUIRE_AUDIENCE,
+    NGX_AGT_REQUIRE_ORG,
+    NGX_AGT_REQUIRE_ROLE,      /* application, role, role ... */
+    NGX_AGT_REQUIRE_VALUES,    /* non-empty, not "0", "false" */
 
-    NGX_AGILICUS_TOKEN_REQUIRE_KINDS
-} ngx_agilicus_token_require_e;
+    NGX_AGT_REQUIRE_KINDS
+} ngx_agt_require_e;
 
 
 /* one requirement, its values as they are for this request */
 
 typedef struct {
-    ngx_agilicus_token_require_e          kind;
-    ngx_uint_t                            any;     /* of scopes: one will do */
-    ngx_uint_t                            error;   /* of values: 401 or 403 */
-    const ngx_str_t                      *values;
-    ngx_uint_t                            nvalues;
-} ngx_agilicus_token_requirement_t;
+    ngx_agt_require_e  kind;
+    ngx_uint_t         any;     /* of scopes: one will do */
+    ngx_uint_t         error;   /* of values: 401 or 403 */
+    const ngx_str_t   *values;
+    ngx_uint_t         nvalues;
+} ngx_agt_requirement_t;
 
 
 typedef struct {
@@ -47,7 +47,7 @@ typedef struct {
     unsigned                              require_expiry:1;
     unsigned                              deny_masquerading:1;
     unsigned                              rules:1; /* the token's own count */
-} ngx_agilicus_token_policy_t;
+} ngx_agt_policy_t;
 
 
 /*
@@ -55,23 +55,22 @@ typedef struct {
  * where all else allows, once at most; it sets "rc" and "reason".
  */
 
-typedef struct ngx_agilicus_token_ruling_s  ngx_agilicus_token_ruling_t;
+typedef struct ngx_agt_ruling_s  ngx_agt_ruling_t;
 
-typedef void (*ngx_agilicus_token_ruling_pt)(
-    ngx_agilicus_token_ruling_t *ruling);
+typedef void (*ngx_agt_ruling_pt)(ngx_agt_ruling_t *ruling);
 
-struct ngx_agilicus_token_ruling_s {
-    ngx_int_t                             rc;      /* NGX_AGAIN: not asked */
-    ngx_agilicus_token_reason_e           reason;  /* with NGX_DECLINED */
-    ngx_agilicus_token_ruling_pt          ask;     /* or NULL */
-    void                                 *data;    /* of who asks */
+struct ngx_agt_ruling_s {
+    ngx_int_t          rc;      /* NGX_AGAIN: not asked */
+    ngx_agt_reason_e   reason;  /* with NGX_DECLINED */
+    ngx_agt_ruling_pt  ask;     /* or NULL */
+    void              *data;    /* of who asks */
 };
 
 
 typedef struct {
-    ngx_agilicus_token_verdict_e          verdict;
-    ngx_agilicus_token_reason_e           reason;
-} ngx_agilicus_token_decision_t;
+    ngx_agt_verdict_e  verdict;
+    ngx_agt_reason_e   reason;
+} ngx_agt_decision_t;
 
 
 /*
@@ -80,29 +79,28 @@ typedef struct {
  * were ever seen at, 0 if never: a clock that was set back revives nothing.
  * Returns 1 or 0.
  */
-ngx_uint_t ngx_agilicus_token_policy_expired(
-    const ngx_agilicus_token_facts_t *facts, time_t leeway, uint32_t late,
+ngx_uint_t ngx_agt_policy_expired(
+    const ngx_agt_facts_t *facts, time_t leeway, uint32_t late,
     int64_t now);
 
 /*
  * Returns 1 if the facts' own end has come ("end": a member of the Token says
  * no from then on), for which there is no leeway; else 0.  "late" as above.
  */
-ngx_uint_t ngx_agilicus_token_policy_ended(
-    const ngx_agilicus_token_facts_t *facts, uint32_t late, int64_t now);
+ngx_uint_t ngx_agt_policy_ended(
+    const ngx_agt_facts_t *facts, uint32_t late, int64_t now);
 
 /*
  * Returns 1 if the token is not valid yet, "leeway" seconds allowed; else 0.
  */
-ngx_uint_t ngx_agilicus_token_policy_ahead(
-    const ngx_agilicus_token_facts_t *facts, time_t leeway, int64_t now);
+ngx_uint_t ngx_agt_policy_ahead(
+    const ngx_agt_facts_t *facts, time_t leeway, int64_t now);
 
 /*
  * How late it is for the facts at "now", to be remembered with them: 0 before
  * their expiry and their end, 1 in the second of the earlier one, and so on.
  */
-uint32_t ngx_agilicus_token_policy_late(
-    const ngx_agilicus_token_facts_t *facts, int64_t now);
+uint32_t ngx_agt_policy_late(const ngx_agt_facts_t *facts, int64_t now);
 
 /*
  * Judges facts against what a location asks for.  Sets "decision" and returns
@@ -111,12 +109,12 @@ uint32_t ngx_agilicus_token_policy_late(
  * "ruling" does not know yet what they say, not even when it is asked: that is
  * done last.
  */
-ngx_int_t ngx_agilicus_token_policy_decide(
-    const ngx_agilicus_token_facts_t *facts, uint32_t late,
-    const ngx_agilicus_token_policy_t *policy,
-    const ngx_agilicus_token_requirement_t *requirements,
-    ngx_uint_t nrequirements, ngx_agilicus_token_ruling_t *ruling,
-    int64_t now, ngx_agilicus_token_decision_t *decision);
+ngx_int_t ngx_agt_policy_decide(
+    const ngx_agt_facts_t *facts, uint32_t late,
+    const ngx_agt_policy_t *policy,
+    const ngx_agt_requirement_t *requirements,
+    ngx_uint_t nrequirements, ngx_agt_ruling_t *ruling,
+    int64_t now, ngx_agt_decision_t *decision);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_POLICY_H_INCLUDED_ */
+#endif /* _NGX_AGT_POLICY_H_INCLUDED_ */

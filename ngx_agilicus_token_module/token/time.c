@@ -10,42 +10,36 @@
 typedef struct {
     const u_char  *pos;
     const u_char  *end;
-} ngx_agilicus_token_time_text_t;
+} ngx_agt_time_text_t;
 
 
-static ngx_int_t ngx_agilicus_token_time_date(
-    ngx_agilicus_token_time_text_t *t, int64_t *sec);
-static ngx_int_t ngx_agilicus_token_time_clock(
-    ngx_agilicus_token_time_text_t *t, int64_t *clock);
-static ngx_int_t ngx_agilicus_token_time_zone(
-    ngx_agilicus_token_time_text_t *t, int64_t *offset);
-static ngx_int_t ngx_agilicus_token_time_epoch(
-    ngx_agilicus_token_time_text_t *t, int64_t *sec);
-static ngx_int_t ngx_agilicus_token_time_fraction(
-    ngx_agilicus_token_time_text_t *t, ngx_uint_t *nonzero);
-static ngx_int_t ngx_agilicus_token_time_number(
-    ngx_agilicus_token_time_text_t *t, ngx_uint_t digits);
-static ngx_uint_t ngx_agilicus_token_time_skip(
-    ngx_agilicus_token_time_text_t *t, u_char c);
-static int64_t ngx_agilicus_token_time_days(int64_t year, int64_t month,
-    int64_t day);
-static u_char *ngx_agilicus_token_time_print(u_char *p, int64_t value,
+static ngx_int_t ngx_agt_time_date(ngx_agt_time_text_t *t, int64_t *sec);
+static ngx_int_t ngx_agt_time_clock(ngx_agt_time_text_t *t, int64_t *clock);
+static ngx_int_t ngx_agt_time_zone(ngx_agt_time_text_t *t, int64_t *offset);
+static ngx_int_t ngx_agt_time_epoch(ngx_agt_time_text_t *t, int64_t *sec);
+static ngx_int_t ngx_agt_time_fraction(
+    ngx_agt_time_text_t *t, ngx_uint_t *nonzero);
+static ngx_int_t ngx_agt_time_number(
+    ngx_agt_time_text_t *t, ngx_uint_t digits);
+static ngx_uint_t ngx_agt_time_skip(ngx_agt_time_text_t *t, u_char c);
+static int64_t ngx_agt_time_days(int64_t year, int64_t month, int64_t day);
+static u_char *ngx_agt_time_print(u_char *p, int64_t value,
     ngx_uint_t digits, u_char last);
 
 
-#define NGX_AGILICUS_TOKEN_TIME_DAY   86400
+#define NGX_AGT_TIME_DAY   86400
 
 /* 0000-01-01T00:00:00Z and 9999-12-31T23:59:59Z */
-#define NGX_AGILICUS_TOKEN_TIME_MIN   (-62167219200)
-#define NGX_AGILICUS_TOKEN_TIME_MAX   253402300799
+#define NGX_AGT_TIME_MIN   (-62167219200)
+#define NGX_AGT_TIME_MAX   253402300799
 
 
 ngx_int_t
-ngx_agilicus_token_time_parse(const u_char *p, size_t len, int64_t *sec)
+ngx_agt_time_parse(const u_char *p, size_t len, int64_t *sec)
 {
-    int64_t                          value;
-    ngx_int_t                        rc;
-    ngx_agilicus_token_time_text_t   t;
+    int64_t              value;
+    ngx_int_t            rc;
+    ngx_agt_time_text_t  t;
 
     if (len == 0) {
         return NGX_ERROR;
@@ -55,10 +49,10 @@ ngx_agilicus_token_time_parse(const u_char *p, size_t len, int64_t *sec)
     t.end = p + len;
 
     if (len > 4 && p[4] == '-') {
-        rc = ngx_agilicus_token_time_date(&t, &value);
+        rc = ngx_agt_time_date(&t, &value);
 
     } else {
-        rc = ngx_agilicus_token_time_epoch(&t, &value);
+        rc = ngx_agt_time_epoch(&t, &value);
     }
 
     if (rc != NGX_OK || t.pos != t.end) {
@@ -72,7 +66,7 @@ ngx_agilicus_token_time_parse(const u_char *p, size_t len, int64_t *sec)
 
 
 ngx_int_t
-ngx_agilicus_token_time_real(double value, int64_t *sec)
+ngx_agt_time_real(double value, int64_t *sec)
 {
     int64_t  whole;
 
@@ -97,24 +91,24 @@ ngx_agilicus_token_time_real(double value, int64_t *sec)
 
 
 ngx_int_t
-ngx_agilicus_token_time_format(int64_t sec, u_char *out)
+ngx_agt_time_format(int64_t sec, u_char *out)
 {
     int64_t  days, era, day, year, month;
 
-    if (sec < NGX_AGILICUS_TOKEN_TIME_MIN || sec > NGX_AGILICUS_TOKEN_TIME_MAX)
+    if (sec < NGX_AGT_TIME_MIN || sec > NGX_AGT_TIME_MAX)
     {
         return NGX_ERROR;
     }
 
     /* as if the calendar had begun 400 years before: nothing is negative */
 
-    sec -= NGX_AGILICUS_TOKEN_TIME_MIN;
-    sec += (int64_t) 146097 * NGX_AGILICUS_TOKEN_TIME_DAY;
+    sec -= NGX_AGT_TIME_MIN;
+    sec += (int64_t) 146097 * NGX_AGT_TIME_DAY;
 
     /* years begin in March, so that the leap day is the last */
 
-    days = sec / NGX_AGILICUS_TOKEN_TIME_DAY - 60;
-    sec %= NGX_AGILICUS_TOKEN_TIME_DAY;
+    days = sec / NGX_AGT_TIME_DAY - 60;
+    sec %= NGX_AGT_TIME_DAY;
 
     era = days / 146097;
     day = days % 146097;
@@ -128,19 +122,19 @@ ngx_agilicus_token_time_format(int64_t sec, u_char *out)
     year += era * 400 - 400 + (month > 9);
     month += (month > 9) ? -9 : 3;
 
-    out = ngx_agilicus_token_time_print(out, year, 4, '-');
-    out = ngx_agilicus_token_time_print(out, month, 2, '-');
-    out = ngx_agilicus_token_time_print(out, day + 1, 2, 'T');
-    out = ngx_agilicus_token_time_print(out, sec / 3600, 2, ':');
-    out = ngx_agilicus_token_time_print(out, sec / 60 % 60, 2, ':');
-    (void) ngx_agilicus_token_time_print(out, sec % 60, 2, 'Z');
+    out = ngx_agt_time_print(out, year, 4, '-');
+    out = ngx_agt_time_print(out, month, 2, '-');
+    out = ngx_agt_time_print(out, day + 1, 2, 'T');
+    out = ngx_agt_time_print(out, sec / 3600, 2, ':');
+    out = ngx_agt_time_print(out, sec / 60 % 60, 2, ':');
+    (void) ngx_agt_time_print(out, sec % 60, 2, 'Z');
 
     return NGX_OK;
 }
 
 
 int64_t
-ngx_agilicus_token_time_add(int64_t a, int64_t b)
+ngx_agt_time_add(int64_t a, int64_t b)
 {
     int64_t  sum;
 
@@ -153,7 +147,7 @@ ngx_agilicus_token_time_add(int64_t a, int64_t b)
 
 
 int64_t
-ngx_agilicus_token_time_sub(int64_t a, int64_t b)
+ngx_agt_time_sub(int64_t a, int64_t b)
 {
     int64_t  difference;
 
@@ -166,7 +160,7 @@ ngx_agilicus_token_time_sub(int64_t a, int64_t b)
 
 
 static ngx_int_t
-ngx_agilicus_token_time_date(ngx_agilicus_token_time_text_t *t, int64_t *sec)
+ngx_agt_time_date(ngx_agt_time_text_t *t, int64_t *sec)
 {
     int64_t     clock, offset;
     ngx_int_t   year, month, day, last;
@@ -176,13 +170,13 @@ ngx_agilicus_token_time_date(ngx_agilicus_token_time_text_t *t, int64_t *sec)
         31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
     };
 
-    year = ngx_agilicus_token_time_number(t, 4);
-    if (year == NGX_ERROR || !ngx_agilicus_token_time_skip(t, '-')) {
+    year = ngx_agt_time_number(t, 4);
+    if (year == NGX_ERROR || !ngx_agt_time_skip(t, '-')) {
         return NGX_ERROR;
     }
 
-    month = ngx_agilicus_token_time_number(t, 2);
-    if (month < 1 || month > 12 || !ngx_agilicus_token_time_skip(t, '-')) {
+    month = ngx_agt_time_number(t, 2);
+    if (month < 1 || month > 12 || !ngx_agt_time_skip(t, '-')) {
         return NGX_ERROR;
     }
 
@@ -194,27 +188,27 @@ ngx_agilicus_token_time_date(ngx_agilicus_token_time_text_t *t, int64_t *sec)
         last = 29;
     }
 
-    day = ngx_agilicus_token_time_number(t, 2);
+    day = ngx_agt_time_number(t, 2);
     if (day < 1 || day > last) {
         return NGX_ERROR;
     }
 
-    if (!ngx_agilicus_token_time_skip(t, 'T')
-        && !ngx_agilicus_token_time_skip(t, 't')
-        && !ngx_agilicus_token_time_skip(t, ' '))
+    if (!ngx_agt_time_skip(t, 'T')
+        && !ngx_agt_time_skip(t, 't')
+        && !ngx_agt_time_skip(t, ' '))
     {
         return NGX_ERROR;
     }
 
-    if (ngx_agilicus_token_time_clock(t, &clock) != NGX_OK
-        || ngx_agilicus_token_time_fraction(t, &nonzero) != NGX_OK
-        || ngx_agilicus_token_time_zone(t, &offset) != NGX_OK)
+    if (ngx_agt_time_clock(t, &clock) != NGX_OK
+        || ngx_agt_time_fraction(t, &nonzero) != NGX_OK
+        || ngx_agt_time_zone(t, &offset) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    *sec = ngx_agilicus_token_time_days(year, month, day)
-           * NGX_AGILICUS_TOKEN_TIME_DAY
+    *sec = ngx_agt_time_days(year, month, day)
+           * NGX_AGT_TIME_DAY
            + clock - offset;
 
     return NGX_OK;
@@ -222,22 +216,21 @@ ngx_agilicus_token_time_date(ngx_agilicus_token_time_text_t *t, int64_t *sec)
 
 
 static ngx_int_t
-ngx_agilicus_token_time_clock(ngx_agilicus_token_time_text_t *t,
-    int64_t *clock)
+ngx_agt_time_clock(ngx_agt_time_text_t *t, int64_t *clock)
 {
     ngx_int_t  hour, minute, second;
 
-    hour = ngx_agilicus_token_time_number(t, 2);
-    if (hour < 0 || hour > 23 || !ngx_agilicus_token_time_skip(t, ':')) {
+    hour = ngx_agt_time_number(t, 2);
+    if (hour < 0 || hour > 23 || !ngx_agt_time_skip(t, ':')) {
         return NGX_ERROR;
     }
 
-    minute = ngx_agilicus_token_time_number(t, 2);
-    if (minute < 0 || minute > 59 || !ngx_agilicus_token_time_skip(t, ':')) {
+    minute = ngx_agt_time_number(t, 2);
+    if (minute < 0 || minute > 59 || !ngx_agt_time_skip(t, ':')) {
         return NGX_ERROR;
     }
 
-    second = ngx_agilicus_token_time_number(t, 2);
+    second = ngx_agt_time_number(t, 2);
     if (second < 0 || second > 60) {
         return NGX_ERROR;
     }
@@ -251,8 +244,7 @@ ngx_agilicus_token_time_clock(ngx_agilicus_token_time_text_t *t,
 /* what remains must be a zone: "Z", an offset from UTC, or nothing */
 
 static ngx_int_t
-ngx_agilicus_token_time_zone(ngx_agilicus_token_time_text_t *t,
-    int64_t *offset)
+ngx_agt_time_zone(ngx_agt_time_text_t *t, int64_t *offset)
 {
     ngx_int_t   hour, minute;
     ngx_uint_t  west;
@@ -260,26 +252,26 @@ ngx_agilicus_token_time_zone(ngx_agilicus_token_time_text_t *t,
     *offset = 0;
 
     if (t->pos == t->end
-        || ngx_agilicus_token_time_skip(t, 'Z')
-        || ngx_agilicus_token_time_skip(t, 'z'))
+        || ngx_agt_time_skip(t, 'Z')
+        || ngx_agt_time_skip(t, 'z'))
     {
         return NGX_OK;
     }
 
-    west = ngx_agilicus_token_time_skip(t, '-');
+    west = ngx_agt_time_skip(t, '-');
 
-    if (!west && !ngx_agilicus_token_time_skip(t, '+')) {
+    if (!west && !ngx_agt_time_skip(t, '+')) {
         return NGX_ERROR;
     }
 
-    hour = ngx_agilicus_token_time_number(t, 2);
+    hour = ngx_agt_time_number(t, 2);
     if (hour < 0 || hour > 23) {
         return NGX_ERROR;
     }
 
-    (void) ngx_agilicus_token_time_skip(t, ':');
+    (void) ngx_agt_time_skip(t, ':');
 
-    minute = ngx_agilicus_token_time_number(t, 2);
+    minute = ngx_agt_time_number(t, 2);
     if (minute < 0 || minute > 59) {
         return NGX_ERROR;
     }
@@ -295,14 +287,14 @@ ngx_agilicus_token_time_zone(ngx_agilicus_token_time_text_t *t,
 
 
 static ngx_int_t
-ngx_agilicus_token_time_epoch(ngx_agilicus_token_time_text_t *t, int64_t *sec)
+ngx_agt_time_epoch(ngx_agt_time_text_t *t, int64_t *sec)
 {
     int64_t        value;
     ngx_uint_t     negative, nonzero;
     const u_char  *start;
 
     value = 0;
-    negative = ngx_agilicus_token_time_skip(t, '-');
+    negative = ngx_agt_time_skip(t, '-');
 
     /* counted below zero, where there is room for one more */
 
@@ -323,7 +315,7 @@ ngx_agilicus_token_time_epoch(ngx_agilicus_token_time_text_t *t, int64_t *sec)
         return NGX_ERROR;
     }
 
-    if (ngx_agilicus_token_time_fraction(t, &nonzero) != NGX_OK) {
+    if (ngx_agt_time_fraction(t, &nonzero) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -343,14 +335,13 @@ ngx_agilicus_token_time_epoch(ngx_agilicus_token_time_text_t *t, int64_t *sec)
 
 
 static ngx_int_t
-ngx_agilicus_token_time_fraction(ngx_agilicus_token_time_text_t *t,
-    ngx_uint_t *nonzero)
+ngx_agt_time_fraction(ngx_agt_time_text_t *t, ngx_uint_t *nonzero)
 {
     const u_char  *start;
 
     *nonzero = 0;
 
-    if (!ngx_agilicus_token_time_skip(t, '.')) {
+    if (!ngx_agt_time_skip(t, '.')) {
         return NGX_OK;
     }
 
@@ -370,8 +361,7 @@ ngx_agilicus_token_time_fraction(ngx_agilicus_token_time_text_t *t,
 
 
 static ngx_int_t
-ngx_agilicus_token_time_number(ngx_agilicus_token_time_text_t *t,
-    ngx_uint_t digits)
+ngx_agt_time_number(ngx_agt_time_text_t *t, ngx_uint_t digits)
 {
     ngx_int_t  value;
 
@@ -395,7 +385,7 @@ ngx_agilicus_token_time_number(ngx_agilicus_token_time_text_t *t,
 
 
 static ngx_uint_t
-ngx_agilicus_token_time_skip(ngx_agilicus_token_time_text_t *t, u_char c)
+ngx_agt_time_skip(ngx_agt_time_text_t *t, u_char c)
 {
     if (t->pos == t->end || *t->pos != c) {
         return 0;
@@ -410,7 +400,7 @@ ngx_agilicus_token_time_skip(ngx_agilicus_token_time_text_t *t, u_char c)
 /* days from the epoch to a date of the Gregorian calendar */
 
 static int64_t
-ngx_agilicus_token_time_days(int64_t year, int64_t month, int64_t day)
+ngx_agt_time_days(int64_t year, int64_t month, int64_t day)
 {
     /* the year begins in March and 400 years earlier, see _format() */
 
@@ -431,8 +421,7 @@ ngx_agilicus_token_time_days(int64_t year, int64_t month, int64_t day)
 
 
 static u_char *
-ngx_agilicus_token_time_print(u_char *p, int64_t value, ngx_uint_t digits,
-    u_char last)
+ngx_agt_time_print(u_char *p, int64_t value, ngx_uint_t digits, u_char last)
 {
     ngx_uint_t  i;
 

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_TIME_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_TIME_H_INCLUDED_
+#ifndef _NGX_AGT_TIME_H_INCLUDED_
+#define _NGX_AGT_TIME_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -13,7 +13,7 @@
 
 
 /* "2026-11-23T16:20:19Z" */
-#define NGX_AGILICUS_TOKEN_TIME_LEN  20
+#define NGX_AGT_TIME_LEN  20
 
 
 /*
@@ -30,26 +30,25 @@
  * NGX_ERROR where it is not a date or not a date that exists: "*sec" is then
  * untouched.  An epoch too large for 64 bits is NGX_ERROR.
  */
-ngx_int_t ngx_agilicus_token_time_parse(const u_char *p, size_t len,
-    int64_t *sec);
+ngx_int_t ngx_agt_time_parse(const u_char *p, size_t len, int64_t *sec);
 
 /*
  * Reads an epoch that JSON gave as a real number, rounding towards the past.
  * NGX_ERROR where it is not finite or does not fit 64 bits.
  */
-ngx_int_t ngx_agilicus_token_time_real(double value, int64_t *sec);
+ngx_int_t ngx_agt_time_real(double value, int64_t *sec);
 
 /*
- * Writes "sec" as RFC 3339 in UTC to "out" (NGX_AGILICUS_TOKEN_TIME_LEN bytes,
+ * Writes "sec" as RFC 3339 in UTC to "out" (NGX_AGT_TIME_LEN bytes,
  * not terminated).  NGX_ERROR, nothing written, outside the years 0 to 9999.
  */
-ngx_int_t ngx_agilicus_token_time_format(int64_t sec, u_char *out);
+ngx_int_t ngx_agt_time_format(int64_t sec, u_char *out);
 
 /*
  * a + b and a - b that stay at INT64_MAX and INT64_MIN in place of wrapping.
  */
-int64_t ngx_agilicus_token_time_add(int64_t a, int64_t b);
-int64_t ngx_agilicus_token_time_sub(int64_t a, int64_t b);
+int64_t ngx_agt_time_add(int64_t a, int64_t b);
+int64_t ngx_agt_time_sub(int64_t a, int64_t b);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_TIME_H_INCLUDED_ */
+#endif /* _NGX_AGT_TIME_H_INCLUDED_ */

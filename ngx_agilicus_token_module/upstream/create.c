@@ -7,32 +7,29 @@
 #include "upstream/exchange.h"
 
 
-static ngx_int_t ngx_agilicus_token_create_find(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-static ngx_uint_t ngx_agilicus_token_create_identified(ngx_http_request_t *r,
-    const ngx_agilicus_token_create_conf_t *conf);
-static ngx_uint_t ngx_agilicus_token_create_has_name(ngx_http_request_t *r,
-    const ngx_agilicus_token_create_conf_t *conf);
-static ngx_uint_t ngx_agilicus_token_create_is_early(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-static ngx_int_t ngx_agilicus_token_create_values(ngx_http_request_t *r,
-    const ngx_agilicus_token_create_conf_t *conf,
-    ngx_agilicus_token_json_create_t *what);
-static ngx_int_t ngx_agilicus_token_create_evaluate(ngx_http_request_t *r,
-    const ngx_agilicus_token_create_conf_t *conf,
-    ngx_agilicus_token_json_create_t *what);
-static ngx_int_t ngx_agilicus_token_create_list(ngx_http_request_t *r,
+static ngx_int_t ngx_agt_create_find(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
+static ngx_uint_t ngx_agt_create_identified(ngx_http_request_t *r,
+    const ngx_agt_create_conf_t *conf);
+static ngx_uint_t ngx_agt_create_has_name(ngx_http_request_t *r,
+    const ngx_agt_create_conf_t *conf);
+static ngx_uint_t ngx_agt_create_is_early(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
+static ngx_int_t ngx_agt_create_values(ngx_http_request_t *r,
+    const ngx_agt_create_conf_t *conf, ngx_agt_json_create_t *what);
+static ngx_int_t ngx_agt_create_evaluate(ngx_http_request_t *r,
+    const ngx_agt_create_conf_t *conf, ngx_agt_json_create_t *what);
+static ngx_int_t ngx_agt_create_list(ngx_http_request_t *r,
     ngx_array_t *values, ngx_str_t **list, ngx_uint_t *n);
-static ngx_int_t ngx_agilicus_token_create_key(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
-    const ngx_agilicus_token_json_create_t *what);
-static ngx_int_t ngx_agilicus_token_create_ask(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
-    ngx_agilicus_token_json_create_t *what);
-static ngx_int_t ngx_agilicus_token_create_answer(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-static ngx_int_t ngx_agilicus_token_create_present(
-    ngx_agilicus_token_ctx_t *ctx);
+static ngx_int_t ngx_agt_create_key(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    const ngx_agt_json_create_t *what);
+static ngx_int_t ngx_agt_create_ask(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    ngx_agt_json_create_t *what);
+static ngx_int_t ngx_agt_create_answer(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
+static ngx_int_t ngx_agt_create_present(ngx_agt_ctx_t *ctx);
 
 
 /*
@@ -41,16 +38,16 @@ static ngx_int_t ngx_agilicus_token_create_present(
  */
 
 ngx_int_t
-ngx_agilicus_token_create(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_create(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
     switch (ctx->step) {
 
-    case NGX_AGILICUS_TOKEN_STEP_NONE:
-        return ngx_agilicus_token_create_find(r, ctx, lcf);
+    case NGX_AGT_STEP_NONE:
+        return ngx_agt_create_find(r, ctx, lcf);
 
-    case NGX_AGILICUS_TOKEN_STEP_CREATE:
-        return ngx_agilicus_token_create_answer(r, ctx, lcf);
+    case NGX_AGT_STEP_CREATE:
+        return ngx_agt_create_answer(r, ctx, lcf);
 
     default:
         return NGX_OK;
@@ -59,35 +56,34 @@ ngx_agilicus_token_create(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_agilicus_token_create_find(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_create_find(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_int_t                          rc;
-    ngx_uint_t                         early;
-    ngx_agilicus_token_secret_t        secret;
-    ngx_agilicus_token_cache_key_t     key;
-    ngx_agilicus_token_json_create_t   what;
+    ngx_int_t              rc;
+    ngx_uint_t             early;
+    ngx_agt_secret_t       secret;
+    ngx_agt_cache_key_t    key;
+    ngx_agt_json_create_t  what;
 
-    if (!ngx_agilicus_token_create_identified(r, lcf->create)) {
+    if (!ngx_agt_create_identified(r, lcf->create)) {
         goto nobody;
     }
 
-    early = ngx_agilicus_token_create_is_early(r, ctx, lcf);
+    early = ngx_agt_create_is_early(r, ctx, lcf);
 
-    rc = ngx_agilicus_token_create_values(r, lcf->create, &what);
+    rc = ngx_agt_create_values(r, lcf->create, &what);
 
     if (rc == NGX_DECLINED) {
         goto nobody;
     }
 
     if (early) {
-        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
-                                      NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
-                                      NGX_AGILICUS_TOKEN_REASON_EARLY);
+        return ngx_agt_exchange_refuse(r, ctx, lcf,
+                                      NGX_AGT_VERDICT_UNAVAILABLE,
+                                      NGX_AGT_REASON_EARLY);
     }
 
-    if (rc != NGX_OK
-        || ngx_agilicus_token_create_key(r, ctx, lcf, &what) != NGX_OK)
+    if (rc != NGX_OK || ngx_agt_create_key(r, ctx, lcf, &what) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -95,35 +91,33 @@ ngx_agilicus_token_create_find(ngx_http_request_t *r,
     ctx->seen = 0;
 
     if (lcf->origin->zone == NULL) {
-        return ngx_agilicus_token_create_ask(r, ctx, lcf, &what);
+        return ngx_agt_create_ask(r, ctx, lcf, &what);
     }
 
     key.key = ctx->key;
     key.context = lcf->origin->context;
 
-    if (ngx_agilicus_token_secret_find(lcf->origin->zone, &key,
-                                       ngx_agilicus_token_call_buffer(),
-                                       &secret)
+    if (ngx_agt_secret_find(lcf->origin->zone, &key,
+                            ngx_agt_call_buffer(),
+                            &secret)
         != NGX_OK)
     {
-        return ngx_agilicus_token_create_ask(r, ctx, lcf, &what);
+        return ngx_agt_create_ask(r, ctx, lcf, &what);
     }
 
     ctx->seen = secret.serial;
 
-    if (ctx->again
-        || !ngx_agilicus_token_secret_is_fresh(ctx, lcf, &secret))
+    if (ctx->again || !ngx_agt_secret_is_fresh(ctx, lcf, &secret))
     {
-        return ngx_agilicus_token_create_ask(r, ctx, lcf, &what);
+        return ngx_agt_create_ask(r, ctx, lcf, &what);
     }
 
-    if (secret.class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
-        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
-                                        NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN,
-                                        NGX_AGILICUS_TOKEN_REASON_CREATE);
+    if (secret.class != NGX_AGT_CLASS_ACTIVE) {
+        return ngx_agt_exchange_refuse(r, ctx, lcf, NGX_AGT_VERDICT_FORBIDDEN,
+                                        NGX_AGT_REASON_CREATE);
     }
 
-    rc = ngx_agilicus_token_keep_secret(r, &secret.token, &ctx->upstream);
+    rc = ngx_agt_keep_secret(r, &secret.token, &ctx->upstream);
 
     ngx_explicit_memzero(secret.token.data, secret.token.len);
 
@@ -131,19 +125,18 @@ ngx_agilicus_token_create_find(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_agilicus_token_create_present(ctx);
+    return ngx_agt_create_present(ctx);
 
 nobody:
 
-    return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
-                                        NGX_AGILICUS_TOKEN_VERDICT_MISSING,
-                                        NGX_AGILICUS_TOKEN_REASON_NO_IDENTITY);
+    return ngx_agt_exchange_refuse(r, ctx, lcf, NGX_AGT_VERDICT_MISSING,
+                                        NGX_AGT_REASON_NO_IDENTITY);
 }
 
 
 static ngx_uint_t
-ngx_agilicus_token_create_identified(ngx_http_request_t *r,
-    const ngx_agilicus_token_create_conf_t *conf)
+ngx_agt_create_identified(ngx_http_request_t *r,
+    const ngx_agt_create_conf_t *conf)
 {
     ngx_str_t                  *uri;
     ngx_http_variable_value_t  *v;
@@ -170,19 +163,18 @@ ngx_agilicus_token_create_identified(ngx_http_request_t *r,
         }
     }
 
-    return ngx_agilicus_token_create_has_name(r, conf)
-           && r->headers_in.user.len != 0;
+    return ngx_agt_create_has_name(r, conf) && r->headers_in.user.len != 0;
 }
 
 
 /* whether auth_basic has looked at name and password: $remote_user is true */
 
 static ngx_uint_t
-ngx_agilicus_token_create_has_name(ngx_http_request_t *r,
-    const ngx_agilicus_token_create_conf_t *conf)
+ngx_agt_create_has_name(ngx_http_request_t *r,
+    const ngx_agt_create_conf_t *conf)
 {
-    ngx_str_t                               realm;
-    const ngx_agilicus_token_basic_conf_t  *basic;
+    ngx_str_t                    realm;
+    const ngx_agt_basic_conf_t  *basic;
 
     if (conf->basic_index == NGX_CONF_UNSET_UINT) {
         return 0;
@@ -205,24 +197,24 @@ ngx_agilicus_token_create_has_name(ngx_http_request_t *r,
  */
 
 static ngx_uint_t
-ngx_agilicus_token_create_is_early(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_create_is_early(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_uint_t                    kinds;
-    ngx_agilicus_token_client_t  *client;
+    ngx_uint_t         kinds;
+    ngx_agt_client_t  *client;
 
     static ngx_str_t  user = ngx_string("remote_user");
 
     client = ctx->client;
-    kinds = NGX_AGILICUS_TOKEN_EARLY_TOKEN;
+    kinds = NGX_AGT_EARLY_TOKEN;
 
-    ngx_agilicus_token_early_close(r, client);
+    ngx_agt_early_close(r, client);
 
-    if (!ngx_agilicus_token_create_has_name(r, lcf->create)) {
-        kinds |= NGX_AGILICUS_TOKEN_EARLY_USER;
+    if (!ngx_agt_create_has_name(r, lcf->create)) {
+        kinds |= NGX_AGT_EARLY_USER;
 
         if (client->user_read) {
-            ngx_agilicus_token_early_warn(r, lcf, &user);
+            ngx_agt_early_warn(r, lcf, &user);
         }
     }
 
@@ -236,16 +228,15 @@ ngx_agilicus_token_create_is_early(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_agilicus_token_create_values(ngx_http_request_t *r,
-    const ngx_agilicus_token_create_conf_t *conf,
-    ngx_agilicus_token_json_create_t *what)
+ngx_agt_create_values(ngx_http_request_t *r, const ngx_agt_create_conf_t *conf,
+    ngx_agt_json_create_t *what)
 {
     ngx_int_t                   rc;
     ngx_str_t                   user;
     ngx_http_variable_value_t  *v;
 
-    if (ngx_agilicus_token_create_has_name(r, conf)) {
-        return ngx_agilicus_token_create_evaluate(r, conf, what);
+    if (ngx_agt_create_has_name(r, conf)) {
+        return ngx_agt_create_evaluate(r, conf, what);
     }
 
     user = r->headers_in.user;
@@ -255,7 +246,7 @@ ngx_agilicus_token_create_values(ngx_http_request_t *r,
     v->valid = 0;
     v->not_found = 0;
 
-    rc = ngx_agilicus_token_create_evaluate(r, conf, what);
+    rc = ngx_agt_create_evaluate(r, conf, what);
 
     r->headers_in.user = user;
     v->valid = 0;
@@ -268,13 +259,12 @@ ngx_agilicus_token_create_values(ngx_http_request_t *r,
 /* NGX_DECLINED if anything comes out empty or no text: nobody is known */
 
 static ngx_int_t
-ngx_agilicus_token_create_evaluate(ngx_http_request_t *r,
-    const ngx_agilicus_token_create_conf_t *conf,
-    ngx_agilicus_token_json_create_t *what)
+ngx_agt_create_evaluate(ngx_http_request_t *r,
+    const ngx_agt_create_conf_t *conf, ngx_agt_json_create_t *what)
 {
     ngx_int_t  rc;
 
-    ngx_memzero(what, sizeof(ngx_agilicus_token_json_create_t));
+    ngx_memzero(what, sizeof(ngx_agt_json_create_t));
 
     if (ngx_http_complex_value(r, conf->sub, &what->sub) != NGX_OK
         || ngx_http_complex_value(r, conf->org, &what->org) != NGX_OK)
@@ -282,23 +272,21 @@ ngx_agilicus_token_create_evaluate(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (!ngx_agilicus_token_is_name(&what->sub)
-        || !ngx_agilicus_token_is_name(&what->org))
+    if (!ngx_agt_is_name(&what->sub) || !ngx_agt_is_name(&what->org))
     {
         return NGX_DECLINED;
     }
 
-    rc = ngx_agilicus_token_create_list(r, conf->audiences, &what->audiences,
-                                        &what->naudiences);
+    rc = ngx_agt_create_list(r, conf->audiences, &what->audiences,
+                             &what->naudiences);
 
     if (rc == NGX_OK) {
-        rc = ngx_agilicus_token_create_list(r, conf->scopes, &what->scopes,
-                                            &what->nscopes);
+        rc = ngx_agt_create_list(r, conf->scopes, &what->scopes,
+                                 &what->nscopes);
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_agilicus_token_create_list(r, conf->roles, &what->roles,
-                                            &what->nroles);
+        rc = ngx_agt_create_list(r, conf->roles, &what->roles, &what->nroles);
     }
 
     what->duration = conf->duration;
@@ -308,7 +296,7 @@ ngx_agilicus_token_create_evaluate(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_agilicus_token_create_list(ngx_http_request_t *r, ngx_array_t *values,
+ngx_agt_create_list(ngx_http_request_t *r, ngx_array_t *values,
     ngx_str_t **list, ngx_uint_t *n)
 {
     ngx_str_t                  *s;
@@ -331,7 +319,7 @@ ngx_agilicus_token_create_list(ngx_http_request_t *r, ngx_array_t *values,
             return NGX_ERROR;
         }
 
-        if (!ngx_agilicus_token_is_name(&s[i])) {
+        if (!ngx_agt_is_name(&s[i])) {
             return NGX_DECLINED;
         }
     }
@@ -349,42 +337,41 @@ ngx_agilicus_token_create_list(ngx_http_request_t *r, ngx_array_t *values,
  */
 
 static ngx_int_t
-ngx_agilicus_token_create_key(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
-    const ngx_agilicus_token_json_create_t *what)
+ngx_agt_create_key(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    const ngx_agt_json_create_t *what)
 {
     ngx_str_t  parts[3];
 
     ngx_str_set(&parts[0], "\0create\0");
 
     parts[1].data = lcf->origin->grants;
-    parts[1].len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    parts[1].len = NGX_AGT_DIGEST_LEN;
 
-    parts[2].data = ngx_pnalloc(r->pool,
-                                ngx_agilicus_token_json_create(NULL, what));
+    parts[2].data = ngx_pnalloc(r->pool, ngx_agt_json_create(NULL, what));
     if (parts[2].data == NULL) {
         return NGX_ERROR;
     }
 
-    parts[2].len = ngx_agilicus_token_json_create(parts[2].data, what);
+    parts[2].len = ngx_agt_json_create(parts[2].data, what);
 
-    return ngx_agilicus_token_digest(ctx->key, parts, 3);
+    return ngx_agt_digest(ctx->key, parts, 3);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_create_ask(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
-    ngx_agilicus_token_json_create_t *what)
+ngx_agt_create_ask(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    ngx_agt_json_create_t *what)
 {
-    ngx_int_t                           rc;
-    ngx_agilicus_token_answer_t         answer;
-    ngx_agilicus_token_create_t         create;
-    ngx_agilicus_token_budget_client_t  client;
+    ngx_int_t                rc;
+    ngx_agt_answer_t         answer;
+    ngx_agt_create_t         create;
+    ngx_agt_budget_client_t  client;
 
-    ngx_agilicus_token_budget_client(r->connection->sockaddr, &client);
+    ngx_agt_budget_client(r->connection->sockaddr, &client);
 
-    ngx_memzero(&create, sizeof(ngx_agilicus_token_create_t));
+    ngx_memzero(&create, sizeof(ngx_agt_create_t));
 
     create.origin = lcf->origin;
     create.what = *what;
@@ -394,40 +381,38 @@ ngx_agilicus_token_create_ask(ngx_http_request_t *r,
     create.timeout = lcf->api_timeout;
     create.client = &client;
 
-    ctx->step = NGX_AGILICUS_TOKEN_STEP_CREATE;
+    ctx->step = NGX_AGT_STEP_CREATE;
 
-    ctx->waiter.done = ngx_agilicus_token_exchange_answered;
+    ctx->waiter.done = ngx_agt_exchange_answered;
     ctx->waiter.data = ctx;
 
-    rc = ngx_agilicus_token_grant_create(&create, &ctx->waiter, &answer);
+    rc = ngx_agt_grant_create(&create, &ctx->waiter, &answer);
 
-    if (ngx_agilicus_token_exchange_wait(r, ctx, lcf, rc, &answer)
-        == NGX_AGAIN)
+    if (ngx_agt_exchange_wait(r, ctx, lcf, rc, &answer) == NGX_AGAIN)
     {
         return NGX_AGAIN;
     }
 
-    return ngx_agilicus_token_create_answer(r, ctx, lcf);
+    return ngx_agt_create_answer(r, ctx, lcf);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_create_answer(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_create_answer(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
     switch (ctx->class) {
 
-    case NGX_AGILICUS_TOKEN_CLASS_ACTIVE:
-        return ngx_agilicus_token_create_present(ctx);
+    case NGX_AGT_CLASS_ACTIVE:
+        return ngx_agt_create_present(ctx);
 
-    case NGX_AGILICUS_TOKEN_CLASS_INVALID:
-        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
-                                        NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN,
-                                        NGX_AGILICUS_TOKEN_REASON_CREATE);
+    case NGX_AGT_CLASS_INVALID:
+        return ngx_agt_exchange_refuse(r, ctx, lcf, NGX_AGT_VERDICT_FORBIDDEN,
+                                        NGX_AGT_REASON_CREATE);
 
     default:
-        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
-                                      NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+        return ngx_agt_exchange_refuse(r, ctx, lcf,
+                                      NGX_AGT_VERDICT_UNAVAILABLE,
                                       ctx->answer_reason);
     }
 }
@@ -436,7 +421,7 @@ ngx_agilicus_token_create_answer(ngx_http_request_t *r,
 /* from here on the request is one that came with this token */
 
 static ngx_int_t
-ngx_agilicus_token_create_present(ngx_agilicus_token_ctx_t *ctx)
+ngx_agt_create_present(ngx_agt_ctx_t *ctx)
 {
     ngx_str_t  part;
 
@@ -447,7 +432,7 @@ ngx_agilicus_token_create_present(ngx_agilicus_token_ctx_t *ctx)
     ctx->token = ctx->upstream;
     part = ctx->token;
 
-    if (ngx_agilicus_token_digest(ctx->digest, &part, 1) != NGX_OK) {
+    if (ngx_agt_digest(ctx->digest, &part, 1) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -460,9 +445,9 @@ ngx_agilicus_token_create_present(ngx_agilicus_token_ctx_t *ctx)
     ctx->late = 0;
     ctx->seen = 0;
     ctx->stale_until = 0;
-    ctx->class = NGX_AGILICUS_TOKEN_CLASS_NONE;
-    ctx->state = NGX_AGILICUS_TOKEN_STATE_NEW;
-    ctx->step = NGX_AGILICUS_TOKEN_STEP_PRESENTED;
+    ctx->class = NGX_AGT_CLASS_NONE;
+    ctx->state = NGX_AGT_STATE_NEW;
+    ctx->step = NGX_AGT_STEP_PRESENTED;
 
     return NGX_OK;
 }

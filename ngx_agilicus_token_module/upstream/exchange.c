@@ -13,67 +13,65 @@
  * wait; the phase runs again then and finds where it was.
  */
 
-static void ngx_agilicus_token_wipe_secret(void *data);
+static void ngx_agt_wipe_secret(void *data);
 
 
 /* NGX_AGAIN if the request waits, NGX_OK with the answer taken */
 
 ngx_int_t
-ngx_agilicus_token_exchange_wait(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
-    ngx_int_t rc, ngx_agilicus_token_answer_t *answer)
+ngx_agt_exchange_wait(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    ngx_int_t rc, ngx_agt_answer_t *answer)
 {
     if (rc != NGX_AGAIN) {
-        ngx_agilicus_token_exchange_take(ctx, answer);
-        ngx_agilicus_token_call_forget(answer);
+        ngx_agt_exchange_take(ctx, answer);
+        ngx_agt_call_forget(answer);
         return NGX_OK;
     }
 
     ctx->exchanging = 1;
 
-    if (ngx_agilicus_token_wait(r, ctx, lcf) == NGX_AGAIN) {
+    if (ngx_agt_wait(r, ctx, lcf) == NGX_AGAIN) {
         return NGX_AGAIN;
     }
 
-    ngx_memzero(answer, sizeof(ngx_agilicus_token_answer_t));
+    ngx_memzero(answer, sizeof(ngx_agt_answer_t));
 
-    answer->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
-    answer->reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
+    answer->class = NGX_AGT_CLASS_INDETERMINATE;
+    answer->reason = NGX_AGT_REASON_INTERNAL;
     answer->retry_after = -1;
 
-    ngx_agilicus_token_exchange_take(ctx, answer);
+    ngx_agt_exchange_take(ctx, answer);
 
     return NGX_OK;
 }
 
 
 void
-ngx_agilicus_token_exchange_answered(void *data,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_exchange_answered(void *data, ngx_agt_answer_t *answer)
 {
-    ngx_agilicus_token_ctx_t *ctx = data;
+    ngx_agt_ctx_t *ctx = data;
 
-    ngx_agilicus_token_exchange_take(ctx, answer);
-    ngx_agilicus_token_wake(ctx);
+    ngx_agt_exchange_take(ctx, answer);
+    ngx_agt_wake(ctx);
 }
 
 
 void
-ngx_agilicus_token_exchange_take(ngx_agilicus_token_ctx_t *ctx,
-    ngx_agilicus_token_answer_t *answer)
+ngx_agt_exchange_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
 {
     ctx->exchanging = 0;
     ctx->class = answer->class;
     ctx->answer_reason = answer->reason;
     ctx->retry_after = answer->retry_after;
 
-    if (answer->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+    if (answer->class != NGX_AGT_CLASS_ACTIVE) {
         return;
     }
 
-    if (ctx->step == NGX_AGILICUS_TOKEN_STEP_VERIFY) {
+    if (ctx->step == NGX_AGT_STEP_VERIFY) {
 
-        if (ngx_agilicus_token_keep_child(ctx, &answer->facts) == NGX_OK) {
+        if (ngx_agt_keep_child(ctx, &answer->facts) == NGX_OK) {
             return;
         }
 
@@ -82,8 +80,7 @@ ngx_agilicus_token_exchange_take(ngx_agilicus_token_ctx_t *ctx,
 
     ctx->given = answer->sent;
 
-    if (ngx_agilicus_token_keep_secret(ctx->request, &answer->token,
-                                       &ctx->upstream)
+    if (ngx_agt_keep_secret(ctx->request, &answer->token, &ctx->upstream)
         == NGX_OK)
     {
         return;
@@ -91,16 +88,15 @@ ngx_agilicus_token_exchange_take(ngx_agilicus_token_ctx_t *ctx,
 
 failed:
 
-    ctx->class = NGX_AGILICUS_TOKEN_CLASS_INDETERMINATE;
-    ctx->answer_reason = NGX_AGILICUS_TOKEN_REASON_INTERNAL;
+    ctx->class = NGX_AGT_CLASS_INDETERMINATE;
+    ctx->answer_reason = NGX_AGT_REASON_INTERNAL;
 }
 
 
 /* what the API says of the token that goes upstream */
 
 ngx_int_t
-ngx_agilicus_token_keep_child(ngx_agilicus_token_ctx_t *ctx,
-    const ngx_str_t *packed)
+ngx_agt_keep_child(ngx_agt_ctx_t *ctx, const ngx_str_t *packed)
 {
     u_char  *p;
 
@@ -116,14 +112,14 @@ ngx_agilicus_token_keep_child(ngx_agilicus_token_ctx_t *ctx,
     ctx->child_packed.data = p;
     ctx->child_packed.len = packed->len;
 
-    return ngx_agilicus_token_facts_open(&ctx->child, p, packed->len);
+    return ngx_agt_facts_open(&ctx->child, p, packed->len);
 }
 
 
 /* a token of the edge's, in the request's pool, zeroed with it */
 
 ngx_int_t
-ngx_agilicus_token_keep_secret(ngx_http_request_t *r, const ngx_str_t *token,
+ngx_agt_keep_secret(ngx_http_request_t *r, const ngx_str_t *token,
     ngx_str_t *kept)
 {
     ngx_str_t           *s;
@@ -146,7 +142,7 @@ ngx_agilicus_token_keep_secret(ngx_http_request_t *r, const ngx_str_t *token,
     ngx_memcpy(s->data, token->data, token->len);
     s->len = token->len;
 
-    cln->handler = ngx_agilicus_token_wipe_secret;
+    cln->handler = ngx_agt_wipe_secret;
 
     *kept = *s;
 
@@ -155,20 +151,19 @@ ngx_agilicus_token_keep_secret(ngx_http_request_t *r, const ngx_str_t *token,
 
 
 ngx_uint_t
-ngx_agilicus_token_secret_is_fresh(ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_loc_conf_t *lcf,
-    const ngx_agilicus_token_secret_t *secret)
+ngx_agt_secret_is_fresh(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    const ngx_agt_secret_t *secret)
 {
-    uint64_t                         age, late;
-    ngx_agilicus_token_clock_t       now;
-    ngx_agilicus_token_found_t       found;
-    ngx_agilicus_token_cache_key_t   key;
+    uint64_t             age, late;
+    ngx_agt_clock_t      now;
+    ngx_agt_found_t      found;
+    ngx_agt_cache_key_t  key;
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
     age = now.mono - ngx_min(secret->sent, now.mono);
 
-    if (secret->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+    if (secret->class != NGX_AGT_CLASS_ACTIVE) {
         return age < lcf->lifetimes.invalid;
     }
 
@@ -188,20 +183,20 @@ ngx_agilicus_token_secret_is_fresh(ngx_agilicus_token_ctx_t *ctx,
 
     late = (uint64_t) now.wall - (uint64_t) secret->exp + 1;
 
-    ngx_memzero(&found, sizeof(ngx_agilicus_token_found_t));
+    ngx_memzero(&found, sizeof(ngx_agt_found_t));
     found.serial = secret->serial;
 
     key.key = ctx->key;
     key.context = lcf->origin->context;
 
-    ngx_agilicus_token_cache_note(lcf->origin->zone, &key, &found, 0,
-                                  (uint32_t) ngx_min(late, 0xffffffff));
+    ngx_agt_cache_note(lcf->origin->zone, &key, &found, 0,
+                       (uint32_t) ngx_min(late, 0xffffffff));
     return 0;
 }
 
 
 static void
-ngx_agilicus_token_wipe_secret(void *data)
+ngx_agt_wipe_secret(void *data)
 {
     ngx_str_t *s = data;
 
@@ -212,7 +207,7 @@ ngx_agilicus_token_wipe_secret(void *data)
 /* what goes into a question to the API: a name that others could read as one */
 
 ngx_uint_t
-ngx_agilicus_token_is_name(const ngx_str_t *value)
+ngx_agt_is_name(const ngx_str_t *value)
 {
     size_t   n;
     u_char  *p, *last;
@@ -220,7 +215,7 @@ ngx_agilicus_token_is_name(const ngx_str_t *value)
     last = value->data + value->len;
 
     for (p = value->data; p < last; p += n) {
-        n = ngx_agilicus_token_path_utf8(p, last);
+        n = ngx_agt_path_utf8(p, last);
 
         if (n == 0) {
             return 0;
@@ -232,22 +227,22 @@ ngx_agilicus_token_is_name(const ngx_str_t *value)
 
 
 ngx_int_t
-ngx_agilicus_token_exchange_refuse(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
-    ngx_agilicus_token_verdict_e verdict, ngx_agilicus_token_reason_e reason)
+ngx_agt_exchange_refuse(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    ngx_agt_verdict_e verdict, ngx_agt_reason_e reason)
 {
     ngx_str_null(&ctx->upstream);
 
-    ctx->step = NGX_AGILICUS_TOKEN_STEP_DONE;
+    ctx->step = NGX_AGT_STEP_DONE;
 
-    ngx_agilicus_token_say(ctx, verdict, reason);
-    ngx_agilicus_token_conclude(r, ctx, lcf);
+    ngx_agt_say(ctx, verdict, reason);
+    ngx_agt_conclude(r, ctx, lcf);
 
     /* the response of the client's request goes on beside a subrequest */
 
     if (r == r->main && ctx->client->watched) {
-        ngx_agilicus_token_recheck_remove(ctx->client);
+        ngx_agt_recheck_remove(ctx->client);
     }
 
-    return ngx_agilicus_token_challenge(r, ctx);
+    return ngx_agt_challenge(r, ctx);
 }

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_EXCHANGE_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_EXCHANGE_H_INCLUDED_
+#ifndef _NGX_AGT_EXCHANGE_H_INCLUDED_
+#define _NGX_AGT_EXCHANGE_H_INCLUDED_
 
 
 /*
@@ -20,47 +20,44 @@
  * expiry, which is noted once it was seen, or for as long as facts are kept if
  * it has none; a refusal for the lifetime of refusals; else 0.
  */
-ngx_uint_t ngx_agilicus_token_secret_is_fresh(ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_loc_conf_t *lcf,
-    const ngx_agilicus_token_secret_t *secret);
+ngx_uint_t ngx_agt_secret_is_fresh(ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf, const ngx_agt_secret_t *secret);
 
 /*
  * After a call was asked for with result "rc".  Returns NGX_AGAIN if the
  * request waits for it, NGX_OK if "*answer" (or "internal", where it could not
  * wait) is in "ctx".
  */
-ngx_int_t ngx_agilicus_token_exchange_wait(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
-    ngx_int_t rc, ngx_agilicus_token_answer_t *answer);
+ngx_int_t ngx_agt_exchange_wait(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    ngx_int_t rc, ngx_agt_answer_t *answer);
 
 /* a waiter's handler: takes the answer and runs the request again */
-void ngx_agilicus_token_exchange_answered(void *data,
-    ngx_agilicus_token_answer_t *answer);
+void ngx_agt_exchange_answered(void *data, ngx_agt_answer_t *answer);
 
 /*
  * Copies a token of the edge's own into the request's pool, with a clean-up
  * that zeroes it there.  NGX_OK, or NGX_ERROR if there is no memory.
  */
-ngx_int_t ngx_agilicus_token_keep_secret(ngx_http_request_t *r,
+ngx_int_t ngx_agt_keep_secret(ngx_http_request_t *r,
     const ngx_str_t *token, ngx_str_t *kept);
 
 /*
  * Copies facts of the token that goes upstream into the request's pool and
  * opens them there.  NGX_OK, or NGX_ERROR.
  */
-ngx_int_t ngx_agilicus_token_keep_child(ngx_agilicus_token_ctx_t *ctx,
-    const ngx_str_t *packed);
+ngx_int_t ngx_agt_keep_child(ngx_agt_ctx_t *ctx, const ngx_str_t *packed);
 
 /*
  * Returns 1 if the value may name somebody or something to the API: not empty,
  * and UTF-8, which is all that JSON can say; else 0.
  */
-ngx_uint_t ngx_agilicus_token_is_name(const ngx_str_t *value);
+ngx_uint_t ngx_agt_is_name(const ngx_str_t *value);
 
 /* sets the verdict and returns the HTTP status that refuses the request */
-ngx_int_t ngx_agilicus_token_exchange_refuse(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
-    ngx_agilicus_token_verdict_e verdict, ngx_agilicus_token_reason_e reason);
+ngx_int_t ngx_agt_exchange_refuse(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    ngx_agt_verdict_e verdict, ngx_agt_reason_e reason);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_EXCHANGE_H_INCLUDED_ */
+#endif /* _NGX_AGT_EXCHANGE_H_INCLUDED_ */

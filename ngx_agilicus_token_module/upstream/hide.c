@@ -8,32 +8,28 @@
 
 
 /* bytes of a token below which it is not looked for where it should not be */
-#define NGX_AGILICUS_TOKEN_HIDE_MIN  16
+#define NGX_AGT_HIDE_MIN  16
 
 
-static ngx_uint_t ngx_agilicus_token_has(const ngx_str_t *text,
+static ngx_uint_t ngx_agt_has(const ngx_str_t *text, const ngx_str_t *token);
+static ngx_int_t ngx_agt_args_have(ngx_http_request_t *r,
     const ngx_str_t *token);
-static ngx_int_t ngx_agilicus_token_args_have(ngx_http_request_t *r,
-    const ngx_str_t *token);
-static void ngx_agilicus_token_hide_values(ngx_http_request_t *r,
-    const ngx_str_t *token);
-static ngx_int_t ngx_agilicus_token_hide_headers(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx);
-static ngx_int_t ngx_agilicus_token_forget(ngx_http_request_t *r,
-    ngx_table_elt_t *h);
-static ngx_int_t ngx_agilicus_token_forget_field(ngx_http_request_t *r,
+static void ngx_agt_hide_values(ngx_http_request_t *r, const ngx_str_t *token);
+static ngx_int_t ngx_agt_hide_headers(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx);
+static ngx_int_t ngx_agt_forget(ngx_http_request_t *r, ngx_table_elt_t *h);
+static ngx_int_t ngx_agt_forget_field(ngx_http_request_t *r,
     ngx_table_elt_t **field, ngx_table_elt_t *h);
-static ngx_uint_t ngx_agilicus_token_is_bearer(ngx_table_elt_t *h);
-static ngx_uint_t ngx_agilicus_token_is_cookie(ngx_table_elt_t *h);
-static ngx_int_t ngx_agilicus_token_hide_cookie(ngx_http_request_t *r,
+static ngx_uint_t ngx_agt_is_bearer(ngx_table_elt_t *h);
+static ngx_uint_t ngx_agt_is_cookie(ngx_table_elt_t *h);
+static ngx_int_t ngx_agt_hide_cookie(ngx_http_request_t *r,
     ngx_str_t *name, const ngx_str_t *token);
-static size_t ngx_agilicus_token_cut_cookies(ngx_str_t *value,
+static size_t ngx_agt_cut_cookies(ngx_str_t *value,
     const ngx_str_t *token, u_char *dst);
 
 
 ngx_int_t
-ngx_agilicus_token_restore(ngx_http_request_t *r,
-    const ngx_agilicus_token_credentials_t *sent)
+ngx_agt_restore(ngx_http_request_t *r, const ngx_agt_credentials_t *sent)
 {
     ngx_uint_t         i;
     ngx_list_t         list;
@@ -62,8 +58,7 @@ ngx_agilicus_token_restore(ngx_http_request_t *r,
             i = 0;
         }
 
-        if (ngx_agilicus_token_is_authorization(&h[i])
-            || ngx_agilicus_token_is_cookie(&h[i]))
+        if (ngx_agt_is_authorization(&h[i]) || ngx_agt_is_cookie(&h[i]))
         {
             continue;
         }
@@ -125,14 +120,14 @@ ngx_agilicus_token_restore(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_agilicus_token_hide(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_hide(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_int_t                     rc;
-    ngx_uint_t                    i, n;
-    ngx_agilicus_token_source_t  *sources;
+    ngx_int_t          rc;
+    ngx_uint_t         i, n;
+    ngx_agt_source_t  *sources;
 
-    if (ngx_agilicus_token_hide_headers(r, ctx) != NGX_OK) {
+    if (ngx_agt_hide_headers(r, ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -140,8 +135,8 @@ ngx_agilicus_token_hide(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
     sources = n ? lcf->sources->elts : NULL;
 
     for (i = 0; i < n; i++) {
-        if (sources[i].type == NGX_AGILICUS_TOKEN_SOURCE_COOKIE
-            && ngx_agilicus_token_hide_cookie(r, &sources[i].name, NULL)
+        if (sources[i].type == NGX_AGT_SOURCE_COOKIE
+            && ngx_agt_hide_cookie(r, &sources[i].name, NULL)
                != NGX_OK)
         {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -152,31 +147,30 @@ ngx_agilicus_token_hide(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
         return NGX_OK;
     }
 
-    if (ngx_agilicus_token_hide_cookie(r, NULL, &ctx->token) != NGX_OK) {
+    if (ngx_agt_hide_cookie(r, NULL, &ctx->token) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_agilicus_token_hide_values(r, &ctx->token);
+    ngx_agt_hide_values(r, &ctx->token);
 
-    rc = ngx_agilicus_token_args_have(r, &ctx->token);
+    rc = ngx_agt_args_have(r, &ctx->token);
 
     if (rc == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (rc == NGX_OK
-        || ngx_agilicus_token_has(&r->uri, &ctx->token)
-        || ngx_agilicus_token_has(&r->main->unparsed_uri, &ctx->token))
+        || ngx_agt_has(&r->uri, &ctx->token)
+        || ngx_agt_has(&r->main->unparsed_uri, &ctx->token))
     {
-        ngx_agilicus_token_say(ctx, NGX_AGILICUS_TOKEN_VERDICT_MALFORMED,
-                               NGX_AGILICUS_TOKEN_REASON_MULTIPLE);
-        ngx_agilicus_token_conclude(r, ctx, lcf);
+        ngx_agt_say(ctx, NGX_AGT_VERDICT_MALFORMED, NGX_AGT_REASON_MULTIPLE);
+        ngx_agt_conclude(r, ctx, lcf);
 
-        if (lcf->enable == NGX_AGILICUS_TOKEN_REPORT) {
+        if (lcf->enable == NGX_AGT_REPORT) {
             return NGX_OK;
         }
 
-        return ngx_agilicus_token_challenge(r, ctx);
+        return ngx_agt_challenge(r, ctx);
     }
 
     return NGX_OK;
@@ -186,9 +180,9 @@ ngx_agilicus_token_hide(ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx,
 /* a short token could stand anywhere by accident, and would say nothing */
 
 static ngx_uint_t
-ngx_agilicus_token_has(const ngx_str_t *text, const ngx_str_t *token)
+ngx_agt_has(const ngx_str_t *text, const ngx_str_t *token)
 {
-    return token->len >= NGX_AGILICUS_TOKEN_HIDE_MIN
+    return token->len >= NGX_AGT_HIDE_MIN
            && text->len >= token->len
            && memmem(text->data, text->len, token->data, token->len) != NULL;
 }
@@ -197,12 +191,12 @@ ngx_agilicus_token_has(const ngx_str_t *text, const ngx_str_t *token)
 /* as they stand, and as whoever decodes them would read them: NGX_OK if so */
 
 static ngx_int_t
-ngx_agilicus_token_args_have(ngx_http_request_t *r, const ngx_str_t *token)
+ngx_agt_args_have(ngx_http_request_t *r, const ngx_str_t *token)
 {
     u_char     *src, *dst;
     ngx_str_t   text;
 
-    if (ngx_agilicus_token_has(&r->args, token)) {
+    if (ngx_agt_has(&r->args, token)) {
         return NGX_OK;
     }
 
@@ -222,7 +216,7 @@ ngx_agilicus_token_args_have(ngx_http_request_t *r, const ngx_str_t *token)
 
     text.len = dst - text.data;
 
-    return ngx_agilicus_token_has(&text, token) ? NGX_OK : NGX_DECLINED;
+    return ngx_agt_has(&text, token) ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -232,7 +226,7 @@ ngx_agilicus_token_args_have(ngx_http_request_t *r, const ngx_str_t *token)
  */
 
 static void
-ngx_agilicus_token_hide_values(ngx_http_request_t *r, const ngx_str_t *token)
+ngx_agt_hide_values(ngx_http_request_t *r, const ngx_str_t *token)
 {
     ngx_str_t                   text;
     ngx_uint_t                  i;
@@ -254,7 +248,7 @@ ngx_agilicus_token_hide_values(ngx_http_request_t *r, const ngx_str_t *token)
         text.data = v->data;
         text.len = v->len;
 
-        if (!ngx_agilicus_token_has(&text, token)) {
+        if (!ngx_agt_has(&text, token)) {
             continue;
         }
 
@@ -269,15 +263,14 @@ ngx_agilicus_token_hide_values(ngx_http_request_t *r, const ngx_str_t *token)
 
 
 ngx_int_t
-ngx_agilicus_token_hide_bearer(ngx_http_request_t *r)
+ngx_agt_hide_bearer(ngx_http_request_t *r)
 {
-    return ngx_agilicus_token_hide_headers(r, NULL);
+    return ngx_agt_hide_headers(r, NULL);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_hide_headers(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx)
+ngx_agt_hide_headers(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 {
     ngx_uint_t        i;
     ngx_list_t        list;
@@ -303,16 +296,16 @@ ngx_agilicus_token_hide_headers(ngx_http_request_t *r,
             i = 0;
         }
 
-        if (ngx_agilicus_token_is_bearer(&h[i])) {
+        if (ngx_agt_is_bearer(&h[i])) {
             r->headers_in.authorization = NULL;
             continue;
         }
 
         if (ctx && ctx->has_token && !ctx->created
-            && !ngx_agilicus_token_is_cookie(&h[i])
-            && ngx_agilicus_token_has(&h[i].value, &ctx->token))
+            && !ngx_agt_is_cookie(&h[i])
+            && ngx_agt_has(&h[i].value, &ctx->token))
         {
-            if (ngx_agilicus_token_forget(r, &h[i]) != NGX_OK) {
+            if (ngx_agt_forget(r, &h[i]) != NGX_OK) {
                 return NGX_ERROR;
             }
 
@@ -340,7 +333,7 @@ ngx_agilicus_token_hide_headers(ngx_http_request_t *r,
 /* fields that nginx keeps places of: variables read these, not the list */
 
 static ngx_int_t
-ngx_agilicus_token_forget(ngx_http_request_t *r, ngx_table_elt_t *h)
+ngx_agt_forget(ngx_http_request_t *r, ngx_table_elt_t *h)
 {
 #if (NGX_HTTP_X_FORWARDED_FOR && nginx_version < 1023000)
 
@@ -374,8 +367,7 @@ ngx_agilicus_token_forget(ngx_http_request_t *r, ngx_table_elt_t *h)
 
 #elif (NGX_HTTP_X_FORWARDED_FOR)
 
-    if (ngx_agilicus_token_forget_field(r, &r->headers_in.x_forwarded_for, h)
-        != NGX_OK)
+    if (ngx_agt_forget_field(r, &r->headers_in.x_forwarded_for, h) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -384,25 +376,25 @@ ngx_agilicus_token_forget(ngx_http_request_t *r, ngx_table_elt_t *h)
 
 #if (NGX_HTTP_GZIP || NGX_HTTP_HEADERS)
 
-    if (ngx_agilicus_token_forget_field(r, &r->headers_in.via, h) != NGX_OK) {
+    if (ngx_agt_forget_field(r, &r->headers_in.via, h) != NGX_OK) {
         return NGX_ERROR;
     }
 
 #endif
 
-    if (ngx_agilicus_token_forget_field(r, &r->headers_in.host, h) != NGX_OK
-        || ngx_agilicus_token_forget_field(r, &r->headers_in.user_agent, h)
+    if (ngx_agt_forget_field(r, &r->headers_in.host, h) != NGX_OK
+        || ngx_agt_forget_field(r, &r->headers_in.user_agent, h)
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return ngx_agilicus_token_forget_field(r, &r->headers_in.referer, h);
+    return ngx_agt_forget_field(r, &r->headers_in.referer, h);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_forget_field(ngx_http_request_t *r,
+ngx_agt_forget_field(ngx_http_request_t *r,
     ngx_table_elt_t **field, ngx_table_elt_t *h)
 {
 #if (nginx_version < 1023000)
@@ -448,7 +440,7 @@ ngx_agilicus_token_forget_field(ngx_http_request_t *r,
 
 
 ngx_uint_t
-ngx_agilicus_token_is_authorization(ngx_table_elt_t *h)
+ngx_agt_is_authorization(ngx_table_elt_t *h)
 {
     return h->key.len == sizeof("Authorization") - 1
            && ngx_strncasecmp(h->key.data, (u_char *) "Authorization",
@@ -458,14 +450,14 @@ ngx_agilicus_token_is_authorization(ngx_table_elt_t *h)
 
 
 static ngx_uint_t
-ngx_agilicus_token_is_bearer(ngx_table_elt_t *h)
+ngx_agt_is_bearer(ngx_table_elt_t *h)
 {
     ngx_str_t  value;
 
     value = h->value;
-    ngx_agilicus_token_bearer_strip(&value);
+    ngx_agt_bearer_strip(&value);
 
-    return ngx_agilicus_token_is_authorization(h)
+    return ngx_agt_is_authorization(h)
            && value.len >= sizeof("Bearer") - 1
            && ngx_strncasecmp(value.data, (u_char *) "Bearer",
                               sizeof("Bearer") - 1)
@@ -474,7 +466,7 @@ ngx_agilicus_token_is_bearer(ngx_table_elt_t *h)
 
 
 static ngx_uint_t
-ngx_agilicus_token_is_cookie(ngx_table_elt_t *h)
+ngx_agt_is_cookie(ngx_table_elt_t *h)
 {
     return h->key.len == sizeof("Cookie") - 1
            && ngx_strncasecmp(h->key.data, (u_char *) "Cookie", h->key.len)
@@ -488,7 +480,7 @@ ngx_agilicus_token_is_cookie(ngx_table_elt_t *h)
  */
 
 static ngx_int_t
-ngx_agilicus_token_hide_cookie(ngx_http_request_t *r, ngx_str_t *name,
+ngx_agt_hide_cookie(ngx_http_request_t *r, ngx_str_t *name,
     const ngx_str_t *token)
 {
     u_char            *p;
@@ -525,7 +517,7 @@ ngx_agilicus_token_hide_cookie(ngx_http_request_t *r, ngx_str_t *name,
             i = 0;
         }
 
-        if (!ngx_agilicus_token_is_cookie(&h[i])) {
+        if (!ngx_agt_is_cookie(&h[i])) {
             continue;
         }
 
@@ -535,10 +527,8 @@ ngx_agilicus_token_hide_cookie(ngx_http_request_t *r, ngx_str_t *name,
         }
 
         h[i].value.len = name
-                         ? ngx_agilicus_token_bearer_cut_cookie(&h[i].value,
-                                                                name, p)
-                         : ngx_agilicus_token_cut_cookies(&h[i].value, token,
-                                                          p);
+                         ? ngx_agt_bearer_cut_cookie(&h[i].value, name, p)
+                         : ngx_agt_cut_cookies(&h[i].value, token, p);
         h[i].value.data = p;
         p[h[i].value.len] = '\0';
 
@@ -571,8 +561,7 @@ ngx_agilicus_token_hide_cookie(ngx_http_request_t *r, ngx_str_t *name,
 
 
 static size_t
-ngx_agilicus_token_cut_cookies(ngx_str_t *value, const ngx_str_t *token,
-    u_char *dst)
+ngx_agt_cut_cookies(ngx_str_t *value, const ngx_str_t *token, u_char *dst)
 {
     u_char     *p, *d, *last;
     ngx_str_t   pair;
@@ -591,7 +580,7 @@ ngx_agilicus_token_cut_cookies(ngx_str_t *value, const ngx_str_t *token,
         pair.len = p - pair.data;
         p++;
 
-        if (ngx_agilicus_token_has(&pair, token)) {
+        if (ngx_agt_has(&pair, token)) {
             continue;
         }
 

@@ -7,15 +7,15 @@
 #include "upstream/upstream.h"
 
 
-static ngx_int_t ngx_agilicus_token_connection_header(ngx_http_request_t *r,
-    const ngx_agilicus_token_main_conf_t *mcf, ngx_table_elt_t *h);
-static ngx_uint_t ngx_agilicus_token_is_identity(
-    const ngx_agilicus_token_main_conf_t *mcf, const u_char *name,
+static ngx_int_t ngx_agt_connection_header(ngx_http_request_t *r,
+    const ngx_agt_main_conf_t *mcf, ngx_table_elt_t *h);
+static ngx_uint_t ngx_agt_is_identity(
+    const ngx_agt_main_conf_t *mcf, const u_char *name,
     size_t len);
-static u_char ngx_agilicus_token_fold(u_char ch);
-static ngx_int_t ngx_agilicus_token_identity_header(ngx_http_request_t *r,
+static u_char ngx_agt_fold(u_char ch);
+static ngx_int_t ngx_agt_identity_header(ngx_http_request_t *r,
     const ngx_str_t *prefix, const char *name, const ngx_str_t *value);
-static ngx_uint_t ngx_agilicus_token_is_field_value(const ngx_str_t *value);
+static ngx_uint_t ngx_agt_is_field_value(const ngx_str_t *value);
 
 
 /*
@@ -25,13 +25,13 @@ static ngx_uint_t ngx_agilicus_token_is_field_value(const ngx_str_t *value);
  */
 
 ngx_int_t
-ngx_agilicus_token_post_read_handler(ngx_http_request_t *r)
+ngx_agt_post_read_handler(ngx_http_request_t *r)
 {
-    const ngx_agilicus_token_main_conf_t  *mcf;
+    const ngx_agt_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
 
-    if (ngx_agilicus_token_copy_headers(r, mcf) != NGX_OK) {
+    if (ngx_agt_copy_headers(r, mcf) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -45,8 +45,7 @@ ngx_agilicus_token_post_read_handler(ngx_http_request_t *r)
  */
 
 ngx_int_t
-ngx_agilicus_token_copy_headers(ngx_http_request_t *r,
-    const ngx_agilicus_token_main_conf_t *mcf)
+ngx_agt_copy_headers(ngx_http_request_t *r, const ngx_agt_main_conf_t *mcf)
 {
     ngx_uint_t        i;
     ngx_list_t        list;
@@ -72,7 +71,7 @@ ngx_agilicus_token_copy_headers(ngx_http_request_t *r,
             i = 0;
         }
 
-        if (ngx_agilicus_token_is_identity(mcf, h[i].key.data, h[i].key.len)) {
+        if (ngx_agt_is_identity(mcf, h[i].key.data, h[i].key.len)) {
             ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                            "agilicus token: identity header taken out");
             continue;
@@ -89,7 +88,7 @@ ngx_agilicus_token_copy_headers(ngx_http_request_t *r,
             && ngx_strncasecmp(copy->key.data, (u_char *) "Connection",
                                copy->key.len)
                == 0
-            && ngx_agilicus_token_connection_header(r, mcf, copy) != NGX_OK)
+            && ngx_agt_connection_header(r, mcf, copy) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -113,8 +112,8 @@ ngx_agilicus_token_copy_headers(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_agilicus_token_connection_header(ngx_http_request_t *r,
-    const ngx_agilicus_token_main_conf_t *mcf, ngx_table_elt_t *h)
+ngx_agt_connection_header(ngx_http_request_t *r,
+    const ngx_agt_main_conf_t *mcf, ngx_table_elt_t *h)
 {
     u_char      *p, *last, *start, *end, *dst;
     ngx_uint_t   names;
@@ -149,7 +148,7 @@ ngx_agilicus_token_connection_header(ngx_http_request_t *r,
         }
 
         if (start == end
-            || ngx_agilicus_token_is_identity(mcf, start, end - start)
+            || ngx_agt_is_identity(mcf, start, end - start)
             || (end - start == sizeof("Authorization") - 1
                 && ngx_strncasecmp(start, (u_char *) "Authorization",
                                    end - start)
@@ -175,7 +174,7 @@ ngx_agilicus_token_connection_header(ngx_http_request_t *r,
 /* whether a name begins with a configured prefix, in any spelling */
 
 static ngx_uint_t
-ngx_agilicus_token_is_identity(const ngx_agilicus_token_main_conf_t *mcf,
+ngx_agt_is_identity(const ngx_agt_main_conf_t *mcf,
     const u_char *name, size_t len)
 {
     size_t            j;
@@ -191,8 +190,7 @@ ngx_agilicus_token_is_identity(const ngx_agilicus_token_main_conf_t *mcf,
         }
 
         for (j = 0; j < prefix[i].len; j++) {
-            if (ngx_agilicus_token_fold(name[j])
-                != ngx_agilicus_token_fold(prefix[i].data[j]))
+            if (ngx_agt_fold(name[j]) != ngx_agt_fold(prefix[i].data[j]))
             {
                 break;
             }
@@ -210,7 +208,7 @@ ngx_agilicus_token_is_identity(const ngx_agilicus_token_main_conf_t *mcf,
 /* CGI and its kind cannot tell these apart */
 
 static u_char
-ngx_agilicus_token_fold(u_char ch)
+ngx_agt_fold(u_char ch)
 {
     if (ch == '_' || ch == '.') {
         return '-';
@@ -221,47 +219,40 @@ ngx_agilicus_token_fold(u_char ch)
 
 
 ngx_int_t
-ngx_agilicus_token_identity(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_identity(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_str_t                          scopes;
-    const ngx_agilicus_token_facts_t  *facts;
+    ngx_str_t               scopes;
+    const ngx_agt_facts_t  *facts;
 
     /* of the token that goes upstream */
 
     facts = lcf->reissue ? &ctx->child : &ctx->facts;
 
-    if (ngx_agilicus_token_join(r->pool,
-                                &facts->lists[NGX_AGILICUS_TOKEN_FACTS_SCOPES],
-                                &scopes)
+    if (ngx_agt_join(r->pool, &facts->lists[NGX_AGT_FACTS_SCOPES], &scopes)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (ngx_agilicus_token_identity_header(r, &lcf->identity, "Sub",
-                                           &facts->sub)
+    if (ngx_agt_identity_header(r, &lcf->identity, "Sub", &facts->sub)
             != NGX_OK
-        || ngx_agilicus_token_identity_header(r, &lcf->identity, "Email",
-                                              &facts->email)
+        || ngx_agt_identity_header(r, &lcf->identity, "Email", &facts->email)
             != NGX_OK
-        || ngx_agilicus_token_identity_header(r, &lcf->identity, "Org",
-                                              &facts->org)
+        || ngx_agt_identity_header(r, &lcf->identity, "Org", &facts->org)
             != NGX_OK
-        || ngx_agilicus_token_identity_header(r, &lcf->identity, "Jti",
-                                              &facts->jti)
+        || ngx_agt_identity_header(r, &lcf->identity, "Jti", &facts->jti)
             != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return ngx_agilicus_token_identity_header(r, &lcf->identity, "Scopes",
-                                              &scopes);
+    return ngx_agt_identity_header(r, &lcf->identity, "Scopes", &scopes);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_identity_header(ngx_http_request_t *r,
+ngx_agt_identity_header(ngx_http_request_t *r,
     const ngx_str_t *prefix, const char *name, const ngx_str_t *value)
 {
     size_t     len;
@@ -269,7 +260,7 @@ ngx_agilicus_token_identity_header(ngx_http_request_t *r,
 
     /* a claim that does not belong in a header never makes one */
 
-    if (value->len == 0 || !ngx_agilicus_token_is_field_value(value)) {
+    if (value->len == 0 || !ngx_agt_is_field_value(value)) {
         return NGX_OK;
     }
 
@@ -291,12 +282,12 @@ ngx_agilicus_token_identity_header(ngx_http_request_t *r,
     copy.len = value->len;
     *ngx_cpymem(copy.data, value->data, value->len) = '\0';
 
-    return ngx_agilicus_token_add_header(r, &key, &copy);
+    return ngx_agt_add_header(r, &key, &copy);
 }
 
 
 static ngx_uint_t
-ngx_agilicus_token_is_field_value(const ngx_str_t *value)
+ngx_agt_is_field_value(const ngx_str_t *value)
 {
     size_t  i;
 

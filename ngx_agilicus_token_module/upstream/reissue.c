@@ -9,80 +9,76 @@
 #include "token/time.h"
 
 
-static ngx_int_t ngx_agilicus_token_reissue_find(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-static ngx_int_t ngx_agilicus_token_reissue_use(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
-    const ngx_agilicus_token_secret_t *secret);
-static ngx_uint_t ngx_agilicus_token_reissue_is_young(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+static ngx_int_t ngx_agt_reissue_find(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
+static ngx_int_t ngx_agt_reissue_use(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    const ngx_agt_secret_t *secret);
+static ngx_uint_t ngx_agt_reissue_is_young(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
     ngx_uint_t has_exp, ngx_uint_t has_jti);
-static ngx_int_t ngx_agilicus_token_reissue_alive(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
-    const ngx_agilicus_token_secret_t *secret);
-static ngx_int_t ngx_agilicus_token_reissue_key(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-static ngx_int_t ngx_agilicus_token_reissue_ask(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-static ngx_int_t ngx_agilicus_token_reissue_answer(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-static ngx_int_t ngx_agilicus_token_reissue_verify(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-static void ngx_agilicus_token_reissue_known(
-    const ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_loc_conf_t *lcf,
-    ngx_agilicus_token_introspect_t *introspect);
-static ngx_int_t ngx_agilicus_token_reissue_verified(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
-static ngx_int_t ngx_agilicus_token_reissue_own(
-    const ngx_agilicus_token_ctx_t *ctx, u_char *own);
-static ngx_int_t ngx_agilicus_token_reissue_refused(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
-    const u_char *own);
-static ngx_agilicus_token_reason_e ngx_agilicus_token_reissue_denied(
-    ngx_http_request_t *r, ngx_agilicus_token_ctx_t *ctx);
-static ngx_uint_t ngx_agilicus_token_reissue_is_less(
-    ngx_agilicus_token_ctx_t *ctx);
-static ngx_uint_t ngx_agilicus_token_reissue_has_no_more(
-    const ngx_agilicus_token_list_t *child,
-    const ngx_agilicus_token_list_t *parent);
+static ngx_int_t ngx_agt_reissue_alive(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    const ngx_agt_secret_t *secret);
+static ngx_int_t ngx_agt_reissue_key(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
+static ngx_int_t ngx_agt_reissue_ask(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
+static ngx_int_t ngx_agt_reissue_answer(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
+static ngx_int_t ngx_agt_reissue_verify(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
+static void ngx_agt_reissue_known(
+    const ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf,
+    ngx_agt_introspect_t *introspect);
+static ngx_int_t ngx_agt_reissue_verified(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
+static ngx_int_t ngx_agt_reissue_own(const ngx_agt_ctx_t *ctx, u_char *own);
+static ngx_int_t ngx_agt_reissue_refused(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf, const u_char *own);
+static ngx_agt_reason_e ngx_agt_reissue_denied(
+    ngx_http_request_t *r, ngx_agt_ctx_t *ctx);
+static ngx_uint_t ngx_agt_reissue_is_less(ngx_agt_ctx_t *ctx);
+static ngx_uint_t ngx_agt_reissue_has_no_more(
+    const ngx_agt_list_t *child,
+    const ngx_agt_list_t *parent);
 
 
 ngx_int_t
-ngx_agilicus_token_reissue(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_reissue(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
     switch (ctx->step) {
 
-    case NGX_AGILICUS_TOKEN_STEP_NONE:
-        return ngx_agilicus_token_reissue_find(r, ctx, lcf);
+    case NGX_AGT_STEP_NONE:
+        return ngx_agt_reissue_find(r, ctx, lcf);
 
-    case NGX_AGILICUS_TOKEN_STEP_REISSUE:
-        return ngx_agilicus_token_reissue_answer(r, ctx, lcf);
+    case NGX_AGT_STEP_REISSUE:
+        return ngx_agt_reissue_answer(r, ctx, lcf);
 
-    case NGX_AGILICUS_TOKEN_STEP_VERIFY:
-        return ngx_agilicus_token_reissue_verified(r, ctx, lcf);
+    case NGX_AGT_STEP_VERIFY:
+        return ngx_agt_reissue_verified(r, ctx, lcf);
 
-    default: /* NGX_AGILICUS_TOKEN_STEP_DONE */
+    default: /* NGX_AGT_STEP_DONE */
         return NGX_OK;
     }
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_reissue_find(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_reissue_find(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_int_t                       rc;
-    ngx_agilicus_token_secret_t     secret;
-    ngx_agilicus_token_cache_key_t  key;
+    ngx_int_t            rc;
+    ngx_agt_secret_t     secret;
+    ngx_agt_cache_key_t  key;
 
-    rc = ngx_agilicus_token_reissue_key(r, ctx, lcf);
+    rc = ngx_agt_reissue_key(r, ctx, lcf);
 
     if (rc == NGX_DECLINED) {
-        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
-                                        NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN,
-                                        NGX_AGILICUS_TOKEN_REASON_REISSUE);
+        return ngx_agt_exchange_refuse(r, ctx, lcf, NGX_AGT_VERDICT_FORBIDDEN,
+                                        NGX_AGT_REASON_REISSUE);
     }
 
     if (rc != NGX_OK) {
@@ -92,32 +88,31 @@ ngx_agilicus_token_reissue_find(ngx_http_request_t *r,
     ctx->seen = 0;
 
     if (lcf->origin->zone == NULL) {
-        return ngx_agilicus_token_reissue_ask(r, ctx, lcf);
+        return ngx_agt_reissue_ask(r, ctx, lcf);
     }
 
     key.key = ctx->key;
     key.context = lcf->origin->context;
 
-    if (ngx_agilicus_token_secret_find(lcf->origin->zone, &key,
-                                       ngx_agilicus_token_call_buffer(),
-                                       &secret)
+    if (ngx_agt_secret_find(lcf->origin->zone, &key,
+                            ngx_agt_call_buffer(),
+                            &secret)
         != NGX_OK)
     {
-        return ngx_agilicus_token_reissue_ask(r, ctx, lcf);
+        return ngx_agt_reissue_ask(r, ctx, lcf);
     }
 
     ctx->seen = secret.serial;
 
-    if (!ngx_agilicus_token_secret_is_fresh(ctx, lcf, &secret)) {
+    if (!ngx_agt_secret_is_fresh(ctx, lcf, &secret)) {
         rc = NGX_DECLINED;
 
-    } else if (secret.class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
-        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
-                                        NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN,
-                                        NGX_AGILICUS_TOKEN_REASON_REISSUE);
+    } else if (secret.class != NGX_AGT_CLASS_ACTIVE) {
+        return ngx_agt_exchange_refuse(r, ctx, lcf, NGX_AGT_VERDICT_FORBIDDEN,
+                                        NGX_AGT_REASON_REISSUE);
 
     } else {
-        rc = ngx_agilicus_token_reissue_use(r, ctx, lcf, &secret);
+        rc = ngx_agt_reissue_use(r, ctx, lcf, &secret);
     }
 
     if (secret.token.len) {
@@ -125,17 +120,17 @@ ngx_agilicus_token_reissue_find(ngx_http_request_t *r,
     }
 
     if (rc == NGX_AGAIN) {
-        return ngx_agilicus_token_reissue_verify(r, ctx, lcf);
+        return ngx_agt_reissue_verify(r, ctx, lcf);
     }
 
     if (rc == NGX_OK) {
-        ctx->step = NGX_AGILICUS_TOKEN_STEP_DONE;
+        ctx->step = NGX_AGT_STEP_DONE;
         return NGX_OK;
     }
 
     ngx_str_null(&ctx->upstream);
 
-    return (rc == NGX_DECLINED) ? ngx_agilicus_token_reissue_ask(r, ctx, lcf)
+    return (rc == NGX_DECLINED) ? ngx_agt_reissue_ask(r, ctx, lcf)
                                 : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
@@ -147,27 +142,25 @@ ngx_agilicus_token_reissue_find(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_agilicus_token_reissue_use(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
-    const ngx_agilicus_token_secret_t *secret)
+ngx_agt_reissue_use(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    const ngx_agt_secret_t *secret)
 {
     ctx->given = secret->sent;
 
-    if (secret->verified
-        && ngx_agilicus_token_keep_child(ctx, &secret->facts) != NGX_OK)
+    if (secret->verified && ngx_agt_keep_child(ctx, &secret->facts) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (!ngx_agilicus_token_reissue_is_young(r, ctx, lcf, secret->has_exp,
-                                             secret->verified
-                                             && ctx->child.jti.len))
+    if (!ngx_agt_reissue_is_young(r, ctx, lcf, secret->has_exp,
+                                  secret->verified
+                                  && ctx->child.jti.len))
     {
         return NGX_DECLINED;
     }
 
-    if (ngx_agilicus_token_keep_secret(r, &secret->token, &ctx->upstream)
-        != NGX_OK)
+    if (ngx_agt_keep_secret(r, &secret->token, &ctx->upstream) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -176,33 +169,31 @@ ngx_agilicus_token_reissue_use(ngx_http_request_t *r,
         return NGX_AGAIN;
     }
 
-    if (!ngx_agilicus_token_reissue_is_less(ctx)) {
+    if (!ngx_agt_reissue_is_less(ctx)) {
         return NGX_DECLINED;
     }
 
-    return ngx_agilicus_token_reissue_alive(r, ctx, lcf, secret);
+    return ngx_agt_reissue_alive(r, ctx, lcf, secret);
 }
 
 
 /* a token that was given is looked at again like any other */
 
 static ngx_uint_t
-ngx_agilicus_token_reissue_is_young(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
+ngx_agt_reissue_is_young(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
     ngx_uint_t has_exp, ngx_uint_t has_jti)
 {
-    uint64_t                    limit;
-    ngx_uint_t                  watched;
-    ngx_agilicus_token_clock_t  now;
+    uint64_t         limit;
+    ngx_uint_t       watched;
+    ngx_agt_clock_t  now;
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
-    watched = has_jti
-              && ngx_agilicus_token_watched(r, lcf->origin->api, &now);
+    watched = has_jti && ngx_agt_watched(r, lcf->origin->api, &now);
 
-    limit = ngx_agilicus_token_cache_limit(&lcf->lifetimes, ctx->key,
-                                           NGX_AGILICUS_TOKEN_CLASS_ACTIVE,
-                                           has_exp, watched);
+    limit = ngx_agt_cache_limit(&lcf->lifetimes, ctx->key,
+                                NGX_AGT_CLASS_ACTIVE, has_exp, watched);
 
     return now.mono - ngx_min(ctx->given, now.mono) < limit;
 }
@@ -214,45 +205,44 @@ ngx_agilicus_token_reissue_is_young(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_agilicus_token_reissue_alive(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
-    const ngx_agilicus_token_secret_t *secret)
+ngx_agt_reissue_alive(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    const ngx_agt_secret_t *secret)
 {
-    u_char                           own[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    ngx_atomic_uint_t                generation;
-    ngx_agilicus_token_clock_t       now;
-    ngx_agilicus_token_found_t       found;
-    ngx_agilicus_token_denials_t    *denials;
-    ngx_agilicus_token_cache_key_t   key;
+    u_char               own[NGX_AGT_DIGEST_LEN];
+    ngx_atomic_uint_t    generation;
+    ngx_agt_clock_t      now;
+    ngx_agt_found_t      found;
+    ngx_agt_denials_t   *denials;
+    ngx_agt_cache_key_t  key;
 
-    denials = ngx_agilicus_token_denials(r);
-    generation = ngx_agilicus_token_denials_generation(denials);
+    denials = ngx_agt_denials(r);
+    generation = ngx_agt_denials_generation(denials);
 
     if (secret->clean >= generation) {
         return NGX_OK;
     }
 
-    if (ngx_agilicus_token_reissue_own(ctx, own) != NGX_OK) {
+    if (ngx_agt_reissue_own(ctx, own) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
-    if (ngx_agilicus_token_denied(denials, ctx->api->digest, own,
-                                  &ctx->child, secret->sent, &now)
-        != NGX_AGILICUS_TOKEN_REASON_NONE)
+    if (ngx_agt_denied(denials, ctx->api->digest, own,
+                       &ctx->child, secret->sent, &now)
+        != NGX_AGT_REASON_NONE)
     {
         return NGX_DECLINED;
     }
 
-    ngx_memzero(&found, sizeof(ngx_agilicus_token_found_t));
+    ngx_memzero(&found, sizeof(ngx_agt_found_t));
     found.serial = secret->serial;
 
     key.key = ctx->key;
     key.context = lcf->origin->context;
 
-    ngx_agilicus_token_cache_note(lcf->origin->zone, &key, &found, generation,
-                                  0);
+    ngx_agt_cache_note(lcf->origin->zone, &key, &found, generation, 0);
 
     return NGX_OK;
 }
@@ -265,8 +255,8 @@ ngx_agilicus_token_reissue_alive(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_agilicus_token_reissue_key(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_reissue_key(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
     ngx_str_t      parts[4];
     const u_char  *parent;
@@ -275,39 +265,39 @@ ngx_agilicus_token_reissue_key(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    parent = ngx_agilicus_token_denial_key(ctx);
+    parent = ngx_agt_denial_key(ctx);
 
     if (parent == NULL) {
         return NGX_ERROR;
     }
 
-    if (!ngx_agilicus_token_is_name(&ctx->org)) {
+    if (!ngx_agt_is_name(&ctx->org)) {
         return NGX_DECLINED;
     }
 
     ngx_str_set(&parts[0], "\0reissue\0");
     parts[1].data = lcf->origin->grants;
-    parts[1].len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    parts[1].len = NGX_AGT_DIGEST_LEN;
     parts[2].data = (u_char *) parent;
-    parts[2].len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    parts[2].len = NGX_AGT_DIGEST_LEN;
     parts[3] = ctx->org;
 
-    return ngx_agilicus_token_digest(ctx->key, parts, 4);
+    return ngx_agt_digest(ctx->key, parts, 4);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_reissue_ask(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_reissue_ask(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_int_t                           rc;
-    ngx_agilicus_token_answer_t         answer;
-    ngx_agilicus_token_reissue_t        reissue;
-    ngx_agilicus_token_budget_client_t  client;
+    ngx_int_t                rc;
+    ngx_agt_answer_t         answer;
+    ngx_agt_reissue_t        reissue;
+    ngx_agt_budget_client_t  client;
 
-    ngx_agilicus_token_budget_client(r->connection->sockaddr, &client);
+    ngx_agt_budget_client(r->connection->sockaddr, &client);
 
-    ngx_memzero(&reissue, sizeof(ngx_agilicus_token_reissue_t));
+    ngx_memzero(&reissue, sizeof(ngx_agt_reissue_t));
 
     reissue.origin = lcf->origin;
     reissue.token = ctx->token;
@@ -321,63 +311,60 @@ ngx_agilicus_token_reissue_ask(ngx_http_request_t *r,
     reissue.timeout = lcf->api_timeout;
     reissue.client = &client;
 
-    ctx->step = NGX_AGILICUS_TOKEN_STEP_REISSUE;
+    ctx->step = NGX_AGT_STEP_REISSUE;
 
-    ctx->waiter.done = ngx_agilicus_token_exchange_answered;
+    ctx->waiter.done = ngx_agt_exchange_answered;
     ctx->waiter.data = ctx;
 
-    rc = ngx_agilicus_token_grant_reissue(&reissue, &ctx->waiter, &answer);
+    rc = ngx_agt_grant_reissue(&reissue, &ctx->waiter, &answer);
 
-    if (ngx_agilicus_token_exchange_wait(r, ctx, lcf, rc, &answer)
-        == NGX_AGAIN)
+    if (ngx_agt_exchange_wait(r, ctx, lcf, rc, &answer) == NGX_AGAIN)
     {
         return NGX_AGAIN;
     }
 
-    return ngx_agilicus_token_reissue_answer(r, ctx, lcf);
+    return ngx_agt_reissue_answer(r, ctx, lcf);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_reissue_answer(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_reissue_answer(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    const u_char                 *key;
-    ngx_agilicus_token_reason_e   denied;
+    const u_char     *key;
+    ngx_agt_reason_e  denied;
 
     switch (ctx->class) {
 
-    case NGX_AGILICUS_TOKEN_CLASS_ACTIVE:
-        return ngx_agilicus_token_reissue_verify(r, ctx, lcf);
+    case NGX_AGT_CLASS_ACTIVE:
+        return ngx_agt_reissue_verify(r, ctx, lcf);
 
-    case NGX_AGILICUS_TOKEN_CLASS_INVALID:
-        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
-                                        NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN,
-                                        NGX_AGILICUS_TOKEN_REASON_REISSUE);
+    case NGX_AGT_CLASS_INVALID:
+        return ngx_agt_exchange_refuse(r, ctx, lcf, NGX_AGT_VERDICT_FORBIDDEN,
+                                        NGX_AGT_REASON_REISSUE);
 
-    case NGX_AGILICUS_TOKEN_CLASS_REVOKED:
+    case NGX_AGT_CLASS_REVOKED:
 
         /* the parent is denied, by whatever stands against it */
 
-        denied = ngx_agilicus_token_reissue_denied(r, ctx);
-        key = ngx_agilicus_token_denial_key(ctx);
+        denied = ngx_agt_reissue_denied(r, ctx);
+        key = ngx_agt_denial_key(ctx);
 
-        if (key && (denied == NGX_AGILICUS_TOKEN_REASON_NONE
-                    || denied == NGX_AGILICUS_TOKEN_REASON_REVOKED))
+        if (key && (denied == NGX_AGT_REASON_NONE
+                    || denied == NGX_AGT_REASON_REVOKED))
         {
-            ngx_agilicus_token_api_revoked(ctx->api, ctx->digest, key,
-                                           &ctx->facts,
-                                           lcf->lifetimes.invalid);
+            ngx_agt_api_revoked(ctx->api, ctx->digest, key, &ctx->facts,
+                                lcf->lifetimes.invalid);
         }
 
-        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
-                                    NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
-                                    denied != NGX_AGILICUS_TOKEN_REASON_NONE
+        return ngx_agt_exchange_refuse(r, ctx, lcf,
+                                    NGX_AGT_VERDICT_REVOKED,
+                                    denied != NGX_AGT_REASON_NONE
                                     ? denied : ctx->answer_reason);
 
     default:
-        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
-                                      NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+        return ngx_agt_exchange_refuse(r, ctx, lcf,
+                                      NGX_AGT_VERDICT_UNAVAILABLE,
                                       ctx->answer_reason);
     }
 }
@@ -386,23 +373,23 @@ ngx_agilicus_token_reissue_answer(ngx_http_request_t *r,
 /* nobody has looked at the new token yet: the API says what it is good for */
 
 static ngx_int_t
-ngx_agilicus_token_reissue_verify(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_reissue_verify(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    u_char                           digest[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    ngx_int_t                        rc;
-    ngx_str_t                        part;
-    ngx_agilicus_token_answer_t      answer;
-    ngx_agilicus_token_introspect_t  introspect;
+    u_char                digest[NGX_AGT_DIGEST_LEN];
+    ngx_int_t             rc;
+    ngx_str_t             part;
+    ngx_agt_answer_t      answer;
+    ngx_agt_introspect_t  introspect;
 
     part = ctx->upstream;
 
-    if (part.len == 0 || ngx_agilicus_token_digest(digest, &part, 1) != NGX_OK)
+    if (part.len == 0 || ngx_agt_digest(digest, &part, 1) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_memzero(&introspect, sizeof(ngx_agilicus_token_introspect_t));
+    ngx_memzero(&introspect, sizeof(ngx_agt_introspect_t));
 
     introspect.origin = lcf->origin;
     introspect.token = ctx->upstream;
@@ -411,36 +398,34 @@ ngx_agilicus_token_reissue_verify(ngx_http_request_t *r,
     introspect.timeout = lcf->api_timeout;
     introspect.invalid = lcf->lifetimes.invalid;
 
-    ngx_agilicus_token_reissue_known(ctx, lcf, &introspect);
+    ngx_agt_reissue_known(ctx, lcf, &introspect);
 
-    ctx->step = NGX_AGILICUS_TOKEN_STEP_VERIFY;
+    ctx->step = NGX_AGT_STEP_VERIFY;
 
     /* the one who asked for the token may have been another request */
 
-    ctx->waiter.done = ngx_agilicus_token_exchange_answered;
+    ctx->waiter.done = ngx_agt_exchange_answered;
     ctx->waiter.data = ctx;
 
-    rc = ngx_agilicus_token_api_introspect(&introspect, &ctx->waiter, &answer);
+    rc = ngx_agt_api_introspect(&introspect, &ctx->waiter, &answer);
 
-    if (ngx_agilicus_token_exchange_wait(r, ctx, lcf, rc, &answer)
-        == NGX_AGAIN)
+    if (ngx_agt_exchange_wait(r, ctx, lcf, rc, &answer) == NGX_AGAIN)
     {
         return NGX_AGAIN;
     }
 
-    return ngx_agilicus_token_reissue_verified(r, ctx, lcf);
+    return ngx_agt_reissue_verified(r, ctx, lcf);
 }
 
 
 /* what was known of a token before it was given is known too long */
 
 static void
-ngx_agilicus_token_reissue_known(const ngx_agilicus_token_ctx_t *ctx,
-    const ngx_agilicus_token_loc_conf_t *lcf,
-    ngx_agilicus_token_introspect_t *introspect)
+ngx_agt_reissue_known(const ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    ngx_agt_introspect_t *introspect)
 {
-    ngx_agilicus_token_found_t      found;
-    ngx_agilicus_token_cache_key_t  key;
+    ngx_agt_found_t      found;
+    ngx_agt_cache_key_t  key;
 
     if (lcf->origin->zone == NULL) {
         return;
@@ -449,7 +434,7 @@ ngx_agilicus_token_reissue_known(const ngx_agilicus_token_ctx_t *ctx,
     key.key = introspect->digest;
     key.context = lcf->origin->context;
 
-    if (ngx_agilicus_token_cache_find(lcf->origin->zone, &key, 0, &found)
+    if (ngx_agt_cache_find(lcf->origin->zone, &key, 0, &found)
             == NGX_OK
         && found.sent < ctx->given)
     {
@@ -459,70 +444,68 @@ ngx_agilicus_token_reissue_known(const ngx_agilicus_token_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_agilicus_token_reissue_verified(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf)
+ngx_agt_reissue_verified(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    u_char                           own[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    ngx_agilicus_token_clock_t       now;
-    ngx_agilicus_token_reason_e      denied;
-    ngx_agilicus_token_cache_key_t   key;
+    u_char               own[NGX_AGT_DIGEST_LEN];
+    ngx_agt_clock_t      now;
+    ngx_agt_reason_e     denied;
+    ngx_agt_cache_key_t  key;
 
-    if (ctx->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE
-        && ctx->class != NGX_AGILICUS_TOKEN_CLASS_INVALID
-        && ctx->class != NGX_AGILICUS_TOKEN_CLASS_REVOKED)
+    if (ctx->class != NGX_AGT_CLASS_ACTIVE
+        && ctx->class != NGX_AGT_CLASS_INVALID
+        && ctx->class != NGX_AGT_CLASS_REVOKED)
     {
-        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
-                                      NGX_AGILICUS_TOKEN_VERDICT_UNAVAILABLE,
+        return ngx_agt_exchange_refuse(r, ctx, lcf,
+                                      NGX_AGT_VERDICT_UNAVAILABLE,
                                       ctx->answer_reason);
     }
 
-    denied = ngx_agilicus_token_reissue_denied(r, ctx);
+    denied = ngx_agt_reissue_denied(r, ctx);
 
-    if (denied != NGX_AGILICUS_TOKEN_REASON_NONE) {
-        return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
-                                          NGX_AGILICUS_TOKEN_VERDICT_REVOKED,
+    if (denied != NGX_AGT_REASON_NONE) {
+        return ngx_agt_exchange_refuse(r, ctx, lcf, NGX_AGT_VERDICT_REVOKED,
                                           denied);
     }
 
-    if (ngx_agilicus_token_reissue_own(ctx, own) != NGX_OK) {
+    if (ngx_agt_reissue_own(ctx, own) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ctx->class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+    if (ctx->class != NGX_AGT_CLASS_ACTIVE) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "agilicus token: the Tokens API does not take the token "
                       "that it has reissued: %V",
-                      ngx_agilicus_token_reason_word(ctx->answer_reason));
+                      ngx_agt_reason_word(ctx->answer_reason));
 
-        return ngx_agilicus_token_reissue_refused(r, ctx, lcf, own);
+        return ngx_agt_reissue_refused(r, ctx, lcf, own);
     }
 
-    if (!ngx_agilicus_token_reissue_is_less(ctx)) {
+    if (!ngx_agt_reissue_is_less(ctx)) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "agilicus token: the token that was reissued is not "
                       "the one that was asked for, or is good for more than "
                       "its parent");
 
-        return ngx_agilicus_token_reissue_refused(r, ctx, lcf, own);
+        return ngx_agt_reissue_refused(r, ctx, lcf, own);
     }
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
-    ngx_agilicus_token_children_note(ngx_agilicus_token_denials(r),
-                                     ctx->api->digest, own, &ctx->child,
-                                     &now);
+    ngx_agt_children_note(ngx_agt_denials(r),
+                          ctx->api->digest, own, &ctx->child, &now);
 
     if (lcf->origin->zone) {
         key.key = ctx->key;
         key.context = lcf->origin->context;
 
-        (void) ngx_agilicus_token_secret_store(lcf->origin->zone, &key,
-                                           NGX_AGILICUS_TOKEN_REASON_REISSUE,
+        (void) ngx_agt_secret_store(lcf->origin->zone, &key,
+                                           NGX_AGT_REASON_REISSUE,
                                            &ctx->child_packed, &ctx->upstream,
                                            ctx->given);
     }
 
-    ctx->step = NGX_AGILICUS_TOKEN_STEP_DONE;
+    ctx->step = NGX_AGT_STEP_DONE;
 
     return NGX_OK;
 }
@@ -531,37 +514,34 @@ ngx_agilicus_token_reissue_verified(ngx_http_request_t *r,
 /* the key under which the token for upstream is denied */
 
 static ngx_int_t
-ngx_agilicus_token_reissue_own(const ngx_agilicus_token_ctx_t *ctx,
-    u_char *own)
+ngx_agt_reissue_own(const ngx_agt_ctx_t *ctx, u_char *own)
 {
-    u_char     digest[NGX_AGILICUS_TOKEN_DIGEST_LEN];
+    u_char     digest[NGX_AGT_DIGEST_LEN];
     ngx_str_t  part;
 
     part = ctx->upstream;
 
-    if (ngx_agilicus_token_digest(digest, &part, 1) != NGX_OK) {
+    if (ngx_agt_digest(digest, &part, 1) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    return ngx_agilicus_token_denials_token(own, &ctx->upstream, digest);
+    return ngx_agt_denials_token(own, &ctx->upstream, digest);
 }
 
 
 /* such a token ends, and none is asked for until the refusal is too old */
 
 static ngx_int_t
-ngx_agilicus_token_reissue_refused(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
-    const u_char *own)
+ngx_agt_reissue_refused(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf, const u_char *own)
 {
-    ngx_str_t                       none;
-    ngx_agilicus_token_clock_t      now;
-    ngx_agilicus_token_cache_key_t  key;
+    ngx_str_t            none;
+    ngx_agt_clock_t      now;
+    ngx_agt_cache_key_t  key;
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
-    ngx_agilicus_token_children_end(ngx_agilicus_token_denials(r),
-                                    ctx->api->digest, own, &now);
+    ngx_agt_children_end(ngx_agt_denials(r), ctx->api->digest, own, &now);
 
     if (lcf->origin->zone) {
         ngx_str_null(&none);
@@ -569,30 +549,28 @@ ngx_agilicus_token_reissue_refused(ngx_http_request_t *r,
         key.key = ctx->key;
         key.context = lcf->origin->context;
 
-        (void) ngx_agilicus_token_cache_store(lcf->origin->zone, &key,
-                                       NGX_AGILICUS_TOKEN_CLASS_INVALID,
-                                       NGX_AGILICUS_TOKEN_REASON_REISSUE,
-                                       &none, &none, ngx_agilicus_token_mono(),
-                                       ngx_agilicus_token_mono(), 0);
+        (void) ngx_agt_cache_store(lcf->origin->zone, &key,
+                                       NGX_AGT_CLASS_INVALID,
+                                       NGX_AGT_REASON_REISSUE,
+                                       &none, &none, ngx_agt_mono(),
+                                       ngx_agt_mono(), 0);
     }
 
-    return ngx_agilicus_token_exchange_refuse(r, ctx, lcf,
-                                        NGX_AGILICUS_TOKEN_VERDICT_FORBIDDEN,
-                                        NGX_AGILICUS_TOKEN_REASON_REISSUE);
+    return ngx_agt_exchange_refuse(r, ctx, lcf, NGX_AGT_VERDICT_FORBIDDEN,
+                                        NGX_AGT_REASON_REISSUE);
 }
 
 
 /* the parent may have been denied while its child was waited for */
 
-static ngx_agilicus_token_reason_e
-ngx_agilicus_token_reissue_denied(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx)
+static ngx_agt_reason_e
+ngx_agt_reissue_denied(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 {
-    ngx_agilicus_token_clock_t  now;
+    ngx_agt_clock_t  now;
 
-    ngx_agilicus_token_zone_now(&now);
+    ngx_agt_zone_now(&now);
 
-    return ngx_agilicus_token_look_for_denial(ctx, &now);
+    return ngx_agt_look_for_denial(ctx, &now);
 }
 
 
@@ -602,9 +580,9 @@ ngx_agilicus_token_reissue_denied(ngx_http_request_t *r,
  */
 
 static ngx_uint_t
-ngx_agilicus_token_reissue_is_less(ngx_agilicus_token_ctx_t *ctx)
+ngx_agt_reissue_is_less(ngx_agt_ctx_t *ctx)
 {
-    const ngx_agilicus_token_facts_t  *child, *parent;
+    const ngx_agt_facts_t  *child, *parent;
 
     child = &ctx->child;
     parent = &ctx->facts;
@@ -621,9 +599,9 @@ ngx_agilicus_token_reissue_is_less(ngx_agilicus_token_ctx_t *ctx)
         return 0;
     }
 
-    if (ngx_agilicus_token_policy_expired(child, ctx->leeway, 0, ngx_time())
-        || ngx_agilicus_token_policy_ended(child, 0, ngx_time())
-        || ngx_agilicus_token_policy_ahead(child, ctx->leeway, ngx_time()))
+    if (ngx_agt_policy_expired(child, ctx->leeway, 0, ngx_time())
+        || ngx_agt_policy_ended(child, 0, ngx_time())
+        || ngx_agt_policy_ahead(child, ctx->leeway, ngx_time()))
     {
         return 0;
     }
@@ -631,24 +609,24 @@ ngx_agilicus_token_reissue_is_less(ngx_agilicus_token_ctx_t *ctx)
     /* upstream may read what is no list here */
 
     return !child->odd_scopes
-           && ngx_agilicus_token_reissue_has_no_more(
-                  &child->lists[NGX_AGILICUS_TOKEN_FACTS_SCOPES],
-                  &parent->lists[NGX_AGILICUS_TOKEN_FACTS_SCOPES]);
+           && ngx_agt_reissue_has_no_more(
+                  &child->lists[NGX_AGT_FACTS_SCOPES],
+                  &parent->lists[NGX_AGT_FACTS_SCOPES]);
 }
 
 
 static ngx_uint_t
-ngx_agilicus_token_reissue_has_no_more(const ngx_agilicus_token_list_t *child,
-    const ngx_agilicus_token_list_t *parent)
+ngx_agt_reissue_has_no_more(const ngx_agt_list_t *child,
+    const ngx_agt_list_t *parent)
 {
-    ngx_str_t                  scope;
-    ngx_agilicus_token_list_t  scopes;
+    ngx_str_t       scope;
+    ngx_agt_list_t  scopes;
 
     scopes = *child;
 
-    while (ngx_agilicus_token_facts_next(&scopes, &scope) == NGX_OK) {
+    while (ngx_agt_facts_next(&scopes, &scope) == NGX_OK) {
 
-        if (!ngx_agilicus_token_facts_has(parent, &scope)) {
+        if (!ngx_agt_facts_has(parent, &scope)) {
             return 0;
         }
     }

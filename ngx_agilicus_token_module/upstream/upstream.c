@@ -7,16 +7,15 @@
 #include "upstream/upstream.h"
 
 
-static void ngx_agilicus_token_upstream_token(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
-    ngx_str_t *token);
-static ngx_int_t ngx_agilicus_token_authorization(ngx_http_request_t *r,
+static void ngx_agt_upstream_token(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf, ngx_str_t *token);
+static ngx_int_t ngx_agt_authorization(ngx_http_request_t *r,
     const ngx_str_t *token, ngx_uint_t own);
 
 
 /* what tells a token that was given here from the client's own, in any copy */
 
-static u_char  ngx_agilicus_token_given[] = "authorization";
+static u_char  ngx_agt_given[] = "authorization";
 
 
 /*
@@ -25,48 +24,46 @@ static u_char  ngx_agilicus_token_given[] = "authorization";
  */
 
 ngx_int_t
-ngx_agilicus_token_upstream(ngx_http_request_t *r)
+ngx_agt_upstream(ngx_http_request_t *r)
 {
-    ngx_int_t                              rc;
-    ngx_str_t                              token;
-    ngx_uint_t                             hide, restore, given;
-    ngx_agilicus_token_arrival_t          *arrival;
-    ngx_agilicus_token_ctx_t              *ctx;
-    const ngx_agilicus_token_loc_conf_t   *lcf;
-    const ngx_agilicus_token_main_conf_t  *mcf;
+    ngx_int_t                   rc;
+    ngx_str_t                   token;
+    ngx_uint_t                  hide, restore, given;
+    ngx_agt_arrival_t          *arrival;
+    ngx_agt_ctx_t              *ctx;
+    const ngx_agt_loc_conf_t   *lcf;
+    const ngx_agt_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
-    ctx = ngx_agilicus_token_get_ctx(r);
+    ctx = ngx_agt_get_ctx(r);
 
     /* a location that enforces nothing passes on what went upstream before */
 
-    if (lcf->enable == NGX_AGILICUS_TOKEN_OFF && ctx && ctx->client->changed) {
-        arrival = ngx_agilicus_token_arrival_of(ctx->client, r);
+    if (lcf->enable == NGX_AGT_OFF && ctx && ctx->client->changed) {
+        arrival = ngx_agt_arrival_of(ctx->client, r);
 
         if (arrival && arrival->has_left) {
             arrival->has_left = 0;
 
-            if (ngx_agilicus_token_restore(r, &arrival->left) != NGX_OK) {
+            if (ngx_agt_restore(r, &arrival->left) != NGX_OK) {
                 return NGX_HTTP_INTERNAL_SERVER_ERROR;
             }
         }
     }
 
-    hide = (lcf->enable != NGX_AGILICUS_TOKEN_OFF
-            && (!lcf->forward || lcf->reissue));
+    hide = (lcf->enable != NGX_AGT_OFF && (!lcf->forward || lcf->reissue));
 
-    restore = (lcf->enable != NGX_AGILICUS_TOKEN_OFF
-               && ctx && ctx->client->changed);
+    restore = (lcf->enable != NGX_AGT_OFF && ctx && ctx->client->changed);
 
-    ngx_agilicus_token_upstream_token(r, ctx, lcf, &token);
+    ngx_agt_upstream_token(r, ctx, lcf, &token);
 
     /* what one location was given for its upstream is for no other */
 
-    given = (lcf->enable == NGX_AGILICUS_TOKEN_OFF
+    given = (lcf->enable == NGX_AGT_OFF
              && r->headers_in.authorization
              && r->headers_in.authorization->lowcase_key
-                == ngx_agilicus_token_given);
+                == ngx_agt_given);
 
     /*
      * A list of its own for each location that may change it: the last one's
@@ -74,13 +71,12 @@ ngx_agilicus_token_upstream(ngx_http_request_t *r)
      */
 
     if (mcf->identity.nelts || hide || restore || given || token.len) {
-        if (ngx_agilicus_token_copy_headers(r, mcf) != NGX_OK) {
+        if (ngx_agt_copy_headers(r, mcf) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
     }
 
-    if (restore
-        && ngx_agilicus_token_restore(r, &ctx->client->sent) != NGX_OK)
+    if (restore && ngx_agt_restore(r, &ctx->client->sent) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -89,12 +85,12 @@ ngx_agilicus_token_upstream(ngx_http_request_t *r)
         ctx->client->changed = 1;
     }
 
-    if (given && ngx_agilicus_token_hide_bearer(r) != NGX_OK) {
+    if (given && ngx_agt_hide_bearer(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (hide) {
-        rc = ngx_agilicus_token_hide(r, ctx, lcf);
+        rc = ngx_agt_hide(r, ctx, lcf);
 
         if (rc != NGX_OK) {
             return rc;
@@ -102,16 +98,15 @@ ngx_agilicus_token_upstream(ngx_http_request_t *r)
     }
 
     if (token.len
-        && ngx_agilicus_token_authorization(r, &token,
-                                            !lcf->reissue && !ctx->created)
+        && ngx_agt_authorization(r, &token, !lcf->reissue && !ctx->created)
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ctx && lcf->identity.len && lcf->enable != NGX_AGILICUS_TOKEN_OFF
-        && ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_ACTIVE
-        && ngx_agilicus_token_identity(r, ctx, lcf) != NGX_OK)
+    if (ctx && lcf->identity.len && lcf->enable != NGX_AGT_OFF
+        && ctx->decision.verdict == NGX_AGT_VERDICT_ACTIVE
+        && ngx_agt_identity(r, ctx, lcf) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -123,20 +118,19 @@ ngx_agilicus_token_upstream(ngx_http_request_t *r)
 /* the token that upstream gets in place of what the client sent, or none */
 
 static void
-ngx_agilicus_token_upstream_token(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf,
-    ngx_str_t *token)
+ngx_agt_upstream_token(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf, ngx_str_t *token)
 {
     ngx_str_null(token);
 
-    if (ctx == NULL || lcf->enable == NGX_AGILICUS_TOKEN_OFF) {
+    if (ctx == NULL || lcf->enable == NGX_AGT_OFF) {
         return;
     }
 
     if (lcf->reissue) {
 
-        if (ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_ACTIVE
-            && ctx->step == NGX_AGILICUS_TOKEN_STEP_DONE)
+        if (ctx->decision.verdict == NGX_AGT_VERDICT_ACTIVE
+            && ctx->step == NGX_AGT_STEP_DONE)
         {
             *token = ctx->upstream;
         }
@@ -148,26 +142,26 @@ ngx_agilicus_token_upstream_token(ngx_http_request_t *r,
         return;
     }
 
-    if (ctx->created || ctx->source->type == NGX_AGILICUS_TOKEN_SOURCE_QUERY) {
+    if (ctx->created || ctx->source->type == NGX_AGT_SOURCE_QUERY) {
         *token = ctx->token;
     }
 }
 
 
 ngx_int_t
-ngx_agilicus_token_upstream_value(ngx_http_request_t *r, ngx_str_t *token)
+ngx_agt_upstream_value(ngx_http_request_t *r, ngx_str_t *token)
 {
-    ngx_agilicus_token_ctx_t             *ctx;
-    const ngx_agilicus_token_loc_conf_t  *lcf;
+    ngx_agt_ctx_t             *ctx;
+    const ngx_agt_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
-    ctx = ngx_agilicus_token_get_ctx(r);
+    ctx = ngx_agt_get_ctx(r);
 
-    ngx_agilicus_token_upstream_token(r, ctx, lcf, token);
+    ngx_agt_upstream_token(r, ctx, lcf, token);
 
     if (token->len == 0 && ctx && ctx->has_token && lcf->forward
-        && lcf->reissue == NULL && lcf->enable != NGX_AGILICUS_TOKEN_OFF
-        && ctx->decision.verdict == NGX_AGILICUS_TOKEN_VERDICT_ACTIVE)
+        && lcf->reissue == NULL && lcf->enable != NGX_AGT_OFF
+        && ctx->decision.verdict == NGX_AGT_VERDICT_ACTIVE)
     {
         *token = ctx->token;
     }
@@ -179,7 +173,7 @@ ngx_agilicus_token_upstream_value(ngx_http_request_t *r, ngx_str_t *token)
 /* sets the one Authorization field that upstream gets */
 
 static ngx_int_t
-ngx_agilicus_token_authorization(ngx_http_request_t *r,
+ngx_agt_authorization(ngx_http_request_t *r,
     const ngx_str_t *token, ngx_uint_t own)
 {
     ngx_uint_t        i;
@@ -211,7 +205,7 @@ ngx_agilicus_token_authorization(ngx_http_request_t *r,
             i = 0;
         }
 
-        if (ngx_agilicus_token_is_authorization(&h[i])) {
+        if (ngx_agt_is_authorization(&h[i])) {
             h[i].value = value;
             h += i;
 
@@ -221,7 +215,7 @@ ngx_agilicus_token_authorization(ngx_http_request_t *r,
 
     ngx_str_set(&name, "Authorization");
 
-    if (ngx_agilicus_token_add_header(r, &name, &value) != NGX_OK) {
+    if (ngx_agt_add_header(r, &name, &value) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -233,7 +227,7 @@ ngx_agilicus_token_authorization(ngx_http_request_t *r,
 found:
 
     if (!own) {
-        h->lowcase_key = ngx_agilicus_token_given;
+        h->lowcase_key = ngx_agt_given;
     }
 
     r->headers_in.authorization = h;
@@ -243,8 +237,7 @@ found:
 
 
 ngx_int_t
-ngx_agilicus_token_add_header(ngx_http_request_t *r, ngx_str_t *name,
-    ngx_str_t *value)
+ngx_agt_add_header(ngx_http_request_t *r, ngx_str_t *name, ngx_str_t *value)
 {
     u_char           *p;
     ngx_table_elt_t  *h;

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_UPSTREAM_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_UPSTREAM_H_INCLUDED_
+#ifndef _NGX_AGT_UPSTREAM_H_INCLUDED_
+#define _NGX_AGT_UPSTREAM_H_INCLUDED_
 
 
 /*
@@ -19,21 +19,21 @@
  * headers, which only the edge may set.  The old one stays where it is:
  * pointers into it are good.  NGX_OK, or NGX_ERROR if there is no memory.
  */
-ngx_int_t ngx_agilicus_token_copy_headers(ngx_http_request_t *r,
-    const ngx_agilicus_token_main_conf_t *mcf);
+ngx_int_t ngx_agt_copy_headers(ngx_http_request_t *r,
+    const ngx_agt_main_conf_t *mcf);
 
 /*
  * Adds the identity headers of an allowed request, as configured, to what goes
  * upstream.  NGX_OK, or NGX_ERROR if there is no memory.
  */
-ngx_int_t ngx_agilicus_token_identity(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+ngx_int_t ngx_agt_identity(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 
 /*
  * Adds a header to the request; name and value are not copied and live as long
  * as the request.  NGX_OK, or NGX_ERROR if there is no memory.
  */
-ngx_int_t ngx_agilicus_token_add_header(ngx_http_request_t *r,
+ngx_int_t ngx_agt_add_header(ngx_http_request_t *r,
     ngx_str_t *name, ngx_str_t *value);
 
 /*
@@ -42,14 +42,14 @@ ngx_int_t ngx_agilicus_token_add_header(ngx_http_request_t *r,
  * that repeats the token.  Where it stands in the target too, there is nothing
  * to be had but a refusal.  NGX_OK, or a status.
  */
-ngx_int_t ngx_agilicus_token_hide(ngx_http_request_t *r,
-    ngx_agilicus_token_ctx_t *ctx, const ngx_agilicus_token_loc_conf_t *lcf);
+ngx_int_t ngx_agt_hide(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 
 /*
  * hide: takes bearer credentials out, whoever's they are.  NGX_OK, or NGX_ERROR
  * if there is no memory.
  */
-ngx_int_t ngx_agilicus_token_hide_bearer(ngx_http_request_t *r);
+ngx_int_t ngx_agt_hide_bearer(ngx_http_request_t *r);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_UPSTREAM_H_INCLUDED_ */
+#endif /* _NGX_AGT_UPSTREAM_H_INCLUDED_ */

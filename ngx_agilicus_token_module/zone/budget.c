@@ -7,31 +7,30 @@
 #include "zone/budget.h"
 
 
-static uint64_t ngx_agilicus_token_budget_interval(uint64_t rate);
-static uint64_t ngx_agilicus_token_budget_wait(uint64_t time, uint64_t now,
+static uint64_t ngx_agt_budget_interval(uint64_t rate);
+static uint64_t ngx_agt_budget_wait(uint64_t time, uint64_t now,
     uint64_t burst, uint64_t interval);
-static ngx_agilicus_token_client_budget_t *ngx_agilicus_token_budget_place(
-    ngx_agilicus_token_zone_t *first,
-    const ngx_agilicus_token_budget_client_t *client, uint64_t now);
-static time_t ngx_agilicus_token_budget_seconds(uint64_t us);
+static ngx_agt_client_budget_t *ngx_agt_budget_place(
+    ngx_agt_zone_t *first,
+    const ngx_agt_budget_client_t *client, uint64_t now);
+static time_t ngx_agt_budget_seconds(uint64_t us);
 
 
 ngx_uint_t
-ngx_agilicus_token_budget_api(ngx_agilicus_token_zone_t *first,
+ngx_agt_budget_api(ngx_agt_zone_t *first,
     const u_char *digest, uint32_t cycle, ngx_uint_t add)
 {
-    ngx_uint_t                       i, oldest;
-    ngx_agilicus_token_api_state_t  *api;
+    ngx_uint_t            i, oldest;
+    ngx_agt_api_state_t  *api;
 
     api = first->sh->api;
     oldest = 0;
 
-    ngx_agilicus_token_zone_lock(first);
+    ngx_agt_zone_lock(first);
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_ZONE_APIS; i++) {
+    for (i = 0; i < NGX_AGT_ZONE_APIS; i++) {
 
-        if (api[i].used
-            && ngx_agilicus_token_digest_equal(api[i].digest, digest))
+        if (api[i].used && ngx_agt_digest_equal(api[i].digest, digest))
         {
             goto done;
         }
@@ -42,35 +41,35 @@ ngx_agilicus_token_budget_api(ngx_agilicus_token_zone_t *first,
     }
 
     if (!add) {
-        ngx_agilicus_token_zone_unlock(first);
-        return NGX_AGILICUS_TOKEN_ZONE_APIS;
+        ngx_agt_zone_unlock(first);
+        return NGX_AGT_ZONE_APIS;
     }
 
     i = oldest;
 
-    ngx_memzero(&api[i], sizeof(ngx_agilicus_token_api_state_t));
-    ngx_memcpy(api[i].digest, digest, NGX_AGILICUS_TOKEN_DIGEST_LEN);
+    ngx_memzero(&api[i], sizeof(ngx_agt_api_state_t));
+    ngx_memcpy(api[i].digest, digest, NGX_AGT_DIGEST_LEN);
 
 done:
 
     api[i].used = cycle;
 
-    ngx_agilicus_token_zone_unlock(first);
+    ngx_agt_zone_unlock(first);
 
     return i;
 }
 
 
 void
-ngx_agilicus_token_budget_client(struct sockaddr *sockaddr,
-    ngx_agilicus_token_budget_client_t *client)
+ngx_agt_budget_client(struct sockaddr *sockaddr,
+    ngx_agt_budget_client_t *client)
 {
     struct sockaddr_in   *sin;
 #if (NGX_HAVE_INET6)
     struct sockaddr_in6  *sin6;
 #endif
 
-    ngx_memzero(client, sizeof(ngx_agilicus_token_budget_client_t));
+    ngx_memzero(client, sizeof(ngx_agt_budget_client_t));
 
     switch (sockaddr->sa_family) {
 
@@ -110,14 +109,13 @@ ngx_agilicus_token_budget_client(struct sockaddr *sockaddr,
  */
 
 ngx_int_t
-ngx_agilicus_token_budget_take(ngx_agilicus_token_zone_t *first,
-    ngx_uint_t api, const ngx_agilicus_token_rate_t *rate,
-    const ngx_agilicus_token_budget_client_t *client, uint64_t now,
-    time_t *retry_after)
+ngx_agt_budget_take(ngx_agt_zone_t *first,
+    ngx_uint_t api, const ngx_agt_rate_t *rate,
+    const ngx_agt_budget_client_t *client, uint64_t now, time_t *retry_after)
 {
-    uint64_t                             own, all, wait;
-    ngx_agilicus_token_api_state_t      *state;
-    ngx_agilicus_token_client_budget_t  *c;
+    uint64_t                  own, all, wait;
+    ngx_agt_api_state_t      *state;
+    ngx_agt_client_budget_t  *c;
 
     if (rate->off) {
         return NGX_OK;
@@ -125,30 +123,30 @@ ngx_agilicus_token_budget_take(ngx_agilicus_token_zone_t *first,
 
     now *= 1000;
     state = &first->sh->api[api];
-    all = ngx_agilicus_token_budget_interval(rate->rate);
+    all = ngx_agt_budget_interval(rate->rate);
     own = 0;
     c = NULL;
 
-    ngx_agilicus_token_zone_lock(first);
+    ngx_agt_zone_lock(first);
 
     if (client && rate->per_client) {
-        own = ngx_agilicus_token_budget_interval(rate->per_client);
-        c = ngx_agilicus_token_budget_place(first, client, now);
+        own = ngx_agt_budget_interval(rate->per_client);
+        c = ngx_agt_budget_place(first, client, now);
 
-        wait = ngx_agilicus_token_budget_wait(c->time, now, rate->burst, own);
+        wait = ngx_agt_budget_wait(c->time, now, rate->burst, own);
 
         if (wait) {
-            ngx_agilicus_token_zone_unlock(first);
-            *retry_after = ngx_agilicus_token_budget_seconds(wait);
+            ngx_agt_zone_unlock(first);
+            *retry_after = ngx_agt_budget_seconds(wait);
             return NGX_BUSY;
         }
     }
 
-    wait = ngx_agilicus_token_budget_wait(state->time, now, rate->burst, all);
+    wait = ngx_agt_budget_wait(state->time, now, rate->burst, all);
 
     if (wait) {
-        ngx_agilicus_token_zone_unlock(first);
-        *retry_after = ngx_agilicus_token_budget_seconds(wait);
+        ngx_agt_zone_unlock(first);
+        *retry_after = ngx_agt_budget_seconds(wait);
         return NGX_DECLINED;
     }
 
@@ -158,7 +156,7 @@ ngx_agilicus_token_budget_take(ngx_agilicus_token_zone_t *first,
         c->time = ngx_max(c->time, now) + own;
     }
 
-    ngx_agilicus_token_zone_unlock(first);
+    ngx_agt_zone_unlock(first);
 
     return NGX_OK;
 }
@@ -167,7 +165,7 @@ ngx_agilicus_token_budget_take(ngx_agilicus_token_zone_t *first,
 /* microseconds of one call at a rate of calls per 1,000 seconds */
 
 static uint64_t
-ngx_agilicus_token_budget_interval(uint64_t rate)
+ngx_agt_budget_interval(uint64_t rate)
 {
     return ngx_max((uint64_t) 1000000000 / rate, 1);
 }
@@ -176,7 +174,7 @@ ngx_agilicus_token_budget_interval(uint64_t rate)
 /* how long until one more call fits; one call always does in an idle budget */
 
 static uint64_t
-ngx_agilicus_token_budget_wait(uint64_t time, uint64_t now, uint64_t burst,
+ngx_agt_budget_wait(uint64_t time, uint64_t now, uint64_t burst,
     uint64_t interval)
 {
     if (time <= now) {
@@ -189,28 +187,27 @@ ngx_agilicus_token_budget_wait(uint64_t time, uint64_t now, uint64_t burst,
 }
 
 
-static ngx_agilicus_token_client_budget_t *
-ngx_agilicus_token_budget_place(ngx_agilicus_token_zone_t *first,
-    const ngx_agilicus_token_budget_client_t *client, uint64_t now)
+static ngx_agt_client_budget_t *
+ngx_agt_budget_place(ngx_agt_zone_t *first,
+    const ngx_agt_budget_client_t *client, uint64_t now)
 {
-    uint64_t                             a, b, buckets;
-    ngx_uint_t                           i;
-    ngx_agilicus_token_client_budget_t  *c, *idle;
+    uint64_t                  a, b, buckets;
+    ngx_uint_t                i;
+    ngx_agt_client_budget_t  *c, *idle;
 
     ngx_memcpy(&a, client->address, sizeof(uint64_t));
     ngx_memcpy(&b, client->address + 8, sizeof(uint64_t));
 
-    a = ngx_agilicus_token_digest_fold(a ^ first->sh->secret[0],
-                                       b ^ first->sh->secret[1]);
+    a = ngx_agt_digest_fold(a ^ first->sh->secret[0],
+                            b ^ first->sh->secret[1]);
 
-    buckets = first->sh->clients / NGX_AGILICUS_TOKEN_CLIENT_BUCKET;
+    buckets = first->sh->clients / NGX_AGT_CLIENT_BUCKET;
 
-    c = first->clients
-        + a % buckets * NGX_AGILICUS_TOKEN_CLIENT_BUCKET;
+    c = first->clients + a % buckets * NGX_AGT_CLIENT_BUCKET;
 
     idle = c;
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_CLIENT_BUCKET; i++) {
+    for (i = 0; i < NGX_AGT_CLIENT_BUCKET; i++) {
 
         if (ngx_memcmp(c[i].address, client->address, 16) == 0) {
             return &c[i];
@@ -231,19 +228,19 @@ ngx_agilicus_token_budget_place(ngx_agilicus_token_zone_t *first,
 
 
 static time_t
-ngx_agilicus_token_budget_seconds(uint64_t us)
+ngx_agt_budget_seconds(uint64_t us)
 {
     return (time_t) ((us + 999999) / 1000000);
 }
 
 
 ngx_int_t
-ngx_agilicus_token_breaker_pass(ngx_agilicus_token_zone_t *first,
-    ngx_uint_t api, const ngx_agilicus_token_breaker_t *breaker, uint64_t now,
+ngx_agt_breaker_pass(ngx_agt_zone_t *first,
+    ngx_uint_t api, const ngx_agt_breaker_t *breaker, uint64_t now,
     ngx_msec_t timeout, time_t *retry_after)
 {
-    ngx_int_t                        rc;
-    ngx_agilicus_token_api_state_t  *state;
+    ngx_int_t             rc;
+    ngx_agt_api_state_t  *state;
 
     if (breaker->failures == 0) {
         return NGX_OK;
@@ -252,7 +249,7 @@ ngx_agilicus_token_breaker_pass(ngx_agilicus_token_zone_t *first,
     rc = NGX_OK;
     state = &first->sh->api[api];
 
-    ngx_agilicus_token_zone_lock(first);
+    ngx_agt_zone_lock(first);
 
     if (state->open) {
 
@@ -270,34 +267,34 @@ ngx_agilicus_token_breaker_pass(ngx_agilicus_token_zone_t *first,
         }
     }
 
-    ngx_agilicus_token_zone_unlock(first);
+    ngx_agt_zone_unlock(first);
 
     return rc;
 }
 
 
 ngx_int_t
-ngx_agilicus_token_breaker_report(ngx_agilicus_token_zone_t *first,
-    ngx_uint_t api, const ngx_agilicus_token_breaker_t *breaker, uint64_t now,
+ngx_agt_breaker_report(ngx_agt_zone_t *first,
+    ngx_uint_t api, const ngx_agt_breaker_t *breaker, uint64_t now,
     ngx_msec_t elapsed, ngx_uint_t failed, time_t retry_after)
 {
-    ngx_int_t                        rc;
-    ngx_uint_t                       i;
-    ngx_msec_t                       open;
-    ngx_agilicus_token_api_state_t  *state;
+    ngx_int_t             rc;
+    ngx_uint_t            i;
+    ngx_msec_t            open;
+    ngx_agt_api_state_t  *state;
 
-    static const ngx_msec_t  ends[] = NGX_AGILICUS_TOKEN_LATENCIES;
+    static const ngx_msec_t  ends[] = NGX_AGT_LATENCIES;
 
     rc = NGX_OK;
     state = &first->sh->api[api];
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_NLATENCIES; i++) {
+    for (i = 0; i < NGX_AGT_NLATENCIES; i++) {
         if (elapsed <= ends[i]) {
             break;
         }
     }
 
-    ngx_agilicus_token_zone_lock(first);
+    ngx_agt_zone_lock(first);
 
     state->calls++;
     state->latency[i]++;
@@ -313,7 +310,7 @@ ngx_agilicus_token_breaker_report(ngx_agilicus_token_zone_t *first,
         state->open = 0;
         state->probe = 0;
 
-        ngx_agilicus_token_zone_unlock(first);
+        ngx_agt_zone_unlock(first);
 
         return rc;
     }
@@ -345,7 +342,7 @@ ngx_agilicus_token_breaker_report(ngx_agilicus_token_zone_t *first,
         state->probe = 0;
     }
 
-    ngx_agilicus_token_zone_unlock(first);
+    ngx_agt_zone_unlock(first);
 
     return rc;
 }

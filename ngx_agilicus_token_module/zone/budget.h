@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_BUDGET_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_BUDGET_H_INCLUDED_
+#ifndef _NGX_AGT_BUDGET_H_INCLUDED_
+#define _NGX_AGT_BUDGET_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -25,39 +25,39 @@ typedef struct {
     uint64_t                       per_client;  /* likewise; 0: no limit */
     uint64_t                       burst;       /* microseconds of the rate */
     unsigned                       off:1;
-} ngx_agilicus_token_rate_t;
+} ngx_agt_rate_t;
 
 
 typedef struct {
     ngx_uint_t                     failures;    /* in a row; 0: no breaker */
     ngx_msec_t                     open;        /* between two probes */
     ngx_msec_t                     max;         /* of an API's Retry-After */
-} ngx_agilicus_token_breaker_t;
+} ngx_agt_breaker_t;
 
 
 /* an address of 16 bytes; of IPv6 only the network counts */
 
 typedef struct {
     u_char                         address[16];
-} ngx_agilicus_token_budget_client_t;
+} ngx_agt_budget_client_t;
 
 
 /*
  * The number of the state of the API whose URL has this digest, which is then
- * of use for the configuration "cycle"; NGX_AGILICUS_TOKEN_ZONE_APIS where
+ * of use for the configuration "cycle"; NGX_AGT_ZONE_APIS where
  * there is none and "add" is 0.  Else one is made, in place of that which has
  * been of no use for the longest time.  For the master, which asks for all
  * APIs of a configuration before it adds any: no two of them, and none of the
  * configuration before, then share a state.
  */
-ngx_uint_t ngx_agilicus_token_budget_api(ngx_agilicus_token_zone_t *first,
+ngx_uint_t ngx_agt_budget_api(ngx_agt_zone_t *first,
     const u_char *digest, uint32_t cycle, ngx_uint_t add);
 
 /*
  * Fills "client" from a socket address.
  */
-void ngx_agilicus_token_budget_client(struct sockaddr *sockaddr,
-    ngx_agilicus_token_budget_client_t *client);
+void ngx_agt_budget_client(struct sockaddr *sockaddr,
+    ngx_agt_budget_client_t *client);
 
 /*
  * Takes one call from the budgets of an API and of a client (NULL: no
@@ -69,18 +69,17 @@ void ngx_agilicus_token_budget_client(struct sockaddr *sockaddr,
  *
  * Where refused, "*retry_after" is in how many seconds there is one again.
  */
-ngx_int_t ngx_agilicus_token_budget_take(ngx_agilicus_token_zone_t *first,
-    ngx_uint_t api, const ngx_agilicus_token_rate_t *rate,
-    const ngx_agilicus_token_budget_client_t *client, uint64_t now,
-    time_t *retry_after);
+ngx_int_t ngx_agt_budget_take(ngx_agt_zone_t *first,
+    ngx_uint_t api, const ngx_agt_rate_t *rate,
+    const ngx_agt_budget_client_t *client, uint64_t now, time_t *retry_after);
 
 /*
  * Asks the breaker for one call that will take "timeout" milliseconds at most.
  * NGX_OK lets it through (as the probe, where the breaker is half open),
  * NGX_DECLINED does not: "*retry_after" says for how many seconds.
  */
-ngx_int_t ngx_agilicus_token_breaker_pass(ngx_agilicus_token_zone_t *first,
-    ngx_uint_t api, const ngx_agilicus_token_breaker_t *breaker, uint64_t now,
+ngx_int_t ngx_agt_breaker_pass(ngx_agt_zone_t *first,
+    ngx_uint_t api, const ngx_agt_breaker_t *breaker, uint64_t now,
     ngx_msec_t timeout, time_t *retry_after);
 
 /*
@@ -89,9 +88,9 @@ ngx_int_t ngx_agilicus_token_breaker_pass(ngx_agilicus_token_zone_t *first,
  * the API gave it with 429 (seconds; -1: not).  Returns NGX_BUSY if that
  * opened the breaker, NGX_DONE if it closed it, else NGX_OK.
  */
-ngx_int_t ngx_agilicus_token_breaker_report(ngx_agilicus_token_zone_t *first,
-    ngx_uint_t api, const ngx_agilicus_token_breaker_t *breaker, uint64_t now,
+ngx_int_t ngx_agt_breaker_report(ngx_agt_zone_t *first,
+    ngx_uint_t api, const ngx_agt_breaker_t *breaker, uint64_t now,
     ngx_msec_t elapsed, ngx_uint_t failed, time_t retry_after);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_BUDGET_H_INCLUDED_ */
+#endif /* _NGX_AGT_BUDGET_H_INCLUDED_ */

@@ -8,8 +8,8 @@
 
 
 /* of a look-up; the first ones need no lock unless there is a change */
-#define NGX_AGILICUS_TOKEN_CACHE_TRIES       8
-#define NGX_AGILICUS_TOKEN_CACHE_FREE_TRIES  4
+#define NGX_AGT_CACHE_TRIES       8
+#define NGX_AGT_CACHE_FREE_TRIES  4
 
 
 /* where look-ups copy to: grows to the largest entry seen, is never freed */
@@ -17,50 +17,49 @@
 typedef struct {
     u_char                        *data;
     size_t                         size;
-} ngx_agilicus_token_scratch_t;
+} ngx_agt_scratch_t;
 
 
-static ngx_agilicus_token_entry_t *ngx_agilicus_token_cache_find_locked(
-    ngx_agilicus_token_zone_t *zone,
-    const ngx_agilicus_token_cache_key_t *key);
-static ngx_int_t ngx_agilicus_token_cache_copy(
-    ngx_agilicus_token_zone_t *zone,
-    const ngx_agilicus_token_cache_key_t *key, ngx_uint_t want,
-    ngx_agilicus_token_found_t *found, size_t *len);
-static ngx_int_t ngx_agilicus_token_cache_grow(size_t size);
+static ngx_agt_entry_t *ngx_agt_cache_find_locked(
+    ngx_agt_zone_t *zone,
+    const ngx_agt_cache_key_t *key);
+static ngx_int_t ngx_agt_cache_copy(
+    ngx_agt_zone_t *zone,
+    const ngx_agt_cache_key_t *key, ngx_uint_t want,
+    ngx_agt_found_t *found, size_t *len);
+static ngx_int_t ngx_agt_cache_grow(size_t size);
 
 
-static ngx_agilicus_token_scratch_t  ngx_agilicus_token_scratch;
+static ngx_agt_scratch_t  ngx_agt_scratch;
 
 
 ngx_int_t
-ngx_agilicus_token_cache_find(ngx_agilicus_token_zone_t *zone,
-    const ngx_agilicus_token_cache_key_t *key, ngx_uint_t want,
-    ngx_agilicus_token_found_t *found)
+ngx_agt_cache_find(ngx_agt_zone_t *zone,
+    const ngx_agt_cache_key_t *key, ngx_uint_t want, ngx_agt_found_t *found)
 {
     size_t             len;
     ngx_int_t          rc;
     ngx_uint_t         try, locked;
     ngx_atomic_uint_t  changes;
 
-    ngx_agilicus_token_cache_forget();
+    ngx_agt_cache_forget();
 
-    for (try = 0; try < NGX_AGILICUS_TOKEN_CACHE_TRIES; try++) {
+    for (try = 0; try < NGX_AGT_CACHE_TRIES; try++) {
 
         len = 0;
-        locked = !ngx_agilicus_token_zone_read_begin(zone, &changes)
-                 || try >= NGX_AGILICUS_TOKEN_CACHE_FREE_TRIES;
+        locked = !ngx_agt_zone_read_begin(zone, &changes)
+                 || try >= NGX_AGT_CACHE_FREE_TRIES;
 
         if (locked) {
-            ngx_agilicus_token_zone_lock(zone);
+            ngx_agt_zone_lock(zone);
         }
 
-        rc = ngx_agilicus_token_cache_copy(zone, key, want, found, &len);
+        rc = ngx_agt_cache_copy(zone, key, want, found, &len);
 
         if (locked) {
-            ngx_agilicus_token_zone_unlock(zone);
+            ngx_agt_zone_unlock(zone);
 
-        } else if (!ngx_agilicus_token_zone_read_end(zone, changes)) {
+        } else if (!ngx_agt_zone_read_end(zone, changes)) {
             continue;
         }
 
@@ -70,7 +69,7 @@ ngx_agilicus_token_cache_find(ngx_agilicus_token_zone_t *zone,
 
         /* no memory is asked for while the zone is locked */
 
-        if (ngx_agilicus_token_cache_grow(len) != NGX_OK) {
+        if (ngx_agt_cache_grow(len) != NGX_OK) {
             return NGX_DECLINED;
         }
     }
@@ -86,45 +85,42 @@ ngx_agilicus_token_cache_find(ngx_agilicus_token_zone_t *zone,
  */
 
 static ngx_int_t
-ngx_agilicus_token_cache_copy(ngx_agilicus_token_zone_t *zone,
-    const ngx_agilicus_token_cache_key_t *key, ngx_uint_t want,
-    ngx_agilicus_token_found_t *found, size_t *len)
+ngx_agt_cache_copy(ngx_agt_zone_t *zone,
+    const ngx_agt_cache_key_t *key, ngx_uint_t want,
+    ngx_agt_found_t *found, size_t *len)
 {
-    size_t                                      facts, rules;
-    ngx_agilicus_token_table_t                 *table;
-    ngx_agilicus_token_table_seen_t             seen;
-    const volatile ngx_agilicus_token_entry_t  *e;
+    size_t                           facts, rules;
+    ngx_agt_table_t                 *table;
+    ngx_agt_table_seen_t             seen;
+    const volatile ngx_agt_entry_t  *e;
 
     table = zone->facts;
-    e = ngx_agilicus_token_table_peek(table, key->key, key->context, &seen);
+    e = ngx_agt_table_peek(table, key->key, key->context, &seen);
 
     if (e == NULL) {
         table = zone->invalid;
-        e = ngx_agilicus_token_table_peek(table, key->key, key->context,
-                                          &seen);
+        e = ngx_agt_table_peek(table, key->key, key->context, &seen);
         if (e == NULL) {
             return NGX_DECLINED;
         }
     }
 
-    facts = (want == NGX_AGILICUS_TOKEN_CACHE_HEAD) ? 0 : e->facts_len;
+    facts = (want == NGX_AGT_CACHE_HEAD) ? 0 : e->facts_len;
     rules = e->rules_len;
 
-    *len = facts + (want == NGX_AGILICUS_TOKEN_CACHE_RULES ? rules : 0);
+    *len = facts + (want == NGX_AGT_CACHE_RULES ? rules : 0);
 
-    if (!ngx_agilicus_token_table_holds(table,
-                                    (const ngx_agilicus_token_entry_t *) e,
-                                    *len))
+    if (!ngx_agt_table_holds(table, (const ngx_agt_entry_t *) e, *len))
     {
         return NGX_DECLINED;
     }
 
-    if (*len > ngx_agilicus_token_scratch.size) {
+    if (*len > ngx_agt_scratch.size) {
         return NGX_AGAIN;
     }
 
-    found->class = (ngx_agilicus_token_class_e) e->class;
-    found->reason = (ngx_agilicus_token_reason_e) e->reason;
+    found->class = (ngx_agt_class_e) e->class;
+    found->reason = (ngx_agt_reason_e) e->reason;
     found->sent = e->sent;
     found->asked = e->asked;
     found->serial = e->serial;
@@ -133,31 +129,30 @@ ngx_agilicus_token_cache_copy(ngx_agilicus_token_zone_t *zone,
     found->rules_len = rules;
 
     if (*len) {
-        ngx_memcpy(ngx_agilicus_token_scratch.data, (u_char *) e->data, *len);
+        ngx_memcpy(ngx_agt_scratch.data, (u_char *) e->data, *len);
     }
 
     found->facts.len = facts;
-    found->facts.data = ngx_agilicus_token_scratch.data;
+    found->facts.data = ngx_agt_scratch.data;
     found->rules.len = *len - facts;
-    found->rules.data = ngx_agilicus_token_scratch.data + facts;
+    found->rules.data = ngx_agt_scratch.data + facts;
 
-    ngx_agilicus_token_table_touch(table, &seen);
+    ngx_agt_table_touch(table, &seen);
 
     return NGX_OK;
 }
 
 
 ngx_int_t
-ngx_agilicus_token_cache_store(ngx_agilicus_token_zone_t *zone,
-    const ngx_agilicus_token_cache_key_t *key,
-    ngx_agilicus_token_class_e class, ngx_agilicus_token_reason_e reason,
+ngx_agt_cache_store(ngx_agt_zone_t *zone, const ngx_agt_cache_key_t *key,
+    ngx_agt_class_e class, ngx_agt_reason_e reason,
     const ngx_str_t *facts, const ngx_str_t *rules, uint64_t sent,
     uint64_t asked, ngx_atomic_uint_t generation)
 {
-    ngx_agilicus_token_entry_t  *e;
-    ngx_agilicus_token_table_t  *table, *other;
+    ngx_agt_entry_t  *e;
+    ngx_agt_table_t  *table, *other;
 
-    if (class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+    if (class == NGX_AGT_CLASS_ACTIVE) {
         table = zone->facts;
         other = zone->invalid;
 
@@ -166,17 +161,17 @@ ngx_agilicus_token_cache_store(ngx_agilicus_token_zone_t *zone,
         other = zone->facts;
     }
 
-    ngx_agilicus_token_zone_lock(zone);
+    ngx_agt_zone_lock(zone);
 
     if (sent <= zone->sh->purged) {
-        ngx_agilicus_token_zone_unlock(zone);
+        ngx_agt_zone_unlock(zone);
         return NGX_DECLINED;
     }
 
-    e = ngx_agilicus_token_cache_find_locked(zone, key);
+    e = ngx_agt_cache_find_locked(zone, key);
 
     if (e && e->sent > sent) {
-        ngx_agilicus_token_zone_unlock(zone);
+        ngx_agt_zone_unlock(zone);
         return NGX_OK;
     }
 
@@ -184,16 +179,16 @@ ngx_agilicus_token_cache_store(ngx_agilicus_token_zone_t *zone,
         asked = ngx_min(asked, e->asked);
     }
 
-    ngx_agilicus_token_zone_begin_locked(zone);
+    ngx_agt_zone_begin_locked(zone);
 
-    e = ngx_agilicus_token_table_find(other, key->key, key->context);
+    e = ngx_agt_table_find(other, key->key, key->context);
 
     if (e) {
-        ngx_agilicus_token_table_remove(other, e);
+        ngx_agt_table_remove(other, e);
     }
 
-    e = ngx_agilicus_token_table_store(table, key->key, key->context,
-                                       facts->len + rules->len);
+    e = ngx_agt_table_store(table, key->key, key->context,
+                            facts->len + rules->len);
 
     if (e) {
         e->class = (uint8_t) class;
@@ -213,104 +208,99 @@ ngx_agilicus_token_cache_store(ngx_agilicus_token_zone_t *zone,
         }
     }
 
-    ngx_agilicus_token_zone_end_locked(zone);
-    ngx_agilicus_token_zone_unlock(zone);
+    ngx_agt_zone_end_locked(zone);
+    ngx_agt_zone_unlock(zone);
 
-    ngx_agilicus_token_zone_count(zone, e ? NGX_AGILICUS_TOKEN_COUNT_STORED
-                                    : NGX_AGILICUS_TOKEN_COUNT_NOT_STORED);
+    ngx_agt_zone_count(zone, e ? NGX_AGT_COUNT_STORED
+                                    : NGX_AGT_COUNT_NOT_STORED);
 
     return e ? NGX_OK : NGX_DECLINED;
 }
 
 
 void
-ngx_agilicus_token_cache_purged(ngx_agilicus_token_zone_t *zone)
+ngx_agt_cache_purged(ngx_agt_zone_t *zone)
 {
     uint64_t  now;
 
-    ngx_agilicus_token_zone_lock(zone);
+    ngx_agt_zone_lock(zone);
 
     /* with the mutex held: what is stored later was asked for later, or goes */
 
-    now = ngx_agilicus_token_mono_now();
+    now = ngx_agt_mono_now();
     zone->sh->purged = ngx_max(zone->sh->purged, now);
 
-    ngx_agilicus_token_zone_unlock(zone);
+    ngx_agt_zone_unlock(zone);
 }
 
 
 void
-ngx_agilicus_token_cache_remove(ngx_agilicus_token_zone_t *zone,
-    const ngx_agilicus_token_cache_key_t *key)
+ngx_agt_cache_remove(ngx_agt_zone_t *zone, const ngx_agt_cache_key_t *key)
 {
-    ngx_agilicus_token_entry_t  *e;
+    ngx_agt_entry_t  *e;
 
-    ngx_agilicus_token_zone_lock(zone);
-    ngx_agilicus_token_zone_begin_locked(zone);
+    ngx_agt_zone_lock(zone);
+    ngx_agt_zone_begin_locked(zone);
 
-    e = ngx_agilicus_token_table_find(zone->facts, key->key, key->context);
-
-    if (e) {
-        ngx_agilicus_token_table_remove(zone->facts, e);
-    }
-
-    e = ngx_agilicus_token_table_find(zone->invalid, key->key, key->context);
+    e = ngx_agt_table_find(zone->facts, key->key, key->context);
 
     if (e) {
-        ngx_agilicus_token_table_remove(zone->invalid, e);
+        ngx_agt_table_remove(zone->facts, e);
     }
 
-    ngx_agilicus_token_zone_end_locked(zone);
-    ngx_agilicus_token_zone_unlock(zone);
+    e = ngx_agt_table_find(zone->invalid, key->key, key->context);
+
+    if (e) {
+        ngx_agt_table_remove(zone->invalid, e);
+    }
+
+    ngx_agt_zone_end_locked(zone);
+    ngx_agt_zone_unlock(zone);
 }
 
 
 void
-ngx_agilicus_token_cache_note(ngx_agilicus_token_zone_t *zone,
-    const ngx_agilicus_token_cache_key_t *key,
-    const ngx_agilicus_token_found_t *found, ngx_atomic_uint_t generation,
-    uint32_t late)
+ngx_agt_cache_note(ngx_agt_zone_t *zone, const ngx_agt_cache_key_t *key,
+    const ngx_agt_found_t *found, ngx_atomic_uint_t generation, uint32_t late)
 {
-    ngx_agilicus_token_entry_t  *e;
+    ngx_agt_entry_t  *e;
 
-    ngx_agilicus_token_zone_lock(zone);
+    ngx_agt_zone_lock(zone);
 
-    e = ngx_agilicus_token_cache_find_locked(zone, key);
+    e = ngx_agt_cache_find_locked(zone, key);
 
     if (e && e->serial == found->serial) {
         e->clean = ngx_max(e->clean, generation);
         e->late = ngx_max(e->late, late);
     }
 
-    ngx_agilicus_token_zone_unlock(zone);
+    ngx_agt_zone_unlock(zone);
 }
 
 
-static ngx_agilicus_token_entry_t *
-ngx_agilicus_token_cache_find_locked(ngx_agilicus_token_zone_t *zone,
-    const ngx_agilicus_token_cache_key_t *key)
+static ngx_agt_entry_t *
+ngx_agt_cache_find_locked(ngx_agt_zone_t *zone, const ngx_agt_cache_key_t *key)
 {
-    ngx_agilicus_token_entry_t  *e;
+    ngx_agt_entry_t  *e;
 
-    e = ngx_agilicus_token_table_find(zone->facts, key->key, key->context);
+    e = ngx_agt_table_find(zone->facts, key->key, key->context);
 
     if (e) {
         return e;
     }
 
-    return ngx_agilicus_token_table_find(zone->invalid, key->key,
-                                         key->context);
+    return ngx_agt_table_find(zone->invalid, key->key, key->context);
 }
 
 
 void
-ngx_agilicus_token_cache_forget(void)
+ngx_agt_cache_forget(void)
 {
-#ifdef NGX_AGILICUS_TOKEN_SCRIBBLE
+#ifdef NGX_AGT_SCRIBBLE
 
-    ngx_agilicus_token_scratch_t  *scratch;
+    ngx_agt_scratch_t  *scratch;
 
-    scratch = &ngx_agilicus_token_scratch;
+    scratch = &ngx_agt_scratch;
 
     if (scratch->data) {
         ngx_memset(scratch->data, 0xa5, scratch->size);
@@ -325,7 +315,7 @@ ngx_agilicus_token_cache_forget(void)
 
 
 static ngx_int_t
-ngx_agilicus_token_cache_grow(size_t size)
+ngx_agt_cache_grow(size_t size)
 {
     u_char  *p;
 
@@ -336,25 +326,25 @@ ngx_agilicus_token_cache_grow(size_t size)
         return NGX_ERROR;
     }
 
-    if (ngx_agilicus_token_scratch.data) {
-        ngx_free(ngx_agilicus_token_scratch.data);
+    if (ngx_agt_scratch.data) {
+        ngx_free(ngx_agt_scratch.data);
     }
 
-    ngx_agilicus_token_scratch.data = p;
-    ngx_agilicus_token_scratch.size = size;
+    ngx_agt_scratch.data = p;
+    ngx_agt_scratch.size = size;
 
     return NGX_OK;
 }
 
 
 uint64_t
-ngx_agilicus_token_cache_limit(
-    const ngx_agilicus_token_lifetimes_t *lifetimes, const u_char *key,
-    ngx_agilicus_token_class_e class, ngx_uint_t has_exp, ngx_uint_t watched)
+ngx_agt_cache_limit(
+    const ngx_agt_lifetimes_t *lifetimes, const u_char *key,
+    ngx_agt_class_e class, ngx_uint_t has_exp, ngx_uint_t watched)
 {
     uint64_t  limit;
 
-    if (class == NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+    if (class == NGX_AGT_CLASS_ACTIVE) {
         limit = watched ? lifetimes->watched : lifetimes->active;
 
         if (!has_exp) {
@@ -365,5 +355,5 @@ ngx_agilicus_token_cache_limit(
         limit = lifetimes->invalid;
     }
 
-    return limit - limit / 10 * key[NGX_AGILICUS_TOKEN_DIGEST_LEN - 1] / 256;
+    return limit - limit / 10 * key[NGX_AGT_DIGEST_LEN - 1] / 256;
 }

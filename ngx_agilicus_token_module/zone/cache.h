@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_CACHE_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_CACHE_H_INCLUDED_
+#ifndef _NGX_AGT_CACHE_H_INCLUDED_
+#define _NGX_AGT_CACHE_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -30,13 +30,13 @@ typedef struct {
     ngx_msec_t                     invalid;
     ngx_msec_t                     update;
     ngx_msec_t                     error;
-} ngx_agilicus_token_lifetimes_t;
+} ngx_agt_lifetimes_t;
 
 
 typedef struct {
     const u_char                  *key;      /* the token's digest */
     uint32_t                       context;
-} ngx_agilicus_token_cache_key_t;
+} ngx_agt_cache_key_t;
 
 
 /*
@@ -46,77 +46,74 @@ typedef struct {
  */
 
 typedef struct {
-    ngx_agilicus_token_class_e     class;
-    ngx_agilicus_token_reason_e    reason;
-    uint64_t                       sent;     /* milliseconds, monotonic */
-    uint64_t                       asked;    /* the same, of the first call */
-    uint64_t                       serial;
-    ngx_atomic_uint_t              clean;
-    uint32_t                       late;
-    ngx_str_t                      facts;    /* packed */
-    ngx_str_t                      rules;    /* packed; if wanted */
-    size_t                         rules_len;
-} ngx_agilicus_token_found_t;
+    ngx_agt_class_e    class;
+    ngx_agt_reason_e   reason;
+    uint64_t           sent;     /* milliseconds, monotonic */
+    uint64_t           asked;    /* the same, of the first call */
+    uint64_t           serial;
+    ngx_atomic_uint_t  clean;
+    uint32_t           late;
+    ngx_str_t          facts;    /* packed */
+    ngx_str_t          rules;    /* packed; if wanted */
+    size_t             rules_len;
+} ngx_agt_found_t;
 
 
 /* how much of an entry is wanted: of rules that are not, just their length */
 
-#define NGX_AGILICUS_TOKEN_CACHE_FACTS  0
-#define NGX_AGILICUS_TOKEN_CACHE_RULES  1
-#define NGX_AGILICUS_TOKEN_CACHE_HEAD   2   /* neither facts nor rules */
+#define NGX_AGT_CACHE_FACTS  0
+#define NGX_AGT_CACHE_RULES  1
+#define NGX_AGT_CACHE_HEAD   2   /* neither facts nor rules */
 
 
 /*
  * Copies the entry of a key to "found", as much of it as is wanted.  Returns
  * NGX_OK, NGX_DECLINED where there is none.
  */
-ngx_int_t ngx_agilicus_token_cache_find(ngx_agilicus_token_zone_t *zone,
-    const ngx_agilicus_token_cache_key_t *key, ngx_uint_t want,
-    ngx_agilicus_token_found_t *found);
+ngx_int_t ngx_agt_cache_find(ngx_agt_zone_t *zone,
+    const ngx_agt_cache_key_t *key, ngx_uint_t want, ngx_agt_found_t *found);
 
 /*
  * Says that what was found is of no use any more, as every look-up does, and
  * every call that is made.  Costs nothing, but in builds for tests with
- * NGX_AGILICUS_TOKEN_SCRIBBLE the shared memory is overwritten and freed.
+ * NGX_AGT_SCRIBBLE the shared memory is overwritten and freed.
  */
-void ngx_agilicus_token_cache_forget(void);
+void ngx_agt_cache_forget(void);
 
 /*
  * Stores what an answer said in place of anything that was known under the
  * key.  "sent" is when the call was sent, in milliseconds of the monotonic
  * clock; "asked" when this edge first asked about the token, as far as the
  * caller knows: an earlier time that the entry has already stays.
- * "generation" is what ngx_agilicus_token_denials_generation() gave before
+ * "generation" is what ngx_agt_denials_generation() gave before
  * tombstones were looked through for this answer.  An older answer never
  * replaces a newer one.  Returns NGX_OK, or NGX_DECLINED where it did not fit,
  * or was asked for before the zone was purged: that fails no request.
  */
-ngx_int_t ngx_agilicus_token_cache_store(ngx_agilicus_token_zone_t *zone,
-    const ngx_agilicus_token_cache_key_t *key,
-    ngx_agilicus_token_class_e class, ngx_agilicus_token_reason_e reason,
+ngx_int_t ngx_agt_cache_store(ngx_agt_zone_t *zone,
+    const ngx_agt_cache_key_t *key,
+    ngx_agt_class_e class, ngx_agt_reason_e reason,
     const ngx_str_t *facts, const ngx_str_t *rules, uint64_t sent,
     uint64_t asked, ngx_atomic_uint_t generation);
 
 /*
  * Has no answer stored from now on that was asked for until now.
  */
-void ngx_agilicus_token_cache_purged(ngx_agilicus_token_zone_t *zone);
+void ngx_agt_cache_purged(ngx_agt_zone_t *zone);
 
 /*
  * Removes what is known under a key.
  */
-void ngx_agilicus_token_cache_remove(ngx_agilicus_token_zone_t *zone,
-    const ngx_agilicus_token_cache_key_t *key);
+void ngx_agt_cache_remove(ngx_agt_zone_t *zone,
+    const ngx_agt_cache_key_t *key);
 
 /*
  * Notes that the entry found was looked through tombstones as of "generation",
  * or that it was seen "late" seconds after its expiry.  An entry that was
  * replaced meanwhile is left alone.
  */
-void ngx_agilicus_token_cache_note(ngx_agilicus_token_zone_t *zone,
-    const ngx_agilicus_token_cache_key_t *key,
-    const ngx_agilicus_token_found_t *found, ngx_atomic_uint_t generation,
-    uint32_t late);
+void ngx_agt_cache_note(ngx_agt_zone_t *zone, const ngx_agt_cache_key_t *key,
+    const ngx_agt_found_t *found, ngx_atomic_uint_t generation, uint32_t late);
 
 /*
  * The longest age, in milliseconds, at which an entry of "class" may be used as
@@ -125,10 +122,10 @@ void ngx_agilicus_token_cache_note(ngx_agilicus_token_zone_t *zone,
  * "key", so that what came together does not go together.  Expiry is policy's
  * to judge.
  */
-uint64_t ngx_agilicus_token_cache_limit(
-    const ngx_agilicus_token_lifetimes_t *lifetimes, const u_char *key,
-    ngx_agilicus_token_class_e class, ngx_uint_t has_exp,
+uint64_t ngx_agt_cache_limit(
+    const ngx_agt_lifetimes_t *lifetimes, const u_char *key,
+    ngx_agt_class_e class, ngx_uint_t has_exp,
     ngx_uint_t watched);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_CACHE_H_INCLUDED_ */
+#endif /* _NGX_AGT_CACHE_H_INCLUDED_ */

@@ -10,68 +10,68 @@
 
 
 /* bytes of a token for which room is wanted before the API is asked for one */
-#define NGX_AGILICUS_TOKEN_CHILDREN_USUAL  4096
+#define NGX_AGT_CHILDREN_USUAL  4096
 
 
-static ngx_int_t ngx_agilicus_token_children_key(u_char *out,
+static ngx_int_t ngx_agt_children_key(u_char *out,
     const u_char *api, const u_char *key);
-static ngx_agilicus_token_ledger_record_t *ngx_agilicus_token_children_same(
-    ngx_agilicus_token_ledger_t *ledger,
-    const ngx_agilicus_token_ledger_record_t *record);
-static void ngx_agilicus_token_children_replace(
-    ngx_agilicus_token_ledger_t *ledger,
-    const ngx_agilicus_token_ledger_record_t *record,
-    const ngx_agilicus_token_clock_t *now);
-static ngx_int_t ngx_agilicus_token_children_end_one(
-    ngx_agilicus_token_denials_t *denials,
-    ngx_agilicus_token_ledger_record_t *record,
-    const ngx_agilicus_token_clock_t *now);
-static ngx_uint_t ngx_agilicus_token_children_of_one(
-    ngx_agilicus_token_denials_t *denials,
-    const ngx_agilicus_token_tombstone_t *tombstone,
-    const ngx_agilicus_token_clock_t *now, ngx_int_t *rc);
-static ngx_int_t ngx_agilicus_token_children_spread(
-    ngx_agilicus_token_denials_t *denials,
-    const ngx_agilicus_token_clock_t *now);
+static ngx_agt_ledger_record_t *ngx_agt_children_same(
+    ngx_agt_ledger_t *ledger,
+    const ngx_agt_ledger_record_t *record);
+static void ngx_agt_children_replace(
+    ngx_agt_ledger_t *ledger,
+    const ngx_agt_ledger_record_t *record,
+    const ngx_agt_clock_t *now);
+static ngx_int_t ngx_agt_children_end_one(
+    ngx_agt_denials_t *denials,
+    ngx_agt_ledger_record_t *record,
+    const ngx_agt_clock_t *now);
+static ngx_uint_t ngx_agt_children_of_one(
+    ngx_agt_denials_t *denials,
+    const ngx_agt_tombstone_t *tombstone,
+    const ngx_agt_clock_t *now, ngx_int_t *rc);
+static ngx_int_t ngx_agt_children_spread(
+    ngx_agt_denials_t *denials,
+    const ngx_agt_clock_t *now);
 
 
 ngx_int_t
-ngx_agilicus_token_children_of(ngx_agilicus_token_ledger_record_t *record,
+ngx_agt_children_of(ngx_agt_ledger_record_t *record,
     const u_char *api, const u_char *key,
-    const ngx_agilicus_token_facts_t *facts, uint64_t asked)
+    const ngx_agt_facts_t *facts, uint64_t asked)
 {
     ngx_str_t         value;
     ngx_uint_t        kind;
-    const ngx_str_t  *values[NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS];
+    const ngx_str_t  *values[NGX_AGT_TOMBSTONE_KINDS];
 
     value.data = (u_char *) key;
-    value.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    value.len = NGX_AGT_DIGEST_LEN;
 
-    values[NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN] = &value;
-    values[NGX_AGILICUS_TOKEN_TOMBSTONE_JTI] = &facts->jti;
-    values[NGX_AGILICUS_TOKEN_TOMBSTONE_SESSION] = &facts->session;
-    values[NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT] = &facts->sub;
+    values[NGX_AGT_TOMBSTONE_TOKEN] = &value;
+    values[NGX_AGT_TOMBSTONE_JTI] = &facts->jti;
+    values[NGX_AGT_TOMBSTONE_SESSION] = &facts->session;
+    values[NGX_AGT_TOMBSTONE_SUBJECT] = &facts->sub;
 
-    for (kind = 0; kind < NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS; kind++) {
+    for (kind = 0; kind < NGX_AGT_TOMBSTONE_KINDS; kind++) {
 
         if (values[kind]->len == 0) {
             continue;
         }
 
-        if (ngx_agilicus_token_denials_key(record->parent[kind], api,
-                                   (ngx_agilicus_token_tombstone_e) kind,
+        if (ngx_agt_denials_key(record->parent[kind], api,
+                                   (ngx_agt_tombstone_e) kind,
                                    values[kind])
             != NGX_OK)
         {
             return NGX_ERROR;
         }
 
-        record->flags |= NGX_AGILICUS_TOKEN_LEDGER_HAS_PARENT(kind);
+        record->flags |= NGX_AGT_LEDGER_HAS_PARENT(kind);
     }
 
     if (facts->has_iat) {
         record->iat = facts->iat;
-        record->flags |= NGX_AGILICUS_TOKEN_LEDGER_HAS_IAT;
+        record->flags |= NGX_AGT_LEDGER_HAS_IAT;
     }
 
     record->asked = asked;
@@ -81,129 +81,122 @@ ngx_agilicus_token_children_of(ngx_agilicus_token_ledger_record_t *record,
 
 
 ngx_int_t
-ngx_agilicus_token_children_add(ngx_agilicus_token_denials_t *denials,
-    const ngx_agilicus_token_child_t *child,
-    const ngx_agilicus_token_clock_t *now)
+ngx_agt_children_add(ngx_agt_denials_t *denials, const ngx_agt_child_t *child,
+    const ngx_agt_clock_t *now)
 {
-    u_char                               sealed
-                                       [NGX_AGILICUS_TOKEN_LEDGER_TOKEN];
-    ngx_int_t                            rc;
-    ngx_str_t                            bound;
-    ngx_agilicus_token_ledger_t         *ledger;
-    ngx_agilicus_token_ledger_record_t   record, *r;
+    u_char                   sealed
+                           [NGX_AGT_LEDGER_TOKEN];
+    ngx_int_t                rc;
+    ngx_str_t                bound;
+    ngx_agt_ledger_t        *ledger;
+    ngx_agt_ledger_record_t  record, *r;
 
     record = *child->record;
 
-    if (ngx_agilicus_token_children_key(record.key, child->api, child->key)
-        != NGX_OK)
+    if (ngx_agt_children_key(record.key, child->api, child->key) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if ((record.flags & NGX_AGILICUS_TOKEN_LEDGER_HAS_PARENT(
-                            NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN))
+    if ((record.flags & NGX_AGT_LEDGER_HAS_PARENT(NGX_AGT_TOMBSTONE_TOKEN))
         && ngx_memcmp(record.key,
-                      record.parent[NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN],
-                      NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN)
+                      record.parent[NGX_AGT_TOMBSTONE_TOKEN],
+                      NGX_AGT_TOMBSTONE_KEY_LEN)
            == 0)
     {
         return NGX_ABORT;
     }
 
-    if (child->token.len + NGX_AGILICUS_TOKEN_SEAL_LEN > sizeof(sealed)) {
+    if (child->token.len + NGX_AGT_SEAL_LEN > sizeof(sealed)) {
         return NGX_BUSY;
     }
 
     bound.data = record.key;
-    bound.len = NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN;
+    bound.len = NGX_AGT_TOMBSTONE_KEY_LEN;
 
-    if (ngx_agilicus_token_seal(&child->token, &bound, sealed) != NGX_OK) {
+    if (ngx_agt_seal(&child->token, &bound, sealed) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(record.api, child->api, NGX_AGILICUS_TOKEN_DIGEST_LEN);
+    ngx_memcpy(record.api, child->api, NGX_AGT_DIGEST_LEN);
     ngx_memcpy(record.print, child->digest, sizeof(record.print));
 
-    record.len = (uint32_t) (child->token.len + NGX_AGILICUS_TOKEN_SEAL_LEN);
-    record.state = NGX_AGILICUS_TOKEN_LEDGER_LIVE;
-    record.flags |= NGX_AGILICUS_TOKEN_LEDGER_CHILD;
-    record.pause = NGX_AGILICUS_TOKEN_CHILDREN_PAUSE;
+    record.len = (uint32_t) (child->token.len + NGX_AGT_SEAL_LEN);
+    record.state = NGX_AGT_LEDGER_LIVE;
+    record.flags |= NGX_AGT_LEDGER_CHILD;
+    record.pause = NGX_AGT_CHILDREN_PAUSE;
     record.made = now->mono;
 
-    ngx_agilicus_token_ledger_until(&record, now->wall + record.ttl, now);
+    ngx_agt_ledger_until(&record, now->wall + record.ttl, now);
 
     ledger = denials->ledger;
 
-    ngx_agilicus_token_denials_lock(denials);
+    ngx_agt_denials_lock(denials);
 
-    if (ngx_agilicus_token_denials_find_locked(denials, record.key, now)) {
-        ngx_agilicus_token_denials_unlock(denials);
+    if (ngx_agt_denials_find_locked(denials, record.key, now)) {
+        ngx_agt_denials_unlock(denials);
         return NGX_ABORT;
     }
 
-    r = ngx_agilicus_token_children_same(ledger, &record);
+    r = ngx_agt_children_same(ledger, &record);
 
     if (r) {
         r->retire = 0;
 
-        if (!(r->flags & NGX_AGILICUS_TOKEN_LEDGER_HAS_EXP)) {
+        if (!(r->flags & NGX_AGT_LEDGER_HAS_EXP)) {
             r->wall = record.wall;
             r->mono = record.mono;
         }
 
     } else {
-        r = ngx_agilicus_token_ledger_add(ledger, &record, sealed);
+        r = ngx_agt_ledger_add(ledger, &record, sealed);
     }
 
     rc = NGX_BUSY;
 
     if (r) {
-        ngx_agilicus_token_children_replace(ledger, r, now);
+        ngx_agt_children_replace(ledger, r, now);
 
         rc = NGX_OK;
 
-        if (ngx_agilicus_token_denials_parent_locked(denials, r, now)) {
-            (void) ngx_agilicus_token_children_end_locked(denials, r, now);
+        if (ngx_agt_denials_parent_locked(denials, r, now)) {
+            (void) ngx_agt_children_end_locked(denials, r, now);
             rc = NGX_DECLINED;
         }
     }
 
-    ngx_agilicus_token_denials_unlock(denials);
+    ngx_agt_denials_unlock(denials);
 
     return rc;
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_children_key(u_char *out, const u_char *api,
-    const u_char *key)
+ngx_agt_children_key(u_char *out, const u_char *api, const u_char *key)
 {
     ngx_str_t  value;
 
     value.data = (u_char *) key;
-    value.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    value.len = NGX_AGT_DIGEST_LEN;
 
-    return ngx_agilicus_token_denials_key(out, api,
-                                          NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN,
-                                          &value);
+    return ngx_agt_denials_key(out, api, NGX_AGT_TOMBSTONE_TOKEN, &value);
 }
 
 
 /* the LIVE record of the same child of the same parent */
 
-static ngx_agilicus_token_ledger_record_t *
-ngx_agilicus_token_children_same(ngx_agilicus_token_ledger_t *ledger,
-    const ngx_agilicus_token_ledger_record_t *record)
+static ngx_agt_ledger_record_t *
+ngx_agt_children_same(ngx_agt_ledger_t *ledger,
+    const ngx_agt_ledger_record_t *record)
 {
-    ngx_uint_t                           i;
-    ngx_agilicus_token_ledger_record_t  *r;
+    ngx_uint_t                i;
+    ngx_agt_ledger_record_t  *r;
 
     i = 0;
 
-    while ((r = ngx_agilicus_token_ledger_find(ledger, record->key, &i))
-           != NULL)
+    while ((r = ngx_agt_ledger_find(ledger, record->key, &i)) != NULL)
     {
-        if (r->state == NGX_AGILICUS_TOKEN_LEDGER_LIVE
+        if (r->state == NGX_AGT_LEDGER_LIVE
             && ngx_memcmp(r->parent, record->parent, sizeof(r->parent)) == 0)
         {
             return r;
@@ -217,23 +210,22 @@ ngx_agilicus_token_children_same(ngx_agilicus_token_ledger_t *ledger,
 /* what was handed out before for the same purpose is used no more */
 
 static void
-ngx_agilicus_token_children_replace(ngx_agilicus_token_ledger_t *ledger,
-    const ngx_agilicus_token_ledger_record_t *record,
-    const ngx_agilicus_token_clock_t *now)
+ngx_agt_children_replace(ngx_agt_ledger_t *ledger,
+    const ngx_agt_ledger_record_t *record, const ngx_agt_clock_t *now)
 {
-    ngx_uint_t                           i;
-    ngx_agilicus_token_ledger_record_t  *r;
+    ngx_uint_t                i;
+    ngx_agt_ledger_record_t  *r;
 
     i = 0;
 
-    while ((r = ngx_agilicus_token_ledger_next(ledger, &i)) != NULL) {
+    while ((r = ngx_agt_ledger_next(ledger, &i)) != NULL) {
 
-        if (r->state == NGX_AGILICUS_TOKEN_LEDGER_LIVE && r->retire == 0
+        if (r->state == NGX_AGT_LEDGER_LIVE && r->retire == 0
             && ngx_memcmp(r->purpose, record->purpose, sizeof(r->purpose))
                == 0
             && ngx_memcmp(r->key, record->key, sizeof(r->key)) != 0)
         {
-            r->retire = now->mono + NGX_AGILICUS_TOKEN_CHILDREN_GRACE;
+            r->retire = now->mono + NGX_AGT_CHILDREN_GRACE;
             ledger->wake = 0;
         }
     }
@@ -241,42 +233,40 @@ ngx_agilicus_token_children_replace(ngx_agilicus_token_ledger_t *ledger,
 
 
 ngx_uint_t
-ngx_agilicus_token_children_room(ngx_agilicus_token_denials_t *denials)
+ngx_agt_children_room(ngx_agt_denials_t *denials)
 {
-    ngx_uint_t                    room;
-    ngx_agilicus_token_ledger_t  *ledger;
+    ngx_uint_t         room;
+    ngx_agt_ledger_t  *ledger;
 
     ledger = denials->ledger;
 
-    ngx_agilicus_token_denials_lock(denials);
+    ngx_agt_denials_lock(denials);
 
-    room = ngx_agilicus_token_ledger_room(ledger,
-                                          NGX_AGILICUS_TOKEN_CHILDREN_USUAL);
+    room = ngx_agt_ledger_room(ledger, NGX_AGT_CHILDREN_USUAL);
 
-    ngx_agilicus_token_denials_unlock(denials);
+    ngx_agt_denials_unlock(denials);
 
     return room;
 }
 
 
 void
-ngx_agilicus_token_children_note(ngx_agilicus_token_denials_t *denials,
-    const u_char *api, const u_char *key,
-    const ngx_agilicus_token_facts_t *facts,
-    const ngx_agilicus_token_clock_t *now)
+ngx_agt_children_note(ngx_agt_denials_t *denials,
+    const u_char *api, const u_char *key, const ngx_agt_facts_t *facts,
+    const ngx_agt_clock_t *now)
 {
-    u_char                               own
-                                    [NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN];
-    u_char                               jti
-                                    [NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN];
-    ngx_uint_t                           i;
-    ngx_agilicus_token_ledger_t         *ledger;
-    ngx_agilicus_token_ledger_record_t  *r;
+    u_char                    own
+                         [NGX_AGT_TOMBSTONE_KEY_LEN];
+    u_char                    jti
+                         [NGX_AGT_TOMBSTONE_KEY_LEN];
+    ngx_uint_t                i;
+    ngx_agt_ledger_t         *ledger;
+    ngx_agt_ledger_record_t  *r;
 
-    if (ngx_agilicus_token_children_key(own, api, key) != NGX_OK
+    if (ngx_agt_children_key(own, api, key) != NGX_OK
         || (facts->jti.len
-            && ngx_agilicus_token_denials_key(jti, api,
-                                          NGX_AGILICUS_TOKEN_TOMBSTONE_JTI,
+            && ngx_agt_denials_key(jti, api,
+                                          NGX_AGT_TOMBSTONE_JTI,
                                           &facts->jti)
                != NGX_OK))
     {
@@ -285,43 +275,42 @@ ngx_agilicus_token_children_note(ngx_agilicus_token_denials_t *denials,
 
     ledger = denials->ledger;
 
-    ngx_agilicus_token_denials_lock(denials);
+    ngx_agt_denials_lock(denials);
 
     i = 0;
 
-    while ((r = ngx_agilicus_token_ledger_find(ledger, own, &i)) != NULL) {
+    while ((r = ngx_agt_ledger_find(ledger, own, &i)) != NULL) {
 
-        if (!(r->flags & NGX_AGILICUS_TOKEN_LEDGER_CHILD)) {
+        if (!(r->flags & NGX_AGT_LEDGER_CHILD)) {
             continue;
         }
 
         if (facts->jti.len) {
-            ngx_memcpy(r->jti, jti, NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN);
+            ngx_memcpy(r->jti, jti, NGX_AGT_TOMBSTONE_KEY_LEN);
             ngx_memory_barrier();
-            r->flags |= NGX_AGILICUS_TOKEN_LEDGER_HAS_JTI;
+            r->flags |= NGX_AGT_LEDGER_HAS_JTI;
         }
 
         if (facts->has_exp) {
-            ngx_agilicus_token_ledger_until(r, facts->exp, now);
+            ngx_agt_ledger_until(r, facts->exp, now);
             ngx_memory_barrier();
-            r->flags |= NGX_AGILICUS_TOKEN_LEDGER_HAS_EXP;
+            r->flags |= NGX_AGT_LEDGER_HAS_EXP;
         }
     }
 
-    ngx_agilicus_token_denials_unlock(denials);
+    ngx_agt_denials_unlock(denials);
 }
 
 
 ngx_uint_t
-ngx_agilicus_token_children_young(ngx_agilicus_token_denials_t *denials,
-    const u_char *api, const u_char *key,
-    const ngx_agilicus_token_clock_t *now)
+ngx_agt_children_young(ngx_agt_denials_t *denials,
+    const u_char *api, const u_char *key, const ngx_agt_clock_t *now)
 {
-    u_char                               own
-                                    [NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN];
-    ngx_uint_t                           i, young;
-    ngx_agilicus_token_ledger_t         *ledger;
-    ngx_agilicus_token_ledger_record_t  *r;
+    u_char                    own
+                         [NGX_AGT_TOMBSTONE_KEY_LEN];
+    ngx_uint_t                i, young;
+    ngx_agt_ledger_t         *ledger;
+    ngx_agt_ledger_record_t  *r;
 
     ledger = denials->ledger;
 
@@ -329,103 +318,101 @@ ngx_agilicus_token_children_young(ngx_agilicus_token_denials_t *denials,
         return 0;
     }
 
-    if (ngx_agilicus_token_children_key(own, api, key) != NGX_OK) {
+    if (ngx_agt_children_key(own, api, key) != NGX_OK) {
         return 0;
     }
 
-    ngx_agilicus_token_denials_lock(denials);
+    ngx_agt_denials_lock(denials);
 
     i = 0;
     young = 0;
 
-    while ((r = ngx_agilicus_token_ledger_find(ledger, own, &i)) != NULL) {
+    while ((r = ngx_agt_ledger_find(ledger, own, &i)) != NULL) {
 
-        if (r->state == NGX_AGILICUS_TOKEN_LEDGER_LIVE
-            && r->made + NGX_AGILICUS_TOKEN_CHILDREN_YOUNG > now->mono)
+        if (r->state == NGX_AGT_LEDGER_LIVE
+            && r->made + NGX_AGT_CHILDREN_YOUNG > now->mono)
         {
             young = 1;
             break;
         }
     }
 
-    ngx_agilicus_token_denials_unlock(denials);
+    ngx_agt_denials_unlock(denials);
 
     return young;
 }
 
 
 void
-ngx_agilicus_token_children_end(ngx_agilicus_token_denials_t *denials,
-    const u_char *api, const u_char *key,
-    const ngx_agilicus_token_clock_t *now)
+ngx_agt_children_end(ngx_agt_denials_t *denials,
+    const u_char *api, const u_char *key, const ngx_agt_clock_t *now)
 {
-    u_char                               own
-                                    [NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN];
-    ngx_uint_t                           i;
-    ngx_agilicus_token_ledger_t         *ledger;
-    ngx_agilicus_token_ledger_record_t  *r;
+    u_char                    own
+                         [NGX_AGT_TOMBSTONE_KEY_LEN];
+    ngx_uint_t                i;
+    ngx_agt_ledger_t         *ledger;
+    ngx_agt_ledger_record_t  *r;
 
-    if (ngx_agilicus_token_children_key(own, api, key) != NGX_OK) {
+    if (ngx_agt_children_key(own, api, key) != NGX_OK) {
         return;
     }
 
     ledger = denials->ledger;
 
-    ngx_agilicus_token_denials_lock(denials);
+    ngx_agt_denials_lock(denials);
 
     i = 0;
 
-    while ((r = ngx_agilicus_token_ledger_find(ledger, own, &i)) != NULL) {
+    while ((r = ngx_agt_ledger_find(ledger, own, &i)) != NULL) {
 
-        if (r->state == NGX_AGILICUS_TOKEN_LEDGER_LIVE) {
-            (void) ngx_agilicus_token_children_end_locked(denials, r, now);
+        if (r->state == NGX_AGT_LEDGER_LIVE) {
+            (void) ngx_agt_children_end_locked(denials, r, now);
         }
     }
 
-    ngx_agilicus_token_denials_unlock(denials);
+    ngx_agt_denials_unlock(denials);
 }
 
 
 void
-ngx_agilicus_token_children_end_all(ngx_agilicus_token_denials_t *denials,
-    const u_char *purpose, const ngx_agilicus_token_clock_t *now)
+ngx_agt_children_end_all(ngx_agt_denials_t *denials,
+    const u_char *purpose, const ngx_agt_clock_t *now)
 {
-    ngx_uint_t                           i;
-    ngx_agilicus_token_ledger_t         *ledger;
-    ngx_agilicus_token_ledger_record_t  *r;
+    ngx_uint_t                i;
+    ngx_agt_ledger_t         *ledger;
+    ngx_agt_ledger_record_t  *r;
 
     ledger = denials->ledger;
 
-    ngx_agilicus_token_denials_lock(denials);
+    ngx_agt_denials_lock(denials);
 
     i = 0;
 
-    while ((r = ngx_agilicus_token_ledger_next(ledger, &i)) != NULL) {
+    while ((r = ngx_agt_ledger_next(ledger, &i)) != NULL) {
 
-        if (r->state == NGX_AGILICUS_TOKEN_LEDGER_LIVE
+        if (r->state == NGX_AGT_LEDGER_LIVE
             && ngx_memcmp(r->purpose, purpose, sizeof(r->purpose)) == 0)
         {
-            (void) ngx_agilicus_token_children_end_locked(denials, r, now);
+            (void) ngx_agt_children_end_locked(denials, r, now);
         }
     }
 
-    ngx_agilicus_token_denials_unlock(denials);
+    ngx_agt_denials_unlock(denials);
 }
 
 
 ngx_int_t
-ngx_agilicus_token_children_end_locked(ngx_agilicus_token_denials_t *denials,
-    ngx_agilicus_token_ledger_record_t *record,
-    const ngx_agilicus_token_clock_t *now)
+ngx_agt_children_end_locked(ngx_agt_denials_t *denials,
+    ngx_agt_ledger_record_t *record, const ngx_agt_clock_t *now)
 {
     ngx_int_t   rc;
     ngx_uint_t  compared;
 
     compared = (denials->ledger->compared == denials->sh->generation);
 
-    rc = ngx_agilicus_token_children_end_one(denials, record, now);
+    rc = ngx_agt_children_end_one(denials, record, now);
 
-    if (ngx_agilicus_token_children_spread(denials, now) != NGX_OK) {
+    if (ngx_agt_children_spread(denials, now) != NGX_OK) {
         rc = NGX_ERROR;
     }
 
@@ -438,17 +425,17 @@ ngx_agilicus_token_children_end_locked(ngx_agilicus_token_denials_t *denials,
 
 
 ngx_int_t
-ngx_agilicus_token_children_denied_locked(
-    ngx_agilicus_token_denials_t *denials,
-    const ngx_agilicus_token_tombstone_t *tombstone,
-    const ngx_agilicus_token_clock_t *now)
+ngx_agt_children_denied_locked(
+    ngx_agt_denials_t *denials,
+    const ngx_agt_tombstone_t *tombstone,
+    const ngx_agt_clock_t *now)
 {
     ngx_int_t  rc;
 
     rc = NGX_OK;
 
-    if (ngx_agilicus_token_children_of_one(denials, tombstone, now, &rc)
-        && ngx_agilicus_token_children_spread(denials, now) != NGX_OK)
+    if (ngx_agt_children_of_one(denials, tombstone, now, &rc)
+        && ngx_agt_children_spread(denials, now) != NGX_OK)
     {
         rc = NGX_ERROR;
     }
@@ -458,28 +445,28 @@ ngx_agilicus_token_children_denied_locked(
 
 
 void
-ngx_agilicus_token_children_compare_locked(
-    ngx_agilicus_token_denials_t *denials,
-    const ngx_agilicus_token_clock_t *now)
+ngx_agt_children_compare_locked(
+    ngx_agt_denials_t *denials,
+    const ngx_agt_clock_t *now)
 {
-    ngx_uint_t                           i;
-    ngx_agilicus_token_ledger_t         *ledger;
-    ngx_agilicus_token_ledger_record_t  *r;
+    ngx_uint_t                i;
+    ngx_agt_ledger_t         *ledger;
+    ngx_agt_ledger_record_t  *r;
 
     ledger = denials->ledger;
 
     i = 0;
 
-    while ((r = ngx_agilicus_token_ledger_next(ledger, &i)) != NULL) {
+    while ((r = ngx_agt_ledger_next(ledger, &i)) != NULL) {
 
-        if (r->state == NGX_AGILICUS_TOKEN_LEDGER_LIVE
-            && ngx_agilicus_token_denials_parent_locked(denials, r, now))
+        if (r->state == NGX_AGT_LEDGER_LIVE
+            && ngx_agt_denials_parent_locked(denials, r, now))
         {
-            (void) ngx_agilicus_token_children_end_one(denials, r, now);
+            (void) ngx_agt_children_end_one(denials, r, now);
         }
     }
 
-    (void) ngx_agilicus_token_children_spread(denials, now);
+    (void) ngx_agt_children_spread(denials, now);
 }
 
 
@@ -489,38 +476,34 @@ ngx_agilicus_token_children_compare_locked(
  */
 
 static ngx_int_t
-ngx_agilicus_token_children_end_one(ngx_agilicus_token_denials_t *denials,
-    ngx_agilicus_token_ledger_record_t *r,
-    const ngx_agilicus_token_clock_t *now)
+ngx_agt_children_end_one(ngx_agt_denials_t *denials,
+    ngx_agt_ledger_record_t *r, const ngx_agt_clock_t *now)
 {
-    ngx_int_t                       rc;
-    ngx_agilicus_token_tombstone_t  t;
+    ngx_int_t            rc;
+    ngx_agt_tombstone_t  t;
 
-    if (!(r->flags & NGX_AGILICUS_TOKEN_LEDGER_HAS_EXP)) {
-        ngx_agilicus_token_ledger_until(r, now->wall + r->ttl, now);
+    if (!(r->flags & NGX_AGT_LEDGER_HAS_EXP)) {
+        ngx_agt_ledger_until(r, now->wall + r->ttl, now);
     }
 
-    ngx_memzero(&t, sizeof(ngx_agilicus_token_tombstone_t));
+    ngx_memzero(&t, sizeof(ngx_agt_tombstone_t));
 
-    ngx_memcpy(t.key, r->key, NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN);
+    ngx_memcpy(t.key, r->key, NGX_AGT_TOMBSTONE_KEY_LEN);
 
-    t.wall = ngx_agilicus_token_time_add(r->wall, r->leeway);
+    t.wall = ngx_agt_time_add(r->wall, r->leeway);
     t.mono = r->mono + (uint64_t) r->leeway * 1000;
-    t.mark = ngx_agilicus_token_tombstone_mark(now->mono,
-                                       NGX_AGILICUS_TOKEN_DENIED_UNTOLD,
-                                       NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN);
+    t.mark = ngx_agt_tombstone_mark(now->mono, NGX_AGT_DENIED_UNTOLD,
+                                       NGX_AGT_TOMBSTONE_TOKEN);
 
-    rc = ngx_agilicus_token_denials_put_locked(denials, &t, 0, now);
+    rc = ngx_agt_denials_put_locked(denials, &t, 0, now);
 
-    if (r->flags & NGX_AGILICUS_TOKEN_LEDGER_HAS_JTI) {
-        ngx_memcpy(t.key, r->jti, NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN);
+    if (r->flags & NGX_AGT_LEDGER_HAS_JTI) {
+        ngx_memcpy(t.key, r->jti, NGX_AGT_TOMBSTONE_KEY_LEN);
 
-        t.mark = ngx_agilicus_token_tombstone_mark(now->mono,
-                                       NGX_AGILICUS_TOKEN_DENIED_UNTOLD,
-                                       NGX_AGILICUS_TOKEN_TOMBSTONE_JTI);
+        t.mark = ngx_agt_tombstone_mark(now->mono, NGX_AGT_DENIED_UNTOLD,
+                                       NGX_AGT_TOMBSTONE_JTI);
 
-        if (ngx_agilicus_token_denials_put_locked(denials, &t, 0, now)
-            == NGX_ERROR)
+        if (ngx_agt_denials_put_locked(denials, &t, 0, now) == NGX_ERROR)
         {
             rc = NGX_ERROR;
         }
@@ -528,10 +511,10 @@ ngx_agilicus_token_children_end_one(ngx_agilicus_token_denials_t *denials,
 
     r->next = now->mono;
     r->lease = 0;
-    r->flags |= NGX_AGILICUS_TOKEN_LEDGER_SPREADS;
+    r->flags |= NGX_AGT_LEDGER_SPREADS;
 
     ngx_memory_barrier();
-    r->state = NGX_AGILICUS_TOKEN_LEDGER_DUE;
+    r->state = NGX_AGT_LEDGER_DUE;
 
     denials->ledger->wake = 0;
 
@@ -542,25 +525,24 @@ ngx_agilicus_token_children_end_one(ngx_agilicus_token_denials_t *denials,
 /* returns how many children of what was denied have ended */
 
 static ngx_uint_t
-ngx_agilicus_token_children_of_one(ngx_agilicus_token_denials_t *denials,
-    const ngx_agilicus_token_tombstone_t *tombstone,
-    const ngx_agilicus_token_clock_t *now, ngx_int_t *rc)
+ngx_agt_children_of_one(ngx_agt_denials_t *denials,
+    const ngx_agt_tombstone_t *tombstone,
+    const ngx_agt_clock_t *now, ngx_int_t *rc)
 {
-    ngx_uint_t                           i, n;
-    ngx_agilicus_token_ledger_record_t  *r;
+    ngx_uint_t                i, n;
+    ngx_agt_ledger_record_t  *r;
 
     i = 0;
 
     for (n = 0; /* void */ ; n++) {
-        r = ngx_agilicus_token_ledger_child(denials->ledger,
-                       ngx_agilicus_token_tombstone_kind(tombstone),
-                       tombstone->key, &i);
+        r = ngx_agt_ledger_child(denials->ledger,
+                       ngx_agt_tombstone_kind(tombstone), tombstone->key, &i);
 
         if (r == NULL) {
             return n;
         }
 
-        if (ngx_agilicus_token_children_end_one(denials, r, now) != NGX_OK) {
+        if (ngx_agt_children_end_one(denials, r, now) != NGX_OK) {
             *rc = NGX_ERROR;
         }
     }
@@ -570,41 +552,39 @@ ngx_agilicus_token_children_of_one(ngx_agilicus_token_denials_t *denials,
 /* a child may have been reissued once more: on to the children of children */
 
 static ngx_int_t
-ngx_agilicus_token_children_spread(ngx_agilicus_token_denials_t *denials,
-    const ngx_agilicus_token_clock_t *now)
+ngx_agt_children_spread(ngx_agt_denials_t *denials, const ngx_agt_clock_t *now)
 {
-    ngx_int_t                            rc;
-    ngx_uint_t                           i, n;
-    ngx_agilicus_token_ledger_t         *ledger;
-    ngx_agilicus_token_tombstone_t       t;
-    ngx_agilicus_token_ledger_record_t  *r;
+    ngx_int_t                 rc;
+    ngx_uint_t                i, n;
+    ngx_agt_ledger_t         *ledger;
+    ngx_agt_tombstone_t       t;
+    ngx_agt_ledger_record_t  *r;
 
     rc = NGX_OK;
     ledger = denials->ledger;
 
-    ngx_memzero(&t, sizeof(ngx_agilicus_token_tombstone_t));
+    ngx_memzero(&t, sizeof(ngx_agt_tombstone_t));
 
     do {
         n = 0;
         i = 0;
 
-        while ((r = ngx_agilicus_token_ledger_next(ledger, &i)) != NULL) {
+        while ((r = ngx_agt_ledger_next(ledger, &i)) != NULL) {
 
-            if (!(r->flags & NGX_AGILICUS_TOKEN_LEDGER_SPREADS)) {
+            if (!(r->flags & NGX_AGT_LEDGER_SPREADS)) {
                 continue;
             }
 
-            r->flags &= ~(uint32_t) NGX_AGILICUS_TOKEN_LEDGER_SPREADS;
+            r->flags &= ~(uint32_t) NGX_AGT_LEDGER_SPREADS;
 
-            t.mark = NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN;
+            t.mark = NGX_AGT_TOMBSTONE_TOKEN;
             ngx_memcpy(t.key, r->key, sizeof(t.key));
-            n += ngx_agilicus_token_children_of_one(denials, &t, now, &rc);
+            n += ngx_agt_children_of_one(denials, &t, now, &rc);
 
-            if (r->flags & NGX_AGILICUS_TOKEN_LEDGER_HAS_JTI) {
-                t.mark = NGX_AGILICUS_TOKEN_TOMBSTONE_JTI;
+            if (r->flags & NGX_AGT_LEDGER_HAS_JTI) {
+                t.mark = NGX_AGT_TOMBSTONE_JTI;
                 ngx_memcpy(t.key, r->jti, sizeof(t.key));
-                n += ngx_agilicus_token_children_of_one(denials, &t, now,
-                                                        &rc);
+                n += ngx_agt_children_of_one(denials, &t, now, &rc);
             }
         }
 

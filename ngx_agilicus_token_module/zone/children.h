@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_CHILDREN_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_CHILDREN_H_INCLUDED_
+#ifndef _NGX_AGT_CHILDREN_H_INCLUDED_
+#define _NGX_AGT_CHILDREN_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -27,38 +27,37 @@
  */
 
 /* milliseconds after which a child whose place was taken ends */
-#define NGX_AGILICUS_TOKEN_CHILDREN_GRACE  60000
+#define NGX_AGT_CHILDREN_GRACE  60000
 
 /* milliseconds in which the API may not know a child yet */
-#define NGX_AGILICUS_TOKEN_CHILDREN_YOUNG  10000
+#define NGX_AGT_CHILDREN_YOUNG  10000
 
 /* milliseconds between the first two tries to tell the API */
-#define NGX_AGILICUS_TOKEN_CHILDREN_PAUSE  1000
+#define NGX_AGT_CHILDREN_PAUSE  1000
 
 
 /* a child that is about to be handed out */
 
 typedef struct {
-    const u_char                      *api;      /* digest of its URL */
-    const u_char                      *digest;   /* of the token */
-    const u_char                      *key;      /* see denials_token() */
-    ngx_str_t                          token;
+    const u_char                   *api;      /* digest of its URL */
+    const u_char                   *digest;   /* of the token */
+    const u_char                   *key;      /* see denials_token() */
+    ngx_str_t                       token;
 
     /* the parent's keys, where there is one, purpose, via, ttl and leeway */
-    const ngx_agilicus_token_ledger_record_t
-                                      *record;
-} ngx_agilicus_token_child_t;
+    const ngx_agt_ledger_record_t  *record;
+} ngx_agt_child_t;
 
 
 /*
  * Sets the keys of a parent in "record": of the token itself, and of its jti,
  * session and subject as far as it has them.  "key" is as of
- * ngx_agilicus_token_denials_token() here and below, "asked" as of
- * ngx_agilicus_token_denied().  NGX_OK; NGX_ERROR where a digest failed.
+ * ngx_agt_denials_token() here and below, "asked" as of
+ * ngx_agt_denied().  NGX_OK; NGX_ERROR where a digest failed.
  */
-ngx_int_t ngx_agilicus_token_children_of(
-    ngx_agilicus_token_ledger_record_t *record, const u_char *api,
-    const u_char *key, const ngx_agilicus_token_facts_t *facts,
+ngx_int_t ngx_agt_children_of(
+    ngx_agt_ledger_record_t *record, const u_char *api,
+    const u_char *key, const ngx_agt_facts_t *facts,
     uint64_t asked);
 
 /*
@@ -72,70 +71,67 @@ ngx_int_t ngx_agilicus_token_children_of(
  *               new record of it
  * NGX_ERROR     it could not be sealed
  */
-ngx_int_t ngx_agilicus_token_children_add(
-    ngx_agilicus_token_denials_t *denials,
-    const ngx_agilicus_token_child_t *child,
-    const ngx_agilicus_token_clock_t *now);
+ngx_int_t ngx_agt_children_add(
+    ngx_agt_denials_t *denials,
+    const ngx_agt_child_t *child,
+    const ngx_agt_clock_t *now);
 
 /*
  * Returns 1 if a child of the usual size could be recorded, else 0.
  */
-ngx_uint_t ngx_agilicus_token_children_room(
-    ngx_agilicus_token_denials_t *denials);
+ngx_uint_t ngx_agt_children_room(ngx_agt_denials_t *denials);
 
 /*
  * Notes what the API says of a child: its jti, and its exp where it has one.
  */
-void ngx_agilicus_token_children_note(ngx_agilicus_token_denials_t *denials,
-    const u_char *api, const u_char *key,
-    const ngx_agilicus_token_facts_t *facts,
-    const ngx_agilicus_token_clock_t *now);
+void ngx_agt_children_note(ngx_agt_denials_t *denials,
+    const u_char *api, const u_char *key, const ngx_agt_facts_t *facts,
+    const ngx_agt_clock_t *now);
 
 /*
  * Returns 1 if the token is a child that was made so short a while ago that
  * the API may not know it yet, else 0.
  */
-ngx_uint_t ngx_agilicus_token_children_young(
-    ngx_agilicus_token_denials_t *denials, const u_char *api,
-    const u_char *key, const ngx_agilicus_token_clock_t *now);
+ngx_uint_t ngx_agt_children_young(
+    ngx_agt_denials_t *denials, const u_char *api,
+    const u_char *key, const ngx_agt_clock_t *now);
 
 /*
  * Ends a child, or all children for a purpose.
  */
-void ngx_agilicus_token_children_end(ngx_agilicus_token_denials_t *denials,
-    const u_char *api, const u_char *key,
-    const ngx_agilicus_token_clock_t *now);
-void ngx_agilicus_token_children_end_all(
-    ngx_agilicus_token_denials_t *denials, const u_char *purpose,
-    const ngx_agilicus_token_clock_t *now);
+void ngx_agt_children_end(ngx_agt_denials_t *denials,
+    const u_char *api, const u_char *key, const ngx_agt_clock_t *now);
+void ngx_agt_children_end_all(
+    ngx_agt_denials_t *denials, const u_char *purpose,
+    const ngx_agt_clock_t *now);
 
 /*
  * With the mutex of the denials held: ends one child, and children of it.
  * NGX_OK; NGX_ERROR where a denial found no room, the record being due all the
  * same.
  */
-ngx_int_t ngx_agilicus_token_children_end_locked(
-    ngx_agilicus_token_denials_t *denials,
-    ngx_agilicus_token_ledger_record_t *record,
-    const ngx_agilicus_token_clock_t *now);
+ngx_int_t ngx_agt_children_end_locked(
+    ngx_agt_denials_t *denials,
+    ngx_agt_ledger_record_t *record,
+    const ngx_agt_clock_t *now);
 
 /*
  * With the mutex held: ends the children of what was just denied; for the
  * function that puts up a denial.  Each of them was asked about before it.
- * Returns as ngx_agilicus_token_children_end_locked().
+ * Returns as ngx_agt_children_end_locked().
  */
-ngx_int_t ngx_agilicus_token_children_denied_locked(
-    ngx_agilicus_token_denials_t *denials,
-    const ngx_agilicus_token_tombstone_t *tombstone,
-    const ngx_agilicus_token_clock_t *now);
+ngx_int_t ngx_agt_children_denied_locked(
+    ngx_agt_denials_t *denials,
+    const ngx_agt_tombstone_t *tombstone,
+    const ngx_agt_clock_t *now);
 
 /*
  * With the mutex held: ends all children whose parents are denied, for the
  * case that a process died between a denial and that.
  */
-void ngx_agilicus_token_children_compare_locked(
-    ngx_agilicus_token_denials_t *denials,
-    const ngx_agilicus_token_clock_t *now);
+void ngx_agt_children_compare_locked(
+    ngx_agt_denials_t *denials,
+    const ngx_agt_clock_t *now);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_CHILDREN_H_INCLUDED_ */
+#endif /* _NGX_AGT_CHILDREN_H_INCLUDED_ */

@@ -7,46 +7,45 @@
 #include "zone/clock.h"
 
 
-static uint64_t ngx_agilicus_token_clock_read(clockid_t id);
-static void ngx_agilicus_token_clock_look(void);
+static uint64_t ngx_agt_clock_read(clockid_t id);
+static void ngx_agt_clock_look(void);
 
 
 /* milliseconds that the machine has slept; as of the second "seen" */
 
-static uint64_t  ngx_agilicus_token_slept;
-static time_t    ngx_agilicus_token_seen;
+static uint64_t  ngx_agt_slept;
+static time_t    ngx_agt_seen;
 
 
 uint64_t
-ngx_agilicus_token_mono(void)
+ngx_agt_mono(void)
 {
 #if (NGX_PTR_SIZE == 4)
 
     /* nginx's milliseconds come round every 49 days */
 
-    return ngx_agilicus_token_mono_now();
+    return ngx_agt_mono_now();
 
 #else
 
-    if (ngx_agilicus_token_seen != ngx_time()) {
-        ngx_agilicus_token_clock_look();
+    if (ngx_agt_seen != ngx_time()) {
+        ngx_agt_clock_look();
     }
 
-    return ngx_current_msec + ngx_agilicus_token_slept;
+    return ngx_current_msec + ngx_agt_slept;
 
 #endif
 }
 
 
 uint64_t
-ngx_agilicus_token_mono_now(void)
+ngx_agt_mono_now(void)
 {
-    ngx_agilicus_token_clock_look();
+    ngx_agt_clock_look();
 
     /* what is left of a millisecond here may be rounded up elsewhere */
 
-    return ngx_agilicus_token_clock_read(CLOCK_MONOTONIC)
-           + ngx_agilicus_token_slept + 1;
+    return ngx_agt_clock_read(CLOCK_MONOTONIC) + ngx_agt_slept + 1;
 }
 
 
@@ -56,27 +55,27 @@ ngx_agilicus_token_mono_now(void)
  */
 
 static void
-ngx_agilicus_token_clock_look(void)
+ngx_agt_clock_look(void)
 {
 #ifdef CLOCK_BOOTTIME
 
     uint64_t  boot, mono;
 
-    boot = ngx_agilicus_token_clock_read(CLOCK_BOOTTIME);
-    mono = ngx_agilicus_token_clock_read(CLOCK_MONOTONIC);
+    boot = ngx_agt_clock_read(CLOCK_BOOTTIME);
+    mono = ngx_agt_clock_read(CLOCK_MONOTONIC);
 
-    if (boot > mono + ngx_agilicus_token_slept + 5) {
-        ngx_agilicus_token_slept = boot - mono;
+    if (boot > mono + ngx_agt_slept + 5) {
+        ngx_agt_slept = boot - mono;
     }
 
 #endif
 
-    ngx_agilicus_token_seen = ngx_time();
+    ngx_agt_seen = ngx_time();
 }
 
 
 static uint64_t
-ngx_agilicus_token_clock_read(clockid_t id)
+ngx_agt_clock_read(clockid_t id)
 {
     struct timespec  ts;
 

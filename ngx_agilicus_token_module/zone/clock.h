@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_CLOCK_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_CLOCK_H_INCLUDED_
+#ifndef _NGX_AGT_CLOCK_H_INCLUDED_
+#define _NGX_AGT_CLOCK_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -22,13 +22,13 @@
 /*
  * The clock in milliseconds, as of the event that is being handled.
  */
-uint64_t ngx_agilicus_token_mono(void);
+uint64_t ngx_agt_mono(void);
 
 /*
  * The clock in milliseconds as it is now: never behind what any process has
- * got from ngx_agilicus_token_mono() before.
+ * got from ngx_agt_mono() before.
  */
-uint64_t ngx_agilicus_token_mono_now(void);
+uint64_t ngx_agt_mono_now(void);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_CLOCK_H_INCLUDED_ */
+#endif /* _NGX_AGT_CLOCK_H_INCLUDED_ */

@@ -12,61 +12,59 @@
 
 
 /* shares of the memory: of all in percent, and of what is left a part */
-#define NGX_AGILICUS_TOKEN_DENIALS_LEDGER   40
-#define NGX_AGILICUS_TOKEN_DENIALS_UNKNOWN  8
+#define NGX_AGT_DENIALS_LEDGER   40
+#define NGX_AGT_DENIALS_UNKNOWN  8
 
 /* of a look-up; these need no lock unless there is a change */
-#define NGX_AGILICUS_TOKEN_DENIALS_TRIES    4
+#define NGX_AGT_DENIALS_TRIES    4
 
 /* of the key of a mark, where a tombstone has its kind */
-#define NGX_AGILICUS_TOKEN_DENIALS_MARK                                      \
-    ((ngx_agilicus_token_tombstone_e) NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS)
+#define NGX_AGT_DENIALS_MARK                                                 \
+    ((ngx_agt_tombstone_e) NGX_AGT_TOMBSTONE_KINDS)
 
 /* milliseconds for which a feed is late before it is dead */
-#define NGX_AGILICUS_TOKEN_DENIALS_GRACE    60000
+#define NGX_AGT_DENIALS_GRACE    60000
 
 
 /* what is sought among tombstones */
 
 typedef struct {
-    const ngx_agilicus_token_facts_t *facts;
-    const ngx_agilicus_token_clock_t *now;
-    uint64_t                       asked;
-    uint64_t                       since;    /* the subject is denied; or 0 */
+    const ngx_agt_facts_t *facts;
+    const ngx_agt_clock_t *now;
+    uint64_t    asked;
+    uint64_t    since;    /* the subject is denied; or 0 */
 
-    ngx_uint_t                     wanted[NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS];
-    u_char                         keys[NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS]
-                                       [NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN];
-} ngx_agilicus_token_sought_t;
+    ngx_uint_t  wanted[NGX_AGT_TOMBSTONE_KINDS];
+    u_char      keys[NGX_AGT_TOMBSTONE_KINDS]
+                    [NGX_AGT_TOMBSTONE_KEY_LEN];
+} ngx_agt_sought_t;
 
 
-static ngx_int_t ngx_agilicus_token_denials_build(
-    ngx_agilicus_token_denials_t *denials, ngx_log_t *log);
-static void ngx_agilicus_token_denials_lay_out(
-    ngx_agilicus_token_denials_sh_t *sh);
-static void ngx_agilicus_token_denials_attach(
-    ngx_agilicus_token_denials_t *denials);
-static ngx_agilicus_token_reason_e ngx_agilicus_token_denials_look(
-    ngx_agilicus_token_denials_t *denials,
-    ngx_agilicus_token_sought_t *sought);
-static ngx_agilicus_token_reason_e ngx_agilicus_token_denials_search(
-    ngx_agilicus_token_denials_t *denials,
-    ngx_agilicus_token_sought_t *sought);
-static void ngx_agilicus_token_denials_until(
-    ngx_agilicus_token_tombstone_t *s, int64_t until,
-    const ngx_agilicus_token_clock_t *now);
-static ngx_uint_t ngx_agilicus_token_denials_marked(
-    ngx_agilicus_token_denials_t *denials, const u_char *api,
+static ngx_int_t ngx_agt_denials_build(
+    ngx_agt_denials_t *denials, ngx_log_t *log);
+static void ngx_agt_denials_lay_out(ngx_agt_denials_sh_t *sh);
+static void ngx_agt_denials_attach(ngx_agt_denials_t *denials);
+static ngx_agt_reason_e ngx_agt_denials_look(
+    ngx_agt_denials_t *denials,
+    ngx_agt_sought_t *sought);
+static ngx_agt_reason_e ngx_agt_denials_search(
+    ngx_agt_denials_t *denials,
+    ngx_agt_sought_t *sought);
+static void ngx_agt_denials_until(
+    ngx_agt_tombstone_t *s, int64_t until,
+    const ngx_agt_clock_t *now);
+static ngx_uint_t ngx_agt_denials_marked(
+    ngx_agt_denials_t *denials, const u_char *api,
     const ngx_str_t *token, uint64_t since,
-    const ngx_agilicus_token_clock_t *now);
+    const ngx_agt_clock_t *now);
 
 
 ngx_int_t
-ngx_agilicus_token_denials_init(ngx_shm_zone_t *shm_zone, void *data)
+ngx_agt_denials_init(ngx_shm_zone_t *shm_zone, void *data)
 {
-    ngx_agilicus_token_denials_t *old = data;
+    ngx_agt_denials_t *old = data;
 
-    ngx_agilicus_token_denials_t  *denials;
+    ngx_agt_denials_t  *denials;
 
     denials = shm_zone->data;
 
@@ -78,14 +76,14 @@ ngx_agilicus_token_denials_init(ngx_shm_zone_t *shm_zone, void *data)
     if (old || shm_zone->shm.exists) {
         denials->sh = old ? old->sh : denials->shpool->data;
 
-        if (denials->sh->version != NGX_AGILICUS_TOKEN_DENIALS_VERSION) {
+        if (denials->sh->version != NGX_AGT_DENIALS_VERSION) {
             ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
                           "agilicus token: the memory of denials was made by "
                           "another version of the module, restart nginx");
             return NGX_ERROR;
         }
 
-        ngx_agilicus_token_denials_attach(denials);
+        ngx_agt_denials_attach(denials);
 
         return NGX_OK;
     }
@@ -98,17 +96,16 @@ ngx_agilicus_token_denials_init(ngx_shm_zone_t *shm_zone, void *data)
 
 #endif
 
-    return ngx_agilicus_token_denials_build(denials, shm_zone->shm.log);
+    return ngx_agt_denials_build(denials, shm_zone->shm.log);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_denials_build(ngx_agilicus_token_denials_t *denials,
-    ngx_log_t *log)
+ngx_agt_denials_build(ngx_agt_denials_t *denials, ngx_log_t *log)
 {
-    size_t                            size;
-    ngx_slab_pool_t                  *shpool;
-    ngx_agilicus_token_denials_sh_t  *sh;
+    size_t                 size;
+    ngx_slab_pool_t       *shpool;
+    ngx_agt_denials_sh_t  *sh;
 
     shpool = denials->shpool;
 
@@ -120,8 +117,7 @@ ngx_agilicus_token_denials_build(ngx_agilicus_token_denials_t *denials,
 
     sh = ngx_slab_alloc(shpool, size);
 
-    if (sh == NULL
-        || size < sizeof(ngx_agilicus_token_denials_sh_t) + 2 * ngx_pagesize)
+    if (sh == NULL || size < sizeof(ngx_agt_denials_sh_t) + 2 * ngx_pagesize)
     {
         goto too_small;
     }
@@ -134,23 +130,23 @@ ngx_agilicus_token_denials_build(ngx_agilicus_token_denials_t *denials,
         return NGX_ERROR;
     }
 
-    sh->version = NGX_AGILICUS_TOKEN_DENIALS_VERSION;
+    sh->version = NGX_AGT_DENIALS_VERSION;
     sh->size = size;
 
-    ngx_agilicus_token_denials_lay_out(sh);
+    ngx_agt_denials_lay_out(sh);
 
     denials->sh = sh;
-    ngx_agilicus_token_denials_attach(denials);
+    ngx_agt_denials_attach(denials);
 
-    if (ngx_agilicus_token_ledger_init(denials->ledger, sh->ledger_size)
+    if (ngx_agt_ledger_init(denials->ledger, sh->ledger_size)
             == NULL
-        || ngx_agilicus_token_tombstones_init(denials->unknown,
+        || ngx_agt_tombstones_init(denials->unknown,
                               sh->tombstones_offset - sh->unknown_offset,
                               sh->secret)
             == NULL
-        || ngx_agilicus_token_tombstones_init(denials->tombstones,
-                                              size - sh->tombstones_offset,
-                                              sh->secret)
+        || ngx_agt_tombstones_init(denials->tombstones,
+                                   size - sh->tombstones_offset,
+                                   sh->secret)
             == NULL)
     {
         goto too_small;
@@ -172,46 +168,46 @@ too_small:
 /* sets the offsets of the head */
 
 static void
-ngx_agilicus_token_denials_lay_out(ngx_agilicus_token_denials_sh_t *sh)
+ngx_agt_denials_lay_out(ngx_agt_denials_sh_t *sh)
 {
     size_t  at, part;
 
-    at = ngx_align(sizeof(ngx_agilicus_token_denials_sh_t), 64);
+    at = ngx_align(sizeof(ngx_agt_denials_sh_t), 64);
 
     sh->ledger_offset = at;
     sh->ledger_size = (sh->size - at) / 100
-                      * NGX_AGILICUS_TOKEN_DENIALS_LEDGER & ~(size_t) 0x3f;
+                      * NGX_AGT_DENIALS_LEDGER & ~(size_t) 0x3f;
 
     at += sh->ledger_size;
     sh->unknown_offset = at;
 
-    part = (sh->size - at) / NGX_AGILICUS_TOKEN_DENIALS_UNKNOWN
+    part = (sh->size - at) / NGX_AGT_DENIALS_UNKNOWN
            & ~(size_t) 0x3f;
 
-    at += ngx_max(part, NGX_AGILICUS_TOKEN_TOMBSTONE_MIN);
+    at += ngx_max(part, NGX_AGT_TOMBSTONE_MIN);
     sh->tombstones_offset = at;
 }
 
 
 static void
-ngx_agilicus_token_denials_attach(ngx_agilicus_token_denials_t *denials)
+ngx_agt_denials_attach(ngx_agt_denials_t *denials)
 {
-    u_char                           *p;
-    ngx_agilicus_token_denials_sh_t  *sh;
+    u_char                *p;
+    ngx_agt_denials_sh_t  *sh;
 
     sh = denials->sh;
     p = (u_char *) sh;
 
-    denials->ledger = (ngx_agilicus_token_ledger_t *) (p + sh->ledger_offset);
-    denials->unknown = (ngx_agilicus_token_tombstones_t *)
+    denials->ledger = (ngx_agt_ledger_t *) (p + sh->ledger_offset);
+    denials->unknown = (ngx_agt_tombstones_t *)
                            (p + sh->unknown_offset);
-    denials->tombstones = (ngx_agilicus_token_tombstones_t *)
+    denials->tombstones = (ngx_agt_tombstones_t *)
                               (p + sh->tombstones_offset);
 }
 
 
 void
-ngx_agilicus_token_denials_lock(ngx_agilicus_token_denials_t *denials)
+ngx_agt_denials_lock(ngx_agt_denials_t *denials)
 {
     ngx_shmtx_lock(&denials->shpool->mutex);
 
@@ -232,14 +228,14 @@ ngx_agilicus_token_denials_lock(ngx_agilicus_token_denials_t *denials)
 
 
 void
-ngx_agilicus_token_denials_unlock(ngx_agilicus_token_denials_t *denials)
+ngx_agt_denials_unlock(ngx_agt_denials_t *denials)
 {
     ngx_shmtx_unlock(&denials->shpool->mutex);
 }
 
 
 ngx_atomic_uint_t
-ngx_agilicus_token_denials_generation(ngx_agilicus_token_denials_t *denials)
+ngx_agt_denials_generation(ngx_agt_denials_t *denials)
 {
     ngx_atomic_uint_t  generation;
 
@@ -250,36 +246,35 @@ ngx_agilicus_token_denials_generation(ngx_agilicus_token_denials_t *denials)
 }
 
 
-ngx_agilicus_token_reason_e
-ngx_agilicus_token_denied(ngx_agilicus_token_denials_t *denials,
+ngx_agt_reason_e
+ngx_agt_denied(ngx_agt_denials_t *denials,
     const u_char *api, const u_char *token,
-    const ngx_agilicus_token_facts_t *facts, uint64_t asked,
-    const ngx_agilicus_token_clock_t *now)
+    const ngx_agt_facts_t *facts, uint64_t asked, const ngx_agt_clock_t *now)
 {
-    ngx_str_t                     value;
-    ngx_uint_t                    kind;
-    const ngx_str_t              *values[NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS];
-    ngx_agilicus_token_reason_e   reason;
-    ngx_agilicus_token_sought_t   sought;
+    ngx_str_t         value;
+    ngx_uint_t        kind;
+    const ngx_str_t  *values[NGX_AGT_TOMBSTONE_KINDS];
+    ngx_agt_reason_e  reason;
+    ngx_agt_sought_t  sought;
 
     if (token == NULL) {
-        return NGX_AGILICUS_TOKEN_REASON_REVOKED;
+        return NGX_AGT_REASON_REVOKED;
     }
 
     ngx_memzero(values, sizeof(values));
 
     value.data = (u_char *) token;
-    value.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    value.len = NGX_AGT_DIGEST_LEN;
 
-    values[NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN] = &value;
+    values[NGX_AGT_TOMBSTONE_TOKEN] = &value;
 
     if (facts) {
-        values[NGX_AGILICUS_TOKEN_TOMBSTONE_JTI] = &facts->jti;
-        values[NGX_AGILICUS_TOKEN_TOMBSTONE_SESSION] = &facts->session;
-        values[NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT] = &facts->sub;
+        values[NGX_AGT_TOMBSTONE_JTI] = &facts->jti;
+        values[NGX_AGT_TOMBSTONE_SESSION] = &facts->session;
+        values[NGX_AGT_TOMBSTONE_SUBJECT] = &facts->sub;
     }
 
-    for (kind = 0; kind < NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS; kind++) {
+    for (kind = 0; kind < NGX_AGT_TOMBSTONE_KINDS; kind++) {
 
         sought.wanted[kind] = (values[kind] && values[kind]->len);
 
@@ -287,13 +282,13 @@ ngx_agilicus_token_denied(ngx_agilicus_token_denials_t *denials,
             continue;
         }
 
-        if (ngx_agilicus_token_denials_key(sought.keys[kind], api,
-                                   (ngx_agilicus_token_tombstone_e) kind,
+        if (ngx_agt_denials_key(sought.keys[kind], api,
+                                   (ngx_agt_tombstone_e) kind,
                                    values[kind])
             != NGX_OK)
         {
             /* what cannot be looked up may be denied */
-            return NGX_AGILICUS_TOKEN_REASON_REVOKED;
+            return NGX_AGT_REASON_REVOKED;
         }
     }
 
@@ -301,28 +296,26 @@ ngx_agilicus_token_denied(ngx_agilicus_token_denials_t *denials,
     sought.asked = asked;
     sought.now = now;
 
-    reason = ngx_agilicus_token_denials_look(denials, &sought);
+    reason = ngx_agt_denials_look(denials, &sought);
 
-    if (reason == NGX_AGILICUS_TOKEN_REASON_NONE && sought.since
-        && ngx_agilicus_token_denials_marked(denials, api, &value,
-                                             sought.since, now))
+    if (reason == NGX_AGT_REASON_NONE && sought.since
+        && ngx_agt_denials_marked(denials, api, &value, sought.since, now))
     {
-        return NGX_AGILICUS_TOKEN_REASON_SUBJECT;
+        return NGX_AGT_REASON_SUBJECT;
     }
 
     return reason;
 }
 
 
-static ngx_agilicus_token_reason_e
-ngx_agilicus_token_denials_look(ngx_agilicus_token_denials_t *denials,
-    ngx_agilicus_token_sought_t *sought)
+static ngx_agt_reason_e
+ngx_agt_denials_look(ngx_agt_denials_t *denials, ngx_agt_sought_t *sought)
 {
-    ngx_uint_t                   try;
-    ngx_atomic_uint_t            changes;
-    ngx_agilicus_token_reason_e  reason;
+    ngx_uint_t         try;
+    ngx_atomic_uint_t  changes;
+    ngx_agt_reason_e   reason;
 
-    for (try = 0; try < NGX_AGILICUS_TOKEN_DENIALS_TRIES; try++) {
+    for (try = 0; try < NGX_AGT_DENIALS_TRIES; try++) {
 
         changes = denials->sh->changes;
         ngx_memory_barrier();
@@ -331,7 +324,7 @@ ngx_agilicus_token_denials_look(ngx_agilicus_token_denials_t *denials,
             break;
         }
 
-        reason = ngx_agilicus_token_denials_search(denials, sought);
+        reason = ngx_agt_denials_search(denials, sought);
 
         ngx_memory_barrier();
 
@@ -340,9 +333,9 @@ ngx_agilicus_token_denials_look(ngx_agilicus_token_denials_t *denials,
         }
     }
 
-    ngx_agilicus_token_denials_lock(denials);
-    reason = ngx_agilicus_token_denials_search(denials, sought);
-    ngx_agilicus_token_denials_unlock(denials);
+    ngx_agt_denials_lock(denials);
+    reason = ngx_agt_denials_search(denials, sought);
+    ngx_agt_denials_unlock(denials);
 
     return reason;
 }
@@ -351,125 +344,115 @@ ngx_agilicus_token_denials_look(ngx_agilicus_token_denials_t *denials,
 /* 1 if the token was asked about before its subject was denied */
 
 static ngx_uint_t
-ngx_agilicus_token_denials_marked(ngx_agilicus_token_denials_t *denials,
+ngx_agt_denials_marked(ngx_agt_denials_t *denials,
     const u_char *api, const ngx_str_t *token, uint64_t since,
-    const ngx_agilicus_token_clock_t *now)
+    const ngx_agt_clock_t *now)
 {
-    u_char                           key[NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN];
-    ngx_uint_t                       marked;
-    ngx_agilicus_token_tombstone_t  *s;
+    u_char                key[NGX_AGT_TOMBSTONE_KEY_LEN];
+    ngx_uint_t            marked;
+    ngx_agt_tombstone_t  *s;
 
-    if (ngx_agilicus_token_denials_key(key, api,
-                                       NGX_AGILICUS_TOKEN_DENIALS_MARK, token)
-        != NGX_OK)
+    if (ngx_agt_denials_key(key, api, NGX_AGT_DENIALS_MARK, token) != NGX_OK)
     {
         return 1;
     }
 
-    ngx_agilicus_token_denials_lock(denials);
+    ngx_agt_denials_lock(denials);
 
-    s = ngx_agilicus_token_tombstones_find(denials->tombstones, key, now);
-    marked = (s && ngx_agilicus_token_tombstone_made(s) <= since);
+    s = ngx_agt_tombstones_find(denials->tombstones, key, now);
+    marked = (s && ngx_agt_tombstone_made(s) <= since);
 
-    ngx_agilicus_token_denials_unlock(denials);
+    ngx_agt_denials_unlock(denials);
 
     return marked;
 }
 
 
-static ngx_agilicus_token_reason_e
-ngx_agilicus_token_denials_search(ngx_agilicus_token_denials_t *denials,
-    ngx_agilicus_token_sought_t *sought)
+static ngx_agt_reason_e
+ngx_agt_denials_search(ngx_agt_denials_t *denials, ngx_agt_sought_t *sought)
 {
-    ngx_uint_t                       kind;
-    ngx_agilicus_token_tombstone_t  *s;
+    ngx_uint_t            kind;
+    ngx_agt_tombstone_t  *s;
 
-    static const ngx_agilicus_token_reason_e
-        reasons[NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS] =
-    {
-        NGX_AGILICUS_TOKEN_REASON_REVOKED,
-        NGX_AGILICUS_TOKEN_REASON_JTI,
-        NGX_AGILICUS_TOKEN_REASON_SESSION,
-        NGX_AGILICUS_TOKEN_REASON_SUBJECT
+    static const ngx_agt_reason_e
+        reasons[NGX_AGT_TOMBSTONE_KINDS] = {
+        NGX_AGT_REASON_REVOKED,
+        NGX_AGT_REASON_JTI,
+        NGX_AGT_REASON_SESSION,
+        NGX_AGT_REASON_SUBJECT
     };
 
     sought->since = 0;
 
-    for (kind = 0; kind < NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS; kind++) {
+    for (kind = 0; kind < NGX_AGT_TOMBSTONE_KINDS; kind++) {
 
         if (!sought->wanted[kind]) {
             continue;
         }
 
-        s = ngx_agilicus_token_tombstones_find(denials->tombstones,
-                                               sought->keys[kind],
-                                               sought->now);
+        s = ngx_agt_tombstones_find(denials->tombstones, sought->keys[kind],
+                                    sought->now);
 
-        if (s == NULL && kind == NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN) {
-            s = ngx_agilicus_token_tombstones_find(denials->unknown,
-                                                   sought->keys[kind],
-                                                   sought->now);
+        if (s == NULL && kind == NGX_AGT_TOMBSTONE_TOKEN) {
+            s = ngx_agt_tombstones_find(denials->unknown, sought->keys[kind],
+                                        sought->now);
         }
 
         if (s == NULL) {
             continue;
         }
 
-        if (kind == NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT
+        if (kind == NGX_AGT_TOMBSTONE_SUBJECT
             && sought->facts->has_iat && sought->facts->iat > s->before
-            && sought->asked > ngx_agilicus_token_tombstone_made(s))
+            && sought->asked > ngx_agt_tombstone_made(s))
         {
-            sought->since = ngx_agilicus_token_tombstone_made(s);
+            sought->since = ngx_agt_tombstone_made(s);
             continue;
         }
 
         return reasons[kind];
     }
 
-    return NGX_AGILICUS_TOKEN_REASON_NONE;
+    return NGX_AGT_REASON_NONE;
 }
 
 
 ngx_int_t
-ngx_agilicus_token_deny(ngx_agilicus_token_denials_t *denials,
-    const ngx_agilicus_token_denial_t *denial,
-    const ngx_agilicus_token_clock_t *now)
+ngx_agt_deny(ngx_agt_denials_t *denials, const ngx_agt_denial_t *denial,
+    const ngx_agt_clock_t *now)
 {
-    uint64_t                        made;
-    ngx_int_t                       rc;
-    ngx_uint_t                      level, compared;
-    ngx_agilicus_token_tombstone_t  add;
+    uint64_t             made;
+    ngx_int_t            rc;
+    ngx_uint_t           level, compared;
+    ngx_agt_tombstone_t  add;
 
-    static int64_t                  told;
+    static int64_t       told;
 
-    if (ngx_agilicus_token_denials_key(add.key, denial->api, denial->kind,
-                                       &denial->value)
+    if (ngx_agt_denials_key(add.key, denial->api, denial->kind, &denial->value)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    ngx_agilicus_token_denials_until(&add, denial->until, now);
+    ngx_agt_denials_until(&add, denial->until, now);
     add.before = denial->before;
 
-    ngx_agilicus_token_denials_lock(denials);
+    ngx_agt_denials_lock(denials);
 
     /* what was asked about until now, by any worker, is older than it */
 
-    made = ngx_max(ngx_agilicus_token_mono_now(), now->mono);
+    made = ngx_max(ngx_agt_mono_now(), now->mono);
 
-    add.mark = ngx_agilicus_token_tombstone_mark(made, denial->source,
-                                                 denial->kind);
+    add.mark = ngx_agt_tombstone_mark(made, denial->source, denial->kind);
 
     compared = (denials->ledger->compared == denials->sh->generation);
 
-    rc = ngx_agilicus_token_denials_put_locked(denials, &add, denial->unknown,
-                                               now);
+    rc = ngx_agt_denials_put_locked(denials, &add, denial->unknown, now);
 
     /* its children are denied before anybody hears of it */
 
     if (rc != NGX_DECLINED && rc != NGX_ERROR
-        && ngx_agilicus_token_children_denied_locked(denials, &add, now)
+        && ngx_agt_children_denied_locked(denials, &add, now)
            != NGX_OK)
     {
         rc = NGX_ERROR;
@@ -479,7 +462,7 @@ ngx_agilicus_token_deny(ngx_agilicus_token_denials_t *denials,
         denials->ledger->compared = denials->sh->generation;
     }
 
-    ngx_agilicus_token_denials_unlock(denials);
+    ngx_agt_denials_unlock(denials);
 
     if ((rc == NGX_BUSY || rc == NGX_ERROR) && told != now->wall) {
         told = now->wall;
@@ -495,13 +478,13 @@ ngx_agilicus_token_deny(ngx_agilicus_token_denials_t *denials,
 
 
 ngx_int_t
-ngx_agilicus_token_denials_put_locked(ngx_agilicus_token_denials_t *denials,
-    const ngx_agilicus_token_tombstone_t *tombstone, ngx_uint_t unknown,
-    const ngx_agilicus_token_clock_t *now)
+ngx_agt_denials_put_locked(ngx_agt_denials_t *denials,
+    const ngx_agt_tombstone_t *tombstone, ngx_uint_t unknown,
+    const ngx_agt_clock_t *now)
 {
-    uint64_t                          gone;
-    ngx_int_t                         rc;
-    ngx_agilicus_token_denials_sh_t  *sh;
+    uint64_t               gone;
+    ngx_int_t              rc;
+    ngx_agt_denials_sh_t  *sh;
 
     sh = denials->sh;
 
@@ -510,10 +493,10 @@ ngx_agilicus_token_denials_put_locked(ngx_agilicus_token_denials_t *denials,
     sh->changes++;
     ngx_memory_barrier();
 
-    rc = ngx_agilicus_token_tombstones_add(unknown
-                                           ? denials->unknown
-                                           : denials->tombstones,
-                                           tombstone, now, &gone);
+    rc = ngx_agt_tombstones_add(unknown
+                                ? denials->unknown
+                                : denials->tombstones,
+                                tombstone, now, &gone);
 
     if (rc == NGX_BUSY && unknown) {
 
@@ -524,8 +507,8 @@ ngx_agilicus_token_denials_put_locked(ngx_agilicus_token_denials_t *denials,
 
     if (rc == NGX_BUSY
         || (rc == NGX_ERROR
-            && ngx_agilicus_token_tombstone_source(tombstone)
-               < NGX_AGILICUS_TOKEN_DENIED_UNTOLD))
+            && ngx_agt_tombstone_source(tombstone)
+               < NGX_AGT_DENIED_UNTOLD))
     {
         sh->incomplete = ngx_max(sh->incomplete, gone);
         sh->lost++;
@@ -544,86 +527,81 @@ ngx_agilicus_token_denials_put_locked(ngx_agilicus_token_denials_t *denials,
 
 
 ngx_uint_t
-ngx_agilicus_token_denials_find_locked(ngx_agilicus_token_denials_t *denials,
-    const u_char *key, const ngx_agilicus_token_clock_t *now)
+ngx_agt_denials_find_locked(ngx_agt_denials_t *denials,
+    const u_char *key, const ngx_agt_clock_t *now)
 {
-    return ngx_agilicus_token_tombstones_find(denials->tombstones, key, now)
-           || ngx_agilicus_token_tombstones_find(denials->unknown, key, now);
+    return ngx_agt_tombstones_find(denials->tombstones, key, now)
+           || ngx_agt_tombstones_find(denials->unknown, key, now);
 }
 
 
 ngx_uint_t
-ngx_agilicus_token_denials_parent_locked(
-    ngx_agilicus_token_denials_t *denials,
-    const ngx_agilicus_token_ledger_record_t *record,
-    const ngx_agilicus_token_clock_t *now)
+ngx_agt_denials_parent_locked(
+    ngx_agt_denials_t *denials,
+    const ngx_agt_ledger_record_t *record,
+    const ngx_agt_clock_t *now)
 {
-    ngx_uint_t                   kind;
-    ngx_agilicus_token_facts_t   facts;
-    ngx_agilicus_token_sought_t  sought;
+    ngx_uint_t        kind;
+    ngx_agt_facts_t   facts;
+    ngx_agt_sought_t  sought;
 
-    ngx_memzero(&facts, sizeof(ngx_agilicus_token_facts_t));
+    ngx_memzero(&facts, sizeof(ngx_agt_facts_t));
 
-    facts.has_iat = (record->flags & NGX_AGILICUS_TOKEN_LEDGER_HAS_IAT) != 0;
+    facts.has_iat = (record->flags & NGX_AGT_LEDGER_HAS_IAT) != 0;
     facts.iat = record->iat;
 
     sought.facts = &facts;
     sought.asked = record->asked;
     sought.now = now;
 
-    for (kind = 0; kind < NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS; kind++) {
+    for (kind = 0; kind < NGX_AGT_TOMBSTONE_KINDS; kind++) {
         sought.wanted[kind] = (record->flags
-                           & NGX_AGILICUS_TOKEN_LEDGER_HAS_PARENT(kind)) != 0;
+                           & NGX_AGT_LEDGER_HAS_PARENT(kind)) != 0;
 
         ngx_memcpy(sought.keys[kind], record->parent[kind],
-                   NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN);
+                   NGX_AGT_TOMBSTONE_KEY_LEN);
     }
 
-    return ngx_agilicus_token_denials_search(denials, &sought)
-           != NGX_AGILICUS_TOKEN_REASON_NONE;
+    return ngx_agt_denials_search(denials, &sought) != NGX_AGT_REASON_NONE;
 }
 
 
 void
-ngx_agilicus_token_denials_asked(ngx_agilicus_token_denials_t *denials,
+ngx_agt_denials_asked(ngx_agt_denials_t *denials,
     const u_char *api, const u_char *token, uint64_t asked, int64_t until,
-    const ngx_agilicus_token_clock_t *now)
+    const ngx_agt_clock_t *now)
 {
-    uint64_t                        gone;
-    ngx_str_t                       value;
-    ngx_agilicus_token_tombstone_t  add;
+    uint64_t             gone;
+    ngx_str_t            value;
+    ngx_agt_tombstone_t  add;
 
     value.data = (u_char *) token;
-    value.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    value.len = NGX_AGT_DIGEST_LEN;
 
-    if (ngx_agilicus_token_denials_key(add.key, api,
-                                       NGX_AGILICUS_TOKEN_DENIALS_MARK,
-                                       &value)
+    if (ngx_agt_denials_key(add.key, api, NGX_AGT_DENIALS_MARK, &value)
         != NGX_OK)
     {
         return;
     }
 
-    add.mark = ngx_agilicus_token_tombstone_mark(asked,
-                                             NGX_AGILICUS_TOKEN_ASKED_ABOUT,
-                                             NGX_AGILICUS_TOKEN_DENIALS_MARK);
-    ngx_agilicus_token_denials_until(&add, until, now);
+    add.mark = ngx_agt_tombstone_mark(asked, NGX_AGT_ASKED_ABOUT,
+                                             NGX_AGT_DENIALS_MARK);
+    ngx_agt_denials_until(&add, until, now);
     add.before = 0;
 
-    ngx_agilicus_token_denials_lock(denials);
+    ngx_agt_denials_lock(denials);
 
     /* nobody looks for it without the mutex, and it denies nothing by itself */
 
-    (void) ngx_agilicus_token_tombstones_add(denials->tombstones, &add, now,
-                                             &gone);
+    (void) ngx_agt_tombstones_add(denials->tombstones, &add, now, &gone);
 
-    ngx_agilicus_token_denials_unlock(denials);
+    ngx_agt_denials_unlock(denials);
 }
 
 
 static void
-ngx_agilicus_token_denials_until(ngx_agilicus_token_tombstone_t *s,
-    int64_t until, const ngx_agilicus_token_clock_t *now)
+ngx_agt_denials_until(ngx_agt_tombstone_t *s,
+    int64_t until, const ngx_agt_clock_t *now)
 {
     uint64_t  lasts;
 
@@ -639,14 +617,12 @@ ngx_agilicus_token_denials_until(ngx_agilicus_token_tombstone_t *s,
 
 
 void
-ngx_agilicus_token_denials_told(ngx_agilicus_token_denials_t *denials,
-    const ngx_agilicus_token_denial_t *denial,
-    const ngx_agilicus_token_clock_t *now)
+ngx_agt_denials_told(ngx_agt_denials_t *denials,
+    const ngx_agt_denial_t *denial, const ngx_agt_clock_t *now)
 {
-    u_char  key[NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN];
+    u_char  key[NGX_AGT_TOMBSTONE_KEY_LEN];
 
-    if (ngx_agilicus_token_denials_key(key, denial->api, denial->kind,
-                                       &denial->value)
+    if (ngx_agt_denials_key(key, denial->api, denial->kind, &denial->value)
         != NGX_OK)
     {
         return;
@@ -654,14 +630,14 @@ ngx_agilicus_token_denials_told(ngx_agilicus_token_denials_t *denials,
 
     /* one store, and nothing that readers look at: this is no change */
 
-    ngx_agilicus_token_denials_lock(denials);
-    ngx_agilicus_token_tombstones_told(denials->tombstones, key, now);
-    ngx_agilicus_token_denials_unlock(denials);
+    ngx_agt_denials_lock(denials);
+    ngx_agt_tombstones_told(denials->tombstones, key, now);
+    ngx_agt_denials_unlock(denials);
 }
 
 
 ngx_int_t
-ngx_agilicus_token_denials_token(u_char *out, const ngx_str_t *token,
+ngx_agt_denials_token(u_char *out, const ngx_str_t *token,
     const u_char *digest)
 {
     ngx_str_t  part;
@@ -673,11 +649,11 @@ ngx_agilicus_token_denials_token(u_char *out, const ngx_str_t *token,
     }
 
     if (part.len == token->len) {
-        ngx_memcpy(out, digest, NGX_AGILICUS_TOKEN_DIGEST_LEN);
+        ngx_memcpy(out, digest, NGX_AGT_DIGEST_LEN);
         return NGX_OK;
     }
 
-    return ngx_agilicus_token_digest(out, &part, 1);
+    return ngx_agt_digest(out, &part, 1);
 }
 
 
@@ -687,8 +663,8 @@ ngx_agilicus_token_denials_token(u_char *out, const ngx_str_t *token,
  */
 
 ngx_int_t
-ngx_agilicus_token_denials_key(u_char *out, const u_char *api,
-    ngx_agilicus_token_tombstone_e kind, const ngx_str_t *value)
+ngx_agt_denials_key(u_char *out, const u_char *api,
+    ngx_agt_tombstone_e kind, const ngx_str_t *value)
 {
     u_char     k;
     ngx_str_t  parts[3];
@@ -698,28 +674,28 @@ ngx_agilicus_token_denials_key(u_char *out, const u_char *api,
     parts[0].data = &k;
     parts[0].len = 1;
     parts[1].data = (u_char *) api;
-    parts[1].len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    parts[1].len = NGX_AGT_DIGEST_LEN;
     parts[2] = *value;
 
-    return ngx_agilicus_token_digest(out, parts, 3);
+    return ngx_agt_digest(out, parts, 3);
 }
 
 
-ngx_agilicus_token_feed_e
-ngx_agilicus_token_denials_feed(ngx_agilicus_token_denials_t *denials,
+ngx_agt_feed_e
+ngx_agt_denials_feed(ngx_agt_denials_t *denials,
     const u_char *api, uint64_t now)
 {
-    uint64_t                          answered, age, healthy;
-    ngx_agilicus_token_feed_state_t  *feed;
+    uint64_t               answered, age, healthy;
+    ngx_agt_feed_state_t  *feed;
 
     feed = &denials->sh->feed;
 
     if (feed->interval == 0) {
-        return NGX_AGILICUS_TOKEN_FEED_OFF;
+        return NGX_AGT_FEED_OFF;
     }
 
-    if (ngx_memcmp(feed->api, api, NGX_AGILICUS_TOKEN_DIGEST_LEN) != 0) {
-        return NGX_AGILICUS_TOKEN_FEED_DEAD;
+    if (ngx_memcmp(feed->api, api, NGX_AGT_DIGEST_LEN) != 0) {
+        return NGX_AGT_FEED_DEAD;
     }
 
     healthy = ngx_max(3 * feed->interval, 2 * feed->duration);
@@ -732,30 +708,28 @@ ngx_agilicus_token_denials_feed(ngx_agilicus_token_denials_t *denials,
         age = now > answered ? now - answered : 0;
 
         if (age > healthy) {
-            return (age <= healthy + NGX_AGILICUS_TOKEN_DENIALS_GRACE)
-                   ? NGX_AGILICUS_TOKEN_FEED_LATE
-                   : NGX_AGILICUS_TOKEN_FEED_DEAD;
+            return (age <= healthy + NGX_AGT_DENIALS_GRACE)
+                   ? NGX_AGT_FEED_LATE
+                   : NGX_AGT_FEED_DEAD;
         }
     }
 
-    if (ngx_agilicus_token_denials_incomplete(denials, now)) {
-        return NGX_AGILICUS_TOKEN_FEED_INCOMPLETE;
+    if (ngx_agt_denials_incomplete(denials, now)) {
+        return NGX_AGT_FEED_INCOMPLETE;
     }
 
     if (feed->watermark == 0) {
-        return NGX_AGILICUS_TOKEN_FEED_INIT;
+        return NGX_AGT_FEED_INIT;
     }
 
     age = now > feed->watermark ? now - feed->watermark : 0;
 
-    return (age <= healthy) ? NGX_AGILICUS_TOKEN_FEED_HEALTHY
-                            : NGX_AGILICUS_TOKEN_FEED_LATE;
+    return (age <= healthy) ? NGX_AGT_FEED_HEALTHY : NGX_AGT_FEED_LATE;
 }
 
 
 ngx_uint_t
-ngx_agilicus_token_denials_incomplete(ngx_agilicus_token_denials_t *denials,
-    uint64_t now)
+ngx_agt_denials_incomplete(ngx_agt_denials_t *denials, uint64_t now)
 {
     return denials->sh->feed.truncated || denials->sh->incomplete > now;
 }

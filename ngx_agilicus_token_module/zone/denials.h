@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_DENIALS_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_DENIALS_H_INCLUDED_
+#ifndef _NGX_AGT_DENIALS_H_INCLUDED_
+#define _NGX_AGT_DENIALS_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -29,141 +29,138 @@
  * facts.  A reader of tombstones takes it only where a change is under way.
  */
 
-#define NGX_AGILICUS_TOKEN_DENIALS_VERSION       3
+#define NGX_AGT_DENIALS_VERSION       3
 
-#define NGX_AGILICUS_TOKEN_DENIALS_NAME          "agilicus_token_denials"
-#define NGX_AGILICUS_TOKEN_DENIALS_DEFAULT_SIZE  (2 * 1024 * 1024)
+#define NGX_AGT_DENIALS_NAME          "agilicus_token_denials"
+#define NGX_AGT_DENIALS_DEFAULT_SIZE  (2 * 1024 * 1024)
 
 /* the least size of the memory in bytes */
-#define NGX_AGILICUS_TOKEN_DENIALS_MIN           (8 * ngx_pagesize)
+#define NGX_AGT_DENIALS_MIN           (8 * ngx_pagesize)
 
 /* in place of the time at which a token was first asked about: never */
-#define NGX_AGILICUS_TOKEN_NEVER_ASKED           0xffffffffffffffff
+#define NGX_AGT_NEVER_ASKED           0xffffffffffffffff
 
 
 /* how far the revocation feed can be relied on */
 
 typedef enum {
-    NGX_AGILICUS_TOKEN_FEED_OFF = 0,
-    NGX_AGILICUS_TOKEN_FEED_INIT,         /* no complete poll yet */
-    NGX_AGILICUS_TOKEN_FEED_HEALTHY,
-    NGX_AGILICUS_TOKEN_FEED_LATE,
-    NGX_AGILICUS_TOKEN_FEED_DEAD,
-    NGX_AGILICUS_TOKEN_FEED_INCOMPLETE    /* what it says cannot be all */
-} ngx_agilicus_token_feed_e;
+    NGX_AGT_FEED_OFF = 0,
+    NGX_AGT_FEED_INIT,         /* no complete poll yet */
+    NGX_AGT_FEED_HEALTHY,
+    NGX_AGT_FEED_LATE,
+    NGX_AGT_FEED_DEAD,
+    NGX_AGT_FEED_INCOMPLETE    /* what it says cannot be all */
+} ngx_agt_feed_e;
 
 
 /* what the poller tells everybody; see feed */
 
 typedef struct {
-    u_char          api[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    uint64_t        interval;   /* milliseconds; 0: there is no feed */
-    uint64_t        watermark;  /* ms, monotonic: start of the last complete
+    u_char    api[NGX_AGT_DIGEST_LEN];
+    uint64_t  interval;   /* milliseconds; 0: there is no feed */
+    uint64_t  watermark;  /* ms, monotonic: start of the last complete
                                    poll; 0: there was none */
-    uint64_t        answered;   /* the same of the last poll of which every
+    uint64_t  answered;   /* the same of the last poll of which every
                                    call was answered, complete or not */
-    uint64_t        duration;   /* milliseconds of that poll */
-    uint64_t        lease;      /* ms, monotonic: the poller's until then */
-    int32_t         poller;     /* its process */
-    uint32_t        cycle;      /* the configuration that all this is of */
-    uint32_t        truncated;  /* windows that could not be split further */
-    uint32_t        said;       /* the state that was logged last */
+    uint64_t  duration;   /* milliseconds of that poll */
+    uint64_t  lease;      /* ms, monotonic: the poller's until then */
+    int32_t   poller;     /* its process */
+    uint32_t  cycle;      /* the configuration that all this is of */
+    uint32_t  truncated;  /* windows that could not be split further */
+    uint32_t  said;       /* the state that was logged last */
 
-    uint64_t        polls;
-    uint64_t        failed;
-    uint64_t        calls;
-    uint64_t        rows;       /* of the last complete poll */
-    uint64_t        denied;     /* tombstones that it has put up */
-} ngx_agilicus_token_feed_state_t;
+    uint64_t  polls;
+    uint64_t  failed;
+    uint64_t  calls;
+    uint64_t  rows;       /* of the last complete poll */
+    uint64_t  denied;     /* tombstones that it has put up */
+} ngx_agt_feed_state_t;
 
 
 /* the head of what lies in shared memory; offsets are from its beginning */
 
 typedef struct {
-    uint32_t        version;
-    uint32_t        cycles;     /* configurations loaded so far */
+    uint32_t              version;
+    uint32_t              cycles;     /* configurations loaded so far */
 
     /*
      * Counts up with each tombstone that may deny what was found clean; is
      * read without the mutex.
      */
-    ngx_atomic_t    generation;
+    ngx_atomic_t          generation;
 
     /*
      * Counts up as a change to tombstones begins and as it ends: odd during
      * one, and after a process died in it.
      */
-    ngx_atomic_t    changes;
+    ngx_atomic_t          changes;
 
     /* until then some live tombstone is missing: ms, monotonic */
-    uint64_t        incomplete;
+    uint64_t              incomplete;
 
     /* changes in which a process died */
-    uint64_t        recovered;
+    uint64_t              recovered;
 
     /* live tombstones that had to go, or that there was no room for */
-    uint64_t        lost;
+    uint64_t              lost;
 
-    uint64_t        ledger_offset;      /* of the ledger */
-    uint64_t        ledger_size;        /* bytes, zero at first */
-    uint64_t        unknown_offset;     /* of tombstones of an eighth */
-    uint64_t        tombstones_offset;
-    uint64_t        size;               /* bytes, all together */
-    uint64_t        secret[2];
+    uint64_t              ledger_offset;      /* of the ledger */
+    uint64_t              ledger_size;        /* bytes, zero at first */
+    uint64_t              unknown_offset;     /* of tombstones of an eighth */
+    uint64_t              tombstones_offset;
+    uint64_t              size;               /* bytes, all together */
+    uint64_t              secret[2];
 
-    ngx_agilicus_token_feed_state_t
-                    feed;
-} ngx_agilicus_token_denials_sh_t;
+    ngx_agt_feed_state_t  feed;
+} ngx_agt_denials_sh_t;
 
 
 /* the memory as one process sees it; data of the ngx_shm_zone_t */
 
 typedef struct {
-    ngx_shm_zone_t                   *shm_zone;
-    ngx_slab_pool_t                  *shpool;
-    ngx_agilicus_token_denials_sh_t  *sh;
-    ngx_agilicus_token_tombstones_t  *tombstones;
-    ngx_agilicus_token_tombstones_t  *unknown;
-    ngx_agilicus_token_ledger_t      *ledger;
-} ngx_agilicus_token_denials_t;
+    ngx_shm_zone_t        *shm_zone;
+    ngx_slab_pool_t       *shpool;
+    ngx_agt_denials_sh_t  *sh;
+    ngx_agt_tombstones_t  *tombstones;
+    ngx_agt_tombstones_t  *unknown;
+    ngx_agt_ledger_t      *ledger;
+} ngx_agt_denials_t;
 
 
 /* a denial, as it is put up */
 
 typedef struct {
-    const u_char                     *api;    /* digest of its URL */
-    ngx_agilicus_token_tombstone_e    kind;
-    ngx_agilicus_token_denied_e       source;
-    ngx_str_t                         value;  /* a token's key, else name */
-    int64_t                           until;  /* seconds since the epoch */
-    int64_t                           before; /* of subjects: see deny */
-    unsigned                          unknown:1;  /* was never active here */
-} ngx_agilicus_token_denial_t;
+    const u_char        *api;    /* digest of its URL */
+    ngx_agt_tombstone_e  kind;
+    ngx_agt_denied_e     source;
+    ngx_str_t            value;  /* a token's key, else name */
+    int64_t              until;  /* seconds since the epoch */
+    int64_t              before; /* of subjects: see deny */
+    unsigned             unknown:1;  /* was never active here */
+} ngx_agt_denial_t;
 
 
 /*
  * The init handler of the memory, called in the master: takes what is there
- * over a reload, else makes it.  "data" is the ngx_agilicus_token_denials_t of
+ * over a reload, else makes it.  "data" is the ngx_agt_denials_t of
  * the old cycle or NULL.  NGX_ERROR, with the cause logged, refuses the
  * configuration.
  */
-ngx_int_t ngx_agilicus_token_denials_init(ngx_shm_zone_t *shm_zone,
-    void *data);
+ngx_int_t ngx_agt_denials_init(ngx_shm_zone_t *shm_zone, void *data);
 
 /*
  * Takes and gives back the mutex.  Where a process died in the middle of a
  * change to tombstones, these are whole but for the one that it wrote; what
  * was found clean is looked through again.
  */
-void ngx_agilicus_token_denials_lock(ngx_agilicus_token_denials_t *denials);
-void ngx_agilicus_token_denials_unlock(ngx_agilicus_token_denials_t *denials);
+void ngx_agt_denials_lock(ngx_agt_denials_t *denials);
+void ngx_agt_denials_unlock(ngx_agt_denials_t *denials);
 
 /*
  * The number that counts up with each tombstone that may matter to what was
  * found clean.  Read it before looking through tombstones.
  */
-ngx_atomic_uint_t ngx_agilicus_token_denials_generation(
-    ngx_agilicus_token_denials_t *denials);
+ngx_atomic_uint_t ngx_agt_denials_generation(ngx_agt_denials_t *denials);
 
 /*
  * Writes the key under which a token is denied to "out": the digest of the
@@ -171,7 +168,7 @@ ngx_atomic_uint_t ngx_agilicus_token_denials_generation(
  * "digest" is that of the token as it stands.  NGX_OK, or NGX_ERROR where no
  * digest could be made.
  */
-ngx_int_t ngx_agilicus_token_denials_token(u_char *out,
+ngx_int_t ngx_agt_denials_token(u_char *out,
     const ngx_str_t *token, const u_char *digest);
 
 /*
@@ -179,22 +176,22 @@ ngx_int_t ngx_agilicus_token_denials_token(u_char *out,
  * session or subject of an API to "out".  NGX_OK, or NGX_ERROR where no digest
  * could be made.
  */
-ngx_int_t ngx_agilicus_token_denials_key(u_char *out, const u_char *api,
-    ngx_agilicus_token_tombstone_e kind, const ngx_str_t *value);
+ngx_int_t ngx_agt_denials_key(u_char *out, const u_char *api,
+    ngx_agt_tombstone_e kind, const ngx_str_t *value);
 
 /*
  * Looks for a denial of a token of the API whose URL has the digest "api": by
  * the token's own key (NULL where it could not be made: denied), and by jti,
  * session and subject where "facts" is given.  "asked" is when this edge first
  * asked about the token, in milliseconds of the monotonic clock, or
- * NGX_AGILICUS_TOKEN_NEVER_ASKED: a denial of its subject counts unless the
+ * NGX_AGT_NEVER_ASKED: a denial of its subject counts unless the
  * token was issued, and first asked about, after it.  Returns the reason
  * (REVOKED, JTI, SESSION, SUBJECT), or NONE.
  */
-ngx_agilicus_token_reason_e ngx_agilicus_token_denied(
-    ngx_agilicus_token_denials_t *denials, const u_char *api,
-    const u_char *token, const ngx_agilicus_token_facts_t *facts,
-    uint64_t asked, const ngx_agilicus_token_clock_t *now);
+ngx_agt_reason_e ngx_agt_denied(
+    ngx_agt_denials_t *denials, const u_char *api,
+    const u_char *token, const ngx_agt_facts_t *facts,
+    uint64_t asked, const ngx_agt_clock_t *now);
 
 /*
  * Puts up a tombstone for a token, jti, session or subject of an API.  It lasts
@@ -207,51 +204,49 @@ ngx_agilicus_token_reason_e ngx_agilicus_token_denied(
  * is noted and, once a second at most, logged; or NGX_ERROR where there is no
  * room for it, or no digest.
  */
-ngx_int_t ngx_agilicus_token_deny(ngx_agilicus_token_denials_t *denials,
-    const ngx_agilicus_token_denial_t *denial,
-    const ngx_agilicus_token_clock_t *now);
+ngx_int_t ngx_agt_deny(ngx_agt_denials_t *denials,
+    const ngx_agt_denial_t *denial, const ngx_agt_clock_t *now);
 
 /*
  * Marks a token of an API, by its own key, as asked about since "asked", where
  * no denial of its subject would tell by its date of issue that it is older.
  * The mark lasts until "until", and goes before any denial does.
  */
-void ngx_agilicus_token_denials_asked(ngx_agilicus_token_denials_t *denials,
+void ngx_agt_denials_asked(ngx_agt_denials_t *denials,
     const u_char *api, const u_char *token, uint64_t asked, int64_t until,
-    const ngx_agilicus_token_clock_t *now);
+    const ngx_agt_clock_t *now);
 
 /*
  * Notes that the API has been told of what is denied: the tombstone need not
  * be kept at any price any more.
  */
-void ngx_agilicus_token_denials_told(ngx_agilicus_token_denials_t *denials,
-    const ngx_agilicus_token_denial_t *denial,
-    const ngx_agilicus_token_clock_t *now);
+void ngx_agt_denials_told(ngx_agt_denials_t *denials,
+    const ngx_agt_denial_t *denial, const ngx_agt_clock_t *now);
 
 /*
  * With the mutex held: puts up a tombstone and counts it.  Returns as
- * ngx_agilicus_token_deny().
+ * ngx_agt_deny().
  */
-ngx_int_t ngx_agilicus_token_denials_put_locked(
-    ngx_agilicus_token_denials_t *denials,
-    const ngx_agilicus_token_tombstone_t *tombstone, ngx_uint_t unknown,
-    const ngx_agilicus_token_clock_t *now);
+ngx_int_t ngx_agt_denials_put_locked(
+    ngx_agt_denials_t *denials,
+    const ngx_agt_tombstone_t *tombstone, ngx_uint_t unknown,
+    const ngx_agt_clock_t *now);
 
 /*
  * With the mutex held: returns 1 if a token is denied by its own key, else 0.
  */
-ngx_uint_t ngx_agilicus_token_denials_find_locked(
-    ngx_agilicus_token_denials_t *denials, const u_char *key,
-    const ngx_agilicus_token_clock_t *now);
+ngx_uint_t ngx_agt_denials_find_locked(
+    ngx_agt_denials_t *denials, const u_char *key,
+    const ngx_agt_clock_t *now);
 
 /*
  * With the mutex held: returns 1 if the parent of a record's child is denied,
  * else 0.
  */
-ngx_uint_t ngx_agilicus_token_denials_parent_locked(
-    ngx_agilicus_token_denials_t *denials,
-    const ngx_agilicus_token_ledger_record_t *record,
-    const ngx_agilicus_token_clock_t *now);
+ngx_uint_t ngx_agt_denials_parent_locked(
+    ngx_agt_denials_t *denials,
+    const ngx_agt_ledger_record_t *record,
+    const ngx_agt_clock_t *now);
 
 /*
  * The state of the revocation feed of the API with the digest "api" at "now"
@@ -259,14 +254,14 @@ ngx_uint_t ngx_agilicus_token_denials_parent_locked(
  * so whether or not it is INCOMPLETE too.  OFF where there is no feed; DEAD
  * where the feed is of another API.
  */
-ngx_agilicus_token_feed_e ngx_agilicus_token_denials_feed(
-    ngx_agilicus_token_denials_t *denials, const u_char *api, uint64_t now);
+ngx_agt_feed_e ngx_agt_denials_feed(
+    ngx_agt_denials_t *denials, const u_char *api, uint64_t now);
 
 /*
  * Returns 1 if what the feed has told is not all that there was, else 0.
  */
-ngx_uint_t ngx_agilicus_token_denials_incomplete(
-    ngx_agilicus_token_denials_t *denials, uint64_t now);
+ngx_uint_t ngx_agt_denials_incomplete(
+    ngx_agt_denials_t *denials, uint64_t now);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_DENIALS_H_INCLUDED_ */
+#endif /* _NGX_AGT_DENIALS_H_INCLUDED_ */

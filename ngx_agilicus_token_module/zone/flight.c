@@ -8,50 +8,49 @@
 
 
 /* milliseconds for which followers can read what came of a call */
-#define NGX_AGILICUS_TOKEN_FLIGHT_LINGER  2000
+#define NGX_AGT_FLIGHT_LINGER  2000
 
-#define NGX_AGILICUS_TOKEN_FLIGHT_FREE    0
-#define NGX_AGILICUS_TOKEN_FLIGHT_ASKING  1
-#define NGX_AGILICUS_TOKEN_FLIGHT_ENDED   2
+#define NGX_AGT_FLIGHT_FREE    0
+#define NGX_AGT_FLIGHT_ASKING  1
+#define NGX_AGT_FLIGHT_ENDED   2
 
 
-static ngx_agilicus_token_flight_mark_t *ngx_agilicus_token_flight_bucket(
-    ngx_agilicus_token_zone_t *first, const u_char *identity,
+static ngx_agt_flight_mark_t *ngx_agt_flight_bucket(
+    ngx_agt_zone_t *first, const u_char *identity,
     ngx_uint_t choice);
-static ngx_agilicus_token_flight_mark_t *ngx_agilicus_token_flight_mark(
-    ngx_agilicus_token_zone_t *first,
-    const ngx_agilicus_token_flight_t *flight);
-static ngx_uint_t ngx_agilicus_token_flight_is_free(
-    const ngx_agilicus_token_flight_mark_t *m, uint64_t now);
-static ngx_uint_t ngx_agilicus_token_flight_is_gone(
-    const ngx_agilicus_token_flight_mark_t *m, uint64_t now);
+static ngx_agt_flight_mark_t *ngx_agt_flight_mark(
+    ngx_agt_zone_t *first,
+    const ngx_agt_flight_t *flight);
+static ngx_uint_t ngx_agt_flight_is_free(
+    const ngx_agt_flight_mark_t *m, uint64_t now);
+static ngx_uint_t ngx_agt_flight_is_gone(
+    const ngx_agt_flight_mark_t *m, uint64_t now);
 
 
 ngx_int_t
-ngx_agilicus_token_flight_lead(ngx_agilicus_token_zone_t *first,
+ngx_agt_flight_lead(ngx_agt_zone_t *first,
     const u_char *identity, uint64_t now, uint64_t deadline,
-    ngx_uint_t worker, uint32_t cycle, ngx_agilicus_token_flight_t *flight)
+    ngx_uint_t worker, uint32_t cycle, ngx_agt_flight_t *flight)
 {
-    ngx_uint_t                         choice, i;
-    ngx_agilicus_token_flight_mark_t  *m, *vacant, *ended;
+    ngx_uint_t              choice, i;
+    ngx_agt_flight_mark_t  *m, *vacant, *ended;
 
     vacant = NULL;
     ended = NULL;
     flight->id = 0;
 
-    ngx_agilicus_token_zone_lock(first);
+    ngx_agt_zone_lock(first);
 
     for (choice = 0; choice < 2; choice++) {
-        m = ngx_agilicus_token_flight_bucket(first, identity, choice);
+        m = ngx_agt_flight_bucket(first, identity, choice);
 
-        for (i = 0; i < NGX_AGILICUS_TOKEN_FLIGHT_BUCKET; i++, m++) {
+        for (i = 0; i < NGX_AGT_FLIGHT_BUCKET; i++, m++) {
 
-            if (m->state == NGX_AGILICUS_TOKEN_FLIGHT_ASKING
-                && ngx_memcmp(m->identity, identity,
-                              NGX_AGILICUS_TOKEN_DIGEST_LEN)
+            if (m->state == NGX_AGT_FLIGHT_ASKING
+                && ngx_memcmp(m->identity, identity, NGX_AGT_DIGEST_LEN)
                    == 0)
             {
-                if (ngx_agilicus_token_flight_is_gone(m, now)) {
+                if (ngx_agt_flight_is_gone(m, now)) {
                     vacant = m;
                     goto lead;
                 }
@@ -66,16 +65,16 @@ ngx_agilicus_token_flight_lead(ngx_agilicus_token_zone_t *first,
                 flight->place = m - first->flights;
                 flight->id = m->id;
 
-                ngx_agilicus_token_zone_unlock(first);
+                ngx_agt_zone_unlock(first);
 
                 return NGX_AGAIN;
             }
 
-            if (vacant == NULL && ngx_agilicus_token_flight_is_free(m, now)) {
+            if (vacant == NULL && ngx_agt_flight_is_free(m, now)) {
                 vacant = m;
             }
 
-            if (m->state == NGX_AGILICUS_TOKEN_FLIGHT_ENDED
+            if (m->state == NGX_AGT_FLIGHT_ENDED
                 && (ended == NULL || m->deadline < ended->deadline))
             {
                 ended = m;
@@ -91,7 +90,7 @@ ngx_agilicus_token_flight_lead(ngx_agilicus_token_zone_t *first,
     }
 
     if (vacant == NULL) {
-        ngx_agilicus_token_zone_unlock(first);
+        ngx_agt_zone_unlock(first);
         return NGX_DECLINED;
     }
 
@@ -99,10 +98,10 @@ lead:
 
     /* free until it is whole: whoever writes it may die */
 
-    vacant->state = NGX_AGILICUS_TOKEN_FLIGHT_FREE;
+    vacant->state = NGX_AGT_FLIGHT_FREE;
     ngx_memory_barrier();
 
-    ngx_memcpy(vacant->identity, identity, NGX_AGILICUS_TOKEN_DIGEST_LEN);
+    ngx_memcpy(vacant->identity, identity, NGX_AGT_DIGEST_LEN);
     vacant->id = ++first->sh->flight_id;
     vacant->deadline = deadline;
     vacant->wake = 0;
@@ -112,30 +111,29 @@ lead:
     vacant->pid = (int32_t) ngx_pid;
 
     ngx_memory_barrier();
-    vacant->state = NGX_AGILICUS_TOKEN_FLIGHT_ASKING;
+    vacant->state = NGX_AGT_FLIGHT_ASKING;
 
     flight->place = vacant - first->flights;
     flight->id = vacant->id;
 
-    ngx_agilicus_token_zone_unlock(first);
+    ngx_agt_zone_unlock(first);
 
     return NGX_OK;
 }
 
 
 uint64_t
-ngx_agilicus_token_flight_end(ngx_agilicus_token_zone_t *first,
-    const ngx_agilicus_token_flight_t *flight,
-    const ngx_agilicus_token_flight_result_t *result, uint64_t now)
+ngx_agt_flight_end(ngx_agt_zone_t *first, const ngx_agt_flight_t *flight,
+    const ngx_agt_flight_result_t *result, uint64_t now)
 {
-    uint64_t                           wake;
-    ngx_agilicus_token_flight_mark_t  *m;
+    uint64_t                wake;
+    ngx_agt_flight_mark_t  *m;
 
     wake = 0;
 
-    ngx_agilicus_token_zone_lock(first);
+    ngx_agt_zone_lock(first);
 
-    m = ngx_agilicus_token_flight_mark(first, flight);
+    m = ngx_agt_flight_mark(first, flight);
 
     /* it may have been taken over from a leader that was thought dead */
 
@@ -143,145 +141,142 @@ ngx_agilicus_token_flight_end(ngx_agilicus_token_zone_t *first,
         wake = m->wake;
 
         m->result = *result;
-        m->deadline = now + NGX_AGILICUS_TOKEN_FLIGHT_LINGER;
+        m->deadline = now + NGX_AGT_FLIGHT_LINGER;
 
         /* nobody reads a result that is not there yet, should we die now */
 
         ngx_memory_barrier();
 
-        m->state = result->class ? NGX_AGILICUS_TOKEN_FLIGHT_ENDED
-                                 : NGX_AGILICUS_TOKEN_FLIGHT_FREE;
+        m->state = result->class ? NGX_AGT_FLIGHT_ENDED : NGX_AGT_FLIGHT_FREE;
     }
 
-    ngx_agilicus_token_zone_unlock(first);
+    ngx_agt_zone_unlock(first);
 
     return wake;
 }
 
 
 ngx_int_t
-ngx_agilicus_token_flight_look(ngx_agilicus_token_zone_t *first,
-    const ngx_agilicus_token_flight_t *flight, uint64_t now,
-    ngx_agilicus_token_flight_result_t *result)
+ngx_agt_flight_look(ngx_agt_zone_t *first,
+    const ngx_agt_flight_t *flight, uint64_t now,
+    ngx_agt_flight_result_t *result)
 {
-    ngx_int_t                          rc;
-    ngx_agilicus_token_flight_mark_t  *m;
+    ngx_int_t               rc;
+    ngx_agt_flight_mark_t  *m;
 
     rc = NGX_DECLINED;
 
-    ngx_agilicus_token_zone_lock(first);
+    ngx_agt_zone_lock(first);
 
-    m = ngx_agilicus_token_flight_mark(first, flight);
+    m = ngx_agt_flight_mark(first, flight);
 
-    if (m == NULL || m->state == NGX_AGILICUS_TOKEN_FLIGHT_FREE) {
+    if (m == NULL || m->state == NGX_AGT_FLIGHT_FREE) {
         goto done;
     }
 
-    if (m->state == NGX_AGILICUS_TOKEN_FLIGHT_ENDED) {
+    if (m->state == NGX_AGT_FLIGHT_ENDED) {
         *result = m->result;
         rc = NGX_OK;
         goto done;
     }
 
-    if (!ngx_agilicus_token_flight_is_gone(m, now)) {
+    if (!ngx_agt_flight_is_gone(m, now)) {
         rc = NGX_AGAIN;
     }
 
 done:
 
-    ngx_agilicus_token_zone_unlock(first);
+    ngx_agt_zone_unlock(first);
 
     return rc;
 }
 
 
 void
-ngx_agilicus_token_flight_extend(ngx_agilicus_token_zone_t *first,
-    const ngx_agilicus_token_flight_t *flight, uint64_t deadline)
+ngx_agt_flight_extend(ngx_agt_zone_t *first,
+    const ngx_agt_flight_t *flight, uint64_t deadline)
 {
-    ngx_agilicus_token_flight_mark_t  *m;
+    ngx_agt_flight_mark_t  *m;
 
-    ngx_agilicus_token_zone_lock(first);
+    ngx_agt_zone_lock(first);
 
-    m = ngx_agilicus_token_flight_mark(first, flight);
+    m = ngx_agt_flight_mark(first, flight);
 
-    if (m && m->state == NGX_AGILICUS_TOKEN_FLIGHT_ASKING) {
+    if (m && m->state == NGX_AGT_FLIGHT_ASKING) {
         m->deadline = ngx_max(m->deadline, deadline);
     }
 
-    ngx_agilicus_token_zone_unlock(first);
+    ngx_agt_zone_unlock(first);
 }
 
 
 void
-ngx_agilicus_token_flight_left(ngx_agilicus_token_zone_t *first,
-    const ngx_agilicus_token_flight_t *flight)
+ngx_agt_flight_left(ngx_agt_zone_t *first, const ngx_agt_flight_t *flight)
 {
-    ngx_agilicus_token_flight_mark_t  *m;
+    ngx_agt_flight_mark_t  *m;
 
-    ngx_agilicus_token_zone_lock(first);
+    ngx_agt_zone_lock(first);
 
-    m = ngx_agilicus_token_flight_mark(first, flight);
+    m = ngx_agt_flight_mark(first, flight);
 
-    if (m && m->state == NGX_AGILICUS_TOKEN_FLIGHT_ASKING) {
+    if (m && m->state == NGX_AGT_FLIGHT_ASKING) {
         m->left = 1;
 
         if (m->followers == 0) {
-            m->state = NGX_AGILICUS_TOKEN_FLIGHT_FREE;
+            m->state = NGX_AGT_FLIGHT_FREE;
         }
     }
 
-    ngx_agilicus_token_zone_unlock(first);
+    ngx_agt_zone_unlock(first);
 }
 
 
 void
-ngx_agilicus_token_flight_unfollow(ngx_agilicus_token_zone_t *first,
-    const ngx_agilicus_token_flight_t *flight)
+ngx_agt_flight_unfollow(ngx_agt_zone_t *first, const ngx_agt_flight_t *flight)
 {
-    ngx_agilicus_token_flight_mark_t  *m;
+    ngx_agt_flight_mark_t  *m;
 
-    ngx_agilicus_token_zone_lock(first);
+    ngx_agt_zone_lock(first);
 
-    m = ngx_agilicus_token_flight_mark(first, flight);
+    m = ngx_agt_flight_mark(first, flight);
 
-    if (m && m->state == NGX_AGILICUS_TOKEN_FLIGHT_ASKING && m->followers) {
+    if (m && m->state == NGX_AGT_FLIGHT_ASKING && m->followers) {
         m->followers--;
 
         if (m->left && m->followers == 0) {
-            m->state = NGX_AGILICUS_TOKEN_FLIGHT_FREE;
+            m->state = NGX_AGT_FLIGHT_FREE;
         }
     }
 
-    ngx_agilicus_token_zone_unlock(first);
+    ngx_agt_zone_unlock(first);
 }
 
 
 ngx_uint_t
-ngx_agilicus_token_flights(ngx_agilicus_token_zone_t *first, uint64_t now)
+ngx_agt_flights(ngx_agt_zone_t *first, uint64_t now)
 {
     ngx_uint_t  i, n;
 
     n = 0;
 
-    ngx_agilicus_token_zone_lock(first);
+    ngx_agt_zone_lock(first);
 
     for (i = 0; i < first->sh->flights; i++) {
-        if (first->flights[i].state == NGX_AGILICUS_TOKEN_FLIGHT_ASKING
+        if (first->flights[i].state == NGX_AGT_FLIGHT_ASKING
             && first->flights[i].deadline > now)
         {
             n++;
         }
     }
 
-    ngx_agilicus_token_zone_unlock(first);
+    ngx_agt_zone_unlock(first);
 
     return n;
 }
 
 
-static ngx_agilicus_token_flight_mark_t *
-ngx_agilicus_token_flight_bucket(ngx_agilicus_token_zone_t *first,
+static ngx_agt_flight_mark_t *
+ngx_agt_flight_bucket(ngx_agt_zone_t *first,
     const u_char *identity, ngx_uint_t choice)
 {
     uint64_t  n, buckets;
@@ -290,17 +285,16 @@ ngx_agilicus_token_flight_bucket(ngx_agilicus_token_zone_t *first,
 
     ngx_memcpy(&n, identity + choice * sizeof(uint64_t), sizeof(uint64_t));
 
-    buckets = first->sh->flights / NGX_AGILICUS_TOKEN_FLIGHT_BUCKET;
+    buckets = first->sh->flights / NGX_AGT_FLIGHT_BUCKET;
 
-    return first->flights + n % buckets * NGX_AGILICUS_TOKEN_FLIGHT_BUCKET;
+    return first->flights + n % buckets * NGX_AGT_FLIGHT_BUCKET;
 }
 
 
-static ngx_agilicus_token_flight_mark_t *
-ngx_agilicus_token_flight_mark(ngx_agilicus_token_zone_t *first,
-    const ngx_agilicus_token_flight_t *flight)
+static ngx_agt_flight_mark_t *
+ngx_agt_flight_mark(ngx_agt_zone_t *first, const ngx_agt_flight_t *flight)
 {
-    ngx_agilicus_token_flight_mark_t  *m;
+    ngx_agt_flight_mark_t  *m;
 
     if (flight->id == 0 || flight->place >= first->sh->flights) {
         return NULL;
@@ -313,18 +307,16 @@ ngx_agilicus_token_flight_mark(ngx_agilicus_token_zone_t *first,
 
 
 static ngx_uint_t
-ngx_agilicus_token_flight_is_free(const ngx_agilicus_token_flight_mark_t *m,
-    uint64_t now)
+ngx_agt_flight_is_free(const ngx_agt_flight_mark_t *m, uint64_t now)
 {
-    return m->state == NGX_AGILICUS_TOKEN_FLIGHT_FREE || m->deadline <= now;
+    return m->state == NGX_AGT_FLIGHT_FREE || m->deadline <= now;
 }
 
 
 static ngx_uint_t
-ngx_agilicus_token_flight_is_gone(const ngx_agilicus_token_flight_mark_t *m,
-    uint64_t now)
+ngx_agt_flight_is_gone(const ngx_agt_flight_mark_t *m, uint64_t now)
 {
-    if (m->state != NGX_AGILICUS_TOKEN_FLIGHT_ASKING) {
+    if (m->state != NGX_AGT_FLIGHT_ASKING) {
         return 0;
     }
 

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_FLIGHT_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_FLIGHT_H_INCLUDED_
+#ifndef _NGX_AGT_FLIGHT_H_INCLUDED_
+#define _NGX_AGT_FLIGHT_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -25,12 +25,12 @@
 typedef struct {
     ngx_uint_t                     place;
     uint64_t                       id;       /* 0: no mark */
-} ngx_agilicus_token_flight_t;
+} ngx_agt_flight_t;
 
 
 /*
  * Takes the lead for a call, or follows whoever has it.  "identity", of
- * NGX_AGILICUS_TOKEN_DIGEST_LEN bytes, is the digest of all that decides its
+ * NGX_AGT_DIGEST_LEN bytes, is the digest of all that decides its
  * answer, and means the same in every zone and configuration.
  *
  * NGX_OK        "flight" is the caller's mark; it must be ended
@@ -42,18 +42,18 @@ typedef struct {
  * wait (milliseconds, monotonic) has passed, is taken over.  Whoever follows
  * and does not see the end of the call must unfollow.
  */
-ngx_int_t ngx_agilicus_token_flight_lead(ngx_agilicus_token_zone_t *first,
+ngx_int_t ngx_agt_flight_lead(ngx_agt_zone_t *first,
     const u_char *identity, uint64_t now, uint64_t deadline,
-    ngx_uint_t worker, uint32_t cycle, ngx_agilicus_token_flight_t *flight);
+    ngx_uint_t worker, uint32_t cycle, ngx_agt_flight_t *flight);
 
 /*
  * Ends a mark of the caller's own with what came of the call, or with no class
  * where nothing did.  Returns the workers to wake, a bit for each number modulo
  * 64, of the same configuration.
  */
-uint64_t ngx_agilicus_token_flight_end(ngx_agilicus_token_zone_t *first,
-    const ngx_agilicus_token_flight_t *flight,
-    const ngx_agilicus_token_flight_result_t *result, uint64_t now);
+uint64_t ngx_agt_flight_end(ngx_agt_zone_t *first,
+    const ngx_agt_flight_t *flight,
+    const ngx_agt_flight_result_t *result, uint64_t now);
 
 /*
  * Looks at the mark that the caller follows.
@@ -62,34 +62,33 @@ uint64_t ngx_agilicus_token_flight_end(ngx_agilicus_token_zone_t *first,
  * NGX_OK        its call has ended: "result" says how
  * NGX_DECLINED  it is gone, or its leader is: ask, or lead, anew
  */
-ngx_int_t ngx_agilicus_token_flight_look(ngx_agilicus_token_zone_t *first,
-    const ngx_agilicus_token_flight_t *flight, uint64_t now,
-    ngx_agilicus_token_flight_result_t *result);
+ngx_int_t ngx_agt_flight_look(ngx_agt_zone_t *first,
+    const ngx_agt_flight_t *flight, uint64_t now,
+    ngx_agt_flight_result_t *result);
 
 /*
  * Keeps a mark, led or followed, until "deadline" at least.
  */
-void ngx_agilicus_token_flight_extend(ngx_agilicus_token_zone_t *first,
-    const ngx_agilicus_token_flight_t *flight, uint64_t deadline);
+void ngx_agt_flight_extend(ngx_agt_zone_t *first,
+    const ngx_agt_flight_t *flight, uint64_t deadline);
 
 /*
  * Nobody waits with the leader any more: the mark goes with the last who
  * follows it, or at once.  Its call can still end it.
  */
-void ngx_agilicus_token_flight_left(ngx_agilicus_token_zone_t *first,
-    const ngx_agilicus_token_flight_t *flight);
+void ngx_agt_flight_left(ngx_agt_zone_t *first,
+    const ngx_agt_flight_t *flight);
 
 /*
  * Follows a mark no longer.
  */
-void ngx_agilicus_token_flight_unfollow(ngx_agilicus_token_zone_t *first,
-    const ngx_agilicus_token_flight_t *flight);
+void ngx_agt_flight_unfollow(ngx_agt_zone_t *first,
+    const ngx_agt_flight_t *flight);
 
 /*
  * How many calls are under way in all workers, for the status.
  */
-ngx_uint_t ngx_agilicus_token_flights(ngx_agilicus_token_zone_t *first,
-    uint64_t now);
+ngx_uint_t ngx_agt_flights(ngx_agt_zone_t *first, uint64_t now);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_FLIGHT_H_INCLUDED_ */
+#endif /* _NGX_AGT_FLIGHT_H_INCLUDED_ */

@@ -7,20 +7,20 @@
 #include "zone/ledger.h"
 
 
-static ngx_agilicus_token_ledger_record_t *ngx_agilicus_token_ledger_record(
-    ngx_agilicus_token_ledger_t *ledger, ngx_uint_t unit);
-static ngx_uint_t ngx_agilicus_token_ledger_units(size_t len);
-static ngx_int_t ngx_agilicus_token_ledger_place(
-    ngx_agilicus_token_ledger_t *ledger, ngx_uint_t n, ngx_uint_t *unit);
+static ngx_agt_ledger_record_t *ngx_agt_ledger_record(
+    ngx_agt_ledger_t *ledger, ngx_uint_t unit);
+static ngx_uint_t ngx_agt_ledger_units(size_t len);
+static ngx_int_t ngx_agt_ledger_place(
+    ngx_agt_ledger_t *ledger, ngx_uint_t n, ngx_uint_t *unit);
 
 
-ngx_agilicus_token_ledger_t *
-ngx_agilicus_token_ledger_init(void *mem, size_t size)
+ngx_agt_ledger_t *
+ngx_agt_ledger_init(void *mem, size_t size)
 {
-    size_t                        n;
-    ngx_agilicus_token_ledger_t  *ledger;
+    size_t             n;
+    ngx_agt_ledger_t  *ledger;
 
-    if (size < NGX_AGILICUS_TOKEN_LEDGER_MIN) {
+    if (size < NGX_AGT_LEDGER_MIN) {
         return NULL;
     }
 
@@ -30,35 +30,33 @@ ngx_agilicus_token_ledger_init(void *mem, size_t size)
 
     /* a byte and a unit each, and what aligning the units may take */
 
-    n = (size - sizeof(ngx_agilicus_token_ledger_t) - 63)
-        / (NGX_AGILICUS_TOKEN_LEDGER_UNIT + 1);
+    n = (size - sizeof(ngx_agt_ledger_t) - 63) / (NGX_AGT_LEDGER_UNIT + 1);
 
     ledger->nunits = (uint32_t) ngx_min(n, 0x7fffffff);
-    ledger->units = ngx_align(sizeof(ngx_agilicus_token_ledger_t)
-                              + ledger->nunits, 64);
+    ledger->units = ngx_align(sizeof(ngx_agt_ledger_t) + ledger->nunits, 64);
 
     return ledger;
 }
 
 
-ngx_agilicus_token_ledger_record_t *
-ngx_agilicus_token_ledger_add(ngx_agilicus_token_ledger_t *ledger,
-    const ngx_agilicus_token_ledger_record_t *record, const u_char *token)
+ngx_agt_ledger_record_t *
+ngx_agt_ledger_add(ngx_agt_ledger_t *ledger,
+    const ngx_agt_ledger_record_t *record, const u_char *token)
 {
-    ngx_uint_t                           n, unit;
-    ngx_agilicus_token_ledger_record_t  *r;
+    ngx_uint_t                n, unit;
+    ngx_agt_ledger_record_t  *r;
 
-    if (record->len > NGX_AGILICUS_TOKEN_LEDGER_TOKEN) {
+    if (record->len > NGX_AGT_LEDGER_TOKEN) {
         return NULL;
     }
 
-    n = ngx_agilicus_token_ledger_units(record->len);
+    n = ngx_agt_ledger_units(record->len);
 
-    if (ngx_agilicus_token_ledger_place(ledger, n, &unit) != NGX_OK) {
+    if (ngx_agt_ledger_place(ledger, n, &unit) != NGX_OK) {
         return NULL;
     }
 
-    r = ngx_agilicus_token_ledger_record(ledger, unit);
+    r = ngx_agt_ledger_record(ledger, unit);
 
     *r = *record;
     ngx_memcpy(r->token, token, record->len);
@@ -76,27 +74,24 @@ ngx_agilicus_token_ledger_add(ngx_agilicus_token_ledger_t *ledger,
 
 
 ngx_uint_t
-ngx_agilicus_token_ledger_room(ngx_agilicus_token_ledger_t *ledger,
-    size_t len)
+ngx_agt_ledger_room(ngx_agt_ledger_t *ledger, size_t len)
 {
     ngx_uint_t  unit;
 
-    return len <= NGX_AGILICUS_TOKEN_LEDGER_TOKEN
-           && ngx_agilicus_token_ledger_place(ledger,
-                                     ngx_agilicus_token_ledger_units(len),
-                                     &unit)
+    return len <= NGX_AGT_LEDGER_TOKEN
+           && ngx_agt_ledger_place(ledger, ngx_agt_ledger_units(len), &unit)
               == NGX_OK;
 }
 
 
 void
-ngx_agilicus_token_ledger_remove(ngx_agilicus_token_ledger_t *ledger,
-    ngx_agilicus_token_ledger_record_t *record)
+ngx_agt_ledger_remove(ngx_agt_ledger_t *ledger,
+    ngx_agt_ledger_record_t *record)
 {
     ngx_uint_t  i, end;
 
     i = (ngx_uint_t) ((u_char *) record - (u_char *) ledger - ledger->units)
-        / NGX_AGILICUS_TOKEN_LEDGER_UNIT;
+        / NGX_AGT_LEDGER_UNIT;
 
     end = i + ledger->sizes[i];
 
@@ -124,9 +119,8 @@ ngx_agilicus_token_ledger_remove(ngx_agilicus_token_ledger_t *ledger,
 }
 
 
-ngx_agilicus_token_ledger_record_t *
-ngx_agilicus_token_ledger_next(ngx_agilicus_token_ledger_t *ledger,
-    ngx_uint_t *i)
+ngx_agt_ledger_record_t *
+ngx_agt_ledger_next(ngx_agt_ledger_t *ledger, ngx_uint_t *i)
 {
     ngx_uint_t  unit;
 
@@ -135,7 +129,7 @@ ngx_agilicus_token_ledger_next(ngx_agilicus_token_ledger_t *ledger,
 
         if (ledger->sizes[unit]) {
             *i += ledger->sizes[unit];
-            return ngx_agilicus_token_ledger_record(ledger, unit);
+            return ngx_agt_ledger_record(ledger, unit);
         }
 
         (*i)++;
@@ -145,16 +139,14 @@ ngx_agilicus_token_ledger_next(ngx_agilicus_token_ledger_t *ledger,
 }
 
 
-ngx_agilicus_token_ledger_record_t *
-ngx_agilicus_token_ledger_find(ngx_agilicus_token_ledger_t *ledger,
-    const u_char *key, ngx_uint_t *i)
+ngx_agt_ledger_record_t *
+ngx_agt_ledger_find(ngx_agt_ledger_t *ledger, const u_char *key, ngx_uint_t *i)
 {
-    ngx_agilicus_token_ledger_record_t  *r;
+    ngx_agt_ledger_record_t  *r;
 
-    while ((r = ngx_agilicus_token_ledger_next(ledger, i)) != NULL) {
+    while ((r = ngx_agt_ledger_next(ledger, i)) != NULL) {
 
-        if (ngx_memcmp(r->key, key, NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN)
-            == 0)
+        if (ngx_memcmp(r->key, key, NGX_AGT_TOMBSTONE_KEY_LEN) == 0)
         {
             return r;
         }
@@ -164,18 +156,17 @@ ngx_agilicus_token_ledger_find(ngx_agilicus_token_ledger_t *ledger,
 }
 
 
-ngx_agilicus_token_ledger_record_t *
-ngx_agilicus_token_ledger_child(ngx_agilicus_token_ledger_t *ledger,
-    ngx_agilicus_token_tombstone_e kind, const u_char *key, ngx_uint_t *i)
+ngx_agt_ledger_record_t *
+ngx_agt_ledger_child(ngx_agt_ledger_t *ledger,
+    ngx_agt_tombstone_e kind, const u_char *key, ngx_uint_t *i)
 {
-    ngx_agilicus_token_ledger_record_t  *r;
+    ngx_agt_ledger_record_t  *r;
 
-    while ((r = ngx_agilicus_token_ledger_next(ledger, i)) != NULL) {
+    while ((r = ngx_agt_ledger_next(ledger, i)) != NULL) {
 
-        if (r->state == NGX_AGILICUS_TOKEN_LEDGER_LIVE
-            && (r->flags & NGX_AGILICUS_TOKEN_LEDGER_HAS_PARENT(kind))
-            && ngx_memcmp(r->parent[kind], key,
-                          NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN)
+        if (r->state == NGX_AGT_LEDGER_LIVE
+            && (r->flags & NGX_AGT_LEDGER_HAS_PARENT(kind))
+            && ngx_memcmp(r->parent[kind], key, NGX_AGT_TOMBSTONE_KEY_LEN)
                == 0)
         {
             return r;
@@ -187,17 +178,17 @@ ngx_agilicus_token_ledger_child(ngx_agilicus_token_ledger_t *ledger,
 
 
 ngx_uint_t
-ngx_agilicus_token_ledger_ended(
-    const ngx_agilicus_token_ledger_record_t *record,
-    const ngx_agilicus_token_clock_t *now)
+ngx_agt_ledger_ended(
+    const ngx_agt_ledger_record_t *record,
+    const ngx_agt_clock_t *now)
 {
     return record->mono <= now->mono && record->wall <= now->wall;
 }
 
 
 void
-ngx_agilicus_token_ledger_until(ngx_agilicus_token_ledger_record_t *record,
-    int64_t until, const ngx_agilicus_token_clock_t *now)
+ngx_agt_ledger_until(ngx_agt_ledger_record_t *record,
+    int64_t until, const ngx_agt_clock_t *now)
 {
     uint64_t  lasts;
 
@@ -213,57 +204,52 @@ ngx_agilicus_token_ledger_until(ngx_agilicus_token_ledger_record_t *record,
 
 
 void
-ngx_agilicus_token_ledger_use(ngx_agilicus_token_ledger_t *ledger,
-    ngx_agilicus_token_ledger_use_t *use)
+ngx_agt_ledger_use(ngx_agt_ledger_t *ledger, ngx_agt_ledger_use_t *use)
 {
-    ngx_uint_t                           i;
-    ngx_agilicus_token_ledger_record_t  *r;
+    ngx_uint_t                i;
+    ngx_agt_ledger_record_t  *r;
 
-    ngx_memzero(use, sizeof(ngx_agilicus_token_ledger_use_t));
+    ngx_memzero(use, sizeof(ngx_agt_ledger_use_t));
 
-    use->size = (size_t) ledger->nunits * NGX_AGILICUS_TOKEN_LEDGER_UNIT;
+    use->size = (size_t) ledger->nunits * NGX_AGT_LEDGER_UNIT;
 
     i = 0;
 
-    while ((r = ngx_agilicus_token_ledger_next(ledger, &i)) != NULL) {
+    while ((r = ngx_agt_ledger_next(ledger, &i)) != NULL) {
 
-        if (r->state == NGX_AGILICUS_TOKEN_LEDGER_DUE) {
+        if (r->state == NGX_AGT_LEDGER_DUE) {
             use->due++;
 
         } else {
             use->live++;
         }
 
-        use->used += ngx_agilicus_token_ledger_units(r->len)
-                     * NGX_AGILICUS_TOKEN_LEDGER_UNIT;
+        use->used += ngx_agt_ledger_units(r->len) * NGX_AGT_LEDGER_UNIT;
     }
 }
 
 
-static ngx_agilicus_token_ledger_record_t *
-ngx_agilicus_token_ledger_record(ngx_agilicus_token_ledger_t *ledger,
-    ngx_uint_t unit)
+static ngx_agt_ledger_record_t *
+ngx_agt_ledger_record(ngx_agt_ledger_t *ledger, ngx_uint_t unit)
 {
-    return (ngx_agilicus_token_ledger_record_t *)
+    return (ngx_agt_ledger_record_t *)
                ((u_char *) ledger + ledger->units
-                + unit * NGX_AGILICUS_TOKEN_LEDGER_UNIT);
+                + unit * NGX_AGT_LEDGER_UNIT);
 }
 
 
 static ngx_uint_t
-ngx_agilicus_token_ledger_units(size_t len)
+ngx_agt_ledger_units(size_t len)
 {
-    return (sizeof(ngx_agilicus_token_ledger_record_t) + len
-            + NGX_AGILICUS_TOKEN_LEDGER_UNIT - 1)
-           / NGX_AGILICUS_TOKEN_LEDGER_UNIT;
+    return (sizeof(ngx_agt_ledger_record_t) + len + NGX_AGT_LEDGER_UNIT - 1)
+           / NGX_AGT_LEDGER_UNIT;
 }
 
 
 /* the first run of free units that is long enough */
 
 static ngx_int_t
-ngx_agilicus_token_ledger_place(ngx_agilicus_token_ledger_t *ledger,
-    ngx_uint_t n, ngx_uint_t *unit)
+ngx_agt_ledger_place(ngx_agt_ledger_t *ledger, ngx_uint_t n, ngx_uint_t *unit)
 {
     ngx_uint_t  i, run;
 

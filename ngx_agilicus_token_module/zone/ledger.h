@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_LEDGER_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_LEDGER_H_INCLUDED_
+#ifndef _NGX_AGT_LEDGER_H_INCLUDED_
+#define _NGX_AGT_LEDGER_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -28,75 +28,75 @@
  * without the one record that it was writing.
  */
 
-#define NGX_AGILICUS_TOKEN_LEDGER_UNIT   128
+#define NGX_AGT_LEDGER_UNIT   128
 
 /* the least memory of a ledger in bytes */
-#define NGX_AGILICUS_TOKEN_LEDGER_MIN    1024
+#define NGX_AGT_LEDGER_MIN    1024
 
 /* the longest sealed token in bytes, that of 16384 with its seal */
-#define NGX_AGILICUS_TOKEN_LEDGER_TOKEN  16448
+#define NGX_AGT_LEDGER_TOKEN  16448
 
 /* an end on either clock that no clock reaches */
-#define NGX_AGILICUS_TOKEN_LEDGER_NEVER  0x7fffffffffffffff
+#define NGX_AGT_LEDGER_NEVER  0x7fffffffffffffff
 
 
 /* of "state" */
 
-#define NGX_AGILICUS_TOKEN_LEDGER_LIVE   1   /* handed out */
-#define NGX_AGILICUS_TOKEN_LEDGER_DUE    2   /* the API is to be told */
+#define NGX_AGT_LEDGER_LIVE   1   /* handed out */
+#define NGX_AGT_LEDGER_DUE    2   /* the API is to be told */
 
 
 /* of "flags" */
 
-#define NGX_AGILICUS_TOKEN_LEDGER_ALL_SESSIONS  0x0001
-#define NGX_AGILICUS_TOKEN_LEDGER_CHILD         0x0002
-#define NGX_AGILICUS_TOKEN_LEDGER_HAS_EXP       0x0004  /* the end is its exp */
-#define NGX_AGILICUS_TOKEN_LEDGER_HAS_JTI       0x0008
-#define NGX_AGILICUS_TOKEN_LEDGER_HAS_IAT       0x0010  /* has the parent */
-#define NGX_AGILICUS_TOKEN_LEDGER_SPREADS       0x0020  /* to its children */
+#define NGX_AGT_LEDGER_ALL_SESSIONS  0x0001
+#define NGX_AGT_LEDGER_CHILD         0x0002
+#define NGX_AGT_LEDGER_HAS_EXP       0x0004  /* the end is its exp */
+#define NGX_AGT_LEDGER_HAS_JTI       0x0008
+#define NGX_AGT_LEDGER_HAS_IAT       0x0010  /* has the parent */
+#define NGX_AGT_LEDGER_SPREADS       0x0020  /* to its children */
 
 /* bit of a parent's key: it has that identifier */
-#define NGX_AGILICUS_TOKEN_LEDGER_HAS_PARENT(kind)  (0x0100 << (kind))
+#define NGX_AGT_LEDGER_HAS_PARENT(kind)  (0x0100 << (kind))
 
 
 typedef struct {
-    u_char      api[NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN];  /* URL's digest */
+    u_char    api[NGX_AGT_TOMBSTONE_KEY_LEN];  /* URL's digest */
 
     /* keys of the tombstones that deny the token itself */
-    u_char      key[NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN];
-    u_char      jti[NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN];
+    u_char    key[NGX_AGT_TOMBSTONE_KEY_LEN];
+    u_char    jti[NGX_AGT_TOMBSTONE_KEY_LEN];
 
     /* keys of the tombstones that deny its parent */
-    u_char      parent[NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS]
-                      [NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN];
+    u_char    parent[NGX_AGT_TOMBSTONE_KINDS]
+                    [NGX_AGT_TOMBSTONE_KEY_LEN];
 
     /* what a child was handed out for: a newer one for the same replaces it */
-    u_char      purpose[NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN];
+    u_char    purpose[NGX_AGT_TOMBSTONE_KEY_LEN];
 
-    u_char      print[8];       /* the token's fingerprint, for logs */
+    u_char    print[8];       /* the token's fingerprint, for logs */
 
-    int64_t     iat;            /* of the parent, seconds since the epoch */
-    uint64_t    asked;          /* the parent first asked about: ms, mono */
+    int64_t   iat;            /* of the parent, seconds since the epoch */
+    uint64_t  asked;          /* the parent first asked about: ms, mono */
 
-    int64_t     wall;           /* its end, in seconds since the epoch */
-    uint64_t    mono;           /* its end, in milliseconds, monotonic */
+    int64_t   wall;           /* its end, in seconds since the epoch */
+    uint64_t  mono;           /* its end, in milliseconds, monotonic */
 
-    uint64_t    made;           /* milliseconds, monotonic */
-    uint64_t    retire;         /* ms, monotonic: becomes DUE then; 0: never */
-    uint64_t    next;           /* ms, monotonic: of the next try */
-    uint64_t    lease;          /* ms, monotonic: is being told until then */
+    uint64_t  made;           /* milliseconds, monotonic */
+    uint64_t  retire;         /* ms, monotonic: becomes DUE then; 0: never */
+    uint64_t  next;           /* ms, monotonic: of the next try */
+    uint64_t  lease;          /* ms, monotonic: is being told until then */
 
-    uint32_t    pause;          /* milliseconds between two tries */
-    int32_t     pid;            /* of the process that has the lease */
-    uint32_t    via;            /* tells ways of reaching one API apart */
-    uint32_t    flags;
-    uint32_t    state;
-    uint32_t    len;            /* bytes of the sealed token */
-    uint32_t    ttl;            /* seconds to its end where it has no exp */
-    uint32_t    leeway;         /* seconds that a denial outlasts its exp */
+    uint32_t  pause;          /* milliseconds between two tries */
+    int32_t   pid;            /* of the process that has the lease */
+    uint32_t  via;            /* tells ways of reaching one API apart */
+    uint32_t  flags;
+    uint32_t  state;
+    uint32_t  len;            /* bytes of the sealed token */
+    uint32_t  ttl;            /* seconds to its end where it has no exp */
+    uint32_t  leeway;         /* seconds that a denial outlasts its exp */
 
-    u_char      token[];        /* sealed */
-} ngx_agilicus_token_ledger_record_t;
+    u_char    token[];        /* sealed */
+} ngx_agt_ledger_record_t;
 
 
 typedef struct {
@@ -117,7 +117,7 @@ typedef struct {
     uint64_t    seen;           /* milliseconds, monotonic */
 
     u_char      sizes[];        /* a byte a unit: units of a record, or zero */
-} ngx_agilicus_token_ledger_t;
+} ngx_agt_ledger_t;
 
 
 /* what a ledger holds */
@@ -127,78 +127,75 @@ typedef struct {
     ngx_uint_t  due;
     size_t      used;           /* bytes */
     size_t      size;           /* bytes that records can take */
-} ngx_agilicus_token_ledger_use_t;
+} ngx_agt_ledger_use_t;
 
 
 /*
  * Makes an empty ledger of the "size" bytes at "mem" (aligned to 64); NULL
- * where "size" is less than NGX_AGILICUS_TOKEN_LEDGER_MIN.
+ * where "size" is less than NGX_AGT_LEDGER_MIN.
  */
-ngx_agilicus_token_ledger_t *ngx_agilicus_token_ledger_init(void *mem,
-    size_t size);
+ngx_agt_ledger_t *ngx_agt_ledger_init(void *mem, size_t size);
 
 /*
  * Writes a copy of "record" with "record->len" bytes of a sealed token behind
  * it.  Returns the record in the ledger, or NULL where there is no room for
  * it.
  */
-ngx_agilicus_token_ledger_record_t *ngx_agilicus_token_ledger_add(
-    ngx_agilicus_token_ledger_t *ledger,
-    const ngx_agilicus_token_ledger_record_t *record, const u_char *token);
+ngx_agt_ledger_record_t *ngx_agt_ledger_add(
+    ngx_agt_ledger_t *ledger,
+    const ngx_agt_ledger_record_t *record, const u_char *token);
 
 /*
  * Returns 1 if a record with a sealed token of "len" bytes would fit, else 0.
  */
-ngx_uint_t ngx_agilicus_token_ledger_room(ngx_agilicus_token_ledger_t *ledger,
-    size_t len);
+ngx_uint_t ngx_agt_ledger_room(ngx_agt_ledger_t *ledger, size_t len);
 
 /*
  * Takes a record out.  A walk may go on from where it stands.
  */
-void ngx_agilicus_token_ledger_remove(ngx_agilicus_token_ledger_t *ledger,
-    ngx_agilicus_token_ledger_record_t *record);
+void ngx_agt_ledger_remove(ngx_agt_ledger_t *ledger,
+    ngx_agt_ledger_record_t *record);
 
 /*
  * Walks all records: the next one from unit "*i" on, or NULL at the end; "*i"
  * starts at 0 and is moved on.
  */
-ngx_agilicus_token_ledger_record_t *ngx_agilicus_token_ledger_next(
-    ngx_agilicus_token_ledger_t *ledger, ngx_uint_t *i);
+ngx_agt_ledger_record_t *ngx_agt_ledger_next(
+    ngx_agt_ledger_t *ledger, ngx_uint_t *i);
 
 /*
  * Walks the records of one token, by its own key, as next() does.
  */
-ngx_agilicus_token_ledger_record_t *ngx_agilicus_token_ledger_find(
-    ngx_agilicus_token_ledger_t *ledger, const u_char *key, ngx_uint_t *i);
+ngx_agt_ledger_record_t *ngx_agt_ledger_find(
+    ngx_agt_ledger_t *ledger, const u_char *key, ngx_uint_t *i);
 
 /*
  * Walks the LIVE records of children whose parent has this key of that kind, as
  * next() does.
  */
-ngx_agilicus_token_ledger_record_t *ngx_agilicus_token_ledger_child(
-    ngx_agilicus_token_ledger_t *ledger, ngx_agilicus_token_tombstone_e kind,
+ngx_agt_ledger_record_t *ngx_agt_ledger_child(
+    ngx_agt_ledger_t *ledger, ngx_agt_tombstone_e kind,
     const u_char *key, ngx_uint_t *i);
 
 /*
  * Returns 1 if both clocks have passed the end of a record, else 0.
  */
-ngx_uint_t ngx_agilicus_token_ledger_ended(
-    const ngx_agilicus_token_ledger_record_t *record,
-    const ngx_agilicus_token_clock_t *now);
+ngx_uint_t ngx_agt_ledger_ended(
+    const ngx_agt_ledger_record_t *record,
+    const ngx_agt_clock_t *now);
 
 /*
  * Sets the end of a record to "until", in seconds since the epoch, measured
  * on both clocks.
  */
-void ngx_agilicus_token_ledger_until(
-    ngx_agilicus_token_ledger_record_t *record, int64_t until,
-    const ngx_agilicus_token_clock_t *now);
+void ngx_agt_ledger_until(
+    ngx_agt_ledger_record_t *record, int64_t until,
+    const ngx_agt_clock_t *now);
 
 /*
  * Counts what the ledger holds.
  */
-void ngx_agilicus_token_ledger_use(ngx_agilicus_token_ledger_t *ledger,
-    ngx_agilicus_token_ledger_use_t *use);
+void ngx_agt_ledger_use(ngx_agt_ledger_t *ledger, ngx_agt_ledger_use_t *use);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_LEDGER_H_INCLUDED_ */
+#endif /* _NGX_AGT_LEDGER_H_INCLUDED_ */

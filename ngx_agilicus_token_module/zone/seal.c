@@ -12,27 +12,27 @@
 #include <sys/mman.h>
 
 
-#define NGX_AGILICUS_TOKEN_SEAL_KEY    32
-#define NGX_AGILICUS_TOKEN_SEAL_NONCE  12
-#define NGX_AGILICUS_TOKEN_SEAL_TAG    16
+#define NGX_AGT_SEAL_KEY    32
+#define NGX_AGT_SEAL_NONCE  12
+#define NGX_AGT_SEAL_TAG    16
 
 
-static ngx_int_t ngx_agilicus_token_seal_cipher(EVP_CIPHER_CTX *ctx,
+static ngx_int_t ngx_agt_seal_cipher(EVP_CIPHER_CTX *ctx,
     ngx_uint_t encrypt, const u_char *nonce, const ngx_str_t *bound,
     const u_char *in, size_t len, u_char *out, u_char *tag);
 
 
 /* the master's, and by fork each worker's; survives configurations */
 
-static u_char  *ngx_agilicus_token_seal_key;
+static u_char  *ngx_agt_seal_key;
 
 
 ngx_int_t
-ngx_agilicus_token_seal_init(ngx_log_t *log)
+ngx_agt_seal_init(ngx_log_t *log)
 {
     u_char  *key;
 
-    if (ngx_agilicus_token_seal_key) {
+    if (ngx_agt_seal_key) {
         return NGX_OK;
     }
 
@@ -55,14 +55,14 @@ ngx_agilicus_token_seal_init(ngx_log_t *log)
     (void) madvise(key, ngx_pagesize, MADV_DONTDUMP);
 #endif
 
-    if (RAND_bytes(key, NGX_AGILICUS_TOKEN_SEAL_KEY) != 1) {
+    if (RAND_bytes(key, NGX_AGT_SEAL_KEY) != 1) {
         ngx_log_error(NGX_LOG_EMERG, log, 0,
                       "agilicus token: RAND_bytes() failed");
         (void) munmap(key, ngx_pagesize);
         return NGX_ERROR;
     }
 
-    ngx_agilicus_token_seal_key = key;
+    ngx_agt_seal_key = key;
 
     return NGX_OK;
 }
@@ -71,14 +71,12 @@ ngx_agilicus_token_seal_init(ngx_log_t *log)
 /* nonce, sealed bytes, tag */
 
 ngx_int_t
-ngx_agilicus_token_seal(const ngx_str_t *plain, const ngx_str_t *bound,
-    u_char *out)
+ngx_agt_seal(const ngx_str_t *plain, const ngx_str_t *bound, u_char *out)
 {
     ngx_int_t        rc;
     EVP_CIPHER_CTX  *ctx;
 
-    if (ngx_agilicus_token_seal_key == NULL
-        || RAND_bytes(out, NGX_AGILICUS_TOKEN_SEAL_NONCE) != 1)
+    if (ngx_agt_seal_key == NULL || RAND_bytes(out, NGX_AGT_SEAL_NONCE) != 1)
     {
         return NGX_ERROR;
     }
@@ -88,9 +86,9 @@ ngx_agilicus_token_seal(const ngx_str_t *plain, const ngx_str_t *bound,
         return NGX_ERROR;
     }
 
-    rc = ngx_agilicus_token_seal_cipher(ctx, 1, out, bound, plain->data,
-                             plain->len, out + NGX_AGILICUS_TOKEN_SEAL_NONCE,
-                             out + NGX_AGILICUS_TOKEN_SEAL_NONCE
+    rc = ngx_agt_seal_cipher(ctx, 1, out, bound, plain->data,
+                             plain->len, out + NGX_AGT_SEAL_NONCE,
+                             out + NGX_AGT_SEAL_NONCE
                              + plain->len);
 
     EVP_CIPHER_CTX_free(ctx);
@@ -100,33 +98,29 @@ ngx_agilicus_token_seal(const ngx_str_t *plain, const ngx_str_t *bound,
 
 
 ngx_int_t
-ngx_agilicus_token_seal_open(const ngx_str_t *sealed, const ngx_str_t *bound,
-    u_char *out)
+ngx_agt_seal_open(const ngx_str_t *sealed, const ngx_str_t *bound, u_char *out)
 {
-    u_char           tag[NGX_AGILICUS_TOKEN_SEAL_TAG];
+    u_char           tag[NGX_AGT_SEAL_TAG];
     size_t           len;
     ngx_int_t        rc;
     EVP_CIPHER_CTX  *ctx;
 
-    if (ngx_agilicus_token_seal_key == NULL
-        || sealed->len < NGX_AGILICUS_TOKEN_SEAL_LEN)
+    if (ngx_agt_seal_key == NULL || sealed->len < NGX_AGT_SEAL_LEN)
     {
         return NGX_ERROR;
     }
 
-    len = sealed->len - NGX_AGILICUS_TOKEN_SEAL_LEN;
+    len = sealed->len - NGX_AGT_SEAL_LEN;
 
     ctx = EVP_CIPHER_CTX_new();
     if (ctx == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(tag, sealed->data + NGX_AGILICUS_TOKEN_SEAL_NONCE + len,
-               sizeof(tag));
+    ngx_memcpy(tag, sealed->data + NGX_AGT_SEAL_NONCE + len, sizeof(tag));
 
-    rc = ngx_agilicus_token_seal_cipher(ctx, 0, sealed->data, bound,
-                             sealed->data + NGX_AGILICUS_TOKEN_SEAL_NONCE,
-                             len, out, tag);
+    rc = ngx_agt_seal_cipher(ctx, 0, sealed->data, bound,
+                             sealed->data + NGX_AGT_SEAL_NONCE, len, out, tag);
 
     EVP_CIPHER_CTX_free(ctx);
 
@@ -139,7 +133,7 @@ ngx_agilicus_token_seal_open(const ngx_str_t *sealed, const ngx_str_t *bound,
 
 
 static ngx_int_t
-ngx_agilicus_token_seal_cipher(EVP_CIPHER_CTX *ctx, ngx_uint_t encrypt,
+ngx_agt_seal_cipher(EVP_CIPHER_CTX *ctx, ngx_uint_t encrypt,
     const u_char *nonce, const ngx_str_t *bound, const u_char *in, size_t len,
     u_char *out, u_char *tag)
 {
@@ -149,7 +143,7 @@ ngx_agilicus_token_seal_cipher(EVP_CIPHER_CTX *ctx, ngx_uint_t encrypt,
     rc = NGX_ERROR;
 
     if (EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL,
-                          ngx_agilicus_token_seal_key, nonce, (int) encrypt)
+                          ngx_agt_seal_key, nonce, (int) encrypt)
             != 1
         || EVP_CipherUpdate(ctx, NULL, &n, bound->data, (int) bound->len) != 1
         || EVP_CipherUpdate(ctx, out, &n, in, (int) len) != 1)
@@ -159,7 +153,7 @@ ngx_agilicus_token_seal_cipher(EVP_CIPHER_CTX *ctx, ngx_uint_t encrypt,
 
     if (!encrypt
         && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG,
-                               NGX_AGILICUS_TOKEN_SEAL_TAG, tag)
+                               NGX_AGT_SEAL_TAG, tag)
            != 1)
     {
         goto done;
@@ -171,7 +165,7 @@ ngx_agilicus_token_seal_cipher(EVP_CIPHER_CTX *ctx, ngx_uint_t encrypt,
 
     if (encrypt
         && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG,
-                               NGX_AGILICUS_TOKEN_SEAL_TAG, tag)
+                               NGX_AGT_SEAL_TAG, tag)
            != 1)
     {
         goto done;

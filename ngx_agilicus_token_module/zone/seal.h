@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_SEAL_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_SEAL_H_INCLUDED_
+#ifndef _NGX_AGT_SEAL_H_INCLUDED_
+#define _NGX_AGT_SEAL_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -19,29 +19,29 @@
  */
 
 /* bytes that a seal adds: nonce and tag */
-#define NGX_AGILICUS_TOKEN_SEAL_LEN  28
+#define NGX_AGT_SEAL_LEN  28
 
 
 /*
  * Makes the key where there is none yet; in the master.  NGX_ERROR, with the
  * cause logged, where that fails.
  */
-ngx_int_t ngx_agilicus_token_seal_init(ngx_log_t *log);
+ngx_int_t ngx_agt_seal_init(ngx_log_t *log);
 
 /*
- * Seals "plain" into "out" of plain->len + NGX_AGILICUS_TOKEN_SEAL_LEN bytes,
+ * Seals "plain" into "out" of plain->len + NGX_AGT_SEAL_LEN bytes,
  * bound to "bound": it opens with the same only.  NGX_OK or NGX_ERROR.
  */
-ngx_int_t ngx_agilicus_token_seal(const ngx_str_t *plain,
+ngx_int_t ngx_agt_seal(const ngx_str_t *plain,
     const ngx_str_t *bound, u_char *out);
 
 /*
- * Opens a seal into "out" of sealed->len - NGX_AGILICUS_TOKEN_SEAL_LEN bytes.
+ * Opens a seal into "out" of sealed->len - NGX_AGT_SEAL_LEN bytes.
  * NGX_OK; NGX_ERROR where it is broken, was made with another key or is bound
  * to something else: "out" is then zeroed.
  */
-ngx_int_t ngx_agilicus_token_seal_open(const ngx_str_t *sealed,
+ngx_int_t ngx_agt_seal_open(const ngx_str_t *sealed,
     const ngx_str_t *bound, u_char *out);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_SEAL_H_INCLUDED_ */
+#endif /* _NGX_AGT_SEAL_H_INCLUDED_ */

@@ -8,68 +8,62 @@
 
 
 size_t
-ngx_agilicus_token_secret_pack(u_char *buf, size_t size, ngx_uint_t has_exp,
-    int64_t exp)
+ngx_agt_secret_pack(u_char *buf, size_t size, ngx_uint_t has_exp, int64_t exp)
 {
-    ngx_agilicus_token_facts_t          facts;
-    ngx_agilicus_token_facts_builder_t  b;
+    ngx_agt_facts_t          facts;
+    ngx_agt_facts_builder_t  b;
 
-    ngx_memzero(&facts, sizeof(ngx_agilicus_token_facts_t));
+    ngx_memzero(&facts, sizeof(ngx_agt_facts_t));
 
     facts.has_exp = (has_exp != 0);
     facts.exp = exp;
 
-    ngx_agilicus_token_facts_begin(&b, buf, size, &facts);
+    ngx_agt_facts_begin(&b, buf, size, &facts);
 
-    return ngx_agilicus_token_facts_end(&b);
+    return ngx_agt_facts_end(&b);
 }
 
 
 ngx_int_t
-ngx_agilicus_token_secret_store(ngx_agilicus_token_zone_t *zone,
-    const ngx_agilicus_token_cache_key_t *key,
-    ngx_agilicus_token_reason_e reason, const ngx_str_t *packed,
+ngx_agt_secret_store(ngx_agt_zone_t *zone, const ngx_agt_cache_key_t *key,
+    ngx_agt_reason_e reason, const ngx_str_t *packed,
     const ngx_str_t *token, uint64_t sent)
 {
-    u_char     buf[NGX_AGILICUS_TOKEN_SECRET_MAX
-                   + NGX_AGILICUS_TOKEN_SEAL_LEN];
+    u_char     buf[NGX_AGT_SECRET_MAX + NGX_AGT_SEAL_LEN];
     ngx_str_t  bound, sealed;
 
-    if (token->len > NGX_AGILICUS_TOKEN_SECRET_MAX) {
+    if (token->len > NGX_AGT_SECRET_MAX) {
         return NGX_DECLINED;
     }
 
     bound.data = (u_char *) key->key;
-    bound.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    bound.len = NGX_AGT_DIGEST_LEN;
 
-    if (ngx_agilicus_token_seal(token, &bound, buf) != NGX_OK) {
+    if (ngx_agt_seal(token, &bound, buf) != NGX_OK) {
         return NGX_ERROR;
     }
 
     sealed.data = buf;
-    sealed.len = token->len + NGX_AGILICUS_TOKEN_SEAL_LEN;
+    sealed.len = token->len + NGX_AGT_SEAL_LEN;
 
-    return ngx_agilicus_token_cache_store(zone, key,
-                                          NGX_AGILICUS_TOKEN_CLASS_ACTIVE,
-                                          reason, packed, &sealed, sent, sent,
-                                          0);
+    return ngx_agt_cache_store(zone, key, NGX_AGT_CLASS_ACTIVE,
+                               reason, packed, &sealed, sent, sent, 0);
 }
 
 
 ngx_int_t
-ngx_agilicus_token_secret_find(ngx_agilicus_token_zone_t *zone,
-    const ngx_agilicus_token_cache_key_t *key, u_char *buf,
-    ngx_agilicus_token_secret_t *secret)
+ngx_agt_secret_find(ngx_agt_zone_t *zone,
+    const ngx_agt_cache_key_t *key, u_char *buf, ngx_agt_secret_t *secret)
 {
-    ngx_str_t                   bound;
-    ngx_agilicus_token_facts_t  facts;
-    ngx_agilicus_token_found_t  found;
+    ngx_str_t        bound;
+    ngx_agt_facts_t  facts;
+    ngx_agt_found_t  found;
 
-    if (ngx_agilicus_token_cache_find(zone, key, 1, &found) != NGX_OK) {
+    if (ngx_agt_cache_find(zone, key, 1, &found) != NGX_OK) {
         return NGX_DECLINED;
     }
 
-    ngx_memzero(secret, sizeof(ngx_agilicus_token_secret_t));
+    ngx_memzero(secret, sizeof(ngx_agt_secret_t));
 
     secret->class = found.class;
     secret->reason = found.reason;
@@ -78,25 +72,24 @@ ngx_agilicus_token_secret_find(ngx_agilicus_token_zone_t *zone,
     secret->clean = found.clean;
     secret->late = found.late;
 
-    if (found.class != NGX_AGILICUS_TOKEN_CLASS_ACTIVE) {
+    if (found.class != NGX_AGT_CLASS_ACTIVE) {
         return NGX_OK;
     }
 
     bound.data = (u_char *) key->key;
-    bound.len = NGX_AGILICUS_TOKEN_DIGEST_LEN;
+    bound.len = NGX_AGT_DIGEST_LEN;
 
-    if (ngx_agilicus_token_facts_open(&facts, found.facts.data,
-                                      found.facts.len)
+    if (ngx_agt_facts_open(&facts, found.facts.data, found.facts.len)
             != NGX_OK
-        || found.rules.len > NGX_AGILICUS_TOKEN_SECRET_MAX
-                             + NGX_AGILICUS_TOKEN_SEAL_LEN
-        || ngx_agilicus_token_seal_open(&found.rules, &bound, buf) != NGX_OK)
+        || found.rules.len > NGX_AGT_SECRET_MAX
+                             + NGX_AGT_SEAL_LEN
+        || ngx_agt_seal_open(&found.rules, &bound, buf) != NGX_OK)
     {
         return NGX_DECLINED;
     }
 
     secret->token.data = buf;
-    secret->token.len = found.rules.len - NGX_AGILICUS_TOKEN_SEAL_LEN;
+    secret->token.len = found.rules.len - NGX_AGT_SEAL_LEN;
     secret->has_exp = facts.has_exp;
     secret->exp = facts.exp;
 

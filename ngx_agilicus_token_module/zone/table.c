@@ -7,22 +7,22 @@
 #include "zone/table.h"
 
 
-#define NGX_AGILICUS_TOKEN_TABLE_HEAD                                        \
-    offsetof(ngx_agilicus_token_entry_t, data)
+#define NGX_AGT_TABLE_HEAD                                                   \
+    offsetof(ngx_agt_entry_t, data)
 
-#define NGX_AGILICUS_TOKEN_TABLE_HEAD_UNITS                                  \
-    ((NGX_AGILICUS_TOKEN_TABLE_HEAD + NGX_AGILICUS_TOKEN_TABLE_UNIT - 1)     \
-     / NGX_AGILICUS_TOKEN_TABLE_UNIT)
+#define NGX_AGT_TABLE_HEAD_UNITS                                             \
+    ((NGX_AGT_TABLE_HEAD + NGX_AGT_TABLE_UNIT - 1)                           \
+     / NGX_AGT_TABLE_UNIT)
 
 /* entries of recent use that are spared, at most, to make room once */
-#define NGX_AGILICUS_TOKEN_TABLE_SPARED  32
+#define NGX_AGT_TABLE_SPARED  32
 
 /* bytes of an entry that is found: most are no larger */
-#define NGX_AGILICUS_TOKEN_TABLE_AHEAD   448
+#define NGX_AGT_TABLE_AHEAD   448
 
 
 /* of a place: the entry was looked up since the hand came by */
-#define NGX_AGILICUS_TOKEN_TABLE_REFERENCED  0x80000000
+#define NGX_AGT_TABLE_REFERENCED  0x80000000
 
 
 /*
@@ -33,111 +33,96 @@
 typedef struct {
     uint32_t    tag;
     uint32_t    place;          /* unit of the entry, plus one; 0: empty */
-} ngx_agilicus_token_slot_t;
+} ngx_agt_slot_t;
 
 
-static ngx_agilicus_token_slot_t *ngx_agilicus_token_table_slots(
-    ngx_agilicus_token_table_t *t);
-static ngx_agilicus_token_entry_t *ngx_agilicus_token_table_at(
-    ngx_agilicus_token_table_t *t, uint32_t unit);
-static uint32_t ngx_agilicus_token_table_unit(ngx_agilicus_token_table_t *t,
-    ngx_agilicus_token_entry_t *e);
-static uint32_t ngx_agilicus_token_table_tag(ngx_agilicus_token_table_t *t,
+static ngx_agt_slot_t *ngx_agt_table_slots(ngx_agt_table_t *t);
+static ngx_agt_entry_t *ngx_agt_table_at(ngx_agt_table_t *t, uint32_t unit);
+static uint32_t ngx_agt_table_unit(ngx_agt_table_t *t, ngx_agt_entry_t *e);
+static uint32_t ngx_agt_table_tag(ngx_agt_table_t *t,
     const u_char *key, uint32_t context);
-static uint32_t ngx_agilicus_token_table_home(ngx_agilicus_token_table_t *t,
-    uint32_t tag);
-static uint32_t ngx_agilicus_token_table_slot_of(ngx_agilicus_token_table_t *t,
-    ngx_agilicus_token_entry_t *e);
-static void ngx_agilicus_token_table_unlink(ngx_agilicus_token_table_t *t,
-    ngx_agilicus_token_entry_t *e);
-static void ngx_agilicus_token_table_link(ngx_agilicus_token_table_t *t,
-    ngx_agilicus_token_entry_t *e);
-static ngx_agilicus_token_entry_t *ngx_agilicus_token_table_room(
-    ngx_agilicus_token_table_t *t, uint32_t units);
-static void ngx_agilicus_token_table_free_block(ngx_agilicus_token_table_t *t,
+static uint32_t ngx_agt_table_home(ngx_agt_table_t *t, uint32_t tag);
+static uint32_t ngx_agt_table_slot_of(ngx_agt_table_t *t, ngx_agt_entry_t *e);
+static void ngx_agt_table_unlink(ngx_agt_table_t *t, ngx_agt_entry_t *e);
+static void ngx_agt_table_link(ngx_agt_table_t *t, ngx_agt_entry_t *e);
+static ngx_agt_entry_t *ngx_agt_table_room(ngx_agt_table_t *t, uint32_t units);
+static void ngx_agt_table_free_block(ngx_agt_table_t *t,
     uint32_t unit, uint32_t units);
-static uint32_t ngx_agilicus_token_table_entry_unit(
-    const ngx_agilicus_token_slot_t *slot);
-static void ngx_agilicus_token_table_prefetch(
-    const ngx_agilicus_token_entry_t *e);
-static ngx_uint_t ngx_agilicus_token_table_equal(const u_char *a,
-    const u_char *b);
+static uint32_t ngx_agt_table_entry_unit(const ngx_agt_slot_t *slot);
+static void ngx_agt_table_prefetch(const ngx_agt_entry_t *e);
+static ngx_uint_t ngx_agt_table_equal(const u_char *a, const u_char *b);
 
 
-ngx_agilicus_token_table_t *
-ngx_agilicus_token_table_init(void *mem, size_t size, size_t per_entry,
+ngx_agt_table_t *
+ngx_agt_table_init(void *mem, size_t size, size_t per_entry,
     const uint64_t *secret)
 {
-    size_t                       slots;
-    ngx_agilicus_token_table_t  *t;
+    size_t            slots;
+    ngx_agt_table_t  *t;
 
-    if (size < NGX_AGILICUS_TOKEN_TABLE_MIN) {
+    if (size < NGX_AGT_TABLE_MIN) {
         return NULL;
     }
 
     /* places have 31 bits, offsets 32: 32 G of arena, 4 G of slots */
 
-    slots = size / (per_entry + sizeof(ngx_agilicus_token_slot_t));
+    slots = size / (per_entry + sizeof(ngx_agt_slot_t));
     slots = ngx_min(ngx_max(slots, 8), 0x0fffffff);
 
     t = mem;
 
-    ngx_memzero(t, sizeof(ngx_agilicus_token_table_t));
+    ngx_memzero(t, sizeof(ngx_agt_table_t));
 
     t->secret[0] = secret[0];
     t->secret[1] = secret[1];
     t->nslots = (uint32_t) slots;
-    t->slots_offset = (uint32_t) ngx_align(sizeof(ngx_agilicus_token_table_t),
-                                           64);
+    t->slots_offset = (uint32_t) ngx_align(sizeof(ngx_agt_table_t), 64);
     t->arena_offset = (uint32_t) ngx_align(t->slots_offset
-                          + slots * sizeof(ngx_agilicus_token_slot_t), 64);
+                          + slots * sizeof(ngx_agt_slot_t), 64);
     t->units = (uint32_t) ngx_min((size - t->arena_offset)
-                                  / NGX_AGILICUS_TOKEN_TABLE_UNIT,
+                                  / NGX_AGT_TABLE_UNIT,
                                   0x7ffffff0);
 
-    ngx_agilicus_token_table_wipe(t);
+    ngx_agt_table_wipe(t);
 
     return t;
 }
 
 
 void
-ngx_agilicus_token_table_wipe(ngx_agilicus_token_table_t *t)
+ngx_agt_table_wipe(ngx_agt_table_t *t)
 {
-    ngx_memzero(ngx_agilicus_token_table_slots(t),
-                t->nslots * sizeof(ngx_agilicus_token_slot_t));
+    ngx_memzero(ngx_agt_table_slots(t), t->nslots * sizeof(ngx_agt_slot_t));
 
     t->used = 0;
     t->units_used = 0;
     t->hand = 0;
 
-    ngx_agilicus_token_table_free_block(t, 0, t->units);
+    ngx_agt_table_free_block(t, 0, t->units);
 }
 
 
-ngx_agilicus_token_entry_t *
-ngx_agilicus_token_table_find(ngx_agilicus_token_table_t *t,
-    const u_char *key, uint32_t context)
+ngx_agt_entry_t *
+ngx_agt_table_find(ngx_agt_table_t *t, const u_char *key, uint32_t context)
 {
-    ngx_agilicus_token_table_seen_t  seen;
+    ngx_agt_table_seen_t  seen;
 
-    return ngx_agilicus_token_table_peek(t, key, context, &seen);
+    return ngx_agt_table_peek(t, key, context, &seen);
 }
 
 
-ngx_agilicus_token_entry_t *
-ngx_agilicus_token_table_peek(ngx_agilicus_token_table_t *t,
-    const u_char *key, uint32_t context,
-    ngx_agilicus_token_table_seen_t *seen)
+ngx_agt_entry_t *
+ngx_agt_table_peek(ngx_agt_table_t *t, const u_char *key, uint32_t context,
+    ngx_agt_table_seen_t *seen)
 {
-    uint32_t                     i, n, tag, unit;
-    ngx_agilicus_token_slot_t    slot;
-    ngx_agilicus_token_slot_t   *slots;
-    ngx_agilicus_token_entry_t  *e;
+    uint32_t          i, n, tag, unit;
+    ngx_agt_slot_t    slot;
+    ngx_agt_slot_t   *slots;
+    ngx_agt_entry_t  *e;
 
-    slots = ngx_agilicus_token_table_slots(t);
-    tag = ngx_agilicus_token_table_tag(t, key, context);
-    i = ngx_agilicus_token_table_home(t, tag);
+    slots = ngx_agt_table_slots(t);
+    tag = ngx_agt_table_tag(t, key, context);
+    i = ngx_agt_table_home(t, tag);
 
     /*
      * The index is never full, so there is an empty slot to stop at, unless
@@ -153,15 +138,15 @@ ngx_agilicus_token_table_peek(ngx_agilicus_token_table_t *t,
         }
 
         if (slot.tag == tag) {
-            unit = ngx_agilicus_token_table_entry_unit(&slot);
+            unit = ngx_agt_table_entry_unit(&slot);
 
-            e = ngx_agilicus_token_table_at(t, unit);
-            ngx_agilicus_token_table_prefetch(e);
+            e = ngx_agt_table_at(t, unit);
+            ngx_agt_table_prefetch(e);
 
             if (unit < t->units
-                && t->units - unit >= NGX_AGILICUS_TOKEN_TABLE_HEAD_UNITS
+                && t->units - unit >= NGX_AGT_TABLE_HEAD_UNITS
                 && e->context == context
-                && ngx_agilicus_token_table_equal(e->key, key))
+                && ngx_agt_table_equal(e->key, key))
             {
                 seen->slot = i;
                 seen->tag = slot.tag;
@@ -181,24 +166,23 @@ ngx_agilicus_token_table_peek(ngx_agilicus_token_table_t *t,
 
 
 void
-ngx_agilicus_token_table_touch(ngx_agilicus_token_table_t *t,
-    const ngx_agilicus_token_table_seen_t *seen)
+ngx_agt_table_touch(ngx_agt_table_t *t, const ngx_agt_table_seen_t *seen)
 {
-    uint64_t                    old, set;
-    ngx_agilicus_token_slot_t   slot;
-    ngx_agilicus_token_slot_t  *slots;
+    uint64_t         old, set;
+    ngx_agt_slot_t   slot;
+    ngx_agt_slot_t  *slots;
 
-    if (seen->place & NGX_AGILICUS_TOKEN_TABLE_REFERENCED) {
+    if (seen->place & NGX_AGT_TABLE_REFERENCED) {
         return;
     }
 
-    slots = ngx_agilicus_token_table_slots(t);
+    slots = ngx_agt_table_slots(t);
 
     slot.tag = seen->tag;
     slot.place = seen->place;
     ngx_memcpy(&old, &slot, sizeof(uint64_t));
 
-    slot.place |= NGX_AGILICUS_TOKEN_TABLE_REFERENCED;
+    slot.place |= NGX_AGT_TABLE_REFERENCED;
     ngx_memcpy(&set, &slot, sizeof(uint64_t));
 
     (void) __sync_bool_compare_and_swap((uint64_t *) &slots[seen->slot], old,
@@ -207,58 +191,56 @@ ngx_agilicus_token_table_touch(ngx_agilicus_token_table_t *t,
 
 
 ngx_uint_t
-ngx_agilicus_token_table_holds(ngx_agilicus_token_table_t *t,
-    const ngx_agilicus_token_entry_t *e, size_t len)
+ngx_agt_table_holds(ngx_agt_table_t *t, const ngx_agt_entry_t *e, size_t len)
 {
     size_t  rest;
 
     rest = (size_t) ((u_char *) t + t->arena_offset
-                     + (size_t) t->units * NGX_AGILICUS_TOKEN_TABLE_UNIT
+                     + (size_t) t->units * NGX_AGT_TABLE_UNIT
                      - e->data);
 
     return len <= rest;
 }
 
 
-ngx_agilicus_token_entry_t *
-ngx_agilicus_token_table_store(ngx_agilicus_token_table_t *t,
+ngx_agt_entry_t *
+ngx_agt_table_store(ngx_agt_table_t *t,
     const u_char *key, uint32_t context, size_t len)
 {
-    uint32_t                     units;
-    ngx_agilicus_token_entry_t  *e;
+    uint32_t          units;
+    ngx_agt_entry_t  *e;
 
-    e = ngx_agilicus_token_table_find(t, key, context);
+    e = ngx_agt_table_find(t, key, context);
 
     if (e) {
-        ngx_agilicus_token_table_remove(t, e);
+        ngx_agt_table_remove(t, e);
     }
 
-    if (len > (size_t) t->units * NGX_AGILICUS_TOKEN_TABLE_UNIT / 4) {
+    if (len > (size_t) t->units * NGX_AGT_TABLE_UNIT / 4) {
         return NULL;
     }
 
-    units = (uint32_t) ((NGX_AGILICUS_TOKEN_TABLE_HEAD + len
-                         + NGX_AGILICUS_TOKEN_TABLE_UNIT - 1)
-                        / NGX_AGILICUS_TOKEN_TABLE_UNIT);
+    units = (uint32_t) ((NGX_AGT_TABLE_HEAD + len + NGX_AGT_TABLE_UNIT - 1)
+                        / NGX_AGT_TABLE_UNIT);
 
-    e = ngx_agilicus_token_table_room(t, units);
+    e = ngx_agt_table_room(t, units);
     if (e == NULL) {
         return NULL;
     }
 
     units = e->units;
 
-    ngx_memzero(e, NGX_AGILICUS_TOKEN_TABLE_HEAD);
+    ngx_memzero(e, NGX_AGT_TABLE_HEAD);
 
     e->units = units;
     e->used = 1;
     e->context = context;
-    e->tag = ngx_agilicus_token_table_tag(t, key, context);
+    e->tag = ngx_agt_table_tag(t, key, context);
     e->serial = ++t->stores;
 
-    ngx_memcpy(e->key, key, NGX_AGILICUS_TOKEN_TABLE_KEY_LEN);
+    ngx_memcpy(e->key, key, NGX_AGT_TABLE_KEY_LEN);
 
-    ngx_agilicus_token_table_link(t, e);
+    ngx_agt_table_link(t, e);
 
     t->used++;
     t->units_used += units;
@@ -268,10 +250,9 @@ ngx_agilicus_token_table_store(ngx_agilicus_token_table_t *t,
 
 
 void
-ngx_agilicus_token_table_remove(ngx_agilicus_token_table_t *t,
-    ngx_agilicus_token_entry_t *e)
+ngx_agt_table_remove(ngx_agt_table_t *t, ngx_agt_entry_t *e)
 {
-    ngx_agilicus_token_table_unlink(t, e);
+    ngx_agt_table_unlink(t, e);
 
     t->used--;
     t->units_used -= e->units;
@@ -280,16 +261,15 @@ ngx_agilicus_token_table_remove(ngx_agilicus_token_table_t *t,
 }
 
 
-ngx_agilicus_token_entry_t *
-ngx_agilicus_token_table_next(ngx_agilicus_token_table_t *t,
-    ngx_agilicus_token_entry_t *e)
+ngx_agt_entry_t *
+ngx_agt_table_next(ngx_agt_table_t *t, ngx_agt_entry_t *e)
 {
     uint32_t  unit;
 
-    unit = e ? ngx_agilicus_token_table_unit(t, e) + e->units : 0;
+    unit = e ? ngx_agt_table_unit(t, e) + e->units : 0;
 
     while (unit < t->units) {
-        e = ngx_agilicus_token_table_at(t, unit);
+        e = ngx_agt_table_at(t, unit);
 
         if (e->used) {
             return e;
@@ -302,17 +282,14 @@ ngx_agilicus_token_table_next(ngx_agilicus_token_table_t *t,
 }
 
 
-ngx_agilicus_token_entry_t *
-ngx_agilicus_token_table_slot(ngx_agilicus_token_table_t *t, uint32_t slot)
+ngx_agt_entry_t *
+ngx_agt_table_slot(ngx_agt_table_t *t, uint32_t slot)
 {
-    ngx_agilicus_token_slot_t  *s;
+    ngx_agt_slot_t  *s;
 
-    s = &ngx_agilicus_token_table_slots(t)[slot];
+    s = &ngx_agt_table_slots(t)[slot];
 
-    return s->place
-           ? ngx_agilicus_token_table_at(t,
-                                   ngx_agilicus_token_table_entry_unit(s))
-           : NULL;
+    return s->place ? ngx_agt_table_at(t, ngx_agt_table_entry_unit(s)) : NULL;
 }
 
 
@@ -321,12 +298,12 @@ ngx_agilicus_token_table_slot(ngx_agilicus_token_table_t *t, uint32_t slot)
  * the other, have room for "units"; what is left over stays a free block.
  */
 
-static ngx_agilicus_token_entry_t *
-ngx_agilicus_token_table_room(ngx_agilicus_token_table_t *t, uint32_t units)
+static ngx_agt_entry_t *
+ngx_agt_table_room(ngx_agt_table_t *t, uint32_t units)
 {
-    uint32_t                     start, run, spared, wraps;
-    ngx_agilicus_token_slot_t   *slot;
-    ngx_agilicus_token_entry_t  *e;
+    uint32_t          start, run, spared, wraps;
+    ngx_agt_slot_t   *slot;
+    ngx_agt_entry_t  *e;
 
     start = t->hand;
     run = 0;
@@ -340,7 +317,7 @@ ngx_agilicus_token_table_room(ngx_agilicus_token_table_t *t, uint32_t units)
             /* a run does not go over the end */
 
             if (run) {
-                ngx_agilicus_token_table_free_block(t, start, run);
+                ngx_agt_table_free_block(t, start, run);
             }
 
             t->hand = 0;
@@ -352,21 +329,21 @@ ngx_agilicus_token_table_room(ngx_agilicus_token_table_t *t, uint32_t units)
             }
         }
 
-        e = ngx_agilicus_token_table_at(t, t->hand);
+        e = ngx_agt_table_at(t, t->hand);
 
         if (e->used) {
 
-            slot = &ngx_agilicus_token_table_slots(t)
-                        [ngx_agilicus_token_table_slot_of(t, e)];
+            slot = &ngx_agt_table_slots(t)
+                        [ngx_agt_table_slot_of(t, e)];
 
-            if (slot->place & NGX_AGILICUS_TOKEN_TABLE_REFERENCED
-                && spared < NGX_AGILICUS_TOKEN_TABLE_SPARED)
+            if (slot->place & NGX_AGT_TABLE_REFERENCED
+                && spared < NGX_AGT_TABLE_SPARED)
             {
-                slot->place &= ~NGX_AGILICUS_TOKEN_TABLE_REFERENCED;
+                slot->place &= ~NGX_AGT_TABLE_REFERENCED;
                 spared++;
 
                 if (run) {
-                    ngx_agilicus_token_table_free_block(t, start, run);
+                    ngx_agt_table_free_block(t, start, run);
                 }
 
                 t->hand += e->units;
@@ -376,7 +353,7 @@ ngx_agilicus_token_table_room(ngx_agilicus_token_table_t *t, uint32_t units)
                 continue;
             }
 
-            ngx_agilicus_token_table_remove(t, e);
+            ngx_agt_table_remove(t, e);
             t->evictions++;
         }
 
@@ -384,12 +361,12 @@ ngx_agilicus_token_table_room(ngx_agilicus_token_table_t *t, uint32_t units)
         run += e->units;
     }
 
-    e = ngx_agilicus_token_table_at(t, start);
+    e = ngx_agt_table_at(t, start);
 
     /* less than an entry's head is no block of its own use, but it is one */
 
     if (run > units) {
-        ngx_agilicus_token_table_free_block(t, start + units, run - units);
+        ngx_agt_table_free_block(t, start + units, run - units);
     }
 
     e->units = units;
@@ -400,12 +377,11 @@ ngx_agilicus_token_table_room(ngx_agilicus_token_table_t *t, uint32_t units)
 
 
 static void
-ngx_agilicus_token_table_free_block(ngx_agilicus_token_table_t *t,
-    uint32_t unit, uint32_t units)
+ngx_agt_table_free_block(ngx_agt_table_t *t, uint32_t unit, uint32_t units)
 {
-    ngx_agilicus_token_entry_t  *e;
+    ngx_agt_entry_t  *e;
 
-    e = ngx_agilicus_token_table_at(t, unit);
+    e = ngx_agt_table_at(t, unit);
 
     e->units = units;
     e->used = 0;
@@ -413,14 +389,13 @@ ngx_agilicus_token_table_free_block(ngx_agilicus_token_table_t *t,
 
 
 static void
-ngx_agilicus_token_table_link(ngx_agilicus_token_table_t *t,
-    ngx_agilicus_token_entry_t *e)
+ngx_agt_table_link(ngx_agt_table_t *t, ngx_agt_entry_t *e)
 {
-    uint32_t                    i;
-    ngx_agilicus_token_slot_t  *slots;
+    uint32_t         i;
+    ngx_agt_slot_t  *slots;
 
-    slots = ngx_agilicus_token_table_slots(t);
-    i = ngx_agilicus_token_table_home(t, e->tag);
+    slots = ngx_agt_table_slots(t);
+    i = ngx_agt_table_home(t, e->tag);
 
     while (slots[i].place) {
         if (++i == t->nslots) {
@@ -429,7 +404,7 @@ ngx_agilicus_token_table_link(ngx_agilicus_token_table_t *t,
     }
 
     slots[i].tag = e->tag;
-    slots[i].place = ngx_agilicus_token_table_unit(t, e) + 1;
+    slots[i].place = ngx_agt_table_unit(t, e) + 1;
 }
 
 
@@ -440,14 +415,13 @@ ngx_agilicus_token_table_link(ngx_agilicus_token_table_t *t,
  */
 
 static void
-ngx_agilicus_token_table_unlink(ngx_agilicus_token_table_t *t,
-    ngx_agilicus_token_entry_t *e)
+ngx_agt_table_unlink(ngx_agt_table_t *t, ngx_agt_entry_t *e)
 {
-    uint32_t                    i, j, home;
-    ngx_agilicus_token_slot_t  *slots;
+    uint32_t         i, j, home;
+    ngx_agt_slot_t  *slots;
 
-    slots = ngx_agilicus_token_table_slots(t);
-    i = ngx_agilicus_token_table_slot_of(t, e);
+    slots = ngx_agt_table_slots(t);
+    i = ngx_agt_table_slot_of(t, e);
     j = i;
 
     for ( ;; ) {
@@ -462,7 +436,7 @@ ngx_agilicus_token_table_unlink(ngx_agilicus_token_table_t *t,
                 return;
             }
 
-            home = ngx_agilicus_token_table_home(t, slots[j].tag);
+            home = ngx_agt_table_home(t, slots[j].tag);
 
             /* stays if its home lies cyclically behind the gap, up to j */
 
@@ -480,17 +454,16 @@ ngx_agilicus_token_table_unlink(ngx_agilicus_token_table_t *t,
 
 
 static uint32_t
-ngx_agilicus_token_table_slot_of(ngx_agilicus_token_table_t *t,
-    ngx_agilicus_token_entry_t *e)
+ngx_agt_table_slot_of(ngx_agt_table_t *t, ngx_agt_entry_t *e)
 {
-    uint32_t                    i, place;
-    ngx_agilicus_token_slot_t  *slots;
+    uint32_t         i, place;
+    ngx_agt_slot_t  *slots;
 
-    slots = ngx_agilicus_token_table_slots(t);
-    place = ngx_agilicus_token_table_unit(t, e) + 1;
-    i = ngx_agilicus_token_table_home(t, e->tag);
+    slots = ngx_agt_table_slots(t);
+    place = ngx_agt_table_unit(t, e) + 1;
+    i = ngx_agt_table_home(t, e->tag);
 
-    while ((slots[i].place & ~NGX_AGILICUS_TOKEN_TABLE_REFERENCED) != place) {
+    while ((slots[i].place & ~NGX_AGT_TABLE_REFERENCED) != place) {
         if (++i == t->nslots) {
             i = 0;
         }
@@ -501,35 +474,33 @@ ngx_agilicus_token_table_slot_of(ngx_agilicus_token_table_t *t,
 
 
 static uint32_t
-ngx_agilicus_token_table_entry_unit(const ngx_agilicus_token_slot_t *slot)
+ngx_agt_table_entry_unit(const ngx_agt_slot_t *slot)
 {
-    return (slot->place & ~NGX_AGILICUS_TOKEN_TABLE_REFERENCED) - 1;
+    return (slot->place & ~NGX_AGT_TABLE_REFERENCED) - 1;
 }
 
 
-static ngx_agilicus_token_slot_t *
-ngx_agilicus_token_table_slots(ngx_agilicus_token_table_t *t)
+static ngx_agt_slot_t *
+ngx_agt_table_slots(ngx_agt_table_t *t)
 {
-    return (ngx_agilicus_token_slot_t *) ((u_char *) t + t->slots_offset);
+    return (ngx_agt_slot_t *) ((u_char *) t + t->slots_offset);
 }
 
 
-static ngx_agilicus_token_entry_t *
-ngx_agilicus_token_table_at(ngx_agilicus_token_table_t *t, uint32_t unit)
+static ngx_agt_entry_t *
+ngx_agt_table_at(ngx_agt_table_t *t, uint32_t unit)
 {
-    return (ngx_agilicus_token_entry_t *)
+    return (ngx_agt_entry_t *)
                ((u_char *) t + t->arena_offset
-                + (size_t) unit * NGX_AGILICUS_TOKEN_TABLE_UNIT);
+                + (size_t) unit * NGX_AGT_TABLE_UNIT);
 }
 
 
 static uint32_t
-ngx_agilicus_token_table_unit(ngx_agilicus_token_table_t *t,
-    ngx_agilicus_token_entry_t *e)
+ngx_agt_table_unit(ngx_agt_table_t *t, ngx_agt_entry_t *e)
 {
-    return (uint32_t) ((size_t) ((u_char *) e - (u_char *) t
-                                 - t->arena_offset)
-                       / NGX_AGILICUS_TOKEN_TABLE_UNIT);
+    return (uint32_t) ((size_t) ((u_char *) e - (u_char *) t - t->arena_offset)
+                       / NGX_AGT_TABLE_UNIT);
 }
 
 
@@ -539,22 +510,21 @@ ngx_agilicus_token_table_unit(ngx_agilicus_token_table_t *t,
  */
 
 static uint32_t
-ngx_agilicus_token_table_tag(ngx_agilicus_token_table_t *t,
-    const u_char *key, uint32_t context)
+ngx_agt_table_tag(ngx_agt_table_t *t, const u_char *key, uint32_t context)
 {
     uint64_t  a, b;
 
     ngx_memcpy(&a, key, sizeof(uint64_t));
     ngx_memcpy(&b, key + sizeof(uint64_t), sizeof(uint64_t));
 
-    return (uint32_t) ngx_agilicus_token_digest_fold(a ^ t->secret[0],
-                                                     b ^ t->secret[1]
-                                                     ^ context);
+    return (uint32_t) ngx_agt_digest_fold(a ^ t->secret[0],
+                                          b ^ t->secret[1]
+                                          ^ context);
 }
 
 
 static uint32_t
-ngx_agilicus_token_table_home(ngx_agilicus_token_table_t *t, uint32_t tag)
+ngx_agt_table_home(ngx_agt_table_t *t, uint32_t tag)
 {
     return (uint32_t) (((uint64_t) tag * t->nslots) >> 32);
 }
@@ -566,25 +536,25 @@ ngx_agilicus_token_table_home(ngx_agilicus_token_table_t *t, uint32_t tag)
  */
 
 static ngx_inline void
-ngx_agilicus_token_table_prefetch(const ngx_agilicus_token_entry_t *e)
+ngx_agt_table_prefetch(const ngx_agt_entry_t *e)
 {
     size_t  i;
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_TABLE_AHEAD; i += 64) {
+    for (i = 0; i < NGX_AGT_TABLE_AHEAD; i += 64) {
         __builtin_prefetch((const u_char *) e + i);
     }
 }
 
 
 static ngx_uint_t
-ngx_agilicus_token_table_equal(const u_char *a, const u_char *b)
+ngx_agt_table_equal(const u_char *a, const u_char *b)
 {
     uint64_t    x, y, differ;
     ngx_uint_t  i;
 
     differ = 0;
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_TABLE_KEY_LEN; i += sizeof(uint64_t)) {
+    for (i = 0; i < NGX_AGT_TABLE_KEY_LEN; i += sizeof(uint64_t)) {
         ngx_memcpy(&x, a + i, sizeof(uint64_t));
         ngx_memcpy(&y, b + i, sizeof(uint64_t));
         differ |= x ^ y;
@@ -595,19 +565,19 @@ ngx_agilicus_token_table_equal(const u_char *a, const u_char *b)
 
 
 ngx_uint_t
-ngx_agilicus_token_table_sane(ngx_agilicus_token_table_t *t)
+ngx_agt_table_sane(ngx_agt_table_t *t)
 {
-    uint32_t                     unit, used, units_used, i, filled;
-    ngx_uint_t                   hand;
-    ngx_agilicus_token_slot_t   *slots;
-    ngx_agilicus_token_entry_t  *e;
+    uint32_t          unit, used, units_used, i, filled;
+    ngx_uint_t        hand;
+    ngx_agt_slot_t   *slots;
+    ngx_agt_entry_t  *e;
 
     used = 0;
     units_used = 0;
     hand = (t->hand == t->units);
 
     for (unit = 0; unit < t->units; unit += e->units) {
-        e = ngx_agilicus_token_table_at(t, unit);
+        e = ngx_agt_table_at(t, unit);
 
         if (e->units == 0 || e->units > t->units - unit) {
             return 0;
@@ -624,12 +594,12 @@ ngx_agilicus_token_table_sane(ngx_agilicus_token_table_t *t)
         used++;
         units_used += e->units;
 
-        if (ngx_agilicus_token_table_find(t, e->key, e->context) != e) {
+        if (ngx_agt_table_find(t, e->key, e->context) != e) {
             return 0;
         }
     }
 
-    slots = ngx_agilicus_token_table_slots(t);
+    slots = ngx_agt_table_slots(t);
     filled = 0;
 
     for (i = 0; i < t->nslots; i++) {

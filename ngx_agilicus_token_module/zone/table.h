@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_TABLE_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_TABLE_H_INCLUDED_
+#ifndef _NGX_AGT_TABLE_H_INCLUDED_
+#define _NGX_AGT_TABLE_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -28,13 +28,13 @@
  * by a hash with a secret of the table: who picks the keys cannot pick slots.
  */
 
-#define NGX_AGILICUS_TOKEN_TABLE_KEY_LEN  32
+#define NGX_AGT_TABLE_KEY_LEN  32
 
 /* bytes: the grain of the arena */
-#define NGX_AGILICUS_TOKEN_TABLE_UNIT     16
+#define NGX_AGT_TABLE_UNIT     16
 
 /* the least memory that makes a table, in bytes */
-#define NGX_AGILICUS_TOKEN_TABLE_MIN      1024
+#define NGX_AGT_TABLE_MIN      1024
 
 
 typedef struct {
@@ -49,7 +49,7 @@ typedef struct {
     uint32_t    slots_offset;   /* bytes from the table's beginning */
     uint32_t    arena_offset;
     uint32_t    reserved;
-} ngx_agilicus_token_table_t;
+} ngx_agt_table_t;
 
 
 /*
@@ -58,27 +58,27 @@ typedef struct {
  */
 
 typedef struct {
-    uint32_t    units;          /* of the whole block */
-    uint8_t     used;
-    uint8_t     reserved;
-    uint8_t     class;
-    uint8_t     reason;
+    uint32_t  units;          /* of the whole block */
+    uint8_t   used;
+    uint8_t   reserved;
+    uint8_t   class;
+    uint8_t   reason;
 
-    uint32_t    tag;
-    uint32_t    context;        /* the second part of the key */
-    u_char      key[NGX_AGILICUS_TOKEN_TABLE_KEY_LEN];
+    uint32_t  tag;
+    uint32_t  context;        /* the second part of the key */
+    u_char    key[NGX_AGT_TABLE_KEY_LEN];
 
-    uint64_t    sent;           /* milliseconds, monotonic: when asked */
-    uint64_t    asked;          /* the same, for the first time */
-    uint64_t    serial;         /* no two entries ever stored share it */
-    uint64_t    clean;          /* tombstones were looked through so far */
-    uint32_t    late;           /* seconds seen past expiry, plus one */
-    uint32_t    facts_len;
-    uint32_t    rules_len;
-    uint32_t    flags;
+    uint64_t  sent;           /* milliseconds, monotonic: when asked */
+    uint64_t  asked;          /* the same, for the first time */
+    uint64_t  serial;         /* no two entries ever stored share it */
+    uint64_t  clean;          /* tombstones were looked through so far */
+    uint32_t  late;           /* seconds seen past expiry, plus one */
+    uint32_t  facts_len;
+    uint32_t  rules_len;
+    uint32_t  flags;
 
-    u_char      data[1];
-} ngx_agilicus_token_entry_t;
+    u_char    data[1];
+} ngx_agt_entry_t;
 
 
 /* where an entry was seen in the index, and what stood there */
@@ -87,29 +87,29 @@ typedef struct {
     uint32_t    slot;
     uint32_t    tag;
     uint32_t    place;
-} ngx_agilicus_token_table_seen_t;
+} ngx_agt_table_seen_t;
 
 
 /*
  * Makes an empty table of the "size" bytes at "mem" (aligned to 16), with one
  * slot for each "per_entry" bytes of it.  Returns NULL where "size" is less
- * than NGX_AGILICUS_TOKEN_TABLE_MIN.
+ * than NGX_AGT_TABLE_MIN.
  */
-ngx_agilicus_token_table_t *ngx_agilicus_token_table_init(void *mem,
+ngx_agt_table_t *ngx_agt_table_init(void *mem,
     size_t size, size_t per_entry, const uint64_t *secret);
 
 /*
  * Drops all entries, whatever state the table was left in by a process that
  * died while it changed it.  Serials go on.
  */
-void ngx_agilicus_token_table_wipe(ngx_agilicus_token_table_t *t);
+void ngx_agt_table_wipe(ngx_agt_table_t *t);
 
 /*
  * The entry with this key and context, or NULL.  Keys are compared as a whole
  * and in constant time.
  */
-ngx_agilicus_token_entry_t *ngx_agilicus_token_table_find(
-    ngx_agilicus_token_table_t *t, const u_char *key, uint32_t context);
+ngx_agt_entry_t *ngx_agt_table_find(
+    ngx_agt_table_t *t, const u_char *key, uint32_t context);
 
 /*
  * As ..._find(), for who does not hold the lock: never reads outside the table
@@ -117,22 +117,21 @@ ngx_agilicus_token_entry_t *ngx_agilicus_token_table_find(
  * counts only if there was no change since, which is the caller's to find out;
  * before it reads data it asks ..._holds().  "seen" is for ..._touch().
  */
-ngx_agilicus_token_entry_t *ngx_agilicus_token_table_peek(
-    ngx_agilicus_token_table_t *t, const u_char *key, uint32_t context,
-    ngx_agilicus_token_table_seen_t *seen);
+ngx_agt_entry_t *ngx_agt_table_peek(
+    ngx_agt_table_t *t, const u_char *key, uint32_t context,
+    ngx_agt_table_seen_t *seen);
 
 /*
  * Notes that an entry was looked up, so that it is spared once; needs no lock.
  * Nothing happens where the entry has gone from where it was seen.
  */
-void ngx_agilicus_token_table_touch(ngx_agilicus_token_table_t *t,
-    const ngx_agilicus_token_table_seen_t *seen);
+void ngx_agt_table_touch(ngx_agt_table_t *t, const ngx_agt_table_seen_t *seen);
 
 /*
  * Whether "len" bytes of data of such an entry lie within the table.
  */
-ngx_uint_t ngx_agilicus_token_table_holds(ngx_agilicus_token_table_t *t,
-    const ngx_agilicus_token_entry_t *e, size_t len);
+ngx_uint_t ngx_agt_table_holds(ngx_agt_table_t *t,
+    const ngx_agt_entry_t *e, size_t len);
 
 /*
  * Makes room for an entry with "len" bytes of data and puts it in place of any
@@ -142,34 +141,31 @@ ngx_uint_t ngx_agilicus_token_table_holds(ngx_agilicus_token_table_t *t,
  * data is larger than a quarter of the arena: an entry with the same key is
  * gone then all the same.
  */
-ngx_agilicus_token_entry_t *ngx_agilicus_token_table_store(
-    ngx_agilicus_token_table_t *t, const u_char *key, uint32_t context,
+ngx_agt_entry_t *ngx_agt_table_store(
+    ngx_agt_table_t *t, const u_char *key, uint32_t context,
     size_t len);
 
 /*
  * Removes an entry that lies in the table.
  */
-void ngx_agilicus_token_table_remove(ngx_agilicus_token_table_t *t,
-    ngx_agilicus_token_entry_t *e);
+void ngx_agt_table_remove(ngx_agt_table_t *t, ngx_agt_entry_t *e);
 
 /*
  * Walks all entries: the one after "e", the first for NULL, NULL at the end.
  * Removing the entry just given is allowed.
  */
-ngx_agilicus_token_entry_t *ngx_agilicus_token_table_next(
-    ngx_agilicus_token_table_t *t, ngx_agilicus_token_entry_t *e);
+ngx_agt_entry_t *ngx_agt_table_next(ngx_agt_table_t *t, ngx_agt_entry_t *e);
 
 /*
  * The entry in place number "slot" of the index, which has t->nslots of them,
  * or NULL.
  */
-ngx_agilicus_token_entry_t *ngx_agilicus_token_table_slot(
-    ngx_agilicus_token_table_t *t, uint32_t slot);
+ngx_agt_entry_t *ngx_agt_table_slot(ngx_agt_table_t *t, uint32_t slot);
 
 /*
  * Checks all that must hold of a table; returns 1 if it does.  For tests.
  */
-ngx_uint_t ngx_agilicus_token_table_sane(ngx_agilicus_token_table_t *t);
+ngx_uint_t ngx_agt_table_sane(ngx_agt_table_t *t);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_TABLE_H_INCLUDED_ */
+#endif /* _NGX_AGT_TABLE_H_INCLUDED_ */

@@ -8,38 +8,37 @@
 
 
 /* a key may lie in either of two buckets, so that they fill evenly */
-#define NGX_AGILICUS_TOKEN_TOMBSTONE_BUCKET  8
+#define NGX_AGT_TOMBSTONE_BUCKET  8
 
 
-static ngx_agilicus_token_tombstone_t *ngx_agilicus_token_tombstones_bucket(
-    ngx_agilicus_token_tombstones_t *t, const u_char *key, ngx_uint_t choice);
-static ngx_agilicus_token_tombstone_t *ngx_agilicus_token_tombstones_place(
-    ngx_agilicus_token_tombstones_t *t,
-    const ngx_agilicus_token_tombstone_t *add,
-    const ngx_agilicus_token_clock_t *now);
-static ngx_uint_t ngx_agilicus_token_tombstone_goes(
-    const ngx_agilicus_token_tombstone_t *s,
-    const ngx_agilicus_token_tombstone_t *other,
-    const ngx_agilicus_token_clock_t *now);
-static ngx_uint_t ngx_agilicus_token_tombstone_live(
-    const ngx_agilicus_token_tombstone_t *s,
-    const ngx_agilicus_token_clock_t *now);
-static uint64_t ngx_agilicus_token_tombstone_end(
-    const ngx_agilicus_token_tombstone_t *s,
-    const ngx_agilicus_token_clock_t *now);
-static ngx_uint_t ngx_agilicus_token_tombstone_strengthen(
-    ngx_agilicus_token_tombstone_t *s,
-    const ngx_agilicus_token_tombstone_t *add,
-    const ngx_agilicus_token_clock_t *now);
+static ngx_agt_tombstone_t *ngx_agt_tombstones_bucket(
+    ngx_agt_tombstones_t *t, const u_char *key, ngx_uint_t choice);
+static ngx_agt_tombstone_t *ngx_agt_tombstones_place(
+    ngx_agt_tombstones_t *t,
+    const ngx_agt_tombstone_t *add,
+    const ngx_agt_clock_t *now);
+static ngx_uint_t ngx_agt_tombstone_goes(
+    const ngx_agt_tombstone_t *s,
+    const ngx_agt_tombstone_t *other,
+    const ngx_agt_clock_t *now);
+static ngx_uint_t ngx_agt_tombstone_live(
+    const ngx_agt_tombstone_t *s,
+    const ngx_agt_clock_t *now);
+static uint64_t ngx_agt_tombstone_end(
+    const ngx_agt_tombstone_t *s,
+    const ngx_agt_clock_t *now);
+static ngx_uint_t ngx_agt_tombstone_strengthen(
+    ngx_agt_tombstone_t *s,
+    const ngx_agt_tombstone_t *add,
+    const ngx_agt_clock_t *now);
 
 
-ngx_agilicus_token_tombstones_t *
-ngx_agilicus_token_tombstones_init(void *mem, size_t size,
-    const uint64_t *secret)
+ngx_agt_tombstones_t *
+ngx_agt_tombstones_init(void *mem, size_t size, const uint64_t *secret)
 {
-    ngx_agilicus_token_tombstones_t  *t;
+    ngx_agt_tombstones_t  *t;
 
-    if (size < NGX_AGILICUS_TOKEN_TOMBSTONE_MIN) {
+    if (size < NGX_AGT_TOMBSTONE_MIN) {
         return NULL;
     }
 
@@ -53,8 +52,8 @@ ngx_agilicus_token_tombstones_init(void *mem, size_t size,
     /* the first bucket's place is the head's */
 
     t->nbuckets = (uint32_t) ngx_min(
-                      size / (NGX_AGILICUS_TOKEN_TOMBSTONE_BUCKET
-                              * sizeof(ngx_agilicus_token_tombstone_t)) - 1,
+                      size / (NGX_AGT_TOMBSTONE_BUCKET
+                              * sizeof(ngx_agt_tombstone_t)) - 1,
                       0xffffffff);
 
     return t;
@@ -62,35 +61,34 @@ ngx_agilicus_token_tombstones_init(void *mem, size_t size,
 
 
 ngx_int_t
-ngx_agilicus_token_tombstones_add(ngx_agilicus_token_tombstones_t *t,
-    const ngx_agilicus_token_tombstone_t *add,
-    const ngx_agilicus_token_clock_t *now, uint64_t *gone)
+ngx_agt_tombstones_add(ngx_agt_tombstones_t *t, const ngx_agt_tombstone_t *add,
+    const ngx_agt_clock_t *now, uint64_t *gone)
 {
-    ngx_int_t                        rc;
-    ngx_agilicus_token_tombstone_t  *s;
+    ngx_int_t             rc;
+    ngx_agt_tombstone_t  *s;
 
-    s = ngx_agilicus_token_tombstones_find(t, add->key, now);
+    s = ngx_agt_tombstones_find(t, add->key, now);
 
     if (s) {
-        return ngx_agilicus_token_tombstone_strengthen(s, add, now)
+        return ngx_agt_tombstone_strengthen(s, add, now)
                ? NGX_OK : NGX_DECLINED;
     }
 
     rc = NGX_OK;
 
-    s = ngx_agilicus_token_tombstones_place(t, add, now);
+    s = ngx_agt_tombstones_place(t, add, now);
 
     if (s == NULL) {
-        *gone = ngx_agilicus_token_tombstone_end(add, now);
+        *gone = ngx_agt_tombstone_end(add, now);
 
         return NGX_ERROR;
     }
 
-    if (ngx_agilicus_token_tombstone_live(s, now)
-        && ngx_agilicus_token_tombstone_source(s)
-           != NGX_AGILICUS_TOKEN_ASKED_ABOUT)
+    if (ngx_agt_tombstone_live(s, now)
+        && ngx_agt_tombstone_source(s)
+           != NGX_AGT_ASKED_ABOUT)
     {
-        *gone = ngx_agilicus_token_tombstone_end(s, now);
+        *gone = ngx_agt_tombstone_end(s, now);
         t->lost++;
         rc = NGX_BUSY;
     }
@@ -100,7 +98,7 @@ ngx_agilicus_token_tombstones_add(ngx_agilicus_token_tombstones_t *t,
     s->mono = 0;
     ngx_memory_barrier();
 
-    ngx_memcpy(s->key, add->key, NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN);
+    ngx_memcpy(s->key, add->key, NGX_AGT_TOMBSTONE_KEY_LEN);
     s->mark = add->mark;
     s->wall = add->wall;
     s->before = add->before;
@@ -114,21 +112,20 @@ ngx_agilicus_token_tombstones_add(ngx_agilicus_token_tombstones_t *t,
 }
 
 
-ngx_agilicus_token_tombstone_t *
-ngx_agilicus_token_tombstones_find(ngx_agilicus_token_tombstones_t *t,
-    const u_char *key, const ngx_agilicus_token_clock_t *now)
+ngx_agt_tombstone_t *
+ngx_agt_tombstones_find(ngx_agt_tombstones_t *t,
+    const u_char *key, const ngx_agt_clock_t *now)
 {
-    ngx_uint_t                       choice, i;
-    ngx_agilicus_token_tombstone_t  *s;
+    ngx_uint_t            choice, i;
+    ngx_agt_tombstone_t  *s;
 
     for (choice = 0; choice < 2; choice++) {
-        s = ngx_agilicus_token_tombstones_bucket(t, key, choice);
+        s = ngx_agt_tombstones_bucket(t, key, choice);
 
-        for (i = 0; i < NGX_AGILICUS_TOKEN_TOMBSTONE_BUCKET; i++) {
+        for (i = 0; i < NGX_AGT_TOMBSTONE_BUCKET; i++) {
 
-            if (ngx_agilicus_token_tombstone_live(&s[i], now)
-                && ngx_memcmp(s[i].key, key,
-                              NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN) == 0)
+            if (ngx_agt_tombstone_live(&s[i], now)
+                && ngx_memcmp(s[i].key, key, NGX_AGT_TOMBSTONE_KEY_LEN) == 0)
             {
                 return &s[i];
             }
@@ -140,38 +137,36 @@ ngx_agilicus_token_tombstones_find(ngx_agilicus_token_tombstones_t *t,
 
 
 void
-ngx_agilicus_token_tombstones_told(ngx_agilicus_token_tombstones_t *t,
-    const u_char *key, const ngx_agilicus_token_clock_t *now)
+ngx_agt_tombstones_told(ngx_agt_tombstones_t *t,
+    const u_char *key, const ngx_agt_clock_t *now)
 {
-    ngx_agilicus_token_tombstone_t  *s;
+    ngx_agt_tombstone_t  *s;
 
-    s = ngx_agilicus_token_tombstones_find(t, key, now);
+    s = ngx_agt_tombstones_find(t, key, now);
 
-    if (s && ngx_agilicus_token_tombstone_source(s)
-             == NGX_AGILICUS_TOKEN_DENIED_UNTOLD)
+    if (s && ngx_agt_tombstone_source(s) == NGX_AGT_DENIED_UNTOLD)
     {
-        s->mark = ngx_agilicus_token_tombstone_mark(
-                                      ngx_agilicus_token_tombstone_made(s),
-                                      NGX_AGILICUS_TOKEN_DENIED_BY_API,
-                                      ngx_agilicus_token_tombstone_kind(s));
+        s->mark = ngx_agt_tombstone_mark(
+                                      ngx_agt_tombstone_made(s),
+                                      NGX_AGT_DENIED_BY_API,
+                                      ngx_agt_tombstone_kind(s));
     }
 }
 
 
-ngx_agilicus_token_tombstone_t *
-ngx_agilicus_token_tombstones_next(ngx_agilicus_token_tombstones_t *t,
-    ngx_uint_t *i, const ngx_agilicus_token_clock_t *now)
+ngx_agt_tombstone_t *
+ngx_agt_tombstones_next(ngx_agt_tombstones_t *t,
+    ngx_uint_t *i, const ngx_agt_clock_t *now)
 {
-    ngx_uint_t                       n;
-    ngx_agilicus_token_tombstone_t  *s;
+    ngx_uint_t            n;
+    ngx_agt_tombstone_t  *s;
 
-    n = ngx_agilicus_token_tombstones_capacity(t);
+    n = ngx_agt_tombstones_capacity(t);
 
-    s = (ngx_agilicus_token_tombstone_t *) t
-        + NGX_AGILICUS_TOKEN_TOMBSTONE_BUCKET;
+    s = (ngx_agt_tombstone_t *) t + NGX_AGT_TOMBSTONE_BUCKET;
 
     while (*i < n) {
-        if (ngx_agilicus_token_tombstone_live(&s[(*i)++], now)) {
+        if (ngx_agt_tombstone_live(&s[(*i)++], now)) {
             return &s[*i - 1];
         }
     }
@@ -181,9 +176,9 @@ ngx_agilicus_token_tombstones_next(ngx_agilicus_token_tombstones_t *t,
 
 
 ngx_uint_t
-ngx_agilicus_token_tombstones_capacity(ngx_agilicus_token_tombstones_t *t)
+ngx_agt_tombstones_capacity(ngx_agt_tombstones_t *t)
 {
-    return (ngx_uint_t) t->nbuckets * NGX_AGILICUS_TOKEN_TOMBSTONE_BUCKET;
+    return (ngx_uint_t) t->nbuckets * NGX_AGT_TOMBSTONE_BUCKET;
 }
 
 
@@ -192,14 +187,13 @@ ngx_agilicus_token_tombstones_capacity(ngx_agilicus_token_tombstones_t *t)
  * the one that may go first.  NULL where none may go.
  */
 
-static ngx_agilicus_token_tombstone_t *
-ngx_agilicus_token_tombstones_place(ngx_agilicus_token_tombstones_t *t,
-    const ngx_agilicus_token_tombstone_t *add,
-    const ngx_agilicus_token_clock_t *now)
+static ngx_agt_tombstone_t *
+ngx_agt_tombstones_place(ngx_agt_tombstones_t *t,
+    const ngx_agt_tombstone_t *add, const ngx_agt_clock_t *now)
 {
-    const u_char                    *key;
-    ngx_uint_t                       choice, i, n, most;
-    ngx_agilicus_token_tombstone_t  *s, *place, *vacant, *goes;
+    const u_char         *key;
+    ngx_uint_t            choice, i, n, most;
+    ngx_agt_tombstone_t  *s, *place, *vacant, *goes;
 
     key = add->key;
     place = NULL;
@@ -207,17 +201,16 @@ ngx_agilicus_token_tombstones_place(ngx_agilicus_token_tombstones_t *t,
     most = 0;
 
     for (choice = 0; choice < 2; choice++) {
-        s = ngx_agilicus_token_tombstones_bucket(t, key, choice);
+        s = ngx_agt_tombstones_bucket(t, key, choice);
         vacant = NULL;
         n = 0;
 
-        for (i = 0; i < NGX_AGILICUS_TOKEN_TOMBSTONE_BUCKET; i++) {
+        for (i = 0; i < NGX_AGT_TOMBSTONE_BUCKET; i++) {
 
-            if (!ngx_agilicus_token_tombstone_live(&s[i], now)) {
+            if (!ngx_agt_tombstone_live(&s[i], now)) {
 
                 if (s[i].mono
-                    && ngx_memcmp(s[i].key, key,
-                                  NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN)
+                    && ngx_memcmp(s[i].key, key, NGX_AGT_TOMBSTONE_KEY_LEN)
                        == 0)
                 {
                     /* else it would stand again, and beside the new one,
@@ -230,8 +223,7 @@ ngx_agilicus_token_tombstones_place(ngx_agilicus_token_tombstones_t *t,
                 continue;
             }
 
-            if (goes == NULL
-                || ngx_agilicus_token_tombstone_goes(&s[i], goes, now))
+            if (goes == NULL || ngx_agt_tombstone_goes(&s[i], goes, now))
             {
                 goes = &s[i];
             }
@@ -249,10 +241,10 @@ ngx_agilicus_token_tombstones_place(ngx_agilicus_token_tombstones_t *t,
 
     /* what is protected stays, and so does what is worth more */
 
-    return (ngx_agilicus_token_tombstone_source(goes)
-                < NGX_AGILICUS_TOKEN_DENIED_UNTOLD
-            && ngx_agilicus_token_tombstone_source(goes)
-               <= ngx_agilicus_token_tombstone_source(add))
+    return (ngx_agt_tombstone_source(goes)
+                < NGX_AGT_DENIED_UNTOLD
+            && ngx_agt_tombstone_source(goes)
+               <= ngx_agt_tombstone_source(add))
            ? goes : NULL;
 }
 
@@ -260,23 +252,22 @@ ngx_agilicus_token_tombstones_place(ngx_agilicus_token_tombstones_t *t,
 /* 1 if "s" goes before "other" does: by source, and then by end */
 
 static ngx_uint_t
-ngx_agilicus_token_tombstone_goes(const ngx_agilicus_token_tombstone_t *s,
-    const ngx_agilicus_token_tombstone_t *other,
-    const ngx_agilicus_token_clock_t *now)
+ngx_agt_tombstone_goes(const ngx_agt_tombstone_t *s,
+    const ngx_agt_tombstone_t *other, const ngx_agt_clock_t *now)
 {
     uint64_t  a, b;
 
-    a = ngx_agilicus_token_tombstone_source(s);
-    b = ngx_agilicus_token_tombstone_source(other);
+    a = ngx_agt_tombstone_source(s);
+    b = ngx_agt_tombstone_source(other);
 
     return a < b
-           || (a == b && ngx_agilicus_token_tombstone_end(s, now)
-                         < ngx_agilicus_token_tombstone_end(other, now));
+           || (a == b && ngx_agt_tombstone_end(s, now)
+                         < ngx_agt_tombstone_end(other, now));
 }
 
 
-static ngx_agilicus_token_tombstone_t *
-ngx_agilicus_token_tombstones_bucket(ngx_agilicus_token_tombstones_t *t,
+static ngx_agt_tombstone_t *
+ngx_agt_tombstones_bucket(ngx_agt_tombstones_t *t,
     const u_char *key, ngx_uint_t choice)
 {
     uint32_t  bucket;
@@ -287,26 +278,25 @@ ngx_agilicus_token_tombstones_bucket(ngx_agilicus_token_tombstones_t *t,
     ngx_memcpy(&a, key + choice * 16, sizeof(uint64_t));
     ngx_memcpy(&b, key + choice * 16 + 8, sizeof(uint64_t));
 
-    bucket = (uint32_t) ngx_agilicus_token_digest_fold(a ^ t->secret[0],
-                                                       b ^ t->secret[1]);
+    bucket = (uint32_t) ngx_agt_digest_fold(a ^ t->secret[0],
+                                            b ^ t->secret[1]);
     bucket = (uint32_t) (((uint64_t) bucket * t->nbuckets) >> 32);
 
-    return (ngx_agilicus_token_tombstone_t *) t
-           + ((size_t) bucket + 1) * NGX_AGILICUS_TOKEN_TOMBSTONE_BUCKET;
+    return (ngx_agt_tombstone_t *) t
+           + ((size_t) bucket + 1) * NGX_AGT_TOMBSTONE_BUCKET;
 }
 
 
 static ngx_uint_t
-ngx_agilicus_token_tombstone_live(const ngx_agilicus_token_tombstone_t *s,
-    const ngx_agilicus_token_clock_t *now)
+ngx_agt_tombstone_live(const ngx_agt_tombstone_t *s,
+    const ngx_agt_clock_t *now)
 {
     return s->mono != 0 && (s->mono > now->mono || s->wall > now->wall);
 }
 
 
 static uint64_t
-ngx_agilicus_token_tombstone_end(const ngx_agilicus_token_tombstone_t *s,
-    const ngx_agilicus_token_clock_t *now)
+ngx_agt_tombstone_end(const ngx_agt_tombstone_t *s, const ngx_agt_clock_t *now)
 {
     uint64_t  wall;
 
@@ -323,9 +313,8 @@ ngx_agilicus_token_tombstone_end(const ngx_agilicus_token_tombstone_t *s,
 
 
 static ngx_uint_t
-ngx_agilicus_token_tombstone_strengthen(ngx_agilicus_token_tombstone_t *s,
-    const ngx_agilicus_token_tombstone_t *add,
-    const ngx_agilicus_token_clock_t *now)
+ngx_agt_tombstone_strengthen(ngx_agt_tombstone_t *s,
+    const ngx_agt_tombstone_t *add, const ngx_agt_clock_t *now)
 {
     uint64_t    made, source;
     ngx_uint_t  changed;
@@ -342,23 +331,22 @@ ngx_agilicus_token_tombstone_strengthen(ngx_agilicus_token_tombstone_t *s,
         changed = 1;
     }
 
-    made = ngx_agilicus_token_tombstone_made(s);
-    source = ngx_agilicus_token_tombstone_source(s);
+    made = ngx_agt_tombstone_made(s);
+    source = ngx_agt_tombstone_source(s);
 
-    if (ngx_agilicus_token_tombstone_kind(s)
-        == NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT
-        && ngx_agilicus_token_tombstone_made(add) > made)
+    if (ngx_agt_tombstone_kind(s)
+        == NGX_AGT_TOMBSTONE_SUBJECT
+        && ngx_agt_tombstone_made(add) > made)
     {
         /* it denies what was asked about since it was made first, too */
 
-        made = ngx_agilicus_token_tombstone_made(add);
+        made = ngx_agt_tombstone_made(add);
         changed = 1;
     }
 
-    source = ngx_max(source, ngx_agilicus_token_tombstone_source(add));
+    source = ngx_max(source, ngx_agt_tombstone_source(add));
 
-    s->mark = ngx_agilicus_token_tombstone_mark(made, source,
-                                      ngx_agilicus_token_tombstone_kind(s));
+    s->mark = ngx_agt_tombstone_mark(made, source, ngx_agt_tombstone_kind(s));
 
     if (add->mono > s->mono) {
         s->mono = add->mono;

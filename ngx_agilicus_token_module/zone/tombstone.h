@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_TOMBSTONE_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_TOMBSTONE_H_INCLUDED_
+#ifndef _NGX_AGT_TOMBSTONE_H_INCLUDED_
+#define _NGX_AGT_TOMBSTONE_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -24,20 +24,20 @@
  * a set that is right but for that one tombstone.
  */
 
-#define NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN  32
-#define NGX_AGILICUS_TOKEN_TOMBSTONE_MIN      2048
+#define NGX_AGT_TOMBSTONE_KEY_LEN  32
+#define NGX_AGT_TOMBSTONE_MIN      2048
 
 
 /* what a tombstone stands for */
 
 typedef enum {
-    NGX_AGILICUS_TOKEN_TOMBSTONE_TOKEN = 0,
-    NGX_AGILICUS_TOKEN_TOMBSTONE_JTI,
-    NGX_AGILICUS_TOKEN_TOMBSTONE_SESSION,
-    NGX_AGILICUS_TOKEN_TOMBSTONE_SUBJECT,
+    NGX_AGT_TOMBSTONE_TOKEN = 0,
+    NGX_AGT_TOMBSTONE_JTI,
+    NGX_AGT_TOMBSTONE_SESSION,
+    NGX_AGT_TOMBSTONE_SUBJECT,
 
-    NGX_AGILICUS_TOKEN_TOMBSTONE_KINDS
-} ngx_agilicus_token_tombstone_e;
+    NGX_AGT_TOMBSTONE_KINDS
+} ngx_agt_tombstone_e;
 
 
 /*
@@ -46,21 +46,21 @@ typedef enum {
  */
 
 typedef enum {
-    NGX_AGILICUS_TOKEN_ASKED_ABOUT = 0,     /* a mark, which denies nothing */
-    NGX_AGILICUS_TOKEN_DENIED_BY_FEED,      /* which can tell it again */
-    NGX_AGILICUS_TOKEN_DENIED_BY_API,       /* which was told, or has said so */
-    NGX_AGILICUS_TOKEN_DENIED_UNTOLD,       /* the API is still to be told */
-    NGX_AGILICUS_TOKEN_DENIED_BY_HOOK       /* and by nothing else */
-} ngx_agilicus_token_denied_e;
+    NGX_AGT_ASKED_ABOUT = 0,     /* a mark, which denies nothing */
+    NGX_AGT_DENIED_BY_FEED,      /* which can tell it again */
+    NGX_AGT_DENIED_BY_API,       /* which was told, or has said so */
+    NGX_AGT_DENIED_UNTOLD,       /* the API is still to be told */
+    NGX_AGT_DENIED_BY_HOOK       /* and by nothing else */
+} ngx_agt_denied_e;
 
 
 typedef struct {
-    u_char      key[NGX_AGILICUS_TOKEN_TOMBSTONE_KEY_LEN];
-    uint64_t    mono;           /* milliseconds, monotonic: its end; 0: free */
-    int64_t     wall;           /* seconds since the epoch: its end */
-    int64_t     before;         /* denies what was issued up to then */
-    uint64_t    mark;           /* see below */
-} ngx_agilicus_token_tombstone_t;
+    u_char    key[NGX_AGT_TOMBSTONE_KEY_LEN];
+    uint64_t  mono;           /* milliseconds, monotonic: its end; 0: free */
+    int64_t   wall;           /* seconds since the epoch: its end */
+    int64_t   before;         /* denies what was issued up to then */
+    uint64_t  mark;           /* see below */
+} ngx_agt_tombstone_t;
 
 
 /*
@@ -68,12 +68,12 @@ typedef struct {
  * monotonic clock, its source and its kind.
  */
 
-#define ngx_agilicus_token_tombstone_mark(made, source, kind)                \
+#define ngx_agt_tombstone_mark(made, source, kind)                           \
     ((uint64_t) (made) << 16 | (uint64_t) (source) << 8 | (uint64_t) (kind))
 
-#define ngx_agilicus_token_tombstone_made(s)    ((s)->mark >> 16)
-#define ngx_agilicus_token_tombstone_source(s)  ((s)->mark >> 8 & 0xff)
-#define ngx_agilicus_token_tombstone_kind(s)    ((s)->mark & 0xff)
+#define ngx_agt_tombstone_made(s)    ((s)->mark >> 16)
+#define ngx_agt_tombstone_source(s)  ((s)->mark >> 8 & 0xff)
+#define ngx_agt_tombstone_kind(s)    ((s)->mark & 0xff)
 
 
 typedef struct {
@@ -82,7 +82,7 @@ typedef struct {
     uint32_t    reserved;
     uint64_t    added;
     uint64_t    lost;           /* live ones that had to go */
-} ngx_agilicus_token_tombstones_t;
+} ngx_agt_tombstones_t;
 
 
 /* both clocks, as the caller reads them once per decision */
@@ -90,14 +90,14 @@ typedef struct {
 typedef struct {
     uint64_t    mono;           /* milliseconds */
     int64_t     wall;           /* seconds since the epoch */
-} ngx_agilicus_token_clock_t;
+} ngx_agt_clock_t;
 
 
 /*
  * Makes an empty set of the "size" bytes at "mem" (aligned to 64); NULL where
- * "size" is less than NGX_AGILICUS_TOKEN_TOMBSTONE_MIN.
+ * "size" is less than NGX_AGT_TOMBSTONE_MIN.
  */
-ngx_agilicus_token_tombstones_t *ngx_agilicus_token_tombstones_init(void *mem,
+ngx_agt_tombstones_t *ngx_agt_tombstones_init(void *mem,
     size_t size, const uint64_t *secret);
 
 /*
@@ -113,37 +113,36 @@ ngx_agilicus_token_tombstones_t *ngx_agilicus_token_tombstones_init(void *mem,
  * NGX_ERROR     not added: all that lies in its places is alive, and protected
  *               or of a later source; "*gone" is when its own end would come
  */
-ngx_int_t ngx_agilicus_token_tombstones_add(ngx_agilicus_token_tombstones_t *t,
-    const ngx_agilicus_token_tombstone_t *add,
-    const ngx_agilicus_token_clock_t *now, uint64_t *gone);
+ngx_int_t ngx_agt_tombstones_add(ngx_agt_tombstones_t *t,
+    const ngx_agt_tombstone_t *add,
+    const ngx_agt_clock_t *now, uint64_t *gone);
 
 /*
  * The live tombstone with this key, or NULL.
  */
-ngx_agilicus_token_tombstone_t *ngx_agilicus_token_tombstones_find(
-    ngx_agilicus_token_tombstones_t *t, const u_char *key,
-    const ngx_agilicus_token_clock_t *now);
+ngx_agt_tombstone_t *ngx_agt_tombstones_find(
+    ngx_agt_tombstones_t *t, const u_char *key,
+    const ngx_agt_clock_t *now);
 
 /*
  * Notes that the API has been told of an UNTOLD tombstone, which is BY_API from
  * now on; others stay what they are.
  */
-void ngx_agilicus_token_tombstones_told(ngx_agilicus_token_tombstones_t *t,
-    const u_char *key, const ngx_agilicus_token_clock_t *now);
+void ngx_agt_tombstones_told(ngx_agt_tombstones_t *t,
+    const u_char *key, const ngx_agt_clock_t *now);
 
 /*
  * Walks all places: the "*i"-th live tombstone or NULL at the end; "*i" starts
  * at 0 and is moved on.
  */
-ngx_agilicus_token_tombstone_t *ngx_agilicus_token_tombstones_next(
-    ngx_agilicus_token_tombstones_t *t, ngx_uint_t *i,
-    const ngx_agilicus_token_clock_t *now);
+ngx_agt_tombstone_t *ngx_agt_tombstones_next(
+    ngx_agt_tombstones_t *t, ngx_uint_t *i,
+    const ngx_agt_clock_t *now);
 
 /*
  * How many tombstones the set can hold.
  */
-ngx_uint_t ngx_agilicus_token_tombstones_capacity(
-    ngx_agilicus_token_tombstones_t *t);
+ngx_uint_t ngx_agt_tombstones_capacity(ngx_agt_tombstones_t *t);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_TOMBSTONE_H_INCLUDED_ */
+#endif /* _NGX_AGT_TOMBSTONE_H_INCLUDED_ */

@@ -11,92 +11,89 @@
 #include "token/digest.h"
 #include "zone/memo.h"
 
-#if defined(NGX_AGILICUS_TOKEN_SCRIBBLE) && defined(__SANITIZE_ADDRESS__)
+#if defined(NGX_AGT_SCRIBBLE) && defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
 #endif
 
 
 /* blocks are of so many bytes, or several times as many */
-#define NGX_AGILICUS_TOKEN_WORKER_CACHE_UNIT   64
+#define NGX_AGT_WORKER_CACHE_UNIT   64
 
 /* bytes of memory for each bucket: most entries are no smaller */
-#define NGX_AGILICUS_TOKEN_WORKER_CACHE_PER    1024
+#define NGX_AGT_WORKER_CACHE_PER    1024
 
 /* the part of the memory, 1 of so many, that is for digests of tokens */
-#define NGX_AGILICUS_TOKEN_WORKER_CACHE_MEMO   4
+#define NGX_AGT_WORKER_CACHE_MEMO   4
 
 /* blocks that are looked at and stay, at most, to make room once */
-#define NGX_AGILICUS_TOKEN_WORKER_CACHE_LOOKS  128
+#define NGX_AGT_WORKER_CACHE_LOOKS  128
 
 
 /* a block of the memory, and its head, which is all there is of a free one */
 
-typedef struct ngx_agilicus_token_worker_block_s
-    ngx_agilicus_token_worker_block_t;
+typedef struct ngx_agt_worker_block_s
+    ngx_agt_worker_block_t;
 
-struct ngx_agilicus_token_worker_block_s {
-    size_t                                size;     /* of the whole block */
-    unsigned                              used:1;
-    unsigned                              linked:1; /* can be found */
-    unsigned                              recent:1; /* was, since the hand */
-    uint32_t                              holders;
-    ngx_agilicus_token_worker_block_t    *next;     /* in its bucket */
+struct ngx_agt_worker_block_s {
+    size_t                   size;     /* of the whole block */
+    unsigned                 used:1;
+    unsigned                 linked:1; /* can be found */
+    unsigned                 recent:1; /* was, since the hand */
+    uint32_t                 holders;
+    ngx_agt_worker_block_t  *next;     /* in its bucket */
 
-    uint64_t                              zone;
-    u_char                                token[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    u_char                                context
-                                          [NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    ngx_agilicus_token_worker_entry_t     entry;
+    uint64_t                 zone;
+    u_char                   token[NGX_AGT_DIGEST_LEN];
+    u_char                   context
+                             [NGX_AGT_DIGEST_LEN];
+    ngx_agt_worker_entry_t   entry;
 };
 
 
 typedef struct {
-    u_char                               *memory;   /* NULL: there is none */
-    size_t                                size;
-    u_char                               *start;    /* of blocks */
-    u_char                               *end;
-    u_char                               *hand;     /* at a block's beginning */
-    size_t                                used;     /* bytes of entries */
-    ngx_uint_t                            nbuckets; /* a power of two */
-    ngx_agilicus_token_worker_block_t   **buckets;
-    uint32_t                             *asked;    /* as many: see is_asked */
-} ngx_agilicus_token_worker_cache_t;
+    u_char                   *memory;   /* NULL: there is none */
+    size_t                    size;
+    u_char                   *start;    /* of blocks */
+    u_char                   *end;
+    u_char                   *hand;     /* at a block's beginning */
+    size_t                    used;     /* bytes of entries */
+    ngx_uint_t                nbuckets; /* a power of two */
+    ngx_agt_worker_block_t  **buckets;
+    uint32_t                 *asked;    /* as many: see is_asked */
+} ngx_agt_worker_cache_t;
 
 
-static ngx_agilicus_token_worker_block_t *
-    ngx_agilicus_token_worker_cache_block(
-    const ngx_agilicus_token_worker_entry_t *entry);
-static ngx_uint_t ngx_agilicus_token_worker_cache_is(
-    const ngx_agilicus_token_worker_block_t *b,
-    const ngx_agilicus_token_worker_key_t *key);
-static uint64_t ngx_agilicus_token_worker_cache_hash(const u_char *token,
+static ngx_agt_worker_block_t *
+    ngx_agt_worker_cache_block(const ngx_agt_worker_entry_t *entry);
+static ngx_uint_t ngx_agt_worker_cache_is(
+    const ngx_agt_worker_block_t *b,
+    const ngx_agt_worker_key_t *key);
+static uint64_t ngx_agt_worker_cache_hash(const u_char *token,
     const u_char *context);
-static ngx_uint_t ngx_agilicus_token_worker_cache_is_asked(
-    const ngx_agilicus_token_worker_key_t *key, size_t size);
-static ngx_agilicus_token_worker_block_t *
-    ngx_agilicus_token_worker_cache_room(size_t size);
-static void ngx_agilicus_token_worker_cache_unlink(
-    ngx_agilicus_token_worker_block_t *b);
-static void ngx_agilicus_token_worker_cache_free(
-    ngx_agilicus_token_worker_block_t *b);
-static void ngx_agilicus_token_worker_cache_set_free(u_char *at, size_t size);
-static void ngx_agilicus_token_worker_cache_guard(
-    ngx_agilicus_token_worker_block_t *b, ngx_uint_t on);
+static ngx_uint_t ngx_agt_worker_cache_is_asked(
+    const ngx_agt_worker_key_t *key, size_t size);
+static ngx_agt_worker_block_t *
+    ngx_agt_worker_cache_room(size_t size);
+static void ngx_agt_worker_cache_unlink(ngx_agt_worker_block_t *b);
+static void ngx_agt_worker_cache_free(ngx_agt_worker_block_t *b);
+static void ngx_agt_worker_cache_set_free(u_char *at, size_t size);
+static void ngx_agt_worker_cache_guard(
+    ngx_agt_worker_block_t *b, ngx_uint_t on);
 
 
-static ngx_agilicus_token_worker_cache_t  ngx_agilicus_token_worker_cache;
+static ngx_agt_worker_cache_t  ngx_agt_worker_cache;
 
 
 ngx_int_t
-ngx_agilicus_token_worker_cache_init(size_t size)
+ngx_agt_worker_cache_init(size_t size)
 {
-    u_char                             *p;
-    size_t                              n;
-    ngx_agilicus_token_worker_cache_t  *c;
+    u_char                  *p;
+    size_t                   n;
+    ngx_agt_worker_cache_t  *c;
 
-    c = &ngx_agilicus_token_worker_cache;
+    c = &ngx_agt_worker_cache;
 
-    ngx_memzero(c, sizeof(ngx_agilicus_token_worker_cache_t));
+    ngx_memzero(c, sizeof(ngx_agt_worker_cache_t));
 
     p = mmap(NULL, size, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1,
              0);
@@ -112,49 +109,48 @@ ngx_agilicus_token_worker_cache_init(size_t size)
     c->memory = p;
     c->size = size;
 
-    n = size / NGX_AGILICUS_TOKEN_WORKER_CACHE_MEMO;
-    n = ngx_agilicus_token_memo_init(p, n);
+    n = size / NGX_AGT_WORKER_CACHE_MEMO;
+    n = ngx_agt_memo_init(p, n);
 
-    p += ngx_align(n, NGX_AGILICUS_TOKEN_WORKER_CACHE_UNIT);
+    p += ngx_align(n, NGX_AGT_WORKER_CACHE_UNIT);
 
     for (c->nbuckets = 1;
-         2 * c->nbuckets * NGX_AGILICUS_TOKEN_WORKER_CACHE_PER <= size;
+         2 * c->nbuckets * NGX_AGT_WORKER_CACHE_PER <= size;
          c->nbuckets *= 2)
     {
         /* void */
     }
 
-    c->buckets = (ngx_agilicus_token_worker_block_t **) p;
-    p += c->nbuckets * sizeof(ngx_agilicus_token_worker_block_t *);
+    c->buckets = (ngx_agt_worker_block_t **) p;
+    p += c->nbuckets * sizeof(ngx_agt_worker_block_t *);
 
     c->asked = (uint32_t *) p;
     p += c->nbuckets * sizeof(uint32_t);
 
-    c->start = ngx_align_ptr(p, NGX_AGILICUS_TOKEN_WORKER_CACHE_UNIT);
+    c->start = ngx_align_ptr(p, NGX_AGT_WORKER_CACHE_UNIT);
     c->end = c->start
              + ((size_t) (c->memory + size - c->start)
-                & ~(size_t) (NGX_AGILICUS_TOKEN_WORKER_CACHE_UNIT - 1));
+                & ~(size_t) (NGX_AGT_WORKER_CACHE_UNIT - 1));
     c->hand = c->start;
 
-    ngx_agilicus_token_worker_cache_set_free(c->start,
-                                             (size_t) (c->end - c->start));
+    ngx_agt_worker_cache_set_free(c->start, (size_t) (c->end - c->start));
 
     return NGX_OK;
 }
 
 
 void
-ngx_agilicus_token_worker_cache_exit(void)
+ngx_agt_worker_cache_exit(void)
 {
-    ngx_agilicus_token_worker_cache_t  *c;
+    ngx_agt_worker_cache_t  *c;
 
-    c = &ngx_agilicus_token_worker_cache;
+    c = &ngx_agt_worker_cache;
 
-    (void) ngx_agilicus_token_memo_init(NULL, 0);
+    (void) ngx_agt_memo_init(NULL, 0);
 
     if (c->memory) {
 
-#if defined(NGX_AGILICUS_TOKEN_SCRIBBLE) && defined(__SANITIZE_ADDRESS__)
+#if defined(NGX_AGT_SCRIBBLE) && defined(__SANITIZE_ADDRESS__)
         ASAN_UNPOISON_MEMORY_REGION(c->memory, c->size);
 #endif
 
@@ -162,29 +158,27 @@ ngx_agilicus_token_worker_cache_exit(void)
         (void) munmap(c->memory, c->size);
     }
 
-    ngx_memzero(c, sizeof(ngx_agilicus_token_worker_cache_t));
+    ngx_memzero(c, sizeof(ngx_agt_worker_cache_t));
 }
 
 
-const ngx_agilicus_token_worker_entry_t *
-ngx_agilicus_token_worker_cache_find(
-    const ngx_agilicus_token_worker_key_t *key)
+const ngx_agt_worker_entry_t *
+ngx_agt_worker_cache_find(const ngx_agt_worker_key_t *key)
 {
-    ngx_agilicus_token_worker_block_t  *b;
-    ngx_agilicus_token_worker_cache_t  *c;
+    ngx_agt_worker_block_t  *b;
+    ngx_agt_worker_cache_t  *c;
 
-    c = &ngx_agilicus_token_worker_cache;
+    c = &ngx_agt_worker_cache;
 
     if (c->memory == NULL) {
         return NULL;
     }
 
-    b = c->buckets[ngx_agilicus_token_worker_cache_hash(key->token,
-                                                        key->context)
+    b = c->buckets[ngx_agt_worker_cache_hash(key->token, key->context)
                    & (c->nbuckets - 1)];
 
     for ( /* void */ ; b; b = b->next) {
-        if (ngx_agilicus_token_worker_cache_is(b, key)) {
+        if (ngx_agt_worker_cache_is(b, key)) {
             b->recent = 1;
             return &b->entry;
         }
@@ -194,39 +188,39 @@ ngx_agilicus_token_worker_cache_find(
 }
 
 
-const ngx_agilicus_token_worker_entry_t *
-ngx_agilicus_token_worker_cache_add(
-    const ngx_agilicus_token_worker_key_t *key, const ngx_str_t *facts,
+const ngx_agt_worker_entry_t *
+ngx_agt_worker_cache_add(
+    const ngx_agt_worker_key_t *key, const ngx_str_t *facts,
     const ngx_str_t *rules, uint64_t serial, ngx_uint_t has_rules)
 {
-    u_char                                    *p;
-    size_t                                     at, size;
-    ngx_agilicus_token_worker_block_t         *b, **bucket;
-    ngx_agilicus_token_worker_cache_t         *c;
-    const ngx_agilicus_token_worker_entry_t   *old;
+    u_char                        *p;
+    size_t                         at, size;
+    ngx_agt_worker_block_t        *b, **bucket;
+    ngx_agt_worker_cache_t        *c;
+    const ngx_agt_worker_entry_t  *old;
 
-    c = &ngx_agilicus_token_worker_cache;
+    c = &ngx_agt_worker_cache;
 
-    old = ngx_agilicus_token_worker_cache_find(key);
+    old = ngx_agt_worker_cache_find(key);
 
     if (old) {
-        ngx_agilicus_token_worker_cache_drop(old);
+        ngx_agt_worker_cache_drop(old);
     }
 
     /* facts begin with integers */
 
-    at = ngx_align(sizeof(ngx_agilicus_token_worker_block_t), 16);
+    at = ngx_align(sizeof(ngx_agt_worker_block_t), 16);
 
     size = at + ngx_align(facts->len, 16) + rules->len;
-    size = ngx_align(size, NGX_AGILICUS_TOKEN_WORKER_CACHE_UNIT);
+    size = ngx_align(size, NGX_AGT_WORKER_CACHE_UNIT);
 
     if (c->memory == NULL || size > (size_t) (c->end - c->start) / 4
-        || !ngx_agilicus_token_worker_cache_is_asked(key, size))
+        || !ngx_agt_worker_cache_is_asked(key, size))
     {
         return NULL;
     }
 
-    b = ngx_agilicus_token_worker_cache_room(size);
+    b = ngx_agt_worker_cache_room(size);
     if (b == NULL) {
         return NULL;
     }
@@ -235,10 +229,9 @@ ngx_agilicus_token_worker_cache_add(
 
     ngx_memcpy(p, facts->data, facts->len);
 
-    if (ngx_agilicus_token_facts_open(&b->entry.facts, p, facts->len)
-        != NGX_OK)
+    if (ngx_agt_facts_open(&b->entry.facts, p, facts->len) != NGX_OK)
     {
-        ngx_agilicus_token_worker_cache_free(b);
+        ngx_agt_worker_cache_free(b);
         return NULL;
     }
 
@@ -256,12 +249,11 @@ ngx_agilicus_token_worker_cache_add(
     b->entry.serial = serial;
     b->entry.has_rules = (has_rules != 0);
 
-    ngx_memcpy(b->token, key->token, NGX_AGILICUS_TOKEN_DIGEST_LEN);
-    ngx_memcpy(b->context, key->context, NGX_AGILICUS_TOKEN_DIGEST_LEN);
+    ngx_memcpy(b->token, key->token, NGX_AGT_DIGEST_LEN);
+    ngx_memcpy(b->context, key->context, NGX_AGT_DIGEST_LEN);
     b->zone = key->zone;
 
-    bucket = &c->buckets[ngx_agilicus_token_worker_cache_hash(b->token,
-                                                              b->context)
+    bucket = &c->buckets[ngx_agt_worker_cache_hash(b->token, b->context)
                          & (c->nbuckets - 1)];
     b->next = *bucket;
     *bucket = b;
@@ -274,77 +266,72 @@ ngx_agilicus_token_worker_cache_add(
 
 
 void
-ngx_agilicus_token_worker_cache_hold(
-    const ngx_agilicus_token_worker_entry_t *entry)
+ngx_agt_worker_cache_hold(const ngx_agt_worker_entry_t *entry)
 {
-    ngx_agilicus_token_worker_block_t  *b;
+    ngx_agt_worker_block_t  *b;
 
-    b = ngx_agilicus_token_worker_cache_block(entry);
+    b = ngx_agt_worker_cache_block(entry);
 
     if (b->holders++ == 0) {
-        ngx_agilicus_token_worker_cache_guard(b, 0);
+        ngx_agt_worker_cache_guard(b, 0);
     }
 }
 
 
 void
-ngx_agilicus_token_worker_cache_release(
-    const ngx_agilicus_token_worker_entry_t *entry)
+ngx_agt_worker_cache_release(const ngx_agt_worker_entry_t *entry)
 {
-    ngx_agilicus_token_worker_block_t  *b;
+    ngx_agt_worker_block_t  *b;
 
     /* requests may end after their worker's memory has gone */
 
-    if (ngx_agilicus_token_worker_cache.memory == NULL) {
+    if (ngx_agt_worker_cache.memory == NULL) {
         return;
     }
 
-    b = ngx_agilicus_token_worker_cache_block(entry);
+    b = ngx_agt_worker_cache_block(entry);
 
     if (--b->holders) {
         return;
     }
 
     if (b->linked) {
-        ngx_agilicus_token_worker_cache_guard(b, 1);
+        ngx_agt_worker_cache_guard(b, 1);
 
     } else {
-        ngx_agilicus_token_worker_cache_free(b);
+        ngx_agt_worker_cache_free(b);
     }
 }
 
 
 void
-ngx_agilicus_token_worker_cache_drop(
-    const ngx_agilicus_token_worker_entry_t *entry)
+ngx_agt_worker_cache_drop(const ngx_agt_worker_entry_t *entry)
 {
-    ngx_agilicus_token_worker_block_t  *b;
+    ngx_agt_worker_block_t  *b;
 
-    b = ngx_agilicus_token_worker_cache_block(entry);
+    b = ngx_agt_worker_cache_block(entry);
 
-    ngx_agilicus_token_worker_cache_unlink(b);
+    ngx_agt_worker_cache_unlink(b);
 
     if (b->holders == 0) {
-        ngx_agilicus_token_worker_cache_free(b);
+        ngx_agt_worker_cache_free(b);
     }
 }
 
 
-static ngx_inline ngx_agilicus_token_worker_block_t *
-ngx_agilicus_token_worker_cache_block(
-    const ngx_agilicus_token_worker_entry_t *entry)
+static ngx_inline ngx_agt_worker_block_t *
+ngx_agt_worker_cache_block(const ngx_agt_worker_entry_t *entry)
 {
-    return (ngx_agilicus_token_worker_block_t *)
-               ((uintptr_t) entry
-                - offsetof(ngx_agilicus_token_worker_block_t, entry));
+    return (ngx_agt_worker_block_t *)
+               ((uintptr_t) entry - offsetof(ngx_agt_worker_block_t, entry));
 }
 
 
 /* as a whole, in a time that does not tell where they differ */
 
 static ngx_inline ngx_uint_t
-ngx_agilicus_token_worker_cache_is(const ngx_agilicus_token_worker_block_t *b,
-    const ngx_agilicus_token_worker_key_t *key)
+ngx_agt_worker_cache_is(const ngx_agt_worker_block_t *b,
+    const ngx_agt_worker_key_t *key)
 {
     uint64_t    x[4], y[4], differ;
     ngx_uint_t  i;
@@ -372,8 +359,7 @@ ngx_agilicus_token_worker_cache_is(const ngx_agilicus_token_worker_block_t *b,
 /* only tokens that the API knows are kept: nobody can choose their digests */
 
 static ngx_inline uint64_t
-ngx_agilicus_token_worker_cache_hash(const u_char *token,
-    const u_char *context)
+ngx_agt_worker_cache_hash(const u_char *token, const u_char *context)
 {
     uint64_t  a, b;
 
@@ -391,20 +377,19 @@ ngx_agilicus_token_worker_cache_hash(const u_char *token,
  */
 
 static ngx_uint_t
-ngx_agilicus_token_worker_cache_is_asked(
-    const ngx_agilicus_token_worker_key_t *key, size_t size)
+ngx_agt_worker_cache_is_asked(const ngx_agt_worker_key_t *key, size_t size)
 {
-    uint32_t                           *asked, tag;
-    uint64_t                            hash;
-    ngx_agilicus_token_worker_cache_t  *c;
+    uint32_t                *asked, tag;
+    uint64_t                 hash;
+    ngx_agt_worker_cache_t  *c;
 
-    c = &ngx_agilicus_token_worker_cache;
+    c = &ngx_agt_worker_cache;
 
     if (c->used + size <= (size_t) (c->end - c->start) / 8 * 7) {
         return 1;
     }
 
-    hash = ngx_agilicus_token_worker_cache_hash(key->token, key->context);
+    hash = ngx_agt_worker_cache_hash(key->token, key->context);
     asked = &c->asked[hash & (c->nbuckets - 1)];
     tag = (uint32_t) (hash >> 32) | 1;
 
@@ -424,16 +409,16 @@ ngx_agilicus_token_worker_cache_is_asked(
  * found since the hand came by last is spared once.
  */
 
-static ngx_agilicus_token_worker_block_t *
-ngx_agilicus_token_worker_cache_room(size_t size)
+static ngx_agt_worker_block_t *
+ngx_agt_worker_cache_room(size_t size)
 {
-    size_t                              run;
-    u_char                             *start;
-    ngx_uint_t                          looks, wraps;
-    ngx_agilicus_token_worker_block_t  *b;
-    ngx_agilicus_token_worker_cache_t  *c;
+    size_t                   run;
+    u_char                  *start;
+    ngx_uint_t               looks, wraps;
+    ngx_agt_worker_block_t  *b;
+    ngx_agt_worker_cache_t  *c;
 
-    c = &ngx_agilicus_token_worker_cache;
+    c = &ngx_agt_worker_cache;
 
     start = c->hand;
     run = 0;
@@ -447,7 +432,7 @@ ngx_agilicus_token_worker_cache_room(size_t size)
             /* a run does not go over the end */
 
             if (run) {
-                ngx_agilicus_token_worker_cache_set_free(start, run);
+                ngx_agt_worker_cache_set_free(start, run);
             }
 
             c->hand = c->start;
@@ -459,12 +444,12 @@ ngx_agilicus_token_worker_cache_room(size_t size)
             }
         }
 
-        b = (ngx_agilicus_token_worker_block_t *) c->hand;
+        b = (ngx_agt_worker_block_t *) c->hand;
 
         if (b->used && (b->holders || b->recent)) {
 
             if (run) {
-                ngx_agilicus_token_worker_cache_set_free(start, run);
+                ngx_agt_worker_cache_set_free(start, run);
             }
 
             b->recent = 0;
@@ -473,7 +458,7 @@ ngx_agilicus_token_worker_cache_room(size_t size)
             start = c->hand;
             run = 0;
 
-            if (++looks == NGX_AGILICUS_TOKEN_WORKER_CACHE_LOOKS) {
+            if (++looks == NGX_AGT_WORKER_CACHE_LOOKS) {
                 return NULL;
             }
 
@@ -481,8 +466,8 @@ ngx_agilicus_token_worker_cache_room(size_t size)
         }
 
         if (b->used) {
-            ngx_agilicus_token_worker_cache_unlink(b);
-            ngx_agilicus_token_worker_cache_free(b);
+            ngx_agt_worker_cache_unlink(b);
+            ngx_agt_worker_cache_free(b);
         }
 
         c->hand += b->size;
@@ -490,15 +475,15 @@ ngx_agilicus_token_worker_cache_room(size_t size)
     }
 
     if (run > size) {
-        ngx_agilicus_token_worker_cache_set_free(start + size, run - size);
+        ngx_agt_worker_cache_set_free(start + size, run - size);
     }
 
     c->hand = start + size;
     c->used += size;
 
-    b = (ngx_agilicus_token_worker_block_t *) start;
+    b = (ngx_agt_worker_block_t *) start;
 
-    ngx_memzero(b, sizeof(ngx_agilicus_token_worker_block_t));
+    ngx_memzero(b, sizeof(ngx_agt_worker_block_t));
 
     b->size = size;
     b->used = 1;
@@ -508,14 +493,14 @@ ngx_agilicus_token_worker_cache_room(size_t size)
 
 
 static void
-ngx_agilicus_token_worker_cache_unlink(ngx_agilicus_token_worker_block_t *b)
+ngx_agt_worker_cache_unlink(ngx_agt_worker_block_t *b)
 {
-    ngx_agilicus_token_worker_cache_t   *c;
-    ngx_agilicus_token_worker_block_t  **p;
+    ngx_agt_worker_cache_t   *c;
+    ngx_agt_worker_block_t  **p;
 
-    c = &ngx_agilicus_token_worker_cache;
+    c = &ngx_agt_worker_cache;
 
-    p = &c->buckets[ngx_agilicus_token_worker_cache_hash(b->token, b->context)
+    p = &c->buckets[ngx_agt_worker_cache_hash(b->token, b->context)
                     & (c->nbuckets - 1)];
 
     while (*p != b) {
@@ -528,26 +513,26 @@ ngx_agilicus_token_worker_cache_unlink(ngx_agilicus_token_worker_block_t *b)
 
 
 static void
-ngx_agilicus_token_worker_cache_free(ngx_agilicus_token_worker_block_t *b)
+ngx_agt_worker_cache_free(ngx_agt_worker_block_t *b)
 {
     size_t  size;
 
     size = b->size;
 
-    ngx_agilicus_token_worker_cache.used -= size;
+    ngx_agt_worker_cache.used -= size;
 
-    ngx_agilicus_token_worker_cache_guard(b, 0);
+    ngx_agt_worker_cache_guard(b, 0);
     ngx_explicit_memzero(b, size);
-    ngx_agilicus_token_worker_cache_set_free((u_char *) b, size);
+    ngx_agt_worker_cache_set_free((u_char *) b, size);
 }
 
 
 static void
-ngx_agilicus_token_worker_cache_set_free(u_char *at, size_t size)
+ngx_agt_worker_cache_set_free(u_char *at, size_t size)
 {
-    ngx_agilicus_token_worker_block_t  *b;
+    ngx_agt_worker_block_t  *b;
 
-    b = (ngx_agilicus_token_worker_block_t *) at;
+    b = (ngx_agt_worker_block_t *) at;
 
     b->size = size;
     b->used = 0;
@@ -560,14 +545,13 @@ ngx_agilicus_token_worker_cache_set_free(u_char *at, size_t size)
  */
 
 static ngx_inline void
-ngx_agilicus_token_worker_cache_guard(ngx_agilicus_token_worker_block_t *b,
-    ngx_uint_t on)
+ngx_agt_worker_cache_guard(ngx_agt_worker_block_t *b, ngx_uint_t on)
 {
-#if defined(NGX_AGILICUS_TOKEN_SCRIBBLE) && defined(__SANITIZE_ADDRESS__)
+#if defined(NGX_AGT_SCRIBBLE) && defined(__SANITIZE_ADDRESS__)
 
     size_t  len;
 
-    len = b->size - sizeof(ngx_agilicus_token_worker_block_t);
+    len = b->size - sizeof(ngx_agt_worker_block_t);
 
     if (on) {
         ASAN_POISON_MEMORY_REGION(b + 1, len);
@@ -581,14 +565,14 @@ ngx_agilicus_token_worker_cache_guard(ngx_agilicus_token_worker_block_t *b,
 
 
 ngx_uint_t
-ngx_agilicus_token_worker_cache_sane(size_t *used, size_t *held)
+ngx_agt_worker_cache_sane(size_t *used, size_t *held)
 {
-    u_char                             *p;
-    ngx_uint_t                          i, linked, hand;
-    ngx_agilicus_token_worker_block_t  *b;
-    ngx_agilicus_token_worker_cache_t  *c;
+    u_char                  *p;
+    ngx_uint_t               i, linked, hand;
+    ngx_agt_worker_block_t  *b;
+    ngx_agt_worker_cache_t  *c;
 
-    c = &ngx_agilicus_token_worker_cache;
+    c = &ngx_agt_worker_cache;
 
     *used = 0;
     *held = 0;
@@ -596,10 +580,10 @@ ngx_agilicus_token_worker_cache_sane(size_t *used, size_t *held)
     hand = (c->hand == c->end);
 
     for (p = c->start; p != c->end; p += b->size) {
-        b = (ngx_agilicus_token_worker_block_t *) p;
+        b = (ngx_agt_worker_block_t *) p;
 
         if (b->size == 0 || b->size > (size_t) (c->end - p)
-            || b->size % NGX_AGILICUS_TOKEN_WORKER_CACHE_UNIT)
+            || b->size % NGX_AGT_WORKER_CACHE_UNIT)
         {
             return 0;
         }

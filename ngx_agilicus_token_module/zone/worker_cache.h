@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_WORKER_CACHE_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_WORKER_CACHE_H_INCLUDED_
+#ifndef _NGX_AGT_WORKER_CACHE_H_INCLUDED_
+#define _NGX_AGT_WORKER_CACHE_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -25,7 +25,7 @@
  */
 
 /* the least memory in bytes */
-#define NGX_AGILICUS_TOKEN_WORKER_CACHE_MIN  65536
+#define NGX_AGT_WORKER_CACHE_MIN  65536
 
 
 /* whose facts: all three as a whole */
@@ -34,18 +34,18 @@ typedef struct {
     const u_char                  *token;    /* its digest */
     const u_char                  *context;  /* digest of all else */
     uint64_t                       zone;     /* that has them */
-} ngx_agilicus_token_worker_key_t;
+} ngx_agt_worker_key_t;
 
 
 /* const for those who read it; all of it lives until it is released */
 
 typedef struct {
-    ngx_agilicus_token_facts_t     facts;
-    ngx_str_t                      packed;
-    ngx_str_t                      rules;    /* packed */
-    uint64_t                       serial;   /* of the zone's entry */
-    unsigned                       has_rules:1;  /* they were copied, too */
-} ngx_agilicus_token_worker_entry_t;
+    ngx_agt_facts_t  facts;
+    ngx_str_t        packed;
+    ngx_str_t        rules;    /* packed */
+    uint64_t         serial;   /* of the zone's entry */
+    unsigned         has_rules:1;  /* they were copied, too */
+} ngx_agt_worker_entry_t;
 
 
 /*
@@ -53,15 +53,15 @@ typedef struct {
  * there is none: nothing is then kept, and all functions may be called all the
  * same.  ..._exit() zeroes and frees it.
  */
-ngx_int_t ngx_agilicus_token_worker_cache_init(size_t size);
-void ngx_agilicus_token_worker_cache_exit(void);
+ngx_int_t ngx_agt_worker_cache_init(size_t size);
+void ngx_agt_worker_cache_exit(void);
 
 /*
  * The entry of a key, or NULL.  It may be read until the next call of a
  * function of this file, and after that only if it was held before.
  */
-const ngx_agilicus_token_worker_entry_t *ngx_agilicus_token_worker_cache_find(
-    const ngx_agilicus_token_worker_key_t *key);
+const ngx_agt_worker_entry_t *ngx_agt_worker_cache_find(
+    const ngx_agt_worker_key_t *key);
 
 /*
  * Copies packed facts and rules into a new entry, in place of any with this
@@ -70,32 +70,29 @@ const ngx_agilicus_token_worker_entry_t *ngx_agilicus_token_worker_cache_find(
  * take more than a quarter of the memory, where a full memory has not been
  * asked for this key lately, or where the facts cannot be opened.
  */
-const ngx_agilicus_token_worker_entry_t *ngx_agilicus_token_worker_cache_add(
-    const ngx_agilicus_token_worker_key_t *key, const ngx_str_t *facts,
+const ngx_agt_worker_entry_t *ngx_agt_worker_cache_add(
+    const ngx_agt_worker_key_t *key, const ngx_str_t *facts,
     const ngx_str_t *rules, uint64_t serial, ngx_uint_t has_rules);
 
 /*
  * Holds an entry that was found, and releases one that is held: as often as it
  * was held.
  */
-void ngx_agilicus_token_worker_cache_hold(
-    const ngx_agilicus_token_worker_entry_t *entry);
-void ngx_agilicus_token_worker_cache_release(
-    const ngx_agilicus_token_worker_entry_t *entry);
+void ngx_agt_worker_cache_hold(const ngx_agt_worker_entry_t *entry);
+void ngx_agt_worker_cache_release(const ngx_agt_worker_entry_t *entry);
 
 /*
  * Drops an entry that was found: it is not found any more, and is freed when
  * nobody holds it.
  */
-void ngx_agilicus_token_worker_cache_drop(
-    const ngx_agilicus_token_worker_entry_t *entry);
+void ngx_agt_worker_cache_drop(const ngx_agt_worker_entry_t *entry);
 
 /*
  * Checks all that must hold of the memory; returns 1 if it does.  "used" is set
  * to the bytes that entries take, "held" to those of them that are held.  For
  * tests.
  */
-ngx_uint_t ngx_agilicus_token_worker_cache_sane(size_t *used, size_t *held);
+ngx_uint_t ngx_agt_worker_cache_sane(size_t *used, size_t *held);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_WORKER_CACHE_H_INCLUDED_ */
+#endif /* _NGX_AGT_WORKER_CACHE_H_INCLUDED_ */

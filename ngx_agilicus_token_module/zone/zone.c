@@ -11,30 +11,28 @@
 
 
 /* shares of a zone in percent; facts get the rest */
-#define NGX_AGILICUS_TOKEN_ZONE_INVALID     10
+#define NGX_AGT_ZONE_INVALID     10
 
 /* bytes of a zone for each place of its tables */
-#define NGX_AGILICUS_TOKEN_ZONE_PER_FLIGHT  8192
-#define NGX_AGILICUS_TOKEN_ZONE_PER_CLIENT  2048
-#define NGX_AGILICUS_TOKEN_ZONE_PER_FACTS   192
-#define NGX_AGILICUS_TOKEN_ZONE_PER_INVALID 80
+#define NGX_AGT_ZONE_PER_FLIGHT  8192
+#define NGX_AGT_ZONE_PER_CLIENT  2048
+#define NGX_AGT_ZONE_PER_FACTS   192
+#define NGX_AGT_ZONE_PER_INVALID 80
 
 
-static ngx_int_t ngx_agilicus_token_zone_build(
-    ngx_agilicus_token_zone_t *zone, ngx_log_t *log);
-static size_t ngx_agilicus_token_zone_lay_out(
-    ngx_agilicus_token_zone_sh_t *sh);
-static void ngx_agilicus_token_zone_attach(ngx_agilicus_token_zone_t *zone);
-static uint32_t ngx_agilicus_token_zone_places(size_t size, size_t per,
+static ngx_int_t ngx_agt_zone_build(ngx_agt_zone_t *zone, ngx_log_t *log);
+static size_t ngx_agt_zone_lay_out(ngx_agt_zone_sh_t *sh);
+static void ngx_agt_zone_attach(ngx_agt_zone_t *zone);
+static uint32_t ngx_agt_zone_places(size_t size, size_t per,
     size_t bucket, size_t max);
 
 
 ngx_int_t
-ngx_agilicus_token_zone_init(ngx_shm_zone_t *shm_zone, void *data)
+ngx_agt_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 {
-    ngx_agilicus_token_zone_t *old = data;
+    ngx_agt_zone_t *old = data;
 
-    ngx_agilicus_token_zone_t  *zone;
+    ngx_agt_zone_t  *zone;
 
     zone = shm_zone->data;
 
@@ -46,7 +44,7 @@ ngx_agilicus_token_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     if (old || shm_zone->shm.exists) {
         zone->sh = old ? old->sh : zone->shpool->data;
 
-        if (zone->sh->version != NGX_AGILICUS_TOKEN_ZONE_VERSION) {
+        if (zone->sh->version != NGX_AGT_ZONE_VERSION) {
             ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
                           "agilicus token: zone \"%V\" was made by another "
                           "version of the module, restart nginx",
@@ -54,7 +52,7 @@ ngx_agilicus_token_zone_init(ngx_shm_zone_t *shm_zone, void *data)
             return NGX_ERROR;
         }
 
-        ngx_agilicus_token_zone_attach(zone);
+        ngx_agt_zone_attach(zone);
 
         return NGX_OK;
     }
@@ -67,17 +65,17 @@ ngx_agilicus_token_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
 #endif
 
-    return ngx_agilicus_token_zone_build(zone, shm_zone->shm.log);
+    return ngx_agt_zone_build(zone, shm_zone->shm.log);
 }
 
 
 static ngx_int_t
-ngx_agilicus_token_zone_build(ngx_agilicus_token_zone_t *zone, ngx_log_t *log)
+ngx_agt_zone_build(ngx_agt_zone_t *zone, ngx_log_t *log)
 {
-    size_t                         size;
-    ngx_str_t                     *name;
-    ngx_slab_pool_t               *shpool;
-    ngx_agilicus_token_zone_sh_t  *sh;
+    size_t              size;
+    ngx_str_t          *name;
+    ngx_slab_pool_t    *shpool;
+    ngx_agt_zone_sh_t  *sh;
 
     name = &zone->shm_zone->shm.name;
     shpool = zone->shpool;
@@ -90,8 +88,7 @@ ngx_agilicus_token_zone_build(ngx_agilicus_token_zone_t *zone, ngx_log_t *log)
 
     sh = ngx_slab_alloc(shpool, size);
 
-    if (sh == NULL
-        || size < sizeof(ngx_agilicus_token_zone_sh_t) + 2 * ngx_pagesize)
+    if (sh == NULL || size < sizeof(ngx_agt_zone_sh_t) + 2 * ngx_pagesize)
     {
         ngx_log_error(NGX_LOG_EMERG, log, 0,
                       "agilicus token: zone \"%V\" is too small", name);
@@ -106,22 +103,22 @@ ngx_agilicus_token_zone_build(ngx_agilicus_token_zone_t *zone, ngx_log_t *log)
         return NGX_ERROR;
     }
 
-    sh->version = NGX_AGILICUS_TOKEN_ZONE_VERSION;
+    sh->version = NGX_AGT_ZONE_VERSION;
     sh->size = size;
 
-    size = ngx_agilicus_token_zone_lay_out(sh);
+    size = ngx_agt_zone_lay_out(sh);
 
     zone->sh = sh;
-    ngx_agilicus_token_zone_attach(zone);
+    ngx_agt_zone_attach(zone);
 
-    if (ngx_agilicus_token_table_init(zone->invalid,
-                                      sh->facts_offset - sh->invalid_offset,
-                                      NGX_AGILICUS_TOKEN_ZONE_PER_INVALID,
-                                      sh->secret)
+    if (ngx_agt_table_init(zone->invalid,
+                           sh->facts_offset - sh->invalid_offset,
+                           NGX_AGT_ZONE_PER_INVALID,
+                           sh->secret)
             == NULL
-        || ngx_agilicus_token_table_init(zone->facts, size,
-                                         NGX_AGILICUS_TOKEN_ZONE_PER_FACTS,
-                                         sh->secret)
+        || ngx_agt_table_init(zone->facts, size,
+                              NGX_AGT_ZONE_PER_FACTS,
+                              sh->secret)
             == NULL)
     {
         ngx_log_error(NGX_LOG_EMERG, log, 0,
@@ -142,31 +139,27 @@ ngx_agilicus_token_zone_build(ngx_agilicus_token_zone_t *zone, ngx_log_t *log)
 /* sets the offsets and numbers of places; returns what is left for facts */
 
 static size_t
-ngx_agilicus_token_zone_lay_out(ngx_agilicus_token_zone_sh_t *sh)
+ngx_agt_zone_lay_out(ngx_agt_zone_sh_t *sh)
 {
     size_t  at, rest;
 
-    sh->flights = ngx_agilicus_token_zone_places(sh->size,
-                                     NGX_AGILICUS_TOKEN_ZONE_PER_FLIGHT,
-                                     NGX_AGILICUS_TOKEN_FLIGHT_BUCKET, 16384);
-    sh->clients = ngx_agilicus_token_zone_places(sh->size,
-                                     NGX_AGILICUS_TOKEN_ZONE_PER_CLIENT,
-                                     NGX_AGILICUS_TOKEN_CLIENT_BUCKET, 65536);
+    sh->flights = ngx_agt_zone_places(sh->size, NGX_AGT_ZONE_PER_FLIGHT,
+                                     NGX_AGT_FLIGHT_BUCKET, 16384);
+    sh->clients = ngx_agt_zone_places(sh->size, NGX_AGT_ZONE_PER_CLIENT,
+                                     NGX_AGT_CLIENT_BUCKET, 65536);
 
-    at = ngx_align(sizeof(ngx_agilicus_token_zone_sh_t), 64);
+    at = ngx_align(sizeof(ngx_agt_zone_sh_t), 64);
     sh->flights_offset = at;
 
-    at += ngx_align(sh->flights * sizeof(ngx_agilicus_token_flight_mark_t),
-                    64);
+    at += ngx_align(sh->flights * sizeof(ngx_agt_flight_mark_t), 64);
     sh->clients_offset = at;
 
-    at += ngx_align(sh->clients * sizeof(ngx_agilicus_token_client_budget_t),
-                    64);
+    at += ngx_align(sh->clients * sizeof(ngx_agt_client_budget_t), 64);
     sh->invalid_offset = at;
 
     rest = sh->size - at;
 
-    at += rest / 100 * NGX_AGILICUS_TOKEN_ZONE_INVALID & ~(size_t) 0x3f;
+    at += rest / 100 * NGX_AGT_ZONE_INVALID & ~(size_t) 0x3f;
     sh->facts_offset = at;
 
     return sh->size - at;
@@ -174,8 +167,7 @@ ngx_agilicus_token_zone_lay_out(ngx_agilicus_token_zone_sh_t *sh)
 
 
 static uint32_t
-ngx_agilicus_token_zone_places(size_t size, size_t per, size_t bucket,
-    size_t max)
+ngx_agt_zone_places(size_t size, size_t per, size_t bucket, size_t max)
 {
     size_t  n;
 
@@ -187,42 +179,40 @@ ngx_agilicus_token_zone_places(size_t size, size_t per, size_t bucket,
 
 
 static void
-ngx_agilicus_token_zone_attach(ngx_agilicus_token_zone_t *zone)
+ngx_agt_zone_attach(ngx_agt_zone_t *zone)
 {
     u_char  *p;
 
     p = (u_char *) zone->sh;
 
-    zone->invalid = (ngx_agilicus_token_table_t *)
+    zone->invalid = (ngx_agt_table_t *)
                         (p + zone->sh->invalid_offset);
-    zone->facts = (ngx_agilicus_token_table_t *) (p + zone->sh->facts_offset);
-    zone->flights = (ngx_agilicus_token_flight_mark_t *)
+    zone->facts = (ngx_agt_table_t *) (p + zone->sh->facts_offset);
+    zone->flights = (ngx_agt_flight_mark_t *)
                         (p + zone->sh->flights_offset);
-    zone->clients = (ngx_agilicus_token_client_budget_t *)
+    zone->clients = (ngx_agt_client_budget_t *)
                         (p + zone->sh->clients_offset);
 }
 
 
 uint32_t
-ngx_agilicus_token_zone_context(ngx_agilicus_token_zone_t *zone,
-    const u_char *digest)
+ngx_agt_zone_context(ngx_agt_zone_t *zone, const u_char *digest)
 {
-    uint32_t                       serial;
-    ngx_uint_t                     i;
-    ngx_agilicus_token_context_t  *c, *oldest;
+    uint32_t            serial;
+    ngx_uint_t          i;
+    ngx_agt_context_t  *c, *oldest;
 
-    ngx_agilicus_token_zone_lock(zone);
+    ngx_agt_zone_lock(zone);
 
     oldest = &zone->sh->context[0];
 
-    for (i = 0; i < NGX_AGILICUS_TOKEN_ZONE_CONTEXTS; i++) {
+    for (i = 0; i < NGX_AGT_ZONE_CONTEXTS; i++) {
         c = &zone->sh->context[i];
 
-        if (c->serial
-            && ngx_agilicus_token_digest_equal(c->digest, digest))
+        if (c->serial && ngx_agt_digest_equal(c->digest, digest))
         {
             serial = c->serial;
-            ngx_agilicus_token_zone_unlock(zone);
+            ngx_agt_zone_unlock(zone);
 
             return serial;
         }
@@ -237,16 +227,16 @@ ngx_agilicus_token_zone_context(ngx_agilicus_token_zone_t *zone,
     serial = ++zone->sh->contexts;
 
     oldest->serial = serial;
-    ngx_memcpy(oldest->digest, digest, NGX_AGILICUS_TOKEN_DIGEST_LEN);
+    ngx_memcpy(oldest->digest, digest, NGX_AGT_DIGEST_LEN);
 
-    ngx_agilicus_token_zone_unlock(zone);
+    ngx_agt_zone_unlock(zone);
 
     return serial;
 }
 
 
 void
-ngx_agilicus_token_zone_lock(ngx_agilicus_token_zone_t *zone)
+ngx_agt_zone_lock(ngx_agt_zone_t *zone)
 {
     ngx_shmtx_lock(&zone->shpool->mutex);
 
@@ -254,10 +244,10 @@ ngx_agilicus_token_zone_lock(ngx_agilicus_token_zone_t *zone)
 
         /* who changed it last is dead; the master has freed the mutex */
 
-        ngx_agilicus_token_table_wipe(zone->facts);
-        ngx_agilicus_token_table_wipe(zone->invalid);
+        ngx_agt_table_wipe(zone->facts);
+        ngx_agt_table_wipe(zone->invalid);
 
-        zone->sh->counts[NGX_AGILICUS_TOKEN_COUNT_RECOVERED]++;
+        zone->sh->counts[NGX_AGT_COUNT_RECOVERED]++;
 
         ngx_memory_barrier();
         zone->sh->changes++;
@@ -266,14 +256,14 @@ ngx_agilicus_token_zone_lock(ngx_agilicus_token_zone_t *zone)
 
 
 void
-ngx_agilicus_token_zone_unlock(ngx_agilicus_token_zone_t *zone)
+ngx_agt_zone_unlock(ngx_agt_zone_t *zone)
 {
     ngx_shmtx_unlock(&zone->shpool->mutex);
 }
 
 
 void
-ngx_agilicus_token_zone_begin_locked(ngx_agilicus_token_zone_t *zone)
+ngx_agt_zone_begin_locked(ngx_agt_zone_t *zone)
 {
     zone->sh->changes++;
     ngx_memory_barrier();
@@ -281,7 +271,7 @@ ngx_agilicus_token_zone_begin_locked(ngx_agilicus_token_zone_t *zone)
 
 
 void
-ngx_agilicus_token_zone_end_locked(ngx_agilicus_token_zone_t *zone)
+ngx_agt_zone_end_locked(ngx_agt_zone_t *zone)
 {
     ngx_memory_barrier();
     zone->sh->changes++;
@@ -289,8 +279,7 @@ ngx_agilicus_token_zone_end_locked(ngx_agilicus_token_zone_t *zone)
 
 
 ngx_uint_t
-ngx_agilicus_token_zone_read_begin(ngx_agilicus_token_zone_t *zone,
-    ngx_atomic_uint_t *changes)
+ngx_agt_zone_read_begin(ngx_agt_zone_t *zone, ngx_atomic_uint_t *changes)
 {
     *changes = zone->sh->changes;
     ngx_memory_barrier();
@@ -300,8 +289,7 @@ ngx_agilicus_token_zone_read_begin(ngx_agilicus_token_zone_t *zone,
 
 
 ngx_uint_t
-ngx_agilicus_token_zone_read_end(ngx_agilicus_token_zone_t *zone,
-    ngx_atomic_uint_t changes)
+ngx_agt_zone_read_end(ngx_agt_zone_t *zone, ngx_atomic_uint_t changes)
 {
     ngx_memory_barrier();
 
@@ -310,16 +298,15 @@ ngx_agilicus_token_zone_read_end(ngx_agilicus_token_zone_t *zone,
 
 
 void
-ngx_agilicus_token_zone_count(ngx_agilicus_token_zone_t *zone,
-    ngx_agilicus_token_count_e count)
+ngx_agt_zone_count(ngx_agt_zone_t *zone, ngx_agt_count_e count)
 {
     (void) ngx_atomic_fetch_add(&zone->sh->counts[count], 1);
 }
 
 
 void
-ngx_agilicus_token_zone_now(ngx_agilicus_token_clock_t *now)
+ngx_agt_zone_now(ngx_agt_clock_t *now)
 {
-    now->mono = ngx_agilicus_token_mono();
+    now->mono = ngx_agt_mono();
     now->wall = ngx_time();
 }

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGILICUS_TOKEN_ZONE_H_INCLUDED_
-#define _NGX_AGILICUS_TOKEN_ZONE_H_INCLUDED_
+#ifndef _NGX_AGT_ZONE_H_INCLUDED_
+#define _NGX_AGT_ZONE_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -27,70 +27,70 @@
  * asks whether there was a change meanwhile.
  */
 
-#define NGX_AGILICUS_TOKEN_ZONE_VERSION   4
+#define NGX_AGT_ZONE_VERSION   4
 
 /* the least size of a zone in bytes */
-#define NGX_AGILICUS_TOKEN_ZONE_MIN       (8 * ngx_pagesize)
+#define NGX_AGT_ZONE_MIN       (8 * ngx_pagesize)
 
 /* APIs with their options that facts of one zone can come from */
-#define NGX_AGILICUS_TOKEN_ZONE_CONTEXTS  64
+#define NGX_AGT_ZONE_CONTEXTS  64
 
 /*
  * APIs by URL that budgets, breakers and counters are kept for: those of one
  * configuration, and of the one before, whose workers may still serve.
  */
-#define NGX_AGILICUS_TOKEN_MAX_APIS       16
-#define NGX_AGILICUS_TOKEN_ZONE_APIS      (2 * NGX_AGILICUS_TOKEN_MAX_APIS)
+#define NGX_AGT_MAX_APIS       16
+#define NGX_AGT_ZONE_APIS      (2 * NGX_AGT_MAX_APIS)
 
 /* marks of calls in flight lie in buckets of */
-#define NGX_AGILICUS_TOKEN_FLIGHT_BUCKET  8
+#define NGX_AGT_FLIGHT_BUCKET  8
 
 /* budgets of clients lie in buckets of */
-#define NGX_AGILICUS_TOKEN_CLIENT_BUCKET  8
+#define NGX_AGT_CLIENT_BUCKET  8
 
 
 /* what happened, counted since the zone was made */
 
 typedef enum {
-    NGX_AGILICUS_TOKEN_COUNT_HIT = 0,
-    NGX_AGILICUS_TOKEN_COUNT_MISS,
-    NGX_AGILICUS_TOKEN_COUNT_JOINED,
-    NGX_AGILICUS_TOKEN_COUNT_UPDATING,
-    NGX_AGILICUS_TOKEN_COUNT_STALE,
-    NGX_AGILICUS_TOKEN_COUNT_BYPASS,
+    NGX_AGT_COUNT_HIT = 0,
+    NGX_AGT_COUNT_MISS,
+    NGX_AGT_COUNT_JOINED,
+    NGX_AGT_COUNT_UPDATING,
+    NGX_AGT_COUNT_STALE,
+    NGX_AGT_COUNT_BYPASS,
 
-    NGX_AGILICUS_TOKEN_COUNT_STORED,
-    NGX_AGILICUS_TOKEN_COUNT_NOT_STORED,
-    NGX_AGILICUS_TOKEN_COUNT_RECOVERED,
+    NGX_AGT_COUNT_STORED,
+    NGX_AGT_COUNT_NOT_STORED,
+    NGX_AGT_COUNT_RECOVERED,
 
-    NGX_AGILICUS_TOKEN_COUNT_CALLS,
-    NGX_AGILICUS_TOKEN_COUNT_RETRIES,
-    NGX_AGILICUS_TOKEN_COUNT_FAILED_CALLS,
-    NGX_AGILICUS_TOKEN_COUNT_CREDENTIAL_REFUSED,
-    NGX_AGILICUS_TOKEN_COUNT_OVERLOADS,
+    NGX_AGT_COUNT_CALLS,
+    NGX_AGT_COUNT_RETRIES,
+    NGX_AGT_COUNT_FAILED_CALLS,
+    NGX_AGT_COUNT_CREDENTIAL_REFUSED,
+    NGX_AGT_COUNT_OVERLOADS,
 
-    NGX_AGILICUS_TOKEN_COUNT_REVOCATIONS,
-    NGX_AGILICUS_TOKEN_COUNT_REVOCATIONS_LOST,
-    NGX_AGILICUS_TOKEN_COUNT_CUT,
+    NGX_AGT_COUNT_REVOCATIONS,
+    NGX_AGT_COUNT_REVOCATIONS_LOST,
+    NGX_AGT_COUNT_CUT,
 
-    NGX_AGILICUS_TOKEN_COUNT_ACTIVE,
-    NGX_AGILICUS_TOKEN_COUNT_MISSING,
-    NGX_AGILICUS_TOKEN_COUNT_MALFORMED,
-    NGX_AGILICUS_TOKEN_COUNT_INVALID,
-    NGX_AGILICUS_TOKEN_COUNT_EXPIRED,
-    NGX_AGILICUS_TOKEN_COUNT_REVOKED,
-    NGX_AGILICUS_TOKEN_COUNT_FORBIDDEN,
-    NGX_AGILICUS_TOKEN_COUNT_UNAVAILABLE,
+    NGX_AGT_COUNT_ACTIVE,
+    NGX_AGT_COUNT_MISSING,
+    NGX_AGT_COUNT_MALFORMED,
+    NGX_AGT_COUNT_INVALID,
+    NGX_AGT_COUNT_EXPIRED,
+    NGX_AGT_COUNT_REVOKED,
+    NGX_AGT_COUNT_FORBIDDEN,
+    NGX_AGT_COUNT_UNAVAILABLE,
 
-    NGX_AGILICUS_TOKEN_COUNTS
-} ngx_agilicus_token_count_e;
+    NGX_AGT_COUNTS
+} ngx_agt_count_e;
 
 
 typedef struct {
-    u_char          digest[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    uint32_t        serial;     /* never given twice; 0: free */
-    uint32_t        reserved;
-} ngx_agilicus_token_context_t;
+    u_char    digest[NGX_AGT_DIGEST_LEN];
+    uint32_t  serial;     /* never given twice; 0: free */
+    uint32_t  reserved;
+} ngx_agt_context_t;
 
 
 /* what came of a call, for those who waited for it in other workers */
@@ -100,25 +100,24 @@ typedef struct {
     uint32_t        reason;
     int32_t         retry_after;
     uint32_t        transient;
-} ngx_agilicus_token_flight_result_t;
+} ngx_agt_flight_result_t;
 
 
 /* a call in flight; see flight */
 
 typedef struct {
-    u_char          identity[NGX_AGILICUS_TOKEN_DIGEST_LEN];
-    uint64_t        id;
-    uint64_t        deadline;   /* milliseconds, monotonic */
-    uint64_t        wake;       /* workers, a bit each */
-    uint32_t        cycle;
-    int32_t         pid;
-    uint32_t        state;
-    uint16_t        followers;  /* calls in workers, not requests */
-    uint16_t        left;       /* by all who waited with the leader */
+    u_char                   identity[NGX_AGT_DIGEST_LEN];
+    uint64_t                 id;
+    uint64_t                 deadline;   /* milliseconds, monotonic */
+    uint64_t                 wake;       /* workers, a bit each */
+    uint32_t                 cycle;
+    int32_t                  pid;
+    uint32_t                 state;
+    uint16_t                 followers;  /* calls in workers, not requests */
+    uint16_t                 left;       /* by all who waited with the leader */
 
-    ngx_agilicus_token_flight_result_t
-                    result;
-} ngx_agilicus_token_flight_mark_t;
+    ngx_agt_flight_result_t  result;
+} ngx_agt_flight_mark_t;
 
 
 /* the budget of one client; see budget */
@@ -126,90 +125,87 @@ typedef struct {
 typedef struct {
     u_char          address[16];
     uint64_t        time;       /* microseconds, monotonic */
-} ngx_agilicus_token_client_budget_t;
+} ngx_agt_client_budget_t;
 
 
 /* upper ends of the API's latency histogram, in milliseconds */
-#define NGX_AGILICUS_TOKEN_LATENCIES  { 1, 2, 5, 10, 20, 50, 100, 200, 500,  \
-                                        1000, 2000, 5000 }
-#define NGX_AGILICUS_TOKEN_NLATENCIES 12
+#define NGX_AGT_LATENCIES  { 1, 2, 5, 10, 20, 50, 100, 200, 500,             \
+                              1000, 2000, 5000 }
+#define NGX_AGT_NLATENCIES 12
 
 
 /* what is kept for an API; see budget */
 
 typedef struct {
-    u_char          digest[NGX_AGILICUS_TOKEN_DIGEST_LEN];  /* of its URL */
-    uint32_t        used;       /* configuration that had it last; 0: free */
-    uint32_t        failures;   /* in a row */
-    uint64_t        open;       /* ms, monotonic: closed to calls until then */
-    uint64_t        probe;      /* ms, monotonic: one call may be out */
-    uint64_t        time;       /* the budget: microseconds, monotonic */
-    uint64_t        opened;     /* how often */
+    u_char    digest[NGX_AGT_DIGEST_LEN];  /* of its URL */
+    uint32_t  used;       /* configuration that had it last; 0: free */
+    uint32_t  failures;   /* in a row */
+    uint64_t  open;       /* ms, monotonic: closed to calls until then */
+    uint64_t  probe;      /* ms, monotonic: one call may be out */
+    uint64_t  time;       /* the budget: microseconds, monotonic */
+    uint64_t  opened;     /* how often */
 
-    uint64_t        calls;
-    uint64_t        failed;
-    uint64_t        refused;    /* the edge itself: 401, 403 */
-    uint64_t        latency_sum;
-    uint64_t        latency[NGX_AGILICUS_TOKEN_NLATENCIES + 1];
-} ngx_agilicus_token_api_state_t;
+    uint64_t  calls;
+    uint64_t  failed;
+    uint64_t  refused;    /* the edge itself: 401, 403 */
+    uint64_t  latency_sum;
+    uint64_t  latency[NGX_AGT_NLATENCIES + 1];
+} ngx_agt_api_state_t;
 
 
 /* the head of what lies in shared memory; offsets are from its beginning */
 
 typedef struct {
-    uint32_t        version;
-    uint32_t        contexts;   /* the last serial given */
+    uint32_t             version;
+    uint32_t             contexts;   /* the last serial given */
 
     /*
      * Counts up as a change to facts begins and as it ends: odd during one,
      * and after a process died in it.
      */
-    ngx_atomic_t    changes;
+    ngx_atomic_t         changes;
 
-    uint64_t        facts_offset;
-    uint64_t        invalid_offset;
-    uint64_t        flights_offset;
-    uint64_t        clients_offset;
-    uint64_t        size;       /* bytes, all together */
+    uint64_t             facts_offset;
+    uint64_t             invalid_offset;
+    uint64_t             flights_offset;
+    uint64_t             clients_offset;
+    uint64_t             size;       /* bytes, all together */
 
     /* no answer that was asked for until then is stored: ms, monotonic */
-    uint64_t        purged;
+    uint64_t             purged;
 
-    uint32_t        flights;    /* places */
-    uint32_t        clients;
-    uint64_t        flight_id;  /* the last one given */
-    uint64_t        secret[2];
+    uint32_t             flights;    /* places */
+    uint32_t             clients;
+    uint64_t             flight_id;  /* the last one given */
+    uint64_t             secret[2];
 
-    ngx_agilicus_token_context_t
-                    context[NGX_AGILICUS_TOKEN_ZONE_CONTEXTS];
+    ngx_agt_context_t    context[NGX_AGT_ZONE_CONTEXTS];
 
-    ngx_agilicus_token_api_state_t
-                    api[NGX_AGILICUS_TOKEN_ZONE_APIS];
+    ngx_agt_api_state_t  api[NGX_AGT_ZONE_APIS];
 
-    ngx_atomic_t    counts[NGX_AGILICUS_TOKEN_COUNTS];
-} ngx_agilicus_token_zone_sh_t;
+    ngx_atomic_t         counts[NGX_AGT_COUNTS];
+} ngx_agt_zone_sh_t;
 
 
 /* a zone as one process sees it; data of the ngx_shm_zone_t */
 
 typedef struct {
-    ngx_shm_zone_t                   *shm_zone;
-    ngx_slab_pool_t                  *shpool;
-    ngx_agilicus_token_zone_sh_t     *sh;
-    ngx_agilicus_token_table_t       *facts;
-    ngx_agilicus_token_table_t       *invalid;
-    ngx_agilicus_token_flight_mark_t *flights;
-    ngx_agilicus_token_client_budget_t
-                                     *clients;
-} ngx_agilicus_token_zone_t;
+    ngx_shm_zone_t     *shm_zone;
+    ngx_slab_pool_t    *shpool;
+    ngx_agt_zone_sh_t  *sh;
+    ngx_agt_table_t    *facts;
+    ngx_agt_table_t    *invalid;
+    ngx_agt_flight_mark_t *flights;
+    ngx_agt_client_budget_t  *clients;
+} ngx_agt_zone_t;
 
 
 /*
  * The init handler of the zone, called in the master: takes what is there over
- * a reload, else makes it.  "data" is the ngx_agilicus_token_zone_t of the old
+ * a reload, else makes it.  "data" is the ngx_agt_zone_t of the old
  * cycle or NULL.  NGX_ERROR, with the cause logged, refuses the configuration.
  */
-ngx_int_t ngx_agilicus_token_zone_init(ngx_shm_zone_t *shm_zone, void *data);
+ngx_int_t ngx_agt_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 
 /*
  * The serial under which facts of this context are kept in the zone: what may
@@ -217,43 +213,41 @@ ngx_int_t ngx_agilicus_token_zone_init(ngx_shm_zone_t *shm_zone, void *data);
  * long as it is in use; a serial is never given to another digest.  For the
  * master, before its workers start.
  */
-uint32_t ngx_agilicus_token_zone_context(ngx_agilicus_token_zone_t *zone,
-    const u_char *digest);
+uint32_t ngx_agt_zone_context(ngx_agt_zone_t *zone, const u_char *digest);
 
 /*
  * Takes and gives back the zone's mutex.  Where a process died in the middle
  * of a change, facts are dropped first.
  */
-void ngx_agilicus_token_zone_lock(ngx_agilicus_token_zone_t *zone);
-void ngx_agilicus_token_zone_unlock(ngx_agilicus_token_zone_t *zone);
+void ngx_agt_zone_lock(ngx_agt_zone_t *zone);
+void ngx_agt_zone_unlock(ngx_agt_zone_t *zone);
 
 /*
  * Brackets of a change to facts, with the mutex held: between
  * them nothing that is read without the mutex counts.
  */
-void ngx_agilicus_token_zone_begin_locked(ngx_agilicus_token_zone_t *zone);
-void ngx_agilicus_token_zone_end_locked(ngx_agilicus_token_zone_t *zone);
+void ngx_agt_zone_begin_locked(ngx_agt_zone_t *zone);
+void ngx_agt_zone_end_locked(ngx_agt_zone_t *zone);
 
 /*
  * For who reads facts without the mutex: begins with what may be read, sets
  * "changes" and returns 1, or returns 0 where a change is under way; tells
  * whether all that was read since was whole.
  */
-ngx_uint_t ngx_agilicus_token_zone_read_begin(ngx_agilicus_token_zone_t *zone,
+ngx_uint_t ngx_agt_zone_read_begin(ngx_agt_zone_t *zone,
     ngx_atomic_uint_t *changes);
-ngx_uint_t ngx_agilicus_token_zone_read_end(ngx_agilicus_token_zone_t *zone,
+ngx_uint_t ngx_agt_zone_read_end(ngx_agt_zone_t *zone,
     ngx_atomic_uint_t changes);
 
 /*
  * Adds one to a counter; needs no mutex.
  */
-void ngx_agilicus_token_zone_count(ngx_agilicus_token_zone_t *zone,
-    ngx_agilicus_token_count_e count);
+void ngx_agt_zone_count(ngx_agt_zone_t *zone, ngx_agt_count_e count);
 
 /*
  * Both clocks as of the event that is being handled.
  */
-void ngx_agilicus_token_zone_now(ngx_agilicus_token_clock_t *now);
+void ngx_agt_zone_now(ngx_agt_clock_t *now);
 
 
-#endif /* _NGX_AGILICUS_TOKEN_ZONE_H_INCLUDED_ */
+#endif /* _NGX_AGT_ZONE_H_INCLUDED_ */
