@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
-# The documentation against the code: contexts, defaults and parameters of
-# directives, and every piece of configuration in it, which nginx must take.
+# The pages of the documentation against the code: they say what there is, with
+# contexts, defaults and parameters of directives; their links lead somewhere,
+# and nginx takes every piece of configuration in them.
 
 use strict;
 use warnings;
@@ -201,6 +202,99 @@ subtest 'every source has its place in the levels' => sub {
 
     done_testing;
 };
+
+
+subtest 'the documentation says what there is' => sub {
+    my $table = slurp("$top/$name/$name.c");
+    my $variables = slurp("$top/$name/request/variables.c");
+    my $reasons = slurp("$top/$name/token/reason.c");
+    my $directives = slurp("$top/docs/directives.md");
+    my $troubles = slurp("$top/docs/troubleshooting.md");
+    my $described = slurp("$top/docs/variables.md");
+
+    my %there = map { $_ => 1 }
+                $table =~ /^    \{ ngx_string\("(agilicus_token\w*)"\)/mg;
+    my %said = map { $_ => 1 } $directives =~ /^### (\w+)$/mg;
+
+    is_deeply([ sort keys %said ], [ sort keys %there ],
+              'every directive, and no other');
+
+    my $form = join '', map { "$_ +\\S.*\n" }
+               qw(Syntax: Default: Context: Phase:);
+
+    $form = qr/\n```\n$form```\n\n\S/;
+
+    is_deeply([ grep { $directives !~ /^### \Q$_\E\n$form/m
+                       || $directives !~ /^Syntax:   \Q$_\E [^\n]*;$/m }
+                sort keys %there ], [], '... each in the same form');
+
+    is_deeply([ grep { !$there{$_} } map { /^\s*(agilicus_token\w*)\s/mg }
+                map { slurp($_) } glob("$top/docs/*.md $top/README.md") ],
+              [], 'and examples use no other');
+
+    my @variables = map { "\$agilicus_token_$_" } grep { !/_\z/ }
+        $variables =~ /ngx_agt_(?:variable|fact)\("(\w+)"/g;
+
+    is_deeply([ grep { $described !~ /^(?:### |\| `)\Q$_\E\b/m } @variables ],
+              [], 'every variable');
+
+    my @reasons = $reasons =~ /_REASON_\w+\] = ngx_string\("(\w+)"\)/g;
+
+    cmp_ok(scalar @reasons, '>', 30, 'reasons are found');
+
+    $troubles =~ s/^## nginx -t.*//ms;
+
+    my @words = $troubles =~ /^\| ((?:`\w+`(?:, )?)+)/mg;
+    my %reason = map { $_ => 1 } @reasons;
+
+    is_deeply([ grep { !$reason{$_} } map { /`(\w+)`/g } @words ], [],
+              'no reason that there is not');
+
+    done_testing;
+};
+
+
+subtest 'links lead somewhere' => sub {
+    my @broken;
+
+    for my $file (glob("$top/*.md $top/docs/*.md")) {
+        my $text = slurp($file);
+
+        while ($text =~ /\]\(([^)\s]+)\)/g) {
+            my ($path, $anchor) = split /#/, $1, 2;
+
+            next if $path =~ /^https?:/;
+
+            my $target = length $path ? dirname($file) . "/$path" : $file;
+
+            push @broken, "$file: $path" if !-e $target;
+
+            next if !defined $anchor || !-f $target;
+
+            my %anchors = map { anchor($_) => 1 }
+                          slurp($target) =~ /^#+ +(.*)$/mg;
+
+            push @broken, "$file: $path#$anchor" if !$anchors{$anchor};
+        }
+    }
+
+    is_deeply(\@broken, [], 'in every page');
+
+    done_testing;
+};
+
+
+# as a heading is linked to
+
+sub anchor {
+    my ($heading) = @_;
+
+    $heading = lc $heading;
+    $heading =~ s/[^\w\- ]//g;
+    $heading =~ tr/ /-/;
+
+    return $heading;
+}
 
 
 # nginx -t of each example is for the release build: no plan may follow tests,
