@@ -1,8 +1,8 @@
 use strict;
 use warnings;
 
-# Who may have calls, and who waits for them: nobody is in the way of others, and
-# refreshes of what is known stand behind all that somebody waits for.
+# Who may have calls, and who waits for them: nobody is in the way of others,
+# and refreshes of what is known stand behind all that somebody waits for.
 
 use Test::More;
 use Time::HiRes qw(sleep time);

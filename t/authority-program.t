@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# agilicus-authority as a program: its command line, database, seed and tokens of
-# --issue, and what it does when it is restarted, fails or cannot write.
+# agilicus-authority as a program: its command line, database, seed and tokens
+# of --issue, and what it does when it is restarted, fails or cannot write.
 
 use strict;
 use warnings;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The operations of agilicus-authority on a token: introspect, revoke, reissue and
-# create, validations and scopes.
+# The operations of agilicus-authority on a token: introspect, revoke, reissue
+# and create, validations and scopes.
 
 use strict;
 use warnings;

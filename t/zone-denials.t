@@ -3,8 +3,8 @@ use warnings;
 
 # Denials cannot be washed out: not by reloads, by other spellings of a token,
 # by strings that were never good, by a full memory, by zones that come and go,
-# nor by an answer that was under way; and a subject's denial covers all that was
-# asked about before it.
+# nor by an answer that was under way; and a subject's denial covers all that
+# was asked about before it.
 
 use Test::More;
 use Time::HiRes qw(sleep time);
