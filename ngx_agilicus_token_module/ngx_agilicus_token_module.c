@@ -5,6 +5,16 @@
 
 
 #include "ngx_agilicus_token_module.h"
+#include "request/early.h"
+#include "request/host_rules.h"
+#include "request/recheck.h"
+#include "request/variables.h"
+#include "config/directives.h"
+#include "config/directives_api.h"
+#include "config/directives_cache.h"
+#include "config/directives_exchange.h"
+#include "config/merge.h"
+#include "config/origin.h"
 #include "api/revoke.h"
 #include "zone/seal.h"
 

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_CALL_H_INCLUDED_
-#define _NGX_AGT_CALL_H_INCLUDED_
+#ifndef _NGX_AGT_API_CALL_H_INCLUDED_
+#define _NGX_AGT_API_CALL_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -300,4 +300,4 @@ ngx_int_t ngx_agt_call_join(
 void ngx_agt_call_leave(ngx_agt_waiter_t *waiter);
 
 
-#endif /* _NGX_AGT_CALL_H_INCLUDED_ */
+#endif /* _NGX_AGT_API_CALL_H_INCLUDED_ */

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_CALL_INTERNAL_H_INCLUDED_
-#define _NGX_AGT_CALL_INTERNAL_H_INCLUDED_
+#ifndef _NGX_AGT_API_CALL_INTERNAL_H_INCLUDED_
+#define _NGX_AGT_API_CALL_INTERNAL_H_INCLUDED_
 
 
 /*
@@ -98,4 +98,4 @@ void ngx_agt_call_drop(ngx_agt_call_t *call);
 void ngx_agt_call_end(ngx_agt_call_t *call, ngx_agt_answer_t *answer);
 
 
-#endif /* _NGX_AGT_CALL_INTERNAL_H_INCLUDED_ */
+#endif /* _NGX_AGT_API_CALL_INTERNAL_H_INCLUDED_ */

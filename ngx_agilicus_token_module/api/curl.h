@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_CURL_H_INCLUDED_
-#define _NGX_AGT_CURL_H_INCLUDED_
+#ifndef _NGX_AGT_API_CURL_H_INCLUDED_
+#define _NGX_AGT_API_CURL_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -151,4 +151,4 @@ void ngx_agt_curl_perform(ngx_agt_curl_t *pool,
 void ngx_agt_curl_cancel(ngx_agt_curl_op_t *op);
 
 
-#endif /* _NGX_AGT_CURL_H_INCLUDED_ */
+#endif /* _NGX_AGT_API_CURL_H_INCLUDED_ */

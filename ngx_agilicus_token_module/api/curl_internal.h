@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_CURL_INTERNAL_H_INCLUDED_
-#define _NGX_AGT_CURL_INTERNAL_H_INCLUDED_
+#ifndef _NGX_AGT_API_CURL_INTERNAL_H_INCLUDED_
+#define _NGX_AGT_API_CURL_INTERNAL_H_INCLUDED_
 
 
 /*
@@ -133,4 +133,4 @@ void ngx_agt_curl_stop_events(ngx_agt_curl_t *pool);
 void ngx_agt_curl_drain(ngx_agt_curl_t *pool);
 
 
-#endif /* _NGX_AGT_CURL_INTERNAL_H_INCLUDED_ */
+#endif /* _NGX_AGT_API_CURL_INTERNAL_H_INCLUDED_ */

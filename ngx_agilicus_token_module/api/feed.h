@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_FEED_H_INCLUDED_
-#define _NGX_AGT_FEED_H_INCLUDED_
+#ifndef _NGX_AGT_API_FEED_H_INCLUDED_
+#define _NGX_AGT_API_FEED_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -55,4 +55,4 @@ ngx_int_t ngx_agt_feed_init(const ngx_agt_feed_conf_t *conf, ngx_log_t *log);
 void ngx_agt_feed_exit(void);
 
 
-#endif /* _NGX_AGT_FEED_H_INCLUDED_ */
+#endif /* _NGX_AGT_API_FEED_H_INCLUDED_ */

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_FEED_INTERNAL_H_INCLUDED_
-#define _NGX_AGT_FEED_INTERNAL_H_INCLUDED_
+#ifndef _NGX_AGT_API_FEED_INTERNAL_H_INCLUDED_
+#define _NGX_AGT_API_FEED_INTERNAL_H_INCLUDED_
 
 
 /*
@@ -88,4 +88,4 @@ ngx_int_t ngx_agt_feed_call(ngx_agt_feed_slot_t *slot,
 void ngx_agt_feed_done(void *data, ngx_agt_answer_t *answer);
 
 
-#endif /* _NGX_AGT_FEED_INTERNAL_H_INCLUDED_ */
+#endif /* _NGX_AGT_API_FEED_INTERNAL_H_INCLUDED_ */

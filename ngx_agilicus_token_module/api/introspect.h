@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_API_H_INCLUDED_
-#define _NGX_AGT_API_H_INCLUDED_
+#ifndef _NGX_AGT_API_INTROSPECT_H_INCLUDED_
+#define _NGX_AGT_API_INTROSPECT_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -84,4 +84,4 @@ void ngx_agt_api_revoked(ngx_agt_api_t *api,
     const ngx_agt_facts_t *facts, ngx_msec_t invalid);
 
 
-#endif /* _NGX_AGT_API_H_INCLUDED_ */
+#endif /* _NGX_AGT_API_INTROSPECT_H_INCLUDED_ */

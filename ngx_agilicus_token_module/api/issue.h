@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_GRANT_H_INCLUDED_
-#define _NGX_AGT_GRANT_H_INCLUDED_
+#ifndef _NGX_AGT_API_ISSUE_H_INCLUDED_
+#define _NGX_AGT_API_ISSUE_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -71,4 +71,4 @@ ngx_int_t ngx_agt_grant_create(
     ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer);
 
 
-#endif /* _NGX_AGT_GRANT_H_INCLUDED_ */
+#endif /* _NGX_AGT_API_ISSUE_H_INCLUDED_ */

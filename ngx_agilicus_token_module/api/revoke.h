@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_REVOCATION_H_INCLUDED_
-#define _NGX_AGT_REVOCATION_H_INCLUDED_
+#ifndef _NGX_AGT_API_REVOKE_H_INCLUDED_
+#define _NGX_AGT_API_REVOKE_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -82,4 +82,4 @@ void ngx_agt_revocation_exit(void);
 void ngx_agt_revocation_end(const ngx_agt_api_conf_t *conf, ngx_log_t *log);
 
 
-#endif /* _NGX_AGT_REVOCATION_H_INCLUDED_ */
+#endif /* _NGX_AGT_API_REVOKE_H_INCLUDED_ */

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_STATUS_CODES_H_INCLUDED_
-#define _NGX_AGT_STATUS_CODES_H_INCLUDED_
+#ifndef _NGX_AGT_API_STATUS_CODES_H_INCLUDED_
+#define _NGX_AGT_API_STATUS_CODES_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -74,4 +74,4 @@ void ngx_agt_status_meaning(
     ngx_uint_t object, ngx_agt_meaning_t *meaning);
 
 
-#endif /* _NGX_AGT_STATUS_CODES_H_INCLUDED_ */
+#endif /* _NGX_AGT_API_STATUS_CODES_H_INCLUDED_ */

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_WAKE_H_INCLUDED_
-#define _NGX_AGT_WAKE_H_INCLUDED_
+#ifndef _NGX_AGT_API_WAKE_H_INCLUDED_
+#define _NGX_AGT_API_WAKE_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -47,4 +47,4 @@ void ngx_agt_wake_exit(void);
 void ngx_agt_wake_up(ngx_agt_wake_t *wake, uint64_t mask);
 
 
-#endif /* _NGX_AGT_WAKE_H_INCLUDED_ */
+#endif /* _NGX_AGT_API_WAKE_H_INCLUDED_ */

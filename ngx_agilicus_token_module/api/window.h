@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_WINDOW_H_INCLUDED_
-#define _NGX_AGT_WINDOW_H_INCLUDED_
+#ifndef _NGX_AGT_API_WINDOW_H_INCLUDED_
+#define _NGX_AGT_API_WINDOW_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -101,4 +101,4 @@ ngx_uint_t ngx_agt_window_asked(const ngx_agt_window_t *window, int64_t value);
 ngx_uint_t ngx_agt_windows_whole(const ngx_agt_windows_t *w, int64_t floor);
 
 
-#endif /* _NGX_AGT_WINDOW_H_INCLUDED_ */
+#endif /* _NGX_AGT_API_WINDOW_H_INCLUDED_ */

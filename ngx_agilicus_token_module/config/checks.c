@@ -4,7 +4,15 @@
  */
 
 
+#include "request/challenge.h"
+#include "request/early.h"
+#include "endpoint/hook.h"
+#include "endpoint/revoke.h"
+#include "endpoint/status.h"
+#include "config/directives_cache.h"
+#include "config/directives_exchange.h"
 #include "config/merge.h"
+#include "config/origin.h"
 #include "json/body.h"
 
 

@@ -4,6 +4,10 @@
  */
 
 
+#include "config/directives.h"
+#include "endpoint/hook.h"
+#include "endpoint/revoke.h"
+#include "endpoint/status.h"
 #include "config/merge.h"
 
 

@@ -4,6 +4,8 @@
  */
 
 
+#include "config/directives_api.h"
+#include "config/directives_cache.h"
 #include "config/merge.h"
 #include "config/url.h"
 

@@ -4,6 +4,8 @@
  */
 
 
+#include "config/directives_cache.h"
+#include "config/directives.h"
 #include "config/merge.h"
 
 

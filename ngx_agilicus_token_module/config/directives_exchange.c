@@ -4,6 +4,7 @@
  */
 
 
+#include "config/directives_exchange.h"
 #include "config/merge.h"
 
 

@@ -5,6 +5,17 @@
 
 
 #include "config/merge.h"
+#include "request/access.h"
+#include "request/early.h"
+#include "request/enter.h"
+#include "request/filter.h"
+#include "request/preaccess.h"
+#include "request/preflight.h"
+#include "upstream/identity.h"
+#include "endpoint/hook.h"
+#include "endpoint/revoke.h"
+#include "endpoint/status.h"
+#include "config/directives_cache.h"
 
 
 static void ngx_agt_merge_setting(

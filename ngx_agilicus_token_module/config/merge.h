@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_CONF_H_INCLUDED_
-#define _NGX_AGT_CONF_H_INCLUDED_
+#ifndef _NGX_AGT_CONFIG_MERGE_H_INCLUDED_
+#define _NGX_AGT_CONFIG_MERGE_H_INCLUDED_
 
 
 /*
@@ -111,5 +111,18 @@ ngx_int_t ngx_agt_feed_api(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf);
 /* refuses zones that are named and not defined; NGX_OK or NGX_ERROR */
 ngx_int_t ngx_agt_check_zones(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf);
 
+/*
+ * Life of the configuration.
+ */
+void *ngx_agt_create_main_conf(ngx_conf_t *cf);
+char *ngx_agt_init_main_conf(ngx_conf_t *cf, void *conf);
+void *ngx_agt_create_loc_conf(ngx_conf_t *cf);
+char *ngx_agt_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
 
-#endif /* _NGX_AGT_CONF_H_INCLUDED_ */
+/*
+ * Zones and the handlers' registration, when all has been read.
+ */
+ngx_int_t ngx_agt_postconfiguration(ngx_conf_t *cf);
+
+
+#endif /* _NGX_AGT_CONFIG_MERGE_H_INCLUDED_ */

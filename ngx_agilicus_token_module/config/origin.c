@@ -4,6 +4,7 @@
  */
 
 
+#include "config/origin.h"
 #include "config/merge.h"
 #include "config/url.h"
 

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_URL_H_INCLUDED_
-#define _NGX_AGT_URL_H_INCLUDED_
+#ifndef _NGX_AGT_CONFIG_URL_H_INCLUDED_
+#define _NGX_AGT_CONFIG_URL_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -39,4 +39,4 @@ const char *ngx_agt_url_canonical(const ngx_str_t *url,
 ngx_uint_t ngx_agt_url_is_plain(const ngx_str_t *url);
 
 
-#endif /* _NGX_AGT_URL_H_INCLUDED_ */
+#endif /* _NGX_AGT_CONFIG_URL_H_INCLUDED_ */

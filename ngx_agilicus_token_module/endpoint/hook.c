@@ -4,7 +4,11 @@
  */
 
 
-#include "ngx_agilicus_token_module.h"
+#include "endpoint/hook.h"
+#include "request/access.h"
+#include "request/challenge.h"
+#include "request/context.h"
+#include "endpoint/revoke.h"
 #include "json/body.h"
 
 

@@ -4,9 +4,15 @@
  */
 
 
-#include "ngx_agilicus_token_module.h"
-#include "json/body.h"
+#include "endpoint/revoke.h"
+#include "request/access.h"
+#include "request/challenge.h"
+#include "request/context.h"
+#include "request/look_up.h"
+#include "request/preflight.h"
+#include "request/sources.h"
 #include "api/revoke.h"
+#include "json/body.h"
 #include "token/time.h"
 
 

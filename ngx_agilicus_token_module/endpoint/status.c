@@ -5,6 +5,7 @@
 
 
 #include "endpoint/status.h"
+#include "endpoint/revoke.h"
 
 
 /* entries that are looked at while a zone is locked once */

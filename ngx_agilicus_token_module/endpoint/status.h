@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_STATUS_H_INCLUDED_
-#define _NGX_AGT_STATUS_H_INCLUDED_
+#ifndef _NGX_AGT_ENDPOINT_STATUS_H_INCLUDED_
+#define _NGX_AGT_ENDPOINT_STATUS_H_INCLUDED_
 
 
 #include "ngx_agilicus_token_module.h"
@@ -69,5 +69,10 @@ u_char *ngx_agt_status_prometheus(u_char *p, u_char *last,
 u_char *ngx_agt_status_html(u_char *p, u_char *last,
     const ngx_agt_status_t *status);
 
+/*
+ * The content handler of "agilicus_token_status".
+ */
+ngx_int_t ngx_agt_status_handler(ngx_http_request_t *r);
 
-#endif /* _NGX_AGT_STATUS_H_INCLUDED_ */
+
+#endif /* _NGX_AGT_ENDPOINT_STATUS_H_INCLUDED_ */

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_JSON_H_INCLUDED_
-#define _NGX_AGT_JSON_H_INCLUDED_
+#ifndef _NGX_AGT_JSON_JSON_H_INCLUDED_
+#define _NGX_AGT_JSON_JSON_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -127,4 +127,4 @@ ngx_int_t ngx_agt_json_token(const u_char *body, size_t len,
     int64_t now, u_char *buf, size_t size, ngx_agt_json_token_t *token);
 
 
-#endif /* _NGX_AGT_JSON_H_INCLUDED_ */
+#endif /* _NGX_AGT_JSON_JSON_H_INCLUDED_ */

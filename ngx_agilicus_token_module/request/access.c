@@ -4,8 +4,22 @@
  */
 
 
-#include "ngx_agilicus_token_module.h"
+#include "request/access.h"
+#include "request/challenge.h"
+#include "request/context.h"
 #include "request/destination.h"
+#include "request/early.h"
+#include "request/host_rules.h"
+#include "request/look_up.h"
+#include "request/preaccess.h"
+#include "request/preflight.h"
+#include "request/recheck.h"
+#include "request/requirements.h"
+#include "request/sources.h"
+#include "request/wait.h"
+#include "upstream/create.h"
+#include "upstream/reissue.h"
+#include "upstream/upstream.h"
 
 
 static ngx_int_t ngx_agt_check_subrequest(ngx_http_request_t *r,

@@ -4,7 +4,9 @@
  */
 
 
-#include "ngx_agilicus_token_module.h"
+#include "request/challenge.h"
+#include "request/context.h"
+#include "request/requirements.h"
 
 
 /* seconds after which a client may try again, where nobody knows better */

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_DESTINATION_H_INCLUDED_
-#define _NGX_AGT_DESTINATION_H_INCLUDED_
+#ifndef _NGX_AGT_REQUEST_DESTINATION_H_INCLUDED_
+#define _NGX_AGT_REQUEST_DESTINATION_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -40,4 +40,4 @@ ngx_int_t ngx_agt_match_path(ngx_http_request_t *r,
     const ngx_str_t *raw, ngx_agt_rules_view_t *view);
 
 
-#endif /* _NGX_AGT_DESTINATION_H_INCLUDED_ */
+#endif /* _NGX_AGT_REQUEST_DESTINATION_H_INCLUDED_ */

@@ -4,7 +4,9 @@
  */
 
 
-#include "ngx_agilicus_token_module.h"
+#include "request/early.h"
+#include "request/context.h"
+#include "request/sources.h"
 
 
 /*

@@ -4,7 +4,11 @@
  */
 
 
-#include "ngx_agilicus_token_module.h"
+#include "request/enter.h"
+#include "request/context.h"
+#include "request/early.h"
+#include "request/sources.h"
+#include "upstream/hide.h"
 
 
 static ngx_int_t ngx_agt_enter(ngx_http_request_t *r);

@@ -4,7 +4,10 @@
  */
 
 
-#include "ngx_agilicus_token_module.h"
+#include "request/filter.h"
+#include "request/context.h"
+#include "request/early.h"
+#include "request/sources.h"
 
 
 static ngx_int_t ngx_agt_header_filter(ngx_http_request_t *r);

@@ -4,8 +4,11 @@
  */
 
 
-#include "ngx_agilicus_token_module.h"
+#include "request/host_rules.h"
+#include "request/context.h"
 #include "request/destination.h"
+#include "request/enter.h"
+#include "endpoint/hook.h"
 #include "json/document.h"
 #include "rules/path.h"
 #include "rules/rules.h"

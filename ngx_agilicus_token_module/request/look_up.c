@@ -4,7 +4,9 @@
  */
 
 
-#include "ngx_agilicus_token_module.h"
+#include "request/look_up.h"
+#include "request/access.h"
+#include "request/context.h"
 #include "zone/memo.h"
 
 

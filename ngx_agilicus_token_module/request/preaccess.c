@@ -4,7 +4,11 @@
  */
 
 
-#include "ngx_agilicus_token_module.h"
+#include "request/preaccess.h"
+#include "request/access.h"
+#include "request/context.h"
+#include "request/look_up.h"
+#include "request/wait.h"
 
 
 /*

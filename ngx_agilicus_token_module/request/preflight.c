@@ -4,7 +4,8 @@
  */
 
 
-#include "ngx_agilicus_token_module.h"
+#include "request/preflight.h"
+#include "request/context.h"
 
 
 /*

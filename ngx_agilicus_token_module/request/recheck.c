@@ -4,7 +4,10 @@
  */
 
 
-#include "ngx_agilicus_token_module.h"
+#include "request/recheck.h"
+#include "request/access.h"
+#include "request/context.h"
+#include "request/look_up.h"
 
 
 /* milliseconds, at most: responses that end sooner are not looked at */

@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_agilicus_token_module.h"
+#include "request/requirements.h"
 
 
 static const ngx_str_t *ngx_agt_requirement_values(

@@ -4,7 +4,12 @@
  */
 
 
-#include "ngx_agilicus_token_module.h"
+#include "request/sources.h"
+#include "request/access.h"
+#include "request/context.h"
+#include "request/early.h"
+#include "request/enter.h"
+#include "upstream/hide.h"
 #include "zone/memo.h"
 
 

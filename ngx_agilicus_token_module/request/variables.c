@@ -4,7 +4,11 @@
  */
 
 
-#include "ngx_agilicus_token_module.h"
+#include "request/variables.h"
+#include "request/context.h"
+#include "request/early.h"
+#include "request/sources.h"
+#include "upstream/upstream.h"
 
 
 static ngx_int_t ngx_agt_read_variable(ngx_http_request_t *r,

@@ -4,7 +4,11 @@
  */
 
 
-#include "ngx_agilicus_token_module.h"
+#include "request/wait.h"
+#include "request/access.h"
+#include "request/context.h"
+#include "request/look_up.h"
+#include "upstream/exchange.h"
 
 
 static void ngx_agt_answered(void *data, ngx_agt_answer_t *answer);

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_MATCHER_H_INCLUDED_
-#define _NGX_AGT_MATCHER_H_INCLUDED_
+#ifndef _NGX_AGT_RULES_MATCHER_H_INCLUDED_
+#define _NGX_AGT_RULES_MATCHER_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -42,4 +42,4 @@ ngx_uint_t ngx_agt_matcher_hold(
     const ngx_agt_matcher_values_t *values);
 
 
-#endif /* _NGX_AGT_MATCHER_H_INCLUDED_ */
+#endif /* _NGX_AGT_RULES_MATCHER_H_INCLUDED_ */

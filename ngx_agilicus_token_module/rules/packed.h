@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_RULESET_H_INCLUDED_
-#define _NGX_AGT_RULESET_H_INCLUDED_
+#ifndef _NGX_AGT_RULES_PACKED_H_INCLUDED_
+#define _NGX_AGT_RULES_PACKED_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -473,4 +473,4 @@ ngx_agt_ruleset_next_item(
 }
 
 
-#endif /* _NGX_AGT_RULESET_H_INCLUDED_ */
+#endif /* _NGX_AGT_RULES_PACKED_H_INCLUDED_ */

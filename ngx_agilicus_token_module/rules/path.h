@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_PATH_H_INCLUDED_
-#define _NGX_AGT_PATH_H_INCLUDED_
+#ifndef _NGX_AGT_RULES_PATH_H_INCLUDED_
+#define _NGX_AGT_RULES_PATH_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -117,4 +117,4 @@ ngx_uint_t ngx_agt_path_match(ngx_agt_path_t *s,
     const ngx_agt_ruleset_item_t *item, ngx_uint_t separate_query);
 
 
-#endif /* _NGX_AGT_PATH_H_INCLUDED_ */
+#endif /* _NGX_AGT_RULES_PATH_H_INCLUDED_ */

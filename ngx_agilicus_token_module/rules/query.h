@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_QUERY_H_INCLUDED_
-#define _NGX_AGT_QUERY_H_INCLUDED_
+#ifndef _NGX_AGT_RULES_QUERY_H_INCLUDED_
+#define _NGX_AGT_RULES_QUERY_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -30,4 +30,4 @@ ngx_uint_t ngx_agt_query_match(const ngx_str_t *query,
     const ngx_str_t *name, const ngx_str_t *exact);
 
 
-#endif /* _NGX_AGT_QUERY_H_INCLUDED_ */
+#endif /* _NGX_AGT_RULES_QUERY_H_INCLUDED_ */

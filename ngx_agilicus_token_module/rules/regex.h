@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_PATTERN_H_INCLUDED_
-#define _NGX_AGT_PATTERN_H_INCLUDED_
+#ifndef _NGX_AGT_RULES_REGEX_H_INCLUDED_
+#define _NGX_AGT_RULES_REGEX_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -85,4 +85,4 @@ void *ngx_agt_patterns_alloc(size_t size);
 void ngx_agt_patterns_free(void *p);
 
 
-#endif /* _NGX_AGT_PATTERN_H_INCLUDED_ */
+#endif /* _NGX_AGT_RULES_REGEX_H_INCLUDED_ */

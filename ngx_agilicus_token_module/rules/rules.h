@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_RULES_H_INCLUDED_
-#define _NGX_AGT_RULES_H_INCLUDED_
+#ifndef _NGX_AGT_RULES_RULES_H_INCLUDED_
+#define _NGX_AGT_RULES_RULES_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -100,4 +100,4 @@ ngx_int_t ngx_agt_rules_decide(ngx_agt_rules_t *rules,
     ngx_agt_reason_e *reason);
 
 
-#endif /* _NGX_AGT_RULES_H_INCLUDED_ */
+#endif /* _NGX_AGT_RULES_RULES_H_INCLUDED_ */

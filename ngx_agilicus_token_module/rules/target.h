@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_TARGET_H_INCLUDED_
-#define _NGX_AGT_TARGET_H_INCLUDED_
+#ifndef _NGX_AGT_RULES_TARGET_H_INCLUDED_
+#define _NGX_AGT_RULES_TARGET_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -82,4 +82,4 @@ ngx_int_t ngx_agt_target_of_line(const ngx_str_t *line,
     ngx_uint_t *usual, ngx_agt_authority_t *authority);
 
 
-#endif /* _NGX_AGT_TARGET_H_INCLUDED_ */
+#endif /* _NGX_AGT_RULES_TARGET_H_INCLUDED_ */

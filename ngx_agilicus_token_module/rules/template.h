@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_TEMPLATE_H_INCLUDED_
-#define _NGX_AGT_TEMPLATE_H_INCLUDED_
+#ifndef _NGX_AGT_RULES_TEMPLATE_H_INCLUDED_
+#define _NGX_AGT_RULES_TEMPLATE_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -35,4 +35,4 @@ ngx_int_t ngx_agt_template_value(const ngx_str_t *template,
     const ngx_str_t *path, const ngx_str_t *name, ngx_str_t *value);
 
 
-#endif /* _NGX_AGT_TEMPLATE_H_INCLUDED_ */
+#endif /* _NGX_AGT_RULES_TEMPLATE_H_INCLUDED_ */

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_BEARER_H_INCLUDED_
-#define _NGX_AGT_BEARER_H_INCLUDED_
+#ifndef _NGX_AGT_TOKEN_BEARER_H_INCLUDED_
+#define _NGX_AGT_TOKEN_BEARER_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -117,4 +117,4 @@ void ngx_agt_bearer_strip(ngx_str_t *value);
 ngx_uint_t ngx_agt_bearer_is_token68(const ngx_str_t *s);
 
 
-#endif /* _NGX_AGT_BEARER_H_INCLUDED_ */
+#endif /* _NGX_AGT_TOKEN_BEARER_H_INCLUDED_ */

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_DIGEST_H_INCLUDED_
-#define _NGX_AGT_DIGEST_H_INCLUDED_
+#ifndef _NGX_AGT_TOKEN_DIGEST_H_INCLUDED_
+#define _NGX_AGT_TOKEN_DIGEST_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -97,4 +97,4 @@ ngx_agt_digest_fold(uint64_t a, uint64_t b)
 }
 
 
-#endif /* _NGX_AGT_DIGEST_H_INCLUDED_ */
+#endif /* _NGX_AGT_TOKEN_DIGEST_H_INCLUDED_ */

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_FACTS_H_INCLUDED_
-#define _NGX_AGT_FACTS_H_INCLUDED_
+#ifndef _NGX_AGT_TOKEN_FACTS_H_INCLUDED_
+#define _NGX_AGT_TOKEN_FACTS_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -148,4 +148,4 @@ ngx_int_t ngx_agt_facts_find(const ngx_agt_list_t *list,
     const ngx_str_t *name, ngx_str_t *value);
 
 
-#endif /* _NGX_AGT_FACTS_H_INCLUDED_ */
+#endif /* _NGX_AGT_TOKEN_FACTS_H_INCLUDED_ */

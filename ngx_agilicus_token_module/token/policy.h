@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_POLICY_H_INCLUDED_
-#define _NGX_AGT_POLICY_H_INCLUDED_
+#ifndef _NGX_AGT_TOKEN_POLICY_H_INCLUDED_
+#define _NGX_AGT_TOKEN_POLICY_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -117,4 +117,4 @@ ngx_int_t ngx_agt_policy_decide(
     int64_t now, ngx_agt_decision_t *decision);
 
 
-#endif /* _NGX_AGT_POLICY_H_INCLUDED_ */
+#endif /* _NGX_AGT_TOKEN_POLICY_H_INCLUDED_ */

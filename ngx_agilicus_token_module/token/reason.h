@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_REASON_H_INCLUDED_
-#define _NGX_AGT_REASON_H_INCLUDED_
+#ifndef _NGX_AGT_TOKEN_REASON_H_INCLUDED_
+#define _NGX_AGT_TOKEN_REASON_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -126,4 +126,4 @@ const ngx_str_t *ngx_agt_verdict_word(ngx_uint_t verdict);
 const ngx_str_t *ngx_agt_reason_word(ngx_uint_t reason);
 
 
-#endif /* _NGX_AGT_REASON_H_INCLUDED_ */
+#endif /* _NGX_AGT_TOKEN_REASON_H_INCLUDED_ */

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_TIME_H_INCLUDED_
-#define _NGX_AGT_TIME_H_INCLUDED_
+#ifndef _NGX_AGT_TOKEN_TIME_H_INCLUDED_
+#define _NGX_AGT_TOKEN_TIME_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -51,4 +51,4 @@ int64_t ngx_agt_time_add(int64_t a, int64_t b);
 int64_t ngx_agt_time_sub(int64_t a, int64_t b);
 
 
-#endif /* _NGX_AGT_TIME_H_INCLUDED_ */
+#endif /* _NGX_AGT_TOKEN_TIME_H_INCLUDED_ */

@@ -4,6 +4,9 @@
  */
 
 
+#include "upstream/create.h"
+#include "request/context.h"
+#include "request/early.h"
 #include "upstream/exchange.h"
 
 

@@ -5,6 +5,11 @@
 
 
 #include "upstream/exchange.h"
+#include "request/access.h"
+#include "request/challenge.h"
+#include "request/context.h"
+#include "request/recheck.h"
+#include "request/wait.h"
 #include "rules/path.h"
 
 

@@ -4,15 +4,15 @@
  */
 
 
-#ifndef _NGX_AGT_EXCHANGE_H_INCLUDED_
-#define _NGX_AGT_EXCHANGE_H_INCLUDED_
+#ifndef _NGX_AGT_UPSTREAM_EXCHANGE_H_INCLUDED_
+#define _NGX_AGT_UPSTREAM_EXCHANGE_H_INCLUDED_
 
 
 /*
  * What the files of exchanges share; nobody else includes this.
  */
 
-#include "ngx_agilicus_token_module.h"
+#include "request/context.h"
 #include "api/issue.h"
 
 /*
@@ -59,5 +59,10 @@ ngx_int_t ngx_agt_exchange_refuse(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
     ngx_agt_verdict_e verdict, ngx_agt_reason_e reason);
 
+/*
+ * Takes over what came of a call.
+ */
+void ngx_agt_exchange_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer);
 
-#endif /* _NGX_AGT_EXCHANGE_H_INCLUDED_ */
+
+#endif /* _NGX_AGT_UPSTREAM_EXCHANGE_H_INCLUDED_ */

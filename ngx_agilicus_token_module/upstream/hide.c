@@ -4,6 +4,10 @@
  */
 
 
+#include "upstream/hide.h"
+#include "request/access.h"
+#include "request/challenge.h"
+#include "request/context.h"
 #include "upstream/upstream.h"
 
 

@@ -4,6 +4,9 @@
  */
 
 
+#include "upstream/identity.h"
+#include "request/context.h"
+#include "request/variables.h"
 #include "upstream/upstream.h"
 
 

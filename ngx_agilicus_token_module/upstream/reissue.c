@@ -4,6 +4,9 @@
  */
 
 
+#include "upstream/reissue.h"
+#include "request/context.h"
+#include "request/look_up.h"
 #include "upstream/exchange.h"
 #include "zone/clock.h"
 #include "token/time.h"

@@ -5,6 +5,10 @@
 
 
 #include "upstream/upstream.h"
+#include "request/context.h"
+#include "request/enter.h"
+#include "request/sources.h"
+#include "upstream/hide.h"
 
 
 static void ngx_agt_upstream_token(ngx_http_request_t *r,

@@ -4,15 +4,15 @@
  */
 
 
-#ifndef _NGX_AGT_UPSTREAM_H_INCLUDED_
-#define _NGX_AGT_UPSTREAM_H_INCLUDED_
+#ifndef _NGX_AGT_UPSTREAM_UPSTREAM_H_INCLUDED_
+#define _NGX_AGT_UPSTREAM_UPSTREAM_H_INCLUDED_
 
 
 /*
  * What the files of what goes upstream share; nobody else includes this.
  */
 
-#include "ngx_agilicus_token_module.h"
+#include "request/context.h"
 
 /*
  * Replaces the list of the request's headers by a copy without identity
@@ -51,5 +51,16 @@ ngx_int_t ngx_agt_hide(ngx_http_request_t *r,
  */
 ngx_int_t ngx_agt_hide_bearer(ngx_http_request_t *r);
 
+/*
+ * Prepares the request's headers for upstream, once it may go on.  Returns
+ * NGX_OK, or the status to refuse it with.
+ */
+ngx_int_t ngx_agt_upstream(ngx_http_request_t *r);
 
-#endif /* _NGX_AGT_UPSTREAM_H_INCLUDED_ */
+/*
+ * The token that upstream gets, as far as it is known; empty if none.
+ */
+ngx_int_t ngx_agt_upstream_value(ngx_http_request_t *r, ngx_str_t *token);
+
+
+#endif /* _NGX_AGT_UPSTREAM_UPSTREAM_H_INCLUDED_ */

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_BUDGET_H_INCLUDED_
-#define _NGX_AGT_BUDGET_H_INCLUDED_
+#ifndef _NGX_AGT_ZONE_BUDGET_H_INCLUDED_
+#define _NGX_AGT_ZONE_BUDGET_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -93,4 +93,4 @@ ngx_int_t ngx_agt_breaker_report(ngx_agt_zone_t *first,
     ngx_msec_t elapsed, ngx_uint_t failed, time_t retry_after);
 
 
-#endif /* _NGX_AGT_BUDGET_H_INCLUDED_ */
+#endif /* _NGX_AGT_ZONE_BUDGET_H_INCLUDED_ */

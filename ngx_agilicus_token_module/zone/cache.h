@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_CACHE_H_INCLUDED_
-#define _NGX_AGT_CACHE_H_INCLUDED_
+#ifndef _NGX_AGT_ZONE_CACHE_H_INCLUDED_
+#define _NGX_AGT_ZONE_CACHE_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -128,4 +128,4 @@ uint64_t ngx_agt_cache_limit(
     ngx_uint_t watched);
 
 
-#endif /* _NGX_AGT_CACHE_H_INCLUDED_ */
+#endif /* _NGX_AGT_ZONE_CACHE_H_INCLUDED_ */

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_CHILDREN_H_INCLUDED_
-#define _NGX_AGT_CHILDREN_H_INCLUDED_
+#ifndef _NGX_AGT_ZONE_CHILDREN_H_INCLUDED_
+#define _NGX_AGT_ZONE_CHILDREN_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -134,4 +134,4 @@ void ngx_agt_children_compare_locked(
     const ngx_agt_clock_t *now);
 
 
-#endif /* _NGX_AGT_CHILDREN_H_INCLUDED_ */
+#endif /* _NGX_AGT_ZONE_CHILDREN_H_INCLUDED_ */

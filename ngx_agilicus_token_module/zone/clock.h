@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_CLOCK_H_INCLUDED_
-#define _NGX_AGT_CLOCK_H_INCLUDED_
+#ifndef _NGX_AGT_ZONE_CLOCK_H_INCLUDED_
+#define _NGX_AGT_ZONE_CLOCK_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -31,4 +31,4 @@ uint64_t ngx_agt_mono(void);
 uint64_t ngx_agt_mono_now(void);
 
 
-#endif /* _NGX_AGT_CLOCK_H_INCLUDED_ */
+#endif /* _NGX_AGT_ZONE_CLOCK_H_INCLUDED_ */

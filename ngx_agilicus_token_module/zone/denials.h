@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_DENIALS_H_INCLUDED_
-#define _NGX_AGT_DENIALS_H_INCLUDED_
+#ifndef _NGX_AGT_ZONE_DENIALS_H_INCLUDED_
+#define _NGX_AGT_ZONE_DENIALS_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -264,4 +264,4 @@ ngx_uint_t ngx_agt_denials_incomplete(
     ngx_agt_denials_t *denials, uint64_t now);
 
 
-#endif /* _NGX_AGT_DENIALS_H_INCLUDED_ */
+#endif /* _NGX_AGT_ZONE_DENIALS_H_INCLUDED_ */

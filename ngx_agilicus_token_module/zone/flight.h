@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_FLIGHT_H_INCLUDED_
-#define _NGX_AGT_FLIGHT_H_INCLUDED_
+#ifndef _NGX_AGT_ZONE_FLIGHT_H_INCLUDED_
+#define _NGX_AGT_ZONE_FLIGHT_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -91,4 +91,4 @@ void ngx_agt_flight_unfollow(ngx_agt_zone_t *first,
 ngx_uint_t ngx_agt_flights(ngx_agt_zone_t *first, uint64_t now);
 
 
-#endif /* _NGX_AGT_FLIGHT_H_INCLUDED_ */
+#endif /* _NGX_AGT_ZONE_FLIGHT_H_INCLUDED_ */

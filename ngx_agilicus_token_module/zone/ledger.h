@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_LEDGER_H_INCLUDED_
-#define _NGX_AGT_LEDGER_H_INCLUDED_
+#ifndef _NGX_AGT_ZONE_LEDGER_H_INCLUDED_
+#define _NGX_AGT_ZONE_LEDGER_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -198,4 +198,4 @@ void ngx_agt_ledger_until(
 void ngx_agt_ledger_use(ngx_agt_ledger_t *ledger, ngx_agt_ledger_use_t *use);
 
 
-#endif /* _NGX_AGT_LEDGER_H_INCLUDED_ */
+#endif /* _NGX_AGT_ZONE_LEDGER_H_INCLUDED_ */

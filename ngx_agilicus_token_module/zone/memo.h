@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_MEMO_H_INCLUDED_
-#define _NGX_AGT_MEMO_H_INCLUDED_
+#ifndef _NGX_AGT_ZONE_MEMO_H_INCLUDED_
+#define _NGX_AGT_ZONE_MEMO_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -46,4 +46,4 @@ const u_char *ngx_agt_memo_find(const ngx_str_t *token);
 void ngx_agt_memo_add(const ngx_str_t *token, const u_char *digest);
 
 
-#endif /* _NGX_AGT_MEMO_H_INCLUDED_ */
+#endif /* _NGX_AGT_ZONE_MEMO_H_INCLUDED_ */

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_SEAL_H_INCLUDED_
-#define _NGX_AGT_SEAL_H_INCLUDED_
+#ifndef _NGX_AGT_ZONE_SEAL_H_INCLUDED_
+#define _NGX_AGT_ZONE_SEAL_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -44,4 +44,4 @@ ngx_int_t ngx_agt_seal_open(const ngx_str_t *sealed,
     const ngx_str_t *bound, u_char *out);
 
 
-#endif /* _NGX_AGT_SEAL_H_INCLUDED_ */
+#endif /* _NGX_AGT_ZONE_SEAL_H_INCLUDED_ */

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_SECRET_H_INCLUDED_
-#define _NGX_AGT_SECRET_H_INCLUDED_
+#ifndef _NGX_AGT_ZONE_SECRET_H_INCLUDED_
+#define _NGX_AGT_ZONE_SECRET_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -69,4 +69,4 @@ ngx_int_t ngx_agt_secret_find(ngx_agt_zone_t *zone,
     const ngx_agt_cache_key_t *key, u_char *buf, ngx_agt_secret_t *secret);
 
 
-#endif /* _NGX_AGT_SECRET_H_INCLUDED_ */
+#endif /* _NGX_AGT_ZONE_SECRET_H_INCLUDED_ */

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_TABLE_H_INCLUDED_
-#define _NGX_AGT_TABLE_H_INCLUDED_
+#ifndef _NGX_AGT_ZONE_TABLE_H_INCLUDED_
+#define _NGX_AGT_ZONE_TABLE_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -168,4 +168,4 @@ ngx_agt_entry_t *ngx_agt_table_slot(ngx_agt_table_t *t, uint32_t slot);
 ngx_uint_t ngx_agt_table_sane(ngx_agt_table_t *t);
 
 
-#endif /* _NGX_AGT_TABLE_H_INCLUDED_ */
+#endif /* _NGX_AGT_ZONE_TABLE_H_INCLUDED_ */

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_TOMBSTONE_H_INCLUDED_
-#define _NGX_AGT_TOMBSTONE_H_INCLUDED_
+#ifndef _NGX_AGT_ZONE_TOMBSTONE_H_INCLUDED_
+#define _NGX_AGT_ZONE_TOMBSTONE_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -145,4 +145,4 @@ ngx_agt_tombstone_t *ngx_agt_tombstones_next(
 ngx_uint_t ngx_agt_tombstones_capacity(ngx_agt_tombstones_t *t);
 
 
-#endif /* _NGX_AGT_TOMBSTONE_H_INCLUDED_ */
+#endif /* _NGX_AGT_ZONE_TOMBSTONE_H_INCLUDED_ */

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_WORKER_CACHE_H_INCLUDED_
-#define _NGX_AGT_WORKER_CACHE_H_INCLUDED_
+#ifndef _NGX_AGT_ZONE_WORKER_CACHE_H_INCLUDED_
+#define _NGX_AGT_ZONE_WORKER_CACHE_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -95,4 +95,4 @@ void ngx_agt_worker_cache_drop(const ngx_agt_worker_entry_t *entry);
 ngx_uint_t ngx_agt_worker_cache_sane(size_t *used, size_t *held);
 
 
-#endif /* _NGX_AGT_WORKER_CACHE_H_INCLUDED_ */
+#endif /* _NGX_AGT_ZONE_WORKER_CACHE_H_INCLUDED_ */

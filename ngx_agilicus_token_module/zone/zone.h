@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_ZONE_H_INCLUDED_
-#define _NGX_AGT_ZONE_H_INCLUDED_
+#ifndef _NGX_AGT_ZONE_ZONE_H_INCLUDED_
+#define _NGX_AGT_ZONE_ZONE_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -250,4 +250,4 @@ void ngx_agt_zone_count(ngx_agt_zone_t *zone, ngx_agt_count_e count);
 void ngx_agt_zone_now(ngx_agt_clock_t *now);
 
 
-#endif /* _NGX_AGT_ZONE_H_INCLUDED_ */
+#endif /* _NGX_AGT_ZONE_ZONE_H_INCLUDED_ */

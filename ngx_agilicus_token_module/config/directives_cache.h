@@ -1,0 +1,58 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGT_CONFIG_DIRECTIVES_CACHE_H_INCLUDED_
+#define _NGX_AGT_CONFIG_DIRECTIVES_CACHE_H_INCLUDED_
+
+
+#include "ngx_agilicus_token_module.h"
+
+
+/* a parameter "name=" of a directive that is a time, in milliseconds */
+
+typedef struct {
+    ngx_str_t    name;
+    ngx_msec_t  *field;
+} ngx_agt_times_t;
+
+
+/*
+ * The setters of the directives of zones, lifetimes and the memory of denials.
+ */
+char *ngx_agt_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_agt_set_denials(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_agt_set_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_agt_set_worker_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_agt_set_cache_valid(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_agt_set_cache_stale(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * For "post" of a directive, has its seconds, or its milliseconds, be within
+ * such bounds.  NGX_CONF_OK or what is wrong.
+ */
+char *ngx_agt_check_sec(ngx_conf_t *cf, void *post, void *data);
+char *ngx_agt_check_msec(ngx_conf_t *cf, void *post, void *data);
+
+/*
+ * Reads the arguments from number "first" on as such parameters, each at most
+ * once; any other argument refuses the configuration.
+ */
+ngx_int_t ngx_agt_parse_times(ngx_conf_t *cf, ngx_uint_t first,
+    ngx_agt_times_t *times, ngx_uint_t n);
+
+/*
+ * Adds the memory of denials to the cycle, and refuses one that differs from
+ * that of the old cycle.
+ */
+ngx_int_t ngx_agt_add_denials(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf);
+
+/*
+ * The zone that exists by itself.
+ */
+ngx_shm_zone_t *ngx_agt_default_zone(ngx_conf_t *cf);
+
+
+#endif /* _NGX_AGT_CONFIG_DIRECTIVES_CACHE_H_INCLUDED_ */

@@ -1,0 +1,25 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGT_ENDPOINT_HOOK_H_INCLUDED_
+#define _NGX_AGT_ENDPOINT_HOOK_H_INCLUDED_
+
+
+#include "ngx_agilicus_token_module.h"
+
+
+/*
+ * Whether the request's body is JSON by its type.
+ */
+ngx_uint_t ngx_agt_is_json(ngx_http_request_t *r);
+
+/*
+ * The content handler of "agilicus_token_revocation_hook".
+ */
+ngx_int_t ngx_agt_hook_handler(ngx_http_request_t *r);
+
+
+#endif /* _NGX_AGT_ENDPOINT_HOOK_H_INCLUDED_ */

@@ -1,0 +1,34 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGT_REQUEST_PREFLIGHT_H_INCLUDED_
+#define _NGX_AGT_REQUEST_PREFLIGHT_H_INCLUDED_
+
+
+#include "ngx_agilicus_token_module.h"
+
+
+/*
+ * Whether the request is what a browser sends by itself before a request from
+ * another origin: OPTIONS with Origin and Access-Control-Request-Method.
+ * Returns 1 or 0.
+ */
+ngx_uint_t ngx_agt_is_preflight(ngx_http_request_t *r);
+
+/*
+ * For a request that has reached its content handler, whether it is a
+ * preflight without a token that the location lets pass.  Returns 1 or 0.
+ */
+ngx_uint_t ngx_agt_preflight_passes(ngx_http_request_t *r);
+
+/*
+ * The handler of the content phase, registered where a preflight may pass.
+ * NGX_HTTP_NO_CONTENT for one that passes, else NGX_DECLINED.
+ */
+ngx_int_t ngx_agt_preflight_handler(ngx_http_request_t *r);
+
+
+#endif /* _NGX_AGT_REQUEST_PREFLIGHT_H_INCLUDED_ */
