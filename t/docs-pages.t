@@ -185,12 +185,19 @@ subtest 'what nginx -t is said to say is what it says' => sub {
 };
 
 
-subtest 'every source has its place in the levels' => sub {
-    my ($table) = slurp("$top/docs/design.md") =~ /^## Levels\n(.*?)^## /ms;
-    my %said;
+subtest 'every source is in the tree, and in one place of it' => sub {
+    my ($tree) = slurp("$top/docs/design.md")
+                 =~ m{^ngx_agilicus_token_module/\n(.*?)^```}ms;
+    my ($room, %said) = ('');
 
-    for my $cell ($table =~ /^\| \d \| (.*?) \|/mg) {
-        $said{$_}++ for $cell =~ /`([\w\/]+)`/g;
+    for my $line (split /\n/, $tree) {
+        if ($line =~ m{^  (\w+)/  +\S}) {
+            $room = "$1/";
+        } elsif ($line =~ /^  (  )?(\w+)  +\S/) {
+            $said{($1 ? $room : '') . $2}++;
+        } else {
+            is($line, '', 'a line of the tree says what a file is about');
+        }
     }
 
     my @there = slurp("$top/config") =~ m{\$agilicus_dir/([\w/]+)\.c\s}g;
