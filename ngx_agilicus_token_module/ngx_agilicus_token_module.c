@@ -409,7 +409,7 @@ static ngx_command_t  ngx_agt_commands[] = {
 
 
 static ngx_http_module_t  ngx_agt_module_ctx = {
-    ngx_agt_add_variables,       /* preconfiguration */
+    ngx_agt_variables_add,       /* preconfiguration */
     ngx_agt_postconfiguration,   /* postconfiguration */
 
     ngx_agt_create_main_conf,    /* create main configuration */
@@ -506,7 +506,7 @@ ngx_agt_init_process(ngx_cycle_t *cycle)
     }
 
     if (ngx_agt_early_worker(mcf, cycle->log) != NGX_OK
-        || ngx_agt_match_init() != NGX_OK
+        || ngx_agt_host_rules_init() != NGX_OK
         || ngx_agt_call_init(&mcf->api, cycle->log) != NGX_OK
         || ngx_agt_revocation_init(&mcf->revocation, cycle->log)
            != NGX_OK)
@@ -525,7 +525,7 @@ ngx_agt_exit_process(ngx_cycle_t *cycle)
     ngx_agt_revocation_exit();
     ngx_agt_call_exit();
     ngx_agt_early_exit();
-    ngx_agt_match_exit();
+    ngx_agt_host_rules_exit();
     ngx_agt_worker_cache_exit();
 }
 

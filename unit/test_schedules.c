@@ -2133,21 +2133,21 @@ ngx_agt_wake_up(ngx_agt_wake_t *wake, uint64_t mask)
 /* what the files of requests have from each other */
 
 ngx_agt_client_t *
-ngx_agt_get_client(ngx_http_request_t *r)
+ngx_agt_client_get(ngx_http_request_t *r)
 {
     return &request_of(r)->client;
 }
 
 
 ngx_int_t
-ngx_agt_cut_query(ngx_http_request_t *r)
+ngx_agt_sources_cut_query(ngx_http_request_t *r)
 {
     abort();
 }
 
 
 ngx_int_t
-ngx_agt_learn_again(ngx_http_request_t *r,
+ngx_agt_preaccess_learn_again(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
     abort();
@@ -2155,7 +2155,7 @@ ngx_agt_learn_again(ngx_http_request_t *r,
 
 
 void
-ngx_agt_check_stale(ngx_agt_ctx_t *ctx)
+ngx_agt_preaccess_check_stale(ngx_agt_ctx_t *ctx)
 {
     /* nothing delays the request between its answer and the decision */
 }
@@ -2170,7 +2170,7 @@ ngx_agt_early_end(ngx_http_request_t *r, ngx_agt_client_t *client,
 
 
 ngx_uint_t
-ngx_agt_take(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+ngx_agt_sources_take(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     const ngx_agt_loc_conf_t *lcf)
 {
     const char  *token;
@@ -2189,7 +2189,7 @@ ngx_agt_take(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
 
 const ngx_agt_requirement_t *
-ngx_agt_requirements(ngx_http_request_t *r,
+ngx_agt_requirements_evaluate(ngx_http_request_t *r,
     const ngx_agt_loc_conf_t *conf, ngx_uint_t *n)
 {
     *n = 0;
@@ -2201,7 +2201,7 @@ ngx_agt_requirements(ngx_http_request_t *r,
 /* rules that look into the body, which comes later, and then allow */
 
 ngx_int_t
-ngx_agt_match(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+ngx_agt_host_rules_match(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     const ngx_agt_loc_conf_t *lcf, ngx_agt_reason_e *reason)
 {
     return ctx->body_read ? NGX_OK : NGX_AGAIN;
@@ -2209,14 +2209,14 @@ ngx_agt_match(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
 
 ngx_uint_t
-ngx_agt_has_two_hosts(ngx_http_request_t *r)
+ngx_agt_destination_has_two_hosts(ngx_http_request_t *r)
 {
     return 0;
 }
 
 
 ngx_int_t
-ngx_agt_match_wait(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
+ngx_agt_host_rules_read_body(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 {
     ctx->state = NGX_AGT_STATE_READING;
 
@@ -2232,14 +2232,14 @@ ngx_agt_challenge_status(const ngx_agt_decision_t *decision)
 
 
 ngx_uint_t
-ngx_agt_is_preflight(ngx_http_request_t *r)
+ngx_agt_preflight_is(ngx_http_request_t *r)
 {
     abort();
 }
 
 
 ngx_int_t
-ngx_agt_challenge(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
+ngx_agt_challenge_set(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 {
     abort();
 }
@@ -2276,7 +2276,7 @@ ngx_agt_create(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_agt_upstream(ngx_http_request_t *r)
+ngx_agt_upstream_prepare(ngx_http_request_t *r)
 {
     abort();
 }

@@ -685,7 +685,7 @@ ngx_agt_register_enter(ngx_conf_t *cf, const ngx_agt_main_conf_t *mcf)
             return NGX_ERROR;
         }
 
-        *h = ngx_agt_server_rewrite_handler;
+        *h = ngx_agt_enter_server_rewrite_handler;
     }
 
     if (mcf->preaccess) {
@@ -708,7 +708,7 @@ ngx_agt_register_enter(ngx_conf_t *cf, const ngx_agt_main_conf_t *mcf)
             return NGX_ERROR;
         }
 
-        *h = ngx_agt_rewrite_handler;
+        *h = ngx_agt_enter_rewrite_handler;
     }
 
     return NGX_OK;
@@ -740,7 +740,7 @@ ngx_agt_register_query(ngx_conf_t *cf)
     ngx_memmove(first + 1, first,
                 (handlers->nelts - 1) * sizeof(ngx_http_handler_pt));
 
-    first[0] = ngx_agt_log_handler;
+    first[0] = ngx_agt_enter_log_handler;
 
     return NGX_OK;
 }
@@ -808,7 +808,7 @@ ngx_agt_register_upstream(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
         return NGX_ERROR;
     }
 
-    *h = ngx_agt_post_read_handler;
+    *h = ngx_agt_identity_post_read_handler;
 
     return NGX_OK;
 }

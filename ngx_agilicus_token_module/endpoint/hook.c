@@ -141,17 +141,18 @@ ngx_agt_hook_unavailable(ngx_http_request_t *r)
 {
     ngx_agt_ctx_t  *ctx;
 
-    ctx = ngx_agt_create_ctx(r);
+    ctx = ngx_agt_ctx_create(r);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE, NGX_AGT_REASON_OVERLOAD);
+    ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
+                         NGX_AGT_REASON_OVERLOAD);
 
     ctx->state = NGX_AGT_STATE_DONE;
     ctx->status = ngx_agt_challenge_status(&ctx->decision);
 
-    return ngx_agt_challenge(r, ctx);
+    return ngx_agt_challenge_set(r, ctx);
 }
 
 

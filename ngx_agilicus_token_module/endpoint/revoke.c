@@ -72,14 +72,14 @@ ngx_agt_revoke_handler(ngx_http_request_t *r)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
 
-    ctx = ngx_agt_create_ctx(r);
+    ctx = ngx_agt_ctx_create(r);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ctx->api = lcf->origin->api;
 
-    if (!ngx_agt_take_header(ctx, lcf)) {
+    if (!ngx_agt_sources_take_header(ctx, lcf)) {
         return ngx_agt_revoke_refuse(r, ctx);
     }
 
@@ -123,7 +123,7 @@ ngx_agt_revoke_token(ngx_http_request_t *r,
         && found.class != NGX_AGT_CLASS_INVALID)
     {
         if (found.class == NGX_AGT_CLASS_ACTIVE
-            && ngx_agt_keep_facts(r, ctx, &found.facts) != NGX_OK)
+            && ngx_agt_ctx_keep_facts(r, ctx, &found.facts) != NGX_OK)
         {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
@@ -134,7 +134,7 @@ ngx_agt_revoke_token(ngx_http_request_t *r,
         return ngx_agt_revoke_known(r, ctx, lcf);
     }
 
-    if (ngx_agt_look_for_denial(ctx, &now) != NGX_AGT_REASON_NONE)
+    if (ngx_agt_look_up_denial(ctx, &now) != NGX_AGT_REASON_NONE)
     {
         /* it was known when it was denied, though not any more whose it is */
 
@@ -186,7 +186,7 @@ ngx_agt_revoke_ask(ngx_http_request_t *r,
 
     if (rc != NGX_AGAIN) {
         ctx->retry_after = answer.retry_after;
-        ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE, answer.reason);
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE, answer.reason);
 
         return ngx_agt_revoke_refuse(r, ctx);
     }
@@ -251,7 +251,8 @@ ngx_agt_revoke_known(ngx_http_request_t *r,
         return NGX_HTTP_NO_CONTENT;
 
     default:
-        ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE, ctx->decision.reason);
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
+                             ctx->decision.reason);
 
         return ngx_agt_revoke_refuse(r, ctx);
     }
@@ -260,7 +261,8 @@ ngx_agt_revoke_known(ngx_http_request_t *r,
 
         /* what could be denied is, and the rest is to be asked for again */
 
-        ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE, NGX_AGT_REASON_OVERLOAD);
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
+                             NGX_AGT_REASON_OVERLOAD);
 
         return ngx_agt_revoke_refuse(r, ctx);
     }
@@ -288,7 +290,7 @@ ngx_agt_revoke_deny(ngx_http_request_t *r,
 
         if (ngx_agt_revoke_denial(r, ctx, lcf, kind, &now, &denial)
             && (denial.value.data == NULL
-                || ngx_agt_deny(ngx_agt_denials(r), &denial, &now)
+                || ngx_agt_deny(ngx_agt_request_denials(r), &denial, &now)
                    == NGX_ERROR))
         {
             return NGX_ERROR;
@@ -323,7 +325,7 @@ ngx_agt_revoke_told(ngx_http_request_t *r,
         if (ngx_agt_revoke_denial(r, ctx, lcf, kind, &now, &denial)
             && denial.value.data)
         {
-            ngx_agt_denials_told(ngx_agt_denials(r), &denial, &now);
+            ngx_agt_denials_told(ngx_agt_request_denials(r), &denial, &now);
         }
     }
 }
@@ -348,7 +350,7 @@ ngx_agt_revoke_denial(ngx_http_request_t *r,
     denial->until = ctx->until;
 
     if (kind == NGX_AGT_TOMBSTONE_TOKEN) {
-        denial->value.data = (u_char *) ngx_agt_denial_key(ctx);
+        denial->value.data = (u_char *) ngx_agt_look_up_denial_key(ctx);
         denial->value.len = NGX_AGT_DIGEST_LEN;
 
         return 1;
@@ -426,7 +428,7 @@ ngx_agt_revoke_at_api(ngx_http_request_t *r,
         != NGX_AGAIN)
     {
         ctx->retry_after = answer.retry_after;
-        ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE, answer.reason);
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE, answer.reason);
 
         return ngx_agt_revoke_refuse(r, ctx);
     }
@@ -511,7 +513,7 @@ ngx_agt_revoke_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
     /* what is denied here meanwhile is still somebody's */
 
     if (!ctx->revoking && answer->facts.len
-        && ngx_agt_keep_facts(ctx->request, ctx, &answer->facts)
+        && ngx_agt_ctx_keep_facts(ctx->request, ctx, &answer->facts)
            != NGX_OK)
     {
         ctx->class = NGX_AGT_CLASS_INDETERMINATE;
@@ -546,7 +548,8 @@ ngx_agt_revoke_resume(ngx_event_t *ev)
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
 
     if (ctx->state == NGX_AGT_STATE_WAITING) {
-        ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE, NGX_AGT_REASON_TIMEOUT);
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
+                             NGX_AGT_REASON_TIMEOUT);
         rc = ngx_agt_revoke_refuse(r, ctx);
 
     } else if (!ctx->revoking) {
@@ -558,7 +561,8 @@ ngx_agt_revoke_resume(ngx_event_t *ev)
         rc = NGX_HTTP_NO_CONTENT;
 
     } else {
-        ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE, ctx->decision.reason);
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
+                             ctx->decision.reason);
         rc = ngx_agt_revoke_refuse(r, ctx);
     }
 
@@ -606,7 +610,7 @@ ngx_agt_revoke_refuse(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
     ctx->state = NGX_AGT_STATE_DONE;
     ctx->status = ngx_agt_challenge_status(&ctx->decision);
 
-    return ngx_agt_challenge(r, ctx);
+    return ngx_agt_challenge_set(r, ctx);
 }
 
 

@@ -109,7 +109,7 @@ ngx_agt_access_handler(ngx_http_request_t *r)
         return (rc == NGX_HTTP_UNAUTHORIZED) ? rc : NGX_HTTP_FORBIDDEN;
     }
 
-    return ngx_agt_challenge(r, ctx);
+    return ngx_agt_challenge_set(r, ctx);
 }
 
 
@@ -157,7 +157,7 @@ ngx_agt_access_last_handler(ngx_http_request_t *r)
         break;
     }
 
-    rc = ngx_agt_challenge(r, ctx);
+    rc = ngx_agt_challenge_set(r, ctx);
 
     if (rc == NGX_HTTP_INTERNAL_SERVER_ERROR) {
         return rc;
@@ -218,7 +218,7 @@ ngx_agt_precontent_handler(ngx_http_request_t *r)
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_agt_upstream(r);
+        rc = ngx_agt_upstream_prepare(r);
     }
 
     /* a mirror's response is nobody's */
@@ -254,7 +254,7 @@ ngx_agt_check_subrequest(ngx_http_request_t *r, const ngx_agt_loc_conf_t *lcf)
         return NGX_OK;
     }
 
-    return ctx ? ngx_agt_challenge(r, ctx) : rc;
+    return ctx ? ngx_agt_challenge_set(r, ctx) : rc;
 }
 
 
@@ -269,18 +269,18 @@ ngx_agt_unasked(ngx_http_request_t *r, const ngx_agt_loc_conf_t *lcf)
 {
     ngx_agt_ctx_t  *ctx;
 
-    ctx = ngx_agt_create_ctx(r);
+    ctx = ngx_agt_ctx_create(r);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (!ngx_agt_take(r, ctx, lcf)
+    if (!ngx_agt_sources_take(r, ctx, lcf)
         && ctx->decision.verdict == NGX_AGT_VERDICT_UNAVAILABLE)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_agt_say(ctx, NGX_AGT_VERDICT_NONE, NGX_AGT_REASON_NONE);
+    ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_NONE, NGX_AGT_REASON_NONE);
 
     return NGX_OK;
 }
@@ -329,13 +329,13 @@ ngx_agt_check_created(ngx_http_request_t *r,
         /* what was kept may have been revoked, or may have expired early */
 
         if (ctx->again || rc != NGX_HTTP_UNAUTHORIZED) {
-            return ngx_agt_challenge(r, ctx);
+            return ngx_agt_challenge_set(r, ctx);
         }
 
         ctx->again = 1;
         ctx->step = NGX_AGT_STEP_NONE;
         ctx->status = 0;
-        ngx_agt_say(ctx, NGX_AGT_VERDICT_NONE, NGX_AGT_REASON_NONE);
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_NONE, NGX_AGT_REASON_NONE);
     }
 
     ctx->creating = 0;
@@ -349,7 +349,8 @@ ngx_agt_check_created(ngx_http_request_t *r,
 
         if (ngx_agt_denials_token(own, &ctx->token, ctx->digest) == NGX_OK)
         {
-            ngx_agt_children_note(ngx_agt_denials(r), ctx->api->digest, own,
+            ngx_agt_children_note(ngx_agt_request_denials(r), ctx->api->digest,
+                                  own,
                                   &ctx->facts, &now);
         }
     }
@@ -386,7 +387,8 @@ ngx_agt_created_refused(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 
     if (ngx_agt_denials_token(own, &ctx->token, ctx->digest) == NGX_OK)
     {
-        ngx_agt_children_end(ngx_agt_denials(r), ctx->api->digest, own, &now);
+        ngx_agt_children_end(ngx_agt_request_denials(r), ctx->api->digest, own,
+                             &now);
     }
 }
 
@@ -407,7 +409,7 @@ ngx_agt_check(ngx_http_request_t *r,
     ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
 
     if (ctx == NULL || ctx->state == NGX_AGT_STATE_DONE) {
-        ctx = ngx_agt_create_ctx(r);
+        ctx = ngx_agt_ctx_create(r);
 
         if (ctx == NULL) {
             *out = NULL;
@@ -425,8 +427,8 @@ ngx_agt_check(ngx_http_request_t *r,
 
     if (ctx->state == NGX_AGT_STATE_NEW) {
 
-        rc = ctx->previewed ? ngx_agt_learn_again(r, ctx, lcf)
-                            : ngx_agt_learn(r, ctx, lcf);
+        rc = ctx->previewed ? ngx_agt_preaccess_learn_again(r, ctx, lcf)
+                            : ngx_agt_access_learn(r, ctx, lcf);
 
         ctx->previewed = 0;
 
@@ -435,16 +437,16 @@ ngx_agt_check(ngx_http_request_t *r,
         }
 
     } else if (ctx->cache == NGX_AGT_CACHE_STALE) {
-        ngx_agt_check_stale(ctx);
+        ngx_agt_preaccess_check_stale(ctx);
     }
 
     if (ctx->decision.verdict == NGX_AGT_VERDICT_MISSING
         && lcf->preflight == NGX_AGT_PREFLIGHT_PASS
-        && ngx_agt_is_preflight(r))
+        && ngx_agt_preflight_is(r))
     {
         /* nothing was decided about anybody */
 
-        ngx_agt_say(ctx, NGX_AGT_VERDICT_NONE, NGX_AGT_REASON_NONE);
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_NONE, NGX_AGT_REASON_NONE);
         ctx->state = NGX_AGT_STATE_DONE;
 
         return NGX_OK;
@@ -456,7 +458,7 @@ ngx_agt_check(ngx_http_request_t *r,
     {
         /* others say who this is; a token comes when all have been asked */
 
-        ngx_agt_say(ctx, NGX_AGT_VERDICT_NONE, NGX_AGT_REASON_NONE);
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_NONE, NGX_AGT_REASON_NONE);
         ctx->creating = 1;
 
         return NGX_DECLINED;
@@ -466,7 +468,7 @@ ngx_agt_check(ngx_http_request_t *r,
         rc = ngx_agt_decide(r, ctx, lcf);
 
         if (rc == NGX_AGAIN) {
-            rc = ngx_agt_match_wait(r, ctx);
+            rc = ngx_agt_host_rules_read_body(r, ctx);
 
             if (rc == NGX_DONE) {
                 return NGX_AGAIN;
@@ -479,14 +481,14 @@ ngx_agt_check(ngx_http_request_t *r,
         }
     }
 
-    ngx_agt_conclude(r, ctx, lcf);
+    ngx_agt_access_conclude(r, ctx, lcf);
 
     return ctx->status ? ctx->status : NGX_OK;
 }
 
 
 ngx_int_t
-ngx_agt_learn(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+ngx_agt_access_learn(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     const ngx_agt_loc_conf_t *lcf)
 {
     ngx_int_t  rc;
@@ -498,7 +500,7 @@ ngx_agt_learn(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     ctx->api = lcf->origin->api;
     ctx->leeway = lcf->leeway;
 
-    if (!ctx->has_token && !ngx_agt_take(r, ctx, lcf)) {
+    if (!ctx->has_token && !ngx_agt_sources_take(r, ctx, lcf)) {
         return NGX_OK;
     }
 
@@ -509,20 +511,20 @@ ngx_agt_learn(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
 
 ngx_agt_ctx_t *
-ngx_agt_create_ctx(ngx_http_request_t *r)
+ngx_agt_ctx_create(ngx_http_request_t *r)
 {
     ngx_agt_ctx_t     *ctx;
     ngx_agt_client_t  *client;
 
-    client = ngx_agt_get_client(r);
+    client = ngx_agt_client_get(r);
     if (client == NULL) {
-        (void) ngx_agt_cut_query(r);
+        (void) ngx_agt_sources_cut_query(r);
         return NULL;
     }
 
     ctx = ngx_pcalloc(r->pool, sizeof(ngx_agt_ctx_t));
     if (ctx == NULL) {
-        (void) ngx_agt_cut_query(r);
+        (void) ngx_agt_sources_cut_query(r);
         return NULL;
     }
 
@@ -557,30 +559,35 @@ ngx_agt_decide(ngx_http_request_t *r,
         break;
 
     case NGX_AGT_CLASS_INVALID:
-        ngx_agt_say(ctx, NGX_AGT_VERDICT_INVALID, ctx->decision.reason);
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_INVALID,
+                             ctx->decision.reason);
         return NGX_OK;
 
     case NGX_AGT_CLASS_REVOKED:
-        ngx_agt_say(ctx, NGX_AGT_VERDICT_REVOKED, ctx->decision.reason);
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_REVOKED,
+                             ctx->decision.reason);
         return NGX_OK;
 
     default:
-        ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE, ctx->decision.reason);
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
+                             ctx->decision.reason);
         return NGX_OK;
     }
 
     if (lcf->varies && (ctx->client->assigned & NGX_AGT_EARLY_TOKEN))
     {
-        ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE, NGX_AGT_REASON_EARLY);
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
+                             NGX_AGT_REASON_EARLY);
         return NGX_OK;
     }
 
-    if (lcf->policy.rules && ngx_agt_has_two_hosts(r)) {
-        ngx_agt_say(ctx, NGX_AGT_VERDICT_MALFORMED, NGX_AGT_REASON_HOST);
+    if (lcf->policy.rules && ngx_agt_destination_has_two_hosts(r)) {
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_MALFORMED,
+                             NGX_AGT_REASON_HOST);
         return NGX_OK;
     }
 
-    requirements = ngx_agt_requirements(r, lcf, &n);
+    requirements = ngx_agt_requirements_evaluate(r, lcf, &n);
 
     if ((requirements == NULL && n) || !ctx->has_facts) {
         goto failed;
@@ -599,14 +606,15 @@ ngx_agt_decide(ngx_http_request_t *r,
     }
 
     if (rc == NGX_OK) {
-        ngx_agt_look_again(r, ctx);
+        ngx_agt_access_look_again(r, ctx);
     }
 
     return NGX_OK;
 
 failed:
 
-    ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE, NGX_AGT_REASON_INTERNAL);
+    ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
+                         NGX_AGT_REASON_INTERNAL);
     return NGX_OK;
 }
 
@@ -620,7 +628,7 @@ ngx_agt_ask_rules(ngx_agt_ruling_t *ruling)
     ctx = ruling->data;
     r = ctx->request;
 
-    ruling->rc = ngx_agt_match(r, ctx,
+    ruling->rc = ngx_agt_host_rules_match(r, ctx,
                      ngx_http_get_module_loc_conf(r,
                                                   ngx_agilicus_token_module),
                      &ruling->reason);
@@ -633,14 +641,14 @@ ngx_agt_ask_rules(ngx_agt_ruling_t *ruling)
  */
 
 void
-ngx_agt_look_again(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
+ngx_agt_access_look_again(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 {
     ngx_atomic_uint_t   generation;
     ngx_agt_clock_t     now;
     ngx_agt_reason_e    denied;
     ngx_agt_denials_t  *denials;
 
-    denials = ngx_agt_denials(r);
+    denials = ngx_agt_request_denials(r);
 
     for ( ;; ) {
         generation = ngx_agt_denials_generation(denials);
@@ -651,10 +659,10 @@ ngx_agt_look_again(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 
         ngx_agt_zone_now(&now);
 
-        denied = ngx_agt_look_for_denial(ctx, &now);
+        denied = ngx_agt_look_up_denial(ctx, &now);
 
         if (denied != NGX_AGT_REASON_NONE) {
-            ngx_agt_say(ctx, NGX_AGT_VERDICT_REVOKED, denied);
+            ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_REVOKED, denied);
             return;
         }
 
@@ -664,7 +672,7 @@ ngx_agt_look_again(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 
 
 void
-ngx_agt_say(ngx_agt_ctx_t *ctx,
+ngx_agt_decision_set(ngx_agt_ctx_t *ctx,
     ngx_agt_verdict_e verdict, ngx_agt_reason_e reason)
 {
     ctx->decision.verdict = verdict;
@@ -673,7 +681,7 @@ ngx_agt_say(ngx_agt_ctx_t *ctx,
 
 
 void
-ngx_agt_conclude(ngx_http_request_t *r,
+ngx_agt_access_conclude(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
     u_char      fingerprint[NGX_AGT_FINGERPRINT_LEN];
@@ -682,7 +690,7 @@ ngx_agt_conclude(ngx_http_request_t *r,
 
     ctx->state = NGX_AGT_STATE_DONE;
 
-    ngx_agt_zone_count(ngx_agt_first_zone(r),
+    ngx_agt_zone_count(ngx_agt_request_first_zone(r),
         NGX_AGT_COUNT_ACTIVE
         + (ctx->decision.verdict - NGX_AGT_VERDICT_ACTIVE));
 

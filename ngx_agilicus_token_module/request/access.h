@@ -25,30 +25,30 @@ ngx_int_t ngx_agt_precontent_handler(ngx_http_request_t *r);
  * NGX_AGAIN if the request waits now, NGX_OK with something to decide
  * on.
  */
-ngx_int_t ngx_agt_learn(ngx_http_request_t *r,
+ngx_int_t ngx_agt_access_learn(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 
 /*
  * Sets the verdict if the token has been denied since denials were looked
  * through for ctx->clean.
  */
-void ngx_agt_look_again(ngx_http_request_t *r, ngx_agt_ctx_t *ctx);
+void ngx_agt_access_look_again(ngx_http_request_t *r, ngx_agt_ctx_t *ctx);
 
 /*
  * Makes a context for a decision about the request; NULL for lack of memory.
  */
-ngx_agt_ctx_t *ngx_agt_create_ctx(ngx_http_request_t *r);
+ngx_agt_ctx_t *ngx_agt_ctx_create(ngx_http_request_t *r);
 
 /*
  * Says what was decided.
  */
-void ngx_agt_say(ngx_agt_ctx_t *ctx,
+void ngx_agt_decision_set(ngx_agt_ctx_t *ctx,
     ngx_agt_verdict_e verdict, ngx_agt_reason_e reason);
 
 /*
  * Counts and logs what was decided, and sets its status.
  */
-void ngx_agt_conclude(ngx_http_request_t *r,
+void ngx_agt_access_conclude(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 
 

@@ -68,7 +68,7 @@ ngx_agt_challenge_status(const ngx_agt_decision_t *decision)
 
 
 ngx_int_t
-ngx_agt_challenge(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
+ngx_agt_challenge_set(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 {
     time_t            seconds;
     ngx_str_t         value;
@@ -172,7 +172,7 @@ ngx_agt_challenge_value(ngx_http_request_t *r,
         ngx_str_set(&error, ", error=\"insufficient_scope\"");
 
         if (ctx->decision.reason == NGX_AGT_REASON_SCOPE) {
-            requirements = ngx_agt_requirements(r, lcf, &n);
+            requirements = ngx_agt_requirements_evaluate(r, lcf, &n);
 
             if (requirements == NULL) {
                 return NGX_ERROR;

@@ -15,7 +15,7 @@
  * Sets the headers of a refusal for ctx->decision and returns its status, or
  * NGX_HTTP_INTERNAL_SERVER_ERROR for lack of memory.
  */
-ngx_int_t ngx_agt_challenge(ngx_http_request_t *r, ngx_agt_ctx_t *ctx);
+ngx_int_t ngx_agt_challenge_set(ngx_http_request_t *r, ngx_agt_ctx_t *ctx);
 
 /*
  * Takes back what a refusal has set, where an error page has led to a location

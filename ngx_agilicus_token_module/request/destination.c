@@ -20,7 +20,7 @@ static ngx_uint_t ngx_agt_fields(ngx_http_request_t *r,
  */
 
 ngx_uint_t
-ngx_agt_has_two_hosts(ngx_http_request_t *r)
+ngx_agt_destination_has_two_hosts(ngx_http_request_t *r)
 {
     ngx_int_t            rc;
     ngx_str_t            value;
@@ -76,7 +76,7 @@ ngx_agt_has_two_hosts(ngx_http_request_t *r)
 
 
 ngx_int_t
-ngx_agt_destination(ngx_http_request_t *r, ngx_agt_rules_view_t *view)
+ngx_agt_destination_view(ngx_http_request_t *r, ngx_agt_rules_view_t *view)
 {
     ngx_str_t            value;
     ngx_agt_target_t     target;
@@ -117,7 +117,7 @@ ngx_agt_destination(ngx_http_request_t *r, ngx_agt_rules_view_t *view)
     view->query = target.query;
     view->has_query = target.has_query;
 
-    return ngx_agt_match_path(r, &target.path, view);
+    return ngx_agt_host_rules_path(r, &target.path, view);
 }
 
 

@@ -21,14 +21,14 @@
  * of HTTP/2 and HTTP/3, and in a Host field; or an absolute target without a
  * Host field.  Else 0.
  */
-ngx_uint_t ngx_agt_has_two_hosts(ngx_http_request_t *r);
+ngx_uint_t ngx_agt_destination_has_two_hosts(ngx_http_request_t *r);
 
 /*
  * Makes of a view of the request a view of its second target.  NGX_OK;
  * NGX_DONE, with the view untouched, where its method has none; NGX_DECLINED
  * where it cannot be told what it is; NGX_ERROR where memory is short.
  */
-ngx_int_t ngx_agt_destination(ngx_http_request_t *r,
+ngx_int_t ngx_agt_destination_view(ngx_http_request_t *r,
     ngx_agt_rules_view_t *view);
 
 /*
@@ -36,7 +36,7 @@ ngx_int_t ngx_agt_destination(ngx_http_request_t *r,
  * request; query and has_query are set before.  NGX_OK, NGX_DECLINED where
  * different readers could read it differently, or NGX_ERROR.
  */
-ngx_int_t ngx_agt_match_path(ngx_http_request_t *r,
+ngx_int_t ngx_agt_host_rules_path(ngx_http_request_t *r,
     const ngx_str_t *raw, ngx_agt_rules_view_t *view);
 
 

@@ -239,7 +239,7 @@ ngx_agt_list_varies(const ngx_array_t *values)
  */
 
 ngx_uint_t
-ngx_agt_is_early(ngx_http_request_t *r, const ngx_str_t *name)
+ngx_agt_early_check(ngx_http_request_t *r, const ngx_str_t *name)
 {
     ngx_uint_t                  enforced, content;
     ngx_agt_client_t           *client;
@@ -295,7 +295,7 @@ ngx_agt_early_read(ngx_http_request_t *r, ngx_uint_t kind)
     ngx_agt_client_t           *client;
     const ngx_agt_main_conf_t  *mcf;
 
-    client = ngx_agt_get_client(r);
+    client = ngx_agt_client_get(r);
 
     if (client == NULL) {
         ngx_agt_early_lost = r->connection->number;
@@ -448,7 +448,7 @@ ngx_agt_made_variable(ngx_http_request_t *r,
     if (mcf->notices && made->index != NGX_CONF_UNSET_UINT
         && v == &r->variables[made->index])
     {
-        client = ngx_agt_find_client(r);
+        client = ngx_agt_client_find(r);
 
         if (client && client->early_reads && client->early_values) {
 

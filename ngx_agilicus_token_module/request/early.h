@@ -38,7 +38,7 @@ void ngx_agt_early_exit(void);
  * enforces and has not looked the token up yet: the variable is empty then.
  * The second is for a variable that depends on the location too.
  */
-ngx_uint_t ngx_agt_is_early(ngx_http_request_t *r, const ngx_str_t *name);
+ngx_uint_t ngx_agt_early_check(ngx_http_request_t *r, const ngx_str_t *name);
 void ngx_agt_early_depends(void);
 
 /*

@@ -22,7 +22,7 @@ static ngx_agt_arrival_t *ngx_agt_add_arrival(
  */
 
 ngx_int_t
-ngx_agt_server_rewrite_handler(ngx_http_request_t *r)
+ngx_agt_enter_server_rewrite_handler(ngx_http_request_t *r)
 {
     if (r == r->main && !r->internal) {
         return NGX_DECLINED;
@@ -50,14 +50,14 @@ ngx_agt_enter(ngx_http_request_t *r)
 
     mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
 
-    client = ngx_agt_find_client(r);
-    arrival = client ? ngx_agt_arrival_of(client, r) : NULL;
+    client = ngx_agt_client_find(r);
+    arrival = client ? ngx_agt_arrival_find(client, r) : NULL;
 
     if (r != r->main && mcf->rules && arrival == NULL) {
 
         /* rules judge what a part of a page was asked for with */
 
-        client = ngx_agt_get_client(r);
+        client = ngx_agt_client_get(r);
         arrival = client ? ngx_agt_add_arrival(r, client) : NULL;
 
         if (arrival == NULL) {
@@ -128,7 +128,7 @@ ngx_agt_add_arrival(ngx_http_request_t *r, ngx_agt_client_t *client)
 
 
 ngx_agt_arrival_t *
-ngx_agt_arrival_of(ngx_agt_client_t *client, ngx_http_request_t *r)
+ngx_agt_arrival_find(ngx_agt_client_t *client, ngx_http_request_t *r)
 {
     ngx_agt_arrival_t  *arrival;
 
@@ -143,7 +143,7 @@ ngx_agt_arrival_of(ngx_agt_client_t *client, ngx_http_request_t *r)
 
 
 ngx_int_t
-ngx_agt_rewrite_handler(ngx_http_request_t *r)
+ngx_agt_enter_rewrite_handler(ngx_http_request_t *r)
 {
     ngx_http_core_loc_conf_t  *clcf;
 
@@ -155,7 +155,7 @@ ngx_agt_rewrite_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_agt_cut_query(r) != NGX_OK) {
+    if (ngx_agt_sources_cut_query(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -166,7 +166,7 @@ ngx_agt_rewrite_handler(ngx_http_request_t *r)
 /* requests that ended before the rewrite phase of their location */
 
 ngx_int_t
-ngx_agt_log_handler(ngx_http_request_t *r)
+ngx_agt_enter_log_handler(ngx_http_request_t *r)
 {
     u_char  *p;
 
@@ -184,7 +184,7 @@ ngx_agt_log_handler(ngx_http_request_t *r)
         r->request_line.len = p - r->request_start;
     }
 
-    (void) ngx_agt_cut_query(r);
+    (void) ngx_agt_sources_cut_query(r);
 
     return NGX_OK;
 }

@@ -40,9 +40,9 @@ ngx_agt_header_filter(ngx_http_request_t *r)
 
     /* the request may have ended before its location's rewrite phase */
 
-    (void) ngx_agt_cut_query(r);
+    (void) ngx_agt_sources_cut_query(r);
 
-    client = ngx_agt_find_client(r);
+    client = ngx_agt_client_find(r);
 
     if (client == NULL) {
         return ngx_agt_next_header_filter(r);

@@ -15,47 +15,48 @@
 
 
 /* compiled patterns that a worker keeps */
-#define NGX_AGT_MATCH_PATTERNS   1024
+#define NGX_AGT_HOST_RULES_PATTERNS   1024
 
 /* bytes of a body that rules may look into */
-#define NGX_AGT_MATCH_MAX_BODY   65536
+#define NGX_AGT_HOST_RULES_MAX_BODY   65536
 
 /* what it costs to read one of them, in nanoseconds, where it costs most */
-#define NGX_AGT_MATCH_BYTE       24
+#define NGX_AGT_HOST_RULES_BYTE       24
 
 
-static ngx_int_t ngx_agt_match_view(ngx_http_request_t *r,
+static ngx_int_t ngx_agt_host_rules_view(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
     ngx_agt_rules_view_t *view);
-static ngx_int_t ngx_agt_match_target(ngx_http_request_t *r,
+static ngx_int_t ngx_agt_host_rules_target(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, ngx_agt_rules_view_t *view);
-static void ngx_agt_match_body(ngx_http_request_t *r,
+static void ngx_agt_host_rules_body(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, ngx_agt_rules_view_t *view);
-static ngx_int_t ngx_agt_match_gather(ngx_http_request_t *r, ngx_str_t *text);
-static ngx_uint_t ngx_agt_match_can_read(ngx_http_request_t *r);
-static ngx_uint_t ngx_agt_match_is_clear(ngx_http_request_t *r);
-static ngx_uint_t ngx_agt_match_is_utf8(ngx_str_t *type);
-static void ngx_agt_match_read(ngx_http_request_t *r);
+static ngx_int_t ngx_agt_host_rules_gather(ngx_http_request_t *r,
+    ngx_str_t *text);
+static ngx_uint_t ngx_agt_host_rules_can_read(ngx_http_request_t *r);
+static ngx_uint_t ngx_agt_host_rules_is_clear(ngx_http_request_t *r);
+static ngx_uint_t ngx_agt_host_rules_is_utf8(ngx_str_t *type);
+static void ngx_agt_host_rules_read(ngx_http_request_t *r);
 
 
-static ngx_agt_rules_t  *ngx_agt_match_rules;
+static ngx_agt_rules_t  *ngx_agt_host_rules;
 
 
 ngx_int_t
-ngx_agt_match_init(void)
+ngx_agt_host_rules_init(void)
 {
-    ngx_agt_match_rules = ngx_agt_rules_create(NGX_AGT_MATCH_PATTERNS);
+    ngx_agt_host_rules = ngx_agt_rules_create(NGX_AGT_HOST_RULES_PATTERNS);
 
-    return ngx_agt_match_rules ? NGX_OK : NGX_ERROR;
+    return ngx_agt_host_rules ? NGX_OK : NGX_ERROR;
 }
 
 
 void
-ngx_agt_match_exit(void)
+ngx_agt_host_rules_exit(void)
 {
-    if (ngx_agt_match_rules) {
-        ngx_agt_rules_destroy(ngx_agt_match_rules);
-        ngx_agt_match_rules = NULL;
+    if (ngx_agt_host_rules) {
+        ngx_agt_rules_destroy(ngx_agt_host_rules);
+        ngx_agt_host_rules = NULL;
     }
 }
 
@@ -66,7 +67,7 @@ ngx_agt_match_exit(void)
  */
 
 ngx_int_t
-ngx_agt_match(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+ngx_agt_host_rules_match(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     const ngx_agt_loc_conf_t *lcf, ngx_agt_reason_e *reason)
 {
     ngx_int_t                 rc, second;
@@ -75,14 +76,14 @@ ngx_agt_match(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
     *reason = NGX_AGT_REASON_PATH;
 
-    if (ngx_agt_match_rules == NULL) {
+    if (ngx_agt_host_rules == NULL) {
         *reason = NGX_AGT_REASON_INTERNAL;
         return NGX_DECLINED;
     }
 
     ngx_memzero(&view, sizeof(ngx_agt_rules_view_t));
 
-    if (ngx_agt_match_view(r, ctx, lcf, &view) != NGX_OK) {
+    if (ngx_agt_host_rules_view(r, ctx, lcf, &view) != NGX_OK) {
         return NGX_DECLINED;
     }
 
@@ -90,16 +91,16 @@ ngx_agt_match(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
     view.spent = ctx->body_read ? ctx->rules_spent : 0;
 
-    ngx_agt_match_body(r, ctx, &view);
+    ngx_agt_host_rules_body(r, ctx, &view);
 
-    rc = ngx_agt_rules_decide(ngx_agt_match_rules, &ctx->rules, &view, reason);
+    rc = ngx_agt_rules_decide(ngx_agt_host_rules, &ctx->rules, &view, reason);
 
     if (rc != NGX_DECLINED) {
-        second = ngx_agt_destination(r, &view);
+        second = ngx_agt_destination_view(r, &view);
 
         if (second == NGX_OK) {
             second = ngx_agt_rules_decide(
-                                                ngx_agt_match_rules,
+                                                ngx_agt_host_rules,
                                                 &ctx->rules, &view, reason);
 
         } else if (second != NGX_DONE) {
@@ -127,7 +128,7 @@ ngx_agt_match(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_agt_match_view(ngx_http_request_t *r,
+ngx_agt_host_rules_view(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
     ngx_agt_rules_view_t *view)
 {
@@ -143,7 +144,7 @@ ngx_agt_match_view(ngx_http_request_t *r,
 
     view->search = (lcf->rules_search != 0);
 
-    return ngx_agt_match_target(r, ctx, view);
+    return ngx_agt_host_rules_target(r, ctx, view);
 }
 
 
@@ -154,7 +155,7 @@ ngx_agt_match_view(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_agt_match_target(ngx_http_request_t *r,
+ngx_agt_host_rules_target(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, ngx_agt_rules_view_t *view)
 {
     size_t              escapes;
@@ -189,7 +190,7 @@ ngx_agt_match_target(ngx_http_request_t *r,
         }
 
     } else {
-        arrival = ngx_agt_arrival_of(ctx->client, r);
+        arrival = ngx_agt_arrival_find(ctx->client, r);
         if (arrival == NULL) {
             return NGX_ERROR;
         }
@@ -217,12 +218,12 @@ ngx_agt_match_target(ngx_http_request_t *r,
         }
     }
 
-    return ngx_agt_match_path(r, &raw, view);
+    return ngx_agt_host_rules_path(r, &raw, view);
 }
 
 
 ngx_int_t
-ngx_agt_match_path(ngx_http_request_t *r, const ngx_str_t *raw,
+ngx_agt_host_rules_path(ngx_http_request_t *r, const ngx_str_t *raw,
     ngx_agt_rules_view_t *view)
 {
     u_char  *buf;
@@ -241,7 +242,7 @@ ngx_agt_match_path(ngx_http_request_t *r, const ngx_str_t *raw,
 
 
 static void
-ngx_agt_match_body(ngx_http_request_t *r,
+ngx_agt_host_rules_body(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, ngx_agt_rules_view_t *view)
 {
     ngx_str_t  text;
@@ -250,18 +251,18 @@ ngx_agt_match_body(ngx_http_request_t *r,
 
     if (!ctx->body_read) {
 
-        if (ngx_agt_match_can_read(r)) {
+        if (ngx_agt_host_rules_can_read(r)) {
             view->state = NGX_AGT_RULES_UNREAD;
         }
 
         return;
     }
 
-    if (ngx_agt_match_gather(r, &text) != NGX_OK) {
+    if (ngx_agt_host_rules_gather(r, &text) != NGX_OK) {
         return;
     }
 
-    view->spent += text.len * NGX_AGT_MATCH_BYTE;
+    view->spent += text.len * NGX_AGT_HOST_RULES_BYTE;
     view->body = ngx_agt_json_document(text.data, text.len);
 
     if (view->body) {
@@ -277,7 +278,7 @@ ngx_agt_match_body(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_agt_match_gather(ngx_http_request_t *r, ngx_str_t *text)
+ngx_agt_host_rules_gather(ngx_http_request_t *r, ngx_str_t *text)
 {
     off_t         len;
     u_char       *p;
@@ -301,7 +302,8 @@ ngx_agt_match_gather(ngx_http_request_t *r, ngx_str_t *text)
         len += cl->buf->last - cl->buf->pos;
     }
 
-    if (len != r->headers_in.content_length_n || len > NGX_AGT_MATCH_MAX_BODY)
+    if (len != r->headers_in.content_length_n
+        || len > NGX_AGT_HOST_RULES_MAX_BODY)
     {
         return NGX_DECLINED;
     }
@@ -335,7 +337,7 @@ ngx_agt_match_gather(ngx_http_request_t *r, ngx_str_t *text)
 
 
 static ngx_uint_t
-ngx_agt_match_can_read(ngx_http_request_t *r)
+ngx_agt_host_rules_can_read(ngx_http_request_t *r)
 {
     off_t                      len;
     ngx_http_core_loc_conf_t  *clcf;
@@ -348,9 +350,9 @@ ngx_agt_match_can_read(ngx_http_request_t *r)
     len = r->headers_in.content_length_n;
 
     return len > 0 && len <= (off_t) clcf->client_body_buffer_size
-           && len <= NGX_AGT_MATCH_MAX_BODY
+           && len <= NGX_AGT_HOST_RULES_MAX_BODY
            && ngx_agt_is_json(r)
-           && ngx_agt_match_is_clear(r);
+           && ngx_agt_host_rules_is_clear(r);
 }
 
 
@@ -360,7 +362,7 @@ ngx_agt_match_can_read(ngx_http_request_t *r)
  */
 
 static ngx_uint_t
-ngx_agt_match_is_clear(ngx_http_request_t *r)
+ngx_agt_host_rules_is_clear(ngx_http_request_t *r)
 {
     ngx_str_t         value;
     ngx_uint_t        i, types;
@@ -378,7 +380,7 @@ ngx_agt_match_is_clear(ngx_http_request_t *r)
                 && ngx_strncasecmp(h[i].key.data, (u_char *) "Content-Type",
                                    h[i].key.len)
                    == 0
-                && (types++ || !ngx_agt_match_is_utf8(&h[i].value)))
+                && (types++ || !ngx_agt_host_rules_is_utf8(&h[i].value)))
             {
                 return 0;
             }
@@ -410,7 +412,7 @@ ngx_agt_match_is_clear(ngx_http_request_t *r)
  */
 
 static ngx_uint_t
-ngx_agt_match_is_utf8(ngx_str_t *type)
+ngx_agt_host_rules_is_utf8(ngx_str_t *type)
 {
     size_t   len;
     u_char  *p, *end, *last;
@@ -471,7 +473,7 @@ ngx_agt_match_is_utf8(ngx_str_t *type)
  */
 
 ngx_int_t
-ngx_agt_match_wait(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
+ngx_agt_host_rules_read_body(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
@@ -479,7 +481,7 @@ ngx_agt_match_wait(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 
     r->request_body_in_single_buf = 1;
 
-    rc = ngx_http_read_client_request_body(r, ngx_agt_match_read);
+    rc = ngx_http_read_client_request_body(r, ngx_agt_host_rules_read);
 
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
         return rc;
@@ -492,7 +494,7 @@ ngx_agt_match_wait(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 
 
 static void
-ngx_agt_match_read(ngx_http_request_t *r)
+ngx_agt_host_rules_read(ngx_http_request_t *r)
 {
     ngx_agt_ctx_t  *ctx;
 

@@ -44,7 +44,7 @@ ngx_agt_look_up(ngx_http_request_t *r,
     const ngx_agt_origin_t  *origin;
 
     origin = lcf->origin;
-    first = ngx_agt_first_zone(r);
+    first = ngx_agt_request_first_zone(r);
 
     ngx_agt_zone_now(&now);
 
@@ -55,8 +55,8 @@ ngx_agt_look_up(ngx_http_request_t *r,
         rc = ngx_agt_find(r, ctx, lcf, &key, &found);
 
         if (rc == NGX_ERROR) {
-            ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
-                        NGX_AGT_REASON_INTERNAL);
+            ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
+                                 NGX_AGT_REASON_INTERNAL);
             return NGX_OK;
         }
 
@@ -74,11 +74,11 @@ ngx_agt_look_up(ngx_http_request_t *r,
 
     /* a token that is denied here needs no call, whatever is known of it */
 
-    denied = ngx_agt_denied(ngx_agt_denials(r), origin->api->digest,
-                            ngx_agt_denial_key(ctx), NULL, 0, &now);
+    denied = ngx_agt_denied(ngx_agt_request_denials(r), origin->api->digest,
+                            ngx_agt_look_up_denial_key(ctx), NULL, 0, &now);
 
     if (denied != NGX_AGT_REASON_NONE) {
-        ngx_agt_say(ctx, NGX_AGT_VERDICT_REVOKED, denied);
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_REVOKED, denied);
         ngx_agt_hit(first, ctx);
 
         return NGX_OK;
@@ -170,8 +170,8 @@ ngx_agt_find(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
         return ngx_agt_keep_entry(r, ctx, entry);
     }
 
-    if (ngx_agt_keep_facts(r, ctx, &found->facts) != NGX_OK
-        || ngx_agt_keep_rules(r, ctx, &found->rules) != NGX_OK)
+    if (ngx_agt_ctx_keep_facts(r, ctx, &found->facts) != NGX_OK
+        || ngx_agt_ctx_keep_rules(r, ctx, &found->rules) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -233,7 +233,7 @@ ngx_agt_use(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     denied = ngx_agt_look_through(r, ctx, lcf, &key, found, now);
 
     if (denied != NGX_AGT_REASON_NONE) {
-        ngx_agt_say(ctx, NGX_AGT_VERDICT_REVOKED, denied);
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_REVOKED, denied);
         return NGX_OK;
     }
 
@@ -245,7 +245,7 @@ ngx_agt_use(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
             return NGX_DECLINED;
         }
 
-        ngx_agt_say(ctx, NGX_AGT_VERDICT_INVALID, found->reason);
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_INVALID, found->reason);
         return NGX_OK;
     }
 
@@ -268,7 +268,7 @@ ngx_agt_look_through(ngx_http_request_t *r,
     ngx_atomic_uint_t  generation;
     ngx_agt_reason_e   denied;
 
-    generation = ngx_agt_denials_generation(ngx_agt_denials(r));
+    generation = ngx_agt_denials_generation(ngx_agt_request_denials(r));
 
     ctx->clean = generation;
 
@@ -280,7 +280,7 @@ ngx_agt_look_through(ngx_http_request_t *r,
         return NGX_AGT_REASON_NONE;
     }
 
-    denied = ngx_agt_look_for_denial(ctx, now);
+    denied = ngx_agt_look_up_denial(ctx, now);
 
     if (denied == NGX_AGT_REASON_NONE) {
         ngx_agt_cache_note(lcf->origin->zone, key, found, generation, late);
@@ -291,7 +291,7 @@ ngx_agt_look_through(ngx_http_request_t *r,
 
 
 const u_char *
-ngx_agt_denial_key(ngx_agt_ctx_t *ctx)
+ngx_agt_look_up_denial_key(ngx_agt_ctx_t *ctx)
 {
     if (ctx->token.len == 0 || ctx->token.data[ctx->token.len - 1] != '=') {
         return ctx->digest;
@@ -313,17 +313,19 @@ ngx_agt_denial_key(ngx_agt_ctx_t *ctx)
 
 
 ngx_agt_reason_e
-ngx_agt_look_for_denial(ngx_agt_ctx_t *ctx, const ngx_agt_clock_t *now)
+ngx_agt_look_up_denial(ngx_agt_ctx_t *ctx, const ngx_agt_clock_t *now)
 {
-    return ngx_agt_denied(ngx_agt_denials(ctx->request), ctx->api->digest,
-                          ngx_agt_denial_key(ctx),
+    return ngx_agt_denied(ngx_agt_request_denials(ctx->request),
+                          ctx->api->digest,
+                          ngx_agt_look_up_denial_key(ctx),
                           ctx->has_facts ? &ctx->facts : NULL,
                           ctx->first_asked, now);
 }
 
 
 ngx_int_t
-ngx_agt_keep_rules(ngx_http_request_t *r, ngx_agt_ctx_t *ctx, ngx_str_t *rules)
+ngx_agt_ctx_keep_rules(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+                       ngx_str_t *rules)
 {
     u_char  *p;
 
@@ -372,7 +374,8 @@ ngx_agt_age(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
-    watched = facts->jti.len && ngx_agt_watched(r, lcf->origin->api, now);
+    watched = facts->jti.len && ngx_agt_look_up_watched(r, lcf->origin->api,
+                                                        now);
 
     limit = ngx_agt_cache_limit(&lcf->lifetimes, ctx->digest,
                                 ngx_agt_policy_ahead(facts,
@@ -408,7 +411,7 @@ ngx_agt_age(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
 
 ngx_int_t
-ngx_agt_use_again(ngx_http_request_t *r,
+ngx_agt_look_up_again(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
     ngx_agt_clock_t  now;
@@ -420,12 +423,12 @@ ngx_agt_use_again(ngx_http_request_t *r,
 
 
 ngx_uint_t
-ngx_agt_watched(ngx_http_request_t *r,
+ngx_agt_look_up_watched(ngx_http_request_t *r,
     ngx_agt_api_t *api, const ngx_agt_clock_t *now)
 {
     ngx_agt_denials_t  *denials;
 
-    denials = ngx_agt_denials(r);
+    denials = ngx_agt_request_denials(r);
 
     return ngx_agt_denials_feed(denials, api->digest, now->mono)
            == NGX_AGT_FEED_HEALTHY;
@@ -453,7 +456,7 @@ ngx_agt_refresh(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 
 
 ngx_int_t
-ngx_agt_keep_facts(ngx_http_request_t *r,
+ngx_agt_ctx_keep_facts(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, ngx_str_t *packed)
 {
     u_char  *p;
@@ -481,7 +484,7 @@ ngx_agt_keep_facts(ngx_http_request_t *r,
 
 
 ngx_agt_zone_t *
-ngx_agt_first_zone(ngx_http_request_t *r)
+ngx_agt_request_first_zone(ngx_http_request_t *r)
 {
     const ngx_agt_main_conf_t  *mcf;
 
@@ -492,7 +495,7 @@ ngx_agt_first_zone(ngx_http_request_t *r)
 
 
 ngx_agt_denials_t *
-ngx_agt_denials(ngx_http_request_t *r)
+ngx_agt_request_denials(ngx_http_request_t *r)
 {
     const ngx_agt_main_conf_t  *mcf;
 

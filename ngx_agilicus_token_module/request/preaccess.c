@@ -34,13 +34,13 @@ ngx_agt_preaccess_handler(ngx_http_request_t *r)
     ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
 
     if (ctx == NULL) {
-        ctx = ngx_agt_create_ctx(r);
+        ctx = ngx_agt_ctx_create(r);
 
         if (ctx == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        if (ngx_agt_learn(r, ctx, lcf) == NGX_AGAIN) {
+        if (ngx_agt_access_learn(r, ctx, lcf) == NGX_AGAIN) {
             return NGX_AGAIN;
         }
     }
@@ -59,7 +59,7 @@ ngx_agt_preaccess_handler(ngx_http_request_t *r)
     if (ctx->class == NGX_AGT_CLASS_ACTIVE
         && ctx->decision.verdict == NGX_AGT_VERDICT_NONE)
     {
-        ngx_agt_look_again(r, ctx);
+        ngx_agt_access_look_again(r, ctx);
 
         /* after a call that failed, no other is made */
 
@@ -81,7 +81,7 @@ ngx_agt_preaccess_handler(ngx_http_request_t *r)
  */
 
 ngx_int_t
-ngx_agt_learn_again(ngx_http_request_t *r,
+ngx_agt_preaccess_learn_again(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
     ngx_int_t        rc;
@@ -115,7 +115,7 @@ ngx_agt_learn_again(ngx_http_request_t *r,
     rc = ngx_agt_look_up(r, ctx, lcf);
 
     if (rc == NGX_DECLINED && !ctx->known && answered) {
-        rc = ngx_agt_use_again(r, ctx, lcf);
+        rc = ngx_agt_look_up_again(r, ctx, lcf);
     }
 
     if (rc == NGX_DECLINED) {
@@ -127,13 +127,14 @@ ngx_agt_learn_again(ngx_http_request_t *r,
 
 
 void
-ngx_agt_check_stale(ngx_agt_ctx_t *ctx)
+ngx_agt_preaccess_check_stale(ngx_agt_ctx_t *ctx)
 {
     ngx_agt_clock_t  now;
 
     ngx_agt_zone_now(&now);
 
     if (now.mono >= ctx->stale_until) {
-        ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE, NGX_AGT_REASON_TIMEOUT);
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
+                             NGX_AGT_REASON_TIMEOUT);
     }
 }

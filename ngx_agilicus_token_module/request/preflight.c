@@ -42,7 +42,7 @@ ngx_agt_preflight_passes(ngx_http_request_t *r)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
 
-    if (lcf->preflight != NGX_AGT_PREFLIGHT_PASS || !ngx_agt_is_preflight(r))
+    if (lcf->preflight != NGX_AGT_PREFLIGHT_PASS || !ngx_agt_preflight_is(r))
     {
         return 0;
     }
@@ -59,7 +59,7 @@ ngx_agt_preflight_passes(ngx_http_request_t *r)
 
 
 ngx_uint_t
-ngx_agt_is_preflight(ngx_http_request_t *r)
+ngx_agt_preflight_is(ngx_http_request_t *r)
 {
     ngx_str_t         value;
     ngx_uint_t        i, origin, method;

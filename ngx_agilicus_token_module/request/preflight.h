@@ -16,7 +16,7 @@
  * another origin: OPTIONS with Origin and Access-Control-Request-Method.
  * Returns 1 or 0.
  */
-ngx_uint_t ngx_agt_is_preflight(ngx_http_request_t *r);
+ngx_uint_t ngx_agt_preflight_is(ngx_http_request_t *r);
 
 /*
  * For a request that has reached its content handler, whether it is a

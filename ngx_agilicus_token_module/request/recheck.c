@@ -281,14 +281,14 @@ ngx_agt_recheck_one(ngx_agt_ctx_t *ctx)
         return NGX_AGT_REASON_SAYS_NO;
     }
 
-    denials = ngx_agt_denials(ctx->request);
+    denials = ngx_agt_request_denials(ctx->request);
     generation = ngx_agt_denials_generation(denials);
 
     if (generation == ctx->clean) {
         return NGX_AGT_REASON_NONE;
     }
 
-    denied = ngx_agt_look_for_denial(ctx, &now);
+    denied = ngx_agt_look_up_denial(ctx, &now);
 
     if (denied == NGX_AGT_REASON_NONE) {
         ctx->clean = generation;
@@ -315,7 +315,7 @@ ngx_agt_recheck_cut(ngx_agt_ctx_t *ctx, ngx_agt_reason_e reason)
 
     ngx_agt_recheck_remove(ctx->client);
 
-    ngx_agt_zone_count(ngx_agt_first_zone(r), NGX_AGT_COUNT_CUT);
+    ngx_agt_zone_count(ngx_agt_request_first_zone(r), NGX_AGT_COUNT_CUT);
 
     switch (reason) {
 
@@ -331,11 +331,11 @@ ngx_agt_recheck_cut(ngx_agt_ctx_t *ctx, ngx_agt_reason_e reason)
         verdict = NGX_AGT_VERDICT_REVOKED;
     }
 
-    ngx_agt_say(ctx, verdict, reason);
+    ngx_agt_decision_set(ctx, verdict, reason);
     ctx->cut = 1;
 
     if (page) {
-        ngx_agt_say(page, verdict, reason);
+        ngx_agt_decision_set(page, verdict, reason);
         page->cut = 1;
     }
 

@@ -15,7 +15,7 @@
  * Evaluates the requirements of a location for a request into its pool; "*n"
  * is set to their number.  NULL with "*n" not zero means lack of memory.
  */
-const ngx_agt_requirement_t *ngx_agt_requirements(
+const ngx_agt_requirement_t *ngx_agt_requirements_evaluate(
     ngx_http_request_t *r, const ngx_agt_loc_conf_t *conf,
     ngx_uint_t *n);
 

@@ -53,12 +53,12 @@ static const ngx_agt_source_t  ngx_agt_header_source = {
  */
 
 ngx_agt_client_t *
-ngx_agt_get_client(ngx_http_request_t *r)
+ngx_agt_client_get(ngx_http_request_t *r)
 {
     ngx_pool_cleanup_t  *cln;
     ngx_agt_client_t    *client;
 
-    client = ngx_agt_find_client(r);
+    client = ngx_agt_client_find(r);
 
     if (client) {
         return client;
@@ -129,7 +129,7 @@ ngx_agt_is_repeated(ngx_http_request_t *r)
 
 
 ngx_agt_client_t *
-ngx_agt_find_client(ngx_http_request_t *r)
+ngx_agt_client_find(ngx_http_request_t *r)
 {
     ngx_pool_cleanup_t  *cln;
 
@@ -161,7 +161,7 @@ ngx_agt_client_cleanup(void *data)
 
 
 ngx_agt_ctx_t *
-ngx_agt_get_ctx(ngx_http_request_t *r)
+ngx_agt_ctx_find(ngx_http_request_t *r)
 {
     ngx_agt_ctx_t     *ctx;
     ngx_agt_client_t  *client;
@@ -175,17 +175,17 @@ ngx_agt_get_ctx(ngx_http_request_t *r)
     /* a clone goes on with what its parent was allowed, in its location */
 
     if (r != r->main && r->loc_conf == r->parent->loc_conf) {
-        return ngx_agt_get_ctx(r->parent);
+        return ngx_agt_ctx_find(r->parent);
     }
 
-    client = ngx_agt_find_client(r);
+    client = ngx_agt_client_find(r);
 
     return client ? client->last : NULL;
 }
 
 
 ngx_uint_t
-ngx_agt_take_header(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
+ngx_agt_sources_take_header(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
     ngx_uint_t  rc;
 
@@ -208,7 +208,7 @@ ngx_agt_take_header(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
  */
 
 ngx_uint_t
-ngx_agt_take(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+ngx_agt_sources_take(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     const ngx_agt_loc_conf_t *lcf)
 {
     ngx_str_t          token;
@@ -241,8 +241,8 @@ ngx_agt_take(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
             ngx_agt_cut_all(r);
 
-            ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
-                        NGX_AGT_REASON_INTERNAL);
+            ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
+                                 NGX_AGT_REASON_INTERNAL);
             return 0;
         }
 
@@ -285,7 +285,8 @@ ngx_agt_take_digest(ngx_agt_ctx_t *ctx)
     part = ctx->token;
 
     if (ngx_agt_digest(ctx->digest, &part, 1) != NGX_OK) {
-        ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE, NGX_AGT_REASON_INTERNAL);
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
+                             NGX_AGT_REASON_INTERNAL);
         return 0;
     }
 
@@ -304,19 +305,23 @@ ngx_agt_taken(ngx_agt_ctx_t *ctx, ngx_uint_t rc)
         return 1;
 
     case NGX_AGT_BEARER_NONE:
-        ngx_agt_say(ctx, NGX_AGT_VERDICT_MISSING, NGX_AGT_REASON_NO_TOKEN);
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_MISSING,
+                             NGX_AGT_REASON_NO_TOKEN);
         return 0;
 
     case NGX_AGT_BEARER_TOO_LONG:
-        ngx_agt_say(ctx, NGX_AGT_VERDICT_MALFORMED, NGX_AGT_REASON_TOO_LONG);
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_MALFORMED,
+                             NGX_AGT_REASON_TOO_LONG);
         return 0;
 
     case NGX_AGT_BEARER_REPEATED:
-        ngx_agt_say(ctx, NGX_AGT_VERDICT_MALFORMED, NGX_AGT_REASON_MULTIPLE);
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_MALFORMED,
+                             NGX_AGT_REASON_MULTIPLE);
         return 0;
 
     default: /* NGX_AGT_BEARER_MALFORMED */
-        ngx_agt_say(ctx, NGX_AGT_VERDICT_MALFORMED, NGX_AGT_REASON_SYNTAX);
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_MALFORMED,
+                             NGX_AGT_REASON_SYNTAX);
         return 0;
     }
 }
@@ -469,8 +474,8 @@ ngx_agt_cut(ngx_http_request_t *r, ngx_str_t *name)
 
     for (pr = r; pr; pr = pr->parent) {
 
-        client = ngx_agt_find_client(r);
-        arrival = client ? ngx_agt_arrival_of(client, pr) : NULL;
+        client = ngx_agt_client_find(r);
+        arrival = client ? ngx_agt_arrival_find(client, pr) : NULL;
 
         if (arrival && ngx_agt_cut_args(r, &arrival->args, name) != NGX_OK)
         {
@@ -546,7 +551,7 @@ ngx_agt_cut_all(ngx_http_request_t *r)
 
 
 ngx_int_t
-ngx_agt_cut_query(ngx_http_request_t *r)
+ngx_agt_sources_cut_query(ngx_http_request_t *r)
 {
     ngx_uint_t                 i;
     ngx_agt_source_t          *sources;
@@ -568,7 +573,7 @@ ngx_agt_cut_query(ngx_http_request_t *r)
 
         /* the client's part keeps the target as the client sent it */
 
-        if (ngx_agt_get_client(r) == NULL
+        if (ngx_agt_client_get(r) == NULL
             || ngx_agt_cut(r, &sources[i].name) != NGX_OK)
         {
             ngx_agt_cut_all(r);

@@ -100,7 +100,7 @@ static const ngx_str_t  ngx_agt_cache_words[] = {
 
 
 ngx_int_t
-ngx_agt_add_variables(ngx_conf_t *cf)
+ngx_agt_variables_add(ngx_conf_t *cf)
 {
     ngx_http_variable_t  *var, *v;
 
@@ -132,7 +132,7 @@ ngx_agt_read_variable(ngx_http_request_t *r,
 {
     const ngx_http_variable_t *var = (ngx_http_variable_t *) data;
 
-    if (ngx_agt_is_early(r, &var->name)) {
+    if (ngx_agt_early_check(r, &var->name)) {
         return ngx_agt_variable_str(v, NULL);
     }
 
@@ -146,7 +146,7 @@ ngx_agt_word_variable(ngx_http_request_t *r,
 {
     ngx_agt_ctx_t  *ctx;
 
-    ctx = ngx_agt_get_ctx(r);
+    ctx = ngx_agt_ctx_find(r);
 
     if (ctx == NULL || ctx->state != NGX_AGT_STATE_DONE) {
         return ngx_agt_variable_str(v, NULL);
@@ -164,7 +164,7 @@ ngx_agt_cache_variable(ngx_http_request_t *r,
 {
     ngx_agt_ctx_t  *ctx;
 
-    ctx = ngx_agt_get_ctx(r);
+    ctx = ngx_agt_ctx_find(r);
 
     return ngx_agt_variable_str(v,
                ctx ? &ngx_agt_cache_words[ctx->cache] : NULL);
@@ -178,7 +178,7 @@ ngx_agt_age_variable(ngx_http_request_t *r,
     uint64_t        now;
     ngx_agt_ctx_t  *ctx;
 
-    ctx = ngx_agt_get_ctx(r);
+    ctx = ngx_agt_ctx_find(r);
 
     if (ctx == NULL || ctx->sent == 0) {
         return ngx_agt_variable_str(v, NULL);
@@ -200,7 +200,7 @@ ngx_agt_api_time_variable(ngx_http_request_t *r,
     ngx_str_t       value;
     ngx_agt_ctx_t  *ctx;
 
-    ctx = ngx_agt_get_ctx(r);
+    ctx = ngx_agt_ctx_find(r);
 
     if (ctx == NULL || !ctx->has_api_time) {
         return ngx_agt_variable_str(v, NULL);
@@ -227,7 +227,7 @@ ngx_agt_fingerprint_variable(ngx_http_request_t *r,
     ngx_str_t       value;
     ngx_agt_ctx_t  *ctx;
 
-    ctx = ngx_agt_get_ctx(r);
+    ctx = ngx_agt_ctx_find(r);
 
     if (ctx == NULL || !ctx->has_digest) {
         return ngx_agt_variable_str(v, NULL);
@@ -278,7 +278,7 @@ ngx_agt_no_cache_variable(ngx_http_request_t *r,
 
     if (lcf->enable == NGX_AGT_OFF
         && r->headers_in.authorization == NULL
-        && ngx_agt_get_ctx(r) == NULL)
+        && ngx_agt_ctx_find(r) == NULL)
     {
         return ngx_agt_variable_str(v, NULL);
     }
@@ -313,7 +313,7 @@ ngx_agt_list_variable(ngx_http_request_t *r,
         return ngx_agt_variable_str(v, NULL);
     }
 
-    if (ngx_agt_join(r->pool, &facts->lists[data], &value) != NGX_OK)
+    if (ngx_agt_variables_join(r->pool, &facts->lists[data], &value) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -323,7 +323,8 @@ ngx_agt_list_variable(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_agt_join(ngx_pool_t *pool, const ngx_agt_list_t *list, ngx_str_t *value)
+ngx_agt_variables_join(ngx_pool_t *pool, const ngx_agt_list_t *list,
+                       ngx_str_t *value)
 {
     size_t          len;
     u_char         *p;
@@ -467,7 +468,7 @@ ngx_agt_claim_variable(ngx_http_request_t *r,
     ngx_str_t         claim, value;
     ngx_agt_facts_t  *facts;
 
-    if (ngx_agt_is_early(r, name)) {
+    if (ngx_agt_early_check(r, name)) {
         return ngx_agt_variable_str(v, NULL);
     }
 
@@ -493,7 +494,7 @@ ngx_agt_variable_facts(ngx_http_request_t *r)
 {
     ngx_agt_ctx_t  *ctx;
 
-    ctx = ngx_agt_get_ctx(r);
+    ctx = ngx_agt_ctx_find(r);
 
     if (ctx == NULL || !ctx->has_facts) {
         return NULL;

@@ -15,13 +15,13 @@
  * Joins a list with spaces in "pool"; an item that could be read as two, or
  * that does not belong in a header, is left out.
  */
-ngx_int_t ngx_agt_join(ngx_pool_t *pool,
+ngx_int_t ngx_agt_variables_join(ngx_pool_t *pool,
     const ngx_agt_list_t *list, ngx_str_t *value);
 
 /*
  * Adds $agilicus_token_*; before the configuration is read.
  */
-ngx_int_t ngx_agt_add_variables(ngx_conf_t *cf);
+ngx_int_t ngx_agt_variables_add(ngx_conf_t *cf);
 
 
 #endif /* _NGX_AGT_REQUEST_VARIABLES_H_INCLUDED_ */

@@ -31,7 +31,7 @@ ngx_agt_ask(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     ngx_agt_budget_client_t  client;
 
     c = r->connection;
-    first = ngx_agt_first_zone(r);
+    first = ngx_agt_request_first_zone(r);
 
     ngx_memzero(&introspect, sizeof(ngx_agt_introspect_t));
 
@@ -89,7 +89,8 @@ ngx_agt_ask(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     ctx->state = NGX_AGT_STATE_WAITING;
 
     if (ngx_agt_wait(r, ctx, lcf) != NGX_AGAIN) {
-        ngx_agt_say(ctx, NGX_AGT_VERDICT_UNAVAILABLE, NGX_AGT_REASON_INTERNAL);
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
+                             NGX_AGT_REASON_INTERNAL);
         return NGX_OK;
     }
 
@@ -124,7 +125,7 @@ ngx_agt_take_answer(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
     ngx_agt_clock_t     now;
     ngx_agt_denials_t  *denials;
 
-    denials = ngx_agt_denials(ctx->request);
+    denials = ngx_agt_request_denials(ctx->request);
 
     ctx->api_time = answer->elapsed;
     ctx->has_api_time = 1;
@@ -133,9 +134,9 @@ ngx_agt_take_answer(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
     if (answer->class == NGX_AGT_CLASS_ACTIVE) {
         ctx->late = 0;
 
-        if (ngx_agt_keep_facts(ctx->request, ctx, &answer->facts)
+        if (ngx_agt_ctx_keep_facts(ctx->request, ctx, &answer->facts)
                 != NGX_OK
-            || ngx_agt_keep_rules(ctx->request, ctx, &answer->rules)
+            || ngx_agt_ctx_keep_rules(ctx->request, ctx, &answer->rules)
                 != NGX_OK)
         {
             answer->class = NGX_AGT_CLASS_INDETERMINATE;
@@ -151,7 +152,7 @@ ngx_agt_take_answer(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
     {
         ctx->class = NGX_AGT_CLASS_ACTIVE;
         ctx->clean = ngx_agt_denials_generation(denials);
-        ctx->decision.reason = ngx_agt_look_for_denial(ctx, &now);
+        ctx->decision.reason = ngx_agt_look_up_denial(ctx, &now);
 
         if (ctx->decision.reason != NGX_AGT_REASON_NONE) {
             ctx->class = NGX_AGT_CLASS_REVOKED;
@@ -160,7 +161,7 @@ ngx_agt_take_answer(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
 
         ctx->cache = NGX_AGT_CACHE_STALE;
         ngx_agt_zone_count(
-                                ngx_agt_first_zone(ctx->request),
+                                ngx_agt_request_first_zone(ctx->request),
                                 NGX_AGT_COUNT_STALE);
 
         return;

@@ -240,8 +240,8 @@ ngx_agt_exchange_refuse(ngx_http_request_t *r,
 
     ctx->step = NGX_AGT_STEP_DONE;
 
-    ngx_agt_say(ctx, verdict, reason);
-    ngx_agt_conclude(r, ctx, lcf);
+    ngx_agt_decision_set(ctx, verdict, reason);
+    ngx_agt_access_conclude(r, ctx, lcf);
 
     /* the response of the client's request goes on beside a subrequest */
 
@@ -249,5 +249,5 @@ ngx_agt_exchange_refuse(ngx_http_request_t *r,
         ngx_agt_recheck_remove(ctx->client);
     }
 
-    return ngx_agt_challenge(r, ctx);
+    return ngx_agt_challenge_set(r, ctx);
 }

@@ -167,14 +167,15 @@ ngx_agt_hide(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
         || ngx_agt_has(&r->uri, &ctx->token)
         || ngx_agt_has(&r->main->unparsed_uri, &ctx->token))
     {
-        ngx_agt_say(ctx, NGX_AGT_VERDICT_MALFORMED, NGX_AGT_REASON_MULTIPLE);
-        ngx_agt_conclude(r, ctx, lcf);
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_MALFORMED,
+                             NGX_AGT_REASON_MULTIPLE);
+        ngx_agt_access_conclude(r, ctx, lcf);
 
         if (lcf->enable == NGX_AGT_REPORT) {
             return NGX_OK;
         }
 
-        return ngx_agt_challenge(r, ctx);
+        return ngx_agt_challenge_set(r, ctx);
     }
 
     return NGX_OK;

@@ -28,13 +28,13 @@ static ngx_uint_t ngx_agt_is_field_value(const ngx_str_t *value);
  */
 
 ngx_int_t
-ngx_agt_post_read_handler(ngx_http_request_t *r)
+ngx_agt_identity_post_read_handler(ngx_http_request_t *r)
 {
     const ngx_agt_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
 
-    if (ngx_agt_copy_headers(r, mcf) != NGX_OK) {
+    if (ngx_agt_identity_remove(r, mcf) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -48,7 +48,7 @@ ngx_agt_post_read_handler(ngx_http_request_t *r)
  */
 
 ngx_int_t
-ngx_agt_copy_headers(ngx_http_request_t *r, const ngx_agt_main_conf_t *mcf)
+ngx_agt_identity_remove(ngx_http_request_t *r, const ngx_agt_main_conf_t *mcf)
 {
     ngx_uint_t        i;
     ngx_list_t        list;
@@ -222,7 +222,7 @@ ngx_agt_fold(u_char ch)
 
 
 ngx_int_t
-ngx_agt_identity(ngx_http_request_t *r,
+ngx_agt_identity_add(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
     ngx_str_t               scopes;
@@ -232,7 +232,8 @@ ngx_agt_identity(ngx_http_request_t *r,
 
     facts = lcf->reissue ? &ctx->child : &ctx->facts;
 
-    if (ngx_agt_join(r->pool, &facts->lists[NGX_AGT_FACTS_SCOPES], &scopes)
+    if (ngx_agt_variables_join(r->pool, &facts->lists[NGX_AGT_FACTS_SCOPES],
+                               &scopes)
         != NGX_OK)
     {
         return NGX_ERROR;

@@ -193,7 +193,7 @@ ngx_agt_reissue_is_young(ngx_http_request_t *r,
 
     ngx_agt_zone_now(&now);
 
-    watched = has_jti && ngx_agt_watched(r, lcf->origin->api, &now);
+    watched = has_jti && ngx_agt_look_up_watched(r, lcf->origin->api, &now);
 
     limit = ngx_agt_cache_limit(&lcf->lifetimes, ctx->key,
                                 NGX_AGT_CLASS_ACTIVE, has_exp, watched);
@@ -219,7 +219,7 @@ ngx_agt_reissue_alive(ngx_http_request_t *r,
     ngx_agt_denials_t   *denials;
     ngx_agt_cache_key_t  key;
 
-    denials = ngx_agt_denials(r);
+    denials = ngx_agt_request_denials(r);
     generation = ngx_agt_denials_generation(denials);
 
     if (secret->clean >= generation) {
@@ -268,7 +268,7 @@ ngx_agt_reissue_key(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    parent = ngx_agt_denial_key(ctx);
+    parent = ngx_agt_look_up_denial_key(ctx);
 
     if (parent == NULL) {
         return NGX_ERROR;
@@ -351,7 +351,7 @@ ngx_agt_reissue_answer(ngx_http_request_t *r,
         /* the parent is denied, by whatever stands against it */
 
         denied = ngx_agt_reissue_denied(r, ctx);
-        key = ngx_agt_denial_key(ctx);
+        key = ngx_agt_look_up_denial_key(ctx);
 
         if (key && (denied == NGX_AGT_REASON_NONE
                     || denied == NGX_AGT_REASON_REVOKED))
@@ -495,7 +495,7 @@ ngx_agt_reissue_verified(ngx_http_request_t *r,
 
     ngx_agt_zone_now(&now);
 
-    ngx_agt_children_note(ngx_agt_denials(r),
+    ngx_agt_children_note(ngx_agt_request_denials(r),
                           ctx->api->digest, own, &ctx->child, &now);
 
     if (lcf->origin->zone) {
@@ -544,7 +544,8 @@ ngx_agt_reissue_refused(ngx_http_request_t *r,
 
     ngx_agt_zone_now(&now);
 
-    ngx_agt_children_end(ngx_agt_denials(r), ctx->api->digest, own, &now);
+    ngx_agt_children_end(ngx_agt_request_denials(r), ctx->api->digest, own,
+                         &now);
 
     if (lcf->origin->zone) {
         ngx_str_null(&none);
@@ -573,7 +574,7 @@ ngx_agt_reissue_denied(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 
     ngx_agt_zone_now(&now);
 
-    return ngx_agt_look_for_denial(ctx, &now);
+    return ngx_agt_look_up_denial(ctx, &now);
 }
 
 

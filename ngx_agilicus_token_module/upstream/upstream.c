@@ -28,7 +28,7 @@ static u_char  ngx_agt_given[] = "authorization";
  */
 
 ngx_int_t
-ngx_agt_upstream(ngx_http_request_t *r)
+ngx_agt_upstream_prepare(ngx_http_request_t *r)
 {
     ngx_int_t                   rc;
     ngx_str_t                   token;
@@ -40,12 +40,12 @@ ngx_agt_upstream(ngx_http_request_t *r)
 
     mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
-    ctx = ngx_agt_get_ctx(r);
+    ctx = ngx_agt_ctx_find(r);
 
     /* a location that enforces nothing passes on what went upstream before */
 
     if (lcf->enable == NGX_AGT_OFF && ctx && ctx->client->changed) {
-        arrival = ngx_agt_arrival_of(ctx->client, r);
+        arrival = ngx_agt_arrival_find(ctx->client, r);
 
         if (arrival && arrival->has_left) {
             arrival->has_left = 0;
@@ -75,7 +75,7 @@ ngx_agt_upstream(ngx_http_request_t *r)
      */
 
     if (mcf->identity.nelts || hide || restore || given || token.len) {
-        if (ngx_agt_copy_headers(r, mcf) != NGX_OK) {
+        if (ngx_agt_identity_remove(r, mcf) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
     }
@@ -110,7 +110,7 @@ ngx_agt_upstream(ngx_http_request_t *r)
 
     if (ctx && lcf->identity.len && lcf->enable != NGX_AGT_OFF
         && ctx->decision.verdict == NGX_AGT_VERDICT_ACTIVE
-        && ngx_agt_identity(r, ctx, lcf) != NGX_OK)
+        && ngx_agt_identity_add(r, ctx, lcf) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -159,7 +159,7 @@ ngx_agt_upstream_value(ngx_http_request_t *r, ngx_str_t *token)
     const ngx_agt_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
-    ctx = ngx_agt_get_ctx(r);
+    ctx = ngx_agt_ctx_find(r);
 
     ngx_agt_upstream_token(r, ctx, lcf, token);
 

@@ -19,14 +19,14 @@
  * headers, which only the edge may set.  The old one stays where it is:
  * pointers into it are good.  NGX_OK, or NGX_ERROR if there is no memory.
  */
-ngx_int_t ngx_agt_copy_headers(ngx_http_request_t *r,
+ngx_int_t ngx_agt_identity_remove(ngx_http_request_t *r,
     const ngx_agt_main_conf_t *mcf);
 
 /*
  * Adds the identity headers of an allowed request, as configured, to what goes
  * upstream.  NGX_OK, or NGX_ERROR if there is no memory.
  */
-ngx_int_t ngx_agt_identity(ngx_http_request_t *r,
+ngx_int_t ngx_agt_identity_add(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 
 /*
@@ -55,7 +55,7 @@ ngx_int_t ngx_agt_hide_bearer(ngx_http_request_t *r);
  * Prepares the request's headers for upstream, once it may go on.  Returns
  * NGX_OK, or the status to refuse it with.
  */
-ngx_int_t ngx_agt_upstream(ngx_http_request_t *r);
+ngx_int_t ngx_agt_upstream_prepare(ngx_http_request_t *r);
 
 /*
  * The token that upstream gets, as far as it is known; empty if none.
