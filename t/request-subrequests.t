@@ -1,5 +1,6 @@
-# More ways into a location, and out of it: parts of parts, what follows a
-# request, files that are written, and other protocols upstream.
+# Requests within requests, and more ways into a location and out of it: parts
+# of parts, what another location asks, what follows a request, redirects, files
+# that are written, and other protocols upstream.
 
 use lib 't/lib';
 use AgilicusTest;

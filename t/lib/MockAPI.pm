@@ -88,7 +88,6 @@ package MockAPI;
 #          on_connect => ...)
 #                           change answers; undef removes one
 #   down  up                refuse connections (and end the open ones); accept
-#   drop_connections        end the open ones
 #   stop
 #
 # The control port speaks the same to everybody: /_calls, /_requests,
@@ -331,7 +330,6 @@ sub script {
 
 sub down { $_[0]->script(listen => JSON::PP::false()) }
 sub up { $_[0]->script(listen => JSON::PP::true()) }
-sub drop_connections { $_[0]->script(drop => JSON::PP::true()) }
 
 
 sub stop {

@@ -51,7 +51,6 @@ package NginxProcess;
 #                                returns the pids of the workers then
 #   signal($name)       to the master
 #   upgrade             USR2; returns the pid of the new master
-#   old_master          pid of the one before
 #   retire_old          QUIT to the old master, wait until it is gone
 #   roll_back           QUIT to the new master; the old one stays
 #   wait_gone($pid, $seconds)
@@ -463,9 +462,6 @@ sub upgrade {
 
     die "no new binary after USR2\n";
 }
-
-
-sub old_master { $_[0]{old} }
 
 
 sub retire_old {

@@ -129,10 +129,6 @@ sub _set_script {
         return $error if defined $error;
     }
 
-    if (delete $new->{drop}) {
-        $self->drop_all;
-    }
-
     my ($unknown) = sort keys %$new;
 
     return defined $unknown ? "unknown: $unknown\n" : undef;

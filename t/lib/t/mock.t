@@ -258,12 +258,6 @@ is(ask('gone')->{error}, 'connect', 'down');
 $mock->up;
 is(ask('gone')->{status}, 410, 'up');
 
-my $c = $http->connect;
-
-$c->request(GET => '/outage');
-$mock->drop_connections;
-ok($c->closed(1), 'dropped');
-
 for my $how (qw(close reset)) {
     $mock->script(on_connect => $how);
     ok(ask('gone')->{error}, "on_connect $how");
