@@ -1698,7 +1698,7 @@ run_phases(request_t *q)
 
     q->healthy |= (current->healthy != 0);
 
-    rc = ngx_agt_check(&q->r, &lcfs[q->location], &ctx);
+    rc = ngx_agt_access_check(&q->r, &lcfs[q->location], &ctx);
 
     q->healthy |= (current->healthy != 0);
 
@@ -2254,29 +2254,6 @@ ngx_agt_challenge_withdraw(ngx_http_request_t *r)
 
 void
 ngx_agt_exchange_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
-{
-    abort();
-}
-
-
-ngx_int_t
-ngx_agt_reissue(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
-{
-    abort();
-}
-
-
-ngx_int_t
-ngx_agt_create(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
-{
-    abort();
-}
-
-
-ngx_int_t
-ngx_agt_upstream_prepare(ngx_http_request_t *r)
 {
     abort();
 }

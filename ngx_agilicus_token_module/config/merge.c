@@ -12,6 +12,7 @@
 #include "request/preaccess.h"
 #include "request/preflight.h"
 #include "upstream/identity.h"
+#include "upstream/precontent.h"
 #include "endpoint/hook.h"
 #include "endpoint/revoke.h"
 #include "endpoint/status.h"

@@ -12,13 +12,22 @@
 
 
 /*
- * The phase handlers.  The first runs where its turn comes in the access phase,
- * the last after all others of that phase, the third before the content: for
- * subrequests, which have no access phase, and for what goes upstream.
+ * The handlers of the access phase: the first runs where its turn comes, the
+ * second after all others of that phase.
  */
 ngx_int_t ngx_agt_access_handler(ngx_http_request_t *r);
 ngx_int_t ngx_agt_access_last_handler(ngx_http_request_t *r);
-ngx_int_t ngx_agt_precontent_handler(ngx_http_request_t *r);
+
+/*
+ * Decides about the request in its location, in a context that is made where
+ * there is none, or where the last decision is complete.  Returns NGX_OK if the
+ * request is allowed, NGX_AGAIN while it waits, NGX_DECLINED if a token is to be
+ * created for it, else the status that refuses it.  "*out" is the context; it
+ * is NULL where there was no memory for one, and where the body could not be
+ * read and the status is nginx's.
+ */
+ngx_int_t ngx_agt_access_check(ngx_http_request_t *r,
+    const ngx_agt_loc_conf_t *lcf, ngx_agt_ctx_t **out);
 
 /*
  * Takes the token, looks for what is known of it, and asks the API if need be.
