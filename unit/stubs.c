@@ -51,7 +51,7 @@ ngx_uint_t    stub_lines;
 ngx_uint_t    stub_level;
 const char   *stub_line;
 
-ngx_agt_denied_e  stub_source = NGX_AGT_DENIED_BY_FEED;
+ngx_agt_denial_source_e  stub_source = NGX_AGT_DENIED_BY_FEED;
 
 
 void
@@ -358,21 +358,21 @@ stub_denials_free(ngx_agt_denials_t *denials)
 
 ngx_int_t
 stub_deny(ngx_agt_denials_t *denials, const u_char *api,
-    ngx_agt_tombstone_e kind, const ngx_str_t *value,
+    ngx_agt_denial_kind_e kind, const ngx_str_t *value,
     int64_t until, int64_t before, const ngx_agt_clock_t *now)
 {
-    ngx_agt_denial_t  denial;
+    ngx_agt_denial_args_t  args;
 
-    memset(&denial, 0, sizeof(denial));
+    memset(&args, 0, sizeof(args));
 
-    denial.api = api;
-    denial.kind = kind;
-    denial.source = stub_source;
-    denial.value = *value;
-    denial.until = until;
-    denial.before = before;
+    args.api = api;
+    args.kind = kind;
+    args.source = stub_source;
+    args.value = *value;
+    args.until = until;
+    args.before = before;
 
-    return ngx_agt_deny(denials, &denial, now);
+    return ngx_agt_denials_add(denials, &args, now);
 }
 
 

@@ -72,12 +72,12 @@ ngx_agt_denials_t *stub_denials_at(void *mem, size_t size);
 
 /*
  * Denies as "stub_source" does, the feed at first; see
- * ngx_agt_deny().
+ * ngx_agt_denials_add().
  */
-extern ngx_agt_denied_e  stub_source;
+extern ngx_agt_denial_source_e  stub_source;
 
 ngx_int_t stub_deny(ngx_agt_denials_t *denials, const u_char *api,
-    ngx_agt_tombstone_e kind, const ngx_str_t *value,
+    ngx_agt_denial_kind_e kind, const ngx_str_t *value,
     int64_t until, int64_t before, const ngx_agt_clock_t *now);
 
 /*

@@ -35,7 +35,7 @@ static ngx_uint_t read_list(const u_char *body, size_t len);
 static ngx_uint_t read_denials(const u_char *body, size_t len);
 static ngx_uint_t read_document(const u_char *body, size_t len);
 static void take_row(void *data, const ngx_agt_json_row_t *row);
-static void take_denial(void *data, ngx_agt_tombstone_e kind,
+static void take_denial(void *data, ngx_agt_denial_kind_e kind,
     const ngx_str_t *value);
 
 
@@ -303,6 +303,6 @@ take_row(void *data, const ngx_agt_json_row_t *row)
 
 
 static void
-take_denial(void *data, ngx_agt_tombstone_e kind, const ngx_str_t *value)
+take_denial(void *data, ngx_agt_denial_kind_e kind, const ngx_str_t *value)
 {
 }

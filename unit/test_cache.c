@@ -13,10 +13,10 @@
 #define ACTIVE   NGX_AGT_CLASS_ACTIVE
 #define INVALID  NGX_AGT_CLASS_INVALID
 
-#define TOKEN    NGX_AGT_TOMBSTONE_TOKEN
-#define JTI      NGX_AGT_TOMBSTONE_JTI
-#define SESSION  NGX_AGT_TOMBSTONE_SESSION
-#define SUBJECT  NGX_AGT_TOMBSTONE_SUBJECT
+#define TOKEN    NGX_AGT_DENIAL_TOKEN
+#define JTI      NGX_AGT_DENIAL_JTI
+#define SESSION  NGX_AGT_DENIAL_SESSION
+#define SUBJECT  NGX_AGT_DENIAL_SUBJECT
 
 #define NONE     NGX_AGT_REASON_NONE
 
@@ -47,7 +47,7 @@ static ngx_int_t put(uint64_t n, ngx_agt_class_e class,
     const char *facts, const char *rules, uint64_t sent);
 static ngx_int_t find(uint64_t n, ngx_uint_t want_rules);
 static void note(uint64_t n, ngx_atomic_uint_t generation, uint32_t late);
-static ngx_int_t deny(const char *of, ngx_agt_tombstone_e kind,
+static ngx_int_t deny(const char *of, ngx_agt_denial_kind_e kind,
     const char *value, int64_t until, int64_t before);
 static ngx_agt_reason_e denied(const char *of, const char *jti,
     const char *session, const char *sub, ngx_int_t iat);
@@ -624,7 +624,7 @@ test_apart(void)
 {
     ngx_uint_t  i;
 
-    static const ngx_agt_tombstone_e  kinds[] = {
+    static const ngx_agt_denial_kind_e  kinds[] = {
         JTI, SESSION, SUBJECT
     };
 
@@ -899,7 +899,7 @@ note(uint64_t n, ngx_atomic_uint_t g, uint32_t late)
 
 
 static ngx_int_t
-deny(const char *of, ngx_agt_tombstone_e kind, const char *value,
+deny(const char *of, ngx_agt_denial_kind_e kind, const char *value,
     int64_t until, int64_t before)
 {
     u_char     api[32];
@@ -938,9 +938,9 @@ denied(const char *of, const char *jti, const char *session, const char *sub,
     f.has_iat = (iat != NGX_ERROR);
     f.iat = iat;
 
-    return ngx_agt_denied(denials, api, token,
-                          jti || session || sub ? &f : NULL,
-                          NGX_AGT_NEVER_ASKED, &now);
+    return ngx_agt_denials_check(denials, api, token,
+                                 jti || session || sub ? &f : NULL,
+                                 NGX_AGT_NEVER_ASKED, &now);
 }
 
 

@@ -11,10 +11,10 @@
 #include "zone/seal.h"
 
 
-#define TOKEN    NGX_AGT_TOMBSTONE_TOKEN
-#define JTI      NGX_AGT_TOMBSTONE_JTI
-#define SESSION  NGX_AGT_TOMBSTONE_SESSION
-#define SUBJECT  NGX_AGT_TOMBSTONE_SUBJECT
+#define TOKEN    NGX_AGT_DENIAL_TOKEN
+#define JTI      NGX_AGT_DENIAL_JTI
+#define SESSION  NGX_AGT_DENIAL_SESSION
+#define SUBJECT  NGX_AGT_DENIAL_SUBJECT
 
 
 static void test_add(void);
@@ -30,7 +30,7 @@ static void test_full(void);
 static void start(void);
 static ngx_int_t add(const char *child, const char *parent,
     const char *purpose);
-static void deny(ngx_agt_tombstone_e kind, const char *value);
+static void deny(ngx_agt_denial_kind_e kind, const char *value);
 static void note(const char *child, const char *jti, int64_t exp);
 static ngx_uint_t count(const char *child, uint32_t state);
 static ngx_uint_t due(const char *child);
@@ -133,7 +133,7 @@ test_kinds(void)
     ngx_uint_t  i;
 
     static const struct {
-        ngx_agt_tombstone_e  kind;
+        ngx_agt_denial_kind_e  kind;
         const char          *value;
         const char          *other;
     } kinds[] = {
@@ -481,7 +481,7 @@ add(const char *child, const char *parent, const char *purpose)
 
 
 static void
-deny(ngx_agt_tombstone_e kind, const char *value)
+deny(ngx_agt_denial_kind_e kind, const char *value)
 {
     u_char     key[32];
     ngx_str_t  v;
@@ -577,7 +577,8 @@ denied(const char *child, const char *jti)
 
     digest(own, child);
 
-    return ngx_agt_denied(denials, api, own, &f, NGX_AGT_NEVER_ASKED, &now)
+    return ngx_agt_denials_check(denials, api, own, &f, NGX_AGT_NEVER_ASKED,
+                                 &now)
            != NGX_AGT_REASON_NONE;
 }
 

@@ -619,10 +619,10 @@ put(ngx_uint_t n, ngx_agt_class_e class, uint64_t sent, size_t len)
 static ngx_int_t
 deny(const char *value, int64_t before)
 {
-    ngx_str_t            v;
-    ngx_agt_tombstone_e  kind;
+    ngx_str_t              v;
+    ngx_agt_denial_kind_e  kind;
 
-    kind = value ? NGX_AGT_TOMBSTONE_JTI : NGX_AGT_TOMBSTONE_SUBJECT;
+    kind = value ? NGX_AGT_DENIAL_JTI : NGX_AGT_DENIAL_SUBJECT;
 
     v.data = (u_char *) (value ? value : "subject");
     v.len = strlen((char *) v.data);
@@ -643,8 +643,8 @@ denied(const char *jti, const char *sub)
     facts.sub.data = (u_char *) sub;
     facts.sub.len = sub ? strlen(sub) : 0;
 
-    return ngx_agt_denied(denials, api, token, &facts,
-                          NGX_AGT_NEVER_ASKED, &now);
+    return ngx_agt_denials_check(denials, api, token, &facts,
+                                 NGX_AGT_NEVER_ASKED, &now);
 }
 
 
@@ -701,7 +701,7 @@ use(ngx_agt_zone_t *z, ngx_agt_denials_t *d)
 
     d->ledger = (void *) (p + d->sh->ledger_offset);
     d->unknown = (void *) (p + d->sh->unknown_offset);
-    d->tombstones = (void *) (p + d->sh->tombstones_offset);
+    d->set = (void *) (p + d->sh->set_offset);
 
     denials = d;
 }

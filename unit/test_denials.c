@@ -121,25 +121,25 @@ lay_out(size_t size)
     unit_check_note(sh->ledger_offset >= sizeof(*sh)
                     && sh->unknown_offset == sh->ledger_offset
                                              + sh->ledger_size
-                    && sh->tombstones_offset > sh->unknown_offset
-                    && sh->size > sh->tombstones_offset, note);
+                    && sh->set_offset > sh->unknown_offset
+                    && sh->size > sh->set_offset, note);
     unit_check_note(((sh->ledger_offset | sh->unknown_offset
-                      | sh->tombstones_offset) & 63) == 0, note);
+                      | sh->set_offset) & 63) == 0, note);
     unit_check_note((u_char *) denials->ledger
                        == (u_char *) sh + sh->ledger_offset
                     && (u_char *) denials->unknown
                        == (u_char *) sh + sh->unknown_offset
-                    && (u_char *) denials->tombstones
-                       == (u_char *) sh + sh->tombstones_offset, note);
+                    && (u_char *) denials->set
+                       == (u_char *) sh + sh->set_offset, note);
 
     /* what they say of themselves does not reach further */
 
-    unknown = ngx_agt_tombstones_capacity(denials->unknown);
-    places = ngx_agt_tombstones_capacity(denials->tombstones);
+    unknown = ngx_agt_denial_set_capacity(denials->unknown);
+    places = ngx_agt_denial_set_capacity(denials->set);
 
     unit_check_note((unknown + 8) * 64
-                    <= sh->tombstones_offset - sh->unknown_offset
-                    && (places + 8) * 64 <= sh->size - sh->tombstones_offset,
+                    <= sh->set_offset - sh->unknown_offset
+                    && (places + 8) * 64 <= sh->size - sh->set_offset,
                     note);
 
     /* and shares are as they should be */
@@ -205,7 +205,7 @@ test_reload(void)
 
         unit_check(next.sh == denials->sh && next.ledger == denials->ledger
                    && next.unknown == denials->unknown
-                   && next.tombstones == denials->tombstones
+                   && next.set == denials->set
                    && next.shpool == denials->shpool);
         unit_check(denied(&next, 5) && next.sh->generation == 77);
     }
@@ -405,7 +405,7 @@ test_unknown(void)
         n += token_denied(denials, i);
     }
 
-    unit_check(n <= ngx_agt_tombstones_capacity(denials->unknown) && n > 0);
+    unit_check(n <= ngx_agt_denial_set_capacity(denials->unknown) && n > 0);
     unit_check(denials->sh->lost == 0 && denials->sh->incomplete == 0);
 
     stub_denials_free(denials);
@@ -454,7 +454,7 @@ test_spellings(void)
 
         denials = stub_denials(32 * 1024);
 
-        unit_check(ngx_agt_denied(denials, api, NULL, NULL, 0, &now)
+        unit_check(ngx_agt_denials_check(denials, api, NULL, NULL, 0, &now)
                    == NGX_AGT_REASON_REVOKED);
 
         stub_denials_free(denials);
@@ -467,12 +467,12 @@ test_spellings(void)
 static void
 test_told(void)
 {
-    u_char              token[32];
-    ngx_int_t           rc;
-    ngx_uint_t          i, n, told;
-    ngx_agt_clock_t     now = { 1000000, 1700000000 };
-    ngx_agt_denial_t    denial;
-    ngx_agt_denials_t  *denials;
+    u_char                 token[32];
+    ngx_int_t              rc;
+    ngx_uint_t             i, n, told;
+    ngx_agt_clock_t        now = { 1000000, 1700000000 };
+    ngx_agt_denial_args_t  args;
+    ngx_agt_denials_t     *denials;
 
     unit_test("what the API is still to be told stays, what it was told goes");
 
@@ -488,14 +488,14 @@ test_told(void)
 
             memset(token, 0, sizeof(token));
             memcpy(token, &i, sizeof(ngx_uint_t));
-            memset(&denial, 0, sizeof(denial));
+            memset(&args, 0, sizeof(args));
 
-            denial.api = api;
-            denial.kind = NGX_AGT_TOMBSTONE_TOKEN;
-            denial.value.data = token;
-            denial.value.len = sizeof(token);
+            args.api = api;
+            args.kind = NGX_AGT_DENIAL_TOKEN;
+            args.value.data = token;
+            args.value.len = sizeof(token);
 
-            ngx_agt_denials_told(denials, &denial, &now);
+            ngx_agt_denials_told(denials, &args, &now);
         }
 
         stub_source = NGX_AGT_DENIED_BY_HOOK;
@@ -608,7 +608,7 @@ deny(ngx_agt_denials_t *denials, ngx_uint_t n)
     value.data = (u_char *) &n;
     value.len = sizeof(ngx_uint_t);
 
-    return stub_deny(denials, api, NGX_AGT_TOMBSTONE_JTI, &value,
+    return stub_deny(denials, api, NGX_AGT_DENIAL_JTI, &value,
                      now.wall + 100, 0, &now);
 }
 
@@ -624,7 +624,8 @@ denied(ngx_agt_denials_t *denials, ngx_uint_t n)
     facts.jti.data = (u_char *) &n;
     facts.jti.len = sizeof(ngx_uint_t);
 
-    return ngx_agt_denied(denials, api, api, &facts, NGX_AGT_NEVER_ASKED, &now)
+    return ngx_agt_denials_check(denials, api, api, &facts,
+                                 NGX_AGT_NEVER_ASKED, &now)
            != NGX_AGT_REASON_NONE;
 }
 
@@ -638,7 +639,7 @@ deny_subject(ngx_agt_denials_t *denials, int64_t before)
     ngx_agt_zone_now(&now);
     ngx_str_set(&value, "subject");
 
-    return stub_deny(denials, api, NGX_AGT_TOMBSTONE_SUBJECT,
+    return stub_deny(denials, api, NGX_AGT_DENIAL_SUBJECT,
                      &value, now.wall + 100000, before, &now);
 }
 
@@ -656,7 +657,7 @@ subject_denied(ngx_agt_denials_t *denials, int64_t iat, uint64_t asked)
     facts.has_iat = 1;
     facts.iat = iat;
 
-    return ngx_agt_denied(denials, api, api, &facts, asked, &now)
+    return ngx_agt_denials_check(denials, api, api, &facts, asked, &now)
            != NGX_AGT_REASON_NONE;
 }
 
@@ -664,23 +665,23 @@ subject_denied(ngx_agt_denials_t *denials, int64_t iat, uint64_t asked)
 static ngx_int_t
 deny_token(ngx_agt_denials_t *denials, ngx_uint_t n, ngx_uint_t unknown)
 {
-    u_char            token[32];
-    ngx_agt_clock_t   now = { 1000000, 1700000000 };
-    ngx_agt_denial_t  denial;
+    u_char                 token[32];
+    ngx_agt_clock_t        now = { 1000000, 1700000000 };
+    ngx_agt_denial_args_t  args;
 
     memset(token, 0, sizeof(token));
     memcpy(token, &n, sizeof(ngx_uint_t));
-    memset(&denial, 0, sizeof(denial));
+    memset(&args, 0, sizeof(args));
 
-    denial.api = api;
-    denial.kind = NGX_AGT_TOMBSTONE_TOKEN;
-    denial.source = unknown ? NGX_AGT_DENIED_BY_API : stub_source;
-    denial.value.data = token;
-    denial.value.len = sizeof(token);
-    denial.until = now.wall + 100;
-    denial.unknown = (unknown != 0);
+    args.api = api;
+    args.kind = NGX_AGT_DENIAL_TOKEN;
+    args.source = unknown ? NGX_AGT_DENIED_BY_API : stub_source;
+    args.value.data = token;
+    args.value.len = sizeof(token);
+    args.until = now.wall + 100;
+    args.unknown = (unknown != 0);
 
-    return ngx_agt_deny(denials, &denial, &now);
+    return ngx_agt_denials_add(denials, &args, &now);
 }
 
 
@@ -693,6 +694,6 @@ token_denied(ngx_agt_denials_t *denials, ngx_uint_t n)
     memset(token, 0, sizeof(token));
     memcpy(token, &n, sizeof(ngx_uint_t));
 
-    return ngx_agt_denied(denials, api, token, NULL, 0, &now)
+    return ngx_agt_denials_check(denials, api, token, NULL, 0, &now)
            != NGX_AGT_REASON_NONE;
 }

@@ -241,7 +241,7 @@ test_children(void)
         return;
     }
 
-    for (kind = 0; kind < NGX_AGT_TOMBSTONE_KINDS; kind++) {
+    for (kind = 0; kind < NGX_AGT_DENIAL_KINDS; kind++) {
         key(k, 2 + kind, 1);
         i = 0;
 
@@ -250,7 +250,7 @@ test_children(void)
 
         /* no parent's jti is a session */
 
-        key(k, 2 + (kind + 1) % NGX_AGT_TOMBSTONE_KINDS, 1);
+        key(k, 2 + (kind + 1) % NGX_AGT_DENIAL_KINDS, 1);
         i = 0;
 
         unit_check(ngx_agt_ledger_child(ledger, kind, k, &i) == NULL);
@@ -259,21 +259,21 @@ test_children(void)
     unit_test("what a parent has not is no key of it");
 
     r->flags &= ~(uint32_t) NGX_AGT_LEDGER_HAS_PARENT(
-                                NGX_AGT_TOMBSTONE_SESSION);
+                                NGX_AGT_DENIAL_SESSION);
 
-    key(k, 2 + NGX_AGT_TOMBSTONE_SESSION, 1);
+    key(k, 2 + NGX_AGT_DENIAL_SESSION, 1);
     i = 0;
 
-    unit_check(ngx_agt_ledger_child(ledger, NGX_AGT_TOMBSTONE_SESSION, k, &i)
+    unit_check(ngx_agt_ledger_child(ledger, NGX_AGT_DENIAL_SESSION, k, &i)
                == NULL);
 
     unit_test("what is due already is no child to be found");
 
-    key(k, 2 + NGX_AGT_TOMBSTONE_TOKEN, 1);
+    key(k, 2 + NGX_AGT_DENIAL_TOKEN, 1);
     r->state = NGX_AGT_LEDGER_DUE;
     i = 0;
 
-    unit_check(ngx_agt_ledger_child(ledger, NGX_AGT_TOMBSTONE_TOKEN, k, &i)
+    unit_check(ngx_agt_ledger_child(ledger, NGX_AGT_DENIAL_TOKEN, k, &i)
                == NULL);
 }
 
@@ -517,7 +517,7 @@ add(ngx_uint_t n, uint32_t len, uint32_t state)
     key(r.key, 0, n);
     key(r.jti, 1, n);
 
-    for (kind = 0; kind < NGX_AGT_TOMBSTONE_KINDS; kind++) {
+    for (kind = 0; kind < NGX_AGT_DENIAL_KINDS; kind++) {
         key(r.parent[kind], 2 + kind, n);
         r.flags |= NGX_AGT_LEDGER_HAS_PARENT(kind);
     }

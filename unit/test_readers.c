@@ -317,9 +317,9 @@ change(ngx_uint_t kind)
 static void
 prepare_denials(void)
 {
-    memset(denials->tombstones + 1, 0,
-           denials->sh->size - denials->sh->tombstones_offset
-           - sizeof(ngx_agt_tombstones_t));
+    memset(denials->set + 1, 0,
+           denials->sh->size - denials->sh->set_offset
+           - sizeof(ngx_agt_denial_set_t));
 
     stub_clock(1000000, 1700000000);
     deny("looked for");
@@ -335,9 +335,9 @@ prepare_denials(void)
 static void
 move_denial(void)
 {
-    size_t                i, n;
-    ngx_agt_clock_t       now;
-    ngx_agt_tombstone_t  *s, *to;
+    size_t             i, n;
+    ngx_agt_clock_t    now;
+    ngx_agt_denial_t  *s, *to;
 
     ngx_agt_zone_now(&now);
     ngx_agt_denials_lock(denials);
@@ -345,11 +345,11 @@ move_denial(void)
     ngx_memory_barrier();
 
     i = 0;
-    s = ngx_agt_tombstones_next(denials->tombstones, &i, &now);
+    s = ngx_agt_denial_set_next(denials->set, &i, &now);
 
     /* from the bucket's first place to its last, and back */
 
-    n = (size_t) (s - (ngx_agt_tombstone_t *) denials->tombstones);
+    n = (size_t) (s - (ngx_agt_denial_t *) denials->set);
     to = s - n % 8 + (n % 8 == 7 ? 0 : 7);
 
     *to = *s;
@@ -372,7 +372,7 @@ deny(const char *jti)
     value.data = (u_char *) jti;
     value.len = strlen(jti);
 
-    unit_check(stub_deny(denials, api, NGX_AGT_TOMBSTONE_JTI,
+    unit_check(stub_deny(denials, api, NGX_AGT_DENIAL_JTI,
                          &value, now.wall + 500, 0, &now)
                == NGX_OK);
 }
@@ -389,8 +389,8 @@ denied(void)
     memset(&facts, 0, sizeof(facts));
     ngx_str_set(&facts.jti, "looked for");
 
-    return ngx_agt_denied(denials, api, api, &facts,
-                          NGX_AGT_NEVER_ASKED, &now);
+    return ngx_agt_denials_check(denials, api, api, &facts,
+                                 NGX_AGT_NEVER_ASKED, &now);
 }
 
 

@@ -174,13 +174,13 @@ typedef struct {
 
 
 typedef struct {
-    ngx_agt_tombstone_e  kind;
-    ngx_uint_t           token;
-    const char          *value;
-    uint64_t             mono;
-    int64_t              wall;
-    int64_t              before;
-    unsigned             over:1;
+    ngx_agt_denial_kind_e  kind;
+    ngx_uint_t             token;
+    const char            *value;
+    uint64_t               mono;
+    int64_t                wall;
+    int64_t                before;
+    unsigned               over:1;
 } denial_t;
 
 
@@ -227,7 +227,7 @@ static void run_request(request_t *q);
 static void run_phases(request_t *q);
 static void allowed(request_t *q, ngx_agt_ctx_t *ctx);
 static void refused(request_t *q, ngx_agt_ctx_t *ctx);
-static void deny(ngx_agt_tombstone_e kind, ngx_uint_t token,
+static void deny(ngx_agt_denial_kind_e kind, ngx_uint_t token,
     const char *value, int64_t until, int64_t before);
 static ngx_uint_t covers(const denial_t *d, ngx_uint_t token);
 static void wrong(const char *what, request_t *q);
@@ -471,7 +471,7 @@ schedule(uint64_t number)
 
     /* with room for all: else the model would have to forget as well */
 
-    unit_check(memory->tombstones->lost == 0);
+    unit_check(memory->set->lost == 0);
     unit_check(ngx_agt_table_sane(zone->facts));
     unit_check(ngx_agt_table_sane(zone->invalid));
 
@@ -794,7 +794,7 @@ test_answers(void)
         if (rows[i].denied) {
             ngx_str_set(&value, "sub-a");
             unit_check(stub_deny(memory, api.digest,
-                                 NGX_AGT_TOMBSTONE_SUBJECT,
+                                 NGX_AGT_DENIAL_SUBJECT,
                                  &value, epoch + TTL, epoch,
                                      &(ngx_agt_clock_t)
                                          { .mono = 1000000, .wall = epoch })
@@ -1334,20 +1334,20 @@ run(worker_t *w)
 
         case 0:
             if (tokens[i].session[0]) {
-                deny(NGX_AGT_TOMBSTONE_SESSION, i,
+                deny(NGX_AGT_DENIAL_SESSION, i,
                      tokens[i].session, w->now.wall + TTL, w->now.wall);
             }
 
             break;
 
         case 1:
-            deny(NGX_AGT_TOMBSTONE_SUBJECT, i, tokens[i].sub,
+            deny(NGX_AGT_DENIAL_SUBJECT, i, tokens[i].sub,
                  w->now.wall + TTL, w->now.wall);
             break;
 
         default:
             if (tokens[i].jti[0]) {
-                deny(NGX_AGT_TOMBSTONE_JTI, i, tokens[i].jti,
+                deny(NGX_AGT_DENIAL_JTI, i, tokens[i].jti,
                      w->now.wall + TTL, w->now.wall);
             }
 
@@ -1365,7 +1365,7 @@ run(worker_t *w)
             && (tokens[i].exp == 0
                 || epoch + tokens[i].exp + 6 > w->now.wall))
         {
-            deny(NGX_AGT_TOMBSTONE_JTI, i, tokens[i].jti,
+            deny(NGX_AGT_DENIAL_JTI, i, tokens[i].jti,
                  tokens[i].exp ? epoch + tokens[i].exp + 6
                                : w->now.wall + TTL, 0);
         }
@@ -1532,7 +1532,7 @@ run_answer(op_t *op, ngx_uint_t how)
         digest_of(tokens[token].token, digest);
 
         if (ndenials < DENIALS) {
-            denials[ndenials].kind = NGX_AGT_TOMBSTONE_TOKEN;
+            denials[ndenials].kind = NGX_AGT_DENIAL_TOKEN;
             denials[ndenials].token = token;
             denials[ndenials].value = NULL;
             denials[ndenials].wall = ngx_time() + TTL;
@@ -1578,10 +1578,10 @@ entombed(ngx_uint_t token)
     clock.wall = ngx_time();
 
     return ngx_agt_denials_key(key, api.digest,
-                               NGX_AGT_TOMBSTONE_TOKEN,
+                               NGX_AGT_DENIAL_TOKEN,
                                &value)
            == NGX_OK
-           && ngx_agt_tombstones_find(memory->tombstones, key, &clock)
+           && ngx_agt_denial_set_find(memory->set, key, &clock)
               != NULL;
 }
 
@@ -1636,18 +1636,18 @@ run_revoke(token_t *t, ngx_uint_t all, ngx_uint_t origin)
         }
     }
 
-    deny(NGX_AGT_TOMBSTONE_TOKEN, n, (char *) digest, until, 0);
+    deny(NGX_AGT_DENIAL_TOKEN, n, (char *) digest, until, 0);
 
     if (known && t->jti[0]) {
-        deny(NGX_AGT_TOMBSTONE_JTI, n, t->jti, until, 0);
+        deny(NGX_AGT_DENIAL_JTI, n, t->jti, until, 0);
     }
 
     if (known && all && t->session[0]) {
-        deny(NGX_AGT_TOMBSTONE_SESSION, n, t->session, ttl, 0);
+        deny(NGX_AGT_DENIAL_SESSION, n, t->session, ttl, 0);
     }
 
     if (known && all) {
-        deny(NGX_AGT_TOMBSTONE_SUBJECT, n, t->sub, ttl, wall);
+        deny(NGX_AGT_DENIAL_SUBJECT, n, t->sub, ttl, wall);
     }
 
     if (origins[origin].zone) {
@@ -1857,7 +1857,7 @@ refused(request_t *q, ngx_agt_ctx_t *ctx)
 
 
 static void
-deny(ngx_agt_tombstone_e kind, ngx_uint_t token, const char *value,
+deny(ngx_agt_denial_kind_e kind, ngx_uint_t token, const char *value,
     int64_t until, int64_t before)
 {
     denial_t        *d;
@@ -1868,7 +1868,7 @@ deny(ngx_agt_tombstone_e kind, ngx_uint_t token, const char *value,
     ngx_agt_zone_now(&clock);
 
     v.data = (u_char *) value;
-    v.len = (kind == NGX_AGT_TOMBSTONE_TOKEN) ? 32 : strlen(value);
+    v.len = (kind == NGX_AGT_DENIAL_TOKEN) ? 32 : strlen(value);
 
     rc = stub_deny(memory, api.digest, kind, &v, until, before, &clock);
 
@@ -1900,13 +1900,13 @@ covers(const denial_t *d, ngx_uint_t token)
 
     switch (d->kind) {
 
-    case NGX_AGT_TOMBSTONE_TOKEN:
+    case NGX_AGT_DENIAL_TOKEN:
         return d->token == token;
 
-    case NGX_AGT_TOMBSTONE_JTI:
+    case NGX_AGT_DENIAL_JTI:
         return strcmp(d->value, t->jti) == 0;
 
-    case NGX_AGT_TOMBSTONE_SESSION:
+    case NGX_AGT_DENIAL_SESSION:
         return strcmp(d->value, t->session) == 0;
 
     default:

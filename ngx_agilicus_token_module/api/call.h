@@ -90,7 +90,7 @@ typedef struct {
     ngx_str_t          token;      /* of reissue and create */
     uint64_t           sent;       /* ms, monotonic */
     uint64_t           asked;      /* the same, first of all */
-    ngx_atomic_uint_t  clean;      /* of tombstones so far */
+    ngx_atomic_uint_t  clean;      /* of denials so far */
     ngx_msec_t         elapsed;
     time_t             retry_after; /* seconds; -1: none */
 

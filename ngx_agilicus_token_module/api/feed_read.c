@@ -187,7 +187,7 @@ ngx_agt_feed_row(void *data, const ngx_agt_json_row_t *row)
     ngx_int_t                  rc;
     ngx_uint_t                 by_exp;
     ngx_agt_clock_t            now;
-    ngx_agt_denial_t           denial;
+    ngx_agt_denial_args_t      args;
     ngx_agt_feed_worker_t     *f;
     const ngx_agt_api_conf_t  *conf;
 
@@ -238,15 +238,15 @@ ngx_agt_feed_row(void *data, const ngx_agt_json_row_t *row)
         }
     }
 
-    ngx_memzero(&denial, sizeof(ngx_agt_denial_t));
+    ngx_memzero(&args, sizeof(ngx_agt_denial_args_t));
 
-    denial.api = f->conf->api->digest;
-    denial.kind = NGX_AGT_TOMBSTONE_JTI;
-    denial.source = NGX_AGT_DENIED_BY_FEED;
-    denial.value = row->jti;
-    denial.until = until;
+    args.api = f->conf->api->digest;
+    args.kind = NGX_AGT_DENIAL_JTI;
+    args.source = NGX_AGT_DENIED_BY_FEED;
+    args.value = row->jti;
+    args.until = until;
 
-    rc = ngx_agt_deny(f->denials, &denial, &now);
+    rc = ngx_agt_denials_add(f->denials, &args, &now);
 
     if (rc == NGX_OK || rc == NGX_BUSY) {
         f->denied++;

@@ -294,7 +294,7 @@ ngx_agt_api_adopt_introspect(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 
 
 /*
- * Remembers an answer.  Tombstones are looked through after the number of the
+ * Remembers an answer.  Denials are looked through after the number of the
  * last one was read and before the facts are stored: one that is put up in
  * between makes the next look-up look again.
  */
@@ -417,7 +417,7 @@ ngx_agt_api_asked(ngx_agt_call_t *call, uint64_t sent)
 }
 
 
-/* 1 if a tombstone stands against the answer, which then says so */
+/* 1 if a denial stands against the answer, which then says so */
 
 static ngx_uint_t
 ngx_agt_api_denied(ngx_agt_call_t *call,
@@ -446,9 +446,9 @@ ngx_agt_api_denied(ngx_agt_call_t *call,
 
     *generation = ngx_agt_denials_generation(conf->denials);
 
-    denied = ngx_agt_denied(conf->denials, call->api->digest,
-                            ngx_agt_api_data(call)->key,
-                            active ? &facts : NULL, answer->asked, &now);
+    denied = ngx_agt_denials_check(conf->denials, call->api->digest,
+                                   ngx_agt_api_data(call)->key,
+                                   active ? &facts : NULL, answer->asked, &now);
 
     if (denied == NGX_AGT_REASON_NONE) {
         answer->clean = *generation;
@@ -473,28 +473,28 @@ ngx_agt_api_revoked(ngx_agt_api_t *api,
     ngx_agt_clock_t            now;
     ngx_agt_facts_t            known;
     ngx_agt_found_t            found;
-    ngx_agt_denial_t           denial;
     ngx_agt_cache_key_t        entry;
+    ngx_agt_denial_args_t      args;
     const ngx_agt_api_conf_t  *conf;
 
     conf = ngx_agt_call_conf();
 
     ngx_agt_zone_now(&now);
 
-    ngx_memzero(&denial, sizeof(ngx_agt_denial_t));
+    ngx_memzero(&args, sizeof(ngx_agt_denial_args_t));
 
-    denial.api = api->digest;
-    denial.kind = NGX_AGT_TOMBSTONE_TOKEN;
-    denial.source = NGX_AGT_DENIED_BY_API;
-    denial.value.data = (u_char *) key;
-    denial.value.len = NGX_AGT_DIGEST_LEN;
-    denial.until = now.wall + (int64_t) ((invalid + 999) / 1000);
-    denial.unknown = 1;
+    args.api = api->digest;
+    args.kind = NGX_AGT_DENIAL_TOKEN;
+    args.source = NGX_AGT_DENIED_BY_API;
+    args.value.data = (u_char *) key;
+    args.value.len = NGX_AGT_DIGEST_LEN;
+    args.until = now.wall + (int64_t) ((invalid + 999) / 1000);
+    args.unknown = 1;
 
     if (facts) {
         until = ngx_agt_api_until(facts, &now);
-        denial.until = ngx_max(denial.until, until);
-        denial.unknown = 0;
+        args.until = ngx_max(args.until, until);
+        args.unknown = 0;
     }
 
     i = 0;
@@ -507,12 +507,12 @@ ngx_agt_api_revoked(ngx_agt_api_t *api,
                == NGX_OK)
         {
             until = ngx_agt_api_until(&known, &now);
-            denial.until = ngx_max(denial.until, until);
-            denial.unknown = 0;
+            args.until = ngx_max(args.until, until);
+            args.unknown = 0;
         }
     }
 
-    (void) ngx_agt_deny(conf->denials, &denial, &now);
+    (void) ngx_agt_denials_add(conf->denials, &args, &now);
 
     i = 0;
 

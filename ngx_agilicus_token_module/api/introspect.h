@@ -63,7 +63,7 @@ typedef struct {
 
 /*
  * Asks for the facts of a token (API: POST /v1/tokens/introspect).  The answer
- * is remembered before any waiter hears of it, and a tombstone turns it into
+ * is remembered before any waiter hears of it, and a denial turns it into
  * REVOKED.  Without a waiter, facts are refreshed in the background.  Returns
  * as ngx_agt_call_join().
  */

@@ -504,7 +504,7 @@ static void
 ngx_agt_grant_deny(ngx_agt_call_t *call)
 {
     ngx_agt_clock_t              now;
-    ngx_agt_denial_t             denial;
+    ngx_agt_denial_args_t        args;
     const ngx_agt_api_conf_t    *conf;
     const ngx_agt_grant_data_t  *data;
 
@@ -517,18 +517,18 @@ ngx_agt_grant_deny(ngx_agt_call_t *call)
 
     ngx_agt_zone_now(&now);
 
-    ngx_memzero(&denial, sizeof(ngx_agt_denial_t));
+    ngx_memzero(&args, sizeof(ngx_agt_denial_args_t));
 
-    denial.api = call->api->digest;
-    denial.kind = NGX_AGT_TOMBSTONE_TOKEN;
-    denial.source = NGX_AGT_DENIED_BY_API;
-    denial.value.data = (u_char *) data->parent;
-    denial.value.len = NGX_AGT_DIGEST_LEN;
-    denial.until = data->has_exp
+    args.api = call->api->digest;
+    args.kind = NGX_AGT_DENIAL_TOKEN;
+    args.source = NGX_AGT_DENIED_BY_API;
+    args.value.data = (u_char *) data->parent;
+    args.value.len = NGX_AGT_DIGEST_LEN;
+    args.until = data->has_exp
                    ? ngx_agt_time_add(data->exp, conf->max_leeway + 1)
                    : now.wall + conf->revocation_ttl;
 
-    (void) ngx_agt_deny(conf->denials, &denial, &now);
+    (void) ngx_agt_denials_add(conf->denials, &args, &now);
 }
 
 

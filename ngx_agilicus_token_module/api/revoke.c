@@ -42,7 +42,7 @@ typedef struct {
     ngx_str_t          body;
     u_char             digest[NGX_AGT_DIGEST_LEN];
     u_char             key
-                        [NGX_AGT_TOMBSTONE_KEY_LEN];
+                        [NGX_AGT_DENIAL_KEY_LEN];
     ngx_uint_t         all_sessions;
     ngx_msec_t         connect_timeout;
     ngx_msec_t         timeout;
@@ -276,7 +276,7 @@ ngx_agt_revocation_record(ngx_agt_revocation_job_t *job,
     if (ngx_agt_denials_token(own, &revocation->token, job->digest)
             != NGX_OK
         || ngx_agt_denials_key(job->key, job->api->digest,
-                               NGX_AGT_TOMBSTONE_TOKEN,
+                               NGX_AGT_DENIAL_TOKEN,
                                &value)
             != NGX_OK)
     {
@@ -288,7 +288,7 @@ ngx_agt_revocation_record(ngx_agt_revocation_job_t *job,
     ngx_memzero(record, sizeof(ngx_agt_ledger_record_t));
 
     ngx_memcpy(record->api, job->api->digest, NGX_AGT_DIGEST_LEN);
-    ngx_memcpy(record->key, job->key, NGX_AGT_TOMBSTONE_KEY_LEN);
+    ngx_memcpy(record->key, job->key, NGX_AGT_DENIAL_KEY_LEN);
 
     ngx_memcpy(record->print, job->digest, sizeof(record->print));
 
@@ -310,7 +310,7 @@ ngx_agt_revocation_record(ngx_agt_revocation_job_t *job,
     }
 
     bound.data = record->key;
-    bound.len = NGX_AGT_TOMBSTONE_KEY_LEN;
+    bound.len = NGX_AGT_DENIAL_KEY_LEN;
 
     if (ngx_agt_seal(&revocation->token, &bound, record->token) != NGX_OK)
     {
@@ -495,14 +495,14 @@ ngx_agt_revocation_told(ngx_agt_revocation_job_t *job, ngx_agt_reason_e reason)
         }
 
         if (r->flags & NGX_AGT_LEDGER_HAS_JTI) {
-            ngx_agt_tombstones_told(denials->tombstones, r->jti, &now);
+            ngx_agt_denial_set_told(denials->set, r->jti, &now);
         }
 
         ngx_agt_ledger_remove(ledger, r);
     }
 
     if (!young) {
-        ngx_agt_tombstones_told(denials->tombstones, job->key, &now);
+        ngx_agt_denial_set_told(denials->set, job->key, &now);
     }
 
     ngx_agt_denials_unlock(denials);
@@ -871,7 +871,7 @@ ngx_agt_revocation_due(ngx_agt_api_t *api)
     sealed.len = w->record->len;
 
     bound.data = w->record->key;
-    bound.len = NGX_AGT_TOMBSTONE_KEY_LEN;
+    bound.len = NGX_AGT_DENIAL_KEY_LEN;
 
     if (ngx_agt_seal_open(&sealed, &bound, w->token) != NGX_OK) {
         return NULL;
@@ -900,7 +900,7 @@ ngx_agt_revocation_due(ngx_agt_api_t *api)
     if (job) {
         job->recorded = 1;
 
-        ngx_memcpy(job->key, w->record->key, NGX_AGT_TOMBSTONE_KEY_LEN);
+        ngx_memcpy(job->key, w->record->key, NGX_AGT_DENIAL_KEY_LEN);
     }
 
     return job;

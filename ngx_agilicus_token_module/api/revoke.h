@@ -21,7 +21,7 @@
  * child which it has just given confirms nothing.  Workers of the newest
  * configuration tell the API what is due, several at once, each record under a
  * lease that ends with the process that took it.  Whoever revokes here has put
- * up tombstones before.
+ * up denials before.
  */
 
 typedef struct {

@@ -22,7 +22,7 @@ static void ngx_agt_hook_body(ngx_http_request_t *r);
 static ngx_int_t ngx_agt_hook(ngx_http_request_t *r);
 static ngx_int_t ngx_agt_hook_unavailable(ngx_http_request_t *r);
 static void ngx_agt_hook_deny(void *data,
-    ngx_agt_tombstone_e kind, const ngx_str_t *value);
+    ngx_agt_denial_kind_e kind, const ngx_str_t *value);
 
 
 /*
@@ -157,13 +157,14 @@ ngx_agt_hook_unavailable(ngx_http_request_t *r)
 
 
 static void
-ngx_agt_hook_deny(void *data, ngx_agt_tombstone_e kind, const ngx_str_t *value)
+ngx_agt_hook_deny(void *data, ngx_agt_denial_kind_e kind,
+    const ngx_str_t *value)
 {
     ngx_agt_hook_t *hook = data;
 
     ngx_uint_t                  i, j;
     ngx_agt_clock_t             now;
-    ngx_agt_denial_t            denial;
+    ngx_agt_denial_args_t       args;
     const ngx_agt_api_conf_t   *conf;
     const ngx_agt_main_conf_t  *mcf;
 
@@ -173,17 +174,17 @@ ngx_agt_hook_deny(void *data, ngx_agt_tombstone_e kind, const ngx_str_t *value)
 
     ngx_agt_zone_now(&now);
 
-    ngx_memzero(&denial, sizeof(ngx_agt_denial_t));
+    ngx_memzero(&args, sizeof(ngx_agt_denial_args_t));
 
-    denial.kind = kind;
-    denial.source = NGX_AGT_DENIED_BY_HOOK;
-    denial.value = *value;
-    denial.until = now.wall + conf->revocation_ttl;
-    denial.before = now.wall;
+    args.kind = kind;
+    args.source = NGX_AGT_DENIED_BY_HOOK;
+    args.value = *value;
+    args.until = now.wall + conf->revocation_ttl;
+    args.before = now.wall;
 
     for (i = 0; i < conf->napis; i++) {
 
-        /* tombstones are by URL: once is enough */
+        /* denials are by URL: once is enough */
 
         for (j = 0; j < i; j++) {
             if (ngx_agt_digest_equal(conf->apis[j]->digest,
@@ -193,9 +194,10 @@ ngx_agt_hook_deny(void *data, ngx_agt_tombstone_e kind, const ngx_str_t *value)
             }
         }
 
-        denial.api = conf->apis[i]->digest;
+        args.api = conf->apis[i]->digest;
 
-        if (j == i && ngx_agt_deny(conf->denials, &denial, &now) == NGX_ERROR)
+        if (j == i
+            && ngx_agt_denials_add(conf->denials, &args, &now) == NGX_ERROR)
         {
             hook->failed = 1;
         }

@@ -28,7 +28,7 @@ static void ngx_agt_revoke_told(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 static ngx_uint_t ngx_agt_revoke_denial(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
-    ngx_uint_t kind, const ngx_agt_clock_t *now, ngx_agt_denial_t *denial);
+    ngx_uint_t kind, const ngx_agt_clock_t *now, ngx_agt_denial_args_t *args);
 static int64_t ngx_agt_revoke_until(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_clock_t *now);
 static ngx_int_t ngx_agt_revoke_at_api(ngx_http_request_t *r,
@@ -277,20 +277,20 @@ static ngx_int_t
 ngx_agt_revoke_deny(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_uint_t           kind;
-    ngx_agt_clock_t      now;
-    ngx_agt_denial_t     denial;
-    ngx_agt_cache_key_t  key;
+    ngx_uint_t             kind;
+    ngx_agt_clock_t        now;
+    ngx_agt_cache_key_t    key;
+    ngx_agt_denial_args_t  args;
 
     ngx_agt_zone_now(&now);
 
     ctx->until = ngx_agt_revoke_until(r, ctx, &now);
 
-    for (kind = 0; kind < NGX_AGT_TOMBSTONE_KINDS; kind++) {
+    for (kind = 0; kind < NGX_AGT_DENIAL_KINDS; kind++) {
 
-        if (ngx_agt_revoke_denial(r, ctx, lcf, kind, &now, &denial)
-            && (denial.value.data == NULL
-                || ngx_agt_deny(ngx_agt_request_denials(r), &denial, &now)
+        if (ngx_agt_revoke_denial(r, ctx, lcf, kind, &now, &args)
+            && (args.value.data == NULL
+                || ngx_agt_denials_add(ngx_agt_request_denials(r), &args, &now)
                    == NGX_ERROR))
         {
             return NGX_ERROR;
@@ -314,18 +314,18 @@ static void
 ngx_agt_revoke_told(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_uint_t        kind;
-    ngx_agt_clock_t   now;
-    ngx_agt_denial_t  denial;
+    ngx_uint_t             kind;
+    ngx_agt_clock_t        now;
+    ngx_agt_denial_args_t  args;
 
     ngx_agt_zone_now(&now);
 
-    for (kind = 0; kind < NGX_AGT_TOMBSTONE_KINDS; kind++) {
+    for (kind = 0; kind < NGX_AGT_DENIAL_KINDS; kind++) {
 
-        if (ngx_agt_revoke_denial(r, ctx, lcf, kind, &now, &denial)
-            && denial.value.data)
+        if (ngx_agt_revoke_denial(r, ctx, lcf, kind, &now, &args)
+            && args.value.data)
         {
-            ngx_agt_denials_told(ngx_agt_request_denials(r), &denial, &now);
+            ngx_agt_denials_told(ngx_agt_request_denials(r), &args, &now);
         }
     }
 }
@@ -336,22 +336,22 @@ ngx_agt_revoke_told(ngx_http_request_t *r,
 static ngx_uint_t
 ngx_agt_revoke_denial(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
-    ngx_uint_t kind, const ngx_agt_clock_t *now, ngx_agt_denial_t *denial)
+    ngx_uint_t kind, const ngx_agt_clock_t *now, ngx_agt_denial_args_t *args)
 {
     const ngx_agt_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
 
-    ngx_memzero(denial, sizeof(ngx_agt_denial_t));
+    ngx_memzero(args, sizeof(ngx_agt_denial_args_t));
 
-    denial->api = ctx->api->digest;
-    denial->kind = (ngx_agt_tombstone_e) kind;
-    denial->source = NGX_AGT_DENIED_UNTOLD;
-    denial->until = ctx->until;
+    args->api = ctx->api->digest;
+    args->kind = (ngx_agt_denial_kind_e) kind;
+    args->source = NGX_AGT_DENIED_UNTOLD;
+    args->until = ctx->until;
 
-    if (kind == NGX_AGT_TOMBSTONE_TOKEN) {
-        denial->value.data = (u_char *) ngx_agt_look_up_denial_key(ctx);
-        denial->value.len = NGX_AGT_DIGEST_LEN;
+    if (kind == NGX_AGT_DENIAL_TOKEN) {
+        args->value.data = (u_char *) ngx_agt_look_up_denial_key(ctx);
+        args->value.len = NGX_AGT_DIGEST_LEN;
 
         return 1;
     }
@@ -360,10 +360,10 @@ ngx_agt_revoke_denial(ngx_http_request_t *r,
         return 0;
     }
 
-    if (kind == NGX_AGT_TOMBSTONE_JTI) {
-        denial->value = ctx->facts.jti;
+    if (kind == NGX_AGT_DENIAL_JTI) {
+        args->value = ctx->facts.jti;
 
-        return denial->value.len != 0;
+        return args->value.len != 0;
     }
 
     if (!lcf->revoke_all) {
@@ -372,13 +372,13 @@ ngx_agt_revoke_denial(ngx_http_request_t *r,
 
     /* when other tokens of a session or subject expire is not known */
 
-    denial->until = now->wall + mcf->api.revocation_ttl;
-    denial->before = now->wall;
+    args->until = now->wall + mcf->api.revocation_ttl;
+    args->before = now->wall;
 
-    denial->value = (kind == NGX_AGT_TOMBSTONE_SESSION)
+    args->value = (kind == NGX_AGT_DENIAL_SESSION)
                     ? ctx->facts.session : ctx->facts.sub;
 
-    return denial->value.len != 0;
+    return args->value.len != 0;
 }
 
 

@@ -249,9 +249,9 @@ ngx_agt_status_zone(ngx_agt_zone_t *zone, ngx_agt_status_zone_t *out)
 static void
 ngx_agt_status_denials(ngx_agt_denials_t *denials, ngx_agt_status_t *status)
 {
-    ngx_uint_t            i;
-    ngx_agt_clock_t       now;
-    ngx_agt_tombstone_t  *s;
+    ngx_uint_t         i;
+    ngx_agt_clock_t    now;
+    ngx_agt_denial_t  *s;
 
     ngx_agt_zone_now(&now);
 
@@ -277,26 +277,26 @@ ngx_agt_status_denials(ngx_agt_denials_t *denials, ngx_agt_status_t *status)
     i = 0;
 
     for ( ;; ) {
-        s = ngx_agt_tombstones_next(denials->tombstones, &i, &now);
+        s = ngx_agt_denial_set_next(denials->set, &i, &now);
 
         if (s == NULL) {
             break;
         }
 
-        status->tombstones += (ngx_agt_tombstone_source(s)
+        status->tombstones += (ngx_agt_denial_source(s)
                                != NGX_AGT_ASKED_ABOUT);
     }
 
     for (i = 0;
-         ngx_agt_tombstones_next(denials->unknown, &i, &now);
+         ngx_agt_denial_set_next(denials->unknown, &i, &now);
          /* void */ )
     {
         status->tombstones++;
     }
 
     status->tombstone_places =
-        ngx_agt_tombstones_capacity(denials->tombstones)
-        + ngx_agt_tombstones_capacity(denials->unknown);
+        ngx_agt_denial_set_capacity(denials->set)
+        + ngx_agt_denial_set_capacity(denials->unknown);
     status->tombstones_lost = denials->sh->lost;
 }
 

@@ -18,7 +18,7 @@
 
 static const char *ngx_agt_json_row(json_t *value, ngx_agt_json_row_t *row);
 static ngx_int_t ngx_agt_json_denied(json_t *root,
-    void (*deny)(void *data, ngx_agt_tombstone_e kind,
+    void (*deny)(void *data, ngx_agt_denial_kind_e kind,
     const ngx_str_t *value), void *data);
 static u_char *ngx_agt_json_strings_body(u_char *p,
     const ngx_str_t *strings, ngx_uint_t n);
@@ -174,7 +174,7 @@ ngx_agt_json_row(json_t *value, ngx_agt_json_row_t *row)
 
 ngx_int_t
 ngx_agt_json_denials(const u_char *body, size_t len,
-    void (*deny)(void *data, ngx_agt_tombstone_e kind,
+    void (*deny)(void *data, ngx_agt_denial_kind_e kind,
     const ngx_str_t *value), void *data)
 {
     json_t     *root;
@@ -202,14 +202,14 @@ ngx_agt_json_denials(const u_char *body, size_t len,
 
 static ngx_int_t
 ngx_agt_json_denied(json_t *root,
-    void (*deny)(void *data, ngx_agt_tombstone_e kind,
+    void (*deny)(void *data, ngx_agt_denial_kind_e kind,
     const ngx_str_t *value), void *data)
 {
-    size_t               i;
-    json_t              *list, *value;
-    ngx_str_t            text;
-    const char          *name;
-    ngx_agt_tombstone_e  kind;
+    size_t                 i;
+    json_t                *list, *value;
+    ngx_str_t              text;
+    const char            *name;
+    ngx_agt_denial_kind_e  kind;
 
     if (json_object_size(root) == 0) {
         return NGX_ERROR;
@@ -218,13 +218,13 @@ ngx_agt_json_denied(json_t *root,
     json_object_foreach(root, name, list) {
 
         if (ngx_strcmp(name, "jti") == 0) {
-            kind = NGX_AGT_TOMBSTONE_JTI;
+            kind = NGX_AGT_DENIAL_JTI;
 
         } else if (ngx_strcmp(name, "session") == 0) {
-            kind = NGX_AGT_TOMBSTONE_SESSION;
+            kind = NGX_AGT_DENIAL_SESSION;
 
         } else if (ngx_strcmp(name, "sub") == 0) {
-            kind = NGX_AGT_TOMBSTONE_SUBJECT;
+            kind = NGX_AGT_DENIAL_SUBJECT;
 
         } else {
             return NGX_ERROR;

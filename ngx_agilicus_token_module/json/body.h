@@ -11,7 +11,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "zone/tombstone.h"
+#include "zone/denial_set.h"
 
 
 /*
@@ -86,7 +86,7 @@ ngx_int_t ngx_agt_json_list(const u_char *body, size_t len,
  * anything else: "deny" was then not called at all.
  */
 ngx_int_t ngx_agt_json_denials(const u_char *body, size_t len,
-    void (*deny)(void *data, ngx_agt_tombstone_e kind,
+    void (*deny)(void *data, ngx_agt_denial_kind_e kind,
     const ngx_str_t *value), void *data);
 
 /*

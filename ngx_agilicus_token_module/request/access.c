@@ -394,7 +394,7 @@ ngx_agt_ask_rules(ngx_agt_ruling_t *ruling)
 
 
 /*
- * An answer or a body may have been waited for since tombstones were looked
+ * An answer or a body may have been waited for since denials were looked
  * through: what was denied meanwhile is not let in.
  */
 

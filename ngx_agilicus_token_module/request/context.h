@@ -164,7 +164,7 @@ struct ngx_agt_ctx_s {
     uint64_t            seen;       /* serial, too old */
     uint32_t            late;
     time_t              leeway;
-    ngx_atomic_uint_t   clean;      /* of tombstones so far */
+    ngx_atomic_uint_t   clean;      /* of denials so far */
     uint64_t            rules_spent; /* nanoseconds */
     time_t              until;      /* a denial lasts */
     ngx_agt_api_t      *api;

@@ -74,8 +74,10 @@ ngx_agt_look_up(ngx_http_request_t *r,
 
     /* a token that is denied here needs no call, whatever is known of it */
 
-    denied = ngx_agt_denied(ngx_agt_request_denials(r), origin->api->digest,
-                            ngx_agt_look_up_denial_key(ctx), NULL, 0, &now);
+    denied = ngx_agt_denials_check(ngx_agt_request_denials(r),
+                                   origin->api->digest,
+                                   ngx_agt_look_up_denial_key(ctx), NULL, 0,
+                                   &now);
 
     if (denied != NGX_AGT_REASON_NONE) {
         ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_REVOKED, denied);
@@ -254,7 +256,7 @@ ngx_agt_use(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
 
 /*
- * Looks for a tombstone, if there can be one that the entry was not looked
+ * Looks for a denial, if there can be one that the entry was not looked
  * through for; notes that it was, and how late it was seen.
  */
 
@@ -315,11 +317,11 @@ ngx_agt_look_up_denial_key(ngx_agt_ctx_t *ctx)
 ngx_agt_reason_e
 ngx_agt_look_up_denial(ngx_agt_ctx_t *ctx, const ngx_agt_clock_t *now)
 {
-    return ngx_agt_denied(ngx_agt_request_denials(ctx->request),
-                          ctx->api->digest,
-                          ngx_agt_look_up_denial_key(ctx),
-                          ctx->has_facts ? &ctx->facts : NULL,
-                          ctx->first_asked, now);
+    return ngx_agt_denials_check(ngx_agt_request_denials(ctx->request),
+                                 ctx->api->digest,
+                                 ngx_agt_look_up_denial_key(ctx),
+                                 ctx->has_facts ? &ctx->facts : NULL,
+                                 ctx->first_asked, now);
 }
 
 

@@ -115,7 +115,7 @@ ngx_agt_answered(void *data, ngx_agt_answer_t *answer)
 
 /*
  * Takes over what came of a call.  Where that is no answer at all, facts that
- * are not too old yet may serve, if the location says so: a tombstone stands
+ * are not too old yet may serve, if the location says so: a denial stands
  * against them as ever, and so does their expiry.
  */
 

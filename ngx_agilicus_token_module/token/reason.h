@@ -38,7 +38,7 @@ typedef enum {
     NGX_AGT_CLASS_NONE = 0,
     NGX_AGT_CLASS_ACTIVE,
     NGX_AGT_CLASS_INVALID,
-    NGX_AGT_CLASS_REVOKED,      /* a tombstone, never an entry */
+    NGX_AGT_CLASS_REVOKED,      /* a denial, never an entry */
     NGX_AGT_CLASS_REFUSED,      /* 401, 403: ours to mend */
     NGX_AGT_CLASS_INDETERMINATE,
     NGX_AGT_CLASS_SHED          /* over a limit of ours */

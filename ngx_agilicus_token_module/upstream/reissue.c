@@ -232,8 +232,8 @@ ngx_agt_reissue_alive(ngx_http_request_t *r,
 
     ngx_agt_zone_now(&now);
 
-    if (ngx_agt_denied(denials, ctx->api->digest, own,
-                       &ctx->child, secret->sent, &now)
+    if (ngx_agt_denials_check(denials, ctx->api->digest, own,
+                              &ctx->child, secret->sent, &now)
         != NGX_AGT_REASON_NONE)
     {
         return NGX_DECLINED;

@@ -86,7 +86,7 @@ void ngx_agt_cache_forget(void);
  * clock; "asked" when this edge first asked about the token, as far as the
  * caller knows: an earlier time that the entry has already stays.
  * "generation" is what ngx_agt_denials_generation() gave before
- * tombstones were looked through for this answer.  An older answer never
+ * denials were looked through for this answer.  An older answer never
  * replaces a newer one.  Returns NGX_OK, or NGX_DECLINED where it did not fit,
  * or was asked for before the zone was purged: that fails no request.
  */
@@ -108,7 +108,7 @@ void ngx_agt_cache_remove(ngx_agt_zone_t *zone,
     const ngx_agt_cache_key_t *key);
 
 /*
- * Notes that the entry found was looked through tombstones as of "generation",
+ * Notes that the entry found was looked through denials as of "generation",
  * or that it was seen "late" seconds after its expiry.  An entry that was
  * replaced meanwhile is left alone.
  */

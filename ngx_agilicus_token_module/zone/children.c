@@ -28,7 +28,7 @@ static ngx_int_t ngx_agt_children_end_one(
     const ngx_agt_clock_t *now);
 static ngx_uint_t ngx_agt_children_of_one(
     ngx_agt_denials_t *denials,
-    const ngx_agt_tombstone_t *tombstone,
+    const ngx_agt_denial_t *denial,
     const ngx_agt_clock_t *now, ngx_int_t *rc);
 static ngx_int_t ngx_agt_children_spread(
     ngx_agt_denials_t *denials,
@@ -42,24 +42,24 @@ ngx_agt_children_of(ngx_agt_ledger_record_t *record,
 {
     ngx_str_t         value;
     ngx_uint_t        kind;
-    const ngx_str_t  *values[NGX_AGT_TOMBSTONE_KINDS];
+    const ngx_str_t  *values[NGX_AGT_DENIAL_KINDS];
 
     value.data = (u_char *) key;
     value.len = NGX_AGT_DIGEST_LEN;
 
-    values[NGX_AGT_TOMBSTONE_TOKEN] = &value;
-    values[NGX_AGT_TOMBSTONE_JTI] = &facts->jti;
-    values[NGX_AGT_TOMBSTONE_SESSION] = &facts->session;
-    values[NGX_AGT_TOMBSTONE_SUBJECT] = &facts->sub;
+    values[NGX_AGT_DENIAL_TOKEN] = &value;
+    values[NGX_AGT_DENIAL_JTI] = &facts->jti;
+    values[NGX_AGT_DENIAL_SESSION] = &facts->session;
+    values[NGX_AGT_DENIAL_SUBJECT] = &facts->sub;
 
-    for (kind = 0; kind < NGX_AGT_TOMBSTONE_KINDS; kind++) {
+    for (kind = 0; kind < NGX_AGT_DENIAL_KINDS; kind++) {
 
         if (values[kind]->len == 0) {
             continue;
         }
 
         if (ngx_agt_denials_key(record->parent[kind], api,
-                                   (ngx_agt_tombstone_e) kind,
+                                   (ngx_agt_denial_kind_e) kind,
                                    values[kind])
             != NGX_OK)
         {
@@ -98,10 +98,10 @@ ngx_agt_children_add(ngx_agt_denials_t *denials, const ngx_agt_child_t *child,
         return NGX_ERROR;
     }
 
-    if ((record.flags & NGX_AGT_LEDGER_HAS_PARENT(NGX_AGT_TOMBSTONE_TOKEN))
+    if ((record.flags & NGX_AGT_LEDGER_HAS_PARENT(NGX_AGT_DENIAL_TOKEN))
         && ngx_memcmp(record.key,
-                      record.parent[NGX_AGT_TOMBSTONE_TOKEN],
-                      NGX_AGT_TOMBSTONE_KEY_LEN)
+                      record.parent[NGX_AGT_DENIAL_TOKEN],
+                      NGX_AGT_DENIAL_KEY_LEN)
            == 0)
     {
         return NGX_ABORT;
@@ -112,7 +112,7 @@ ngx_agt_children_add(ngx_agt_denials_t *denials, const ngx_agt_child_t *child,
     }
 
     bound.data = record.key;
-    bound.len = NGX_AGT_TOMBSTONE_KEY_LEN;
+    bound.len = NGX_AGT_DENIAL_KEY_LEN;
 
     if (ngx_agt_seal(&child->token, &bound, sealed) != NGX_OK) {
         return NGX_ERROR;
@@ -179,7 +179,7 @@ ngx_agt_children_key(u_char *out, const u_char *api, const u_char *key)
     value.data = (u_char *) key;
     value.len = NGX_AGT_DIGEST_LEN;
 
-    return ngx_agt_denials_key(out, api, NGX_AGT_TOMBSTONE_TOKEN, &value);
+    return ngx_agt_denials_key(out, api, NGX_AGT_DENIAL_TOKEN, &value);
 }
 
 
@@ -256,9 +256,9 @@ ngx_agt_children_note(ngx_agt_denials_t *denials,
     const ngx_agt_clock_t *now)
 {
     u_char                    own
-                         [NGX_AGT_TOMBSTONE_KEY_LEN];
+                         [NGX_AGT_DENIAL_KEY_LEN];
     u_char                    jti
-                         [NGX_AGT_TOMBSTONE_KEY_LEN];
+                         [NGX_AGT_DENIAL_KEY_LEN];
     ngx_uint_t                i;
     ngx_agt_ledger_t         *ledger;
     ngx_agt_ledger_record_t  *r;
@@ -266,7 +266,7 @@ ngx_agt_children_note(ngx_agt_denials_t *denials,
     if (ngx_agt_children_key(own, api, key) != NGX_OK
         || (facts->jti.len
             && ngx_agt_denials_key(jti, api,
-                                          NGX_AGT_TOMBSTONE_JTI,
+                                          NGX_AGT_DENIAL_JTI,
                                           &facts->jti)
                != NGX_OK))
     {
@@ -286,7 +286,7 @@ ngx_agt_children_note(ngx_agt_denials_t *denials,
         }
 
         if (facts->jti.len) {
-            ngx_memcpy(r->jti, jti, NGX_AGT_TOMBSTONE_KEY_LEN);
+            ngx_memcpy(r->jti, jti, NGX_AGT_DENIAL_KEY_LEN);
             ngx_memory_barrier();
             r->flags |= NGX_AGT_LEDGER_HAS_JTI;
         }
@@ -307,7 +307,7 @@ ngx_agt_children_young(ngx_agt_denials_t *denials,
     const u_char *api, const u_char *key, const ngx_agt_clock_t *now)
 {
     u_char                    own
-                         [NGX_AGT_TOMBSTONE_KEY_LEN];
+                         [NGX_AGT_DENIAL_KEY_LEN];
     ngx_uint_t                i, young;
     ngx_agt_ledger_t         *ledger;
     ngx_agt_ledger_record_t  *r;
@@ -348,7 +348,7 @@ ngx_agt_children_end(ngx_agt_denials_t *denials,
     const u_char *api, const u_char *key, const ngx_agt_clock_t *now)
 {
     u_char                    own
-                         [NGX_AGT_TOMBSTONE_KEY_LEN];
+                         [NGX_AGT_DENIAL_KEY_LEN];
     ngx_uint_t                i;
     ngx_agt_ledger_t         *ledger;
     ngx_agt_ledger_record_t  *r;
@@ -427,14 +427,14 @@ ngx_agt_children_end_locked(ngx_agt_denials_t *denials,
 ngx_int_t
 ngx_agt_children_denied_locked(
     ngx_agt_denials_t *denials,
-    const ngx_agt_tombstone_t *tombstone,
+    const ngx_agt_denial_t *denial,
     const ngx_agt_clock_t *now)
 {
     ngx_int_t  rc;
 
     rc = NGX_OK;
 
-    if (ngx_agt_children_of_one(denials, tombstone, now, &rc)
+    if (ngx_agt_children_of_one(denials, denial, now, &rc)
         && ngx_agt_children_spread(denials, now) != NGX_OK)
     {
         rc = NGX_ERROR;
@@ -479,29 +479,29 @@ static ngx_int_t
 ngx_agt_children_end_one(ngx_agt_denials_t *denials,
     ngx_agt_ledger_record_t *r, const ngx_agt_clock_t *now)
 {
-    ngx_int_t            rc;
-    ngx_agt_tombstone_t  t;
+    ngx_int_t         rc;
+    ngx_agt_denial_t  t;
 
     if (!(r->flags & NGX_AGT_LEDGER_HAS_EXP)) {
         ngx_agt_ledger_until(r, now->wall + r->ttl, now);
     }
 
-    ngx_memzero(&t, sizeof(ngx_agt_tombstone_t));
+    ngx_memzero(&t, sizeof(ngx_agt_denial_t));
 
-    ngx_memcpy(t.key, r->key, NGX_AGT_TOMBSTONE_KEY_LEN);
+    ngx_memcpy(t.key, r->key, NGX_AGT_DENIAL_KEY_LEN);
 
     t.wall = ngx_agt_time_add(r->wall, r->leeway);
     t.mono = r->mono + (uint64_t) r->leeway * 1000;
-    t.mark = ngx_agt_tombstone_mark(now->mono, NGX_AGT_DENIED_UNTOLD,
-                                       NGX_AGT_TOMBSTONE_TOKEN);
+    t.mark = ngx_agt_denial_mark(now->mono, NGX_AGT_DENIED_UNTOLD,
+                                    NGX_AGT_DENIAL_TOKEN);
 
     rc = ngx_agt_denials_put_locked(denials, &t, 0, now);
 
     if (r->flags & NGX_AGT_LEDGER_HAS_JTI) {
-        ngx_memcpy(t.key, r->jti, NGX_AGT_TOMBSTONE_KEY_LEN);
+        ngx_memcpy(t.key, r->jti, NGX_AGT_DENIAL_KEY_LEN);
 
-        t.mark = ngx_agt_tombstone_mark(now->mono, NGX_AGT_DENIED_UNTOLD,
-                                       NGX_AGT_TOMBSTONE_JTI);
+        t.mark = ngx_agt_denial_mark(now->mono, NGX_AGT_DENIED_UNTOLD,
+                                       NGX_AGT_DENIAL_JTI);
 
         if (ngx_agt_denials_put_locked(denials, &t, 0, now) == NGX_ERROR)
         {
@@ -526,7 +526,7 @@ ngx_agt_children_end_one(ngx_agt_denials_t *denials,
 
 static ngx_uint_t
 ngx_agt_children_of_one(ngx_agt_denials_t *denials,
-    const ngx_agt_tombstone_t *tombstone,
+    const ngx_agt_denial_t *denial,
     const ngx_agt_clock_t *now, ngx_int_t *rc)
 {
     ngx_uint_t                i, n;
@@ -536,7 +536,7 @@ ngx_agt_children_of_one(ngx_agt_denials_t *denials,
 
     for (n = 0; /* void */ ; n++) {
         r = ngx_agt_ledger_child(denials->ledger,
-                       ngx_agt_tombstone_kind(tombstone), tombstone->key, &i);
+                       ngx_agt_denial_kind(denial), denial->key, &i);
 
         if (r == NULL) {
             return n;
@@ -556,14 +556,14 @@ ngx_agt_children_spread(ngx_agt_denials_t *denials, const ngx_agt_clock_t *now)
 {
     ngx_int_t                 rc;
     ngx_uint_t                i, n;
+    ngx_agt_denial_t          t;
     ngx_agt_ledger_t         *ledger;
-    ngx_agt_tombstone_t       t;
     ngx_agt_ledger_record_t  *r;
 
     rc = NGX_OK;
     ledger = denials->ledger;
 
-    ngx_memzero(&t, sizeof(ngx_agt_tombstone_t));
+    ngx_memzero(&t, sizeof(ngx_agt_denial_t));
 
     do {
         n = 0;
@@ -577,12 +577,12 @@ ngx_agt_children_spread(ngx_agt_denials_t *denials, const ngx_agt_clock_t *now)
 
             r->flags &= ~(uint32_t) NGX_AGT_LEDGER_SPREADS;
 
-            t.mark = NGX_AGT_TOMBSTONE_TOKEN;
+            t.mark = NGX_AGT_DENIAL_TOKEN;
             ngx_memcpy(t.key, r->key, sizeof(t.key));
             n += ngx_agt_children_of_one(denials, &t, now, &rc);
 
             if (r->flags & NGX_AGT_LEDGER_HAS_JTI) {
-                t.mark = NGX_AGT_TOMBSTONE_JTI;
+                t.mark = NGX_AGT_DENIAL_JTI;
                 ngx_memcpy(t.key, r->jti, sizeof(t.key));
                 n += ngx_agt_children_of_one(denials, &t, now, &rc);
             }

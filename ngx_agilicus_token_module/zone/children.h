@@ -53,7 +53,7 @@ typedef struct {
  * Sets the keys of a parent in "record": of the token itself, and of its jti,
  * session and subject as far as it has them.  "key" is as of
  * ngx_agt_denials_token() here and below, "asked" as of
- * ngx_agt_denied().  NGX_OK; NGX_ERROR where a digest failed.
+ * ngx_agt_denials_check().  NGX_OK; NGX_ERROR where a digest failed.
  */
 ngx_int_t ngx_agt_children_of(
     ngx_agt_ledger_record_t *record, const u_char *api,
@@ -122,7 +122,7 @@ ngx_int_t ngx_agt_children_end_locked(
  */
 ngx_int_t ngx_agt_children_denied_locked(
     ngx_agt_denials_t *denials,
-    const ngx_agt_tombstone_t *tombstone,
+    const ngx_agt_denial_t *denial,
     const ngx_agt_clock_t *now);
 
 /*

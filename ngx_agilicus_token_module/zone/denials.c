@@ -18,15 +18,15 @@
 /* of a look-up; these need no lock unless there is a change */
 #define NGX_AGT_DENIALS_TRIES    4
 
-/* of the key of a mark, where a tombstone has its kind */
+/* of the key of a mark, where a denial has its kind */
 #define NGX_AGT_DENIALS_MARK                                                 \
-    ((ngx_agt_tombstone_e) NGX_AGT_TOMBSTONE_KINDS)
+    ((ngx_agt_denial_kind_e) NGX_AGT_DENIAL_KINDS)
 
 /* milliseconds for which a feed is late before it is dead */
 #define NGX_AGT_DENIALS_GRACE    60000
 
 
-/* what is sought among tombstones */
+/* a look-up of the denials of one token */
 
 typedef struct {
     const ngx_agt_facts_t *facts;
@@ -34,9 +34,9 @@ typedef struct {
     uint64_t    asked;
     uint64_t    since;    /* the subject is denied; or 0 */
 
-    ngx_uint_t  wanted[NGX_AGT_TOMBSTONE_KINDS];
-    u_char      keys[NGX_AGT_TOMBSTONE_KINDS]
-                    [NGX_AGT_TOMBSTONE_KEY_LEN];
+    ngx_uint_t  wanted[NGX_AGT_DENIAL_KINDS];
+    u_char      keys[NGX_AGT_DENIAL_KINDS]
+                    [NGX_AGT_DENIAL_KEY_LEN];
 } ngx_agt_sought_t;
 
 
@@ -51,7 +51,7 @@ static ngx_agt_reason_e ngx_agt_denials_search(
     ngx_agt_denials_t *denials,
     ngx_agt_sought_t *sought);
 static void ngx_agt_denials_until(
-    ngx_agt_tombstone_t *s, int64_t until,
+    ngx_agt_denial_t *s, int64_t until,
     const ngx_agt_clock_t *now);
 static ngx_uint_t ngx_agt_denials_marked(
     ngx_agt_denials_t *denials, const u_char *api,
@@ -140,12 +140,12 @@ ngx_agt_denials_build(ngx_agt_denials_t *denials, ngx_log_t *log)
 
     if (ngx_agt_ledger_init(denials->ledger, sh->ledger_size)
             == NULL
-        || ngx_agt_tombstones_init(denials->unknown,
-                              sh->tombstones_offset - sh->unknown_offset,
+        || ngx_agt_denial_set_init(denials->unknown,
+                              sh->set_offset - sh->unknown_offset,
                               sh->secret)
             == NULL
-        || ngx_agt_tombstones_init(denials->tombstones,
-                                   size - sh->tombstones_offset,
+        || ngx_agt_denial_set_init(denials->set,
+                                   size - sh->set_offset,
                                    sh->secret)
             == NULL)
     {
@@ -184,8 +184,8 @@ ngx_agt_denials_lay_out(ngx_agt_denials_sh_t *sh)
     part = (sh->size - at) / NGX_AGT_DENIALS_UNKNOWN
            & ~(size_t) 0x3f;
 
-    at += ngx_max(part, NGX_AGT_TOMBSTONE_MIN);
-    sh->tombstones_offset = at;
+    at += ngx_max(part, NGX_AGT_DENIAL_SET_MIN);
+    sh->set_offset = at;
 }
 
 
@@ -199,10 +199,8 @@ ngx_agt_denials_attach(ngx_agt_denials_t *denials)
     p = (u_char *) sh;
 
     denials->ledger = (ngx_agt_ledger_t *) (p + sh->ledger_offset);
-    denials->unknown = (ngx_agt_tombstones_t *)
-                           (p + sh->unknown_offset);
-    denials->tombstones = (ngx_agt_tombstones_t *)
-                              (p + sh->tombstones_offset);
+    denials->unknown = (ngx_agt_denial_set_t *) (p + sh->unknown_offset);
+    denials->set = (ngx_agt_denial_set_t *) (p + sh->set_offset);
 }
 
 
@@ -214,8 +212,8 @@ ngx_agt_denials_lock(ngx_agt_denials_t *denials)
     if (denials->sh->changes & 1) {
 
         /*
-         * The process that changed tombstones last has died; its tombstone may
-         * stand without having been counted.
+         * The process that changed the denials last has died; the denial that
+         * it added may stand without having been counted.
          */
 
         denials->sh->generation++;
@@ -247,13 +245,13 @@ ngx_agt_denials_generation(ngx_agt_denials_t *denials)
 
 
 ngx_agt_reason_e
-ngx_agt_denied(ngx_agt_denials_t *denials,
+ngx_agt_denials_check(ngx_agt_denials_t *denials,
     const u_char *api, const u_char *token,
     const ngx_agt_facts_t *facts, uint64_t asked, const ngx_agt_clock_t *now)
 {
     ngx_str_t         value;
     ngx_uint_t        kind;
-    const ngx_str_t  *values[NGX_AGT_TOMBSTONE_KINDS];
+    const ngx_str_t  *values[NGX_AGT_DENIAL_KINDS];
     ngx_agt_reason_e  reason;
     ngx_agt_sought_t  sought;
 
@@ -266,15 +264,15 @@ ngx_agt_denied(ngx_agt_denials_t *denials,
     value.data = (u_char *) token;
     value.len = NGX_AGT_DIGEST_LEN;
 
-    values[NGX_AGT_TOMBSTONE_TOKEN] = &value;
+    values[NGX_AGT_DENIAL_TOKEN] = &value;
 
     if (facts) {
-        values[NGX_AGT_TOMBSTONE_JTI] = &facts->jti;
-        values[NGX_AGT_TOMBSTONE_SESSION] = &facts->session;
-        values[NGX_AGT_TOMBSTONE_SUBJECT] = &facts->sub;
+        values[NGX_AGT_DENIAL_JTI] = &facts->jti;
+        values[NGX_AGT_DENIAL_SESSION] = &facts->session;
+        values[NGX_AGT_DENIAL_SUBJECT] = &facts->sub;
     }
 
-    for (kind = 0; kind < NGX_AGT_TOMBSTONE_KINDS; kind++) {
+    for (kind = 0; kind < NGX_AGT_DENIAL_KINDS; kind++) {
 
         sought.wanted[kind] = (values[kind] && values[kind]->len);
 
@@ -283,7 +281,7 @@ ngx_agt_denied(ngx_agt_denials_t *denials,
         }
 
         if (ngx_agt_denials_key(sought.keys[kind], api,
-                                   (ngx_agt_tombstone_e) kind,
+                                   (ngx_agt_denial_kind_e) kind,
                                    values[kind])
             != NGX_OK)
         {
@@ -348,9 +346,9 @@ ngx_agt_denials_marked(ngx_agt_denials_t *denials,
     const u_char *api, const ngx_str_t *token, uint64_t since,
     const ngx_agt_clock_t *now)
 {
-    u_char                key[NGX_AGT_TOMBSTONE_KEY_LEN];
-    ngx_uint_t            marked;
-    ngx_agt_tombstone_t  *s;
+    u_char             key[NGX_AGT_DENIAL_KEY_LEN];
+    ngx_uint_t         marked;
+    ngx_agt_denial_t  *s;
 
     if (ngx_agt_denials_key(key, api, NGX_AGT_DENIALS_MARK, token) != NGX_OK)
     {
@@ -359,8 +357,8 @@ ngx_agt_denials_marked(ngx_agt_denials_t *denials,
 
     ngx_agt_denials_lock(denials);
 
-    s = ngx_agt_tombstones_find(denials->tombstones, key, now);
-    marked = (s && ngx_agt_tombstone_made(s) <= since);
+    s = ngx_agt_denial_set_find(denials->set, key, now);
+    marked = (s && ngx_agt_denial_made(s) <= since);
 
     ngx_agt_denials_unlock(denials);
 
@@ -371,11 +369,11 @@ ngx_agt_denials_marked(ngx_agt_denials_t *denials,
 static ngx_agt_reason_e
 ngx_agt_denials_search(ngx_agt_denials_t *denials, ngx_agt_sought_t *sought)
 {
-    ngx_uint_t            kind;
-    ngx_agt_tombstone_t  *s;
+    ngx_uint_t         kind;
+    ngx_agt_denial_t  *s;
 
     static const ngx_agt_reason_e
-        reasons[NGX_AGT_TOMBSTONE_KINDS] = {
+        reasons[NGX_AGT_DENIAL_KINDS] = {
         NGX_AGT_REASON_REVOKED,
         NGX_AGT_REASON_JTI,
         NGX_AGT_REASON_SESSION,
@@ -384,17 +382,17 @@ ngx_agt_denials_search(ngx_agt_denials_t *denials, ngx_agt_sought_t *sought)
 
     sought->since = 0;
 
-    for (kind = 0; kind < NGX_AGT_TOMBSTONE_KINDS; kind++) {
+    for (kind = 0; kind < NGX_AGT_DENIAL_KINDS; kind++) {
 
         if (!sought->wanted[kind]) {
             continue;
         }
 
-        s = ngx_agt_tombstones_find(denials->tombstones, sought->keys[kind],
+        s = ngx_agt_denial_set_find(denials->set, sought->keys[kind],
                                     sought->now);
 
-        if (s == NULL && kind == NGX_AGT_TOMBSTONE_TOKEN) {
-            s = ngx_agt_tombstones_find(denials->unknown, sought->keys[kind],
+        if (s == NULL && kind == NGX_AGT_DENIAL_TOKEN) {
+            s = ngx_agt_denial_set_find(denials->unknown, sought->keys[kind],
                                         sought->now);
         }
 
@@ -402,11 +400,11 @@ ngx_agt_denials_search(ngx_agt_denials_t *denials, ngx_agt_sought_t *sought)
             continue;
         }
 
-        if (kind == NGX_AGT_TOMBSTONE_SUBJECT
+        if (kind == NGX_AGT_DENIAL_SUBJECT
             && sought->facts->has_iat && sought->facts->iat > s->before
-            && sought->asked > ngx_agt_tombstone_made(s))
+            && sought->asked > ngx_agt_denial_made(s))
         {
-            sought->since = ngx_agt_tombstone_made(s);
+            sought->since = ngx_agt_denial_made(s);
             continue;
         }
 
@@ -418,24 +416,24 @@ ngx_agt_denials_search(ngx_agt_denials_t *denials, ngx_agt_sought_t *sought)
 
 
 ngx_int_t
-ngx_agt_deny(ngx_agt_denials_t *denials, const ngx_agt_denial_t *denial,
-    const ngx_agt_clock_t *now)
+ngx_agt_denials_add(ngx_agt_denials_t *denials,
+    const ngx_agt_denial_args_t *args, const ngx_agt_clock_t *now)
 {
-    uint64_t             made;
-    ngx_int_t            rc;
-    ngx_uint_t           level, compared;
-    ngx_agt_tombstone_t  add;
+    uint64_t          made;
+    ngx_int_t         rc;
+    ngx_uint_t        level, compared;
+    ngx_agt_denial_t  add;
 
     static int64_t       told;
 
-    if (ngx_agt_denials_key(add.key, denial->api, denial->kind, &denial->value)
+    if (ngx_agt_denials_key(add.key, args->api, args->kind, &args->value)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    ngx_agt_denials_until(&add, denial->until, now);
-    add.before = denial->before;
+    ngx_agt_denials_until(&add, args->until, now);
+    add.before = args->before;
 
     ngx_agt_denials_lock(denials);
 
@@ -443,11 +441,11 @@ ngx_agt_deny(ngx_agt_denials_t *denials, const ngx_agt_denial_t *denial,
 
     made = ngx_max(ngx_agt_mono_now(), now->mono);
 
-    add.mark = ngx_agt_tombstone_mark(made, denial->source, denial->kind);
+    add.mark = ngx_agt_denial_mark(made, args->source, args->kind);
 
     compared = (denials->ledger->compared == denials->sh->generation);
 
-    rc = ngx_agt_denials_put_locked(denials, &add, denial->unknown, now);
+    rc = ngx_agt_denials_put_locked(denials, &add, args->unknown, now);
 
     /* its children are denied before anybody hears of it */
 
@@ -479,7 +477,7 @@ ngx_agt_deny(ngx_agt_denials_t *denials, const ngx_agt_denial_t *denial,
 
 ngx_int_t
 ngx_agt_denials_put_locked(ngx_agt_denials_t *denials,
-    const ngx_agt_tombstone_t *tombstone, ngx_uint_t unknown,
+    const ngx_agt_denial_t *denial, ngx_uint_t unknown,
     const ngx_agt_clock_t *now)
 {
     uint64_t               gone;
@@ -493,10 +491,10 @@ ngx_agt_denials_put_locked(ngx_agt_denials_t *denials,
     sh->changes++;
     ngx_memory_barrier();
 
-    rc = ngx_agt_tombstones_add(unknown
+    rc = ngx_agt_denial_set_add(unknown
                                 ? denials->unknown
-                                : denials->tombstones,
-                                tombstone, now, &gone);
+                                : denials->set,
+                                denial, now, &gone);
 
     if (rc == NGX_BUSY && unknown) {
 
@@ -507,7 +505,7 @@ ngx_agt_denials_put_locked(ngx_agt_denials_t *denials,
 
     if (rc == NGX_BUSY
         || (rc == NGX_ERROR
-            && ngx_agt_tombstone_source(tombstone)
+            && ngx_agt_denial_source(denial)
                < NGX_AGT_DENIED_UNTOLD))
     {
         sh->incomplete = ngx_max(sh->incomplete, gone);
@@ -530,8 +528,8 @@ ngx_uint_t
 ngx_agt_denials_find_locked(ngx_agt_denials_t *denials,
     const u_char *key, const ngx_agt_clock_t *now)
 {
-    return ngx_agt_tombstones_find(denials->tombstones, key, now)
-           || ngx_agt_tombstones_find(denials->unknown, key, now);
+    return ngx_agt_denial_set_find(denials->set, key, now)
+           || ngx_agt_denial_set_find(denials->unknown, key, now);
 }
 
 
@@ -554,12 +552,12 @@ ngx_agt_denials_parent_locked(
     sought.asked = record->asked;
     sought.now = now;
 
-    for (kind = 0; kind < NGX_AGT_TOMBSTONE_KINDS; kind++) {
+    for (kind = 0; kind < NGX_AGT_DENIAL_KINDS; kind++) {
         sought.wanted[kind] = (record->flags
                            & NGX_AGT_LEDGER_HAS_PARENT(kind)) != 0;
 
         ngx_memcpy(sought.keys[kind], record->parent[kind],
-                   NGX_AGT_TOMBSTONE_KEY_LEN);
+                   NGX_AGT_DENIAL_KEY_LEN);
     }
 
     return ngx_agt_denials_search(denials, &sought) != NGX_AGT_REASON_NONE;
@@ -571,9 +569,9 @@ ngx_agt_denials_asked(ngx_agt_denials_t *denials,
     const u_char *api, const u_char *token, uint64_t asked, int64_t until,
     const ngx_agt_clock_t *now)
 {
-    uint64_t             gone;
-    ngx_str_t            value;
-    ngx_agt_tombstone_t  add;
+    uint64_t          gone;
+    ngx_str_t         value;
+    ngx_agt_denial_t  add;
 
     value.data = (u_char *) token;
     value.len = NGX_AGT_DIGEST_LEN;
@@ -584,8 +582,8 @@ ngx_agt_denials_asked(ngx_agt_denials_t *denials,
         return;
     }
 
-    add.mark = ngx_agt_tombstone_mark(asked, NGX_AGT_ASKED_ABOUT,
-                                             NGX_AGT_DENIALS_MARK);
+    add.mark = ngx_agt_denial_mark(asked, NGX_AGT_ASKED_ABOUT,
+                                          NGX_AGT_DENIALS_MARK);
     ngx_agt_denials_until(&add, until, now);
     add.before = 0;
 
@@ -593,14 +591,14 @@ ngx_agt_denials_asked(ngx_agt_denials_t *denials,
 
     /* nobody looks for it without the mutex, and it denies nothing by itself */
 
-    (void) ngx_agt_tombstones_add(denials->tombstones, &add, now, &gone);
+    (void) ngx_agt_denial_set_add(denials->set, &add, now, &gone);
 
     ngx_agt_denials_unlock(denials);
 }
 
 
 static void
-ngx_agt_denials_until(ngx_agt_tombstone_t *s,
+ngx_agt_denials_until(ngx_agt_denial_t *s,
     int64_t until, const ngx_agt_clock_t *now)
 {
     uint64_t  lasts;
@@ -618,11 +616,11 @@ ngx_agt_denials_until(ngx_agt_tombstone_t *s,
 
 void
 ngx_agt_denials_told(ngx_agt_denials_t *denials,
-    const ngx_agt_denial_t *denial, const ngx_agt_clock_t *now)
+    const ngx_agt_denial_args_t *args, const ngx_agt_clock_t *now)
 {
-    u_char  key[NGX_AGT_TOMBSTONE_KEY_LEN];
+    u_char  key[NGX_AGT_DENIAL_KEY_LEN];
 
-    if (ngx_agt_denials_key(key, denial->api, denial->kind, &denial->value)
+    if (ngx_agt_denials_key(key, args->api, args->kind, &args->value)
         != NGX_OK)
     {
         return;
@@ -631,7 +629,7 @@ ngx_agt_denials_told(ngx_agt_denials_t *denials,
     /* one store, and nothing that readers look at: this is no change */
 
     ngx_agt_denials_lock(denials);
-    ngx_agt_tombstones_told(denials->tombstones, key, now);
+    ngx_agt_denial_set_told(denials->set, key, now);
     ngx_agt_denials_unlock(denials);
 }
 
@@ -659,12 +657,12 @@ ngx_agt_denials_token(u_char *out, const ngx_str_t *token,
 
 /*
  * SHA-256 over the kind, the digest of the API's URL and the value: the first
- * two have one length, so no two tombstones share a key by accident.
+ * two have one length, so no two denials share a key by accident.
  */
 
 ngx_int_t
 ngx_agt_denials_key(u_char *out, const u_char *api,
-    ngx_agt_tombstone_e kind, const ngx_str_t *value)
+    ngx_agt_denial_kind_e kind, const ngx_str_t *value)
 {
     u_char     k;
     ngx_str_t  parts[3];

@@ -15,18 +15,18 @@
 #include "token/facts.h"
 #include "zone/ledger.h"
 #include "token/reason.h"
-#include "zone/tombstone.h"
+#include "zone/denial_set.h"
 
 
 /*
- * The memory of denials: tombstones, the state of the revocation feed and the
- * ledger of revocations that the API has still to be told of.  It is a shared
- * memory of its own, there wherever the module is loaded, and the same over
- * every reload, whatever becomes of the zones of facts.
+ * The memory of denials: a set of denials, the state of the revocation feed and
+ * the ledger of revocations that the API has still to be told of.  It is a
+ * shared memory of its own, exists wherever the module is loaded, and stays the
+ * same over every reload, also when a reload replaces a zone of facts.
  *
  * Its mutex is held for a change; never across a call, a log line or an
  * allocation from a pool, and never together with the mutex of a zone of
- * facts.  A reader of tombstones takes it only where a change is under way.
+ * facts.  A reader of denials takes it only where a change is under way.
  */
 
 #define NGX_AGT_DENIALS_VERSION       3
@@ -73,7 +73,7 @@ typedef struct {
     uint64_t  failed;
     uint64_t  calls;
     uint64_t  rows;       /* of the last complete poll */
-    uint64_t  denied;     /* tombstones that it has put up */
+    uint64_t  denied;     /* denials that it has put up */
 } ngx_agt_feed_state_t;
 
 
@@ -84,30 +84,30 @@ typedef struct {
     uint32_t              cycles;     /* configurations loaded so far */
 
     /*
-     * Counts up with each tombstone that may deny what was found clean; is
+     * Counts up with each denial that may deny what was found clean; is
      * read without the mutex.
      */
     ngx_atomic_t          generation;
 
     /*
-     * Counts up as a change to tombstones begins and as it ends: odd during
+     * Counts up as a change to denials begins and as it ends: odd during
      * one, and after a process died in it.
      */
     ngx_atomic_t          changes;
 
-    /* until then some live tombstone is missing: ms, monotonic */
+    /* until then some live denial is missing: ms, monotonic */
     uint64_t              incomplete;
 
     /* changes in which a process died */
     uint64_t              recovered;
 
-    /* live tombstones that had to go, or that there was no room for */
+    /* live denials that had to go, or that there was no room for */
     uint64_t              lost;
 
     uint64_t              ledger_offset;      /* of the ledger */
     uint64_t              ledger_size;        /* bytes, zero at first */
-    uint64_t              unknown_offset;     /* of tombstones of an eighth */
-    uint64_t              tombstones_offset;
+    uint64_t              unknown_offset;     /* of denials of an eighth */
+    uint64_t              set_offset;
     uint64_t              size;               /* bytes, all together */
     uint64_t              secret[2];
 
@@ -121,23 +121,23 @@ typedef struct {
     ngx_shm_zone_t        *shm_zone;
     ngx_slab_pool_t       *shpool;
     ngx_agt_denials_sh_t  *sh;
-    ngx_agt_tombstones_t  *tombstones;
-    ngx_agt_tombstones_t  *unknown;
+    ngx_agt_denial_set_t  *set;
+    ngx_agt_denial_set_t  *unknown;
     ngx_agt_ledger_t      *ledger;
 } ngx_agt_denials_t;
 
 
-/* a denial, as it is put up */
+/* what to deny: the arguments of ngx_agt_denials_add() */
 
 typedef struct {
-    const u_char        *api;    /* digest of its URL */
-    ngx_agt_tombstone_e  kind;
-    ngx_agt_denied_e     source;
-    ngx_str_t            value;  /* a token's key, else name */
-    int64_t              until;  /* seconds since the epoch */
-    int64_t              before; /* of subjects: see deny */
-    unsigned             unknown:1;  /* was never active here */
-} ngx_agt_denial_t;
+    const u_char            *api;        /* digest of the API's URL */
+    ngx_agt_denial_kind_e    kind;
+    ngx_agt_denial_source_e  source;
+    ngx_str_t                value;      /* the token's key; else a name */
+    int64_t                  until;      /* seconds since the epoch */
+    int64_t                  before;     /* of subjects: see below */
+    unsigned                 unknown:1;  /* was never active here */
+} ngx_agt_denial_args_t;
 
 
 /*
@@ -150,15 +150,15 @@ ngx_int_t ngx_agt_denials_init(ngx_shm_zone_t *shm_zone, void *data);
 
 /*
  * Takes and gives back the mutex.  Where a process died in the middle of a
- * change to tombstones, these are whole but for the one that it wrote; what
+ * change to denials, these are whole but for the one that it wrote; what
  * was found clean is looked through again.
  */
 void ngx_agt_denials_lock(ngx_agt_denials_t *denials);
 void ngx_agt_denials_unlock(ngx_agt_denials_t *denials);
 
 /*
- * The number that counts up with each tombstone that may matter to what was
- * found clean.  Read it before looking through tombstones.
+ * The number that counts up with each denial that may matter to what was
+ * found clean.  Read it before looking through denials.
  */
 ngx_atomic_uint_t ngx_agt_denials_generation(ngx_agt_denials_t *denials);
 
@@ -172,12 +172,12 @@ ngx_int_t ngx_agt_denials_token(u_char *out,
     const ngx_str_t *token, const u_char *digest);
 
 /*
- * Writes the key of the tombstone of a token (by its own key, see above), jti,
+ * Writes the key of the denial of a token (by its own key, see above), jti,
  * session or subject of an API to "out".  NGX_OK, or NGX_ERROR where no digest
  * could be made.
  */
 ngx_int_t ngx_agt_denials_key(u_char *out, const u_char *api,
-    ngx_agt_tombstone_e kind, const ngx_str_t *value);
+    ngx_agt_denial_kind_e kind, const ngx_str_t *value);
 
 /*
  * Looks for a denial of a token of the API whose URL has the digest "api": by
@@ -188,24 +188,24 @@ ngx_int_t ngx_agt_denials_key(u_char *out, const u_char *api,
  * token was issued, and first asked about, after it.  Returns the reason
  * (REVOKED, JTI, SESSION, SUBJECT), or NONE.
  */
-ngx_agt_reason_e ngx_agt_denied(
+ngx_agt_reason_e ngx_agt_denials_check(
     ngx_agt_denials_t *denials, const u_char *api,
     const u_char *token, const ngx_agt_facts_t *facts,
     uint64_t asked, const ngx_agt_clock_t *now);
 
 /*
- * Puts up a tombstone for a token, jti, session or subject of an API.  It lasts
+ * Puts up a denial for a token, jti, session or subject of an API.  It lasts
  * until "until", measured on both clocks.  "before" counts for subjects:
  * tokens issued up to then are denied, and so are those that this edge has
  * asked about until now.  Children of what is denied are denied with it.  One
  * with "unknown" lies apart from the others and
  * pushes out nothing but its own kind.  Returns NGX_OK, NGX_DECLINED if it
- * stood there already, NGX_BUSY where a live tombstone had to go for it, which
+ * stood there already, NGX_BUSY where a live denial had to go for it, which
  * is noted and, once a second at most, logged; or NGX_ERROR where there is no
  * room for it, or no digest.
  */
-ngx_int_t ngx_agt_deny(ngx_agt_denials_t *denials,
-    const ngx_agt_denial_t *denial, const ngx_agt_clock_t *now);
+ngx_int_t ngx_agt_denials_add(ngx_agt_denials_t *denials,
+    const ngx_agt_denial_args_t *args, const ngx_agt_clock_t *now);
 
 /*
  * Marks a token of an API, by its own key, as asked about since "asked", where
@@ -217,19 +217,19 @@ void ngx_agt_denials_asked(ngx_agt_denials_t *denials,
     const ngx_agt_clock_t *now);
 
 /*
- * Notes that the API has been told of what is denied: the tombstone need not
+ * Notes that the API has been told of what is denied: the denial need not
  * be kept at any price any more.
  */
 void ngx_agt_denials_told(ngx_agt_denials_t *denials,
-    const ngx_agt_denial_t *denial, const ngx_agt_clock_t *now);
+    const ngx_agt_denial_args_t *args, const ngx_agt_clock_t *now);
 
 /*
- * With the mutex held: puts up a tombstone and counts it.  Returns as
- * ngx_agt_deny().
+ * With the mutex held: puts up a denial and counts it.  Returns as
+ * ngx_agt_denials_add().
  */
 ngx_int_t ngx_agt_denials_put_locked(
     ngx_agt_denials_t *denials,
-    const ngx_agt_tombstone_t *tombstone, ngx_uint_t unknown,
+    const ngx_agt_denial_t *denial, ngx_uint_t unknown,
     const ngx_agt_clock_t *now);
 
 /*

@@ -146,7 +146,7 @@ ngx_agt_ledger_find(ngx_agt_ledger_t *ledger, const u_char *key, ngx_uint_t *i)
 
     while ((r = ngx_agt_ledger_next(ledger, i)) != NULL) {
 
-        if (ngx_memcmp(r->key, key, NGX_AGT_TOMBSTONE_KEY_LEN) == 0)
+        if (ngx_memcmp(r->key, key, NGX_AGT_DENIAL_KEY_LEN) == 0)
         {
             return r;
         }
@@ -158,7 +158,7 @@ ngx_agt_ledger_find(ngx_agt_ledger_t *ledger, const u_char *key, ngx_uint_t *i)
 
 ngx_agt_ledger_record_t *
 ngx_agt_ledger_child(ngx_agt_ledger_t *ledger,
-    ngx_agt_tombstone_e kind, const u_char *key, ngx_uint_t *i)
+    ngx_agt_denial_kind_e kind, const u_char *key, ngx_uint_t *i)
 {
     ngx_agt_ledger_record_t  *r;
 
@@ -166,7 +166,7 @@ ngx_agt_ledger_child(ngx_agt_ledger_t *ledger,
 
         if (r->state == NGX_AGT_LEDGER_LIVE
             && (r->flags & NGX_AGT_LEDGER_HAS_PARENT(kind))
-            && ngx_memcmp(r->parent[kind], key, NGX_AGT_TOMBSTONE_KEY_LEN)
+            && ngx_memcmp(r->parent[kind], key, NGX_AGT_DENIAL_KEY_LEN)
                == 0)
         {
             return r;

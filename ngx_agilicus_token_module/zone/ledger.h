@@ -11,7 +11,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "zone/tombstone.h"
+#include "zone/denial_set.h"
 
 
 /*
@@ -60,18 +60,18 @@
 
 
 typedef struct {
-    u_char    api[NGX_AGT_TOMBSTONE_KEY_LEN];  /* URL's digest */
+    u_char    api[NGX_AGT_DENIAL_KEY_LEN];  /* URL's digest */
 
-    /* keys of the tombstones that deny the token itself */
-    u_char    key[NGX_AGT_TOMBSTONE_KEY_LEN];
-    u_char    jti[NGX_AGT_TOMBSTONE_KEY_LEN];
+    /* keys of the denials that deny the token itself */
+    u_char    key[NGX_AGT_DENIAL_KEY_LEN];
+    u_char    jti[NGX_AGT_DENIAL_KEY_LEN];
 
-    /* keys of the tombstones that deny its parent */
-    u_char    parent[NGX_AGT_TOMBSTONE_KINDS]
-                    [NGX_AGT_TOMBSTONE_KEY_LEN];
+    /* keys of the denials that deny its parent */
+    u_char    parent[NGX_AGT_DENIAL_KINDS]
+                    [NGX_AGT_DENIAL_KEY_LEN];
 
     /* what a child was handed out for: a newer one for the same replaces it */
-    u_char    purpose[NGX_AGT_TOMBSTONE_KEY_LEN];
+    u_char    purpose[NGX_AGT_DENIAL_KEY_LEN];
 
     u_char    print[8];       /* the token's fingerprint, for logs */
 
@@ -174,7 +174,7 @@ ngx_agt_ledger_record_t *ngx_agt_ledger_find(
  * next() does.
  */
 ngx_agt_ledger_record_t *ngx_agt_ledger_child(
-    ngx_agt_ledger_t *ledger, ngx_agt_tombstone_e kind,
+    ngx_agt_ledger_t *ledger, ngx_agt_denial_kind_e kind,
     const u_char *key, ngx_uint_t *i);
 
 /*

@@ -71,7 +71,7 @@ typedef struct {
     uint64_t  sent;           /* milliseconds, monotonic: when asked */
     uint64_t  asked;          /* the same, for the first time */
     uint64_t  serial;         /* no two entries ever stored share it */
-    uint64_t  clean;          /* tombstones were looked through so far */
+    uint64_t  clean;          /* denials were looked through so far */
     uint32_t  late;           /* seconds seen past expiry, plus one */
     uint32_t  facts_len;
     uint32_t  rules_len;

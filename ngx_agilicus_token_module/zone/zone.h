@@ -14,7 +14,7 @@
 #include "zone/clock.h"
 #include "token/digest.h"
 #include "zone/table.h"
-#include "zone/tombstone.h"
+#include "zone/denial_set.h"
 
 
 /*

@@ -7,7 +7,7 @@
 #include "unit.h"
 #include "stubs.h"
 
-#include "zone/tombstone.h"
+#include "zone/denial_set.h"
 
 
 #define MAX_KEYS  20000
@@ -19,7 +19,7 @@
 #define BY_HOOK   NGX_AGT_DENIED_BY_HOOK
 
 
-/* what is known of the tombstone of a key */
+/* what is known of the denial of a key */
 
 typedef struct {
     uint64_t    mono;
@@ -53,7 +53,7 @@ static void name(u_char *key, uint64_t n);
 
 static u_char                           *mem;
 static size_t                            total;
-static ngx_agt_tombstones_t  *set;
+static ngx_agt_denial_set_t  *set;
 static ngx_agt_clock_t        now;
 static uint64_t                          gone, made;
 static ngx_uint_t                        source = BY_FEED;
@@ -95,17 +95,17 @@ test_sizes(void)
 
     unit_test("a set lies within its memory, whatever that is");
 
-    make(NGX_AGT_TOMBSTONE_MIN);
-    unit_check(ngx_agt_tombstones_init(mem,
-                  NGX_AGT_TOMBSTONE_MIN - 1, secret) == NULL);
+    make(NGX_AGT_DENIAL_SET_MIN);
+    unit_check(ngx_agt_denial_set_init(mem,
+                  NGX_AGT_DENIAL_SET_MIN - 1, secret) == NULL);
 
     now.mono = 1000;
     now.wall = 5000;
 
-    for (size = NGX_AGT_TOMBSTONE_MIN; size < 6000; size += 13) {
+    for (size = NGX_AGT_DENIAL_SET_MIN; size < 6000; size += 13) {
         make(size);
 
-        n = ngx_agt_tombstones_capacity(set);
+        n = ngx_agt_denial_set_capacity(set);
         unit_check(n >= BUCKET && (n + 1) * 64 <= size);
 
         for (i = 0; i < 4 * n; i++) {
@@ -115,7 +115,7 @@ test_sizes(void)
         i = 0;
         lost = 0;
 
-        while (ngx_agt_tombstones_next(set, &i, &now)) {
+        while (ngx_agt_denial_set_next(set, &i, &now)) {
             lost++;
         }
 
@@ -152,7 +152,7 @@ test_ends(void)
         { 9000, 9000, 0 }
     };
 
-    unit_test("a tombstone ends when both clocks have passed its end");
+    unit_test("a denial ends when both clocks have passed its end");
 
     name(key, 1);
 
@@ -163,12 +163,12 @@ test_ends(void)
         now.wall = 5000;
 
         unit_check(put(1, 2000, 6000, 0) == NGX_OK);
-        unit_check(ngx_agt_tombstones_find(set, key, &now));
+        unit_check(ngx_agt_denial_set_find(set, key, &now));
 
         now.mono = tests[i].mono;
         now.wall = tests[i].wall;
 
-        unit_check((ngx_agt_tombstones_find(set, key, &now) != NULL)
+        unit_check((ngx_agt_denial_set_find(set, key, &now) != NULL)
                    == tests[i].stands);
     }
 
@@ -186,11 +186,11 @@ test_ends(void)
     now.wall = INT64_MAX - 1;
     now.mono = UINT64_MAX - 1;
 
-    unit_check(ngx_agt_tombstones_find(set, key, &now));
+    unit_check(ngx_agt_denial_set_find(set, key, &now));
     name(key, 2);
-    unit_check(ngx_agt_tombstones_find(set, key, &now));
+    unit_check(ngx_agt_denial_set_find(set, key, &now));
     name(key, 3);
-    unit_check(ngx_agt_tombstones_find(set, key, &now) == NULL);
+    unit_check(ngx_agt_denial_set_find(set, key, &now) == NULL);
 }
 
 
@@ -212,21 +212,21 @@ test_bits(void)
 
     for (i = 0; i < 256; i++) {
         key[i / 8] ^= (u_char) (1 << i % 8);
-        unit_check(ngx_agt_tombstones_find(set, key, &now) == NULL);
+        unit_check(ngx_agt_denial_set_find(set, key, &now) == NULL);
         key[i / 8] ^= (u_char) (1 << i % 8);
     }
 
-    unit_check(ngx_agt_tombstones_find(set, key, &now) != NULL);
+    unit_check(ngx_agt_denial_set_find(set, key, &now) != NULL);
 }
 
 
 static void
 test_strengthen(void)
 {
-    u_char                key[32];
-    ngx_agt_tombstone_t  *s;
+    u_char             key[32];
+    ngx_agt_denial_t  *s;
 
-    unit_test("a tombstone is never weakened");
+    unit_test("a denial is never weakened");
 
     make(4096);
     name(key, 1);
@@ -237,7 +237,7 @@ test_strengthen(void)
     unit_check(put(1, 9000, 13000, 4000) == NGX_OK);
     unit_check(put(1, 2000, 6000, 3000) == NGX_DECLINED);
 
-    s = ngx_agt_tombstones_find(set, key, &now);
+    s = ngx_agt_denial_set_find(set, key, &now);
     unit_check(s && s->mono == 9000 && s->wall == 13000 && s->before == 4000);
 
     unit_check(put(1, 9500, 6000, 3000) == NGX_DECLINED);
@@ -256,18 +256,18 @@ test_strengthen(void)
 
     now.mono = 9500;
     now.wall = 13500;
-    unit_check(!ngx_agt_tombstones_find(set, key, &now));
+    unit_check(!ngx_agt_denial_set_find(set, key, &now));
 
     /* by now it may have been found clean; then the clock is set back */
 
     now.wall = 13000;
-    unit_check(ngx_agt_tombstones_find(set, key, &now));
+    unit_check(ngx_agt_denial_set_find(set, key, &now));
     unit_check(put(1, 12000, 16000, 4001) == NGX_OK);
     unit_check(put(1, 13000, 17000, 4001) == NGX_DECLINED);
 
     now.mono = 11999;
     now.wall = 20000;
-    unit_check(ngx_agt_tombstones_find(set, key, &now));
+    unit_check(ngx_agt_denial_set_find(set, key, &now));
 }
 
 
@@ -281,7 +281,7 @@ test_model(void)
 
     unit_test("a million operations agree with a model: room for some");
 
-    run(NGX_AGT_TOMBSTONE_MIN, 100, 250000, 3000, 1);
+    run(NGX_AGT_DENIAL_SET_MIN, 100, 250000, 3000, 1);
     run(65536, 2000, 250000, 40000, 1);
 }
 
@@ -290,10 +290,10 @@ static void
 run(size_t size, ngx_uint_t nkeys, ngx_uint_t ops, uint64_t lasts,
     ngx_uint_t steps)
 {
-    u_char                key[32];
-    known_t              *known;
-    ngx_uint_t            i, k;
-    ngx_agt_tombstone_t  *s;
+    u_char             key[32];
+    known_t           *known;
+    ngx_uint_t         i, k;
+    ngx_agt_denial_t  *s;
 
     make(size);
     memset(all, 0, sizeof(all));
@@ -310,13 +310,13 @@ run(size_t size, ngx_uint_t nkeys, ngx_uint_t ops, uint64_t lasts,
 
         case 0 ... 9:
             name(key, k);
-            s = ngx_agt_tombstones_find(set, key, &now);
+            s = ngx_agt_denial_set_find(set, key, &now);
 
             if (s) {
                 unit_check(known->stands && live(known));
                 unit_check(s->mono == known->mono && s->wall == known->wall
                            && s->before == known->before
-                           && ngx_agt_tombstone_kind(s)
+                           && ngx_agt_denial_kind(s)
                               == known->kind);
             } else {
                 unit_check(!known->stands || known->lapsed || !live(known));
@@ -364,12 +364,12 @@ run(size_t size, ngx_uint_t nkeys, ngx_uint_t ops, uint64_t lasts,
 static void
 add(ngx_uint_t k, uint64_t lasts)
 {
-    u_char                key[32];
-    known_t              *known, fresh;
-    uint64_t              end;
-    ngx_int_t             rc;
-    ngx_uint_t            i, j, stood, place;
-    ngx_agt_tombstone_t  *s, *bucket, *victim;
+    u_char             key[32];
+    known_t           *known, fresh;
+    uint64_t           end;
+    ngx_int_t          rc;
+    ngx_uint_t         i, j, stood, place;
+    ngx_agt_denial_t  *s, *bucket, *victim;
 
     known = &all[k];
     stood = known->stands && live(known);
@@ -379,13 +379,13 @@ add(ngx_uint_t k, uint64_t lasts)
     fresh.mono = now.mono + stub_below(lasts);
     fresh.wall = now.wall + (int64_t) stub_below(lasts / 1000 + 1);
     fresh.before = (int64_t) stub_below(4);
-    fresh.kind = (uint32_t) (k % NGX_AGT_TOMBSTONE_KINDS);
+    fresh.kind = (uint32_t) (k % NGX_AGT_DENIAL_KINDS);
     fresh.stands = 1;
 
     memcpy(before, mem, total);
 
     name(key, k);
-    s = ngx_agt_tombstones_find(set, key, &now);
+    s = ngx_agt_denial_set_find(set, key, &now);
 
     rc = put(k, fresh.mono, fresh.wall, fresh.before);
 
@@ -416,11 +416,11 @@ add(ngx_uint_t k, uint64_t lasts)
 
     /* where it lies now: was that free, or all of the bucket taken? */
 
-    for (i = 0; i < ngx_agt_tombstones_capacity(set); i++) {
-        s = (ngx_agt_tombstone_t *) set + BUCKET + i;
+    for (i = 0; i < ngx_agt_denial_set_capacity(set); i++) {
+        s = (ngx_agt_denial_t *) set + BUCKET + i;
 
         if (s->mono && memcmp(s->key, key, 32) == 0) {
-            victim = (ngx_agt_tombstone_t *)
+            victim = (ngx_agt_denial_t *)
                          (before + ((u_char *) s - mem));
 
             if (victim->mono != s->mono || memcmp(victim->key, key, 32) != 0) {
@@ -429,10 +429,10 @@ add(ngx_uint_t k, uint64_t lasts)
         }
     }
 
-    unit_check(i < ngx_agt_tombstones_capacity(set));
+    unit_check(i < ngx_agt_denial_set_capacity(set));
 
-    victim = (ngx_agt_tombstone_t *) (before + ((u_char *) s - mem));
-    bucket = (ngx_agt_tombstone_t *) before + BUCKET + i / BUCKET * BUCKET;
+    victim = (ngx_agt_denial_t *) (before + ((u_char *) s - mem));
+    bucket = (ngx_agt_denial_t *) before + BUCKET + i / BUCKET * BUCKET;
     place = 0;
 
     for (j = 0; j < BUCKET; j++) {
@@ -488,14 +488,14 @@ lapse(ngx_uint_t nkeys)
 static void
 walk(ngx_uint_t nkeys)
 {
-    ngx_uint_t            i, k, n, most;
-    ngx_agt_tombstone_t  *s;
+    ngx_uint_t         i, k, n, most;
+    ngx_agt_denial_t  *s;
 
     n = 0;
     most = 0;
 
     for (i = 0; /* void */ ; n++) {
-        s = ngx_agt_tombstones_next(set, &i, &now);
+        s = ngx_agt_denial_set_next(set, &i, &now);
 
         if (s == NULL) {
             break;
@@ -505,7 +505,7 @@ walk(ngx_uint_t nkeys)
         unit_check(k < nkeys && all[k].stands && live(&all[k]));
     }
 
-    unit_check(i == ngx_agt_tombstones_capacity(set));
+    unit_check(i == ngx_agt_denial_set_capacity(set));
 
     for (k = 0; k < nkeys; k++) {
         most += (all[k].stands && live(&all[k]));
@@ -529,7 +529,7 @@ test_full(void)
     now.mono = 1000;
     now.wall = 5000;
 
-    capacity = ngx_agt_tombstones_capacity(set);
+    capacity = ngx_agt_denial_set_capacity(set);
 
     for (n = 0; n < capacity; n++) {
         if (put(n, 2000, 6000, 0) == NGX_BUSY) {
@@ -562,9 +562,9 @@ test_full(void)
 static void
 test_sources(void)
 {
-    u_char                key[32];
-    ngx_uint_t            a, b, kind;
-    ngx_agt_tombstone_t  *s;
+    u_char             key[32];
+    ngx_uint_t         a, b, kind;
+    ngx_agt_denial_t  *s;
 
     unit_test("a source takes the place of one that protects less");
 
@@ -581,26 +581,26 @@ test_sources(void)
             source = b;
             unit_check(put(1, 2000, 6000, 0) == NGX_DECLINED);
 
-            s = ngx_agt_tombstones_find(set, key, &now);
-            unit_check(s && ngx_agt_tombstone_source(s) == ngx_max(a, b));
+            s = ngx_agt_denial_set_find(set, key, &now);
+            unit_check(s && ngx_agt_denial_source(s) == ngx_max(a, b));
 
-            ngx_agt_tombstones_told(set, key, &now);
+            ngx_agt_denial_set_told(set, key, &now);
 
-            unit_check(ngx_agt_tombstone_source(s)
+            unit_check(ngx_agt_denial_source(s)
                        == (ngx_max(a, b) == UNTOLD ? BY_API : ngx_max(a, b)));
             unit_check(s->mono == 2000 && s->wall == 6000
-                       && ngx_agt_tombstone_kind(s) == 1);
+                       && ngx_agt_denial_kind(s) == 1);
         }
     }
 
     name(key, 2);
-    ngx_agt_tombstones_told(set, key, &now);
+    ngx_agt_denial_set_told(set, key, &now);
 
     unit_test("a denial of a subject counts from when it was made last");
 
     source = BY_FEED;
 
-    for (kind = 0; kind < NGX_AGT_TOMBSTONE_KINDS; kind++) {
+    for (kind = 0; kind < NGX_AGT_DENIAL_KINDS; kind++) {
         make(4096);
         name(key, kind);
 
@@ -608,12 +608,12 @@ test_sources(void)
         unit_check(put(kind, 2000, 6000, 0) == NGX_OK);
         made = ((uint64_t) 1 << 48) - 1;
         unit_check(put(kind, 2000, 6000, 0)
-                   == (kind == NGX_AGT_TOMBSTONE_SUBJECT
+                   == (kind == NGX_AGT_DENIAL_SUBJECT
                        ? NGX_OK : NGX_DECLINED));
 
-        s = ngx_agt_tombstones_find(set, key, &now);
-        unit_check(ngx_agt_tombstone_made(s)
-                   == (kind == NGX_AGT_TOMBSTONE_SUBJECT ? made : 900));
+        s = ngx_agt_denial_set_find(set, key, &now);
+        unit_check(ngx_agt_denial_made(s)
+                   == (kind == NGX_AGT_DENIAL_SUBJECT ? made : 900));
         made = 800;
         unit_check(put(kind, 2000, 6000, 0) == NGX_DECLINED);
     }
@@ -659,7 +659,7 @@ test_protected(void)
                            || b >= UNTOLD);
                 unit_check(rc == NGX_ERROR || (a < UNTOLD && b >= a));
                 name(key, n);
-                unit_check((ngx_agt_tombstones_find(set, key, &now) == NULL)
+                unit_check((ngx_agt_denial_set_find(set, key, &now) == NULL)
                            == (rc == NGX_ERROR));
 
                 if (rc == NGX_ERROR) {
@@ -684,7 +684,7 @@ test_protected(void)
 
     for (n = 0; n < 2000; n += 2) {
         name(key, n);
-        stand += (ngx_agt_tombstones_find(set, key, &now) != NULL);
+        stand += (ngx_agt_denial_set_find(set, key, &now) != NULL);
     }
 
     unit_check(stand == 0);
@@ -713,14 +713,14 @@ test_protected(void)
 static void
 test_torn(void)
 {
-    u_char               *after, key[32];
-    size_t                at, step;
-    ngx_uint_t            i, n;
-    ngx_agt_tombstone_t  *s, *old, *new;
+    size_t             at, step;
+    u_char            *after, key[32];
+    ngx_uint_t         i, n;
+    ngx_agt_denial_t  *s, *old, *new;
 
     unit_test("a write that was cut short harms nothing but itself");
 
-    make(NGX_AGT_TOMBSTONE_MIN);
+    make(NGX_AGT_DENIAL_SET_MIN);
 
     now.mono = 1000;
     now.wall = 5000;
@@ -739,10 +739,10 @@ test_torn(void)
         memcpy(after, mem, total);
 
         name(key, n);
-        s = ngx_agt_tombstones_find(set, key, &now);
+        s = ngx_agt_denial_set_find(set, key, &now);
         at = (size_t) ((u_char *) s - mem);
-        old = (ngx_agt_tombstone_t *) (before + at);
-        new = (ngx_agt_tombstone_t *) (after + at);
+        old = (ngx_agt_denial_t *) (before + at);
+        new = (ngx_agt_denial_t *) (after + at);
 
         for (step = 0; step <= 32 + 4; step++) {
             memcpy(mem, before, total);
@@ -763,23 +763,23 @@ test_torn(void)
                 s->before = new->before;
             }
 
-            unit_check(!ngx_agt_tombstones_find(set, key, &now));
+            unit_check(!ngx_agt_denial_set_find(set, key, &now));
 
-            for (i = 0; i < ngx_agt_tombstones_capacity(set); i++) {
-                old = (ngx_agt_tombstone_t *) before + BUCKET + i;
+            for (i = 0; i < ngx_agt_denial_set_capacity(set); i++) {
+                old = (ngx_agt_denial_t *) before + BUCKET + i;
 
                 if (old->mono > now.mono && (u_char *) old - before
                                             != (u_char *) s - mem)
                 {
-                    unit_check(ngx_agt_tombstones_find(set,
+                    unit_check(ngx_agt_denial_set_find(set,
                                                   old->key, &now) != NULL);
                 }
             }
 
-            old = (ngx_agt_tombstone_t *) (before + at);
+            old = (ngx_agt_denial_t *) (before + at);
 
             unit_check(put(n, 3000, 7000, 0) != NGX_DECLINED);
-            unit_check(ngx_agt_tombstones_find(set, key, &now) != NULL);
+            unit_check(ngx_agt_denial_set_find(set, key, &now) != NULL);
         }
 
         memcpy(mem, after, total);
@@ -801,7 +801,7 @@ make(size_t size)
     memset(mem, 0xa5, size);
     total = size;
 
-    set = ngx_agt_tombstones_init(mem, size, secret);
+    set = ngx_agt_denial_set_init(mem, size, secret);
 
     if (set == NULL) {
         abort();
@@ -812,7 +812,7 @@ make(size_t size)
 static ngx_int_t
 put(uint64_t n, uint64_t mono, int64_t wall, int64_t up_to)
 {
-    ngx_agt_tombstone_t  t;
+    ngx_agt_denial_t  t;
 
     memset(&t, 0xa5, sizeof(t));
 
@@ -820,11 +820,11 @@ put(uint64_t n, uint64_t mono, int64_t wall, int64_t up_to)
     t.mono = mono;
     t.wall = wall;
     t.before = up_to;
-    t.mark = ngx_agt_tombstone_mark(made, source, n % NGX_AGT_TOMBSTONE_KINDS);
+    t.mark = ngx_agt_denial_mark(made, source, n % NGX_AGT_DENIAL_KINDS);
 
     gone = 0;
 
-    return ngx_agt_tombstones_add(set, &t, &now, &gone);
+    return ngx_agt_denial_set_add(set, &t, &now, &gone);
 }
 
 

@@ -1,0 +1,360 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "zone/denial_set.h"
+
+
+/* a key may lie in either of two buckets, so that they fill evenly */
+#define NGX_AGT_DENIAL_SET_BUCKET  8
+
+
+static ngx_agt_denial_t *ngx_agt_denial_set_bucket(
+    ngx_agt_denial_set_t *t, const u_char *key, ngx_uint_t choice);
+static ngx_agt_denial_t *ngx_agt_denial_set_place(
+    ngx_agt_denial_set_t *t,
+    const ngx_agt_denial_t *add,
+    const ngx_agt_clock_t *now);
+static ngx_uint_t ngx_agt_denial_goes(
+    const ngx_agt_denial_t *s,
+    const ngx_agt_denial_t *other,
+    const ngx_agt_clock_t *now);
+static ngx_uint_t ngx_agt_denial_live(
+    const ngx_agt_denial_t *s,
+    const ngx_agt_clock_t *now);
+static uint64_t ngx_agt_denial_end(
+    const ngx_agt_denial_t *s,
+    const ngx_agt_clock_t *now);
+static ngx_uint_t ngx_agt_denial_strengthen(
+    ngx_agt_denial_t *s,
+    const ngx_agt_denial_t *add,
+    const ngx_agt_clock_t *now);
+
+
+ngx_agt_denial_set_t *
+ngx_agt_denial_set_init(void *mem, size_t size, const uint64_t *secret)
+{
+    ngx_agt_denial_set_t  *t;
+
+    if (size < NGX_AGT_DENIAL_SET_MIN) {
+        return NULL;
+    }
+
+    ngx_memzero(mem, size);
+
+    t = mem;
+
+    t->secret[0] = secret[0];
+    t->secret[1] = secret[1];
+
+    /* the first bucket's place is the head's */
+
+    t->nbuckets = (uint32_t) ngx_min(
+                      size / (NGX_AGT_DENIAL_SET_BUCKET
+                              * sizeof(ngx_agt_denial_t)) - 1,
+                      0xffffffff);
+
+    return t;
+}
+
+
+ngx_int_t
+ngx_agt_denial_set_add(ngx_agt_denial_set_t *t, const ngx_agt_denial_t *add,
+    const ngx_agt_clock_t *now, uint64_t *gone)
+{
+    ngx_int_t          rc;
+    ngx_agt_denial_t  *s;
+
+    s = ngx_agt_denial_set_find(t, add->key, now);
+
+    if (s) {
+        return ngx_agt_denial_strengthen(s, add, now)
+               ? NGX_OK : NGX_DECLINED;
+    }
+
+    rc = NGX_OK;
+
+    s = ngx_agt_denial_set_place(t, add, now);
+
+    if (s == NULL) {
+        *gone = ngx_agt_denial_end(add, now);
+
+        return NGX_ERROR;
+    }
+
+    if (ngx_agt_denial_live(s, now)
+        && ngx_agt_denial_source(s)
+           != NGX_AGT_ASKED_ABOUT)
+    {
+        *gone = ngx_agt_denial_end(s, now);
+        t->lost++;
+        rc = NGX_BUSY;
+    }
+
+    /* free until it is whole */
+
+    s->mono = 0;
+    ngx_memory_barrier();
+
+    ngx_memcpy(s->key, add->key, NGX_AGT_DENIAL_KEY_LEN);
+    s->mark = add->mark;
+    s->wall = add->wall;
+    s->before = add->before;
+
+    ngx_memory_barrier();
+    s->mono = ngx_max(add->mono, 1);
+
+    t->added++;
+
+    return rc;
+}
+
+
+ngx_agt_denial_t *
+ngx_agt_denial_set_find(ngx_agt_denial_set_t *t,
+    const u_char *key, const ngx_agt_clock_t *now)
+{
+    ngx_uint_t         choice, i;
+    ngx_agt_denial_t  *s;
+
+    for (choice = 0; choice < 2; choice++) {
+        s = ngx_agt_denial_set_bucket(t, key, choice);
+
+        for (i = 0; i < NGX_AGT_DENIAL_SET_BUCKET; i++) {
+
+            if (ngx_agt_denial_live(&s[i], now)
+                && ngx_memcmp(s[i].key, key, NGX_AGT_DENIAL_KEY_LEN) == 0)
+            {
+                return &s[i];
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+void
+ngx_agt_denial_set_told(ngx_agt_denial_set_t *t,
+    const u_char *key, const ngx_agt_clock_t *now)
+{
+    ngx_agt_denial_t  *s;
+
+    s = ngx_agt_denial_set_find(t, key, now);
+
+    if (s && ngx_agt_denial_source(s) == NGX_AGT_DENIED_UNTOLD)
+    {
+        s->mark = ngx_agt_denial_mark(
+                                      ngx_agt_denial_made(s),
+                                      NGX_AGT_DENIED_BY_API,
+                                      ngx_agt_denial_kind(s));
+    }
+}
+
+
+ngx_agt_denial_t *
+ngx_agt_denial_set_next(ngx_agt_denial_set_t *t,
+    ngx_uint_t *i, const ngx_agt_clock_t *now)
+{
+    ngx_uint_t         n;
+    ngx_agt_denial_t  *s;
+
+    n = ngx_agt_denial_set_capacity(t);
+
+    s = (ngx_agt_denial_t *) t + NGX_AGT_DENIAL_SET_BUCKET;
+
+    while (*i < n) {
+        if (ngx_agt_denial_live(&s[(*i)++], now)) {
+            return &s[*i - 1];
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_uint_t
+ngx_agt_denial_set_capacity(ngx_agt_denial_set_t *t)
+{
+    return (ngx_uint_t) t->nbuckets * NGX_AGT_DENIAL_SET_BUCKET;
+}
+
+
+/*
+ * The emptier of the two buckets, and in it a free place; else the place of
+ * the one that may go first.  NULL where none may go.
+ */
+
+static ngx_agt_denial_t *
+ngx_agt_denial_set_place(ngx_agt_denial_set_t *t,
+    const ngx_agt_denial_t *add, const ngx_agt_clock_t *now)
+{
+    ngx_uint_t         choice, i, n, most;
+    const u_char      *key;
+    ngx_agt_denial_t  *s, *place, *vacant, *goes;
+
+    key = add->key;
+    place = NULL;
+    goes = NULL;
+    most = 0;
+
+    for (choice = 0; choice < 2; choice++) {
+        s = ngx_agt_denial_set_bucket(t, key, choice);
+        vacant = NULL;
+        n = 0;
+
+        for (i = 0; i < NGX_AGT_DENIAL_SET_BUCKET; i++) {
+
+            if (!ngx_agt_denial_live(&s[i], now)) {
+
+                if (s[i].mono
+                    && ngx_memcmp(s[i].key, key, NGX_AGT_DENIAL_KEY_LEN)
+                       == 0)
+                {
+                    /* else it would stand again, and beside the new one,
+                       when the wall clock is set back */
+                    return &s[i];
+                }
+
+                vacant = &s[i];
+                n++;
+                continue;
+            }
+
+            if (goes == NULL || ngx_agt_denial_goes(&s[i], goes, now))
+            {
+                goes = &s[i];
+            }
+        }
+
+        if (n > most) {
+            most = n;
+            place = vacant;
+        }
+    }
+
+    if (place) {
+        return place;
+    }
+
+    /* what is protected stays, and so does what is worth more */
+
+    return (ngx_agt_denial_source(goes)
+                < NGX_AGT_DENIED_UNTOLD
+            && ngx_agt_denial_source(goes)
+               <= ngx_agt_denial_source(add))
+           ? goes : NULL;
+}
+
+
+/* 1 if "s" goes before "other" does: by source, and then by end */
+
+static ngx_uint_t
+ngx_agt_denial_goes(const ngx_agt_denial_t *s,
+    const ngx_agt_denial_t *other, const ngx_agt_clock_t *now)
+{
+    uint64_t  a, b;
+
+    a = ngx_agt_denial_source(s);
+    b = ngx_agt_denial_source(other);
+
+    return a < b
+           || (a == b && ngx_agt_denial_end(s, now)
+                         < ngx_agt_denial_end(other, now));
+}
+
+
+static ngx_agt_denial_t *
+ngx_agt_denial_set_bucket(ngx_agt_denial_set_t *t,
+    const u_char *key, ngx_uint_t choice)
+{
+    uint32_t  bucket;
+    uint64_t  a, b;
+
+    /* keys are digests of what others may choose; see the table's tag */
+
+    ngx_memcpy(&a, key + choice * 16, sizeof(uint64_t));
+    ngx_memcpy(&b, key + choice * 16 + 8, sizeof(uint64_t));
+
+    bucket = (uint32_t) ngx_agt_digest_fold(a ^ t->secret[0],
+                                            b ^ t->secret[1]);
+    bucket = (uint32_t) (((uint64_t) bucket * t->nbuckets) >> 32);
+
+    return (ngx_agt_denial_t *) t
+           + ((size_t) bucket + 1) * NGX_AGT_DENIAL_SET_BUCKET;
+}
+
+
+static ngx_uint_t
+ngx_agt_denial_live(const ngx_agt_denial_t *s,
+    const ngx_agt_clock_t *now)
+{
+    return s->mono != 0 && (s->mono > now->mono || s->wall > now->wall);
+}
+
+
+static uint64_t
+ngx_agt_denial_end(const ngx_agt_denial_t *s, const ngx_agt_clock_t *now)
+{
+    uint64_t  wall;
+
+    if (s->wall <= now->wall) {
+        return s->mono;
+    }
+
+    /* no end that anybody lives to see: keep the sum from wrapping */
+
+    wall = ngx_min((uint64_t) s->wall - (uint64_t) now->wall, 0xffffffff);
+
+    return ngx_max(s->mono, now->mono + wall * 1000);
+}
+
+
+static ngx_uint_t
+ngx_agt_denial_strengthen(ngx_agt_denial_t *s,
+    const ngx_agt_denial_t *add, const ngx_agt_clock_t *now)
+{
+    uint64_t    made, source;
+    ngx_uint_t  changed;
+
+    /*
+     * One that stands by the wall clock alone may have been over before that
+     * was set back, and what it denies may have been found clean meanwhile.
+     */
+
+    changed = (s->mono <= now->mono);
+
+    if (add->before > s->before) {
+        s->before = add->before;
+        changed = 1;
+    }
+
+    made = ngx_agt_denial_made(s);
+    source = ngx_agt_denial_source(s);
+
+    if (ngx_agt_denial_kind(s)
+        == NGX_AGT_DENIAL_SUBJECT
+        && ngx_agt_denial_made(add) > made)
+    {
+        /* it denies what was asked about since it was made first, too */
+
+        made = ngx_agt_denial_made(add);
+        changed = 1;
+    }
+
+    source = ngx_max(source, ngx_agt_denial_source(add));
+
+    s->mark = ngx_agt_denial_mark(made, source, ngx_agt_denial_kind(s));
+
+    if (add->mono > s->mono) {
+        s->mono = add->mono;
+    }
+
+    if (add->wall > s->wall) {
+        s->wall = add->wall;
+    }
+
+    return changed;
+}

@@ -1,0 +1,152 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGT_ZONE_DENIAL_SET_H_INCLUDED_
+#define _NGX_AGT_ZONE_DENIAL_SET_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "token/digest.h"
+
+
+/*
+ * A set of denials.  A denial refuses a token, or all tokens with an identifier
+ * (jti), a session or a subject, although an answer of the API may still call
+ * them active.
+ *
+ * The set has a fixed size and lies in one run of memory without addresses in
+ * it; its functions take no lock and read no clock.  A denial ends only when
+ * both clocks have passed its end, so that a step of the wall clock never makes
+ * a denied token good again.
+ *
+ * Writes are ordered so that a process that dies in the middle of one damages
+ * no denial but the one that it was writing.
+ */
+
+#define NGX_AGT_DENIAL_KEY_LEN  32
+#define NGX_AGT_DENIAL_SET_MIN  2048
+
+
+/* what a denial refuses */
+
+typedef enum {
+    NGX_AGT_DENIAL_TOKEN = 0,
+    NGX_AGT_DENIAL_JTI,
+    NGX_AGT_DENIAL_SESSION,
+    NGX_AGT_DENIAL_SUBJECT,
+
+    NGX_AGT_DENIAL_KINDS
+} ngx_agt_denial_kind_e;
+
+
+/*
+ * Where a denial comes from: a later one of this list takes the place of an
+ * earlier one, and from UNTOLD on a denial that is alive is never evicted.
+ */
+
+typedef enum {
+    NGX_AGT_ASKED_ABOUT = 0,     /* a mark, which denies nothing */
+    NGX_AGT_DENIED_BY_FEED,      /* which can tell it again */
+    NGX_AGT_DENIED_BY_API,       /* which was told, or has said so */
+    NGX_AGT_DENIED_UNTOLD,       /* the API is still to be told */
+    NGX_AGT_DENIED_BY_HOOK       /* and by nothing else */
+} ngx_agt_denial_source_e;
+
+
+typedef struct {
+    u_char    key[NGX_AGT_DENIAL_KEY_LEN];
+    uint64_t  mono;           /* milliseconds, monotonic: its end; 0: free */
+    int64_t   wall;           /* seconds since the epoch: its end */
+    int64_t   before;         /* denies what was issued up to then */
+    uint64_t  mark;           /* see below */
+} ngx_agt_denial_t;
+
+
+/*
+ * Of "mark": when the denial was made, in 48 bits of milliseconds of the
+ * monotonic clock, its source and its kind.
+ */
+
+#define ngx_agt_denial_mark(made, source, kind)                              \
+    ((uint64_t) (made) << 16 | (uint64_t) (source) << 8 | (uint64_t) (kind))
+
+#define ngx_agt_denial_made(s)    ((s)->mark >> 16)
+#define ngx_agt_denial_source(s)  ((s)->mark >> 8 & 0xff)
+#define ngx_agt_denial_kind(s)    ((s)->mark & 0xff)
+
+
+typedef struct {
+    uint64_t    secret[2];
+    uint32_t    nbuckets;
+    uint32_t    reserved;
+    uint64_t    added;
+    uint64_t    lost;           /* live ones that had to go */
+} ngx_agt_denial_set_t;
+
+
+/* both clocks, as the caller reads them once per decision */
+
+typedef struct {
+    uint64_t    mono;           /* milliseconds */
+    int64_t     wall;           /* seconds since the epoch */
+} ngx_agt_clock_t;
+
+
+/*
+ * Makes an empty set of the "size" bytes at "mem" (aligned to 64); NULL where
+ * "size" is less than NGX_AGT_DENIAL_SET_MIN.
+ */
+ngx_agt_denial_set_t *ngx_agt_denial_set_init(void *mem,
+    size_t size, const uint64_t *secret);
+
+/*
+ * Adds a denial, or makes one that is there last longer, deny more and be
+ * better protected; it never weakens one.
+ *
+ * NGX_OK        added, or strengthened: what was found clean must be looked at
+ *               again
+ * NGX_DECLINED  nothing of what it denies has changed
+ * NGX_BUSY      added, but a live one that denies had to go; "*gone" is when
+ *               the later of its two ends comes, in milliseconds of the
+ *               monotonic clock
+ * NGX_ERROR     not added: all that lies in its places is alive, and protected
+ *               or of a later source; "*gone" is when its own end would come
+ */
+ngx_int_t ngx_agt_denial_set_add(ngx_agt_denial_set_t *t,
+    const ngx_agt_denial_t *add,
+    const ngx_agt_clock_t *now, uint64_t *gone);
+
+/*
+ * The live denial with this key, or NULL.
+ */
+ngx_agt_denial_t *ngx_agt_denial_set_find(
+    ngx_agt_denial_set_t *t, const u_char *key,
+    const ngx_agt_clock_t *now);
+
+/*
+ * Notes that the API has been told of an UNTOLD denial, which is BY_API from
+ * now on; others stay what they are.
+ */
+void ngx_agt_denial_set_told(ngx_agt_denial_set_t *t,
+    const u_char *key, const ngx_agt_clock_t *now);
+
+/*
+ * Walks all places: the "*i"-th live denial or NULL at the end; "*i" starts
+ * at 0 and is moved on.
+ */
+ngx_agt_denial_t *ngx_agt_denial_set_next(
+    ngx_agt_denial_set_t *t, ngx_uint_t *i,
+    const ngx_agt_clock_t *now);
+
+/*
+ * How many denials the set can hold.
+ */
+ngx_uint_t ngx_agt_denial_set_capacity(ngx_agt_denial_set_t *t);
+
+
+#endif /* _NGX_AGT_ZONE_DENIAL_SET_H_INCLUDED_ */
