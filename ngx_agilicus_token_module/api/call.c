@@ -182,7 +182,6 @@ ngx_agt_call_join(const ngx_agt_call_request_t *request,
 
     answer->class = NGX_AGT_CLASS_INDETERMINATE;
     answer->reason = NGX_AGT_REASON_INTERNAL;
-    answer->retry_after = -1;
 
     if (w->pools == NULL) {
         return NGX_ERROR;

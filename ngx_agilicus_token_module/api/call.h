@@ -92,7 +92,7 @@ typedef struct {
     uint64_t           asked;      /* the same, first of all */
     ngx_atomic_uint_t  clean;      /* of denials so far */
     ngx_msec_t         elapsed;
-    time_t             retry_after; /* seconds; -1: none */
+    time_t             retry_after; /* seconds; 0: none */
 
     /* INDETERMINATE by transport, 429 or 5xx: the API is not to be had */
     unsigned           transient:1;

@@ -62,7 +62,6 @@ ngx_agt_call_ended(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
     }
 
     ngx_memzero(&found, sizeof(ngx_agt_answer_t));
-    found.retry_after = -1;
 
     if (call->type->adopt(call, &found) != NGX_OK) {
         return 0;
@@ -139,7 +138,6 @@ ngx_agt_call_look(ngx_agt_call_t *call)
 
     answer.sent = call->started;
     answer.elapsed = (ngx_msec_t) (ngx_agt_mono() - call->started);
-    answer.retry_after = -1;
 
     if (rc == NGX_OK) {
         answer.class = result.class;

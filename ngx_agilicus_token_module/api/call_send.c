@@ -186,7 +186,6 @@ ngx_agt_call_send_pending(void)
         call->state = NGX_AGT_CALL_NEW;
 
         ngx_memzero(&answer, sizeof(ngx_agt_answer_t));
-        answer.retry_after = -1;
 
         if (ngx_agt_call_send(call, &answer) != NGX_OK) {
             ngx_agt_call_end(call, &answer);
@@ -298,7 +297,6 @@ ngx_agt_call_step(ngx_agt_call_t *call, ngx_agt_curl_result_t *result)
     call->stepped = 1;
 
     ngx_memzero(&answer, sizeof(ngx_agt_answer_t));
-    answer.retry_after = -1;
 
     if (ngx_agt_call_send(call, &answer) == NGX_OK) {
         return 1;
@@ -402,7 +400,7 @@ ngx_agt_call_report(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     rc = ngx_agt_breaker_report(conf->first, call->api->state,
               &conf->breaker, ngx_current_msec, answer->elapsed,
               answer->transient,
-              result->status == 429 ? result->retry_after : -1);
+              result->status == 429 ? result->retry_after : 0);
 
     ngx_agt_call_log(call, result, answer);
 

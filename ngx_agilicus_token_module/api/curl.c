@@ -303,7 +303,7 @@ ngx_agt_curl_wipe(ngx_agt_curl_op_t *op)
     op->type_len = 0;
     op->status = 0;
     op->attempts = 0;
-    op->retry_after = -1;
+    op->retry_after = 0;
     op->heading = 0;
     op->headed = 0;
     op->too_large = 0;
@@ -436,7 +436,7 @@ ngx_agt_curl_prepare(ngx_agt_curl_op_t *op, ngx_agt_curl_request_t *request)
     op->handler = request->handler;
     op->data = request->data;
     op->started = ngx_current_msec;
-    op->retry_after = -1;
+    op->retry_after = 0;
 
     headers = request->body.len ? pool->post_headers : pool->get_headers;
 

@@ -65,7 +65,7 @@ typedef struct {
                                                     2xx; else it may be cut,
                                                     or in a content coding */
     ngx_msec_t      elapsed;      /* since it was submitted */
-    time_t          retry_after;  /* seconds; -1: none given */
+    time_t          retry_after;  /* seconds; 0: none given */
     ngx_uint_t      attempts;     /* how often it was sent */
     const char     *message;      /* for a log: never holds
                                                     what was sent or answered */

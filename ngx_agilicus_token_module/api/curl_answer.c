@@ -147,7 +147,7 @@ ngx_agt_curl_header(char *p, size_t size, size_t n, void *data)
 
         op->heading = 1;
         op->type_len = 0;
-        op->retry_after = -1;
+        op->retry_after = 0;
         op->encoded = 0;
 
         return len;
@@ -225,7 +225,7 @@ ngx_agt_curl_header_line(ngx_agt_curl_op_t *op, u_char *p, size_t len)
 }
 
 
-/* RFC 9110, section 10.2.3: seconds or a date */
+/* RFC 9110, section 10.2.3: seconds, or until a date; 0 for anything else */
 
 static time_t
 ngx_agt_curl_retry_after(u_char *p, size_t len)
@@ -239,10 +239,6 @@ ngx_agt_curl_retry_after(u_char *p, size_t len)
     }
 
     t = ngx_parse_http_time(p, len);
-
-    if (t == NGX_ERROR) {
-        return -1;
-    }
 
     return t > ngx_time() ? t - ngx_time() : 0;
 }

@@ -108,7 +108,6 @@ ngx_agt_api_introspect(
 
         answer->class = NGX_AGT_CLASS_INDETERMINATE;
         answer->reason = NGX_AGT_REASON_INTERNAL;
-        answer->retry_after = -1;
 
         return NGX_ERROR;
     }

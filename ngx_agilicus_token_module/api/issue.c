@@ -220,7 +220,6 @@ ngx_agt_grant_join(ngx_agt_call_request_t *request,
 
         answer->class = NGX_AGT_CLASS_INDETERMINATE;
         answer->reason = NGX_AGT_REASON_INTERNAL;
-        answer->retry_after = -1;
 
         rc = NGX_ERROR;
 

@@ -163,7 +163,6 @@ ngx_agt_revocation_start(
 
     answer->class = NGX_AGT_CLASS_INDETERMINATE;
     answer->reason = NGX_AGT_REASON_INTERNAL;
-    answer->retry_after = -1;
 
     if (waiter) {
         waiter->call = NULL;

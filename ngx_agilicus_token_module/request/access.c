@@ -288,7 +288,6 @@ ngx_agt_ctx_create(ngx_http_request_t *r)
 
     ctx->request = r;
     ctx->client = client;
-    ctx->retry_after = -1;
 
     if (r == r->main) {
         client->last = ctx;

@@ -304,7 +304,6 @@ ngx_agt_resume(ngx_event_t *ev)
         answer.class = NGX_AGT_CLASS_INDETERMINATE;
         answer.reason = NGX_AGT_REASON_TIMEOUT;
         answer.elapsed = ngx_current_msec - ctx->asked;
-        answer.retry_after = -1;
         answer.transient = 1;
 
         if (ctx->exchanging) {

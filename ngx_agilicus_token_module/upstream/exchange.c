@@ -44,7 +44,6 @@ ngx_agt_exchange_wait(ngx_http_request_t *r,
 
     answer->class = NGX_AGT_CLASS_INDETERMINATE;
     answer->reason = NGX_AGT_REASON_INTERNAL;
-    answer->retry_after = -1;
 
     ngx_agt_exchange_take(ctx, answer);
 

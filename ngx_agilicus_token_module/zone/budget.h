@@ -85,7 +85,7 @@ ngx_int_t ngx_agt_breaker_pass(ngx_agt_zone_t *first,
 /*
  * Tells the breaker and the counters how a call that was let through ended:
  * "failed" for transport errors, timeouts, 429 and 5xx, and "retry_after" as
- * the API gave it with 429 (seconds; -1: not).  Returns NGX_BUSY if that
+ * the API gave it with 429 (seconds; 0: not).  Returns NGX_BUSY if that
  * opened the breaker, NGX_DONE if it closed it, else NGX_OK.
  */
 ngx_int_t ngx_agt_breaker_report(ngx_agt_zone_t *first,
