@@ -122,6 +122,7 @@ EOC
         location @basic { auth_basic closed; UP; }
         location /asked { auth_request /basic/by; proxy_set_header X-To ""; UP; }
         location /seen { set $seen $http_authorization; proxy_set_header X-To ""; proxy_set_header X-Seen $seen; UP; }
+        location /seen/cookie { set $seen $cookie_t; proxy_set_header X-To ""; proxy_set_header X-Seen $seen; UP; }
         location /again { agilicus_token on; agilicus_token_rules off; proxy_set_header X-To ""; UP; }
 EOC
 $nginx->start;
@@ -208,6 +209,9 @@ is((ask('/query/accel?t=good', undef, @basic, 'X-To' => '/asked'))[0], 200,
 like((ask('/query/accel?t=good', undef, @basic, 'X-To' => '/seen'))[1],
      qr/\|Bearer good\|\|\Q$right\E\|$/,
      'what a location sees, and what it passes on');
+like((ask('/cookie/accel', undef, 'X-To' => '/seen/cookie', Cookie => 't=good'))[1],
+     qr/^GET \/seen\/cookie\|\|\|good\|$/,
+     "a cookie that was hidden upstream is there for the next location's variables");
 like((ask('/hidden/accel', 'good', 'X-To' => '/seen'))[1],
      qr/^GET \/seen\|\|\|Bearer good\|$/, 'what was hidden stays hidden upstream');
 like((ask('/hidden/accel', 'good', 'X-To' => '/again'))[1],

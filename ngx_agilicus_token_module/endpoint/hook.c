@@ -8,6 +8,7 @@
 #include "request/access.h"
 #include "request/challenge.h"
 #include "request/context.h"
+#include "request/headers.h"
 #include "endpoint/revoke.h"
 #include "json/body.h"
 
@@ -38,7 +39,7 @@ ngx_agt_hook_handler(ngx_http_request_t *r)
         return ngx_agt_not_allowed(r, "POST");
     }
 
-    if (!ngx_agt_is_json(r)) {
+    if (!ngx_agt_headers_is_json(r)) {
         return NGX_HTTP_UNSUPPORTED_MEDIA_TYPE;
     }
 
@@ -202,13 +203,4 @@ ngx_agt_hook_deny(void *data, ngx_agt_denial_kind_e kind,
             hook->failed = 1;
         }
     }
-}
-
-
-ngx_uint_t
-ngx_agt_is_json(ngx_http_request_t *r)
-{
-    return r->headers_in.content_type != NULL
-           && ngx_agt_json_type(&r->headers_in.content_type->value)
-              == NGX_AGT_JSON_TYPE_JSON;
 }

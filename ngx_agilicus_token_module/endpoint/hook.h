@@ -12,11 +12,6 @@
 
 
 /*
- * Whether the request's body is JSON by its type.
- */
-ngx_uint_t ngx_agt_is_json(ngx_http_request_t *r);
-
-/*
  * The content handler of "agilicus_token_revocation_hook".
  */
 ngx_int_t ngx_agt_hook_handler(ngx_http_request_t *r);

@@ -8,6 +8,7 @@
 #include "request/access.h"
 #include "request/challenge.h"
 #include "request/context.h"
+#include "request/headers.h"
 #include "request/look_up.h"
 #include "request/preflight.h"
 #include "request/sources.h"
@@ -617,23 +618,17 @@ ngx_agt_revoke_refuse(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 ngx_int_t
 ngx_agt_not_allowed(ngx_http_request_t *r, const char *allow)
 {
-    ngx_table_elt_t  *h;
+    ngx_str_t  value;
+
+    static const ngx_str_t  name = ngx_string("Allow");
 
     if (ngx_agt_preflight_passes(r)) {
         return NGX_HTTP_NO_CONTENT;
     }
 
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+    value.data = (u_char *) allow;
+    value.len = ngx_strlen(allow);
 
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    ngx_str_set(&h->key, "Allow");
-    h->value.data = (u_char *) allow;
-    h->value.len = ngx_strlen(allow);
-
-    return NGX_HTTP_NOT_ALLOWED;
+    return ngx_agt_headers_set(r, NULL, &name, &value)
+           ? NGX_HTTP_NOT_ALLOWED : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }

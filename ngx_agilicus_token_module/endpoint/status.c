@@ -6,6 +6,7 @@
 
 #include "endpoint/status.h"
 #include "endpoint/revoke.h"
+#include "request/headers.h"
 
 
 /* entries that are looked at while a zone is locked once */
@@ -125,36 +126,21 @@ ngx_agt_status_format(ngx_http_request_t *r, ngx_agt_status_e *format)
 static ngx_uint_t
 ngx_agt_status_accepts(ngx_http_request_t *r, const char *type)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t    *h;
+    ngx_agt_headers_t   place;
 
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return 0;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len == sizeof("Accept") - 1
-            && ngx_strncasecmp(h[i].key.data, (u_char *) "Accept",
-                               h[i].key.len)
-               == 0
-            && ngx_strlcasestrn(h[i].value.data,
-                                h[i].value.data + h[i].value.len,
-                                (u_char *) type, ngx_strlen(type) - 1))
+    for (h = ngx_agt_headers_first(&place, &r->headers_in.headers, "Accept");
+         h;
+         h = ngx_agt_headers_next(&place))
+    {
+        if (ngx_strlcasestrn(h->value.data, h->value.data + h->value.len,
+                             (u_char *) type, ngx_strlen(type) - 1))
         {
             return 1;
         }
     }
+
+    return 0;
 }
 
 
@@ -305,11 +291,13 @@ static ngx_int_t
 ngx_agt_status_send(ngx_http_request_t *r, const ngx_agt_status_t *status,
     ngx_agt_status_e format)
 {
-    size_t            size;
-    ngx_int_t         rc;
-    ngx_buf_t        *b;
-    ngx_chain_t       out;
-    ngx_table_elt_t  *h;
+    size_t        size;
+    ngx_int_t     rc;
+    ngx_buf_t    *b;
+    ngx_chain_t   out;
+
+    static const ngx_str_t  name = ngx_string("Cache-Control");
+    static const ngx_str_t  value = ngx_string("no-store");
 
     size = ngx_agt_status_len(status);
 
@@ -320,16 +308,9 @@ ngx_agt_status_send(ngx_http_request_t *r, const ngx_agt_status_t *status,
 
     /* last: an error would be sent with what is in the list */
 
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
+    if (ngx_agt_headers_set(r, NULL, &name, &value) == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    ngx_str_set(&h->key, "Cache-Control");
-    ngx_str_set(&h->value, "no-store");
 
     switch (format) {
 

@@ -6,6 +6,7 @@
 
 #include "request/challenge.h"
 #include "request/context.h"
+#include "request/headers.h"
 #include "request/requirements.h"
 
 
@@ -316,24 +317,8 @@ static ngx_table_elt_t *
 ngx_agt_challenge_header(ngx_http_request_t *r,
     const ngx_str_t *name, ngx_str_t *value)
 {
-    ngx_table_elt_t  *h;
-
-    h = ngx_agt_challenge_find(r, name);
-
-    if (h == NULL) {
-        h = ngx_list_push(&r->headers_out.headers);
-        if (h == NULL) {
-            return NULL;
-        }
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    h->key = *name;
-    h->value = *value;
-
-    return h;
+    return ngx_agt_headers_set(r, ngx_agt_challenge_find(r, name), name,
+                               value);
 }
 
 
@@ -353,17 +338,15 @@ ngx_agt_challenge_drop(ngx_http_request_t *r, const ngx_str_t *name)
 static ngx_table_elt_t *
 ngx_agt_challenge_find(ngx_http_request_t *r, const ngx_str_t *name)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t    *h;
+    ngx_agt_headers_t   place;
 
-    for (part = &r->headers_out.headers.part; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-            if (h[i].key.data == name->data) {
-                return &h[i];
-            }
+    for (h = ngx_agt_headers_first(&place, &r->headers_out.headers, NULL);
+         h;
+         h = ngx_agt_headers_next(&place))
+    {
+        if (h->key.data == name->data) {
+            return h;
         }
     }
 

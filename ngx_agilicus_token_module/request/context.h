@@ -9,6 +9,7 @@
 
 
 #include "ngx_agilicus_token_module.h"
+#include "request/headers.h"
 
 
 /*
@@ -28,18 +29,6 @@ struct ngx_agt_held_s {
     const ngx_agt_worker_entry_t  *entry;
     ngx_agt_held_t                *next;
 };
-
-
-/* Authorization and the cookies of a request, as lists of headers have them */
-
-typedef struct {
-    ngx_table_elt_t                   *field;
-#if (nginx_version < 1023000)
-    ngx_array_t                        cookies;
-#else
-    ngx_table_elt_t                   *cookie;
-#endif
-} ngx_agt_credentials_t;
 
 
 /*

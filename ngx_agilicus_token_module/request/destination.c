@@ -5,13 +5,13 @@
 
 
 #include "request/destination.h"
+#include "request/headers.h"
+#include "request/host_rules.h"
 #include "rules/target.h"
 
 
 static void ngx_agt_own_authority(ngx_http_request_t *r,
     ngx_agt_authority_t *own);
-static ngx_uint_t ngx_agt_fields(ngx_http_request_t *r,
-    const char *name, ngx_str_t *value);
 
 
 /*
@@ -36,7 +36,7 @@ ngx_agt_destination_has_two_hosts(ngx_http_request_t *r)
         return 0;
     }
 
-    if (r->main->internal && ngx_agt_fields(r, "Host", &value) > 1)
+    if (r->main->internal && ngx_agt_headers_count(r, "Host", &value) > 1)
     {
         return 1;
     }
@@ -90,7 +90,7 @@ ngx_agt_destination_view(ngx_http_request_t *r, ngx_agt_rules_view_t *view)
     }
 
     if (where != NGX_AGT_TARGET_DESTINATION
-        || ngx_agt_fields(r, "Destination", &value) != 1
+        || ngx_agt_headers_count(r, "Destination", &value) != 1
         || ngx_agt_target_read(&value, &target) != NGX_OK)
     {
         return NGX_DECLINED;
@@ -144,35 +144,4 @@ ngx_agt_own_authority(ngx_http_request_t *r, ngx_agt_authority_t *own)
     {
         ngx_str_null(&own->host);
     }
-}
-
-
-/* how many fields have the name; "value" is set to the last one's */
-
-static ngx_uint_t
-ngx_agt_fields(ngx_http_request_t *r, const char *name, ngx_str_t *value)
-{
-    size_t            len;
-    ngx_uint_t        i, n;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    n = 0;
-    len = ngx_strlen(name);
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-
-            if (h[i].key.len == len
-                && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
-            {
-                *value = h[i].value;
-                n++;
-            }
-        }
-    }
-
-    return n;
 }

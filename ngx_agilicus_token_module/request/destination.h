@@ -31,13 +31,5 @@ ngx_uint_t ngx_agt_destination_has_two_hosts(ngx_http_request_t *r);
 ngx_int_t ngx_agt_destination_view(ngx_http_request_t *r,
     ngx_agt_rules_view_t *view);
 
-/*
- * match: sets the path of a view to a raw one, decoded once, in memory of the
- * request; query and has_query are set before.  NGX_OK, NGX_DECLINED where
- * different readers could read it differently, or NGX_ERROR.
- */
-ngx_int_t ngx_agt_host_rules_path(ngx_http_request_t *r,
-    const ngx_str_t *raw, ngx_agt_rules_view_t *view);
-
 
 #endif /* _NGX_AGT_REQUEST_DESTINATION_H_INCLUDED_ */

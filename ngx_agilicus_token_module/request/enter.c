@@ -7,8 +7,8 @@
 #include "request/enter.h"
 #include "request/context.h"
 #include "request/early.h"
+#include "request/headers.h"
 #include "request/sources.h"
-#include "upstream/hide.h"
 
 
 static ngx_int_t ngx_agt_enter(ngx_http_request_t *r);
@@ -88,12 +88,7 @@ ngx_agt_enter(ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    arrival->left.field = r->headers_in.authorization;
-#if (nginx_version < 1023000)
-    arrival->left.cookies = r->headers_in.cookies;
-#else
-    arrival->left.cookie = r->headers_in.cookie;
-#endif
+    ngx_agt_headers_credentials(r, &arrival->left);
     arrival->has_left = 1;
 
     /* what nginx has read of another field, or has not found there */
@@ -101,7 +96,7 @@ ngx_agt_enter(ngx_http_request_t *r)
     ngx_str_null(&r->headers_in.user);
     ngx_str_null(&r->headers_in.passwd);
 
-    return ngx_agt_restore(r, &client->sent);
+    return ngx_agt_headers_restore(r, &client->sent);
 }
 
 

@@ -7,6 +7,7 @@
 #include "request/filter.h"
 #include "request/context.h"
 #include "request/early.h"
+#include "request/headers.h"
 #include "request/sources.h"
 
 
@@ -35,8 +36,10 @@ ngx_agt_filter_init(void)
 static ngx_int_t
 ngx_agt_header_filter(ngx_http_request_t *r)
 {
-    ngx_table_elt_t   *h;
     ngx_agt_client_t  *client;
+
+    static const ngx_str_t  name = ngx_string("Cache-Control");
+    static const ngx_str_t  value = ngx_string("private");
 
     /* the request may have ended before its location's rewrite phase */
 
@@ -57,16 +60,9 @@ ngx_agt_header_filter(ngx_http_request_t *r)
         return ngx_agt_next_header_filter(r);
     }
 
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
+    if (ngx_agt_headers_set(r, NULL, &name, &value) == NULL) {
         return NGX_ERROR;
     }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    ngx_str_set(&h->key, "Cache-Control");
-    ngx_str_set(&h->value, "private");
 
     return ngx_agt_next_header_filter(r);
 }
@@ -75,40 +71,23 @@ ngx_agt_header_filter(ngx_http_request_t *r)
 static ngx_uint_t
 ngx_agt_is_private(ngx_http_request_t *r)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t    *h;
+    ngx_agt_headers_t   place;
 
-    part = &r->headers_out.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return 0;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].hash == 0
-            || h[i].key.len != sizeof("Cache-Control") - 1
-            || ngx_strncasecmp(h[i].key.data, (u_char *) "Cache-Control",
-                               h[i].key.len)
-               != 0)
-        {
-            continue;
-        }
-
-        if (ngx_agt_has_word(&h[i].value, "private", 7)
-            || ngx_agt_has_word(&h[i].value, "no-store", 8))
+    for (h = ngx_agt_headers_first(&place, &r->headers_out.headers,
+                                   "Cache-Control");
+         h;
+         h = ngx_agt_headers_next(&place))
+    {
+        if (h->hash
+            && (ngx_agt_has_word(&h->value, "private", 7)
+                || ngx_agt_has_word(&h->value, "no-store", 8)))
         {
             return 1;
         }
     }
+
+    return 0;
 }
 
 

@@ -8,7 +8,7 @@
 #include "request/context.h"
 #include "request/destination.h"
 #include "request/enter.h"
-#include "endpoint/hook.h"
+#include "request/headers.h"
 #include "json/document.h"
 #include "rules/path.h"
 #include "rules/rules.h"
@@ -351,7 +351,7 @@ ngx_agt_host_rules_can_read(ngx_http_request_t *r)
 
     return len > 0 && len <= (off_t) clcf->client_body_buffer_size
            && len <= NGX_AGT_HOST_RULES_MAX_BODY
-           && ngx_agt_is_json(r)
+           && ngx_agt_headers_is_json(r)
            && ngx_agt_host_rules_is_clear(r);
 }
 
@@ -364,41 +364,33 @@ ngx_agt_host_rules_can_read(ngx_http_request_t *r)
 static ngx_uint_t
 ngx_agt_host_rules_is_clear(ngx_http_request_t *r)
 {
-    ngx_str_t         value;
-    ngx_uint_t        i, types;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_str_t           value;
+    ngx_uint_t          types;
+    ngx_table_elt_t    *h;
+    ngx_agt_headers_t   place;
 
     types = 0;
 
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
+    for (h = ngx_agt_headers_first(&place, &r->headers_in.headers, NULL);
+         h;
+         h = ngx_agt_headers_next(&place))
+    {
+        if (ngx_agt_headers_is(h, "Content-Type")
+            && (types++ || !ngx_agt_host_rules_is_utf8(&h->value)))
+        {
+            return 0;
+        }
 
-        for (i = 0; i < part->nelts; i++) {
+        value = h->value;
+        ngx_agt_bearer_strip(&value);
 
-            if (h[i].key.len == sizeof("Content-Type") - 1
-                && ngx_strncasecmp(h[i].key.data, (u_char *) "Content-Type",
-                                   h[i].key.len)
-                   == 0
-                && (types++ || !ngx_agt_host_rules_is_utf8(&h[i].value)))
-            {
-                return 0;
-            }
-
-            value = h[i].value;
-            ngx_agt_bearer_strip(&value);
-
-            if (h[i].key.len == sizeof("Content-Encoding") - 1
-                && ngx_strncasecmp(h[i].key.data,
-                                   (u_char *) "Content-Encoding", h[i].key.len)
-                   == 0
-                && (value.len != sizeof("identity") - 1
-                    || ngx_strncasecmp(value.data, (u_char *) "identity",
-                                       value.len)
-                       != 0))
-            {
-                return 0;
-            }
+        if (ngx_agt_headers_is(h, "Content-Encoding")
+            && (value.len != sizeof("identity") - 1
+                || ngx_strncasecmp(value.data, (u_char *) "identity",
+                                   value.len)
+                   != 0))
+        {
+            return 0;
         }
     }
 

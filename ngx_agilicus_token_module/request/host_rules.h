@@ -9,6 +9,7 @@
 
 
 #include "request/context.h"
+#include "rules/rules.h"
 
 
 /*
@@ -31,6 +32,14 @@ ngx_int_t ngx_agt_host_rules_match(ngx_http_request_t *r,
  */
 ngx_int_t ngx_agt_host_rules_read_body(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx);
+
+/*
+ * Sets the path of a view to a raw one, decoded once, in memory of the request;
+ * query and has_query are set before.  NGX_OK, NGX_DECLINED where different
+ * readers could read it differently, or NGX_ERROR.
+ */
+ngx_int_t ngx_agt_host_rules_path(ngx_http_request_t *r,
+    const ngx_str_t *raw, ngx_agt_rules_view_t *view);
 
 
 #endif /* _NGX_AGT_REQUEST_HOST_RULES_H_INCLUDED_ */

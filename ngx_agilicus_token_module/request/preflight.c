@@ -6,6 +6,11 @@
 
 #include "request/preflight.h"
 #include "request/context.h"
+#include "request/headers.h"
+
+
+static ngx_uint_t ngx_agt_preflight_has(ngx_http_request_t *r,
+    const char *name);
 
 
 /*
@@ -61,57 +66,30 @@ ngx_agt_preflight_passes(ngx_http_request_t *r)
 ngx_uint_t
 ngx_agt_preflight_is(ngx_http_request_t *r)
 {
-    ngx_str_t         value;
-    ngx_uint_t        i, origin, method;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    return r->method == NGX_HTTP_OPTIONS
+           && ngx_agt_preflight_has(r, "Origin")
+           && ngx_agt_preflight_has(r, "Access-Control-Request-Method");
+}
 
-    if (r->method != NGX_HTTP_OPTIONS) {
-        return 0;
-    }
 
-    origin = 0;
-    method = 0;
+static ngx_uint_t
+ngx_agt_preflight_has(ngx_http_request_t *r, const char *name)
+{
+    ngx_str_t           value;
+    ngx_table_elt_t    *h;
+    ngx_agt_headers_t   place;
 
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        value = h[i].value;
+    for (h = ngx_agt_headers_first(&place, &r->headers_in.headers, name);
+         h;
+         h = ngx_agt_headers_next(&place))
+    {
+        value = h->value;
         ngx_agt_bearer_strip(&value);
 
-        if (value.len == 0) {
-            continue;
-        }
-
-        if (h[i].key.len == sizeof("Origin") - 1
-            && ngx_strncasecmp(h[i].key.data, (u_char *) "Origin",
-                               h[i].key.len)
-               == 0)
-        {
-            origin = 1;
-        }
-
-        if (h[i].key.len == sizeof("Access-Control-Request-Method") - 1
-            && ngx_strncasecmp(h[i].key.data,
-                               (u_char *) "Access-Control-Request-Method",
-                               h[i].key.len)
-               == 0)
-        {
-            method = 1;
+        if (value.len) {
+            return 1;
         }
     }
 
-    return origin && method;
+    return 0;
 }

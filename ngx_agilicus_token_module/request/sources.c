@@ -9,7 +9,7 @@
 #include "request/context.h"
 #include "request/early.h"
 #include "request/enter.h"
-#include "upstream/hide.h"
+#include "request/headers.h"
 #include "zone/memo.h"
 
 
@@ -18,7 +18,6 @@
 
 
 static void ngx_agt_client_cleanup(void *data);
-static ngx_uint_t ngx_agt_is_repeated(ngx_http_request_t *r);
 static ngx_uint_t ngx_agt_take_from(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_source_t *source,
     size_t max, ngx_str_t *token);
@@ -55,6 +54,7 @@ static const ngx_agt_source_t  ngx_agt_header_source = {
 ngx_agt_client_t *
 ngx_agt_client_get(ngx_http_request_t *r)
 {
+    ngx_str_t            value;
     ngx_pool_cleanup_t  *cln;
     ngx_agt_client_t    *client;
 
@@ -77,25 +77,18 @@ ngx_agt_client_get(ngx_http_request_t *r)
 
     client->target = r->main->unparsed_uri;
 
-    client->sent.field = r->headers_in.authorization;
+    ngx_agt_headers_credentials(r, &client->sent);
 
-    if (client->sent.field) {
-        client->authorization = client->sent.field->value;
+    if (client->sent.authorization) {
+        client->authorization = client->sent.authorization->value;
     }
 
     /* nginx refuses two of them, but its error page may lead to here */
 
     if (r->main->internal) {
-        client->repeated = ngx_agt_is_repeated(r);
+        client->repeated = (ngx_agt_headers_count(r, "Authorization", &value)
+                            > 1);
     }
-
-    /* the fields themselves stay, whatever later lists have in their place */
-
-#if (nginx_version < 1023000)
-    client->sent.cookies = r->headers_in.cookies;
-#else
-    client->sent.cookie = r->headers_in.cookie;
-#endif
 
     if (ngx_agt_early_is_lost(r)) {
         client->assigned = NGX_AGT_EARLY_TOKEN | NGX_AGT_EARLY_USER;
@@ -104,27 +97,6 @@ ngx_agt_client_get(ngx_http_request_t *r)
     cln->handler = ngx_agt_client_cleanup;
 
     return client;
-}
-
-
-static ngx_uint_t
-ngx_agt_is_repeated(ngx_http_request_t *r)
-{
-    ngx_uint_t        i, n;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    n = 0;
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-            n += ngx_agt_is_authorization(&h[i]);
-        }
-    }
-
-    return n > 1;
 }
 
 
@@ -390,30 +362,18 @@ static ngx_uint_t
 ngx_agt_take_cookie(ngx_agt_client_t *client,
     ngx_str_t *name, size_t max, ngx_str_t *token)
 {
-    ngx_str_t          one;
-    ngx_uint_t         rc, found, seen;
-    ngx_table_elt_t   *h;
-#if (nginx_version < 1023000)
-    ngx_uint_t         i;
-    ngx_table_elt_t  **cookies;
-#endif
+    ngx_str_t           one;
+    ngx_uint_t          rc, found, seen;
+    ngx_table_elt_t    *h;
+    ngx_agt_headers_t   place;
 
     seen = 0;
     found = NGX_AGT_BEARER_NONE;
 
-#if (nginx_version < 1023000)
-
-    cookies = client->sent.cookies.elts;
-
-    for (i = 0; i < client->sent.cookies.nelts; i++) {
-        h = cookies[i];
-
-#else
-
-    for (h = client->sent.cookie; h; h = h->next) {
-
-#endif
-
+    for (h = ngx_agt_headers_first(&place, &client->sent.headers, "Cookie");
+         h;
+         h = ngx_agt_headers_next(&place))
+    {
         rc = ngx_agt_bearer_cookie(&h->value, name, max, &seen, &one);
 
         if (rc == NGX_AGT_BEARER_REPEATED) {

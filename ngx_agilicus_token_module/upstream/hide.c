@@ -8,7 +8,7 @@
 #include "request/access.h"
 #include "request/challenge.h"
 #include "request/context.h"
-#include "upstream/upstream.h"
+#include "request/headers.h"
 
 
 /* bytes of a token below which it is not looked for where it should not be */
@@ -19,108 +19,13 @@ static ngx_uint_t ngx_agt_has(const ngx_str_t *text, const ngx_str_t *token);
 static ngx_int_t ngx_agt_args_have(ngx_http_request_t *r,
     const ngx_str_t *token);
 static void ngx_agt_hide_values(ngx_http_request_t *r, const ngx_str_t *token);
-static ngx_int_t ngx_agt_hide_headers(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx);
-static ngx_int_t ngx_agt_forget(ngx_http_request_t *r, ngx_table_elt_t *h);
-static ngx_int_t ngx_agt_forget_field(ngx_http_request_t *r,
-    ngx_table_elt_t **field, ngx_table_elt_t *h);
+static ngx_int_t ngx_agt_hide_keep(ngx_http_request_t *r, ngx_table_elt_t *h,
+    void *data);
 static ngx_uint_t ngx_agt_is_bearer(ngx_table_elt_t *h);
-static ngx_uint_t ngx_agt_is_cookie(ngx_table_elt_t *h);
 static ngx_int_t ngx_agt_hide_cookie(ngx_http_request_t *r,
     ngx_str_t *name, const ngx_str_t *token);
 static size_t ngx_agt_cut_cookies(ngx_str_t *value,
     const ngx_str_t *token, u_char *dst);
-
-
-ngx_int_t
-ngx_agt_restore(ngx_http_request_t *r, const ngx_agt_credentials_t *sent)
-{
-    ngx_uint_t         i;
-    ngx_list_t         list;
-    ngx_list_part_t   *part;
-    ngx_table_elt_t   *h, *copy;
-#if (nginx_version < 1023000)
-    ngx_table_elt_t  **cookies;
-#endif
-
-    if (ngx_list_init(&list, r->pool, 32, sizeof(ngx_table_elt_t)) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (ngx_agt_is_authorization(&h[i]) || ngx_agt_is_cookie(&h[i]))
-        {
-            continue;
-        }
-
-        copy = ngx_list_push(&list);
-        if (copy == NULL) {
-            return NGX_ERROR;
-        }
-
-        *copy = h[i];
-    }
-
-    if (sent->field) {
-        copy = ngx_list_push(&list);
-        if (copy == NULL) {
-            return NGX_ERROR;
-        }
-
-        *copy = *sent->field;
-    }
-
-    r->headers_in.authorization = sent->field;
-
-#if (nginx_version < 1023000)
-
-    cookies = sent->cookies.elts;
-
-    for (i = 0; i < sent->cookies.nelts; i++) {
-        h = cookies[i];
-
-#else
-
-    for (h = sent->cookie; h; h = h->next) {
-
-#endif
-
-        copy = ngx_list_push(&list);
-        if (copy == NULL) {
-            return NGX_ERROR;
-        }
-
-        *copy = *h;
-    }
-
-#if (nginx_version < 1023000)
-    r->headers_in.cookies = sent->cookies;
-#else
-    r->headers_in.cookie = sent->cookie;
-#endif
-
-    r->headers_in.headers = list;
-
-    if (list.last == &list.part) {
-        r->headers_in.headers.last = &r->headers_in.headers.part;
-    }
-
-    return NGX_OK;
-}
 
 
 ngx_int_t
@@ -131,7 +36,7 @@ ngx_agt_hide(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     ngx_uint_t         i, n;
     ngx_agt_source_t  *sources;
 
-    if (ngx_agt_hide_headers(r, ctx) != NGX_OK) {
+    if (ngx_agt_headers_copy(r, ngx_agt_hide_keep, ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -270,187 +175,29 @@ ngx_agt_hide_values(ngx_http_request_t *r, const ngx_str_t *token)
 ngx_int_t
 ngx_agt_hide_bearer(ngx_http_request_t *r)
 {
-    return ngx_agt_hide_headers(r, NULL);
+    return ngx_agt_headers_copy(r, ngx_agt_hide_keep, NULL);
 }
 
 
 static ngx_int_t
-ngx_agt_hide_headers(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
+ngx_agt_hide_keep(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
 {
-    ngx_uint_t        i;
-    ngx_list_t        list;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h, *copy;
+    ngx_agt_ctx_t *ctx = data;
 
-    if (ngx_list_init(&list, r->pool, 32, sizeof(ngx_table_elt_t)) != NGX_OK) {
-        return NGX_ERROR;
+    if (ngx_agt_is_bearer(h)) {
+        r->headers_in.authorization = NULL;
+        return NGX_DECLINED;
     }
 
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (ngx_agt_is_bearer(&h[i])) {
-            r->headers_in.authorization = NULL;
-            continue;
-        }
-
-        if (ctx && ctx->has_token && !ctx->created
-            && !ngx_agt_is_cookie(&h[i])
-            && ngx_agt_has(&h[i].value, &ctx->token))
-        {
-            if (ngx_agt_forget(r, &h[i]) != NGX_OK) {
-                return NGX_ERROR;
-            }
-
-            continue;
-        }
-
-        copy = ngx_list_push(&list);
-        if (copy == NULL) {
-            return NGX_ERROR;
-        }
-
-        *copy = h[i];
-    }
-
-    r->headers_in.headers = list;
-
-    if (list.last == &list.part) {
-        r->headers_in.headers.last = &r->headers_in.headers.part;
+    if (ctx && ctx->has_token && !ctx->created
+        && !ngx_agt_headers_is(h, "Cookie")
+        && ngx_agt_has(&h->value, &ctx->token))
+    {
+        return (ngx_agt_headers_forget(r, h) == NGX_OK) ? NGX_DECLINED
+                                                        : NGX_ERROR;
     }
 
     return NGX_OK;
-}
-
-
-/* fields that nginx keeps places of: variables read these, not the list */
-
-static ngx_int_t
-ngx_agt_forget(ngx_http_request_t *r, ngx_table_elt_t *h)
-{
-#if (NGX_HTTP_X_FORWARDED_FOR && nginx_version < 1023000)
-
-    ngx_uint_t         i;
-    ngx_array_t        fields;
-    ngx_table_elt_t  **field, **copy;
-
-    field = r->headers_in.x_forwarded_for.elts;
-
-    if (ngx_array_init(&fields, r->pool, 2, sizeof(ngx_table_elt_t *))
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < r->headers_in.x_forwarded_for.nelts; i++) {
-
-        if (field[i]->value.data == h->value.data) {
-            continue;
-        }
-
-        copy = ngx_array_push(&fields);
-        if (copy == NULL) {
-            return NGX_ERROR;
-        }
-
-        *copy = field[i];
-    }
-
-    r->headers_in.x_forwarded_for = fields;
-
-#elif (NGX_HTTP_X_FORWARDED_FOR)
-
-    if (ngx_agt_forget_field(r, &r->headers_in.x_forwarded_for, h) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-#endif
-
-#if (NGX_HTTP_GZIP || NGX_HTTP_HEADERS)
-
-    if (ngx_agt_forget_field(r, &r->headers_in.via, h) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-#endif
-
-    if (ngx_agt_forget_field(r, &r->headers_in.host, h) != NGX_OK
-        || ngx_agt_forget_field(r, &r->headers_in.user_agent, h)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_agt_forget_field(r, &r->headers_in.referer, h);
-}
-
-
-static ngx_int_t
-ngx_agt_forget_field(ngx_http_request_t *r,
-    ngx_table_elt_t **field, ngx_table_elt_t *h)
-{
-#if (nginx_version < 1023000)
-
-    /* the list has copies: what they point at tells which is meant */
-
-    if (*field && (*field)->value.data == h->value.data) {
-        *field = NULL;
-    }
-
-#else
-
-    ngx_table_elt_t  *from, *copy, **last;
-
-    from = *field;
-    last = field;
-    *last = NULL;
-
-    for ( /* void */ ; from; from = from->next) {
-
-        if (from->value.data == h->value.data) {
-            continue;
-        }
-
-        /* a parent request reads the originals */
-
-        copy = ngx_palloc(r->pool, sizeof(ngx_table_elt_t));
-        if (copy == NULL) {
-            return NGX_ERROR;
-        }
-
-        *copy = *from;
-        copy->next = NULL;
-
-        *last = copy;
-        last = &copy->next;
-    }
-
-#endif
-
-    return NGX_OK;
-}
-
-
-ngx_uint_t
-ngx_agt_is_authorization(ngx_table_elt_t *h)
-{
-    return h->key.len == sizeof("Authorization") - 1
-           && ngx_strncasecmp(h->key.data, (u_char *) "Authorization",
-                              h->key.len)
-              == 0;
 }
 
 
@@ -462,19 +209,10 @@ ngx_agt_is_bearer(ngx_table_elt_t *h)
     value = h->value;
     ngx_agt_bearer_strip(&value);
 
-    return ngx_agt_is_authorization(h)
+    return ngx_agt_headers_is(h, "Authorization")
            && value.len >= sizeof("Bearer") - 1
            && ngx_strncasecmp(value.data, (u_char *) "Bearer",
                               sizeof("Bearer") - 1)
-              == 0;
-}
-
-
-static ngx_uint_t
-ngx_agt_is_cookie(ngx_table_elt_t *h)
-{
-    return h->key.len == sizeof("Cookie") - 1
-           && ngx_strncasecmp(h->key.data, (u_char *) "Cookie", h->key.len)
               == 0;
 }
 
@@ -488,80 +226,26 @@ static ngx_int_t
 ngx_agt_hide_cookie(ngx_http_request_t *r, ngx_str_t *name,
     const ngx_str_t *token)
 {
-    u_char            *p;
-    ngx_uint_t         i;
-    ngx_list_part_t   *part;
-    ngx_table_elt_t   *h, **slot;
-#if (nginx_version < 1023000)
-    ngx_array_t        cookies;
+    u_char             *p;
+    ngx_table_elt_t    *h;
+    ngx_agt_headers_t   place;
 
-    if (ngx_array_init(&cookies, r->pool, 2, sizeof(ngx_table_elt_t *))
-        != NGX_OK)
+    for (h = ngx_agt_headers_first(&place, &r->headers_in.headers, "Cookie");
+         h;
+         h = ngx_agt_headers_next(&place))
     {
-        return NGX_ERROR;
-    }
-#else
-    ngx_table_elt_t   *first;
-
-    first = NULL;
-    slot = &first;
-#endif
-
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (!ngx_agt_is_cookie(&h[i])) {
-            continue;
-        }
-
-        p = ngx_pnalloc(r->pool, h[i].value.len + 1);
+        p = ngx_pnalloc(r->pool, h->value.len + 1);
         if (p == NULL) {
             return NGX_ERROR;
         }
 
-        h[i].value.len = name
-                         ? ngx_agt_bearer_cut_cookie(&h[i].value, name, p)
-                         : ngx_agt_cut_cookies(&h[i].value, token, p);
-        h[i].value.data = p;
-        p[h[i].value.len] = '\0';
-
-#if (nginx_version < 1023000)
-
-        slot = ngx_array_push(&cookies);
-        if (slot == NULL) {
-            return NGX_ERROR;
-        }
-
-        *slot = &h[i];
-
-#else
-
-        *slot = &h[i];
-        slot = &h[i].next;
-        *slot = NULL;
-
-#endif
+        h->value.len = name ? ngx_agt_bearer_cut_cookie(&h->value, name, p)
+                            : ngx_agt_cut_cookies(&h->value, token, p);
+        h->value.data = p;
+        p[h->value.len] = '\0';
     }
 
-#if (nginx_version < 1023000)
-    r->headers_in.cookies = cookies;
-#else
-    r->headers_in.cookie = first;
-#endif
-
-    return NGX_OK;
+    return ngx_agt_headers_link_cookies(r);
 }
 
 

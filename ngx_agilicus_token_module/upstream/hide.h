@@ -12,16 +12,19 @@
 
 
 /*
- * 1 if this is the Authorization field, else 0.
+ * Takes what the client presented out of everything that upstream sees: bearer
+ * credentials, the cookies that tokens may come in, and any field or cookie
+ * that repeats the token.  A request whose target has the token in it, too, is
+ * refused.  "ctx" may be NULL.  NGX_OK, or a status.
  */
-ngx_uint_t ngx_agt_is_authorization(ngx_table_elt_t *h);
+ngx_int_t ngx_agt_hide(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 
 /*
- * Puts these credentials in place of those in the request's headers, in a new
- * list.  NGX_OK, or NGX_ERROR if there is no memory.
+ * Takes all bearer credentials out of the request's headers.  NGX_OK, or
+ * NGX_ERROR if there is no memory.
  */
-ngx_int_t ngx_agt_restore(ngx_http_request_t *r,
-    const ngx_agt_credentials_t *sent);
+ngx_int_t ngx_agt_hide_bearer(ngx_http_request_t *r);
 
 
 #endif /* _NGX_AGT_UPSTREAM_HIDE_H_INCLUDED_ */

@@ -6,10 +6,12 @@
 
 #include "upstream/identity.h"
 #include "request/context.h"
+#include "request/headers.h"
 #include "request/variables.h"
-#include "upstream/upstream.h"
 
 
+static ngx_int_t ngx_agt_identity_keep(ngx_http_request_t *r,
+    ngx_table_elt_t *h, void *data);
 static ngx_int_t ngx_agt_connection_header(ngx_http_request_t *r,
     const ngx_agt_main_conf_t *mcf, ngx_table_elt_t *h);
 static ngx_uint_t ngx_agt_is_identity(
@@ -42,70 +44,26 @@ ngx_agt_identity_post_read_handler(ngx_http_request_t *r)
 }
 
 
-/*
- * Replaces the list of the request's headers by a copy without identity
- * headers.  The old one stays where it is: pointers into it are good.
- */
-
 ngx_int_t
 ngx_agt_identity_remove(ngx_http_request_t *r, const ngx_agt_main_conf_t *mcf)
 {
-    ngx_uint_t        i;
-    ngx_list_t        list;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h, *copy;
+    return ngx_agt_headers_copy(r, ngx_agt_identity_keep, (void *) mcf);
+}
 
-    if (ngx_list_init(&list, r->pool, 32, sizeof(ngx_table_elt_t)) != NGX_OK) {
-        return NGX_ERROR;
+
+static ngx_int_t
+ngx_agt_identity_keep(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
+{
+    const ngx_agt_main_conf_t *mcf = data;
+
+    if (ngx_agt_is_identity(mcf, h->key.data, h->key.len)) {
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "agilicus token: identity header taken out");
+        return NGX_DECLINED;
     }
 
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (ngx_agt_is_identity(mcf, h[i].key.data, h[i].key.len)) {
-            ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                           "agilicus token: identity header taken out");
-            continue;
-        }
-
-        copy = ngx_list_push(&list);
-        if (copy == NULL) {
-            return NGX_ERROR;
-        }
-
-        *copy = h[i];
-
-        if (copy->key.len == sizeof("Connection") - 1
-            && ngx_strncasecmp(copy->key.data, (u_char *) "Connection",
-                               copy->key.len)
-               == 0
-            && ngx_agt_connection_header(r, mcf, copy) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    /* "last" of a list that has one part points into its head */
-
-    r->headers_in.headers = list;
-
-    if (list.last == &list.part) {
-        r->headers_in.headers.last = &r->headers_in.headers.part;
-    }
-
-    return NGX_OK;
+    return ngx_agt_headers_is(h, "Connection")
+           ? ngx_agt_connection_header(r, mcf, h) : NGX_OK;
 }
 
 
@@ -286,7 +244,7 @@ ngx_agt_identity_header(ngx_http_request_t *r,
     copy.len = value->len;
     *ngx_cpymem(copy.data, value->data, value->len) = '\0';
 
-    return ngx_agt_add_header(r, &key, &copy);
+    return ngx_agt_headers_add(r, &key, &copy) ? NGX_OK : NGX_ERROR;
 }
 
 

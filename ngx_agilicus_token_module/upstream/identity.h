@@ -8,7 +8,7 @@
 #define _NGX_AGT_UPSTREAM_IDENTITY_H_INCLUDED_
 
 
-#include "ngx_agilicus_token_module.h"
+#include "request/context.h"
 
 
 /*
@@ -16,6 +16,21 @@
  * the post-read phase, registered where they are configured.
  */
 ngx_int_t ngx_agt_identity_post_read_handler(ngx_http_request_t *r);
+
+/*
+ * Replaces the list of the request's headers by a copy without identity
+ * headers, which only the edge may set.  The old list stays where it is, so
+ * pointers into it remain good.  NGX_OK, or NGX_ERROR if there is no memory.
+ */
+ngx_int_t ngx_agt_identity_remove(ngx_http_request_t *r,
+    const ngx_agt_main_conf_t *mcf);
+
+/*
+ * Adds the identity headers of an allowed request, as configured, to what goes
+ * upstream.  NGX_OK, or NGX_ERROR if there is no memory.
+ */
+ngx_int_t ngx_agt_identity_add(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 
 
 #endif /* _NGX_AGT_UPSTREAM_IDENTITY_H_INCLUDED_ */

@@ -7,8 +7,10 @@
 #include "upstream/upstream.h"
 #include "request/context.h"
 #include "request/enter.h"
+#include "request/headers.h"
 #include "request/sources.h"
 #include "upstream/hide.h"
+#include "upstream/identity.h"
 
 
 static void ngx_agt_upstream_token(ngx_http_request_t *r,
@@ -50,7 +52,7 @@ ngx_agt_upstream_prepare(ngx_http_request_t *r)
         if (arrival && arrival->has_left) {
             arrival->has_left = 0;
 
-            if (ngx_agt_restore(r, &arrival->left) != NGX_OK) {
+            if (ngx_agt_headers_restore(r, &arrival->left) != NGX_OK) {
                 return NGX_HTTP_INTERNAL_SERVER_ERROR;
             }
         }
@@ -80,7 +82,7 @@ ngx_agt_upstream_prepare(ngx_http_request_t *r)
         }
     }
 
-    if (restore && ngx_agt_restore(r, &ctx->client->sent) != NGX_OK)
+    if (restore && ngx_agt_headers_restore(r, &ctx->client->sent) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -180,10 +182,11 @@ static ngx_int_t
 ngx_agt_authorization(ngx_http_request_t *r,
     const ngx_str_t *token, ngx_uint_t own)
 {
-    ngx_uint_t        i;
-    ngx_str_t         name, value;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_str_t           value;
+    ngx_table_elt_t    *h;
+    ngx_agt_headers_t   place;
+
+    static const ngx_str_t  name = ngx_string("Authorization");
 
     value.len = sizeof("Bearer ") - 1 + token->len;
     value.data = ngx_pnalloc(r->pool, value.len + 1);
@@ -194,76 +197,23 @@ ngx_agt_authorization(ngx_http_request_t *r,
     *ngx_cpymem(ngx_cpymem(value.data, "Bearer ", sizeof("Bearer ") - 1),
                 token->data, token->len) = '\0';
 
-    part = &r->headers_in.headers.part;
-    h = part->elts;
+    h = ngx_agt_headers_first(&place, &r->headers_in.headers, "Authorization");
 
-    for (i = 0; /* void */ ; i++) {
+    if (h) {
+        h->value = value;
 
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (ngx_agt_is_authorization(&h[i])) {
-            h[i].value = value;
-            h += i;
-
-            goto found;
+    } else {
+        h = ngx_agt_headers_add(r, &name, &value);
+        if (h == NULL) {
+            return NGX_ERROR;
         }
     }
-
-    ngx_str_set(&name, "Authorization");
-
-    if (ngx_agt_add_header(r, &name, &value) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    part = r->headers_in.headers.last;
-    h = part->elts;
-
-    h += part->nelts - 1;
-
-found:
 
     if (!own) {
         h->lowcase_key = ngx_agt_given;
     }
 
     r->headers_in.authorization = h;
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_agt_add_header(ngx_http_request_t *r, ngx_str_t *name, ngx_str_t *value)
-{
-    u_char           *p;
-    ngx_table_elt_t  *h;
-
-    p = ngx_pnalloc(r->pool, name->len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    /* last: an error page may go upstream with what is in the list */
-
-    h = ngx_list_push(&r->headers_in.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->key = *name;
-    h->value = *value;
-    h->lowcase_key = p;
-    h->hash = ngx_hash_strlow(p, name->data, name->len);
 
     return NGX_OK;
 }
