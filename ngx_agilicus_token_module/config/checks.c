@@ -4,28 +4,129 @@
  */
 
 
-#include "request/challenge.h"
-#include "request/early.h"
+#include "config/checks.h"
+#include "config/directives_cache.h"
+#include "config/place.h"
 #include "endpoint/hook.h"
 #include "endpoint/revoke.h"
 #include "endpoint/status.h"
-#include "config/directives_cache.h"
-#include "config/directives_exchange.h"
-#include "config/merge.h"
-#include "config/origin.h"
 #include "json/body.h"
 
 
 /* a whole body of the hook, and one byte that is too many */
-#define NGX_AGT_HOOK_BUFFER                                                  \
-    (NGX_AGT_JSON_MAX_HOOK + 1)
+#define NGX_AGT_HOOK_BUFFER  (NGX_AGT_JSON_MAX_HOOK + 1)
 
 
+static ngx_uint_t ngx_agt_can_identify(ngx_conf_t *cf,
+    const ngx_agt_create_conf_t *create);
 static ngx_uint_t ngx_agt_is_handler(const ngx_agt_handler_t *h);
-static ngx_uint_t ngx_agt_returns(
-    const ngx_http_core_loc_conf_t *core, ngx_uint_t index);
+static ngx_uint_t ngx_agt_returns(const ngx_http_core_loc_conf_t *core,
+    ngx_uint_t index);
 static ngx_uint_t ngx_agt_tries_files(
     const ngx_http_core_loc_conf_t *core, ngx_uint_t index);
+
+
+ngx_int_t
+ngx_agt_needs_token(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
+{
+    ngx_agt_loc_conf_t  **unenforced;
+    ngx_agt_main_conf_t  *mcf;
+
+    if (conf->needs_token.name.len) {
+        return NGX_OK;
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
+
+    unenforced = ngx_array_push(&mcf->unenforced);
+    if (unenforced == NULL) {
+        return NGX_ERROR;
+    }
+
+    *unenforced = conf;
+
+    ngx_agt_place_set(cf, &conf->needs_token);
+
+    return NGX_OK;
+}
+
+
+/*
+ * A block that says "on" is enforced, whatever each block inside it says; the
+ * one of http is merged with nothing, and has what it says.
+ */
+
+ngx_int_t
+ngx_agt_check_unenforced(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
+{
+    ngx_uint_t            i;
+    ngx_agt_loc_conf_t  **conf;
+
+    conf = mcf->unenforced.elts;
+
+    for (i = 0; i < mcf->unenforced.nelts; i++) {
+
+        if (conf[i]->enforced
+            || (conf[i]->enable != NGX_CONF_UNSET_UINT
+                && conf[i]->enable != NGX_AGT_OFF))
+        {
+            continue;
+        }
+
+        return ngx_agt_place_refuse(cf, &conf[i]->needs_token, 0,
+                       "nothing enforces \"%V\": no token is asked for in "
+                       "its block or in any block inside it, add "
+                       "\"agilicus_token on\"",
+                       &conf[i]->needs_token.name);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_agt_check_location(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
+{
+    if (conf->api_timeout == 0 || conf->api_connect_timeout == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"agilicus_token_api_timeout\" and "
+                           "\"agilicus_token_api_connect_timeout\" "
+                           "must not be 0");
+        return NGX_ERROR;
+    }
+
+    if (conf->max_size == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"agilicus_token_max_size\" must not be 0");
+        return NGX_ERROR;
+    }
+
+    if ((conf->api_ssl_certificate.value.len == 0)
+        != (conf->api_ssl_certificate_key.value.len == 0))
+    {
+        return ngx_agt_place_refuse(cf,
+                   conf->api_ssl_certificate.value.len
+                   ? &conf->api_ssl_certificate.place
+                   : &conf->api_ssl_certificate_key.place, 0,
+                   "\"agilicus_token_api_ssl_certificate\" and "
+                   "\"agilicus_token_api_ssl_certificate_key\" "
+                   "must be set together");
+    }
+
+    if (conf->enable == NGX_AGT_REPORT) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"agilicus_token report\" refuses nothing");
+    }
+
+    if (!conf->api_ssl_verify) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"agilicus_token_api_ssl_verify off\" lets anybody "
+                           "on the way answer for the Tokens API \"%V\"",
+                           &conf->api_url.value);
+    }
+
+    return NGX_OK;
+}
 
 
 ngx_int_t
@@ -33,7 +134,9 @@ ngx_agt_check_exchange(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
 {
     ngx_http_core_loc_conf_t  *clcf;
 
-    if (conf->enable == NGX_AGT_OFF) {
+    if (conf->enable == NGX_AGT_OFF
+        || (conf->reissue == NULL && conf->create == NULL))
+    {
         return NGX_OK;
     }
 
@@ -66,7 +169,7 @@ ngx_agt_check_exchange(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
         return NGX_ERROR;
     }
 
-    if (!ngx_agt_create_can_identify(cf, conf->create)) {
+    if (!ngx_agt_can_identify(cf, conf->create)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"agilicus_token_create identity=access\" needs "
                            "\"auth_basic\" or \"auth_request\" in the same "
@@ -75,6 +178,94 @@ ngx_agt_check_exchange(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * "access" stands for auth_basic or auth_request in the very location: without
+ * one of them, nobody would have looked at who asks.  Nor does auth_basic look
+ * at anybody without a file of users.
+ */
+
+static ngx_uint_t
+ngx_agt_can_identify(ngx_conf_t *cf,
+    const ngx_agt_create_conf_t *create)
+{
+    void                       **loc_conf;
+    ngx_str_t                   *uri;
+    ngx_http_conf_ctx_t         *ctx;
+    const ngx_agt_basic_conf_t  *basic;
+
+    if (create->ssl) {
+        return 1;
+    }
+
+    ctx = cf->ctx;
+    loc_conf = ctx->loc_conf;
+
+    if (create->request_index != NGX_CONF_UNSET_UINT) {
+        uri = loc_conf[create->request_index];
+
+        if (uri && uri->len) {
+            return 1;
+        }
+    }
+
+    if (create->basic_index == NGX_CONF_UNSET_UINT) {
+        return 0;
+    }
+
+    basic = loc_conf[create->basic_index];
+
+    return basic && basic->realm && basic->user_file;
+}
+
+
+/* who can reach a hook can lock people out */
+
+ngx_int_t
+ngx_agt_check_hook(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (!conf->hook && !conf->purge) {
+        return NGX_OK;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* all that is taken must fit into memory */
+
+    if (conf->hook && clcf->client_body_buffer_size < NGX_AGT_HOOK_BUFFER)
+    {
+        clcf->client_body_buffer_size = NGX_AGT_HOOK_BUFFER;
+    }
+
+    if (conf->trusted
+        || (conf->enable == NGX_AGT_ON
+            && (conf->required || conf->rules)
+            && clcf->satisfy == NGX_HTTP_SATISFY_ALL))
+    {
+        return NGX_OK;
+    }
+
+    return ngx_agt_place_refuse(cf, &conf->handler, 0,
+                   "\"agilicus_token_%s\" needs "
+                   "\"agilicus_token on\" with a requirement such as "
+                   "\"agilicus_token_require_scopes\" and without "
+                   "\"satisfy any\", or the parameter \"trusted\" if it "
+                   "is protected by other means",
+                   conf->hook ? "revocation_hook" : "status purge");
+}
+
+
+ngx_int_t
+ngx_agt_refuse_handler(ngx_conf_t *cf,
+    const ngx_agt_place_t *place, const char *other)
+{
+    return ngx_agt_place_refuse(cf, place, 0,
+                   "\"%V\" answers by itself, so it does not go with %s: "
+                   "give it a location of its own", &place->name, other);
 }
 
 
@@ -108,16 +299,6 @@ ngx_agt_check_handlers(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
     }
 
     return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_agt_refuse_handler(ngx_conf_t *cf,
-    const ngx_agt_place_t *place, const char *other)
-{
-    return ngx_agt_refuse(cf, place, 0,
-                   "\"%V\" answers by itself, so it does not go with %s: "
-                   "give it a location of its own", &place->name, other);
 }
 
 
@@ -214,98 +395,6 @@ ngx_agt_tries_files(const ngx_http_core_loc_conf_t *core, ngx_uint_t index)
 
 
 ngx_int_t
-ngx_agt_needs_token(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
-{
-    ngx_agt_loc_conf_t  **unenforced;
-    ngx_agt_main_conf_t  *mcf;
-
-    if (conf->needs_token.name.len) {
-        return NGX_OK;
-    }
-
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
-
-    unenforced = ngx_array_push(&mcf->unenforced);
-    if (unenforced == NULL) {
-        return NGX_ERROR;
-    }
-
-    *unenforced = conf;
-
-    ngx_agt_here(cf, &conf->needs_token);
-
-    return NGX_OK;
-}
-
-
-/*
- * A block that says "on" is enforced, whatever each block inside it says; the
- * one of http is merged with nothing, and has what it says.
- */
-
-ngx_int_t
-ngx_agt_check_unenforced(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
-{
-    ngx_uint_t            i;
-    ngx_agt_loc_conf_t  **conf;
-
-    conf = mcf->unenforced.elts;
-
-    for (i = 0; i < mcf->unenforced.nelts; i++) {
-
-        if (conf[i]->enforced
-            || (conf[i]->enable != NGX_CONF_UNSET_UINT
-                && conf[i]->enable != NGX_AGT_OFF))
-        {
-            continue;
-        }
-
-        return ngx_agt_refuse(cf, &conf[i]->needs_token, 0,
-                       "nothing enforces \"%V\": no token is asked for in "
-                       "its block or in any block inside it, add "
-                       "\"agilicus_token on\"",
-                       &conf[i]->needs_token.name);
-    }
-
-    return NGX_OK;
-}
-
-
-/* who can reach a hook can lock people out */
-
-ngx_int_t
-ngx_agt_check_hook(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
-{
-    ngx_http_core_loc_conf_t  *clcf;
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-    /* all that is taken must fit into memory */
-
-    if (conf->hook && clcf->client_body_buffer_size < NGX_AGT_HOOK_BUFFER)
-    {
-        clcf->client_body_buffer_size = NGX_AGT_HOOK_BUFFER;
-    }
-
-    if (conf->trusted
-        || (conf->enable == NGX_AGT_ON
-            && (conf->required || conf->rules)
-            && clcf->satisfy == NGX_HTTP_SATISFY_ALL))
-    {
-        return NGX_OK;
-    }
-
-    return ngx_agt_refuse(cf, &conf->handler, 0,
-                   "\"agilicus_token_%s\" needs "
-                   "\"agilicus_token on\" with a requirement such as "
-                   "\"agilicus_token_require_scopes\" and without "
-                   "\"satisfy any\", or the parameter \"trusted\" if it "
-                   "is protected by other means",
-                   conf->hook ? "revocation_hook" : "status purge");
-}
-
-
-ngx_int_t
 ngx_agt_check_limits(ngx_conf_t *cf)
 {
     ngx_uint_t   i, passed;
@@ -335,108 +424,6 @@ ngx_agt_check_limits(ngx_conf_t *cf)
 }
 
 
-/* what would make enforcement weaker than it looks is refused here */
-
-char *
-ngx_agt_enforce(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
-{
-    ngx_agt_main_conf_t  *mcf;
-
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
-
-    if (conf->api_timeout == 0 || conf->api_connect_timeout == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"agilicus_token_api_timeout\" and "
-                           "\"agilicus_token_api_connect_timeout\" "
-                           "must not be 0");
-        return NGX_CONF_ERROR;
-    }
-
-    if (conf->max_size == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"agilicus_token_max_size\" must not be 0");
-        return NGX_CONF_ERROR;
-    }
-
-    if ((conf->api_ssl_certificate.value.len == 0)
-        != (conf->api_ssl_certificate_key.value.len == 0))
-    {
-        (void) ngx_agt_refuse(cf,
-                   conf->api_ssl_certificate.value.len
-                   ? &conf->api_ssl_certificate.place
-                   : &conf->api_ssl_certificate_key.place, 0,
-                   "\"agilicus_token_api_ssl_certificate\" and "
-                   "\"agilicus_token_api_ssl_certificate_key\" "
-                   "must be set together");
-        return NGX_CONF_ERROR;
-    }
-
-    if (conf->enable == NGX_AGT_REPORT) {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "\"agilicus_token report\" refuses nothing");
-    }
-
-    if (!conf->api_ssl_verify) {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "\"agilicus_token_api_ssl_verify off\" lets anybody "
-                           "on the way answer for the Tokens API \"%V\"",
-                           &conf->api_url.value);
-    }
-
-    if (conf->cache_off == NGX_CONF_UNSET) {
-        conf->cache_off = 0;
-        conf->cache = ngx_agt_default_zone(cf);
-
-        if (conf->cache == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    conf->origin = ngx_agt_origin_get(cf, conf);
-
-    if (conf->origin == NULL || ngx_agt_challenge_init(cf, conf) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    conf->policy.leeway = conf->leeway;
-    conf->policy.require_expiry = (conf->require_expiry != 0);
-    conf->policy.deny_masquerading = (conf->deny_masquerading != 0);
-    conf->policy.rules = (conf->rules != 0);
-
-    ngx_agt_early_location(mcf, conf);
-
-    if (conf->rules) {
-        mcf->rules = 1;
-    }
-
-    if (conf->enable != NGX_AGT_OFF && conf->phase == NGX_AGT_PHASE_PREACCESS)
-    {
-        mcf->preaccess = 1;
-    }
-
-    mcf->api.max_leeway = ngx_max(mcf->api.max_leeway, conf->leeway);
-
-    if (conf->recheck && conf->enable == NGX_AGT_ON
-        && (mcf->recheck == 0 || conf->recheck < mcf->recheck))
-    {
-        mcf->recheck = conf->recheck;
-    }
-
-    if (conf->preflight == NGX_AGT_PREFLIGHT_PASS) {
-        mcf->preflight = 1;
-    }
-
-    if (!conf->forward || conf->reissue || conf->create) {
-        mcf->changes = 1;
-    }
-
-    mcf->used = 1;
-
-    return NGX_CONF_OK;
-}
-
-
 ngx_int_t
 ngx_agt_check_feed(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
 {
@@ -448,48 +435,10 @@ ngx_agt_check_feed(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
         return NGX_OK;
     }
 
-    return ngx_agt_refuse(cf, &mcf->feed_place, 0,
+    return ngx_agt_place_refuse(cf, &mcf->feed_place, 0,
                    "\"agilicus_token_revocation_feed\" needs "
                    "\"agilicus_token_api_credential\" in http, for the list "
                    "of tokens is not for everybody");
-}
-
-
-/* the feed polls the API that is configured for http as a whole */
-
-ngx_int_t
-ngx_agt_feed_api(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
-{
-    ngx_agt_loc_conf_t  *http, *conf, *none;
-
-    http = ngx_http_conf_get_module_loc_conf(cf, ngx_agilicus_token_module);
-
-    none = ngx_agt_create_loc_conf(cf);
-    conf = ngx_palloc(cf->pool, sizeof(ngx_agt_loc_conf_t));
-
-    if (none == NULL || conf == NULL) {
-        return NGX_ERROR;
-    }
-
-    *conf = *http;
-
-    if (ngx_agt_merge_api(cf, none, conf) != NGX_CONF_OK) {
-        return NGX_ERROR;
-    }
-
-    conf->cache_off = 1;
-    conf->introspect_options = 0;
-    conf->origin = ngx_agt_origin_get(cf, conf);
-
-    if (conf->origin == NULL) {
-        return NGX_ERROR;
-    }
-
-    mcf->feed.api = conf->origin->api;
-    mcf->feed.connect_timeout = conf->api_connect_timeout;
-    mcf->feed.timeout = conf->api_timeout;
-
-    return NGX_OK;
 }
 
 
@@ -521,11 +470,28 @@ ngx_agt_check_zones(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
             continue;
         }
 
-        return ngx_agt_refuse(cf, &use[i].place, 0,
+        return ngx_agt_place_refuse(cf, &use[i].place, 0,
                        "zone \"%V\" is not defined, add "
                        "\"agilicus_token_zone %V:10m;\" to http",
                        &use[i].zone->shm.name, &use[i].zone->shm.name);
     }
 
     return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_agt_module_index(ngx_conf_t *cf, const char *name)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; cf->cycle->modules[i]; i++) {
+        if (cf->cycle->modules[i]->type == NGX_HTTP_MODULE
+            && ngx_strcmp(cf->cycle->modules[i]->name, name) == 0)
+        {
+            return cf->cycle->modules[i]->ctx_index;
+        }
+    }
+
+    return NGX_CONF_UNSET_UINT;
 }

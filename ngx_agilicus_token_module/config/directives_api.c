@@ -6,15 +6,15 @@
 
 #include "config/directives_api.h"
 #include "config/directives_cache.h"
-#include "config/merge.h"
+#include "config/place.h"
 #include "config/url.h"
 
 
 static char *ngx_agt_set_url(ngx_conf_t *cf, ngx_uint_t proxy,
     ngx_agt_setting_t *setting);
 static char *ngx_agt_set_name(ngx_conf_t *cf, ngx_agt_setting_t *setting);
-static ngx_int_t ngx_agt_parse_rate(ngx_str_t *value, uint64_t *rate);
 static ngx_int_t ngx_agt_on_off(ngx_str_t *value);
+static ngx_int_t ngx_agt_parse_rate(ngx_str_t *value, uint64_t *rate);
 
 
 char *
@@ -77,7 +77,7 @@ ngx_agt_set_url(ngx_conf_t *cf, ngx_uint_t proxy, ngx_agt_setting_t *setting)
         return NGX_CONF_ERROR;
     }
 
-    ngx_agt_here(cf, &setting->place);
+    ngx_agt_place_set(cf, &setting->place);
 
     setting->value = url;
 
@@ -130,7 +130,7 @@ ngx_agt_set_name(ngx_conf_t *cf, ngx_agt_setting_t *setting)
         return (char *) "needs the name of a file";
     }
 
-    ngx_agt_here(cf, &setting->place);
+    ngx_agt_place_set(cf, &setting->place);
 
     setting->value = value[1];
 
@@ -327,80 +327,6 @@ ngx_agt_set_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
 
         goto invalid;
-    }
-
-    return NGX_CONF_OK;
-
-invalid:
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid parameter \"%V\"", &value[i]);
-    return NGX_CONF_ERROR;
-}
-
-
-char *
-ngx_agt_set_feed(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_agt_main_conf_t *mcf = conf;
-
-    ngx_int_t    n;
-    ngx_str_t   *value, s;
-    ngx_uint_t   i;
-
-    if (mcf->feed_set) {
-        return (char *) "is duplicate";
-    }
-
-    mcf->feed_set = 1;
-    ngx_agt_here(cf, &mcf->feed_place);
-
-    value = cf->args->elts;
-
-    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
-        return NGX_CONF_OK;
-    }
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        if (ngx_strncmp(value[i].data, "interval=", 9) == 0
-            && mcf->feed.interval == 0)
-        {
-            s.data = value[i].data + 9;
-            s.len = value[i].len - 9;
-
-            n = ngx_parse_time(&s, 0);
-
-            if (n == NGX_ERROR || n < 1000 || n > 86400000) {
-                goto invalid;
-            }
-
-            mcf->feed.interval = n;
-            continue;
-        }
-
-        if (ngx_strncmp(value[i].data, "limit=", 6) == 0
-            && mcf->feed.limit == 0)
-        {
-            n = ngx_atoi(value[i].data + 6, value[i].len - 6);
-
-            if (n < 2 || n > NGX_AGT_FEED_MAX_LIMIT) {
-                goto invalid;
-            }
-
-            mcf->feed.limit = n;
-            continue;
-        }
-
-        goto invalid;
-    }
-
-    if (mcf->feed.interval == 0) {
-        return (char *) "needs an \"interval\"";
-    }
-
-    if (mcf->feed.limit == 0) {
-        mcf->feed.limit = NGX_AGT_FEED_MAX_LIMIT;
     }
 
     return NGX_CONF_OK;

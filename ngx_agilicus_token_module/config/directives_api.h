@@ -21,7 +21,6 @@ char *ngx_agt_set_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_agt_set_introspect_options(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 char *ngx_agt_set_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_agt_set_feed(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_agt_set_breaker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 

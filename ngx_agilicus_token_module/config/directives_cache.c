@@ -5,8 +5,8 @@
 
 
 #include "config/directives_cache.h"
-#include "config/directives.h"
-#include "config/merge.h"
+#include "config/directives_token.h"
+#include "config/place.h"
 
 
 #define NGX_AGT_DEFAULT_ZONE_SIZE  (10 * 1024 * 1024)
@@ -15,7 +15,6 @@
 #define NGX_AGT_LONGEST  ((int64_t) 10 * 365 * 86400 * 1000)
 
 
-static ngx_int_t ngx_agt_check_denials(ngx_conf_t *cf, ngx_shm_zone_t *zone);
 static ngx_shm_zone_t *ngx_agt_add_zone(ngx_conf_t *cf,
     ngx_str_t *name, ssize_t size);
 
@@ -115,125 +114,6 @@ ngx_agt_add_zone(ngx_conf_t *cf, ngx_str_t *name, ssize_t size)
 }
 
 
-char *
-ngx_agt_set_denials(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_agt_main_conf_t *mcf = conf;
-
-    ssize_t     size;
-    ngx_str_t  *value;
-
-    if (mcf->denials_size != NGX_CONF_UNSET) {
-        return (char *) "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    size = ngx_parse_size(&value[1]);
-
-    if (size == NGX_ERROR) {
-        return (char *) "has an invalid size";
-    }
-
-    if (size < (ssize_t) NGX_AGT_DENIALS_MIN) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" of %V is too small, it must have %uz "
-                           "bytes at least", &cmd->name, &value[1],
-                           (size_t) NGX_AGT_DENIALS_MIN);
-        return NGX_CONF_ERROR;
-    }
-
-    mcf->denials_size = size;
-
-    return NGX_CONF_OK;
-}
-
-
-ngx_int_t
-ngx_agt_add_denials(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
-{
-    ngx_shm_zone_t  *zone;
-
-    /* a tag of its own: no zone of facts can be given this name */
-
-    static ngx_str_t  name = ngx_string(NGX_AGT_DENIALS_NAME);
-    static char       tag;
-
-    zone = ngx_shared_memory_add(cf, &name, (size_t) mcf->denials_size, &tag);
-    if (zone == NULL) {
-        return NGX_ERROR;
-    }
-
-    mcf->api.denials = ngx_pcalloc(cf->pool, sizeof(ngx_agt_denials_t));
-    if (mcf->api.denials == NULL) {
-        return NGX_ERROR;
-    }
-
-    zone->init = ngx_agt_denials_init;
-    zone->data = mcf->api.denials;
-
-    return ngx_agt_check_denials(cf, zone);
-}
-
-
-/*
- * nginx would make new memory where size or tag differ from those of the old
- * cycle, and what is denied would be let in.
- */
-
-static ngx_int_t
-ngx_agt_check_denials(ngx_conf_t *cf, ngx_shm_zone_t *zone)
-{
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_shm_zone_t   *old;
-
-    if (cf->cycle->old_cycle == NULL) {
-        return NGX_OK;
-    }
-
-    for (part = &cf->cycle->old_cycle->shared_memory.part;
-         part;
-         part = part->next)
-    {
-        old = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-
-            if (old[i].shm.name.len != zone->shm.name.len
-                || ngx_strncmp(old[i].shm.name.data, zone->shm.name.data,
-                               zone->shm.name.len)
-                   != 0)
-            {
-                continue;
-            }
-
-            if (old[i].shm.size != zone->shm.size) {
-                ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                              "agilicus token: \"agilicus_token_denials\" "
-                              "cannot change its size from %uz to %uz bytes "
-                              "in a reload, for all denials would be lost: "
-                              "leave it as it was, or restart nginx",
-                              old[i].shm.size, zone->shm.size);
-                return NGX_ERROR;
-            }
-
-            if (old[i].tag != zone->tag) {
-                ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                              "agilicus token: the module's file was replaced "
-                              "and a reload would lose all denials: restart "
-                              "nginx");
-                return NGX_ERROR;
-            }
-
-            return NGX_OK;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
 ngx_shm_zone_t *
 ngx_agt_default_zone(ngx_conf_t *cf)
 {
@@ -306,7 +186,7 @@ ngx_agt_set_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     use->zone = lcf->cache;
-    ngx_agt_here(cf, &use->place);
+    ngx_agt_place_set(cf, &use->place);
 
     return NGX_CONF_OK;
 }

@@ -20,10 +20,9 @@ typedef struct {
 
 
 /*
- * The setters of the directives of zones, lifetimes and the memory of denials.
+ * The setters of the directives of zones and of how old facts may be.
  */
 char *ngx_agt_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_agt_set_denials(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_agt_set_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_agt_set_worker_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_agt_set_cache_valid(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -44,13 +43,8 @@ ngx_int_t ngx_agt_parse_times(ngx_conf_t *cf, ngx_uint_t first,
     ngx_agt_times_t *times, ngx_uint_t n);
 
 /*
- * Adds the memory of denials to the cycle, and refuses one that differs from
- * that of the old cycle.
- */
-ngx_int_t ngx_agt_add_denials(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf);
-
-/*
- * The zone that exists by itself.
+ * The zone "agilicus", which exists without being configured; it is made where
+ * it is not defined.  NULL, with the cause logged, refuses the configuration.
  */
 ngx_shm_zone_t *ngx_agt_default_zone(ngx_conf_t *cf);
 

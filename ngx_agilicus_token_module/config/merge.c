@@ -5,40 +5,27 @@
 
 
 #include "config/merge.h"
-#include "request/access.h"
+#include "config/checks.h"
+#include "config/directives_cache.h"
+#include "config/origin.h"
+#include "request/challenge.h"
 #include "request/early.h"
-#include "request/enter.h"
-#include "request/filter.h"
-#include "request/preaccess.h"
-#include "request/preflight.h"
-#include "upstream/identity.h"
-#include "upstream/precontent.h"
 #include "endpoint/hook.h"
 #include "endpoint/revoke.h"
 #include "endpoint/status.h"
-#include "config/directives_cache.h"
 
 
-static void ngx_agt_merge_setting(
-    ngx_agt_setting_t *conf,
-    const ngx_agt_setting_t *prev, const char *none);
 static char *ngx_agt_merge_level(ngx_conf_t *cf,
     ngx_agt_loc_conf_t *prev, ngx_agt_loc_conf_t *conf);
 static ngx_int_t ngx_agt_merge_handler(ngx_conf_t *cf,
     ngx_agt_loc_conf_t *prev, ngx_agt_loc_conf_t *conf, ngx_uint_t own);
-static void ngx_agt_merge_cache(
-    ngx_agt_loc_conf_t *prev, ngx_agt_loc_conf_t *conf);
+static void ngx_agt_merge_setting(ngx_agt_setting_t *conf,
+    const ngx_agt_setting_t *prev, const char *none);
+static void ngx_agt_merge_cache(ngx_agt_loc_conf_t *prev,
+    ngx_agt_loc_conf_t *conf);
 static ngx_int_t ngx_agt_merge_require(ngx_conf_t *cf,
     ngx_agt_loc_conf_t *prev, ngx_agt_loc_conf_t *conf);
-static void ngx_agt_read_anew(ngx_conf_t *cf);
-static ngx_uint_t ngx_agt_is_header_variable(const ngx_str_t *name);
-static ngx_int_t ngx_agt_register(ngx_conf_t *cf);
-static ngx_int_t ngx_agt_register_enter(ngx_conf_t *cf,
-    const ngx_agt_main_conf_t *mcf);
-static ngx_int_t ngx_agt_register_query(ngx_conf_t *cf);
-static ngx_int_t ngx_agt_register_preflight(ngx_conf_t *cf);
-static ngx_int_t ngx_agt_register_upstream(ngx_conf_t *cf,
-    ngx_agt_main_conf_t *mcf);
+static ngx_int_t ngx_agt_merge_used(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf);
 
 
 void *
@@ -221,7 +208,6 @@ static char *
 ngx_agt_merge_level(ngx_conf_t *cf,
     ngx_agt_loc_conf_t *prev, ngx_agt_loc_conf_t *conf)
 {
-    char                *rv;
     ngx_uint_t           own;
     ngx_agt_loc_conf_t  *outer;
 
@@ -284,24 +270,15 @@ ngx_agt_merge_level(ngx_conf_t *cf,
     ngx_conf_merge_uint_value(conf->introspect_options,
                               prev->introspect_options, 0);
 
-    rv = ngx_agt_merge_api(cf, prev, conf);
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
+    ngx_agt_merge_api(prev, conf);
     ngx_agt_merge_cache(prev, conf);
 
     if (ngx_agt_merge_require(cf, prev, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
-    if ((conf->reissue || conf->create)
-        && ngx_agt_check_exchange(cf, conf) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    if ((conf->hook || conf->purge) && ngx_agt_check_hook(cf, conf) != NGX_OK)
+    if (ngx_agt_check_exchange(cf, conf) != NGX_OK
+        || ngx_agt_check_hook(cf, conf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -312,7 +289,13 @@ ngx_agt_merge_level(ngx_conf_t *cf,
         return NGX_CONF_OK;
     }
 
-    return ngx_agt_enforce(cf, conf);
+    if (ngx_agt_check_location(cf, conf) != NGX_OK
+        || ngx_agt_merge_used(cf, conf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -372,9 +355,8 @@ ngx_agt_merge_handler(ngx_conf_t *cf,
 }
 
 
-char *
-ngx_agt_merge_api(ngx_conf_t *cf,
-    ngx_agt_loc_conf_t *prev, ngx_agt_loc_conf_t *conf)
+void
+ngx_agt_merge_api(ngx_agt_loc_conf_t *prev, ngx_agt_loc_conf_t *conf)
 {
     ngx_agt_merge_setting(&conf->api_url, &prev->api_url,
                           "https://api.agilicus.com");
@@ -392,8 +374,6 @@ ngx_agt_merge_api(ngx_conf_t *cf,
                           &prev->api_ssl_certificate, "");
     ngx_agt_merge_setting(&conf->api_ssl_certificate_key,
                           &prev->api_ssl_certificate_key, "");
-
-    return NGX_CONF_OK;
 }
 
 
@@ -501,352 +481,67 @@ ngx_agt_merge_require(ngx_conf_t *cf,
 }
 
 
-ngx_int_t
-ngx_agt_postconfiguration(ngx_conf_t *cf)
-{
-    ngx_shm_zone_t      **z;
-    ngx_agt_main_conf_t  *mcf;
+/*
+ * Makes what serves the requests of a location that asks for tokens, or of one
+ * of our content handlers, and notes for postconfiguration what it takes.
+ */
 
-    static ngx_str_t  request_uri = ngx_string("request_uri");
-    static ngx_str_t  request = ngx_string("request");
+static ngx_int_t
+ngx_agt_merge_used(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
+{
+    ngx_agt_main_conf_t  *mcf;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
 
-    if (ngx_agt_check_unenforced(cf, mcf) != NGX_OK
-        || ngx_agt_check_handlers(cf, mcf) != NGX_OK
-        || ngx_agt_check_zones(cf, mcf) != NGX_OK
-        || ngx_agt_add_denials(cf, mcf) != NGX_OK)
+    if (conf->cache_off == NGX_CONF_UNSET) {
+        conf->cache_off = 0;
+        conf->cache = ngx_agt_default_zone(cf);
+
+        if (conf->cache == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    conf->origin = ngx_agt_origin_get(cf, conf);
+
+    if (conf->origin == NULL || ngx_agt_challenge_init(cf, conf) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (mcf->feed.interval && ngx_agt_check_feed(cf, mcf) != NGX_OK)
+    conf->policy.leeway = conf->leeway;
+    conf->policy.require_expiry = (conf->require_expiry != 0);
+    conf->policy.deny_masquerading = (conf->deny_masquerading != 0);
+    conf->policy.rules = (conf->rules != 0);
+
+    ngx_agt_early_location(mcf, conf);
+
+    if (conf->rules) {
+        mcf->rules = 1;
+    }
+
+    if (conf->enable != NGX_AGT_OFF && conf->phase == NGX_AGT_PHASE_PREACCESS)
     {
-        return NGX_ERROR;
+        mcf->preaccess = 1;
     }
 
-    if (!mcf->used) {
+    mcf->api.max_leeway = ngx_max(mcf->api.max_leeway, conf->leeway);
 
-        return ngx_agt_register_upstream(cf, mcf);
-    }
-
-    if (mcf->zones.nelts == 0 && ngx_agt_default_zone(cf) == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (mcf->feed.interval && ngx_agt_feed_api(cf, mcf) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    z = mcf->zones.elts;
-
-    mcf->api.first = z[0]->data;
-    mcf->api.apis = mcf->apis.elts;
-    mcf->api.napis = mcf->apis.nelts;
-    mcf->api.origins = mcf->origins.elts;
-    mcf->api.norigins = mcf->origins.nelts;
-    mcf->api.max_inflight = mcf->max_inflight;
-    mcf->api.revocation_ttl = mcf->revocation_ttl;
-
-    if (mcf->query) {
-        mcf->request_uri_index = ngx_http_get_variable_index(cf, &request_uri);
-        mcf->request_index = ngx_http_get_variable_index(cf, &request);
-
-        if (mcf->request_uri_index == NGX_ERROR
-            || mcf->request_index == NGX_ERROR)
-        {
-            return NGX_ERROR;
-        }
-
-        if (ngx_agt_register_query(cf) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    if (mcf->query || mcf->notices) {
-        ngx_agt_filter_init();
-    }
-
-    if (ngx_agt_early_wrap(cf, mcf) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (mcf->query || mcf->changes || mcf->identity.nelts) {
-        ngx_agt_read_anew(cf);
-    }
-
-    if (ngx_agt_register_upstream(cf, mcf) != NGX_OK
-        || ngx_agt_register_enter(cf, mcf) != NGX_OK)
+    if (conf->recheck && conf->enable == NGX_AGT_ON
+        && (mcf->recheck == 0 || conf->recheck < mcf->recheck))
     {
-        return NGX_ERROR;
+        mcf->recheck = conf->recheck;
     }
 
-    if (mcf->preflight && ngx_agt_register_preflight(cf) != NGX_OK)
-    {
-        return NGX_ERROR;
+    if (conf->preflight == NGX_AGT_PREFLIGHT_PASS) {
+        mcf->preflight = 1;
     }
 
-    return ngx_agt_register(cf);
-}
-
-
-/*
- * Headers that we change must not be remembered from before, nor from another
- * location: a page and its parts share the values of their variables.
- */
-
-static void
-ngx_agt_read_anew(ngx_conf_t *cf)
-{
-    ngx_uint_t                  i;
-    ngx_hash_key_t             *key;
-    ngx_http_variable_t        *v;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    v = cmcf->prefix_variables.elts;
-
-    for (i = 0; i < cmcf->prefix_variables.nelts; i++) {
-        if (ngx_agt_is_header_variable(&v[i].name)) {
-            v[i].flags |= NGX_HTTP_VAR_NOCACHEABLE;
-        }
+    if (!conf->forward || conf->reissue || conf->create) {
+        mcf->changes = 1;
     }
 
-    key = cmcf->variables_keys->keys.elts;
-
-    for (i = 0; i < cmcf->variables_keys->keys.nelts; i++) {
-        if (ngx_agt_is_header_variable(&key[i].key)) {
-            v = key[i].value;
-            v->flags |= NGX_HTTP_VAR_NOCACHEABLE;
-        }
-    }
-}
-
-
-static ngx_uint_t
-ngx_agt_is_header_variable(const ngx_str_t *name)
-{
-    return (name->len >= 5 && ngx_strncmp(name->data, "http_", 5) == 0)
-           || (name->len >= 7 && ngx_strncmp(name->data, "cookie_", 7) == 0);
-}
-
-
-/*
- * nginx runs the handlers of a phase from the last one registered to the first:
- * what lies at the beginning runs after all others, whatever was loaded before
- * us or is loaded after.
- */
-
-static ngx_int_t
-ngx_agt_register(ngx_conf_t *cf)
-{
-    ngx_array_t                *handlers;
-    ngx_http_handler_pt        *h, *first;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    handlers = &cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers;
-
-    h = ngx_array_push_n(handlers, 2);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    first = handlers->elts;
-
-    ngx_memmove(first + 1, first,
-                (handlers->nelts - 2) * sizeof(ngx_http_handler_pt));
-
-    first[0] = ngx_agt_access_last_handler;
-    first[handlers->nelts - 1] = ngx_agt_access_handler;
+    mcf->used = 1;
 
     return NGX_OK;
-}
-
-
-/*
- * Handlers run from the last one registered to the first: these run before
- * nginx's own "set", "if" and "rewrite", and before limit_req and limit_conn.
- */
-
-static ngx_int_t
-ngx_agt_register_enter(ngx_conf_t *cf, const ngx_agt_main_conf_t *mcf)
-{
-    ngx_http_handler_pt        *h;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    if (mcf->notices || mcf->rules || mcf->query || mcf->changes) {
-        h = ngx_array_push(
-                &cmcf->phases[NGX_HTTP_SERVER_REWRITE_PHASE].handlers);
-        if (h == NULL) {
-            return NGX_ERROR;
-        }
-
-        *h = ngx_agt_enter_server_rewrite_handler;
-    }
-
-    if (mcf->preaccess) {
-
-        if (ngx_agt_check_limits(cf) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
-        if (h == NULL) {
-            return NGX_ERROR;
-        }
-
-        *h = ngx_agt_preaccess_handler;
-    }
-
-    if (mcf->notices || mcf->query || mcf->changes) {
-        h = ngx_array_push(&cmcf->phases[NGX_HTTP_REWRITE_PHASE].handlers);
-        if (h == NULL) {
-            return NGX_ERROR;
-        }
-
-        *h = ngx_agt_enter_rewrite_handler;
-    }
-
-    return NGX_OK;
-}
-
-
-/*
- * A token in the query is cut before the access log is written: handlers of the
- * log phase run from the first one registered.
- */
-
-static ngx_int_t
-ngx_agt_register_query(ngx_conf_t *cf)
-{
-    ngx_array_t                *handlers;
-    ngx_http_handler_pt        *first;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    handlers = &cmcf->phases[NGX_HTTP_LOG_PHASE].handlers;
-
-    if (ngx_array_push(handlers) == NULL) {
-        return NGX_ERROR;
-    }
-
-    first = handlers->elts;
-
-    ngx_memmove(first + 1, first,
-                (handlers->nelts - 1) * sizeof(ngx_http_handler_pt));
-
-    first[0] = ngx_agt_enter_log_handler;
-
-    return NGX_OK;
-}
-
-
-/*
- * The first handler of the content phase is that of static files, which refuses
- * OPTIONS and runs last; what else may answer comes before ours.
- */
-
-static ngx_int_t
-ngx_agt_register_preflight(ngx_conf_t *cf)
-{
-    ngx_array_t                *handlers;
-    ngx_http_handler_pt        *h;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    handlers = &cmcf->phases[NGX_HTTP_CONTENT_PHASE].handlers;
-
-    if (ngx_array_push(handlers) == NULL) {
-        return NGX_ERROR;
-    }
-
-    h = handlers->elts;
-
-    if (handlers->nelts > 1) {
-        h++;
-        ngx_memmove(h + 1, h,
-                    (handlers->nelts - 2) * sizeof(ngx_http_handler_pt));
-    }
-
-    *h = ngx_agt_preflight_handler;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_agt_register_upstream(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
-{
-    ngx_http_handler_pt        *h;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    if (!mcf->used && mcf->identity.nelts == 0) {
-        return NGX_OK;
-    }
-
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    *h = ngx_agt_precontent_handler;
-
-    if (mcf->identity.nelts == 0) {
-        return NGX_OK;
-    }
-
-    h = ngx_array_push(&cmcf->phases[NGX_HTTP_POST_READ_PHASE].handlers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    *h = ngx_agt_identity_post_read_handler;
-
-    return NGX_OK;
-}
-
-
-void
-ngx_agt_here(ngx_conf_t *cf, ngx_agt_place_t *place)
-{
-    place->name = *(ngx_str_t *) cf->args->elts;
-    place->file = cf->conf_file->file.name;
-    place->line = cf->conf_file->line;
-}
-
-
-ngx_int_t
-ngx_agt_refuse(ngx_conf_t *cf,
-    const ngx_agt_place_t *place, ngx_err_t err, const char *fmt, ...)
-{
-    u_char           text[NGX_MAX_CONF_ERRSTR], *last;
-    va_list          args;
-    ngx_conf_file_t  there, *here;
-
-    va_start(args, fmt);
-    last = ngx_vslprintf(text, text + sizeof(text), fmt, args);
-    va_end(args);
-
-    here = cf->conf_file;
-
-    there = *here;
-    there.file.name = place->file;
-    there.line = place->line;
-
-    cf->conf_file = &there;
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, err, "%*s", last - text, text);
-
-    cf->conf_file = here;
-
-    return NGX_ERROR;
 }

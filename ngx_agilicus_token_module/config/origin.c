@@ -5,17 +5,9 @@
 
 
 #include "config/origin.h"
-#include "config/merge.h"
+#include "config/files.h"
+#include "config/place.h"
 #include "config/url.h"
-
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-#include <sys/mman.h>
-
-
-/* bytes of a file that is read at start, at most */
-#define NGX_AGT_MAX_FILE  (4 * 1024 * 1024)
 
 
 static ngx_agt_api_t *ngx_agt_api_get(ngx_conf_t *cf,
@@ -27,28 +19,12 @@ static ngx_int_t ngx_agt_api_tls(ngx_conf_t *cf,
 static ngx_int_t ngx_agt_api_urls(ngx_conf_t *cf, ngx_agt_api_t *api);
 static ngx_int_t ngx_agt_api_url(ngx_conf_t *cf,
     ngx_agt_api_t *api, const char *path, ngx_str_t *url);
-static ngx_int_t ngx_agt_read_credential(ngx_conf_t *cf,
-    const ngx_agt_setting_t *name, ngx_str_t *content);
-static ngx_int_t ngx_agt_read_file(ngx_conf_t *cf,
-    const ngx_agt_setting_t *name, ngx_uint_t secret, ngx_str_t *content);
-static ngx_int_t ngx_agt_read_new_file(ngx_conf_t *cf,
-    const ngx_agt_setting_t *name, ngx_agt_file_t *f);
-static ngx_int_t ngx_agt_read_open_file(ngx_conf_t *cf,
-    const ngx_agt_setting_t *name, ngx_file_t *file, ngx_agt_file_t *f);
-static ngx_int_t ngx_agt_refuse_file(ngx_conf_t *cf,
-    const ngx_agt_setting_t *name, ngx_err_t err, const char *why);
-static u_char *ngx_agt_private_pages(ngx_conf_t *cf, size_t size);
-static void ngx_agt_free_pages(void *data);
-static ngx_int_t ngx_agt_check_pem(ngx_conf_t *cf,
-    const ngx_agt_setting_t *name, ngx_str_t *pem, ngx_uint_t key);
-static int ngx_agt_no_password(char *buf, int size, int rwflag, void *data);
 static ngx_int_t ngx_agt_api_digests(
     const ngx_agt_loc_conf_t *conf, ngx_agt_api_t *api);
 static ngx_int_t ngx_agt_origin_digests(
     ngx_agt_origin_t *origin, const ngx_str_t *zone);
 static ngx_int_t ngx_agt_digest_of_all(u_char *out,
     ngx_str_t *parts, ngx_uint_t n);
-static ngx_uint_t ngx_agt_same(const ngx_str_t *a, const ngx_str_t *b);
 
 
 ngx_agt_origin_t *
@@ -171,7 +147,7 @@ ngx_agt_api_get(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
     /* plain http is allowed only because it stays on this machine */
 
     if (!api->profile.tls && api->profile.proxy.len) {
-        (void) ngx_agt_refuse(cf, &conf->api_proxy.place, 0,
+        (void) ngx_agt_place_refuse(cf, &conf->api_proxy.place, 0,
                    "\"agilicus_token_api_proxy\" must be \"off\" for a "
                    "plain-http \"agilicus_token_api\" such as \"%V\" in "
                    "%V:%ui: tokens would leave this machine in clear",
@@ -181,7 +157,8 @@ ngx_agt_api_get(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
     }
 
     if (conf->api_credential.value.len
-        && ngx_agt_read_credential(cf, &conf->api_credential, &api->credential)
+        && ngx_agt_file_read_credential(cf, &conf->api_credential,
+                                        &api->credential)
            != NGX_OK)
     {
         return NULL;
@@ -285,7 +262,8 @@ ngx_agt_api_tls(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf, ngx_agt_api_t *api)
             name.value.len = ngx_strlen(system);
         }
 
-        if (ngx_agt_read_file(cf, &name, 0, &api->profile.trusted) != NGX_OK)
+        if (ngx_agt_file_read_pem(cf, &name, 0, &api->profile.trusted)
+            != NGX_OK)
         {
             if (conf->api_ssl_trusted_certificate.value.len == 0) {
                 ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -297,34 +275,21 @@ ngx_agt_api_tls(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf, ngx_agt_api_t *api)
 
             return NGX_ERROR;
         }
-
-        if (ngx_agt_check_pem(cf, &name, &api->profile.trusted, 0) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
     }
 
     if (conf->api_ssl_certificate.value.len == 0) {
         return NGX_OK;
     }
 
-    if (ngx_agt_read_file(cf, &conf->api_ssl_certificate, 0,
-                          &api->profile.certificate)
-            != NGX_OK
-        || ngx_agt_read_file(cf, &conf->api_ssl_certificate_key, 1,
-                             &api->profile.certificate_key)
-            != NGX_OK
-        || ngx_agt_check_pem(cf, &conf->api_ssl_certificate,
-                             &api->profile.certificate, 0)
-            != NGX_OK
-        || ngx_agt_check_pem(cf, &conf->api_ssl_certificate_key,
-                             &api->profile.certificate_key, 1)
-            != NGX_OK)
+    if (ngx_agt_file_read_pem(cf, &conf->api_ssl_certificate, 0,
+                              &api->profile.certificate)
+        != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    return ngx_agt_file_read_pem(cf, &conf->api_ssl_certificate_key, 1,
+                                 &api->profile.certificate_key);
 }
 
 
@@ -365,311 +330,6 @@ ngx_agt_api_url(ngx_conf_t *cf, ngx_agt_api_t *api,
 
     ngx_memcpy(ngx_cpymem(url->data, api->url.data, api->url.len), path,
                len + 1);
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_agt_read_credential(ngx_conf_t *cf,
-    const ngx_agt_setting_t *name, ngx_str_t *content)
-{
-    if (ngx_agt_read_file(cf, name, 1, content) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    while (content->len && (content->data[content->len - 1] == '\n'
-                            || content->data[content->len - 1] == '\r'))
-    {
-        content->len--;
-    }
-
-    if (!ngx_agt_bearer_is_token68(content)) {
-        return ngx_agt_refuse_file(cf, name, 0, "holds no bearer token");
-    }
-
-    return NGX_OK;
-}
-
-
-/* a file that several locations name is read once */
-
-static ngx_int_t
-ngx_agt_read_file(ngx_conf_t *cf,
-    const ngx_agt_setting_t *name, ngx_uint_t secret, ngx_str_t *content)
-{
-    ngx_uint_t            i;
-    ngx_agt_file_t       *f;
-    ngx_agt_main_conf_t  *mcf;
-
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
-
-    f = mcf->files.elts;
-
-    for (i = 0; i < mcf->files.nelts; i++) {
-        if (ngx_agt_same(&f[i].name, &name->value)) {
-            f = &f[i];
-            goto found;
-        }
-    }
-
-    f = ngx_array_push(&mcf->files);
-    if (f == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(f, sizeof(ngx_agt_file_t));
-
-    f->name = name->value;
-
-    if (ngx_agt_read_new_file(cf, name, f) != NGX_OK) {
-        mcf->files.nelts--;
-        return NGX_ERROR;
-    }
-
-found:
-
-    if (secret && f->exposed) {
-        return ngx_agt_refuse_file(cf, name, 0,
-                                   "holds a secret and everybody "
-                                   "can read it, take the "
-                                   "permission away");
-    }
-
-    *content = f->content;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_agt_read_new_file(ngx_conf_t *cf,
-    const ngx_agt_setting_t *name, ngx_agt_file_t *f)
-{
-    ngx_int_t   rc;
-    ngx_file_t  file;
-
-    ngx_memzero(&file, sizeof(ngx_file_t));
-
-    file.name = f->name;
-    file.log = cf->log;
-
-    /* a pipe must not hold nginx up; it is refused then */
-
-    file.fd = ngx_open_file(f->name.data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
-                            NGX_FILE_OPEN, 0);
-
-    if (file.fd == NGX_INVALID_FILE) {
-        return ngx_agt_refuse_file(cf, name, ngx_errno, "cannot be opened");
-    }
-
-    rc = ngx_agt_read_open_file(cf, name, &file, f);
-
-    if (ngx_close_file(file.fd) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
-                           ngx_close_file_n " \"%V\" failed", &f->name);
-    }
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_agt_read_open_file(ngx_conf_t *cf,
-    const ngx_agt_setting_t *name, ngx_file_t *file, ngx_agt_file_t *f)
-{
-    off_t    size;
-    ssize_t  n;
-
-    if (ngx_fd_info(file->fd, &file->info) == NGX_FILE_ERROR) {
-        return ngx_agt_refuse_file(cf, name, ngx_errno, "cannot be read");
-    }
-
-    if (!ngx_is_file(&file->info)) {
-        return ngx_agt_refuse_file(cf, name, 0, "is not a regular file");
-    }
-
-    f->exposed = (ngx_file_access(&file->info) & S_IROTH) != 0;
-
-    size = ngx_file_size(&file->info);
-
-    if (size <= 0 || size > NGX_AGT_MAX_FILE) {
-        return ngx_agt_refuse_file(cf, name, 0,
-                                   size <= 0 ? "is empty"
-                                                        : "is too large");
-    }
-
-    f->content.data = ngx_agt_private_pages(cf, (size_t) size);
-    if (f->content.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    n = ngx_read_file(file, f->content.data, (size_t) size, 0);
-
-    if (n != (ssize_t) size) {
-        return ngx_agt_refuse_file(cf, name, 0, "cannot be read as a whole");
-    }
-
-    f->content.len = (size_t) size;
-
-    return NGX_OK;
-}
-
-
-/* the system's own file of authorities has no directive that names it */
-
-static ngx_int_t
-ngx_agt_refuse_file(ngx_conf_t *cf,
-    const ngx_agt_setting_t *name, ngx_err_t err, const char *why)
-{
-    if (name->place.name.len) {
-        return ngx_agt_refuse(cf, &name->place, err,
-                              "\"%V\" names \"%V\", which %s",
-                              &name->place.name, &name->value, why);
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, err,
-                       "the system's certificate authorities are in \"%V\", "
-                       "which %s", &name->value, why);
-
-    return NGX_ERROR;
-}
-
-
-/*
- * Each worker inherits what was read, whether it ever asks the API or not: it
- * lies on pages of its own that are left out of cores.
- */
-
-static u_char *
-ngx_agt_private_pages(ngx_conf_t *cf, size_t size)
-{
-    u_char              *p;
-    ngx_str_t           *pages;
-    ngx_pool_cleanup_t  *cln;
-
-    cln = ngx_pool_cleanup_add(cf->pool, sizeof(ngx_str_t));
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    size = ngx_align(size, ngx_pagesize);
-
-    p = mmap(NULL, size, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1,
-             0);
-
-    if (p == MAP_FAILED) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, ngx_errno,
-                      "agilicus token: mmap() failed");
-        return NULL;
-    }
-
-#ifdef MADV_DONTDUMP
-    (void) madvise(p, size, MADV_DONTDUMP);
-#endif
-
-    pages = cln->data;
-    pages->data = p;
-    pages->len = size;
-
-    cln->handler = ngx_agt_free_pages;
-
-    return p;
-}
-
-
-static void
-ngx_agt_free_pages(void *data)
-{
-    ngx_str_t *pages = data;
-
-    ngx_explicit_memzero(pages->data, pages->len);
-
-    (void) munmap(pages->data, pages->len);
-}
-
-
-/* what a worker could not use is refused here */
-
-static ngx_int_t
-ngx_agt_check_pem(ngx_conf_t *cf,
-    const ngx_agt_setting_t *name, ngx_str_t *pem, ngx_uint_t key)
-{
-    BIO         *bio;
-    X509        *x509;
-    EVP_PKEY    *pkey;
-    ngx_uint_t   good;
-
-    bio = BIO_new_mem_buf(pem->data, (int) pem->len);
-    if (bio == NULL) {
-        return NGX_ERROR;
-    }
-
-    x509 = NULL;
-    pkey = NULL;
-
-    if (key) {
-        pkey = PEM_read_bio_PrivateKey(bio, NULL, ngx_agt_no_password, NULL);
-        good = (pkey != NULL);
-
-    } else {
-        x509 = PEM_read_bio_X509_AUX(bio, NULL, ngx_agt_no_password, NULL);
-        good = (x509 != NULL);
-    }
-
-    EVP_PKEY_free(pkey);
-    X509_free(x509);
-    BIO_free(bio);
-    ERR_clear_error();
-
-    if (!good) {
-        return ngx_agt_refuse_file(cf, name, 0,
-                   key ? "holds no private key without a password in PEM"
-                       : "holds no certificate in PEM");
-    }
-
-    return NGX_OK;
-}
-
-
-static int
-ngx_agt_no_password(char *buf, int size, int rwflag, void *data)
-{
-    return 0;
-}
-
-
-static ngx_uint_t
-ngx_agt_same(const ngx_str_t *a, const ngx_str_t *b)
-{
-    return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
-}
-
-
-ngx_int_t
-ngx_agt_origins_init(ngx_agt_main_conf_t *mcf)
-{
-    ngx_uint_t          i, add;
-    ngx_agt_api_t     **a;
-    ngx_agt_origin_t  **o;
-
-    a = mcf->apis.elts;
-
-    for (add = 0; add < 2; add++) {
-        for (i = 0; i < mcf->apis.nelts; i++) {
-            a[i]->state = ngx_agt_budget_api(mcf->api.first, a[i]->digest,
-                                             mcf->api.cycle, add);
-        }
-    }
-
-    o = mcf->origins.elts;
-
-    for (i = 0; i < mcf->origins.nelts; i++) {
-
-        if (o[i]->zone) {
-            o[i]->context = ngx_agt_zone_context(o[i]->zone, o[i]->facts);
-        }
-    }
 
     return NGX_OK;
 }
@@ -797,4 +457,33 @@ ngx_agt_digest_of_all(u_char *out, ngx_str_t *parts, ngx_uint_t n)
     all.len = n * NGX_AGT_DIGEST_LEN;
 
     return ngx_agt_digest(out, &all, 1);
+}
+
+
+ngx_int_t
+ngx_agt_origins_init(ngx_agt_main_conf_t *mcf)
+{
+    ngx_uint_t          i, add;
+    ngx_agt_api_t     **a;
+    ngx_agt_origin_t  **o;
+
+    a = mcf->apis.elts;
+
+    for (add = 0; add < 2; add++) {
+        for (i = 0; i < mcf->apis.nelts; i++) {
+            a[i]->state = ngx_agt_budget_api(mcf->api.first, a[i]->digest,
+                                             mcf->api.cycle, add);
+        }
+    }
+
+    o = mcf->origins.elts;
+
+    for (i = 0; i < mcf->origins.nelts; i++) {
+
+        if (o[i]->zone) {
+            o[i]->context = ngx_agt_zone_context(o[i]->zone, o[i]->facts);
+        }
+    }
+
+    return NGX_OK;
 }

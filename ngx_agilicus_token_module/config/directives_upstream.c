@@ -4,18 +4,90 @@
  */
 
 
-#include "config/directives_exchange.h"
-#include "config/merge.h"
+#include "config/directives_upstream.h"
+#include "config/checks.h"
 
 
 static ngx_int_t ngx_agt_parse_create(ngx_conf_t *cf,
     ngx_str_t *value, ngx_agt_create_conf_t *create);
-static ngx_int_t ngx_agt_parse_value(ngx_conf_t *cf,
-    ngx_str_t *text, ngx_http_complex_value_t *value);
 static ngx_int_t ngx_agt_parse_one(ngx_conf_t *cf, ngx_str_t *text,
     ngx_http_complex_value_t **value);
+static ngx_int_t ngx_agt_parse_value(ngx_conf_t *cf,
+    ngx_str_t *text, ngx_http_complex_value_t *value);
 static ngx_int_t ngx_agt_parse_list(ngx_conf_t *cf,
     ngx_str_t *text, ngx_uint_t pairs, ngx_array_t **list);
+
+
+char *
+ngx_agt_set_identity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_agt_loc_conf_t *lcf = conf;
+
+    size_t                i, len;
+    u_char                ch;
+    ngx_str_t            *value, *prefix;
+    ngx_agt_main_conf_t  *mcf;
+
+    if (lcf->identity.data) {
+        return (char *) "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        ngx_str_set(&lcf->identity, "");
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(value[1].data, "on") == 0) {
+        ngx_str_set(&lcf->identity, "X-Agilicus-");
+
+    } else {
+        len = value[1].len;
+
+        while (len && value[1].data[len - 1] == '-') {
+            len--;
+        }
+
+        for (i = 0; i < len; i++) {
+            ch = value[1].data[i];
+
+            if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
+                || (ch >= '0' && ch <= '9') || ch == '-')
+            {
+                continue;
+            }
+
+            return (char *) "must be made of letters, digits and \"-\"";
+        }
+
+        if (len < 3) {
+            return (char *) "would take too many headers: a prefix has three "
+                            "letters at least";
+        }
+
+        lcf->identity.data = ngx_pnalloc(cf->pool, len + 1);
+        if (lcf->identity.data == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        ngx_memcpy(lcf->identity.data, value[1].data, len);
+        lcf->identity.data[len] = '-';
+        lcf->identity.len = len + 1;
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
+
+    prefix = ngx_array_push(&mcf->identity);
+
+    if (prefix == NULL || ngx_agt_needs_token(cf, lcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    *prefix = lcf->identity;
+
+    return NGX_CONF_OK;
+}
 
 
 char *
@@ -289,61 +361,4 @@ ngx_agt_parse_list(ngx_conf_t *cf, ngx_str_t *text,
     }
 
     return NGX_OK;
-}
-
-
-ngx_uint_t
-ngx_agt_module_index(ngx_conf_t *cf, const char *name)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; cf->cycle->modules[i]; i++) {
-        if (cf->cycle->modules[i]->type == NGX_HTTP_MODULE
-            && ngx_strcmp(cf->cycle->modules[i]->name, name) == 0)
-        {
-            return cf->cycle->modules[i]->ctx_index;
-        }
-    }
-
-    return NGX_CONF_UNSET_UINT;
-}
-
-
-/*
- * "access" stands for auth_basic or auth_request in the very location: without
- * one of them, nobody would have looked at who asks.  Nor does auth_basic look
- * at anybody without a file of users.
- */
-
-ngx_uint_t
-ngx_agt_create_can_identify(ngx_conf_t *cf,
-    const ngx_agt_create_conf_t *create)
-{
-    void                       **loc_conf;
-    ngx_str_t                   *uri;
-    ngx_http_conf_ctx_t         *ctx;
-    const ngx_agt_basic_conf_t  *basic;
-
-    if (create->ssl) {
-        return 1;
-    }
-
-    ctx = cf->ctx;
-    loc_conf = ctx->loc_conf;
-
-    if (create->request_index != NGX_CONF_UNSET_UINT) {
-        uri = loc_conf[create->request_index];
-
-        if (uri && uri->len) {
-            return 1;
-        }
-    }
-
-    if (create->basic_index == NGX_CONF_UNSET_UINT) {
-        return 0;
-    }
-
-    basic = loc_conf[create->basic_index];
-
-    return basic && basic->realm && basic->user_file;
 }

@@ -1,0 +1,40 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGT_CONFIG_FILES_H_INCLUDED_
+#define _NGX_AGT_CONFIG_FILES_H_INCLUDED_
+
+
+#include "ngx_agilicus_token_module.h"
+
+
+/*
+ * The files that the master reads at start: certificates, keys and credentials.
+ * A file that several locations name is read once in a cycle.  Its content lies
+ * on pages of its own, which are left out of cores, are zeroed at the end of
+ * the cycle, and belong to the cycle's pool.
+ */
+
+/*
+ * Reads the file of certificates that a setting names, or of a private key if
+ * "key" is set, which nobody but the owner and the group of the file may read.
+ * Sets "content" and returns NGX_OK.  Returns NGX_ERROR, with the cause logged
+ * at the place of the setting, for a file that cannot be read, is no regular
+ * file, is empty or too large, or holds no such thing in PEM.
+ */
+ngx_int_t ngx_agt_file_read_pem(ngx_conf_t *cf,
+    const ngx_agt_setting_t *setting, ngx_uint_t key, ngx_str_t *content);
+
+/*
+ * Reads the credential of this edge, likewise: a file that not everybody may
+ * read, with one bearer token (RFC 6750, section 2.1) and line breaks behind it
+ * at most.
+ */
+ngx_int_t ngx_agt_file_read_credential(ngx_conf_t *cf,
+    const ngx_agt_setting_t *setting, ngx_str_t *content);
+
+
+#endif /* _NGX_AGT_CONFIG_FILES_H_INCLUDED_ */

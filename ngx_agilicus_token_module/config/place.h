@@ -1,0 +1,33 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGT_CONFIG_PLACE_H_INCLUDED_
+#define _NGX_AGT_CONFIG_PLACE_H_INCLUDED_
+
+
+#include "ngx_agilicus_token_module.h"
+
+
+/*
+ * Where a directive stands in the configuration.  What is found when all has
+ * been read is reported at the directive at fault.
+ */
+
+/*
+ * Remembers in "place" the directive that is being read.
+ */
+void ngx_agt_place_set(ngx_conf_t *cf, ngx_agt_place_t *place);
+
+/*
+ * Logs why the configuration is refused, at the place of a directive that was
+ * read earlier.  "err" is an error number of the system, or 0.  Returns
+ * NGX_ERROR.
+ */
+ngx_int_t ngx_agt_place_refuse(ngx_conf_t *cf,
+    const ngx_agt_place_t *place, ngx_err_t err, const char *fmt, ...);
+
+
+#endif /* _NGX_AGT_CONFIG_PLACE_H_INCLUDED_ */

@@ -1,0 +1,383 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "config/register.h"
+#include "config/checks.h"
+#include "config/directives_cache.h"
+#include "config/directives_revocation.h"
+#include "config/merge.h"
+#include "config/origin.h"
+#include "request/access.h"
+#include "request/early.h"
+#include "request/enter.h"
+#include "request/filter.h"
+#include "request/preaccess.h"
+#include "request/preflight.h"
+#include "upstream/identity.h"
+#include "upstream/precontent.h"
+
+
+static ngx_int_t ngx_agt_register_feed(ngx_conf_t *cf,
+    ngx_agt_main_conf_t *mcf);
+static void ngx_agt_read_anew(ngx_conf_t *cf);
+static ngx_uint_t ngx_agt_is_header_variable(const ngx_str_t *name);
+static ngx_int_t ngx_agt_register(ngx_conf_t *cf);
+static ngx_int_t ngx_agt_register_enter(ngx_conf_t *cf,
+    const ngx_agt_main_conf_t *mcf);
+static ngx_int_t ngx_agt_register_query(ngx_conf_t *cf);
+static ngx_int_t ngx_agt_register_preflight(ngx_conf_t *cf);
+static ngx_int_t ngx_agt_register_upstream(ngx_conf_t *cf,
+    ngx_agt_main_conf_t *mcf);
+
+
+ngx_int_t
+ngx_agt_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_shm_zone_t      **z;
+    ngx_agt_main_conf_t  *mcf;
+
+    static ngx_str_t  request_uri = ngx_string("request_uri");
+    static ngx_str_t  request = ngx_string("request");
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
+
+    if (ngx_agt_check_unenforced(cf, mcf) != NGX_OK
+        || ngx_agt_check_handlers(cf, mcf) != NGX_OK
+        || ngx_agt_check_zones(cf, mcf) != NGX_OK
+        || ngx_agt_add_denials(cf, mcf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (mcf->feed.interval && ngx_agt_check_feed(cf, mcf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!mcf->used) {
+
+        return ngx_agt_register_upstream(cf, mcf);
+    }
+
+    if (mcf->zones.nelts == 0 && ngx_agt_default_zone(cf) == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (mcf->feed.interval && ngx_agt_register_feed(cf, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    z = mcf->zones.elts;
+
+    mcf->api.first = z[0]->data;
+    mcf->api.apis = mcf->apis.elts;
+    mcf->api.napis = mcf->apis.nelts;
+    mcf->api.origins = mcf->origins.elts;
+    mcf->api.norigins = mcf->origins.nelts;
+    mcf->api.max_inflight = mcf->max_inflight;
+    mcf->api.revocation_ttl = mcf->revocation_ttl;
+
+    if (mcf->query) {
+        mcf->request_uri_index = ngx_http_get_variable_index(cf, &request_uri);
+        mcf->request_index = ngx_http_get_variable_index(cf, &request);
+
+        if (mcf->request_uri_index == NGX_ERROR
+            || mcf->request_index == NGX_ERROR)
+        {
+            return NGX_ERROR;
+        }
+
+        if (ngx_agt_register_query(cf) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (mcf->query || mcf->notices) {
+        ngx_agt_filter_init();
+    }
+
+    if (ngx_agt_early_wrap(cf, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (mcf->query || mcf->changes || mcf->identity.nelts) {
+        ngx_agt_read_anew(cf);
+    }
+
+    if (ngx_agt_register_upstream(cf, mcf) != NGX_OK
+        || ngx_agt_register_enter(cf, mcf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (mcf->preflight && ngx_agt_register_preflight(cf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_agt_register(cf);
+}
+
+
+/* the feed polls the API that is configured for http as a whole */
+
+static ngx_int_t
+ngx_agt_register_feed(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
+{
+    ngx_agt_loc_conf_t  *http, *conf, *none;
+
+    http = ngx_http_conf_get_module_loc_conf(cf, ngx_agilicus_token_module);
+
+    none = ngx_agt_create_loc_conf(cf);
+    conf = ngx_palloc(cf->pool, sizeof(ngx_agt_loc_conf_t));
+
+    if (none == NULL || conf == NULL) {
+        return NGX_ERROR;
+    }
+
+    *conf = *http;
+
+    ngx_agt_merge_api(none, conf);
+
+    conf->cache_off = 1;
+    conf->introspect_options = 0;
+    conf->origin = ngx_agt_origin_get(cf, conf);
+
+    if (conf->origin == NULL) {
+        return NGX_ERROR;
+    }
+
+    mcf->feed.api = conf->origin->api;
+    mcf->feed.connect_timeout = conf->api_connect_timeout;
+    mcf->feed.timeout = conf->api_timeout;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Headers that we change must not be remembered from before, nor from another
+ * location: a page and its parts share the values of their variables.
+ */
+
+static void
+ngx_agt_read_anew(ngx_conf_t *cf)
+{
+    ngx_uint_t                  i;
+    ngx_hash_key_t             *key;
+    ngx_http_variable_t        *v;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    v = cmcf->prefix_variables.elts;
+
+    for (i = 0; i < cmcf->prefix_variables.nelts; i++) {
+        if (ngx_agt_is_header_variable(&v[i].name)) {
+            v[i].flags |= NGX_HTTP_VAR_NOCACHEABLE;
+        }
+    }
+
+    key = cmcf->variables_keys->keys.elts;
+
+    for (i = 0; i < cmcf->variables_keys->keys.nelts; i++) {
+        if (ngx_agt_is_header_variable(&key[i].key)) {
+            v = key[i].value;
+            v->flags |= NGX_HTTP_VAR_NOCACHEABLE;
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_agt_is_header_variable(const ngx_str_t *name)
+{
+    return (name->len >= 5 && ngx_strncmp(name->data, "http_", 5) == 0)
+           || (name->len >= 7 && ngx_strncmp(name->data, "cookie_", 7) == 0);
+}
+
+
+/*
+ * nginx runs the handlers of a phase from the last one registered to the first:
+ * what lies at the beginning runs after all others, whatever was loaded before
+ * us or is loaded after.
+ */
+
+static ngx_int_t
+ngx_agt_register(ngx_conf_t *cf)
+{
+    ngx_array_t                *handlers;
+    ngx_http_handler_pt        *h, *first;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    handlers = &cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers;
+
+    h = ngx_array_push_n(handlers, 2);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    first = handlers->elts;
+
+    ngx_memmove(first + 1, first,
+                (handlers->nelts - 2) * sizeof(ngx_http_handler_pt));
+
+    first[0] = ngx_agt_access_last_handler;
+    first[handlers->nelts - 1] = ngx_agt_access_handler;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Handlers run from the last one registered to the first: these run before
+ * nginx's own "set", "if" and "rewrite", and before limit_req and limit_conn.
+ */
+
+static ngx_int_t
+ngx_agt_register_enter(ngx_conf_t *cf, const ngx_agt_main_conf_t *mcf)
+{
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    if (mcf->notices || mcf->rules || mcf->query || mcf->changes) {
+        h = ngx_array_push(
+                &cmcf->phases[NGX_HTTP_SERVER_REWRITE_PHASE].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = ngx_agt_enter_server_rewrite_handler;
+    }
+
+    if (mcf->preaccess) {
+
+        if (ngx_agt_check_limits(cf) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = ngx_agt_preaccess_handler;
+    }
+
+    if (mcf->notices || mcf->query || mcf->changes) {
+        h = ngx_array_push(&cmcf->phases[NGX_HTTP_REWRITE_PHASE].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = ngx_agt_enter_rewrite_handler;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * A token in the query is cut before the access log is written: handlers of the
+ * log phase run from the first one registered.
+ */
+
+static ngx_int_t
+ngx_agt_register_query(ngx_conf_t *cf)
+{
+    ngx_array_t                *handlers;
+    ngx_http_handler_pt        *first;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    handlers = &cmcf->phases[NGX_HTTP_LOG_PHASE].handlers;
+
+    if (ngx_array_push(handlers) == NULL) {
+        return NGX_ERROR;
+    }
+
+    first = handlers->elts;
+
+    ngx_memmove(first + 1, first,
+                (handlers->nelts - 1) * sizeof(ngx_http_handler_pt));
+
+    first[0] = ngx_agt_enter_log_handler;
+
+    return NGX_OK;
+}
+
+
+/*
+ * The first handler of the content phase is that of static files, which refuses
+ * OPTIONS and runs last; what else may answer comes before ours.
+ */
+
+static ngx_int_t
+ngx_agt_register_preflight(ngx_conf_t *cf)
+{
+    ngx_array_t                *handlers;
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    handlers = &cmcf->phases[NGX_HTTP_CONTENT_PHASE].handlers;
+
+    if (ngx_array_push(handlers) == NULL) {
+        return NGX_ERROR;
+    }
+
+    h = handlers->elts;
+
+    if (handlers->nelts > 1) {
+        h++;
+        ngx_memmove(h + 1, h,
+                    (handlers->nelts - 2) * sizeof(ngx_http_handler_pt));
+    }
+
+    *h = ngx_agt_preflight_handler;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_agt_register_upstream(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
+{
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    if (!mcf->used && mcf->identity.nelts == 0) {
+        return NGX_OK;
+    }
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_agt_precontent_handler;
+
+    if (mcf->identity.nelts == 0) {
+        return NGX_OK;
+    }
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_POST_READ_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_agt_identity_post_read_handler;
+
+    return NGX_OK;
+}
