@@ -8,7 +8,7 @@
 
 
 static ngx_uint_t ngx_agt_bearer_is_run(const u_char *p, size_t len);
-static ngx_uint_t ngx_agt_bearer_is_scheme(const u_char *p, size_t len);
+static ngx_uint_t ngx_agt_bearer_has_scheme(const ngx_str_t *text);
 static u_char *ngx_agt_bearer_piece(u_char *p, u_char *end, u_char separator);
 static ngx_uint_t ngx_agt_bearer_is_pair(u_char *p, u_char *end,
     ngx_str_t *name, ngx_str_t *value);
@@ -24,6 +24,8 @@ static ngx_int_t ngx_agt_bearer_hex(u_char c);
 /* bytes that are looked at together */
 typedef u_char  ngx_agt_bearer_bytes_t
     __attribute__((vector_size(16)));
+
+#define NGX_AGT_BEARER_SCHEME_LEN  (sizeof("bearer") - 1)
 
 #define TOKEN68  0x01    /* RFC 9110, section 11.2, without "=" */
 #define TCHAR    0x02    /* RFC 9110, section 5.6.2 */
@@ -89,17 +91,12 @@ ngx_agt_bearer_credentials(ngx_str_t *value, ngx_str_t *rest)
         ngx_agt_bearer_strip(&text);
     }
 
-    p = text.data;
-    end = text.data + text.len;
-
-    while (p < end && ngx_agt_bearer_is(*p, TCHAR)) {
-        p++;
-    }
-
-    if (!ngx_agt_bearer_is_scheme(text.data, (size_t) (p - text.data)))
-    {
+    if (!ngx_agt_bearer_has_scheme(&text)) {
         return NGX_AGT_BEARER_NONE;
     }
+
+    p = text.data + NGX_AGT_BEARER_SCHEME_LEN;
+    end = text.data + text.len;
 
     if (p == end || *p != ' ') {
         return NGX_AGT_BEARER_MALFORMED;
@@ -404,23 +401,25 @@ ngx_agt_bearer_is_run(const u_char *p, size_t len)
 
 
 static ngx_uint_t
-ngx_agt_bearer_is_scheme(const u_char *p, size_t len)
+ngx_agt_bearer_has_scheme(const ngx_str_t *text)
 {
     size_t  i;
 
     static const u_char  scheme[] = "bearer";
 
-    if (len != sizeof(scheme) - 1) {
+    if (text->len < NGX_AGT_BEARER_SCHEME_LEN) {
         return 0;
     }
 
-    for (i = 0; i < len; i++) {
-        if (ngx_tolower(p[i]) != scheme[i]) {
+    for (i = 0; i < NGX_AGT_BEARER_SCHEME_LEN; i++) {
+        if (ngx_tolower(text->data[i]) != scheme[i]) {
             return 0;
         }
     }
 
-    return 1;
+    /* a longer word is another scheme */
+
+    return i == text->len || !ngx_agt_bearer_is(text->data[i], TCHAR);
 }
 
 

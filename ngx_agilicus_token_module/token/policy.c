@@ -83,16 +83,18 @@ ngx_agt_policy_late(const ngx_agt_facts_t *facts, int64_t now)
 
 /* the time, or a later one at which the facts were looked at before */
 
-static int64_t
+static ngx_inline int64_t
 ngx_agt_policy_seen(const ngx_agt_facts_t *facts, uint32_t late, int64_t now)
 {
-    if (late) {
-        now = ngx_max(now, ngx_agt_time_add(
-                               ngx_agt_policy_last(facts),
-                               (int64_t) late - 1));
+    int64_t  seen;
+
+    if (late == 0) {
+        return now;
     }
 
-    return now;
+    seen = ngx_agt_time_add(ngx_agt_policy_last(facts), (int64_t) late - 1);
+
+    return ngx_max(now, seen);
 }
 
 

@@ -28,16 +28,16 @@ typedef struct {
 } __attribute__((aligned(64))) ngx_agt_memo_t;
 
 
-static ngx_uint_t ngx_agt_memo_equal(const u_char *a,
-    const u_char *b, size_t len);
-static ngx_inline ngx_agt_memo_bytes_t ngx_agt_memo_xor(
-    const u_char *a, const u_char *b);
-static ngx_agt_memo_t *ngx_agt_memo_place(
-    const ngx_str_t *token, uint64_t *tail);
+static ngx_uint_t ngx_agt_memo_equal(const ngx_agt_memo_t *memo,
+    const u_char *token);
+static ngx_agt_memo_bytes_t ngx_agt_memo_xor(const u_char *aligned,
+    const u_char *b);
+static ngx_agt_memo_t *ngx_agt_memo_place(const ngx_str_t *token,
+    uint64_t *tail);
 
 
 static ngx_agt_memo_t  *ngx_agt_memos;
-static ngx_uint_t                  ngx_agt_memo_shift;
+static ngx_uint_t       ngx_agt_memo_shift;
 
 
 size_t
@@ -76,12 +76,12 @@ ngx_agt_memo_find(const ngx_str_t *token)
     memo = ngx_agt_memo_place(token, &tail);
 
     /*
-     * All of the tail in one comparison: whoever tries tokens learns of 8 bytes
-     * at once or of none, and most of other tokens is left unread.
+     * All of the tail in one comparison: a client that guesses tokens learns
+     * about 8 bytes at once or about none, and most other tokens are not read.
      */
 
     if (memo == NULL || memo->len != token->len || memo->tail != tail
-        || !ngx_agt_memo_equal(memo->token, token->data, token->len))
+        || !ngx_agt_memo_equal(memo, token->data))
     {
         return NULL;
     }
@@ -123,14 +123,21 @@ ngx_agt_memo_add(const ngx_str_t *token, const u_char *digest)
 }
 
 
-/* in a time that does not tell where they differ */
+/*
+ * Compares all of a token but its tail, in a time that does not depend on where
+ * it differs.
+ */
 
-static ngx_uint_t
-ngx_agt_memo_equal(const u_char *a, const u_char *b, size_t len)
+static ngx_inline ngx_uint_t
+ngx_agt_memo_equal(const ngx_agt_memo_t *memo, const u_char *b)
 {
-    size_t                i;
-    uint64_t              any;
+    size_t                i, len;
+    uint64_t              any, x, y;
+    const u_char         *a;
     ngx_agt_memo_bytes_t  differ;
+
+    a = memo->token;
+    len = memo->len;
 
     ngx_memzero(&differ, sizeof(differ));
 
@@ -147,8 +154,10 @@ ngx_agt_memo_equal(const u_char *a, const u_char *b, size_t len)
 
     any = differ[0] | differ[1];
 
-    for ( /* void */ ; i < len; i++) {
-        any |= a[i] ^ b[i];
+    if (len - i > NGX_AGT_MEMO_TAIL) {
+        ngx_memcpy(&x, a + i, sizeof(uint64_t));
+        ngx_memcpy(&y, b + i, sizeof(uint64_t));
+        any |= x ^ y;
     }
 
     return any == 0;
@@ -156,18 +165,18 @@ ngx_agt_memo_equal(const u_char *a, const u_char *b, size_t len)
 
 
 static ngx_inline ngx_agt_memo_bytes_t
-ngx_agt_memo_xor(const u_char *a, const u_char *b)
+ngx_agt_memo_xor(const u_char *aligned, const u_char *b)
 {
     ngx_agt_memo_bytes_t  x, y;
 
-    ngx_memcpy(&x, a, sizeof(x));
+    ngx_memcpy(&x, __builtin_assume_aligned(aligned, sizeof(x)), sizeof(x));
     ngx_memcpy(&y, b, sizeof(y));
 
     return x ^ y;
 }
 
 
-static ngx_agt_memo_t *
+static ngx_inline ngx_agt_memo_t *
 ngx_agt_memo_place(const ngx_str_t *token, uint64_t *tail)
 {
     if (token->len < NGX_AGT_MEMO_TAIL
