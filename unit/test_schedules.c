@@ -804,7 +804,7 @@ test_answers(void)
         answer.class = rows[i].class;
         answer.transient = rows[i].transient & 1;
 
-        ngx_agt_take_answer(&ctx, &answer);
+        ngx_agt_look_up_take(&ctx, &answer);
 
         stale = (ctx.class == ACTIVE && ctx.has_facts
                  && ctx.cache == NGX_AGT_CACHE_STALE);
@@ -2247,13 +2247,6 @@ ngx_agt_challenge_set(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 
 void
 ngx_agt_challenge_withdraw(ngx_http_request_t *r)
-{
-    abort();
-}
-
-
-void
-ngx_agt_exchange_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
 {
     abort();
 }

@@ -291,6 +291,7 @@ ngx_agt_call_join(const ngx_agt_call_request_t *request,
     }
 
     waiter->call = call;
+    waiter->leave = ngx_agt_call_leave;
     ngx_queue_insert_tail(&call->waiters, &waiter->queue);
     w->waiting++;
 

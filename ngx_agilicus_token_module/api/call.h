@@ -106,16 +106,22 @@ typedef struct {
 typedef struct ngx_agt_call_s  ngx_agt_call_t;
 
 
-/* who waits; lies in the waiter's own memory */
+typedef struct ngx_agt_waiter_s  ngx_agt_waiter_t;
 
-typedef struct {
+
+/* it waits for the end of a call, and lies in memory of the one that waits */
+
+struct ngx_agt_waiter_s {
     ngx_queue_t      queue;
     ngx_agt_call_t  *call;       /* NULL: not waiting */
-    void                             (*done)(void *data,
-                                         ngx_agt_answer_t *answer);
-    void                              *data;
-    unsigned                           joined:1;   /* another's call */
-} ngx_agt_waiter_t;
+
+    /* what to call in order to wait no more; set while it waits */
+    void           (*leave)(ngx_agt_waiter_t *waiter);
+
+    void           (*done)(void *data, ngx_agt_answer_t *answer);
+    void            *data;
+    unsigned         joined:1;   /* another's call */
+};
 
 
 /* what kind of call it is */

@@ -65,6 +65,7 @@ typedef struct {
 } ngx_agt_revocation_worker_t;
 
 
+static void ngx_agt_revocation_leave(ngx_agt_waiter_t *waiter);
 static ngx_agt_revocation_job_t *ngx_agt_revocation_job(
     const ngx_agt_revocation_t *revocation);
 static ngx_uint_t ngx_agt_revocation_record(
@@ -187,13 +188,16 @@ ngx_agt_revocation_start(
     if (waiter) {
         job->client = waiter;
         waiter->call = (ngx_agt_call_t *) job;
+        waiter->leave = ngx_agt_revocation_leave;
     }
 
     return NGX_AGAIN;
 }
 
 
-void
+/* the revocation goes on */
+
+static void
 ngx_agt_revocation_leave(ngx_agt_waiter_t *waiter)
 {
     ngx_agt_revocation_job_t  *job;

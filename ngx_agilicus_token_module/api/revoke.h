@@ -58,11 +58,6 @@ ngx_int_t ngx_agt_revocation_start(
     ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer);
 
 /*
- * Stops waiting; the revocation goes on.
- */
-void ngx_agt_revocation_leave(ngx_agt_waiter_t *waiter);
-
-/*
  * Sets up in a worker, when calls are set up; "conf" lives as long as the
  * worker.  NGX_ERROR for lack of memory.
  */

@@ -12,11 +12,30 @@
 #include "request/look_up.h"
 #include "request/preflight.h"
 #include "request/sources.h"
+#include "request/wait.h"
 #include "api/revoke.h"
 #include "json/body.h"
 #include "token/time.h"
 
 
+/* what a sign-out keeps while its request waits */
+
+typedef struct ngx_agt_revoke_s  ngx_agt_revoke_t;
+
+struct ngx_agt_revoke_s {
+    /* with the answer in the context */
+    ngx_int_t  (*next)(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+                       const ngx_agt_loc_conf_t *lcf);
+
+    time_t     until;        /* the denial lasts, 0: there is none */
+    unsigned   entombed:1;   /* it was denied by its digest before */
+    unsigned   spoken:1;     /* the API itself has answered */
+    unsigned   again:1;      /* it was asked about twice */
+};
+
+
+static ngx_int_t ngx_agt_revoke_begin(ngx_http_request_t *r,
+    const ngx_agt_loc_conf_t *lcf);
 static ngx_int_t ngx_agt_revoke_token(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 static ngx_int_t ngx_agt_revoke_ask(ngx_http_request_t *r,
@@ -34,12 +53,9 @@ static int64_t ngx_agt_revoke_until(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_clock_t *now);
 static ngx_int_t ngx_agt_revoke_at_api(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
-static ngx_int_t ngx_agt_revoke_wait(ngx_http_request_t *r,
+static ngx_int_t ngx_agt_revoke_revoked(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
-static void ngx_agt_revoke_answered(void *data, ngx_agt_answer_t *answer);
 static void ngx_agt_revoke_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer);
-static void ngx_agt_revoke_resume(ngx_event_t *ev);
-static void ngx_agt_revoke_detach(void *data);
 static ngx_int_t ngx_agt_revoke_refuse(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx);
 
@@ -57,6 +73,29 @@ ngx_agt_revoke_handler(ngx_http_request_t *r)
     ngx_agt_ctx_t             *ctx;
     const ngx_agt_loc_conf_t  *lcf;
 
+    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
+    ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
+
+    /* a request that has waited comes here again */
+
+    rc = (ctx && ctx->revoke) ? ctx->revoke->next(r, ctx, lcf)
+                              : ngx_agt_revoke_begin(r, lcf);
+
+    if (rc == NGX_AGAIN) {
+        r->main->count++;
+        return NGX_DONE;
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_agt_revoke_begin(ngx_http_request_t *r, const ngx_agt_loc_conf_t *lcf)
+{
+    ngx_int_t       rc;
+    ngx_agt_ctx_t  *ctx;
+
     if (r->method != NGX_HTTP_POST) {
         return ngx_agt_not_allowed(r, "POST");
     }
@@ -71,10 +110,13 @@ ngx_agt_revoke_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
-
     ctx = ngx_agt_ctx_create(r);
     if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->revoke = ngx_pcalloc(r->pool, sizeof(ngx_agt_revoke_t));
+    if (ctx->revoke == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -84,14 +126,7 @@ ngx_agt_revoke_handler(ngx_http_request_t *r)
         return ngx_agt_revoke_refuse(r, ctx);
     }
 
-    rc = ngx_agt_revoke_token(r, ctx, lcf);
-
-    if (rc == NGX_AGAIN) {
-        r->main->count++;
-        return NGX_DONE;
-    }
-
-    return rc;
+    return ngx_agt_revoke_token(r, ctx, lcf);
 }
 
 
@@ -137,13 +172,16 @@ ngx_agt_revoke_token(ngx_http_request_t *r,
 
     if (ngx_agt_look_up_denial(ctx, &now) != NGX_AGT_REASON_NONE)
     {
-        /* it was known when it was denied, though not any more whose it is */
+        /*
+         * The token was denied earlier, but its facts are not kept any more,
+         * so its session and its subject are unknown.
+         */
 
         if (!lcf->revoke_all) {
             return ngx_agt_revoke_at_api(r, ctx, lcf);
         }
 
-        ctx->entombed = 1;
+        ctx->revoke->entombed = 1;
     }
 
     /* any string could be presented: only a token that exists is denied */
@@ -163,38 +201,22 @@ ngx_agt_revoke_ask(ngx_http_request_t *r,
 
     ngx_agt_budget_client(r->connection->sockaddr, &client);
 
-    ngx_memzero(&introspect, sizeof(ngx_agt_introspect_t));
+    ngx_agt_look_up_question(ctx, lcf, &introspect);
 
-    introspect.origin = lcf->origin;
-    introspect.token = ctx->token;
-    introspect.digest = ctx->digest;
-    introspect.connect_timeout = lcf->api_connect_timeout;
-    introspect.timeout = lcf->api_timeout;
-    introspect.seen = ctx->seen;
-    introspect.invalid = lcf->lifetimes.invalid;
     introspect.client = &client;
     introspect.charged = 1;
 
-    ctx->waiter.done = ngx_agt_revoke_answered;
-    ctx->waiter.data = ctx;
+    ctx->revoke->next = ngx_agt_revoke_known;
 
     rc = ngx_agt_api_introspect(&introspect, &ctx->waiter, &answer);
 
-    if (rc == NGX_OK) {
-        ngx_agt_revoke_take(ctx, &answer);
-        return ngx_agt_revoke_known(r, ctx, lcf);
+    if (ngx_agt_wait(ctx, lcf, rc, &answer, ngx_agt_revoke_take)
+        == NGX_AGAIN)
+    {
+        return NGX_AGAIN;
     }
 
-    if (rc != NGX_AGAIN) {
-        ctx->retry_after = answer.retry_after;
-        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE, answer.reason);
-
-        return ngx_agt_revoke_refuse(r, ctx);
-    }
-
-    ctx->state = NGX_AGT_STATE_WAITING;
-
-    return ngx_agt_revoke_wait(r, ctx, lcf);
+    return ngx_agt_revoke_known(r, ctx, lcf);
 }
 
 
@@ -229,23 +251,23 @@ ngx_agt_revoke_known(ngx_http_request_t *r,
             break;
         }
 
-        if (lcf->revoke_all && ctx->waiter.joined && !ctx->again) {
+        if (lcf->revoke_all && ctx->waiter.joined && !ctx->revoke->again) {
 
             /* another worker was told that, and we only that it is denied */
 
-            ctx->again = 1;
+            ctx->revoke->again = 1;
 
             return ngx_agt_revoke_ask(r, ctx, lcf);
         }
 
-        if (!ctx->spoken) {
+        if (!ctx->revoke->spoken) {
 
             /* something in front of the API may have said so */
 
             break;
         }
 
-        if (ctx->entombed) {
+        if (ctx->revoke->entombed) {
             return ngx_agt_revoke_at_api(r, ctx, lcf);
         }
 
@@ -285,7 +307,7 @@ ngx_agt_revoke_deny(ngx_http_request_t *r,
 
     ngx_agt_zone_now(&now);
 
-    ctx->until = ngx_agt_revoke_until(r, ctx, &now);
+    ctx->revoke->until = ngx_agt_revoke_until(r, ctx, &now);
 
     for (kind = 0; kind < NGX_AGT_DENIAL_KINDS; kind++) {
 
@@ -348,7 +370,7 @@ ngx_agt_revoke_denial(ngx_http_request_t *r,
     args->api = ctx->api->digest;
     args->kind = (ngx_agt_denial_kind_e) kind;
     args->source = NGX_AGT_DENIED_UNTOLD;
-    args->until = ctx->until;
+    args->until = ctx->revoke->until;
 
     if (kind == NGX_AGT_DENIAL_TOKEN) {
         args->value.data = (u_char *) ngx_agt_look_up_denial_key(ctx);
@@ -401,6 +423,7 @@ static ngx_int_t
 ngx_agt_revoke_at_api(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
+    ngx_int_t                   rc;
     ngx_agt_answer_t            answer;
     ngx_agt_revocation_t        revocation;
     ngx_agt_budget_client_t     client;
@@ -415,89 +438,42 @@ ngx_agt_revoke_at_api(ngx_http_request_t *r,
     revocation.digest = ctx->digest;
     revocation.all_sessions = lcf->revoke_all;
     revocation.has_exp = (ctx->has_facts && ctx->facts.has_exp);
-    revocation.until = ctx->until ? ctx->until
+    revocation.until = ctx->revoke->until ? ctx->revoke->until
                                   : ngx_time() + mcf->api.revocation_ttl;
     revocation.connect_timeout = lcf->api_connect_timeout;
     revocation.timeout = ctx->api->longest;
     revocation.client = &client;
 
-    ctx->waiter.done = ngx_agt_revoke_answered;
-    ctx->waiter.data = ctx;
-    ctx->revoking = 1;
+    ctx->revoke->next = ngx_agt_revoke_revoked;
 
-    if (ngx_agt_revocation_start(&revocation, &ctx->waiter, &answer)
-        != NGX_AGAIN)
+    rc = ngx_agt_revocation_start(&revocation, &ctx->waiter, &answer);
+
+    if (ngx_agt_wait(ctx, lcf, rc, &answer, ngx_agt_revoke_take)
+        == NGX_AGAIN)
     {
-        ctx->retry_after = answer.retry_after;
-        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE, answer.reason);
-
-        return ngx_agt_revoke_refuse(r, ctx);
+        return NGX_AGAIN;
     }
 
-    ctx->state = NGX_AGT_STATE_WAITING;
-
-    return ngx_agt_revoke_wait(r, ctx, lcf);
+    return ngx_agt_revoke_revoked(r, ctx, lcf);
 }
 
 
 static ngx_int_t
-ngx_agt_revoke_wait(ngx_http_request_t *r,
+ngx_agt_revoke_revoked(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_connection_t    *c;
-    ngx_http_cleanup_t  *cln;
+    if (ctx->class != NGX_AGT_CLASS_ACTIVE) {
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
+                             ctx->decision.reason);
 
-    c = r->connection;
-
-    if (!ctx->cleaned) {
-        cln = ngx_http_cleanup_add(r, 0);
-
-        if (cln == NULL) {
-            ngx_agt_revoke_detach(ctx);
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        cln->handler = ngx_agt_revoke_detach;
-        cln->data = ctx;
-
-        ctx->cleaned = 1;
+        return ngx_agt_revoke_refuse(r, ctx);
     }
 
-    ctx->event.handler = ngx_agt_revoke_resume;
-    ctx->event.data = ctx;
-    ctx->event.log = c->log;
+    ctx->decision.reason = NGX_AGT_REASON_NONE;
 
-    /* one deadline for both calls, and the worker stays for it */
+    ngx_agt_revoke_told(r, ctx, lcf);
 
-    if (!ctx->event.timer_set) {
-        ngx_add_timer(&ctx->event, lcf->api_timeout);
-    }
-
-    r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_http_request_empty_handler;
-
-    if (c->read->ready) {
-        ngx_post_event(c->read, &ngx_posted_events);
-
-    } else if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
-        ngx_agt_revoke_detach(ctx);
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return NGX_AGAIN;
-}
-
-
-static void
-ngx_agt_revoke_answered(void *data, ngx_agt_answer_t *answer)
-{
-    ngx_agt_ctx_t *ctx = data;
-
-    ngx_agt_revoke_take(ctx, answer);
-
-    ctx->state = NGX_AGT_STATE_ANSWERED;
-
-    ngx_post_event(&ctx->event, &ngx_posted_events);
+    return NGX_HTTP_NO_CONTENT;
 }
 
 
@@ -505,102 +481,21 @@ static void
 ngx_agt_revoke_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
 {
     ctx->class = answer->class;
-    ctx->spoken = answer->spoken;
     ctx->decision.reason = answer->reason;
     ctx->retry_after = answer->retry_after;
     ctx->api_time = answer->elapsed;
     ctx->has_api_time = 1;
 
-    /* what is denied here meanwhile is still somebody's */
+    ctx->revoke->spoken = answer->spoken;
 
-    if (!ctx->revoking && answer->facts.len
+    /* also of a token that was denied here while the API was asked */
+
+    if (answer->facts.len
         && ngx_agt_ctx_keep_facts(ctx->request, ctx, &answer->facts)
            != NGX_OK)
     {
         ctx->class = NGX_AGT_CLASS_INDETERMINATE;
         ctx->decision.reason = NGX_AGT_REASON_INTERNAL;
-    }
-}
-
-
-static void
-ngx_agt_revoke_resume(ngx_event_t *ev)
-{
-    ngx_int_t                  rc;
-    ngx_connection_t          *c;
-    ngx_http_request_t        *r;
-    ngx_agt_ctx_t             *ctx;
-    const ngx_agt_loc_conf_t  *lcf;
-
-    ctx = ev->data;
-    r = ctx->request;
-    c = r->connection;
-
-    ngx_http_set_log_request(c->log, r);
-
-    if (ngx_http_get_module_ctx(r, ngx_agilicus_token_module) != ctx) {
-
-        /* the client has left, and nginx went on to a "post_action" */
-
-        ngx_agt_revoke_detach(ctx);
-        return;
-    }
-
-    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
-
-    if (ctx->state == NGX_AGT_STATE_WAITING) {
-        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
-                             NGX_AGT_REASON_TIMEOUT);
-        rc = ngx_agt_revoke_refuse(r, ctx);
-
-    } else if (!ctx->revoking) {
-        rc = ngx_agt_revoke_known(r, ctx, lcf);
-
-    } else if (ctx->class == NGX_AGT_CLASS_ACTIVE) {
-        ctx->decision.reason = NGX_AGT_REASON_NONE;
-        ngx_agt_revoke_told(r, ctx, lcf);
-        rc = NGX_HTTP_NO_CONTENT;
-
-    } else {
-        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
-                             ctx->decision.reason);
-        rc = ngx_agt_revoke_refuse(r, ctx);
-    }
-
-    if (rc == NGX_AGAIN) {
-        return;
-    }
-
-    ngx_agt_revoke_detach(ctx);
-
-    r->read_event_handler = ngx_http_block_reading;
-
-    ngx_http_finalize_request(r, rc);
-
-    /* "r" and "ctx" may be gone */
-
-    ngx_http_run_posted_requests(c);
-}
-
-
-static void
-ngx_agt_revoke_detach(void *data)
-{
-    ngx_agt_ctx_t *ctx = data;
-
-    if (ctx->revoking) {
-        ngx_agt_revocation_leave(&ctx->waiter);
-
-    } else {
-        ngx_agt_call_leave(&ctx->waiter);
-    }
-
-    if (ctx->event.timer_set) {
-        ngx_del_timer(&ctx->event);
-    }
-
-    if (ctx->event.posted) {
-        ngx_delete_posted_event(&ctx->event);
     }
 }
 

@@ -16,7 +16,6 @@
 #include "request/recheck.h"
 #include "request/requirements.h"
 #include "request/sources.h"
-#include "request/wait.h"
 
 
 static ngx_int_t ngx_agt_decide(ngx_http_request_t *r,
@@ -177,9 +176,7 @@ ngx_agt_access_check(ngx_http_request_t *r,
 
     *out = ctx;
 
-    if (ctx->state == NGX_AGT_STATE_WAITING
-        || ctx->state == NGX_AGT_STATE_READING)
-    {
+    if (ctx->waiter.call || ctx->state == NGX_AGT_STATE_READING) {
         return NGX_AGAIN;
     }
 
@@ -264,7 +261,7 @@ ngx_agt_access_learn(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
     rc = ngx_agt_look_up(r, ctx, lcf);
 
-    return (rc == NGX_DECLINED) ? ngx_agt_ask(r, ctx, lcf) : rc;
+    return (rc == NGX_DECLINED) ? ngx_agt_look_up_ask(r, ctx, lcf) : rc;
 }
 
 

@@ -21,9 +21,9 @@ ngx_int_t ngx_agt_access_last_handler(ngx_http_request_t *r);
 /*
  * Decides about the request in its location, in a context that is made where
  * there is none, or where the last decision is complete.  Returns NGX_OK if the
- * request is allowed, NGX_AGAIN while it waits, NGX_DECLINED if a token is to be
- * created for it, else the status that refuses it.  "*out" is the context; it
- * is NULL where there was no memory for one, and where the body could not be
+ * request is allowed, NGX_AGAIN while it waits, NGX_DECLINED if a token is to
+ * be created for it, else the status that refuses it.  "*out" is the context;
+ * it is NULL where there was no memory for one, and where the body could not be
  * read and the status is nginx's.
  */
 ngx_int_t ngx_agt_access_check(ngx_http_request_t *r,

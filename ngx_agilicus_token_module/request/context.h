@@ -23,6 +23,12 @@ typedef struct ngx_agt_ctx_s  ngx_agt_ctx_t;
 typedef struct ngx_agt_held_s  ngx_agt_held_t;
 
 
+/* takes the answer that a request has waited for; see wait */
+
+typedef void (*ngx_agt_wait_take_pt)(ngx_agt_ctx_t *ctx,
+    ngx_agt_answer_t *answer);
+
+
 /* what a request reads of the worker's memory, until it ends */
 
 struct ngx_agt_held_s {
@@ -91,7 +97,6 @@ typedef struct {
 
 typedef enum {
     NGX_AGT_STATE_NEW = 0,
-    NGX_AGT_STATE_WAITING,
     NGX_AGT_STATE_READING,
     NGX_AGT_STATE_ANSWERED,
     NGX_AGT_STATE_DONE
@@ -137,6 +142,7 @@ struct ngx_agt_ctx_s {
     u_char              unpadded[NGX_AGT_DIGEST_LEN];
 
     ngx_agt_waiter_t    waiter;
+    ngx_agt_wait_take_pt  take;
     ngx_event_t         event;      /* deadline, and wake-up */
     ngx_agt_class_e     class;      /* of the answer */
 
@@ -155,7 +161,7 @@ struct ngx_agt_ctx_s {
     time_t              leeway;
     ngx_atomic_uint_t   clean;      /* of denials so far */
     uint64_t            rules_spent; /* nanoseconds */
-    time_t              until;      /* a denial lasts */
+    struct ngx_agt_revoke_s *revoke; /* of a sign-out */
     ngx_agt_api_t      *api;
 
     /* an exchange of tokens */
@@ -183,13 +189,7 @@ struct ngx_agt_ctx_s {
     unsigned            cut:1;      /* while it was sent */
     unsigned            has_api_time:1;
     unsigned            known:1;    /* an entry of any age */
-    unsigned            revoking:1;
-    unsigned            entombed:1;  /* by its digest before */
-    unsigned            spoken:1;    /* by the API itself */
-    unsigned            cleaned:1;
     unsigned            body_read:1;
-    unsigned            waiting:1;
-    unsigned            exchanging:1;
     unsigned            creating:1;
     unsigned            created:1;
     unsigned            again:1;

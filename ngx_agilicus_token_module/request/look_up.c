@@ -7,6 +7,7 @@
 #include "request/look_up.h"
 #include "request/access.h"
 #include "request/context.h"
+#include "request/wait.h"
 #include "zone/memo.h"
 
 
@@ -28,6 +29,9 @@ static ngx_int_t ngx_agt_age(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
     const ngx_agt_clock_t *now);
 static void ngx_agt_refresh(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
+static void ngx_agt_look_up_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer);
+static ngx_uint_t ngx_agt_look_up_feed_is_dead(ngx_http_request_t *r,
+    const ngx_agt_clock_t *now);
 static void ngx_agt_hit(ngx_agt_zone_t *first, ngx_agt_ctx_t *ctx);
 
 
@@ -443,17 +447,159 @@ ngx_agt_refresh(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
     ngx_agt_answer_t      answer;
     ngx_agt_introspect_t  introspect;
 
-    ngx_memzero(&introspect, sizeof(ngx_agt_introspect_t));
-
-    introspect.origin = lcf->origin;
-    introspect.token = ctx->token;
-    introspect.digest = ctx->digest;
-    introspect.connect_timeout = lcf->api_connect_timeout;
-    introspect.timeout = lcf->api_timeout;
-    introspect.seen = ctx->seen;
-    introspect.invalid = lcf->lifetimes.invalid;
+    ngx_agt_look_up_question(ctx, lcf, &introspect);
 
     (void) ngx_agt_api_introspect(&introspect, NULL, &answer);
+}
+
+
+void
+ngx_agt_look_up_question(const ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf, ngx_agt_introspect_t *introspect)
+{
+    ngx_memzero(introspect, sizeof(ngx_agt_introspect_t));
+
+    introspect->origin = lcf->origin;
+    introspect->token = ctx->token;
+    introspect->digest = ctx->digest;
+    introspect->connect_timeout = lcf->api_connect_timeout;
+    introspect->timeout = lcf->api_timeout;
+    introspect->invalid = lcf->lifetimes.invalid;
+    introspect->seen = ctx->seen;
+}
+
+
+ngx_int_t
+ngx_agt_look_up_ask(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf)
+{
+    ngx_int_t                rc;
+    ngx_agt_zone_t          *first;
+    ngx_agt_answer_t         answer;
+    ngx_agt_introspect_t     introspect;
+    ngx_agt_budget_client_t  client;
+
+    first = ngx_agt_request_first_zone(r);
+
+    ngx_agt_look_up_question(ctx, lcf, &introspect);
+
+    /* a token that was active here before costs its client nothing */
+
+    if (!ctx->has_facts) {
+        ngx_agt_budget_client(r->connection->sockaddr, &client);
+
+        introspect.client = &client;
+        introspect.charged = 1;
+    }
+
+    rc = ngx_agt_api_introspect(&introspect, &ctx->waiter, &answer);
+
+    if (rc == NGX_AGAIN) {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "agilicus token waits, joined: %d",
+                       (int) ctx->waiter.joined);
+    }
+
+    if (rc == NGX_ERROR) {
+        /* nothing was asked */
+
+    } else if (lcf->origin->zone == NULL) {
+        ctx->cache = NGX_AGT_CACHE_BYPASS;
+        ngx_agt_zone_count(first, NGX_AGT_COUNT_BYPASS);
+
+    } else if (ctx->waiter.joined) {
+        ctx->cache = NGX_AGT_CACHE_JOINED;
+        ngx_agt_zone_count(first, NGX_AGT_COUNT_JOINED);
+
+    } else {
+        ctx->cache = NGX_AGT_CACHE_MISS;
+        ngx_agt_zone_count(first, NGX_AGT_COUNT_MISS);
+    }
+
+    return ngx_agt_wait(ctx, lcf, rc, &answer, ngx_agt_look_up_take);
+}
+
+
+/*
+ * Takes over what came of a call.  Where that is no answer at all, facts that
+ * are not too old yet may serve, if the location says so: a denial stands
+ * against them as ever, and so does their expiry.
+ */
+
+static void
+ngx_agt_look_up_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
+{
+    ngx_agt_clock_t     now;
+    ngx_agt_denials_t  *denials;
+
+    denials = ngx_agt_request_denials(ctx->request);
+
+    ctx->state = NGX_AGT_STATE_ANSWERED;
+    ctx->api_time = answer->elapsed;
+    ctx->has_api_time = 1;
+    ctx->retry_after = answer->retry_after;
+
+    if (answer->class == NGX_AGT_CLASS_ACTIVE) {
+        ctx->late = 0;
+
+        if (ngx_agt_ctx_keep_facts(ctx->request, ctx, &answer->facts)
+                != NGX_OK
+            || ngx_agt_ctx_keep_rules(ctx->request, ctx, &answer->rules)
+                != NGX_OK)
+        {
+            answer->class = NGX_AGT_CLASS_INDETERMINATE;
+            answer->reason = NGX_AGT_REASON_INTERNAL;
+            answer->transient = 0;
+        }
+    }
+
+    ngx_agt_zone_now(&now);
+
+    if (answer->transient && ctx->stale_until > now.mono
+        && !ngx_agt_look_up_feed_is_dead(ctx->request, &now))
+    {
+        ctx->class = NGX_AGT_CLASS_ACTIVE;
+        ctx->clean = ngx_agt_denials_generation(denials);
+        ctx->decision.reason = ngx_agt_look_up_denial(ctx, &now);
+
+        if (ctx->decision.reason != NGX_AGT_REASON_NONE) {
+            ctx->class = NGX_AGT_CLASS_REVOKED;
+            return;
+        }
+
+        ctx->cache = NGX_AGT_CACHE_STALE;
+        ngx_agt_zone_count(ngx_agt_request_first_zone(ctx->request),
+                           NGX_AGT_COUNT_STALE);
+
+        return;
+    }
+
+    ctx->class = answer->class;
+    ctx->decision.reason = answer->reason;
+    ctx->sent = answer->sent;
+    ctx->first_asked = answer->asked;
+    ctx->clean = answer->clean;
+
+    if (answer->class != NGX_AGT_CLASS_ACTIVE) {
+        ctx->has_facts = 0;
+    }
+}
+
+
+/* 1 if a feed is configured and its last answer is too long ago, else 0 */
+
+static ngx_uint_t
+ngx_agt_look_up_feed_is_dead(ngx_http_request_t *r, const ngx_agt_clock_t *now)
+{
+    const ngx_agt_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
+
+    return mcf->feed.api
+           && ngx_agt_denials_feed(mcf->api.denials,
+                                   mcf->feed.api->digest,
+                                   now->mono)
+              == NGX_AGT_FEED_DEAD;
 }
 
 

@@ -19,6 +19,19 @@ ngx_int_t ngx_agt_look_up(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 
 /*
+ * Asks the API for the token's facts.  NGX_AGAIN if the request waits, NGX_OK
+ * with something to decide on.
+ */
+ngx_int_t ngx_agt_look_up_ask(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
+
+/*
+ * Fills in "introspect" for the token of the context, on account of no client.
+ */
+void ngx_agt_look_up_question(const ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf, ngx_agt_introspect_t *introspect);
+
+/*
  * The key under which the request's token is denied, or NULL where none could
  * be made.
  */

@@ -8,7 +8,6 @@
 #include "request/access.h"
 #include "request/context.h"
 #include "request/look_up.h"
-#include "request/wait.h"
 
 
 /*
@@ -45,16 +44,13 @@ ngx_agt_preaccess_handler(ngx_http_request_t *r)
         }
     }
 
-    if (ctx->waiting) {
+    if (ctx->waiter.call) {
         return NGX_AGAIN;
     }
 
     ctx->previewed = 1;
     ctx->state = NGX_AGT_STATE_ANSWERED;
-
-    if (ctx->cleaned) {
-        ctx->spent = ngx_current_msec - ctx->asked;
-    }
+    ctx->spent = ngx_current_msec - ctx->asked;
 
     if (ctx->class == NGX_AGT_CLASS_ACTIVE
         && ctx->decision.verdict == NGX_AGT_VERDICT_NONE)
@@ -93,9 +89,9 @@ ngx_agt_preaccess_learn_again(ngx_http_request_t *r,
     ctx->client->early_reads = 0;
     ctx->client->early = 0;
 
-    if (ctx->cleaned) {
-        ctx->asked = ngx_current_msec - ctx->spent;
-    }
+    /* the deadline of what was waited for does not count the time since */
+
+    ctx->asked = ngx_current_msec - ctx->spent;
 
     ctx->class = NGX_AGT_CLASS_NONE;
     ctx->stale_until = 0;
@@ -119,7 +115,7 @@ ngx_agt_preaccess_learn_again(ngx_http_request_t *r,
     }
 
     if (rc == NGX_DECLINED) {
-        rc = ngx_agt_ask(r, ctx, lcf);
+        rc = ngx_agt_look_up_ask(r, ctx, lcf);
     }
 
     return rc;

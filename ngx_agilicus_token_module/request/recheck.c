@@ -235,7 +235,7 @@ ngx_agt_recheck_client(ngx_agt_client_t *client)
 
     ctx = client->watching;
 
-    if (ctx && ctx->waiting) {
+    if (ctx && ctx->waiter.call) {
 
         /* the wait for a token for upstream ends with a look at denials */
 

@@ -12,23 +12,22 @@
 
 
 /*
- * Asks the API for the token's facts.  NGX_AGAIN if the request waits now,
- * NGX_OK with something to decide on.
+ * To be called after a call was asked for with ctx->waiter, with the result
+ * "rc" and the answer of the function that asked.  "take" gets the answer once,
+ * and copies what the request needs of it into the context; it must not end the
+ * request.
+ *
+ * NGX_OK     "take" has been called: with "*answer", or with INDETERMINATE and
+ *            INTERNAL where the request could not wait
+ * NGX_AGAIN  the request waits, no longer than the location says for all that
+ *            it waits for: "take" gets the answer, or INDETERMINATE and TIMEOUT
+ *            at the deadline, and then the request's phases run again
+ *
+ * A request whose client leaves, or that ends otherwise, waits no more, and
+ * "take" is not called.
  */
-ngx_int_t ngx_agt_ask(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
-
-/*
- * Has the request wait for ctx->waiter, no longer than the location says; the
- * phases run again then.  NGX_AGAIN, or NGX_ERROR with the waiter gone.
- */
-ngx_int_t ngx_agt_wait(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
-
-/*
- * Ends the wait when its answer has been taken.
- */
-void ngx_agt_wake(ngx_agt_ctx_t *ctx);
+ngx_int_t ngx_agt_wait(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    ngx_int_t rc, ngx_agt_answer_t *answer, ngx_agt_wait_take_pt take);
 
 
 #endif /* _NGX_AGT_REQUEST_WAIT_H_INCLUDED_ */

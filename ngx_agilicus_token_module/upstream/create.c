@@ -6,6 +6,7 @@
 
 #include "upstream/create.h"
 #include "request/context.h"
+#include "request/wait.h"
 #include "request/early.h"
 #include "upstream/exchange.h"
 
@@ -386,12 +387,10 @@ ngx_agt_create_ask(ngx_http_request_t *r,
 
     ctx->step = NGX_AGT_STEP_CREATE;
 
-    ctx->waiter.done = ngx_agt_exchange_answered;
-    ctx->waiter.data = ctx;
-
     rc = ngx_agt_grant_create(&create, &ctx->waiter, &answer);
 
-    if (ngx_agt_exchange_wait(r, ctx, lcf, rc, &answer) == NGX_AGAIN)
+    if (ngx_agt_wait(ctx, lcf, rc, &answer, ngx_agt_exchange_take)
+        == NGX_AGAIN)
     {
         return NGX_AGAIN;
     }

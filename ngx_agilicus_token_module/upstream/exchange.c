@@ -9,7 +9,6 @@
 #include "request/challenge.h"
 #include "request/context.h"
 #include "request/recheck.h"
-#include "request/wait.h"
 #include "rules/path.h"
 
 
@@ -21,50 +20,9 @@
 static void ngx_agt_wipe_secret(void *data);
 
 
-/* NGX_AGAIN if the request waits, NGX_OK with the answer taken */
-
-ngx_int_t
-ngx_agt_exchange_wait(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
-    ngx_int_t rc, ngx_agt_answer_t *answer)
-{
-    if (rc != NGX_AGAIN) {
-        ngx_agt_exchange_take(ctx, answer);
-        ngx_agt_call_forget(answer);
-        return NGX_OK;
-    }
-
-    ctx->exchanging = 1;
-
-    if (ngx_agt_wait(r, ctx, lcf) == NGX_AGAIN) {
-        return NGX_AGAIN;
-    }
-
-    ngx_memzero(answer, sizeof(ngx_agt_answer_t));
-
-    answer->class = NGX_AGT_CLASS_INDETERMINATE;
-    answer->reason = NGX_AGT_REASON_INTERNAL;
-
-    ngx_agt_exchange_take(ctx, answer);
-
-    return NGX_OK;
-}
-
-
-void
-ngx_agt_exchange_answered(void *data, ngx_agt_answer_t *answer)
-{
-    ngx_agt_ctx_t *ctx = data;
-
-    ngx_agt_exchange_take(ctx, answer);
-    ngx_agt_wake(ctx);
-}
-
-
 void
 ngx_agt_exchange_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
 {
-    ctx->exchanging = 0;
     ctx->class = answer->class;
     ctx->answer_reason = answer->reason;
     ctx->retry_after = answer->retry_after;

@@ -24,18 +24,6 @@ ngx_uint_t ngx_agt_secret_is_fresh(ngx_agt_ctx_t *ctx,
     const ngx_agt_loc_conf_t *lcf, const ngx_agt_secret_t *secret);
 
 /*
- * After a call was asked for with result "rc".  Returns NGX_AGAIN if the
- * request waits for it, NGX_OK if "*answer" (or "internal", where it could not
- * wait) is in "ctx".
- */
-ngx_int_t ngx_agt_exchange_wait(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
-    ngx_int_t rc, ngx_agt_answer_t *answer);
-
-/* a waiter's handler: takes the answer and runs the request again */
-void ngx_agt_exchange_answered(void *data, ngx_agt_answer_t *answer);
-
-/*
  * Copies a token of the edge's own into the request's pool, with a clean-up
  * that zeroes it there.  NGX_OK, or NGX_ERROR if there is no memory.
  */
@@ -60,7 +48,7 @@ ngx_int_t ngx_agt_exchange_refuse(ngx_http_request_t *r,
     ngx_agt_verdict_e verdict, ngx_agt_reason_e reason);
 
 /*
- * Takes over what came of a call.
+ * Takes the answer of an exchange, for ngx_agt_wait().
  */
 void ngx_agt_exchange_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer);
 

@@ -42,7 +42,7 @@ ngx_agt_precontent_handler(ngx_http_request_t *r)
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
     ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
 
-    if (ctx && ctx->waiting) {
+    if (ctx && ctx->waiter.call) {
         return NGX_AGAIN;
     }
 

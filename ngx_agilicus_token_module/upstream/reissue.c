@@ -6,6 +6,7 @@
 
 #include "upstream/reissue.h"
 #include "request/context.h"
+#include "request/wait.h"
 #include "request/look_up.h"
 #include "upstream/exchange.h"
 #include "zone/clock.h"
@@ -316,12 +317,10 @@ ngx_agt_reissue_ask(ngx_http_request_t *r,
 
     ctx->step = NGX_AGT_STEP_REISSUE;
 
-    ctx->waiter.done = ngx_agt_exchange_answered;
-    ctx->waiter.data = ctx;
-
     rc = ngx_agt_grant_reissue(&reissue, &ctx->waiter, &answer);
 
-    if (ngx_agt_exchange_wait(r, ctx, lcf, rc, &answer) == NGX_AGAIN)
+    if (ngx_agt_wait(ctx, lcf, rc, &answer, ngx_agt_exchange_take)
+        == NGX_AGAIN)
     {
         return NGX_AGAIN;
     }
@@ -405,14 +404,10 @@ ngx_agt_reissue_verify(ngx_http_request_t *r,
 
     ctx->step = NGX_AGT_STEP_VERIFY;
 
-    /* the one who asked for the token may have been another request */
-
-    ctx->waiter.done = ngx_agt_exchange_answered;
-    ctx->waiter.data = ctx;
-
     rc = ngx_agt_api_introspect(&introspect, &ctx->waiter, &answer);
 
-    if (ngx_agt_exchange_wait(r, ctx, lcf, rc, &answer) == NGX_AGAIN)
+    if (ngx_agt_wait(ctx, lcf, rc, &answer, ngx_agt_exchange_take)
+        == NGX_AGAIN)
     {
         return NGX_AGAIN;
     }
