@@ -20,6 +20,8 @@ typedef struct {
     ag_key_t              *key;
     ag_signature_cache_t  *signatures;
     ag_date_format_e       dates;
+    unsigned               session_fields;  /* that sessions can be sorted
+                                               by: a bit for each */
 } ag_authority_t;
 
 

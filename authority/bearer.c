@@ -15,6 +15,26 @@ static bool ag_bearer_scope(const ag_authority_t *authority,
     const ag_token_t *token, const ag_org_t *org, const char *const *scopes);
 
 
+const char *const  ag_bearer_create[] = {
+    "urn:agilicus:api:traffic-tokens:owner",
+    "urn:agilicus:api:traffic-tokens:creator",
+    NULL
+};
+
+
+const char *const  ag_bearer_view[] = {
+    "urn:agilicus:api:traffic-tokens:owner",
+    "urn:agilicus:api:traffic-tokens:viewer",
+    NULL
+};
+
+
+const char *const  ag_bearer_own[] = {
+    "urn:agilicus:api:traffic-tokens:owner",
+    NULL
+};
+
+
 int
 ag_bearer_check(const ag_authority_t *authority, const ag_call_t *call,
     const char *const *scopes, ag_token_t *token, const ag_org_t **org,

@@ -9,6 +9,12 @@
 #include "operation.h"
 
 
+/* The scopes that allow to create, to read and to change. */
+extern const char *const  ag_bearer_create[];
+extern const char *const  ag_bearer_view[];
+extern const char *const  ag_bearer_own[];
+
+
 /*
  * Checks the caller's token: active, no refresh token, and with one of the
  * scopes (a list that ends with NULL) both in the token and still permitted

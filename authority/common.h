@@ -26,12 +26,22 @@
 #define AG_SCOPE_MAX      511  /* characters of a scope, as the API has it */
 #define AG_TOKEN_MAX      8192 /* characters of a token that is looked at */
 #define AG_LIST_MAX       100  /* rows of GET /v1/tokens */
+#define AG_PAGE_MAX       500  /* rows of the other lists */
+#define AG_STRINGS_MAX    16   /* values of a parameter of a query */
 
 #define AG_NEVER          INT64_MAX  /* expiry of a token that has none */
 
 /* longest validity that may be asked for, in seconds: ten years */
 
 #define AG_DURATION_MAX   (10 * 366 * 86400)
+
+
+/* the values of a parameter that may be repeated, borrowed */
+
+typedef struct {
+    const char  *items[AG_STRINGS_MAX];
+    size_t       n;
+} ag_strings_t;
 
 
 #endif /* AG_COMMON_H */

@@ -6,6 +6,7 @@
 #include "jwt.h"
 #include "model.h"
 #include "rights.h"
+#include "session.h"
 #include "validate.h"
 
 #include <string.h>
@@ -33,16 +34,10 @@ static int ag_create_authorize(ag_create_t *create);
 static int ag_create_fill(ag_create_t *create);
 static int ag_create_creator(ag_create_t *create);
 static int ag_create_session(ag_create_t *create);
+static int ag_create_session_named(ag_create_t *create, const char *name);
 static int ag_create_refresh(ag_create_t *create);
 static int ag_create_store(ag_create_t *create);
 static void ag_create_reply(ag_create_t *create);
-
-
-static const char *const  ag_create_scopes[] = {
-    "urn:agilicus:api:traffic-tokens:owner",
-    "urn:agilicus:api:traffic-tokens:creator",
-    NULL
-};
 
 
 void
@@ -93,7 +88,7 @@ ag_create_authorize(ag_create_t *create)
 
     authority = create->authority;
 
-    if (ag_bearer_check(authority, create->call, ag_create_scopes,
+    if (ag_bearer_check(authority, create->call, ag_bearer_create,
                         &create->bearer, &create->org, create->reply)
         != AG_OK)
     {
@@ -202,7 +197,6 @@ ag_create_creator(ag_create_t *create)
 static int
 ag_create_session(ag_create_t *create)
 {
-    int          rc;
     const char  *session;
     ag_token_t  *token;
 
@@ -210,17 +204,7 @@ ag_create_session(ag_create_t *create)
     session = ag_json_string(create->call->body, "session");
 
     if (session) {
-        rc = ag_store_session_of_other(create->authority->store, session,
-                                       token->sub);
-
-        if (rc == AG_OK && strcmp(session, create->bearer.session) != 0) {
-            ag_reply_error(create->reply, 403, "FORBIDDEN",
-                           "session: is somebody else's");
-            return AG_DECLINED;
-        }
-
-        return rc == AG_ERROR ? AG_ERROR
-                              : ag_token_set(&token->session, session);
+        return ag_create_session_named(create, session);
     }
 
     if (!ag_json_bool(create->call->body, "inherit_session", true)
@@ -230,6 +214,40 @@ ag_create_session(ag_create_t *create)
     }
 
     return ag_token_set(&token->session, create->bearer.session);
+}
+
+
+static int
+ag_create_session_named(ag_create_t *create, const char *name)
+{
+    int           rc;
+    bool          revoked;
+    ag_token_t   *token;
+    ag_session_t  session;
+
+    token = &create->tokens[0];
+
+    rc = ag_session_find(create->authority->store, name, &session);
+    revoked = (rc == AG_OK && session.revoked);
+
+    ag_session_clear(&session);
+
+    if (rc == AG_ERROR) {
+        return AG_ERROR;
+    }
+
+    rc = ag_store_session_of_other(create->authority->store, name, token->sub);
+
+    if (revoked
+        || (rc == AG_OK && strcmp(name, create->bearer.session) != 0))
+    {
+        ag_reply_error(create->reply, 403, "FORBIDDEN",
+                       revoked ? "session: was revoked"
+                               : "session: is somebody else's");
+        return AG_DECLINED;
+    }
+
+    return rc == AG_ERROR ? AG_ERROR : ag_token_set(&token->session, name);
 }
 
 

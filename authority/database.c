@@ -6,11 +6,18 @@
 #include "scope.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 
-#define AG_STORE_VERSION  1
+#define AG_STORE_VERSION  2
 #define AG_BUSY_TIMEOUT   5000   /* milliseconds */
+
+/* sessions of a user; organisation and session may be any */
+
+#define AG_SESSIONS_OF                                                        \
+    "org IN (SELECT value FROM json_each(?1)) AND sub = ?2 "                  \
+    "AND (?3 IS NULL OR org = ?3) AND (?4 IS NULL OR id = ?4)"
 
 
 static int ag_database_wal(ag_database_t *database);
@@ -22,7 +29,7 @@ static void ag_database_scope_like(sqlite3_context *context, int n,
 static const char *const  ag_sql[AG_SQL_COUNT] = {
 
     [AG_SQL_FIND] =
-        "SELECT " AG_TOKEN_COLUMNS " FROM token WHERE jti = ?1",
+        "SELECT " AG_TOKEN_SELECTED " FROM token WHERE jti = ?1",
 
     /* ?20 is the parent; NULL equals nothing */
 
@@ -30,7 +37,9 @@ static const char *const  ag_sql[AG_SQL_COUNT] = {
         "INSERT OR IGNORE INTO token (" AG_TOKEN_COLUMNS ") "
         "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
         "?15, ?16, ?17, ?18, ?19 "
-        "WHERE NOT EXISTS (SELECT 1 FROM token WHERE jti = ?20 AND revoked)",
+        "WHERE NOT EXISTS (SELECT 1 FROM token WHERE jti = ?20 AND (revoked "
+        "OR NOT EXISTS (SELECT 1 FROM session "
+        "WHERE id = token.session AND NOT session.revoked)))",
 
     [AG_SQL_REVOKE] =
         "UPDATE token SET revoked = 1, updated = ?2 "
@@ -45,6 +54,44 @@ static const char *const  ag_sql[AG_SQL_COUNT] = {
 
     [AG_SQL_PURGE] =
         "DELETE FROM token WHERE exp < ?1",
+
+    [AG_SQL_PURGE_SESSIONS] =
+        "DELETE FROM session WHERE created < ?1 "
+        "AND NOT EXISTS (SELECT 1 FROM token WHERE session = session.id)",
+
+    [AG_SQL_ADD_SESSION] =
+        "INSERT INTO session (" AG_SESSION_COLUMNS ") "
+        "VALUES (?1, ?2, ?3, '{}', ?4, ?5, ?6, 0) "
+        "ON CONFLICT (id) DO UPDATE SET last_mfa = ?6, updated = ?5 "
+        "WHERE ?6 > last_mfa",
+
+    [AG_SQL_END_SESSIONS] =
+        "UPDATE session SET revoked = 1, updated = ?3 "
+        "WHERE (id = ?1 OR sub = ?2) AND NOT revoked",
+
+    [AG_SQL_FIND_SESSION] =
+        "SELECT " AG_SESSION_COLUMNS " FROM session WHERE id = ?1",
+
+    [AG_SQL_SET_SESSION] =
+        "INSERT OR REPLACE INTO session (" AG_SESSION_COLUMNS ") "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+
+    [AG_SQL_REVOKE_TOKENS_OF] =
+        "UPDATE token SET revoked = 1, updated = ?5 "
+        "WHERE NOT revoked AND session IN "
+        "(SELECT id FROM session WHERE " AG_SESSIONS_OF ")",
+
+    /* its only purpose is to count them */
+
+    [AG_SQL_TOUCH_SESSIONS] =
+        "UPDATE session SET updated = updated WHERE " AG_SESSIONS_OF,
+
+    [AG_SQL_REVOKE_SESSIONS_OF] =
+        "UPDATE session SET revoked = 1, updated = ?5 "
+        "WHERE NOT revoked AND " AG_SESSIONS_OF,
+
+    [AG_SQL_DELETE_SESSIONS_OF] =
+        "DELETE FROM session WHERE " AG_SESSIONS_OF,
 
     [AG_SQL_KEY] =
         "SELECT der FROM signing_key WHERE id = 1",
@@ -85,13 +132,26 @@ static const char  ag_schema[] =
     "  digest BLOB NOT NULL"
     ") WITHOUT ROWID;"
 
+    "CREATE TABLE session ("
+    "  id TEXT PRIMARY KEY NOT NULL,"
+    "  sub TEXT NOT NULL,"
+    "  org TEXT NOT NULL,"
+    "  details TEXT NOT NULL,"
+    "  created INTEGER NOT NULL,"
+    "  updated INTEGER NOT NULL,"
+    "  last_mfa INTEGER NOT NULL,"
+    "  revoked INTEGER NOT NULL"
+    ") WITHOUT ROWID;"
+
     "CREATE INDEX token_iat ON token (iat);"
     "CREATE INDEX token_exp ON token (exp);"
     "CREATE INDEX token_sub ON token (sub);"
     "CREATE INDEX token_session ON token (session);"
     "CREATE INDEX token_revoked ON token (iat) WHERE revoked;"
+    "CREATE INDEX session_sub ON session (sub);"
+    "CREATE INDEX session_revoked ON session (id) WHERE revoked;"
 
-    "PRAGMA user_version = 1;";
+    "PRAGMA user_version = 2;";
 
 
 ag_database_t *
@@ -294,4 +354,25 @@ void
 ag_database_bind_text(sqlite3_stmt *statement, int n, const char *text)
 {
     (void) sqlite3_bind_text(statement, n, text, -1, SQLITE_STATIC);
+}
+
+
+int
+ag_database_text(sqlite3_stmt *row, int n, char **text)
+{
+    const char  *value;
+
+    *text = NULL;
+
+    if (sqlite3_column_type(row, n) == SQLITE_NULL) {
+        return AG_OK;
+    }
+
+    /* NULL here is a shortage of memory */
+
+    value = (const char *) sqlite3_column_text(row, n);
+
+    *text = value ? strdup(value) : NULL;
+
+    return *text ? AG_OK : AG_ERROR;
 }

@@ -17,6 +17,17 @@
     "creating_org, refresh_of, iat, nbf, exp, updated, masquerading, "        \
     "stated, revoked, digest"
 
+/* those columns, and what is read from the token's session */
+
+#define AG_TOKEN_SELECTED                                                     \
+    AG_TOKEN_COLUMNS ", "                                                     \
+    "EXISTS (SELECT 1 FROM session "                                          \
+    "WHERE id = token.session AND NOT session.revoked), "                     \
+    "(SELECT last_mfa FROM session WHERE id = token.session)"
+
+#define AG_SESSION_COLUMNS                                                    \
+    "id, sub, org, details, created, updated, last_mfa, revoked"
+
 
 typedef enum {
     AG_SQL_FIND = 0,
@@ -25,6 +36,15 @@ typedef enum {
     AG_SQL_REVOKE_SESSIONS,
     AG_SQL_SESSION_OF_OTHER,
     AG_SQL_PURGE,
+    AG_SQL_PURGE_SESSIONS,
+    AG_SQL_ADD_SESSION,
+    AG_SQL_END_SESSIONS,
+    AG_SQL_FIND_SESSION,
+    AG_SQL_SET_SESSION,
+    AG_SQL_REVOKE_TOKENS_OF,
+    AG_SQL_TOUCH_SESSIONS,
+    AG_SQL_REVOKE_SESSIONS_OF,
+    AG_SQL_DELETE_SESSIONS_OF,
     AG_SQL_KEY,
     AG_SQL_SET_KEY,
     AG_SQL_BEGIN,
@@ -75,6 +95,12 @@ int ag_database_done(sqlite3_stmt *statement);
  * is SQL's NULL.
  */
 void ag_database_bind_text(sqlite3_stmt *statement, int n, const char *text);
+
+/*
+ * A copy of the n-th column of a row, counted from 0, in *text; NULL for SQL's
+ * NULL. The caller frees it. AG_OK, or AG_ERROR when memory is short.
+ */
+int ag_database_text(sqlite3_stmt *row, int n, char **text);
 
 
 #endif /* AG_DATABASE_H */

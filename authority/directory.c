@@ -3,6 +3,7 @@
  */
 
 #include "directory.h"
+#include "text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,6 +104,31 @@ ag_org_within(const ag_org_t *org, const ag_org_t *ancestor)
     }
 
     return org != NULL;
+}
+
+
+char *
+ag_directory_orgs(const ag_directory_t *directory, const ag_org_t *org)
+{
+    size_t       i, len;
+    ag_text_t    text;
+    const char  *comma;
+
+    memset(&text, 0, sizeof(ag_text_t));
+
+    comma = "[";
+
+    for (i = 0; i < directory->norgs; i++) {
+        if (ag_org_within(&directory->orgs[i], org)) {
+            ag_text_raw(&text, comma);
+            ag_text_quoted(&text, directory->orgs[i].id);
+            comma = ",";
+        }
+    }
+
+    ag_text_raw(&text, "]");
+
+    return ag_text_take(&text, &len);
 }
 
 

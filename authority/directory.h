@@ -99,6 +99,12 @@ const ag_subject_t *ag_directory_subject(const ag_directory_t *directory,
 /* Whether org is the ancestor, or lies below it. */
 bool ag_org_within(const ag_org_t *org, const ag_org_t *ancestor);
 
+/*
+ * The ids of an organisation and of all below it, as a JSON array, for a
+ * filter. The caller frees it with free(); NULL when memory is short.
+ */
+char *ag_directory_orgs(const ag_directory_t *directory, const ag_org_t *org);
+
 /* The organisation at the root of the hierarchy that org is in. */
 const ag_org_t *ag_org_root(const ag_org_t *org);
 

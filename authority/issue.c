@@ -38,6 +38,7 @@ typedef struct {
     int64_t       nbf;
     int64_t       exp;
     int64_t       duration;     /* seconds */
+    int64_t       mfa;          /* 0: never */
     bool          masquerading;
     bool          refresh;
     bool          never;
@@ -109,6 +110,7 @@ static const ag_issue_key_t  ag_issue_keys[] = {
     [AG_KEY_EXP] = { "exp", ag_issue_date, ag_issue_field(exp) },
     [AG_KEY_DURATION] = { "duration", ag_issue_duration,
                           ag_issue_field(duration) },
+    { "mfa", ag_issue_date, ag_issue_field(mfa) },
     { "jti", ag_issue_string, ag_issue_field(jti) },
     { "session", ag_issue_string, ag_issue_field(session) },
     { "creator", ag_issue_string, ag_issue_field(creator) },
@@ -176,6 +178,7 @@ ag_issue_template(const ag_authority_t *authority, const ag_issue_spec_t *spec,
     token->iat = spec->iat;
     token->nbf = spec->nbf;
     token->exp = spec->exp;
+    token->last_mfa = spec->mfa;
     token->masquerading = spec->masquerading;
     token->revoked = spec->revoked;
 
@@ -342,6 +345,7 @@ ag_issue_copy(ag_token_t *token, const ag_token_t *template, bool refresh)
     token->iat = template->iat;
     token->nbf = template->nbf;
     token->exp = template->exp;
+    token->last_mfa = template->last_mfa;
     token->masquerading = template->masquerading;
     token->stated = template->stated;
     token->revoked = template->revoked;

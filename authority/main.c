@@ -99,6 +99,7 @@ ag_main_open(ag_authority_t *authority, const ag_options_t *options,
     memset(authority, 0, sizeof(ag_authority_t));
 
     authority->dates = options->dates;
+    authority->session_fields = options->session_fields;
     authority->directory = ag_seed_load(options->seed, &reason);
 
     if (authority->directory == NULL) {

@@ -74,6 +74,11 @@ ag_model_token(ag_text_t *text, const ag_authority_t *authority,
         ag_model_json(text, "masquerading", "true");
     }
 
+    if (token->last_mfa) {
+        ag_model_json(text, "last_mfa_time", "");
+        ag_text_number(text, token->last_mfa);
+    }
+
     ag_model_rights(text, authority, token, &owner, options);
 
     if (options->listed) {
@@ -193,6 +198,33 @@ ag_model_value(ag_text_t *text, const char *name, const json_t *value)
     ag_model_json(text, name, json);
 
     free(json);
+}
+
+
+json_t *
+ag_model_date_json(int64_t seconds)
+{
+    json_t     *value;
+    ag_text_t   text;
+
+    memset(&text, 0, sizeof(ag_text_t));
+
+    ag_date_render(&text, seconds, AG_DATE_RFC3339);
+
+    value = text.failed ? NULL : json_loads(text.data, JSON_DECODE_ANY, NULL);
+
+    ag_text_free(&text);
+
+    return value;
+}
+
+
+json_t *
+ag_model_metadata(const char *id, int64_t created, int64_t updated)
+{
+    return json_pack("{s:s, s:o, s:o}", "id", id,
+                     "created", ag_model_date_json(created),
+                     "updated", ag_model_date_json(updated));
 }
 
 

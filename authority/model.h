@@ -24,6 +24,12 @@ typedef struct {
 void ag_model_token(ag_text_t *text, const ag_authority_t *authority,
     const ag_token_t *token, const ag_model_options_t *options);
 
+/* A date as a JSON string, RFC 3339: new reference, or NULL. */
+json_t *ag_model_date_json(int64_t seconds);
+
+/* A MetadataWithId: new reference, or NULL when memory is short. */
+json_t *ag_model_metadata(const char *id, int64_t created, int64_t updated);
+
 /*
  * Replies with a RawToken. token is the record of the access token and text
  * the token itself; refresh (a token) and user (a reference, taken over) may

@@ -23,6 +23,7 @@ typedef struct {
 typedef struct {
     json_t            *body;           /* an object, or NULL */
     const ag_error_t  *invalid;        /* why there is no body */
+    const char        *id;             /* in the path, or "" */
     const char        *authorization;  /* value of the header, or NULL */
     const ag_query_t  *query;          /* decoded parameters, as they came */
     size_t             nquery;

@@ -3,6 +3,8 @@
  */
 
 #include "options.h"
+#include "session.h"
+#include "sessions.h"
 
 #include <getopt.h>
 #include <stdlib.h>
@@ -33,6 +35,7 @@ enum {
     AG_OPT_ISSUE_COUNT,
     AG_OPT_REQUEST_LOG,
     AG_OPT_DATE_FORMAT,
+    AG_OPT_PAGE_ON,
     AG_OPT_DELAY,
     AG_OPT_FAIL_RATE,
     AG_OPT_HANG,
@@ -51,6 +54,7 @@ static const struct option  ag_long_options[] = {
     { "issue-count", required_argument, NULL, AG_OPT_ISSUE_COUNT },
     { "request-log", required_argument, NULL, AG_OPT_REQUEST_LOG },
     { "date-format", required_argument, NULL, AG_OPT_DATE_FORMAT },
+    { "page-on", required_argument, NULL, AG_OPT_PAGE_ON },
     { "delay", required_argument, NULL, AG_OPT_DELAY },
     { "fail-rate", required_argument, NULL, AG_OPT_FAIL_RATE },
     { "hang", no_argument, NULL, AG_OPT_HANG },
@@ -75,6 +79,9 @@ const char  ag_options_help[] =
     "  --date-format FORMAT   of iat, exp and updated: rfc3339, epoch, number "
     "or\n"
     "                         python (rfc3339)\n"
+    "  --page-on FIELD,...    what sessions can be paged by: id, created, "
+    "updated\n"
+    "                         (id)\n"
     "\n"
     "  --issue KEY=VALUE,...  print a token and exit; may be given several "
     "times\n"
@@ -88,6 +95,8 @@ const char  ag_options_help[] =
     "  hosts=FILE             only what this array of HostPermissions allows\n"
     "  duration=1h            validity (1h); units ms, s, m, h, d\n"
     "  iat, nbf, exp          dates, or offsets from now such as -10s or +5m\n"
+    "  mfa                    the last multi-factor sign-in of the session, "
+    "likewise\n"
     "  never=1                no expiry\n"
     "  jti, session           identifiers (random)\n"
     "  creator=SUB            created by somebody else\n"
@@ -117,6 +126,7 @@ ag_options_parse(int argc, char *const *argv, ag_options_t *options,
     options->db = "agilicus-authority.db";
     options->seed = "conf/organisation.json";
     options->issue_count = 1;
+    options->session_fields = 1U << AG_SESSION_ID;
 
     options->issues = calloc((size_t) argc, sizeof(char *));
     if (options->issues == NULL) {
@@ -190,6 +200,14 @@ ag_options_one(ag_options_t *options, int name, const char *value,
 
     case AG_OPT_DATE_FORMAT:
         return ag_options_dates(options, value, error);
+
+    case AG_OPT_PAGE_ON:
+        if (ag_sessions_fields(value, &options->session_fields) != AG_OK) {
+            return ag_error(error, "--page-on \"%s\" is not of id, created "
+                            "and updated", value);
+        }
+
+        return AG_OK;
 
     case AG_OPT_DELAY:
         if (ag_date_duration(value, &options->faults.delay) != AG_OK) {

@@ -23,6 +23,7 @@ typedef struct {
     size_t                nissues;
     int64_t               issue_count;   /* tokens of each */
     ag_date_format_e      dates;
+    unsigned              session_fields;
     ag_fault_options_t    faults;
     bool                  help;
     bool                  version;

@@ -51,7 +51,7 @@ ag_request_create(struct MHD_Connection *connection, const char *path,
     }
 
     request->connection = connection;
-    request->route = ag_route_find(path);
+    request->route = ag_route_find(path, request->id);
     request->method = method;
 
     return request;
@@ -109,16 +109,15 @@ ag_request_body(ag_request_t *request, const char *data, size_t len)
 static bool
 ag_request_wants_body(const ag_request_t *request)
 {
-    return request->route && request->route->post
-           && strcmp(request->method, "POST") == 0;
+    return request->route
+           && ag_route_has_body(request->route, request->method);
 }
 
 
 bool
 ag_request_writes(const ag_request_t *request)
 {
-    return request->route && request->route->writes
-           && strcmp(request->method, "POST") == 0;
+    return request->route && ag_route_writes(request->route, request->method);
 }
 
 
@@ -166,6 +165,7 @@ ag_request_run(ag_request_t *request, const ag_authority_t *authority)
 
     memset(&call, 0, sizeof(ag_call_t));
 
+    call.id = request->id;
     call.authorization = authorization.n > 1 ? "" : authorization.value;
     call.query = query.items;
     call.nquery = query.n;

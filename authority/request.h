@@ -19,6 +19,7 @@ struct ag_request_s {
     struct MHD_Connection  *connection;
     const ag_route_t       *route;       /* NULL: no such path */
     const char             *method;      /* as long as the request lives */
+    char                    id[AG_ID_MAX + 1];  /* in the path */
     ag_text_t               body;
     size_t                  received;    /* of body, kept or not */
     bool                    answered;    /* there is a reply to send */

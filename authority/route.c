@@ -3,6 +3,7 @@
  */
 
 #include "route.h"
+#include "sessions.h"
 
 #include <string.h>
 #include <strings.h>
@@ -10,33 +11,87 @@
 
 static ag_operation_pt ag_route_operation(const ag_route_t *route,
     const char *method);
+static bool ag_route_matches(const char *pattern, const char *path, char *id);
 static bool ag_route_is_json(const char *type);
 
 
 static const ag_route_t  ag_routes[] = {
-    { "/v1/tokens", "GET, HEAD, POST", ag_list, ag_create,
-      true },
-    { "/v1/tokens/introspect", "POST", NULL, ag_introspect, false },
-    { "/v1/tokens/jwsk", "GET, HEAD", ag_jwsk, NULL, false },
-    { "/v1/tokens/reissue", "POST", NULL, ag_reissue, true },
-    { "/v1/tokens/revoke", "POST", NULL, ag_revoke, true },
-    { "/v1/tokens/validations", "POST", NULL, ag_validate, false },
-    { NULL, NULL, NULL, NULL, false }
+    { "/v1/tokens", "GET, HEAD, POST",
+      ag_list, ag_create, NULL, NULL, true },
+    { "/v1/tokens/introspect", "POST",
+      NULL, ag_introspect, NULL, NULL, false },
+    { "/v1/tokens/jwsk", "GET, HEAD",
+      ag_jwsk, NULL, NULL, NULL, false },
+    { "/v1/tokens/reissue", "POST",
+      NULL, ag_reissue, NULL, NULL, true },
+    { "/v1/tokens/revoke", "POST",
+      NULL, ag_revoke, NULL, NULL, true },
+    { "/v1/tokens/validations", "POST",
+      NULL, ag_validate, NULL, NULL, false },
+
+    { "/v1/sessions", "GET, HEAD, POST",
+      ag_sessions_list, ag_sessions_create, NULL, NULL, true },
+    { "/v1/sessions/bulk_delete", "POST",
+      NULL, ag_sessions_bulk_delete, NULL, NULL, true },
+    { "/v1/sessions/bulk_revoke", "POST",
+      NULL, ag_sessions_bulk_revoke, NULL, NULL, true },
+    { "/v1/sessions/{session_id}", "GET, HEAD, PUT, DELETE",
+      ag_sessions_get, NULL, ag_sessions_replace, ag_sessions_delete, true },
+
+    { NULL, NULL, NULL, NULL, NULL, NULL, false }
 };
 
 
 const ag_route_t *
-ag_route_find(const char *path)
+ag_route_find(const char *path, char *id)
 {
     const ag_route_t  *route;
 
+    *id = '\0';
+
     for (route = ag_routes; route->path; route++) {
-        if (strcmp(route->path, path) == 0) {
+        if (ag_route_matches(route->path, path, id)) {
             return route;
         }
     }
 
     return NULL;
+}
+
+
+static bool
+ag_route_matches(const char *pattern, const char *path, char *id)
+{
+    size_t  len;
+
+    len = strcspn(pattern, "{");
+
+    if (pattern[len] == '\0') {
+        return strcmp(pattern, path) == 0;
+    }
+
+    if (strncmp(pattern, path, len) != 0) {
+        return false;
+    }
+
+    pattern = strchr(pattern, '}') + 1;
+    path += len;
+    len = strcspn(path, "/");
+
+    if (len > AG_ID_MAX || strcmp(pattern, path + len) != 0) {
+        return false;
+    }
+
+    memcpy(id, path, len);
+    id[len] = '\0';
+
+    if (ag_shape_is_identifier(id)) {
+        return true;
+    }
+
+    *id = '\0';
+
+    return false;
 }
 
 
@@ -55,7 +110,7 @@ ag_route_check(const ag_route_t *route, const char *method,
         return AG_DECLINED;
     }
 
-    if (strcmp(method, "POST") == 0 && !ag_route_is_json(content_type)) {
+    if (ag_route_has_body(route, method) && !ag_route_is_json(content_type)) {
         ag_reply_error(reply, 415, "UNSUPPORTED_MEDIA_TYPE",
                        "the body is to be application/json");
         return AG_DECLINED;
@@ -76,7 +131,35 @@ ag_route_operation(const ag_route_t *route, const char *method)
         return route->get;
     }
 
+    if (strcmp(method, "PUT") == 0) {
+        return route->put;
+    }
+
+    if (strcmp(method, "DELETE") == 0) {
+        return route->delete;
+    }
+
     return NULL;
+}
+
+
+bool
+ag_route_has_body(const ag_route_t *route, const char *method)
+{
+    return ag_route_operation(route, method)
+           && (strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0);
+}
+
+
+bool
+ag_route_writes(const ag_route_t *route, const char *method)
+{
+    if (strcmp(method, "POST") == 0) {
+        return route->post && route->writes;
+    }
+
+    return ag_route_operation(route, method)
+           && (strcmp(method, "PUT") == 0 || strcmp(method, "DELETE") == 0);
 }
 
 
@@ -129,7 +212,7 @@ ag_route_run(const ag_route_t *route, const ag_authority_t *authority,
 
     operation = ag_route_operation(route, method);
 
-    if (operation == route->get) {
+    if (!ag_route_has_body(route, method)) {
         operation(authority, call, reply);
         return;
     }

@@ -79,7 +79,7 @@ ag_state_of(const ag_authority_t *authority, const ag_token_t *token,
 {
     const ag_subject_t  *subject;
 
-    if (token->revoked) {
+    if (token->revoked || token->ended) {
         return AG_REVOKED;
     }
 

@@ -3,72 +3,36 @@
  */
 
 #include "store.h"
-#include "database.h"
-#include "text.h"
+#include "pool.h"
+#include "statement.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 
-/* parameters of a statement that lists tokens */
-
-#define AG_BOUND_MAX  (8 + AG_PATTERNS_MAX + 8)
-
-
-/*
- * Revocations have a connection of their own, which waits for the disk: one
- * that is lost in a power failure would bring a token back to life. A new
- * token that is lost is only a token that is not known.
- */
-
-struct ag_store_s {
-    char             *path;
-    ag_database_t    *idle;       /* for reading */
-    ag_database_t    *writer;
-    ag_database_t    *durable;
-    pthread_mutex_t   idle_lock;
-    pthread_mutex_t   write_lock; /* for both writers */
-};
-
-
-/* a statement in the making, with the values of its parameters in order */
+/* a list under way */
 
 typedef struct {
-    ag_text_t    sql;
-    int          n;
-    struct {
-        const char  *text;     /* NULL: it is the number */
-        int64_t      number;
-    } bound[AG_BOUND_MAX];
-} ag_statement_t;
+    ag_list_pt   callback;
+    void        *data;
+} ag_store_list_t;
 
 
 static int ag_store_file(const char *path, ag_error_t *error);
-static ag_database_t *ag_store_take(ag_store_t *store);
-static void ag_store_give(ag_store_t *store, ag_database_t *database);
 static ag_key_t *ag_store_load_key(ag_database_t *database);
 static ag_key_t *ag_store_make_key(ag_database_t *database);
 static int ag_store_row(sqlite3_stmt *statement, ag_token_t *token);
-static int ag_store_column(sqlite3_stmt *statement, int n, char **field);
-static int ag_store_add_all(ag_database_t *database, const ag_token_t *tokens,
-    size_t n, const char *parent);
 static int ag_store_add_one(ag_database_t *database, const ag_token_t *token,
     const char *parent);
+static int ag_store_add_session(ag_database_t *database,
+    const ag_token_t *token);
 static void ag_store_list_build(ag_statement_t *statement,
     const ag_filter_t *filter);
-static void ag_store_text(ag_statement_t *statement, const char *condition,
-    const char *value);
-static void ag_store_number(ag_statement_t *statement, const char *condition,
-    int64_t value, int64_t unbound);
-static void ag_store_patterns(ag_statement_t *statement,
-    const ag_filter_t *filter);
-static int ag_store_list_run(sqlite3 *db, ag_statement_t *statement,
-    ag_list_pt callback, void *data);
+static int ag_store_list_row(void *data, sqlite3_stmt *row);
 
 
 ag_store_t *
@@ -172,73 +136,30 @@ ag_store_close(ag_store_t *store)
 }
 
 
-/*
- * A connection for reading, which belongs to this thread until it is given
- * back. NULL when none can be opened.
- */
-
-static ag_database_t *
-ag_store_take(ag_store_t *store)
-{
-    ag_database_t  *database;
-
-    pthread_mutex_lock(&store->idle_lock);
-
-    database = store->idle;
-
-    if (database) {
-        store->idle = database->next;
-    }
-
-    pthread_mutex_unlock(&store->idle_lock);
-
-    if (database == NULL) {
-        database = ag_database_open(store->path,
-                                    "PRAGMA mmap_size = 268435456");
-    }
-
-    return database;
-}
-
-
-static void
-ag_store_give(ag_store_t *store, ag_database_t *database)
-{
-    pthread_mutex_lock(&store->idle_lock);
-
-    database->next = store->idle;
-    store->idle = database;
-
-    pthread_mutex_unlock(&store->idle_lock);
-}
-
-
 ag_key_t *
 ag_store_key(ag_store_t *store, ag_error_t *error)
 {
+    int             rc;
     ag_key_t       *key;
     ag_database_t  *database;
 
     database = store->durable;
     key = NULL;
 
-    pthread_mutex_lock(&store->write_lock);
+    rc = ag_pool_begin(store, database);
 
-    if (ag_database_run(database, AG_SQL_BEGIN) == AG_OK) {
+    if (rc == AG_OK) {
         key = ag_store_load_key(database);
 
         if (key == NULL) {
             key = ag_store_make_key(database);
         }
-
-        if (ag_database_run(database, AG_SQL_COMMIT) != AG_OK) {
-            (void) ag_database_run(database, AG_SQL_ROLLBACK);
-            ag_key_free(key);
-            key = NULL;
-        }
     }
 
-    pthread_mutex_unlock(&store->write_lock);
+    if (ag_pool_end(store, database, rc) != AG_OK) {
+        ag_key_free(key);
+        key = NULL;
+    }
 
     if (key == NULL) {
         ag_error(error, "the signing key can be neither read nor made");
@@ -309,19 +230,24 @@ ag_store_make_key(ag_database_t *database)
 int
 ag_store_purge(ag_store_t *store, int64_t before)
 {
-    int            rc;
-    sqlite3_stmt  *statement;
+    int             i, rc;
+    sqlite3_stmt   *statement;
+    ag_database_t  *database;
 
-    pthread_mutex_lock(&store->write_lock);
+    static const ag_sql_e  purge[] = { AG_SQL_PURGE, AG_SQL_PURGE_SESSIONS };
 
-    statement = ag_database_sql(store->writer, AG_SQL_PURGE);
+    database = store->writer;
 
-    (void) sqlite3_bind_int64(statement, 1, before);
-    rc = ag_database_done(statement);
+    rc = ag_pool_begin(store, database);
 
-    pthread_mutex_unlock(&store->write_lock);
+    for (i = 0; i < 2 && rc == AG_OK; i++) {
+        statement = ag_database_sql(database, purge[i]);
 
-    return rc;
+        (void) sqlite3_bind_int64(statement, 1, before);
+        rc = ag_database_done(statement);
+    }
+
+    return ag_pool_end(store, database, rc);
 }
 
 
@@ -332,7 +258,7 @@ ag_store_find(ag_store_t *store, const char *jti, ag_token_t *token)
     sqlite3_stmt   *statement;
     ag_database_t  *database;
 
-    database = ag_store_take(store);
+    database = ag_pool_take(store);
     if (database == NULL) {
         return AG_ERROR;
     }
@@ -352,13 +278,13 @@ ag_store_find(ag_store_t *store, const char *jti, ag_token_t *token)
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
 
-    ag_store_give(store, database);
+    ag_pool_give(store, database);
 
     return rc;
 }
 
 
-/* reads the columns AG_TOKEN_COLUMNS of a row */
+/* reads the columns AG_TOKEN_SELECTED of a row */
 
 static int
 ag_store_row(sqlite3_stmt *statement, ag_token_t *token)
@@ -373,7 +299,7 @@ ag_store_row(sqlite3_stmt *statement, ag_token_t *token)
     memset(token, 0, sizeof(ag_token_t));
 
     for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-        if (ag_store_column(statement, (int) i, fields[i]) != AG_OK) {
+        if (ag_database_text(statement, (int) i, fields[i]) != AG_OK) {
             ag_token_clear(token);
             return AG_ERROR;
         }
@@ -392,29 +318,10 @@ ag_store_row(sqlite3_stmt *statement, ag_token_t *token)
                AG_DIGEST_SIZE);
     }
 
+    token->ended = sqlite3_column_int(statement, 19) == 0;
+    token->last_mfa = sqlite3_column_int64(statement, 20);
+
     return AG_OK;
-}
-
-
-static int
-ag_store_column(sqlite3_stmt *statement, int n, char **field)
-{
-    const char  *text;
-
-    if (sqlite3_column_type(statement, n) == SQLITE_NULL) {
-        *field = NULL;
-        return AG_OK;
-    }
-
-    text = (const char *) sqlite3_column_text(statement, n);
-
-    /* NULL here is a shortage of memory */
-
-    if (text == NULL) {
-        return AG_ERROR;
-    }
-
-    return ag_token_set(field, text);
 }
 
 
@@ -423,48 +330,22 @@ ag_store_add(ag_store_t *store, const ag_token_t *tokens, size_t n,
     const char *parent)
 {
     int             rc;
+    size_t          i;
     ag_database_t  *database;
 
     database = store->writer;
 
-    pthread_mutex_lock(&store->write_lock);
+    rc = ag_pool_begin(store, database);
 
-    rc = ag_database_run(database, AG_SQL_BEGIN);
-
-    if (rc == AG_OK) {
-        rc = ag_store_add_all(database, tokens, n, parent);
-
-        if (rc == AG_OK) {
-            rc = ag_database_run(database, AG_SQL_COMMIT);
-        }
-
-        if (rc != AG_OK) {
-            (void) ag_database_run(database, AG_SQL_ROLLBACK);
-        }
-    }
-
-    pthread_mutex_unlock(&store->write_lock);
-
-    return rc;
-}
-
-
-static int
-ag_store_add_all(ag_database_t *database, const ag_token_t *tokens, size_t n,
-    const char *parent)
-{
-    int     rc;
-    size_t  i;
-
-    for (i = 0; i < n; i++) {
+    for (i = 0; i < n && rc == AG_OK; i++) {
         rc = ag_store_add_one(database, &tokens[i], parent);
 
-        if (rc != AG_OK) {
-            return rc;
+        if (rc == AG_OK) {
+            rc = ag_store_add_session(database, &tokens[i]);
         }
     }
 
-    return AG_OK;
+    return ag_pool_end(store, database, rc);
 }
 
 
@@ -508,6 +389,26 @@ ag_store_add_one(ag_database_t *database, const ag_token_t *token,
 }
 
 
+/* the first token of a session makes it; its owner is the token's subject */
+
+static int
+ag_store_add_session(ag_database_t *database, const ag_token_t *token)
+{
+    sqlite3_stmt  *statement;
+
+    statement = ag_database_sql(database, AG_SQL_ADD_SESSION);
+
+    ag_database_bind_text(statement, 1, token->session);
+    ag_database_bind_text(statement, 2, token->sub);
+    ag_database_bind_text(statement, 3, token->org);
+    (void) sqlite3_bind_int64(statement, 4, token->iat);
+    (void) sqlite3_bind_int64(statement, 5, token->updated);
+    (void) sqlite3_bind_int64(statement, 6, token->last_mfa);
+
+    return ag_database_done(statement);
+}
+
+
 bool
 ag_store_busy(const ag_store_t *store)
 {
@@ -519,20 +420,23 @@ ag_store_busy(const ag_store_t *store)
 int
 ag_store_revoke(ag_store_t *store, const char *jti, int64_t now)
 {
-    int            rc;
-    sqlite3_stmt  *statement;
+    int             rc;
+    sqlite3_stmt   *statement;
+    ag_database_t  *database;
 
-    pthread_mutex_lock(&store->write_lock);
+    database = store->durable;
 
-    statement = ag_database_sql(store->durable, AG_SQL_REVOKE);
+    rc = ag_pool_begin(store, database);
 
-    ag_database_bind_text(statement, 1, jti);
-    (void) sqlite3_bind_int64(statement, 2, now);
-    rc = ag_database_done(statement);
+    if (rc == AG_OK) {
+        statement = ag_database_sql(database, AG_SQL_REVOKE);
 
-    pthread_mutex_unlock(&store->write_lock);
+        ag_database_bind_text(statement, 1, jti);
+        (void) sqlite3_bind_int64(statement, 2, now);
+        rc = ag_database_done(statement);
+    }
 
-    return rc;
+    return ag_pool_end(store, database, rc);
 }
 
 
@@ -540,21 +444,28 @@ int
 ag_store_revoke_sessions(ag_store_t *store, const char *session,
     const char *sub, int64_t now)
 {
-    int            rc;
-    sqlite3_stmt  *statement;
+    int             i, rc;
+    sqlite3_stmt   *statement;
+    ag_database_t  *database;
 
-    pthread_mutex_lock(&store->write_lock);
+    static const ag_sql_e  revoke[] = {
+        AG_SQL_REVOKE_SESSIONS, AG_SQL_END_SESSIONS
+    };
 
-    statement = ag_database_sql(store->durable, AG_SQL_REVOKE_SESSIONS);
+    database = store->durable;
 
-    ag_database_bind_text(statement, 1, session);
-    ag_database_bind_text(statement, 2, sub);
-    (void) sqlite3_bind_int64(statement, 3, now);
-    rc = ag_database_done(statement);
+    rc = ag_pool_begin(store, database);
 
-    pthread_mutex_unlock(&store->write_lock);
+    for (i = 0; i < 2 && rc == AG_OK; i++) {
+        statement = ag_database_sql(database, revoke[i]);
 
-    return rc;
+        ag_database_bind_text(statement, 1, session);
+        ag_database_bind_text(statement, 2, sub);
+        (void) sqlite3_bind_int64(statement, 3, now);
+        rc = ag_database_done(statement);
+    }
+
+    return ag_pool_end(store, database, rc);
 }
 
 
@@ -566,7 +477,7 @@ ag_store_session_of_other(ag_store_t *store, const char *session,
     sqlite3_stmt   *statement;
     ag_database_t  *database;
 
-    database = ag_store_take(store);
+    database = ag_pool_take(store);
     if (database == NULL) {
         return AG_ERROR;
     }
@@ -581,7 +492,7 @@ ag_store_session_of_other(ag_store_t *store, const char *session,
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
 
-    ag_store_give(store, database);
+    ag_pool_give(store, database);
 
     if (rc == SQLITE_ROW) {
         return AG_OK;
@@ -595,145 +506,88 @@ int
 ag_store_list(ag_store_t *store, const ag_filter_t *filter,
     ag_list_pt callback, void *data)
 {
-    int              rc;
-    ag_database_t   *database;
-    ag_statement_t   statement;
+    int               rc;
+    ag_database_t    *database;
+    ag_statement_t    statement;
+    ag_store_list_t   list;
 
-    database = ag_store_take(store);
+    database = ag_pool_take(store);
     if (database == NULL) {
         return AG_ERROR;
     }
 
     memset(&statement, 0, sizeof(ag_statement_t));
 
+    list.callback = callback;
+    list.data = data;
+
     ag_store_list_build(&statement, filter);
 
-    rc = statement.sql.failed
-         ? AG_ERROR
-         : ag_store_list_run(database->db, &statement, callback, data);
+    rc = ag_statement_run(database, &statement, ag_store_list_row, &list);
 
-    ag_text_free(&statement.sql);
-    ag_store_give(store, database);
+    ag_pool_give(store, database);
 
     return rc;
 }
 
 
-/*
- * Conditions that are not asked for are not in the statement, so that it uses
- * the index of one that is. Values are always bound.
- */
-
 static void
 ag_store_list_build(ag_statement_t *statement, const ag_filter_t *filter)
 {
-    ag_text_raw(&statement->sql, "SELECT " AG_TOKEN_COLUMNS " FROM token "
-                "WHERE org IN (SELECT value FROM json_each(?))");
-
-    statement->bound[statement->n++].text = filter->orgs;
-
-    ag_store_text(statement, " AND jti = ?", filter->jti);
-    ag_store_text(statement, " AND sub = ?", filter->sub);
-    ag_store_text(statement, " AND org = ?", filter->org);
-    ag_store_text(statement, " AND session = ?", filter->session);
-
-    ag_store_number(statement, " AND iat >= ?", filter->iat_from, INT64_MIN);
-    ag_store_number(statement, " AND iat < ?", filter->iat_to, INT64_MAX);
-    ag_store_number(statement, " AND exp >= ?", filter->exp_from, INT64_MIN);
-    ag_store_number(statement, " AND exp < ?", filter->exp_to, INT64_MAX);
-
-    ag_store_patterns(statement, filter);
-
-    if (filter->revoked >= 0) {
-        ag_text_raw(&statement->sql,
-                    filter->revoked ? " AND revoked" : " AND NOT revoked");
-    }
-
-    ag_text_raw(&statement->sql, " ORDER BY iat DESC, jti");
-    ag_store_number(statement, " LIMIT ?", filter->limit, INT64_MIN);
-}
-
-
-static void
-ag_store_text(ag_statement_t *statement, const char *condition,
-    const char *value)
-{
-    if (value) {
-        ag_text_raw(&statement->sql, condition);
-        statement->bound[statement->n++].text = value;
-    }
-}
-
-
-static void
-ag_store_number(ag_statement_t *statement, const char *condition,
-    int64_t value, int64_t unbound)
-{
-    if (value != unbound) {
-        ag_text_raw(&statement->sql, condition);
-        statement->bound[statement->n++].number = value;
-    }
-}
-
-
-static void
-ag_store_patterns(ag_statement_t *statement, const ag_filter_t *filter)
-{
     size_t  i;
 
-    if (filter->npatterns == 0) {
-        return;
+    ag_statement_text(statement, "SELECT " AG_TOKEN_SELECTED " FROM token "
+                      "WHERE org IN (SELECT value FROM json_each(?))",
+                      filter->orgs);
+
+    ag_statement_text(statement, " AND jti = ?", filter->jti);
+    ag_statement_text(statement, " AND sub = ?", filter->sub);
+    ag_statement_text(statement, " AND org = ?", filter->org);
+    ag_statement_text(statement, " AND session = ?", filter->session);
+
+    ag_statement_number(statement, " AND iat >= ?", filter->iat_from,
+                        INT64_MIN);
+    ag_statement_number(statement, " AND iat < ?", filter->iat_to, INT64_MAX);
+    ag_statement_number(statement, " AND exp >= ?", filter->exp_from,
+                        INT64_MIN);
+    ag_statement_number(statement, " AND exp < ?", filter->exp_to, INT64_MAX);
+
+    if (filter->patterns.n) {
+        ag_statement_sql(statement, " AND EXISTS (SELECT 1 "
+                         "FROM json_each(scopes) WHERE 0");
+
+        for (i = 0; i < filter->patterns.n; i++) {
+            ag_statement_text(statement, " OR scope_like(?, value)",
+                              filter->patterns.items[i]);
+        }
+
+        ag_statement_sql(statement, ")");
     }
 
-    ag_text_raw(&statement->sql,
-                " AND EXISTS (SELECT 1 FROM json_each(scopes) WHERE 0");
-
-    for (i = 0; i < filter->npatterns; i++) {
-        ag_store_text(statement, " OR scope_like(?, value)",
-                      filter->patterns[i]);
+    if (filter->revoked >= 0) {
+        ag_statement_sql(statement, filter->revoked ? " AND revoked"
+                                                    : " AND NOT revoked");
     }
 
-    ag_text_raw(&statement->sql, ")");
+    ag_statement_sql(statement, " ORDER BY iat DESC, jti");
+    ag_statement_number(statement, " LIMIT ?", filter->limit, INT64_MIN);
 }
 
 
 static int
-ag_store_list_run(sqlite3 *db, ag_statement_t *statement, ag_list_pt callback,
-    void *data)
+ag_store_list_row(void *data, sqlite3_stmt *row)
 {
-    int            i, rc, step;
-    ag_token_t     token;
-    sqlite3_stmt  *stmt;
+    ag_store_list_t *list = data;
 
-    if (sqlite3_prepare_v2(db, statement->sql.data, -1, &stmt, NULL)
-        != SQLITE_OK)
-    {
-        return AG_ERROR;
+    int         rc;
+    ag_token_t  token;
+
+    rc = ag_store_row(row, &token);
+
+    if (rc == AG_OK) {
+        rc = list->callback(list->data, &token);
+        ag_token_clear(&token);
     }
 
-    for (i = 0; i < statement->n; i++) {
-        if (statement->bound[i].text) {
-            ag_database_bind_text(stmt, i + 1, statement->bound[i].text);
-
-        } else {
-            (void) sqlite3_bind_int64(stmt, i + 1, statement->bound[i].number);
-        }
-    }
-
-    rc = AG_OK;
-
-    for (step = sqlite3_step(stmt); step == SQLITE_ROW && rc == AG_OK;
-         step = sqlite3_step(stmt))
-    {
-        rc = ag_store_row(stmt, &token);
-
-        if (rc == AG_OK) {
-            rc = callback(data, &token);
-            ag_token_clear(&token);
-        }
-    }
-
-    sqlite3_finalize(stmt);
-
-    return rc == AG_OK && step != SQLITE_DONE ? AG_ERROR : rc;
+    return rc;
 }

@@ -16,9 +16,6 @@
 typedef struct ag_store_s  ag_store_t;
 
 
-#define AG_PATTERNS_MAX  16
-
-
 /*
  * Which tokens. Strings are borrowed, and NULL for any. Ranges are in
  * seconds, from inclusive and to exclusive; INT64_MIN and INT64_MAX are no
@@ -26,20 +23,18 @@ typedef struct ag_store_s  ag_store_t;
  */
 
 typedef struct {
-    const char  *orgs;      /* JSON array of organisations; required */
-    const char  *sub;
-    const char  *jti;
-    const char  *org;
-    const char  *session;
-    const char  *patterns[AG_PATTERNS_MAX];  /* of scopes, see
-                                                ag_scope_like(): any of them */
-    size_t       npatterns;
-    int64_t      iat_from;
-    int64_t      iat_to;
-    int64_t      exp_from;
-    int64_t      exp_to;
-    int          revoked;   /* 0, 1, or -1 for both */
-    int          limit;     /* rows */
+    const char    *orgs;      /* JSON array of organisations; required */
+    const char    *sub;
+    const char    *jti;
+    const char    *org;
+    const char    *session;
+    ag_strings_t   patterns;  /* of scopes, see ag_scope_like(): any of them */
+    int64_t        iat_from;
+    int64_t        iat_to;
+    int64_t        exp_from;
+    int64_t        exp_to;
+    int            revoked;   /* 0, 1, or -1 for both */
+    int            limit;     /* rows */
 } ag_filter_t;
 
 
@@ -67,7 +62,8 @@ void ag_store_close(ag_store_t *store);
 ag_key_t *ag_store_key(ag_store_t *store, ag_error_t *error);
 
 /*
- * Forgets tokens that expired before a date (seconds). AG_OK or AG_ERROR.
+ * Forgets tokens that expired before a date (seconds), and sessions that were
+ * made before it and have no token. AG_OK or AG_ERROR.
  */
 int ag_store_purge(ag_store_t *store, int64_t before);
 
@@ -78,8 +74,9 @@ int ag_store_purge(ag_store_t *store, int64_t before);
 int ag_store_find(ag_store_t *store, const char *jti, ag_token_t *token);
 
 /*
- * Adds n tokens, all or none. With a parent, only if the token with that jti
- * has not been revoked meanwhile, so that no revocation is overtaken. AG_OK;
+ * Adds n tokens, all or none, and their sessions where there are none yet.
+ * With a parent, only if neither the token with that jti nor its session has
+ * been revoked meanwhile, so that no revocation is overtaken. AG_OK;
  * AG_DECLINED if the parent is revoked or a jti is taken; AG_ERROR.
  */
 int ag_store_add(ag_store_t *store, const ag_token_t *tokens, size_t n,
@@ -98,8 +95,8 @@ bool ag_store_busy(const ag_store_t *store);
 int ag_store_revoke(ag_store_t *store, const char *jti, int64_t now);
 
 /*
- * Revokes all tokens of a session and all tokens of a subject. AG_OK or
- * AG_ERROR.
+ * Revokes a session, all sessions of a subject, all tokens of that session and
+ * all tokens of that subject. AG_OK or AG_ERROR.
  */
 int ag_store_revoke_sessions(ag_store_t *store, const char *session,
     const char *sub, int64_t now);

@@ -36,6 +36,8 @@ typedef struct {
     bool            stated;        /* rights as stated at issue, never asked
                                       of the directory again */
     bool            revoked;
+    bool            ended;         /* its session was revoked or deleted */
+    int64_t         last_mfa;      /* of its session, in seconds; 0: never */
     unsigned char   digest[AG_DIGEST_SIZE];
 } ag_token_t;
 

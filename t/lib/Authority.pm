@@ -36,8 +36,8 @@ use Test::More;
 use Time::HiRes qw/sleep time/;
 
 our @EXPORT = qw(
-    run slurp spew issue start stop stops request post introspect facts status
-    list jtis refuses raw payload at tokens_logged JSON_TYPE BODY_MAX $db $dir
+    run slurp spew issue start stop stops request post call introspect facts
+    status list jtis refuses raw payload at tokens_logged JSON_TYPE BODY_MAX $db $dir
     $json $seed $slower %spent
 );
 
@@ -238,6 +238,20 @@ sub post {
 
     return request($server, 'POST', "/v1/tokens$path",
         headers => { 'Content-Type' => JSON_TYPE, %headers },
+        content => ref $body ? $json->encode($body) : $body);
+}
+
+
+# any operation with the token of the caller; undef for none of either
+
+sub call {
+    my ($server, $bearer, $method, $path, $body) = @_;
+
+    return request($server, $method, $path,
+        headers => {
+            defined $body ? ('Content-Type' => JSON_TYPE) : (),
+            defined $bearer ? (Authorization => "Bearer $bearer") : (),
+        },
         content => ref $body ? $json->encode($body) : $body);
 }
 
