@@ -9,6 +9,8 @@
 #include "request/host_rules.h"
 #include "request/recheck.h"
 #include "request/variables.h"
+#include "upstream/cache_control.h"
+#include "upstream/upstream.h"
 #include "config/directives_api.h"
 #include "config/directives_cache.h"
 #include "config/directives_endpoint.h"
@@ -23,6 +25,7 @@
 #include "zone/seal.h"
 
 
+static ngx_int_t ngx_agt_add_variables(ngx_conf_t *cf);
 static ngx_int_t ngx_agt_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_agt_init_process(ngx_cycle_t *cycle);
 static void ngx_agt_exit_process(ngx_cycle_t *cycle);
@@ -413,7 +416,7 @@ static ngx_command_t  ngx_agt_commands[] = {
 
 
 static ngx_http_module_t  ngx_agt_module_ctx = {
-    ngx_agt_variables_add,       /* preconfiguration */
+    ngx_agt_add_variables,       /* preconfiguration */
     ngx_agt_postconfiguration,   /* postconfiguration */
 
     ngx_agt_create_main_conf,    /* create main configuration */
@@ -441,6 +444,19 @@ ngx_module_t  ngx_agilicus_token_module = {
     ngx_agt_exit_master,         /* exit master */
     NGX_MODULE_V1_PADDING
 };
+
+
+static ngx_int_t
+ngx_agt_add_variables(ngx_conf_t *cf)
+{
+    if (ngx_agt_variables_add(cf) != NGX_OK
+        || ngx_agt_upstream_add_variables(cf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_agt_cache_control_add_variable(cf);
+}
 
 
 /* in the master, with zones made and the old cycle still there */

@@ -13,9 +13,9 @@
 #include "request/access.h"
 #include "request/early.h"
 #include "request/enter.h"
-#include "request/filter.h"
 #include "request/preaccess.h"
 #include "request/preflight.h"
+#include "upstream/cache_control.h"
 #include "upstream/identity.h"
 #include "upstream/precontent.h"
 
@@ -96,7 +96,7 @@ ngx_agt_postconfiguration(ngx_conf_t *cf)
     }
 
     if (mcf->query || mcf->notices) {
-        ngx_agt_filter_init();
+        ngx_agt_cache_control_init();
     }
 
     if (ngx_agt_early_wrap(cf, mcf) != NGX_OK) {

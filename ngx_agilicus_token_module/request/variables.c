@@ -8,7 +8,6 @@
 #include "request/context.h"
 #include "request/early.h"
 #include "request/sources.h"
-#include "upstream/upstream.h"
 
 
 static ngx_int_t ngx_agt_read_variable(ngx_http_request_t *r,
@@ -23,10 +22,6 @@ static ngx_int_t ngx_agt_api_time_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_agt_fingerprint_variable(
     ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_agt_upstream_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_agt_no_cache_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_agt_string_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_agt_list_variable(ngx_http_request_t *r,
@@ -40,8 +35,6 @@ static ngx_int_t ngx_agt_claim_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_agt_facts_t *ngx_agt_variable_facts(ngx_http_request_t *r);
 static ngx_int_t ngx_agt_variable_text(
-    ngx_http_variable_value_t *v, const ngx_str_t *value);
-static ngx_int_t ngx_agt_variable_str(
     ngx_http_variable_value_t *v, const ngx_str_t *value);
 static ngx_int_t ngx_agt_variable_number(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, int64_t number);
@@ -64,9 +57,6 @@ static ngx_http_variable_t  ngx_agt_variables[] = {
     ngx_agt_variable("age", ngx_agt_age_variable, 0),
     ngx_agt_variable("api_time", ngx_agt_api_time_variable, 0),
     ngx_agt_variable("fingerprint", ngx_agt_fingerprint_variable, 0),
-
-    ngx_agt_variable("upstream", ngx_agt_upstream_variable, 0),
-    ngx_agt_variable("no_cache", ngx_agt_no_cache_variable, 0),
 
     ngx_agt_fact("sub", ngx_agt_string_variable, sub),
     ngx_agt_fact("email", ngx_agt_string_variable, email),
@@ -102,9 +92,16 @@ static const ngx_str_t  ngx_agt_cache_words[] = {
 ngx_int_t
 ngx_agt_variables_add(ngx_conf_t *cf)
 {
+    return ngx_agt_variables_add_table(cf, ngx_agt_variables);
+}
+
+
+ngx_int_t
+ngx_agt_variables_add_table(ngx_conf_t *cf, ngx_http_variable_t *table)
+{
     ngx_http_variable_t  *var, *v;
 
-    for (v = ngx_agt_variables; v->name.len; v++) {
+    for (v = table; v->name.len; v++) {
         var = ngx_http_add_variable(cf, &v->name, v->flags);
         if (var == NULL) {
             return NGX_ERROR;
@@ -113,9 +110,7 @@ ngx_agt_variables_add(ngx_conf_t *cf)
         var->get_handler = ngx_agt_read_variable;
         var->data = (uintptr_t) v;
 
-        if (v->flags & NGX_HTTP_VAR_PREFIX
-            || v->get_handler == ngx_agt_no_cache_variable)
-        {
+        if (v->flags & NGX_HTTP_VAR_PREFIX) {
             var->get_handler = v->get_handler;
         }
     }
@@ -124,7 +119,7 @@ ngx_agt_variables_add(ngx_conf_t *cf)
 }
 
 
-/* any of them but $agilicus_token_claim_..., and $agilicus_token_no_cache */
+/* the getter of all variables of tables but $agilicus_token_claim_... */
 
 static ngx_int_t
 ngx_agt_read_variable(ngx_http_request_t *r,
@@ -133,7 +128,7 @@ ngx_agt_read_variable(ngx_http_request_t *r,
     const ngx_http_variable_t *var = (ngx_http_variable_t *) data;
 
     if (ngx_agt_early_check(r, &var->name)) {
-        return ngx_agt_variable_str(v, NULL);
+        return ngx_agt_variables_set(v, NULL);
     }
 
     return var->get_handler(r, v, var->data);
@@ -149,10 +144,10 @@ ngx_agt_word_variable(ngx_http_request_t *r,
     ctx = ngx_agt_ctx_find(r);
 
     if (ctx == NULL || ctx->state != NGX_AGT_STATE_DONE) {
-        return ngx_agt_variable_str(v, NULL);
+        return ngx_agt_variables_set(v, NULL);
     }
 
-    return ngx_agt_variable_str(v,
+    return ngx_agt_variables_set(v,
                data ? ngx_agt_reason_word(ctx->decision.reason)
                     : ngx_agt_verdict_word(ctx->decision.verdict));
 }
@@ -166,7 +161,7 @@ ngx_agt_cache_variable(ngx_http_request_t *r,
 
     ctx = ngx_agt_ctx_find(r);
 
-    return ngx_agt_variable_str(v,
+    return ngx_agt_variables_set(v,
                ctx ? &ngx_agt_cache_words[ctx->cache] : NULL);
 }
 
@@ -181,7 +176,7 @@ ngx_agt_age_variable(ngx_http_request_t *r,
     ctx = ngx_agt_ctx_find(r);
 
     if (ctx == NULL || ctx->sent == 0) {
-        return ngx_agt_variable_str(v, NULL);
+        return ngx_agt_variables_set(v, NULL);
     }
 
     now = ngx_agt_mono();
@@ -203,7 +198,7 @@ ngx_agt_api_time_variable(ngx_http_request_t *r,
     ctx = ngx_agt_ctx_find(r);
 
     if (ctx == NULL || !ctx->has_api_time) {
-        return ngx_agt_variable_str(v, NULL);
+        return ngx_agt_variables_set(v, NULL);
     }
 
     p = ngx_pnalloc(r->pool, NGX_TIME_T_LEN + 4);
@@ -216,7 +211,7 @@ ngx_agt_api_time_variable(ngx_http_request_t *r,
                             ctx->api_time % 1000)
                 - p;
 
-    return ngx_agt_variable_str(v, &value);
+    return ngx_agt_variables_set(v, &value);
 }
 
 
@@ -230,7 +225,7 @@ ngx_agt_fingerprint_variable(ngx_http_request_t *r,
     ctx = ngx_agt_ctx_find(r);
 
     if (ctx == NULL || !ctx->has_digest) {
-        return ngx_agt_variable_str(v, NULL);
+        return ngx_agt_variables_set(v, NULL);
     }
 
     value.len = NGX_AGT_FINGERPRINT_LEN;
@@ -241,49 +236,7 @@ ngx_agt_fingerprint_variable(ngx_http_request_t *r,
 
     ngx_agt_digest_fingerprint(ctx->digest, value.data);
 
-    return ngx_agt_variable_str(v, &value);
-}
-
-
-static ngx_int_t
-ngx_agt_upstream_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
-{
-    ngx_str_t  token;
-
-    if (ngx_agt_upstream_value(r, &token) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return ngx_agt_variable_str(v, &token);
-}
-
-
-/*
- * RFC 9111, section 3.5: nginx's caches do not look at Authorization, and what
- * was answered to one token must not be given to another.
- */
-
-static ngx_int_t
-ngx_agt_no_cache_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
-{
-    const ngx_agt_loc_conf_t  *lcf;
-
-    static ngx_str_t  one = ngx_string("1");
-
-    ngx_agt_early_depends();
-
-    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
-
-    if (lcf->enable == NGX_AGT_OFF
-        && r->headers_in.authorization == NULL
-        && ngx_agt_ctx_find(r) == NULL)
-    {
-        return ngx_agt_variable_str(v, NULL);
-    }
-
-    return ngx_agt_variable_str(v, &one);
+    return ngx_agt_variables_set(v, &value);
 }
 
 
@@ -310,7 +263,7 @@ ngx_agt_list_variable(ngx_http_request_t *r,
     facts = ngx_agt_variable_facts(r);
 
     if (facts == NULL) {
-        return ngx_agt_variable_str(v, NULL);
+        return ngx_agt_variables_set(v, NULL);
     }
 
     if (ngx_agt_variables_join(r->pool, &facts->lists[data], &value) != NGX_OK)
@@ -318,7 +271,7 @@ ngx_agt_list_variable(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    return ngx_agt_variable_str(v, &value);
+    return ngx_agt_variables_set(v, &value);
 }
 
 
@@ -399,7 +352,7 @@ ngx_agt_roles_variable(ngx_http_request_t *r,
     facts = ngx_agt_variable_facts(r);
 
     if (facts == NULL) {
-        return ngx_agt_variable_str(v, NULL);
+        return ngx_agt_variables_set(v, NULL);
     }
 
     rest = facts->lists[NGX_AGT_FACTS_ROLES];
@@ -435,7 +388,7 @@ ngx_agt_roles_variable(ngx_http_request_t *r,
 
     value.len = p - value.data;
 
-    return ngx_agt_variable_str(v, &value);
+    return ngx_agt_variables_set(v, &value);
 }
 
 
@@ -455,7 +408,7 @@ ngx_agt_time_variable(ngx_http_request_t *r,
         return ngx_agt_variable_number(r, v, facts->iat);
     }
 
-    return ngx_agt_variable_str(v, NULL);
+    return ngx_agt_variables_set(v, NULL);
 }
 
 
@@ -469,7 +422,7 @@ ngx_agt_claim_variable(ngx_http_request_t *r,
     ngx_agt_facts_t  *facts;
 
     if (ngx_agt_early_check(r, name)) {
-        return ngx_agt_variable_str(v, NULL);
+        return ngx_agt_variables_set(v, NULL);
     }
 
     facts = ngx_agt_variable_facts(r);
@@ -482,7 +435,7 @@ ngx_agt_claim_variable(ngx_http_request_t *r,
                &facts->lists[NGX_AGT_FACTS_CLAIMS], &claim, &value)
            != NGX_OK)
     {
-        return ngx_agt_variable_str(v, NULL);
+        return ngx_agt_variables_set(v, NULL);
     }
 
     return ngx_agt_variable_text(v, &value);
@@ -540,21 +493,21 @@ ngx_agt_variable_text(ngx_http_variable_value_t *v, const ngx_str_t *value)
     size_t  i;
 
     if (value == NULL) {
-        return ngx_agt_variable_str(v, NULL);
+        return ngx_agt_variables_set(v, NULL);
     }
 
     for (i = 0; i < value->len; i++) {
         if (value->data[i] < 0x20 || value->data[i] == 0x7f) {
-            return ngx_agt_variable_str(v, NULL);
+            return ngx_agt_variables_set(v, NULL);
         }
     }
 
-    return ngx_agt_variable_str(v, value);
+    return ngx_agt_variables_set(v, value);
 }
 
 
-static ngx_int_t
-ngx_agt_variable_str(ngx_http_variable_value_t *v, const ngx_str_t *value)
+ngx_int_t
+ngx_agt_variables_set(ngx_http_variable_value_t *v, const ngx_str_t *value)
 {
     v->valid = 1;
     v->no_cacheable = 0;
@@ -586,5 +539,5 @@ ngx_agt_variable_number(ngx_http_request_t *r,
 
     value.len = ngx_sprintf(value.data, "%L", number) - value.data;
 
-    return ngx_agt_variable_str(v, &value);
+    return ngx_agt_variables_set(v, &value);
 }

@@ -19,9 +19,22 @@ ngx_int_t ngx_agt_variables_join(ngx_pool_t *pool,
     const ngx_agt_list_t *list, ngx_str_t *value);
 
 /*
- * Adds $agilicus_token_*; before the configuration is read.
+ * Adds the variables $agilicus_token_* of this room, or a table of those of
+ * another one, which ends with a null name and must live as long as nginx;
+ * before the configuration is read.  Variables are empty for a request whose
+ * token has not been looked up yet, without their getters being called.
+ * NGX_OK or NGX_ERROR.
  */
 ngx_int_t ngx_agt_variables_add(ngx_conf_t *cf);
+ngx_int_t ngx_agt_variables_add_table(ngx_conf_t *cf,
+    ngx_http_variable_t *table);
+
+/*
+ * Sets a variable to a value, which is not copied, or to the empty string where
+ * "value" is NULL.  Returns NGX_OK.
+ */
+ngx_int_t ngx_agt_variables_set(ngx_http_variable_value_t *v,
+    const ngx_str_t *value);
 
 
 #endif /* _NGX_AGT_REQUEST_VARIABLES_H_INCLUDED_ */

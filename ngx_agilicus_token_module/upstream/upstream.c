@@ -9,19 +9,41 @@
 #include "request/enter.h"
 #include "request/headers.h"
 #include "request/sources.h"
+#include "request/variables.h"
 #include "upstream/hide.h"
 #include "upstream/identity.h"
 
 
 static void ngx_agt_upstream_token(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf, ngx_str_t *token);
+static ngx_int_t ngx_agt_upstream_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_agt_authorization(ngx_http_request_t *r,
     const ngx_str_t *token, ngx_uint_t own);
 
 
-/* what tells a token that was given here from the client's own, in any copy */
+static ngx_http_variable_t  ngx_agt_upstream_variables[] = {
+
+    { ngx_string("agilicus_token_upstream"), NULL,
+      ngx_agt_upstream_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+      ngx_http_null_variable
+};
+
+
+/*
+ * The name of an Authorization field that was written here.  Its address tells
+ * such a field from the client's own, also in copies of the list.
+ */
 
 static u_char  ngx_agt_given[] = "authorization";
+
+
+ngx_int_t
+ngx_agt_upstream_add_variables(ngx_conf_t *cf)
+{
+    return ngx_agt_variables_add_table(cf, ngx_agt_upstream_variables);
+}
 
 
 /*
@@ -154,25 +176,27 @@ ngx_agt_upstream_token(ngx_http_request_t *r,
 }
 
 
-ngx_int_t
-ngx_agt_upstream_value(ngx_http_request_t *r, ngx_str_t *token)
+static ngx_int_t
+ngx_agt_upstream_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
 {
+    ngx_str_t                  token;
     ngx_agt_ctx_t             *ctx;
     const ngx_agt_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
     ctx = ngx_agt_ctx_find(r);
 
-    ngx_agt_upstream_token(r, ctx, lcf, token);
+    ngx_agt_upstream_token(r, ctx, lcf, &token);
 
-    if (token->len == 0 && ctx && ctx->has_token && lcf->forward
+    if (token.len == 0 && ctx && ctx->has_token && lcf->forward
         && lcf->reissue == NULL && lcf->enable != NGX_AGT_OFF
         && ctx->decision.verdict == NGX_AGT_VERDICT_ACTIVE)
     {
-        *token = ctx->token;
+        token = ctx->token;
     }
 
-    return NGX_OK;
+    return ngx_agt_variables_set(v, &token);
 }
 
 

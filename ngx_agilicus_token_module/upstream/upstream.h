@@ -18,9 +18,10 @@
 ngx_int_t ngx_agt_upstream_prepare(ngx_http_request_t *r);
 
 /*
- * The token that upstream gets, as far as it is known; empty if none.
+ * Adds $agilicus_token_upstream, the token that upstream gets as far as it is
+ * known; before the configuration is read.  NGX_OK or NGX_ERROR.
  */
-ngx_int_t ngx_agt_upstream_value(ngx_http_request_t *r, ngx_str_t *token);
+ngx_int_t ngx_agt_upstream_add_variables(ngx_conf_t *cf);
 
 
 #endif /* _NGX_AGT_UPSTREAM_UPSTREAM_H_INCLUDED_ */
