@@ -21,7 +21,7 @@
 #include "config/merge.h"
 #include "config/origin.h"
 #include "config/register.h"
-#include "api/revoke.h"
+#include "api/deliver.h"
 #include "zone/seal.h"
 
 
@@ -528,7 +528,7 @@ ngx_agt_init_process(ngx_cycle_t *cycle)
     if (ngx_agt_early_worker(mcf, cycle->log) != NGX_OK
         || ngx_agt_host_rules_init() != NGX_OK
         || ngx_agt_call_init(&mcf->api, cycle->log) != NGX_OK
-        || ngx_agt_revocation_init(&mcf->revocation, cycle->log)
+        || ngx_agt_deliver_init(&mcf->deliver, cycle->log)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -542,7 +542,7 @@ static void
 ngx_agt_exit_process(ngx_cycle_t *cycle)
 {
     ngx_agt_feed_exit();
-    ngx_agt_revocation_exit();
+    ngx_agt_deliver_exit();
     ngx_agt_call_exit();
     ngx_agt_early_exit();
     ngx_agt_host_rules_exit();
@@ -559,6 +559,6 @@ ngx_agt_exit_master(ngx_cycle_t *cycle)
                                               ngx_agilicus_token_module);
 
     if (mcf && mcf->used) {
-        ngx_agt_revocation_end(&mcf->api, cycle->log);
+        ngx_agt_deliver_end(&mcf->api, cycle->log);
     }
 }

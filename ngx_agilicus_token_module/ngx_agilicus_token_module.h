@@ -17,7 +17,7 @@
 #include "zone/cache.h"
 #include "api/feed.h"
 #include "token/policy.h"
-#include "api/revoke.h"
+#include "api/deliver.h"
 #include "zone/worker_cache.h"
 
 
@@ -103,7 +103,7 @@ typedef struct {
 typedef struct {
     ngx_agt_api_conf_t         api;        /* for the workers */
     ngx_agt_feed_conf_t        feed;
-    ngx_agt_revocation_conf_t  revocation;
+    ngx_agt_deliver_conf_t     deliver;
 
     ngx_array_t                zones;      /* of ngx_shm_zone_t * */
     ssize_t                    denials_size;

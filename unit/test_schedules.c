@@ -40,9 +40,11 @@
 #include "request/look_up.c"
 #include "request/wait.c"
 #include "api/introspect.c"
+#include "api/answer.c"
 #include "api/call.c"
 #include "api/call_send.c"
 #include "api/call_follow.c"
+#include "api/seams.c"
 #include "request/access.c"
 
 #pragma GCC diagnostic pop
@@ -2058,7 +2060,7 @@ ngx_agt_json_token(const u_char *body, size_t len, int64_t wall,
 /* libcurl */
 
 ngx_agt_curl_t *
-ngx_agt_curl_create(ngx_agt_curl_profile_t *profile,
+ngx_agt_curl_create(const ngx_agt_curl_profile_t *profile,
     ngx_uint_t max_connections, ngx_log_t *log)
 {
     return (ngx_agt_curl_t *) &api;
@@ -2102,7 +2104,7 @@ ngx_agt_curl_cancel(ngx_agt_curl_op_t *op)
 
 
 ngx_int_t
-ngx_agt_wake_init(ngx_agt_wake_t *wake,
+ngx_agt_wake_init(const ngx_agt_wake_t *wake,
     ngx_uint_t worker, void (*handler)(void), ngx_log_t *log)
 {
     workers[worker].wake = handler;
@@ -2118,7 +2120,7 @@ ngx_agt_wake_exit(void)
 
 
 void
-ngx_agt_wake_up(ngx_agt_wake_t *wake, uint64_t mask)
+ngx_agt_wake_up(const ngx_agt_wake_t *wake, uint64_t mask)
 {
     ngx_uint_t  i;
 

@@ -4,7 +4,9 @@
  */
 
 
-#include "api/call_internal.h"
+#include "api/call_follow.h"
+#include "api/call_send.h"
+#include "zone/cache.h"
 
 
 static ngx_int_t ngx_agt_call_identity(
@@ -16,7 +18,7 @@ static ngx_int_t ngx_agt_call_copy(ngx_str_t *dst, const ngx_str_t *src);
 static void ngx_agt_call_release(ngx_agt_call_t *call,
     ngx_agt_answer_t *answer);
 static void ngx_agt_call_part(ngx_agt_call_t *call);
-static void ngx_agt_call_free(ngx_agt_call_t *call);
+static void ngx_agt_call_wipe(ngx_str_t *str);
 static void ngx_agt_call_insert(ngx_rbtree_node_t *temp,
     ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
 
@@ -73,7 +75,7 @@ ngx_agt_call_init(const ngx_agt_api_conf_t *conf, ngx_log_t *log)
 
     ngx_agt_json_init();
 
-    return ngx_agt_wake_init((ngx_agt_wake_t *) &conf->wake, ngx_worker,
+    return ngx_agt_wake_init(&conf->wake, ngx_worker,
                              ngx_agt_call_follow, log);
 }
 
@@ -104,13 +106,8 @@ ngx_agt_call_exit(void)
         ngx_agt_call_free((ngx_agt_call_t *) node);
     }
 
-    if (w->poll.timer_set) {
-        ngx_del_timer(&w->poll);
-    }
-
-    if (w->turn.posted) {
-        ngx_delete_posted_event(&w->turn);
-    }
+    ngx_agt_seams.del_timer(&w->poll);
+    ngx_agt_seams.unpost(&w->turn);
 
     ngx_free(w->pools);
     ngx_free(w->buf);
@@ -124,17 +121,6 @@ ngx_int_t
 ngx_agt_call_bearer(ngx_agt_call_t *call, const ngx_str_t *bearer)
 {
     return ngx_agt_call_copy(&call->bearer, bearer);
-}
-
-
-uint32_t
-ngx_agt_api_via(const ngx_agt_api_t *api)
-{
-    uint32_t  via;
-
-    ngx_memcpy(&via, api->asked, sizeof(uint32_t));
-
-    return via;
 }
 
 
@@ -170,18 +156,14 @@ ngx_int_t
 ngx_agt_call_join(const ngx_agt_call_request_t *request,
     ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer)
 {
-    u_char                  identity
-                            [NGX_AGT_DIGEST_LEN];
+    u_char                  identity[NGX_AGT_DIGEST_LEN];
     ngx_int_t               rc;
     ngx_agt_call_t         *call;
     ngx_agt_call_worker_t  *w;
 
     w = &ngx_agt_worker;
 
-    ngx_memzero(answer, sizeof(ngx_agt_answer_t));
-
-    answer->class = NGX_AGT_CLASS_INDETERMINATE;
-    answer->reason = NGX_AGT_REASON_INTERNAL;
+    ngx_agt_answer_init(answer);
 
     if (w->pools == NULL) {
         return NGX_ERROR;
@@ -209,7 +191,7 @@ ngx_agt_call_join(const ngx_agt_call_request_t *request,
 
     if (waiter == NULL && w->inflight >= w->conf->max_inflight) {
 
-        /* those who wait for an answer must not wait behind a crowd of these */
+        /* requests that wait must not wait behind background calls */
 
         answer->class = NGX_AGT_CLASS_SHED;
         answer->reason = NGX_AGT_REASON_OVERLOAD;
@@ -270,7 +252,7 @@ ngx_agt_call_join(const ngx_agt_call_request_t *request,
 
     } else {
 
-        /* what this one found too old was there while others waited */
+        /* the entry that this request found too old is no answer */
 
         if (request->seen) {
             call->seen = request->seen;
@@ -327,7 +309,7 @@ ngx_agt_call_leave(ngx_agt_waiter_t *waiter)
         return;
     }
 
-    /* a token that was made must be heard of, or it outlives its parent */
+    /* the edge must hear of a new token, or it outlives its parent */
 
     if (call->state == NGX_AGT_CALL_SENT
         && call->operation == NGX_AGT_OPERATION_INTROSPECT)
@@ -335,20 +317,20 @@ ngx_agt_call_leave(ngx_agt_waiter_t *waiter)
         call->left = 1;
         w->left++;
 
-        if (ngx_agt_mono() - call->started >= call->patience) {
+        if (ngx_agt_seams.mono() - call->started >= call->patience) {
             ngx_agt_call_part(call);
         }
 
-        if (!ngx_queue_empty(&w->pending) && !w->turn.posted) {
-            ngx_post_event(&w->turn, &ngx_posted_events);
+        if (!ngx_queue_empty(&w->pending)) {
+            ngx_agt_seams.post(&w->turn);
         }
     }
 }
 
 
 /*
- * A call that took too long is not joined any more, except by those on other
- * workers who wait for it already; its answer is welcome.
+ * A call that has taken too long is not joined any more.  Requests on other
+ * workers that wait for it already go on waiting, and its answer is still read.
  */
 
 static void
@@ -365,29 +347,10 @@ ngx_agt_call_part(ngx_agt_call_t *call)
 }
 
 
-void
-ngx_agt_call_drop(ngx_agt_call_t *call)
-{
-    ngx_agt_call_worker_t  *w;
-
-    w = &ngx_agt_worker;
-
-    ngx_agt_curl_cancel(call->op);
-    ngx_queue_remove(&call->queue);
-
-    w->inflight--;
-    w->left--;
-
-    call->state = NGX_AGT_CALL_NEW;
-
-    ngx_agt_call_free(call);
-}
-
-
 /*
- * The whole of what decides an answer: the operation, all that its answer
- * depends on, and what is asked.  Parts after the first have one length.  A
- * call that is not shared has the identity zero, which is never looked for.
+ * The identity is the digest of everything that decides an answer: type,
+ * context and key.  All parts but the first have one length.  A call that is
+ * not shared has the identity zero, which is never looked for.
  */
 
 static ngx_int_t
@@ -446,8 +409,8 @@ ngx_agt_call_find(const u_char *identity)
 
 
 static ngx_agt_call_t *
-ngx_agt_call_create(
-    const ngx_agt_call_request_t *request, const u_char *identity)
+ngx_agt_call_create(const ngx_agt_call_request_t *request,
+    const u_char *identity)
 {
     ngx_agt_call_t         *call;
     ngx_agt_call_worker_t  *w;
@@ -465,13 +428,16 @@ ngx_agt_call_create(
     call->origin = request->origin;
     call->url = request->url;
     call->connect_timeout = request->connect_timeout;
-    call->timeout = request->origin ? ngx_max(request->timeout,
-                                              request->api->longest)
-                                    : request->timeout;
+    call->timeout = request->timeout;
+
+    if (request->origin) {
+        call->timeout = ngx_max(call->timeout, request->api->longest);
+    }
+
     call->patience = request->timeout;
     call->max_body = request->max_body;
     call->seen = request->seen;
-    call->started = ngx_agt_mono();
+    call->started = ngx_agt_seams.mono();
 
     ngx_queue_init(&call->waiters);
 
@@ -490,10 +456,8 @@ ngx_agt_call_create(
     ngx_rbtree_insert(&w->calls, &call->node);
 
     if (ngx_agt_call_copy(&call->body, &request->body) != NGX_OK
-        || ngx_agt_call_copy(&call->bearer, &request->bearer)
-           != NGX_OK
-        || ngx_agt_call_copy(&call->data, &request->data)
-           != NGX_OK)
+        || ngx_agt_call_copy(&call->bearer, &request->bearer) != NGX_OK
+        || ngx_agt_call_copy(&call->data, &request->data) != NGX_OK)
     {
         ngx_agt_call_free(call);
         return NULL;
@@ -534,12 +498,9 @@ ngx_agt_call_charge(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 
     conf = ngx_agt_worker.conf;
 
-    rc = ngx_agt_budget_take(conf->first, call->api->state,
-                             &conf->rate,
-                             call->has_client ? &call->client
-                                                         : NULL,
-                             ngx_current_msec,
-                             &answer->retry_after);
+    rc = ngx_agt_budget_take(conf->first, call->api->state, &conf->rate,
+                             call->has_client ? &call->client : NULL,
+                             ngx_current_msec, &answer->retry_after);
     if (rc == NGX_OK) {
         return NGX_OK;
     }
@@ -554,8 +515,6 @@ ngx_agt_call_charge(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 }
 
 
-/* tells everybody and frees the call */
-
 void
 ngx_agt_call_end(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
@@ -567,7 +526,7 @@ ngx_agt_call_end(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 
     ngx_agt_call_release(call, answer);
 
-    /* a waiter may take others with it, so always restart from the head */
+    /* a callback may take other waiters away: always begin at the head */
 
     while (!ngx_queue_empty(&call->waiters)) {
         q = ngx_queue_head(&call->waiters);
@@ -585,7 +544,7 @@ ngx_agt_call_end(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 }
 
 
-/* gives the lead back and wakes who follows */
+/* gives the mark back and wakes the workers that follow it */
 
 static void
 ngx_agt_call_release(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
@@ -594,8 +553,7 @@ ngx_agt_call_release(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
     const ngx_agt_api_conf_t  *conf;
     ngx_agt_flight_result_t    result;
 
-    if (call->flight.id == 0 || call->state == NGX_AGT_CALL_FOLLOWING)
-    {
+    if (call->flight.id == 0 || call->state == NGX_AGT_CALL_FOLLOWING) {
         return;
     }
 
@@ -614,11 +572,11 @@ ngx_agt_call_release(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
                               ngx_current_msec);
     call->flight.id = 0;
 
-    ngx_agt_wake_up((ngx_agt_wake_t *) &conf->wake, wake);
+    ngx_agt_wake_up(&conf->wake, wake);
 }
 
 
-static void
+void
 ngx_agt_call_free(ngx_agt_call_t *call)
 {
     if (call->state == NGX_AGT_CALL_FOLLOWING) {
@@ -635,22 +593,21 @@ ngx_agt_call_free(ngx_agt_call_t *call)
         ngx_queue_remove(&call->queue);
     }
 
-    if (call->body.data) {
-        ngx_explicit_memzero(call->body.data, call->body.len);
-        ngx_free(call->body.data);
-    }
-
-    if (call->bearer.data) {
-        ngx_explicit_memzero(call->bearer.data, call->bearer.len);
-        ngx_free(call->bearer.data);
-    }
-
-    if (call->data.data) {
-        ngx_explicit_memzero(call->data.data, call->data.len);
-        ngx_free(call->data.data);
-    }
+    ngx_agt_call_wipe(&call->body);
+    ngx_agt_call_wipe(&call->bearer);
+    ngx_agt_call_wipe(&call->data);
 
     ngx_free(call);
+}
+
+
+static void
+ngx_agt_call_wipe(ngx_str_t *str)
+{
+    if (str->data) {
+        ngx_explicit_memzero(str->data, str->len);
+        ngx_free(str->data);
+    }
 }
 
 

@@ -4,7 +4,8 @@
  */
 
 
-#include "api/call_internal.h"
+#include "api/call_follow.h"
+#include "api/call_send.h"
 
 
 /* milliseconds between two looks at what another worker is asking */
@@ -13,8 +14,6 @@
 
 static void ngx_agt_call_look(ngx_agt_call_t *call);
 
-
-/* NGX_OK if the call is to be made here, NGX_AGAIN if it follows another */
 
 ngx_int_t
 ngx_agt_call_lead(ngx_agt_call_t *call)
@@ -28,12 +27,10 @@ ngx_agt_call_lead(ngx_agt_call_t *call)
 
     w = &ngx_agt_worker;
 
-    rc = ngx_agt_flight_lead(w->conf->first, call->identity,
-                             ngx_current_msec,
+    rc = ngx_agt_flight_lead(w->conf->first, call->identity, ngx_current_msec,
                              ngx_current_msec + call->patience
                              + NGX_AGT_CALL_MARGIN,
-                             ngx_worker, w->conf->cycle,
-                             &call->flight);
+                             ngx_worker, w->conf->cycle, &call->flight);
 
     if (rc != NGX_AGAIN) {
         return NGX_OK;
@@ -45,7 +42,7 @@ ngx_agt_call_lead(ngx_agt_call_t *call)
     }
 
     if (!w->poll.timer_set) {
-        ngx_add_timer(&w->poll, NGX_AGT_CALL_POLL);
+        ngx_agt_seams.add_timer(&w->poll, NGX_AGT_CALL_POLL);
     }
 
     return NGX_AGAIN;
@@ -61,7 +58,9 @@ ngx_agt_call_ended(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
         return 0;
     }
 
-    ngx_memzero(&found, sizeof(ngx_agt_answer_t));
+    ngx_agt_answer_init(&found);
+
+    found.class = NGX_AGT_CLASS_NONE;
 
     if (call->type->adopt(call, &found) != NGX_OK) {
         return 0;
@@ -73,10 +72,7 @@ ngx_agt_call_ended(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 }
 
 
-/*
- * Calls of other workers.  Woken by their end, or looking at intervals: a
- * leader that died cannot wake anybody.
- */
+/* the end of a call wakes its followers, but a leader that died cannot */
 
 void
 ngx_agt_call_poll(ngx_event_t *ev)
@@ -97,7 +93,7 @@ ngx_agt_call_follow(void)
         return;
     }
 
-    /* what ends here may make others leave, or follow anew */
+    /* a call that ends may make others leave, or follow anew */
 
     ngx_queue_init(&looked);
     ngx_queue_add(&looked, &w->following);
@@ -113,7 +109,7 @@ ngx_agt_call_follow(void)
     }
 
     if (!ngx_queue_empty(&w->following) && !w->poll.timer_set) {
-        ngx_add_timer(&w->poll, NGX_AGT_CALL_POLL);
+        ngx_agt_seams.add_timer(&w->poll, NGX_AGT_CALL_POLL);
     }
 }
 
@@ -134,10 +130,10 @@ ngx_agt_call_look(ngx_agt_call_t *call)
         return;
     }
 
-    ngx_memzero(&answer, sizeof(ngx_agt_answer_t));
+    ngx_agt_answer_init(&answer);
 
     answer.sent = call->started;
-    answer.elapsed = (ngx_msec_t) (ngx_agt_mono() - call->started);
+    answer.elapsed = (ngx_msec_t) (ngx_agt_seams.mono() - call->started);
 
     if (rc == NGX_OK) {
         answer.class = result.class;
@@ -156,7 +152,7 @@ ngx_agt_call_look(ngx_agt_call_t *call)
         }
     }
 
-    /* its leader is gone, or what it found is: ask, unless another does */
+    /* the leader is gone, or the entry that it made: lead, or follow anew */
 
     if (ngx_agt_call_lead(call) == NGX_AGAIN) {
         return;
@@ -165,18 +161,18 @@ ngx_agt_call_look(ngx_agt_call_t *call)
     ngx_queue_remove(&call->queue);
     call->state = NGX_AGT_CALL_NEW;
 
-    /* another may have asked, and have its answer, since the leader died */
+    /* another call may have ended since the leader died */
 
     if (ngx_agt_call_ended(call, &answer)) {
         ngx_agt_call_end(call, &answer);
         return;
     }
 
-    /* one call more: its leader may have given up for want of a budget */
+    /* the leader may have given up because a budget was spent */
 
     if (ngx_agt_call_charge(call, &answer) != NGX_OK) {
 
-        /* who waits need not be the client whose own budget is spent */
+        /* those who wait need not be the client whose budget is spent */
 
         answer.reason = NGX_AGT_REASON_RATE;
         ngx_agt_call_end(call, &answer);

@@ -9,13 +9,14 @@
 
 
 /*
- * What the files of calls share; nobody else includes this.
+ * The calls of a worker; for the files of calls only.
  */
 
 #include "api/call.h"
+#include "api/seams.h"
 
 
-/* milliseconds beyond the time of all who wait until a leader is given up */
+/* milliseconds beyond the time of all waiters until a leader is given up */
 #define NGX_AGT_CALL_MARGIN     1000
 
 #define NGX_AGT_CALL_NEW        0
@@ -33,7 +34,7 @@ typedef struct {
     ngx_queue_t                following;
     ngx_queue_t                sent;
     ngx_uint_t                 inflight;
-    ngx_uint_t                 left;       /* of those */
+    ngx_uint_t                 left;       /* sent, and without a waiter */
     ngx_uint_t                 waiting;
     ngx_event_t                poll;
     ngx_event_t                turn;
@@ -48,54 +49,22 @@ typedef struct {
 extern ngx_agt_call_worker_t  ngx_agt_worker;
 
 /*
- * Settles who makes a new call.  Returns NGX_OK if it is to be made here: the
- * zone's mark is then this worker's, until the call ends; NGX_AGAIN if another
- * worker makes it and this call follows.
- */
-ngx_int_t ngx_agt_call_lead(ngx_agt_call_t *call);
-
-/*
- * For a call that just won its mark: returns 1, with "*answer", if another
- * worker's call for the same ended between the look-up and the mark; 0 if the
- * call is still to be made.
- */
-ngx_uint_t ngx_agt_call_ended(ngx_agt_call_t *call, ngx_agt_answer_t *answer);
-
-/*
- * Takes the call from the budgets, if it is on account of somebody.  Returns
- * NGX_OK; NGX_ERROR, with "*answer", where they are spent.
+ * Takes the call from the budgets, if it is charged to a client.  Returns
+ * NGX_OK; NGX_ERROR, with "answer" set, where a budget is spent.
  */
 ngx_int_t ngx_agt_call_charge(ngx_agt_call_t *call, ngx_agt_answer_t *answer);
 
 /*
- * Sends the call, or queues it behind those in flight.  Returns NGX_OK if its
- * end comes later; NGX_ERROR, with "*answer", if it cannot be sent.
- */
-ngx_int_t ngx_agt_call_start(ngx_agt_call_t *call, ngx_agt_answer_t *answer);
-
-/* the handler of the event that sends calls which wait for their turn */
-void ngx_agt_call_turn(ngx_event_t *ev);
-
-/* the timer's handler of calls that follow: looks at all of them */
-void ngx_agt_call_poll(ngx_event_t *ev);
-
-/*
- * Looks at every call that follows: ends those whose leader has ended, takes
- * over those whose leader is gone.  May free any of them.
- */
-void ngx_agt_call_follow(void);
-
-/*
- * Ends a call that is sent and that nobody waits for, without an answer: who
- * follows it on another worker asks anew.
- */
-void ngx_agt_call_drop(ngx_agt_call_t *call);
-
-/*
- * Gives "*answer" to everybody who waits for the call, gives its mark back,
- * wakes the other workers and frees the call.
+ * Gives "answer" to all waiters of the call, gives the call's mark back, wakes
+ * the other workers and frees the call.
  */
 void ngx_agt_call_end(ngx_agt_call_t *call, ngx_agt_answer_t *answer);
+
+/*
+ * Gives the call's mark back without an answer and frees the call, which is not
+ * being sent.
+ */
+void ngx_agt_call_free(ngx_agt_call_t *call);
 
 
 #endif /* _NGX_AGT_API_CALL_INTERNAL_H_INCLUDED_ */

@@ -4,20 +4,19 @@
  */
 
 
-#include "api/call_internal.h"
+#include "api/call_send.h"
 
 
-static ngx_int_t ngx_agt_call_send(
-    ngx_agt_call_t *call, ngx_agt_answer_t *answer);
+static ngx_int_t ngx_agt_call_send(ngx_agt_call_t *call,
+    ngx_agt_answer_t *answer);
 static ngx_uint_t ngx_agt_call_room(void);
+static void ngx_agt_call_drop(ngx_agt_call_t *call);
 static void ngx_agt_call_send_pending(void);
 static void ngx_agt_call_done(void *data, ngx_agt_curl_result_t *result);
-static ngx_uint_t ngx_agt_call_retry(
-    ngx_agt_call_t *call,
+static ngx_uint_t ngx_agt_call_retry(ngx_agt_call_t *call,
     ngx_agt_curl_result_t *result);
 static ngx_uint_t ngx_agt_call_is_once(const ngx_agt_call_t *call);
-static ngx_uint_t ngx_agt_call_step(
-    ngx_agt_call_t *call,
+static ngx_uint_t ngx_agt_call_step(ngx_agt_call_t *call,
     ngx_agt_curl_result_t *result);
 static void ngx_agt_call_read(ngx_agt_call_t *call,
     ngx_agt_curl_result_t *result, ngx_agt_answer_t *answer);
@@ -25,12 +24,9 @@ static void ngx_agt_call_report(ngx_agt_call_t *call,
     ngx_agt_curl_result_t *result, ngx_agt_answer_t *answer);
 static void ngx_agt_call_log(ngx_agt_call_t *call,
     ngx_agt_curl_result_t *result, ngx_agt_answer_t *answer);
-static void ngx_agt_call_log_foreign(
-    ngx_agt_call_t *call,
+static void ngx_agt_call_log_foreign(ngx_agt_call_t *call,
     ngx_agt_curl_result_t *result);
 
-
-/* sends the call, or queues it; the first of them may find the breaker open */
 
 ngx_int_t
 ngx_agt_call_start(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
@@ -69,9 +65,8 @@ ngx_agt_call_send(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 
     if (!call->retried && !call->stepped
         && ngx_agt_breaker_pass(w->conf->first, call->api->state,
-                                &w->conf->breaker,
-                                ngx_current_msec, call->timeout,
-                                &answer->retry_after)
+                                &w->conf->breaker, ngx_current_msec,
+                                call->timeout, &answer->retry_after)
            != NGX_OK)
     {
         answer->class = NGX_AGT_CLASS_SHED;
@@ -97,9 +92,9 @@ ngx_agt_call_send(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 
     request.fresh = call->retried || ngx_agt_call_is_once(call);
 
-    call->sent = ngx_agt_mono();
+    call->sent = ngx_agt_seams.mono();
 
-    call->op = ngx_agt_curl_submit(pool, &request);
+    call->op = ngx_agt_seams.submit(pool, &request);
 
     if (call->op == NULL) {
         return NGX_ERROR;
@@ -110,20 +105,19 @@ ngx_agt_call_send(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
     w->inflight++;
     w->left += call->left;
 
-    ngx_agt_zone_count(w->conf->first,
-                       call->retried
-                       ? NGX_AGT_COUNT_RETRIES
-                       : NGX_AGT_COUNT_CALLS);
+    ngx_agt_zone_count(w->conf->first, call->retried ? NGX_AGT_COUNT_RETRIES
+                                                     : NGX_AGT_COUNT_CALLS);
 
     return NGX_OK;
 }
 
 
 /*
- * Whether one more call may be sent now.  Calls that all have left go on while
- * there are places, for an answer is of use later; where there are none, the
- * latest of them gives its own up.  The oldest eighth stays: how these end
- * tells whether the API fails or is only later than some are patient.
+ * Returns 1 if one more call may be sent now.  A call that all waiters have
+ * left goes on while there are places, for its answer is of use later; where
+ * there are none, the latest of these calls is dropped.  The oldest eighth
+ * stays: their end tells whether the API fails, or is only slower than some
+ * clients are patient.
  */
 
 static ngx_uint_t
@@ -161,6 +155,27 @@ ngx_agt_call_room(void)
 }
 
 
+/* followers on other workers of a call that is dropped ask anew */
+
+static void
+ngx_agt_call_drop(ngx_agt_call_t *call)
+{
+    ngx_agt_call_worker_t  *w;
+
+    w = &ngx_agt_worker;
+
+    ngx_agt_seams.cancel(call->op);
+    ngx_queue_remove(&call->queue);
+
+    w->inflight--;
+    w->left--;
+
+    call->state = NGX_AGT_CALL_NEW;
+
+    ngx_agt_call_free(call);
+}
+
+
 void
 ngx_agt_call_turn(ngx_event_t *ev)
 {
@@ -185,7 +200,7 @@ ngx_agt_call_send_pending(void)
         call = ngx_queue_data(q, ngx_agt_call_t, queue);
         call->state = NGX_AGT_CALL_NEW;
 
-        ngx_memzero(&answer, sizeof(ngx_agt_answer_t));
+        ngx_agt_answer_init(&answer);
 
         if (ngx_agt_call_send(call, &answer) != NGX_OK) {
             ngx_agt_call_end(call, &answer);
@@ -194,10 +209,8 @@ ngx_agt_call_send_pending(void)
 }
 
 
-/* a pool is made when the worker starts, or late where no worker was started */
-
 ngx_agt_curl_t *
-ngx_agt_call_curl(ngx_agt_api_t *api)
+ngx_agt_call_curl(const ngx_agt_api_t *api)
 {
     ngx_agt_call_worker_t  *w;
 
@@ -226,8 +239,7 @@ ngx_agt_call_done(void *data, ngx_agt_curl_result_t *result)
     call->state = NGX_AGT_CALL_NEW;
     call->op = NULL;
 
-    if (ngx_agt_call_retry(call, result) || ngx_agt_call_step(call, result))
-    {
+    if (ngx_agt_call_retry(call, result) || ngx_agt_call_step(call, result)) {
         return;
     }
 
@@ -239,7 +251,7 @@ ngx_agt_call_done(void *data, ngx_agt_curl_result_t *result)
 }
 
 
-/* once more, if the connection was lost before there was any answer */
+/* a call whose connection was lost before any answer is sent once more */
 
 static ngx_uint_t
 ngx_agt_call_retry(ngx_agt_call_t *call, ngx_agt_curl_result_t *result)
@@ -254,7 +266,7 @@ ngx_agt_call_retry(ngx_agt_call_t *call, ngx_agt_curl_result_t *result)
         return 0;
     }
 
-    passed = ngx_agt_mono() - call->sent;
+    passed = ngx_agt_seams.mono() - call->sent;
 
     if (passed >= call->timeout) {
         return 0;
@@ -267,7 +279,7 @@ ngx_agt_call_retry(ngx_agt_call_t *call, ngx_agt_curl_result_t *result)
 }
 
 
-/* sent twice, it may give two tokens, and nobody has heard of the first */
+/* sent twice, such a call may make two tokens, and the first would be lost */
 
 static ngx_uint_t
 ngx_agt_call_is_once(const ngx_agt_call_t *call)
@@ -290,21 +302,21 @@ ngx_agt_call_step(ngx_agt_call_t *call, ngx_agt_curl_result_t *result)
         return 0;
     }
 
-    passed = ngx_agt_mono() - call->sent;
+    passed = ngx_agt_seams.mono() - call->sent;
 
     call->timeout -= (ngx_msec_t) ngx_min(passed, call->timeout - 1);
     call->retried = 0;
     call->stepped = 1;
 
-    ngx_memzero(&answer, sizeof(ngx_agt_answer_t));
+    ngx_agt_answer_init(&answer);
 
     if (ngx_agt_call_send(call, &answer) == NGX_OK) {
         return 1;
     }
 
-    /* the step cannot be made: what was answered before is no answer */
+    /* the next step cannot be made, and the answer of the last one is none */
 
-    answer.elapsed = (ngx_msec_t) (ngx_agt_mono() - call->started);
+    answer.elapsed = (ngx_msec_t) (ngx_agt_seams.mono() - call->started);
     ngx_agt_call_end(call, &answer);
     ngx_agt_call_send_pending();
 
@@ -312,73 +324,18 @@ ngx_agt_call_step(ngx_agt_call_t *call, ngx_agt_curl_result_t *result)
 }
 
 
-void
-ngx_agt_call_meaning(ngx_agt_operation_e operation,
-    const ngx_agt_curl_result_t *result, ngx_agt_meaning_t *meaning)
-{
-    ngx_uint_t  object;
-
-    object = ngx_agt_status_needs_object(result->status)
-             && result->whole
-             && ngx_agt_json_type(&result->content_type)
-                != NGX_AGT_JSON_TYPE_OTHER
-             && ngx_agt_json_is_object(result->body.data, result->body.len);
-
-    ngx_agt_status_meaning(operation, result->status, object, meaning);
-}
-
-
 static void
 ngx_agt_call_read(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     ngx_agt_answer_t *answer)
 {
-    ngx_agt_meaning_t  meaning;
+    ngx_agt_answer_read(call->operation, result, answer);
 
-    static const ngx_agt_reason_e  reasons[] = {
-        NGX_AGT_REASON_STATUS,
-        NGX_AGT_REASON_RESOLVE,
-        NGX_AGT_REASON_CONNECT,
-        NGX_AGT_REASON_TLS,
-        NGX_AGT_REASON_TIMEOUT,
-        NGX_AGT_REASON_TRANSPORT,
-        NGX_AGT_REASON_TRANSPORT,
-        NGX_AGT_REASON_ANSWER,
-        NGX_AGT_REASON_ANSWER
-    };
-
-    ngx_memzero(answer, sizeof(ngx_agt_answer_t));
-
-    answer->class = NGX_AGT_CLASS_INDETERMINATE;
-    answer->reason = reasons[result->error];
     answer->sent = call->sent;
-    answer->elapsed = (ngx_msec_t) (ngx_agt_mono() - call->started);
-    answer->retry_after = result->retry_after;
+    answer->elapsed = (ngx_msec_t) (ngx_agt_seams.mono() - call->started);
 
-    switch (result->error) {
-
-    case NGX_AGT_CURL_OK:
-        break;
-
-    case NGX_AGT_CURL_TOO_LARGE:
-        answer->too_large = 1;
-        return;
-
-    case NGX_AGT_CURL_ENCODED:
-        return;
-
-    default:
-        answer->transient = 1;
-        return;
+    if (result->error == NGX_AGT_CURL_OK && call->type->read) {
+        call->type->read(call, result, answer);
     }
-
-    ngx_agt_call_meaning(call->operation, result, &meaning);
-
-    answer->class = meaning.class;
-    answer->reason = meaning.reason;
-    answer->transient = meaning.transient;
-    answer->spoken = !meaning.foreign;
-
-    call->type->read(call, result, answer);
 
     if (answer->class == NGX_AGT_CLASS_NONE) {
         answer->class = NGX_AGT_CLASS_INDETERMINATE;
@@ -423,8 +380,7 @@ static void
 ngx_agt_call_log(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     ngx_agt_answer_t *answer)
 {
-    u_char                  fingerprint
-                            [NGX_AGT_FINGERPRINT_LEN];
+    u_char                  fingerprint[NGX_AGT_FINGERPRINT_LEN];
     ngx_agt_call_worker_t  *w;
 
     w = &ngx_agt_worker;
@@ -477,8 +433,7 @@ ngx_agt_call_log(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
 static void
 ngx_agt_call_log_foreign(ngx_agt_call_t *call, ngx_agt_curl_result_t *result)
 {
-    u_char                  fingerprint
-                            [NGX_AGT_FINGERPRINT_LEN];
+    u_char                  fingerprint[NGX_AGT_FINGERPRINT_LEN];
     ngx_agt_call_worker_t  *w;
 
     w = &ngx_agt_worker;

@@ -29,7 +29,7 @@ static void ngx_agt_curl_memory_free(void *p);
 
 
 ngx_agt_curl_t *
-ngx_agt_curl_create(ngx_agt_curl_profile_t *profile,
+ngx_agt_curl_create(const ngx_agt_curl_profile_t *profile,
     ngx_uint_t max_connections, ngx_log_t *log)
 {
     CURLM           *multi;
@@ -343,10 +343,10 @@ ngx_agt_curl_wipe_list(struct curl_slist *list)
 static ngx_int_t
 ngx_agt_curl_setup(ngx_agt_curl_op_t *op)
 {
-    CURL                    *e;
-    struct curl_blob         blob;
-    ngx_agt_curl_t          *pool;
-    ngx_agt_curl_profile_t  *profile;
+    CURL                          *e;
+    struct curl_blob               blob;
+    ngx_agt_curl_t                *pool;
+    const ngx_agt_curl_profile_t  *profile;
 
     e = op->easy;
     pool = op->pool;

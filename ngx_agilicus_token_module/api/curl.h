@@ -119,7 +119,7 @@ const char *ngx_agt_curl_system_store(void);
  * cause is logged.
  */
 ngx_agt_curl_t *ngx_agt_curl_create(
-    ngx_agt_curl_profile_t *profile, ngx_uint_t max_connections,
+    const ngx_agt_curl_profile_t *profile, ngx_uint_t max_connections,
     ngx_log_t *log);
 
 /*

@@ -26,7 +26,7 @@ struct ngx_agt_curl_s {
     struct curl_slist       *post_headers;
     struct curl_slist       *get_headers;
     X509_STORE              *store;
-    ngx_agt_curl_profile_t  *profile;
+    const ngx_agt_curl_profile_t  *profile;
 
     ngx_event_t              timer;
     ngx_event_t              kick;
@@ -118,7 +118,7 @@ CURLcode ngx_agt_curl_ssl_ctx(CURL *easy, void *ssl_ctx, void *data);
  * Makes a store of the certificates in "pem", which the caller owns then, or
  * NULL where there is none in it.
  */
-X509_STORE *ngx_agt_curl_load_store(ngx_str_t *pem, ngx_log_t *log);
+X509_STORE *ngx_agt_curl_load_store(const ngx_str_t *pem, ngx_log_t *log);
 
 /*
  * Sets up the events of a new pool, and takes them and all sockets away.

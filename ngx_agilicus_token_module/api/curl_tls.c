@@ -78,7 +78,7 @@ ngx_agt_curl_ssl_ctx(CURL *easy, void *ssl_ctx, void *data)
 
 
 X509_STORE *
-ngx_agt_curl_load_store(ngx_str_t *pem, ngx_log_t *log)
+ngx_agt_curl_load_store(const ngx_str_t *pem, ngx_log_t *log)
 {
     BIO         *bio;
     X509        *x509;

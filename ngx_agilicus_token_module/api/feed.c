@@ -4,15 +4,57 @@
  */
 
 
-#include "api/feed_internal.h"
+#include "api/feed.h"
+#include "api/feed_list.h"
+#include "api/seams.h"
+#include "api/window.h"
 
 
 /* milliseconds between two looks at the lease, and for which it is taken */
-#define NGX_AGT_FEED_TICK    500
-#define NGX_AGT_FEED_LEASE   3000
+#define NGX_AGT_FEED_TICK           500
+#define NGX_AGT_FEED_LEASE          3000
 
 /* seconds by which the API's clock may be ahead of ours */
-#define NGX_AGT_FEED_MARGIN  3600
+#define NGX_AGT_FEED_MARGIN         3600
+
+/* calls at once */
+#define NGX_AGT_FEED_CALLS          4
+
+/* answers of a poll that may exceed the largest body */
+#define NGX_AGT_FEED_MAX_TOO_LARGE  64
+
+/* windows that the API may ignore before a poll asks for no more */
+#define NGX_AGT_FEED_MAX_OUTSIDE    8
+
+
+typedef struct {
+    const ngx_agt_feed_conf_t  *conf;
+    ngx_agt_denials_t          *denials;
+    ngx_event_t                 tick;
+    ngx_connection_t            dummy;
+    ngx_log_t                  *log;
+
+    ngx_agt_windows_t           windows;
+    ngx_agt_feed_list_t         lists[NGX_AGT_FEED_CALLS];
+
+    /* this poll */
+    int64_t                     floor;     /* no token expires before it */
+    uint64_t                    start;     /* ms */
+    ngx_uint_t                  rows;
+    ngx_uint_t                  calls;
+    ngx_uint_t                  denied;
+    ngx_uint_t                  truncated;
+    ngx_uint_t                  too_large; /* answers */
+    ngx_uint_t                  outside;   /* windows that were ignored */
+
+    uint64_t                    next;      /* ms: when the next poll begins */
+
+    unsigned                    known:1;   /* windows are */
+    unsigned                    polling:1;
+    unsigned                    failed:1;
+    unsigned                    said_wrong:1;
+    unsigned                    said_outside:1;
+} ngx_agt_feed_worker_t;
 
 
 static void ngx_agt_feed_tick(ngx_event_t *ev);
@@ -20,11 +62,19 @@ static ngx_uint_t ngx_agt_feed_lease(void);
 static ngx_uint_t ngx_agt_feed_is_ours_locked(void);
 static void ngx_agt_feed_release(void);
 static void ngx_agt_feed_poll(void);
+static void ngx_agt_feed_next(void);
+static void ngx_agt_feed_done(void *data, ngx_agt_answer_t *answer);
+static void ngx_agt_feed_window_done(ngx_agt_feed_list_t *list,
+    ngx_uint_t too_large);
+static void ngx_agt_feed_wrong(ngx_agt_feed_list_t *list);
+static ngx_uint_t ngx_agt_feed_hopeless(ngx_agt_feed_list_t *list,
+    ngx_uint_t too_large);
+static void ngx_agt_feed_outside(void);
 static void ngx_agt_feed_end(void);
 static void ngx_agt_feed_say(void);
 
 
-ngx_agt_feed_worker_t  ngx_agt_feed;
+static ngx_agt_feed_worker_t  ngx_agt_feed;
 
 
 void
@@ -44,7 +94,7 @@ ngx_agt_feed_configure(ngx_agt_denials_t *denials,
 
         if (ngx_memcmp(feed->api, conf->api->digest, NGX_AGT_DIGEST_LEN) != 0)
         {
-            /* what was polled elsewhere says nothing of this API */
+            /* the state of another API says nothing of this one */
 
             ngx_memzero(feed, sizeof(ngx_agt_feed_state_t));
             ngx_memcpy(feed->api, conf->api->digest, NGX_AGT_DIGEST_LEN);
@@ -53,7 +103,7 @@ ngx_agt_feed_configure(ngx_agt_denials_t *denials,
         feed->interval = conf->interval;
     }
 
-    /* the lease of an older worker ends here */
+    /* older workers lose the lease */
 
     feed->cycle = cycle;
     feed->poller = 0;
@@ -66,9 +116,7 @@ ngx_agt_feed_configure(ngx_agt_denials_t *denials,
 ngx_int_t
 ngx_agt_feed_init(const ngx_agt_feed_conf_t *conf, ngx_log_t *log)
 {
-    size_t                  len;
     ngx_uint_t              i;
-    ngx_agt_feed_slot_t    *slot;
     ngx_agt_feed_worker_t  *f;
 
     f = &ngx_agt_feed;
@@ -83,22 +131,15 @@ ngx_agt_feed_init(const ngx_agt_feed_conf_t *conf, ngx_log_t *log)
     f->log = log;
 
     f->windows.windows = ngx_alloc(NGX_AGT_WINDOW_MAX
-                                   * sizeof(ngx_agt_window_t),
-                                   log);
+                                   * sizeof(ngx_agt_window_t), log);
     if (f->windows.windows == NULL) {
         return NGX_ERROR;
     }
 
-    len = conf->api->tokens.len + NGX_AGT_FEED_QUERY_LEN;
-
     for (i = 0; i < NGX_AGT_FEED_CALLS; i++) {
-        slot = &f->slots[i];
-
-        slot->waiter.done = ngx_agt_feed_done;
-        slot->waiter.data = slot;
-        slot->url.data = ngx_alloc(len, log);
-
-        if (slot->url.data == NULL) {
+        if (ngx_agt_feed_list_init(&f->lists[i], conf, ngx_agt_feed_done, log)
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
     }
@@ -112,7 +153,7 @@ ngx_agt_feed_init(const ngx_agt_feed_conf_t *conf, ngx_log_t *log)
     f->tick.log = log;
     f->tick.cancelable = 1;
 
-    ngx_add_timer(&f->tick, 1);
+    ngx_agt_seams.add_timer(&f->tick, 1);
 
     return NGX_OK;
 }
@@ -133,13 +174,10 @@ ngx_agt_feed_exit(void)
     ngx_agt_feed_release();
 
     for (i = 0; i < NGX_AGT_FEED_CALLS; i++) {
-        ngx_agt_call_leave(&f->slots[i].waiter);
-        ngx_free(f->slots[i].url.data);
+        ngx_agt_feed_list_exit(&f->lists[i]);
     }
 
-    if (f->tick.timer_set) {
-        ngx_del_timer(&f->tick);
-    }
+    ngx_agt_seams.del_timer(&f->tick);
 
     ngx_free(f->windows.windows);
 
@@ -161,7 +199,7 @@ ngx_agt_feed_tick(ngx_event_t *ev)
         return;
     }
 
-    ngx_add_timer(ev, NGX_AGT_FEED_TICK);
+    ngx_agt_seams.add_timer(ev, NGX_AGT_FEED_TICK);
 
     if (!ngx_agt_feed_lease()) {
         f->polling = 0;
@@ -170,7 +208,7 @@ ngx_agt_feed_tick(ngx_event_t *ev)
 
     ngx_agt_feed_say();
 
-    if (!f->polling && ngx_agt_mono() >= f->next) {
+    if (!f->polling && ngx_agt_seams.mono() >= f->next) {
         ngx_agt_feed_poll();
     }
 }
@@ -188,7 +226,7 @@ ngx_agt_feed_lease(void)
 
     f = &ngx_agt_feed;
     feed = &f->denials->sh->feed;
-    now = ngx_agt_mono();
+    now = ngx_agt_seams.mono();
 
     ngx_agt_denials_lock(f->denials);
 
@@ -248,8 +286,7 @@ ngx_agt_feed_release(void)
 
     ngx_agt_denials_lock(f->denials);
 
-    if (ngx_agt_feed_is_ours_locked() && feed->poller == (int32_t) ngx_pid)
-    {
+    if (ngx_agt_feed_is_ours_locked() && feed->poller == (int32_t) ngx_pid) {
         feed->poller = 0;
         feed->lease = 0;
     }
@@ -266,23 +303,24 @@ ngx_agt_feed_poll(void)
 
     f = &ngx_agt_feed;
 
-    /* calls of a poll that was given up must have ended */
+    /* calls of a poll that was given up must end first */
 
     for (i = 0; i < NGX_AGT_FEED_CALLS; i++) {
-        if (f->slots[i].busy) {
+        if (f->lists[i].busy) {
             return;
         }
     }
 
     f->floor = ngx_time() - NGX_AGT_FEED_MARGIN
                - ngx_agt_call_conf()->max_leeway;
-    f->start = ngx_agt_mono();
+    f->start = ngx_agt_seams.mono();
     f->rows = 0;
     f->calls = 0;
     f->denied = 0;
     f->truncated = 0;
     f->too_large = 0;
     f->outside = 0;
+    f->said_wrong = 0;
     f->failed = 0;
     f->polling = 1;
 
@@ -292,8 +330,7 @@ ngx_agt_feed_poll(void)
 
     /* a clock that was set back needs other windows */
 
-    if (!f->known || !ngx_agt_windows_whole(&f->windows, f->floor))
-    {
+    if (!f->known || !ngx_agt_windows_whole(&f->windows, f->floor)) {
         ngx_agt_windows_init(&f->windows, f->floor);
         f->known = 1;
     }
@@ -302,9 +339,9 @@ ngx_agt_feed_poll(void)
 }
 
 
-/* lets out calls for the windows that are left */
+/* makes calls for the windows that are left, or ends the poll */
 
-void
+static void
 ngx_agt_feed_next(void)
 {
     ngx_uint_t              i, s, busy;
@@ -318,7 +355,7 @@ ngx_agt_feed_next(void)
 
     for (s = 0; s < NGX_AGT_FEED_CALLS; s++) {
 
-        if (f->slots[s].busy) {
+        if (f->lists[s].busy) {
             busy++;
             continue;
         }
@@ -341,11 +378,12 @@ ngx_agt_feed_next(void)
 
         window = &f->windows.windows[i];
 
-        if (ngx_agt_feed_call(&f->slots[s], window) != NGX_OK) {
+        if (ngx_agt_feed_list_ask(&f->lists[s], window) != NGX_OK) {
             f->failed = 1;
             continue;
         }
 
+        f->calls++;
         window->out = 1;
         busy++;
     }
@@ -353,6 +391,172 @@ ngx_agt_feed_next(void)
     if (busy == 0) {
         ngx_agt_feed_end();
     }
+}
+
+
+/* the list of a window is there: the window is done, is divided, or failed */
+
+static void
+ngx_agt_feed_done(void *data, ngx_agt_answer_t *answer)
+{
+    ngx_agt_feed_list_t *list = data;
+
+    ngx_agt_feed_worker_t  *f;
+
+    f = &ngx_agt_feed;
+
+    list->busy = 0;
+
+    if (!f->polling) {
+        return;
+    }
+
+    f->denied += list->denied;
+
+    if (answer->class == NGX_AGT_CLASS_ACTIVE || answer->too_large) {
+        ngx_agt_feed_window_done(list, answer->too_large);
+
+    } else {
+        f->failed = 1;
+    }
+
+    ngx_agt_feed_next();
+}
+
+
+static void
+ngx_agt_feed_window_done(ngx_agt_feed_list_t *list, ngx_uint_t too_large)
+{
+    int64_t                 pivot;
+    ngx_uint_t              i;
+    ngx_agt_window_t       *window;
+    ngx_agt_feed_worker_t  *f;
+
+    f = &ngx_agt_feed;
+
+    /* the window was moved if others were split meanwhile */
+
+    window = NULL;
+
+    for (i = 0; i < f->windows.n; i++) {
+        window = &f->windows.windows[i];
+
+        if (window->out && window->by == list->window.by
+            && window->from == list->window.from)
+        {
+            break;
+        }
+    }
+
+    if (i == f->windows.n) {
+        f->failed = 1;
+        return;
+    }
+
+    window->out = 0;
+
+    if (list->wrong) {
+        f->truncated++;
+        ngx_agt_feed_wrong(list);
+    }
+
+    if (!too_large && list->rows < list->limit) {
+        window->done = 1;
+        window->rows = list->rows;
+        f->rows += list->rows;
+        return;
+    }
+
+    /* the list is full, so the window may hold more rows */
+
+    pivot = too_large ? window->from : ngx_agt_feed_list_median(list);
+
+    if (ngx_agt_feed_hopeless(list, too_large)
+        || ngx_agt_windows_split(&f->windows, i, pivot, ngx_time()) != NGX_OK)
+    {
+        window->done = 1;
+        window->rows = list->rows;
+        f->rows += list->rows;
+        f->truncated++;
+    }
+}
+
+
+/*
+ * A row that cannot be read may name a revoked token, so the poll is not
+ * complete.  One line for each poll.
+ */
+
+static void
+ngx_agt_feed_wrong(ngx_agt_feed_list_t *list)
+{
+    ngx_agt_feed_worker_t  *f;
+
+    f = &ngx_agt_feed;
+
+    if (f->said_wrong) {
+        return;
+    }
+
+    f->said_wrong = 1;
+
+    ngx_log_error(NGX_LOG_ERR, f->log, 0,
+                  "agilicus token: row %ui of the list of revoked tokens "
+                  "cannot be read and denies nothing: %s, Tokens API \"%V\"",
+                  list->number, list->wrong, &f->conf->api->url);
+}
+
+
+/*
+ * Returns 1 where smaller windows would not help: the API ignores windows, or
+ * its answers are too large whatever is asked for; or a row has neither date, so
+ * that it is in no smaller window.
+ */
+
+static ngx_uint_t
+ngx_agt_feed_hopeless(ngx_agt_feed_list_t *list, ngx_uint_t too_large)
+{
+    if (too_large) {
+        return ++ngx_agt_feed.too_large > NGX_AGT_FEED_MAX_TOO_LARGE;
+    }
+
+    if (list->outside) {
+        ngx_agt_feed_outside();
+        return 1;
+    }
+
+    return !list->asked || list->undated;
+}
+
+
+/*
+ * The API gives the same rows whatever window is asked for.  A few other windows
+ * are still asked for, since they may find further rows; then all windows are
+ * forgotten.  One line until a poll is complete.
+ */
+
+static void
+ngx_agt_feed_outside(void)
+{
+    ngx_agt_feed_worker_t  *f;
+
+    f = &ngx_agt_feed;
+
+    if (++f->outside > NGX_AGT_FEED_MAX_OUTSIDE) {
+        f->known = 0;
+    }
+
+    if (f->said_outside) {
+        return;
+    }
+
+    f->said_outside = 1;
+
+    ngx_log_error(NGX_LOG_ERR, f->log, 0,
+                  "agilicus token: rows outside of the window of time that "
+                  "was asked for are in the list of revoked tokens, which "
+                  "cannot be read whole while such windows are ignored, "
+                  "Tokens API \"%V\"", &f->conf->api->url);
 }
 
 
@@ -370,7 +574,7 @@ ngx_agt_feed_end(void)
         return;
     }
 
-    now = ngx_agt_mono();
+    now = ngx_agt_seams.mono();
 
     f->polling = 0;
 
@@ -378,7 +582,7 @@ ngx_agt_feed_end(void)
 
     if (!ngx_agt_feed_is_ours_locked() || feed->poller != (int32_t) ngx_pid)
     {
-        /* another polls by now: this poll is not heard of */
+        /* another worker polls by now: this poll does not count */
 
         ngx_agt_denials_unlock(f->denials);
         return;
@@ -393,7 +597,7 @@ ngx_agt_feed_end(void)
 
     } else {
 
-        /* what was revoked since it began is the next one's to find */
+        /* what was revoked after the poll began is for the next one to find */
 
         feed->duration = now - f->start;
         feed->truncated = (uint32_t) f->truncated;
@@ -456,7 +660,7 @@ ngx_agt_feed_say(void)
     }
 
     state = ngx_agt_denials_feed(f->denials, f->conf->api->digest,
-                                 ngx_agt_mono());
+                                 ngx_agt_seams.mono());
     said = feed->said;
     feed->said = state;
 

@@ -5,6 +5,7 @@
 
 
 #include "api/introspect.h"
+#include "zone/cache.h"
 #include "zone/children.h"
 #include "token/time.h"
 
@@ -104,10 +105,7 @@ ngx_agt_api_introspect(
     request.body.data = (rc == NGX_OK) ? ngx_alloc(len, ngx_cycle->log) : NULL;
 
     if (request.body.data == NULL) {
-        ngx_memzero(answer, sizeof(ngx_agt_answer_t));
-
-        answer->class = NGX_AGT_CLASS_INDETERMINATE;
-        answer->reason = NGX_AGT_REASON_INTERNAL;
+        ngx_agt_answer_init(answer);
 
         return NGX_ERROR;
     }

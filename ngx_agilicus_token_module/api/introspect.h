@@ -20,29 +20,6 @@
  */
 
 
-/*
- * Where facts come from and where they are kept: an API with the options of
- * introspection, and a zone.  The digests are of all that an answer depends on
- * beside what is asked: "facts" of facts; "calls" of an introspection, which is
- * shared within one zone; "grants" of a reissue or a creation, which depend on
- * the credential as well.  "context" is the zone's own name for "facts", set
- * before workers start, and means nothing outside of the zone.
- */
-
-struct ngx_agt_origin_s {
-    ngx_agt_api_t          *api;
-    ngx_agt_json_options_t  options;
-    ngx_agt_zone_t         *zone;     /* NULL: no cache */
-    uint32_t                context;  /* 0 without zone */
-    u_char                  facts
-                            [NGX_AGT_DIGEST_LEN];
-    u_char                  calls
-                            [NGX_AGT_DIGEST_LEN];
-    u_char                  grants
-                            [NGX_AGT_DIGEST_LEN];
-};
-
-
 typedef struct {
     const ngx_agt_origin_t         *origin;
     ngx_str_t                       token;

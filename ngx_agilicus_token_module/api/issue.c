@@ -5,13 +5,15 @@
 
 
 #include "api/issue.h"
+#include "api/revocation.h"
 #include "token/bearer.h"
-#include "api/revoke.h"
 #include "token/time.h"
+#include "zone/cache.h"
+#include "zone/children.h"
 
 
 /* seconds before its end from which a created token is not used any more */
-#define NGX_AGT_GRANT_MARGIN  30
+#define NGX_AGT_ISSUE_MARGIN  30
 
 
 /* what a call needs to know of its token: it is the call's "data" */
@@ -23,64 +25,64 @@ typedef struct {
     uint32_t                 has_exp;  /* which none is used */
     uint32_t                 has_parent;
     ngx_agt_ledger_record_t  record;   /* of the child to come */
-} ngx_agt_grant_data_t;
+} ngx_agt_issue_data_t;
 
 
-static void ngx_agt_grant_data(
-    ngx_agt_grant_data_t *data,
+static void ngx_agt_issue_data(
+    ngx_agt_issue_data_t *data,
     const ngx_agt_call_request_t *request);
-static ngx_int_t ngx_agt_grant_join(
+static ngx_int_t ngx_agt_issue_join(
     ngx_agt_call_request_t *request,
     ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer);
-static ngx_uint_t ngx_agt_grant_has_room(void);
-static void ngx_agt_grant_read_reissue(
+static ngx_uint_t ngx_agt_issue_has_room(void);
+static void ngx_agt_issue_read_reissue(
     ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     ngx_agt_answer_t *answer);
-static void ngx_agt_grant_read_create(
+static void ngx_agt_issue_read_create(
     ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     ngx_agt_answer_t *answer);
-static void ngx_agt_grant_read(ngx_agt_call_t *call,
+static void ngx_agt_issue_read(ngx_agt_call_t *call,
     ngx_agt_curl_result_t *result,
     ngx_agt_answer_t *answer, ngx_agt_reason_e reason);
-static ngx_uint_t ngx_agt_grant_next_create(
+static ngx_uint_t ngx_agt_issue_next_create(
     ngx_agt_call_t *call,
     ngx_agt_curl_result_t *result);
-static void ngx_agt_grant_take(ngx_agt_call_t *call,
+static void ngx_agt_issue_take(ngx_agt_call_t *call,
     ngx_agt_curl_result_t *result,
     ngx_agt_answer_t *answer, ngx_agt_reason_e reason);
-static ngx_int_t ngx_agt_grant_record(
+static ngx_int_t ngx_agt_issue_record(
     ngx_agt_call_t *call, const ngx_str_t *token);
-static void ngx_agt_grant_revoke(ngx_agt_call_t *call, const ngx_str_t *token);
-static void ngx_agt_grant_deny(ngx_agt_call_t *call);
-static void ngx_agt_grant_refused(ngx_agt_call_t *call,
+static void ngx_agt_issue_revoke(ngx_agt_call_t *call, const ngx_str_t *token);
+static void ngx_agt_issue_deny(ngx_agt_call_t *call);
+static void ngx_agt_issue_refused(ngx_agt_call_t *call,
     ngx_agt_answer_t *answer);
-static ngx_int_t ngx_agt_grant_adopt(
+static ngx_int_t ngx_agt_issue_adopt(
     ngx_agt_call_t *call, ngx_agt_answer_t *answer);
 
 
 static const ngx_agt_call_type_t  ngx_agt_reissuing = {
     "reissue",
-    ngx_agt_grant_read_reissue,
-    ngx_agt_grant_adopt,
+    ngx_agt_issue_read_reissue,
+    ngx_agt_issue_adopt,
     NULL
 };
 
 
 static const ngx_agt_call_type_t  ngx_agt_creating = {
     "creation",
-    ngx_agt_grant_read_create,
-    ngx_agt_grant_adopt,
-    ngx_agt_grant_next_create
+    ngx_agt_issue_read_create,
+    ngx_agt_issue_adopt,
+    ngx_agt_issue_next_create
 };
 
 
 ngx_int_t
-ngx_agt_grant_reissue(const ngx_agt_reissue_t *reissue,
+ngx_agt_issue_reissue(const ngx_agt_reissue_t *reissue,
     ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer)
 {
     size_t                  len;
     ngx_int_t               rc;
-    ngx_agt_grant_data_t    data;
+    ngx_agt_issue_data_t    data;
     ngx_agt_call_request_t  request;
 
     ngx_memzero(&request, sizeof(ngx_agt_call_request_t));
@@ -93,11 +95,11 @@ ngx_agt_grant_reissue(const ngx_agt_reissue_t *reissue,
     request.connect_timeout = reissue->connect_timeout;
     request.timeout = reissue->timeout;
     request.key = reissue->key;
-    request.context = reissue->origin->grants;
+    request.context = reissue->origin->issued;
     request.seen = reissue->seen;
     request.client = reissue->client;
 
-    ngx_agt_grant_data(&data, &request);
+    ngx_agt_issue_data(&data, &request);
 
     data.has_parent = 1;
     data.has_exp = reissue->facts->has_exp;
@@ -111,7 +113,7 @@ ngx_agt_grant_reissue(const ngx_agt_reissue_t *reissue,
             == NGX_OK)
     {
         request.data.data = (u_char *) &data;
-        request.data.len = sizeof(ngx_agt_grant_data_t);
+        request.data.len = sizeof(ngx_agt_issue_data_t);
     }
 
     len = ngx_agt_json_reissue(NULL, &reissue->token, &reissue->org);
@@ -124,19 +126,19 @@ ngx_agt_grant_reissue(const ngx_agt_reissue_t *reissue,
                                                 &reissue->org);
     }
 
-    rc = ngx_agt_grant_join(&request, waiter, answer);
+    rc = ngx_agt_issue_join(&request, waiter, answer);
 
     return rc;
 }
 
 
 ngx_int_t
-ngx_agt_grant_create(const ngx_agt_create_t *create,
+ngx_agt_issue_create(const ngx_agt_create_t *create,
     ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer)
 {
     size_t                  len;
     time_t                  margin;
-    ngx_agt_grant_data_t    data;
+    ngx_agt_issue_data_t    data;
     ngx_agt_call_request_t  request;
 
     ngx_memzero(&request, sizeof(ngx_agt_call_request_t));
@@ -149,19 +151,19 @@ ngx_agt_grant_create(const ngx_agt_create_t *create,
     request.connect_timeout = create->connect_timeout;
     request.timeout = create->timeout;
     request.key = create->key;
-    request.context = create->origin->grants;
+    request.context = create->origin->issued;
     request.seen = create->seen;
     request.client = create->client;
 
-    margin = ngx_min(create->what.duration / 10, NGX_AGT_GRANT_MARGIN);
+    margin = ngx_min(create->what.duration / 10, NGX_AGT_ISSUE_MARGIN);
 
-    ngx_agt_grant_data(&data, &request);
+    ngx_agt_issue_data(&data, &request);
 
     data.has_exp = 1;
     data.exp = ngx_time() + create->what.duration - margin;
 
     request.data.data = (u_char *) &data;
-    request.data.len = sizeof(ngx_agt_grant_data_t);
+    request.data.len = sizeof(ngx_agt_issue_data_t);
 
     len = ngx_agt_json_create(NULL, &create->what);
 
@@ -172,19 +174,19 @@ ngx_agt_grant_create(const ngx_agt_create_t *create,
                                                &create->what);
     }
 
-    return ngx_agt_grant_join(&request, waiter, answer);
+    return ngx_agt_issue_join(&request, waiter, answer);
 }
 
 
 /* what is the same of all; children for one purpose replace one another */
 
 static void
-ngx_agt_grant_data(ngx_agt_grant_data_t *data,
+ngx_agt_issue_data(ngx_agt_issue_data_t *data,
     const ngx_agt_call_request_t *request)
 {
     const ngx_agt_api_conf_t  *conf;
 
-    ngx_memzero(data, sizeof(ngx_agt_grant_data_t));
+    ngx_memzero(data, sizeof(ngx_agt_issue_data_t));
 
     conf = ngx_agt_call_conf();
 
@@ -200,7 +202,7 @@ ngx_agt_grant_data(ngx_agt_grant_data_t *data,
 
 
 static ngx_int_t
-ngx_agt_grant_join(ngx_agt_call_request_t *request,
+ngx_agt_issue_join(ngx_agt_call_request_t *request,
     ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer)
 {
     ngx_int_t                rc;
@@ -214,12 +216,9 @@ ngx_agt_grant_join(ngx_agt_call_request_t *request,
 
     if (request->body.data == NULL || request->data.len == 0
         || ngx_agt_call_conf() == NULL
-        || !ngx_agt_grant_has_room())
+        || !ngx_agt_issue_has_room())
     {
-        ngx_memzero(answer, sizeof(ngx_agt_answer_t));
-
-        answer->class = NGX_AGT_CLASS_INDETERMINATE;
-        answer->reason = NGX_AGT_REASON_INTERNAL;
+        ngx_agt_answer_init(answer);
 
         rc = NGX_ERROR;
 
@@ -239,7 +238,7 @@ ngx_agt_grant_join(ngx_agt_call_request_t *request,
 /* 1 if a child could be recorded; else 0, which is logged once a second */
 
 static ngx_uint_t
-ngx_agt_grant_has_room(void)
+ngx_agt_issue_has_room(void)
 {
     static time_t  said;
 
@@ -262,15 +261,15 @@ ngx_agt_grant_has_room(void)
 
 
 static void
-ngx_agt_grant_read_reissue(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
+ngx_agt_issue_read_reissue(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     ngx_agt_answer_t *answer)
 {
-    ngx_agt_grant_read(call, result, answer, NGX_AGT_REASON_REISSUE);
+    ngx_agt_issue_read(call, result, answer, NGX_AGT_REASON_REISSUE);
 }
 
 
 static void
-ngx_agt_grant_read_create(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
+ngx_agt_issue_read_create(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     ngx_agt_answer_t *answer)
 {
     if (call->operation == NGX_AGT_OPERATION_VALIDATE
@@ -284,26 +283,26 @@ ngx_agt_grant_read_create(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
         return;
     }
 
-    ngx_agt_grant_read(call, result, answer, NGX_AGT_REASON_CREATE);
+    ngx_agt_issue_read(call, result, answer, NGX_AGT_REASON_CREATE);
 }
 
 
 static void
-ngx_agt_grant_read(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
+ngx_agt_issue_read(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     ngx_agt_answer_t *answer, ngx_agt_reason_e reason)
 {
     switch (answer->class) {
 
     case NGX_AGT_CLASS_NONE:
-        ngx_agt_grant_take(call, result, answer, reason);
+        ngx_agt_issue_take(call, result, answer, reason);
         return;
 
     case NGX_AGT_CLASS_INVALID:
-        ngx_agt_grant_refused(call, answer);
+        ngx_agt_issue_refused(call, answer);
         return;
 
     case NGX_AGT_CLASS_REVOKED:
-        ngx_agt_grant_deny(call);
+        ngx_agt_issue_deny(call);
         return;
 
     default:
@@ -313,7 +312,7 @@ ngx_agt_grant_read(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
 
 
 static ngx_uint_t
-ngx_agt_grant_next_create(ngx_agt_call_t *call, ngx_agt_curl_result_t *result)
+ngx_agt_issue_next_create(ngx_agt_call_t *call, ngx_agt_curl_result_t *result)
 {
     ngx_agt_meaning_t  meaning;
 
@@ -321,7 +320,7 @@ ngx_agt_grant_next_create(ngx_agt_call_t *call, ngx_agt_curl_result_t *result)
         return 0;
     }
 
-    ngx_agt_call_meaning(call->operation, result, &meaning);
+    ngx_agt_answer_meaning(call->operation, result, &meaning);
 
     if (meaning.class != NGX_AGT_CLASS_ACTIVE) {
         return 0;
@@ -340,7 +339,7 @@ ngx_agt_grant_next_create(ngx_agt_call_t *call, ngx_agt_curl_result_t *result)
 
 
 static void
-ngx_agt_grant_take(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
+ngx_agt_issue_take(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     ngx_agt_answer_t *answer, ngx_agt_reason_e reason)
 {
     u_char                       packed[512];
@@ -348,7 +347,7 @@ ngx_agt_grant_take(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     ngx_str_t                    bytes;
     ngx_agt_cache_key_t          key;
     const ngx_agt_origin_t      *origin;
-    const ngx_agt_grant_data_t  *data;
+    const ngx_agt_issue_data_t  *data;
 
     if (ngx_agt_json_raw_token(result->body.data, result->body.len,
                                ngx_agt_call_buffer(),
@@ -362,9 +361,9 @@ ngx_agt_grant_take(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
         return;
     }
 
-    data = (ngx_agt_grant_data_t *) call->data.data;
+    data = (ngx_agt_issue_data_t *) call->data.data;
 
-    rc = ngx_agt_grant_record(call, &answer->token);
+    rc = ngx_agt_issue_record(call, &answer->token);
 
     if (rc == NGX_ABORT && !data->has_parent) {
 
@@ -393,7 +392,7 @@ ngx_agt_grant_take(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
         answer->class = NGX_AGT_CLASS_INVALID;
         answer->reason = reason;
 
-        ngx_agt_grant_refused(call, answer);
+        ngx_agt_issue_refused(call, answer);
         goto withheld;
 
     default:
@@ -402,7 +401,7 @@ ngx_agt_grant_take(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
         result->message = "no room for a record of the token, make "
                           "\"agilicus_token_denials\" larger";
 
-        ngx_agt_grant_revoke(call, &answer->token);
+        ngx_agt_issue_revoke(call, &answer->token);
         goto withheld;
     }
 
@@ -435,7 +434,7 @@ withheld:
 /* returns as ngx_agt_children_add() */
 
 static ngx_int_t
-ngx_agt_grant_record(ngx_agt_call_t *call, const ngx_str_t *token)
+ngx_agt_issue_record(ngx_agt_call_t *call, const ngx_str_t *token)
 {
     u_char                       digest
                                  [NGX_AGT_DIGEST_LEN];
@@ -444,9 +443,9 @@ ngx_agt_grant_record(ngx_agt_call_t *call, const ngx_str_t *token)
     ngx_str_t                    part;
     ngx_agt_clock_t              now;
     ngx_agt_child_t              child;
-    const ngx_agt_grant_data_t  *data;
+    const ngx_agt_issue_data_t  *data;
 
-    data = (ngx_agt_grant_data_t *) call->data.data;
+    data = (ngx_agt_issue_data_t *) call->data.data;
 
     part = *token;
 
@@ -471,7 +470,7 @@ ngx_agt_grant_record(ngx_agt_call_t *call, const ngx_str_t *token)
 /* a token that nobody gets is revoked at once */
 
 static void
-ngx_agt_grant_revoke(ngx_agt_call_t *call, const ngx_str_t *token)
+ngx_agt_issue_revoke(ngx_agt_call_t *call, const ngx_str_t *token)
 {
     u_char                digest[NGX_AGT_DIGEST_LEN];
     ngx_str_t             part;
@@ -500,15 +499,15 @@ ngx_agt_grant_revoke(ngx_agt_call_t *call, const ngx_str_t *token)
 /* the API says that the parent is revoked: from now on so does this edge */
 
 static void
-ngx_agt_grant_deny(ngx_agt_call_t *call)
+ngx_agt_issue_deny(ngx_agt_call_t *call)
 {
     ngx_agt_clock_t              now;
     ngx_agt_denial_args_t        args;
     const ngx_agt_api_conf_t    *conf;
-    const ngx_agt_grant_data_t  *data;
+    const ngx_agt_issue_data_t  *data;
 
     conf = ngx_agt_call_conf();
-    data = (ngx_agt_grant_data_t *) call->data.data;
+    data = (ngx_agt_issue_data_t *) call->data.data;
 
     if (!data->has_parent) {
         return;
@@ -532,7 +531,7 @@ ngx_agt_grant_deny(ngx_agt_call_t *call)
 
 
 static void
-ngx_agt_grant_refused(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
+ngx_agt_issue_refused(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
     ngx_str_t                none;
     ngx_agt_clock_t          now;
@@ -560,7 +559,7 @@ ngx_agt_grant_refused(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 
 
 static ngx_int_t
-ngx_agt_grant_adopt(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
+ngx_agt_issue_adopt(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
     ngx_agt_secret_t         secret;
     ngx_agt_cache_key_t      key;

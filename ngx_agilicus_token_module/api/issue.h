@@ -57,7 +57,7 @@ typedef struct {
  * was presented, which is then denied), or as of any call.  Returns as
  * ngx_agt_call_join().
  */
-ngx_int_t ngx_agt_grant_reissue(
+ngx_int_t ngx_agt_issue_reissue(
     const ngx_agt_reissue_t *reissue,
     ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer);
 
@@ -66,7 +66,7 @@ ngx_int_t ngx_agt_grant_reissue(
  * then for it (API: POST /v1/tokens), with the edge's credential.  The answer
  * is ACTIVE with the token, INVALID where the API refuses, or as of any call.
  */
-ngx_int_t ngx_agt_grant_create(
+ngx_int_t ngx_agt_issue_create(
     const ngx_agt_create_t *create,
     ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer);
 

@@ -68,7 +68,7 @@ ngx_agt_wake_close(void *data)
 
 
 ngx_int_t
-ngx_agt_wake_init(ngx_agt_wake_t *wake,
+ngx_agt_wake_init(const ngx_agt_wake_t *wake,
     ngx_uint_t worker, void (*handler)(void), ngx_log_t *log)
 {
     ngx_connection_t  *c;
@@ -134,7 +134,7 @@ ngx_agt_wake_handler(ngx_event_t *ev)
 
 
 void
-ngx_agt_wake_up(ngx_agt_wake_t *wake, uint64_t mask)
+ngx_agt_wake_up(const ngx_agt_wake_t *wake, uint64_t mask)
 {
     uint64_t    one;
     ngx_uint_t  i;
@@ -148,7 +148,7 @@ ngx_agt_wake_up(ngx_agt_wake_t *wake, uint64_t mask)
     for (i = 0; i < wake->n; i++) {
         if (mask & (uint64_t) 1 << (i % 64)) {
 
-            /* full, which it cannot be, would wake as well */
+            /* a counter that is full wakes the worker as well */
 
             if (write(wake->fds[i], &one, sizeof(one)) == -1) {
                 continue;

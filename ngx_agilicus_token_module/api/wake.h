@@ -15,36 +15,36 @@
 
 /*
  * How workers of one configuration wake each other: a descriptor for each
- * (eventfd), made by the master before it forks.  Whoever waits looks for
- * itself from time to time all the same, since workers of another
- * configuration cannot wake it.
+ * (eventfd), made by the master before it forks.  A worker that waits also looks
+ * from time to time, since workers of another configuration cannot wake it.
  */
 
 typedef struct {
-    ngx_fd_t                      *fds;
-    ngx_uint_t                     n;
+    ngx_fd_t    *fds;
+    ngx_uint_t   n;
 } ngx_agt_wake_t;
 
 
 /*
  * Makes the descriptors of "n" workers; they are closed with the pool of the
- * cycle.  Where there are none to be had, nobody is woken, and that is all.
+ * cycle.  Where the system gives no descriptor, workers are not woken and only
+ * look from time to time.  NGX_ERROR for lack of memory.
  */
 ngx_int_t ngx_agt_wake_create(ngx_agt_wake_t *wake,
     ngx_uint_t n, ngx_cycle_t *cycle);
 
 /*
  * Watches the descriptor of worker number "worker": "handler" is called when
- * somebody wakes it.
+ * another worker wakes this one.  NGX_ERROR where no connection is free.
  */
-ngx_int_t ngx_agt_wake_init(ngx_agt_wake_t *wake,
+ngx_int_t ngx_agt_wake_init(const ngx_agt_wake_t *wake,
     ngx_uint_t worker, void (*handler)(void), ngx_log_t *log);
 void ngx_agt_wake_exit(void);
 
 /*
  * Wakes the workers whose numbers, modulo 64, have a bit in "mask".
  */
-void ngx_agt_wake_up(ngx_agt_wake_t *wake, uint64_t mask);
+void ngx_agt_wake_up(const ngx_agt_wake_t *wake, uint64_t mask);
 
 
 #endif /* _NGX_AGT_API_WAKE_H_INCLUDED_ */

@@ -64,10 +64,9 @@ ngx_agt_origin_get(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
 
     /* what no request waits for is no less patient than any location */
 
-    mcf->revocation.connect_timeout = ngx_max(mcf->revocation.connect_timeout,
-                                              conf->api_connect_timeout);
-    mcf->revocation.timeout = ngx_max(mcf->revocation.timeout,
-                                      conf->api_timeout);
+    mcf->deliver.connect_timeout = ngx_max(mcf->deliver.connect_timeout,
+                                           conf->api_connect_timeout);
+    mcf->deliver.timeout = ngx_max(mcf->deliver.timeout, conf->api_timeout);
 
     zone = conf->cache_off ? NULL : conf->cache->data;
 
@@ -176,7 +175,7 @@ ngx_agt_api_get(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
     a = mcf->apis.elts;
 
     for (i = 0; i < mcf->apis.nelts; i++) {
-        if (ngx_agt_digest_equal(a[i]->granted, api->granted)) {
+        if (ngx_agt_digest_equal(a[i]->issued, api->issued)) {
             return a[i];
         }
     }
@@ -390,7 +389,7 @@ ngx_agt_api_digests(const ngx_agt_loc_conf_t *conf, ngx_agt_api_t *api)
     parts[0].len = NGX_AGT_DIGEST_LEN;
     parts[1] = api->credential;
 
-    return ngx_agt_digest_of_all(api->granted, parts, 2);
+    return ngx_agt_digest_of_all(api->issued, parts, 2);
 }
 
 
@@ -429,10 +428,10 @@ ngx_agt_origin_digests(ngx_agt_origin_t *origin, const ngx_str_t *zone)
     }
 
     parts[0].data = origin->calls;
-    parts[1].data = origin->api->granted;
+    parts[1].data = origin->api->issued;
     parts[1].len = NGX_AGT_DIGEST_LEN;
 
-    return ngx_agt_digest_of_all(origin->grants, parts, 2);
+    return ngx_agt_digest_of_all(origin->issued, parts, 2);
 }
 
 

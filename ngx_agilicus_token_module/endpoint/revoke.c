@@ -13,7 +13,7 @@
 #include "request/preflight.h"
 #include "request/sources.h"
 #include "request/wait.h"
-#include "api/revoke.h"
+#include "api/revocation.h"
 #include "json/body.h"
 #include "token/time.h"
 

@@ -349,7 +349,7 @@ ngx_agt_create_key(ngx_http_request_t *r,
 
     ngx_str_set(&parts[0], "\0create\0");
 
-    parts[1].data = lcf->origin->grants;
+    parts[1].data = lcf->origin->issued;
     parts[1].len = NGX_AGT_DIGEST_LEN;
 
     parts[2].data = ngx_pnalloc(r->pool, ngx_agt_json_create(NULL, what));
@@ -387,7 +387,7 @@ ngx_agt_create_ask(ngx_http_request_t *r,
 
     ctx->step = NGX_AGT_STEP_CREATE;
 
-    rc = ngx_agt_grant_create(&create, &ctx->waiter, &answer);
+    rc = ngx_agt_issue_create(&create, &ctx->waiter, &answer);
 
     if (ngx_agt_wait(ctx, lcf, rc, &answer, ngx_agt_exchange_take)
         == NGX_AGAIN)

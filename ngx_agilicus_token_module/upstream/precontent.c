@@ -14,6 +14,7 @@
 #include "upstream/create.h"
 #include "upstream/reissue.h"
 #include "upstream/upstream.h"
+#include "zone/children.h"
 
 
 static ngx_int_t ngx_agt_precontent_subrequest(ngx_http_request_t *r,

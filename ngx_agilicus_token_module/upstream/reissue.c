@@ -11,6 +11,7 @@
 #include "upstream/exchange.h"
 #include "zone/clock.h"
 #include "token/time.h"
+#include "zone/children.h"
 
 
 static ngx_int_t ngx_agt_reissue_find(ngx_http_request_t *r,
@@ -280,7 +281,7 @@ ngx_agt_reissue_key(ngx_http_request_t *r,
     }
 
     ngx_str_set(&parts[0], "\0reissue\0");
-    parts[1].data = lcf->origin->grants;
+    parts[1].data = lcf->origin->issued;
     parts[1].len = NGX_AGT_DIGEST_LEN;
     parts[2].data = (u_char *) parent;
     parts[2].len = NGX_AGT_DIGEST_LEN;
@@ -317,7 +318,7 @@ ngx_agt_reissue_ask(ngx_http_request_t *r,
 
     ctx->step = NGX_AGT_STEP_REISSUE;
 
-    rc = ngx_agt_grant_reissue(&reissue, &ctx->waiter, &answer);
+    rc = ngx_agt_issue_reissue(&reissue, &ctx->waiter, &answer);
 
     if (ngx_agt_wait(ctx, lcf, rc, &answer, ngx_agt_exchange_take)
         == NGX_AGAIN)
