@@ -11,7 +11,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "zone/denial_set.h"
+#include "token/facts.h"
 
 
 /*

@@ -42,6 +42,18 @@ typedef enum {
 } ngx_agt_facts_list_e;
 
 
+/* what a denial refuses: one token, or all tokens with the same fact */
+
+typedef enum {
+    NGX_AGT_DENIAL_TOKEN = 0,
+    NGX_AGT_DENIAL_JTI,
+    NGX_AGT_DENIAL_SESSION,
+    NGX_AGT_DENIAL_SUBJECT,
+
+    NGX_AGT_DENIAL_KINDS
+} ngx_agt_denial_kind_e;
+
+
 /* a packed list: read it with ngx_agt_facts_next() */
 
 typedef struct {

@@ -12,6 +12,7 @@
 #include <ngx_core.h>
 
 #include "token/digest.h"
+#include "token/facts.h"
 
 
 /*
@@ -30,18 +31,6 @@
 
 #define NGX_AGT_DENIAL_KEY_LEN  32
 #define NGX_AGT_DENIAL_SET_MIN  2048
-
-
-/* what a denial refuses */
-
-typedef enum {
-    NGX_AGT_DENIAL_TOKEN = 0,
-    NGX_AGT_DENIAL_JTI,
-    NGX_AGT_DENIAL_SESSION,
-    NGX_AGT_DENIAL_SUBJECT,
-
-    NGX_AGT_DENIAL_KINDS
-} ngx_agt_denial_kind_e;
 
 
 /*
