@@ -143,7 +143,7 @@ for my $n (1, 99, 100, 101) {
     is(scalar(grep { why($_) eq 'revoked/jti' } @res), $n,
        "each of $n rows denies its token");
     is(why(ask($case, "$case-0")), 'active/', 'and no other');
-    is(status($case)->{tombstones}{live}, $n, 'and nothing else');
+    is(status($case)->{denials}{live}, $n, 'and nothing else');
 
     if ($n == 1) {
         my @asked = $mock->requests(path => '/one/v1/tokens');
@@ -169,18 +169,18 @@ my @res = many('mixed', map({ "mixed-$_" } 1 .. 120),
 
 is(scalar(grep { why($_) eq 'revoked/jti' } @res), 250,
    'rows deny in any order, twice, and without an end');
-is(status('mixed')->{tombstones}{live}, 250, 'but not what has expired');
+is(status('mixed')->{denials}{live}, 250, 'but not what has expired');
 finished('mixed');
 
 feed('modest');
 said('modest', 'healthy', 'not polled yet');
-is(status('modest')->{tombstones}{live}, 90,
+is(status('modest')->{denials}{live}, 90,
    'an API may give fewer rows than it is asked for');
 finished('modest');
 
 feed('large');
 said('large', 'healthy', 'not polled yet', 10);
-is(status('large')->{tombstones}{live}, 10,
+is(status('large')->{denials}{live}, 10,
    'an answer that is too large is asked for in parts');
 cmp_ok(status('large')->{feed}{calls}, '>=', 6, 'of which there are several');
 finished('large');
@@ -195,7 +195,7 @@ said('many', 'healthy', 'not polled yet', 15);
 
 my $feed = status('many')->{feed};
 
-is(status('many')->{tombstones}{live}, 10000, 'each of 10,000 rows denies');
+is(status('many')->{denials}{live}, 10000, 'each of 10,000 rows denies');
 cmp_ok($feed->{calls}, '<', 2200, 'with few calls');
 note(sprintf '10,000 rows: %d calls, %.1f s', $feed->{calls},
      $feed->{last_poll_ms} / 1000);
@@ -243,7 +243,7 @@ for my $case ([ 'same', 100, 150, 'more in a second than are given at once' ],
 
     said($name, 'incomplete', 'not polled yet', 20);
 
-    my $live = status($name)->{tombstones}{live};
+    my $live = status($name)->{denials}{live};
 
     cmp_ok($live, '>=', $least, "$what: what is known is denied");
     cmp_ok($live, '<=', $most, 'and that is not all');
@@ -255,7 +255,7 @@ for my $case ([ 'same', 100, 150, 'more in a second than are given at once' ],
            'and takes no memory without end');
 
     if ($name eq 'crowded') {
-        cmp_ok(status($name)->{tombstones}{lost}, '>', 0, 'it is counted');
+        cmp_ok(status($name)->{denials}{lost}, '>', 0, 'it is counted');
     }
 
     if ($name eq 'same') {
@@ -298,7 +298,7 @@ for my $name ('spread', sort keys %ignored) {
     cmp_ok($then->{calls} - $first->{calls}, '<=', 70 * $polls,
            'of some calls each');
     is($then->{state}, 'incomplete', 'and the feed is not healthy');
-    cmp_ok(status($name)->{tombstones}{live}, '>=', 100,
+    cmp_ok(status($name)->{denials}{live}, '>=', 100,
            'though what it tells denies');
     is(why(ask($name, 'spread-7')), 'revoked/jti', 'a token');
 }

@@ -715,14 +715,13 @@ test_counters(void)
     state = &zone->sh->api[api];
 
     for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-        memset(state->latency, 0, sizeof(state->latency));
-        state->latency_sum = 0;
+        memset(&state->latency, 0, sizeof(state->latency));
 
         (void) ngx_agt_breaker_report(zone, api, &b, 1000,
                                       tests[i].elapsed, i % 2, -1);
 
-        unit_check(state->latency[tests[i].place] == 1);
-        unit_check(state->latency_sum == tests[i].elapsed);
+        unit_check(state->latency.calls[tests[i].place] == 1);
+        unit_check(state->latency.sum == tests[i].elapsed);
         unit_check(state->calls == i + 1);
         unit_check(state->failed == (i + 1) / 2);
     }

@@ -9,7 +9,7 @@
 #include "request/challenge.h"
 #include "request/context.h"
 #include "request/headers.h"
-#include "endpoint/revoke.h"
+#include "endpoint/reply.h"
 #include "json/body.h"
 
 
@@ -36,7 +36,7 @@ ngx_agt_hook_handler(ngx_http_request_t *r)
     ngx_int_t  rc;
 
     if (r->method != NGX_HTTP_POST) {
-        return ngx_agt_not_allowed(r, "POST");
+        return ngx_agt_reply_not_allowed(r, "POST");
     }
 
     if (!ngx_agt_headers_is_json(r)) {

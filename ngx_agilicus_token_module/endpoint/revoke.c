@@ -5,12 +5,12 @@
 
 
 #include "endpoint/revoke.h"
+#include "endpoint/reply.h"
 #include "request/access.h"
 #include "request/challenge.h"
 #include "request/context.h"
 #include "request/headers.h"
 #include "request/look_up.h"
-#include "request/preflight.h"
 #include "request/sources.h"
 #include "request/wait.h"
 #include "api/revocation.h"
@@ -97,7 +97,7 @@ ngx_agt_revoke_begin(ngx_http_request_t *r, const ngx_agt_loc_conf_t *lcf)
     ngx_agt_ctx_t  *ctx;
 
     if (r->method != NGX_HTTP_POST) {
-        return ngx_agt_not_allowed(r, "POST");
+        return ngx_agt_reply_not_allowed(r, "POST");
     }
 
     if (r->headers_in.content_length_n > NGX_AGT_JSON_MAX_HOOK) {
@@ -507,23 +507,4 @@ ngx_agt_revoke_refuse(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
     ctx->status = ngx_agt_challenge_status(&ctx->decision);
 
     return ngx_agt_challenge_set(r, ctx);
-}
-
-
-ngx_int_t
-ngx_agt_not_allowed(ngx_http_request_t *r, const char *allow)
-{
-    ngx_str_t  value;
-
-    static const ngx_str_t  name = ngx_string("Allow");
-
-    if (ngx_agt_preflight_passes(r)) {
-        return NGX_HTTP_NO_CONTENT;
-    }
-
-    value.data = (u_char *) allow;
-    value.len = ngx_strlen(allow);
-
-    return ngx_agt_headers_set(r, NULL, &name, &value)
-           ? NGX_HTTP_NOT_ALLOWED : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }

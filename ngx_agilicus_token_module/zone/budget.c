@@ -297,8 +297,8 @@ ngx_agt_breaker_report(ngx_agt_zone_t *first,
     ngx_agt_zone_lock(first);
 
     state->calls++;
-    state->latency[i]++;
-    state->latency_sum += elapsed;
+    state->latency.calls[i]++;
+    state->latency.sum += elapsed;
 
     if (!failed) {
 

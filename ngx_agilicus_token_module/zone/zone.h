@@ -134,6 +134,14 @@ typedef struct {
 #define NGX_AGT_NLATENCIES 12
 
 
+/* how long calls took */
+
+typedef struct {
+    uint64_t  sum;      /* milliseconds */
+    uint64_t  calls[NGX_AGT_NLATENCIES + 1];  /* the last: all longer ones */
+} ngx_agt_latency_t;
+
+
 /* what is kept for an API; see budget */
 
 typedef struct {
@@ -147,9 +155,8 @@ typedef struct {
 
     uint64_t  calls;
     uint64_t  failed;
-    uint64_t  refused;    /* the edge itself: 401, 403 */
-    uint64_t  latency_sum;
-    uint64_t  latency[NGX_AGT_NLATENCIES + 1];
+
+    ngx_agt_latency_t  latency;
 } ngx_agt_api_state_t;
 
 

@@ -1,0 +1,235 @@
+#!/usr/bin/perl
+
+# The figures of the module: as JSON, for Prometheus and as a page.  All three
+# come from one table, and docs/operations.md describes each family of it.
+
+use strict;
+use warnings;
+
+use File::Basename qw(dirname);
+use File::Temp ();
+use JSON::PP ();
+use Test::More;
+
+use lib dirname(__FILE__) . '/lib';
+
+use MockAPI;
+use NginxProcess;
+
+my $top = dirname(__FILE__) . '/..';
+my $mock = MockAPI->start(default => { token => {} },
+                          tokens  => { gone => 410 });
+my $odd = qq{a"b\\c<d>&e};
+
+my $nginx = NginxProcess->new(
+    http => <<"EOC",
+        agilicus_token_api http://127.0.0.1:\$TEST_NGINX_MOCK_PORT;
+        agilicus_token_api_breaker 2 open=60s max=60s;
+        agilicus_token_zone agilicus:1m;
+        agilicus_token_zone '@{[ $odd =~ s/\\/\\\\/r ]}:1m';
+EOC
+    config => <<'EOC',
+        location = /page { agilicus_token on; try_files /page =404; }
+        location = /status { agilicus_token_status; }
+EOC
+);
+
+$nginx->write_file('html/page', "page\n");
+$nginx->start;
+
+
+sub page {
+    my ($token) = @_;
+
+    $nginx->get('/page', defined $token
+                         ? (headers => { Authorization => "Bearer $token" })
+                         : ());
+}
+
+
+page('good') for 1 .. 3;
+page('gone');
+page();
+
+my $json = JSON::PP::decode_json($nginx->get('/status?format=json')->{body});
+my $text = $nginx->get('/status?format=prometheus')->{body};
+my $html = $nginx->get('/status?format=html');
+
+
+subtest 'JSON' => sub {
+    is($json->{verdicts}{active}, 3, 'three were let in');
+    is($json->{verdicts}{revoked}, 1, 'one was revoked');
+    is($json->{verdicts}{missing}, 1, 'one came without a token');
+    is($json->{cache}{hit}, 2, 'two were known');
+    is($json->{cache}{miss}, 2, 'two were not');
+    is($json->{hit_ratio}, 0.5, '... a half of all');
+    is($json->{denials}{live}, 1, 'one is denied');
+    is($json->{feed}{state}, 'off', 'there is no feed');
+    ok(!$json->{feed}{incomplete}, '... which is missing nothing');
+    is($json->{feed}{lag_ms}, -1, '... and has no age');
+
+    my ($api, @more) = @{$json->{apis}};
+
+    is(scalar @more, 0, 'one API');
+    is($api->{url}, $mock->url, '... has its URL');
+    is($api->{calls}, 2, '... was called twice');
+    is($api->{breaker}, 'closed', '... and does not fail');
+
+    my $n = 0;
+
+    $n += $_ for values %{$api->{latency_ms}};
+    is($n, 2, '... both calls are in the histogram');
+    is_deeply([ map { $_->{name} } @{$json->{zones}} ], [ 'agilicus', $odd ],
+              'zones have their names, whatever is in them');
+    is($json->{zones}[0]{facts}, 1, 'facts of one token lie in the first');
+
+    done_testing;
+};
+
+
+subtest 'Prometheus' => sub {
+    my (%type, %help, @wrong, %seen, $family);
+
+    for my $line (split /\n/, $text) {
+        if ($line =~ /^# HELP (\w+) (\S.*)$/) {
+            push @wrong, $line if $help{$1}++;
+            $family = $1;
+
+        } elsif ($line =~ /^# TYPE (\w+) (counter|gauge|histogram)$/) {
+            push @wrong, $line if $type{$1} || $1 ne $family;
+            $type{$1} = $2;
+
+        } elsif ($line =~ /^(\w+?)((?:_(?:bucket|sum|count))?)
+                           (\{\w+="(?:[^"\\]|\\.)*"
+                             (?:,\w+="(?:[^"\\]|\\.)*")*\})?
+                           \ \d+(?:\.\d+)?$/x)
+        {
+            my ($name, $suffix) = ($1, $2);
+
+            push @wrong, $line
+                if $seen{$line =~ s/ \S+$//r}++
+                   || $name ne $family
+                   || ($suffix ne '') != ($type{$name} eq 'histogram');
+
+        } else {
+            push @wrong, $line;
+        }
+    }
+
+    is_deeply(\@wrong, [], 'every line is one of the format');
+    is_deeply([ sort keys %type ], [ sort keys %help ],
+              'each family has HELP and TYPE');
+    is_deeply([ grep { ($type{$_} eq 'counter') != /_total$/ } keys %type ],
+              [], 'counters end in _total, and only these');
+
+    like($text, qr/^agilicus_token_decisions_total\{verdict="active"\} 3$/m,
+         'a counter');
+    like($text, qr/^agilicus_token_zone_entries\{zone="agilicus",kind="facts"\} 1$/m,
+         'a gauge of a zone');
+    like($text, qr/\{zone="a\\"b\\\\c<d>&e",kind=/, 'a name is escaped');
+    like($text, qr/^agilicus_token_feed_state\{state="off"\} 1$/m, 'a state');
+    unlike($text, qr/^agilicus_token_feed_lag_seconds \S/m,
+           'no sample where nothing is known');
+
+    is_deeply([ $text =~ /^agilicus_token_api_latency_seconds_bucket\{api="[^"]+",le="([^"]+)"\}/mg ],
+              [ qw(0.001 0.002 0.005 0.01 0.02 0.05 0.1 0.2 0.5 1 2 5 +Inf) ],
+              'bounds of the histogram are written as Prometheus does');
+    like($text, qr/_bucket\{[^}]*le="\+Inf"\} 2$/m, '... and hold all calls');
+    like($text, qr/_seconds_count\{[^}]*\} 2$/m, '... which are counted');
+
+    done_testing;
+};
+
+
+subtest 'promtool' => sub {
+    plan skip_all => 'no promtool'
+        if system('command -v promtool >/dev/null 2>&1') != 0;
+
+    my $file = File::Temp->new;
+
+    print $file $text;
+    close $file;
+
+    is(`promtool check metrics < $file 2>&1`, '', 'has nothing to say');
+    is($?, 0, '... and agrees');
+
+    done_testing;
+};
+
+
+subtest 'the page' => sub {
+    like($html->{raw_headers}, qr/^Content-Type: text\/html; charset=utf-8\r$/m,
+         'is HTML');
+    like($html->{raw_headers}, qr/^Cache-Control: no-store\r$/m, '... not to be kept');
+    like($html->{body}, qr/<\/html>\n\z/, '... is whole');
+    like($html->{body}, qr/<td class="name">a&quot;b\\c&lt;d&gt;&amp;e<\/td>/,
+         'a name is escaped');
+    like($html->{body}, qr/<td>closed<\/td>/, 'the breaker is a word');
+
+    my ($zones) = $html->{body} =~ m{<h2>Zones</h2>(.*?)</table>}s;
+    my ($head, @rows) = map { scalar(() = /<t[hd]/g) } $zones =~ m{<tr>(.*?)</tr>}gs;
+
+    is_deeply(\@rows, [ $head, $head ], 'a row for each zone');
+    is_deeply([ sort $zones =~ /<th>(\w+)</g ],
+              [ sort grep { $_ ne 'name' } keys %{$json->{zones}[0]} ],
+              '... with the figures that JSON has');
+
+    done_testing;
+};
+
+
+subtest 'a breaker that opens' => sub {
+    $mock->script(default => 500);
+    page("down-$_") for 1 .. 3;
+
+    like($nginx->get('/status?format=json')->{body}, qr/"breaker":"open"/,
+         'says so in JSON');
+
+    my $now = $nginx->get('/status?format=prometheus')->{body};
+
+    like($now, qr/^agilicus_token_api_breaker_open\{[^}]+\} 1$/m,
+         '... as a flag');
+    like($now, qr/^agilicus_token_api_breaker_opened_total\{[^}]+\} 1$/m,
+         '... and counted');
+
+    done_testing;
+};
+
+
+subtest 'docs/operations.md describes each family' => sub {
+    open my $fh, '<', "$top/docs/operations.md" or die "operations.md: $!\n";
+
+    my (%said, %there);
+
+    while (my $line = <$fh>) {
+        my ($name, $labels, $type) =
+            $line =~ /^\| `(agilicus_token_\w+)(?:\{([\w,]+)\})?` \| (\w+) \|/
+            or next;
+
+        $said{$name} = join ' ', $type, sort split /,/, $labels || '';
+    }
+
+    for my $line (split /\n/, $text) {
+        if ($line =~ /^# TYPE (\w+) (\w+)/) {
+            $there{$1} = [ $2 ];
+
+        } elsif ($line =~ /^(\w+?)(?:_bucket|_sum|_count)?\{(.*)\} /) {
+            my ($name, $labels) = ($1, $2);
+            my %labels = map { $_ => 1 } $labels =~ /(\w+)="/g;
+
+            delete $labels{le};
+            $there{$name} = [ $there{$name}[0], sort keys %labels ];
+        }
+    }
+
+    is_deeply(\%said, { map { $_ => join ' ', @{$there{$_}} } keys %there },
+              'name, type and labels');
+
+    done_testing;
+};
+
+
+$nginx->finish('ends');
+$mock->stop;
+
+done_testing;
