@@ -14,6 +14,15 @@
 #include "store.h"
 
 
+/* HTTP statuses for API keys that are not active */
+
+typedef struct {
+    int  wrong;       /* there is no such key of this user */
+    int  expired;     /* 200: as if it were active */
+    int  disabled;    /* likewise */
+} ag_key_statuses_t;
+
+
 typedef struct {
     ag_directory_t        *directory;
     ag_store_t            *store;
@@ -22,6 +31,7 @@ typedef struct {
     ag_date_format_e       dates;
     unsigned               session_fields;  /* that sessions can be sorted
                                                by: a bit for each */
+    ag_key_statuses_t      key_statuses;
 } ag_authority_t;
 
 

@@ -29,6 +29,12 @@
 #define AG_PAGE_MAX       500  /* rows of the other lists */
 #define AG_STRINGS_MAX    16   /* values of a parameter of a query */
 
+/* audiences of a token for which none were asked for, as JSON */
+
+#define AG_AUDIENCES                                                          \
+    "[\"urn:api:agilicus:gateway\",\"urn:api:agilicus:users\","               \
+    "\"urn:api:agilicus:applications\"]"
+
 #define AG_NEVER          INT64_MAX  /* expiry of a token that has none */
 
 /* longest validity that may be asked for, in seconds: ten years */

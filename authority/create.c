@@ -2,6 +2,7 @@
  * POST /v1/tokens
  */
 
+#include "create.h"
 #include "bearer.h"
 #include "jwt.h"
 #include "model.h"
@@ -17,26 +18,12 @@
 #define AG_REFRESH_DURATION  (30 * 86400)
 
 
-/* a creation under way */
-
-typedef struct {
-    const ag_authority_t  *authority;
-    const ag_call_t       *call;
-    ag_reply_t            *reply;
-    ag_token_t             bearer;
-    const ag_org_t        *org;        /* where the bearer may create */
-    ag_token_t             tokens[2];  /* the token, its refresh token */
-    char                  *texts[2];
-} ag_create_t;
-
-
 static int ag_create_authorize(ag_create_t *create);
 static int ag_create_fill(ag_create_t *create);
 static int ag_create_creator(ag_create_t *create);
 static int ag_create_session(ag_create_t *create);
 static int ag_create_session_named(ag_create_t *create, const char *name);
 static int ag_create_refresh(ag_create_t *create);
-static int ag_create_store(ag_create_t *create);
 static void ag_create_reply(ag_create_t *create);
 
 
@@ -47,17 +34,7 @@ ag_create(const ag_authority_t *authority, const ag_call_t *call,
     int          rc;
     ag_create_t  create;
 
-    memset(&create, 0, sizeof(ag_create_t));
-
-    create.authority = authority;
-    create.call = call;
-    create.reply = reply;
-
-    rc = ag_create_authorize(&create);
-
-    if (rc == AG_OK) {
-        rc = ag_create_fill(&create);
-    }
+    rc = ag_create_make(&create, authority, call, reply);
 
     if (rc == AG_OK) {
         rc = ag_create_store(&create);
@@ -70,11 +47,36 @@ ag_create(const ag_authority_t *authority, const ag_call_t *call,
         ag_reply_failed(reply);
     }
 
-    ag_jwt_free(create.texts[0]);
-    ag_jwt_free(create.texts[1]);
-    ag_token_clear(&create.tokens[0]);
-    ag_token_clear(&create.tokens[1]);
-    ag_token_clear(&create.bearer);
+    ag_create_end(&create);
+}
+
+
+int
+ag_create_make(ag_create_t *create, const ag_authority_t *authority,
+    const ag_call_t *call, ag_reply_t *reply)
+{
+    int  rc;
+
+    memset(create, 0, sizeof(ag_create_t));
+
+    create->authority = authority;
+    create->call = call;
+    create->reply = reply;
+
+    rc = ag_create_authorize(create);
+
+    return rc == AG_OK ? ag_create_fill(create) : rc;
+}
+
+
+void
+ag_create_end(ag_create_t *create)
+{
+    ag_jwt_free(create->texts[0]);
+    ag_jwt_free(create->texts[1]);
+    ag_token_clear(&create->tokens[0]);
+    ag_token_clear(&create->tokens[1]);
+    ag_token_clear(&create->bearer);
 }
 
 
@@ -278,7 +280,7 @@ ag_create_refresh(ag_create_t *create)
 }
 
 
-static int
+int
 ag_create_store(ag_create_t *create)
 {
     int  rc;

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 
-#define AG_STORE_VERSION  2
+#define AG_STORE_VERSION  3
 #define AG_BUSY_TIMEOUT   5000   /* milliseconds */
 
 /* sessions of a user; organisation and session may be any */
@@ -93,6 +93,22 @@ static const char *const  ag_sql[AG_SQL_COUNT] = {
     [AG_SQL_DELETE_SESSIONS_OF] =
         "DELETE FROM session WHERE " AG_SESSIONS_OF,
 
+    [AG_SQL_SET_API_KEY] =
+        "INSERT OR REPLACE INTO api_key (" AG_API_KEY_COLUMNS ") "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+
+    /* NULL equals nothing */
+
+    [AG_SQL_FIND_API_KEY] =
+        "SELECT " AG_API_KEY_SELECTED " FROM api_key "
+        "WHERE id = ?2 OR digest = ?3",
+
+    [AG_SQL_DELETE_API_KEY] =
+        "DELETE FROM api_key WHERE id = ?1",
+
+    [AG_SQL_PURGE_API_KEYS] =
+        "DELETE FROM api_key WHERE expiry < ?1",
+
     [AG_SQL_KEY] =
         "SELECT der FROM signing_key WHERE id = 1",
 
@@ -143,6 +159,22 @@ static const char  ag_schema[] =
     "  revoked INTEGER NOT NULL"
     ") WITHOUT ROWID;"
 
+    "CREATE TABLE api_key ("
+    "  id TEXT PRIMARY KEY NOT NULL,"
+    "  sub TEXT NOT NULL,"
+    "  org TEXT NOT NULL,"
+    "  name TEXT,"
+    "  label TEXT,"
+    "  scopes TEXT NOT NULL,"
+    "  token_id TEXT NOT NULL,"
+    "  created INTEGER NOT NULL,"
+    "  updated INTEGER NOT NULL,"
+    "  expiry INTEGER NOT NULL,"
+    "  disabled INTEGER NOT NULL,"
+    "  digest BLOB UNIQUE NOT NULL,"
+    "  sealed BLOB NOT NULL"
+    ") WITHOUT ROWID;"
+
     "CREATE INDEX token_iat ON token (iat);"
     "CREATE INDEX token_exp ON token (exp);"
     "CREATE INDEX token_sub ON token (sub);"
@@ -151,7 +183,7 @@ static const char  ag_schema[] =
     "CREATE INDEX session_sub ON session (sub);"
     "CREATE INDEX session_revoked ON session (id) WHERE revoked;"
 
-    "PRAGMA user_version = 2;";
+    "PRAGMA user_version = 3;";
 
 
 ag_database_t *

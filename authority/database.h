@@ -28,6 +28,20 @@
 #define AG_SESSION_COLUMNS                                                    \
     "id, sub, org, details, created, updated, last_mfa, revoked"
 
+#define AG_API_KEY_COLUMNS                                                    \
+    "id, sub, org, name, label, scopes, token_id, created, updated, expiry, " \
+    "disabled, digest, sealed"
+
+/* those columns, and the status; its parameter is the first: the time */
+
+#define AG_API_KEY_SELECTED                                                   \
+    AG_API_KEY_COLUMNS ", "                                                   \
+    "CASE WHEN NOT EXISTS (SELECT 1 FROM token WHERE jti = token_id "         \
+    "AND NOT token.revoked AND EXISTS (SELECT 1 FROM session "                \
+    "WHERE id = token.session AND NOT session.revoked)) THEN 'revoked' "      \
+    "WHEN expiry <= ? THEN 'expired' WHEN disabled THEN 'disabled' "          \
+    "ELSE 'active' END AS oper_status"
+
 
 typedef enum {
     AG_SQL_FIND = 0,
@@ -45,6 +59,10 @@ typedef enum {
     AG_SQL_TOUCH_SESSIONS,
     AG_SQL_REVOKE_SESSIONS_OF,
     AG_SQL_DELETE_SESSIONS_OF,
+    AG_SQL_SET_API_KEY,
+    AG_SQL_FIND_API_KEY,
+    AG_SQL_DELETE_API_KEY,
+    AG_SQL_PURGE_API_KEYS,
     AG_SQL_KEY,
     AG_SQL_SET_KEY,
     AG_SQL_BEGIN,

@@ -2,15 +2,12 @@
  * POST /v1/tokens/introspect
  */
 
-#include "model.h"
-#include "operation.h"
+#include "introspect.h"
 #include "state.h"
 
 #include <string.h>
 
 
-static int ag_introspect_options(json_t *value, const ag_path_t *path,
-    ag_error_t *error);
 static int ag_introspect_orgs(json_t *value, const ag_path_t *path,
     ag_error_t *error);
 static void ag_introspect_active(const ag_authority_t *authority,
@@ -87,7 +84,7 @@ ag_introspect(const ag_authority_t *authority, const ag_call_t *call,
 }
 
 
-static int
+int
 ag_introspect_options(json_t *value, const ag_path_t *path, ag_error_t *error)
 {
     return ag_shape_check(value, ag_option_members, false, path, error);
@@ -101,28 +98,32 @@ ag_introspect_orgs(json_t *value, const ag_path_t *path, ag_error_t *error)
 }
 
 
-/*
- * no_cache needs nothing done, since each answer is read anew.
- * target_org_info fills in nothing, since an answer is about one organisation.
- */
+void
+ag_introspect_model(const json_t *body, ag_model_options_t *model)
+{
+    json_t  *options;
+
+    options = ag_json_get(body, "introspect_options");
+
+    memset(model, 0, sizeof(ag_model_options_t));
+
+    model->exclude_roles = ag_json_bool(options, "exclude_roles", false);
+    model->support_http_matchers = ag_json_bool(options,
+                                                "support_http_matchers",
+                                                false);
+}
+
 
 static void
 ag_introspect_active(const ag_authority_t *authority, const ag_call_t *call,
     const ag_token_t *token, ag_reply_t *reply)
 {
-    json_t              *options;
     ag_text_t            text;
     ag_model_options_t   model;
 
-    options = ag_json_get(call->body, "introspect_options");
-
-    memset(&model, 0, sizeof(ag_model_options_t));
     memset(&text, 0, sizeof(ag_text_t));
 
-    model.exclude_roles = ag_json_bool(options, "exclude_roles", false);
-    model.support_http_matchers = ag_json_bool(options,
-                                               "support_http_matchers",
-                                               false);
+    ag_introspect_model(call->body, &model);
 
     ag_model_token(&text, authority, token, &model);
     ag_reply_text(reply, 200, &text);

@@ -473,9 +473,7 @@ ag_issue_finish(ag_issue_spec_t *spec, int64_t now, unsigned seen,
     }
 
     if (spec->aud == NULL) {
-        spec->aud = json_pack("[s, s, s]", "urn:api:agilicus:gateway",
-                              "urn:api:agilicus:users",
-                              "urn:api:agilicus:applications");
+        spec->aud = json_loads(AG_AUDIENCES, 0, NULL);
     }
 
     return spec->aud ? AG_OK : ag_error(error, "not enough memory");

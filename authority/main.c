@@ -3,6 +3,7 @@
  */
 
 #include "authority.h"
+#include "api_keys.h"
 #include "http.h"
 #include "issue.h"
 #include "options.h"
@@ -100,6 +101,7 @@ ag_main_open(ag_authority_t *authority, const ag_options_t *options,
 
     authority->dates = options->dates;
     authority->session_fields = options->session_fields;
+    authority->key_statuses = options->key_statuses;
     authority->directory = ag_seed_load(options->seed, &reason);
 
     if (authority->directory == NULL) {
@@ -160,6 +162,7 @@ ag_main_serve(const ag_authority_t *authority, const ag_options_t *options,
     ag_error_t *error)
 {
     int                rc;
+    ag_error_t         reason;
     ag_http_options_t  http;
 
     memset(&http, 0, sizeof(ag_http_options_t));
@@ -175,6 +178,10 @@ ag_main_serve(const ag_authority_t *authority, const ag_options_t *options,
     }
 
     (void) ag_store_purge(authority->store, ag_date_now() - AG_KEEP_EXPIRED);
+
+    if (ag_api_keys_seed(authority, &reason) != AG_OK) {
+        return ag_error(error, "seed \"%s\": %s", options->seed, reason.text);
+    }
 
     rc = ag_main_serve_tls(authority, options, &http, error);
 

@@ -3,6 +3,7 @@
  */
 
 #include "options.h"
+#include "api_keys.h"
 #include "session.h"
 #include "sessions.h"
 
@@ -36,6 +37,7 @@ enum {
     AG_OPT_REQUEST_LOG,
     AG_OPT_DATE_FORMAT,
     AG_OPT_PAGE_ON,
+    AG_OPT_KEY_STATUS,
     AG_OPT_DELAY,
     AG_OPT_FAIL_RATE,
     AG_OPT_HANG,
@@ -55,6 +57,7 @@ static const struct option  ag_long_options[] = {
     { "request-log", required_argument, NULL, AG_OPT_REQUEST_LOG },
     { "date-format", required_argument, NULL, AG_OPT_DATE_FORMAT },
     { "page-on", required_argument, NULL, AG_OPT_PAGE_ON },
+    { "key-status", required_argument, NULL, AG_OPT_KEY_STATUS },
     { "delay", required_argument, NULL, AG_OPT_DELAY },
     { "fail-rate", required_argument, NULL, AG_OPT_FAIL_RATE },
     { "hang", no_argument, NULL, AG_OPT_HANG },
@@ -82,6 +85,10 @@ const char  ag_options_help[] =
     "  --page-on FIELD,...    what sessions can be paged by: id, created, "
     "updated\n"
     "                         (id)\n"
+    "  --key-status CASE=STATUS,...\n"
+    "                         statuses of API keys that are wrong, expired or "
+    "disabled\n"
+    "                         (404 each)\n"
     "\n"
     "  --issue KEY=VALUE,...  print a token and exit; may be given several "
     "times\n"
@@ -126,6 +133,7 @@ ag_options_parse(int argc, char *const *argv, ag_options_t *options,
     options->db = "agilicus-authority.db";
     options->seed = "conf/organisation.json";
     options->issue_count = 1;
+    options->key_statuses = (ag_key_statuses_t) { 404, 404, 404 };
     options->session_fields = 1U << AG_SESSION_ID;
 
     options->issues = calloc((size_t) argc, sizeof(char *));
@@ -205,6 +213,14 @@ ag_options_one(ag_options_t *options, int name, const char *value,
         if (ag_sessions_fields(value, &options->session_fields) != AG_OK) {
             return ag_error(error, "--page-on \"%s\" is not of id, created "
                             "and updated", value);
+        }
+
+        return AG_OK;
+
+    case AG_OPT_KEY_STATUS:
+        if (ag_api_keys_statuses(value, &options->key_statuses) != AG_OK) {
+            return ag_error(error, "--key-status \"%s\" is not of wrong, "
+                            "expired and disabled with a status each", value);
         }
 
         return AG_OK;

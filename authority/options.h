@@ -6,7 +6,7 @@
 #define AG_OPTIONS_H
 
 
-#include "date.h"
+#include "authority.h"
 #include "faults.h"
 #include "listen.h"
 
@@ -24,6 +24,7 @@ typedef struct {
     int64_t               issue_count;   /* tokens of each */
     ag_date_format_e      dates;
     unsigned              session_fields;
+    ag_key_statuses_t     key_statuses;
     ag_fault_options_t    faults;
     bool                  help;
     bool                  version;

@@ -3,6 +3,7 @@
  */
 
 #include "route.h"
+#include "api_keys.h"
 #include "sessions.h"
 
 #include <string.h>
@@ -28,6 +29,13 @@ static const ag_route_t  ag_routes[] = {
       NULL, ag_revoke, NULL, NULL, true },
     { "/v1/tokens/validations", "POST",
       NULL, ag_validate, NULL, NULL, false },
+
+    { "/v1/api_keys", "GET, HEAD, POST",
+      ag_api_keys_list, ag_api_keys_create, NULL, NULL, true },
+    { "/v1/api_keys/introspect", "POST",
+      NULL, ag_api_keys_introspect, NULL, NULL, false },
+    { "/v1/api_keys/{api_key_id}", "GET, HEAD, DELETE",
+      ag_api_keys_get, NULL, NULL, ag_api_keys_delete, false },
 
     { "/v1/sessions", "GET, HEAD, POST",
       ag_sessions_list, ag_sessions_create, NULL, NULL, true },

@@ -19,6 +19,7 @@
 #define AG_SEED_ORGS     256
 #define AG_SEED_APPS     256
 #define AG_SEED_SUBJECTS 4096
+#define AG_SEED_KEYS     1024
 #define AG_SEED_NAME     255
 
 
@@ -47,6 +48,8 @@ static int ag_seed_role_names(json_t *value, const ag_path_t *path,
     ag_error_t *error);
 static int ag_seed_subject(json_t *value, const ag_path_t *path,
     ag_error_t *error);
+static int ag_seed_api_key(json_t *value, const ag_path_t *path,
+    ag_error_t *error);
 static ag_directory_t *ag_seed_build(json_t *root, ag_error_t *error);
 static int ag_seed_build_all(ag_seed_t *seed);
 static int ag_seed_build_orgs(ag_seed_t *seed, const json_t *list);
@@ -74,6 +77,7 @@ static const ag_member_t  ag_seed_members[] = {
     { "applications", AG_ARRAY, AG_REQUIRED, 0, AG_SEED_APPS, ag_seed_app },
     { "subjects", AG_ARRAY, AG_REQUIRED, 1, AG_SEED_SUBJECTS,
       ag_seed_subject },
+    { "api_keys", AG_ARRAY, 0, 0, AG_SEED_KEYS, ag_seed_api_key },
     { NULL, AG_ANY, 0, 0, 0, NULL }
 };
 
@@ -121,6 +125,21 @@ static const ag_member_t  ag_permission_members[] = {
     { "inherit", AG_BOOL, 0, 0, 0, NULL },
     { "scopes", AG_STRINGS, 0, 0, 256, ag_scope_check },
     { "roles", AG_OBJECT, 0, 0, 0, ag_seed_role_names },
+    { NULL, AG_ANY, 0, 0, 0, NULL }
+};
+
+
+static const ag_member_t  ag_seed_key_members[] = {
+    { "key", AG_STRING, AG_REQUIRED, 8, AG_SEED_NAME, NULL },
+    { "user_id", AG_IDENTIFIER, AG_REQUIRED, 0, 0, NULL },
+    { "org_id", AG_IDENTIFIER, AG_REQUIRED, 0, 0, NULL },
+    { "expiry", AG_STRING, 0, 1, 64, ag_shape_date },
+    { "session", AG_IDENTIFIER, 0, 0, 0, NULL },
+    { "scopes", AG_STRINGS, 0, 0, 256, ag_scope_check },
+    { "name", AG_STRING, 0, 0, 100, NULL },
+    { "label", AG_STRING, 0, 0, 128, NULL },
+    { "disabled", AG_BOOL, 0, 0, 0, NULL },
+    { "revoked", AG_BOOL, 0, 0, 0, NULL },
     { NULL, AG_ANY, 0, 0, 0, NULL }
 };
 
@@ -219,6 +238,13 @@ static int
 ag_seed_permission(json_t *value, const ag_path_t *path, ag_error_t *error)
 {
     return ag_shape_check(value, ag_permission_members, true, path, error);
+}
+
+
+static int
+ag_seed_api_key(json_t *value, const ag_path_t *path, ag_error_t *error)
+{
+    return ag_shape_check(value, ag_seed_key_members, true, path, error);
 }
 
 

@@ -3,6 +3,7 @@
  */
 
 #include "shape.h"
+#include "date.h"
 
 #include <string.h>
 
@@ -200,6 +201,21 @@ ag_shape_array(json_t *value, const ag_member_t *member,
         if (member->check && member->check(item, &here, error) != AG_OK) {
             return AG_MALFORMED;
         }
+    }
+
+    return AG_OK;
+}
+
+
+int
+ag_shape_date(json_t *value, const ag_path_t *path, ag_error_t *error)
+{
+    int64_t  seconds;
+
+    if (ag_date_parse(json_string_value(value), json_string_length(value),
+                      &seconds) != AG_OK)
+    {
+        return ag_error_at(error, path, "is not a date");
     }
 
     return AG_OK;

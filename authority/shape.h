@@ -53,6 +53,9 @@ typedef struct {
 int ag_shape_check(json_t *object, const ag_member_t *table, bool closed,
     const ag_path_t *path, ag_error_t *error);
 
+/* An ag_check_pt for a string that is a date, see ag_date_parse(). */
+int ag_shape_date(json_t *value, const ag_path_t *path, ag_error_t *error);
+
 /* Whether text has only characters that AG_IDENTIFIER allows. */
 bool ag_shape_is_identifier(const char *text);
 

@@ -234,13 +234,15 @@ ag_store_purge(ag_store_t *store, int64_t before)
     sqlite3_stmt   *statement;
     ag_database_t  *database;
 
-    static const ag_sql_e  purge[] = { AG_SQL_PURGE, AG_SQL_PURGE_SESSIONS };
+    static const ag_sql_e  purge[] = {
+        AG_SQL_PURGE, AG_SQL_PURGE_SESSIONS, AG_SQL_PURGE_API_KEYS
+    };
 
     database = store->writer;
 
     rc = ag_pool_begin(store, database);
 
-    for (i = 0; i < 2 && rc == AG_OK; i++) {
+    for (i = 0; i < 3 && rc == AG_OK; i++) {
         statement = ag_database_sql(database, purge[i]);
 
         (void) sqlite3_bind_int64(statement, 1, before);

@@ -62,8 +62,8 @@ void ag_store_close(ag_store_t *store);
 ag_key_t *ag_store_key(ag_store_t *store, ag_error_t *error);
 
 /*
- * Forgets tokens that expired before a date (seconds), and sessions that were
- * made before it and have no token. AG_OK or AG_ERROR.
+ * Forgets tokens that expired before a date (seconds), API keys that did, and
+ * sessions that were made before it and have no token. AG_OK or AG_ERROR.
  */
 int ag_store_purge(ag_store_t *store, int64_t before);
 

@@ -19,8 +19,6 @@ static int ag_validate_time_validity(json_t *value, const ag_path_t *path,
     ag_error_t *error);
 static int ag_validate_token_validity(json_t *value, const ag_path_t *path,
     ag_error_t *error);
-static int ag_validate_date(json_t *value, const ag_path_t *path,
-    ag_error_t *error);
 static int ag_validate_roles(json_t *value, const ag_path_t *path,
     ag_error_t *error);
 static int ag_validate_lifetime(const ag_call_t *call, ag_token_t *token,
@@ -39,9 +37,9 @@ static const ag_member_t  ag_time_validity_members[] = {
 
 
 static const ag_member_t  ag_token_validity_members[] = {
-    { "start", AG_STRING, 0, 1, 64, ag_validate_date },
+    { "start", AG_STRING, 0, 1, 64, ag_shape_date },
     { "duration", AG_INTEGER, 0, 1, AG_DURATION_MAX, NULL },
-    { "end", AG_STRING, 0, 1, 64, ag_validate_date },
+    { "end", AG_STRING, 0, 1, 64, ag_shape_date },
     { "does_not_expire", AG_BOOL, 0, 0, 0, NULL },
     { NULL, AG_ANY, 0, 0, 0, NULL }
 };
@@ -79,21 +77,6 @@ ag_validate_token_validity(json_t *value, const ag_path_t *path,
 {
     return ag_shape_check(value, ag_token_validity_members, false, path,
                           error);
-}
-
-
-static int
-ag_validate_date(json_t *value, const ag_path_t *path, ag_error_t *error)
-{
-    int64_t  seconds;
-
-    if (ag_date_parse(json_string_value(value), json_string_length(value),
-                      &seconds) != AG_OK)
-    {
-        return ag_error_at(error, path, "is not a date");
-    }
-
-    return AG_OK;
 }
 
 
