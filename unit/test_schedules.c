@@ -1306,10 +1306,9 @@ run(worker_t *w)
     case TASK_BODY:
         q = &requests[w->what];
 
-        if (((ngx_agt_ctx_t *) q->ctx[0])->state == NGX_AGT_STATE_READING)
+        if (((ngx_agt_ctx_t *) q->ctx[0])->life == NGX_AGT_LIFE_READING)
         {
-            ((ngx_agt_ctx_t *) q->ctx[0])->body_read = 1;
-            ((ngx_agt_ctx_t *) q->ctx[0])->state = NGX_AGT_STATE_ANSWERED;
+            ((ngx_agt_ctx_t *) q->ctx[0])->life = NGX_AGT_LIFE_READ;
             run_phases(q);
         }
 
@@ -2181,7 +2180,6 @@ ngx_agt_sources_take(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
     ctx->token.data = (u_char *) token;
     ctx->token.len = strlen(token);
-    ctx->has_token = 1;
     ctx->has_digest = 1;
 
     digest_of(token, ctx->digest);
@@ -2206,7 +2204,7 @@ ngx_int_t
 ngx_agt_host_rules_match(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     const ngx_agt_loc_conf_t *lcf, ngx_agt_reason_e *reason)
 {
-    return ctx->body_read ? NGX_OK : NGX_AGAIN;
+    return (ctx->life == NGX_AGT_LIFE_READ) ? NGX_OK : NGX_AGAIN;
 }
 
 
@@ -2220,7 +2218,7 @@ ngx_agt_destination_has_two_hosts(ngx_http_request_t *r)
 ngx_int_t
 ngx_agt_host_rules_read_body(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 {
-    ctx->state = NGX_AGT_STATE_READING;
+    ctx->life = NGX_AGT_LIFE_READING;
 
     return NGX_DONE;
 }

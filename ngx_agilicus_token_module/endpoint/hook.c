@@ -150,7 +150,7 @@ ngx_agt_hook_unavailable(ngx_http_request_t *r)
     ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
                          NGX_AGT_REASON_OVERLOAD);
 
-    ctx->state = NGX_AGT_STATE_DONE;
+    ctx->life = NGX_AGT_LIFE_DONE;
     ctx->status = ngx_agt_challenge_status(&ctx->decision);
 
     return ngx_agt_challenge_set(r, ctx);

@@ -503,7 +503,7 @@ ngx_agt_revoke_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
 static ngx_int_t
 ngx_agt_revoke_refuse(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 {
-    ctx->state = NGX_AGT_STATE_DONE;
+    ctx->life = NGX_AGT_LIFE_DONE;
     ctx->status = ngx_agt_challenge_status(&ctx->decision);
 
     return ngx_agt_challenge_set(r, ctx);

@@ -53,7 +53,7 @@ ngx_agt_access_handler(ngx_http_request_t *r)
         if (ctx == NULL) {
             ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
 
-            if (ctx && ctx->state == NGX_AGT_STATE_READING) {
+            if (ctx && ctx->life == NGX_AGT_LIFE_READING) {
                 return rc;
             }
         }
@@ -127,8 +127,7 @@ ngx_agt_access_last_handler(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
 
-    if (ctx == NULL || ctx->state != NGX_AGT_STATE_DONE || ctx->status == 0)
-    {
+    if (ctx == NULL || ctx->life < NGX_AGT_LIFE_DONE || ctx->status == 0) {
         return NGX_DECLINED;
     }
 
@@ -165,7 +164,7 @@ ngx_agt_access_check(ngx_http_request_t *r,
 
     ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
 
-    if (ctx == NULL || ctx->state == NGX_AGT_STATE_DONE) {
+    if (ctx == NULL || ctx->life >= NGX_AGT_LIFE_DONE) {
         ctx = ngx_agt_ctx_create(r);
 
         if (ctx == NULL) {
@@ -176,20 +175,21 @@ ngx_agt_access_check(ngx_http_request_t *r,
 
     *out = ctx;
 
-    if (ctx->waiter.call || ctx->state == NGX_AGT_STATE_READING) {
+    if (ctx->waiter.call || ctx->life == NGX_AGT_LIFE_READING) {
         return NGX_AGAIN;
     }
 
-    if (ctx->state == NGX_AGT_STATE_NEW) {
+    if (ctx->life < NGX_AGT_LIFE_KNOWN) {
 
-        rc = ctx->previewed ? ngx_agt_preaccess_learn_again(r, ctx, lcf)
-                            : ngx_agt_access_learn(r, ctx, lcf);
-
-        ctx->previewed = 0;
+        rc = (ctx->life == NGX_AGT_LIFE_PREVIEWED)
+             ? ngx_agt_preaccess_learn_again(r, ctx, lcf)
+             : ngx_agt_access_learn(r, ctx, lcf);
 
         if (rc == NGX_AGAIN) {
             return NGX_AGAIN;
         }
+
+        ctx->life = NGX_AGT_LIFE_KNOWN;
 
     } else if (ctx->cache == NGX_AGT_CACHE_STALE) {
         ngx_agt_preaccess_check_stale(ctx);
@@ -202,19 +202,19 @@ ngx_agt_access_check(ngx_http_request_t *r,
         /* nothing was decided about anybody */
 
         ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_NONE, NGX_AGT_REASON_NONE);
-        ctx->state = NGX_AGT_STATE_DONE;
+        ctx->life = NGX_AGT_LIFE_DONE;
 
         return NGX_OK;
     }
 
     if (ctx->decision.verdict == NGX_AGT_VERDICT_MISSING
         && lcf->create && lcf->enable == NGX_AGT_ON
-        && r == r->main && !ctx->creating)
+        && r == r->main)
     {
         /* others say who this is; a token comes when all have been asked */
 
         ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_NONE, NGX_AGT_REASON_NONE);
-        ctx->creating = 1;
+        ctx->life = NGX_AGT_LIFE_TOKENLESS;
 
         return NGX_DECLINED;
     }
@@ -255,7 +255,7 @@ ngx_agt_access_learn(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     ctx->api = lcf->origin->api;
     ctx->leeway = lcf->leeway;
 
-    if (!ctx->has_token && !ngx_agt_sources_take(r, ctx, lcf)) {
+    if (ctx->token.len == 0 && !ngx_agt_sources_take(r, ctx, lcf)) {
         return NGX_OK;
     }
 
@@ -442,7 +442,7 @@ ngx_agt_access_conclude(ngx_http_request_t *r,
     size_t      len;
     ngx_uint_t  level;
 
-    ctx->state = NGX_AGT_STATE_DONE;
+    ctx->life = NGX_AGT_LIFE_DONE;
 
     ngx_agt_zone_count(ngx_agt_request_first_zone(r),
         NGX_AGT_COUNT_ACTIVE

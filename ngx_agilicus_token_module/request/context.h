@@ -95,24 +95,54 @@ typedef struct {
 } ngx_agt_client_t;
 
 
+/*
+ * The life of a decision:
+ *
+ * from       to         when
+ *
+ * NEW        PREVIEWED  the preaccess phase has found facts: the access phase
+ *                       looks them up once more
+ *            KNOWN      there is something to decide on
+ * PREVIEWED  KNOWN      as above
+ * KNOWN      READING    rules of the token look into the body
+ *            TOKENLESS  there is no token, and one is to be created when the
+ *                       access phase has let the request in
+ *            DONE       there is a decision
+ * READING    READ       the body has come
+ * READ       DONE       there is a decision
+ * TOKENLESS  CREATE     the API is asked to create a token
+ *            NEW        a created token was kept, and is now the request's
+ *            DONE       the request is refused
+ * CREATE     NEW        a token was created, and is now the request's
+ *            DONE       the request is refused
+ * DONE       TOKENLESS  a token that was kept is refused: one more is created
+ *            REISSUE    the API is asked to reissue the token
+ *            VERIFY     a reissued token was kept: the API is asked about it
+ *            GIVEN      a reissued token was kept, and goes upstream
+ * REISSUE    VERIFY     a token was reissued: the API is asked about it
+ *            DONE       the request is refused
+ * VERIFY     GIVEN      the reissued token goes upstream
+ *            DONE       the request is refused
+ * GIVEN      DONE       the request is refused: its target holds the token
+ *
+ * A request waits for a call, and ctx->waiter.call is set, in NEW, PREVIEWED,
+ * CREATE, REISSUE and VERIFY only.  The values are in the order of a request:
+ * before DONE there is no decision.
+ */
+
 typedef enum {
-    NGX_AGT_STATE_NEW = 0,
-    NGX_AGT_STATE_READING,
-    NGX_AGT_STATE_ANSWERED,
-    NGX_AGT_STATE_DONE
-} ngx_agt_state_e;
-
-
-/* where an exchange of tokens is; see exchange */
-
-typedef enum {
-    NGX_AGT_STEP_NONE = 0,
-    NGX_AGT_STEP_CREATE,
-    NGX_AGT_STEP_PRESENTED,
-    NGX_AGT_STEP_REISSUE,
-    NGX_AGT_STEP_VERIFY,
-    NGX_AGT_STEP_DONE
-} ngx_agt_step_e;
+    NGX_AGT_LIFE_NEW = 0,
+    NGX_AGT_LIFE_PREVIEWED,
+    NGX_AGT_LIFE_KNOWN,
+    NGX_AGT_LIFE_READING,
+    NGX_AGT_LIFE_READ,
+    NGX_AGT_LIFE_TOKENLESS,
+    NGX_AGT_LIFE_CREATE,
+    NGX_AGT_LIFE_DONE,
+    NGX_AGT_LIFE_REISSUE,
+    NGX_AGT_LIFE_VERIFY,
+    NGX_AGT_LIFE_GIVEN
+} ngx_agt_life_e;
 
 
 typedef enum {
@@ -132,67 +162,54 @@ typedef enum {
  */
 
 struct ngx_agt_ctx_s {
-    ngx_http_request_t  *request;
-    ngx_agt_client_t    *client;
-    ngx_agt_state_e      state;
+    ngx_http_request_t         *request;
+    ngx_agt_client_t           *client;
+    ngx_agt_life_e              life;
 
-    ngx_str_t            token;
-    const ngx_agt_source_t *source;
-    u_char              digest[NGX_AGT_DIGEST_LEN];
-    u_char              unpadded[NGX_AGT_DIGEST_LEN];
+    ngx_str_t                   token;      /* empty: there is none */
+    const ngx_agt_source_t     *source;     /* NULL: it was created */
+    u_char                      digest[NGX_AGT_DIGEST_LEN];
+    u_char                      unpadded[NGX_AGT_DIGEST_LEN];
 
-    ngx_agt_waiter_t    waiter;
-    ngx_agt_wait_take_pt  take;
-    ngx_event_t         event;      /* deadline, and wake-up */
-    ngx_agt_class_e     class;      /* of the answer */
+    /* see wait */
+    ngx_agt_waiter_t            waiter;
+    ngx_agt_wait_take_pt        take;
+    ngx_event_t                 event;      /* deadline, and wake-up */
+    uint64_t                    asked;      /* ms, when it waited first */
+    uint64_t                    spent;      /* ms, in preaccess */
 
     /* what is known; lives as long as the request */
-    ngx_str_t           packed;
-    ngx_agt_facts_t     facts;
-    ngx_agt_ctx_t      *next_part;  /* see recheck */
-    ngx_str_t           rules;      /* packed */
-    uint64_t            sent;       /* ms, monotonic */
-    uint64_t            first_asked; /* the same */
-    uint64_t            stale_until;
-    uint64_t            asked;
-    uint64_t            spent;      /* in preaccess */
-    uint64_t            seen;       /* serial, too old */
-    uint32_t            late;
-    time_t              leeway;
-    ngx_atomic_uint_t   clean;      /* of denials so far */
-    uint64_t            rules_spent; /* nanoseconds */
-    struct ngx_agt_revoke_s *revoke; /* of a sign-out */
-    ngx_agt_api_t      *api;
+    ngx_agt_api_t              *api;
+    ngx_agt_class_e             class;      /* of the answer */
+    ngx_str_t                   packed;
+    ngx_agt_facts_t             facts;
+    ngx_str_t                   rules;      /* packed */
+    uint64_t                    sent;       /* ms, monotonic */
+    uint64_t                    first_asked; /* the same */
+    uint64_t                    stale_until; /* the same */
+    uint64_t                    seen;       /* serial of an entry, 0: none */
+    uint32_t                    late;
+    time_t                      leeway;
+    ngx_atomic_uint_t           clean;      /* of denials so far */
+    uint64_t                    rules_spent; /* nanoseconds */
+    ngx_agt_ctx_t              *next_part;  /* see recheck */
 
-    /* an exchange of tokens */
-    ngx_agt_step_e      step;
-    u_char              key[NGX_AGT_DIGEST_LEN];
-    ngx_str_t           org;
-    ngx_str_t           upstream;   /* given for upstream */
-    ngx_str_t           child_packed;
-    ngx_agt_facts_t     child;      /* of "upstream" */
-    uint64_t            given;      /* ms, monotonic */
-    ngx_agt_reason_e    answer_reason;
+    /* of a token for upstream, and of a sign-out */
+    struct ngx_agt_exchange_s  *exchange;
+    struct ngx_agt_revoke_s    *revoke;
 
-    ngx_agt_decision_t  decision;
-    ngx_int_t           status;     /* of a refusal, else 0 */
-    ngx_agt_cache_e     cache;
-    ngx_msec_t          api_time;
-    time_t              retry_after;
+    ngx_agt_decision_t          decision;
+    ngx_int_t                   status;     /* of a refusal, else 0 */
+    ngx_agt_cache_e             cache;
+    ngx_msec_t                  api_time;
+    time_t                      retry_after; /* seconds, 0: none */
 
-    unsigned            has_token:1;
-    unsigned            has_digest:1;
-    unsigned            has_unpadded:1;
-    unsigned            remembered:1; /* digest was */
-    unsigned            previewed:1;  /* in preaccess */
-    unsigned            has_facts:1;
-    unsigned            cut:1;      /* while it was sent */
-    unsigned            has_api_time:1;
-    unsigned            known:1;    /* an entry of any age */
-    unsigned            body_read:1;
-    unsigned            creating:1;
-    unsigned            created:1;
-    unsigned            again:1;
+    unsigned                    has_digest:1;
+    unsigned                    has_unpadded:1;
+    unsigned                    remembered:1; /* digest was */
+    unsigned                    has_facts:1;
+    unsigned                    cut:1;      /* while it was sent */
+    unsigned                    has_api_time:1;
 };
 
 

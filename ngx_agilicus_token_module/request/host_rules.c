@@ -89,7 +89,7 @@ ngx_agt_host_rules_match(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
     /* of one budget with the decision that asked for the body */
 
-    view.spent = ctx->body_read ? ctx->rules_spent : 0;
+    view.spent = (ctx->life == NGX_AGT_LIFE_READ) ? ctx->rules_spent : 0;
 
     ngx_agt_host_rules_body(r, ctx, &view);
 
@@ -123,7 +123,7 @@ ngx_agt_host_rules_match(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
     *reason = NGX_AGT_REASON_BODY;
 
-    return ctx->body_read ? NGX_DECLINED : NGX_AGAIN;
+    return (ctx->life == NGX_AGT_LIFE_READ) ? NGX_DECLINED : NGX_AGAIN;
 }
 
 
@@ -249,7 +249,7 @@ ngx_agt_host_rules_body(ngx_http_request_t *r,
 
     view->state = NGX_AGT_RULES_ABSENT;
 
-    if (!ctx->body_read) {
+    if (ctx->life != NGX_AGT_LIFE_READ) {
 
         if (ngx_agt_host_rules_can_read(r)) {
             view->state = NGX_AGT_RULES_UNREAD;
@@ -469,7 +469,7 @@ ngx_agt_host_rules_read_body(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
-    ctx->state = NGX_AGT_STATE_READING;
+    ctx->life = NGX_AGT_LIFE_READING;
 
     r->request_body_in_single_buf = 1;
 
@@ -492,8 +492,7 @@ ngx_agt_host_rules_read(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
 
-    ctx->body_read = 1;
-    ctx->state = NGX_AGT_STATE_ANSWERED;
+    ctx->life = NGX_AGT_LIFE_READ;
 
     /* upstream gets it from here */
 

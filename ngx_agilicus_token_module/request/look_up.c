@@ -71,8 +71,6 @@ ngx_agt_look_up(ngx_http_request_t *r,
                 ngx_agt_hit(first, ctx);
                 return NGX_OK;
             }
-
-            ctx->known = 1;
         }
     }
 
@@ -99,7 +97,7 @@ ngx_agt_hit(ngx_agt_zone_t *first, ngx_agt_ctx_t *ctx)
 {
     /* what was found in the preaccess phase has been counted there */
 
-    if (ctx->previewed) {
+    if (ctx->life == NGX_AGT_LIFE_PREVIEWED) {
         return;
     }
 
@@ -534,7 +532,7 @@ ngx_agt_look_up_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
 
     denials = ngx_agt_request_denials(ctx->request);
 
-    ctx->state = NGX_AGT_STATE_ANSWERED;
+    ctx->life = NGX_AGT_LIFE_KNOWN;
     ctx->api_time = answer->elapsed;
     ctx->has_api_time = 1;
     ctx->retry_after = answer->retry_after;

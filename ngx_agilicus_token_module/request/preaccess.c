@@ -48,8 +48,7 @@ ngx_agt_preaccess_handler(ngx_http_request_t *r)
         return NGX_AGAIN;
     }
 
-    ctx->previewed = 1;
-    ctx->state = NGX_AGT_STATE_ANSWERED;
+    ctx->life = NGX_AGT_LIFE_KNOWN;
     ctx->spent = ngx_current_msec - ctx->asked;
 
     if (ctx->class == NGX_AGT_CLASS_ACTIVE
@@ -62,7 +61,7 @@ ngx_agt_preaccess_handler(ngx_http_request_t *r)
         if (ctx->decision.verdict == NGX_AGT_VERDICT_NONE
             && ctx->cache != NGX_AGT_CACHE_STALE)
         {
-            ctx->state = NGX_AGT_STATE_NEW;
+            ctx->life = NGX_AGT_LIFE_PREVIEWED;
         }
     }
 
@@ -95,7 +94,7 @@ ngx_agt_preaccess_learn_again(ngx_http_request_t *r,
 
     ctx->class = NGX_AGT_CLASS_NONE;
     ctx->stale_until = 0;
-    ctx->known = 0;
+    ctx->seen = 0;
 
     ngx_agt_zone_now(&now);
 
@@ -110,7 +109,7 @@ ngx_agt_preaccess_learn_again(ngx_http_request_t *r,
 
     rc = ngx_agt_look_up(r, ctx, lcf);
 
-    if (rc == NGX_DECLINED && !ctx->known && answered) {
+    if (rc == NGX_DECLINED && ctx->seen == 0 && answered) {
         rc = ngx_agt_look_up_again(r, ctx, lcf);
     }
 

@@ -58,7 +58,7 @@ ngx_agt_preflight_passes(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
 
-    return ctx && !ctx->has_token
+    return ctx && ctx->token.len == 0
            && ctx->decision.verdict == NGX_AGT_VERDICT_NONE;
 }
 

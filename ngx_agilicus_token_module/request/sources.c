@@ -213,6 +213,7 @@ ngx_agt_sources_take(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
             ngx_agt_cut_all(r);
 
+            ngx_str_null(&ctx->token);
             ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
                                  NGX_AGT_REASON_INTERNAL);
             return 0;
@@ -247,8 +248,6 @@ ngx_agt_take_digest(ngx_agt_ctx_t *ctx)
 {
     ngx_str_t  part;
 
-    ctx->has_token = 1;
-
     if (ctx->remembered) {
         ctx->has_digest = 1;
         return 1;
@@ -271,10 +270,13 @@ ngx_agt_take_digest(ngx_agt_ctx_t *ctx)
 static ngx_uint_t
 ngx_agt_taken(ngx_agt_ctx_t *ctx, ngx_uint_t rc)
 {
-    switch (rc) {
-
-    case NGX_AGT_BEARER_FOUND:
+    if (rc == NGX_AGT_BEARER_FOUND) {
         return 1;
+    }
+
+    ngx_str_null(&ctx->token);
+
+    switch (rc) {
 
     case NGX_AGT_BEARER_NONE:
         ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_MISSING,

@@ -143,7 +143,7 @@ ngx_agt_word_variable(ngx_http_request_t *r,
 
     ctx = ngx_agt_ctx_find(r);
 
-    if (ctx == NULL || ctx->state != NGX_AGT_STATE_DONE) {
+    if (ctx == NULL || ctx->life < NGX_AGT_LIFE_DONE) {
         return ngx_agt_variables_set(v, NULL);
     }
 

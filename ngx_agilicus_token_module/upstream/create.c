@@ -6,12 +6,11 @@
 
 #include "upstream/create.h"
 #include "request/context.h"
-#include "request/wait.h"
 #include "request/early.h"
 #include "upstream/exchange.h"
 
 
-static ngx_int_t ngx_agt_create_find(ngx_http_request_t *r,
+static ngx_int_t ngx_agt_create_prepare(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 static ngx_uint_t ngx_agt_create_identified(ngx_http_request_t *r,
     const ngx_agt_create_conf_t *conf);
@@ -26,115 +25,76 @@ static ngx_int_t ngx_agt_create_evaluate(ngx_http_request_t *r,
 static ngx_int_t ngx_agt_create_list(ngx_http_request_t *r,
     ngx_array_t *values, ngx_str_t **list, ngx_uint_t *n);
 static ngx_int_t ngx_agt_create_key(ngx_http_request_t *r,
+    ngx_agt_exchange_t *x, const ngx_agt_loc_conf_t *lcf);
+static ngx_int_t ngx_agt_create_ask(ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf, const ngx_agt_budget_client_t *client,
+    ngx_agt_answer_t *answer);
+static ngx_int_t ngx_agt_create_present(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
-    const ngx_agt_json_create_t *what);
-static ngx_int_t ngx_agt_create_ask(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
-    ngx_agt_json_create_t *what);
-static ngx_int_t ngx_agt_create_answer(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
-static ngx_int_t ngx_agt_create_present(ngx_agt_ctx_t *ctx);
+    const ngx_agt_secret_t *kept);
 
 
-/*
- * Creation.  The access phase has let the caller in; that it was identified
- * there is looked at once more.
- */
+static const ngx_agt_exchange_type_t  ngx_agt_creation = {
+    NGX_AGT_LIFE_CREATE,
+    NGX_AGT_REASON_CREATE,
+    ngx_agt_create_prepare,
+    ngx_agt_create_ask,
+    ngx_agt_create_present,
+    NULL
+};
+
 
 ngx_int_t
 ngx_agt_create(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    switch (ctx->step) {
-
-    case NGX_AGT_STEP_NONE:
-        return ngx_agt_create_find(r, ctx, lcf);
-
-    case NGX_AGT_STEP_CREATE:
-        return ngx_agt_create_answer(r, ctx, lcf);
-
-    default:
-        return NGX_OK;
-    }
+    return ngx_agt_exchange(r, ctx, lcf, &ngx_agt_creation);
 }
 
 
+/*
+ * The access phase has let the caller in; whether the caller was identified
+ * there is looked at once more.
+ */
+
 static ngx_int_t
-ngx_agt_create_find(ngx_http_request_t *r,
+ngx_agt_create_prepare(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_int_t              rc;
-    ngx_uint_t             early;
-    ngx_agt_secret_t       secret;
-    ngx_agt_cache_key_t    key;
-    ngx_agt_json_create_t  what;
+    ngx_int_t            rc;
+    ngx_uint_t           early;
+    ngx_agt_exchange_t  *x;
+
+    x = ctx->exchange;
 
     if (!ngx_agt_create_identified(r, lcf->create)) {
-        goto nobody;
+        goto unidentified;
     }
 
     early = ngx_agt_create_is_early(r, ctx, lcf);
 
-    rc = ngx_agt_create_values(r, lcf->create, &what);
+    rc = ngx_agt_create_values(r, lcf->create, &x->what);
 
     if (rc == NGX_DECLINED) {
-        goto nobody;
+        goto unidentified;
     }
 
     if (early) {
         return ngx_agt_exchange_refuse(r, ctx, lcf,
-                                      NGX_AGT_VERDICT_UNAVAILABLE,
-                                      NGX_AGT_REASON_EARLY);
+                                       NGX_AGT_VERDICT_UNAVAILABLE,
+                                       NGX_AGT_REASON_EARLY);
     }
 
-    if (rc != NGX_OK || ngx_agt_create_key(r, ctx, lcf, &what) != NGX_OK)
-    {
+    if (rc != NGX_OK || ngx_agt_create_key(r, x, lcf) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx->seen = 0;
+    return NGX_OK;
 
-    if (lcf->origin->zone == NULL) {
-        return ngx_agt_create_ask(r, ctx, lcf, &what);
-    }
-
-    key.key = ctx->key;
-    key.context = lcf->origin->context;
-
-    if (ngx_agt_secret_find(lcf->origin->zone, &key,
-                            ngx_agt_call_buffer(),
-                            &secret)
-        != NGX_OK)
-    {
-        return ngx_agt_create_ask(r, ctx, lcf, &what);
-    }
-
-    ctx->seen = secret.serial;
-
-    if (ctx->again || !ngx_agt_secret_is_fresh(ctx, lcf, &secret))
-    {
-        return ngx_agt_create_ask(r, ctx, lcf, &what);
-    }
-
-    if (secret.class != NGX_AGT_CLASS_ACTIVE) {
-        return ngx_agt_exchange_refuse(r, ctx, lcf, NGX_AGT_VERDICT_FORBIDDEN,
-                                        NGX_AGT_REASON_CREATE);
-    }
-
-    rc = ngx_agt_keep_secret(r, &secret.token, &ctx->upstream);
-
-    ngx_explicit_memzero(secret.token.data, secret.token.len);
-
-    if (rc != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_agt_create_present(ctx);
-
-nobody:
+unidentified:
 
     return ngx_agt_exchange_refuse(r, ctx, lcf, NGX_AGT_VERDICT_MISSING,
-                                        NGX_AGT_REASON_NO_IDENTITY);
+                                   NGX_AGT_REASON_NO_IDENTITY);
 }
 
 
@@ -153,7 +113,7 @@ ngx_agt_create_identified(ngx_http_request_t *r,
                && ngx_strncmp(v->data, "SUCCESS", v->len) == 0;
     }
 
-    /* no access phase has looked at who asked for a subrequest */
+    /* a subrequest has had no access phase, which would identify its caller */
 
     if (r != r->main) {
         return 0;
@@ -171,7 +131,7 @@ ngx_agt_create_identified(ngx_http_request_t *r,
 }
 
 
-/* whether auth_basic has looked at name and password: $remote_user is true */
+/* 1 if auth_basic has checked the password that goes with $remote_user */
 
 static ngx_uint_t
 ngx_agt_create_has_name(ngx_http_request_t *r,
@@ -227,8 +187,8 @@ ngx_agt_create_is_early(ngx_http_request_t *r,
 
 
 /*
- * Where something else than a password identifies the caller, the name that
- * goes with a password is what anybody could have written: there is none.
+ * Where something else than a password identifies the caller, the name in the
+ * Authorization header proves nothing, so it is treated as absent.
  */
 
 static ngx_int_t
@@ -260,7 +220,7 @@ ngx_agt_create_values(ngx_http_request_t *r, const ngx_agt_create_conf_t *conf,
 }
 
 
-/* NGX_DECLINED if anything comes out empty or no text: nobody is known */
+/* NGX_DECLINED if a value comes out empty or is no UTF-8 */
 
 static ngx_int_t
 ngx_agt_create_evaluate(ngx_http_request_t *r,
@@ -276,7 +236,8 @@ ngx_agt_create_evaluate(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (!ngx_agt_is_name(&what->sub) || !ngx_agt_is_name(&what->org))
+    if (!ngx_agt_exchange_is_name(&what->sub)
+        || !ngx_agt_exchange_is_name(&what->org))
     {
         return NGX_DECLINED;
     }
@@ -323,7 +284,7 @@ ngx_agt_create_list(ngx_http_request_t *r, ngx_array_t *values,
             return NGX_ERROR;
         }
 
-        if (!ngx_agt_is_name(&s[i])) {
+        if (!ngx_agt_exchange_is_name(&s[i])) {
             return NGX_DECLINED;
         }
     }
@@ -336,14 +297,13 @@ ngx_agt_create_list(ngx_http_request_t *r, ngx_array_t *values,
 
 
 /*
- * The request for creation itself is what a token was created for; and only at
- * this API and by this credential would it have been.
+ * A token is kept for the request by which it was created, at one API and with
+ * one credential.
  */
 
 static ngx_int_t
-ngx_agt_create_key(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
-    const ngx_agt_json_create_t *what)
+ngx_agt_create_key(ngx_http_request_t *r, ngx_agt_exchange_t *x,
+    const ngx_agt_loc_conf_t *lcf)
 {
     ngx_str_t  parts[3];
 
@@ -352,104 +312,58 @@ ngx_agt_create_key(ngx_http_request_t *r,
     parts[1].data = lcf->origin->issued;
     parts[1].len = NGX_AGT_DIGEST_LEN;
 
-    parts[2].data = ngx_pnalloc(r->pool, ngx_agt_json_create(NULL, what));
+    parts[2].data = ngx_pnalloc(r->pool, ngx_agt_json_create(NULL, &x->what));
     if (parts[2].data == NULL) {
         return NGX_ERROR;
     }
 
-    parts[2].len = ngx_agt_json_create(parts[2].data, what);
+    parts[2].len = ngx_agt_json_create(parts[2].data, &x->what);
 
-    return ngx_agt_digest(ctx->key, parts, 3);
+    return ngx_agt_digest(x->key, parts, 3);
 }
 
 
 static ngx_int_t
-ngx_agt_create_ask(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
-    ngx_agt_json_create_t *what)
+ngx_agt_create_ask(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    const ngx_agt_budget_client_t *client, ngx_agt_answer_t *answer)
 {
-    ngx_int_t                rc;
-    ngx_agt_answer_t         answer;
-    ngx_agt_create_t         create;
-    ngx_agt_budget_client_t  client;
-
-    ngx_agt_budget_client(r->connection->sockaddr, &client);
-
-    ngx_memzero(&create, sizeof(ngx_agt_create_t));
+    ngx_agt_create_t  create;
 
     create.origin = lcf->origin;
-    create.what = *what;
-    create.key = ctx->key;
-    create.seen = ctx->seen;
+    create.what = ctx->exchange->what;
+    create.key = ctx->exchange->key;
+    create.seen = ctx->exchange->seen;
     create.connect_timeout = lcf->api_connect_timeout;
     create.timeout = lcf->api_timeout;
-    create.client = &client;
+    create.client = client;
 
-    ctx->step = NGX_AGT_STEP_CREATE;
-
-    rc = ngx_agt_issue_create(&create, &ctx->waiter, &answer);
-
-    if (ngx_agt_wait(ctx, lcf, rc, &answer, ngx_agt_exchange_take)
-        == NGX_AGAIN)
-    {
-        return NGX_AGAIN;
-    }
-
-    return ngx_agt_create_answer(r, ctx, lcf);
-}
-
-
-static ngx_int_t
-ngx_agt_create_answer(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
-{
-    switch (ctx->class) {
-
-    case NGX_AGT_CLASS_ACTIVE:
-        return ngx_agt_create_present(ctx);
-
-    case NGX_AGT_CLASS_INVALID:
-        return ngx_agt_exchange_refuse(r, ctx, lcf, NGX_AGT_VERDICT_FORBIDDEN,
-                                        NGX_AGT_REASON_CREATE);
-
-    default:
-        return ngx_agt_exchange_refuse(r, ctx, lcf,
-                                      NGX_AGT_VERDICT_UNAVAILABLE,
-                                      ctx->answer_reason);
-    }
+    return ngx_agt_issue_create(&create, &ctx->waiter, answer);
 }
 
 
 /* from here on the request is one that came with this token */
 
 static ngx_int_t
-ngx_agt_create_present(ngx_agt_ctx_t *ctx)
+ngx_agt_create_present(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf, const ngx_agt_secret_t *kept)
 {
     ngx_str_t  part;
 
-    if (ctx->upstream.len == 0) {
+    part = ctx->exchange->token;
+
+    if (part.len == 0 || ngx_agt_digest(ctx->digest, &part, 1) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx->token = ctx->upstream;
-    part = ctx->token;
-
-    if (ngx_agt_digest(ctx->digest, &part, 1) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ctx->has_token = 1;
+    ctx->token = ctx->exchange->token;
     ctx->has_digest = 1;
     ctx->has_unpadded = 0;
-    ctx->created = 1;
     ctx->has_facts = 0;
-    ctx->known = 0;
     ctx->late = 0;
     ctx->seen = 0;
     ctx->stale_until = 0;
     ctx->class = NGX_AGT_CLASS_NONE;
-    ctx->state = NGX_AGT_STATE_NEW;
-    ctx->step = NGX_AGT_STEP_PRESENTED;
+    ctx->life = NGX_AGT_LIFE_NEW;
 
     return NGX_OK;
 }

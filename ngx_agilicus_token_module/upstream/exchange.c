@@ -9,117 +9,140 @@
 #include "request/challenge.h"
 #include "request/context.h"
 #include "request/recheck.h"
+#include "request/wait.h"
 #include "rules/path.h"
 
 
-/*
- * Tokens for upstream, between the access phase and the content.  Each step may
- * wait; the phase runs again then and finds where it was.
- */
+static ngx_int_t ngx_agt_exchange_begin(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    const ngx_agt_exchange_type_t *type);
+static ngx_int_t ngx_agt_exchange_find(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
+static ngx_uint_t ngx_agt_exchange_is_fresh(ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf, const ngx_agt_secret_t *secret);
+static ngx_int_t ngx_agt_exchange_ask(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
+static ngx_int_t ngx_agt_exchange_answered(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
+static ngx_int_t ngx_agt_exchange_keep_token(ngx_agt_ctx_t *ctx,
+    const ngx_str_t *token);
+static void ngx_agt_exchange_wipe(void *data);
 
-static void ngx_agt_wipe_secret(void *data);
 
-
-void
-ngx_agt_exchange_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
+ngx_int_t
+ngx_agt_exchange(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf, const ngx_agt_exchange_type_t *type)
 {
-    ctx->class = answer->class;
-    ctx->answer_reason = answer->reason;
-    ctx->retry_after = answer->retry_after;
+    ngx_int_t  rc;
 
-    if (answer->class != NGX_AGT_CLASS_ACTIVE) {
-        return;
+    if (ctx->life == type->life) {
+        return ngx_agt_exchange_answered(r, ctx, lcf);
     }
 
-    if (ctx->step == NGX_AGT_STEP_VERIFY) {
+    rc = ngx_agt_exchange_begin(r, ctx, lcf, type);
 
-        if (ngx_agt_keep_child(ctx, &answer->facts) == NGX_OK) {
-            return;
+    if (rc == NGX_OK) {
+        rc = ngx_agt_exchange_find(r, ctx, lcf);
+
+        if (rc == NGX_DECLINED) {
+            rc = ngx_agt_exchange_ask(r, ctx, lcf);
+        }
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_agt_exchange_begin(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf, const ngx_agt_exchange_type_t *type)
+{
+    ngx_agt_exchange_t  *x;
+
+    x = ctx->exchange;
+
+    /* a token that was created may be reissued then */
+
+    if (x == NULL || x->type != type) {
+
+        x = ngx_pcalloc(r->pool, sizeof(ngx_agt_exchange_t));
+        if (x == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        goto failed;
+        x->type = type;
+        x->place.key = x->key;
+        x->place.context = lcf->origin->context;
+
+        ctx->exchange = x;
     }
 
-    ctx->given = answer->sent;
+    return type->prepare(r, ctx, lcf);
+}
 
-    if (ngx_agt_keep_secret(ctx->request, &answer->token, &ctx->upstream)
-        == NGX_OK)
+
+/* looks for a token that is kept; NGX_DECLINED if the API must be asked */
+
+static ngx_int_t
+ngx_agt_exchange_find(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
+{
+    ngx_int_t            rc;
+    ngx_agt_secret_t     secret;
+    ngx_agt_exchange_t  *x;
+
+    x = ctx->exchange;
+
+    if (lcf->origin->zone == NULL
+        || ngx_agt_secret_find(lcf->origin->zone, &x->place,
+                               ngx_agt_call_buffer(), &secret)
+           != NGX_OK)
     {
-        return;
+        return NGX_DECLINED;
     }
 
-failed:
+    x->seen = secret.serial;
 
-    ctx->class = NGX_AGT_CLASS_INDETERMINATE;
-    ctx->answer_reason = NGX_AGT_REASON_INTERNAL;
+    rc = NGX_DECLINED;
+
+    if (!x->again && ngx_agt_exchange_is_fresh(ctx, lcf, &secret)) {
+
+        if (secret.class != NGX_AGT_CLASS_ACTIVE) {
+            return ngx_agt_exchange_refuse(r, ctx, lcf,
+                                           NGX_AGT_VERDICT_FORBIDDEN,
+                                           x->type->reason);
+        }
+
+        x->sent = secret.sent;
+
+        rc = ngx_agt_exchange_keep_token(ctx, &secret.token);
+    }
+
+    if (secret.token.len) {
+        ngx_explicit_memzero(secret.token.data, secret.token.len);
+    }
+
+    if (rc == NGX_OK) {
+        return x->type->given(r, ctx, lcf, &secret);
+    }
+
+    return (rc == NGX_DECLINED) ? rc : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 
-/* what the API says of the token that goes upstream */
+/*
+ * Returns 1 if what is kept may be used: a token until its own expiry, which is
+ * noted once it was seen, or for as long as facts are kept if it has none; a
+ * refusal for the lifetime of refusals; else 0.
+ */
 
-ngx_int_t
-ngx_agt_keep_child(ngx_agt_ctx_t *ctx, const ngx_str_t *packed)
-{
-    u_char  *p;
-
-    /* facts begin with integers */
-
-    p = ngx_palloc(ctx->request->pool, packed->len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(p, packed->data, packed->len);
-
-    ctx->child_packed.data = p;
-    ctx->child_packed.len = packed->len;
-
-    return ngx_agt_facts_open(&ctx->child, p, packed->len);
-}
-
-
-/* a token of the edge's, in the request's pool, zeroed with it */
-
-ngx_int_t
-ngx_agt_keep_secret(ngx_http_request_t *r, const ngx_str_t *token,
-    ngx_str_t *kept)
-{
-    ngx_str_t           *s;
-    ngx_pool_cleanup_t  *cln;
-
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_str_t));
-    if (cln == NULL) {
-        return NGX_ERROR;
-    }
-
-    s = cln->data;
-
-    s->len = 0;
-    s->data = ngx_pnalloc(r->pool, token->len);
-
-    if (s->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(s->data, token->data, token->len);
-    s->len = token->len;
-
-    cln->handler = ngx_agt_wipe_secret;
-
-    *kept = *s;
-
-    return NGX_OK;
-}
-
-
-ngx_uint_t
-ngx_agt_secret_is_fresh(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+static ngx_uint_t
+ngx_agt_exchange_is_fresh(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
     const ngx_agt_secret_t *secret)
 {
-    uint64_t             age, late;
-    ngx_agt_clock_t      now;
-    ngx_agt_found_t      found;
-    ngx_agt_cache_key_t  key;
+    uint64_t         age, late;
+    ngx_agt_clock_t  now;
+    ngx_agt_found_t  found;
 
     ngx_agt_zone_now(&now);
 
@@ -148,17 +171,167 @@ ngx_agt_secret_is_fresh(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
     ngx_memzero(&found, sizeof(ngx_agt_found_t));
     found.serial = secret->serial;
 
-    key.key = ctx->key;
-    key.context = lcf->origin->context;
-
-    ngx_agt_cache_note(lcf->origin->zone, &key, &found, 0,
+    ngx_agt_cache_note(lcf->origin->zone, &ctx->exchange->place, &found, 0,
                        (uint32_t) ngx_min(late, 0xffffffff));
     return 0;
 }
 
 
+static ngx_int_t
+ngx_agt_exchange_ask(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
+{
+    ngx_int_t                       rc;
+    ngx_agt_answer_t                answer;
+    ngx_agt_budget_client_t         client;
+    const ngx_agt_exchange_type_t  *type;
+
+    type = ctx->exchange->type;
+
+    ngx_str_null(&ctx->exchange->token);
+
+    ngx_agt_budget_client(r->connection->sockaddr, &client);
+
+    ctx->life = type->life;
+
+    rc = type->ask(ctx, lcf, &client, &answer);
+
+    if (ngx_agt_wait(ctx, lcf, rc, &answer, ngx_agt_exchange_take)
+        == NGX_AGAIN)
+    {
+        return NGX_AGAIN;
+    }
+
+    return ngx_agt_exchange_answered(r, ctx, lcf);
+}
+
+
+static ngx_int_t
+ngx_agt_exchange_answered(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
+{
+    ngx_agt_exchange_t  *x;
+
+    x = ctx->exchange;
+
+    switch (x->class) {
+
+    case NGX_AGT_CLASS_ACTIVE:
+        return x->type->given(r, ctx, lcf, NULL);
+
+    case NGX_AGT_CLASS_INVALID:
+        return ngx_agt_exchange_refuse(r, ctx, lcf, NGX_AGT_VERDICT_FORBIDDEN,
+                                       x->type->reason);
+
+    case NGX_AGT_CLASS_REVOKED:
+
+        if (x->type->revoked) {
+            return x->type->revoked(r, ctx, lcf);
+        }
+
+        /* fall through */
+
+    default:
+        return ngx_agt_exchange_refuse(r, ctx, lcf,
+                                       NGX_AGT_VERDICT_UNAVAILABLE, x->reason);
+    }
+}
+
+
+void
+ngx_agt_exchange_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
+{
+    ngx_int_t            rc;
+    ngx_agt_exchange_t  *x;
+
+    x = ctx->exchange;
+
+    x->class = answer->class;
+    x->reason = answer->reason;
+
+    ctx->retry_after = answer->retry_after;
+
+    if (x->class != NGX_AGT_CLASS_ACTIVE) {
+        return;
+    }
+
+    if (ctx->life == NGX_AGT_LIFE_VERIFY) {
+        rc = ngx_agt_exchange_keep_facts(ctx, &answer->facts);
+
+    } else {
+        x->sent = answer->sent;
+        rc = ngx_agt_exchange_keep_token(ctx, &answer->token);
+    }
+
+    if (rc != NGX_OK) {
+        x->class = NGX_AGT_CLASS_INDETERMINATE;
+        x->reason = NGX_AGT_REASON_INTERNAL;
+    }
+}
+
+
+ngx_int_t
+ngx_agt_exchange_keep_facts(ngx_agt_ctx_t *ctx, const ngx_str_t *packed)
+{
+    u_char              *p;
+    ngx_agt_exchange_t  *x;
+
+    x = ctx->exchange;
+
+    /* facts begin with integers */
+
+    p = ngx_palloc(ctx->request->pool, packed->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, packed->data, packed->len);
+
+    x->packed.data = p;
+    x->packed.len = packed->len;
+
+    return ngx_agt_facts_open(&x->facts, p, packed->len);
+}
+
+
+/* copies a token into the request's pool, with a clean-up that zeroes it */
+
+static ngx_int_t
+ngx_agt_exchange_keep_token(ngx_agt_ctx_t *ctx, const ngx_str_t *token)
+{
+    ngx_str_t           *s;
+    ngx_pool_t          *pool;
+    ngx_pool_cleanup_t  *cln;
+
+    pool = ctx->request->pool;
+
+    cln = ngx_pool_cleanup_add(pool, sizeof(ngx_str_t));
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    s = cln->data;
+
+    s->len = 0;
+    s->data = ngx_pnalloc(pool, token->len);
+
+    if (s->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(s->data, token->data, token->len);
+    s->len = token->len;
+
+    cln->handler = ngx_agt_exchange_wipe;
+
+    ctx->exchange->token = *s;
+
+    return NGX_OK;
+}
+
+
 static void
-ngx_agt_wipe_secret(void *data)
+ngx_agt_exchange_wipe(void *data)
 {
     ngx_str_t *s = data;
 
@@ -166,10 +339,8 @@ ngx_agt_wipe_secret(void *data)
 }
 
 
-/* what goes into a question to the API: a name that others could read as one */
-
 ngx_uint_t
-ngx_agt_is_name(const ngx_str_t *value)
+ngx_agt_exchange_is_name(const ngx_str_t *value)
 {
     size_t   n;
     u_char  *p, *last;
@@ -193,9 +364,7 @@ ngx_agt_exchange_refuse(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
     ngx_agt_verdict_e verdict, ngx_agt_reason_e reason)
 {
-    ngx_str_null(&ctx->upstream);
-
-    ctx->step = NGX_AGT_STEP_DONE;
+    ngx_str_null(&ctx->exchange->token);
 
     ngx_agt_decision_set(ctx, verdict, reason);
     ngx_agt_access_conclude(r, ctx, lcf);

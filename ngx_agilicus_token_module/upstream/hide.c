@@ -52,7 +52,7 @@ ngx_agt_hide(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
         }
     }
 
-    if (ctx == NULL || !ctx->has_token || ctx->created) {
+    if (ctx == NULL || ctx->source == NULL || ctx->token.len == 0) {
         return NGX_OK;
     }
 
@@ -189,7 +189,7 @@ ngx_agt_hide_keep(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
         return NGX_DECLINED;
     }
 
-    if (ctx && ctx->has_token && !ctx->created
+    if (ctx && ctx->source && ctx->token.len
         && !ngx_agt_headers_is(h, "Cookie")
         && ngx_agt_has(&h->value, &ctx->token))
     {

@@ -8,6 +8,7 @@
 #include "request/context.h"
 #include "request/headers.h"
 #include "request/variables.h"
+#include "upstream/exchange.h"
 
 
 static ngx_int_t ngx_agt_identity_keep(ngx_http_request_t *r,
@@ -188,7 +189,11 @@ ngx_agt_identity_add(ngx_http_request_t *r,
 
     /* of the token that goes upstream */
 
-    facts = lcf->reissue ? &ctx->child : &ctx->facts;
+    if (lcf->reissue && ctx->exchange == NULL) {
+        return NGX_OK;
+    }
+
+    facts = lcf->reissue ? &ctx->exchange->facts : &ctx->facts;
 
     if (ngx_agt_variables_join(r->pool, &facts->lists[NGX_AGT_FACTS_SCOPES],
                                &scopes)

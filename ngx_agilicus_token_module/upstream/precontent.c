@@ -12,6 +12,7 @@
 #include "request/recheck.h"
 #include "request/sources.h"
 #include "upstream/create.h"
+#include "upstream/exchange.h"
 #include "upstream/reissue.h"
 #include "upstream/upstream.h"
 #include "zone/children.h"
@@ -21,6 +22,7 @@ static ngx_int_t ngx_agt_precontent_subrequest(ngx_http_request_t *r,
     const ngx_agt_loc_conf_t *lcf);
 static ngx_int_t ngx_agt_precontent_unasked(ngx_http_request_t *r,
     const ngx_agt_loc_conf_t *lcf);
+static ngx_uint_t ngx_agt_precontent_is_creating(const ngx_agt_ctx_t *ctx);
 static ngx_int_t ngx_agt_precontent_created(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 static void ngx_agt_precontent_refused(ngx_http_request_t *r,
@@ -51,18 +53,18 @@ ngx_agt_precontent_handler(ngx_http_request_t *r)
 
     if (lcf->enable != NGX_AGT_OFF) {
 
-        if (ctx && ctx->creating) {
+        if (ctx && ngx_agt_precontent_is_creating(ctx)) {
             rc = ngx_agt_precontent_created(r, ctx, lcf);
 
         } else if (r != r->main
-                   && (ctx == NULL || ctx->step == NGX_AGT_STEP_NONE))
+                   && (ctx == NULL || ctx->life <= NGX_AGT_LIFE_DONE))
         {
             rc = ngx_agt_precontent_subrequest(r, lcf);
             ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
 
         } else if (ctx == NULL
                    || (lcf->phase == NGX_AGT_PHASE_PREACCESS
-                       && ctx->state != NGX_AGT_STATE_DONE))
+                       && ctx->life < NGX_AGT_LIFE_DONE))
         {
             rc = ngx_agt_precontent_unasked(r, lcf);
             ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
@@ -146,6 +148,16 @@ ngx_agt_precontent_unasked(ngx_http_request_t *r, const ngx_agt_loc_conf_t *lcf)
 }
 
 
+/* 1 from when the access phase has left it to us until the token is checked */
+
+static ngx_uint_t
+ngx_agt_precontent_is_creating(const ngx_agt_ctx_t *ctx)
+{
+    return ctx->life == NGX_AGT_LIFE_TOKENLESS
+           || (ctx->exchange && ctx->life < NGX_AGT_LIFE_DONE);
+}
+
+
 /*
  * A request without a token whose caller the access phase has let in: a token
  * is created for it, and then it is checked like any other.
@@ -155,14 +167,14 @@ static ngx_int_t
 ngx_agt_precontent_created(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    u_char           own[NGX_AGT_DIGEST_LEN];
-    ngx_int_t        rc;
-    ngx_agt_ctx_t   *same;
-    ngx_agt_clock_t  now;
+    ngx_int_t         rc;
+    const u_char     *key;
+    ngx_agt_ctx_t    *same;
+    ngx_agt_clock_t   now;
 
     for ( ;; ) {
 
-        if (ctx->step != NGX_AGT_STEP_PRESENTED) {
+        if (ctx->life >= NGX_AGT_LIFE_TOKENLESS) {
             rc = ngx_agt_create(r, ctx, lcf);
 
             if (rc != NGX_OK) {
@@ -188,30 +200,26 @@ ngx_agt_precontent_created(ngx_http_request_t *r,
 
         /* a token that was kept may have been revoked, or may have expired */
 
-        if (ctx->again || rc != NGX_HTTP_UNAUTHORIZED) {
+        if (ctx->exchange->again || rc != NGX_HTTP_UNAUTHORIZED) {
             return ngx_agt_challenge_set(r, ctx);
         }
 
-        ctx->again = 1;
-        ctx->step = NGX_AGT_STEP_NONE;
+        ctx->exchange->again = 1;
+        ctx->life = NGX_AGT_LIFE_TOKENLESS;
         ctx->status = 0;
         ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_NONE, NGX_AGT_REASON_NONE);
     }
 
-    ctx->creating = 0;
-    ctx->step = NGX_AGT_STEP_NONE;
+    key = ngx_agt_look_up_denial_key(ctx);
 
-    if (ctx->has_api_time && ctx->has_facts) {
+    if (ctx->has_api_time && ctx->has_facts && key) {
 
         /* the API has just said what the token is */
 
         ngx_agt_zone_now(&now);
 
-        if (ngx_agt_denials_token(own, &ctx->token, ctx->digest) == NGX_OK)
-        {
-            ngx_agt_children_note(ngx_agt_request_denials(r),
-                                  ctx->api->digest, own, &ctx->facts, &now);
-        }
+        ngx_agt_children_note(ngx_agt_request_denials(r), ctx->api->digest,
+                              key, &ctx->facts, &now);
     }
 
     if (lcf->recheck && ctx->has_facts
@@ -232,24 +240,21 @@ ngx_agt_precontent_created(ngx_http_request_t *r,
 static void
 ngx_agt_precontent_refused(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 {
-    u_char           own[NGX_AGT_DIGEST_LEN];
-    ngx_agt_clock_t  now;
+    const u_char     *key;
+    ngx_agt_clock_t   now;
 
-    switch (ctx->decision.verdict) {
-
-    case NGX_AGT_VERDICT_INVALID:
-    case NGX_AGT_VERDICT_REVOKED:
-        break;
-
-    default:
+    if (ctx->decision.verdict != NGX_AGT_VERDICT_INVALID
+        && ctx->decision.verdict != NGX_AGT_VERDICT_REVOKED)
+    {
         return;
     }
 
-    ngx_agt_zone_now(&now);
+    key = ngx_agt_look_up_denial_key(ctx);
 
-    if (ngx_agt_denials_token(own, &ctx->token, ctx->digest) == NGX_OK)
-    {
-        ngx_agt_children_end(ngx_agt_request_denials(r), ctx->api->digest, own,
-                             &now);
+    if (key) {
+        ngx_agt_zone_now(&now);
+
+        ngx_agt_children_end(ngx_agt_request_denials(r), ctx->api->digest,
+                             key, &now);
     }
 }

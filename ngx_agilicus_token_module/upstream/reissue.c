@@ -14,29 +14,24 @@
 #include "zone/children.h"
 
 
-static ngx_int_t ngx_agt_reissue_find(ngx_http_request_t *r,
+static ngx_int_t ngx_agt_reissue_prepare(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
-static ngx_int_t ngx_agt_reissue_use(ngx_http_request_t *r,
+static ngx_int_t ngx_agt_reissue_ask(ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf, const ngx_agt_budget_client_t *client,
+    ngx_agt_answer_t *answer);
+static ngx_int_t ngx_agt_reissue_given(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
-    const ngx_agt_secret_t *secret);
+    const ngx_agt_secret_t *kept);
 static ngx_uint_t ngx_agt_reissue_is_young(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
     ngx_uint_t has_exp, ngx_uint_t has_jti);
 static ngx_int_t ngx_agt_reissue_alive(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
     const ngx_agt_secret_t *secret);
-static ngx_int_t ngx_agt_reissue_key(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
-static ngx_int_t ngx_agt_reissue_ask(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
-static ngx_int_t ngx_agt_reissue_answer(ngx_http_request_t *r,
+static ngx_int_t ngx_agt_reissue_revoked(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 static ngx_int_t ngx_agt_reissue_verify(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
-static void ngx_agt_reissue_known(
-    const ngx_agt_ctx_t *ctx,
-    const ngx_agt_loc_conf_t *lcf,
-    ngx_agt_introspect_t *introspect);
 static ngx_int_t ngx_agt_reissue_verified(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 static ngx_int_t ngx_agt_reissue_own(const ngx_agt_ctx_t *ctx, u_char *own);
@@ -50,139 +45,147 @@ static ngx_uint_t ngx_agt_reissue_has_no_more(
     const ngx_agt_list_t *parent);
 
 
+static const ngx_agt_exchange_type_t  ngx_agt_reissuing_type = {
+    NGX_AGT_LIFE_REISSUE,
+    NGX_AGT_REASON_REISSUE,
+    ngx_agt_reissue_prepare,
+    ngx_agt_reissue_ask,
+    ngx_agt_reissue_given,
+    ngx_agt_reissue_revoked
+};
+
+
 ngx_int_t
 ngx_agt_reissue(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    switch (ctx->step) {
+    switch (ctx->life) {
 
-    case NGX_AGT_STEP_NONE:
-        return ngx_agt_reissue_find(r, ctx, lcf);
+    case NGX_AGT_LIFE_DONE:
+    case NGX_AGT_LIFE_REISSUE:
+        return ngx_agt_exchange(r, ctx, lcf, &ngx_agt_reissuing_type);
 
-    case NGX_AGT_STEP_REISSUE:
-        return ngx_agt_reissue_answer(r, ctx, lcf);
-
-    case NGX_AGT_STEP_VERIFY:
+    case NGX_AGT_LIFE_VERIFY:
         return ngx_agt_reissue_verified(r, ctx, lcf);
 
-    default: /* NGX_AGT_STEP_DONE */
+    default: /* NGX_AGT_LIFE_GIVEN */
         return NGX_OK;
     }
-}
-
-
-static ngx_int_t
-ngx_agt_reissue_find(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
-{
-    ngx_int_t            rc;
-    ngx_agt_secret_t     secret;
-    ngx_agt_cache_key_t  key;
-
-    rc = ngx_agt_reissue_key(r, ctx, lcf);
-
-    if (rc == NGX_DECLINED) {
-        return ngx_agt_exchange_refuse(r, ctx, lcf, NGX_AGT_VERDICT_FORBIDDEN,
-                                        NGX_AGT_REASON_REISSUE);
-    }
-
-    if (rc != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ctx->seen = 0;
-
-    if (lcf->origin->zone == NULL) {
-        return ngx_agt_reissue_ask(r, ctx, lcf);
-    }
-
-    key.key = ctx->key;
-    key.context = lcf->origin->context;
-
-    if (ngx_agt_secret_find(lcf->origin->zone, &key,
-                            ngx_agt_call_buffer(),
-                            &secret)
-        != NGX_OK)
-    {
-        return ngx_agt_reissue_ask(r, ctx, lcf);
-    }
-
-    ctx->seen = secret.serial;
-
-    if (!ngx_agt_secret_is_fresh(ctx, lcf, &secret)) {
-        rc = NGX_DECLINED;
-
-    } else if (secret.class != NGX_AGT_CLASS_ACTIVE) {
-        return ngx_agt_exchange_refuse(r, ctx, lcf, NGX_AGT_VERDICT_FORBIDDEN,
-                                        NGX_AGT_REASON_REISSUE);
-
-    } else {
-        rc = ngx_agt_reissue_use(r, ctx, lcf, &secret);
-    }
-
-    if (secret.token.len) {
-        ngx_explicit_memzero(secret.token.data, secret.token.len);
-    }
-
-    if (rc == NGX_AGAIN) {
-        return ngx_agt_reissue_verify(r, ctx, lcf);
-    }
-
-    if (rc == NGX_OK) {
-        ctx->step = NGX_AGT_STEP_DONE;
-        return NGX_OK;
-    }
-
-    ngx_str_null(&ctx->upstream);
-
-    return (rc == NGX_DECLINED) ? ngx_agt_reissue_ask(r, ctx, lcf)
-                                : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 
 /*
- * Takes what is kept: NGX_OK if it may go upstream, NGX_AGAIN if the API is to
- * be asked of it, NGX_DECLINED if it is to be reissued again: the kept one is
- * too old, is denied on its own, or has more than its parent has by now.
+ * The key is of API, credential, parent and organisation; no token has these
+ * bytes.  All spellings of the parent are one, or a client could have as many
+ * children as there are, until the ledger has no room for those of others.
  */
 
 static ngx_int_t
-ngx_agt_reissue_use(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
-    const ngx_agt_secret_t *secret)
+ngx_agt_reissue_prepare(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    ctx->given = secret->sent;
+    ngx_str_t            parts[4];
+    const u_char        *parent;
+    ngx_agt_exchange_t  *x;
 
-    if (secret->verified && ngx_agt_keep_child(ctx, &secret->facts) != NGX_OK)
+    x = ctx->exchange;
+    parent = ngx_agt_look_up_denial_key(ctx);
+
+    if (parent == NULL
+        || ngx_http_complex_value(r, lcf->reissue, &x->what.org) != NGX_OK)
     {
-        return NGX_ERROR;
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (!ngx_agt_reissue_is_young(r, ctx, lcf, secret->has_exp,
-                                  secret->verified
-                                  && ctx->child.jti.len))
+    if (!ngx_agt_exchange_is_name(&x->what.org)) {
+        return ngx_agt_exchange_refuse(r, ctx, lcf, NGX_AGT_VERDICT_FORBIDDEN,
+                                       NGX_AGT_REASON_REISSUE);
+    }
+
+    ngx_str_set(&parts[0], "\0reissue\0");
+    parts[1].data = lcf->origin->issued;
+    parts[1].len = NGX_AGT_DIGEST_LEN;
+    parts[2].data = (u_char *) parent;
+    parts[2].len = NGX_AGT_DIGEST_LEN;
+    parts[3] = x->what.org;
+
+    return (ngx_agt_digest(x->key, parts, 4) == NGX_OK)
+           ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+static ngx_int_t
+ngx_agt_reissue_ask(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    const ngx_agt_budget_client_t *client, ngx_agt_answer_t *answer)
+{
+    ngx_agt_reissue_t  reissue;
+
+    reissue.origin = lcf->origin;
+    reissue.token = ctx->token;
+    reissue.digest = ctx->digest;
+    reissue.facts = &ctx->facts;
+    reissue.asked = ctx->first_asked;
+    reissue.org = ctx->exchange->what.org;
+    reissue.key = ctx->exchange->key;
+    reissue.seen = ctx->exchange->seen;
+    reissue.connect_timeout = lcf->api_connect_timeout;
+    reissue.timeout = lcf->api_timeout;
+    reissue.client = client;
+
+    return ngx_agt_issue_reissue(&reissue, &ctx->waiter, answer);
+}
+
+
+/*
+ * A new token is verified before it goes upstream.  One that was kept is asked
+ * for again if it is too old, is denied on its own, or has more than its parent
+ * has by now.
+ */
+
+static ngx_int_t
+ngx_agt_reissue_given(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf, const ngx_agt_secret_t *kept)
+{
+    ngx_int_t            rc;
+    ngx_agt_exchange_t  *x;
+
+    x = ctx->exchange;
+
+    if (kept == NULL) {
+        return ngx_agt_reissue_verify(r, ctx, lcf);
+    }
+
+    if (kept->verified && ngx_agt_exchange_keep_facts(ctx, &kept->facts)
+                          != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (!ngx_agt_reissue_is_young(r, ctx, lcf, kept->has_exp,
+                                  kept->verified && x->facts.jti.len))
     {
         return NGX_DECLINED;
     }
 
-    if (ngx_agt_keep_secret(r, &secret->token, &ctx->upstream) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (!secret->verified) {
-        return NGX_AGAIN;
+    if (!kept->verified) {
+        return ngx_agt_reissue_verify(r, ctx, lcf);
     }
 
     if (!ngx_agt_reissue_is_less(ctx)) {
         return NGX_DECLINED;
     }
 
-    return ngx_agt_reissue_alive(r, ctx, lcf, secret);
+    rc = ngx_agt_reissue_alive(r, ctx, lcf, kept);
+
+    if (rc == NGX_OK) {
+        ctx->life = NGX_AGT_LIFE_GIVEN;
+    }
+
+    return rc;
 }
 
 
-/* a token that was given is looked at again like any other */
+/* 1 if the API need not be asked about the kept token again, else 0 */
 
 static ngx_uint_t
 ngx_agt_reissue_is_young(ngx_http_request_t *r,
@@ -197,10 +200,10 @@ ngx_agt_reissue_is_young(ngx_http_request_t *r,
 
     watched = has_jti && ngx_agt_look_up_watched(r, lcf->origin->api, &now);
 
-    limit = ngx_agt_cache_limit(&lcf->lifetimes, ctx->key,
+    limit = ngx_agt_cache_limit(&lcf->lifetimes, ctx->exchange->key,
                                 NGX_AGT_CLASS_ACTIVE, has_exp, watched);
 
-    return now.mono - ngx_min(ctx->given, now.mono) < limit;
+    return now.mono - ngx_min(ctx->exchange->sent, now.mono) < limit;
 }
 
 
@@ -219,7 +222,6 @@ ngx_agt_reissue_alive(ngx_http_request_t *r,
     ngx_agt_clock_t      now;
     ngx_agt_found_t      found;
     ngx_agt_denials_t   *denials;
-    ngx_agt_cache_key_t  key;
 
     denials = ngx_agt_request_denials(r);
     generation = ngx_agt_denials_generation(denials);
@@ -229,13 +231,13 @@ ngx_agt_reissue_alive(ngx_http_request_t *r,
     }
 
     if (ngx_agt_reissue_own(ctx, own) != NGX_OK) {
-        return NGX_ERROR;
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ngx_agt_zone_now(&now);
 
     if (ngx_agt_denials_check(denials, ctx->api->digest, own,
-                              &ctx->child, secret->sent, &now)
+                              &ctx->exchange->facts, secret->sent, &now)
         != NGX_AGT_REASON_NONE)
     {
         return NGX_DECLINED;
@@ -244,136 +246,39 @@ ngx_agt_reissue_alive(ngx_http_request_t *r,
     ngx_memzero(&found, sizeof(ngx_agt_found_t));
     found.serial = secret->serial;
 
-    key.key = ctx->key;
-    key.context = lcf->origin->context;
-
-    ngx_agt_cache_note(lcf->origin->zone, &key, &found, generation, 0);
+    ngx_agt_cache_note(lcf->origin->zone, &ctx->exchange->place, &found,
+                       generation, 0);
 
     return NGX_OK;
 }
 
 
-/*
- * API, credential, parent and organisation; no token has these bytes.  All
- * spellings of the parent are one, or a client could have as many children as
- * there are, until the ledger has no room for those of others.
- */
+/* the parent is denied, whatever denies it */
 
 static ngx_int_t
-ngx_agt_reissue_key(ngx_http_request_t *r,
+ngx_agt_reissue_revoked(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_str_t      parts[4];
-    const u_char  *parent;
+    const u_char      *key;
+    ngx_agt_reason_e   denied;
 
-    if (ngx_http_complex_value(r, lcf->reissue, &ctx->org) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    denied = ngx_agt_reissue_denied(r, ctx);
+    key = ngx_agt_look_up_denial_key(ctx);
 
-    parent = ngx_agt_look_up_denial_key(ctx);
-
-    if (parent == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (!ngx_agt_is_name(&ctx->org)) {
-        return NGX_DECLINED;
-    }
-
-    ngx_str_set(&parts[0], "\0reissue\0");
-    parts[1].data = lcf->origin->issued;
-    parts[1].len = NGX_AGT_DIGEST_LEN;
-    parts[2].data = (u_char *) parent;
-    parts[2].len = NGX_AGT_DIGEST_LEN;
-    parts[3] = ctx->org;
-
-    return ngx_agt_digest(ctx->key, parts, 4);
-}
-
-
-static ngx_int_t
-ngx_agt_reissue_ask(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
-{
-    ngx_int_t                rc;
-    ngx_agt_answer_t         answer;
-    ngx_agt_reissue_t        reissue;
-    ngx_agt_budget_client_t  client;
-
-    ngx_agt_budget_client(r->connection->sockaddr, &client);
-
-    ngx_memzero(&reissue, sizeof(ngx_agt_reissue_t));
-
-    reissue.origin = lcf->origin;
-    reissue.token = ctx->token;
-    reissue.digest = ctx->digest;
-    reissue.facts = &ctx->facts;
-    reissue.asked = ctx->first_asked;
-    reissue.org = ctx->org;
-    reissue.key = ctx->key;
-    reissue.seen = ctx->seen;
-    reissue.connect_timeout = lcf->api_connect_timeout;
-    reissue.timeout = lcf->api_timeout;
-    reissue.client = &client;
-
-    ctx->step = NGX_AGT_STEP_REISSUE;
-
-    rc = ngx_agt_issue_reissue(&reissue, &ctx->waiter, &answer);
-
-    if (ngx_agt_wait(ctx, lcf, rc, &answer, ngx_agt_exchange_take)
-        == NGX_AGAIN)
+    if (key && (denied == NGX_AGT_REASON_NONE
+                || denied == NGX_AGT_REASON_REVOKED))
     {
-        return NGX_AGAIN;
+        ngx_agt_api_revoked(ctx->api, ctx->digest, key, &ctx->facts,
+                            lcf->lifetimes.invalid);
     }
 
-    return ngx_agt_reissue_answer(r, ctx, lcf);
+    return ngx_agt_exchange_refuse(r, ctx, lcf, NGX_AGT_VERDICT_REVOKED,
+                                   denied != NGX_AGT_REASON_NONE
+                                   ? denied : ctx->exchange->reason);
 }
 
 
-static ngx_int_t
-ngx_agt_reissue_answer(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
-{
-    const u_char     *key;
-    ngx_agt_reason_e  denied;
-
-    switch (ctx->class) {
-
-    case NGX_AGT_CLASS_ACTIVE:
-        return ngx_agt_reissue_verify(r, ctx, lcf);
-
-    case NGX_AGT_CLASS_INVALID:
-        return ngx_agt_exchange_refuse(r, ctx, lcf, NGX_AGT_VERDICT_FORBIDDEN,
-                                        NGX_AGT_REASON_REISSUE);
-
-    case NGX_AGT_CLASS_REVOKED:
-
-        /* the parent is denied, by whatever stands against it */
-
-        denied = ngx_agt_reissue_denied(r, ctx);
-        key = ngx_agt_look_up_denial_key(ctx);
-
-        if (key && (denied == NGX_AGT_REASON_NONE
-                    || denied == NGX_AGT_REASON_REVOKED))
-        {
-            ngx_agt_api_revoked(ctx->api, ctx->digest, key, &ctx->facts,
-                                lcf->lifetimes.invalid);
-        }
-
-        return ngx_agt_exchange_refuse(r, ctx, lcf,
-                                    NGX_AGT_VERDICT_REVOKED,
-                                    denied != NGX_AGT_REASON_NONE
-                                    ? denied : ctx->answer_reason);
-
-    default:
-        return ngx_agt_exchange_refuse(r, ctx, lcf,
-                                      NGX_AGT_VERDICT_UNAVAILABLE,
-                                      ctx->answer_reason);
-    }
-}
-
-
-/* nobody has looked at the new token yet: the API says what it is good for */
+/* the API says what the new token is good for */
 
 static ngx_int_t
 ngx_agt_reissue_verify(ngx_http_request_t *r,
@@ -382,28 +287,38 @@ ngx_agt_reissue_verify(ngx_http_request_t *r,
     u_char                digest[NGX_AGT_DIGEST_LEN];
     ngx_int_t             rc;
     ngx_str_t             part;
+    ngx_agt_found_t       found;
     ngx_agt_answer_t      answer;
+    ngx_agt_exchange_t   *x;
+    ngx_agt_cache_key_t   key;
     ngx_agt_introspect_t  introspect;
 
-    part = ctx->upstream;
+    x = ctx->exchange;
+    part = x->token;
 
-    if (part.len == 0 || ngx_agt_digest(digest, &part, 1) != NGX_OK)
-    {
+    if (part.len == 0 || ngx_agt_digest(digest, &part, 1) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_memzero(&introspect, sizeof(ngx_agt_introspect_t));
+    ngx_agt_look_up_question(ctx, lcf, &introspect);
 
-    introspect.origin = lcf->origin;
-    introspect.token = ctx->upstream;
+    introspect.token = x->token;
     introspect.digest = digest;
-    introspect.connect_timeout = lcf->api_connect_timeout;
-    introspect.timeout = lcf->api_timeout;
-    introspect.invalid = lcf->lifetimes.invalid;
+    introspect.seen = 0;
 
-    ngx_agt_reissue_known(ctx, lcf, &introspect);
+    /* facts from before the token was given are too old */
 
-    ctx->step = NGX_AGT_STEP_VERIFY;
+    key.key = digest;
+    key.context = lcf->origin->context;
+
+    if (lcf->origin->zone
+        && ngx_agt_cache_find(lcf->origin->zone, &key, 0, &found) == NGX_OK
+        && found.sent < x->sent)
+    {
+        introspect.seen = found.serial;
+    }
+
+    ctx->life = NGX_AGT_LIFE_VERIFY;
 
     rc = ngx_agt_api_introspect(&introspect, &ctx->waiter, &answer);
 
@@ -417,31 +332,6 @@ ngx_agt_reissue_verify(ngx_http_request_t *r,
 }
 
 
-/* what was known of a token before it was given is known too long */
-
-static void
-ngx_agt_reissue_known(const ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
-    ngx_agt_introspect_t *introspect)
-{
-    ngx_agt_found_t      found;
-    ngx_agt_cache_key_t  key;
-
-    if (lcf->origin->zone == NULL) {
-        return;
-    }
-
-    key.key = introspect->digest;
-    key.context = lcf->origin->context;
-
-    if (ngx_agt_cache_find(lcf->origin->zone, &key, 0, &found)
-            == NGX_OK
-        && found.sent < ctx->given)
-    {
-        introspect->seen = found.serial;
-    }
-}
-
-
 static ngx_int_t
 ngx_agt_reissue_verified(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
@@ -449,33 +339,34 @@ ngx_agt_reissue_verified(ngx_http_request_t *r,
     u_char               own[NGX_AGT_DIGEST_LEN];
     ngx_agt_clock_t      now;
     ngx_agt_reason_e     denied;
-    ngx_agt_cache_key_t  key;
+    ngx_agt_exchange_t  *x;
 
-    if (ctx->class != NGX_AGT_CLASS_ACTIVE
-        && ctx->class != NGX_AGT_CLASS_INVALID
-        && ctx->class != NGX_AGT_CLASS_REVOKED)
+    x = ctx->exchange;
+
+    if (x->class != NGX_AGT_CLASS_ACTIVE
+        && x->class != NGX_AGT_CLASS_INVALID
+        && x->class != NGX_AGT_CLASS_REVOKED)
     {
         return ngx_agt_exchange_refuse(r, ctx, lcf,
-                                      NGX_AGT_VERDICT_UNAVAILABLE,
-                                      ctx->answer_reason);
+                                       NGX_AGT_VERDICT_UNAVAILABLE, x->reason);
     }
 
     denied = ngx_agt_reissue_denied(r, ctx);
 
     if (denied != NGX_AGT_REASON_NONE) {
         return ngx_agt_exchange_refuse(r, ctx, lcf, NGX_AGT_VERDICT_REVOKED,
-                                          denied);
+                                       denied);
     }
 
     if (ngx_agt_reissue_own(ctx, own) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ctx->class != NGX_AGT_CLASS_ACTIVE) {
+    if (x->class != NGX_AGT_CLASS_ACTIVE) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "agilicus token: the Tokens API does not take the token "
                       "that it has reissued: %V",
-                      ngx_agt_reason_word(ctx->answer_reason));
+                      ngx_agt_reason_word(x->reason));
 
         return ngx_agt_reissue_refused(r, ctx, lcf, own);
     }
@@ -491,20 +382,16 @@ ngx_agt_reissue_verified(ngx_http_request_t *r,
 
     ngx_agt_zone_now(&now);
 
-    ngx_agt_children_note(ngx_agt_request_denials(r),
-                          ctx->api->digest, own, &ctx->child, &now);
+    ngx_agt_children_note(ngx_agt_request_denials(r), ctx->api->digest, own,
+                          &x->facts, &now);
 
     if (lcf->origin->zone) {
-        key.key = ctx->key;
-        key.context = lcf->origin->context;
-
-        (void) ngx_agt_secret_store(lcf->origin->zone, &key,
-                                           NGX_AGT_REASON_REISSUE,
-                                           &ctx->child_packed, &ctx->upstream,
-                                           ctx->given);
+        (void) ngx_agt_secret_store(lcf->origin->zone, &x->place,
+                                    NGX_AGT_REASON_REISSUE, &x->packed,
+                                    &x->token, x->sent);
     }
 
-    ctx->step = NGX_AGT_STEP_DONE;
+    ctx->life = NGX_AGT_LIFE_GIVEN;
 
     return NGX_OK;
 }
@@ -518,25 +405,24 @@ ngx_agt_reissue_own(const ngx_agt_ctx_t *ctx, u_char *own)
     u_char     digest[NGX_AGT_DIGEST_LEN];
     ngx_str_t  part;
 
-    part = ctx->upstream;
+    part = ctx->exchange->token;
 
     if (ngx_agt_digest(digest, &part, 1) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    return ngx_agt_denials_token(own, &ctx->upstream, digest);
+    return ngx_agt_denials_token(own, &ctx->exchange->token, digest);
 }
 
 
-/* such a token ends, and none is asked for until the refusal is too old */
+/* the token ends, and none is asked for until the refusal is too old */
 
 static ngx_int_t
 ngx_agt_reissue_refused(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf, const u_char *own)
 {
-    ngx_str_t            none;
-    ngx_agt_clock_t      now;
-    ngx_agt_cache_key_t  key;
+    ngx_str_t        none;
+    ngx_agt_clock_t  now;
 
     ngx_agt_zone_now(&now);
 
@@ -546,18 +432,14 @@ ngx_agt_reissue_refused(ngx_http_request_t *r,
     if (lcf->origin->zone) {
         ngx_str_null(&none);
 
-        key.key = ctx->key;
-        key.context = lcf->origin->context;
-
-        (void) ngx_agt_cache_store(lcf->origin->zone, &key,
-                                       NGX_AGT_CLASS_INVALID,
-                                       NGX_AGT_REASON_REISSUE,
-                                       &none, &none, ngx_agt_mono(),
-                                       ngx_agt_mono(), 0);
+        (void) ngx_agt_cache_store(lcf->origin->zone, &ctx->exchange->place,
+                                   NGX_AGT_CLASS_INVALID,
+                                   NGX_AGT_REASON_REISSUE, &none, &none,
+                                   now.mono, now.mono, 0);
     }
 
     return ngx_agt_exchange_refuse(r, ctx, lcf, NGX_AGT_VERDICT_FORBIDDEN,
-                                        NGX_AGT_REASON_REISSUE);
+                                   NGX_AGT_REASON_REISSUE);
 }
 
 
@@ -582,15 +464,17 @@ ngx_agt_reissue_denied(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 static ngx_uint_t
 ngx_agt_reissue_is_less(ngx_agt_ctx_t *ctx)
 {
+    const ngx_str_t        *org;
     const ngx_agt_facts_t  *child, *parent;
 
-    child = &ctx->child;
+    child = &ctx->exchange->facts;
     parent = &ctx->facts;
+    org = &ctx->exchange->what.org;
 
     if (child->sub.len != parent->sub.len
         || ngx_memcmp(child->sub.data, parent->sub.data, child->sub.len) != 0
-        || child->org.len != ctx->org.len
-        || ngx_memcmp(child->org.data, ctx->org.data, child->org.len) != 0)
+        || child->org.len != org->len
+        || ngx_memcmp(child->org.data, org->data, child->org.len) != 0)
     {
         return 0;
     }

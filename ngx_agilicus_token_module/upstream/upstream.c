@@ -10,6 +10,7 @@
 #include "request/headers.h"
 #include "request/sources.h"
 #include "request/variables.h"
+#include "upstream/exchange.h"
 #include "upstream/hide.h"
 #include "upstream/identity.h"
 
@@ -126,7 +127,7 @@ ngx_agt_upstream_prepare(ngx_http_request_t *r)
     }
 
     if (token.len
-        && ngx_agt_authorization(r, &token, !lcf->reissue && !ctx->created)
+        && ngx_agt_authorization(r, &token, !lcf->reissue && ctx->source)
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -158,19 +159,19 @@ ngx_agt_upstream_token(ngx_http_request_t *r,
     if (lcf->reissue) {
 
         if (ctx->decision.verdict == NGX_AGT_VERDICT_ACTIVE
-            && ctx->step == NGX_AGT_STEP_DONE)
+            && ctx->life == NGX_AGT_LIFE_GIVEN)
         {
-            *token = ctx->upstream;
+            *token = ctx->exchange->token;
         }
 
         return;
     }
 
-    if (!lcf->forward || !ctx->has_token) {
+    if (!lcf->forward) {
         return;
     }
 
-    if (ctx->created || ctx->source->type == NGX_AGT_SOURCE_QUERY) {
+    if (ctx->source == NULL || ctx->source->type == NGX_AGT_SOURCE_QUERY) {
         *token = ctx->token;
     }
 }
@@ -189,7 +190,7 @@ ngx_agt_upstream_variable(ngx_http_request_t *r,
 
     ngx_agt_upstream_token(r, ctx, lcf, &token);
 
-    if (token.len == 0 && ctx && ctx->has_token && lcf->forward
+    if (token.len == 0 && ctx && lcf->forward
         && lcf->reissue == NULL && lcf->enable != NGX_AGT_OFF
         && ctx->decision.verdict == NGX_AGT_VERDICT_ACTIVE)
     {
