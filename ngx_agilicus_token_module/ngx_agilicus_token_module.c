@@ -23,6 +23,7 @@
 #include "config/register.h"
 #include "api/deliver.h"
 #include "zone/seal.h"
+#include "zone/worker_cache.h"
 
 
 static ngx_int_t ngx_agt_add_variables(ngx_conf_t *cf);

@@ -13,12 +13,10 @@
 #include <ngx_http.h>
 
 #include "api/introspect.h"
-#include "token/bearer.h"
 #include "zone/cache.h"
 #include "api/feed.h"
 #include "token/policy.h"
 #include "api/deliver.h"
-#include "zone/worker_cache.h"
 
 
 /*
@@ -35,16 +33,8 @@
 #define NGX_AGT_PHASE_ACCESS     0
 #define NGX_AGT_PHASE_PREACCESS  1
 
-#define NGX_AGT_EXCLUDE_ROLES  0x0002
-#define NGX_AGT_HTTP_MATCHERS  0x0004
-#define NGX_AGT_NO_CACHE       0x0008
-
 #define NGX_AGT_PREFLIGHT_CHECK  0
 #define NGX_AGT_PREFLIGHT_PASS   1
-
-/* of what a variable was read too early; see early */
-#define NGX_AGT_EARLY_TOKEN    0x01
-#define NGX_AGT_EARLY_USER     0x02
 
 #define NGX_AGT_SOURCE_HEADER  0
 #define NGX_AGT_SOURCE_COOKIE  1
@@ -55,15 +45,6 @@ typedef struct {
     ngx_uint_t                         type;
     ngx_str_t                          name;
 } ngx_agt_source_t;
-
-
-/* a certificate, key or credential, read by the master */
-
-typedef struct {
-    ngx_str_t                          name;
-    ngx_str_t                          content;
-    ngx_uint_t                         exposed;    /* to everybody */
-} ngx_agt_file_t;
 
 
 /* a requirement as configured; without variables it is ready as it stands */
@@ -90,14 +71,6 @@ typedef struct {
     ngx_str_t        value;
     ngx_agt_place_t  place;
 } ngx_agt_setting_t;
-
-
-/* where a zone is named, so that one that is not there can be reported */
-
-typedef struct {
-    ngx_shm_zone_t  *zone;
-    ngx_agt_place_t  place;
-} ngx_agt_zone_use_t;
 
 
 typedef struct {
@@ -142,14 +115,6 @@ typedef struct {
     unsigned                   names:1;    /* of callers: create */
     unsigned                   notices:1;  /* what is assigned early */
 } ngx_agt_main_conf_t;
-
-
-/* the first members of what auth_basic, which declares it nowhere, keeps */
-
-typedef struct {
-    ngx_http_complex_value_t          *realm;
-    ngx_http_complex_value_t          *user_file;
-} ngx_agt_basic_conf_t;
 
 
 /* "agilicus_token_create": values and lists of them, with variables */
@@ -249,14 +214,6 @@ struct ngx_agt_loc_conf_s {
     /* of "required", if none of them has a variable */
     ngx_agt_requirement_t     *requirements;
 };
-
-
-/* a location that one of our content handlers answers for */
-
-typedef struct {
-    ngx_agt_loc_conf_t        *conf;
-    ngx_http_core_loc_conf_t  *core;
-} ngx_agt_handler_t;
 
 
 extern ngx_module_t  ngx_agilicus_token_module;

@@ -10,6 +10,7 @@
 #include "endpoint/hook.h"
 #include "endpoint/revoke.h"
 #include "endpoint/status.h"
+#include "upstream/create.h"
 #include "json/body.h"
 
 

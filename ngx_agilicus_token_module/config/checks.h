@@ -11,6 +11,14 @@
 #include "ngx_agilicus_token_module.h"
 
 
+/* a location that one of our content handlers answers for */
+
+typedef struct {
+    ngx_agt_loc_conf_t        *conf;
+    ngx_http_core_loc_conf_t  *core;
+} ngx_agt_handler_t;
+
+
 /*
  * What "nginx -t" refuses of directives that do not go together.  The causes
  * are logged; each message names the directive.

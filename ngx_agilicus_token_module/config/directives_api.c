@@ -6,6 +6,7 @@
 
 #include "config/directives_api.h"
 #include "config/directives_cache.h"
+#include "config/origin.h"
 #include "config/place.h"
 #include "config/url.h"
 

@@ -7,6 +7,7 @@
 #include "config/directives_cache.h"
 #include "config/directives_token.h"
 #include "config/place.h"
+#include "zone/worker_cache.h"
 
 
 #define NGX_AGT_DEFAULT_ZONE_SIZE  (10 * 1024 * 1024)

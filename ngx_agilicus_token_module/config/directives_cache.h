@@ -11,6 +11,14 @@
 #include "ngx_agilicus_token_module.h"
 
 
+/* a place that names a zone, for the report of a zone that is not defined */
+
+typedef struct {
+    ngx_shm_zone_t  *zone;
+    ngx_agt_place_t  place;
+} ngx_agt_zone_use_t;
+
+
 /* a parameter "name=" of a directive that is a time, in milliseconds */
 
 typedef struct {

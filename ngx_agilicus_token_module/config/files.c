@@ -6,6 +6,7 @@
 
 #include "config/files.h"
 #include "config/place.h"
+#include "token/bearer.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>

@@ -11,6 +11,15 @@
 #include "ngx_agilicus_token_module.h"
 
 
+/* a certificate, key or credential, read by the master */
+
+typedef struct {
+    ngx_str_t                          name;
+    ngx_str_t                          content;
+    ngx_uint_t                         exposed;    /* to everybody */
+} ngx_agt_file_t;
+
+
 /*
  * The files that the master reads at start: certificates, keys and credentials.
  * A file that several locations name is read once in a cycle.  Its content lies

@@ -7,6 +7,7 @@
 #include "config/merge.h"
 #include "config/checks.h"
 #include "config/directives_cache.h"
+#include "config/files.h"
 #include "config/origin.h"
 #include "request/challenge.h"
 #include "request/early.h"

@@ -10,6 +10,7 @@
 
 #include "ngx_agilicus_token_module.h"
 #include "request/headers.h"
+#include "zone/worker_cache.h"
 
 
 /*

@@ -11,6 +11,11 @@
 #include "request/context.h"
 
 
+/* kinds of early reads: of token variables, and of $remote_user */
+#define NGX_AGT_EARLY_TOKEN    0x01
+#define NGX_AGT_EARLY_USER     0x02
+
+
 /*
  * Has the getters of the variables that the configuration defines called
  * through one of its own, which tells nginx not to keep what was made of token

@@ -12,6 +12,7 @@
 #include "json/document.h"
 #include "rules/path.h"
 #include "rules/rules.h"
+#include "token/bearer.h"
 
 
 /* compiled patterns that a worker keeps */

@@ -7,6 +7,7 @@
 #include "request/preflight.h"
 #include "request/context.h"
 #include "request/headers.h"
+#include "token/bearer.h"
 
 
 static ngx_uint_t ngx_agt_preflight_has(ngx_http_request_t *r,

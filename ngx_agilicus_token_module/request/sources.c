@@ -11,6 +11,7 @@
 #include "request/enter.h"
 #include "request/headers.h"
 #include "zone/memo.h"
+#include "token/bearer.h"
 
 
 /* beside those of bearer: it is not the client's fault */

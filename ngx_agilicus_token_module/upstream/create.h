@@ -12,6 +12,17 @@
 
 
 /*
+ * The first members of the configuration of auth_basic, whose type nginx does
+ * not declare in a header.
+ */
+
+typedef struct {
+    ngx_http_complex_value_t          *realm;
+    ngx_http_complex_value_t          *user_file;
+} ngx_agt_basic_conf_t;
+
+
+/*
  * Gets a token created for a caller who has none.  NGX_OK, NGX_AGAIN while the
  * request waits, or the status of a refusal.
  */

@@ -9,6 +9,7 @@
 #include "request/challenge.h"
 #include "request/context.h"
 #include "request/headers.h"
+#include "token/bearer.h"
 
 
 /* bytes of a token below which it is not looked for where it should not be */
