@@ -4,6 +4,7 @@ use warnings;
 # Who may have calls, and who waits for them: nobody is in the way of others,
 # and refreshes of what is known stand behind all that somebody waits for.
 
+use JSON::PP ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -46,6 +47,7 @@ EOC
     );
 
     $nginx->write_file('html/page', "page\n");
+    chmod 0600, $nginx->write_file('credential', "of-the-edge\n");
     $nginx->start;
 }
 
@@ -265,6 +267,121 @@ is($crowd->get('/page', headers => bearer('newcomer'))->{status}, 200,
    'a new one passes too');
 cmp_ok(time - $begun, '<', 1.2 * $slow, 'and does not wait for thirty calls');
 $crowd->finish('a crowd of refreshes');
+
+
+# places are shared out: one client with all that it can open at once does not
+# keep others, their sign-outs or the feed from the API
+
+launch(
+    http => <<'EOC',
+        agilicus_token_api_rate off;
+        agilicus_token_api_timeout 10s;
+        agilicus_token_api_credential $TEST_NGINX_PREFIX/credential;
+        agilicus_token_revocation_feed interval=1s;
+EOC
+    config => <<'EOC',
+        location = /out { agilicus_token_revoke; }
+        location = /status { agilicus_token_status; }
+EOC
+);
+
+sub feed { return JSON::PP::decode_json(
+                      $nginx->get('/status?format=json')->{body})->{feed} }
+
+$until = time + 10 * $slow;
+
+sleep 0.05 while time < $until && feed()->{state} ne 'healthy';
+
+my $before = feed();
+
+$mock->script(
+    default => { status => 404, delay => 0.5 },
+    tokens => { map({ ("good-$_" => { delay => 0.5,
+                                      token => { jti => "of-$_" } }) }
+                    1 .. 20),
+                map({ ("new-$_" => { delay => 0.5 }) } 1 .. 40) },
+);
+$mock->reset;
+
+@res = $nginx->many([
+    map({ request('/page', "flood-$_", '192.0.2.1') } 1 .. 900),
+    map({ request('/page', "new-$_", "192.0.2.$_", delay => 1) } 2 .. 21),
+    map({ request('/out', "good-$_", "192.0.2.$_", delay => 1 + $_ / 10,
+                  method => 'POST') } 2 .. 20),
+    request('/status?format=json', 'x', '192.0.2.99', delay => 3),
+]);
+
+my @flood = @res[0 .. 899];
+my @new = @res[900 .. 919];
+my @out = @res[920 .. 938];
+my $after = JSON::PP::decode_json($res[939]{body})->{feed};
+
+is(tally(map { why($_) } grep { $_->{status} != 401 } @flood),
+   'unavailable/client_places: ' . grep({ $_->{status} == 429 } @flood),
+   'a flood waits for its calls, or is told that it holds its share');
+cmp_ok(scalar(grep { $_->{status} == 429 } @flood), '>=', 900 - 700,
+       'which is little more than half of the places');
+is(scalar(grep { $_->{status} == 429
+                 && (HttpClient::header($_, 'Retry-After') || 0) < 1 }
+          @flood), 0, 'and when to come back');
+is(tally(map { why($_) } @new), 'active/: 20',
+   'new tokens of other clients pass meanwhile');
+is(scalar(grep { $_->{latency} > 2 * $slow } @new), 0,
+   'and do not wait behind it');
+is(tally(map { $_->{status} } @out), '204: 19', 'so do sign-outs');
+cmp_ok($after->{polls}, '>', $before->{polls}, 'the feed goes on');
+is($after->{failed}, $before->{failed}, 'and misses nothing');
+
+# many behind one address, with one token
+
+$mock->reset;
+@res = $nginx->many([ map { request('/page', 'new-40', '192.0.2.7') }
+                      1 .. 200 ]);
+
+is(tally(map { $_->{status} } @res), '200: 200',
+   'two hundred behind one address pass');
+is($mock->calls(token => 'new-40'), 1, 'by one call');
+$nginx->finish('a flood');
+
+
+# sign-outs have calls of their own where all others are taken
+
+launch(http => 'agilicus_token_api_rate off; agilicus_token_api_timeout 4s;'
+               . 'agilicus_token_api_max_inflight 4;',
+       config => 'location = /out { agilicus_token_revoke; }');
+
+$mock->script(default => { hang => 1 },
+              tokens => { map({ ("good-$_" => { token => { jti => "of-$_" } })
+                              } 1 .. 20) });
+@res = $nginx->many([
+    map({ request('/page', "stuck-$_", "192.0.2.$_") } 1 .. 8),
+    map({ request('/out', "good-$_", '198.51.100.1', delay => 0.5,
+                  method => 'POST') } 1 .. 6),
+    request('/page', 'good-20', '198.51.100.2', delay => 0.5),
+]);
+
+is(tally(map { $_->{status} } @res[8 .. 13]), '204: 6',
+   'sign-outs pass where the API is silent about all else');
+is(scalar(grep { $_->{latency} > 2 * $slow } @res[8 .. 13]), 0, 'at once');
+cmp_ok($res[14]{latency}, '>', 2.5, 'and nothing else does');
+$nginx->finish('sign-outs');
+
+
+# all places may be taken by many clients
+
+launch(http => 'agilicus_token_api_rate off; agilicus_token_api_timeout 1s;',
+       config => '');
+
+@res = $nginx->many([ map { request('/page', "many-$_",
+                                    sprintf '10.0.%d.%d', $_ / 250, $_ % 250) }
+                      1 .. 1100 ]);
+
+my @full = grep { why($_) eq 'unavailable/places' } @res;
+
+cmp_ok(scalar @full, '>', 0, 'whoever is too many is told so');
+cmp_ok(scalar @full, '<=', 1100 - 1024, 'and nobody else is');
+is(tally(map { $_->{status} } @full), '503: ' . @full, 'with the status of all');
+$nginx->finish('all places');
 
 done_testing();
 

@@ -43,7 +43,7 @@ invalid value "1" in "agilicus_token_api_ssl_verify" directive, it must be "on" 
 --- config: agilicus_token_api_connect_timeout 1y2x;
 --- must_die
 --- error_log refused
-invalid parameter "1y2x" in "agilicus_token_api_connect_timeout" directive, it must be a time, like "3s" (1d at most)
+"agilicus_token_api_connect_timeout" directive invalid value
 
 
 
@@ -51,7 +51,7 @@ invalid parameter "1y2x" in "agilicus_token_api_connect_timeout" directive, it m
 --- config: agilicus_token_api_connect_timeout -1;
 --- must_die
 --- error_log refused
-invalid parameter "-1" in "agilicus_token_api_connect_timeout" directive, it must be a time, like "3s" (1d at most)
+"agilicus_token_api_connect_timeout" directive invalid value
 
 
 
@@ -59,7 +59,7 @@ invalid parameter "-1" in "agilicus_token_api_connect_timeout" directive, it mus
 --- config: agilicus_token_api_connect_timeout 99999999999999999999s;
 --- must_die
 --- error_log refused
-invalid parameter "99999999999999999999s" in "agilicus_token_api_connect_timeout" directive, it must be a time, like "3s" (1d at most)
+"agilicus_token_api_connect_timeout" directive invalid value
 
 
 
@@ -83,7 +83,7 @@ invalid parameter "99999999999999999999s" in "agilicus_token_api_connect_timeout
 --- config: agilicus_token_api_connect_timeout 86401s;
 --- must_die
 --- error_log refused
-invalid parameter "86401s" in "agilicus_token_api_connect_timeout" directive, it must be a time, like "3s" (1d at most)
+"agilicus_token_api_connect_timeout" directive must not be longer than 1d
 
 
 
@@ -91,7 +91,7 @@ invalid parameter "86401s" in "agilicus_token_api_connect_timeout" directive, it
 --- config: agilicus_token_api_timeout 1y2x;
 --- must_die
 --- error_log refused
-invalid parameter "1y2x" in "agilicus_token_api_timeout" directive, it must be a time, like "3s" (1d at most)
+"agilicus_token_api_timeout" directive invalid value
 
 
 
@@ -99,7 +99,7 @@ invalid parameter "1y2x" in "agilicus_token_api_timeout" directive, it must be a
 --- config: agilicus_token_api_timeout -1;
 --- must_die
 --- error_log refused
-invalid parameter "-1" in "agilicus_token_api_timeout" directive, it must be a time, like "3s" (1d at most)
+"agilicus_token_api_timeout" directive invalid value
 
 
 
@@ -107,7 +107,7 @@ invalid parameter "-1" in "agilicus_token_api_timeout" directive, it must be a t
 --- config: agilicus_token_api_timeout 99999999999999999999s;
 --- must_die
 --- error_log refused
-invalid parameter "99999999999999999999s" in "agilicus_token_api_timeout" directive, it must be a time, like "3s" (1d at most)
+"agilicus_token_api_timeout" directive invalid value
 
 
 
@@ -131,7 +131,7 @@ invalid parameter "99999999999999999999s" in "agilicus_token_api_timeout" direct
 --- config: agilicus_token_api_timeout 86401s;
 --- must_die
 --- error_log refused
-invalid parameter "86401s" in "agilicus_token_api_timeout" directive, it must be a time, like "3s" (1d at most)
+"agilicus_token_api_timeout" directive must not be longer than 1d
 
 
 
@@ -139,7 +139,7 @@ invalid parameter "86401s" in "agilicus_token_api_timeout" directive, it must be
 --- config: agilicus_token_api_ssl_trusted_certificate "";
 --- must_die
 --- error_log refused
-invalid parameter "" in "agilicus_token_api_ssl_trusted_certificate" directive, it must be the name of a file
+"agilicus_token_api_ssl_trusted_certificate" directive needs the name of a file
 
 
 
@@ -155,7 +155,7 @@ invalid parameter "" in "agilicus_token_api_ssl_trusted_certificate" directive, 
 --- config: agilicus_token_api_ssl_certificate "";
 --- must_die
 --- error_log refused
-invalid parameter "" in "agilicus_token_api_ssl_certificate" directive, it must be the name of a file
+"agilicus_token_api_ssl_certificate" directive needs the name of a file
 
 
 
@@ -171,7 +171,7 @@ invalid parameter "" in "agilicus_token_api_ssl_certificate" directive, it must 
 --- config: agilicus_token_api_ssl_certificate_key "";
 --- must_die
 --- error_log refused
-invalid parameter "" in "agilicus_token_api_ssl_certificate_key" directive, it must be the name of a file
+"agilicus_token_api_ssl_certificate_key" directive needs the name of a file
 
 
 
@@ -289,7 +289,7 @@ invalid number of arguments in "agilicus_token_api_credential" directive
 --- config: agilicus_token_api_credential f all;
 --- must_die
 --- error_log refused
-invalid parameter "all" in "agilicus_token_api_credential" directive, it must be "introspect"
+invalid parameter "all"
 
 
 
@@ -305,7 +305,7 @@ invalid parameter "all" in "agilicus_token_api_credential" directive, it must be
 --- config: agilicus_token_introspect_options roles=on;
 --- must_die
 --- error_log refused
-invalid parameter "roles=on" in "agilicus_token_introspect_options" directive, it must be "exclude_roles=on" or "exclude_roles=off" or "support_http_matchers=on" or "support_http_matchers=off" or "no_cache=on" or "no_cache=off"
+invalid parameter "roles=on"
 
 
 
@@ -313,7 +313,7 @@ invalid parameter "roles=on" in "agilicus_token_introspect_options" directive, i
 --- config: agilicus_token_introspect_options no_cache=yes;
 --- must_die
 --- error_log refused
-invalid parameter "no_cache=yes" in "agilicus_token_introspect_options" directive, it must be "no_cache=on" or "no_cache=off"
+invalid parameter "no_cache=yes"
 
 
 
@@ -321,7 +321,7 @@ invalid parameter "no_cache=yes" in "agilicus_token_introspect_options" directiv
 --- config: agilicus_token_introspect_options no_cache=;
 --- must_die
 --- error_log refused
-invalid parameter "no_cache=" in "agilicus_token_introspect_options" directive, it must be "no_cache=on" or "no_cache=off"
+invalid parameter "no_cache="
 
 
 
@@ -329,7 +329,7 @@ invalid parameter "no_cache=" in "agilicus_token_introspect_options" directive, 
 --- config: agilicus_token_introspect_options no_cache=on no_cache=off;
 --- must_die
 --- error_log refused
-duplicate parameter "no_cache=off" in "agilicus_token_introspect_options" directive
+invalid parameter "no_cache=off"
 
 
 
@@ -345,7 +345,7 @@ duplicate parameter "no_cache=off" in "agilicus_token_introspect_options" direct
 --- config: agilicus_token_api_credential "";
 --- must_die
 --- error_log refused
-invalid parameter "" in "agilicus_token_api_credential" directive, it must be the name of a file
+"agilicus_token_api_credential" directive needs the name of a file
 
 
 
@@ -378,7 +378,7 @@ invalid parameter "" in "agilicus_token_api_credential" directive, it must be th
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "0" in "agilicus_token_api_max_inflight" directive, it must be a number, like "64" (between 1 and 65536)
+value must be between 1 and 65536
 
 
 
@@ -387,7 +387,7 @@ invalid parameter "0" in "agilicus_token_api_max_inflight" directive, it must be
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "65537" in "agilicus_token_api_max_inflight" directive, it must be a number, like "64" (between 1 and 65536)
+value must be between 1 and 65536
 
 
 
@@ -396,7 +396,7 @@ invalid parameter "65537" in "agilicus_token_api_max_inflight" directive, it mus
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "many" in "agilicus_token_api_max_inflight" directive, it must be a number, like "64" (between 1 and 65536)
+"agilicus_token_api_max_inflight" directive invalid number
 
 
 
@@ -405,7 +405,7 @@ invalid parameter "many" in "agilicus_token_api_max_inflight" directive, it must
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "10" in "agilicus_token_api_rate" directive, it must be like "500r/s" or "500r/m" (1000000 at most), or "off"
+invalid parameter "10"
 
 
 
@@ -414,7 +414,7 @@ invalid parameter "10" in "agilicus_token_api_rate" directive, it must be like "
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "0r/s" in "agilicus_token_api_rate" directive, it must be like "500r/s" or "500r/m" (1000000 at most), or "off"
+invalid parameter "0r/s"
 
 
 
@@ -423,7 +423,7 @@ invalid parameter "0r/s" in "agilicus_token_api_rate" directive, it must be like
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "-1r/s" in "agilicus_token_api_rate" directive, it must be like "500r/s" or "500r/m" (1000000 at most), or "off"
+invalid parameter "-1r/s"
 
 
 
@@ -432,7 +432,7 @@ invalid parameter "-1r/s" in "agilicus_token_api_rate" directive, it must be lik
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "10r/h" in "agilicus_token_api_rate" directive, it must be like "500r/s" or "500r/m" (1000000 at most), or "off"
+invalid parameter "10r/h"
 
 
 
@@ -441,7 +441,7 @@ invalid parameter "10r/h" in "agilicus_token_api_rate" directive, it must be lik
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "r/s" in "agilicus_token_api_rate" directive, it must be like "500r/s" or "500r/m" (1000000 at most), or "off"
+invalid parameter "r/s"
 
 
 
@@ -450,7 +450,7 @@ invalid parameter "r/s" in "agilicus_token_api_rate" directive, it must be like 
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "1000001r/s" in "agilicus_token_api_rate" directive, it must be like "500r/s" or "500r/m" (1000000 at most), or "off"
+invalid parameter "1000001r/s"
 
 
 
@@ -459,7 +459,7 @@ invalid parameter "1000001r/s" in "agilicus_token_api_rate" directive, it must b
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "per_client=off" in "agilicus_token_api_rate" directive, it must be like "per_client=50r/s" or "per_client=50r/m" (1000000 at most)
+invalid parameter "per_client=off"
 
 
 
@@ -468,7 +468,7 @@ invalid parameter "per_client=off" in "agilicus_token_api_rate" directive, it mu
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "burst=x" in "agilicus_token_api_rate" directive, it must be like "burst=2s" (1h at most)
+invalid parameter "burst=x"
 
 
 
@@ -477,7 +477,7 @@ invalid parameter "burst=x" in "agilicus_token_api_rate" directive, it must be l
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "burst=2h" in "agilicus_token_api_rate" directive, it must be like "burst=2s" (1h at most)
+invalid parameter "burst=2h"
 
 
 
@@ -486,7 +486,7 @@ invalid parameter "burst=2h" in "agilicus_token_api_rate" directive, it must be 
 --- config
 --- must_die
 --- error_log refused
-duplicate parameter "burst=2s" in "agilicus_token_api_rate" directive
+invalid parameter "burst=2s"
 
 
 
@@ -495,7 +495,7 @@ duplicate parameter "burst=2s" in "agilicus_token_api_rate" directive
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "burst=1s" in "agilicus_token_api_rate" directive, nothing goes with "off"
+invalid parameter "off"
 
 
 
@@ -513,7 +513,7 @@ invalid parameter "burst=1s" in "agilicus_token_api_rate" directive, nothing goe
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "0" in "agilicus_token_api_breaker" directive, it must be a number of failures, like "5", or "off"
+invalid parameter "0"
 
 
 
@@ -522,7 +522,7 @@ invalid parameter "0" in "agilicus_token_api_breaker" directive, it must be a nu
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "-1" in "agilicus_token_api_breaker" directive, it must be a number of failures, like "5", or "off"
+invalid parameter "-1"
 
 
 
@@ -531,7 +531,7 @@ invalid parameter "-1" in "agilicus_token_api_breaker" directive, it must be a n
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "x" in "agilicus_token_api_breaker" directive, it must be a number of failures, like "5", or "off"
+invalid parameter "x"
 
 
 
@@ -540,7 +540,7 @@ invalid parameter "x" in "agilicus_token_api_breaker" directive, it must be a nu
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "open=" in "agilicus_token_api_breaker" directive, it must be like "open=1s" (10y at most)
+invalid parameter "open="
 
 
 
@@ -549,7 +549,7 @@ invalid parameter "open=" in "agilicus_token_api_breaker" directive, it must be 
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "wait=1s" in "agilicus_token_api_breaker" directive, it must be like "open=1s" (10y at most) or like "max=30s" (10y at most)
+invalid parameter "wait=1s"
 
 
 
@@ -558,7 +558,7 @@ invalid parameter "wait=1s" in "agilicus_token_api_breaker" directive, it must b
 --- config
 --- must_die
 --- error_log refused
-duplicate parameter "open=1s" in "agilicus_token_api_breaker" directive
+invalid parameter "open=1s"
 
 
 
@@ -567,7 +567,7 @@ duplicate parameter "open=1s" in "agilicus_token_api_breaker" directive
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "open=1s" in "agilicus_token_api_breaker" directive, nothing goes with "off"
+invalid parameter "off"
 
 
 
@@ -603,7 +603,7 @@ invalid parameter "open=1s" in "agilicus_token_api_breaker" directive, nothing g
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "max=9223372036854775s" in "agilicus_token_api_breaker" directive, it must be like "max=30s" (10y at most)
+invalid parameter "max=9223372036854775s"
 
 
 
@@ -620,7 +620,7 @@ invalid parameter "max=9223372036854775s" in "agilicus_token_api_breaker" direct
 --- config
 --- must_die
 --- error_log refused
-"agilicus_token_revocation_feed" directive needs an "interval", like "interval=5s"
+"agilicus_token_revocation_feed" directive needs an "interval"
 
 
 
@@ -629,7 +629,7 @@ invalid parameter "max=9223372036854775s" in "agilicus_token_api_breaker" direct
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "interval=999ms" in "agilicus_token_revocation_feed" directive, it must be like "interval=5s" (between 1s and 1d)
+invalid parameter "interval=999ms"
 
 
 
@@ -638,7 +638,7 @@ invalid parameter "interval=999ms" in "agilicus_token_revocation_feed" directive
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "interval=2d" in "agilicus_token_revocation_feed" directive, it must be like "interval=5s" (between 1s and 1d)
+invalid parameter "interval=2d"
 
 
 
@@ -647,7 +647,7 @@ invalid parameter "interval=2d" in "agilicus_token_revocation_feed" directive, i
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "interval=x" in "agilicus_token_revocation_feed" directive, it must be like "interval=5s" (between 1s and 1d)
+invalid parameter "interval=x"
 
 
 
@@ -656,7 +656,7 @@ invalid parameter "interval=x" in "agilicus_token_revocation_feed" directive, it
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "limit=1" in "agilicus_token_revocation_feed" directive, it must be like "limit=100" (between 2 and 100)
+invalid parameter "limit=1"
 
 
 
@@ -665,7 +665,7 @@ invalid parameter "limit=1" in "agilicus_token_revocation_feed" directive, it mu
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "limit=101" in "agilicus_token_revocation_feed" directive, it must be like "limit=100" (between 2 and 100)
+invalid parameter "limit=101"
 
 
 
@@ -674,7 +674,7 @@ invalid parameter "limit=101" in "agilicus_token_revocation_feed" directive, it 
 --- config
 --- must_die
 --- error_log refused
-duplicate parameter "interval=1s" in "agilicus_token_revocation_feed" directive
+invalid parameter "interval=1s"
 
 
 
@@ -683,7 +683,7 @@ duplicate parameter "interval=1s" in "agilicus_token_revocation_feed" directive
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "on" in "agilicus_token_revocation_feed" directive, it must be like "interval=5s" (between 1s and 1d) or like "limit=100" (between 2 and 100)
+invalid parameter "on"
 
 
 

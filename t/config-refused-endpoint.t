@@ -15,7 +15,7 @@ __DATA__
 --- config: agilicus_token_recheck 999ms;
 --- must_die
 --- error_log refused
-invalid parameter "999ms" in "agilicus_token_recheck" directive, it must be a time, like "5s" (between 1s and 1d), or "off"
+"agilicus_token_recheck" directive must be 1s at least, or "off"
 
 
 
@@ -23,7 +23,7 @@ invalid parameter "999ms" in "agilicus_token_recheck" directive, it must be a ti
 --- config: agilicus_token_recheck 0;
 --- must_die
 --- error_log refused
-invalid parameter "0" in "agilicus_token_recheck" directive, it must be a time, like "5s" (between 1s and 1d), or "off"
+"agilicus_token_recheck" directive must be 1s at least, or "off"
 
 
 
@@ -31,7 +31,7 @@ invalid parameter "0" in "agilicus_token_recheck" directive, it must be a time, 
 --- config: agilicus_token_recheck often;
 --- must_die
 --- error_log refused
-invalid parameter "often" in "agilicus_token_recheck" directive, it must be a time, like "5s" (between 1s and 1d), or "off"
+"agilicus_token_recheck" directive invalid value
 
 
 
@@ -47,7 +47,7 @@ invalid parameter "often" in "agilicus_token_recheck" directive, it must be a ti
 --- config: agilicus_token_recheck 86401s;
 --- must_die
 --- error_log refused
-invalid parameter "86401s" in "agilicus_token_recheck" directive, it must be a time, like "5s" (between 1s and 1d), or "off"
+"agilicus_token_recheck" directive must not be longer than 1d
 
 
 
@@ -63,7 +63,7 @@ invalid parameter "86401s" in "agilicus_token_recheck" directive, it must be a t
 --- config: location /r { agilicus_token_revoke all; }
 --- must_die
 --- error_log refused
-invalid parameter "all" in "agilicus_token_revoke" directive, it must be "all_sessions"
+invalid parameter "all"
 
 
 
@@ -95,7 +95,7 @@ invalid number of arguments in "agilicus_token_revoke" directive
 --- config: location /r { agilicus_token_revocation_hook all; }
 --- must_die
 --- error_log refused
-invalid parameter "all" in "agilicus_token_revocation_hook" directive, it must be "trusted"
+invalid parameter "all"
 
 
 
@@ -183,7 +183,7 @@ invalid number of arguments in "agilicus_token_revocation_hook" directive
 --- config: location /s { agilicus_token_status all; }
 --- must_die
 --- error_log refused
-invalid parameter "all" in "agilicus_token_status" directive, it must be "purge" or "trusted"
+invalid parameter "all"
 
 
 
@@ -191,7 +191,7 @@ invalid parameter "all" in "agilicus_token_status" directive, it must be "purge"
 --- config: location /s { agilicus_token_status purge purge; }
 --- must_die
 --- error_log refused
-duplicate parameter "purge" in "agilicus_token_status" directive
+invalid parameter "purge"
 
 
 

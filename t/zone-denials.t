@@ -256,6 +256,7 @@ for my $way (qw(hook untold told gone)) {
                     . ']}');
 
         is($res->{status}, 503, 'the hook says so');
+        is(HttpClient::header($res, 'X-Why'), 'unavailable/overload', 'and why');
         ok(HttpClient::header($res, 'Retry-After'), 'and when to come again');
         ok($nginx->wait_log(qr/no\ room\ for\ all\ denials,\ make
                                \ "agilicus_token_denials"\ larger/x, 2),
@@ -329,7 +330,7 @@ $nginx->finish('zones came and went');
 # what nginx -t refuses
 
 for my $case ([ 'agilicus_token_denials 16k;', qr/is too small/ ],
-              [ 'agilicus_token_denials many;', qr/"many" .* must be a size/ ],
+              [ 'agilicus_token_denials many;', qr/invalid size/ ],
               [ 'agilicus_token_denials 1m; agilicus_token_denials 1m;',
                 qr/is duplicate/ ],
               [ 'agilicus_token_zone agilicus_token_denials:1m;',

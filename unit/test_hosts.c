@@ -9,7 +9,7 @@
 #include "unit.h"
 
 #include "json/json.h"
-#include "rules/ruleset.h"
+#include "rules/packed.h"
 
 
 #define SIZE  (1 << 20)

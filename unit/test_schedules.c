@@ -13,7 +13,7 @@
  *  - nobody at or beyond the expiry, and nobody who was seen there before;
  *  - nobody on facts that are older than the location allows, or older than
  *    what was learnt since;
- *  - nobody on facts of somebody else, or of another origin.
+ *  - nobody on facts of somebody else, or of another context.
  *
  *     test_schedules [SEED [SCHEDULES]]
  */
@@ -44,6 +44,7 @@
 #include "api/call.c"
 #include "api/call_send.c"
 #include "api/call_follow.c"
+#include "api/places.c"
 #include "api/seams.c"
 #include "request/access.c"
 
@@ -158,9 +159,9 @@ typedef struct {
 
 
 typedef struct {
-    ngx_uint_t  token;
-    uint32_t    origin;
-    uint64_t    sent;
+    ngx_uint_t                         token;
+    uint32_t                           context;
+    uint64_t                           sent;
     int64_t                            seen;     /* wall, past its exp */
     ngx_uint_t                         late;     /* when that was */
 } answer_t;
@@ -433,7 +434,7 @@ schedule(uint64_t number)
         origins[i].api = &api;
         origins[i].zone = (i == 2) ? NULL : zone;
         memcpy(origins[i].calls, digest, sizeof(digest));
-        origins[i].number = (i == 2) ? 0 : ngx_agt_zone_origin(zone, digest);
+        origins[i].context = (i == 2) ? 0 : ngx_agt_zone_context(zone, digest);
     }
 
     /* now and then it is another API that the feed speaks of */
@@ -962,8 +963,11 @@ drain(void)
     /* nothing is left of it that another schedule could meet with */
 
     for (i = 0; i < WORKERS; i++) {
-        unit_check(workers[i].calls.waiting == 0);
-        unit_check(workers[i].calls.inflight == 0);
+        for (j = 0; j < NGX_AGT_PLACES_KINDS; j++) {
+            unit_check(workers[i].calls.places.waiting[j] == 0);
+            unit_check(workers[i].calls.places.calls[j] == 0);
+        }
+
         unit_check(workers[i].calls.calls.root == &ngx_agt_worker .sentinel);
 
         take_out(&workers[i]);
@@ -1377,7 +1381,7 @@ run(worker_t *w)
         removals++;
         digest_of(tokens[w->what].token, key);
         k.key = key;
-        k.origin = origins[w->where].number;
+        k.context = origins[w->where].context;
         ngx_agt_cache_remove(zone, &k);
         break;
 
@@ -1393,7 +1397,7 @@ run(worker_t *w)
             memcpy(key, &w->what, sizeof(ngx_uint_t));
             memcpy(key + 8, &i, sizeof(ngx_uint_t));
             k.key = key;
-            k.origin = 99;
+            k.context = 99;
             (void) ngx_agt_cache_store(zone, &k,
                               i % 3 ? ACTIVE : NGX_AGT_CLASS_INVALID,
                               NGX_AGT_REASON_NONE,
@@ -1491,7 +1495,7 @@ run_answer(op_t *op, ngx_uint_t how)
 
         memset(a, 0, sizeof(answer_t));
         a->token = token;
-        a->origin = origin->number;
+        a->context = origin->context;
         a->sent = op->sent;
 
         result.body.data = (u_char *) body;
@@ -1622,7 +1626,7 @@ run_revoke(token_t *t, ngx_uint_t all, ngx_uint_t origin)
     digest_of(t->token, digest);
 
     key.key = digest;
-    key.origin = origins[origin].number;
+    key.context = origins[origin].context;
 
     if (origins[origin].zone
         && ngx_agt_cache_find(zone, &key, 0, &found) == NGX_OK
@@ -1757,8 +1761,8 @@ allowed(request_t *q, ngx_agt_ctx_t *ctx)
         return;
     }
 
-    if (a->origin != origins[locations[q->location].origin].number) {
-        wrong("these are facts of another origin", q);
+    if (a->context != origins[locations[q->location].origin].context) {
+        wrong("these are facts of another context", q);
         return;
     }
 
@@ -1866,7 +1870,7 @@ deny(ngx_agt_denial_kind_e kind, ngx_uint_t token, const char *value,
     ngx_str_t        v;
     ngx_agt_clock_t  clock;
 
-    ngx_agt_clock_now(&clock);
+    ngx_agt_zone_now(&clock);
 
     v.data = (u_char *) value;
     v.len = (kind == NGX_AGT_DENIAL_TOKEN) ? 32 : strlen(value);

@@ -9,6 +9,15 @@
 #include "zone/cache.h"
 
 
+static ngx_int_t ngx_agt_call_background(
+    const ngx_agt_call_request_t *request, const u_char *identity,
+    ngx_agt_answer_t *answer);
+static ngx_int_t ngx_agt_call_make(ngx_agt_call_t *call,
+    ngx_agt_answer_t *answer);
+static void ngx_agt_call_prolong(ngx_agt_call_t *call,
+    const ngx_agt_call_request_t *request);
+static void ngx_agt_call_add(ngx_agt_call_t *call, ngx_agt_waiter_t *waiter);
+static void ngx_agt_call_remove(ngx_agt_waiter_t *waiter);
 static ngx_int_t ngx_agt_call_identity(
     const ngx_agt_call_request_t *request, u_char *identity);
 static ngx_agt_call_t *ngx_agt_call_find(const u_char *identity);
@@ -43,6 +52,8 @@ ngx_agt_call_init(const ngx_agt_api_conf_t *conf, ngx_log_t *log)
     ngx_queue_init(&w->following);
     ngx_queue_init(&w->sent);
     ngx_rbtree_init(&w->calls, &w->sentinel, ngx_agt_call_insert);
+
+    ngx_agt_places_init(&w->places, conf->max_inflight);
 
     w->dummy.fd = (ngx_socket_t) -1;
 
@@ -171,113 +182,202 @@ ngx_agt_call_join(const ngx_agt_call_request_t *request,
 
     ngx_agt_cache_forget();
 
-    if (waiter && w->waiting >= NGX_AGT_CALL_MAX_WAITING) {
-        answer->class = NGX_AGT_CLASS_SHED;
-        answer->reason = NGX_AGT_REASON_OVERLOAD;
-
-        ngx_agt_zone_count(w->conf->first, NGX_AGT_COUNT_OVERLOADS);
-        return NGX_ERROR;
-    }
-
     if (ngx_agt_call_identity(request, identity) != NGX_OK) {
         return NGX_ERROR;
     }
 
     call = request->shared ? ngx_agt_call_find(identity) : NULL;
 
-    if (call && waiter == NULL) {
+    if (waiter == NULL) {
+        return call ? NGX_AGAIN
+                    : ngx_agt_call_background(request, identity, answer);
+    }
+
+    /* first a place, then the budgets: a client pays for no call without one */
+
+    rc = ngx_agt_places_wait(&w->places, &waiter->place, request->kind,
+                             request->client, call ? call->nwaiters : 0);
+
+    switch (rc) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_BUSY:
+        ngx_agt_call_shed(answer, NGX_AGT_REASON_CLIENT_PLACES,
+                          NGX_AGT_COUNT_SHED_CLIENT_PLACES);
+        return NGX_ERROR;
+
+    case NGX_DECLINED:
+        ngx_agt_call_shed(answer, NGX_AGT_REASON_PLACES,
+                          NGX_AGT_COUNT_SHED_PLACES);
+        return NGX_ERROR;
+
+    default:
+        return NGX_ERROR;
+    }
+
+    if (call) {
+        ngx_agt_call_add(call, waiter);
+        ngx_agt_call_prolong(call, request);
+
+        waiter->joined = 1;
+
         return NGX_AGAIN;
     }
 
-    if (waiter == NULL && w->inflight >= w->conf->max_inflight) {
+    call = ngx_agt_call_create(request, identity);
+    if (call == NULL) {
+        ngx_agt_places_release(&waiter->place);
+        return NGX_ERROR;
+    }
 
-        /* requests that wait must not wait behind background calls */
+    ngx_agt_call_add(call, waiter);
 
+    rc = ngx_agt_call_make(call, answer);
+
+    waiter->joined = (rc == NGX_OK || rc == NGX_DONE);
+
+    if (rc == NGX_OK || rc == NGX_ERROR) {
+        ngx_agt_call_free(call);
+        return rc;
+    }
+
+    return NGX_AGAIN;
+}
+
+
+/* requests that wait must not wait behind background calls */
+
+static ngx_int_t
+ngx_agt_call_background(const ngx_agt_call_request_t *request,
+    const u_char *identity, ngx_agt_answer_t *answer)
+{
+    ngx_int_t        rc;
+    ngx_agt_call_t  *call;
+
+    if (!ngx_agt_places_has_room(&ngx_agt_worker.places)) {
         answer->class = NGX_AGT_CLASS_SHED;
-        answer->reason = NGX_AGT_REASON_OVERLOAD;
+        answer->reason = NGX_AGT_REASON_PLACES;
 
         return NGX_ERROR;
     }
 
+    call = ngx_agt_call_create(request, identity);
     if (call == NULL) {
-        call = ngx_agt_call_create(request, identity);
-        if (call == NULL) {
-            return NGX_ERROR;
-        }
-
-        rc = ngx_agt_call_lead(call);
-
-        if (rc == NGX_OK) {
-
-            /* between the look-up and the lead another call may have ended */
-
-            if (ngx_agt_call_ended(call, answer)) {
-                ngx_agt_call_free(call);
-
-                if (waiter) {
-                    waiter->joined = 1;
-                }
-
-                return NGX_OK;
-            }
-
-            rc = ngx_agt_call_charge(call, answer);
-
-            if (rc == NGX_OK) {
-                rc = ngx_agt_call_start(call, answer);
-            }
-
-            if (rc != NGX_OK) {
-                ngx_agt_call_free(call);
-                return NGX_ERROR;
-            }
-
-            if (waiter == NULL) {
-                return NGX_AGAIN;
-            }
-
-            waiter->joined = 0;
-
-        } else {
-
-            /* another worker asks */
-
-            if (waiter == NULL) {
-                ngx_agt_call_free(call);
-                return NGX_AGAIN;
-            }
-
-            waiter->joined = 1;
-        }
-
-    } else {
-
-        /* the entry that this request found too old is no answer */
-
-        if (request->seen) {
-            call->seen = request->seen;
-        }
-
-        if (call->left) {
-            call->left = 0;
-            w->left--;
-        }
-
-        call->patience = ngx_max(call->patience, request->timeout);
-
-        ngx_agt_flight_extend(w->conf->first, &call->flight,
-                              ngx_current_msec + request->timeout
-                              + NGX_AGT_CALL_MARGIN);
-
-        waiter->joined = 1;
+        return NGX_ERROR;
     }
 
-    waiter->call = call;
-    waiter->leave = ngx_agt_call_leave;
-    ngx_queue_insert_tail(&call->waiters, &waiter->queue);
-    w->waiting++;
+    rc = ngx_agt_call_make(call, answer);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    ngx_agt_call_free(call);
+
+    return rc == NGX_DONE ? NGX_AGAIN : rc;
+}
+
+
+/*
+ * NGX_AGAIN  the call is made here
+ * NGX_DONE   another worker makes it
+ * NGX_OK     another worker's call has ended: "answer" is its
+ * NGX_ERROR  it is not made, with "answer" set
+ */
+
+static ngx_int_t
+ngx_agt_call_make(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
+{
+    if (ngx_agt_call_lead(call) != NGX_OK) {
+        return NGX_DONE;
+    }
+
+    /* between the look-up and the lead another call may have ended */
+
+    if (ngx_agt_call_ended(call, answer)) {
+        return NGX_OK;
+    }
+
+    if (ngx_agt_call_charge(call, answer) != NGX_OK
+        || ngx_agt_call_start(call, answer) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     return NGX_AGAIN;
+}
+
+
+static void
+ngx_agt_call_prolong(ngx_agt_call_t *call,
+    const ngx_agt_call_request_t *request)
+{
+    ngx_agt_call_worker_t  *w;
+
+    w = &ngx_agt_worker;
+
+    /* the entry that this request found too old is no answer */
+
+    if (request->seen) {
+        call->seen = request->seen;
+    }
+
+    if (call->left) {
+        call->left = 0;
+        w->left--;
+    }
+
+    call->patience = ngx_max(call->patience, request->timeout);
+
+    ngx_agt_flight_extend(w->conf->first, &call->flight,
+                          ngx_current_msec + request->timeout
+                          + NGX_AGT_CALL_MARGIN);
+
+    /* a pending call may go before others for the new waiter */
+
+    if (call->state == NGX_AGT_CALL_PENDING) {
+        ngx_agt_seams.post(&w->turn);
+    }
+}
+
+
+void
+ngx_agt_call_shed(ngx_agt_answer_t *answer, ngx_agt_reason_e reason,
+    ngx_agt_count_e count)
+{
+    answer->class = NGX_AGT_CLASS_SHED;
+    answer->reason = reason;
+
+    ngx_agt_zone_count(ngx_agt_worker.conf->first, count);
+}
+
+
+static void
+ngx_agt_call_add(ngx_agt_call_t *call, ngx_agt_waiter_t *waiter)
+{
+    waiter->call = call;
+    waiter->leave = ngx_agt_call_leave;
+
+    ngx_queue_insert_tail(&call->waiters, &waiter->queue);
+    call->nwaiters++;
+}
+
+
+static void
+ngx_agt_call_remove(ngx_agt_waiter_t *waiter)
+{
+    ngx_agt_call_t  *call;
+
+    call = waiter->call;
+
+    ngx_queue_remove(&waiter->queue);
+    call->nwaiters--;
+
+    waiter->call = NULL;
+
+    ngx_agt_places_release(&waiter->place);
 }
 
 
@@ -294,9 +394,7 @@ ngx_agt_call_leave(ngx_agt_waiter_t *waiter)
         return;
     }
 
-    waiter->call = NULL;
-    ngx_queue_remove(&waiter->queue);
-    w->waiting--;
+    ngx_agt_call_remove(waiter);
 
     if (!ngx_queue_empty(&call->waiters)) {
         return;
@@ -441,6 +539,7 @@ ngx_agt_call_create(const ngx_agt_call_request_t *request,
 
     ngx_queue_init(&call->waiters);
 
+    call->kind = request->kind;
     call->shared = request->shared;
     call->charged = request->charged;
 
@@ -501,30 +600,33 @@ ngx_agt_call_charge(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
     rc = ngx_agt_budget_take(conf->first, call->api->state, &conf->rate,
                              call->has_client ? &call->client : NULL,
                              ngx_current_msec, &answer->retry_after);
-    if (rc == NGX_OK) {
+
+    switch (rc) {
+
+    case NGX_OK:
         return NGX_OK;
+
+    case NGX_BUSY:
+        ngx_agt_call_shed(answer, NGX_AGT_REASON_CLIENT_RATE,
+                          NGX_AGT_COUNT_SHED_CLIENT_RATE);
+        return NGX_ERROR;
+
+    default:
+        ngx_agt_call_shed(answer, NGX_AGT_REASON_RATE,
+                          NGX_AGT_COUNT_SHED_RATE);
+        return NGX_ERROR;
     }
-
-    answer->class = NGX_AGT_CLASS_SHED;
-    answer->reason = (rc == NGX_BUSY) ? NGX_AGT_REASON_CLIENT_RATE
-                                      : NGX_AGT_REASON_RATE;
-
-    ngx_agt_zone_count(conf->first, NGX_AGT_COUNT_OVERLOADS);
-
-    return NGX_ERROR;
 }
 
 
 void
 ngx_agt_call_end(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
-    ngx_queue_t            *q;
-    ngx_agt_waiter_t       *waiter;
-    ngx_agt_call_worker_t  *w;
-
-    w = &ngx_agt_worker;
+    ngx_queue_t       *q;
+    ngx_agt_waiter_t  *waiter;
 
     ngx_agt_call_release(call, answer);
+    ngx_agt_places_release(&call->place);
 
     /* a callback may take other waiters away: always begin at the head */
 
@@ -532,9 +634,7 @@ ngx_agt_call_end(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
         q = ngx_queue_head(&call->waiters);
         waiter = ngx_queue_data(q, ngx_agt_waiter_t, queue);
 
-        ngx_queue_remove(q);
-        waiter->call = NULL;
-        w->waiting--;
+        ngx_agt_call_remove(waiter);
 
         waiter->done(waiter->data, answer);
     }
@@ -579,6 +679,13 @@ ngx_agt_call_release(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 void
 ngx_agt_call_free(ngx_agt_call_t *call)
 {
+    while (!ngx_queue_empty(&call->waiters)) {
+        ngx_agt_call_remove(ngx_queue_data(ngx_queue_head(&call->waiters),
+                                           ngx_agt_waiter_t, queue));
+    }
+
+    ngx_agt_places_release(&call->place);
+
     if (call->state == NGX_AGT_CALL_FOLLOWING) {
         ngx_agt_flight_unfollow(ngx_agt_worker.conf->first, &call->flight);
     }

@@ -13,6 +13,7 @@
 
 #include "api/answer.h"
 #include "api/api.h"
+#include "api/places.h"
 #include "api/status_codes.h"
 #include "zone/flight.h"
 
@@ -26,10 +27,6 @@
  * after the callback the call holds no pointer to the waiter.
  */
 
-/* requests that may wait for calls, per worker */
-#define NGX_AGT_CALL_MAX_WAITING  1024
-
-
 typedef struct ngx_agt_call_s  ngx_agt_call_t;
 
 
@@ -39,15 +36,17 @@ typedef struct ngx_agt_waiter_s  ngx_agt_waiter_t;
 /* lies in the memory of the request or object that waits */
 
 struct ngx_agt_waiter_s {
-    ngx_queue_t   queue;
-    void         *call;        /* or revocation; NULL: not waiting */
+    ngx_queue_t       queue;
+    void             *call;        /* or revocation; NULL: not waiting */
 
     /* stops waiting; set while it waits */
-    void        (*leave)(ngx_agt_waiter_t *waiter);
+    void            (*leave)(ngx_agt_waiter_t *waiter);
 
-    void        (*done)(void *data, ngx_agt_answer_t *answer);
-    void         *data;
-    unsigned      joined:1;    /* another request made the call */
+    void            (*done)(void *data, ngx_agt_answer_t *answer);
+    void             *data;
+
+    ngx_agt_places_hold_t   place;       /* where it waits */
+    unsigned          joined:1;    /* another request made the call */
 };
 
 
@@ -113,8 +112,12 @@ typedef struct {
     /* serial of the entry that was found and is too old; 0: none */
     uint64_t                        seen;
 
-    /* a call that is charged takes from the budgets of API and client */
+    /*
+     * The client on whose account the waiter waits; NULL: no client's.  A call
+     * that is charged takes from the budgets of API and client.
+     */
     const ngx_agt_budget_client_t  *client;
+    ngx_agt_places_kind_e           kind;
     unsigned                        charged:1;
 
     ngx_str_t                       data;
@@ -144,7 +147,10 @@ struct ngx_agt_call_s {
     u_char                      identity[NGX_AGT_DIGEST_LEN];
     ngx_agt_flight_t            flight;
 
-    ngx_agt_budget_client_t     client;
+    ngx_agt_budget_client_t     client;     /* that is charged */
+    ngx_agt_places_hold_t             place;      /* while it is sent */
+    ngx_agt_places_kind_e       kind;
+    ngx_uint_t                  nwaiters;
 
     uint64_t                    seen;
     uint64_t                    started;

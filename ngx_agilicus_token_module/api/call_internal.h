@@ -33,9 +33,8 @@ typedef struct {
     ngx_queue_t                pending;
     ngx_queue_t                following;
     ngx_queue_t                sent;
-    ngx_uint_t                 inflight;
+    ngx_agt_places_t           places;
     ngx_uint_t                 left;       /* sent, and without a waiter */
-    ngx_uint_t                 waiting;
     ngx_event_t                poll;
     ngx_event_t                turn;
     ngx_connection_t           dummy;
@@ -53,6 +52,12 @@ extern ngx_agt_call_worker_t  ngx_agt_worker;
  * NGX_OK; NGX_ERROR, with "answer" set, where a budget is spent.
  */
 ngx_int_t ngx_agt_call_charge(ngx_agt_call_t *call, ngx_agt_answer_t *answer);
+
+/*
+ * Sets an answer to SHED for a limit of this edge, and counts it.
+ */
+void ngx_agt_call_shed(ngx_agt_answer_t *answer, ngx_agt_reason_e reason,
+    ngx_agt_count_e count);
 
 /*
  * Gives "answer" to all waiters of the call, gives the call's mark back, wakes

@@ -9,6 +9,9 @@
 
 static ngx_int_t ngx_agt_call_send(ngx_agt_call_t *call,
     ngx_agt_answer_t *answer);
+static ngx_agt_call_t *ngx_agt_call_next(void);
+static ngx_agt_waiter_t *ngx_agt_call_first(ngx_agt_call_t *call,
+    ngx_uint_t room);
 static ngx_uint_t ngx_agt_call_room(void);
 static void ngx_agt_call_drop(ngx_agt_call_t *call);
 static void ngx_agt_call_send_pending(void);
@@ -31,18 +34,114 @@ static void ngx_agt_call_log_foreign(ngx_agt_call_t *call,
 ngx_int_t
 ngx_agt_call_start(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
+    ngx_uint_t              alone;
     ngx_agt_call_worker_t  *w;
 
     w = &ngx_agt_worker;
 
-    if (!ngx_agt_call_room()) {
-        call->state = NGX_AGT_CALL_PENDING;
-        ngx_queue_insert_tail(&w->pending, &call->queue);
+    if (call->kind == NGX_AGT_PLACES_FEED) {
+        ngx_agt_places_call(&w->places, &call->place, call->kind, NULL);
 
+        return ngx_agt_call_send(call, answer);
+    }
+
+    alone = ngx_queue_empty(&w->pending);
+
+    call->state = NGX_AGT_CALL_PENDING;
+    ngx_queue_insert_tail(&w->pending, &call->queue);
+
+    if (!alone) {
+        ngx_agt_seams.post(&w->turn);
         return NGX_OK;
     }
 
-    return ngx_agt_call_send(call, answer);
+    return ngx_agt_call_next() ? ngx_agt_call_send(call, answer) : NGX_OK;
+}
+
+
+/*
+ * Takes the pending call that is to be sent now out of its queue, with a place;
+ * returns NULL where no call can be sent.  A call goes first if one of its
+ * waiters is of a client that holds few calls; calls of sign-outs also have
+ * places of their own.
+ */
+
+static ngx_agt_call_t *
+ngx_agt_call_next(void)
+{
+    ngx_uint_t              room;
+    ngx_queue_t            *q;
+    ngx_agt_call_t         *call;
+    ngx_agt_waiter_t       *waiter;
+    ngx_agt_call_worker_t  *w;
+
+    w = &ngx_agt_worker;
+
+    if (ngx_queue_empty(&w->pending)) {
+        return NULL;
+    }
+
+    room = ngx_agt_call_room();
+
+    for (q = ngx_queue_head(&w->pending);
+         q != ngx_queue_sentinel(&w->pending);
+         q = ngx_queue_next(q))
+    {
+        call = ngx_queue_data(q, ngx_agt_call_t, queue);
+        waiter = ngx_agt_call_first(call, room);
+
+        if (waiter) {
+            goto found;
+        }
+    }
+
+    if (!room) {
+        return NULL;
+    }
+
+    call = ngx_queue_data(ngx_queue_head(&w->pending), ngx_agt_call_t, queue);
+    waiter = ngx_queue_empty(&call->waiters)
+             ? NULL : ngx_queue_data(ngx_queue_head(&call->waiters),
+                                     ngx_agt_waiter_t, queue);
+
+found:
+
+    ngx_queue_remove(&call->queue);
+    call->state = NGX_AGT_CALL_NEW;
+
+    ngx_agt_places_call(&w->places, &call->place,
+                        room ? NGX_AGT_PLACES_SHARED : NGX_AGT_PLACES_SIGN_OUT,
+                        waiter ? &waiter->place : NULL);
+
+    return call;
+}
+
+
+/* returns the waiter for which the call is sent before others, or NULL */
+
+static ngx_agt_waiter_t *
+ngx_agt_call_first(ngx_agt_call_t *call, ngx_uint_t room)
+{
+    ngx_queue_t       *q;
+    ngx_agt_places_t  *places;
+    ngx_agt_waiter_t  *waiter;
+
+    places = &ngx_agt_worker.places;
+
+    for (q = ngx_queue_head(&call->waiters);
+         q != ngx_queue_sentinel(&call->waiters);
+         q = ngx_queue_next(q))
+    {
+        waiter = ngx_queue_data(q, ngx_agt_waiter_t, queue);
+
+        if (room ? ngx_agt_places_is_first(places, &waiter->place)
+                 : ngx_agt_places_may_sign_out(places, &waiter->place))
+        {
+            return waiter;
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -69,16 +168,10 @@ ngx_agt_call_send(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
                                 call->timeout, &answer->retry_after)
            != NGX_OK)
     {
-        answer->class = NGX_AGT_CLASS_SHED;
-        answer->reason = NGX_AGT_REASON_BREAKER;
         answer->transient = 1;
 
-        ngx_agt_zone_count(w->conf->first, NGX_AGT_COUNT_OVERLOADS);
-
-        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, w->log, 0,
-                       "agilicus token %s is not sent, the breaker is open "
-                       "for %T s", call->type->name, answer->retry_after);
-
+        ngx_agt_call_shed(answer, NGX_AGT_REASON_BREAKER,
+                          NGX_AGT_COUNT_SHED_BREAKER);
         return NGX_ERROR;
     }
 
@@ -107,16 +200,10 @@ ngx_agt_call_send(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 
     call->state = NGX_AGT_CALL_SENT;
     ngx_queue_insert_tail(&w->sent, &call->queue);
-    w->inflight++;
     w->left += call->left;
 
     ngx_agt_zone_count(w->conf->first, call->retried ? NGX_AGT_COUNT_RETRIES
                                                      : NGX_AGT_COUNT_CALLS);
-
-    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, w->log, 0,
-                   "agilicus token %s sent, again: %d, digest %08xD",
-                   call->type->name, (int) call->retried,
-                   ngx_agt_digest_head(call->key));
 
     return NGX_OK;
 }
@@ -141,7 +228,7 @@ ngx_agt_call_room(void)
     w = &ngx_agt_worker;
     n = w->conf->max_inflight;
 
-    if (w->inflight < n) {
+    if (ngx_agt_places_has_room(&w->places)) {
         return 1;
     }
 
@@ -155,7 +242,9 @@ ngx_agt_call_room(void)
     {
         call = ngx_queue_data(q, ngx_agt_call_t, queue);
 
-        if (call->left) {
+        if (call->left
+            && call->place.held == &w->places.calls[NGX_AGT_PLACES_SHARED])
+        {
             ngx_agt_call_drop(call);
             return 1;
         }
@@ -177,7 +266,6 @@ ngx_agt_call_drop(ngx_agt_call_t *call)
     ngx_agt_seams.cancel(call->op);
     ngx_queue_remove(&call->queue);
 
-    w->inflight--;
     w->left--;
 
     call->state = NGX_AGT_CALL_NEW;
@@ -196,19 +284,15 @@ ngx_agt_call_turn(ngx_event_t *ev)
 static void
 ngx_agt_call_send_pending(void)
 {
-    ngx_queue_t            *q;
-    ngx_agt_call_t         *call;
-    ngx_agt_answer_t        answer;
-    ngx_agt_call_worker_t  *w;
+    ngx_agt_call_t    *call;
+    ngx_agt_answer_t   answer;
 
-    w = &ngx_agt_worker;
+    for ( ;; ) {
+        call = ngx_agt_call_next();
 
-    while (!ngx_queue_empty(&w->pending) && ngx_agt_call_room()) {
-        q = ngx_queue_head(&w->pending);
-        ngx_queue_remove(q);
-
-        call = ngx_queue_data(q, ngx_agt_call_t, queue);
-        call->state = NGX_AGT_CALL_NEW;
+        if (call == NULL) {
+            return;
+        }
 
         ngx_agt_answer_init(&answer);
 
@@ -228,7 +312,11 @@ ngx_agt_call_curl(const ngx_agt_api_t *api)
 
     if (w->pools[api->index] == NULL) {
         w->pools[api->index] =
-            ngx_agt_curl_create(&api->profile, w->conf->max_inflight, w->log);
+            ngx_agt_curl_create(&api->profile,
+                                w->conf->max_inflight
+                                + NGX_AGT_PLACES_SIGN_OUT_CALLS
+                                + NGX_AGT_PLACES_FEED_CALLS,
+                                w->log);
     }
 
     return w->pools[api->index];
@@ -242,7 +330,6 @@ ngx_agt_call_done(void *data, ngx_agt_curl_result_t *result)
 
     ngx_agt_answer_t  answer;
 
-    ngx_agt_worker.inflight--;
     ngx_agt_worker.left -= call->left;
 
     ngx_queue_remove(&call->queue);
@@ -254,13 +341,6 @@ ngx_agt_call_done(void *data, ngx_agt_curl_result_t *result)
     }
 
     ngx_agt_call_read(call, result, &answer);
-
-    ngx_log_debug5(NGX_LOG_DEBUG_HTTP, ngx_agt_worker.log, 0,
-                   "agilicus token %s answered, status %ui, reason \"%V\", "
-                   "%M ms, digest %08xD", call->type->name, result->status,
-                   ngx_agt_reason_word(answer.reason), answer.elapsed,
-                   ngx_agt_digest_head(call->key));
-
     ngx_agt_call_report(call, result, &answer);
     ngx_agt_call_end(call, &answer);
 

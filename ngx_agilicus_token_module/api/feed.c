@@ -18,7 +18,7 @@
 #define NGX_AGT_FEED_MARGIN         3600
 
 /* calls at once */
-#define NGX_AGT_FEED_CALLS          4
+#define NGX_AGT_FEED_CALLS          NGX_AGT_PLACES_FEED_CALLS
 
 /* answers of a poll that may exceed the largest body */
 #define NGX_AGT_FEED_MAX_TOO_LARGE  64
@@ -509,8 +509,8 @@ ngx_agt_feed_wrong(ngx_agt_feed_list_t *list)
 
 /*
  * Returns 1 where smaller windows would not help: the API ignores windows, or
- * its answers are too large whatever is asked for; or a row has neither date, so
- * that it is in no smaller window.
+ * its answers are too large whatever is asked for; or a row has neither date,
+ * so that it is in no smaller window.
  */
 
 static ngx_uint_t
@@ -530,9 +530,9 @@ ngx_agt_feed_hopeless(ngx_agt_feed_list_t *list, ngx_uint_t too_large)
 
 
 /*
- * The API gives the same rows whatever window is asked for.  A few other windows
- * are still asked for, since they may find further rows; then all windows are
- * forgotten.  One line until a poll is complete.
+ * The API gives the same rows whatever window is asked for.  A few other
+ * windows are still asked for, since they may find further rows; then all
+ * windows are forgotten.  One line until a poll is complete.
  */
 
 static void

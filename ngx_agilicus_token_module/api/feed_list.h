@@ -65,8 +65,8 @@ ngx_int_t ngx_agt_feed_list_ask(ngx_agt_feed_list_t *list,
     const ngx_agt_window_t *window);
 
 /*
- * Returns a second that divides the rows of the last answer into two halves: the
- * first second of the later half.  Sorts "values".
+ * Returns a second that divides the rows of the last answer into two halves:
+ * the first second of the later half.  Sorts "values".
  */
 int64_t ngx_agt_feed_list_median(ngx_agt_feed_list_t *list);
 

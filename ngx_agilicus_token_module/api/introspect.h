@@ -30,8 +30,12 @@ typedef struct {
     /* how long a 410 denies a token that was never active here */
     ngx_msec_t                      invalid;
 
-    /* of a token without facts of any age, for this client */
+    /*
+     * The client that waits; its call is charged where no facts of the token,
+     * of any age, are known.
+     */
     const ngx_agt_budget_client_t  *client;
+    ngx_agt_places_kind_e           kind;
     unsigned                        charged:1;
 
     uint64_t                        seen;     /* see call */
@@ -51,7 +55,7 @@ ngx_int_t ngx_agt_api_introspect(
 
 /*
  * Denies a token that the API calls revoked, and drops what is known of it in
- * all zones and origins of this API.  "key" is the token's key for denials,
+ * all zones and contexts of this API.  "key" is the token's key for denials,
  * "facts" what the caller knows of it, or NULL.  A token that was ever active,
  * as far as facts of any age say, is denied until it expires, another one for
  * "invalid" milliseconds.

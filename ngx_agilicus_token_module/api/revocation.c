@@ -323,7 +323,7 @@ ngx_agt_revocation_record(ngx_agt_revocation_job_t *job,
         return 0;
     }
 
-    ngx_agt_clock_now(&now);
+    ngx_agt_zone_now(&now);
 
     ngx_memcpy(record->api, job->api->digest, NGX_AGT_DIGEST_LEN);
     ngx_memcpy(record->key, job->key, NGX_AGT_DENIAL_KEY_LEN);
@@ -345,7 +345,7 @@ ngx_agt_revocation_record(ngx_agt_revocation_job_t *job,
     bound.data = record->key;
     bound.len = NGX_AGT_DENIAL_KEY_LEN;
 
-    rc = ngx_agt_seal_encrypt(&revocation->token, &bound, record->token);
+    rc = ngx_agt_seal(&revocation->token, &bound, record->token);
 
     if (rc == NGX_OK) {
         ngx_agt_denials_lock(denials);
@@ -413,6 +413,7 @@ ngx_agt_revocation_try(ngx_agt_revocation_job_t *job,
     request.timeout = job->timeout;
     request.max_body = NGX_AGT_JSON_MAX_BODY;
     request.key = job->digest;
+    request.kind = NGX_AGT_PLACES_SIGN_OUT;
     request.client = client;
     request.charged = (client != NULL);
 
@@ -435,7 +436,7 @@ ngx_agt_revocation_done(void *data, ngx_agt_answer_t *answer)
 
     } else {
 
-        /* clients, and calls that were not sent, do not make the pause longer */
+        /* a client, or a call that was not sent, makes the pause no longer */
 
         ngx_agt_revocation_later(job, job->again
                                       && answer->class != NGX_AGT_CLASS_SHED);
@@ -451,9 +452,9 @@ ngx_agt_revocation_done(void *data, ngx_agt_answer_t *answer)
 
 
 /*
- * The API has confirmed the revocation, so the records of the token are removed.
- * Two stay and are tried again: one that also asks for all sessions, and one of
- * a child that the API has only just made and does not know yet.
+ * The API has confirmed the revocation, so the records of the token go.  Two
+ * stay and are tried again: one that also asks for all sessions, and one of a
+ * child that the API has only just made and does not know yet.
  */
 
 static void
@@ -466,7 +467,7 @@ ngx_agt_revocation_told(ngx_agt_revocation_job_t *job, ngx_agt_reason_e reason)
     const ngx_agt_api_conf_t  *conf;
     ngx_agt_ledger_record_t   *r;
 
-    ngx_agt_clock_now(&now);
+    ngx_agt_zone_now(&now);
 
     conf = ngx_agt_call_conf();
     denials = conf->denials;

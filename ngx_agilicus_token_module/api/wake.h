@@ -15,8 +15,9 @@
 
 /*
  * How workers of one configuration wake each other: a descriptor for each
- * (eventfd), made by the master before it forks.  A worker that waits also looks
- * from time to time, since workers of another configuration cannot wake it.
+ * (eventfd), made by the master before it forks.  A worker that waits also
+ * looks from time to time, since workers of another configuration cannot wake
+ * it.
  */
 
 typedef struct {

@@ -6,7 +6,6 @@
 
 #include "config/directives_endpoint.h"
 #include "config/checks.h"
-#include "config/parameters.h"
 #include "config/place.h"
 #include "endpoint/hook.h"
 #include "endpoint/revoke.h"
@@ -22,21 +21,26 @@ ngx_agt_set_revoke(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agt_loc_conf_t *lcf = conf;
 
-    static const ngx_agt_parameter_t  parameters[] = {
-        { ngx_string("all_sessions"), ngx_agt_parameter_given,
-          offsetof(ngx_agt_loc_conf_t, revoke_all), 0, 0, NULL,
-          "\"all_sessions\"" }
-    };
+    ngx_str_t  *value;
 
     if (lcf->revoke) {
-        return ngx_agt_directive_refuse(cf, "is duplicate");
+        return (char *) "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2) {
+
+        if (ngx_strcmp(value[1].data, "all_sessions") != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\"", &value[1]);
+            return NGX_CONF_ERROR;
+        }
+
+        lcf->revoke_all = 1;
     }
 
     lcf->revoke = 1;
-
-    if (ngx_agt_parameters_read(cf, parameters, 1, lcf) != NGX_CONF_OK) {
-        return NGX_CONF_ERROR;
-    }
 
     return ngx_agt_set_handler(cf, lcf, ngx_agt_revoke_handler);
 }
@@ -47,23 +51,31 @@ ngx_agt_set_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agt_loc_conf_t *lcf = conf;
 
-    static const ngx_agt_parameter_t  parameters[] = {
-        { ngx_string("purge"), ngx_agt_parameter_given,
-          offsetof(ngx_agt_loc_conf_t, purge), 0, 0, NULL,
-          "\"purge\"" },
-
-        { ngx_string("trusted"), ngx_agt_parameter_given,
-          offsetof(ngx_agt_loc_conf_t, trusted), 0, 0, NULL,
-          "\"trusted\"" }
-    };
+    ngx_str_t   *value;
+    ngx_uint_t   i;
 
     if (lcf->status) {
-        return ngx_agt_directive_refuse(cf, "is duplicate");
+        return (char *) "is duplicate";
     }
 
     lcf->status = 1;
 
-    if (ngx_agt_parameters_read(cf, parameters, 2, lcf) != NGX_CONF_OK) {
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strcmp(value[i].data, "purge") == 0 && !lcf->purge) {
+            lcf->purge = 1;
+            continue;
+        }
+
+        if (ngx_strcmp(value[i].data, "trusted") == 0 && !lcf->trusted) {
+            lcf->trusted = 1;
+            continue;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\"", &value[i]);
         return NGX_CONF_ERROR;
     }
 
@@ -76,21 +88,26 @@ ngx_agt_set_hook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agt_loc_conf_t *lcf = conf;
 
-    static const ngx_agt_parameter_t  parameters[] = {
-        { ngx_string("trusted"), ngx_agt_parameter_given,
-          offsetof(ngx_agt_loc_conf_t, trusted), 0, 0, NULL,
-          "\"trusted\"" }
-    };
+    ngx_str_t  *value;
 
     if (lcf->hook) {
-        return ngx_agt_directive_refuse(cf, "is duplicate");
+        return (char *) "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2) {
+
+        if (ngx_strcmp(value[1].data, "trusted") != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\"", &value[1]);
+            return NGX_CONF_ERROR;
+        }
+
+        lcf->trusted = 1;
     }
 
     lcf->hook = 1;
-
-    if (ngx_agt_parameters_read(cf, parameters, 1, lcf) != NGX_CONF_OK) {
-        return NGX_CONF_ERROR;
-    }
 
     return ngx_agt_set_handler(cf, lcf, ngx_agt_hook_handler);
 }

@@ -129,8 +129,6 @@ ngx_agt_register_feed(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
 {
     ngx_agt_loc_conf_t  *http, *conf, *none;
 
-    static const ngx_agt_json_options_t  no_options;
-
     http = ngx_http_conf_get_module_loc_conf(cf, ngx_agilicus_token_module);
 
     none = ngx_agt_create_loc_conf(cf);
@@ -145,7 +143,7 @@ ngx_agt_register_feed(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
     ngx_agt_merge_api(none, conf);
 
     conf->cache_off = 1;
-    conf->introspect_options = &no_options;
+    conf->introspect_options = 0;
     conf->origin = ngx_agt_origin_get(cf, conf);
 
     if (conf->origin == NULL) {

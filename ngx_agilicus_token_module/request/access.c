@@ -411,7 +411,7 @@ ngx_agt_access_look_again(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
             return;
         }
 
-        ngx_agt_clock_now(&now);
+        ngx_agt_zone_now(&now);
 
         denied = ngx_agt_look_up_denial(ctx, &now);
 
@@ -447,11 +447,6 @@ ngx_agt_access_conclude(ngx_http_request_t *r,
     ngx_agt_zone_count(ngx_agt_request_first_zone(r),
         NGX_AGT_COUNT_ACTIVE
         + (ctx->decision.verdict - NGX_AGT_VERDICT_ACTIVE));
-
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                   "agilicus token verdict: %V, reason: \"%V\"",
-                   ngx_agt_verdict_word(ctx->decision.verdict),
-                   ngx_agt_reason_word(ctx->decision.reason));
 
     if (ctx->decision.verdict == NGX_AGT_VERDICT_ACTIVE) {
         ctx->status = 0;

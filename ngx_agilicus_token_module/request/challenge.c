@@ -59,7 +59,8 @@ ngx_agt_challenge_status(const ngx_agt_decision_t *decision)
         return NGX_HTTP_FORBIDDEN;
 
     case NGX_AGT_VERDICT_UNAVAILABLE:
-        return (decision->reason == NGX_AGT_REASON_CLIENT_RATE)
+        return (decision->reason == NGX_AGT_REASON_CLIENT_RATE
+                || decision->reason == NGX_AGT_REASON_CLIENT_PLACES)
                ? NGX_HTTP_TOO_MANY_REQUESTS : NGX_HTTP_SERVICE_UNAVAILABLE;
 
     default:

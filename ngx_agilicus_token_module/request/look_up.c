@@ -8,7 +8,7 @@
 #include "request/access.h"
 #include "request/context.h"
 #include "request/wait.h"
-#include "zone/digest_cache.h"
+#include "zone/memo.h"
 
 
 static ngx_int_t ngx_agt_find(ngx_http_request_t *r,
@@ -50,11 +50,11 @@ ngx_agt_look_up(ngx_http_request_t *r,
     origin = lcf->origin;
     first = ngx_agt_request_first_zone(r);
 
-    ngx_agt_clock_now(&now);
+    ngx_agt_zone_now(&now);
 
     if (origin->zone) {
         key.key = ctx->digest;
-        key.origin = origin->number;
+        key.context = origin->context;
 
         rc = ngx_agt_find(r, ctx, lcf, &key, &found);
 
@@ -88,9 +88,6 @@ ngx_agt_look_up(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                   "agilicus token miss, too old: %d", ctx->seen != 0);
-
     return NGX_DECLINED;
 }
 
@@ -107,13 +104,8 @@ ngx_agt_hit(ngx_agt_zone_t *first, ngx_agt_ctx_t *ctx)
     /* only what is good for something is worth a place */
 
     if (ctx->class == NGX_AGT_CLASS_ACTIVE && !ctx->remembered) {
-        ngx_agt_digest_cache_add(&ctx->token, ctx->digest);
+        ngx_agt_memo_add(&ctx->token, ctx->digest);
     }
-
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
-                   "agilicus token hit, age: %L ms, updating: %d",
-                   ctx->sent ? (int64_t) (ngx_agt_mono() - ctx->sent) : -1,
-                   ctx->cache == NGX_AGT_CACHE_UPDATING);
 
     if (ctx->cache == NGX_AGT_CACHE_UPDATING) {
         ngx_agt_zone_count(first, NGX_AGT_COUNT_UPDATING);
@@ -145,7 +137,7 @@ ngx_agt_find(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     zone = lcf->origin->zone;
 
     mine.token = ctx->digest;
-    mine.origin = lcf->origin->facts;
+    mine.context = lcf->origin->facts;
     mine.zone = zone->sh->secret[0];
 
     want = lcf->rules ? NGX_AGT_CACHE_RULES : NGX_AGT_CACHE_FACTS;
@@ -240,7 +232,7 @@ ngx_agt_use(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     ctx->first_asked = found->asked;
 
     key.key = ctx->digest;
-    key.origin = lcf->origin->number;
+    key.context = lcf->origin->context;
 
     denied = ngx_agt_look_through(r, ctx, lcf, &key, found, now);
 
@@ -428,7 +420,7 @@ ngx_agt_look_up_again(ngx_http_request_t *r,
 {
     ngx_agt_clock_t  now;
 
-    ngx_agt_clock_now(&now);
+    ngx_agt_zone_now(&now);
 
     return ngx_agt_age(r, ctx, lcf, &now);
 }
@@ -491,12 +483,10 @@ ngx_agt_look_up_ask(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
     /* a token that was active here before costs its client nothing */
 
-    if (!ctx->has_facts) {
-        ngx_agt_budget_client(r->connection->sockaddr, &client);
+    ngx_agt_budget_client(r->connection->sockaddr, &client);
 
-        introspect.client = &client;
-        introspect.charged = 1;
-    }
+    introspect.client = &client;
+    introspect.charged = !ctx->has_facts;
 
     rc = ngx_agt_api_introspect(&introspect, &ctx->waiter, &answer);
 
@@ -507,12 +497,7 @@ ngx_agt_look_up_ask(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     }
 
     if (rc == NGX_ERROR) {
-
         /* nothing was asked */
-
-        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                       "agilicus token is not asked about: %V",
-                       ngx_agt_reason_word(answer.reason));
 
     } else if (lcf->origin->zone == NULL) {
         ctx->cache = NGX_AGT_CACHE_BYPASS;
@@ -564,7 +549,7 @@ ngx_agt_look_up_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
         }
     }
 
-    ngx_agt_clock_now(&now);
+    ngx_agt_zone_now(&now);
 
     if (answer->transient && ctx->stale_until > now.mono
         && !ngx_agt_look_up_feed_is_dead(ctx->request, &now))

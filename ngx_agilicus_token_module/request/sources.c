@@ -10,7 +10,7 @@
 #include "request/early.h"
 #include "request/enter.h"
 #include "request/headers.h"
-#include "zone/digest_cache.h"
+#include "zone/memo.h"
 #include "token/bearer.h"
 
 
@@ -249,23 +249,20 @@ ngx_agt_take_digest(ngx_agt_ctx_t *ctx)
 {
     ngx_str_t  part;
 
-    if (!ctx->remembered) {
-        part = ctx->token;
+    if (ctx->remembered) {
+        ctx->has_digest = 1;
+        return 1;
+    }
 
-        if (ngx_agt_digest(ctx->digest, &part, 1) != NGX_OK) {
-            ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
-                                 NGX_AGT_REASON_INTERNAL);
-            return 0;
-        }
+    part = ctx->token;
+
+    if (ngx_agt_digest(ctx->digest, &part, 1) != NGX_OK) {
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
+                             NGX_AGT_REASON_INTERNAL);
+        return 0;
     }
 
     ctx->has_digest = 1;
-
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
-                   "agilicus token taken from %s, digest %08xD",
-                   ctx->source->type == NGX_AGT_SOURCE_HEADER ? "header"
-                   : ctx->source->type == NGX_AGT_SOURCE_COOKIE ? "cookie"
-                   : "query", ngx_agt_digest_head(ctx->digest));
 
     return 1;
 }
@@ -348,7 +345,7 @@ ngx_agt_take_credentials(ngx_agt_ctx_t *ctx, size_t max, ngx_str_t *token)
     }
 
     if (rest.len <= max) {
-        digest = ngx_agt_digest_cache_find(&rest);
+        digest = ngx_agt_memo_find(&rest);
 
         if (digest) {
             ngx_memcpy(ctx->digest, digest, NGX_AGT_DIGEST_LEN);

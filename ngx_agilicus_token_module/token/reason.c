@@ -78,6 +78,8 @@ static const ngx_str_t
     [NGX_AGT_REASON_NOT_THE_API] = ngx_string("not_the_api"),
     [NGX_AGT_REASON_CREDENTIAL] = ngx_string("credential"),
     [NGX_AGT_REASON_OVERLOAD] = ngx_string("overload"),
+    [NGX_AGT_REASON_PLACES] = ngx_string("places"),
+    [NGX_AGT_REASON_CLIENT_PLACES] = ngx_string("client_places"),
     [NGX_AGT_REASON_BREAKER] = ngx_string("breaker"),
     [NGX_AGT_REASON_RATE] = ngx_string("rate"),
     [NGX_AGT_REASON_CLIENT_RATE] = ngx_string("client_rate"),

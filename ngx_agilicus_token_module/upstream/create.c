@@ -31,7 +31,7 @@ static ngx_int_t ngx_agt_create_ask(ngx_agt_ctx_t *ctx,
     ngx_agt_answer_t *answer);
 static ngx_int_t ngx_agt_create_present(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
-    const ngx_agt_issued_t *kept);
+    const ngx_agt_secret_t *kept);
 
 
 static const ngx_agt_exchange_type_t  ngx_agt_creation = {
@@ -105,7 +105,7 @@ ngx_agt_create_identified(ngx_http_request_t *r,
     ngx_str_t                  *uri;
     ngx_http_variable_value_t  *v;
 
-    if (conf->identity == NGX_AGT_CREATE_SSL) {
+    if (conf->ssl) {
         v = ngx_http_get_indexed_variable(r, conf->verify_index);
 
         return v && !v->not_found
@@ -345,7 +345,7 @@ ngx_agt_create_ask(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
 
 static ngx_int_t
 ngx_agt_create_present(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
-    const ngx_agt_loc_conf_t *lcf, const ngx_agt_issued_t *kept)
+    const ngx_agt_loc_conf_t *lcf, const ngx_agt_secret_t *kept)
 {
     ngx_str_t  part;
 
