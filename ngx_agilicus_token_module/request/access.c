@@ -18,9 +18,9 @@
 #include "request/sources.h"
 
 
-static ngx_int_t ngx_agt_decide(ngx_http_request_t *r,
+static ngx_int_t ngx_agt_access_decide(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
-static void ngx_agt_ask_rules(ngx_agt_ruling_t *ruling);
+static void ngx_agt_access_ask_rules(ngx_agt_ruling_t *ruling);
 
 
 ngx_int_t
@@ -220,7 +220,7 @@ ngx_agt_access_check(ngx_http_request_t *r,
     }
 
     if (ctx->decision.verdict == NGX_AGT_VERDICT_NONE) {
-        rc = ngx_agt_decide(r, ctx, lcf);
+        rc = ngx_agt_access_decide(r, ctx, lcf);
 
         if (rc == NGX_AGAIN) {
             rc = ngx_agt_host_rules_read_body(r, ctx);
@@ -299,7 +299,7 @@ ngx_agt_ctx_create(ngx_http_request_t *r)
 /* NGX_AGAIN if the body must be read first, else there is a decision */
 
 static ngx_int_t
-ngx_agt_decide(ngx_http_request_t *r,
+ngx_agt_access_decide(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
     ngx_int_t                     rc;
@@ -349,7 +349,7 @@ ngx_agt_decide(ngx_http_request_t *r,
 
     ruling.rc = NGX_AGAIN;
     ruling.reason = NGX_AGT_REASON_RULE;
-    ruling.ask = ngx_agt_ask_rules;
+    ruling.ask = ngx_agt_access_ask_rules;
     ruling.data = ctx;
 
     rc = ngx_agt_policy_decide(&ctx->facts, ctx->late,
@@ -374,7 +374,7 @@ failed:
 
 
 static void
-ngx_agt_ask_rules(ngx_agt_ruling_t *ruling)
+ngx_agt_access_ask_rules(ngx_agt_ruling_t *ruling)
 {
     ngx_http_request_t  *r;
     ngx_agt_ctx_t       *ctx;

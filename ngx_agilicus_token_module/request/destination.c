@@ -10,7 +10,7 @@
 #include "rules/target.h"
 
 
-static void ngx_agt_own_authority(ngx_http_request_t *r,
+static void ngx_agt_destination_own(ngx_http_request_t *r,
     ngx_agt_authority_t *own);
 
 
@@ -96,7 +96,7 @@ ngx_agt_destination_view(ngx_http_request_t *r, ngx_agt_rules_view_t *view)
         return NGX_DECLINED;
     }
 
-    ngx_agt_own_authority(r, &own);
+    ngx_agt_destination_own(r, &own);
 
     if (target.authority.host.len
         && !ngx_agt_target_is_same(&target.authority, &own))
@@ -122,7 +122,7 @@ ngx_agt_destination_view(ngx_http_request_t *r, ngx_agt_rules_view_t *view)
 
 
 static void
-ngx_agt_own_authority(ngx_http_request_t *r, ngx_agt_authority_t *own)
+ngx_agt_destination_own(ngx_http_request_t *r, ngx_agt_authority_t *own)
 {
     ngx_uint_t  usual;
 

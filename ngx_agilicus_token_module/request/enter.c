@@ -12,7 +12,7 @@
 
 
 static ngx_int_t ngx_agt_enter(ngx_http_request_t *r);
-static ngx_agt_arrival_t *ngx_agt_add_arrival(
+static ngx_agt_arrival_t *ngx_agt_arrival_add(
     ngx_http_request_t *r, ngx_agt_client_t *client);
 
 
@@ -58,7 +58,7 @@ ngx_agt_enter(ngx_http_request_t *r)
         /* rules judge what a part of a page was asked for with */
 
         client = ngx_agt_client_get(r);
-        arrival = client ? ngx_agt_add_arrival(r, client) : NULL;
+        arrival = client ? ngx_agt_arrival_add(r, client) : NULL;
 
         if (arrival == NULL) {
             return NGX_ERROR;
@@ -78,7 +78,7 @@ ngx_agt_enter(ngx_http_request_t *r)
     }
 
     if (arrival == NULL) {
-        arrival = ngx_agt_add_arrival(r, client);
+        arrival = ngx_agt_arrival_add(r, client);
         if (arrival == NULL) {
             return NGX_ERROR;
         }
@@ -101,7 +101,7 @@ ngx_agt_enter(ngx_http_request_t *r)
 
 
 static ngx_agt_arrival_t *
-ngx_agt_add_arrival(ngx_http_request_t *r, ngx_agt_client_t *client)
+ngx_agt_arrival_add(ngx_http_request_t *r, ngx_agt_client_t *client)
 {
     ngx_agt_arrival_t  *arrival;
 

@@ -7,7 +7,7 @@
 #include "request/requirements.h"
 
 
-static const ngx_str_t *ngx_agt_requirement_values(
+static const ngx_str_t *ngx_agt_requirements_values(
     ngx_http_request_t *r, const ngx_agt_require_conf_t *require);
 
 
@@ -43,7 +43,7 @@ ngx_agt_requirements_evaluate(ngx_http_request_t *r,
 
         if (require[i].variable) {
             requirements[i].values =
-                ngx_agt_requirement_values(r, &require[i]);
+                ngx_agt_requirements_values(r, &require[i]);
 
             if (requirements[i].values == NULL) {
                 return NULL;
@@ -56,7 +56,7 @@ ngx_agt_requirements_evaluate(ngx_http_request_t *r,
 
 
 static const ngx_str_t *
-ngx_agt_requirement_values(ngx_http_request_t *r,
+ngx_agt_requirements_values(ngx_http_request_t *r,
     const ngx_agt_require_conf_t *require)
 {
     ngx_str_t   *values;

@@ -19,26 +19,26 @@
 
 
 static void ngx_agt_client_cleanup(void *data);
-static ngx_uint_t ngx_agt_take_from(ngx_http_request_t *r,
+static ngx_uint_t ngx_agt_sources_from(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_source_t *source,
     size_t max, ngx_str_t *token);
-static ngx_uint_t ngx_agt_take_credentials(
+static ngx_uint_t ngx_agt_sources_credentials(
     ngx_agt_ctx_t *ctx, size_t max, ngx_str_t *token);
-static ngx_uint_t ngx_agt_take_cookie(
+static ngx_uint_t ngx_agt_sources_cookie(
     ngx_agt_client_t *client, ngx_str_t *name, size_t max,
     ngx_str_t *token);
-static ngx_uint_t ngx_agt_take_query(ngx_http_request_t *r,
+static ngx_uint_t ngx_agt_sources_query(ngx_http_request_t *r,
     ngx_agt_client_t *client, ngx_str_t *name, size_t max, ngx_str_t *token);
-static ngx_uint_t ngx_agt_taken(ngx_agt_ctx_t *ctx, ngx_uint_t rc);
-static ngx_uint_t ngx_agt_take_digest(ngx_agt_ctx_t *ctx);
-static ngx_int_t ngx_agt_cut(ngx_http_request_t *r, ngx_str_t *name);
-static ngx_int_t ngx_agt_cut_args(ngx_http_request_t *r,
+static ngx_uint_t ngx_agt_sources_taken(ngx_agt_ctx_t *ctx, ngx_uint_t rc);
+static ngx_uint_t ngx_agt_sources_digest(ngx_agt_ctx_t *ctx);
+static ngx_int_t ngx_agt_sources_cut(ngx_http_request_t *r, ngx_str_t *name);
+static ngx_int_t ngx_agt_sources_cut_args(ngx_http_request_t *r,
     ngx_str_t *args, ngx_str_t *name);
-static void ngx_agt_cut_all(ngx_http_request_t *r);
-static void ngx_agt_cut_done(ngx_http_request_t *r);
-static ngx_int_t ngx_agt_cut_target(ngx_http_request_t *r,
+static void ngx_agt_sources_cut_all(ngx_http_request_t *r);
+static void ngx_agt_sources_cut_done(ngx_http_request_t *r);
+static ngx_int_t ngx_agt_sources_cut_target(ngx_http_request_t *r,
     ngx_str_t *line, ngx_str_t *name);
-static void ngx_agt_split_target(ngx_str_t *line, ngx_str_t *args);
+static void ngx_agt_sources_split_target(ngx_str_t *line, ngx_str_t *args);
 
 
 static const ngx_agt_source_t  ngx_agt_header_source = {
@@ -165,13 +165,13 @@ ngx_agt_sources_take_header(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
     ctx->source = &ngx_agt_header_source;
 
     if (ctx->client->repeated) {
-        return ngx_agt_taken(ctx, NGX_AGT_BEARER_REPEATED);
+        return ngx_agt_sources_taken(ctx, NGX_AGT_BEARER_REPEATED);
     }
 
     rc = ngx_agt_bearer_header(&ctx->client->authorization,
                                lcf->max_size, &ctx->token);
 
-    return ngx_agt_taken(ctx, rc) && ngx_agt_take_digest(ctx);
+    return ngx_agt_sources_taken(ctx, rc) && ngx_agt_sources_digest(ctx);
 }
 
 
@@ -204,15 +204,15 @@ ngx_agt_sources_take(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
         ngx_str_null(&token);
 
-        rc = ngx_agt_take_from(r, ctx, &sources[i], lcf->max_size, &token);
+        rc = ngx_agt_sources_from(r, ctx, &sources[i], lcf->max_size, &token);
 
         if (rc == NGX_AGT_CLIENT_NO_MEMORY
             || (sources[i].type == NGX_AGT_SOURCE_QUERY
-                && ngx_agt_cut(r, &sources[i].name) != NGX_OK))
+                && ngx_agt_sources_cut(r, &sources[i].name) != NGX_OK))
         {
             /* wherever the request goes on to, no token goes with it */
 
-            ngx_agt_cut_all(r);
+            ngx_agt_sources_cut_all(r);
 
             ngx_str_null(&ctx->token);
             ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
@@ -240,12 +240,12 @@ ngx_agt_sources_take(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
         ctx->client->in_query = 1;
     }
 
-    return ngx_agt_taken(ctx, found) && ngx_agt_take_digest(ctx);
+    return ngx_agt_sources_taken(ctx, found) && ngx_agt_sources_digest(ctx);
 }
 
 
 static ngx_uint_t
-ngx_agt_take_digest(ngx_agt_ctx_t *ctx)
+ngx_agt_sources_digest(ngx_agt_ctx_t *ctx)
 {
     ngx_str_t  part;
 
@@ -269,7 +269,7 @@ ngx_agt_take_digest(ngx_agt_ctx_t *ctx)
 
 
 static ngx_uint_t
-ngx_agt_taken(ngx_agt_ctx_t *ctx, ngx_uint_t rc)
+ngx_agt_sources_taken(ngx_agt_ctx_t *ctx, ngx_uint_t rc)
 {
     if (rc == NGX_AGT_BEARER_FOUND) {
         return 1;
@@ -303,7 +303,7 @@ ngx_agt_taken(ngx_agt_ctx_t *ctx, ngx_uint_t rc)
 
 
 static ngx_uint_t
-ngx_agt_take_from(ngx_http_request_t *r,
+ngx_agt_sources_from(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_source_t *source,
     size_t max, ngx_str_t *token)
 {
@@ -314,13 +314,13 @@ ngx_agt_take_from(ngx_http_request_t *r,
     switch (source->type) {
 
     case NGX_AGT_SOURCE_COOKIE:
-        return ngx_agt_take_cookie(ctx->client, &name, max, token);
+        return ngx_agt_sources_cookie(ctx->client, &name, max, token);
 
     case NGX_AGT_SOURCE_QUERY:
-        return ngx_agt_take_query(r, ctx->client, &name, max, token);
+        return ngx_agt_sources_query(r, ctx->client, &name, max, token);
 
     default: /* NGX_AGT_SOURCE_HEADER */
-        return ngx_agt_take_credentials(ctx, max, token);
+        return ngx_agt_sources_credentials(ctx, max, token);
     }
 }
 
@@ -328,7 +328,7 @@ ngx_agt_take_from(ngx_http_request_t *r,
 /* a token that is remembered need not be looked at byte for byte again */
 
 static ngx_uint_t
-ngx_agt_take_credentials(ngx_agt_ctx_t *ctx, size_t max, ngx_str_t *token)
+ngx_agt_sources_credentials(ngx_agt_ctx_t *ctx, size_t max, ngx_str_t *token)
 {
     ngx_str_t      rest;
     ngx_uint_t     rc;
@@ -362,7 +362,7 @@ ngx_agt_take_credentials(ngx_agt_ctx_t *ctx, size_t max, ngx_str_t *token)
 
 
 static ngx_uint_t
-ngx_agt_take_cookie(ngx_agt_client_t *client,
+ngx_agt_sources_cookie(ngx_agt_client_t *client,
     ngx_str_t *name, size_t max, ngx_str_t *token)
 {
     ngx_str_t           one;
@@ -394,13 +394,13 @@ ngx_agt_take_cookie(ngx_agt_client_t *client,
 
 
 static ngx_uint_t
-ngx_agt_take_query(ngx_http_request_t *r,
+ngx_agt_sources_query(ngx_http_request_t *r,
     ngx_agt_client_t *client, ngx_str_t *name, size_t max, ngx_str_t *token)
 {
     u_char     *buf;
     ngx_str_t   args;
 
-    ngx_agt_split_target(&client->target, &args);
+    ngx_agt_sources_split_target(&client->target, &args);
 
     if (args.len == 0) {
         return NGX_AGT_BEARER_NONE;
@@ -425,7 +425,7 @@ ngx_agt_take_query(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_agt_cut(ngx_http_request_t *r, ngx_str_t *name)
+ngx_agt_sources_cut(ngx_http_request_t *r, ngx_str_t *name)
 {
     ngx_http_request_t  *main, *pr;
     ngx_agt_client_t    *client;
@@ -440,31 +440,33 @@ ngx_agt_cut(ngx_http_request_t *r, ngx_str_t *name)
         client = ngx_agt_client_find(r);
         arrival = client ? ngx_agt_arrival_find(client, pr) : NULL;
 
-        if (arrival && ngx_agt_cut_args(r, &arrival->args, name) != NGX_OK)
+        if (arrival && ngx_agt_sources_cut_args(r, &arrival->args,
+                                                name) != NGX_OK)
         {
             return NGX_ERROR;
         }
 
-        if (ngx_agt_cut_args(r, &pr->args, name) != NGX_OK) {
+        if (ngx_agt_sources_cut_args(r, &pr->args, name) != NGX_OK) {
             return NGX_ERROR;
         }
     }
 
-    if (ngx_agt_cut_target(r, &main->unparsed_uri, name) != NGX_OK
-        || ngx_agt_cut_target(r, &main->request_line, name)
+    if (ngx_agt_sources_cut_target(r, &main->unparsed_uri, name) != NGX_OK
+        || ngx_agt_sources_cut_target(r, &main->request_line, name)
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    ngx_agt_cut_done(r);
+    ngx_agt_sources_cut_done(r);
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_agt_cut_args(ngx_http_request_t *r, ngx_str_t *args, ngx_str_t *name)
+ngx_agt_sources_cut_args(ngx_http_request_t *r, ngx_str_t *args,
+                         ngx_str_t *name)
 {
     u_char  *p;
 
@@ -487,7 +489,7 @@ ngx_agt_cut_args(ngx_http_request_t *r, ngx_str_t *args, ngx_str_t *name)
 /* all of the query, for which it takes no memory */
 
 static void
-ngx_agt_cut_all(ngx_http_request_t *r)
+ngx_agt_sources_cut_all(ngx_http_request_t *r)
 {
     ngx_str_t           *lines[2], args;
     ngx_uint_t           i;
@@ -501,7 +503,7 @@ ngx_agt_cut_all(ngx_http_request_t *r)
     }
 
     for (i = 0; i < 2; i++) {
-        ngx_agt_split_target(lines[i], &args);
+        ngx_agt_sources_split_target(lines[i], &args);
 
         if (args.data) {
             /* the "?" goes too */
@@ -509,7 +511,7 @@ ngx_agt_cut_all(ngx_http_request_t *r)
         }
     }
 
-    ngx_agt_cut_done(r);
+    ngx_agt_sources_cut_done(r);
 }
 
 
@@ -537,9 +539,9 @@ ngx_agt_sources_cut_query(ngx_http_request_t *r)
         /* the client's part keeps the target as the client sent it */
 
         if (ngx_agt_client_get(r) == NULL
-            || ngx_agt_cut(r, &sources[i].name) != NGX_OK)
+            || ngx_agt_sources_cut(r, &sources[i].name) != NGX_OK)
         {
-            ngx_agt_cut_all(r);
+            ngx_agt_sources_cut_all(r);
             return NGX_ERROR;
         }
     }
@@ -549,7 +551,7 @@ ngx_agt_sources_cut_query(ngx_http_request_t *r)
 
 
 static void
-ngx_agt_cut_done(ngx_http_request_t *r)
+ngx_agt_sources_cut_done(ngx_http_request_t *r)
 {
     ngx_http_request_t         *main, *pr;
     const ngx_agt_main_conf_t  *mcf;
@@ -573,13 +575,14 @@ ngx_agt_cut_done(ngx_http_request_t *r)
 /* "line" is a request target, or a whole request line */
 
 static ngx_int_t
-ngx_agt_cut_target(ngx_http_request_t *r, ngx_str_t *line, ngx_str_t *name)
+ngx_agt_sources_cut_target(ngx_http_request_t *r, ngx_str_t *line,
+                           ngx_str_t *name)
 {
     size_t      head, tail, len;
     u_char     *p;
     ngx_str_t   args;
 
-    ngx_agt_split_target(line, &args);
+    ngx_agt_sources_split_target(line, &args);
 
     if (!ngx_agt_bearer_in_query(&args, name)) {
         return NGX_OK;
@@ -614,7 +617,7 @@ ngx_agt_cut_target(ngx_http_request_t *r, ngx_str_t *line, ngx_str_t *name)
 /* the query, from behind the first "?" to a fragment, a space or the end */
 
 static void
-ngx_agt_split_target(ngx_str_t *line, ngx_str_t *args)
+ngx_agt_sources_split_target(ngx_str_t *line, ngx_str_t *args)
 {
     u_char  *p, *last;
 

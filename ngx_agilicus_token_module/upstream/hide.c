@@ -16,16 +16,17 @@
 #define NGX_AGT_HIDE_MIN  16
 
 
-static ngx_uint_t ngx_agt_has(const ngx_str_t *text, const ngx_str_t *token);
-static ngx_int_t ngx_agt_args_have(ngx_http_request_t *r,
+static ngx_uint_t ngx_agt_hide_has(const ngx_str_t *text,
+    const ngx_str_t *token);
+static ngx_int_t ngx_agt_hide_args_have(ngx_http_request_t *r,
     const ngx_str_t *token);
 static void ngx_agt_hide_values(ngx_http_request_t *r, const ngx_str_t *token);
 static ngx_int_t ngx_agt_hide_keep(ngx_http_request_t *r, ngx_table_elt_t *h,
     void *data);
-static ngx_uint_t ngx_agt_is_bearer(ngx_table_elt_t *h);
+static ngx_uint_t ngx_agt_hide_is_bearer(ngx_table_elt_t *h);
 static ngx_int_t ngx_agt_hide_cookie(ngx_http_request_t *r,
     ngx_str_t *name, const ngx_str_t *token);
-static size_t ngx_agt_cut_cookies(ngx_str_t *value,
+static size_t ngx_agt_hide_cut_cookies(ngx_str_t *value,
     const ngx_str_t *token, u_char *dst);
 
 
@@ -63,15 +64,15 @@ ngx_agt_hide(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
     ngx_agt_hide_values(r, &ctx->token);
 
-    rc = ngx_agt_args_have(r, &ctx->token);
+    rc = ngx_agt_hide_args_have(r, &ctx->token);
 
     if (rc == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (rc == NGX_OK
-        || ngx_agt_has(&r->uri, &ctx->token)
-        || ngx_agt_has(&r->main->unparsed_uri, &ctx->token))
+        || ngx_agt_hide_has(&r->uri, &ctx->token)
+        || ngx_agt_hide_has(&r->main->unparsed_uri, &ctx->token))
     {
         ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_MALFORMED,
                              NGX_AGT_REASON_MULTIPLE);
@@ -91,7 +92,7 @@ ngx_agt_hide(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 /* a short token could stand anywhere by accident, and would say nothing */
 
 static ngx_uint_t
-ngx_agt_has(const ngx_str_t *text, const ngx_str_t *token)
+ngx_agt_hide_has(const ngx_str_t *text, const ngx_str_t *token)
 {
     return token->len >= NGX_AGT_HIDE_MIN
            && text->len >= token->len
@@ -102,12 +103,12 @@ ngx_agt_has(const ngx_str_t *text, const ngx_str_t *token)
 /* as they stand, and as whoever decodes them would read them: NGX_OK if so */
 
 static ngx_int_t
-ngx_agt_args_have(ngx_http_request_t *r, const ngx_str_t *token)
+ngx_agt_hide_args_have(ngx_http_request_t *r, const ngx_str_t *token)
 {
     u_char     *src, *dst;
     ngx_str_t   text;
 
-    if (ngx_agt_has(&r->args, token)) {
+    if (ngx_agt_hide_has(&r->args, token)) {
         return NGX_OK;
     }
 
@@ -127,7 +128,7 @@ ngx_agt_args_have(ngx_http_request_t *r, const ngx_str_t *token)
 
     text.len = dst - text.data;
 
-    return ngx_agt_has(&text, token) ? NGX_OK : NGX_DECLINED;
+    return ngx_agt_hide_has(&text, token) ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -159,7 +160,7 @@ ngx_agt_hide_values(ngx_http_request_t *r, const ngx_str_t *token)
         text.data = v->data;
         text.len = v->len;
 
-        if (!ngx_agt_has(&text, token)) {
+        if (!ngx_agt_hide_has(&text, token)) {
             continue;
         }
 
@@ -185,14 +186,14 @@ ngx_agt_hide_keep(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
 {
     ngx_agt_ctx_t *ctx = data;
 
-    if (ngx_agt_is_bearer(h)) {
+    if (ngx_agt_hide_is_bearer(h)) {
         r->headers_in.authorization = NULL;
         return NGX_DECLINED;
     }
 
     if (ctx && ctx->source && ctx->token.len
         && !ngx_agt_headers_is(h, "Cookie")
-        && ngx_agt_has(&h->value, &ctx->token))
+        && ngx_agt_hide_has(&h->value, &ctx->token))
     {
         return (ngx_agt_headers_forget(r, h) == NGX_OK) ? NGX_DECLINED
                                                         : NGX_ERROR;
@@ -203,7 +204,7 @@ ngx_agt_hide_keep(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
 
 
 static ngx_uint_t
-ngx_agt_is_bearer(ngx_table_elt_t *h)
+ngx_agt_hide_is_bearer(ngx_table_elt_t *h)
 {
     ngx_str_t  value;
 
@@ -241,7 +242,7 @@ ngx_agt_hide_cookie(ngx_http_request_t *r, ngx_str_t *name,
         }
 
         h->value.len = name ? ngx_agt_bearer_cut_cookie(&h->value, name, p)
-                            : ngx_agt_cut_cookies(&h->value, token, p);
+                            : ngx_agt_hide_cut_cookies(&h->value, token, p);
         h->value.data = p;
         p[h->value.len] = '\0';
     }
@@ -251,7 +252,7 @@ ngx_agt_hide_cookie(ngx_http_request_t *r, ngx_str_t *name,
 
 
 static size_t
-ngx_agt_cut_cookies(ngx_str_t *value, const ngx_str_t *token, u_char *dst)
+ngx_agt_hide_cut_cookies(ngx_str_t *value, const ngx_str_t *token, u_char *dst)
 {
     u_char     *p, *d, *last;
     ngx_str_t   pair;
@@ -270,7 +271,7 @@ ngx_agt_cut_cookies(ngx_str_t *value, const ngx_str_t *token, u_char *dst)
         pair.len = p - pair.data;
         p++;
 
-        if (ngx_agt_has(&pair, token)) {
+        if (ngx_agt_hide_has(&pair, token)) {
             continue;
         }
 

@@ -13,15 +13,15 @@
 
 static ngx_int_t ngx_agt_identity_keep(ngx_http_request_t *r,
     ngx_table_elt_t *h, void *data);
-static ngx_int_t ngx_agt_connection_header(ngx_http_request_t *r,
+static ngx_int_t ngx_agt_identity_connection(ngx_http_request_t *r,
     const ngx_agt_main_conf_t *mcf, ngx_table_elt_t *h);
-static ngx_uint_t ngx_agt_is_identity(
+static ngx_uint_t ngx_agt_identity_is_name(
     const ngx_agt_main_conf_t *mcf, const u_char *name,
     size_t len);
-static u_char ngx_agt_fold(u_char ch);
+static u_char ngx_agt_identity_fold(u_char ch);
 static ngx_int_t ngx_agt_identity_header(ngx_http_request_t *r,
     const ngx_str_t *prefix, const char *name, const ngx_str_t *value);
-static ngx_uint_t ngx_agt_is_field_value(const ngx_str_t *value);
+static ngx_uint_t ngx_agt_identity_is_value(const ngx_str_t *value);
 
 
 /*
@@ -57,14 +57,14 @@ ngx_agt_identity_keep(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
 {
     const ngx_agt_main_conf_t *mcf = data;
 
-    if (ngx_agt_is_identity(mcf, h->key.data, h->key.len)) {
+    if (ngx_agt_identity_is_name(mcf, h->key.data, h->key.len)) {
         ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                        "agilicus token: identity header taken out");
         return NGX_DECLINED;
     }
 
     return ngx_agt_headers_is(h, "Connection")
-           ? ngx_agt_connection_header(r, mcf, h) : NGX_OK;
+           ? ngx_agt_identity_connection(r, mcf, h) : NGX_OK;
 }
 
 
@@ -74,7 +74,7 @@ ngx_agt_identity_keep(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
  */
 
 static ngx_int_t
-ngx_agt_connection_header(ngx_http_request_t *r,
+ngx_agt_identity_connection(ngx_http_request_t *r,
     const ngx_agt_main_conf_t *mcf, ngx_table_elt_t *h)
 {
     u_char      *p, *last, *start, *end, *dst;
@@ -110,7 +110,7 @@ ngx_agt_connection_header(ngx_http_request_t *r,
         }
 
         if (start == end
-            || ngx_agt_is_identity(mcf, start, end - start)
+            || ngx_agt_identity_is_name(mcf, start, end - start)
             || (end - start == sizeof("Authorization") - 1
                 && ngx_strncasecmp(start, (u_char *) "Authorization",
                                    end - start)
@@ -136,7 +136,7 @@ ngx_agt_connection_header(ngx_http_request_t *r,
 /* whether a name begins with a configured prefix, in any spelling */
 
 static ngx_uint_t
-ngx_agt_is_identity(const ngx_agt_main_conf_t *mcf,
+ngx_agt_identity_is_name(const ngx_agt_main_conf_t *mcf,
     const u_char *name, size_t len)
 {
     size_t            j;
@@ -152,7 +152,8 @@ ngx_agt_is_identity(const ngx_agt_main_conf_t *mcf,
         }
 
         for (j = 0; j < prefix[i].len; j++) {
-            if (ngx_agt_fold(name[j]) != ngx_agt_fold(prefix[i].data[j]))
+            if (ngx_agt_identity_fold(name[j])
+                != ngx_agt_identity_fold(prefix[i].data[j]))
             {
                 break;
             }
@@ -170,7 +171,7 @@ ngx_agt_is_identity(const ngx_agt_main_conf_t *mcf,
 /* CGI and its kind cannot tell these apart */
 
 static u_char
-ngx_agt_fold(u_char ch)
+ngx_agt_identity_fold(u_char ch)
 {
     if (ch == '_' || ch == '.') {
         return '-';
@@ -227,7 +228,7 @@ ngx_agt_identity_header(ngx_http_request_t *r,
 
     /* a claim that does not belong in a header never makes one */
 
-    if (value->len == 0 || !ngx_agt_is_field_value(value)) {
+    if (value->len == 0 || !ngx_agt_identity_is_value(value)) {
         return NGX_OK;
     }
 
@@ -254,7 +255,7 @@ ngx_agt_identity_header(ngx_http_request_t *r,
 
 
 static ngx_uint_t
-ngx_agt_is_field_value(const ngx_str_t *value)
+ngx_agt_identity_is_value(const ngx_str_t *value)
 {
     size_t  i;
 

@@ -19,7 +19,7 @@ static void ngx_agt_upstream_token(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf, ngx_str_t *token);
 static ngx_int_t ngx_agt_upstream_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_agt_authorization(ngx_http_request_t *r,
+static ngx_int_t ngx_agt_upstream_authorization(ngx_http_request_t *r,
     const ngx_str_t *token, ngx_uint_t own);
 
 
@@ -37,7 +37,7 @@ static ngx_http_variable_t  ngx_agt_upstream_variables[] = {
  * such a field from the client's own, also in copies of the list.
  */
 
-static u_char  ngx_agt_given[] = "authorization";
+static u_char  ngx_agt_upstream_given[] = "authorization";
 
 
 ngx_int_t
@@ -92,7 +92,7 @@ ngx_agt_upstream_prepare(ngx_http_request_t *r)
     given = (lcf->enable == NGX_AGT_OFF
              && r->headers_in.authorization
              && r->headers_in.authorization->lowcase_key
-                == ngx_agt_given);
+                == ngx_agt_upstream_given);
 
     /*
      * A list of its own for each location that may change it: the last one's
@@ -127,7 +127,8 @@ ngx_agt_upstream_prepare(ngx_http_request_t *r)
     }
 
     if (token.len
-        && ngx_agt_authorization(r, &token, !lcf->reissue && ctx->source)
+        && ngx_agt_upstream_authorization(r, &token,
+                                          !lcf->reissue && ctx->source)
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -204,7 +205,7 @@ ngx_agt_upstream_variable(ngx_http_request_t *r,
 /* sets the one Authorization field that upstream gets */
 
 static ngx_int_t
-ngx_agt_authorization(ngx_http_request_t *r,
+ngx_agt_upstream_authorization(ngx_http_request_t *r,
     const ngx_str_t *token, ngx_uint_t own)
 {
     ngx_str_t           value;
@@ -235,7 +236,7 @@ ngx_agt_authorization(ngx_http_request_t *r,
     }
 
     if (!own) {
-        h->lowcase_key = ngx_agt_given;
+        h->lowcase_key = ngx_agt_upstream_given;
     }
 
     r->headers_in.authorization = h;
