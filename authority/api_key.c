@@ -3,6 +3,7 @@
  */
 
 #include "api_key.h"
+#include "key.h"
 #include "pool.h"
 #include "statement.h"
 

@@ -9,7 +9,7 @@
 
 #include "date.h"
 #include "directory.h"
-#include "key.h"
+#include "keys.h"
 #include "signature_cache.h"
 #include "store.h"
 
@@ -23,15 +23,24 @@ typedef struct {
 } ag_key_statuses_t;
 
 
+/* the answer about the published keys */
+
+typedef struct {
+    ag_jwsk_e  kind;
+    int64_t    delay;     /* milliseconds until it is sent */
+} ag_jwsk_t;
+
+
 typedef struct {
     ag_directory_t        *directory;
     ag_store_t            *store;
-    ag_key_t              *key;
+    ag_keys_t             *keys;
     ag_signature_cache_t  *signatures;
     ag_date_format_e       dates;
     unsigned               session_fields;  /* that sessions can be sorted
                                                by: a bit for each */
     ag_key_statuses_t      key_statuses;
+    ag_jwsk_t              jwsk;
 } ag_authority_t;
 
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 
-#define AG_STORE_VERSION  3
+#define AG_STORE_VERSION  4
 #define AG_BUSY_TIMEOUT   5000   /* milliseconds */
 
 /* sessions of a user; organisation and session may be any */
@@ -109,11 +109,18 @@ static const char *const  ag_sql[AG_SQL_COUNT] = {
     [AG_SQL_PURGE_API_KEYS] =
         "DELETE FROM api_key WHERE expiry < ?1",
 
-    [AG_SQL_KEY] =
-        "SELECT der FROM signing_key WHERE id = 1",
+    [AG_SQL_KEYS] =
+        "SELECT der, published, signs FROM signing_key ORDER BY id",
 
-    [AG_SQL_SET_KEY] =
-        "INSERT INTO signing_key (id, der) VALUES (1, ?1)",
+    [AG_SQL_ADD_KEY] =
+        "INSERT INTO signing_key (der, published, signs) VALUES (?1, 1, ?2)",
+
+    [AG_SQL_USE_KEY] =
+        "UPDATE signing_key SET signs = "
+        "(id = (SELECT max(id) FROM signing_key WHERE published))",
+
+    [AG_SQL_WITHDRAW_KEYS] =
+        "UPDATE signing_key SET published = signs",
 
     [AG_SQL_BEGIN] = "BEGIN IMMEDIATE",
     [AG_SQL_COMMIT] = "COMMIT",
@@ -124,7 +131,9 @@ static const char *const  ag_sql[AG_SQL_COUNT] = {
 static const char  ag_schema[] =
     "CREATE TABLE signing_key ("
     "  id INTEGER PRIMARY KEY,"
-    "  der BLOB NOT NULL);"
+    "  der BLOB NOT NULL,"
+    "  published INTEGER NOT NULL,"
+    "  signs INTEGER NOT NULL);"
 
     "CREATE TABLE token ("
     "  jti TEXT PRIMARY KEY NOT NULL,"
@@ -183,7 +192,7 @@ static const char  ag_schema[] =
     "CREATE INDEX session_sub ON session (sub);"
     "CREATE INDEX session_revoked ON session (id) WHERE revoked;"
 
-    "PRAGMA user_version = 3;";
+    "PRAGMA user_version = 4;";
 
 
 ag_database_t *

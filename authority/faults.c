@@ -99,21 +99,27 @@ ag_faults_run(void *data)
 }
 
 
-/* returns the time of the next call; -1 where no request waits */
+/*
+ * Returns the time of the next call; -1 where no request waits. Answers are
+ * not due in the order of their requests, since delays differ.
+ */
 
 static int64_t
 ag_faults_resume_due(ag_faults_t *faults, int64_t now)
 {
+    int64_t     next;
     ag_held_t  *held, **p;
+
+    next = INT64_MAX;
 
     for (p = &faults->first; *p; /* void */ ) {
         held = *p;
 
-        if (held->due >= 0 && held->due > now) {
-            return held->due;
-        }
+        if (held->due < 0 ? !ag_faults_gone(held) : held->due > now) {
+            if (held->due >= 0 && held->due < next) {
+                next = held->due;
+            }
 
-        if (held->due < 0 && !ag_faults_gone(held)) {
             p = &held->next;
             continue;
         }
@@ -127,7 +133,11 @@ ag_faults_resume_due(ag_faults_t *faults, int64_t now)
         MHD_resume_connection(held->connection);
     }
 
-    return faults->first ? now + AG_FAULTS_SWEEP : -1;
+    if (faults->first == NULL) {
+        return -1;
+    }
+
+    return next < INT64_MAX ? next : now + AG_FAULTS_SWEEP;
 }
 
 
@@ -190,11 +200,14 @@ ag_faults_hang(const ag_faults_t *faults)
 
 int
 ag_faults_hold(ag_faults_t *faults, ag_held_t *held,
-    struct MHD_Connection *connection)
+    struct MHD_Connection *connection, int64_t more)
 {
-    int  rc;
+    int      rc;
+    int64_t  delay;
 
-    if (faults->options.delay == 0 && !faults->options.hang) {
+    delay = faults->options.delay + more;
+
+    if (delay == 0 && !faults->options.hang) {
         return AG_DECLINED;
     }
 
@@ -206,7 +219,7 @@ ag_faults_hold(ag_faults_t *faults, ag_held_t *held,
         held->connection = connection;
         held->next = NULL;
         held->due = faults->options.hang
-                    ? -1 : ag_faults_now() + faults->options.delay;
+                    ? -1 : ag_faults_now() + delay;
 
         MHD_suspend_connection(connection);
 

@@ -47,12 +47,13 @@ bool ag_faults_fail(ag_faults_t *faults);
 bool ag_faults_hang(const ag_faults_t *faults);
 
 /*
- * Suspends a request's connection until its answer is due. AG_OK: return from
+ * Suspends a request's connection until its answer is due; "more" is a delay
+ * of its own in milliseconds, besides that of all requests. AG_OK: return from
  * the handler, which is called again then. AG_DECLINED: there is no delay, or
  * the server is about to stop; go on at once.
  */
 int ag_faults_hold(ag_faults_t *faults, ag_held_t *held,
-    struct MHD_Connection *connection);
+    struct MHD_Connection *connection, int64_t more);
 
 /* Lets all waiting requests go on; from then on no request is held. */
 void ag_faults_release(ag_faults_t *faults);

@@ -212,8 +212,8 @@ ag_http_request(void *data, struct MHD_Connection *connection,
     if (!request->delayed) {
         request->delayed = true;
 
-        if (ag_faults_hold(http->options.faults, &request->held, connection)
-            == AG_OK)
+        if (ag_faults_hold(http->options.faults, &request->held, connection,
+                           request->reply.delay) == AG_OK)
         {
             return MHD_YES;
         }

@@ -29,13 +29,14 @@ static void ag_jwt_append(ag_text_t *text, const unsigned char *data,
     size_t len);
 static int ag_jwt_split(const char *token, size_t len, ag_part_t *parts);
 static json_t *ag_jwt_object(const ag_part_t *part);
-static int ag_jwt_ours(const ag_key_t *key, const json_t *header);
+static const ag_key_t *ag_jwt_key(ag_keys_t *keys, const json_t *header);
 
 
 int
 ag_jwt_make(const ag_authority_t *authority, ag_token_t *token, char **text)
 {
-    json_t  *claims;
+    json_t          *claims;
+    const ag_key_t  *key;
 
     *text = NULL;
 
@@ -43,10 +44,11 @@ ag_jwt_make(const ag_authority_t *authority, ag_token_t *token, char **text)
         return AG_ERROR;
     }
 
+    key = ag_keys_signing(authority->keys);
     claims = ag_jwt_claims(authority, token);
 
-    if (claims) {
-        *text = ag_jwt_sign(authority->key, claims);
+    if (key && claims) {
+        *text = ag_jwt_sign(key, claims);
     }
 
     json_decref(claims);
@@ -215,14 +217,15 @@ ag_jwt_append(ag_text_t *text, const unsigned char *data, size_t len)
 
 
 int
-ag_jwt_verify(const ag_key_t *key, const char *token, size_t len, char *jti)
+ag_jwt_verify(ag_keys_t *keys, const char *token, size_t len, char *jti)
 {
-    int             rc;
-    size_t          n, signed_len;
-    json_t         *header, *claims;
-    ag_part_t       parts[3];
-    const char     *id;
-    unsigned char   signature[AG_TOKEN_MAX];
+    int              rc;
+    size_t           n, signed_len;
+    json_t          *header, *claims;
+    ag_part_t        parts[3];
+    const char      *id;
+    const ag_key_t  *key;
+    unsigned char    signature[AG_TOKEN_MAX];
 
     if (len > AG_TOKEN_MAX || ag_jwt_split(token, len, parts) != AG_OK) {
         return AG_MALFORMED;
@@ -244,8 +247,10 @@ ag_jwt_verify(const ag_key_t *key, const char *token, size_t len, char *jti)
     rc = AG_DECLINED;
     signed_len = parts[0].len + 1 + parts[1].len;
 
+    key = ag_jwt_key(keys, header);
+
     if (n == AG_SIGNATURE_SIZE
-        && ag_jwt_ours(key, header) == AG_OK
+        && key
         && ag_key_verify(key, token, signed_len, signature) == AG_OK)
     {
         memcpy(jti, id, strlen(id) + 1);
@@ -309,12 +314,12 @@ ag_jwt_object(const ag_part_t *part)
 
 
 /*
- * exactly our own algorithm and key; a critical extension (RFC 7515, 4.1.11)
- * is none that we wrote
+ * The key of a header with our own algorithm, or NULL. A critical extension
+ * (RFC 7515, 4.1.11) is none that we wrote.
  */
 
-static int
-ag_jwt_ours(const ag_key_t *key, const json_t *header)
+static const ag_key_t *
+ag_jwt_key(ag_keys_t *keys, const json_t *header)
 {
     const char  *alg, *kid;
 
@@ -322,11 +327,10 @@ ag_jwt_ours(const ag_key_t *key, const json_t *header)
     kid = ag_json_string(header, "kid");
 
     if (alg == NULL || strcmp(alg, "ES256") != 0
-        || kid == NULL || strcmp(kid, ag_key_id(key)) != 0
-        || json_object_get(header, "crit"))
+        || kid == NULL || json_object_get(header, "crit"))
     {
-        return AG_DECLINED;
+        return NULL;
     }
 
-    return AG_OK;
+    return ag_keys_find(keys, kid);
 }

@@ -21,12 +21,12 @@ int ag_jwt_make(const ag_authority_t *authority, ag_token_t *token,
 void ag_jwt_free(char *text);
 
 /*
- * Reads the jti of a token that this key has signed; jti has room for
+ * Reads the jti of a token that one of the keys has signed; jti has room for
  * AG_ID_MAX + 1 bytes. Looks at syntax, algorithm, key and signature, at no
  * date. AG_OK; AG_MALFORMED if it is no JWT or has no usable jti; AG_DECLINED
  * if it is a JWT, but none of ours.
  */
-int ag_jwt_verify(const ag_key_t *key, const char *token, size_t len,
+int ag_jwt_verify(ag_keys_t *keys, const char *token, size_t len,
     char *jti);
 
 

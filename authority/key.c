@@ -1,5 +1,5 @@
 /*
- * The signing key.
+ * Signing keys.
  */
 
 #include "key.h"
@@ -181,11 +181,17 @@ ag_key_id(const ag_key_t *key)
 
 
 json_t *
-ag_key_jwks(const ag_key_t *key)
+ag_key_jwk(const ag_key_t *key, bool named)
 {
-    return json_pack("{s:[{s:s, s:s, s:s, s:s, s:s, s:s, s:s}]}", "keys",
-                     "kty", "EC", "crv", "P-256", "use", "sig",
-                     "alg", "ES256", "kid", key->id,
+    if (key == NULL) {
+        return NULL;
+    }
+
+    return json_pack("{s:s, s:s, s:s*, s:s*, s:s*, s:s, s:s}",
+                     "kty", "EC", "crv", "P-256",
+                     "use", named ? "sig" : NULL,
+                     "alg", named ? "ES256" : NULL,
+                     "kid", named ? key->id : NULL,
                      "x", key->x, "y", key->y);
 }
 

@@ -1,5 +1,5 @@
 /*
- * The signing key: ECDSA on P-256 with SHA-256 (ES256, RFC 7518).
+ * A signing key: ECDSA on P-256 with SHA-256 (ES256, RFC 7518).
  */
 
 #ifndef AG_KEY_H
@@ -43,9 +43,10 @@ void ag_key_free(ag_key_t *key);
 const char *ag_key_id(const ag_key_t *key);
 
 /*
- * GET /v1/tokens/jwsk: a JWKS with the public key. New reference, or NULL.
+ * The public key as a JWK (RFC 7517), with or without kid, use and alg. New
+ * reference, or NULL, also for a key of NULL.
  */
-json_t *ag_key_jwks(const ag_key_t *key);
+json_t *ag_key_jwk(const ag_key_t *key, bool named);
 
 /* Signs len bytes; several threads may. AG_OK or AG_ERROR. */
 int ag_key_sign(const ag_key_t *key, const char *data, size_t len,

@@ -76,8 +76,10 @@ main(int argc, char **argv)
     rc = ag_main_open(&authority, &options, &error);
 
     if (rc == AG_OK) {
-        rc = options.nissues ? ag_main_issue(&authority, &options, &error)
-                             : ag_main_serve(&authority, &options, &error);
+        rc = options.rotates ? ag_keys_rotate(authority.keys, options.rotate,
+                                              stdout, &error)
+             : options.nissues ? ag_main_issue(&authority, &options, &error)
+                               : ag_main_serve(&authority, &options, &error);
     }
 
     if (rc != AG_OK) {
@@ -102,6 +104,7 @@ ag_main_open(ag_authority_t *authority, const ag_options_t *options,
     authority->dates = options->dates;
     authority->session_fields = options->session_fields;
     authority->key_statuses = options->key_statuses;
+    authority->jwsk = options->jwsk;
     authority->directory = ag_seed_load(options->seed, &reason);
 
     if (authority->directory == NULL) {
@@ -113,8 +116,8 @@ ag_main_open(ag_authority_t *authority, const ag_options_t *options,
         return AG_ERROR;
     }
 
-    authority->key = ag_store_key(authority->store, error);
-    if (authority->key == NULL) {
+    authority->keys = ag_keys_open(authority->store, error);
+    if (authority->keys == NULL) {
         return AG_ERROR;
     }
 
@@ -128,7 +131,7 @@ static void
 ag_main_close(ag_authority_t *authority)
 {
     ag_signature_cache_free(authority->signatures);
-    ag_key_free(authority->key);
+    ag_keys_close(authority->keys);
     ag_store_close(authority->store);
     ag_directory_free(authority->directory);
 }

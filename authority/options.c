@@ -23,6 +23,10 @@ static int ag_options_dates(ag_options_t *options, const char *value,
     ag_error_t *error);
 static int ag_options_rate(ag_options_t *options, const char *value,
     ag_error_t *error);
+static int ag_options_rotate(ag_options_t *options, const char *value,
+    ag_error_t *error);
+static int ag_options_jwsk(ag_options_t *options, const char *value,
+    ag_error_t *error);
 static int ag_options_check(ag_options_t *options, ag_error_t *error);
 
 
@@ -38,6 +42,8 @@ enum {
     AG_OPT_DATE_FORMAT,
     AG_OPT_PAGE_ON,
     AG_OPT_KEY_STATUS,
+    AG_OPT_ROTATE,
+    AG_OPT_JWSK,
     AG_OPT_DELAY,
     AG_OPT_FAIL_RATE,
     AG_OPT_HANG,
@@ -58,6 +64,8 @@ static const struct option  ag_long_options[] = {
     { "date-format", required_argument, NULL, AG_OPT_DATE_FORMAT },
     { "page-on", required_argument, NULL, AG_OPT_PAGE_ON },
     { "key-status", required_argument, NULL, AG_OPT_KEY_STATUS },
+    { "rotate", required_argument, NULL, AG_OPT_ROTATE },
+    { "jwsk", required_argument, NULL, AG_OPT_JWSK },
     { "delay", required_argument, NULL, AG_OPT_DELAY },
     { "fail-rate", required_argument, NULL, AG_OPT_FAIL_RATE },
     { "hang", no_argument, NULL, AG_OPT_HANG },
@@ -94,6 +102,10 @@ const char  ag_options_help[] =
     "times\n"
     "  --issue-count N        print N tokens of each, a line each\n"
     "\n"
+    "  --rotate STEP          a step of a rotation of the signing key, and "
+    "exit:\n"
+    "                         publish a new one, use it, withdraw the others\n"
+    "\n"
     "Keys of --issue:\n"
     "  sub, org               subject and organisation (required)\n"
     "  scopes=A+B             scopes (all that are permitted)\n"
@@ -117,6 +129,9 @@ const char  ag_options_help[] =
     "  --fail-rate RATE       answer that part of requests with 500, such as "
     "10%\n"
     "  --hang                 read requests and never answer\n"
+    "  --jwsk KIND            published keys: foreign, no-kid, many, empty, "
+    "garbled,\n"
+    "                         away or late=TIME\n"
     "\n"
     "  --help, --version\n";
 
@@ -225,6 +240,12 @@ ag_options_one(ag_options_t *options, int name, const char *value,
 
         return AG_OK;
 
+    case AG_OPT_ROTATE:
+        return ag_options_rotate(options, value, error);
+
+    case AG_OPT_JWSK:
+        return ag_options_jwsk(options, value, error);
+
     case AG_OPT_DELAY:
         if (ag_date_duration(value, &options->faults.delay) != AG_OK) {
             return ag_error(error, "--delay \"%s\" is not a time", value);
@@ -321,6 +342,63 @@ ag_options_rate(ag_options_t *options, const char *value, ag_error_t *error)
 
 
 static int
+ag_options_rotate(ag_options_t *options, const char *value, ag_error_t *error)
+{
+    size_t                    i;
+    static const char *const  names[] = {
+        [AG_ROTATE_PUBLISH] = "publish",
+        [AG_ROTATE_USE] = "use",
+        [AG_ROTATE_WITHDRAW] = "withdraw"
+    };
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(value, names[i]) == 0) {
+            options->rotates = true;
+            options->rotate = (ag_rotate_e) i;
+            return AG_OK;
+        }
+    }
+
+    return ag_error(error, "--rotate \"%s\" is none of publish, use and "
+                    "withdraw", value);
+}
+
+
+static int
+ag_options_jwsk(ag_options_t *options, const char *value, ag_error_t *error)
+{
+    size_t                    i;
+    static const char         late[] = "late=";
+    static const char *const  names[] = {
+        [AG_JWSK_OWN] = "own",
+        [AG_JWSK_FOREIGN] = "foreign",
+        [AG_JWSK_NO_KID] = "no-kid",
+        [AG_JWSK_MANY] = "many",
+        [AG_JWSK_EMPTY] = "empty",
+        [AG_JWSK_GARBLED] = "garbled",
+        [AG_JWSK_AWAY] = "away"
+    };
+
+    if (strncmp(value, late, sizeof(late) - 1) == 0
+        && ag_date_duration(value + sizeof(late) - 1, &options->jwsk.delay)
+           == AG_OK)
+    {
+        return AG_OK;
+    }
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(value, names[i]) == 0) {
+            options->jwsk.kind = (ag_jwsk_e) i;
+            return AG_OK;
+        }
+    }
+
+    return ag_error(error, "--jwsk \"%s\" is none of foreign, no-kid, many, "
+                    "empty, garbled, away and late=TIME", value);
+}
+
+
+static int
 ag_options_check(ag_options_t *options, ag_error_t *error)
 {
     if (ag_listen_parse(options->listen, &options->address, error) != AG_OK) {
@@ -333,10 +411,11 @@ ag_options_check(ag_options_t *options, ag_error_t *error)
 
     if (!options->address.loopback) {
         if (options->faults.delay || options->faults.fail
-            || options->faults.hang)
+            || options->faults.hang || options->jwsk.kind
+            || options->jwsk.delay)
         {
-            return ag_error(error, "--delay, --fail-rate and --hang are for a "
-                            "loopback address only");
+            return ag_error(error, "--delay, --fail-rate, --hang and --jwsk "
+                            "are for a loopback address only");
         }
 
         if (options->tls_cert == NULL) {

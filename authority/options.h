@@ -25,6 +25,9 @@ typedef struct {
     ag_date_format_e      dates;
     unsigned              session_fields;
     ag_key_statuses_t     key_statuses;
+    bool                  rotates;       /* does a step of a rotation */
+    ag_rotate_e           rotate;
+    ag_jwsk_t             jwsk;
     ag_fault_options_t    faults;
     bool                  help;
     bool                  version;

@@ -11,10 +11,11 @@
 
 
 typedef struct {
-    int     status;                /* of HTTP */
-    char   *body;                  /* JSON, or NULL */
-    size_t  len;
-    char    jti[AG_ID_MAX + 1];    /* of the token it was about; may be "" */
+    int      status;               /* of HTTP */
+    char    *body;                 /* JSON, or NULL */
+    size_t   len;
+    char     jti[AG_ID_MAX + 1];   /* of the token it was about; may be "" */
+    int64_t  delay;                /* milliseconds until it is sent */
 } ag_reply_t;
 
 

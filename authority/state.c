@@ -63,7 +63,7 @@ ag_state_jti(const ag_authority_t *authority, const char *text, size_t len,
         return AG_OK;
     }
 
-    rc = ag_jwt_verify(authority->key, text, len, jti);
+    rc = ag_jwt_verify(authority->keys, text, len, jti);
 
     if (rc == AG_OK) {
         ag_signature_cache_add(authority->signatures, digest, jti);

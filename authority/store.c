@@ -23,8 +23,6 @@ typedef struct {
 
 
 static int ag_store_file(const char *path, ag_error_t *error);
-static ag_key_t *ag_store_load_key(ag_database_t *database);
-static ag_key_t *ag_store_make_key(ag_database_t *database);
 static int ag_store_row(sqlite3_stmt *statement, ag_token_t *token);
 static int ag_store_add_one(ag_database_t *database, const ag_token_t *token,
     const char *parent);
@@ -133,97 +131,6 @@ ag_store_close(ag_store_t *store)
 
     free(store->path);
     free(store);
-}
-
-
-ag_key_t *
-ag_store_key(ag_store_t *store, ag_error_t *error)
-{
-    int             rc;
-    ag_key_t       *key;
-    ag_database_t  *database;
-
-    database = store->durable;
-    key = NULL;
-
-    rc = ag_pool_begin(store, database);
-
-    if (rc == AG_OK) {
-        key = ag_store_load_key(database);
-
-        if (key == NULL) {
-            key = ag_store_make_key(database);
-        }
-    }
-
-    if (ag_pool_end(store, database, rc) != AG_OK) {
-        ag_key_free(key);
-        key = NULL;
-    }
-
-    if (key == NULL) {
-        ag_error(error, "the signing key can be neither read nor made");
-    }
-
-    return key;
-}
-
-
-static ag_key_t *
-ag_store_load_key(ag_database_t *database)
-{
-    int            len;
-    ag_key_t      *key;
-    const void    *der;
-    sqlite3_stmt  *statement;
-
-    key = NULL;
-    statement = ag_database_sql(database, AG_SQL_KEY);
-
-    if (sqlite3_step(statement) == SQLITE_ROW) {
-        der = sqlite3_column_blob(statement, 0);
-        len = sqlite3_column_bytes(statement, 0);
-
-        key = ag_key_import(der, (size_t) len);
-    }
-
-    sqlite3_reset(statement);
-
-    return key;
-}
-
-
-/* fails, as it should, where there is a key that could not be read */
-
-static ag_key_t *
-ag_store_make_key(ag_database_t *database)
-{
-    int             rc;
-    size_t          len;
-    ag_key_t       *key;
-    sqlite3_stmt   *statement;
-    unsigned char  *der;
-
-    key = ag_key_generate();
-
-    if (key == NULL || ag_key_export(key, &der, &len) != AG_OK) {
-        ag_key_free(key);
-        return NULL;
-    }
-
-    statement = ag_database_sql(database, AG_SQL_SET_KEY);
-
-    (void) sqlite3_bind_blob(statement, 1, der, (int) len, SQLITE_STATIC);
-    rc = ag_database_done(statement);
-
-    ag_key_wipe(der, len);
-
-    if (rc != AG_OK) {
-        ag_key_free(key);
-        return NULL;
-    }
-
-    return key;
 }
 
 

@@ -1,6 +1,6 @@
 /*
  * Storage: one SQLite database in WAL mode, which several processes may use
- * at once. It holds the signing key and a record of each token, never the
+ * at once. It holds the signing keys and a record of each token, never the
  * token itself, which is recognised by its SHA-256.
  */
 
@@ -9,7 +9,6 @@
 
 
 #include "error.h"
-#include "key.h"
 #include "token.h"
 
 
@@ -53,13 +52,6 @@ ag_store_t *ag_store_open(const char *path, ag_error_t *error);
 
 /* Closes it. No call may be under way; NULL is fine. */
 void ag_store_close(ag_store_t *store);
-
-/*
- * The signing key of this database, made when there is none yet; of several
- * processes that start together, all get the same. The caller frees it with
- * ag_key_free(). NULL with the error set.
- */
-ag_key_t *ag_store_key(ag_store_t *store, ag_error_t *error);
 
 /*
  * Forgets tokens that expired before a date (seconds), API keys that did, and
