@@ -316,7 +316,7 @@ ag_api_keys_item(void *data, const ag_api_key_t *key)
     ag_api_keys_page_t *page = data;
 
     if (json_array_size(page->items) == (size_t) page->limit) {
-        page->next = ag_model_date_json(key->created);
+        page->next = ag_date_json(key->created);
 
         return page->next ? AG_OK : AG_ERROR;
     }
@@ -359,7 +359,7 @@ ag_api_keys_json(const ag_authority_t *authority, const ag_api_key_t *key,
 
     if (value && key->expiry != AG_NEVER
         && json_object_set_new(json_object_get(value, "spec"), "expiry",
-                               ag_model_date_json(key->expiry)) != 0)
+                               ag_date_json(key->expiry)) != 0)
     {
         json_decref(value);
         value = NULL;
@@ -682,7 +682,9 @@ ag_api_keys_check(const ag_authority_t *authority, const ag_call_t *call,
         *status = authority->key_statuses.expired;
         *code = "API_KEY_EXPIRED";
 
-    } else if (key->disabled || subject == NULL || !subject->enabled) {
+    } else if (key->disabled || subject == NULL
+               || !ag_subject_enabled(subject))
+    {
         *status = authority->key_statuses.disabled;
         *code = "API_KEY_DISABLED";
     }

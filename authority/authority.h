@@ -1,6 +1,7 @@
 /*
- * The data that all operations work on. It is constant while serving; only the
- * store and the cache of verified signatures change, and threads share both.
+ * The data that all operations work on, and that threads share. While serving,
+ * only the store, its keys, the cache of verified signatures and, for its
+ * owner, the directory change.
  */
 
 #ifndef AG_AUTHORITY_H
@@ -41,6 +42,8 @@ typedef struct {
                                                by: a bit for each */
     ag_key_statuses_t      key_statuses;
     ag_jwsk_t              jwsk;
+    int                    disabled_user;   /* status of introspection; 200:
+                                               the Token says it */
 } ag_authority_t;
 
 

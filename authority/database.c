@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 
-#define AG_STORE_VERSION  4
+#define AG_STORE_VERSION  5
 #define AG_BUSY_TIMEOUT   5000   /* milliseconds */
 
 /* sessions of a user; organisation and session may be any */
@@ -122,6 +122,20 @@ static const char *const  ag_sql[AG_SQL_COUNT] = {
     [AG_SQL_WITHDRAW_KEYS] =
         "UPDATE signing_key SET published = signs",
 
+    [AG_SQL_STATUSES] =
+        "SELECT sub, status, disabled_at FROM user_status",
+
+    [AG_SQL_SET_STATUS] =
+        "INSERT OR REPLACE INTO user_status (sub, status, disabled_at) "
+        "VALUES (?1, ?2, ?3)",
+
+    [AG_SQL_ROLES] =
+        "SELECT sub, org, roles FROM user_roles",
+
+    [AG_SQL_SET_ROLES] =
+        "INSERT OR REPLACE INTO user_roles (sub, org, roles) "
+        "VALUES (?1, ?2, ?3)",
+
     [AG_SQL_BEGIN] = "BEGIN IMMEDIATE",
     [AG_SQL_COMMIT] = "COMMIT",
     [AG_SQL_ROLLBACK] = "ROLLBACK"
@@ -184,6 +198,19 @@ static const char  ag_schema[] =
     "  sealed BLOB NOT NULL"
     ") WITHOUT ROWID;"
 
+    "CREATE TABLE user_status ("
+    "  sub TEXT PRIMARY KEY NOT NULL,"
+    "  status INTEGER NOT NULL,"
+    "  disabled_at INTEGER NOT NULL"
+    ") WITHOUT ROWID;"
+
+    "CREATE TABLE user_roles ("
+    "  sub TEXT NOT NULL,"
+    "  org TEXT NOT NULL,"
+    "  roles TEXT NOT NULL,"
+    "  PRIMARY KEY (sub, org)"
+    ") WITHOUT ROWID;"
+
     "CREATE INDEX token_iat ON token (iat);"
     "CREATE INDEX token_exp ON token (exp);"
     "CREATE INDEX token_sub ON token (sub);"
@@ -192,7 +219,7 @@ static const char  ag_schema[] =
     "CREATE INDEX session_sub ON session (sub);"
     "CREATE INDEX session_revoked ON session (id) WHERE revoked;"
 
-    "PRAGMA user_version = 4;";
+    "PRAGMA user_version = 5;";
 
 
 ag_database_t *

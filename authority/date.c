@@ -306,6 +306,24 @@ ag_date_render(ag_text_t *text, int64_t seconds, ag_date_format_e format)
 }
 
 
+json_t *
+ag_date_json(int64_t seconds)
+{
+    json_t     *value;
+    ag_text_t   text;
+
+    memset(&text, 0, sizeof(ag_text_t));
+
+    ag_date_render(&text, seconds, AG_DATE_RFC3339);
+
+    value = text.failed ? NULL : json_loads(text.data, JSON_DECODE_ANY, NULL);
+
+    ag_text_free(&text);
+
+    return value;
+}
+
+
 int
 ag_date_duration(const char *text, int64_t *milliseconds)
 {

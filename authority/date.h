@@ -8,6 +8,8 @@
 
 #include "text.h"
 
+#include <jansson.h>
+
 
 typedef enum {
     AG_DATE_RFC3339 = 0,  /* "2026-01-31T08:00:00Z" */
@@ -32,6 +34,9 @@ int ag_date_parse(const char *text, size_t len, int64_t *seconds);
 
 /* Appends a date, as a JSON value in the given format. */
 void ag_date_render(ag_text_t *text, int64_t seconds, ag_date_format_e format);
+
+/* A date as a JSON string, RFC 3339: new reference, or NULL. */
+json_t *ag_date_json(int64_t seconds);
 
 /*
  * Reads "20ms", "10s", "5m", "1h" or "7d" (digits alone are seconds) into

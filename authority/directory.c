@@ -3,7 +3,7 @@
  */
 
 #include "directory.h"
-#include "text.h"
+#include "date.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,56 @@
 
 
 static int ag_subject_compare(const void *id, const void *subject);
+
+
+static const char *const  ag_statuses[] = {
+    [AG_STATUS_ACTIVE] = "active",
+    [AG_STATUS_PENDING] = "pending",
+    [AG_STATUS_DISABLED] = "disabled"
+};
+
+
+/* a change does not wait for readers without end */
+
+ag_directory_t *
+ag_directory_create(void)
+{
+    ag_directory_t        *directory;
+    pthread_rwlockattr_t   attr;
+
+    directory = calloc(1, sizeof(ag_directory_t));
+
+    if (directory) {
+        pthread_rwlockattr_init(&attr);
+        pthread_rwlockattr_setkind_np(&attr,
+            PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+        pthread_rwlock_init(&directory->lock, &attr);
+        pthread_rwlockattr_destroy(&attr);
+    }
+
+    return directory;
+}
+
+
+void
+ag_directory_share(ag_directory_t *directory)
+{
+    pthread_rwlock_rdlock(&directory->lock);
+}
+
+
+void
+ag_directory_own(ag_directory_t *directory)
+{
+    pthread_rwlock_wrlock(&directory->lock);
+}
+
+
+void
+ag_directory_leave(ag_directory_t *directory)
+{
+    pthread_rwlock_unlock(&directory->lock);
+}
 
 
 void
@@ -29,6 +79,7 @@ ag_directory_free(ag_directory_t *directory)
         for (n = 0; n < subject->npermissions; n++) {
             json_decref(subject->permissions[n].scopes);
             json_decref(subject->permissions[n].roles);
+            json_decref(subject->permissions[n].resources);
             free(subject->permissions[n].roles_text);
             free(subject->permissions[n].hosts_text[0]);
             free(subject->permissions[n].hosts_text[1]);
@@ -47,6 +98,7 @@ ag_directory_free(ag_directory_t *directory)
     free(directory->orgs);
 
     json_decref(directory->seed);
+    pthread_rwlock_destroy(&directory->lock);
     free(directory);
 }
 
@@ -163,7 +215,7 @@ ag_subject_permission(const ag_subject_t *subject, const ag_org_t *org)
 {
     size_t  i;
 
-    if (subject == NULL || org == NULL || !subject->enabled) {
+    if (subject == NULL || org == NULL || !ag_subject_enabled(subject)) {
         return NULL;
     }
 
@@ -177,11 +229,37 @@ ag_subject_permission(const ag_subject_t *subject, const ag_org_t *org)
 }
 
 
+bool
+ag_subject_enabled(const ag_subject_t *subject)
+{
+    return subject->status != AG_STATUS_DISABLED
+           && (subject->disabled_at == AG_NEVER
+               || ag_date_now() < subject->disabled_at);
+}
+
+
+int
+ag_subject_status(const char *name, ag_status_e *status)
+{
+    size_t  i;
+
+    for (i = 0; i < sizeof(ag_statuses) / sizeof(ag_statuses[0]); i++) {
+        if (strcmp(ag_statuses[i], name) == 0) {
+            *status = (ag_status_e) i;
+            return AG_OK;
+        }
+    }
+
+    return AG_MALFORMED;
+}
+
+
 json_t *
 ag_subject_user(const ag_subject_t *subject)
 {
     int          n;
     char         name[600];
+    json_t      *date;
     const char  *first, *last;
 
     first = ag_json_string(subject->seed, "first_name");
@@ -190,12 +268,18 @@ ag_subject_user(const ag_subject_t *subject)
     n = snprintf(name, sizeof(name), "%s%s%s", first ? first : "",
                  first && last ? " " : "", last ? last : "");
 
-    return json_pack("{s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:s, s:s, s:b}",
+    date = subject->disabled_at == AG_NEVER
+           ? NULL : ag_date_json(subject->disabled_at);
+
+    return json_pack("{s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:s, s:s, s:b, s:s,"
+                     " s:o*}",
                      "id", subject->id, "email", subject->email,
                      "first_name", first, "last_name", last,
                      "full_name", n > 0 ? name : NULL,
                      "display_name", n > 0 ? name : NULL,
                      "org_id", subject->org->id,
                      "type", subject->service ? "service_account" : "user",
-                     "enabled", subject->enabled);
+                     "enabled", ag_subject_enabled(subject),
+                     "status", ag_statuses[subject->status],
+                     "disabled_at_time", date);
 }

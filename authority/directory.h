@@ -1,7 +1,7 @@
 /*
  * The directory: organisations, applications, and subjects with their
- * permissions. Read once from the seed file and constant from then on, so
- * threads share it without locks.
+ * permissions. It is read from the seed file; while serving, only the status
+ * and the roles of a subject change.
  */
 
 #ifndef AG_DIRECTORY_H
@@ -9,6 +9,8 @@
 
 
 #include "json.h"
+
+#include <pthread.h>
 
 
 typedef struct ag_org_s  ag_org_t;
@@ -44,6 +46,7 @@ typedef struct {
     bool             inherit;  /* holds in organisations below, too */
     const json_t    *scopes;   /* array; NULL is none */
     const json_t    *roles;    /* object: application to array of roles */
+    const json_t    *resources;  /* array of type, id and role; NULL is none */
 } ag_grant_t;
 
 
@@ -53,10 +56,18 @@ typedef struct {
     const ag_org_t  *org;
     json_t          *scopes;         /* array */
     json_t          *roles;          /* object: application to array */
+    json_t          *resources;      /* array of TokensResourcePermission */
     char            *roles_text;     /* the same, rendered */
     char            *hosts_text[2];  /* HostPermissions: without and with
                                         matchers */
 } ag_permission_t;
+
+
+typedef enum {
+    AG_STATUS_ACTIVE = 0,
+    AG_STATUS_PENDING,             /* may do what an active one may */
+    AG_STATUS_DISABLED
+} ag_status_e;
 
 
 typedef struct {
@@ -68,7 +79,8 @@ typedef struct {
     size_t            ngrants;
     ag_permission_t  *permissions;
     size_t            npermissions;
-    bool              enabled;
+    ag_status_e       status;
+    int64_t           disabled_at;   /* from then on; AG_NEVER if not */
     bool              service;       /* a service account, not a person */
 } ag_subject_t;
 
@@ -82,11 +94,25 @@ typedef struct {
     size_t         napps;
     ag_subject_t  *subjects;         /* sorted by id */
     size_t         nsubjects;
+
+    pthread_rwlock_t  lock;          /* of what changes while serving */
 } ag_directory_t;
+
+
+/* A new and empty directory, or NULL. */
+ag_directory_t *ag_directory_create(void);
 
 
 /* Frees a directory; NULL is fine. */
 void ag_directory_free(ag_directory_t *directory);
+
+/*
+ * Hold a directory, to read it together with others, or alone to change it,
+ * until it is left. Whatever is found in it is good for that long.
+ */
+void ag_directory_share(ag_directory_t *directory);
+void ag_directory_own(ag_directory_t *directory);
+void ag_directory_leave(ag_directory_t *directory);
 
 /* Each finds one by its id, or NULL. */
 const ag_org_t *ag_directory_org(const ag_directory_t *directory,
@@ -118,6 +144,12 @@ const ag_instance_t *ag_app_instance(const ag_app_t *app,
  */
 const ag_permission_t *ag_subject_permission(const ag_subject_t *subject,
     const ag_org_t *org);
+
+/* Whether a subject is enabled now. */
+bool ag_subject_enabled(const ag_subject_t *subject);
+
+/* The status with this name: AG_OK, or AG_MALFORMED if there is none. */
+int ag_subject_status(const char *name, ag_status_e *status);
 
 /*
  * A subject as the API's User: new reference, or NULL when memory is short.

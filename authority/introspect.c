@@ -62,6 +62,18 @@ ag_introspect(const ag_authority_t *authority, const ag_call_t *call,
         ag_reply_error(reply, 410, "TOKEN_REVOKED", "the token was revoked");
         break;
 
+    case AG_DISABLED:
+        if (authority->disabled_user == 200) {
+            ag_introspect_active(authority, call, &token, reply);
+
+        } else {
+            ag_reply_error(reply, authority->disabled_user,
+                           authority->disabled_user == 410
+                           ? "TOKEN_REVOKED" : "TOKEN_NOT_FOUND",
+                           "the user of the token is disabled");
+        }
+        break;
+
     case AG_EXPIRED:
     case AG_INACTIVE:
     case AG_UNKNOWN:

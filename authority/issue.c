@@ -222,7 +222,7 @@ ag_issue_known(const ag_directory_t *directory, const ag_issue_spec_t *spec,
         return ag_error(error, "there is no subject \"%s\"", spec->sub);
     }
 
-    if (!subject->enabled) {
+    if (!ag_subject_enabled(subject)) {
         return ag_error(error, "subject \"%s\" is disabled", spec->sub);
     }
 

@@ -4,6 +4,7 @@
 
 #include "authority.h"
 #include "api_keys.h"
+#include "change.h"
 #include "http.h"
 #include "issue.h"
 #include "options.h"
@@ -105,6 +106,7 @@ ag_main_open(ag_authority_t *authority, const ag_options_t *options,
     authority->session_fields = options->session_fields;
     authority->key_statuses = options->key_statuses;
     authority->jwsk = options->jwsk;
+    authority->disabled_user = options->disabled_user;
     authority->directory = ag_seed_load(options->seed, &reason);
 
     if (authority->directory == NULL) {
@@ -113,6 +115,12 @@ ag_main_open(ag_authority_t *authority, const ag_options_t *options,
 
     authority->store = ag_store_open(options->db, error);
     if (authority->store == NULL) {
+        return AG_ERROR;
+    }
+
+    if (ag_change_load(authority->store, authority->directory, error)
+        != AG_OK)
+    {
         return AG_ERROR;
     }
 

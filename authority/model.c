@@ -5,7 +5,9 @@
 #include "model.h"
 #include "matchers.h"
 #include "rights.h"
+#include "scope.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +36,9 @@ static void ag_model_rights(ag_text_t *text, const ag_authority_t *authority,
 static void ag_model_restricted(ag_text_t *text,
     const ag_authority_t *authority, const ag_token_t *token,
     const ag_owner_t *owner, const ag_model_options_t *options);
+static void ag_model_resources(ag_text_t *text, const ag_token_t *token,
+    const ag_permission_t *permission);
+static void ag_model_user(ag_text_t *text, const ag_subject_t *subject);
 static void ag_model_value(ag_text_t *text, const char *name,
     const json_t *value);
 
@@ -80,6 +85,11 @@ ag_model_token(ag_text_t *text, const ag_authority_t *authority,
     }
 
     ag_model_rights(text, authority, token, &owner, options);
+
+    if (!options->listed) {
+        ag_model_resources(text, token, owner.permission);
+        ag_model_user(text, owner.subject);
+    }
 
     if (options->listed) {
         ag_model_json(text, "revoked", token->revoked ? "true" : "false");
@@ -181,6 +191,61 @@ ag_model_restricted(ag_text_t *text, const ag_authority_t *authority,
 }
 
 
+/*
+ * The permissions of the subject on resources, as far as a scope of the token
+ * asks for them: urn:agilicus:<type>:<id>:role:<role>.
+ */
+
+static void
+ag_model_resources(ag_text_t *text, const ag_token_t *token,
+    const ag_permission_t *permission)
+{
+    int       failed;
+    size_t    i;
+    json_t   *scopes, *rows, *row;
+    char      scope[512];
+
+    if (permission == NULL || json_array_size(permission->resources) == 0) {
+        ag_model_json(text, "resource_permissions", "[]");
+        return;
+    }
+
+    scopes = json_loads(token->scopes, 0, NULL);
+    rows = json_array();
+    failed = scopes ? 0 : -1;
+
+    json_array_foreach(permission->resources, i, row) {
+        (void) snprintf(scope, sizeof(scope), "urn:agilicus:%s:%s:role:%s",
+                        ag_json_string(row, "resource_type"),
+                        ag_json_string(row, "resource_id"),
+                        ag_json_string(row, "resource_role_name"));
+
+        if (ag_scope_permitted(scopes, scope)) {
+            failed |= json_array_append(rows, row);
+        }
+    }
+
+    ag_model_value(text, "resource_permissions", failed ? NULL : rows);
+
+    json_decref(scopes);
+    json_decref(rows);
+}
+
+
+static void
+ag_model_user(ag_text_t *text, const ag_subject_t *subject)
+{
+    json_t  *user;
+
+    if (subject) {
+        user = ag_subject_user(subject);
+
+        ag_model_value(text, "user", user);
+        json_decref(user);
+    }
+}
+
+
 /* takes NULL for a shortage of memory */
 
 static void
@@ -202,29 +267,11 @@ ag_model_value(ag_text_t *text, const char *name, const json_t *value)
 
 
 json_t *
-ag_model_date_json(int64_t seconds)
-{
-    json_t     *value;
-    ag_text_t   text;
-
-    memset(&text, 0, sizeof(ag_text_t));
-
-    ag_date_render(&text, seconds, AG_DATE_RFC3339);
-
-    value = text.failed ? NULL : json_loads(text.data, JSON_DECODE_ANY, NULL);
-
-    ag_text_free(&text);
-
-    return value;
-}
-
-
-json_t *
 ag_model_metadata(const char *id, int64_t created, int64_t updated)
 {
     return json_pack("{s:s, s:o, s:o}", "id", id,
-                     "created", ag_model_date_json(created),
-                     "updated", ag_model_date_json(updated));
+                     "created", ag_date_json(created),
+                     "updated", ag_date_json(updated));
 }
 
 

@@ -24,9 +24,6 @@ typedef struct {
 void ag_model_token(ag_text_t *text, const ag_authority_t *authority,
     const ag_token_t *token, const ag_model_options_t *options);
 
-/* A date as a JSON string, RFC 3339: new reference, or NULL. */
-json_t *ag_model_date_json(int64_t seconds);
-
 /* A MetadataWithId: new reference, or NULL when memory is short. */
 json_t *ag_model_metadata(const char *id, int64_t created, int64_t updated);
 

@@ -42,6 +42,7 @@ enum {
     AG_OPT_DATE_FORMAT,
     AG_OPT_PAGE_ON,
     AG_OPT_KEY_STATUS,
+    AG_OPT_DISABLED_USER,
     AG_OPT_ROTATE,
     AG_OPT_JWSK,
     AG_OPT_DELAY,
@@ -64,6 +65,7 @@ static const struct option  ag_long_options[] = {
     { "date-format", required_argument, NULL, AG_OPT_DATE_FORMAT },
     { "page-on", required_argument, NULL, AG_OPT_PAGE_ON },
     { "key-status", required_argument, NULL, AG_OPT_KEY_STATUS },
+    { "disabled-user", required_argument, NULL, AG_OPT_DISABLED_USER },
     { "rotate", required_argument, NULL, AG_OPT_ROTATE },
     { "jwsk", required_argument, NULL, AG_OPT_JWSK },
     { "delay", required_argument, NULL, AG_OPT_DELAY },
@@ -97,6 +99,9 @@ const char  ag_options_help[] =
     "                         statuses of API keys that are wrong, expired or "
     "disabled\n"
     "                         (404 each)\n"
+    "  --disabled-user STATUS of introspection, for a token of a disabled "
+    "user: 200,\n"
+    "                         404 or 410 (404)\n"
     "\n"
     "  --issue KEY=VALUE,...  print a token and exit; may be given several "
     "times\n"
@@ -148,6 +153,7 @@ ag_options_parse(int argc, char *const *argv, ag_options_t *options,
     options->db = "agilicus-authority.db";
     options->seed = "conf/organisation.json";
     options->issue_count = 1;
+    options->disabled_user = 404;
     options->key_statuses = (ag_key_statuses_t) { 404, 404, 404 };
     options->session_fields = 1U << AG_SESSION_ID;
 
@@ -236,6 +242,19 @@ ag_options_one(ag_options_t *options, int name, const char *value,
         if (ag_api_keys_statuses(value, &options->key_statuses) != AG_OK) {
             return ag_error(error, "--key-status \"%s\" is not of wrong, "
                             "expired and disabled with a status each", value);
+        }
+
+        return AG_OK;
+
+    case AG_OPT_DISABLED_USER:
+        options->disabled_user = atoi(value);
+
+        if (strlen(value) != 3
+            || (options->disabled_user != 200 && options->disabled_user != 404
+                && options->disabled_user != 410))
+        {
+            return ag_error(error, "--disabled-user \"%s\" is none of 200, "
+                            "404 and 410", value);
         }
 
         return AG_OK;

@@ -28,6 +28,7 @@ typedef struct {
     bool                  rotates;       /* does a step of a rotation */
     ag_rotate_e           rotate;
     ag_jwsk_t             jwsk;
+    int                   disabled_user;
     ag_fault_options_t    faults;
     bool                  help;
     bool                  version;

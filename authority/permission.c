@@ -16,6 +16,8 @@ static int ag_permission_add(const ag_directory_t *directory,
 static int ag_permission_add_roles(json_t *roles, const char *app,
     const json_t *more);
 static int ag_permission_add_strings(json_t *array, const json_t *more);
+static int ag_permission_add_resources(ag_permission_t *permission,
+    const json_t *resources, const char *sub);
 static int ag_permission_render(const ag_directory_t *directory,
     const ag_subject_t *subject, ag_permission_t *permission);
 
@@ -45,7 +47,10 @@ ag_permission_resolve(const ag_directory_t *directory, ag_subject_t *subject)
             permission->org = org;
 
             if (ag_permission_add(directory, permission, &subject->grants[n])
-                != AG_OK)
+                != AG_OK
+                || ag_permission_add_resources(permission,
+                                               subject->grants[n].resources,
+                                               subject->id) != AG_OK)
             {
                 return AG_ERROR;
             }
@@ -141,6 +146,71 @@ ag_permission_add_strings(json_t *array, const json_t *more)
     }
 
     return array ? AG_OK : AG_ERROR;
+}
+
+
+/* the rows as the API has them */
+
+static int
+ag_permission_add_resources(ag_permission_t *permission,
+    const json_t *resources, const char *sub)
+{
+    size_t   i;
+    json_t  *item, *row;
+
+    if (permission->resources == NULL) {
+        permission->resources = json_array();
+    }
+
+    json_array_foreach(resources, i, item) {
+        row = json_pack("{s:s, s:s, s:O, s:O, s:O}",
+                        "user_id", sub, "org_id", permission->org->id,
+                        "resource_role_name", json_object_get(item, "role"),
+                        "resource_id", json_object_get(item, "id"),
+                        "resource_type", json_object_get(item, "type"));
+
+        if (json_array_append_new(permission->resources, row) != 0) {
+            return AG_ERROR;
+        }
+    }
+
+    return permission->resources ? AG_OK : AG_ERROR;
+}
+
+
+int
+ag_permission_set_roles(const ag_directory_t *directory,
+    const ag_subject_t *subject, ag_permission_t *permission,
+    const json_t *roles)
+{
+    ag_permission_t  changed;
+
+    changed = *permission;
+
+    changed.roles = json_deep_copy(roles);
+    changed.roles_text = NULL;
+    changed.hosts_text[0] = NULL;
+    changed.hosts_text[1] = NULL;
+
+    if (changed.roles == NULL
+        || ag_permission_render(directory, subject, &changed) != AG_OK)
+    {
+        json_decref(changed.roles);
+        free(changed.roles_text);
+        free(changed.hosts_text[0]);
+        free(changed.hosts_text[1]);
+
+        return AG_ERROR;
+    }
+
+    json_decref(permission->roles);
+    free(permission->roles_text);
+    free(permission->hosts_text[0]);
+    free(permission->hosts_text[1]);
+
+    *permission = changed;
+
+    return AG_OK;
 }
 
 

@@ -17,6 +17,14 @@ int ag_permission_resolve(const ag_directory_t *directory,
     ag_subject_t *subject);
 
 /*
+ * Replaces the roles that a subject has by one of its permissions, and the
+ * host rules with them. AG_OK, or AG_ERROR with the permission as it was.
+ */
+int ag_permission_set_roles(const ag_directory_t *directory,
+    const ag_subject_t *subject, ag_permission_t *permission,
+    const json_t *roles);
+
+/*
  * The roles that a restriction (application to array of roles, or NULL for
  * none) leaves of permitted ones. New reference, or NULL when memory is
  * short; *whole tells whether all of the restriction was permitted.

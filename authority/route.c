@@ -5,6 +5,7 @@
 #include "route.h"
 #include "api_keys.h"
 #include "sessions.h"
+#include "users.h"
 
 #include <string.h>
 #include <strings.h>
@@ -18,35 +19,43 @@ static bool ag_route_is_json(const char *type);
 
 static const ag_route_t  ag_routes[] = {
     { "/v1/tokens", "GET, HEAD, POST",
-      ag_list, ag_create, NULL, NULL, true },
+      ag_list, ag_create, NULL, NULL, true, false },
     { "/v1/tokens/introspect", "POST",
-      NULL, ag_introspect, NULL, NULL, false },
+      NULL, ag_introspect, NULL, NULL, false, false },
     { "/v1/tokens/jwsk", "GET, HEAD",
-      ag_jwsk, NULL, NULL, NULL, false },
+      ag_jwsk, NULL, NULL, NULL, false, false },
     { "/v1/tokens/reissue", "POST",
-      NULL, ag_reissue, NULL, NULL, true },
+      NULL, ag_reissue, NULL, NULL, true, false },
     { "/v1/tokens/revoke", "POST",
-      NULL, ag_revoke, NULL, NULL, true },
+      NULL, ag_revoke, NULL, NULL, true, false },
     { "/v1/tokens/validations", "POST",
-      NULL, ag_validate, NULL, NULL, false },
+      NULL, ag_validate, NULL, NULL, false, false },
 
     { "/v1/api_keys", "GET, HEAD, POST",
-      ag_api_keys_list, ag_api_keys_create, NULL, NULL, true },
+      ag_api_keys_list, ag_api_keys_create, NULL, NULL, true, false },
     { "/v1/api_keys/introspect", "POST",
-      NULL, ag_api_keys_introspect, NULL, NULL, false },
+      NULL, ag_api_keys_introspect, NULL, NULL, false, false },
     { "/v1/api_keys/{api_key_id}", "GET, HEAD, DELETE",
-      ag_api_keys_get, NULL, NULL, ag_api_keys_delete, false },
+      ag_api_keys_get, NULL, NULL, ag_api_keys_delete, false, false },
 
     { "/v1/sessions", "GET, HEAD, POST",
-      ag_sessions_list, ag_sessions_create, NULL, NULL, true },
+      ag_sessions_list, ag_sessions_create, NULL, NULL, true, false },
     { "/v1/sessions/bulk_delete", "POST",
-      NULL, ag_sessions_bulk_delete, NULL, NULL, true },
+      NULL, ag_sessions_bulk_delete, NULL, NULL, true, false },
     { "/v1/sessions/bulk_revoke", "POST",
-      NULL, ag_sessions_bulk_revoke, NULL, NULL, true },
+      NULL, ag_sessions_bulk_revoke, NULL, NULL, true, false },
     { "/v1/sessions/{session_id}", "GET, HEAD, PUT, DELETE",
-      ag_sessions_get, NULL, ag_sessions_replace, ag_sessions_delete, true },
+      ag_sessions_get, NULL, ag_sessions_replace, ag_sessions_delete, false,
+      false },
 
-    { NULL, NULL, NULL, NULL, NULL, NULL, false }
+    { "/users/{user_id}", "GET, HEAD, PUT",
+      ag_users_get, NULL, ag_users_replace, NULL, false, true },
+    { "/users/{user_id}/render_roles", "GET, HEAD",
+      ag_users_roles, NULL, NULL, NULL, false, false },
+    { "/users/{user_id}/roles", "PUT",
+      NULL, NULL, ag_users_replace_roles, NULL, false, true },
+
+    { NULL, NULL, NULL, NULL, NULL, NULL, false, false }
 };
 
 
@@ -220,16 +229,21 @@ ag_route_run(const ag_route_t *route, const ag_authority_t *authority,
 
     operation = ag_route_operation(route, method);
 
-    if (!ag_route_has_body(route, method)) {
-        operation(authority, call, reply);
-        return;
+    if (ag_route_has_body(route, method)) {
+        call->body = ag_json_parse(body, len, &error);
+        call->invalid = &error;
     }
 
-    call->body = ag_json_parse(body, len, &error);
+    if (route->changes && operation == route->put) {
+        ag_directory_own(authority->directory);
 
-    call->invalid = &error;
+    } else {
+        ag_directory_share(authority->directory);
+    }
 
     operation(authority, call, reply);
+
+    ag_directory_leave(authority->directory);
 
     json_decref(call->body);
     call->body = NULL;

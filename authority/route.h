@@ -23,6 +23,7 @@ typedef struct {
     ag_operation_pt   delete;
     bool              writes;  /* post does, into the database; put and delete
                                   always do */
+    bool              changes; /* put does change the directory */
 } ag_route_t;
 
 

@@ -3,6 +3,7 @@
  */
 
 #include "seed.h"
+#include "date.h"
 #include "hosts.h"
 #include "permission.h"
 #include "rule.h"
@@ -45,6 +46,10 @@ static int ag_seed_type(json_t *value, const ag_path_t *path,
 static int ag_seed_permission(json_t *value, const ag_path_t *path,
     ag_error_t *error);
 static int ag_seed_role_names(json_t *value, const ag_path_t *path,
+    ag_error_t *error);
+static int ag_seed_resource(json_t *value, const ag_path_t *path,
+    ag_error_t *error);
+static int ag_seed_resource_type(json_t *value, const ag_path_t *path,
     ag_error_t *error);
 static int ag_seed_subject(json_t *value, const ag_path_t *path,
     ag_error_t *error);
@@ -115,6 +120,7 @@ static const ag_member_t  ag_subject_members[] = {
     { "org", AG_IDENTIFIER, AG_REQUIRED, 0, 0, NULL },
     { "type", AG_STRING, 0, 1, 32, ag_seed_type },
     { "enabled", AG_BOOL, 0, 0, 0, NULL },
+    { "disabled_at_time", AG_STRING, 0, 1, 64, ag_shape_date },
     { "permissions", AG_ARRAY, AG_REQUIRED, 0, 64, ag_seed_permission },
     { NULL, AG_ANY, 0, 0, 0, NULL }
 };
@@ -125,6 +131,7 @@ static const ag_member_t  ag_permission_members[] = {
     { "inherit", AG_BOOL, 0, 0, 0, NULL },
     { "scopes", AG_STRINGS, 0, 0, 256, ag_scope_check },
     { "roles", AG_OBJECT, 0, 0, 0, ag_seed_role_names },
+    { "resources", AG_ARRAY, 0, 0, 256, ag_seed_resource },
     { NULL, AG_ANY, 0, 0, 0, NULL }
 };
 
@@ -140,6 +147,14 @@ static const ag_member_t  ag_seed_key_members[] = {
     { "label", AG_STRING, 0, 0, 128, NULL },
     { "disabled", AG_BOOL, 0, 0, 0, NULL },
     { "revoked", AG_BOOL, 0, 0, 0, NULL },
+    { NULL, AG_ANY, 0, 0, 0, NULL }
+};
+
+
+static const ag_member_t  ag_resource_members[] = {
+    { "type", AG_STRING, AG_REQUIRED, 1, 32, ag_seed_resource_type },
+    { "id", AG_IDENTIFIER, AG_REQUIRED, 0, 0, NULL },
+    { "role", AG_IDENTIFIER, AG_REQUIRED, 0, 0, NULL },
     { NULL, AG_ANY, 0, 0, 0, NULL }
 };
 
@@ -249,6 +264,33 @@ ag_seed_api_key(json_t *value, const ag_path_t *path, ag_error_t *error)
 
 
 static int
+ag_seed_resource(json_t *value, const ag_path_t *path, ag_error_t *error)
+{
+    return ag_shape_check(value, ag_resource_members, true, path, error);
+}
+
+
+static int
+ag_seed_resource_type(json_t *value, const ag_path_t *path,
+    ag_error_t *error)
+{
+    size_t                    i;
+    static const char *const  types[] = {
+        "fileshare", "application_service", "desktop", "group", "application",
+        "launcher", "service_forwarder", "ssh", "database"
+    };
+
+    for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (strcmp(types[i], json_string_value(value)) == 0) {
+            return AG_OK;
+        }
+    }
+
+    return ag_error_at(error, path, "is not a type of resource");
+}
+
+
+static int
 ag_seed_type(json_t *value, const ag_path_t *path, ag_error_t *error)
 {
     const char  *type;
@@ -344,7 +386,7 @@ ag_seed_build(json_t *root, ag_error_t *error)
     ag_seed_t  seed;
 
     seed.error = error;
-    seed.directory = calloc(1, sizeof(ag_directory_t));
+    seed.directory = ag_directory_create();
 
     if (seed.directory == NULL) {
         ag_error(error, "not enough memory");
@@ -583,12 +625,20 @@ ag_seed_build_subject(ag_seed_t *seed, ag_subject_t *subject,
     size_t       i;
     json_t      *list, *item;
     ag_path_t    member, index;
-    const char  *type;
+    const char  *type, *date;
 
     subject->id = ag_json_string(value, "id");
     subject->email = ag_json_string(value, "email");
-    subject->enabled = ag_json_bool(value, "enabled", true);
+    subject->status = ag_json_bool(value, "enabled", true)
+                      ? AG_STATUS_ACTIVE : AG_STATUS_DISABLED;
+    subject->disabled_at = AG_NEVER;
     subject->seed = value;
+
+    date = ag_json_string(value, "disabled_at_time");
+
+    if (date) {
+        (void) ag_date_parse(date, strlen(date), &subject->disabled_at);
+    }
 
     type = ag_json_string(value, "type");
     subject->service = (type && strcmp(type, "service_account") == 0);
@@ -636,6 +686,7 @@ ag_seed_build_grant(ag_seed_t *seed, ag_grant_t *grant, const json_t *value,
     grant->inherit = ag_json_bool(value, "inherit", false);
     grant->scopes = ag_json_get(value, "scopes");
     grant->roles = ag_json_get(value, "roles");
+    grant->resources = ag_json_get(value, "resources");
 
     member = (ag_path_t) { path, "org", 0 };
 

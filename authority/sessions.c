@@ -418,11 +418,11 @@ ag_sessions_keys(const ag_session_filter_t *filter,
         switch (filter->keys[i].field) {
 
         case AG_SESSION_CREATED:
-            key = ag_model_date_json(session->created);
+            key = ag_date_json(session->created);
             break;
 
         case AG_SESSION_UPDATED:
-            key = ag_model_date_json(session->updated);
+            key = ag_date_json(session->updated);
             break;
 
         default: /* AG_SESSION_ID */

@@ -97,5 +97,9 @@ ag_state_of(const ag_authority_t *authority, const ag_token_t *token,
 
     subject = ag_directory_subject(authority->directory, token->sub);
 
-    return subject && subject->enabled ? AG_ACTIVE : AG_INACTIVE;
+    if (subject == NULL) {
+        return AG_INACTIVE;
+    }
+
+    return ag_subject_enabled(subject) ? AG_ACTIVE : AG_DISABLED;
 }

@@ -14,7 +14,8 @@ typedef enum {
     AG_ACTIVE = 0,
     AG_REVOKED,       /* counts before all that follows */
     AG_EXPIRED,
-    AG_INACTIVE,      /* not yet valid, or its subject is not (any more) */
+    AG_DISABLED,      /* its subject is */
+    AG_INACTIVE,      /* not yet valid, or of a subject that is not there */
     AG_UNKNOWN,       /* not issued here, or not as it was issued */
     AG_NOT_A_TOKEN,   /* not even by syntax */
     AG_FAILED         /* our fault */

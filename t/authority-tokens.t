@@ -554,7 +554,8 @@ subtest 'create' => sub {
         first_name => "Chlo\x{e9}", last_name => 'Tremblay',
         full_name => "Chlo\x{e9} Tremblay",
         display_name => "Chlo\x{e9} Tremblay", org_id => 'riverton-water',
-        type => 'user', enabled => JSON::PP::true }, 'user';
+        type => 'user', enabled => JSON::PP::true,
+        status => 'active' }, 'user';
 
     $facts = facts($authority, $reply->{json}{refresh_token});
 
