@@ -101,8 +101,8 @@ ngx_agt_access_handler(ngx_http_request_t *r)
 
 
 /*
- * Runs only where nobody has allowed the request under "satisfy any": puts the
- * status and the headers of our refusal in place.
+ * Sets status and headers of the refusal if no module has allowed the request
+ * under "satisfy any".
  */
 
 ngx_int_t
@@ -199,7 +199,7 @@ ngx_agt_access_check(ngx_http_request_t *r,
         && lcf->preflight == NGX_AGT_PREFLIGHT_PASS
         && ngx_agt_preflight_is(r))
     {
-        /* nothing was decided about anybody */
+        /* a preflight has no token to decide about */
 
         ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_NONE, NGX_AGT_REASON_NONE);
         ctx->life = NGX_AGT_LIFE_DONE;
@@ -211,7 +211,7 @@ ngx_agt_access_check(ngx_http_request_t *r,
         && lcf->create && lcf->enable == NGX_AGT_ON
         && r == r->main)
     {
-        /* others say who this is; a token comes when all have been asked */
+        /* a token is created after other modules have identified the caller */
 
         ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_NONE, NGX_AGT_REASON_NONE);
         ctx->life = NGX_AGT_LIFE_TOKENLESS;
@@ -229,7 +229,7 @@ ngx_agt_access_check(ngx_http_request_t *r,
                 return NGX_AGAIN;
             }
 
-            /* too large, or the client is gone: as nginx would have it */
+            /* body too large, or client gone: the status is nginx's */
 
             *out = NULL;
             return rc;
@@ -391,7 +391,7 @@ ngx_agt_access_ask_rules(ngx_agt_ruling_t *ruling)
 
 /*
  * An answer or a body may have been waited for since denials were looked
- * through: what was denied meanwhile is not let in.
+ * through, and a token that was denied meanwhile is refused.
  */
 
 void
@@ -459,7 +459,7 @@ ngx_agt_access_conclude(ngx_http_request_t *r,
 
     if (lcf->enable == NGX_AGT_REPORT) {
 
-        /* the first refusal would have been the last, wherever it goes on to */
+        /* without report the first refusal would have been the only one */
 
         if (r == r->main) {
 

@@ -30,32 +30,33 @@ ngx_int_t ngx_agt_access_check(ngx_http_request_t *r,
     const ngx_agt_loc_conf_t *lcf, ngx_agt_ctx_t **out);
 
 /*
- * Takes the token, looks for what is known of it, and asks the API if need be.
- * NGX_AGAIN if the request waits now, NGX_OK with something to decide
- * on.
+ * Takes the token, looks its facts up, and asks the API for them if need be.
+ * NGX_AGAIN if the request waits now, NGX_OK if the context has an answer or a
+ * decision.
  */
 ngx_int_t ngx_agt_access_learn(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 
 /*
- * Sets the verdict if the token has been denied since denials were looked
- * through for ctx->clean.
+ * Looks for a denial of the token that has come since ctx->clean, and sets the
+ * verdict if there is one.
  */
 void ngx_agt_access_look_again(ngx_http_request_t *r, ngx_agt_ctx_t *ctx);
 
 /*
- * Makes a context for a decision about the request; NULL for lack of memory.
+ * Makes a context for a decision about the request, in its pool.  Returns NULL
+ * if there is no memory; a token in the query has been cut out then, too.
  */
 ngx_agt_ctx_t *ngx_agt_ctx_create(ngx_http_request_t *r);
 
 /*
- * Says what was decided.
+ * Sets verdict and reason of the decision in the context.
  */
 void ngx_agt_decision_set(ngx_agt_ctx_t *ctx,
     ngx_agt_verdict_e verdict, ngx_agt_reason_e reason);
 
 /*
- * Counts and logs what was decided, and sets its status.
+ * Completes the decision: counts it, logs a refusal, and sets ctx->status.
  */
 void ngx_agt_access_conclude(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);

@@ -10,7 +10,7 @@
 #include "request/requirements.h"
 
 
-/* seconds after which a client may try again, where nobody knows better */
+/* seconds until a client may try again, if the API names none, and at most */
 #define NGX_AGT_RETRY_AFTER      1
 #define NGX_AGT_MAX_RETRY_AFTER  300
 
@@ -31,7 +31,7 @@ static ngx_table_elt_t *ngx_agt_challenge_find(
     ngx_http_request_t *r, const ngx_str_t *name);
 
 
-/* the place of its name tells that a line is ours */
+/* the address of its name tells that a header was set here */
 
 static const ngx_str_t  ngx_agt_challenge_cache_control =
     ngx_string("Cache-Control");
@@ -117,8 +117,10 @@ ngx_agt_challenge_set(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    /* nginx takes it off where another module allows, and auth_request reads
-       it from here */
+    /*
+     * nginx removes the header that is linked here when another module allows
+     * the request, and auth_request copies it.
+     */
 
     r->headers_out.www_authenticate = h;
 
@@ -135,7 +137,7 @@ ngx_agt_challenge_withdraw(ngx_http_request_t *r)
         return;
     }
 
-    /* that nobody may keep the response stays: the next one may be another */
+    /* "no-store" stays: the next response to this URL may be another one */
 
     ngx_agt_challenge_drop(r, &ngx_agt_challenge_authenticate);
     ngx_agt_challenge_drop(r, &ngx_agt_challenge_retry_after);
@@ -219,7 +221,7 @@ ngx_agt_challenge_value(ngx_http_request_t *r,
 
 /*
  * RFC 6750, section 3: the scopes configured here, in order and once each.
- * What a variable brought and a scope-token may not have is left out.
+ * Values of variables that are no scope-token are left out.
  */
 
 static u_char *
@@ -310,8 +312,8 @@ ngx_agt_challenge_repeats(
 
 
 /*
- * A refusal after a refusal, as in an error page, rewrites the line there is,
- * and so does one where auth_request has copied that of its subrequest.
+ * A second refusal, as in an error page, writes the header of the first one
+ * anew, and likewise the copy that auth_request makes from its subrequest.
  */
 
 static ngx_table_elt_t *

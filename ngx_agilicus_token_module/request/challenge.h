@@ -12,25 +12,27 @@
 
 
 /*
- * Sets the headers of a refusal for ctx->decision and returns its status, or
- * NGX_HTTP_INTERNAL_SERVER_ERROR for lack of memory.
+ * Sets the headers of a refusal for ctx->decision (RFC 6750, section 3).
+ * Returns its status, or NGX_HTTP_INTERNAL_SERVER_ERROR if there is no memory.
  */
 ngx_int_t ngx_agt_challenge_set(ngx_http_request_t *r, ngx_agt_ctx_t *ctx);
 
 /*
- * Takes back what a refusal has set, where an error page has led to a location
- * that allows the request, and the status is not the refusal's.
+ * Takes the headers of an earlier refusal out of the response, where an error
+ * page has led to a location that allows the request and the response has no
+ * error status.
  */
 void ngx_agt_challenge_withdraw(ngx_http_request_t *r);
 
 /*
- * The status of a decision, without its headers.
+ * Returns the HTTP status of a decision; sets no header.
  */
 ngx_int_t ngx_agt_challenge_status(const ngx_agt_decision_t *decision);
 
 /*
- * Writes what all challenges of a location begin with, when it is configured:
- * the scheme and its realm, quoted.
+ * Writes the parts of a challenge that are the same for all requests of a
+ * location: scheme and realm, and "resource_metadata" (RFC 9728, section 5.1).
+ * Called when levels of the configuration are merged.  NGX_OK or NGX_ERROR.
  */
 ngx_int_t ngx_agt_challenge_init(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf);
 

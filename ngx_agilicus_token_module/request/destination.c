@@ -15,8 +15,9 @@ static void ngx_agt_destination_own(ngx_http_request_t *r,
 
 
 /*
- * nginx takes the host of an absolute target before that of a Host field, which
- * upstream may be told nevertheless; two Host fields come with an error page.
+ * nginx prefers the host of an absolute target to the Host field, which it may
+ * pass upstream nevertheless.  A request with two Host fields is refused by
+ * nginx and comes here by an error page only.
  */
 
 ngx_uint_t
@@ -28,7 +29,7 @@ ngx_agt_destination_has_two_hosts(ngx_http_request_t *r)
     ngx_table_elt_t     *host;
     ngx_agt_authority_t  target, field;
 
-    /* most requests have a path for a target, and were sent to no other */
+    /* most requests have a path for a target, and so one host only */
 
     if (r->main->host_start == NULL && !r->main->internal
         && r->http_version < NGX_HTTP_VERSION_20)
@@ -101,7 +102,7 @@ ngx_agt_destination_view(ngx_http_request_t *r, ngx_agt_rules_view_t *view)
     if (target.authority.host.len
         && !ngx_agt_target_is_same(&target.authority, &own))
     {
-        /* another host has rules of its own, which know of no ports */
+        /* rules of another host are found by its name, without a port */
 
         own.port = 0;
 

@@ -24,9 +24,10 @@
 ngx_uint_t ngx_agt_destination_has_two_hosts(ngx_http_request_t *r);
 
 /*
- * Makes of a view of the request a view of its second target.  NGX_OK;
- * NGX_DONE, with the view untouched, where its method has none; NGX_DECLINED
- * where it cannot be told what it is; NGX_ERROR where memory is short.
+ * Turns a view of the request into a view of its second target, as in the
+ * Destination header (RFC 4918, section 10.3).  NGX_OK; NGX_DONE, with the view
+ * unchanged, if the method has no second target; NGX_DECLINED if the target
+ * cannot be determined; NGX_ERROR if there is no memory.
  */
 ngx_int_t ngx_agt_destination_view(ngx_http_request_t *r,
     ngx_agt_rules_view_t *view);

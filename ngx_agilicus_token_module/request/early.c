@@ -45,10 +45,10 @@ static void ngx_agt_early_open(ngx_http_request_t *r,
 /* reads of token variables in this worker */
 static ngx_uint_t   ngx_agt_reads;
 
-/* the connection of a request for which there was no memory to notice reads */
+/* the connection of a request for which there was no memory to note reads */
 static ngx_atomic_uint_t  ngx_agt_early_lost;
 
-/* locations of which it has been said that they read too early */
+/* a byte for each location: 1 if its warning has been logged */
 static u_char      *ngx_agt_early_said;
 
 
@@ -234,8 +234,8 @@ ngx_agt_list_varies(const ngx_array_t *values)
 
 
 /*
- * A clone goes on in the content phase of its parent, without a context of its
- * own.  The context of a finished request may be gone there, too.
+ * A clone of a subrequest runs in the content phase of its parent and has no
+ * context of its own; nor has a finished request.  Neither reads too early.
  */
 
 ngx_uint_t
@@ -286,8 +286,6 @@ ngx_agt_early_depends(void)
     ngx_agt_reads++;
 }
 
-
-/* the client's part, or NULL if there is no memory for it */
 
 ngx_agt_client_t *
 ngx_agt_early_read(ngx_http_request_t *r, ngx_uint_t kind)
@@ -452,7 +450,7 @@ ngx_agt_made_variable(ngx_http_request_t *r,
 
         if (client && client->early_reads && client->early_values) {
 
-            /* this one was not assigned */
+            /* the value was made by a getter, and not assigned */
 
             client->early_values[made->slot] = *v;
         }
@@ -463,8 +461,8 @@ ngx_agt_made_variable(ngx_http_request_t *r,
 
 
 /*
- * $remote_user is what the client says until auth_basic has checked it; and
- * the header it stands in may be restored after an internal redirect.
+ * $remote_user holds an unverified name until auth_basic has checked it, and
+ * its header may be restored after an internal redirect.
  */
 
 static ngx_int_t

@@ -17,60 +17,63 @@
 
 
 /*
- * Has the getters of the variables that the configuration defines called
- * through one of its own, which tells nginx not to keep what was made of token
- * variables; after the whole configuration has been read.
+ * Wraps the getters of the variables that the configuration defines, after all
+ * of it has been read.  The wrapper tells nginx not to keep a value that was
+ * made of token variables.  NGX_OK or NGX_ERROR.
  */
 ngx_int_t ngx_agt_early_wrap(ngx_conf_t *cf, const ngx_agt_main_conf_t *mcf);
 
 /*
- * Notes for a location that enforces whether what it decides by has variables,
- * and gives it a number.
+ * Gives a location that enforces a number, and notes whether its requirements,
+ * its rules or its tokens for upstream depend on variables.
  */
 void ngx_agt_early_location(ngx_agt_main_conf_t *mcf,
     ngx_agt_loc_conf_t *conf);
 
 /*
- * Finds the variables that can be assigned, when nginx has numbered them all;
- * sets up a worker, and ends it.
+ * Finds the variables that can be assigned, when nginx has numbered all
+ * variables; sets up a worker; frees what the worker has set up.
  */
 ngx_int_t ngx_agt_early_init(ngx_cycle_t *cycle, ngx_agt_main_conf_t *mcf);
 ngx_int_t ngx_agt_early_worker(const ngx_agt_main_conf_t *mcf, ngx_log_t *log);
 void ngx_agt_early_exit(void);
 
 /*
- * Called for each read of a token variable.  Returns 1 where the location
- * enforces and has not looked the token up yet: the variable is empty then.
- * The second is for a variable that depends on the location too.
+ * Notes a read of the token variable "name".  Returns 1 if the location
+ * enforces and has not looked the token up yet, so that the variable must be
+ * empty; else 0.
+ * The second notes a read of a variable that depends on the location only.
  */
 ngx_uint_t ngx_agt_early_check(ngx_http_request_t *r, const ngx_str_t *name);
 void ngx_agt_early_depends(void);
 
 /*
- * Begins to notice what is assigned after a read of this kind.  Returns the
- * client's part, or NULL if there is no memory: what is assigned to requests
- * of this connection is not trusted then.
+ * Begins to watch for assignments after a read of this kind.  Returns the
+ * client's part, or NULL if there is no memory; then no assigned variable is
+ * trusted in requests of this connection.
  */
 ngx_agt_client_t *ngx_agt_early_read(ngx_http_request_t *r, ngx_uint_t kind);
 
 /*
- * Notes in client->assigned what was assigned since the first such read, and
- * waits for the next.  The second also warns of what was read too early; to be
- * called right before the look-up where client->early is set.
+ * Notes in client->assigned whether a variable was assigned since the first
+ * such read, and ends the watch until the next read.  The second also warns of
+ * a variable that was read too early; it is to be called right before the
+ * look-up if client->early is set.
  */
 void ngx_agt_early_close(ngx_http_request_t *r, ngx_agt_client_t *client);
 void ngx_agt_early_end(ngx_http_request_t *r, ngx_agt_client_t *client,
     const ngx_agt_loc_conf_t *lcf);
 
 /*
- * Warns, once per worker and location, of a variable that was read too early
- * there.
+ * Logs a warning, once per worker and location, that the variable "name" was
+ * read before the token was looked up.
  */
 void ngx_agt_early_warn(ngx_http_request_t *r,
     const ngx_agt_loc_conf_t *lcf, const ngx_str_t *name);
 
 /*
- * Whether reads of this connection went unnoticed for lack of memory.
+ * Returns 1 if a read of this connection could not be noted for lack of memory,
+ * else 0.
  */
 ngx_uint_t ngx_agt_early_is_lost(ngx_http_request_t *r);
 

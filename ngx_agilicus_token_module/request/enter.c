@@ -17,8 +17,8 @@ static ngx_agt_arrival_t *ngx_agt_arrival_add(
 
 
 /*
- * The handlers that run when a request comes into a location, before anything
- * else reads it there, and when it has left all of them.
+ * The handlers that run when a request enters a location, before any other
+ * handler reads the request there, and when the request ends.
  */
 
 ngx_int_t
@@ -37,8 +37,9 @@ ngx_agt_enter_server_rewrite_handler(ngx_http_request_t *r)
 
 
 /*
- * After an internal redirect, or in a subrequest.  Each location sees the
- * credentials that the client sent, whatever the last one gave its upstream.
+ * Runs after an internal redirect and in a subrequest.  Each location sees the
+ * credentials that the client sent, and not those that the location before gave
+ * its upstream.
  */
 
 static ngx_int_t
@@ -55,7 +56,7 @@ ngx_agt_enter(ngx_http_request_t *r)
 
     if (r != r->main && mcf->rules && arrival == NULL) {
 
-        /* rules judge what a part of a page was asked for with */
+        /* rules judge the URI that a part of a page was made with */
 
         client = ngx_agt_client_get(r);
         arrival = client ? ngx_agt_arrival_add(r, client) : NULL;
@@ -69,7 +70,7 @@ ngx_agt_enter(ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    /* captures of this location are not of what the last one has read */
+    /* captures of this location are not made of reads in the one before */
 
     ngx_agt_early_close(r, client);
 
@@ -91,7 +92,7 @@ ngx_agt_enter(ngx_http_request_t *r)
     ngx_agt_headers_credentials(r, &arrival->left);
     arrival->has_left = 1;
 
-    /* what nginx has read of another field, or has not found there */
+    /* nginx keeps a user name, or that there is none, from the other field */
 
     ngx_str_null(&r->headers_in.user);
     ngx_str_null(&r->headers_in.passwd);
@@ -158,7 +159,7 @@ ngx_agt_enter_rewrite_handler(ngx_http_request_t *r)
 }
 
 
-/* requests that ended before the rewrite phase of their location */
+/* for requests that ended before the rewrite phase of their location */
 
 ngx_int_t
 ngx_agt_enter_log_handler(ngx_http_request_t *r)
@@ -167,7 +168,7 @@ ngx_agt_enter_log_handler(ngx_http_request_t *r)
 
     if (r->request_line.data == NULL && r->request_start) {
 
-        /* nginx could not read the line, and logs it as it came all the same */
+        /* nginx logs a request line that it could not parse as it came */
 
         for (p = r->request_start; p < r->header_in->last; p++) {
             if (*p == CR || *p == LF) {

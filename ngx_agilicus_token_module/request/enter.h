@@ -12,8 +12,8 @@
 
 
 /*
- * How a subrequest, or a redirected request, has arrived; NULL where nothing
- * is known of it.
+ * Returns the note of how a subrequest or a redirected request has arrived, or
+ * NULL if there is none.
  */
 ngx_agt_arrival_t *ngx_agt_arrival_find(
     ngx_agt_client_t *client, ngx_http_request_t *r);
@@ -25,9 +25,9 @@ ngx_agt_arrival_t *ngx_agt_arrival_find(
 ngx_int_t ngx_agt_enter_server_rewrite_handler(ngx_http_request_t *r);
 
 /*
- * The handler of the rewrite phase, which runs before nginx's own "set", "if"
- * and "rewrite" of the location; and that of the log phase, which runs before
- * the access log is written.
+ * The handler of the rewrite phase runs before nginx's own "set", "if" and
+ * "rewrite" of the location; the handler of the log phase runs before the
+ * access log is written.  Both cut a token out of the query.
  */
 ngx_int_t ngx_agt_enter_rewrite_handler(ngx_http_request_t *r);
 ngx_int_t ngx_agt_enter_log_handler(ngx_http_request_t *r);

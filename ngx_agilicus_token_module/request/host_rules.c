@@ -21,7 +21,7 @@
 /* bytes of a body that rules may look into */
 #define NGX_AGT_HOST_RULES_MAX_BODY   65536
 
-/* what it costs to read one of them, in nanoseconds, where it costs most */
+/* nanoseconds that reading a byte of a body costs at most */
 #define NGX_AGT_HOST_RULES_BYTE       24
 
 
@@ -62,11 +62,6 @@ ngx_agt_host_rules_exit(void)
 }
 
 
-/*
- * Whether the token's rules let the request through: NGX_OK, NGX_DECLINED with
- * the reason, or NGX_AGAIN while the body is read that decides it.
- */
-
 ngx_int_t
 ngx_agt_host_rules_match(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     const ngx_agt_loc_conf_t *lcf, ngx_agt_reason_e *reason)
@@ -88,7 +83,7 @@ ngx_agt_host_rules_match(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
-    /* of one budget with the decision that asked for the body */
+    /* this decision and the one that asked for the body share a budget */
 
     view.spent = (ctx->life == NGX_AGT_LIFE_READ) ? ctx->rules_spent : 0;
 
@@ -133,7 +128,7 @@ ngx_agt_host_rules_view(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
     ngx_agt_rules_view_t *view)
 {
-    /* the request's own host: not a server's name where it has none */
+    /* the host of the request, and never the server_name of its server */
 
     view->host = r->headers_in.server;
 
@@ -150,9 +145,9 @@ ngx_agt_host_rules_view(ngx_http_request_t *r,
 
 
 /*
- * The client's own method and target, whatever they were made into; of a
- * subrequest, those that it was made with, the target being brought into the
- * form that a client would have had to use.
+ * Rules see the method and target that the client sent, also after an internal
+ * redirect.  For a subrequest they see those that it was made with; the target
+ * is escaped as a client would have had to escape it.
  */
 
 static ngx_int_t
@@ -274,8 +269,8 @@ ngx_agt_host_rules_body(ngx_http_request_t *r,
 
 
 /*
- * What upstream will get, and all of it, in one piece: there is a buffer for
- * each time that something of the body came.
+ * Gathers the body that upstream will get into one piece; it came in a buffer
+ * for each read.
  */
 
 static ngx_int_t
@@ -358,8 +353,8 @@ ngx_agt_host_rules_can_read(ngx_http_request_t *r)
 
 
 /*
- * Whether upstream reads the body as what is looked at here.  That cannot be
- * told where its type is said twice, or where it is to be decoded first.
+ * Returns 1 if upstream must read the same document from the body as rules do.
+ * That is not sure if the body has two types, another charset or an encoding.
  */
 
 static ngx_uint_t
@@ -400,8 +395,8 @@ ngx_agt_host_rules_is_clear(ngx_http_request_t *r)
 
 
 /*
- * Any other charset could make another document of the same bytes; a comma
- * would begin another type.
+ * In another charset the same bytes could be another document, and a comma
+ * would begin a second type.
  */
 
 static ngx_uint_t
@@ -460,11 +455,6 @@ ngx_agt_host_rules_is_utf8(ngx_str_t *type)
 }
 
 
-/*
- * Reads the body in the access phase.  Returns NGX_DONE, as of then the request
- * goes on by itself, or a status.
- */
-
 ngx_int_t
 ngx_agt_host_rules_read_body(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 {
@@ -495,7 +485,7 @@ ngx_agt_host_rules_read(ngx_http_request_t *r)
 
     ctx->life = NGX_AGT_LIFE_READ;
 
-    /* upstream gets it from here */
+    /* keeps the body for upstream */
 
     r->preserve_body = 1;
 

@@ -13,22 +13,24 @@
 
 
 /*
- * What a worker keeps for the token's own rules.
+ * Set up and free the compiled patterns that a worker keeps for the rules of
+ * tokens.  The first returns NGX_OK, or NGX_ERROR if there is no memory.
  */
 ngx_int_t ngx_agt_host_rules_init(void);
 void ngx_agt_host_rules_exit(void);
 
 /*
- * Whether the token's rules let the request through.  NGX_OK, NGX_DECLINED with
- * the reason, or NGX_AGAIN where the body must be read first.
+ * Asks the token's rules whether they allow the request.  NGX_OK if so,
+ * NGX_DECLINED with the reason set if not, NGX_AGAIN if the body must be read
+ * first.
  */
 ngx_int_t ngx_agt_host_rules_match(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
     ngx_agt_reason_e *reason);
 
 /*
- * Reads the body; the phases run again when it is there.  NGX_DONE, or a
- * status.
+ * Reads the body in the access phase.  NGX_DONE if the request's phases run
+ * again when the body is there, or have run; else the status of a failure.
  */
 ngx_int_t ngx_agt_host_rules_read_body(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx);

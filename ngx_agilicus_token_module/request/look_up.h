@@ -12,15 +12,15 @@
 
 
 /*
- * Looks for what is known of the token.  NGX_OK with something to decide on,
- * NGX_DECLINED if the API must be asked.
+ * Looks the token up in the worker, the zone and the denials.  NGX_OK if the
+ * context has an answer or a decision, NGX_DECLINED if the API must be asked.
  */
 ngx_int_t ngx_agt_look_up(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 
 /*
  * Asks the API for the token's facts.  NGX_AGAIN if the request waits, NGX_OK
- * with something to decide on.
+ * if the context has an answer or a decision.
  */
 ngx_int_t ngx_agt_look_up_ask(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
@@ -32,46 +32,48 @@ void ngx_agt_look_up_question(const ngx_agt_ctx_t *ctx,
     const ngx_agt_loc_conf_t *lcf, ngx_agt_introspect_t *introspect);
 
 /*
- * The key under which the request's token is denied, or NULL where none could
- * be made.
+ * Returns the key under which the request's token is denied, which belongs to
+ * the context, or NULL if digesting failed.
  */
 const u_char *ngx_agt_look_up_denial_key(ngx_agt_ctx_t *ctx);
 
 /*
- * Looks for a denial of the request's token, by its facts too where they are
- * known.  Returns the reason, or NONE.
+ * Looks for a denial of the request's token, and of its facts if they are
+ * known.  Returns the reason of the denial, or NGX_AGT_REASON_NONE.
  */
 ngx_agt_reason_e ngx_agt_look_up_denial(
     ngx_agt_ctx_t *ctx, const ngx_agt_clock_t *now);
 
 /*
- * Whether the feed would tell of a revocation at this API.
+ * Returns 1 if the feed of this API is healthy, and would report a revocation,
+ * else 0.
  */
 ngx_uint_t ngx_agt_look_up_watched(ngx_http_request_t *r,
     ngx_agt_api_t *api, const ngx_agt_clock_t *now);
 
 /*
- * Whether facts that are in the context may be used at their age.  NGX_OK, or
- * NGX_DECLINED if the API must be asked.
+ * Checks whether the facts in the context may be used at their age.  NGX_OK if
+ * so, NGX_DECLINED if the API must be asked.
  */
 ngx_int_t ngx_agt_look_up_again(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 
 /*
- * Copies packed facts to the request's pool and opens them there.  NGX_ERROR
- * for lack of memory, or where they are none.
+ * Copies packed facts to the request's pool and opens them there.  NGX_OK, or
+ * NGX_ERROR if there is no memory or the bytes are no facts.
  */
 ngx_int_t ngx_agt_ctx_keep_facts(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, ngx_str_t *packed);
 
 /*
- * Copies packed rules to the request's pool.
+ * Copies packed rules to the request's pool.  NGX_OK, or NGX_ERROR if there is
+ * no memory.
  */
 ngx_int_t ngx_agt_ctx_keep_rules(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, ngx_str_t *rules);
 
 /*
- * The zone that budgets and counters lie in, and the denials.
+ * Return the zone that holds budgets and counters, and the denials.
  */
 ngx_agt_zone_t *ngx_agt_request_first_zone(ngx_http_request_t *r);
 ngx_agt_denials_t *ngx_agt_request_denials(ngx_http_request_t *r);

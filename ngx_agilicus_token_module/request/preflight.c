@@ -15,8 +15,8 @@ static ngx_uint_t ngx_agt_preflight_has(ngx_http_request_t *r,
 
 
 /*
- * A location that reads static files knows no OPTIONS.  This handler stands
- * before the one that would refuse the method.
+ * nginx's handler of static files refuses OPTIONS.  This handler runs before it
+ * and answers a preflight.
  */
 
 ngx_int_t
@@ -36,7 +36,7 @@ ngx_agt_preflight_handler(ngx_http_request_t *r)
 
 
 /*
- * Where a token is asked for, the request has been let in for being a
+ * In a location that enforces, the request has been allowed because it is a
  * preflight, or by another module and without a token.
  */
 

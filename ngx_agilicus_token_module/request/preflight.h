@@ -12,15 +12,15 @@
 
 
 /*
- * Whether the request is what a browser sends by itself before a request from
- * another origin: OPTIONS with Origin and Access-Control-Request-Method.
- * Returns 1 or 0.
+ * Returns 1 if the request is a CORS preflight, which a browser sends before a
+ * request from another origin: OPTIONS with Origin and
+ * Access-Control-Request-Method, both not empty.  Else 0.
  */
 ngx_uint_t ngx_agt_preflight_is(ngx_http_request_t *r);
 
 /*
- * For a request that has reached its content handler, whether it is a
- * preflight without a token that the location lets pass.  Returns 1 or 0.
+ * Returns 1 if a request that has reached its content handler is a preflight
+ * without a token that the location lets pass, else 0.
  */
 ngx_uint_t ngx_agt_preflight_passes(ngx_http_request_t *r);
 

@@ -10,7 +10,7 @@
 #include "request/look_up.h"
 
 
-/* milliseconds, at most: responses that end sooner are not looked at */
+/* milliseconds at most below which a response is young and not looked at */
 #define NGX_AGT_RECHECK_YOUNG   1000
 
 /* milliseconds between two looks at the others, at least and at most */
@@ -27,7 +27,7 @@ static ngx_agt_reason_e ngx_agt_recheck_one(ngx_agt_ctx_t *ctx);
 static void ngx_agt_recheck_cut(ngx_agt_ctx_t *ctx, ngx_agt_reason_e reason);
 
 
-/* requests in the order they came, and those of them that run on */
+/* young requests in the order in which they came, and older ones */
 
 static ngx_queue_t       ngx_agt_young;
 static ngx_queue_t       ngx_agt_running;
@@ -49,7 +49,7 @@ ngx_agt_recheck_init(ngx_msec_t shortest, ngx_log_t *log)
 
     if (shortest) {
 
-        /* both together are what it takes at most to see a denial */
+        /* a denial is seen after the sum of both at the latest */
 
         shortest = ngx_max(shortest / 2, NGX_AGT_RECHECK_MIN);
 
@@ -144,7 +144,7 @@ ngx_agt_recheck_remove(void *data)
 }
 
 
-/* 1 if what let in this part has let in another one, or the page itself */
+/* 1 if the same token let in another part, or the page itself */
 
 static ngx_uint_t
 ngx_agt_recheck_known(ngx_agt_client_t *client, ngx_agt_ctx_t *ctx)
@@ -225,7 +225,7 @@ ngx_agt_recheck_tick(ngx_event_t *ev)
 }
 
 
-/* all that let in the response, or a part of it; the first that ends cuts it */
+/* looks at all decisions about the response; the first that fails cuts it */
 
 static void
 ngx_agt_recheck_client(ngx_agt_client_t *client)
@@ -344,11 +344,11 @@ ngx_agt_recheck_cut(ngx_agt_ctx_t *ctx, ngx_agt_reason_e reason)
                   ngx_agt_verdict_word(ctx->decision.verdict),
                   ngx_agt_reason_word(reason));
 
-    /* without a trace of a proper end: what was sent is not all there is */
+    /* the client must not take what was sent for the whole response */
 
     c->error = 1;
 
-    /* as for every handler that runs out of events: upstream counts too */
+    /* nginx expects a reference from a handler that runs out of an event */
 
     r->count++;
 

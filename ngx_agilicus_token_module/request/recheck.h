@@ -12,21 +12,22 @@
 
 
 /*
- * Sets up in a worker; "shortest" is the shortest time of any location within
- * which a response must be cut, in milliseconds, 0 where none is.
+ * Sets up a worker.  "shortest" is the shortest time in milliseconds of any
+ * location within which a response must be cut, or 0 if there is none.
  */
 void ngx_agt_recheck_init(ngx_msec_t shortest, ngx_log_t *log);
 
 /*
- * Looks at an allowed request from time to time, for as long as its response
- * runs, and cuts it when its token has expired or is denied.  Of a subrequest,
- * it is the response of the main request that is cut then: each part of it
- * counts that was let in.
+ * Looks at an allowed request from time to time while its response runs, and
+ * cuts the response when the token has expired or is denied.  For a subrequest
+ * the response of the main request is cut: each part of a page counts.  NGX_OK,
+ * or NGX_ERROR if there is no memory.
  */
 ngx_int_t ngx_agt_recheck_add(ngx_http_request_t *r, ngx_agt_ctx_t *ctx);
 
 /*
- * No longer, for the request was refused after all.
+ * Ends that, since the request was refused after all or has ended.  "client" is
+ * the client's part of the request.
  */
 void ngx_agt_recheck_remove(void *client);
 

@@ -12,8 +12,9 @@
 
 
 /*
- * Evaluates the requirements of a location for a request into its pool; "*n"
- * is set to their number.  NULL with "*n" not zero means lack of memory.
+ * Evaluates the requirements of a location for a request, in its pool, and sets
+ * "*n" to their number.  Returns NULL if there is none, or, with "*n" not zero,
+ * if there is no memory.
  */
 const ngx_agt_requirement_t *ngx_agt_requirements_evaluate(
     ngx_http_request_t *r, const ngx_agt_loc_conf_t *conf,

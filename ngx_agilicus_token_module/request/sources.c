@@ -14,7 +14,7 @@
 #include "token/bearer.h"
 
 
-/* beside those of bearer: it is not the client's fault */
+/* a result beside those of bearer: there is no memory */
 #define NGX_AGT_CLIENT_NO_MEMORY  16
 
 
@@ -210,7 +210,7 @@ ngx_agt_sources_take(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
             || (sources[i].type == NGX_AGT_SOURCE_QUERY
                 && ngx_agt_sources_cut(r, &sources[i].name) != NGX_OK))
         {
-            /* wherever the request goes on to, no token goes with it */
+            /* an error page must not see the token */
 
             ngx_agt_sources_cut_all(r);
 
@@ -325,7 +325,7 @@ ngx_agt_sources_from(ngx_http_request_t *r,
 }
 
 
-/* a token that is remembered need not be looked at byte for byte again */
+/* the syntax of a remembered token has been checked */
 
 static ngx_uint_t
 ngx_agt_sources_credentials(ngx_agt_ctx_t *ctx, size_t max, ngx_str_t *token)
@@ -406,7 +406,7 @@ ngx_agt_sources_query(ngx_http_request_t *r,
         return NGX_AGT_BEARER_NONE;
     }
 
-    /* a value is no longer than all of them */
+    /* a value is no longer than all arguments together */
 
     max = ngx_min(max, args.len);
 
@@ -420,8 +420,8 @@ ngx_agt_sources_query(ngx_http_request_t *r,
 
 
 /*
- * Takes the parameter out of everything that a log, a later phase or upstream
- * would read: copies are changed, the client's own bytes are not.
+ * Cuts the parameter out of everything that a log, a later phase or upstream
+ * would read.  Only copies are changed, and not the bytes that the client sent.
  */
 
 static ngx_int_t
@@ -433,7 +433,7 @@ ngx_agt_sources_cut(ngx_http_request_t *r, ngx_str_t *name)
 
     main = r->main;
 
-    /* whoever asked in a subrequest has yet to go upstream itself */
+    /* the parents of a subrequest may still go upstream */
 
     for (pr = r; pr; pr = pr->parent) {
 
@@ -486,7 +486,7 @@ ngx_agt_sources_cut_args(ngx_http_request_t *r, ngx_str_t *args,
 }
 
 
-/* all of the query, for which it takes no memory */
+/* cuts the whole query, which takes no memory */
 
 static void
 ngx_agt_sources_cut_all(ngx_http_request_t *r)
@@ -563,7 +563,7 @@ ngx_agt_sources_cut_done(ngx_http_request_t *r)
         pr->request_line = main->request_line;
     }
 
-    /* these are remembered once they have been evaluated */
+    /* nginx keeps the values of these variables */
 
     mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
 

@@ -286,7 +286,7 @@ ngx_agt_variables_join(ngx_pool_t *pool, const ngx_agt_list_t *list,
 
     ngx_str_null(value);
 
-    /* each item has its length before it: there is room for the spaces */
+    /* a length stands before each item, so there is room for the spaces */
 
     rest = *list;
     len = rest.end - rest.pos;
@@ -357,7 +357,7 @@ ngx_agt_roles_variable(ngx_http_request_t *r,
 
     rest = facts->lists[NGX_AGT_FACTS_ROLES];
 
-    /* each has its length before it: there is room for colons and spaces */
+    /* a length stands before each item: there is room for colons and spaces */
 
     p = ngx_pnalloc(r->pool, rest.end - rest.pos + 1);
     if (p == NULL) {
@@ -453,7 +453,7 @@ ngx_agt_variable_facts(ngx_http_request_t *r)
         return NULL;
     }
 
-    /* nothing but the log is left, and it says whose response it was */
+    /* only the log is left to be written, and it names the user */
 
     if (ctx->cut) {
         return &ctx->facts;
@@ -477,7 +477,7 @@ ngx_agt_variable_facts(ngx_http_request_t *r)
     case NGX_AGT_VERDICT_FORBIDDEN:
         return &ctx->facts;
 
-    /* a token that is no longer good speaks for nobody */
+    /* variables of a token that was refused are empty */
 
     default:
         return NULL;
@@ -485,7 +485,7 @@ ngx_agt_variable_facts(ngx_http_request_t *r)
 }
 
 
-/* text that could end a header line, or a line of a log, is not given away */
+/* text that could end a header, or a line of a log, makes an empty value */
 
 static ngx_int_t
 ngx_agt_variable_text(ngx_http_variable_value_t *v, const ngx_str_t *value)

@@ -12,8 +12,9 @@
 
 
 /*
- * Joins a list with spaces in "pool"; an item that could be read as two, or
- * that does not belong in a header, is left out.
+ * Joins the items of a list with spaces, in "pool".  An item is left out if it
+ * has a space in it or is no text for a header.  NGX_OK, or NGX_ERROR if there
+ * is no memory.
  */
 ngx_int_t ngx_agt_variables_join(ngx_pool_t *pool,
     const ngx_agt_list_t *list, ngx_str_t *value);

@@ -12,7 +12,7 @@
 #include "token/bearer.h"
 
 
-/* bytes of a token below which it is not looked for where it should not be */
+/* a token with fewer bytes is not looked for outside of its place */
 #define NGX_AGT_HIDE_MIN  16
 
 
@@ -89,7 +89,7 @@ ngx_agt_hide(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 }
 
 
-/* a short token could stand anywhere by accident, and would say nothing */
+/* a short token could stand anywhere by chance */
 
 static ngx_uint_t
 ngx_agt_hide_has(const ngx_str_t *text, const ngx_str_t *token)
@@ -100,7 +100,7 @@ ngx_agt_hide_has(const ngx_str_t *text, const ngx_str_t *token)
 }
 
 
-/* as they stand, and as whoever decodes them would read them: NGX_OK if so */
+/* NGX_OK if the token stands in the arguments, as they are or decoded */
 
 static ngx_int_t
 ngx_agt_hide_args_have(ngx_http_request_t *r, const ngx_str_t *token)
@@ -133,8 +133,8 @@ ngx_agt_hide_args_have(ngx_http_request_t *r, const ngx_str_t *token)
 
 
 /*
- * Variables remember what was read of the request before.  What has the token
- * in it is read anew, or, where it was set, is empty.
+ * nginx keeps values of variables.  A value with the token in it is made anew,
+ * or is emptied if "set" has assigned it.
  */
 
 static void
@@ -220,8 +220,8 @@ ngx_agt_hide_is_bearer(ngx_table_elt_t *h)
 
 
 /*
- * Cuts a cookie from copies of the fields, and from what $cookie_... reads:
- * that of the name, or any with the token.
+ * Cuts the cookie of this name, or all cookies that hold the token, out of
+ * copies of the Cookie fields and of the variables $cookie_...
  */
 
 static ngx_int_t

@@ -25,9 +25,9 @@ static ngx_uint_t ngx_agt_identity_is_value(const ngx_str_t *value);
 
 
 /*
- * Identity headers are ours alone: where they are configured anywhere, what a
- * client sends under their names is taken out of every request, before anything
- * else sees it.
+ * Only this module may set identity headers.  If they are configured anywhere,
+ * fields of their names are taken out of every request before another module
+ * reads it.
  */
 
 ngx_int_t
@@ -69,8 +69,9 @@ ngx_agt_identity_keep(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
 
 
 /*
- * RFC 9110, section 7.6.1: what Connection names is not passed on.  A client
- * must not have our headers dropped that way where "Connection" is forwarded.
+ * RFC 9110, section 7.6.1: a proxy drops the headers that Connection names.  A
+ * client must not have identity headers or Authorization dropped that way where
+ * "Connection" is forwarded.
  */
 
 static ngx_int_t
@@ -168,7 +169,7 @@ ngx_agt_identity_is_name(const ngx_agt_main_conf_t *mcf,
 }
 
 
-/* CGI and its kind cannot tell these apart */
+/* CGI gives all of these characters the same name */
 
 static u_char
 ngx_agt_identity_fold(u_char ch)
@@ -188,7 +189,7 @@ ngx_agt_identity_add(ngx_http_request_t *r,
     ngx_str_t               scopes;
     const ngx_agt_facts_t  *facts;
 
-    /* of the token that goes upstream */
+    /* facts of the token that goes upstream */
 
     if (lcf->reissue && ctx->exchange == NULL) {
         return NGX_OK;
@@ -226,7 +227,7 @@ ngx_agt_identity_header(ngx_http_request_t *r,
     size_t     len;
     ngx_str_t  key, copy;
 
-    /* a claim that does not belong in a header never makes one */
+    /* a claim that is no text for a header is left out */
 
     if (value->len == 0 || !ngx_agt_identity_is_value(value)) {
         return NGX_OK;

@@ -48,8 +48,7 @@ ngx_agt_upstream_add_variables(ngx_conf_t *cf)
 
 
 /*
- * What goes upstream from this location, once the request may go on.  Returns
- * NGX_OK, or a status to refuse it with.
+ * Prepares what goes upstream from this location, once the request may go on.
  */
 
 ngx_int_t
@@ -67,7 +66,7 @@ ngx_agt_upstream_prepare(ngx_http_request_t *r)
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
     ctx = ngx_agt_ctx_find(r);
 
-    /* a location that enforces nothing passes on what went upstream before */
+    /* a location that does not enforce passes the same on as the one before */
 
     if (lcf->enable == NGX_AGT_OFF && ctx && ctx->client->changed) {
         arrival = ngx_agt_arrival_find(ctx->client, r);
@@ -87,7 +86,7 @@ ngx_agt_upstream_prepare(ngx_http_request_t *r)
 
     ngx_agt_upstream_token(r, ctx, lcf, &token);
 
-    /* what one location was given for its upstream is for no other */
+    /* a token that was given for one location goes upstream from no other */
 
     given = (lcf->enable == NGX_AGT_OFF
              && r->headers_in.authorization
@@ -95,8 +94,9 @@ ngx_agt_upstream_prepare(ngx_http_request_t *r)
                 == ngx_agt_upstream_given);
 
     /*
-     * A list of its own for each location that may change it: the last one's
-     * identity goes, and a subrequest does not touch its parent's.
+     * Each location that may change the list gets a copy of its own, without
+     * the identity headers of the location before, and a subrequest leaves the
+     * list of its parent as it is.
      */
 
     if (mcf->identity.nelts || hide || restore || given || token.len) {
