@@ -153,7 +153,7 @@ look_up(ngx_agt_zone_t *zone, uint64_t n)
     ngx_agt_cache_key_t  ck;
 
     ck.key = key;
-    ck.context = 1;
+    ck.origin = 1;
 
     start = nanoseconds();
 
@@ -272,7 +272,7 @@ store(ngx_agt_zone_t *zone, uint64_t n)
     key_of(n, key);
 
     ck.key = key;
-    ck.context = 1;
+    ck.origin = 1;
 
     facts.data = buf;
     facts.len = entry(buf, sizeof(buf), n);

@@ -9,7 +9,7 @@
 #include "fuzz.h"
 
 #include "json/document.h"
-#include "rules/packed.h"
+#include "rules/ruleset.h"
 
 
 /* the input is a pointer, ended by a line, and a body */
@@ -48,7 +48,7 @@ fuzz_target(const uint8_t *data, size_t size)
     rc = ngx_agt_json_pointer(document, &pointer, &found);
 
     if (rc == NGX_OK
-        && ngx_agt_ruleset_is_pointer(&pointer)
+        && ngx_agt_syntax_is_pointer(&pointer)
         && memchr(pointer.data, '\0', pointer.len) == NULL)
     {
         root = json_loadb((const char *) body, size, JSON_REJECT_DUPLICATES,

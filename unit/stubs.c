@@ -65,14 +65,14 @@ stub_clock(uint64_t mono, int64_t wall)
 /* weak: a test of the clock itself has the real ones */
 
 __attribute__((weak)) uint64_t
-ngx_agt_mono(void)
+ngx_agt_clock_mono(void)
 {
     return ngx_current_msec;
 }
 
 
 __attribute__((weak)) uint64_t
-ngx_agt_mono_now(void)
+ngx_agt_clock_mono_now(void)
 {
     return ngx_current_msec + 1;
 }

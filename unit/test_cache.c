@@ -144,7 +144,7 @@ test_find(void)
     unit_test("other keys and contexts are others");
 
     unit_check(find(2, 1) == NGX_DECLINED);
-    key_of(1)->context = 2;
+    key_of(1)->origin = 2;
     unit_check(ngx_agt_cache_find(zone, key_of(0), 1, &found) == NGX_DECLINED);
 
     unit_test("it is counted what was stored");
@@ -967,7 +967,7 @@ key_of(uint64_t n)
     }
 
     k.key = key;
-    k.context = 1;
+    k.origin = 1;
 
     return &k;
 }

@@ -98,14 +98,14 @@ test_add(void)
     bound.data = r->key;
     bound.len = sizeof(r->key);
 
-    unit_check(ngx_agt_seal_open(&sealed, &bound, plain) == NGX_OK);
+    unit_check(ngx_agt_seal_decrypt(&sealed, &bound, plain) == NGX_OK);
     unit_check(memcmp(plain, "token child", 11) == 0);
     unit_check(memmem(denials->ledger, denials->sh->ledger_size,
                       "token child", 11) == NULL);
 
     digest(own, "another");
     bound.data = own;
-    unit_check(ngx_agt_seal_open(&sealed, &bound, plain) != NGX_OK);
+    unit_check(ngx_agt_seal_decrypt(&sealed, &bound, plain) != NGX_OK);
 
     unit_test("the same child of the same parent has one record");
 

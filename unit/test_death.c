@@ -659,7 +659,7 @@ key_of(ngx_uint_t n)
     memcpy(key + 8, &n, sizeof(ngx_uint_t));
 
     k.key = key;
-    k.context = 1;
+    k.origin = 1;
 
     return &k;
 }

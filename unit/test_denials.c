@@ -636,7 +636,7 @@ deny_subject(ngx_agt_denials_t *denials, int64_t before)
     ngx_str_t        value;
     ngx_agt_clock_t  now;
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
     ngx_str_set(&value, "subject");
 
     return stub_deny(denials, api, NGX_AGT_DENIAL_SUBJECT,
@@ -650,7 +650,7 @@ subject_denied(ngx_agt_denials_t *denials, int64_t iat, uint64_t asked)
     ngx_agt_clock_t  now;
     ngx_agt_facts_t  facts;
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
     memset(&facts, 0, sizeof(facts));
 
     ngx_str_set(&facts.sub, "subject");

@@ -73,7 +73,7 @@ test_one(void)
 
     unit_check(lead(1, 7, 1000, &leads) == NGX_OK);
     unit_check(leads.id != 0);
-    unit_check(ngx_agt_flights(zone, 1000) == 1);
+    unit_check(ngx_agt_flight_count(zone, 1000) == 1);
 
     for (pid = 2; pid < 20; pid++) {
         unit_check(lead(pid, 7, 1001, &follows[pid]) == NGX_AGAIN);
@@ -85,12 +85,12 @@ test_one(void)
     /* even one who leads it follows, if it asks again */
 
     unit_check(lead(1, 7, 1003, &follows[1]) == NGX_AGAIN);
-    unit_check(ngx_agt_flights(zone, 1003) == 1);
+    unit_check(ngx_agt_flight_count(zone, 1003) == 1);
 
     unit_test("when it has ended, all learn how");
 
     (void) end(&leads, 2, 1500);
-    unit_check(ngx_agt_flights(zone, 1500) == 0);
+    unit_check(ngx_agt_flight_count(zone, 1500) == 0);
 
     for (pid = 1; pid < 20; pid++) {
         memset(&result, 0, sizeof(result));
@@ -125,7 +125,7 @@ test_results(void)
 
     unit_check(look(2, &follows, 1100) == NGX_DECLINED);
     unit_check(lead(2, 7, 1100, &follows) == NGX_OK);
-    unit_check(ngx_agt_flights(zone, 1100) == 1);
+    unit_check(ngx_agt_flight_count(zone, 1100) == 1);
 
     unit_test("no mark at all is gone");
 
@@ -140,7 +140,7 @@ test_results(void)
 
     none.place = (ngx_uint_t) -1;
     unit_check(look(1, &none, 1100) == NGX_DECLINED);
-    unit_check(ngx_agt_flights(zone, 1100) == 1);
+    unit_check(ngx_agt_flight_count(zone, 1100) == 1);
 }
 
 
@@ -234,7 +234,7 @@ test_dead(void)
     unit_check(lead(3, 7, 1010, &other) == NGX_AGAIN);
     unit_check(other.id == follows.id);
     unit_check(look(3, &other, 1010) == NGX_AGAIN);
-    unit_check(ngx_agt_flights(zone, 1010) == 1);
+    unit_check(ngx_agt_flight_count(zone, 1010) == 1);
 
     (void) end(&follows, 3, 1020);
     unit_check(look(3, &other, 1020) == NGX_OK && result.class == 3);
@@ -268,7 +268,7 @@ test_deadline(void)
 
     unit_check(look(2, &follows, 8998) == NGX_AGAIN);
     unit_check(look(2, &follows, 8999) == NGX_DECLINED);
-    unit_check(ngx_agt_flights(zone, 8999) == 0);
+    unit_check(ngx_agt_flight_count(zone, 8999) == 0);
     unit_check(lead(2, 7, 8999, &follows) == NGX_OK);
     unit_check(follows.id != leads.id);
 
@@ -353,7 +353,7 @@ test_stale_marks(void)
     }
 
     unit_check(n > 99000);
-    unit_check(ngx_agt_flights(zone, now + 4000) == 0);
+    unit_check(ngx_agt_flight_count(zone, now + 4000) == 0);
 }
 
 
@@ -380,7 +380,7 @@ test_full(void)
     }
 
     unit_check(n == zone->sh->flights);
-    unit_check(ngx_agt_flights(zone, 1000) == n);
+    unit_check(ngx_agt_flight_count(zone, 1000) == n);
 
     /* and all of those are still followed */
 

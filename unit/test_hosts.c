@@ -9,7 +9,7 @@
 #include "unit.h"
 
 #include "json/json.h"
-#include "rules/packed.h"
+#include "rules/ruleset.h"
 
 
 #define SIZE  (1 << 20)

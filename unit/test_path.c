@@ -24,7 +24,7 @@ static ngx_uint_t matches(const char *pattern, const char *path,
 
 static u_char                          buf[1024];
 static ngx_agt_path_t       subject;
-static ngx_agt_patterns_t  *patterns;
+static ngx_agt_regex_t  *patterns;
 
 
 /* a path of a request, and what it says */
@@ -112,7 +112,7 @@ static const char  *refused[] = {
 int
 main(void)
 {
-    patterns = ngx_agt_patterns_create(16);
+    patterns = ngx_agt_regex_create(16);
 
     test_decoded();
     test_refused();
@@ -124,7 +124,7 @@ main(void)
     test_long();
 
     ngx_agt_path_free(&subject);
-    ngx_agt_patterns_destroy(patterns);
+    ngx_agt_regex_destroy(patterns);
 
     return unit_done();
 }
@@ -347,7 +347,7 @@ matches(const char *pattern, const char *path, const char *query,
     q.data = (u_char *) query;
     q.len = query ? strlen(query) : 0;
 
-    ngx_agt_patterns_begin(patterns, 0);
+    ngx_agt_regex_begin(patterns, 0);
     ngx_agt_path_begin(&subject, patterns, &p, &q, query != NULL, search);
 
     rc = ngx_agt_path_match(&subject, &item, separate);

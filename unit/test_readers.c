@@ -339,7 +339,7 @@ move_denial(void)
     ngx_agt_clock_t    now;
     ngx_agt_denial_t  *s, *to;
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
     ngx_agt_denials_lock(denials);
     denials->sh->changes++;
     ngx_memory_barrier();
@@ -367,7 +367,7 @@ deny(const char *jti)
     ngx_str_t        value;
     ngx_agt_clock_t  now;
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     value.data = (u_char *) jti;
     value.len = strlen(jti);
@@ -384,7 +384,7 @@ denied(void)
     ngx_agt_facts_t  facts;
     ngx_agt_clock_t  now;
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     memset(&facts, 0, sizeof(facts));
     ngx_str_set(&facts.jti, "looked for");
@@ -579,7 +579,7 @@ key_of(ngx_uint_t n)
     memcpy(key, &n, sizeof(n));
 
     ck.key = key;
-    ck.context = 1;
+    ck.origin = 1;
 
     return &ck;
 }

@@ -13,7 +13,7 @@
 #include "rules/path.h"
 #include "rules/regex.h"
 #include "rules/rules.h"
-#include "rules/packed.h"
+#include "rules/ruleset.h"
 
 
 #define SIZE  (4 << 20)
@@ -63,7 +63,7 @@ static size_t  allowed, blocks;
 int
 main(void)
 {
-    ngx_agt_patterns_set_alloc(counted_alloc, counted_free);
+    ngx_agt_regex_set_alloc(counted_alloc, counted_free);
 
     allowed = (size_t) -1;
     rules = ngx_agt_rules_create(256);
@@ -1284,7 +1284,7 @@ test_spent(void)
                == NGX_OK);
     unit_check(view.spent > spent);
 
-    view.spent = NGX_AGT_PATTERN_BUDGET;
+    view.spent = NGX_AGT_REGEX_BUDGET;
 
     unit_check(ngx_agt_rules_decide(rules, &token.rules, &view, &reason)
                == NGX_DECLINED);

@@ -6,7 +6,7 @@
 
 #include "unit.h"
 
-#include "rules/packed.h"
+#include "rules/ruleset.h"
 
 
 #define PATH       NGX_AGT_RULESET_PATH
@@ -163,7 +163,7 @@ test_round_trip(void)
     unit_check(ngx_agt_ruleset_next_item(items, PATH, &item) == NGX_OK);
     unit_check(item.kind == PATTERN && unit_equal(&item.text, "/x/[0-9]+"));
     unit_check(unit_equal(&item.value, "/x/"));
-    unit_check(item.hash == ngx_agt_ruleset_hash(&item.text));
+    unit_check(item.hash == ngx_agt_syntax_hash(&item.text));
 
     unit_check(ngx_agt_ruleset_next_item(items, PATH, &item) == NGX_DECLINED);
     unit_check(ngx_agt_ruleset_next_item(items, TEMPLATE, &item) == NGX_OK);
@@ -445,10 +445,10 @@ test_flipped(void)
 static void
 test_literals(void)
 {
-    u_char                     out[64];
-    size_t                     i;
-    ngx_str_t                  p;
-    ngx_agt_ruleset_literal_t  literal;
+    u_char                    out[64];
+    size_t                    i;
+    ngx_str_t                 p;
+    ngx_agt_syntax_literal_t  literal;
 
     static const struct {
         const char   *pattern;
@@ -515,7 +515,7 @@ test_literals(void)
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         p = unit_str(rows[i].pattern);
 
-        ngx_agt_ruleset_literal(&p, &literal, NULL);
+        ngx_agt_syntax_literal(&p, &literal, NULL);
 
         unit_check_note(literal.kind == rows[i].kind, rows[i].pattern);
         unit_check_note(literal.len == strlen(rows[i].text), rows[i].pattern);
@@ -523,7 +523,7 @@ test_literals(void)
         unit_check_note(literal.at_end == rows[i].end, rows[i].pattern);
 
         if (literal.len) {
-            ngx_agt_ruleset_literal(&p, &literal, out);
+            ngx_agt_syntax_literal(&p, &literal, out);
             unit_check_note(memcmp(out, rows[i].text, literal.len) == 0,
                             rows[i].pattern);
         }
@@ -578,7 +578,7 @@ test_hosts(void)
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         h = unit_str(rows[i].host);
-        rc = ngx_agt_ruleset_host_name(&h, &name);
+        rc = ngx_agt_syntax_host_name(&h, &name);
 
         unit_check_note((rc == NGX_OK) == (rows[i].name != NULL),
                         rows[i].host);
@@ -593,7 +593,7 @@ test_hosts(void)
 
     for (i = 0; i < sizeof(views) / sizeof(views[0]); i++) {
         h = unit_str(views[i].host);
-        unit_check_note(ngx_agt_ruleset_is_host(&name, &h)
+        unit_check_note(ngx_agt_syntax_is_host(&name, &h)
                         == views[i].same, views[i].host);
         free(h.data);
     }
@@ -601,7 +601,7 @@ test_hosts(void)
     h.data = (u_char *) "a.example\0";
     h.len = 10;
 
-    unit_check(!ngx_agt_ruleset_is_host(&name, &h));
+    unit_check(!ngx_agt_syntax_is_host(&name, &h));
 }
 
 
@@ -631,7 +631,7 @@ test_methods(void)
 
     for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
         s = str(methods[i]);
-        bit = ngx_agt_ruleset_method_bit(&s);
+        bit = ngx_agt_syntax_method_bit(&s);
 
         for (n = 0, j = 0; j < 32; j++) {
             n += (bit >> j) & 1;
@@ -640,25 +640,25 @@ test_methods(void)
         unit_check_note(n == 1 && !(seen & bit), methods[i]);
         seen |= bit;
 
-        unit_check(ngx_agt_ruleset_method_name(&s) == 0);
+        unit_check(ngx_agt_syntax_method_name(&s) == 0);
 
         for (j = 0; j <= s.len; j++) {
             lower[j] = (char) ngx_tolower(methods[i][j]);
         }
 
         s = str(lower);
-        unit_check_note(ngx_agt_ruleset_method_name(&s) == bit, methods[i]);
-        unit_check(ngx_agt_ruleset_method_bit(&s) == 0);
+        unit_check_note(ngx_agt_syntax_method_name(&s) == bit, methods[i]);
+        unit_check(ngx_agt_syntax_method_bit(&s) == 0);
     }
 
     for (i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
         s = str(unknown[i]);
-        unit_check_note(ngx_agt_ruleset_method_bit(&s) == 0, unknown[i]);
+        unit_check_note(ngx_agt_syntax_method_bit(&s) == 0, unknown[i]);
     }
 
     s = str("all");
-    unit_check(ngx_agt_ruleset_method_name(&s) == NGX_AGT_RULESET_ALL);
-    unit_check(ngx_agt_ruleset_method_bit(&s) == 0);
+    unit_check(ngx_agt_syntax_method_name(&s) == NGX_AGT_RULESET_ALL);
+    unit_check(ngx_agt_syntax_method_bit(&s) == 0);
 }
 
 
@@ -681,13 +681,13 @@ test_pointers(void)
 
     for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         s = unit_str(good[i]);
-        unit_check_note(ngx_agt_ruleset_is_pointer(&s), good[i]);
+        unit_check_note(ngx_agt_syntax_is_pointer(&s), good[i]);
         free(s.data);
     }
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         s = unit_str(bad[i]);
-        unit_check_note(!ngx_agt_ruleset_is_pointer(&s), bad[i]);
+        unit_check_note(!ngx_agt_syntax_is_pointer(&s), bad[i]);
         free(s.data);
     }
 }

@@ -13,7 +13,7 @@
  *  - nobody at or beyond the expiry, and nobody who was seen there before;
  *  - nobody on facts that are older than the location allows, or older than
  *    what was learnt since;
- *  - nobody on facts of somebody else, or of another context.
+ *  - nobody on facts of somebody else, or of another origin.
  *
  *     test_schedules [SEED [SCHEDULES]]
  */
@@ -159,9 +159,9 @@ typedef struct {
 
 
 typedef struct {
-    ngx_uint_t                         token;
-    uint32_t                           context;
-    uint64_t                           sent;
+    ngx_uint_t  token;
+    uint32_t    origin;
+    uint64_t    sent;
     int64_t                            seen;     /* wall, past its exp */
     ngx_uint_t                         late;     /* when that was */
 } answer_t;
@@ -434,7 +434,7 @@ schedule(uint64_t number)
         origins[i].api = &api;
         origins[i].zone = (i == 2) ? NULL : zone;
         memcpy(origins[i].calls, digest, sizeof(digest));
-        origins[i].context = (i == 2) ? 0 : ngx_agt_zone_context(zone, digest);
+        origins[i].number = (i == 2) ? 0 : ngx_agt_zone_origin(zone, digest);
     }
 
     /* now and then it is another API that the feed speaks of */
@@ -1381,7 +1381,7 @@ run(worker_t *w)
         removals++;
         digest_of(tokens[w->what].token, key);
         k.key = key;
-        k.context = origins[w->where].context;
+        k.origin = origins[w->where].number;
         ngx_agt_cache_remove(zone, &k);
         break;
 
@@ -1397,7 +1397,7 @@ run(worker_t *w)
             memcpy(key, &w->what, sizeof(ngx_uint_t));
             memcpy(key + 8, &i, sizeof(ngx_uint_t));
             k.key = key;
-            k.context = 99;
+            k.origin = 99;
             (void) ngx_agt_cache_store(zone, &k,
                               i % 3 ? ACTIVE : NGX_AGT_CLASS_INVALID,
                               NGX_AGT_REASON_NONE,
@@ -1495,7 +1495,7 @@ run_answer(op_t *op, ngx_uint_t how)
 
         memset(a, 0, sizeof(answer_t));
         a->token = token;
-        a->context = origin->context;
+        a->origin = origin->number;
         a->sent = op->sent;
 
         result.body.data = (u_char *) body;
@@ -1626,7 +1626,7 @@ run_revoke(token_t *t, ngx_uint_t all, ngx_uint_t origin)
     digest_of(t->token, digest);
 
     key.key = digest;
-    key.context = origins[origin].context;
+    key.origin = origins[origin].number;
 
     if (origins[origin].zone
         && ngx_agt_cache_find(zone, &key, 0, &found) == NGX_OK
@@ -1761,8 +1761,8 @@ allowed(request_t *q, ngx_agt_ctx_t *ctx)
         return;
     }
 
-    if (a->context != origins[locations[q->location].origin].context) {
-        wrong("these are facts of another context", q);
+    if (a->origin != origins[locations[q->location].origin].number) {
+        wrong("these are facts of another origin", q);
         return;
     }
 
@@ -1870,7 +1870,7 @@ deny(ngx_agt_denial_kind_e kind, ngx_uint_t token, const char *value,
     ngx_str_t        v;
     ngx_agt_clock_t  clock;
 
-    ngx_agt_zone_now(&clock);
+    ngx_agt_clock_now(&clock);
 
     v.data = (u_char *) value;
     v.len = (kind == NGX_AGT_DENIAL_TOKEN) ? 32 : strlen(value);

@@ -162,7 +162,7 @@ test_no_key(void)
     plain = unit_str("token");
     bound = unit_str("key");
 
-    unit_check(ngx_agt_seal(&plain, &bound, out) == NGX_ERROR);
+    unit_check(ngx_agt_seal_encrypt(&plain, &bound, out) == NGX_ERROR);
     unit_check(open_it((u_char *) "................................", 32,
                        "key") == NGX_ERROR);
 
@@ -171,7 +171,7 @@ test_no_key(void)
     stub_log.log_level = NGX_LOG_DEBUG;
     unit_check(ngx_agt_seal_init(&stub_log) == NGX_ERROR);
     unit_check(stub_lines && stub_level == NGX_LOG_EMERG);
-    unit_check(ngx_agt_seal(&plain, &bound, out) == NGX_ERROR);
+    unit_check(ngx_agt_seal_encrypt(&plain, &bound, out) == NGX_ERROR);
     failing = 0;
 
     /* nor without a page to keep it on */
@@ -190,7 +190,7 @@ test_no_key(void)
     unit_check(stub_lines == 1 && stub_level == NGX_LOG_WARN);
     swapping = 0;
 
-    unit_check(ngx_agt_seal(&plain, &bound, out) == NGX_OK);
+    unit_check(ngx_agt_seal_encrypt(&plain, &bound, out) == NGX_OK);
     unit_check(ngx_agt_seal_init(&stub_log) == NGX_OK);
     unit_check(keys == 1);
     unit_check(open_it(out, 5 + LEN, "key") == NGX_OK);
@@ -198,7 +198,7 @@ test_no_key(void)
     unit_test("without a nonce nothing is sealed");
 
     failing = 1;
-    unit_check(ngx_agt_seal(&plain, &bound, out) == NGX_ERROR);
+    unit_check(ngx_agt_seal_encrypt(&plain, &bound, out) == NGX_ERROR);
     failing = 0;
 
     free(plain.data);
@@ -226,14 +226,15 @@ test_lengths(void)
         opened = unit_copy(out, len);
         sealed = unit_copy(out, len + LEN);
 
-        unit_check(ngx_agt_seal(&plain, &bound, sealed.data) == NGX_OK);
+        unit_check(ngx_agt_seal_encrypt(&plain, &bound, sealed.data) == NGX_OK);
 
         /* nothing of it can be read */
 
         unit_check(len < 4 || memmem(sealed.data, sealed.len, "TTTT", 4)
                               == NULL);
 
-        unit_check(ngx_agt_seal_open(&sealed, &bound, opened.data) == NGX_OK);
+        unit_check(ngx_agt_seal_decrypt(&sealed, &bound, opened.data)
+                   == NGX_OK);
         unit_check(memcmp(opened.data, plain.data, len) == 0);
 
         free(plain.data);
@@ -259,7 +260,7 @@ test_flips(void)
     bound = unit_str("its key");
     len = plain.len + LEN;
 
-    unit_check(ngx_agt_seal(&plain, &bound, sealed) == NGX_OK);
+    unit_check(ngx_agt_seal_encrypt(&plain, &bound, sealed) == NGX_OK);
     unit_check(open_it(sealed, len, "its key") == NGX_OK);
     unit_check(memcmp(out, plain.data, plain.len) == 0);
 
@@ -300,7 +301,7 @@ test_bound(void)
         bound.data[i] = (u_char) stub_random();
     }
 
-    unit_check(ngx_agt_seal(&plain, &bound, sealed) == NGX_OK);
+    unit_check(ngx_agt_seal_encrypt(&plain, &bound, sealed) == NGX_OK);
 
     other.data = sealed;
     other.len = plain.len + LEN;
@@ -310,7 +311,7 @@ test_bound(void)
             bound.data[i] ^= (u_char) (1 << bit);
             memset(out, 0xa5, plain.len);
 
-            unit_check(ngx_agt_seal_open(&other, &bound, out) == NGX_ERROR);
+            unit_check(ngx_agt_seal_decrypt(&other, &bound, out) == NGX_ERROR);
             unit_check(zeroed(out, plain.len));
 
             bound.data[i] ^= (u_char) (1 << bit);
@@ -319,11 +320,11 @@ test_bound(void)
 
     for (i = 0; i < 32; i++) {
         bound.len = i;
-        unit_check(ngx_agt_seal_open(&other, &bound, out) == NGX_ERROR);
+        unit_check(ngx_agt_seal_decrypt(&other, &bound, out) == NGX_ERROR);
     }
 
     bound.len = 32;
-    unit_check(ngx_agt_seal_open(&other, &bound, out) == NGX_OK);
+    unit_check(ngx_agt_seal_decrypt(&other, &bound, out) == NGX_OK);
 
     free(plain.data);
     free(bound.data);
@@ -343,7 +344,7 @@ test_cut(void)
     bound = unit_str("key");
 
     memset(sealed, 0, sizeof(sealed));
-    unit_check(ngx_agt_seal(&plain, &bound, sealed) == NGX_OK);
+    unit_check(ngx_agt_seal_encrypt(&plain, &bound, sealed) == NGX_OK);
 
     for (len = 0; len < sizeof(sealed); len++) {
         unit_check((open_it(sealed, len, "key") == NGX_OK)
@@ -409,7 +410,7 @@ test_nonces(void)
     bound = unit_str("key");
 
     for (i = 0; i < 1000; i++) {
-        unit_check(ngx_agt_seal(&plain, &bound, sealed[i]) == NGX_OK);
+        unit_check(ngx_agt_seal_encrypt(&plain, &bound, sealed[i]) == NGX_OK);
 
         for (j = 0; j < i; j++) {
             if (memcmp(sealed[i], sealed[j], NONCE) == 0
@@ -439,7 +440,7 @@ test_failures(void)
 
     for (n = 0; n < 20; n++) {
         calls = n;
-        rc = ngx_agt_seal(&plain, &bound, sealed);
+        rc = ngx_agt_seal_encrypt(&plain, &bound, sealed);
 
         if (rc == NGX_OK) {
             break;
@@ -484,7 +485,7 @@ open_it(const u_char *sealed, size_t len, const char *to)
     bound = unit_str(to);
 
     memset(out, 0xa5, 256);
-    rc = ngx_agt_seal_open(&s, &bound, out);
+    rc = ngx_agt_seal_decrypt(&s, &bound, out);
 
     free(s.data);
     free(bound.data);

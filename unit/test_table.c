@@ -275,7 +275,7 @@ look(ngx_uint_t k, const known_t *known)
 
     unit_check(known[k].serial && e->serial == known[k].serial);
     unit_check(e->facts_len == known[k].len);
-    unit_check(memcmp(e->key, key, 32) == 0 && e->context == context_of(k));
+    unit_check(memcmp(e->key, key, 32) == 0 && e->origin == context_of(k));
 
     for (i = 0; i < e->facts_len; i++) {
         if (e->data[i] != (u_char) e->serial) {
@@ -318,7 +318,7 @@ walk(ngx_uint_t nkeys, const known_t *known)
         e = ngx_agt_table_slot(table, i);
 
         if (e) {
-            unit_check(ngx_agt_table_find(table, e->key, e->context) == e);
+            unit_check(ngx_agt_table_find(table, e->key, e->origin) == e);
             slots++;
         }
     }
@@ -338,11 +338,11 @@ static void
 test_keys(void)
 {
     u_char            key[32], other[32];
-    uint32_t          context;
+    uint32_t          origin;
     ngx_uint_t        i, bit;
     ngx_agt_entry_t  *e, *same;
 
-    unit_test("keys are compared whole, and so is the context");
+    unit_test("keys are compared whole, and so is the origin");
 
     make(8192, 192);
 
@@ -358,9 +358,9 @@ test_keys(void)
         }
     }
 
-    for (context = 0; context < 64; context++) {
-        unit_check((ngx_agt_table_find(table, key, context) == e)
-                   == (context == 5));
+    for (origin = 0; origin < 64; origin++) {
+        unit_check((ngx_agt_table_find(table, key, origin) == e)
+                   == (origin == 5));
     }
 
     /* the same tag, and no more than that in common */
@@ -825,7 +825,7 @@ touch(const ngx_agt_entry_t *e)
 {
     ngx_agt_table_seen_t  seen;
 
-    unit_check(ngx_agt_table_peek(table, e->key, e->context, &seen) == e);
+    unit_check(ngx_agt_table_peek(table, e->key, e->origin, &seen) == e);
 
     ngx_agt_table_touch(table, &seen);
 }

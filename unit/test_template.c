@@ -6,7 +6,7 @@
 
 #include "unit.h"
 
-#include "rules/packed.h"
+#include "rules/ruleset.h"
 #include "rules/template.h"
 
 
@@ -200,13 +200,13 @@ test_forms(void)
 
     for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         t = unit_str(good[i]);
-        unit_check_note(ngx_agt_ruleset_is_template(&t), good[i]);
+        unit_check_note(ngx_agt_syntax_is_template(&t), good[i]);
         free(t.data);
     }
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         t = unit_str(bad[i]);
-        unit_check_note(!ngx_agt_ruleset_is_template(&t), bad[i]);
+        unit_check_note(!ngx_agt_syntax_is_template(&t), bad[i]);
         free(t.data);
     }
 }

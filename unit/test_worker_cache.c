@@ -8,7 +8,7 @@
 #include "stubs.h"
 
 #include "token/digest.h"
-#include "zone/memo.h"
+#include "zone/digest_cache.h"
 #include "zone/worker_cache.h"
 
 
@@ -94,7 +94,7 @@ test_found(void)
 static void
 test_keys(void)
 {
-    u_char                token[LEN], context[LEN];
+    u_char                token[LEN], origin[LEN];
     ngx_uint_t            i;
     ngx_agt_worker_key_t  key;
 
@@ -105,9 +105,9 @@ test_keys(void)
     key = *key_of(1);
 
     memcpy(token, key.token, LEN);
-    memcpy(context, key.context, LEN);
+    memcpy(origin, key.origin, LEN);
     key.token = token;
-    key.context = context;
+    key.origin = origin;
 
     (void) add(1, 10, 1);
     unit_check(ngx_agt_worker_cache_find(&key) != NULL);
@@ -117,9 +117,9 @@ test_keys(void)
         unit_check(ngx_agt_worker_cache_find(&key) == NULL);
         token[i / 8] ^= (u_char) (1 << i % 8);
 
-        context[i / 8] ^= (u_char) (1 << i % 8);
+        origin[i / 8] ^= (u_char) (1 << i % 8);
         unit_check(ngx_agt_worker_cache_find(&key) == NULL);
-        context[i / 8] ^= (u_char) (1 << i % 8);
+        origin[i / 8] ^= (u_char) (1 << i % 8);
     }
 
     for (i = 0; i < 64; i++) {
@@ -417,8 +417,8 @@ test_none(void)
 
     unit_check(find(1) == NULL && add(1, 100, 1) == NULL);
 
-    ngx_agt_memo_add(&token, (u_char *) e);
-    unit_check(ngx_agt_memo_find(&token) == NULL);
+    ngx_agt_digest_cache_add(&token, (u_char *) e);
+    unit_check(ngx_agt_digest_cache_find(&token) == NULL);
 
     ngx_agt_worker_cache_exit();
 
@@ -524,17 +524,17 @@ sane(void)
 static ngx_agt_worker_key_t *
 key_of(uint64_t n)
 {
-    static u_char                token[LEN], context[LEN];
+    static u_char                token[LEN], origin[LEN];
     static ngx_agt_worker_key_t  key;
 
     memset(token, 0x11, LEN);
     memcpy(token, &n, sizeof(n));
     memcpy(token + 8, &n, sizeof(n));
     token[4] = (u_char) (n * 7);
-    memset(context, 0x22, LEN);
+    memset(origin, 0x22, LEN);
 
     key.token = token;
-    key.context = context;
+    key.origin = origin;
     key.zone = 5;
 
     return &key;

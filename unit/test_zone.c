@@ -266,14 +266,14 @@ test_contexts(void)
     ngx_uint_t       i, n, cycle;
     ngx_agt_zone_t  *zone;
 
-    unit_test("a context keeps its serial");
+    unit_test("an origin keeps its serial");
 
     zone = stub_zone(1 << 20);
     serials = calloc(20000, sizeof(uint32_t));
 
-    for (i = 0; i < NGX_AGT_ZONE_CONTEXTS; i++) {
+    for (i = 0; i < NGX_AGT_ZONE_ORIGINS; i++) {
         name(digest, i);
-        serials[i] = ngx_agt_zone_context(zone, digest);
+        serials[i] = ngx_agt_zone_origin(zone, digest);
         unit_check(serials[i] != 0);
 
         for (n = 0; n < i; n++) {
@@ -281,9 +281,9 @@ test_contexts(void)
         }
     }
 
-    for (i = 0; i < NGX_AGT_ZONE_CONTEXTS; i++) {
+    for (i = 0; i < NGX_AGT_ZONE_ORIGINS; i++) {
         name(digest, i);
-        unit_check(ngx_agt_zone_context(zone, digest) == serials[i]);
+        unit_check(ngx_agt_zone_origin(zone, digest) == serials[i]);
     }
 
     unit_test("no serial is ever given to two");
@@ -297,7 +297,7 @@ test_contexts(void)
 
         i = stub_below(stub_below(2) ? 70 : 500);
         name(digest, i);
-        serial = ngx_agt_zone_context(zone, digest);
+        serial = ngx_agt_zone_origin(zone, digest);
 
         unit_check(serial != 0 && serial < 20000);
 
@@ -306,7 +306,7 @@ test_contexts(void)
             serials[serial] = (uint32_t) i + 1;
         }
 
-        unit_check(ngx_agt_zone_context(zone, digest) == serial);
+        unit_check(ngx_agt_zone_origin(zone, digest) == serial);
     }
 
     free(serials);
@@ -398,7 +398,7 @@ test_counts(void)
     unit_test("both clocks are those of nginx");
 
     stub_clock(123456, 1800000000);
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
     unit_check(now.mono == 123456 && now.wall == 1800000000);
 
     stub_zone_free(zone);

@@ -57,7 +57,7 @@ typedef struct {
  * introspection, and a zone.  The digests cover everything but the key on which
  * an answer depends: "facts" for cached facts; "calls" for an introspection
  * call, which is shared within one zone; "issued" for a reissued or created
- * token, which depends on the credential as well.  "context" is the number that
+ * token, which depends on the credential as well.  "number" is the number that
  * the zone gave to "facts" before workers started.
  */
 
@@ -65,7 +65,7 @@ typedef struct {
     ngx_agt_api_t          *api;
     ngx_agt_json_options_t  options;
     ngx_agt_zone_t         *zone;     /* NULL: no cache */
-    uint32_t                context;  /* 0 without a zone */
+    uint32_t                number;   /* 0 without a zone */
     u_char                  facts[NGX_AGT_DIGEST_LEN];
     u_char                  calls[NGX_AGT_DIGEST_LEN];
     u_char                  issued[NGX_AGT_DIGEST_LEN];

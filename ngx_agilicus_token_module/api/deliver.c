@@ -173,7 +173,7 @@ ngx_agt_deliver_take(ngx_agt_revocation_t *revocation, ngx_uint_t last)
     denials = ngx_agt_call_conf()->denials;
     ledger = denials->ledger;
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     if (ledger->wake > now.mono && !last
         && ledger->compared == denials->sh->generation)
@@ -369,7 +369,7 @@ ngx_agt_deliver_open(ngx_agt_api_t *api, ngx_agt_revocation_t *revocation)
     bound.data = d->record->key;
     bound.len = NGX_AGT_DENIAL_KEY_LEN;
 
-    if (ngx_agt_seal_open(&sealed, &bound, d->token) != NGX_OK) {
+    if (ngx_agt_seal_decrypt(&sealed, &bound, d->token) != NGX_OK) {
         return NGX_AGAIN;
     }
 

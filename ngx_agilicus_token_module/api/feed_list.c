@@ -238,7 +238,7 @@ ngx_agt_feed_list_row(void *data, const ngx_agt_json_row_t *row)
         return;
     }
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     until = now.wall + conf->revocation_ttl;
 

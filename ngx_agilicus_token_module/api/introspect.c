@@ -154,7 +154,7 @@ ngx_agt_api_is_young(ngx_agt_call_t *call)
 {
     ngx_agt_clock_t  now;
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     return ngx_agt_children_young(
                ngx_agt_call_conf()->denials, call->api->digest,
@@ -262,7 +262,7 @@ ngx_agt_api_adopt_introspect(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
     origin = call->origin;
 
     key.key = call->key;
-    key.context = origin->context;
+    key.origin = origin->number;
 
     if (ngx_agt_cache_find(origin->zone, &key, 1, &found) != NGX_OK)
     {
@@ -349,7 +349,7 @@ ngx_agt_api_remember(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 
     if (origin->zone) {
         key.key = call->key;
-        key.context = origin->context;
+        key.origin = origin->number;
 
         (void) ngx_agt_cache_store(origin->zone, &key, class,
                                    reason, &answer->facts,
@@ -372,7 +372,7 @@ ngx_agt_api_mark(ngx_agt_call_t *call, const ngx_agt_answer_t *answer)
     ngx_agt_facts_t            facts;
     const ngx_agt_api_conf_t  *conf;
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     if (ngx_agt_facts_open(&facts, answer->facts.data, answer->facts.len)
             != NGX_OK
@@ -389,7 +389,7 @@ ngx_agt_api_mark(ngx_agt_call_t *call, const ngx_agt_answer_t *answer)
 }
 
 
-/* the first call for any spelling, in any context and zone, that is known */
+/* the first call for any spelling, of any origin and zone, that is known */
 
 static uint64_t
 ngx_agt_api_asked(ngx_agt_call_t *call, uint64_t sent)
@@ -440,7 +440,7 @@ ngx_agt_api_denied(ngx_agt_call_t *call,
         return 1;
     }
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     *generation = ngx_agt_denials_generation(conf->denials);
 
@@ -477,7 +477,7 @@ ngx_agt_api_revoked(ngx_agt_api_t *api,
 
     conf = ngx_agt_call_conf();
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     ngx_memzero(&args, sizeof(ngx_agt_denial_args_t));
 
@@ -537,7 +537,7 @@ ngx_agt_api_until(const ngx_agt_facts_t *facts, const ngx_agt_clock_t *now)
 
 /*
  * Walks the places where facts of a token of an API may lie: each zone and
- * context of it, by the digest of the token as it stands, and by its key for
+ * origin of it, by the digest of the token as it stands, and by its key for
  * denials, which is the digest of its spelling without padding.  "*i" starts at
  * 0 and is moved on; returns 0 at the end.
  */
@@ -563,7 +563,7 @@ ngx_agt_api_entry(ngx_uint_t *i, ngx_agt_api_t *api,
         {
             *zone = origin->zone;
             entry->key = (n % 2) ? key : digest;
-            entry->context = origin->context;
+            entry->origin = origin->number;
 
             return 1;
         }

@@ -55,7 +55,7 @@ ngx_int_t ngx_agt_api_introspect(
 
 /*
  * Denies a token that the API calls revoked, and drops what is known of it in
- * all zones and contexts of this API.  "key" is the token's key for denials,
+ * all zones and origins of this API.  "key" is the token's key for denials,
  * "facts" what the caller knows of it, or NULL.  A token that was ever active,
  * as far as facts of any age say, is denied until it expires, another one for
  * "invalid" milliseconds.

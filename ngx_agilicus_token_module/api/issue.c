@@ -351,7 +351,7 @@ ngx_agt_issue_take(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
 
     if (ngx_agt_json_raw_token(result->body.data, result->body.len,
                                ngx_agt_call_buffer(),
-                               NGX_AGT_SECRET_MAX,
+                               NGX_AGT_ISSUED_MAX,
                                &answer->token)
             != NGX_OK
         || !ngx_agt_bearer_is_token68(&answer->token))
@@ -412,13 +412,13 @@ ngx_agt_issue_take(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
 
     if (origin->zone) {
         key.key = call->key;
-        key.context = origin->context;
+        key.origin = origin->number;
 
         bytes.data = packed;
-        bytes.len = ngx_agt_secret_pack(packed, sizeof(packed),
+        bytes.len = ngx_agt_issued_pack(packed, sizeof(packed),
                                         data->has_exp, data->exp);
 
-        (void) ngx_agt_secret_store(origin->zone, &key, reason,
+        (void) ngx_agt_issued_store(origin->zone, &key, reason,
                                     &bytes, &answer->token, call->sent);
     }
 
@@ -461,7 +461,7 @@ ngx_agt_issue_record(ngx_agt_call_t *call, const ngx_str_t *token)
     child.token = *token;
     child.record = &data->record;
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     return ngx_agt_children_add(ngx_agt_call_conf()->denials, &child, &now);
 }
@@ -513,7 +513,7 @@ ngx_agt_issue_deny(ngx_agt_call_t *call)
         return;
     }
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     ngx_memzero(&args, sizeof(ngx_agt_denial_args_t));
 
@@ -540,7 +540,7 @@ ngx_agt_issue_refused(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 
     /* what the API would not give any more ends */
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     ngx_agt_children_end_all(ngx_agt_call_conf()->denials, call->key, &now);
 
@@ -548,7 +548,7 @@ ngx_agt_issue_refused(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 
     if (origin->zone) {
         key.key = call->key;
-        key.context = origin->context;
+        key.origin = origin->number;
         ngx_str_null(&none);
 
         (void) ngx_agt_cache_store(origin->zone, &key,
@@ -561,7 +561,7 @@ ngx_agt_issue_refused(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 static ngx_int_t
 ngx_agt_issue_adopt(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
-    ngx_agt_secret_t         secret;
+    ngx_agt_issued_t         secret;
     ngx_agt_cache_key_t      key;
     const ngx_agt_origin_t  *origin;
 
@@ -572,9 +572,9 @@ ngx_agt_issue_adopt(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
     origin = call->origin;
 
     key.key = call->key;
-    key.context = origin->context;
+    key.origin = origin->number;
 
-    if (ngx_agt_secret_find(origin->zone, &key, ngx_agt_call_buffer(), &secret)
+    if (ngx_agt_issued_find(origin->zone, &key, ngx_agt_call_buffer(), &secret)
         != NGX_OK)
     {
         return NGX_DECLINED;

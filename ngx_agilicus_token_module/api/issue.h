@@ -13,7 +13,7 @@
 
 #include "api/introspect.h"
 #include "json/body.h"
-#include "zone/secret.h"
+#include "zone/issued.h"
 
 
 /*

@@ -323,7 +323,7 @@ ngx_agt_revocation_record(ngx_agt_revocation_job_t *job,
         return 0;
     }
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     ngx_memcpy(record->api, job->api->digest, NGX_AGT_DIGEST_LEN);
     ngx_memcpy(record->key, job->key, NGX_AGT_DENIAL_KEY_LEN);
@@ -345,7 +345,7 @@ ngx_agt_revocation_record(ngx_agt_revocation_job_t *job,
     bound.data = record->key;
     bound.len = NGX_AGT_DENIAL_KEY_LEN;
 
-    rc = ngx_agt_seal(&revocation->token, &bound, record->token);
+    rc = ngx_agt_seal_encrypt(&revocation->token, &bound, record->token);
 
     if (rc == NGX_OK) {
         ngx_agt_denials_lock(denials);
@@ -467,7 +467,7 @@ ngx_agt_revocation_told(ngx_agt_revocation_job_t *job, ngx_agt_reason_e reason)
     const ngx_agt_api_conf_t  *conf;
     ngx_agt_ledger_record_t   *r;
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     conf = ngx_agt_call_conf();
     denials = conf->denials;

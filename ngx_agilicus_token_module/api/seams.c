@@ -14,7 +14,7 @@ static void ngx_agt_seams_unpost(ngx_event_t *ev);
 
 
 const ngx_agt_seams_t  ngx_agt_seams = {
-    ngx_agt_mono,
+    ngx_agt_clock_mono,
     ngx_agt_seams_add_timer,
     ngx_agt_seams_del_timer,
     ngx_agt_seams_post,

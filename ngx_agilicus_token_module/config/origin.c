@@ -480,7 +480,7 @@ ngx_agt_origins_init(ngx_agt_main_conf_t *mcf)
     for (i = 0; i < mcf->origins.nelts; i++) {
 
         if (o[i]->zone) {
-            o[i]->context = ngx_agt_zone_context(o[i]->zone, o[i]->facts);
+            o[i]->number = ngx_agt_zone_origin(o[i]->zone, o[i]->facts);
         }
     }
 

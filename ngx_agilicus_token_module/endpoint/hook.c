@@ -173,7 +173,7 @@ ngx_agt_hook_deny(void *data, ngx_agt_denial_kind_e kind,
                                         ngx_agilicus_token_module);
     conf = &mcf->api;
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     ngx_memzero(&args, sizeof(ngx_agt_denial_args_t));
 

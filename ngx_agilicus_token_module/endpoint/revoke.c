@@ -138,10 +138,10 @@ ngx_agt_revoke_token(ngx_http_request_t *r,
     ngx_agt_found_t      found;
     ngx_agt_cache_key_t  key;
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     key.key = ctx->digest;
-    key.context = lcf->origin->context;
+    key.origin = lcf->origin->number;
 
     if (lcf->origin->zone
         && ngx_agt_cache_find(lcf->origin->zone, &key, 0, &found)
@@ -306,7 +306,7 @@ ngx_agt_revoke_deny(ngx_http_request_t *r,
     ngx_agt_cache_key_t    key;
     ngx_agt_denial_args_t  args;
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     ctx->revoke->until = ngx_agt_revoke_until(r, ctx, &now);
 
@@ -323,7 +323,7 @@ ngx_agt_revoke_deny(ngx_http_request_t *r,
 
     if (lcf->origin->zone) {
         key.key = ctx->digest;
-        key.context = lcf->origin->context;
+        key.origin = lcf->origin->number;
 
         ngx_agt_cache_remove(lcf->origin->zone, &key);
     }
@@ -342,7 +342,7 @@ ngx_agt_revoke_told(ngx_http_request_t *r,
     ngx_agt_clock_t        now;
     ngx_agt_denial_args_t  args;
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     for (kind = 0; kind < NGX_AGT_DENIAL_KINDS; kind++) {
 

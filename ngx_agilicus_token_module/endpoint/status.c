@@ -197,7 +197,7 @@ ngx_agt_status_gather(ngx_http_request_t *r, ngx_agt_figures_t *figures,
           + figures->counts[NGX_AGT_COUNT_BYPASS];
 
     figures->hit_ratio = all ? hits * 1000 / all : 0;
-    figures->in_flight = ngx_agt_flights(first, ngx_current_msec);
+    figures->in_flight = ngx_agt_flight_count(first, ngx_current_msec);
 
     ngx_agt_status_denials(figures, mcf->api.denials);
 
@@ -308,7 +308,7 @@ ngx_agt_status_denials(ngx_agt_figures_t *figures, ngx_agt_denials_t *denials)
     ngx_agt_denial_t      *s;
     ngx_agt_ledger_use_t   use;
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     ngx_agt_denials_lock(denials);
 

@@ -9,7 +9,7 @@
 
 
 #include "json/internal.h"
-#include "rules/packed.h"
+#include "rules/ruleset.h"
 
 
 /*

@@ -120,7 +120,7 @@ size_t ngx_agt_json_introspect(u_char *buf, const ngx_str_t *token,
  * object of strings or arrays of strings; of another form they are absent as
  * a whole, and so they meet no requirement.  nbf is the later of "nbf" and
  * "token_validity.start".  Other scalar members become claims.  "hosts" becomes
- * a ruleset (rules/packed.h); what is not understood in it, or is
+ * a ruleset (rules/ruleset.h); what is not understood in it, or is
  * of another form, allows nothing.
  */
 ngx_int_t ngx_agt_json_token(const u_char *body, size_t len,

@@ -411,7 +411,7 @@ ngx_agt_access_look_again(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
             return;
         }
 
-        ngx_agt_zone_now(&now);
+        ngx_agt_clock_now(&now);
 
         denied = ngx_agt_look_up_denial(ctx, &now);
 

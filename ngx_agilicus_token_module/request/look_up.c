@@ -8,7 +8,7 @@
 #include "request/access.h"
 #include "request/context.h"
 #include "request/wait.h"
-#include "zone/memo.h"
+#include "zone/digest_cache.h"
 
 
 static ngx_int_t ngx_agt_find(ngx_http_request_t *r,
@@ -50,11 +50,11 @@ ngx_agt_look_up(ngx_http_request_t *r,
     origin = lcf->origin;
     first = ngx_agt_request_first_zone(r);
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     if (origin->zone) {
         key.key = ctx->digest;
-        key.context = origin->context;
+        key.origin = origin->number;
 
         rc = ngx_agt_find(r, ctx, lcf, &key, &found);
 
@@ -104,7 +104,7 @@ ngx_agt_hit(ngx_agt_zone_t *first, ngx_agt_ctx_t *ctx)
     /* only what is good for something is worth a place */
 
     if (ctx->class == NGX_AGT_CLASS_ACTIVE && !ctx->remembered) {
-        ngx_agt_memo_add(&ctx->token, ctx->digest);
+        ngx_agt_digest_cache_add(&ctx->token, ctx->digest);
     }
 
     if (ctx->cache == NGX_AGT_CACHE_UPDATING) {
@@ -137,7 +137,7 @@ ngx_agt_find(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     zone = lcf->origin->zone;
 
     mine.token = ctx->digest;
-    mine.context = lcf->origin->facts;
+    mine.origin = lcf->origin->facts;
     mine.zone = zone->sh->secret[0];
 
     want = lcf->rules ? NGX_AGT_CACHE_RULES : NGX_AGT_CACHE_FACTS;
@@ -232,7 +232,7 @@ ngx_agt_use(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     ctx->first_asked = found->asked;
 
     key.key = ctx->digest;
-    key.context = lcf->origin->context;
+    key.origin = lcf->origin->number;
 
     denied = ngx_agt_look_through(r, ctx, lcf, &key, found, now);
 
@@ -420,7 +420,7 @@ ngx_agt_look_up_again(ngx_http_request_t *r,
 {
     ngx_agt_clock_t  now;
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     return ngx_agt_age(r, ctx, lcf, &now);
 }
@@ -549,7 +549,7 @@ ngx_agt_look_up_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
         }
     }
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     if (answer->transient && ctx->stale_until > now.mono
         && !ngx_agt_look_up_feed_is_dead(ctx->request, &now))

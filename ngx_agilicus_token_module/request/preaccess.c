@@ -96,7 +96,7 @@ ngx_agt_preaccess_learn_again(ngx_http_request_t *r,
     ctx->stale_until = 0;
     ctx->seen = 0;
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     answered = (ctx->has_api_time && ctx->has_facts);
 
@@ -126,7 +126,7 @@ ngx_agt_preaccess_check_stale(ngx_agt_ctx_t *ctx)
 {
     ngx_agt_clock_t  now;
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     if (now.mono >= ctx->stale_until) {
         ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,

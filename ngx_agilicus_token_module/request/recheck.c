@@ -270,7 +270,7 @@ ngx_agt_recheck_one(ngx_agt_ctx_t *ctx)
     ngx_agt_reason_e    denied;
     ngx_agt_denials_t  *denials;
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     if (ngx_agt_policy_expired(&ctx->facts, ctx->leeway, ctx->late, now.wall))
     {

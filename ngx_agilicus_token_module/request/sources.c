@@ -10,7 +10,7 @@
 #include "request/early.h"
 #include "request/enter.h"
 #include "request/headers.h"
-#include "zone/memo.h"
+#include "zone/digest_cache.h"
 #include "token/bearer.h"
 
 
@@ -345,7 +345,7 @@ ngx_agt_sources_credentials(ngx_agt_ctx_t *ctx, size_t max, ngx_str_t *token)
     }
 
     if (rest.len <= max) {
-        digest = ngx_agt_memo_find(&rest);
+        digest = ngx_agt_digest_cache_find(&rest);
 
         if (digest) {
             ngx_memcpy(ctx->digest, digest, NGX_AGT_DIGEST_LEN);

@@ -179,7 +179,7 @@ ngx_agt_age_variable(ngx_http_request_t *r,
         return ngx_agt_variables_set(v, NULL);
     }
 
-    now = ngx_agt_mono();
+    now = ngx_agt_clock_mono();
 
     return ngx_agt_variable_number(r, v,
                     now > ctx->sent ? (int64_t) ((now - ctx->sent) / 1000)

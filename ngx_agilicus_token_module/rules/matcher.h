@@ -11,7 +11,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "rules/packed.h"
+#include "rules/ruleset.h"
 
 
 /*

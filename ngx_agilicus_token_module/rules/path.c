@@ -149,7 +149,7 @@ ngx_agt_path_hex(u_char c)
 
 void
 ngx_agt_path_begin(ngx_agt_path_t *s,
-    ngx_agt_patterns_t *patterns, const ngx_str_t *path,
+    ngx_agt_regex_t *patterns, const ngx_str_t *path,
     const ngx_str_t *query, ngx_uint_t has_query, ngx_uint_t search)
 {
     s->patterns = patterns;
@@ -166,7 +166,7 @@ ngx_agt_path_begin(ngx_agt_path_t *s,
 void
 ngx_agt_path_free(ngx_agt_path_t *s)
 {
-    ngx_agt_patterns_free(s->buf);
+    ngx_agt_regex_free(s->buf);
 }
 
 
@@ -190,12 +190,12 @@ ngx_agt_path_whole(ngx_agt_path_t *s, ngx_str_t *whole)
     len = s->path.len + 1 + s->query.len;
 
     if (len > s->size) {
-        p = ngx_agt_patterns_alloc(len);
+        p = ngx_agt_regex_alloc(len);
         if (p == NULL) {
             return NGX_ERROR;
         }
 
-        ngx_agt_patterns_free(s->buf);
+        ngx_agt_regex_free(s->buf);
 
         s->buf = p;
         s->size = len;
@@ -523,8 +523,8 @@ ngx_agt_path_pattern(ngx_agt_path_t *s,
         return NGX_ERROR;
     }
 
-    return ngx_agt_patterns_match(s->patterns, &item->text,
-                                  item->hash, s->search, text);
+    return ngx_agt_regex_match(s->patterns, &item->text,
+                               item->hash, s->search, text);
 }
 
 
@@ -543,7 +543,7 @@ ngx_agt_path_literal(ngx_agt_path_t *s,
 
     if (!at_start && !at_end) {
 
-        if (ngx_agt_patterns_spend(s->patterns, text->len / 2) != NGX_OK)
+        if (ngx_agt_regex_spend(s->patterns, text->len / 2) != NGX_OK)
         {
             return NGX_ERROR;
         }

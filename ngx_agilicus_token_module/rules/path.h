@@ -12,7 +12,7 @@
 #include <ngx_core.h>
 
 #include "rules/regex.h"
-#include "rules/packed.h"
+#include "rules/ruleset.h"
 
 
 /*
@@ -47,7 +47,7 @@
  */
 
 typedef struct {
-    ngx_agt_patterns_t  *patterns;
+    ngx_agt_regex_t  *patterns;
 
     u_char              *buf;
     size_t               size;
@@ -94,7 +94,7 @@ ngx_int_t ngx_agt_path_hex(u_char c);
  * of ngx_agt_path_is_query().
  */
 void ngx_agt_path_begin(ngx_agt_path_t *s,
-    ngx_agt_patterns_t *patterns, const ngx_str_t *path,
+    ngx_agt_regex_t *patterns, const ngx_str_t *path,
     const ngx_str_t *query, ngx_uint_t has_query, ngx_uint_t search);
 
 void ngx_agt_path_free(ngx_agt_path_t *s);

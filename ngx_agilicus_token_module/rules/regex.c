@@ -12,21 +12,21 @@
 
 
 /* what is put around a pattern that may match anywhere */
-#define NGX_AGT_PATTERN_HEAD     "(?s:.*?)(?:"
-#define NGX_AGT_PATTERN_TAIL     ")"
+#define NGX_AGT_REGEX_HEAD     "(?s:.*?)(?:"
+#define NGX_AGT_REGEX_TAIL     ")"
 
 /* bytes of memory for one match, in the kilobytes of PCRE2 */
-#define NGX_AGT_PATTERN_HEAP     4096
-#define NGX_AGT_PATTERN_NESTING  65536
+#define NGX_AGT_REGEX_HEAP     4096
+#define NGX_AGT_REGEX_NESTING  65536
 
 /* after so many nanoseconds, as they are reckoned, the clock is read */
-#define NGX_AGT_PATTERN_QUANTUM  500000
+#define NGX_AGT_REGEX_QUANTUM  500000
 
 /* branches that a match may try at first */
-#define NGX_AGT_PATTERN_TRIES    128
+#define NGX_AGT_REGEX_TRIES    128
 
 /* reckoned: what compiling costs for each byte, and at least */
-#define NGX_AGT_PATTERN_COMPILE  1000
+#define NGX_AGT_REGEX_COMPILE  1000
 
 
 typedef struct ngx_agt_pattern_s  ngx_agt_pattern_t;
@@ -45,7 +45,7 @@ struct ngx_agt_pattern_s {
 };
 
 
-struct ngx_agt_patterns_s {
+struct ngx_agt_regex_s {
     pcre2_general_context  *memory;
     pcre2_compile_context  *compile;
     pcre2_match_context    *match;
@@ -65,39 +65,39 @@ struct ngx_agt_patterns_s {
 };
 
 
-static void *ngx_agt_patterns_pcre2_alloc(size_t size, void *data);
-static void ngx_agt_patterns_pcre2_free(void *p, void *data);
-static uint64_t ngx_agt_patterns_clock(ngx_agt_patterns_t *p);
-static ngx_agt_pattern_t *ngx_agt_patterns_get(
-    ngx_agt_patterns_t *p, const ngx_str_t *text, uint32_t hash,
+static void *ngx_agt_regex_pcre2_alloc(size_t size, void *data);
+static void ngx_agt_regex_pcre2_free(void *p, void *data);
+static uint64_t ngx_agt_regex_clock(ngx_agt_regex_t *p);
+static ngx_agt_pattern_t *ngx_agt_regex_get(
+    ngx_agt_regex_t *p, const ngx_str_t *text, uint32_t hash,
     uint32_t search);
-static ngx_agt_pattern_t *ngx_agt_patterns_add(
-    ngx_agt_patterns_t *p, const ngx_str_t *text, uint32_t hash,
+static ngx_agt_pattern_t *ngx_agt_regex_add(
+    ngx_agt_regex_t *p, const ngx_str_t *text, uint32_t hash,
     uint32_t search);
-static void ngx_agt_patterns_evict(ngx_agt_patterns_t *p);
+static void ngx_agt_regex_evict(ngx_agt_regex_t *p);
 static pcre2_code *ngx_agt_pattern_compile(
-    ngx_agt_patterns_t *p, const ngx_str_t *text,
+    ngx_agt_regex_t *p, const ngx_str_t *text,
     ngx_uint_t search, ngx_int_t *rc);
 static ngx_uint_t ngx_agt_pattern_is_taken(const ngx_str_t *text);
 static ngx_uint_t ngx_agt_pattern_is_group(const u_char *p, const u_char *end);
 
 
-static void *(*ngx_agt_patterns_malloc)(size_t size) = malloc;
-static void (*ngx_agt_patterns_release)(void *p) = free;
+static void *(*ngx_agt_regex_malloc)(size_t size) = malloc;
+static void (*ngx_agt_regex_release)(void *p) = free;
 
 
-ngx_agt_patterns_t *
-ngx_agt_patterns_create(ngx_uint_t slots)
+ngx_agt_regex_t *
+ngx_agt_regex_create(ngx_uint_t slots)
 {
-    uint32_t             buckets;
-    ngx_agt_patterns_t  *p;
+    uint32_t          buckets;
+    ngx_agt_regex_t  *p;
 
     for (buckets = 1; buckets < slots && buckets < 65536; buckets *= 2) {
         /* void */
     }
 
-    p = ngx_agt_patterns_alloc(
-                          sizeof(ngx_agt_patterns_t)
+    p = ngx_agt_regex_alloc(
+                          sizeof(ngx_agt_regex_t)
                           + buckets * sizeof(ngx_agt_pattern_t *));
     if (p == NULL) {
         return NULL;
@@ -109,8 +109,8 @@ ngx_agt_patterns_create(ngx_uint_t slots)
     p->mask = buckets - 1;
 
     p->memory = pcre2_general_context_create(
-                                      ngx_agt_patterns_pcre2_alloc,
-                                      ngx_agt_patterns_pcre2_free,
+                                      ngx_agt_regex_pcre2_alloc,
+                                      ngx_agt_regex_pcre2_free,
                                       NULL);
 
     if (p->memory) {
@@ -120,27 +120,27 @@ ngx_agt_patterns_create(ngx_uint_t slots)
     }
 
     if (p->compile == NULL || p->match == NULL || p->data == NULL) {
-        ngx_agt_patterns_destroy(p);
+        ngx_agt_regex_destroy(p);
         return NULL;
     }
 
-    pcre2_set_parens_nest_limit(p->compile, NGX_AGT_PATTERN_MAX_DEPTH);
-    pcre2_set_heap_limit(p->match, NGX_AGT_PATTERN_HEAP);
-    pcre2_set_depth_limit(p->match, NGX_AGT_PATTERN_NESTING);
+    pcre2_set_parens_nest_limit(p->compile, NGX_AGT_REGEX_MAX_DEPTH);
+    pcre2_set_heap_limit(p->match, NGX_AGT_REGEX_HEAP);
+    pcre2_set_depth_limit(p->match, NGX_AGT_REGEX_NESTING);
 
     return p;
 }
 
 
 void
-ngx_agt_patterns_destroy(ngx_agt_patterns_t *p)
+ngx_agt_regex_destroy(ngx_agt_regex_t *p)
 {
     if (p == NULL) {
         return;
     }
 
     while (p->n) {
-        ngx_agt_patterns_evict(p);
+        ngx_agt_regex_evict(p);
     }
 
     pcre2_match_data_free(p->data);
@@ -148,12 +148,12 @@ ngx_agt_patterns_destroy(ngx_agt_patterns_t *p)
     pcre2_compile_context_free(p->compile);
     pcre2_general_context_free(p->memory);
 
-    ngx_agt_patterns_free(p);
+    ngx_agt_regex_free(p);
 }
 
 
 void
-ngx_agt_patterns_begin(ngx_agt_patterns_t *p, uint64_t spent)
+ngx_agt_regex_begin(ngx_agt_regex_t *p, uint64_t spent)
 {
     p->start = 0;
     p->spent = spent;
@@ -162,22 +162,22 @@ ngx_agt_patterns_begin(ngx_agt_patterns_t *p, uint64_t spent)
 
 
 uint64_t
-ngx_agt_patterns_spent(ngx_agt_patterns_t *p)
+ngx_agt_regex_spent(ngx_agt_regex_t *p)
 {
     return p->spent + p->pending;
 }
 
 
 ngx_int_t
-ngx_agt_patterns_spend(ngx_agt_patterns_t *p, uint64_t ns)
+ngx_agt_regex_spend(ngx_agt_regex_t *p, uint64_t ns)
 {
     p->pending += ns;
 
-    if (p->pending >= NGX_AGT_PATTERN_QUANTUM) {
-        (void) ngx_agt_patterns_clock(p);
+    if (p->pending >= NGX_AGT_REGEX_QUANTUM) {
+        (void) ngx_agt_regex_clock(p);
     }
 
-    return (p->spent < NGX_AGT_PATTERN_BUDGET) ? NGX_OK : NGX_ERROR;
+    return (p->spent < NGX_AGT_REGEX_BUDGET) ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -188,7 +188,7 @@ ngx_agt_patterns_spend(ngx_agt_patterns_t *p, uint64_t ns)
  */
 
 ngx_int_t
-ngx_agt_patterns_match(ngx_agt_patterns_t *p,
+ngx_agt_regex_match(ngx_agt_regex_t *p,
     const ngx_str_t *pattern, uint32_t hash, ngx_uint_t search,
     const ngx_str_t *subject)
 {
@@ -196,17 +196,17 @@ ngx_agt_patterns_match(ngx_agt_patterns_t *p,
     uint64_t            branch, limit, more, start, used;
     ngx_agt_pattern_t  *e;
 
-    e = ngx_agt_patterns_get(p, pattern, hash, search != 0);
+    e = ngx_agt_regex_get(p, pattern, hash, search != 0);
 
     if (e == NULL || e->code == NULL) {
         return NGX_ERROR;
     }
 
     branch = 2 * subject->len + 32;
-    limit = ngx_min(NGX_AGT_PATTERN_TRIES,
-                    NGX_AGT_PATTERN_QUANTUM / branch + 1);
+    limit = ngx_min(NGX_AGT_REGEX_TRIES,
+                    NGX_AGT_REGEX_QUANTUM / branch + 1);
 
-    if (ngx_agt_patterns_spend(p, limit * branch) != NGX_OK) {
+    if (ngx_agt_regex_spend(p, limit * branch) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -230,14 +230,14 @@ ngx_agt_patterns_match(ngx_agt_patterns_t *p,
             return NGX_ERROR;
         }
 
-        used = ngx_agt_patterns_clock(p) - start;
+        used = ngx_agt_regex_clock(p) - start;
         start = p->spent;
 
-        if (start + used >= NGX_AGT_PATTERN_BUDGET) {
+        if (start + used >= NGX_AGT_REGEX_BUDGET) {
             break;
         }
 
-        more = (NGX_AGT_PATTERN_BUDGET - start - used) / branch;
+        more = (NGX_AGT_REGEX_BUDGET - start - used) / branch;
 
         if (more == 0) {
             break;
@@ -248,27 +248,27 @@ ngx_agt_patterns_match(ngx_agt_patterns_t *p,
 
     /* it would take too long: there is nothing left for others either */
 
-    p->spent = NGX_AGT_PATTERN_BUDGET;
+    p->spent = NGX_AGT_REGEX_BUDGET;
 
     return NGX_ERROR;
 }
 
 
 void
-ngx_agt_patterns_set_alloc(void *(*alloc)(size_t size),
+ngx_agt_regex_set_alloc(void *(*alloc)(size_t size),
     void (*release)(void *p))
 {
-    ngx_agt_patterns_malloc = alloc;
-    ngx_agt_patterns_release = release;
+    ngx_agt_regex_malloc = alloc;
+    ngx_agt_regex_release = release;
 }
 
 
 void *
-ngx_agt_patterns_alloc(size_t size)
+ngx_agt_regex_alloc(size_t size)
 {
     void  *p;
 
-    p = ngx_agt_patterns_malloc(size);
+    p = ngx_agt_regex_malloc(size);
 
     if (p) {
         ngx_memzero(p, size);
@@ -279,30 +279,30 @@ ngx_agt_patterns_alloc(size_t size)
 
 
 void
-ngx_agt_patterns_free(void *p)
+ngx_agt_regex_free(void *p)
 {
-    ngx_agt_patterns_release(p);
+    ngx_agt_regex_release(p);
 }
 
 
 static void *
-ngx_agt_patterns_pcre2_alloc(size_t size, void *data)
+ngx_agt_regex_pcre2_alloc(size_t size, void *data)
 {
-    return ngx_agt_patterns_malloc(size);
+    return ngx_agt_regex_malloc(size);
 }
 
 
 static void
-ngx_agt_patterns_pcre2_free(void *p, void *data)
+ngx_agt_regex_pcre2_free(void *p, void *data)
 {
-    ngx_agt_patterns_release(p);
+    ngx_agt_regex_release(p);
 }
 
 
 /* reads the clock, and returns what has been spent since the decision began */
 
 static uint64_t
-ngx_agt_patterns_clock(ngx_agt_patterns_t *p)
+ngx_agt_regex_clock(ngx_agt_regex_t *p)
 {
     uint64_t         now;
     struct timespec  ts;
@@ -330,7 +330,7 @@ ngx_agt_patterns_clock(ngx_agt_patterns_t *p)
 
 
 static ngx_agt_pattern_t *
-ngx_agt_patterns_get(ngx_agt_patterns_t *p,
+ngx_agt_regex_get(ngx_agt_regex_t *p,
     const ngx_str_t *text, uint32_t hash, uint32_t search)
 {
     ngx_agt_pattern_t  *e;
@@ -349,7 +349,7 @@ ngx_agt_patterns_get(ngx_agt_patterns_t *p,
         }
     }
 
-    return ngx_agt_patterns_add(p, text, hash, search);
+    return ngx_agt_regex_add(p, text, hash, search);
 }
 
 
@@ -359,7 +359,7 @@ ngx_agt_patterns_get(ngx_agt_patterns_t *p,
  */
 
 static ngx_agt_pattern_t *
-ngx_agt_patterns_add(ngx_agt_patterns_t *p,
+ngx_agt_regex_add(ngx_agt_regex_t *p,
     const ngx_str_t *text, uint32_t hash, uint32_t search)
 {
     size_t              size;
@@ -367,9 +367,9 @@ ngx_agt_patterns_add(ngx_agt_patterns_t *p,
     pcre2_code         *code;
     ngx_agt_pattern_t  *e, **bucket;
 
-    if (text->len > NGX_AGT_PATTERN_MAX_LEN
-        || ngx_agt_patterns_spend(p,
-                   NGX_AGT_PATTERN_COMPILE * (1 + text->len / 16))
+    if (text->len > NGX_AGT_REGEX_MAX_LEN
+        || ngx_agt_regex_spend(p,
+                   NGX_AGT_REGEX_COMPILE * (1 + text->len / 16))
            != NGX_OK)
     {
         return NULL;
@@ -390,12 +390,12 @@ ngx_agt_patterns_add(ngx_agt_patterns_t *p,
     size += sizeof(ngx_agt_pattern_t) + text->len;
 
     while (p->n && (p->n >= p->slots
-                    || p->kept + size > NGX_AGT_PATTERN_MAX_KEPT))
+                    || p->kept + size > NGX_AGT_REGEX_MAX_KEPT))
     {
-        ngx_agt_patterns_evict(p);
+        ngx_agt_regex_evict(p);
     }
 
-    e = ngx_agt_patterns_alloc(sizeof(ngx_agt_pattern_t) + text->len);
+    e = ngx_agt_regex_alloc(sizeof(ngx_agt_pattern_t) + text->len);
     if (e == NULL) {
         pcre2_code_free(code);
         return NULL;
@@ -423,7 +423,7 @@ ngx_agt_patterns_add(ngx_agt_patterns_t *p,
 
 
 static void
-ngx_agt_patterns_evict(ngx_agt_patterns_t *p)
+ngx_agt_regex_evict(ngx_agt_regex_t *p)
 {
     ngx_agt_pattern_t  *e, **next;
 
@@ -445,14 +445,14 @@ ngx_agt_patterns_evict(ngx_agt_patterns_t *p)
 
     pcre2_code_free(e->code);
 
-    ngx_agt_patterns_free(e);
+    ngx_agt_regex_free(e);
 }
 
 
 /* NULL with NGX_OK for a pattern that is not taken */
 
 static pcre2_code *
-ngx_agt_pattern_compile(ngx_agt_patterns_t *p,
+ngx_agt_pattern_compile(ngx_agt_regex_t *p,
     const ngx_str_t *text, ngx_uint_t search, ngx_int_t *rc)
 {
     int          error;
@@ -461,9 +461,9 @@ ngx_agt_pattern_compile(ngx_agt_patterns_t *p,
     uint32_t     options;
     pcre2_code  *code;
 
-    static u_char  wrapped[NGX_AGT_PATTERN_MAX_LEN
-                           + sizeof(NGX_AGT_PATTERN_HEAD)
-                           + sizeof(NGX_AGT_PATTERN_TAIL)];
+    static u_char  wrapped[NGX_AGT_REGEX_MAX_LEN
+                           + sizeof(NGX_AGT_REGEX_HEAD)
+                           + sizeof(NGX_AGT_REGEX_TAIL)];
 
     *rc = NGX_OK;
 
@@ -487,11 +487,11 @@ ngx_agt_pattern_compile(ngx_agt_patterns_t *p,
     if (code && search) {
         pcre2_code_free(code);
 
-        last = ngx_cpymem(wrapped, NGX_AGT_PATTERN_HEAD,
-                          sizeof(NGX_AGT_PATTERN_HEAD) - 1);
+        last = ngx_cpymem(wrapped, NGX_AGT_REGEX_HEAD,
+                          sizeof(NGX_AGT_REGEX_HEAD) - 1);
         last = ngx_cpymem(last, text->data, text->len);
-        last = ngx_cpymem(last, NGX_AGT_PATTERN_TAIL,
-                          sizeof(NGX_AGT_PATTERN_TAIL) - 1);
+        last = ngx_cpymem(last, NGX_AGT_REGEX_TAIL,
+                          sizeof(NGX_AGT_REGEX_TAIL) - 1);
 
         code = pcre2_compile(wrapped, (size_t) (last - wrapped), options,
                              &error, &offset, p->compile);
@@ -504,7 +504,7 @@ ngx_agt_pattern_compile(ngx_agt_patterns_t *p,
     }
 
     if (pcre2_pattern_info(code, PCRE2_INFO_SIZE, &size) != 0
-        || size > NGX_AGT_PATTERN_MAX_SIZE)
+        || size > NGX_AGT_REGEX_MAX_SIZE)
     {
         pcre2_code_free(code);
         return NULL;

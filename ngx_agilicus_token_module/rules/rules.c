@@ -9,7 +9,7 @@
 #include "rules/regex.h"
 #include "rules/query.h"
 #include "rules/rules.h"
-#include "rules/packed.h"
+#include "rules/ruleset.h"
 #include "rules/template.h"
 
 
@@ -37,8 +37,8 @@ typedef enum {
 
 
 struct ngx_agt_rules_s {
-    ngx_agt_patterns_t  *patterns;
-    ngx_agt_path_t       subject;
+    ngx_agt_regex_t  *patterns;
+    ngx_agt_path_t    subject;
     ngx_agt_path_t       plain;    /* without parameters */
 
     u_char              *buf;      /* of that path */
@@ -49,7 +49,7 @@ struct ngx_agt_rules_s {
 /* one decision */
 
 typedef struct {
-    ngx_agt_patterns_t          *patterns;
+    ngx_agt_regex_t             *patterns;
     const ngx_agt_rules_view_t  *view;
 
     ngx_agt_path_t              *subject;   /* of one reading */
@@ -127,15 +127,15 @@ ngx_agt_rules_create(ngx_uint_t slots)
 {
     ngx_agt_rules_t  *rules;
 
-    rules = ngx_agt_patterns_alloc(sizeof(ngx_agt_rules_t));
+    rules = ngx_agt_regex_alloc(sizeof(ngx_agt_rules_t));
     if (rules == NULL) {
         return NULL;
     }
 
-    rules->patterns = ngx_agt_patterns_create(slots);
+    rules->patterns = ngx_agt_regex_create(slots);
 
     if (rules->patterns == NULL) {
-        ngx_agt_patterns_free(rules);
+        ngx_agt_regex_free(rules);
         return NULL;
     }
 
@@ -152,10 +152,10 @@ ngx_agt_rules_destroy(ngx_agt_rules_t *rules)
 
     ngx_agt_path_free(&rules->subject);
     ngx_agt_path_free(&rules->plain);
-    ngx_agt_patterns_destroy(rules->patterns);
-    ngx_agt_patterns_free(rules->buf);
+    ngx_agt_regex_destroy(rules->patterns);
+    ngx_agt_regex_free(rules->buf);
 
-    ngx_agt_patterns_free(rules);
+    ngx_agt_regex_free(rules);
 }
 
 
@@ -190,7 +190,7 @@ ngx_agt_rules_decide(ngx_agt_rules_t *rules,
         return NGX_DECLINED;
     }
 
-    ngx_agt_patterns_begin(rules->patterns, view->spent);
+    ngx_agt_regex_begin(rules->patterns, view->spent);
 
     ngx_agt_path_begin(&rules->subject, rules->patterns,
                        &view->path, &view->query, view->has_query,
@@ -201,13 +201,13 @@ ngx_agt_rules_decide(ngx_agt_rules_t *rules,
     d.subject = &rules->subject;
     d.whole = &rules->subject;
     d.methods = NGX_AGT_RULESET_ALL
-                | ngx_agt_ruleset_method_bit(&view->method);
+                | ngx_agt_syntax_method_bit(&view->method);
 
     rc = ngx_agt_rules_hosts(&d, hosts, reason);
 
     if (rc == NGX_DECLINED || !ngx_agt_rules_has_parameter(&view->path))
     {
-        view->spent = ngx_agt_patterns_spent(rules->patterns);
+        view->spent = ngx_agt_regex_spent(rules->patterns);
         return rc;
     }
 
@@ -230,7 +230,7 @@ ngx_agt_rules_decide(ngx_agt_rules_t *rules,
 
     plain = ngx_agt_rules_hosts(&d, hosts, reason);
 
-    view->spent = ngx_agt_patterns_spent(rules->patterns);
+    view->spent = ngx_agt_regex_spent(rules->patterns);
 
     return (plain == NGX_OK) ? rc : plain;
 }
@@ -249,7 +249,7 @@ ngx_agt_rules_hosts(ngx_agt_rules_decision_t *d,
 
     while (ngx_agt_ruleset_next_host(&hosts, &host) == NGX_OK) {
 
-        if (!ngx_agt_ruleset_is_host(&host.name, &d->view->host)) {
+        if (!ngx_agt_syntax_is_host(&host.name, &d->view->host)) {
             continue;
         }
 
@@ -282,12 +282,12 @@ ngx_agt_rules_plain(ngx_agt_rules_t *rules, ngx_str_t *path)
     u_char  *p, *d, *end;
 
     if (path->len > rules->size) {
-        p = ngx_agt_patterns_alloc(path->len);
+        p = ngx_agt_regex_alloc(path->len);
         if (p == NULL) {
             return NGX_ERROR;
         }
 
-        ngx_agt_patterns_free(rules->buf);
+        ngx_agt_regex_free(rules->buf);
 
         rules->buf = p;
         rules->size = path->len;
@@ -402,7 +402,7 @@ ngx_agt_rules_sift(ngx_agt_rules_decision_t *d, ngx_agt_rules_sieve_t *sieve,
 
         if (cost > NGX_AGT_RULES_COST) {
 
-            if (ngx_agt_patterns_spend(d->patterns, cost) != NGX_OK)
+            if (ngx_agt_regex_spend(d->patterns, cost) != NGX_OK)
             {
                 rc = NGX_ERROR;
                 break;
@@ -620,7 +620,7 @@ ngx_agt_rules_template(ngx_agt_rules_decision_t *d,
 {
     ngx_uint_t  prefix, path, subject;
 
-    if (ngx_agt_patterns_spend(d->patterns, values->path.len / 4) != NGX_OK)
+    if (ngx_agt_regex_spend(d->patterns, values->path.len / 4) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -657,7 +657,7 @@ ngx_agt_rules_query(ngx_agt_rules_decision_t *d,
             return rc == NGX_DECLINED;
         }
 
-        if (ngx_agt_patterns_spend(d->patterns, 8 * d->view->query.len)
+        if (ngx_agt_regex_spend(d->patterns, 8 * d->view->query.len)
             != NGX_OK)
         {
             return 0;
@@ -692,9 +692,9 @@ ngx_agt_rules_body(ngx_agt_rules_decision_t *d,
         }
 
         if (d->view->state != NGX_AGT_RULES_GIVEN
-            || ngx_agt_patterns_spend(d->patterns,
-                                      NGX_AGT_RULES_VALUE
-                                      + 8 * item.text.len)
+            || ngx_agt_regex_spend(d->patterns,
+                                   NGX_AGT_RULES_VALUE
+                                   + 8 * item.text.len)
                != NGX_OK
             || d->view->pointer(d->view->body, &item.text, &value) != NGX_OK)
         {

@@ -6,7 +6,7 @@
 
 #include "rules/target.h"
 #include "token/bearer.h"
-#include "rules/packed.h"
+#include "rules/ruleset.h"
 
 
 static ngx_int_t ngx_agt_target_split(const ngx_str_t *text,
@@ -223,7 +223,7 @@ ngx_agt_target_authority(const ngx_str_t *text, ngx_uint_t usual,
 
     authority->port = (port == usual) ? 0 : port;
 
-    return ngx_agt_ruleset_host_name(&host, &authority->host);
+    return ngx_agt_syntax_host_name(&host, &authority->host);
 }
 
 

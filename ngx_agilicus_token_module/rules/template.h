@@ -15,7 +15,7 @@
 /*
  * Path templates (API: TemplatePath), such as "/files/{id}/{name}.txt".  A name
  * in braces stands for one or more bytes other than "/"; all else stands for
- * itself.  Templates are those that ngx_agt_ruleset_is_template()
+ * itself.  Templates are those that ngx_agt_syntax_is_template()
  * takes.
  */
 

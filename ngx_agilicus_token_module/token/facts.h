@@ -21,7 +21,7 @@
  *            | claims
  *
  * The host rules of a token may be large and are a packed form of their own
- * (rules/packed.h) that is kept beside the facts.
+ * (rules/ruleset.h) that is kept beside the facts.
  *
  * Facts say nothing about a verdict: policy reads them anew for each request.
  */

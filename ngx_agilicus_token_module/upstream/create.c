@@ -31,7 +31,7 @@ static ngx_int_t ngx_agt_create_ask(ngx_agt_ctx_t *ctx,
     ngx_agt_answer_t *answer);
 static ngx_int_t ngx_agt_create_present(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
-    const ngx_agt_secret_t *kept);
+    const ngx_agt_issued_t *kept);
 
 
 static const ngx_agt_exchange_type_t  ngx_agt_creation = {
@@ -345,7 +345,7 @@ ngx_agt_create_ask(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
 
 static ngx_int_t
 ngx_agt_create_present(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
-    const ngx_agt_loc_conf_t *lcf, const ngx_agt_secret_t *kept)
+    const ngx_agt_loc_conf_t *lcf, const ngx_agt_issued_t *kept)
 {
     ngx_str_t  part;
 

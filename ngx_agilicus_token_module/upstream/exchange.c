@@ -19,7 +19,7 @@ static ngx_int_t ngx_agt_exchange_begin(ngx_http_request_t *r,
 static ngx_int_t ngx_agt_exchange_find(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 static ngx_uint_t ngx_agt_exchange_is_fresh(ngx_agt_ctx_t *ctx,
-    const ngx_agt_loc_conf_t *lcf, const ngx_agt_secret_t *secret);
+    const ngx_agt_loc_conf_t *lcf, const ngx_agt_issued_t *secret);
 static ngx_int_t ngx_agt_exchange_ask(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 static ngx_int_t ngx_agt_exchange_answered(ngx_http_request_t *r,
@@ -72,7 +72,7 @@ ngx_agt_exchange_begin(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
         x->type = type;
         x->place.key = x->key;
-        x->place.context = lcf->origin->context;
+        x->place.origin = lcf->origin->number;
 
         ctx->exchange = x;
     }
@@ -88,13 +88,13 @@ ngx_agt_exchange_find(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
     ngx_int_t            rc;
-    ngx_agt_secret_t     secret;
+    ngx_agt_issued_t     secret;
     ngx_agt_exchange_t  *x;
 
     x = ctx->exchange;
 
     if (lcf->origin->zone == NULL
-        || ngx_agt_secret_find(lcf->origin->zone, &x->place,
+        || ngx_agt_issued_find(lcf->origin->zone, &x->place,
                                ngx_agt_call_buffer(), &secret)
            != NGX_OK)
     {
@@ -138,13 +138,13 @@ ngx_agt_exchange_find(ngx_http_request_t *r,
 
 static ngx_uint_t
 ngx_agt_exchange_is_fresh(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
-    const ngx_agt_secret_t *secret)
+    const ngx_agt_issued_t *secret)
 {
     uint64_t         age, late;
     ngx_agt_clock_t  now;
     ngx_agt_found_t  found;
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     age = now.mono - ngx_min(secret->sent, now.mono);
 

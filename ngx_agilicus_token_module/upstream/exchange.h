@@ -48,7 +48,7 @@ typedef struct {
      */
     ngx_int_t       (*given)(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
                              const ngx_agt_loc_conf_t *lcf,
-                             const ngx_agt_secret_t *kept);
+                             const ngx_agt_issued_t *kept);
 
     /*
      * Refuses the request where the API says that its token is revoked; NULL

@@ -216,7 +216,7 @@ ngx_agt_precontent_created(ngx_http_request_t *r,
 
         /* the API has just said what the token is */
 
-        ngx_agt_zone_now(&now);
+        ngx_agt_clock_now(&now);
 
         ngx_agt_children_note(ngx_agt_request_denials(r), ctx->api->digest,
                               key, &ctx->facts, &now);
@@ -252,7 +252,7 @@ ngx_agt_precontent_refused(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
     key = ngx_agt_look_up_denial_key(ctx);
 
     if (key) {
-        ngx_agt_zone_now(&now);
+        ngx_agt_clock_now(&now);
 
         ngx_agt_children_end(ngx_agt_request_denials(r), ctx->api->digest,
                              key, &now);

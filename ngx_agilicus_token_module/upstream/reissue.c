@@ -21,13 +21,13 @@ static ngx_int_t ngx_agt_reissue_ask(ngx_agt_ctx_t *ctx,
     ngx_agt_answer_t *answer);
 static ngx_int_t ngx_agt_reissue_given(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
-    const ngx_agt_secret_t *kept);
+    const ngx_agt_issued_t *kept);
 static ngx_uint_t ngx_agt_reissue_is_young(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
     ngx_uint_t has_exp, ngx_uint_t has_jti);
 static ngx_int_t ngx_agt_reissue_alive(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
-    const ngx_agt_secret_t *secret);
+    const ngx_agt_issued_t *secret);
 static ngx_int_t ngx_agt_reissue_revoked(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 static ngx_int_t ngx_agt_reissue_verify(ngx_http_request_t *r,
@@ -144,7 +144,7 @@ ngx_agt_reissue_ask(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
 
 static ngx_int_t
 ngx_agt_reissue_given(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
-    const ngx_agt_loc_conf_t *lcf, const ngx_agt_secret_t *kept)
+    const ngx_agt_loc_conf_t *lcf, const ngx_agt_issued_t *kept)
 {
     ngx_int_t            rc;
     ngx_agt_exchange_t  *x;
@@ -196,7 +196,7 @@ ngx_agt_reissue_is_young(ngx_http_request_t *r,
     ngx_uint_t       watched;
     ngx_agt_clock_t  now;
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     watched = has_jti && ngx_agt_look_up_watched(r, lcf->origin->api, &now);
 
@@ -215,7 +215,7 @@ ngx_agt_reissue_is_young(ngx_http_request_t *r,
 static ngx_int_t
 ngx_agt_reissue_alive(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
-    const ngx_agt_secret_t *secret)
+    const ngx_agt_issued_t *secret)
 {
     u_char               own[NGX_AGT_DIGEST_LEN];
     ngx_atomic_uint_t    generation;
@@ -234,7 +234,7 @@ ngx_agt_reissue_alive(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     if (ngx_agt_denials_check(denials, ctx->api->digest, own,
                               &ctx->exchange->facts, secret->sent, &now)
@@ -314,7 +314,7 @@ ngx_agt_reissue_verify(ngx_http_request_t *r,
     /* facts from before the token was given are too old */
 
     key.key = digest;
-    key.context = lcf->origin->context;
+    key.origin = lcf->origin->number;
 
     if (lcf->origin->zone
         && ngx_agt_cache_find(lcf->origin->zone, &key, 0, &found) == NGX_OK
@@ -385,13 +385,13 @@ ngx_agt_reissue_verified(ngx_http_request_t *r,
         return ngx_agt_reissue_refused(r, ctx, lcf, own);
     }
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     ngx_agt_children_note(ngx_agt_request_denials(r), ctx->api->digest, own,
                           &x->facts, &now);
 
     if (lcf->origin->zone) {
-        (void) ngx_agt_secret_store(lcf->origin->zone, &x->place,
+        (void) ngx_agt_issued_store(lcf->origin->zone, &x->place,
                                     NGX_AGT_REASON_REISSUE, &x->packed,
                                     &x->token, x->sent);
     }
@@ -429,7 +429,7 @@ ngx_agt_reissue_refused(ngx_http_request_t *r,
     ngx_str_t        none;
     ngx_agt_clock_t  now;
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     ngx_agt_children_end(ngx_agt_request_denials(r), ctx->api->digest, own,
                          &now);
@@ -455,7 +455,7 @@ ngx_agt_reissue_denied(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 {
     ngx_agt_clock_t  now;
 
-    ngx_agt_zone_now(&now);
+    ngx_agt_clock_now(&now);
 
     return ngx_agt_look_up_denial(ctx, &now);
 }

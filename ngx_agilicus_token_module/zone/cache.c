@@ -95,11 +95,11 @@ ngx_agt_cache_copy(ngx_agt_zone_t *zone,
     const volatile ngx_agt_entry_t  *e;
 
     table = zone->facts;
-    e = ngx_agt_table_peek(table, key->key, key->context, &seen);
+    e = ngx_agt_table_peek(table, key->key, key->origin, &seen);
 
     if (e == NULL) {
         table = zone->invalid;
-        e = ngx_agt_table_peek(table, key->key, key->context, &seen);
+        e = ngx_agt_table_peek(table, key->key, key->origin, &seen);
         if (e == NULL) {
             return NGX_DECLINED;
         }
@@ -181,13 +181,13 @@ ngx_agt_cache_store(ngx_agt_zone_t *zone, const ngx_agt_cache_key_t *key,
 
     ngx_agt_zone_begin_locked(zone);
 
-    e = ngx_agt_table_find(other, key->key, key->context);
+    e = ngx_agt_table_find(other, key->key, key->origin);
 
     if (e) {
         ngx_agt_table_remove(other, e);
     }
 
-    e = ngx_agt_table_store(table, key->key, key->context,
+    e = ngx_agt_table_store(table, key->key, key->origin,
                             facts->len + rules->len);
 
     if (e) {
@@ -227,7 +227,7 @@ ngx_agt_cache_purged(ngx_agt_zone_t *zone)
 
     /* with the mutex held: what is stored later was asked for later, or goes */
 
-    now = ngx_agt_mono_now();
+    now = ngx_agt_clock_mono_now();
     zone->sh->purged = ngx_max(zone->sh->purged, now);
 
     ngx_agt_zone_unlock(zone);
@@ -242,13 +242,13 @@ ngx_agt_cache_remove(ngx_agt_zone_t *zone, const ngx_agt_cache_key_t *key)
     ngx_agt_zone_lock(zone);
     ngx_agt_zone_begin_locked(zone);
 
-    e = ngx_agt_table_find(zone->facts, key->key, key->context);
+    e = ngx_agt_table_find(zone->facts, key->key, key->origin);
 
     if (e) {
         ngx_agt_table_remove(zone->facts, e);
     }
 
-    e = ngx_agt_table_find(zone->invalid, key->key, key->context);
+    e = ngx_agt_table_find(zone->invalid, key->key, key->origin);
 
     if (e) {
         ngx_agt_table_remove(zone->invalid, e);
@@ -283,13 +283,13 @@ ngx_agt_cache_find_locked(ngx_agt_zone_t *zone, const ngx_agt_cache_key_t *key)
 {
     ngx_agt_entry_t  *e;
 
-    e = ngx_agt_table_find(zone->facts, key->key, key->context);
+    e = ngx_agt_table_find(zone->facts, key->key, key->origin);
 
     if (e) {
         return e;
     }
 
-    return ngx_agt_table_find(zone->invalid, key->key, key->context);
+    return ngx_agt_table_find(zone->invalid, key->key, key->origin);
 }
 
 

@@ -35,7 +35,7 @@ typedef struct {
 
 typedef struct {
     const u_char                  *key;      /* the token's digest */
-    uint32_t                       context;
+    uint32_t                       origin;
 } ngx_agt_cache_key_t;
 
 

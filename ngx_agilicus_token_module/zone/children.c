@@ -114,7 +114,7 @@ ngx_agt_children_add(ngx_agt_denials_t *denials, const ngx_agt_child_t *child,
     bound.data = record.key;
     bound.len = NGX_AGT_DENIAL_KEY_LEN;
 
-    if (ngx_agt_seal(&child->token, &bound, sealed) != NGX_OK) {
+    if (ngx_agt_seal_encrypt(&child->token, &bound, sealed) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -13,39 +13,39 @@ static void ngx_agt_clock_look(void);
 
 /* milliseconds that the machine has slept; as of the second "seen" */
 
-static uint64_t  ngx_agt_slept;
-static time_t    ngx_agt_seen;
+static uint64_t  ngx_agt_clock_slept;
+static time_t    ngx_agt_clock_seen;
 
 
 uint64_t
-ngx_agt_mono(void)
+ngx_agt_clock_mono(void)
 {
 #if (NGX_PTR_SIZE == 4)
 
     /* nginx's milliseconds come round every 49 days */
 
-    return ngx_agt_mono_now();
+    return ngx_agt_clock_mono_now();
 
 #else
 
-    if (ngx_agt_seen != ngx_time()) {
+    if (ngx_agt_clock_seen != ngx_time()) {
         ngx_agt_clock_look();
     }
 
-    return ngx_current_msec + ngx_agt_slept;
+    return ngx_current_msec + ngx_agt_clock_slept;
 
 #endif
 }
 
 
 uint64_t
-ngx_agt_mono_now(void)
+ngx_agt_clock_mono_now(void)
 {
     ngx_agt_clock_look();
 
     /* what is left of a millisecond here may be rounded up elsewhere */
 
-    return ngx_agt_clock_read(CLOCK_MONOTONIC) + ngx_agt_slept + 1;
+    return ngx_agt_clock_read(CLOCK_MONOTONIC) + ngx_agt_clock_slept + 1;
 }
 
 
@@ -64,13 +64,13 @@ ngx_agt_clock_look(void)
     boot = ngx_agt_clock_read(CLOCK_BOOTTIME);
     mono = ngx_agt_clock_read(CLOCK_MONOTONIC);
 
-    if (boot > mono + ngx_agt_slept + 5) {
-        ngx_agt_slept = boot - mono;
+    if (boot > mono + ngx_agt_clock_slept + 5) {
+        ngx_agt_clock_slept = boot - mono;
     }
 
 #endif
 
-    ngx_agt_seen = ngx_time();
+    ngx_agt_clock_seen = ngx_time();
 }
 
 

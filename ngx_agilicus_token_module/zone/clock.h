@@ -22,13 +22,13 @@
 /*
  * The clock in milliseconds, as of the event that is being handled.
  */
-uint64_t ngx_agt_mono(void);
+uint64_t ngx_agt_clock_mono(void);
 
 /*
  * The clock in milliseconds as it is now: never behind what any process has
- * got from ngx_agt_mono() before.
+ * got from ngx_agt_clock_mono() before.
  */
-uint64_t ngx_agt_mono_now(void);
+uint64_t ngx_agt_clock_mono_now(void);
 
 
 #endif /* _NGX_AGT_ZONE_CLOCK_H_INCLUDED_ */

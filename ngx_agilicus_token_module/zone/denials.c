@@ -439,7 +439,7 @@ ngx_agt_denials_add(ngx_agt_denials_t *denials,
 
     /* what was asked about until now, by any worker, is older than it */
 
-    made = ngx_max(ngx_agt_mono_now(), now->mono);
+    made = ngx_max(ngx_agt_clock_mono_now(), now->mono);
 
     add.mark = ngx_agt_denial_mark(made, args->source, args->kind);
 

@@ -253,7 +253,7 @@ ngx_agt_flight_unfollow(ngx_agt_zone_t *first, const ngx_agt_flight_t *flight)
 
 
 ngx_uint_t
-ngx_agt_flights(ngx_agt_zone_t *first, uint64_t now)
+ngx_agt_flight_count(ngx_agt_zone_t *first, uint64_t now)
 {
     ngx_uint_t  i, n;
 

@@ -88,7 +88,7 @@ void ngx_agt_flight_unfollow(ngx_agt_zone_t *first,
 /*
  * How many calls are under way in all workers, for the status.
  */
-ngx_uint_t ngx_agt_flights(ngx_agt_zone_t *first, uint64_t now);
+ngx_uint_t ngx_agt_flight_count(ngx_agt_zone_t *first, uint64_t now);
 
 
 #endif /* _NGX_AGT_ZONE_FLIGHT_H_INCLUDED_ */

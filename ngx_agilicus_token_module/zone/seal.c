@@ -71,7 +71,8 @@ ngx_agt_seal_init(ngx_log_t *log)
 /* nonce, sealed bytes, tag */
 
 ngx_int_t
-ngx_agt_seal(const ngx_str_t *plain, const ngx_str_t *bound, u_char *out)
+ngx_agt_seal_encrypt(const ngx_str_t *plain, const ngx_str_t *bound,
+    u_char *out)
 {
     ngx_int_t        rc;
     EVP_CIPHER_CTX  *ctx;
@@ -98,7 +99,8 @@ ngx_agt_seal(const ngx_str_t *plain, const ngx_str_t *bound, u_char *out)
 
 
 ngx_int_t
-ngx_agt_seal_open(const ngx_str_t *sealed, const ngx_str_t *bound, u_char *out)
+ngx_agt_seal_decrypt(const ngx_str_t *sealed, const ngx_str_t *bound,
+    u_char *out)
 {
     u_char           tag[NGX_AGT_SEAL_TAG];
     size_t           len;

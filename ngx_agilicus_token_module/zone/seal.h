@@ -32,7 +32,7 @@ ngx_int_t ngx_agt_seal_init(ngx_log_t *log);
  * Seals "plain" into "out" of plain->len + NGX_AGT_SEAL_LEN bytes,
  * bound to "bound": it opens with the same only.  NGX_OK or NGX_ERROR.
  */
-ngx_int_t ngx_agt_seal(const ngx_str_t *plain,
+ngx_int_t ngx_agt_seal_encrypt(const ngx_str_t *plain,
     const ngx_str_t *bound, u_char *out);
 
 /*
@@ -40,7 +40,7 @@ ngx_int_t ngx_agt_seal(const ngx_str_t *plain,
  * NGX_OK; NGX_ERROR where it is broken, was made with another key or is bound
  * to something else: "out" is then zeroed.
  */
-ngx_int_t ngx_agt_seal_open(const ngx_str_t *sealed,
+ngx_int_t ngx_agt_seal_decrypt(const ngx_str_t *sealed,
     const ngx_str_t *bound, u_char *out);
 
 

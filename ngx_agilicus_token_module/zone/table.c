@@ -40,7 +40,7 @@ static ngx_agt_slot_t *ngx_agt_table_slots(ngx_agt_table_t *t);
 static ngx_agt_entry_t *ngx_agt_table_at(ngx_agt_table_t *t, uint32_t unit);
 static uint32_t ngx_agt_table_unit(ngx_agt_table_t *t, ngx_agt_entry_t *e);
 static uint32_t ngx_agt_table_tag(ngx_agt_table_t *t,
-    const u_char *key, uint32_t context);
+    const u_char *key, uint32_t origin);
 static uint32_t ngx_agt_table_home(ngx_agt_table_t *t, uint32_t tag);
 static uint32_t ngx_agt_table_slot_of(ngx_agt_table_t *t, ngx_agt_entry_t *e);
 static void ngx_agt_table_unlink(ngx_agt_table_t *t, ngx_agt_entry_t *e);
@@ -103,16 +103,16 @@ ngx_agt_table_wipe(ngx_agt_table_t *t)
 
 
 ngx_agt_entry_t *
-ngx_agt_table_find(ngx_agt_table_t *t, const u_char *key, uint32_t context)
+ngx_agt_table_find(ngx_agt_table_t *t, const u_char *key, uint32_t origin)
 {
     ngx_agt_table_seen_t  seen;
 
-    return ngx_agt_table_peek(t, key, context, &seen);
+    return ngx_agt_table_peek(t, key, origin, &seen);
 }
 
 
 ngx_agt_entry_t *
-ngx_agt_table_peek(ngx_agt_table_t *t, const u_char *key, uint32_t context,
+ngx_agt_table_peek(ngx_agt_table_t *t, const u_char *key, uint32_t origin,
     ngx_agt_table_seen_t *seen)
 {
     uint32_t          i, n, tag, unit;
@@ -121,7 +121,7 @@ ngx_agt_table_peek(ngx_agt_table_t *t, const u_char *key, uint32_t context,
     ngx_agt_entry_t  *e;
 
     slots = ngx_agt_table_slots(t);
-    tag = ngx_agt_table_tag(t, key, context);
+    tag = ngx_agt_table_tag(t, key, origin);
     i = ngx_agt_table_home(t, tag);
 
     /*
@@ -145,7 +145,7 @@ ngx_agt_table_peek(ngx_agt_table_t *t, const u_char *key, uint32_t context,
 
             if (unit < t->units
                 && t->units - unit >= NGX_AGT_TABLE_HEAD_UNITS
-                && e->context == context
+                && e->origin == origin
                 && ngx_agt_table_equal(e->key, key))
             {
                 seen->slot = i;
@@ -205,12 +205,12 @@ ngx_agt_table_holds(ngx_agt_table_t *t, const ngx_agt_entry_t *e, size_t len)
 
 ngx_agt_entry_t *
 ngx_agt_table_store(ngx_agt_table_t *t,
-    const u_char *key, uint32_t context, size_t len)
+    const u_char *key, uint32_t origin, size_t len)
 {
     uint32_t          units;
     ngx_agt_entry_t  *e;
 
-    e = ngx_agt_table_find(t, key, context);
+    e = ngx_agt_table_find(t, key, origin);
 
     if (e) {
         ngx_agt_table_remove(t, e);
@@ -234,8 +234,8 @@ ngx_agt_table_store(ngx_agt_table_t *t,
 
     e->units = units;
     e->used = 1;
-    e->context = context;
-    e->tag = ngx_agt_table_tag(t, key, context);
+    e->origin = origin;
+    e->tag = ngx_agt_table_tag(t, key, origin);
     e->serial = ++t->stores;
 
     ngx_memcpy(e->key, key, NGX_AGT_TABLE_KEY_LEN);
@@ -510,7 +510,7 @@ ngx_agt_table_unit(ngx_agt_table_t *t, ngx_agt_entry_t *e)
  */
 
 static uint32_t
-ngx_agt_table_tag(ngx_agt_table_t *t, const u_char *key, uint32_t context)
+ngx_agt_table_tag(ngx_agt_table_t *t, const u_char *key, uint32_t origin)
 {
     uint64_t  a, b;
 
@@ -519,7 +519,7 @@ ngx_agt_table_tag(ngx_agt_table_t *t, const u_char *key, uint32_t context)
 
     return (uint32_t) ngx_agt_digest_fold(a ^ t->secret[0],
                                           b ^ t->secret[1]
-                                          ^ context);
+                                          ^ origin);
 }
 
 
@@ -594,7 +594,7 @@ ngx_agt_table_sane(ngx_agt_table_t *t)
         used++;
         units_used += e->units;
 
-        if (ngx_agt_table_find(t, e->key, e->context) != e) {
+        if (ngx_agt_table_find(t, e->key, e->origin) != e) {
             return 0;
         }
     }

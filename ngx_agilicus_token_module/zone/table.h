@@ -65,7 +65,7 @@ typedef struct {
     uint8_t   reason;
 
     uint32_t  tag;
-    uint32_t  context;        /* the second part of the key */
+    uint32_t  origin;        /* the second part of the key */
     u_char    key[NGX_AGT_TABLE_KEY_LEN];
 
     uint64_t  sent;           /* milliseconds, monotonic: when asked */
@@ -105,11 +105,11 @@ ngx_agt_table_t *ngx_agt_table_init(void *mem,
 void ngx_agt_table_wipe(ngx_agt_table_t *t);
 
 /*
- * The entry with this key and context, or NULL.  Keys are compared as a whole
+ * The entry with this key and origin, or NULL.  Keys are compared as a whole
  * and in constant time.
  */
 ngx_agt_entry_t *ngx_agt_table_find(
-    ngx_agt_table_t *t, const u_char *key, uint32_t context);
+    ngx_agt_table_t *t, const u_char *key, uint32_t origin);
 
 /*
  * As ..._find(), for who does not hold the lock: never reads outside the table
@@ -118,7 +118,7 @@ ngx_agt_entry_t *ngx_agt_table_find(
  * before it reads data it asks ..._holds().  "seen" is for ..._touch().
  */
 ngx_agt_entry_t *ngx_agt_table_peek(
-    ngx_agt_table_t *t, const u_char *key, uint32_t context,
+    ngx_agt_table_t *t, const u_char *key, uint32_t origin,
     ngx_agt_table_seen_t *seen);
 
 /*
@@ -135,14 +135,14 @@ ngx_uint_t ngx_agt_table_holds(ngx_agt_table_t *t,
 
 /*
  * Makes room for an entry with "len" bytes of data and puts it in place of any
- * that has the same key and context.  Key, context, serial and tag are set, all
+ * that has the same key and origin.  Key, origin, serial and tag are set, all
  * else is zero, "data" is the caller's to fill.  Evicts as needed, looking at a
  * bounded number of entries that were looked up lately.  Returns NULL where the
  * data is larger than a quarter of the arena: an entry with the same key is
  * gone then all the same.
  */
 ngx_agt_entry_t *ngx_agt_table_store(
-    ngx_agt_table_t *t, const u_char *key, uint32_t context,
+    ngx_agt_table_t *t, const u_char *key, uint32_t origin,
     size_t len);
 
 /*

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 
 #include "token/digest.h"
-#include "zone/memo.h"
+#include "zone/digest_cache.h"
 
 #if defined(NGX_AGT_SCRIBBLE) && defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -44,7 +44,7 @@ struct ngx_agt_worker_block_s {
 
     uint64_t                 zone;
     u_char                   token[NGX_AGT_DIGEST_LEN];
-    u_char                   context
+    u_char                   origin
                              [NGX_AGT_DIGEST_LEN];
     ngx_agt_worker_entry_t   entry;
 };
@@ -69,7 +69,7 @@ static ngx_uint_t ngx_agt_worker_cache_is(
     const ngx_agt_worker_block_t *b,
     const ngx_agt_worker_key_t *key);
 static uint64_t ngx_agt_worker_cache_hash(const u_char *token,
-    const u_char *context);
+    const u_char *origin);
 static ngx_uint_t ngx_agt_worker_cache_is_asked(
     const ngx_agt_worker_key_t *key, size_t size);
 static ngx_agt_worker_block_t *
@@ -110,7 +110,7 @@ ngx_agt_worker_cache_init(size_t size)
     c->size = size;
 
     n = size / NGX_AGT_WORKER_CACHE_MEMO;
-    n = ngx_agt_memo_init(p, n);
+    n = ngx_agt_digest_cache_init(p, n);
 
     p += ngx_align(n, NGX_AGT_WORKER_CACHE_UNIT);
 
@@ -146,7 +146,7 @@ ngx_agt_worker_cache_exit(void)
 
     c = &ngx_agt_worker_cache;
 
-    (void) ngx_agt_memo_init(NULL, 0);
+    (void) ngx_agt_digest_cache_init(NULL, 0);
 
     if (c->memory) {
 
@@ -174,7 +174,7 @@ ngx_agt_worker_cache_find(const ngx_agt_worker_key_t *key)
         return NULL;
     }
 
-    b = c->buckets[ngx_agt_worker_cache_hash(key->token, key->context)
+    b = c->buckets[ngx_agt_worker_cache_hash(key->token, key->origin)
                    & (c->nbuckets - 1)];
 
     for ( /* void */ ; b; b = b->next) {
@@ -250,10 +250,10 @@ ngx_agt_worker_cache_add(
     b->entry.has_rules = (has_rules != 0);
 
     ngx_memcpy(b->token, key->token, NGX_AGT_DIGEST_LEN);
-    ngx_memcpy(b->context, key->context, NGX_AGT_DIGEST_LEN);
+    ngx_memcpy(b->origin, key->origin, NGX_AGT_DIGEST_LEN);
     b->zone = key->zone;
 
-    bucket = &c->buckets[ngx_agt_worker_cache_hash(b->token, b->context)
+    bucket = &c->buckets[ngx_agt_worker_cache_hash(b->token, b->origin)
                          & (c->nbuckets - 1)];
     b->next = *bucket;
     *bucket = b;
@@ -345,8 +345,8 @@ ngx_agt_worker_cache_is(const ngx_agt_worker_block_t *b,
         differ |= x[i] ^ y[i];
     }
 
-    ngx_memcpy(x, b->context, sizeof(x));
-    ngx_memcpy(y, key->context, sizeof(y));
+    ngx_memcpy(x, b->origin, sizeof(x));
+    ngx_memcpy(y, key->origin, sizeof(y));
 
     for (i = 0; i < 4; i++) {
         differ |= x[i] ^ y[i];
@@ -359,12 +359,12 @@ ngx_agt_worker_cache_is(const ngx_agt_worker_block_t *b,
 /* only tokens that the API knows are kept: nobody can choose their digests */
 
 static ngx_inline uint64_t
-ngx_agt_worker_cache_hash(const u_char *token, const u_char *context)
+ngx_agt_worker_cache_hash(const u_char *token, const u_char *origin)
 {
     uint64_t  a, b;
 
     ngx_memcpy(&a, token, sizeof(uint64_t));
-    ngx_memcpy(&b, context, sizeof(uint64_t));
+    ngx_memcpy(&b, origin, sizeof(uint64_t));
 
     return a ^ b;
 }
@@ -389,7 +389,7 @@ ngx_agt_worker_cache_is_asked(const ngx_agt_worker_key_t *key, size_t size)
         return 1;
     }
 
-    hash = ngx_agt_worker_cache_hash(key->token, key->context);
+    hash = ngx_agt_worker_cache_hash(key->token, key->origin);
     asked = &c->asked[hash & (c->nbuckets - 1)];
     tag = (uint32_t) (hash >> 32) | 1;
 
@@ -500,7 +500,7 @@ ngx_agt_worker_cache_unlink(ngx_agt_worker_block_t *b)
 
     c = &ngx_agt_worker_cache;
 
-    p = &c->buckets[ngx_agt_worker_cache_hash(b->token, b->context)
+    p = &c->buckets[ngx_agt_worker_cache_hash(b->token, b->origin)
                     & (c->nbuckets - 1)];
 
     while (*p != b) {

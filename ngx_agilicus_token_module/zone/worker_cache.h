@@ -32,7 +32,7 @@
 
 typedef struct {
     const u_char                  *token;    /* its digest */
-    const u_char                  *context;  /* digest of all else */
+    const u_char                  *origin;  /* digest of all else */
     uint64_t                       zone;     /* that has them */
 } ngx_agt_worker_key_t;
 

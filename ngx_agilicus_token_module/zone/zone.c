@@ -196,18 +196,18 @@ ngx_agt_zone_attach(ngx_agt_zone_t *zone)
 
 
 uint32_t
-ngx_agt_zone_context(ngx_agt_zone_t *zone, const u_char *digest)
+ngx_agt_zone_origin(ngx_agt_zone_t *zone, const u_char *digest)
 {
-    uint32_t            serial;
-    ngx_uint_t          i;
-    ngx_agt_context_t  *c, *oldest;
+    uint32_t                serial;
+    ngx_uint_t              i;
+    ngx_agt_zone_origin_t  *c, *oldest;
 
     ngx_agt_zone_lock(zone);
 
-    oldest = &zone->sh->context[0];
+    oldest = &zone->sh->origins[0];
 
-    for (i = 0; i < NGX_AGT_ZONE_CONTEXTS; i++) {
-        c = &zone->sh->context[i];
+    for (i = 0; i < NGX_AGT_ZONE_ORIGINS; i++) {
+        c = &zone->sh->origins[i];
 
         if (c->serial && ngx_agt_digest_equal(c->digest, digest))
         {
@@ -224,7 +224,7 @@ ngx_agt_zone_context(ngx_agt_zone_t *zone, const u_char *digest)
 
     /* facts of a serial that nobody has any more are never found again */
 
-    serial = ++zone->sh->contexts;
+    serial = ++zone->sh->norigins;
 
     oldest->serial = serial;
     ngx_memcpy(oldest->digest, digest, NGX_AGT_DIGEST_LEN);
@@ -305,8 +305,8 @@ ngx_agt_zone_count(ngx_agt_zone_t *zone, ngx_agt_count_e count)
 
 
 void
-ngx_agt_zone_now(ngx_agt_clock_t *now)
+ngx_agt_clock_now(ngx_agt_clock_t *now)
 {
-    now->mono = ngx_agt_mono();
+    now->mono = ngx_agt_clock_mono();
     now->wall = ngx_time();
 }

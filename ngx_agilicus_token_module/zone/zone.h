@@ -33,7 +33,7 @@
 #define NGX_AGT_ZONE_MIN       (8 * ngx_pagesize)
 
 /* APIs with their options that facts of one zone can come from */
-#define NGX_AGT_ZONE_CONTEXTS  64
+#define NGX_AGT_ZONE_ORIGINS   64
 
 /*
  * APIs by URL that budgets, breakers and counters are kept for: those of one
@@ -96,7 +96,7 @@ typedef struct {
     u_char    digest[NGX_AGT_DIGEST_LEN];
     uint32_t  serial;     /* never given twice; 0: free */
     uint32_t  reserved;
-} ngx_agt_context_t;
+} ngx_agt_zone_origin_t;
 
 
 /* what came of a call, for those who waited for it in other workers */
@@ -170,7 +170,7 @@ typedef struct {
 
 typedef struct {
     uint32_t             version;
-    uint32_t             contexts;   /* the last serial given */
+    uint32_t             norigins;   /* the last serial given */
 
     /*
      * Counts up as a change to facts begins and as it ends: odd during one,
@@ -192,7 +192,7 @@ typedef struct {
     uint64_t             flight_id;  /* the last one given */
     uint64_t             secret[2];
 
-    ngx_agt_context_t    context[NGX_AGT_ZONE_CONTEXTS];
+    ngx_agt_zone_origin_t  origins[NGX_AGT_ZONE_ORIGINS];
 
     ngx_agt_api_state_t  api[NGX_AGT_ZONE_APIS];
 
@@ -221,12 +221,12 @@ typedef struct {
 ngx_int_t ngx_agt_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 
 /*
- * The serial under which facts of this context are kept in the zone: what may
+ * The serial under which facts of this origin are kept in the zone: what may
  * change an answer, as one digest.  The same digest has the same serial as
  * long as it is in use; a serial is never given to another digest.  For the
  * master, before its workers start.
  */
-uint32_t ngx_agt_zone_context(ngx_agt_zone_t *zone, const u_char *digest);
+uint32_t ngx_agt_zone_origin(ngx_agt_zone_t *zone, const u_char *digest);
 
 /*
  * Takes and gives back the zone's mutex.  Where a process died in the middle
@@ -260,7 +260,7 @@ void ngx_agt_zone_count(ngx_agt_zone_t *zone, ngx_agt_count_e count);
 /*
  * Both clocks as of the event that is being handled.
  */
-void ngx_agt_zone_now(ngx_agt_clock_t *now);
+void ngx_agt_clock_now(ngx_agt_clock_t *now);
 
 
 #endif /* _NGX_AGT_ZONE_ZONE_H_INCLUDED_ */

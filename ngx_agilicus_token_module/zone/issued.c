@@ -4,11 +4,11 @@
  */
 
 
-#include "zone/secret.h"
+#include "zone/issued.h"
 
 
 size_t
-ngx_agt_secret_pack(u_char *buf, size_t size, ngx_uint_t has_exp, int64_t exp)
+ngx_agt_issued_pack(u_char *buf, size_t size, ngx_uint_t has_exp, int64_t exp)
 {
     ngx_agt_facts_t          facts;
     ngx_agt_facts_builder_t  b;
@@ -25,21 +25,21 @@ ngx_agt_secret_pack(u_char *buf, size_t size, ngx_uint_t has_exp, int64_t exp)
 
 
 ngx_int_t
-ngx_agt_secret_store(ngx_agt_zone_t *zone, const ngx_agt_cache_key_t *key,
+ngx_agt_issued_store(ngx_agt_zone_t *zone, const ngx_agt_cache_key_t *key,
     ngx_agt_reason_e reason, const ngx_str_t *packed,
     const ngx_str_t *token, uint64_t sent)
 {
-    u_char     buf[NGX_AGT_SECRET_MAX + NGX_AGT_SEAL_LEN];
+    u_char     buf[NGX_AGT_ISSUED_MAX + NGX_AGT_SEAL_LEN];
     ngx_str_t  bound, sealed;
 
-    if (token->len > NGX_AGT_SECRET_MAX) {
+    if (token->len > NGX_AGT_ISSUED_MAX) {
         return NGX_DECLINED;
     }
 
     bound.data = (u_char *) key->key;
     bound.len = NGX_AGT_DIGEST_LEN;
 
-    if (ngx_agt_seal(token, &bound, buf) != NGX_OK) {
+    if (ngx_agt_seal_encrypt(token, &bound, buf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -52,8 +52,8 @@ ngx_agt_secret_store(ngx_agt_zone_t *zone, const ngx_agt_cache_key_t *key,
 
 
 ngx_int_t
-ngx_agt_secret_find(ngx_agt_zone_t *zone,
-    const ngx_agt_cache_key_t *key, u_char *buf, ngx_agt_secret_t *secret)
+ngx_agt_issued_find(ngx_agt_zone_t *zone,
+    const ngx_agt_cache_key_t *key, u_char *buf, ngx_agt_issued_t *secret)
 {
     ngx_str_t        bound;
     ngx_agt_facts_t  facts;
@@ -63,7 +63,7 @@ ngx_agt_secret_find(ngx_agt_zone_t *zone,
         return NGX_DECLINED;
     }
 
-    ngx_memzero(secret, sizeof(ngx_agt_secret_t));
+    ngx_memzero(secret, sizeof(ngx_agt_issued_t));
 
     secret->class = found.class;
     secret->reason = found.reason;
@@ -81,9 +81,9 @@ ngx_agt_secret_find(ngx_agt_zone_t *zone,
 
     if (ngx_agt_facts_open(&facts, found.facts.data, found.facts.len)
             != NGX_OK
-        || found.rules.len > NGX_AGT_SECRET_MAX
+        || found.rules.len > NGX_AGT_ISSUED_MAX
                              + NGX_AGT_SEAL_LEN
-        || ngx_agt_seal_open(&found.rules, &bound, buf) != NGX_OK)
+        || ngx_agt_seal_decrypt(&found.rules, &bound, buf) != NGX_OK)
     {
         return NGX_DECLINED;
     }

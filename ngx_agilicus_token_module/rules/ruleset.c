@@ -4,7 +4,7 @@
  */
 
 
-#include "rules/packed.h"
+#include "rules/ruleset.h"
 
 
 static u_char *ngx_agt_ruleset_add(
@@ -44,7 +44,7 @@ ngx_agt_ruleset_host(ngx_agt_ruleset_builder_t *b, const ngx_str_t *name)
 
     ngx_agt_ruleset_host_end(b);
 
-    if (ngx_agt_ruleset_host_name(name, &host) != NGX_OK) {
+    if (ngx_agt_syntax_host_name(name, &host) != NGX_OK) {
         return NGX_DECLINED;
     }
 
@@ -171,7 +171,7 @@ ngx_agt_ruleset_never(ngx_agt_ruleset_builder_t *b)
 void
 ngx_agt_ruleset_method(ngx_agt_ruleset_builder_t *b, const ngx_str_t *name)
 {
-    b->methods |= ngx_agt_ruleset_method_name(name);
+    b->methods |= ngx_agt_syntax_method_name(name);
 }
 
 
@@ -180,10 +180,10 @@ ngx_agt_ruleset_path(ngx_agt_ruleset_builder_t *b, const ngx_str_t *pattern)
 {
     u_char                        *p;
     ngx_str_t                      begin;
-    ngx_agt_ruleset_literal_t      literal;
+    ngx_agt_syntax_literal_t       literal;
     ngx_agt_ruleset_item_header_t  h;
 
-    ngx_agt_ruleset_literal(pattern, &literal, NULL);
+    ngx_agt_syntax_literal(pattern, &literal, NULL);
 
     ngx_memzero(&h, sizeof(h));
 
@@ -198,7 +198,7 @@ ngx_agt_ruleset_path(ngx_agt_ruleset_builder_t *b, const ngx_str_t *pattern)
     begin.len = literal.len;
 
     if (literal.kind == NGX_AGT_RULESET_PATTERN) {
-        h.hash = ngx_agt_ruleset_hash(pattern);
+        h.hash = ngx_agt_syntax_hash(pattern);
         p = ngx_agt_ruleset_add(b, &h, pattern, &begin);
 
     } else {
@@ -206,7 +206,7 @@ ngx_agt_ruleset_path(ngx_agt_ruleset_builder_t *b, const ngx_str_t *pattern)
     }
 
     if (p) {
-        ngx_agt_ruleset_literal(pattern, &literal, p);
+        ngx_agt_syntax_literal(pattern, &literal, p);
     }
 }
 
@@ -224,7 +224,7 @@ ngx_agt_ruleset_template(ngx_agt_ruleset_builder_t *b,
 
     b->flags |= NGX_AGT_RULESET_TEMPLATES;
 
-    if (!ngx_agt_ruleset_is_template(template)) {
+    if (!ngx_agt_syntax_is_template(template)) {
         b->never = 1;
         return;
     }
@@ -264,7 +264,7 @@ ngx_agt_ruleset_body(ngx_agt_ruleset_builder_t *b,
     h.type = NGX_AGT_RULESET_BODY;
     h.flags = exact ? NGX_AGT_RULESET_HAS_VALUE : 0;
 
-    if (!ngx_agt_ruleset_is_pointer(pointer)) {
+    if (!ngx_agt_syntax_is_pointer(pointer)) {
         b->never = 1;
         return;
     }

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_ZONE_SECRET_H_INCLUDED_
-#define _NGX_AGT_ZONE_SECRET_H_INCLUDED_
+#ifndef _NGX_AGT_ZONE_ISSUED_H_INCLUDED_
+#define _NGX_AGT_ZONE_ISSUED_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -22,7 +22,7 @@
  */
 
 /* the longest token that is kept, in bytes */
-#define NGX_AGT_SECRET_MAX  16384
+#define NGX_AGT_ISSUED_MAX  16384
 
 
 typedef struct {
@@ -37,7 +37,7 @@ typedef struct {
     unsigned           verified:1;
     ngx_str_t          token;    /* in the caller's buffer */
     ngx_str_t          facts;    /* live until the next look-up */
-} ngx_agt_secret_t;
+} ngx_agt_issued_t;
 
 
 /*
@@ -45,28 +45,28 @@ typedef struct {
  * "buf" of "size" bytes; returns the length, or 0 where it does not fit.  exp
  * is when the token must no longer be used.
  */
-size_t ngx_agt_secret_pack(u_char *buf, size_t size,
+size_t ngx_agt_issued_pack(u_char *buf, size_t size,
     ngx_uint_t has_exp, int64_t exp);
 
 /*
  * Stores a token, sealed, with its packed facts, or with what
- * ngx_agt_secret_pack() made.  "reason" says what it was given for:
+ * ngx_agt_issued_pack() made.  "reason" says what it was given for:
  * REISSUE or CREATE.  NGX_OK, or an error where it could not be stored: that
  * fails no request.
  */
-ngx_int_t ngx_agt_secret_store(ngx_agt_zone_t *zone,
+ngx_int_t ngx_agt_issued_store(ngx_agt_zone_t *zone,
     const ngx_agt_cache_key_t *key,
     ngx_agt_reason_e reason, const ngx_str_t *packed,
     const ngx_str_t *token, uint64_t sent);
 
 /*
  * Finds what is kept under a key: a token, opened into "buf" of
- * NGX_AGT_SECRET_MAX bytes, which the caller owns and zeroes; or a
+ * NGX_AGT_ISSUED_MAX bytes, which the caller owns and zeroes; or a
  * refusal.  A token is verified if its own facts lie beside it.  NGX_DECLINED
  * where there is nothing.
  */
-ngx_int_t ngx_agt_secret_find(ngx_agt_zone_t *zone,
-    const ngx_agt_cache_key_t *key, u_char *buf, ngx_agt_secret_t *secret);
+ngx_int_t ngx_agt_issued_find(ngx_agt_zone_t *zone,
+    const ngx_agt_cache_key_t *key, u_char *buf, ngx_agt_issued_t *secret);
 
 
-#endif /* _NGX_AGT_ZONE_SECRET_H_INCLUDED_ */
+#endif /* _NGX_AGT_ZONE_ISSUED_H_INCLUDED_ */

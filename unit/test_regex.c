@@ -10,7 +10,7 @@
 #include "unit.h"
 
 #include "rules/regex.h"
-#include "rules/packed.h"
+#include "rules/ruleset.h"
 
 
 #define LONG    8192
@@ -35,7 +35,7 @@ static void *counted_alloc(size_t size);
 static void counted_free(void *p);
 
 
-static ngx_agt_patterns_t  *patterns;
+static ngx_agt_regex_t  *patterns;
 
 static size_t  allowed, blocks, asked, bytes;
 
@@ -43,11 +43,11 @@ static size_t  allowed, blocks, asked, bytes;
 int
 main(void)
 {
-    ngx_agt_patterns_set_alloc(counted_alloc, counted_free);
+    ngx_agt_regex_set_alloc(counted_alloc, counted_free);
 
     allowed = (size_t) -1;
 
-    patterns = ngx_agt_patterns_create(64);
+    patterns = ngx_agt_regex_create(64);
 
     test_match();
     test_not_taken();
@@ -57,7 +57,7 @@ main(void)
     test_many();
     test_spend();
 
-    ngx_agt_patterns_destroy(patterns);
+    ngx_agt_regex_destroy(patterns);
 
     test_kept();
     test_allocations();
@@ -120,8 +120,8 @@ match(const char *pattern, ngx_uint_t search, const char *subject)
     p = unit_str(pattern);
     s = unit_str(subject);
 
-    rc = ngx_agt_patterns_match(patterns, &p, ngx_agt_ruleset_hash(&p),
-                                search, &s);
+    rc = ngx_agt_regex_match(patterns, &p, ngx_agt_syntax_hash(&p),
+                             search, &s);
     free(p.data);
     free(s.data);
 
@@ -179,7 +179,7 @@ test_match(void)
     unit_test("patterns, as a whole and anywhere");
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        ngx_agt_patterns_begin(patterns, 0);
+        ngx_agt_regex_begin(patterns, 0);
 
         unit_check_note(match(rows[i].pattern, 0, rows[i].subject)
                         == (strchr(rows[i].how, 'F') ? NGX_OK : NGX_DECLINED),
@@ -219,7 +219,7 @@ test_not_taken(void)
     unit_test("what is not taken matches nothing");
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        ngx_agt_patterns_begin(patterns, 0);
+        ngx_agt_regex_begin(patterns, 0);
 
         unit_check_note(match(rows[i], 0, "a") == NGX_ERROR, rows[i]);
         unit_check_note(match(rows[i], 1, "a") == NGX_ERROR, rows[i]);
@@ -238,16 +238,16 @@ test_limits(void)
 
     unit_test("patterns are of limited length");
 
-    for (n = NGX_AGT_PATTERN_MAX_LEN - 1;
-         n <= NGX_AGT_PATTERN_MAX_LEN + 1; n++)
+    for (n = NGX_AGT_REGEX_MAX_LEN - 1;
+         n <= NGX_AGT_REGEX_MAX_LEN + 1; n++)
     {
         memset(text, 'a', n);
         text[n] = '\0';
 
-        ngx_agt_patterns_begin(patterns, 0);
+        ngx_agt_regex_begin(patterns, 0);
 
         unit_check(match(text, 0, "a")
-                   == (n <= NGX_AGT_PATTERN_MAX_LEN ? NGX_DECLINED
+                   == (n <= NGX_AGT_REGEX_MAX_LEN ? NGX_DECLINED
                                                                : NGX_ERROR));
     }
 
@@ -268,15 +268,15 @@ test_limits(void)
 
         *p = '\0';
 
-        ngx_agt_patterns_begin(patterns, 0);
+        ngx_agt_regex_begin(patterns, 0);
 
         unit_check(match(text, 0, "a")
-                   == (n <= NGX_AGT_PATTERN_MAX_DEPTH ? NGX_OK : NGX_ERROR));
+                   == (n <= NGX_AGT_REGEX_MAX_DEPTH ? NGX_OK : NGX_ERROR));
     }
 
     unit_test("patterns are of limited size when compiled");
 
-    ngx_agt_patterns_begin(patterns, 0);
+    ngx_agt_regex_begin(patterns, 0);
 
     unit_check(match("(a{100}){20}", 0, "a") == NGX_DECLINED);
     unit_check(match("((a{100}){100}){3}", 0, "a") == NGX_DECLINED);
@@ -322,7 +322,7 @@ test_hostile(void)
 
     for (p = hostile; *p; p++) {
         for (search = 0; search < 2; search++) {
-            ngx_agt_patterns_begin(patterns, 0);
+            ngx_agt_regex_begin(patterns, 0);
 
             start = now();
             rc = match(*p, search, subject);
@@ -343,7 +343,7 @@ test_hostile(void)
 
     (void) sprintf(group, ")*!");
 
-    ngx_agt_patterns_begin(patterns, 0);
+    ngx_agt_regex_begin(patterns, 0);
 
     most = bytes;
     subject[LONG - 2000] = '/';
@@ -351,7 +351,7 @@ test_hostile(void)
     subject[LONG - 2000] = 'a';
     unit_check(most && bytes < most + 16777216);
 
-    ngx_agt_patterns_begin(patterns, 0);
+    ngx_agt_regex_begin(patterns, 0);
 
     unit_check(match("/", 0, "/") == NGX_OK);
 
@@ -365,22 +365,22 @@ test_hostile(void)
 
     unit_check(match(text, 0, "/") == NGX_ERROR);
 
-    ngx_agt_patterns_begin(patterns, 0);
+    ngx_agt_regex_begin(patterns, 0);
 
     unit_check(match("/(a+)+$", 0, subject) == NGX_ERROR);
 
     unit_test("what is spent is spent for all others too");
 
     unit_check(match("/", 0, "/") == NGX_ERROR);
-    unit_check(ngx_agt_patterns_spend(patterns, 0) == NGX_ERROR);
+    unit_check(ngx_agt_regex_spend(patterns, 0) == NGX_ERROR);
 
-    ngx_agt_patterns_begin(patterns, 0);
+    ngx_agt_regex_begin(patterns, 0);
 
     unit_check(match("/", 0, "/") == NGX_OK);
 
     unit_test("what is long but harmless is decided");
 
-    ngx_agt_patterns_begin(patterns, 0);
+    ngx_agt_regex_begin(patterns, 0);
 
     unit_check(match("/.*", 0, subject) == NGX_OK);
     unit_check(match("/[a-z]+!", 0, subject) == NGX_OK);
@@ -415,7 +415,7 @@ test_all_together(void)
     subject[LONG - 1] = '!';
     subject[LONG] = '\0';
 
-    ngx_agt_patterns_begin(patterns, 0);
+    ngx_agt_regex_begin(patterns, 0);
 
     start = now();
 
@@ -447,15 +447,15 @@ test_many(void)
 
     unit_test("a thousand patterns cost less than a millisecond once known");
 
-    ngx_agt_patterns_destroy(patterns);
-    patterns = ngx_agt_patterns_create(2048);
+    ngx_agt_regex_destroy(patterns);
+    patterns = ngx_agt_regex_create(2048);
 
     ms = 0;
 
     for (round = 0; round < 4; round++) {
         n = 0;
 
-        ngx_agt_patterns_begin(patterns, 0);
+        ngx_agt_regex_begin(patterns, 0);
 
         start = now();
 
@@ -466,9 +466,9 @@ test_many(void)
             p.len = (size_t) snprintf(text, sizeof(text),
                                       "/[^/]+/v1/thing%u/x.*", (unsigned) i);
 
-            n += (ngx_agt_patterns_match(patterns, &p,
-                                          ngx_agt_ruleset_hash(&p),
-                                          0, &s)
+            n += (ngx_agt_regex_match(patterns, &p,
+                                       ngx_agt_syntax_hash(&p),
+                                       0, &s)
                   == NGX_DECLINED);
         }
 
@@ -489,22 +489,22 @@ test_spend(void)
 
     unit_test("a budget ends when the time is over, not before");
 
-    ngx_agt_patterns_begin(patterns, 0);
+    ngx_agt_regex_begin(patterns, 0);
 
     start = now();
 
     for (i = 0; i < 1000; i++) {
-        unit_check(ngx_agt_patterns_spend(patterns, 0) == NGX_OK);
+        unit_check(ngx_agt_regex_spend(patterns, 0) == NGX_OK);
     }
 
-    while (now() - start < 2.0 * NGX_AGT_PATTERN_BUDGET / 1e6) {
-        if (ngx_agt_patterns_spend(patterns, 1000000) != NGX_OK) {
+    while (now() - start < 2.0 * NGX_AGT_REGEX_BUDGET / 1e6) {
+        if (ngx_agt_regex_spend(patterns, 1000000) != NGX_OK) {
             break;
         }
     }
 
-    unit_check(now() - start >= (double) NGX_AGT_PATTERN_BUDGET / 1e6);
-    unit_check(ngx_agt_patterns_spend(patterns, 0) == NGX_ERROR);
+    unit_check(now() - start >= (double) NGX_AGT_REGEX_BUDGET / 1e6);
+    unit_check(ngx_agt_regex_spend(patterns, 0) == NGX_ERROR);
 }
 
 
@@ -517,13 +517,13 @@ test_kept(void)
 
     unit_test("no more patterns are kept than there are slots");
 
-    patterns = ngx_agt_patterns_create(8);
+    patterns = ngx_agt_regex_create(8);
     before = blocks;
     kept = 0;
 
     for (round = 0; round < 3; round++) {
         for (i = 0; i < 100; i++) {
-            ngx_agt_patterns_begin(patterns, 0);
+            ngx_agt_regex_begin(patterns, 0);
 
             (void) snprintf(text, sizeof(text), "a+%u", (unsigned) i);
             unit_check(match(text, i & 1, "a") == NGX_DECLINED);
@@ -542,7 +542,7 @@ test_kept(void)
 
     unit_test("the last used stay, and what is kept is compared as a whole");
 
-    ngx_agt_patterns_begin(patterns, 0);
+    ngx_agt_regex_begin(patterns, 0);
 
     unit_check(match("keep", 0, "keep") == NGX_OK);
 
@@ -559,8 +559,8 @@ test_kept(void)
         ngx_str_t  other = ngx_string("keeq"), s = ngx_string("keep");
         ngx_str_t  same = ngx_string("keep");
 
-        unit_check(ngx_agt_patterns_match(patterns, &other,
-                                       ngx_agt_ruleset_hash(&same),
+        unit_check(ngx_agt_regex_match(patterns, &other,
+                                       ngx_agt_syntax_hash(&same),
                                        0, &s)
                    == NGX_DECLINED);
     }
@@ -575,16 +575,16 @@ test_kept(void)
     unit_check(match("(", 0, "a") == NGX_ERROR);
     unit_check(asked == 0);
 
-    ngx_agt_patterns_destroy(patterns);
+    ngx_agt_regex_destroy(patterns);
 
     unit_check(blocks == 0);
 
     unit_test("no more bytes are kept than there may be");
 
-    patterns = ngx_agt_patterns_create(4096);
+    patterns = ngx_agt_regex_create(4096);
 
     for (i = 0; i < 600; i++) {
-        ngx_agt_patterns_begin(patterns, 0);
+        ngx_agt_regex_begin(patterns, 0);
 
         (void) snprintf(text, sizeof(text), "((ab|cd){40}){20}%u",
                         (unsigned) i);
@@ -593,25 +593,25 @@ test_kept(void)
 
     printf("# %zu bytes in %zu blocks\n", bytes, blocks);
 
-    unit_check(bytes > NGX_AGT_PATTERN_MAX_KEPT / 2);
-    unit_check(bytes < NGX_AGT_PATTERN_MAX_KEPT + 262144);
+    unit_check(bytes > NGX_AGT_REGEX_MAX_KEPT / 2);
+    unit_check(bytes < NGX_AGT_REGEX_MAX_KEPT + 262144);
 
-    ngx_agt_patterns_destroy(patterns);
-    ngx_agt_patterns_destroy(NULL);
+    ngx_agt_regex_destroy(patterns);
+    ngx_agt_regex_destroy(NULL);
 
     unit_check(blocks == 0);
 
     unit_test("a cache without a slot works");
 
-    patterns = ngx_agt_patterns_create(0);
+    patterns = ngx_agt_regex_create(0);
 
-    ngx_agt_patterns_begin(patterns, 0);
+    ngx_agt_regex_begin(patterns, 0);
 
     unit_check(match("a+", 0, "aa") == NGX_OK);
     unit_check(match("b+", 0, "aa") == NGX_DECLINED);
     unit_check(match("a+", 0, "aa") == NGX_OK);
 
-    ngx_agt_patterns_destroy(patterns);
+    ngx_agt_regex_destroy(patterns);
 
     unit_check(blocks == 0);
 }
@@ -630,14 +630,14 @@ test_allocations(void)
     for (n = 0; n < 200; n++) {
         allowed = n;
 
-        patterns = ngx_agt_patterns_create(4);
+        patterns = ngx_agt_regex_create(4);
 
         if (patterns == NULL) {
             unit_check(blocks == 0);
             continue;
         }
 
-        ngx_agt_patterns_begin(patterns, 0);
+        ngx_agt_regex_begin(patterns, 0);
 
         rc = match("(a|b)+c", 0, "abababc");
         unit_check(rc == NGX_OK || rc == NGX_ERROR);
@@ -656,7 +656,7 @@ test_allocations(void)
         unit_check(match("(a|b)+c", 0, "abababc") == NGX_OK);
         unit_check(match("(a|b)+c", 1, "xabababd") == NGX_DECLINED);
 
-        ngx_agt_patterns_destroy(patterns);
+        ngx_agt_regex_destroy(patterns);
 
         unit_check(blocks == 0);
     }

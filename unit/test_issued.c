@@ -7,7 +7,7 @@
 #include "unit.h"
 #include "stubs.h"
 
-#include "zone/secret.h"
+#include "zone/issued.h"
 
 
 
@@ -30,11 +30,11 @@ static void name(u_char *key, uint64_t n);
 
 static ngx_agt_zone_t       *zone;
 static ngx_agt_clock_t       now;
-static ngx_agt_secret_t      secret;
+static ngx_agt_issued_t      secret;
 static ngx_agt_facts_t       facts;
 static u_char                           packed[8192];
 static size_t                           packed_len;
-static u_char                           buf[NGX_AGT_SECRET_MAX];
+static u_char                           buf[NGX_AGT_ISSUED_MAX];
 
 
 
@@ -91,7 +91,7 @@ test_round_trip(void)
 
     unit_test("whether it was looked at is kept, and so is the lack of an exp");
 
-    packed_len = ngx_agt_secret_pack(packed, sizeof(packed), 0, 0);
+    packed_len = ngx_agt_issued_pack(packed, sizeof(packed), 0, 0);
     unit_check(store(2, NGX_AGT_REASON_CREATE, "created", 2) == NGX_OK);
     unit_check(find(2) == NGX_OK);
     unit_check(!secret.verified && !secret.has_exp && secret.serial == 2);
@@ -121,7 +121,7 @@ test_refusal(void)
     start();
     name(key, 5);
     k.key = key;
-    k.context = 1;
+    k.origin = 1;
 
     unit_check(ngx_agt_cache_store(zone, &k, NGX_AGT_CLASS_INVALID,
                                          NGX_AGT_REASON_REISSUE,
@@ -143,7 +143,7 @@ test_pack(void)
 
     unit_test("of a token that was not looked at only its end is kept");
 
-    packed_len = ngx_agt_secret_pack(packed, sizeof(packed), 1, 1700000600);
+    packed_len = ngx_agt_issued_pack(packed, sizeof(packed), 1, 1700000600);
 
     unit_check(packed_len > 0);
     unit_check(ngx_agt_facts_open(&back, packed, packed_len) == NGX_OK);
@@ -154,12 +154,12 @@ test_pack(void)
 
     for (len = 0; len < packed_len; len++) {
         p = malloc(len + 1);
-        unit_check(ngx_agt_secret_pack(p, len, 1, 5) == 0);
+        unit_check(ngx_agt_issued_pack(p, len, 1, 5) == 0);
         free(p);
     }
 
     p = malloc(packed_len);
-    unit_check(ngx_agt_secret_pack(p, packed_len, 1, 1700000600)
+    unit_check(ngx_agt_issued_pack(p, packed_len, 1, 1700000600)
                == packed_len);
     free(p);
 }
@@ -176,18 +176,18 @@ test_limits(void)
     start();
     child("jti", "session", "sub", 5);
 
-    token = malloc(NGX_AGT_SECRET_MAX + 2);
+    token = malloc(NGX_AGT_ISSUED_MAX + 2);
 
-    for (len = NGX_AGT_SECRET_MAX - 1; len <= NGX_AGT_SECRET_MAX + 1; len++)
+    for (len = NGX_AGT_ISSUED_MAX - 1; len <= NGX_AGT_ISSUED_MAX + 1; len++)
     {
         memset(token, 'x', len);
         token[len] = '\0';
 
         unit_check((store(1, NGX_AGT_REASON_REISSUE, token, 1) == NGX_OK)
-                   == (len <= NGX_AGT_SECRET_MAX));
+                   == (len <= NGX_AGT_ISSUED_MAX));
 
         unit_check(find(1) == NGX_OK);
-        unit_check(secret.token.len == ngx_min(len, NGX_AGT_SECRET_MAX));
+        unit_check(secret.token.len == ngx_min(len, NGX_AGT_ISSUED_MAX));
     }
 
     free(token);
@@ -334,7 +334,7 @@ store(uint64_t n, ngx_agt_reason_e reason, const char *token,
     name(key, n);
 
     k.key = key;
-    k.context = 1;
+    k.origin = 1;
 
     bytes.data = packed;
     bytes.len = packed_len;
@@ -342,7 +342,7 @@ store(uint64_t n, ngx_agt_reason_e reason, const char *token,
     t.data = (u_char *) token;
     t.len = strlen(token);
 
-    return ngx_agt_secret_store(zone, &k, reason, &bytes, &t, now.mono);
+    return ngx_agt_issued_store(zone, &k, reason, &bytes, &t, now.mono);
 }
 
 
@@ -355,11 +355,11 @@ find(uint64_t n)
     name(key, n);
 
     k.key = key;
-    k.context = 1;
+    k.origin = 1;
 
     memset(&secret, 0xa5, sizeof(secret));
 
-    return ngx_agt_secret_find(zone, &k, buf, &secret);
+    return ngx_agt_issued_find(zone, &k, buf, &secret);
 }
 
 

@@ -7,11 +7,11 @@
 #include "unit.h"
 #include "stubs.h"
 
-#include "zone/memo.h"
+#include "zone/digest_cache.h"
 
 
 #define LEN    NGX_AGT_DIGEST_LEN
-#define MAX    NGX_AGT_MEMO_MAX
+#define MAX    NGX_AGT_DIGEST_CACHE_MAX
 #define TAIL   8
 
 
@@ -57,7 +57,8 @@ clear(void)
 {
     static u_char  memory[64 * (MAX + 64)] __attribute__((aligned(64)));
 
-    unit_check(ngx_agt_memo_init(memory, sizeof(memory)) == sizeof(memory));
+    unit_check(ngx_agt_digest_cache_init(memory, sizeof(memory))
+               == sizeof(memory));
 }
 
 
@@ -71,13 +72,13 @@ test_found(void)
 
     token = token_of(900);
 
-    unit_check(ngx_agt_memo_find(&token) == NULL);
+    unit_check(ngx_agt_digest_cache_find(&token) == NULL);
 
     add(&token);
     unit_check(knows(&token));
 
     clear();
-    unit_check(ngx_agt_memo_find(&token) == NULL);
+    unit_check(ngx_agt_digest_cache_find(&token) == NULL);
 
     free(token.data);
 }
@@ -98,7 +99,7 @@ test_lengths(void)
         add(&token);
 
         if (len < TAIL || len > MAX) {
-            unit_check(ngx_agt_memo_find(&token) == NULL);
+            unit_check(ngx_agt_digest_cache_find(&token) == NULL);
 
         } else {
             unit_check(knows(&token));
@@ -128,7 +129,7 @@ test_flips(void)
         for (i = 0; i < len; i++) {
             for (bit = 0; bit < 8; bit++) {
                 token.data[i] ^= (u_char) (1 << bit);
-                unit_check(ngx_agt_memo_find(&token) == NULL);
+                unit_check(ngx_agt_digest_cache_find(&token) == NULL);
                 token.data[i] ^= (u_char) (1 << bit);
             }
         }
@@ -156,13 +157,13 @@ test_longer(void)
     rest.len -= 100;
 
     add(&token);
-    unit_check(ngx_agt_memo_find(&rest) == NULL);
+    unit_check(ngx_agt_digest_cache_find(&rest) == NULL);
     unit_check(knows(&token));
 
     clear();
 
     add(&rest);
-    unit_check(ngx_agt_memo_find(&token) == NULL);
+    unit_check(ngx_agt_digest_cache_find(&token) == NULL);
     unit_check(knows(&rest));
 
     clear();
@@ -176,12 +177,12 @@ test_longer(void)
     rest.len = 100;
 
     add(&token);
-    unit_check(ngx_agt_memo_find(&rest) == NULL);
+    unit_check(ngx_agt_digest_cache_find(&rest) == NULL);
 
     clear();
 
     add(&rest);
-    unit_check(ngx_agt_memo_find(&token) == NULL);
+    unit_check(ngx_agt_digest_cache_find(&token) == NULL);
 
     clear();
 
@@ -207,13 +208,13 @@ test_room(void)
 
     for (i = 0; i < 8; i++) {
         add(&new);
-        unit_check(ngx_agt_memo_find(&new) == NULL);
+        unit_check(ngx_agt_digest_cache_find(&new) == NULL);
     }
 
     add(&new);
 
     unit_check(knows(&new));
-    unit_check(ngx_agt_memo_find(&old) == NULL);
+    unit_check(ngx_agt_digest_cache_find(&old) == NULL);
 
     unit_test("unless it was looked for meanwhile");
 
@@ -222,7 +223,7 @@ test_room(void)
         unit_check(knows(&new));
     }
 
-    unit_check(ngx_agt_memo_find(&old) == NULL);
+    unit_check(ngx_agt_digest_cache_find(&old) == NULL);
 
     clear();
 
@@ -251,7 +252,7 @@ test_zeroed(void)
         add(&new);
     }
 
-    p = ngx_agt_memo_find(&new);
+    p = ngx_agt_digest_cache_find(&new);
 
     unit_check(p != NULL);
 
@@ -289,7 +290,7 @@ test_many(void)
     for (n = 0; n < 100000; n++) {
         i = stub_below(200);
 
-        if (ngx_agt_memo_find(&tokens[i])) {
+        if (ngx_agt_digest_cache_find(&tokens[i])) {
             unit_check(knows(&tokens[i]));
             found++;
 
@@ -343,7 +344,7 @@ add(const ngx_str_t *token)
     u_char  digest[LEN];
 
     digest_of(token, digest);
-    ngx_agt_memo_add(token, digest);
+    ngx_agt_digest_cache_add(token, digest);
 }
 
 
@@ -355,7 +356,7 @@ knows(const ngx_str_t *token)
 
     digest_of(token, digest);
 
-    found = ngx_agt_memo_find(token);
+    found = ngx_agt_digest_cache_find(token);
 
     return found && memcmp(found, digest, LEN) == 0;
 }

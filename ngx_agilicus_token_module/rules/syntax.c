@@ -4,15 +4,15 @@
  */
 
 
-#include "rules/packed.h"
+#include "rules/ruleset.h"
 
 
-static size_t ngx_agt_ruleset_character(const u_char *p,
+static size_t ngx_agt_syntax_character(const u_char *p,
     const u_char *end, u_char *plain);
-static void ngx_agt_ruleset_rest(const u_char *p,
-    const u_char *end, ngx_agt_ruleset_literal_t *literal);
-static ngx_uint_t ngx_agt_ruleset_is_name(const ngx_str_t *name);
-static void ngx_agt_ruleset_strip(const ngx_str_t *host, ngx_str_t *name);
+static void ngx_agt_syntax_rest(const u_char *p,
+    const u_char *end, ngx_agt_syntax_literal_t *literal);
+static ngx_uint_t ngx_agt_syntax_is_name(const ngx_str_t *name);
+static void ngx_agt_syntax_strip(const ngx_str_t *host, ngx_str_t *name);
 
 
 /* API: the methods of a rule; the bit is the place in the table */
@@ -20,7 +20,7 @@ static void ngx_agt_ruleset_strip(const ngx_str_t *host, ngx_str_t *name);
 static const struct {
     ngx_str_t     name;
     ngx_str_t     method;
-} ngx_agt_ruleset_methods[] = {
+} ngx_agt_syntax_methods[] = {
     { ngx_string("get"), ngx_string("GET") },
     { ngx_string("put"), ngx_string("PUT") },
     { ngx_string("post"), ngx_string("POST") },
@@ -40,33 +40,33 @@ static const struct {
 };
 
 
-#define NGX_AGT_RULESET_METHODS                                               \
-    (sizeof(ngx_agt_ruleset_methods)                                          \
-     / sizeof(ngx_agt_ruleset_methods[0]))
+#define NGX_AGT_SYNTAX_METHODS                                               \
+    (sizeof(ngx_agt_syntax_methods)                                          \
+     / sizeof(ngx_agt_syntax_methods[0]))
 
-#define ngx_agt_ruleset_same(a, b)                                            \
+#define ngx_agt_syntax_same(a, b)                                            \
     ((a)->len == (b)->len && ngx_memcmp((a)->data, (b)->data, (a)->len) == 0)
 
-#define ngx_agt_ruleset_is_digit(c)  ((c) >= '0' && (c) <= '9')
+#define ngx_agt_syntax_is_digit(c)  ((c) >= '0' && (c) <= '9')
 
-#define ngx_agt_ruleset_is_alnum(c)                                           \
-    (ngx_agt_ruleset_is_digit(c)                                              \
+#define ngx_agt_syntax_is_alnum(c)                                           \
+    (ngx_agt_syntax_is_digit(c)                                              \
      || (((c) | 0x20) >= 'a' && ((c) | 0x20) <= 'z'))
 
 
 uint32_t
-ngx_agt_ruleset_method_name(const ngx_str_t *name)
+ngx_agt_syntax_method_name(const ngx_str_t *name)
 {
     ngx_uint_t  i;
 
     static const ngx_str_t  all = ngx_string("all");
 
-    if (ngx_agt_ruleset_same(name, &all)) {
+    if (ngx_agt_syntax_same(name, &all)) {
         return NGX_AGT_RULESET_ALL;
     }
 
-    for (i = 0; i < NGX_AGT_RULESET_METHODS; i++) {
-        if (ngx_agt_ruleset_same(name, &ngx_agt_ruleset_methods[i].name))
+    for (i = 0; i < NGX_AGT_SYNTAX_METHODS; i++) {
+        if (ngx_agt_syntax_same(name, &ngx_agt_syntax_methods[i].name))
         {
             return 1U << i;
         }
@@ -77,12 +77,12 @@ ngx_agt_ruleset_method_name(const ngx_str_t *name)
 
 
 uint32_t
-ngx_agt_ruleset_method_bit(const ngx_str_t *method)
+ngx_agt_syntax_method_bit(const ngx_str_t *method)
 {
     ngx_uint_t  i;
 
-    for (i = 0; i < NGX_AGT_RULESET_METHODS; i++) {
-        if (ngx_agt_ruleset_same(method, &ngx_agt_ruleset_methods[i].method))
+    for (i = 0; i < NGX_AGT_SYNTAX_METHODS; i++) {
+        if (ngx_agt_syntax_same(method, &ngx_agt_syntax_methods[i].method))
         {
             return 1U << i;
         }
@@ -93,13 +93,13 @@ ngx_agt_ruleset_method_bit(const ngx_str_t *method)
 
 
 ngx_int_t
-ngx_agt_ruleset_host_name(const ngx_str_t *host, ngx_str_t *name)
+ngx_agt_syntax_host_name(const ngx_str_t *host, ngx_str_t *name)
 {
     ngx_str_t  stripped;
 
-    ngx_agt_ruleset_strip(host, &stripped);
+    ngx_agt_syntax_strip(host, &stripped);
 
-    if (!ngx_agt_ruleset_is_name(&stripped)) {
+    if (!ngx_agt_syntax_is_name(&stripped)) {
         return NGX_DECLINED;
     }
 
@@ -110,7 +110,7 @@ ngx_agt_ruleset_host_name(const ngx_str_t *host, ngx_str_t *name)
 
 
 ngx_uint_t
-ngx_agt_ruleset_is_host(const ngx_str_t *name, const ngx_str_t *host)
+ngx_agt_syntax_is_host(const ngx_str_t *name, const ngx_str_t *host)
 {
     size_t     i;
     ngx_str_t  stripped;
@@ -123,7 +123,7 @@ ngx_agt_ruleset_is_host(const ngx_str_t *name, const ngx_str_t *host)
         return 1;
     }
 
-    ngx_agt_ruleset_strip(host, &stripped);
+    ngx_agt_syntax_strip(host, &stripped);
 
     if (stripped.len == 0 || stripped.len != name->len) {
         return 0;
@@ -140,8 +140,8 @@ ngx_agt_ruleset_is_host(const ngx_str_t *name, const ngx_str_t *host)
 
 
 void
-ngx_agt_ruleset_literal(const ngx_str_t *pattern,
-    ngx_agt_ruleset_literal_t *literal, u_char *out)
+ngx_agt_syntax_literal(const ngx_str_t *pattern,
+    ngx_agt_syntax_literal_t *literal, u_char *out)
 {
     size_t         n, next;
     u_char         c;
@@ -150,7 +150,7 @@ ngx_agt_ruleset_literal(const ngx_str_t *pattern,
     p = pattern->data;
     end = p + pattern->len;
 
-    ngx_memzero(literal, sizeof(ngx_agt_ruleset_literal_t));
+    ngx_memzero(literal, sizeof(ngx_agt_syntax_literal_t));
 
     if (p < end && *p == '^') {
         literal->at_start = 1;
@@ -159,7 +159,7 @@ ngx_agt_ruleset_literal(const ngx_str_t *pattern,
 
     for ( /* void */ ; p < end; p += n) {
 
-        n = ngx_agt_ruleset_character(p, end, &c);
+        n = ngx_agt_syntax_character(p, end, &c);
 
         if (n == 0) {
             break;
@@ -185,7 +185,7 @@ ngx_agt_ruleset_literal(const ngx_str_t *pattern,
         literal->len += (*p != '\\') ? n : 1;
     }
 
-    ngx_agt_ruleset_rest(p, end, literal);
+    ngx_agt_syntax_rest(p, end, literal);
 
     /* with alternatives it may begin otherwise */
 
@@ -199,7 +199,7 @@ ngx_agt_ruleset_literal(const ngx_str_t *pattern,
 
 
 ngx_uint_t
-ngx_agt_ruleset_is_template(const ngx_str_t *template)
+ngx_agt_syntax_is_template(const ngx_str_t *template)
 {
     ngx_uint_t     names;
     const u_char  *p, *end, *name;
@@ -255,7 +255,7 @@ ngx_agt_ruleset_is_template(const ngx_str_t *template)
 
 
 ngx_uint_t
-ngx_agt_ruleset_is_pointer(const ngx_str_t *pointer)
+ngx_agt_syntax_is_pointer(const ngx_str_t *pointer)
 {
     size_t  i;
 
@@ -283,7 +283,7 @@ ngx_agt_ruleset_is_pointer(const ngx_str_t *pointer)
 
 
 uint32_t
-ngx_agt_ruleset_hash(const ngx_str_t *s)
+ngx_agt_syntax_hash(const ngx_str_t *s)
 {
     size_t    i;
     uint32_t  hash;
@@ -306,7 +306,7 @@ ngx_agt_ruleset_hash(const ngx_str_t *s)
  */
 
 static size_t
-ngx_agt_ruleset_character(const u_char *p, const u_char *end, u_char *plain)
+ngx_agt_syntax_character(const u_char *p, const u_char *end, u_char *plain)
 {
     size_t  n;
 
@@ -317,7 +317,7 @@ ngx_agt_ruleset_character(const u_char *p, const u_char *end, u_char *plain)
         /* a letter or digit may mean anything; a sign means itself */
 
         if (end - p < 2 || p[1] <= ' ' || p[1] >= 0x7f
-            || ngx_agt_ruleset_is_alnum(p[1]))
+            || ngx_agt_syntax_is_alnum(p[1]))
         {
             return 0;
         }
@@ -361,8 +361,8 @@ ngx_agt_ruleset_character(const u_char *p, const u_char *end, u_char *plain)
 /* what follows the literal decides */
 
 static void
-ngx_agt_ruleset_rest(const u_char *p, const u_char *end,
-    ngx_agt_ruleset_literal_t *literal)
+ngx_agt_syntax_rest(const u_char *p, const u_char *end,
+    ngx_agt_syntax_literal_t *literal)
 {
     if (end - p >= 2 && p[0] == '.' && p[1] == '*') {
         literal->kind = NGX_AGT_RULESET_PREFIX;
@@ -384,7 +384,7 @@ ngx_agt_ruleset_rest(const u_char *p, const u_char *end,
 /* letters, digits, "-", "_" and single dots; or an IPv6 address in brackets */
 
 static ngx_uint_t
-ngx_agt_ruleset_is_name(const ngx_str_t *name)
+ngx_agt_syntax_is_name(const ngx_str_t *name)
 {
     size_t  i;
     u_char  c, last;
@@ -399,7 +399,7 @@ ngx_agt_ruleset_is_name(const ngx_str_t *name)
         for (i = 1; i < name->len - 1; i++) {
             c = name->data[i];
 
-            if (!ngx_agt_ruleset_is_alnum(c) && c != ':' && c != '.')
+            if (!ngx_agt_syntax_is_alnum(c) && c != ':' && c != '.')
             {
                 return 0;
             }
@@ -413,7 +413,7 @@ ngx_agt_ruleset_is_name(const ngx_str_t *name)
     for (i = 0; i < name->len; i++) {
         c = name->data[i];
 
-        if (!ngx_agt_ruleset_is_alnum(c)
+        if (!ngx_agt_syntax_is_alnum(c)
             && c != '-' && c != '_' && (c != '.' || last == '.'))
         {
             return 0;
@@ -429,7 +429,7 @@ ngx_agt_ruleset_is_name(const ngx_str_t *name)
 /* takes the port and one trailing dot off */
 
 static void
-ngx_agt_ruleset_strip(const ngx_str_t *host, ngx_str_t *name)
+ngx_agt_syntax_strip(const ngx_str_t *host, ngx_str_t *name)
 {
     size_t  n;
 
@@ -437,7 +437,7 @@ ngx_agt_ruleset_strip(const ngx_str_t *host, ngx_str_t *name)
 
     n = host->len;
 
-    while (n && ngx_agt_ruleset_is_digit(host->data[n - 1])) {
+    while (n && ngx_agt_syntax_is_digit(host->data[n - 1])) {
         n--;
     }
 

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_ZONE_MEMO_H_INCLUDED_
-#define _NGX_AGT_ZONE_MEMO_H_INCLUDED_
+#ifndef _NGX_AGT_ZONE_DIGEST_CACHE_H_INCLUDED_
+#define _NGX_AGT_ZONE_DIGEST_CACHE_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -21,8 +21,8 @@
  */
 
 /* tokens that a worker remembers at most, and the longest of them in bytes */
-#define NGX_AGT_MEMO_PLACES  64
-#define NGX_AGT_MEMO_MAX     2048
+#define NGX_AGT_DIGEST_CACHE_PLACES  64
+#define NGX_AGT_DIGEST_CACHE_MAX     2048
 
 
 /*
@@ -30,20 +30,20 @@
  * and live as long as anything is asked for, or nothing where they are too few;
  * what was remembered before is forgotten.  Returns how many bytes are used.
  */
-size_t ngx_agt_memo_init(void *mem, size_t size);
+size_t ngx_agt_digest_cache_init(void *mem, size_t size);
 
 /*
  * The digest of a token that is remembered, good until the next call of
- * ngx_agt_memo_add(); NULL if it is not.  What is remembered is a
+ * ngx_agt_digest_cache_add(); NULL if it is not.  What is remembered is a
  * b64token.
  */
-const u_char *ngx_agt_memo_find(const ngx_str_t *token);
+const u_char *ngx_agt_digest_cache_find(const ngx_str_t *token);
 
 /*
  * Remembers a b64token, of NGX_AGT_DIGEST_LEN bytes of digest, if
  * its place is free or the one there was not looked for lately.
  */
-void ngx_agt_memo_add(const ngx_str_t *token, const u_char *digest);
+void ngx_agt_digest_cache_add(const ngx_str_t *token, const u_char *digest);
 
 
-#endif /* _NGX_AGT_ZONE_MEMO_H_INCLUDED_ */
+#endif /* _NGX_AGT_ZONE_DIGEST_CACHE_H_INCLUDED_ */
