@@ -20,7 +20,9 @@
 #include "config/directives_upstream.h"
 #include "config/merge.h"
 #include "config/origin.h"
+#include "config/parameters.h"
 #include "config/register.h"
+#include "config/values.h"
 #include "api/deliver.h"
 #include "zone/seal.h"
 #include "zone/worker_cache.h"
@@ -37,7 +39,7 @@ static void ngx_agt_exit_master(ngx_cycle_t *cycle);
     NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
 
 
-static ngx_conf_enum_t  ngx_agt_enable[] = {
+static ngx_conf_enum_t  ngx_agt_enable_words[] = {
     { ngx_string("off"), NGX_AGT_OFF },
     { ngx_string("on"), NGX_AGT_ON },
     { ngx_string("report"), NGX_AGT_REPORT },
@@ -45,42 +47,95 @@ static ngx_conf_enum_t  ngx_agt_enable[] = {
 };
 
 
-static ngx_conf_enum_t  ngx_agt_phases[] = {
+static ngx_conf_enum_t  ngx_agt_phase_words[] = {
     { ngx_string("access"), NGX_AGT_PHASE_ACCESS },
     { ngx_string("preaccess"), NGX_AGT_PHASE_PREACCESS },
     { ngx_null_string, 0 }
 };
 
 
-static ngx_conf_enum_t  ngx_agt_preflight[] = {
+static ngx_conf_enum_t  ngx_agt_preflight_words[] = {
     { ngx_string("check"), NGX_AGT_PREFLIGHT_CHECK },
     { ngx_string("pass"), NGX_AGT_PREFLIGHT_PASS },
     { ngx_null_string, 0 }
 };
 
 
-static ngx_conf_num_bounds_t  ngx_agt_inflight_bounds = {
-    ngx_conf_check_num_bounds, 1, 65536
+static ngx_agt_parameter_t  ngx_agt_enable = {
+    ngx_string(""), ngx_agt_parameter_word, 0, 0, 0, ngx_agt_enable_words,
+    "\"on\", \"off\" or \"report\""
+};
+
+
+static ngx_agt_parameter_t  ngx_agt_phase = {
+    ngx_string(""), ngx_agt_parameter_word, 0, 0, 0, ngx_agt_phase_words,
+    "\"access\" or \"preaccess\""
+};
+
+
+static ngx_agt_parameter_t  ngx_agt_preflight = {
+    ngx_string(""), ngx_agt_parameter_word, 0, 0, 0, ngx_agt_preflight_words,
+    "\"check\" or \"pass\""
+};
+
+
+static ngx_agt_parameter_t  ngx_agt_max_size = {
+    ngx_string(""), ngx_agt_parameter_size, 0, 0, NGX_MAX_SIZE_T_VALUE, NULL,
+    "a size, like \"4k\""
 };
 
 
 /* no sum of one of these and the time of day overflows */
 
-static ngx_agt_bounds_t  ngx_agt_timeout_bounds = {
-    ngx_agt_check_msec, 0, 24 * 60 * 60 * 1000,
-    "must not be longer than 1d"
+static ngx_agt_parameter_t  ngx_agt_leeway = {
+    ngx_string(""), ngx_agt_parameter_seconds, 0, 0, 24 * 60 * 60, NULL,
+    "a time, like \"5s\" (1d at most)"
 };
 
 
-static ngx_agt_bounds_t  ngx_agt_leeway_bounds = {
-    ngx_agt_check_sec, 0, 24 * 60 * 60,
-    "must not be longer than 1d"
+static ngx_agt_parameter_t  ngx_agt_timeout = {
+    ngx_string(""), ngx_agt_parameter_time, 0, 0, 24 * 60 * 60 * 1000, NULL,
+    "a time, like \"3s\" (1d at most)"
 };
 
 
-static ngx_agt_bounds_t  ngx_agt_ttl_bounds = {
-    ngx_agt_check_sec, 1, 10 * 365 * 24 * 60 * 60,
-    "must be between 1s and 10y: with 0, a denial would end as it begins"
+static ngx_agt_parameter_t  ngx_agt_recheck = {
+    ngx_string(""), ngx_agt_parameter_time_or_off, 0, 1000,
+    24 * 60 * 60 * 1000, NULL,
+    "a time, like \"5s\" (between 1s and 1d), or \"off\""
+};
+
+
+static ngx_agt_parameter_t  ngx_agt_ttl = {
+    ngx_string(""), ngx_agt_parameter_seconds, 0, 1, 10 * 365 * 24 * 60 * 60,
+    NULL,
+    "a time, like \"24h\" (between 1s and 10y: with 0, a denial would end as "
+    "it begins)"
+};
+
+
+static ngx_agt_parameter_t  ngx_agt_inflight = {
+    ngx_string(""), ngx_agt_parameter_number, 0, 1, 65536, NULL,
+    "a number, like \"64\" (between 1 and 65536)"
+};
+
+
+static ngx_agt_parameter_t  ngx_agt_organisation = {
+    ngx_string(""), ngx_agt_parameter_value, 0, 0, 0, NULL,
+    "an organisation, like \"riverton\""
+};
+
+
+static ngx_agt_parameter_t  ngx_agt_denials_size = {
+    ngx_string(""), ngx_agt_parameter_size, 0, 0, NGX_MAX_SIZE_T_VALUE, NULL,
+    "a size, like \"2m\""
+};
+
+
+static ngx_agt_parameter_t  ngx_agt_worker_cache = {
+    ngx_string(""), ngx_agt_parameter_size, 0, NGX_AGT_WORKER_CACHE_MIN,
+    NGX_MAX_SIZE_T_VALUE, NULL,
+    "a size, like \"1m\" (64k at least)"
 };
 
 
@@ -98,7 +153,7 @@ static ngx_command_t  ngx_agt_commands[] = {
 
     { ngx_string("agilicus_token"),
       NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_agt_parameter_set,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_agt_loc_conf_t, enable),
       &ngx_agt_enable },
@@ -106,10 +161,10 @@ static ngx_command_t  ngx_agt_commands[] = {
     { ngx_string("agilicus_token_phase"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
           |NGX_HTTP_LMT_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_agt_parameter_set,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_agt_loc_conf_t, phase),
-      &ngx_agt_phases },
+      &ngx_agt_phase },
 
     { ngx_string("agilicus_token_realm"),
       NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
@@ -127,17 +182,17 @@ static ngx_command_t  ngx_agt_commands[] = {
 
     { ngx_string("agilicus_token_max_size"),
       NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_conf_set_size_slot,
+      ngx_agt_parameter_set,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_agt_loc_conf_t, max_size),
-      NULL },
+      &ngx_agt_max_size },
 
     { ngx_string("agilicus_token_leeway"),
       NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_conf_set_sec_slot,
+      ngx_agt_parameter_set,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_agt_loc_conf_t, leeway),
-      &ngx_agt_leeway_bounds },
+      &ngx_agt_leeway },
 
     { ngx_string("agilicus_token_require_expiry"),
       NGX_AGT_ANYWHERE|NGX_CONF_FLAG,
@@ -197,7 +252,7 @@ static ngx_command_t  ngx_agt_commands[] = {
 
     { ngx_string("agilicus_token_preflight"),
       NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_agt_parameter_set,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_agt_loc_conf_t, preflight),
       &ngx_agt_preflight },
@@ -220,8 +275,8 @@ static ngx_command_t  ngx_agt_commands[] = {
       NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
       ngx_agt_set_reissue,
       NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
+      offsetof(ngx_agt_loc_conf_t, reissue),
+      &ngx_agt_organisation },
 
     { ngx_string("agilicus_token_create"),
       NGX_AGT_ANYWHERE|NGX_CONF_2MORE,
@@ -253,17 +308,17 @@ static ngx_command_t  ngx_agt_commands[] = {
 
     { ngx_string("agilicus_token_api_connect_timeout"),
       NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      ngx_agt_parameter_set,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_agt_loc_conf_t, api_connect_timeout),
-      &ngx_agt_timeout_bounds },
+      &ngx_agt_timeout },
 
     { ngx_string("agilicus_token_api_timeout"),
       NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      ngx_agt_parameter_set,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_agt_loc_conf_t, api_timeout),
-      &ngx_agt_timeout_bounds },
+      &ngx_agt_timeout },
 
     { ngx_string("agilicus_token_api_proxy"),
       NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
@@ -309,10 +364,10 @@ static ngx_command_t  ngx_agt_commands[] = {
 
     { ngx_string("agilicus_token_api_max_inflight"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_num_slot,
+      ngx_agt_parameter_set,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_agt_main_conf_t, max_inflight),
-      &ngx_agt_inflight_bounds },
+      &ngx_agt_inflight },
 
     { ngx_string("agilicus_token_api_rate"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
@@ -339,8 +394,8 @@ static ngx_command_t  ngx_agt_commands[] = {
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_agt_set_denials,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
-      NULL },
+      offsetof(ngx_agt_main_conf_t, denials_size),
+      &ngx_agt_denials_size },
 
     { ngx_string("agilicus_token_cache"),
       NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
@@ -351,10 +406,10 @@ static ngx_command_t  ngx_agt_commands[] = {
 
     { ngx_string("agilicus_token_worker_cache"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_agt_set_worker_cache,
+      ngx_agt_parameter_set,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_agt_main_conf_t, worker_cache),
-      NULL },
+      &ngx_agt_worker_cache },
 
     { ngx_string("agilicus_token_cache_valid"),
       NGX_AGT_ANYWHERE|NGX_CONF_1MORE,
@@ -379,17 +434,17 @@ static ngx_command_t  ngx_agt_commands[] = {
 
     { ngx_string("agilicus_token_revocation_ttl"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_sec_slot,
+      ngx_agt_parameter_set,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_agt_main_conf_t, revocation_ttl),
-      &ngx_agt_ttl_bounds },
+      &ngx_agt_ttl },
 
     { ngx_string("agilicus_token_recheck"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_agt_set_recheck,
+      ngx_agt_parameter_set,
       NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
+      offsetof(ngx_agt_loc_conf_t, recheck),
+      &ngx_agt_recheck },
 
     { ngx_string("agilicus_token_revoke"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,

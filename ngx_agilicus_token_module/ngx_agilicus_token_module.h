@@ -36,6 +36,9 @@
 #define NGX_AGT_PREFLIGHT_CHECK  0
 #define NGX_AGT_PREFLIGHT_PASS   1
 
+#define NGX_AGT_CREATE_SSL     1
+#define NGX_AGT_CREATE_ACCESS  2
+
 #define NGX_AGT_SOURCE_HEADER  0
 #define NGX_AGT_SOURCE_COOKIE  1
 #define NGX_AGT_SOURCE_QUERY   2
@@ -79,7 +82,7 @@ typedef struct {
     ngx_agt_deliver_conf_t     deliver;
 
     ngx_array_t                zones;      /* of ngx_shm_zone_t * */
-    ssize_t                    denials_size;
+    size_t                     denials_size;
     ngx_array_t                zone_uses;  /* of zone_use_t */
     ngx_array_t                apis;       /* of api_t * */
     ngx_array_t                origins;    /* of origin_t * */
@@ -127,8 +130,7 @@ typedef struct {
     ngx_array_t                       *roles;      /* application, role, ... */
     time_t                             duration;   /* seconds */
 
-    unsigned                           identity:1; /* is given */
-    unsigned                           ssl:1;      /* else access */
+    ngx_uint_t                         identity;   /* ssl, access; 0: none */
     unsigned                           varies:1;   /* has variables */
     ngx_int_t                          verify_index;
     ngx_int_t                          user_index;
@@ -164,11 +166,11 @@ struct ngx_agt_loc_conf_s {
     ngx_uint_t                 rules_search;
 
     unsigned                   revoke:1;   /* content handlers */
-    unsigned                   revoke_all:1;
     unsigned                   hook:1;
     unsigned                   status:1;
-    unsigned                   purge:1;
-    unsigned                   trusted:1;
+    ngx_uint_t                 revoke_all; /* their parameters */
+    ngx_uint_t                 purge;
+    ngx_uint_t                 trusted;
     ngx_agt_place_t            handler;    /* where it is set */
 
     ngx_agt_setting_t          api_url;
@@ -181,7 +183,7 @@ struct ngx_agt_loc_conf_s {
     ngx_agt_setting_t          api_ssl_trusted_certificate;
     ngx_agt_setting_t          api_ssl_certificate;
     ngx_agt_setting_t          api_ssl_certificate_key;
-    ngx_uint_t                 introspect_options;
+    const ngx_agt_json_options_t  *introspect_options;
 
     ngx_shm_zone_t            *cache;
     ngx_flag_t                 cache_off;

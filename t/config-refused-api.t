@@ -43,7 +43,7 @@ invalid value "1" in "agilicus_token_api_ssl_verify" directive, it must be "on" 
 --- config: agilicus_token_api_connect_timeout 1y2x;
 --- must_die
 --- error_log refused
-"agilicus_token_api_connect_timeout" directive invalid value
+invalid parameter "1y2x" in "agilicus_token_api_connect_timeout" directive, it must be a time, like "3s" (1d at most)
 
 
 
@@ -51,7 +51,7 @@ invalid value "1" in "agilicus_token_api_ssl_verify" directive, it must be "on" 
 --- config: agilicus_token_api_connect_timeout -1;
 --- must_die
 --- error_log refused
-"agilicus_token_api_connect_timeout" directive invalid value
+invalid parameter "-1" in "agilicus_token_api_connect_timeout" directive, it must be a time, like "3s" (1d at most)
 
 
 
@@ -59,7 +59,7 @@ invalid value "1" in "agilicus_token_api_ssl_verify" directive, it must be "on" 
 --- config: agilicus_token_api_connect_timeout 99999999999999999999s;
 --- must_die
 --- error_log refused
-"agilicus_token_api_connect_timeout" directive invalid value
+invalid parameter "99999999999999999999s" in "agilicus_token_api_connect_timeout" directive, it must be a time, like "3s" (1d at most)
 
 
 
@@ -83,7 +83,7 @@ invalid value "1" in "agilicus_token_api_ssl_verify" directive, it must be "on" 
 --- config: agilicus_token_api_connect_timeout 86401s;
 --- must_die
 --- error_log refused
-"agilicus_token_api_connect_timeout" directive must not be longer than 1d
+invalid parameter "86401s" in "agilicus_token_api_connect_timeout" directive, it must be a time, like "3s" (1d at most)
 
 
 
@@ -91,7 +91,7 @@ invalid value "1" in "agilicus_token_api_ssl_verify" directive, it must be "on" 
 --- config: agilicus_token_api_timeout 1y2x;
 --- must_die
 --- error_log refused
-"agilicus_token_api_timeout" directive invalid value
+invalid parameter "1y2x" in "agilicus_token_api_timeout" directive, it must be a time, like "3s" (1d at most)
 
 
 
@@ -99,7 +99,7 @@ invalid value "1" in "agilicus_token_api_ssl_verify" directive, it must be "on" 
 --- config: agilicus_token_api_timeout -1;
 --- must_die
 --- error_log refused
-"agilicus_token_api_timeout" directive invalid value
+invalid parameter "-1" in "agilicus_token_api_timeout" directive, it must be a time, like "3s" (1d at most)
 
 
 
@@ -107,7 +107,7 @@ invalid value "1" in "agilicus_token_api_ssl_verify" directive, it must be "on" 
 --- config: agilicus_token_api_timeout 99999999999999999999s;
 --- must_die
 --- error_log refused
-"agilicus_token_api_timeout" directive invalid value
+invalid parameter "99999999999999999999s" in "agilicus_token_api_timeout" directive, it must be a time, like "3s" (1d at most)
 
 
 
@@ -131,7 +131,7 @@ invalid value "1" in "agilicus_token_api_ssl_verify" directive, it must be "on" 
 --- config: agilicus_token_api_timeout 86401s;
 --- must_die
 --- error_log refused
-"agilicus_token_api_timeout" directive must not be longer than 1d
+invalid parameter "86401s" in "agilicus_token_api_timeout" directive, it must be a time, like "3s" (1d at most)
 
 
 
@@ -139,7 +139,7 @@ invalid value "1" in "agilicus_token_api_ssl_verify" directive, it must be "on" 
 --- config: agilicus_token_api_ssl_trusted_certificate "";
 --- must_die
 --- error_log refused
-"agilicus_token_api_ssl_trusted_certificate" directive needs the name of a file
+invalid parameter "" in "agilicus_token_api_ssl_trusted_certificate" directive, it must be the name of a file
 
 
 
@@ -155,7 +155,7 @@ invalid value "1" in "agilicus_token_api_ssl_verify" directive, it must be "on" 
 --- config: agilicus_token_api_ssl_certificate "";
 --- must_die
 --- error_log refused
-"agilicus_token_api_ssl_certificate" directive needs the name of a file
+invalid parameter "" in "agilicus_token_api_ssl_certificate" directive, it must be the name of a file
 
 
 
@@ -171,7 +171,7 @@ invalid value "1" in "agilicus_token_api_ssl_verify" directive, it must be "on" 
 --- config: agilicus_token_api_ssl_certificate_key "";
 --- must_die
 --- error_log refused
-"agilicus_token_api_ssl_certificate_key" directive needs the name of a file
+invalid parameter "" in "agilicus_token_api_ssl_certificate_key" directive, it must be the name of a file
 
 
 
@@ -289,7 +289,7 @@ invalid number of arguments in "agilicus_token_api_credential" directive
 --- config: agilicus_token_api_credential f all;
 --- must_die
 --- error_log refused
-invalid parameter "all"
+invalid parameter "all" in "agilicus_token_api_credential" directive, it must be "introspect"
 
 
 
@@ -305,7 +305,7 @@ invalid parameter "all"
 --- config: agilicus_token_introspect_options roles=on;
 --- must_die
 --- error_log refused
-invalid parameter "roles=on"
+invalid parameter "roles=on" in "agilicus_token_introspect_options" directive, it must be "exclude_roles=on" or "exclude_roles=off" or "support_http_matchers=on" or "support_http_matchers=off" or "no_cache=on" or "no_cache=off"
 
 
 
@@ -313,7 +313,7 @@ invalid parameter "roles=on"
 --- config: agilicus_token_introspect_options no_cache=yes;
 --- must_die
 --- error_log refused
-invalid parameter "no_cache=yes"
+invalid parameter "no_cache=yes" in "agilicus_token_introspect_options" directive, it must be "no_cache=on" or "no_cache=off"
 
 
 
@@ -321,7 +321,7 @@ invalid parameter "no_cache=yes"
 --- config: agilicus_token_introspect_options no_cache=;
 --- must_die
 --- error_log refused
-invalid parameter "no_cache="
+invalid parameter "no_cache=" in "agilicus_token_introspect_options" directive, it must be "no_cache=on" or "no_cache=off"
 
 
 
@@ -329,7 +329,7 @@ invalid parameter "no_cache="
 --- config: agilicus_token_introspect_options no_cache=on no_cache=off;
 --- must_die
 --- error_log refused
-invalid parameter "no_cache=off"
+duplicate parameter "no_cache=off" in "agilicus_token_introspect_options" directive
 
 
 
@@ -345,7 +345,7 @@ invalid parameter "no_cache=off"
 --- config: agilicus_token_api_credential "";
 --- must_die
 --- error_log refused
-"agilicus_token_api_credential" directive needs the name of a file
+invalid parameter "" in "agilicus_token_api_credential" directive, it must be the name of a file
 
 
 
@@ -378,7 +378,7 @@ invalid parameter "no_cache=off"
 --- config
 --- must_die
 --- error_log refused
-value must be between 1 and 65536
+invalid parameter "0" in "agilicus_token_api_max_inflight" directive, it must be a number, like "64" (between 1 and 65536)
 
 
 
@@ -387,7 +387,7 @@ value must be between 1 and 65536
 --- config
 --- must_die
 --- error_log refused
-value must be between 1 and 65536
+invalid parameter "65537" in "agilicus_token_api_max_inflight" directive, it must be a number, like "64" (between 1 and 65536)
 
 
 
@@ -396,7 +396,7 @@ value must be between 1 and 65536
 --- config
 --- must_die
 --- error_log refused
-"agilicus_token_api_max_inflight" directive invalid number
+invalid parameter "many" in "agilicus_token_api_max_inflight" directive, it must be a number, like "64" (between 1 and 65536)
 
 
 
@@ -405,7 +405,7 @@ value must be between 1 and 65536
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "10"
+invalid parameter "10" in "agilicus_token_api_rate" directive, it must be like "500r/s" or "500r/m" (1000000 at most), or "off"
 
 
 
@@ -414,7 +414,7 @@ invalid parameter "10"
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "0r/s"
+invalid parameter "0r/s" in "agilicus_token_api_rate" directive, it must be like "500r/s" or "500r/m" (1000000 at most), or "off"
 
 
 
@@ -423,7 +423,7 @@ invalid parameter "0r/s"
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "-1r/s"
+invalid parameter "-1r/s" in "agilicus_token_api_rate" directive, it must be like "500r/s" or "500r/m" (1000000 at most), or "off"
 
 
 
@@ -432,7 +432,7 @@ invalid parameter "-1r/s"
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "10r/h"
+invalid parameter "10r/h" in "agilicus_token_api_rate" directive, it must be like "500r/s" or "500r/m" (1000000 at most), or "off"
 
 
 
@@ -441,7 +441,7 @@ invalid parameter "10r/h"
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "r/s"
+invalid parameter "r/s" in "agilicus_token_api_rate" directive, it must be like "500r/s" or "500r/m" (1000000 at most), or "off"
 
 
 
@@ -450,7 +450,7 @@ invalid parameter "r/s"
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "1000001r/s"
+invalid parameter "1000001r/s" in "agilicus_token_api_rate" directive, it must be like "500r/s" or "500r/m" (1000000 at most), or "off"
 
 
 
@@ -459,7 +459,7 @@ invalid parameter "1000001r/s"
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "per_client=off"
+invalid parameter "per_client=off" in "agilicus_token_api_rate" directive, it must be like "per_client=50r/s" or "per_client=50r/m" (1000000 at most)
 
 
 
@@ -468,7 +468,7 @@ invalid parameter "per_client=off"
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "burst=x"
+invalid parameter "burst=x" in "agilicus_token_api_rate" directive, it must be like "burst=2s" (1h at most)
 
 
 
@@ -477,7 +477,7 @@ invalid parameter "burst=x"
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "burst=2h"
+invalid parameter "burst=2h" in "agilicus_token_api_rate" directive, it must be like "burst=2s" (1h at most)
 
 
 
@@ -486,7 +486,7 @@ invalid parameter "burst=2h"
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "burst=2s"
+duplicate parameter "burst=2s" in "agilicus_token_api_rate" directive
 
 
 
@@ -495,7 +495,7 @@ invalid parameter "burst=2s"
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "off"
+invalid parameter "burst=1s" in "agilicus_token_api_rate" directive, nothing goes with "off"
 
 
 
@@ -513,7 +513,7 @@ invalid parameter "off"
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "0"
+invalid parameter "0" in "agilicus_token_api_breaker" directive, it must be a number of failures, like "5", or "off"
 
 
 
@@ -522,7 +522,7 @@ invalid parameter "0"
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "-1"
+invalid parameter "-1" in "agilicus_token_api_breaker" directive, it must be a number of failures, like "5", or "off"
 
 
 
@@ -531,7 +531,7 @@ invalid parameter "-1"
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "x"
+invalid parameter "x" in "agilicus_token_api_breaker" directive, it must be a number of failures, like "5", or "off"
 
 
 
@@ -540,7 +540,7 @@ invalid parameter "x"
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "open="
+invalid parameter "open=" in "agilicus_token_api_breaker" directive, it must be like "open=1s" (10y at most)
 
 
 
@@ -549,7 +549,7 @@ invalid parameter "open="
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "wait=1s"
+invalid parameter "wait=1s" in "agilicus_token_api_breaker" directive, it must be like "open=1s" (10y at most) or like "max=30s" (10y at most)
 
 
 
@@ -558,7 +558,7 @@ invalid parameter "wait=1s"
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "open=1s"
+duplicate parameter "open=1s" in "agilicus_token_api_breaker" directive
 
 
 
@@ -567,7 +567,7 @@ invalid parameter "open=1s"
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "off"
+invalid parameter "open=1s" in "agilicus_token_api_breaker" directive, nothing goes with "off"
 
 
 
@@ -603,7 +603,7 @@ invalid parameter "off"
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "max=9223372036854775s"
+invalid parameter "max=9223372036854775s" in "agilicus_token_api_breaker" directive, it must be like "max=30s" (10y at most)
 
 
 
@@ -620,7 +620,7 @@ invalid parameter "max=9223372036854775s"
 --- config
 --- must_die
 --- error_log refused
-"agilicus_token_revocation_feed" directive needs an "interval"
+"agilicus_token_revocation_feed" directive needs an "interval", like "interval=5s"
 
 
 
@@ -629,7 +629,7 @@ invalid parameter "max=9223372036854775s"
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "interval=999ms"
+invalid parameter "interval=999ms" in "agilicus_token_revocation_feed" directive, it must be like "interval=5s" (between 1s and 1d)
 
 
 
@@ -638,7 +638,7 @@ invalid parameter "interval=999ms"
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "interval=2d"
+invalid parameter "interval=2d" in "agilicus_token_revocation_feed" directive, it must be like "interval=5s" (between 1s and 1d)
 
 
 
@@ -647,7 +647,7 @@ invalid parameter "interval=2d"
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "interval=x"
+invalid parameter "interval=x" in "agilicus_token_revocation_feed" directive, it must be like "interval=5s" (between 1s and 1d)
 
 
 
@@ -656,7 +656,7 @@ invalid parameter "interval=x"
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "limit=1"
+invalid parameter "limit=1" in "agilicus_token_revocation_feed" directive, it must be like "limit=100" (between 2 and 100)
 
 
 
@@ -665,7 +665,7 @@ invalid parameter "limit=1"
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "limit=101"
+invalid parameter "limit=101" in "agilicus_token_revocation_feed" directive, it must be like "limit=100" (between 2 and 100)
 
 
 
@@ -674,7 +674,7 @@ invalid parameter "limit=101"
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "interval=1s"
+duplicate parameter "interval=1s" in "agilicus_token_revocation_feed" directive
 
 
 
@@ -683,7 +683,7 @@ invalid parameter "interval=1s"
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "on"
+invalid parameter "on" in "agilicus_token_revocation_feed" directive, it must be like "interval=5s" (between 1s and 1d) or like "limit=100" (between 2 and 100)
 
 
 

@@ -15,7 +15,7 @@ __DATA__
 --- config: agilicus_token_recheck 999ms;
 --- must_die
 --- error_log refused
-"agilicus_token_recheck" directive must be 1s at least, or "off"
+invalid parameter "999ms" in "agilicus_token_recheck" directive, it must be a time, like "5s" (between 1s and 1d), or "off"
 
 
 
@@ -23,7 +23,7 @@ __DATA__
 --- config: agilicus_token_recheck 0;
 --- must_die
 --- error_log refused
-"agilicus_token_recheck" directive must be 1s at least, or "off"
+invalid parameter "0" in "agilicus_token_recheck" directive, it must be a time, like "5s" (between 1s and 1d), or "off"
 
 
 
@@ -31,7 +31,7 @@ __DATA__
 --- config: agilicus_token_recheck often;
 --- must_die
 --- error_log refused
-"agilicus_token_recheck" directive invalid value
+invalid parameter "often" in "agilicus_token_recheck" directive, it must be a time, like "5s" (between 1s and 1d), or "off"
 
 
 
@@ -47,7 +47,7 @@ __DATA__
 --- config: agilicus_token_recheck 86401s;
 --- must_die
 --- error_log refused
-"agilicus_token_recheck" directive must not be longer than 1d
+invalid parameter "86401s" in "agilicus_token_recheck" directive, it must be a time, like "5s" (between 1s and 1d), or "off"
 
 
 
@@ -63,7 +63,7 @@ __DATA__
 --- config: location /r { agilicus_token_revoke all; }
 --- must_die
 --- error_log refused
-invalid parameter "all"
+invalid parameter "all" in "agilicus_token_revoke" directive, it must be "all_sessions"
 
 
 
@@ -95,7 +95,7 @@ invalid number of arguments in "agilicus_token_revoke" directive
 --- config: location /r { agilicus_token_revocation_hook all; }
 --- must_die
 --- error_log refused
-invalid parameter "all"
+invalid parameter "all" in "agilicus_token_revocation_hook" directive, it must be "trusted"
 
 
 
@@ -183,7 +183,7 @@ invalid number of arguments in "agilicus_token_revocation_hook" directive
 --- config: location /s { agilicus_token_status all; }
 --- must_die
 --- error_log refused
-invalid parameter "all"
+invalid parameter "all" in "agilicus_token_status" directive, it must be "purge" or "trusted"
 
 
 
@@ -191,7 +191,7 @@ invalid parameter "all"
 --- config: location /s { agilicus_token_status purge purge; }
 --- must_die
 --- error_log refused
-invalid parameter "purge"
+duplicate parameter "purge" in "agilicus_token_status" directive
 
 
 

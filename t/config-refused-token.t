@@ -25,7 +25,7 @@ __DATA__
 --- config: agilicus_token yes;
 --- must_die
 --- error_log refused
-invalid value "yes"
+invalid parameter "yes" in "agilicus_token" directive, it must be "on", "off" or "report"
 
 
 
@@ -135,7 +135,7 @@ invalid number of arguments in "agilicus_token_realm" directive
 --- config: agilicus_token_source header body;
 --- must_die
 --- error_log refused
-invalid parameter "body"
+invalid parameter "body" in "agilicus_token_source" directive, it must be "header" or like "cookie=name" or like "query=name", with a name of letters, digits, "-", "_" and "."
 
 
 
@@ -143,7 +143,7 @@ invalid parameter "body"
 --- config: agilicus_token_source header header;
 --- must_die
 --- error_log refused
-invalid parameter "header"
+duplicate parameter "header" in "agilicus_token_source" directive
 
 
 
@@ -151,7 +151,7 @@ invalid parameter "header"
 --- config: agilicus_token_source cookie=;
 --- must_die
 --- error_log refused
-invalid parameter "cookie="
+invalid parameter "cookie=" in "agilicus_token_source" directive, it must be "header" or like "cookie=name" or like "query=name", with a name of letters, digits, "-", "_" and "."
 
 
 
@@ -159,7 +159,7 @@ invalid parameter "cookie="
 --- config: agilicus_token_source "cookie=a;b";
 --- must_die
 --- error_log refused
-invalid parameter "cookie=a;b"
+invalid parameter "cookie=a;b" in "agilicus_token_source" directive, it must be "header" or like "cookie=name" or like "query=name", with a name of letters, digits, "-", "_" and "."
 
 
 
@@ -167,7 +167,7 @@ invalid parameter "cookie=a;b"
 --- config: agilicus_token_source query=a%62;
 --- must_die
 --- error_log refused
-invalid parameter "query=a%62"
+invalid parameter "query=a%62" in "agilicus_token_source" directive, it must be "header" or like "cookie=name" or like "query=name", with a name of letters, digits, "-", "_" and "."
 
 
 
@@ -175,7 +175,7 @@ invalid parameter "query=a%62"
 --- config: agilicus_token_source query=$arg_x;
 --- must_die
 --- error_log refused
-invalid parameter "query=$arg_x"
+invalid parameter "query=$arg_x" in "agilicus_token_source" directive, it must be "header" or like "cookie=name" or like "query=name", with a name of letters, digits, "-", "_" and "."
 
 
 
@@ -183,7 +183,7 @@ invalid parameter "query=$arg_x"
 --- config: agilicus_token_source cookie=a query=a cookie=a;
 --- must_die
 --- error_log refused
-invalid parameter "cookie=a"
+duplicate parameter "cookie=a" in "agilicus_token_source" directive
 
 
 
@@ -207,7 +207,7 @@ invalid number of arguments in "agilicus_token_source" directive
 --- config: agilicus_token_max_size "-1";
 --- must_die
 --- error_log refused
-"agilicus_token_max_size" directive invalid value
+invalid parameter "-1" in "agilicus_token_max_size" directive, it must be a size, like "4k"
 
 
 
@@ -215,7 +215,7 @@ invalid number of arguments in "agilicus_token_source" directive
 --- config: agilicus_token_max_size "4kb";
 --- must_die
 --- error_log refused
-"agilicus_token_max_size" directive invalid value
+invalid parameter "4kb" in "agilicus_token_max_size" directive, it must be a size, like "4k"
 
 
 
@@ -223,7 +223,7 @@ invalid number of arguments in "agilicus_token_source" directive
 --- config: agilicus_token_max_size "99999999999999999999";
 --- must_die
 --- error_log refused
-"agilicus_token_max_size" directive invalid value
+invalid parameter "99999999999999999999" in "agilicus_token_max_size" directive, it must be a size, like "4k"
 
 
 
@@ -231,7 +231,7 @@ invalid number of arguments in "agilicus_token_source" directive
 --- config: agilicus_token_max_size "";
 --- must_die
 --- error_log refused
-"agilicus_token_max_size" directive invalid value
+invalid parameter "" in "agilicus_token_max_size" directive, it must be a size, like "4k"
 
 
 
@@ -239,7 +239,7 @@ invalid number of arguments in "agilicus_token_source" directive
 --- config: agilicus_token_leeway "-1";
 --- must_die
 --- error_log refused
-"agilicus_token_leeway" directive invalid value
+invalid parameter "-1" in "agilicus_token_leeway" directive, it must be a time, like "5s" (1d at most)
 
 
 
@@ -247,7 +247,7 @@ invalid number of arguments in "agilicus_token_source" directive
 --- config: agilicus_token_leeway "1x";
 --- must_die
 --- error_log refused
-"agilicus_token_leeway" directive invalid value
+invalid parameter "1x" in "agilicus_token_leeway" directive, it must be a time, like "5s" (1d at most)
 
 
 
@@ -255,7 +255,7 @@ invalid number of arguments in "agilicus_token_source" directive
 --- config: agilicus_token_leeway "99999999999999999999";
 --- must_die
 --- error_log refused
-"agilicus_token_leeway" directive invalid value
+invalid parameter "99999999999999999999" in "agilicus_token_leeway" directive, it must be a time, like "5s" (1d at most)
 
 
 
@@ -263,7 +263,7 @@ invalid number of arguments in "agilicus_token_source" directive
 --- config: agilicus_token_leeway 86401s;
 --- must_die
 --- error_log refused
-"agilicus_token_leeway" directive must not be longer than 1d
+invalid parameter "86401s" in "agilicus_token_leeway" directive, it must be a time, like "5s" (1d at most)
 
 
 
@@ -327,7 +327,7 @@ invalid value "1" in "agilicus_token_deny_masquerading" directive, it must be "o
 --- config: agilicus_token_preflight off;
 --- must_die
 --- error_log refused
-invalid value "off"
+invalid parameter "off" in "agilicus_token_preflight" directive, it must be "check" or "pass"
 
 
 
@@ -463,7 +463,7 @@ invalid parameter "error=404"
 --- config: agilicus_token_rules maybe;
 --- must_die
 --- error_log refused
-invalid parameter "maybe"
+invalid parameter "maybe" in "agilicus_token_rules" directive, it must be "on" or "off"
 
 
 
@@ -471,7 +471,7 @@ invalid parameter "maybe"
 --- config: agilicus_token_rules on host=;
 --- must_die
 --- error_log refused
-invalid parameter "host="
+invalid parameter "host=" in "agilicus_token_rules" directive, it must be like "host=$host"
 
 
 
@@ -479,7 +479,7 @@ invalid parameter "host="
 --- config: agilicus_token_rules on match=exact;
 --- must_die
 --- error_log refused
-invalid parameter "match=exact"
+invalid parameter "match=exact" in "agilicus_token_rules" directive, it must be "match=full" or "match=search"
 
 
 
@@ -487,7 +487,7 @@ invalid parameter "match=exact"
 --- config: agilicus_token_rules on host=a host=b;
 --- must_die
 --- error_log refused
-invalid parameter "host=b"
+duplicate parameter "host=b" in "agilicus_token_rules" directive
 
 
 
@@ -495,7 +495,7 @@ invalid parameter "host=b"
 --- config: agilicus_token_rules on match=full match=search;
 --- must_die
 --- error_log refused
-invalid parameter "match=search"
+duplicate parameter "match=search" in "agilicus_token_rules" directive
 
 
 
@@ -503,7 +503,7 @@ invalid parameter "match=search"
 --- config: agilicus_token_rules off host=a;
 --- must_die
 --- error_log refused
-invalid parameter "host=a"
+invalid parameter "host=a" in "agilicus_token_rules" directive, nothing goes with "off"
 
 
 
@@ -519,4 +519,4 @@ invalid parameter "host=a"
 --- config: agilicus_token on; agilicus_token_phase rewrite;
 --- must_die
 --- error_log refused
-invalid value "rewrite"
+invalid parameter "rewrite" in "agilicus_token_phase" directive, it must be "access" or "preaccess"

@@ -252,7 +252,7 @@ needs "identity", "sub", "org" and "audiences"
 --- create
 agilicus_token_create identity=address sub=u org=o audiences=a;
 --- refused
-invalid parameter "identity=address"
+invalid parameter "identity=address" in "agilicus_token_create" directive, it must be "identity=ssl" or "identity=access"
 
 
 
@@ -260,7 +260,7 @@ invalid parameter "identity=address"
 --- create
 agilicus_token_create identity=ssl identity=access sub=u org=o audiences=a;
 --- refused
-invalid parameter "identity=access"
+duplicate parameter "identity=access" in "agilicus_token_create" directive
 
 
 
@@ -268,7 +268,7 @@ invalid parameter "identity=access"
 --- create
 agilicus_token_create identity=ssl sub= org=o audiences=a;
 --- refused
-invalid parameter "sub="
+invalid parameter "sub=" in "agilicus_token_create" directive, it must be like "sub=$remote_user"
 
 
 
@@ -276,7 +276,7 @@ invalid parameter "sub="
 --- create
 agilicus_token_create identity=ssl sub=u sub=v org=o audiences=a;
 --- refused
-invalid parameter "sub=v"
+duplicate parameter "sub=v" in "agilicus_token_create" directive
 
 
 
@@ -284,7 +284,7 @@ invalid parameter "sub=v"
 --- create
 agilicus_token_create identity=ssl sub=u org=o audiences=a,,b;
 --- refused
-invalid parameter "audiences=a,,b"
+invalid parameter "audiences=a,,b" in "agilicus_token_create" directive, it must be like "audiences=a,b"
 
 
 
@@ -292,7 +292,7 @@ invalid parameter "audiences=a,,b"
 --- create
 agilicus_token_create identity=ssl sub=u org=o audiences=a scopes=b,;
 --- refused
-invalid parameter "scopes=b,"
+invalid parameter "scopes=b," in "agilicus_token_create" directive, it must be like "scopes=a,b"
 
 
 
@@ -300,7 +300,7 @@ invalid parameter "scopes=b,"
 --- create
 agilicus_token_create identity=ssl sub=u org=o audiences=a roles=admin;
 --- refused
-invalid parameter "roles=admin"
+invalid parameter "roles=admin" in "agilicus_token_create" directive, it must be like "roles=application:role,application:role"
 
 
 
@@ -308,7 +308,7 @@ invalid parameter "roles=admin"
 --- create
 agilicus_token_create identity=ssl sub=u org=o audiences=a roles=:admin;
 --- refused
-invalid parameter "roles=:admin"
+invalid parameter "roles=:admin" in "agilicus_token_create" directive, it must be like "roles=application:role,application:role"
 
 
 
@@ -316,7 +316,7 @@ invalid parameter "roles=:admin"
 --- create
 agilicus_token_create identity=ssl sub=u org=o audiences=a duration=0;
 --- refused
-invalid parameter "duration=0"
+invalid parameter "duration=0" in "agilicus_token_create" directive, it must be like "duration=1h" (1s at least)
 
 
 
@@ -324,7 +324,7 @@ invalid parameter "duration=0"
 --- create
 agilicus_token_create identity=ssl sub=u org=o audiences=a duration=soon;
 --- refused
-invalid parameter "duration=soon"
+invalid parameter "duration=soon" in "agilicus_token_create" directive, it must be like "duration=1h" (1s at least)
 
 
 
@@ -332,7 +332,7 @@ invalid parameter "duration=soon"
 --- create
 agilicus_token_create identity=ssl sub=u org=o audiences=a session=x;
 --- refused
-invalid parameter "session=x"
+invalid parameter "session=x" in "agilicus_token_create" directive, it must be "identity=ssl" or "identity=access" or like "sub=$remote_user" or like "org=riverton" or like "audiences=a,b" or like "scopes=a,b" or like "roles=application:role,application:role" or like "duration=1h" (1s at least)
 
 
 
@@ -357,7 +357,7 @@ agilicus_token_create identity=ssl sub=v org=o audiences=a;
 --- create
 agilicus_token_reissue "";
 --- refused
-"agilicus_token_reissue" directive needs an organisation
+invalid parameter "" in "agilicus_token_reissue" directive, it must be an organisation, like "riverton"
 
 
 
@@ -382,7 +382,7 @@ agilicus_token_reissue b;
 --- create
 agilicus_token_forward maybe;
 --- refused
-invalid value "maybe" in "agilicus_token_forward" directive
+invalid value "maybe" in "agilicus_token_forward" directive, it must be "on" or "off"
 
 
 
@@ -523,7 +523,7 @@ invalid value "no" in "agilicus_token_forward" directive, it must be "on" or "of
 --- config: agilicus_token_reissue "";
 --- must_die
 --- error_log refused
-"agilicus_token_reissue" directive needs an organisation
+invalid parameter "" in "agilicus_token_reissue" directive, it must be an organisation, like "riverton"
 
 
 
@@ -547,7 +547,7 @@ invalid value "no" in "agilicus_token_forward" directive, it must be "on" or "of
 --- config: agilicus_token_create identity=none x=1 x=2 x=3 x=4;
 --- must_die
 --- error_log refused
-invalid parameter "identity=none"
+invalid parameter "identity=none" in "agilicus_token_create" directive, it must be "identity=ssl" or "identity=access"
 
 
 
@@ -555,7 +555,7 @@ invalid parameter "identity=none"
 --- config: agilicus_token_create identity=ssl identity=ssl x=1 x=2 x=3 x=4;
 --- must_die
 --- error_log refused
-invalid parameter "identity=ssl"
+duplicate parameter "identity=ssl" in "agilicus_token_create" directive
 
 
 
@@ -563,7 +563,7 @@ invalid parameter "identity=ssl"
 --- config: agilicus_token_create sub= x=1 x=2 x=3 x=4;
 --- must_die
 --- error_log refused
-invalid parameter "sub="
+invalid parameter "sub=" in "agilicus_token_create" directive, it must be like "sub=$remote_user"
 
 
 
@@ -571,7 +571,7 @@ invalid parameter "sub="
 --- config: agilicus_token_create sub=a sub=b x=1 x=2 x=3 x=4;
 --- must_die
 --- error_log refused
-invalid parameter "sub=b"
+duplicate parameter "sub=b" in "agilicus_token_create" directive
 
 
 
@@ -579,7 +579,7 @@ invalid parameter "sub=b"
 --- config: agilicus_token_create roles=app x=1 x=2 x=3 x=4;
 --- must_die
 --- error_log refused
-invalid parameter "roles=app"
+invalid parameter "roles=app" in "agilicus_token_create" directive, it must be like "roles=application:role,application:role"
 
 
 
@@ -587,7 +587,7 @@ invalid parameter "roles=app"
 --- config: agilicus_token_create roles=app: x=1 x=2 x=3 x=4;
 --- must_die
 --- error_log refused
-invalid parameter "roles=app:"
+invalid parameter "roles=app:" in "agilicus_token_create" directive, it must be like "roles=application:role,application:role"
 
 
 
@@ -595,7 +595,7 @@ invalid parameter "roles=app:"
 --- config: agilicus_token_create roles=:r x=1 x=2 x=3 x=4;
 --- must_die
 --- error_log refused
-invalid parameter "roles=:r"
+invalid parameter "roles=:r" in "agilicus_token_create" directive, it must be like "roles=application:role,application:role"
 
 
 
@@ -603,7 +603,7 @@ invalid parameter "roles=:r"
 --- config: agilicus_token_create audiences=a,,b x=1 x=2 x=3 x=4;
 --- must_die
 --- error_log refused
-invalid parameter "audiences=a,,b"
+invalid parameter "audiences=a,,b" in "agilicus_token_create" directive, it must be like "audiences=a,b"
 
 
 
@@ -611,7 +611,7 @@ invalid parameter "audiences=a,,b"
 --- config: agilicus_token_create scopes=a, x=1 x=2 x=3 x=4;
 --- must_die
 --- error_log refused
-invalid parameter "scopes=a,"
+invalid parameter "scopes=a," in "agilicus_token_create" directive, it must be like "scopes=a,b"
 
 
 
@@ -619,7 +619,7 @@ invalid parameter "scopes=a,"
 --- config: agilicus_token_create duration=0 x=1 x=2 x=3 x=4;
 --- must_die
 --- error_log refused
-invalid parameter "duration=0"
+invalid parameter "duration=0" in "agilicus_token_create" directive, it must be like "duration=1h" (1s at least)
 
 
 
@@ -627,7 +627,7 @@ invalid parameter "duration=0"
 --- config: agilicus_token_create duration=1x x=1 x=2 x=3 x=4;
 --- must_die
 --- error_log refused
-invalid parameter "duration=1x"
+invalid parameter "duration=1x" in "agilicus_token_create" directive, it must be like "duration=1h" (1s at least)
 
 
 
@@ -635,7 +635,7 @@ invalid parameter "duration=1x"
 --- config: agilicus_token_create for=me x=1 x=2 x=3 x=4;
 --- must_die
 --- error_log refused
-invalid parameter "for=me"
+invalid parameter "for=me" in "agilicus_token_create" directive, it must be "identity=ssl" or "identity=access" or like "sub=$remote_user" or like "org=riverton" or like "audiences=a,b" or like "scopes=a,b" or like "roles=application:role,application:role" or like "duration=1h" (1s at least)
 
 
 
@@ -643,7 +643,7 @@ invalid parameter "for=me"
 --- config: agilicus_token_create alone x=1 x=2 x=3 x=4;
 --- must_die
 --- error_log refused
-invalid parameter "alone"
+invalid parameter "alone" in "agilicus_token_create" directive, it must be "identity=ssl" or "identity=access" or like "sub=$remote_user" or like "org=riverton" or like "audiences=a,b" or like "scopes=a,b" or like "roles=application:role,application:role" or like "duration=1h" (1s at least)
 
 
 

@@ -24,7 +24,7 @@ __DATA__
 --- config
 --- must_die
 --- error_log refused
-invalid zone "a", it must be "name:size"
+invalid parameter "a" in "agilicus_token_zone" directive, it must be a name and a size, like "agilicus:10m"
 
 
 
@@ -33,7 +33,7 @@ invalid zone "a", it must be "name:size"
 --- config
 --- must_die
 --- error_log refused
-invalid zone size "a:"
+invalid parameter "a:" in "agilicus_token_zone" directive, it must be a name and a size, like "agilicus:10m"
 
 
 
@@ -42,7 +42,7 @@ invalid zone size "a:"
 --- config
 --- must_die
 --- error_log refused
-invalid zone ":1m", it must be "name:size"
+invalid parameter ":1m" in "agilicus_token_zone" directive, it must be a name and a size, like "agilicus:10m"
 
 
 
@@ -51,7 +51,7 @@ invalid zone ":1m", it must be "name:size"
 --- config
 --- must_die
 --- error_log refused
-invalid zone size "a:1x"
+invalid parameter "a:1x" in "agilicus_token_zone" directive, it must be a name and a size, like "agilicus:10m"
 
 
 
@@ -60,7 +60,7 @@ invalid zone size "a:1x"
 --- config
 --- must_die
 --- error_log refused
-invalid zone size "a:-1"
+invalid parameter "a:-1" in "agilicus_token_zone" directive, it must be a name and a size, like "agilicus:10m"
 
 
 
@@ -146,7 +146,7 @@ invalid number of arguments in "agilicus_token_cache_valid" directive
 --- config: agilicus_token_cache_valid 30s;
 --- must_die
 --- error_log refused
-invalid parameter "30s"
+invalid parameter "30s" in "agilicus_token_cache_valid" directive, it must be like "active=30s" (10y at most) or like "watched=300s" (10y at most) or like "invalid=10s" (10y at most)
 
 
 
@@ -154,7 +154,7 @@ invalid parameter "30s"
 --- config: agilicus_token_cache_valid active=x;
 --- must_die
 --- error_log refused
-invalid parameter "active=x"
+invalid parameter "active=x" in "agilicus_token_cache_valid" directive, it must be like "active=30s" (10y at most)
 
 
 
@@ -162,7 +162,7 @@ invalid parameter "active=x"
 --- config: agilicus_token_cache_valid active=-1;
 --- must_die
 --- error_log refused
-invalid parameter "active=-1"
+invalid parameter "active=-1" in "agilicus_token_cache_valid" directive, it must be like "active=30s" (10y at most)
 
 
 
@@ -170,7 +170,7 @@ invalid parameter "active=-1"
 --- config: agilicus_token_cache_valid active=1s active=2s;
 --- must_die
 --- error_log refused
-invalid parameter "active=2s"
+duplicate parameter "active=2s" in "agilicus_token_cache_valid" directive
 
 
 
@@ -186,7 +186,7 @@ invalid parameter "active=2s"
 --- config: agilicus_token_cache_valid active=9223372036854775s;
 --- must_die
 --- error_log refused
-invalid parameter "active=9223372036854775s"
+invalid parameter "active=9223372036854775s" in "agilicus_token_cache_valid" directive, it must be like "active=30s" (10y at most)
 
 
 
@@ -202,7 +202,7 @@ invalid number of arguments in "agilicus_token_cache_stale" directive
 --- config: agilicus_token_cache_stale 30s;
 --- must_die
 --- error_log refused
-invalid parameter "30s"
+invalid parameter "30s" in "agilicus_token_cache_stale" directive, it must be like "update=10s" (10y at most) or like "error=60s" (300s at most)
 
 
 
@@ -210,7 +210,7 @@ invalid parameter "30s"
 --- config: agilicus_token_cache_stale update=x;
 --- must_die
 --- error_log refused
-invalid parameter "update=x"
+invalid parameter "update=x" in "agilicus_token_cache_stale" directive, it must be like "update=10s" (10y at most)
 
 
 
@@ -218,7 +218,7 @@ invalid parameter "update=x"
 --- config: agilicus_token_cache_stale update=-1;
 --- must_die
 --- error_log refused
-invalid parameter "update=-1"
+invalid parameter "update=-1" in "agilicus_token_cache_stale" directive, it must be like "update=10s" (10y at most)
 
 
 
@@ -226,7 +226,7 @@ invalid parameter "update=-1"
 --- config: agilicus_token_cache_stale update=1s update=2s;
 --- must_die
 --- error_log refused
-invalid parameter "update=2s"
+duplicate parameter "update=2s" in "agilicus_token_cache_stale" directive
 
 
 
@@ -242,7 +242,7 @@ invalid parameter "update=2s"
 --- config: agilicus_token_cache_stale error=301s;
 --- must_die
 --- error_log refused
-"agilicus_token_cache_stale" directive must not have an "error" longer than 300s
+invalid parameter "error=301s" in "agilicus_token_cache_stale" directive, it must be like "error=60s" (300s at most)
 
 
 
@@ -259,7 +259,7 @@ invalid parameter "update=2s"
 --- config
 --- must_die
 --- error_log refused
-"agilicus_token_revocation_ttl" directive invalid value
+invalid parameter "for-ever" in "agilicus_token_revocation_ttl" directive, it must be a time, like "24h" (between 1s and 10y: with 0, a denial would end as it begins)
 
 
 
@@ -277,7 +277,7 @@ invalid parameter "update=2s"
 --- config
 --- must_die
 --- error_log refused
-"agilicus_token_revocation_ttl" directive must be between 1s and 10y: with 0, a denial would end as it begins
+invalid parameter "0" in "agilicus_token_revocation_ttl" directive, it must be a time, like "24h" (between 1s and 10y: with 0, a denial would end as it begins)
 
 
 
@@ -286,4 +286,4 @@ invalid parameter "update=2s"
 --- config
 --- must_die
 --- error_log refused
-"agilicus_token_revocation_ttl" directive must be between 1s and 10y: with 0, a denial would end as it begins
+invalid parameter "9223372036854775807s" in "agilicus_token_revocation_ttl" directive, it must be a time, like "24h" (between 1s and 10y: with 0, a denial would end as it begins)

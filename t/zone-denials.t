@@ -330,7 +330,7 @@ $nginx->finish('zones came and went');
 # what nginx -t refuses
 
 for my $case ([ 'agilicus_token_denials 16k;', qr/is too small/ ],
-              [ 'agilicus_token_denials many;', qr/invalid size/ ],
+              [ 'agilicus_token_denials many;', qr/"many" .* must be a size/ ],
               [ 'agilicus_token_denials 1m; agilicus_token_denials 1m;',
                 qr/is duplicate/ ],
               [ 'agilicus_token_zone agilicus_token_denials:1m;',

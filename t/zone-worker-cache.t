@@ -172,17 +172,18 @@ sub wrong {
 
 
 subtest 'sizes' => sub {
-    for (['63k', 'must be 64k at least'], ['0', 'must be 64k at least'],
-         ['-1', 'invalid value'], ['8x', 'invalid value'],
+    my $size = 'it must be a size, like "1m" \(64k at least\)';
+
+    for (['63k', $size], ['0', $size], ['-1', $size], ['8x', $size],
          ['1m 1m', 'invalid number of arguments'],
          ['1m; agilicus_token_worker_cache 1m', 'is duplicate'])
     {
-        my ($size, $why) = @$_;
-        my $bad = NginxProcess->new(http => http($size));
+        my ($text, $why) = @$_;
+        my $bad = NginxProcess->new(http => http($text));
 
         like($bad->test_config->{output},
              qr/\[emerg\] (?=.*"agilicus_token_worker_cache" directive).*$why/,
-             $size);
+             $text);
     }
 
     my $bad = NginxProcess->new(config => 'agilicus_token_worker_cache 1m;');

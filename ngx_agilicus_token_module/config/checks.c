@@ -197,7 +197,7 @@ ngx_agt_can_identify(ngx_conf_t *cf,
     ngx_http_conf_ctx_t         *ctx;
     const ngx_agt_basic_conf_t  *basic;
 
-    if (create->ssl) {
+    if (create->identity == NGX_AGT_CREATE_SSL) {
         return 1;
     }
 

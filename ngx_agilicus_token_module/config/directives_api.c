@@ -5,17 +5,17 @@
 
 
 #include "config/directives_api.h"
-#include "config/directives_cache.h"
-#include "config/origin.h"
+#include "config/parameters.h"
 #include "config/place.h"
 #include "config/url.h"
 
 
 static char *ngx_agt_set_url(ngx_conf_t *cf, ngx_uint_t proxy,
     ngx_agt_setting_t *setting);
-static char *ngx_agt_set_name(ngx_conf_t *cf, ngx_agt_setting_t *setting);
-static ngx_int_t ngx_agt_on_off(ngx_str_t *value);
-static ngx_int_t ngx_agt_parse_rate(ngx_str_t *value, uint64_t *rate);
+static ngx_int_t ngx_agt_parameter_file(ngx_conf_t *cf,
+    const ngx_agt_parameter_t *parameter, ngx_str_t *text, void *field);
+static ngx_int_t ngx_agt_parameter_burst(ngx_conf_t *cf,
+    const ngx_agt_parameter_t *parameter, ngx_str_t *text, void *field);
 
 
 char *
@@ -39,7 +39,7 @@ ngx_agt_set_proxy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (ngx_strcmp(value[1].data, "off") == 0) {
 
         if (lcf->api_proxy.value.data) {
-            return (char *) "is duplicate";
+            return ngx_agt_directive_refuse(cf, "is duplicate");
         }
 
         ngx_str_set(&lcf->api_proxy.value, "");
@@ -59,7 +59,7 @@ ngx_agt_set_url(ngx_conf_t *cf, ngx_uint_t proxy, ngx_agt_setting_t *setting)
     const char  *why;
 
     if (setting->value.data) {
-        return (char *) "is duplicate";
+        return ngx_agt_directive_refuse(cf, "is duplicate");
     }
 
     value = cf->args->elts;
@@ -91,55 +91,63 @@ ngx_agt_set_credential(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agt_loc_conf_t *lcf = conf;
 
-    ngx_str_t  *value;
+    static const ngx_agt_parameter_t  parameters[] = {
+        { ngx_string(""), ngx_agt_parameter_file,
+          offsetof(ngx_agt_loc_conf_t, api_credential), 0, 0, NULL,
+          "the name of a file" },
 
-    value = cf->args->elts;
+        { ngx_string("introspect"), ngx_agt_parameter_given,
+          offsetof(ngx_agt_loc_conf_t, api_credential_introspect), 0, 0, NULL,
+          "\"introspect\"" }
+    };
 
-    if (cf->args->nelts == 3 && ngx_strcmp(value[2].data, "introspect") != 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\"", &value[2]);
-        return NGX_CONF_ERROR;
+    if (lcf->api_credential.value.data) {
+        return ngx_agt_directive_refuse(cf, "is duplicate");
     }
 
-    lcf->api_credential_introspect = (cf->args->nelts == 3);
+    lcf->api_credential_introspect = 0;
 
-    return ngx_agt_set_name(cf, &lcf->api_credential);
+    return ngx_agt_parameters_read(cf, parameters, 2, lcf);
 }
 
 
 char *
 ngx_agt_set_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    char *p = conf;
+    u_char *p = conf;
 
-    return ngx_agt_set_name(cf, (ngx_agt_setting_t *) (p + cmd->offset));
+    ngx_agt_setting_t  *setting;
+
+    static const ngx_agt_parameter_t  parameter = {
+        ngx_string(""), ngx_agt_parameter_file, 0, 0, 0, NULL,
+        "the name of a file"
+    };
+
+    setting = (ngx_agt_setting_t *) (p + cmd->offset);
+
+    if (setting->value.data) {
+        return ngx_agt_directive_refuse(cf, "is duplicate");
+    }
+
+    return ngx_agt_parameters_read(cf, &parameter, 1, setting);
 }
 
 
-static char *
-ngx_agt_set_name(ngx_conf_t *cf, ngx_agt_setting_t *setting)
+static ngx_int_t
+ngx_agt_parameter_file(ngx_conf_t *cf, const ngx_agt_parameter_t *parameter,
+    ngx_str_t *text, void *field)
 {
-    ngx_str_t  *value;
+    ngx_agt_setting_t *setting = field;
 
-    if (setting->value.data) {
-        return (char *) "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (value[1].len == 0) {
-        return (char *) "needs the name of a file";
+    if (text->len == 0) {
+        return NGX_ERROR;
     }
 
     ngx_agt_place_set(cf, &setting->place);
 
-    setting->value = value[1];
+    setting->value = *text;
 
-    if (ngx_conf_full_name(cf->cycle, &setting->value, 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
+    return ngx_conf_full_name(cf->cycle, &setting->value, 1);
 }
 
 
@@ -148,117 +156,37 @@ ngx_agt_set_introspect_options(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agt_loc_conf_t *lcf = conf;
 
-    ngx_int_t    on;
-    ngx_str_t   *value, s;
-    ngx_uint_t   i, j, seen;
+    ngx_agt_json_options_t  *options;
 
-    static const struct {
-        ngx_str_t   name;
-        ngx_uint_t  bit;
-    } options[] = {
-        { ngx_string("exclude_roles="), NGX_AGT_EXCLUDE_ROLES },
-        { ngx_string("support_http_matchers="),
-          NGX_AGT_HTTP_MATCHERS },
-        { ngx_string("no_cache="), NGX_AGT_NO_CACHE }
+    static const ngx_agt_parameter_t  parameters[] = {
+        { ngx_string("exclude_roles="), ngx_agt_parameter_word,
+          offsetof(ngx_agt_json_options_t, exclude_roles), 0, 0,
+          ngx_agt_parameter_flag,
+          "\"exclude_roles=on\" or \"exclude_roles=off\"" },
+
+        { ngx_string("support_http_matchers="), ngx_agt_parameter_word,
+          offsetof(ngx_agt_json_options_t, support_http_matchers), 0, 0,
+          ngx_agt_parameter_flag,
+          "\"support_http_matchers=on\" or \"support_http_matchers=off\"" },
+
+        { ngx_string("no_cache="), ngx_agt_parameter_word,
+          offsetof(ngx_agt_json_options_t, no_cache), 0, 0,
+          ngx_agt_parameter_flag,
+          "\"no_cache=on\" or \"no_cache=off\"" }
     };
 
-    if (lcf->introspect_options != NGX_CONF_UNSET_UINT) {
-        return (char *) "is duplicate";
+    if (lcf->introspect_options != NGX_CONF_UNSET_PTR) {
+        return ngx_agt_directive_refuse(cf, "is duplicate");
     }
 
-    lcf->introspect_options = 0;
-    seen = 0;
-
-    value = cf->args->elts;
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        for (j = 0; j < sizeof(options) / sizeof(options[0]); j++) {
-            if (value[i].len > options[j].name.len
-                && ngx_strncmp(value[i].data, options[j].name.data,
-                               options[j].name.len)
-                   == 0)
-            {
-                break;
-            }
-        }
-
-        if (j == sizeof(options) / sizeof(options[0])
-            || (seen & options[j].bit))
-        {
-            goto invalid;
-        }
-
-        s.data = value[i].data + options[j].name.len;
-        s.len = value[i].len - options[j].name.len;
-
-        on = ngx_agt_on_off(&s);
-
-        if (on == NGX_ERROR) {
-            goto invalid;
-        }
-
-        seen |= options[j].bit;
-
-        if (on) {
-            lcf->introspect_options |= options[j].bit;
-        }
+    options = ngx_pcalloc(cf->pool, sizeof(ngx_agt_json_options_t));
+    if (options == NULL) {
+        return NGX_CONF_ERROR;
     }
 
-    return NGX_CONF_OK;
+    lcf->introspect_options = options;
 
-invalid:
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid parameter \"%V\"", &value[i]);
-    return NGX_CONF_ERROR;
-}
-
-
-static ngx_int_t
-ngx_agt_on_off(ngx_str_t *value)
-{
-    if (value->len == 2 && ngx_strncmp(value->data, "on", 2) == 0) {
-        return 1;
-    }
-
-    if (value->len == 3 && ngx_strncmp(value->data, "off", 3) == 0) {
-        return 0;
-    }
-
-    return NGX_ERROR;
-}
-
-
-/* "30r/s" or "30r/m" */
-
-static ngx_int_t
-ngx_agt_parse_rate(ngx_str_t *value, uint64_t *rate)
-{
-    size_t     len;
-    ngx_int_t  n, scale;
-
-    len = value->len;
-
-    if (len > 3 && ngx_strncmp(value->data + len - 3, "r/s", 3) == 0) {
-        scale = 1;
-
-    } else if (len > 3 && ngx_strncmp(value->data + len - 3, "r/m", 3) == 0) {
-        scale = 60;
-
-    } else {
-        return NGX_ERROR;
-    }
-
-    n = ngx_atoi(value->data, len - 3);
-
-    if (n <= 0 || n > 1000000) {
-        return NGX_ERROR;
-    }
-
-    *rate = ngx_max((uint64_t) n * 1000 / scale, 1);
-
-    return NGX_OK;
+    return ngx_agt_parameters_read(cf, parameters, 3, options);
 }
 
 
@@ -267,76 +195,57 @@ ngx_agt_set_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agt_main_conf_t *mcf = conf;
 
-    ngx_str_t       *value, s;
-    ngx_int_t        ms;
-    ngx_uint_t       i, has_client, has_burst;
-    ngx_agt_rate_t  *rate;
+    ngx_int_t  rc;
+
+    static const ngx_agt_parameter_t  parameters[] = {
+        { ngx_string(""), ngx_agt_parameter_rate,
+          offsetof(ngx_agt_rate_t, rate), 1, 1000000, NULL,
+          "like \"500r/s\" or \"500r/m\" (1000000 at most), or \"off\"" },
+
+        { ngx_string("per_client="), ngx_agt_parameter_rate,
+          offsetof(ngx_agt_rate_t, per_client), 1, 1000000, NULL,
+          "like \"per_client=50r/s\" or \"per_client=50r/m\" (1000000 at "
+          "most)" },
+
+        { ngx_string("burst="), ngx_agt_parameter_burst,
+          offsetof(ngx_agt_rate_t, burst), 0, 3600000, NULL,
+          "like \"burst=2s\" (1h at most)" }
+    };
 
     if (mcf->rate_set) {
-        return (char *) "is duplicate";
+        return ngx_agt_directive_refuse(cf, "is duplicate");
     }
 
     mcf->rate_set = 1;
 
-    rate = &mcf->api.rate;
-    value = cf->args->elts;
+    rc = ngx_agt_parameters_off(cf);
 
-    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
-        rate->off = 1;
-        return NGX_CONF_OK;
+    if (rc != NGX_DECLINED) {
+        mcf->api.rate.off = 1;
+        return (rc == NGX_OK) ? NGX_CONF_OK : NGX_CONF_ERROR;
     }
 
-    i = 1;
+    return ngx_agt_parameters_read(cf, parameters, 3, &mcf->api.rate);
+}
 
-    if (ngx_agt_parse_rate(&value[1], &rate->rate) != NGX_OK) {
-        goto invalid;
+
+/* a time in microseconds */
+
+static ngx_int_t
+ngx_agt_parameter_burst(ngx_conf_t *cf, const ngx_agt_parameter_t *parameter,
+    ngx_str_t *text, void *field)
+{
+    uint64_t *burst = field;
+
+    ngx_msec_t  ms;
+
+    if (ngx_agt_parameter_time(cf, parameter, text, &ms) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    has_client = 0;
-    has_burst = 0;
+    *burst = (uint64_t) ms * 1000;
 
-    for (i = 2; i < cf->args->nelts; i++) {
-
-        if (ngx_strncmp(value[i].data, "per_client=", 11) == 0
-            && !has_client)
-        {
-            s.data = value[i].data + 11;
-            s.len = value[i].len - 11;
-
-            if (ngx_agt_parse_rate(&s, &rate->per_client) != NGX_OK)
-            {
-                goto invalid;
-            }
-
-            has_client = 1;
-            continue;
-        }
-
-        if (ngx_strncmp(value[i].data, "burst=", 6) == 0 && !has_burst) {
-            s.data = value[i].data + 6;
-            s.len = value[i].len - 6;
-
-            ms = ngx_parse_time(&s, 0);
-
-            if (ms == NGX_ERROR || ms > 3600000) {
-                goto invalid;
-            }
-
-            rate->burst = (uint64_t) ms * 1000;
-            has_burst = 1;
-            continue;
-        }
-
-        goto invalid;
-    }
-
-    return NGX_CONF_OK;
-
-invalid:
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid parameter \"%V\"", &value[i]);
-    return NGX_CONF_ERROR;
+    return NGX_OK;
 }
 
 
@@ -345,47 +254,44 @@ ngx_agt_set_breaker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agt_main_conf_t *mcf = conf;
 
-    ngx_int_t           n;
-    ngx_str_t          *value;
-    ngx_agt_times_t     times[2];
+    ngx_int_t           rc;
     ngx_agt_breaker_t  *breaker;
 
+    static const ngx_agt_parameter_t  parameters[] = {
+        { ngx_string(""), ngx_agt_parameter_number,
+          offsetof(ngx_agt_breaker_t, failures), 1, 1000000, NULL,
+          "a number of failures, like \"5\", or \"off\"" },
+
+        { ngx_string("open="), ngx_agt_parameter_time,
+          offsetof(ngx_agt_breaker_t, open), 0, NGX_AGT_PARAMETER_LONGEST,
+          NULL, "like \"open=1s\" (10y at most)" },
+
+        { ngx_string("max="), ngx_agt_parameter_time,
+          offsetof(ngx_agt_breaker_t, max), 0, NGX_AGT_PARAMETER_LONGEST,
+          NULL, "like \"max=30s\" (10y at most)" }
+    };
+
     if (mcf->breaker_set) {
-        return (char *) "is duplicate";
+        return ngx_agt_directive_refuse(cf, "is duplicate");
     }
 
     mcf->breaker_set = 1;
-
     breaker = &mcf->api.breaker;
-    value = cf->args->elts;
 
-    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+    rc = ngx_agt_parameters_off(cf);
+
+    if (rc != NGX_DECLINED) {
         breaker->failures = 0;
-        return NGX_CONF_OK;
+        return (rc == NGX_OK) ? NGX_CONF_OK : NGX_CONF_ERROR;
     }
 
-    n = ngx_atoi(value[1].data, value[1].len);
-
-    if (n <= 0 || n > 1000000) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\"", &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    breaker->failures = n;
-
-    ngx_str_set(&times[0].name, "open=");
-    times[0].field = &breaker->open;
-    ngx_str_set(&times[1].name, "max=");
-    times[1].field = &breaker->max;
-
-    if (ngx_agt_parse_times(cf, 2, times, 2) != NGX_OK) {
+    if (ngx_agt_parameters_read(cf, parameters, 3, breaker) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
     if (breaker->open == 0 || breaker->max < breaker->open) {
-        return (char *) "needs an \"open\" that is not 0 and a \"max\" "
-                        "that is not less";
+        return ngx_agt_directive_refuse(cf, "needs an \"open\" that is not 0 "
+                                        "and a \"max\" that is not less");
     }
 
     return NGX_CONF_OK;

@@ -5,15 +5,12 @@
 
 
 #include "config/directives_cache.h"
-#include "config/directives_token.h"
+#include "config/parameters.h"
 #include "config/place.h"
 #include "zone/worker_cache.h"
 
 
 #define NGX_AGT_DEFAULT_ZONE_SIZE  (10 * 1024 * 1024)
-
-/* milliseconds of ten years: a time can be added to others */
-#define NGX_AGT_LONGEST  ((int64_t) 10 * 365 * 86400 * 1000)
 
 
 static ngx_shm_zone_t *ngx_agt_add_zone(ngx_conf_t *cf,
@@ -28,15 +25,14 @@ ngx_agt_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t       *value, name, s;
     ngx_shm_zone_t  *zone;
 
+    static const char  form[] = "a name and a size, like \"agilicus:10m\"";
+
     value = cf->args->elts;
 
     p = (u_char *) ngx_strchr(value[1].data, ':');
 
     if (p == NULL || p == value[1].data) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid zone \"%V\", it must be \"name:size\"",
-                           &value[1]);
-        return NGX_CONF_ERROR;
+        return ngx_agt_parameter_refuse(cf, &value[1], form);
     }
 
     name.data = value[1].data;
@@ -48,9 +44,7 @@ ngx_agt_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     size = ngx_parse_size(&s);
 
     if (size == NGX_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid zone size \"%V\"", &value[1]);
-        return NGX_CONF_ERROR;
+        return ngx_agt_parameter_refuse(cf, &value[1], form);
     }
 
     if (size < (ssize_t) NGX_AGT_ZONE_MIN) {
@@ -151,7 +145,7 @@ ngx_agt_set_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_agt_zone_use_t   *use;
 
     if (lcf->cache_off != NGX_CONF_UNSET) {
-        return (char *) "is duplicate";
+        return ngx_agt_directive_refuse(cf, "is duplicate");
     }
 
     value = cf->args->elts;
@@ -194,48 +188,31 @@ ngx_agt_set_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
-ngx_agt_set_worker_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_agt_main_conf_t *mcf = conf;
-
-    char  *rv;
-
-    rv = ngx_conf_set_size_slot(cf, cmd, conf);
-
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    if (mcf->worker_cache < NGX_AGT_WORKER_CACHE_MIN) {
-        return (char *) "must be 64k at least";
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-char *
 ngx_agt_set_cache_valid(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agt_loc_conf_t *lcf = conf;
 
-    ngx_agt_times_t  times[3];
+    static const ngx_agt_parameter_t  parameters[] = {
+        { ngx_string("active="), ngx_agt_parameter_time,
+          offsetof(ngx_agt_lifetimes_t, active), 0, NGX_AGT_PARAMETER_LONGEST,
+          NULL, "like \"active=30s\" (10y at most)" },
+
+        { ngx_string("watched="), ngx_agt_parameter_time,
+          offsetof(ngx_agt_lifetimes_t, watched), 0, NGX_AGT_PARAMETER_LONGEST,
+          NULL, "like \"watched=300s\" (10y at most)" },
+
+        { ngx_string("invalid="), ngx_agt_parameter_time,
+          offsetof(ngx_agt_lifetimes_t, invalid), 0, NGX_AGT_PARAMETER_LONGEST,
+          NULL, "like \"invalid=10s\" (10y at most)" }
+    };
 
     if (lcf->cache_valid_set) {
-        return (char *) "is duplicate";
+        return ngx_agt_directive_refuse(cf, "is duplicate");
     }
 
     lcf->cache_valid_set = 1;
 
-    ngx_str_set(&times[0].name, "active=");
-    times[0].field = &lcf->lifetimes.active;
-    ngx_str_set(&times[1].name, "watched=");
-    times[1].field = &lcf->lifetimes.watched;
-    ngx_str_set(&times[2].name, "invalid=");
-    times[2].field = &lcf->lifetimes.invalid;
-
-    return ngx_agt_parse_times(cf, 1, times, 3) == NGX_OK
-           ? NGX_CONF_OK : NGX_CONF_ERROR;
+    return ngx_agt_parameters_read(cf, parameters, 3, &lcf->lifetimes);
 }
 
 
@@ -244,108 +221,21 @@ ngx_agt_set_cache_stale(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agt_loc_conf_t *lcf = conf;
 
-    ngx_agt_times_t  times[2];
+    static const ngx_agt_parameter_t  parameters[] = {
+        { ngx_string("update="), ngx_agt_parameter_time,
+          offsetof(ngx_agt_lifetimes_t, update), 0, NGX_AGT_PARAMETER_LONGEST,
+          NULL, "like \"update=10s\" (10y at most)" },
+
+        { ngx_string("error="), ngx_agt_parameter_time,
+          offsetof(ngx_agt_lifetimes_t, error), 0, 300000, NULL,
+          "like \"error=60s\" (300s at most)" }
+    };
 
     if (lcf->cache_stale_set) {
-        return (char *) "is duplicate";
+        return ngx_agt_directive_refuse(cf, "is duplicate");
     }
 
     lcf->cache_stale_set = 1;
 
-    ngx_str_set(&times[0].name, "update=");
-    times[0].field = &lcf->lifetimes.update;
-    ngx_str_set(&times[1].name, "error=");
-    times[1].field = &lcf->lifetimes.error;
-
-    if (ngx_agt_parse_times(cf, 1, times, 2) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (lcf->lifetimes.error != NGX_CONF_UNSET_MSEC
-        && lcf->lifetimes.error > 300000)
-    {
-        return (char *) "must not have an \"error\" longer than 300s";
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-char *
-ngx_agt_check_sec(ngx_conf_t *cf, void *post, void *data)
-{
-    ngx_agt_bounds_t *bounds = post;
-    time_t *value = data;
-
-    if (*value < bounds->low || *value > bounds->high) {
-        return (char *) bounds->why;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-char *
-ngx_agt_check_msec(ngx_conf_t *cf, void *post, void *data)
-{
-    ngx_agt_bounds_t *bounds = post;
-    ngx_msec_t *value = data;
-
-    if (*value < (ngx_msec_t) bounds->low
-        || *value > (ngx_msec_t) bounds->high)
-    {
-        return (char *) bounds->why;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-ngx_int_t
-ngx_agt_parse_times(ngx_conf_t *cf, ngx_uint_t first,
-    ngx_agt_times_t *times, ngx_uint_t n)
-{
-    int64_t      ms;
-    ngx_str_t   *value, s;
-    ngx_uint_t   i, j, seen;
-
-    seen = 0;
-    value = cf->args->elts;
-
-    for (i = first; i < cf->args->nelts; i++) {
-
-        for (j = 0; j < n; j++) {
-            if (value[i].len > times[j].name.len
-                && ngx_strncmp(value[i].data, times[j].name.data,
-                               times[j].name.len)
-                   == 0)
-            {
-                break;
-            }
-        }
-
-        if (j == n || (seen & (ngx_uint_t) 1 << j)) {
-            goto invalid;
-        }
-
-        s.data = value[i].data + times[j].name.len;
-        s.len = value[i].len - times[j].name.len;
-
-        ms = ngx_parse_time(&s, 0);
-
-        if (ms == NGX_ERROR || ms > NGX_AGT_LONGEST) {
-            goto invalid;
-        }
-
-        seen |= (ngx_uint_t) 1 << j;
-        *times[j].field = (ngx_msec_t) ms;
-    }
-
-    return NGX_OK;
-
-invalid:
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid parameter \"%V\"", &value[i]);
-    return NGX_ERROR;
+    return ngx_agt_parameters_read(cf, parameters, 2, &lcf->lifetimes);
 }

@@ -19,36 +19,13 @@ typedef struct {
 } ngx_agt_zone_use_t;
 
 
-/* a parameter "name=" of a directive that is a time, in milliseconds */
-
-typedef struct {
-    ngx_str_t    name;
-    ngx_msec_t  *field;
-} ngx_agt_times_t;
-
-
 /*
  * The setters of the directives of zones and of how old facts may be.
  */
 char *ngx_agt_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_agt_set_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_agt_set_worker_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_agt_set_cache_valid(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_agt_set_cache_stale(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-
-/*
- * For "post" of a directive, has its seconds, or its milliseconds, be within
- * such bounds.  NGX_CONF_OK or what is wrong.
- */
-char *ngx_agt_check_sec(ngx_conf_t *cf, void *post, void *data);
-char *ngx_agt_check_msec(ngx_conf_t *cf, void *post, void *data);
-
-/*
- * Reads the arguments from number "first" on as such parameters, each at most
- * once; any other argument refuses the configuration.
- */
-ngx_int_t ngx_agt_parse_times(ngx_conf_t *cf, ngx_uint_t first,
-    ngx_agt_times_t *times, ngx_uint_t n);
 
 /*
  * The zone "agilicus", which exists without being configured; it is made where

@@ -6,6 +6,7 @@
 
 #include "config/directives_endpoint.h"
 #include "config/checks.h"
+#include "config/parameters.h"
 #include "config/place.h"
 #include "endpoint/hook.h"
 #include "endpoint/revoke.h"
@@ -21,26 +22,21 @@ ngx_agt_set_revoke(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agt_loc_conf_t *lcf = conf;
 
-    ngx_str_t  *value;
+    static const ngx_agt_parameter_t  parameters[] = {
+        { ngx_string("all_sessions"), ngx_agt_parameter_given,
+          offsetof(ngx_agt_loc_conf_t, revoke_all), 0, 0, NULL,
+          "\"all_sessions\"" }
+    };
 
     if (lcf->revoke) {
-        return (char *) "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (cf->args->nelts == 2) {
-
-        if (ngx_strcmp(value[1].data, "all_sessions") != 0) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\"", &value[1]);
-            return NGX_CONF_ERROR;
-        }
-
-        lcf->revoke_all = 1;
+        return ngx_agt_directive_refuse(cf, "is duplicate");
     }
 
     lcf->revoke = 1;
+
+    if (ngx_agt_parameters_read(cf, parameters, 1, lcf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     return ngx_agt_set_handler(cf, lcf, ngx_agt_revoke_handler);
 }
@@ -51,31 +47,23 @@ ngx_agt_set_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agt_loc_conf_t *lcf = conf;
 
-    ngx_str_t   *value;
-    ngx_uint_t   i;
+    static const ngx_agt_parameter_t  parameters[] = {
+        { ngx_string("purge"), ngx_agt_parameter_given,
+          offsetof(ngx_agt_loc_conf_t, purge), 0, 0, NULL,
+          "\"purge\"" },
+
+        { ngx_string("trusted"), ngx_agt_parameter_given,
+          offsetof(ngx_agt_loc_conf_t, trusted), 0, 0, NULL,
+          "\"trusted\"" }
+    };
 
     if (lcf->status) {
-        return (char *) "is duplicate";
+        return ngx_agt_directive_refuse(cf, "is duplicate");
     }
 
     lcf->status = 1;
 
-    value = cf->args->elts;
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        if (ngx_strcmp(value[i].data, "purge") == 0 && !lcf->purge) {
-            lcf->purge = 1;
-            continue;
-        }
-
-        if (ngx_strcmp(value[i].data, "trusted") == 0 && !lcf->trusted) {
-            lcf->trusted = 1;
-            continue;
-        }
-
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\"", &value[i]);
+    if (ngx_agt_parameters_read(cf, parameters, 2, lcf) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -88,26 +76,21 @@ ngx_agt_set_hook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agt_loc_conf_t *lcf = conf;
 
-    ngx_str_t  *value;
+    static const ngx_agt_parameter_t  parameters[] = {
+        { ngx_string("trusted"), ngx_agt_parameter_given,
+          offsetof(ngx_agt_loc_conf_t, trusted), 0, 0, NULL,
+          "\"trusted\"" }
+    };
 
     if (lcf->hook) {
-        return (char *) "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (cf->args->nelts == 2) {
-
-        if (ngx_strcmp(value[1].data, "trusted") != 0) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\"", &value[1]);
-            return NGX_CONF_ERROR;
-        }
-
-        lcf->trusted = 1;
+        return ngx_agt_directive_refuse(cf, "is duplicate");
     }
 
     lcf->hook = 1;
+
+    if (ngx_agt_parameters_read(cf, parameters, 1, lcf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     return ngx_agt_set_handler(cf, lcf, ngx_agt_hook_handler);
 }

@@ -5,6 +5,7 @@
 
 
 #include "config/directives_revocation.h"
+#include "config/parameters.h"
 #include "config/place.h"
 
 
@@ -16,72 +17,44 @@ ngx_agt_set_feed(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agt_main_conf_t *mcf = conf;
 
-    ngx_int_t    n;
-    ngx_str_t   *value, s;
-    ngx_uint_t   i;
+    ngx_int_t  rc;
+
+    static const ngx_agt_parameter_t  parameters[] = {
+        { ngx_string("interval="), ngx_agt_parameter_time,
+          offsetof(ngx_agt_feed_conf_t, interval), 1000, 86400000, NULL,
+          "like \"interval=5s\" (between 1s and 1d)" },
+
+        { ngx_string("limit="), ngx_agt_parameter_number,
+          offsetof(ngx_agt_feed_conf_t, limit), 2, NGX_AGT_FEED_MAX_LIMIT,
+          NULL, "like \"limit=100\" (between 2 and 100)" }
+    };
 
     if (mcf->feed_set) {
-        return (char *) "is duplicate";
+        return ngx_agt_directive_refuse(cf, "is duplicate");
     }
 
     mcf->feed_set = 1;
     ngx_agt_place_set(cf, &mcf->feed_place);
 
-    value = cf->args->elts;
+    rc = ngx_agt_parameters_off(cf);
 
-    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
-        return NGX_CONF_OK;
+    if (rc != NGX_DECLINED) {
+        return (rc == NGX_OK) ? NGX_CONF_OK : NGX_CONF_ERROR;
     }
 
-    for (i = 1; i < cf->args->nelts; i++) {
+    mcf->feed.limit = NGX_AGT_FEED_MAX_LIMIT;
 
-        if (ngx_strncmp(value[i].data, "interval=", 9) == 0
-            && mcf->feed.interval == 0)
-        {
-            s.data = value[i].data + 9;
-            s.len = value[i].len - 9;
-
-            n = ngx_parse_time(&s, 0);
-
-            if (n == NGX_ERROR || n < 1000 || n > 86400000) {
-                goto invalid;
-            }
-
-            mcf->feed.interval = n;
-            continue;
-        }
-
-        if (ngx_strncmp(value[i].data, "limit=", 6) == 0
-            && mcf->feed.limit == 0)
-        {
-            n = ngx_atoi(value[i].data + 6, value[i].len - 6);
-
-            if (n < 2 || n > NGX_AGT_FEED_MAX_LIMIT) {
-                goto invalid;
-            }
-
-            mcf->feed.limit = n;
-            continue;
-        }
-
-        goto invalid;
+    if (ngx_agt_parameters_read(cf, parameters, 2, &mcf->feed) != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
     }
 
     if (mcf->feed.interval == 0) {
-        return (char *) "needs an \"interval\"";
-    }
-
-    if (mcf->feed.limit == 0) {
-        mcf->feed.limit = NGX_AGT_FEED_MAX_LIMIT;
+        return ngx_agt_directive_refuse(cf, "needs an \"interval\", like "
+                                        "\"interval=5s\"");
     }
 
     return NGX_CONF_OK;
-
-invalid:
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid parameter \"%V\"", &value[i]);
-    return NGX_CONF_ERROR;
 }
 
 
@@ -90,22 +63,14 @@ ngx_agt_set_denials(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agt_main_conf_t *mcf = conf;
 
-    ssize_t     size;
+    char       *rv;
     ngx_str_t  *value;
 
-    if (mcf->denials_size != NGX_CONF_UNSET) {
-        return (char *) "is duplicate";
-    }
+    rv = ngx_agt_parameter_set(cf, cmd, conf);
 
-    value = cf->args->elts;
+    if (rv == NGX_CONF_OK && mcf->denials_size < NGX_AGT_DENIALS_MIN) {
+        value = cf->args->elts;
 
-    size = ngx_parse_size(&value[1]);
-
-    if (size == NGX_ERROR) {
-        return (char *) "has an invalid size";
-    }
-
-    if (size < (ssize_t) NGX_AGT_DENIALS_MIN) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"%V\" of %V is too small, it must have %uz "
                            "bytes at least", &cmd->name, &value[1],
@@ -113,9 +78,7 @@ ngx_agt_set_denials(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    mcf->denials_size = size;
-
-    return NGX_CONF_OK;
+    return rv;
 }
 
 
@@ -129,7 +92,7 @@ ngx_agt_add_denials(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
     static ngx_str_t  name = ngx_string(NGX_AGT_DENIALS_NAME);
     static char       tag;
 
-    zone = ngx_shared_memory_add(cf, &name, (size_t) mcf->denials_size, &tag);
+    zone = ngx_shared_memory_add(cf, &name, mcf->denials_size, &tag);
     if (zone == NULL) {
         return NGX_ERROR;
     }

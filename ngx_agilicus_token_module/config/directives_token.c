@@ -6,6 +6,7 @@
 
 #include "config/directives_token.h"
 #include "config/checks.h"
+#include "config/values.h"
 
 
 static ngx_int_t ngx_agt_parse_source(ngx_conf_t *cf,
@@ -21,15 +22,15 @@ ngx_agt_set_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t  *value;
 
     if (lcf->realm.data) {
-        return (char *) "is duplicate";
+        return ngx_agt_directive_refuse(cf, "is duplicate");
     }
 
     value = cf->args->elts;
 
     for (i = 0; i < value[1].len; i++) {
         if (value[1].data[i] < 0x20 || value[1].data[i] > 0x7e) {
-            return (char *) "must not have control characters or non-ASCII "
-                            "in it";
+            return ngx_agt_directive_refuse(cf, "must not have control "
+                                            "characters or non-ASCII in it");
         }
     }
 
@@ -49,7 +50,7 @@ ngx_agt_set_source(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_agt_source_t  *source, *sources;
 
     if (lcf->sources != NGX_CONF_UNSET_PTR) {
-        return (char *) "is duplicate";
+        return ngx_agt_directive_refuse(cf, "is duplicate");
     }
 
     lcf->sources = ngx_array_create(cf->pool, 1, sizeof(ngx_agt_source_t));
@@ -69,7 +70,10 @@ ngx_agt_set_source(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
 
         if (ngx_agt_parse_source(cf, &value[i], source) != NGX_OK) {
-            goto invalid;
+            return ngx_agt_parameter_refuse(cf, &value[i],
+                       "\"header\" or like \"cookie=name\" or like "
+                       "\"query=name\", with a name of letters, digits, "
+                       "\"-\", \"_\" and \".\"");
         }
 
         sources = lcf->sources->elts;
@@ -81,18 +85,12 @@ ngx_agt_set_source(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                               source->name.len)
                    == 0)
             {
-                goto invalid;
+                return ngx_agt_parameter_repeated(cf, &value[i]);
             }
         }
     }
 
     return NGX_CONF_OK;
-
-invalid:
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid parameter \"%V\"", &value[i]);
-    return NGX_CONF_ERROR;
 }
 
 
@@ -162,7 +160,7 @@ ngx_agt_set_metadata(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t  *value;
 
     if (lcf->resource_metadata.data) {
-        return (char *) "is duplicate";
+        return ngx_agt_directive_refuse(cf, "is duplicate");
     }
 
     value = cf->args->elts;
@@ -170,7 +168,7 @@ ngx_agt_set_metadata(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (ngx_strncmp(value[1].data, "https://", 8) != 0
         && ngx_strncmp(value[1].data, "http://", 7) != 0)
     {
-        return (char *) "must be an absolute URL";
+        return ngx_agt_directive_refuse(cf, "must be an absolute URL");
     }
 
     for (i = 0; i < value[1].len; i++) {
@@ -178,8 +176,8 @@ ngx_agt_set_metadata(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             || value[1].data[i] == '"' || value[1].data[i] == '\\'
             || value[1].data[i] == '$')
         {
-            return (char *) "must be a URL as it goes into a header, "
-                            "without variables";
+            return ngx_agt_directive_refuse(cf, "must be a URL as it goes "
+                       "into a header, without variables");
         }
     }
 
@@ -194,125 +192,49 @@ ngx_agt_set_rules(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agt_loc_conf_t *lcf = conf;
 
-    ngx_str_t                         *value, host;
-    ngx_uint_t                         i, match;
-    ngx_http_compile_complex_value_t   ccv;
+    ngx_int_t  rc;
+
+    static const ngx_conf_enum_t  on[] = {
+        { ngx_string("on"), 1 },
+        { ngx_null_string, 0 }
+    };
+
+    static const ngx_conf_enum_t  match[] = {
+        { ngx_string("full"), 0 },
+        { ngx_string("search"), 1 },
+        { ngx_null_string, 0 }
+    };
+
+    static const ngx_agt_parameter_t  parameters[] = {
+        { ngx_string(""), ngx_agt_parameter_word,
+          offsetof(ngx_agt_loc_conf_t, rules), 0, 0, on,
+          "\"on\" or \"off\"" },
+
+        { ngx_string("host="), ngx_agt_parameter_value,
+          offsetof(ngx_agt_loc_conf_t, rules_host), 0, 0, NULL,
+          "like \"host=$host\"" },
+
+        { ngx_string("match="), ngx_agt_parameter_word,
+          offsetof(ngx_agt_loc_conf_t, rules_search), 0, 0, match,
+          "\"match=full\" or \"match=search\"" }
+    };
 
     if (lcf->rules != NGX_CONF_UNSET) {
-        return (char *) "is duplicate";
+        return ngx_agt_directive_refuse(cf, "is duplicate");
     }
 
-    value = cf->args->elts;
+    rc = ngx_agt_parameters_off(cf);
 
-    if (ngx_strcmp(value[1].data, "on") == 0) {
-        lcf->rules = 1;
-
-        if (ngx_agt_needs_token(cf, lcf) != NGX_OK) {
-            return NGX_CONF_ERROR;
-        }
-
-    } else if (ngx_strcmp(value[1].data, "off") == 0) {
+    if (rc != NGX_DECLINED) {
         lcf->rules = 0;
-
-    } else {
-        i = 1;
-        goto invalid;
+        return (rc == NGX_OK) ? NGX_CONF_OK : NGX_CONF_ERROR;
     }
 
-    match = 0;
-
-    for (i = 2; i < cf->args->nelts; i++) {
-
-        if (ngx_strncmp(value[i].data, "host=", 5) == 0
-            && value[i].len > 5 && lcf->rules_host == NULL)
-        {
-            host.data = value[i].data + 5;
-            host.len = value[i].len - 5;
-
-            lcf->rules_host = ngx_pcalloc(cf->pool,
-                                          sizeof(ngx_http_complex_value_t));
-            if (lcf->rules_host == NULL) {
-                return NGX_CONF_ERROR;
-            }
-
-            ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-            ccv.cf = cf;
-            ccv.value = &host;
-            ccv.complex_value = lcf->rules_host;
-
-            if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
-                return NGX_CONF_ERROR;
-            }
-
-            continue;
-        }
-
-        if (ngx_strcmp(value[i].data, "match=full") == 0 && !match) {
-            match = 1;
-            continue;
-        }
-
-        if (ngx_strcmp(value[i].data, "match=search") == 0 && !match) {
-            match = 1;
-            lcf->rules_search = 1;
-            continue;
-        }
-
-        goto invalid;
+    if (ngx_agt_needs_token(cf, lcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
     }
 
-    if (lcf->rules == 0 && cf->args->nelts > 2) {
-        i = 2;
-        goto invalid;
-    }
-
-    return NGX_CONF_OK;
-
-invalid:
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid parameter \"%V\"", &value[i]);
-    return NGX_CONF_ERROR;
-}
-
-
-char *
-ngx_agt_set_recheck(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_agt_loc_conf_t *lcf = conf;
-
-    ngx_int_t   ms;
-    ngx_str_t  *value;
-
-    if (lcf->recheck != NGX_CONF_UNSET_MSEC) {
-        return (char *) "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (ngx_strcmp(value[1].data, "off") == 0) {
-        lcf->recheck = 0;
-        return NGX_CONF_OK;
-    }
-
-    ms = ngx_parse_time(&value[1], 0);
-
-    if (ms == NGX_ERROR) {
-        return (char *) "invalid value";
-    }
-
-    if (ms < 1000) {
-        return (char *) "must be 1s at least, or \"off\"";
-    }
-
-    if (ms > 24 * 60 * 60 * 1000) {
-        return (char *) "must not be longer than 1d";
-    }
-
-    lcf->recheck = (ngx_msec_t) ms;
-
-    return NGX_CONF_OK;
+    return ngx_agt_parameters_read(cf, parameters, 3, lcf);
 }
 
 

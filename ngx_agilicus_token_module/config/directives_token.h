@@ -17,14 +17,6 @@ typedef struct {
     ngx_flag_t                value;
 } ngx_agt_effect_t;
 
-/* the least and the most that a time may be, and what is said of others */
-typedef struct {
-    ngx_conf_post_handler_pt  post_handler;
-    ngx_int_t                 low;
-    ngx_int_t                 high;
-    const char               *why;
-} ngx_agt_bounds_t;
-
 
 /*
  * The setters of the directives that say where a token stands and what the
@@ -34,7 +26,6 @@ char *ngx_agt_set_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_agt_set_source(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_agt_set_metadata(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_agt_set_rules(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_agt_set_recheck(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /*
  * For "post" of a flag, remembers that it needs a token where it has such a

@@ -50,7 +50,7 @@ ngx_agt_create_main_conf(ngx_conf_t *cf)
     mcf->max_inflight = NGX_CONF_UNSET_UINT;
     mcf->worker_cache = NGX_CONF_UNSET_SIZE;
     mcf->revocation_ttl = NGX_CONF_UNSET;
-    mcf->denials_size = NGX_CONF_UNSET;
+    mcf->denials_size = NGX_CONF_UNSET_SIZE;
 
     mcf->api.rate.rate = 500 * 1000;
     mcf->api.rate.per_client = 50 * 1000;
@@ -96,7 +96,7 @@ ngx_agt_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_uint_value(mcf->max_inflight, 64);
     ngx_conf_init_size_value(mcf->worker_cache, 1024 * 1024);
     ngx_conf_init_value(mcf->revocation_ttl, 24 * 60 * 60);
-    ngx_conf_init_value(mcf->denials_size, NGX_AGT_DENIALS_DEFAULT_SIZE);
+    ngx_conf_init_size_value(mcf->denials_size, NGX_AGT_DENIALS_DEFAULT_SIZE);
 
     return NGX_CONF_OK;
 }
@@ -158,7 +158,7 @@ ngx_agt_create_loc_conf(ngx_conf_t *cf)
     conf->api_connect_timeout = NGX_CONF_UNSET_MSEC;
     conf->api_timeout = NGX_CONF_UNSET_MSEC;
     conf->api_ssl_verify = NGX_CONF_UNSET;
-    conf->introspect_options = NGX_CONF_UNSET_UINT;
+    conf->introspect_options = NGX_CONF_UNSET_PTR;
 
     conf->cache = NGX_CONF_UNSET_PTR;
     conf->cache_off = NGX_CONF_UNSET;
@@ -211,6 +211,8 @@ ngx_agt_merge_level(ngx_conf_t *cf,
 {
     ngx_uint_t           own;
     ngx_agt_loc_conf_t  *outer;
+
+    static const ngx_agt_json_options_t  no_options;
 
     own = conf->enable;
     conf->outer = prev;
@@ -268,8 +270,8 @@ ngx_agt_merge_level(ngx_conf_t *cf,
     ngx_conf_merge_str_value(conf->resource_metadata,
                              prev->resource_metadata, "");
     ngx_conf_merge_str_value(conf->identity, prev->identity, "");
-    ngx_conf_merge_uint_value(conf->introspect_options,
-                              prev->introspect_options, 0);
+    ngx_conf_merge_ptr_value(conf->introspect_options,
+                             prev->introspect_options, &no_options);
 
     ngx_agt_merge_api(prev, conf);
     ngx_agt_merge_cache(prev, conf);

@@ -30,13 +30,13 @@ static ngx_int_t ngx_agt_digest_of_all(u_char *out,
 ngx_agt_origin_t *
 ngx_agt_origin_get(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
 {
-    ngx_uint_t              i;
-    ngx_msec_t              longest;
-    ngx_agt_api_t          *api, **a;
-    ngx_agt_zone_t         *zone;
-    ngx_agt_origin_t       *origin, **o;
-    ngx_agt_main_conf_t    *mcf;
-    ngx_agt_json_options_t  options;
+    ngx_uint_t                     i;
+    ngx_msec_t                     longest;
+    ngx_agt_api_t                 *api, **a;
+    ngx_agt_zone_t                *zone;
+    ngx_agt_origin_t              *origin, **o;
+    ngx_agt_main_conf_t           *mcf;
+    const ngx_agt_json_options_t  *options;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
 
@@ -70,22 +70,15 @@ ngx_agt_origin_get(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
 
     zone = conf->cache_off ? NULL : conf->cache->data;
 
-    ngx_memzero(&options, sizeof(ngx_agt_json_options_t));
-
-    options.exclude_roles = (conf->introspect_options
-                             & NGX_AGT_EXCLUDE_ROLES) != 0;
-    options.support_http_matchers = (conf->introspect_options
-                             & NGX_AGT_HTTP_MATCHERS) != 0;
-    options.no_cache = (conf->introspect_options & NGX_AGT_NO_CACHE) != 0;
+    options = conf->introspect_options;
 
     o = mcf->origins.elts;
 
     for (i = 0; i < mcf->origins.nelts; i++) {
         if (o[i]->api == api && o[i]->zone == zone
-            && o[i]->options.exclude_roles == options.exclude_roles
-            && o[i]->options.support_http_matchers
-               == options.support_http_matchers
-            && o[i]->options.no_cache == options.no_cache)
+            && ngx_memcmp(&o[i]->options, options,
+                          sizeof(ngx_agt_json_options_t))
+               == 0)
         {
             return o[i];
         }
@@ -102,7 +95,7 @@ ngx_agt_origin_get(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
 
     origin->api = api;
     origin->zone = zone;
-    origin->options = options;
+    origin->options = *options;
 
     if (ngx_agt_origin_digests(origin, zone ? &conf->cache->shm.name : NULL)
         != NGX_OK)

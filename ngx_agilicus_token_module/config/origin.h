@@ -11,11 +11,6 @@
 #include "ngx_agilicus_token_module.h"
 
 
-#define NGX_AGT_EXCLUDE_ROLES  0x0002
-#define NGX_AGT_HTTP_MATCHERS  0x0004
-#define NGX_AGT_NO_CACHE       0x0008
-
-
 /*
  * Finds or makes the API, and the origin of facts, that a location's settings
  * describe; reads certificates and credentials.  NULL, with the cause logged,

@@ -129,6 +129,8 @@ ngx_agt_register_feed(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
 {
     ngx_agt_loc_conf_t  *http, *conf, *none;
 
+    static const ngx_agt_json_options_t  no_options;
+
     http = ngx_http_conf_get_module_loc_conf(cf, ngx_agilicus_token_module);
 
     none = ngx_agt_create_loc_conf(cf);
@@ -143,7 +145,7 @@ ngx_agt_register_feed(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
     ngx_agt_merge_api(none, conf);
 
     conf->cache_off = 1;
-    conf->introspect_options = 0;
+    conf->introspect_options = &no_options;
     conf->origin = ngx_agt_origin_get(cf, conf);
 
     if (conf->origin == NULL) {

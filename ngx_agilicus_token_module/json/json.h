@@ -33,9 +33,9 @@
 
 
 typedef struct {
-    unsigned                       exclude_roles:1;
-    unsigned                       support_http_matchers:1;
-    unsigned                       no_cache:1;
+    ngx_uint_t                     exclude_roles;
+    ngx_uint_t                     support_http_matchers;
+    ngx_uint_t                     no_cache;
 } ngx_agt_json_options_t;
 
 

@@ -105,7 +105,7 @@ ngx_agt_create_identified(ngx_http_request_t *r,
     ngx_str_t                  *uri;
     ngx_http_variable_value_t  *v;
 
-    if (conf->ssl) {
+    if (conf->identity == NGX_AGT_CREATE_SSL) {
         v = ngx_http_get_indexed_variable(r, conf->verify_index);
 
         return v && !v->not_found
