@@ -172,6 +172,11 @@ ngx_agt_call_send(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 
         ngx_agt_call_shed(answer, NGX_AGT_REASON_BREAKER,
                           NGX_AGT_COUNT_SHED_BREAKER);
+
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, w->log, 0,
+                       "agilicus token %s is not sent, the breaker is open "
+                       "for %T s", call->type->name, answer->retry_after);
+
         return NGX_ERROR;
     }
 
@@ -204,6 +209,11 @@ ngx_agt_call_send(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 
     ngx_agt_zone_count(w->conf->first, call->retried ? NGX_AGT_COUNT_RETRIES
                                                      : NGX_AGT_COUNT_CALLS);
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, w->log, 0,
+                   "agilicus token %s sent, again: %d, digest %08xD",
+                   call->type->name, (int) call->retried,
+                   ngx_agt_digest_head(call->key));
 
     return NGX_OK;
 }
@@ -341,6 +351,13 @@ ngx_agt_call_done(void *data, ngx_agt_curl_result_t *result)
     }
 
     ngx_agt_call_read(call, result, &answer);
+
+    ngx_log_debug5(NGX_LOG_DEBUG_HTTP, ngx_agt_worker.log, 0,
+                   "agilicus token %s answered, status %ui, reason \"%V\", "
+                   "%M ms, digest %08xD", call->type->name, result->status,
+                   ngx_agt_reason_word(answer.reason), answer.elapsed,
+                   ngx_agt_digest_head(call->key));
+
     ngx_agt_call_report(call, result, &answer);
     ngx_agt_call_end(call, &answer);
 

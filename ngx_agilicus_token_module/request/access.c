@@ -448,6 +448,11 @@ ngx_agt_access_conclude(ngx_http_request_t *r,
         NGX_AGT_COUNT_ACTIVE
         + (ctx->decision.verdict - NGX_AGT_VERDICT_ACTIVE));
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "agilicus token verdict: %V, reason: \"%V\"",
+                   ngx_agt_verdict_word(ctx->decision.verdict),
+                   ngx_agt_reason_word(ctx->decision.reason));
+
     if (ctx->decision.verdict == NGX_AGT_VERDICT_ACTIVE) {
         ctx->status = 0;
         return;

@@ -88,6 +88,9 @@ ngx_agt_look_up(ngx_http_request_t *r,
         return NGX_OK;
     }
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "agilicus token miss, too old: %d", ctx->seen != 0);
+
     return NGX_DECLINED;
 }
 
@@ -106,6 +109,11 @@ ngx_agt_hit(ngx_agt_zone_t *first, ngx_agt_ctx_t *ctx)
     if (ctx->class == NGX_AGT_CLASS_ACTIVE && !ctx->remembered) {
         ngx_agt_digest_cache_add(&ctx->token, ctx->digest);
     }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "agilicus token hit, age: %L ms, updating: %d",
+                   ctx->sent ? (int64_t) (ngx_agt_mono() - ctx->sent) : -1,
+                   ctx->cache == NGX_AGT_CACHE_UPDATING);
 
     if (ctx->cache == NGX_AGT_CACHE_UPDATING) {
         ngx_agt_zone_count(first, NGX_AGT_COUNT_UPDATING);
@@ -497,7 +505,12 @@ ngx_agt_look_up_ask(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     }
 
     if (rc == NGX_ERROR) {
+
         /* nothing was asked */
+
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "agilicus token is not asked about: %V",
+                       ngx_agt_reason_word(answer.reason));
 
     } else if (lcf->origin->zone == NULL) {
         ctx->cache = NGX_AGT_CACHE_BYPASS;

@@ -249,20 +249,23 @@ ngx_agt_sources_digest(ngx_agt_ctx_t *ctx)
 {
     ngx_str_t  part;
 
-    if (ctx->remembered) {
-        ctx->has_digest = 1;
-        return 1;
-    }
+    if (!ctx->remembered) {
+        part = ctx->token;
 
-    part = ctx->token;
-
-    if (ngx_agt_digest(ctx->digest, &part, 1) != NGX_OK) {
-        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
-                             NGX_AGT_REASON_INTERNAL);
-        return 0;
+        if (ngx_agt_digest(ctx->digest, &part, 1) != NGX_OK) {
+            ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
+                                 NGX_AGT_REASON_INTERNAL);
+            return 0;
+        }
     }
 
     ctx->has_digest = 1;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "agilicus token taken from %s, digest %08xD",
+                   ctx->source->type == NGX_AGT_SOURCE_HEADER ? "header"
+                   : ctx->source->type == NGX_AGT_SOURCE_COOKIE ? "cookie"
+                   : "query", ngx_agt_digest_head(ctx->digest));
 
     return 1;
 }

@@ -52,6 +52,14 @@ ngx_uint_t ngx_agt_digest_equal(const u_char *a, const u_char *b);
 void ngx_agt_digest_fingerprint(const u_char *digest, u_char *out);
 
 /*
+ * The first eight hex digits of a digest, as a number of 32 bits that "%08xD"
+ * prints: for debug lines, which have no more of a digest.
+ */
+#define ngx_agt_digest_head(digest)                                          \
+    ((uint32_t) (digest)[0] << 24 | (uint32_t) (digest)[1] << 16             \
+     | (uint32_t) (digest)[2] << 8 | (digest)[3])
+
+/*
  * The two functions below fold the 128 bits of the product of "a" and "b" to
  * 64: the upper half XOR the lower.  With secret factors it spreads keys that
  * clients can choose.  Both give the same number; the first multiplies at once

@@ -114,6 +114,14 @@ ngx_agt_upstream_prepare(ngx_http_request_t *r)
         ctx->client->changed = 1;
     }
 
+    if (lcf->enable != NGX_AGT_OFF) {
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "agilicus token upstream, hidden: %d, token set: %s",
+                       (int) hide, token.len == 0 ? "none"
+                                   : lcf->reissue ? "reissued"
+                                   : ctx->source ? "client's" : "created");
+    }
+
     if (given && ngx_agt_hide_bearer(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
