@@ -112,7 +112,7 @@ ngx_agt_hit(ngx_agt_zone_t *first, ngx_agt_ctx_t *ctx)
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
                    "agilicus token hit, age: %L ms, updating: %d",
-                   ctx->sent ? (int64_t) (ngx_agt_mono() - ctx->sent) : -1,
+                   ctx->sent ? (int64_t) (ngx_agt_clock_mono() - ctx->sent) : -1,
                    ctx->cache == NGX_AGT_CACHE_UPDATING);
 
     if (ctx->cache == NGX_AGT_CACHE_UPDATING) {
