@@ -139,14 +139,20 @@ static ngx_agt_parameter_t  ngx_agt_worker_cache = {
 };
 
 
-static ngx_agt_effect_t  ngx_agt_on_needs_token = {
-    ngx_agt_check_flag, 1
+static ngx_conf_post_t  ngx_agt_forward = {
+    ngx_agt_check_forward
 };
 
 
-static ngx_agt_effect_t  ngx_agt_off_needs_token = {
-    ngx_agt_check_flag, 0
-};
+/* the directives of requirements: token/policy has their table */
+
+#define NGX_AGT_REQUIRE_COMMAND(kind, form, directive, verdict, reason)       \
+    { ngx_string(directive),                                                  \
+      NGX_AGT_ANYWHERE|NGX_AGT_FORM_ARGS_##form,                           \
+      ngx_agt_set_requirement,                                                \
+      NGX_HTTP_LOC_CONF_OFFSET,                                               \
+      0,                                                                      \
+      NULL },
 
 
 static ngx_command_t  ngx_agt_commands[] = {
@@ -194,54 +200,7 @@ static ngx_command_t  ngx_agt_commands[] = {
       offsetof(ngx_agt_loc_conf_t, leeway),
       &ngx_agt_leeway },
 
-    { ngx_string("agilicus_token_require_expiry"),
-      NGX_AGT_ANYWHERE|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_agt_loc_conf_t, require_expiry),
-      &ngx_agt_on_needs_token },
-
-    { ngx_string("agilicus_token_require_scopes"),
-      NGX_AGT_ANYWHERE|NGX_CONF_1MORE,
-      ngx_agt_set_scopes,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("agilicus_token_require_audience"),
-      NGX_AGT_ANYWHERE|NGX_CONF_1MORE,
-      ngx_agt_set_audience,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("agilicus_token_require_org"),
-      NGX_AGT_ANYWHERE|NGX_CONF_1MORE,
-      ngx_agt_set_org,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("agilicus_token_require_role"),
-      NGX_AGT_ANYWHERE|NGX_CONF_2MORE,
-      ngx_agt_set_role,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("agilicus_token_require"),
-      NGX_AGT_ANYWHERE|NGX_CONF_1MORE,
-      ngx_agt_set_values,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("agilicus_token_deny_masquerading"),
-      NGX_AGT_ANYWHERE|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_agt_loc_conf_t, deny_masquerading),
-      &ngx_agt_on_needs_token },
+    NGX_AGT_REQUIREMENTS(NGX_AGT_REQUIRE_COMMAND)
 
     { ngx_string("agilicus_token_rules"),
       NGX_AGT_ANYWHERE|NGX_CONF_1MORE,
@@ -269,7 +228,7 @@ static ngx_command_t  ngx_agt_commands[] = {
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_agt_loc_conf_t, forward),
-      &ngx_agt_off_needs_token },
+      &ngx_agt_forward },
 
     { ngx_string("agilicus_token_reissue"),
       NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,

@@ -150,10 +150,8 @@ struct ngx_agt_loc_conf_s {
     ngx_array_t               *sources;    /* of source_t */
     size_t                     max_size;
     time_t                     leeway;
-    ngx_flag_t                 require_expiry;
     ngx_array_t               *require     /* of require_conf_t */
                                [NGX_AGT_REQUIRE_KINDS];
-    ngx_flag_t                 deny_masquerading;
     ngx_uint_t                 preflight;
     ngx_str_t                  resource_metadata;
     ngx_str_t                  identity;   /* prefix or empty */

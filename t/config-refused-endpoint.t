@@ -250,3 +250,11 @@ location /a {
 --- error_code: 404
 --- error_log eval
 qr/\[warn\] .* "agilicus_token report" refuses nothing in \S+\/inner\.conf:3$/
+
+
+
+=== TEST 29: a hook is not protected by a flag, which many tokens meet
+--- config: location /r { agilicus_token on; agilicus_token_require_expiry on; agilicus_token_deny_masquerading on; agilicus_token_revocation_hook; }
+--- must_die
+--- error_log refused
+"agilicus_token_revocation_hook" needs "agilicus_token on" with a requirement such as "agilicus_token_require_scopes" and without "satisfy any", or the parameter "trusted" if it is protected by other means

@@ -295,7 +295,7 @@ invalid parameter "86401s" in "agilicus_token_leeway" directive, it must be a ti
 --- config: agilicus_token_require_expiry 1;
 --- must_die
 --- error_log refused
-invalid value "1" in "agilicus_token_require_expiry" directive, it must be "on" or "off"
+invalid parameter "1" in "agilicus_token_require_expiry" directive, it must be "on" or "off"
 
 
 
@@ -311,7 +311,7 @@ invalid value "1" in "agilicus_token_require_expiry" directive, it must be "on" 
 --- config: agilicus_token_deny_masquerading 1;
 --- must_die
 --- error_log refused
-invalid value "1" in "agilicus_token_deny_masquerading" directive, it must be "on" or "off"
+invalid parameter "1" in "agilicus_token_deny_masquerading" directive, it must be "on" or "off"
 
 
 
@@ -407,7 +407,7 @@ invalid number of arguments in "agilicus_token_require_role" directive
 --- config: agilicus_token_require $arg_x error=404;
 --- must_die
 --- error_log refused
-invalid parameter "error=404"
+invalid parameter "error=404" in "agilicus_token_require" directive, it must be "error=401" or "error=403"
 
 
 

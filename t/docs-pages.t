@@ -32,6 +32,14 @@ sub slurp {
 }
 
 
+# the directives of requirements, which have a table of their own
+
+sub requirements {
+    return slurp("$top/$name/token/policy.h")
+           =~ /^    row\(\w+, \w+, "(agilicus_token\w*)",/mg;
+}
+
+
 my %entries = map { /\A(\w+)\n/ ? ($1 => $_) : () }
               split /^### (?=agilicus)/m, slurp("$top/docs/directives.md");
 
@@ -42,6 +50,8 @@ subtest 'contexts are those of the code' => sub {
     my $source = slurp("$top/$name/$name.c");
     my ($anywhere) = $source =~ /define NGX_AGT_ANYWHERE\s+\\\n(.*)/;
     my %flags = $source =~ /\{ ngx_string\("(agilicus_token\w*)"\),\s+([A-Z\d_|]+),/g;
+
+    $flags{$_} = 'NGX_AGT_ANYWHERE' for requirements();
 
     cmp_ok(scalar keys %flags, '>', 40, 'directives are found');
 
@@ -81,7 +91,7 @@ subtest 'defaults are those of the code' => sub {
         [ _source => 'header', sources => 'NULL' ],
         [ _max_size => '4k', max_size => '4096' ],
         [ _leeway => '0s', leeway => '0' ],
-        [ _require_expiry => 'off', require_expiry => '0' ],
+        [ _require_expiry => 'off' ],
         [ _preflight => 'check',
           preflight => 'NGX_AGT_PREFLIGHT_CHECK' ],
         [ _api => 'https://api.agilicus.com',
@@ -103,7 +113,7 @@ subtest 'defaults are those of the code' => sub {
         [ _revocation_ttl => '24h', revocation_ttl => '24 * 60 * 60' ],
         [ _recheck => '5s', recheck => '5000' ],
         [ _rules => 'off', rules => '0' ],
-        [ _deny_masquerading => 'off', deny_masquerading => '0' ],
+        [ _deny_masquerading => 'off' ],
         [ _forward => 'on', forward => '1' ],
         [ _identity_headers => 'off', identity => '""' ],
     );
@@ -219,7 +229,7 @@ subtest 'the documentation says what there is' => sub {
     my $troubles = slurp("$top/docs/troubleshooting.md");
     my $described = slurp("$top/docs/variables.md");
 
-    my %there = map { $_ => 1 }
+    my %there = map { $_ => 1 } requirements(),
                 $table =~ /^    \{ ngx_string\("(agilicus_token\w*)"\)/mg;
     my %said = map { $_ => 1 } $directives =~ /^### (\w+)$/mg;
 

@@ -11,13 +11,37 @@
 
 #define NOW  1700000000
 
+#define SCOPES    NGX_AGT_REQUIRE_SCOPES
+#define AUDIENCE  NGX_AGT_REQUIRE_AUDIENCE
+#define ORG       NGX_AGT_REQUIRE_ORG
+#define ROLE      NGX_AGT_REQUIRE_ROLE
+#define VALUES    NGX_AGT_REQUIRE_VALUES
+
+#define SCOPE_UNMET                                                           \
+    NGX_AGT_VERDICT_FORBIDDEN, NGX_AGT_REASON_SCOPE
+#define AUDIENCE_UNMET                                                        \
+    NGX_AGT_VERDICT_INVALID, NGX_AGT_REASON_AUDIENCE
+#define ORG_UNMET                                                             \
+    NGX_AGT_VERDICT_FORBIDDEN, NGX_AGT_REASON_ORG
+#define ROLE_UNMET                                                            \
+    NGX_AGT_VERDICT_FORBIDDEN, NGX_AGT_REASON_ROLE
+#define VALUE_UNMET                                                           \
+    NGX_AGT_VERDICT_FORBIDDEN, NGX_AGT_REASON_REQUIRE
+#define VALUE_UNMET_401                                                       \
+    NGX_AGT_VERDICT_INVALID, NGX_AGT_REASON_REQUIRE
+#define MET  0, 0
+#define EXPIRY_UNMET                                                          \
+    NGX_AGT_REQUIRE_EXPIRY, NGX_AGT_VERDICT_INVALID, NGX_AGT_REASON_NO_EXPIRY
+#define MASQUERADING_UNMET                                                    \
+    NGX_AGT_REQUIRE_MASQUERADING, NGX_AGT_VERDICT_FORBIDDEN,                  \
+    NGX_AGT_REASON_MASQUERADING
+
 
 /* the values of a requirement, one word each */
 
 typedef struct {
     ngx_agt_require_e  kind;
     ngx_uint_t         any;
-    ngx_uint_t         error;
     const char        *values;
     ngx_uint_t         met;
     ngx_agt_verdict_e  verdict;
@@ -37,6 +61,8 @@ static void test_rules(void);
 static void ask(ngx_agt_ruling_t *of);
 static void test_all(void);
 static void make(void);
+static void require(ngx_agt_require_e kind, ngx_agt_verdict_e verdict,
+    ngx_agt_reason_e reason);
 static void split(const row_t *row, ngx_agt_requirement_t *r,
     ngx_str_t *values, char *buf);
 static ngx_int_t decide(int64_t now, uint32_t late);
@@ -358,7 +384,7 @@ test_require_expiry(void)
     unit_test("where an expiry is required, a token without one is refused");
 
     make();
-    policy.require_expiry = 1;
+    require(EXPIRY_UNMET);
 
     unit_check(decide(NOW, 0) == NGX_DECLINED);
     unit_check(decision.verdict == NGX_AGT_VERDICT_INVALID);
@@ -377,126 +403,106 @@ test_requirements(void)
     ngx_uint_t  i;
     ngx_str_t   values[8];
 
-#define SCOPES    NGX_AGT_REQUIRE_SCOPES
-#define AUDIENCE  NGX_AGT_REQUIRE_AUDIENCE
-#define ORG       NGX_AGT_REQUIRE_ORG
-#define ROLE      NGX_AGT_REQUIRE_ROLE
-#define VALUES    NGX_AGT_REQUIRE_VALUES
-
-#define SCOPE_UNMET                                                           \
-    NGX_AGT_VERDICT_FORBIDDEN, NGX_AGT_REASON_SCOPE
-#define AUDIENCE_UNMET                                                        \
-    NGX_AGT_VERDICT_INVALID, NGX_AGT_REASON_AUDIENCE
-#define ORG_UNMET                                                             \
-    NGX_AGT_VERDICT_FORBIDDEN, NGX_AGT_REASON_ORG
-#define ROLE_UNMET                                                            \
-    NGX_AGT_VERDICT_FORBIDDEN, NGX_AGT_REASON_ROLE
-#define VALUE_UNMET                                                           \
-    NGX_AGT_VERDICT_FORBIDDEN, NGX_AGT_REASON_REQUIRE
-#define VALUE_UNMET_401                                                       \
-    NGX_AGT_VERDICT_INVALID, NGX_AGT_REASON_REQUIRE
-#define MET  0, 0
-
     static const row_t  tests[] = {
 
         /* the token: scopes "read write x? Read:All" */
 
-        { SCOPES, 0, 0, "read", 1, MET },
-        { SCOPES, 0, 0, "read write", 1, MET },
-        { SCOPES, 0, 0, "write read", 1, MET },
-        { SCOPES, 0, 0, "x?", 1, MET },
-        { SCOPES, 0, 0, "x", 0, SCOPE_UNMET },
-        { SCOPES, 0, 0, "Read", 0, SCOPE_UNMET },
-        { SCOPES, 0, 0, "READ", 0, SCOPE_UNMET },
-        { SCOPES, 0, 0, "rea", 0, SCOPE_UNMET },
-        { SCOPES, 0, 0, "reads", 0, SCOPE_UNMET },
-        { SCOPES, 0, 0, "read:all", 0, SCOPE_UNMET },
-        { SCOPES, 0, 0, "Read:All", 1, MET },
-        { SCOPES, 0, 0, "xread", 0, SCOPE_UNMET },
-        { SCOPES, 0, 0, "read,write", 0, SCOPE_UNMET },
-        { SCOPES, 0, 0, "read admin", 0, SCOPE_UNMET },
-        { SCOPES, 0, 0, "admin read", 0, SCOPE_UNMET },
-        { SCOPES, 0, 0, "admin root", 0, SCOPE_UNMET },
-        { SCOPES, 0, 0, "_", 0, SCOPE_UNMET },
-        { SCOPES, 0, 0, "read _", 0, SCOPE_UNMET },
-        { SCOPES, 0, 0, "", 0, SCOPE_UNMET },
+        { SCOPES, 0, "read", 1, MET },
+        { SCOPES, 0, "read write", 1, MET },
+        { SCOPES, 0, "write read", 1, MET },
+        { SCOPES, 0, "x?", 1, MET },
+        { SCOPES, 0, "x", 0, SCOPE_UNMET },
+        { SCOPES, 0, "Read", 0, SCOPE_UNMET },
+        { SCOPES, 0, "READ", 0, SCOPE_UNMET },
+        { SCOPES, 0, "rea", 0, SCOPE_UNMET },
+        { SCOPES, 0, "reads", 0, SCOPE_UNMET },
+        { SCOPES, 0, "read:all", 0, SCOPE_UNMET },
+        { SCOPES, 0, "Read:All", 1, MET },
+        { SCOPES, 0, "xread", 0, SCOPE_UNMET },
+        { SCOPES, 0, "read,write", 0, SCOPE_UNMET },
+        { SCOPES, 0, "read admin", 0, SCOPE_UNMET },
+        { SCOPES, 0, "admin read", 0, SCOPE_UNMET },
+        { SCOPES, 0, "admin root", 0, SCOPE_UNMET },
+        { SCOPES, 0, "_", 0, SCOPE_UNMET },
+        { SCOPES, 0, "read _", 0, SCOPE_UNMET },
+        { SCOPES, 0, "", 0, SCOPE_UNMET },
 
-        { SCOPES, 1, 0, "read", 1, MET },
-        { SCOPES, 1, 0, "admin read", 1, MET },
-        { SCOPES, 1, 0, "read admin", 1, MET },
-        { SCOPES, 1, 0, "admin root write", 1, MET },
-        { SCOPES, 1, 0, "admin root", 0, SCOPE_UNMET },
-        { SCOPES, 1, 0, "admin", 0, SCOPE_UNMET },
-        { SCOPES, 1, 0, "read _", 0, SCOPE_UNMET },
-        { SCOPES, 1, 0, "_ read", 0, SCOPE_UNMET },
-        { SCOPES, 1, 0, "", 0, SCOPE_UNMET },
+        { SCOPES, 1, "read", 1, MET },
+        { SCOPES, 1, "admin read", 1, MET },
+        { SCOPES, 1, "read admin", 1, MET },
+        { SCOPES, 1, "admin root write", 1, MET },
+        { SCOPES, 1, "admin root", 0, SCOPE_UNMET },
+        { SCOPES, 1, "admin", 0, SCOPE_UNMET },
+        { SCOPES, 1, "read _", 0, SCOPE_UNMET },
+        { SCOPES, 1, "_ read", 0, SCOPE_UNMET },
+        { SCOPES, 1, "", 0, SCOPE_UNMET },
 
         /* aud "app1 app2" */
 
-        { AUDIENCE, 0, 0, "app1", 1, MET },
-        { AUDIENCE, 0, 0, "app2", 1, MET },
-        { AUDIENCE, 0, 0, "other app2", 1, MET },
-        { AUDIENCE, 0, 0, "app2 other", 1, MET },
-        { AUDIENCE, 0, 0, "other", 0, AUDIENCE_UNMET },
-        { AUDIENCE, 0, 0, "app", 0, AUDIENCE_UNMET },
-        { AUDIENCE, 0, 0, "APP1", 0, AUDIENCE_UNMET },
-        { AUDIENCE, 0, 0, "app1 _", 0, AUDIENCE_UNMET },
-        { AUDIENCE, 0, 0, "", 0, AUDIENCE_UNMET },
+        { AUDIENCE, 0, "app1", 1, MET },
+        { AUDIENCE, 0, "app2", 1, MET },
+        { AUDIENCE, 0, "other app2", 1, MET },
+        { AUDIENCE, 0, "app2 other", 1, MET },
+        { AUDIENCE, 0, "other", 0, AUDIENCE_UNMET },
+        { AUDIENCE, 0, "app", 0, AUDIENCE_UNMET },
+        { AUDIENCE, 0, "APP1", 0, AUDIENCE_UNMET },
+        { AUDIENCE, 0, "app1 _", 0, AUDIENCE_UNMET },
+        { AUDIENCE, 0, "", 0, AUDIENCE_UNMET },
 
         /* org "acme" */
 
-        { ORG, 0, 0, "acme", 1, MET },
-        { ORG, 0, 0, "other acme", 1, MET },
-        { ORG, 0, 0, "other", 0, ORG_UNMET },
-        { ORG, 0, 0, "ACME", 0, ORG_UNMET },
-        { ORG, 0, 0, "acm", 0, ORG_UNMET },
-        { ORG, 0, 0, "acme2", 0, ORG_UNMET },
-        { ORG, 0, 0, "_", 0, ORG_UNMET },
-        { ORG, 0, 0, "acme _", 0, ORG_UNMET },
-        { ORG, 0, 0, "", 0, ORG_UNMET },
+        { ORG, 0, "acme", 1, MET },
+        { ORG, 0, "other acme", 1, MET },
+        { ORG, 0, "other", 0, ORG_UNMET },
+        { ORG, 0, "ACME", 0, ORG_UNMET },
+        { ORG, 0, "acm", 0, ORG_UNMET },
+        { ORG, 0, "acme2", 0, ORG_UNMET },
+        { ORG, 0, "_", 0, ORG_UNMET },
+        { ORG, 0, "acme _", 0, ORG_UNMET },
+        { ORG, 0, "", 0, ORG_UNMET },
 
         /* roles: editor in wiki, owner in shop, blog in blog */
 
-        { ROLE, 0, 0, "wiki editor", 1, MET },
-        { ROLE, 0, 0, "wiki owner editor", 1, MET },
-        { ROLE, 0, 0, "shop owner", 1, MET },
-        { ROLE, 0, 0, "wiki owner", 0, ROLE_UNMET },
-        { ROLE, 0, 0, "shop editor", 0, ROLE_UNMET },
-        { ROLE, 0, 0, "editor shop", 0, ROLE_UNMET },
-        { ROLE, 0, 0, "editor wiki", 0, ROLE_UNMET },
-        { ROLE, 0, 0, "owner shop", 0, ROLE_UNMET },
-        { ROLE, 0, 0, "blog editor", 0, ROLE_UNMET },
-        { ROLE, 0, 0, "blog blog", 1, MET },
-        { ROLE, 0, 0, "press editor", 0, ROLE_UNMET },
-        { ROLE, 0, 0, "wiki", 0, ROLE_UNMET },
-        { ROLE, 0, 0, "wiki editor _", 0, ROLE_UNMET },
-        { ROLE, 0, 0, "_ editor", 0, ROLE_UNMET },
-        { ROLE, 0, 0, "", 0, ROLE_UNMET },
+        { ROLE, 0, "wiki editor", 1, MET },
+        { ROLE, 0, "wiki owner editor", 1, MET },
+        { ROLE, 0, "shop owner", 1, MET },
+        { ROLE, 0, "wiki owner", 0, ROLE_UNMET },
+        { ROLE, 0, "shop editor", 0, ROLE_UNMET },
+        { ROLE, 0, "editor shop", 0, ROLE_UNMET },
+        { ROLE, 0, "editor wiki", 0, ROLE_UNMET },
+        { ROLE, 0, "owner shop", 0, ROLE_UNMET },
+        { ROLE, 0, "blog editor", 0, ROLE_UNMET },
+        { ROLE, 0, "blog blog", 1, MET },
+        { ROLE, 0, "press editor", 0, ROLE_UNMET },
+        { ROLE, 0, "wiki", 0, ROLE_UNMET },
+        { ROLE, 0, "wiki editor _", 0, ROLE_UNMET },
+        { ROLE, 0, "_ editor", 0, ROLE_UNMET },
+        { ROLE, 0, "", 0, ROLE_UNMET },
 
         /* any values at all */
 
-        { VALUES, 0, 403, "1", 1, MET },
-        { VALUES, 0, 403, "yes no", 1, MET },
-        { VALUES, 0, 403, "00", 1, MET },
-        { VALUES, 0, 403, "0", 0, VALUE_UNMET },
-        { VALUES, 0, 403, "1 0", 0, VALUE_UNMET },
-        { VALUES, 0, 403, "0 1", 0, VALUE_UNMET },
-        { VALUES, 0, 403, "_", 0, VALUE_UNMET },
-        { VALUES, 0, 403, "1 _", 0, VALUE_UNMET },
-        { VALUES, 0, 403, "", 0, VALUE_UNMET },
-        { VALUES, 0, 401, "1", 1, MET },
-        { VALUES, 0, 403, "false", 0, VALUE_UNMET },
-        { VALUES, 0, 401, "false", 0, VALUE_UNMET_401 },
-        { VALUES, 0, 403, "False", 1, MET },
-        { VALUES, 0, 403, "falsey", 1, MET },
-        { VALUES, 0, 403, "fals", 1, MET },
-        { VALUES, 0, 401, "0", 0, VALUE_UNMET_401 },
-        { VALUES, 0, 401, "_", 0, VALUE_UNMET_401 },
+        { VALUES, 0, "1", 1, MET },
+        { VALUES, 0, "yes no", 1, MET },
+        { VALUES, 0, "00", 1, MET },
+        { VALUES, 0, "0", 0, VALUE_UNMET },
+        { VALUES, 0, "1 0", 0, VALUE_UNMET },
+        { VALUES, 0, "0 1", 0, VALUE_UNMET },
+        { VALUES, 0, "_", 0, VALUE_UNMET },
+        { VALUES, 0, "1 _", 0, VALUE_UNMET },
+        { VALUES, 0, "", 0, VALUE_UNMET },
+        { VALUES, 0, "1", 1, MET },
+        { VALUES, 0, "false", 0, VALUE_UNMET },
+        { VALUES, 0, "false", 0, VALUE_UNMET_401 },
+        { VALUES, 0, "False", 1, MET },
+        { VALUES, 0, "falsey", 1, MET },
+        { VALUES, 0, "fals", 1, MET },
+        { VALUES, 0, "0", 0, VALUE_UNMET_401 },
+        { VALUES, 0, "_", 0, VALUE_UNMET_401 },
 
         /* what nobody knows is met by nobody */
 
-        { NGX_AGT_REQUIRE_KINDS, 0, 403, "read", 0, VALUE_UNMET },
-        { 99, 1, 403, "1", 0, VALUE_UNMET }
+        { NGX_AGT_REQUIRE_KINDS, 0, "read", 0, VALUE_UNMET },
+        { 99, 1, "1", 0, VALUE_UNMET }
     };
 
     unit_test("requirements are met exactly, and an empty value by nobody");
@@ -540,9 +546,9 @@ test_order(void)
     char       buf[2][256];
     ngx_str_t  values[2][8];
 
-    static const row_t  scope = { SCOPES, 0, 0, "admin", 0, MET };
-    static const row_t  org = { ORG, 0, 0, "other", 0, MET };
-    static const row_t  met = { SCOPES, 0, 0, "read", 1, MET };
+    static const row_t  scope = { SCOPES, 0, "admin", 0, SCOPE_UNMET };
+    static const row_t  org = { ORG, 0, "other", 0, ORG_UNMET };
+    static const row_t  met = { SCOPES, 0, "read", 1, MET };
 
     unit_test("all must be met, and the first that is not is named");
 
@@ -580,7 +586,7 @@ test_masquerading(void)
     facts.masquerading = 1;
     unit_check(decide(NOW, 0) == NGX_OK);
 
-    policy.deny_masquerading = 1;
+    require(MASQUERADING_UNMET);
     unit_check(decide(NOW, 0) == NGX_DECLINED);
     unit_check(decision.verdict == NGX_AGT_VERDICT_FORBIDDEN);
     unit_check(decision.reason == NGX_AGT_REASON_MASQUERADING);
@@ -633,7 +639,7 @@ test_rules(void)
     unit_check(decide(NOW, 0) == NGX_AGAIN);
 
     facts.masquerading = 1;
-    policy.deny_masquerading = 1;
+    require(MASQUERADING_UNMET);
     unit_check(decide(NOW, 0) == NGX_DECLINED);
 
     unit_test("who knows what they say is asked once, and last");
@@ -644,7 +650,7 @@ test_rules(void)
     unit_check(decide(NOW, 0) == NGX_DECLINED);
     unit_check(asked == 0);
 
-    policy.deny_masquerading = 0;
+    nrequirements = 0;
     facts.exp = NOW;
     unit_check(decide(NOW, 0) == NGX_DECLINED);
     unit_check(asked == 0);
@@ -694,21 +700,21 @@ test_all(void)
     char               buf[5][64];
     ngx_int_t          rc, due;
     ngx_str_t          values[5][4];
-    ngx_uint_t         exp, nbf, flags, mask, states, rule, i, n;
+    ngx_uint_t         exp, nbf, flags, mask, states, rule, i;
     ngx_agt_reason_e   reason;
     ngx_agt_verdict_e  verdict;
 
     static const row_t  rows[5][2] = {
-        { { SCOPES, 0, 0, "admin", 0, SCOPE_UNMET },
-          { SCOPES, 0, 0, "read write", 1, MET } },
-        { { AUDIENCE, 0, 0, "other", 0, AUDIENCE_UNMET },
-          { AUDIENCE, 0, 0, "app1", 1, MET } },
-        { { ORG, 0, 0, "other", 0, ORG_UNMET },
-          { ORG, 0, 0, "acme", 1, MET } },
-        { { ROLE, 0, 0, "wiki owner", 0, ROLE_UNMET },
-          { ROLE, 0, 0, "wiki editor", 1, MET } },
-        { { VALUES, 0, 401, "0", 0, VALUE_UNMET_401 },
-          { VALUES, 0, 401, "1", 1, MET } }
+        { { SCOPES, 0, "admin", 0, SCOPE_UNMET },
+          { SCOPES, 0, "read write", 1, MET } },
+        { { AUDIENCE, 0, "other", 0, AUDIENCE_UNMET },
+          { AUDIENCE, 0, "app1", 1, MET } },
+        { { ORG, 0, "other", 0, ORG_UNMET },
+          { ORG, 0, "acme", 1, MET } },
+        { { ROLE, 0, "wiki owner", 0, ROLE_UNMET },
+          { ROLE, 0, "wiki editor", 1, MET } },
+        { { VALUES, 0, "0", 0, VALUE_UNMET_401 },
+          { VALUES, 0, "1", 1, MET } }
     };
 
     static const ngx_int_t  rulings[] = {
@@ -735,8 +741,6 @@ test_all(void)
         facts.has_nbf = (nbf != 0);
         facts.nbf = NOW - 1 + (int64_t) nbf;
 
-        policy.require_expiry = flags & 1;
-        policy.deny_masquerading = (flags >> 1) & 1;
         facts.masquerading = (flags >> 2) & 1;
         policy.rules = (flags >> 3) & 1;
         policy.leeway = 0;
@@ -747,17 +751,22 @@ test_all(void)
         verdict = NGX_AGT_VERDICT_ACTIVE;
         reason = NGX_AGT_REASON_NONE;
         due = NGX_OK;
-        n = 0;
+        nrequirements = 0;
+
+        if (flags & 1) {
+            require(EXPIRY_UNMET);
+        }
 
         for (i = 0; i < 5; i++) {
             if (mask & (1u << i)) {
-                split(&rows[i][(states >> i) & 1], &requirements[n],
-                      values[i], buf[i]);
-                n++;
+                split(&rows[i][(states >> i) & 1],
+                      &requirements[nrequirements++], values[i], buf[i]);
             }
         }
 
-        nrequirements = n;
+        if (flags & 2) {
+            require(MASQUERADING_UNMET);
+        }
 
         /* exp: none, a second ago, now, in a second */
 
@@ -868,6 +877,24 @@ make(void)
 }
 
 
+/* one more requirement, which is a flag */
+
+static void
+require(ngx_agt_require_e kind, ngx_agt_verdict_e verdict,
+    ngx_agt_reason_e reason)
+{
+    ngx_agt_requirement_t  *r;
+
+    r = &requirements[nrequirements++];
+
+    memset(r, 0, sizeof(*r));
+
+    r->kind = kind;
+    r->verdict = verdict;
+    r->reason = reason;
+}
+
+
 /* words are values; "_" stands for an empty one */
 
 static void
@@ -877,7 +904,8 @@ split(const row_t *row, ngx_agt_requirement_t *r, ngx_str_t *values, char *buf)
 
     r->kind = row->kind;
     r->any = row->any;
-    r->error = row->error;
+    r->verdict = row->verdict;
+    r->reason = row->reason;
     r->values = values;
     r->nvalues = 0;
 

@@ -6,6 +6,7 @@
 
 #include "config/checks.h"
 #include "config/directives_cache.h"
+#include "config/directives_requirements.h"
 #include "config/place.h"
 #include "endpoint/hook.h"
 #include "endpoint/revoke.h"
@@ -244,7 +245,7 @@ ngx_agt_check_hook(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
 
     if (conf->trusted
         || (conf->enable == NGX_AGT_ON
-            && (conf->required || conf->rules)
+            && (ngx_agt_requirements_have_values(conf) || conf->rules)
             && clcf->satisfy == NGX_HTTP_SATISFY_ALL))
     {
         return NGX_OK;

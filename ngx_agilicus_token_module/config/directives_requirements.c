@@ -6,158 +6,208 @@
 
 #include "config/directives_requirements.h"
 #include "config/checks.h"
+#include "config/values.h"
 
 
-static char *ngx_agt_add_require(ngx_conf_t *cf,
-    ngx_agt_loc_conf_t *lcf, ngx_agt_require_e kind,
-    ngx_uint_t first, ngx_uint_t last, ngx_agt_require_conf_t **out);
+typedef enum {
+    NGX_AGT_FORM_FLAG = 0,   /* "on" or "off" */
+    NGX_AGT_FORM_WORDS,      /* one or more, which may have variables */
+    NGX_AGT_FORM_ANY,        /* words; "any" may stand before them */
+    NGX_AGT_FORM_NAMED,      /* a name, and words */
+    NGX_AGT_FORM_ERROR       /* words; "error=401" may stand behind them */
+} ngx_agt_form_e;
+
+
+typedef struct {
+    ngx_str_t               directive;
+    ngx_agt_form_e  form;
+    ngx_agt_requirement_t   requirement;  /* without values */
+} ngx_agt_require_row_t;
+
+
+static char *ngx_agt_require_flag(ngx_conf_t *cf, ngx_agt_loc_conf_t *lcf,
+    const ngx_agt_requirement_t *requirement);
+static char *ngx_agt_require_any(ngx_conf_t *cf,
+    ngx_agt_requirement_t *requirement, ngx_uint_t *first);
+static char *ngx_agt_require_error(ngx_conf_t *cf,
+    ngx_agt_requirement_t *requirement, ngx_uint_t *last);
+static char *ngx_agt_require_values(ngx_conf_t *cf,
+    ngx_agt_require_conf_t *require, ngx_str_t *value, ngx_uint_t n);
+static ngx_agt_require_conf_t *ngx_agt_require_add(ngx_conf_t *cf,
+    ngx_agt_loc_conf_t *lcf, const ngx_agt_requirement_t *requirement);
+
+
+#define NGX_AGT_REQUIRE_ROW(kind, form, directive, verdict, reason)           \
+    { ngx_string(directive), NGX_AGT_FORM_##form,                          \
+      { NGX_AGT_REQUIRE_##kind, NGX_AGT_VERDICT_##verdict,                    \
+        NGX_AGT_REASON_##reason, 0, NULL, 0 } },
+
+static const ngx_agt_require_row_t  ngx_agt_require_rows[] = {
+    NGX_AGT_REQUIREMENTS(NGX_AGT_REQUIRE_ROW)
+};
 
 
 char *
-ngx_agt_set_scopes(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_agt_set_requirement(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agt_loc_conf_t *lcf = conf;
 
-    char                    *rv;
-    ngx_str_t               *value;
-    ngx_uint_t               any;
-    ngx_agt_require_conf_t  *require;
+    char                         *rv;
+    ngx_str_t                    *value;
+    ngx_uint_t                    i, first, last;
+    ngx_agt_requirement_t         requirement;
+    ngx_agt_require_conf_t       *require;
+    const ngx_agt_require_row_t  *row;
+
+    for (i = 0; i < NGX_AGT_REQUIRE_KINDS - 1; i++) {
+        if (ngx_strcmp(ngx_agt_require_rows[i].directive.data, cmd->name.data)
+            == 0)
+        {
+            break;
+        }
+    }
+
+    row = &ngx_agt_require_rows[i];
+    requirement = row->requirement;
 
     value = cf->args->elts;
-
-    any = (ngx_strcmp(value[1].data, "any") == 0);
-
-    if (any && cf->args->nelts == 2) {
-        return (char *) "needs a scope after \"any\"";
-    }
-
-    rv = ngx_agt_add_require(cf, lcf, NGX_AGT_REQUIRE_SCOPES,
-                             1 + any, cf->args->nelts, &require);
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    require->requirement.any = any;
-
-    return NGX_CONF_OK;
-}
-
-
-char *
-ngx_agt_set_audience(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_agt_require_conf_t  *require;
-
-    return ngx_agt_add_require(cf, conf, NGX_AGT_REQUIRE_AUDIENCE,
-                               1, cf->args->nelts, &require);
-}
-
-
-char *
-ngx_agt_set_org(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_agt_require_conf_t  *require;
-
-    return ngx_agt_add_require(cf, conf, NGX_AGT_REQUIRE_ORG,
-                               1, cf->args->nelts, &require);
-}
-
-
-char *
-ngx_agt_set_role(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_agt_require_conf_t  *require;
-
-    if (cf->args->nelts < 3) {
-        return (char *) "needs an application and a role";
-    }
-
-    return ngx_agt_add_require(cf, conf, NGX_AGT_REQUIRE_ROLE,
-                               1, cf->args->nelts, &require);
-}
-
-
-char *
-ngx_agt_set_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    char                    *rv;
-    ngx_str_t               *value;
-    ngx_uint_t               i, last, error;
-    ngx_agt_require_conf_t  *require;
-
-    value = cf->args->elts;
+    first = 1;
     last = cf->args->nelts;
-    error = 403;
+    rv = NGX_CONF_OK;
 
-    /* as a value it would always hold */
+    switch (row->form) {
 
-    for (i = 1; i < last - 1; i++) {
-        if (ngx_strncmp(value[i].data, "error=", 6) == 0) {
-            return (char *) "takes \"error\" at its end only";
-        }
+    case NGX_AGT_FORM_FLAG:
+        return ngx_agt_require_flag(cf, lcf, &requirement);
+
+    case NGX_AGT_FORM_ANY:
+        rv = ngx_agt_require_any(cf, &requirement, &first);
+        break;
+
+    case NGX_AGT_FORM_ERROR:
+        rv = ngx_agt_require_error(cf, &requirement, &last);
+        break;
+
+    default:
+        break;
     }
 
-    if (ngx_strncmp(value[last - 1].data, "error=", 6) == 0) {
-
-        if (ngx_strcmp(value[last - 1].data, "error=401") == 0) {
-            error = 401;
-
-        } else if (ngx_strcmp(value[last - 1].data, "error=403") != 0) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\"", &value[last - 1]);
-            return NGX_CONF_ERROR;
-        }
-
-        last--;
-    }
-
-    if (last < 2) {
-        return (char *) "needs a value";
-    }
-
-    rv = ngx_agt_add_require(cf, conf, NGX_AGT_REQUIRE_VALUES,
-                             1, last, &require);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
-    require->requirement.error = error;
-
-    return NGX_CONF_OK;
-}
-
-
-/* one more requirement of a kind, of the arguments from "first" to "last" */
-
-static char *
-ngx_agt_add_require(ngx_conf_t *cf,
-    ngx_agt_loc_conf_t *lcf, ngx_agt_require_e kind,
-    ngx_uint_t first, ngx_uint_t last, ngx_agt_require_conf_t **out)
-{
-    ngx_str_t                        *value, *constant;
-    ngx_uint_t                        i, n;
-    ngx_http_compile_complex_value_t  ccv;
-    ngx_agt_require_conf_t           *require;
-
-    if (lcf->require[kind] == NGX_CONF_UNSET_PTR) {
-        lcf->require[kind] = ngx_array_create(cf->pool, 2,
-                                   sizeof(ngx_agt_require_conf_t));
-        if (lcf->require[kind] == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    require = ngx_array_push(lcf->require[kind]);
-
-    if (require == NULL || ngx_agt_needs_token(cf, lcf) != NGX_OK)
-    {
+    require = ngx_agt_require_add(cf, lcf, &requirement);
+    if (require == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    ngx_memzero(require, sizeof(ngx_agt_require_conf_t));
+    return ngx_agt_require_values(cf, require, &value[first], last - first);
+}
 
-    value = (ngx_str_t *) cf->args->elts + first;
-    n = last - first;
+
+/* "off" takes back what is required around */
+
+static char *
+ngx_agt_require_flag(ngx_conf_t *cf, ngx_agt_loc_conf_t *lcf,
+    const ngx_agt_requirement_t *requirement)
+{
+    ngx_uint_t  on;
+
+    static const ngx_agt_parameter_t  parameter = {
+        ngx_string(""), ngx_agt_parameter_word, 0, 0, 0,
+        ngx_agt_parameter_flag, "\"on\" or \"off\""
+    };
+
+    if (lcf->require[requirement->kind] != NGX_CONF_UNSET_PTR) {
+        return ngx_agt_directive_refuse(cf, "is duplicate");
+    }
+
+    if (ngx_agt_parameters_read(cf, &parameter, 1, &on) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (!on) {
+        lcf->require[requirement->kind] = NULL;
+        return NGX_CONF_OK;
+    }
+
+    return ngx_agt_require_add(cf, lcf, requirement) ? NGX_CONF_OK
+                                                     : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_agt_require_any(ngx_conf_t *cf, ngx_agt_requirement_t *requirement,
+    ngx_uint_t *first)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "any") != 0) {
+        return NGX_CONF_OK;
+    }
+
+    if (cf->args->nelts == 2) {
+        return ngx_agt_directive_refuse(cf, "needs a scope after \"any\"");
+    }
+
+    requirement->any = 1;
+    *first = 2;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_agt_require_error(ngx_conf_t *cf, ngx_agt_requirement_t *requirement,
+    ngx_uint_t *last)
+{
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    value = cf->args->elts;
+
+    for (i = 1; i < *last; i++) {
+        if (ngx_strncmp(value[i].data, "error=", 6) == 0) {
+            break;
+        }
+    }
+
+    if (i == *last) {
+        return NGX_CONF_OK;
+    }
+
+    /* as a value it would always hold */
+
+    if (i != *last - 1) {
+        return ngx_agt_directive_refuse(cf, "takes \"error\" at its end only");
+    }
+
+    if (ngx_strcmp(value[i].data, "error=401") == 0) {
+        requirement->verdict = NGX_AGT_VERDICT_INVALID;
+
+    } else if (ngx_strcmp(value[i].data, "error=403") != 0) {
+        return ngx_agt_parameter_refuse(cf, &value[i],
+                                        "\"error=401\" or \"error=403\"");
+    }
+
+    if (i == 1) {
+        return ngx_agt_directive_refuse(cf, "needs a value");
+    }
+
+    *last = i;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_agt_require_values(ngx_conf_t *cf, ngx_agt_require_conf_t *require,
+    ngx_str_t *value, ngx_uint_t n)
+{
+    ngx_str_t   *constant;
+    ngx_uint_t   i;
 
     require->values = ngx_pcalloc(cf->pool,
                                   n * sizeof(ngx_http_complex_value_t));
@@ -170,16 +220,13 @@ ngx_agt_add_require(ngx_conf_t *cf,
     for (i = 0; i < n; i++) {
 
         if (value[i].len == 0) {
-            return (char *) "has an empty value, which nothing could meet";
+            return ngx_agt_directive_refuse(cf, "has an empty value, which "
+                                            "nothing could meet");
         }
 
-        ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-        ccv.cf = cf;
-        ccv.value = &value[i];
-        ccv.complex_value = &require->values[i];
-
-        if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        if (ngx_agt_value_compile(cf, &value[i], &require->values[i])
+            != NGX_OK)
+        {
             return NGX_CONF_ERROR;
         }
 
@@ -190,11 +237,55 @@ ngx_agt_add_require(ngx_conf_t *cf,
         }
     }
 
-    require->requirement.kind = kind;
     require->requirement.values = constant;
     require->requirement.nvalues = n;
 
-    *out = require;
-
     return NGX_CONF_OK;
+}
+
+
+static ngx_agt_require_conf_t *
+ngx_agt_require_add(ngx_conf_t *cf, ngx_agt_loc_conf_t *lcf,
+    const ngx_agt_requirement_t *requirement)
+{
+    ngx_array_t             **all;
+    ngx_agt_require_conf_t   *require;
+
+    all = &lcf->require[requirement->kind];
+
+    if (*all == NGX_CONF_UNSET_PTR) {
+        *all = ngx_array_create(cf->pool, 2, sizeof(ngx_agt_require_conf_t));
+        if (*all == NULL) {
+            return NULL;
+        }
+    }
+
+    require = ngx_array_push(*all);
+
+    if (require == NULL || ngx_agt_needs_token(cf, lcf) != NGX_OK) {
+        return NULL;
+    }
+
+    ngx_memzero(require, sizeof(ngx_agt_require_conf_t));
+
+    require->requirement = *requirement;
+
+    return require;
+}
+
+
+ngx_uint_t
+ngx_agt_requirements_have_values(const ngx_agt_loc_conf_t *conf)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_AGT_REQUIRE_KINDS; i++) {
+        if (conf->require[i]
+            && ngx_agt_require_rows[i].form != NGX_AGT_FORM_FLAG)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }

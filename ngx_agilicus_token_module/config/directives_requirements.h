@@ -11,14 +11,26 @@
 #include "ngx_agilicus_token_module.h"
 
 
+/* the numbers of arguments that the forms of values take */
+
+#define NGX_AGT_FORM_ARGS_FLAG     NGX_CONF_FLAG
+#define NGX_AGT_FORM_ARGS_WORDS    NGX_CONF_1MORE
+#define NGX_AGT_FORM_ARGS_ANY      NGX_CONF_1MORE
+#define NGX_AGT_FORM_ARGS_NAMED    NGX_CONF_2MORE
+#define NGX_AGT_FORM_ARGS_ERROR    NGX_CONF_1MORE
+
+
 /*
- * The setters of the directives that say what a location requires of a token.
+ * The setter of all directives that say what a location requires of a token:
+ * those of the rows of NGX_AGT_REQUIREMENTS.
  */
-char *ngx_agt_set_scopes(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_agt_set_audience(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_agt_set_org(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_agt_set_role(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_agt_set_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_agt_set_requirement(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * Returns 1 if a location requires more of a token than flags do, whose levels
+ * have been merged; else 0.
+ */
+ngx_uint_t ngx_agt_requirements_have_values(const ngx_agt_loc_conf_t *conf);
 
 
 #endif /* _NGX_AGT_CONFIG_DIRECTIVES_REQUIREMENTS_H_INCLUDED_ */

@@ -236,25 +236,3 @@ ngx_agt_set_rules(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     return ngx_agt_parameters_read(cf, parameters, 3, lcf);
 }
-
-
-/* for "post" of a flag: one of its values has an effect with a token only */
-
-char *
-ngx_agt_check_flag(ngx_conf_t *cf, void *post, void *data)
-{
-    ngx_flag_t *flag = data;
-
-    ngx_agt_effect_t *effect = post;
-
-    if (*flag == effect->value
-        && ngx_agt_needs_token(cf,
-               ngx_http_conf_get_module_loc_conf(cf,
-                                                 ngx_agilicus_token_module))
-           != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}

@@ -10,6 +10,23 @@
 
 
 char *
+ngx_agt_check_forward(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_flag_t *forward = data;
+
+    ngx_agt_loc_conf_t  *lcf;
+
+    lcf = ngx_http_conf_get_module_loc_conf(cf, ngx_agilicus_token_module);
+
+    if (!*forward && ngx_agt_needs_token(cf, lcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
 ngx_agt_set_identity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agt_loc_conf_t *lcf = conf;

@@ -140,8 +140,6 @@ ngx_agt_create_loc_conf(ngx_conf_t *cf)
     conf->sources = NGX_CONF_UNSET_PTR;
     conf->max_size = NGX_CONF_UNSET_SIZE;
     conf->leeway = NGX_CONF_UNSET;
-    conf->require_expiry = NGX_CONF_UNSET;
-    conf->deny_masquerading = NGX_CONF_UNSET;
     conf->phase = NGX_CONF_UNSET_UINT;
     conf->preflight = NGX_CONF_UNSET_UINT;
     conf->recheck = NGX_CONF_UNSET_MSEC;
@@ -262,8 +260,6 @@ ngx_agt_merge_level(ngx_conf_t *cf,
     ngx_conf_merge_ptr_value(conf->sources, prev->sources, NULL);
     ngx_conf_merge_size_value(conf->max_size, prev->max_size, 4096);
     ngx_conf_merge_sec_value(conf->leeway, prev->leeway, 0);
-    ngx_conf_merge_value(conf->require_expiry, prev->require_expiry, 0);
-    ngx_conf_merge_value(conf->deny_masquerading, prev->deny_masquerading, 0);
     ngx_conf_merge_uint_value(conf->phase, prev->phase, NGX_AGT_PHASE_ACCESS);
     ngx_conf_merge_uint_value(conf->preflight, prev->preflight,
                               NGX_AGT_PREFLIGHT_CHECK);
@@ -513,8 +509,6 @@ ngx_agt_merge_used(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
     }
 
     conf->policy.leeway = conf->leeway;
-    conf->policy.require_expiry = (conf->require_expiry != 0);
-    conf->policy.deny_masquerading = (conf->deny_masquerading != 0);
     conf->policy.rules = (conf->rules != 0);
 
     ngx_agt_early_location(mcf, conf);

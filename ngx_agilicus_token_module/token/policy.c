@@ -26,9 +26,6 @@ static ngx_uint_t ngx_agt_policy_role(
     const ngx_agt_requirement_t *requirement);
 static ngx_uint_t ngx_agt_policy_one_of(const ngx_str_t *value,
     const ngx_agt_requirement_t *requirement);
-static void ngx_agt_policy_unmet(
-    const ngx_agt_requirement_t *requirement,
-    ngx_agt_decision_t *decision);
 
 
 ngx_uint_t
@@ -133,16 +130,11 @@ ngx_agt_policy_decide(const ngx_agt_facts_t *facts,
 
     for (i = 0; i < nrequirements; i++) {
         if (!ngx_agt_policy_met(facts, &requirements[i])) {
-            ngx_agt_policy_unmet(&requirements[i], decision);
+            decision->verdict = requirements[i].verdict;
+            decision->reason = requirements[i].reason;
+
             return NGX_DECLINED;
         }
-    }
-
-    if (policy->deny_masquerading && facts->masquerading) {
-        decision->verdict = NGX_AGT_VERDICT_FORBIDDEN;
-        decision->reason = NGX_AGT_REASON_MASQUERADING;
-
-        return NGX_DECLINED;
     }
 
     if (policy->rules) {
@@ -185,10 +177,6 @@ ngx_agt_policy_times(const ngx_agt_facts_t *facts,
         return NGX_AGT_REASON_NOT_YET_VALID;
     }
 
-    if (policy->require_expiry && !facts->has_exp) {
-        return NGX_AGT_REASON_NO_EXPIRY;
-    }
-
     return NGX_AGT_REASON_NONE;
 }
 
@@ -201,7 +189,15 @@ ngx_agt_policy_met(const ngx_agt_facts_t *facts,
     ngx_str_t       value;
     ngx_agt_list_t  list;
 
-    /* a value that came out empty asks for nothing that anybody could have */
+    if (requirement->kind == NGX_AGT_REQUIRE_EXPIRY) {
+        return facts->has_exp;
+    }
+
+    if (requirement->kind == NGX_AGT_REQUIRE_MASQUERADING) {
+        return !facts->masquerading;
+    }
+
+    /* no token has what an empty value asks for */
 
     if (requirement->nvalues == 0) {
         return 0;
@@ -324,42 +320,4 @@ ngx_agt_policy_one_of(const ngx_str_t *value,
     }
 
     return 0;
-}
-
-
-static void
-ngx_agt_policy_unmet(
-    const ngx_agt_requirement_t *requirement,
-    ngx_agt_decision_t *decision)
-{
-    decision->verdict = NGX_AGT_VERDICT_FORBIDDEN;
-
-    switch (requirement->kind) {
-
-    case NGX_AGT_REQUIRE_SCOPES:
-        decision->reason = NGX_AGT_REASON_SCOPE;
-        return;
-
-    case NGX_AGT_REQUIRE_AUDIENCE:
-        decision->verdict = NGX_AGT_VERDICT_INVALID;
-        decision->reason = NGX_AGT_REASON_AUDIENCE;
-        return;
-
-    case NGX_AGT_REQUIRE_ORG:
-        decision->reason = NGX_AGT_REASON_ORG;
-        return;
-
-    case NGX_AGT_REQUIRE_ROLE:
-        decision->reason = NGX_AGT_REASON_ROLE;
-        return;
-
-    default: /* NGX_AGT_REQUIRE_VALUES */
-        decision->reason = NGX_AGT_REASON_REQUIRE;
-
-        if (requirement->error == 401) {
-            decision->verdict = NGX_AGT_VERDICT_INVALID;
-        }
-
-        return;
-    }
 }

@@ -20,12 +20,35 @@
  * argument, and this is the only place that can say that a request is allowed.
  */
 
+/*
+ * The requirements, in the order in which they are looked at.  A row has the
+ * kind, how the directive's values are read (config/directives_requirements),
+ * the directive, and verdict and reason of a token that does not meet it.  A
+ * new requirement takes a row here and a case in ngx_agt_policy_met().
+ */
+
+#define NGX_AGT_REQUIREMENTS(row)                                             \
+    row(EXPIRY, FLAG, "agilicus_token_require_expiry",                        \
+        INVALID, NO_EXPIRY)                                                   \
+    row(SCOPES, ANY, "agilicus_token_require_scopes",                         \
+        FORBIDDEN, SCOPE)                                                     \
+    row(AUDIENCE, WORDS, "agilicus_token_require_audience",                   \
+        INVALID, AUDIENCE)                                                    \
+    row(ORG, WORDS, "agilicus_token_require_org",                             \
+        FORBIDDEN, ORG)                                                       \
+    row(ROLE, NAMED, "agilicus_token_require_role",                           \
+        FORBIDDEN, ROLE)                                                      \
+    row(VALUES, ERROR, "agilicus_token_require",                              \
+        FORBIDDEN, REQUIRE)                                                   \
+    row(MASQUERADING, FLAG, "agilicus_token_deny_masquerading",               \
+        FORBIDDEN, MASQUERADING)
+
+
+#define NGX_AGT_REQUIRE_KIND(kind, form, directive, verdict, reason)          \
+    NGX_AGT_REQUIRE_##kind,
+
 typedef enum {
-    NGX_AGT_REQUIRE_SCOPES = 0,
-    NGX_AGT_REQUIRE_AUDIENCE,
-    NGX_AGT_REQUIRE_ORG,
-    NGX_AGT_REQUIRE_ROLE,      /* application, role, role ... */
-    NGX_AGT_REQUIRE_VALUES,    /* non-empty, not "0", "false" */
+    NGX_AGT_REQUIREMENTS(NGX_AGT_REQUIRE_KIND)
 
     NGX_AGT_REQUIRE_KINDS
 } ngx_agt_require_e;
@@ -35,18 +58,17 @@ typedef enum {
 
 typedef struct {
     ngx_agt_require_e  kind;
-    ngx_uint_t         any;     /* of scopes: one will do */
-    ngx_uint_t         error;   /* of values: 401 or 403 */
-    const ngx_str_t   *values;
+    ngx_agt_verdict_e  verdict;  /* of a token that does not meet it */
+    ngx_agt_reason_e   reason;
+    ngx_uint_t         any;      /* of scopes: one will do */
+    const ngx_str_t   *values;   /* of a flag: none */
     ngx_uint_t         nvalues;
 } ngx_agt_requirement_t;
 
 
 typedef struct {
-    time_t                                leeway;  /* seconds */
-    unsigned                              require_expiry:1;
-    unsigned                              deny_masquerading:1;
-    unsigned                              rules:1; /* the token's own count */
+    time_t      leeway;  /* seconds */
+    ngx_uint_t  rules;   /* the token's own count */
 } ngx_agt_policy_t;
 
 
