@@ -20,39 +20,39 @@ static const char *const  ag_statuses[] = {
 };
 
 
-/* a change does not wait for readers without end */
-
 ag_directory_t *
 ag_directory_create(void)
 {
-    ag_directory_t        *directory;
-    pthread_rwlockattr_t   attr;
+    ag_directory_t  *directory;
 
     directory = calloc(1, sizeof(ag_directory_t));
 
     if (directory) {
-        pthread_rwlockattr_init(&attr);
-        pthread_rwlockattr_setkind_np(&attr,
-            PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-        pthread_rwlock_init(&directory->lock, &attr);
-        pthread_rwlockattr_destroy(&attr);
+        pthread_mutex_init(&directory->turn, NULL);
+        pthread_rwlock_init(&directory->lock, NULL);
     }
 
     return directory;
 }
 
 
+/* readers that come while a change waits are let in after it */
+
 void
 ag_directory_share(ag_directory_t *directory)
 {
+    pthread_mutex_lock(&directory->turn);
     pthread_rwlock_rdlock(&directory->lock);
+    pthread_mutex_unlock(&directory->turn);
 }
 
 
 void
 ag_directory_own(ag_directory_t *directory)
 {
+    pthread_mutex_lock(&directory->turn);
     pthread_rwlock_wrlock(&directory->lock);
+    pthread_mutex_unlock(&directory->turn);
 }
 
 
@@ -99,6 +99,7 @@ ag_directory_free(ag_directory_t *directory)
 
     json_decref(directory->seed);
     pthread_rwlock_destroy(&directory->lock);
+    pthread_mutex_destroy(&directory->turn);
     free(directory);
 }
 

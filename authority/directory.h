@@ -95,6 +95,7 @@ typedef struct {
     ag_subject_t  *subjects;         /* sorted by id */
     size_t         nsubjects;
 
+    pthread_mutex_t   turn;          /* to ask for the lock */
     pthread_rwlock_t  lock;          /* of what changes while serving */
 } ag_directory_t;
 
