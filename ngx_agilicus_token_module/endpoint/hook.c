@@ -20,15 +20,11 @@ typedef struct {
 
 
 static void ngx_agt_hook_body(ngx_http_request_t *r);
-static ngx_int_t ngx_agt_hook(ngx_http_request_t *r);
+static ngx_int_t ngx_agt_hook_take(ngx_http_request_t *r);
 static ngx_int_t ngx_agt_hook_unavailable(ngx_http_request_t *r);
 static void ngx_agt_hook_deny(void *data,
     ngx_agt_denial_kind_e kind, const ngx_str_t *value);
 
-
-/*
- * The hook: denies what a trusted system names, at once and for every API.
- */
 
 ngx_int_t
 ngx_agt_hook_handler(ngx_http_request_t *r)
@@ -47,7 +43,7 @@ ngx_agt_hook_handler(ngx_http_request_t *r)
         return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
 
-    /* the body is read from memory, whatever "client_body_in_file_only" says */
+    /* "client_body_in_file_only" is ignored: the body must be in memory */
 
     r->request_body_in_file_only = 0;
 
@@ -64,12 +60,12 @@ ngx_agt_hook_handler(ngx_http_request_t *r)
 static void
 ngx_agt_hook_body(ngx_http_request_t *r)
 {
-    ngx_http_finalize_request(r, ngx_agt_hook(r));
+    ngx_http_finalize_request(r, ngx_agt_hook_take(r));
 }
 
 
 static ngx_int_t
-ngx_agt_hook(ngx_http_request_t *r)
+ngx_agt_hook_take(ngx_http_request_t *r)
 {
     u_char         *p;
     size_t          len;
@@ -81,7 +77,7 @@ ngx_agt_hook(ngx_http_request_t *r)
         return NGX_HTTP_BAD_REQUEST;
     }
 
-    /* the buffer of the location holds what is allowed: more went to a file */
+    /* the location's buffer has the largest size that is allowed */
 
     if (r->request_body->temp_file) {
         return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
@@ -97,7 +93,7 @@ ngx_agt_hook(ngx_http_request_t *r)
         return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
 
-    /* what came with the header lies in a buffer of its own */
+    /* a part of the body that came with the header has its own buffer */
 
     body.len = len;
     body.data = ngx_pnalloc(r->pool, len + 1);
@@ -110,7 +106,7 @@ ngx_agt_hook(ngx_http_request_t *r)
 
     for (cl = r->request_body->bufs; cl; cl = cl->next) {
 
-        /* the last one of a chunked body has no memory */
+        /* the last buffer of a chunked body has no memory */
 
         if (cl->buf->last != cl->buf->pos) {
             p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
@@ -128,7 +124,10 @@ ngx_agt_hook(ngx_http_request_t *r)
 
     if (hook.failed) {
 
-        /* what could be denied is, and the rest is to be told again */
+        /*
+         * Names that there was room for are denied.  503 makes the sender
+         * repeat the request.
+         */
 
         return ngx_agt_hook_unavailable(r);
     }
@@ -185,7 +184,7 @@ ngx_agt_hook_deny(void *data, ngx_agt_denial_kind_e kind,
 
     for (i = 0; i < conf->napis; i++) {
 
-        /* denials are by URL: once is enough */
+        /* settings that have the same URL share their denials */
 
         for (j = 0; j < i; j++) {
             if (ngx_agt_digest_equal(conf->apis[j]->digest,

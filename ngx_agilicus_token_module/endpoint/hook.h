@@ -12,7 +12,9 @@
 
 
 /*
- * The content handler of "agilicus_token_revocation_hook".
+ * The content handler of "agilicus_token_revocation_hook".  A POST names
+ * tokens, sessions and subjects in JSON.  They are denied at this edge for
+ * every API before 204 is answered.
  */
 ngx_int_t ngx_agt_hook_handler(ngx_http_request_t *r);
 

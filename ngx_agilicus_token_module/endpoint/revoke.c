@@ -18,19 +18,19 @@
 #include "token/time.h"
 
 
-/* what a sign-out keeps while its request waits */
+/* the state of a sign-out while its request waits */
 
 typedef struct ngx_agt_revoke_s  ngx_agt_revoke_t;
 
 struct ngx_agt_revoke_s {
-    /* with the answer in the context */
+    /* is called when the answer is in the context */
     ngx_int_t  (*next)(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
                        const ngx_agt_loc_conf_t *lcf);
 
-    time_t     until;        /* the denial lasts, 0: there is none */
-    unsigned   entombed:1;   /* it was denied by its digest before */
+    time_t     until;        /* end of the denial, 0: there is none */
+    unsigned   denied:1;     /* the token was denied by its digest before */
     unsigned   spoken:1;     /* the API itself has answered */
-    unsigned   again:1;      /* it was asked about twice */
+    unsigned   again:1;      /* the API was asked about the token twice */
 };
 
 
@@ -60,12 +60,6 @@ static ngx_int_t ngx_agt_revoke_refuse(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx);
 
 
-/*
- * Revokes the token that is presented.  It is denied here, on all workers,
- * before the API is asked and before anything is answered.  What is in a body
- * or a query changes nothing.
- */
-
 ngx_int_t
 ngx_agt_revoke_handler(ngx_http_request_t *r)
 {
@@ -76,7 +70,7 @@ ngx_agt_revoke_handler(ngx_http_request_t *r)
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
     ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
 
-    /* a request that has waited comes here again */
+    /* nginx calls the handler again after the request has waited */
 
     rc = (ctx && ctx->revoke) ? ctx->revoke->next(r, ctx, lcf)
                               : ngx_agt_revoke_begin(r, lcf);
@@ -153,7 +147,7 @@ ngx_agt_revoke_token(ngx_http_request_t *r,
         found.class = NGX_AGT_CLASS_NONE;
     }
 
-    /* what is remembered as invalid may be good by now: that is asked again */
+    /* a token that was invalid may be active by now, so the API is asked */
 
     if (found.class != NGX_AGT_CLASS_NONE
         && found.class != NGX_AGT_CLASS_INVALID)
@@ -181,10 +175,10 @@ ngx_agt_revoke_token(ngx_http_request_t *r,
             return ngx_agt_revoke_at_api(r, ctx, lcf);
         }
 
-        ctx->revoke->entombed = 1;
+        ctx->revoke->denied = 1;
     }
 
-    /* any string could be presented: only a token that exists is denied */
+    /* a client can send any string, so only a token that exists is denied */
 
     return ngx_agt_revoke_ask(r, ctx, lcf);
 }
@@ -221,7 +215,7 @@ ngx_agt_revoke_ask(ngx_http_request_t *r,
 }
 
 
-/* what the API or the cache says of the token is in the context */
+/* goes on with what the API or the cache says of the token */
 
 static ngx_int_t
 ngx_agt_revoke_known(ngx_http_request_t *r,
@@ -236,7 +230,7 @@ ngx_agt_revoke_known(ngx_http_request_t *r,
 
         if (ctx->decision.reason == NGX_AGT_REASON_UNKNOWN) {
 
-            /* RFC 7009, section 2.2: nothing to revoke is revoked */
+            /* RFC 7009, section 2.2: an unknown token is answered so too */
 
             return NGX_HTTP_NO_CONTENT;
         }
@@ -245,7 +239,7 @@ ngx_agt_revoke_known(ngx_http_request_t *r,
 
     case NGX_AGT_CLASS_REVOKED:
 
-        /* denied here, and good at the API, which has said whose it is */
+        /* the token is denied here, but its facts came from the API */
 
         if (ctx->has_facts || ctx->decision.reason != NGX_AGT_REASON_REVOKED)
         {
@@ -254,7 +248,10 @@ ngx_agt_revoke_known(ngx_http_request_t *r,
 
         if (lcf->revoke_all && ctx->waiter.joined && !ctx->revoke->again) {
 
-            /* another worker was told that, and we only that it is denied */
+            /*
+             * The facts came to another worker, which made the call; this one
+             * learned only that the token is denied.
+             */
 
             ctx->revoke->again = 1;
 
@@ -263,12 +260,12 @@ ngx_agt_revoke_known(ngx_http_request_t *r,
 
         if (!ctx->revoke->spoken) {
 
-            /* something in front of the API may have said so */
+            /* the 410 may have come from something in front of the API */
 
             break;
         }
 
-        if (ctx->revoke->entombed) {
+        if (ctx->revoke->denied) {
             return ngx_agt_revoke_at_api(r, ctx, lcf);
         }
 
@@ -283,7 +280,7 @@ ngx_agt_revoke_known(ngx_http_request_t *r,
 
     if (ngx_agt_revoke_deny(r, ctx, lcf) != NGX_OK) {
 
-        /* what could be denied is, and the rest is to be asked for again */
+        /* denials that there was room for stand; the client must repeat */
 
         ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
                              NGX_AGT_REASON_OVERLOAD);
@@ -295,7 +292,7 @@ ngx_agt_revoke_known(ngx_http_request_t *r,
 }
 
 
-/* NGX_ERROR: not all that was to be denied is */
+/* NGX_ERROR if there was no room for a denial; others may stand */
 
 static ngx_int_t
 ngx_agt_revoke_deny(ngx_http_request_t *r,
@@ -332,7 +329,7 @@ ngx_agt_revoke_deny(ngx_http_request_t *r,
 }
 
 
-/* the API has confirmed what was denied here: that need not be protected */
+/* the API has confirmed, so these denials may make room for others */
 
 static void
 ngx_agt_revoke_told(ngx_http_request_t *r,
@@ -355,7 +352,7 @@ ngx_agt_revoke_told(ngx_http_request_t *r,
 }
 
 
-/* 1 with the denial of one kind that a sign-out makes, 0 where it makes none */
+/* returns 1 with the denial of this kind that a sign-out makes, or 0 */
 
 static ngx_uint_t
 ngx_agt_revoke_denial(ngx_http_request_t *r,
@@ -394,7 +391,7 @@ ngx_agt_revoke_denial(ngx_http_request_t *r,
         return 0;
     }
 
-    /* when other tokens of a session or subject expire is not known */
+    /* nothing says when the other tokens of the session or subject expire */
 
     args->until = now->wall + mcf->api.revocation_ttl;
     args->before = now->wall;
@@ -489,7 +486,7 @@ ngx_agt_revoke_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
 
     ctx->revoke->spoken = answer->spoken;
 
-    /* also of a token that was denied here while the API was asked */
+    /* facts are kept of a token, too, that was denied here meanwhile */
 
     if (answer->facts.len
         && ngx_agt_ctx_keep_facts(ctx->request, ctx, &answer->facts)
