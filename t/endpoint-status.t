@@ -30,6 +30,12 @@ my $nginx = NginxProcess->new(
 EOC
     config => <<'EOC',
         location = /page { agilicus_token on; try_files /page =404; }
+        location = /old {
+            agilicus_token on;
+            agilicus_token_cache_valid active=0s;
+            agilicus_token_cache_stale error=60s;
+            try_files /page =404;
+        }
         location = /status { agilicus_token_status; }
 EOC
 );
@@ -39,9 +45,9 @@ $nginx->start;
 
 
 sub page {
-    my ($token) = @_;
+    my ($token, $path) = @_;
 
-    $nginx->get('/page', defined $token
+    $nginx->get($path || '/page', defined $token
                          ? (headers => { Authorization => "Bearer $token" })
                          : ());
 }
@@ -173,6 +179,23 @@ subtest 'the page' => sub {
     is_deeply([ sort $zones =~ /<th>(\w+)</g ],
               [ sort grep { $_ ne 'name' } keys %{$json->{zones}[0]} ],
               '... with the figures that JSON has');
+
+    done_testing;
+};
+
+
+subtest 'a look-up is counted once' => sub {
+    $mock->script(default => 500);
+    is(page('good', '/old')->{status}, 200, 'old facts serve');
+    $mock->script(default => {});
+    is(page('good', '/old')->{status}, 200, 'and then new ones');
+
+    my $now = JSON::PP::decode_json($nginx->get('/status?format=json')->{body});
+
+    is_deeply({ map { $_ => $now->{cache}{$_} - $json->{cache}{$_} }
+                    keys %{$now->{cache}} },
+              { hit => 0, miss => 1, joined => 0, updating => 0, stale => 1,
+                bypass => 0 }, '... a stale one is no miss');
 
     done_testing;
 };

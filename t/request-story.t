@@ -153,12 +153,16 @@ like(join("\n", @{story(sub {
      })}), qr/taken from header.*introspection answered.*revocation sent.*revocation answered, status 204/s,
      'a sign-out');
 
-is_deeply([ grep { /answered|verdict/ } @{story(sub { ask('/', 'down') })} ], [
+is_deeply([ grep { /introspection answered|verdict/ }
+            @{story(sub { ask('/', 'down') })} ], [
     'agilicus token introspection answered, status 500, reason "status", N ms, digest',
     'agilicus token verdict: unavailable, reason: "status"',
 ], 'an API that fails');
 
-is_deeply([ map { s/\d+ s/N s/r } @{story(sub { ask('/', 'other-token') })} ], [
+# the sign-out has denied the token that was reissued, and revokes it meanwhile
+
+is_deeply([ map { s/\d+ s/N s/r } grep { !/ revocation / }
+            @{story(sub { ask('/', 'other-token') })} ], [
     'agilicus token taken from header, digest',
     'agilicus token miss, too old: 0',
     'agilicus token introspection is not sent, the breaker is open for N s',

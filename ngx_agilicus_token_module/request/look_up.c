@@ -30,6 +30,8 @@ static ngx_int_t ngx_agt_age(ngx_http_request_t *r,
     const ngx_agt_clock_t *now);
 static void ngx_agt_refresh(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 static void ngx_agt_look_up_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer);
+static void ngx_agt_look_up_answer(ngx_agt_ctx_t *ctx,
+    ngx_agt_answer_t *answer);
 static ngx_uint_t ngx_agt_look_up_feed_is_dead(ngx_http_request_t *r,
     const ngx_agt_clock_t *now);
 static void ngx_agt_hit(ngx_agt_zone_t *first, ngx_agt_ctx_t *ctx);
@@ -112,7 +114,8 @@ ngx_agt_hit(ngx_agt_zone_t *first, ngx_agt_ctx_t *ctx)
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
                    "agilicus token hit, age: %L ms, updating: %d",
-                   ctx->sent ? (int64_t) (ngx_agt_clock_mono() - ctx->sent) : -1,
+                   ctx->sent ? (int64_t) (ngx_agt_clock_mono() - ctx->sent)
+                             : -1,
                    ctx->cache == NGX_AGT_CACHE_UPDATING);
 
     if (ctx->cache == NGX_AGT_CACHE_UPDATING) {
@@ -480,12 +483,9 @@ ngx_agt_look_up_ask(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     const ngx_agt_loc_conf_t *lcf)
 {
     ngx_int_t                rc;
-    ngx_agt_zone_t          *first;
     ngx_agt_answer_t         answer;
     ngx_agt_introspect_t     introspect;
     ngx_agt_budget_client_t  client;
-
-    first = ngx_agt_request_first_zone(r);
 
     ngx_agt_look_up_question(ctx, lcf, &introspect);
 
@@ -514,15 +514,10 @@ ngx_agt_look_up_ask(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
     } else if (lcf->origin->zone == NULL) {
         ctx->cache = NGX_AGT_CACHE_BYPASS;
-        ngx_agt_zone_count(first, NGX_AGT_COUNT_BYPASS);
-
-    } else if (ctx->waiter.joined) {
-        ctx->cache = NGX_AGT_CACHE_JOINED;
-        ngx_agt_zone_count(first, NGX_AGT_COUNT_JOINED);
 
     } else {
-        ctx->cache = NGX_AGT_CACHE_MISS;
-        ngx_agt_zone_count(first, NGX_AGT_COUNT_MISS);
+        ctx->cache = ctx->waiter.joined ? NGX_AGT_CACHE_JOINED
+                                        : NGX_AGT_CACHE_MISS;
     }
 
     return ngx_agt_wait(ctx, lcf, rc, &answer, ngx_agt_look_up_take);
@@ -530,13 +525,30 @@ ngx_agt_look_up_ask(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
 
 /*
- * Takes over what came of a call.  Where that is no answer at all, facts that
- * are not too old yet may serve, if the location says so: a denial stands
- * against them as ever, and so does their expiry.
+ * A look-up is counted when its call has ended: only then it is known whether
+ * old facts have served.
  */
 
 static void
 ngx_agt_look_up_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
+{
+    ngx_agt_look_up_answer(ctx, answer);
+
+    if (ctx->cache != NGX_AGT_CACHE_NONE) {
+        ngx_agt_zone_count(ngx_agt_request_first_zone(ctx->request),
+                           NGX_AGT_COUNT_HIT
+                           + (ctx->cache - NGX_AGT_CACHE_HIT));
+    }
+}
+
+
+/*
+ * Takes the answer of a call.  If the API gave none, old facts may serve where
+ * the location allows it, unless they have expired or are denied.
+ */
+
+static void
+ngx_agt_look_up_answer(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
 {
     ngx_agt_clock_t     now;
     ngx_agt_denials_t  *denials;
@@ -577,8 +589,6 @@ ngx_agt_look_up_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
         }
 
         ctx->cache = NGX_AGT_CACHE_STALE;
-        ngx_agt_zone_count(ngx_agt_request_first_zone(ctx->request),
-                           NGX_AGT_COUNT_STALE);
 
         return;
     }
