@@ -245,7 +245,7 @@ static ngx_command_t  ngx_agt_commands[] = {
       NULL },
 
     { ngx_string("agilicus_token_identity_headers"),
-      NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
+      NGX_AGT_ANYWHERE|NGX_CONF_1MORE,
       ngx_agt_set_identity,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,

@@ -139,6 +139,16 @@ typedef struct {
 } ngx_agt_create_conf_t;
 
 
+/* "agilicus_token_identity_headers" */
+
+typedef struct {
+    ngx_str_t                          prefix;
+    ngx_uint_t                         fields;     /* bits, see identity */
+    ngx_uint_t                         percent;    /* encoding */
+    unsigned                           warned:1;   /* by this worker */
+} ngx_agt_identity_conf_t;
+
+
 typedef struct ngx_agt_loc_conf_s  ngx_agt_loc_conf_t;
 
 
@@ -154,7 +164,7 @@ struct ngx_agt_loc_conf_s {
                                [NGX_AGT_REQUIRE_KINDS];
     ngx_uint_t                 preflight;
     ngx_str_t                  resource_metadata;
-    ngx_str_t                  identity;   /* prefix or empty */
+    ngx_agt_identity_conf_t   *identity;   /* NULL: off */
     ngx_msec_t                 recheck;    /* 0: off */
     ngx_flag_t                 forward;
     ngx_http_complex_value_t  *reissue;

@@ -194,6 +194,7 @@ sub server {
         'agilicus_token_forward off',
         'agilicus_token_identity_headers on',
         'agilicus_token_identity_headers X-Who-',
+        'agilicus_token_identity_headers on fields=sub,roles encoding=percent',
         'agilicus_token_source header',
         'agilicus_token_source query=access_token',
         'agilicus_token_source cookie=at header',

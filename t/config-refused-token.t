@@ -447,7 +447,7 @@ invalid parameter "error=404" in "agilicus_token_require" directive, it must be 
 --- config: agilicus_token_identity_headers X_Y;
 --- must_die
 --- error_log refused
-"agilicus_token_identity_headers" directive must be made of letters, digits and "-"
+invalid parameter "X_Y" in "agilicus_token_identity_headers" directive, it must be "on", "off", or a prefix of three characters at least, which are letters, digits and "-"
 
 
 
@@ -455,7 +455,7 @@ invalid parameter "error=404" in "agilicus_token_require" directive, it must be 
 --- config: agilicus_token_identity_headers X-;
 --- must_die
 --- error_log refused
-"agilicus_token_identity_headers" directive would take too many headers: a prefix has three letters at least
+invalid parameter "X-" in "agilicus_token_identity_headers" directive, it must be "on", "off", or a prefix of three characters at least, which are letters, digits and "-"
 
 
 

@@ -692,3 +692,123 @@ invalid parameter "alone" in "agilicus_token_create" directive, it must be "iden
 --- must_die
 --- error_log refused
 "agilicus_token_create identity=access" needs "auth_basic" or "auth_request" in the same location
+
+
+
+=== TEST 74: identity headers are of fields that are known
+--- config: agilicus_token on; agilicus_token_identity_headers on fields=sub,iss;
+--- must_die
+--- error_log refused
+invalid parameter "fields=sub,iss" in "agilicus_token_identity_headers" directive, it must be like "fields=sub,org" (some of sub, email, org, scopes, jti, roles, root_org, session, aud and exp, each once)
+
+
+
+=== TEST 75: a field is written as it stands in the documentation
+--- config: agilicus_token on; agilicus_token_identity_headers on fields=Sub;
+--- must_die
+--- error_log refused
+invalid parameter "fields=Sub" in "agilicus_token_identity_headers" directive, it must be like "fields=sub,org" (some of sub, email, org, scopes, jti, roles, root_org, session, aud and exp, each once)
+
+
+
+=== TEST 76: a field has no blank before it
+--- config: agilicus_token on; agilicus_token_identity_headers "on" "fields=sub, org";
+--- must_die
+--- error_log refused
+invalid parameter "fields=sub, org" in "agilicus_token_identity_headers" directive, it must be like "fields=sub,org" (some of sub, email, org, scopes, jti, roles, root_org, session, aud and exp, each once)
+
+
+
+=== TEST 77: there are fields
+--- config: agilicus_token on; agilicus_token_identity_headers on fields=;
+--- must_die
+--- error_log refused
+invalid parameter "fields=" in "agilicus_token_identity_headers" directive, it must be like "fields=sub,org" (some of sub, email, org, scopes, jti, roles, root_org, session, aud and exp, each once)
+
+
+
+=== TEST 78: fields do not end with a comma
+--- config: agilicus_token on; agilicus_token_identity_headers on fields=sub,;
+--- must_die
+--- error_log refused
+invalid parameter "fields=sub," in "agilicus_token_identity_headers" directive, it must be like "fields=sub,org" (some of sub, email, org, scopes, jti, roles, root_org, session, aud and exp, each once)
+
+
+
+=== TEST 79: fields do not begin with one
+--- config: agilicus_token on; agilicus_token_identity_headers on fields=,sub;
+--- must_die
+--- error_log refused
+invalid parameter "fields=,sub" in "agilicus_token_identity_headers" directive, it must be like "fields=sub,org" (some of sub, email, org, scopes, jti, roles, root_org, session, aud and exp, each once)
+
+
+
+=== TEST 80: a field is named once
+--- config: agilicus_token on; agilicus_token_identity_headers on fields=sub,org,sub;
+--- must_die
+--- error_log refused
+invalid parameter "fields=sub,org,sub" in "agilicus_token_identity_headers" directive, it must be like "fields=sub,org" (some of sub, email, org, scopes, jti, roles, root_org, session, aud and exp, each once)
+
+
+
+=== TEST 81: an encoding is known
+--- config: agilicus_token on; agilicus_token_identity_headers on encoding=base64;
+--- must_die
+--- error_log refused
+invalid parameter "encoding=base64" in "agilicus_token_identity_headers" directive, it must be "encoding=none" or "encoding=percent"
+
+
+
+=== TEST 82: an encoding is not empty
+--- config: agilicus_token on; agilicus_token_identity_headers on encoding=;
+--- must_die
+--- error_log refused
+invalid parameter "encoding=" in "agilicus_token_identity_headers" directive, it must be "encoding=none" or "encoding=percent"
+
+
+
+=== TEST 83: no other parameter is known
+--- config: agilicus_token on; agilicus_token_identity_headers on scopes=all;
+--- must_die
+--- error_log refused
+invalid parameter "scopes=all" in "agilicus_token_identity_headers" directive, it must be like "fields=sub,org" (some of sub, email, org, scopes, jti, roles, root_org, session, aud and exp, each once) or "encoding=none" or "encoding=percent"
+
+
+
+=== TEST 84: a parameter has a name
+--- config: agilicus_token on; agilicus_token_identity_headers X-Who on;
+--- must_die
+--- error_log refused
+invalid parameter "on" in "agilicus_token_identity_headers" directive, it must be like "fields=sub,org" (some of sub, email, org, scopes, jti, roles, root_org, session, aud and exp, each once) or "encoding=none" or "encoding=percent"
+
+
+
+=== TEST 85: fields are named at one place
+--- config: agilicus_token on; agilicus_token_identity_headers on fields=sub fields=org;
+--- must_die
+--- error_log refused
+duplicate parameter "fields=org" in "agilicus_token_identity_headers" directive
+
+
+
+=== TEST 86: there is one encoding
+--- config: agilicus_token on; agilicus_token_identity_headers on encoding=none fields=sub encoding=none;
+--- must_die
+--- error_log refused
+duplicate parameter "encoding=none" in "agilicus_token_identity_headers" directive
+
+
+
+=== TEST 87: what is off has no fields
+--- config: agilicus_token on; agilicus_token_identity_headers off fields=sub;
+--- must_die
+--- error_log refused
+invalid parameter "fields=sub" in "agilicus_token_identity_headers" directive, nothing goes with "off"
+
+
+
+=== TEST 88: identity headers are configured once in a place
+--- config: agilicus_token on; agilicus_token_identity_headers off; agilicus_token_identity_headers on;
+--- must_die
+--- error_log refused
+"agilicus_token_identity_headers" directive is duplicate

@@ -115,7 +115,7 @@ subtest 'defaults are those of the code' => sub {
         [ _rules => 'off', rules => '0' ],
         [ _deny_masquerading => 'off' ],
         [ _forward => 'on', forward => '1' ],
-        [ _identity_headers => 'off', identity => '""' ],
+        [ _identity_headers => 'off', identity => 'NULL' ],
     );
 
     for my $default (@defaults) {

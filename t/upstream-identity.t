@@ -28,6 +28,18 @@ sub echo {
              body => join('|', @known, sort keys %got) . "\n" };
 }
 
+# every such header, a line each: "name: value", the values in brackets
+
+sub all {
+    my ($request) = @_;
+
+    my @all = map { lc($_->[0]) . ": [$_->[1]]\n" }
+              grep { $_->[0] =~ /^(?:x[-_.]agilicus|remote)[-_.]/i }
+              @{ $request->{headers} };
+
+    return { type => 'text/plain', body => join '', sort @all };
+}
+
 my $mock = MockAPI->start(
     tokens => {
         map({ ("good-$_" => {}) } 1 .. 40),
@@ -47,11 +59,25 @@ my $mock = MockAPI->start(
         long     => with(sub => 'x' x 4000),
         types    => with(sub => 7, sub_email => [ 'a' ], org => { a => 1 },
                          jti => JSON::PP::true),
+        'at-limit' => with(sub => 'x' x (4096 - length 'X-Agilicus-Sub: ')),
+        over     => with(sub => 'x' x (4097 - length 'X-Agilicus-Sub: ')),
+        grows    => with(sub => "\n" x 1400),
+        more     => with(root_org => 'root-7', session => 'session-7',
+                         aud => [ 'urn:a', 'urn:b' ], exp => 4102444800,
+                         roles => { app => [ 'owner', 'view:er' ] }),
+        odd      => with(root_org => "a\r\nX-Agilicus-Org: evil",
+                         session => "caf\x{e9} 100%",
+                         aud => [ 'urn:a b', "urn:b\n", '', 'urn:c' ],
+                         exp => undef,
+                         roles => { 'a:b' => [ 'c' ], 'a' => [ 'b:c' ],
+                                    'd e' => [ 'f' ], '' => [ 'g' ],
+                                    "h\n" => [ 'i j', '' ] }),
         signs    => with(sub => q(a"b\\c,d;e=f%00), sub_email => '$host',
                          org => '<script>', jti => q('"')),
     },
     paths => {
         map({ ("/up$_" => \&echo) } '', '/part'),
+        '/up/all' => \&all,
         '/up/accel' => sub {
             my ($request) = @_;
             my ($to) = map { $_->[1] } grep { $_->[0] eq 'X-To' }
@@ -90,7 +116,7 @@ EOC
 
 my $all = join "\n", map { ("X-Agilicus-$_: evil", "x_agilicus_\L$_\E: evil",
                             "X.Agilicus.$_: evil") }
-                     qw(Sub Email Org Scopes Jti Other);
+                     qw(Sub Email Org Scopes Jti Roles Root-Org Session Aud Exp Other);
 
 add_block_preprocessor(sub {
     my ($block) = @_;
@@ -112,7 +138,7 @@ add_block_preprocessor(sub {
 });
 
 repeat_each(2);
-plan tests => repeat_each() * (blocks() * 2 + 80);
+plan tests => repeat_each() * (blocks() * 2 + 105);
 no_shuffle();
 no_long_string();
 run_tests();
@@ -405,3 +431,124 @@ EVIL
 [200, 401, 401, 400, 503, 200]
 --- response_body_like eval
 ["ok", "401", "401", "400", "503", "^0\$"]
+
+
+
+=== TEST 21: only the fields that are named are told, whatever a client says
+--- config
+    location /t { agilicus_token on; agilicus_token_identity_headers on fields=exp,roles,aud,session,root_org; UP/all; }
+    location /one { agilicus_token on; agilicus_token_identity_headers Remote fields=roles; UP/all; }
+    location /off { agilicus_token_identity_headers off; UP/all; }
+--- request eval
+["GET /t", "GET /one", "GET /off"]
+--- more_headers eval
+[("Authorization: Bearer more\nX_Agilicus.Root_Org: evil\nRemote-Roles: evil\nremote.exp: evil\nEVIL") x 3]
+--- response_body eval
+["x-agilicus-aud: [urn:a urn:b]\nx-agilicus-exp: [4102444800]\nx-agilicus-roles: [app:owner app:view:er]\n"
+ . "x-agilicus-root-org: [root-7]\nx-agilicus-session: [session-7]\n",
+ "remote-roles: [app:owner app:view:er]\n", ""]
+
+
+
+=== TEST 22: what could be read in two ways is left out of each field
+--- config
+    location /t { agilicus_token on; agilicus_token_identity_headers on encoding=none fields=exp,roles,aud,session,root_org; UP/all; }
+--- request eval
+["GET /t", "GET /t"]
+--- more_headers eval
+["Authorization: Bearer odd\nEVIL", "Authorization: Bearer bare-3\nEVIL"]
+--- response_body eval
+["x-agilicus-aud: [urn:c]\nx-agilicus-roles: [a:b:c]\n", ""]
+
+
+
+=== TEST 23: with percent, it is encoded, and cannot be read in two ways
+--- config
+    location /t { agilicus_token on; agilicus_token_identity_headers on fields=exp,roles,aud,session,root_org encoding=percent; UP/all; }
+--- request eval
+["GET /t", "GET /t"]
+--- more_headers eval
+["Authorization: Bearer odd\nEVIL", "Authorization: Bearer bare-4\nEVIL"]
+--- response_body eval
+["x-agilicus-aud: [urn:a%20b urn:b%0A urn:c]\nx-agilicus-roles: [a:b:c a%3Ab:c d%20e:f h%0A:i%20j]\n"
+ . "x-agilicus-root-org: [a%0D%0AX-Agilicus-Org: evil]\nx-agilicus-session: [caf%C3%A9 100%25]\n", ""]
+
+
+
+=== TEST 24: with percent, no claim ends a line or loses a blank
+--- config
+    location /t { agilicus_token on; agilicus_token_identity_headers on encoding=percent; UP; }
+--- request eval
+[("GET /t") x 6]
+--- more_headers eval
+[map { "Authorization: Bearer $_\nEVIL" } qw(newline control beyond spaces scopes signs)]
+--- response_body eval
+["a%0D%0AX-Evil: 1|a%0Ab|a%0Db|urn:agilicus:users:owner|a%0Bb\n",
+ "a%09b|%1B[1m|a%7F|urn:agilicus:users:owner|%01\n",
+ "caf%C3%A9|%E2%80%A8|%C4%B0org|urn:agilicus:users:owner|%C2%A0\n",
+ "%20a|a%20|%20|urn:agilicus:users:owner|a b\n",
+ "user-1|user-1\@example.com|org-1|one two%0A three%20four f%C3%BCnf six|jti-1\n",
+ "a\"b\\c,d;e=f%2500|\$host|<script>|urn:agilicus:users:owner|'\"'\n"]
+
+
+
+=== TEST 25: one location encodes, and the next does not
+--- config
+    location /t {
+        agilicus_token on;
+        agilicus_token_identity_headers Remote encoding=percent;
+        UP/all;
+        location /t/deep { UP/all; }
+        location /t/deeper { agilicus_token_identity_headers Remote fields=sub; UP/all; }
+    }
+--- request eval
+["GET /t", "GET /t/deep", "GET /t/deeper"]
+--- more_headers eval
+[("Authorization: Bearer beyond\nREMOTE_sub: evil\nEVIL") x 3]
+--- response_body_like eval
+[("^remote-email: \\[%E2%80%A8\\]\n(?:.*\n){3}remote-sub: \\[caf%C3%A9\\]\n\$") x 2, "^\$"]
+
+
+
+=== TEST 26: a header that others may refuse is warned of once
+--- config
+    location /t { agilicus_token on; UP; }
+--- request
+GET /t
+--- more_headers
+Authorization: Bearer over
+--- response_body_like: ^x{4081}\|
+--- grep_error_log eval
+qr/\[warn\][^,]*/
+--- grep_error_log_out eval
+[qr/\A[^\n]*agilicus token: the identity header "X-Agilicus-Sub" is longer than 4096 bytes\n\z/, ""]
+
+
+
+=== TEST 27: one that is as long as most take is not
+--- config
+    location /t { agilicus_token on; UP; }
+--- request
+GET /t
+--- more_headers
+Authorization: Bearer at-limit
+--- response_body_like: ^x{4080}\|
+--- grep_error_log eval
+qr/\[warn\][^,]*/
+--- grep_error_log_out eval
+["", ""]
+
+
+
+=== TEST 28: it is as long as it is encoded
+--- config
+    location /t { agilicus_token on; agilicus_token_identity_headers on encoding=percent fields=sub; UP; }
+--- request
+GET /t
+--- more_headers
+Authorization: Bearer grows
+--- response_body_like: ^(?:%0A){1400}\|
+--- grep_error_log eval
+qr/\[warn\][^,]*/
+--- grep_error_log_out eval
+[qr/is longer than 4096 bytes\n\z/, ""]

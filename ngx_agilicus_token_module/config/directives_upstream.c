@@ -7,6 +7,13 @@
 #include "config/directives_upstream.h"
 #include "config/checks.h"
 #include "config/values.h"
+#include "upstream/identity.h"
+
+
+static ngx_int_t ngx_agt_parameter_prefix(ngx_conf_t *cf,
+    const ngx_agt_parameter_t *parameter, ngx_str_t *text, void *field);
+static ngx_int_t ngx_agt_parameter_fields(ngx_conf_t *cf,
+    const ngx_agt_parameter_t *parameter, ngx_str_t *text, void *field);
 
 
 char *
@@ -31,58 +38,58 @@ ngx_agt_set_identity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agt_loc_conf_t *lcf = conf;
 
-    size_t                i, len;
-    u_char                ch;
-    ngx_str_t            *value, *prefix;
-    ngx_agt_main_conf_t  *mcf;
+    ngx_int_t                 rc;
+    ngx_str_t                *prefix;
+    ngx_agt_main_conf_t      *mcf;
+    ngx_agt_identity_conf_t  *identity;
 
-    if (lcf->identity.data) {
+    static const ngx_conf_enum_t  encodings[] = {
+        { ngx_string("none"), 0 },
+        { ngx_string("percent"), 1 },
+        { ngx_null_string, 0 }
+    };
+
+    static const ngx_agt_parameter_t  parameters[] = {
+        { ngx_null_string, ngx_agt_parameter_prefix,
+          offsetof(ngx_agt_identity_conf_t, prefix), 0, 0, NULL,
+          "\"on\", \"off\", or a prefix of three characters at least, which "
+          "are letters, digits and \"-\"" },
+
+        { ngx_string("fields="), ngx_agt_parameter_fields,
+          offsetof(ngx_agt_identity_conf_t, fields), 0, 0, NULL,
+          "like \"fields=sub,org\" (some of sub, email, org, scopes, jti, "
+          "roles, root_org, session, aud and exp, each once)" },
+
+        { ngx_string("encoding="), ngx_agt_parameter_word,
+          offsetof(ngx_agt_identity_conf_t, percent), 0, 0, encodings,
+          "\"encoding=none\" or \"encoding=percent\"" }
+    };
+
+    if (lcf->identity != NGX_CONF_UNSET_PTR) {
         return ngx_agt_directive_refuse(cf, "is duplicate");
     }
 
-    value = cf->args->elts;
+    lcf->identity = NULL;
 
-    if (ngx_strcmp(value[1].data, "off") == 0) {
-        ngx_str_set(&lcf->identity, "");
-        return NGX_CONF_OK;
+    rc = ngx_agt_parameters_off(cf);
+
+    if (rc != NGX_DECLINED) {
+        return rc == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
     }
 
-    if (ngx_strcmp(value[1].data, "on") == 0) {
-        ngx_str_set(&lcf->identity, "X-Agilicus-");
+    identity = ngx_pcalloc(cf->pool, sizeof(ngx_agt_identity_conf_t));
+    if (identity == NULL) {
+        return NGX_CONF_ERROR;
+    }
 
-    } else {
-        len = value[1].len;
+    lcf->identity = identity;
 
-        while (len && value[1].data[len - 1] == '-') {
-            len--;
-        }
+    if (ngx_agt_parameters_read(cf, parameters, 3, identity) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
 
-        for (i = 0; i < len; i++) {
-            ch = value[1].data[i];
-
-            if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
-                || (ch >= '0' && ch <= '9') || ch == '-')
-            {
-                continue;
-            }
-
-            return ngx_agt_directive_refuse(cf, "must be made of letters, "
-                                            "digits and \"-\"");
-        }
-
-        if (len < 3) {
-            return ngx_agt_directive_refuse(cf, "would take too many headers: "
-                       "a prefix has three letters at least");
-        }
-
-        lcf->identity.data = ngx_pnalloc(cf->pool, len + 1);
-        if (lcf->identity.data == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        ngx_memcpy(lcf->identity.data, value[1].data, len);
-        lcf->identity.data[len] = '-';
-        lcf->identity.len = len + 1;
+    if (identity->fields == 0) {
+        identity->fields = NGX_AGT_IDENTITY_FIELDS;
     }
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
@@ -93,9 +100,94 @@ ngx_agt_set_identity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    *prefix = lcf->identity;
+    *prefix = identity->prefix;
 
     return NGX_CONF_OK;
+}
+
+
+/* "on" or a prefix; the field is an ngx_str_t with one "-" at its end */
+
+static ngx_int_t
+ngx_agt_parameter_prefix(ngx_conf_t *cf, const ngx_agt_parameter_t *parameter,
+    ngx_str_t *text, void *field)
+{
+    ngx_str_t *prefix = field;
+
+    size_t  i, len;
+    u_char  ch;
+
+    if (ngx_strcmp(text->data, "on") == 0) {
+        ngx_str_set(prefix, "X-Agilicus-");
+        return NGX_OK;
+    }
+
+    len = text->len;
+
+    while (len && text->data[len - 1] == '-') {
+        len--;
+    }
+
+    if (len < 3) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < len; i++) {
+        ch = text->data[i];
+
+        if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
+            || (ch >= '0' && ch <= '9') || ch == '-')
+        {
+            continue;
+        }
+
+        return NGX_ERROR;
+    }
+
+    prefix->data = ngx_pnalloc(cf->pool, len + 1);
+    if (prefix->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(prefix->data, text->data, len);
+    prefix->data[len] = '-';
+    prefix->len = len + 1;
+
+    return NGX_OK;
+}
+
+
+/* names with commas between them; the field is an ngx_uint_t of their bits */
+
+static ngx_int_t
+ngx_agt_parameter_fields(ngx_conf_t *cf, const ngx_agt_parameter_t *parameter,
+    ngx_str_t *text, void *field)
+{
+    ngx_uint_t *fields = field;
+
+    u_char      *p, *last, *end;
+    ngx_uint_t   bit;
+
+    last = text->data + text->len;
+
+    for (p = text->data; p <= last; p = end + 1) {
+
+        end = ngx_strlchr(p, last, ',');
+
+        if (end == NULL) {
+            end = last;
+        }
+
+        bit = ngx_agt_identity_field(p, end - p);
+
+        if (bit == 0 || (*fields & bit)) {
+            return NGX_ERROR;
+        }
+
+        *fields |= bit;
+    }
+
+    return NGX_OK;
 }
 
 

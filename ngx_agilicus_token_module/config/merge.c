@@ -145,6 +145,7 @@ ngx_agt_create_loc_conf(ngx_conf_t *cf)
     conf->recheck = NGX_CONF_UNSET_MSEC;
     conf->rules = NGX_CONF_UNSET;
     conf->forward = NGX_CONF_UNSET;
+    conf->identity = NGX_CONF_UNSET_PTR;
     conf->reissue = NGX_CONF_UNSET_PTR;
     conf->create = NGX_CONF_UNSET_PTR;
 
@@ -265,7 +266,7 @@ ngx_agt_merge_level(ngx_conf_t *cf,
                               NGX_AGT_PREFLIGHT_CHECK);
     ngx_conf_merge_str_value(conf->resource_metadata,
                              prev->resource_metadata, "");
-    ngx_conf_merge_str_value(conf->identity, prev->identity, "");
+    ngx_conf_merge_ptr_value(conf->identity, prev->identity, NULL);
     ngx_conf_merge_ptr_value(conf->introspect_options,
                              prev->introspect_options, &no_options);
 

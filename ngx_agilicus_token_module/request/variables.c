@@ -8,6 +8,7 @@
 #include "request/context.h"
 #include "request/early.h"
 #include "request/sources.h"
+#include "token/field.h"
 
 
 static ngx_int_t ngx_agt_read_variable(ngx_http_request_t *r,
@@ -26,9 +27,6 @@ static ngx_int_t ngx_agt_string_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_agt_list_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_agt_roles_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_uint_t ngx_agt_is_word(const ngx_str_t *text);
 static ngx_int_t ngx_agt_time_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_agt_claim_variable(ngx_http_request_t *r,
@@ -66,7 +64,7 @@ static ngx_http_variable_t  ngx_agt_variables[] = {
     ngx_agt_fact("session", ngx_agt_string_variable, session),
     ngx_agt_variable("aud", ngx_agt_list_variable, NGX_AGT_FACTS_AUD),
     ngx_agt_variable("scopes", ngx_agt_list_variable, NGX_AGT_FACTS_SCOPES),
-    ngx_agt_variable("roles", ngx_agt_roles_variable, 0),
+    ngx_agt_variable("roles", ngx_agt_list_variable, NGX_AGT_FACTS_ROLES),
     ngx_agt_variable("iat", ngx_agt_time_variable, 0),
     ngx_agt_variable("exp", ngx_agt_time_variable, 1),
 
@@ -257,8 +255,9 @@ static ngx_int_t
 ngx_agt_list_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_str_t         value;
-    ngx_agt_facts_t  *facts;
+    ngx_str_t              value;
+    ngx_agt_facts_t       *facts;
+    const ngx_agt_list_t  *list;
 
     facts = ngx_agt_variable_facts(r);
 
@@ -266,127 +265,16 @@ ngx_agt_list_variable(ngx_http_request_t *r,
         return ngx_agt_variables_set(v, NULL);
     }
 
-    if (ngx_agt_variables_join(r->pool, &facts->lists[data], &value) != NGX_OK)
-    {
+    /* each item has its length before it: there is room for what separates */
+
+    list = &facts->lists[data];
+
+    value.data = ngx_pnalloc(r->pool, list->end - list->pos + 1);
+    if (value.data == NULL) {
         return NGX_ERROR;
     }
 
-    return ngx_agt_variables_set(v, &value);
-}
-
-
-ngx_int_t
-ngx_agt_variables_join(ngx_pool_t *pool, const ngx_agt_list_t *list,
-                       ngx_str_t *value)
-{
-    size_t          len;
-    u_char         *p;
-    ngx_str_t       item;
-    ngx_agt_list_t  rest;
-
-    ngx_str_null(value);
-
-    /* a length stands before each item, so there is room for the spaces */
-
-    rest = *list;
-    len = rest.end - rest.pos;
-
-    if (len == 0) {
-        return NGX_OK;
-    }
-
-    p = ngx_pnalloc(pool, len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    value->data = p;
-
-    while (ngx_agt_facts_next(&rest, &item) == NGX_OK) {
-
-        if (!ngx_agt_is_word(&item)) {
-            continue;
-        }
-
-        if (p != value->data) {
-            *p++ = ' ';
-        }
-
-        p = ngx_cpymem(p, item.data, item.len);
-    }
-
-    value->len = p - value->data;
-
-    return NGX_OK;
-}
-
-
-/* 1 if "text" can be one of several that are separated by spaces */
-
-static ngx_uint_t
-ngx_agt_is_word(const ngx_str_t *text)
-{
-    size_t  i;
-
-    for (i = 0; i < text->len; i++) {
-        if (text->data[i] <= 0x20 || text->data[i] >= 0x7f) {
-            return 0;
-        }
-    }
-
-    return text->len != 0;
-}
-
-
-/* an application with a colon in it could be read as another one's role */
-
-static ngx_int_t
-ngx_agt_roles_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
-{
-    u_char           *p;
-    ngx_str_t         value, application, role;
-    ngx_agt_list_t    rest;
-    ngx_agt_facts_t  *facts;
-
-    facts = ngx_agt_variable_facts(r);
-
-    if (facts == NULL) {
-        return ngx_agt_variables_set(v, NULL);
-    }
-
-    rest = facts->lists[NGX_AGT_FACTS_ROLES];
-
-    /* a length stands before each item: there is room for colons and spaces */
-
-    p = ngx_pnalloc(r->pool, rest.end - rest.pos + 1);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    value.data = p;
-
-    while (ngx_agt_facts_next(&rest, &application) == NGX_OK
-           && ngx_agt_facts_next(&rest, &role) == NGX_OK)
-    {
-        if (!ngx_agt_is_word(&application)
-            || !ngx_agt_is_word(&role)
-            || ngx_strlchr(application.data,
-                           application.data + application.len, ':'))
-        {
-            continue;
-        }
-
-        if (p != value.data) {
-            *p++ = ' ';
-        }
-
-        p = ngx_cpymem(p, application.data, application.len);
-        *p++ = ':';
-        p = ngx_cpymem(p, role.data, role.len);
-    }
-
-    value.len = p - value.data;
+    value.len = ngx_agt_field_list(value.data, facts, data, 0) - value.data;
 
     return ngx_agt_variables_set(v, &value);
 }

@@ -12,14 +12,6 @@
 
 
 /*
- * Joins the items of a list with spaces, in "pool".  An item is left out if it
- * has a space in it or is no text for a header.  NGX_OK, or NGX_ERROR if there
- * is no memory.
- */
-ngx_int_t ngx_agt_variables_join(ngx_pool_t *pool,
-    const ngx_agt_list_t *list, ngx_str_t *value);
-
-/*
  * Adds the variables $agilicus_token_* of this room, or a table of those of
  * another one, which ends with a null name and must live as long as nginx;
  * before the configuration is read.  Variables are empty for a request whose

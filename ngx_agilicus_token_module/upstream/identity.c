@@ -7,8 +7,36 @@
 #include "upstream/identity.h"
 #include "request/context.h"
 #include "request/headers.h"
-#include "request/variables.h"
+#include "token/field.h"
 #include "upstream/exchange.h"
+
+
+/* headers that are longer, in bytes with their names, are warned of once */
+#define NGX_AGT_IDENTITY_LARGE  4096
+
+
+typedef enum {
+    NGX_AGT_IDENTITY_TEXT = 0,
+    NGX_AGT_IDENTITY_LIST,
+    NGX_AGT_IDENTITY_TIME    /* exp */
+} ngx_agt_identity_type_e;
+
+
+typedef struct {
+    ngx_str_t                name;      /* in the configuration */
+    ngx_str_t                header;    /* after the prefix */
+    ngx_agt_identity_type_e  type;
+    size_t                   offset;    /* of a text in the facts */
+    ngx_agt_facts_list_e     list;
+} ngx_agt_identity_field_t;
+
+
+#define ngx_agt_identity_text(name, header, member)                           \
+    { ngx_string(name), ngx_string(header), NGX_AGT_IDENTITY_TEXT,            \
+      offsetof(ngx_agt_facts_t, member), 0 }
+
+#define ngx_agt_identity_list(name, header, list)                             \
+    { ngx_string(name), ngx_string(header), NGX_AGT_IDENTITY_LIST, 0, list }
 
 
 static ngx_int_t ngx_agt_identity_keep(ngx_http_request_t *r,
@@ -20,8 +48,28 @@ static ngx_uint_t ngx_agt_identity_is_name(
     size_t len);
 static u_char ngx_agt_identity_fold(u_char ch);
 static ngx_int_t ngx_agt_identity_header(ngx_http_request_t *r,
-    const ngx_str_t *prefix, const char *name, const ngx_str_t *value);
-static ngx_uint_t ngx_agt_identity_is_value(const ngx_str_t *value);
+    ngx_agt_identity_conf_t *identity, const ngx_agt_facts_t *facts,
+    const ngx_agt_identity_field_t *field);
+static ngx_int_t ngx_agt_identity_value(ngx_http_request_t *r,
+    const ngx_agt_identity_conf_t *identity, const ngx_agt_facts_t *facts,
+    const ngx_agt_identity_field_t *field, ngx_str_t *value);
+
+
+/* the defaults first: their bits are NGX_AGT_IDENTITY_FIELDS */
+
+static const ngx_agt_identity_field_t  ngx_agt_identity_fields[] = {
+    ngx_agt_identity_text("sub", "Sub", sub),
+    ngx_agt_identity_text("email", "Email", email),
+    ngx_agt_identity_text("org", "Org", org),
+    ngx_agt_identity_text("jti", "Jti", jti),
+    ngx_agt_identity_list("scopes", "Scopes", NGX_AGT_FACTS_SCOPES),
+    ngx_agt_identity_list("roles", "Roles", NGX_AGT_FACTS_ROLES),
+    ngx_agt_identity_text("root_org", "Root-Org", root_org),
+    ngx_agt_identity_text("session", "Session", session),
+    ngx_agt_identity_list("aud", "Aud", NGX_AGT_FACTS_AUD),
+    { ngx_string("exp"), ngx_string("Exp"), NGX_AGT_IDENTITY_TIME, 0, 0 },
+    { ngx_null_string, ngx_null_string, NGX_AGT_IDENTITY_TEXT, 0, 0 }
+};
 
 
 /*
@@ -182,11 +230,29 @@ ngx_agt_identity_fold(u_char ch)
 }
 
 
+ngx_uint_t
+ngx_agt_identity_field(const u_char *name, size_t len)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; ngx_agt_identity_fields[i].name.len; i++) {
+        if (ngx_agt_identity_fields[i].name.len == len
+            && ngx_strncmp(ngx_agt_identity_fields[i].name.data, name, len)
+               == 0)
+        {
+            return (ngx_uint_t) 1 << i;
+        }
+    }
+
+    return 0;
+}
+
+
 ngx_int_t
 ngx_agt_identity_add(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_str_t               scopes;
+    ngx_uint_t              i;
     const ngx_agt_facts_t  *facts;
 
     /* facts of the token that goes upstream */
@@ -197,74 +263,121 @@ ngx_agt_identity_add(ngx_http_request_t *r,
 
     facts = lcf->reissue ? &ctx->exchange->facts : &ctx->facts;
 
-    if (ngx_agt_variables_join(r->pool, &facts->lists[NGX_AGT_FACTS_SCOPES],
-                               &scopes)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
+    for (i = 0; ngx_agt_identity_fields[i].name.len; i++) {
+        if ((lcf->identity->fields & (ngx_uint_t) 1 << i)
+            && ngx_agt_identity_header(r, lcf->identity, facts,
+                                       &ngx_agt_identity_fields[i])
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
-    if (ngx_agt_identity_header(r, &lcf->identity, "Sub", &facts->sub)
-            != NGX_OK
-        || ngx_agt_identity_header(r, &lcf->identity, "Email", &facts->email)
-            != NGX_OK
-        || ngx_agt_identity_header(r, &lcf->identity, "Org", &facts->org)
-            != NGX_OK
-        || ngx_agt_identity_header(r, &lcf->identity, "Jti", &facts->jti)
-            != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_agt_identity_header(r, &lcf->identity, "Scopes", &scopes);
+    return NGX_OK;
 }
 
 
 static ngx_int_t
 ngx_agt_identity_header(ngx_http_request_t *r,
-    const ngx_str_t *prefix, const char *name, const ngx_str_t *value)
+    ngx_agt_identity_conf_t *identity, const ngx_agt_facts_t *facts,
+    const ngx_agt_identity_field_t *field)
 {
-    size_t     len;
-    ngx_str_t  key, copy;
+    u_char     *last;
+    ngx_str_t   key, value;
 
-    /* a claim that is no text for a header is left out */
-
-    if (value->len == 0 || !ngx_agt_identity_is_value(value)) {
-        return NGX_OK;
-    }
-
-    len = ngx_strlen(name);
-
-    key.len = prefix->len + len;
-    key.data = ngx_pnalloc(r->pool, key.len + 1);
-    copy.data = ngx_pnalloc(r->pool, value->len + 1);
-
-    if (key.data == NULL || copy.data == NULL) {
+    if (ngx_agt_identity_value(r, identity, facts, field, &value) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    *ngx_cpymem(ngx_cpymem(key.data, prefix->data, prefix->len), name, len) =
-        '\0';
+    /* a claim that is no text for a header is left out */
 
-    /* header values end with a null in nginx */
+    if (value.len == 0) {
+        return NGX_OK;
+    }
 
-    copy.len = value->len;
-    *ngx_cpymem(copy.data, value->data, value->len) = '\0';
+    key.len = identity->prefix.len + field->header.len;
+    key.data = ngx_pnalloc(r->pool, key.len + 1);
+    if (key.data == NULL) {
+        return NGX_ERROR;
+    }
 
-    return ngx_agt_headers_add(r, &key, &copy) ? NGX_OK : NGX_ERROR;
+    last = ngx_cpymem(key.data, identity->prefix.data, identity->prefix.len);
+    last = ngx_cpymem(last, field->header.data, field->header.len);
+    *last = '\0';
+
+    if (key.len + sizeof(": ") - 1 + value.len > NGX_AGT_IDENTITY_LARGE
+        && !identity->warned)
+    {
+        identity->warned = 1;
+
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "agilicus token: the identity header \"%V\" is longer "
+                      "than %d bytes, and upstream may refuse it: leave it out "
+                      "with \"fields=\", or allow it there",
+                      &key, NGX_AGT_IDENTITY_LARGE);
+    }
+
+    return ngx_agt_headers_add(r, &key, &value) ? NGX_OK : NGX_ERROR;
 }
 
 
-static ngx_uint_t
-ngx_agt_identity_is_value(const ngx_str_t *value)
-{
-    size_t  i;
+/* header values end with a null in nginx */
 
-    for (i = 0; i < value->len; i++) {
-        if (value->data[i] < 0x20 || value->data[i] > 0x7e) {
-            return 0;
-        }
+static ngx_int_t
+ngx_agt_identity_value(ngx_http_request_t *r,
+    const ngx_agt_identity_conf_t *identity, const ngx_agt_facts_t *facts,
+    const ngx_agt_identity_field_t *field, ngx_str_t *value)
+{
+    size_t            len;
+    u_char           *last;
+    const ngx_str_t  *text;
+
+    text = (const ngx_str_t *) ((const u_char *) facts + field->offset);
+
+    switch (field->type) {
+
+    case NGX_AGT_IDENTITY_TIME:
+        len = NGX_INT64_LEN;
+        break;
+
+    case NGX_AGT_IDENTITY_LIST:
+        len = facts->lists[field->list].end - facts->lists[field->list].pos;
+        break;
+
+    default: /* NGX_AGT_IDENTITY_TEXT */
+        len = text->len;
     }
 
-    return value->data[0] != ' ' && value->data[value->len - 1] != ' ';
+    if (identity->percent) {
+        len *= NGX_AGT_FIELD_PERCENT;
+    }
+
+    value->data = ngx_pnalloc(r->pool, len + 1);
+    if (value->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    last = value->data;
+
+    switch (field->type) {
+
+    case NGX_AGT_IDENTITY_TIME:
+        if (facts->has_exp) {
+            last = ngx_sprintf(last, "%L", facts->exp);
+        }
+
+        break;
+
+    case NGX_AGT_IDENTITY_LIST:
+        last = ngx_agt_field_list(last, facts, field->list, identity->percent);
+        break;
+
+    default: /* NGX_AGT_IDENTITY_TEXT */
+        last = ngx_agt_field_text(last, text, "", identity->percent);
+    }
+
+    value->len = last ? last - value->data : 0;
+    value->data[value->len] = '\0';
+
+    return NGX_OK;
 }

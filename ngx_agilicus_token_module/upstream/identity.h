@@ -11,6 +11,16 @@
 #include "request/context.h"
 
 
+/* the bits of sub, email, org, jti and scopes */
+#define NGX_AGT_IDENTITY_FIELDS  0x1f
+
+
+/*
+ * The bit of a field of a token in ngx_agt_identity_conf_t, by its name in the
+ * configuration; 0 if no field has this name.
+ */
+ngx_uint_t ngx_agt_identity_field(const u_char *name, size_t len);
+
 /*
  * Takes identity headers that a client sent out of its request; the handler of
  * the post-read phase, registered where they are configured.
@@ -26,8 +36,9 @@ ngx_int_t ngx_agt_identity_remove(ngx_http_request_t *r,
     const ngx_agt_main_conf_t *mcf);
 
 /*
- * Adds the identity headers of an allowed request, as configured, to what goes
- * upstream.  NGX_OK, or NGX_ERROR if there is no memory.
+ * Adds the identity headers of an allowed request to what goes upstream, as
+ * lcf->identity, which is not NULL, has them.  NGX_OK, or NGX_ERROR if there is
+ * no memory.
  */
 ngx_int_t ngx_agt_identity_add(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);

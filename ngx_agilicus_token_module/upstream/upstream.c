@@ -142,7 +142,7 @@ ngx_agt_upstream_prepare(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ctx && lcf->identity.len && lcf->enable != NGX_AGT_OFF
+    if (ctx && lcf->identity && lcf->enable != NGX_AGT_OFF
         && ctx->decision.verdict == NGX_AGT_VERDICT_ACTIVE
         && ngx_agt_identity_add(r, ctx, lcf) != NGX_OK)
     {
