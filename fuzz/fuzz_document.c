@@ -9,7 +9,7 @@
 #include "fuzz.h"
 
 #include "json/document.h"
-#include "rules/ruleset.h"
+#include "rules/syntax.h"
 
 
 /* the input is a pointer, ended by a line, and a body */

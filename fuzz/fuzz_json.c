@@ -8,7 +8,7 @@
 
 #include "fuzz.h"
 
-#include "json/json.h"
+#include "json/token.h"
 
 
 /* whatever is read as a Token is one for jansson too, and says the same */

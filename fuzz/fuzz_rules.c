@@ -11,7 +11,7 @@
 
 #include "fuzz.h"
 
-#include "json/json.h"
+#include "json/token.h"
 #include "json/document.h"
 #include "rules/path.h"
 #include "rules/rules.h"

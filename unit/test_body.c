@@ -6,8 +6,10 @@
 
 #include "unit.h"
 
-#include "json/json.h"
+#include "json/token.h"
+#include "json/answer.h"
 #include "json/body.h"
+#include "json/hook.h"
 #include "json/document.h"
 
 
@@ -253,7 +255,7 @@ read_list(const u_char *body, size_t len)
 static ngx_uint_t
 read_denials(const u_char *body, size_t len)
 {
-    return ngx_agt_json_denials(body, len, take_denial, NULL) == NGX_OK;
+    return ngx_agt_json_hook(body, len, take_denial, NULL) == NGX_OK;
 }
 
 

@@ -9,7 +9,8 @@
 
 #include "unit.h"
 
-#include "json/json.h"
+#include "json/body.h"
+#include "json/token.h"
 
 
 #define AUD        NGX_AGT_FACTS_AUD

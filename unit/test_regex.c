@@ -10,7 +10,7 @@
 #include "unit.h"
 
 #include "rules/regex.h"
-#include "rules/ruleset.h"
+#include "rules/syntax.h"
 
 
 #define LONG    8192

@@ -8,7 +8,7 @@
 
 #include "unit.h"
 
-#include "json/json.h"
+#include "json/token.h"
 #include "json/document.h"
 #include "rules/path.h"
 #include "rules/regex.h"

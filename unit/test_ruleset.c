@@ -6,7 +6,7 @@
 
 #include "unit.h"
 
-#include "rules/ruleset.h"
+#include "rules/syntax.h"
 
 
 #define PATH       NGX_AGT_RULESET_PATH

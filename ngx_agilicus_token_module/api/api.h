@@ -13,7 +13,7 @@
 
 #include "api/curl.h"
 #include "api/wake.h"
-#include "json/json.h"
+#include "json/body.h"
 #include "zone/budget.h"
 #include "zone/denials.h"
 

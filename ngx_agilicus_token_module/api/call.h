@@ -15,6 +15,7 @@
 #include "api/api.h"
 #include "api/places.h"
 #include "api/status_codes.h"
+#include "json/json.h"
 #include "zone/flight.h"
 
 

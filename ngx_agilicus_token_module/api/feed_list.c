@@ -5,7 +5,7 @@
 
 
 #include "api/feed_list.h"
-#include "json/body.h"
+#include "json/answer.h"
 #include "token/time.h"
 
 

@@ -7,6 +7,7 @@
 #include "api/introspect.h"
 #include "zone/cache.h"
 #include "zone/children.h"
+#include "json/token.h"
 #include "token/time.h"
 
 

@@ -6,6 +6,7 @@
 
 #include "api/issue.h"
 #include "api/revocation.h"
+#include "json/answer.h"
 #include "token/bearer.h"
 #include "token/time.h"
 #include "zone/cache.h"

@@ -12,7 +12,7 @@
 #include "endpoint/revoke.h"
 #include "endpoint/status.h"
 #include "upstream/create.h"
-#include "json/body.h"
+#include "json/hook.h"
 
 
 /* a whole body of the hook, and one byte that is too many */

@@ -10,7 +10,7 @@
 #include "request/context.h"
 #include "request/headers.h"
 #include "endpoint/reply.h"
-#include "json/body.h"
+#include "json/hook.h"
 
 
 typedef struct {
@@ -116,7 +116,7 @@ ngx_agt_hook_take(ngx_http_request_t *r)
     hook.request = r;
     hook.failed = 0;
 
-    if (ngx_agt_json_denials(body.data, body.len, ngx_agt_hook_deny, &hook)
+    if (ngx_agt_json_hook(body.data, body.len, ngx_agt_hook_deny, &hook)
         != NGX_OK)
     {
         return NGX_HTTP_BAD_REQUEST;

@@ -14,7 +14,7 @@
 #include "request/sources.h"
 #include "request/wait.h"
 #include "api/revocation.h"
-#include "json/body.h"
+#include "json/hook.h"
 #include "token/time.h"
 
 

@@ -4,256 +4,58 @@
  */
 
 
-#include "json/internal.h"
 #include "json/body.h"
-
-#include <openssl/crypto.h>
+#include "token/bearer.h"
 
 
 /* bytes that escaping makes of one, at most */
 #define NGX_AGT_JSON_ESCAPED  6
 
-#define NGX_AGT_JSON_TIME_LEN 20
+#define NGX_AGT_JSON_TIME_LEN  20
 
 
-static const char *ngx_agt_json_row(json_t *value, ngx_agt_json_row_t *row);
-static ngx_int_t ngx_agt_json_denied(json_t *root,
-    void (*deny)(void *data, ngx_agt_denial_kind_e kind,
-    const ngx_str_t *value), void *data);
 static u_char *ngx_agt_json_strings_body(u_char *p,
     const ngx_str_t *strings, ngx_uint_t n);
 static size_t ngx_agt_json_strings_len(const ngx_str_t *strings, ngx_uint_t n);
 static u_char *ngx_agt_json_number(u_char *p, time_t number);
+static u_char *ngx_agt_json_copy(u_char *p, const char *text);
+static u_char *ngx_agt_json_escape(u_char *p, const ngx_str_t *text);
 
 
-ngx_int_t
-ngx_agt_json_raw_token(const u_char *body, size_t len, u_char *buf,
-    size_t size, ngx_str_t *token)
+size_t
+ngx_agt_json_introspect_len(size_t len)
 {
-    json_t     *root, *value;
-    ngx_int_t   rc;
-    ngx_str_t   text;
-
-    root = ngx_agt_json_load(body, len, NGX_AGT_JSON_MAX_BODY,
-                             NGX_AGT_JSON_MAX_VALUES);
-    if (root == NULL) {
-        return NGX_ERROR;
-    }
-
-    rc = NGX_ERROR;
-
-    value = ngx_agt_json_get(root, "token");
-
-    if (json_is_string(value)) {
-        ngx_agt_json_text(value, &text);
-
-        if (text.len && text.len <= size) {
-            ngx_memcpy(buf, text.data, text.len);
-            token->data = buf;
-            token->len = text.len;
-            rc = NGX_OK;
-        }
-
-        /* jansson's copy is a token too */
-
-        OPENSSL_cleanse(text.data, text.len);
-    }
-
-    json_decref(root);
-
-    return rc;
+    return sizeof("{\"token\":\"\",\"introspect_options\":{"
+                  "\"exclude_roles\":false,"
+                  "\"support_http_matchers\":false,"
+                  "\"no_cache\":false}}") - 1
+           + len * (sizeof("\\u0000") - 1);
 }
 
 
-ngx_int_t
-ngx_agt_json_list(const u_char *body, size_t len,
-    void (*row)(void *data, const ngx_agt_json_row_t *row),
-    void *data, ngx_uint_t *n, ngx_uint_t *limit)
+size_t
+ngx_agt_json_introspect(u_char *buf, const ngx_str_t *token,
+    const ngx_agt_json_options_t *options)
 {
-    size_t              i;
-    json_t             *root, *rows, *value;
-    json_int_t          most;
-    ngx_int_t           rc;
-    ngx_agt_json_row_t  r;
+    u_char  *p;
 
-    root = ngx_agt_json_load(body, len, NGX_AGT_JSON_MAX_LIST,
-                                     NGX_AGT_JSON_MAX_LIST_VALUES);
-    if (root == NULL) {
-        return NGX_ERROR;
-    }
+    p = ngx_agt_json_copy(buf, "{\"token\":\"");
+    p = ngx_agt_json_escape(p, token);
 
-    rc = NGX_ERROR;
-    *n = 0;
+    p = ngx_agt_json_copy(p, "\",\"introspect_options\":{"
+                                        "\"exclude_roles\":");
+    p = ngx_agt_json_copy(p, options->exclude_roles ? "true" : "false");
 
-    rows = ngx_agt_json_get(root, "tokens");
-    value = ngx_agt_json_get(root, "limit");
-    most = json_integer_value(value);
+    p = ngx_agt_json_copy(p, ",\"support_http_matchers\":");
+    p = ngx_agt_json_copy(p, options->support_http_matchers
+                                        ? "true" : "false");
 
-    /* API: "limit" is required, "tokens" is not */
+    p = ngx_agt_json_copy(p, ",\"no_cache\":");
+    p = ngx_agt_json_copy(p, options->no_cache ? "true" : "false");
 
-    if (!json_is_integer(value) || most < 1
-        || (rows && !json_is_array(rows)))
-    {
-        goto done;
-    }
+    p = ngx_agt_json_copy(p, "}}");
 
-    *limit = (ngx_uint_t) most;
-
-    *n = json_array_size(rows);
-
-    json_array_foreach(rows, i, value) {
-        ngx_memzero(&r, sizeof(ngx_agt_json_row_t));
-
-        r.number = i + 1;
-        r.wrong = ngx_agt_json_row(value, &r);
-
-        row(data, &r);
-    }
-
-    rc = NGX_OK;
-
-done:
-
-    json_decref(root);
-
-    return rc;
-}
-
-
-/*
- * NULL, or what is wrong with a row.  What list asks for is revoked, unless a
- * row says that it is not.
- */
-
-static const char *
-ngx_agt_json_row(json_t *value, ngx_agt_json_row_t *row)
-{
-    json_t     *jti, *revoked;
-    ngx_int_t   exp, iat;
-
-    if (!json_is_object(value)) {
-        return "it is no object";
-    }
-
-    jti = ngx_agt_json_get(value, "jti");
-
-    if (jti == NULL) {
-        return "it has no \"jti\"";
-    }
-
-    if (!json_is_string(jti) || json_string_length(jti) == 0
-        || json_string_length(jti) > NGX_AGT_FACTS_MAX_STR)
-    {
-        return "its \"jti\" is none that a token can have";
-    }
-
-    exp = ngx_agt_json_date(value, "exp", &row->exp);
-
-    if (exp == NGX_ERROR) {
-        return "its \"exp\" is no date";
-    }
-
-    iat = ngx_agt_json_date(value, "iat", &row->iat);
-
-    if (iat == NGX_ERROR) {
-        return "its \"iat\" is no date";
-    }
-
-    row->has_exp = (exp == NGX_OK);
-    row->has_iat = (iat == NGX_OK);
-
-    revoked = ngx_agt_json_get(value, "revoked");
-
-    row->revoked = !json_is_false(revoked);
-
-    ngx_agt_json_text(jti, &row->jti);
-
-    return NULL;
-}
-
-
-ngx_int_t
-ngx_agt_json_denials(const u_char *body, size_t len,
-    void (*deny)(void *data, ngx_agt_denial_kind_e kind,
-    const ngx_str_t *value), void *data)
-{
-    json_t     *root;
-    ngx_int_t   rc;
-
-    root = ngx_agt_json_load(body, len, NGX_AGT_JSON_MAX_HOOK,
-                             NGX_AGT_JSON_MAX_HOOK);
-    if (root == NULL) {
-        return NGX_ERROR;
-    }
-
-    rc = ngx_agt_json_denied(root, NULL, NULL);
-
-    if (rc == NGX_OK) {
-        (void) ngx_agt_json_denied(root, deny, data);
-    }
-
-    json_decref(root);
-
-    return rc;
-}
-
-
-/* without "deny", just looks whether all of it is as it must be */
-
-static ngx_int_t
-ngx_agt_json_denied(json_t *root,
-    void (*deny)(void *data, ngx_agt_denial_kind_e kind,
-    const ngx_str_t *value), void *data)
-{
-    size_t                 i;
-    json_t                *list, *value;
-    ngx_str_t              text;
-    const char            *name;
-    ngx_agt_denial_kind_e  kind;
-
-    if (json_object_size(root) == 0) {
-        return NGX_ERROR;
-    }
-
-    json_object_foreach(root, name, list) {
-
-        if (ngx_strcmp(name, "jti") == 0) {
-            kind = NGX_AGT_DENIAL_JTI;
-
-        } else if (ngx_strcmp(name, "session") == 0) {
-            kind = NGX_AGT_DENIAL_SESSION;
-
-        } else if (ngx_strcmp(name, "sub") == 0) {
-            kind = NGX_AGT_DENIAL_SUBJECT;
-
-        } else {
-            return NGX_ERROR;
-        }
-
-        if (!json_is_array(list)) {
-            return NGX_ERROR;
-        }
-
-        json_array_foreach(list, i, value) {
-
-            if (!json_is_string(value)) {
-                return NGX_ERROR;
-            }
-
-            ngx_agt_json_text(value, &text);
-
-            if (text.len == 0 || text.len > NGX_AGT_JSON_MAX_DENIED)
-            {
-                return NGX_ERROR;
-            }
-
-            if (deny) {
-                deny(data, kind, &text);
-            }
-        }
-    }
-
-    return NGX_OK;
+    return (size_t) (p - buf);
 }
 
 
@@ -410,6 +212,50 @@ ngx_agt_json_number(u_char *p, time_t number)
 
     while (d < digits + NGX_AGT_JSON_TIME_LEN) {
         *p++ = *d++;
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_agt_json_copy(u_char *p, const char *text)
+{
+    return ngx_cpymem(p, text, ngx_strlen(text));
+}
+
+
+static u_char *
+ngx_agt_json_escape(u_char *p, const ngx_str_t *text)
+{
+    size_t  i;
+    u_char  c;
+
+    static const u_char  hex[] = "0123456789abcdef";
+
+    /* most of what is sent is a token, in which nothing needs it */
+
+    if (ngx_agt_bearer_is_token68(text)) {
+        return ngx_cpymem(p, text->data, text->len);
+    }
+
+    for (i = 0; i < text->len; i++) {
+        c = text->data[i];
+
+        if (c == '"' || c == '\\') {
+            *p++ = '\\';
+            *p++ = c;
+            continue;
+        }
+
+        if (c >= 0x20 && c != 0x7f) {
+            *p++ = c;
+            continue;
+        }
+
+        p = ngx_agt_json_copy(p, "\\u00");
+        *p++ = hex[c >> 4];
+        *p++ = hex[c & 0xf];
     }
 
     return p;

@@ -4,7 +4,7 @@
  */
 
 
-#include "json/internal.h"
+#include "json/claims.h"
 
 
 /* the longest text of a number: sign, 17 digits, point, exponent */
@@ -25,7 +25,7 @@ static const char  *ngx_agt_json_known[] = {
 
 
 void
-ngx_agt_json_add_claims(ngx_agt_facts_builder_t *b, json_t *root)
+ngx_agt_json_claims(ngx_agt_facts_builder_t *b, json_t *root)
 {
     char         buf[NGX_AGT_JSON_NUMBER_LEN];
     json_t      *value;

@@ -5,7 +5,7 @@
 
 
 #include "json/document.h"
-#include "json/internal.h"
+#include "json/read.h"
 
 
 /* digits of an index: more than that is more than a document can hold */

@@ -8,7 +8,7 @@
 #define _NGX_AGT_JSON_HOSTS_H_INCLUDED_
 
 
-#include "json/internal.h"
+#include "json/read.h"
 #include "rules/ruleset.h"
 
 

@@ -9,7 +9,7 @@
 #include "rules/regex.h"
 #include "rules/query.h"
 #include "rules/rules.h"
-#include "rules/ruleset.h"
+#include "rules/syntax.h"
 #include "rules/template.h"
 
 

@@ -4,7 +4,7 @@
  */
 
 
-#include "rules/ruleset.h"
+#include "rules/syntax.h"
 
 
 static u_char *ngx_agt_ruleset_add(

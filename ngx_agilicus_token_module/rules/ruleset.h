@@ -156,16 +156,6 @@ typedef struct {
 } ngx_agt_ruleset_builder_t;
 
 
-/* what a pattern is made of, see ngx_agt_syntax_literal() */
-
-typedef struct {
-    ngx_agt_ruleset_path_e  kind;
-    size_t                  len;
-    unsigned                at_start:1;
-    unsigned                at_end:1;
-} ngx_agt_syntax_literal_t;
-
-
 /*
  * Starts a packed form in "buf" of "size" bytes, which the caller owns.
  */
@@ -253,48 +243,6 @@ ngx_int_t ngx_agt_ruleset_open(
  * The number of an operand that is one.
  */
 int64_t ngx_agt_ruleset_operand(const ngx_agt_ruleset_item_t *item);
-
-/*
- * The bit of a method as it stands in a request ("GET") and as it stands in a
- * rule ("get", "all"), or 0.  Both are compared byte for byte.
- */
-uint32_t ngx_agt_syntax_method_bit(const ngx_str_t *method);
-uint32_t ngx_agt_syntax_method_name(const ngx_str_t *name);
-
-/*
- * Takes the port and one trailing dot off a host.  NGX_DECLINED if what is left
- * is no name of a host: letters in any case, digits, "-", "_" and single dots,
- * or an IPv6 address in brackets.
- */
-ngx_int_t ngx_agt_syntax_host_name(const ngx_str_t *host, ngx_str_t *name);
-
-/*
- * Whether "host", as a client or a configuration may write it, is the host
- * whose normalised name is "name"; returns 1 or 0.
- */
-ngx_uint_t ngx_agt_syntax_is_host(const ngx_str_t *name,
-    const ngx_str_t *host);
-
-/*
- * Says what a pattern begins with: with a literal of literal->len bytes, at the
- * start of the text if "at_start"; and, in "kind" and "at_end", what follows:
- * nothing, ".*", or something that only a regular expression can tell.  Writes
- * the literal to "out", unless that is NULL.
- */
-void ngx_agt_syntax_literal(const ngx_str_t *pattern,
-    ngx_agt_syntax_literal_t *literal, u_char *out);
-
-/*
- * Whether a template is one ("/a/{name}/b": at most one name in a segment), and
- * a JSON pointer one (RFC 6901, not empty); return 1 or 0.
- */
-ngx_uint_t ngx_agt_syntax_is_template(const ngx_str_t *template);
-ngx_uint_t ngx_agt_syntax_is_pointer(const ngx_str_t *pointer);
-
-/*
- * The hash of a pattern, as items have it.
- */
-uint32_t ngx_agt_syntax_hash(const ngx_str_t *s);
 
 
 /*

@@ -4,7 +4,7 @@
  */
 
 
-#include "rules/ruleset.h"
+#include "rules/syntax.h"
 
 
 static size_t ngx_agt_syntax_character(const u_char *p,
@@ -40,9 +40,8 @@ static const struct {
 };
 
 
-#define NGX_AGT_SYNTAX_METHODS                                               \
-    (sizeof(ngx_agt_syntax_methods)                                          \
-     / sizeof(ngx_agt_syntax_methods[0]))
+#define NGX_AGT_SYNTAX_METHODS                                                \
+    (sizeof(ngx_agt_syntax_methods) / sizeof(ngx_agt_syntax_methods[0]))
 
 #define ngx_agt_syntax_same(a, b)                                            \
     ((a)->len == (b)->len && ngx_memcmp((a)->data, (b)->data, (a)->len) == 0)

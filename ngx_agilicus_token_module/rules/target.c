@@ -6,7 +6,7 @@
 
 #include "rules/target.h"
 #include "token/bearer.h"
-#include "rules/ruleset.h"
+#include "rules/syntax.h"
 
 
 static ngx_int_t ngx_agt_target_split(const ngx_str_t *text,

@@ -4,7 +4,7 @@
  */
 
 
-#include "json/internal.h"
+#include "json/inactive.h"
 
 
 /*
@@ -68,7 +68,7 @@ static ngx_uint_t ngx_agt_json_marker_time(json_t *object,
 
 
 const char *
-ngx_agt_json_says_no(json_t *root, int64_t now, ngx_agt_facts_t *facts)
+ngx_agt_json_inactive(json_t *root, int64_t now, ngx_agt_facts_t *facts)
 {
     json_t                  *user;
     const char              *name;

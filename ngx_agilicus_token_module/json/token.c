@@ -1,0 +1,363 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "json/token.h"
+#include "json/claims.h"
+#include "json/hosts.h"
+#include "json/inactive.h"
+
+
+typedef struct {
+    const char   *name;
+    size_t        offset;
+} ngx_agt_json_string_t;
+
+
+static ngx_int_t ngx_agt_json_rules(json_t *root, u_char *buf,
+    size_t size, ngx_agt_json_token_t *token);
+static ngx_int_t ngx_agt_json_facts(json_t *root, int64_t now,
+    ngx_agt_facts_t *facts, ngx_agt_json_token_t *token);
+static ngx_agt_reason_e ngx_agt_json_unusable(json_t *root);
+static ngx_int_t ngx_agt_json_dates(json_t *root, ngx_agt_facts_t *facts);
+static ngx_int_t ngx_agt_json_strings(json_t *root, ngx_agt_facts_t *facts);
+static size_t ngx_agt_json_pack(json_t *root,
+    const ngx_agt_facts_t *facts, u_char *buf, size_t size);
+static void ngx_agt_json_add_array(
+    ngx_agt_facts_builder_t *b, const ngx_str_t *name,
+    json_t *array);
+static void ngx_agt_json_add_roles(ngx_agt_facts_builder_t *b, json_t *roles);
+static ngx_uint_t ngx_agt_json_is_strings(json_t *value);
+
+
+/* members that hold a string, and where it goes */
+
+static const ngx_agt_json_string_t
+    ngx_agt_json_members[] = {
+    { "sub", offsetof(ngx_agt_facts_t, sub) },
+    { "sub_email", offsetof(ngx_agt_facts_t, email) },
+    { "org", offsetof(ngx_agt_facts_t, org) },
+    { "root_org", offsetof(ngx_agt_facts_t, root_org) },
+    { "jti", offsetof(ngx_agt_facts_t, jti) },
+    { "session", offsetof(ngx_agt_facts_t, session) },
+    { NULL, 0 }
+};
+
+
+ngx_int_t
+ngx_agt_json_token(const u_char *body, size_t len, int64_t now,
+    u_char *buf, size_t size, ngx_agt_json_token_t *token)
+{
+    json_t          *root;
+    ngx_int_t        rc;
+    ngx_agt_facts_t  facts;
+
+    ngx_memzero(token, sizeof(ngx_agt_json_token_t));
+
+    root = ngx_agt_json_load(body, len, NGX_AGT_JSON_MAX_BODY,
+                             NGX_AGT_JSON_MAX_VALUES);
+    if (root == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_agt_json_facts(root, now, &facts, token);
+
+    if (rc == NGX_OK) {
+        rc = ngx_agt_json_rules(root, buf, size, token);
+    }
+
+    if (rc == NGX_OK) {
+        facts.has_rules = (token->rules.len != 0);
+
+        token->facts.data = buf + token->rules.len;
+        token->facts.len = ngx_agt_json_pack(root, &facts, token->facts.data,
+                                                     size - token->rules.len);
+        if (token->facts.len == 0) {
+            token->rules.len = 0;
+            rc = NGX_ERROR;
+        }
+    }
+
+    json_decref(root);
+
+    return rc;
+}
+
+
+/* a buffer that is too small for the rules is an error: they are never cut */
+
+static ngx_int_t
+ngx_agt_json_rules(json_t *root, u_char *buf, size_t size,
+    ngx_agt_json_token_t *token)
+{
+    size_t                     len;
+    ngx_agt_ruleset_builder_t  b;
+
+    ngx_agt_ruleset_begin(&b, buf, size);
+
+    ngx_agt_json_hosts(ngx_agt_json_get(root, "hosts"), &b);
+
+    len = ngx_agt_ruleset_end(&b);
+
+    token->dropped = b.dropped;
+
+    if (b.rules == 0) {
+        return NGX_OK;
+    }
+
+    if (len == 0) {
+        return NGX_ERROR;
+    }
+
+    token->rules.data = buf;
+    token->rules.len = len;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_agt_json_facts(json_t *root, int64_t now,
+    ngx_agt_facts_t *facts, ngx_agt_json_token_t *token)
+{
+    json_t  *value;
+
+    ngx_memzero(facts, sizeof(ngx_agt_facts_t));
+
+    token->member = ngx_agt_json_inactive(root, now, facts);
+
+    if (token->member) {
+        token->reason = NGX_AGT_REASON_SAYS_NO;
+        return NGX_DECLINED;
+    }
+
+    token->reason = ngx_agt_json_unusable(root);
+
+    if (token->reason != NGX_AGT_REASON_NONE) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_agt_json_dates(root, facts) != NGX_OK) {
+        token->reason = NGX_AGT_REASON_DATE;
+        return NGX_DECLINED;
+    }
+
+    value = ngx_agt_json_get(root, "masquerading");
+    facts->masquerading = (value != NULL && !json_is_false(value));
+
+    value = ngx_agt_json_get(root, "scopes");
+    facts->odd_scopes = (value != NULL && !ngx_agt_json_is_strings(value));
+
+    return ngx_agt_json_strings(root, facts);
+}
+
+
+static ngx_agt_reason_e
+ngx_agt_json_unusable(json_t *root)
+{
+    if (ngx_agt_json_get(root, "refresh_token_jti") != NULL) {
+        return NGX_AGT_REASON_REFRESH_TOKEN;
+    }
+
+    if (ngx_agt_json_get(root, "cnf") != NULL) {
+        return NGX_AGT_REASON_BOUND_TOKEN;
+    }
+
+    return NGX_AGT_REASON_NONE;
+}
+
+
+static ngx_int_t
+ngx_agt_json_dates(json_t *root, ngx_agt_facts_t *facts)
+{
+    json_t     *validity;
+    int64_t     start;
+    ngx_int_t   rc;
+
+    rc = ngx_agt_json_date(root, "exp", &facts->exp);
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    facts->has_exp = (rc == NGX_OK);
+
+    rc = ngx_agt_json_date(root, "nbf", &facts->nbf);
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    facts->has_nbf = (rc == NGX_OK);
+
+    rc = ngx_agt_json_date(root, "iat", &facts->iat);
+
+    facts->has_iat = (rc == NGX_OK);
+
+    validity = ngx_agt_json_get(root, "token_validity");
+
+    if (validity == NULL) {
+        return NGX_OK;
+    }
+
+    if (!json_is_object(validity)) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_agt_json_date(validity, "start", &start);
+
+    if (rc == NGX_OK && (!facts->has_nbf || start > facts->nbf)) {
+        facts->has_nbf = 1;
+        facts->nbf = start;
+    }
+
+    return (rc == NGX_ERROR) ? NGX_ERROR : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_agt_json_strings(json_t *root, ngx_agt_facts_t *facts)
+{
+    json_t                       *value;
+    ngx_str_t                    *text;
+    const ngx_agt_json_string_t  *s;
+
+    for (s = ngx_agt_json_members; s->name; s++) {
+        value = ngx_agt_json_get(root, s->name);
+
+        if (value == NULL) {
+            continue;
+        }
+
+        if (!json_is_string(value)) {
+            return NGX_ERROR;
+        }
+
+        text = (ngx_str_t *) ((u_char *) facts + s->offset);
+
+        ngx_agt_json_text(value, text);
+    }
+
+    return (facts->sub.len == 0) ? NGX_ERROR : NGX_OK;
+}
+
+
+/* the strings of "facts" still belong to "root" */
+
+static size_t
+ngx_agt_json_pack(json_t *root,
+    const ngx_agt_facts_t *facts, u_char *buf, size_t size)
+{
+    json_t                  *value;
+    ngx_str_t                text;
+    ngx_agt_facts_builder_t  b;
+
+    ngx_agt_facts_begin(&b, buf, size, facts);
+
+    ngx_agt_facts_list(&b, NGX_AGT_FACTS_AUD);
+
+    value = ngx_agt_json_get(root, "aud");
+
+    if (json_is_string(value)) {
+        ngx_agt_json_text(value, &text);
+        ngx_agt_facts_add(&b, &text);
+
+    } else if (ngx_agt_json_is_strings(value)) {
+        ngx_agt_json_add_array(&b, NULL, value);
+    }
+
+    ngx_agt_facts_list(&b, NGX_AGT_FACTS_SCOPES);
+
+    value = ngx_agt_json_get(root, "scopes");
+
+    if (ngx_agt_json_is_strings(value)) {
+        ngx_agt_json_add_array(&b, NULL, value);
+    }
+
+    ngx_agt_facts_list(&b, NGX_AGT_FACTS_ROLES);
+
+    ngx_agt_json_add_roles(&b, ngx_agt_json_get(root, "roles"));
+
+    ngx_agt_facts_list(&b, NGX_AGT_FACTS_CLAIMS);
+
+    ngx_agt_json_claims(&b, root);
+
+    return ngx_agt_facts_end(&b);
+}
+
+
+/* with a name, each string goes in as a pair with it */
+
+static void
+ngx_agt_json_add_array(ngx_agt_facts_builder_t *b,
+    const ngx_str_t *name, json_t *array)
+{
+    size_t      i;
+    json_t     *value;
+    ngx_str_t   text;
+
+    json_array_foreach(array, i, value) {
+
+        if (name) {
+            ngx_agt_facts_add(b, name);
+        }
+
+        ngx_agt_json_text(value, &text);
+        ngx_agt_facts_add(b, &text);
+    }
+}
+
+
+static void
+ngx_agt_json_add_roles(ngx_agt_facts_builder_t *b, json_t *roles)
+{
+    json_t      *value;
+    ngx_str_t    app, role;
+    const char  *key;
+
+    if (!json_is_object(roles)) {
+        return;
+    }
+
+    json_object_foreach(roles, key, value) {
+        if (!json_is_string(value) && !ngx_agt_json_is_strings(value))
+        {
+            return;
+        }
+    }
+
+    json_object_foreach(roles, key, value) {
+        app.data = (u_char *) key;
+        app.len = ngx_strlen(key);
+
+        if (json_is_string(value)) {
+            ngx_agt_json_text(value, &role);
+
+            ngx_agt_facts_add(b, &app);
+            ngx_agt_facts_add(b, &role);
+
+        } else {
+            ngx_agt_json_add_array(b, &app, value);
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_agt_json_is_strings(json_t *value)
+{
+    size_t   i;
+    json_t  *item;
+
+    if (!json_is_array(value)) {
+        return 0;
+    }
+
+    json_array_foreach(value, i, item) {
+        if (!json_is_string(item)) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
