@@ -15,7 +15,7 @@
 #include "json/hook.h"
 
 
-/* a whole body of the hook, and one byte that is too many */
+/* the largest body that the hook takes, and one byte more */
 #define NGX_AGT_HOOK_BUFFER  (NGX_AGT_JSON_MAX_HOOK + 1)
 
 
@@ -54,8 +54,9 @@ ngx_agt_needs_token(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
 
 
 /*
- * A block that says "on" is enforced, whatever each block inside it says; the
- * one of http is merged with nothing, and has what it says.
+ * A block that says "on" counts as enforced, whatever the blocks inside it say.
+ * The block of http is not merged with another one, so its "enable" may be
+ * unset.
  */
 
 ngx_int_t
@@ -184,9 +185,9 @@ ngx_agt_check_exchange(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
 
 
 /*
- * "access" stands for auth_basic or auth_request in the very location: without
- * one of them, nobody would have looked at who asks.  Nor does auth_basic look
- * at anybody without a file of users.
+ * Whether the location has a directive that identifies the caller.  With
+ * "identity=access" it is auth_basic or auth_request in the same location.
+ * auth_basic without a file of users identifies no caller.
  */
 
 static ngx_uint_t
@@ -223,7 +224,7 @@ ngx_agt_can_identify(ngx_conf_t *cf,
 }
 
 
-/* who can reach a hook can lock people out */
+/* a client that can reach a hook can lock users out */
 
 ngx_int_t
 ngx_agt_check_hook(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
@@ -236,7 +237,7 @@ ngx_agt_check_hook(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    /* all that is taken must fit into memory */
+    /* a body in a file would not be read */
 
     if (conf->hook && clcf->client_body_buffer_size < NGX_AGT_HOOK_BUFFER)
     {
@@ -305,8 +306,8 @@ ngx_agt_check_handlers(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
 
 
 /*
- * The handler that was set last is the one that answers.  An "if" has none of
- * its own, so the location's stays.
+ * Whether our handler is the one that answers: nginx keeps the handler that was
+ * set last.  An "if" has no handler of its own and takes the location's.
  */
 
 static ngx_uint_t
@@ -329,11 +330,11 @@ ngx_agt_is_handler(const ngx_agt_handler_t *h)
 
 
 /*
- * Whether each request to the location is answered by "return", before there is
- * any handler; one in an "if" answers some of them only.  The rewrite module
- * declares its configuration nowhere.  The first member is the array of codes,
- * each of which begins with the address of its function and is made of whole
- * words.
+ * Whether a "return" answers each request to the location before any handler
+ * runs.  A "return" in an "if" answers some requests only, and does not count.
+ * No header declares the configuration of the rewrite module: its first member
+ * is the array of codes.  Each code begins with the address of its function and
+ * is made of whole words.
  */
 
 static ngx_uint_t
@@ -379,7 +380,10 @@ ngx_agt_returns(const ngx_http_core_loc_conf_t *core, ngx_uint_t index)
 }
 
 
-/* "try_files" leads elsewhere before the content; a pointer is all it keeps */
+/*
+ * Whether "try_files" leads to another location before any handler runs.  The
+ * first member of its configuration is a pointer.
+ */
 
 static ngx_uint_t
 ngx_agt_tries_files(const ngx_http_core_loc_conf_t *core, ngx_uint_t index)

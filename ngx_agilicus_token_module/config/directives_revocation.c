@@ -110,8 +110,8 @@ ngx_agt_add_denials(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
 
 
 /*
- * nginx would make new memory where size or tag differ from those of the old
- * cycle, and what is denied would be let in.
+ * Where the size or the tag differ from those of the old cycle, nginx makes new
+ * memory, and tokens that are denied would be let in.
  */
 
 static ngx_int_t

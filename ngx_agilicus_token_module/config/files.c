@@ -212,8 +212,8 @@ ngx_agt_file_refuse(ngx_conf_t *cf,
 
 
 /*
- * Each worker inherits what was read, whether it ever asks the API or not: it
- * lies on pages of its own that are left out of cores.
+ * Each worker inherits the contents of the files.  They lie on pages of their
+ * own, which are left out of core dumps.
  */
 
 static u_char *

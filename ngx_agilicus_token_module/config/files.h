@@ -16,7 +16,7 @@
 typedef struct {
     ngx_str_t                          name;
     ngx_str_t                          content;
-    ngx_uint_t                         exposed;    /* to everybody */
+    ngx_uint_t                         exposed;    /* all users can read it */
 } ngx_agt_file_t;
 
 

@@ -39,13 +39,7 @@ ngx_agt_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    /*
-     * set by ngx_pcalloc():
-     *
-     *     mcf->rate_set = 0;
-     *     mcf->breaker_set = 0;
-     *     mcf->used = 0;
-     */
+    /* all flags are 0 */
 
     mcf->max_inflight = NGX_CONF_UNSET_UINT;
     mcf->worker_cache = NGX_CONF_UNSET_SIZE;
@@ -113,27 +107,7 @@ ngx_agt_create_loc_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    /*
-     * set by ngx_pcalloc():
-     *
-     *     conf->realm = { 0, NULL };
-     *     conf->api_url = { 0 };
-     *     conf->api_credential = { 0 };
-     *     conf->api_proxy = { 0 };
-     *     conf->api_ssl_trusted_certificate = { 0 };
-     *     conf->api_ssl_certificate = { 0 };
-     *     conf->api_ssl_certificate_key = { 0 };
-     *     conf->needs_token = { 0 };
-     *     conf->outer = NULL;
-     *     conf->enforced = 0;
-     *     conf->cache_valid_set = 0;
-     *     conf->cache_stale_set = 0;
-     *     conf->origin = NULL;
-     *     conf->policy = { 0 };
-     *     conf->challenge = { 0, NULL };
-     *     conf->required = NULL;
-     *     conf->requirements = NULL;
-     */
+    /* strings and settings are unset where their data is NULL */
 
     conf->enable = NGX_CONF_UNSET_UINT;
     conf->enable_inside = NGX_CONF_UNSET_UINT;
@@ -175,8 +149,8 @@ ngx_agt_create_loc_conf(ngx_conf_t *cf)
 
 
 /*
- * Levels are merged at the end of http.  What is wrong then is said to be where
- * its block begins.
+ * Levels are merged at the end of http.  An error that is found then is
+ * reported at the line where the block of the level begins.
  */
 
 char *
@@ -216,7 +190,7 @@ ngx_agt_merge_level(ngx_conf_t *cf,
     own = conf->enable;
     conf->outer = prev;
 
-    /* the level of http is nowhere merged into */
+    /* the level of http is not merged with a level above it */
 
     if (prev->enable_inside == NGX_CONF_UNSET_UINT) {
         prev->enable_inside = prev->enable;
@@ -227,9 +201,8 @@ ngx_agt_merge_level(ngx_conf_t *cf,
     conf->enable_inside = conf->enable;
 
     /*
-     * A token can be revoked without being good enough to be let in, so what
-     * is enforced around a sign-out is not enforced on it, but on the
-     * locations inside it.
+     * A user may sign out with a token that would not be let in.  So a sign-out
+     * does not inherit "agilicus_token on"; the locations inside it do.
      */
 
     if (conf->revoke && own == NGX_CONF_UNSET_UINT) {
@@ -300,10 +273,10 @@ ngx_agt_merge_level(ngx_conf_t *cf,
 
 
 /*
- * nginx gives the content handler of a location to an "if" inside it, which
- * has a configuration of its own, and takes it away in "limit_except".  The
- * handler's settings, and what is enforced on it, are those of the location in
- * both.
+ * "if" and "limit_except" have configurations of their own.  nginx gives the
+ * content handler of a location to an "if" inside it, and takes it away in
+ * "limit_except".  In both, the handler answers with the settings and the
+ * enforcement of the location.
  */
 
 static ngx_int_t
@@ -394,7 +367,7 @@ ngx_agt_merge_setting(ngx_agt_setting_t *conf,
 }
 
 
-/* a directive that a level sets is not mixed with that of the level above */
+/* a level that has a directive inherits no parameter of it */
 
 static void
 ngx_agt_merge_cache(ngx_agt_loc_conf_t *prev, ngx_agt_loc_conf_t *conf)
@@ -482,8 +455,9 @@ ngx_agt_merge_require(ngx_conf_t *cf,
 
 
 /*
- * Makes what serves the requests of a location that asks for tokens, or of one
- * of our content handlers, and notes for postconfiguration what it takes.
+ * For a location that asks for tokens, or that one of our handlers answers for:
+ * makes the values that requests read, and tells postconfiguration which
+ * handlers and which zone the location needs.
  */
 
 static ngx_int_t

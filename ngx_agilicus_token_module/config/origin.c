@@ -54,7 +54,7 @@ ngx_agt_origin_get(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
         }
     }
 
-    /* a breaker is one for all ways to an API */
+    /* all configurations of an API share its breaker */
 
     for (i = 0; i < mcf->apis.nelts; i++) {
         if (ngx_agt_digest_equal(a[i]->digest, api->digest)) {
@@ -62,7 +62,7 @@ ngx_agt_origin_get(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
         }
     }
 
-    /* what no request waits for is no less patient than any location */
+    /* revocations have the longest times of all locations */
 
     mcf->deliver.connect_timeout = ngx_max(mcf->deliver.connect_timeout,
                                            conf->api_connect_timeout);
@@ -136,7 +136,7 @@ ngx_agt_api_get(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
     api->profile.verify = (conf->api_ssl_verify != 0);
     api->credential_introspect = (conf->api_credential_introspect == 1);
 
-    /* plain http is allowed only because it stays on this machine */
+    /* plain http is allowed only on this machine */
 
     if (!api->profile.tls && api->profile.proxy.len) {
         (void) ngx_agt_place_refuse(cf, &conf->api_proxy.place, 0,
@@ -192,7 +192,7 @@ ngx_agt_api_get(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
 }
 
 
-/* each API has a budget and a breaker of its own: there is room for so many */
+/* the zone has places for the budgets and breakers of so many APIs */
 
 static ngx_int_t
 ngx_agt_api_count(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf, ngx_agt_api_t *api)
@@ -328,10 +328,11 @@ ngx_agt_api_url(ngx_conf_t *cf, ngx_agt_api_t *api,
 
 
 /*
- * All that may change an answer of an API, or who gives it: an API that is not
- * verified must not fill in facts for one that is.  Files count by their names,
- * so that a certificate that was renewed changes nothing; a credential counts
- * as a whole, for with another one the API may answer otherwise.
+ * The digests are of all settings that may change an answer of the API, or the
+ * server that gives it: facts of an API that is not verified must not count for
+ * one that is.  The name of a file counts, not its content, so that a renewed
+ * certificate changes nothing.  The content of a credential counts, because the
+ * API may answer another credential otherwise.
  */
 
 static ngx_int_t
@@ -405,7 +406,7 @@ ngx_agt_origin_digests(ngx_agt_origin_t *origin, const ngx_str_t *zone)
         return NGX_ERROR;
     }
 
-    /* whoever joins a call finds its answer in a zone of its own */
+    /* requests join a call of their own zone, where they find its answer */
 
     parts[0].data = origin->facts;
 
@@ -428,7 +429,7 @@ ngx_agt_origin_digests(ngx_agt_origin_t *origin, const ngx_str_t *zone)
 }
 
 
-/* each part is a digest of its own, so that parts cannot run into each other */
+/* each part is digested by itself, so that parts cannot run into each other */
 
 static ngx_int_t
 ngx_agt_digest_of_all(u_char *out, ngx_str_t *parts, ngx_uint_t n)

@@ -208,7 +208,7 @@ ngx_agt_directive_refuse(ngx_conf_t *cf, const char *why)
 }
 
 
-/* what is no number is NGX_ERROR, which is below all bounds */
+/* a text that is no number gives NGX_ERROR, which is below all bounds */
 
 static ngx_int_t
 ngx_agt_parameter_check(const ngx_agt_parameter_t *parameter, int64_t value)

@@ -20,17 +20,22 @@
 #include "upstream/precontent.h"
 
 
+/* where a handler goes in the array of its phase */
+
+#define NGX_AGT_BEFORE_OTHERS  NGX_MAX_UINT32_VALUE
+#define NGX_AGT_AFTER_OTHERS   0
+
+
 static ngx_int_t ngx_agt_register_feed(ngx_conf_t *cf,
     ngx_agt_main_conf_t *mcf);
 static void ngx_agt_read_anew(ngx_conf_t *cf);
 static ngx_uint_t ngx_agt_is_header_variable(const ngx_str_t *name);
-static ngx_int_t ngx_agt_register(ngx_conf_t *cf);
-static ngx_int_t ngx_agt_register_enter(ngx_conf_t *cf,
+static ngx_int_t ngx_agt_register_handlers(ngx_conf_t *cf,
     const ngx_agt_main_conf_t *mcf);
-static ngx_int_t ngx_agt_register_query(ngx_conf_t *cf);
-static ngx_int_t ngx_agt_register_preflight(ngx_conf_t *cf);
 static ngx_int_t ngx_agt_register_upstream(ngx_conf_t *cf,
     ngx_agt_main_conf_t *mcf);
+static ngx_int_t ngx_agt_register_handler(ngx_conf_t *cf, ngx_uint_t phase,
+    ngx_uint_t at, ngx_http_handler_pt handler);
 
 
 ngx_int_t
@@ -58,7 +63,6 @@ ngx_agt_postconfiguration(ngx_conf_t *cf)
     }
 
     if (!mcf->used) {
-
         return ngx_agt_register_upstream(cf, mcf);
     }
 
@@ -89,10 +93,6 @@ ngx_agt_postconfiguration(ngx_conf_t *cf)
         {
             return NGX_ERROR;
         }
-
-        if (ngx_agt_register_query(cf) != NGX_OK) {
-            return NGX_ERROR;
-        }
     }
 
     if (mcf->query || mcf->notices) {
@@ -107,18 +107,11 @@ ngx_agt_postconfiguration(ngx_conf_t *cf)
         ngx_agt_read_anew(cf);
     }
 
-    if (ngx_agt_register_upstream(cf, mcf) != NGX_OK
-        || ngx_agt_register_enter(cf, mcf) != NGX_OK)
-    {
+    if (ngx_agt_register_upstream(cf, mcf) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (mcf->preflight && ngx_agt_register_preflight(cf) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_agt_register(cf);
+    return ngx_agt_register_handlers(cf, mcf);
 }
 
 
@@ -161,8 +154,9 @@ ngx_agt_register_feed(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
 
 
 /*
- * Headers that we change must not be remembered from before, nor from another
- * location: a page and its parts share the values of their variables.
+ * nginx remembers the values of variables, and a page shares them with its
+ * subrequests.  The variables of headers and cookies are read anew each time,
+ * because the module changes headers while a request is served.
  */
 
 static void
@@ -203,183 +197,141 @@ ngx_agt_is_header_variable(const ngx_str_t *name)
 
 
 /*
- * nginx runs the handlers of a phase from the last one registered to the first:
- * what lies at the beginning runs after all others, whatever was loaded before
- * us or is loaded after.
+ * In the access phase, one handler runs before those of all other modules, and
+ * one runs after them, in whatever order modules are loaded.  The handlers of
+ * the rewrite phases run before nginx's own "set", "if" and "rewrite", and that
+ * of the preaccess phase before limit_req and limit_conn.
  */
 
 static ngx_int_t
-ngx_agt_register(ngx_conf_t *cf)
+ngx_agt_register_handlers(ngx_conf_t *cf, const ngx_agt_main_conf_t *mcf)
 {
-    ngx_array_t                *handlers;
-    ngx_http_handler_pt        *h, *first;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    handlers = &cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers;
-
-    h = ngx_array_push_n(handlers, 2);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    first = handlers->elts;
-
-    ngx_memmove(first + 1, first,
-                (handlers->nelts - 2) * sizeof(ngx_http_handler_pt));
-
-    first[0] = ngx_agt_access_last_handler;
-    first[handlers->nelts - 1] = ngx_agt_access_handler;
-
-    return NGX_OK;
-}
-
-
-/*
- * Handlers run from the last one registered to the first: these run before
- * nginx's own "set", "if" and "rewrite", and before limit_req and limit_conn.
- */
-
-static ngx_int_t
-ngx_agt_register_enter(ngx_conf_t *cf, const ngx_agt_main_conf_t *mcf)
-{
-    ngx_http_handler_pt        *h;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
     if (mcf->notices || mcf->rules || mcf->query || mcf->changes) {
-        h = ngx_array_push(
-                &cmcf->phases[NGX_HTTP_SERVER_REWRITE_PHASE].handlers);
-        if (h == NULL) {
+
+        if (ngx_agt_register_handler(cf, NGX_HTTP_SERVER_REWRITE_PHASE,
+                                     NGX_AGT_BEFORE_OTHERS,
+                                     ngx_agt_enter_server_rewrite_handler)
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
+    }
 
-        *h = ngx_agt_enter_server_rewrite_handler;
+    if (mcf->notices || mcf->query || mcf->changes) {
+
+        if (ngx_agt_register_handler(cf, NGX_HTTP_REWRITE_PHASE,
+                                     NGX_AGT_BEFORE_OTHERS,
+                                     ngx_agt_enter_rewrite_handler)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
     if (mcf->preaccess) {
 
-        if (ngx_agt_check_limits(cf) != NGX_OK) {
+        if (ngx_agt_check_limits(cf) != NGX_OK
+            || ngx_agt_register_handler(cf, NGX_HTTP_PREACCESS_PHASE,
+                                        NGX_AGT_BEFORE_OTHERS,
+                                        ngx_agt_preaccess_handler)
+               != NGX_OK)
+        {
             return NGX_ERROR;
         }
-
-        h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
-        if (h == NULL) {
-            return NGX_ERROR;
-        }
-
-        *h = ngx_agt_preaccess_handler;
     }
 
-    if (mcf->notices || mcf->query || mcf->changes) {
-        h = ngx_array_push(&cmcf->phases[NGX_HTTP_REWRITE_PHASE].handlers);
-        if (h == NULL) {
-            return NGX_ERROR;
-        }
+    /*
+     * The first handler of the content phase is that of static files, which
+     * refuses OPTIONS and runs last.  Ours runs just before it.
+     */
 
-        *h = ngx_agt_enter_rewrite_handler;
-    }
-
-    return NGX_OK;
-}
-
-
-/*
- * A token in the query is cut before the access log is written: handlers of the
- * log phase run from the first one registered.
- */
-
-static ngx_int_t
-ngx_agt_register_query(ngx_conf_t *cf)
-{
-    ngx_array_t                *handlers;
-    ngx_http_handler_pt        *first;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    handlers = &cmcf->phases[NGX_HTTP_LOG_PHASE].handlers;
-
-    if (ngx_array_push(handlers) == NULL) {
+    if (mcf->preflight
+        && ngx_agt_register_handler(cf, NGX_HTTP_CONTENT_PHASE, 1,
+                                    ngx_agt_preflight_handler)
+           != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    first = handlers->elts;
+    /* the log phase runs the other way: its first handler runs first */
 
-    ngx_memmove(first + 1, first,
-                (handlers->nelts - 1) * sizeof(ngx_http_handler_pt));
-
-    first[0] = ngx_agt_enter_log_handler;
-
-    return NGX_OK;
-}
-
-
-/*
- * The first handler of the content phase is that of static files, which refuses
- * OPTIONS and runs last; what else may answer comes before ours.
- */
-
-static ngx_int_t
-ngx_agt_register_preflight(ngx_conf_t *cf)
-{
-    ngx_array_t                *handlers;
-    ngx_http_handler_pt        *h;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    handlers = &cmcf->phases[NGX_HTTP_CONTENT_PHASE].handlers;
-
-    if (ngx_array_push(handlers) == NULL) {
+    if (mcf->query
+        && ngx_agt_register_handler(cf, NGX_HTTP_LOG_PHASE, 0,
+                                    ngx_agt_enter_log_handler)
+           != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    h = handlers->elts;
-
-    if (handlers->nelts > 1) {
-        h++;
-        ngx_memmove(h + 1, h,
-                    (handlers->nelts - 2) * sizeof(ngx_http_handler_pt));
+    if (ngx_agt_register_handler(cf, NGX_HTTP_ACCESS_PHASE,
+                                 NGX_AGT_AFTER_OTHERS,
+                                 ngx_agt_access_last_handler)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    *h = ngx_agt_preflight_handler;
-
-    return NGX_OK;
+    return ngx_agt_register_handler(cf, NGX_HTTP_ACCESS_PHASE,
+                                    NGX_AGT_BEFORE_OTHERS,
+                                    ngx_agt_access_handler);
 }
 
+
+/* identity headers of clients are removed also where no token is asked for */
 
 static ngx_int_t
 ngx_agt_register_upstream(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
 {
-    ngx_http_handler_pt        *h;
-    ngx_http_core_main_conf_t  *cmcf;
-
     if (!mcf->used && mcf->identity.nelts == 0) {
         return NGX_OK;
     }
 
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
-    if (h == NULL) {
+    if (ngx_agt_register_handler(cf, NGX_HTTP_PRECONTENT_PHASE,
+                                 NGX_AGT_BEFORE_OTHERS,
+                                 ngx_agt_precontent_handler)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
-
-    *h = ngx_agt_precontent_handler;
 
     if (mcf->identity.nelts == 0) {
         return NGX_OK;
     }
 
-    h = ngx_array_push(&cmcf->phases[NGX_HTTP_POST_READ_PHASE].handlers);
-    if (h == NULL) {
+    return ngx_agt_register_handler(cf, NGX_HTTP_POST_READ_PHASE,
+                                    NGX_AGT_BEFORE_OTHERS,
+                                    ngx_agt_identity_post_read_handler);
+}
+
+
+/*
+ * nginx runs the handlers of a phase from the last one in the array to the
+ * first, and modules that are loaded later add theirs at the end.
+ */
+
+static ngx_int_t
+ngx_agt_register_handler(ngx_conf_t *cf, ngx_uint_t phase, ngx_uint_t at,
+    ngx_http_handler_pt handler)
+{
+    ngx_array_t                *handlers;
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    handlers = &cmcf->phases[phase].handlers;
+    at = ngx_min(at, handlers->nelts);
+
+    if (ngx_array_push(handlers) == NULL) {
         return NGX_ERROR;
     }
 
-    *h = ngx_agt_identity_post_read_handler;
+    h = (ngx_http_handler_pt *) handlers->elts + at;
+
+    ngx_memmove(h + 1, h,
+                (handlers->nelts - 1 - at) * sizeof(ngx_http_handler_pt));
+
+    *h = handler;
 
     return NGX_OK;
 }

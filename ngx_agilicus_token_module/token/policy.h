@@ -85,7 +85,7 @@ struct ngx_agt_ruling_s {
     ngx_int_t          rc;      /* NGX_AGAIN: not asked */
     ngx_agt_reason_e   reason;  /* with NGX_DECLINED */
     ngx_agt_ruling_pt  ask;     /* or NULL */
-    void              *data;    /* of who asks */
+    void              *data;    /* of the caller */
 };
 
 
