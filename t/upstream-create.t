@@ -296,6 +296,16 @@ $nginx->configure(
                                   audiences=aud scopes=read,write?;
             proxy_pass http://127.0.0.1:$TEST_NGINX_APP_PORT;
         }
+        location /preaccess {
+            auth_basic "known";
+            auth_basic_user_file $TEST_NGINX_PREFIX/passwords;
+            add_header X-Cache "$agilicus_token_cache";
+            agilicus_token on;
+            agilicus_token_phase preaccess;
+            agilicus_token_create identity=access sub=$http_x_sub org=org-1
+                                  audiences=aud;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_APP_PORT;
+        }
         location /page { ssi on; ssi_types text/plain; }
         location /moved { error_page 404 = /basic; }
         location /denials { agilicus_token_revocation_hook trusted; }
@@ -893,6 +903,17 @@ subtest 'with other directives' => sub {
 
     like($json->decode($asked->{body})->{token}, qr/^made-/,
          '... from the one that was made');
+};
+
+
+subtest 'in the preaccess phase there is none yet' => sub {
+    for my $cache ('MISS', 'HIT') {
+        my $res = ask('/preaccess', 'early');
+
+        is($res->{status}, 200, 'one is made');
+        is(from($res)->{sub}, 'early', '... for the caller');
+        is(HttpMessage::header($res, 'X-Cache'), $cache, "... $cache");
+    }
 };
 
 

@@ -29,9 +29,8 @@ typedef struct {
 } ngx_agt_issue_data_t;
 
 
-static void ngx_agt_issue_data(
-    ngx_agt_issue_data_t *data,
-    const ngx_agt_call_request_t *request);
+static void ngx_agt_issue_request(const ngx_agt_issue_t *issue,
+    ngx_agt_call_request_t *request, ngx_agt_issue_data_t *data);
 static ngx_int_t ngx_agt_issue_join(
     ngx_agt_call_request_t *request,
     ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer);
@@ -78,63 +77,49 @@ static const ngx_agt_call_type_t  ngx_agt_creating = {
 
 
 ngx_int_t
-ngx_agt_issue_reissue(const ngx_agt_reissue_t *reissue,
+ngx_agt_issue_reissue(const ngx_agt_issue_t *issue,
     ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer)
 {
     size_t                  len;
-    ngx_int_t               rc;
+    const ngx_str_t        *org;
     ngx_agt_issue_data_t    data;
     ngx_agt_call_request_t  request;
 
-    ngx_memzero(&request, sizeof(ngx_agt_call_request_t));
+    ngx_agt_issue_request(issue, &request, &data);
 
     request.type = &ngx_agt_reissuing;
     request.operation = NGX_AGT_OPERATION_REISSUE;
-    request.api = reissue->origin->api;
-    request.origin = reissue->origin;
     request.url = request.api->reissue;
-    request.connect_timeout = reissue->connect_timeout;
-    request.timeout = reissue->timeout;
-    request.key = reissue->key;
-    request.context = reissue->origin->issued;
-    request.seen = reissue->seen;
-    request.client = reissue->client;
-
-    ngx_agt_issue_data(&data, &request);
 
     data.has_parent = 1;
-    data.has_exp = reissue->facts->has_exp;
-    data.exp = reissue->facts->exp;
+    data.has_exp = issue->facts->has_exp;
+    data.exp = issue->facts->exp;
 
-    if (ngx_agt_denials_token(data.parent, &reissue->token, reissue->digest)
+    if (ngx_agt_denials_token(data.parent, &issue->token, issue->digest)
             == NGX_OK
         && ngx_agt_children_of(&data.record, request.api->digest,
-                               data.parent, reissue->facts,
-                               reissue->asked)
+                               data.parent, issue->facts, issue->asked)
             == NGX_OK)
     {
-        request.data.data = (u_char *) &data;
         request.data.len = sizeof(ngx_agt_issue_data_t);
     }
 
-    len = ngx_agt_json_reissue(NULL, &reissue->token, &reissue->org);
+    org = &issue->what.org;
+    len = ngx_agt_json_reissue(NULL, &issue->token, org);
 
     request.body.data = ngx_alloc(len, ngx_cycle->log);
 
     if (request.body.data) {
         request.body.len = ngx_agt_json_reissue(request.body.data,
-                                                &reissue->token,
-                                                &reissue->org);
+                                                &issue->token, org);
     }
 
-    rc = ngx_agt_issue_join(&request, waiter, answer);
-
-    return rc;
+    return ngx_agt_issue_join(&request, waiter, answer);
 }
 
 
 ngx_int_t
-ngx_agt_issue_create(const ngx_agt_create_t *create,
+ngx_agt_issue_create(const ngx_agt_issue_t *issue,
     ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer)
 {
     size_t                  len;
@@ -142,37 +127,26 @@ ngx_agt_issue_create(const ngx_agt_create_t *create,
     ngx_agt_issue_data_t    data;
     ngx_agt_call_request_t  request;
 
-    ngx_memzero(&request, sizeof(ngx_agt_call_request_t));
+    ngx_agt_issue_request(issue, &request, &data);
 
     request.type = &ngx_agt_creating;
     request.operation = NGX_AGT_OPERATION_VALIDATE;
-    request.api = create->origin->api;
-    request.origin = create->origin;
     request.url = request.api->validations;
-    request.connect_timeout = create->connect_timeout;
-    request.timeout = create->timeout;
-    request.key = create->key;
-    request.context = create->origin->issued;
-    request.seen = create->seen;
-    request.client = create->client;
 
-    margin = ngx_min(create->what.duration / 10, NGX_AGT_ISSUE_MARGIN);
-
-    ngx_agt_issue_data(&data, &request);
+    margin = ngx_min(issue->what.duration / 10, NGX_AGT_ISSUE_MARGIN);
 
     data.has_exp = 1;
-    data.exp = ngx_time() + create->what.duration - margin;
+    data.exp = ngx_time() + issue->what.duration - margin;
 
-    request.data.data = (u_char *) &data;
     request.data.len = sizeof(ngx_agt_issue_data_t);
 
-    len = ngx_agt_json_create(NULL, &create->what);
+    len = ngx_agt_json_create(NULL, &issue->what);
 
     request.body.data = ngx_alloc(len, ngx_cycle->log);
 
     if (request.body.data) {
         request.body.len = ngx_agt_json_create(request.body.data,
-                                               &create->what);
+                                               &issue->what);
     }
 
     return ngx_agt_issue_join(&request, waiter, answer);
@@ -182,10 +156,22 @@ ngx_agt_issue_create(const ngx_agt_create_t *create,
 /* what is the same of all; children for one purpose replace one another */
 
 static void
-ngx_agt_issue_data(ngx_agt_issue_data_t *data,
-    const ngx_agt_call_request_t *request)
+ngx_agt_issue_request(const ngx_agt_issue_t *issue,
+    ngx_agt_call_request_t *request, ngx_agt_issue_data_t *data)
 {
     const ngx_agt_api_conf_t  *conf;
+
+    ngx_memzero(request, sizeof(ngx_agt_call_request_t));
+
+    request->api = issue->origin->api;
+    request->origin = issue->origin;
+    request->connect_timeout = issue->connect_timeout;
+    request->timeout = issue->timeout;
+    request->key = issue->key;
+    request->context = issue->origin->issued;
+    request->seen = issue->seen;
+    request->client = issue->client;
+    request->data.data = (u_char *) data;
 
     ngx_memzero(data, sizeof(ngx_agt_issue_data_t));
 
@@ -198,7 +184,7 @@ ngx_agt_issue_data(ngx_agt_issue_data_t *data,
 
     data->record.via = ngx_agt_api_via(request->api);
 
-    ngx_memcpy(data->record.purpose, request->key, NGX_AGT_DIGEST_LEN);
+    ngx_memcpy(data->record.purpose, issue->key, NGX_AGT_DIGEST_LEN);
 }
 
 

@@ -26,28 +26,19 @@
 
 typedef struct {
     const ngx_agt_origin_t         *origin;
-    ngx_str_t                       token;    /* presented */
-    const u_char                   *digest;   /* of the parent */
-    const ngx_agt_facts_t          *facts;
-    uint64_t                        asked;    /* see denials */
-    ngx_str_t                       org;
+    ngx_agt_json_create_t           what;     /* of a reissue: "org" only */
     const u_char                   *key;      /* what it is for */
     uint64_t                        seen;     /* see call */
     ngx_msec_t                      connect_timeout;
     ngx_msec_t                      timeout;
     const ngx_agt_budget_client_t  *client;
-} ngx_agt_reissue_t;
 
-
-typedef struct {
-    const ngx_agt_origin_t         *origin;
-    ngx_agt_json_create_t           what;
-    const u_char                   *key;
-    uint64_t                        seen;
-    ngx_msec_t                      connect_timeout;
-    ngx_msec_t                      timeout;
-    const ngx_agt_budget_client_t  *client;
-} ngx_agt_create_t;
+    /* of a reissue: what was presented */
+    ngx_str_t                       token;
+    const u_char                   *digest;
+    const ngx_agt_facts_t          *facts;
+    uint64_t                        asked;    /* see denials */
+} ngx_agt_issue_t;
 
 
 /*
@@ -58,7 +49,7 @@ typedef struct {
  * ngx_agt_call_join().
  */
 ngx_int_t ngx_agt_issue_reissue(
-    const ngx_agt_reissue_t *reissue,
+    const ngx_agt_issue_t *issue,
     ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer);
 
 /*
@@ -67,7 +58,7 @@ ngx_int_t ngx_agt_issue_reissue(
  * is ACTIVE with the token, INVALID where the API refuses, or as of any call.
  */
 ngx_int_t ngx_agt_issue_create(
-    const ngx_agt_create_t *create,
+    const ngx_agt_issue_t *issue,
     ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer);
 
 

@@ -626,27 +626,37 @@ ngx_int_t
 ngx_agt_ctx_keep_facts(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, ngx_str_t *packed)
 {
-    u_char  *p;
-
-    /* facts begin with integers */
-
-    p = ngx_palloc(r->pool, packed->len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(p, packed->data, packed->len);
-
-    ctx->packed.data = p;
-    ctx->packed.len = packed->len;
-
-    if (ngx_agt_facts_open(&ctx->facts, p, packed->len) != NGX_OK) {
+    if (ngx_agt_look_up_keep(r->pool, packed, &ctx->packed, &ctx->facts)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
     ctx->has_facts = 1;
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_agt_look_up_keep(ngx_pool_t *pool, const ngx_str_t *found,
+    ngx_str_t *packed, ngx_agt_facts_t *facts)
+{
+    u_char  *p;
+
+    /* facts begin with integers */
+
+    p = ngx_palloc(pool, found->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, found->data, found->len);
+
+    packed->data = p;
+    packed->len = found->len;
+
+    return ngx_agt_facts_open(facts, p, packed->len);
 }
 
 

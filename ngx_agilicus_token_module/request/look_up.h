@@ -59,8 +59,14 @@ ngx_int_t ngx_agt_look_up_again(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 
 /*
- * Copies packed facts to the request's pool and opens them there.  NGX_OK, or
- * NGX_ERROR if there is no memory or the bytes are no facts.
+ * Copies packed facts into "pool": "*packed" is the copy, in which "facts" lie.
+ * Returns NGX_OK, or NGX_ERROR if there is no memory or the bytes are no facts.
+ */
+ngx_int_t ngx_agt_look_up_keep(ngx_pool_t *pool, const ngx_str_t *found,
+    ngx_str_t *packed, ngx_agt_facts_t *facts);
+
+/*
+ * The same for the facts of the request's token, in its pool.
  */
 ngx_int_t ngx_agt_ctx_keep_facts(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, ngx_str_t *packed);

@@ -26,9 +26,6 @@ static ngx_int_t ngx_agt_create_list(ngx_http_request_t *r,
     ngx_array_t *values, ngx_str_t **list, ngx_uint_t *n);
 static ngx_int_t ngx_agt_create_key(ngx_http_request_t *r,
     ngx_agt_exchange_t *x, const ngx_agt_loc_conf_t *lcf);
-static ngx_int_t ngx_agt_create_ask(ngx_agt_ctx_t *ctx,
-    const ngx_agt_loc_conf_t *lcf, const ngx_agt_budget_client_t *client,
-    ngx_agt_answer_t *answer);
 static ngx_int_t ngx_agt_create_present(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
     const ngx_agt_issued_t *kept);
@@ -38,7 +35,7 @@ static const ngx_agt_exchange_type_t  ngx_agt_creation = {
     NGX_AGT_LIFE_CREATE,
     NGX_AGT_REASON_CREATE,
     ngx_agt_create_prepare,
-    ngx_agt_create_ask,
+    ngx_agt_issue_create,
     ngx_agt_create_present,
     NULL
 };
@@ -320,24 +317,6 @@ ngx_agt_create_key(ngx_http_request_t *r, ngx_agt_exchange_t *x,
     parts[2].len = ngx_agt_json_create(parts[2].data, &x->what);
 
     return ngx_agt_digest(x->key, parts, 3);
-}
-
-
-static ngx_int_t
-ngx_agt_create_ask(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
-    const ngx_agt_budget_client_t *client, ngx_agt_answer_t *answer)
-{
-    ngx_agt_create_t  create;
-
-    create.origin = lcf->origin;
-    create.what = ctx->exchange->what;
-    create.key = ctx->exchange->key;
-    create.seen = ctx->exchange->seen;
-    create.connect_timeout = lcf->api_connect_timeout;
-    create.timeout = lcf->api_timeout;
-    create.client = client;
-
-    return ngx_agt_issue_create(&create, &ctx->waiter, answer);
 }
 
 

@@ -8,14 +8,12 @@
 #include "request/access.h"
 #include "request/challenge.h"
 #include "request/context.h"
+#include "request/look_up.h"
 #include "request/recheck.h"
 #include "request/wait.h"
 #include "rules/path.h"
 
 
-static ngx_int_t ngx_agt_exchange_begin(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
-    const ngx_agt_exchange_type_t *type);
 static ngx_int_t ngx_agt_exchange_find(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 static ngx_uint_t ngx_agt_exchange_is_fresh(ngx_agt_ctx_t *ctx,
@@ -33,31 +31,12 @@ ngx_int_t
 ngx_agt_exchange(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     const ngx_agt_loc_conf_t *lcf, const ngx_agt_exchange_type_t *type)
 {
-    ngx_int_t  rc;
+    ngx_int_t            rc;
+    ngx_agt_exchange_t  *x;
 
     if (ctx->life == type->life) {
         return ngx_agt_exchange_answered(r, ctx, lcf);
     }
-
-    rc = ngx_agt_exchange_begin(r, ctx, lcf, type);
-
-    if (rc == NGX_OK) {
-        rc = ngx_agt_exchange_find(r, ctx, lcf);
-
-        if (rc == NGX_DECLINED) {
-            rc = ngx_agt_exchange_ask(r, ctx, lcf);
-        }
-    }
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_agt_exchange_begin(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
-    const ngx_agt_loc_conf_t *lcf, const ngx_agt_exchange_type_t *type)
-{
-    ngx_agt_exchange_t  *x;
 
     x = ctx->exchange;
 
@@ -77,7 +56,13 @@ ngx_agt_exchange_begin(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
         ctx->exchange = x;
     }
 
-    return type->prepare(r, ctx, lcf);
+    rc = type->prepare(r, ctx, lcf);
+
+    if (rc == NGX_OK) {
+        rc = ngx_agt_exchange_find(r, ctx, lcf);
+    }
+
+    return (rc == NGX_DECLINED) ? ngx_agt_exchange_ask(r, ctx, lcf) : rc;
 }
 
 
@@ -181,20 +166,33 @@ static ngx_int_t
 ngx_agt_exchange_ask(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_int_t                       rc;
-    ngx_agt_answer_t                answer;
-    ngx_agt_budget_client_t         client;
-    const ngx_agt_exchange_type_t  *type;
+    ngx_int_t                rc;
+    ngx_agt_issue_t          issue;
+    ngx_agt_answer_t         answer;
+    ngx_agt_exchange_t      *x;
+    ngx_agt_budget_client_t  client;
 
-    type = ctx->exchange->type;
+    x = ctx->exchange;
 
-    ngx_str_null(&ctx->exchange->token);
+    ngx_str_null(&x->token);
 
     ngx_agt_budget_client(r->connection->sockaddr, &client);
 
-    ctx->life = type->life;
+    issue.origin = lcf->origin;
+    issue.what = x->what;
+    issue.key = x->key;
+    issue.seen = x->seen;
+    issue.connect_timeout = lcf->api_connect_timeout;
+    issue.timeout = lcf->api_timeout;
+    issue.client = &client;
+    issue.token = ctx->token;
+    issue.digest = ctx->digest;
+    issue.facts = &ctx->facts;
+    issue.asked = ctx->first_asked;
 
-    rc = type->ask(ctx, lcf, &client, &answer);
+    ctx->life = x->type->life;
+
+    rc = x->type->ask(&issue, &ctx->waiter, &answer);
 
     if (ngx_agt_wait(ctx, lcf, rc, &answer, ngx_agt_exchange_take)
         == NGX_AGAIN)
@@ -256,7 +254,8 @@ ngx_agt_exchange_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
     }
 
     if (ctx->life == NGX_AGT_LIFE_VERIFY) {
-        rc = ngx_agt_exchange_keep_facts(ctx, &answer->facts);
+        rc = ngx_agt_look_up_keep(ctx->request->pool, &answer->facts,
+                                  &x->packed, &x->facts);
 
     } else {
         x->sent = answer->sent;
@@ -267,30 +266,6 @@ ngx_agt_exchange_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
         x->class = NGX_AGT_CLASS_INDETERMINATE;
         x->reason = NGX_AGT_REASON_INTERNAL;
     }
-}
-
-
-ngx_int_t
-ngx_agt_exchange_keep_facts(ngx_agt_ctx_t *ctx, const ngx_str_t *packed)
-{
-    u_char              *p;
-    ngx_agt_exchange_t  *x;
-
-    x = ctx->exchange;
-
-    /* facts begin with integers */
-
-    p = ngx_palloc(ctx->request->pool, packed->len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(p, packed->data, packed->len);
-
-    x->packed.data = p;
-    x->packed.len = packed->len;
-
-    return ngx_agt_facts_open(&x->facts, p, packed->len);
 }
 
 

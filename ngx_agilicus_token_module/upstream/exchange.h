@@ -36,9 +36,8 @@ typedef struct {
                                const ngx_agt_loc_conf_t *lcf);
 
     /* asks the API, and returns as ngx_agt_call_join() */
-    ngx_int_t       (*ask)(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
-                           const ngx_agt_budget_client_t *client,
-                           ngx_agt_answer_t *answer);
+    ngx_int_t       (*ask)(const ngx_agt_issue_t *issue,
+                           ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer);
 
     /*
      * Goes on with the token of the exchange: with one that was kept, as
@@ -68,6 +67,8 @@ struct ngx_agt_exchange_s {
     uint64_t                        seen;    /* serial of what was kept */
 
     ngx_str_t                       token;   /* zeroed with the pool */
+    u_char                          digest[NGX_AGT_DIGEST_LEN];
+    u_char                          own[NGX_AGT_DIGEST_LEN]; /* of denials */
     uint64_t                        sent;    /* ms, monotonic */
     ngx_str_t                       packed;  /* facts of "token" */
     ngx_agt_facts_t                 facts;
@@ -92,13 +93,6 @@ ngx_int_t ngx_agt_exchange(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
  * the token in VERIFY.
  */
 void ngx_agt_exchange_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer);
-
-/*
- * Copies facts of the token into the request's pool and opens them there.
- * NGX_OK, or NGX_ERROR.
- */
-ngx_int_t ngx_agt_exchange_keep_facts(ngx_agt_ctx_t *ctx,
-    const ngx_str_t *packed);
 
 /*
  * Returns 1 if the value may be a name in a body for the API: not empty, and

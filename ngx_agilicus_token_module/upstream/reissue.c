@@ -16,9 +16,6 @@
 
 static ngx_int_t ngx_agt_reissue_prepare(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
-static ngx_int_t ngx_agt_reissue_ask(ngx_agt_ctx_t *ctx,
-    const ngx_agt_loc_conf_t *lcf, const ngx_agt_budget_client_t *client,
-    ngx_agt_answer_t *answer);
 static ngx_int_t ngx_agt_reissue_given(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
     const ngx_agt_issued_t *kept);
@@ -34,9 +31,9 @@ static ngx_int_t ngx_agt_reissue_verify(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 static ngx_int_t ngx_agt_reissue_verified(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
-static ngx_int_t ngx_agt_reissue_own(const ngx_agt_ctx_t *ctx, u_char *own);
+static ngx_int_t ngx_agt_reissue_digest(ngx_agt_exchange_t *x);
 static ngx_int_t ngx_agt_reissue_refused(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf, const u_char *own);
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 static ngx_agt_reason_e ngx_agt_reissue_denied(
     ngx_http_request_t *r, ngx_agt_ctx_t *ctx);
 static ngx_uint_t ngx_agt_reissue_is_less(ngx_agt_ctx_t *ctx);
@@ -49,7 +46,7 @@ static const ngx_agt_exchange_type_t  ngx_agt_reissuing_type = {
     NGX_AGT_LIFE_REISSUE,
     NGX_AGT_REASON_REISSUE,
     ngx_agt_reissue_prepare,
-    ngx_agt_reissue_ask,
+    ngx_agt_issue_reissue,
     ngx_agt_reissue_given,
     ngx_agt_reissue_revoked
 };
@@ -114,28 +111,6 @@ ngx_agt_reissue_prepare(ngx_http_request_t *r,
 }
 
 
-static ngx_int_t
-ngx_agt_reissue_ask(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
-    const ngx_agt_budget_client_t *client, ngx_agt_answer_t *answer)
-{
-    ngx_agt_reissue_t  reissue;
-
-    reissue.origin = lcf->origin;
-    reissue.token = ctx->token;
-    reissue.digest = ctx->digest;
-    reissue.facts = &ctx->facts;
-    reissue.asked = ctx->first_asked;
-    reissue.org = ctx->exchange->what.org;
-    reissue.key = ctx->exchange->key;
-    reissue.seen = ctx->exchange->seen;
-    reissue.connect_timeout = lcf->api_connect_timeout;
-    reissue.timeout = lcf->api_timeout;
-    reissue.client = client;
-
-    return ngx_agt_issue_reissue(&reissue, &ctx->waiter, answer);
-}
-
-
 /*
  * A new token is verified before it goes upstream.  One that was kept is asked
  * for again if it is too old, is denied on its own, or has more than its parent
@@ -155,8 +130,9 @@ ngx_agt_reissue_given(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
         return ngx_agt_reissue_verify(r, ctx, lcf);
     }
 
-    if (kept->verified && ngx_agt_exchange_keep_facts(ctx, &kept->facts)
-                          != NGX_OK)
+    if (kept->verified
+        && ngx_agt_look_up_keep(r->pool, &kept->facts, &x->packed, &x->facts)
+           != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -217,12 +193,13 @@ ngx_agt_reissue_alive(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
     const ngx_agt_issued_t *secret)
 {
-    u_char               own[NGX_AGT_DIGEST_LEN];
-    ngx_atomic_uint_t    generation;
     ngx_agt_clock_t      now;
     ngx_agt_found_t      found;
     ngx_agt_denials_t   *denials;
+    ngx_atomic_uint_t    generation;
+    ngx_agt_exchange_t  *x;
 
+    x = ctx->exchange;
     denials = ngx_agt_request_denials(r);
     generation = ngx_agt_denials_generation(denials);
 
@@ -230,14 +207,14 @@ ngx_agt_reissue_alive(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (ngx_agt_reissue_own(ctx, own) != NGX_OK) {
+    if (ngx_agt_reissue_digest(x) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ngx_agt_clock_now(&now);
 
-    if (ngx_agt_denials_check(denials, ctx->api->digest, own,
-                              &ctx->exchange->facts, secret->sent, &now)
+    if (ngx_agt_denials_check(denials, ctx->api->digest, x->own, &x->facts,
+                              secret->sent, &now)
         != NGX_AGT_REASON_NONE)
     {
         return NGX_DECLINED;
@@ -246,8 +223,7 @@ ngx_agt_reissue_alive(ngx_http_request_t *r,
     ngx_memzero(&found, sizeof(ngx_agt_found_t));
     found.serial = secret->serial;
 
-    ngx_agt_cache_note(lcf->origin->zone, &ctx->exchange->place, &found,
-                       generation, 0);
+    ngx_agt_cache_note(lcf->origin->zone, &x->place, &found, generation, 0);
 
     return NGX_OK;
 }
@@ -284,9 +260,7 @@ static ngx_int_t
 ngx_agt_reissue_verify(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    u_char                   digest[NGX_AGT_DIGEST_LEN];
     ngx_int_t                rc;
-    ngx_str_t                part;
     ngx_agt_found_t          found;
     ngx_agt_answer_t         answer;
     ngx_agt_exchange_t      *x;
@@ -295,16 +269,15 @@ ngx_agt_reissue_verify(ngx_http_request_t *r,
     ngx_agt_budget_client_t  client;
 
     x = ctx->exchange;
-    part = x->token;
 
-    if (part.len == 0 || ngx_agt_digest(digest, &part, 1) != NGX_OK) {
+    if (x->token.len == 0 || ngx_agt_reissue_digest(x) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ngx_agt_look_up_question(ctx, lcf, &introspect);
 
     introspect.token = x->token;
-    introspect.digest = digest;
+    introspect.digest = x->digest;
     introspect.seen = 0;
 
     ngx_agt_budget_client(r->connection->sockaddr, &client);
@@ -313,7 +286,7 @@ ngx_agt_reissue_verify(ngx_http_request_t *r,
 
     /* facts from before the token was given are too old */
 
-    key.key = digest;
+    key.key = x->digest;
     key.origin = lcf->origin->number;
 
     if (lcf->origin->zone
@@ -341,7 +314,6 @@ static ngx_int_t
 ngx_agt_reissue_verified(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    u_char               own[NGX_AGT_DIGEST_LEN];
     ngx_agt_clock_t      now;
     ngx_agt_reason_e     denied;
     ngx_agt_exchange_t  *x;
@@ -363,17 +335,13 @@ ngx_agt_reissue_verified(ngx_http_request_t *r,
                                        denied);
     }
 
-    if (ngx_agt_reissue_own(ctx, own) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
     if (x->class != NGX_AGT_CLASS_ACTIVE) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "agilicus token: the Tokens API does not take the token "
                       "that it has reissued: %V",
                       ngx_agt_reason_word(x->reason));
 
-        return ngx_agt_reissue_refused(r, ctx, lcf, own);
+        return ngx_agt_reissue_refused(r, ctx, lcf);
     }
 
     if (!ngx_agt_reissue_is_less(ctx)) {
@@ -382,13 +350,13 @@ ngx_agt_reissue_verified(ngx_http_request_t *r,
                       "the one that was asked for, or is good for more than "
                       "its parent");
 
-        return ngx_agt_reissue_refused(r, ctx, lcf, own);
+        return ngx_agt_reissue_refused(r, ctx, lcf);
     }
 
     ngx_agt_clock_now(&now);
 
-    ngx_agt_children_note(ngx_agt_request_denials(r), ctx->api->digest, own,
-                          &x->facts, &now);
+    ngx_agt_children_note(ngx_agt_request_denials(r), ctx->api->digest,
+                          x->own, &x->facts, &now);
 
     if (lcf->origin->zone) {
         (void) ngx_agt_issued_store(lcf->origin->zone, &x->place,
@@ -402,21 +370,20 @@ ngx_agt_reissue_verified(ngx_http_request_t *r,
 }
 
 
-/* the key under which the token for upstream is denied */
+/* the digest of the token for upstream, and the key under which it is denied */
 
 static ngx_int_t
-ngx_agt_reissue_own(const ngx_agt_ctx_t *ctx, u_char *own)
+ngx_agt_reissue_digest(ngx_agt_exchange_t *x)
 {
-    u_char     digest[NGX_AGT_DIGEST_LEN];
     ngx_str_t  part;
 
-    part = ctx->exchange->token;
+    part = x->token;
 
-    if (ngx_agt_digest(digest, &part, 1) != NGX_OK) {
+    if (ngx_agt_digest(x->digest, &part, 1) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    return ngx_agt_denials_token(own, &ctx->exchange->token, digest);
+    return ngx_agt_denials_token(x->own, &x->token, x->digest);
 }
 
 
@@ -424,15 +391,15 @@ ngx_agt_reissue_own(const ngx_agt_ctx_t *ctx, u_char *own)
 
 static ngx_int_t
 ngx_agt_reissue_refused(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf, const u_char *own)
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
     ngx_str_t        none;
     ngx_agt_clock_t  now;
 
     ngx_agt_clock_now(&now);
 
-    ngx_agt_children_end(ngx_agt_request_denials(r), ctx->api->digest, own,
-                         &now);
+    ngx_agt_children_end(ngx_agt_request_denials(r), ctx->api->digest,
+                         ctx->exchange->own, &now);
 
     if (lcf->origin->zone) {
         ngx_str_null(&none);
