@@ -12,6 +12,10 @@
 /* easy handles that are kept for the next operations */
 #define NGX_AGT_CURL_MAX_IDLE     64
 
+/* seconds for which an address is kept */
+#define NGX_AGT_CURL_ADDRESS      60L
+
+
 static ngx_int_t ngx_agt_curl_setup(ngx_agt_curl_op_t *op);
 static ngx_int_t ngx_agt_curl_prepare(
     ngx_agt_curl_op_t *op,
@@ -368,7 +372,6 @@ ngx_agt_curl_setup(ngx_agt_curl_op_t *op)
     set(HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
     set(HTTP09_ALLOWED, 0L);
     set(PROTOCOLS_STR, profile->tls ? "https" : "http");
-    set(DNS_CACHE_TIMEOUT, 60L);
     set(MAXLIFETIME_CONN, 300L);
     set(TCP_KEEPALIVE, 1L);
     set(SUPPRESS_CONNECT_HEADERS, 1L);
@@ -471,6 +474,9 @@ ngx_agt_curl_prepare(ngx_agt_curl_op_t *op, ngx_agt_curl_request_t *request)
         || curl_easy_setopt(e, CURLOPT_HTTPHEADER, headers) != CURLE_OK
         || curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, (long) request->fresh)
             != CURLE_OK
+        || curl_easy_setopt(e, CURLOPT_DNS_CACHE_TIMEOUT,
+                            pool->lost ? 0L : NGX_AGT_CURL_ADDRESS)
+            != CURLE_OK
         || curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
                             (long) request->connect_timeout) != CURLE_OK
         || curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long) request->timeout)
@@ -568,9 +574,19 @@ ngx_agt_curl_drain(ngx_agt_curl_t *pool)
 static void
 ngx_agt_curl_done(ngx_agt_curl_op_t *op, CURLcode code)
 {
+    curl_off_t             connected;
     ngx_agt_curl_result_t  result;
 
     ngx_memzero(&result, sizeof(ngx_agt_curl_result_t));
+
+    /* the API may have moved: the next call looks its name up again */
+
+    connected = 0;
+    (void) curl_easy_getinfo(op->easy, CURLINFO_CONNECT_TIME_T, &connected);
+
+    if (op->attempts == 0 && connected == 0) {
+        op->pool->lost = 1;
+    }
 
     result.error = ngx_agt_curl_class(op, code);
     result.message = ngx_agt_curl_message(op, result.error, code);

@@ -39,7 +39,10 @@ struct ngx_agt_curl_s {
 
     ngx_log_t               *log;
 
-    /* what nginx's debug log looks at in place of a connection */
+    /* no connection could be made since the last one that was */
+    unsigned                 lost:1;
+
+    /* nginx's debug log reads the descriptor of an event's connection */
     ngx_connection_t         dummy;
 };
 

@@ -344,6 +344,10 @@ ngx_agt_curl_prereq(void *data, char *ip, char *local, int port,
 
     op->attempts++;
 
+    if (connects) {
+        op->pool->lost = 0;
+    }
+
     return CURL_PREREQFUNC_OK;
 }
 
