@@ -152,7 +152,7 @@ ngx_agt_json_create(u_char *buf, const ngx_agt_json_create_t *create)
         *p++ = '}';
     }
 
-    /* a session of the edge's own would end with all who got a token by it */
+    /* if the session of the edge's own token ended, so would the new token */
 
     p = ngx_agt_json_copy(p, ",\"inherit_session\":false,"
                                         "\"time_validity\":{\"duration\":");

@@ -127,7 +127,7 @@ ngx_agt_json_marker(json_t *object, const char *name,
             return 0;
         }
 
-        /* API: who is pending may use what was granted already */
+        /* API: a pending user may use what was granted already */
 
         status = json_string_value(value);
 

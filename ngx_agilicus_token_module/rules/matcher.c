@@ -229,7 +229,7 @@ ngx_agt_matcher_is_negative(ngx_uint_t op)
 }
 
 
-/* a value that is not the same to all who read the request is none */
+/* a value that servers could read in different ways counts as absent */
 
 static void
 ngx_agt_matcher_value(ngx_agt_matcher_t *m,

@@ -329,7 +329,7 @@ ngx_agt_path_unescape(const ngx_str_t *raw, u_char *buf, ngx_str_t *path)
 }
 
 
-/* whether a decoded path says the same to whoever reads it again */
+/* 1 if a decoded path means the same when it is decoded once more */
 
 static ngx_uint_t
 ngx_agt_path_is_plain(const ngx_str_t *path)

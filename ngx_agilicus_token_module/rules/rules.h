@@ -16,9 +16,9 @@
 
 /*
  * The token's host rules: matching one request against them.  A request is
- * allowed if one rule of its host matches in all its parts; nothing that a rule
- * says takes anything away.  Where those who read a request could differ on
- * what it says, every reading must be allowed:
+ * allowed if one rule of its host matches in all its parts; no rule ever
+ * forbids.  Where two servers could read a request in different ways, every
+ * reading must be allowed:
  *
  *     a path is read as it is, and without the parameters of its segments
  *     ("/a;x/b" as "/a/b" too); only a rule that names the very path, with its
@@ -28,8 +28,7 @@
  *     sees the path and, unless the rule has "separate_query", must match with
  *     the query behind it too
  *
- *     parameters, matchers, bodies: query.h, matcher.h and
- *     _json_document.h
+ *     parameters, matchers, bodies: query.h, matcher.h and json/document.h
  */
 
 

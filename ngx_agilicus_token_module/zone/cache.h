@@ -18,8 +18,8 @@
 
 
 /*
- * Facts in a zone.  What is kept is what an answer said, never a decision; how
- * old it may be is for the reader to say, at each look-up.
+ * Facts in a zone.  The zone keeps answers and never a decision; each look-up
+ * decides how old an answer may be.
  */
 
 /* longest ages in milliseconds, of the location that reads */
@@ -41,7 +41,7 @@ typedef struct {
 
 /*
  * An entry as it was found.  Its strings lie in memory that all look-ups share:
- * they live until the next look-up or call, of whatever kind, and whoever needs
+ * they live until the next look-up or call of any kind.  A caller that needs
  * them for longer makes a copy first.
  */
 
@@ -74,21 +74,21 @@ ngx_int_t ngx_agt_cache_find(ngx_agt_zone_t *zone,
     const ngx_agt_cache_key_t *key, ngx_uint_t want, ngx_agt_found_t *found);
 
 /*
- * Says that what was found is of no use any more, as every look-up does, and
- * every call that is made.  Costs nothing, but in builds for tests with
- * NGX_AGT_SCRIBBLE the shared memory is overwritten and freed.
+ * Ends the life of the strings that were found, as every look-up and every call
+ * does.  It does nothing but in builds for tests with NGX_AGT_SCRIBBLE, where
+ * the memory that look-ups share is overwritten and freed.
  */
 void ngx_agt_cache_forget(void);
 
 /*
- * Stores what an answer said in place of anything that was known under the
- * key.  "sent" is when the call was sent, in milliseconds of the monotonic
- * clock; "asked" when this edge first asked about the token, as far as the
- * caller knows: an earlier time that the entry has already stays.
- * "generation" is what ngx_agt_denials_generation() gave before
- * denials were looked through for this answer.  An older answer never
- * replaces a newer one.  Returns NGX_OK, or NGX_DECLINED where it did not fit,
- * or was asked for before the zone was purged: that fails no request.
+ * Stores an answer in place of any other answer under the key.  "sent" is the
+ * time at which the call was sent, in milliseconds of the monotonic clock;
+ * "asked" the time at which this edge first asked about the token, as far as
+ * the caller knows: an earlier time in the entry stays.  "generation" is the
+ * number that ngx_agt_denials_generation() returned before denials were looked
+ * for.  An older answer never replaces a newer one.  Returns NGX_OK, or
+ * NGX_DECLINED where the answer did not fit or was asked for before the zone
+ * was purged: that fails no request.
  */
 ngx_int_t ngx_agt_cache_store(ngx_agt_zone_t *zone,
     const ngx_agt_cache_key_t *key,
@@ -97,20 +97,20 @@ ngx_int_t ngx_agt_cache_store(ngx_agt_zone_t *zone,
     uint64_t asked, ngx_atomic_uint_t generation);
 
 /*
- * Has no answer stored from now on that was asked for until now.
+ * Purges: from now on, no answer is stored whose call was sent before now.
  */
 void ngx_agt_cache_purged(ngx_agt_zone_t *zone);
 
 /*
- * Removes what is known under a key.
+ * Removes the answer under a key.
  */
 void ngx_agt_cache_remove(ngx_agt_zone_t *zone,
     const ngx_agt_cache_key_t *key);
 
 /*
- * Notes that the entry found was looked through denials as of "generation",
- * or that it was seen "late" seconds after its expiry.  An entry that was
- * replaced meanwhile is left alone.
+ * Notes in the entry that was found that no denial stood against it as of
+ * "generation", and that it was seen "late" seconds after its expiry, plus one.
+ * Nothing happens if the entry has been replaced meanwhile.
  */
 void ngx_agt_cache_note(ngx_agt_zone_t *zone, const ngx_agt_cache_key_t *key,
     const ngx_agt_found_t *found, ngx_atomic_uint_t generation, uint32_t late);
@@ -118,9 +118,9 @@ void ngx_agt_cache_note(ngx_agt_zone_t *zone, const ngx_agt_cache_key_t *key,
 /*
  * The longest age, in milliseconds, at which an entry of "class" may be used as
  * it is.  "watched" says that the feed is healthy, polls the API of these facts
- * and that they have a jti.  It is cut by up to a tenth, differently for each
- * "key", so that what came together does not go together.  Expiry is policy's
- * to judge.
+ * and that they have a jti.  The age is cut by up to a tenth, differently for
+ * each "key", so that entries stored together are not all asked for together.
+ * Policy judges expiry.
  */
 uint64_t ngx_agt_cache_limit(
     const ngx_agt_lifetimes_t *lifetimes, const u_char *key,

@@ -18,10 +18,10 @@
 /*
  * Children: tokens that were reissued or created by this edge.  Each one that
  * is handed out has a record in the ledger, until it has expired or the API
- * has been told to revoke it, whatever becomes of the cache's entry.
+ * has been told to revoke it, even if its entry in the cache is evicted.
  *
- * A child ends when its parent is denied, when the API refuses it, when it is
- * good for more than its parent, and when a newer one has taken its place.  A
+ * A child ends when its parent is denied, when the API refuses it, when it
+ * allows more than its parent, and when a newer one has taken its place.  A
  * child that ends is denied here first; its record is then due, and a worker
  * tells the API.
  */
@@ -82,7 +82,7 @@ ngx_int_t ngx_agt_children_add(
 ngx_uint_t ngx_agt_children_room(ngx_agt_denials_t *denials);
 
 /*
- * Notes what the API says of a child: its jti, and its exp where it has one.
+ * Notes the jti of a child, and its exp if it has one, as the API gave them.
  */
 void ngx_agt_children_note(ngx_agt_denials_t *denials,
     const u_char *api, const u_char *key, const ngx_agt_facts_t *facts,
@@ -116,9 +116,8 @@ ngx_int_t ngx_agt_children_end_locked(
     const ngx_agt_clock_t *now);
 
 /*
- * With the mutex held: ends the children of what was just denied; for the
- * function that puts up a denial.  Each of them was asked about before it.
- * Returns as ngx_agt_children_end_locked().
+ * With the mutex held: ends the children whose parent "denial" refuses; for the
+ * function that makes a denial.  Returns as ngx_agt_children_end_locked().
  */
 ngx_int_t ngx_agt_children_denied_locked(
     ngx_agt_denials_t *denials,

@@ -304,7 +304,7 @@ ngx_agt_denial_end(const ngx_agt_denial_t *s, const ngx_agt_clock_t *now)
         return s->mono;
     }
 
-    /* no end that anybody lives to see: keep the sum from wrapping */
+    /* an end in the far future: the sum must not overflow */
 
     wall = ngx_min((uint64_t) s->wall - (uint64_t) now->wall, 0xffffffff);
 

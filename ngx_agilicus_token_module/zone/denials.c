@@ -447,7 +447,7 @@ ngx_agt_denials_add(ngx_agt_denials_t *denials,
 
     rc = ngx_agt_denials_put_locked(denials, &add, args->unknown, now);
 
-    /* its children are denied before anybody hears of it */
+    /* its children are denied before the mutex is given back */
 
     if (rc != NGX_DECLINED && rc != NGX_ERROR
         && ngx_agt_children_denied_locked(denials, &add, now)
@@ -589,7 +589,7 @@ ngx_agt_denials_asked(ngx_agt_denials_t *denials,
 
     ngx_agt_denials_lock(denials);
 
-    /* nobody looks for it without the mutex, and it denies nothing by itself */
+    /* a mark is read under the mutex only, and denies nothing by itself */
 
     (void) ngx_agt_denial_set_add(denials->set, &add, now, &gone);
 

@@ -49,11 +49,11 @@ typedef enum {
     NGX_AGT_FEED_HEALTHY,
     NGX_AGT_FEED_LATE,
     NGX_AGT_FEED_DEAD,
-    NGX_AGT_FEED_INCOMPLETE    /* what it says cannot be all */
+    NGX_AGT_FEED_INCOMPLETE    /* some of its denials are missing */
 } ngx_agt_feed_e;
 
 
-/* what the poller tells everybody; see feed */
+/* the state of the feed, which the poller writes and all workers read */
 
 typedef struct {
     u_char    api[NGX_AGT_DIGEST_LEN];
@@ -77,15 +77,15 @@ typedef struct {
 } ngx_agt_feed_state_t;
 
 
-/* the head of what lies in shared memory; offsets are from its beginning */
+/* the head of the shared memory; offsets are from its beginning */
 
 typedef struct {
     uint32_t              version;
     uint32_t              cycles;     /* configurations loaded so far */
 
     /*
-     * Counts up with each denial that may deny what was found clean; is
-     * read without the mutex.
+     * Counts up with each denial that may refuse a token for which no denial
+     * was found before; is read without the mutex.
      */
     ngx_atomic_t          generation;
 
@@ -141,24 +141,24 @@ typedef struct {
 
 
 /*
- * The init handler of the memory, called in the master: takes what is there
- * over a reload, else makes it.  "data" is the ngx_agt_denials_t of
- * the old cycle or NULL.  NGX_ERROR, with the cause logged, refuses the
+ * The init handler of the memory, called in the master: keeps the memory over a
+ * reload, else makes it.  "data" is the ngx_agt_denials_t of the old cycle or
+ * NULL.  Returns NGX_OK; NGX_ERROR, with the cause logged, refuses the
  * configuration.
  */
 ngx_int_t ngx_agt_denials_init(ngx_shm_zone_t *shm_zone, void *data);
 
 /*
- * Takes and gives back the mutex.  Where a process died in the middle of a
- * change to denials, these are whole but for the one that it wrote; what
- * was found clean is looked through again.
+ * Take the mutex and give it back.  If a process has died in the middle of a
+ * change, only the denial that it was writing may be damaged, and the
+ * generation counts up, so that all tokens are checked for denials again.
  */
 void ngx_agt_denials_lock(ngx_agt_denials_t *denials);
 void ngx_agt_denials_unlock(ngx_agt_denials_t *denials);
 
 /*
- * The number that counts up with each denial that may matter to what was
- * found clean.  Read it before looking through denials.
+ * Returns the number that counts up with each denial that may refuse a token
+ * for which no denial was found before.  Read it before looking for denials.
  */
 ngx_atomic_uint_t ngx_agt_denials_generation(ngx_agt_denials_t *denials);
 
@@ -182,11 +182,11 @@ ngx_int_t ngx_agt_denials_key(u_char *out, const u_char *api,
 /*
  * Looks for a denial of a token of the API whose URL has the digest "api": by
  * the token's own key (NULL where it could not be made: denied), and by jti,
- * session and subject where "facts" is given.  "asked" is when this edge first
- * asked about the token, in milliseconds of the monotonic clock, or
- * NGX_AGT_NEVER_ASKED: a denial of its subject counts unless the
- * token was issued, and first asked about, after it.  Returns the reason
- * (REVOKED, JTI, SESSION, SUBJECT), or NONE.
+ * session and subject where "facts" is given.  "asked" is the time at which
+ * this edge first asked about the token, in milliseconds of the monotonic
+ * clock, or NGX_AGT_NEVER_ASKED.  A denial of the subject does not count if the
+ * token was issued, and first asked about, after that denial was made.  Returns
+ * the reason (REVOKED, JTI, SESSION, SUBJECT), or NONE.
  */
 ngx_agt_reason_e ngx_agt_denials_check(
     ngx_agt_denials_t *denials, const u_char *api,
@@ -194,37 +194,41 @@ ngx_agt_reason_e ngx_agt_denials_check(
     uint64_t asked, const ngx_agt_clock_t *now);
 
 /*
- * Puts up a denial for a token, jti, session or subject of an API.  It lasts
- * until "until", measured on both clocks.  "before" counts for subjects:
- * tokens issued up to then are denied, and so are those that this edge has
- * asked about until now.  Children of what is denied are denied with it.  One
- * with "unknown" lies apart from the others and
- * pushes out nothing but its own kind.  Returns NGX_OK, NGX_DECLINED if it
- * stood there already, NGX_BUSY where a live denial had to go for it, which
- * is noted and, once a second at most, logged; or NGX_ERROR where there is no
- * room for it, or no digest.
+ * Denies a token, jti, session or subject of an API until "until", measured on
+ * both clocks.  "before" counts for a subject: its tokens that were issued up
+ * to then are denied, and so are those about which this edge has asked so far.
+ * The children of every token that is denied are denied too.  A denial with
+ * "unknown" is kept in a set of its own, and evicts only denials of that set.
+ * Returns
+ *
+ * NGX_OK        it is denied
+ * NGX_DECLINED  it was denied already
+ * NGX_BUSY      it is denied, and a live denial had to be evicted for it; this
+ *               is noted, and logged at most once a second
+ * NGX_ERROR     there is no room for it, or no digest could be made
  */
 ngx_int_t ngx_agt_denials_add(ngx_agt_denials_t *denials,
     const ngx_agt_denial_args_t *args, const ngx_agt_clock_t *now);
 
 /*
- * Marks a token of an API, by its own key, as asked about since "asked", where
- * no denial of its subject would tell by its date of issue that it is older.
- * The mark lasts until "until", and goes before any denial does.
+ * Marks a token of an API, by its own key, as asked about since "asked".  The
+ * mark is for a token whose date of issue is ahead of this clock: a denial of
+ * its subject could not tell by that date that the token is older.  The mark
+ * lasts until "until", and is evicted before any denial.
  */
 void ngx_agt_denials_asked(ngx_agt_denials_t *denials,
     const u_char *api, const u_char *token, uint64_t asked, int64_t until,
     const ngx_agt_clock_t *now);
 
 /*
- * Notes that the API has been told of what is denied: the denial need not
- * be kept at any price any more.
+ * Notes that the API has been told of a denial, which may be evicted from now
+ * on.
  */
 void ngx_agt_denials_told(ngx_agt_denials_t *denials,
     const ngx_agt_denial_args_t *args, const ngx_agt_clock_t *now);
 
 /*
- * With the mutex held: puts up a denial and counts it.  Returns as
+ * With the mutex held: adds a denial to its set and counts it.  Returns as
  * ngx_agt_denials_add().
  */
 ngx_int_t ngx_agt_denials_put_locked(
@@ -249,16 +253,17 @@ ngx_uint_t ngx_agt_denials_parent_locked(
     const ngx_agt_clock_t *now);
 
 /*
- * The state of the revocation feed of the API with the digest "api" at "now"
- * (milliseconds, monotonic); needs no mutex.  A feed that is LATE or DEAD is
- * so whether or not it is INCOMPLETE too.  OFF where there is no feed; DEAD
- * where the feed is of another API.
+ * Returns the state of the revocation feed of the API with the digest "api" at
+ * "now" (milliseconds, monotonic); needs no mutex.  LATE and DEAD go before
+ * INCOMPLETE.  The state is OFF where there is no feed, and DEAD where the feed
+ * is of another API.
  */
 ngx_agt_feed_e ngx_agt_denials_feed(
     ngx_agt_denials_t *denials, const u_char *api, uint64_t now);
 
 /*
- * Returns 1 if what the feed has told is not all that there was, else 0.
+ * Returns 1 if denials of the feed are missing, else 0: an answer was cut, or a
+ * live denial had to be evicted.
  */
 ngx_uint_t ngx_agt_denials_incomplete(
     ngx_agt_denials_t *denials, uint64_t now);

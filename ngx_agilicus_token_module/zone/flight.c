@@ -84,7 +84,7 @@ ngx_agt_flight_lead(ngx_agt_zone_t *first,
 
     if (vacant == NULL) {
 
-        /* who follows has most likely read that one by now */
+        /* workers that follow have most likely read that result by now */
 
         vacant = ended;
     }
@@ -96,7 +96,7 @@ ngx_agt_flight_lead(ngx_agt_zone_t *first,
 
 lead:
 
-    /* free until it is whole: whoever writes it may die */
+    /* free until it is whole: its writer may die */
 
     vacant->state = NGX_AGT_FLIGHT_FREE;
     ngx_memory_barrier();
@@ -143,7 +143,7 @@ ngx_agt_flight_end(ngx_agt_zone_t *first, const ngx_agt_flight_t *flight,
         m->result = *result;
         m->deadline = now + NGX_AGT_FLIGHT_LINGER;
 
-        /* nobody reads a result that is not there yet, should we die now */
+        /* if this process dies here, no worker reads an unwritten result */
 
         ngx_memory_barrier();
 

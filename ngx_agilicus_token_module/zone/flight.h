@@ -15,9 +15,10 @@
 
 
 /*
- * Marks of calls in flight, in the first zone: who needs what another worker
- * is asking for already waits for it.  Whoever makes the mark leads; a mark is
- * given up by its leader, or taken over when its process is gone.
+ * Marks of calls in flight, in the first zone: a worker that needs an answer
+ * for which another worker is asking already waits for that answer.  The worker
+ * that makes a mark is its leader.  The leader ends the mark; if the leader's
+ * process is gone, another worker takes the mark over.
  */
 
 /* a place in the marks, good for one call: places are used again */
@@ -29,18 +30,18 @@ typedef struct {
 
 
 /*
- * Takes the lead for a call, or follows whoever has it.  "identity", of
- * NGX_AGT_DIGEST_LEN bytes, is the digest of all that decides its
- * answer, and means the same in every zone and configuration.
+ * Takes the lead for a call, or follows the worker that has it.  "identity", of
+ * NGX_AGT_DIGEST_LEN bytes, is the digest of everything that the answer depends
+ * on, and means the same in every zone and configuration.
  *
  * NGX_OK        "flight" is the caller's mark; it must be ended
  * NGX_AGAIN     another process leads: "flight" is its mark, and worker number
  *               "worker" of the configuration "cycle" will be woken
  * NGX_DECLINED  no place for a mark: call without one
  *
- * A mark whose process is gone, or whose end at the last "deadline" of all who
- * wait (milliseconds, monotonic) has passed, is taken over.  Whoever follows
- * and does not see the end of the call must unfollow.
+ * A mark is taken over if its process is gone, or if the last "deadline" of all
+ * the requests that wait for it (milliseconds, monotonic) has passed.  A worker
+ * that follows a mark and does not see the end of the call must unfollow.
  */
 ngx_int_t ngx_agt_flight_lead(ngx_agt_zone_t *first,
     const u_char *identity, uint64_t now, uint64_t deadline,
@@ -73,8 +74,9 @@ void ngx_agt_flight_extend(ngx_agt_zone_t *first,
     const ngx_agt_flight_t *flight, uint64_t deadline);
 
 /*
- * Nobody waits with the leader any more: the mark goes with the last who
- * follows it, or at once.  Its call can still end it.
+ * Notes that no request of the leader waits any more: the mark is removed when
+ * the last worker that follows it has left, or at once.  Its call can still end
+ * it.
  */
 void ngx_agt_flight_left(ngx_agt_zone_t *first,
     const ngx_agt_flight_t *flight);

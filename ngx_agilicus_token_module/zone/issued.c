@@ -100,7 +100,7 @@ ngx_agt_issued_find(ngx_agt_zone_t *zone,
 
     secret->facts = found.facts;
 
-    /* facts that an answer of the API gave say of whom they are */
+    /* facts from an answer of the API always have a subject */
 
     secret->verified = (facts.sub.len != 0);
 

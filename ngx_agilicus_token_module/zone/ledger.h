@@ -70,7 +70,7 @@ typedef struct {
     u_char    parent[NGX_AGT_DENIAL_KINDS]
                     [NGX_AGT_DENIAL_KEY_LEN];
 
-    /* what a child was handed out for: a newer one for the same replaces it */
+    /* the purpose of a child: a newer one for the same purpose replaces it */
     u_char    purpose[NGX_AGT_DENIAL_KEY_LEN];
 
     u_char    print[8];       /* the token's fingerprint, for logs */
@@ -120,7 +120,7 @@ typedef struct {
 } ngx_agt_ledger_t;
 
 
-/* what a ledger holds */
+/* how much a ledger holds */
 
 typedef struct {
     ngx_uint_t  live;

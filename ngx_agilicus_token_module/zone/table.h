@@ -17,15 +17,15 @@
 /*
  * A bounded table of entries of various sizes in one run of memory, found by a
  * key of 32 bytes.  Nothing in it is an address, so it can lie in shared
- * memory.  It knows no lock and no clock; the caller holds the one and gives
- * the other.  Only ..._peek(), ..._touch() and ..._holds() are for who does not
- * hold it, too.
+ * memory.  Its functions take no lock: the caller holds it.  Only ..._peek(),
+ * ..._touch() and ..._holds() may be called without the lock.
  *
  * Entries lie in an arena that a hand walks round, as in a clock: to make room
  * it takes entries that were not looked up since it came by last.  An index of
  * 8 bytes a slot, probed linearly, finds an entry in two memory accesses, so
  * that a million entries cost little more than a thousand.  Slots are chosen
- * by a hash with a secret of the table: who picks the keys cannot pick slots.
+ * by a hash with a secret of the table: a client that can choose keys cannot
+ * choose slots.
  */
 
 #define NGX_AGT_TABLE_KEY_LEN  32
@@ -112,10 +112,10 @@ ngx_agt_entry_t *ngx_agt_table_find(
     ngx_agt_table_t *t, const u_char *key, uint32_t origin);
 
 /*
- * As ..._find(), for who does not hold the lock: never reads outside the table
- * and ends, whatever others do to it meanwhile.  What it returns, NULL too,
- * counts only if there was no change since, which is the caller's to find out;
- * before it reads data it asks ..._holds().  "seen" is for ..._touch().
+ * As ..._find(), without the lock: it never reads outside the table and always
+ * ends, even if another process changes the table meanwhile.  Its result, NULL
+ * too, counts only if there has been no change since; the caller checks that,
+ * and calls ..._holds() before it reads data.  "seen" is set for ..._touch().
  */
 ngx_agt_entry_t *ngx_agt_table_peek(
     ngx_agt_table_t *t, const u_char *key, uint32_t origin,

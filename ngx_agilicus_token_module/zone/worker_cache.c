@@ -356,7 +356,7 @@ ngx_agt_worker_cache_is(const ngx_agt_worker_block_t *b,
 }
 
 
-/* only tokens that the API knows are kept: nobody can choose their digests */
+/* only tokens that the API knows are kept: clients cannot choose digests */
 
 static ngx_inline uint64_t
 ngx_agt_worker_cache_hash(const u_char *token, const u_char *origin)
@@ -540,8 +540,8 @@ ngx_agt_worker_cache_set_free(u_char *at, size_t size)
 
 
 /*
- * In a build for tests, what nobody holds cannot be read: the address sanitizer
- * reports whoever does.
+ * In a build for tests, an entry that is not held cannot be read: the address
+ * sanitizer reports it.
  */
 
 static ngx_inline void

@@ -17,18 +17,19 @@
 /*
  * Tokens that a worker has seen: their facts ready to read and their rules
  * ready to match.  An entry is a copy of one entry of a zone, and counts only
- * while that one is the same.  It belongs to those who read it: it is neither
- * freed nor overwritten before the last of them has released it.
+ * while that one is the same.  A request that reads an entry holds it: it is
+ * neither freed nor overwritten before the last request has released it.
  *
  * The memory is the worker's own, is left out of cores, and is zeroed as
- * entries are dropped.  A part of it holds the digests of tokens; see memo.
+ * entries are dropped.  A part of it holds the digests of tokens; see
+ * digest_cache.
  */
 
 /* the least memory in bytes */
 #define NGX_AGT_WORKER_CACHE_MIN  65536
 
 
-/* whose facts: all three as a whole */
+/* the key of an entry: all three are compared */
 
 typedef struct {
     const u_char                  *token;    /* its digest */
@@ -37,7 +38,7 @@ typedef struct {
 } ngx_agt_worker_key_t;
 
 
-/* const for those who read it; all of it lives until it is released */
+/* an entry, which is never changed; it lives until it is released */
 
 typedef struct {
     ngx_agt_facts_t  facts;
@@ -65,7 +66,7 @@ const ngx_agt_worker_entry_t *ngx_agt_worker_cache_find(
 
 /*
  * Copies packed facts and rules into a new entry, in place of any with this
- * key, and drops entries that nobody holds as needed.  Returns the entry, which
+ * key, and drops entries that are not held as needed.  Returns the entry, which
  * is held by the caller; or NULL where there is no room, where the entry would
  * take more than a quarter of the memory, where a full memory has not been
  * asked for this key lately, or where the facts cannot be opened.
@@ -82,8 +83,8 @@ void ngx_agt_worker_cache_hold(const ngx_agt_worker_entry_t *entry);
 void ngx_agt_worker_cache_release(const ngx_agt_worker_entry_t *entry);
 
 /*
- * Drops an entry that was found: it is not found any more, and is freed when
- * nobody holds it.
+ * Drops an entry that was found: it is not found any more, and is freed as soon
+ * as it is not held.
  */
 void ngx_agt_worker_cache_drop(const ngx_agt_worker_entry_t *entry);
 

@@ -222,7 +222,7 @@ ngx_agt_zone_origin(ngx_agt_zone_t *zone, const u_char *digest)
         }
     }
 
-    /* facts of a serial that nobody has any more are never found again */
+    /* no key has the serial that is replaced: its facts are never found */
 
     serial = ++zone->sh->norigins;
 
@@ -242,7 +242,7 @@ ngx_agt_zone_lock(ngx_agt_zone_t *zone)
 
     if (zone->sh->changes & 1) {
 
-        /* who changed it last is dead; the master has freed the mutex */
+        /* a process died in a change; the master has freed its mutex */
 
         ngx_agt_table_wipe(zone->facts);
         ngx_agt_table_wipe(zone->invalid);

@@ -22,9 +22,9 @@
  * holds no token and nothing that could be turned back into one.
  *
  * The zone's mutex is held for a change; never across a call, a log line or an
- * allocation from a pool, and no other zone's is taken while one is held.  Who
- * looks up facts takes it only where a change is under way: it reads, and then
- * asks whether there was a change meanwhile.
+ * allocation from a pool, and no other zone's is taken while one is held.  A
+ * look-up of facts takes it only where a change is under way: it reads without
+ * the mutex, and then asks whether there was a change meanwhile.
  */
 
 #define NGX_AGT_ZONE_VERSION   4
@@ -99,7 +99,7 @@ typedef struct {
 } ngx_agt_zone_origin_t;
 
 
-/* what came of a call, for those who waited for it in other workers */
+/* the result of a call, for other workers whose requests wait for it */
 
 typedef struct {
     uint32_t        class;
@@ -120,7 +120,7 @@ typedef struct {
     int32_t                  pid;
     uint32_t                 state;
     uint16_t                 followers;  /* calls in workers, not requests */
-    uint16_t                 left;       /* by all who waited with the leader */
+    uint16_t                 left;       /* no request of the leader waits */
 
     ngx_agt_flight_result_t  result;
 } ngx_agt_flight_mark_t;
@@ -243,9 +243,10 @@ void ngx_agt_zone_begin_locked(ngx_agt_zone_t *zone);
 void ngx_agt_zone_end_locked(ngx_agt_zone_t *zone);
 
 /*
- * For who reads facts without the mutex: begins with what may be read, sets
- * "changes" and returns 1, or returns 0 where a change is under way; tells
- * whether all that was read since was whole.
+ * For reading facts without the mutex.  The first function sets "changes" and
+ * returns 1, or returns 0 where a change is under way and nothing may be read.
+ * The second returns 1 if no change has begun since, so that everything that
+ * was read is whole, else 0.
  */
 ngx_uint_t ngx_agt_zone_read_begin(ngx_agt_zone_t *zone,
     ngx_atomic_uint_t *changes);
