@@ -5,6 +5,9 @@
 
 
 #include "api/curl_internal.h"
+#include "api/curl_answer.h"
+#include "api/curl_socket.h"
+#include "api/curl_tls.h"
 
 #include <malloc.h>
 

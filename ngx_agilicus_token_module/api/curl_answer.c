@@ -4,7 +4,7 @@
  */
 
 
-#include "api/curl_internal.h"
+#include "api/curl_answer.h"
 #include "token/bearer.h"
 
 

@@ -9,7 +9,7 @@
 
 
 /*
- * What the files of the transport share; nobody else includes this.
+ * Types and functions that the files of the transport share.
  */
 
 #include "api/curl.h"
@@ -79,55 +79,6 @@ struct ngx_agt_curl_op_s {
     char                     error[CURL_ERROR_SIZE];
 };
 
-
-/* callbacks of libcurl for what is answered; "data" is the operation */
-
-size_t ngx_agt_curl_header(char *p, size_t size, size_t n, void *data);
-size_t ngx_agt_curl_write(char *p, size_t size, size_t n, void *data);
-
-/*
- * How an operation ended, from libcurl's code and what was read so far.
- */
-ngx_agt_curl_e ngx_agt_curl_class(ngx_agt_curl_op_t *op, CURLcode code);
-
-/*
- * The same in words for a log; never anything that was sent or answered.
- */
-const char *ngx_agt_curl_message(ngx_agt_curl_op_t *op,
-    ngx_agt_curl_e error, CURLcode code);
-
-/* callbacks of libcurl for sockets and its timer; "data" is the pool */
-
-int ngx_agt_curl_socket(CURL *easy, curl_socket_t fd, int what,
-    void *data, void *sockp);
-curl_socket_t ngx_agt_curl_open_socket(void *data,
-    curlsocktype purpose, struct curl_sockaddr *addr);
-int ngx_agt_curl_close_socket(void *data, curl_socket_t fd);
-int ngx_agt_curl_set_timer(CURLM *multi, long ms, void *data);
-
-/*
- * Callback of libcurl before a request goes out; "data" is the operation.  On a
- * kept connection it refuses all but the first time, and where something waits
- * to be read: libcurl would read that as the answer.
- */
-int ngx_agt_curl_prereq(void *data, char *ip, char *local, int port,
-    int local_port);
-
-/* callback of libcurl for a new TLS context; "data" is the pool */
-
-CURLcode ngx_agt_curl_ssl_ctx(CURL *easy, void *ssl_ctx, void *data);
-
-/*
- * Makes a store of the certificates in "pem", which the caller owns then, or
- * NULL where there is none in it.
- */
-X509_STORE *ngx_agt_curl_load_store(const ngx_str_t *pem, ngx_log_t *log);
-
-/*
- * Sets up the events of a new pool, and takes them and all sockets away.
- */
-void ngx_agt_curl_init_events(ngx_agt_curl_t *pool);
-void ngx_agt_curl_stop_events(ngx_agt_curl_t *pool);
 
 /*
  * Hands over what is complete; called after each curl_multi_socket_action().

@@ -4,7 +4,7 @@
  */
 
 
-#include "api/curl_internal.h"
+#include "api/curl_socket.h"
 
 
 /* a request goes out once, and once more where a kept connection was dead */

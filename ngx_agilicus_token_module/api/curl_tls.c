@@ -4,7 +4,7 @@
  */
 
 
-#include "api/curl_internal.h"
+#include "api/curl_tls.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>

@@ -1,0 +1,31 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGT_API_CURL_ANSWER_H_INCLUDED_
+#define _NGX_AGT_API_CURL_ANSWER_H_INCLUDED_
+
+
+#include "api/curl_internal.h"
+
+
+/* callbacks of libcurl for what is answered; "data" is the operation */
+
+size_t ngx_agt_curl_header(char *p, size_t size, size_t n, void *data);
+size_t ngx_agt_curl_write(char *p, size_t size, size_t n, void *data);
+
+/*
+ * How an operation ended, from libcurl's code and what was read so far.
+ */
+ngx_agt_curl_e ngx_agt_curl_class(ngx_agt_curl_op_t *op, CURLcode code);
+
+/*
+ * The same in words for a log; never anything that was sent or answered.
+ */
+const char *ngx_agt_curl_message(ngx_agt_curl_op_t *op,
+    ngx_agt_curl_e error, CURLcode code);
+
+
+#endif /* _NGX_AGT_API_CURL_ANSWER_H_INCLUDED_ */
