@@ -102,7 +102,7 @@ fuzz:
 	@$(MAKE) -C fuzz BUILD=$(BUILD) SECONDS=$(SECONDS) run
 
 ## lint             warnings of two compilers, static checks
-lint:
+lint: module
 	@scripts/dependencies build check
 	@scripts/lint
 

@@ -127,6 +127,78 @@ subtest 'config lists every source' => sub {
 };
 
 
+subtest 'rooms build on lower rooms only' => sub {
+    local $ENV{BUILD} = $build;
+
+    succeeds('scripts/arrows finds nothing', "$top/scripts/arrows");
+
+    # each of these is one thing too many in a copy
+
+    my $copy = "$tmp/arrows";
+
+    make_path("$copy/scripts");
+    succeeds('a copy is made', 'cp', '-r', "$top/$name", $copy);
+    succeeds('of the script, too', 'cp', "$top/scripts/arrows",
+             "$copy/scripts");
+
+    for ([ 'zone/cache.c', '#include "request/context.h"',
+           qr/includes "request\/context.h", which stands higher/ ],
+         [ 'api/call.c', 'ngx_int_t ngx_agt_challenge_set(void *r, void *c);',
+           qr/uses ngx_agt_challenge_set of request\/challenge.h/ ],
+         [ 'request/access.c', '#include <curl/curl.h>',
+           qr/includes <curl\/curl.h>, which is for api\/ only/ ],
+         [ 'api/call.c', '#include <jansson.h>',
+           qr/includes <jansson.h>, which is for json\/ only/ ],
+         [ 'zone/planted.c', '', qr/zone\/planted.c: has no header/ ],
+         [ 'planted/planted.c', '', qr/its room is not in the list/ ],
+         [ 'token/planted.c', '', qr/token\/planted.c: is not built/ ])
+    {
+        my ($file, $line, $says) = @$_;
+        my $path = "$copy/$name/$file";
+        my $before = -f $path ? slurp($path) : undef;
+
+        make_path(dirname($path));
+
+        open my $fh, '>', $path or die "$path: $!\n";
+        print $fh $before // '', "$line\n";
+        close $fh or die "$path: $!\n";
+
+        my ($status, $text) = run("$copy/scripts/arrows");
+
+        isnt($status, 0, "it fails for $file: $line");
+        like($text, $says, 'and says why');
+
+        if (defined $before) {
+            open $fh, '>', $path or die "$path: $!\n";
+            print $fh $before;
+            close $fh or die "$path: $!\n";
+
+        } else {
+            unlink $path or die "$path: $!\n";
+        }
+    }
+
+    # a pure room that uses nginx is seen by its objects
+
+    my $objects = "$tmp/objects";
+
+    make_path($objects);
+    succeeds('objects are copied', 'cp', '-r', "$build/addon", $objects);
+    succeeds('one that uses nginx is among them', 'cp',
+             "$build/addon/zone/zone.o", "$objects/addon/token/time.o");
+
+    $ENV{BUILD} = $objects;
+
+    my ($status, $text) = run("$top/scripts/arrows");
+
+    isnt($status, 0, 'it fails for the room');
+    like($text, qr/token\/time.c: uses nginx's ngx_\w+, but is pure/,
+         'and says why, too');
+
+    done_testing;
+};
+
+
 sub is_hardened {
     my ($file) = @_;
 
