@@ -14,9 +14,8 @@
 
 
 /*
- * What is known of a request while the module works on it: the client's part,
- * which lasts as long as the client's request, and one context for each
- * decision.
+ * The state of a request while the module works on it: the client's part, which
+ * lasts as long as the client's request, and one context for each decision.
  */
 
 typedef struct ngx_agt_ctx_s  ngx_agt_ctx_t;
@@ -30,7 +29,7 @@ typedef void (*ngx_agt_wait_take_pt)(ngx_agt_ctx_t *ctx,
     ngx_agt_answer_t *answer);
 
 
-/* what a request reads of the worker's memory, until it ends */
+/* entries of the worker's copies that a request holds until it ends */
 
 struct ngx_agt_held_s {
     const ngx_agt_worker_entry_t  *entry;
@@ -39,8 +38,8 @@ struct ngx_agt_held_s {
 
 
 /*
- * What a subrequest was made with, and what the location before an internal
- * redirect has left in the headers; see enter.
+ * How a subrequest was made, and the credentials that the location before an
+ * internal redirect has left in the headers; see enter.
  */
 
 typedef struct ngx_agt_arrival_s  ngx_agt_arrival_t;
@@ -57,9 +56,9 @@ struct ngx_agt_arrival_s {
 
 
 /*
- * What belongs to the client's request as a whole and outlives the contexts
- * that an internal redirect wipes: the credentials as the client sent them,
- * and the last decision.
+ * The client's part of a request: the credentials as the client sent them, and
+ * the last decision.  It outlives the contexts, which an internal redirect
+ * clears.
  */
 
 typedef struct {
@@ -70,29 +69,29 @@ typedef struct {
     ngx_agt_ctx_t              *last;
     ngx_agt_held_t             *held;
 
-    /* while its response is looked at again; see recheck */
+    /* while the response is looked at again; see recheck */
     ngx_queue_t                 queue;
-    ngx_agt_ctx_t              *watching;   /* the last of the main */
-    ngx_agt_ctx_t              *parts;      /* what let in others */
+    ngx_agt_ctx_t              *watching;   /* of the main request */
+    ngx_agt_ctx_t              *parts;      /* of subrequests */
     uint64_t                    since;
     unsigned                    watched:1;
 
-    /* for upstream of some location: Authorization or cookies */
+    /* a location has changed Authorization or cookies for its upstream */
     unsigned                    changed:1;
 
     /* variables as they were at the first read that came too early */
     ngx_http_variable_value_t  *early_values;
-    const ngx_str_t            *early_name; /* until it is said */
+    const ngx_str_t            *early_name; /* until it is logged */
     ngx_uint_t                  early_reads;
     ngx_uint_t                  assigned;   /* after such reads */
-    unsigned                    early:1;    /* something of these */
+    unsigned                    early:1;    /* a member above is set */
     unsigned                    user_read:1;
 
-    /* what would have been refused has been logged */
+    /* the first refusal of "report" has been logged */
     unsigned                    reported:1;
 
-    unsigned                    in_query:1; /* is the token */
-    unsigned                    repeated:1; /* is Authorization */
+    unsigned                    in_query:1; /* the token was there */
+    unsigned                    repeated:1; /* Authorization was */
 } ngx_agt_client_t;
 
 
