@@ -208,7 +208,7 @@ is(why(ask('/lenient', 'ahead')), 'invalid/not_yet_valid',
    'and is remembered as a bad one is');
 
 
-# past the time for which old answers may serve, tombstones and expiry
+# past the time for which old answers may serve, denials and expiry
 
 sleep 3.2 - (time - $known) if time - $known < 3.2;
 
