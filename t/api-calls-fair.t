@@ -344,11 +344,25 @@ is($mock->calls(token => 'new-40'), 1, 'by one call');
 $nginx->finish('a flood');
 
 
-# sign-outs have calls of their own where all others are taken
+# sign-outs and the feed have calls of their own where all others are taken
 
-launch(http => 'agilicus_token_api_rate off; agilicus_token_api_timeout 4s;'
-               . 'agilicus_token_api_max_inflight 4;',
-       config => 'location = /out { agilicus_token_revoke; }');
+launch(
+    http => <<'EOC',
+        agilicus_token_api_rate off;
+        agilicus_token_api_timeout 4s;
+        agilicus_token_api_max_inflight 4;
+        agilicus_token_api_credential $TEST_NGINX_PREFIX/credential;
+        agilicus_token_revocation_feed interval=1s;
+EOC
+    config => <<'EOC',
+        location = /out { agilicus_token_revoke; }
+        location = /status { agilicus_token_status; }
+EOC
+);
+
+$until = time + 10 * $slow;
+
+sleep 0.05 while time < $until && feed()->{state} ne 'healthy';
 
 $mock->script(default => { hang => 1 },
               tokens => { map({ ("good-$_" => { token => { jti => "of-$_" } })
@@ -358,12 +372,19 @@ $mock->script(default => { hang => 1 },
     map({ request('/out', "good-$_", '198.51.100.1', delay => 0.5,
                   method => 'POST') } 1 .. 6),
     request('/page', 'good-20', '198.51.100.2', delay => 0.5),
+    map({ request('/status?format=json', 'x', '192.0.2.99', delay => $_) }
+        0.5, 3.2),
 ]);
 
 is(tally(map { $_->{status} } @res[8 .. 13]), '204: 6',
    'sign-outs pass where the API is silent about all else');
 is(scalar(grep { $_->{latency} > 2 * $slow } @res[8 .. 13]), 0, 'at once');
 cmp_ok($res[14]{latency}, '>', 2.5, 'and nothing else does');
+
+my ($then, $later) = map { JSON::PP::decode_json($_->{body})->{feed}{polls} }
+                     @res[15, 16];
+
+cmp_ok($later, '>', $then, 'but the feed');
 $nginx->finish('sign-outs');
 
 
