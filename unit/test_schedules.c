@@ -44,7 +44,7 @@
 #include "api/call.c"
 #include "api/call_send.c"
 #include "api/call_follow.c"
-#include "api/places.c"
+#include "api/limits.c"
 #include "api/seams.c"
 #include "request/access.c"
 
@@ -963,7 +963,7 @@ drain(void)
     /* nothing is left of it that another schedule could meet with */
 
     for (i = 0; i < WORKERS; i++) {
-        for (j = 0; j < NGX_AGT_PLACES_KINDS; j++) {
+        for (j = 0; j < NGX_AGT_LIMITS_KINDS; j++) {
             unit_check(workers[i].calls.places.waiting[j] == 0);
             unit_check(workers[i].calls.places.calls[j] == 0);
         }
@@ -2145,7 +2145,7 @@ ngx_agt_client_get(ngx_http_request_t *r)
 
 
 ngx_int_t
-ngx_agt_sources_cut_query(ngx_http_request_t *r)
+ngx_agt_cut_query(ngx_http_request_t *r)
 {
     abort();
 }
@@ -2193,7 +2193,7 @@ ngx_agt_sources_take(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
 
 const ngx_agt_requirement_t *
-ngx_agt_requirements_evaluate(ngx_http_request_t *r,
+ngx_agt_required_values(ngx_http_request_t *r,
     const ngx_agt_loc_conf_t *conf, ngx_uint_t *n)
 {
     *n = 0;

@@ -53,7 +53,7 @@ ngx_agt_call_init(const ngx_agt_api_conf_t *conf, ngx_log_t *log)
     ngx_queue_init(&w->sent);
     ngx_rbtree_init(&w->calls, &w->sentinel, ngx_agt_call_insert);
 
-    ngx_agt_places_init(&w->places, conf->max_inflight);
+    ngx_agt_limits_init(&w->places, conf->max_inflight);
 
     w->dummy.fd = (ngx_socket_t) -1;
 
@@ -195,7 +195,7 @@ ngx_agt_call_join(const ngx_agt_call_request_t *request,
 
     /* first a place, then the budgets: a client pays for no call without one */
 
-    rc = ngx_agt_places_wait(&w->places, &waiter->place, request->kind,
+    rc = ngx_agt_limits_wait(&w->places, &waiter->place, request->kind,
                              request->client, call ? call->nwaiters : 0);
 
     switch (rc) {
@@ -228,7 +228,7 @@ ngx_agt_call_join(const ngx_agt_call_request_t *request,
 
     call = ngx_agt_call_create(request, identity);
     if (call == NULL) {
-        ngx_agt_places_release(&waiter->place);
+        ngx_agt_limits_release(&waiter->place);
         return NGX_ERROR;
     }
 
@@ -256,7 +256,7 @@ ngx_agt_call_background(const ngx_agt_call_request_t *request,
     ngx_int_t        rc;
     ngx_agt_call_t  *call;
 
-    if (!ngx_agt_places_has_room(&ngx_agt_worker.places)) {
+    if (!ngx_agt_limits_has_room(&ngx_agt_worker.places)) {
         answer->class = NGX_AGT_CLASS_SHED;
         answer->reason = NGX_AGT_REASON_PLACES;
 
@@ -377,7 +377,7 @@ ngx_agt_call_remove(ngx_agt_waiter_t *waiter)
 
     waiter->call = NULL;
 
-    ngx_agt_places_release(&waiter->place);
+    ngx_agt_limits_release(&waiter->place);
 }
 
 
@@ -626,7 +626,7 @@ ngx_agt_call_end(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
     ngx_agt_waiter_t  *waiter;
 
     ngx_agt_call_release(call, answer);
-    ngx_agt_places_release(&call->place);
+    ngx_agt_limits_release(&call->place);
 
     /* a callback may take other waiters away: always begin at the head */
 
@@ -684,7 +684,7 @@ ngx_agt_call_free(ngx_agt_call_t *call)
                                            ngx_agt_waiter_t, queue));
     }
 
-    ngx_agt_places_release(&call->place);
+    ngx_agt_limits_release(&call->place);
 
     if (call->state == NGX_AGT_CALL_FOLLOWING) {
         ngx_agt_flight_unfollow(ngx_agt_worker.conf->first, &call->flight);

@@ -13,7 +13,7 @@
 
 #include "api/answer.h"
 #include "api/api.h"
-#include "api/places.h"
+#include "api/limits.h"
 #include "api/status_codes.h"
 #include "json/json.h"
 #include "zone/flight.h"
@@ -46,7 +46,7 @@ struct ngx_agt_waiter_s {
     void            (*done)(void *data, ngx_agt_answer_t *answer);
     void             *data;
 
-    ngx_agt_places_hold_t   place;       /* where it waits */
+    ngx_agt_limits_hold_t   place;       /* where it waits */
     unsigned          joined:1;    /* another request made the call */
 };
 
@@ -118,7 +118,7 @@ typedef struct {
      * that is charged takes from the budgets of API and client.
      */
     const ngx_agt_budget_client_t  *client;
-    ngx_agt_places_kind_e           kind;
+    ngx_agt_limits_kind_e           kind;
     unsigned                        charged:1;
 
     ngx_str_t                       data;
@@ -149,8 +149,8 @@ struct ngx_agt_call_s {
     ngx_agt_flight_t            flight;
 
     ngx_agt_budget_client_t     client;     /* that is charged */
-    ngx_agt_places_hold_t             place;      /* while it is sent */
-    ngx_agt_places_kind_e       kind;
+    ngx_agt_limits_hold_t             place;      /* while it is sent */
+    ngx_agt_limits_kind_e       kind;
     ngx_uint_t                  nwaiters;
 
     uint64_t                    seen;

@@ -33,7 +33,7 @@ typedef struct {
     ngx_queue_t                pending;
     ngx_queue_t                following;
     ngx_queue_t                sent;
-    ngx_agt_places_t           places;
+    ngx_agt_limits_t           places;
     ngx_uint_t                 left;       /* sent, and without a waiter */
     ngx_event_t                poll;
     ngx_event_t                turn;

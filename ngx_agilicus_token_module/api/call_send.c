@@ -39,8 +39,8 @@ ngx_agt_call_start(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 
     w = &ngx_agt_worker;
 
-    if (call->kind == NGX_AGT_PLACES_FEED) {
-        ngx_agt_places_call(&w->places, &call->place, call->kind, NULL);
+    if (call->kind == NGX_AGT_LIMITS_FEED) {
+        ngx_agt_limits_call(&w->places, &call->place, call->kind, NULL);
 
         return ngx_agt_call_send(call, answer);
     }
@@ -109,8 +109,8 @@ found:
     ngx_queue_remove(&call->queue);
     call->state = NGX_AGT_CALL_NEW;
 
-    ngx_agt_places_call(&w->places, &call->place,
-                        room ? NGX_AGT_PLACES_SHARED : NGX_AGT_PLACES_SIGN_OUT,
+    ngx_agt_limits_call(&w->places, &call->place,
+                        room ? NGX_AGT_LIMITS_SHARED : NGX_AGT_LIMITS_SIGN_OUT,
                         waiter ? &waiter->place : NULL);
 
     return call;
@@ -123,7 +123,7 @@ static ngx_agt_waiter_t *
 ngx_agt_call_first(ngx_agt_call_t *call, ngx_uint_t room)
 {
     ngx_queue_t       *q;
-    ngx_agt_places_t  *places;
+    ngx_agt_limits_t  *places;
     ngx_agt_waiter_t  *waiter;
 
     places = &ngx_agt_worker.places;
@@ -134,8 +134,8 @@ ngx_agt_call_first(ngx_agt_call_t *call, ngx_uint_t room)
     {
         waiter = ngx_queue_data(q, ngx_agt_waiter_t, queue);
 
-        if (room ? ngx_agt_places_is_first(places, &waiter->place)
-                 : ngx_agt_places_may_sign_out(places, &waiter->place))
+        if (room ? ngx_agt_limits_is_first(places, &waiter->place)
+                 : ngx_agt_limits_may_sign_out(places, &waiter->place))
         {
             return waiter;
         }
@@ -238,7 +238,7 @@ ngx_agt_call_room(void)
     w = &ngx_agt_worker;
     n = w->conf->max_inflight;
 
-    if (ngx_agt_places_has_room(&w->places)) {
+    if (ngx_agt_limits_has_room(&w->places)) {
         return 1;
     }
 
@@ -253,7 +253,7 @@ ngx_agt_call_room(void)
         call = ngx_queue_data(q, ngx_agt_call_t, queue);
 
         if (call->left
-            && call->place.held == &w->places.calls[NGX_AGT_PLACES_SHARED])
+            && call->place.held == &w->places.calls[NGX_AGT_LIMITS_SHARED])
         {
             ngx_agt_call_drop(call);
             return 1;
@@ -324,8 +324,8 @@ ngx_agt_call_curl(const ngx_agt_api_t *api)
         w->pools[api->index] =
             ngx_agt_curl_create(&api->profile,
                                 w->conf->max_inflight
-                                + NGX_AGT_PLACES_SIGN_OUT_CALLS
-                                + NGX_AGT_PLACES_FEED_CALLS,
+                                + NGX_AGT_LIMITS_SIGN_OUT_CALLS
+                                + NGX_AGT_LIMITS_FEED_CALLS,
                                 w->log);
     }
 

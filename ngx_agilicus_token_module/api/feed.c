@@ -18,7 +18,7 @@
 #define NGX_AGT_FEED_MARGIN         3600
 
 /* calls at once */
-#define NGX_AGT_FEED_CALLS          NGX_AGT_PLACES_FEED_CALLS
+#define NGX_AGT_FEED_CALLS          NGX_AGT_LIMITS_FEED_CALLS
 
 /* answers of a poll that may exceed the largest body */
 #define NGX_AGT_FEED_MAX_TOO_LARGE  64

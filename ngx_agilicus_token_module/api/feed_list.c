@@ -87,7 +87,7 @@ ngx_agt_feed_list_ask(ngx_agt_feed_list_t *list,
     request.connect_timeout = conf->connect_timeout;
     request.timeout = ngx_max(conf->timeout, conf->api->longest);
     request.max_body = NGX_AGT_JSON_MAX_LIST;
-    request.kind = NGX_AGT_PLACES_FEED;
+    request.kind = NGX_AGT_LIMITS_FEED;
     request.key = key;
     request.data.data = (u_char *) &list;
     request.data.len = sizeof(ngx_agt_feed_list_t *);

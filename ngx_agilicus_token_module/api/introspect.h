@@ -35,7 +35,7 @@ typedef struct {
      * of any age, are known.
      */
     const ngx_agt_budget_client_t  *client;
-    ngx_agt_places_kind_e           kind;
+    ngx_agt_limits_kind_e           kind;
     unsigned                        charged:1;
 
     uint64_t                        seen;     /* see call */

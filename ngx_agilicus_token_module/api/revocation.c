@@ -413,7 +413,7 @@ ngx_agt_revocation_try(ngx_agt_revocation_job_t *job,
     request.timeout = job->timeout;
     request.max_body = NGX_AGT_JSON_MAX_BODY;
     request.key = job->digest;
-    request.kind = NGX_AGT_PLACES_SIGN_OUT;
+    request.kind = NGX_AGT_LIMITS_SIGN_OUT;
     request.client = client;
     request.charged = (client != NULL);
 

@@ -26,7 +26,7 @@
  */
 
 typedef struct {
-    const char                    *wrong;    /* a constant; NULL: it can be read */
+    const char                    *wrong;    /* a constant; NULL: can be read */
     ngx_uint_t                     number;   /* of the row, from 1 */
     ngx_str_t                      jti;
     int64_t                        exp;      /* seconds since the epoch */

@@ -7,6 +7,7 @@
 #include "request/access.h"
 #include "request/challenge.h"
 #include "request/context.h"
+#include "request/cut_query.h"
 #include "request/destination.h"
 #include "request/early.h"
 #include "request/host_rules.h"
@@ -14,7 +15,7 @@
 #include "request/preaccess.h"
 #include "request/preflight.h"
 #include "request/recheck.h"
-#include "request/requirements.h"
+#include "request/required_values.h"
 #include "request/sources.h"
 
 
@@ -273,13 +274,13 @@ ngx_agt_ctx_create(ngx_http_request_t *r)
 
     client = ngx_agt_client_get(r);
     if (client == NULL) {
-        (void) ngx_agt_sources_cut_query(r);
+        (void) ngx_agt_cut_query(r);
         return NULL;
     }
 
     ctx = ngx_pcalloc(r->pool, sizeof(ngx_agt_ctx_t));
     if (ctx == NULL) {
-        (void) ngx_agt_sources_cut_query(r);
+        (void) ngx_agt_cut_query(r);
         return NULL;
     }
 
@@ -341,7 +342,7 @@ ngx_agt_access_decide(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    requirements = ngx_agt_requirements_evaluate(r, lcf, &n);
+    requirements = ngx_agt_required_values(r, lcf, &n);
 
     if ((requirements == NULL && n) || !ctx->has_facts) {
         goto failed;

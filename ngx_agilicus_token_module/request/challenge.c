@@ -7,7 +7,7 @@
 #include "request/challenge.h"
 #include "request/context.h"
 #include "request/headers.h"
-#include "request/requirements.h"
+#include "request/required_values.h"
 
 
 /* seconds until a client may try again, if the API names none, and at most */
@@ -176,7 +176,7 @@ ngx_agt_challenge_value(ngx_http_request_t *r,
         ngx_str_set(&error, ", error=\"insufficient_scope\"");
 
         if (ctx->decision.reason == NGX_AGT_REASON_SCOPE) {
-            requirements = ngx_agt_requirements_evaluate(r, lcf, &n);
+            requirements = ngx_agt_required_values(r, lcf, &n);
 
             if (requirements == NULL) {
                 return NGX_ERROR;

@@ -213,4 +213,22 @@ struct ngx_agt_ctx_s {
 };
 
 
+/*
+ * Returns the client's part of a request, and makes it if there is none yet;
+ * NULL if there is no memory.  It lives as long as the main request.
+ */
+ngx_agt_client_t *ngx_agt_client_get(ngx_http_request_t *r);
+
+/*
+ * Returns the client's part of a request, or NULL if there is none yet.
+ */
+ngx_agt_client_t *ngx_agt_client_find(ngx_http_request_t *r);
+
+/*
+ * Returns the context of a request's last decision, also after an internal
+ * redirect, or NULL if there is none.
+ */
+ngx_agt_ctx_t *ngx_agt_ctx_find(ngx_http_request_t *r);
+
+
 #endif /* _NGX_AGT_REQUEST_CONTEXT_H_INCLUDED_ */

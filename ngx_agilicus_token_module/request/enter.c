@@ -6,6 +6,7 @@
 
 #include "request/enter.h"
 #include "request/context.h"
+#include "request/cut_query.h"
 #include "request/early.h"
 #include "request/headers.h"
 #include "request/sources.h"
@@ -151,7 +152,7 @@ ngx_agt_enter_rewrite_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_agt_sources_cut_query(r) != NGX_OK) {
+    if (ngx_agt_cut_query(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -180,7 +181,7 @@ ngx_agt_enter_log_handler(ngx_http_request_t *r)
         r->request_line.len = p - r->request_start;
     }
 
-    (void) ngx_agt_sources_cut_query(r);
+    (void) ngx_agt_cut_query(r);
 
     return NGX_OK;
 }

@@ -7,8 +7,7 @@
 #include "request/sources.h"
 #include "request/access.h"
 #include "request/context.h"
-#include "request/early.h"
-#include "request/enter.h"
+#include "request/cut_query.h"
 #include "request/headers.h"
 #include "zone/digest_cache.h"
 #include "token/bearer.h"
@@ -18,7 +17,6 @@
 #define NGX_AGT_CLIENT_NO_MEMORY  16
 
 
-static void ngx_agt_client_cleanup(void *data);
 static ngx_uint_t ngx_agt_sources_from(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_source_t *source,
     size_t max, ngx_str_t *token);
@@ -31,130 +29,12 @@ static ngx_uint_t ngx_agt_sources_query(ngx_http_request_t *r,
     ngx_agt_client_t *client, ngx_str_t *name, size_t max, ngx_str_t *token);
 static ngx_uint_t ngx_agt_sources_taken(ngx_agt_ctx_t *ctx, ngx_uint_t rc);
 static ngx_uint_t ngx_agt_sources_digest(ngx_agt_ctx_t *ctx);
-static ngx_int_t ngx_agt_sources_cut(ngx_http_request_t *r, ngx_str_t *name);
-static ngx_int_t ngx_agt_sources_cut_args(ngx_http_request_t *r,
-    ngx_str_t *args, ngx_str_t *name);
-static void ngx_agt_sources_cut_all(ngx_http_request_t *r);
-static void ngx_agt_sources_cut_done(ngx_http_request_t *r);
-static ngx_int_t ngx_agt_sources_cut_target(ngx_http_request_t *r,
-    ngx_str_t *line, ngx_str_t *name);
-static void ngx_agt_sources_split_target(ngx_str_t *line, ngx_str_t *args);
 
 
 static const ngx_agt_source_t  ngx_agt_header_source = {
     NGX_AGT_SOURCE_HEADER,
     ngx_null_string
 };
-
-
-/*
- * The client's part is found by its cleanup, since contexts do not survive an
- * internal redirect; the pool is the main request's also in subrequests.
- */
-
-ngx_agt_client_t *
-ngx_agt_client_get(ngx_http_request_t *r)
-{
-    ngx_str_t            value;
-    ngx_pool_cleanup_t  *cln;
-    ngx_agt_client_t    *client;
-
-    client = ngx_agt_client_find(r);
-
-    if (client) {
-        return client;
-    }
-
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_agt_client_t));
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    client = cln->data;
-
-    ngx_memzero(client, sizeof(ngx_agt_client_t));
-
-    /* as the client sent it, whatever is rewritten or cut later */
-
-    client->target = r->main->unparsed_uri;
-
-    ngx_agt_headers_credentials(r, &client->sent);
-
-    if (client->sent.authorization) {
-        client->authorization = client->sent.authorization->value;
-    }
-
-    /* nginx refuses two of them, but its error page may lead to here */
-
-    if (r->main->internal) {
-        client->repeated = (ngx_agt_headers_count(r, "Authorization", &value)
-                            > 1);
-    }
-
-    if (ngx_agt_early_is_lost(r)) {
-        client->assigned = NGX_AGT_EARLY_TOKEN | NGX_AGT_EARLY_USER;
-    }
-
-    cln->handler = ngx_agt_client_cleanup;
-
-    return client;
-}
-
-
-ngx_agt_client_t *
-ngx_agt_client_find(ngx_http_request_t *r)
-{
-    ngx_pool_cleanup_t  *cln;
-
-    for (cln = r->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_agt_client_cleanup) {
-            return cln->data;
-        }
-    }
-
-    return NULL;
-}
-
-
-static void
-ngx_agt_client_cleanup(void *data)
-{
-    ngx_agt_client_t *client = data;
-
-    ngx_agt_held_t  *held;
-
-    client->last = NULL;
-
-    for (held = client->held; held; held = held->next) {
-        ngx_agt_worker_cache_release(held->entry);
-    }
-
-    client->held = NULL;
-}
-
-
-ngx_agt_ctx_t *
-ngx_agt_ctx_find(ngx_http_request_t *r)
-{
-    ngx_agt_ctx_t     *ctx;
-    ngx_agt_client_t  *client;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
-
-    if (ctx) {
-        return ctx;
-    }
-
-    /* a clone goes on with what its parent was allowed, in its location */
-
-    if (r != r->main && r->loc_conf == r->parent->loc_conf) {
-        return ngx_agt_ctx_find(r->parent);
-    }
-
-    client = ngx_agt_client_find(r);
-
-    return client ? client->last : NULL;
-}
 
 
 ngx_uint_t
@@ -193,8 +73,7 @@ ngx_agt_sources_take(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
         n = lcf->sources->nelts;
 
     } else {
-        sources = (ngx_agt_source_t *)
-                      &ngx_agt_header_source;
+        sources = (ngx_agt_source_t *) &ngx_agt_header_source;
         n = 1;
     }
 
@@ -208,11 +87,11 @@ ngx_agt_sources_take(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
         if (rc == NGX_AGT_CLIENT_NO_MEMORY
             || (sources[i].type == NGX_AGT_SOURCE_QUERY
-                && ngx_agt_sources_cut(r, &sources[i].name) != NGX_OK))
+                && ngx_agt_cut_query_parameter(r, &sources[i].name) != NGX_OK))
         {
             /* an error page must not see the token */
 
-            ngx_agt_sources_cut_all(r);
+            ngx_agt_cut_query_all(r);
 
             ngx_str_null(&ctx->token);
             ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
@@ -403,7 +282,7 @@ ngx_agt_sources_query(ngx_http_request_t *r,
     u_char     *buf;
     ngx_str_t   args;
 
-    ngx_agt_sources_split_target(&client->target, &args);
+    ngx_agt_cut_query_split(&client->target, &args);
 
     if (args.len == 0) {
         return NGX_AGT_BEARER_NONE;
@@ -419,230 +298,4 @@ ngx_agt_sources_query(ngx_http_request_t *r,
     }
 
     return ngx_agt_bearer_query(&args, name, max, buf, token);
-}
-
-
-/*
- * Cuts the parameter out of everything that a log, a later phase or upstream
- * would read.  Only copies are changed, and not the bytes that the client sent.
- */
-
-static ngx_int_t
-ngx_agt_sources_cut(ngx_http_request_t *r, ngx_str_t *name)
-{
-    ngx_http_request_t  *main, *pr;
-    ngx_agt_client_t    *client;
-    ngx_agt_arrival_t   *arrival;
-
-    main = r->main;
-
-    /* the parents of a subrequest may still go upstream */
-
-    for (pr = r; pr; pr = pr->parent) {
-
-        client = ngx_agt_client_find(r);
-        arrival = client ? ngx_agt_arrival_find(client, pr) : NULL;
-
-        if (arrival && ngx_agt_sources_cut_args(r, &arrival->args,
-                                                name) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        if (ngx_agt_sources_cut_args(r, &pr->args, name) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    if (ngx_agt_sources_cut_target(r, &main->unparsed_uri, name) != NGX_OK
-        || ngx_agt_sources_cut_target(r, &main->request_line, name)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    ngx_agt_sources_cut_done(r);
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_agt_sources_cut_args(ngx_http_request_t *r, ngx_str_t *args,
-                         ngx_str_t *name)
-{
-    u_char  *p;
-
-    if (!ngx_agt_bearer_in_query(args, name)) {
-        return NGX_OK;
-    }
-
-    p = ngx_pnalloc(r->pool, args->len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    args->len = ngx_agt_bearer_cut_query(args, name, p);
-    args->data = p;
-
-    return NGX_OK;
-}
-
-
-/* cuts the whole query, which takes no memory */
-
-static void
-ngx_agt_sources_cut_all(ngx_http_request_t *r)
-{
-    ngx_str_t           *lines[2], args;
-    ngx_uint_t           i;
-    ngx_http_request_t  *pr;
-
-    lines[0] = &r->main->unparsed_uri;
-    lines[1] = &r->main->request_line;
-
-    for (pr = r; pr; pr = pr->parent) {
-        pr->args.len = 0;
-    }
-
-    for (i = 0; i < 2; i++) {
-        ngx_agt_sources_split_target(lines[i], &args);
-
-        if (args.data) {
-            /* the "?" goes too */
-            lines[i]->len = args.data - 1 - lines[i]->data;
-        }
-    }
-
-    ngx_agt_sources_cut_done(r);
-}
-
-
-ngx_int_t
-ngx_agt_sources_cut_query(ngx_http_request_t *r)
-{
-    ngx_uint_t                 i;
-    ngx_agt_source_t          *sources;
-    const ngx_agt_loc_conf_t  *lcf;
-
-    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
-
-    if (lcf->enable == NGX_AGT_OFF || lcf->sources == NULL) {
-        return NGX_OK;
-    }
-
-    sources = lcf->sources->elts;
-
-    for (i = 0; i < lcf->sources->nelts; i++) {
-
-        if (sources[i].type != NGX_AGT_SOURCE_QUERY) {
-            continue;
-        }
-
-        /* the client's part keeps the target as the client sent it */
-
-        if (ngx_agt_client_get(r) == NULL
-            || ngx_agt_sources_cut(r, &sources[i].name) != NGX_OK)
-        {
-            ngx_agt_sources_cut_all(r);
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_agt_sources_cut_done(ngx_http_request_t *r)
-{
-    ngx_http_request_t         *main, *pr;
-    const ngx_agt_main_conf_t  *mcf;
-
-    main = r->main;
-
-    for (pr = r; pr && pr != main; pr = pr->parent) {
-        pr->unparsed_uri = main->unparsed_uri;
-        pr->request_line = main->request_line;
-    }
-
-    /* nginx keeps the values of these variables */
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
-
-    main->variables[mcf->request_uri_index].valid = 0;
-    main->variables[mcf->request_index].valid = 0;
-}
-
-
-/* "line" is a request target, or a whole request line */
-
-static ngx_int_t
-ngx_agt_sources_cut_target(ngx_http_request_t *r, ngx_str_t *line,
-                           ngx_str_t *name)
-{
-    size_t      head, tail, len;
-    u_char     *p;
-    ngx_str_t   args;
-
-    ngx_agt_sources_split_target(line, &args);
-
-    if (!ngx_agt_bearer_in_query(&args, name)) {
-        return NGX_OK;
-    }
-
-    p = ngx_pnalloc(r->pool, line->len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    head = args.data - line->data;
-    tail = line->len - head - args.len;
-
-    len = ngx_agt_bearer_cut_query(&args, name, p + head);
-
-    ngx_memcpy(p, line->data, head);
-
-    if (len == 0) {
-        /* nothing is left: the "?" goes too */
-        head--;
-    }
-
-    ngx_memcpy(p + head + len, args.data + args.len, tail);
-
-    line->data = p;
-    line->len = head + len + tail;
-
-    return NGX_OK;
-}
-
-
-/* the query, from behind the first "?" to a fragment, a space or the end */
-
-static void
-ngx_agt_sources_split_target(ngx_str_t *line, ngx_str_t *args)
-{
-    u_char  *p, *last;
-
-    ngx_str_null(args);
-
-    last = line->data + line->len;
-
-    for (p = line->data; p < last; p++) {
-
-        if (*p == '#') {
-            return;
-        }
-
-        if (*p == '?') {
-            args->data = ++p;
-
-            while (p < last && *p != '#' && *p != ' ') {
-                p++;
-            }
-
-            args->len = p - args->data;
-            return;
-        }
-    }
 }

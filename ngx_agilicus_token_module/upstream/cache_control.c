@@ -6,6 +6,7 @@
 
 #include "upstream/cache_control.h"
 #include "request/context.h"
+#include "request/cut_query.h"
 #include "request/early.h"
 #include "request/headers.h"
 #include "request/sources.h"
@@ -47,7 +48,7 @@ ngx_agt_cache_control_filter(ngx_http_request_t *r)
 
     /* the request may have ended before its location's rewrite phase */
 
-    (void) ngx_agt_sources_cut_query(r);
+    (void) ngx_agt_cut_query(r);
 
     client = ngx_agt_client_find(r);
 

@@ -7,12 +7,12 @@
 #include "unit.h"
 #include "stubs.h"
 
-#include "api/places.h"
+#include "api/limits.h"
 
 
-#define SHARED    NGX_AGT_PLACES_SHARED
-#define SIGN_OUT  NGX_AGT_PLACES_SIGN_OUT
-#define FEED      NGX_AGT_PLACES_FEED
+#define SHARED    NGX_AGT_LIMITS_SHARED
+#define SIGN_OUT  NGX_AGT_LIMITS_SIGN_OUT
+#define FEED      NGX_AGT_LIMITS_FEED
 
 #define MAX       64
 
@@ -27,14 +27,14 @@ static void test_sign_out_calls(void);
 static void test_memory(void);
 static void begin(void);
 static void end(void);
-static ngx_int_t wait_for(ngx_agt_places_kind_e kind, ngx_uint_t client,
+static ngx_int_t wait_for(ngx_agt_limits_kind_e kind, ngx_uint_t client,
     ngx_uint_t same);
-static ngx_uint_t fill(ngx_agt_places_kind_e kind, ngx_uint_t client,
+static ngx_uint_t fill(ngx_agt_limits_kind_e kind, ngx_uint_t client,
     ngx_uint_t n);
 
 
-static ngx_agt_places_t       places;
-static ngx_agt_places_hold_t  held[2048];
+static ngx_agt_limits_t       places;
+static ngx_agt_limits_hold_t  held[2048];
 static ngx_uint_t             n;
 
 
@@ -65,7 +65,7 @@ test_half(void)
 
     /* a place that is given back is one again */
 
-    ngx_agt_places_release(&held[0]);
+    ngx_agt_limits_release(&held[0]);
     unit_check(wait_for(SHARED, 1, 0) == NGX_OK);
     unit_check(wait_for(SHARED, 1, 0) == NGX_BUSY);
     end();
@@ -163,7 +163,7 @@ static void
 test_calls(void)
 {
     ngx_uint_t             i;
-    ngx_agt_places_hold_t  calls[MAX];
+    ngx_agt_limits_hold_t  calls[MAX];
 
     unit_test("a client with a quarter of the calls lets others go first");
 
@@ -175,31 +175,31 @@ test_calls(void)
     unit_check(wait_for(SHARED, 0, 0) == NGX_OK);
 
     for (i = 0; i < MAX; i++) {
-        unit_check(ngx_agt_places_has_room(&places));
-        unit_check(ngx_agt_places_is_first(&places, &held[0]) == (i < 16));
+        unit_check(ngx_agt_limits_has_room(&places));
+        unit_check(ngx_agt_limits_is_first(&places, &held[0]) == (i < 16));
 
-        ngx_agt_places_call(&places, &calls[i], SHARED, &held[0]);
+        ngx_agt_limits_call(&places, &calls[i], SHARED, &held[0]);
     }
 
-    unit_check(!ngx_agt_places_has_room(&places));
-    unit_check(ngx_agt_places_is_first(&places, &held[1]));
-    unit_check(ngx_agt_places_is_first(&places, &held[2]));
+    unit_check(!ngx_agt_limits_has_room(&places));
+    unit_check(ngx_agt_limits_is_first(&places, &held[1]));
+    unit_check(ngx_agt_limits_is_first(&places, &held[2]));
 
     for (i = 0; i < MAX; i++) {
-        ngx_agt_places_release(&calls[i]);
-        ngx_agt_places_release(&calls[i]);
+        ngx_agt_limits_release(&calls[i]);
+        ngx_agt_limits_release(&calls[i]);
     }
 
     unit_check(places.calls[SHARED] == 0);
-    unit_check(ngx_agt_places_is_first(&places, &held[0]));
+    unit_check(ngx_agt_limits_is_first(&places, &held[0]));
 
     /* where there are less than four, a client has one */
 
     places.max_calls = 2;
-    unit_check(ngx_agt_places_is_first(&places, &held[0]));
-    ngx_agt_places_call(&places, &calls[0], SHARED, &held[0]);
-    unit_check(!ngx_agt_places_is_first(&places, &held[0]));
-    ngx_agt_places_release(&calls[0]);
+    unit_check(ngx_agt_limits_is_first(&places, &held[0]));
+    ngx_agt_limits_call(&places, &calls[0], SHARED, &held[0]);
+    unit_check(!ngx_agt_limits_is_first(&places, &held[0]));
+    ngx_agt_limits_release(&calls[0]);
     end();
 }
 
@@ -208,7 +208,7 @@ static void
 test_sign_out_calls(void)
 {
     ngx_uint_t             i;
-    ngx_agt_places_hold_t  calls[8];
+    ngx_agt_limits_hold_t  calls[8];
 
     unit_test("besides, there are eight calls of sign-outs, two for a client");
 
@@ -220,23 +220,23 @@ test_sign_out_calls(void)
     }
 
     unit_check(wait_for(SHARED, 9, 0) == NGX_OK);
-    unit_check(!ngx_agt_places_may_sign_out(&places, &held[5]));
+    unit_check(!ngx_agt_limits_may_sign_out(&places, &held[5]));
 
     for (i = 0; i < 8; i++) {
-        unit_check(ngx_agt_places_may_sign_out(&places, &held[i / 2]));
-        ngx_agt_places_call(&places, &calls[i], SIGN_OUT, &held[i / 2]);
+        unit_check(ngx_agt_limits_may_sign_out(&places, &held[i / 2]));
+        ngx_agt_limits_call(&places, &calls[i], SIGN_OUT, &held[i / 2]);
         unit_check(i % 2 == 0
-                   || !ngx_agt_places_may_sign_out(&places, &held[i / 2]));
+                   || !ngx_agt_limits_may_sign_out(&places, &held[i / 2]));
     }
 
-    unit_check(!ngx_agt_places_may_sign_out(&places, &held[4]));
-    unit_check(ngx_agt_places_has_room(&places));
+    unit_check(!ngx_agt_limits_may_sign_out(&places, &held[4]));
+    unit_check(ngx_agt_limits_has_room(&places));
 
     for (i = 0; i < 8; i++) {
-        ngx_agt_places_release(&calls[i]);
+        ngx_agt_limits_release(&calls[i]);
     }
 
-    unit_check(ngx_agt_places_may_sign_out(&places, &held[4]));
+    unit_check(ngx_agt_limits_may_sign_out(&places, &held[4]));
     end();
 }
 
@@ -258,7 +258,7 @@ test_memory(void)
 static void
 begin(void)
 {
-    ngx_agt_places_init(&places, MAX);
+    ngx_agt_limits_init(&places, MAX);
     memset(held, 0, sizeof(held));
     n = 0;
 }
@@ -272,10 +272,10 @@ end(void)
     ngx_uint_t  i;
 
     for (i = 0; i < n; i++) {
-        ngx_agt_places_release(&held[i]);
+        ngx_agt_limits_release(&held[i]);
     }
 
-    for (i = 0; i < NGX_AGT_PLACES_KINDS; i++) {
+    for (i = 0; i < NGX_AGT_LIMITS_KINDS; i++) {
         unit_check(places.waiting[i] == 0 && places.calls[i] == 0);
     }
 
@@ -284,7 +284,7 @@ end(void)
 
 
 static ngx_int_t
-wait_for(ngx_agt_places_kind_e kind, ngx_uint_t client, ngx_uint_t same)
+wait_for(ngx_agt_limits_kind_e kind, ngx_uint_t client, ngx_uint_t same)
 {
     ngx_int_t                rc;
     ngx_agt_budget_client_t  address;
@@ -292,7 +292,7 @@ wait_for(ngx_agt_places_kind_e kind, ngx_uint_t client, ngx_uint_t same)
     memset(&address, 0, sizeof(address));
     memcpy(&address, &client, sizeof(client));
 
-    rc = ngx_agt_places_wait(&places, &held[n], kind,
+    rc = ngx_agt_limits_wait(&places, &held[n], kind,
                              client ? &address : NULL, same);
     if (rc == NGX_OK) {
         n++;
@@ -305,7 +305,7 @@ wait_for(ngx_agt_places_kind_e kind, ngx_uint_t client, ngx_uint_t same)
 /* how many of "count" places a client gets */
 
 static ngx_uint_t
-fill(ngx_agt_places_kind_e kind, ngx_uint_t client, ngx_uint_t count)
+fill(ngx_agt_limits_kind_e kind, ngx_uint_t client, ngx_uint_t count)
 {
     ngx_uint_t  i, taken;
 

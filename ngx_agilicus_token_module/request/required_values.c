@@ -4,7 +4,7 @@
  */
 
 
-#include "request/requirements.h"
+#include "request/required_values.h"
 
 
 static const ngx_str_t *ngx_agt_requirements_values(
@@ -12,7 +12,7 @@ static const ngx_str_t *ngx_agt_requirements_values(
 
 
 const ngx_agt_requirement_t *
-ngx_agt_requirements_evaluate(ngx_http_request_t *r,
+ngx_agt_required_values(ngx_http_request_t *r,
     const ngx_agt_loc_conf_t *conf, ngx_uint_t *n)
 {
     ngx_uint_t                     i;

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_AGT_REQUEST_REQUIREMENTS_H_INCLUDED_
-#define _NGX_AGT_REQUEST_REQUIREMENTS_H_INCLUDED_
+#ifndef _NGX_AGT_REQUEST_REQUIRED_VALUES_H_INCLUDED_
+#define _NGX_AGT_REQUEST_REQUIRED_VALUES_H_INCLUDED_
 
 
 #include "ngx_agilicus_token_module.h"
@@ -16,9 +16,9 @@
  * "*n" to their number.  Returns NULL if there is none, or, with "*n" not zero,
  * if there is no memory.
  */
-const ngx_agt_requirement_t *ngx_agt_requirements_evaluate(
+const ngx_agt_requirement_t *ngx_agt_required_values(
     ngx_http_request_t *r, const ngx_agt_loc_conf_t *conf,
     ngx_uint_t *n);
 
 
-#endif /* _NGX_AGT_REQUEST_REQUIREMENTS_H_INCLUDED_ */
+#endif /* _NGX_AGT_REQUEST_REQUIRED_VALUES_H_INCLUDED_ */
