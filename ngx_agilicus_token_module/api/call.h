@@ -57,20 +57,20 @@ typedef struct {
     const char  *name;                      /* for logs */
 
     /*
-     * Remembers what is to be remembered of an answer.  "answer" comes with the
-     * meaning of its status; where its class is NONE, the function turns the
-     * body into the answer for waiters, and a class that it leaves at NONE
-     * decides nothing.  May be NULL.
+     * Stores what later requests can use of an answer.  "answer" comes with the
+     * meaning of its status.  Where its class is NONE, the function reads the
+     * body and fills in the answer for the waiters; where it leaves the class
+     * at NONE, the answer decides nothing.  May be NULL.
      */
     void       (*read)(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
                     ngx_agt_answer_t *answer);
 
     /*
-     * Finds what a call of the same key in another worker left behind: an entry
+     * Finds the entry that a call of the same key in another worker has stored:
      * of answer->class or, where that is NONE, of any class; never the entry
      * that was there when the last request was made (call->seen).  NGX_DECLINED
-     * where there is none: the call is then made here.  NULL for types whose
-     * calls are not shared.
+     * where there is no such entry: the call is then made here.  NULL for types
+     * whose calls are not shared.
      */
     ngx_int_t  (*adopt)(ngx_agt_call_t *call, ngx_agt_answer_t *answer);
 
@@ -167,7 +167,7 @@ struct ngx_agt_call_s {
 
 
 /*
- * Sets up and takes down what calls need in a worker; "conf" lives as long as
+ * Set up and take down the state of calls in a worker; "conf" lives as long as
  * the worker.  NGX_ERROR, with the cause logged, where libcurl failed.
  */
 ngx_int_t ngx_agt_call_init(const ngx_agt_api_conf_t *conf, ngx_log_t *log);
@@ -190,9 +190,10 @@ const ngx_agt_api_conf_t *ngx_agt_call_conf(void);
 ngx_agt_curl_t *ngx_agt_call_curl(const ngx_agt_api_t *api);
 
 /*
- * A buffer of 2 * NGX_AGT_JSON_MAX_BODY bytes for what is read from an answer.
- * All share it: its content lives until the callbacks of that answer have
- * returned, or until the next look-up or call, whichever comes first.
+ * Returns a buffer of 2 * NGX_AGT_JSON_MAX_BODY bytes for facts, rules and
+ * tokens that are read from an answer.  All answers share it: its content lives
+ * until the callbacks of that answer have returned, or until the next look-up
+ * or call, whichever comes first.
  */
 u_char *ngx_agt_call_buffer(void);
 

@@ -12,8 +12,8 @@
 
 
 /*
- * Sending calls: which call is sent when, what is sent again, and what is told
- * to the breaker and the log when an answer comes.
+ * Sending calls: which call is sent at which time, which call is sent again,
+ * and what the breaker and the log are told about an answer.
  */
 
 /*

@@ -14,13 +14,13 @@
 
 
 /*
- * libcurl's multi interface on nginx's events; the only file that knows curl.
+ * libcurl's multi interface on nginx's events; no other file uses libcurl.
  * Nothing here waits for a socket, a name or a file: names are resolved by
  * libcurl's threads, certificates come in memory.
  *
- * Three promises: submit never calls back before it returns; the callback
- * comes exactly once unless the operation is cancelled first; after it, the
- * operation is gone.
+ * Three promises: submit never calls the handler before it returns; the handler
+ * is called exactly once unless the operation is cancelled first; after the
+ * handler was called, the operation does not exist any more.
  */
 
 
@@ -40,9 +40,9 @@ typedef enum {
 
 
 /*
- * What a connection is made with.  Two APIs that differ in any of it must not
- * share connections, so each has a pool of its own.  Everything is owned by
- * the caller and lives as long as the pool.
+ * The settings of connections.  Two APIs that differ in any of them must not
+ * share connections, so each API has a pool of its own.  The caller owns
+ * everything, which must live as long as the pool.
  */
 
 typedef struct {
@@ -67,8 +67,7 @@ typedef struct {
     ngx_msec_t      elapsed;      /* since it was submitted */
     time_t          retry_after;  /* seconds; 0: none given */
     ngx_uint_t      attempts;     /* how often it was sent */
-    const char     *message;      /* for a log: never holds
-                                                    what was sent or answered */
+    const char     *message;      /* for a log: has no sent or received data */
 } ngx_agt_curl_result_t;
 
 
@@ -100,9 +99,9 @@ typedef struct ngx_agt_curl_op_s    ngx_agt_curl_op_t;
 
 
 /*
- * Tells whether the libcurl at hand will do: new enough, resolves names
- * without blocking, and uses the same OpenSSL as this module.  Returns NULL,
- * or a phrase that says what is wrong.  May be called in the master.
+ * Tells whether the libcurl at hand will do: new enough, resolves names without
+ * blocking, and uses the same OpenSSL as this module.  Returns NULL, or a
+ * phrase for the cause.  May be called in the master.
  */
 const char *ngx_agt_curl_unusable(void);
 
@@ -137,9 +136,9 @@ ngx_agt_curl_op_t *ngx_agt_curl_submit(
     ngx_agt_curl_request_t *request);
 
 /*
- * Makes a request and waits for its end, without nginx's events: for a worker
- * that exits, and nothing else.  The handler is called before it returns, save
- * for lack of memory.
+ * Makes a request and waits for its end, without nginx's events: only for a
+ * worker that exits.  The handler is called before this function returns,
+ * except where memory is short.
  */
 void ngx_agt_curl_perform(ngx_agt_curl_t *pool,
     ngx_agt_curl_request_t *request);

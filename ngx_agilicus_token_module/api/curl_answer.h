@@ -11,13 +11,14 @@
 #include "api/curl_internal.h"
 
 
-/* callbacks of libcurl for what is answered; "data" is the operation */
+/* libcurl's callbacks for parts of an answer; "data" is the operation */
 
 size_t ngx_agt_curl_header(char *p, size_t size, size_t n, void *data);
 size_t ngx_agt_curl_write(char *p, size_t size, size_t n, void *data);
 
 /*
- * How an operation ended, from libcurl's code and what was read so far.
+ * Returns how an operation ended, from libcurl's code and the part of the
+ * answer that was read.
  */
 ngx_agt_curl_e ngx_agt_curl_class(ngx_agt_curl_op_t *op, CURLcode code);
 

@@ -53,9 +53,9 @@ struct ngx_agt_curl_op_s {
     CURL                    *easy;
     struct curl_slist       *headers; /* with a bearer, else NULL */
 
-    ngx_str_t                body;    /* what is sent */
+    ngx_str_t                body;    /* of the request */
 
-    u_char                  *buf;     /* what is answered */
+    u_char                  *buf;     /* for the answer */
     size_t                   len;
     size_t                   size;
     size_t                   max_body;
@@ -81,8 +81,8 @@ struct ngx_agt_curl_op_s {
 
 
 /*
- * Hands over what is complete; called after each curl_multi_socket_action().
- * What the handlers do may submit and cancel operations.
+ * Calls the handlers of all operations that have ended; called after each
+ * curl_multi_socket_action().  The handlers may submit and cancel operations.
  */
 void ngx_agt_curl_drain(ngx_agt_curl_t *pool);
 

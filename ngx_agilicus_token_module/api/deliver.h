@@ -36,8 +36,8 @@ ngx_int_t ngx_agt_deliver_init(const ngx_agt_deliver_conf_t *conf,
 
 /*
  * For a worker that exits, before calls are taken down: unless workers of a
- * newer configuration are there, tells the API what is due, for two seconds at
- * most.
+ * newer configuration exist, tells the API all revocations that are due, for
+ * two seconds at most.
  */
 void ngx_agt_deliver_exit(void);
 

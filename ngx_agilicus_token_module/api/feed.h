@@ -39,17 +39,18 @@ typedef struct {
 
 
 /*
- * Writes beside the denials what the workers of configuration number "cycle"
- * will poll, or that they will poll nothing; in the master, before these
- * workers start.  What older workers still poll counts for nothing from then
- * on.
+ * Writes beside the denials which API the workers of configuration number
+ * "cycle" will poll and how often, or that they will poll none; in the master,
+ * before these workers start.  From then on, polls of older workers do not
+ * count.
  */
 void ngx_agt_feed_configure(
     ngx_agt_denials_t *denials,
     const ngx_agt_feed_conf_t *conf, uint32_t cycle);
 
 /*
- * Sets up and takes down the poller of a worker; "conf" lives as long as it.
+ * Sets up and takes down the poller of a worker; "conf" lives as long as the
+ * worker.
  */
 ngx_int_t ngx_agt_feed_init(const ngx_agt_feed_conf_t *conf, ngx_log_t *log);
 void ngx_agt_feed_exit(void);

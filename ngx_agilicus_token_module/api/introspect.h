@@ -15,8 +15,8 @@
 
 
 /*
- * The operations of the Tokens API: what is sent, how answers are classed, what
- * is remembered of them.
+ * The introspection of tokens at the Tokens API: sending the call, classing its
+ * answers, and storing them.
  */
 
 
@@ -54,11 +54,11 @@ ngx_int_t ngx_agt_api_introspect(
 
 
 /*
- * Denies a token that the API calls revoked, and drops what is known of it in
- * all zones and origins of this API.  "key" is the token's key for denials,
- * "facts" what the caller knows of it, or NULL.  A token that was ever active,
- * as far as facts of any age say, is denied until it expires, another one for
- * "invalid" milliseconds.
+ * Denies a token that the API calls revoked, and drops its facts in all zones
+ * and origins of this API.  "key" is the token's key for denials; "facts" are
+ * facts that the caller has, or NULL.  If facts of any age say that the token
+ * was ever active, it is denied until it expires, else for "invalid"
+ * milliseconds.
  */
 void ngx_agt_api_revoked(ngx_agt_api_t *api,
     const u_char *digest, const u_char *key,

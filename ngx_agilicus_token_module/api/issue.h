@@ -18,22 +18,23 @@
 
 /*
  * The operations of the Tokens API that give the edge a token: reissue for
- * another organisation, and creation for a caller who was identified otherwise
- * (validations first).  What is given has a record in the ledger before anybody
- * gets it, and is kept sealed; a refusal is remembered as "invalid", and ends
- * what was given for the same before.  One call for all who need the same.
+ * another organisation, and creation for a caller who was identified by other
+ * means than a token (validations first).  A new token gets a record in the
+ * ledger before any request gets the token, and is kept sealed.  A refusal is
+ * remembered as "invalid", and ends earlier tokens for the same purpose.  All
+ * requests that need the same token share one call.
  */
 
 typedef struct {
     const ngx_agt_origin_t         *origin;
     ngx_agt_json_create_t           what;     /* of a reissue: "org" only */
-    const u_char                   *key;      /* what it is for */
+    const u_char                   *key;      /* of the token's purpose */
     uint64_t                        seen;     /* see call */
     ngx_msec_t                      connect_timeout;
     ngx_msec_t                      timeout;
     const ngx_agt_budget_client_t  *client;
 
-    /* of a reissue: what was presented */
+    /* of a reissue: the presented token */
     ngx_str_t                       token;
     const u_char                   *digest;
     const ngx_agt_facts_t          *facts;
@@ -42,11 +43,11 @@ typedef struct {
 
 
 /*
- * Asks for the presented token reissued for an organisation (API: POST
- * /v1/tokens/reissue).  The answer is ACTIVE with a token that nobody has
- * looked at yet, INVALID (400, 403, 404), REVOKED (410: so is the token that
- * was presented, which is then denied), or as of any call.  Returns as
- * ngx_agt_call_join().
+ * Asks the API to reissue the presented token for an organisation (API: POST
+ * /v1/tokens/reissue).  The answer is ACTIVE with a token that has not been
+ * introspected yet; INVALID (400, 403, 404); REVOKED (410: the presented token
+ * is revoked, and is then denied); or an answer that any call may have.
+ * Returns the same as ngx_agt_call_join().
  */
 ngx_int_t ngx_agt_issue_reissue(
     const ngx_agt_issue_t *issue,
@@ -54,8 +55,9 @@ ngx_int_t ngx_agt_issue_reissue(
 
 /*
  * Asks whether a token may be created (API: POST /v1/tokens/validations) and
- * then for it (API: POST /v1/tokens), with the edge's credential.  The answer
- * is ACTIVE with the token, INVALID where the API refuses, or as of any call.
+ * then for the token (API: POST /v1/tokens), with the edge's credential.  The
+ * answer is ACTIVE with the token, INVALID where the API refuses, or an answer
+ * that any call may have.  Returns the same as ngx_agt_call_join().
  */
 ngx_int_t ngx_agt_issue_create(
     const ngx_agt_issue_t *issue,

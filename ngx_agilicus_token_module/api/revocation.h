@@ -69,15 +69,16 @@ void ngx_agt_revocation_again(const ngx_agt_revocation_t *revocation,
 ngx_uint_t ngx_agt_revocation_pending(void);
 
 /*
- * As again(), but waits for the end, which blocks the worker: for one that
- * exits, and nothing else.  A record that the API did not confirm keeps its
- * lease.
+ * Does the same as again(), but waits for the end, which blocks the worker:
+ * only for a worker that exits.  A record that the API did not confirm keeps
+ * its lease.
  */
 void ngx_agt_revocation_last(const ngx_agt_revocation_t *revocation,
     const u_char *key);
 
 /*
- * Cancels what this worker tells the API now and gives the leases back.
+ * Cancels the calls of this worker that again() has started, and gives the
+ * leases back.
  */
 void ngx_agt_revocation_stop(void);
 

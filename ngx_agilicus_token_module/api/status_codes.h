@@ -15,12 +15,12 @@
 
 
 /*
- * What a status of the Tokens API means: the one table of it.
+ * The meaning of each status of the Tokens API, in one table.
  *
- * Only the API speaks of a token.  400, 403, 404 and 422 are its word only with
- * a JSON object as their body; anything else with such a status comes from
- * something in front of it and decides nothing.  410 refuses whatever its body
- * is, but without an object it is not the API that says so.
+ * Only the API decides on a token.  400, 403, 404 and 422 count as the API's
+ * answer only with a JSON object as their body; any other body with such a
+ * status comes from a server in front of the API and decides nothing.  410
+ * refuses with any body, but without an object it is not the API's answer.
  */
 
 typedef enum {
@@ -38,7 +38,7 @@ typedef enum {
 typedef struct {
 
     /*
-     * NONE      the body says: it is to be read, and decides nothing where it
+     * NONE      the body decides: it must be read, and decides nothing where it
      *           cannot be read
      * ACTIVE    done as asked; of a revocation also where there was nothing to
      *           revoke
@@ -65,7 +65,7 @@ typedef struct {
 ngx_uint_t ngx_agt_status_needs_object(ngx_uint_t status);
 
 /*
- * What a whole answer of "status" to "operation" means, filled into "*meaning".
+ * Sets "*meaning" to the meaning of a whole answer of "status" to "operation".
  * "object" is 1 if its body is a complete JSON object of a type that may hold
  * one.
  */

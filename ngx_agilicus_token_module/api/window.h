@@ -13,12 +13,14 @@
 
 
 /*
- * Windows of time by which a list of tokens is read that gives no more than so
- * many rows at once and has no cursor: together they cover all of time, and one
- * that gives as many rows as there can be is split until none does.  Pure.
+ * Windows of time, by which the module reads the API's list of tokens: the list
+ * gives no more than a number of rows at once and has no cursor.  Together the
+ * windows cover all of time, and a window that gives the most rows is split
+ * until none does.  These functions are pure.
  *
- * Whether the API's ends are inclusive is not documented, so a window asks for
- * a second more on both sides; rows that come twice do no harm.
+ * It is not documented whether the API's ends are inclusive, so the API is
+ * asked for a second more on both sides of a window; rows that come twice do no
+ * harm.
  */
 
 /* windows at most; more than this is more than can be polled */
@@ -32,7 +34,7 @@
 #define NGX_AGT_WINDOW_FUTURE  INT64_MAX
 
 
-/* what a window's times are of */
+/* the date of a token that a window's times stand for */
 
 typedef enum {
     NGX_AGT_WINDOW_EXP = 0,
@@ -81,9 +83,10 @@ ngx_int_t ngx_agt_windows_split(ngx_agt_windows_t *w,
     ngx_uint_t i, int64_t pivot, int64_t now);
 
 /*
- * The first and the last second that the API is asked for in "window": a second
- * more than its own on both sides, and nothing that a date cannot say.  1 if
- * there is such an end, 0 where the window is open.
+ * Set "*sec" to the first and the last second that the API is asked for in
+ * "window": one second outside the window's own, but within the dates that the
+ * API can write.  Return 1 if there is such an end, or 0 where the window is
+ * open.
  */
 ngx_uint_t ngx_agt_window_first(const ngx_agt_window_t *window, int64_t *sec);
 ngx_uint_t ngx_agt_window_last(const ngx_agt_window_t *window, int64_t *sec);

@@ -28,7 +28,7 @@ typedef struct {
 } ngx_agt_json_options_t;
 
 
-/* what a token is created from; strings are the caller's */
+/* the content of a token to be created; the caller owns the strings */
 
 typedef struct {
     ngx_str_t                      sub;

@@ -14,9 +14,9 @@
 
 /*
  * The body of a request as a document, for rules that ask for a value in it.
- * Reading is as strict as that of a Token, and has the same limits but for the
- * values in it, all together, of which there are less.  It is read once; what a
- * pointer costs then depends on its own length.
+ * It is read as strictly as a Token and with the same limits, except that a
+ * document has fewer values at most.  It is read once; after that, the cost of
+ * a pointer depends on the pointer's length.
  */
 
 #define NGX_AGT_JSON_MAX_DOCUMENT  3072
@@ -38,11 +38,11 @@ ngx_agt_json_document_t *ngx_agt_json_document(const u_char *body, size_t len);
 void ngx_agt_json_release(ngx_agt_json_document_t **document);
 
 /*
- * Finds the string that a pointer (RFC 6901) names in "document", which is one
- * of ngx_agt_json_document().  NGX_OK with "value" set, which lives
- * as long as the document; NGX_DECLINED where nothing or something else is
- * there, or where a member on the way has a namesake but for case: there are
- * readers that would take that one.
+ * Finds the string that a pointer (RFC 6901) names in "document", which
+ * ngx_agt_json_document() has returned.  Returns NGX_OK with "value" set, which
+ * lives as long as the document; NGX_DECLINED where there is no string at this
+ * place, or where a second member on the way has the same name but for case:
+ * some servers would read the second one.
  */
 ngx_int_t ngx_agt_json_pointer(void *document,
     const ngx_str_t *pointer, ngx_str_t *value);

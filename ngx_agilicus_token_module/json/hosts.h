@@ -14,8 +14,8 @@
 
 /*
  * Packs "hosts" of a Token (API: array of HostPermissions), which may be NULL.
- * A rule only allows, so what is not understood as a whole is left out: a rule
- * with a member that is not documented, of another type, or that cannot be
+ * A rule only allows, so anything that is not fully understood is left out: a
+ * rule with a member that is not documented, has another type, or cannot be
  * evaluated; and all rules of a host with such a member.
  */
 void ngx_agt_json_hosts(json_t *hosts, ngx_agt_ruleset_builder_t *b);

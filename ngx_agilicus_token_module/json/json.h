@@ -31,7 +31,7 @@
 #define NGX_AGT_JSON_MAX_VALUES  40000
 
 
-/* what a content type says about a body; its parameters are ignored */
+/* the meaning of a content type for a body; its parameters are ignored */
 
 typedef enum {
     NGX_AGT_JSON_TYPE_OTHER = 0,
@@ -54,7 +54,7 @@ void ngx_agt_json_init(void);
 ngx_agt_json_type_e ngx_agt_json_type(const ngx_str_t *type);
 
 /*
- * Returns 1 if a body is one JSON object and nothing else, else 0.
+ * Returns 1 if a body is exactly one JSON object, else 0.
  */
 ngx_uint_t ngx_agt_json_is_object(const u_char *body, size_t len);
 

@@ -31,8 +31,9 @@ void ngx_agt_early_location(ngx_agt_main_conf_t *mcf,
     ngx_agt_loc_conf_t *conf);
 
 /*
- * Finds the variables that can be assigned, when nginx has numbered all
- * variables; sets up a worker; frees what the worker has set up.
+ * Three functions: one finds the variables that can be assigned, after nginx
+ * has numbered all variables; one sets up a worker; one frees the state of the
+ * worker.
  */
 ngx_int_t ngx_agt_early_init(ngx_cycle_t *cycle, ngx_agt_main_conf_t *mcf);
 ngx_int_t ngx_agt_early_worker(const ngx_agt_main_conf_t *mcf, ngx_log_t *log);

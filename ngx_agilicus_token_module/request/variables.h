@@ -12,10 +12,10 @@
 
 
 /*
- * Adds the variables $agilicus_token_* of this room, or a table of those of
- * another one, which ends with a null name and must live as long as nginx;
- * before the configuration is read.  Variables are empty for a request whose
- * token has not been looked up yet, without their getters being called.
+ * Adds the variables $agilicus_token_* of this room, or a table of variables of
+ * another room, which ends with a null name and must live as long as nginx;
+ * before the configuration is read.  Until the token of a request has been
+ * looked up, its variables are empty and their getters are not called.  Returns
  * NGX_OK or NGX_ERROR.
  */
 ngx_int_t ngx_agt_variables_add(ngx_conf_t *cf);

@@ -12,19 +12,18 @@
 
 
 /*
- * To be called after a call was asked for with ctx->waiter, with the result
- * "rc" and the answer of the function that asked.  "take" gets the answer once,
- * and copies what the request needs of it into the context; it must not end the
- * request.
+ * Handles the result of a function that asked for a call with ctx->waiter: "rc"
+ * is its result, "answer" its answer.  "take" gets the answer once, and copies
+ * what the request needs into the context; it must not end the request.
  *
  * NGX_OK     "take" has been called: with "*answer", or with INDETERMINATE and
  *            INTERNAL where the request could not wait
- * NGX_AGAIN  the request waits, no longer than the location says for all that
- *            it waits for: "take" gets the answer, or INDETERMINATE and TIMEOUT
- *            at the deadline, and then the request's phases run again
+ * NGX_AGAIN  the request waits; the location limits the time of all its waits
+ *            together: "take" gets the answer, or INDETERMINATE and TIMEOUT at
+ *            the deadline, and then the request's phases run again
  *
- * A request whose client leaves, or that ends otherwise, waits no more, and
- * "take" is not called.
+ * A request whose client leaves, or that ends in another way, stops waiting,
+ * and "take" is not called.
  */
 ngx_int_t ngx_agt_wait(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
     ngx_int_t rc, ngx_agt_answer_t *answer, ngx_agt_wait_take_pt take);

@@ -15,15 +15,16 @@
 
 
 /*
- * Matchers of a rule (API: RuleMatcherList).  They compare what extractors find
- * in a request, and the API does not hand out the definitions of extractors:
- * known are only those that stand for a name of the path template that the
- * request matched, and of these only the text, not the type that the extractor
- * gives it.  With any other extractor the rule does not match.
+ * Matchers of a rule (API: RuleMatcherList).  A matcher compares the value that
+ * an extractor finds in a request.  The API does not hand out the definitions
+ * of extractors.  The module knows only extractors that are a name in the path
+ * template that the request matched, and only the text of their value, not the
+ * type that the extractor gives it.  With any other extractor the rule does not
+ * match.
  *
- * What cannot be told for lack of the type is neither true nor false, and its
- * inverse is neither either: an order of what is no integer, a comparison of
- * it with an integer, and "undefined".
+ * Some results depend on the unknown type: the order of a text that is not an
+ * integer, the comparison of such a text with an integer, and "undefined".
+ * These results are neither true nor false, and their inverse is neither, too.
  */
 
 typedef struct {

@@ -16,12 +16,12 @@
 
 
 /*
- * The path that host rules see.  It is the client's own, as it stood in the
- * request line, percent-decoded once; there is nothing else to normalise, for
- * a path that different readers could read differently is not taken at all:
+ * The path that host rules see.  It is the client's path as it stood in the
+ * request line, percent-decoded once.  The module normalises nothing else.  It
+ * does not take a path that different servers could read in different ways:
  *
- *     one that does not begin with "/", or has "//" in it, or a segment of
- *     nothing but parameters ("/;x"), save that it may end in "/"
+ *     a path that does not begin with "/", or has "//" in it, or a segment
+ *     that has only parameters ("/;x"); but it may end in "/"
  *
  *     dot segments, "." and "..", also escaped, with parameters ("..;x") or
  *     with spaces ("..%20")
@@ -30,10 +30,10 @@
  *
  *     bytes up to 0x20 and 0x7f, and the same escaped, save "%20"
  *
- *     escapes that are none ("%zz", "%u002e"), and what is an escape still
+ *     broken escapes ("%zz", "%u002e"), and text that is still an escape
  *     after decoding ("%252e", "%25%32%65")
  *
- *     what is not UTF-8 after decoding
+ *     text that is not UTF-8 after decoding
  */
 
 /* the longest path and the longest query, in bytes, that can match */
@@ -41,9 +41,9 @@
 
 
 /*
- * What the paths of rules are compared with: the path of a request, with "?"
- * and the query behind it or without.  One subject serves one decision after
- * the other, and keeps its buffer; it is all zero before the first.
+ * The text that the paths of rules are compared with: the path of a request,
+ * alone or with "?" and the query behind it.  One structure serves one decision
+ * after the other, and keeps its buffer; it is all zero before the first.
  */
 
 typedef struct {
@@ -106,12 +106,13 @@ void ngx_agt_path_free(ngx_agt_path_t *s);
 ngx_int_t ngx_agt_path_whole(ngx_agt_path_t *s, ngx_str_t *whole);
 
 /*
- * Whether the path of a rule matches; returns 1, or 0 also where that cannot be
- * told.  Without "separate_query" it sees the query too.
+ * Returns 1 if the path of a rule matches, and 0 if it does not match or if the
+ * result is unknown.  Without "separate_query" the rule's path sees the query
+ * too.
  *
- * What stands in the query never stands in for the path: either the path
- * matches alone too, or the "?" of the request is matched by a "?" of the
- * pattern.  Else "/secret?/public" would match ".*" and "/public".
+ * Text in the query never counts as text of the path: either the path matches
+ * without the query as well, or a "?" in the pattern matches the "?" of the
+ * request.  Else "/secret?/public" would match ".*" and "/public".
  */
 ngx_uint_t ngx_agt_path_match(ngx_agt_path_t *s,
     const ngx_agt_ruleset_item_t *item, ngx_uint_t separate_query);

@@ -13,12 +13,12 @@
 
 
 /*
- * One parameter of a raw query against one constraint of a rule (API:
- * RenderedQueryParameter).  Readers of a query differ: some end a parameter at
- * ";" too, take "+" for a space, names without regard to case, "a[]" or "a%00"
- * for "a", or "a.b" and "a b" for "a_b".  What any of them could take for the
- * parameter must have the value, and all of them must find it.  Hence "+" in a
- * value matches nothing, as do escapes that are none.
+ * Compares one parameter of a raw query with one constraint of a rule (API:
+ * RenderedQueryParameter).  Servers read a query differently: some end a
+ * parameter at ";" too, take "+" for a space, ignore the case of names, read
+ * "a[]" or "a%00" as "a", or "a.b" and "a b" as "a_b".  Each piece that some
+ * server could take for the parameter must have the value, and all servers must
+ * find it.  Hence "+" in a value matches nothing, nor does a broken escape.
  */
 
 /*

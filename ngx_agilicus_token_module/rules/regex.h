@@ -13,14 +13,15 @@
 
 
 /*
- * Regular expressions of rules; the only file that knows PCRE2.  They come
- * from the network, so all is bounded: what a pattern may be, how many are kept
- * compiled, and how much one decision may cost.
+ * Regular expressions of rules; no other file uses PCRE2.  The expressions come
+ * from the network, so everything is bounded: their syntax, the number of
+ * compiled expressions that are kept, and the cost of one decision.
  *
  * The dialect is PCRE2 over UTF-8, "." for any character, "$" for the end only.
- * Not taken, and so matching nothing, is what is not needed for paths and hard
- * to bound: "(*...)", recursion, conditions, comments, callouts, Unicode
- * properties, \C; patterns longer or deeper than this:
+ * The module does not take constructs that paths do not need and that are hard
+ * to bound; a pattern with one of them matches nothing.  These are "(*...)",
+ * recursion, conditions, comments, callouts, Unicode properties and \C, and
+ * patterns longer or deeper than this:
  */
 
 #define NGX_AGT_REGEX_MAX_LEN    2048
@@ -30,18 +31,19 @@
 #define NGX_AGT_REGEX_MAX_SIZE   32768
 #define NGX_AGT_REGEX_MAX_KEPT   8388608
 
-/* what one decision may cost, in nanoseconds of processor time */
+/* nanoseconds of processor time that one decision may cost */
 #define NGX_AGT_REGEX_BUDGET     3000000
 
 
-/* what a process keeps: compiled patterns, and the budget of a decision */
+/* the state of a process: compiled patterns, and the budget of a decision */
 
 typedef struct ngx_agt_regex_s  ngx_agt_regex_t;
 
 
 /*
- * Makes what a process needs, with room for so many patterns; the least
- * recently used make room for others.  Returns NULL where memory is short.
+ * Makes the state of a process, with room for "slots" compiled patterns; a new
+ * pattern replaces the least recently used one.  Returns NULL where memory is
+ * short.
  */
 ngx_agt_regex_t *ngx_agt_regex_create(ngx_uint_t slots);
 
@@ -53,23 +55,24 @@ void ngx_agt_regex_destroy(ngx_agt_regex_t *p);
 void ngx_agt_regex_begin(ngx_agt_regex_t *p, uint64_t spent);
 
 /*
- * What has been spent of the budget of a decision, in nanoseconds, without a
- * look at the clock.
+ * Returns how much of the budget of a decision has been spent, in nanoseconds,
+ * without reading the clock.
  */
 uint64_t ngx_agt_regex_spent(ngx_agt_regex_t *p);
 
 /*
- * Takes what a step of about so many nanoseconds costs from the budget.
- * Returns NGX_OK, or NGX_ERROR once the budget is spent; the clock is read only
- * now and then.
+ * Takes the cost of a step, "ns" nanoseconds by estimate, from the budget.
+ * Returns NGX_OK, or NGX_ERROR once the budget is spent.  The clock is read
+ * only now and then.
  */
 ngx_int_t ngx_agt_regex_spend(ngx_agt_regex_t *p, uint64_t ns);
 
 /*
- * Whether "subject", which must be UTF-8, matches "pattern": as a whole or,
- * with "search", anywhere.  "hash" is that of the pattern, as rulesets have it.
- * NGX_OK or NGX_DECLINED; NGX_ERROR where it cannot be told: the pattern is not
- * taken, the budget is spent, or memory is short.
+ * Tells whether "subject", which must be UTF-8, matches "pattern": as a whole
+ * or, with "search", anywhere.  "hash" is the hash of the pattern that the
+ * ruleset has.  Returns NGX_OK or NGX_DECLINED; or NGX_ERROR where the result
+ * is unknown, since the pattern is not taken, the budget is spent, or memory is
+ * short.
  */
 ngx_int_t ngx_agt_regex_match(ngx_agt_regex_t *p,
     const ngx_str_t *pattern, uint32_t hash, ngx_uint_t search,

@@ -17,14 +17,14 @@
 /*
  * The token's host rules: matching one request against them.  A request is
  * allowed if one rule of its host matches in all its parts; no rule ever
- * forbids.  Where two servers could read a request in different ways, every
- * reading must be allowed:
+ * forbids.  Where two servers could read a request in different ways, the rules
+ * must allow every reading:
  *
  *     a path is read as it is, and without the parameters of its segments
- *     ("/a;x/b" as "/a/b" too); only a rule that names the very path, with its
- *     parameters and without a pattern, allows both readings
+ *     ("/a;x/b" as "/a/b" too); only a rule that names exactly this path, with
+ *     its parameters and without a pattern, allows both readings
  *
- *     what a pattern and a template see: path.h; a template
+ *     path.h describes the text that a pattern and a template see; a template
  *     sees the path and, unless the rule has "separate_query", must match with
  *     the query behind it too
  *
@@ -66,33 +66,33 @@ typedef struct {
 } ngx_agt_rules_view_t;
 
 
-/* what a process keeps for all decisions */
+/* the state of a process, which all its decisions use */
 
 typedef struct ngx_agt_rules_s  ngx_agt_rules_t;
 
 
 /*
- * Makes what a process needs, with room for so many compiled patterns.  Returns
- * NULL where memory is short.
+ * Makes the state of a process, with room for "slots" compiled patterns.
+ * Returns NULL where memory is short.
  */
 ngx_agt_rules_t *ngx_agt_rules_create(ngx_uint_t slots);
 
 void ngx_agt_rules_destroy(ngx_agt_rules_t *rules);
 
 /*
- * Decides on one request: "packed" is the ruleset of its token, empty where the
- * token has none.
+ * Decides on one request.  "packed" is the ruleset of its token, empty where
+ * the token has none.
  *
  * NGX_OK        a rule matches
- * NGX_AGAIN     none does yet, but one would if the body had what it asks for:
- *               read it, and decide again with it
- * NGX_DECLINED  none does; "reason" says how far the rule went that went
- *               furthest (host, method, path, query, body, matcher), or "rule"
- *               where there is no rule at all
+ * NGX_AGAIN     no rule matches yet, but one would match if the body had the
+ *               value that the rule asks for: read the body, decide again
+ * NGX_DECLINED  no rule matches; "reason" names the part at which the rule
+ *               failed that came furthest (host, method, path, query, body,
+ *               matcher), or is "rule" where there is no rule at all
  *
- * Costs no more than a few milliseconds whatever the rules are: what takes
- * longer is refused.  "view->spent" goes on from what has been spent on the
- * request before, to what has been spent after.
+ * A decision costs a few milliseconds at most, whatever the rules are; a
+ * request whose decision takes longer is refused.  "view->spent" is the time
+ * that decisions on the request have cost so far; this decision adds its own.
  */
 ngx_int_t ngx_agt_rules_decide(ngx_agt_rules_t *rules,
     const ngx_str_t *packed, ngx_agt_rules_view_t *view,

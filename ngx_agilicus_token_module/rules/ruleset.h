@@ -19,9 +19,8 @@
  *
  *     header | host | rule | item item ... | rule | item ... | host | ...
  *
- * A rule that can never match is left out, for a rule only ever allows.  What
- * is packed says nothing about a request: rules (level 1) reads it anew for
- * each one.
+ * A rule that can never match is left out, since rules only allow.  The packed
+ * form contains no decision: rules (level 1) reads it again for each request.
  */
 
 #define NGX_AGT_RULESET_VERSION   1
@@ -37,7 +36,7 @@
 
 
 typedef enum {
-    NGX_AGT_RULESET_PATH = 1,   /* text: what to compare with */
+    NGX_AGT_RULESET_PATH = 1,   /* text: to compare with */
     NGX_AGT_RULESET_TEMPLATE,   /* text: the template */
     NGX_AGT_RULESET_QUERY,      /* text: name, value: exact match */
     NGX_AGT_RULESET_MATCHER,    /* text: extractor */
@@ -67,7 +66,7 @@ typedef enum {
 } ngx_agt_ruleset_operator_e;
 
 
-/* what is still to be read; a plain copy of it is a bookmark */
+/* the part that is still to be read; a plain copy of it is a bookmark */
 
 typedef struct {
     const u_char                  *pos;
@@ -130,7 +129,7 @@ typedef struct {
 /* a query parameter or a body has a value, a criterion an extractor */
 #define NGX_AGT_RULESET_HAS_VALUE  0x40
 
-/* the operands of a criterion are those of a list */
+/* the criterion has a list of operands */
 #define NGX_AGT_RULESET_IS_LIST    0x80
 
 
@@ -164,8 +163,8 @@ void ngx_agt_ruleset_begin(ngx_agt_ruleset_builder_t *b,
 
 /*
  * Starts the rules of a host.  Its name is normalised: lower case, without port
- * and trailing dot.  Returns NGX_DECLINED where that leaves no name of a host;
- * there is then nothing to add to.  A host without rules is left out.
+ * and trailing dot.  Returns NGX_DECLINED where this leaves no valid name of a
+ * host; no rules must then be added.  A host without rules is left out.
  */
 ngx_int_t ngx_agt_ruleset_host(
     ngx_agt_ruleset_builder_t *b, const ngx_str_t *name);
@@ -190,9 +189,10 @@ void ngx_agt_ruleset_never(ngx_agt_ruleset_builder_t *b);
 /*
  * Adds to the rule.  Items must come in the order of their enumeration.  A
  * method that the API does not know adds nothing; a pattern that is no more
- * than a literal or a prefix becomes one; what cannot be evaluated (a template
- * with unpaired braces, a broken pointer, a string too long) makes the rule one
- * that never matches.  "exact" may be NULL: what is named must then be there.
+ * than a literal or a prefix becomes one.  An item that cannot be evaluated (a
+ * template with unpaired braces, a broken pointer, a string too long) makes the
+ * rule one that never matches.  "exact" may be NULL: the named parameter or
+ * member must then be there, with any value.
  */
 void ngx_agt_ruleset_method(
     ngx_agt_ruleset_builder_t *b, const ngx_str_t *name);
@@ -224,8 +224,8 @@ void ngx_agt_ruleset_string(
 void ngx_agt_ruleset_number(ngx_agt_ruleset_builder_t *b, int64_t value);
 
 /*
- * Ends the packed form and returns its length in bytes, or 0 if anything did
- * not fit: what lies in the buffer must then not be used.  b->rules and
+ * Ends the packed form and returns its length in bytes, or 0 if something did
+ * not fit: the content of the buffer must then not be used.  b->rules and
  * b->dropped say how many rules it has, and how many were left out.
  */
 size_t ngx_agt_ruleset_end(ngx_agt_ruleset_builder_t *b);
@@ -246,8 +246,8 @@ int64_t ngx_agt_ruleset_operand(const ngx_agt_ruleset_item_t *item);
 
 
 /*
- * The packed form: headers, each followed by what belongs to it.  They are
- * copied out, for they may lie at any address.
+ * The packed form: headers, each followed by its own strings and items.
+ * Readers copy the headers out, since they may lie at any address.
  */
 
 typedef struct {
@@ -284,11 +284,11 @@ typedef struct {
 
 
 /*
- * Read the next host, rule or item and move on; the last one only if it is of
- * the type.  Strings point into the packed form.  Return NGX_OK; NGX_DONE at
- * the end, or NGX_DECLINED where the next item is not of the type; or NGX_ERROR
- * where the rest cannot be read: what it belongs to must then not allow
- * anything.
+ * Read the next host, rule or item and move on; the last function moves on only
+ * if the item is of the type.  Strings point into the packed form.  Return
+ * NGX_OK; NGX_DONE at the end, or NGX_DECLINED where the next item is not of
+ * the type; or NGX_ERROR where the rest cannot be read: the host or rule that
+ * is being read must then not allow anything.
  */
 
 static ngx_inline ngx_int_t

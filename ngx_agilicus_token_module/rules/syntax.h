@@ -17,7 +17,7 @@
  */
 
 
-/* what a pattern begins with, see ngx_agt_syntax_literal() */
+/* the literal at the beginning of a pattern, see ngx_agt_syntax_literal() */
 
 typedef struct {
     ngx_agt_ruleset_path_e  kind;
@@ -50,11 +50,12 @@ ngx_uint_t ngx_agt_syntax_is_host(const ngx_str_t *name,
     const ngx_str_t *host);
 
 /*
- * Finds the literal that a pattern begins with.  Sets literal->len to its
+ * Finds the literal at the beginning of a pattern.  Sets literal->len to its
  * length in bytes and "at_start" if it must stand at the start of the text;
- * "kind" and "at_end" say what follows it: nothing, ".*", or something that
- * only a regular expression can match.  Writes the literal to "out", unless
- * that is NULL; it is never longer than the pattern.
+ * "kind" and "at_end" say how the pattern goes on: it ends, or ".*" follows, or
+ * something follows that only a regular expression can match.  Writes the
+ * literal to "out", unless "out" is NULL; the literal is never longer than the
+ * pattern.
  */
 void ngx_agt_syntax_literal(const ngx_str_t *pattern,
     ngx_agt_syntax_literal_t *literal, u_char *out);

@@ -57,9 +57,9 @@ ngx_int_t ngx_agt_target_read(const ngx_str_t *value,
     ngx_agt_target_t *target);
 
 /*
- * Reads "host" or "host:port".  NGX_DECLINED for what has a user in it,
- * escapes, bytes that no name of a host has, or a port that is none.  "usual"
- * is the port that counts as none.
+ * Reads "host" or "host:port".  Returns NGX_OK, or NGX_DECLINED for a text that
+ * has a user or escapes in it, bytes that no name of a host has, or an invalid
+ * port.  The port "usual" counts as no port.
  */
 ngx_int_t ngx_agt_target_authority(const ngx_str_t *text,
     ngx_uint_t usual, ngx_agt_authority_t *authority);
@@ -73,10 +73,10 @@ ngx_uint_t ngx_agt_target_is_same(
     const ngx_agt_authority_t *b);
 
 /*
- * Sets "authority" to that of the target in a request line of HTTP/1, with the
- * port of its scheme as the usual one, and "usual" to that port.  Returns
- * NGX_OK; NGX_DONE where the target is a path, which has none; NGX_DECLINED
- * where it cannot be read.
+ * Sets "authority" to the authority of the target in a request line of HTTP/1,
+ * and "usual" to the port of the target's scheme, which counts as no port.
+ * Returns NGX_OK; NGX_DONE where the target is a path and so has no authority;
+ * NGX_DECLINED where it cannot be read.
  */
 ngx_int_t ngx_agt_target_of_line(const ngx_str_t *line,
     ngx_uint_t *usual, ngx_agt_authority_t *authority);

@@ -27,9 +27,9 @@ ngx_uint_t ngx_agt_template_match(const ngx_str_t *template,
     ngx_uint_t prefix, const ngx_str_t *path);
 
 /*
- * Finds what "name" stands for in a path that matches.  NGX_OK with "value"
- * set, to a part of "path"; NGX_DECLINED if the template has no such name, or
- * has it more than once and it does not stand for the same.
+ * Finds the text that "name" stands for in a path that matches.  Returns NGX_OK
+ * with "value" set to a part of "path"; NGX_DECLINED if the template does not
+ * have the name, or has it more than once and the texts differ.
  */
 ngx_int_t ngx_agt_template_value(const ngx_str_t *template,
     const ngx_str_t *path, const ngx_str_t *name, ngx_str_t *value);

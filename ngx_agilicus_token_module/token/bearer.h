@@ -22,13 +22,13 @@
  * return one of these:
  */
 
-/* a token: "token" is set, to a part of what was given, which owns it */
+/* there is a token: "token" points to it, in memory that the caller owns */
 #define NGX_AGT_BEARER_FOUND      0
 
-/* no credentials of ours: nothing there, or another scheme */
+/* there is no bearer token: no value, or a value of another scheme */
 #define NGX_AGT_BEARER_NONE       1
 
-/* credentials of ours that are not a bearer token by syntax */
+/* there is a value where a bearer token belongs, but its syntax is wrong */
 #define NGX_AGT_BEARER_MALFORMED  2
 
 /* a well-formed token that is longer than allowed */
@@ -49,9 +49,9 @@ ngx_uint_t ngx_agt_bearer_header(ngx_str_t *value, size_t max,
     ngx_str_t *token);
 
 /*
- * The same without a look at the token itself: sets "rest" to what follows the
- * scheme, which may be anything.  FOUND, NONE, or MALFORMED where the scheme is
- * not followed by SP.
+ * Reads an Authorization field like ngx_agt_bearer_header(), but does not check
+ * the token: sets "rest" to the text after the scheme, which may be anything.
+ * Returns FOUND, NONE, or MALFORMED where the scheme is not followed by SP.
  */
 ngx_uint_t ngx_agt_bearer_credentials(ngx_str_t *value, ngx_str_t *rest);
 
@@ -100,7 +100,7 @@ size_t ngx_agt_bearer_cut_query(ngx_str_t *args, ngx_str_t *name, u_char *dst);
 /*
  * Copies the value of a Cookie field to "dst" (at least value->len bytes)
  * without any cookie called "name"; returns the number of bytes written, 0
- * where nothing but that cookie was there.
+ * where the field has no other cookie.
  */
 size_t ngx_agt_bearer_cut_cookie(ngx_str_t *value, ngx_str_t *name,
     u_char *dst);

@@ -13,8 +13,9 @@
 
 
 /*
- * What stands for a token everywhere else: its SHA-256.  The token itself is
- * kept in request and call buffers only.
+ * The SHA-256 of a token stands for the token almost everywhere.  Only buffers
+ * of requests and calls, and the digest cache of a worker, hold the token
+ * itself.
  */
 
 #define NGX_AGT_DIGEST_LEN       32
@@ -30,11 +31,11 @@
 ngx_int_t ngx_agt_digest_init(void);
 
 /*
- * Writes the SHA-256 of the "n" parts, one after the other with nothing in
- * between, to "out" (NGX_AGT_DIGEST_LEN bytes).  Callers that mix
- * parts of varying length keep them apart themselves.  Returns NGX_OK, or
- * NGX_ERROR where libcrypto failed: "out" is then all zero and must not be
- * used.
+ * Writes the SHA-256 of the "n" parts, one after the other without a separator,
+ * to "out" (NGX_AGT_DIGEST_LEN bytes).  A caller whose parts vary in length
+ * must make sure that different parts never give the same bytes.  Returns
+ * NGX_OK, or NGX_ERROR where libcrypto failed: "out" is then all zero and must
+ * not be used.
  */
 ngx_int_t ngx_agt_digest(u_char *out, ngx_str_t *parts, ngx_uint_t n);
 
@@ -46,8 +47,8 @@ ngx_uint_t ngx_agt_digest_equal(const u_char *a, const u_char *b);
 
 /*
  * Writes the fingerprint of a token, the first 16 hex digits of its digest, to
- * "out" (NGX_AGT_FINGERPRINT_LEN bytes, not terminated).  It is what
- * "printf %s TOKEN | sha256sum | cut -c1-16" prints, and safe to log.
+ * "out" (NGX_AGT_FINGERPRINT_LEN bytes, not terminated).  It is the output of
+ * "printf %s TOKEN | sha256sum | cut -c1-16".  A fingerprint is safe to log.
  */
 void ngx_agt_digest_fingerprint(const u_char *digest, u_char *out);
 

@@ -13,17 +13,17 @@
 
 
 /*
- * What is known of one token.  The packed form is one run of bytes without a
- * pointer in it, so that it can lie in shared memory at any address and be
- * copied out in one go:
+ * The facts that are known of one token.  The packed form is one run of bytes
+ * without a pointer in it, so that it can lie in shared memory at any address
+ * and be copied out in one go:
  *
  *     header | sub email org root_org jti session | aud | scopes | roles
  *            | claims
  *
- * The host rules of a token may be large and are a packed form of their own
- * (rules/ruleset.h) that is kept beside the facts.
+ * The host rules of a token may be large.  They have a packed form of their own
+ * (rules/ruleset.h), which is kept beside the facts.
  *
- * Facts say nothing about a verdict: policy reads them anew for each request.
+ * Facts contain no verdict: policy reads them again for each request.
  */
 
 #define NGX_AGT_FACTS_VERSION   2
@@ -42,7 +42,7 @@ typedef enum {
 } ngx_agt_facts_list_e;
 
 
-/* what a denial refuses: one token, or all tokens with the same fact */
+/* a denial refuses one token, or all tokens that have the same fact */
 
 typedef enum {
     NGX_AGT_DENIAL_TOKEN = 0,
@@ -65,10 +65,10 @@ typedef struct {
 /* facts as they are read: strings and lists point into the packed form */
 
 typedef struct {
-    int64_t         exp;  /* seconds since the epoch, as all */
+    int64_t         exp;  /* all times: seconds since the epoch */
     int64_t         iat;
     int64_t         nbf;
-    int64_t         end;  /* a member says no from then on */
+    int64_t         end;  /* from then on a member refuses it */
 
     unsigned        has_exp:1;
     unsigned        has_iat:1;
@@ -76,7 +76,7 @@ typedef struct {
     unsigned        has_end:1;
     unsigned        masquerading:1;
     unsigned        has_rules:1;
-    unsigned        odd_scopes:1;  /* there, but no list */
+    unsigned        odd_scopes:1;  /* present, but not a list */
 
     ngx_str_t       sub;
     ngx_str_t       email;
@@ -117,8 +117,8 @@ void ngx_agt_facts_list(ngx_agt_facts_builder_t *b, ngx_agt_facts_list_e list);
 void ngx_agt_facts_add(ngx_agt_facts_builder_t *b, const ngx_str_t *value);
 
 /*
- * Ends the packed form and returns its length in bytes, or 0 if anything did
- * not fit: what lies in the buffer must then not be used.
+ * Ends the packed form and returns its length in bytes, or 0 if something did
+ * not fit: the content of the buffer must then not be used.
  */
 size_t ngx_agt_facts_end(ngx_agt_facts_builder_t *b);
 

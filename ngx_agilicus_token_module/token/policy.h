@@ -16,8 +16,8 @@
 
 
 /*
- * What a location asks of a token's facts.  Pure: everything comes as an
- * argument, and this is the only place that can say that a request is allowed.
+ * The requirements of a location on the facts of a token.  These functions are
+ * pure: all input comes as arguments.  No other code can allow a request.
  */
 
 /*
@@ -68,13 +68,14 @@ typedef struct {
 
 typedef struct {
     time_t      leeway;  /* seconds */
-    ngx_uint_t  rules;   /* the token's own count */
+    ngx_uint_t  rules;   /* the token's own rules are applied */
 } ngx_agt_policy_t;
 
 
 /*
- * What the token's own rules said, as far as they were asked.  "ask" is called
- * where all else allows, once at most; it sets "rc" and "reason".
+ * The result of the token's own rules.  Where rc is NGX_AGAIN and the facts
+ * pass everything else, "ask" is called, at most once; it sets "rc" and
+ * "reason".
  */
 
 typedef struct ngx_agt_ruling_s  ngx_agt_ruling_t;
@@ -96,18 +97,19 @@ typedef struct {
 
 
 /*
- * Whether facts are past "exp", "leeway" seconds allowed; "now" in seconds
- * since the epoch, "late" one more than the most seconds past "exp" that they
- * were ever seen at, 0 if never: a clock that was set back revives nothing.
- * Returns 1 or 0.
+ * Returns 1 if the facts are past their "exp" by more than "leeway" seconds,
+ * else 0.  "now" is in seconds since the epoch.  "late" is 0 if the facts were
+ * never seen past "exp", else the most seconds past "exp" at which they were
+ * seen, plus one: so an expired token stays expired when the clock is set back.
  */
 ngx_uint_t ngx_agt_policy_expired(
     const ngx_agt_facts_t *facts, time_t leeway, uint32_t late,
     int64_t now);
 
 /*
- * Returns 1 if the facts' own end has come ("end": a member of the Token says
- * no from then on), for which there is no leeway; else 0.  "late" as above.
+ * Returns 1 if the facts' own end has come, else 0.  "end" is the time from
+ * which a member of the Token refuses the token; there is no leeway for it.
+ * "late" as above.
  */
 ngx_uint_t ngx_agt_policy_ended(
     const ngx_agt_facts_t *facts, uint32_t late, int64_t now);
@@ -119,17 +121,19 @@ ngx_uint_t ngx_agt_policy_ahead(
     const ngx_agt_facts_t *facts, time_t leeway, int64_t now);
 
 /*
- * How late it is for the facts at "now", to be remembered with them: 0 before
- * their expiry and their end, 1 in the second of the earlier one, and so on.
+ * Returns how late it is for the facts at "now", to be stored with them: 0
+ * before their expiry and their end, 1 in the second of the earlier of both,
+ * and so on.
  */
 uint32_t ngx_agt_policy_late(const ngx_agt_facts_t *facts, int64_t now);
 
 /*
- * Judges facts against what a location asks for.  Sets "decision" and returns
- * NGX_OK if, and only if, the request is allowed; NGX_DECLINED if it is not;
- * NGX_AGAIN, without a decision, if all depends on the token's own rules and
- * "ruling" does not know yet what they say, not even when it is asked: that is
- * done last.
+ * Judges facts by the requirements of a location.  Sets "decision" and returns
+ * NGX_OK if, and only if, the request is allowed; sets it and returns
+ * NGX_DECLINED if the request is not allowed.  Returns NGX_AGAIN, without a
+ * decision, if the facts meet everything else and the result of the token's own
+ * rules is not known yet, even after they were asked.  The rules are asked
+ * last.
  */
 ngx_int_t ngx_agt_policy_decide(
     const ngx_agt_facts_t *facts, uint32_t late,

@@ -13,8 +13,8 @@
 
 
 /*
- * The words of a decision: what $agilicus_token_verdict and
- * $agilicus_token_reason say.  NONE is 0 and the empty word.
+ * The words of a decision: the values of $agilicus_token_verdict and
+ * $agilicus_token_reason.  NONE is 0 and the empty word.
  */
 
 typedef enum {
@@ -32,7 +32,7 @@ typedef enum {
 } ngx_agt_verdict_e;
 
 
-/* what an answer of the API was, and an entry of the cache that it made */
+/* the class of an answer of the API, and of the cache entry made from it */
 
 typedef enum {
     NGX_AGT_CLASS_NONE = 0,
@@ -41,7 +41,7 @@ typedef enum {
     NGX_AGT_CLASS_REVOKED,      /* a denial, never an entry */
     NGX_AGT_CLASS_REFUSED,      /* 401, 403: ours to mend */
     NGX_AGT_CLASS_INDETERMINATE,
-    NGX_AGT_CLASS_SHED          /* over a limit of ours */
+    NGX_AGT_CLASS_SHED          /* over a limit of this edge */
 } ngx_agt_class_e;
 
 
@@ -70,7 +70,7 @@ typedef enum {
     /* expired */
     NGX_AGT_REASON_EXPIRED,
 
-    /* revoked: what the denial stands for */
+    /* revoked: the kind of fact that the denial refuses */
     NGX_AGT_REASON_REVOKED,
     NGX_AGT_REASON_JTI,
     NGX_AGT_REASON_SESSION,
@@ -94,7 +94,7 @@ typedef enum {
     NGX_AGT_REASON_REISSUE,
     NGX_AGT_REASON_CREATE,
 
-    /* unavailable: which failure of the API, or which limit of ours */
+    /* unavailable: a failure of the API, or a limit of this edge */
     NGX_AGT_REASON_RESOLVE,
     NGX_AGT_REASON_CONNECT,
     NGX_AGT_REASON_TLS,

@@ -15,7 +15,7 @@
 
 
 /*
- * What may be asked of an API, by all workers together: a budget of calls for
+ * Limits on the calls to an API by all workers together: a budget of calls for
  * the API and for each client, and a breaker that keeps calls from an API that
  * fails.  All of it lies in the first zone.
  */
@@ -60,14 +60,15 @@ void ngx_agt_budget_client(struct sockaddr *sockaddr,
     ngx_agt_budget_client_t *client);
 
 /*
- * Takes one call from the budgets of an API and of a client (NULL: no
- * client's).  "now" in milliseconds, monotonic.
+ * Takes one call from the budgets of an API and of a client ("client" is NULL
+ * where no client is charged).  "now" is in milliseconds, monotonic.
  *
  * NGX_OK        taken
  * NGX_DECLINED  the API's budget is spent
- * NGX_BUSY      the client's own is; nothing was taken from the API's
+ * NGX_BUSY      the client's budget is spent; nothing was taken from the API's
  *
- * Where refused, "*retry_after" is in how many seconds there is one again.
+ * Where the call is refused, "*retry_after" is set to the seconds until the
+ * budget has a call again.
  */
 ngx_int_t ngx_agt_budget_take(ngx_agt_zone_t *first,
     ngx_uint_t api, const ngx_agt_rate_t *rate,

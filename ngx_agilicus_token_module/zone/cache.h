@@ -74,9 +74,9 @@ ngx_int_t ngx_agt_cache_find(ngx_agt_zone_t *zone,
     const ngx_agt_cache_key_t *key, ngx_uint_t want, ngx_agt_found_t *found);
 
 /*
- * Ends the life of the strings that were found, as every look-up and every call
- * does.  It does nothing but in builds for tests with NGX_AGT_SCRIBBLE, where
- * the memory that look-ups share is overwritten and freed.
+ * Ends the life of the strings of ngx_agt_found_t, as every look-up and every
+ * call does.  This function does something only in builds for tests with
+ * NGX_AGT_SCRIBBLE: it overwrites and frees the memory that look-ups share.
  */
 void ngx_agt_cache_forget(void);
 

@@ -106,9 +106,9 @@ void ngx_agt_children_end_all(
     const ngx_agt_clock_t *now);
 
 /*
- * With the mutex of the denials held: ends one child, and children of it.
- * NGX_OK; NGX_ERROR where a denial found no room, the record being due all the
- * same.
+ * With the mutex of the denials held: ends one child, and its own children.
+ * Returns NGX_OK, or NGX_ERROR where a denial found no room; the record is made
+ * due in both cases.
  */
 ngx_int_t ngx_agt_children_end_locked(
     ngx_agt_denials_t *denials,

@@ -51,7 +51,7 @@ typedef struct {
     u_char    key[NGX_AGT_DENIAL_KEY_LEN];
     uint64_t  mono;           /* milliseconds, monotonic: its end; 0: free */
     int64_t   wall;           /* seconds since the epoch: its end */
-    int64_t   before;         /* denies what was issued up to then */
+    int64_t   before;         /* denies tokens issued up to then */
     uint64_t  mark;           /* see below */
 } ngx_agt_denial_t;
 
@@ -94,17 +94,18 @@ ngx_agt_denial_set_t *ngx_agt_denial_set_init(void *mem,
     size_t size, const uint64_t *secret);
 
 /*
- * Adds a denial, or makes one that is there last longer, deny more and be
- * better protected; it never weakens one.
+ * Adds a denial, or makes an existing one last longer, deny more and be better
+ * protected; never weakens a denial.
  *
- * NGX_OK        added, or strengthened: what was found clean must be looked at
- *               again
- * NGX_DECLINED  nothing of what it denies has changed
- * NGX_BUSY      added, but a live one that denies had to go; "*gone" is when
- *               the later of its two ends comes, in milliseconds of the
- *               monotonic clock
- * NGX_ERROR     not added: all that lies in its places is alive, and protected
- *               or of a later source; "*gone" is when its own end would come
+ * NGX_OK        added, or strengthened: tokens that were found clean must be
+ *               checked again
+ * NGX_DECLINED  nothing that it denies has changed
+ * NGX_BUSY      added, but it replaced a live denial; "*gone" is set to the
+ *               later of the two ends of the replaced denial, in milliseconds
+ *               of the monotonic clock
+ * NGX_ERROR     not added: all denials in its places are alive, and protected
+ *               or of a later source; "*gone" is set to the end that the new
+ *               denial would have had
  */
 ngx_int_t ngx_agt_denial_set_add(ngx_agt_denial_set_t *t,
     const ngx_agt_denial_t *add,
@@ -118,8 +119,8 @@ ngx_agt_denial_t *ngx_agt_denial_set_find(
     const ngx_agt_clock_t *now);
 
 /*
- * Notes that the API has been told of an UNTOLD denial, which is BY_API from
- * now on; others stay what they are.
+ * Notes that the API has been told of an UNTOLD denial: the denial is BY_API
+ * from now on.  Denials of other sources do not change.
  */
 void ngx_agt_denial_set_told(ngx_agt_denial_set_t *t,
     const u_char *key, const ngx_agt_clock_t *now);

@@ -127,7 +127,7 @@ typedef struct {
 } ngx_agt_denials_t;
 
 
-/* what to deny: the arguments of ngx_agt_denials_add() */
+/* a denial to add: the arguments of ngx_agt_denials_add() */
 
 typedef struct {
     const u_char            *api;        /* digest of the API's URL */
@@ -164,9 +164,9 @@ ngx_atomic_uint_t ngx_agt_denials_generation(ngx_agt_denials_t *denials);
 
 /*
  * Writes the key under which a token is denied to "out": the digest of the
- * token without any "=" at its end, so that all its spellings have one.
- * "digest" is that of the token as it stands.  NGX_OK, or NGX_ERROR where no
- * digest could be made.
+ * token without any "=" at its end, so that all spellings of the token have one
+ * key.  "digest" is the digest of the token as it stands.  Returns NGX_OK, or
+ * NGX_ERROR where no digest could be made.
  */
 ngx_int_t ngx_agt_denials_token(u_char *out,
     const ngx_str_t *token, const u_char *digest);

@@ -15,9 +15,9 @@
 
 
 /*
- * Which bytes had which digest, for the few tokens that a worker sees again
- * and again: comparing a token costs a thirtieth of digesting it.  Bytes are
- * compared as a whole; what is forgotten is zeroed.
+ * The digests of the few tokens that a worker sees again and again: to compare
+ * a token costs a thirtieth of digesting it.  Tokens are compared as a whole; a
+ * token that is dropped is zeroed.
  */
 
 /* tokens that a worker remembers at most, and the longest of them in bytes */
@@ -26,22 +26,22 @@
 
 
 /*
- * Has all be remembered in the "size" bytes at "mem", which are aligned to 64
- * and live as long as anything is asked for, or nothing where they are too few;
- * what was remembered before is forgotten.  Returns how many bytes are used.
+ * Sets the cache up in the "size" bytes at "mem".  They must be aligned to 64
+ * and live as long as the functions below are called.  Where they are too few,
+ * the cache remembers nothing.  Drops all earlier tokens.  Returns how many
+ * bytes are used.
  */
 size_t ngx_agt_digest_cache_init(void *mem, size_t size);
 
 /*
- * The digest of a token that is remembered, good until the next call of
- * ngx_agt_digest_cache_add(); NULL if it is not.  What is remembered is a
- * b64token.
+ * Returns the digest of a b64token that the cache remembers, or NULL.  The
+ * digest may be read until the next call of ngx_agt_digest_cache_add().
  */
 const u_char *ngx_agt_digest_cache_find(const ngx_str_t *token);
 
 /*
- * Remembers a b64token, of NGX_AGT_DIGEST_LEN bytes of digest, if
- * its place is free or the one there was not looked for lately.
+ * Remembers a b64token and its digest (NGX_AGT_DIGEST_LEN bytes) if the place
+ * for it is free, or if the token in this place was not looked for lately.
  */
 void ngx_agt_digest_cache_add(const ngx_str_t *token, const u_char *digest);
 

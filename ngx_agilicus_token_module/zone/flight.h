@@ -48,9 +48,9 @@ ngx_int_t ngx_agt_flight_lead(ngx_agt_zone_t *first,
     ngx_uint_t worker, uint32_t cycle, ngx_agt_flight_t *flight);
 
 /*
- * Ends a mark of the caller's own with what came of the call, or with no class
- * where nothing did.  Returns the workers to wake, a bit for each number modulo
- * 64, of the same configuration.
+ * Ends a mark that the caller made, with the result of the call, or with class
+ * NONE where the call had no result.  Returns the workers to wake, a bit for
+ * each number modulo 64, of the same configuration.
  */
 uint64_t ngx_agt_flight_end(ngx_agt_zone_t *first,
     const ngx_agt_flight_t *flight,

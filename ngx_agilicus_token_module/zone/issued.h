@@ -16,9 +16,9 @@
 
 
 /*
- * Tokens that the edge itself was given, for upstream or for a caller: they
- * lie in a zone like facts, sealed, under a key that says what they were given
- * for.  Beside them lies what the API has said of them.
+ * Tokens that the edge has got from the API, for upstream or for a caller.
+ * They lie in a zone like facts, sealed, under a key that depends on their
+ * purpose.  The facts that the API has told of them lie beside them.
  */
 
 /* the longest token that is kept, in bytes */
@@ -41,18 +41,18 @@ typedef struct {
 
 
 /*
- * Packs what is known of a token of which the API has said nothing yet into
- * "buf" of "size" bytes; returns the length, or 0 where it does not fit.  exp
- * is when the token must no longer be used.
+ * Packs the times of a token of which the API has told no facts yet into "buf"
+ * of "size" bytes; returns the length, or 0 where they do not fit.  From "exp"
+ * on (seconds since the epoch) the token must not be used.
  */
 size_t ngx_agt_issued_pack(u_char *buf, size_t size,
     ngx_uint_t has_exp, int64_t exp);
 
 /*
- * Stores a token, sealed, with its packed facts, or with what
- * ngx_agt_issued_pack() made.  "reason" says what it was given for:
- * REISSUE or CREATE.  NGX_OK, or an error where it could not be stored: that
- * fails no request.
+ * Stores a token, sealed, with its packed facts, or with the result of
+ * ngx_agt_issued_pack().  "reason" is the purpose of the token: REISSUE or
+ * CREATE.  Returns NGX_OK, or an error where the token could not be stored: no
+ * request fails because of it.
  */
 ngx_int_t ngx_agt_issued_store(ngx_agt_zone_t *zone,
     const ngx_agt_cache_key_t *key,
@@ -60,10 +60,10 @@ ngx_int_t ngx_agt_issued_store(ngx_agt_zone_t *zone,
     const ngx_str_t *token, uint64_t sent);
 
 /*
- * Finds what is kept under a key: a token, opened into "buf" of
- * NGX_AGT_ISSUED_MAX bytes, which the caller owns and zeroes; or a
- * refusal.  A token is verified if its own facts lie beside it.  NGX_DECLINED
- * where there is nothing.
+ * Finds the entry under a key: a token, opened into "buf" of NGX_AGT_ISSUED_MAX
+ * bytes, which the caller owns and zeroes; or a refusal.  A token is verified
+ * if its own facts lie beside it.  Returns NGX_OK, or NGX_DECLINED where there
+ * is no entry.
  */
 ngx_int_t ngx_agt_issued_find(ngx_agt_zone_t *zone,
     const ngx_agt_cache_key_t *key, u_char *buf, ngx_agt_issued_t *secret);

@@ -33,7 +33,7 @@
 /* the least memory of a ledger in bytes */
 #define NGX_AGT_LEDGER_MIN    1024
 
-/* the longest sealed token in bytes, that of 16384 with its seal */
+/* the longest sealed token in bytes: a token of 16384 bytes with its seal */
 #define NGX_AGT_LEDGER_TOKEN  16448
 
 /* an end on either clock that no clock reaches */

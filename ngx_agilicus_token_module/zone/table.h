@@ -81,7 +81,7 @@ typedef struct {
 } ngx_agt_entry_t;
 
 
-/* where an entry was seen in the index, and what stood there */
+/* the slot of the index where an entry was found, and its content */
 
 typedef struct {
     uint32_t    slot;
@@ -99,8 +99,8 @@ ngx_agt_table_t *ngx_agt_table_init(void *mem,
     size_t size, size_t per_entry, const uint64_t *secret);
 
 /*
- * Drops all entries, whatever state the table was left in by a process that
- * died while it changed it.  Serials go on.
+ * Drops all entries, in whatever state a process left the table that died while
+ * it changed it.  Serials go on.
  */
 void ngx_agt_table_wipe(ngx_agt_table_t *t);
 
@@ -112,10 +112,11 @@ ngx_agt_entry_t *ngx_agt_table_find(
     ngx_agt_table_t *t, const u_char *key, uint32_t origin);
 
 /*
- * As ..._find(), without the lock: it never reads outside the table and always
- * ends, even if another process changes the table meanwhile.  Its result, NULL
- * too, counts only if there has been no change since; the caller checks that,
- * and calls ..._holds() before it reads data.  "seen" is set for ..._touch().
+ * Works like ..._find(), but without the lock: it never reads outside the table
+ * and always ends, even if another process changes the table meanwhile.  Its
+ * result, NULL too, counts only if there has been no change since; the caller
+ * checks that, and calls ..._holds() before it reads data.  "seen" is set for
+ * ..._touch().
  */
 ngx_agt_entry_t *ngx_agt_table_peek(
     ngx_agt_table_t *t, const u_char *key, uint32_t origin,
@@ -123,7 +124,7 @@ ngx_agt_entry_t *ngx_agt_table_peek(
 
 /*
  * Notes that an entry was looked up, so that it is spared once; needs no lock.
- * Nothing happens where the entry has gone from where it was seen.
+ * Does nothing where the entry is no longer in the slot of "seen".
  */
 void ngx_agt_table_touch(ngx_agt_table_t *t, const ngx_agt_table_seen_t *seen);
 
@@ -136,10 +137,10 @@ ngx_uint_t ngx_agt_table_holds(ngx_agt_table_t *t,
 /*
  * Makes room for an entry with "len" bytes of data and puts it in place of any
  * that has the same key and origin.  Key, origin, serial and tag are set, all
- * else is zero, "data" is the caller's to fill.  Evicts as needed, looking at a
+ * else is zero, and the caller fills "data".  Evicts as needed, looking at a
  * bounded number of entries that were looked up lately.  Returns NULL where the
- * data is larger than a quarter of the arena: an entry with the same key is
- * gone then all the same.
+ * data is larger than a quarter of the arena; an entry with the same key and
+ * origin is removed in this case too.
  */
 ngx_agt_entry_t *ngx_agt_table_store(
     ngx_agt_table_t *t, const u_char *key, uint32_t origin,
@@ -151,8 +152,9 @@ ngx_agt_entry_t *ngx_agt_table_store(
 void ngx_agt_table_remove(ngx_agt_table_t *t, ngx_agt_entry_t *e);
 
 /*
- * Walks all entries: the one after "e", the first for NULL, NULL at the end.
- * Removing the entry just given is allowed.
+ * Walks all entries: returns the first one where "e" is NULL, else the one
+ * after "e", or NULL at the end.  The caller may remove an entry that it just
+ * got.
  */
 ngx_agt_entry_t *ngx_agt_table_next(ngx_agt_table_t *t, ngx_agt_entry_t *e);
 

@@ -51,8 +51,8 @@ typedef struct {
 
 /*
  * Makes a worker's memory of "size" bytes.  Returns NGX_OK, or NGX_ERROR where
- * there is none: nothing is then kept, and all functions may be called all the
- * same.  ..._exit() zeroes and frees it.
+ * memory is short: nothing is then kept, but all functions may be called.
+ * ..._exit() zeroes and frees the memory.
  */
 ngx_int_t ngx_agt_worker_cache_init(size_t size);
 void ngx_agt_worker_cache_exit(void);

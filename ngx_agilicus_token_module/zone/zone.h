@@ -36,7 +36,7 @@
 #define NGX_AGT_ZONE_ORIGINS   64
 
 /*
- * APIs by URL that budgets, breakers and counters are kept for: those of one
+ * APIs by URL that have budgets, breakers and counters: the APIs of one
  * configuration, and of the one before, whose workers may still serve.
  */
 #define NGX_AGT_MAX_APIS       16
@@ -49,7 +49,7 @@
 #define NGX_AGT_CLIENT_BUCKET  8
 
 
-/* what happened, counted since the zone was made */
+/* counters of events since the zone was made */
 
 typedef enum {
     NGX_AGT_COUNT_HIT = 0,
@@ -148,7 +148,7 @@ typedef struct {
 } ngx_agt_latency_t;
 
 
-/* what is kept for an API; see budget */
+/* the state of an API in the zone; see budget */
 
 typedef struct {
     u_char    digest[NGX_AGT_DIGEST_LEN];  /* of its URL */
@@ -166,7 +166,7 @@ typedef struct {
 } ngx_agt_api_state_t;
 
 
-/* the head of what lies in shared memory; offsets are from its beginning */
+/* the head of the shared memory; offsets are from its beginning */
 
 typedef struct {
     uint32_t             version;
@@ -214,17 +214,19 @@ typedef struct {
 
 
 /*
- * The init handler of the zone, called in the master: takes what is there over
- * a reload, else makes it.  "data" is the ngx_agt_zone_t of the old
- * cycle or NULL.  NGX_ERROR, with the cause logged, refuses the configuration.
+ * The init handler of the zone, called in the master.  On a reload it takes
+ * over the zone that is there, else it makes one.  "data" is the ngx_agt_zone_t
+ * of the old cycle or NULL.  NGX_ERROR, with the cause logged, refuses the
+ * configuration.
  */
 ngx_int_t ngx_agt_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 
 /*
- * The serial under which facts of this origin are kept in the zone: what may
- * change an answer, as one digest.  The same digest has the same serial as
- * long as it is in use; a serial is never given to another digest.  For the
- * master, before its workers start.
+ * Returns the serial under which facts of an origin are kept in the zone.
+ * "digest" is the digest of everything in the configuration that may change an
+ * answer.  The same digest has the same serial as long as it is in use; a
+ * serial is never given to another digest.  For the master, before its workers
+ * start.
  */
 uint32_t ngx_agt_zone_origin(ngx_agt_zone_t *zone, const u_char *digest);
 
@@ -236,8 +238,8 @@ void ngx_agt_zone_lock(ngx_agt_zone_t *zone);
 void ngx_agt_zone_unlock(ngx_agt_zone_t *zone);
 
 /*
- * Brackets of a change to facts, with the mutex held: between
- * them nothing that is read without the mutex counts.
+ * The beginning and the end of a change to facts, with the mutex held.  Data
+ * that is read without the mutex between the two does not count.
  */
 void ngx_agt_zone_begin_locked(ngx_agt_zone_t *zone);
 void ngx_agt_zone_end_locked(ngx_agt_zone_t *zone);
