@@ -8,7 +8,7 @@
 #include "api/call_send.h"
 
 
-/* milliseconds between two looks at what another worker is asking */
+/* milliseconds between two looks at the mark of another worker */
 #define NGX_AGT_CALL_POLL       20
 
 
@@ -172,7 +172,10 @@ ngx_agt_call_look(ngx_agt_call_t *call)
 
     if (ngx_agt_call_charge(call, &answer) != NGX_OK) {
 
-        /* those who wait need not be the client whose budget is spent */
+        /*
+         * The waiters may belong to other clients than the one whose budget is
+         * spent.
+         */
 
         answer.reason = NGX_AGT_REASON_RATE;
         ngx_agt_call_end(call, &answer);

@@ -393,7 +393,7 @@ ngx_agt_call_retry(ngx_agt_call_t *call, ngx_agt_curl_result_t *result)
 }
 
 
-/* sent twice, such a call may make two tokens, and the first would be lost */
+/* such a call, sent twice, may make two tokens; the first would be lost */
 
 static ngx_uint_t
 ngx_agt_call_is_once(const ngx_agt_call_t *call)
@@ -428,7 +428,10 @@ ngx_agt_call_step(ngx_agt_call_t *call, ngx_agt_curl_result_t *result)
         return 1;
     }
 
-    /* the next step cannot be made, and the answer of the last one is none */
+    /*
+     * The next step was not sent, and the answer of the last one decides
+     * nothing.
+     */
 
     answer.elapsed = (ngx_msec_t) (ngx_agt_seams.mono() - call->started);
     ngx_agt_call_end(call, &answer);
@@ -542,7 +545,7 @@ ngx_agt_call_log(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
 }
 
 
-/* one line a second at most, whatever else is logged */
+/* at most one such line a second, independent of other lines */
 
 static void
 ngx_agt_call_log_foreign(ngx_agt_call_t *call, ngx_agt_curl_result_t *result)

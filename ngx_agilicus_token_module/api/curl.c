@@ -345,7 +345,7 @@ ngx_agt_curl_wipe_list(struct curl_slist *list)
 }
 
 
-/* what does not change from one request to the next is set once */
+/* options that are the same for all requests are set once */
 
 static ngx_int_t
 ngx_agt_curl_setup(ngx_agt_curl_op_t *op)
@@ -398,7 +398,7 @@ ngx_agt_curl_setup(ngx_agt_curl_op_t *op)
         return NGX_OK;
     }
 
-    /* nothing is read from files: the callback hands over the store */
+    /* libcurl reads no files: the callback hands over the store */
 
     set(CAINFO, NULL);
     set(CAPATH, NULL);
@@ -461,7 +461,7 @@ ngx_agt_curl_prepare(ngx_agt_curl_op_t *op, ngx_agt_curl_request_t *request)
             return NGX_ERROR;
         }
 
-        /* after the bearer come the pool's own, which are not freed with it */
+        /* the pool's own headers follow; they are not freed with the bearer */
 
         for ( /* void */ ; headers; headers = headers->next) {
             if (curl_slist_append(op->headers, headers->data) == NULL) {

@@ -23,7 +23,7 @@ static time_t ngx_agt_curl_retry_after(u_char *p, size_t len);
 ngx_agt_curl_e
 ngx_agt_curl_class(ngx_agt_curl_op_t *op, CURLcode code)
 {
-    /* a status is one, whatever becomes of the body */
+    /* a status is an answer, even if its body is broken */
 
     if (op->headed && (op->status < 200 || op->status > 299)) {
         return NGX_AGT_CURL_OK;
@@ -135,7 +135,7 @@ ngx_agt_curl_header(char *p, size_t size, size_t n, void *data)
         return 0;
     }
 
-    /* what trails the body changes nothing that was said before it */
+    /* a trailer behind the body changes no value of the header */
 
     if (op->headed) {
         return len;
@@ -143,7 +143,7 @@ ngx_agt_curl_header(char *p, size_t size, size_t n, void *data)
 
     if (!op->heading) {
 
-        /* a header begins: what an interim answer said does not count */
+        /* a header begins: values of an interim answer do not count */
 
         op->heading = 1;
         op->type_len = 0;

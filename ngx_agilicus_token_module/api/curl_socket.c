@@ -20,8 +20,8 @@ typedef struct {
 
 /*
  * A connection of libcurl's, whether it is watched or kept for later.  libcurl
- * closes one that was never made without a word, so the descriptor may be
- * somebody else's: the inode tells.
+ * does not tell when it closes a connection that was never made, so the
+ * descriptor may belong to another file by now: the inode tells.
  */
 
 typedef struct {
@@ -75,7 +75,7 @@ ngx_agt_curl_stop_events(ngx_agt_curl_t *pool)
     ngx_queue_t                *q;
     ngx_agt_curl_connection_t  *connection;
 
-    /* those that libcurl has closed without a word */
+    /* connections whose end libcurl has not told */
 
     while (!ngx_queue_empty(&pool->connections)) {
         q = ngx_queue_head(&pool->connections);
@@ -103,8 +103,8 @@ ngx_agt_curl_stop_events(ngx_agt_curl_t *pool)
 
 
 /*
- * Sockets.  libcurl says what to watch and owns the descriptors; each one that
- * it has us watch takes a slot of worker_connections.  Events are level
+ * Sockets.  libcurl says for which events to watch and owns the descriptors;
+ * each watched socket takes a slot of worker_connections.  Events are level
  * triggered, since libcurl need not read until there is no more.
  */
 
@@ -250,7 +250,7 @@ ngx_agt_curl_watch(ngx_event_t *ev, ngx_int_t event, ngx_uint_t on)
         return;
     }
 
-    /* the descriptor may have been closed without a word */
+    /* libcurl may have closed the descriptor without telling */
 
     c = ev->data;
 
@@ -331,7 +331,7 @@ ngx_agt_curl_prereq(void *data, char *ip, char *local, int port,
         return CURL_PREREQFUNC_ABORT;
     }
 
-    /* 0: one that was kept */
+    /* 0: the request goes out on a kept connection */
 
     connects = 0;
     (void) curl_easy_getinfo(op->easy, CURLINFO_NUM_CONNECTS, &connects);
@@ -353,9 +353,9 @@ ngx_agt_curl_prereq(void *data, char *ip, char *local, int port,
 
 
 /*
- * Whether the kept connection with this local port can serve one more request:
- * it is still there, and nothing has come on it that nobody asked for.  Where
- * it cannot, it is shut down, so that libcurl lets it go.
+ * Returns 1 if the kept connection with this local port can serve one more
+ * request: it is still open, and no bytes have come on it since the last
+ * answer.  Else it is shut down, so that libcurl lets it go.
  */
 
 static ngx_uint_t
@@ -478,9 +478,8 @@ ngx_agt_curl_event(ngx_event_t *ev)
 
 
 /*
- * The timer.  It is cancelable: connections that are kept, and calls that
- * nobody waits for, do not hold a worker back; whoever waits has a timer of
- * its own.
+ * The timer.  It is cancelable: kept connections, and calls without a waiter,
+ * do not keep an exiting worker alive.  A waiter has a timer of its own.
  */
 
 int

@@ -244,9 +244,9 @@ ngx_agt_deliver_take(ngx_agt_revocation_t *revocation, ngx_uint_t last)
 
 
 /*
- * Returns NGX_OK if the API is to be told of a record now, NGX_DONE if the
+ * Returns NGX_OK if the API must be told of a record now, NGX_DONE if the
  * record is over, NGX_ABORT if it is over and the API was never told,
- * NGX_DECLINED if nothing is to be done before the ledger wakes.
+ * NGX_DECLINED if the record needs no work before the ledger wakes.
  */
 
 static ngx_int_t

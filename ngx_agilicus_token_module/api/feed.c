@@ -14,7 +14,7 @@
 #define NGX_AGT_FEED_TICK           500
 #define NGX_AGT_FEED_LEASE          3000
 
-/* seconds by which the API's clock may be ahead of ours */
+/* seconds by which the API's clock may be ahead of the edge's */
 #define NGX_AGT_FEED_MARGIN         3600
 
 /* calls at once */
@@ -94,7 +94,7 @@ ngx_agt_feed_configure(ngx_agt_denials_t *denials,
 
         if (ngx_memcmp(feed->api, conf->api->digest, NGX_AGT_DIGEST_LEN) != 0)
         {
-            /* the state of another API says nothing of this one */
+            /* the state of another API does not apply to this one */
 
             ngx_memzero(feed, sizeof(ngx_agt_feed_state_t));
             ngx_memcpy(feed->api, conf->api->digest, NGX_AGT_DIGEST_LEN);
@@ -254,8 +254,8 @@ ngx_agt_feed_lease(void)
 
 
 /*
- * 1 if the state is of the API and the configuration of this worker: a newer
- * one may have taken it over for what it polls.
+ * Returns 1 if the state is of the API and the configuration of this worker,
+ * else 0: workers of a newer configuration may have taken the state over.
  */
 
 static ngx_uint_t
@@ -509,8 +509,8 @@ ngx_agt_feed_wrong(ngx_agt_feed_list_t *list)
 
 /*
  * Returns 1 where smaller windows would not help: the API ignores windows, or
- * its answers are too large whatever is asked for; or a row has neither date,
- * so that it is in no smaller window.
+ * its answers are too large for any window; or a row has neither date, so that
+ * it is in no smaller window.
  */
 
 static ngx_uint_t
@@ -530,9 +530,9 @@ ngx_agt_feed_hopeless(ngx_agt_feed_list_t *list, ngx_uint_t too_large)
 
 
 /*
- * The API gives the same rows whatever window is asked for.  A few other
- * windows are still asked for, since they may find further rows; then all
- * windows are forgotten.  One line until a poll is complete.
+ * The API gives the same rows for any window.  A few other windows are still
+ * asked for, since they may find further rows; then all windows are forgotten.
+ * This is logged once until a poll is complete.
  */
 
 static void
@@ -597,7 +597,7 @@ ngx_agt_feed_end(void)
 
     } else {
 
-        /* what was revoked after the poll began is for the next one to find */
+        /* the next poll finds tokens that were revoked after this one began */
 
         feed->duration = now - f->start;
         feed->truncated = (uint32_t) f->truncated;

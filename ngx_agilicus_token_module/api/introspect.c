@@ -11,11 +11,11 @@
 #include "token/time.h"
 
 
-/* members that say no, named in one second at most */
+/* members that refuse tokens and are logged in one second at most */
 #define NGX_AGT_API_SAID  64
 
 
-/* what a call of introspection carries */
+/* the data of a call of introspection */
 
 typedef struct {
     u_char      key[NGX_AGT_DIGEST_LEN];
@@ -206,8 +206,8 @@ ngx_agt_api_read_token(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
 
 
 /*
- * A member that says no may be new to the API, and then shuts out everybody:
- * it is named, each once a second at most.
+ * A member that refuses tokens may be new to the API, and then no token is
+ * active any more.  So each such member is logged, once a second at most.
  */
 
 static void
@@ -246,7 +246,7 @@ ngx_agt_api_says_no(ngx_agt_call_t *call, const char *member)
 }
 
 
-/* what the call of another worker has put into the zone */
+/* finds the entry that the call of another worker has stored in the zone */
 
 static ngx_int_t
 ngx_agt_api_adopt_introspect(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
@@ -270,7 +270,7 @@ ngx_agt_api_adopt_introspect(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
         return NGX_DECLINED;
     }
 
-    /* what was found too old here is no answer, whoever has ended since */
+    /* the entry that was too old when this call was made is no answer */
 
     if (found.serial == call->seen
         || (answer->class != NGX_AGT_CLASS_NONE
@@ -341,8 +341,9 @@ ngx_agt_api_remember(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
         }
 
         /*
-         * When the token was first asked about must be known for as long as
-         * its subject is denied; whoever finds the entry looks for denials.
+         * The time at which the token was first asked about must be known for
+         * as long as its subject is denied.  A request that finds the entry
+         * looks for denials again.
          */
 
         generation = 0;
@@ -361,9 +362,9 @@ ngx_agt_api_remember(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 
 
 /*
- * A token that was issued later than it is now, by a clock that is ahead, would
- * look newer than a denial of its subject that is yet to come: a mark among the
- * denials outlives the facts.
+ * An "iat" in the future comes from a clock that is ahead.  It would make the
+ * token look newer than a later denial of its subject, so a mark among the
+ * denials is kept longer than the facts.
  */
 
 static void
@@ -390,7 +391,10 @@ ngx_agt_api_mark(ngx_agt_call_t *call, const ngx_agt_answer_t *answer)
 }
 
 
-/* the first call for any spelling, of any origin and zone, that is known */
+/*
+ * The time of the first known call for the token, in any spelling, origin or
+ * zone.
+ */
 
 static uint64_t
 ngx_agt_api_asked(ngx_agt_call_t *call, uint64_t sent)
@@ -521,7 +525,7 @@ ngx_agt_api_revoked(ngx_agt_api_t *api,
 }
 
 
-/* until when a token must be denied of which this is known */
+/* the time until which a token with these facts must be denied */
 
 static int64_t
 ngx_agt_api_until(const ngx_agt_facts_t *facts, const ngx_agt_clock_t *now)

@@ -17,7 +17,7 @@
 #define NGX_AGT_ISSUE_MARGIN  30
 
 
-/* what a call needs to know of its token: it is the call's "data" */
+/* facts about the token of a call: the call's "data" */
 
 typedef struct {
     u_char                   parent    /* key of its denials */
@@ -153,7 +153,10 @@ ngx_agt_issue_create(const ngx_agt_issue_t *issue,
 }
 
 
-/* what is the same of all; children for one purpose replace one another */
+/*
+ * Sets members common to all calls; children for one purpose replace one
+ * another.
+ */
 
 static void
 ngx_agt_issue_request(const ngx_agt_issue_t *issue,
@@ -262,7 +265,7 @@ ngx_agt_issue_read_create(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     if (call->operation == NGX_AGT_OPERATION_VALIDATE
         && answer->class == NGX_AGT_CLASS_ACTIVE)
     {
-        /* that it may be created is no token yet */
+        /* the permission to create a token is not a token yet */
 
         answer->class = NGX_AGT_CLASS_INDETERMINATE;
         answer->reason = NGX_AGT_REASON_INTERNAL;
@@ -354,7 +357,7 @@ ngx_agt_issue_take(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
 
     if (rc == NGX_ABORT && !data->has_parent) {
 
-        /* who presents a token that is denied is refused */
+        /* a denied token may be given: a request that presents it is refused */
 
         rc = NGX_OK;
     }
@@ -366,7 +369,7 @@ ngx_agt_issue_take(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
 
     case NGX_DECLINED:
 
-        /* the parent was denied here while its child was waited for */
+        /* this edge denied the parent while the call was under way */
 
         answer->class = NGX_AGT_CLASS_REVOKED;
         answer->reason = NGX_AGT_REASON_REVOKED;
@@ -374,7 +377,10 @@ ngx_agt_issue_take(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
 
     case NGX_ABORT:
 
-        /* the client's own token, or one that has ended, is no new one */
+        /*
+         * The client's own token, or a denied one, does not count as a new
+         * token.
+         */
 
         answer->class = NGX_AGT_CLASS_INVALID;
         answer->reason = reason;
@@ -454,7 +460,7 @@ ngx_agt_issue_record(ngx_agt_call_t *call, const ngx_str_t *token)
 }
 
 
-/* a token that nobody gets is revoked at once */
+/* a new token that no request gets is revoked at once */
 
 static void
 ngx_agt_issue_revoke(ngx_agt_call_t *call, const ngx_str_t *token)
@@ -483,7 +489,7 @@ ngx_agt_issue_revoke(ngx_agt_call_t *call, const ngx_str_t *token)
 }
 
 
-/* the API says that the parent is revoked: from now on so does this edge */
+/* the API says that the parent is revoked: this edge denies it */
 
 static void
 ngx_agt_issue_deny(ngx_agt_call_t *call)
@@ -525,7 +531,7 @@ ngx_agt_issue_refused(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
     ngx_agt_cache_key_t      key;
     const ngx_agt_origin_t  *origin;
 
-    /* what the API would not give any more ends */
+    /* earlier tokens for this purpose end: the API does not give them now */
 
     ngx_agt_clock_now(&now);
 

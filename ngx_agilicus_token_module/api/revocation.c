@@ -53,7 +53,7 @@ static void ngx_agt_revocation_later(ngx_agt_revocation_job_t *job,
 static void ngx_agt_revocation_free(ngx_agt_revocation_job_t *job);
 
 
-/* nothing is remembered of an answer: the waiter is told what it means */
+/* no answer is stored: the waiter gets its meaning */
 
 static const ngx_agt_call_type_t  ngx_agt_revocation_call = {
     "revocation",

@@ -21,9 +21,10 @@ typedef struct {
 
 
 /*
- * What an operation has of its own.  Whoever creates and lists is the edge
- * itself, so that a refusal of those is not about a token of a client's.  RFC
- * 7009, section 2.2: a token that the API does not know is revoked.
+ * The statuses that have a meaning of their own for an operation.  The edge
+ * itself creates and lists tokens, so a refusal of these operations is not
+ * about a client's token.  RFC 7009, section 2.2: a token that the API does not
+ * know is revoked.
  */
 
 static const ngx_agt_status_row_t  ngx_agt_statuses[] = {
@@ -102,7 +103,7 @@ ngx_agt_status_meaning(ngx_agt_operation_e operation,
     if (ngx_agt_status_needs_object(status) && !object) {
         meaning->foreign = 1;
 
-        /* whoever says of a token that it is revoked is believed */
+        /* "revoked" is believed even if another server says it */
 
         if (meaning->class != NGX_AGT_CLASS_REVOKED) {
             meaning->class = NGX_AGT_CLASS_INDETERMINATE;
@@ -115,7 +116,7 @@ ngx_agt_status_meaning(ngx_agt_operation_e operation,
 }
 
 
-/* what a status means wherever an operation has nothing of its own */
+/* the meaning of a status that has no row for the operation */
 
 static void
 ngx_agt_status_any(ngx_agt_operation_e operation,

@@ -8,7 +8,7 @@
 #include "token/time.h"
 
 
-/* seconds: what the middle of an open window is reckoned from */
+/* seconds from which the middle of an open window is computed */
 #define NGX_AGT_WINDOW_STEP  86400
 
 
@@ -51,7 +51,10 @@ ngx_agt_windows_again(ngx_agt_windows_t *w, int64_t floor, ngx_uint_t limit)
                 continue;
             }
 
-            /* what was issued or set back since may expire earlier */
+            /*
+             * A token issued since then may expire earlier, or the clock was
+             * set back.
+             */
 
             if (n == 0) {
                 window->from = floor;
@@ -115,7 +118,7 @@ ngx_agt_windows_split(ngx_agt_windows_t *w,
 }
 
 
-/* of an open window: twice as far from now as the other end */
+/* the far end of an open window is twice as far from now as the other end */
 
 static int64_t
 ngx_agt_window_middle(const ngx_agt_window_t *window, int64_t now)
@@ -131,7 +134,7 @@ ngx_agt_window_middle(const ngx_agt_window_t *window, int64_t now)
         return ngx_max(now, NGX_AGT_WINDOW_PAST + 1);
     }
 
-    /* times are what others say, so sums stop at the ends of time */
+    /* times come from outside, so sums stop at the limits of int64_t */
 
     if (from == NGX_AGT_WINDOW_PAST) {
         far = ngx_max(ngx_agt_time_sub(now, to), 0);
@@ -148,7 +151,7 @@ ngx_agt_window_middle(const ngx_agt_window_t *window, int64_t now)
         to = ngx_agt_time_add(to, NGX_AGT_WINDOW_STEP);
     }
 
-    /* never the first second, which would leave nothing before it */
+    /* never the first second: the first half would be empty */
 
     seconds = (uint64_t) to - (uint64_t) from;
 

@@ -109,8 +109,8 @@ done:
 
 
 /*
- * NULL, or what is wrong with a row.  What list asks for is revoked, unless a
- * row says that it is not.
+ * Returns NULL, or the error in a row.  The API was asked for revoked tokens,
+ * so a row is of a revoked token unless it says that it is not.
  */
 
 static const char *

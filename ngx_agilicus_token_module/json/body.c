@@ -233,7 +233,7 @@ ngx_agt_json_escape(u_char *p, const ngx_str_t *text)
 
     static const u_char  hex[] = "0123456789abcdef";
 
-    /* most of what is sent is a token, in which nothing needs it */
+    /* most texts are tokens, and no byte of a token is escaped */
 
     if (ngx_agt_bearer_is_token68(text)) {
         return ngx_cpymem(p, text->data, text->len);

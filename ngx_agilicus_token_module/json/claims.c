@@ -94,7 +94,7 @@ ngx_agt_json_scalar(json_t *value, char *buf, ngx_str_t *text)
 
         if (json_real_value(value) == 0) {
 
-            /* however it was written, and with whatever sign */
+            /* zero is "0", with any sign and in any notation */
 
             ngx_str_set(text, "0");
             return NGX_OK;

@@ -143,8 +143,9 @@ ngx_agt_json_gather(json_t *value, ngx_agt_json_member_t *members)
 
 
 /*
- * Names that differ in case only have the same hash.  So may others: they are
- * taken for namesakes then, which finds less and never more.
+ * Names that differ only in case have the same hash.  Other names may have the
+ * same hash too, and then count as the same name: this finds fewer strings,
+ * never more.
  */
 
 static uint64_t
@@ -247,7 +248,7 @@ ngx_agt_json_step(
 }
 
 
-/* the first one that is not before what is looked for has to be the only one */
+/* the first member that does not sort before the name must be the only match */
 
 static json_t *
 ngx_agt_json_member(
@@ -339,7 +340,7 @@ ngx_agt_json_same(const ngx_str_t *name, const char *key)
 }
 
 
-/* "~" and anything but these two is no pointer, and the same as no key */
+/* "~" with any other byte behind it is no pointer, and equals no key */
 
 static ngx_uint_t
 ngx_agt_json_unescape(const u_char **p, const u_char *end)
@@ -359,9 +360,9 @@ ngx_agt_json_unescape(const u_char **p, const u_char *end)
 
 
 /*
- * Letters of ASCII without case, and the two others that fold to one of them:
- * U+017F to "s" and U+212A to "k".  Any other character could be the other case
- * of any other.
+ * Folds letters of ASCII to lower case, and the two other letters that fold to
+ * ASCII: U+017F to "s" and U+212A to "k".  All other characters give one value,
+ * since each of them could be the other case of another one.
  */
 
 static ngx_uint_t

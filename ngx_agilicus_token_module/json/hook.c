@@ -39,7 +39,7 @@ ngx_agt_json_hook(const u_char *body, size_t len,
 }
 
 
-/* without "deny", just looks whether all of it is as it must be */
+/* without "deny", only checks the whole document */
 
 static ngx_int_t
 ngx_agt_json_hook_values(json_t *root,

@@ -147,7 +147,7 @@ ngx_agt_json_rule(json_t *rule, ngx_agt_ruleset_builder_t *b)
         return NGX_ERROR;
     }
 
-    /* a list with nothing in it allows nothing; what is absent is not asked */
+    /* an empty list allows nothing; an absent list is no constraint */
 
     if (ngx_agt_json_is_empty(rule, "paths")
         || ngx_agt_json_is_empty(rule, "template_paths"))
@@ -480,8 +480,8 @@ ngx_agt_json_operand(json_t *literal, ngx_agt_ruleset_builder_t *b)
 
 
 /*
- * Reads all elements of a member that is an array.  NGX_DECLINED where there is
- * no such member, or nothing in it.
+ * Reads all elements of a member that is an array.  Returns NGX_DECLINED where
+ * there is no such member, or the array is empty.
  */
 
 static ngx_int_t

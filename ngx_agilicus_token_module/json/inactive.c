@@ -8,9 +8,10 @@
 
 
 /*
- * Members that say of a token, or of its user, that it is good for nothing.
- * What the API documents of them is little, and any answer may have more than
- * is documented: whatever they say other than that all is well counts as no.
+ * Members that can say that a token, or its user, is not valid.  The API
+ * documents few of them, and an answer may have more members than are
+ * documented.  Any value that does not clearly say "valid" counts as "not
+ * valid".
  */
 
 typedef enum {
@@ -127,7 +128,7 @@ ngx_agt_json_marker(json_t *object, const char *name,
             return 0;
         }
 
-        /* API: a pending user may use what was granted already */
+        /* API: a pending user may use permissions that were granted before */
 
         status = json_string_value(value);
 
@@ -138,7 +139,7 @@ ngx_agt_json_marker(json_t *object, const char *name,
 }
 
 
-/* what cannot be read may have come */
+/* a time that cannot be read may have come */
 
 static ngx_uint_t
 ngx_agt_json_marker_time(json_t *object, const char *name,

@@ -43,9 +43,9 @@ ngx_agt_json_load_any(const u_char *body, size_t len, size_t max,
 
 /*
  * Looks for bytes that have no place in JSON (RFC 8259, sections 2 and 7), and
- * counts what jansson would build: a value for the document, one for what an
- * array or object begins with unless it is empty, and one after each comma.
- * What is no JSON may be counted wrongly, and fails later.
+ * counts the values that jansson would build: one for the document, one for the
+ * beginning of an array or object unless it is empty, and one after each comma.
+ * The count of a text that is not JSON may be wrong; such a text fails later.
  */
 
 static ngx_int_t
@@ -135,7 +135,7 @@ ngx_agt_json_limits(const u_char *p, size_t len, size_t max,
 }
 
 
-/* "null" is as good as nothing */
+/* "null" is read as absent */
 
 json_t *
 ngx_agt_json_get(json_t *object, const char *name)

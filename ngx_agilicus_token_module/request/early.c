@@ -12,14 +12,14 @@
 /*
  * nginx keeps the value of a variable for the whole request, also over internal
  * redirects and into subrequests.  A value that was made of a token variable is
- * right only until the next look-up, so nginx is told not to keep it: the
- * getters of all variables that a configuration defines ("map", "geo",
- * "split_clients", ...) are called through one of ours, which notices whether a
- * token variable was read meanwhile.
+ * right only until the next look-up, so nginx is told not to keep it.  To this
+ * end, the module calls the getters of all variables that a configuration
+ * defines ("map", "geo", "split_clients", ...) through a getter of its own,
+ * which notices whether a token variable was read meanwhile.
  *
  * Values that "set", "auth_request_set" and named captures assign cannot be
- * made again.  From the first read of a token variable on, it is noticed which
- * of them change, so that no requirement trusts them.
+ * made again.  From the first read of a token variable on, the module notices
+ * which of them change, so that no requirement trusts them.
  */
 
 typedef struct {
@@ -329,8 +329,9 @@ ngx_agt_early_open(ngx_http_request_t *r, ngx_agt_client_t *client)
     client->early = 1;
 
     /*
-     * Never the memory of last time: an empty value may point to the end of
-     * the pool, and one that is assigned later must not point there, too.
+     * The memory of the last watch is not used again: an empty value may point
+     * to the end of the pool, and a value that is assigned later must not point
+     * there, too.
      */
 
     client->early_values = ngx_palloc(r->pool,

@@ -76,7 +76,7 @@ ngx_agt_look_up(ngx_http_request_t *r,
         }
     }
 
-    /* a token that is denied here needs no call, whatever is known of it */
+    /* a token that is denied here needs no call, with or without facts */
 
     denied = ngx_agt_denials_check(ngx_agt_request_denials(r),
                                    origin->api->digest,
@@ -100,13 +100,13 @@ ngx_agt_look_up(ngx_http_request_t *r,
 static void
 ngx_agt_hit(ngx_agt_zone_t *first, ngx_agt_ctx_t *ctx)
 {
-    /* what was found in the preaccess phase has been counted there */
+    /* a token found in the preaccess phase was counted there */
 
     if (ctx->life == NGX_AGT_LIFE_PREVIEWED) {
         return;
     }
 
-    /* only what is good for something is worth a place */
+    /* only an active token is worth a place */
 
     if (ctx->class == NGX_AGT_CLASS_ACTIVE && !ctx->remembered) {
         ngx_agt_digest_cache_add(&ctx->token, ctx->digest);
@@ -129,9 +129,10 @@ ngx_agt_hit(ngx_agt_zone_t *first, ngx_agt_ctx_t *ctx)
 
 
 /*
- * Finds what the zone knows of the token.  Facts, and rules where the location
- * has them, are then the request's own: held in the worker's memory, or copied.
- * NGX_DECLINED if there is nothing, NGX_ERROR if it cannot be read.
+ * Finds the token's entry in the zone.  The facts, and the rules where the
+ * location has rules, are then the request's own: held in the worker's memory,
+ * or copied.  Returns NGX_OK, NGX_DECLINED if there is no entry, or NGX_ERROR
+ * if it cannot be read.
  */
 
 static ngx_int_t
@@ -196,9 +197,9 @@ ngx_agt_find(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
 
 /*
- * The request has an entry that is held now.  It is released as the client's
- * request ends: variables and headers may be made of it until then, whatever
- * this decision is followed by.
+ * The request holds an entry from now on.  The entry is released when the
+ * client's request ends: until then variables and headers may be made of it,
+ * even after later decisions on this request.
  */
 
 static ngx_int_t
@@ -227,7 +228,7 @@ ngx_agt_keep_entry(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 }
 
 
-/* NGX_OK if what was found settles it, NGX_DECLINED if it is too old */
+/* NGX_OK if the entry decides, NGX_DECLINED if it is too old */
 
 static ngx_int_t
 ngx_agt_use(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
@@ -269,8 +270,8 @@ ngx_agt_use(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
 
 /*
- * Looks for a denial, if there can be one that the entry was not looked
- * through for; notes that it was, and how late it was seen.
+ * Looks for a denial, unless the entry was already checked for all denials.
+ * Notes in the entry that it was checked, and how late it was seen.
  */
 
 static ngx_agt_reason_e
@@ -375,7 +376,7 @@ ngx_agt_age(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
     facts = &ctx->facts;
 
-    /* what is known to be expired is so at any age, and costs no call */
+    /* facts of any age show that a token has expired: no call is needed */
 
     if (ngx_agt_policy_expired(facts, lcf->leeway, ctx->late, now->wall))
     {
@@ -383,7 +384,7 @@ ngx_agt_age(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
         return NGX_OK;
     }
 
-    /* what it says of itself may have changed: only the API knows */
+    /* the member that set "end" may have changed: only the API knows */
 
     if (ngx_agt_policy_ended(facts, ctx->late, now->wall)) {
         return NGX_DECLINED;
@@ -489,7 +490,7 @@ ngx_agt_look_up_ask(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
     ngx_agt_look_up_question(ctx, lcf, &introspect);
 
-    /* a token that was active here before costs its client nothing */
+    /* a call for a token that was active here is not charged to the client */
 
     ngx_agt_budget_client(r->connection->sockaddr, &client);
 
@@ -506,7 +507,7 @@ ngx_agt_look_up_ask(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
     if (rc == NGX_ERROR) {
 
-        /* nothing was asked */
+        /* no call was made */
 
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                        "agilicus token is not asked about: %V",

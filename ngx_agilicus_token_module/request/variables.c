@@ -265,7 +265,7 @@ ngx_agt_list_variable(ngx_http_request_t *r,
         return ngx_agt_variables_set(v, NULL);
     }
 
-    /* each item has its length before it: there is room for what separates */
+    /* an item takes two bytes for its length: there is room for separators */
 
     list = &facts->lists[data];
 

@@ -110,7 +110,7 @@ ngx_agt_wait_answered(void *data, ngx_agt_answer_t *answer)
 }
 
 
-/* the answer has come, or the deadline, where the waiter still waits */
+/* called after the answer, or at the deadline, where the waiter still waits */
 
 static void
 ngx_agt_wait_resume(ngx_event_t *ev)

@@ -9,8 +9,8 @@
 
 
 /*
- * Truth values are sets of what may be the case, as bits; more than one bit is
- * what cannot be told.
+ * Truth values are sets of possible results, as bits; a value with both bits is
+ * unknown.
  */
 
 #define FALSE    0x1
@@ -108,7 +108,7 @@ ngx_agt_matcher_one(ngx_agt_matcher_t *m,
         ngx_agt_matcher_join(&j, value);
     }
 
-    /* of no criteria nothing can be told */
+    /* the result of a matcher without criteria is unknown */
 
     value = (rc == NGX_DECLINED && j.n) ? j.value : UNKNOWN;
 
@@ -325,7 +325,7 @@ ngx_agt_matcher_join(ngx_agt_matcher_join_t *j, ngx_uint_t value)
 {
     j->n++;
 
-    /* what may be true stays so with "or", what may be false with "and" */
+    /* "or" keeps a possible "true", "and" keeps a possible "false" */
 
     if (j->any) {
         j->value = ((j->value | value) & TRUE) | (j->value & value & FALSE);

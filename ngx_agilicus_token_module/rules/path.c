@@ -235,7 +235,7 @@ ngx_agt_path_match(ngx_agt_path_t *s,
 
 /*
  * Most paths have only letters, digits, "-" and "_" in their segments, and no
- * segment is empty: they are what they are, whoever reads them.
+ * segment is empty.  All servers read such a path in the same way.
  */
 
 static ngx_uint_t
@@ -264,7 +264,10 @@ ngx_agt_path_is_simple(const ngx_str_t *path)
 }
 
 
-/* what may not stand there as it is, and what may not stand there escaped */
+/*
+ * Decodes a path.  Returns NGX_DECLINED for a byte that must not stand in a
+ * path unescaped, and for one that must not stand in it escaped.
+ */
 
 static ngx_int_t
 ngx_agt_path_unescape(const ngx_str_t *raw, u_char *buf, ngx_str_t *path)
@@ -375,8 +378,8 @@ ngx_agt_path_is_plain(const ngx_str_t *path)
 
 
 /*
- * Neither a dot segment nor empty, once its parameters are taken off, and the
- * spaces behind it, which some file systems ignore.
+ * Returns 1 if a segment is neither empty nor a dot segment without its
+ * parameters and the spaces behind it, which some file systems ignore.
  */
 
 static ngx_uint_t
@@ -397,8 +400,8 @@ ngx_agt_path_is_segment(const u_char *p, const u_char *end)
 
 
 /*
- * Where most paths of rules end: with or without the query, what is matched as
- * a whole begins with the path.
+ * The comparison with most paths of rules ends here: with or without the query,
+ * a text that matches as a whole begins with the rule's path.
  */
 
 static ngx_inline ngx_uint_t
@@ -429,7 +432,9 @@ ngx_agt_path_match_whole(ngx_agt_path_t *s, const ngx_agt_ruleset_item_t *item)
     ngx_str_t      whole;
     const u_char  *p;
 
-    /* what stands next to "?", and so is in every range that it is in */
+    /*
+     * "~", and the neighbours of "?": a range with "?" in it has one of these.
+     */
 
     static const u_char  others[] = "~>@";
 
@@ -465,7 +470,7 @@ ngx_agt_path_match_whole(ngx_agt_path_t *s, const ngx_agt_ruleset_item_t *item)
 }
 
 
-/* NGX_OK, NGX_DECLINED, or NGX_ERROR where it cannot be told */
+/* NGX_OK, NGX_DECLINED, or NGX_ERROR where the result is unknown */
 
 static ngx_int_t
 ngx_agt_path_compare(ngx_agt_path_t *s,
@@ -479,7 +484,7 @@ ngx_agt_path_compare(ngx_agt_path_t *s,
 
     case NGX_AGT_RULESET_LITERAL:
 
-        /* nothing is everywhere: no one can have meant that */
+        /* an empty text is found everywhere: no rule can mean that */
 
         if (item->text.len == 0) {
             return NGX_DECLINED;

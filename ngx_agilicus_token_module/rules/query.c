@@ -9,8 +9,9 @@
 
 
 /*
- * What a piece of a query is to a constraint, as bits: MEETS if all readers
- * find in it what they should, FAILS if some reader could find another.
+ * The result for one piece of a query, as bits: MEETS if all readers find the
+ * parameter with the right value in it, FAILS if some reader could find the
+ * parameter with another value.
  */
 
 #define NGX_AGT_QUERY_OTHER  0
@@ -55,7 +56,7 @@ ngx_agt_query_match(const ngx_str_t *query, const ngx_str_t *name,
 
         whole |= ngx_agt_query_piece(p, last, name, exact);
 
-        /* once more, as those read it who end a parameter at ";" */
+        /* once more, like readers that end a parameter at ";" */
 
         split |= ngx_agt_query_pieces(p, last, name, exact);
 
@@ -127,7 +128,7 @@ ngx_agt_query_piece(const u_char *p, const u_char *end,
 }
 
 
-/* whether a name can be told at all */
+/* 1 if all readers decode a name in the same way, else 0 */
 
 static ngx_uint_t
 ngx_agt_query_is_clear(const u_char *p, const u_char *end)
@@ -146,7 +147,7 @@ ngx_agt_query_is_clear(const u_char *p, const u_char *end)
 }
 
 
-/* whether it is the text to all readers; "+" is not the same to all */
+/* 1 if all readers take it for "text"; they differ about "+" */
 
 static ngx_uint_t
 ngx_agt_query_is(const u_char *p, const u_char *end, const ngx_str_t *text)
@@ -168,8 +169,9 @@ ngx_agt_query_is(const u_char *p, const u_char *end, const ngx_str_t *text)
 
 
 /*
- * Whether some reader could take it for the name: white space around it is
- * dropped, and what begins with a NUL or a bracket.
+ * Returns 1 if some reader could take the text for the name.  White space
+ * around it is ignored, and so is the rest of the text from a NUL or a bracket
+ * on.
  */
 
 static ngx_uint_t
@@ -214,7 +216,7 @@ ngx_agt_query_is_like(const u_char *p, const u_char *end,
 }
 
 
-/* the next byte, decoded, or NGX_ERROR for an escape that is none */
+/* the next byte, decoded, or NGX_ERROR for a broken escape */
 
 static ngx_int_t
 ngx_agt_query_next(const u_char **p, const u_char *end)

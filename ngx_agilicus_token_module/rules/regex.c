@@ -11,7 +11,7 @@
 #include <time.h>
 
 
-/* what is put around a pattern that may match anywhere */
+/* text around a pattern that may match anywhere */
 #define NGX_AGT_REGEX_HEAD     "(?s:.*?)(?:"
 #define NGX_AGT_REGEX_TAIL     ")"
 
@@ -19,13 +19,13 @@
 #define NGX_AGT_REGEX_HEAP     4096
 #define NGX_AGT_REGEX_NESTING  65536
 
-/* after so many nanoseconds, as they are reckoned, the clock is read */
+/* the clock is read after so many estimated nanoseconds */
 #define NGX_AGT_REGEX_QUANTUM  500000
 
 /* branches that a match may try at first */
 #define NGX_AGT_REGEX_TRIES    128
 
-/* reckoned: what compiling costs for each byte, and at least */
+/* estimated nanoseconds of a compilation, plus the same for each 16 bytes */
 #define NGX_AGT_REGEX_COMPILE  1000
 
 
@@ -35,7 +35,7 @@ struct ngx_agt_pattern_s {
     ngx_queue_t         queue;
     ngx_agt_pattern_t  *next;     /* of the same bucket */
 
-    pcre2_code         *code;     /* NULL: it is not taken */
+    pcre2_code         *code;     /* NULL: pattern not taken */
     size_t              size;
     uint32_t            hash;
     uint32_t            search;
@@ -182,9 +182,9 @@ ngx_agt_regex_spend(ngx_agt_regex_t *p, uint64_t ns)
 
 
 /*
- * The limit of PCRE2 counts branches, and what a branch costs depends on the
+ * The limit of PCRE2 counts branches.  The cost of a branch depends on the
  * pattern: it may read the whole subject.  So a match gets few branches at
- * first, and more only as far as the budget would bear the worst of them.
+ * first, and then only so many more as fit the budget at the highest cost.
  */
 
 ngx_int_t
@@ -246,7 +246,7 @@ ngx_agt_regex_match(ngx_agt_regex_t *p,
         limit += ngx_min(more, 3 * limit);
     }
 
-    /* it would take too long: there is nothing left for others either */
+    /* the match would take too long: the rest of the budget is spent, too */
 
     p->spent = NGX_AGT_REGEX_BUDGET;
 
@@ -299,7 +299,7 @@ ngx_agt_regex_pcre2_free(void *p, void *data)
 }
 
 
-/* reads the clock, and returns what has been spent since the decision began */
+/* reads the clock, and returns how much the decision has spent so far */
 
 static uint64_t
 ngx_agt_regex_clock(ngx_agt_regex_t *p)
@@ -307,13 +307,15 @@ ngx_agt_regex_clock(ngx_agt_regex_t *p)
     uint64_t         now;
     struct timespec  ts;
 
-    /* processor time: a busy machine must not refuse what an idle one allows */
+    /* processor time: the result must not depend on the load of the machine */
 
     (void) clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
 
     now = (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
 
-    /* the clock goes on from what was spent before it was looked at */
+    /*
+     * The clock goes on from the time that was spent before its first reading.
+     */
 
     if (p->start == 0) {
         p->start = now - p->spent;
@@ -479,9 +481,9 @@ ngx_agt_pattern_compile(ngx_agt_regex_t *p,
                          &error, &offset, p->compile);
 
     /*
-     * The limit of a match holds for each place where it may begin; so that
-     * it holds for all of them, the search is made part of the pattern, which
-     * must have been one before.
+     * PCRE2 applies the limit to each place where a match may begin.  To limit
+     * all places together, the search is made part of the pattern; the pattern
+     * alone was compiled before to check it.
      */
 
     if (code && search) {
@@ -515,8 +517,8 @@ ngx_agt_pattern_compile(ngx_agt_regex_t *p,
 
 
 /*
- * Looks at bytes only and does not tell what is escaped or in a class, so that
- * there is no way to hide anything from it.
+ * Looks at bytes only: it does not consider whether a byte is escaped or in a
+ * class, so that a pattern cannot hide anything from it.
  */
 
 static ngx_uint_t
@@ -553,7 +555,7 @@ ngx_agt_pattern_is_taken(const ngx_str_t *text)
 }
 
 
-/* what may follow "(?": groups, lookarounds, names, and the flags i, m, s, U */
+/* allowed behind "(?": groups, lookarounds, names, the flags i, m, s, U */
 
 static ngx_uint_t
 ngx_agt_pattern_is_group(const u_char *p, const u_char *end)

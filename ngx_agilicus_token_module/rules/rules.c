@@ -14,17 +14,17 @@
 
 
 /*
- * Reckoned, in nanoseconds: a rule, besides its bytes, and a value of a body,
- * besides those of its pointer.
+ * Estimated costs in nanoseconds: of a rule, besides its bytes, and of a value
+ * of a body, besides the bytes of its pointer.
  */
 #define NGX_AGT_RULES_RULE    10
 #define NGX_AGT_RULES_VALUE   1000
 
-/* what rules may add up to before it is taken from the budget */
+/* costs of rules are added up to this before the budget is charged */
 #define NGX_AGT_RULES_COST    4000
 
 
-/* how far a rule went; where it stopped there is the reason */
+/* the part of a rule at which it failed; the furthest one is the reason */
 
 typedef enum {
     NGX_AGT_RULES_HOST = 0,
@@ -59,7 +59,7 @@ typedef struct {
 } ngx_agt_rules_decision_t;
 
 
-/* what rules are sifted by, and what they have cost since that was spent */
+/* the filter for rules, and their cost since the budget was charged last */
 
 typedef struct {
     ngx_str_t                                path;
@@ -212,8 +212,9 @@ ngx_agt_rules_decide(ngx_agt_rules_t *rules,
     }
 
     /*
-     * There are readers that drop the parameters of a segment: "/a;x/b".
-     * Only a rule that names them to the letter means them, whoever reads.
+     * Some servers drop the parameters of a segment: "/a;x/b".  So only a rule
+     * that names these parameters literally can allow both readings of the
+     * path.
      */
 
     path = view->path;
@@ -370,9 +371,9 @@ ngx_agt_rules_host(ngx_agt_rules_decision_t *d,
 
 
 /*
- * On to the next rule that must be looked into, past those of another method
- * or path, which most are.  Each request passes all of them: what it takes is
- * kept in registers.
+ * Goes to the next rule that must be looked into, past the rules for another
+ * method or path, which are most.  Each request passes all rules, so the values
+ * that this loop needs are kept in registers.
  */
 
 static ngx_int_t __attribute__((noinline))
@@ -433,7 +434,7 @@ ngx_agt_rules_sift(ngx_agt_rules_decision_t *d, ngx_agt_rules_sieve_t *sieve,
 }
 
 
-/* of a rule that was not passed over */
+/* decides on a rule that the filter did not pass over */
 
 static ngx_int_t
 ngx_agt_rules_rule(ngx_agt_rules_decision_t *d,
@@ -471,7 +472,7 @@ ngx_agt_rules_rule(ngx_agt_rules_decision_t *d,
         goto done;
     }
 
-    /* last, for the body may have to be read first */
+    /* the last part, since the body may have to be read first */
 
     stage = NGX_AGT_RULES_BODY;
 
@@ -488,8 +489,9 @@ done:
 
 
 /*
- * Returns 1 only if the rule's one path cannot match: the request's is shorter,
- * and there is no query behind it, or has other bytes where that ends.
+ * Returns 1 only if the rule's one path cannot match: the path of the request
+ * is shorter and has no query behind it, or has other bytes where the rule's
+ * ends.
  */
 
 static ngx_inline ngx_uint_t
@@ -604,7 +606,10 @@ ngx_agt_rules_templates(ngx_agt_rules_decision_t *d,
 
         if (rc == NGX_ERROR && rule->flags & NGX_AGT_RULESET_MATCHERS)
         {
-            /* to some, this is the first one that matches and names values */
+            /*
+             * For some servers this template is the first match and sets the
+             * values.
+             */
 
             return 0;
         }
@@ -612,7 +617,7 @@ ngx_agt_rules_templates(ngx_agt_rules_decision_t *d,
 }
 
 
-/* NGX_ERROR: it matches to some of those who read the request only */
+/* NGX_ERROR: some servers would match the template, others would not */
 
 static ngx_int_t
 ngx_agt_rules_template(ngx_agt_rules_decision_t *d,
@@ -709,7 +714,7 @@ ngx_agt_rules_body(ngx_agt_rules_decision_t *d,
         }
     }
 
-    /* what has not been read would be a constraint that is not met */
+    /* an item that was not read would be a constraint that is not met */
 
     return (rc == NGX_DECLINED && items->pos == items->end) ? NGX_OK
                                                             : NGX_DECLINED;

@@ -402,7 +402,7 @@ ngx_agt_ruleset_operand(const ngx_agt_ruleset_item_t *item)
 {
     int64_t  value;
 
-    /* of another length it was not packed as a number */
+    /* a text of another length was not packed as a number */
 
     value = 0;
 
@@ -415,9 +415,8 @@ ngx_agt_ruleset_operand(const ngx_agt_ruleset_item_t *item)
 
 
 /*
- * Adds an item whose header is but for its lengths.  A string without bytes
- * of its own is left for the caller to fill in; returns where, or NULL where
- * there is nothing to fill in.
+ * Adds an item; its header has everything but the lengths.  Where the data of a
+ * string is NULL, it returns the place that the caller must fill in, else NULL.
  */
 
 static u_char *

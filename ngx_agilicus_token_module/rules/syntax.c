@@ -164,7 +164,7 @@ ngx_agt_syntax_literal(const ngx_str_t *pattern,
             break;
         }
 
-        /* what is repeated is no longer itself */
+        /* a repeated character does not stand for itself only */
 
         next = (size_t) (end - p) - n;
 
@@ -186,7 +186,7 @@ ngx_agt_syntax_literal(const ngx_str_t *pattern,
 
     ngx_agt_syntax_rest(p, end, literal);
 
-    /* with alternatives it may begin otherwise */
+    /* with alternatives, a text that matches may begin differently */
 
     if (literal->kind == NGX_AGT_RULESET_PATTERN
         && memchr(pattern->data, '|', pattern->len) != NULL)
@@ -227,7 +227,7 @@ ngx_agt_syntax_is_template(const ngx_str_t *template)
 
         case '{':
 
-            /* between two names it could not be told where one ends */
+            /* the end of a name with another one behind it would be unknown */
 
             if (name || names++) {
                 return 0;
@@ -300,8 +300,9 @@ ngx_agt_syntax_hash(const ngx_str_t *s)
 
 
 /*
- * The length of the literal character at "p", as it is written in a pattern,
- * or 0 where there is none.  "plain" is what an escaped one stands for.
+ * Returns the length of the literal character at "p", as it is written in a
+ * pattern, or 0 where there is none.  "plain" is set to its first byte without
+ * the escape.
  */
 
 static size_t
@@ -357,7 +358,7 @@ ngx_agt_syntax_character(const u_char *p, const u_char *end, u_char *plain)
 }
 
 
-/* what follows the literal decides */
+/* the rest of the pattern behind the literal decides on the kind */
 
 static void
 ngx_agt_syntax_rest(const u_char *p, const u_char *end,

@@ -16,8 +16,8 @@ static ngx_uint_t ngx_agt_target_begins(const ngx_str_t *text,
 
 
 /*
- * What the others name stands in their body or, of LINK and UNLINK, in a Link
- * field: RFC 2068, 3253, 4437 and 5842; BCOPY and BMOVE are Microsoft's.
+ * The other methods name their target in the body or, of LINK and UNLINK, in a
+ * Link field: RFC 2068, 3253, 4437 and 5842; BCOPY and BMOVE are Microsoft's.
  */
 
 static const struct {
@@ -98,7 +98,7 @@ ngx_agt_target_read(const ngx_str_t *value, ngx_agt_target_t *target)
         return NGX_DECLINED;
     }
 
-    /* an URI of an authority alone is refused too: some readers want a path */
+    /* a URI without a path is refused too: some readers want a path */
 
     if (text.len == 0 || text.data[0] != '/') {
         return NGX_DECLINED;
@@ -213,7 +213,7 @@ ngx_agt_target_authority(const ngx_str_t *text, ngx_uint_t usual,
         }
     }
 
-    /* a second port would be taken off as well */
+    /* ngx_agt_syntax_host_name() would take a second port off as well */
 
     if (host.len && host.data[0] != '['
         && memchr(host.data, ':', host.len) != NULL)

@@ -94,9 +94,9 @@ ngx_agt_template_start(ngx_agt_template_walk_t *w,
 
 
 /*
- * Goes on to behind the next name, or to the end of the template.  NGX_OK: a
- * name and what it stands for; NGX_DONE: the whole template has matched so far;
- * NGX_ERROR: it does not match.
+ * Goes on to behind the next name, or to the end of the template.  Returns
+ * NGX_OK with the name and its value; NGX_DONE if the template has matched and
+ * has no more names; NGX_ERROR if it does not match.
  */
 
 static ngx_int_t
@@ -131,7 +131,7 @@ ngx_agt_template_step(ngx_agt_template_walk_t *w,
         rest++;
     }
 
-    /* what follows the name in its segment is the end of the path's segment */
+    /* the text behind the name in its segment must end the path's segment */
 
     last = ngx_agt_template_find(rest, w->template_end, '/');
     segment = ngx_agt_template_find(w->path, w->path_end, '/');

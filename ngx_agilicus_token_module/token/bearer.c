@@ -359,9 +359,10 @@ ngx_agt_bearer_is_token68(const ngx_str_t *s)
 
 
 /*
- * Whether "len" bytes are all of 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" /
- * "+" / "/" ).  Many are looked at together, for a token has close to a
- * thousand: what a comparison of vectors gives is all ones where it holds.
+ * Returns 1 if all "len" bytes are of 1*( ALPHA / DIGIT / "-" / "." / "_" / "~"
+ * / "+" / "/" ), else 0.  Many bytes are compared at once, since a token has
+ * close to a thousand: a comparison of vectors gives all ones for each byte
+ * that passes.
  */
 
 static ngx_uint_t
@@ -464,8 +465,8 @@ ngx_agt_bearer_is_pair(u_char *p, u_char *end, ngx_str_t *name,
 
 
 /*
- * Some readers of cookies ignore white space around the "=" too.  What they
- * would take for the cookie counts here, as a value that is none.
+ * Some readers of cookies ignore white space around the "=" too.  A pair that
+ * such a reader would take for the cookie counts here, with a malformed value.
  */
 
 static ngx_uint_t
@@ -558,7 +559,9 @@ ngx_agt_bearer_decode(ngx_str_t *value, size_t max, u_char *buf,
             return NGX_AGT_BEARER_MALFORMED;
         }
 
-        /* what does not fit is still read, to tell malformed from too long */
+        /*
+         * Bytes beyond "max" are still read: a malformed value is not TOO_LONG.
+         */
 
         if (n < max) {
             buf[n] = (u_char) c;

@@ -238,7 +238,7 @@ ngx_agt_facts_open(ngx_agt_facts_t *facts, const u_char *packed, size_t len)
     offset = ngx_agt_facts_string(&facts->session, packed, offset,
                                   h.strings[5]);
 
-    /* lists are within, so strings before them are */
+    /* lists lie within "len" bytes, and the strings lie before them */
 
     if (h.lists[0] != offset || offset > len) {
         return NGX_ERROR;

@@ -95,7 +95,7 @@ ngx_agt_policy_seen(const ngx_agt_facts_t *facts, uint32_t late, int64_t now)
 }
 
 
-/* the second from which on the facts are not what they were */
+/* the second from which on the facts do not hold any more */
 
 static int64_t
 ngx_agt_policy_last(const ngx_agt_facts_t *facts)
@@ -197,7 +197,7 @@ ngx_agt_policy_met(const ngx_agt_facts_t *facts,
         return !facts->masquerading;
     }
 
-    /* no token has what an empty value asks for */
+    /* no token meets a requirement whose value is empty */
 
     if (requirement->nvalues == 0) {
         return 0;
@@ -251,7 +251,7 @@ ngx_agt_policy_met(const ngx_agt_facts_t *facts,
 }
 
 
-/* "0", and what a variable makes of JSON's false */
+/* "0", and "false", which a variable has for JSON's false */
 
 static ngx_uint_t
 ngx_agt_policy_says_no(const ngx_str_t *value)

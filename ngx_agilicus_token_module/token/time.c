@@ -100,7 +100,7 @@ ngx_agt_time_format(int64_t sec, u_char *out)
         return NGX_ERROR;
     }
 
-    /* as if the calendar had begun 400 years before: nothing is negative */
+    /* count from 400 years earlier, so that no number is negative */
 
     sec -= NGX_AGT_TIME_MIN;
     sec += (int64_t) 146097 * NGX_AGT_TIME_DAY;
@@ -241,7 +241,7 @@ ngx_agt_time_clock(ngx_agt_time_text_t *t, int64_t *clock)
 }
 
 
-/* what remains must be a zone: "Z", an offset from UTC, or nothing */
+/* the rest of the text must be a zone: "Z", an offset from UTC, or empty */
 
 static ngx_int_t
 ngx_agt_time_zone(ngx_agt_time_text_t *t, int64_t *offset)

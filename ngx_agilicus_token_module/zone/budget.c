@@ -171,7 +171,7 @@ ngx_agt_budget_interval(uint64_t rate)
 }
 
 
-/* how long until one more call fits; one call always does in an idle budget */
+/* time until one more call fits; in an idle budget one call always fits */
 
 static uint64_t
 ngx_agt_budget_wait(uint64_t time, uint64_t now, uint64_t burst,
@@ -318,7 +318,7 @@ ngx_agt_breaker_report(ngx_agt_zone_t *first,
     state->failed++;
     state->failures++;
 
-    /* an API that says how long it wants to be left alone is, at once */
+    /* the breaker opens at once where the API says how long to wait */
 
     open = 0;
 

@@ -225,7 +225,7 @@ ngx_agt_cache_purged(ngx_agt_zone_t *zone)
 
     ngx_agt_zone_lock(zone);
 
-    /* with the mutex held: what is stored later was asked for later, or goes */
+    /* with the mutex held: a later store is of a later call, or is declined */
 
     now = ngx_agt_clock_mono_now();
     zone->sh->purged = ngx_max(zone->sh->purged, now);

@@ -207,7 +207,7 @@ ngx_agt_children_same(ngx_agt_ledger_t *ledger,
 }
 
 
-/* what was handed out before for the same purpose is used no more */
+/* an older child for the same purpose is used no more */
 
 static void
 ngx_agt_children_replace(ngx_agt_ledger_t *ledger,
@@ -522,7 +522,7 @@ ngx_agt_children_end_one(ngx_agt_denials_t *denials,
 }
 
 
-/* returns how many children of what was denied have ended */
+/* returns how many children of the denied token have ended */
 
 static ngx_uint_t
 ngx_agt_children_of_one(ngx_agt_denials_t *denials,

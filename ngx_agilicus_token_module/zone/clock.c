@@ -43,15 +43,16 @@ ngx_agt_clock_mono_now(void)
 {
     ngx_agt_clock_look();
 
-    /* what is left of a millisecond here may be rounded up elsewhere */
+    /* another process may round up the fraction of a millisecond */
 
     return ngx_agt_clock_read(CLOCK_MONOTONIC) + ngx_agt_clock_slept + 1;
 }
 
 
 /*
- * The sleep is the difference of two clocks, read one after the other; only a
- * difference that has grown by more than reading takes is a sleep.
+ * The time of sleep is the difference of two clocks, which are read one after
+ * the other.  Only a difference that has grown by more than the time of reading
+ * them counts as sleep.
  */
 
 static void

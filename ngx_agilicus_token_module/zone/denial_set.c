@@ -49,7 +49,7 @@ ngx_agt_denial_set_init(void *mem, size_t size, const uint64_t *secret)
     t->secret[0] = secret[0];
     t->secret[1] = secret[1];
 
-    /* the first bucket's place is the head's */
+    /* the head takes the place of the first bucket */
 
     t->nbuckets = (uint32_t) ngx_min(
                       size / (NGX_AGT_DENIAL_SET_BUCKET
@@ -183,8 +183,9 @@ ngx_agt_denial_set_capacity(ngx_agt_denial_set_t *t)
 
 
 /*
- * The emptier of the two buckets, and in it a free place; else the place of
- * the one that may go first.  NULL where none may go.
+ * Returns a free place in the emptier of the two buckets.  Where there is none,
+ * it returns the place of the denial to replace, or NULL where none may be
+ * replaced.
  */
 
 static ngx_agt_denial_t *
@@ -213,8 +214,10 @@ ngx_agt_denial_set_place(ngx_agt_denial_set_t *t,
                     && ngx_memcmp(s[i].key, key, NGX_AGT_DENIAL_KEY_LEN)
                        == 0)
                 {
-                    /* else it would stand again, and beside the new one,
-                       when the wall clock is set back */
+                    /*
+                     * else the old denial would live again beside the new one
+                     * when the wall clock is set back
+                     */
                     return &s[i];
                 }
 
@@ -239,7 +242,7 @@ ngx_agt_denial_set_place(ngx_agt_denial_set_t *t,
         return place;
     }
 
-    /* what is protected stays, and so does what is worth more */
+    /* protected denials stay, and so do denials of a later source */
 
     return (ngx_agt_denial_source(goes)
                 < NGX_AGT_DENIED_UNTOLD
@@ -273,7 +276,7 @@ ngx_agt_denial_set_bucket(ngx_agt_denial_set_t *t,
     uint32_t  bucket;
     uint64_t  a, b;
 
-    /* keys are digests of what others may choose; see the table's tag */
+    /* others may choose the digested text; see the table's tag */
 
     ngx_memcpy(&a, key + choice * 16, sizeof(uint64_t));
     ngx_memcpy(&b, key + choice * 16 + 8, sizeof(uint64_t));
@@ -320,8 +323,9 @@ ngx_agt_denial_strengthen(ngx_agt_denial_t *s,
     ngx_uint_t  changed;
 
     /*
-     * One that stands by the wall clock alone may have been over before that
-     * was set back, and what it denies may have been found clean meanwhile.
+     * A denial that lives by the wall clock alone may have ended before this
+     * clock was set back.  A token that it denies may have been found clean
+     * meanwhile.
      */
 
     changed = (s->mono <= now->mono);
@@ -338,7 +342,7 @@ ngx_agt_denial_strengthen(ngx_agt_denial_t *s,
         == NGX_AGT_DENIAL_SUBJECT
         && ngx_agt_denial_made(add) > made)
     {
-        /* it denies what was asked about since it was made first, too */
+        /* it now also denies tokens first asked about until this time */
 
         made = ngx_agt_denial_made(add);
         changed = 1;

@@ -11,14 +11,14 @@
 #include <sys/mman.h>
 
 
-/* shares of the memory: of all in percent, and of what is left a part */
+/* shares of the memory: percent of all, and the divisor of the rest */
 #define NGX_AGT_DENIALS_LEDGER   40
 #define NGX_AGT_DENIALS_UNKNOWN  8
 
 /* of a look-up; these need no lock unless there is a change */
 #define NGX_AGT_DENIALS_TRIES    4
 
-/* of the key of a mark, where a denial has its kind */
+/* stands in the key of a mark where a denial's key has its kind */
 #define NGX_AGT_DENIALS_MARK                                                 \
     ((ngx_agt_denial_kind_e) NGX_AGT_DENIAL_KINDS)
 
@@ -71,7 +71,7 @@ ngx_agt_denials_init(ngx_shm_zone_t *shm_zone, void *data)
     denials->shm_zone = shm_zone;
     denials->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
 
-    /* old workers deny by it: nothing in it may be touched here */
+    /* old workers use this memory: this process must not change it */
 
     if (old || shm_zone->shm.exists) {
         denials->sh = old ? old->sh : denials->shpool->data;
@@ -90,7 +90,7 @@ ngx_agt_denials_init(ngx_shm_zone_t *shm_zone, void *data)
 
 #ifdef MADV_DONTDUMP
 
-    /* what is known of people does not belong in a core */
+    /* data about people does not belong in a core */
 
     (void) madvise(shm_zone->shm.addr, shm_zone->shm.size, MADV_DONTDUMP);
 
@@ -109,7 +109,7 @@ ngx_agt_denials_build(ngx_agt_denials_t *denials, ngx_log_t *log)
 
     shpool = denials->shpool;
 
-    /* all that the slab has to give, and no more from it ever after */
+    /* takes all memory that the slab has; nothing is taken from it later */
 
     shpool->log_nomem = 0;
 
@@ -285,7 +285,7 @@ ngx_agt_denials_check(ngx_agt_denials_t *denials,
                                    values[kind])
             != NGX_OK)
         {
-            /* what cannot be looked up may be denied */
+            /* a fact that cannot be looked up may be denied */
             return NGX_AGT_REASON_REVOKED;
         }
     }
@@ -437,7 +437,7 @@ ngx_agt_denials_add(ngx_agt_denials_t *denials,
 
     ngx_agt_denials_lock(denials);
 
-    /* what was asked about until now, by any worker, is older than it */
+    /* tokens that any worker has asked about until now are older than it */
 
     made = ngx_max(ngx_agt_clock_mono_now(), now->mono);
 
@@ -486,7 +486,7 @@ ngx_agt_denials_put_locked(ngx_agt_denials_t *denials,
 
     sh = denials->sh;
 
-    /* one that is put up without being counted would never be looked for */
+    /* look-ups would never see a denial that was added without this count */
 
     sh->changes++;
     ngx_memory_barrier();
@@ -498,7 +498,7 @@ ngx_agt_denials_put_locked(ngx_agt_denials_t *denials,
 
     if (rc == NGX_BUSY && unknown) {
 
-        /* the API says it again when it is asked again */
+        /* the API tells of the replaced denial again in a later answer */
 
         rc = NGX_OK;
     }
@@ -626,7 +626,7 @@ ngx_agt_denials_told(ngx_agt_denials_t *denials,
         return;
     }
 
-    /* one store, and nothing that readers look at: this is no change */
+    /* one store of a value that readers ignore: this is no change */
 
     ngx_agt_denials_lock(denials);
     ngx_agt_denial_set_told(denials->set, key, now);
@@ -698,7 +698,7 @@ ngx_agt_denials_feed(ngx_agt_denials_t *denials,
 
     healthy = ngx_max(3 * feed->interval, 2 * feed->duration);
 
-    /* whatever the polls have told, they must go on */
+    /* whatever the polls have told, a feed is healthy only while they go on */
 
     answered = ngx_max(feed->answered, feed->watermark);
 

@@ -7,7 +7,7 @@
 #include "zone/digest_cache.h"
 
 
-/* bytes that a place is chosen by: a token's last ones, most of all random */
+/* a token's last bytes, which choose its place: they are the most random */
 #define NGX_AGT_DIGEST_CACHE_TAIL   8
 
 /* how often a token may be passed over before it makes room */
@@ -76,8 +76,8 @@ ngx_agt_digest_cache_find(const ngx_str_t *token)
     place = ngx_agt_digest_cache_place(token, &tail);
 
     /*
-     * All of the tail in one comparison: a client that guesses tokens learns
-     * about 8 bytes at once or about none, and most other tokens are not read.
+     * The tail is compared as a whole: a client that guesses tokens learns all
+     * 8 bytes or none.  Most other tokens are not read.
      */
 
     if (place == NULL || place->len != token->len || place->tail != tail

@@ -7,7 +7,7 @@
 #include "zone/flight.h"
 
 
-/* milliseconds for which followers can read what came of a call */
+/* milliseconds for which followers can read the result of a call */
 #define NGX_AGT_FLIGHT_LINGER  2000
 
 #define NGX_AGT_FLIGHT_FREE    0
@@ -281,7 +281,7 @@ ngx_agt_flight_bucket(ngx_agt_zone_t *first,
 {
     uint64_t  n, buckets;
 
-    /* they can be chosen, but not how many calls are let out at once */
+    /* clients may choose buckets, but not how many calls are sent at once */
 
     ngx_memcpy(&n, identity + choice * sizeof(uint64_t), sizeof(uint64_t));
 

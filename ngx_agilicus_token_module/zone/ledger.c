@@ -28,7 +28,7 @@ ngx_agt_ledger_init(void *mem, size_t size)
 
     ledger = mem;
 
-    /* a byte and a unit each, and what aligning the units may take */
+    /* a unit takes one byte more, and the alignment of all up to 63 bytes */
 
     n = (size - sizeof(ngx_agt_ledger_t) - 63) / (NGX_AGT_LEDGER_UNIT + 1);
 

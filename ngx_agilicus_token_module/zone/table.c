@@ -26,8 +26,9 @@
 
 
 /*
- * Changed as a whole: a note that an entry was looked up is made without the
- * lock, which it could not be in the entry, whose memory may be another's.
+ * A slot changes as a whole.  The mark that an entry was looked up is in the
+ * slot, since it is set without the lock: the memory of the entry may belong to
+ * another entry by then.
  */
 
 typedef struct {
@@ -294,8 +295,8 @@ ngx_agt_table_slot(ngx_agt_table_t *t, uint32_t slot)
 
 
 /*
- * Walks the hand on until the blocks that it took, or found free, one after
- * the other, have room for "units"; what is left over stays a free block.
+ * Walks the hand on until the adjoining blocks that it took, or found free,
+ * have room for "units"; the rest of them stays a free block.
  */
 
 static ngx_agt_entry_t *
@@ -363,7 +364,7 @@ ngx_agt_table_room(ngx_agt_table_t *t, uint32_t units)
 
     e = ngx_agt_table_at(t, start);
 
-    /* less than an entry's head is no block of its own use, but it is one */
+    /* a rest smaller than the head of an entry is a free block too */
 
     if (run > units) {
         ngx_agt_table_free_block(t, start + units, run - units);
@@ -505,8 +506,8 @@ ngx_agt_table_unit(ngx_agt_table_t *t, ngx_agt_entry_t *e)
 
 
 /*
- * The key is a digest already, but one that its owner can choose by trying, so
- * a secret multiplication spreads it.
+ * The key is a digest, but a client can choose it by trying, so a
+ * multiplication with a secret spreads it.
  */
 
 static uint32_t
@@ -531,8 +532,8 @@ ngx_agt_table_home(ngx_agt_table_t *t, uint32_t tag)
 
 
 /*
- * Whoever finds an entry reads it: in a large table all of it is far away, and
- * comes together what would come one line after the other.
+ * An entry that is found is read next.  In a large table it is not in the
+ * processor's cache.  The prefetch loads its lines together, not one by one.
  */
 
 static ngx_inline void

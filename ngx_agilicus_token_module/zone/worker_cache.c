@@ -371,9 +371,8 @@ ngx_agt_worker_cache_hash(const u_char *token, const u_char *origin)
 
 
 /*
- * A memory that is full is not churned by tokens that come once in a while:
- * something is dropped for a token only if it was asked for lately and there
- * was no room for it.
+ * A full memory is not churned by tokens that come once in a while: entries are
+ * dropped for a token only if it was asked for lately and found no room.
  */
 
 static ngx_uint_t
@@ -404,9 +403,9 @@ ngx_agt_worker_cache_is_asked(const ngx_agt_worker_key_t *key, size_t size)
 
 
 /*
- * As a clock does: the hand walks on until the blocks that it found free, or
- * dropped, one after the other, have room.  What is held stays, and what was
- * found since the hand came by last is spared once.
+ * Works as a clock: the hand walks on until the adjoining blocks that it found
+ * free, or dropped, have room.  Held entries stay, and an entry that was found
+ * since the hand came by last is spared once.
  */
 
 static ngx_agt_worker_block_t *

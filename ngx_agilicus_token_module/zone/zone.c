@@ -39,7 +39,7 @@ ngx_agt_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     zone->shm_zone = shm_zone;
     zone->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
 
-    /* old workers serve from it: nothing in it may be touched here */
+    /* old workers use this zone: this process must not change it */
 
     if (old || shm_zone->shm.exists) {
         zone->sh = old ? old->sh : zone->shpool->data;
@@ -59,7 +59,7 @@ ngx_agt_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
 #ifdef MADV_DONTDUMP
 
-    /* what is known of people does not belong in a core */
+    /* data about people does not belong in a core */
 
     (void) madvise(shm_zone->shm.addr, shm_zone->shm.size, MADV_DONTDUMP);
 
@@ -80,7 +80,7 @@ ngx_agt_zone_build(ngx_agt_zone_t *zone, ngx_log_t *log)
     name = &zone->shm_zone->shm.name;
     shpool = zone->shpool;
 
-    /* all that the slab has to give, and no more from it ever after */
+    /* takes all memory that the slab has; nothing is taken from it later */
 
     shpool->log_nomem = 0;
 
@@ -126,7 +126,7 @@ ngx_agt_zone_build(ngx_agt_zone_t *zone, ngx_log_t *log)
         return NGX_ERROR;
     }
 
-    /* no serial is of an entry here and of another one there */
+    /* so entries of the two tables never have the same serial */
 
     zone->invalid->stores = (uint64_t) 1 << 63;
 
@@ -136,7 +136,7 @@ ngx_agt_zone_build(ngx_agt_zone_t *zone, ngx_log_t *log)
 }
 
 
-/* sets the offsets and numbers of places; returns what is left for facts */
+/* sets the offsets and numbers of places; returns the bytes left for facts */
 
 static size_t
 ngx_agt_zone_lay_out(ngx_agt_zone_sh_t *sh)
