@@ -53,6 +53,11 @@ sub start {
         open STDOUT, '>', $log;
         open STDERR, '>&', \*STDOUT;
 
+
+        # a shell cannot trap what it was started to ignore
+
+        $SIG{INT} = 'DEFAULT';
+
         exec @{ $opt{as} || [] }, "$top/scripts/demo" or POSIX::_exit(127);
     }
 
