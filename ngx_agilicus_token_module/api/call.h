@@ -75,7 +75,7 @@ typedef struct {
     ngx_int_t  (*adopt)(ngx_agt_call_t *call, ngx_agt_answer_t *answer);
 
     /*
-     * Where an answer is a step only: sets the call up for the next one and
+     * Where an answer is only a step: sets the call up for the next step and
      * returns 1, else 0.  May be NULL.
      */
     ngx_uint_t (*next)(ngx_agt_call_t *call, ngx_agt_curl_result_t *result);
@@ -179,7 +179,7 @@ void ngx_agt_call_exit(void);
 ngx_int_t ngx_agt_call_bearer(ngx_agt_call_t *call, const ngx_str_t *bearer);
 
 /*
- * The configuration that this worker was set up with, or NULL.
+ * Returns the configuration that this worker was set up with, or NULL.
  */
 const ngx_agt_api_conf_t *ngx_agt_call_conf(void);
 
@@ -217,9 +217,9 @@ ngx_int_t ngx_agt_call_join(const ngx_agt_call_request_t *request,
     ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer);
 
 /*
- * Stops waiting.  The call goes on and its answer is remembered, unless no
- * other waiter is left and the call was not sent yet, or another call needs its
- * place: then it ends as if it had not been made, and the breaker does not hear
+ * Stops waiting.  The call goes on and its answer is stored, unless no other
+ * waiter is left and the call was not sent yet, or another call needs its
+ * place: then it ends as if it had not been made, and the breaker is not told
  * of it.
  */
 void ngx_agt_call_leave(ngx_agt_waiter_t *waiter);

@@ -16,9 +16,9 @@
  */
 
 /*
- * Settles which worker makes a new call.  Returns NGX_OK if this one does: the
- * zone's mark is then its own until the call ends; NGX_AGAIN if another worker
- * makes the call and this one follows.
+ * Settles which worker makes a new call.  Returns NGX_OK if this worker does:
+ * the zone's mark then belongs to the call until it ends.  Returns NGX_AGAIN if
+ * another worker makes the call and this worker follows.
  */
 ngx_int_t ngx_agt_call_lead(ngx_agt_call_t *call);
 

@@ -16,7 +16,7 @@
 #include "api/seams.h"
 
 
-/* milliseconds beyond the time of all waiters until a leader is given up */
+/* a leader is given up so many milliseconds after the end of all waits */
 #define NGX_AGT_CALL_MARGIN     1000
 
 #define NGX_AGT_CALL_NEW        0

@@ -106,8 +106,8 @@ typedef struct ngx_agt_curl_op_s    ngx_agt_curl_op_t;
 const char *ngx_agt_curl_unusable(void);
 
 /*
- * The file of certificate authorities that libcurl was built to trust, or
- * NULL.  May be called in the master.
+ * Returns the file of certificate authorities that libcurl was built to trust,
+ * or NULL.  May be called in the master.
  */
 const char *ngx_agt_curl_system_store(void);
 
@@ -122,14 +122,14 @@ ngx_agt_curl_t *ngx_agt_curl_create(
     ngx_log_t *log);
 
 /*
- * Cancels all operations without calling back, closes all connections and
- * frees the pool.
+ * Cancels all operations without calling their handlers, closes all connections
+ * and frees the pool.
  */
 void ngx_agt_curl_destroy(ngx_agt_curl_t *pool);
 
 /*
- * Submits a request.  Returns the operation, which is the pool's, or NULL for
- * lack of memory or libcurl's refusal; the handler is then never called.
+ * Submits a request.  Returns the operation, which the pool owns, or NULL where
+ * memory is short or libcurl refused; the handler is then never called.
  */
 ngx_agt_curl_op_t *ngx_agt_curl_submit(
     ngx_agt_curl_t *pool,
@@ -144,8 +144,8 @@ void ngx_agt_curl_perform(ngx_agt_curl_t *pool,
     ngx_agt_curl_request_t *request);
 
 /*
- * Ends an operation without calling back.  Not from within a handler of the
- * same operation.
+ * Ends an operation without calling its handler.  A handler must not cancel its
+ * own operation.
  */
 void ngx_agt_curl_cancel(ngx_agt_curl_op_t *op);
 

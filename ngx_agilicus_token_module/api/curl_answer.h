@@ -23,7 +23,8 @@ size_t ngx_agt_curl_write(char *p, size_t size, size_t n, void *data);
 ngx_agt_curl_e ngx_agt_curl_class(ngx_agt_curl_op_t *op, CURLcode code);
 
 /*
- * The same in words for a log; never anything that was sent or answered.
+ * Returns the same as words for a log, which never contain sent or received
+ * data.
  */
 const char *ngx_agt_curl_message(ngx_agt_curl_op_t *op,
     ngx_agt_curl_e error, CURLcode code);

@@ -39,7 +39,7 @@ struct ngx_agt_curl_s {
 
     ngx_log_t               *log;
 
-    /* no connection could be made since the last one that was */
+    /* a connection failed, and none has been made since */
     unsigned                 lost:1;
 
     /* nginx's debug log reads the descriptor of an event's connection */

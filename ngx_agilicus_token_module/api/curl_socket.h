@@ -21,15 +21,15 @@ int ngx_agt_curl_close_socket(void *data, curl_socket_t fd);
 int ngx_agt_curl_set_timer(CURLM *multi, long ms, void *data);
 
 /*
- * Callback of libcurl before a request goes out; "data" is the operation.  On a
- * kept connection it refuses all but the first time, and where something waits
- * to be read: libcurl would read that as the answer.
+ * Callback of libcurl before a request goes out; "data" is the operation.  A
+ * kept connection is refused if the request was sent before, or if the
+ * connection has bytes to read: libcurl would read them as the answer.
  */
 int ngx_agt_curl_prereq(void *data, char *ip, char *local, int port,
     int local_port);
 
 /*
- * Sets up the events of a new pool, and takes them and all sockets away.
+ * Set up the events of a new pool, and remove the events and all sockets.
  */
 void ngx_agt_curl_init_events(ngx_agt_curl_t *pool);
 void ngx_agt_curl_stop_events(ngx_agt_curl_t *pool);

@@ -16,8 +16,8 @@
 CURLcode ngx_agt_curl_ssl_ctx(CURL *easy, void *ssl_ctx, void *data);
 
 /*
- * Makes a store of the certificates in "pem", which the caller owns then, or
- * NULL where there is none in it.
+ * Makes a store of the certificates in "pem", which the caller then owns.
+ * Returns NULL where "pem" has no certificate.
  */
 X509_STORE *ngx_agt_curl_load_store(const ngx_str_t *pem, ngx_log_t *log);
 

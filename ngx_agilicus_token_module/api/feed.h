@@ -15,14 +15,13 @@
 
 
 /*
- * The revocation feed: one worker of all polls GET /v1/tokens?revoked=true with
- * the edge's credential and denies each jti that it learns.  It holds a lease
- * beside the denials; when it is gone another takes over.
+ * The revocation feed: one of all workers polls GET /v1/tokens?revoked=true
+ * with the edge's credential and denies each jti in the answers.  It holds a
+ * lease beside the denials; when it is gone, another worker takes over.
  *
- * Each poll reads all revoked tokens that have not expired, in windows of time
- * none of which may be cut short by the API's limit of rows.  Only such a poll
- * is complete, and only complete polls keep the feed healthy.  Rows deny by jti
- * alone.
+ * Each poll reads all revoked tokens that have not expired, in windows of time.
+ * The poll is complete only if the API's limit of rows has cut no window short,
+ * and only complete polls keep the feed healthy.  Rows deny by jti alone.
  */
 
 /* rows that the API gives at most for a call */

@@ -44,9 +44,9 @@ typedef struct {
 
 /*
  * Asks for the facts of a token (API: POST /v1/tokens/introspect).  The answer
- * is remembered before any waiter hears of it, and a denial turns it into
- * REVOKED.  Without a waiter, facts are refreshed in the background.  Returns
- * as ngx_agt_call_join().
+ * is stored before any waiter gets it, and a denial turns it into REVOKED.
+ * Without a waiter, facts are refreshed in the background.  Returns the same as
+ * ngx_agt_call_join().
  */
 ngx_int_t ngx_agt_api_introspect(
     const ngx_agt_introspect_t *introspect,

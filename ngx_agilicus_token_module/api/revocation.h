@@ -16,8 +16,8 @@
 
 /*
  * Revoking one token at the API (POST /v1/tokens/revoke; RFC 7009).  The ledger
- * keeps a record of the revocation until the API has confirmed it.  A caller
- * has put up the denials of the token before.
+ * keeps a record of the revocation until the API has confirmed it.  The caller
+ * must have made the denials of the token before.
  */
 
 /* milliseconds between the first tries */
@@ -47,11 +47,12 @@ void ngx_agt_revocation_init(void);
 
 /*
  * Records a revocation in the ledger and tells the API.  The waiter, if there
- * is one, hears of the first try: class ACTIVE if the API took it or knows no
- * such token, else INDETERMINATE, REFUSED or SHED.  Then the ledger keeps the
- * revocation for another try, once for each token; where the ledger has no
- * room, the revocation is lost, which is logged and counted.  Returns NGX_AGAIN
- * if the waiter waits, or NGX_ERROR with "answer" set.
+ * is one, gets the result of the first try: class ACTIVE if the API took it or
+ * does not know the token, else INDETERMINATE, REFUSED or SHED.  In the second
+ * case the ledger keeps the revocation for another try, once for each token;
+ * where the ledger has no room, the revocation is lost, which is logged and
+ * counted.  Returns NGX_AGAIN if the waiter waits, or NGX_ERROR with "answer"
+ * set.
  */
 ngx_int_t ngx_agt_revocation_start(const ngx_agt_revocation_t *revocation,
     ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer);

@@ -50,10 +50,10 @@ typedef struct {
     /* the breaker counts it, and facts that are too old may serve instead */
     unsigned          transient:1;
 
-    /* a revocation that is answered so is tried again */
+    /* a revocation with this answer is tried again */
     unsigned          again:1;
 
-    /* the status speaks of a token, and something else than the API says so */
+    /* the status is about a token, but the API did not answer */
     unsigned          foreign:1;
 } ngx_agt_meaning_t;
 

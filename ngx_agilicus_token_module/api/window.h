@@ -23,7 +23,7 @@
  * harm.
  */
 
-/* windows at most; more than this is more than can be polled */
+/* most windows; a poll of more would take too long */
 #define NGX_AGT_WINDOW_MAX   4096
 
 /* the last second that a date of the API can say: tokens that never expire
@@ -45,7 +45,7 @@ typedef enum {
 typedef struct {
     ngx_agt_window_e  by;
     int64_t           from;    /* seconds since the epoch */
-    int64_t           to;      /* both of them in it */
+    int64_t           to;      /* both are in the window */
     ngx_uint_t        rows;    /* of the last poll */
     unsigned          done:1;  /* in this poll */
     unsigned          out:1;   /* a call is under way */
@@ -66,9 +66,9 @@ typedef struct {
 void ngx_agt_windows_init(ngx_agt_windows_t *w, int64_t floor);
 
 /*
- * Prepares another poll: windows of tokens that have expired before "floor" go,
- * neighbours with few rows become one, none is done.  "limit" is the most rows
- * that a window can give.
+ * Prepares another poll: removes windows of tokens that expired before "floor",
+ * joins neighbours with few rows, and marks all windows as not done.  "limit"
+ * is the most rows that a window can give.
  */
 void ngx_agt_windows_again(ngx_agt_windows_t *w,
     int64_t floor, ngx_uint_t limit);
@@ -92,8 +92,8 @@ ngx_uint_t ngx_agt_window_first(const ngx_agt_window_t *window, int64_t *sec);
 ngx_uint_t ngx_agt_window_last(const ngx_agt_window_t *window, int64_t *sec);
 
 /*
- * Returns 1 if the API was asked for "value", a time of the window's kind: it
- * has no reason to name any other.
+ * Returns 1 if the API was asked for "value", a time of the window's kind, else
+ * 0.  An API has no reason to give a row with another time.
  */
 ngx_uint_t ngx_agt_window_asked(const ngx_agt_window_t *window, int64_t value);
 

@@ -14,8 +14,8 @@
 
 /*
  * The bodies that are sent to the API.  Each function returns the length of the
- * body in bytes.  Every byte that JSON needs escaped is, although a token68 has
- * none.
+ * body in bytes, and escapes each byte that must be escaped in JSON; a token68
+ * has no such byte.
  */
 
 

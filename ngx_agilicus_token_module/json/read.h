@@ -28,7 +28,7 @@ json_t *ngx_agt_json_load(const u_char *body, size_t len,
     size_t max, ngx_uint_t max_values);
 
 /*
- * The same for a document that is an object or an array.
+ * Does the same for a document that is an object or an array.
  */
 json_t *ngx_agt_json_load_any(const u_char *body, size_t len,
     size_t max, ngx_uint_t max_values);

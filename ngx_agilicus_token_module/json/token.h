@@ -30,7 +30,7 @@ typedef struct {
     /* with NGX_DECLINED: why the token is not active */
     ngx_agt_reason_e  reason;
 
-    /* with the reason SAYS_NO: the member that says so, a constant */
+    /* with the reason SAYS_NO: the member that refuses the token, a constant */
     const char       *member;
 } ngx_agt_json_token_t;
 

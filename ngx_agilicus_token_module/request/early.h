@@ -40,17 +40,17 @@ ngx_int_t ngx_agt_early_worker(const ngx_agt_main_conf_t *mcf, ngx_log_t *log);
 void ngx_agt_early_exit(void);
 
 /*
- * Notes a read of the token variable "name".  Returns 1 if the location
- * enforces and has not looked the token up yet, so that the variable must be
- * empty; else 0.
- * The second notes a read of a variable that depends on the location only.
+ * The first function notes a read of the token variable "name".  It returns 1
+ * if the location enforces and has not looked the token up yet, so that the
+ * variable must be empty; else 0.  The second function notes a read of a
+ * variable that depends only on the location.
  */
 ngx_uint_t ngx_agt_early_check(ngx_http_request_t *r, const ngx_str_t *name);
 void ngx_agt_early_depends(void);
 
 /*
- * Begins to watch for assignments after a read of this kind.  Returns the
- * client's part, or NULL if there is no memory; then no assigned variable is
+ * Begins to watch for assignments after a read of "kind".  Returns the client's
+ * part of the context, or NULL if memory is short; then no assigned variable is
  * trusted in requests of this connection.
  */
 ngx_agt_client_t *ngx_agt_early_read(ngx_http_request_t *r, ngx_uint_t kind);

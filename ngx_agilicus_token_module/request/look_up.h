@@ -12,21 +12,23 @@
 
 
 /*
- * Looks the token up in the worker, the zone and the denials.  NGX_OK if the
- * context has an answer or a decision, NGX_DECLINED if the API must be asked.
+ * Looks the token up in the worker, the zone and the denials.  Returns NGX_OK
+ * if the context has an answer or a decision, NGX_DECLINED if the API must be
+ * asked.
  */
 ngx_int_t ngx_agt_look_up(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 
 /*
- * Asks the API for the token's facts.  NGX_AGAIN if the request waits, NGX_OK
- * if the context has an answer or a decision.
+ * Asks the API for the token's facts.  Returns NGX_AGAIN if the request waits,
+ * NGX_OK if the context has an answer or a decision.
  */
 ngx_int_t ngx_agt_look_up_ask(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 
 /*
- * Fills in "introspect" for the token of the context, on account of no client.
+ * Fills in "introspect" for the token of the context, without a client to
+ * charge.
  */
 void ngx_agt_look_up_question(const ngx_agt_ctx_t *ctx,
     const ngx_agt_loc_conf_t *lcf, ngx_agt_introspect_t *introspect);
@@ -66,7 +68,7 @@ ngx_int_t ngx_agt_look_up_keep(ngx_pool_t *pool, const ngx_str_t *found,
     ngx_str_t *packed, ngx_agt_facts_t *facts);
 
 /*
- * The same for the facts of the request's token, in its pool.
+ * Does the same for the facts of the request's token, in the request's pool.
  */
 ngx_int_t ngx_agt_ctx_keep_facts(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, ngx_str_t *packed);

@@ -78,20 +78,20 @@ ngx_int_t ngx_agt_path_decode(const ngx_str_t *raw, u_char *buf,
 ngx_uint_t ngx_agt_path_is_query(const ngx_str_t *query);
 
 /*
- * The length of the UTF-8 sequence at "p" (RFC 3629: no surrogate, nothing
- * overlong, nothing above U+10FFFF), or 0 if there is none.
+ * Returns the length of the UTF-8 sequence at "p" (RFC 3629: no surrogate, no
+ * overlong sequence, no code above U+10FFFF), or 0 if there is none.
  */
 size_t ngx_agt_path_utf8(const u_char *p, const u_char *end);
 
 /*
- * The value of a hexadecimal digit, or NGX_ERROR.
+ * Returns the value of a hexadecimal digit, or NGX_ERROR.
  */
 ngx_int_t ngx_agt_path_hex(u_char c);
 
 
 /*
- * Starts a decision on a path of ngx_agt_path_decode() and a query
- * of ngx_agt_path_is_query().
+ * Starts a decision on a path that ngx_agt_path_decode() has taken and a query
+ * that ngx_agt_path_is_query() has taken.
  */
 void ngx_agt_path_begin(ngx_agt_path_t *s,
     ngx_agt_regex_t *patterns, const ngx_str_t *path,
@@ -100,8 +100,9 @@ void ngx_agt_path_begin(ngx_agt_path_t *s,
 void ngx_agt_path_free(ngx_agt_path_t *s);
 
 /*
- * Gives the path with the query behind it, or an empty string where the request
- * has no query.  NGX_ERROR where that is too long, or memory is short.
+ * Sets "whole" to the path with the query behind it, or to an empty string
+ * where the request has no query.  Returns NGX_OK, or NGX_ERROR where this is
+ * too long, or memory is short.
  */
 ngx_int_t ngx_agt_path_whole(ngx_agt_path_t *s, ngx_str_t *whole);
 

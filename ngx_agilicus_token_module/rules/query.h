@@ -22,9 +22,9 @@
  */
 
 /*
- * Whether the parameter "name" stands in "query" (without "?"), and has the
- * value "exact", decoded once, wherever it stands; "exact" may be NULL, which
- * means any value.  Returns 1 or 0.
+ * Returns 1 if the parameter "name" stands in "query" (without "?"), and has
+ * the value "exact", decoded once, at each place where it stands; else 0.
+ * "exact" may be NULL: the value may then be any.
  */
 ngx_uint_t ngx_agt_query_match(const ngx_str_t *query,
     const ngx_str_t *name, const ngx_str_t *exact);

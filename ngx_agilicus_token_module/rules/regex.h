@@ -27,7 +27,7 @@
 #define NGX_AGT_REGEX_MAX_LEN    2048
 #define NGX_AGT_REGEX_MAX_DEPTH  32
 
-/* the largest that a pattern may be compiled, in bytes, and all together */
+/* largest size of a compiled pattern, in bytes, and of all together */
 #define NGX_AGT_REGEX_MAX_SIZE   32768
 #define NGX_AGT_REGEX_MAX_KEPT   8388608
 
@@ -50,7 +50,7 @@ ngx_agt_regex_t *ngx_agt_regex_create(ngx_uint_t slots);
 void ngx_agt_regex_destroy(ngx_agt_regex_t *p);
 
 /*
- * Starts a decision: of its budget, so many nanoseconds are spent already.
+ * Starts a decision, with "spent" nanoseconds of its budget already spent.
  */
 void ngx_agt_regex_begin(ngx_agt_regex_t *p, uint64_t spent);
 
@@ -79,8 +79,9 @@ ngx_int_t ngx_agt_regex_match(ngx_agt_regex_t *p,
     const ngx_str_t *subject);
 
 /*
- * Memory for all that rules keep, by malloc() and free() unless other functions
- * are set, once and before any is used.  Zeroed; NULL where memory is short.
+ * Functions for the memory of this room: malloc() and free(), unless other
+ * functions are set, once and before any is used.  The memory is zeroed; NULL
+ * is returned where memory is short.
  */
 void ngx_agt_regex_set_alloc(void *(*alloc)(size_t size),
     void (*release)(void *p));

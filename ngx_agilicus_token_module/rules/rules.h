@@ -33,16 +33,16 @@
 
 
 /*
- * Finds the string that a JSON pointer (RFC 6901) names in a body.  NGX_OK with
- * "value" set, or anything else if there is none.
+ * Finds the string that a JSON pointer (RFC 6901) names in a body.  Returns
+ * NGX_OK with "value" set, or another value if there is no such string.
  */
 typedef ngx_int_t (*ngx_agt_rules_pointer_pt)(void *body,
     const ngx_str_t *pointer, ngx_str_t *value);
 
 
 typedef enum {
-    NGX_AGT_RULES_UNREAD = 0,   /* may be had: say if it is needed */
-    NGX_AGT_RULES_ABSENT,       /* none, or none that is JSON */
+    NGX_AGT_RULES_UNREAD = 0,   /* not read yet */
+    NGX_AGT_RULES_ABSENT,       /* no body, or not JSON */
     NGX_AGT_RULES_GIVEN         /* "body" and "pointer" are set */
 } ngx_agt_rules_body_e;
 
@@ -55,7 +55,7 @@ typedef struct {
     ngx_str_t                 path;    /* ..._path_decode() */
     ngx_str_t                 query;   /* raw, without "?" */
 
-    uint64_t                  spent;   /* nanoseconds, reckoned */
+    uint64_t                  spent;   /* nanoseconds, estimated */
 
     unsigned                  has_query:1;  /* "?" was there */
     unsigned                  search:1;

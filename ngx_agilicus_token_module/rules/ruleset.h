@@ -86,9 +86,10 @@ typedef struct {
     ngx_agt_ruleset_cursor_t  items;   /* by type, in its order */
 
     /*
-     * Where the rule has one path only, which is a literal or a prefix: its
-     * length and last bytes.  Most rules end there, unread.  "len" is 0, or the
-     * last 8 bytes are in "ending", or 4 if it has no more than 7.
+     * Where the rule has only one path, which is a literal or a prefix: the
+     * path's length and last bytes.  They are enough to pass over most rules.
+     * "len" is 0, or the last 8 bytes are in "ending", or 4 if the path has no
+     * more than 7.
      */
 
     size_t                    len;
@@ -99,7 +100,7 @@ typedef struct {
 #define NGX_AGT_RULESET_SEPARATE_QUERY  0x01
 #define NGX_AGT_RULESET_ANY_MATCHER     0x02    /* else all */
 
-/* the rule has some, and one of them, or of matchers all, must match */
+/* the rule has such items; one of them, or of matchers all, must match */
 #define NGX_AGT_RULESET_PATHS           0x04
 #define NGX_AGT_RULESET_TEMPLATES       0x08
 #define NGX_AGT_RULESET_MATCHERS        0x10
@@ -170,8 +171,9 @@ ngx_int_t ngx_agt_ruleset_host(
     ngx_agt_ruleset_builder_t *b, const ngx_str_t *name);
 
 /*
- * Starts a rule of the host, and ends it: it is left out, and b->dropped one
- * more, if it has no method, neither path nor template, or never matches.
+ * Start a rule of the host, and end it.  The rule is left out, and b->dropped
+ * grows by one, if the rule has no method, neither path nor template, or never
+ * matches.
  */
 void ngx_agt_ruleset_rule(ngx_agt_ruleset_builder_t *b);
 void ngx_agt_ruleset_rule_end(ngx_agt_ruleset_builder_t *b);
@@ -240,7 +242,7 @@ ngx_int_t ngx_agt_ruleset_open(
     const u_char *packed, size_t len);
 
 /*
- * The number of an operand that is one.
+ * Returns the number in an operand that is a number.
  */
 int64_t ngx_agt_ruleset_operand(const ngx_agt_ruleset_item_t *item);
 
@@ -348,7 +350,7 @@ ngx_agt_ruleset_next_rule(
         return NGX_ERROR;
     }
 
-    /* member by member: a copy of it all would only be read again */
+    /* copied member by member: a copy of the whole would be read once more */
 
     ngx_memcpy(&size, p, sizeof(uint32_t));
 

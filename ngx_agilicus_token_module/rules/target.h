@@ -49,9 +49,9 @@ ngx_agt_target_e ngx_agt_target_of(const ngx_str_t *method);
 
 /*
  * Reads the value of a Destination field: an absolute path, or an "http" or
- * "https" URI, with or without query.  White space around it is no part of it.
- * Returns NGX_OK, or NGX_DECLINED for anything else; whether the path and the
- * query can be judged is not looked at.
+ * "https" URI, with or without query.  White space around it is ignored.
+ * Returns NGX_OK, or NGX_DECLINED for anything else.  This function does not
+ * check whether rules can judge the path and the query.
  */
 ngx_int_t ngx_agt_target_read(const ngx_str_t *value,
     ngx_agt_target_t *target);

@@ -20,8 +20,8 @@
  */
 
 /*
- * Whether "path" matches "template": as a whole or, with "prefix", up to its
- * end or to a "/" of it.  Returns 1 or 0.
+ * Returns 1 if "path" matches "template": as a whole or, with "prefix", up to
+ * the path's end or to a "/" in it; else 0.
  */
 ngx_uint_t ngx_agt_template_match(const ngx_str_t *template,
     ngx_uint_t prefix, const ngx_str_t *path);

@@ -107,7 +107,7 @@ size_t ngx_agt_bearer_cut_cookie(ngx_str_t *value, ngx_str_t *name,
 
 /*
  * Takes the optional white space (RFC 9110, section 5.5: SP and HTAB) off both
- * ends of a field value, of which nginx itself takes SP only.
+ * ends of a field value; nginx itself takes only SP off.
  */
 void ngx_agt_bearer_strip(ngx_str_t *value);
 

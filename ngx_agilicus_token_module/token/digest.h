@@ -54,7 +54,7 @@ void ngx_agt_digest_fingerprint(const u_char *digest, u_char *out);
 
 /*
  * The first eight hex digits of a digest, as a number of 32 bits that "%08xD"
- * prints: for debug lines, which have no more of a digest.
+ * prints.  Debug lines never have more of a digest.
  */
 #define ngx_agt_digest_head(digest)                                          \
     ((uint32_t) (digest)[0] << 24 | (uint32_t) (digest)[1] << 16             \

@@ -100,7 +100,7 @@ typedef struct {
 
 /*
  * Starts a packed form in "buf" of "size" bytes, which the caller owns, with
- * the times, flags and strings of "facts"; its lists are not looked at.
+ * the times, flags and strings of "facts".  The lists of "facts" are ignored.
  */
 void ngx_agt_facts_begin(ngx_agt_facts_builder_t *b,
     u_char *buf, size_t size, const ngx_agt_facts_t *facts);
@@ -153,8 +153,8 @@ ngx_uint_t ngx_agt_facts_has_pair(
     const ngx_str_t *value);
 
 /*
- * Looks for the first pair of a list of pairs (claims) with this name.  NGX_OK
- * with "value" set, or NGX_DECLINED.
+ * Looks for the first pair of a list of pairs (claims) with this name.  Returns
+ * NGX_OK with "value" set, or NGX_DECLINED.
  */
 ngx_int_t ngx_agt_facts_find(const ngx_agt_list_t *list,
     const ngx_str_t *name, ngx_str_t *value);

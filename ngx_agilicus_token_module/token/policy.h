@@ -54,7 +54,7 @@ typedef enum {
 } ngx_agt_require_e;
 
 
-/* one requirement, its values as they are for this request */
+/* one requirement, with its values for this request */
 
 typedef struct {
     ngx_agt_require_e  kind;

@@ -39,7 +39,7 @@ typedef enum {
     NGX_AGT_CLASS_ACTIVE,
     NGX_AGT_CLASS_INVALID,
     NGX_AGT_CLASS_REVOKED,      /* a denial, never an entry */
-    NGX_AGT_CLASS_REFUSED,      /* 401, 403: ours to mend */
+    NGX_AGT_CLASS_REFUSED,      /* 401, 403: edge's credential */
     NGX_AGT_CLASS_INDETERMINATE,
     NGX_AGT_CLASS_SHED          /* over a limit of this edge */
 } ngx_agt_class_e;
@@ -121,8 +121,8 @@ typedef enum {
 
 
 /*
- * The word for a verdict or a reason: a constant, also terminated by a null.
- * An unknown number gives the empty word.
+ * Return the word for a verdict or a reason: a constant, which a null follows.
+ * An unknown number has the empty word.
  */
 const ngx_str_t *ngx_agt_verdict_word(ngx_uint_t verdict);
 const ngx_str_t *ngx_agt_reason_word(ngx_uint_t reason);

@@ -34,13 +34,15 @@ ngx_int_t ngx_agt_time_parse(const u_char *p, size_t len, int64_t *sec);
 
 /*
  * Reads an epoch that JSON gave as a real number, rounding towards the past.
- * NGX_ERROR where it is not finite or does not fit 64 bits.
+ * Returns NGX_OK, or NGX_ERROR where the number is not finite or does not fit
+ * 64 bits.
  */
 ngx_int_t ngx_agt_time_real(double value, int64_t *sec);
 
 /*
- * Writes "sec" as RFC 3339 in UTC to "out" (NGX_AGT_TIME_LEN bytes,
- * not terminated).  NGX_ERROR, nothing written, outside the years 0 to 9999.
+ * Writes "sec" as RFC 3339 in UTC to "out" (NGX_AGT_TIME_LEN bytes, not
+ * terminated).  Returns NGX_OK, or NGX_ERROR, with "out" untouched, outside the
+ * years 0 to 9999.
  */
 ngx_int_t ngx_agt_time_format(int64_t sec, u_char *out);
 

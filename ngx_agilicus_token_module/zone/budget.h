@@ -43,18 +43,18 @@ typedef struct {
 
 
 /*
- * The number of the state of the API whose URL has this digest, which is then
- * of use for the configuration "cycle"; NGX_AGT_ZONE_APIS where
- * there is none and "add" is 0.  Else one is made, in place of that which has
- * been of no use for the longest time.  For the master, which asks for all
- * APIs of a configuration before it adds any: no two of them, and none of the
- * configuration before, then share a state.
+ * Returns the number of the state of the API whose URL has this digest; the
+ * state is then in use by the configuration "cycle".  Where there is none:
+ * returns NGX_AGT_ZONE_APIS if "add" is 0, else makes one, in place of the
+ * state that has not been in use for the longest time.  For the master, which
+ * asks for all APIs of a configuration before it adds any: so no two of them,
+ * and none of the configuration before, share a state.
  */
 ngx_uint_t ngx_agt_budget_api(ngx_agt_zone_t *first,
     const u_char *digest, uint32_t cycle, ngx_uint_t add);
 
 /*
- * Fills "client" from a socket address.
+ * Sets "client" to the client of a socket address.
  */
 void ngx_agt_budget_client(struct sockaddr *sockaddr,
     ngx_agt_budget_client_t *client);
@@ -76,18 +76,19 @@ ngx_int_t ngx_agt_budget_take(ngx_agt_zone_t *first,
 
 /*
  * Asks the breaker for one call that will take "timeout" milliseconds at most.
- * NGX_OK lets it through (as the probe, where the breaker is half open),
- * NGX_DECLINED does not: "*retry_after" says for how many seconds.
+ * Returns NGX_OK if the call may be made (as the probe, where the breaker is
+ * half open), or NGX_DECLINED if not: "*retry_after" is then set to the seconds
+ * for which the breaker stays open.
  */
 ngx_int_t ngx_agt_breaker_pass(ngx_agt_zone_t *first,
     ngx_uint_t api, const ngx_agt_breaker_t *breaker, uint64_t now,
     ngx_msec_t timeout, time_t *retry_after);
 
 /*
- * Tells the breaker and the counters how a call that was let through ended:
- * "failed" for transport errors, timeouts, 429 and 5xx, and "retry_after" as
- * the API gave it with 429 (seconds; 0: not).  Returns NGX_BUSY if that
- * opened the breaker, NGX_DONE if it closed it, else NGX_OK.
+ * Tells the breaker and the counters how a call that the breaker let through
+ * has ended.  "failed" is 1 for transport errors, timeouts, 429 and 5xx;
+ * "retry_after" are the seconds that the API gave with 429, or 0.  Returns
+ * NGX_BUSY if the breaker has opened, NGX_DONE if it has closed, else NGX_OK.
  */
 ngx_int_t ngx_agt_breaker_report(ngx_agt_zone_t *first,
     ngx_uint_t api, const ngx_agt_breaker_t *breaker, uint64_t now,

@@ -59,7 +59,7 @@ typedef struct {
 } ngx_agt_found_t;
 
 
-/* how much of an entry is wanted: of rules that are not, just their length */
+/* the wanted part of an entry; of unwanted rules only the length is found */
 
 #define NGX_AGT_CACHE_FACTS  0
 #define NGX_AGT_CACHE_RULES  1
@@ -67,8 +67,8 @@ typedef struct {
 
 
 /*
- * Copies the entry of a key to "found", as much of it as is wanted.  Returns
- * NGX_OK, NGX_DECLINED where there is none.
+ * Copies the wanted part of the entry of a key to "found".  Returns NGX_OK, or
+ * NGX_DECLINED where there is no entry.
  */
 ngx_int_t ngx_agt_cache_find(ngx_agt_zone_t *zone,
     const ngx_agt_cache_key_t *key, ngx_uint_t want, ngx_agt_found_t *found);
@@ -97,7 +97,8 @@ ngx_int_t ngx_agt_cache_store(ngx_agt_zone_t *zone,
     uint64_t asked, ngx_atomic_uint_t generation);
 
 /*
- * Purges: from now on, no answer is stored whose call was sent before now.
+ * Purges the zone: from now on it stores no answer to a call that was sent
+ * before.
  */
 void ngx_agt_cache_purged(ngx_agt_zone_t *zone);
 
@@ -108,17 +109,17 @@ void ngx_agt_cache_remove(ngx_agt_zone_t *zone,
     const ngx_agt_cache_key_t *key);
 
 /*
- * Notes in the entry that was found that no denial stood against it as of
+ * Notes in the entry of "found" that no denial stood against it as of
  * "generation", and that it was seen "late" seconds after its expiry, plus one.
- * Nothing happens if the entry has been replaced meanwhile.
+ * Does nothing if the entry has been replaced meanwhile.
  */
 void ngx_agt_cache_note(ngx_agt_zone_t *zone, const ngx_agt_cache_key_t *key,
     const ngx_agt_found_t *found, ngx_atomic_uint_t generation, uint32_t late);
 
 /*
- * The longest age, in milliseconds, at which an entry of "class" may be used as
- * it is.  "watched" says that the feed is healthy, polls the API of these facts
- * and that they have a jti.  The age is cut by up to a tenth, differently for
+ * Returns the longest age, in milliseconds, at which an entry of "class" may be
+ * used without a call.  "watched" is 1 if the facts have a jti and a healthy
+ * feed polls their API.  The age is shortened by up to a tenth, differently for
  * each "key", so that entries stored together are not all asked for together.
  * Policy judges expiry.
  */

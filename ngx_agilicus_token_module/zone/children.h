@@ -44,16 +44,19 @@ typedef struct {
     const u_char                   *key;      /* see denials_token() */
     ngx_str_t                       token;
 
-    /* the parent's keys, where there is one, purpose, via, ttl and leeway */
+    /*
+     * Has the parent's keys, if any, purpose, via, ttl and leeway of the child.
+     */
     const ngx_agt_ledger_record_t  *record;
 } ngx_agt_child_t;
 
 
 /*
- * Sets the keys of a parent in "record": of the token itself, and of its jti,
- * session and subject as far as it has them.  "key" is as of
- * ngx_agt_denials_token() here and below, "asked" as of
- * ngx_agt_denials_check().  NGX_OK; NGX_ERROR where a digest failed.
+ * Sets the keys of a parent in "record": of the parent token itself, and of its
+ * jti, session and subject if it has them.  "key" is a key of
+ * ngx_agt_denials_token(), here and below; "asked" is the time that
+ * ngx_agt_denials_check() takes.  Returns NGX_OK, or NGX_ERROR where a digest
+ * failed.
  */
 ngx_int_t ngx_agt_children_of(
     ngx_agt_ledger_record_t *record, const u_char *api,
@@ -89,8 +92,8 @@ void ngx_agt_children_note(ngx_agt_denials_t *denials,
     const ngx_agt_clock_t *now);
 
 /*
- * Returns 1 if the token is a child that was made so short a while ago that
- * the API may not know it yet, else 0.
+ * Returns 1 if the token is a child that was made so lately that the API may
+ * not know it yet, else 0.
  */
 ngx_uint_t ngx_agt_children_young(
     ngx_agt_denials_t *denials, const u_char *api,
@@ -125,8 +128,9 @@ ngx_int_t ngx_agt_children_denied_locked(
     const ngx_agt_clock_t *now);
 
 /*
- * With the mutex held: ends all children whose parents are denied, for the
- * case that a process died between a denial and that.
+ * With the mutex held: ends all children whose parents are denied.  This is
+ * needed where a process died after it made a denial and before it ended the
+ * children.
  */
 void ngx_agt_children_compare_locked(
     ngx_agt_denials_t *denials,

@@ -13,20 +13,20 @@
 
 
 /*
- * The clock of all ages: it never steps, and it counts the time that the
- * machine sleeps, which nginx's own does not.  Timers of nginx stay on
- * ngx_current_msec.
+ * The clock by which ages are measured.  It never steps, and it counts the time
+ * that the machine sleeps, which nginx's own clock does not.  Timers of nginx
+ * still use ngx_current_msec.
  */
 
 
 /*
- * The clock in milliseconds, as of the event that is being handled.
+ * Returns the clock in milliseconds, as of the event that is being handled.
  */
 uint64_t ngx_agt_clock_mono(void);
 
 /*
- * The clock in milliseconds as it is now: never behind what any process has
- * got from ngx_agt_clock_mono() before.
+ * Returns the clock in milliseconds as it is now.  The result is never behind
+ * one that any process has got from ngx_agt_clock_mono() before.
  */
 uint64_t ngx_agt_clock_mono_now(void);
 

@@ -34,16 +34,16 @@
 
 
 /*
- * Where a denial comes from: a later one of this list takes the place of an
- * earlier one, and from UNTOLD on a denial that is alive is never evicted.
+ * The source of a denial.  A later source in this list replaces an earlier one.
+ * From UNTOLD on, a denial that is alive is never evicted.
  */
 
 typedef enum {
     NGX_AGT_ASKED_ABOUT = 0,     /* a mark, which denies nothing */
-    NGX_AGT_DENIED_BY_FEED,      /* which can tell it again */
-    NGX_AGT_DENIED_BY_API,       /* which was told, or has said so */
+    NGX_AGT_DENIED_BY_FEED,      /* can tell it again */
+    NGX_AGT_DENIED_BY_API,       /* was told, or said so */
     NGX_AGT_DENIED_UNTOLD,       /* the API is still to be told */
-    NGX_AGT_DENIED_BY_HOOK       /* and by nothing else */
+    NGX_AGT_DENIED_BY_HOOK       /* no other source has it */
 } ngx_agt_denial_source_e;
 
 
@@ -57,8 +57,8 @@ typedef struct {
 
 
 /*
- * Of "mark": when the denial was made, in 48 bits of milliseconds of the
- * monotonic clock, its source and its kind.
+ * "mark" holds the time at which the denial was made, in 48 bits of
+ * milliseconds of the monotonic clock, its source and its kind.
  */
 
 #define ngx_agt_denial_mark(made, source, kind)                              \
@@ -74,7 +74,7 @@ typedef struct {
     uint32_t    nbuckets;
     uint32_t    reserved;
     uint64_t    added;
-    uint64_t    lost;           /* live ones that had to go */
+    uint64_t    lost;           /* live ones that were evicted */
 } ngx_agt_denial_set_t;
 
 
@@ -87,8 +87,8 @@ typedef struct {
 
 
 /*
- * Makes an empty set of the "size" bytes at "mem" (aligned to 64); NULL where
- * "size" is less than NGX_AGT_DENIAL_SET_MIN.
+ * Makes an empty set of the "size" bytes at "mem" (aligned to 64).  Returns
+ * NULL where "size" is less than NGX_AGT_DENIAL_SET_MIN.
  */
 ngx_agt_denial_set_t *ngx_agt_denial_set_init(void *mem,
     size_t size, const uint64_t *secret);
@@ -112,7 +112,7 @@ ngx_int_t ngx_agt_denial_set_add(ngx_agt_denial_set_t *t,
     const ngx_agt_clock_t *now, uint64_t *gone);
 
 /*
- * The live denial with this key, or NULL.
+ * Returns the live denial with this key, or NULL.
  */
 ngx_agt_denial_t *ngx_agt_denial_set_find(
     ngx_agt_denial_set_t *t, const u_char *key,
@@ -126,15 +126,15 @@ void ngx_agt_denial_set_told(ngx_agt_denial_set_t *t,
     const u_char *key, const ngx_agt_clock_t *now);
 
 /*
- * Walks all places: the "*i"-th live denial or NULL at the end; "*i" starts
- * at 0 and is moved on.
+ * Walks all places: returns the next live denial, or NULL at the end.  "*i"
+ * starts at 0 and is moved on.
  */
 ngx_agt_denial_t *ngx_agt_denial_set_next(
     ngx_agt_denial_set_t *t, ngx_uint_t *i,
     const ngx_agt_clock_t *now);
 
 /*
- * How many denials the set can hold.
+ * Returns how many denials the set can hold.
  */
 ngx_uint_t ngx_agt_denial_set_capacity(ngx_agt_denial_set_t *t);
 

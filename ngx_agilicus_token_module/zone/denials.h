@@ -101,7 +101,7 @@ typedef struct {
     /* changes in which a process died */
     uint64_t              recovered;
 
-    /* live denials that had to go, or that there was no room for */
+    /* live denials that were evicted, and denials that found no room */
     uint64_t              lost;
 
     uint64_t              ledger_offset;      /* of the ledger */

@@ -60,8 +60,8 @@ uint64_t ngx_agt_flight_end(ngx_agt_zone_t *first,
  * Looks at the mark that the caller follows.
  *
  * NGX_AGAIN     its call is under way
- * NGX_OK        its call has ended: "result" says how
- * NGX_DECLINED  it is gone, or its leader is: ask, or lead, anew
+ * NGX_OK        its call has ended, with "result"
+ * NGX_DECLINED  the mark or its leader is gone: call, or lead, anew
  */
 ngx_int_t ngx_agt_flight_look(ngx_agt_zone_t *first,
     const ngx_agt_flight_t *flight, uint64_t now,
@@ -82,13 +82,13 @@ void ngx_agt_flight_left(ngx_agt_zone_t *first,
     const ngx_agt_flight_t *flight);
 
 /*
- * Follows a mark no longer.
+ * Stops following a mark.
  */
 void ngx_agt_flight_unfollow(ngx_agt_zone_t *first,
     const ngx_agt_flight_t *flight);
 
 /*
- * How many calls are under way in all workers, for the status.
+ * Returns how many calls are under way in all workers, for the status.
  */
 ngx_uint_t ngx_agt_flight_count(ngx_agt_zone_t *first, uint64_t now);
 

@@ -52,7 +52,7 @@
 #define NGX_AGT_LEDGER_CHILD         0x0002
 #define NGX_AGT_LEDGER_HAS_EXP       0x0004  /* the end is its exp */
 #define NGX_AGT_LEDGER_HAS_JTI       0x0008
-#define NGX_AGT_LEDGER_HAS_IAT       0x0010  /* has the parent */
+#define NGX_AGT_LEDGER_HAS_IAT       0x0010  /* the parent has one */
 #define NGX_AGT_LEDGER_SPREADS       0x0020  /* to its children */
 
 /* bit of a parent's key: it has that identifier */
@@ -88,7 +88,7 @@ typedef struct {
 
     uint32_t  pause;          /* milliseconds between two tries */
     int32_t   pid;            /* of the process that has the lease */
-    uint32_t  via;            /* tells ways of reaching one API apart */
+    uint32_t  via;            /* number of the way to reach the API */
     uint32_t  flags;
     uint32_t  state;
     uint32_t  len;            /* bytes of the sealed token */
@@ -104,7 +104,7 @@ typedef struct {
     uint32_t    top;            /* no record goes beyond this unit */
     uint64_t    units;          /* offset of the first one */
 
-    /* nothing is to be done before then: milliseconds, monotonic */
+    /* no record needs work before then: milliseconds, monotonic */
     uint64_t    wake;
 
     /* denials up to this generation were compared with all records */
@@ -131,8 +131,8 @@ typedef struct {
 
 
 /*
- * Makes an empty ledger of the "size" bytes at "mem" (aligned to 64); NULL
- * where "size" is less than NGX_AGT_LEDGER_MIN.
+ * Makes an empty ledger of the "size" bytes at "mem" (aligned to 64).  Returns
+ * NULL where "size" is less than NGX_AGT_LEDGER_MIN.
  */
 ngx_agt_ledger_t *ngx_agt_ledger_init(void *mem, size_t size);
 
@@ -151,14 +151,14 @@ ngx_agt_ledger_record_t *ngx_agt_ledger_add(
 ngx_uint_t ngx_agt_ledger_room(ngx_agt_ledger_t *ledger, size_t len);
 
 /*
- * Takes a record out.  A walk may go on from where it stands.
+ * Removes a record.  A walk that is under way may go on.
  */
 void ngx_agt_ledger_remove(ngx_agt_ledger_t *ledger,
     ngx_agt_ledger_record_t *record);
 
 /*
- * Walks all records: the next one from unit "*i" on, or NULL at the end; "*i"
- * starts at 0 and is moved on.
+ * Walks all records: returns the next one from unit "*i" on, or NULL at the
+ * end; "*i" starts at 0 and is moved on.
  */
 ngx_agt_ledger_record_t *ngx_agt_ledger_next(
     ngx_agt_ledger_t *ledger, ngx_uint_t *i);
@@ -193,7 +193,7 @@ void ngx_agt_ledger_until(
     const ngx_agt_clock_t *now);
 
 /*
- * Counts what the ledger holds.
+ * Fills "use" with the number of records and their size.
  */
 void ngx_agt_ledger_use(ngx_agt_ledger_t *ledger, ngx_agt_ledger_use_t *use);
 

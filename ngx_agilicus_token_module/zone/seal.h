@@ -23,22 +23,23 @@
 
 
 /*
- * Makes the key where there is none yet; in the master.  NGX_ERROR, with the
- * cause logged, where that fails.
+ * Makes the key where there is none yet; in the master.  Returns NGX_OK, or
+ * NGX_ERROR, with the cause logged.
  */
 ngx_int_t ngx_agt_seal_init(ngx_log_t *log);
 
 /*
- * Seals "plain" into "out" of plain->len + NGX_AGT_SEAL_LEN bytes,
- * bound to "bound": it opens with the same only.  NGX_OK or NGX_ERROR.
+ * Seals "plain" into "out" of plain->len + NGX_AGT_SEAL_LEN bytes, bound to
+ * "bound": the seal opens only with the same "bound".  Returns NGX_OK or
+ * NGX_ERROR.
  */
 ngx_int_t ngx_agt_seal_encrypt(const ngx_str_t *plain,
     const ngx_str_t *bound, u_char *out);
 
 /*
- * Opens a seal into "out" of sealed->len - NGX_AGT_SEAL_LEN bytes.
- * NGX_OK; NGX_ERROR where it is broken, was made with another key or is bound
- * to something else: "out" is then zeroed.
+ * Opens a seal into "out" of sealed->len - NGX_AGT_SEAL_LEN bytes.  Returns
+ * NGX_OK, or NGX_ERROR where the seal is broken, was made with another key or
+ * is bound to something else: "out" is then zeroed.
  */
 ngx_int_t ngx_agt_seal_decrypt(const ngx_str_t *sealed,
     const ngx_str_t *bound, u_char *out);

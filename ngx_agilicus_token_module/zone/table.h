@@ -40,7 +40,7 @@
 typedef struct {
     uint64_t    secret[2];
     uint64_t    stores;         /* entries stored so far */
-    uint64_t    evictions;      /* entries that had to go while of use */
+    uint64_t    evictions;      /* entries evicted while of use */
     uint32_t    nslots;
     uint32_t    used;           /* entries that lie in it now */
     uint32_t    units;          /* of the arena */
@@ -105,8 +105,8 @@ ngx_agt_table_t *ngx_agt_table_init(void *mem,
 void ngx_agt_table_wipe(ngx_agt_table_t *t);
 
 /*
- * The entry with this key and origin, or NULL.  Keys are compared as a whole
- * and in constant time.
+ * Returns the entry with this key and origin, or NULL.  Keys are compared as a
+ * whole and in constant time.
  */
 ngx_agt_entry_t *ngx_agt_table_find(
     ngx_agt_table_t *t, const u_char *key, uint32_t origin);
@@ -129,7 +129,7 @@ ngx_agt_entry_t *ngx_agt_table_peek(
 void ngx_agt_table_touch(ngx_agt_table_t *t, const ngx_agt_table_seen_t *seen);
 
 /*
- * Whether "len" bytes of data of such an entry lie within the table.
+ * Returns 1 if "len" bytes of data of an entry lie within the table, else 0.
  */
 ngx_uint_t ngx_agt_table_holds(ngx_agt_table_t *t,
     const ngx_agt_entry_t *e, size_t len);
@@ -159,13 +159,13 @@ void ngx_agt_table_remove(ngx_agt_table_t *t, ngx_agt_entry_t *e);
 ngx_agt_entry_t *ngx_agt_table_next(ngx_agt_table_t *t, ngx_agt_entry_t *e);
 
 /*
- * The entry in place number "slot" of the index, which has t->nslots of them,
- * or NULL.
+ * Returns the entry in slot number "slot" of the index, which has t->nslots
+ * slots, or NULL.
  */
 ngx_agt_entry_t *ngx_agt_table_slot(ngx_agt_table_t *t, uint32_t slot);
 
 /*
- * Checks all that must hold of a table; returns 1 if it does.  For tests.
+ * Checks the consistency of a table; returns 1 if it is sound.  For tests.
  */
 ngx_uint_t ngx_agt_table_sane(ngx_agt_table_t *t);
 

@@ -34,7 +34,7 @@
 typedef struct {
     const u_char                  *token;    /* its digest */
     const u_char                  *origin;  /* digest of all else */
-    uint64_t                       zone;     /* that has them */
+    uint64_t                       zone;     /* secret of the zone */
 } ngx_agt_worker_key_t;
 
 
@@ -58,8 +58,8 @@ ngx_int_t ngx_agt_worker_cache_init(size_t size);
 void ngx_agt_worker_cache_exit(void);
 
 /*
- * The entry of a key, or NULL.  It may be read until the next call of a
- * function of this file, and after that only if it was held before.
+ * Returns the entry of a key, or NULL.  The entry may be read until the next
+ * call of a function of this file, and after that only if it was held before.
  */
 const ngx_agt_worker_entry_t *ngx_agt_worker_cache_find(
     const ngx_agt_worker_key_t *key);
@@ -76,22 +76,22 @@ const ngx_agt_worker_entry_t *ngx_agt_worker_cache_add(
     const ngx_str_t *rules, uint64_t serial, ngx_uint_t has_rules);
 
 /*
- * Holds an entry that was found, and releases one that is held: as often as it
- * was held.
+ * Hold an entry that was found, and release an entry that is held.  An entry
+ * must be released as often as it was held.
  */
 void ngx_agt_worker_cache_hold(const ngx_agt_worker_entry_t *entry);
 void ngx_agt_worker_cache_release(const ngx_agt_worker_entry_t *entry);
 
 /*
  * Drops an entry that was found: it is not found any more, and is freed as soon
- * as it is not held.
+ * as no request holds it.
  */
 void ngx_agt_worker_cache_drop(const ngx_agt_worker_entry_t *entry);
 
 /*
- * Checks all that must hold of the memory; returns 1 if it does.  "used" is set
- * to the bytes that entries take, "held" to those of them that are held.  For
- * tests.
+ * Checks the consistency of the memory; returns 1 if it is sound.  "used" is
+ * set to the bytes that entries take, "held" to the bytes that held entries
+ * take.  For tests.
  */
 ngx_uint_t ngx_agt_worker_cache_sane(size_t *used, size_t *held);
 

@@ -32,7 +32,7 @@
 /* the least size of a zone in bytes */
 #define NGX_AGT_ZONE_MIN       (8 * ngx_pagesize)
 
-/* APIs with their options that facts of one zone can come from */
+/* origins (APIs with their options) that the facts of one zone can have */
 #define NGX_AGT_ZONE_ORIGINS   64
 
 /*
@@ -42,10 +42,10 @@
 #define NGX_AGT_MAX_APIS       16
 #define NGX_AGT_ZONE_APIS      (2 * NGX_AGT_MAX_APIS)
 
-/* marks of calls in flight lie in buckets of */
+/* size of a bucket of marks of calls in flight */
 #define NGX_AGT_FLIGHT_BUCKET  8
 
-/* budgets of clients lie in buckets of */
+/* size of a bucket of budgets of clients */
 #define NGX_AGT_CLIENT_BUCKET  8
 
 
@@ -68,7 +68,7 @@ typedef enum {
     NGX_AGT_COUNT_FAILED_CALLS,
     NGX_AGT_COUNT_CREDENTIAL_REFUSED,
 
-    /* not asked, over which limit */
+    /* no call was made, because of this limit */
     NGX_AGT_COUNT_SHED_BREAKER,
     NGX_AGT_COUNT_SHED_RATE,
     NGX_AGT_COUNT_SHED_CLIENT_RATE,
@@ -184,7 +184,7 @@ typedef struct {
     uint64_t             clients_offset;
     uint64_t             size;       /* bytes, all together */
 
-    /* no answer that was asked for until then is stored: ms, monotonic */
+    /* an answer to a call until then is not stored: ms, monotonic */
     uint64_t             purged;
 
     uint32_t             flights;    /* places */
@@ -261,7 +261,7 @@ ngx_uint_t ngx_agt_zone_read_end(ngx_agt_zone_t *zone,
 void ngx_agt_zone_count(ngx_agt_zone_t *zone, ngx_agt_count_e count);
 
 /*
- * Both clocks as of the event that is being handled.
+ * Sets "now" to both clocks as of the event that is being handled.
  */
 void ngx_agt_clock_now(ngx_agt_clock_t *now);
 
