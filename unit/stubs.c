@@ -64,6 +64,14 @@ stub_clock(uint64_t mono, int64_t wall)
 
 /* weak: a test of the clock itself has the real ones */
 
+__attribute__((weak)) void
+ngx_agt_clock_now(ngx_agt_clock_t *now)
+{
+    now->mono = ngx_agt_clock_mono();
+    now->wall = ngx_time();
+}
+
+
 __attribute__((weak)) uint64_t
 ngx_agt_clock_mono(void)
 {

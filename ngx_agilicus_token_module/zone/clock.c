@@ -17,6 +17,14 @@ static uint64_t  ngx_agt_clock_slept;
 static time_t    ngx_agt_clock_seen;
 
 
+void
+ngx_agt_clock_now(ngx_agt_clock_t *now)
+{
+    now->mono = ngx_agt_clock_mono();
+    now->wall = ngx_time();
+}
+
+
 uint64_t
 ngx_agt_clock_mono(void)
 {

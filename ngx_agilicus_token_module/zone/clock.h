@@ -19,6 +19,19 @@
  */
 
 
+/* both clocks, as the caller reads them once per decision */
+
+typedef struct {
+    uint64_t  mono;    /* milliseconds, of the clock that never steps */
+    int64_t   wall;    /* seconds since the epoch */
+} ngx_agt_clock_t;
+
+
+/*
+ * Sets "now" to both clocks as of the event that is being handled.
+ */
+void ngx_agt_clock_now(ngx_agt_clock_t *now);
+
 /*
  * Returns the clock in milliseconds, as of the event that is being handled.
  */

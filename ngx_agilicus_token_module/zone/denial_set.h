@@ -11,6 +11,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "zone/clock.h"
 #include "token/digest.h"
 #include "token/facts.h"
 
@@ -76,14 +77,6 @@ typedef struct {
     uint64_t    added;
     uint64_t    lost;           /* live ones that were evicted */
 } ngx_agt_denial_set_t;
-
-
-/* both clocks, as the caller reads them once per decision */
-
-typedef struct {
-    uint64_t    mono;           /* milliseconds */
-    int64_t     wall;           /* seconds since the epoch */
-} ngx_agt_clock_t;
 
 
 /*

@@ -302,11 +302,3 @@ ngx_agt_zone_count(ngx_agt_zone_t *zone, ngx_agt_count_e count)
 {
     (void) ngx_atomic_fetch_add(&zone->sh->counts[count], 1);
 }
-
-
-void
-ngx_agt_clock_now(ngx_agt_clock_t *now)
-{
-    now->mono = ngx_agt_clock_mono();
-    now->wall = ngx_time();
-}

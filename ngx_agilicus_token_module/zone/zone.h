@@ -260,10 +260,5 @@ ngx_uint_t ngx_agt_zone_read_end(ngx_agt_zone_t *zone,
  */
 void ngx_agt_zone_count(ngx_agt_zone_t *zone, ngx_agt_count_e count);
 
-/*
- * Sets "now" to both clocks as of the event that is being handled.
- */
-void ngx_agt_clock_now(ngx_agt_clock_t *now);
-
 
 #endif /* _NGX_AGT_ZONE_ZONE_H_INCLUDED_ */
