@@ -145,7 +145,6 @@ typedef struct {
     ngx_str_t                          prefix;
     ngx_uint_t                         fields;     /* bits, see identity */
     ngx_uint_t                         percent;    /* encoding */
-    unsigned                           warned:1;   /* by this worker */
 } ngx_agt_identity_conf_t;
 
 

@@ -404,6 +404,26 @@ cmp_ok(scalar @full, '<=', 1100 - 1024, 'and nobody else is');
 is(tally(map { $_->{status} } @full), '503: ' . @full, 'with the status of all');
 $nginx->finish('all places');
 
+
+# one token may not take them, also where its calls are not shared
+
+launch(http => 'agilicus_token_api_rate off; agilicus_token_api_timeout 3s;
+                agilicus_token_api_max_inflight 1000;',
+       config => 'location = /off { agilicus_token on;
+                                    agilicus_token_cache off; }');
+
+$mock->script(default => { hang => 1 }, tokens => { 'stranger' => {} });
+
+@res = $nginx->many([
+    map({ request('/off', 'everywhere', '192.0.2.' . $_ % 9) } 1 .. 1300),
+    request('/page', 'stranger', '198.51.100.1', delay => 1.5),
+]);
+
+is($res[-1]{status}, 200, 'one token from many clients leaves places');
+cmp_ok(scalar(grep { why($_) eq 'unavailable/places' } @res), '>', 500,
+       'for it holds little more than half of them');
+$nginx->finish('one token everywhere');
+
 done_testing();
 
 

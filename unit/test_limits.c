@@ -237,6 +237,23 @@ test_sign_out_calls(void)
     }
 
     unit_check(ngx_agt_limits_may_sign_out(&places, &held[4]));
+
+    unit_test("those of no client, which are told again, take half of them");
+
+    unit_check(wait_for(SIGN_OUT, 0, 0) == NGX_OK);
+
+    for (i = 0; i < 4; i++) {
+        unit_check(ngx_agt_limits_may_sign_out(&places, &held[6]));
+        ngx_agt_limits_call(&places, &calls[i], SIGN_OUT, &held[6]);
+    }
+
+    unit_check(!ngx_agt_limits_may_sign_out(&places, &held[6]));
+    unit_check(ngx_agt_limits_may_sign_out(&places, &held[4]));
+
+    for (i = 0; i < 4; i++) {
+        ngx_agt_limits_release(&calls[i]);
+    }
+
     end();
 }
 

@@ -21,6 +21,7 @@ static void ngx_agt_call_remove(ngx_agt_waiter_t *waiter);
 static ngx_int_t ngx_agt_call_identity(
     const ngx_agt_call_request_t *request, u_char *identity);
 static ngx_agt_call_t *ngx_agt_call_find(const u_char *identity);
+static ngx_uint_t ngx_agt_call_same(const u_char *key);
 static ngx_agt_call_t *ngx_agt_call_create(
     const ngx_agt_call_request_t *request, const u_char *identity);
 static ngx_int_t ngx_agt_call_copy(ngx_str_t *dst, const ngx_str_t *src);
@@ -196,7 +197,7 @@ ngx_agt_call_join(const ngx_agt_call_request_t *request,
     /* first a place, then the budgets: a client pays for no call without one */
 
     rc = ngx_agt_limits_wait(&w->places, &waiter->place, request->kind,
-                             request->client, call ? call->nwaiters : 0);
+                             request->client, ngx_agt_call_same(request->key));
 
     switch (rc) {
 
@@ -469,6 +470,47 @@ ngx_agt_call_identity(const ngx_agt_call_request_t *request, u_char *identity)
     parts[2].len = NGX_AGT_DIGEST_LEN;
 
     return ngx_agt_digest(identity, parts, 3);
+}
+
+
+/*
+ * Returns how many wait for calls on account of the same token: calls that are
+ * not shared, or that other locations make, are counted too.  The number is
+ * needed, and counted, where more than half of the places are taken.
+ */
+
+static ngx_uint_t
+ngx_agt_call_same(const u_char *key)
+{
+    ngx_uint_t              same;
+    ngx_agt_call_t         *call;
+    ngx_rbtree_node_t      *node;
+    ngx_agt_call_worker_t  *w;
+
+    w = &ngx_agt_worker;
+    same = 0;
+
+    if (key == NULL || w->calls.root == &w->sentinel
+        || w->places.waiting[NGX_AGT_LIMITS_SHARED]
+           <= NGX_AGT_LIMITS_WAITING / 2)
+    {
+        return 0;
+    }
+
+    for (node = ngx_rbtree_min(w->calls.root, &w->sentinel);
+         node;
+         node = ngx_rbtree_next(&w->calls, node))
+    {
+        call = (ngx_agt_call_t *) node;
+
+        if (ngx_memcmp(call->key, key, NGX_AGT_DIGEST_LEN) != 0) {
+            continue;
+        }
+
+        same += call->nwaiters;
+    }
+
+    return same;
 }
 
 

@@ -143,12 +143,23 @@ ngx_uint_t
 ngx_agt_limits_may_sign_out(const ngx_agt_limits_t *places,
     const ngx_agt_limits_hold_t *waiter)
 {
-    return waiter->sign_out
-           && places->calls[NGX_AGT_LIMITS_SIGN_OUT]
-              < NGX_AGT_LIMITS_SIGN_OUT_CALLS
-           && (waiter->client == NULL
-               || waiter->client->calls[NGX_AGT_LIMITS_SIGN_OUT]
-                  < NGX_AGT_LIMITS_CLIENT_CALLS);
+    ngx_uint_t  n;
+
+    if (!waiter->sign_out) {
+        return 0;
+    }
+
+    n = places->calls[NGX_AGT_LIMITS_SIGN_OUT];
+
+    /* sign-outs that are told again leave half of the calls to clients */
+
+    if (waiter->client == NULL) {
+        return n < NGX_AGT_LIMITS_SIGN_OUT_CALLS / 2;
+    }
+
+    return n < NGX_AGT_LIMITS_SIGN_OUT_CALLS
+           && waiter->client->calls[NGX_AGT_LIMITS_SIGN_OUT]
+              < NGX_AGT_LIMITS_CLIENT_CALLS;
 }
 
 

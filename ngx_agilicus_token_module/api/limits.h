@@ -81,7 +81,7 @@ void ngx_agt_limits_init(ngx_agt_limits_t *places, ngx_uint_t max_calls);
 
 /*
  * Takes a place to wait, for a sign-out or not, on account of a client (NULL:
- * of none).  "same" is how many wait for the same call already.
+ * of none).  "same" is how many wait on account of the same token already.
  *
  * NGX_OK        the place is held until ngx_agt_limits_release()
  * NGX_BUSY      the client holds its share
@@ -106,7 +106,8 @@ ngx_uint_t ngx_agt_limits_is_first(const ngx_agt_limits_t *places,
 
 /*
  * Returns 1 if the call of this place to wait may be made in the places of
- * sign-outs.
+ * sign-outs.  A sign-out of no client, which the ledger tells again, may be
+ * made while half of these places are free.
  */
 ngx_uint_t ngx_agt_limits_may_sign_out(const ngx_agt_limits_t *places,
     const ngx_agt_limits_hold_t *waiter);

@@ -57,6 +57,10 @@ static ngx_int_t ngx_agt_identity_value(ngx_http_request_t *r,
 
 /* the defaults first: their bits are NGX_AGT_IDENTITY_FIELDS */
 
+/* by this worker */
+static ngx_uint_t  ngx_agt_identity_warned;
+
+
 static const ngx_agt_identity_field_t  ngx_agt_identity_fields[] = {
     ngx_agt_identity_text("sub", "Sub", sub),
     ngx_agt_identity_text("email", "Email", email),
@@ -306,9 +310,9 @@ ngx_agt_identity_header(ngx_http_request_t *r,
     *last = '\0';
 
     if (key.len + sizeof(": ") - 1 + value.len > NGX_AGT_IDENTITY_LARGE
-        && !identity->warned)
+        && !ngx_agt_identity_warned)
     {
-        identity->warned = 1;
+        ngx_agt_identity_warned = 1;
 
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                       "agilicus token: the identity header \"%V\" is longer "
