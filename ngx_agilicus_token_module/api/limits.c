@@ -87,22 +87,19 @@ ngx_agt_limits_choose(const ngx_agt_limits_t *places,
 
     n = places->waiting[NGX_AGT_LIMITS_SHARED];
 
-    if (n <= NGX_AGT_LIMITS_WAITING / 2) {
-        rc = NGX_OK;
-
-    } else if (client && client->waiting[NGX_AGT_LIMITS_SHARED]
-                         >= NGX_AGT_LIMITS_CLIENT)
+    if (n > NGX_AGT_LIMITS_WAITING / 2
+        && client
+        && client->waiting[NGX_AGT_LIMITS_SHARED] >= NGX_AGT_LIMITS_CLIENT)
     {
         rc = NGX_BUSY;
 
-    } else if (n >= NGX_AGT_LIMITS_WAITING || same >= NGX_AGT_LIMITS_TOKEN) {
+    } else if (n >= NGX_AGT_LIMITS_WAITING
+               || (n > NGX_AGT_LIMITS_WAITING / 2
+                   && same >= NGX_AGT_LIMITS_TOKEN))
+    {
         rc = NGX_DECLINED;
 
     } else {
-        rc = NGX_OK;
-    }
-
-    if (rc == NGX_OK) {
         *kind = NGX_AGT_LIMITS_SHARED;
         return NGX_OK;
     }

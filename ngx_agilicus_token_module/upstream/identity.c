@@ -25,18 +25,18 @@ typedef enum {
 typedef struct {
     ngx_str_t                name;      /* in the configuration */
     ngx_str_t                header;    /* after the prefix */
-    ngx_agt_identity_type_e  type;
     size_t                   offset;    /* of a text in the facts */
+    ngx_agt_identity_type_e  type;
     ngx_agt_facts_list_e     list;
 } ngx_agt_identity_field_t;
 
 
 #define ngx_agt_identity_text(name, header, member)                           \
-    { ngx_string(name), ngx_string(header), NGX_AGT_IDENTITY_TEXT,            \
-      offsetof(ngx_agt_facts_t, member), 0 }
+    { ngx_string(name), ngx_string(header), offsetof(ngx_agt_facts_t, member), \
+      NGX_AGT_IDENTITY_TEXT, 0 }
 
 #define ngx_agt_identity_list(name, header, list)                             \
-    { ngx_string(name), ngx_string(header), NGX_AGT_IDENTITY_LIST, 0, list }
+    { ngx_string(name), ngx_string(header), 0, NGX_AGT_IDENTITY_LIST, list }
 
 
 static ngx_int_t ngx_agt_identity_keep(ngx_http_request_t *r,
@@ -55,11 +55,11 @@ static ngx_int_t ngx_agt_identity_value(ngx_http_request_t *r,
     const ngx_agt_identity_field_t *field, ngx_str_t *value);
 
 
-/* the defaults first: their bits are NGX_AGT_IDENTITY_FIELDS */
-
-/* by this worker */
+/* 1 once this worker has warned of a large header */
 static ngx_uint_t  ngx_agt_identity_warned;
 
+
+/* the defaults first: their bits are NGX_AGT_IDENTITY_FIELDS */
 
 static const ngx_agt_identity_field_t  ngx_agt_identity_fields[] = {
     ngx_agt_identity_text("sub", "Sub", sub),
@@ -71,8 +71,8 @@ static const ngx_agt_identity_field_t  ngx_agt_identity_fields[] = {
     ngx_agt_identity_text("root_org", "Root-Org", root_org),
     ngx_agt_identity_text("session", "Session", session),
     ngx_agt_identity_list("aud", "Aud", NGX_AGT_FACTS_AUD),
-    { ngx_string("exp"), ngx_string("Exp"), NGX_AGT_IDENTITY_TIME, 0, 0 },
-    { ngx_null_string, ngx_null_string, NGX_AGT_IDENTITY_TEXT, 0, 0 }
+    { ngx_string("exp"), ngx_string("Exp"), 0, NGX_AGT_IDENTITY_TIME, 0 },
+    { ngx_null_string, ngx_null_string, 0, NGX_AGT_IDENTITY_TEXT, 0 }
 };
 
 
