@@ -2407,6 +2407,21 @@ ngx_rbtree_insert_timer_value(ngx_rbtree_node_t *temp,
 }
 
 
+ngx_rbtree_node_t *
+ngx_rbtree_next(ngx_rbtree_t *tree, ngx_rbtree_node_t *node)
+{
+    if (node->right != tree->sentinel) {
+        return ngx_rbtree_min(node->right, tree->sentinel);
+    }
+
+    while (node != tree->root && node == node->parent->right) {
+        node = node->parent;
+    }
+
+    return (node == tree->root) ? NULL : node->parent;
+}
+
+
 static void
 replace(ngx_rbtree_t *tree, ngx_rbtree_node_t *node, ngx_rbtree_node_t *by)
 {
