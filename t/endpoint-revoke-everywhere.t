@@ -405,6 +405,26 @@ is($sessions->calls(path => '/v1/tokens/revoke', token => "leaves-$_"), 1,
    'one worker has told the API, once') for 1 .. 5;
 is(scalar($out->log_lines(qr/exited on signal/)), 0, 'no worker died of it');
 
+# they leave even before the API has said whose token it is
+
+for my $i (1 .. 5) {
+    my $c = $out->connect;
+
+    $c->send("POST /signout HTTP/1.1\r\nHost: a\r\n"
+             . "Authorization: Bearer soon-$i.late\r\n"
+             . "Content-Length: 0\r\n\r\n");
+    $sessions->wait_calls(1, path => '/v1/tokens/introspect',
+                          token => "soon-$i.late");
+    $c->reset;
+}
+
+ok($sessions->wait_calls(1, path => '/v1/tokens/revoke',
+                         token => "soon-$_.late"),
+   'the API is told, though the client has left before it was asked')
+    for 1 .. 5;
+is(why(get($out, "soon-$_.late")), 'revoked/revoked', 'and the token is denied')
+    for 1, 5;
+
 
 # all sessions, after that one token
 

@@ -81,7 +81,10 @@ ngx_agt_wait_begin(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
     ngx_add_timer(&ctx->event, waited < lcf->api_timeout
                                ? lcf->api_timeout - (ngx_msec_t) waited : 1);
 
-    r->read_event_handler = ngx_http_test_reading;
+    /* a sign-out is made although its client has left meanwhile */
+
+    r->read_event_handler = ctx->revoke ? ngx_http_block_reading
+                                        : ngx_http_test_reading;
     r->write_event_handler = ngx_http_request_empty_handler;
 
     if (c->read->ready) {
