@@ -14,8 +14,8 @@
 
 
 /*
- * Rows of the table are only added, so what was read once stays right but for
- * its flags, which are read again each time that they count.
+ * Rows of the table are only added, so a row that was read once stays right but
+ * for its flags, which are read again each time that they count.
  */
 
 struct ag_keys_s {

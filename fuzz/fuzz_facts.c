@@ -62,7 +62,7 @@ fuzz_target(const uint8_t *data, size_t size)
         }
     }
 
-    /* what was read cannot need more room than it had */
+    /* packed again, the facts cannot need more room than before */
 
     len = ngx_agt_facts_end(&b);
 

@@ -3,7 +3,7 @@ use warnings;
 
 # Only the API speaks of a token.  In each operation, 400, 403, 404, 410 and 422
 # with something else than a JSON object come from something in front of the
-# API: nobody is refused for good by them, and no sign-out succeeds.
+# API: they refuse no token for good, and no sign-out succeeds by them.
 
 use File::Temp;
 use JSON::PP ();

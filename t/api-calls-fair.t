@@ -1,8 +1,9 @@
 use strict;
 use warnings;
 
-# Who may have calls, and who waits for them: nobody is in the way of others,
-# and refreshes of what is known stand behind all that somebody waits for.
+# Which clients may have calls, and which requests wait for them: no client is
+# in the way of others, and refreshes of known tokens stand behind all calls
+# that requests wait for.
 
 use JSON::PP ();
 use Test::More;
@@ -138,7 +139,7 @@ is(why(($nginx->many([ request('/page', 'good-12', '198.51.100.1') ]))[0]),
 $nginx->finish('budgets bind');
 
 
-# a request waits as long as it wants to, whoever waits with it
+# a request waits for its own timeout, whichever requests share its call
 
 sub impatient {
     my ($short, $long, $http) = @_;
@@ -195,7 +196,8 @@ is(why(($nginx->many([ request('/short', 'late-21', '192.0.2.1') ]))[0]),
 unlike($nginx->error_log, qr/breaker/, 'the breaker stays out of it');
 $nginx->finish('the patient and the impatient');
 
-# what nobody waits for any more is in nobody's way, and is a failure at last
+# a call that no request waits for any more is in no request's way, and is a
+# failure at last
 
 $mock->script(tokens => { map({ ("never-$_" => { hang => 1 }) } 1 .. 60) });
 impatient(200, 2000, 'agilicus_token_api_max_inflight 4;'
@@ -213,8 +215,8 @@ ok($nginx->wait_log(qr/breaker opens/, 10 * $slow),
 $nginx->finish('an API that is silent');
 
 
-# Refreshes never stand before those who wait: what comes in a crowd and is
-# answered from what is known asks only where there is room.
+# Refreshes never stand before requests that wait: a request that comes in a
+# crowd and is answered from known facts asks only where there is room.
 
 my $crowd = NginxProcess->new(
     log_level => 'info',

@@ -1,9 +1,9 @@
 use strict;
 use warnings;
 
-# A call is shared by those who would have asked the very same, and by nobody
-# else: of two locations that differ in whatever an answer depends on, each gets
-# an answer of its own, whatever the other is being told meanwhile.
+# A call is shared by requests that would have asked the very same, and by no
+# others: of two locations that differ in whatever an answer depends on, each
+# gets an answer of its own, whatever the other is being told meanwhile.
 
 use IO::Socket::SSL ();
 use JSON::PP ();
@@ -353,7 +353,7 @@ for my $operation (sort keys %operations) {
             for my $worker ($one, $two) {
                 for my $answers (@{ $operations{$operation} }) {
 
-                    # a sign-out here is told of what is denied at this API
+                    # a sign-out here is told of tokens denied at this API
 
                     next if $operation eq 'out' && $own ne 'api'
                             && $answers->[0] == 410;
@@ -381,7 +381,7 @@ for my $operation (sort keys %operations) {
 
 
 # Both of each pair wait for the API at the same time, and it was the first of
-# them that asked first.  Returns what is wrong.
+# them that asked first.  Returns a list of all that is wrong.
 
 sub try_all {
     my ($operation, @pairs) = @_;
@@ -442,7 +442,7 @@ sub try_all {
 
         next if $operation ne 'out';
 
-        # whoever is told that it is signed out is, where its own API knew of it
+        # a client that is told so is signed out, where its own API knew of it
 
         my $status = $pair->{answers}[$own eq 'same' ? 0 : 1];
         my $revoked = $calls{'/v1/tokens/revoke'}{$name} || {};

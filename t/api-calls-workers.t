@@ -1,8 +1,8 @@
 use strict;
 use warnings;
 
-# One call for all who need the same, on whichever worker they are, whoever
-# leaves and whatever dies.
+# One call for all requests that need the same, on whichever worker they are,
+# whichever client leaves and whichever worker dies.
 
 use IO::Socket::INET;
 use Socket qw(SOL_SOCKET SO_RCVTIMEO);
@@ -553,7 +553,7 @@ EOC
 }
 
 
-# what came together is renewed within limits
+# tokens that came together are renewed within limits
 
 @res = $http->many([ map { request('/short', "herd-$_") } 1 .. 300 ],
                    at_once => 100);

@@ -2,7 +2,7 @@ use strict;
 use warnings;
 
 # An API that is slow, silent, deaf or gone: how long a request waits, how many
-# calls are under way meanwhile, and that nobody else waits with it.
+# calls are under way meanwhile, and that no other request waits with it.
 
 use File::Temp;
 use Test::More;
@@ -179,7 +179,7 @@ is(ask('/page', 'half-head')->{status}, 200,
    'a token that had no answer has one later');
 
 
-# a name that does not exist blocks nobody
+# a name that does not exist blocks no other request
 
 @res = $nginx->many([ request('/nowhere', 'resolved'),
                       map { request('/free', 'x', delay => 0.02 * $_) }

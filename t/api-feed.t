@@ -95,7 +95,7 @@ my %ignored = (
 
 my %lists = map { $_ => list_of($rows{$_}) } keys %rows;
 
-# ends of what is asked for may be in it or not
+# the ends of the span that is asked for may be in the list or not
 
 $lists{$_} = list_of($rows{$_}, exclusive => 1) for qw(many n101);
 
@@ -220,7 +220,7 @@ my @some = $ENV{AGILICUS_TEST_LONG} ? 1 .. 10000
 is(scalar(grep { why($_) eq 'revoked/jti' } @res), scalar @some,
    'the token that it names');
 
-# a sanitizer keeps what was freed, 256 MB of it and its notes of each piece
+# a sanitizer keeps freed memory, 256 MB of it and its notes of each piece
 
 cmp_ok(peak($worker) - $peak, '<', $slow > 1 ? 500 : 40,
        'and takes little memory');
@@ -228,7 +228,7 @@ cmp_ok(peak($worker) - $peak, '<', $slow > 1 ? 500 : 40,
 finished('many');
 
 
-# what cannot be all
+# answers of the feed that cannot be complete
 
 for my $case ([ 'same', 100, 150, 'more in a second than are given at once' ],
               [ 'undated', 101, 121, 'one of many that has no date' ],
@@ -576,7 +576,7 @@ is(join(' ', pollers(1.7)), $third,
    'the one that was frozen leaves it at that');
 
 
-# a new configuration, while somebody is served under the old one
+# a new configuration, while a client is served under the old one
 
 my $c = $server->connect;
 

@@ -2,7 +2,7 @@ use strict;
 use warnings;
 
 # Who may answer for the API: certificates, versions of TLS, client
-# certificates, and that a token is not sent to anybody else.
+# certificates, and that a token is not sent to any other server.
 
 use Test::More;
 
@@ -17,8 +17,8 @@ use TestCA;
 my $slow = NginxControl::slow();
 my $ca = TestCA->new;
 
-# what the server shows, by what name it is asked, what comes of it, and what
-# the log says
+# the certificate of the server, the name by which it is asked, the status that
+# the client gets, and the words in the log
 
 my @cases = (
     [ 'good',          '127.0.0.1', 200 ],
@@ -262,7 +262,7 @@ $_->finish(secrets => [ qw(cert- logged- in-between- to- unverified session-
                            client-) ]) for $first, $nginx;
 
 
-# the master reads what nobody else can
+# the master reads a key that no other process can read
 
 SKIP: {
     skip 'not root', 3 if $> != 0;

@@ -378,7 +378,7 @@ subtest 'an odd path is refused before anything is run' => sub {
            cross-build demo install lint newer-nginx run-tests sdk-check test
            valgrind with-sanitizers);
 
-    # what is run must not find anything to install or to build with
+    # the programs that run must not find tools to install or to build with
 
     mkdir "$tmp/bin" or die "$tmp/bin: $!\n";
 
@@ -451,7 +451,7 @@ subtest 'an odd path is refused before anything is run' => sub {
         run('rm', '-rf', "$tmp/odd");
     }
 
-    # a folder for what is built, from the environment and as an argument
+    # a folder for the build, from the environment and as an argument
 
     my $dir = "$tmp/plain";
 
@@ -490,7 +490,7 @@ subtest 'an odd path is refused before anything is run' => sub {
         ok(!-e "$tmp/$odd", '... and nothing is made');
     }
 
-    # what was not built into is not removed
+    # a folder into which nothing was built is not removed
 
     mkdir "$tmp/else";
     mkdir "$tmp/built";
@@ -599,7 +599,7 @@ subtest 'make install' => sub {
 };
 
 
-# what was installed above
+# removes the files that were installed above
 
 subtest 'make uninstall' => sub {
     local $ENV{BUILD} = dirname($module);

@@ -1,5 +1,5 @@
-# What "nginx -t" says of tokens for upstream: whatever could have a token made
-# for somebody who was not identified is refused.
+# What "nginx -t" says of tokens for upstream: a configuration that could have a
+# token made for a caller who was not identified is refused.
 
 use lib 't/lib';
 use AgilicusTest;
@@ -45,7 +45,7 @@ allow_section($_) for qw(create credential refused);
 add_block_preprocessor(sub {
     my ($block) = @_;
 
-    # those at the end say themselves what is refused
+    # the blocks at the end name the refused configuration themselves
 
     return if defined $block->must_die;
 

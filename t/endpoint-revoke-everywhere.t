@@ -1,10 +1,10 @@
 use strict;
 use warnings;
 
-# Who has been told that a token is revoked never sees it pass again: on all
-# workers, under load, while calls are under way, with an API that is away, over
-# reloads; where clients leave while they sign out, sessions end after one of
-# their tokens did, and one client signs out again and again.
+# A client that was told that a token is revoked never sees it pass again: on
+# all workers, under load, while calls are under way, with an API that is away,
+# over reloads; where clients leave while they sign out, sessions end after one
+# of their tokens did, and one client signs out again and again.
 
 use IO::Socket::INET;
 use Test::More;
@@ -192,7 +192,7 @@ is($res->{status}, 413, 'a body of a gigabyte is not waited for');
 is($mock->calls(token => 'endless'), 0, 'and does nothing');
 
 
-# without a feed, at the API alone: when what is known is too old
+# without a feed, at the API alone: when the known facts are too old
 
 my @elsewhere;
 
@@ -594,7 +594,7 @@ sub connections {
 }
 
 
-# Somebody who asks for pages all the time, until told to stop
+# Starts a client that asks for pages all the time, until told to stop
 
 sub load {
     pipe my $read, my $write or die "pipe: $!\n";

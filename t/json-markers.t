@@ -38,7 +38,7 @@ sub answer {
 
     my %member = ($member => $json->decode($values[$value]));
 
-    # what is undefined is left out by the mock: null has to be written
+    # the mock leaves out undefined values: null has to be written
 
     return { body => $json->encode({ sub => 'x', %member }) } if !$user;
     return { token => { user => { id => 'u', %member } } };
@@ -185,7 +185,7 @@ like($nginx->error_log, qr/response cut: invalid, says_no/, 'which is told');
 
 sleep 4.2 - (time - $begun) if time - $begun < 4.2;
 
-# the mock counts anew from each call: it is what was known that ended
+# the mock sets a new end in each answer: here the end known before has come
 
 is($mock->calls(token => $ends[1]), 1, 'the API was asked once');
 is(why('/', $ends[1]), $yes, 'is asked again when the time has come');

@@ -2,9 +2,9 @@ use strict;
 use warnings;
 
 # Memory that runs short: each thing that the module asks for while it serves a
-# request is refused to it once.  Whoever is refused otherwise never gets in,
-# whoever is let in gets all of an answer or an error, and upstream never sees
-# what it must not see.
+# request is refused to it once.  A client that is refused otherwise never gets
+# in, a client that is let in gets all of an answer or an error, and upstream
+# never sees a token or a header that it must not see.
 
 use Cwd ();
 use File::Basename ();

@@ -2,7 +2,7 @@ use strict;
 use warnings;
 
 # Clients that go away while the API is asked: nothing is hurt, nothing is
-# left behind, and the answer serves whoever comes next.
+# left behind, and the answer serves the client that comes next.
 
 use Test::More;
 use Time::HiRes qw(sleep time);

@@ -165,7 +165,7 @@ is(join(' ', map { scalar ask('/off', 'carol') } 1, 2), '200 429',
 is(asked('carol'), 2, 'each request asks once');
 
 
-# who is nobody is no key, and is refused as ever
+# a request without a good token has no key, and is refused as ever
 
 is(join(' ', map { scalar ask('/user', $_) } qw(unknown unknown past past gone gone)),
    '401 401 401 401 401 401', 'tokens that are no good');

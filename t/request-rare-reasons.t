@@ -66,7 +66,7 @@ sub ask {
 }
 
 
-# what cannot be computed is nobody's token, also where it was a good one
+# a token whose digest cannot be computed is refused, even a good one
 
 is(ask('/', 'token-1'), '200 active/', 'a token');
 
@@ -86,7 +86,7 @@ unlink $broken;
 is(ask('/', 'token-1'), '200 active/', 'and then all is well again');
 
 
-# a label of 64 characters is no name, whoever is asked
+# a label of 64 characters is no name, whichever resolver is asked
 
 is(ask('/name', 'token-3'), '503 unavailable/resolve',
    'a name that cannot be looked up');

@@ -278,7 +278,7 @@ cmp_ok(until_end($changes, 9), '<', 4 + 0.3 * $slow,
        'each part goes by what let it in');
 is($mock->calls(token => 'changes'), 2, 'and was asked about');
 
-# what nobody was let in by
+# tokens that were checked, but let no client in
 
 my %on = map { $_ => start($_, 'runs' . tr{/}{-}r) } qw(/ssi/off /ssi/report
                                                         /mirrored);

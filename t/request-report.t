@@ -1,5 +1,5 @@
 # "agilicus_token report": one line for each request that would have been
-# refused, and nothing else that anybody could notice.
+# refused, and nothing else that a client or upstream could notice.
 
 use lib 't/lib';
 use AgilicusTest;

@@ -1,5 +1,5 @@
 # What a location requires of a good token.  Each requirement must be met, and
-# one whose value came out empty is met by nobody.
+# one whose value came out empty is met by no token.
 
 use lib 't/lib';
 use AgilicusTest;

@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 
-# The debug log tells the story of a request: where its token was taken, what
-# the zone had for it, what was asked of the API and answered, the verdict, and
-# what goes upstream.  It has neither a token nor more than eight digits of a
-# digest.
+# The debug log tells the story of a request: where its token was taken, the
+# entry of the zone for it, the call to the API and the answer, the verdict, and
+# the token that goes upstream.  It has neither a token nor more than eight
+# digits of a digest.
 
 use strict;
 use warnings;

@@ -1,9 +1,9 @@
 use strict;
 use warnings;
 
-# Variables that something reads before the token has been looked up: what was
-# made of them then decides nothing, wherever it was read and whatever it is
-# for; and what cannot be made again is not trusted.
+# Variables that something reads before the token has been looked up: a value
+# that was made from them then decides nothing, wherever it was read and
+# whatever it is for; and a value that cannot be made again is not trusted.
 
 use HTTP::Tiny ();
 use JSON::PP ();
@@ -87,8 +87,8 @@ my $nginx = NginxProcess->new(workers => 1, log_level => 'info');
 chmod 0600, $nginx->write_file('credential', "edge\n");
 $nginx->write_file('passwords', "admin:{PLAIN}secret\n");
 
-# ways to make a value of the subject: "ok" and the like for anybody but
-# mallory, who is on the list, or for alice only
+# ways to make a value from the subject: "ok" and the like for all but mallory,
+# who is on the list, or for alice only
 
 my %made = (
     map_deny => <<'EOC',
@@ -463,7 +463,7 @@ is(codes('/tenant/acme', port => $if), '503 503',
    'a capture after that might be made of it');
 
 
-# what is not made of a token stays as it is
+# a value that is not made from a token stays as it is
 
 is(codes('/tenant/acme'), '200 200', 'a capture before the first read');
 is(codes('/tenant/other'), '403 403', 'says what it said');
@@ -518,7 +518,7 @@ is(seen([ ask('/asks', 'alice') ]), '200<alice>',
    'nor does a location that was asked leave what it was told');
 
 
-# names that nobody has checked
+# user names that no password has confirmed
 
 my $basic = 'Basic ' . MIME::Base64::encode_base64('admin:nonsense', '');
 
@@ -544,7 +544,7 @@ is((ask('/create/basic', undef, Authorization => $basic))[0], 200,
    'a name that was checked here counts, whenever it was read');
 
 
-# what is said of it
+# the warnings about early reads
 
 my @warn = grep { /\[warn\].*agilicus token/ } split /^/m, $nginx->error_log;
 

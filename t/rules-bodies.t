@@ -1,8 +1,8 @@
 use strict;
 use warnings;
 
-# Rules that look into the body: what is read, what is not, and that upstream
-# gets what was looked at.
+# Rules that look into the body: which bodies are read, which are not, and that
+# upstream gets the very body that the rules have seen.
 
 use Test::More;
 
@@ -198,7 +198,7 @@ refused('whole', '"me"', 'a constraint on the document as a whole',
 refused('bad', $good, 'a constraint that is not understood', reason => 'rule');
 
 
-# what is JSON, and is what upstream takes it for
+# types that mean JSON, and that upstream takes for JSON, too
 
 allowed('user', $good, "the type \"$_\"", headers => { 'Content-Type' => $_ })
     for 'application/json; charset=utf-8', 'Application/JSON;charset=UTF-8',

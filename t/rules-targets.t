@@ -28,7 +28,7 @@ sub rules {
 my $mock = MockAPI->start(
     tokens => {
         every  => { token => { hosts => [ rules('app', '/.*') ] } },
-        # what has "admin" in it is not allowed, whichever way it is spelt
+        # a path with "admin" in it is not allowed, however it is spelt
         public => { token => { hosts => [ rules('app', '/public/.*', '/') ] } },
         text   => { token => { hosts => [ rules('app', "/caf\x{e9}/a b",
                                                 '/a;b/c=d', '/%') ] } },

@@ -1,5 +1,5 @@
-# The token in the Authorization header: what is one, what is none, and what
-# is refused before anybody is asked.
+# The token in the Authorization header: which fields are one, which are none,
+# and which are refused before the API is asked.
 
 use lib 't/lib';
 use AgilicusTest;

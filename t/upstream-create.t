@@ -1,8 +1,8 @@
 use strict;
 use warnings;
 
-# Tokens for callers who are known otherwise: nobody who was not identified has
-# one made, nobody gets that of another, and it is checked like any other.
+# Tokens for callers who are known otherwise: a caller who was not identified
+# gets none, no caller gets that of another, and it is checked like any token.
 
 use HTTP::Tiny ();
 use IO::Socket::SSL ();

@@ -84,8 +84,8 @@ my $fcgi = MockUpstream->start(name => 'FCGI', type => 'fastcgi');
 
 $ENV{TEST_NGINX_CLOSED_PORT} = TestPorts::free_port();
 
-# A module that is loaded after ours is asked before us: one that lets in whoever
-# says so.
+# A module that is loaded after ours is asked before us: this one lets in each
+# client that asks for it.
 
 my $first = <<'EOC';
 #include <ngx_config.h>

@@ -103,7 +103,7 @@ $nginx->configure(
         proxy_http_version 1.1;
         proxy_set_header Connection "";
 
-        # nginx is the application too, and takes these headers from anybody
+        # nginx is the application too, and takes these headers from any client
 
         proxy_set_header X-User $http_x_agilicus_sub;
 EOC

@@ -1,5 +1,5 @@
-# nginx's own page cache in a protected location: nobody gets what was made for
-# somebody else.
+# nginx's own page cache in a protected location: no client gets a page that was
+# made for another one.
 
 use lib 't/lib';
 use AgilicusTest;

@@ -269,7 +269,7 @@ subtest 'a parent that is denied by the hook' => sub {
 
 
 subtest 'a parent that is denied while its child is made' => sub {
-    # those who look for children of what was denied do so each second
+    # workers look for children of denied tokens each second
 
     for my $what ('slow', 'verify', 'late') {
         my $parent = "parent-$what-${what}9";

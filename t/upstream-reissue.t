@@ -254,7 +254,7 @@ add_block_preprocessor(sub {
     $block->set_value(response_body_like => [ map { qr/$_/m } @body ]);
 });
 
-# what was asked once is not asked again: each block runs once
+# the module does not ask again for a token that it has: each block runs once
 
 repeat_each(1);
 plan tests => blocks() * 2 + 410;

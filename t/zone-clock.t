@@ -323,7 +323,7 @@ is(ask('/spare', 'away-1')->{status}, 503, 'is all there is to spare');
 is(ask('/', 'away-1')->{status}, 503, 'and elsewhere there is nothing');
 
 
-# what is due
+# sign-outs that are due
 
 wall_at(time);
 is(HttpClient->new(port => $nginx->port)->request(POST => '/signout',

@@ -275,8 +275,8 @@ for my $way (qw(hook untold told gone)) {
 }
 
 
-# The first zone is made anew, another one with facts is kept: what was found
-# clean by the old one's count of denials is looked through again.
+# The first zone is made anew, another one with facts is kept: denials are
+# looked for again for a token that was clean by the old zone's count of them.
 
 my $few = <<'EOC';
     location = /page { agilicus_token on; }
@@ -405,8 +405,8 @@ sub lost {
 }
 
 
-# the zones of a test that needs no others, where what is denied without an end
-# of its own is so for two seconds
+# the zones of a test that needs no others, where a denial without an end of its
+# own lasts for two seconds
 
 sub zones {
     return join '', $http =~ s/^ *agilicus_token_(?:zone|cache) .*\n//mgr,

@@ -25,8 +25,8 @@ my $json = JSON::PP->new->utf8->canonical;
 use constant TOKENS => 150;
 
 
-# A token says who it is, by which options it was asked for, and how often it
-# was: so what is another's, or was before, is seen.
+# Facts name their token, the options by which it was asked for, and how often
+# it was: so facts of another token, or older ones, are seen.
 
 my %asked;
 
@@ -271,8 +271,8 @@ subtest 'another answer is another entry' => sub {
 };
 
 
-# Those who wait for a body, and those whose responses run on, have all of the
-# memory meanwhile, and then others come.
+# Requests that wait for a body, and requests whose responses run on, have all
+# of the memory meanwhile, and then others come.
 
 subtest 'what is read is held' => sub {
     my @waiting;
@@ -326,7 +326,7 @@ subtest 'what is read is held' => sub {
 
     is_deeply([ splice @wrong, 0, 10 ], [], 'each has read what is its own');
 
-    # what is logged was read when the response had ended
+    # the logged values were read when the response had ended
 
     my %said;
     my $until = time + 5 * $slow;

@@ -231,7 +231,7 @@ static const row_t  queries[] = {
 };
 
 
-/* what there is, and what is left of it, in turn */
+/* each query, and the part of it that is left, in turn */
 
 static const char  *cut_queries[] = {
     "", "",

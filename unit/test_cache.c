@@ -819,7 +819,7 @@ test_first_asked(void)
 }
 
 
-/* what was asked for before a purge does not come back */
+/* an answer that was asked for before a purge is not stored after it */
 
 static void
 test_purged(void)

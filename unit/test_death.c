@@ -297,7 +297,7 @@ examine(const change_t *change)
     unit_check((denials->sh->changes & 1) == 0);
     ngx_agt_denials_unlock(denials);
 
-    /* what was denied before stays so */
+    /* tokens that were denied before stay denied */
 
     for (i = 0; i < 3; i++) {
         (void) snprintf(jti, sizeof(jti), "denied%u", (unsigned) i);
@@ -577,7 +577,7 @@ check_again(const char *jti)
 }
 
 
-/* nobody waits for a call that nobody makes */
+/* no worker waits for a call of a worker that has died */
 
 static void
 check_flights(void)

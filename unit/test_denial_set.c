@@ -557,7 +557,7 @@ test_full(void)
 }
 
 
-/* what was told by whom, and when */
+/* the sources of denials, and the times when they were made */
 
 static void
 test_sources(void)
@@ -653,7 +653,7 @@ test_protected(void)
                 rc = put(n, 1500 + n % 100, 5500, 0);
                 added += (rc != NGX_ERROR);
 
-                /* what is protected itself fills the set in the end */
+                /* protected denials themselves fill the set in the end */
 
                 unit_check(rc == NGX_BUSY || a >= UNTOLD || b < a
                            || b >= UNTOLD);

@@ -547,7 +547,7 @@ test_feed(void)
         { 1000, 100000, 100000, 5000, 0, 0, 170000, LATE },
         { 1000, 100000, 100000, 5000, 0, 0, 170001, DEAD },
 
-        /* what is not all is late, and dead, as everything else */
+        /* an incomplete feed gets late, and dead, as any other */
 
         { 1000, 100000, 100000, 0, 1, 0, 103000, INCOMPLETE },
         { 1000, 100000, 100000, 0, 1, 0, 103001, LATE },

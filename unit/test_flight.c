@@ -272,13 +272,13 @@ test_deadline(void)
     unit_check(lead(2, 7, 8999, &follows) == NGX_OK);
     unit_check(follows.id != leads.id);
 
-    /* what comes of it late is not taken for what came of the other */
+    /* a late result of the old call is not taken for that of the new one */
 
     unit_check(end(&leads, 5, 9100) == 0);
     unit_check(look(3, &follows, 9100) == NGX_AGAIN);
     unit_check(look(3, &leads, 9100) == NGX_DECLINED);
 
-    /* what all have left goes with the last who follows */
+    /* a call that all have left goes with the last follower */
 
     unit_check(lead(1, 8, 1000, &leads) == NGX_OK);
     unit_check(lead(2, 8, 1000, &follows) == NGX_AGAIN);
@@ -392,7 +392,7 @@ test_full(void)
 }
 
 
-/* what has ended stays to be read, but not in the way of what begins */
+/* a call that has ended stays readable, but not in the way of new calls */
 
 static void
 test_lingering(void)

@@ -61,7 +61,7 @@ static void *counted_malloc(size_t size);
 static void counted_free(void *p);
 
 
-/* what was read last */
+/* the token that was read last */
 
 static u_char                           buf[SIZE];
 static ngx_agt_facts_t       facts;

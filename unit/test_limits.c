@@ -117,7 +117,7 @@ test_all(void)
     unit_check(taken == 1024);
     unit_check(wait_for(SHARED, 9999, 0) == NGX_DECLINED);
 
-    /* what no client waits for is bound by the same number */
+    /* calls that no client waits for are bound by the same number */
 
     unit_check(wait_for(SHARED, 0, 0) == NGX_DECLINED);
     end();

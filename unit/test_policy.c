@@ -499,7 +499,7 @@ test_requirements(void)
         { VALUES, 0, "0", 0, VALUE_UNMET_401 },
         { VALUES, 0, "_", 0, VALUE_UNMET_401 },
 
-        /* what nobody knows is met by nobody */
+        /* no token meets a requirement of an unknown kind */
 
         { NGX_AGT_REQUIRE_KINDS, 0, "read", 0, VALUE_UNMET },
         { 99, 1, "1", 0, VALUE_UNMET }

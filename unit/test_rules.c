@@ -800,7 +800,7 @@ test_matchers(void)
 
         { "\"undefined\"", "b", "-", 'U' },
 
-        /* what no template names */
+        /* a value that no template names */
         { "\"equals\",\"match_extractor\":\"z\"", "a", "a", 'U' },
         { "\"not_equals\",\"match_extractor\":\"z\"", "a", "a", 'U' },
     };

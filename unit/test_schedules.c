@@ -7,13 +7,14 @@
 /*
  * Workers that serve at the same time, in every order that comes up: the files
  * that decide run as they are, on one zone, and a worker may be stopped wherever
- * it takes or gives back the mutex.  Beside them a model keeps who may pass:
+ * it takes or gives back the mutex.  Beside them a model keeps which tokens may
+ * pass:
  *
- *  - nobody, once a denial was made known, for as long as it lasts;
- *  - nobody at or beyond the expiry, and nobody who was seen there before;
- *  - nobody on facts that are older than the location allows, or older than
- *    what was learnt since;
- *  - nobody on facts of somebody else, or of another origin.
+ *  - no denied token, once its denial was made known, for as long as it lasts;
+ *  - no token at or beyond its expiry, and none that was seen there before;
+ *  - no token on facts that are older than the location allows, or older than
+ *    the facts that were learnt since;
+ *  - no token on facts of another token, or of another origin.
  *
  *     test_schedules [SEED [SCHEDULES]]
  */
@@ -63,7 +64,7 @@
 #define ANSWERS    512
 #define DENIALS    128
 
-/* seconds that a denial lasts where nobody knows better */
+/* seconds that a denial lasts if its end is not known */
 #define TTL        20
 
 #define STACK      (512 * 1024)
@@ -167,7 +168,7 @@ typedef struct {
 } answer_t;
 
 
-/* what was learnt last of a token, unless it was let go of since */
+/* the last answer about a token, unless it was dropped since */
 
 typedef struct {
     uint64_t                           sent;
@@ -598,7 +599,7 @@ act(void)
 
     switch (stub_below(100)) {
 
-    default:            /* somebody goes on who was stopped */
+    default:            /* a stopped worker goes on */
         w = &workers[stub_below(WORKERS)];
 
         if (w->busy) {
@@ -702,7 +703,7 @@ act(void)
     case 74:
         if (stub_below(4) == 0) {
 
-            /* somebody died in the middle of a change */
+            /* a process died in the middle of a change */
 
             if (stub_below(2)) {
                 zone->sh->changes |= 1;
@@ -726,7 +727,7 @@ act(void)
 }
 
 
-/* what comes of a request when its call has ended */
+/* the result of a request when its call has ended */
 
 static void
 test_answers(void)
@@ -827,7 +828,7 @@ test_answers(void)
 }
 
 
-/* who is stopped is so for a moment, not for seconds */
+/* a stopped worker is stopped for a moment, not for seconds */
 
 static ngx_uint_t
 busy(void)
@@ -1181,7 +1182,7 @@ worker_main(void)
     for ( ;; ) {
         w = current;
 
-        /* as nginx does: events, timers that are over, what was posted */
+        /* as nginx does: events, timers that are over, posted events */
 
         run(w);
         run_timers();
@@ -1387,7 +1388,7 @@ run(worker_t *w)
 
     case TASK_PRESS:
 
-        /* enough to push out what is not asked for all the time */
+        /* enough to push out entries that are not used all the time */
 
         facts.data = (u_char *) workers;
         facts.len = 3000;
@@ -1456,7 +1457,7 @@ run_posted(void)
 }
 
 
-/* the API says something, true or not; what was sent before may come later */
+/* the API answers, truly or not; an answer sent before may come later */
 
 static void
 run_answer(op_t *op, ngx_uint_t how)
@@ -1532,7 +1533,7 @@ run_answer(op_t *op, ngx_uint_t how)
 
     if (result.status == 410) {
 
-        /* who is told so must not be let in as long as that can be meant */
+        /* a revoked token must not pass for as long as the 410 holds */
 
         digest_of(tokens[token].token, digest);
 
@@ -1792,7 +1793,7 @@ allowed(request_t *q, ngx_agt_ctx_t *ctx)
 
     case NGX_AGT_CACHE_HIT:
 
-        /* a body may be waited for; what was found does not get older by it */
+        /* facts do not get older while their request waits for a body */
 
         if (lcfs[q->location].rules) {
             age = q->arrived - ngx_min(a->sent, q->arrived);
@@ -1881,7 +1882,7 @@ deny(ngx_agt_denial_kind_e kind, ngx_uint_t token, const char *value,
         abort();
     }
 
-    /* from now on it is known to whoever asked for it */
+    /* from now on the caller that asked for the denial knows of it */
 
     d = &denials[ndenials++];
 
@@ -1962,7 +1963,7 @@ digest_of(const char *token, u_char *digest)
 
     (void) ngx_agt_digest(digest, &part, 1);
 
-    /* as somebody could have them who tries long enough */
+    /* an attacker who tries long enough finds such equal first bytes */
 
     memset(digest, 0x17, sizeof(uint64_t));
 }

@@ -149,14 +149,14 @@ test_rules(void)
                     (ngx_agt_operation_e) operation, status,
                     object, &m);
 
-                /* neither "nobody knows it" nor "it is gone" without one */
+                /* without an object, no error says "invalid" or "active" */
 
                 if (status > 299 && !object) {
                     unit_check(m.class != NGX_AGT_CLASS_INVALID);
                     unit_check(m.class != NGX_AGT_CLASS_ACTIVE);
                 }
 
-                /* whoever may say it, 410 never lets anybody in */
+                /* whichever server sends it, a 410 never lets a token in */
 
                 if (status == 410) {
                     unit_check(m.class != NGX_AGT_CLASS_NONE);

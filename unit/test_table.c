@@ -228,7 +228,7 @@ run(size_t size, size_t per_entry, ngx_uint_t nkeys, size_t max_len,
             break;
         }
 
-        /* what is gone was evicted, or somebody has asked for it */
+        /* a missing key was evicted, or the test has removed it */
 
         used -= (int64_t) (table->evictions - evictions);
         evictions = table->evictions;
@@ -252,7 +252,7 @@ run(size_t size, size_t per_entry, ngx_uint_t nkeys, size_t max_len,
 }
 
 
-/* 1 if the key is there, which then has what was stored last */
+/* 1 if the key is there, which then has the value stored last */
 
 static ngx_uint_t
 look(ngx_uint_t k, const known_t *known)
@@ -508,7 +508,7 @@ test_large(void)
 }
 
 
-/* what is asked for all the time stays while others come and go */
+/* a key that is used all the time stays while others come and go */
 
 static void
 test_flood(void)
@@ -748,7 +748,7 @@ test_anything(void)
             }
         }
 
-        /* slots first, for most of what is found is found through them */
+        /* slots first, for a look-up goes through them */
 
         for (rest = 0; rest < 3; rest++) {
             mem[sizeof(head) + stub_below(n % 2 ? size - sizeof(head)

@@ -98,7 +98,7 @@ static const struct {
 };
 
 
-/* what is refused, with a word of what is said */
+/* URLs that are refused, each with a word of the message */
 
 static const struct {
     const char  *url;

@@ -146,7 +146,7 @@ test_held(void)
 
     ngx_agt_worker_cache_hold(find(1));
 
-    /* replaced: whoever holds it reads on */
+    /* replaced: a request that holds it reads on */
 
     other = add(1, 500, 2);
     unit_check(other != e && find(1) == other);

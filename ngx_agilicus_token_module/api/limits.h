@@ -21,7 +21,7 @@
  * all share.
  */
 
-/* requests that may wait for calls; anybody may while half of it is free */
+/* requests that may wait for calls; each may while half of it is free */
 #define NGX_AGT_LIMITS_WAITING           1024
 
 /* what a client and a token may hold of these once half of them are taken */

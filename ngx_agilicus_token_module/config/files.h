@@ -29,7 +29,7 @@ typedef struct {
 
 /*
  * Reads the file of certificates that a setting names, or of a private key if
- * "key" is set, which nobody but the owner and the group of the file may read.
+ * "key" is set, which only the owner and the group of the file may read.
  * Sets "content" and returns NGX_OK.  Returns NGX_ERROR, with the cause logged
  * at the place of the setting, for a file that cannot be read, is no regular
  * file, is empty or too large, or holds no such thing in PEM.

@@ -83,12 +83,12 @@ ngx_agt_preaccess_learn_again(ngx_http_request_t *r,
     ngx_uint_t       answered;
     ngx_agt_clock_t  now;
 
-    /* what was read since the first look-up was not read too early */
+    /* variables read since the first look-up were not read too early */
 
     ctx->client->early_reads = 0;
     ctx->client->early = 0;
 
-    /* the deadline of what was waited for does not count the time since */
+    /* the time since the wait does not count against the deadline */
 
     ctx->asked = ngx_current_msec - ctx->spent;
 

@@ -344,7 +344,7 @@ ngx_agt_recheck_cut(ngx_agt_ctx_t *ctx, ngx_agt_reason_e reason)
                   ngx_agt_verdict_word(ctx->decision.verdict),
                   ngx_agt_reason_word(reason));
 
-    /* the client must not take what was sent for the whole response */
+    /* the client must not take the part sent for the whole response */
 
     c->error = 1;
 

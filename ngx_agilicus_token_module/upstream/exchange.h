@@ -64,7 +64,7 @@ struct ngx_agt_exchange_s {
     u_char                          key[NGX_AGT_DIGEST_LEN];
     ngx_agt_cache_key_t             place;   /* of "key" in the zone */
     ngx_agt_json_create_t           what;    /* of a reissue: "org" */
-    uint64_t                        seen;    /* serial of what was kept */
+    uint64_t                        seen;    /* serial of the kept token */
 
     ngx_str_t                       token;   /* zeroed with the pool */
     u_char                          digest[NGX_AGT_DIGEST_LEN];

@@ -51,7 +51,7 @@ package AgilicusTest;
 #   stop_with_tests($x)     calls $x->stop at the end
 #
 # Variables for blocks: $TEST_NGINX_SERVER_PORT, $TEST_NGINX_HTML_DIR,
-# $TEST_NGINX_SERVER_ROOT, $TEST_NGINX_CLOSED_PORT (nobody listens there),
+# $TEST_NGINX_SERVER_ROOT, $TEST_NGINX_CLOSED_PORT (no server listens),
 # $TEST_NGINX_RAND_PORT_1 ... (free ports, anew in each block), and those that
 # MockAPI and TestCA set.
 #

@@ -83,7 +83,7 @@ package MockAPI;
 #   connections             how many were accepted
 #   connection_list         [ { id time closed tls resumed sni client error } ]
 #   open_connections
-#   reset                   forget what was received
+#   reset                   forget the requests that were received
 #   script(tokens => {...}, paths => {...}, default => ..., rows => [...],
 #          on_connect => ...)
 #                           change answers; undef removes one

@@ -390,7 +390,7 @@ sub workers {
 
 # The guard is a process that outlives us just long enough to end what we have
 # started, if we die without doing it ourselves.  It knows each process by pid
-# and start time, so a pid used again by somebody else is left alone.
+# and start time, so a pid that another process uses now is left alone.
 
 sub guard {
     my ($pid) = @_;
@@ -491,7 +491,7 @@ sub _guard_loop {
 }
 
 
-# The guard has nothing left to do, and is reaped here: where nobody reaps
+# The guard has nothing left to do, and is reaped here: where no process reaps
 # orphans it would stay as a zombie.
 
 END {

@@ -430,7 +430,8 @@ sub upgrade {
     my $old = $self->{pid};
     my $until = time + 10 * NginxControl::slow();
 
-    # who has started it must have ended, else nginx takes it for an upgrade
+    # the nginx that has started this one must have ended, else this one
+    # ignores the signal, as during an upgrade
 
     while (time < $until) {
         my ($parent) = NginxControl::slurp("/proc/$old/status")

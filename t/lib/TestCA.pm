@@ -16,7 +16,7 @@ package TestCA;
 #
 #   good           SAN 127.0.0.1, ::1, localhost, api.localhost
 #   self_signed    the same names, signed by its own key
-#   untrusted      the same names, signed by a CA nobody trusts
+#   untrusted      the same names, signed by a CA that no test trusts
 #   expired        valid until yesterday      not_yet_valid  from tomorrow
 #   wrong_host     SAN other.example, 192.0.2.1
 #   cn_only        CN localhost, no SAN

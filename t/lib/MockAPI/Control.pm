@@ -1,7 +1,7 @@
 package MockAPI::Control;
 
-# The control port of the mock: what was received, and other answers from now
-# on.  MockAPI lists what there is.
+# The control port of the mock: it gives the requests that were received, and
+# takes other answers from now on.  MockAPI lists its commands.
 
 use strict;
 use warnings;

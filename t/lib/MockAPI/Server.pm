@@ -46,7 +46,7 @@ sub new {
 }
 
 
-# Forgets what was received, not what to answer
+# Forgets the requests that were received, but not the answers to give
 
 sub clear {
     my ($self) = @_;

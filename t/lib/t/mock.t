@@ -196,7 +196,7 @@ is($http->get('/v1/tokens')->{body}, '{"limit":100,"tokens":[]}', 'none');
 }
 
 
-# what was asked
+# the requests that the mock received
 
 $mock->reset;
 is($mock->calls, 0, 'nothing after a reset');
@@ -361,7 +361,7 @@ SKIP: {
 }
 
 
-# nobody home, and the end
+# a port where no server answers, and the end
 
 {
     my $hole = MockAPI::blackhole();
