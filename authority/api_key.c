@@ -348,15 +348,8 @@ int
 ag_api_key_list(ag_store_t *store, const ag_api_key_filter_t *filter,
     ag_api_key_pt callback, void *data)
 {
-    int                 rc;
-    ag_database_t      *database;
     ag_statement_t      statement;
     ag_api_key_list_t   list;
-
-    database = ag_pool_take(store);
-    if (database == NULL) {
-        return AG_ERROR;
-    }
 
     memset(&statement, 0, sizeof(ag_statement_t));
 
@@ -365,11 +358,7 @@ ag_api_key_list(ag_store_t *store, const ag_api_key_filter_t *filter,
 
     ag_api_key_list_build(&statement, filter);
 
-    rc = ag_statement_run(database, &statement, ag_api_key_list_row, &list);
-
-    ag_pool_give(store, database);
-
-    return rc;
+    return ag_statement_run(store, &statement, ag_api_key_list_row, &list);
 }
 
 

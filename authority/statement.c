@@ -2,6 +2,7 @@
  * SQL statements in the making.
  */
 
+#include "pool.h"
 #include "statement.h"
 
 
@@ -53,13 +54,16 @@ ag_statement_number(ag_statement_t *statement, const char *sql, int64_t value,
 
 
 int
-ag_statement_run(ag_database_t *database, ag_statement_t *statement,
+ag_statement_run(ag_store_t *store, ag_statement_t *statement,
     ag_row_pt callback, void *data)
 {
-    int            rc, step;
-    sqlite3_stmt  *stmt;
+    int             rc, step;
+    sqlite3_stmt   *stmt;
+    ag_database_t  *database;
 
-    stmt = ag_statement_prepare(database, statement);
+    database = ag_pool_take(store);
+
+    stmt = database ? ag_statement_prepare(database, statement) : NULL;
     rc = stmt ? AG_OK : AG_ERROR;
     step = SQLITE_DONE;
 
@@ -75,6 +79,10 @@ ag_statement_run(ag_database_t *database, ag_statement_t *statement,
 
     sqlite3_finalize(stmt);
     ag_text_free(&statement->sql);
+
+    if (database) {
+        ag_pool_give(store, database);
+    }
 
     return rc == AG_OK && step != SQLITE_DONE ? AG_ERROR : rc;
 }

@@ -7,6 +7,7 @@
 
 
 #include "database.h"
+#include "store.h"
 #include "text.h"
 
 
@@ -47,9 +48,10 @@ void ag_statement_number(ag_statement_t *statement, const char *sql,
     int64_t value, int64_t unbound);
 
 /*
- * Runs it, and frees it. AG_OK, AG_ERROR, or what the callback returned.
+ * Runs it on one of the store's connections for reading, and frees it. AG_OK,
+ * AG_ERROR, or what the callback returned.
  */
-int ag_statement_run(ag_database_t *database, ag_statement_t *statement,
+int ag_statement_run(ag_store_t *store, ag_statement_t *statement,
     ag_row_pt callback, void *data);
 
 

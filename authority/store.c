@@ -415,15 +415,8 @@ int
 ag_store_list(ag_store_t *store, const ag_filter_t *filter,
     ag_list_pt callback, void *data)
 {
-    int               rc;
-    ag_database_t    *database;
     ag_statement_t    statement;
     ag_store_list_t   list;
-
-    database = ag_pool_take(store);
-    if (database == NULL) {
-        return AG_ERROR;
-    }
 
     memset(&statement, 0, sizeof(ag_statement_t));
 
@@ -432,11 +425,7 @@ ag_store_list(ag_store_t *store, const ag_filter_t *filter,
 
     ag_store_list_build(&statement, filter);
 
-    rc = ag_statement_run(database, &statement, ag_store_list_row, &list);
-
-    ag_pool_give(store, database);
-
-    return rc;
+    return ag_statement_run(store, &statement, ag_store_list_row, &list);
 }
 
 

@@ -148,10 +148,10 @@ static ngx_conf_post_t  ngx_agt_forward = {
 
 #define NGX_AGT_REQUIRE_COMMAND(kind, form, directive, verdict, reason)       \
     { ngx_string(directive),                                                  \
-      NGX_AGT_ANYWHERE|NGX_AGT_FORM_ARGS_##form,                           \
+      NGX_AGT_ANYWHERE|NGX_AGT_FORM_ARGS_##form,                              \
       ngx_agt_set_requirement,                                                \
       NGX_HTTP_LOC_CONF_OFFSET,                                               \
-      0,                                                                      \
+      NGX_AGT_REQUIRE_##kind,                                                 \
       NULL },
 
 

@@ -490,7 +490,7 @@ ngx_agt_call_same(const u_char *key)
     w = &ngx_agt_worker;
     same = 0;
 
-    if (key == NULL || w->calls.root == &w->sentinel
+    if (w->calls.root == &w->sentinel
         || w->places.waiting[NGX_AGT_LIMITS_SHARED]
            <= NGX_AGT_LIMITS_WAITING / 2)
     {

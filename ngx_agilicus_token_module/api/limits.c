@@ -130,8 +130,8 @@ ngx_uint_t
 ngx_agt_limits_is_first(const ngx_agt_limits_t *places,
     const ngx_agt_limits_hold_t *waiter)
 {
-    return waiter->client == NULL
-           || waiter->client->calls[NGX_AGT_LIMITS_SHARED]
+    return waiter->client
+           && waiter->client->calls[NGX_AGT_LIMITS_SHARED]
               < ngx_max(places->max_calls / 4, 1);
 }
 

@@ -100,6 +100,7 @@ ngx_uint_t ngx_agt_limits_has_room(const ngx_agt_limits_t *places);
 /*
  * Returns 1 if the client that holds this place to wait holds less than a
  * quarter of the shared calls, so that its call goes before those of others.
+ * A place of no client does not go before others.
  */
 ngx_uint_t ngx_agt_limits_is_first(const ngx_agt_limits_t *places,
     const ngx_agt_limits_hold_t *waiter);

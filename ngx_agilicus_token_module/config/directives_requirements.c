@@ -19,9 +19,8 @@ typedef enum {
 
 
 typedef struct {
-    ngx_str_t               directive;
-    ngx_agt_form_e  form;
-    ngx_agt_requirement_t   requirement;  /* without values */
+    ngx_agt_form_e         form;
+    ngx_agt_requirement_t  requirement;  /* without values */
 } ngx_agt_require_row_t;
 
 
@@ -38,7 +37,7 @@ static ngx_agt_require_conf_t *ngx_agt_require_add(ngx_conf_t *cf,
 
 
 #define NGX_AGT_REQUIRE_ROW(kind, form, directive, verdict, reason)           \
-    { ngx_string(directive), NGX_AGT_FORM_##form,                          \
+    { NGX_AGT_FORM_##form,                                                    \
       { NGX_AGT_REQUIRE_##kind, NGX_AGT_VERDICT_##verdict,                    \
         NGX_AGT_REASON_##reason, 0, NULL, 0 } },
 
@@ -54,20 +53,12 @@ ngx_agt_set_requirement(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     char                         *rv;
     ngx_str_t                    *value;
-    ngx_uint_t                    i, first, last;
+    ngx_uint_t                    first, last;
     ngx_agt_requirement_t         requirement;
     ngx_agt_require_conf_t       *require;
     const ngx_agt_require_row_t  *row;
 
-    for (i = 0; i < NGX_AGT_REQUIRE_KINDS - 1; i++) {
-        if (ngx_strcmp(ngx_agt_require_rows[i].directive.data, cmd->name.data)
-            == 0)
-        {
-            break;
-        }
-    }
-
-    row = &ngx_agt_require_rows[i];
+    row = &ngx_agt_require_rows[cmd->offset];
     requirement = row->requirement;
 
     value = cf->args->elts;

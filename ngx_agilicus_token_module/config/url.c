@@ -5,6 +5,7 @@
 
 
 #include "config/url.h"
+#include "token/bearer.h"
 
 
 #define NGX_AGT_URL_GROUPS    8
@@ -45,7 +46,6 @@ static ngx_int_t ngx_agt_url_groups(const u_char *p,
     const u_char *end, uint32_t *groups);
 static u_char *ngx_agt_url_write_ipv6(u_char *p, const uint32_t *groups);
 static u_char *ngx_agt_url_write_number(u_char *p, uint32_t n, uint32_t base);
-static ngx_int_t ngx_agt_url_hex(u_char c);
 static ngx_uint_t ngx_agt_url_begins(const u_char *p,
     const u_char *end, const char *word);
 
@@ -402,7 +402,7 @@ ngx_agt_url_is_number(const u_char *p, const u_char *end)
         p += 2;
     }
 
-    while (p < end && (hex ? ngx_agt_url_hex(*p) != NGX_ERROR
+    while (p < end && (hex ? ngx_agt_bearer_hex(*p) != NGX_ERROR
                            : (*p >= '0' && *p <= '9')))
     {
         p++;
@@ -504,10 +504,10 @@ ngx_agt_url_groups(const u_char *p, const u_char *end, uint32_t *groups)
         n = 0;
         digits = 0;
 
-        for (s = p; s < end && ngx_agt_url_hex(*s) != NGX_ERROR
+        for (s = p; s < end && ngx_agt_bearer_hex(*s) != NGX_ERROR
                     && digits <= 4; s++)
         {
-            n = n << 4 | (uint32_t) ngx_agt_url_hex(*s);
+            n = n << 4 | (uint32_t) ngx_agt_bearer_hex(*s);
             digits++;
         }
 
@@ -628,23 +628,6 @@ ngx_agt_url_write_number(u_char *p, uint32_t n, uint32_t base)
     *p++ = (u_char) "0123456789abcdef"[n % base];
 
     return p;
-}
-
-
-static ngx_int_t
-ngx_agt_url_hex(u_char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-
-    c |= 0x20;
-
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-
-    return NGX_ERROR;
 }
 
 

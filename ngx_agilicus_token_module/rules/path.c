@@ -5,6 +5,7 @@
 
 
 #include "rules/path.h"
+#include "token/bearer.h"
 
 
 static ngx_uint_t ngx_agt_path_is_simple(const ngx_str_t *path);
@@ -127,23 +128,6 @@ ngx_agt_path_utf8(const u_char *p, const u_char *end)
     }
 
     return n;
-}
-
-
-ngx_int_t
-ngx_agt_path_hex(u_char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-
-    c |= 0x20;
-
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-
-    return NGX_ERROR;
 }
 
 
@@ -307,8 +291,8 @@ ngx_agt_path_unescape(const ngx_str_t *raw, u_char *buf, ngx_str_t *path)
                 return NGX_DECLINED;
             }
 
-            hi = ngx_agt_path_hex(p[0]);
-            lo = ngx_agt_path_hex(p[1]);
+            hi = ngx_agt_bearer_hex(p[0]);
+            lo = ngx_agt_bearer_hex(p[1]);
 
             if (hi == NGX_ERROR || lo == NGX_ERROR) {
                 return NGX_DECLINED;
@@ -358,8 +342,8 @@ ngx_agt_path_is_plain(const ngx_str_t *path)
         }
 
         if (*p == '%' && end - p > 2
-            && ngx_agt_path_hex(p[1]) != NGX_ERROR
-            && ngx_agt_path_hex(p[2]) != NGX_ERROR)
+            && ngx_agt_bearer_hex(p[1]) != NGX_ERROR
+            && ngx_agt_bearer_hex(p[2]) != NGX_ERROR)
         {
             return 0;
         }

@@ -83,10 +83,6 @@ ngx_uint_t ngx_agt_path_is_query(const ngx_str_t *query);
  */
 size_t ngx_agt_path_utf8(const u_char *p, const u_char *end);
 
-/*
- * Returns the value of a hexadecimal digit, or NGX_ERROR.
- */
-ngx_int_t ngx_agt_path_hex(u_char c);
 
 
 /*

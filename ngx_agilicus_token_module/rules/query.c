@@ -6,6 +6,7 @@
 
 #include "rules/path.h"
 #include "rules/query.h"
+#include "token/bearer.h"
 
 
 /*
@@ -235,8 +236,8 @@ ngx_agt_query_next(const u_char **p, const u_char *end)
         return NGX_ERROR;
     }
 
-    hi = ngx_agt_path_hex(q[1]);
-    lo = ngx_agt_path_hex(q[2]);
+    hi = ngx_agt_bearer_hex(q[1]);
+    lo = ngx_agt_bearer_hex(q[2]);
 
     if (hi == NGX_ERROR || lo == NGX_ERROR) {
         return NGX_ERROR;

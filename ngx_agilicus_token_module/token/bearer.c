@@ -18,7 +18,6 @@ static u_char *ngx_agt_bearer_skip(u_char *p, u_char *end);
 static u_char *ngx_agt_bearer_trim(u_char *p, u_char *end);
 static ngx_uint_t ngx_agt_bearer_decode(ngx_str_t *value,
     size_t max, u_char *buf, ngx_str_t *token);
-static ngx_int_t ngx_agt_bearer_hex(u_char c);
 
 
 /* bytes that are looked at together */
@@ -585,7 +584,7 @@ ngx_agt_bearer_decode(ngx_str_t *value, size_t max, u_char *buf,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_agt_bearer_hex(u_char c)
 {
     if (c >= '0' && c <= '9') {

@@ -65,8 +65,14 @@ ngx_agt_reissue(ngx_http_request_t *r,
     case NGX_AGT_LIFE_VERIFY:
         return ngx_agt_reissue_verified(r, ctx, lcf);
 
-    default: /* NGX_AGT_LIFE_GIVEN */
+    case NGX_AGT_LIFE_GIVEN:
         return NGX_OK;
+
+    default:
+
+        /* not reached: no other life has a verdict that allows */
+
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 }
 
