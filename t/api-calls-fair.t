@@ -214,6 +214,37 @@ ok($nginx->wait_log(qr/breaker opens/, 10 * $slow),
    'what is never answered is a failure');
 $nginx->finish('an API that is silent');
 
+# also while requests keep coming: the oldest calls that are left do not end for
+# them
+
+launch(
+    http   => <<'EOC',
+        agilicus_token_api_rate off;
+        agilicus_token_api_max_inflight 4;
+        agilicus_token_api_breaker 1 open=60s max=60s;
+EOC
+    config => <<"EOC",
+        location = /short {
+            agilicus_token on;
+            agilicus_token_api_timeout 200ms;
+        }
+        location = /long {
+            agilicus_token on;
+            agilicus_token_api_timeout @{[ 2000 * $slow ]}ms;
+        }
+EOC
+);
+
+$mock->script(default => { hang => 1 });
+$nginx->many([ map { my $wave = $_;
+                     map { request('/short', "wave-$wave-$_", '192.0.2.1',
+                                   delay => 0.25 * $slow * $wave) } 1 .. 8 }
+               0 .. 13 ]);
+
+is(scalar($nginx->log_lines(qr/breaker opens/)), 1,
+   'what is never answered is one while more is asked');
+$nginx->finish('an API that is silent to many');
+
 
 # Refreshes never stand before requests that wait: a request that comes in a
 # crowd and is answered from known facts asks only where there is room.

@@ -53,7 +53,12 @@ my %own = (
 
 my %created = (
     silent => 'agilicus_token_api_credential $TEST_NGINX_PREFIX/two;',
+    other  => 'agilicus_token_api_credential $TEST_NGINX_PREFIX/one;',
 );
+
+# the location that asks first, where it is not that of "same"
+
+my %first = (other => 'silent');
 
 my %operations = (
     introspect => [ [ 200, 404 ], [ 404, 200 ], [ 200, 410 ], [ 410, 200 ],
@@ -394,7 +399,9 @@ sub try_all {
 
     $_->reset for @mocks;
 
-    send_to($_->{c}[0], $operation, "/$from/same/one", $_->{name}) for @pairs;
+    send_to($_->{c}[0], $operation,
+            "/$from/" . ($first{$_->{own}} || 'same') . '/one', $_->{name})
+        for @pairs;
 
     my $until = time + 10 * $slow;
 

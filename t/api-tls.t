@@ -232,6 +232,31 @@ is(why(ask($at{none}, 'unverified')), 'unavailable/tls',
    'that answer is not used where it would be verified');
 is(ask($at{any}, 'unverified')->{status}, 200, 'but remembered');
 
+# no name of a file tells the two apart there
+
+my $bare = NginxProcess->new(
+    http   => <<"EOC",
+        agilicus_token_api @{[ url($mocks{self_signed}) ]};
+        agilicus_token_api_breaker off;
+        add_header X-Why "\$agilicus_token_verdict/\$agilicus_token_reason"
+                   always;
+EOC
+    config => <<'EOC',
+        location = /any { agilicus_token on; agilicus_token_api_ssl_verify off;
+                          try_files /page =404; }
+        location = /system { agilicus_token on; try_files /page =404; }
+EOC
+);
+
+$bare->write_file('html/page', 'page');
+$bare->start;
+
+is($bare->get('/any', headers => { Authorization => 'Bearer bare-canary' })->{status},
+   200, 'without names of authorities, one that is not verified is asked');
+is(why($bare->get('/system', headers => { Authorization => 'Bearer bare-canary' })),
+   'unavailable/tls', 'and does not count where the system verifies it');
+$bare->finish(secrets => [ 'bare-canary' ]);
+
 
 # sessions
 

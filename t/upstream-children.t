@@ -214,6 +214,26 @@ sub revoked {
 
 my $nginx = edge();
 
+subtest 'a parent that the API calls revoked is denied without a client' => sub {
+    is(ask($nginx, '/fill/', 'leaves')->{status}, 200, 'it is known');
+    api_says(reissue => { status => 410, delay => 0.4 * $slow });
+
+    my $c = $nginx->connect;
+
+    $c->send("GET /in/ HTTP/1.1\r\nHost: a\r\n"
+             . "Authorization: Bearer leaves\r\n\r\n");
+    ok($mock->wait_calls(1, path => '/v1/tokens/reissue', token => 'leaves'),
+       'the API is asked to reissue it');
+    $c->reset;
+    sleep 0.8 * $slow;
+    api_says();
+
+    is(why(ask($nginx, '/fill/', 'leaves')), 'revoked/revoked',
+       'its 410 counts, though the client has left');
+
+    done_testing;
+};
+
 subtest 'what is kept is looked at again' => sub {
     my $child = got(ask($nginx, '/in/', 'look'));
 
