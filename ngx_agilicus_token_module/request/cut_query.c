@@ -10,6 +10,9 @@
 #include "token/bearer.h"
 
 
+static ngx_int_t ngx_agt_cut_query_parameter(ngx_http_request_t *r,
+    ngx_str_t *name);
+static void ngx_agt_cut_query_all(ngx_http_request_t *r);
 static ngx_int_t ngx_agt_cut_query_args(ngx_http_request_t *r,
     ngx_str_t *args, ngx_str_t *name);
 static void ngx_agt_cut_query_done(ngx_http_request_t *r);
@@ -22,7 +25,7 @@ static ngx_int_t ngx_agt_cut_query_target(ngx_http_request_t *r,
  * would read.  Only copies are changed, and not the bytes that the client sent.
  */
 
-ngx_int_t
+static ngx_int_t
 ngx_agt_cut_query_parameter(ngx_http_request_t *r, ngx_str_t *name)
 {
     ngx_http_request_t  *main, *pr;
@@ -86,7 +89,7 @@ ngx_agt_cut_query_args(ngx_http_request_t *r, ngx_str_t *args,
 
 /* cuts the whole query, which takes no memory */
 
-void
+static void
 ngx_agt_cut_query_all(ngx_http_request_t *r)
 {
     ngx_str_t           *lines[2], args;

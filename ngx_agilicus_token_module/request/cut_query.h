@@ -20,17 +20,6 @@
 ngx_int_t ngx_agt_cut_query(ngx_http_request_t *r);
 
 /*
- * Cuts one parameter, by its name, out of everything that a log, a later phase
- * or upstream would read.  NGX_OK, or NGX_ERROR if there is no memory.
- */
-ngx_int_t ngx_agt_cut_query_parameter(ngx_http_request_t *r, ngx_str_t *name);
-
-/*
- * Cuts the whole query, which takes no memory.
- */
-void ngx_agt_cut_query_all(ngx_http_request_t *r);
-
-/*
  * Sets "args" to the query in "line", a request target or a whole request line:
  * from behind the first "?" to a fragment, a space or the end.  Nothing is
  * copied.

@@ -85,14 +85,7 @@ ngx_agt_sources_take(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
         rc = ngx_agt_sources_from(r, ctx, &sources[i], lcf->max_size, &token);
 
-        if (rc == NGX_AGT_CLIENT_NO_MEMORY
-            || (sources[i].type == NGX_AGT_SOURCE_QUERY
-                && ngx_agt_cut_query_parameter(r, &sources[i].name) != NGX_OK))
-        {
-            /* an error page must not see the token */
-
-            ngx_agt_cut_query_all(r);
-
+        if (rc == NGX_AGT_CLIENT_NO_MEMORY) {
             ngx_str_null(&ctx->token);
             ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
                                  NGX_AGT_REASON_INTERNAL);
