@@ -17,8 +17,8 @@ endif
 
 .NOTPARALLEL:
 .PHONY: all help module authority unit replay demo test check mutation        \
-        newer-nginx cross-build sdk-check bench soak fuzz lint install        \
-        uninstall deb clean needs-demo needs-test
+        nightly newer-nginx cross-build sdk-check bench soak fuzz lint        \
+        install uninstall deb clean needs-demo needs-test
 
 ## all              module and authority; what a bare "make" builds
 all: module authority
@@ -74,6 +74,10 @@ check: all
 mutation: authority
 	@scripts/dependencies build test
 	@mutation/run
+
+## nightly          what takes longer than .ci/run may; two hours
+nightly: all
+	+@scripts/nightly
 
 ## newer-nginx      the tests against a newer nginx
 newer-nginx: authority
