@@ -42,6 +42,7 @@ static void ngx_agt_exit_master(ngx_cycle_t *cycle);
 static ngx_conf_enum_t  ngx_agt_enable_words[] = {
     { ngx_string("off"), NGX_AGT_OFF },
     { ngx_string("on"), NGX_AGT_ON },
+    { ngx_string("optional"), NGX_AGT_OPTIONAL },
     { ngx_string("report"), NGX_AGT_REPORT },
     { ngx_null_string, 0 }
 };
@@ -63,7 +64,7 @@ static ngx_conf_enum_t  ngx_agt_preflight_words[] = {
 
 static ngx_agt_parameter_t  ngx_agt_enable = {
     ngx_string(""), ngx_agt_parameter_word, 0, 0, 0, ngx_agt_enable_words,
-    "\"on\", \"off\" or \"report\""
+    "\"on\", \"optional\", \"off\" or \"report\""
 };
 
 

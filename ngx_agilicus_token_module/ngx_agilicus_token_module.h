@@ -29,6 +29,7 @@
 #define NGX_AGT_OFF          0
 #define NGX_AGT_ON           1
 #define NGX_AGT_REPORT       2
+#define NGX_AGT_OPTIONAL     3
 
 #define NGX_AGT_PHASE_ACCESS     0
 #define NGX_AGT_PHASE_PREACCESS  1

@@ -170,6 +170,21 @@ my %examples = (
           } ],
     ],
 
+    'optional.conf' => [
+        [ GET => '/', undef, 200, "user:         \norganisation: \n",
+          { 'X-User' => 'forged' } ],
+        [ GET => '/', 'amelia', 200, 'user:         amelia.hart' ],
+        [ GET => '/', undef, 200, "user:         \norganisation: \n" ],
+        [ GET => '/', 'revoked', 401, 'error="invalid_token"' ],
+        [ GET => '/account', undef, 401, "$bare\r\n" ],
+        [ GET => '/account', 'amelia', 200, sub {
+              my ($res, $nginx) = @_;
+
+              like(access_log($nginx, 6), qr/200 verdict=anonymous reason= /,
+                   'the log says who had no token');
+          } ],
+    ],
+
     'apis.conf' => [
         [ GET => '/', 'ben', 200, 'the app got' ],
         [ GET => '/', 'partner', 401, 'realm="City of Riverton", '

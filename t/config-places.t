@@ -246,6 +246,8 @@ sub server {
               . server('agilicus_token off;'));
         taken('... where another reports',
               "$needs;" . server('location / { agilicus_token report; }'));
+        taken('... where another is optional',
+              "$needs;" . server('location / { agilicus_token optional; }'));
     }
 
     for my $needs ('agilicus_token_deny_masquerading off',

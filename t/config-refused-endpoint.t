@@ -258,3 +258,19 @@ qr/\[warn\] .* "agilicus_token report" refuses nothing in \S+\/inner\.conf:3$/
 --- must_die
 --- error_log refused
 "agilicus_token_revocation_hook" needs "agilicus_token on" with a requirement such as "agilicus_token_require_scopes" and without "satisfy any", or the parameter "trusted" if it is protected by other means
+
+
+
+=== TEST 30: a hook is not protected by what is optional
+--- config: location /r { agilicus_token optional; agilicus_token_require_scopes a; agilicus_token_revocation_hook; }
+--- must_die
+--- error_log refused
+"agilicus_token_revocation_hook" needs "agilicus_token on" with a requirement such as "agilicus_token_require_scopes" and without "satisfy any", or the parameter "trusted" if it is protected by other means
+
+
+
+=== TEST 31: nor is a purge
+--- config: location /r { agilicus_token optional; agilicus_token_require_scopes a; agilicus_token_status purge; }
+--- must_die
+--- error_log refused
+"agilicus_token_status purge" needs "agilicus_token on" with a requirement such as "agilicus_token_require_scopes" and without "satisfy any", or the parameter "trusted" if it is protected by other means

@@ -21,11 +21,11 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: "agilicus_token" is on, off or report
+=== TEST 1: "agilicus_token" is on, optional, off or report
 --- config: agilicus_token yes;
 --- must_die
 --- error_log refused
-invalid parameter "yes" in "agilicus_token" directive, it must be "on", "off" or "report"
+invalid parameter "yes" in "agilicus_token" directive, it must be "on", "optional", "off" or "report"
 
 
 
@@ -520,3 +520,29 @@ invalid parameter "host=a" in "agilicus_token_rules" directive, nothing goes wit
 --- must_die
 --- error_log refused
 invalid parameter "rewrite" in "agilicus_token_phase" directive, it must be "access" or "preaccess"
+
+
+
+=== TEST 63: "optional" does not go with "satisfy any"
+--- config: location /t { satisfy any; allow 127.0.0.1; deny all; agilicus_token optional; }
+--- must_die
+--- error_log refused
+"agilicus_token optional" does not go with "satisfy any": a request without a token would satisfy it
+
+
+
+=== TEST 64: ... also where one of them is inherited
+--- config
+    agilicus_token optional;
+    location /t { satisfy any; location /t/u { } }
+--- must_die
+--- error_log refused
+"agilicus_token optional" does not go with "satisfy any": a request without a token would satisfy it
+
+
+
+=== TEST 65: ... or stands in limit_except
+--- config: location /t { satisfy any; agilicus_token on; limit_except GET { agilicus_token optional; } }
+--- must_die
+--- error_log refused
+"agilicus_token optional" does not go with "satisfy any": a request without a token would satisfy it

@@ -812,3 +812,20 @@ invalid parameter "fields=sub" in "agilicus_token_identity_headers" directive, n
 --- must_die
 --- error_log refused
 "agilicus_token_identity_headers" directive is duplicate
+
+
+
+=== TEST 89: "reissue" does not go with "optional"
+--- config: agilicus_token optional; agilicus_token_reissue a;
+--- must_die
+--- error_log refused
+"agilicus_token optional" lets requests without a token in, so it does not go with "agilicus_token_reissue"
+
+
+
+=== TEST 90: nor does "create", also where it is inherited
+--- create
+agilicus_token_create identity=ssl sub=u org=o audiences=a;
+location /c/inside { agilicus_token optional; }
+--- refused
+"agilicus_token optional" lets requests without a token in, so it does not go with "agilicus_token_create"

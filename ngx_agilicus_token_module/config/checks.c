@@ -54,7 +54,7 @@ ngx_agt_needs_token(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
 
 
 /*
- * A block that says "on" counts as enforced, whatever the blocks inside it say.
+ * A block that says "on", "optional" or "report" counts as enforced, whatever the blocks inside it say.
  * The block of http is not merged with another one, so its "enable" may be
  * unset.
  */
@@ -90,6 +90,8 @@ ngx_agt_check_unenforced(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
 ngx_int_t
 ngx_agt_check_location(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
 {
+    ngx_http_core_loc_conf_t  *clcf;
+
     if (conf->api_timeout == 0 || conf->api_connect_timeout == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"agilicus_token_api_timeout\" and "
@@ -114,6 +116,18 @@ ngx_agt_check_location(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
                    "\"agilicus_token_api_ssl_certificate\" and "
                    "\"agilicus_token_api_ssl_certificate_key\" "
                    "must be set together");
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (conf->enable == NGX_AGT_OPTIONAL
+        && clcf->satisfy == NGX_HTTP_SATISFY_ANY)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"agilicus_token optional\" does not go with "
+                           "\"satisfy any\": a request without a token would "
+                           "satisfy it");
+        return NGX_ERROR;
     }
 
     if (conf->enable == NGX_AGT_REPORT) {
@@ -141,6 +155,15 @@ ngx_agt_check_exchange(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
         || (conf->reissue == NULL && conf->create == NULL))
     {
         return NGX_OK;
+    }
+
+    if (conf->enable == NGX_AGT_OPTIONAL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"agilicus_token optional\" lets requests without "
+                           "a token in, so it does not go with "
+                           "\"agilicus_token_%s\"",
+                           conf->create ? "create" : "reissue");
+        return NGX_ERROR;
     }
 
     if (conf->enable == NGX_AGT_REPORT) {

@@ -47,7 +47,8 @@ ngx_int_t ngx_agt_check_location(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf);
 
 /*
  * Refuses a location with "agilicus_token_reissue" or "agilicus_token_create"
- * that could have a token made for a caller who was not identified.  NGX_OK or
+ * that could have a token made for a caller who was not identified, or that
+ * would let a request through for which there is no token to make.  NGX_OK or
  * NGX_ERROR.
  */
 ngx_int_t ngx_agt_check_exchange(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf);

@@ -499,7 +499,8 @@ ngx_agt_merge_used(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
 
     mcf->api.max_leeway = ngx_max(mcf->api.max_leeway, conf->leeway);
 
-    if (conf->recheck && conf->enable == NGX_AGT_ON
+    if (conf->recheck
+        && (conf->enable == NGX_AGT_ON || conf->enable == NGX_AGT_OPTIONAL)
         && (mcf->recheck == 0 || conf->recheck < mcf->recheck))
     {
         mcf->recheck = conf->recheck;

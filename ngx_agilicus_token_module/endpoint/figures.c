@@ -122,6 +122,7 @@ static const ngx_agt_figures_section_t
 static const ngx_agt_figure_t  ngx_agt_figures[] = {
 
     verdict("active", NGX_AGT_COUNT_ACTIVE),
+    verdict("anonymous", NGX_AGT_COUNT_ANONYMOUS),
     verdict("missing", NGX_AGT_COUNT_MISSING),
     verdict("malformed", NGX_AGT_COUNT_MALFORMED),
     verdict("invalid", NGX_AGT_COUNT_INVALID),

@@ -220,6 +220,15 @@ ngx_agt_access_check(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
+    if (ctx->decision.verdict == NGX_AGT_VERDICT_MISSING
+        && lcf->enable == NGX_AGT_OPTIONAL)
+    {
+        /* only a request without any token: one that is bad is refused */
+
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_ANONYMOUS,
+                             NGX_AGT_REASON_NONE);
+    }
+
     if (ctx->decision.verdict == NGX_AGT_VERDICT_NONE) {
         rc = ngx_agt_access_decide(r, ctx, lcf);
 
@@ -454,7 +463,9 @@ ngx_agt_access_conclude(ngx_http_request_t *r,
                    ngx_agt_verdict_word(ctx->decision.verdict),
                    ngx_agt_reason_word(ctx->decision.reason));
 
-    if (ctx->decision.verdict == NGX_AGT_VERDICT_ACTIVE) {
+    if (ctx->decision.verdict == NGX_AGT_VERDICT_ACTIVE
+        || ctx->decision.verdict == NGX_AGT_VERDICT_ANONYMOUS)
+    {
         ctx->status = 0;
         return;
     }

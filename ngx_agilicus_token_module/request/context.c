@@ -99,21 +99,33 @@ ngx_agt_client_cleanup(void *data)
 
 
 ngx_agt_ctx_t *
+ngx_agt_ctx_here(ngx_http_request_t *r)
+{
+    ngx_agt_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
+
+    /* a clone goes on with what its parent was allowed, in its location */
+
+    while (ctx == NULL && r != r->main && r->loc_conf == r->parent->loc_conf) {
+        r = r->parent;
+        ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
+    }
+
+    return ctx;
+}
+
+
+ngx_agt_ctx_t *
 ngx_agt_ctx_find(ngx_http_request_t *r)
 {
     ngx_agt_ctx_t     *ctx;
     ngx_agt_client_t  *client;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_agilicus_token_module);
+    ctx = ngx_agt_ctx_here(r);
 
     if (ctx) {
         return ctx;
-    }
-
-    /* a clone goes on with what its parent was allowed, in its location */
-
-    if (r != r->main && r->loc_conf == r->parent->loc_conf) {
-        return ngx_agt_ctx_find(r->parent);
     }
 
     client = ngx_agt_client_find(r);

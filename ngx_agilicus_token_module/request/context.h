@@ -225,6 +225,12 @@ ngx_agt_client_t *ngx_agt_client_get(ngx_http_request_t *r);
 ngx_agt_client_t *ngx_agt_client_find(ngx_http_request_t *r);
 
 /*
+ * Returns the context of the decision in the location where the request is now,
+ * or NULL if there is none.
+ */
+ngx_agt_ctx_t *ngx_agt_ctx_here(ngx_http_request_t *r);
+
+/*
  * Returns the context of a request's last decision, also after an internal
  * redirect, or NULL if there is none.
  */

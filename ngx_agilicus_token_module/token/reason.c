@@ -14,6 +14,7 @@ static const ngx_str_t
     ngx_agt_verdict_words[NGX_AGT_VERDICT_LAST] = {
     [NGX_AGT_VERDICT_NONE] = ngx_string(""),
     [NGX_AGT_VERDICT_ACTIVE] = ngx_string("active"),
+    [NGX_AGT_VERDICT_ANONYMOUS] = ngx_string("anonymous"),
     [NGX_AGT_VERDICT_MISSING] = ngx_string("missing"),
     [NGX_AGT_VERDICT_MALFORMED] = ngx_string("malformed"),
     [NGX_AGT_VERDICT_INVALID] = ngx_string("invalid"),

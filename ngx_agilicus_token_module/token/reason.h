@@ -20,6 +20,7 @@
 typedef enum {
     NGX_AGT_VERDICT_NONE = 0,
     NGX_AGT_VERDICT_ACTIVE,
+    NGX_AGT_VERDICT_ANONYMOUS,  /* no token, where none is needed */
     NGX_AGT_VERDICT_MISSING,
     NGX_AGT_VERDICT_MALFORMED,
     NGX_AGT_VERDICT_INVALID,

@@ -153,6 +153,8 @@ static ngx_int_t
 ngx_agt_cache_control_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
+    ngx_uint_t                 token;
+    ngx_agt_ctx_t             *ctx;
     const ngx_agt_loc_conf_t  *lcf;
 
     static ngx_str_t  one = ngx_string("1");
@@ -161,10 +163,20 @@ ngx_agt_cache_control_variable(ngx_http_request_t *r,
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
 
-    if (lcf->enable == NGX_AGT_OFF
-        && r->headers_in.authorization == NULL
-        && ngx_agt_ctx_find(r) == NULL)
-    {
+    if (lcf->enable == NGX_AGT_OFF) {
+        ctx = ngx_agt_ctx_find(r);
+        token = (ctx != NULL);
+
+    } else {
+        ctx = ngx_agt_ctx_here(r);
+        token = 1;
+    }
+
+    if (ctx && ctx->decision.verdict == NGX_AGT_VERDICT_ANONYMOUS) {
+        token = 0;
+    }
+
+    if (!token && r->headers_in.authorization == NULL) {
         return ngx_agt_variables_set(v, NULL);
     }
 

@@ -27,7 +27,7 @@
  * the mutex, and then asks whether there was a change meanwhile.
  */
 
-#define NGX_AGT_ZONE_VERSION   4
+#define NGX_AGT_ZONE_VERSION   5
 
 /* the least size of a zone in bytes */
 #define NGX_AGT_ZONE_MIN       (8 * ngx_pagesize)
@@ -79,7 +79,9 @@ typedef enum {
     NGX_AGT_COUNT_REVOCATIONS_LOST,
     NGX_AGT_COUNT_CUT,
 
+    /* in the order of verdicts */
     NGX_AGT_COUNT_ACTIVE,
+    NGX_AGT_COUNT_ANONYMOUS,
     NGX_AGT_COUNT_MISSING,
     NGX_AGT_COUNT_MALFORMED,
     NGX_AGT_COUNT_INVALID,
