@@ -5,7 +5,7 @@
 
 
 #include "config/url.h"
-#include "token/bearer.h"
+#include "token/text.h"
 
 
 #define NGX_AGT_URL_GROUPS    8
@@ -39,15 +39,11 @@ static ngx_int_t ngx_agt_url_port(ngx_agt_url_t *u,
     const u_char *p, const u_char *end);
 static ngx_int_t ngx_agt_url_name(ngx_agt_url_t *u);
 static ngx_uint_t ngx_agt_url_is_number(const u_char *p, const u_char *end);
-static ngx_int_t ngx_agt_url_ipv4(const u_char *p,
-    const u_char *end, uint32_t *address);
+static ngx_int_t ngx_agt_url_address(int family, const u_char *p,
+    const u_char *end, u_char *address);
 static ngx_int_t ngx_agt_url_ipv6(ngx_agt_url_t *u);
-static ngx_int_t ngx_agt_url_groups(const u_char *p,
-    const u_char *end, uint32_t *groups);
 static u_char *ngx_agt_url_write_ipv6(u_char *p, const uint32_t *groups);
 static u_char *ngx_agt_url_write_number(u_char *p, uint32_t n, uint32_t base);
-static ngx_uint_t ngx_agt_url_begins(const u_char *p,
-    const u_char *end, const char *word);
 
 
 const char *
@@ -90,8 +86,7 @@ ngx_agt_url_canonical(const ngx_str_t *url, ngx_uint_t proxy, ngx_str_t *out)
 
     if (!proxy && !u.tls && !u.loopback) {
         return (u.host_end - u.host == sizeof("localhost") - 1
-                && ngx_agt_url_begins(u.host, u.host_end,
-                                      "localhost"))
+                && ngx_agt_text_begins(u.host, u.host_end, "localhost"))
                ? "must say \"127.0.0.1\" or \"[::1]\": a name could resolve "
                  "to any address"
                : "must be \"https\": plain \"http\" is for literal loopback "
@@ -128,7 +123,7 @@ ngx_agt_url_canonical(const ngx_str_t *url, ngx_uint_t proxy, ngx_str_t *out)
 ngx_uint_t
 ngx_agt_url_is_plain(const ngx_str_t *url)
 {
-    return ngx_agt_url_begins(url->data, url->data + url->len, "http:");
+    return ngx_agt_text_begins(url->data, url->data + url->len, "http:");
 }
 
 
@@ -140,9 +135,9 @@ ngx_agt_url_scheme(ngx_agt_url_t *u, const ngx_str_t *url, ngx_uint_t proxy)
 
     end = url->data + url->len;
 
-    u->tls = !proxy && ngx_agt_url_begins(url->data, end, "https://");
+    u->tls = !proxy && ngx_agt_text_begins(url->data, end, "https://");
 
-    if (!u->tls && !ngx_agt_url_begins(url->data, end, "http://")) {
+    if (!u->tls && !ngx_agt_text_begins(url->data, end, "http://")) {
         goto invalid;
     }
 
@@ -170,8 +165,8 @@ invalid:
 static ngx_int_t
 ngx_agt_url_bytes(ngx_agt_url_t *u, const ngx_str_t *url)
 {
-    size_t   i, j;
-    u_char   c;
+    size_t  i;
+    u_char  c;
 
     static const u_char  other[] = "-._~!&'()*+,=:/[]";
 
@@ -183,15 +178,9 @@ ngx_agt_url_bytes(ngx_agt_url_t *u, const ngx_str_t *url)
             return NGX_ERROR;
         }
 
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-            || (c >= '0' && c <= '9'))
+        if (!ngx_agt_text_is_alnum(c)
+            && memchr(other, c, sizeof(other) - 1) == NULL)
         {
-            continue;
-        }
-
-        for (j = 0; j < sizeof(other) - 1 && c != other[j]; j++) { /* void */ }
-
-        if (j == sizeof(other) - 1) {
             u->why = "must be made of a host, a port and a plain path only";
             return NGX_ERROR;
         }
@@ -209,7 +198,7 @@ ngx_agt_url_path(ngx_agt_url_t *u)
     const u_char  *p, *end;
 
     for (p = u->path; p < u->last; p++) {
-        if (ngx_agt_url_begins(p, u->last, "/v1/tokens")) {
+        if (ngx_agt_text_begins(p, u->last, "/v1/tokens")) {
             u->why = "must not have \"/v1/tokens\" in it, which is added to "
                      "it";
             return NGX_ERROR;
@@ -217,7 +206,7 @@ ngx_agt_url_path(ngx_agt_url_t *u)
     }
 
     if (u->last - u->path >= 3
-        && ngx_agt_url_begins(u->last - 3, u->last, "/v1"))
+        && ngx_agt_text_begins(u->last - 3, u->last, "/v1"))
     {
         u->why = "must not end in \"/v1\", which is added to it";
         return NGX_ERROR;
@@ -307,7 +296,7 @@ ngx_agt_url_port(ngx_agt_url_t *u, const u_char *p, const u_char *end)
 {
     if (*p++ == ':') {
 
-        while (p < end && *p >= '0' && *p <= '9' && u->port <= 65535) {
+        while (p < end && ngx_agt_text_is_digit(*p) && u->port <= 65535) {
             u->port = u->port * 10 + (*p - '0');
             p++;
         }
@@ -329,7 +318,7 @@ static ngx_int_t
 ngx_agt_url_name(ngx_agt_url_t *u)
 {
     u_char         c;
-    uint32_t       address;
+    u_char         address[4];
     const u_char  *p, *label;
 
     u->why = "has no valid host";
@@ -352,13 +341,9 @@ ngx_agt_url_name(ngx_agt_url_t *u)
             continue;
         }
 
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-            || (c >= '0' && c <= '9') || c == '-' || c == '_')
-        {
-            continue;
+        if (!ngx_agt_text_is_alnum(c) && c != '-' && c != '_') {
+            return NGX_ERROR;
         }
-
-        return NGX_ERROR;
     }
 
     if (label == u->host_end) {
@@ -376,14 +361,13 @@ ngx_agt_url_name(ngx_agt_url_t *u)
 
     /* resolvers know more forms, octal, hexadecimal and with fewer parts */
 
-    if (ngx_agt_url_ipv4(u->host, u->host_end, &address) != NGX_OK)
-    {
+    if (ngx_agt_url_address(AF_INET, u->host, u->host_end, address) != NGX_OK) {
         u->why = "must have an IPv4 address as four decimal numbers without "
                  "leading zeros";
         return NGX_ERROR;
     }
 
-    u->loopback = (address >> 24 == 127);
+    u->loopback = (address[0] == 127);
 
     return NGX_OK;
 }
@@ -402,8 +386,8 @@ ngx_agt_url_is_number(const u_char *p, const u_char *end)
         p += 2;
     }
 
-    while (p < end && (hex ? ngx_agt_bearer_hex(*p) != NGX_ERROR
-                           : (*p >= '0' && *p <= '9')))
+    while (p < end && (hex ? ngx_agt_text_hex(*p) != NGX_ERROR
+                           : ngx_agt_text_is_digit(*p)))
     {
         p++;
     }
@@ -413,51 +397,41 @@ ngx_agt_url_is_number(const u_char *p, const u_char *end)
 
 
 static ngx_int_t
-ngx_agt_url_ipv4(const u_char *p, const u_char *end, uint32_t *address)
+ngx_agt_url_address(int family, const u_char *p, const u_char *end,
+    u_char *address)
 {
-    uint32_t    n;
-    ngx_uint_t  i, digits;
+    char    text[INET6_ADDRSTRLEN];
+    size_t  len;
 
-    *address = 0;
+    len = (size_t) (end - p);
 
-    for (i = 0; i < 4; i++) {
-
-        if (i && (p == end || *p++ != '.')) {
-            return NGX_ERROR;
-        }
-
-        n = 0;
-
-        for (digits = 0; p < end && *p >= '0' && *p <= '9'; digits++) {
-
-            if ((digits && n == 0) || digits == 3) {
-                return NGX_ERROR;
-            }
-
-            n = n * 10 + (uint32_t) (*p++ - '0');
-        }
-
-        if (digits == 0 || n > 255) {
-            return NGX_ERROR;
-        }
-
-        *address = *address << 8 | n;
+    if (len >= sizeof(text)) {
+        return NGX_ERROR;
     }
 
-    return (p == end) ? NGX_OK : NGX_ERROR;
+    ngx_memcpy(text, p, len);
+    text[len] = '\0';
+
+    return (inet_pton(family, text, address) == 1) ? NGX_OK : NGX_ERROR;
 }
 
 
 static ngx_int_t
 ngx_agt_url_ipv6(ngx_agt_url_t *u)
 {
+    u_char      address[2 * NGX_AGT_URL_GROUPS];
     ngx_uint_t  i, zeros;
 
     u->why = "has no valid host";
 
-    if (ngx_agt_url_groups(u->host + 1, u->host_end - 1, u->groups) != NGX_OK)
+    if (ngx_agt_url_address(AF_INET6, u->host + 1, u->host_end - 1, address)
+        != NGX_OK)
     {
         return NGX_ERROR;
+    }
+
+    for (i = 0; i < NGX_AGT_URL_GROUPS; i++) {
+        u->groups[i] = (uint32_t) address[2 * i] << 8 | address[2 * i + 1];
     }
 
     zeros = 0;
@@ -472,103 +446,6 @@ ngx_agt_url_ipv6(ngx_agt_url_t *u)
     }
 
     u->loopback = (zeros == 7 && u->groups[7] == 1);
-
-    return NGX_OK;
-}
-
-
-/* RFC 4291, section 2.2 */
-
-static ngx_int_t
-ngx_agt_url_groups(const u_char *p, const u_char *end, uint32_t *groups)
-{
-    uint32_t       n;
-    ngx_uint_t     i, gap, digits, none;
-    const u_char  *s;
-
-    none = NGX_AGT_URL_GROUPS;
-    gap = none;
-    i = 0;
-
-    if (end - p >= 2 && p[0] == ':' && p[1] == ':') {
-        gap = 0;
-        p += 2;
-    }
-
-    while (p < end) {
-
-        if (i == NGX_AGT_URL_GROUPS) {
-            return NGX_ERROR;
-        }
-
-        n = 0;
-        digits = 0;
-
-        for (s = p; s < end && ngx_agt_bearer_hex(*s) != NGX_ERROR
-                    && digits <= 4; s++)
-        {
-            n = n << 4 | (uint32_t) ngx_agt_bearer_hex(*s);
-            digits++;
-        }
-
-        if (s < end && *s == '.') {
-
-            /* an IPv4 address is the last two groups */
-
-            if (i + 2 > NGX_AGT_URL_GROUPS
-                || ngx_agt_url_ipv4(p, end, &n) != NGX_OK)
-            {
-                return NGX_ERROR;
-            }
-
-            groups[i++] = n >> 16;
-            groups[i++] = n & 0xffff;
-            break;
-        }
-
-        if (digits == 0 || digits > 4) {
-            return NGX_ERROR;
-        }
-
-        groups[i++] = n;
-        p = s;
-
-        if (p == end) {
-            break;
-        }
-
-        if (*p++ != ':' || p == end) {
-            return NGX_ERROR;
-        }
-
-        if (*p == ':') {
-
-            if (gap != none || i == NGX_AGT_URL_GROUPS) {
-                return NGX_ERROR;
-            }
-
-            gap = i;
-            p++;
-        }
-    }
-
-    if (gap == none) {
-        return (i == NGX_AGT_URL_GROUPS) ? NGX_OK : NGX_ERROR;
-    }
-
-    if (i == NGX_AGT_URL_GROUPS) {
-        return NGX_ERROR;
-    }
-
-    /* what follows the gap goes to the end */
-
-    n = (uint32_t) (NGX_AGT_URL_GROUPS - i);
-
-    while (i > gap) {
-        i--;
-        groups[i + n] = groups[i];
-        groups[i] = 0;
-    }
 
     return NGX_OK;
 }
@@ -628,23 +505,4 @@ ngx_agt_url_write_number(u_char *p, uint32_t n, uint32_t base)
     *p++ = (u_char) "0123456789abcdef"[n % base];
 
     return p;
-}
-
-
-/* whatever the case of letters; "word" is in lower case */
-
-static ngx_uint_t
-ngx_agt_url_begins(const u_char *p, const u_char *end, const char *word)
-{
-    while (*word) {
-
-        if (p == end || ngx_tolower(*p) != (u_char) *word) {
-            return 0;
-        }
-
-        p++;
-        word++;
-    }
-
-    return 1;
 }

@@ -6,9 +6,7 @@
 
 #include "json/read.h"
 #include "token/bearer.h"
-
-
-static ngx_uint_t ngx_agt_json_says(const u_char *p, const char *text);
+#include "token/text.h"
 
 
 void
@@ -29,45 +27,24 @@ ngx_agt_json_type(const ngx_str_t *type)
     }
 
     name = *type;
-    end = memchr(name.data, ';', name.len);
-
-    if (end) {
-        name.len = (size_t) (end - name.data);
-    }
+    name.len = ngx_agt_text_until(name.data, name.len, ';');
 
     ngx_agt_bearer_strip(&name);
 
-    if (name.len == sizeof("application/json") - 1
-        && ngx_agt_json_says(name.data, "application/json"))
-    {
+    if (ngx_agt_text_is(&name, "application/json")) {
         return NGX_AGT_JSON_TYPE_JSON;
     }
 
     end = name.data + name.len;
 
     if (name.len > sizeof("application/+json") - 1
-        && ngx_agt_json_says(name.data, "application/")
-        && ngx_agt_json_says(end - (sizeof("+json") - 1), "+json"))
+        && ngx_agt_text_begins(name.data, end, "application/")
+        && ngx_agt_text_begins(end - (sizeof("+json") - 1), end, "+json"))
     {
         return NGX_AGT_JSON_TYPE_SUFFIX;
     }
 
     return NGX_AGT_JSON_TYPE_OTHER;
-}
-
-
-/* there are enough bytes; the text is in lower case */
-
-static ngx_uint_t
-ngx_agt_json_says(const u_char *p, const char *text)
-{
-    for ( /* void */ ; *text; p++, text++) {
-        if (ngx_tolower(*p) != (u_char) *text) {
-            return 0;
-        }
-    }
-
-    return 1;
 }
 
 

@@ -6,6 +6,7 @@
 
 #include "rules/matcher.h"
 #include "rules/template.h"
+#include "token/text.h"
 
 
 /*
@@ -48,7 +49,6 @@ static void ngx_agt_matcher_value(ngx_agt_matcher_t *m,
     const ngx_str_t *extractor, ngx_str_t *value);
 static ngx_int_t ngx_agt_matcher_integer(const ngx_str_t *text,
     int64_t *value);
-static ngx_uint_t ngx_agt_matcher_same(const ngx_str_t *a, const ngx_str_t *b);
 static void ngx_agt_matcher_start(ngx_agt_matcher_join_t *j, ngx_uint_t any);
 static void ngx_agt_matcher_join(ngx_agt_matcher_join_t *j, ngx_uint_t value);
 static ngx_uint_t ngx_agt_matcher_not(ngx_uint_t value);
@@ -185,7 +185,7 @@ ngx_agt_matcher_compare(ngx_uint_t op, const ngx_str_t *left,
     }
 
     if (!(right->flags & NGX_AGT_RULESET_IS_NUMBER)) {
-        return ngx_agt_matcher_same(left, &right->text) ? TRUE : FALSE;
+        return ngx_agt_text_equal(left, &right->text) ? TRUE : FALSE;
     }
 
     if (ngx_agt_matcher_integer(left, &number) != NGX_OK) {
@@ -254,7 +254,7 @@ ngx_agt_matcher_value(ngx_agt_matcher_t *m,
         && (ngx_agt_template_value(&v->template, &v->subject,
                                    extractor, &other)
             != NGX_OK
-            || !ngx_agt_matcher_same(value, &other)))
+            || !ngx_agt_text_equal(value, &other)))
     {
         m->unresolved = 1;
     }
@@ -300,14 +300,6 @@ ngx_agt_matcher_integer(const ngx_str_t *text, int64_t *value)
     *value = n;
 
     return NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_agt_matcher_same(const ngx_str_t *a, const ngx_str_t *b)
-{
-    return a->len == b->len
-           && (a->len == 0 || ngx_memcmp(a->data, b->data, a->len) == 0);
 }
 
 

@@ -5,7 +5,7 @@
 
 
 #include "rules/path.h"
-#include "token/bearer.h"
+#include "token/text.h"
 
 
 static ngx_uint_t ngx_agt_path_is_simple(const ngx_str_t *path);
@@ -257,7 +257,7 @@ static ngx_int_t
 ngx_agt_path_unescape(const ngx_str_t *raw, u_char *buf, ngx_str_t *path)
 {
     u_char        *d;
-    ngx_int_t      hi, lo;
+    ngx_int_t      escaped;
     ngx_uint_t     c;
     const u_char  *p, *end, *first;
 
@@ -287,23 +287,18 @@ ngx_agt_path_unescape(const ngx_str_t *raw, u_char *buf, ngx_str_t *path)
 
         if (c == '%') {
 
-            if (end - p < 2) {
+            escaped = ngx_agt_text_escaped(p, end);
+
+            /* NGX_ERROR is less than any byte */
+
+            if (escaped < ' ' || escaped == 0x7f || escaped == '\\'
+                || escaped == '/' || escaped == '?')
+            {
                 return NGX_DECLINED;
             }
 
-            hi = ngx_agt_bearer_hex(p[0]);
-            lo = ngx_agt_bearer_hex(p[1]);
-
-            if (hi == NGX_ERROR || lo == NGX_ERROR) {
-                return NGX_DECLINED;
-            }
-
-            c = (ngx_uint_t) (hi << 4 | lo);
+            c = (ngx_uint_t) escaped;
             p += 2;
-
-            if (c < ' ' || c == 0x7f || c == '\\' || c == '/' || c == '?') {
-                return NGX_DECLINED;
-            }
         }
 
         *d++ = (u_char) c;
@@ -341,10 +336,7 @@ ngx_agt_path_is_plain(const ngx_str_t *path)
             continue;
         }
 
-        if (*p == '%' && end - p > 2
-            && ngx_agt_bearer_hex(p[1]) != NGX_ERROR
-            && ngx_agt_bearer_hex(p[2]) != NGX_ERROR)
-        {
+        if (*p == '%' && ngx_agt_text_escaped(p + 1, end) != NGX_ERROR) {
             return 0;
         }
 

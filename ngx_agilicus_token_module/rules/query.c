@@ -6,7 +6,7 @@
 
 #include "rules/path.h"
 #include "rules/query.h"
-#include "token/bearer.h"
+#include "token/text.h"
 
 
 /*
@@ -20,10 +20,8 @@
 #define NGX_AGT_QUERY_FAILS  2
 
 
-static ngx_uint_t ngx_agt_query_pieces(const u_char *p,
-    const u_char *end, const ngx_str_t *name, const ngx_str_t *exact);
-static ngx_uint_t ngx_agt_query_piece(const u_char *p,
-    const u_char *end, const ngx_str_t *name, const ngx_str_t *exact);
+static ngx_uint_t ngx_agt_query_piece(const ngx_str_t *piece,
+    const ngx_str_t *name, const ngx_str_t *exact);
 static ngx_uint_t ngx_agt_query_is_clear(const u_char *p, const u_char *end);
 static ngx_uint_t ngx_agt_query_is(const u_char *p,
     const u_char *end, const ngx_str_t *text);
@@ -31,16 +29,14 @@ static ngx_uint_t ngx_agt_query_is_like(const u_char *p,
     const u_char *end, const ngx_str_t *name);
 static ngx_int_t ngx_agt_query_next(const u_char **p, const u_char *end);
 static ngx_int_t ngx_agt_query_fold(ngx_int_t c);
-static const u_char *ngx_agt_query_find(const u_char *p,
-    const u_char *end, u_char c);
 
 
 ngx_uint_t
 ngx_agt_query_match(const ngx_str_t *query, const ngx_str_t *name,
     const ngx_str_t *exact)
 {
-    ngx_uint_t     whole, split;
-    const u_char  *p, *end, *last;
+    ngx_str_t   rest, piece, part;
+    ngx_uint_t  whole, split;
 
     if (query->len == 0) {
         return 0;
@@ -48,27 +44,20 @@ ngx_agt_query_match(const ngx_str_t *query, const ngx_str_t *name,
 
     whole = NGX_AGT_QUERY_OTHER;
     split = NGX_AGT_QUERY_OTHER;
+    rest = *query;
 
-    p = query->data;
-    end = p + query->len;
-
-    for ( ;; ) {
-        last = ngx_agt_query_find(p, end, '&');
-
-        whole |= ngx_agt_query_piece(p, last, name, exact);
+    while (ngx_agt_text_piece(&rest, '&', &piece)) {
+        whole |= ngx_agt_query_piece(&piece, name, exact);
 
         /* once more, like readers that end a parameter at ";" */
 
-        split |= ngx_agt_query_pieces(p, last, name, exact);
-
-        if (whole > NGX_AGT_QUERY_MEETS
-            || split > NGX_AGT_QUERY_MEETS
-            || last == end)
-        {
-            break;
+        while (ngx_agt_text_piece(&piece, ';', &part)) {
+            split |= ngx_agt_query_piece(&part, name, exact);
         }
 
-        p = last + 1;
+        if (whole > NGX_AGT_QUERY_MEETS || split > NGX_AGT_QUERY_MEETS) {
+            return 0;
+        }
     }
 
     return whole == NGX_AGT_QUERY_MEETS && split == NGX_AGT_QUERY_MEETS;
@@ -76,36 +65,15 @@ ngx_agt_query_match(const ngx_str_t *query, const ngx_str_t *name,
 
 
 static ngx_uint_t
-ngx_agt_query_pieces(const u_char *p, const u_char *end,
-    const ngx_str_t *name, const ngx_str_t *exact)
-{
-    ngx_uint_t     rc;
-    const u_char  *last;
-
-    rc = NGX_AGT_QUERY_OTHER;
-
-    for ( ;; ) {
-        last = ngx_agt_query_find(p, end, ';');
-
-        rc |= ngx_agt_query_piece(p, last, name, exact);
-
-        if (last == end) {
-            return rc;
-        }
-
-        p = last + 1;
-    }
-}
-
-
-static ngx_uint_t
-ngx_agt_query_piece(const u_char *p, const u_char *end,
-    const ngx_str_t *name, const ngx_str_t *exact)
+ngx_agt_query_piece(const ngx_str_t *piece, const ngx_str_t *name,
+    const ngx_str_t *exact)
 {
     ngx_uint_t     same;
-    const u_char  *last;
+    const u_char  *p, *last, *end;
 
-    last = ngx_agt_query_find(p, end, '=');
+    p = piece->data;
+    last = p + ngx_agt_text_until(p, piece->len, '=');
+    end = p + piece->len;
 
     if (!ngx_agt_query_is_clear(p, last)) {
         return NGX_AGT_QUERY_FAILS;
@@ -222,30 +190,21 @@ ngx_agt_query_is_like(const u_char *p, const u_char *end,
 static ngx_int_t
 ngx_agt_query_next(const u_char **p, const u_char *end)
 {
-    ngx_int_t      hi, lo;
-    const u_char  *q;
+    ngx_int_t  c;
 
-    q = *p;
-    *p = q + 1;
+    c = *(*p)++;
 
-    if (*q != '%') {
-        return *q;
+    if (c != '%') {
+        return c;
     }
 
-    if (end - q < 3) {
-        return NGX_ERROR;
+    c = ngx_agt_text_escaped(*p, end);
+
+    if (c != NGX_ERROR) {
+        *p += 2;
     }
 
-    hi = ngx_agt_bearer_hex(q[1]);
-    lo = ngx_agt_bearer_hex(q[2]);
-
-    if (hi == NGX_ERROR || lo == NGX_ERROR) {
-        return NGX_ERROR;
-    }
-
-    *p = q + 3;
-
-    return hi << 4 | lo;
+    return c;
 }
 
 
@@ -257,15 +216,4 @@ ngx_agt_query_fold(ngx_int_t c)
     }
 
     return (c >= 'A' && c <= 'Z') ? c | 0x20 : c;
-}
-
-
-static const u_char *
-ngx_agt_query_find(const u_char *p, const u_char *end, u_char c)
-{
-    const u_char  *found;
-
-    found = memchr(p, c, (size_t) (end - p));
-
-    return found ? found : end;
 }

@@ -11,6 +11,7 @@
 #include "rules/rules.h"
 #include "rules/syntax.h"
 #include "rules/template.h"
+#include "token/text.h"
 
 
 /*
@@ -707,8 +708,7 @@ ngx_agt_rules_body(ngx_agt_rules_decision_t *d,
         }
 
         if ((item.flags & NGX_AGT_RULESET_HAS_VALUE)
-            && (value.len != item.value.len
-                || ngx_memcmp(value.data, item.value.data, value.len) != 0))
+            && !ngx_agt_text_equal(&value, &item.value))
         {
             return NGX_DECLINED;
         }

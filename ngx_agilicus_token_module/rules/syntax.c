@@ -5,6 +5,7 @@
 
 
 #include "rules/syntax.h"
+#include "token/text.h"
 
 
 static size_t ngx_agt_syntax_character(const u_char *p,
@@ -43,15 +44,6 @@ static const struct {
 #define NGX_AGT_SYNTAX_METHODS                                                \
     (sizeof(ngx_agt_syntax_methods) / sizeof(ngx_agt_syntax_methods[0]))
 
-#define ngx_agt_syntax_same(a, b)                                            \
-    ((a)->len == (b)->len && ngx_memcmp((a)->data, (b)->data, (a)->len) == 0)
-
-#define ngx_agt_syntax_is_digit(c)  ((c) >= '0' && (c) <= '9')
-
-#define ngx_agt_syntax_is_alnum(c)                                           \
-    (ngx_agt_syntax_is_digit(c)                                              \
-     || (((c) | 0x20) >= 'a' && ((c) | 0x20) <= 'z'))
-
 
 uint32_t
 ngx_agt_syntax_method_name(const ngx_str_t *name)
@@ -60,12 +52,12 @@ ngx_agt_syntax_method_name(const ngx_str_t *name)
 
     static const ngx_str_t  all = ngx_string("all");
 
-    if (ngx_agt_syntax_same(name, &all)) {
+    if (ngx_agt_text_equal(name, &all)) {
         return NGX_AGT_RULESET_ALL;
     }
 
     for (i = 0; i < NGX_AGT_SYNTAX_METHODS; i++) {
-        if (ngx_agt_syntax_same(name, &ngx_agt_syntax_methods[i].name))
+        if (ngx_agt_text_equal(name, &ngx_agt_syntax_methods[i].name))
         {
             return 1U << i;
         }
@@ -81,7 +73,7 @@ ngx_agt_syntax_method_bit(const ngx_str_t *method)
     ngx_uint_t  i;
 
     for (i = 0; i < NGX_AGT_SYNTAX_METHODS; i++) {
-        if (ngx_agt_syntax_same(method, &ngx_agt_syntax_methods[i].method))
+        if (ngx_agt_text_equal(method, &ngx_agt_syntax_methods[i].method))
         {
             return 1U << i;
         }
@@ -317,7 +309,7 @@ ngx_agt_syntax_character(const u_char *p, const u_char *end, u_char *plain)
         /* a letter or digit may mean anything; a sign means itself */
 
         if (end - p < 2 || p[1] <= ' ' || p[1] >= 0x7f
-            || ngx_agt_syntax_is_alnum(p[1]))
+            || ngx_agt_text_is_alnum(p[1]))
         {
             return 0;
         }
@@ -399,7 +391,7 @@ ngx_agt_syntax_is_name(const ngx_str_t *name)
         for (i = 1; i < name->len - 1; i++) {
             c = name->data[i];
 
-            if (!ngx_agt_syntax_is_alnum(c) && c != ':' && c != '.')
+            if (!ngx_agt_text_is_alnum(c) && c != ':' && c != '.')
             {
                 return 0;
             }
@@ -413,7 +405,7 @@ ngx_agt_syntax_is_name(const ngx_str_t *name)
     for (i = 0; i < name->len; i++) {
         c = name->data[i];
 
-        if (!ngx_agt_syntax_is_alnum(c)
+        if (!ngx_agt_text_is_alnum(c)
             && c != '-' && c != '_' && (c != '.' || last == '.'))
         {
             return 0;
@@ -437,7 +429,7 @@ ngx_agt_syntax_strip(const ngx_str_t *host, ngx_str_t *name)
 
     n = host->len;
 
-    while (n && ngx_agt_syntax_is_digit(host->data[n - 1])) {
+    while (n && ngx_agt_text_is_digit(host->data[n - 1])) {
         n--;
     }
 

@@ -5,14 +5,13 @@
 
 
 #include "rules/target.h"
-#include "token/bearer.h"
 #include "rules/syntax.h"
+#include "token/bearer.h"
+#include "token/text.h"
 
 
 static ngx_int_t ngx_agt_target_split(const ngx_str_t *text,
     ngx_str_t *rest, ngx_uint_t *usual, ngx_agt_authority_t *authority);
-static ngx_uint_t ngx_agt_target_begins(const ngx_str_t *text,
-    const char *start, size_t len);
 
 
 /*
@@ -49,8 +48,7 @@ static const struct {
 ngx_agt_target_e
 ngx_agt_target_of(const ngx_str_t *method)
 {
-    ngx_uint_t        i;
-    const ngx_str_t  *name;
+    ngx_uint_t  i;
 
     /* DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT and many more */
 
@@ -62,11 +60,7 @@ ngx_agt_target_of(const ngx_str_t *method)
     }
 
     for (i = 0; i < NGX_AGT_TARGET_METHODS; i++) {
-        name = &ngx_agt_target_methods[i].method;
-
-        if (name->len == method->len
-            && ngx_memcmp(name->data, method->data, name->len) == 0)
-        {
+        if (ngx_agt_text_equal(&ngx_agt_target_methods[i].method, method)) {
             return ngx_agt_target_methods[i].target;
         }
     }
@@ -129,11 +123,13 @@ ngx_agt_target_split(const ngx_str_t *text, ngx_str_t *rest,
     u_char     *p, *end;
     ngx_str_t   name;
 
-    if (ngx_agt_target_begins(text, "http://", 7)) {
+    end = text->data + text->len;
+
+    if (ngx_agt_text_begins(text->data, end, "http://")) {
         scheme = 7;
         *usual = 80;
 
-    } else if (ngx_agt_target_begins(text, "https://", 8)) {
+    } else if (ngx_agt_text_begins(text->data, end, "https://")) {
         scheme = 8;
         *usual = 443;
 
@@ -142,7 +138,6 @@ ngx_agt_target_split(const ngx_str_t *text, ngx_str_t *rest,
     }
 
     name.data = text->data + scheme;
-    end = text->data + text->len;
 
     for (p = name.data; p < end; p++) {
         if (*p == '/' || *p == '?' || *p == '#' || *p == ' ') {
@@ -159,25 +154,6 @@ ngx_agt_target_split(const ngx_str_t *text, ngx_str_t *rest,
 }
 
 
-static ngx_uint_t
-ngx_agt_target_begins(const ngx_str_t *text, const char *start, size_t len)
-{
-    size_t  i;
-
-    if (text->len < len) {
-        return 0;
-    }
-
-    for (i = 0; i < len; i++) {
-        if (ngx_tolower(text->data[i]) != (u_char) start[i]) {
-            return 0;
-        }
-    }
-
-    return 1;
-}
-
-
 ngx_int_t
 ngx_agt_target_authority(const ngx_str_t *text, ngx_uint_t usual,
     ngx_agt_authority_t *authority)
@@ -190,8 +166,8 @@ ngx_agt_target_authority(const ngx_str_t *text, ngx_uint_t usual,
     digits = 0;
     port = 0;
 
-    while (digits < host.len && host.data[host.len - digits - 1] >= '0'
-           && host.data[host.len - digits - 1] <= '9')
+    while (digits < host.len
+           && ngx_agt_text_is_digit(host.data[host.len - digits - 1]))
     {
         digits++;
     }

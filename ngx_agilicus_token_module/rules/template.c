@@ -5,6 +5,7 @@
 
 
 #include "rules/template.h"
+#include "token/text.h"
 
 
 typedef struct {
@@ -23,8 +24,6 @@ static ngx_int_t ngx_agt_template_step(
     ngx_str_t *value);
 static const u_char *ngx_agt_template_find(const u_char *p,
     const u_char *end, u_char c);
-static ngx_uint_t ngx_agt_template_same(const ngx_str_t *a,
-    const ngx_str_t *b);
 
 
 ngx_uint_t
@@ -67,11 +66,11 @@ ngx_agt_template_value(const ngx_str_t *template,
 
     while (ngx_agt_template_step(&w, &found, &part) == NGX_OK) {
 
-        if (!ngx_agt_template_same(&found, name)) {
+        if (!ngx_agt_text_equal(&found, name)) {
             continue;
         }
 
-        if (seen++ && !ngx_agt_template_same(&part, value)) {
+        if (seen++ && !ngx_agt_text_equal(&part, value)) {
             return NGX_DECLINED;
         }
 
@@ -156,16 +155,5 @@ ngx_agt_template_step(ngx_agt_template_walk_t *w,
 static const u_char *
 ngx_agt_template_find(const u_char *p, const u_char *end, u_char c)
 {
-    const u_char  *found;
-
-    found = memchr(p, c, (size_t) (end - p));
-
-    return found ? found : end;
-}
-
-
-static ngx_uint_t
-ngx_agt_template_same(const ngx_str_t *a, const ngx_str_t *b)
-{
-    return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
+    return p + ngx_agt_text_until(p, (size_t) (end - p), c);
 }

@@ -5,17 +5,15 @@
 
 
 #include "token/bearer.h"
+#include "token/text.h"
 
 
 static ngx_uint_t ngx_agt_bearer_is_run(const u_char *p, size_t len);
 static ngx_uint_t ngx_agt_bearer_has_scheme(const ngx_str_t *text);
-static u_char *ngx_agt_bearer_piece(u_char *p, u_char *end, u_char separator);
-static ngx_uint_t ngx_agt_bearer_is_pair(u_char *p, u_char *end,
-    ngx_str_t *name, ngx_str_t *value);
-static ngx_uint_t ngx_agt_bearer_is_cookie(u_char *p, u_char *end,
-    ngx_str_t *name, ngx_str_t *value);
-static u_char *ngx_agt_bearer_skip(u_char *p, u_char *end);
-static u_char *ngx_agt_bearer_trim(u_char *p, u_char *end);
+static ngx_uint_t ngx_agt_bearer_is_pair(const ngx_str_t *pair,
+    const ngx_str_t *name, ngx_str_t *value);
+static ngx_uint_t ngx_agt_bearer_is_cookie(const ngx_str_t *piece,
+    const ngx_str_t *name, ngx_str_t *value);
 static ngx_uint_t ngx_agt_bearer_decode(ngx_str_t *value,
     size_t max, u_char *buf, ngx_str_t *token);
 
@@ -133,41 +131,30 @@ ngx_uint_t
 ngx_agt_bearer_cookie(ngx_str_t *value, ngx_str_t *name,
     size_t max, ngx_uint_t *seen, ngx_str_t *token)
 {
-    u_char      *p, *last, *end;
-    ngx_str_t    found;
-    ngx_uint_t   rc;
+    ngx_str_t   rest, pair, found;
+    ngx_uint_t  rc;
 
     rc = NGX_AGT_BEARER_NONE;
+    rest = *value;
 
-    if (value->len == 0) {
-        return rc;
-    }
+    while (ngx_agt_text_piece(&rest, ';', &pair)) {
 
-    p = value->data;
-    end = value->data + value->len;
-
-    for ( ;; ) {
-        last = ngx_agt_bearer_piece(p, end, ';');
-
-        if (ngx_agt_bearer_is_cookie(p, last, name, &found)) {
-
-            if (++(*seen) > 1) {
-                return NGX_AGT_BEARER_REPEATED;
-            }
-
-            /* "name=" is no token; a name without "=" is no such cookie */
-
-            if (found.len || found.data == p || found.data[-1] != '=') {
-                rc = ngx_agt_bearer_value(&found, max, token);
-            }
+        if (!ngx_agt_bearer_is_cookie(&pair, name, &found)) {
+            continue;
         }
 
-        if (last == end) {
-            return rc;
+        if (++(*seen) > 1) {
+            return NGX_AGT_BEARER_REPEATED;
         }
 
-        p = last + 1;
+        /* "name=" is no token; a name without "=" is no such cookie */
+
+        if (found.len || found.data == pair.data || found.data[-1] != '=') {
+            rc = ngx_agt_bearer_value(&found, max, token);
+        }
     }
+
+    return rc;
 }
 
 
@@ -175,37 +162,17 @@ ngx_uint_t
 ngx_agt_bearer_query(ngx_str_t *args, ngx_str_t *name,
     size_t max, u_char *buf, ngx_str_t *token)
 {
-    u_char      *p, *last, *end;
-    ngx_str_t    value, found;
-    ngx_uint_t   seen;
-
-    if (args->len == 0) {
-        return NGX_AGT_BEARER_NONE;
-    }
+    ngx_str_t   rest, pair, value;
+    ngx_uint_t  seen;
 
     seen = 0;
-    ngx_str_null(&value);
+    rest = *args;
 
-    p = args->data;
-    end = args->data + args->len;
+    while (ngx_agt_text_piece(&rest, '&', &pair)) {
 
-    for ( ;; ) {
-        last = ngx_agt_bearer_piece(p, end, '&');
-
-        if (ngx_agt_bearer_is_pair(p, last, name, &found)) {
-
-            if (++seen > 1) {
-                return NGX_AGT_BEARER_REPEATED;
-            }
-
-            value = found;
+        if (ngx_agt_bearer_is_pair(&pair, name, &value) && ++seen > 1) {
+            return NGX_AGT_BEARER_REPEATED;
         }
-
-        if (last == end) {
-            break;
-        }
-
-        p = last + 1;
     }
 
     if (seen == 0) {
@@ -219,126 +186,93 @@ ngx_agt_bearer_query(ngx_str_t *args, ngx_str_t *name,
 ngx_uint_t
 ngx_agt_bearer_in_query(ngx_str_t *args, ngx_str_t *name)
 {
-    u_char     *p, *last, *end;
-    ngx_str_t   value;
+    ngx_str_t  rest, pair, value;
 
-    if (args->len == 0) {
-        return 0;
-    }
+    rest = *args;
 
-    p = args->data;
-    end = args->data + args->len;
-
-    for ( ;; ) {
-        last = ngx_agt_bearer_piece(p, end, '&');
-
-        if (ngx_agt_bearer_is_pair(p, last, name, &value)) {
+    while (ngx_agt_text_piece(&rest, '&', &pair)) {
+        if (ngx_agt_bearer_is_pair(&pair, name, &value)) {
             return 1;
         }
-
-        if (last == end) {
-            return 0;
-        }
-
-        p = last + 1;
     }
+
+    return 0;
 }
 
 
 size_t
 ngx_agt_bearer_cut_query(ngx_str_t *args, ngx_str_t *name, u_char *dst)
 {
-    u_char      *p, *d, *last, *end;
-    ngx_str_t    value;
+    u_char      *d;
+    ngx_str_t    rest, pair, value;
     ngx_uint_t   kept;
-
-    if (args->len == 0) {
-        return 0;
-    }
 
     d = dst;
     kept = 0;
+    rest = *args;
 
-    p = args->data;
-    end = args->data + args->len;
+    while (ngx_agt_text_piece(&rest, '&', &pair)) {
 
-    for ( ;; ) {
-        last = ngx_agt_bearer_piece(p, end, '&');
-
-        if (!ngx_agt_bearer_is_pair(p, last, name, &value)) {
-
-            if (kept++) {
-                *d++ = '&';
-            }
-
-            d = ngx_cpymem(d, p, (size_t) (last - p));
+        if (ngx_agt_bearer_is_pair(&pair, name, &value)) {
+            continue;
         }
 
-        if (last == end) {
-            return (size_t) (d - dst);
+        if (kept++) {
+            *d++ = '&';
         }
 
-        p = last + 1;
+        d = ngx_cpymem(d, pair.data, pair.len);
     }
+
+    return (size_t) (d - dst);
 }
 
 
 size_t
 ngx_agt_bearer_cut_cookie(ngx_str_t *value, ngx_str_t *name, u_char *dst)
 {
-    u_char     *p, *d, *last, *end;
-    ngx_str_t   found;
+    u_char     *d;
+    ngx_str_t   rest, pair, bare, found;
 
     d = dst;
+    rest = *value;
 
-    if (value->len == 0) {
-        return 0;
-    }
+    while (ngx_agt_text_piece(&rest, ';', &pair)) {
+        bare = pair;
+        ngx_agt_bearer_strip(&bare);
 
-    p = value->data;
-    end = value->data + value->len;
-
-    for ( ;; ) {
-        last = ngx_agt_bearer_piece(p, end, ';');
-
-        if (ngx_agt_bearer_skip(p, last) != last
-            && !ngx_agt_bearer_is_cookie(p, last, name, &found))
-        {
-            if (d == dst) {
-                p = ngx_agt_bearer_skip(p, last);
-
-            } else {
-                *d++ = ';';
-            }
-
-            d = ngx_cpymem(d, p, (size_t) (last - p));
+        if (bare.len == 0 || ngx_agt_bearer_is_cookie(&pair, name, &found)) {
+            continue;
         }
 
-        if (last == end) {
-            return (size_t) (d - dst);
+        if (d == dst) {
+            pair.len -= (size_t) (bare.data - pair.data);
+            pair.data = bare.data;
+
+        } else {
+            *d++ = ';';
         }
 
-        p = last + 1;
+        d = ngx_cpymem(d, pair.data, pair.len);
     }
+
+    return (size_t) (d - dst);
 }
 
 
 void
 ngx_agt_bearer_strip(ngx_str_t *value)
 {
-    u_char  *p, *end;
-
-    if (value->len == 0) {
-        return;
+    while (value->len && ngx_agt_bearer_is_space(value->data[0])) {
+        value->data++;
+        value->len--;
     }
 
-    end = value->data + value->len;
-
-    p = ngx_agt_bearer_skip(value->data, end);
-    end = ngx_agt_bearer_trim(p, end);
-
-    value->data = p;
-    value->len = (size_t) (end - p);
+    while (value->len
+           && ngx_agt_bearer_is_space(value->data[value->len - 1]))
+    {
+        value->len--;
+    }
 }
 
 
@@ -423,41 +357,24 @@ ngx_agt_bearer_has_scheme(const ngx_str_t *text)
 }
 
 
-/* where the piece that starts at "p" ends: at the separator or at the end */
-
-static u_char *
-ngx_agt_bearer_piece(u_char *p, u_char *end, u_char separator)
-{
-    while (p < end && *p != separator) {
-        p++;
-    }
-
-    return p;
-}
-
-
 /* tells whether a piece is "name=value" or "name"; the value may be empty */
 
 static ngx_uint_t
-ngx_agt_bearer_is_pair(u_char *p, u_char *end, ngx_str_t *name,
+ngx_agt_bearer_is_pair(const ngx_str_t *pair, const ngx_str_t *name,
     ngx_str_t *value)
 {
-    u_char  *last;
+    size_t  n;
 
-    last = ngx_agt_bearer_piece(p, end, '=');
+    n = ngx_agt_text_until(pair->data, pair->len, '=');
 
-    if ((size_t) (last - p) != name->len
-        || ngx_memcmp(p, name->data, name->len) != 0)
-    {
+    if (n != name->len || ngx_memcmp(pair->data, name->data, n) != 0) {
         return 0;
     }
 
-    if (last < end) {
-        last++;
-    }
+    n += (n < pair->len);
 
-    value->data = last;
-    value->len = (size_t) (end - last);
+    value->data = pair->data + n;
+    value->len = pair->len - n;
 
     return 1;
 }
@@ -469,46 +386,22 @@ ngx_agt_bearer_is_pair(u_char *p, u_char *end, ngx_str_t *name,
  */
 
 static ngx_uint_t
-ngx_agt_bearer_is_cookie(u_char *p, u_char *end, ngx_str_t *name,
+ngx_agt_bearer_is_cookie(const ngx_str_t *piece, const ngx_str_t *name,
     ngx_str_t *value)
 {
-    u_char  *last;
+    ngx_str_t  pair;
 
-    p = ngx_agt_bearer_skip(p, end);
-    end = ngx_agt_bearer_trim(p, end);
+    pair = *piece;
+    ngx_agt_bearer_strip(&pair);
 
-    if (ngx_agt_bearer_is_pair(p, end, name, value)) {
+    if (ngx_agt_bearer_is_pair(&pair, name, value)) {
         return 1;
     }
 
-    last = ngx_agt_bearer_piece(p, end, '=');
-    last = ngx_agt_bearer_trim(p, last);
+    pair.len = ngx_agt_text_until(pair.data, pair.len, '=');
+    ngx_agt_bearer_strip(&pair);
 
-    ngx_str_null(value);
-
-    return ngx_agt_bearer_is_pair(p, last, name, value);
-}
-
-
-static u_char *
-ngx_agt_bearer_skip(u_char *p, u_char *end)
-{
-    while (p < end && ngx_agt_bearer_is_space(*p)) {
-        p++;
-    }
-
-    return p;
-}
-
-
-static u_char *
-ngx_agt_bearer_trim(u_char *p, u_char *end)
-{
-    while (p < end && ngx_agt_bearer_is_space(end[-1])) {
-        end--;
-    }
-
-    return end;
+    return ngx_agt_bearer_is_pair(&pair, name, value);
 }
 
 
@@ -518,7 +411,7 @@ ngx_agt_bearer_decode(ngx_str_t *value, size_t max, u_char *buf,
 {
     u_char      *p, *end;
     size_t       n;
-    ngx_int_t    hi, lo;
+    ngx_int_t    escaped;
     ngx_uint_t   c, padding;
 
     n = 0;
@@ -536,18 +429,13 @@ ngx_agt_bearer_decode(ngx_str_t *value, size_t max, u_char *buf,
 
         if (c == '%') {
 
-            if (end - p < 2) {
+            escaped = ngx_agt_text_escaped(p, end);
+
+            if (escaped == NGX_ERROR) {
                 return NGX_AGT_BEARER_MALFORMED;
             }
 
-            hi = ngx_agt_bearer_hex(p[0]);
-            lo = ngx_agt_bearer_hex(p[1]);
-
-            if (hi == NGX_ERROR || lo == NGX_ERROR) {
-                return NGX_AGT_BEARER_MALFORMED;
-            }
-
-            c = (ngx_uint_t) (hi << 4 | lo);
+            c = (ngx_uint_t) escaped;
             p += 2;
         }
 
@@ -581,21 +469,4 @@ ngx_agt_bearer_decode(ngx_str_t *value, size_t max, u_char *buf,
     token->len = n;
 
     return NGX_AGT_BEARER_FOUND;
-}
-
-
-ngx_int_t
-ngx_agt_bearer_hex(u_char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-
-    c |= 0x20;
-
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-
-    return NGX_ERROR;
 }

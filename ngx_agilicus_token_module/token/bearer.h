@@ -116,10 +116,5 @@ void ngx_agt_bearer_strip(ngx_str_t *value);
  */
 ngx_uint_t ngx_agt_bearer_is_token68(const ngx_str_t *s);
 
-/*
- * Returns the value of a hexadecimal digit, or NGX_ERROR.
- */
-ngx_int_t ngx_agt_bearer_hex(u_char c);
-
 
 #endif /* _NGX_AGT_TOKEN_BEARER_H_INCLUDED_ */

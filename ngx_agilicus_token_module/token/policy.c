@@ -5,6 +5,7 @@
 
 
 #include "token/policy.h"
+#include "token/text.h"
 #include "token/time.h"
 
 
@@ -310,11 +311,7 @@ ngx_agt_policy_one_of(const ngx_str_t *value,
     ngx_uint_t  i;
 
     for (i = 0; i < requirement->nvalues; i++) {
-        if (requirement->values[i].len == value->len
-            && ngx_memcmp(requirement->values[i].data, value->data,
-                          value->len)
-               == 0)
-        {
+        if (ngx_agt_text_equal(&requirement->values[i], value)) {
             return 1;
         }
     }
