@@ -147,7 +147,8 @@ static ngx_conf_post_t  ngx_agt_forward = {
 
 /* the directives of requirements: token/policy has their table */
 
-#define NGX_AGT_REQUIRE_COMMAND(kind, form, directive, verdict, reason)       \
+#define NGX_AGT_REQUIRE_COMMAND(kind, form, directive, verdict, reason,       \
+                                judged)                                       \
     { ngx_string(directive),                                                  \
       NGX_AGT_ANYWHERE|NGX_AGT_FORM_ARGS_##form,                              \
       ngx_agt_set_requirement,                                                \

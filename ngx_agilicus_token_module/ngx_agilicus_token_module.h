@@ -195,7 +195,7 @@ struct ngx_agt_loc_conf_s {
 
     ngx_shm_zone_t            *cache;
     ngx_flag_t                 cache_off;
-    ngx_agt_lifetimes_t        lifetimes;
+    ngx_agt_lifetimes_t        ages;       /* as configured */
     unsigned                   cache_valid_set:1;
     unsigned                   cache_stale_set:1;
 
@@ -212,6 +212,7 @@ struct ngx_agt_loc_conf_s {
     /* made of all the above when configurations are merged */
 
     ngx_agt_origin_t          *origin;
+    ngx_agt_lifetimes_t        lifetimes;
     ngx_agt_policy_t           policy;
     ngx_str_t                  challenge;  /* Bearer realm="..." */
     ngx_str_t                  metadata;   /* its last parameter */

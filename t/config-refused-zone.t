@@ -146,7 +146,7 @@ invalid number of arguments in "agilicus_token_cache_valid" directive
 --- config: agilicus_token_cache_valid 30s;
 --- must_die
 --- error_log refused
-invalid parameter "30s" in "agilicus_token_cache_valid" directive, it must be like "active=30s" (10y at most) or like "watched=300s" (10y at most) or like "invalid=10s" (10y at most)
+invalid parameter "30s" in "agilicus_token_cache_valid" directive, it must be like "active=30s" (10y at most) or like "watched=300s" (10y at most) or like "rights=30s" (10y at most) or like "invalid=10s" (10y at most)
 
 
 

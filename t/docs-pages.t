@@ -81,7 +81,7 @@ subtest 'defaults are those of the code' => sub {
                              \(&?conf->(\w+),
                              \s*&?prev->\w+,\s*([^;]+?)\);/gx;
     my %init = $source =~ /ngx_conf_init_\w*value\(
-                           (?:conf->lifetimes\.|mcf->)(\w+),\s*([^;]+?)\);/gx;
+                           (?:conf->ages\.|mcf->)(\w+),\s*([^;]+?)\);/gx;
     my %made = $source =~ /mcf->api\.((?:rate|breaker)\.\w+)\s=\s([^;]+);/gx;
     my %code = (%merged, %init, %made);
 
@@ -106,8 +106,9 @@ subtest 'defaults are those of the code' => sub {
           'rate.burst' => '2 * 1000 * 1000' ],
         [ _api_breaker => '5 open=1s max=30s', 'breaker.failures' => '5',
           'breaker.open' => '1000', 'breaker.max' => '30000' ],
-        [ _cache_valid => 'active=30s watched=300s invalid=10s',
-          active => '30000', watched => '300000', invalid => '10000' ],
+        [ _cache_valid => 'active=30s watched=300s rights=30s invalid=10s',
+          active => '30000', watched => '300000',
+          rights => 'conf->ages.active', invalid => '10000' ],
         [ _cache_stale => 'update=10s error=0s', update => '10000',
           error => '0' ],
         [ _revocation_ttl => '24h', revocation_ttl => '24 * 60 * 60' ],
@@ -136,6 +137,27 @@ subtest 'defaults are those of the code' => sub {
          qr/^Default:  agilicus_token_cache agilicus;$/m, '... and used');
     like($entries{agilicus_token_revocation_feed},
          qr/^Default:  agilicus_token_revocation_feed off;$/m, 'no feed');
+
+    done_testing;
+};
+
+
+subtest 'how late a change is noticed is what the code says' => sub {
+    my ($section) = slurp("$top/docs/revocation.md")
+                    =~ /^## How late a change is noticed\n(.*?)^## /ms;
+    my %said = $section =~ /^\| \[(\w+)\]\S* \| .* \| `(\w+)` \+ A \|$/mg;
+    my %there = slurp("$top/$name/token/policy.h")
+                =~ /^    row\(\w+, \w+, "(\w+)",\s+\\\n.*, (\w+)\)/mg;
+    my %bound = (OWN => 'watched', RIGHTS => 'rights');
+
+    $_ = $bound{$_} for values %there;
+
+    # rules are judged, too, and have a directive of their own
+
+    $there{agilicus_token_rules} = 'rights';
+
+    cmp_ok(scalar keys %there, '>', 7, 'requirements are found');
+    is_deeply(\%said, \%there, 'for each requirement');
 
     done_testing;
 };

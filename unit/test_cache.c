@@ -478,7 +478,7 @@ test_limit(void)
     u_char               key[32];
     uint64_t             limit, least, most, whole;
     ngx_uint_t           i, jitter;
-    ngx_agt_lifetimes_t  l = { 30000, 300000, 10000, 0, 0 };
+    ngx_agt_lifetimes_t  l = { 30000, 300000, 10000, 0, 0, 0 };
 
     static const struct {
         ngx_agt_class_e  class;

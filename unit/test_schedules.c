@@ -249,7 +249,9 @@ static token_t  tokens[TOKENS] = {
     { "token-5", "jti-5", "session-c", "sub-a", 150, 20 }
 };
 
-/* active, watched, invalid, update, error; leeway; origin; reads the body */
+#define UNBOUND  NGX_AGT_CACHE_NO_BOUND
+
+/* active, watched, invalid, update, error, rights; leeway; origin; body */
 
 static const struct {
     ngx_agt_lifetimes_t  lifetimes;
@@ -257,11 +259,11 @@ static const struct {
     ngx_uint_t           origin;
     ngx_uint_t           rules;
 } locations[LOCATIONS] = {
-    { { 500, 1000, 1000, 2000, 0 }, 0, 0, 0 },
-    { { 500, 3000, 500, 0, 6000 }, 0, 0, 0 },
-    { { 3000, 6000, 1000, 30000, 5000 }, 5, 1, 0 },
-    { { 2000, 20000, 1000, 0, 0 }, 2, 2, 0 },
-    { { 30000, 60000, 1000, 0, 0 }, 0, 0, 1 }
+    { { 500, 1000, 1000, 2000, 0, UNBOUND }, 0, 0, 0 },
+    { { 500, 3000, 500, 0, 6000, UNBOUND }, 0, 0, 0 },
+    { { 3000, 6000, 1000, 30000, 5000, 8000 }, 5, 1, 0 },
+    { { 2000, 20000, 1000, 0, 0, UNBOUND }, 2, 2, 0 },
+    { { 30000, 60000, 1000, 0, 0, UNBOUND }, 0, 0, 1 }
 };
 
 static ngx_agt_api_t        api;
@@ -1814,7 +1816,7 @@ allowed(request_t *q, ngx_agt_ctx_t *ctx)
         break;
 
     case NGX_AGT_CACHE_UPDATING:
-        if (age > limit + l->update || !q->healthy) {
+        if (age > limit + l->update || age >= l->rights || !q->healthy) {
             wrong("what is known of it is too old to be updated", q);
         }
 

@@ -201,6 +201,10 @@ ngx_agt_set_cache_valid(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
           offsetof(ngx_agt_lifetimes_t, watched), 0, NGX_AGT_PARAMETER_LONGEST,
           NULL, "like \"watched=300s\" (10y at most)" },
 
+        { ngx_string("rights="), ngx_agt_parameter_time,
+          offsetof(ngx_agt_lifetimes_t, rights), 0, NGX_AGT_PARAMETER_LONGEST,
+          NULL, "like \"rights=30s\" (10y at most)" },
+
         { ngx_string("invalid="), ngx_agt_parameter_time,
           offsetof(ngx_agt_lifetimes_t, invalid), 0, NGX_AGT_PARAMETER_LONGEST,
           NULL, "like \"invalid=10s\" (10y at most)" }
@@ -212,7 +216,7 @@ ngx_agt_set_cache_valid(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     lcf->cache_valid_set = 1;
 
-    return ngx_agt_parameters_read(cf, parameters, 3, &lcf->lifetimes);
+    return ngx_agt_parameters_read(cf, parameters, 4, &lcf->ages);
 }
 
 
@@ -237,5 +241,5 @@ ngx_agt_set_cache_stale(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     lcf->cache_stale_set = 1;
 
-    return ngx_agt_parameters_read(cf, parameters, 2, &lcf->lifetimes);
+    return ngx_agt_parameters_read(cf, parameters, 2, &lcf->ages);
 }

@@ -18,8 +18,17 @@ typedef enum {
 } ngx_agt_form_e;
 
 
+/* what is judged: see ngx_agt_requirements_judge_rights() */
+
+typedef enum {
+    NGX_AGT_JUDGED_OWN = 0,
+    NGX_AGT_JUDGED_RIGHTS
+} ngx_agt_judged_e;
+
+
 typedef struct {
     ngx_agt_form_e         form;
+    ngx_agt_judged_e       judged;
     ngx_agt_requirement_t  requirement;  /* without values */
 } ngx_agt_require_row_t;
 
@@ -36,8 +45,8 @@ static ngx_agt_require_conf_t *ngx_agt_require_add(ngx_conf_t *cf,
     ngx_agt_loc_conf_t *lcf, const ngx_agt_requirement_t *requirement);
 
 
-#define NGX_AGT_REQUIRE_ROW(kind, form, directive, verdict, reason)           \
-    { NGX_AGT_FORM_##form,                                                    \
+#define NGX_AGT_REQUIRE_ROW(kind, form, directive, verdict, reason, judged)   \
+    { NGX_AGT_FORM_##form, NGX_AGT_JUDGED_##judged,                           \
       { NGX_AGT_REQUIRE_##kind, NGX_AGT_VERDICT_##verdict,                    \
         NGX_AGT_REASON_##reason, 0, NULL, 0 } },
 
@@ -273,6 +282,23 @@ ngx_agt_requirements_have_values(const ngx_agt_loc_conf_t *conf)
     for (i = 0; i < NGX_AGT_REQUIRE_KINDS; i++) {
         if (conf->require[i]
             && ngx_agt_require_rows[i].form != NGX_AGT_FORM_FLAG)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_uint_t
+ngx_agt_requirements_judge_rights(const ngx_agt_loc_conf_t *conf)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_AGT_REQUIRE_KINDS; i++) {
+        if (conf->require[i]
+            && ngx_agt_require_rows[i].judged == NGX_AGT_JUDGED_RIGHTS)
         {
             return 1;
         }

@@ -32,5 +32,12 @@ char *ngx_agt_set_requirement(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
  */
 ngx_uint_t ngx_agt_requirements_have_values(const ngx_agt_loc_conf_t *conf);
 
+/*
+ * Returns 1 if a requirement of a location, whose levels have been merged,
+ * judges rights, which the API may take away while the token is good; else 0:
+ * what it requires is the token's own as long as it lives.
+ */
+ngx_uint_t ngx_agt_requirements_judge_rights(const ngx_agt_loc_conf_t *conf);
+
 
 #endif /* _NGX_AGT_CONFIG_DIRECTIVES_REQUIREMENTS_H_INCLUDED_ */

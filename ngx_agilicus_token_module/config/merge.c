@@ -7,6 +7,7 @@
 #include "config/merge.h"
 #include "config/checks.h"
 #include "config/directives_cache.h"
+#include "config/directives_requirements.h"
 #include "config/files.h"
 #include "config/origin.h"
 #include "request/challenge.h"
@@ -14,6 +15,7 @@
 #include "endpoint/hook.h"
 #include "endpoint/revoke.h"
 #include "endpoint/status.h"
+#include "upstream/identity.h"
 
 
 static char *ngx_agt_merge_level(ngx_conf_t *cf,
@@ -24,6 +26,7 @@ static void ngx_agt_merge_setting(ngx_agt_setting_t *conf,
     const ngx_agt_setting_t *prev, const char *none);
 static void ngx_agt_merge_cache(ngx_agt_loc_conf_t *prev,
     ngx_agt_loc_conf_t *conf);
+static void ngx_agt_merge_lifetimes(ngx_agt_loc_conf_t *conf);
 static ngx_int_t ngx_agt_merge_require(ngx_conf_t *cf,
     ngx_agt_loc_conf_t *prev, ngx_agt_loc_conf_t *conf);
 static ngx_int_t ngx_agt_merge_used(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf);
@@ -135,11 +138,12 @@ ngx_agt_create_loc_conf(ngx_conf_t *cf)
 
     conf->cache = NGX_CONF_UNSET_PTR;
     conf->cache_off = NGX_CONF_UNSET;
-    conf->lifetimes.active = NGX_CONF_UNSET_MSEC;
-    conf->lifetimes.watched = NGX_CONF_UNSET_MSEC;
-    conf->lifetimes.invalid = NGX_CONF_UNSET_MSEC;
-    conf->lifetimes.update = NGX_CONF_UNSET_MSEC;
-    conf->lifetimes.error = NGX_CONF_UNSET_MSEC;
+    conf->ages.active = NGX_CONF_UNSET_MSEC;
+    conf->ages.watched = NGX_CONF_UNSET_MSEC;
+    conf->ages.invalid = NGX_CONF_UNSET_MSEC;
+    conf->ages.update = NGX_CONF_UNSET_MSEC;
+    conf->ages.error = NGX_CONF_UNSET_MSEC;
+    conf->ages.rights = NGX_CONF_UNSET_MSEC;
 
     conf->file = cf->conf_file->file.name;
     conf->line = cf->conf_file->line;
@@ -249,6 +253,8 @@ ngx_agt_merge_level(ngx_conf_t *cf,
     if (ngx_agt_merge_require(cf, prev, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
+
+    ngx_agt_merge_lifetimes(conf);
 
     if (ngx_agt_check_exchange(cf, conf) != NGX_OK
         || ngx_agt_check_hook(cf, conf) != NGX_OK)
@@ -378,22 +384,51 @@ ngx_agt_merge_cache(ngx_agt_loc_conf_t *prev, ngx_agt_loc_conf_t *conf)
     }
 
     if (!conf->cache_valid_set) {
-        conf->lifetimes.active = prev->lifetimes.active;
-        conf->lifetimes.watched = prev->lifetimes.watched;
-        conf->lifetimes.invalid = prev->lifetimes.invalid;
+        conf->ages.active = prev->ages.active;
+        conf->ages.watched = prev->ages.watched;
+        conf->ages.invalid = prev->ages.invalid;
+        conf->ages.rights = prev->ages.rights;
     }
 
-    ngx_conf_init_msec_value(conf->lifetimes.active, 30000);
-    ngx_conf_init_msec_value(conf->lifetimes.watched, 300000);
-    ngx_conf_init_msec_value(conf->lifetimes.invalid, 10000);
+    ngx_conf_init_msec_value(conf->ages.active, 30000);
+    ngx_conf_init_msec_value(conf->ages.watched, 300000);
+    ngx_conf_init_msec_value(conf->ages.invalid, 10000);
+    ngx_conf_init_msec_value(conf->ages.rights, conf->ages.active);
 
     if (!conf->cache_stale_set) {
-        conf->lifetimes.update = prev->lifetimes.update;
-        conf->lifetimes.error = prev->lifetimes.error;
+        conf->ages.update = prev->ages.update;
+        conf->ages.error = prev->ages.error;
     }
 
-    ngx_conf_init_msec_value(conf->lifetimes.update, 10000);
-    ngx_conf_init_msec_value(conf->lifetimes.error, 0);
+    ngx_conf_init_msec_value(conf->ages.update, 10000);
+    ngx_conf_init_msec_value(conf->ages.error, 0);
+}
+
+
+/*
+ * The lifetimes that the location's look-ups read.  A feed tells of tokens that
+ * were revoked, and not of rights that were taken away: where these are judged
+ * or told, no facts are older than "rights", watched or not.
+ */
+
+static void
+ngx_agt_merge_lifetimes(ngx_agt_loc_conf_t *conf)
+{
+    ngx_agt_lifetimes_t  *l;
+
+    conf->lifetimes = conf->ages;
+    l = &conf->lifetimes;
+
+    if (!conf->rules
+        && !ngx_agt_requirements_judge_rights(conf)
+        && !(conf->identity && ngx_agt_identity_tells_rights(conf->identity)))
+    {
+        l->rights = NGX_AGT_CACHE_NO_BOUND;
+        return;
+    }
+
+    l->active = ngx_min(l->active, l->rights);
+    l->watched = ngx_min(l->watched, l->rights);
 }
 
 

@@ -408,7 +408,8 @@ ngx_agt_age(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     }
 
     if (watched && lcf->lifetimes.update
-        && age <= limit + lcf->lifetimes.update)
+        && age <= limit + lcf->lifetimes.update
+        && age < lcf->lifetimes.rights)
     {
         ctx->class = NGX_AGT_CLASS_ACTIVE;
         ctx->cache = NGX_AGT_CACHE_UPDATING;

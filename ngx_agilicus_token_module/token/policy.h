@@ -23,28 +23,30 @@
 /*
  * The requirements, in the order in which they are looked at.  A row has the
  * kind, how the directive's values are read (config/directives_requirements),
- * the directive, and verdict and reason of a token that does not meet it.  A
- * new requirement takes a row here and a case in ngx_agt_policy_met().
+ * the directive, verdict and reason of a token that does not meet it, and what
+ * is judged: members that are the token's OWN as long as it lives, or RIGHTS
+ * that the API may take away from it.  A new requirement takes a row here and
+ * a case in ngx_agt_policy_met().
  */
 
 #define NGX_AGT_REQUIREMENTS(row)                                             \
     row(EXPIRY, FLAG, "agilicus_token_require_expiry",                        \
-        INVALID, NO_EXPIRY)                                                   \
+        INVALID, NO_EXPIRY, OWN)                                              \
     row(SCOPES, ANY, "agilicus_token_require_scopes",                         \
-        FORBIDDEN, SCOPE)                                                     \
+        FORBIDDEN, SCOPE, OWN)                                                \
     row(AUDIENCE, WORDS, "agilicus_token_require_audience",                   \
-        INVALID, AUDIENCE)                                                    \
+        INVALID, AUDIENCE, OWN)                                               \
     row(ORG, WORDS, "agilicus_token_require_org",                             \
-        FORBIDDEN, ORG)                                                       \
+        FORBIDDEN, ORG, OWN)                                                  \
     row(ROLE, NAMED, "agilicus_token_require_role",                           \
-        FORBIDDEN, ROLE)                                                      \
+        FORBIDDEN, ROLE, RIGHTS)                                              \
     row(VALUES, ERROR, "agilicus_token_require",                              \
-        FORBIDDEN, REQUIRE)                                                   \
+        FORBIDDEN, REQUIRE, RIGHTS)                                           \
     row(MASQUERADING, FLAG, "agilicus_token_deny_masquerading",               \
-        FORBIDDEN, MASQUERADING)
+        FORBIDDEN, MASQUERADING, OWN)
 
 
-#define NGX_AGT_REQUIRE_KIND(kind, form, directive, verdict, reason)          \
+#define NGX_AGT_REQUIRE_KIND(kind, form, directive, verdict, reason, judged)  \
     NGX_AGT_REQUIRE_##kind,
 
 typedef enum {

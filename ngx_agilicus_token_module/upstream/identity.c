@@ -252,6 +252,15 @@ ngx_agt_identity_field(const u_char *name, size_t len)
 }
 
 
+ngx_uint_t
+ngx_agt_identity_tells_rights(const ngx_agt_identity_conf_t *identity)
+{
+    return (identity->fields
+            & ngx_agt_identity_field((u_char *) "roles", sizeof("roles") - 1))
+           != 0;
+}
+
+
 ngx_int_t
 ngx_agt_identity_add(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)

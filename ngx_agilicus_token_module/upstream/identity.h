@@ -22,6 +22,13 @@
 ngx_uint_t ngx_agt_identity_field(const u_char *name, size_t len);
 
 /*
+ * Returns 1 if one of the headers tells rights, which the API may take away
+ * while the token is good: roles; else 0.
+ */
+ngx_uint_t ngx_agt_identity_tells_rights(
+    const ngx_agt_identity_conf_t *identity);
+
+/*
  * Takes identity headers that a client sent out of its request; the handler of
  * the post-read phase, registered where they are configured.
  */

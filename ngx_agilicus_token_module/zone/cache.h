@@ -22,7 +22,13 @@
  * decides how old an answer may be.
  */
 
-/* longest ages in milliseconds, of the location that reads */
+/*
+ * The longest ages in milliseconds, of the location that reads.  "active" and
+ * "watched" are not longer than "rights", which no "update" goes beyond; it is
+ * NGX_AGT_CACHE_NO_BOUND for a location that judges no rights.
+ */
+
+#define NGX_AGT_CACHE_NO_BOUND  ((ngx_msec_t) -1)
 
 typedef struct {
     ngx_msec_t                     active;
@@ -30,6 +36,7 @@ typedef struct {
     ngx_msec_t                     invalid;
     ngx_msec_t                     update;
     ngx_msec_t                     error;
+    ngx_msec_t                     rights;
 } ngx_agt_lifetimes_t;
 
 
