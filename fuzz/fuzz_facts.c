@@ -87,11 +87,13 @@ fuzz_same(const ngx_agt_facts_t *a, const ngx_agt_facts_t *b)
     fuzz_check(a->has_nbf == b->has_nbf && a->has_rules == b->has_rules);
     fuzz_check(a->has_end == b->has_end && a->odd_scopes == b->odd_scopes);
     fuzz_check(a->masquerading == b->masquerading);
+    fuzz_check(a->has_mfa == b->has_mfa);
 
     fuzz_check(!a->has_exp || a->exp == b->exp);
     fuzz_check(!a->has_iat || a->iat == b->iat);
     fuzz_check(!a->has_nbf || a->nbf == b->nbf);
     fuzz_check(!a->has_end || a->end == b->end);
+    fuzz_check(!a->has_mfa || a->mfa == b->mfa);
 
     fuzz_check(fuzz_equal(&a->sub, &b->sub));
     fuzz_check(fuzz_equal(&a->email, &b->email));

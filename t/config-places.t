@@ -188,6 +188,7 @@ sub server {
         'agilicus_token_rules on',
         'agilicus_token_rules on host=h match=search',
         'agilicus_token_deny_masquerading on',
+        'agilicus_token_require_mfa 5m',
         'agilicus_token_require_expiry on',
         'agilicus_token_reissue o',
         'agilicus_token_create identity=ssl sub=s org=o audiences=a',

@@ -274,3 +274,11 @@ qr/\[warn\] .* "agilicus_token report" refuses nothing in \S+\/inner\.conf:3$/
 --- must_die
 --- error_log refused
 "agilicus_token_status purge" needs "agilicus_token on" with a requirement such as "agilicus_token_require_scopes" and without "satisfy any", or the parameter "trusted" if it is protected by other means
+
+
+
+=== TEST 32: a hook is not protected by a sign-in, which is not said to be whose
+--- config: location /r { agilicus_token on; agilicus_token_require_mfa 5m; agilicus_token_revocation_hook; }
+--- must_die
+--- error_log refused
+"agilicus_token_revocation_hook" needs "agilicus_token on" with a requirement such as "agilicus_token_require_scopes" and without "satisfy any", or the parameter "trusted" if it is protected by other means

@@ -546,3 +546,67 @@ invalid parameter "rewrite" in "agilicus_token_phase" directive, it must be "acc
 --- must_die
 --- error_log refused
 "agilicus_token optional" does not go with "satisfy any": a request without a token would satisfy it
+
+
+
+=== TEST 66: "require_mfa" has a time
+--- config: agilicus_token_require_mfa;
+--- must_die
+--- error_log refused
+invalid number of arguments in "agilicus_token_require_mfa" directive
+
+
+
+=== TEST 67: "require_mfa" has one time
+--- config: agilicus_token_require_mfa 5m 6m;
+--- must_die
+--- error_log refused
+invalid number of arguments in "agilicus_token_require_mfa" directive
+
+
+
+=== TEST 68: "require_mfa" has a time that can pass
+--- config: agilicus_token_require_mfa 0;
+--- must_die
+--- error_log refused
+invalid parameter "0" in "agilicus_token_require_mfa" directive, it must be a time, like "15m" (between 1s and 10y)
+
+
+
+=== TEST 69: "require_mfa" has no other word
+--- config: agilicus_token_require_mfa off;
+--- must_die
+--- error_log refused
+invalid parameter "off" in "agilicus_token_require_mfa" directive, it must be a time, like "15m" (between 1s and 10y)
+
+
+
+=== TEST 70: "require_mfa" has no negative time
+--- config: agilicus_token_require_mfa -1;
+--- must_die
+--- error_log refused
+invalid parameter "-1" in "agilicus_token_require_mfa" directive, it must be a time, like "15m" (between 1s and 10y)
+
+
+
+=== TEST 71: "require_mfa" has no variable
+--- config: agilicus_token_require_mfa $arg_x;
+--- must_die
+--- error_log refused
+invalid parameter "$arg_x" in "agilicus_token_require_mfa" directive, it must be a time, like "15m" (between 1s and 10y)
+
+
+
+=== TEST 72: "require_mfa" has no time beyond ten years
+--- config: agilicus_token_require_mfa 11y;
+--- must_die
+--- error_log refused
+invalid parameter "11y" in "agilicus_token_require_mfa" directive, it must be a time, like "15m" (between 1s and 10y)
+
+
+
+=== TEST 73: "require_mfa" stands once in a place
+--- config: agilicus_token_require_mfa 5m; agilicus_token_require_mfa 6m;
+--- must_die
+--- error_log refused
+"agilicus_token_require_mfa" directive is duplicate

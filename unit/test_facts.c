@@ -91,6 +91,8 @@ build(u_char *buf, size_t size)
     facts.has_nbf = 1;
     facts.end = INT64_MAX - 1;
     facts.has_end = 1;
+    facts.mfa = INT64_MAX - 2;
+    facts.has_mfa = 1;
     facts.masquerading = 1;
 
     set(&facts.sub, "subject");
@@ -138,6 +140,7 @@ test_round_trip(void)
     unit_check(facts.has_iat && facts.iat == INT64_MIN);
     unit_check(facts.has_nbf && facts.nbf == INT64_MAX);
     unit_check(facts.has_end && facts.end == INT64_MAX - 1);
+    unit_check(facts.has_mfa && facts.mfa == INT64_MAX - 2);
     unit_check(facts.masquerading);
     unit_check(!facts.has_rules);
 
@@ -200,7 +203,7 @@ test_flags(void)
 
     unit_test("each flag stands for itself, and no time without its flag");
 
-    for (i = 0; i < 128; i++) {
+    for (i = 0; i < 256; i++) {
         ngx_memzero(&facts, sizeof(facts));
 
         facts.exp = 1;
@@ -214,6 +217,8 @@ test_flags(void)
         facts.odd_scopes = (i >> 5) & 1;
         facts.end = 4;
         facts.has_end = (i >> 6) & 1;
+        facts.mfa = 5;
+        facts.has_mfa = (i >> 7) & 1;
 
         ngx_agt_facts_begin(&b, buf, sizeof(buf), &facts);
         len = ngx_agt_facts_end(&b);
@@ -228,6 +233,8 @@ test_flags(void)
         unit_check(back.odd_scopes == facts.odd_scopes);
         unit_check(back.has_end == facts.has_end);
         unit_check(back.end == (facts.has_end ? 4 : 0));
+        unit_check(back.has_mfa == facts.has_mfa);
+        unit_check(back.mfa == (facts.has_mfa ? 5 : 0));
 
         unit_check(back.exp == (facts.has_exp ? 1 : 0));
         unit_check(back.iat == (facts.has_iat ? 2 : 0));

@@ -23,6 +23,7 @@ static void test_taken_over(void);
 static void test_stale_marks(void);
 static void test_full(void);
 static void test_lingering(void);
+static void test_failed(void);
 static void test_model(void);
 static void start(void);
 static ngx_int_t lead(ngx_pid_t pid, uint64_t n, uint64_t now,
@@ -53,6 +54,7 @@ main(int argc, char **argv)
     test_stale_marks();
     test_full();
     test_lingering();
+    test_failed();
     test_model();
 
     stub_zone_free(zone);
@@ -428,6 +430,71 @@ test_lingering(void)
     }
 
     unit_check(look(2, &last, now + 20) == NGX_OK && result.class == 2);
+}
+
+
+static void
+test_failed(void)
+{
+    uint64_t          now;
+    ngx_uint_t        i;
+    ngx_agt_flight_t  flight;
+
+    static const struct {
+        uint32_t    class;
+        ngx_uint_t  failed;
+    } tests[] = {
+        { NGX_AGT_CLASS_NONE, 0 },
+        { NGX_AGT_CLASS_ACTIVE, 0 },
+        { NGX_AGT_CLASS_INVALID, 0 },
+        { NGX_AGT_CLASS_REVOKED, 0 },
+        { NGX_AGT_CLASS_REFUSED, 1 },
+        { NGX_AGT_CLASS_INDETERMINATE, 1 },
+        { NGX_AGT_CLASS_SHED, 0 }
+    };
+
+    unit_test("a call that failed is known for a second, by its key");
+
+    start();
+
+    now = 10000;
+
+    for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+        unit_check(lead(1, i, now, &flight) == NGX_OK);
+        unit_check(!ngx_agt_flight_failed(zone, key, now, &result));
+
+        (void) end(&flight, tests[i].class, now + 5);
+        memset(&result, 0, sizeof(result));
+
+        unit_check(ngx_agt_flight_failed(zone, key, now + 5, &result)
+                   == tests[i].failed);
+        unit_check(ngx_agt_flight_failed(zone, key, now + 1004, &result)
+                   == tests[i].failed);
+        unit_check(!ngx_agt_flight_failed(zone, key, now + 1005, &result));
+
+        if (tests[i].failed) {
+            unit_check(result.class == tests[i].class);
+            unit_check(result.reason == tests[i].class + 10);
+            unit_check(result.transient);
+        }
+
+        key[31] ^= 1;
+        unit_check(!ngx_agt_flight_failed(zone, key, now + 5, &result));
+    }
+
+    unit_test("the last one that has ended counts");
+
+    unit_check(lead(1, 100, now, &flight) == NGX_OK);
+    (void) end(&flight, NGX_AGT_CLASS_INDETERMINATE, now);
+    unit_check(lead(1, 100, now + 10, &flight) == NGX_OK);
+    unit_check(ngx_agt_flight_failed(zone, key, now + 15, &result));
+    (void) end(&flight, NGX_AGT_CLASS_ACTIVE, now + 20);
+    unit_check(!ngx_agt_flight_failed(zone, key, now + 25, &result));
+
+    unit_check(lead(1, 100, now + 30, &flight) == NGX_OK);
+    (void) end(&flight, NGX_AGT_CLASS_REFUSED, now + 40);
+    unit_check(ngx_agt_flight_failed(zone, key, now + 45, &result));
+    unit_check(result.class == NGX_AGT_CLASS_REFUSED);
 }
 
 

@@ -220,7 +220,8 @@ test_whole(void)
     unit_check(!has_role("other", "editor"));
 
     unit_check(strcmp(claim("creating_org"), "o2") == 0);
-    unit_check(strcmp(claim("last_mfa_time"), "1616580000") == 0);
+    unit_check(facts.has_mfa && facts.mfa == 1616580000);
+    unit_check(strcmp(claim("last_mfa_time"), "(none)") == 0);
     unit_check(strcmp(claim("sub"), "(none)") == 0);
     unit_check(strcmp(claim("user"), "(none)") == 0);
     unit_check(strcmp(claim("masquerading"), "false") == 0);
@@ -675,6 +676,33 @@ test_members(void)
         { "[\"a\",1]", 1 }, { "{}", 1 }, { "true", 1 }, { "0", 1 },
         { "\"\"", 1 }, { "[[\"a\"]]", 1 },
     };
+
+    static const struct {
+        const char  *text;
+        unsigned     has;
+        int64_t      mfa;
+    } times[] = {
+        { "1616580000", 1, 1616580000 }, { "0", 1, 0 },
+        { "9223372036854775807", 1, INT64_MAX }, { "-1", 0, 0 },
+        { "null", 0, 0 }, { "1616580000.0", 0, 0 }, { "1.6e9", 0, 0 },
+        { "true", 0, 0 }, { "\"1616580000\"", 0, 0 },
+        { "\"2021-03-24T10:00:00Z\"", 0, 0 }, { "[1616580000]", 0, 0 },
+        { "{}", 0, 0 },
+    };
+
+    unit_test("the time of a sign-in is an integer, or none");
+
+    for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        char  text[128];
+
+        (void) snprintf(text, sizeof(text),
+                        "{\"sub\":\"x\",\"last_mfa_time\":%s}",
+                        times[i].text);
+
+        unit_check_note(read_token(text) == NGX_OK, text);
+        unit_check_note(facts.has_mfa == times[i].has, text);
+        unit_check_note(facts.mfa == times[i].mfa, text);
+    }
 
     unit_test("whatever is not false is masquerading");
 

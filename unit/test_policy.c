@@ -57,6 +57,7 @@ static void test_require_expiry(void);
 static void test_requirements(void);
 static void test_order(void);
 static void test_masquerading(void);
+static void test_mfa(void);
 static void test_rules(void);
 static void ask(ngx_agt_ruling_t *of);
 static void test_all(void);
@@ -90,6 +91,7 @@ main(void)
     test_requirements();
     test_order();
     test_masquerading();
+    test_mfa();
     test_rules();
     test_all();
 
@@ -593,6 +595,67 @@ test_masquerading(void)
 
     facts.masquerading = 0;
     unit_check(decide(NOW, 0) == NGX_OK);
+}
+
+
+static void
+test_mfa(void)
+{
+    size_t  i;
+
+    static const struct {
+        ngx_uint_t  has;
+        int64_t     mfa;
+        time_t      age;
+        ngx_uint_t  met;
+    } tests[] = {
+        { 0, NOW, 300, 0 },
+        { 0, 0, 10 * 365 * 86400, 0 },
+        { 1, NOW, 300, 1 },
+        { 1, NOW - 299, 300, 1 },
+        { 1, NOW - 300, 300, 1 },
+        { 1, NOW - 301, 300, 0 },
+        { 1, NOW - 1, 1, 1 },
+        { 1, NOW - 2, 1, 0 },
+        { 1, NOW + 1, 1, 1 },
+        { 1, NOW + 60, 300, 1 },
+        { 1, NOW + 61, 300, 0 },
+        { 1, NOW * (int64_t) 1000, 300, 0 },
+        { 1, INT64_MAX, 300, 0 },
+        { 1, 0, 300, 0 },
+        { 1, INT64_MIN, 300, 0 }
+    };
+
+    unit_test("the last sign-in must not be too long ago, nor to come");
+
+    for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+        make();
+        require(NGX_AGT_REQUIRE_MFA, NGX_AGT_VERDICT_STEP_UP,
+                NGX_AGT_REASON_MFA);
+
+        requirements[0].age = tests[i].age;
+        facts.has_mfa = tests[i].has & 1;
+        facts.mfa = tests[i].mfa;
+
+        unit_check(decide(NOW, 0) == (tests[i].met ? NGX_OK : NGX_DECLINED));
+
+        if (!tests[i].met) {
+            unit_check(decision.verdict == NGX_AGT_VERDICT_STEP_UP);
+            unit_check(decision.reason == NGX_AGT_REASON_MFA);
+        }
+    }
+
+    /* times that cannot be added up */
+
+    make();
+    require(NGX_AGT_REQUIRE_MFA, NGX_AGT_VERDICT_STEP_UP, NGX_AGT_REASON_MFA);
+    requirements[0].age = 300;
+    facts.has_exp = 0;
+    facts.has_mfa = 1;
+    facts.mfa = INT64_MAX - 1;
+    unit_check(decide(INT64_MAX, 0) == NGX_OK);
+    facts.mfa = INT64_MIN;
+    unit_check(decide(INT64_MIN, 0) == NGX_OK);
 }
 
 

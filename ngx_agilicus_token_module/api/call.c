@@ -14,6 +14,8 @@ static ngx_int_t ngx_agt_call_background(
     ngx_agt_answer_t *answer);
 static ngx_int_t ngx_agt_call_make(ngx_agt_call_t *call,
     ngx_agt_answer_t *answer);
+static ngx_uint_t ngx_agt_call_failed(ngx_agt_call_t *call,
+    ngx_agt_answer_t *answer);
 static void ngx_agt_call_prolong(ngx_agt_call_t *call,
     const ngx_agt_call_request_t *request);
 static void ngx_agt_call_add(ngx_agt_call_t *call, ngx_agt_waiter_t *waiter);
@@ -301,13 +303,37 @@ ngx_agt_call_make(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
         return NGX_OK;
     }
 
-    if (ngx_agt_call_charge(call, answer) != NGX_OK
+    if (ngx_agt_call_failed(call, answer)
+        || ngx_agt_call_charge(call, answer) != NGX_OK
         || ngx_agt_call_start(call, answer) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     return NGX_AGAIN;
+}
+
+
+/* 1 if the failure of another call is the answer to a call that is paced */
+
+static ngx_uint_t
+ngx_agt_call_failed(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
+{
+    ngx_agt_flight_result_t  result;
+
+    if (!call->paced
+        || !ngx_agt_flight_failed(ngx_agt_worker.conf->first, call->identity,
+                                  ngx_current_msec, &result))
+    {
+        return 0;
+    }
+
+    answer->class = result.class;
+    answer->reason = result.reason;
+    answer->retry_after = result.retry_after;
+    answer->transient = result.transient != 0;
+
+    return 1;
 }
 
 
@@ -584,6 +610,7 @@ ngx_agt_call_create(const ngx_agt_call_request_t *request,
     call->kind = request->kind;
     call->shared = request->shared;
     call->charged = request->charged;
+    call->paced = request->shared && request->paced;
 
     if (request->client) {
         call->client = *request->client;

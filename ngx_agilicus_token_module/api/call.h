@@ -121,6 +121,9 @@ typedef struct {
     ngx_agt_limits_kind_e           kind;
     unsigned                        charged:1;
 
+    /* of a shared call: none is made within a second after one that failed */
+    unsigned                        paced:1;
+
     ngx_str_t                       data;
 } ngx_agt_call_request_t;
 
@@ -159,6 +162,7 @@ struct ngx_agt_call_s {
     ngx_uint_t                  state;
     unsigned                    shared:1;
     unsigned                    charged:1;
+    unsigned                    paced:1;
     unsigned                    has_client:1;
     unsigned                    retried:1;
     unsigned                    stepped:1;

@@ -88,6 +88,7 @@ ngx_agt_api_introspect(
     request.client = introspect->client;
     request.kind = introspect->kind;
     request.charged = introspect->charged;
+    request.paced = introspect->paced;
     request.seen = introspect->seen;
 
     if (origin->api->credential_introspect) {

@@ -37,6 +37,7 @@ typedef struct {
     const ngx_agt_budget_client_t  *client;
     ngx_agt_limits_kind_e           kind;
     unsigned                        charged:1;
+    unsigned                        paced:1;  /* see call */
 
     uint64_t                        seen;     /* see call */
 } ngx_agt_introspect_t;

@@ -11,6 +11,7 @@
 
 typedef enum {
     NGX_AGT_FORM_FLAG = 0,   /* "on" or "off" */
+    NGX_AGT_FORM_AGE,        /* a time */
     NGX_AGT_FORM_WORDS,      /* one or more, which may have variables */
     NGX_AGT_FORM_ANY,        /* words; "any" may stand before them */
     NGX_AGT_FORM_NAMED,      /* a name, and words */
@@ -35,6 +36,8 @@ typedef struct {
 
 static char *ngx_agt_require_flag(ngx_conf_t *cf, ngx_agt_loc_conf_t *lcf,
     const ngx_agt_requirement_t *requirement);
+static char *ngx_agt_require_age(ngx_conf_t *cf, ngx_agt_loc_conf_t *lcf,
+    ngx_agt_requirement_t *requirement);
 static char *ngx_agt_require_any(ngx_conf_t *cf,
     ngx_agt_requirement_t *requirement, ngx_uint_t *first);
 static char *ngx_agt_require_error(ngx_conf_t *cf,
@@ -48,7 +51,7 @@ static ngx_agt_require_conf_t *ngx_agt_require_add(ngx_conf_t *cf,
 #define NGX_AGT_REQUIRE_ROW(kind, form, directive, verdict, reason, judged)   \
     { NGX_AGT_FORM_##form, NGX_AGT_JUDGED_##judged,                           \
       { NGX_AGT_REQUIRE_##kind, NGX_AGT_VERDICT_##verdict,                    \
-        NGX_AGT_REASON_##reason, 0, NULL, 0 } },
+        NGX_AGT_REASON_##reason, 0, 0, NULL, 0 } },
 
 static const ngx_agt_require_row_t  ngx_agt_require_rows[] = {
     NGX_AGT_REQUIREMENTS(NGX_AGT_REQUIRE_ROW)
@@ -79,6 +82,9 @@ ngx_agt_set_requirement(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     case NGX_AGT_FORM_FLAG:
         return ngx_agt_require_flag(cf, lcf, &requirement);
+
+    case NGX_AGT_FORM_AGE:
+        return ngx_agt_require_age(cf, lcf, &requirement);
 
     case NGX_AGT_FORM_ANY:
         rv = ngx_agt_require_any(cf, &requirement, &first);
@@ -129,6 +135,33 @@ ngx_agt_require_flag(ngx_conf_t *cf, ngx_agt_loc_conf_t *lcf,
     if (!on) {
         lcf->require[requirement->kind] = NULL;
         return NGX_CONF_OK;
+    }
+
+    return ngx_agt_require_add(cf, lcf, requirement) ? NGX_CONF_OK
+                                                     : NGX_CONF_ERROR;
+}
+
+
+/* the challenge has one age, so a level has one */
+
+static char *
+ngx_agt_require_age(ngx_conf_t *cf, ngx_agt_loc_conf_t *lcf,
+    ngx_agt_requirement_t *requirement)
+{
+    static const ngx_agt_parameter_t  parameter = {
+        ngx_string(""), ngx_agt_parameter_seconds,
+        offsetof(ngx_agt_requirement_t, age), 1, 10 * 365 * 24 * 60 * 60,
+        NULL, "a time, like \"15m\" (between 1s and 10y)"
+    };
+
+    if (lcf->require[requirement->kind] != NGX_CONF_UNSET_PTR) {
+        return ngx_agt_directive_refuse(cf, "is duplicate");
+    }
+
+    if (ngx_agt_parameters_read(cf, &parameter, 1, requirement)
+        != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
     }
 
     return ngx_agt_require_add(cf, lcf, requirement) ? NGX_CONF_OK
@@ -281,7 +314,8 @@ ngx_agt_requirements_have_values(const ngx_agt_loc_conf_t *conf)
 
     for (i = 0; i < NGX_AGT_REQUIRE_KINDS; i++) {
         if (conf->require[i]
-            && ngx_agt_require_rows[i].form != NGX_AGT_FORM_FLAG)
+            && ngx_agt_require_rows[i].form != NGX_AGT_FORM_FLAG
+            && ngx_agt_require_rows[i].form != NGX_AGT_FORM_AGE)
         {
             return 1;
         }

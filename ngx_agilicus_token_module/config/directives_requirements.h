@@ -14,6 +14,7 @@
 /* the numbers of arguments that the forms of values take */
 
 #define NGX_AGT_FORM_ARGS_FLAG     NGX_CONF_FLAG
+#define NGX_AGT_FORM_ARGS_AGE      NGX_CONF_TAKE1
 #define NGX_AGT_FORM_ARGS_WORDS    NGX_CONF_1MORE
 #define NGX_AGT_FORM_ARGS_ANY      NGX_CONF_1MORE
 #define NGX_AGT_FORM_ARGS_NAMED    NGX_CONF_2MORE
@@ -27,8 +28,8 @@
 char *ngx_agt_set_requirement(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /*
- * Returns 1 if a location requires more of a token than flags do, whose levels
- * have been merged; else 0.
+ * Returns 1 if a location, whose levels have been merged, requires more of a
+ * token than flags and ages do, which say nothing of whose token it is; else 0.
  */
 ngx_uint_t ngx_agt_requirements_have_values(const ngx_agt_loc_conf_t *conf);
 

@@ -128,6 +128,7 @@ static const ngx_agt_figure_t  ngx_agt_figures[] = {
     verdict("invalid", NGX_AGT_COUNT_INVALID),
     verdict("expired", NGX_AGT_COUNT_EXPIRED),
     verdict("revoked", NGX_AGT_COUNT_REVOKED),
+    verdict("step_up", NGX_AGT_COUNT_STEP_UP),
     verdict("forbidden", NGX_AGT_COUNT_FORBIDDEN),
     verdict("unavailable", NGX_AGT_COUNT_UNAVAILABLE),
 

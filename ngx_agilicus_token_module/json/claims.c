@@ -20,7 +20,7 @@ static ngx_int_t ngx_agt_json_scalar(json_t *value, char *buf,
 
 static const char  *ngx_agt_json_known[] = {
     "sub", "sub_email", "org", "root_org", "jti", "session", "exp", "iat",
-    "aud", "scopes", "roles", "hosts", NULL
+    "aud", "scopes", "roles", "hosts", "last_mfa_time", NULL
 };
 
 

@@ -147,6 +147,13 @@ ngx_agt_json_facts(json_t *root, int64_t now,
     value = ngx_agt_json_get(root, "masquerading");
     facts->masquerading = (value != NULL && !json_is_false(value));
 
+    value = ngx_agt_json_get(root, "last_mfa_time");
+
+    if (json_is_integer(value) && json_integer_value(value) >= 0) {
+        facts->has_mfa = 1;
+        facts->mfa = json_integer_value(value);
+    }
+
     value = ngx_agt_json_get(root, "scopes");
     facts->odd_scopes = (value != NULL && !ngx_agt_json_is_strings(value));
 

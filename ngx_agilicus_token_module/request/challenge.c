@@ -17,6 +17,8 @@
 
 static ngx_int_t ngx_agt_challenge_value(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, ngx_str_t *value);
+static ngx_int_t ngx_agt_challenge_step_up(ngx_http_request_t *r,
+    const ngx_agt_loc_conf_t *lcf, ngx_str_t *error);
 static u_char *ngx_agt_challenge_scopes(
     const ngx_agt_requirement_t *requirements, ngx_uint_t n,
     u_char *p);
@@ -50,6 +52,7 @@ ngx_agt_challenge_status(const ngx_agt_decision_t *decision)
     case NGX_AGT_VERDICT_INVALID:
     case NGX_AGT_VERDICT_EXPIRED:
     case NGX_AGT_VERDICT_REVOKED:
+    case NGX_AGT_VERDICT_STEP_UP:
         return NGX_HTTP_UNAUTHORIZED;
 
     case NGX_AGT_VERDICT_MALFORMED:
@@ -172,6 +175,14 @@ ngx_agt_challenge_value(ngx_http_request_t *r,
         ngx_str_set(&error, ", error=\"invalid_request\"");
         break;
 
+    case NGX_AGT_VERDICT_STEP_UP:
+
+        if (ngx_agt_challenge_step_up(r, lcf, &error) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        break;
+
     case NGX_AGT_VERDICT_FORBIDDEN:
         ngx_str_set(&error, ", error=\"insufficient_scope\"");
 
@@ -214,6 +225,31 @@ ngx_agt_challenge_value(ngx_http_request_t *r,
     p = ngx_cpymem(p, lcf->metadata.data, lcf->metadata.len);
 
     value->len = p - value->data;
+
+    return NGX_OK;
+}
+
+
+/* RFC 9470, section 3 */
+
+static ngx_int_t
+ngx_agt_challenge_step_up(ngx_http_request_t *r,
+    const ngx_agt_loc_conf_t *lcf, ngx_str_t *error)
+{
+    const ngx_agt_require_conf_t  *require;
+
+    static const char  form[] = ", error=\"insufficient_user_authentication\""
+                                ", max_age=\"%T\"";
+
+    require = lcf->require[NGX_AGT_REQUIRE_MFA]->elts;
+
+    error->data = ngx_pnalloc(r->pool, sizeof(form) + NGX_TIME_T_LEN);
+    if (error->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    error->len = ngx_sprintf(error->data, form, require->requirement.age)
+                 - error->data;
 
     return NGX_OK;
 }

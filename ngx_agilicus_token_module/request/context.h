@@ -108,6 +108,7 @@ typedef struct {
  *            TOKENLESS  there is no token, and one is to be created when the
  *                       access phase has let the request in
  *            DONE       there is a decision
+ *            NEW        newer facts may end a refusal: the API is asked
  * READING    READ       the body has come
  * READ       DONE       there is a decision
  * TOKENLESS  CREATE     the API is asked to create a token
@@ -208,6 +209,7 @@ struct ngx_agt_ctx_s {
     unsigned                    has_unpadded:1;
     unsigned                    remembered:1; /* digest was */
     unsigned                    has_facts:1;
+    unsigned                    renewed:1;  /* newer facts were asked for */
     unsigned                    cut:1;      /* while it was sent */
     unsigned                    has_api_time:1;
 };

@@ -11,6 +11,10 @@
 #include "zone/digest_cache.h"
 
 
+/* milliseconds after which facts are old for a refusal that may have ended */
+#define NGX_AGT_LOOK_UP_OLD  1000
+
+
 static ngx_int_t ngx_agt_find(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
     const ngx_agt_cache_key_t *key, ngx_agt_found_t *found);
@@ -28,6 +32,9 @@ static ngx_agt_reason_e ngx_agt_look_through(
 static ngx_int_t ngx_agt_age(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
     const ngx_agt_clock_t *now);
+static ngx_inline uint64_t ngx_agt_limit(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    const ngx_agt_clock_t *now, ngx_uint_t *watched);
 static void ngx_agt_refresh(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 static void ngx_agt_look_up_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer);
 static void ngx_agt_look_up_answer(ngx_agt_ctx_t *ctx,
@@ -390,15 +397,7 @@ ngx_agt_age(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
-    watched = facts->jti.len && ngx_agt_look_up_watched(r, lcf->origin->api,
-                                                        now);
-
-    limit = ngx_agt_cache_limit(&lcf->lifetimes, ctx->digest,
-                                ngx_agt_policy_ahead(facts,
-                                                     lcf->leeway, now->wall)
-                                ? NGX_AGT_CLASS_INVALID
-                                : NGX_AGT_CLASS_ACTIVE,
-                                facts->has_exp, watched);
+    limit = ngx_agt_limit(r, ctx, lcf, now, &watched);
 
     age = now->mono - ngx_min(ctx->sent, now->mono);
 
@@ -424,6 +423,100 @@ ngx_agt_age(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     }
 
     return NGX_DECLINED;
+}
+
+
+/* the longest age of the facts in the context, and whether a feed watches */
+
+static ngx_inline uint64_t
+ngx_agt_limit(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf, const ngx_agt_clock_t *now,
+    ngx_uint_t *watched)
+{
+    ngx_agt_facts_t  *facts;
+
+    facts = &ctx->facts;
+
+    *watched = facts->jti.len && ngx_agt_look_up_watched(r, lcf->origin->api,
+                                                         now);
+
+    return ngx_agt_cache_limit(&lcf->lifetimes, ctx->digest,
+                               ngx_agt_policy_ahead(facts,
+                                                    lcf->leeway, now->wall)
+                               ? NGX_AGT_CLASS_INVALID
+                               : NGX_AGT_CLASS_ACTIVE,
+                               facts->has_exp, *watched);
+}
+
+
+/*
+ * A request that made a call has asked already, unless limit_req has delayed it
+ * for longer than it may wait; and no call is made after one that failed.
+ */
+
+ngx_uint_t
+ngx_agt_look_up_is_old(const ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
+{
+    uint64_t  now, age;
+
+    if (ctx->renewed || ctx->life != NGX_AGT_LIFE_KNOWN
+        || ctx->cache == NGX_AGT_CACHE_STALE)
+    {
+        return 0;
+    }
+
+    now = ngx_agt_clock_mono_now();
+    age = now - ngx_min(ctx->sent, now);
+
+    if (ctx->cache == NGX_AGT_CACHE_MISS || ctx->cache == NGX_AGT_CACHE_BYPASS)
+    {
+        return age >= ngx_max(lcf->api_timeout, NGX_AGT_LOOK_UP_OLD);
+    }
+
+    return age >= NGX_AGT_LOOK_UP_OLD;
+}
+
+
+ngx_int_t
+ngx_agt_look_up_newer(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf)
+{
+    ngx_uint_t           watched;
+    ngx_agt_clock_t      now;
+    ngx_agt_found_t      found;
+    ngx_agt_cache_key_t  key;
+
+    ngx_agt_clock_now(&now);
+
+    ctx->stale_until = 0;
+
+    if (lcf->lifetimes.error) {
+        ctx->stale_until = ctx->sent + ngx_agt_limit(r, ctx, lcf, &now,
+                                                     &watched)
+                           + lcf->lifetimes.error;
+    }
+
+    /* an entry that is no newer is no answer */
+
+    key.key = ctx->digest;
+    key.origin = lcf->origin->number;
+
+    if (lcf->origin->zone
+        && ngx_agt_cache_find(lcf->origin->zone, &key, NGX_AGT_CACHE_HEAD,
+                              &found)
+           == NGX_OK
+        && found.sent <= ctx->sent)
+    {
+        ctx->seen = found.serial;
+    }
+
+    ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_NONE, NGX_AGT_REASON_NONE);
+
+    ctx->life = NGX_AGT_LIFE_NEW;
+    ctx->cache = NGX_AGT_CACHE_NONE;
+    ctx->renewed = 1;
+
+    return ngx_agt_look_up_ask(r, ctx, lcf);
 }
 
 
@@ -497,6 +590,7 @@ ngx_agt_look_up_ask(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
     introspect.client = &client;
     introspect.charged = !ctx->has_facts;
+    introspect.paced = ctx->renewed;
 
     rc = ngx_agt_api_introspect(&introspect, &ctx->waiter, &answer);
 

@@ -27,6 +27,22 @@ ngx_int_t ngx_agt_look_up_ask(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 
 /*
+ * Returns 1 if newer facts may end a refusal for which the user can do
+ * something at the API: these are older than a second, and this request has not
+ * asked for newer ones; else 0.
+ */
+ngx_uint_t ngx_agt_look_up_is_old(const ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf);
+
+/*
+ * Asks the API for newer facts than those of the context, at most once a second
+ * and token, on any worker: requests meanwhile wait for the same call, and get
+ * its failure.  Takes the decision back.  Returns as ngx_agt_look_up_ask().
+ */
+ngx_int_t ngx_agt_look_up_newer(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
+
+/*
  * Fills in "introspect" for the token of the context, without a client to
  * charge.
  */

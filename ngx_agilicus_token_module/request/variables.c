@@ -67,6 +67,7 @@ static ngx_http_variable_t  ngx_agt_variables[] = {
     ngx_agt_variable("roles", ngx_agt_list_variable, NGX_AGT_FACTS_ROLES),
     ngx_agt_variable("iat", ngx_agt_time_variable, 0),
     ngx_agt_variable("exp", ngx_agt_time_variable, 1),
+    ngx_agt_variable("mfa_time", ngx_agt_time_variable, 2),
 
     { ngx_string("agilicus_token_claim_"), NULL,
       ngx_agt_claim_variable, 0,
@@ -288,12 +289,16 @@ ngx_agt_time_variable(ngx_http_request_t *r,
 
     facts = ngx_agt_variable_facts(r);
 
-    if (facts && data && facts->has_exp) {
+    if (facts && data == 0 && facts->has_iat) {
+        return ngx_agt_variable_number(r, v, facts->iat);
+    }
+
+    if (facts && data == 1 && facts->has_exp) {
         return ngx_agt_variable_number(r, v, facts->exp);
     }
 
-    if (facts && !data && facts->has_iat) {
-        return ngx_agt_variable_number(r, v, facts->iat);
+    if (facts && data == 2 && facts->has_mfa) {
+        return ngx_agt_variable_number(r, v, facts->mfa);
     }
 
     return ngx_agt_variables_set(v, NULL);
@@ -362,6 +367,7 @@ ngx_agt_variable_facts(ngx_http_request_t *r)
         return &ctx->facts;
 
     case NGX_AGT_VERDICT_ACTIVE:
+    case NGX_AGT_VERDICT_STEP_UP:
     case NGX_AGT_VERDICT_FORBIDDEN:
         return &ctx->facts;
 

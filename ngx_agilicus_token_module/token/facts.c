@@ -23,7 +23,8 @@
 #define NGX_AGT_FACTS_HAS_RULES     0x10
 #define NGX_AGT_FACTS_ODD_SCOPES    0x20
 #define NGX_AGT_FACTS_HAS_END       0x40
-#define NGX_AGT_FACTS_FLAGS         0x7f
+#define NGX_AGT_FACTS_HAS_MFA       0x80
+#define NGX_AGT_FACTS_FLAGS         0xff
 
 
 typedef struct {
@@ -35,6 +36,7 @@ typedef struct {
     int64_t   iat;
     int64_t   nbf;
     int64_t   end;
+    int64_t   mfa;
 
     uint32_t  lists[NGX_AGT_FACTS_LISTS];
     uint16_t  strings[NGX_AGT_FACTS_STRINGS];
@@ -101,6 +103,11 @@ ngx_agt_facts_begin(ngx_agt_facts_builder_t *b,
     if (facts->has_end) {
         flags |= NGX_AGT_FACTS_HAS_END;
         h.end = facts->end;
+    }
+
+    if (facts->has_mfa) {
+        flags |= NGX_AGT_FACTS_HAS_MFA;
+        h.mfa = facts->mfa;
     }
 
     if (facts->masquerading) {
@@ -216,11 +223,13 @@ ngx_agt_facts_open(ngx_agt_facts_t *facts, const u_char *packed, size_t len)
     facts->iat = h.iat;
     facts->nbf = h.nbf;
     facts->end = h.end;
+    facts->mfa = h.mfa;
 
     facts->has_exp = (h.flags & NGX_AGT_FACTS_HAS_EXP) != 0;
     facts->has_iat = (h.flags & NGX_AGT_FACTS_HAS_IAT) != 0;
     facts->has_nbf = (h.flags & NGX_AGT_FACTS_HAS_NBF) != 0;
     facts->has_end = (h.flags & NGX_AGT_FACTS_HAS_END) != 0;
+    facts->has_mfa = (h.flags & NGX_AGT_FACTS_HAS_MFA) != 0;
     facts->masquerading = (h.flags & NGX_AGT_FACTS_MASQUERADING) != 0;
     facts->has_rules = (h.flags & NGX_AGT_FACTS_HAS_RULES) != 0;
     facts->odd_scopes = (h.flags & NGX_AGT_FACTS_ODD_SCOPES) != 0;

@@ -26,7 +26,7 @@
  * Facts contain no verdict: policy reads them again for each request.
  */
 
-#define NGX_AGT_FACTS_VERSION   2
+#define NGX_AGT_FACTS_VERSION   3
 
 /* the longest string that a member can hold, in bytes */
 #define NGX_AGT_FACTS_MAX_STR   0xffff
@@ -69,11 +69,13 @@ typedef struct {
     int64_t         iat;
     int64_t         nbf;
     int64_t         end;  /* from then on a member refuses it */
+    int64_t         mfa;  /* the last multi-factor sign-in */
 
     unsigned        has_exp:1;
     unsigned        has_iat:1;
     unsigned        has_nbf:1;
     unsigned        has_end:1;
+    unsigned        has_mfa:1;
     unsigned        masquerading:1;
     unsigned        has_rules:1;
     unsigned        odd_scopes:1;  /* present, but not a list */

@@ -17,7 +17,11 @@ static int64_t ngx_agt_policy_seen(
 static int64_t ngx_agt_policy_last(const ngx_agt_facts_t *facts);
 static ngx_uint_t ngx_agt_policy_met(
     const ngx_agt_facts_t *facts,
-    const ngx_agt_requirement_t *requirement);
+    const ngx_agt_requirement_t *requirement, int64_t now);
+static ngx_uint_t ngx_agt_policy_met_without(const ngx_agt_facts_t *facts,
+    const ngx_agt_requirement_t *requirement, int64_t now);
+static ngx_uint_t ngx_agt_policy_mfa(const ngx_agt_facts_t *facts,
+    time_t age, int64_t now);
 static ngx_uint_t ngx_agt_policy_says_no(const ngx_str_t *value);
 static ngx_uint_t ngx_agt_policy_scopes(
     const ngx_agt_list_t *scopes,
@@ -130,7 +134,7 @@ ngx_agt_policy_decide(const ngx_agt_facts_t *facts,
     }
 
     for (i = 0; i < nrequirements; i++) {
-        if (!ngx_agt_policy_met(facts, &requirements[i])) {
+        if (!ngx_agt_policy_met(facts, &requirements[i], now)) {
             decision->verdict = requirements[i].verdict;
             decision->reason = requirements[i].reason;
 
@@ -184,25 +188,17 @@ ngx_agt_policy_times(const ngx_agt_facts_t *facts,
 
 static ngx_uint_t
 ngx_agt_policy_met(const ngx_agt_facts_t *facts,
-    const ngx_agt_requirement_t *requirement)
+    const ngx_agt_requirement_t *requirement, int64_t now)
 {
     ngx_uint_t      i;
     ngx_str_t       value;
     ngx_agt_list_t  list;
 
-    if (requirement->kind == NGX_AGT_REQUIRE_EXPIRY) {
-        return facts->has_exp;
-    }
-
-    if (requirement->kind == NGX_AGT_REQUIRE_MASQUERADING) {
-        return !facts->masquerading;
+    if (requirement->nvalues == 0) {
+        return ngx_agt_policy_met_without(facts, requirement, now);
     }
 
     /* no token meets a requirement whose value is empty */
-
-    if (requirement->nvalues == 0) {
-        return 0;
-    }
 
     for (i = 0; i < requirement->nvalues; i++) {
         if (requirement->values[i].len == 0) {
@@ -249,6 +245,40 @@ ngx_agt_policy_met(const ngx_agt_facts_t *facts,
     default:
         return 0;
     }
+}
+
+
+/* flags and ages: any other requirement without a value is not met */
+
+static ngx_uint_t
+ngx_agt_policy_met_without(const ngx_agt_facts_t *facts,
+    const ngx_agt_requirement_t *requirement, int64_t now)
+{
+    switch (requirement->kind) {
+
+    case NGX_AGT_REQUIRE_EXPIRY:
+        return facts->has_exp;
+
+    case NGX_AGT_REQUIRE_MASQUERADING:
+        return !facts->masquerading;
+
+    case NGX_AGT_REQUIRE_MFA:
+        return ngx_agt_policy_mfa(facts, requirement->age, now);
+
+    default: /* a kind that has values */
+        return 0;
+    }
+}
+
+
+/* a sign-in that is further ahead than clocks differ proves nothing */
+
+static ngx_uint_t
+ngx_agt_policy_mfa(const ngx_agt_facts_t *facts, time_t age, int64_t now)
+{
+    return facts->has_mfa
+           && facts->mfa <= ngx_agt_time_add(now, NGX_AGT_POLICY_AHEAD)
+           && facts->mfa >= ngx_agt_time_sub(now, age);
 }
 
 

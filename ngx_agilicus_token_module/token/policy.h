@@ -26,8 +26,12 @@
  * the directive, verdict and reason of a token that does not meet it, and what
  * is judged: members that are the token's OWN as long as it lives, or RIGHTS
  * that the API may take away from it.  A new requirement takes a row here and
- * a case in ngx_agt_policy_met().
+ * a case in ngx_agt_policy_met().  The one that a sign-in can meet is the last:
+ * no user signs in for a token that is refused all the same.
  */
+
+/* seconds by which the clock of the API may be ahead of ours at a sign-in */
+#define NGX_AGT_POLICY_AHEAD  60
 
 #define NGX_AGT_REQUIREMENTS(row)                                             \
     row(EXPIRY, FLAG, "agilicus_token_require_expiry",                        \
@@ -43,7 +47,9 @@
     row(VALUES, ERROR, "agilicus_token_require",                              \
         FORBIDDEN, REQUIRE, RIGHTS)                                           \
     row(MASQUERADING, FLAG, "agilicus_token_deny_masquerading",               \
-        FORBIDDEN, MASQUERADING, OWN)
+        FORBIDDEN, MASQUERADING, OWN)                                         \
+    row(MFA, AGE, "agilicus_token_require_mfa",                               \
+        STEP_UP, MFA, OWN)
 
 
 #define NGX_AGT_REQUIRE_KIND(kind, form, directive, verdict, reason, judged)  \
@@ -63,7 +69,8 @@ typedef struct {
     ngx_agt_verdict_e  verdict;  /* of a token that does not meet it */
     ngx_agt_reason_e   reason;
     ngx_uint_t         any;      /* of scopes: one will do */
-    const ngx_str_t   *values;   /* of a flag: none */
+    time_t             age;      /* of a sign-in: seconds at most */
+    const ngx_str_t   *values;   /* of a flag, and of an age: none */
     ngx_uint_t         nvalues;
 } ngx_agt_requirement_t;
 

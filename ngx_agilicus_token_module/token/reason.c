@@ -20,6 +20,7 @@ static const ngx_str_t
     [NGX_AGT_VERDICT_INVALID] = ngx_string("invalid"),
     [NGX_AGT_VERDICT_EXPIRED] = ngx_string("expired"),
     [NGX_AGT_VERDICT_REVOKED] = ngx_string("revoked"),
+    [NGX_AGT_VERDICT_STEP_UP] = ngx_string("step_up"),
     [NGX_AGT_VERDICT_FORBIDDEN] = ngx_string("forbidden"),
     [NGX_AGT_VERDICT_UNAVAILABLE] = ngx_string("unavailable"),
 };
@@ -51,6 +52,8 @@ static const ngx_str_t
     [NGX_AGT_REASON_JTI] = ngx_string("jti"),
     [NGX_AGT_REASON_SESSION] = ngx_string("session"),
     [NGX_AGT_REASON_SUBJECT] = ngx_string("subject"),
+
+    [NGX_AGT_REASON_MFA] = ngx_string("mfa"),
 
     [NGX_AGT_REASON_SCOPE] = ngx_string("scope"),
     [NGX_AGT_REASON_ORG] = ngx_string("org"),

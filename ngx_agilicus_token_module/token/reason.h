@@ -26,6 +26,7 @@ typedef enum {
     NGX_AGT_VERDICT_INVALID,
     NGX_AGT_VERDICT_EXPIRED,
     NGX_AGT_VERDICT_REVOKED,
+    NGX_AGT_VERDICT_STEP_UP,
     NGX_AGT_VERDICT_FORBIDDEN,
     NGX_AGT_VERDICT_UNAVAILABLE,
 
@@ -76,6 +77,9 @@ typedef enum {
     NGX_AGT_REASON_JTI,
     NGX_AGT_REASON_SESSION,
     NGX_AGT_REASON_SUBJECT,
+
+    /* step_up */
+    NGX_AGT_REASON_MFA,
 
     /* forbidden: which requirement, which part of the rules */
     NGX_AGT_REASON_SCOPE,

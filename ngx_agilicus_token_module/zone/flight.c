@@ -5,6 +5,7 @@
 
 
 #include "zone/flight.h"
+#include "token/reason.h"
 
 
 /* milliseconds for which followers can read the result of a call */
@@ -189,6 +190,47 @@ done:
     ngx_agt_zone_unlock(first);
 
     return rc;
+}
+
+
+ngx_uint_t
+ngx_agt_flight_failed(ngx_agt_zone_t *first,
+    const u_char *identity, uint64_t now, ngx_agt_flight_result_t *result)
+{
+    ngx_uint_t              choice, i, failed;
+    ngx_agt_flight_mark_t  *m, *last;
+
+    last = NULL;
+    failed = 0;
+
+    ngx_agt_zone_lock(first);
+
+    for (choice = 0; choice < 2; choice++) {
+        m = ngx_agt_flight_bucket(first, identity, choice);
+
+        for (i = 0; i < NGX_AGT_FLIGHT_BUCKET; i++, m++) {
+
+            if (m->state == NGX_AGT_FLIGHT_ENDED
+                && ngx_memcmp(m->identity, identity, NGX_AGT_DIGEST_LEN) == 0
+                && (last == NULL || m->deadline > last->deadline))
+            {
+                last = m;
+            }
+        }
+    }
+
+    if (last
+        && (last->result.class == NGX_AGT_CLASS_INDETERMINATE
+            || last->result.class == NGX_AGT_CLASS_REFUSED)
+        && now < last->deadline - NGX_AGT_FLIGHT_LINGER + NGX_AGT_FLIGHT_PAUSE)
+    {
+        *result = last->result;
+        failed = 1;
+    }
+
+    ngx_agt_zone_unlock(first);
+
+    return failed;
 }
 
 

@@ -21,6 +21,10 @@
  * process is gone, another worker takes the mark over.
  */
 
+/* milliseconds for which a call that failed stands for others */
+#define NGX_AGT_FLIGHT_PAUSE  1000
+
+
 /* a place in the marks, good for one call: places are used again */
 
 typedef struct {
@@ -66,6 +70,14 @@ uint64_t ngx_agt_flight_end(ngx_agt_zone_t *first,
 ngx_int_t ngx_agt_flight_look(ngx_agt_zone_t *first,
     const ngx_agt_flight_t *flight, uint64_t now,
     ngx_agt_flight_result_t *result);
+
+/*
+ * Returns 1 if the last call of this identity that ended, on any worker, had no
+ * answer of the API and ended less than NGX_AGT_FLIGHT_PAUSE milliseconds ago:
+ * "result" is its result.  Else returns 0.
+ */
+ngx_uint_t ngx_agt_flight_failed(ngx_agt_zone_t *first,
+    const u_char *identity, uint64_t now, ngx_agt_flight_result_t *result);
 
 /*
  * Keeps a mark, led or followed, until "deadline" at least.
