@@ -240,7 +240,7 @@ static ngx_command_t  ngx_agt_commands[] = {
       &ngx_agt_organisation },
 
     { ngx_string("agilicus_token_create"),
-      NGX_AGT_ANYWHERE|NGX_CONF_2MORE,
+      NGX_AGT_ANYWHERE|NGX_CONF_1MORE,
       ngx_agt_set_create,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -387,7 +387,7 @@ static ngx_command_t  ngx_agt_commands[] = {
       NULL },
 
     { ngx_string("agilicus_token_revocation_feed"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_ANY,
       ngx_agt_set_feed,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,

@@ -89,7 +89,8 @@ typedef struct {
     ngx_array_t                origins;    /* of origin_t * */
     ngx_array_t                files;      /* read once per cycle */
     ngx_array_t                unenforced; /* of loc_conf_t * */
-    ngx_array_t                handlers;   /* of handler_t */
+    ngx_array_t                handlers;   /* of location_t, see checks */
+    ngx_array_t                enforcing;  /* of location_t */
     ngx_array_t                identity;   /* prefixes of headers */
 
     /* indexes of variables that the configuration defines; see early */

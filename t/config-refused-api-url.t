@@ -21,7 +21,7 @@ __DATA__
 --- config: agilicus_token_api http://192.0.2.1;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "http://192.0.2.1" must be "https": plain "http" is for literal loopback addresses only
+the URL of the Tokens API "http://192.0.2.1" must be "https": plain "http" is for literal loopback addresses only; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -29,7 +29,7 @@ the URL of the Tokens API "http://192.0.2.1" must be "https": plain "http" is fo
 --- config: agilicus_token_api http://api.example;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "http://api.example" must be "https": plain "http" is for literal loopback addresses only
+the URL of the Tokens API "http://api.example" must be "https": plain "http" is for literal loopback addresses only; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -37,7 +37,7 @@ the URL of the Tokens API "http://api.example" must be "https": plain "http" is 
 --- config: agilicus_token_api http://127.0.0.1.example;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "http://127.0.0.1.example" must be "https": plain "http" is for literal loopback addresses only
+the URL of the Tokens API "http://127.0.0.1.example" must be "https": plain "http" is for literal loopback addresses only; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -45,7 +45,7 @@ the URL of the Tokens API "http://127.0.0.1.example" must be "https": plain "htt
 --- config: agilicus_token_api http://0.0.0.0;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "http://0.0.0.0" must be "https": plain "http" is for literal loopback addresses only
+the URL of the Tokens API "http://0.0.0.0" must be "https": plain "http" is for literal loopback addresses only; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -53,7 +53,7 @@ the URL of the Tokens API "http://0.0.0.0" must be "https": plain "http" is for 
 --- config: agilicus_token_api http://[::2];
 --- must_die
 --- error_log refused
-the URL of the Tokens API "http://[::2]" must be "https": plain "http" is for literal loopback addresses only
+the URL of the Tokens API "http://[::2]" must be "https": plain "http" is for literal loopback addresses only; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -61,7 +61,7 @@ the URL of the Tokens API "http://[::2]" must be "https": plain "http" is for li
 --- config: agilicus_token_api http://2130706433;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "http://2130706433" must have an IPv4 address as four decimal numbers without leading zeros
+the URL of the Tokens API "http://2130706433" must have an IPv4 address as four decimal numbers without leading zeros; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -69,7 +69,7 @@ the URL of the Tokens API "http://2130706433" must have an IPv4 address as four 
 --- config: agilicus_token_api http://127.1;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "http://127.1" must have an IPv4 address as four decimal numbers without leading zeros
+the URL of the Tokens API "http://127.1" must have an IPv4 address as four decimal numbers without leading zeros; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -77,7 +77,7 @@ the URL of the Tokens API "http://127.1" must have an IPv4 address as four decim
 --- config: agilicus_token_api http://localhost:80;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "http://localhost:80" must say "127.0.0.1" or "[::1]": a name could resolve to any address
+the URL of the Tokens API "http://localhost:80" must say "127.0.0.1" or "[::1]": a name could resolve to any address; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -85,7 +85,7 @@ the URL of the Tokens API "http://localhost:80" must say "127.0.0.1" or "[::1]":
 --- config: agilicus_token_api file:///etc/passwd;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "file:///etc/passwd" must be an "https" URL
+the URL of the Tokens API "file:///etc/passwd" must be an "https" URL; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -93,7 +93,7 @@ the URL of the Tokens API "file:///etc/passwd" must be an "https" URL
 --- config: agilicus_token_api ftp://127.0.0.1;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "ftp://127.0.0.1" must be an "https" URL
+the URL of the Tokens API "ftp://127.0.0.1" must be an "https" URL; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -101,7 +101,7 @@ the URL of the Tokens API "ftp://127.0.0.1" must be an "https" URL
 --- config: agilicus_token_api gopher://127.0.0.1;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "gopher://127.0.0.1" must be an "https" URL
+the URL of the Tokens API "gopher://127.0.0.1" must be an "https" URL; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -109,7 +109,7 @@ the URL of the Tokens API "gopher://127.0.0.1" must be an "https" URL
 --- config: agilicus_token_api dict://127.0.0.1;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "dict://127.0.0.1" must be an "https" URL
+the URL of the Tokens API "dict://127.0.0.1" must be an "https" URL; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -117,7 +117,7 @@ the URL of the Tokens API "dict://127.0.0.1" must be an "https" URL
 --- config: agilicus_token_api unix:/tmp/s;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "unix:/tmp/s" must be an "https" URL
+the URL of the Tokens API "unix:/tmp/s" must be an "https" URL; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -125,7 +125,7 @@ the URL of the Tokens API "unix:/tmp/s" must be an "https" URL
 --- config: agilicus_token_api http:/127.0.0.1;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "http:/127.0.0.1" must be an "https" URL
+the URL of the Tokens API "http:/127.0.0.1" must be an "https" URL; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -133,7 +133,7 @@ the URL of the Tokens API "http:/127.0.0.1" must be an "https" URL
 --- config: agilicus_token_api https:;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "https:" must be an "https" URL
+the URL of the Tokens API "https:" must be an "https" URL; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -141,7 +141,7 @@ the URL of the Tokens API "https:" must be an "https" URL
 --- config: agilicus_token_api 127.0.0.1;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "127.0.0.1" must be an "https" URL
+the URL of the Tokens API "127.0.0.1" must be an "https" URL; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -149,7 +149,7 @@ the URL of the Tokens API "127.0.0.1" must be an "https" URL
 --- config: agilicus_token_api "";
 --- must_die
 --- error_log refused
-the URL of the Tokens API "" must be an "https" URL
+the URL of the Tokens API "" must be an "https" URL; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -157,7 +157,7 @@ the URL of the Tokens API "" must be an "https" URL
 --- config: agilicus_token_api https://$host;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "https://$host" must not have variables in it
+the URL of the Tokens API "https://$host" must not have variables in it; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -165,7 +165,7 @@ the URL of the Tokens API "https://$host" must not have variables in it
 --- config: agilicus_token_api 'https://user@api.example';
 --- must_die
 --- error_log refused
-the URL of the Tokens API "https://user@api.example" must be made of a host, a port and a plain path only
+the URL of the Tokens API "https://user@api.example" must be made of a host, a port and a plain path only; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -173,7 +173,7 @@ the URL of the Tokens API "https://user@api.example" must be made of a host, a p
 --- config: agilicus_token_api 'https://api.example?x';
 --- must_die
 --- error_log refused
-the URL of the Tokens API "https://api.example?x" must be made of a host, a port and a plain path only
+the URL of the Tokens API "https://api.example?x" must be made of a host, a port and a plain path only; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -181,7 +181,7 @@ the URL of the Tokens API "https://api.example?x" must be made of a host, a port
 --- config: agilicus_token_api 'https://api.example#x';
 --- must_die
 --- error_log refused
-the URL of the Tokens API "https://api.example#x" must be made of a host, a port and a plain path only
+the URL of the Tokens API "https://api.example#x" must be made of a host, a port and a plain path only; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -189,7 +189,7 @@ the URL of the Tokens API "https://api.example#x" must be made of a host, a port
 --- config: agilicus_token_api 'https://api.example\\x';
 --- must_die
 --- error_log refused
-the URL of the Tokens API "https://api.example\x" must be made of a host, a port and a plain path only
+the URL of the Tokens API "https://api.example\x" must be made of a host, a port and a plain path only; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -197,7 +197,7 @@ the URL of the Tokens API "https://api.example\x" must be made of a host, a port
 --- config: agilicus_token_api 'https://api.example/%2e';
 --- must_die
 --- error_log refused
-the URL of the Tokens API "https://api.example/%2e" must be made of a host, a port and a plain path only
+the URL of the Tokens API "https://api.example/%2e" must be made of a host, a port and a plain path only; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -205,7 +205,7 @@ the URL of the Tokens API "https://api.example/%2e" must be made of a host, a po
 --- config: agilicus_token_api 'https://a b';
 --- must_die
 --- error_log refused
-the URL of the Tokens API "https://a b" must be made of a host, a port and a plain path only
+the URL of the Tokens API "https://a b" must be made of a host, a port and a plain path only; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -213,7 +213,7 @@ the URL of the Tokens API "https://a b" must be made of a host, a port and a pla
 --- config: agilicus_token_api https://;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "https://" must be an "https" URL
+the URL of the Tokens API "https://" must be an "https" URL; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -221,7 +221,7 @@ the URL of the Tokens API "https://" must be an "https" URL
 --- config: agilicus_token_api https://:443;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "https://:443" has no valid host
+the URL of the Tokens API "https://:443" has no valid host; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -229,7 +229,7 @@ the URL of the Tokens API "https://:443" has no valid host
 --- config: agilicus_token_api https:///x;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "https:///x" has no valid host
+the URL of the Tokens API "https:///x" has no valid host; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -237,7 +237,7 @@ the URL of the Tokens API "https:///x" has no valid host
 --- config: agilicus_token_api https://[::1;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "https://[::1" has no valid host
+the URL of the Tokens API "https://[::1" has no valid host; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -245,7 +245,7 @@ the URL of the Tokens API "https://[::1" has no valid host
 --- config: agilicus_token_api https://a,b;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "https://a,b" has no valid host
+the URL of the Tokens API "https://a,b" has no valid host; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -253,7 +253,7 @@ the URL of the Tokens API "https://a,b" has no valid host
 --- config: agilicus_token_api https://::1;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "https://::1" has no valid host
+the URL of the Tokens API "https://::1" has no valid host; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -261,7 +261,7 @@ the URL of the Tokens API "https://::1" has no valid host
 --- config: agilicus_token_api https://api.example:0;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "https://api.example:0" has no valid port
+the URL of the Tokens API "https://api.example:0" has no valid port; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -269,7 +269,7 @@ the URL of the Tokens API "https://api.example:0" has no valid port
 --- config: agilicus_token_api https://api.example:65536;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "https://api.example:65536" has no valid port
+the URL of the Tokens API "https://api.example:65536" has no valid port; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -277,7 +277,7 @@ the URL of the Tokens API "https://api.example:65536" has no valid port
 --- config: agilicus_token_api https://api.example:x;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "https://api.example:x" has no valid port
+the URL of the Tokens API "https://api.example:x" has no valid port; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -285,7 +285,7 @@ the URL of the Tokens API "https://api.example:x" has no valid port
 --- config: agilicus_token_api https://api.example:;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "https://api.example:" has no valid port
+the URL of the Tokens API "https://api.example:" has no valid port; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -301,7 +301,7 @@ the URL of the Tokens API "https://api.example:" has no valid port
 --- config: agilicus_token_api https://api.example/V1/tokens/introspect;
 --- must_die
 --- error_log refused
-the URL of the Tokens API "https://api.example/V1/tokens/introspect" must not have "/v1/tokens" in it, which is added to it
+the URL of the Tokens API "https://api.example/V1/tokens/introspect" must not have "/v1/tokens" in it, which is added to it; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -309,7 +309,7 @@ the URL of the Tokens API "https://api.example/V1/tokens/introspect" must not ha
 --- config: agilicus_token_api 'https://api.example/<b>';
 --- must_die
 --- error_log refused
-the URL of the Tokens API "https://api.example/<b>" must be made of a host, a port and a plain path only
+the URL of the Tokens API "https://api.example/<b>" must be made of a host, a port and a plain path only; write it like "agilicus_token_api https://api.agilicus.com"
 
 
 
@@ -342,7 +342,7 @@ join "\n", map({ "location /$_ { agilicus_token on; "
 --- config: agilicus_token_api_proxy https://proxy;
 --- must_die
 --- error_log refused
-the URL of the proxy "https://proxy" must be "http://host:port"
+the URL of the proxy "https://proxy" must be "http://host:port"; write it like "agilicus_token_api_proxy http://proxy.example.com:3128"
 
 
 
@@ -350,7 +350,7 @@ the URL of the proxy "https://proxy" must be "http://host:port"
 --- config: agilicus_token_api_proxy socks5://proxy;
 --- must_die
 --- error_log refused
-the URL of the proxy "socks5://proxy" must be "http://host:port"
+the URL of the proxy "socks5://proxy" must be "http://host:port"; write it like "agilicus_token_api_proxy http://proxy.example.com:3128"
 
 
 
@@ -358,7 +358,7 @@ the URL of the proxy "socks5://proxy" must be "http://host:port"
 --- config: agilicus_token_api_proxy proxy:3128;
 --- must_die
 --- error_log refused
-the URL of the proxy "proxy:3128" must be "http://host:port"
+the URL of the proxy "proxy:3128" must be "http://host:port"; write it like "agilicus_token_api_proxy http://proxy.example.com:3128"
 
 
 
@@ -366,7 +366,7 @@ the URL of the proxy "proxy:3128" must be "http://host:port"
 --- config: agilicus_token_api_proxy http://proxy/path;
 --- must_die
 --- error_log refused
-the URL of the proxy "http://proxy/path" must be "http://host:port"
+the URL of the proxy "http://proxy/path" must be "http://host:port"; write it like "agilicus_token_api_proxy http://proxy.example.com:3128"
 
 
 
@@ -374,7 +374,7 @@ the URL of the proxy "http://proxy/path" must be "http://host:port"
 --- config: agilicus_token_api_proxy http://u:p@proxy;
 --- must_die
 --- error_log refused
-the URL of the proxy "http://u:p@proxy" must be made of a host, a port and a plain path only
+the URL of the proxy "http://u:p@proxy" must be made of a host, a port and a plain path only; write it like "agilicus_token_api_proxy http://proxy.example.com:3128"
 
 
 
@@ -390,4 +390,4 @@ the URL of the proxy "http://u:p@proxy" must be made of a host, a port and a pla
 --- config: agilicus_token_api_proxy http://proxy;
 --- must_die
 --- error_log refused
-the URL of the proxy "http://proxy" must be "http://host:port": proxies have no usual port
+the URL of the proxy "http://proxy" must be "http://host:port": proxies have no usual port; write it like "agilicus_token_api_proxy http://proxy.example.com:3128"

@@ -75,7 +75,7 @@ invalid parameter "99999999999999999999s" in "agilicus_token_api_connect_timeout
 --- config: agilicus_token on; agilicus_token_api_connect_timeout 0;
 --- must_die
 --- error_log refused
-"agilicus_token_api_timeout" and "agilicus_token_api_connect_timeout" must not be 0
+"agilicus_token_api_timeout" and "agilicus_token_api_connect_timeout" must not be 0, write a time, like "3s"
 
 
 
@@ -123,7 +123,7 @@ invalid parameter "99999999999999999999s" in "agilicus_token_api_timeout" direct
 --- config: agilicus_token on; agilicus_token_api_timeout 0;
 --- must_die
 --- error_log refused
-"agilicus_token_api_timeout" and "agilicus_token_api_connect_timeout" must not be 0
+"agilicus_token_api_timeout" and "agilicus_token_api_connect_timeout" must not be 0, write a time, like "3s"
 
 
 
@@ -263,7 +263,7 @@ agilicus_token_api_ssl_certificate $TEST_NGINX_CA_FILE;
 agilicus_token_api_ssl_certificate_key $TEST_NGINX_CA_FILE;
 --- must_die
 --- error_log refused
-"agilicus_token_api_ssl_certificate_key" names "$TEST_NGINX_CA_FILE", which holds a secret and everybody can read it, take the permission away
+"agilicus_token_api_ssl_certificate_key" names "$TEST_NGINX_CA_FILE", which holds a secret and everybody can read it, take the permission away with "chmod o-r"
 
 
 
@@ -273,7 +273,7 @@ agilicus_token on;
 agilicus_token_api_credential $TEST_NGINX_CA_FILE;
 --- must_die
 --- error_log refused
-"agilicus_token_api_credential" names "$TEST_NGINX_CA_FILE", which holds a secret and everybody can read it, take the permission away
+"agilicus_token_api_credential" names "$TEST_NGINX_CA_FILE", which holds a secret and everybody can read it, take the permission away with "chmod o-r"
 
 
 

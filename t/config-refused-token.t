@@ -279,7 +279,7 @@ invalid parameter "86401s" in "agilicus_token_leeway" directive, it must be a ti
 --- config: agilicus_token on; agilicus_token_max_size 0;
 --- must_die
 --- error_log refused
-"agilicus_token_max_size" must not be 0
+"agilicus_token_max_size" must not be 0, write a size, like "4k"
 
 
 
@@ -391,7 +391,7 @@ unknown "nonexistent" variable
 --- config: agilicus_token_require_role app;
 --- must_die
 --- error_log refused
-invalid number of arguments in "agilicus_token_require_role" directive
+"agilicus_token_require_role" directive needs an application and at least one of its roles, like "meters technician"
 
 
 

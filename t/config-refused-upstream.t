@@ -186,7 +186,7 @@ location /c/inside { satisfy any; }
         agilicus_token_create identity=ssl sub=u org=o audiences=a;
     }
 --- refused
-"agilicus_token_create" needs "agilicus_token_api_credential"
+"agilicus_token_create" needs "agilicus_token_api_credential", a file with the token of the edge itself
 
 
 
@@ -203,7 +203,7 @@ agilicus_token report;
 agilicus_token_create identity=ssl sub=u org=o audiences=a;
 location /c/inside { agilicus_token report; }
 --- refused
-"agilicus_token report" refuses nothing, so it does not go with "agilicus_token_create"
+"agilicus_token report" refuses nothing, so it does not go with "agilicus_token_create", write "agilicus_token on"
 
 
 
@@ -212,7 +212,7 @@ location /c/inside { agilicus_token report; }
 agilicus_token_reissue o;
 location /c/inside { agilicus_token report; }
 --- refused
-"agilicus_token report" refuses nothing, so it does not go with "agilicus_token_reissue"
+"agilicus_token report" refuses nothing, so it does not go with "agilicus_token_reissue", write "agilicus_token on"
 
 
 
@@ -426,7 +426,7 @@ $TEST_NGINX_GROUP
 --- credential
 $TEST_NGINX_EVERYBODY
 --- refused
-holds a secret and everybody can read it, take the permission away
+holds a secret and everybody can read it, take the permission away with "chmod o-r"
 
 
 
@@ -450,7 +450,7 @@ is empty
 --- credential
 $TEST_NGINX_NEWLINE
 --- refused
-holds no bearer token
+holds no bearer token: it must have one token, on one line, and nothing else
 
 
 
@@ -458,7 +458,7 @@ holds no bearer token
 --- credential
 $TEST_NGINX_TWO
 --- refused
-holds no bearer token
+holds no bearer token: it must have one token, on one line, and nothing else
 
 
 
@@ -466,7 +466,7 @@ holds no bearer token
 --- credential
 $TEST_NGINX_LINES
 --- refused
-holds no bearer token
+holds no bearer token: it must have one token, on one line, and nothing else
 
 
 
@@ -474,7 +474,7 @@ holds no bearer token
 --- credential
 $TEST_NGINX_BEARER
 --- refused
-holds no bearer token
+holds no bearer token: it must have one token, on one line, and nothing else
 
 
 
@@ -539,7 +539,7 @@ invalid parameter "" in "agilicus_token_reissue" directive, it must be an organi
 --- config: agilicus_token report; agilicus_token_reissue a;
 --- must_die
 --- error_log refused
-"agilicus_token report" refuses nothing, so it does not go with "agilicus_token_reissue"
+"agilicus_token report" refuses nothing, so it does not go with "agilicus_token_reissue", write "agilicus_token on"
 
 
 
@@ -651,7 +651,7 @@ invalid parameter "alone" in "agilicus_token_create" directive, it must be "iden
 --- config: agilicus_token_create identity=ssl sub=a org=b duration=1h;
 --- must_die
 --- error_log refused
-"agilicus_token_create" directive needs "identity", "sub", "org" and "audiences"
+"agilicus_token_create" directive needs "identity", "sub", "org" and "audiences", like "identity=ssl sub=$ssl_client_s_dn org=riverton audiences=billing"
 
 
 
@@ -667,7 +667,7 @@ invalid parameter "alone" in "agilicus_token_create" directive, it must be "iden
 --- config: agilicus_token report; agilicus_token_create identity=ssl sub=a org=b audiences=c;
 --- must_die
 --- error_log refused
-"agilicus_token report" refuses nothing, so it does not go with "agilicus_token_create"
+"agilicus_token report" refuses nothing, so it does not go with "agilicus_token_create", write "agilicus_token on"
 
 
 
@@ -683,7 +683,7 @@ invalid parameter "alone" in "agilicus_token_create" directive, it must be "iden
 --- config: agilicus_token on; agilicus_token_create identity=ssl sub=a org=b audiences=c;
 --- must_die
 --- error_log refused
-"agilicus_token_create" needs "agilicus_token_api_credential"
+"agilicus_token_create" needs "agilicus_token_api_credential", a file with the token of the edge itself
 
 
 
@@ -819,7 +819,7 @@ invalid parameter "fields=sub" in "agilicus_token_identity_headers" directive, n
 --- config: agilicus_token optional; agilicus_token_reissue a;
 --- must_die
 --- error_log refused
-"agilicus_token optional" lets requests without a token in, so it does not go with "agilicus_token_reissue"
+"agilicus_token optional" lets requests without a token in, so it does not go with "agilicus_token_reissue", write "agilicus_token on"
 
 
 
@@ -828,4 +828,4 @@ invalid parameter "fields=sub" in "agilicus_token_identity_headers" directive, n
 agilicus_token_create identity=ssl sub=u org=o audiences=a;
 location /c/inside { agilicus_token optional; }
 --- refused
-"agilicus_token optional" lets requests without a token in, so it does not go with "agilicus_token_create"
+"agilicus_token optional" lets requests without a token in, so it does not go with "agilicus_token_create", write "agilicus_token on"

@@ -69,7 +69,7 @@ invalid parameter "a:-1" in "agilicus_token_zone" directive, it must be a name a
 --- config
 --- must_die
 --- error_log refused
-zone "a:16k" is too small, it must have 32768 bytes at least
+zone "a:16k" is too small, it must have 32768 bytes at least, like "agilicus_token_zone a:10m"
 
 
 
@@ -78,7 +78,7 @@ zone "a:16k" is too small, it must have 32768 bytes at least
 --- config
 --- must_die
 --- error_log refused
-duplicate zone "a"
+duplicate zone "a": each "agilicus_token_zone" needs a name of its own
 
 
 

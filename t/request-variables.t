@@ -147,7 +147,7 @@ passed[some text,42,1.5,true,false,true]
 --- config
     location /t {
         agilicus_token on;
-        proxy_set_header X-Seen "[$agilicus_token_claim_list$agilicus_token_claim_object$agilicus_token_claim_nothing$agilicus_token_claim_never$agilicus_token_claim_sub$agilicus_token_claim_scopes]";
+        proxy_set_header X-Seen "[$agilicus_token_claim_list$agilicus_token_claim_object$agilicus_token_claim_nothing$agilicus_token_claim_never]";
         proxy_pass http://127.0.0.1:$TEST_NGINX_UPSTREAM_PORT;
     }
 --- request

@@ -21,7 +21,7 @@
 
 static ngx_uint_t ngx_agt_can_identify(ngx_conf_t *cf,
     const ngx_agt_create_conf_t *create);
-static ngx_uint_t ngx_agt_is_handler(const ngx_agt_handler_t *h);
+static ngx_uint_t ngx_agt_is_handler(const ngx_agt_location_t *h);
 static ngx_uint_t ngx_agt_returns(const ngx_http_core_loc_conf_t *core,
     ngx_uint_t index);
 static ngx_uint_t ngx_agt_tries_files(
@@ -96,13 +96,14 @@ ngx_agt_check_location(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"agilicus_token_api_timeout\" and "
                            "\"agilicus_token_api_connect_timeout\" "
-                           "must not be 0");
+                           "must not be 0, write a time, like \"3s\"");
         return NGX_ERROR;
     }
 
     if (conf->max_size == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"agilicus_token_max_size\" must not be 0");
+                           "\"agilicus_token_max_size\" must not be 0, "
+                           "write a size, like \"4k\"");
         return NGX_ERROR;
     }
 
@@ -127,6 +128,19 @@ ngx_agt_check_location(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
                            "\"agilicus_token optional\" does not go with "
                            "\"satisfy any\": a request without a token would "
                            "satisfy it");
+        return NGX_ERROR;
+    }
+
+    /* without roles in the answers, no token would be let in */
+
+    if (conf->enable != NGX_AGT_OFF && conf->introspect_options->exclude_roles
+        && conf->require[NGX_AGT_REQUIRE_ROLE])
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"agilicus_token_introspect_options "
+                           "exclude_roles=on\" leaves out the roles that "
+                           "\"agilicus_token_require_role\" needs, write "
+                           "\"exclude_roles=off\"");
         return NGX_ERROR;
     }
 
@@ -161,7 +175,8 @@ ngx_agt_check_exchange(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"agilicus_token optional\" lets requests without "
                            "a token in, so it does not go with "
-                           "\"agilicus_token_%s\"",
+                           "\"agilicus_token_%s\", write "
+                           "\"agilicus_token on\"",
                            conf->create ? "create" : "reissue");
         return NGX_ERROR;
     }
@@ -169,7 +184,8 @@ ngx_agt_check_exchange(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
     if (conf->enable == NGX_AGT_REPORT) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"agilicus_token report\" refuses nothing, so it "
-                           "does not go with \"agilicus_token_%s\"",
+                           "does not go with \"agilicus_token_%s\", write "
+                           "\"agilicus_token on\"",
                            conf->create ? "create" : "reissue");
         return NGX_ERROR;
     }
@@ -191,7 +207,8 @@ ngx_agt_check_exchange(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
     if (conf->api_credential.value.len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"agilicus_token_create\" needs "
-                           "\"agilicus_token_api_credential\"");
+                           "\"agilicus_token_api_credential\", a file with the "
+                           "token of the edge itself");
         return NGX_ERROR;
     }
 
@@ -300,7 +317,7 @@ ngx_agt_check_handlers(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
 {
     ngx_uint_t          i, rewrite, try_files;
     const char         *other;
-    ngx_agt_handler_t  *h;
+    ngx_agt_location_t  *h;
 
     rewrite = ngx_agt_module_index(cf, "ngx_http_rewrite_module");
     try_files = ngx_agt_module_index(cf, "ngx_http_try_files_module");
@@ -334,7 +351,7 @@ ngx_agt_check_handlers(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
  */
 
 static ngx_uint_t
-ngx_agt_is_handler(const ngx_agt_handler_t *h)
+ngx_agt_is_handler(const ngx_agt_location_t *h)
 {
     ngx_http_handler_pt        handler;
     const ngx_agt_loc_conf_t  *conf;
@@ -400,6 +417,37 @@ ngx_agt_returns(const ngx_http_core_loc_conf_t *core, ngx_uint_t index)
     }
 
     return 0;
+}
+
+
+void
+ngx_agt_check_returns(ngx_conf_t *cf, const ngx_agt_main_conf_t *mcf)
+{
+    ngx_uint_t                 i, rewrite;
+    ngx_agt_place_t            place;
+    const ngx_agt_location_t  *location;
+
+    rewrite = ngx_agt_module_index(cf, "ngx_http_rewrite_module");
+    location = mcf->enforcing.elts;
+
+    for (i = 0; i < mcf->enforcing.nelts; i++) {
+
+        if (!location[i].own || location[i].core->loc_conf == NULL
+            || !ngx_agt_returns(location[i].core, rewrite))
+        {
+            continue;
+        }
+
+        ngx_str_null(&place.name);
+        place.file = location[i].conf->file;
+        place.line = location[i].conf->line;
+
+        ngx_agt_place_warn(cf, &place,
+                           "\"return\" answers before \"agilicus_token\" "
+                           "asks for a token: nothing protects this location, "
+                           "move \"return\" to a named location and write "
+                           "\"try_files /nonexistent @name\"");
+    }
 }
 
 

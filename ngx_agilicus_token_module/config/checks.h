@@ -11,12 +11,13 @@
 #include "ngx_agilicus_token_module.h"
 
 
-/* a location that one of our content handlers answers for */
+/* a location, "if" or "limit_except" that is looked at when all is merged */
 
 typedef struct {
     ngx_agt_loc_conf_t        *conf;
     ngx_http_core_loc_conf_t  *core;
-} ngx_agt_handler_t;
+    ngx_uint_t                 own;   /* "agilicus_token" stands in it */
+} ngx_agt_location_t;
 
 
 /*
@@ -77,6 +78,13 @@ ngx_int_t ngx_agt_refuse_handler(ngx_conf_t *cf,
  * NGX_OK or NGX_ERROR.
  */
 ngx_int_t ngx_agt_check_handlers(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf);
+
+/*
+ * Warns of each location that says "agilicus_token on" and has a "return",
+ * which answers before the token is looked at.  After all modules have merged
+ * their levels.
+ */
+void ngx_agt_check_returns(ngx_conf_t *cf, const ngx_agt_main_conf_t *mcf);
 
 /*
  * Refuses "agilicus_token_phase preaccess" where limit_req or limit_conn were

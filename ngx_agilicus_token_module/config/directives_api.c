@@ -73,8 +73,12 @@ ngx_agt_set_url(ngx_conf_t *cf, ngx_uint_t proxy, ngx_agt_setting_t *setting)
 
     if (why) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the URL of the %s \"%V\" %s",
-                           proxy ? "proxy" : "Tokens API", &value[1], why);
+                           "the URL of the %s \"%V\" %s; write it like "
+                           "\"%V %s\"",
+                           proxy ? "proxy" : "Tokens API", &value[1], why,
+                           &value[0],
+                           proxy ? "http://proxy.example.com:3128"
+                                 : "https://api.agilicus.com");
         return NGX_CONF_ERROR;
     }
 

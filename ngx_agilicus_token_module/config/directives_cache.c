@@ -50,8 +50,8 @@ ngx_agt_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (size < (ssize_t) NGX_AGT_ZONE_MIN) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "zone \"%V\" is too small, it must have %uz bytes "
-                           "at least", &value[1],
-                           (size_t) NGX_AGT_ZONE_MIN);
+                           "at least, like \"%V %V:10m\"", &value[1],
+                           (size_t) NGX_AGT_ZONE_MIN, &value[0], &name);
         return NGX_CONF_ERROR;
     }
 
@@ -79,7 +79,9 @@ ngx_agt_add_zone(ngx_conf_t *cf, ngx_str_t *name, ssize_t size)
 
     if (zone->init) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "duplicate zone \"%V\"", name);
+                           "duplicate zone \"%V\": each "
+                           "\"agilicus_token_zone\" needs a name of its own",
+                           name);
         return NULL;
     }
 

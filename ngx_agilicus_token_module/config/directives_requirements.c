@@ -94,6 +94,15 @@ ngx_agt_set_requirement(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         rv = ngx_agt_require_error(cf, &requirement, &last);
         break;
 
+    case NGX_AGT_FORM_NAMED:
+        if (last == 2) {
+            rv = ngx_agt_directive_refuse(cf, "needs an application and at "
+                                          "least one of its roles, like "
+                                          "\"meters technician\"");
+        }
+
+        break;
+
     default:
         break;
     }
@@ -173,9 +182,23 @@ static char *
 ngx_agt_require_any(ngx_conf_t *cf, ngx_agt_requirement_t *requirement,
     ngx_uint_t *first)
 {
-    ngx_str_t  *value;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
 
     value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        /* as one scope, it would be in no token */
+
+        if (ngx_strchr(value[i].data, ',') || ngx_strchr(value[i].data, ' ')) {
+            return ngx_agt_parameter_refuse(cf, &value[i],
+                                            "one scope: write several with "
+                                            "blanks between them, like "
+                                            "\"agilicus_token_require_scopes "
+                                            "a b\"");
+        }
+    }
 
     if (ngx_strcmp(value[1].data, "any") != 0) {
         return NGX_CONF_OK;

@@ -36,6 +36,11 @@ ngx_agt_set_feed(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     mcf->feed_set = 1;
     ngx_agt_place_set(cf, &mcf->feed_place);
 
+    if (cf->args->nelts == 1) {
+        return ngx_agt_directive_refuse(cf, "needs an \"interval\", like "
+                                        "\"interval=5s\", or \"off\"");
+    }
+
     rc = ngx_agt_parameters_off(cf);
 
     if (rc != NGX_DECLINED) {

@@ -273,7 +273,9 @@ ngx_agt_set_create(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         || create->audiences == NULL)
     {
         return ngx_agt_directive_refuse(cf, "needs \"identity\", \"sub\", "
-                                        "\"org\" and \"audiences\"");
+                                        "\"org\" and \"audiences\", like "
+                                        "\"identity=ssl sub=$ssl_client_s_dn "
+                                        "org=riverton audiences=billing\"");
     }
 
     if (create->identity == NGX_AGT_CREATE_SSL) {

@@ -61,7 +61,9 @@ ngx_agt_file_read_credential(ngx_conf_t *cf,
     }
 
     if (!ngx_agt_bearer_is_token68(content)) {
-        return ngx_agt_file_refuse(cf, setting, 0, "holds no bearer token");
+        return ngx_agt_file_refuse(cf, setting, 0, "holds no bearer token: "
+                                   "it must have one token, on one line, and "
+                                   "nothing else");
     }
 
     return NGX_OK;
@@ -109,7 +111,7 @@ found:
         return ngx_agt_file_refuse(cf, setting, 0,
                                    "holds a secret and everybody "
                                    "can read it, take the "
-                                   "permission away");
+                                   "permission away with \"chmod o-r\"");
     }
 
     *content = f->content;

@@ -29,7 +29,8 @@ static void ngx_agt_merge_cache(ngx_agt_loc_conf_t *prev,
 static void ngx_agt_merge_lifetimes(ngx_agt_loc_conf_t *conf);
 static ngx_int_t ngx_agt_merge_require(ngx_conf_t *cf,
     ngx_agt_loc_conf_t *prev, ngx_agt_loc_conf_t *conf);
-static ngx_int_t ngx_agt_merge_used(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf);
+static ngx_int_t ngx_agt_merge_used(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf,
+    ngx_uint_t own);
 
 
 void *
@@ -73,7 +74,10 @@ ngx_agt_create_main_conf(ngx_conf_t *cf)
                           sizeof(ngx_agt_loc_conf_t *))
             != NGX_OK
         || ngx_array_init(&mcf->handlers, cf->pool, 2,
-                          sizeof(ngx_agt_handler_t))
+                          sizeof(ngx_agt_location_t))
+            != NGX_OK
+        || ngx_array_init(&mcf->enforcing, cf->pool, 4,
+                          sizeof(ngx_agt_location_t))
             != NGX_OK
         || ngx_array_init(&mcf->files, cf->pool, 4, sizeof(ngx_agt_file_t))
             != NGX_OK)
@@ -269,7 +273,7 @@ ngx_agt_merge_level(ngx_conf_t *cf,
     }
 
     if (ngx_agt_check_location(cf, conf) != NGX_OK
-        || ngx_agt_merge_used(cf, conf) != NGX_OK)
+        || ngx_agt_merge_used(cf, conf, own != NGX_CONF_UNSET_UINT) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -290,7 +294,7 @@ ngx_agt_merge_handler(ngx_conf_t *cf,
     ngx_agt_loc_conf_t *prev, ngx_agt_loc_conf_t *conf, ngx_uint_t own)
 {
     ngx_http_core_loc_conf_t  *clcf;
-    ngx_agt_handler_t         *handler;
+    ngx_agt_location_t        *handler;
     ngx_agt_main_conf_t       *mcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
@@ -329,6 +333,7 @@ ngx_agt_merge_handler(ngx_conf_t *cf,
 
     handler->conf = conf;
     handler->core = clcf;
+    handler->own = (own != NGX_CONF_UNSET_UINT);
 
     return NGX_OK;
 }
@@ -496,8 +501,9 @@ ngx_agt_merge_require(ngx_conf_t *cf,
  */
 
 static ngx_int_t
-ngx_agt_merge_used(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
+ngx_agt_merge_used(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf, ngx_uint_t own)
 {
+    ngx_agt_location_t   *location;
     ngx_agt_main_conf_t  *mcf;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
@@ -516,6 +522,18 @@ ngx_agt_merge_used(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
     if (conf->origin == NULL || ngx_agt_challenge_init(cf, conf) != NGX_OK)
     {
         return NGX_ERROR;
+    }
+
+    if (conf->enable != NGX_AGT_OFF) {
+        location = ngx_array_push(&mcf->enforcing);
+        if (location == NULL) {
+            return NGX_ERROR;
+        }
+
+        location->conf = conf;
+        location->core = ngx_http_conf_get_module_loc_conf(cf,
+                                                        ngx_http_core_module);
+        location->own = own;
     }
 
     conf->policy.leeway = conf->leeway;

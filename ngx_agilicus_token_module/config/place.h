@@ -29,5 +29,12 @@ void ngx_agt_place_set(ngx_conf_t *cf, ngx_agt_place_t *place);
 ngx_int_t ngx_agt_place_refuse(ngx_conf_t *cf,
     const ngx_agt_place_t *place, ngx_err_t err, const char *fmt, ...);
 
+/*
+ * Logs a warning of the configuration at a place, of which only the file and
+ * the line are used.
+ */
+void ngx_agt_place_warn(ngx_conf_t *cf, const ngx_agt_place_t *place,
+    const char *fmt, ...);
+
 
 #endif /* _NGX_AGT_CONFIG_PLACE_H_INCLUDED_ */

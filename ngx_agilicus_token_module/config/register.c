@@ -10,11 +10,13 @@
 #include "config/directives_revocation.h"
 #include "config/merge.h"
 #include "config/origin.h"
+#include "config/page_cache.h"
 #include "request/access.h"
 #include "request/early.h"
 #include "request/enter.h"
 #include "request/preaccess.h"
 #include "request/preflight.h"
+#include "request/variables.h"
 #include "upstream/cache_control.h"
 #include "upstream/identity.h"
 #include "upstream/precontent.h"
@@ -51,6 +53,7 @@ ngx_agt_postconfiguration(ngx_conf_t *cf)
 
     if (ngx_agt_check_unenforced(cf, mcf) != NGX_OK
         || ngx_agt_check_handlers(cf, mcf) != NGX_OK
+        || ngx_agt_variables_check(cf) != NGX_OK
         || ngx_agt_check_zones(cf, mcf) != NGX_OK
         || ngx_agt_add_denials(cf, mcf) != NGX_OK)
     {
@@ -65,6 +68,9 @@ ngx_agt_postconfiguration(ngx_conf_t *cf)
     if (!mcf->used) {
         return ngx_agt_register_upstream(cf, mcf);
     }
+
+    ngx_agt_check_returns(cf, mcf);
+    ngx_agt_page_cache_check(cf, mcf);
 
     if (mcf->zones.nelts == 0 && ngx_agt_default_zone(cf) == NULL) {
         return NGX_ERROR;

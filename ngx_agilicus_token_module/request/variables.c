@@ -38,6 +38,8 @@ static ngx_int_t ngx_agt_variable_number(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, int64_t number);
 
 
+#define NGX_AGT_CLAIM  "agilicus_token_claim_"
+
 #define ngx_agt_variable(name, handler, data)                                \
     { ngx_string("agilicus_token_" name), NULL, handler, data,               \
       NGX_HTTP_VAR_NOCACHEABLE, 0 }
@@ -69,7 +71,7 @@ static ngx_http_variable_t  ngx_agt_variables[] = {
     ngx_agt_variable("exp", ngx_agt_time_variable, 1),
     ngx_agt_variable("mfa_time", ngx_agt_time_variable, 2),
 
-    { ngx_string("agilicus_token_claim_"), NULL,
+    { ngx_string(NGX_AGT_CLAIM), NULL,
       ngx_agt_claim_variable, 0,
       NGX_HTTP_VAR_NOCACHEABLE|NGX_HTTP_VAR_PREFIX, 0 },
 
@@ -111,6 +113,57 @@ ngx_agt_variables_add_table(ngx_conf_t *cf, ngx_http_variable_t *table)
 
         if (v->flags & NGX_HTTP_VAR_PREFIX) {
             var->get_handler = v->get_handler;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_agt_variables_check(ngx_conf_t *cf)
+{
+    ngx_str_t                   name;
+    ngx_uint_t                  i;
+    ngx_http_variable_t        *v, *used;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    used = cmcf->variables.elts;
+
+    for (i = 0; i < cmcf->variables.nelts; i++) {
+
+        if (used[i].name.len < sizeof(NGX_AGT_CLAIM) - 1
+            || ngx_strncmp(used[i].name.data, NGX_AGT_CLAIM,
+                           sizeof(NGX_AGT_CLAIM) - 1)
+               != 0)
+        {
+            continue;
+        }
+
+        name.len = used[i].name.len - (sizeof(NGX_AGT_CLAIM) - 1);
+        name.data = used[i].name.data + sizeof(NGX_AGT_CLAIM) - 1;
+
+        for (v = ngx_agt_variables; v->name.len; v++) {
+
+            if (v->get_handler != ngx_agt_string_variable
+                && v->get_handler != ngx_agt_list_variable
+                && v->get_handler != ngx_agt_time_variable)
+            {
+                continue;
+            }
+
+            if (v->name.len == sizeof("agilicus_token_") - 1 + name.len
+                && ngx_strncmp(v->name.data + sizeof("agilicus_token_") - 1,
+                               name.data, name.len)
+                   == 0)
+            {
+                ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                              "unknown \"%V\" variable: write \"$%V\"",
+                              &used[i].name, &v->name);
+                return NGX_ERROR;
+            }
         }
     }
 
@@ -320,8 +373,8 @@ ngx_agt_claim_variable(ngx_http_request_t *r,
 
     facts = ngx_agt_variable_facts(r);
 
-    claim.len = name->len - (sizeof("agilicus_token_claim_") - 1);
-    claim.data = name->data + sizeof("agilicus_token_claim_") - 1;
+    claim.len = name->len - (sizeof(NGX_AGT_CLAIM) - 1);
+    claim.data = name->data + sizeof(NGX_AGT_CLAIM) - 1;
 
     if (facts == NULL
         || ngx_agt_facts_find(

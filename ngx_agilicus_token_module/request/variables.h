@@ -23,6 +23,14 @@ ngx_int_t ngx_agt_variables_add_table(ngx_conf_t *cf,
     ngx_http_variable_t *table);
 
 /*
+ * Refuses $agilicus_token_claim_<name> where the configuration uses it and
+ * $agilicus_token_<name> is a fact of its own: the claim would always be empty.
+ * After the configuration was read.  NGX_OK, or NGX_ERROR with the cause
+ * logged.
+ */
+ngx_int_t ngx_agt_variables_check(ngx_conf_t *cf);
+
+/*
  * Sets a variable to a value, which is not copied, or to the empty string where
  * "value" is NULL.  Returns NGX_OK.
  */
