@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 
+use Digest::SHA ();
 use File::Basename qw(dirname);
 use File::Temp ();
 use JSON::PP ();
@@ -63,6 +64,19 @@ sub figures {
 }
 
 
+sub b64 { Digest::SHA::sha256_base64($_[0]) . '=' }
+
+
+sub total {
+    my ($counts) = @_;
+    my $n = 0;
+
+    $n += $_ for values %$counts;
+
+    return $n;
+}
+
+
 page('good') for 1 .. 3;
 page('gone');
 page();
@@ -76,6 +90,9 @@ subtest 'JSON' => sub {
     is($json->{verdicts}{active}, 3, 'three were let in');
     is($json->{verdicts}{revoked}, 1, 'one was revoked');
     is($json->{verdicts}{missing}, 1, 'one came without a token');
+    is($json->{decisions}{missing}{no_token}, 1, '... which is the reason');
+    is($json->{decisions}{active}{''}, 3, 'none is needed to be let in');
+    is($json->{decisions}{forbidden}{scope}, 0, 'what did not happen is zero');
     is($json->{cache}{hit}, 2, 'two were known');
     is($json->{cache}{miss}, 2, 'two were not');
     is($json->{hit_ratio}, 0.5, '... a half of all');
@@ -88,13 +105,13 @@ subtest 'JSON' => sub {
 
     is(scalar @more, 0, 'one API');
     is($api->{url}, $mock->url, '... has its URL');
-    is($api->{calls}, 2, '... was called twice');
+    is($api->{calls}{introspect}{ok}, 1, '... has told of one token');
+    is($api->{calls}{introspect}{revoked}, 1, '... and of another');
+    is(total($api->{calls}{introspect}), 2, '... and of no other');
+    is(total($api->{latency_ms}{introspect}), 2,
+       '... both calls are in the histogram');
+    is(total($api->{latency_ms}{list}), 0, '... of that operation only');
     is($api->{breaker}, 'closed', '... and does not fail');
-
-    my $n = 0;
-
-    $n += $_ for values %{$api->{latency_ms}};
-    is($n, 2, '... both calls are in the histogram');
     is_deeply([ map { $_->{name} } @{$json->{zones}} ], [ 'agilicus', $odd ],
               'zones have their names, whatever is in them');
     is($json->{zones}[0]{facts}, 1, 'facts of one token lie in the first');
@@ -138,20 +155,51 @@ subtest 'Prometheus' => sub {
     is_deeply([ grep { ($type{$_} eq 'counter') != /_total$/ } keys %type ],
               [], 'counters end in _total, and only these');
 
-    like($text, qr/^agilicus_token_decisions_total\{verdict="active"\} 3$/m,
-         'a counter');
+    like($text, qr/^agilicus_token_build_info
+                    \{version="[\d.]+",nginx="[\d.]+"\}\ 1$/mx, 'versions');
+    like($text, qr/^agilicus_token_decisions_total
+                    \{verdict="active",reason=""\}\ 3$/mx, 'a counter');
+    like($text, qr/^agilicus_token_decisions_total
+                    \{verdict="forbidden",reason="scope"\}\ 0$/mx,
+         '... which is there before it counts');
+    like($text, qr/^agilicus_token_api_calls_total
+                    \{api="[^"]+",operation="introspect",result="revoked"\}
+                    \ 1$/mx, 'calls');
     like($text, qr/^agilicus_token_zone_entries\{zone="agilicus",kind="facts"\} 1$/m,
          'a gauge of a zone');
     like($text, qr/\{zone="a\\"b\\\\c<d>&e",kind=/, 'a name is escaped');
     like($text, qr/^agilicus_token_feed_state\{state="off"\} 1$/m, 'a state');
-    unlike($text, qr/^agilicus_token_feed_lag_seconds \S/m,
+    unlike($text, qr/^agilicus_token_feed_(?:lag|interval)_seconds \S/m,
            'no sample where nothing is known');
 
-    is_deeply([ $text =~ /^agilicus_token_api_latency_seconds_bucket\{api="[^"]+",le="([^"]+)"\}/mg ],
+    is_deeply([ $text =~ /^agilicus_token_api_latency_seconds_bucket\{api="[^"]+",operation="introspect",le="([^"]+)"\}/mg ],
               [ qw(0.001 0.002 0.005 0.01 0.02 0.05 0.1 0.2 0.5 1 2 5 +Inf) ],
               'bounds of the histogram are written as Prometheus does');
-    like($text, qr/_bucket\{[^}]*le="\+Inf"\} 2$/m, '... and hold all calls');
-    like($text, qr/_seconds_count\{[^}]*\} 2$/m, '... which are counted');
+    like($text, qr/_bucket\{[^}]*introspect",le="\+Inf"\} 2$/m,
+         '... and hold all calls');
+    like($text, qr/_seconds_count\{[^}]*introspect"\} 2$/m,
+         '... which are counted');
+    like($text, qr/_seconds_count\{[^}]*list"\} 0$/m,
+         '... each with its operation');
+
+    done_testing;
+};
+
+
+subtest 'the JSON is as its schema says' => sub {
+    my $file = File::Temp->new(SUFFIX => '.json');
+
+    print $file $nginx->get('/status?format=json')->{body};
+    close $file;
+
+    my $check = 'import json, sys, jsonschema; '
+                . 's, d = [json.load(open(f)) for f in sys.argv[1:]]; '
+                . 'jsonschema.Draft202012Validator.check_schema(s); '
+                . 'jsonschema.validate(d, s)';
+
+    is(`python3 -B -c '$check' $top/docs/status.schema.json $file 2>&1`, '',
+       'nothing is missing, nothing is more');
+    is($?, 0, '... as jsonschema says');
 
     done_testing;
 };
@@ -178,17 +226,29 @@ subtest 'the page' => sub {
          'is HTML');
     like($html->{raw_headers}, qr/^Cache-Control: no-store\r$/m, '... not to be kept');
     like($html->{body}, qr/<\/html>\n\z/, '... is whole');
-    like($html->{body}, qr/<td class="name">a&quot;b\\c&lt;d&gt;&amp;e<\/td>/,
-         'a name is escaped');
-    like($html->{body}, qr/<td>closed<\/td>/, 'the breaker is a word');
+    my ($zone) = $html->{body} =~ m{<h3>Zone a&quot;b\\c&lt;d&gt;&amp;e</h3>(.*?)</table>}s;
 
-    my ($zones) = $html->{body} =~ m{<h2>Zones</h2>(.*?)</table>}s;
-    my ($head, @rows) = map { scalar(() = /<t[hd]/g) } $zones =~ m{<tr>(.*?)</tr>}gs;
-
-    is_deeply(\@rows, [ $head, $head ], 'a row for each zone');
-    is_deeply([ sort $zones =~ /<th>(\w+)</g ],
+    ok($zone, 'a name is escaped');
+    is_deeply([ sort(($zone || '') =~ /<th>(\w+)</g) ],
               [ sort grep { $_ ne 'name' } keys %{$json->{zones}[0]} ],
-              '... with the figures that JSON has');
+              '... and its table has the figures that JSON has');
+    like($html->{body}, qr{<th>breaker</th><td>closed</td>},
+         'the breaker is a word');
+    like($html->{body}, qr{<th>decisions missing no_token</th><td>1</td>},
+         'a decision has its verdict and its reason');
+
+    my ($style) = $html->{body} =~ m{<style>(.*?)</style>}s;
+    my ($script) = $html->{body} =~ m{<script>(.*?)</script>}s;
+
+    like($html->{raw_headers}, qr/^Content-Security-Policy:\ default-src\ 'none';
+                                  \ style-src\ 'sha256-\Q@{[ b64($style) ]}\E';
+                                  \ script-src\ 'sha256-\Q@{[ b64($script) ]}\E';
+                                  \ connect-src\ 'self';\ img-src\ data:;
+                                  \ base-uri\ 'none';\ form-action\ 'none';
+                                  \ frame-ancestors\ 'none'\r$/mx,
+         'only its own style and script count');
+    unlike($html->{body}, qr/\{\{/, 'no mark is left');
+    unlike($html->{body}, qr{https?://(?!127\.0\.0\.1)}, 'it names no other place');
 
     done_testing;
 };

@@ -758,8 +758,10 @@ subtest 'answers of creation' => sub {
 
 
 sub refusals {
-    return $nginx->get('/status?format=prometheus')->{body} =~
-        /^agilicus_token_events_total\{event="credential_refused"\} (\d+)$/m ? $1 : -1;
+    my ($api) = @{JSON::PP::decode_json(
+                      $nginx->get('/status?format=json')->{body})->{apis}};
+
+    return $api->{calls}{validate}{refused} + $api->{calls}{create}{refused};
 }
 
 

@@ -8,6 +8,7 @@
 #include "stubs.h"
 
 #include "zone/budget.h"
+#include "zone/calls.h"
 
 
 static void test_rate(void);
@@ -412,7 +413,7 @@ test_apis(void)
         unit_check(ngx_agt_budget_api(zone, url, 1, 1) == i + 1);
         unit_check(ngx_agt_budget_api(zone, url, 1, 0) == i + 1);
 
-        state[i + 1].calls = i + 1;
+        state[i + 1].opened = i + 1;
         state[i + 1].open = 1;
     }
 
@@ -420,7 +421,7 @@ test_apis(void)
         memset(url, (int) i, sizeof(url));
 
         unit_check(ngx_agt_budget_api(zone, url, 2, 1) == i + 1);
-        unit_check(state[i + 1].calls == i + 1 && state[i + 1].open == 1);
+        unit_check(state[i + 1].opened == i + 1 && state[i + 1].open == 1);
     }
 
     unit_test("a place is given away that has been of no use for longest");
@@ -433,7 +434,7 @@ test_apis(void)
         place = ngx_agt_budget_api(zone, url, i == 11 ? 2 : 3, 1);
 
         unit_check(place == i);
-        state[i].calls = 10 + i;
+        state[i].opened = 10 + i;
         state[i].open = 1;
     }
 
@@ -444,10 +445,10 @@ test_apis(void)
 
     unit_check(place == 11);
     unit_check(state[11].used == 4);
-    unit_check(state[11].calls == 0 && state[11].open == 0);
+    unit_check(state[11].opened == 0 && state[11].open == 0);
     unit_check(memcmp(state[11].digest, url, sizeof(url)) == 0);
     unit_check(ngx_agt_budget_api(zone, url, 4, 1) == 11);
-    unit_check(state[10].calls == 20 && state[10].open == 1);
+    unit_check(state[10].opened == 20 && state[10].open == 1);
 
     unit_test("no two APIs of a configuration and the one before share one");
 
@@ -501,23 +502,23 @@ test_breaker(void)
     for (i = 0; i < 4; i++) {
         unit_check(ngx_agt_breaker_pass(zone, api, &b, now, 3000,
                                         &retry_after) == NGX_OK);
-        unit_check(ngx_agt_breaker_report(zone, api, &b, now, 10, 1,
+        unit_check(ngx_agt_breaker_report(zone, api, &b, now, 1,
                                           -1) == NGX_OK);
     }
 
     /* one that does not fail ends the row */
 
-    unit_check(ngx_agt_breaker_report(zone, api, &b, now, 10, 0, -1)
+    unit_check(ngx_agt_breaker_report(zone, api, &b, now, 0, -1)
                == NGX_OK);
 
     for (i = 0; i < 4; i++) {
-        unit_check(ngx_agt_breaker_report(zone, api, &b, now, 10, 1,
+        unit_check(ngx_agt_breaker_report(zone, api, &b, now, 1,
                                           -1) == NGX_OK);
         unit_check(ngx_agt_breaker_pass(zone, api, &b, now, 3000,
                                         &retry_after) == NGX_OK);
     }
 
-    unit_check(ngx_agt_breaker_report(zone, api, &b, now, 10, 1, -1)
+    unit_check(ngx_agt_breaker_report(zone, api, &b, now, 1, -1)
                == NGX_BUSY);
     unit_check(zone->sh->api[api].opened == 1);
 
@@ -534,7 +535,7 @@ test_breaker(void)
 
     /* calls that were out already and fail keep it open */
 
-    unit_check(ngx_agt_breaker_report(zone, api, &b, now + 500, 10,
+    unit_check(ngx_agt_breaker_report(zone, api, &b, now + 500,
                                       1, -1) == NGX_OK);
     unit_check(ngx_agt_breaker_pass(zone, api, &b, now + 1499, 3000,
                                     &retry_after) == NGX_DECLINED);
@@ -556,7 +557,7 @@ test_half_open(void)
     now = 100000;
 
     for (i = 0; i < 3; i++) {
-        (void) ngx_agt_breaker_report(zone, api, &b, now, 10, 1, -1);
+        (void) ngx_agt_breaker_report(zone, api, &b, now, 1, -1);
     }
 
     now += 1000;
@@ -576,7 +577,7 @@ test_half_open(void)
     unit_test("a probe that fails opens it again, for another probe");
 
     now += 3000;
-    unit_check(ngx_agt_breaker_report(zone, api, &b, now, 3000, 1,
+    unit_check(ngx_agt_breaker_report(zone, api, &b, now, 1,
                                       -1) == NGX_OK);
     unit_check(ngx_agt_breaker_pass(zone, api, &b, now + 999, 3000,
                                     &retry_after) == NGX_DECLINED);
@@ -595,7 +596,7 @@ test_half_open(void)
 
     unit_test("a probe that succeeds closes it");
 
-    unit_check(ngx_agt_breaker_report(zone, api, &b, now + 4100, 10,
+    unit_check(ngx_agt_breaker_report(zone, api, &b, now + 4100,
                                       0, -1) == NGX_DONE);
 
     for (i = 0; i < 10; i++) {
@@ -604,18 +605,18 @@ test_half_open(void)
                    == NGX_OK);
     }
 
-    unit_check(ngx_agt_breaker_report(zone, api, &b, now + 4200, 10,
+    unit_check(ngx_agt_breaker_report(zone, api, &b, now + 4200,
                                       0, -1) == NGX_OK);
 
     /* and the row begins anew */
 
-    unit_check(ngx_agt_breaker_report(zone, api, &b, now + 4200, 10,
+    unit_check(ngx_agt_breaker_report(zone, api, &b, now + 4200,
                                       1, -1) == NGX_OK);
-    unit_check(ngx_agt_breaker_report(zone, api, &b, now + 4200, 10,
+    unit_check(ngx_agt_breaker_report(zone, api, &b, now + 4200,
                                       1, -1) == NGX_OK);
     unit_check(ngx_agt_breaker_pass(zone, api, &b, now + 4200, 3000,
                                     &retry_after) == NGX_OK);
-    unit_check(ngx_agt_breaker_report(zone, api, &b, now + 4200, 10,
+    unit_check(ngx_agt_breaker_report(zone, api, &b, now + 4200,
                                       1, -1) == NGX_BUSY);
     unit_check(zone->sh->api[api].opened == 2);
 }
@@ -633,7 +634,7 @@ test_throttled(void)
     start();
     now = 100000;
 
-    unit_check(ngx_agt_breaker_report(zone, api, &b, now, 10, 1, 7)
+    unit_check(ngx_agt_breaker_report(zone, api, &b, now, 1, 7)
                == NGX_BUSY);
     unit_check(ngx_agt_breaker_pass(zone, api, &b, now, 3000,
                                     &retry_after) == NGX_DECLINED);
@@ -648,7 +649,7 @@ test_throttled(void)
 
     start();
 
-    unit_check(ngx_agt_breaker_report(zone, api, &b, now, 10, 1,
+    unit_check(ngx_agt_breaker_report(zone, api, &b, now, 1,
                                       (time_t) 1 << 62)
                == NGX_BUSY);
     unit_check(ngx_agt_breaker_pass(zone, api, &b, now, 3000,
@@ -659,9 +660,9 @@ test_throttled(void)
 
     unit_test("and what it says shortens nothing");
 
-    (void) ngx_agt_breaker_report(zone, api, &b, now + 30000, 10, 1, 20);
-    (void) ngx_agt_breaker_report(zone, api, &b, now + 30000, 10, 1, 1);
-    (void) ngx_agt_breaker_report(zone, api, &b, now + 30000, 10, 1, 0);
+    (void) ngx_agt_breaker_report(zone, api, &b, now + 30000, 1, 20);
+    (void) ngx_agt_breaker_report(zone, api, &b, now + 30000, 1, 1);
+    (void) ngx_agt_breaker_report(zone, api, &b, now + 30000, 1, 0);
     unit_check(ngx_agt_breaker_pass(zone, api, &b, now + 49999,
                                     3000, &retry_after)
                == NGX_DECLINED);
@@ -682,13 +683,12 @@ test_no_breaker(void)
     start();
 
     for (i = 0; i < 1000; i++) {
-        unit_check(ngx_agt_breaker_report(zone, api, &b, 1000, 10,
+        unit_check(ngx_agt_breaker_report(zone, api, &b, 1000,
                                           1, 60) == NGX_OK);
         unit_check(ngx_agt_breaker_pass(zone, api, &b, 1000, 3000,
                                         &retry_after) == NGX_OK);
     }
 
-    unit_check(zone->sh->api[api].failed == 1000);
     unit_check(zone->sh->api[api].opened == 0);
 }
 
@@ -696,9 +696,8 @@ test_no_breaker(void)
 static void
 test_counters(void)
 {
-    ngx_uint_t            i;
-    ngx_agt_breaker_t     b = { 5, 1000, 30000 };
-    ngx_agt_api_state_t  *state;
+    ngx_uint_t       i, n;
+    ngx_agt_calls_t  calls;
 
     static const struct {
         ngx_msec_t  elapsed;
@@ -711,20 +710,67 @@ test_counters(void)
 
     unit_test("calls are counted by how they ended and how long they took");
 
-    start();
-    state = &zone->sh->api[api];
-
     for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-        memset(&state->latency, 0, sizeof(state->latency));
+        start();
 
-        (void) ngx_agt_breaker_report(zone, api, &b, 1000,
-                                      tests[i].elapsed, i % 2, -1);
+        ngx_agt_calls_count(zone, api, 2, NGX_AGT_CALLS_FAILED,
+                            tests[i].elapsed);
+        ngx_agt_calls_count(zone, api, 2, NGX_AGT_CALLS_DROPPED, 1);
+        ngx_agt_calls_get(zone, api, 2, &calls);
 
-        unit_check(state->latency.calls[tests[i].place] == 1);
-        unit_check(state->latency.sum == tests[i].elapsed);
-        unit_check(state->calls == i + 1);
-        unit_check(state->failed == (i + 1) / 2);
+        unit_check(calls.latency.calls[tests[i].place] == 1);
+        unit_check(calls.latency.sum == tests[i].elapsed);
+        unit_check(calls.results[NGX_AGT_CALLS_FAILED] == 1);
+        unit_check(calls.results[NGX_AGT_CALLS_DROPPED] == 1);
+        unit_check(calls.results[NGX_AGT_CALLS_OK] == 0);
     }
+
+    unit_test("operations and APIs are counted apart");
+
+    start();
+
+    for (i = 0; i < 3; i++) {
+        for (n = 0; n < 3; n++) {
+            ngx_agt_calls_count(zone, i, n, NGX_AGT_CALLS_OK, 10 * i + n);
+        }
+    }
+
+    for (i = 0; i < 3; i++) {
+        for (n = 0; n < 3; n++) {
+            ngx_agt_calls_get(zone, i, n, &calls);
+
+            unit_check(calls.results[NGX_AGT_CALLS_OK] == 1);
+            unit_check(calls.latency.sum == 10 * i + n);
+        }
+    }
+
+    ngx_agt_calls_get(zone, 3, 0, &calls);
+    unit_check(calls.results[NGX_AGT_CALLS_OK] == 0);
+
+    unit_test("an API in another one's place begins at zero");
+
+    ngx_agt_zone_lock(zone);
+    ngx_agt_calls_forget_locked(zone, 1);
+    ngx_agt_zone_unlock(zone);
+
+    for (i = 0; i < 3; i++) {
+        ngx_agt_calls_get(zone, i, 2, &calls);
+        unit_check(calls.results[NGX_AGT_CALLS_OK] == (i != 1));
+    }
+
+    unit_test("what there is no room for is not counted");
+
+    for (i = 0; i < NGX_AGT_ZONE_APIS; i++) {
+        for (n = 0; n < 10; n++) {
+            ngx_agt_calls_count(zone, i, n, NGX_AGT_CALLS_OK, 1);
+        }
+    }
+
+    ngx_agt_calls_get(zone, NGX_AGT_ZONE_APIS - 1, 9, &calls);
+    unit_check(calls.results[NGX_AGT_CALLS_OK] == 0);
+
+    ngx_agt_calls_get(zone, 0, 2, &calls);
+    unit_check(calls.results[NGX_AGT_CALLS_OK] == 2);
 }
 
 

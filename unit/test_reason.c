@@ -51,6 +51,30 @@ main(void)
     test_words("each reason has a word of its own",
                ngx_agt_reason_word, NGX_AGT_REASON_LAST);
 
+    unit_test("a reason belongs to a verdict");
+
+    unit_check(ngx_agt_reason_belongs(NGX_AGT_REASON_NONE,
+                                      NGX_AGT_VERDICT_ACTIVE));
+    unit_check(ngx_agt_reason_belongs(NGX_AGT_REASON_NO_IDENTITY,
+                                      NGX_AGT_VERDICT_MISSING));
+    unit_check(ngx_agt_reason_belongs(NGX_AGT_REASON_SYNTAX,
+                                      NGX_AGT_VERDICT_MALFORMED));
+    unit_check(ngx_agt_reason_belongs(NGX_AGT_REASON_AUDIENCE,
+                                      NGX_AGT_VERDICT_INVALID));
+    unit_check(ngx_agt_reason_belongs(NGX_AGT_REASON_EXPIRED,
+                                      NGX_AGT_VERDICT_EXPIRED));
+    unit_check(ngx_agt_reason_belongs(NGX_AGT_REASON_SUBJECT,
+                                      NGX_AGT_VERDICT_REVOKED));
+    unit_check(ngx_agt_reason_belongs(NGX_AGT_REASON_CREATE,
+                                      NGX_AGT_VERDICT_FORBIDDEN));
+    unit_check(ngx_agt_reason_belongs(NGX_AGT_REASON_EARLY,
+                                      NGX_AGT_VERDICT_UNAVAILABLE));
+
+    unit_check(ngx_agt_reason_belongs(NGX_AGT_REASON_NONE,
+                                      NGX_AGT_VERDICT_ANONYMOUS));
+    unit_check(!ngx_agt_reason_belongs(NGX_AGT_REASON_SCOPE,
+                                       NGX_AGT_VERDICT_INVALID));
+
     unit_test("the words are those of the interface");
 
     unit_check(unit_equal(ngx_agt_verdict_word(NGX_AGT_VERDICT_FORBIDDEN),

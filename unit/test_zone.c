@@ -93,20 +93,25 @@ lay_out(size_t size)
     unit_check_note(sh->clients_offset >= sh->flights_offset
                     + sh->flights * sizeof(ngx_agt_flight_mark_t),
                     note);
-    unit_check_note(sh->invalid_offset >= sh->clients_offset
+    unit_check_note(sh->calls_offset >= sh->clients_offset
                     + sh->clients * sizeof(ngx_agt_client_budget_t),
                     note);
+    unit_check_note(sh->invalid_offset >= sh->calls_offset
+                    + sh->calls * sizeof(ngx_agt_calls_t), note);
     unit_check_note(sh->facts_offset > sh->invalid_offset
                     && sh->size > sh->facts_offset, note);
 
     unit_check_note(((sh->flights_offset | sh->clients_offset
-                      | sh->invalid_offset | sh->facts_offset) & 63) == 0,
+                      | sh->calls_offset | sh->invalid_offset
+                      | sh->facts_offset) & 63) == 0,
                     note);
 
     unit_check_note((u_char *) zone->flights
                     == (u_char *) sh + sh->flights_offset
                     && (u_char *) zone->clients
                        == (u_char *) sh + sh->clients_offset
+                    && (u_char *) zone->calls
+                       == (u_char *) sh + sh->calls_offset
                     && (u_char *) zone->invalid
                        == (u_char *) sh + sh->invalid_offset
                     && (u_char *) zone->facts
@@ -133,7 +138,7 @@ lay_out(size_t size)
     unit_check_note((sh->facts_offset - sh->invalid_offset) * 100 / rest >= 9
                     && (sh->facts_offset - sh->invalid_offset) * 100 / rest
                        <= 10, note);
-    unit_check_note(rest * 100 / sh->size >= (size < 131072 ? 50 : 90), note);
+    unit_check_note(rest * 100 / sh->size >= (size < 262144 ? 50 : 90), note);
 
     unit_check_note(ngx_agt_table_sane(zone->facts)
                     && ngx_agt_table_sane(zone->invalid), note);
@@ -394,6 +399,12 @@ test_counts(void)
     for (i = 0; i < NGX_AGT_COUNTS; i++) {
         unit_check(zone->sh->counts[i] == i + 1);
     }
+
+    ngx_agt_zone_decided(zone, NGX_AGT_VERDICT_FORBIDDEN,
+                         NGX_AGT_REASON_SCOPE);
+
+    unit_check(zone->sh->decisions[NGX_AGT_VERDICT_FORBIDDEN]
+                                  [NGX_AGT_REASON_SCOPE] == 1);
 
     unit_test("both clocks are those of nginx");
 

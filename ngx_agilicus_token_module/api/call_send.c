@@ -5,6 +5,7 @@
 
 
 #include "api/call_send.h"
+#include "zone/calls.h"
 
 
 static ngx_int_t ngx_agt_call_send(ngx_agt_call_t *call,
@@ -23,6 +24,8 @@ static ngx_uint_t ngx_agt_call_step(ngx_agt_call_t *call,
     ngx_agt_curl_result_t *result);
 static void ngx_agt_call_read(ngx_agt_call_t *call,
     ngx_agt_curl_result_t *result, ngx_agt_answer_t *answer);
+static ngx_agt_calls_result_e ngx_agt_call_result(
+    const ngx_agt_answer_t *answer);
 static void ngx_agt_call_report(ngx_agt_call_t *call,
     ngx_agt_curl_result_t *result, ngx_agt_answer_t *answer);
 static void ngx_agt_call_log(ngx_agt_call_t *call,
@@ -207,9 +210,6 @@ ngx_agt_call_send(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
     ngx_queue_insert_tail(&w->sent, &call->queue);
     w->left += call->left;
 
-    ngx_agt_zone_count(w->conf->first, call->retried ? NGX_AGT_COUNT_RETRIES
-                                                     : NGX_AGT_COUNT_CALLS);
-
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, w->log, 0,
                    "agilicus token %s sent, again: %d, digest %08xD",
                    call->type->name, (int) call->retried,
@@ -278,6 +278,9 @@ ngx_agt_call_drop(ngx_agt_call_t *call)
 
     w->left--;
 
+    ngx_agt_calls_count(w->conf->first, call->api->state, call->operation,
+                        NGX_AGT_CALLS_DROPPED, 0);
+
     call->state = NGX_AGT_CALL_NEW;
 
     ngx_agt_call_free(call);
@@ -338,7 +341,18 @@ ngx_agt_call_done(void *data, ngx_agt_curl_result_t *result)
 {
     ngx_agt_call_t *call = data;
 
-    ngx_agt_answer_t  answer;
+    ngx_uint_t           operation;
+    ngx_msec_t           elapsed;
+    ngx_agt_zone_t      *first;
+    ngx_agt_answer_t     answer;
+    const ngx_agt_api_t  *api;
+
+    /* a call that is sent again, or has a next step, forgets this one */
+
+    api = call->api;
+    operation = call->operation;
+    first = ngx_agt_worker.conf->first;
+    elapsed = (ngx_msec_t) (ngx_agt_seams.mono() - call->sent);
 
     ngx_agt_worker.left -= call->left;
 
@@ -346,11 +360,22 @@ ngx_agt_call_done(void *data, ngx_agt_curl_result_t *result)
     call->state = NGX_AGT_CALL_NEW;
     call->op = NULL;
 
-    if (ngx_agt_call_retry(call, result) || ngx_agt_call_step(call, result)) {
+    if (ngx_agt_call_retry(call, result)) {
+        ngx_agt_calls_count(first, api->state, operation,
+                            NGX_AGT_CALLS_RETRIED, elapsed);
+        return;
+    }
+
+    if (ngx_agt_call_step(call, result)) {
+        ngx_agt_calls_count(first, api->state, operation,
+                            NGX_AGT_CALLS_OK, elapsed);
         return;
     }
 
     ngx_agt_call_read(call, result, &answer);
+
+    ngx_agt_calls_count(first, api->state, operation,
+                        ngx_agt_call_result(&answer), elapsed);
 
     ngx_log_debug5(NGX_LOG_DEBUG_HTTP, ngx_agt_worker.log, 0,
                    "agilicus token %s answered, status %ui, reason \"%V\", "
@@ -460,6 +485,45 @@ ngx_agt_call_read(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
 }
 
 
+static ngx_agt_calls_result_e
+ngx_agt_call_result(const ngx_agt_answer_t *answer)
+{
+    switch (answer->class) {
+
+    case NGX_AGT_CLASS_ACTIVE:
+        return NGX_AGT_CALLS_OK;
+
+    case NGX_AGT_CLASS_INVALID:
+        return NGX_AGT_CALLS_INVALID;
+
+    case NGX_AGT_CLASS_REVOKED:
+        return NGX_AGT_CALLS_REVOKED;
+
+    case NGX_AGT_CLASS_REFUSED:
+        return NGX_AGT_CALLS_REFUSED;
+
+    default:
+        break;
+    }
+
+    switch (answer->reason) {
+
+    case NGX_AGT_REASON_THROTTLED:
+        return NGX_AGT_CALLS_THROTTLED;
+
+    case NGX_AGT_REASON_TIMEOUT:
+        return NGX_AGT_CALLS_TIMEOUT;
+
+    case NGX_AGT_REASON_NOT_THE_API:
+        return NGX_AGT_CALLS_NOT_THE_API;
+
+    default:
+        return answer->transient ? NGX_AGT_CALLS_FAILED
+                                 : NGX_AGT_CALLS_UNUSABLE;
+    }
+}
+
+
 static void
 ngx_agt_call_report(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     ngx_agt_answer_t *answer)
@@ -472,8 +536,7 @@ ngx_agt_call_report(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     conf = w->conf;
 
     rc = ngx_agt_breaker_report(conf->first, call->api->state,
-              &conf->breaker, ngx_current_msec, answer->elapsed,
-              answer->transient,
+              &conf->breaker, ngx_current_msec, answer->transient,
               result->status == 429 ? result->retry_after : 0);
 
     ngx_agt_call_log(call, result, answer);
@@ -511,11 +574,6 @@ ngx_agt_call_log(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     {
         return;
     }
-
-    ngx_agt_zone_count(w->conf->first,
-        answer->class == NGX_AGT_CLASS_REFUSED
-        ? NGX_AGT_COUNT_CREDENTIAL_REFUSED
-        : NGX_AGT_COUNT_FAILED_CALLS);
 
     if (answer->reason == NGX_AGT_REASON_NOT_THE_API
         || w->logged == ngx_time())

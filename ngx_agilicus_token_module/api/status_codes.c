@@ -64,9 +64,27 @@ static const ngx_agt_status_row_t  ngx_agt_statuses[] = {
 };
 
 
+static const ngx_str_t
+    ngx_agt_operation_words[NGX_AGT_OPERATION_LAST] = {
+    [NGX_AGT_OPERATION_INTROSPECT] = ngx_string("introspect"),
+    [NGX_AGT_OPERATION_REISSUE] = ngx_string("reissue"),
+    [NGX_AGT_OPERATION_VALIDATE] = ngx_string("validate"),
+    [NGX_AGT_OPERATION_CREATE] = ngx_string("create"),
+    [NGX_AGT_OPERATION_REVOKE] = ngx_string("revoke"),
+    [NGX_AGT_OPERATION_LIST] = ngx_string("list"),
+};
+
+
 static void ngx_agt_status_any(
     ngx_agt_operation_e operation, ngx_uint_t status,
     ngx_agt_meaning_t *meaning);
+
+
+const ngx_str_t *
+ngx_agt_operation_word(ngx_uint_t operation)
+{
+    return &ngx_agt_operation_words[operation];
+}
 
 
 ngx_uint_t

@@ -59,6 +59,12 @@ typedef struct {
 
 
 /*
+ * Returns the word for an operation in figures: a constant, which a null
+ * follows.
+ */
+const ngx_str_t *ngx_agt_operation_word(ngx_uint_t operation);
+
+/*
  * Returns 1 if the meaning of a status depends on whether its body is a JSON
  * object; else 0, and the body need not be looked at for it.
  */

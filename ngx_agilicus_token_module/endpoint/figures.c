@@ -5,16 +5,18 @@
 
 
 #include "endpoint/figures.h"
+#include "endpoint/dashboard.h"
 
 
-/* bytes that a sample takes at most, with its HELP and TYPE, without a name */
-#define NGX_AGT_FIGURES_SAMPLE  512
+/* bytes that a sample takes at most, without a name, and those of HELP, TYPE */
+#define NGX_AGT_FIGURES_SAMPLE  192
+#define NGX_AGT_FIGURES_FAMILY  320
 
 /* "section" of a figure: the object or table that it stands in */
-#define NGX_AGT_FIGURES_VERDICTS  0
+#define NGX_AGT_FIGURES_WHOLE     0
 #define NGX_AGT_FIGURES_CACHE     1
-#define NGX_AGT_FIGURES_EVENTS    2
-#define NGX_AGT_FIGURES_CALLS     3
+#define NGX_AGT_FIGURES_SHED      2
+#define NGX_AGT_FIGURES_EVENTS    3
 #define NGX_AGT_FIGURES_APIS      4
 #define NGX_AGT_FIGURES_FEED      5
 #define NGX_AGT_FIGURES_DENIALS   6
@@ -23,16 +25,25 @@
 #define NGX_AGT_FIGURES_SECTIONS  9
 
 
-/* how the value of a figure is written */
+/*
+ * How the value of a figure is written.  A figure from VERDICTS on has one
+ * sample for each word, or for each pair of words.
+ */
 
 typedef enum {
     NGX_AGT_FIGURE_NUMBER = 0,
+    NGX_AGT_FIGURE_TEXT,
     NGX_AGT_FIGURE_MS,           /* seconds in Prometheus; -1: not known */
     NGX_AGT_FIGURE_THOUSANDTHS,
     NGX_AGT_FIGURE_FLAG,
     NGX_AGT_FIGURE_BREAKER,      /* time until which it is open; 0: closed */
     NGX_AGT_FIGURE_FEED,         /* ngx_agt_feed_e */
-    NGX_AGT_FIGURE_LATENCY       /* ngx_agt_latency_t */
+
+    NGX_AGT_FIGURE_VERDICTS,
+    NGX_AGT_FIGURE_DECISIONS,    /* verdict, reason */
+    NGX_AGT_FIGURE_RESULTS,      /* operation, result */
+    NGX_AGT_FIGURE_SUMS,         /* operation */
+    NGX_AGT_FIGURE_LATENCIES     /* operation, upper end of a bucket */
 } ngx_agt_figure_e;
 
 
@@ -52,7 +63,7 @@ typedef struct {
 
 typedef struct {
     ngx_uint_t         section;
-    const char        *name;     /* in JSON and on the page */
+    const char        *name;     /* in JSON and on the page; NULL: not there */
     const char        *family;   /* in Prometheus; NULL: not there */
     const char        *type;
     const char        *labels;   /* or NULL */
@@ -62,36 +73,51 @@ typedef struct {
 } ngx_agt_figure_t;
 
 
+typedef struct {
+    const char        *label[2];
+    const char        *word[2];  /* the second may be NULL */
+    u_char             text[NGX_INT64_LEN + 1];
+    uint64_t           value;
+} ngx_agt_figure_sample_t;
+
+
 static u_char *ngx_agt_figures_set(const ngx_agt_figures_t *figures,
     const ngx_agt_figures_section_t *section, ngx_uint_t n);
 static u_char *ngx_agt_figures_members(u_char *p, u_char *last,
     ngx_uint_t section, u_char *set, ngx_uint_t comma);
-static u_char *ngx_agt_figures_cells(u_char *p, u_char *last,
+static u_char *ngx_agt_figures_rows(u_char *p, u_char *last,
     ngx_uint_t section, u_char *set);
+static u_char *ngx_agt_figure_row(u_char *p, u_char *last,
+    const ngx_agt_figure_t *f, const ngx_agt_figure_sample_t *sample,
+    u_char *set);
+static ngx_uint_t ngx_agt_figure_next(const ngx_agt_figure_t *f, u_char *set,
+    ngx_uint_t *i, ngx_agt_figure_sample_t *sample);
+static u_char *ngx_agt_figure_object(u_char *p, u_char *last,
+    const ngx_agt_figure_t *f, u_char *set);
 static u_char *ngx_agt_figure_value(u_char *p, u_char *last,
-    const ngx_agt_figure_t *f, u_char *set, ngx_uint_t json);
+    const ngx_agt_figure_t *f, u_char *set, const char *quote);
 static u_char *ngx_agt_figure_samples(u_char *p, u_char *last,
     const ngx_agt_figure_t *f, u_char *set);
 static u_char *ngx_agt_figure_histogram(u_char *p, u_char *last,
     const ngx_agt_figure_t *f, u_char *set);
 static u_char *ngx_agt_figure_name(u_char *p, u_char *last,
-    const ngx_agt_figure_t *f, u_char *set, const char *suffix,
-    const char *label);
+    const ngx_agt_figure_t *f, u_char *set, const char *suffix);
+static u_char *ngx_agt_figure_close(u_char *p, u_char *last);
 
 
 static const ngx_agt_figures_section_t
     ngx_agt_figures_sections[NGX_AGT_FIGURES_SECTIONS] =
 {
-    { "verdicts", "Decisions", NULL, NULL, 0 },
+    { NULL, "Decisions", NULL, NULL, 0 },
     { "cache", "Cache", NULL, NULL, 0 },
+    { "shed", "Not asked because of a limit", NULL, NULL, 0 },
     { "events", "Events", NULL, NULL, 0 },
-    { NULL, "Calls", NULL, NULL, 0 },
-    { "apis", "Tokens APIs", "api", "url",
+    { "apis", "Tokens API", "api", "url",
       offsetof(ngx_agt_figures_t, apis) },
     { "feed", "Revocation feed", NULL, NULL, 0 },
     { "denials", "Denials", NULL, NULL, 0 },
     { "ledger", "Ledger", NULL, NULL, 0 },
-    { "zones", "Zones", "zone", "name",
+    { "zones", "Zone", "zone", "name",
       offsetof(ngx_agt_figures_t, zones) }
 };
 
@@ -104,33 +130,50 @@ static const ngx_agt_figures_section_t
     { section, word, family, "counter", label "=\"" word "\"",               \
       NGX_AGT_FIGURE_NUMBER, of(counts[count]), help }
 
-#define verdict(word, count)                                                 \
-    counted(NGX_AGT_FIGURES_VERDICTS, word, "decisions_total", "verdict",    \
-            "Requests decided, by verdict.", count)
-
 #define cache(word, count)                                                   \
     counted(NGX_AGT_FIGURES_CACHE, word, "lookups_total", "cache",           \
             "Requests by what the cache had for them.", count)
 
+#define shed(word, count)                                                    \
+    counted(NGX_AGT_FIGURES_SHED, word, "shed_total", "cause",               \
+            "Calls that were not made because of a limit, by limit.", count)
+
 #define event(word, count)                                                   \
     counted(NGX_AGT_FIGURES_EVENTS, word, "events_total", "event",           \
             "What else happened.", count)
+
+#define zone(word, family, type, kind, member, help)                         \
+    { NGX_AGT_FIGURES_ZONES, word, family, type, "kind=\"" kind "\"",        \
+      NGX_AGT_FIGURE_NUMBER, of_zone(member), help }
 
 
 /* figures of one section, and of one family, stand together */
 
 static const ngx_agt_figure_t  ngx_agt_figures[] = {
 
-    verdict("active", NGX_AGT_COUNT_ACTIVE),
-    verdict("anonymous", NGX_AGT_COUNT_ANONYMOUS),
-    verdict("missing", NGX_AGT_COUNT_MISSING),
-    verdict("malformed", NGX_AGT_COUNT_MALFORMED),
-    verdict("invalid", NGX_AGT_COUNT_INVALID),
-    verdict("expired", NGX_AGT_COUNT_EXPIRED),
-    verdict("revoked", NGX_AGT_COUNT_REVOKED),
-    verdict("step_up", NGX_AGT_COUNT_STEP_UP),
-    verdict("forbidden", NGX_AGT_COUNT_FORBIDDEN),
-    verdict("unavailable", NGX_AGT_COUNT_UNAVAILABLE),
+    { NGX_AGT_FIGURES_WHOLE, "schema", NULL, NULL, NULL,
+      NGX_AGT_FIGURE_NUMBER, of(schema), NULL },
+    { NGX_AGT_FIGURES_WHOLE, "version", NULL, NULL, NULL,
+      NGX_AGT_FIGURE_TEXT, of(version), NULL },
+    { NGX_AGT_FIGURES_WHOLE, "nginx", NULL, NULL, NULL,
+      NGX_AGT_FIGURE_TEXT, of(nginx), NULL },
+    { NGX_AGT_FIGURES_WHOLE, NULL, "build_info", "gauge",
+      "version=\"" NGX_AGT_VERSION "\",nginx=\"" NGINX_VERSION "\"",
+      NGX_AGT_FIGURE_NUMBER, of(build), "Versions of the module and of nginx." },
+    { NGX_AGT_FIGURES_WHOLE, "time_ms", NULL, NULL, NULL,
+      NGX_AGT_FIGURE_NUMBER, of(time), NULL },
+    { NGX_AGT_FIGURES_WHOLE, "verdicts", NULL, NULL, NULL,
+      NGX_AGT_FIGURE_VERDICTS, of(decisions), NULL },
+    { NGX_AGT_FIGURES_WHOLE, "decisions", "decisions_total", "counter", NULL,
+      NGX_AGT_FIGURE_DECISIONS, of(decisions),
+      "Requests decided, by verdict and reason." },
+    { NGX_AGT_FIGURES_WHOLE, "hit_ratio", NULL, NULL, NULL,
+      NGX_AGT_FIGURE_THOUSANDTHS, of(hit_ratio), NULL },
+    { NGX_AGT_FIGURES_WHOLE, "calls_in_flight", "calls_in_flight", "gauge",
+      NULL, NGX_AGT_FIGURE_NUMBER, of(in_flight), "Calls to APIs under way." },
+    { NGX_AGT_FIGURES_WHOLE, "calls_in_flight_max", "calls_in_flight_max",
+      "gauge", NULL, NGX_AGT_FIGURE_NUMBER, of(max_in_flight),
+      "Calls to APIs that may be under way in all workers." },
 
     cache("hit", NGX_AGT_COUNT_HIT),
     cache("miss", NGX_AGT_COUNT_MISS),
@@ -139,49 +182,42 @@ static const ngx_agt_figure_t  ngx_agt_figures[] = {
     cache("stale", NGX_AGT_COUNT_STALE),
     cache("bypass", NGX_AGT_COUNT_BYPASS),
 
+    shed("client_budget", NGX_AGT_COUNT_SHED_CLIENT_RATE),
+    shed("budget", NGX_AGT_COUNT_SHED_RATE),
+    shed("client_places", NGX_AGT_COUNT_SHED_CLIENT_PLACES),
+    shed("places", NGX_AGT_COUNT_SHED_PLACES),
+    shed("breaker", NGX_AGT_COUNT_SHED_BREAKER),
+
     event("stored", NGX_AGT_COUNT_STORED),
     event("not_stored", NGX_AGT_COUNT_NOT_STORED),
     event("recovered", NGX_AGT_COUNT_RECOVERED),
-    event("calls", NGX_AGT_COUNT_CALLS),
-    event("retries", NGX_AGT_COUNT_RETRIES),
-    event("failed_calls", NGX_AGT_COUNT_FAILED_CALLS),
-    event("credential_refused", NGX_AGT_COUNT_CREDENTIAL_REFUSED),
-    event("shed_breaker", NGX_AGT_COUNT_SHED_BREAKER),
-    event("shed_rate", NGX_AGT_COUNT_SHED_RATE),
-    event("shed_client_rate", NGX_AGT_COUNT_SHED_CLIENT_RATE),
-    event("shed_places", NGX_AGT_COUNT_SHED_PLACES),
-    event("shed_client_places", NGX_AGT_COUNT_SHED_CLIENT_PLACES),
     event("revocations", NGX_AGT_COUNT_REVOCATIONS),
     event("revocations_lost", NGX_AGT_COUNT_REVOCATIONS_LOST),
     event("responses_cut", NGX_AGT_COUNT_CUT),
 
-    { NGX_AGT_FIGURES_CALLS, "hit_ratio", NULL, NULL, NULL,
-      NGX_AGT_FIGURE_THOUSANDTHS, of(hit_ratio), NULL },
-    { NGX_AGT_FIGURES_CALLS, "calls_in_flight", "calls_in_flight", "gauge",
-      NULL, NGX_AGT_FIGURE_NUMBER, of(in_flight), "Calls to APIs under way." },
-
-    { NGX_AGT_FIGURES_APIS, "calls", NULL, NULL, NULL,
-      NGX_AGT_FIGURE_NUMBER, of_api(state.calls), NULL },
-    { NGX_AGT_FIGURES_APIS, "failed", "api_failed_total", "counter", NULL,
-      NGX_AGT_FIGURE_NUMBER, of_api(state.failed),
-      "Calls that failed by transport, 429 or 5xx." },
     { NGX_AGT_FIGURES_APIS, "breaker", "api_breaker_open", "gauge", NULL,
       NGX_AGT_FIGURE_BREAKER, of_api(state.open),
       "Whether the breaker of an API is open." },
     { NGX_AGT_FIGURES_APIS, "opened", "api_breaker_opened_total", "counter",
       NULL, NGX_AGT_FIGURE_NUMBER, of_api(state.opened),
       "How often the breaker of an API has opened." },
+    { NGX_AGT_FIGURES_APIS, "calls", "api_calls_total", "counter", NULL,
+      NGX_AGT_FIGURE_RESULTS, of_api(calls),
+      "Calls to an API that have ended, by operation and result." },
     { NGX_AGT_FIGURES_APIS, "latency_ms_sum", NULL, NULL, NULL,
-      NGX_AGT_FIGURE_NUMBER, of_api(state.latency.sum), NULL },
+      NGX_AGT_FIGURE_SUMS, of_api(calls), NULL },
     { NGX_AGT_FIGURES_APIS, "latency_ms", "api_latency_seconds", "histogram",
-      NULL, NGX_AGT_FIGURE_LATENCY, of_api(state.latency),
-      "How long calls to an API took." },
+      NULL, NGX_AGT_FIGURE_LATENCIES, of_api(calls),
+      "How long calls to an API took, by operation." },
 
     { NGX_AGT_FIGURES_FEED, "state", "feed_state", "gauge", NULL,
       NGX_AGT_FIGURE_FEED, of(feed), "Whether the feed is in this state." },
     { NGX_AGT_FIGURES_FEED, "incomplete", "feed_incomplete", "gauge", NULL,
       NGX_AGT_FIGURE_FLAG, of(feed_incomplete),
       "Whether the feed has told less than all." },
+    { NGX_AGT_FIGURES_FEED, "interval_ms", "feed_interval_seconds", "gauge",
+      NULL, NGX_AGT_FIGURE_MS, of(feed_interval),
+      "Time between the starts of two polls." },
     { NGX_AGT_FIGURES_FEED, "lag_ms", "feed_lag_seconds", "gauge", NULL,
       NGX_AGT_FIGURE_MS, of(feed_lag),
       "Time since the start of the last complete poll." },
@@ -225,26 +261,29 @@ static const ngx_agt_figure_t  ngx_agt_figures[] = {
 
     { NGX_AGT_FIGURES_ZONES, "size", "zone_size_bytes", "gauge", NULL,
       NGX_AGT_FIGURE_NUMBER, of_zone(size), "Size of a zone." },
-    { NGX_AGT_FIGURES_ZONES, "facts", "zone_entries", "gauge", "kind=\"facts\"",
-      NGX_AGT_FIGURE_NUMBER, of_zone(facts), "Entries in a zone." },
-    { NGX_AGT_FIGURES_ZONES, "invalid", "zone_entries", "gauge",
-      "kind=\"invalid\"", NGX_AGT_FIGURE_NUMBER, of_zone(invalid),
-      "Entries in a zone." },
-    { NGX_AGT_FIGURES_ZONES, "facts_bytes", "zone_facts_bytes", "gauge", NULL,
-      NGX_AGT_FIGURE_NUMBER, of_zone(facts_used),
-      "Bytes of a zone that facts take." },
-    { NGX_AGT_FIGURES_ZONES, "facts_size", "zone_facts_size_bytes", "gauge",
-      NULL, NGX_AGT_FIGURE_NUMBER, of_zone(facts_size),
-      "Bytes of a zone that facts can take." },
-    { NGX_AGT_FIGURES_ZONES, "evictions", "zone_evictions_total", "counter",
-      NULL, NGX_AGT_FIGURE_NUMBER, of_zone(evictions),
-      "Entries that made room for others." }
+    zone("facts", "zone_entries", "gauge", "facts", facts,
+         "Entries in a zone."),
+    zone("invalid", "zone_entries", "gauge", "invalid", invalid,
+         "Entries in a zone."),
+    zone("facts_bytes", "zone_used_bytes", "gauge", "facts", facts_used,
+         "Bytes of a zone that entries take."),
+    zone("invalid_bytes", "zone_used_bytes", "gauge", "invalid", invalid_used,
+         "Bytes of a zone that entries take."),
+    zone("facts_size", "zone_capacity_bytes", "gauge", "facts", facts_size,
+         "Bytes of a zone that entries can take."),
+    zone("invalid_size", "zone_capacity_bytes", "gauge", "invalid",
+         invalid_size, "Bytes of a zone that entries can take."),
+    zone("evictions", "zone_evictions_total", "counter", "facts", evictions,
+         "Entries that made room for others."),
+    zone("invalid_evictions", "zone_evictions_total", "counter", "invalid",
+         invalid_evictions, "Entries that made room for others.")
 };
 
 #undef counted
-#undef verdict
 #undef cache
+#undef shed
 #undef event
+#undef zone
 #undef of
 #undef of_api
 #undef of_zone
@@ -259,11 +298,26 @@ static const char  *ngx_agt_figures_feed[] = {
 #define NGX_AGT_NFEED  (sizeof(ngx_agt_figures_feed) / sizeof(char *))
 
 
+static const char  *ngx_agt_figures_results[NGX_AGT_CALLS_RESULTS] = {
+    [NGX_AGT_CALLS_OK] = "ok",
+    [NGX_AGT_CALLS_INVALID] = "invalid",
+    [NGX_AGT_CALLS_REVOKED] = "revoked",
+    [NGX_AGT_CALLS_REFUSED] = "refused",
+    [NGX_AGT_CALLS_THROTTLED] = "throttled",
+    [NGX_AGT_CALLS_TIMEOUT] = "timeout",
+    [NGX_AGT_CALLS_FAILED] = "failed",
+    [NGX_AGT_CALLS_UNUSABLE] = "unusable",
+    [NGX_AGT_CALLS_NOT_THE_API] = "not_the_api",
+    [NGX_AGT_CALLS_RETRIED] = "retried",
+    [NGX_AGT_CALLS_DROPPED] = "dropped"
+};
+
+
 static const ngx_msec_t  ngx_agt_figures_ends[] = NGX_AGT_LATENCIES;
 
 
 size_t
-ngx_agt_figures_len(const ngx_agt_figures_t *figures)
+ngx_agt_figures_len(const ngx_agt_figures_t *figures, size_t row)
 {
     size_t                   len, samples;
     ngx_uint_t               i;
@@ -272,18 +326,23 @@ ngx_agt_figures_len(const ngx_agt_figures_t *figures)
 
     api = figures->apis.elts;
     zone = figures->zones.elts;
+    row += NGX_AGT_FIGURES_SAMPLE;
 
-    /* the histogram and the state of the feed have more than one sample */
+    samples = NGX_AGT_NFIGURES + NGX_AGT_NFEED
+              + NGX_AGT_VERDICT_LAST * (1 + NGX_AGT_REASON_LAST);
 
-    samples = NGX_AGT_NFIGURES + NGX_AGT_NLATENCIES + 2 + NGX_AGT_NFEED;
-    len = samples * NGX_AGT_FIGURES_SAMPLE;
+    len = NGX_AGT_NFIGURES * NGX_AGT_FIGURES_FAMILY + samples * row;
+
+    samples = NGX_AGT_NFIGURES
+              + NGX_AGT_OPERATION_LAST
+                * (NGX_AGT_CALLS_RESULTS + NGX_AGT_NLATENCIES + 4);
 
     for (i = 0; i < figures->apis.nelts; i++) {
-        len += samples * (NGX_AGT_FIGURES_SAMPLE + api[i].name.len);
+        len += samples * (row + api[i].name.len);
     }
 
     for (i = 0; i < figures->zones.nelts; i++) {
-        len += samples * (NGX_AGT_FIGURES_SAMPLE + zone[i].name.len);
+        len += NGX_AGT_NFIGURES * (row + zone[i].name.len);
     }
 
     return len;
@@ -316,13 +375,13 @@ ngx_agt_figures_json(u_char *p, u_char *last,
     ngx_uint_t                        i, n;
     const ngx_agt_figures_section_t  *s;
 
-    p = ngx_slprintf(p, last, "{\"version\":\"%s\"", NGX_AGT_VERSION);
+    p = ngx_slprintf(p, last, "{");
 
     for (i = 0; i < NGX_AGT_FIGURES_SECTIONS; i++) {
         s = &ngx_agt_figures_sections[i];
 
         if (s->name == NULL) {
-            p = ngx_agt_figures_members(p, last, i, (u_char *) figures, 1);
+            p = ngx_agt_figures_members(p, last, i, (u_char *) figures, 0);
             continue;
         }
 
@@ -356,9 +415,13 @@ ngx_agt_figures_members(u_char *p, u_char *last, ngx_uint_t section,
     for (i = 0; i < NGX_AGT_NFIGURES; i++) {
         f = &ngx_agt_figures[i];
 
-        if (f->section == section) {
+        if (f->section == section && f->name) {
             p = ngx_slprintf(p, last, "%s\"%s\":", comma ? "," : "", f->name);
-            p = ngx_agt_figure_value(p, last, f, set, 1);
+
+            p = (f->kind < NGX_AGT_FIGURE_VERDICTS)
+                ? ngx_agt_figure_value(p, last, f, set, "\"")
+                : ngx_agt_figure_object(p, last, f, set);
+
             comma = 1;
         }
     }
@@ -367,100 +430,261 @@ ngx_agt_figures_members(u_char *p, u_char *last, ngx_uint_t section,
 }
 
 
+/* an object, or an object of objects */
+
+static u_char *
+ngx_agt_figure_object(u_char *p, u_char *last, const ngx_agt_figure_t *f,
+    u_char *set)
+{
+    ngx_uint_t                i;
+    const char               *before;
+    ngx_agt_figure_sample_t   s;
+
+    i = 0;
+    before = NULL;
+
+    p = ngx_slprintf(p, last, "{");
+
+    while (ngx_agt_figure_next(f, set, &i, &s)) {
+
+        if (s.word[0] != before) {
+            p = ngx_slprintf(p, last, "%s%s\"%s\":%s",
+                             (before && s.word[1]) ? "}" : "",
+                             before ? "," : "", s.word[0],
+                             s.word[1] ? "{" : "");
+            before = s.word[0];
+
+        } else {
+            p = ngx_slprintf(p, last, ",");
+        }
+
+        if (s.word[1]) {
+            p = ngx_slprintf(p, last, "\"%s\":", s.word[1]);
+        }
+
+        p = ngx_slprintf(p, last, "%uL", s.value);
+    }
+
+    return ngx_slprintf(p, last, s.word[1] ? "}}" : "}");
+}
+
+
 u_char *
-ngx_agt_figures_html(u_char *p, u_char *last,
+ngx_agt_figures_tables(u_char *p, u_char *last,
     const ngx_agt_figures_t *figures)
 {
     u_char                           *set;
     ngx_uint_t                        i, n;
     const ngx_agt_figures_section_t  *s;
 
-    p = ngx_slprintf(p, last,
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-        "<title>agilicus token</title><style>"
-        "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;"
-        "max-width:60em;padding:0 1em;color:#222;background:#fff}"
-        "h1{font-size:1.4em}h2{font-size:1.1em;margin:1.6em 0 .4em}"
-        "table{border-collapse:collapse;width:100%%}"
-        "th,td{text-align:right;padding:.25em 0 .25em .8em;"
-        "border-bottom:1px solid #ddd}.name{text-align:left;padding-left:0}"
-        "@media(prefers-color-scheme:dark){body{color:#ddd;"
-        "background:#1b1b1b}th,td{border-color:#444}}"
-        "</style></head><body><h1>agilicus token %s</h1>\n",
-        NGX_AGT_VERSION);
-
     for (i = 0; i < NGX_AGT_FIGURES_SECTIONS; i++) {
         s = &ngx_agt_figures_sections[i];
 
-        p = ngx_slprintf(p, last, "<h2>%s</h2><table><tr>", s->title);
-
-        if (s->label) {
-            p = ngx_slprintf(p, last, "<th class=\"name\">%s</th>", s->label);
-        }
-
-        p = ngx_agt_figures_cells(p, last, i, NULL);
-
         for (n = 0; (set = ngx_agt_figures_set(figures, s, n)); n++) {
-            p = ngx_slprintf(p, last, "</tr>\n<tr>");
+
+            p = ngx_slprintf(p, last, "%V%s",
+                             ngx_agt_dashboard_part(NGX_AGT_DASHBOARD_SECTION),
+                             s->title);
 
             if (s->label) {
-                p = ngx_slprintf(p, last, "<td class=\"name\">%V</td>", set);
+                p = ngx_slprintf(p, last, " %V", set);
             }
 
-            p = ngx_agt_figures_cells(p, last, i, set);
+            p = ngx_slprintf(p, last, "%V",
+                             ngx_agt_dashboard_part(NGX_AGT_DASHBOARD_TITLE));
+
+            p = ngx_agt_figures_rows(p, last, i, set);
+
+            p = ngx_slprintf(p, last, "%V",
+                             ngx_agt_dashboard_part(NGX_AGT_DASHBOARD_END));
         }
-
-        p = ngx_slprintf(p, last, "</tr></table>\n");
-    }
-
-    return ngx_slprintf(p, last, "</body></html>\n");
-}
-
-
-/* the cells of one row of a table; its head where "set" is NULL */
-
-static u_char *
-ngx_agt_figures_cells(u_char *p, u_char *last, ngx_uint_t section,
-    u_char *set)
-{
-    ngx_uint_t               i;
-    const ngx_agt_figure_t  *f;
-
-    for (i = 0; i < NGX_AGT_NFIGURES; i++) {
-        f = &ngx_agt_figures[i];
-
-        if (f->section != section) {
-            continue;
-        }
-
-        if (set == NULL) {
-            p = ngx_slprintf(p, last, "<th>%s</th>", f->name);
-            continue;
-        }
-
-        p = ngx_slprintf(p, last, "<td>");
-        p = ngx_agt_figure_value(p, last, f, set, 0);
-        p = ngx_slprintf(p, last, "</td>");
     }
 
     return p;
 }
 
 
-/* a value for JSON, or for people */
+/* of figures with words, those that are not zero */
+
+static u_char *
+ngx_agt_figures_rows(u_char *p, u_char *last, ngx_uint_t section, u_char *set)
+{
+    ngx_uint_t                i, n;
+    const ngx_agt_figure_t   *f;
+    ngx_agt_figure_sample_t   s;
+
+    for (i = 0; i < NGX_AGT_NFIGURES; i++) {
+        f = &ngx_agt_figures[i];
+
+        if (f->section != section || f->name == NULL) {
+            continue;
+        }
+
+        if (f->kind < NGX_AGT_FIGURE_VERDICTS) {
+            p = ngx_agt_figure_row(p, last, f, NULL, set);
+            continue;
+        }
+
+        n = 0;
+
+        while (ngx_agt_figure_next(f, set, &n, &s)) {
+            if (s.value) {
+                p = ngx_agt_figure_row(p, last, f, &s, set);
+            }
+        }
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_agt_figure_row(u_char *p, u_char *last, const ngx_agt_figure_t *f,
+    const ngx_agt_figure_sample_t *sample, u_char *set)
+{
+    p = ngx_slprintf(p, last, "%V%s",
+                     ngx_agt_dashboard_part(NGX_AGT_DASHBOARD_ROW), f->name);
+
+    if (sample) {
+        p = ngx_slprintf(p, last, " %s", sample->word[0]);
+    }
+
+    if (sample && sample->word[1]) {
+        p = ngx_slprintf(p, last, " %s", sample->word[1]);
+    }
+
+    p = ngx_slprintf(p, last, "%V",
+                     ngx_agt_dashboard_part(NGX_AGT_DASHBOARD_NAME));
+
+    p = sample ? ngx_slprintf(p, last, "%uL", sample->value)
+               : ngx_agt_figure_value(p, last, f, set, "");
+
+    return ngx_slprintf(p, last, "%V",
+                        ngx_agt_dashboard_part(NGX_AGT_DASHBOARD_VALUE));
+}
+
+
+/*
+ * Sets "sample" to the next one of a figure that has words, "*i" being zero at
+ * first.  Returns 0 after the last one, and leaves "sample" as it is.
+ */
+
+static ngx_uint_t
+ngx_agt_figure_next(const ngx_agt_figure_t *f, u_char *set, ngx_uint_t *i,
+    ngx_agt_figure_sample_t *sample)
+{
+    uint64_t                value, *decisions;
+    ngx_uint_t              a, b, n, width;
+    const ngx_agt_calls_t  *calls;
+
+    decisions = (uint64_t *) (set + f->offset);
+    calls = (const ngx_agt_calls_t *) (set + f->offset);
+
+    switch (f->kind) {
+
+    case NGX_AGT_FIGURE_VERDICTS:
+        a = ++(*i);
+
+        if (a == NGX_AGT_VERDICT_LAST) {
+            return 0;
+        }
+
+        value = 0;
+
+        for (b = 0; b < NGX_AGT_REASON_LAST; b++) {
+            value += decisions[a * NGX_AGT_REASON_LAST + b];
+        }
+
+        sample->word[0] = (char *) ngx_agt_verdict_word(a)->data;
+        sample->word[1] = NULL;
+        break;
+
+    case NGX_AGT_FIGURE_DECISIONS:
+
+        do {
+            n = (*i)++;
+            a = n / NGX_AGT_REASON_LAST;
+            b = n % NGX_AGT_REASON_LAST;
+
+            if (a == NGX_AGT_VERDICT_LAST) {
+                return 0;
+            }
+
+            /* what has not happened yet, but may, is there as well */
+
+        } while (decisions[n] == 0 && !ngx_agt_reason_belongs(b, a));
+
+        value = decisions[n];
+
+        sample->label[0] = "verdict";
+        sample->word[0] = (char *) ngx_agt_verdict_word(a)->data;
+        sample->label[1] = "reason";
+        sample->word[1] = (char *) ngx_agt_reason_word(b)->data;
+        break;
+
+    default: /* operations */
+
+        width = (f->kind == NGX_AGT_FIGURE_RESULTS) ? NGX_AGT_CALLS_RESULTS
+                : (f->kind == NGX_AGT_FIGURE_SUMS) ? 1
+                : NGX_AGT_NLATENCIES + 1;
+
+        a = *i / width;
+        b = *i % width;
+
+        if (a == NGX_AGT_OPERATION_LAST) {
+            return 0;
+        }
+
+        (*i)++;
+
+        sample->label[0] = "operation";
+        sample->word[0] = (char *) ngx_agt_operation_word(a)->data;
+        sample->word[1] = NULL;
+
+        if (f->kind == NGX_AGT_FIGURE_RESULTS) {
+            sample->label[1] = "result";
+            sample->word[1] = ngx_agt_figures_results[b];
+            value = calls[a].results[b];
+
+        } else if (f->kind == NGX_AGT_FIGURE_SUMS) {
+            value = calls[a].latency.sum;
+
+        } else {
+            value = calls[a].latency.calls[b];
+            sample->word[1] = "more";
+
+            if (b < NGX_AGT_NLATENCIES) {
+                (void) ngx_sprintf(sample->text, "%M%Z",
+                                   ngx_agt_figures_ends[b]);
+                sample->word[1] = (char *) sample->text;
+            }
+        }
+
+        break;
+    }
+
+    sample->value = value;
+
+    return 1;
+}
+
+
+/* a value for JSON, or for people, whose words are in no quotes */
 
 static u_char *
 ngx_agt_figure_value(u_char *p, u_char *last, const ngx_agt_figure_t *f,
-    u_char *set, ngx_uint_t json)
+    u_char *set, const char *quote)
 {
-    uint64_t                  n, value;
-    ngx_uint_t                i;
-    const char               *word;
-    const ngx_agt_latency_t  *latency;
+    uint64_t     value;
+    const char  *word;
 
     value = *(uint64_t *) (set + f->offset);
 
     switch (f->kind) {
+
+    case NGX_AGT_FIGURE_TEXT:
+        word = (char *) ((ngx_str_t *) (set + f->offset))->data;
+        break;
 
     case NGX_AGT_FIGURE_MS:
         return ngx_slprintf(p, last, "%L", (int64_t) value);
@@ -479,32 +703,11 @@ ngx_agt_figure_value(u_char *p, u_char *last, const ngx_agt_figure_t *f,
         word = ngx_agt_figures_feed[value];
         break;
 
-    case NGX_AGT_FIGURE_LATENCY:
-        latency = (ngx_agt_latency_t *) (set + f->offset);
-        n = 0;
-
-        for (i = 0; i <= NGX_AGT_NLATENCIES; i++) {
-            n += latency->calls[i];
-        }
-
-        if (!json) {
-            return ngx_slprintf(p, last, "%uL", n ? latency->sum / n : 0);
-        }
-
-        p = ngx_slprintf(p, last, "{");
-
-        for (i = 0; i < NGX_AGT_NLATENCIES; i++) {
-            p = ngx_slprintf(p, last, "\"%M\":%uL,", ngx_agt_figures_ends[i],
-                             latency->calls[i]);
-        }
-
-        return ngx_slprintf(p, last, "\"more\":%uL}", latency->calls[i]);
-
     default: /* NGX_AGT_FIGURE_NUMBER */
         return ngx_slprintf(p, last, "%uL", value);
     }
 
-    return ngx_slprintf(p, last, json ? "\"%s\"" : "%s", word);
+    return ngx_slprintf(p, last, "%s%s%s", quote, word, quote);
 }
 
 
@@ -551,9 +754,9 @@ static u_char *
 ngx_agt_figure_samples(u_char *p, u_char *last, const ngx_agt_figure_t *f,
     u_char *set)
 {
-    char        label[32];
-    uint64_t    value;
-    ngx_uint_t  i;
+    uint64_t                 value;
+    ngx_uint_t               i;
+    ngx_agt_figure_sample_t  s;
 
     value = *(uint64_t *) (set + f->offset);
 
@@ -565,7 +768,8 @@ ngx_agt_figure_samples(u_char *p, u_char *last, const ngx_agt_figure_t *f,
             return p;
         }
 
-        p = ngx_agt_figure_name(p, last, f, set, "", "");
+        p = ngx_agt_figure_name(p, last, f, set, "");
+        p = ngx_agt_figure_close(p, last);
 
         return ngx_slprintf(p, last, "%uL.%03uL\n", value / 1000,
                             value % 1000);
@@ -578,23 +782,37 @@ ngx_agt_figure_samples(u_char *p, u_char *last, const ngx_agt_figure_t *f,
     case NGX_AGT_FIGURE_FEED:
 
         for (i = 0; i < NGX_AGT_NFEED; i++) {
-            (void) ngx_sprintf((u_char *) label, "state=\"%s\"%Z",
-                               ngx_agt_figures_feed[i]);
-
-            p = ngx_agt_figure_name(p, last, f, set, "", label);
+            p = ngx_agt_figure_name(p, last, f, set, "");
+            p = ngx_slprintf(p, last, "state=\"%s\",", ngx_agt_figures_feed[i]);
+            p = ngx_agt_figure_close(p, last);
             p = ngx_slprintf(p, last, "%d\n", i == value);
         }
 
         return p;
 
-    case NGX_AGT_FIGURE_LATENCY:
+    case NGX_AGT_FIGURE_LATENCIES:
         return ngx_agt_figure_histogram(p, last, f, set);
+
+    case NGX_AGT_FIGURE_DECISIONS:
+    case NGX_AGT_FIGURE_RESULTS:
+        i = 0;
+
+        while (ngx_agt_figure_next(f, set, &i, &s)) {
+            p = ngx_agt_figure_name(p, last, f, set, "");
+            p = ngx_slprintf(p, last, "%s=\"%s\",%s=\"%s\",", s.label[0],
+                             s.word[0], s.label[1], s.word[1]);
+            p = ngx_agt_figure_close(p, last);
+            p = ngx_slprintf(p, last, "%uL\n", s.value);
+        }
+
+        return p;
 
     default: /* NGX_AGT_FIGURE_NUMBER */
         break;
     }
 
-    p = ngx_agt_figure_name(p, last, f, set, "", "");
+    p = ngx_agt_figure_name(p, last, f, set, "");
+    p = ngx_agt_figure_close(p, last);
 
     return ngx_slprintf(p, last, "%uL\n", value);
 }
@@ -605,57 +823,68 @@ ngx_agt_figure_histogram(u_char *p, u_char *last, const ngx_agt_figure_t *f,
     u_char *set)
 {
     u_char                   *end;
-    u_char                    label[NGX_INT64_LEN + sizeof("le=\".000\"")];
+    u_char                    le[NGX_INT64_LEN + sizeof(".000")];
     uint64_t                  n;
     ngx_msec_t                ms;
-    ngx_uint_t                i;
+    ngx_uint_t                a, i;
+    const ngx_str_t          *operation;
     const ngx_agt_latency_t  *latency;
 
-    latency = (ngx_agt_latency_t *) (set + f->offset);
-    n = 0;
+    for (a = 0; a < NGX_AGT_OPERATION_LAST; a++) {
+        operation = ngx_agt_operation_word(a);
+        latency = &((ngx_agt_calls_t *) (set + f->offset))[a].latency;
+        n = 0;
 
-    for (i = 0; i < NGX_AGT_NLATENCIES; i++) {
-        ms = ngx_agt_figures_ends[i];
-        n += latency->calls[i];
+        for (i = 0; i <= NGX_AGT_NLATENCIES; i++) {
+            n += latency->calls[i];
+            end = ngx_cpymem(le, "+Inf", 4);
 
-        /* "0.01", "1": the shortest way to write a number is the label */
+            if (i < NGX_AGT_NLATENCIES) {
+                ms = ngx_agt_figures_ends[i];
 
-        end = ngx_sprintf(label, "le=\"%M.%03M", ms / 1000, ms % 1000);
+                /* "0.01", "1": the label is the shortest way to write it */
 
-        while (end[-1] == '0') {
-            end--;
+                end = ngx_sprintf(le, "%M.%03M", ms / 1000, ms % 1000);
+
+                while (end[-1] == '0') {
+                    end--;
+                }
+
+                end -= (end[-1] == '.');
+            }
+
+            p = ngx_agt_figure_name(p, last, f, set, "_bucket");
+            p = ngx_slprintf(p, last, "operation=\"%V\",le=\"%*s\",",
+                             operation, (size_t) (end - le), le);
+            p = ngx_agt_figure_close(p, last);
+            p = ngx_slprintf(p, last, "%uL\n", n);
         }
 
-        end -= (end[-1] == '.');
-        ngx_memcpy(end, "\"", 2);
+        p = ngx_agt_figure_name(p, last, f, set, "_sum");
+        p = ngx_slprintf(p, last, "operation=\"%V\",", operation);
+        p = ngx_agt_figure_close(p, last);
+        p = ngx_slprintf(p, last, "%uL.%03uL\n", latency->sum / 1000,
+                         latency->sum % 1000);
 
-        p = ngx_agt_figure_name(p, last, f, set, "_bucket", (char *) label);
+        p = ngx_agt_figure_name(p, last, f, set, "_count");
+        p = ngx_slprintf(p, last, "operation=\"%V\",", operation);
+        p = ngx_agt_figure_close(p, last);
         p = ngx_slprintf(p, last, "%uL\n", n);
     }
 
-    n += latency->calls[i];
-
-    p = ngx_agt_figure_name(p, last, f, set, "_bucket", "le=\"+Inf\"");
-    p = ngx_slprintf(p, last, "%uL\n", n);
-
-    p = ngx_agt_figure_name(p, last, f, set, "_sum", "");
-    p = ngx_slprintf(p, last, "%uL.%03uL\n", latency->sum / 1000,
-                     latency->sum % 1000);
-
-    p = ngx_agt_figure_name(p, last, f, set, "_count", "");
-
-    return ngx_slprintf(p, last, "%uL\n", n);
+    return p;
 }
 
 
 /*
- * The name of a sample with all its labels: that of the API or zone, those of
- * the figure, and "label", which may be empty.
+ * The name of a sample with the label of the API or zone and those of the
+ * figure.  More labels, each with a comma after it, may follow, and then
+ * ngx_agt_figure_close() must.
  */
 
 static u_char *
 ngx_agt_figure_name(u_char *p, u_char *last, const ngx_agt_figure_t *f,
-    u_char *set, const char *suffix, const char *label)
+    u_char *set, const char *suffix)
 {
     const char  *name;
 
@@ -671,11 +900,14 @@ ngx_agt_figure_name(u_char *p, u_char *last, const ngx_agt_figure_t *f,
         p = ngx_slprintf(p, last, "%s,", f->labels);
     }
 
-    if (*label) {
-        p = ngx_slprintf(p, last, "%s,", label);
-    }
+    return p;
+}
 
-    /* in place of the last comma, or of the bracket */
 
+/* writes in place of the last comma, or of the bracket */
+
+static u_char *
+ngx_agt_figure_close(u_char *p, u_char *last)
+{
     return ngx_slprintf(p - 1, last, p[-1] == ',' ? "} " : " ");
 }

@@ -5,6 +5,7 @@
 
 
 #include "endpoint/status.h"
+#include "endpoint/dashboard.h"
 #include "endpoint/figures.h"
 #include "endpoint/purge.h"
 #include "endpoint/reply.h"
@@ -41,7 +42,7 @@ static void ngx_agt_status_denials(ngx_agt_figures_t *figures,
 static const ngx_agt_status_format_t  ngx_agt_status_formats[] = {
 
     { ngx_string("html"), "text/html",
-      "text/html; charset=utf-8", ngx_agt_figures_html },
+      "text/html; charset=utf-8", ngx_agt_dashboard_write },
 
     { ngx_string("json"), "application/json",
       "application/json", ngx_agt_figures_json },
@@ -59,8 +60,10 @@ static const ngx_agt_status_format_t  ngx_agt_status_formats[] = {
 ngx_int_t
 ngx_agt_status_handler(ngx_http_request_t *r)
 {
+    size_t                          len, row;
     ngx_int_t                       rc;
     ngx_buf_t                      *b;
+    ngx_uint_t                      html;
     ngx_agt_figures_t               figures;
     const ngx_agt_loc_conf_t       *lcf;
     const ngx_agt_status_format_t  *format;
@@ -90,13 +93,23 @@ ngx_agt_status_handler(ngx_http_request_t *r)
         return NGX_HTTP_BAD_REQUEST;
     }
 
-    if (ngx_agt_status_gather(r, &figures, format == ngx_agt_status_formats)
-        != NGX_OK)
-    {
+    html = (format == ngx_agt_status_formats);
+    len = 0;
+    row = 0;
+
+    if (html) {
+        len = ngx_agt_dashboard_len(&row);
+
+        if (ngx_agt_dashboard_policy(r) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (ngx_agt_status_gather(r, &figures, html) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    b = ngx_create_temp_buf(r->pool, ngx_agt_figures_len(&figures));
+    b = ngx_create_temp_buf(r->pool, len + ngx_agt_figures_len(&figures, row));
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -167,8 +180,11 @@ ngx_agt_status_gather(ngx_http_request_t *r, ngx_agt_figures_t *figures,
     ngx_uint_t                  i, j;
     ngx_shm_zone_t            **z;
     ngx_agt_zone_t             *first;
+    const ngx_core_conf_t      *ccf;
     const ngx_agt_main_conf_t  *mcf;
 
+    ccf = (ngx_core_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
+                                           ngx_core_module);
     mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
     first = mcf->api.first;
 
@@ -184,8 +200,21 @@ ngx_agt_status_gather(ngx_http_request_t *r, ngx_agt_figures_t *figures,
         return NGX_ERROR;
     }
 
+    figures->schema = NGX_AGT_FIGURES_SCHEMA;
+    figures->build = 1;
+    figures->time = (uint64_t) ngx_time() * 1000 + ngx_cached_time->msec;
+
+    ngx_str_set(&figures->version, NGX_AGT_VERSION);
+    ngx_str_set(&figures->nginx, NGINX_VERSION);
+
     for (i = 0; i < NGX_AGT_COUNTS; i++) {
         figures->counts[i] = first->sh->counts[i];
+    }
+
+    for (i = 0; i < NGX_AGT_VERDICT_LAST; i++) {
+        for (j = 0; j < NGX_AGT_REASON_LAST; j++) {
+            figures->decisions[i][j] = first->sh->decisions[i][j];
+        }
     }
 
     hits = figures->counts[NGX_AGT_COUNT_HIT]
@@ -198,6 +227,7 @@ ngx_agt_status_gather(ngx_http_request_t *r, ngx_agt_figures_t *figures,
 
     figures->hit_ratio = all ? hits * 1000 / all : 0;
     figures->in_flight = ngx_agt_flight_count(first, ngx_current_msec);
+    figures->max_in_flight = mcf->api.max_inflight * ccf->worker_processes;
 
     ngx_agt_status_denials(figures, mcf->api.denials);
 
@@ -235,6 +265,7 @@ static ngx_int_t
 ngx_agt_status_api(ngx_agt_figures_t *figures, ngx_agt_zone_t *first,
     const ngx_agt_api_t *api, ngx_uint_t html)
 {
+    ngx_uint_t              i;
     ngx_agt_figures_api_t  *out;
 
     out = ngx_array_push(&figures->apis);
@@ -245,6 +276,10 @@ ngx_agt_status_api(ngx_agt_figures_t *figures, ngx_agt_zone_t *first,
     ngx_agt_zone_lock(first);
     out->state = first->sh->api[api->state];
     ngx_agt_zone_unlock(first);
+
+    for (i = 0; i < NGX_AGT_OPERATION_LAST; i++) {
+        ngx_agt_calls_get(first, api->state, i, &out->calls[i]);
+    }
 
     return ngx_agt_status_escape(figures->apis.pool, &out->name, &api->url,
                                  html);
@@ -270,7 +305,11 @@ ngx_agt_status_zone(ngx_agt_figures_t *figures, ngx_agt_zone_t *zone,
     out->facts_used = (uint64_t) zone->facts->units_used * NGX_AGT_TABLE_UNIT;
     out->facts_size = (uint64_t) zone->facts->units * NGX_AGT_TABLE_UNIT;
     out->invalid = zone->invalid->used;
+    out->invalid_used = (uint64_t) zone->invalid->units_used
+                        * NGX_AGT_TABLE_UNIT;
+    out->invalid_size = (uint64_t) zone->invalid->units * NGX_AGT_TABLE_UNIT;
     out->evictions = zone->facts->evictions;
+    out->invalid_evictions = zone->invalid->evictions;
 
     ngx_agt_zone_unlock(zone);
 
@@ -330,9 +369,17 @@ ngx_agt_status_denials(ngx_agt_figures_t *figures, ngx_agt_denials_t *denials)
     figures->feed_incomplete = (figures->feed != NGX_AGT_FEED_OFF
                                 && ngx_agt_denials_incomplete(denials,
                                                               now.mono));
-    figures->feed_lag = figures->feed_state.watermark
-                        ? (int64_t) (now.mono - figures->feed_state.watermark)
-                        : -1;
+    figures->feed_interval = -1;
+    figures->feed_lag = -1;
+
+    if (figures->feed != NGX_AGT_FEED_OFF) {
+        figures->feed_interval = (int64_t) figures->feed_state.interval;
+
+        if (figures->feed_state.watermark) {
+            figures->feed_lag = (int64_t) (now.mono
+                                           - figures->feed_state.watermark);
+        }
+    }
 
     /* denials are counted without the mutex, because it takes long */
 

@@ -468,9 +468,14 @@ ngx_agt_access_conclude(ngx_http_request_t *r,
 
     ctx->life = NGX_AGT_LIFE_DONE;
 
-    ngx_agt_zone_count(ngx_agt_request_first_zone(r),
-        NGX_AGT_COUNT_ACTIVE
-        + (ctx->decision.verdict - NGX_AGT_VERDICT_ACTIVE));
+    /* a reissue, which is made later, may still refuse the request */
+
+    if (lcf->reissue == NULL
+        || ctx->decision.verdict != NGX_AGT_VERDICT_ACTIVE)
+    {
+        ngx_agt_zone_decided(ngx_agt_request_first_zone(r),
+                             ctx->decision.verdict, ctx->decision.reason);
+    }
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "agilicus token verdict: %V, reason: \"%V\"",

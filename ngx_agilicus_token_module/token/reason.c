@@ -113,3 +113,38 @@ ngx_agt_reason_word(ngx_uint_t reason)
 
     return &ngx_agt_reason_words[reason];
 }
+
+
+ngx_uint_t
+ngx_agt_reason_belongs(ngx_uint_t reason, ngx_uint_t verdict)
+{
+    ngx_uint_t  i, found;
+
+    /* the first reason of each verdict, in the order of the list */
+
+    static const struct {
+        ngx_agt_reason_e   first;
+        ngx_agt_verdict_e  verdict;
+    } groups[] = {
+        { NGX_AGT_REASON_NONE, NGX_AGT_VERDICT_ACTIVE },
+        { NGX_AGT_REASON_NO_TOKEN, NGX_AGT_VERDICT_MISSING },
+        { NGX_AGT_REASON_SYNTAX, NGX_AGT_VERDICT_MALFORMED },
+        { NGX_AGT_REASON_UNKNOWN, NGX_AGT_VERDICT_INVALID },
+        { NGX_AGT_REASON_EXPIRED, NGX_AGT_VERDICT_EXPIRED },
+        { NGX_AGT_REASON_REVOKED, NGX_AGT_VERDICT_REVOKED },
+        { NGX_AGT_REASON_SCOPE, NGX_AGT_VERDICT_FORBIDDEN },
+        { NGX_AGT_REASON_RESOLVE, NGX_AGT_VERDICT_UNAVAILABLE }
+    };
+
+    found = NGX_AGT_VERDICT_NONE;
+
+    for (i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+        if (reason >= groups[i].first) {
+            found = groups[i].verdict;
+        }
+    }
+
+    return found == verdict
+           || (reason == NGX_AGT_REASON_NONE
+               && verdict == NGX_AGT_VERDICT_ANONYMOUS);
+}

@@ -132,5 +132,11 @@ typedef enum {
 const ngx_str_t *ngx_agt_verdict_word(ngx_uint_t verdict);
 const ngx_str_t *ngx_agt_reason_word(ngx_uint_t reason);
 
+/*
+ * Returns 1 if the list above has the reason under this verdict, else 0.  A
+ * location may give another verdict to a requirement that is not met.
+ */
+ngx_uint_t ngx_agt_reason_belongs(ngx_uint_t reason, ngx_uint_t verdict);
+
 
 #endif /* _NGX_AGT_TOKEN_REASON_H_INCLUDED_ */

@@ -76,6 +76,11 @@ ngx_agt_precontent_handler(ngx_http_request_t *r)
         && ctx->decision.verdict == NGX_AGT_VERDICT_ACTIVE)
     {
         rc = ngx_agt_reissue(r, ctx, lcf);
+
+        if (rc == NGX_OK) {
+            ngx_agt_zone_decided(ngx_agt_request_first_zone(r),
+                                 NGX_AGT_VERDICT_ACTIVE, NGX_AGT_REASON_NONE);
+        }
     }
 
     if (rc == NGX_OK) {

@@ -5,6 +5,7 @@
 
 
 #include "zone/budget.h"
+#include "zone/calls.h"
 
 
 static uint64_t ngx_agt_budget_interval(uint64_t rate);
@@ -49,6 +50,7 @@ ngx_agt_budget_api(ngx_agt_zone_t *first,
 
     ngx_memzero(&api[i], sizeof(ngx_agt_api_state_t));
     ngx_memcpy(api[i].digest, digest, NGX_AGT_DIGEST_LEN);
+    ngx_agt_calls_forget_locked(first, i);
 
 done:
 
@@ -276,29 +278,16 @@ ngx_agt_breaker_pass(ngx_agt_zone_t *first,
 ngx_int_t
 ngx_agt_breaker_report(ngx_agt_zone_t *first,
     ngx_uint_t api, const ngx_agt_breaker_t *breaker, uint64_t now,
-    ngx_msec_t elapsed, ngx_uint_t failed, time_t retry_after)
+    ngx_uint_t failed, time_t retry_after)
 {
     ngx_int_t             rc;
-    ngx_uint_t            i;
     ngx_msec_t            open;
     ngx_agt_api_state_t  *state;
-
-    static const ngx_msec_t  ends[] = NGX_AGT_LATENCIES;
 
     rc = NGX_OK;
     state = &first->sh->api[api];
 
-    for (i = 0; i < NGX_AGT_NLATENCIES; i++) {
-        if (elapsed <= ends[i]) {
-            break;
-        }
-    }
-
     ngx_agt_zone_lock(first);
-
-    state->calls++;
-    state->latency.calls[i]++;
-    state->latency.sum += elapsed;
 
     if (!failed) {
 
@@ -315,7 +304,6 @@ ngx_agt_breaker_report(ngx_agt_zone_t *first,
         return rc;
     }
 
-    state->failed++;
     state->failures++;
 
     /* the breaker opens at once where the API says how long to wait */

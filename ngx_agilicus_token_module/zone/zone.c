@@ -16,6 +16,7 @@
 /* bytes of a zone for each place of its tables */
 #define NGX_AGT_ZONE_PER_FLIGHT  8192
 #define NGX_AGT_ZONE_PER_CLIENT  2048
+#define NGX_AGT_ZONE_PER_CALLS   32768
 #define NGX_AGT_ZONE_PER_FACTS   192
 #define NGX_AGT_ZONE_PER_INVALID 80
 
@@ -148,6 +149,9 @@ ngx_agt_zone_lay_out(ngx_agt_zone_sh_t *sh)
     sh->clients = ngx_agt_zone_places(sh->size, NGX_AGT_ZONE_PER_CLIENT,
                                      NGX_AGT_CLIENT_BUCKET, 65536);
 
+    sh->calls = ngx_agt_zone_places(sh->size, NGX_AGT_ZONE_PER_CALLS, 8,
+                                    NGX_AGT_ZONE_CALLS);
+
     at = ngx_align(sizeof(ngx_agt_zone_sh_t), 64);
     sh->flights_offset = at;
 
@@ -155,6 +159,9 @@ ngx_agt_zone_lay_out(ngx_agt_zone_sh_t *sh)
     sh->clients_offset = at;
 
     at += ngx_align(sh->clients * sizeof(ngx_agt_client_budget_t), 64);
+    sh->calls_offset = at;
+
+    at += ngx_align(sh->calls * sizeof(ngx_agt_calls_t), 64);
     sh->invalid_offset = at;
 
     rest = sh->size - at;
@@ -192,6 +199,7 @@ ngx_agt_zone_attach(ngx_agt_zone_t *zone)
                         (p + zone->sh->flights_offset);
     zone->clients = (ngx_agt_client_budget_t *)
                         (p + zone->sh->clients_offset);
+    zone->calls = (ngx_agt_calls_t *) (p + zone->sh->calls_offset);
 }
 
 
@@ -301,4 +309,12 @@ void
 ngx_agt_zone_count(ngx_agt_zone_t *zone, ngx_agt_count_e count)
 {
     (void) ngx_atomic_fetch_add(&zone->sh->counts[count], 1);
+}
+
+
+void
+ngx_agt_zone_decided(ngx_agt_zone_t *zone, ngx_agt_verdict_e verdict,
+    ngx_agt_reason_e reason)
+{
+    (void) ngx_atomic_fetch_add(&zone->sh->decisions[verdict][reason], 1);
 }

@@ -13,6 +13,7 @@
 
 #include "zone/clock.h"
 #include "token/digest.h"
+#include "token/reason.h"
 #include "zone/table.h"
 #include "zone/denial_set.h"
 
@@ -42,6 +43,9 @@
 #define NGX_AGT_MAX_APIS       16
 #define NGX_AGT_ZONE_APIS      (2 * NGX_AGT_MAX_APIS)
 
+/* operations of APIs whose calls are counted, at most */
+#define NGX_AGT_ZONE_CALLS     (10 * NGX_AGT_ZONE_APIS)
+
 /* size of a bucket of marks of calls in flight */
 #define NGX_AGT_FLIGHT_BUCKET  8
 
@@ -63,11 +67,6 @@ typedef enum {
     NGX_AGT_COUNT_NOT_STORED,
     NGX_AGT_COUNT_RECOVERED,
 
-    NGX_AGT_COUNT_CALLS,
-    NGX_AGT_COUNT_RETRIES,
-    NGX_AGT_COUNT_FAILED_CALLS,
-    NGX_AGT_COUNT_CREDENTIAL_REFUSED,
-
     /* no call was made, because of this limit */
     NGX_AGT_COUNT_SHED_BREAKER,
     NGX_AGT_COUNT_SHED_RATE,
@@ -78,18 +77,6 @@ typedef enum {
     NGX_AGT_COUNT_REVOCATIONS,
     NGX_AGT_COUNT_REVOCATIONS_LOST,
     NGX_AGT_COUNT_CUT,
-
-    /* in the order of verdicts */
-    NGX_AGT_COUNT_ACTIVE,
-    NGX_AGT_COUNT_ANONYMOUS,
-    NGX_AGT_COUNT_MISSING,
-    NGX_AGT_COUNT_MALFORMED,
-    NGX_AGT_COUNT_INVALID,
-    NGX_AGT_COUNT_EXPIRED,
-    NGX_AGT_COUNT_REVOKED,
-    NGX_AGT_COUNT_STEP_UP,
-    NGX_AGT_COUNT_FORBIDDEN,
-    NGX_AGT_COUNT_UNAVAILABLE,
 
     NGX_AGT_COUNTS
 } ngx_agt_count_e;
@@ -151,6 +138,35 @@ typedef struct {
 } ngx_agt_latency_t;
 
 
+/* what came of a call that was sent */
+
+typedef enum {
+    NGX_AGT_CALLS_OK = 0,
+    NGX_AGT_CALLS_INVALID,      /* the API refuses the token */
+    NGX_AGT_CALLS_REVOKED,
+    NGX_AGT_CALLS_REFUSED,      /* the API refuses the edge */
+    NGX_AGT_CALLS_THROTTLED,
+    NGX_AGT_CALLS_TIMEOUT,
+    NGX_AGT_CALLS_FAILED,       /* by transport or 5xx */
+    NGX_AGT_CALLS_UNUSABLE,
+    NGX_AGT_CALLS_NOT_THE_API,
+    NGX_AGT_CALLS_RETRIED,      /* failed, and was sent once more */
+    NGX_AGT_CALLS_DROPPED,      /* made room before its answer came */
+
+    NGX_AGT_CALLS_RESULTS
+} ngx_agt_calls_result_e;
+
+
+/* the calls of one operation of an API; see calls */
+
+typedef struct {
+    uint32_t           api;        /* number of its state, plus 1; 0: free */
+    uint32_t           operation;
+    uint64_t           results[NGX_AGT_CALLS_RESULTS];
+    ngx_agt_latency_t  latency;    /* of all but dropped ones */
+} ngx_agt_calls_t;
+
+
 /* the state of an API in the zone; see budget */
 
 typedef struct {
@@ -161,11 +177,6 @@ typedef struct {
     uint64_t  probe;      /* ms, monotonic: one call may be out */
     uint64_t  time;       /* the budget: microseconds, monotonic */
     uint64_t  opened;     /* how often */
-
-    uint64_t  calls;
-    uint64_t  failed;
-
-    ngx_agt_latency_t  latency;
 } ngx_agt_api_state_t;
 
 
@@ -185,6 +196,7 @@ typedef struct {
     uint64_t             invalid_offset;
     uint64_t             flights_offset;
     uint64_t             clients_offset;
+    uint64_t             calls_offset;
     uint64_t             size;       /* bytes, all together */
 
     /* an answer to a call until then is not stored: ms, monotonic */
@@ -192,6 +204,7 @@ typedef struct {
 
     uint32_t             flights;    /* places */
     uint32_t             clients;
+    uint32_t             calls;
     uint64_t             flight_id;  /* the last one given */
     uint64_t             secret[2];
 
@@ -200,6 +213,7 @@ typedef struct {
     ngx_agt_api_state_t  api[NGX_AGT_ZONE_APIS];
 
     ngx_atomic_t         counts[NGX_AGT_COUNTS];
+    ngx_atomic_t         decisions[NGX_AGT_VERDICT_LAST][NGX_AGT_REASON_LAST];
 } ngx_agt_zone_sh_t;
 
 
@@ -213,6 +227,7 @@ typedef struct {
     ngx_agt_table_t    *invalid;
     ngx_agt_flight_mark_t *flights;
     ngx_agt_client_budget_t  *clients;
+    ngx_agt_calls_t    *calls;
 } ngx_agt_zone_t;
 
 
@@ -262,6 +277,12 @@ ngx_uint_t ngx_agt_zone_read_end(ngx_agt_zone_t *zone,
  * Adds one to a counter; needs no mutex.
  */
 void ngx_agt_zone_count(ngx_agt_zone_t *zone, ngx_agt_count_e count);
+
+/*
+ * Counts a decision; needs no mutex.
+ */
+void ngx_agt_zone_decided(ngx_agt_zone_t *zone, ngx_agt_verdict_e verdict,
+    ngx_agt_reason_e reason);
 
 
 #endif /* _NGX_AGT_ZONE_ZONE_H_INCLUDED_ */
