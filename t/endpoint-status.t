@@ -19,7 +19,10 @@ use NginxProcess;
 
 my $top = dirname(__FILE__) . '/..';
 my $mock = MockAPI->start(default => { token => {} },
-                          tokens  => { gone => 410 });
+                          tokens  => {
+                              gone => 410,
+                              'reissued-good' => { token => { org => 'north' } },
+                          });
 my $odd = qq{a"b\\c<d>&e};
 
 my $nginx = NginxProcess->new(
@@ -35,6 +38,11 @@ EOC
             agilicus_token on;
             agilicus_token_cache_valid active=0s;
             agilicus_token_cache_stale error=60s;
+            try_files /page =404;
+        }
+        location = /north {
+            agilicus_token on;
+            agilicus_token_reissue north;
             try_files /page =404;
         }
         location = /status { agilicus_token_status; }
@@ -266,6 +274,64 @@ subtest 'a look-up is counted once' => sub {
                     qw(hit miss joined updating stale bypass) },
               { hit => 0, miss => 1, joined => 0, updating => 0, stale => 1,
                 bypass => 0 }, '... a stale one is no miss');
+
+    done_testing;
+};
+
+
+sub since {
+    my ($before, @path) = @_;
+    my $now = figures();
+
+    for my $name (@path) {
+        $_ = ref eq 'ARRAY' ? $_->[$name] : $_->{$name} for $before, $now;
+    }
+
+    return { map { $now->{$_} != ($before->{$_} || 0)
+                   ? ($_ => $now->{$_} - ($before->{$_} || 0)) : () } keys %$now };
+}
+
+
+subtest 'a request is counted once' => sub {
+    my $before = figures();
+
+    is(page('good', '/north')->{status}, 200, 'a token is reissued');
+    is_deeply(since($before, 'verdicts'), { active => 1 }, '... and one let in');
+
+    $mock->script(paths => { 'POST /v1/tokens/reissue' => 403 });
+    is(page('good-2', '/north')->{status}, 403, 'another is not');
+    is_deeply(since($before, 'verdicts'), { active => 1, forbidden => 1 },
+              '... and one refused');
+    is_deeply(since($before, 'decisions', 'forbidden'), { reissue => 1 },
+              '... for that reason');
+    is_deeply(since($before, 'apis', 0, 'calls', 'reissue'),
+              { ok => 1, invalid => 1 }, 'the API has told of both');
+
+    done_testing;
+};
+
+
+subtest 'calls have results' => sub {
+    # failures stand apart, so that the breaker stays closed
+
+    for (
+        [ 'busy',  429,                            { throttled => 1 } ],
+        [ 'wrong', 404,                            { invalid => 1 } ],
+        [ 'down',  500,                            { failed => 1 } ],
+        [ 'mine',  401,                            { refused => 1 } ],
+        [ 'lost',  [ { drop => 1 }, {} ],          { retried => 1, ok => 1 } ],
+        [ 'odd',   { body => '[]' },               { unusable => 1 } ],
+        [ 'html',  { status => 404, type => 'text/html', body => '<p>no' },
+                                                   { not_the_api => 1 } ],
+    ) {
+        my ($token, $answer, $results) = @$_;
+        my $before = figures();
+
+        $mock->script(tokens => { $token => $answer });
+        page($token);
+        is_deeply(since($before, 'apis', 0, 'calls', 'introspect'), $results,
+                  join ', ', $token, sort keys %$results);
+    }
 
     done_testing;
 };

@@ -353,7 +353,7 @@ qr/rejected|error/
 --- request eval
 ["GET /t", "GET /status?format=json", "GET /status?format=prometheus"]
 --- response_body_like eval
-["\\[\\]", '"active":0,"anonymous":1,"missing":0', 'agilicus_token_decisions_total\{verdict="anonymous"\} 1\n']
+["\\[\\]", '"active":0,"anonymous":1,"missing":0', 'agilicus_token_decisions_total\{verdict="anonymous",reason=""\} 1\n']
 
 
 
