@@ -65,6 +65,8 @@ main(void)
                                       NGX_AGT_VERDICT_EXPIRED));
     unit_check(ngx_agt_reason_belongs(NGX_AGT_REASON_SUBJECT,
                                       NGX_AGT_VERDICT_REVOKED));
+    unit_check(ngx_agt_reason_belongs(NGX_AGT_REASON_MFA,
+                                      NGX_AGT_VERDICT_STEP_UP));
     unit_check(ngx_agt_reason_belongs(NGX_AGT_REASON_CREATE,
                                       NGX_AGT_VERDICT_FORBIDDEN));
     unit_check(ngx_agt_reason_belongs(NGX_AGT_REASON_EARLY,
