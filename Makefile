@@ -17,8 +17,8 @@ endif
 
 .NOTPARALLEL:
 .PHONY: all help module authority unit replay demo test check mutation        \
-        nightly newer-nginx cross-build sdk-check bench soak fuzz lint        \
-        install uninstall deb clean needs-demo needs-test
+        nightly newer-nginx cross-build sdk-check mcp-check bench soak fuzz   \
+        lint install uninstall deb clean needs-demo needs-test
 
 ## all              module and authority; what a bare "make" builds
 all: module authority
@@ -90,6 +90,10 @@ cross-build:
 ## sdk-check        the official Python SDK against the authority
 sdk-check: authority
 	@scripts/sdk-check
+
+## mcp-check        the official Python SDK of MCP as a client
+mcp-check: all
+	@scripts/mcp-check
 
 ## bench            the cost of a token, beside other ways; BENCH_QUICK=1 is short
 bench: all

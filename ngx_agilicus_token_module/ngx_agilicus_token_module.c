@@ -62,6 +62,13 @@ static ngx_conf_enum_t  ngx_agt_preflight_words[] = {
 };
 
 
+static ngx_conf_enum_t  ngx_agt_error_body_words[] = {
+    { ngx_string("html"), NGX_AGT_ERROR_BODY_HTML },
+    { ngx_string("problem"), NGX_AGT_ERROR_BODY_PROBLEM },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_agt_parameter_t  ngx_agt_enable = {
     ngx_string(""), ngx_agt_parameter_word, 0, 0, 0, ngx_agt_enable_words,
     "\"on\", \"optional\", \"off\" or \"report\""
@@ -77,6 +84,12 @@ static ngx_agt_parameter_t  ngx_agt_phase = {
 static ngx_agt_parameter_t  ngx_agt_preflight = {
     ngx_string(""), ngx_agt_parameter_word, 0, 0, 0, ngx_agt_preflight_words,
     "\"check\" or \"pass\""
+};
+
+
+static ngx_agt_parameter_t  ngx_agt_error_body = {
+    ngx_string(""), ngx_agt_parameter_word, 0, 0, 0, ngx_agt_error_body_words,
+    "\"html\" or \"problem\""
 };
 
 
@@ -224,6 +237,13 @@ static ngx_command_t  ngx_agt_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
+
+    { ngx_string("agilicus_token_error_body"),
+      NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_agt_parameter_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_agt_loc_conf_t, error_body),
+      &ngx_agt_error_body },
 
     { ngx_string("agilicus_token_forward"),
       NGX_AGT_ANYWHERE|NGX_CONF_FLAG,

@@ -37,6 +37,9 @@
 #define NGX_AGT_PREFLIGHT_CHECK  0
 #define NGX_AGT_PREFLIGHT_PASS   1
 
+#define NGX_AGT_ERROR_BODY_HTML     0
+#define NGX_AGT_ERROR_BODY_PROBLEM  1
+
 #define NGX_AGT_CREATE_SSL     1
 #define NGX_AGT_CREATE_ACCESS  2
 
@@ -117,6 +120,7 @@ typedef struct {
     unsigned                   used:1;     /* something enforces */
     unsigned                   preaccess:1;
     unsigned                   rules:1;
+    unsigned                   problem:1;  /* is a body somewhere */
     unsigned                   names:1;    /* of callers: create */
     unsigned                   notices:1;  /* what is assigned early */
 } ngx_agt_main_conf_t;
@@ -164,7 +168,8 @@ struct ngx_agt_loc_conf_s {
     ngx_array_t               *require     /* of require_conf_t */
                                [NGX_AGT_REQUIRE_KINDS];
     ngx_uint_t                 preflight;
-    ngx_str_t                  resource_metadata;
+    ngx_http_complex_value_t  *resource_metadata;
+    ngx_uint_t                 error_body;
     ngx_agt_identity_conf_t   *identity;   /* NULL: off */
     ngx_msec_t                 recheck;    /* 0: off */
     ngx_flag_t                 forward;
@@ -216,7 +221,6 @@ struct ngx_agt_loc_conf_s {
     ngx_agt_lifetimes_t        lifetimes;
     ngx_agt_policy_t           policy;
     ngx_str_t                  challenge;  /* Bearer realm="..." */
-    ngx_str_t                  metadata;   /* its last parameter */
 
     ngx_array_t               *required;   /* of all kinds */
 

@@ -185,6 +185,24 @@ my %examples = (
           } ],
     ],
 
+    'discovery.conf' => [
+        [ GET => '/mcp', undef, 401, sub {
+              my ($res, $nginx) = @_;
+
+              is($res->{body}, '{"type":"about:blank",'
+                 . qq("title":"Unauthorized","status":401}\n),
+                 'a program can read the refusal');
+
+              my ($path) = $res->{raw_headers} =~ m{resource_metadata="
+                  http://127\.0\.0\.1:\d+(/[^"]+)"}x;
+
+              like($nginx->get($path)->{body},
+                   qr{"authorization_servers": \["https://[^"]+"\]},
+                   'the document that it names says where tokens come from');
+          } ],
+        [ GET => '/mcp', 'ben', 200, 'the app got' ],
+    ],
+
     'apis.conf' => [
         [ GET => '/', 'ben', 200, 'the app got' ],
         [ GET => '/', 'partner', 401, 'realm="City of Riverton", '

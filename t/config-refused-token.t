@@ -423,7 +423,7 @@ invalid parameter "error=404" in "agilicus_token_require" directive, it must be 
 --- config: agilicus_token_resource_metadata /meta;
 --- must_die
 --- error_log refused
-"agilicus_token_resource_metadata" directive must be an absolute URL
+"agilicus_token_resource_metadata" directive must be an absolute URL, as it goes into a header
 
 
 
@@ -431,7 +431,7 @@ invalid parameter "error=404" in "agilicus_token_require" directive, it must be 
 --- config: agilicus_token_resource_metadata 'https://a/"b';
 --- must_die
 --- error_log refused
-"agilicus_token_resource_metadata" directive must be a URL as it goes into a header, without variables
+"agilicus_token_resource_metadata" directive must be an absolute URL, as it goes into a header
 
 
 
@@ -610,3 +610,27 @@ invalid parameter "11y" in "agilicus_token_require_mfa" directive, it must be a 
 --- must_die
 --- error_log refused
 "agilicus_token_require_mfa" directive is duplicate
+
+
+
+=== TEST 74: the body of refusals is HTML or a problem
+--- config: agilicus_token_error_body json;
+--- must_die
+--- error_log refused
+invalid parameter "json" in "agilicus_token_error_body" directive, it must be "html" or "problem"
+
+
+
+=== TEST 75: ... and stands once in a place
+--- config: agilicus_token_error_body html; agilicus_token_error_body problem;
+--- must_die
+--- error_log refused
+"agilicus_token_error_body" directive is duplicate
+
+
+
+=== TEST 76: metadata with variables is a URL, too
+--- config: agilicus_token_resource_metadata /meta/$host;
+--- must_die
+--- error_log refused
+"agilicus_token_resource_metadata" directive must be an absolute URL, as it goes into a header

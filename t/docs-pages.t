@@ -94,6 +94,8 @@ subtest 'defaults are those of the code' => sub {
         [ _require_expiry => 'off' ],
         [ _preflight => 'check',
           preflight => 'NGX_AGT_PREFLIGHT_CHECK' ],
+        [ _error_body => 'html',
+          error_body => 'NGX_AGT_ERROR_BODY_HTML' ],
         [ _api => 'https://api.agilicus.com',
           api_url => '"https://api.agilicus.com"' ],
         [ _api_connect_timeout => '1s', api_connect_timeout => '1000' ],

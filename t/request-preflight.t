@@ -54,7 +54,7 @@ add_block_preprocessor(sub {
 });
 
 repeat_each(2);
-plan tests => repeat_each() * (blocks() * 2 + 119);
+plan tests => repeat_each() * (blocks() * 2 + 147);
 no_shuffle();
 no_long_string();
 run_tests();
@@ -411,3 +411,35 @@ PREFLIGHT
 --- response_headers eval
 ["Allow: POST", "Allow: POST", "Allow: POST", "Allow: POST", "Allow: POST", "Allow: POST", "Allow: GET, HEAD",
  "Allow: POST", ""]
+
+
+
+=== TEST 22: metadata may have variables
+--- config
+    agilicus_token on;
+    agilicus_token_resource_metadata https://$host/.well-known/oauth-protected-resource$uri;
+    location /t { UP; }
+    location /u { agilicus_token_resource_metadata $arg_m; UP; }
+--- request eval
+["GET /t/a", "GET /u?m=https://a.example/", "GET /u?m=http://a.example/%22"]
+--- error_code eval
+[401, 401, 400]
+--- more_headers eval
+["Host: App.Example:8080", "", "Authorization: Bearer a b"]
+--- response_headers eval
+["WWW-Authenticate: Bearer realm=\"agilicus\", resource_metadata=\"https://app.example/.well-known/oauth-protected-resource/t/a\"",
+ "WWW-Authenticate: Bearer realm=\"agilicus\", resource_metadata=\"https://a.example/\"",
+ "WWW-Authenticate: Bearer realm=\"agilicus\", error=\"invalid_request\", resource_metadata=\"http://a.example/%22\""]
+
+
+
+=== TEST 23: ... and is left out where they make something else of it
+--- config
+    location /t { agilicus_token on; agilicus_token_resource_metadata https://a$uri; UP; }
+    location /u { agilicus_token on; agilicus_token_resource_metadata $arg_m; UP; }
+--- request eval
+[(map { "GET /t$_" } "%22", "%5c", "%0a", "%0d", "%7f", "%20", "%c3%a4", "%22,realm=%22x"), (map { "GET /u?m=$_" } "", "/x", "https://", "javascript:x", "ftp://a")]
+--- error_code eval
+[(401) x 13]
+--- response_headers eval
+[('WWW-Authenticate: Bearer realm="agilicus"') x 13]

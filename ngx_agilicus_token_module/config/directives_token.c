@@ -7,6 +7,7 @@
 #include "config/directives_token.h"
 #include "config/checks.h"
 #include "config/values.h"
+#include "request/challenge.h"
 
 
 static ngx_int_t ngx_agt_parse_source(ngx_conf_t *cf,
@@ -156,32 +157,35 @@ ngx_agt_set_metadata(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agt_loc_conf_t *lcf = conf;
 
-    size_t      i;
-    ngx_str_t  *value;
+    ngx_str_t                 *value;
+    ngx_http_complex_value_t  *url;
 
-    if (lcf->resource_metadata.data) {
+    if (lcf->resource_metadata != NGX_CONF_UNSET_PTR) {
         return ngx_agt_directive_refuse(cf, "is duplicate");
+    }
+
+    url = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (url == NULL) {
+        return NGX_CONF_ERROR;
     }
 
     value = cf->args->elts;
 
-    if (ngx_strncmp(value[1].data, "https://", 8) != 0
-        && ngx_strncmp(value[1].data, "http://", 7) != 0)
+    if (ngx_agt_value_compile(cf, &value[1], url) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    /* what variables make of it is looked at when it is used */
+
+    if (url->lengths ? (value[1].data[0] != '$'
+                        && ngx_strncmp(value[1].data, "http", 4) != 0)
+                     : !ngx_agt_challenge_is_url(&value[1]))
     {
-        return ngx_agt_directive_refuse(cf, "must be an absolute URL");
+        return ngx_agt_directive_refuse(cf, "must be an absolute URL, as it "
+                                        "goes into a header");
     }
 
-    for (i = 0; i < value[1].len; i++) {
-        if (value[1].data[i] <= 0x20 || value[1].data[i] >= 0x7f
-            || value[1].data[i] == '"' || value[1].data[i] == '\\'
-            || value[1].data[i] == '$')
-        {
-            return ngx_agt_directive_refuse(cf, "must be a URL as it goes "
-                       "into a header, without variables");
-        }
-    }
-
-    lcf->resource_metadata = value[1];
+    lcf->resource_metadata = url;
 
     return NGX_CONF_OK;
 }

@@ -123,6 +123,8 @@ ngx_agt_create_loc_conf(ngx_conf_t *cf)
     conf->leeway = NGX_CONF_UNSET;
     conf->phase = NGX_CONF_UNSET_UINT;
     conf->preflight = NGX_CONF_UNSET_UINT;
+    conf->resource_metadata = NGX_CONF_UNSET_PTR;
+    conf->error_body = NGX_CONF_UNSET_UINT;
     conf->recheck = NGX_CONF_UNSET_MSEC;
     conf->rules = NGX_CONF_UNSET;
     conf->forward = NGX_CONF_UNSET;
@@ -245,8 +247,10 @@ ngx_agt_merge_level(ngx_conf_t *cf,
     ngx_conf_merge_uint_value(conf->phase, prev->phase, NGX_AGT_PHASE_ACCESS);
     ngx_conf_merge_uint_value(conf->preflight, prev->preflight,
                               NGX_AGT_PREFLIGHT_CHECK);
-    ngx_conf_merge_str_value(conf->resource_metadata,
-                             prev->resource_metadata, "");
+    ngx_conf_merge_ptr_value(conf->resource_metadata,
+                             prev->resource_metadata, NULL);
+    ngx_conf_merge_uint_value(conf->error_body, prev->error_body,
+                              NGX_AGT_ERROR_BODY_HTML);
     ngx_conf_merge_ptr_value(conf->identity, prev->identity, NULL);
     ngx_conf_merge_ptr_value(conf->introspect_options,
                              prev->introspect_options, &no_options);
@@ -557,6 +561,10 @@ ngx_agt_merge_used(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf, ngx_uint_t own)
         && (mcf->recheck == 0 || conf->recheck < mcf->recheck))
     {
         mcf->recheck = conf->recheck;
+    }
+
+    if (conf->error_body == NGX_AGT_ERROR_BODY_PROBLEM) {
+        mcf->problem = 1;
     }
 
     if (conf->preflight == NGX_AGT_PREFLIGHT_PASS) {

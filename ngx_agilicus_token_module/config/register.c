@@ -17,6 +17,7 @@
 #include "request/preaccess.h"
 #include "request/preflight.h"
 #include "request/variables.h"
+#include "request/problem.h"
 #include "upstream/cache_control.h"
 #include "upstream/identity.h"
 #include "upstream/precontent.h"
@@ -103,6 +104,10 @@ ngx_agt_postconfiguration(ngx_conf_t *cf)
 
     if (mcf->query || mcf->notices) {
         ngx_agt_cache_control_init();
+    }
+
+    if (mcf->problem) {
+        ngx_agt_problem_init();
     }
 
     if (ngx_agt_early_wrap(cf, mcf) != NGX_OK) {

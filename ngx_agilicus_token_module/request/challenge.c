@@ -7,6 +7,8 @@
 #include "request/challenge.h"
 #include "request/context.h"
 #include "request/headers.h"
+#include "request/problem.h"
+#include "token/text.h"
 #include "request/required_values.h"
 
 
@@ -19,6 +21,8 @@ static ngx_int_t ngx_agt_challenge_value(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, ngx_str_t *value);
 static ngx_int_t ngx_agt_challenge_step_up(ngx_http_request_t *r,
     const ngx_agt_loc_conf_t *lcf, ngx_str_t *error);
+static ngx_int_t ngx_agt_challenge_metadata(ngx_http_request_t *r,
+    const ngx_agt_loc_conf_t *lcf, ngx_str_t *url);
 static u_char *ngx_agt_challenge_scopes(
     const ngx_agt_requirement_t *requirements, ngx_uint_t n,
     u_char *p);
@@ -75,9 +79,16 @@ ngx_agt_challenge_status(const ngx_agt_decision_t *decision)
 ngx_int_t
 ngx_agt_challenge_set(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 {
-    time_t            seconds;
-    ngx_str_t         value;
-    ngx_table_elt_t  *h;
+    time_t                     seconds;
+    ngx_str_t                  value;
+    ngx_table_elt_t           *h;
+    const ngx_agt_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
+
+    if (lcf->error_body == NGX_AGT_ERROR_BODY_PROBLEM) {
+        ngx_agt_problem_expect(ctx);
+    }
 
     ngx_str_set(&value, "no-store");
 
@@ -155,10 +166,12 @@ ngx_agt_challenge_value(ngx_http_request_t *r,
 {
     size_t                        len;
     u_char                       *p;
-    ngx_str_t                     error;
+    ngx_str_t                     error, url;
     ngx_uint_t                    n, i, j;
     const ngx_agt_loc_conf_t     *lcf;
     const ngx_agt_requirement_t  *requirements;
+
+    static const ngx_str_t  metadata = ngx_string(", resource_metadata=\"");
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
 
@@ -201,8 +214,12 @@ ngx_agt_challenge_value(ngx_http_request_t *r,
         break;
     }
 
+    if (ngx_agt_challenge_metadata(r, lcf, &url) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     len = lcf->challenge.len + error.len + sizeof(", scope=\"\"") - 1
-          + lcf->metadata.len;
+          + metadata.len + url.len + 1;
 
     for (i = 0; i < n; i++) {
         for (j = 0; j < requirements[i].nvalues; j++) {
@@ -222,7 +239,11 @@ ngx_agt_challenge_value(ngx_http_request_t *r,
         p = ngx_agt_challenge_scopes(requirements, n, p);
     }
 
-    p = ngx_cpymem(p, lcf->metadata.data, lcf->metadata.len);
+    if (url.len) {
+        p = ngx_cpymem(p, metadata.data, metadata.len);
+        p = ngx_cpymem(p, url.data, url.len);
+        *p++ = '"';
+    }
 
     value->len = p - value->data;
 
@@ -252,6 +273,60 @@ ngx_agt_challenge_step_up(ngx_http_request_t *r,
                  - error->data;
 
     return NGX_OK;
+}
+
+
+/*
+ * RFC 9728, section 5.1.  The URL is empty where none is configured, and where
+ * its variables make something else of it.
+ */
+
+static ngx_int_t
+ngx_agt_challenge_metadata(ngx_http_request_t *r,
+    const ngx_agt_loc_conf_t *lcf, ngx_str_t *url)
+{
+    ngx_str_null(url);
+
+    if (lcf->resource_metadata == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(r, lcf->resource_metadata, url) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (!ngx_agt_challenge_is_url(url)) {
+        ngx_str_null(url);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_agt_challenge_is_url(const ngx_str_t *url)
+{
+    size_t         i;
+    const u_char  *end;
+
+    end = url->data + url->len;
+
+    i = ngx_agt_text_begins(url->data, end, "https://") ? 8
+        : ngx_agt_text_begins(url->data, end, "http://") ? 7 : 0;
+
+    if (i == 0 || i == url->len) {
+        return 0;
+    }
+
+    for ( /* void */ ; i < url->len; i++) {
+        if (url->data[i] <= 0x20 || url->data[i] >= 0x7f
+            || url->data[i] == '"' || url->data[i] == '\\')
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -421,25 +496,6 @@ ngx_agt_challenge_init(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
     *p++ = '"';
 
     conf->challenge.len = p - conf->challenge.data;
-
-    ngx_str_set(&conf->metadata, "");
-
-    if (conf->resource_metadata.len == 0) {
-        return NGX_OK;
-    }
-
-    /* RFC 9728, section 5.1 */
-
-    p = ngx_pnalloc(cf->pool, sizeof(", resource_metadata=\"\"") - 1
-                              + conf->resource_metadata.len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    conf->metadata.data = p;
-    conf->metadata.len = ngx_sprintf(p, ", resource_metadata=\"%V\"",
-                                     &conf->resource_metadata)
-                         - p;
 
     return NGX_OK;
 }

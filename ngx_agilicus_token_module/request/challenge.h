@@ -30,8 +30,14 @@ void ngx_agt_challenge_withdraw(ngx_http_request_t *r);
 ngx_int_t ngx_agt_challenge_status(const ngx_agt_decision_t *decision);
 
 /*
- * Writes the parts of a challenge that are the same for all requests of a
- * location: scheme and realm, and "resource_metadata" (RFC 9728, section 5.1).
+ * Returns 1 if the text is an absolute URL of http or https that can stand in a
+ * quoted-string as it is (RFC 9110, section 5.6.4), else 0.
+ */
+ngx_uint_t ngx_agt_challenge_is_url(const ngx_str_t *url);
+
+/*
+ * Writes the part of a challenge that is the same for all requests of a
+ * location: scheme and realm.
  * Called when levels of the configuration are merged.  NGX_OK or NGX_ERROR.
  */
 ngx_int_t ngx_agt_challenge_init(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf);

@@ -212,6 +212,7 @@ struct ngx_agt_ctx_s {
     unsigned                    renewed:1;  /* newer facts were asked for */
     unsigned                    cut:1;      /* while it was sent */
     unsigned                    has_api_time:1;
+    unsigned                    problem:1;  /* the body is due */
 };
 
 
