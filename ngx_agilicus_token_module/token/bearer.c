@@ -9,7 +9,10 @@
 
 
 static ngx_uint_t ngx_agt_bearer_is_run(const u_char *p, size_t len);
-static ngx_uint_t ngx_agt_bearer_has_scheme(const ngx_str_t *text);
+static ngx_uint_t ngx_agt_bearer_of_scheme(const ngx_str_t *value,
+    const u_char *scheme, size_t len, ngx_str_t *rest);
+static ngx_uint_t ngx_agt_bearer_has_scheme(const ngx_str_t *text,
+    const u_char *scheme, size_t len);
 static ngx_uint_t ngx_agt_bearer_is_pair(const ngx_str_t *pair,
     const ngx_str_t *name, ngx_str_t *value);
 static ngx_uint_t ngx_agt_bearer_is_cookie(const ngx_str_t *piece,
@@ -21,8 +24,6 @@ static ngx_uint_t ngx_agt_bearer_decode(ngx_str_t *value,
 /* bytes that are looked at together */
 typedef u_char  ngx_agt_bearer_bytes_t
     __attribute__((vector_size(16)));
-
-#define NGX_AGT_BEARER_SCHEME_LEN  (sizeof("bearer") - 1)
 
 #define TOKEN68  0x01    /* RFC 9110, section 11.2, without "=" */
 #define TCHAR    0x02    /* RFC 9110, section 5.6.2 */
@@ -73,7 +74,26 @@ ngx_agt_bearer_header(ngx_str_t *value, size_t max, ngx_str_t *token)
 
 
 ngx_uint_t
-ngx_agt_bearer_credentials(ngx_str_t *value, ngx_str_t *rest)
+ngx_agt_bearer_credentials(const ngx_str_t *value, ngx_str_t *rest)
+{
+    return ngx_agt_bearer_of_scheme(value, (u_char *) "bearer",
+                                    sizeof("bearer") - 1, rest);
+}
+
+
+ngx_uint_t
+ngx_agt_bearer_basic(const ngx_str_t *value, ngx_str_t *rest)
+{
+    return ngx_agt_bearer_of_scheme(value, (u_char *) "basic",
+                                    sizeof("basic") - 1, rest);
+}
+
+
+/* "scheme" is in lower case */
+
+static ngx_uint_t
+ngx_agt_bearer_of_scheme(const ngx_str_t *value, const u_char *scheme,
+    size_t len, ngx_str_t *rest)
 {
     u_char     *p, *end;
     ngx_str_t   text;
@@ -88,11 +108,11 @@ ngx_agt_bearer_credentials(ngx_str_t *value, ngx_str_t *rest)
         ngx_agt_bearer_strip(&text);
     }
 
-    if (!ngx_agt_bearer_has_scheme(&text)) {
+    if (!ngx_agt_bearer_has_scheme(&text, scheme, len)) {
         return NGX_AGT_BEARER_NONE;
     }
 
-    p = text.data + NGX_AGT_BEARER_SCHEME_LEN;
+    p = text.data + len;
     end = text.data + text.len;
 
     if (p == end || *p != ' ') {
@@ -335,17 +355,16 @@ ngx_agt_bearer_is_run(const u_char *p, size_t len)
 
 
 static ngx_uint_t
-ngx_agt_bearer_has_scheme(const ngx_str_t *text)
+ngx_agt_bearer_has_scheme(const ngx_str_t *text, const u_char *scheme,
+    size_t len)
 {
     size_t  i;
 
-    static const u_char  scheme[] = "bearer";
-
-    if (text->len < NGX_AGT_BEARER_SCHEME_LEN) {
+    if (text->len < len) {
         return 0;
     }
 
-    for (i = 0; i < NGX_AGT_BEARER_SCHEME_LEN; i++) {
+    for (i = 0; i < len; i++) {
         if (ngx_tolower(text->data[i]) != scheme[i]) {
             return 0;
         }
