@@ -9,6 +9,7 @@
 
 #include "zone/budget.h"
 #include "zone/calls.h"
+#include "zone/seal.h"
 
 
 static void test_rate(void);
@@ -20,6 +21,10 @@ static void test_both(void);
 static void test_many_clients(void);
 static void test_addresses(void);
 static void test_apis(void);
+static void test_guesses(void);
+static void test_guess_names(void);
+static void guess_of(const char *from, const char *user,
+    ngx_agt_budget_guess_t *guess);
 static void test_breaker(void);
 static void test_half_open(void);
 static void test_throttled(void);
@@ -43,6 +48,12 @@ main(int argc, char **argv)
 {
     stub_seed(argc > 1 ? strtoull(argv[1], NULL, 10) : 248);
 
+    if (ngx_agt_digest_init() != NGX_OK
+        || ngx_agt_seal_init(&stub_log) != NGX_OK)
+    {
+        return 1;
+    }
+
     test_rate();
     test_retry_after();
     test_idle();
@@ -51,6 +62,8 @@ main(int argc, char **argv)
     test_many_clients();
     test_addresses();
     test_apis();
+    test_guesses();
+    test_guess_names();
     test_breaker();
     test_half_open();
     test_throttled();
@@ -483,6 +496,152 @@ test_apis(void)
             }
         }
     }
+}
+
+
+static void
+guess_of(const char *from, const char *user, ngx_agt_budget_guess_t *guess)
+{
+    ngx_str_t                name;
+    ngx_agt_budget_client_t  client;
+
+    address(from, &client);
+
+    name.data = (u_char *) user;
+    name.len = strlen(user);
+
+    unit_check(ngx_agt_budget_guess(guess, &client, digest, &name) == NGX_OK);
+}
+
+
+static void
+test_guesses(void)
+{
+    time_t                  retry_after;
+    uint64_t                now;
+    ngx_uint_t              i;
+    ngx_agt_budget_guess_t  guess, user, client, both;
+
+    unit_test("so many guesses at once, and then one in a second");
+
+    start();
+    now = 1000000;
+
+    guess_of("192.0.2.1", "u@example.com", &guess);
+    guess_of("192.0.2.1", "v@example.com", &user);
+    guess_of("192.0.2.2", "u@example.com", &client);
+    guess_of("192.0.2.2", "v@example.com", &both);
+
+    for (i = 0; i < NGX_AGT_BUDGET_GUESSES; i++) {
+        unit_check(ngx_agt_budget_take_guess(zone, &guess, now, &retry_after)
+                   == NGX_OK);
+    }
+
+    unit_check(ngx_agt_budget_take_guess(zone, &guess, now, &retry_after)
+               == NGX_BUSY);
+    unit_check(retry_after == 1);
+    unit_check(ngx_agt_budget_take_guess(zone, &guess, now + 999, &retry_after)
+               == NGX_BUSY);
+    unit_check(ngx_agt_budget_take_guess(zone, &guess, now + 1000,
+                                         &retry_after)
+               == NGX_OK);
+    unit_check(ngx_agt_budget_take_guess(zone, &guess, now + 1000,
+                                         &retry_after)
+               == NGX_BUSY);
+
+    now += 1000;
+
+    unit_test("for a client with any user name, and a user name of any client");
+
+    unit_check(ngx_agt_budget_take_guess(zone, &user, now, &retry_after)
+               == NGX_BUSY);
+    unit_check(ngx_agt_budget_take_guess(zone, &client, now, &retry_after)
+               == NGX_DECLINED);
+    unit_check(retry_after == 1);
+
+    /* neither refusal has taken from the other budget */
+
+    for (i = 0; i < NGX_AGT_BUDGET_GUESSES; i++) {
+        unit_check(ngx_agt_budget_take_guess(zone, &both, now, &retry_after)
+                   == NGX_OK);
+    }
+
+    unit_check(ngx_agt_budget_take_guess(zone, &both, now, &retry_after)
+               == NGX_BUSY);
+
+    unit_test("a guess that is given back is there again, and never twice");
+
+    ngx_agt_budget_give_guess(zone, &guess, now);
+
+    unit_check(ngx_agt_budget_take_guess(zone, &guess, now, &retry_after)
+               == NGX_OK);
+    unit_check(ngx_agt_budget_take_guess(zone, &guess, now, &retry_after)
+               == NGX_BUSY);
+
+    for (i = 0; i < 3 * NGX_AGT_BUDGET_GUESSES; i++) {
+        ngx_agt_budget_give_guess(zone, &guess, now);
+    }
+
+    for (i = 0; i < NGX_AGT_BUDGET_GUESSES; i++) {
+        unit_check(ngx_agt_budget_take_guess(zone, &guess, now, &retry_after)
+                   == NGX_OK);
+    }
+
+    unit_check(ngx_agt_budget_take_guess(zone, &guess, now, &retry_after)
+               == NGX_BUSY);
+
+    unit_test("idling saves up no more guesses");
+
+    now += 1000000;
+
+    for (i = 0; i < NGX_AGT_BUDGET_GUESSES; i++) {
+        unit_check(ngx_agt_budget_take_guess(zone, &guess, now, &retry_after)
+                   == NGX_OK);
+    }
+
+    unit_check(ngx_agt_budget_take_guess(zone, &guess, now, &retry_after)
+               == NGX_BUSY);
+}
+
+
+static void
+test_guess_names(void)
+{
+    char                     name[400];
+    ngx_str_t                user;
+    ngx_agt_budget_guess_t   a, b;
+    ngx_agt_budget_client_t  client;
+
+    static const u_char  other[NGX_AGT_DIGEST_LEN] = "another API";
+
+    unit_test("letters of both cases are one, APIs and clients are not");
+
+    guess_of("192.0.2.1", "u@example.com", &a);
+    guess_of("192.0.2.1", "U@Example.COM", &b);
+    unit_check(memcmp(&a, &b, sizeof(a)) == 0);
+
+    guess_of("192.0.2.1", "u@example.co", &b);
+    unit_check(memcmp(&a.user, &b.user, sizeof(a.user)) != 0);
+    unit_check(memcmp(&a.client, &b.client, sizeof(a.client)) == 0);
+
+    guess_of("192.0.2.2", "u@example.com", &b);
+    unit_check(memcmp(&a.user, &b.user, sizeof(a.user)) == 0);
+    unit_check(memcmp(&a.client, &b.client, sizeof(a.client)) != 0);
+
+    address("192.0.2.1", &client);
+    unit_check(memcmp(&a.client, &client, sizeof(client)) != 0);
+
+    ngx_str_set(&user, "u@example.com");
+    unit_check(ngx_agt_budget_guess(&b, &client, other, &user) == NGX_OK);
+    unit_check(memcmp(&a.user, &b.user, sizeof(a.user)) != 0);
+
+    unit_test("a name that is too long for an API key is refused");
+
+    memset(name, 'u', sizeof(name));
+    user.data = (u_char *) name;
+    user.len = sizeof(name);
+
+    unit_check(ngx_agt_budget_guess(&b, &client, digest, &user) == NGX_ERROR);
 }
 
 

@@ -19,6 +19,7 @@ static void test_limits(void);
 static void test_binding(void);
 static void test_nothing_readable(void);
 static void test_allocations(void);
+static void test_raw(void);
 static void start(void);
 static void child(const char *jti, const char *session, const char *sub,
     int64_t iat);
@@ -56,6 +57,7 @@ main(int argc, char **argv)
     test_binding();
     test_nothing_readable();
     test_allocations();
+    test_raw();
 
     stub_zone_free(zone);
 
@@ -377,4 +379,67 @@ name(u_char *key, uint64_t n)
         z ^= z >> 31;
         memcpy(key + i * 8, &z, sizeof(uint64_t));
     }
+}
+
+
+static void
+test_raw(void)
+{
+    size_t               i;
+    u_char               key[32], other[32];
+    ngx_str_t            token, text, none = ngx_null_string;
+    ngx_agt_cache_key_t  k, o;
+
+    unit_test("a raw token is found beside the facts of its call alone");
+
+    start();
+    name(key, 7);
+    name(other, 8);
+
+    k.key = key;
+    k.origin = 1;
+    o = k;
+
+    ngx_str_set(&token, "raw-token-that-is-sealed");
+
+    unit_check(ngx_agt_issued_find_raw(zone, &k, 50, buf, &text)
+               == NGX_DECLINED);
+    unit_check(ngx_agt_issued_store_raw(zone, &k, &token, 50) == NGX_OK);
+
+    unit_check(ngx_agt_issued_find_raw(zone, &k, 50, buf, &text) == NGX_OK);
+    unit_check(unit_equal(&text, "raw-token-that-is-sealed"));
+
+    memset(buf, 0, sizeof(buf));
+
+    unit_check(ngx_agt_issued_find_raw(zone, &k, 51, buf, &text)
+               == NGX_DECLINED);
+    unit_check(ngx_agt_issued_find_raw(zone, &k, 49, buf, &text)
+               == NGX_DECLINED);
+
+    for (i = 0; i < sizeof(buf) && buf[i] == 0; i++) {
+        /* void */
+    }
+
+    unit_check(i == sizeof(buf));
+
+    unit_test("it lies under a key of its own, and with another origin");
+
+    unit_check(find(7) == NGX_DECLINED);
+
+    o.origin = 2;
+    unit_check(ngx_agt_issued_find_raw(zone, &o, 50, buf, &text)
+               == NGX_DECLINED);
+
+    o.origin = 1;
+    o.key = other;
+    unit_check(ngx_agt_issued_find_raw(zone, &o, 50, buf, &text)
+               == NGX_DECLINED);
+
+    unit_test("that there is none is known as well");
+
+    unit_check(ngx_agt_issued_store_raw(zone, &k, &none, 60) == NGX_OK);
+    unit_check(ngx_agt_issued_find_raw(zone, &k, 60, buf, &text) == NGX_OK);
+    unit_check(text.len == 0);
+    unit_check(ngx_agt_issued_find_raw(zone, &k, 50, buf, &text)
+               == NGX_DECLINED);
 }

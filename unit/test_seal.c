@@ -29,6 +29,7 @@ static void test_other(void);
 static void test_other_key(void);
 static void test_nonces(void);
 static void test_failures(void);
+static void test_digest(void);
 static ngx_uint_t fails(void);
 static ngx_int_t open_it(const u_char *sealed, size_t len, const char *to);
 static ngx_uint_t zeroed(const u_char *p, size_t len);
@@ -59,7 +60,7 @@ RAND_bytes(unsigned char *buf, int num)
         buf[i] = (u_char) stub_random();
     }
 
-    if (num == 32) {
+    if (num == 64) {
         memcpy(the_key, buf, 32);
         keys++;
     }
@@ -138,6 +139,10 @@ main(int argc, char **argv)
 {
     stub_seed(argc > 1 ? strtoull(argv[1], NULL, 10) : 267);
 
+    if (ngx_agt_digest_init() != NGX_OK) {
+        return 1;
+    }
+
     test_no_key();
     test_lengths();
     test_flips();
@@ -147,6 +152,7 @@ main(int argc, char **argv)
     test_other_key();
     test_nonces();
     test_failures();
+    test_digest();
 
     return unit_done();
 }
@@ -161,6 +167,8 @@ test_no_key(void)
 
     plain = unit_str("token");
     bound = unit_str("key");
+
+    unit_check(ngx_agt_seal_digest(out, &plain, 1) == NGX_ERROR);
 
     unit_check(ngx_agt_seal_encrypt(&plain, &bound, out) == NGX_ERROR);
     unit_check(open_it((u_char *) "................................", 32,
@@ -535,4 +543,44 @@ seal_with(const u_char *key, const u_char *nonce, const char *plain,
     }
 
     EVP_CIPHER_CTX_free(ctx);
+}
+
+
+static void
+test_digest(void)
+{
+    u_char     a[NGX_AGT_DIGEST_LEN], b[NGX_AGT_DIGEST_LEN];
+    ngx_str_t  parts[7];
+
+    unit_test("a digest is of the parts and of a key");
+
+    memset(parts, 0, sizeof(parts));
+
+    ngx_str_set(&parts[0], "user");
+    ngx_str_set(&parts[1], "key");
+
+    unit_check(ngx_agt_seal_digest(a, parts, 2) == NGX_OK);
+    unit_check(ngx_agt_digest(b, parts, 2) == NGX_OK);
+    unit_check(memcmp(a, b, sizeof(a)) != 0);
+
+    unit_check(ngx_agt_seal_digest(b, parts, 2) == NGX_OK);
+    unit_check(memcmp(a, b, sizeof(a)) == 0);
+
+    unit_check(ngx_agt_seal_digest(b, parts, 6) == NGX_OK);
+    unit_check(memcmp(a, b, sizeof(a)) == 0);
+
+    unit_check(ngx_agt_seal_digest(b, parts, 1) == NGX_OK);
+    unit_check(memcmp(a, b, sizeof(a)) != 0);
+
+    parts[1].data = the_key;
+    parts[1].len = sizeof(the_key);
+    parts[2] = parts[0];
+
+    unit_check(ngx_agt_digest(b, &parts[1], 2) == NGX_OK);
+    unit_check(ngx_agt_seal_digest(a, parts, 1) == NGX_OK);
+    unit_check(memcmp(a, b, sizeof(a)) != 0);
+
+    unit_test("more parts than there is room for are refused");
+
+    unit_check(ngx_agt_seal_digest(a, parts, 7) == NGX_ERROR);
 }

@@ -6,6 +6,14 @@
 
 #include "zone/budget.h"
 #include "zone/calls.h"
+#include "zone/seal.h"
+
+
+/* microseconds in which a budget of guesses gets one more */
+#define NGX_AGT_BUDGET_GUESS  1000000
+
+/* the longest user name of an API key is shorter */
+#define NGX_AGT_BUDGET_USER  256
 
 
 static uint64_t ngx_agt_budget_interval(uint64_t rate);
@@ -161,6 +169,125 @@ ngx_agt_budget_take(ngx_agt_zone_t *first,
     ngx_agt_zone_unlock(first);
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_agt_budget_guess(ngx_agt_budget_guess_t *guess,
+    const ngx_agt_budget_client_t *client, const u_char *api,
+    const ngx_str_t *user)
+{
+    u_char     digest[NGX_AGT_DIGEST_LEN], name[NGX_AGT_BUDGET_USER];
+    size_t     i;
+    ngx_str_t  parts[3];
+
+    if (user->len > sizeof(name)) {
+        return NGX_ERROR;
+    }
+
+    /* the digests are no address that a client has, but by chance */
+
+    ngx_str_set(&parts[0], "\0guess\0");
+    parts[1].data = (u_char *) client->address;
+    parts[1].len = sizeof(client->address);
+
+    if (ngx_agt_seal_digest(digest, parts, 2) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(guess->client.address, digest, sizeof(guess->client.address));
+
+    for (i = 0; i < user->len; i++) {
+        name[i] = ngx_tolower(user->data[i]);
+    }
+
+    parts[1].data = (u_char *) api;
+    parts[1].len = NGX_AGT_DIGEST_LEN;
+    parts[2].data = name;
+    parts[2].len = user->len;
+
+    if (ngx_agt_seal_digest(digest, parts, 3) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(guess->user.address, digest, sizeof(guess->user.address));
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_agt_budget_take_guess(ngx_agt_zone_t *first,
+    const ngx_agt_budget_guess_t *guess, uint64_t now, time_t *retry_after)
+{
+    uint64_t                  burst, wait;
+    ngx_int_t                 rc;
+    ngx_agt_client_budget_t  *client, *user;
+
+    now *= 1000;
+    burst = NGX_AGT_BUDGET_GUESSES * NGX_AGT_BUDGET_GUESS;
+
+    ngx_agt_zone_lock(first);
+
+    client = ngx_agt_budget_place(first, &guess->client, now);
+
+    rc = NGX_BUSY;
+    wait = ngx_agt_budget_wait(client->time, now, burst, NGX_AGT_BUDGET_GUESS);
+
+    if (wait) {
+        goto done;
+    }
+
+    user = ngx_agt_budget_place(first, &guess->user, now);
+
+    rc = NGX_DECLINED;
+    wait = ngx_agt_budget_wait(user->time, now, burst, NGX_AGT_BUDGET_GUESS);
+
+    if (wait) {
+        goto done;
+    }
+
+    rc = NGX_OK;
+
+    client->time = ngx_max(client->time, now) + NGX_AGT_BUDGET_GUESS;
+    user->time = ngx_max(user->time, now) + NGX_AGT_BUDGET_GUESS;
+
+done:
+
+    ngx_agt_zone_unlock(first);
+
+    if (wait) {
+        *retry_after = ngx_agt_budget_seconds(wait);
+    }
+
+    return rc;
+}
+
+
+void
+ngx_agt_budget_give_guess(ngx_agt_zone_t *first,
+    const ngx_agt_budget_guess_t *guess, uint64_t now)
+{
+    ngx_uint_t                      i;
+    ngx_agt_client_budget_t        *c;
+    const ngx_agt_budget_client_t  *budgets[2];
+
+    now *= 1000;
+
+    budgets[0] = &guess->client;
+    budgets[1] = &guess->user;
+
+    ngx_agt_zone_lock(first);
+
+    for (i = 0; i < 2; i++) {
+        c = ngx_agt_budget_place(first, budgets[i], now);
+
+        if (c->time > now) {
+            c->time -= ngx_min(c->time - now, NGX_AGT_BUDGET_GUESS);
+        }
+    }
+
+    ngx_agt_zone_unlock(first);
 }
 
 

@@ -75,6 +75,43 @@ ngx_int_t ngx_agt_budget_take(ngx_agt_zone_t *first,
     const ngx_agt_budget_client_t *client, uint64_t now, time_t *retry_after);
 
 /*
+ * The budgets of guesses at one API key: of the client, and of the user name at
+ * an API.  Each has NGX_AGT_BUDGET_GUESSES guesses and gets one more in a
+ * second.
+ */
+
+#define NGX_AGT_BUDGET_GUESSES  10
+
+typedef struct {
+    ngx_agt_budget_client_t        client;
+    ngx_agt_budget_client_t        user;
+} ngx_agt_budget_guess_t;
+
+/*
+ * Sets the client of a guess, as ngx_agt_budget_client() has set it, and the
+ * user name at the API with this digest; ASCII letters of both cases are one.
+ * Returns NGX_OK, or NGX_ERROR where a digest failed.
+ */
+ngx_int_t ngx_agt_budget_guess(ngx_agt_budget_guess_t *guess,
+    const ngx_agt_budget_client_t *client, const u_char *api,
+    const ngx_str_t *user);
+
+/*
+ * Takes one guess from both budgets, or from none.  "now" is in milliseconds,
+ * monotonic.  Returns NGX_OK; NGX_BUSY where the client's budget is spent;
+ * NGX_DECLINED where that of the user name is: "*retry_after" is then set as
+ * above.
+ */
+ngx_int_t ngx_agt_budget_take_guess(ngx_agt_zone_t *first,
+    const ngx_agt_budget_guess_t *guess, uint64_t now, time_t *retry_after);
+
+/*
+ * Gives a guess back: the key was right, or nobody has said that it is wrong.
+ */
+void ngx_agt_budget_give_guess(ngx_agt_zone_t *first,
+    const ngx_agt_budget_guess_t *guess, uint64_t now);
+
+/*
  * Asks the breaker for one call that will take "timeout" milliseconds at most.
  * Returns NGX_OK if the call may be made (as the probe, where the breaker is
  * half open), or NGX_DECLINED if not: "*retry_after" is then set to the seconds

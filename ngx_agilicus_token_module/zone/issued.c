@@ -7,6 +7,10 @@
 #include "zone/issued.h"
 
 
+static ngx_int_t ngx_agt_issued_raw(const ngx_agt_cache_key_t *key,
+    u_char *digest, ngx_agt_cache_key_t *raw);
+
+
 size_t
 ngx_agt_issued_pack(u_char *buf, size_t size, ngx_uint_t has_exp, int64_t exp)
 {
@@ -105,4 +109,67 @@ ngx_agt_issued_find(ngx_agt_zone_t *zone,
     secret->verified = (facts.sub.len != 0);
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_agt_issued_store_raw(ngx_agt_zone_t *zone, const ngx_agt_cache_key_t *key,
+    const ngx_str_t *token, uint64_t sent)
+{
+    u_char               digest[NGX_AGT_DIGEST_LEN], packed[512];
+    ngx_str_t            facts;
+    ngx_agt_cache_key_t  raw;
+
+    if (ngx_agt_issued_raw(key, digest, &raw) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    facts.data = packed;
+    facts.len = ngx_agt_issued_pack(packed, sizeof(packed), 0, 0);
+
+    return ngx_agt_issued_store(zone, &raw, NGX_AGT_REASON_NONE, &facts, token,
+                                sent);
+}
+
+
+ngx_int_t
+ngx_agt_issued_find_raw(ngx_agt_zone_t *zone, const ngx_agt_cache_key_t *key,
+    uint64_t sent, u_char *buf, ngx_str_t *token)
+{
+    u_char               digest[NGX_AGT_DIGEST_LEN];
+    ngx_agt_issued_t     secret;
+    ngx_agt_cache_key_t  raw;
+
+    if (ngx_agt_issued_raw(key, digest, &raw) != NGX_OK
+        || ngx_agt_issued_find(zone, &raw, buf, &secret) != NGX_OK
+        || secret.class != NGX_AGT_CLASS_ACTIVE)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (secret.sent != sent) {
+        ngx_explicit_memzero(secret.token.data, secret.token.len);
+        return NGX_DECLINED;
+    }
+
+    *token = secret.token;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_agt_issued_raw(const ngx_agt_cache_key_t *key, u_char *digest,
+    ngx_agt_cache_key_t *raw)
+{
+    ngx_str_t  parts[2];
+
+    ngx_str_set(&parts[0], "\0raw token\0");
+    parts[1].data = (u_char *) key->key;
+    parts[1].len = NGX_AGT_DIGEST_LEN;
+
+    raw->key = digest;
+    raw->origin = key->origin;
+
+    return ngx_agt_seal_digest(digest, parts, 2);
 }

@@ -68,5 +68,18 @@ ngx_int_t ngx_agt_issued_store(ngx_agt_zone_t *zone,
 ngx_int_t ngx_agt_issued_find(ngx_agt_zone_t *zone,
     const ngx_agt_cache_key_t *key, u_char *buf, ngx_agt_issued_t *secret);
 
+/*
+ * Store and find the raw token of an API key, which lies sealed beside the
+ * facts of "key", under a key of its own.  "sent" is the time of the call that
+ * has brought both: only with the facts of the same call the raw token counts.
+ * An empty token is one too.  Return as the functions above; NGX_DECLINED also
+ * where the raw token is of another call.
+ */
+ngx_int_t ngx_agt_issued_store_raw(ngx_agt_zone_t *zone,
+    const ngx_agt_cache_key_t *key, const ngx_str_t *token, uint64_t sent);
+ngx_int_t ngx_agt_issued_find_raw(ngx_agt_zone_t *zone,
+    const ngx_agt_cache_key_t *key, uint64_t sent, u_char *buf,
+    ngx_str_t *token);
+
 
 #endif /* _NGX_AGT_ZONE_ISSUED_H_INCLUDED_ */

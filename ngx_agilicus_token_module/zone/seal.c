@@ -15,6 +15,7 @@
 #define NGX_AGT_SEAL_KEY    32
 #define NGX_AGT_SEAL_NONCE  12
 #define NGX_AGT_SEAL_TAG    16
+#define NGX_AGT_SEAL_PARTS  6
 
 
 static ngx_int_t ngx_agt_seal_cipher(EVP_CIPHER_CTX *ctx,
@@ -22,7 +23,10 @@ static ngx_int_t ngx_agt_seal_cipher(EVP_CIPHER_CTX *ctx,
     const u_char *in, size_t len, u_char *out, u_char *tag);
 
 
-/* the master's, and by fork each worker's; survives configurations */
+/*
+ * The master's, and by fork each worker's; survives configurations.  Behind
+ * the key that seals lies that of digests.
+ */
 
 static u_char  *ngx_agt_seal_key;
 
@@ -55,7 +59,7 @@ ngx_agt_seal_init(ngx_log_t *log)
     (void) madvise(key, ngx_pagesize, MADV_DONTDUMP);
 #endif
 
-    if (RAND_bytes(key, NGX_AGT_SEAL_KEY) != 1) {
+    if (RAND_bytes(key, 2 * NGX_AGT_SEAL_KEY) != 1) {
         ngx_log_error(NGX_LOG_EMERG, log, 0,
                       "agilicus token: RAND_bytes() failed");
         (void) munmap(key, ngx_pagesize);
@@ -65,6 +69,24 @@ ngx_agt_seal_init(ngx_log_t *log)
     ngx_agt_seal_key = key;
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_agt_seal_digest(u_char *out, const ngx_str_t *parts, ngx_uint_t n)
+{
+    ngx_str_t  all[1 + NGX_AGT_SEAL_PARTS];
+
+    if (ngx_agt_seal_key == NULL || n > NGX_AGT_SEAL_PARTS) {
+        return NGX_ERROR;
+    }
+
+    all[0].data = ngx_agt_seal_key + NGX_AGT_SEAL_KEY;
+    all[0].len = NGX_AGT_SEAL_KEY;
+
+    ngx_memcpy(&all[1], parts, n * sizeof(ngx_str_t));
+
+    return ngx_agt_digest(out, all, n + 1);
 }
 
 

@@ -11,6 +11,8 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "token/digest.h"
+
 
 /*
  * Sealing of tokens that must lie in shared memory (AES-256-GCM with a random
@@ -43,6 +45,18 @@ ngx_int_t ngx_agt_seal_encrypt(const ngx_str_t *plain,
  */
 ngx_int_t ngx_agt_seal_decrypt(const ngx_str_t *sealed,
     const ngx_str_t *bound, u_char *out);
+
+/*
+ * Writes the digest of a secret that its bearer may have chosen to "out"
+ * (NGX_AGT_DIGEST_LEN bytes): SHA-256 of a key that is made and kept like the
+ * one for sealing, and of the "n" parts, of which there are 6 at most.  A
+ * reader of zones or logs cannot guess such a secret, and no token has the same
+ * digest.  A caller whose parts vary in length must make sure that different
+ * parts never give the same bytes.  Returns NGX_OK, or NGX_ERROR where there is
+ * no key or libcrypto failed.
+ */
+ngx_int_t ngx_agt_seal_digest(u_char *out, const ngx_str_t *parts,
+    ngx_uint_t n);
 
 
 #endif /* _NGX_AGT_ZONE_SEAL_H_INCLUDED_ */
