@@ -153,6 +153,11 @@ static ngx_agt_parameter_t  ngx_agt_worker_cache = {
 };
 
 
+static ngx_conf_post_t  ngx_agt_api_keys = {
+    ngx_agt_check_api_keys
+};
+
+
 static ngx_conf_post_t  ngx_agt_forward = {
     ngx_agt_check_forward
 };
@@ -286,6 +291,13 @@ static ngx_command_t  ngx_agt_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
+
+    { ngx_string("agilicus_token_api_keys"),
+      NGX_AGT_ANYWHERE|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_agt_loc_conf_t, api_keys),
+      &ngx_agt_api_keys },
 
     { ngx_string("agilicus_token_api_connect_timeout"),
       NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,

@@ -46,6 +46,7 @@
 #define NGX_AGT_SOURCE_HEADER  0
 #define NGX_AGT_SOURCE_COOKIE  1
 #define NGX_AGT_SOURCE_QUERY   2
+#define NGX_AGT_SOURCE_BASIC   3    /* of an API key */
 
 
 typedef struct {
@@ -122,6 +123,7 @@ typedef struct {
     unsigned                   rules:1;
     unsigned                   problem:1;  /* is a body somewhere */
     unsigned                   names:1;    /* of callers: create */
+    unsigned                   api_keys:1; /* are taken somewhere */
     unsigned                   notices:1;  /* what is assigned early */
 } ngx_agt_main_conf_t;
 
@@ -190,6 +192,7 @@ struct ngx_agt_loc_conf_s {
     ngx_agt_setting_t          api_url;
     ngx_agt_setting_t          api_credential;
     ngx_flag_t                 api_credential_introspect;
+    ngx_flag_t                 api_keys;
     ngx_msec_t                 api_connect_timeout;
     ngx_msec_t                 api_timeout;
     ngx_agt_setting_t          api_proxy;  /* empty: none */
@@ -221,6 +224,9 @@ struct ngx_agt_loc_conf_s {
     ngx_agt_lifetimes_t        lifetimes;
     ngx_agt_policy_t           policy;
     ngx_str_t                  challenge;  /* Bearer realm="..." */
+    ngx_str_t                  basic;      /* Basic realm="..."; or empty */
+    ngx_array_t               *places;     /* sources, and Basic; NULL: header
+                                              alone */
 
     ngx_array_t               *required;   /* of all kinds */
 

@@ -31,6 +31,7 @@ static void test_controls(void);
 static void test_list(void);
 static void test_raw_token(void);
 static ngx_uint_t read_token(const u_char *body, size_t len);
+static ngx_uint_t read_api_key(const u_char *body, size_t len);
 static ngx_uint_t read_object(const u_char *body, size_t len);
 static ngx_uint_t read_raw_token(const u_char *body, size_t len);
 static ngx_uint_t read_list(const u_char *body, size_t len);
@@ -77,6 +78,8 @@ test_controls(void)
     } readers[] = {
         { "Token", read_token,
           "{ \"sub\":\"x\", \"exp\":1999999999,\"a\":[true,1.5e3],\"n\":null }" },
+        { "API key", read_api_key,
+          "{ \"primary_token\":{\"sub\":\"x\"},\"raw_token\":\"x\" }" },
         { "object", read_object, "{\"error_code\":\"x\",\"n\":1 }" },
         { "RawToken", read_raw_token, "{\"token\":\"x\",\"more\":false}" },
         { "list", read_list,
@@ -221,6 +224,17 @@ read_token(const u_char *body, size_t len)
     ngx_agt_json_token_t  token;
 
     return ngx_agt_json_token(body, len, 0, buf, SIZE, &token) != NGX_ERROR;
+}
+
+
+static ngx_uint_t
+read_api_key(const u_char *body, size_t len)
+{
+    ngx_str_t             raw;
+    ngx_agt_json_token_t  token;
+
+    return ngx_agt_json_api_key(body, len, 0, buf, SIZE, &token, &raw)
+           == NGX_OK;
 }
 
 

@@ -52,6 +52,10 @@ static void test_large(void);
 static void test_buffer_sizes(void);
 static void test_allocations(void);
 static void test_introspect(void);
+static void test_introspect_key(void);
+static void test_api_key(void);
+static void test_raw_exp(void);
+static ngx_int_t read_api_key(const char *text);
 static ngx_int_t read_token(const char *text);
 static ngx_int_t read_bytes(const void *data, size_t len);
 static ngx_uint_t has(ngx_agt_facts_list_e list, const char *text);
@@ -66,6 +70,7 @@ static void counted_free(void *p);
 static u_char                           buf[SIZE];
 static ngx_agt_facts_t       facts;
 static ngx_agt_json_token_t  token;
+static ngx_str_t             raw;
 
 
 static const char  sample[] =
@@ -104,6 +109,9 @@ main(void)
     test_buffer_sizes();
     test_allocations();
     test_introspect();
+    test_introspect_key();
+    test_api_key();
+    test_raw_exp();
 
     return unit_done();
 }
@@ -1274,5 +1282,223 @@ test_introspect(void)
 
         json_decref(root);
         free(p);
+    }
+}
+
+
+static void
+test_introspect_key(void)
+{
+    u_char                  *out;
+    size_t                   len;
+    json_t                  *root, *info;
+    ngx_str_t                user, key;
+    ngx_agt_json_options_t   options = { 1, 0, 1 };
+
+    static u_char  said[] = "a\"b\\c:\xc3\xa4\x7f/";
+
+    unit_test("user name and key are escaped, and options always written");
+
+    user.data = said;
+    user.len = sizeof(said) - 1;
+    key.data = said + 1;
+    key.len = 1;
+
+    len = ngx_agt_json_introspect_key(NULL, &user, &key, &options);
+    out = malloc(len);
+
+    len = ngx_agt_json_introspect_key(out, &user, &key, &options);
+
+    root = json_loadb((char *) out, len, 0, NULL);
+    info = json_object_get(root, "api_key_auth_info");
+
+    unit_check(json_object_size(root) == 3);
+    unit_check(json_object_size(info) == 2);
+    unit_check(strcmp(json_string_value(json_object_get(info, "username")),
+                      (char *) said) == 0);
+    unit_check(strcmp(json_string_value(json_object_get(info, "key")), "\"")
+               == 0);
+    unit_check(json_is_false(json_object_get(root, "multi_org")));
+
+    info = json_object_get(root, "introspect_options");
+
+    unit_check(json_object_size(info) == 3);
+    unit_check(json_is_true(json_object_get(info, "exclude_roles")));
+    unit_check(json_is_false(json_object_get(info, "support_http_matchers")));
+    unit_check(json_is_true(json_object_get(info, "no_cache")));
+
+    json_decref(root);
+    free(out);
+
+    unit_test("the length that is told is enough for any of them");
+
+    memset(said, 1, sizeof(said) - 1);
+    key = user;
+
+    len = ngx_agt_json_introspect_key(NULL, &user, &key, &options);
+    out = malloc(len);
+    options.exclude_roles = 0;
+    options.no_cache = 0;
+
+    unit_check(ngx_agt_json_introspect_key(out, &user, &key, &options) == len);
+
+    free(out);
+}
+
+
+static ngx_int_t
+read_api_key(const char *text)
+{
+    ngx_int_t  rc;
+    ngx_str_t  copy;
+
+    copy = unit_copy(text, strlen(text));
+
+    rc = ngx_agt_json_api_key(copy.data, copy.len, NOW, buf, SIZE, &token,
+                              &raw);
+    free(copy.data);
+
+    if (rc == NGX_OK) {
+        unit_check(ngx_agt_facts_open(&facts, token.facts.data,
+                                      token.facts.len)
+                   == NGX_OK);
+        unit_check(raw.len == 0 || raw.data == buf);
+
+    } else {
+        unit_check(token.facts.len == 0 && raw.len == 0);
+        unit_check((token.reason != NGX_AGT_REASON_NONE)
+                   == (rc == NGX_DECLINED));
+    }
+
+    return rc;
+}
+
+
+static void
+test_api_key(void)
+{
+    char        *text;
+    size_t       n;
+    ngx_uint_t   i;
+
+    static const struct {
+        const char  *text;
+        ngx_int_t    rc;
+    } rows[] = {
+        { "{}", NGX_ERROR },
+        { "{\"primary_token\":null}", NGX_ERROR },
+        { "{\"primary_token\":[]}", NGX_ERROR },
+        { "{\"primary_token\":\"x\"}", NGX_ERROR },
+        { "{\"primary_token\":{}}", NGX_ERROR },
+        { "{\"sub\":\"x\",\"primary_token\":{\"org\":\"o\"}}", NGX_ERROR },
+        { "{\"sub\":\"x\",\"raw_token\":\"r\"}", NGX_ERROR },
+        { "[{\"primary_token\":{\"sub\":\"x\"}}]", NGX_ERROR },
+        { "{\"primary_token\":{\"sub\":\"x\"},\"raw_token\":1}", NGX_ERROR },
+        { "{\"primary_token\":{\"sub\":\"x\"},\"raw_token\":{}}", NGX_ERROR },
+        { "{\"primary_token\":{\"sub\":\"x\"},\"raw_token\":false}",
+          NGX_ERROR },
+        { "{\"primary_token\":{\"sub\":\"x\"},\"raw_token\":\"a b\"}",
+          NGX_ERROR },
+        { "{\"primary_token\":{\"sub\":\"x\"},\"raw_token\":\"a\\r\\nb\"}",
+          NGX_ERROR },
+        { "{\"primary_token\":{\"sub\":\"x\"},\"raw_token\":\"=\"}",
+          NGX_ERROR },
+        { "{\"primary_token\":{\"sub\":1},\"raw_token\":\"r\"}", NGX_ERROR },
+
+        { "{\"primary_token\":{\"active\":false}}", NGX_DECLINED },
+        { "{\"primary_token\":{\"sub\":\"x\",\"cnf\":{}},"
+          "\"raw_token\":\"r\"}", NGX_DECLINED },
+        { "{\"primary_token\":{\"sub\":\"x\"},\"raw_token\":\"r\","
+          "\"revoked\":true}", NGX_DECLINED },
+        { "{\"primary_token\":{\"sub\":\"x\"},\"raw_token\":\"r\","
+          "\"oper_status\":\"expired\"}", NGX_DECLINED },
+        { "{\"active\":false}", NGX_DECLINED }
+    };
+
+    unit_test("the answer about an API key is its primary token");
+
+    unit_check(read_api_key("{\"primary_token\":{\"sub\":\"x\",\"org\":\"o\","
+                            "\"exp\":1999999999,\"scopes\":[\"s\"]},"
+                            "\"sub\":\"y\",\"sub_org_results\":[{\"sub\":"
+                            "\"z\"}],\"raw_token\":\"a.b~+/-_==\"}")
+               == NGX_OK);
+
+    unit_check(unit_equal(&facts.sub, "x") && unit_equal(&facts.org, "o"));
+    unit_check(facts.has_exp && facts.exp == 1999999999);
+    unit_check(has(SCOPES, "s"));
+    unit_check(unit_equal(&raw, "a.b~+/-_=="));
+
+    unit_test("a raw token that is absent, null or empty is none");
+
+    unit_check(read_api_key("{\"primary_token\":{\"sub\":\"x\"}}") == NGX_OK);
+    unit_check(raw.len == 0);
+    unit_check(read_api_key("{\"primary_token\":{\"sub\":\"x\"},"
+                            "\"raw_token\":null}") == NGX_OK);
+    unit_check(raw.len == 0);
+    unit_check(read_api_key("{\"primary_token\":{\"sub\":\"x\"},"
+                            "\"raw_token\":\"\"}") == NGX_OK);
+    unit_check(raw.len == 0);
+
+    unit_test("any other answer is none, or says no");
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        unit_check_note(read_api_key(rows[i].text) == rows[i].rc,
+                        rows[i].text);
+    }
+
+    unit_test("a raw token is taken up to its limit");
+
+    text = malloc(NGX_AGT_JSON_MAX_RAW + 100);
+
+    for (n = NGX_AGT_JSON_MAX_RAW - 1; n <= NGX_AGT_JSON_MAX_RAW + 1; n++) {
+        (void) sprintf(text, "{\"primary_token\":{\"sub\":\"x\"},"
+                             "\"raw_token\":\"%0*d\"}", (int) n, 1);
+
+        unit_check(read_api_key(text)
+                   == (n <= NGX_AGT_JSON_MAX_RAW ? NGX_OK : NGX_ERROR));
+    }
+
+    free(text);
+}
+
+
+/* eyJleHAiOjE4MDAwMDAwMDV9 is {"exp":1800000005} */
+
+static void
+test_raw_exp(void)
+{
+    char        text[256];
+    ngx_uint_t  i;
+
+    static const struct {
+        const char  *raw;
+        const char  *exp;      /* of the primary token */
+        int64_t      expected; /* 0: none */
+    } rows[] = {
+        { "x.eyJleHAiOjE4MDAwMDAwMDV9.s", "null", 1800000005 },
+        { "x.eyJleHAiOjE4MDAwMDAwMDV9.s", "1800000006", 1800000005 },
+        { "x.eyJleHAiOjE4MDAwMDAwMDV9.s", "1800000004", 1800000004 },
+        { ".eyJleHAiOjE4MDAwMDAwMDV9.", "null", 1800000005 },
+        { "x.eyJleHAiOjE4MDAwMDAwMDV9", "null", 0 },
+        { "eyJleHAiOjE4MDAwMDAwMDV9", "null", 0 },
+        { "x.e30.s", "null", 0 },
+        { "x.e30.s", "1800000006", 1800000006 },
+        { "x.!.s", "null", 0 },
+        { "x..s", "1800000006", 1800000006 }
+    };
+
+    unit_test("of two expiries the earlier one counts");
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        (void) sprintf(text, "{\"primary_token\":{\"sub\":\"x\",\"exp\":%s},"
+                             "\"raw_token\":\"%s\"}",
+                       rows[i].exp, strchr(rows[i].raw, '!')
+                                    ? "x.e.s" : rows[i].raw);
+
+        unit_check_note(read_api_key(text) == NGX_OK, rows[i].raw);
+        unit_check_note(facts.has_exp == (rows[i].expected != 0),
+                        rows[i].raw);
+        unit_check_note(!facts.has_exp || facts.exp == rows[i].expected,
+                        rows[i].raw);
     }
 }

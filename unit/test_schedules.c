@@ -2019,6 +2019,31 @@ ngx_agt_json_introspect(u_char *out, const ngx_str_t *token,
 }
 
 
+/* no client of these schedules has an API key */
+
+size_t
+ngx_agt_json_introspect_key(u_char *out, const ngx_str_t *user,
+    const ngx_str_t *key, const ngx_agt_json_options_t *options)
+{
+    abort();
+}
+
+
+ngx_int_t
+ngx_agt_json_api_key(const u_char *body, size_t len, int64_t wall,
+    u_char *buf, size_t size, ngx_agt_json_token_t *out, ngx_str_t *raw)
+{
+    abort();
+}
+
+
+ngx_int_t
+ngx_agt_secret_copy(ngx_pool_t *pool, const ngx_str_t *secret, ngx_str_t *copy)
+{
+    abort();
+}
+
+
 /* an answer is its own number and that of its token */
 
 ngx_int_t

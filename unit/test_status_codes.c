@@ -21,44 +21,45 @@
 
 typedef struct {
     ngx_uint_t   status;
-    const char  *object;    /* introspect reissue validate create revoke list */
+    const char  *object;    /* introspect reissue validate create revoke list,
+                               and introspection of an API key */
     const char  *other;     /* the same without a JSON object */
 } row_t;
 
 
 static const row_t  rows[] = {
-    { 200, "bbdbdb", "bbdbdb" },
-    { 201, "-b-bd-", "-b-bd-" },
-    { 202, "----d-", "----d-" },
-    { 204, "----d-", "----d-" },
-    { 299, "----d-", "----d-" },
-    { 301, "------", "------" },
-    { 304, "------", "------" },
-    { 399, "------", "------" },
-    { 400, "iiiid-", "nnnnnn" },
-    { 401, "mmmmmm", "mmmmmm" },
-    { 402, "------", "------" },
-    { 403, "miimmm", "nnnnnn" },
-    { 404, "iiiid-", "nnnnnn" },
-    { 405, "------", "------" },
-    { 409, "------", "------" },
-    { 410, "rr--d-", "rrnnnn" },
-    { 411, "------", "------" },
-    { 418, "------", "------" },
-    { 421, "------", "------" },
-    { 422, "iiiid-", "nnnnnn" },
-    { 423, "------", "------" },
-    { 428, "------", "------" },
-    { 429, "tttttt", "tttttt" },
-    { 430, "------", "------" },
-    { 499, "------", "------" },
-    { 500, "tttttt", "tttttt" },
-    { 503, "tttttt", "tttttt" },
-    { 599, "tttttt", "tttttt" },
-    { 999, "tttttt", "tttttt" },
-    { 0,   "------", "------" },
-    { 100, "------", "------" },
-    { 199, "------", "------" }
+    { 200, "bbdbdbb", "bbdbdbb" },
+    { 201, "-b-bd--", "-b-bd--" },
+    { 202, "----d--", "----d--" },
+    { 204, "----d--", "----d--" },
+    { 299, "----d--", "----d--" },
+    { 301, "-------", "-------" },
+    { 304, "-------", "-------" },
+    { 399, "-------", "-------" },
+    { 400, "iiiid-i", "nnnnnnn" },
+    { 401, "mmmmmmm", "mmmmmmm" },
+    { 402, "-------", "-------" },
+    { 403, "miimmmm", "nnnnnnn" },
+    { 404, "iiiid-i", "nnnnnnn" },
+    { 405, "-------", "-------" },
+    { 409, "-------", "-------" },
+    { 410, "rr--d-r", "rrnnnnr" },
+    { 411, "-------", "-------" },
+    { 418, "-------", "-------" },
+    { 421, "-------", "-------" },
+    { 422, "iiiid-i", "nnnnnnn" },
+    { 423, "-------", "-------" },
+    { 428, "-------", "-------" },
+    { 429, "ttttttt", "ttttttt" },
+    { 430, "-------", "-------" },
+    { 499, "-------", "-------" },
+    { 500, "ttttttt", "ttttttt" },
+    { 503, "ttttttt", "ttttttt" },
+    { 599, "ttttttt", "ttttttt" },
+    { 999, "ttttttt", "ttttttt" },
+    { 0,   "-------", "-------" },
+    { 100, "-------", "-------" },
+    { 199, "-------", "-------" }
 };
 
 
@@ -199,6 +200,15 @@ test_reasons(void)
 
     ngx_agt_status_meaning(NGX_AGT_OPERATION_INTROSPECT, 404, 1, &m);
     unit_check(m.reason == NGX_AGT_REASON_UNKNOWN);
+
+    ngx_agt_status_meaning(NGX_AGT_OPERATION_INTROSPECT_KEY, 404, 1, &m);
+    unit_check(m.reason == NGX_AGT_REASON_UNKNOWN);
+
+    ngx_agt_status_meaning(NGX_AGT_OPERATION_INTROSPECT_KEY, 410, 0, &m);
+    unit_check(m.reason == NGX_AGT_REASON_REVOKED);
+
+    ngx_agt_status_meaning(NGX_AGT_OPERATION_INTROSPECT_KEY, 403, 1, &m);
+    unit_check(m.reason == NGX_AGT_REASON_CREDENTIAL);
 
     ngx_agt_status_meaning(NGX_AGT_OPERATION_REISSUE, 403, 1, &m);
     unit_check(m.reason == NGX_AGT_REASON_REISSUE);

@@ -25,7 +25,8 @@ typedef struct {
     ngx_agt_reason_e   reason;
     ngx_str_t          facts;
     ngx_str_t          rules;
-    ngx_str_t          token;       /* of reissue and create */
+    ngx_str_t          token;       /* of reissue and create, and the raw
+                                       token of an API key */
     uint64_t           sent;        /* ms, monotonic */
     uint64_t           asked;       /* ms, monotonic: when the token was first
                                        asked about */

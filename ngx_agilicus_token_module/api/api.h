@@ -45,6 +45,7 @@ typedef struct {
 
     /* URLs of operations, null-terminated */
     ngx_str_t               introspect;
+    ngx_str_t               introspect_key;
     ngx_str_t               reissue;
     ngx_str_t               revoke;
     ngx_str_t               validations;

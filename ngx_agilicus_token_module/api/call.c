@@ -27,6 +27,10 @@ static ngx_uint_t ngx_agt_call_same(const u_char *key);
 static ngx_agt_call_t *ngx_agt_call_create(
     const ngx_agt_call_request_t *request, const u_char *identity);
 static ngx_int_t ngx_agt_call_copy(ngx_str_t *dst, const ngx_str_t *src);
+static ngx_int_t ngx_agt_call_charge_guess(ngx_agt_call_t *call,
+    ngx_agt_answer_t *answer);
+static void ngx_agt_call_give_guess(ngx_agt_call_t *call,
+    const ngx_agt_answer_t *answer);
 static void ngx_agt_call_release(ngx_agt_call_t *call,
     ngx_agt_answer_t *answer);
 static void ngx_agt_call_part(ngx_agt_call_t *call);
@@ -437,7 +441,8 @@ ngx_agt_call_leave(ngx_agt_waiter_t *waiter)
     /* the edge must hear of a new token, or it outlives its parent */
 
     if (call->state == NGX_AGT_CALL_SENT
-        && call->operation == NGX_AGT_OPERATION_INTROSPECT)
+        && (call->operation == NGX_AGT_OPERATION_INTROSPECT
+            || call->operation == NGX_AGT_OPERATION_INTROSPECT_KEY))
     {
         call->left = 1;
         w->left++;
@@ -617,6 +622,11 @@ ngx_agt_call_create(const ngx_agt_call_request_t *request,
         call->has_client = 1;
     }
 
+    if (request->guess) {
+        call->guess = *request->guess;
+        call->has_guess = 1;
+    }
+
     ngx_memcpy(call->key, request->key, NGX_AGT_DIGEST_LEN);
     ngx_memcpy(call->identity, identity, NGX_AGT_DIGEST_LEN);
     ngx_memcpy(&call->node.key, identity, sizeof(ngx_rbtree_key_t));
@@ -664,6 +674,10 @@ ngx_agt_call_charge(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
         return NGX_OK;
     }
 
+    if (call->has_guess && ngx_agt_call_charge_guess(call, answer) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     conf = ngx_agt_worker.conf;
 
     rc = ngx_agt_budget_take(conf->first, call->api->state, &conf->rate,
@@ -688,12 +702,64 @@ ngx_agt_call_charge(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 }
 
 
+/* while a call is under way, its guess counts as one that fails */
+
+static ngx_int_t
+ngx_agt_call_charge_guess(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_agt_budget_take_guess(ngx_agt_worker.conf->first, &call->guess,
+                                   ngx_current_msec, &answer->retry_after);
+
+    if (rc == NGX_OK) {
+        call->guessed = 1;
+        return NGX_OK;
+    }
+
+    if (rc == NGX_BUSY) {
+        ngx_agt_call_shed(answer, NGX_AGT_REASON_CLIENT_RATE,
+                          NGX_AGT_COUNT_SHED_CLIENT_RATE);
+
+    } else {
+        ngx_agt_call_shed(answer, NGX_AGT_REASON_RATE,
+                          NGX_AGT_COUNT_SHED_RATE);
+    }
+
+    return NGX_ERROR;
+}
+
+
+/* "answer" is NULL where there is none */
+
+static void
+ngx_agt_call_give_guess(ngx_agt_call_t *call, const ngx_agt_answer_t *answer)
+{
+    if (!call->guessed) {
+        return;
+    }
+
+    call->guessed = 0;
+
+    if (answer && (answer->class == NGX_AGT_CLASS_INVALID
+                   || answer->class == NGX_AGT_CLASS_REVOKED
+                   || answer->class == NGX_AGT_CLASS_REFUSED))
+    {
+        return;
+    }
+
+    ngx_agt_budget_give_guess(ngx_agt_worker.conf->first, &call->guess,
+                              ngx_current_msec);
+}
+
+
 void
 ngx_agt_call_end(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
     ngx_queue_t       *q;
     ngx_agt_waiter_t  *waiter;
 
+    ngx_agt_call_give_guess(call, answer);
     ngx_agt_call_release(call, answer);
     ngx_agt_limits_release(&call->place);
 
@@ -754,6 +820,7 @@ ngx_agt_call_free(ngx_agt_call_t *call)
     }
 
     ngx_agt_limits_release(&call->place);
+    ngx_agt_call_give_guess(call, NULL);
 
     if (call->state == NGX_AGT_CALL_FOLLOWING) {
         ngx_agt_flight_unfollow(ngx_agt_worker.conf->first, &call->flight);

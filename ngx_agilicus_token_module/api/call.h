@@ -124,6 +124,12 @@ typedef struct {
     /* of a shared call: none is made within a second after one that failed */
     unsigned                        paced:1;
 
+    /*
+     * Budgets of which a call that is charged takes a guess; NULL: none.  The
+     * guess is given back unless the API has said something against the key.
+     */
+    const ngx_agt_budget_guess_t   *guess;
+
     ngx_str_t                       data;
 } ngx_agt_call_request_t;
 
@@ -152,6 +158,7 @@ struct ngx_agt_call_s {
     ngx_agt_flight_t            flight;
 
     ngx_agt_budget_client_t     client;     /* that is charged */
+    ngx_agt_budget_guess_t      guess;
     ngx_agt_limits_hold_t             place;      /* while it is sent */
     ngx_agt_limits_kind_e       kind;
     ngx_uint_t                  nwaiters;
@@ -164,6 +171,8 @@ struct ngx_agt_call_s {
     unsigned                    charged:1;
     unsigned                    paced:1;
     unsigned                    has_client:1;
+    unsigned                    has_guess:1;
+    unsigned                    guessed:1;  /* the guess was taken */
     unsigned                    retried:1;
     unsigned                    stepped:1;
     unsigned                    left:1;     /* no waiter is left */

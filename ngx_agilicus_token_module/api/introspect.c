@@ -7,7 +7,9 @@
 #include "api/introspect.h"
 #include "zone/cache.h"
 #include "zone/children.h"
+#include "zone/issued.h"
 #include "json/token.h"
+#include "token/basic.h"
 #include "token/time.h"
 
 
@@ -23,6 +25,10 @@ typedef struct {
 } ngx_agt_api_data_t;
 
 
+static ngx_int_t ngx_agt_api_ask_token(const ngx_agt_introspect_t *introspect,
+    ngx_agt_call_request_t *request, ngx_agt_api_data_t *data);
+static ngx_int_t ngx_agt_api_ask_key(const ngx_agt_introspect_t *introspect,
+    ngx_agt_call_request_t *request, ngx_agt_budget_guess_t *guess);
 static void ngx_agt_api_read_introspect(
     ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     ngx_agt_answer_t *answer);
@@ -33,6 +39,9 @@ static void ngx_agt_api_says_no(ngx_agt_call_t *call, const char *member);
 static ngx_uint_t ngx_agt_api_is_young(ngx_agt_call_t *call);
 static ngx_int_t ngx_agt_api_adopt_introspect(
     ngx_agt_call_t *call, ngx_agt_answer_t *answer);
+static ngx_int_t ngx_agt_api_adopt_raw(ngx_agt_call_t *call,
+    const ngx_agt_cache_key_t *key, ngx_agt_found_t *found,
+    ngx_agt_answer_t *answer);
 static void ngx_agt_api_remember(ngx_agt_call_t *call,
     ngx_agt_answer_t *answer);
 static ngx_uint_t ngx_agt_api_denied(
@@ -58,27 +67,32 @@ static const ngx_agt_call_type_t
     NULL
 };
 
+static const ngx_agt_call_type_t
+    ngx_agt_api_key_introspection = {
+    "API key introspection",
+    ngx_agt_api_read_introspect,
+    ngx_agt_api_adopt_introspect,
+    NULL
+};
+
 
 ngx_int_t
 ngx_agt_api_introspect(
     const ngx_agt_introspect_t *introspect,
     ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer)
 {
-    size_t                   len;
     ngx_int_t                rc;
     ngx_agt_api_data_t       data;
     ngx_agt_call_request_t   request;
+    ngx_agt_budget_guess_t   guess;
     const ngx_agt_origin_t  *origin;
 
     origin = introspect->origin;
 
     ngx_memzero(&request, sizeof(ngx_agt_call_request_t));
 
-    request.type = &ngx_agt_api_introspection;
-    request.operation = NGX_AGT_OPERATION_INTROSPECT;
     request.api = origin->api;
     request.origin = origin;
-    request.url = origin->api->introspect;
     request.connect_timeout = introspect->connect_timeout;
     request.timeout = introspect->timeout;
     request.max_body = NGX_AGT_JSON_MAX_BODY;
@@ -100,27 +114,113 @@ ngx_agt_api_introspect(
     request.data.data = (u_char *) &data;
     request.data.len = sizeof(ngx_agt_api_data_t);
 
-    len = ngx_agt_json_introspect_len(introspect->token.len);
+    if (introspect->api_key) {
+        ngx_memcpy(data.key, introspect->digest, NGX_AGT_DIGEST_LEN);
 
-    rc = ngx_agt_denials_token(data.key, &introspect->token,
-                               introspect->digest);
+        rc = ngx_agt_api_ask_key(introspect, &request, &guess);
 
-    request.body.data = (rc == NGX_OK) ? ngx_alloc(len, ngx_cycle->log) : NULL;
+    } else {
+        rc = ngx_agt_api_ask_token(introspect, &request, &data);
+    }
 
-    if (request.body.data == NULL) {
+    if (rc != NGX_OK) {
         ngx_agt_answer_init(answer);
 
         return NGX_ERROR;
     }
 
-    request.body.len = ngx_agt_json_introspect(request.body.data,
-                                               &introspect->token,
-                                               &origin->options);
-
     rc = ngx_agt_call_join(&request, waiter, answer);
 
     ngx_explicit_memzero(request.body.data, request.body.len);
     ngx_free(request.body.data);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_agt_api_ask_token(const ngx_agt_introspect_t *introspect,
+    ngx_agt_call_request_t *request, ngx_agt_api_data_t *data)
+{
+    size_t  len;
+
+    request->type = &ngx_agt_api_introspection;
+    request->operation = NGX_AGT_OPERATION_INTROSPECT;
+    request->url = introspect->origin->api->introspect;
+
+    if (ngx_agt_denials_token(data->key, &introspect->token,
+                              introspect->digest)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    len = ngx_agt_json_introspect_len(introspect->token.len);
+
+    request->body.data = ngx_alloc(len, ngx_cycle->log);
+
+    if (request->body.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    request->body.len = ngx_agt_json_introspect(request->body.data,
+                                                &introspect->token,
+                                                &introspect->origin->options);
+    return NGX_OK;
+}
+
+
+/* the key stands in the clear here and in the body only */
+
+static ngx_int_t
+ngx_agt_api_ask_key(const ngx_agt_introspect_t *introspect,
+    ngx_agt_call_request_t *request, ngx_agt_budget_guess_t *guess)
+{
+    size_t                         len;
+    ngx_int_t                      rc;
+    ngx_agt_basic_t                basic;
+    const ngx_agt_json_options_t  *options;
+
+    request->type = &ngx_agt_api_key_introspection;
+    request->operation = NGX_AGT_OPERATION_INTROSPECT_KEY;
+    request->url = introspect->origin->api->introspect_key;
+
+    options = &introspect->origin->options;
+
+    rc = NGX_ERROR;
+
+    if (ngx_agt_basic_read(&introspect->token, introspect->token.len, &basic)
+        != NGX_AGT_BEARER_FOUND)
+    {
+        goto done;
+    }
+
+    if (introspect->client) {
+
+        if (ngx_agt_budget_guess(guess, introspect->client,
+                                 introspect->origin->api->digest, &basic.user)
+            != NGX_OK)
+        {
+            goto done;
+        }
+
+        request->guess = guess;
+    }
+
+    len = ngx_agt_json_introspect_key(NULL, &basic.user, &basic.key, options);
+
+    request->body.data = ngx_alloc(len, ngx_cycle->log);
+
+    if (request->body.data) {
+        request->body.len = ngx_agt_json_introspect_key(request->body.data,
+                                                        &basic.user,
+                                                        &basic.key, options);
+        rc = NGX_OK;
+    }
+
+done:
+
+    ngx_explicit_memzero(&basic, sizeof(ngx_agt_basic_t));
 
     return rc;
 }
@@ -179,9 +279,16 @@ ngx_agt_api_read_token(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
         return;
     }
 
-    rc = ngx_agt_json_token(result->body.data, result->body.len, ngx_time(),
-                            ngx_agt_call_buffer(), 2 * NGX_AGT_JSON_MAX_BODY,
-                            &token);
+    if (call->operation == NGX_AGT_OPERATION_INTROSPECT_KEY) {
+        rc = ngx_agt_json_api_key(result->body.data, result->body.len,
+                                  ngx_time(), ngx_agt_call_buffer(),
+                                  2 * NGX_AGT_JSON_MAX_BODY, &token,
+                                  &answer->token);
+    } else {
+        rc = ngx_agt_json_token(result->body.data, result->body.len,
+                                ngx_time(), ngx_agt_call_buffer(),
+                                2 * NGX_AGT_JSON_MAX_BODY, &token);
+    }
 
     if (rc == NGX_ERROR) {
         result->message = "answer is not a Token";
@@ -271,6 +378,13 @@ ngx_agt_api_adopt_introspect(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
         return NGX_DECLINED;
     }
 
+    if (call->operation == NGX_AGT_OPERATION_INTROSPECT_KEY
+        && found.class == NGX_AGT_CLASS_ACTIVE
+        && ngx_agt_api_adopt_raw(call, &key, &found, answer) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
     /* the entry that was too old when this call was made is no answer */
 
     if (found.serial == call->seen
@@ -290,6 +404,36 @@ ngx_agt_api_adopt_introspect(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
     (void) ngx_agt_api_denied(call, answer, &generation);
 
     return NGX_OK;
+}
+
+
+/*
+ * Finds the raw token of an API key, in a buffer of its own; its look-up ends
+ * the life of the facts that were found, so they are found again.
+ */
+
+static ngx_int_t
+ngx_agt_api_adopt_raw(ngx_agt_call_t *call, const ngx_agt_cache_key_t *key,
+    ngx_agt_found_t *found, ngx_agt_answer_t *answer)
+{
+    uint64_t         serial;
+    ngx_agt_zone_t  *zone;
+
+    zone = ((const ngx_agt_origin_t *) call->origin)->zone;
+    serial = found->serial;
+
+    if (ngx_agt_issued_find_raw(zone, key, found->sent, ngx_agt_call_buffer(),
+                                &answer->token)
+            == NGX_OK
+        && ngx_agt_cache_find(zone, key, 1, found) == NGX_OK
+        && found->serial == serial)
+    {
+        return NGX_OK;
+    }
+
+    ngx_agt_call_forget(answer);
+
+    return NGX_DECLINED;
 }
 
 
@@ -353,6 +497,13 @@ ngx_agt_api_remember(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
     if (origin->zone) {
         key.key = call->key;
         key.origin = origin->number;
+
+        if (call->operation == NGX_AGT_OPERATION_INTROSPECT_KEY
+            && class == NGX_AGT_CLASS_ACTIVE)
+        {
+            (void) ngx_agt_issued_store_raw(origin->zone, &key, &answer->token,
+                                            answer->sent);
+        }
 
         (void) ngx_agt_cache_store(origin->zone, &key, class,
                                    reason, &answer->facts,

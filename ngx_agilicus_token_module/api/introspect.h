@@ -24,6 +24,10 @@ typedef struct {
     const ngx_agt_origin_t         *origin;
     ngx_str_t                       token;
     const u_char                   *digest;   /* of the token */
+
+    /* the token is the base64 of an API key; see basic */
+    unsigned                        api_key:1;
+
     ngx_msec_t                      connect_timeout;
     ngx_msec_t                      timeout;
 
@@ -44,7 +48,9 @@ typedef struct {
 
 
 /*
- * Asks for the facts of a token (API: POST /v1/tokens/introspect).  The answer
+ * Asks for the facts of a token (API: POST /v1/tokens/introspect), or of an API
+ * key (POST /v1/api_keys/introspect): of a key they are those of its primary
+ * token, and the answer has its raw token, if it has one, as well.  The answer
  * is stored before any waiter gets it, and a denial turns it into REVOKED.
  * Without a waiter, facts are refreshed in the background.  Returns the same as
  * ngx_agt_call_join().

@@ -22,6 +22,8 @@
 typedef struct {
     u_char                   parent    /* key of its denials */
                              [NGX_AGT_DIGEST_LEN];
+    u_char                   asked     /* key of the token itself */
+                             [NGX_AGT_DIGEST_LEN];
     int64_t                  exp;      /* of the parent, or after */
     uint32_t                 has_exp;  /* which none is used */
     uint32_t                 has_parent;
@@ -81,6 +83,8 @@ ngx_agt_issue_reissue(const ngx_agt_issue_t *issue,
     ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer)
 {
     size_t                  len;
+    u_char                  digest[NGX_AGT_DIGEST_LEN];
+    ngx_str_t               token;
     const ngx_str_t        *org;
     ngx_agt_issue_data_t    data;
     ngx_agt_call_request_t  request;
@@ -95,8 +99,12 @@ ngx_agt_issue_reissue(const ngx_agt_issue_t *issue,
     data.has_exp = issue->facts->has_exp;
     data.exp = issue->facts->exp;
 
-    if (ngx_agt_denials_token(data.parent, &issue->token, issue->digest)
-            == NGX_OK
+    ngx_memcpy(data.parent, issue->parent, NGX_AGT_DIGEST_LEN);
+
+    token = issue->token;
+
+    if (ngx_agt_digest(digest, &token, 1) == NGX_OK
+        && ngx_agt_denials_token(data.asked, &token, digest) == NGX_OK
         && ngx_agt_children_of(&data.record, request.api->digest,
                                data.parent, issue->facts, issue->asked)
             == NGX_OK)
@@ -446,6 +454,12 @@ ngx_agt_issue_record(ngx_agt_call_t *call, const ngx_str_t *token)
         || ngx_agt_denials_token(key, token, digest) != NGX_OK)
     {
         return NGX_ERROR;
+    }
+
+    /* the raw token of an API key is its parent under another key */
+
+    if (data->has_parent && ngx_agt_digest_equal(key, data->asked)) {
+        return NGX_ABORT;
     }
 
     child.api = call->api->digest;

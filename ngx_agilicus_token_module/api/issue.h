@@ -34,9 +34,12 @@ typedef struct {
     ngx_msec_t                      timeout;
     const ngx_agt_budget_client_t  *client;
 
-    /* of a reissue: the presented token */
+    /*
+     * Of a reissue: the presented token, or the raw token of the API key that
+     * was presented; and the key under which what was presented is denied.
+     */
     ngx_str_t                       token;
-    const u_char                   *digest;
+    const u_char                   *parent;
     const ngx_agt_facts_t          *facts;
     uint64_t                        asked;    /* see denials */
 } ngx_agt_issue_t;

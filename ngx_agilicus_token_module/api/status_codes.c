@@ -60,7 +60,13 @@ static const ngx_agt_status_row_t  ngx_agt_statuses[] = {
     ngx_agt_row(REVOKE, 410, ACTIVE, NONE),
     ngx_agt_row(REVOKE, 422, ACTIVE, UNKNOWN),
 
-    ngx_agt_row(LIST, 200, NONE, ANSWER)
+    ngx_agt_row(LIST, 200, NONE, ANSWER),
+
+    ngx_agt_row(INTROSPECT_KEY, 200, NONE, ANSWER),
+    ngx_agt_row(INTROSPECT_KEY, 400, INVALID, UNKNOWN),
+    ngx_agt_row(INTROSPECT_KEY, 404, INVALID, UNKNOWN),
+    ngx_agt_row(INTROSPECT_KEY, 410, REVOKED, REVOKED),
+    ngx_agt_row(INTROSPECT_KEY, 422, INVALID, UNKNOWN)
 };
 
 

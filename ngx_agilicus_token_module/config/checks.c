@@ -19,6 +19,7 @@
 #define NGX_AGT_HOOK_BUFFER  (NGX_AGT_JSON_MAX_HOOK + 1)
 
 
+static ngx_uint_t ngx_agt_has_basic(ngx_conf_t *cf);
 static ngx_uint_t ngx_agt_can_identify(ngx_conf_t *cf,
     const ngx_agt_create_conf_t *create);
 static ngx_uint_t ngx_agt_is_handler(const ngx_agt_location_t *h);
@@ -144,6 +145,16 @@ ngx_agt_check_location(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
         return NGX_ERROR;
     }
 
+    if (conf->api_keys && conf->enable != NGX_AGT_OFF
+        && ngx_agt_has_basic(cf))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"agilicus_token_api_keys\" does not go with "
+                           "\"auth_basic\" in one location: both take what "
+                           "\"Authorization: Basic\" brings");
+        return NGX_ERROR;
+    }
+
     if (conf->enable == NGX_AGT_REPORT) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "\"agilicus_token report\" refuses nothing");
@@ -157,6 +168,36 @@ ngx_agt_check_location(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
     }
 
     return NGX_OK;
+}
+
+
+/* a realm with variables may be any */
+
+static ngx_uint_t
+ngx_agt_has_basic(ngx_conf_t *cf)
+{
+    ngx_str_t                    realm;
+    ngx_uint_t                   index;
+    ngx_http_conf_ctx_t         *ctx;
+    const ngx_agt_basic_conf_t  *basic;
+
+    index = ngx_agt_module_index(cf, "ngx_http_auth_basic_module");
+
+    if (index == NGX_CONF_UNSET_UINT) {
+        return 0;
+    }
+
+    ctx = cf->ctx;
+    basic = ctx->loc_conf[index];
+
+    if (basic == NULL || basic->realm == NULL) {
+        return 0;
+    }
+
+    realm = basic->realm->value;
+
+    return basic->realm->lengths
+           || realm.len != 3 || ngx_strncmp(realm.data, "off", 3) != 0;
 }
 
 

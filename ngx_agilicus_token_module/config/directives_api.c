@@ -5,6 +5,7 @@
 
 
 #include "config/directives_api.h"
+#include "config/checks.h"
 #include "config/parameters.h"
 #include "config/place.h"
 #include "config/url.h"
@@ -47,6 +48,25 @@ ngx_agt_set_proxy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return ngx_agt_set_url(cf, 1, &lcf->api_proxy);
+}
+
+
+/* as with other sources of tokens, "off" needs nothing */
+
+char *
+ngx_agt_check_api_keys(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_flag_t *api_keys = data;
+
+    ngx_agt_loc_conf_t  *lcf;
+
+    lcf = ngx_http_conf_get_module_loc_conf(cf, ngx_agilicus_token_module);
+
+    if (*api_keys && ngx_agt_needs_token(cf, lcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 

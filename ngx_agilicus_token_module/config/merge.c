@@ -29,6 +29,8 @@ static void ngx_agt_merge_cache(ngx_agt_loc_conf_t *prev,
 static void ngx_agt_merge_lifetimes(ngx_agt_loc_conf_t *conf);
 static ngx_int_t ngx_agt_merge_require(ngx_conf_t *cf,
     ngx_agt_loc_conf_t *prev, ngx_agt_loc_conf_t *conf);
+static ngx_int_t ngx_agt_merge_places(ngx_conf_t *cf,
+    ngx_agt_loc_conf_t *conf);
 static ngx_int_t ngx_agt_merge_used(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf,
     ngx_uint_t own);
 
@@ -137,6 +139,7 @@ ngx_agt_create_loc_conf(ngx_conf_t *cf)
     }
 
     conf->api_credential_introspect = NGX_CONF_UNSET;
+    conf->api_keys = NGX_CONF_UNSET;
     conf->api_connect_timeout = NGX_CONF_UNSET_MSEC;
     conf->api_timeout = NGX_CONF_UNSET_MSEC;
     conf->api_ssl_verify = NGX_CONF_UNSET;
@@ -242,6 +245,7 @@ ngx_agt_merge_level(ngx_conf_t *cf,
     ngx_conf_merge_ptr_value(conf->create, prev->create, NULL);
     ngx_conf_merge_str_value(conf->realm, prev->realm, "agilicus");
     ngx_conf_merge_ptr_value(conf->sources, prev->sources, NULL);
+    ngx_conf_merge_value(conf->api_keys, prev->api_keys, 0);
     ngx_conf_merge_size_value(conf->max_size, prev->max_size, 4096);
     ngx_conf_merge_sec_value(conf->leeway, prev->leeway, 0);
     ngx_conf_merge_uint_value(conf->phase, prev->phase, NGX_AGT_PHASE_ACCESS);
@@ -277,6 +281,7 @@ ngx_agt_merge_level(ngx_conf_t *cf,
     }
 
     if (ngx_agt_check_location(cf, conf) != NGX_OK
+        || ngx_agt_merge_places(cf, conf) != NGX_OK
         || ngx_agt_merge_used(cf, conf, own != NGX_CONF_UNSET_UINT) != NGX_OK)
     {
         return NGX_CONF_ERROR;
@@ -493,6 +498,52 @@ ngx_agt_merge_require(ngx_conf_t *cf,
     for (i = 0; i < conf->required->nelts; i++) {
         conf->requirements[i] = all[i].requirement;
     }
+
+    return NGX_OK;
+}
+
+
+/* an API key has a place of its own, whichever places tokens have */
+
+static ngx_int_t
+ngx_agt_merge_places(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
+{
+    ngx_uint_t            n;
+    ngx_array_t          *sources;
+    ngx_agt_source_t     *place;
+    ngx_agt_main_conf_t  *mcf;
+
+    sources = conf->sources;
+    conf->places = sources;
+
+    if (!conf->api_keys || conf->enable == NGX_AGT_OFF) {
+        return NGX_OK;
+    }
+
+    n = sources ? sources->nelts : 1;
+
+    conf->places = ngx_array_create(cf->pool, n + 1, sizeof(ngx_agt_source_t));
+    if (conf->places == NULL) {
+        return NGX_ERROR;
+    }
+
+    place = ngx_array_push_n(conf->places, n + 1);
+
+    if (sources) {
+        ngx_memcpy(place, sources->elts, n * sizeof(ngx_agt_source_t));
+
+    } else {
+        place[0].type = NGX_AGT_SOURCE_HEADER;
+        ngx_str_null(&place[0].name);
+    }
+
+    place[n].type = NGX_AGT_SOURCE_BASIC;
+    ngx_str_null(&place[n].name);
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
+
+    mcf->api_keys = 1;
+    mcf->changes = 1;
 
     return NGX_OK;
 }

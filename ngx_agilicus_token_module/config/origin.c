@@ -290,6 +290,9 @@ ngx_agt_api_urls(ngx_conf_t *cf, ngx_agt_api_t *api)
 {
     if (ngx_agt_api_url(cf, api, "/v1/tokens/introspect", &api->introspect)
             != NGX_OK
+        || ngx_agt_api_url(cf, api, "/v1/api_keys/introspect",
+                           &api->introspect_key)
+            != NGX_OK
         || ngx_agt_api_url(cf, api, "/v1/tokens/reissue", &api->reissue)
             != NGX_OK
         || ngx_agt_api_url(cf, api, "/v1/tokens/revoke", &api->revoke)

@@ -14,6 +14,8 @@
 #define NGX_AGT_JSON_TIME_LEN  20
 
 
+static u_char *ngx_agt_json_options(u_char *p,
+    const ngx_agt_json_options_t *options);
 static u_char *ngx_agt_json_strings_body(u_char *p,
     const ngx_str_t *strings, ngx_uint_t n);
 static size_t ngx_agt_json_strings_len(const ngx_str_t *strings, ngx_uint_t n);
@@ -42,8 +44,45 @@ ngx_agt_json_introspect(u_char *buf, const ngx_str_t *token,
     p = ngx_agt_json_copy(buf, "{\"token\":\"");
     p = ngx_agt_json_escape(p, token);
 
-    p = ngx_agt_json_copy(p, "\",\"introspect_options\":{"
-                                        "\"exclude_roles\":");
+    p = ngx_agt_json_copy(p, "\",");
+    p = ngx_agt_json_options(p, options);
+    *p++ = '}';
+
+    return (size_t) (p - buf);
+}
+
+
+size_t
+ngx_agt_json_introspect_key(u_char *buf, const ngx_str_t *user,
+    const ngx_str_t *key, const ngx_agt_json_options_t *options)
+{
+    u_char  *p;
+
+    if (buf == NULL) {
+        return sizeof("{\"api_key_auth_info\":{\"username\":\"\",\"key\":\"\"},"
+                      "\"introspect_options\":{"
+                      "\"exclude_roles\":false,"
+                      "\"support_http_matchers\":false,"
+                      "\"no_cache\":false},\"multi_org\":false}") - 1
+               + (user->len + key->len) * NGX_AGT_JSON_ESCAPED;
+    }
+
+    p = ngx_agt_json_copy(buf, "{\"api_key_auth_info\":{\"username\":\"");
+    p = ngx_agt_json_escape(p, user);
+    p = ngx_agt_json_copy(p, "\",\"key\":\"");
+    p = ngx_agt_json_escape(p, key);
+    p = ngx_agt_json_copy(p, "\"},");
+    p = ngx_agt_json_options(p, options);
+    p = ngx_agt_json_copy(p, ",\"multi_org\":false}");
+
+    return (size_t) (p - buf);
+}
+
+
+static u_char *
+ngx_agt_json_options(u_char *p, const ngx_agt_json_options_t *options)
+{
+    p = ngx_agt_json_copy(p, "\"introspect_options\":{\"exclude_roles\":");
     p = ngx_agt_json_copy(p, options->exclude_roles ? "true" : "false");
 
     p = ngx_agt_json_copy(p, ",\"support_http_matchers\":");
@@ -53,9 +92,9 @@ ngx_agt_json_introspect(u_char *buf, const ngx_str_t *token,
     p = ngx_agt_json_copy(p, ",\"no_cache\":");
     p = ngx_agt_json_copy(p, options->no_cache ? "true" : "false");
 
-    p = ngx_agt_json_copy(p, "}}");
+    *p++ = '}';
 
-    return (size_t) (p - buf);
+    return p;
 }
 
 

@@ -57,6 +57,14 @@ size_t ngx_agt_json_introspect(u_char *buf, const ngx_str_t *token,
     const ngx_agt_json_options_t *options);
 
 /*
+ * Writes an APIKeyIntrospect (API: POST /v1/api_keys/introspect), for the
+ * organisation of the key alone, to "buf".  All options are always written.
+ * Where "buf" is NULL, it returns the length that the body needs at most.
+ */
+size_t ngx_agt_json_introspect_key(u_char *buf, const ngx_str_t *user,
+    const ngx_str_t *key, const ngx_agt_json_options_t *options);
+
+/*
  * Write a TokenRevoke, a TokenReissueRequest and a CreateTokenRequest to "buf".
  * Where "buf" is NULL, they return the length that the body needs at most.
  */

@@ -8,6 +8,10 @@
 #include "json/claims.h"
 #include "json/hosts.h"
 #include "json/inactive.h"
+#include "json/jwt.h"
+#include "token/bearer.h"
+
+#include <openssl/crypto.h>
 
 
 typedef struct {
@@ -16,6 +20,12 @@ typedef struct {
 } ngx_agt_json_string_t;
 
 
+static ngx_int_t ngx_agt_json_read(json_t *root, int64_t now,
+    const ngx_str_t *raw, u_char *buf, size_t size,
+    ngx_agt_json_token_t *token);
+static ngx_int_t ngx_agt_json_raw(json_t *root, u_char *buf, size_t size,
+    ngx_str_t *raw);
+static void ngx_agt_json_bound(const ngx_str_t *raw, ngx_agt_facts_t *facts);
 static ngx_int_t ngx_agt_json_rules(json_t *root, u_char *buf,
     size_t size, ngx_agt_json_token_t *token);
 static ngx_int_t ngx_agt_json_facts(json_t *root, int64_t now,
@@ -50,9 +60,8 @@ ngx_int_t
 ngx_agt_json_token(const u_char *body, size_t len, int64_t now,
     u_char *buf, size_t size, ngx_agt_json_token_t *token)
 {
-    json_t          *root;
-    ngx_int_t        rc;
-    ngx_agt_facts_t  facts;
+    json_t     *root;
+    ngx_int_t   rc;
 
     ngx_memzero(token, sizeof(ngx_agt_json_token_t));
 
@@ -62,9 +71,120 @@ ngx_agt_json_token(const u_char *body, size_t len, int64_t now,
         return NGX_ERROR;
     }
 
+    rc = ngx_agt_json_read(root, now, NULL, buf, size, token);
+
+    json_decref(root);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_agt_json_api_key(const u_char *body, size_t len, int64_t now,
+    u_char *buf, size_t size, ngx_agt_json_token_t *token, ngx_str_t *raw)
+{
+    json_t           *root, *primary;
+    ngx_int_t         rc;
+    ngx_agt_facts_t   ignored;
+
+    ngx_memzero(token, sizeof(ngx_agt_json_token_t));
+    ngx_str_null(raw);
+
+    root = ngx_agt_json_load(body, len, NGX_AGT_JSON_MAX_BODY,
+                             NGX_AGT_JSON_MAX_VALUES);
+    if (root == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_agt_json_raw(root, buf, size, raw);
+
+    ngx_memzero(&ignored, sizeof(ngx_agt_facts_t));
+
+    token->member = ngx_agt_json_inactive(root, now, &ignored);
+
+    primary = ngx_agt_json_get(root, "primary_token");
+
+    if (token->member) {
+        token->reason = NGX_AGT_REASON_SAYS_NO;
+        rc = NGX_DECLINED;
+
+    } else if (!json_is_object(primary)) {
+        rc = NGX_ERROR;
+
+    } else if (rc == NGX_OK) {
+        rc = ngx_agt_json_read(primary, now, raw, buf + raw->len,
+                               size - raw->len, token);
+    }
+
+    json_decref(root);
+
+    if (rc != NGX_OK && raw->len) {
+        OPENSSL_cleanse(raw->data, raw->len);
+        ngx_str_null(raw);
+    }
+
+    return rc;
+}
+
+
+/* an empty "raw_token" is none */
+
+static ngx_int_t
+ngx_agt_json_raw(json_t *root, u_char *buf, size_t size, ngx_str_t *raw)
+{
+    json_t     *value;
+    ngx_int_t   rc;
+    ngx_str_t   text;
+
+    value = ngx_agt_json_get(root, "raw_token");
+
+    if (value == NULL) {
+        return NGX_OK;
+    }
+
+    if (!json_is_string(value)) {
+        return NGX_ERROR;
+    }
+
+    ngx_agt_json_text(value, &text);
+
+    if (text.len == 0) {
+        return NGX_OK;
+    }
+
+    rc = NGX_ERROR;
+
+    if (text.len <= size && text.len <= NGX_AGT_JSON_MAX_RAW
+        && ngx_agt_bearer_is_token68(&text))
+    {
+        ngx_memcpy(buf, text.data, text.len);
+        raw->data = buf;
+        raw->len = text.len;
+        rc = NGX_OK;
+    }
+
+    /* jansson's copy is a token too */
+
+    OPENSSL_cleanse(text.data, text.len);
+
+    return rc;
+}
+
+
+/* reads a Token; with "raw", the one that "raw" is the text of */
+
+static ngx_int_t
+ngx_agt_json_read(json_t *root, int64_t now, const ngx_str_t *raw,
+    u_char *buf, size_t size, ngx_agt_json_token_t *token)
+{
+    ngx_int_t        rc;
+    ngx_agt_facts_t  facts;
+
     rc = ngx_agt_json_facts(root, now, &facts, token);
 
     if (rc == NGX_OK) {
+        ngx_agt_json_bound(raw, &facts);
+
         rc = ngx_agt_json_rules(root, buf, size, token);
     }
 
@@ -80,9 +200,47 @@ ngx_agt_json_token(const u_char *body, size_t len, int64_t now,
         }
     }
 
-    json_decref(root);
-
     return rc;
+}
+
+
+/* only the claims must be readable: an expiry can do no harm */
+
+static void
+ngx_agt_json_bound(const ngx_str_t *raw, ngx_agt_facts_t *facts)
+{
+    u_char         *first, *second;
+    int64_t         exp;
+    ngx_agt_jwt_t   jwt;
+
+    if (raw == NULL || raw->len == 0) {
+        return;
+    }
+
+    first = memchr(raw->data, '.', raw->len);
+
+    if (first == NULL) {
+        return;
+    }
+
+    first++;
+    second = memchr(first, '.', (size_t) (raw->data + raw->len - first));
+
+    if (second == NULL) {
+        return;
+    }
+
+    ngx_memzero(&jwt, sizeof(ngx_agt_jwt_t));
+
+    jwt.claims.data = first;
+    jwt.claims.len = (size_t) (second - first);
+
+    if (ngx_agt_jwt_exp(&jwt, &exp) == NGX_OK
+        && (!facts->has_exp || exp < facts->exp))
+    {
+        facts->has_exp = 1;
+        facts->exp = exp;
+    }
 }
 
 

@@ -17,6 +17,8 @@
 #define NGX_AGT_MAX_RETRY_AFTER  300
 
 
+static ngx_int_t ngx_agt_challenge_set_basic(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, ngx_table_elt_t *bearer);
 static ngx_int_t ngx_agt_challenge_value(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, ngx_str_t *value);
 static ngx_int_t ngx_agt_challenge_step_up(ngx_http_request_t *r,
@@ -35,6 +37,9 @@ static void ngx_agt_challenge_drop(ngx_http_request_t *r,
     const ngx_str_t *name);
 static ngx_table_elt_t *ngx_agt_challenge_find(
     ngx_http_request_t *r, const ngx_str_t *name);
+static ngx_int_t ngx_agt_challenge_realm(ngx_conf_t *cf,
+    const ngx_agt_loc_conf_t *conf, const char *scheme, const char *rest,
+    ngx_str_t *challenge);
 
 
 /* the address of its name tells that a header was set here */
@@ -45,6 +50,15 @@ static const ngx_str_t  ngx_agt_challenge_retry_after =
     ngx_string("Retry-After");
 static const ngx_str_t  ngx_agt_challenge_authenticate =
     ngx_string("WWW-Authenticate");
+
+/* a second one, of an address of its own */
+
+static u_char  ngx_agt_challenge_basic_name[] = "WWW-Authenticate";
+
+static const ngx_str_t  ngx_agt_challenge_basic = {
+    sizeof(ngx_agt_challenge_basic_name) - 1,
+    ngx_agt_challenge_basic_name
+};
 
 
 ngx_int_t
@@ -118,6 +132,7 @@ ngx_agt_challenge_set(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
         }
 
         ngx_agt_challenge_drop(r, &ngx_agt_challenge_authenticate);
+        ngx_agt_challenge_drop(r, &ngx_agt_challenge_basic);
 
         return ctx->status;
     }
@@ -138,9 +153,43 @@ ngx_agt_challenge_set(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 
     r->headers_out.www_authenticate = h;
 
+    if (ngx_agt_challenge_set_basic(r, ctx, h) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     ngx_agt_challenge_drop(r, &ngx_agt_challenge_retry_after);
 
     return ctx->status;
+}
+
+
+/* RFC 9110, section 11.6.1: one field for each challenge, Bearer first */
+
+static ngx_int_t
+ngx_agt_challenge_set_basic(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    ngx_table_elt_t *bearer)
+{
+    ngx_str_t                  value;
+    ngx_table_elt_t           *h;
+    const ngx_agt_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
+
+    if (lcf->basic.len == 0 || ctx->status != NGX_HTTP_UNAUTHORIZED) {
+        ngx_agt_challenge_drop(r, &ngx_agt_challenge_basic);
+        return NGX_OK;
+    }
+
+    value = lcf->basic;
+
+    h = ngx_agt_challenge_header(r, &ngx_agt_challenge_basic, &value);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_agt_headers_link(bearer, h);
+
+    return NGX_OK;
 }
 
 
@@ -154,6 +203,7 @@ ngx_agt_challenge_withdraw(ngx_http_request_t *r)
     /* "no-store" stays: the next response to this URL may be another one */
 
     ngx_agt_challenge_drop(r, &ngx_agt_challenge_authenticate);
+    ngx_agt_challenge_drop(r, &ngx_agt_challenge_basic);
     ngx_agt_challenge_drop(r, &ngx_agt_challenge_retry_after);
 }
 
@@ -471,19 +521,45 @@ ngx_agt_challenge_find(ngx_http_request_t *r, const ngx_str_t *name)
 ngx_int_t
 ngx_agt_challenge_init(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
 {
-    size_t   i, len;
+    if (ngx_agt_challenge_realm(cf, conf, "Bearer", "", &conf->challenge)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /* a sign-out takes no API key; RFC 7617, section 2.1: charset */
+
+    ngx_str_set(&conf->basic, "");
+
+    if (conf->api_keys && conf->enable != NGX_AGT_OFF && !conf->revoke
+        && ngx_agt_challenge_realm(cf, conf, "Basic", ", charset=\"UTF-8\"",
+                                   &conf->basic)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_agt_challenge_realm(ngx_conf_t *cf, const ngx_agt_loc_conf_t *conf,
+    const char *scheme, const char *rest, ngx_str_t *challenge)
+{
+    size_t   i;
     u_char  *p;
 
-    len = sizeof("Bearer realm=\"\"") - 1 + 2 * conf->realm.len;
-
-    p = ngx_pnalloc(cf->pool, len);
+    p = ngx_pnalloc(cf->pool, ngx_strlen(scheme) + sizeof(" realm=\"\"") - 1
+                              + 2 * conf->realm.len + ngx_strlen(rest));
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    conf->challenge.data = p;
+    challenge->data = p;
 
-    p = ngx_cpymem(p, "Bearer realm=\"", sizeof("Bearer realm=\"") - 1);
+    p = ngx_cpymem(p, scheme, ngx_strlen(scheme));
+    p = ngx_cpymem(p, " realm=\"", sizeof(" realm=\"") - 1);
 
     for (i = 0; i < conf->realm.len; i++) {
         if (conf->realm.data[i] == '"' || conf->realm.data[i] == '\\') {
@@ -494,8 +570,9 @@ ngx_agt_challenge_init(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
     }
 
     *p++ = '"';
+    p = ngx_cpymem(p, rest, ngx_strlen(rest));
 
-    conf->challenge.len = p - conf->challenge.data;
+    challenge->len = p - challenge->data;
 
     return NGX_OK;
 }

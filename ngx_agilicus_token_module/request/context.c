@@ -10,6 +10,7 @@
 
 
 static void ngx_agt_client_cleanup(void *data);
+static void ngx_agt_secret_wipe(void *data);
 
 
 /*
@@ -131,4 +132,44 @@ ngx_agt_ctx_find(ngx_http_request_t *r)
     client = ngx_agt_client_find(r);
 
     return client ? client->last : NULL;
+}
+
+
+ngx_int_t
+ngx_agt_secret_copy(ngx_pool_t *pool, const ngx_str_t *secret, ngx_str_t *copy)
+{
+    ngx_str_t           *s;
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(pool, sizeof(ngx_str_t));
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    s = cln->data;
+
+    s->len = 0;
+    s->data = ngx_pnalloc(pool, secret->len);
+
+    if (s->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(s->data, secret->data, secret->len);
+    s->len = secret->len;
+
+    cln->handler = ngx_agt_secret_wipe;
+
+    *copy = *s;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_agt_secret_wipe(void *data)
+{
+    ngx_str_t *s = data;
+
+    ngx_explicit_memzero(s->data, s->len);
 }

@@ -92,6 +92,9 @@ typedef struct {
 
     unsigned                    in_query:1; /* the token was there */
     unsigned                    repeated:1; /* Authorization was */
+
+    /* an API key was looked for in Authorization, which goes no further */
+    unsigned                    basic:1;
 } ngx_agt_client_t;
 
 
@@ -167,10 +170,15 @@ struct ngx_agt_ctx_s {
     ngx_agt_client_t           *client;
     ngx_agt_life_e              life;
 
-    ngx_str_t                   token;      /* empty: there is none */
+    ngx_str_t                   token;      /* empty: there is none; of an
+                                               API key: its base64 */
     const ngx_agt_source_t     *source;     /* NULL: it was created */
     u_char                      digest[NGX_AGT_DIGEST_LEN];
     u_char                      unpadded[NGX_AGT_DIGEST_LEN];
+
+    /* the raw token of an API key, zeroed with the pool, and its denial key */
+    ngx_str_t                   raw;
+    u_char                      raw_key[NGX_AGT_DIGEST_LEN];
 
     /* see wait */
     ngx_agt_waiter_t            waiter;
@@ -208,6 +216,7 @@ struct ngx_agt_ctx_s {
     unsigned                    has_digest:1;
     unsigned                    has_unpadded:1;
     unsigned                    remembered:1; /* digest was */
+    unsigned                    api_key:1;  /* in place of a token */
     unsigned                    has_facts:1;
     unsigned                    renewed:1;  /* newer facts were asked for */
     unsigned                    cut:1;      /* while it was sent */
@@ -238,6 +247,13 @@ ngx_agt_ctx_t *ngx_agt_ctx_here(ngx_http_request_t *r);
  * redirect, or NULL if there is none.
  */
 ngx_agt_ctx_t *ngx_agt_ctx_find(ngx_http_request_t *r);
+
+/*
+ * Copies a secret into a pool, with a clean-up that zeroes the copy.  Returns
+ * NGX_OK, or NGX_ERROR if there is no memory.
+ */
+ngx_int_t ngx_agt_secret_copy(ngx_pool_t *pool, const ngx_str_t *secret,
+    ngx_str_t *copy);
 
 
 #endif /* _NGX_AGT_REQUEST_CONTEXT_H_INCLUDED_ */

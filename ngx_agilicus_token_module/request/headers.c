@@ -192,6 +192,15 @@ ngx_agt_headers_set(ngx_http_request_t *r, ngx_table_elt_t *h,
 
 
 void
+ngx_agt_headers_link(ngx_table_elt_t *h, ngx_table_elt_t *next)
+{
+#if (nginx_version >= 1023000)
+    h->next = next;
+#endif
+}
+
+
+void
 ngx_agt_headers_credentials(ngx_http_request_t *r,
     ngx_agt_credentials_t *credentials)
 {

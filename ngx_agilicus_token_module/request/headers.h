@@ -99,6 +99,12 @@ ngx_table_elt_t *ngx_agt_headers_set(ngx_http_request_t *r,
     ngx_table_elt_t *h, const ngx_str_t *name, const ngx_str_t *value);
 
 /*
+ * Tells nginx that "next" follows "h" in a list of fields of one name.  nginx
+ * before 1.23 knows only the first of them.
+ */
+void ngx_agt_headers_link(ngx_table_elt_t *h, ngx_table_elt_t *next);
+
+/*
  * Notes the credentials that the request has now.
  */
 void ngx_agt_headers_credentials(ngx_http_request_t *r,

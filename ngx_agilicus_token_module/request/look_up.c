@@ -9,6 +9,7 @@
 #include "request/context.h"
 #include "request/wait.h"
 #include "zone/digest_cache.h"
+#include "zone/issued.h"
 
 
 /* milliseconds after which facts are old for a refusal that may have ended */
@@ -39,9 +40,17 @@ static void ngx_agt_refresh(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 static void ngx_agt_look_up_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer);
 static void ngx_agt_look_up_answer(ngx_agt_ctx_t *ctx,
     ngx_agt_answer_t *answer);
+static ngx_uint_t ngx_agt_look_up_stale_key(ngx_agt_ctx_t *ctx,
+    const ngx_agt_clock_t *now);
 static ngx_uint_t ngx_agt_look_up_feed_is_dead(ngx_http_request_t *r,
     const ngx_agt_clock_t *now);
 static void ngx_agt_hit(ngx_agt_zone_t *first, ngx_agt_ctx_t *ctx);
+static ngx_int_t ngx_agt_look_up_raw(ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf, const ngx_agt_clock_t *now);
+static ngx_agt_reason_e ngx_agt_look_up_keep_raw(ngx_agt_ctx_t *ctx,
+    const ngx_str_t *raw, const ngx_agt_clock_t *now);
+static ngx_int_t ngx_agt_look_up_expired_key(const ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf, const ngx_agt_clock_t *now);
 
 
 ngx_int_t
@@ -75,6 +84,10 @@ ngx_agt_look_up(ngx_http_request_t *r,
 
         if (rc == NGX_OK) {
             rc = ngx_agt_use(r, ctx, lcf, &found, &now);
+
+            if (rc == NGX_OK && ctx->api_key) {
+                rc = ngx_agt_look_up_raw(ctx, lcf, &now);
+            }
 
             if (rc == NGX_OK) {
                 ngx_agt_hit(first, ctx);
@@ -316,7 +329,9 @@ ngx_agt_look_through(ngx_http_request_t *r,
 const u_char *
 ngx_agt_look_up_denial_key(ngx_agt_ctx_t *ctx)
 {
-    if (ctx->token.len == 0 || ctx->token.data[ctx->token.len - 1] != '=') {
+    if (ctx->token.len == 0 || ctx->token.data[ctx->token.len - 1] != '='
+        || ctx->api_key)
+    {
         return ctx->digest;
     }
 
@@ -338,11 +353,104 @@ ngx_agt_look_up_denial_key(ngx_agt_ctx_t *ctx)
 ngx_agt_reason_e
 ngx_agt_look_up_denial(ngx_agt_ctx_t *ctx, const ngx_agt_clock_t *now)
 {
+    ngx_agt_reason_e    denied;
+    ngx_agt_denials_t  *denials;
+
+    denials = ngx_agt_request_denials(ctx->request);
+
+    denied = ngx_agt_denials_check(denials, ctx->api->digest,
+                                   ngx_agt_look_up_denial_key(ctx),
+                                   ctx->has_facts ? &ctx->facts : NULL,
+                                   ctx->first_asked, now);
+
+    if (denied == NGX_AGT_REASON_NONE && ctx->raw.len) {
+        denied = ngx_agt_denials_check(denials, ctx->api->digest,
+                                       ctx->raw_key, NULL, 0, now);
+    }
+
+    return denied;
+}
+
+
+/*
+ * Finds the raw token of an API key whose facts were found.  NGX_OK, with a
+ * decision where it is denied; NGX_DECLINED if the API must be asked, for an
+ * API key without its raw token is of no use.
+ */
+
+static ngx_int_t
+ngx_agt_look_up_raw(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    const ngx_agt_clock_t *now)
+{
+    ngx_str_t            raw;
+    ngx_agt_reason_e     denied;
+    ngx_agt_cache_key_t  key;
+
+    if (ctx->class != NGX_AGT_CLASS_ACTIVE
+        || ngx_agt_policy_expired(&ctx->facts, ctx->leeway, ctx->late,
+                                  now->wall))
+    {
+        return NGX_OK;
+    }
+
+    key.key = ctx->digest;
+    key.origin = lcf->origin->number;
+
+    if (lcf->origin->zone == NULL
+        || ngx_agt_issued_find_raw(lcf->origin->zone, &key, ctx->sent,
+                                   ngx_agt_call_buffer(), &raw)
+           != NGX_OK)
+    {
+        ctx->class = NGX_AGT_CLASS_NONE;
+        return NGX_DECLINED;
+    }
+
+    denied = ngx_agt_look_up_keep_raw(ctx, &raw, now);
+
+    if (raw.len) {
+        ngx_explicit_memzero(raw.data, raw.len);
+    }
+
+    if (denied == NGX_AGT_REASON_INTERNAL) {
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE, denied);
+
+    } else if (denied != NGX_AGT_REASON_NONE) {
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_REVOKED, denied);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Takes the raw token of an API key into the context.  Returns the reason of
+ * its own denial, INTERNAL if it cannot be taken, or NONE.
+ */
+
+static ngx_agt_reason_e
+ngx_agt_look_up_keep_raw(ngx_agt_ctx_t *ctx, const ngx_str_t *raw,
+    const ngx_agt_clock_t *now)
+{
+    u_char     digest[NGX_AGT_DIGEST_LEN];
+    ngx_str_t  part;
+
+    ngx_str_null(&ctx->raw);
+
+    if (raw->len == 0) {
+        return NGX_AGT_REASON_NONE;
+    }
+
+    part = *raw;
+
+    if (ngx_agt_digest(digest, &part, 1) != NGX_OK
+        || ngx_agt_denials_token(ctx->raw_key, raw, digest) != NGX_OK
+        || ngx_agt_secret_copy(ctx->request->pool, raw, &ctx->raw) != NGX_OK)
+    {
+        return NGX_AGT_REASON_INTERNAL;
+    }
+
     return ngx_agt_denials_check(ngx_agt_request_denials(ctx->request),
-                                 ctx->api->digest,
-                                 ngx_agt_look_up_denial_key(ctx),
-                                 ctx->has_facts ? &ctx->facts : NULL,
-                                 ctx->first_asked, now);
+                                 ctx->api->digest, ctx->raw_key, NULL, 0, now);
 }
 
 
@@ -388,7 +496,9 @@ ngx_agt_age(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     if (ngx_agt_policy_expired(facts, lcf->leeway, ctx->late, now->wall))
     {
         ctx->class = NGX_AGT_CLASS_ACTIVE;
-        return NGX_OK;
+
+        return ctx->api_key ? ngx_agt_look_up_expired_key(ctx, lcf, now)
+                            : NGX_OK;
     }
 
     /* the member that set "end" may have changed: only the API knows */
@@ -437,8 +547,10 @@ ngx_agt_limit(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
     facts = &ctx->facts;
 
-    *watched = facts->jti.len && ngx_agt_look_up_watched(r, lcf->origin->api,
-                                                         now);
+    /* the feed tells of tokens, and never of a key that was revoked */
+
+    *watched = facts->jti.len && !ctx->api_key
+               && ngx_agt_look_up_watched(r, lcf->origin->api, now);
 
     return ngx_agt_cache_limit(&lcf->lifetimes, ctx->digest,
                                ngx_agt_policy_ahead(facts,
@@ -520,6 +632,25 @@ ngx_agt_look_up_newer(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 }
 
 
+/*
+ * The raw token of an API key may have expired and the key not: the API, which
+ * may give another one, is asked once, and then after the lifetime of refusals.
+ */
+
+static ngx_int_t
+ngx_agt_look_up_expired_key(const ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf, const ngx_agt_clock_t *now)
+{
+    uint64_t  age;
+
+    age = now->mono - ngx_min(ctx->sent, now->mono);
+
+    return (age < lcf->lifetimes.invalid
+            && ctx->facts.exp <= now->wall - (int64_t) ((age + 999) / 1000))
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
 ngx_int_t
 ngx_agt_look_up_again(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
@@ -566,6 +697,7 @@ ngx_agt_look_up_question(const ngx_agt_ctx_t *ctx,
     introspect->origin = lcf->origin;
     introspect->token = ctx->token;
     introspect->digest = ctx->digest;
+    introspect->api_key = ctx->api_key;
     introspect->connect_timeout = lcf->api_connect_timeout;
     introspect->timeout = lcf->api_timeout;
     introspect->invalid = lcf->lifetimes.invalid;
@@ -647,9 +779,12 @@ static void
 ngx_agt_look_up_answer(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
 {
     ngx_agt_clock_t     now;
+    ngx_agt_reason_e    denied;
     ngx_agt_denials_t  *denials;
 
     denials = ngx_agt_request_denials(ctx->request);
+
+    ngx_agt_clock_now(&now);
 
     ctx->life = NGX_AGT_LIFE_KNOWN;
     ctx->api_time = answer->elapsed;
@@ -668,12 +803,23 @@ ngx_agt_look_up_answer(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
             answer->reason = NGX_AGT_REASON_INTERNAL;
             answer->transient = 0;
         }
+
+        if (ctx->api_key && answer->class == NGX_AGT_CLASS_ACTIVE) {
+            denied = ngx_agt_look_up_keep_raw(ctx, &answer->token, &now);
+
+            if (denied != NGX_AGT_REASON_NONE) {
+                answer->class = (denied == NGX_AGT_REASON_INTERNAL)
+                                ? NGX_AGT_CLASS_INDETERMINATE
+                                : NGX_AGT_CLASS_REVOKED;
+                answer->reason = denied;
+                answer->transient = 0;
+            }
+        }
     }
 
-    ngx_agt_clock_now(&now);
-
     if (answer->transient && ctx->stale_until > now.mono
-        && !ngx_agt_look_up_feed_is_dead(ctx->request, &now))
+        && !ngx_agt_look_up_feed_is_dead(ctx->request, &now)
+        && (!ctx->api_key || ngx_agt_look_up_stale_key(ctx, &now)))
     {
         ctx->class = NGX_AGT_CLASS_ACTIVE;
         ctx->clean = ngx_agt_denials_generation(denials);
@@ -698,6 +844,23 @@ ngx_agt_look_up_answer(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
     if (answer->class != NGX_AGT_CLASS_ACTIVE) {
         ctx->has_facts = 0;
     }
+}
+
+
+/* 1 if the raw token of an API key with old facts is there, else 0 */
+
+static ngx_uint_t
+ngx_agt_look_up_stale_key(ngx_agt_ctx_t *ctx, const ngx_agt_clock_t *now)
+{
+    const ngx_agt_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(ctx->request,
+                                       ngx_agilicus_token_module);
+
+    ctx->class = NGX_AGT_CLASS_ACTIVE;
+
+    return ngx_agt_look_up_raw(ctx, lcf, now) == NGX_OK
+           && ctx->decision.verdict == NGX_AGT_VERDICT_NONE;
 }
 
 

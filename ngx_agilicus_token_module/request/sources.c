@@ -10,10 +10,12 @@
 #include "request/cut_query.h"
 #include "request/headers.h"
 #include "zone/digest_cache.h"
-#include "token/bearer.h"
+#include "zone/seal.h"
+#include "rules/path.h"
+#include "token/basic.h"
 
 
-/* a result beside those of bearer: there is no memory */
+/* a result beside those of bearer: there is no memory, or no digest */
 #define NGX_AGT_CLIENT_NO_MEMORY  16
 
 
@@ -22,6 +24,11 @@ static ngx_uint_t ngx_agt_sources_from(ngx_http_request_t *r,
     size_t max, ngx_str_t *token);
 static ngx_uint_t ngx_agt_sources_credentials(
     ngx_agt_ctx_t *ctx, size_t max, ngx_str_t *token);
+static ngx_uint_t ngx_agt_sources_basic(ngx_agt_ctx_t *ctx, size_t max,
+    ngx_str_t *token);
+static ngx_int_t ngx_agt_sources_basic_digest(ngx_agt_ctx_t *ctx,
+    const ngx_agt_basic_t *basic);
+static ngx_uint_t ngx_agt_sources_is_utf8(const ngx_str_t *text);
 static ngx_uint_t ngx_agt_sources_cookie(
     ngx_agt_client_t *client, ngx_str_t *name, size_t max,
     ngx_str_t *token);
@@ -34,6 +41,16 @@ static ngx_uint_t ngx_agt_sources_digest(ngx_agt_ctx_t *ctx);
 static const ngx_agt_source_t  ngx_agt_header_source = {
     NGX_AGT_SOURCE_HEADER,
     ngx_null_string
+};
+
+
+/* for debug lines, in the order of the types */
+
+static const char  *ngx_agt_sources_names[] = {
+    "header",
+    "cookie",
+    "query",
+    "API key"
 };
 
 
@@ -68,9 +85,9 @@ ngx_agt_sources_take(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     ngx_uint_t         i, n, rc, found;
     ngx_agt_source_t  *sources;
 
-    if (lcf->sources) {
-        sources = lcf->sources->elts;
-        n = lcf->sources->nelts;
+    if (lcf->places) {
+        sources = lcf->places->elts;
+        n = lcf->places->nelts;
 
     } else {
         sources = (ngx_agt_source_t *) &ngx_agt_header_source;
@@ -135,9 +152,8 @@ ngx_agt_sources_digest(ngx_agt_ctx_t *ctx)
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
                    "agilicus token taken from %s, digest %08xD",
-                   ctx->source->type == NGX_AGT_SOURCE_HEADER ? "header"
-                   : ctx->source->type == NGX_AGT_SOURCE_COOKIE ? "cookie"
-                   : "query", ngx_agt_digest_head(ctx->digest));
+                   ngx_agt_sources_names[ctx->source->type],
+                   ngx_agt_digest_head(ctx->digest));
 
     return 1;
 }
@@ -194,6 +210,9 @@ ngx_agt_sources_from(ngx_http_request_t *r,
     case NGX_AGT_SOURCE_QUERY:
         return ngx_agt_sources_query(r, ctx->client, &name, max, token);
 
+    case NGX_AGT_SOURCE_BASIC:
+        return ngx_agt_sources_basic(ctx, max, token);
+
     default: /* NGX_AGT_SOURCE_HEADER */
         return ngx_agt_sources_credentials(ctx, max, token);
     }
@@ -233,6 +252,104 @@ ngx_agt_sources_credentials(ngx_agt_ctx_t *ctx, size_t max, ngx_str_t *token)
     }
 
     return ngx_agt_bearer_value(&rest, max, token);
+}
+
+
+/*
+ * An API key stays in its field, in base64, and is decoded where it is needed.
+ * Its digest counts as remembered: the cache of digests compares with tokens,
+ * and no token may have the digest of a key.
+ */
+
+static ngx_uint_t
+ngx_agt_sources_basic(ngx_agt_ctx_t *ctx, size_t max, ngx_str_t *token)
+{
+    ngx_str_t        rest;
+    ngx_uint_t       rc;
+    ngx_agt_basic_t  basic;
+
+    if (ctx->client->repeated) {
+        ctx->client->basic = 1;
+        return NGX_AGT_BEARER_REPEATED;
+    }
+
+    rc = ngx_agt_bearer_basic(&ctx->client->authorization, &rest);
+
+    if (rc == NGX_AGT_BEARER_NONE) {
+        return rc;
+    }
+
+    ctx->client->basic = 1;
+
+    if (rc != NGX_AGT_BEARER_FOUND) {
+        return rc;
+    }
+
+    rc = ngx_agt_basic_read(&rest, max, &basic);
+
+    if (rc == NGX_AGT_BEARER_FOUND) {
+
+        if (!ngx_agt_sources_is_utf8(&basic.user)
+            || !ngx_agt_sources_is_utf8(&basic.key))
+        {
+            /* the body of the call could not say it */
+
+            rc = NGX_AGT_BEARER_MALFORMED;
+
+        } else if (ngx_agt_sources_basic_digest(ctx, &basic) != NGX_OK) {
+            rc = NGX_AGT_CLIENT_NO_MEMORY;
+
+        } else {
+            ctx->remembered = 1;
+            ctx->api_key = 1;
+
+            *token = rest;
+        }
+    }
+
+    ngx_explicit_memzero(&basic, sizeof(ngx_agt_basic_t));
+
+    return rc;
+}
+
+
+/* a user name has less than 256 bytes */
+
+static ngx_int_t
+ngx_agt_sources_basic_digest(ngx_agt_ctx_t *ctx, const ngx_agt_basic_t *basic)
+{
+    u_char     len;
+    ngx_str_t  parts[4];
+
+    len = (u_char) basic->user.len;
+
+    ngx_str_set(&parts[0], "\0API key\0");
+    parts[1].data = &len;
+    parts[1].len = sizeof(len);
+    parts[2] = basic->user;
+    parts[3] = basic->key;
+
+    return ngx_agt_seal_digest(ctx->digest, parts, 4);
+}
+
+
+static ngx_uint_t
+ngx_agt_sources_is_utf8(const ngx_str_t *text)
+{
+    size_t   n;
+    u_char  *p, *end;
+
+    end = text->data + text->len;
+
+    for (p = text->data; p < end; p += n) {
+        n = ngx_agt_path_utf8(p, end);
+
+        if (n == 0) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

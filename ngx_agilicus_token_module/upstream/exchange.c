@@ -22,9 +22,6 @@ static ngx_int_t ngx_agt_exchange_ask(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 static ngx_int_t ngx_agt_exchange_answered(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
-static ngx_int_t ngx_agt_exchange_keep_token(ngx_agt_ctx_t *ctx,
-    const ngx_str_t *token);
-static void ngx_agt_exchange_wipe(void *data);
 
 
 ngx_int_t
@@ -100,7 +97,7 @@ ngx_agt_exchange_find(ngx_http_request_t *r,
 
         x->sent = secret.sent;
 
-        rc = ngx_agt_exchange_keep_token(ctx, &secret.token);
+        rc = ngx_agt_secret_copy(r->pool, &secret.token, &x->token);
     }
 
     if (secret.token.len) {
@@ -185,8 +182,8 @@ ngx_agt_exchange_ask(ngx_http_request_t *r,
     issue.connect_timeout = lcf->api_connect_timeout;
     issue.timeout = lcf->api_timeout;
     issue.client = &client;
-    issue.token = ctx->token;
-    issue.digest = ctx->digest;
+    issue.token = ctx->api_key ? ctx->raw : ctx->token;
+    issue.parent = ngx_agt_look_up_denial_key(ctx);
     issue.facts = &ctx->facts;
     issue.asked = ctx->first_asked;
 
@@ -259,58 +256,14 @@ ngx_agt_exchange_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
 
     } else {
         x->sent = answer->sent;
-        rc = ngx_agt_exchange_keep_token(ctx, &answer->token);
+        rc = ngx_agt_secret_copy(ctx->request->pool, &answer->token,
+                                 &x->token);
     }
 
     if (rc != NGX_OK) {
         x->class = NGX_AGT_CLASS_INDETERMINATE;
         x->reason = NGX_AGT_REASON_INTERNAL;
     }
-}
-
-
-/* copies a token into the request's pool, with a clean-up that zeroes it */
-
-static ngx_int_t
-ngx_agt_exchange_keep_token(ngx_agt_ctx_t *ctx, const ngx_str_t *token)
-{
-    ngx_str_t           *s;
-    ngx_pool_t          *pool;
-    ngx_pool_cleanup_t  *cln;
-
-    pool = ctx->request->pool;
-
-    cln = ngx_pool_cleanup_add(pool, sizeof(ngx_str_t));
-    if (cln == NULL) {
-        return NGX_ERROR;
-    }
-
-    s = cln->data;
-
-    s->len = 0;
-    s->data = ngx_pnalloc(pool, token->len);
-
-    if (s->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(s->data, token->data, token->len);
-    s->len = token->len;
-
-    cln->handler = ngx_agt_exchange_wipe;
-
-    ctx->exchange->token = *s;
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_agt_exchange_wipe(void *data)
-{
-    ngx_str_t *s = data;
-
-    ngx_explicit_memzero(s->data, s->len);
 }
 
 

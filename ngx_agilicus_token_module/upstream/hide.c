@@ -23,7 +23,10 @@ static ngx_int_t ngx_agt_hide_args_have(ngx_http_request_t *r,
 static void ngx_agt_hide_values(ngx_http_request_t *r, const ngx_str_t *token);
 static ngx_int_t ngx_agt_hide_keep(ngx_http_request_t *r, ngx_table_elt_t *h,
     void *data);
-static ngx_uint_t ngx_agt_hide_is_bearer(ngx_table_elt_t *h);
+static ngx_int_t ngx_agt_hide_keep_basic(ngx_http_request_t *r,
+    ngx_table_elt_t *h, void *data);
+static ngx_uint_t ngx_agt_hide_has_scheme(ngx_table_elt_t *h,
+    const char *scheme);
 static ngx_int_t ngx_agt_hide_cookie(ngx_http_request_t *r,
     ngx_str_t *name, const ngx_str_t *token);
 static size_t ngx_agt_hide_cut_cookies(ngx_str_t *value,
@@ -181,12 +184,33 @@ ngx_agt_hide_bearer(ngx_http_request_t *r)
 }
 
 
+ngx_int_t
+ngx_agt_hide_basic(ngx_http_request_t *r, const ngx_str_t *api_key)
+{
+    ngx_agt_hide_values(r, api_key);
+
+    return ngx_agt_headers_copy(r, ngx_agt_hide_keep_basic, NULL);
+}
+
+
+static ngx_int_t
+ngx_agt_hide_keep_basic(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
+{
+    if (ngx_agt_hide_has_scheme(h, "Basic")) {
+        r->headers_in.authorization = NULL;
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_agt_hide_keep(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
 {
     ngx_agt_ctx_t *ctx = data;
 
-    if (ngx_agt_hide_is_bearer(h)) {
+    if (ngx_agt_hide_has_scheme(h, "Bearer")) {
         r->headers_in.authorization = NULL;
         return NGX_DECLINED;
     }
@@ -203,19 +227,22 @@ ngx_agt_hide_keep(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
 }
 
 
+/* whatever stands after the scheme: another reader may be less strict */
+
 static ngx_uint_t
-ngx_agt_hide_is_bearer(ngx_table_elt_t *h)
+ngx_agt_hide_has_scheme(ngx_table_elt_t *h, const char *scheme)
 {
+    size_t     len;
     ngx_str_t  value;
+
+    len = ngx_strlen(scheme);
 
     value = h->value;
     ngx_agt_bearer_strip(&value);
 
     return ngx_agt_headers_is(h, "Authorization")
-           && value.len >= sizeof("Bearer") - 1
-           && ngx_strncasecmp(value.data, (u_char *) "Bearer",
-                              sizeof("Bearer") - 1)
-              == 0;
+           && value.len >= len
+           && ngx_strncasecmp(value.data, (u_char *) scheme, len) == 0;
 }
 
 

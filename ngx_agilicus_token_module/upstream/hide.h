@@ -26,5 +26,12 @@ ngx_int_t ngx_agt_hide(ngx_http_request_t *r,
  */
 ngx_int_t ngx_agt_hide_bearer(ngx_http_request_t *r);
 
+/*
+ * Takes Authorization fields of the scheme Basic out of the request's headers,
+ * and the base64 of an API key, which may be empty, out of the values of
+ * variables.  NGX_OK, or NGX_ERROR if there is no memory.
+ */
+ngx_int_t ngx_agt_hide_basic(ngx_http_request_t *r, const ngx_str_t *api_key);
+
 
 #endif /* _NGX_AGT_UPSTREAM_HIDE_H_INCLUDED_ */

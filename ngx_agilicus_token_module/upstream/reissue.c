@@ -100,7 +100,9 @@ ngx_agt_reissue_prepare(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (!ngx_agt_exchange_is_name(&x->what.org)) {
+    if (!ngx_agt_exchange_is_name(&x->what.org)
+        || (ctx->api_key && ctx->raw.len == 0))
+    {
         return ngx_agt_exchange_refuse(r, ctx, lcf, NGX_AGT_VERDICT_FORBIDDEN,
                                        NGX_AGT_REASON_REISSUE);
     }
@@ -284,6 +286,7 @@ ngx_agt_reissue_verify(ngx_http_request_t *r,
 
     introspect.token = x->token;
     introspect.digest = x->digest;
+    introspect.api_key = 0;
     introspect.seen = 0;
 
     ngx_agt_budget_client(r->connection->sockaddr, &client);

@@ -17,6 +17,8 @@
 
 static void ngx_agt_upstream_token(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf, ngx_str_t *token);
+static ngx_int_t ngx_agt_upstream_hide_key(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx);
 static ngx_int_t ngx_agt_upstream_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_agt_upstream_authorization(ngx_http_request_t *r,
@@ -110,6 +112,10 @@ ngx_agt_upstream_prepare(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (mcf->api_keys && ngx_agt_upstream_hide_key(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     if (ctx && (hide || token.len)) {
         ctx->client->changed = 1;
     }
@@ -180,9 +186,67 @@ ngx_agt_upstream_token(ngx_http_request_t *r,
         return;
     }
 
+    if (ctx->api_key) {
+
+        /* as a client's own token goes upstream, if another module allows */
+
+        if (ctx->decision.verdict == NGX_AGT_VERDICT_ACTIVE
+            || ctx->decision.verdict == NGX_AGT_VERDICT_FORBIDDEN)
+        {
+            *token = ctx->raw;
+        }
+
+        return;
+    }
+
     if (ctx->source == NULL || ctx->source->type == NGX_AGT_SOURCE_QUERY) {
         *token = ctx->token;
     }
+}
+
+
+/*
+ * An API key goes no further than the first location that looks for one: not
+ * upstream from it, nor from a location after an internal redirect, nor from a
+ * subrequest, which may be made before its page looks for the key.
+ */
+
+static ngx_int_t
+ngx_agt_upstream_hide_key(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
+{
+    ngx_str_t                  key;
+    ngx_agt_client_t          *client;
+    ngx_http_request_t        *page;
+    const ngx_agt_loc_conf_t  *lcf;
+
+    client = ngx_agt_client_find(r);
+
+    if (client == NULL || !client->basic) {
+
+        for (page = r->parent; page; page = page->parent) {
+            lcf = ngx_http_get_module_loc_conf(page, ngx_agilicus_token_module);
+
+            if (lcf->basic.len) {
+                break;
+            }
+        }
+
+        if (page == NULL) {
+            return NGX_OK;
+        }
+    }
+
+    if (client) {
+        client->changed = 1;
+    }
+
+    ngx_str_null(&key);
+
+    if (ctx && ctx->api_key) {
+        key = ctx->token;
+    }
+
+    return ngx_agt_hide_basic(r, &key);
 }
 
 
@@ -201,6 +265,7 @@ ngx_agt_upstream_variable(ngx_http_request_t *r,
 
     if (token.len == 0 && ctx && lcf->forward
         && lcf->reissue == NULL && lcf->enable != NGX_AGT_OFF
+        && !ctx->api_key
         && ctx->decision.verdict == NGX_AGT_VERDICT_ACTIVE)
     {
         token = ctx->token;
