@@ -229,22 +229,8 @@ ngx_agt_access_check(ngx_http_request_t *r,
                              NGX_AGT_REASON_NONE);
     }
 
-    if (ctx->decision.verdict == NGX_AGT_VERDICT_NONE) {
+    while (ctx->decision.verdict == NGX_AGT_VERDICT_NONE) {
         rc = ngx_agt_access_decide(r, ctx, lcf);
-
-        if (ctx->decision.verdict == NGX_AGT_VERDICT_STEP_UP
-            && ngx_agt_look_up_is_old(ctx, lcf))
-        {
-            /* the user may have signed in since the API was asked */
-
-            if (ngx_agt_look_up_newer(r, ctx, lcf) == NGX_AGAIN) {
-                return NGX_AGAIN;
-            }
-
-            ctx->life = NGX_AGT_LIFE_KNOWN;
-
-            rc = ngx_agt_access_decide(r, ctx, lcf);
-        }
 
         if (rc == NGX_AGAIN) {
             rc = ngx_agt_host_rules_read_body(r, ctx);
@@ -257,6 +243,18 @@ ngx_agt_access_check(ngx_http_request_t *r,
 
             *out = NULL;
             return rc;
+        }
+
+        if (ctx->decision.verdict == NGX_AGT_VERDICT_STEP_UP
+            && ngx_agt_look_up_is_old(ctx, lcf))
+        {
+            /* the user may have signed in since the API was asked */
+
+            if (ngx_agt_look_up_newer(r, ctx, lcf) == NGX_AGAIN) {
+                return NGX_AGAIN;
+            }
+
+            ctx->life = NGX_AGT_LIFE_KNOWN;
         }
     }
 
