@@ -184,6 +184,7 @@ sub server {
         'agilicus_token_require_audience a',
         'agilicus_token_require_org o',
         'agilicus_token_require_role a r',
+        'agilicus_token_require_resource t i r',
         'agilicus_token_require $http_x',
         'agilicus_token_rules on',
         'agilicus_token_rules on host=h match=search',

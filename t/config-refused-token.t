@@ -395,7 +395,31 @@ unknown "nonexistent" variable
 
 
 
-=== TEST 47: a required value is needed
+=== TEST 47: a resource has a type, an identifier and a role
+--- config: agilicus_token_require_resource application;
+--- must_die
+--- error_log refused
+"agilicus_token_require_resource" directive needs a type, an identifier and at least one role, like "fileshare plans editor"
+
+
+
+=== TEST 48: a role on a resource is needed
+--- config: agilicus_token_require_resource application wiki;
+--- must_die
+--- error_log refused
+"agilicus_token_require_resource" directive needs a type, an identifier and at least one role, like "fileshare plans editor"
+
+
+
+=== TEST 49: an empty resource could not be met
+--- config: agilicus_token_require_resource application "" editor;
+--- must_die
+--- error_log refused
+"agilicus_token_require_resource" directive has an empty value, which nothing could meet
+
+
+
+=== TEST 50: a required value is needed
 --- config: agilicus_token_require error=401;
 --- must_die
 --- error_log refused
@@ -403,7 +427,7 @@ unknown "nonexistent" variable
 
 
 
-=== TEST 48: the error of a required value is 401 or 403
+=== TEST 51: the error of a required value is 401 or 403
 --- config: agilicus_token_require $arg_x error=404;
 --- must_die
 --- error_log refused
@@ -411,7 +435,7 @@ invalid parameter "error=404" in "agilicus_token_require" directive, it must be 
 
 
 
-=== TEST 49: what is required is not where the error should be
+=== TEST 52: what is required is not where the error should be
 --- config: agilicus_token_require error=401 $arg_x;
 --- must_die
 --- error_log refused
@@ -419,7 +443,7 @@ invalid parameter "error=404" in "agilicus_token_require" directive, it must be 
 
 
 
-=== TEST 50: metadata is an absolute URL
+=== TEST 53: metadata is an absolute URL
 --- config: agilicus_token_resource_metadata /meta;
 --- must_die
 --- error_log refused
@@ -427,7 +451,7 @@ invalid parameter "error=404" in "agilicus_token_require" directive, it must be 
 
 
 
-=== TEST 51: a metadata URL can stand in a header
+=== TEST 54: a metadata URL can stand in a header
 --- config: agilicus_token_resource_metadata 'https://a/"b';
 --- must_die
 --- error_log refused
@@ -435,7 +459,7 @@ invalid parameter "error=404" in "agilicus_token_require" directive, it must be 
 
 
 
-=== TEST 52: metadata stands once in a place
+=== TEST 55: metadata stands once in a place
 --- config: agilicus_token_resource_metadata https://a; agilicus_token_resource_metadata https://b;
 --- must_die
 --- error_log refused
@@ -443,7 +467,7 @@ invalid parameter "error=404" in "agilicus_token_require" directive, it must be 
 
 
 
-=== TEST 53: identity headers have a prefix of letters
+=== TEST 56: identity headers have a prefix of letters
 --- config: agilicus_token_identity_headers X_Y;
 --- must_die
 --- error_log refused
@@ -451,7 +475,7 @@ invalid parameter "X_Y" in "agilicus_token_identity_headers" directive, it must 
 
 
 
-=== TEST 54: the prefix of identity headers is not too short
+=== TEST 57: the prefix of identity headers is not too short
 --- config: agilicus_token_identity_headers X-;
 --- must_die
 --- error_log refused
@@ -459,7 +483,7 @@ invalid parameter "X-" in "agilicus_token_identity_headers" directive, it must b
 
 
 
-=== TEST 55: "rules" is on or off
+=== TEST 58: "rules" is on or off
 --- config: agilicus_token_rules maybe;
 --- must_die
 --- error_log refused
@@ -467,7 +491,7 @@ invalid parameter "maybe" in "agilicus_token_rules" directive, it must be "on" o
 
 
 
-=== TEST 56: "rules on host=" is not known
+=== TEST 59: "rules on host=" is not known
 --- config: agilicus_token_rules on host=;
 --- must_die
 --- error_log refused
@@ -475,7 +499,7 @@ invalid parameter "host=" in "agilicus_token_rules" directive, it must be like "
 
 
 
-=== TEST 57: "rules on match=exact" is not known
+=== TEST 60: "rules on match=exact" is not known
 --- config: agilicus_token_rules on match=exact;
 --- must_die
 --- error_log refused
@@ -483,7 +507,7 @@ invalid parameter "match=exact" in "agilicus_token_rules" directive, it must be 
 
 
 
-=== TEST 58: "rules on host=a host=b" is not known
+=== TEST 61: "rules on host=a host=b" is not known
 --- config: agilicus_token_rules on host=a host=b;
 --- must_die
 --- error_log refused
@@ -491,7 +515,7 @@ duplicate parameter "host=b" in "agilicus_token_rules" directive
 
 
 
-=== TEST 59: "rules on match=full match=search" is not known
+=== TEST 62: "rules on match=full match=search" is not known
 --- config: agilicus_token_rules on match=full match=search;
 --- must_die
 --- error_log refused
@@ -499,7 +523,7 @@ duplicate parameter "match=search" in "agilicus_token_rules" directive
 
 
 
-=== TEST 60: "rules off host=a" is not known
+=== TEST 63: "rules off host=a" is not known
 --- config: agilicus_token_rules off host=a;
 --- must_die
 --- error_log refused
@@ -507,7 +531,7 @@ invalid parameter "host=a" in "agilicus_token_rules" directive, nothing goes wit
 
 
 
-=== TEST 61: "rules" stands once in a place
+=== TEST 64: "rules" stands once in a place
 --- config: agilicus_token_rules on; agilicus_token_rules off;
 --- must_die
 --- error_log refused
@@ -515,7 +539,7 @@ invalid parameter "host=a" in "agilicus_token_rules" directive, nothing goes wit
 
 
 
-=== TEST 62: a phase is access or preaccess
+=== TEST 65: a phase is access or preaccess
 --- config: agilicus_token on; agilicus_token_phase rewrite;
 --- must_die
 --- error_log refused
@@ -523,7 +547,7 @@ invalid parameter "rewrite" in "agilicus_token_phase" directive, it must be "acc
 
 
 
-=== TEST 63: "optional" does not go with "satisfy any"
+=== TEST 66: "optional" does not go with "satisfy any"
 --- config: location /t { satisfy any; allow 127.0.0.1; deny all; agilicus_token optional; }
 --- must_die
 --- error_log refused
@@ -531,7 +555,7 @@ invalid parameter "rewrite" in "agilicus_token_phase" directive, it must be "acc
 
 
 
-=== TEST 64: ... also where one of them is inherited
+=== TEST 67: ... also where one of them is inherited
 --- config
     agilicus_token optional;
     location /t { satisfy any; location /t/u { } }
@@ -541,7 +565,7 @@ invalid parameter "rewrite" in "agilicus_token_phase" directive, it must be "acc
 
 
 
-=== TEST 65: ... or stands in limit_except
+=== TEST 68: ... or stands in limit_except
 --- config: location /t { satisfy any; agilicus_token on; limit_except GET { agilicus_token optional; } }
 --- must_die
 --- error_log refused
@@ -549,7 +573,7 @@ invalid parameter "rewrite" in "agilicus_token_phase" directive, it must be "acc
 
 
 
-=== TEST 66: "require_mfa" has a time
+=== TEST 69: "require_mfa" has a time
 --- config: agilicus_token_require_mfa;
 --- must_die
 --- error_log refused
@@ -557,7 +581,7 @@ invalid number of arguments in "agilicus_token_require_mfa" directive
 
 
 
-=== TEST 67: "require_mfa" has one time
+=== TEST 70: "require_mfa" has one time
 --- config: agilicus_token_require_mfa 5m 6m;
 --- must_die
 --- error_log refused
@@ -565,7 +589,7 @@ invalid number of arguments in "agilicus_token_require_mfa" directive
 
 
 
-=== TEST 68: "require_mfa" has a time that can pass
+=== TEST 71: "require_mfa" has a time that can pass
 --- config: agilicus_token_require_mfa 0;
 --- must_die
 --- error_log refused
@@ -573,7 +597,7 @@ invalid parameter "0" in "agilicus_token_require_mfa" directive, it must be a ti
 
 
 
-=== TEST 69: "require_mfa" has no other word
+=== TEST 72: "require_mfa" has no other word
 --- config: agilicus_token_require_mfa off;
 --- must_die
 --- error_log refused
@@ -581,7 +605,7 @@ invalid parameter "off" in "agilicus_token_require_mfa" directive, it must be a 
 
 
 
-=== TEST 70: "require_mfa" has no negative time
+=== TEST 73: "require_mfa" has no negative time
 --- config: agilicus_token_require_mfa -1;
 --- must_die
 --- error_log refused
@@ -589,7 +613,7 @@ invalid parameter "-1" in "agilicus_token_require_mfa" directive, it must be a t
 
 
 
-=== TEST 71: "require_mfa" has no variable
+=== TEST 74: "require_mfa" has no variable
 --- config: agilicus_token_require_mfa $arg_x;
 --- must_die
 --- error_log refused
@@ -597,7 +621,7 @@ invalid parameter "$arg_x" in "agilicus_token_require_mfa" directive, it must be
 
 
 
-=== TEST 72: "require_mfa" has no time beyond ten years
+=== TEST 75: "require_mfa" has no time beyond ten years
 --- config: agilicus_token_require_mfa 11y;
 --- must_die
 --- error_log refused
@@ -605,7 +629,7 @@ invalid parameter "11y" in "agilicus_token_require_mfa" directive, it must be a 
 
 
 
-=== TEST 73: "require_mfa" stands once in a place
+=== TEST 76: "require_mfa" stands once in a place
 --- config: agilicus_token_require_mfa 5m; agilicus_token_require_mfa 6m;
 --- must_die
 --- error_log refused
@@ -613,7 +637,7 @@ invalid parameter "11y" in "agilicus_token_require_mfa" directive, it must be a 
 
 
 
-=== TEST 74: the body of refusals is HTML or a problem
+=== TEST 77: the body of refusals is HTML or a problem
 --- config: agilicus_token_error_body json;
 --- must_die
 --- error_log refused
@@ -621,7 +645,7 @@ invalid parameter "json" in "agilicus_token_error_body" directive, it must be "h
 
 
 
-=== TEST 75: ... and stands once in a place
+=== TEST 78: ... and stands once in a place
 --- config: agilicus_token_error_body html; agilicus_token_error_body problem;
 --- must_die
 --- error_log refused
@@ -629,7 +653,7 @@ invalid parameter "json" in "agilicus_token_error_body" directive, it must be "h
 
 
 
-=== TEST 76: metadata with variables is a URL, too
+=== TEST 79: metadata with variables is a URL, too
 --- config: agilicus_token_resource_metadata /meta/$host;
 --- must_die
 --- error_log refused

@@ -16,6 +16,10 @@ for my $name (qw(a b c ab)) {
 
     $of{"token-$name"} = with(scopes => \@each, org => $each[0],
                               aud => \@each, roles => { app => \@each },
+                              resource_permissions => [ map { {
+                                  user_id => 'user-1', org_id => $each[0],
+                                  resource_type => 'group', resource_id => 'g',
+                                  resource_role_name => $_ } } @each ],
                               map { ("has_$_" => 1) } @each);
 }
 
@@ -86,7 +90,7 @@ EOC
 });
 
 repeat_each(2);
-plan tests => repeat_each() * (blocks() * 2 + 228);
+plan tests => repeat_each() * (blocks() * 2 + 238);
 no_shuffle();
 no_long_string();
 run_tests();
@@ -242,7 +246,26 @@ __DATA__
 
 
 
-=== TEST 8: values are replaced at each level, their error with them
+=== TEST 8: a resource is replaced at each level, and a role beside it stays
+--- http
+    agilicus_token_require_resource group g a;
+    agilicus_token_require_role app b;
+--- server
+    agilicus_token_require_resource group g b;
+--- config
+    location /t { UP; }
+    location /u { agilicus_token_require_resource group g a; UP; location /u/in { UP; } }
+--- answers
+/t     token-b   200
+/t     token-a   403  role
+/u     token-ab  200
+/u     token-b   403  resource
+/u/in  token-ab  200
+/u/in  token-c   403  role
+
+
+
+=== TEST 9: values are replaced at each level, their error with them
 --- http
     agilicus_token_require $agilicus_token_claim_has_a error=401;
 --- config
@@ -264,7 +287,7 @@ __DATA__
 
 
 
-=== TEST 9: who acts as somebody else is refused where that is said
+=== TEST 10: who acts as somebody else is refused where that is said
 --- http
     agilicus_token_deny_masquerading on;
 --- config
@@ -282,7 +305,7 @@ __DATA__
 
 
 
-=== TEST 10: acting as somebody else is allowed unless that is said
+=== TEST 11: acting as somebody else is allowed unless that is said
 --- config
     location /t { UP; }
 --- answers
@@ -291,7 +314,7 @@ __DATA__
 
 
 
-=== TEST 11: limit_except has requirements of its own, and those outside that it does not replace
+=== TEST 12: limit_except has requirements of its own, and those outside that it does not replace
 --- server
     agilicus_token_require_org a;
 --- config
@@ -319,7 +342,7 @@ PUT:/u   token-c   403  scope
 
 
 
-=== TEST 12: limit_except may require where the location requires nothing
+=== TEST 13: limit_except may require where the location requires nothing
 --- config
     location /t {
         limit_except GET HEAD OPTIONS { agilicus_token_require_org b; agilicus_token_deny_masquerading on; agilicus_token_require_audience b; }
@@ -335,7 +358,7 @@ BREW:/t    token-a  401  audience
 
 
 
-=== TEST 13: a location of a condition keeps the requirements around it
+=== TEST 14: a location of a condition keeps the requirements around it
 --- server
     agilicus_token_require_scopes a;
 --- config
@@ -359,7 +382,7 @@ PUT:/u  token-a  200
 
 
 
-=== TEST 14: a condition has no requirement of its own
+=== TEST 15: a condition has no requirement of its own
 --- config
     location /t { if ($arg_x) { agilicus_token_require_scopes a; } }
 --- must_die
@@ -368,7 +391,7 @@ PUT:/u  token-a  200
 
 
 
-=== TEST 15: no condition enforces less
+=== TEST 16: no condition enforces less
 --- config
     location /t { if ($arg_x) { agilicus_token off; } }
 --- must_die
@@ -377,7 +400,7 @@ PUT:/u  token-a  200
 
 
 
-=== TEST 16: a location that enforces nothing requires nothing, one within may
+=== TEST 17: a location that enforces nothing requires nothing, one within may
 --- http
     agilicus_token_require_scopes a;
 --- config
@@ -394,7 +417,7 @@ PUT:/u  token-a  200
 
 
 
-=== TEST 17: variables are those of the request, at whatever level they stand
+=== TEST 18: variables are those of the request, at whatever level they stand
 --- http
     agilicus_token_require_scopes $http_x_scope;
     map $uri $http_x_scope_of_map { /t/a a; /t/b b; default ""; }
@@ -410,7 +433,7 @@ PUT:/u  token-a  200
 
 
 
-=== TEST 18: a part of a value that is empty leaves the other part
+=== TEST 19: a part of a value that is empty leaves the other part
 --- config
     location /t { agilicus_token_require_org "a$arg_x"; UP; }
     location /u { agilicus_token_require_role "a${arg_x}pp" "b$arg_x"; UP; }
@@ -429,7 +452,7 @@ PUT:/u  token-a  200
 
 
 
-=== TEST 19: the header names the scopes that are needed here, and nothing else
+=== TEST 20: the header names the scopes that are needed here, and nothing else
 --- http
     agilicus_token_require_scopes outer;
     agilicus_token_require_org a b c;
@@ -465,7 +488,7 @@ PUT:/t  token-a  403  scope
 
 
 
-=== TEST 20: the client is told nothing else of requirements either
+=== TEST 21: the client is told nothing else of requirements either
 --- config
     location /t { agilicus_token_require_role secret-app secret-role; agilicus_token_require_org secret-org; UP; }
 --- answers
@@ -478,7 +501,7 @@ PUT:/t  token-a  403  scope
 
 
 
-=== TEST 21: requirements hold for what is remembered, in each location by itself
+=== TEST 22: requirements hold for what is remembered, in each location by itself
 --- config
     location /t { agilicus_token_require_scopes a; UP; }
     location /u { agilicus_token_require_scopes b; UP; }

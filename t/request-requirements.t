@@ -7,6 +7,18 @@ use MockAPI;
 
 sub with { my (%token) = @_; return { token => \%token } }
 
+# a token of "u" in "o", with a row of resource_permissions that differs
+
+sub row {
+    my (%differs) = @_;
+
+    my %row = (user_id => 'u', org_id => 'o', resource_type => 'application',
+               resource_id => 'wiki', resource_role_name => 'editor',
+               %differs);
+
+    return with(sub => 'u', org => 'o', resource_permissions => [ \%row ]);
+}
+
 # values of a member "is"
 
 my %is = (
@@ -48,6 +60,16 @@ my $mock = MockAPI->start(
         'no-roles' => with(roles => undef),
         'odd-roles' => with(roles => { app => [ 'editor', 1 ] }),
         'list-roles' => with(roles => [ 'app', 'editor' ]),
+
+        row       => row(),
+        'no-row'  => with(sub => 'u', org => 'o'),
+        'no-list' => with(sub => 'u', org => 'o', resource_permissions => 1),
+        'half-a-row' => row(resource_role_name => undef),
+        'other-role' => row(resource_role_name => 'viewer'),
+        'other-id'   => row(resource_id => 'wiki2'),
+        'other-type' => row(resource_type => 'database'),
+        'other-user' => row(user_id => 'v'),
+        'other-org'  => row(org_id => 'p'),
 
         plan     => with(plan => 'gold', level => 3, off => 0, no => ''),
 
@@ -107,7 +129,7 @@ EOC
 });
 
 repeat_each(2);
-plan tests => repeat_each() * (blocks() * 2 + 148);
+plan tests => repeat_each() * (blocks() * 2 + 172);
 no_shuffle();
 no_long_string();
 run_tests();
@@ -262,7 +284,47 @@ __DATA__
 
 
 
-=== TEST 19: an audience that came out empty is nobody's
+=== TEST 19: a role on a resource must be one of those named
+--- require: agilicus_token_require_resource application wiki owner editor;
+--- passes: row
+--- refused
+no-row no-list half-a-row other-role other-id other-type other-user other-org
+--- reason: resource
+
+
+
+=== TEST 20: what came out empty is nobody's resource
+--- require: agilicus_token_require_resource application $arg_x editor;
+--- passes:
+--- refused: row no-row
+--- reason: resource
+
+
+
+=== TEST 21: a resource may come from the request
+--- require: agilicus_token_require_resource $arg_type "w$arg_id" $arg_role owner;
+--- request eval
+["GET /t?type=application&id=iki&role=editor",
+ "GET /t?type=application&id=iki&role=viewer",
+ "GET /t?type=application&id=&role=editor",
+ "GET /t?type=application&id=iki",
+ "GET /t?type=APPLICATION&id=iki&role=editor",
+ "GET /t?id=iki&role=editor"]
+--- more_headers: Authorization: Bearer row
+--- error_code eval
+[200, 403, 403, 403, 403, 403]
+
+
+
+=== TEST 22: resources are required of each directive
+--- require: agilicus_token_require_resource application wiki editor; agilicus_token_require_resource database wiki editor;
+--- passes:
+--- refused: row other-type
+--- reason: resource
+
+
+
+=== TEST 23: an audience that came out empty is nobody's
 --- require: agilicus_token_require_audience $arg_x;
 --- passes:
 --- refused: both blank
@@ -271,7 +333,7 @@ __DATA__
 
 
 
-=== TEST 20: a value is required not to be empty nor zero
+=== TEST 24: a value is required not to be empty nor zero
 --- require: agilicus_token_require $agilicus_token_claim_plan;
 --- passes: plan
 --- refused: both
@@ -279,7 +341,7 @@ __DATA__
 
 
 
-=== TEST 21: zero is no value
+=== TEST 25: zero is no value
 --- require: agilicus_token_require $agilicus_token_claim_off;
 --- passes:
 --- refused: plan both
@@ -287,7 +349,7 @@ __DATA__
 
 
 
-=== TEST 22: each value of several is required
+=== TEST 26: each value of several is required
 --- require: agilicus_token_require $agilicus_token_claim_plan $agilicus_token_claim_level; agilicus_token_require $agilicus_token_claim_no;
 --- passes:
 --- refused: plan
@@ -295,7 +357,7 @@ __DATA__
 
 
 
-=== TEST 23: a value may refuse the token itself
+=== TEST 27: a value may refuse the token itself
 --- require: agilicus_token_require $agilicus_token_claim_plan error=401;
 --- passes: plan
 --- refused: both
@@ -304,7 +366,7 @@ __DATA__
 
 
 
-=== TEST 24: requirements of several kinds must all hold
+=== TEST 28: requirements of several kinds must all hold
 --- require: agilicus_token_require_scopes read; agilicus_token_require_org org-1; agilicus_token_require_role my-app editor; agilicus_token_require_audience urn:api:agilicus:gateway; agilicus_token_require $agilicus_token_sub;
 --- passes: both
 --- refused: none
@@ -312,7 +374,7 @@ __DATA__
 
 
 
-=== TEST 25: what JSON says no by is no value, however it is written
+=== TEST 29: what JSON says no by is no value, however it is written
 --- require: agilicus_token_require $agilicus_token_claim_is;
 --- passes: is-true is-one is-small is-text is-zeros is-point is-space
 --- refused
@@ -322,7 +384,7 @@ is-long is-underflow is-empty is-digit is-array is-arrays is-object is-objects
 
 
 
-=== TEST 26: nor is it one when a map has handed it on
+=== TEST 30: nor is it one when a map has handed it on
 --- require: agilicus_token_require $is;
 --- passes: is-true
 --- refused: is-false is-null is-zero is-real is-negative

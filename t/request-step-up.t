@@ -170,6 +170,16 @@ is(HttpClient::header($res, 'WWW-Authenticate'),
 is(HttpClient::header($res, 'Cache-Control'), 'no-store', '... is not kept');
 like(HttpClient::header($res, 'X-Who'), qr/^user-1,/, '... of a known user');
 
+SKIP: {
+    my $first = time;
+
+    ask('/page', 'young') for 1 .. 3;
+
+    skip 'too slow', 1 if time - $first > 0.8;
+
+    is(calls('young'), 1, 'young facts are taken as they are');
+}
+
 is(why(ask('/scope', 'narrow')), 'forbidden/scope',
    'nobody signs in for what is refused all the same');
 is(why(ask('/rules', 'too-old')), 'step_up/mfa',
@@ -229,7 +239,17 @@ $mock->script(tokens => { map { $_ => { status => 503, delay => 0.1 } }
 
 is_all([ ask_all('/page', 'fails', 20) ], 503, 'unavailable/status',
        'where the API fails, nobody knows');
-is(calls('fails'), 2, '... and it is asked once a second');
+
+SKIP: {
+    my $first = time;
+
+    ask('/page', 'fails') for 1 .. 5;
+
+    skip 'too slow', 1 if time - $first > 0.8;
+
+    is(calls('fails'), 2, '... and it is asked once a second');
+}
+
 ok(HttpClient::header(ask('/page', 'fails'), 'Retry-After'), '... as is said');
 
 is_all([ ask_all('/spare', 'spared', 20) ], 401, 'step_up/mfa',

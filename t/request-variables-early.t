@@ -29,6 +29,9 @@ sub person {
     return { token => {
         sub => $sub, jti => "jti-$sub", exp => $exp, org => 'acme', scopes => [ 'read' ],
         aud => [ 'urn:a' ], roles => { app => [ 'user' ] }, ip => '192.0.2.1',
+        resource_permissions => [ {
+            user_id => $sub, org_id => 'acme', resource_type => 'application',
+            resource_id => 'app', resource_role_name => 'user' } ],
         hosts => [ { upstream_host => 'here', allowed_list => [
                      { methods => [ 'get' ], paths => [ '/.*' ] } ] } ],
         %over } };
@@ -127,6 +130,8 @@ my %for = (
     audience => [ 'agilicus_token_require_audience $%s;', 'urn:a', 'none', 401 ],
     org      => [ 'agilicus_token_require_org $%s;', 'acme', 'none', 403 ],
     role     => [ 'agilicus_token_require_role app $%s;', 'user', 'none', 403 ],
+    resource => [ 'agilicus_token_require_resource application app $%s;', 'user',
+                  'none', 403 ],
     host     => [ 'agilicus_token_rules on host=$%s;', 'here', 'there', 403 ],
     reissue  => [ 'agilicus_token_reissue $%s;', 'acme', '""', 403 ],
     header   => [ 'agilicus_token_identity_headers on; proxy_set_header X-Seen $%s;

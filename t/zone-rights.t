@@ -27,6 +27,11 @@ close $fh;
 
 my $good = sub {
     return { token => { jti => $_[0]{token},
+                        resource_permissions => [ {
+                            user_id => 'user-1', org_id => 'org-1',
+                            resource_type => 'application',
+                            resource_id => 'wiki',
+                            resource_role_name => 'editor' } ],
                         hosts => [ { upstream_host => '127.0.0.1',
                                      allowed_list => [ {
                                          methods => [ 'get' ],
@@ -53,6 +58,8 @@ my @cases = (
     [ fields    => 'HIT', 'agilicus_token_identity_headers on;' ],
 
     [ role      => 'MISS', $role ],
+    [ resource  => 'MISS',
+      'agilicus_token_require_resource application wiki editor;' ],
     [ value     => 'MISS', 'agilicus_token_require $agilicus_token_org;' ],
     [ constant  => 'MISS', 'agilicus_token_require 1;' ],
     [ rules     => 'MISS', 'agilicus_token_rules on host=127.0.0.1;' ],

@@ -13,6 +13,7 @@
 #define SCOPES  NGX_AGT_FACTS_SCOPES
 #define ROLES   NGX_AGT_FACTS_ROLES
 #define CLAIMS  NGX_AGT_FACTS_CLAIMS
+#define RESOURCES  NGX_AGT_FACTS_RESOURCES
 #define LISTS   NGX_AGT_FACTS_LISTS
 
 
@@ -42,6 +43,7 @@ static const struct {
     { AUD, { "urn:api:agilicus:gateway", "b", NULL } },
     { SCOPES, { "urn:agilicus:users:owner", "read", "read:all", "", NULL } },
     { ROLES, { "app", "editor", "app", "viewer", "other", "owner", NULL } },
+    { RESOURCES, { "database", "d1", "owner", NULL } },
     { CLAIMS, { "creating_org", "o1", "last_mfa_time", "17", "", "", NULL } },
 };
 

@@ -41,6 +41,7 @@ static void test_dates(void);
 static void test_not_before(void);
 static void test_members(void);
 static void test_lists(void);
+static void test_resources(void);
 static void test_claims(void);
 static void test_markers(void);
 static ngx_int_t read_marker(char *text, const char *name, const char *value,
@@ -100,6 +101,7 @@ main(void)
     test_not_before();
     test_members();
     test_lists();
+    test_resources();
     test_claims();
     test_markers();
     test_unicode();
@@ -737,6 +739,80 @@ test_members(void)
     }
 
     unit_check(read_token("{\"sub\":\"x\"}") == NGX_OK && !facts.odd_scopes);
+}
+
+
+/* rows of resources: which count for subject "u" and organisation "o" */
+
+static void
+test_resources(void)
+{
+    char            text[1024], kept[512];
+    size_t          i;
+    ngx_str_t       s;
+    ngx_agt_list_t  list;
+
+#define ROW(user, org, type, id, role)                                        \
+    "{\"user_id\":" user ",\"org_id\":" org ",\"resource_type\":" type        \
+    ",\"resource_id\":" id ",\"resource_role_name\":" role ",\"id\":\"x\"}"
+#define GOOD  ROW("\"u\"", "\"o\"", "\"database\"", "\"d\"", "\"owner\"")
+
+    static const struct {
+        const char  *rows;
+        const char  *kept;
+    } rows[] = {
+        { "[" GOOD "]", "database d owner " },
+        { "[" GOOD "," GOOD "]", "database d owner database d owner " },
+        { "[null,1,\"a\",[],{}," GOOD "]", "database d owner " },
+        { "[" ROW("\"v\"", "\"o\"", "\"t\"", "\"i\"", "\"r\"") "]", "" },
+        { "[" ROW("\"u\"", "\"p\"", "\"t\"", "\"i\"", "\"r\"") "]", "" },
+        { "[" ROW("\"U\"", "\"o\"", "\"t\"", "\"i\"", "\"r\"") "]", "" },
+        { "[" ROW("\"u2\"", "\"o\"", "\"t\"", "\"i\"", "\"r\"") "]", "" },
+        { "[" ROW("null", "\"o\"", "\"t\"", "\"i\"", "\"r\"") "]", "" },
+        { "[" ROW("\"u\"", "null", "\"t\"", "\"i\"", "\"r\"") "]", "" },
+        { "[" ROW("[\"u\"]", "\"o\"", "\"t\"", "\"i\"", "\"r\"") "]", "" },
+        { "[" ROW("\"u\"", "\"o\"", "1", "\"i\"", "\"r\"") "]", "" },
+        { "[" ROW("\"u\"", "\"o\"", "\"t\"", "null", "\"r\"") "]", "" },
+        { "[" ROW("\"u\"", "\"o\"", "\"t\"", "\"i\"", "[\"r\"]") "]", "" },
+        { "[" ROW("\"u\"", "\"o\"", "\"t\"", "\"i\"", "true") "]", "" },
+        { "[" ROW("\"u\"", "\"o\"", "\"t\"", "\"i\"", "null") "]", "" },
+        { GOOD, "" }, { "[[" GOOD "]]", "" }, { "{\"a\":" GOOD "}", "" },
+        { "null", "" }, { "[]", "" }, { "\"database d owner\"", "" },
+        { "true", "" }, { "1", "" }, { "[\"database\",\"d\",\"owner\"]", "" }
+    };
+
+    unit_test("a resource counts for the token's own user and organisation");
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        (void) snprintf(text, sizeof(text), "{\"sub\":\"u\",\"org\":\"o\","
+                        "\"resource_permissions\":%s}", rows[i].rows);
+
+        unit_check_note(read_token(text) == NGX_OK, text);
+
+        list = facts.lists[NGX_AGT_FACTS_RESOURCES];
+        kept[0] = '\0';
+
+        while (ngx_agt_facts_next(&list, &s) == NGX_OK) {
+            (void) snprintf(kept + strlen(kept), sizeof(kept) - strlen(kept),
+                            "%.*s ", (int) s.len, (char *) s.data);
+        }
+
+        unit_check_note(strcmp(kept, rows[i].kept) == 0, text);
+    }
+
+    /* a token without an organisation has no rights in one */
+
+    (void) snprintf(text, sizeof(text), "{\"sub\":\"u\",\"org\":\"\","
+                    "\"resource_permissions\":[%s]}",
+                    ROW("\"u\"", "\"\"", "\"t\"", "\"i\"", "\"r\""));
+
+    unit_check(read_token(text) == NGX_OK);
+
+    list = facts.lists[NGX_AGT_FACTS_RESOURCES];
+    unit_check(ngx_agt_facts_next(&list, &s) == NGX_DONE);
+
+#undef ROW
+#undef GOOD
 }
 
 

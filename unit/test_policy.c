@@ -15,6 +15,7 @@
 #define AUDIENCE  NGX_AGT_REQUIRE_AUDIENCE
 #define ORG       NGX_AGT_REQUIRE_ORG
 #define ROLE      NGX_AGT_REQUIRE_ROLE
+#define RESOURCE  NGX_AGT_REQUIRE_RESOURCE
 #define VALUES    NGX_AGT_REQUIRE_VALUES
 
 #define SCOPE_UNMET                                                           \
@@ -25,6 +26,8 @@
     NGX_AGT_VERDICT_FORBIDDEN, NGX_AGT_REASON_ORG
 #define ROLE_UNMET                                                            \
     NGX_AGT_VERDICT_FORBIDDEN, NGX_AGT_REASON_ROLE
+#define RESOURCE_UNMET                                                        \
+    NGX_AGT_VERDICT_FORBIDDEN, NGX_AGT_REASON_RESOURCE
 #define VALUE_UNMET                                                           \
     NGX_AGT_VERDICT_FORBIDDEN, NGX_AGT_REASON_REQUIRE
 #define VALUE_UNMET_401                                                       \
@@ -481,6 +484,33 @@ test_requirements(void)
         { ROLE, 0, "_ editor", 0, ROLE_UNMET },
         { ROLE, 0, "", 0, ROLE_UNMET },
 
+        /* resources: "application wiki editor", "database wiki owner",
+           "desktop desktop desktop", and half a row */
+
+        { RESOURCE, 0, "application wiki editor", 1, MET },
+        { RESOURCE, 0, "application wiki owner editor", 1, MET },
+        { RESOURCE, 0, "application wiki editor owner", 1, MET },
+        { RESOURCE, 0, "database wiki owner", 1, MET },
+        { RESOURCE, 0, "desktop desktop desktop", 1, MET },
+        { RESOURCE, 0, "application wiki owner", 0, RESOURCE_UNMET },
+        { RESOURCE, 0, "database wiki editor", 0, RESOURCE_UNMET },
+        { RESOURCE, 0, "application shop editor", 0, RESOURCE_UNMET },
+        { RESOURCE, 0, "group wiki editor", 0, RESOURCE_UNMET },
+        { RESOURCE, 0, "wiki application editor", 0, RESOURCE_UNMET },
+        { RESOURCE, 0, "wiki editor database", 0, RESOURCE_UNMET },
+        { RESOURCE, 0, "editor database wiki", 0, RESOURCE_UNMET },
+        { RESOURCE, 0, "application wiki wiki", 0, RESOURCE_UNMET },
+        { RESOURCE, 0, "application wiki edit", 0, RESOURCE_UNMET },
+        { RESOURCE, 0, "application wiki editors", 0, RESOURCE_UNMET },
+        { RESOURCE, 0, "Application wiki editor", 0, RESOURCE_UNMET },
+        { RESOURCE, 0, "application wiki editor _", 0, RESOURCE_UNMET },
+        { RESOURCE, 0, "application _ editor", 0, RESOURCE_UNMET },
+        { RESOURCE, 0, "_ wiki editor", 0, RESOURCE_UNMET },
+        { RESOURCE, 0, "group half owner", 0, RESOURCE_UNMET },
+        { RESOURCE, 0, "application wiki", 0, RESOURCE_UNMET },
+        { RESOURCE, 0, "application", 0, RESOURCE_UNMET },
+        { RESOURCE, 0, "", 0, RESOURCE_UNMET },
+
         /* any values at all */
 
         { VALUES, 0, "1", 1, MET },
@@ -903,6 +933,13 @@ make(void)
         ngx_string("owner"), ngx_string("blog"), ngx_string("blog")
     };
 
+    static ngx_str_t  resources[] = {
+        ngx_string("application"), ngx_string("wiki"), ngx_string("editor"),
+        ngx_string("database"), ngx_string("wiki"), ngx_string("owner"),
+        ngx_string("desktop"), ngx_string("desktop"), ngx_string("desktop"),
+        ngx_string("group"), ngx_string("half")
+    };
+
     memset(&from, 0, sizeof(from));
     memset(&policy, 0, sizeof(policy));
     memset(&ruling, 0, sizeof(ruling));
@@ -931,6 +968,12 @@ make(void)
 
     for (i = 0; i < 6; i++) {
         ngx_agt_facts_add(&b, &roles[i]);
+    }
+
+    ngx_agt_facts_list(&b, NGX_AGT_FACTS_RESOURCES);
+
+    for (i = 0; i < 11; i++) {
+        ngx_agt_facts_add(&b, &resources[i]);
     }
 
     if (ngx_agt_facts_open(&facts, packed, ngx_agt_facts_end(&b)) != NGX_OK)

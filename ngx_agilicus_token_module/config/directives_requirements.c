@@ -15,6 +15,7 @@ typedef enum {
     NGX_AGT_FORM_WORDS,      /* one or more, which may have variables */
     NGX_AGT_FORM_ANY,        /* words; "any" may stand before them */
     NGX_AGT_FORM_NAMED,      /* a name, and words */
+    NGX_AGT_FORM_RESOURCE,   /* a type, an identifier, and words */
     NGX_AGT_FORM_ERROR       /* words; "error=401" may stand behind them */
 } ngx_agt_form_e;
 
@@ -99,6 +100,15 @@ ngx_agt_set_requirement(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             rv = ngx_agt_directive_refuse(cf, "needs an application and at "
                                           "least one of its roles, like "
                                           "\"meters technician\"");
+        }
+
+        break;
+
+    case NGX_AGT_FORM_RESOURCE:
+        if (last < 4) {
+            rv = ngx_agt_directive_refuse(cf, "needs a type, an identifier and "
+                                          "at least one role, like "
+                                          "\"fileshare plans editor\"");
         }
 
         break;

@@ -10,6 +10,7 @@
 #include "json/inactive.h"
 #include "json/jwt.h"
 #include "token/bearer.h"
+#include "token/text.h"
 
 #include <openssl/crypto.h>
 
@@ -39,6 +40,10 @@ static void ngx_agt_json_add_array(
     ngx_agt_facts_builder_t *b, const ngx_str_t *name,
     json_t *array);
 static void ngx_agt_json_add_roles(ngx_agt_facts_builder_t *b, json_t *roles);
+static void ngx_agt_json_add_resources(ngx_agt_facts_builder_t *b,
+    json_t *rows, const ngx_agt_facts_t *facts);
+static ngx_uint_t ngx_agt_json_is(json_t *object, const char *name,
+    const ngx_str_t *text);
 static ngx_uint_t ngx_agt_json_is_strings(json_t *value);
 
 
@@ -443,6 +448,12 @@ ngx_agt_json_pack(json_t *root,
 
     ngx_agt_json_add_roles(&b, ngx_agt_json_get(root, "roles"));
 
+    ngx_agt_facts_list(&b, NGX_AGT_FACTS_RESOURCES);
+
+    ngx_agt_json_add_resources(&b,
+                               ngx_agt_json_get(root, "resource_permissions"),
+                               facts);
+
     ngx_agt_facts_list(&b, NGX_AGT_FACTS_CLAIMS);
 
     ngx_agt_json_claims(&b, root);
@@ -505,6 +516,65 @@ ngx_agt_json_add_roles(ngx_agt_facts_builder_t *b, json_t *roles)
             ngx_agt_json_add_array(b, &app, value);
         }
     }
+}
+
+
+/*
+ * A row says that a user who has signed in to an organisation has a role on a
+ * resource.  It counts for the user and the organisation of the token.
+ */
+
+static void
+ngx_agt_json_add_resources(ngx_agt_facts_builder_t *b,
+    json_t *rows, const ngx_agt_facts_t *facts)
+{
+    size_t      i;
+    json_t     *row, *type, *id, *role;
+    ngx_str_t   text;
+
+    json_array_foreach(rows, i, row) {
+        type = ngx_agt_json_get(row, "resource_type");
+        id = ngx_agt_json_get(row, "resource_id");
+        role = ngx_agt_json_get(row, "resource_role_name");
+
+        if (!ngx_agt_json_is(row, "user_id", &facts->sub)
+            || !ngx_agt_json_is(row, "org_id", &facts->org)
+            || !json_is_string(type)
+            || !json_is_string(id)
+            || !json_is_string(role))
+        {
+            continue;
+        }
+
+        ngx_agt_json_text(type, &text);
+        ngx_agt_facts_add(b, &text);
+
+        ngx_agt_json_text(id, &text);
+        ngx_agt_facts_add(b, &text);
+
+        ngx_agt_json_text(role, &text);
+        ngx_agt_facts_add(b, &text);
+    }
+}
+
+
+/* 1 if a member of an object is this text, which is not empty */
+
+static ngx_uint_t
+ngx_agt_json_is(json_t *object, const char *name, const ngx_str_t *text)
+{
+    json_t     *value;
+    ngx_str_t   is;
+
+    value = ngx_agt_json_get(object, name);
+
+    if (!json_is_string(value)) {
+        return 0;
+    }
+
+    ngx_agt_json_text(value, &is);
+
+    return is.len && ngx_agt_text_equal(&is, text);
 }
 
 

@@ -61,9 +61,10 @@ typedef struct {
  * "null" is read as absent, and so is an "iat" that cannot be read.  "aud" is a
  * string or an array of strings, "scopes" an array of strings, "roles" an
  * object of strings or arrays of strings; one that has another form is read as
- * absent, and so it meets no requirement.  "last_mfa_time" is an integer of 0 at
- * least, or read as absent.  nbf is the later of "nbf" and
- * "token_validity.start".  Other scalar members become claims.  "hosts" becomes
+ * absent, and so it meets no requirement.  Of "resource_permissions" those rows
+ * are kept that are whole and of the token's own "sub" and "org".
+ * "last_mfa_time" is an integer of 0 at least, or read as absent.  nbf is the
+ * later of "nbf" and "token_validity.start".  Other scalar members become claims.  "hosts" becomes
  * a ruleset (rules/ruleset.h); a part of it that is not understood, or has
  * another form, allows nothing.
  */

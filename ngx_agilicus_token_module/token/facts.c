@@ -40,7 +40,6 @@ typedef struct {
 
     uint32_t  lists[NGX_AGT_FACTS_LISTS];
     uint16_t  strings[NGX_AGT_FACTS_STRINGS];
-    uint32_t  reserved;
 } ngx_agt_facts_header_t;
 
 
@@ -213,7 +212,6 @@ ngx_agt_facts_open(ngx_agt_facts_t *facts, const u_char *packed, size_t len)
 
     if (h.version != NGX_AGT_FACTS_VERSION
         || h.flags & ~NGX_AGT_FACTS_FLAGS
-        || h.reserved != 0
         || h.size != len)
     {
         return NGX_ERROR;

@@ -18,7 +18,7 @@
  * and be copied out in one go:
  *
  *     header | sub email org root_org jti session | aud | scopes | roles
- *            | claims
+ *            | resources | claims
  *
  * The host rules of a token may be large.  They have a packed form of their own
  * (rules/ruleset.h), which is kept beside the facts.
@@ -36,6 +36,7 @@ typedef enum {
     NGX_AGT_FACTS_AUD = 0,
     NGX_AGT_FACTS_SCOPES,
     NGX_AGT_FACTS_ROLES,     /* application, role, application ... */
+    NGX_AGT_FACTS_RESOURCES, /* type, identifier, role, type ... */
     NGX_AGT_FACTS_CLAIMS,    /* name, value, name ... */
 
     NGX_AGT_FACTS_LISTS

@@ -29,8 +29,11 @@ static ngx_uint_t ngx_agt_policy_scopes(
 static ngx_uint_t ngx_agt_policy_role(
     const ngx_agt_list_t *roles,
     const ngx_agt_requirement_t *requirement);
-static ngx_uint_t ngx_agt_policy_one_of(const ngx_str_t *value,
+static ngx_uint_t ngx_agt_policy_resource(
+    const ngx_agt_list_t *resources,
     const ngx_agt_requirement_t *requirement);
+static ngx_uint_t ngx_agt_policy_one_of(const ngx_str_t *value,
+    const ngx_str_t *values, ngx_uint_t n);
 
 
 ngx_uint_t
@@ -217,7 +220,9 @@ ngx_agt_policy_met(const ngx_agt_facts_t *facts,
         list = facts->lists[NGX_AGT_FACTS_AUD];
 
         while (ngx_agt_facts_next(&list, &value) == NGX_OK) {
-            if (ngx_agt_policy_one_of(&value, requirement)) {
+            if (ngx_agt_policy_one_of(&value, requirement->values,
+                                      requirement->nvalues))
+            {
                 return 1;
             }
         }
@@ -225,11 +230,17 @@ ngx_agt_policy_met(const ngx_agt_facts_t *facts,
         return 0;
 
     case NGX_AGT_REQUIRE_ORG:
-        return ngx_agt_policy_one_of(&facts->org, requirement);
+        return ngx_agt_policy_one_of(&facts->org, requirement->values,
+                                     requirement->nvalues);
 
     case NGX_AGT_REQUIRE_ROLE:
         return ngx_agt_policy_role(
                    &facts->lists[NGX_AGT_FACTS_ROLES],
+                   requirement);
+
+    case NGX_AGT_REQUIRE_RESOURCE:
+        return ngx_agt_policy_resource(
+                   &facts->lists[NGX_AGT_FACTS_RESOURCES],
                    requirement);
 
     case NGX_AGT_REQUIRE_VALUES:
@@ -334,14 +345,45 @@ ngx_agt_policy_role(const ngx_agt_list_t *roles,
 }
 
 
+/* the values are a type, an identifier, and roles of which one will do */
+
+static ngx_uint_t
+ngx_agt_policy_resource(const ngx_agt_list_t *resources,
+    const ngx_agt_requirement_t *requirement)
+{
+    ngx_str_t         type, id, role;
+    ngx_agt_list_t    rest;
+    const ngx_str_t  *values;
+
+    rest = *resources;
+    values = requirement->values;
+
+    while (ngx_agt_facts_next(&rest, &type) == NGX_OK
+           && ngx_agt_facts_next(&rest, &id) == NGX_OK
+           && ngx_agt_facts_next(&rest, &role) == NGX_OK)
+    {
+        if (requirement->nvalues > 2
+            && ngx_agt_text_equal(&type, &values[0])
+            && ngx_agt_text_equal(&id, &values[1])
+            && ngx_agt_policy_one_of(&role, &values[2],
+                                     requirement->nvalues - 2))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static ngx_uint_t
 ngx_agt_policy_one_of(const ngx_str_t *value,
-    const ngx_agt_requirement_t *requirement)
+    const ngx_str_t *values, ngx_uint_t n)
 {
     ngx_uint_t  i;
 
-    for (i = 0; i < requirement->nvalues; i++) {
-        if (ngx_agt_text_equal(&requirement->values[i], value)) {
+    for (i = 0; i < n; i++) {
+        if (ngx_agt_text_equal(&values[i], value)) {
             return 1;
         }
     }

@@ -44,6 +44,8 @@
         FORBIDDEN, ORG, OWN)                                                  \
     row(ROLE, NAMED, "agilicus_token_require_role",                           \
         FORBIDDEN, ROLE, RIGHTS)                                              \
+    row(RESOURCE, RESOURCE, "agilicus_token_require_resource",                \
+        FORBIDDEN, RESOURCE, RIGHTS)                                          \
     row(VALUES, ERROR, "agilicus_token_require",                              \
         FORBIDDEN, REQUIRE, RIGHTS)                                           \
     row(MASQUERADING, FLAG, "agilicus_token_deny_masquerading",               \

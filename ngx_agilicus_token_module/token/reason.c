@@ -58,6 +58,7 @@ static const ngx_str_t
     [NGX_AGT_REASON_SCOPE] = ngx_string("scope"),
     [NGX_AGT_REASON_ORG] = ngx_string("org"),
     [NGX_AGT_REASON_ROLE] = ngx_string("role"),
+    [NGX_AGT_REASON_RESOURCE] = ngx_string("resource"),
     [NGX_AGT_REASON_REQUIRE] = ngx_string("require"),
     [NGX_AGT_REASON_MASQUERADING] = ngx_string("masquerading"),
     [NGX_AGT_REASON_HOST] = ngx_string("host"),
