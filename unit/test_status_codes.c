@@ -192,6 +192,25 @@ test_rules(void)
 
 
 static void
+test_words(void)
+{
+    ngx_uint_t  i, j;
+
+    unit_test("each operation has a word of its own");
+
+    for (i = 0; i < NGX_AGT_OPERATION_LAST; i++) {
+        unit_check(ngx_agt_operation_word(i)->len != 0);
+
+        for (j = 0; j < i; j++) {
+            unit_check(strcmp((char *) ngx_agt_operation_word(i)->data,
+                              (char *) ngx_agt_operation_word(j)->data)
+                       != 0);
+        }
+    }
+}
+
+
+static void
 test_reasons(void)
 {
     ngx_agt_meaning_t  m;
@@ -337,6 +356,7 @@ main(void)
 {
     test_table();
     test_rules();
+    test_words();
     test_reasons();
     test_types();
     test_objects();

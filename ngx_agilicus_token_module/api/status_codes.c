@@ -78,6 +78,7 @@ static const ngx_str_t
     [NGX_AGT_OPERATION_CREATE] = ngx_string("create"),
     [NGX_AGT_OPERATION_REVOKE] = ngx_string("revoke"),
     [NGX_AGT_OPERATION_LIST] = ngx_string("list"),
+    [NGX_AGT_OPERATION_INTROSPECT_KEY] = ngx_string("introspect_key"),
 };
 
 
