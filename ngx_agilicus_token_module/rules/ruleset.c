@@ -7,10 +7,9 @@
 #include "rules/syntax.h"
 
 
-static u_char *ngx_agt_ruleset_add(
-    ngx_agt_ruleset_builder_t *b,
-    ngx_agt_ruleset_item_header_t *h, const ngx_str_t *text,
-    const ngx_str_t *value);
+static u_char *ngx_agt_ruleset_add(ngx_agt_ruleset_builder_t *b,
+    ngx_agt_ruleset_item_e type, ngx_uint_t kind, ngx_uint_t flags,
+    const ngx_str_t *text, const ngx_str_t *value);
 static void ngx_agt_ruleset_write(
     ngx_agt_ruleset_builder_t *b, const void *data, size_t len);
 static void ngx_agt_ruleset_ending(
@@ -178,19 +177,15 @@ ngx_agt_ruleset_method(ngx_agt_ruleset_builder_t *b, const ngx_str_t *name)
 void
 ngx_agt_ruleset_path(ngx_agt_ruleset_builder_t *b, const ngx_str_t *pattern)
 {
-    u_char                        *p;
-    ngx_str_t                      begin;
-    ngx_agt_syntax_literal_t       literal;
-    ngx_agt_ruleset_item_header_t  h;
+    u_char                    *p;
+    ngx_str_t                  begin;
+    ngx_uint_t                 flags;
+    ngx_agt_syntax_literal_t   literal;
 
     ngx_agt_syntax_literal(pattern, &literal, NULL);
 
-    ngx_memzero(&h, sizeof(h));
-
-    h.type = NGX_AGT_RULESET_PATH;
-    h.kind = (uint8_t) literal.kind;
-    h.flags |= literal.at_start ? NGX_AGT_RULESET_AT_START : 0;
-    h.flags |= literal.at_end ? NGX_AGT_RULESET_AT_END : 0;
+    flags = literal.at_start ? NGX_AGT_RULESET_AT_START : 0;
+    flags |= literal.at_end ? NGX_AGT_RULESET_AT_END : 0;
 
     b->flags |= NGX_AGT_RULESET_PATHS;
 
@@ -198,11 +193,12 @@ ngx_agt_ruleset_path(ngx_agt_ruleset_builder_t *b, const ngx_str_t *pattern)
     begin.len = literal.len;
 
     if (literal.kind == NGX_AGT_RULESET_PATTERN) {
-        h.hash = ngx_agt_syntax_hash(pattern);
-        p = ngx_agt_ruleset_add(b, &h, pattern, &begin);
+        p = ngx_agt_ruleset_add(b, NGX_AGT_RULESET_PATH, literal.kind, flags,
+                                pattern, &begin);
 
     } else {
-        p = ngx_agt_ruleset_add(b, &h, &begin, NULL);
+        p = ngx_agt_ruleset_add(b, NGX_AGT_RULESET_PATH, literal.kind, flags,
+                                &begin, NULL);
     }
 
     if (p) {
@@ -215,21 +211,15 @@ void
 ngx_agt_ruleset_template(ngx_agt_ruleset_builder_t *b,
     const ngx_str_t *template, ngx_uint_t prefix)
 {
-    ngx_agt_ruleset_item_header_t  h;
-
-    ngx_memzero(&h, sizeof(h));
-
-    h.type = NGX_AGT_RULESET_TEMPLATE;
-    h.flags = prefix ? NGX_AGT_RULESET_IS_PREFIX : 0;
-
     b->flags |= NGX_AGT_RULESET_TEMPLATES;
 
     if (!ngx_agt_syntax_is_template(template)) {
         b->never = 1;
-        return;
     }
 
-    (void) ngx_agt_ruleset_add(b, &h, template, NULL);
+    (void) ngx_agt_ruleset_add(b, NGX_AGT_RULESET_TEMPLATE, 0,
+                               prefix ? NGX_AGT_RULESET_IS_PREFIX : 0,
+                               template, NULL);
 }
 
 
@@ -237,19 +227,13 @@ void
 ngx_agt_ruleset_query(ngx_agt_ruleset_builder_t *b,
     const ngx_str_t *name, const ngx_str_t *exact)
 {
-    ngx_agt_ruleset_item_header_t  h;
-
-    ngx_memzero(&h, sizeof(h));
-
-    h.type = NGX_AGT_RULESET_QUERY;
-    h.flags = exact ? NGX_AGT_RULESET_HAS_VALUE : 0;
-
     if (name->len == 0) {
         b->never = 1;
-        return;
     }
 
-    (void) ngx_agt_ruleset_add(b, &h, name, exact);
+    (void) ngx_agt_ruleset_add(b, NGX_AGT_RULESET_QUERY, 0,
+                               exact ? NGX_AGT_RULESET_HAS_VALUE : 0,
+                               name, exact);
 }
 
 
@@ -257,19 +241,13 @@ void
 ngx_agt_ruleset_body(ngx_agt_ruleset_builder_t *b,
     const ngx_str_t *pointer, const ngx_str_t *exact)
 {
-    ngx_agt_ruleset_item_header_t  h;
-
-    ngx_memzero(&h, sizeof(h));
-
-    h.type = NGX_AGT_RULESET_BODY;
-    h.flags = exact ? NGX_AGT_RULESET_HAS_VALUE : 0;
-
     if (!ngx_agt_syntax_is_pointer(pointer)) {
         b->never = 1;
-        return;
     }
 
-    (void) ngx_agt_ruleset_add(b, &h, pointer, exact);
+    (void) ngx_agt_ruleset_add(b, NGX_AGT_RULESET_BODY, 0,
+                               exact ? NGX_AGT_RULESET_HAS_VALUE : 0,
+                               pointer, exact);
 }
 
 
@@ -285,18 +263,13 @@ void
 ngx_agt_ruleset_matcher(ngx_agt_ruleset_builder_t *b,
     const ngx_str_t *extractor, ngx_uint_t inverted, ngx_uint_t any)
 {
-    ngx_uint_t                     flags;
-    ngx_agt_ruleset_item_header_t  h;
-
-    ngx_memzero(&h, sizeof(h));
+    ngx_uint_t  flags;
 
     flags = inverted ? NGX_AGT_RULESET_INVERTED : 0;
     flags |= any ? NGX_AGT_RULESET_ANY : 0;
 
-    h.type = NGX_AGT_RULESET_MATCHER;
-    h.flags = (uint8_t) flags;
-
-    (void) ngx_agt_ruleset_add(b, &h, extractor, NULL);
+    (void) ngx_agt_ruleset_add(b, NGX_AGT_RULESET_MATCHER, 0, flags,
+                               extractor, NULL);
 }
 
 
@@ -304,50 +277,33 @@ void
 ngx_agt_ruleset_criterion(ngx_agt_ruleset_builder_t *b,
     ngx_agt_ruleset_operator_e op, const ngx_str_t *extractor, ngx_uint_t list)
 {
-    ngx_uint_t                     flags;
-    ngx_agt_ruleset_item_header_t  h;
-
-    ngx_memzero(&h, sizeof(h));
+    ngx_uint_t  flags;
 
     flags = extractor ? NGX_AGT_RULESET_HAS_VALUE : 0;
     flags |= list ? NGX_AGT_RULESET_IS_LIST : 0;
 
-    h.type = NGX_AGT_RULESET_CRITERION;
-    h.kind = (uint8_t) op;
-    h.flags = (uint8_t) flags;
-
-    (void) ngx_agt_ruleset_add(b, &h, extractor, NULL);
+    (void) ngx_agt_ruleset_add(b, NGX_AGT_RULESET_CRITERION, op, flags,
+                               extractor, NULL);
 }
 
 
 void
 ngx_agt_ruleset_string(ngx_agt_ruleset_builder_t *b, const ngx_str_t *value)
 {
-    ngx_agt_ruleset_item_header_t  h;
-
-    ngx_memzero(&h, sizeof(h));
-
-    h.type = NGX_AGT_RULESET_OPERAND;
-
-    (void) ngx_agt_ruleset_add(b, &h, value, NULL);
+    (void) ngx_agt_ruleset_add(b, NGX_AGT_RULESET_OPERAND, 0, 0, value, NULL);
 }
 
 
 void
 ngx_agt_ruleset_number(ngx_agt_ruleset_builder_t *b, int64_t value)
 {
-    ngx_str_t                      text;
-    ngx_agt_ruleset_item_header_t  h;
-
-    ngx_memzero(&h, sizeof(h));
-
-    h.type = NGX_AGT_RULESET_OPERAND;
-    h.flags = NGX_AGT_RULESET_IS_NUMBER;
+    ngx_str_t  text;
 
     text.data = (u_char *) &value;
     text.len = sizeof(value);
 
-    (void) ngx_agt_ruleset_add(b, &h, &text, NULL);
+    (void) ngx_agt_ruleset_add(b, NGX_AGT_RULESET_OPERAND, 0,
+                               NGX_AGT_RULESET_IS_NUMBER, &text, NULL);
 }
 
 
@@ -415,18 +371,19 @@ ngx_agt_ruleset_operand(const ngx_agt_ruleset_item_t *item)
 
 
 /*
- * Adds an item; its header has everything but the lengths.  Where the data of a
- * string is NULL, it returns the place that the caller must fill in, else NULL.
+ * Adds an item.  Where the data of a string is NULL, it returns the place that
+ * the caller must fill in, else NULL.
  */
 
 static u_char *
-ngx_agt_ruleset_add(ngx_agt_ruleset_builder_t *b,
-    ngx_agt_ruleset_item_header_t *h, const ngx_str_t *text,
+ngx_agt_ruleset_add(ngx_agt_ruleset_builder_t *b, ngx_agt_ruleset_item_e type,
+    ngx_uint_t kind, ngx_uint_t flags, const ngx_str_t *text,
     const ngx_str_t *value)
 {
-    u_char            *open;
-    ngx_uint_t         i;
-    const ngx_str_t   *strings[2];
+    u_char                         *open;
+    ngx_uint_t                      i;
+    const ngx_str_t                *strings[2];
+    ngx_agt_ruleset_item_header_t   h;
 
     static const ngx_str_t  none = ngx_null_string;
 
@@ -440,10 +397,19 @@ ngx_agt_ruleset_add(ngx_agt_ruleset_builder_t *b,
         return NULL;
     }
 
-    h->text = (uint16_t) strings[0]->len;
-    h->value = (uint16_t) strings[1]->len;
+    ngx_memzero(&h, sizeof(h));
 
-    ngx_agt_ruleset_write(b, h, sizeof(*h));
+    h.type = (uint8_t) type;
+    h.kind = (uint8_t) kind;
+    h.flags = (uint8_t) flags;
+    h.text = (uint16_t) strings[0]->len;
+    h.value = (uint16_t) strings[1]->len;
+
+    if (type == NGX_AGT_RULESET_PATH && kind == NGX_AGT_RULESET_PATTERN) {
+        h.hash = ngx_agt_syntax_hash(text);
+    }
+
+    ngx_agt_ruleset_write(b, &h, sizeof(h));
 
     open = NULL;
 
