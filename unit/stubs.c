@@ -411,3 +411,74 @@ stub_below(uint64_t n)
 {
     return stub_random() % n;
 }
+
+
+static ngx_agt_entry_t *
+stub_table_at(ngx_agt_table_t *t, uint32_t unit)
+{
+    return (ngx_agt_entry_t *) ((u_char *) t + t->arena_offset
+                                + (size_t) unit * NGX_AGT_TABLE_UNIT);
+}
+
+
+ngx_agt_entry_t *
+stub_table_next(ngx_agt_table_t *t, ngx_agt_entry_t *e)
+{
+    uint32_t  unit;
+
+    unit = e ? (uint32_t) (((u_char *) e - (u_char *) t - t->arena_offset)
+                           / NGX_AGT_TABLE_UNIT) + e->units
+             : 0;
+
+    for ( /* void */ ; unit < t->units; unit += e->units) {
+        e = stub_table_at(t, unit);
+
+        if (e->used) {
+            return e;
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_uint_t
+stub_table_sane(ngx_agt_table_t *t)
+{
+    uint32_t          unit, used, units_used, i, filled;
+    ngx_uint_t        hand;
+    ngx_agt_entry_t  *e;
+
+    used = 0;
+    units_used = 0;
+    filled = 0;
+    hand = (t->hand == t->units);
+
+    for (unit = 0; unit < t->units; unit += e->units) {
+        e = stub_table_at(t, unit);
+
+        if (e->units == 0 || e->units > t->units - unit) {
+            return 0;
+        }
+
+        hand |= (unit == t->hand);
+
+        if (!e->used) {
+            continue;
+        }
+
+        used++;
+        units_used += e->units;
+
+        if (ngx_agt_table_find(t, e->key, e->origin) != e) {
+            return 0;
+        }
+    }
+
+    for (i = 0; i < t->nslots; i++) {
+        filled += (ngx_agt_table_slot(t, i) != NULL);
+    }
+
+    return hand && used == t->used && filled == used
+           && units_used == t->units_used && used < t->nslots;
+}

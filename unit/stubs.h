@@ -81,6 +81,18 @@ ngx_int_t stub_deny(ngx_agt_denials_t *denials, const u_char *api,
     int64_t until, int64_t before, const ngx_agt_clock_t *now);
 
 /*
+ * Walks all blocks of a table: returns the first one where "e" is NULL, else
+ * the first one after "e" that is in use, or NULL at the end.
+ */
+ngx_agt_entry_t *stub_table_next(ngx_agt_table_t *t, ngx_agt_entry_t *e);
+
+/*
+ * Returns 1 if a table is sound: its blocks fill the arena, each entry is found
+ * by its key, and the counters are right.
+ */
+ngx_uint_t stub_table_sane(ngx_agt_table_t *t);
+
+/*
  * What nginx does to a zone when the process that holds its mutex dies.
  */
 void stub_zone_force_unlock(void);

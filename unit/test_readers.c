@@ -451,8 +451,8 @@ test_many(void)
            (unsigned long) locks);
 
     unit_check(hits > 1000 && hits < looks);
-    unit_check(ngx_agt_table_sane(zone->facts));
-    unit_check(ngx_agt_table_sane(zone->invalid));
+    unit_check(stub_table_sane(zone->facts));
+    unit_check(stub_table_sane(zone->invalid));
 
     unit_test("without a change, none takes the mutex");
 

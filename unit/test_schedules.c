@@ -478,8 +478,8 @@ schedule(uint64_t number)
     /* with room for all: else the model would have to forget as well */
 
     unit_check(memory->set->lost == 0);
-    unit_check(ngx_agt_table_sane(zone->facts));
-    unit_check(ngx_agt_table_sane(zone->invalid));
+    unit_check(stub_table_sane(zone->facts));
+    unit_check(stub_table_sane(zone->invalid));
 
     stub_zone_free(zone);
     stub_denials_free(memory);

@@ -140,8 +140,8 @@ lay_out(size_t size)
                        <= 10, note);
     unit_check_note(rest * 100 / sh->size >= (size < 262144 ? 50 : 90), note);
 
-    unit_check_note(ngx_agt_table_sane(zone->facts)
-                    && ngx_agt_table_sane(zone->invalid), note);
+    unit_check_note(stub_table_sane(zone->facts)
+                    && stub_table_sane(zone->invalid), note);
 
     /* and all of it can be written to */
 
@@ -160,8 +160,8 @@ lay_out(size_t size)
     memset(zone->flights, 0xff, sh->flights * sizeof(ngx_agt_flight_mark_t));
     memset(zone->clients, 0xff, sh->clients * sizeof(ngx_agt_client_budget_t));
 
-    unit_check_note(ngx_agt_table_sane(zone->facts)
-                    && ngx_agt_table_sane(zone->invalid), note);
+    unit_check_note(stub_table_sane(zone->facts)
+                    && stub_table_sane(zone->invalid), note);
     unit_check_note(ngx_agt_table_find(zone->facts, key, 1) != NULL, note);
     unit_check_note(sh->version == NGX_AGT_ZONE_VERSION
                     && (sh->changes & 1) == 0, note);
@@ -367,8 +367,8 @@ test_recovery(void)
         ngx_agt_zone_lock(zone);
 
         unit_check((zone->sh->changes & 1) == 0);
-        unit_check(ngx_agt_table_sane(zone->facts)
-                   && ngx_agt_table_sane(zone->invalid));
+        unit_check(stub_table_sane(zone->facts)
+                   && stub_table_sane(zone->invalid));
         unit_check(zone->facts->used == 0 && zone->invalid->used == 0);
         unit_check(zone->sh->counts[NGX_AGT_COUNT_RECOVERED] == n + 1);
 

@@ -263,27 +263,6 @@ ngx_agt_table_remove(ngx_agt_table_t *t, ngx_agt_entry_t *e)
 
 
 ngx_agt_entry_t *
-ngx_agt_table_next(ngx_agt_table_t *t, ngx_agt_entry_t *e)
-{
-    uint32_t  unit;
-
-    unit = e ? ngx_agt_table_unit(t, e) + e->units : 0;
-
-    while (unit < t->units) {
-        e = ngx_agt_table_at(t, unit);
-
-        if (e->used) {
-            return e;
-        }
-
-        unit += e->units;
-    }
-
-    return NULL;
-}
-
-
-ngx_agt_entry_t *
 ngx_agt_table_slot(ngx_agt_table_t *t, uint32_t slot)
 {
     ngx_agt_slot_t  *s;
@@ -562,53 +541,4 @@ ngx_agt_table_equal(const u_char *a, const u_char *b)
     }
 
     return differ == 0;
-}
-
-
-ngx_uint_t
-ngx_agt_table_sane(ngx_agt_table_t *t)
-{
-    uint32_t          unit, used, units_used, i, filled;
-    ngx_uint_t        hand;
-    ngx_agt_slot_t   *slots;
-    ngx_agt_entry_t  *e;
-
-    used = 0;
-    units_used = 0;
-    hand = (t->hand == t->units);
-
-    for (unit = 0; unit < t->units; unit += e->units) {
-        e = ngx_agt_table_at(t, unit);
-
-        if (e->units == 0 || e->units > t->units - unit) {
-            return 0;
-        }
-
-        if (unit == t->hand) {
-            hand = 1;
-        }
-
-        if (!e->used) {
-            continue;
-        }
-
-        used++;
-        units_used += e->units;
-
-        if (ngx_agt_table_find(t, e->key, e->origin) != e) {
-            return 0;
-        }
-    }
-
-    slots = ngx_agt_table_slots(t);
-    filled = 0;
-
-    for (i = 0; i < t->nslots; i++) {
-        if (slots[i].place) {
-            filled++;
-        }
-    }
-
-    return hand && used == t->used && filled == used
-           && units_used == t->units_used && used < t->nslots;
 }

@@ -152,22 +152,10 @@ ngx_agt_entry_t *ngx_agt_table_store(
 void ngx_agt_table_remove(ngx_agt_table_t *t, ngx_agt_entry_t *e);
 
 /*
- * Walks all entries: returns the first one where "e" is NULL, else the one
- * after "e", or NULL at the end.  The caller may remove an entry that it just
- * got.
- */
-ngx_agt_entry_t *ngx_agt_table_next(ngx_agt_table_t *t, ngx_agt_entry_t *e);
-
-/*
  * Returns the entry in slot number "slot" of the index, which has t->nslots
  * slots, or NULL.
  */
 ngx_agt_entry_t *ngx_agt_table_slot(ngx_agt_table_t *t, uint32_t slot);
-
-/*
- * Checks the consistency of a table; returns 1 if it is sound.  For tests.
- */
-ngx_uint_t ngx_agt_table_sane(ngx_agt_table_t *t);
 
 
 #endif /* _NGX_AGT_ZONE_TABLE_H_INCLUDED_ */
