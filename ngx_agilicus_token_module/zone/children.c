@@ -13,8 +13,6 @@
 #define NGX_AGT_CHILDREN_USUAL  4096
 
 
-static ngx_int_t ngx_agt_children_key(u_char *out,
-    const u_char *api, const u_char *key);
 static ngx_agt_ledger_record_t *ngx_agt_children_same(
     ngx_agt_ledger_t *ledger,
     const ngx_agt_ledger_record_t *record);
@@ -40,34 +38,15 @@ ngx_agt_children_of(ngx_agt_ledger_record_t *record,
     const u_char *api, const u_char *key,
     const ngx_agt_facts_t *facts, uint64_t asked)
 {
-    ngx_str_t         value;
-    ngx_uint_t        kind;
-    const ngx_str_t  *values[NGX_AGT_DENIAL_KINDS];
+    ngx_uint_t  kinds;
 
-    value.data = (u_char *) key;
-    value.len = NGX_AGT_DIGEST_LEN;
-
-    values[NGX_AGT_DENIAL_TOKEN] = &value;
-    values[NGX_AGT_DENIAL_JTI] = &facts->jti;
-    values[NGX_AGT_DENIAL_SESSION] = &facts->session;
-    values[NGX_AGT_DENIAL_SUBJECT] = &facts->sub;
-
-    for (kind = 0; kind < NGX_AGT_DENIAL_KINDS; kind++) {
-
-        if (values[kind]->len == 0) {
-            continue;
-        }
-
-        if (ngx_agt_denials_key(record->parent[kind], api,
-                                   (ngx_agt_denial_kind_e) kind,
-                                   values[kind])
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        record->flags |= NGX_AGT_LEDGER_HAS_PARENT(kind);
+    if (ngx_agt_denials_keys(record->parent, &kinds, api, key, facts)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
+
+    record->flags |= (uint32_t) kinds * NGX_AGT_LEDGER_HAS_PARENT(0);
 
     if (facts->has_iat) {
         record->iat = facts->iat;
@@ -93,7 +72,9 @@ ngx_agt_children_add(ngx_agt_denials_t *denials, const ngx_agt_child_t *child,
 
     record = *child->record;
 
-    if (ngx_agt_children_key(record.key, child->api, child->key) != NGX_OK)
+    if (ngx_agt_denials_token_key(record.key, child->api, NGX_AGT_DENIAL_TOKEN,
+                                  child->key)
+        != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -168,18 +149,6 @@ ngx_agt_children_add(ngx_agt_denials_t *denials, const ngx_agt_child_t *child,
     ngx_agt_denials_unlock(denials);
 
     return rc;
-}
-
-
-static ngx_int_t
-ngx_agt_children_key(u_char *out, const u_char *api, const u_char *key)
-{
-    ngx_str_t  value;
-
-    value.data = (u_char *) key;
-    value.len = NGX_AGT_DIGEST_LEN;
-
-    return ngx_agt_denials_key(out, api, NGX_AGT_DENIAL_TOKEN, &value);
 }
 
 
@@ -263,7 +232,8 @@ ngx_agt_children_note(ngx_agt_denials_t *denials,
     ngx_agt_ledger_t         *ledger;
     ngx_agt_ledger_record_t  *r;
 
-    if (ngx_agt_children_key(own, api, key) != NGX_OK
+    if (ngx_agt_denials_token_key(own, api, NGX_AGT_DENIAL_TOKEN, key)
+            != NGX_OK
         || (facts->jti.len
             && ngx_agt_denials_key(jti, api,
                                           NGX_AGT_DENIAL_JTI,
@@ -318,7 +288,9 @@ ngx_agt_children_young(ngx_agt_denials_t *denials,
         return 0;
     }
 
-    if (ngx_agt_children_key(own, api, key) != NGX_OK) {
+    if (ngx_agt_denials_token_key(own, api, NGX_AGT_DENIAL_TOKEN, key)
+        != NGX_OK)
+    {
         return 0;
     }
 
@@ -353,7 +325,9 @@ ngx_agt_children_end(ngx_agt_denials_t *denials,
     ngx_agt_ledger_t         *ledger;
     ngx_agt_ledger_record_t  *r;
 
-    if (ngx_agt_children_key(own, api, key) != NGX_OK) {
+    if (ngx_agt_denials_token_key(own, api, NGX_AGT_DENIAL_TOKEN, key)
+        != NGX_OK)
+    {
         return;
     }
 

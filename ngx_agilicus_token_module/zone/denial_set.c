@@ -269,6 +269,23 @@ ngx_agt_denial_goes(const ngx_agt_denial_t *s,
 }
 
 
+uint64_t
+ngx_agt_denial_until(int64_t until, const ngx_agt_clock_t *now)
+{
+    uint64_t  lasts;
+
+    if (until <= now->wall) {
+        return now->mono;
+    }
+
+    /* an "exp" can be any number: a century is for ever */
+
+    lasts = ngx_min((uint64_t) until - (uint64_t) now->wall, 3155760000);
+
+    return now->mono + lasts * 1000;
+}
+
+
 static ngx_agt_denial_t *
 ngx_agt_denial_set_bucket(ngx_agt_denial_set_t *t,
     const u_char *key, ngx_uint_t choice)

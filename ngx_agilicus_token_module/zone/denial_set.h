@@ -127,6 +127,12 @@ ngx_agt_denial_t *ngx_agt_denial_set_next(
     const ngx_agt_clock_t *now);
 
 /*
+ * Returns the time of the monotonic clock, in milliseconds, at which the wall
+ * clock shows "until" if neither is set; for ever is a century.
+ */
+uint64_t ngx_agt_denial_until(int64_t until, const ngx_agt_clock_t *now);
+
+/*
  * Returns how many denials the set can hold.
  */
 ngx_uint_t ngx_agt_denial_set_capacity(ngx_agt_denial_set_t *t);

@@ -34,9 +34,8 @@ typedef struct {
     uint64_t    asked;
     uint64_t    since;    /* the subject is denied; or 0 */
 
-    ngx_uint_t  wanted[NGX_AGT_DENIAL_KINDS];
-    u_char      keys[NGX_AGT_DENIAL_KINDS]
-                    [NGX_AGT_DENIAL_KEY_LEN];
+    ngx_uint_t  wanted;   /* a bit for each kind */
+    u_char      keys[NGX_AGT_DENIAL_KINDS][NGX_AGT_DENIAL_KEY_LEN];
 } ngx_agt_sought_t;
 
 
@@ -50,12 +49,9 @@ static ngx_agt_reason_e ngx_agt_denials_look(
 static ngx_agt_reason_e ngx_agt_denials_search(
     ngx_agt_denials_t *denials,
     ngx_agt_sought_t *sought);
-static void ngx_agt_denials_until(
-    ngx_agt_denial_t *s, int64_t until,
-    const ngx_agt_clock_t *now);
 static ngx_uint_t ngx_agt_denials_marked(
     ngx_agt_denials_t *denials, const u_char *api,
-    const ngx_str_t *token, uint64_t since,
+    const u_char *token, uint64_t since,
     const ngx_agt_clock_t *now);
 
 
@@ -249,45 +245,16 @@ ngx_agt_denials_check(ngx_agt_denials_t *denials,
     const u_char *api, const u_char *token,
     const ngx_agt_facts_t *facts, uint64_t asked, const ngx_agt_clock_t *now)
 {
-    ngx_str_t         value;
-    ngx_uint_t        kind;
-    const ngx_str_t  *values[NGX_AGT_DENIAL_KINDS];
     ngx_agt_reason_e  reason;
     ngx_agt_sought_t  sought;
 
-    if (token == NULL) {
+    /* a fact that cannot be looked up may be denied */
+
+    if (token == NULL
+        || ngx_agt_denials_keys(sought.keys, &sought.wanted, api, token, facts)
+           != NGX_OK)
+    {
         return NGX_AGT_REASON_REVOKED;
-    }
-
-    ngx_memzero(values, sizeof(values));
-
-    value.data = (u_char *) token;
-    value.len = NGX_AGT_DIGEST_LEN;
-
-    values[NGX_AGT_DENIAL_TOKEN] = &value;
-
-    if (facts) {
-        values[NGX_AGT_DENIAL_JTI] = &facts->jti;
-        values[NGX_AGT_DENIAL_SESSION] = &facts->session;
-        values[NGX_AGT_DENIAL_SUBJECT] = &facts->sub;
-    }
-
-    for (kind = 0; kind < NGX_AGT_DENIAL_KINDS; kind++) {
-
-        sought.wanted[kind] = (values[kind] && values[kind]->len);
-
-        if (!sought.wanted[kind]) {
-            continue;
-        }
-
-        if (ngx_agt_denials_key(sought.keys[kind], api,
-                                   (ngx_agt_denial_kind_e) kind,
-                                   values[kind])
-            != NGX_OK)
-        {
-            /* a fact that cannot be looked up may be denied */
-            return NGX_AGT_REASON_REVOKED;
-        }
     }
 
     sought.facts = facts;
@@ -297,7 +264,7 @@ ngx_agt_denials_check(ngx_agt_denials_t *denials,
     reason = ngx_agt_denials_look(denials, &sought);
 
     if (reason == NGX_AGT_REASON_NONE && sought.since
-        && ngx_agt_denials_marked(denials, api, &value, sought.since, now))
+        && ngx_agt_denials_marked(denials, api, token, sought.since, now))
     {
         return NGX_AGT_REASON_SUBJECT;
     }
@@ -343,14 +310,15 @@ ngx_agt_denials_look(ngx_agt_denials_t *denials, ngx_agt_sought_t *sought)
 
 static ngx_uint_t
 ngx_agt_denials_marked(ngx_agt_denials_t *denials,
-    const u_char *api, const ngx_str_t *token, uint64_t since,
+    const u_char *api, const u_char *token, uint64_t since,
     const ngx_agt_clock_t *now)
 {
     u_char             key[NGX_AGT_DENIAL_KEY_LEN];
     ngx_uint_t         marked;
     ngx_agt_denial_t  *s;
 
-    if (ngx_agt_denials_key(key, api, NGX_AGT_DENIALS_MARK, token) != NGX_OK)
+    if (ngx_agt_denials_token_key(key, api, NGX_AGT_DENIALS_MARK, token)
+        != NGX_OK)
     {
         return 1;
     }
@@ -384,7 +352,7 @@ ngx_agt_denials_search(ngx_agt_denials_t *denials, ngx_agt_sought_t *sought)
 
     for (kind = 0; kind < NGX_AGT_DENIAL_KINDS; kind++) {
 
-        if (!sought->wanted[kind]) {
+        if (!(sought->wanted & (ngx_uint_t) 1 << kind)) {
             continue;
         }
 
@@ -432,7 +400,8 @@ ngx_agt_denials_add(ngx_agt_denials_t *denials,
         return NGX_ERROR;
     }
 
-    ngx_agt_denials_until(&add, args->until, now);
+    add.wall = args->until;
+    add.mono = ngx_agt_denial_until(args->until, now);
     add.before = args->before;
 
     ngx_agt_denials_lock(denials);
@@ -539,7 +508,6 @@ ngx_agt_denials_parent_locked(
     const ngx_agt_ledger_record_t *record,
     const ngx_agt_clock_t *now)
 {
-    ngx_uint_t        kind;
     ngx_agt_facts_t   facts;
     ngx_agt_sought_t  sought;
 
@@ -552,13 +520,9 @@ ngx_agt_denials_parent_locked(
     sought.asked = record->asked;
     sought.now = now;
 
-    for (kind = 0; kind < NGX_AGT_DENIAL_KINDS; kind++) {
-        sought.wanted[kind] = (record->flags
-                           & NGX_AGT_LEDGER_HAS_PARENT(kind)) != 0;
+    sought.wanted = record->flags / NGX_AGT_LEDGER_HAS_PARENT(0);
 
-        ngx_memcpy(sought.keys[kind], record->parent[kind],
-                   NGX_AGT_DENIAL_KEY_LEN);
-    }
+    ngx_memcpy(sought.keys, record->parent, sizeof(sought.keys));
 
     return ngx_agt_denials_search(denials, &sought) != NGX_AGT_REASON_NONE;
 }
@@ -570,13 +534,9 @@ ngx_agt_denials_asked(ngx_agt_denials_t *denials,
     const ngx_agt_clock_t *now)
 {
     uint64_t          gone;
-    ngx_str_t         value;
     ngx_agt_denial_t  add;
 
-    value.data = (u_char *) token;
-    value.len = NGX_AGT_DIGEST_LEN;
-
-    if (ngx_agt_denials_key(add.key, api, NGX_AGT_DENIALS_MARK, &value)
+    if (ngx_agt_denials_token_key(add.key, api, NGX_AGT_DENIALS_MARK, token)
         != NGX_OK)
     {
         return;
@@ -584,7 +544,8 @@ ngx_agt_denials_asked(ngx_agt_denials_t *denials,
 
     add.mark = ngx_agt_denial_mark(asked, NGX_AGT_ASKED_ABOUT,
                                           NGX_AGT_DENIALS_MARK);
-    ngx_agt_denials_until(&add, until, now);
+    add.wall = until;
+    add.mono = ngx_agt_denial_until(until, now);
     add.before = 0;
 
     ngx_agt_denials_lock(denials);
@@ -594,23 +555,6 @@ ngx_agt_denials_asked(ngx_agt_denials_t *denials,
     (void) ngx_agt_denial_set_add(denials->set, &add, now, &gone);
 
     ngx_agt_denials_unlock(denials);
-}
-
-
-static void
-ngx_agt_denials_until(ngx_agt_denial_t *s,
-    int64_t until, const ngx_agt_clock_t *now)
-{
-    uint64_t  lasts;
-
-    /* an "exp" can be any number: a century is for ever */
-
-    lasts = until > now->wall
-            ? ngx_min((uint64_t) until - (uint64_t) now->wall, 3155760000)
-            : 0;
-
-    s->wall = until;
-    s->mono = now->mono + lasts * 1000;
 }
 
 
@@ -676,6 +620,57 @@ ngx_agt_denials_key(u_char *out, const u_char *api,
     parts[2] = *value;
 
     return ngx_agt_digest(out, parts, 3);
+}
+
+
+ngx_int_t
+ngx_agt_denials_token_key(u_char *out, const u_char *api,
+    ngx_agt_denial_kind_e kind, const u_char *token)
+{
+    ngx_str_t  value;
+
+    value.data = (u_char *) token;
+    value.len = NGX_AGT_DIGEST_LEN;
+
+    return ngx_agt_denials_key(out, api, kind, &value);
+}
+
+
+ngx_int_t
+ngx_agt_denials_keys(u_char keys[][NGX_AGT_DENIAL_KEY_LEN], ngx_uint_t *kinds,
+    const u_char *api, const u_char *token, const ngx_agt_facts_t *facts)
+{
+    ngx_uint_t        kind;
+    const ngx_str_t  *value;
+
+    *kinds = 1 << NGX_AGT_DENIAL_TOKEN;
+
+    if (ngx_agt_denials_token_key(keys[NGX_AGT_DENIAL_TOKEN], api,
+                                  NGX_AGT_DENIAL_TOKEN, token)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (kind = NGX_AGT_DENIAL_JTI; facts && kind < NGX_AGT_DENIAL_KINDS;
+         kind++)
+    {
+        value = (kind == NGX_AGT_DENIAL_JTI) ? &facts->jti
+                : (kind == NGX_AGT_DENIAL_SESSION) ? &facts->session
+                : &facts->sub;
+
+        if (value->len == 0) {
+            continue;
+        }
+
+        if (ngx_agt_denials_key(keys[kind], api, kind, value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        *kinds |= (ngx_uint_t) 1 << kind;
+    }
+
+    return NGX_OK;
 }
 
 

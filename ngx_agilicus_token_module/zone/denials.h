@@ -180,6 +180,22 @@ ngx_int_t ngx_agt_denials_key(u_char *out, const u_char *api,
     ngx_agt_denial_kind_e kind, const ngx_str_t *value);
 
 /*
+ * Does the same for the value "token", a token's own key.
+ */
+ngx_int_t ngx_agt_denials_token_key(u_char *out, const u_char *api,
+    ngx_agt_denial_kind_e kind, const u_char *token);
+
+/*
+ * Writes the keys of all denials that refuse a token: of the token itself, and
+ * of its jti, session and subject where "facts" is given and has them.  Sets a
+ * bit of "kinds" for each key.  NGX_OK, or NGX_ERROR where no digest could be
+ * made.
+ */
+ngx_int_t ngx_agt_denials_keys(u_char keys[][NGX_AGT_DENIAL_KEY_LEN],
+    ngx_uint_t *kinds, const u_char *api, const u_char *token,
+    const ngx_agt_facts_t *facts);
+
+/*
  * Looks for a denial of a token of the API whose URL has the digest "api": by
  * the token's own key (NULL where it could not be made: denied), and by jti,
  * session and subject where "facts" is given.  "asked" is the time at which

@@ -190,16 +190,8 @@ void
 ngx_agt_ledger_until(ngx_agt_ledger_record_t *record,
     int64_t until, const ngx_agt_clock_t *now)
 {
-    uint64_t  lasts;
-
-    /* an "exp" can be any number: a century is for ever */
-
-    lasts = until > now->wall
-            ? ngx_min((uint64_t) until - (uint64_t) now->wall, 3155760000)
-            : 0;
-
     record->wall = until;
-    record->mono = now->mono + lasts * 1000;
+    record->mono = ngx_agt_denial_until(until, now);
 }
 
 
