@@ -6,6 +6,7 @@
 
 #include "api/curl_answer.h"
 #include "token/bearer.h"
+#include "token/text.h"
 
 
 /* bytes of an answer's header, interim answers included */
@@ -209,9 +210,7 @@ ngx_agt_curl_header_line(ngx_agt_curl_op_t *op, u_char *p, size_t len)
 
     if (name == sizeof("Content-Encoding") - 1
         && ngx_strncasecmp(p, (u_char *) "Content-Encoding", name) == 0
-        && !(value.len == sizeof("identity") - 1
-             && ngx_strncasecmp(value.data, (u_char *) "identity", value.len)
-                == 0))
+        && !ngx_agt_text_is(&value, "identity"))
     {
         op->encoded = 1;
         return;

@@ -13,6 +13,7 @@
 #include "endpoint/status.h"
 #include "upstream/create.h"
 #include "json/hook.h"
+#include "token/text.h"
 
 
 /* the largest body that the hook takes, and one byte more */
@@ -577,10 +578,7 @@ ngx_agt_check_zones(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
             continue;
         }
 
-        if (use[i].zone->shm.name.len == name.len
-            && ngx_strncmp(use[i].zone->shm.name.data, name.data, name.len)
-               == 0)
-        {
+        if (ngx_agt_text_equal(&use[i].zone->shm.name, &name)) {
             if (ngx_agt_default_zone(cf) == NULL) {
                 return NGX_ERROR;
             }

@@ -13,17 +13,18 @@
 #define NGX_AGT_DEFAULT_ZONE_SIZE  (10 * 1024 * 1024)
 
 
-static ngx_shm_zone_t *ngx_agt_add_zone(ngx_conf_t *cf,
-    ngx_str_t *name, ssize_t size);
+static ngx_shm_zone_t *ngx_agt_name_zone(ngx_conf_t *cf, ngx_str_t *name,
+    ssize_t size);
+static ngx_shm_zone_t *ngx_agt_add_zone(ngx_conf_t *cf, ngx_str_t *name,
+    ssize_t size);
 
 
 char *
 ngx_agt_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    u_char          *p;
-    ssize_t          size;
-    ngx_str_t       *value, name, s;
-    ngx_shm_zone_t  *zone;
+    u_char     *p;
+    ssize_t     size;
+    ngx_str_t  *value, name, s;
 
     static const char  form[] = "a name and a size, like \"agilicus:10m\"";
 
@@ -55,13 +56,24 @@ ngx_agt_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    zone = ngx_agt_add_zone(cf, &name, size);
+    return ngx_agt_add_zone(cf, &name, size) ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
 
-    if (zone == NULL) {
-        return NGX_CONF_ERROR;
+
+/* a zone that is defined, or that will be: its order in the file is free */
+
+static ngx_shm_zone_t *
+ngx_agt_name_zone(ngx_conf_t *cf, ngx_str_t *name, ssize_t size)
+{
+    ngx_shm_zone_t  *zone;
+
+    zone = ngx_shared_memory_add(cf, name, size, &ngx_agilicus_token_module);
+
+    if (zone && zone->data == NULL) {
+        zone->data = ngx_pcalloc(cf->pool, sizeof(ngx_agt_zone_t));
     }
 
-    return NGX_CONF_OK;
+    return (zone && zone->data) ? zone : NULL;
 }
 
 
@@ -69,10 +81,9 @@ static ngx_shm_zone_t *
 ngx_agt_add_zone(ngx_conf_t *cf, ngx_str_t *name, ssize_t size)
 {
     ngx_shm_zone_t       *zone, **z;
-    ngx_agt_zone_t       *data;
     ngx_agt_main_conf_t  *mcf;
 
-    zone = ngx_shared_memory_add(cf, name, size, &ngx_agilicus_token_module);
+    zone = ngx_agt_name_zone(cf, name, size);
     if (zone == NULL) {
         return NULL;
     }
@@ -83,17 +94,6 @@ ngx_agt_add_zone(ngx_conf_t *cf, ngx_str_t *name, ssize_t size)
                            "\"agilicus_token_zone\" needs a name of its own",
                            name);
         return NULL;
-    }
-
-    /* a location may have named it before */
-
-    if (zone->data == NULL) {
-        data = ngx_pcalloc(cf->pool, sizeof(ngx_agt_zone_t));
-        if (data == NULL) {
-            return NULL;
-        }
-
-        zone->data = data;
     }
 
     zone->init = ngx_agt_zone_init;
@@ -114,22 +114,14 @@ ngx_agt_add_zone(ngx_conf_t *cf, ngx_str_t *name, ssize_t size)
 ngx_shm_zone_t *
 ngx_agt_default_zone(ngx_conf_t *cf)
 {
-    ngx_uint_t            i;
-    ngx_shm_zone_t      **z;
-    ngx_agt_main_conf_t  *mcf;
+    ngx_shm_zone_t  *zone;
 
     static ngx_str_t  name = ngx_string("agilicus");
 
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
+    zone = ngx_agt_name_zone(cf, &name, 0);
 
-    z = mcf->zones.elts;
-
-    for (i = 0; i < mcf->zones.nelts; i++) {
-        if (z[i]->shm.name.len == name.len
-            && ngx_strncmp(z[i]->shm.name.data, name.data, name.len) == 0)
-        {
-            return z[i];
-        }
+    if (zone == NULL || zone->init) {
+        return zone;
     }
 
     return ngx_agt_add_zone(cf, &name, NGX_AGT_DEFAULT_ZONE_SIZE);
@@ -142,7 +134,6 @@ ngx_agt_set_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_agt_loc_conf_t *lcf = conf;
 
     ngx_str_t            *value;
-    ngx_agt_zone_t       *data;
     ngx_agt_main_conf_t  *mcf;
     ngx_agt_zone_use_t   *use;
 
@@ -158,27 +149,13 @@ ngx_agt_set_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     lcf->cache_off = 0;
-    lcf->cache = ngx_shared_memory_add(cf, &value[1], 0,
-                                       &ngx_agilicus_token_module);
-    if (lcf->cache == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    /* it may be defined further down */
-
-    if (lcf->cache->data == NULL) {
-        data = ngx_pcalloc(cf->pool, sizeof(ngx_agt_zone_t));
-        if (data == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        lcf->cache->data = data;
-    }
+    lcf->cache = ngx_agt_name_zone(cf, &value[1], 0);
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_agilicus_token_module);
 
     use = ngx_array_push(&mcf->zone_uses);
-    if (use == NULL) {
+
+    if (lcf->cache == NULL || use == NULL) {
         return NGX_CONF_ERROR;
     }
 

@@ -7,6 +7,7 @@
 #include "config/directives_revocation.h"
 #include "config/parameters.h"
 #include "config/place.h"
+#include "token/text.h"
 
 
 static ngx_int_t ngx_agt_check_denials(ngx_conf_t *cf, ngx_shm_zone_t *zone);
@@ -138,11 +139,7 @@ ngx_agt_check_denials(ngx_conf_t *cf, ngx_shm_zone_t *zone)
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (old[i].shm.name.len != zone->shm.name.len
-                || ngx_strncmp(old[i].shm.name.data, zone->shm.name.data,
-                               zone->shm.name.len)
-                   != 0)
-            {
+            if (!ngx_agt_text_equal(&old[i].shm.name, &zone->shm.name)) {
                 continue;
             }
 

@@ -8,6 +8,7 @@
 #include "config/checks.h"
 #include "config/values.h"
 #include "request/challenge.h"
+#include "token/text.h"
 
 
 static ngx_int_t ngx_agt_parse_source(ngx_conf_t *cf,
@@ -81,10 +82,7 @@ ngx_agt_set_source(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         for (j = 0; j < i - 1; j++) {
             if (sources[j].type == source->type
-                && sources[j].name.len == source->name.len
-                && ngx_memcmp(sources[j].name.data, source->name.data,
-                              source->name.len)
-                   == 0)
+                && ngx_agt_text_equal(&sources[j].name, &source->name))
             {
                 return ngx_agt_parameter_repeated(cf, &value[i]);
             }
@@ -138,14 +136,10 @@ ngx_agt_parse_source(ngx_conf_t *cf, ngx_str_t *value,
     for (i = 0; i < source->name.len; i++) {
         ch = source->name.data[i];
 
-        if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
-            || (ch >= '0' && ch <= '9') || ch == '-' || ch == '_'
-            || ch == '.')
+        if (!ngx_agt_text_is_alnum(ch) && ch != '-' && ch != '_' && ch != '.')
         {
-            continue;
+            return NGX_ERROR;
         }
-
-        return NGX_ERROR;
     }
 
     return NGX_OK;

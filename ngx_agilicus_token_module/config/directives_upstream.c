@@ -8,6 +8,7 @@
 #include "config/checks.h"
 #include "config/values.h"
 #include "upstream/identity.h"
+#include "token/text.h"
 
 
 static ngx_int_t ngx_agt_parameter_prefix(ngx_conf_t *cf,
@@ -135,13 +136,9 @@ ngx_agt_parameter_prefix(ngx_conf_t *cf, const ngx_agt_parameter_t *parameter,
     for (i = 0; i < len; i++) {
         ch = text->data[i];
 
-        if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
-            || (ch >= '0' && ch <= '9') || ch == '-')
-        {
-            continue;
+        if (!ngx_agt_text_is_alnum(ch) && ch != '-') {
+            return NGX_ERROR;
         }
-
-        return NGX_ERROR;
     }
 
     prefix->data = ngx_pnalloc(cf->pool, len + 1);
@@ -165,20 +162,13 @@ ngx_agt_parameter_fields(ngx_conf_t *cf, const ngx_agt_parameter_t *parameter,
 {
     ngx_uint_t *fields = field;
 
-    u_char      *p, *last, *end;
-    ngx_uint_t   bit;
+    ngx_str_t   rest, name;
+    ngx_uint_t  bit;
 
-    last = text->data + text->len;
+    rest = *text;
 
-    for (p = text->data; p <= last; p = end + 1) {
-
-        end = ngx_strlchr(p, last, ',');
-
-        if (end == NULL) {
-            end = last;
-        }
-
-        bit = ngx_agt_identity_field(p, end - p);
+    while (ngx_agt_text_piece(&rest, ',', &name)) {
+        bit = ngx_agt_identity_field(&name);
 
         if (bit == 0 || (*fields & bit)) {
             return NGX_ERROR;

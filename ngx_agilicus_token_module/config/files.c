@@ -7,6 +7,7 @@
 #include "config/files.h"
 #include "config/place.h"
 #include "token/bearer.h"
+#include "token/text.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -31,7 +32,6 @@ static void ngx_agt_file_free_pages(void *data);
 static ngx_int_t ngx_agt_file_check_pem(ngx_conf_t *cf,
     const ngx_agt_setting_t *setting, ngx_str_t *pem, ngx_uint_t key);
 static int ngx_agt_no_password(char *buf, int size, int rwflag, void *data);
-static ngx_uint_t ngx_agt_same(const ngx_str_t *a, const ngx_str_t *b);
 
 
 ngx_int_t
@@ -85,7 +85,7 @@ ngx_agt_file_read(ngx_conf_t *cf,
     f = mcf->files.elts;
 
     for (i = 0; i < mcf->files.nelts; i++) {
-        if (ngx_agt_same(&f[i].name, &setting->value)) {
+        if (ngx_agt_text_equal(&f[i].name, &setting->value)) {
             f = &f[i];
             goto found;
         }
@@ -313,11 +313,4 @@ static int
 ngx_agt_no_password(char *buf, int size, int rwflag, void *data)
 {
     return 0;
-}
-
-
-static ngx_uint_t
-ngx_agt_same(const ngx_str_t *a, const ngx_str_t *b)
-{
-    return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
 }

@@ -17,8 +17,6 @@ static ngx_int_t ngx_agt_api_count(ngx_conf_t *cf,
 static ngx_int_t ngx_agt_api_tls(ngx_conf_t *cf,
     ngx_agt_loc_conf_t *conf, ngx_agt_api_t *api);
 static ngx_int_t ngx_agt_api_urls(ngx_conf_t *cf, ngx_agt_api_t *api);
-static ngx_int_t ngx_agt_api_url(ngx_conf_t *cf,
-    ngx_agt_api_t *api, const char *path, ngx_str_t *url);
 static ngx_int_t ngx_agt_api_digests(
     const ngx_agt_loc_conf_t *conf, ngx_agt_api_t *api);
 static ngx_int_t ngx_agt_origin_digests(
@@ -45,6 +43,8 @@ ngx_agt_origin_get(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
         return NULL;
     }
 
+    /* all configurations of an API share its breaker */
+
     a = mcf->apis.elts;
     longest = conf->api_timeout;
 
@@ -53,8 +53,6 @@ ngx_agt_origin_get(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
             longest = ngx_max(longest, a[i]->longest);
         }
     }
-
-    /* all configurations of an API share its breaker */
 
     for (i = 0; i < mcf->apis.nelts; i++) {
         if (ngx_agt_digest_equal(a[i]->digest, api->digest)) {
@@ -156,12 +154,9 @@ ngx_agt_api_get(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
         return NULL;
     }
 
-    if (api->profile.tls && ngx_agt_api_tls(cf, conf, api) != NGX_OK)
+    if ((api->profile.tls && ngx_agt_api_tls(cf, conf, api) != NGX_OK)
+        || ngx_agt_api_digests(conf, api) != NGX_OK)
     {
-        return NULL;
-    }
-
-    if (ngx_agt_api_digests(conf, api) != NGX_OK) {
         return NULL;
     }
 
@@ -288,43 +283,36 @@ ngx_agt_api_tls(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf, ngx_agt_api_t *api)
 static ngx_int_t
 ngx_agt_api_urls(ngx_conf_t *cf, ngx_agt_api_t *api)
 {
-    if (ngx_agt_api_url(cf, api, "/v1/tokens/introspect", &api->introspect)
-            != NGX_OK
-        || ngx_agt_api_url(cf, api, "/v1/api_keys/introspect",
-                           &api->introspect_key)
-            != NGX_OK
-        || ngx_agt_api_url(cf, api, "/v1/tokens/reissue", &api->reissue)
-            != NGX_OK
-        || ngx_agt_api_url(cf, api, "/v1/tokens/revoke", &api->revoke)
-            != NGX_OK
-        || ngx_agt_api_url(cf, api, "/v1/tokens/validations",
-                           &api->validations)
-            != NGX_OK)
-    {
-        return NGX_ERROR;
+    ngx_str_t   *url;
+    ngx_uint_t   i;
+
+    static const struct {
+        ngx_str_t  path;
+        size_t     offset;
+    } urls[] = {
+        { ngx_string("/v1/tokens/introspect"),
+          offsetof(ngx_agt_api_t, introspect) },
+        { ngx_string("/v1/api_keys/introspect"),
+          offsetof(ngx_agt_api_t, introspect_key) },
+        { ngx_string("/v1/tokens/reissue"), offsetof(ngx_agt_api_t, reissue) },
+        { ngx_string("/v1/tokens/revoke"), offsetof(ngx_agt_api_t, revoke) },
+        { ngx_string("/v1/tokens/validations"),
+          offsetof(ngx_agt_api_t, validations) },
+        { ngx_string("/v1/tokens"), offsetof(ngx_agt_api_t, tokens) }
+    };
+
+    for (i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+        url = (ngx_str_t *) ((u_char *) api + urls[i].offset);
+
+        url->len = api->url.len + urls[i].path.len;
+        url->data = ngx_pnalloc(cf->pool, url->len + 1);
+
+        if (url->data == NULL) {
+            return NGX_ERROR;
+        }
+
+        (void) ngx_sprintf(url->data, "%V%V%Z", &api->url, &urls[i].path);
     }
-
-    return ngx_agt_api_url(cf, api, "/v1/tokens", &api->tokens);
-}
-
-
-static ngx_int_t
-ngx_agt_api_url(ngx_conf_t *cf, ngx_agt_api_t *api,
-    const char *path, ngx_str_t *url)
-{
-    size_t  len;
-
-    len = ngx_strlen(path);
-
-    url->len = api->url.len + len;
-    url->data = ngx_pnalloc(cf->pool, url->len + 1);
-
-    if (url->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(ngx_cpymem(url->data, api->url.data, api->url.len), path,
-               len + 1);
 
     return NGX_OK;
 }

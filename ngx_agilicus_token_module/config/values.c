@@ -5,6 +5,7 @@
 
 
 #include "config/values.h"
+#include "token/text.h"
 
 
 static ngx_int_t ngx_agt_value_split(ngx_conf_t *cf, ngx_str_t *text,
@@ -68,38 +69,33 @@ static ngx_int_t
 ngx_agt_value_split(ngx_conf_t *cf, ngx_str_t *text, ngx_uint_t pairs,
     ngx_array_t **list)
 {
-    u_char  *p, *last, *end, *colon;
+    u_char     *colon, *end;
+    ngx_str_t   rest, item;
 
     *list = ngx_array_create(cf->pool, 4, sizeof(ngx_http_complex_value_t));
     if (*list == NULL) {
         return NGX_ERROR;
     }
 
-    last = text->data + text->len;
+    rest = *text;
 
-    for (p = text->data; p <= last; p = end + 1) {
-
-        end = ngx_strlchr(p, last, ',');
-
-        if (end == NULL) {
-            end = last;
-        }
+    while (ngx_agt_text_piece(&rest, ',', &item)) {
+        end = item.data + item.len;
+        colon = item.data;
 
         if (pairs) {
-            for (colon = end; colon > p && colon[-1] != ':'; colon--) {
+            for (colon = end; colon > item.data && colon[-1] != ':'; colon--) {
                 /* void */
             }
 
-            if (colon == p
-                || ngx_agt_value_add(cf, *list, p, colon - 1) != NGX_OK)
+            if (colon == item.data
+                || ngx_agt_value_add(cf, *list, item.data, colon - 1) != NGX_OK)
             {
                 return NGX_ERROR;
             }
-
-            p = colon;
         }
 
-        if (ngx_agt_value_add(cf, *list, p, end) != NGX_OK) {
+        if (ngx_agt_value_add(cf, *list, colon, end) != NGX_OK) {
             return NGX_ERROR;
         }
     }

@@ -5,6 +5,7 @@
 
 
 #include "endpoint/purge.h"
+#include "token/text.h"
 
 
 /* entries that are looked at while a zone is locked once */
@@ -121,9 +122,7 @@ ngx_agt_purge_zone(ngx_agt_zone_t *zone, size_t offset, ngx_str_t *value)
             {
                 fact = (ngx_str_t *) ((u_char *) &facts + offset);
 
-                if (fact->len == value->len
-                    && ngx_memcmp(fact->data, value->data, value->len) == 0)
-                {
+                if (ngx_agt_text_equal(fact, value)) {
                     /* another entry may have moved to this place */
 
                     ngx_agt_table_remove(zone->facts, e);

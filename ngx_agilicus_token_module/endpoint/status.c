@@ -10,6 +10,7 @@
 #include "endpoint/purge.h"
 #include "endpoint/reply.h"
 #include "request/headers.h"
+#include "token/text.h"
 
 
 typedef struct {
@@ -131,9 +132,7 @@ ngx_agt_status_format(ngx_http_request_t *r)
     if (ngx_http_arg(r, (u_char *) "format", 6, &value) == NGX_OK) {
 
         for (f = ngx_agt_status_formats; f->name.len; f++) {
-            if (value.len == f->name.len
-                && ngx_strncmp(value.data, f->name.data, value.len) == 0)
-            {
+            if (ngx_agt_text_equal(&value, &f->name)) {
                 return f;
             }
         }

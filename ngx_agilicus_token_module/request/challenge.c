@@ -10,6 +10,7 @@
 #include "request/problem.h"
 #include "token/text.h"
 #include "request/required_values.h"
+#include "token/text.h"
 
 
 /* seconds until a client may try again, if the API names none, and at most */
@@ -445,7 +446,7 @@ ngx_agt_challenge_repeats(
     ngx_uint_t j)
 {
     ngx_uint_t        k, m, end;
-    const ngx_str_t  *scope, *other;
+    const ngx_str_t  *scope;
 
     scope = &requirements[i].values[j];
 
@@ -458,11 +459,7 @@ ngx_agt_challenge_repeats(
         end = (k == i) ? j : requirements[k].nvalues;
 
         for (m = 0; m < end; m++) {
-            other = &requirements[k].values[m];
-
-            if (other->len == scope->len
-                && ngx_memcmp(other->data, scope->data, scope->len) == 0)
-            {
+            if (ngx_agt_text_equal(&requirements[k].values[m], scope)) {
                 return 1;
             }
         }

@@ -7,6 +7,7 @@
 #include "request/early.h"
 #include "request/context.h"
 #include "request/sources.h"
+#include "token/text.h"
 
 
 /*
@@ -83,8 +84,7 @@ ngx_agt_early_wrap(ngx_conf_t *cf, const ngx_agt_main_conf_t *mcf)
         }
 
         if ((mcf->names || mcf->query || mcf->changes)
-            && key[i].key.len == user.len
-            && ngx_strncmp(key[i].key.data, user.data, user.len) == 0
+            && ngx_agt_text_equal(&key[i].key, &user)
             && ngx_agt_wrap(cf, v, ngx_agt_user_variable)
                != NGX_OK)
         {

@@ -13,6 +13,7 @@
 #include "rules/path.h"
 #include "rules/rules.h"
 #include "token/bearer.h"
+#include "token/text.h"
 
 
 /* compiled patterns that a worker keeps */
@@ -36,7 +37,7 @@ static ngx_int_t ngx_agt_host_rules_gather(ngx_http_request_t *r,
     ngx_str_t *text);
 static ngx_uint_t ngx_agt_host_rules_can_read(ngx_http_request_t *r);
 static ngx_uint_t ngx_agt_host_rules_is_clear(ngx_http_request_t *r);
-static ngx_uint_t ngx_agt_host_rules_is_utf8(ngx_str_t *type);
+static ngx_uint_t ngx_agt_host_rules_is_utf8(const ngx_str_t *type);
 static void ngx_agt_host_rules_read(ngx_http_request_t *r);
 
 
@@ -381,10 +382,7 @@ ngx_agt_host_rules_is_clear(ngx_http_request_t *r)
         ngx_agt_bearer_strip(&value);
 
         if (ngx_agt_headers_is(h, "Content-Encoding")
-            && (value.len != sizeof("identity") - 1
-                || ngx_strncasecmp(value.data, (u_char *) "identity",
-                                   value.len)
-                   != 0))
+            && !ngx_agt_text_is(&value, "identity"))
         {
             return 0;
         }
@@ -400,58 +398,36 @@ ngx_agt_host_rules_is_clear(ngx_http_request_t *r)
  */
 
 static ngx_uint_t
-ngx_agt_host_rules_is_utf8(ngx_str_t *type)
+ngx_agt_host_rules_is_utf8(const ngx_str_t *type)
 {
-    size_t   len;
-    u_char  *p, *end, *last;
+    ngx_str_t  rest, part;
 
-    p = type->data;
-    last = type->data + type->len;
-
-    if (ngx_strlchr(p, last, ',')) {
+    if (ngx_strlchr(type->data, type->data + type->len, ',')) {
         return 0;
     }
 
-    for ( ;; ) {
+    rest = *type;
+    (void) ngx_agt_text_piece(&rest, ';', &part);
 
-        p = ngx_strlchr(p, last, ';');
-        if (p == NULL) {
-            return 1;
-        }
+    while (ngx_agt_text_piece(&rest, ';', &part)) {
 
-        p++;
-
-        end = ngx_strlchr(p, last, ';');
-        if (end == NULL) {
-            end = last;
-        }
-
-        if (ngx_strlcasestrn(p, end, (u_char *) "charset",
-                             sizeof("charset") - 2)
+        if (ngx_strlcasestrn(part.data, part.data + part.len,
+                             (u_char *) "charset", sizeof("charset") - 2)
             == NULL)
         {
             continue;
         }
 
-        while (p < end && (*p == ' ' || *p == '\t')) {
-            p++;
-        }
+        ngx_agt_bearer_strip(&part);
 
-        while (end > p && (end[-1] == ' ' || end[-1] == '\t')) {
-            end--;
-        }
-
-        len = end - p;
-
-        if (!(len == sizeof("charset=utf-8") - 1
-              && ngx_strncasecmp(p, (u_char *) "charset=utf-8", len) == 0)
-            && !(len == sizeof("charset=\"utf-8\"") - 1
-                 && ngx_strncasecmp(p, (u_char *) "charset=\"utf-8\"", len)
-                    == 0))
+        if (!ngx_agt_text_is(&part, "charset=utf-8")
+            && !ngx_agt_text_is(&part, "charset=\"utf-8\""))
         {
             return 0;
         }
     }
+
+    return 1;
 }
 
 

@@ -8,6 +8,7 @@
 #include "request/access.h"
 #include "request/context.h"
 #include "request/look_up.h"
+#include "token/text.h"
 
 
 /* milliseconds at most below which a response is young and not looked at */
@@ -172,9 +173,7 @@ ngx_agt_recheck_same(ngx_agt_ctx_t *a, ngx_agt_ctx_t *b)
 {
     return a == b
            || (a->api == b->api && a->leeway == b->leeway
-               && a->packed.len == b->packed.len
-               && ngx_memcmp(a->packed.data, b->packed.data, a->packed.len)
-                  == 0
+               && ngx_agt_text_equal(&a->packed, &b->packed)
                && ngx_memcmp(a->digest, b->digest, NGX_AGT_DIGEST_LEN)
                   == 0);
 }

@@ -10,6 +10,7 @@
 #include "request/context.h"
 #include "request/headers.h"
 #include "token/bearer.h"
+#include "token/text.h"
 
 
 /* a token with fewer bytes is not looked for outside of its place */
@@ -196,7 +197,7 @@ ngx_agt_hide_basic(ngx_http_request_t *r, const ngx_str_t *api_key)
 static ngx_int_t
 ngx_agt_hide_keep_basic(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
 {
-    if (ngx_agt_hide_has_scheme(h, "Basic")) {
+    if (ngx_agt_hide_has_scheme(h, "basic")) {
         r->headers_in.authorization = NULL;
         return NGX_DECLINED;
     }
@@ -210,7 +211,7 @@ ngx_agt_hide_keep(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
 {
     ngx_agt_ctx_t *ctx = data;
 
-    if (ngx_agt_hide_has_scheme(h, "Bearer")) {
+    if (ngx_agt_hide_has_scheme(h, "bearer")) {
         r->headers_in.authorization = NULL;
         return NGX_DECLINED;
     }
@@ -227,22 +228,21 @@ ngx_agt_hide_keep(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
 }
 
 
-/* whatever stands after the scheme: another reader may be less strict */
+/*
+ * Whatever stands after the scheme: another reader may be less strict.  The
+ * scheme is in lower case.
+ */
 
 static ngx_uint_t
 ngx_agt_hide_has_scheme(ngx_table_elt_t *h, const char *scheme)
 {
-    size_t     len;
     ngx_str_t  value;
-
-    len = ngx_strlen(scheme);
 
     value = h->value;
     ngx_agt_bearer_strip(&value);
 
     return ngx_agt_headers_is(h, "Authorization")
-           && value.len >= len
-           && ngx_strncasecmp(value.data, (u_char *) scheme, len) == 0;
+           && ngx_agt_text_begins(value.data, value.data + value.len, scheme);
 }
 
 

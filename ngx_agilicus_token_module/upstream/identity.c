@@ -9,6 +9,7 @@
 #include "request/headers.h"
 #include "token/field.h"
 #include "upstream/exchange.h"
+#include "token/text.h"
 
 
 /* headers that are longer, in bytes with their names, are warned of once */
@@ -235,15 +236,12 @@ ngx_agt_identity_fold(u_char ch)
 
 
 ngx_uint_t
-ngx_agt_identity_field(const u_char *name, size_t len)
+ngx_agt_identity_field(const ngx_str_t *name)
 {
     ngx_uint_t  i;
 
     for (i = 0; ngx_agt_identity_fields[i].name.len; i++) {
-        if (ngx_agt_identity_fields[i].name.len == len
-            && ngx_strncmp(ngx_agt_identity_fields[i].name.data, name, len)
-               == 0)
-        {
+        if (ngx_agt_text_equal(&ngx_agt_identity_fields[i].name, name)) {
             return (ngx_uint_t) 1 << i;
         }
     }
@@ -255,9 +253,9 @@ ngx_agt_identity_field(const u_char *name, size_t len)
 ngx_uint_t
 ngx_agt_identity_tells_rights(const ngx_agt_identity_conf_t *identity)
 {
-    return (identity->fields
-            & ngx_agt_identity_field((u_char *) "roles", sizeof("roles") - 1))
-           != 0;
+    static const ngx_str_t  roles = ngx_string("roles");
+
+    return (identity->fields & ngx_agt_identity_field(&roles)) != 0;
 }
 
 

@@ -19,7 +19,7 @@
  * The bit of a field of a token in ngx_agt_identity_conf_t, by its name in the
  * configuration; 0 if no field has this name.
  */
-ngx_uint_t ngx_agt_identity_field(const u_char *name, size_t len);
+ngx_uint_t ngx_agt_identity_field(const ngx_str_t *name);
 
 /*
  * Returns 1 if one of the headers tells rights, which the API may take away

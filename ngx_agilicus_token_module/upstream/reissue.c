@@ -12,6 +12,7 @@
 #include "zone/clock.h"
 #include "token/time.h"
 #include "zone/children.h"
+#include "token/text.h"
 
 
 static ngx_int_t ngx_agt_reissue_prepare(ngx_http_request_t *r,
@@ -452,10 +453,8 @@ ngx_agt_reissue_is_less(ngx_agt_ctx_t *ctx)
     parent = &ctx->facts;
     org = &ctx->exchange->what.org;
 
-    if (child->sub.len != parent->sub.len
-        || ngx_memcmp(child->sub.data, parent->sub.data, child->sub.len) != 0
-        || child->org.len != org->len
-        || ngx_memcmp(child->org.data, org->data, child->org.len) != 0)
+    if (!ngx_agt_text_equal(&child->sub, &parent->sub)
+        || !ngx_agt_text_equal(&child->org, org))
     {
         return 0;
     }
