@@ -248,7 +248,7 @@ subtest 'every source is in the tree, and in one place of it' => sub {
 subtest 'the documentation says what there is' => sub {
     my $table = slurp("$top/$name/$name.c");
     my $variables = slurp("$top/$name/request/variables.c");
-    my $reasons = slurp("$top/$name/token/reason.c");
+    my $reasons = slurp("$top/$name/token/reason.h");
     my $directives = slurp("$top/docs/directives.md");
     my $troubles = slurp("$top/docs/troubleshooting.md");
     my $described = slurp("$top/docs/variables.md");
@@ -279,7 +279,7 @@ subtest 'the documentation says what there is' => sub {
     is_deeply([ grep { $described !~ /^(?:### |\| `)\Q$_\E\b/m } @variables ],
               [], 'every variable');
 
-    my @reasons = $reasons =~ /_REASON_\w+\] = ngx_string\("(\w+)"\)/g;
+    my @reasons = $reasons =~ /\bR\(\w+, "(\w+)"\)/g;
 
     cmp_ok(scalar @reasons, '>', 30, 'reasons are found');
 

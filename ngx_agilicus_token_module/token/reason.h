@@ -17,19 +17,23 @@
  * $agilicus_token_reason.  NONE is 0 and the empty word.
  */
 
-typedef enum {
-    NGX_AGT_VERDICT_NONE = 0,
-    NGX_AGT_VERDICT_ACTIVE,
-    NGX_AGT_VERDICT_ANONYMOUS,  /* no token, where none is needed */
-    NGX_AGT_VERDICT_MISSING,
-    NGX_AGT_VERDICT_MALFORMED,
-    NGX_AGT_VERDICT_INVALID,
-    NGX_AGT_VERDICT_EXPIRED,
-    NGX_AGT_VERDICT_REVOKED,
-    NGX_AGT_VERDICT_STEP_UP,
-    NGX_AGT_VERDICT_FORBIDDEN,
-    NGX_AGT_VERDICT_UNAVAILABLE,
+#define NGX_AGT_VERDICTS(V)                                                  \
+    V(NONE, "")                                                              \
+    V(ACTIVE, "active")                                                      \
+    V(ANONYMOUS, "anonymous")  /* no token, where none is needed */          \
+    V(MISSING, "missing")                                                    \
+    V(MALFORMED, "malformed")                                                \
+    V(INVALID, "invalid")                                                    \
+    V(EXPIRED, "expired")                                                    \
+    V(REVOKED, "revoked")                                                    \
+    V(STEP_UP, "step_up")                                                    \
+    V(FORBIDDEN, "forbidden")                                                \
+    V(UNAVAILABLE, "unavailable")
 
+#define NGX_AGT_VERDICT(name, word)  NGX_AGT_VERDICT_##name,
+
+typedef enum {
+    NGX_AGT_VERDICTS(NGX_AGT_VERDICT)
     NGX_AGT_VERDICT_LAST
 } ngx_agt_verdict_e;
 
@@ -47,81 +51,75 @@ typedef enum {
 } ngx_agt_class_e;
 
 
+#define NGX_AGT_REASONS(R)                                                   \
+    R(NONE, "")                                                              \
+    /* missing */                                                            \
+    R(NO_TOKEN, "no_token")                                                  \
+    R(NO_IDENTITY, "no_identity")                                            \
+    /* malformed */                                                          \
+    R(SYNTAX, "syntax")                                                      \
+    R(TOO_LONG, "too_long")                                                  \
+    R(MULTIPLE, "multiple")                                                  \
+    /* invalid */                                                            \
+    R(UNKNOWN, "unknown")                                                    \
+    R(SAYS_NO, "says_no")                                                    \
+    R(REFRESH_TOKEN, "refresh_token")                                        \
+    R(BOUND_TOKEN, "bound_token")                                            \
+    R(NOT_YET_VALID, "not_yet_valid")                                        \
+    R(DATE, "date")                                                          \
+    R(NO_EXPIRY, "no_expiry")                                                \
+    R(AUDIENCE, "audience")                                                  \
+    /* expired */                                                            \
+    R(EXPIRED, "expired")                                                    \
+    /* revoked: the kind of fact that the denial refuses */                  \
+    R(REVOKED, "revoked")                                                    \
+    R(JTI, "jti")                                                            \
+    R(SESSION, "session")                                                    \
+    R(SUBJECT, "subject")                                                    \
+    /* step_up */                                                            \
+    R(MFA, "mfa")                                                            \
+    /* forbidden: which requirement, which part of the rules */              \
+    R(SCOPE, "scope")                                                        \
+    R(ORG, "org")                                                            \
+    R(ROLE, "role")                                                          \
+    R(RESOURCE, "resource")                                                  \
+    R(REQUIRE, "require")                                                    \
+    R(MASQUERADING, "masquerading")                                          \
+    R(HOST, "host")                                                          \
+    R(METHOD, "method")                                                      \
+    R(PATH, "path")                                                          \
+    R(QUERY, "query")                                                        \
+    R(BODY, "body")                                                          \
+    R(MATCHER, "matcher")                                                    \
+    R(RULE, "rule")                                                          \
+    /* forbidden: the API refused a token for upstream */                    \
+    R(REISSUE, "reissue")                                                    \
+    R(CREATE, "create")                                                      \
+    /* unavailable: a failure of the API, or a limit of this edge */         \
+    R(RESOLVE, "resolve")                                                    \
+    R(CONNECT, "connect")                                                    \
+    R(TLS, "tls")                                                            \
+    R(TIMEOUT, "timeout")                                                    \
+    R(TRANSPORT, "transport")                                                \
+    R(STATUS, "status")                                                      \
+    R(THROTTLED, "throttled")                                                \
+    R(ANSWER, "answer")                                                      \
+    R(NOT_THE_API, "not_the_api")                                            \
+    R(CREDENTIAL, "credential")                                              \
+    R(OVERLOAD, "overload")                                                  \
+    R(PLACES, "places")                                                      \
+    R(CLIENT_PLACES, "client_places")                                        \
+    R(BREAKER, "breaker")                                                    \
+    R(RATE, "rate")                                                          \
+    R(CLIENT_RATE, "client_rate")                                            \
+    R(INTERNAL, "internal")                                                  \
+    /* unavailable: a value was assigned before the token was looked up */   \
+    R(EARLY, "early")
+
+#define NGX_AGT_REASON(name, word)  NGX_AGT_REASON_##name,
+
 typedef enum {
-    NGX_AGT_REASON_NONE = 0,
-
-    /* missing */
-    NGX_AGT_REASON_NO_TOKEN,
-    NGX_AGT_REASON_NO_IDENTITY,
-
-    /* malformed */
-    NGX_AGT_REASON_SYNTAX,
-    NGX_AGT_REASON_TOO_LONG,
-    NGX_AGT_REASON_MULTIPLE,
-
-    /* invalid */
-    NGX_AGT_REASON_UNKNOWN,
-    NGX_AGT_REASON_SAYS_NO,
-    NGX_AGT_REASON_REFRESH_TOKEN,
-    NGX_AGT_REASON_BOUND_TOKEN,
-    NGX_AGT_REASON_NOT_YET_VALID,
-    NGX_AGT_REASON_DATE,
-    NGX_AGT_REASON_NO_EXPIRY,
-    NGX_AGT_REASON_AUDIENCE,
-
-    /* expired */
-    NGX_AGT_REASON_EXPIRED,
-
-    /* revoked: the kind of fact that the denial refuses */
-    NGX_AGT_REASON_REVOKED,
-    NGX_AGT_REASON_JTI,
-    NGX_AGT_REASON_SESSION,
-    NGX_AGT_REASON_SUBJECT,
-
-    /* step_up */
-    NGX_AGT_REASON_MFA,
-
-    /* forbidden: which requirement, which part of the rules */
-    NGX_AGT_REASON_SCOPE,
-    NGX_AGT_REASON_ORG,
-    NGX_AGT_REASON_ROLE,
-    NGX_AGT_REASON_RESOURCE,
-    NGX_AGT_REASON_REQUIRE,
-    NGX_AGT_REASON_MASQUERADING,
-    NGX_AGT_REASON_HOST,
-    NGX_AGT_REASON_METHOD,
-    NGX_AGT_REASON_PATH,
-    NGX_AGT_REASON_QUERY,
-    NGX_AGT_REASON_BODY,
-    NGX_AGT_REASON_MATCHER,
-    NGX_AGT_REASON_RULE,
-
-    /* forbidden: the API refused a token for upstream */
-    NGX_AGT_REASON_REISSUE,
-    NGX_AGT_REASON_CREATE,
-
-    /* unavailable: a failure of the API, or a limit of this edge */
-    NGX_AGT_REASON_RESOLVE,
-    NGX_AGT_REASON_CONNECT,
-    NGX_AGT_REASON_TLS,
-    NGX_AGT_REASON_TIMEOUT,
-    NGX_AGT_REASON_TRANSPORT,
-    NGX_AGT_REASON_STATUS,
-    NGX_AGT_REASON_THROTTLED,
-    NGX_AGT_REASON_ANSWER,
-    NGX_AGT_REASON_NOT_THE_API,
-    NGX_AGT_REASON_CREDENTIAL,
-    NGX_AGT_REASON_OVERLOAD,
-    NGX_AGT_REASON_PLACES,
-    NGX_AGT_REASON_CLIENT_PLACES,
-    NGX_AGT_REASON_BREAKER,
-    NGX_AGT_REASON_RATE,
-    NGX_AGT_REASON_CLIENT_RATE,
-    NGX_AGT_REASON_INTERNAL,
-
-    /* unavailable: a value was assigned before the token was looked up */
-    NGX_AGT_REASON_EARLY,
-
+    NGX_AGT_REASONS(NGX_AGT_REASON)
     NGX_AGT_REASON_LAST
 } ngx_agt_reason_e;
 
