@@ -8,6 +8,7 @@
 
 #include "fuzz.h"
 
+#include "json/object.h"
 #include "json/token.h"
 
 
@@ -56,6 +57,20 @@ fuzz_target(const uint8_t *data, size_t size)
     fuzz_document(root, &facts);
 
     json_decref(root);
+
+    /* the facts are an object of the length that was counted */
+
+    need = ngx_agt_json_object(NULL, &facts);
+    again = malloc(need);
+
+    fuzz_check(ngx_agt_json_object(again, &facts) == need);
+
+    root = json_loadb((const char *) again, need, JSON_REJECT_DUPLICATES, NULL);
+
+    fuzz_check(json_is_object(root));
+
+    json_decref(root);
+    free(again);
 
     /* the same in a buffer that just fits, and nothing in a smaller one */
 

@@ -366,13 +366,22 @@ refused('a feed without a credential', '"agilicus_token_revocation_feed" needs '
 refused('an unknown variable', 'unknown "agilicus_token_subject" variable',
         location => "proxy_set_header X \$agilicus_token_subject; $UP");
 
-for my $name (qw(sub email org root_org jti session aud scopes roles iat exp)) {
+for my $name (qw(sub email org root_org jti session aud scopes roles iat exp
+                 mfa_time)) {
     refused("claim_$name", "unknown \"agilicus_token_claim_$name\" variable: "
             . "write \"\$agilicus_token_$name\"",
             location => "proxy_set_header X \$agilicus_token_claim_$name; $UP");
 }
 
-for my $name (qw(subject su sub_x verdict cache plan)) {
+for (qw(sub_email:email last_mfa_time:mfa_time)) {
+    my ($member, $variable) = split /:/;
+
+    refused("claim_$member", "unknown \"agilicus_token_claim_$member\" variable: "
+            . "write \"\$agilicus_token_$variable\"",
+            location => "proxy_set_header X \$agilicus_token_claim_$member; $UP");
+}
+
+for my $name (qw(subject su sub_x verdict cache plan creating_sub mfa json)) {
     silent("claim_$name",
            location => "proxy_set_header X \$agilicus_token_claim_$name; $UP");
 }

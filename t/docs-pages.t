@@ -161,6 +161,66 @@ subtest 'how late a change is noticed is what the code says' => sub {
     cmp_ok(scalar keys %there, '>', 7, 'requirements are found');
     is_deeply(\%said, \%there, 'for each requirement');
 
+    # and each member stands in the row that the code says
+
+    %bound = (WATCHED => '`watched` + A', RIGHTS => '`rights` + A',
+              NEVER => 'never');
+
+    for my $of (qw(Token User)) {
+        my %member = map { $_->[0] => $bound{$_->[3]} } members($of);
+        my %row;
+
+        while ($section =~ /^\| $of: ([^|]*) \|[^|]*\| ([^|]*) \|$/mg) {
+            my ($names, $bound) = ($1, $2);
+
+            $row{$_} = $bound for $names =~ /`(\w+)`/g;
+        }
+
+        is_deeply(\%row, \%member, "for each member of $of");
+    }
+
+    done_testing;
+};
+
+
+# members that the API documents, what becomes of each, its variable, and how
+# late a change is noticed
+
+sub members {
+    my ($of) = @_;
+
+    my $name = 'NGX_AGT_JSON_' . uc($of) . '_MEMBERS';
+    my ($rows) = slurp("$top/ngx_agilicus_token_module/json/members.h")
+                 =~ /^#define $name\(row\)(.*?)\n\n/ms;
+    my @members;
+
+    push @members, [ $1, $2, $3, $4 ]
+        while $rows =~ /row\("(\w+)", (\w+), "(\w*)", (\w+)\)/g;
+
+    return @members;
+}
+
+
+subtest 'what becomes of each member is what the code says' => sub {
+    my ($section) = slurp("$top/docs/security.md")
+                    =~ /^## Members of a Token\n(.*?)^## /ms;
+    my %said = $section =~ /^\| `([\w.]+)` \| (\w+) \| \S.* \|$/mg;
+    my %there = (map({; $_->[0] => lc $_->[1] } members('Token')),
+                 map({; "user.$_->[0]" => lc $_->[1] } members('User')));
+
+    cmp_ok(scalar keys %there, '>', 40, 'members are found');
+    is_deeply(\%said, \%there, 'for each member');
+
+    # and it has the variable that is described
+
+    my $described = slurp("$top/docs/variables.md");
+
+    for my $member (grep { $_->[2] !~ /^(?:claim)?\z/ } members('Token')) {
+        my ($of, undef, $variable) = @$member;
+
+        like($described, qr/^\| `\$agilicus_token_$variable` \| `$of` \|/m, $of);
+    }
+
     done_testing;
 };
 

@@ -3,6 +3,7 @@
 
 use lib 't/lib';
 use AgilicusTest;
+use MIME::Base64 ();
 use MockAPI;
 
 my $full = {
@@ -26,6 +27,18 @@ my $full = {
     object    => { a => 1 },
 };
 
+# a Token, and the object of its facts
+
+my $whole = '{"sub":"a\u20ac\"","org":"o","aud":"u","exp":"2100-01-01T00:00:00Z",'
+            . '"roles":{"app":["x","y"]},"last_mfa_time":5,"is":true,"n":"1",'
+            . '"hosts":[{"upstream_host":"h"}],"user":{"enabled":true}}';
+my $object = "{\"masquerading\":false,\"sub\":\"a\xe2\x82\xac\\\"\",\"org\":\"o\","
+             . '"exp":4102444800,"last_mfa_time":5,"aud":["u"],"scopes":[],'
+             . '"roles":{"app":["x","y"]},"resource_permissions":[],'
+             . '"is":true,"n":"1"}';
+
+sub object { return MIME::Base64::encode_base64url($object) }
+
 my $mock = MockAPI->start(
     tokens => {
         map({ $_ => { token => $full } } qw(full-1 full-2 full-3 full-4
@@ -42,6 +55,7 @@ my $mock = MockAPI->start(
         'past-role' => { token => { exp => 1000,
                                     roles => { one => [ 'viewer' ] } } },
         bare    => { body => '{"sub":"only"}' },
+        whole   => { body => $whole },
         past    => { token => { %$full, exp => 1000 } },
         later   => { token => { %$full, nbf => 4102444800 } },
         revoked => 410,
@@ -73,6 +87,7 @@ my $http_config = <<'EOC';
     }
     agilicus_token_api http://127.0.0.1:$TEST_NGINX_MOCK_PORT;
     agilicus_token_api_breaker off;
+    map $agilicus_token_json $has_json { "" 0; default 1; }
 EOC
 
 add_block_preprocessor(sub {
@@ -82,7 +97,7 @@ add_block_preprocessor(sub {
 });
 
 repeat_each(2);
-plan tests => repeat_each() * (blocks() * 3 + 75);
+plan tests => repeat_each() * (blocks() * 3 + 80);
 no_shuffle();
 no_long_string();
 run_tests();
@@ -558,3 +573,39 @@ would be rejected: missing, no_token
 --- response_headers eval
 ["X-Seen: [app-1:owner app-1:view:er]", "X-Seen: [one:viewer]", "X-Seen: []",
  "X-Seen: []", "X-Seen: []"]
+
+
+
+=== TEST 25: all facts as one object, and nothing of a token that is refused
+--- config
+    location /t {
+        agilicus_token on;
+        add_header X-Seen "[$agilicus_token_json]" always;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_UPSTREAM_PORT;
+    }
+--- request eval
+[("GET /t") x 5]
+--- more_headers eval
+["Authorization: Bearer whole", "Authorization: Bearer whole",
+ "Authorization: Bearer past", "Authorization: Bearer revoked", ""]
+--- error_code eval
+[200, 200, 401, 401, 401]
+--- response_headers eval
+["X-Seen: [" . main::object() . "]", "X-Seen: [" . main::object() . "]",
+ "X-Seen: []", "X-Seen: []", "X-Seen: []"]
+
+
+
+=== TEST 26: it may be read too early, as any variable of a token
+--- config
+    location /t {
+        agilicus_token on;
+        agilicus_token_require $has_json;
+        if ($has_json) { return 444; }
+        proxy_pass http://127.0.0.1:$TEST_NGINX_UPSTREAM_PORT;
+    }
+--- request
+GET /t
+--- more_headers
+Authorization: Bearer whole
+--- error_code: 200

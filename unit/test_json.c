@@ -10,6 +10,8 @@
 #include "unit.h"
 
 #include "json/body.h"
+#include "json/members.h"
+#include "json/object.h"
 #include "json/token.h"
 
 
@@ -42,6 +44,8 @@ static void test_not_before(void);
 static void test_members(void);
 static void test_lists(void);
 static void test_resources(void);
+static void test_object(void);
+static void test_documented(void);
 static void test_claims(void);
 static void test_markers(void);
 static ngx_int_t read_marker(char *text, const char *name, const char *value,
@@ -102,6 +106,8 @@ main(void)
     test_members();
     test_lists();
     test_resources();
+    test_object();
+    test_documented();
     test_claims();
     test_markers();
     test_unicode();
@@ -193,6 +199,8 @@ claim(const char *name)
     {
         return "(none)";
     }
+
+    (void) ngx_agt_json_claim_text(&value);
 
     (void) snprintf(text, sizeof(text), "%.*s", (int) value.len, value.data);
 
@@ -739,6 +747,197 @@ test_members(void)
     }
 
     unit_check(read_token("{\"sub\":\"x\"}") == NGX_OK && !facts.odd_scopes);
+}
+
+
+/* the object of the facts of a Token, read as a Token, gives the same facts */
+
+static void
+test_object(void)
+{
+    u_char          *text;
+    size_t           i, len;
+    json_t          *root;
+    ngx_agt_facts_t  same;
+
+    static const struct {
+        const char  *token;
+        const char  *object;
+    } rows[] = {
+        { "{\"sub\":\"x\"}",
+          "{\"masquerading\":false,\"sub\":\"x\",\"aud\":[],\"scopes\":[],"
+          "\"roles\":{},\"resource_permissions\":[]}" },
+        { "{\"sub\":\"x\",\"masquerading\":{},\"exp\":\"4102444800\","
+          "\"iat\":-5,\"last_mfa_time\":7,\"n\":-0.0,\"s\":\"true\","
+          "\"t\":true,\"e\":\"\",\"a\":[1],\"z\":null}",
+          "{\"masquerading\":true,\"sub\":\"x\",\"iat\":-5,\"exp\":4102444800,"
+          "\"last_mfa_time\":7,\"aud\":[],\"scopes\":[],\"roles\":{},"
+          "\"resource_permissions\":[],\"n\":0,\"s\":\"true\",\"t\":true,"
+          "\"e\":\"\"}" },
+        { "{\"sub\":\"\\\"\\\\\\u0001\\u007f\\u20ac\",\"org\":\"o\",\"aud\":\"b\","
+          "\"roles\":{\"a\":[\"p\",\"q\"],\"b\":[],\"c\":\"r\"},"
+          "\"Masquerading\":1,\"\\n\":\"\\u0000x\"}", NULL },
+        { "{\"sub\":\"\\\"\\\\\\u0001\\u007f\\u20ac\",\"org\":\"o\",\"aud\":\"b\","
+          "\"roles\":{\"a\":[\"p\",\"q\"],\"b\":[],\"c\":\"r\"},"
+          "\"Masquerading\":1,\"\\n\":\"\\u001fx\"}",
+          "{\"masquerading\":false,\"sub\":\"\\\"\\\\\\u0001\\u007f\xe2\x82\xac\","
+          "\"org\":\"o\",\"aud\":[\"b\"],\"scopes\":[],"
+          "\"roles\":{\"a\":[\"p\",\"q\"],\"c\":[\"r\"]},"
+          "\"resource_permissions\":[],\"Masquerading\":1,"
+          "\"\\u000a\":\"\\u001fx\"}" },
+        { "{\"sub\":\"u\",\"org\":\"o\",\"sub_email\":\"e\",\"jti\":\"j\","
+          "\"root_org\":\"r\",\"session\":\"s\",\"scopes\":[\"x\",\"\"],"
+          "\"resource_permissions\":[{\"user_id\":\"u\",\"org_id\":\"o\","
+          "\"resource_type\":\"t\",\"resource_id\":\"i\","
+          "\"resource_role_name\":\"n\"},{}],\"hosts\":[],\"user\":{}}",
+          "{\"masquerading\":false,\"sub\":\"u\",\"sub_email\":\"e\","
+          "\"org\":\"o\",\"root_org\":\"r\",\"jti\":\"j\",\"session\":\"s\","
+          "\"aud\":[],\"scopes\":[\"x\",\"\"],\"roles\":{},"
+          "\"resource_permissions\":[{\"user_id\":\"u\",\"org_id\":\"o\","
+          "\"resource_type\":\"t\",\"resource_id\":\"i\","
+          "\"resource_role_name\":\"n\"}]}" },
+        { sample, NULL }
+    };
+
+    unit_test("the facts of a token are one object");
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+
+        if (read_token(rows[i].token) != NGX_OK) {
+            unit_check_note(strstr(rows[i].token, "\\u0000"), rows[i].token);
+            continue;
+        }
+
+        len = ngx_agt_json_object(NULL, &facts);
+        text = malloc(len + 1);
+
+        unit_check(ngx_agt_json_object(text, &facts) == len);
+        text[len] = '\0';
+
+        if (rows[i].object) {
+            unit_check_note(strcmp((char *) text, rows[i].object) == 0,
+                            (char *) text);
+        }
+
+        root = json_loadb((char *) text, len, JSON_REJECT_DUPLICATES, NULL);
+        unit_check_note(json_is_object(root), (char *) text);
+        json_decref(root);
+
+        same = facts;
+
+        unit_check(read_token((char *) text) == NGX_OK);
+        unit_check(facts.masquerading == same.masquerading);
+        unit_check(facts.has_mfa == same.has_mfa && facts.mfa == same.mfa);
+        unit_check(facts.has_exp == same.has_exp && facts.exp == same.exp);
+        unit_check(facts.has_iat == same.has_iat && facts.iat == same.iat);
+
+        unit_check(ngx_agt_json_object(NULL, &facts) == len);
+
+        free(text);
+    }
+}
+
+
+/* what becomes of each member that the API documents, as the tables say */
+
+#define DOCUMENTED(name, use, variable, noticed)                              \
+    { name, DOCUMENTED_##use, variable },
+
+typedef struct {
+    const char  *name;
+    enum {
+        DOCUMENTED_ENFORCED = 0,
+        DOCUMENTED_EXPOSED,
+        DOCUMENTED_IGNORED
+    } use;
+    const char  *variable;
+} documented_t;
+
+static const documented_t  of_token[] = {
+    NGX_AGT_JSON_TOKEN_MEMBERS(DOCUMENTED)
+};
+
+static const documented_t  of_user[] = {
+    NGX_AGT_JSON_USER_MEMBERS(DOCUMENTED)
+};
+
+
+static void
+test_documented(void)
+{
+    char         text[256];
+    u_char       bare[512];
+    size_t       i, j, len;
+    ngx_uint_t   refused, kept;
+
+    static const char  *odd[] = {
+        "false", "\"disabled\"", "\"2001-01-01T00:00:00Z\"", "0", "[]", "{}"
+    };
+
+    unit_test("members that are ignored refuse nobody, and are not kept");
+
+    for (i = 0; i < sizeof(of_user) / sizeof(of_user[0]); i++) {
+        unit_check(read_token("{\"sub\":\"x\",\"exp\":4102444800}") == NGX_OK);
+
+        len = token.facts.len;
+        memcpy(bare, token.facts.data, len);
+
+        refused = 0;
+        kept = 0;
+
+        for (j = 0; j < sizeof(odd) / sizeof(odd[0]); j++) {
+            (void) snprintf(text, sizeof(text),
+                            "{\"sub\":\"x\",\"exp\":4102444800,"
+                            "\"user\":{\"%s\":%s}}",
+                            of_user[i].name, odd[j]);
+
+            if (read_token(text) != NGX_OK) {
+                refused++;
+
+            } else if (token.facts.len != len
+                       || memcmp(token.facts.data, bare, len) != 0)
+            {
+                kept++;
+            }
+        }
+
+        unit_check_note(kept == 0, of_user[i].name);
+        unit_check_note((refused != 0)
+                        == (of_user[i].use == DOCUMENTED_ENFORCED),
+                        of_user[i].name);
+    }
+
+    unit_test("members of a Token are kept where they are exposed");
+
+    for (i = 0; i < sizeof(of_token) / sizeof(of_token[0]); i++) {
+
+        if (of_token[i].use != DOCUMENTED_EXPOSED) {
+            continue;
+        }
+
+        (void) snprintf(text, sizeof(text), "{\"sub\":\"x\",\"exp\":4102444800,"
+                        "\"%s\":\"disabled\"}", of_token[i].name);
+
+        unit_check_note(read_token(text) == NGX_OK, text);
+        unit_check_note(token.facts.len > len, text);
+    }
+
+    unit_test("a member has the variable that the table says");
+
+    for (i = 0; i < sizeof(of_token) / sizeof(of_token[0]); i++) {
+        unit_check(strcmp(ngx_agt_json_member_variable(
+                              (const u_char *) of_token[i].name,
+                              strlen(of_token[i].name)),
+                          of_token[i].variable)
+                   == 0);
+    }
+
+    unit_check(strcmp(ngx_agt_json_member_variable((const u_char *) "su", 2),
+                      "claim")
+               == 0);
+    unit_check(strcmp(ngx_agt_json_member_variable((const u_char *) "subs", 4),
+                      "claim")
+               == 0);
 }
 
 

@@ -8,6 +8,9 @@
 #include "request/context.h"
 #include "request/early.h"
 #include "request/sources.h"
+#include "json/members.h"
+#include "json/object.h"
+#include "token/base64url.h"
 #include "token/field.h"
 
 
@@ -28,6 +31,8 @@ static ngx_int_t ngx_agt_string_variable(ngx_http_request_t *r,
 static ngx_int_t ngx_agt_list_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_agt_time_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_agt_json_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_agt_claim_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
@@ -70,6 +75,7 @@ static ngx_http_variable_t  ngx_agt_variables[] = {
     ngx_agt_variable("iat", ngx_agt_time_variable, 0),
     ngx_agt_variable("exp", ngx_agt_time_variable, 1),
     ngx_agt_variable("mfa_time", ngx_agt_time_variable, 2),
+    ngx_agt_variable("json", ngx_agt_json_variable, 0),
 
     { ngx_string(NGX_AGT_CLAIM), NULL,
       ngx_agt_claim_variable, 0,
@@ -125,6 +131,7 @@ ngx_agt_variables_check(ngx_conf_t *cf)
 {
     ngx_str_t                   name;
     ngx_uint_t                  i;
+    const char                 *own;
     ngx_http_variable_t        *v, *used;
     ngx_http_core_main_conf_t  *cmcf;
 
@@ -144,6 +151,13 @@ ngx_agt_variables_check(ngx_conf_t *cf)
 
         name.len = used[i].name.len - (sizeof(NGX_AGT_CLAIM) - 1);
         name.data = used[i].name.data + sizeof(NGX_AGT_CLAIM) - 1;
+
+        own = ngx_agt_json_member_variable(name.data, name.len);
+
+        if (own[0] != '\0' && ngx_strcmp(own, "claim") != 0) {
+            name.len = ngx_strlen(own);
+            name.data = (u_char *) own;
+        }
 
         for (v = ngx_agt_variables; v->name.len; v++) {
 
@@ -359,6 +373,39 @@ ngx_agt_time_variable(ngx_http_request_t *r,
 
 
 static ngx_int_t
+ngx_agt_json_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    size_t            len;
+    u_char           *p;
+    ngx_str_t         value;
+    ngx_agt_facts_t  *facts;
+
+    facts = ngx_agt_variable_facts(r);
+
+    if (facts == NULL) {
+        return ngx_agt_variables_set(v, NULL);
+    }
+
+    len = ngx_agt_json_object(NULL, facts);
+
+    value.len = ngx_agt_base64url_len(len);
+    value.data = ngx_pnalloc(r->pool, value.len);
+    p = ngx_pnalloc(r->pool, len);
+
+    if (value.data == NULL || p == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_agt_json_object(p, facts);
+
+    ngx_agt_base64url_encode(p, len, value.data);
+
+    return ngx_agt_variables_set(v, &value);
+}
+
+
+static ngx_int_t
 ngx_agt_claim_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
@@ -383,6 +430,8 @@ ngx_agt_claim_variable(ngx_http_request_t *r,
     {
         return ngx_agt_variables_set(v, NULL);
     }
+
+    (void) ngx_agt_json_claim_text(&value);
 
     return ngx_agt_variable_text(v, &value);
 }

@@ -37,7 +37,7 @@ typedef enum {
     NGX_AGT_FACTS_SCOPES,
     NGX_AGT_FACTS_ROLES,     /* application, role, application ... */
     NGX_AGT_FACTS_RESOURCES, /* type, identifier, role, type ... */
-    NGX_AGT_FACTS_CLAIMS,    /* name, value, name ... */
+    NGX_AGT_FACTS_CLAIMS,    /* name, value, name ...; see json/object */
 
     NGX_AGT_FACTS_LISTS
 } ngx_agt_facts_list_e;
