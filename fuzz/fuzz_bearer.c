@@ -23,6 +23,7 @@
 
 static void fuzz_header(ngx_str_t *value, size_t max);
 static void fuzz_cookie(ngx_str_t *value, ngx_str_t *name, size_t max);
+static void fuzz_subprotocol(ngx_str_t *value, ngx_str_t *prefix, size_t max);
 static void fuzz_query(ngx_str_t *args, ngx_str_t *name, size_t max);
 static ngx_uint_t slow_token(const u_char *p, size_t len, size_t max);
 static ngx_uint_t slow_count(ngx_str_t *s, ngx_str_t *name, int separator);
@@ -47,6 +48,7 @@ fuzz_target(const uint8_t *data, size_t size)
 
     fuzz_header(&value, data[0]);
     fuzz_cookie(&value, &names[data[1] % 3], data[0]);
+    fuzz_subprotocol(&value, &names[data[1] % 3], data[0]);
     fuzz_query(&value, &names[data[1] % 3], data[0]);
 }
 
@@ -230,6 +232,38 @@ fuzz_cookie(ngx_str_t *value, ngx_str_t *name, size_t max)
     fuzz_check(memcmp(again, rest.data, rest.len) == 0);
 
     free(again);
+    free(rest.data);
+}
+
+
+static void
+fuzz_subprotocol(ngx_str_t *value, ngx_str_t *prefix, size_t max)
+{
+    ngx_str_t    token, rest;
+    ngx_uint_t   rc, seen;
+
+    seen = 0;
+
+    rc = ngx_agt_bearer_subprotocol(value, prefix, max, &seen, &token);
+
+    fuzz_check((rc == NONE) == (seen == 0));
+    fuzz_check((rc == REPEATED) == (seen > 1));
+
+    if (rc == FOUND) {
+        fuzz_check(fuzz_within(&token, value->data, value->len));
+        fuzz_check(slow_token(token.data, token.len, max) == FOUND);
+    }
+
+    rest.data = malloc(value->len + 1);
+    rest.len = ngx_agt_bearer_cut_subprotocol(value, prefix, rest.data);
+
+    fuzz_check(rest.len <= value->len);
+
+    seen = 0;
+
+    fuzz_check(ngx_agt_bearer_subprotocol(&rest, prefix, max, &seen, &token)
+               == NONE);
+
     free(rest.data);
 }
 

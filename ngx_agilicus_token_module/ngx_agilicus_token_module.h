@@ -43,10 +43,11 @@
 #define NGX_AGT_CREATE_SSL     1
 #define NGX_AGT_CREATE_ACCESS  2
 
-#define NGX_AGT_SOURCE_HEADER  0
-#define NGX_AGT_SOURCE_COOKIE  1
-#define NGX_AGT_SOURCE_QUERY   2
-#define NGX_AGT_SOURCE_BASIC   3    /* of an API key */
+#define NGX_AGT_SOURCE_HEADER       0
+#define NGX_AGT_SOURCE_COOKIE       1
+#define NGX_AGT_SOURCE_QUERY        2
+#define NGX_AGT_SOURCE_SUBPROTOCOL  3
+#define NGX_AGT_SOURCE_BASIC        4    /* of an API key */
 
 
 typedef struct {
@@ -115,7 +116,7 @@ typedef struct {
     unsigned                   rate_set:1;
     unsigned                   breaker_set:1;
     unsigned                   feed_set:1;
-    unsigned                   query:1;    /* is a source somewhere */
+    unsigned                   query:1;    /* a source is cut somewhere */
     unsigned                   preflight:1; /* passes somewhere */
     unsigned                   changes:1;  /* what upstream sees */
     unsigned                   used:1;     /* something enforces */

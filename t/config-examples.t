@@ -203,6 +203,23 @@ my %examples = (
         [ GET => '/mcp', 'ben', 200, 'the app got' ],
     ],
 
+    'websocket.conf' => [
+        [ GET => '/ws/', undef, 200, sub {
+              my ($res) = @_;
+
+              my ($tail) = $tokens{ben} =~ /(.{8})\z/;
+
+              like($res->{body}, qr/^token:        ends in \Q$tail\E$/m,
+                   'the application gets the token as credentials');
+          }, { Upgrade => 'websocket', 'Sec-WebSocket-Protocol' =>
+               "chat, bearer.$tokens{ben}" } ],
+        [ GET => '/ws/', undef, 401, "$bare\r\n",
+          { 'Sec-WebSocket-Protocol' => "chat, bearer.$tokens{ben}" } ],
+        [ GET => '/ws/', undef, 400, 'error="invalid_request"',
+          { Upgrade => 'websocket',
+            'Sec-WebSocket-Protocol' => 'chat, bearer.' } ],
+    ],
+
     'apis.conf' => [
         [ GET => '/', 'ben', 200, 'the app got' ],
         [ GET => '/', 'partner', 401, 'realm="City of Riverton", '

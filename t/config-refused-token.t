@@ -135,7 +135,7 @@ invalid number of arguments in "agilicus_token_realm" directive
 --- config: agilicus_token_source header body;
 --- must_die
 --- error_log refused
-invalid parameter "body" in "agilicus_token_source" directive, it must be "header" or like "cookie=name" or like "query=name", with a name of letters, digits, "-", "_" and "."
+invalid parameter "body" in "agilicus_token_source" directive, it must be "header" or like "cookie=name" or like "query=name" or like "subprotocol=prefix", with a name of letters, digits, "-", "_" and "."
 
 
 
@@ -151,7 +151,7 @@ duplicate parameter "header" in "agilicus_token_source" directive
 --- config: agilicus_token_source cookie=;
 --- must_die
 --- error_log refused
-invalid parameter "cookie=" in "agilicus_token_source" directive, it must be "header" or like "cookie=name" or like "query=name", with a name of letters, digits, "-", "_" and "."
+invalid parameter "cookie=" in "agilicus_token_source" directive, it must be "header" or like "cookie=name" or like "query=name" or like "subprotocol=prefix", with a name of letters, digits, "-", "_" and "."
 
 
 
@@ -159,7 +159,7 @@ invalid parameter "cookie=" in "agilicus_token_source" directive, it must be "he
 --- config: agilicus_token_source "cookie=a;b";
 --- must_die
 --- error_log refused
-invalid parameter "cookie=a;b" in "agilicus_token_source" directive, it must be "header" or like "cookie=name" or like "query=name", with a name of letters, digits, "-", "_" and "."
+invalid parameter "cookie=a;b" in "agilicus_token_source" directive, it must be "header" or like "cookie=name" or like "query=name" or like "subprotocol=prefix", with a name of letters, digits, "-", "_" and "."
 
 
 
@@ -167,7 +167,7 @@ invalid parameter "cookie=a;b" in "agilicus_token_source" directive, it must be 
 --- config: agilicus_token_source query=a%62;
 --- must_die
 --- error_log refused
-invalid parameter "query=a%62" in "agilicus_token_source" directive, it must be "header" or like "cookie=name" or like "query=name", with a name of letters, digits, "-", "_" and "."
+invalid parameter "query=a%62" in "agilicus_token_source" directive, it must be "header" or like "cookie=name" or like "query=name" or like "subprotocol=prefix", with a name of letters, digits, "-", "_" and "."
 
 
 
@@ -175,7 +175,7 @@ invalid parameter "query=a%62" in "agilicus_token_source" directive, it must be 
 --- config: agilicus_token_source query=$arg_x;
 --- must_die
 --- error_log refused
-invalid parameter "query=$arg_x" in "agilicus_token_source" directive, it must be "header" or like "cookie=name" or like "query=name", with a name of letters, digits, "-", "_" and "."
+invalid parameter "query=$arg_x" in "agilicus_token_source" directive, it must be "header" or like "cookie=name" or like "query=name" or like "subprotocol=prefix", with a name of letters, digits, "-", "_" and "."
 
 
 
@@ -658,3 +658,27 @@ invalid parameter "json" in "agilicus_token_error_body" directive, it must be "h
 --- must_die
 --- error_log refused
 "agilicus_token_resource_metadata" directive must be an absolute URL, as it goes into a header
+
+
+
+=== TEST 77: the prefix of a subprotocol is not empty
+--- config: agilicus_token_source subprotocol=;
+--- must_die
+--- error_log refused
+invalid parameter "subprotocol=" in "agilicus_token_source" directive, it must be "header" or like "cookie=name" or like "query=name" or like "subprotocol=prefix", with a name of letters, digits, "-", "_" and "."
+
+
+
+=== TEST 78: ... and is no list
+--- config: agilicus_token_source subprotocol=a,b;
+--- must_die
+--- error_log refused
+invalid parameter "subprotocol=a,b" in "agilicus_token_source" directive, it must be "header" or like "cookie=name" or like "query=name" or like "subprotocol=prefix", with a name of letters, digits, "-", "_" and "."
+
+
+
+=== TEST 79: ... and stands once
+--- config: agilicus_token_source subprotocol=a. subprotocol=a.;
+--- must_die
+--- error_log refused
+duplicate parameter "subprotocol=a." in "agilicus_token_source" directive

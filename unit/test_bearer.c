@@ -30,6 +30,7 @@ static void test_scheme_bytes(void);
 static void test_token_bytes(void);
 static void test_long(void);
 static void test_lengths(void);
+static void test_subprotocol(void);
 static void test_cookie(void);
 static void test_cookies(void);
 static void test_query(void);
@@ -283,9 +284,55 @@ static const char  *cut_cookies[] = {
 };
 
 
+/* the prefix is "tok." */
+
+static const row_t  subprotocols[] = {
+    { "", NONE, NULL },
+    { ",", NONE, NULL },
+    { "chat", NONE, NULL },
+    { "tok", NONE, NULL },
+    { "TOK.x", NONE, NULL },
+    { "xtok.x", NONE, NULL },
+    { "chat, chat tok.x", NONE, NULL },
+    { "tok.x", FOUND, "x" },
+    { "tok.x,chat", FOUND, "x" },
+    { "chat,tok.x", FOUND, "x" },
+    { " \tchat , tok.x.y-_~\t, ,soap", FOUND, "x.y-_~" },
+    { "tok.tok.x", FOUND, "tok.x" },
+    { "tok.", MALFORMED, NULL },
+    { "chat, tok. ,soap", MALFORMED, NULL },
+    { "tok.a b", MALFORMED, NULL },
+    { "tok.\"a\"", MALFORMED, NULL },
+    { "tok.x;y", MALFORMED, NULL },
+    { "tok.x, tok.x", REPEATED, NULL },
+    { "tok.,chat,tok.x", REPEATED, NULL },
+    { NULL, NONE, NULL }
+};
+
+
+static const char  *cut_subprotocols[] = {
+    "", "",
+    "tok.x", "",
+    " tok.x\t", "",
+    "tok.", "",
+    "tok.a b", "",
+    "tok.x, tok.y", "",
+    "chat", "chat",
+    "tok", "tok",
+    "chat, tok.x", "chat",
+    "tok.x, chat", "chat",
+    "chat, tok.x, soap", "chat, soap",
+    "chat,tok.x,soap", "chat,soap",
+    "chat ,\ttok.x , soap ", "chat, soap ",
+    "TOK.x, xtok.x", "TOK.x, xtok.x",
+    NULL
+};
+
+
 int
 main(void)
 {
+    test_subprotocol();
     test_header();
     test_scheme_bytes();
     test_token_bytes();
@@ -569,6 +616,61 @@ test_cookie(void)
                                               &seen, &token)
                         == REPEATED, *empty);
 
+        free(value.data);
+    }
+}
+
+
+static void
+test_subprotocol(void)
+{
+    ngx_str_t      value, token, rest, prefix = ngx_string("tok.");
+    ngx_uint_t     rc, seen;
+    const row_t   *row;
+    const char   **cut;
+
+    unit_test("protocols of WebSocket");
+
+    for (row = subprotocols; row->value; row++) {
+        value = unit_str(row->value);
+        seen = 0;
+
+        rc = ngx_agt_bearer_subprotocol(&value, &prefix, MAX, &seen, &token);
+
+        unit_check_note(rc == row->rc, row->value);
+        unit_check_note(seen == (rc == NONE ? 0 : rc == REPEATED ? 2 : 1),
+                        row->value);
+
+        if (rc == FOUND) {
+            unit_check_note(unit_equal(&token, row->token), row->value);
+        }
+
+        free(value.data);
+    }
+
+    ngx_str_set(&value, "chat, tok.ab");
+    seen = 0;
+
+    unit_check(ngx_agt_bearer_subprotocol(&value, &prefix, 2, &seen, &token)
+               == FOUND);
+    unit_check(ngx_agt_bearer_subprotocol(&value, &prefix, 2, &seen, &token)
+               == REPEATED);
+    seen = 0;
+
+    unit_check(ngx_agt_bearer_subprotocol(&value, &prefix, 1, &seen, &token)
+               == TOO_LONG);
+
+    unit_test("a protocol is cut, all else is left");
+
+    for (cut = cut_subprotocols; *cut; cut += 2) {
+        value = unit_str(cut[0]);
+
+        rest.data = malloc(value.len ? value.len : 1);
+        rest.len = ngx_agt_bearer_cut_subprotocol(&value, &prefix, rest.data);
+
+        unit_check_note(unit_equal(&rest, cut[1]), cut[0]);
+
+        free(rest.data);
         free(value.data);
     }
 }

@@ -74,8 +74,8 @@ ngx_agt_set_source(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         if (ngx_agt_parse_source(cf, &value[i], source) != NGX_OK) {
             return ngx_agt_parameter_refuse(cf, &value[i],
                        "\"header\" or like \"cookie=name\" or like "
-                       "\"query=name\", with a name of letters, digits, "
-                       "\"-\", \"_\" and \".\"");
+                       "\"query=name\" or like \"subprotocol=prefix\", with a "
+                       "name of letters, digits, \"-\", \"_\" and \".\"");
         }
 
         sources = lcf->sources->elts;
@@ -118,12 +118,19 @@ ngx_agt_parse_source(ngx_conf_t *cf, ngx_str_t *value,
         source->name.data = value->data + 6;
         source->name.len = value->len - 6;
 
-        mcf = ngx_http_conf_get_module_main_conf(cf,
-                                                 ngx_agilicus_token_module);
-        mcf->query = 1;
+    } else if (ngx_strncmp(value->data, "subprotocol=", 12) == 0) {
+        source->type = NGX_AGT_SOURCE_SUBPROTOCOL;
+        source->name.data = value->data + 12;
+        source->name.len = value->len - 12;
 
     } else {
         return NGX_ERROR;
+    }
+
+    if (source->type != NGX_AGT_SOURCE_COOKIE) {
+        mcf = ngx_http_conf_get_module_main_conf(cf,
+                                                 ngx_agilicus_token_module);
+        mcf->query = 1;
     }
 
     if (source->name.len == 0) {

@@ -5,6 +5,7 @@
 
 
 #include "request/cut_query.h"
+#include "request/cut_protocol.h"
 #include "request/context.h"
 #include "request/enter.h"
 #include "token/bearer.h"
@@ -132,6 +133,12 @@ ngx_agt_cut_query(ngx_http_request_t *r)
     sources = lcf->sources->elts;
 
     for (i = 0; i < lcf->sources->nelts; i++) {
+
+        if (sources[i].type == NGX_AGT_SOURCE_SUBPROTOCOL
+            && ngx_agt_cut_protocol(r, &sources[i].name) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
 
         if (sources[i].type != NGX_AGT_SOURCE_QUERY) {
             continue;

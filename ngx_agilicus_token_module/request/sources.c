@@ -7,6 +7,7 @@
 #include "request/sources.h"
 #include "request/access.h"
 #include "request/context.h"
+#include "request/cut_protocol.h"
 #include "request/cut_query.h"
 #include "request/headers.h"
 #include "zone/digest_cache.h"
@@ -34,6 +35,8 @@ static ngx_uint_t ngx_agt_sources_cookie(
     ngx_str_t *token);
 static ngx_uint_t ngx_agt_sources_query(ngx_http_request_t *r,
     ngx_agt_client_t *client, ngx_str_t *name, size_t max, ngx_str_t *token);
+static ngx_uint_t ngx_agt_sources_subprotocol(ngx_http_request_t *r,
+    ngx_agt_client_t *client, ngx_str_t *name, size_t max, ngx_str_t *token);
 static ngx_uint_t ngx_agt_sources_taken(ngx_agt_ctx_t *ctx, ngx_uint_t rc);
 static ngx_uint_t ngx_agt_sources_digest(ngx_agt_ctx_t *ctx);
 
@@ -50,6 +53,7 @@ static const char  *ngx_agt_sources_names[] = {
     "header",
     "cookie",
     "query",
+    "subprotocol",
     "API key"
 };
 
@@ -209,6 +213,9 @@ ngx_agt_sources_from(ngx_http_request_t *r,
 
     case NGX_AGT_SOURCE_QUERY:
         return ngx_agt_sources_query(r, ctx->client, &name, max, token);
+
+    case NGX_AGT_SOURCE_SUBPROTOCOL:
+        return ngx_agt_sources_subprotocol(r, ctx->client, &name, max, token);
 
     case NGX_AGT_SOURCE_BASIC:
         return ngx_agt_sources_basic(ctx, max, token);
@@ -408,4 +415,41 @@ ngx_agt_sources_query(ngx_http_request_t *r,
     }
 
     return ngx_agt_bearer_query(&args, name, max, buf, token);
+}
+
+
+static ngx_uint_t
+ngx_agt_sources_subprotocol(ngx_http_request_t *r, ngx_agt_client_t *client,
+    ngx_str_t *name, size_t max, ngx_str_t *token)
+{
+    ngx_str_t           one;
+    ngx_uint_t          rc, found, seen;
+    ngx_table_elt_t    *h;
+    ngx_agt_headers_t   place;
+
+    seen = 0;
+    found = NGX_AGT_BEARER_NONE;
+
+    if (!ngx_agt_cut_protocol_is(r)) {
+        return found;
+    }
+
+    for (h = ngx_agt_headers_first(&place, &client->sent.headers,
+                                   NGX_AGT_PROTOCOLS);
+         h;
+         h = ngx_agt_headers_next(&place))
+    {
+        rc = ngx_agt_bearer_subprotocol(&h->value, name, max, &seen, &one);
+
+        if (rc == NGX_AGT_BEARER_REPEATED) {
+            return rc;
+        }
+
+        if (rc != NGX_AGT_BEARER_NONE) {
+            found = rc;
+            *token = one;
+        }
+    }
+
+    return found;
 }

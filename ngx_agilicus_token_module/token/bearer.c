@@ -15,6 +15,8 @@ static ngx_uint_t ngx_agt_bearer_has_scheme(const ngx_str_t *text,
     const u_char *scheme, size_t len);
 static ngx_uint_t ngx_agt_bearer_is_pair(const ngx_str_t *pair,
     const ngx_str_t *name, ngx_str_t *value);
+static ngx_uint_t ngx_agt_bearer_is_subprotocol(ngx_str_t *element,
+    const ngx_str_t *prefix);
 static ngx_uint_t ngx_agt_bearer_is_cookie(const ngx_str_t *piece,
     const ngx_str_t *name, ngx_str_t *value);
 static ngx_uint_t ngx_agt_bearer_decode(ngx_str_t *value,
@@ -242,6 +244,79 @@ ngx_agt_bearer_cut_query(ngx_str_t *args, ngx_str_t *name, u_char *dst)
         }
 
         d = ngx_cpymem(d, pair.data, pair.len);
+    }
+
+    return (size_t) (d - dst);
+}
+
+
+ngx_uint_t
+ngx_agt_bearer_subprotocol(ngx_str_t *value, ngx_str_t *prefix, size_t max,
+    ngx_uint_t *seen, ngx_str_t *token)
+{
+    ngx_str_t   rest, element;
+    ngx_uint_t  rc;
+
+    rc = NGX_AGT_BEARER_NONE;
+    rest = *value;
+
+    while (ngx_agt_text_piece(&rest, ',', &element)) {
+
+        if (!ngx_agt_bearer_is_subprotocol(&element, prefix)) {
+            continue;
+        }
+
+        if (++(*seen) > 1) {
+            return NGX_AGT_BEARER_REPEATED;
+        }
+
+        element.data += prefix->len;
+        element.len -= prefix->len;
+
+        rc = ngx_agt_bearer_value(&element, max, token);
+    }
+
+    return rc;
+}
+
+
+/* takes the white space off the element, too */
+
+static ngx_uint_t
+ngx_agt_bearer_is_subprotocol(ngx_str_t *element, const ngx_str_t *prefix)
+{
+    ngx_agt_bearer_strip(element);
+
+    return element->len >= prefix->len
+           && ngx_memcmp(element->data, prefix->data, prefix->len) == 0;
+}
+
+
+size_t
+ngx_agt_bearer_cut_subprotocol(ngx_str_t *value, ngx_str_t *prefix,
+    u_char *dst)
+{
+    u_char     *d;
+    ngx_str_t   rest, element, bare;
+
+    d = dst;
+    rest = *value;
+
+    while (ngx_agt_text_piece(&rest, ',', &element)) {
+        bare = element;
+
+        if (ngx_agt_bearer_is_subprotocol(&bare, prefix)) {
+            continue;
+        }
+
+        if (d == dst) {
+            element = bare;
+
+        } else {
+            *d++ = ',';
+        }
+
+        d = ngx_cpymem(d, element.data, element.len);
     }
 
     return (size_t) (d - dst);

@@ -199,7 +199,11 @@ ngx_agt_upstream_token(ngx_http_request_t *r,
         return;
     }
 
-    if (ctx->source == NULL || ctx->source->type == NGX_AGT_SOURCE_QUERY) {
+    /* a token that was created, or was cut out where the client sent it */
+
+    if (ctx->source == NULL || ctx->source->type == NGX_AGT_SOURCE_QUERY
+        || ctx->source->type == NGX_AGT_SOURCE_SUBPROTOCOL)
+    {
         *token = ctx->token;
     }
 }
