@@ -6,8 +6,8 @@
 
 #include "stubs.h"
 #include "zone/clock.h"
+#include "zone/process.h"
 
-#include <sys/syscall.h>
 
 
 typedef struct {
@@ -199,22 +199,10 @@ ngx_log_error_core(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
 }
 
 
-/* what the module asks of a process is only ever whether it is there */
-
-int
-kill(pid_t pid, int sig)
+ngx_uint_t
+ngx_agt_process_lives(ngx_pid_t pid)
 {
-    if (sig == 0) {
-
-        if (stub_there ? stub_there(pid) : pid != stub_dead) {
-            return 0;
-        }
-
-        ngx_set_errno(NGX_ESRCH);
-        return -1;
-    }
-
-    return (int) syscall(SYS_kill, pid, sig);
+    return pid == ngx_pid || (stub_there ? stub_there(pid) : pid != stub_dead);
 }
 
 

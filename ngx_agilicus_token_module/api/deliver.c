@@ -9,6 +9,7 @@
 #include "api/seams.h"
 #include "zone/children.h"
 #include "zone/seal.h"
+#include "zone/process.h"
 
 
 /* milliseconds between two looks at the ledger */
@@ -286,9 +287,7 @@ ngx_agt_deliver_look(ngx_agt_ledger_record_t *r,
         return NGX_ABORT;
     }
 
-    if (r->lease > now->mono
-        && (kill(r->pid, 0) == 0 || ngx_errno != NGX_ESRCH))
-    {
+    if (r->lease > now->mono && ngx_agt_process_lives(r->pid)) {
         /* a process that dies gives no lease back: it is looked at again */
 
         ledger->wake = 0;

@@ -8,6 +8,7 @@
 #include "api/feed_list.h"
 #include "api/seams.h"
 #include "api/window.h"
+#include "zone/process.h"
 
 
 /* milliseconds between two looks at the lease, and for which it is taken */
@@ -237,7 +238,7 @@ ngx_agt_feed_lease(void)
 
     } else if (!mine
         && (feed->poller == 0 || feed->lease <= now
-            || (kill(feed->poller, 0) == -1 && ngx_errno == NGX_ESRCH)))
+            || !ngx_agt_process_lives(feed->poller)))
     {
         feed->poller = (int32_t) ngx_pid;
         mine = 1;

@@ -5,6 +5,7 @@
 
 
 #include "zone/flight.h"
+#include "zone/process.h"
 #include "token/reason.h"
 
 
@@ -358,17 +359,5 @@ ngx_agt_flight_is_free(const ngx_agt_flight_mark_t *m, uint64_t now)
 static ngx_uint_t
 ngx_agt_flight_is_gone(const ngx_agt_flight_mark_t *m, uint64_t now)
 {
-    if (m->state != NGX_AGT_FLIGHT_ASKING) {
-        return 0;
-    }
-
-    if (m->deadline <= now) {
-        return 1;
-    }
-
-    if (m->pid == (int32_t) ngx_pid) {
-        return 0;
-    }
-
-    return kill(m->pid, 0) == -1 && ngx_errno == NGX_ESRCH;
+    return m->deadline <= now || !ngx_agt_process_lives(m->pid);
 }
