@@ -116,6 +116,10 @@ my %tokens = (
     erin2   => issue($api, 'sub=erin.walsh,org=riverton-water'),
     chloe2  => issue($api, 'sub=chloe.tremblay,org=riverton-water'),
     edge    => issue($api, 'sub=edge,org=riverton'),
+    joao    => issue($api, 'sub=joao.mendes,org=riverton'),
+    'ben-now'  => issue($api, 'sub=ben.osei,org=riverton,mfa=-1m'),
+    'ben-then' => issue($api, 'sub=ben.osei,org=riverton,mfa=-20m'),
+    'joao-now' => issue($api, 'sub=joao.mendes,org=riverton,mfa=-1m'),
 );
 
 
@@ -151,6 +155,20 @@ my %examples = (
         [ POST => '/accounts/', 'ben', 403,
           'scope="urn:agilicus:users:owner"' ],
         [ POST => '/accounts/', 'amelia', 200, 'the app got: POST' ],
+    ],
+
+    'step_up.conf' => [
+        [ GET => '/', 'ben', 200, 'the app got' ],
+        [ GET => '/permits/approve/1', 'ben-now', 200, 'the app got' ],
+        [ GET => '/permits/approve/1', 'ben', 401, "$bare, "
+          . 'error="insufficient_user_authentication", max_age="900"' ],
+        [ GET => '/permits/approve/1', 'ben-then', 401, "$bare, "
+          . 'error="insufficient_user_authentication", max_age="900"' ],
+        [ GET => '/permits/approve/1', 'joao-now', 403,
+          'error="insufficient_scope"' ],
+        [ GET => '/shares/plans/a', 'joao', 200, 'the app got' ],
+        [ GET => '/shares/other/a', 'joao', 403, 'insufficient_scope' ],
+        [ GET => '/shares/plans/a', 'ben', 403, 'insufficient_scope' ],
     ],
 
     'report.conf' => [
