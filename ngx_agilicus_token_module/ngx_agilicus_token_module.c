@@ -299,6 +299,13 @@ static ngx_command_t  ngx_agt_commands[] = {
       offsetof(ngx_agt_loc_conf_t, api_keys),
       &ngx_agt_api_keys },
 
+    { ngx_string("agilicus_token_api_header"),
+      NGX_AGT_ANYWHERE|NGX_CONF_TAKE2,
+      ngx_agt_set_api_header,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("agilicus_token_api_connect_timeout"),
       NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
       ngx_agt_parameter_set,

@@ -65,6 +65,14 @@ typedef struct {
 } ngx_agt_require_conf_t;
 
 
+/* "agilicus_token_api_header" */
+
+typedef struct {
+    ngx_str_t                  name;
+    ngx_http_complex_value_t   value;
+} ngx_agt_trace_header_t;
+
+
 /* where a directive stands, for what is found after all has been read */
 
 typedef struct {
@@ -190,6 +198,7 @@ struct ngx_agt_loc_conf_s {
     ngx_uint_t                 trusted;
     ngx_agt_place_t            handler;    /* where it is set */
 
+    ngx_array_t               *api_headers; /* of trace_header_t */
     ngx_agt_setting_t          api_url;
     ngx_agt_setting_t          api_credential;
     ngx_flag_t                 api_credential_introspect;

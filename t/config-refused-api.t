@@ -720,3 +720,43 @@ invalid parameter "on" in "agilicus_token_revocation_feed" directive, it must be
 --- must_die
 --- error_log refused
 "agilicus_token_revocation_feed" needs "agilicus_token_api_credential" in http, for the list of tokens is not for everybody
+
+
+
+=== TEST 80: a header of calls is for tracing
+--- config: agilicus_token_api_header Authorization x;
+--- must_die
+--- error_log refused
+invalid parameter "Authorization" in "agilicus_token_api_header" directive, it must be the name of a header for tracing: "traceparent", "tracestate", "baggage", "b3", like "X-B3-TraceId", "X-Request-ID" or "X-Correlation-ID"
+
+
+
+=== TEST 81: ... and not only like one
+--- config: agilicus_token_api_header X-B3-:x x;
+--- must_die
+--- error_log refused
+invalid parameter "X-B3-:x" in "agilicus_token_api_header" directive, it must be the name of a header for tracing: "traceparent", "tracestate", "baggage", "b3", like "X-B3-TraceId", "X-Request-ID" or "X-Correlation-ID"
+
+
+
+=== TEST 82: ... with a name after its prefix
+--- config: agilicus_token_api_header X-B3- x;
+--- must_die
+--- error_log refused
+invalid parameter "X-B3-" in "agilicus_token_api_header" directive, it must be the name of a header for tracing: "traceparent", "tracestate", "baggage", "b3", like "X-B3-TraceId", "X-Request-ID" or "X-Correlation-ID"
+
+
+
+=== TEST 83: ... and stands once, in any spelling
+--- config: agilicus_token_api_header b3 x; agilicus_token_api_header B3 y;
+--- must_die
+--- error_log refused
+duplicate parameter "B3" in "agilicus_token_api_header" directive
+
+
+
+=== TEST 84: a header of calls has a value
+--- config: agilicus_token_api_header b3;
+--- must_die
+--- error_log refused
+invalid number of arguments in "agilicus_token_api_header" directive

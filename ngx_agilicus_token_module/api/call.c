@@ -635,6 +635,7 @@ ngx_agt_call_create(const ngx_agt_call_request_t *request,
 
     if (ngx_agt_call_copy(&call->body, &request->body) != NGX_OK
         || ngx_agt_call_copy(&call->bearer, &request->bearer) != NGX_OK
+        || ngx_agt_call_copy(&call->headers, &request->headers) != NGX_OK
         || ngx_agt_call_copy(&call->data, &request->data) != NGX_OK)
     {
         ngx_agt_call_free(call);
@@ -838,6 +839,7 @@ ngx_agt_call_free(ngx_agt_call_t *call)
 
     ngx_agt_call_wipe(&call->body);
     ngx_agt_call_wipe(&call->bearer);
+    ngx_agt_call_wipe(&call->headers);
     ngx_agt_call_wipe(&call->data);
 
     ngx_free(call);

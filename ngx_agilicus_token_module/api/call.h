@@ -95,6 +95,7 @@ typedef struct {
     ngx_str_t                       url;
     ngx_str_t                       body;
     ngx_str_t                       bearer;
+    ngx_str_t                       headers;    /* see curl */
     ngx_msec_t                      connect_timeout;
 
     /* of this waiter; with an origin, the call itself lasts api->longest */
@@ -147,6 +148,7 @@ struct ngx_agt_call_s {
     ngx_str_t                   url;
     ngx_str_t                   body;
     ngx_str_t                   bearer;
+    ngx_str_t                   headers;    /* of who made the call */
     ngx_str_t                   data;
     ngx_msec_t                  connect_timeout;
     ngx_msec_t                  timeout;

@@ -188,6 +188,7 @@ ngx_agt_call_send(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
     request.url = call->url;
     request.body = call->body;
     request.bearer = call->bearer;
+    request.headers = call->headers;
     request.connect_timeout = call->connect_timeout;
     request.timeout = call->timeout;
     request.max_body = call->max_body;

@@ -23,6 +23,7 @@ static ngx_int_t ngx_agt_curl_setup(ngx_agt_curl_op_t *op);
 static ngx_int_t ngx_agt_curl_prepare(
     ngx_agt_curl_op_t *op,
     ngx_agt_curl_request_t *request);
+static ngx_int_t ngx_agt_curl_add(ngx_agt_curl_op_t *op, const char *line);
 static ngx_int_t ngx_agt_curl_bearer(ngx_agt_curl_op_t *op, ngx_str_t *bearer);
 static ngx_agt_curl_op_t *ngx_agt_curl_get(ngx_agt_curl_t *pool);
 static void ngx_agt_curl_put(ngx_agt_curl_op_t *op);
@@ -432,6 +433,7 @@ static ngx_int_t
 ngx_agt_curl_prepare(ngx_agt_curl_op_t *op, ngx_agt_curl_request_t *request)
 {
     CURL               *e;
+    u_char             *line;
     struct curl_slist  *headers;
     ngx_agt_curl_t     *pool;
 
@@ -456,15 +458,27 @@ ngx_agt_curl_prepare(ngx_agt_curl_op_t *op, ngx_agt_curl_request_t *request)
         op->body.len = request->body.len;
     }
 
-    if (request->bearer.len) {
-        if (ngx_agt_curl_bearer(op, &request->bearer) != NGX_OK) {
+    if (request->bearer.len
+        && ngx_agt_curl_bearer(op, &request->bearer) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (line = request->headers.data;
+         line < request->headers.data + request->headers.len;
+         line += ngx_strlen(line) + 1)
+    {
+        if (ngx_agt_curl_add(op, (char *) line) != NGX_OK) {
             return NGX_ERROR;
         }
+    }
 
-        /* the pool's own headers follow; they are not freed with the bearer */
+    if (op->headers) {
+
+        /* the pool's own headers follow; its list is not freed with this one */
 
         for ( /* void */ ; headers; headers = headers->next) {
-            if (curl_slist_append(op->headers, headers->data) == NULL) {
+            if (ngx_agt_curl_add(op, headers->data) != NGX_OK) {
                 return NGX_ERROR;
             }
         }
@@ -507,10 +521,27 @@ ngx_agt_curl_prepare(ngx_agt_curl_op_t *op, ngx_agt_curl_request_t *request)
 
 
 static ngx_int_t
+ngx_agt_curl_add(ngx_agt_curl_op_t *op, const char *line)
+{
+    struct curl_slist  *list;
+
+    list = curl_slist_append(op->headers, line);
+    if (list == NULL) {
+        return NGX_ERROR;
+    }
+
+    op->headers = list;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
 ngx_agt_curl_bearer(ngx_agt_curl_op_t *op, ngx_str_t *bearer)
 {
-    size_t   len;
-    u_char  *line;
+    size_t      len;
+    u_char     *line;
+    ngx_int_t   rc;
 
     len = sizeof("Authorization: Bearer ") - 1 + bearer->len;
 
@@ -523,12 +554,12 @@ ngx_agt_curl_bearer(ngx_agt_curl_op_t *op, ngx_str_t *bearer)
                            sizeof("Authorization: Bearer ") - 1),
                 bearer->data, bearer->len) = '\0';
 
-    op->headers = curl_slist_append(NULL, (char *) line);
+    rc = ngx_agt_curl_add(op, (char *) line);
 
     ngx_explicit_memzero(line, len);
     ngx_free(line);
 
-    return op->headers ? NGX_OK : NGX_ERROR;
+    return rc;
 }
 
 

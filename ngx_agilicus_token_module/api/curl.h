@@ -76,8 +76,9 @@ typedef void (*ngx_agt_curl_handler_pt)(void *data,
 
 
 /*
- * One request.  "url" is null-terminated; "body" and "bearer" are copied and
- * zeroed when the operation ends.  With an empty body the method is GET, else
+ * One request.  "url" is null-terminated; "body", "bearer" and "headers" are
+ * copied, and zeroed when the operation ends.  "headers" are lines of further
+ * headers, each with a null at its end.  With an empty body the method is GET, else
  * POST of application/json.  Times are in milliseconds.
  */
 
@@ -85,6 +86,7 @@ typedef struct {
     ngx_str_t                url;
     ngx_str_t                body;
     ngx_str_t                bearer;
+    ngx_str_t                headers;
     ngx_msec_t               connect_timeout;
     ngx_msec_t               timeout;
     size_t                   max_body;   /* bytes */

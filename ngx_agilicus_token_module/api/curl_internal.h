@@ -51,7 +51,7 @@ struct ngx_agt_curl_op_s {
     ngx_queue_t              queue;   /* ops or idle */
     ngx_agt_curl_t          *pool;
     CURL                    *easy;
-    struct curl_slist       *headers; /* with a bearer, else NULL */
+    struct curl_slist       *headers; /* NULL: only the pool's */
 
     ngx_str_t                body;    /* of the request */
 

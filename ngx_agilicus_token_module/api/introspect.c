@@ -104,6 +104,7 @@ ngx_agt_api_introspect(
     request.charged = introspect->charged;
     request.paced = introspect->paced;
     request.seen = introspect->seen;
+    request.headers = introspect->headers;
 
     if (origin->api->credential_introspect) {
         request.bearer = origin->api->credential;

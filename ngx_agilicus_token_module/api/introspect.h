@@ -44,6 +44,7 @@ typedef struct {
     unsigned                        paced:1;  /* see call */
 
     uint64_t                        seen;     /* see call */
+    ngx_str_t                       headers;  /* see curl */
 } ngx_agt_introspect_t;
 
 

@@ -176,6 +176,7 @@ ngx_agt_issue_request(const ngx_agt_issue_t *issue,
 
     request->api = issue->origin->api;
     request->origin = issue->origin;
+    request->headers = issue->headers;
     request->connect_timeout = issue->connect_timeout;
     request->timeout = issue->timeout;
     request->key = issue->key;

@@ -33,6 +33,7 @@ typedef struct {
     ngx_msec_t                      connect_timeout;
     ngx_msec_t                      timeout;
     const ngx_agt_budget_client_t  *client;
+    ngx_str_t                       headers;  /* see curl */
 
     /*
      * Of a reissue: the presented token, or the raw token of the API key that

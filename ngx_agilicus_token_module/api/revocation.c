@@ -21,6 +21,7 @@ typedef struct {
     ngx_agt_waiter_t  *client;     /* hears of the first try; or NULL */
 
     ngx_agt_api_t     *api;
+    ngx_str_t          headers;
     ngx_str_t          body;
     u_char             digest[NGX_AGT_DIGEST_LEN];
     u_char             key[NGX_AGT_DENIAL_KEY_LEN];
@@ -95,6 +96,7 @@ ngx_agt_revocation_start(const ngx_agt_revocation_t *revocation,
     }
 
     job->recorded = ngx_agt_revocation_record(job, revocation);
+    job->headers = revocation->headers;
 
     if (ngx_agt_revocation_try(job, revocation->client, answer)
         != NGX_AGAIN)
@@ -408,6 +410,7 @@ ngx_agt_revocation_try(ngx_agt_revocation_job_t *job,
     request.operation = NGX_AGT_OPERATION_REVOKE;
     request.api = job->api;
     request.url = job->api->revoke;
+    request.headers = job->headers;
     request.body = job->body;
     request.connect_timeout = job->connect_timeout;
     request.timeout = job->timeout;
@@ -416,6 +419,10 @@ ngx_agt_revocation_try(ngx_agt_revocation_job_t *job,
     request.kind = NGX_AGT_LIMITS_SIGN_OUT;
     request.client = client;
     request.charged = (client != NULL);
+
+    /* the lines are those of the request that signs out, and copied now */
+
+    ngx_str_null(&job->headers);
 
     return ngx_agt_call_join(&request, &job->waiter, answer);
 }

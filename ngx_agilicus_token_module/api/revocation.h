@@ -37,6 +37,7 @@ typedef struct {
     ngx_msec_t                      connect_timeout;
     ngx_msec_t                      timeout;
     const ngx_agt_budget_client_t  *client;       /* NULL: not charged */
+    ngx_str_t                       headers;      /* of start(), see curl */
 } ngx_agt_revocation_t;
 
 

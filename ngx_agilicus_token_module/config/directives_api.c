@@ -9,8 +9,11 @@
 #include "config/parameters.h"
 #include "config/place.h"
 #include "config/url.h"
+#include "config/values.h"
+#include "token/text.h"
 
 
+static ngx_uint_t ngx_agt_is_trace_header(const ngx_str_t *name);
 static char *ngx_agt_set_url(ngx_conf_t *cf, ngx_uint_t proxy,
     ngx_agt_setting_t *setting);
 static ngx_int_t ngx_agt_parameter_file(ngx_conf_t *cf,
@@ -319,4 +322,91 @@ ngx_agt_set_breaker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* tracing only: other headers could change what the API answers */
+
+char *
+ngx_agt_set_api_header(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_agt_loc_conf_t *lcf = conf;
+
+    ngx_str_t               *value;
+    ngx_uint_t               i;
+    ngx_agt_trace_header_t  *header;
+
+    value = cf->args->elts;
+
+    if (!ngx_agt_is_trace_header(&value[1])) {
+        return ngx_agt_parameter_refuse(cf, &value[1],
+                   "the name of a header for tracing: \"traceparent\", "
+                   "\"tracestate\", \"baggage\", \"b3\", like "
+                   "\"X-B3-TraceId\", \"X-Request-ID\" or "
+                   "\"X-Correlation-ID\"");
+    }
+
+    if (lcf->api_headers == NGX_CONF_UNSET_PTR) {
+        lcf->api_headers = ngx_array_create(cf->pool, 2,
+                                            sizeof(ngx_agt_trace_header_t));
+        if (lcf->api_headers == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    header = lcf->api_headers->elts;
+
+    for (i = 0; i < lcf->api_headers->nelts; i++) {
+        if (header[i].name.len == value[1].len
+            && ngx_strncasecmp(header[i].name.data, value[1].data,
+                               value[1].len)
+               == 0)
+        {
+            return ngx_agt_parameter_repeated(cf, &value[1]);
+        }
+    }
+
+    header = ngx_array_push(lcf->api_headers);
+    if (header == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    header->name = value[1];
+
+    return (ngx_agt_value_compile(cf, &value[2], &header->value) == NGX_OK)
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static ngx_uint_t
+ngx_agt_is_trace_header(const ngx_str_t *name)
+{
+    size_t         i;
+    ngx_uint_t     n;
+    const u_char  *end;
+
+    static const char  *names[] = {
+        "traceparent", "tracestate", "baggage", "b3", "x-request-id",
+        "x-correlation-id"
+    };
+
+    for (n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+        if (ngx_agt_text_is(name, names[n])) {
+            return 1;
+        }
+    }
+
+    end = name->data + name->len;
+
+    if (!ngx_agt_text_begins(name->data, end, "x-b3-") || name->len == 5) {
+        return 0;
+    }
+
+    for (i = 5; i < name->len; i++) {
+        if (!ngx_agt_text_is_alnum(name->data[i]) && name->data[i] != '-') {
+            return 0;
+        }
+    }
+
+    return 1;
 }

@@ -127,6 +127,7 @@ ngx_agt_create_loc_conf(ngx_conf_t *cf)
     conf->preflight = NGX_CONF_UNSET_UINT;
     conf->resource_metadata = NGX_CONF_UNSET_PTR;
     conf->error_body = NGX_CONF_UNSET_UINT;
+    conf->api_headers = NGX_CONF_UNSET_PTR;
     conf->recheck = NGX_CONF_UNSET_MSEC;
     conf->rules = NGX_CONF_UNSET;
     conf->forward = NGX_CONF_UNSET;
@@ -253,6 +254,7 @@ ngx_agt_merge_level(ngx_conf_t *cf,
                               NGX_AGT_PREFLIGHT_CHECK);
     ngx_conf_merge_ptr_value(conf->resource_metadata,
                              prev->resource_metadata, NULL);
+    ngx_conf_merge_ptr_value(conf->api_headers, prev->api_headers, NULL);
     ngx_conf_merge_uint_value(conf->error_body, prev->error_body,
                               NGX_AGT_ERROR_BODY_HTML);
     ngx_conf_merge_ptr_value(conf->identity, prev->identity, NULL);

@@ -16,6 +16,7 @@
 #include "api/revocation.h"
 #include "json/hook.h"
 #include "token/time.h"
+#include "request/trace.h"
 
 
 /* the state of a sign-out while its request waits */
@@ -441,6 +442,8 @@ ngx_agt_revoke_at_api(ngx_http_request_t *r,
     revocation.connect_timeout = lcf->api_connect_timeout;
     revocation.timeout = ctx->api->longest;
     revocation.client = &client;
+
+    ngx_agt_trace_headers(r, lcf, &revocation.headers);
 
     ctx->revoke->next = ngx_agt_revoke_revoked;
 

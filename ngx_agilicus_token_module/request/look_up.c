@@ -7,6 +7,7 @@
 #include "request/look_up.h"
 #include "request/access.h"
 #include "request/context.h"
+#include "request/trace.h"
 #include "request/wait.h"
 #include "zone/digest_cache.h"
 #include "zone/issued.h"
@@ -702,6 +703,8 @@ ngx_agt_look_up_question(const ngx_agt_ctx_t *ctx,
     introspect->timeout = lcf->api_timeout;
     introspect->invalid = lcf->lifetimes.invalid;
     introspect->seen = ctx->seen;
+
+    ngx_agt_trace_headers(ctx->request, lcf, &introspect->headers);
 }
 
 

@@ -12,6 +12,7 @@
 #include "request/recheck.h"
 #include "request/wait.h"
 #include "rules/path.h"
+#include "request/trace.h"
 
 
 static ngx_int_t ngx_agt_exchange_find(ngx_http_request_t *r,
@@ -182,6 +183,9 @@ ngx_agt_exchange_ask(ngx_http_request_t *r,
     issue.connect_timeout = lcf->api_connect_timeout;
     issue.timeout = lcf->api_timeout;
     issue.client = &client;
+
+    ngx_agt_trace_headers(r, lcf, &issue.headers);
+
     issue.token = ctx->api_key ? ctx->raw : ctx->token;
     issue.parent = ngx_agt_look_up_denial_key(ctx);
     issue.facts = &ctx->facts;
