@@ -114,6 +114,7 @@ my %tokens = (
     dev2    => issue($api, 'sub=dev.patel,org=riverton-library'),
     erin    => issue($api, 'sub=erin.walsh,org=riverton-water'),
     erin2   => issue($api, 'sub=erin.walsh,org=riverton-water'),
+    night   => issue($api, 'sub=erin.walsh,org=riverton-water,session=night'),
     chloe2  => issue($api, 'sub=chloe.tremblay,org=riverton-water'),
     edge    => issue($api, 'sub=edge,org=riverton'),
     joao    => issue($api, 'sub=joao.mendes,org=riverton'),
@@ -121,6 +122,19 @@ my %tokens = (
     'ben-then' => issue($api, 'sub=ben.osei,org=riverton,mfa=-20m'),
     'joao-now' => issue($api, 'sub=joao.mendes,org=riverton,mfa=-1m'),
 );
+
+
+sub revoke_session {
+    my ($api, $user, $session) = @_;
+
+    my $res = HttpClient->new(port => $api->{port})->request(
+        POST => '/v1/sessions/bulk_revoke',
+        headers => { 'Content-Type' => 'application/json',
+                     Authorization => "Bearer $tokens{edge}" },
+        body => qq({"user_id":"$user","session_id":"$session"}));
+
+    is($res->{status}, 200, 'the API revokes a session');
+}
 
 
 # Of each example: requests, as [ method, path, token, status, what else,
@@ -409,6 +423,22 @@ my %examples = (
               } while ($status == 200 && time < $until);
 
               is($status, 401, 'a token that was revoked elsewhere is refused');
+          } ],
+        [ GET => '/', 'night', 200, sub {
+              my ($res, $nginx) = @_;
+
+              revoke_session($api, 'erin.walsh', 'night');
+
+              my $until = time + 10 * NginxControl::slow();
+              my $status;
+
+              do {
+                  sleep 0.2;
+                  $status = $nginx->get('/', headers => {
+                      Authorization => "Bearer $tokens{night}" })->{status};
+              } while ($status == 200 && time < $until);
+
+              is($status, 401, 'and one whose session was');
           } ],
         [ GET => '/', 'chloe', 200, 'the app got' ],
     ],

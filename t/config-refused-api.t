@@ -683,7 +683,7 @@ duplicate parameter "interval=1s" in "agilicus_token_revocation_feed" directive
 --- config
 --- must_die
 --- error_log refused
-invalid parameter "on" in "agilicus_token_revocation_feed" directive, it must be like "interval=5s" (between 1s and 1d) or like "limit=100" (between 2 and 100)
+invalid parameter "on" in "agilicus_token_revocation_feed" directive, it must be like "interval=5s" (between 1s and 1d) or like "limit=100" (between 2 and 100) or like "sessions=30d" (between 1m and 10y)
 
 
 
@@ -760,3 +760,93 @@ duplicate parameter "B3" in "agilicus_token_api_header" directive
 --- must_die
 --- error_log refused
 invalid number of arguments in "agilicus_token_api_header" directive
+
+
+
+=== TEST 85: "sessions=0" reads no sessions
+--- http_config: agilicus_token_revocation_feed interval=1s sessions=0;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "sessions=0" in "agilicus_token_revocation_feed" directive, it must be like "sessions=30d" (between 1m and 10y)
+
+
+
+=== TEST 86: "sessions=59s" reads no sessions
+--- http_config: agilicus_token_revocation_feed interval=1s sessions=59s;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "sessions=59s" in "agilicus_token_revocation_feed" directive, it must be like "sessions=30d" (between 1m and 10y)
+
+
+
+=== TEST 87: "sessions=11y" reads no sessions
+--- http_config: agilicus_token_revocation_feed interval=1s sessions=11y;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "sessions=11y" in "agilicus_token_revocation_feed" directive, it must be like "sessions=30d" (between 1m and 10y)
+
+
+
+=== TEST 88: "sessions=-1d" reads no sessions
+--- http_config: agilicus_token_revocation_feed interval=1s sessions=-1d;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "sessions=-1d" in "agilicus_token_revocation_feed" directive, it must be like "sessions=30d" (between 1m and 10y)
+
+
+
+=== TEST 89: "sessions=" reads no sessions
+--- http_config: agilicus_token_revocation_feed interval=1s sessions=;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "sessions=" in "agilicus_token_revocation_feed" directive, it must be like "sessions=30d" (between 1m and 10y)
+
+
+
+=== TEST 90: "sessions=off" reads no sessions
+--- http_config: agilicus_token_revocation_feed interval=1s sessions=off;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "sessions=off" in "agilicus_token_revocation_feed" directive, it must be like "sessions=30d" (between 1m and 10y)
+
+
+
+=== TEST 91: "sessions=1d sessions=2d" is no feed
+--- http_config: agilicus_token_revocation_feed interval=1s sessions=1d sessions=2d;
+--- config
+--- must_die
+--- error_log refused
+duplicate parameter "sessions=2d" in "agilicus_token_revocation_feed" directive
+
+
+
+=== TEST 92: sessions alone are no feed
+--- http_config: agilicus_token_revocation_feed sessions=1d;
+--- config
+--- must_die
+--- error_log refused
+"agilicus_token_revocation_feed" directive needs an "interval", like "interval=5s"
+
+
+
+=== TEST 93: sessions of a feed that is off are not read
+--- http_config: agilicus_token_revocation_feed off sessions=1d;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "sessions=1d" in "agilicus_token_revocation_feed" directive, nothing goes with "off"
+
+
+
+=== TEST 94: a feed of sessions needs a credential
+--- http_config: agilicus_token_revocation_feed interval=1s sessions=1d;
+--- config
+--- must_die
+--- error_log refused
+"agilicus_token_revocation_feed" needs "agilicus_token_api_credential" in http, for the list of tokens is not for everybody

@@ -11,6 +11,7 @@
 #include "json/body.h"
 #include "json/hook.h"
 #include "json/document.h"
+#include "json/list.h"
 
 
 #define SIZE  (2 * NGX_AGT_JSON_MAX_BODY)
@@ -19,22 +20,14 @@
 typedef ngx_uint_t (*reader_pt)(const u_char *body, size_t len);
 
 
-typedef struct {
-    ngx_uint_t   rows;
-    ngx_uint_t   wrong;
-    char         said[256];     /* "number:what;" of rows that are wrong */
-    char         denied[256];   /* "jti;" of the others */
-} rows_t;
-
-
 static void test_controls(void);
-static void test_list(void);
 static void test_raw_token(void);
 static ngx_uint_t read_token(const u_char *body, size_t len);
 static ngx_uint_t read_api_key(const u_char *body, size_t len);
 static ngx_uint_t read_object(const u_char *body, size_t len);
 static ngx_uint_t read_raw_token(const u_char *body, size_t len);
 static ngx_uint_t read_list(const u_char *body, size_t len);
+static ngx_uint_t read_sessions(const u_char *body, size_t len);
 static ngx_uint_t read_denials(const u_char *body, size_t len);
 static ngx_uint_t read_document(const u_char *body, size_t len);
 static void take_row(void *data, const ngx_agt_json_row_t *row);
@@ -43,14 +36,12 @@ static void take_denial(void *data, ngx_agt_denial_kind_e kind,
 
 
 static u_char  buf[SIZE];
-static rows_t  taken;
 
 
 int
 main(void)
 {
     test_controls();
-    test_list();
     test_raw_token();
 
     return unit_done();
@@ -84,6 +75,10 @@ test_controls(void)
         { "RawToken", read_raw_token, "{\"token\":\"x\",\"more\":false}" },
         { "list", read_list,
           "{\"limit\":100,\"tokens\":[ {\"jti\":\"x\",\"exp\":1} ]}" },
+        { "sessions", read_sessions,
+          "{\"limit\":5,\"sessions\":[{\"metadata\":{\"id\":\"x\"},"
+          "\"spec\":{\"revoked\":true}}],\"page_info\":{\"page_on\":[ "
+          "\"id\"],\"page_at_key\":[\"x\"] }}" },
         { "denials", read_denials, "{\"jti\":[\"x\"],\"sub\":[ ]}" },
         { "document", read_document, "[{\"a\":\"x\",\"b\":-0.5e+1}]" }
     };
@@ -133,68 +128,6 @@ test_controls(void)
             }
         }
     }
-}
-
-
-static void
-test_list(void)
-{
-    size_t  i;
-    char    text[512];
-
-    static const struct {
-        const char  *row;
-        const char  *said;
-    } rows[] = {
-        { "{\"jti\":\"x\"}", "" },
-        { "{\"jti\":\"x\",\"exp\":null,\"iat\":null}", "" },
-        { "{\"jti\":\"x\",\"revoked\":true}", "" },
-        { "{\"jti\":\"x\",\"revoked\":null}", "" },
-        { "{\"jti\":\"x\",\"revoked\":\"2026-01-01\"}", "" },
-        { "{\"jti\":\"x\",\"exp\":\"2026-01-01T00:00:00Z\"}", "" },
-        { "null", "2:it is no object;" },
-        { "true", "2:it is no object;" },
-        { "\"x\"", "2:it is no object;" },
-        { "[\"x\"]", "2:it is no object;" },
-        { "{}", "2:it has no \"jti\";" },
-        { "{\"JTI\":\"x\"}", "2:it has no \"jti\";" },
-        { "{\"jti\":null,\"exp\":1}", "2:it has no \"jti\";" },
-        { "{\"jti\":\"\"}", "2:its \"jti\" is none that a token can have;" },
-        { "{\"jti\":1}", "2:its \"jti\" is none that a token can have;" },
-        { "{\"jti\":{}}", "2:its \"jti\" is none that a token can have;" },
-        { "{\"jti\":\"x\",\"exp\":\"\"}", "2:its \"exp\" is no date;" },
-        { "{\"jti\":\"x\",\"exp\":[]}", "2:its \"exp\" is no date;" },
-        { "{\"jti\":\"x\",\"exp\":\"soon\",\"iat\":\"soon\"}",
-          "2:its \"exp\" is no date;" },
-        { "{\"jti\":\"x\",\"iat\":\"soon\"}", "2:its \"iat\" is no date;" },
-        { "{\"jti\":\"x\",\"exp\":1,\"iat\":false}",
-          "2:its \"iat\" is no date;" }
-    };
-
-    unit_test("a row that cannot be read says so, and the others count");
-
-    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        (void) snprintf(text, sizeof(text), "{\"limit\":10,\"tokens\":["
-                        "{\"jti\":\"a\"},%s,{\"jti\":\"b\",\"exp\":7}]}",
-                        rows[i].row);
-
-        unit_check_note(read_list((u_char *) text, strlen(text)),
-                        rows[i].row);
-        unit_check_note(taken.rows == 3, rows[i].row);
-        unit_check_note(strcmp(taken.said, rows[i].said) == 0, taken.said);
-        unit_check_note(strcmp(taken.denied, rows[i].said[0] ? "a;b;"
-                                                             : "a;x;b;")
-                        == 0, taken.denied);
-    }
-
-    unit_test("what is no list has no rows");
-
-    unit_check(!read_list((u_char *) "{\"tokens\":[]}", 13));
-    unit_check(!read_list((u_char *) "{\"limit\":1,\"tokens\":{}}", 23));
-    unit_check(!read_list((u_char *) "{\"limit\":0,\"tokens\":[]}", 23));
-    unit_check(taken.rows == 0);
-    unit_check(read_list((u_char *) "{\"limit\":1}", 11));
-    unit_check(taken.rows == 0);
 }
 
 
@@ -257,11 +190,23 @@ read_raw_token(const u_char *body, size_t len)
 static ngx_uint_t
 read_list(const u_char *body, size_t len)
 {
-    ngx_uint_t  n, limit;
+    ngx_agt_json_list_t  list;
 
-    memset(&taken, 0, sizeof(taken));
+    return ngx_agt_json_list(body, len, NGX_AGT_JSON_TOKENS, take_row, NULL,
+                             &list)
+           == NGX_OK;
+}
 
-    return ngx_agt_json_list(body, len, take_row, &taken, &n, &limit)
+
+static ngx_uint_t
+read_sessions(const u_char *body, size_t len)
+{
+    ngx_agt_json_list_t  list;
+
+    list.next.data = buf;
+
+    return ngx_agt_json_list(body, len, NGX_AGT_JSON_SESSIONS, take_row, NULL,
+                             &list)
            == NGX_OK;
 }
 
@@ -291,30 +236,6 @@ read_document(const u_char *body, size_t len)
 static void
 take_row(void *data, const ngx_agt_json_row_t *row)
 {
-    rows_t *rows = data;
-
-    size_t  len;
-
-    rows->rows++;
-
-    unit_check(row->number == rows->rows);
-
-    if (row->wrong) {
-        rows->wrong++;
-
-        len = strlen(rows->said);
-        (void) snprintf(rows->said + len, sizeof(rows->said) - len, "%u:%s;",
-                        (unsigned) row->number, row->wrong);
-
-        unit_check(row->jti.len == 0 && !row->revoked);
-        return;
-    }
-
-    if (row->revoked) {
-        len = strlen(rows->denied);
-        (void) snprintf(rows->denied + len, sizeof(rows->denied) - len,
-                        "%.*s;", (int) row->jti.len, row->jti.data);
-    }
 }
 
 

@@ -50,6 +50,7 @@ typedef struct {
     ngx_str_t               revoke;
     ngx_str_t               validations;
     ngx_str_t               tokens;
+    ngx_str_t               sessions;
 } ngx_agt_api_t;
 
 

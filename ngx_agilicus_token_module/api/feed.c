@@ -6,6 +6,7 @@
 
 #include "api/feed.h"
 #include "api/feed_list.h"
+#include "api/feed_sessions.h"
 #include "api/seams.h"
 #include "api/window.h"
 #include "zone/process.h"
@@ -15,7 +16,7 @@
 #define NGX_AGT_FEED_TICK           500
 #define NGX_AGT_FEED_LEASE          3000
 
-/* seconds by which the API's clock may be ahead of the edge's */
+/* seconds by which the API's clock may differ from the edge's */
 #define NGX_AGT_FEED_MARGIN         3600
 
 /* calls at once */
@@ -37,6 +38,7 @@ typedef struct {
 
     ngx_agt_windows_t           windows;
     ngx_agt_feed_list_t         lists[NGX_AGT_FEED_CALLS];
+    ngx_agt_feed_sessions_t     sessions;
 
     /* this poll */
     int64_t                     floor;     /* no token expires before it */
@@ -44,7 +46,7 @@ typedef struct {
     ngx_uint_t                  rows;
     ngx_uint_t                  calls;
     ngx_uint_t                  denied;
-    ngx_uint_t                  truncated;
+    ngx_uint_t                  truncated; /* windows, sessions */
     ngx_uint_t                  too_large; /* answers */
     ngx_uint_t                  outside;   /* windows that were ignored */
 
@@ -55,6 +57,8 @@ typedef struct {
     unsigned                    failed:1;
     unsigned                    said_wrong:1;
     unsigned                    said_outside:1;
+    unsigned                    said_sessions:1;
+    unsigned                    said_others:1;
 } ngx_agt_feed_worker_t;
 
 
@@ -63,14 +67,18 @@ static ngx_uint_t ngx_agt_feed_lease(void);
 static ngx_uint_t ngx_agt_feed_is_ours_locked(void);
 static void ngx_agt_feed_release(void);
 static void ngx_agt_feed_poll(void);
+static ngx_uint_t ngx_agt_feed_busy(void);
 static void ngx_agt_feed_next(void);
+static ngx_agt_window_t *ngx_agt_feed_window(void);
 static void ngx_agt_feed_done(void *data, ngx_agt_answer_t *answer);
 static void ngx_agt_feed_window_done(ngx_agt_feed_list_t *list,
     ngx_uint_t too_large);
-static void ngx_agt_feed_wrong(ngx_agt_feed_list_t *list);
+static void ngx_agt_feed_wrong(ngx_agt_feed_call_t *call);
 static ngx_uint_t ngx_agt_feed_hopeless(ngx_agt_feed_list_t *list,
     ngx_uint_t too_large);
 static void ngx_agt_feed_outside(void);
+static void ngx_agt_feed_sessions_done(void *data, ngx_agt_answer_t *answer);
+static void ngx_agt_feed_others(void);
 static void ngx_agt_feed_end(void);
 static void ngx_agt_feed_say(void);
 
@@ -101,7 +109,14 @@ ngx_agt_feed_configure(ngx_agt_denials_t *denials,
             ngx_memcpy(feed->api, conf->api->digest, NGX_AGT_DIGEST_LEN);
         }
 
+        /* sessions that were created earlier have not been read yet */
+
+        if (conf->sessions > feed->sessions) {
+            feed->watermark = 0;
+        }
+
         feed->interval = conf->interval;
+        feed->sessions = conf->sessions;
     }
 
     /* older workers lose the lease */
@@ -145,6 +160,14 @@ ngx_agt_feed_init(const ngx_agt_feed_conf_t *conf, ngx_log_t *log)
         }
     }
 
+    if (conf->sessions
+        && ngx_agt_feed_sessions_init(&f->sessions, conf,
+                                      ngx_agt_feed_sessions_done, log)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     f->conf = conf;
 
     f->dummy.fd = (ngx_socket_t) -1;
@@ -175,7 +198,11 @@ ngx_agt_feed_exit(void)
     ngx_agt_feed_release();
 
     for (i = 0; i < NGX_AGT_FEED_CALLS; i++) {
-        ngx_agt_feed_list_exit(&f->lists[i]);
+        ngx_agt_feed_call_exit(&f->lists[i].call);
+    }
+
+    if (f->conf->sessions) {
+        ngx_agt_feed_sessions_exit(&f->sessions);
     }
 
     ngx_agt_seams.del_timer(&f->tick);
@@ -299,17 +326,14 @@ ngx_agt_feed_release(void)
 static void
 ngx_agt_feed_poll(void)
 {
-    ngx_uint_t              i;
     ngx_agt_feed_worker_t  *f;
 
     f = &ngx_agt_feed;
 
     /* calls of a poll that was given up must end first */
 
-    for (i = 0; i < NGX_AGT_FEED_CALLS; i++) {
-        if (f->lists[i].busy) {
-            return;
-        }
+    if (ngx_agt_feed_busy()) {
+        return;
     }
 
     f->floor = ngx_time() - NGX_AGT_FEED_MARGIN
@@ -336,52 +360,80 @@ ngx_agt_feed_poll(void)
         f->known = 1;
     }
 
+    if (f->conf->sessions) {
+        ngx_agt_feed_sessions_begin(&f->sessions,
+                                    ngx_time() - f->conf->sessions
+                                    - NGX_AGT_FEED_MARGIN);
+    }
+
     ngx_agt_feed_next();
 }
 
 
-/* makes calls for the windows that are left, or ends the poll */
+/* returns how many calls are under way */
+
+static ngx_uint_t
+ngx_agt_feed_busy(void)
+{
+    ngx_uint_t              i, busy;
+    ngx_agt_feed_worker_t  *f;
+
+    f = &ngx_agt_feed;
+
+    busy = f->sessions.call.busy;
+
+    for (i = 0; i < NGX_AGT_FEED_CALLS; i++) {
+        busy += f->lists[i].call.busy;
+    }
+
+    return busy;
+}
+
+
+/*
+ * Makes calls for the next page of sessions, of which one comes after the
+ * other, and for the windows that are left; or ends the poll.
+ */
 
 static void
 ngx_agt_feed_next(void)
 {
-    ngx_uint_t              i, s, busy;
+    ngx_uint_t              i, busy;
     ngx_agt_window_t       *window;
     ngx_agt_feed_worker_t  *f;
 
     f = &ngx_agt_feed;
 
-    i = 0;
-    busy = 0;
+    busy = ngx_agt_feed_busy();
 
-    for (s = 0; s < NGX_AGT_FEED_CALLS; s++) {
-
-        if (f->lists[s].busy) {
+    if (f->polling && !f->failed && f->conf->sessions
+        && !f->sessions.done && !f->sessions.call.busy
+        && busy < NGX_AGT_FEED_CALLS)
+    {
+        if (ngx_agt_feed_sessions_ask(&f->sessions) == NGX_OK) {
+            f->calls++;
             busy++;
-            continue;
-        }
 
-        /* windows that were forgotten are not asked for any more */
-
-        if (f->failed || !f->polling || !f->known) {
-            continue;
-        }
-
-        for ( /* void */ ; i < f->windows.n; i++) {
-            if (!f->windows.windows[i].done && !f->windows.windows[i].out) {
-                break;
-            }
-        }
-
-        if (i == f->windows.n) {
-            continue;
-        }
-
-        window = &f->windows.windows[i];
-
-        if (ngx_agt_feed_list_ask(&f->lists[s], window) != NGX_OK) {
+        } else {
             f->failed = 1;
+        }
+    }
+
+    for (i = 0; i < NGX_AGT_FEED_CALLS && busy < NGX_AGT_FEED_CALLS; i++) {
+
+        if (f->lists[i].call.busy) {
             continue;
+        }
+
+        window = ngx_agt_feed_window();
+
+        if (window == NULL) {
+            break;
+        }
+
+        if (ngx_agt_feed_list_ask(&f->lists[i], window) != NGX_OK) {
+            f->failed = 1;
+            break;
         }
 
         f->calls++;
@@ -392,6 +444,35 @@ ngx_agt_feed_next(void)
     if (busy == 0) {
         ngx_agt_feed_end();
     }
+}
+
+
+/* returns a window that is to be asked for, or NULL */
+
+static ngx_agt_window_t *
+ngx_agt_feed_window(void)
+{
+    ngx_uint_t              i;
+    ngx_agt_window_t       *window;
+    ngx_agt_feed_worker_t  *f;
+
+    f = &ngx_agt_feed;
+
+    /* windows that were forgotten are not asked for any more */
+
+    if (f->failed || !f->polling || !f->known) {
+        return NULL;
+    }
+
+    for (i = 0; i < f->windows.n; i++) {
+        window = &f->windows.windows[i];
+
+        if (!window->done && !window->out) {
+            return window;
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -406,13 +487,13 @@ ngx_agt_feed_done(void *data, ngx_agt_answer_t *answer)
 
     f = &ngx_agt_feed;
 
-    list->busy = 0;
+    list->call.busy = 0;
 
     if (!f->polling) {
         return;
     }
 
-    f->denied += list->denied;
+    f->denied += list->call.denied;
 
     if (answer->class == NGX_AGT_CLASS_ACTIVE || answer->too_large) {
         ngx_agt_feed_window_done(list, answer->too_large);
@@ -456,15 +537,12 @@ ngx_agt_feed_window_done(ngx_agt_feed_list_t *list, ngx_uint_t too_large)
 
     window->out = 0;
 
-    if (list->wrong) {
-        f->truncated++;
-        ngx_agt_feed_wrong(list);
-    }
+    ngx_agt_feed_wrong(&list->call);
 
-    if (!too_large && list->rows < list->limit) {
+    if (!too_large && list->call.list.rows < list->call.list.limit) {
         window->done = 1;
-        window->rows = list->rows;
-        f->rows += list->rows;
+        window->rows = list->call.list.rows;
+        f->rows += list->call.list.rows;
         return;
     }
 
@@ -476,24 +554,30 @@ ngx_agt_feed_window_done(ngx_agt_feed_list_t *list, ngx_uint_t too_large)
         || ngx_agt_windows_split(&f->windows, i, pivot, ngx_time()) != NGX_OK)
     {
         window->done = 1;
-        window->rows = list->rows;
-        f->rows += list->rows;
+        window->rows = list->call.list.rows;
+        f->rows += list->call.list.rows;
         f->truncated++;
     }
 }
 
 
 /*
- * A row that cannot be read may name a revoked token, so the poll is not
- * complete.  One line for each poll.
+ * A row that cannot be read may name a revoked token or session, so the poll
+ * is not complete.  One line for each poll.
  */
 
 static void
-ngx_agt_feed_wrong(ngx_agt_feed_list_t *list)
+ngx_agt_feed_wrong(ngx_agt_feed_call_t *call)
 {
     ngx_agt_feed_worker_t  *f;
 
     f = &ngx_agt_feed;
+
+    if (call->wrong == NULL) {
+        return;
+    }
+
+    f->truncated++;
 
     if (f->said_wrong) {
         return;
@@ -502,9 +586,11 @@ ngx_agt_feed_wrong(ngx_agt_feed_list_t *list)
     f->said_wrong = 1;
 
     ngx_log_error(NGX_LOG_ERR, f->log, 0,
-                  "agilicus token: row %ui of the list of revoked tokens "
+                  "agilicus token: row %ui of the list of revoked %s "
                   "cannot be read and denies nothing: %s, Tokens API \"%V\"",
-                  list->number, list->wrong, &f->conf->api->url);
+                  call->number,
+                  call->kind == NGX_AGT_JSON_TOKENS ? "tokens" : "sessions",
+                  call->wrong, &f->conf->api->url);
 }
 
 
@@ -561,6 +647,83 @@ ngx_agt_feed_outside(void)
 }
 
 
+/* a page of sessions is there: the next one is asked for, or none is left */
+
+static void
+ngx_agt_feed_sessions_done(void *data, ngx_agt_answer_t *answer)
+{
+    ngx_agt_feed_sessions_t *sessions = data;
+
+    const char             *cut;
+    ngx_agt_feed_worker_t  *f;
+
+    f = &ngx_agt_feed;
+
+    sessions->call.busy = 0;
+
+    if (!f->polling) {
+        return;
+    }
+
+    f->denied += sessions->call.denied;
+
+    cut = NULL;
+
+    if (answer->class == NGX_AGT_CLASS_ACTIVE) {
+        ngx_agt_feed_wrong(&sessions->call);
+        cut = ngx_agt_feed_sessions_go_on(sessions);
+
+    } else if (answer->too_large) {
+        sessions->done = 1;
+        cut = "a page is too large";
+
+    } else {
+        f->failed = 1;
+    }
+
+    if (cut) {
+        f->truncated++;
+    }
+
+    /* once until a poll is complete */
+
+    if (cut && !f->said_sessions) {
+        f->said_sessions = 1;
+
+        ngx_log_error(NGX_LOG_ERR, f->log, 0,
+                      "agilicus token: the list of revoked sessions cannot be "
+                      "read whole: %s, Tokens API \"%V\"",
+                      cut, &f->conf->api->url);
+    }
+
+    ngx_agt_feed_next();
+}
+
+
+/* an API that ignores what it is asked for makes polls long, but not wrong */
+
+static void
+ngx_agt_feed_others(void)
+{
+    ngx_agt_feed_worker_t  *f;
+
+    f = &ngx_agt_feed;
+
+    if (f->failed) {
+        return;
+    }
+
+    if (f->sessions.others && !f->said_others) {
+        ngx_log_error(NGX_LOG_WARN, f->log, 0,
+                      "agilicus token: sessions that are not revoked are in "
+                      "the list of revoked sessions, which takes longer to "
+                      "read so, Tokens API \"%V\"", &f->conf->api->url);
+    }
+
+    f->said_others = f->sessions.others;
+}
+
+
 static void
 ngx_agt_feed_end(void)
 {
@@ -605,8 +768,10 @@ ngx_agt_feed_end(void)
 
         if (f->truncated == 0) {
             feed->rows = f->rows;
+            feed->session_rows = f->sessions.rows;
             feed->watermark = ngx_max(f->start, 1);
             f->said_outside = 0;
+            f->said_sessions = 0;
         }
 
         feed->answered = ngx_max(f->start, 1);
@@ -627,6 +792,7 @@ ngx_agt_feed_end(void)
                    "agilicus token feed polled: %ui windows, %ui rows, %ui",
                    f->windows.n, f->rows, (ngx_uint_t) f->failed);
 
+    ngx_agt_feed_others();
     ngx_agt_feed_say();
 
     if (now >= f->next) {

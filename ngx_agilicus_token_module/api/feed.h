@@ -22,16 +22,21 @@
  * Each poll reads all revoked tokens that have not expired, in windows of time.
  * The poll is complete only if the API's limit of rows has cut no window short,
  * and only complete polls keep the feed healthy.  Rows deny by jti alone.
+ *
+ * With "sessions", a poll also reads all revoked sessions that were created
+ * within that time, page after page, and is complete only if both lists are.
  */
 
 /* rows that the API gives at most for a call */
-#define NGX_AGT_FEED_MAX_LIMIT  100
+#define NGX_AGT_FEED_MAX_LIMIT       100
+#define NGX_AGT_FEED_SESSIONS_LIMIT  500
 
 
 typedef struct {
     ngx_agt_api_t  *api;             /* NULL: no feed */
     ngx_msec_t      interval;
     ngx_uint_t      limit;
+    time_t          sessions;        /* seconds; 0: sessions are not read */
     ngx_msec_t      connect_timeout;
     ngx_msec_t      timeout;
 } ngx_agt_feed_conf_t;

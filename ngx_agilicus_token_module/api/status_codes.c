@@ -62,6 +62,8 @@ static const ngx_agt_status_row_t  ngx_agt_statuses[] = {
 
     ngx_agt_row(LIST, 200, NONE, ANSWER),
 
+    ngx_agt_row(LIST_SESSIONS, 200, NONE, ANSWER),
+
     ngx_agt_row(INTROSPECT_KEY, 200, NONE, ANSWER),
     ngx_agt_row(INTROSPECT_KEY, 400, INVALID, UNKNOWN),
     ngx_agt_row(INTROSPECT_KEY, 404, INVALID, UNKNOWN),
@@ -78,6 +80,7 @@ static const ngx_str_t
     [NGX_AGT_OPERATION_CREATE] = ngx_string("create"),
     [NGX_AGT_OPERATION_REVOKE] = ngx_string("revoke"),
     [NGX_AGT_OPERATION_LIST] = ngx_string("list"),
+    [NGX_AGT_OPERATION_LIST_SESSIONS] = ngx_string("list_sessions"),
     [NGX_AGT_OPERATION_INTROSPECT_KEY] = ngx_string("introspect_key"),
 };
 

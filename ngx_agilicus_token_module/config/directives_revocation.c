@@ -27,7 +27,11 @@ ngx_agt_set_feed(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         { ngx_string("limit="), ngx_agt_parameter_number,
           offsetof(ngx_agt_feed_conf_t, limit), 2, NGX_AGT_FEED_MAX_LIMIT,
-          NULL, "like \"limit=100\" (between 2 and 100)" }
+          NULL, "like \"limit=100\" (between 2 and 100)" },
+
+        { ngx_string("sessions="), ngx_agt_parameter_seconds,
+          offsetof(ngx_agt_feed_conf_t, sessions), 60, 315360000, NULL,
+          "like \"sessions=30d\" (between 1m and 10y)" }
     };
 
     if (mcf->feed_set) {
@@ -50,7 +54,7 @@ ngx_agt_set_feed(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     mcf->feed.limit = NGX_AGT_FEED_MAX_LIMIT;
 
-    if (ngx_agt_parameters_read(cf, parameters, 2, &mcf->feed) != NGX_CONF_OK)
+    if (ngx_agt_parameters_read(cf, parameters, 3, &mcf->feed) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
     }

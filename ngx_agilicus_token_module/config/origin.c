@@ -298,7 +298,8 @@ ngx_agt_api_urls(ngx_conf_t *cf, ngx_agt_api_t *api)
         { ngx_string("/v1/tokens/revoke"), offsetof(ngx_agt_api_t, revoke) },
         { ngx_string("/v1/tokens/validations"),
           offsetof(ngx_agt_api_t, validations) },
-        { ngx_string("/v1/tokens"), offsetof(ngx_agt_api_t, tokens) }
+        { ngx_string("/v1/tokens"), offsetof(ngx_agt_api_t, tokens) },
+        { ngx_string("/v1/sessions"), offsetof(ngx_agt_api_t, sessions) }
     };
 
     for (i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {

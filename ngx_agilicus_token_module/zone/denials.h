@@ -29,7 +29,7 @@
  * facts.  A reader of denials takes it only where a change is under way.
  */
 
-#define NGX_AGT_DENIALS_VERSION       3
+#define NGX_AGT_DENIALS_VERSION       4
 
 #define NGX_AGT_DENIALS_NAME          "agilicus_token_denials"
 #define NGX_AGT_DENIALS_DEFAULT_SIZE  (2 * 1024 * 1024)
@@ -58,6 +58,8 @@ typedef enum {
 typedef struct {
     u_char    api[NGX_AGT_DIGEST_LEN];
     uint64_t  interval;   /* milliseconds; 0: there is no feed */
+    int64_t   sessions;   /* seconds for which polls read sessions back;
+                                   0: they read none */
     uint64_t  watermark;  /* ms, monotonic: start of the last complete
                                    poll; 0: there was none */
     uint64_t  answered;   /* the same of the last poll of which every
@@ -73,6 +75,7 @@ typedef struct {
     uint64_t  failed;
     uint64_t  calls;
     uint64_t  rows;       /* of the last complete poll */
+    uint64_t  session_rows;  /* of the last complete poll */
     uint64_t  denied;     /* denials that it has put up */
 } ngx_agt_feed_state_t;
 
