@@ -18,7 +18,7 @@ endif
 .NOTPARALLEL:
 .PHONY: all help module authority unit replay demo test check mutation        \
         nightly newer-nginx cross-build sdk-check mcp-check bench soak fuzz   \
-        lint install uninstall deb clean needs-demo needs-test
+        lint install uninstall deb package-check clean needs-demo needs-test
 
 ## all              module and authority; what a bare "make" builds
 all: module authority
@@ -122,10 +122,14 @@ install: module
 uninstall:
 	@scripts/install uninstall
 
-## deb              the Debian package, into BUILD/deb
+## deb              the Debian packages, into BUILD/deb
 deb:
 	@scripts/dependencies build deb
 	@scripts/build-deb
+
+## package-check    the packages in clean roots of Debian 12 and 13; as root
+package-check:
+	@scripts/package-check
 
 ## clean            removes BUILD
 clean:

@@ -31,6 +31,12 @@ subtest 'command line' => sub {
     is $rc, 0, '--help';
     like $out, qr/^Usage: agilicus-authority /, 'prints the usage';
 
+    my $page = slurp('authority/agilicus-authority.1') =~ s/\\-/-/gr;
+
+    is_deeply [grep { $page !~ /^\.(?:B|BI) \Q$_\E(?: |$)/m }
+               $out =~ /(--[a-z-]+)(?= [A-Z]|,|$)/mg], [],
+              'the man page has all options';
+
     my @refused = (
         [['--nonsense'], qr/unknown option "--nonsense"/],
         [['--db'], qr/no value for "--db"/],

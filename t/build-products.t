@@ -375,7 +375,8 @@ subtest 'an odd path is refused before anything is run' => sub {
                       install lint clean));
     my @scripts = map { "scripts/$_" }
         qw(build-clang build-deb build-module build-sanitized check clean
-           cross-build demo install lint newer-nginx run-tests sdk-check test
+           cross-build demo install lint newer-nginx package-check run-tests
+           sdk-check test
            valgrind with-sanitizers);
 
     # the programs that run must not find tools to install or to build with
@@ -740,6 +741,15 @@ subtest 'the Debian package' => sub {
          'the ABI of the nginx that is installed here');
 
     succeeds('unpacks', 'dpkg-deb', '-x', $package, "$tmp/unpacked");
+
+    my ($other) = glob "$tmp/package/deb/agilicus-authority_*.deb";
+    my $files = run_text('dpkg-deb', '-c', $other);
+
+    like($files, qr{ \./\Q$_\E$}m, "that of the authority has $_")
+        for qw(usr/bin/agilicus-authority etc/agilicus-authority/organisation.json
+               usr/share/man/man1/agilicus-authority.1.gz);
+    like($files, qr{systemd/system/agilicus-authority\.service$}m,
+         '... and a service');
 
     my $installed = "$tmp/unpacked/usr/lib/nginx/modules/$name.so";
 
