@@ -22,70 +22,73 @@
 typedef struct {
     u_char      key[NGX_AGT_DIGEST_LEN];
     ngx_msec_t  invalid;
-} ngx_agt_api_data_t;
+} ngx_agt_introspect_data_t;
 
 
-static ngx_int_t ngx_agt_api_ask_token(const ngx_agt_introspect_t *introspect,
-    ngx_agt_call_request_t *request, ngx_agt_api_data_t *data);
-static ngx_int_t ngx_agt_api_ask_key(const ngx_agt_introspect_t *introspect,
+static ngx_int_t ngx_agt_introspect_token(
+    const ngx_agt_introspect_t *introspect, ngx_agt_call_request_t *request,
+    ngx_agt_introspect_data_t *data);
+static ngx_int_t ngx_agt_introspect_key(const ngx_agt_introspect_t *introspect,
     ngx_agt_call_request_t *request, ngx_agt_budget_guess_t *guess);
-static void ngx_agt_api_read_introspect(
+static void ngx_agt_introspect_read(
     ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     ngx_agt_answer_t *answer);
-static void ngx_agt_api_read_token(
+static void ngx_agt_introspect_read_token(
     ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     ngx_agt_answer_t *answer);
-static void ngx_agt_api_says_no(ngx_agt_call_t *call, const char *member);
-static ngx_uint_t ngx_agt_api_is_young(ngx_agt_call_t *call);
-static ngx_int_t ngx_agt_api_adopt_introspect(
+static void ngx_agt_introspect_says_no(ngx_agt_call_t *call,
+    const char *member);
+static ngx_uint_t ngx_agt_introspect_is_young(ngx_agt_call_t *call);
+static ngx_int_t ngx_agt_introspect_adopt(
     ngx_agt_call_t *call, ngx_agt_answer_t *answer);
-static ngx_int_t ngx_agt_api_adopt_raw(ngx_agt_call_t *call,
+static ngx_int_t ngx_agt_introspect_adopt_raw(ngx_agt_call_t *call,
     const ngx_agt_cache_key_t *key, ngx_agt_found_t *found,
     ngx_agt_answer_t *answer);
-static void ngx_agt_api_remember(ngx_agt_call_t *call,
+static void ngx_agt_introspect_remember(ngx_agt_call_t *call,
     ngx_agt_answer_t *answer);
-static ngx_uint_t ngx_agt_api_denied(
+static ngx_uint_t ngx_agt_introspect_denied(
     ngx_agt_call_t *call, ngx_agt_answer_t *answer,
     ngx_atomic_uint_t *generation);
-static void ngx_agt_api_mark(ngx_agt_call_t *call,
+static void ngx_agt_introspect_mark(ngx_agt_call_t *call,
     const ngx_agt_answer_t *answer);
-static uint64_t ngx_agt_api_asked(ngx_agt_call_t *call, uint64_t sent);
-static int64_t ngx_agt_api_until(
+static uint64_t ngx_agt_introspect_asked(ngx_agt_call_t *call, uint64_t sent);
+static int64_t ngx_agt_introspect_until(
     const ngx_agt_facts_t *facts,
     const ngx_agt_clock_t *now);
-static ngx_uint_t ngx_agt_api_entry(ngx_uint_t *i,
+static ngx_uint_t ngx_agt_introspect_entry(ngx_uint_t *i,
     ngx_agt_api_t *api, const u_char *digest, const u_char *key,
     ngx_agt_zone_t **zone, ngx_agt_cache_key_t *entry);
-static const ngx_agt_api_data_t *ngx_agt_api_data(ngx_agt_call_t *call);
+static const ngx_agt_introspect_data_t *ngx_agt_introspect_data(
+    ngx_agt_call_t *call);
 
 
 static const ngx_agt_call_type_t
-    ngx_agt_api_introspection = {
+    ngx_agt_introspect_tokens = {
     "introspection",
-    ngx_agt_api_read_introspect,
-    ngx_agt_api_adopt_introspect,
+    ngx_agt_introspect_read,
+    ngx_agt_introspect_adopt,
     NULL
 };
 
 static const ngx_agt_call_type_t
-    ngx_agt_api_key_introspection = {
+    ngx_agt_introspect_keys = {
     "API key introspection",
-    ngx_agt_api_read_introspect,
-    ngx_agt_api_adopt_introspect,
+    ngx_agt_introspect_read,
+    ngx_agt_introspect_adopt,
     NULL
 };
 
 
 ngx_int_t
-ngx_agt_api_introspect(
+ngx_agt_introspect(
     const ngx_agt_introspect_t *introspect,
     ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer)
 {
-    ngx_int_t                rc;
-    ngx_agt_api_data_t       data;
-    ngx_agt_call_request_t   request;
-    ngx_agt_budget_guess_t   guess;
-    const ngx_agt_origin_t  *origin;
+    ngx_int_t                   rc;
+    ngx_agt_call_request_t      request;
+    ngx_agt_budget_guess_t      guess;
+    const ngx_agt_origin_t     *origin;
+    ngx_agt_introspect_data_t   data;
 
     origin = introspect->origin;
 
@@ -113,15 +116,15 @@ ngx_agt_api_introspect(
     data.invalid = introspect->invalid;
 
     request.data.data = (u_char *) &data;
-    request.data.len = sizeof(ngx_agt_api_data_t);
+    request.data.len = sizeof(ngx_agt_introspect_data_t);
 
     if (introspect->api_key) {
         ngx_memcpy(data.key, introspect->digest, NGX_AGT_DIGEST_LEN);
 
-        rc = ngx_agt_api_ask_key(introspect, &request, &guess);
+        rc = ngx_agt_introspect_key(introspect, &request, &guess);
 
     } else {
-        rc = ngx_agt_api_ask_token(introspect, &request, &data);
+        rc = ngx_agt_introspect_token(introspect, &request, &data);
     }
 
     if (rc != NGX_OK) {
@@ -140,12 +143,12 @@ ngx_agt_api_introspect(
 
 
 static ngx_int_t
-ngx_agt_api_ask_token(const ngx_agt_introspect_t *introspect,
-    ngx_agt_call_request_t *request, ngx_agt_api_data_t *data)
+ngx_agt_introspect_token(const ngx_agt_introspect_t *introspect,
+    ngx_agt_call_request_t *request, ngx_agt_introspect_data_t *data)
 {
     size_t  len;
 
-    request->type = &ngx_agt_api_introspection;
+    request->type = &ngx_agt_introspect_tokens;
     request->operation = NGX_AGT_OPERATION_INTROSPECT;
     request->url = introspect->origin->api->introspect;
 
@@ -174,7 +177,7 @@ ngx_agt_api_ask_token(const ngx_agt_introspect_t *introspect,
 /* the key stands in the clear here and in the body only */
 
 static ngx_int_t
-ngx_agt_api_ask_key(const ngx_agt_introspect_t *introspect,
+ngx_agt_introspect_key(const ngx_agt_introspect_t *introspect,
     ngx_agt_call_request_t *request, ngx_agt_budget_guess_t *guess)
 {
     size_t                         len;
@@ -182,7 +185,7 @@ ngx_agt_api_ask_key(const ngx_agt_introspect_t *introspect,
     ngx_agt_basic_t                basic;
     const ngx_agt_json_options_t  *options;
 
-    request->type = &ngx_agt_api_key_introspection;
+    request->type = &ngx_agt_introspect_keys;
     request->operation = NGX_AGT_OPERATION_INTROSPECT_KEY;
     request->url = introspect->origin->api->introspect_key;
 
@@ -228,16 +231,16 @@ done:
 
 
 static void
-ngx_agt_api_read_introspect(ngx_agt_call_t *call,
+ngx_agt_introspect_read(ngx_agt_call_t *call,
     ngx_agt_curl_result_t *result, ngx_agt_answer_t *answer)
 {
     if (answer->class == NGX_AGT_CLASS_NONE) {
-        ngx_agt_api_read_token(call, result, answer);
+        ngx_agt_introspect_read_token(call, result, answer);
     }
 
     if (answer->class == NGX_AGT_CLASS_INVALID
         && answer->reason == NGX_AGT_REASON_UNKNOWN
-        && ngx_agt_api_is_young(call))
+        && ngx_agt_introspect_is_young(call))
     {
         answer->class = NGX_AGT_CLASS_INDETERMINATE;
         answer->reason = NGX_AGT_REASON_STATUS;
@@ -246,14 +249,14 @@ ngx_agt_api_read_introspect(ngx_agt_call_t *call,
         result->message = "the API does not know yet what it has just made";
     }
 
-    ngx_agt_api_remember(call, answer);
+    ngx_agt_introspect_remember(call, answer);
 }
 
 
 /* an API may need a while until it knows a token that it has given */
 
 static ngx_uint_t
-ngx_agt_api_is_young(ngx_agt_call_t *call)
+ngx_agt_introspect_is_young(ngx_agt_call_t *call)
 {
     ngx_agt_clock_t  now;
 
@@ -261,13 +264,13 @@ ngx_agt_api_is_young(ngx_agt_call_t *call)
 
     return ngx_agt_children_young(
                ngx_agt_call_conf()->denials, call->api->digest,
-               ngx_agt_api_data(call)->key, &now);
+               ngx_agt_introspect_data(call)->key, &now);
 }
 
 
 static void
-ngx_agt_api_read_token(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
-    ngx_agt_answer_t *answer)
+ngx_agt_introspect_read_token(ngx_agt_call_t *call,
+    ngx_agt_curl_result_t *result, ngx_agt_answer_t *answer)
 {
     ngx_int_t             rc;
     ngx_agt_json_token_t  token;
@@ -301,7 +304,7 @@ ngx_agt_api_read_token(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
         answer->reason = token.reason;
 
         if (token.member) {
-            ngx_agt_api_says_no(call, token.member);
+            ngx_agt_introspect_says_no(call, token.member);
         }
 
         return;
@@ -320,7 +323,7 @@ ngx_agt_api_read_token(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
  */
 
 static void
-ngx_agt_api_says_no(ngx_agt_call_t *call, const char *member)
+ngx_agt_introspect_says_no(ngx_agt_call_t *call, const char *member)
 {
     u_char      fingerprint[NGX_AGT_FINGERPRINT_LEN];
     ngx_uint_t  i;
@@ -358,7 +361,7 @@ ngx_agt_api_says_no(ngx_agt_call_t *call, const char *member)
 /* finds the entry that the call of another worker has stored in the zone */
 
 static ngx_int_t
-ngx_agt_api_adopt_introspect(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
+ngx_agt_introspect_adopt(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
     ngx_atomic_uint_t        generation;
     ngx_agt_found_t          found;
@@ -381,7 +384,7 @@ ngx_agt_api_adopt_introspect(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 
     if (call->operation == NGX_AGT_OPERATION_INTROSPECT_KEY
         && found.class == NGX_AGT_CLASS_ACTIVE
-        && ngx_agt_api_adopt_raw(call, &key, &found, answer) != NGX_OK)
+        && ngx_agt_introspect_adopt_raw(call, &key, &found, answer) != NGX_OK)
     {
         return NGX_DECLINED;
     }
@@ -402,7 +405,7 @@ ngx_agt_api_adopt_introspect(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
     answer->facts = found.facts;
     answer->rules = found.rules;
 
-    (void) ngx_agt_api_denied(call, answer, &generation);
+    (void) ngx_agt_introspect_denied(call, answer, &generation);
 
     return NGX_OK;
 }
@@ -414,8 +417,9 @@ ngx_agt_api_adopt_introspect(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
  */
 
 static ngx_int_t
-ngx_agt_api_adopt_raw(ngx_agt_call_t *call, const ngx_agt_cache_key_t *key,
-    ngx_agt_found_t *found, ngx_agt_answer_t *answer)
+ngx_agt_introspect_adopt_raw(ngx_agt_call_t *call,
+    const ngx_agt_cache_key_t *key, ngx_agt_found_t *found,
+    ngx_agt_answer_t *answer)
 {
     uint64_t         serial;
     ngx_agt_zone_t  *zone;
@@ -445,17 +449,17 @@ ngx_agt_api_adopt_raw(ngx_agt_call_t *call, const ngx_agt_cache_key_t *key,
  */
 
 static void
-ngx_agt_api_remember(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
+ngx_agt_introspect_remember(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
-    ngx_atomic_uint_t          generation;
-    ngx_agt_class_e            class;
-    ngx_agt_reason_e           reason;
-    ngx_agt_cache_key_t        key;
-    const ngx_agt_origin_t    *origin;
-    const ngx_agt_api_data_t  *data;
+    ngx_atomic_uint_t                 generation;
+    ngx_agt_class_e                   class;
+    ngx_agt_reason_e                  reason;
+    ngx_agt_cache_key_t               key;
+    const ngx_agt_origin_t           *origin;
+    const ngx_agt_introspect_data_t  *data;
 
     origin = call->origin;
-    data = ngx_agt_api_data(call);
+    data = ngx_agt_introspect_data(call);
 
     class = answer->class;
     reason = answer->reason;
@@ -463,12 +467,12 @@ ngx_agt_api_remember(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
     switch (class) {
 
     case NGX_AGT_CLASS_REVOKED:
-        ngx_agt_api_revoked(call->api, call->key, data->key, NULL,
+        ngx_agt_introspect_revoked(call->api, call->key, data->key, NULL,
                             data->invalid);
         return;
 
     case NGX_AGT_CLASS_ACTIVE:
-        ngx_agt_api_mark(call, answer);
+        ngx_agt_introspect_mark(call, answer);
         break;
 
     case NGX_AGT_CLASS_INVALID:
@@ -478,9 +482,9 @@ ngx_agt_api_remember(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
         return;
     }
 
-    answer->asked = ngx_agt_api_asked(call, answer->sent);
+    answer->asked = ngx_agt_introspect_asked(call, answer->sent);
 
-    if (ngx_agt_api_denied(call, answer, &generation)) {
+    if (ngx_agt_introspect_denied(call, answer, &generation)) {
 
         if (answer->class != NGX_AGT_CLASS_REVOKED) {
             return;
@@ -521,7 +525,7 @@ ngx_agt_api_remember(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
  */
 
 static void
-ngx_agt_api_mark(ngx_agt_call_t *call, const ngx_agt_answer_t *answer)
+ngx_agt_introspect_mark(ngx_agt_call_t *call, const ngx_agt_answer_t *answer)
 {
     ngx_agt_clock_t            now;
     ngx_agt_facts_t            facts;
@@ -539,8 +543,8 @@ ngx_agt_api_mark(ngx_agt_call_t *call, const ngx_agt_answer_t *answer)
     conf = ngx_agt_call_conf();
 
     ngx_agt_denials_asked(conf->denials, call->api->digest,
-                          ngx_agt_api_data(call)->key, answer->sent,
-                          ngx_agt_api_until(&facts, &now), &now);
+                          ngx_agt_introspect_data(call)->key, answer->sent,
+                          ngx_agt_introspect_until(&facts, &now), &now);
 }
 
 
@@ -550,7 +554,7 @@ ngx_agt_api_mark(ngx_agt_call_t *call, const ngx_agt_answer_t *answer)
  */
 
 static uint64_t
-ngx_agt_api_asked(ngx_agt_call_t *call, uint64_t sent)
+ngx_agt_introspect_asked(ngx_agt_call_t *call, uint64_t sent)
 {
     uint64_t             asked;
     ngx_uint_t           i;
@@ -561,8 +565,8 @@ ngx_agt_api_asked(ngx_agt_call_t *call, uint64_t sent)
     asked = sent;
     i = 0;
 
-    while (ngx_agt_api_entry(&i, call->api, call->key,
-                             ngx_agt_api_data(call)->key, &zone, &key))
+    while (ngx_agt_introspect_entry(&i, call->api, call->key,
+                             ngx_agt_introspect_data(call)->key, &zone, &key))
     {
         if (ngx_agt_cache_find(zone, &key, 0, &found) == NGX_OK) {
             asked = ngx_min(asked, found.asked);
@@ -576,7 +580,7 @@ ngx_agt_api_asked(ngx_agt_call_t *call, uint64_t sent)
 /* 1 if a denial stands against the answer, which then says so */
 
 static ngx_uint_t
-ngx_agt_api_denied(ngx_agt_call_t *call,
+ngx_agt_introspect_denied(ngx_agt_call_t *call,
     ngx_agt_answer_t *answer, ngx_atomic_uint_t *generation)
 {
     ngx_uint_t                 active;
@@ -603,7 +607,7 @@ ngx_agt_api_denied(ngx_agt_call_t *call,
     *generation = ngx_agt_denials_generation(conf->denials);
 
     denied = ngx_agt_denials_check(conf->denials, call->api->digest,
-                                   ngx_agt_api_data(call)->key,
+                                   ngx_agt_introspect_data(call)->key,
                                    active ? &facts : NULL, answer->asked, &now);
 
     if (denied == NGX_AGT_REASON_NONE) {
@@ -619,7 +623,7 @@ ngx_agt_api_denied(ngx_agt_call_t *call,
 
 
 void
-ngx_agt_api_revoked(ngx_agt_api_t *api,
+ngx_agt_introspect_revoked(ngx_agt_api_t *api,
     const u_char *digest, const u_char *key,
     const ngx_agt_facts_t *facts, ngx_msec_t invalid)
 {
@@ -648,21 +652,21 @@ ngx_agt_api_revoked(ngx_agt_api_t *api,
     args.unknown = 1;
 
     if (facts) {
-        until = ngx_agt_api_until(facts, &now);
+        until = ngx_agt_introspect_until(facts, &now);
         args.until = ngx_max(args.until, until);
         args.unknown = 0;
     }
 
     i = 0;
 
-    while (ngx_agt_api_entry(&i, api, digest, key, &zone, &entry)) {
+    while (ngx_agt_introspect_entry(&i, api, digest, key, &zone, &entry)) {
 
         if (ngx_agt_cache_find(zone, &entry, 0, &found) == NGX_OK
             && found.class == NGX_AGT_CLASS_ACTIVE
             && ngx_agt_facts_open(&known, found.facts.data, found.facts.len)
                == NGX_OK)
         {
-            until = ngx_agt_api_until(&known, &now);
+            until = ngx_agt_introspect_until(&known, &now);
             args.until = ngx_max(args.until, until);
             args.unknown = 0;
         }
@@ -672,7 +676,7 @@ ngx_agt_api_revoked(ngx_agt_api_t *api,
 
     i = 0;
 
-    while (ngx_agt_api_entry(&i, api, digest, key, &zone, &entry)) {
+    while (ngx_agt_introspect_entry(&i, api, digest, key, &zone, &entry)) {
         ngx_agt_cache_remove(zone, &entry);
     }
 }
@@ -681,7 +685,8 @@ ngx_agt_api_revoked(ngx_agt_api_t *api,
 /* the time until which a token with these facts must be denied */
 
 static int64_t
-ngx_agt_api_until(const ngx_agt_facts_t *facts, const ngx_agt_clock_t *now)
+ngx_agt_introspect_until(const ngx_agt_facts_t *facts,
+    const ngx_agt_clock_t *now)
 {
     const ngx_agt_api_conf_t  *conf;
 
@@ -701,7 +706,7 @@ ngx_agt_api_until(const ngx_agt_facts_t *facts, const ngx_agt_clock_t *now)
  */
 
 static ngx_uint_t
-ngx_agt_api_entry(ngx_uint_t *i, ngx_agt_api_t *api,
+ngx_agt_introspect_entry(ngx_uint_t *i, ngx_agt_api_t *api,
     const u_char *digest, const u_char *key,
     ngx_agt_zone_t **zone, ngx_agt_cache_key_t *entry)
 {
@@ -731,8 +736,8 @@ ngx_agt_api_entry(ngx_uint_t *i, ngx_agt_api_t *api,
 }
 
 
-static const ngx_agt_api_data_t *
-ngx_agt_api_data(ngx_agt_call_t *call)
+static const ngx_agt_introspect_data_t *
+ngx_agt_introspect_data(ngx_agt_call_t *call)
 {
-    return (const ngx_agt_api_data_t *) call->data.data;
+    return (const ngx_agt_introspect_data_t *) call->data.data;
 }

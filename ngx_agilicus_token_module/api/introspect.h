@@ -56,7 +56,7 @@ typedef struct {
  * Without a waiter, facts are refreshed in the background.  Returns the same as
  * ngx_agt_call_join().
  */
-ngx_int_t ngx_agt_api_introspect(
+ngx_int_t ngx_agt_introspect(
     const ngx_agt_introspect_t *introspect,
     ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer);
 
@@ -68,7 +68,7 @@ ngx_int_t ngx_agt_api_introspect(
  * was ever active, it is denied until it expires, else for "invalid"
  * milliseconds.
  */
-void ngx_agt_api_revoked(ngx_agt_api_t *api,
+void ngx_agt_introspect_revoked(ngx_agt_api_t *api,
     const u_char *digest, const u_char *key,
     const ngx_agt_facts_t *facts, ngx_msec_t invalid);
 

@@ -204,7 +204,7 @@ ngx_agt_revoke_ask(ngx_http_request_t *r,
 
     ctx->revoke->next = ngx_agt_revoke_known;
 
-    rc = ngx_agt_api_introspect(&introspect, &ctx->waiter, &answer);
+    rc = ngx_agt_introspect(&introspect, &ctx->waiter, &answer);
 
     if (ngx_agt_wait(ctx, lcf, rc, &answer, ngx_agt_revoke_take)
         == NGX_AGAIN)

@@ -685,7 +685,7 @@ ngx_agt_refresh(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 
     ngx_agt_look_up_question(ctx, lcf, &introspect);
 
-    (void) ngx_agt_api_introspect(&introspect, NULL, &answer);
+    (void) ngx_agt_introspect(&introspect, NULL, &answer);
 }
 
 
@@ -727,7 +727,7 @@ ngx_agt_look_up_ask(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     introspect.charged = !ctx->has_facts;
     introspect.paced = ctx->renewed;
 
-    rc = ngx_agt_api_introspect(&introspect, &ctx->waiter, &answer);
+    rc = ngx_agt_introspect(&introspect, &ctx->waiter, &answer);
 
     if (rc == NGX_AGAIN) {
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,

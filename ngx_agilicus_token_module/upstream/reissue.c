@@ -253,7 +253,7 @@ ngx_agt_reissue_revoked(ngx_http_request_t *r,
     if (key && (denied == NGX_AGT_REASON_NONE
                 || denied == NGX_AGT_REASON_REVOKED))
     {
-        ngx_agt_api_revoked(ctx->api, ctx->digest, key, &ctx->facts,
+        ngx_agt_introspect_revoked(ctx->api, ctx->digest, key, &ctx->facts,
                             lcf->lifetimes.invalid);
     }
 
@@ -308,7 +308,7 @@ ngx_agt_reissue_verify(ngx_http_request_t *r,
 
     ctx->life = NGX_AGT_LIFE_VERIFY;
 
-    rc = ngx_agt_api_introspect(&introspect, &ctx->waiter, &answer);
+    rc = ngx_agt_introspect(&introspect, &ctx->waiter, &answer);
 
     if (ngx_agt_wait(ctx, lcf, rc, &answer, ngx_agt_exchange_take)
         == NGX_AGAIN)
