@@ -171,7 +171,7 @@ ngx_agt_find(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
     mine.token = ctx->digest;
     mine.origin = lcf->origin->facts;
-    mine.zone = zone->sh->secret[0];
+    mine.zone = zone->sh->hash_key[0];
 
     want = lcf->rules ? NGX_AGT_CACHE_RULES : NGX_AGT_CACHE_FACTS;
 

@@ -327,8 +327,8 @@ ngx_agt_budget_place(ngx_agt_zone_t *first,
     ngx_memcpy(&a, client->address, sizeof(uint64_t));
     ngx_memcpy(&b, client->address + 8, sizeof(uint64_t));
 
-    a = ngx_agt_digest_fold(a ^ first->sh->secret[0],
-                            b ^ first->sh->secret[1]);
+    a = ngx_agt_digest_fold(a ^ first->sh->hash_key[0],
+                            b ^ first->sh->hash_key[1]);
 
     buckets = first->sh->clients / NGX_AGT_CLIENT_BUCKET;
 

@@ -122,9 +122,10 @@ ngx_int_t ngx_agt_breaker_pass(ngx_agt_zone_t *first,
     ngx_msec_t timeout, time_t *retry_after);
 
 /*
- * Tells the breaker how a call that the breaker let through has ended.  "failed" is 1 for transport errors, timeouts, 429 and 5xx;
- * "retry_after" are the seconds that the API gave with 429, or 0.  Returns
- * NGX_BUSY if the breaker has opened, NGX_DONE if it has closed, else NGX_OK.
+ * Tells the breaker how a call that the breaker let through has ended.
+ * "failed" is 1 for transport errors, timeouts, 429 and 5xx; "retry_after" are
+ * the seconds that the API gave with 429, or 0.  Returns NGX_BUSY if the
+ * breaker has opened, NGX_DONE if it has closed, else NGX_OK.
  */
 ngx_int_t ngx_agt_breaker_report(ngx_agt_zone_t *first,
     ngx_uint_t api, const ngx_agt_breaker_t *breaker, uint64_t now,

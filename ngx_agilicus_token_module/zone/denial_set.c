@@ -34,7 +34,7 @@ static ngx_uint_t ngx_agt_denial_strengthen(
 
 
 ngx_agt_denial_set_t *
-ngx_agt_denial_set_init(void *mem, size_t size, const uint64_t *secret)
+ngx_agt_denial_set_init(void *mem, size_t size, const uint64_t *hash_key)
 {
     ngx_agt_denial_set_t  *t;
 
@@ -46,8 +46,8 @@ ngx_agt_denial_set_init(void *mem, size_t size, const uint64_t *secret)
 
     t = mem;
 
-    t->secret[0] = secret[0];
-    t->secret[1] = secret[1];
+    t->hash_key[0] = hash_key[0];
+    t->hash_key[1] = hash_key[1];
 
     /* the head takes the place of the first bucket */
 
@@ -298,8 +298,8 @@ ngx_agt_denial_set_bucket(ngx_agt_denial_set_t *t,
     ngx_memcpy(&a, key + choice * 16, sizeof(uint64_t));
     ngx_memcpy(&b, key + choice * 16 + 8, sizeof(uint64_t));
 
-    bucket = (uint32_t) ngx_agt_digest_fold(a ^ t->secret[0],
-                                            b ^ t->secret[1]);
+    bucket = (uint32_t) ngx_agt_digest_fold(a ^ t->hash_key[0],
+                                            b ^ t->hash_key[1]);
     bucket = (uint32_t) (((uint64_t) bucket * t->nbuckets) >> 32);
 
     return (ngx_agt_denial_t *) t

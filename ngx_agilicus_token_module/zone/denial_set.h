@@ -71,7 +71,7 @@ typedef struct {
 
 
 typedef struct {
-    uint64_t    secret[2];
+    uint64_t    hash_key[2];
     uint32_t    nbuckets;
     uint32_t    reserved;
     uint64_t    added;
@@ -84,7 +84,7 @@ typedef struct {
  * NULL where "size" is less than NGX_AGT_DENIAL_SET_MIN.
  */
 ngx_agt_denial_set_t *ngx_agt_denial_set_init(void *mem,
-    size_t size, const uint64_t *secret);
+    size_t size, const uint64_t *hash_key);
 
 /*
  * Adds a denial, or makes an existing one last longer, deny more and be better

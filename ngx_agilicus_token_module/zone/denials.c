@@ -120,7 +120,7 @@ ngx_agt_denials_build(ngx_agt_denials_t *denials, ngx_log_t *log)
 
     ngx_memzero(sh, size);
 
-    if (RAND_bytes((u_char *) sh->secret, sizeof(sh->secret)) != 1) {
+    if (RAND_bytes((u_char *) sh->hash_key, sizeof(sh->hash_key)) != 1) {
         ngx_log_error(NGX_LOG_EMERG, log, 0,
                       "agilicus token: RAND_bytes() failed");
         return NGX_ERROR;
@@ -138,11 +138,11 @@ ngx_agt_denials_build(ngx_agt_denials_t *denials, ngx_log_t *log)
             == NULL
         || ngx_agt_denial_set_init(denials->unknown,
                               sh->set_offset - sh->unknown_offset,
-                              sh->secret)
+                              sh->hash_key)
             == NULL
         || ngx_agt_denial_set_init(denials->set,
                                    size - sh->set_offset,
-                                   sh->secret)
+                                   sh->hash_key)
             == NULL)
     {
         goto too_small;

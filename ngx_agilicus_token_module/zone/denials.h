@@ -112,7 +112,7 @@ typedef struct {
     uint64_t              unknown_offset;     /* of denials of an eighth */
     uint64_t              set_offset;
     uint64_t              size;               /* bytes, all together */
-    uint64_t              secret[2];
+    uint64_t              hash_key[2];
 
     ngx_agt_feed_state_t  feed;
 } ngx_agt_denials_sh_t;

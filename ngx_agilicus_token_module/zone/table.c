@@ -56,7 +56,7 @@ static ngx_uint_t ngx_agt_table_equal(const u_char *a, const u_char *b);
 
 ngx_agt_table_t *
 ngx_agt_table_init(void *mem, size_t size, size_t per_entry,
-    const uint64_t *secret)
+    const uint64_t *hash_key)
 {
     size_t            slots;
     ngx_agt_table_t  *t;
@@ -74,8 +74,8 @@ ngx_agt_table_init(void *mem, size_t size, size_t per_entry,
 
     ngx_memzero(t, sizeof(ngx_agt_table_t));
 
-    t->secret[0] = secret[0];
-    t->secret[1] = secret[1];
+    t->hash_key[0] = hash_key[0];
+    t->hash_key[1] = hash_key[1];
     t->nslots = (uint32_t) slots;
     t->slots_offset = (uint32_t) ngx_align(sizeof(ngx_agt_table_t), 64);
     t->arena_offset = (uint32_t) ngx_align(t->slots_offset
@@ -486,7 +486,7 @@ ngx_agt_table_unit(ngx_agt_table_t *t, ngx_agt_entry_t *e)
 
 /*
  * The key is a digest, but a client can choose it by trying, so a
- * multiplication with a secret spreads it.
+ * multiplication with the hash key spreads it.
  */
 
 static uint32_t
@@ -497,8 +497,8 @@ ngx_agt_table_tag(ngx_agt_table_t *t, const u_char *key, uint32_t origin)
     ngx_memcpy(&a, key, sizeof(uint64_t));
     ngx_memcpy(&b, key + sizeof(uint64_t), sizeof(uint64_t));
 
-    return (uint32_t) ngx_agt_digest_fold(a ^ t->secret[0],
-                                          b ^ t->secret[1]
+    return (uint32_t) ngx_agt_digest_fold(a ^ t->hash_key[0],
+                                          b ^ t->hash_key[1]
                                           ^ origin);
 }
 

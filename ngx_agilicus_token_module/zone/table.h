@@ -24,7 +24,7 @@
  * it takes entries that were not looked up since it came by last.  An index of
  * 8 bytes a slot, probed linearly, finds an entry in two memory accesses, so
  * that a million entries cost little more than a thousand.  Slots are chosen
- * by a hash with a secret of the table: a client that can choose keys cannot
+ * by a hash with a key of the table: a client that can choose keys cannot
  * choose slots.
  */
 
@@ -38,7 +38,7 @@
 
 
 typedef struct {
-    uint64_t    secret[2];
+    uint64_t    hash_key[2];
     uint64_t    stores;         /* entries stored so far */
     uint64_t    evictions;      /* entries evicted while of use */
     uint32_t    nslots;
@@ -96,7 +96,7 @@ typedef struct {
  * than NGX_AGT_TABLE_MIN.
  */
 ngx_agt_table_t *ngx_agt_table_init(void *mem,
-    size_t size, size_t per_entry, const uint64_t *secret);
+    size_t size, size_t per_entry, const uint64_t *hash_key);
 
 /*
  * Drops all entries, in whatever state a process left the table that died while

@@ -34,7 +34,7 @@
 typedef struct {
     const u_char                  *token;    /* its digest */
     const u_char                  *origin;  /* digest of all else */
-    uint64_t                       zone;     /* secret of the zone */
+    uint64_t                       zone;     /* hash key of the zone */
 } ngx_agt_worker_key_t;
 
 

@@ -98,7 +98,7 @@ ngx_agt_zone_build(ngx_agt_zone_t *zone, ngx_log_t *log)
 
     ngx_memzero(sh, size);
 
-    if (RAND_bytes((u_char *) sh->secret, sizeof(sh->secret)) != 1) {
+    if (RAND_bytes((u_char *) sh->hash_key, sizeof(sh->hash_key)) != 1) {
         ngx_log_error(NGX_LOG_EMERG, log, 0,
                       "agilicus token: RAND_bytes() failed");
         return NGX_ERROR;
@@ -115,11 +115,11 @@ ngx_agt_zone_build(ngx_agt_zone_t *zone, ngx_log_t *log)
     if (ngx_agt_table_init(zone->invalid,
                            sh->facts_offset - sh->invalid_offset,
                            NGX_AGT_ZONE_PER_INVALID,
-                           sh->secret)
+                           sh->hash_key)
             == NULL
         || ngx_agt_table_init(zone->facts, size,
                               NGX_AGT_ZONE_PER_FACTS,
-                              sh->secret)
+                              sh->hash_key)
             == NULL)
     {
         ngx_log_error(NGX_LOG_EMERG, log, 0,

@@ -206,7 +206,7 @@ typedef struct {
     uint32_t             clients;
     uint32_t             calls;
     uint64_t             flight_id;  /* the last one given */
-    uint64_t             secret[2];
+    uint64_t             hash_key[2];
 
     ngx_agt_zone_origin_t  origins[NGX_AGT_ZONE_ORIGINS];
 
