@@ -40,12 +40,10 @@ static size_t ngx_agt_json_gather(json_t *value,
 static uint64_t ngx_agt_json_hash(const u_char *p,
     const u_char *end, ngx_uint_t is_pointer);
 static int ngx_agt_json_order(const void *one, const void *two);
-static json_t *ngx_agt_json_step(
-    const ngx_agt_json_document_t *document, json_t *value,
-    const ngx_str_t *name);
-static json_t *ngx_agt_json_member(
-    const ngx_agt_json_document_t *document, const json_t *object,
-    const ngx_str_t *name);
+static json_t *ngx_agt_json_step(const ngx_agt_json_document_t *document,
+    json_t *value, const ngx_str_t *name);
+static json_t *ngx_agt_json_member(const ngx_agt_json_document_t *document,
+    const json_t *object, const ngx_str_t *name);
 static json_t *ngx_agt_json_item(json_t *array, const ngx_str_t *name);
 static ngx_uint_t ngx_agt_json_same(const ngx_str_t *name, const char *key);
 static ngx_uint_t ngx_agt_json_unescape(const u_char **p, const u_char *end);
@@ -232,8 +230,7 @@ ngx_agt_json_pointer(void *document, const ngx_str_t *pointer,
 
 
 static json_t *
-ngx_agt_json_step(
-    const ngx_agt_json_document_t *document, json_t *value,
+ngx_agt_json_step(const ngx_agt_json_document_t *document, json_t *value,
     const ngx_str_t *name)
 {
     if (json_is_object(value)) {
@@ -251,9 +248,8 @@ ngx_agt_json_step(
 /* the first member that does not sort before the name must be the only match */
 
 static json_t *
-ngx_agt_json_member(
-    const ngx_agt_json_document_t *document, const json_t *object,
-    const ngx_str_t *name)
+ngx_agt_json_member(const ngx_agt_json_document_t *document,
+    const json_t *object, const ngx_str_t *name)
 {
     size_t                        low, high, middle;
     ngx_agt_json_member_t         wanted;
@@ -267,8 +263,7 @@ ngx_agt_json_member(
     while (low < high) {
         middle = low + (high - low) / 2;
 
-        if (ngx_agt_json_order(&document->members[middle], &wanted) < 0)
-        {
+        if (ngx_agt_json_order(&document->members[middle], &wanted) < 0) {
             low = middle + 1;
 
         } else {

@@ -83,8 +83,7 @@ ngx_agt_json_hook_values(json_t *root,
 
             ngx_agt_json_text(value, &text);
 
-            if (text.len == 0 || text.len > NGX_AGT_JSON_MAX_DENIED)
-            {
+            if (text.len == 0 || text.len > NGX_AGT_JSON_MAX_DENIED) {
                 return NGX_ERROR;
             }
 

@@ -47,9 +47,8 @@ static ngx_int_t ngx_agt_json_operator(json_t *criterion,
     ngx_agt_ruleset_operator_e *op);
 static ngx_int_t ngx_agt_json_operand(json_t *literal,
     ngx_agt_ruleset_builder_t *b);
-static ngx_int_t ngx_agt_json_each(json_t *object,
-    const char *name, ngx_agt_json_element_pt element,
-    ngx_agt_ruleset_builder_t *b);
+static ngx_int_t ngx_agt_json_each(json_t *object, const char *name,
+    ngx_agt_json_element_pt element, ngx_agt_ruleset_builder_t *b);
 static ngx_uint_t ngx_agt_json_is_empty(json_t *object, const char *name);
 static ngx_int_t ngx_agt_json_only(json_t *object, const char *const *names);
 static ngx_int_t ngx_agt_json_string(json_t *object,

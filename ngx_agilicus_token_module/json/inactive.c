@@ -80,13 +80,11 @@ ngx_agt_json_inactive(json_t *root, int64_t now, ngx_agt_facts_t *facts)
     for (m = ngx_agt_markers; m->name; m++) {
         name = m->name + NGX_AGT_MARKER_USER;
 
-        if (ngx_agt_json_marker(root, name, m->kind, 0, now, facts))
-        {
+        if (ngx_agt_json_marker(root, name, m->kind, 0, now, facts)) {
             return name;
         }
 
-        if (ngx_agt_json_marker(user, name, m->kind, 1, now, facts))
-        {
+        if (ngx_agt_json_marker(user, name, m->kind, 1, now, facts)) {
             return m->name;
         }
     }
@@ -98,9 +96,8 @@ ngx_agt_json_inactive(json_t *root, int64_t now, ngx_agt_facts_t *facts)
 /* 1 if this member says no; an object that is none has no member */
 
 static ngx_uint_t
-ngx_agt_json_marker(json_t *object, const char *name,
-    ngx_agt_marker_e kind, ngx_uint_t user, int64_t now,
-    ngx_agt_facts_t *facts)
+ngx_agt_json_marker(json_t *object, const char *name, ngx_agt_marker_e kind,
+    ngx_uint_t user, int64_t now, ngx_agt_facts_t *facts)
 {
     json_t      *value;
     const char  *status;

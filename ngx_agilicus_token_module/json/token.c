@@ -36,9 +36,8 @@ static ngx_int_t ngx_agt_json_dates(json_t *root, ngx_agt_facts_t *facts);
 static ngx_int_t ngx_agt_json_strings(json_t *root, ngx_agt_facts_t *facts);
 static size_t ngx_agt_json_pack(json_t *root,
     const ngx_agt_facts_t *facts, u_char *buf, size_t size);
-static void ngx_agt_json_add_array(
-    ngx_agt_facts_builder_t *b, const ngx_str_t *name,
-    json_t *array);
+static void ngx_agt_json_add_array(ngx_agt_facts_builder_t *b,
+    const ngx_str_t *name, json_t *array);
 static void ngx_agt_json_add_roles(ngx_agt_facts_builder_t *b, json_t *roles);
 static void ngx_agt_json_add_resources(ngx_agt_facts_builder_t *b,
     json_t *rows, const ngx_agt_facts_t *facts);
@@ -496,8 +495,7 @@ ngx_agt_json_add_roles(ngx_agt_facts_builder_t *b, json_t *roles)
     }
 
     json_object_foreach(roles, key, value) {
-        if (!json_is_string(value) && !ngx_agt_json_is_strings(value))
-        {
+        if (!json_is_string(value) && !ngx_agt_json_is_strings(value)) {
             return;
         }
     }

@@ -34,12 +34,10 @@ typedef struct {
 } ngx_agt_matcher_t;
 
 
-static ngx_uint_t ngx_agt_matcher_one(
-    ngx_agt_matcher_t *m,
+static ngx_uint_t ngx_agt_matcher_one(ngx_agt_matcher_t *m,
     const ngx_agt_ruleset_item_t *matcher);
-static ngx_uint_t ngx_agt_matcher_criterion(
-    ngx_agt_matcher_t *m, const ngx_str_t *left,
-    const ngx_agt_ruleset_item_t *criterion);
+static ngx_uint_t ngx_agt_matcher_criterion(ngx_agt_matcher_t *m,
+    const ngx_str_t *left, const ngx_agt_ruleset_item_t *criterion);
 static ngx_uint_t ngx_agt_matcher_compare(ngx_uint_t op,
     const ngx_str_t *left, const ngx_agt_ruleset_item_t *right);
 static ngx_uint_t ngx_agt_matcher_order(ngx_uint_t op,
@@ -179,8 +177,7 @@ ngx_agt_matcher_compare(ngx_uint_t op, const ngx_str_t *left,
 {
     int64_t  number;
 
-    if (op == NGX_AGT_RULESET_GREATER || op == NGX_AGT_RULESET_LESS)
-    {
+    if (op == NGX_AGT_RULESET_GREATER || op == NGX_AGT_RULESET_LESS) {
         return ngx_agt_matcher_order(op, left, right);
     }
 
@@ -209,8 +206,7 @@ ngx_agt_matcher_order(ngx_uint_t op, const ngx_str_t *left,
     if (right->flags & NGX_AGT_RULESET_IS_NUMBER) {
         b = ngx_agt_ruleset_operand(right);
 
-    } else if (ngx_agt_matcher_integer(&right->text, &b) != NGX_OK)
-    {
+    } else if (ngx_agt_matcher_integer(&right->text, &b) != NGX_OK) {
         return UNKNOWN;
     }
 

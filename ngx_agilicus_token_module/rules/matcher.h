@@ -38,9 +38,8 @@ typedef struct {
  * Reads all matchers from "items" and returns 1 if they hold: one of them with
  * "any", else all.  Returns 0 if they do not hold or the result is unknown.
  */
-ngx_uint_t ngx_agt_matcher_hold(
-    ngx_agt_ruleset_cursor_t *items, ngx_uint_t any,
-    const ngx_agt_matcher_values_t *values);
+ngx_uint_t ngx_agt_matcher_hold(ngx_agt_ruleset_cursor_t *items,
+    ngx_uint_t any, const ngx_agt_matcher_values_t *values);
 
 
 #endif /* _NGX_AGT_RULES_MATCHER_H_INCLUDED_ */

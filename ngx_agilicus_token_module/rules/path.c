@@ -13,20 +13,15 @@ static ngx_int_t ngx_agt_path_unescape(const ngx_str_t *raw,
     u_char *buf, ngx_str_t *path);
 static ngx_uint_t ngx_agt_path_is_plain(const ngx_str_t *path);
 static ngx_uint_t ngx_agt_path_is_segment(const u_char *p, const u_char *end);
-static ngx_inline ngx_uint_t ngx_agt_path_differs(
-    ngx_agt_path_t *s,
+static ngx_inline ngx_uint_t ngx_agt_path_differs(ngx_agt_path_t *s,
     const ngx_agt_ruleset_item_t *item);
-static ngx_uint_t ngx_agt_path_match_whole(
-    ngx_agt_path_t *s,
+static ngx_uint_t ngx_agt_path_match_whole(ngx_agt_path_t *s,
     const ngx_agt_ruleset_item_t *item);
-static ngx_int_t ngx_agt_path_compare(
-    ngx_agt_path_t *s,
+static ngx_int_t ngx_agt_path_compare(ngx_agt_path_t *s,
     const ngx_agt_ruleset_item_t *item, const ngx_str_t *text);
-static ngx_int_t ngx_agt_path_pattern(
-    ngx_agt_path_t *s,
+static ngx_int_t ngx_agt_path_pattern(ngx_agt_path_t *s,
     const ngx_agt_ruleset_item_t *item, const ngx_str_t *text);
-static ngx_int_t ngx_agt_path_literal(
-    ngx_agt_path_t *s, const ngx_str_t *text,
+static ngx_int_t ngx_agt_path_literal(ngx_agt_path_t *s, const ngx_str_t *text,
     const ngx_str_t *part, ngx_uint_t at_start, ngx_uint_t at_end);
 static ngx_uint_t ngx_agt_path_is_utf8(ngx_agt_path_t *s);
 
@@ -327,8 +322,7 @@ ngx_agt_path_is_plain(const ngx_str_t *path)
 
         if (*p == '/') {
 
-            if (p == segment || !ngx_agt_path_is_segment(segment, p))
-            {
+            if (p == segment || !ngx_agt_path_is_segment(segment, p)) {
                 return 0;
             }
 
@@ -510,9 +504,8 @@ ngx_agt_path_pattern(ngx_agt_path_t *s,
 
 
 static ngx_int_t
-ngx_agt_path_literal(ngx_agt_path_t *s,
-    const ngx_str_t *text, const ngx_str_t *part, ngx_uint_t at_start,
-    ngx_uint_t at_end)
+ngx_agt_path_literal(ngx_agt_path_t *s, const ngx_str_t *text,
+    const ngx_str_t *part, ngx_uint_t at_start, ngx_uint_t at_end)
 {
     const u_char  *p;
 
@@ -524,8 +517,7 @@ ngx_agt_path_literal(ngx_agt_path_t *s,
 
     if (!at_start && !at_end) {
 
-        if (ngx_agt_regex_spend(s->patterns, text->len / 2) != NGX_OK)
-        {
+        if (ngx_agt_regex_spend(s->patterns, text->len / 2) != NGX_OK) {
             return NGX_ERROR;
         }
 

@@ -175,8 +175,7 @@ ngx_agt_query_is_like(const u_char *p, const u_char *end,
             return c == '[';
         }
 
-        if (ngx_agt_query_fold(c) != ngx_agt_query_fold(name->data[n++]))
-        {
+        if (ngx_agt_query_fold(c) != ngx_agt_query_fold(name->data[n++])) {
             return 0;
         }
     }

@@ -68,16 +68,13 @@ struct ngx_agt_regex_s {
 static void *ngx_agt_regex_pcre2_alloc(size_t size, void *data);
 static void ngx_agt_regex_pcre2_free(void *p, void *data);
 static uint64_t ngx_agt_regex_clock(ngx_agt_regex_t *p);
-static ngx_agt_pattern_t *ngx_agt_regex_get(
-    ngx_agt_regex_t *p, const ngx_str_t *text, uint32_t hash,
-    uint32_t search);
-static ngx_agt_pattern_t *ngx_agt_regex_add(
-    ngx_agt_regex_t *p, const ngx_str_t *text, uint32_t hash,
-    uint32_t search);
+static ngx_agt_pattern_t *ngx_agt_regex_get(ngx_agt_regex_t *p,
+    const ngx_str_t *text, uint32_t hash, uint32_t search);
+static ngx_agt_pattern_t *ngx_agt_regex_add(ngx_agt_regex_t *p,
+    const ngx_str_t *text, uint32_t hash, uint32_t search);
 static void ngx_agt_regex_evict(ngx_agt_regex_t *p);
-static pcre2_code *ngx_agt_pattern_compile(
-    ngx_agt_regex_t *p, const ngx_str_t *text,
-    ngx_uint_t search, ngx_int_t *rc);
+static pcre2_code *ngx_agt_pattern_compile(ngx_agt_regex_t *p,
+    const ngx_str_t *text, ngx_uint_t search, ngx_int_t *rc);
 static ngx_uint_t ngx_agt_pattern_is_taken(const ngx_str_t *text);
 static ngx_uint_t ngx_agt_pattern_is_group(const u_char *p, const u_char *end);
 
@@ -188,9 +185,8 @@ ngx_agt_regex_spend(ngx_agt_regex_t *p, uint64_t ns)
  */
 
 ngx_int_t
-ngx_agt_regex_match(ngx_agt_regex_t *p,
-    const ngx_str_t *pattern, uint32_t hash, ngx_uint_t search,
-    const ngx_str_t *subject)
+ngx_agt_regex_match(ngx_agt_regex_t *p, const ngx_str_t *pattern,
+    uint32_t hash, ngx_uint_t search, const ngx_str_t *subject)
 {
     int                 rc;
     uint64_t            branch, limit, more, start, used;

@@ -74,9 +74,8 @@ ngx_int_t ngx_agt_regex_spend(ngx_agt_regex_t *p, uint64_t ns);
  * is unknown, since the pattern is not taken, the budget is spent, or memory is
  * short.
  */
-ngx_int_t ngx_agt_regex_match(ngx_agt_regex_t *p,
-    const ngx_str_t *pattern, uint32_t hash, ngx_uint_t search,
-    const ngx_str_t *subject);
+ngx_int_t ngx_agt_regex_match(ngx_agt_regex_t *p, const ngx_str_t *pattern,
+    uint32_t hash, ngx_uint_t search, const ngx_str_t *subject);
 
 /*
  * Functions for the memory of this room: malloc() and free(), unless other

@@ -71,44 +71,30 @@ typedef struct {
 } ngx_agt_rules_sieve_t;
 
 
-static ngx_int_t ngx_agt_rules_hosts(
-    ngx_agt_rules_decision_t *d,
-    ngx_agt_ruleset_cursor_t hosts,
-    ngx_agt_reason_e *reason);
+static ngx_int_t ngx_agt_rules_hosts(ngx_agt_rules_decision_t *d,
+    ngx_agt_ruleset_cursor_t hosts, ngx_agt_reason_e *reason);
 static ngx_int_t ngx_agt_rules_plain(ngx_agt_rules_t *rules, ngx_str_t *path);
 static ngx_uint_t ngx_agt_rules_has_parameter(const ngx_str_t *text);
-static ngx_int_t ngx_agt_rules_host(
-    ngx_agt_rules_decision_t *d,
+static ngx_int_t ngx_agt_rules_host(ngx_agt_rules_decision_t *d,
     const ngx_agt_ruleset_host_t *host);
-static ngx_int_t ngx_agt_rules_sift(
-    ngx_agt_rules_decision_t *d,
-    ngx_agt_rules_sieve_t *sieve,
-    ngx_agt_ruleset_cursor_t *rules,
+static ngx_int_t ngx_agt_rules_sift(ngx_agt_rules_decision_t *d,
+    ngx_agt_rules_sieve_t *sieve, ngx_agt_ruleset_cursor_t *rules,
     ngx_agt_ruleset_rule_t *rule);
-static ngx_int_t ngx_agt_rules_rule(
-    ngx_agt_rules_decision_t *d,
+static ngx_int_t ngx_agt_rules_rule(ngx_agt_rules_decision_t *d,
     const ngx_agt_ruleset_rule_t *rule);
 static ngx_inline ngx_uint_t ngx_agt_rules_differs(
-    const ngx_agt_rules_sieve_t *sieve,
-    const ngx_agt_ruleset_rule_t *rule);
-static ngx_uint_t ngx_agt_rules_paths(
-    ngx_agt_rules_decision_t *d,
-    const ngx_agt_ruleset_rule_t *rule,
-    ngx_agt_ruleset_cursor_t *items);
-static ngx_uint_t ngx_agt_rules_templates(
-    ngx_agt_rules_decision_t *d,
-    const ngx_agt_ruleset_rule_t *rule,
-    ngx_agt_ruleset_cursor_t *items,
+    const ngx_agt_rules_sieve_t *sieve, const ngx_agt_ruleset_rule_t *rule);
+static ngx_uint_t ngx_agt_rules_paths(ngx_agt_rules_decision_t *d,
+    const ngx_agt_ruleset_rule_t *rule, ngx_agt_ruleset_cursor_t *items);
+static ngx_uint_t ngx_agt_rules_templates(ngx_agt_rules_decision_t *d,
+    const ngx_agt_ruleset_rule_t *rule, ngx_agt_ruleset_cursor_t *items,
     ngx_agt_matcher_values_t *values);
-static ngx_int_t ngx_agt_rules_template(
-    ngx_agt_rules_decision_t *d,
+static ngx_int_t ngx_agt_rules_template(ngx_agt_rules_decision_t *d,
     const ngx_agt_ruleset_item_t *item,
     const ngx_agt_matcher_values_t *values);
-static ngx_uint_t ngx_agt_rules_query(
-    ngx_agt_rules_decision_t *d,
+static ngx_uint_t ngx_agt_rules_query(ngx_agt_rules_decision_t *d,
     ngx_agt_ruleset_cursor_t *items);
-static ngx_int_t ngx_agt_rules_body(
-    ngx_agt_rules_decision_t *d,
+static ngx_int_t ngx_agt_rules_body(ngx_agt_rules_decision_t *d,
     ngx_agt_ruleset_cursor_t *items);
 
 
@@ -161,9 +147,8 @@ ngx_agt_rules_destroy(ngx_agt_rules_t *rules)
 
 
 ngx_int_t
-ngx_agt_rules_decide(ngx_agt_rules_t *rules,
-    const ngx_str_t *packed, ngx_agt_rules_view_t *view,
-    ngx_agt_reason_e *reason)
+ngx_agt_rules_decide(ngx_agt_rules_t *rules, const ngx_str_t *packed,
+    ngx_agt_rules_view_t *view, ngx_agt_reason_e *reason)
 {
     ngx_int_t                 rc, plain;
     ngx_str_t                 path;
@@ -206,8 +191,7 @@ ngx_agt_rules_decide(ngx_agt_rules_t *rules,
 
     rc = ngx_agt_rules_hosts(&d, hosts, reason);
 
-    if (rc == NGX_DECLINED || !ngx_agt_rules_has_parameter(&view->path))
-    {
+    if (rc == NGX_DECLINED || !ngx_agt_rules_has_parameter(&view->path)) {
         view->spent = ngx_agt_regex_spent(rules->patterns);
         return rc;
     }
@@ -404,8 +388,7 @@ ngx_agt_rules_sift(ngx_agt_rules_decision_t *d, ngx_agt_rules_sieve_t *sieve,
 
         if (cost > NGX_AGT_RULES_COST) {
 
-            if (ngx_agt_regex_spend(d->patterns, cost) != NGX_OK)
-            {
+            if (ngx_agt_regex_spend(d->patterns, cost) != NGX_OK) {
                 rc = NGX_ERROR;
                 break;
             }
@@ -605,8 +588,7 @@ ngx_agt_rules_templates(ngx_agt_rules_decision_t *d,
             found = 1;
         }
 
-        if (rc == NGX_ERROR && rule->flags & NGX_AGT_RULESET_MATCHERS)
-        {
+        if (rc == NGX_ERROR && rule->flags & NGX_AGT_RULESET_MATCHERS) {
             /*
              * For some servers this template is the first match and sets the
              * values.
@@ -626,8 +608,7 @@ ngx_agt_rules_template(ngx_agt_rules_decision_t *d,
 {
     ngx_uint_t  prefix, path, subject;
 
-    if (ngx_agt_regex_spend(d->patterns, values->path.len / 4) != NGX_OK)
-    {
+    if (ngx_agt_regex_spend(d->patterns, values->path.len / 4) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -671,8 +652,7 @@ ngx_agt_rules_query(ngx_agt_rules_decision_t *d,
 
         exact = (item.flags & NGX_AGT_RULESET_HAS_VALUE) ? &item.value : NULL;
 
-        if (!ngx_agt_query_match(&d->view->query, &item.text, exact))
-        {
+        if (!ngx_agt_query_match(&d->view->query, &item.text, exact)) {
             return 0;
         }
     }

@@ -94,9 +94,8 @@ void ngx_agt_rules_destroy(ngx_agt_rules_t *rules);
  * request whose decision takes longer is refused.  "view->spent" is the time
  * that decisions on the request have cost so far; this decision adds its own.
  */
-ngx_int_t ngx_agt_rules_decide(ngx_agt_rules_t *rules,
-    const ngx_str_t *packed, ngx_agt_rules_view_t *view,
-    ngx_agt_reason_e *reason);
+ngx_int_t ngx_agt_rules_decide(ngx_agt_rules_t *rules, const ngx_str_t *packed,
+    ngx_agt_rules_view_t *view, ngx_agt_reason_e *reason);
 
 
 #endif /* _NGX_AGT_RULES_RULES_H_INCLUDED_ */

@@ -12,8 +12,7 @@ static u_char *ngx_agt_ruleset_add(ngx_agt_ruleset_builder_t *b,
     const ngx_str_t *text, const ngx_str_t *value);
 static void ngx_agt_ruleset_write(
     ngx_agt_ruleset_builder_t *b, const void *data, size_t len);
-static void ngx_agt_ruleset_ending(
-    ngx_agt_ruleset_builder_t *b,
+static void ngx_agt_ruleset_ending(ngx_agt_ruleset_builder_t *b,
     ngx_agt_ruleset_rule_header_t *h);
 static void ngx_agt_ruleset_host_end(ngx_agt_ruleset_builder_t *b);
 

@@ -200,9 +200,8 @@ void ngx_agt_ruleset_method(
     ngx_agt_ruleset_builder_t *b, const ngx_str_t *name);
 void ngx_agt_ruleset_path(ngx_agt_ruleset_builder_t *b,
     const ngx_str_t *pattern);
-void ngx_agt_ruleset_template(
-    ngx_agt_ruleset_builder_t *b, const ngx_str_t *template,
-    ngx_uint_t prefix);
+void ngx_agt_ruleset_template(ngx_agt_ruleset_builder_t *b,
+    const ngx_str_t *template, ngx_uint_t prefix);
 void ngx_agt_ruleset_query(ngx_agt_ruleset_builder_t *b,
     const ngx_str_t *name, const ngx_str_t *exact);
 void ngx_agt_ruleset_body(ngx_agt_ruleset_builder_t *b,
@@ -214,11 +213,9 @@ void ngx_agt_ruleset_body(ngx_agt_ruleset_builder_t *b,
  * another extractor or with operands: with one, or with a list of them.
  */
 void ngx_agt_ruleset_matchers(ngx_agt_ruleset_builder_t *b, ngx_uint_t any);
-void ngx_agt_ruleset_matcher(
-    ngx_agt_ruleset_builder_t *b, const ngx_str_t *extractor,
-    ngx_uint_t inverted, ngx_uint_t any);
-void ngx_agt_ruleset_criterion(
-    ngx_agt_ruleset_builder_t *b,
+void ngx_agt_ruleset_matcher(ngx_agt_ruleset_builder_t *b,
+    const ngx_str_t *extractor, ngx_uint_t inverted, ngx_uint_t any);
+void ngx_agt_ruleset_criterion(ngx_agt_ruleset_builder_t *b,
     ngx_agt_ruleset_operator_e op, const ngx_str_t *extractor,
     ngx_uint_t list);
 void ngx_agt_ruleset_string(
@@ -237,9 +234,8 @@ size_t ngx_agt_ruleset_end(ngx_agt_ruleset_builder_t *b);
  * (below).  "rules" is the number of rules in it.  Returns NGX_OK, or NGX_ERROR
  * where it is no packed form of this version and length.
  */
-ngx_int_t ngx_agt_ruleset_open(
-    ngx_agt_ruleset_cursor_t *hosts, ngx_uint_t *rules,
-    const u_char *packed, size_t len);
+ngx_int_t ngx_agt_ruleset_open(ngx_agt_ruleset_cursor_t *hosts,
+    ngx_uint_t *rules, const u_char *packed, size_t len);
 
 /*
  * Returns the number in an operand that is a number.
@@ -294,8 +290,7 @@ typedef struct {
  */
 
 static ngx_inline ngx_int_t
-ngx_agt_ruleset_next_host(
-    ngx_agt_ruleset_cursor_t *hosts,
+ngx_agt_ruleset_next_host(ngx_agt_ruleset_cursor_t *hosts,
     ngx_agt_ruleset_host_t *host)
 {
     size_t                         len;
@@ -330,8 +325,7 @@ ngx_agt_ruleset_next_host(
 
 
 static ngx_inline ngx_int_t
-ngx_agt_ruleset_next_rule(
-    ngx_agt_ruleset_cursor_t *rules,
+ngx_agt_ruleset_next_rule(ngx_agt_ruleset_cursor_t *rules,
     ngx_agt_ruleset_rule_t *rule)
 {
     size_t         len;
@@ -354,8 +348,7 @@ ngx_agt_ruleset_next_rule(
 
     ngx_memcpy(&size, p, sizeof(uint32_t));
 
-    if (size > len || size < sizeof(ngx_agt_ruleset_rule_header_t))
-    {
+    if (size > len || size < sizeof(ngx_agt_ruleset_rule_header_t)) {
         return NGX_ERROR;
     }
 
@@ -381,10 +374,8 @@ ngx_agt_ruleset_next_rule(
 
 
 static ngx_inline ngx_int_t
-ngx_agt_ruleset_next_item(
-    ngx_agt_ruleset_cursor_t *items,
-    ngx_agt_ruleset_item_e type,
-    ngx_agt_ruleset_item_t *item)
+ngx_agt_ruleset_next_item(ngx_agt_ruleset_cursor_t *items,
+    ngx_agt_ruleset_item_e type, ngx_agt_ruleset_item_t *item)
 {
     size_t                         len;
     ngx_agt_ruleset_item_header_t  h;

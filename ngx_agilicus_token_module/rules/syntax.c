@@ -57,8 +57,7 @@ ngx_agt_syntax_method_name(const ngx_str_t *name)
     }
 
     for (i = 0; i < NGX_AGT_SYNTAX_METHODS; i++) {
-        if (ngx_agt_text_equal(name, &ngx_agt_syntax_methods[i].name))
-        {
+        if (ngx_agt_text_equal(name, &ngx_agt_syntax_methods[i].name)) {
             return 1U << i;
         }
     }
@@ -73,8 +72,7 @@ ngx_agt_syntax_method_bit(const ngx_str_t *method)
     ngx_uint_t  i;
 
     for (i = 0; i < NGX_AGT_SYNTAX_METHODS; i++) {
-        if (ngx_agt_text_equal(method, &ngx_agt_syntax_methods[i].method))
-        {
+        if (ngx_agt_text_equal(method, &ngx_agt_syntax_methods[i].method)) {
             return 1U << i;
         }
     }
@@ -381,8 +379,7 @@ ngx_agt_syntax_is_name(const ngx_str_t *name)
     size_t  i;
     u_char  c, last;
 
-    if (name->len == 0 || name->len > NGX_AGT_RULESET_MAX_HOST)
-    {
+    if (name->len == 0 || name->len > NGX_AGT_RULESET_MAX_HOST) {
         return 0;
     }
 
@@ -391,8 +388,7 @@ ngx_agt_syntax_is_name(const ngx_str_t *name)
         for (i = 1; i < name->len - 1; i++) {
             c = name->data[i];
 
-            if (!ngx_agt_text_is_alnum(c) && c != ':' && c != '.')
-            {
+            if (!ngx_agt_text_is_alnum(c) && c != ':' && c != '.') {
                 return 0;
             }
         }

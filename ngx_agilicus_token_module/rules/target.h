@@ -68,8 +68,7 @@ ngx_int_t ngx_agt_target_authority(const ngx_str_t *text,
  * Returns 1 if two authorities are the same host, without regard to case, and
  * port; else 0.
  */
-ngx_uint_t ngx_agt_target_is_same(
-    const ngx_agt_authority_t *a,
+ngx_uint_t ngx_agt_target_is_same(const ngx_agt_authority_t *a,
     const ngx_agt_authority_t *b);
 
 /*

@@ -16,12 +16,10 @@ typedef struct {
 } ngx_agt_template_walk_t;
 
 
-static void ngx_agt_template_start(
-    ngx_agt_template_walk_t *w, const ngx_str_t *template,
-    const ngx_str_t *path);
-static ngx_int_t ngx_agt_template_step(
-    ngx_agt_template_walk_t *w, ngx_str_t *name,
-    ngx_str_t *value);
+static void ngx_agt_template_start(ngx_agt_template_walk_t *w,
+    const ngx_str_t *template, const ngx_str_t *path);
+static ngx_int_t ngx_agt_template_step(ngx_agt_template_walk_t *w,
+    ngx_str_t *name, ngx_str_t *value);
 static const u_char *ngx_agt_template_find(const u_char *p,
     const u_char *end, u_char c);
 

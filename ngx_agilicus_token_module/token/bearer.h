@@ -53,8 +53,7 @@ ngx_uint_t ngx_agt_bearer_header(ngx_str_t *value, size_t max,
  * the token: sets "rest" to the text after the scheme, which may be anything.
  * Returns FOUND, NONE, or MALFORMED where the scheme is not followed by SP.
  */
-ngx_uint_t ngx_agt_bearer_credentials(const ngx_str_t *value,
-    ngx_str_t *rest);
+ngx_uint_t ngx_agt_bearer_credentials(const ngx_str_t *value, ngx_str_t *rest);
 
 /*
  * Does the same for the scheme "Basic" (RFC 7617, section 2).

@@ -30,8 +30,7 @@ ngx_agt_digest_init(void)
         ngx_agt_digest_ctx = EVP_MD_CTX_new();
     }
 
-    if (ngx_agt_digest_md == NULL || ngx_agt_digest_ctx == NULL)
-    {
+    if (ngx_agt_digest_md == NULL || ngx_agt_digest_ctx == NULL) {
         return NGX_ERROR;
     }
 

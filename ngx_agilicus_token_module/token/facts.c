@@ -150,8 +150,7 @@ ngx_agt_facts_begin(ngx_agt_facts_builder_t *b,
 void
 ngx_agt_facts_list(ngx_agt_facts_builder_t *b, ngx_agt_facts_list_e list)
 {
-    if ((ngx_uint_t) list < b->list || list >= NGX_AGT_FACTS_LISTS)
-    {
+    if ((ngx_uint_t) list < b->list || list >= NGX_AGT_FACTS_LISTS) {
         b->overflow = 1;
         return;
     }

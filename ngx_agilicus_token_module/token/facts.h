@@ -151,9 +151,8 @@ ngx_uint_t ngx_agt_facts_has(const ngx_agt_list_t *list,
  * Looks for a pair in a list of pairs (roles), byte for byte; returns 1 if it
  * is there, else 0.
  */
-ngx_uint_t ngx_agt_facts_has_pair(
-    const ngx_agt_list_t *list, const ngx_str_t *name,
-    const ngx_str_t *value);
+ngx_uint_t ngx_agt_facts_has_pair(const ngx_agt_list_t *list,
+    const ngx_str_t *name, const ngx_str_t *value);
 
 /*
  * Looks for the first pair of a list of pairs (claims) with this name.  Returns

@@ -9,28 +9,23 @@
 #include "token/time.h"
 
 
-static ngx_agt_reason_e ngx_agt_policy_times(
-    const ngx_agt_facts_t *facts, uint32_t late,
-    const ngx_agt_policy_t *policy, int64_t now);
+static ngx_agt_reason_e ngx_agt_policy_times(const ngx_agt_facts_t *facts,
+    uint32_t late, const ngx_agt_policy_t *policy, int64_t now);
 static int64_t ngx_agt_policy_seen(
     const ngx_agt_facts_t *facts, uint32_t late, int64_t now);
 static int64_t ngx_agt_policy_last(const ngx_agt_facts_t *facts);
-static ngx_uint_t ngx_agt_policy_met(
-    const ngx_agt_facts_t *facts,
+static ngx_uint_t ngx_agt_policy_met(const ngx_agt_facts_t *facts,
     const ngx_agt_requirement_t *requirement, int64_t now);
 static ngx_uint_t ngx_agt_policy_met_without(const ngx_agt_facts_t *facts,
     const ngx_agt_requirement_t *requirement, int64_t now);
 static ngx_uint_t ngx_agt_policy_mfa(const ngx_agt_facts_t *facts,
     time_t age, int64_t now);
 static ngx_uint_t ngx_agt_policy_says_no(const ngx_str_t *value);
-static ngx_uint_t ngx_agt_policy_scopes(
-    const ngx_agt_list_t *scopes,
+static ngx_uint_t ngx_agt_policy_scopes(const ngx_agt_list_t *scopes,
     const ngx_agt_requirement_t *requirement);
-static ngx_uint_t ngx_agt_policy_role(
-    const ngx_agt_list_t *roles,
+static ngx_uint_t ngx_agt_policy_role(const ngx_agt_list_t *roles,
     const ngx_agt_requirement_t *requirement);
-static ngx_uint_t ngx_agt_policy_resource(
-    const ngx_agt_list_t *resources,
+static ngx_uint_t ngx_agt_policy_resource(const ngx_agt_list_t *resources,
     const ngx_agt_requirement_t *requirement);
 static ngx_uint_t ngx_agt_policy_one_of(const ngx_str_t *value,
     const ngx_str_t *values, ngx_uint_t n);
@@ -117,11 +112,10 @@ ngx_agt_policy_last(const ngx_agt_facts_t *facts)
 
 
 ngx_int_t
-ngx_agt_policy_decide(const ngx_agt_facts_t *facts,
-    uint32_t late, const ngx_agt_policy_t *policy,
-    const ngx_agt_requirement_t *requirements,
-    ngx_uint_t nrequirements, ngx_agt_ruling_t *ruling,
-    int64_t now, ngx_agt_decision_t *decision)
+ngx_agt_policy_decide(const ngx_agt_facts_t *facts, uint32_t late,
+    const ngx_agt_policy_t *policy, const ngx_agt_requirement_t *requirements,
+    ngx_uint_t nrequirements, ngx_agt_ruling_t *ruling, int64_t now,
+    ngx_agt_decision_t *decision)
 {
     ngx_uint_t  i;
 

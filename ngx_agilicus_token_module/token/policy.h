@@ -113,9 +113,8 @@ typedef struct {
  * never seen past "exp", else the most seconds past "exp" at which they were
  * seen, plus one: so an expired token stays expired when the clock is set back.
  */
-ngx_uint_t ngx_agt_policy_expired(
-    const ngx_agt_facts_t *facts, time_t leeway, uint32_t late,
-    int64_t now);
+ngx_uint_t ngx_agt_policy_expired(const ngx_agt_facts_t *facts, time_t leeway,
+    uint32_t late, int64_t now);
 
 /*
  * Returns 1 if the facts' own end has come, else 0.  "end" is the time from
@@ -146,12 +145,10 @@ uint32_t ngx_agt_policy_late(const ngx_agt_facts_t *facts, int64_t now);
  * rules is not known yet, even after they were asked.  The rules are asked
  * last.
  */
-ngx_int_t ngx_agt_policy_decide(
-    const ngx_agt_facts_t *facts, uint32_t late,
-    const ngx_agt_policy_t *policy,
-    const ngx_agt_requirement_t *requirements,
-    ngx_uint_t nrequirements, ngx_agt_ruling_t *ruling,
-    int64_t now, ngx_agt_decision_t *decision);
+ngx_int_t ngx_agt_policy_decide(const ngx_agt_facts_t *facts, uint32_t late,
+    const ngx_agt_policy_t *policy, const ngx_agt_requirement_t *requirements,
+    ngx_uint_t nrequirements, ngx_agt_ruling_t *ruling, int64_t now,
+    ngx_agt_decision_t *decision);
 
 
 #endif /* _NGX_AGT_TOKEN_POLICY_H_INCLUDED_ */

@@ -95,8 +95,7 @@ ngx_agt_time_format(int64_t sec, u_char *out)
 {
     int64_t  days, era, day, year, month;
 
-    if (sec < NGX_AGT_TIME_MIN || sec > NGX_AGT_TIME_MAX)
-    {
+    if (sec < NGX_AGT_TIME_MIN || sec > NGX_AGT_TIME_MAX) {
         return NGX_ERROR;
     }
 

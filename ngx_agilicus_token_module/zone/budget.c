@@ -19,8 +19,7 @@
 static uint64_t ngx_agt_budget_interval(uint64_t rate);
 static uint64_t ngx_agt_budget_wait(uint64_t time, uint64_t now,
     uint64_t burst, uint64_t interval);
-static ngx_agt_client_budget_t *ngx_agt_budget_place(
-    ngx_agt_zone_t *first,
+static ngx_agt_client_budget_t *ngx_agt_budget_place(ngx_agt_zone_t *first,
     const ngx_agt_budget_client_t *client, uint64_t now);
 static time_t ngx_agt_budget_seconds(uint64_t us);
 
@@ -39,8 +38,7 @@ ngx_agt_budget_api(ngx_agt_zone_t *first,
 
     for (i = 0; i < NGX_AGT_ZONE_APIS; i++) {
 
-        if (api[i].used && ngx_agt_digest_equal(api[i].digest, digest))
-        {
+        if (api[i].used && ngx_agt_digest_equal(api[i].digest, digest)) {
             goto done;
         }
 

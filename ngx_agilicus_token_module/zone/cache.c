@@ -20,13 +20,11 @@ typedef struct {
 } ngx_agt_scratch_t;
 
 
-static ngx_agt_entry_t *ngx_agt_cache_find_locked(
-    ngx_agt_zone_t *zone,
+static ngx_agt_entry_t *ngx_agt_cache_find_locked(ngx_agt_zone_t *zone,
     const ngx_agt_cache_key_t *key);
-static ngx_int_t ngx_agt_cache_copy(
-    ngx_agt_zone_t *zone,
-    const ngx_agt_cache_key_t *key, ngx_uint_t want,
-    ngx_agt_found_t *found, size_t *len);
+static ngx_int_t ngx_agt_cache_copy(ngx_agt_zone_t *zone,
+    const ngx_agt_cache_key_t *key, ngx_uint_t want, ngx_agt_found_t *found,
+    size_t *len);
 static ngx_int_t ngx_agt_cache_grow(size_t size);
 
 
@@ -85,9 +83,8 @@ ngx_agt_cache_find(ngx_agt_zone_t *zone,
  */
 
 static ngx_int_t
-ngx_agt_cache_copy(ngx_agt_zone_t *zone,
-    const ngx_agt_cache_key_t *key, ngx_uint_t want,
-    ngx_agt_found_t *found, size_t *len)
+ngx_agt_cache_copy(ngx_agt_zone_t *zone, const ngx_agt_cache_key_t *key,
+    ngx_uint_t want, ngx_agt_found_t *found, size_t *len)
 {
     size_t                           facts, rules;
     ngx_agt_table_t                 *table;
@@ -110,8 +107,7 @@ ngx_agt_cache_copy(ngx_agt_zone_t *zone,
 
     *len = facts + (want == NGX_AGT_CACHE_RULES ? rules : 0);
 
-    if (!ngx_agt_table_holds(table, (const ngx_agt_entry_t *) e, *len))
-    {
+    if (!ngx_agt_table_holds(table, (const ngx_agt_entry_t *) e, *len)) {
         return NGX_DECLINED;
     }
 
@@ -338,8 +334,7 @@ ngx_agt_cache_grow(size_t size)
 
 
 uint64_t
-ngx_agt_cache_limit(
-    const ngx_agt_lifetimes_t *lifetimes, const u_char *key,
+ngx_agt_cache_limit(const ngx_agt_lifetimes_t *lifetimes, const u_char *key,
     ngx_agt_class_e class, ngx_uint_t has_exp, ngx_uint_t watched)
 {
     uint64_t  limit;

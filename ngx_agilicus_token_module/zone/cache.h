@@ -98,10 +98,9 @@ void ngx_agt_cache_forget(void);
  * was purged: that fails no request.
  */
 ngx_int_t ngx_agt_cache_store(ngx_agt_zone_t *zone,
-    const ngx_agt_cache_key_t *key,
-    ngx_agt_class_e class, ngx_agt_reason_e reason,
-    const ngx_str_t *facts, const ngx_str_t *rules, uint64_t sent,
-    uint64_t asked, ngx_atomic_uint_t generation);
+    const ngx_agt_cache_key_t *key, ngx_agt_class_e class,
+    ngx_agt_reason_e reason, const ngx_str_t *facts, const ngx_str_t *rules,
+    uint64_t sent, uint64_t asked, ngx_atomic_uint_t generation);
 
 /*
  * Purges the zone: from now on it stores no answer to a call that was sent
@@ -130,9 +129,8 @@ void ngx_agt_cache_note(ngx_agt_zone_t *zone, const ngx_agt_cache_key_t *key,
  * each "key", so that entries stored together are not all asked for together.
  * Policy judges expiry.
  */
-uint64_t ngx_agt_cache_limit(
-    const ngx_agt_lifetimes_t *lifetimes, const u_char *key,
-    ngx_agt_class_e class, ngx_uint_t has_exp,
+uint64_t ngx_agt_cache_limit(const ngx_agt_lifetimes_t *lifetimes,
+    const u_char *key, ngx_agt_class_e class, ngx_uint_t has_exp,
     ngx_uint_t watched);
 
 

@@ -13,30 +13,21 @@
 #define NGX_AGT_CHILDREN_USUAL  4096
 
 
-static ngx_agt_ledger_record_t *ngx_agt_children_same(
-    ngx_agt_ledger_t *ledger,
+static ngx_agt_ledger_record_t *ngx_agt_children_same(ngx_agt_ledger_t *ledger,
     const ngx_agt_ledger_record_t *record);
-static void ngx_agt_children_replace(
-    ngx_agt_ledger_t *ledger,
-    const ngx_agt_ledger_record_t *record,
-    const ngx_agt_clock_t *now);
-static ngx_int_t ngx_agt_children_end_one(
-    ngx_agt_denials_t *denials,
-    ngx_agt_ledger_record_t *record,
-    const ngx_agt_clock_t *now);
-static ngx_uint_t ngx_agt_children_of_one(
-    ngx_agt_denials_t *denials,
-    const ngx_agt_denial_t *denial,
-    const ngx_agt_clock_t *now, ngx_int_t *rc);
-static ngx_int_t ngx_agt_children_spread(
-    ngx_agt_denials_t *denials,
+static void ngx_agt_children_replace(ngx_agt_ledger_t *ledger,
+    const ngx_agt_ledger_record_t *record, const ngx_agt_clock_t *now);
+static ngx_int_t ngx_agt_children_end_one(ngx_agt_denials_t *denials,
+    ngx_agt_ledger_record_t *record, const ngx_agt_clock_t *now);
+static ngx_uint_t ngx_agt_children_of_one(ngx_agt_denials_t *denials,
+    const ngx_agt_denial_t *denial, const ngx_agt_clock_t *now, ngx_int_t *rc);
+static ngx_int_t ngx_agt_children_spread(ngx_agt_denials_t *denials,
     const ngx_agt_clock_t *now);
 
 
 ngx_int_t
-ngx_agt_children_of(ngx_agt_ledger_record_t *record,
-    const u_char *api, const u_char *key,
-    const ngx_agt_facts_t *facts, uint64_t asked)
+ngx_agt_children_of(ngx_agt_ledger_record_t *record, const u_char *api,
+    const u_char *key, const ngx_agt_facts_t *facts, uint64_t asked)
 {
     ngx_uint_t  kinds;
 
@@ -163,8 +154,7 @@ ngx_agt_children_same(ngx_agt_ledger_t *ledger,
 
     i = 0;
 
-    while ((r = ngx_agt_ledger_find(ledger, record->key, &i)) != NULL)
-    {
+    while ((r = ngx_agt_ledger_find(ledger, record->key, &i)) != NULL) {
         if (r->state == NGX_AGT_LEDGER_LIVE
             && ngx_memcmp(r->parent, record->parent, sizeof(r->parent)) == 0)
         {
@@ -399,10 +389,8 @@ ngx_agt_children_end_locked(ngx_agt_denials_t *denials,
 
 
 ngx_int_t
-ngx_agt_children_denied_locked(
-    ngx_agt_denials_t *denials,
-    const ngx_agt_denial_t *denial,
-    const ngx_agt_clock_t *now)
+ngx_agt_children_denied_locked(ngx_agt_denials_t *denials,
+    const ngx_agt_denial_t *denial, const ngx_agt_clock_t *now)
 {
     ngx_int_t  rc;
 
@@ -419,8 +407,7 @@ ngx_agt_children_denied_locked(
 
 
 void
-ngx_agt_children_compare_locked(
-    ngx_agt_denials_t *denials,
+ngx_agt_children_compare_locked(ngx_agt_denials_t *denials,
     const ngx_agt_clock_t *now)
 {
     ngx_uint_t                i;
@@ -477,8 +464,7 @@ ngx_agt_children_end_one(ngx_agt_denials_t *denials,
         t.mark = ngx_agt_denial_mark(now->mono, NGX_AGT_DENIED_UNTOLD,
                                        NGX_AGT_DENIAL_JTI);
 
-        if (ngx_agt_denials_put_locked(denials, &t, 0, now) == NGX_ERROR)
-        {
+        if (ngx_agt_denials_put_locked(denials, &t, 0, now) == NGX_ERROR) {
             rc = NGX_ERROR;
         }
     }
@@ -500,8 +486,7 @@ ngx_agt_children_end_one(ngx_agt_denials_t *denials,
 
 static ngx_uint_t
 ngx_agt_children_of_one(ngx_agt_denials_t *denials,
-    const ngx_agt_denial_t *denial,
-    const ngx_agt_clock_t *now, ngx_int_t *rc)
+    const ngx_agt_denial_t *denial, const ngx_agt_clock_t *now, ngx_int_t *rc)
 {
     ngx_uint_t                i, n;
     ngx_agt_ledger_record_t  *r;

@@ -58,9 +58,8 @@ typedef struct {
  * ngx_agt_denials_check() takes.  Returns NGX_OK, or NGX_ERROR where a digest
  * failed.
  */
-ngx_int_t ngx_agt_children_of(
-    ngx_agt_ledger_record_t *record, const u_char *api,
-    const u_char *key, const ngx_agt_facts_t *facts,
+ngx_int_t ngx_agt_children_of(ngx_agt_ledger_record_t *record,
+    const u_char *api, const u_char *key, const ngx_agt_facts_t *facts,
     uint64_t asked);
 
 /*
@@ -74,10 +73,8 @@ ngx_int_t ngx_agt_children_of(
  *               new record of it
  * NGX_ERROR     it could not be sealed
  */
-ngx_int_t ngx_agt_children_add(
-    ngx_agt_denials_t *denials,
-    const ngx_agt_child_t *child,
-    const ngx_agt_clock_t *now);
+ngx_int_t ngx_agt_children_add(ngx_agt_denials_t *denials,
+    const ngx_agt_child_t *child, const ngx_agt_clock_t *now);
 
 /*
  * Returns 1 if a child of the usual size could be recorded, else 0.
@@ -95,45 +92,38 @@ void ngx_agt_children_note(ngx_agt_denials_t *denials,
  * Returns 1 if the token is a child that was made so lately that the API may
  * not know it yet, else 0.
  */
-ngx_uint_t ngx_agt_children_young(
-    ngx_agt_denials_t *denials, const u_char *api,
-    const u_char *key, const ngx_agt_clock_t *now);
+ngx_uint_t ngx_agt_children_young(ngx_agt_denials_t *denials,
+    const u_char *api, const u_char *key, const ngx_agt_clock_t *now);
 
 /*
  * Ends a child, or all children for a purpose.
  */
 void ngx_agt_children_end(ngx_agt_denials_t *denials,
     const u_char *api, const u_char *key, const ngx_agt_clock_t *now);
-void ngx_agt_children_end_all(
-    ngx_agt_denials_t *denials, const u_char *purpose,
-    const ngx_agt_clock_t *now);
+void ngx_agt_children_end_all(ngx_agt_denials_t *denials,
+    const u_char *purpose, const ngx_agt_clock_t *now);
 
 /*
  * With the mutex of the denials held: ends one child, and its own children.
  * Returns NGX_OK, or NGX_ERROR where a denial found no room; the record is made
  * due in both cases.
  */
-ngx_int_t ngx_agt_children_end_locked(
-    ngx_agt_denials_t *denials,
-    ngx_agt_ledger_record_t *record,
-    const ngx_agt_clock_t *now);
+ngx_int_t ngx_agt_children_end_locked(ngx_agt_denials_t *denials,
+    ngx_agt_ledger_record_t *record, const ngx_agt_clock_t *now);
 
 /*
  * With the mutex held: ends the children whose parent "denial" refuses; for the
  * function that makes a denial.  Returns as ngx_agt_children_end_locked().
  */
-ngx_int_t ngx_agt_children_denied_locked(
-    ngx_agt_denials_t *denials,
-    const ngx_agt_denial_t *denial,
-    const ngx_agt_clock_t *now);
+ngx_int_t ngx_agt_children_denied_locked(ngx_agt_denials_t *denials,
+    const ngx_agt_denial_t *denial, const ngx_agt_clock_t *now);
 
 /*
  * With the mutex held: ends all children whose parents are denied.  This is
  * needed where a process died after it made a denial and before it ended the
  * children.
  */
-void ngx_agt_children_compare_locked(
-    ngx_agt_denials_t *denials,
+void ngx_agt_children_compare_locked(ngx_agt_denials_t *denials,
     const ngx_agt_clock_t *now);
 
 

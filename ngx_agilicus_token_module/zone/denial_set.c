@@ -13,24 +13,16 @@
 
 static ngx_agt_denial_t *ngx_agt_denial_set_bucket(
     ngx_agt_denial_set_t *t, const u_char *key, ngx_uint_t choice);
-static ngx_agt_denial_t *ngx_agt_denial_set_place(
-    ngx_agt_denial_set_t *t,
-    const ngx_agt_denial_t *add,
+static ngx_agt_denial_t *ngx_agt_denial_set_place(ngx_agt_denial_set_t *t,
+    const ngx_agt_denial_t *add, const ngx_agt_clock_t *now);
+static ngx_uint_t ngx_agt_denial_goes(const ngx_agt_denial_t *s,
+    const ngx_agt_denial_t *other, const ngx_agt_clock_t *now);
+static ngx_uint_t ngx_agt_denial_live(const ngx_agt_denial_t *s,
     const ngx_agt_clock_t *now);
-static ngx_uint_t ngx_agt_denial_goes(
-    const ngx_agt_denial_t *s,
-    const ngx_agt_denial_t *other,
+static uint64_t ngx_agt_denial_end(const ngx_agt_denial_t *s,
     const ngx_agt_clock_t *now);
-static ngx_uint_t ngx_agt_denial_live(
-    const ngx_agt_denial_t *s,
-    const ngx_agt_clock_t *now);
-static uint64_t ngx_agt_denial_end(
-    const ngx_agt_denial_t *s,
-    const ngx_agt_clock_t *now);
-static ngx_uint_t ngx_agt_denial_strengthen(
-    ngx_agt_denial_t *s,
-    const ngx_agt_denial_t *add,
-    const ngx_agt_clock_t *now);
+static ngx_uint_t ngx_agt_denial_strengthen(ngx_agt_denial_t *s,
+    const ngx_agt_denial_t *add, const ngx_agt_clock_t *now);
 
 
 ngx_agt_denial_set_t *
@@ -144,8 +136,7 @@ ngx_agt_denial_set_told(ngx_agt_denial_set_t *t,
 
     s = ngx_agt_denial_set_find(t, key, now);
 
-    if (s && ngx_agt_denial_source(s) == NGX_AGT_DENIED_UNTOLD)
-    {
+    if (s && ngx_agt_denial_source(s) == NGX_AGT_DENIED_UNTOLD) {
         s->mark = ngx_agt_denial_mark(
                                       ngx_agt_denial_made(s),
                                       NGX_AGT_DENIED_BY_API,
@@ -226,8 +217,7 @@ ngx_agt_denial_set_place(ngx_agt_denial_set_t *t,
                 continue;
             }
 
-            if (goes == NULL || ngx_agt_denial_goes(&s[i], goes, now))
-            {
+            if (goes == NULL || ngx_agt_denial_goes(&s[i], goes, now)) {
                 goes = &s[i];
             }
         }
@@ -308,8 +298,7 @@ ngx_agt_denial_set_bucket(ngx_agt_denial_set_t *t,
 
 
 static ngx_uint_t
-ngx_agt_denial_live(const ngx_agt_denial_t *s,
-    const ngx_agt_clock_t *now)
+ngx_agt_denial_live(const ngx_agt_denial_t *s, const ngx_agt_clock_t *now)
 {
     return s->mono != 0 && (s->mono > now->mono || s->wall > now->wall);
 }

@@ -101,15 +101,13 @@ ngx_agt_denial_set_t *ngx_agt_denial_set_init(void *mem,
  *               denial would have had
  */
 ngx_int_t ngx_agt_denial_set_add(ngx_agt_denial_set_t *t,
-    const ngx_agt_denial_t *add,
-    const ngx_agt_clock_t *now, uint64_t *gone);
+    const ngx_agt_denial_t *add, const ngx_agt_clock_t *now, uint64_t *gone);
 
 /*
  * Returns the live denial with this key, or NULL.
  */
-ngx_agt_denial_t *ngx_agt_denial_set_find(
-    ngx_agt_denial_set_t *t, const u_char *key,
-    const ngx_agt_clock_t *now);
+ngx_agt_denial_t *ngx_agt_denial_set_find(ngx_agt_denial_set_t *t,
+    const u_char *key, const ngx_agt_clock_t *now);
 
 /*
  * Notes that the API has been told of an UNTOLD denial: the denial is BY_API
@@ -122,9 +120,8 @@ void ngx_agt_denial_set_told(ngx_agt_denial_set_t *t,
  * Walks all places: returns the next live denial, or NULL at the end.  "*i"
  * starts at 0 and is moved on.
  */
-ngx_agt_denial_t *ngx_agt_denial_set_next(
-    ngx_agt_denial_set_t *t, ngx_uint_t *i,
-    const ngx_agt_clock_t *now);
+ngx_agt_denial_t *ngx_agt_denial_set_next(ngx_agt_denial_set_t *t,
+    ngx_uint_t *i, const ngx_agt_clock_t *now);
 
 /*
  * Returns the time of the monotonic clock, in milliseconds, at which the wall

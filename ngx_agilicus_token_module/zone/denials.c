@@ -43,15 +43,12 @@ static ngx_int_t ngx_agt_denials_build(
     ngx_agt_denials_t *denials, ngx_log_t *log);
 static void ngx_agt_denials_lay_out(ngx_agt_denials_sh_t *sh);
 static void ngx_agt_denials_attach(ngx_agt_denials_t *denials);
-static ngx_agt_reason_e ngx_agt_denials_look(
-    ngx_agt_denials_t *denials,
+static ngx_agt_reason_e ngx_agt_denials_look(ngx_agt_denials_t *denials,
     ngx_agt_sought_t *sought);
-static ngx_agt_reason_e ngx_agt_denials_search(
-    ngx_agt_denials_t *denials,
+static ngx_agt_reason_e ngx_agt_denials_search(ngx_agt_denials_t *denials,
     ngx_agt_sought_t *sought);
-static ngx_uint_t ngx_agt_denials_marked(
-    ngx_agt_denials_t *denials, const u_char *api,
-    const u_char *token, uint64_t since,
+static ngx_uint_t ngx_agt_denials_marked(ngx_agt_denials_t *denials,
+    const u_char *api, const u_char *token, uint64_t since,
     const ngx_agt_clock_t *now);
 
 
@@ -113,8 +110,7 @@ ngx_agt_denials_build(ngx_agt_denials_t *denials, ngx_log_t *log)
 
     sh = ngx_slab_alloc(shpool, size);
 
-    if (sh == NULL || size < sizeof(ngx_agt_denials_sh_t) + 2 * ngx_pagesize)
-    {
+    if (sh == NULL || size < sizeof(ngx_agt_denials_sh_t) + 2 * ngx_pagesize) {
         goto too_small;
     }
 
@@ -309,9 +305,8 @@ ngx_agt_denials_look(ngx_agt_denials_t *denials, ngx_agt_sought_t *sought)
 /* 1 if the token was asked about before its subject was denied */
 
 static ngx_uint_t
-ngx_agt_denials_marked(ngx_agt_denials_t *denials,
-    const u_char *api, const u_char *token, uint64_t since,
-    const ngx_agt_clock_t *now)
+ngx_agt_denials_marked(ngx_agt_denials_t *denials, const u_char *api,
+    const u_char *token, uint64_t since, const ngx_agt_clock_t *now)
 {
     u_char             key[NGX_AGT_DENIAL_KEY_LEN];
     ngx_uint_t         marked;
@@ -503,10 +498,8 @@ ngx_agt_denials_find_locked(ngx_agt_denials_t *denials,
 
 
 ngx_uint_t
-ngx_agt_denials_parent_locked(
-    ngx_agt_denials_t *denials,
-    const ngx_agt_ledger_record_t *record,
-    const ngx_agt_clock_t *now)
+ngx_agt_denials_parent_locked(ngx_agt_denials_t *denials,
+    const ngx_agt_ledger_record_t *record, const ngx_agt_clock_t *now)
 {
     ngx_agt_facts_t   facts;
     ngx_agt_sought_t  sought;

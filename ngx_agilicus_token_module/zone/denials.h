@@ -207,9 +207,8 @@ ngx_int_t ngx_agt_denials_keys(u_char keys[][NGX_AGT_DENIAL_KEY_LEN],
  * token was issued, and first asked about, after that denial was made.  Returns
  * the reason (REVOKED, JTI, SESSION, SUBJECT), or NONE.
  */
-ngx_agt_reason_e ngx_agt_denials_check(
-    ngx_agt_denials_t *denials, const u_char *api,
-    const u_char *token, const ngx_agt_facts_t *facts,
+ngx_agt_reason_e ngx_agt_denials_check(ngx_agt_denials_t *denials,
+    const u_char *api, const u_char *token, const ngx_agt_facts_t *facts,
     uint64_t asked, const ngx_agt_clock_t *now);
 
 /*
@@ -250,26 +249,22 @@ void ngx_agt_denials_told(ngx_agt_denials_t *denials,
  * With the mutex held: adds a denial to its set and counts it.  Returns as
  * ngx_agt_denials_add().
  */
-ngx_int_t ngx_agt_denials_put_locked(
-    ngx_agt_denials_t *denials,
+ngx_int_t ngx_agt_denials_put_locked(ngx_agt_denials_t *denials,
     const ngx_agt_denial_t *denial, ngx_uint_t unknown,
     const ngx_agt_clock_t *now);
 
 /*
  * With the mutex held: returns 1 if a token is denied by its own key, else 0.
  */
-ngx_uint_t ngx_agt_denials_find_locked(
-    ngx_agt_denials_t *denials, const u_char *key,
-    const ngx_agt_clock_t *now);
+ngx_uint_t ngx_agt_denials_find_locked(ngx_agt_denials_t *denials,
+    const u_char *key, const ngx_agt_clock_t *now);
 
 /*
  * With the mutex held: returns 1 if the parent of a record's child is denied,
  * else 0.
  */
-ngx_uint_t ngx_agt_denials_parent_locked(
-    ngx_agt_denials_t *denials,
-    const ngx_agt_ledger_record_t *record,
-    const ngx_agt_clock_t *now);
+ngx_uint_t ngx_agt_denials_parent_locked(ngx_agt_denials_t *denials,
+    const ngx_agt_ledger_record_t *record, const ngx_agt_clock_t *now);
 
 /*
  * Returns the state of the revocation feed of the API with the digest "api" at

@@ -17,11 +17,9 @@
 #define NGX_AGT_FLIGHT_ENDED   2
 
 
-static ngx_agt_flight_mark_t *ngx_agt_flight_bucket(
-    ngx_agt_zone_t *first, const u_char *identity,
-    ngx_uint_t choice);
-static ngx_agt_flight_mark_t *ngx_agt_flight_mark(
-    ngx_agt_zone_t *first,
+static ngx_agt_flight_mark_t *ngx_agt_flight_bucket(ngx_agt_zone_t *first,
+    const u_char *identity, ngx_uint_t choice);
+static ngx_agt_flight_mark_t *ngx_agt_flight_mark(ngx_agt_zone_t *first,
     const ngx_agt_flight_t *flight);
 static ngx_uint_t ngx_agt_flight_is_free(
     const ngx_agt_flight_mark_t *m, uint64_t now);
@@ -159,9 +157,8 @@ ngx_agt_flight_end(ngx_agt_zone_t *first, const ngx_agt_flight_t *flight,
 
 
 ngx_int_t
-ngx_agt_flight_look(ngx_agt_zone_t *first,
-    const ngx_agt_flight_t *flight, uint64_t now,
-    ngx_agt_flight_result_t *result)
+ngx_agt_flight_look(ngx_agt_zone_t *first, const ngx_agt_flight_t *flight,
+    uint64_t now, ngx_agt_flight_result_t *result)
 {
     ngx_int_t               rc;
     ngx_agt_flight_mark_t  *m;

@@ -55,9 +55,8 @@ size_t ngx_agt_issued_pack(u_char *buf, size_t size,
  * request fails because of it.
  */
 ngx_int_t ngx_agt_issued_store(ngx_agt_zone_t *zone,
-    const ngx_agt_cache_key_t *key,
-    ngx_agt_reason_e reason, const ngx_str_t *packed,
-    const ngx_str_t *token, uint64_t sent);
+    const ngx_agt_cache_key_t *key, ngx_agt_reason_e reason,
+    const ngx_str_t *packed, const ngx_str_t *token, uint64_t sent);
 
 /*
  * Finds the entry under a key: a token, opened into "buf" of NGX_AGT_ISSUED_MAX

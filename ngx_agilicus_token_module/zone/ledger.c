@@ -146,8 +146,7 @@ ngx_agt_ledger_find(ngx_agt_ledger_t *ledger, const u_char *key, ngx_uint_t *i)
 
     while ((r = ngx_agt_ledger_next(ledger, i)) != NULL) {
 
-        if (ngx_memcmp(r->key, key, NGX_AGT_DENIAL_KEY_LEN) == 0)
-        {
+        if (ngx_memcmp(r->key, key, NGX_AGT_DENIAL_KEY_LEN) == 0) {
             return r;
         }
     }
@@ -178,8 +177,7 @@ ngx_agt_ledger_child(ngx_agt_ledger_t *ledger,
 
 
 ngx_uint_t
-ngx_agt_ledger_ended(
-    const ngx_agt_ledger_record_t *record,
+ngx_agt_ledger_ended(const ngx_agt_ledger_record_t *record,
     const ngx_agt_clock_t *now)
 {
     return record->mono <= now->mono && record->wall <= now->wall;

@@ -141,8 +141,7 @@ ngx_agt_ledger_t *ngx_agt_ledger_init(void *mem, size_t size);
  * it.  Returns the record in the ledger, or NULL where there is no room for
  * it.
  */
-ngx_agt_ledger_record_t *ngx_agt_ledger_add(
-    ngx_agt_ledger_t *ledger,
+ngx_agt_ledger_record_t *ngx_agt_ledger_add(ngx_agt_ledger_t *ledger,
     const ngx_agt_ledger_record_t *record, const u_char *token);
 
 /*
@@ -173,23 +172,20 @@ ngx_agt_ledger_record_t *ngx_agt_ledger_find(
  * Walks the LIVE records of children whose parent has this key of that kind, as
  * next() does.
  */
-ngx_agt_ledger_record_t *ngx_agt_ledger_child(
-    ngx_agt_ledger_t *ledger, ngx_agt_denial_kind_e kind,
-    const u_char *key, ngx_uint_t *i);
+ngx_agt_ledger_record_t *ngx_agt_ledger_child(ngx_agt_ledger_t *ledger,
+    ngx_agt_denial_kind_e kind, const u_char *key, ngx_uint_t *i);
 
 /*
  * Returns 1 if both clocks have passed the end of a record, else 0.
  */
-ngx_uint_t ngx_agt_ledger_ended(
-    const ngx_agt_ledger_record_t *record,
+ngx_uint_t ngx_agt_ledger_ended(const ngx_agt_ledger_record_t *record,
     const ngx_agt_clock_t *now);
 
 /*
  * Sets the end of a record to "until", in seconds since the epoch, measured
  * on both clocks.
  */
-void ngx_agt_ledger_until(
-    ngx_agt_ledger_record_t *record, int64_t until,
+void ngx_agt_ledger_until(ngx_agt_ledger_record_t *record, int64_t until,
     const ngx_agt_clock_t *now);
 
 /*

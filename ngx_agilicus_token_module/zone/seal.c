@@ -99,8 +99,7 @@ ngx_agt_seal_encrypt(const ngx_str_t *plain, const ngx_str_t *bound,
     ngx_int_t        rc;
     EVP_CIPHER_CTX  *ctx;
 
-    if (ngx_agt_seal_key == NULL || RAND_bytes(out, NGX_AGT_SEAL_NONCE) != 1)
-    {
+    if (ngx_agt_seal_key == NULL || RAND_bytes(out, NGX_AGT_SEAL_NONCE) != 1) {
         return NGX_ERROR;
     }
 
@@ -129,8 +128,7 @@ ngx_agt_seal_decrypt(const ngx_str_t *sealed, const ngx_str_t *bound,
     ngx_int_t        rc;
     EVP_CIPHER_CTX  *ctx;
 
-    if (ngx_agt_seal_key == NULL || sealed->len < NGX_AGT_SEAL_LEN)
-    {
+    if (ngx_agt_seal_key == NULL || sealed->len < NGX_AGT_SEAL_LEN) {
         return NGX_ERROR;
     }
 

@@ -118,9 +118,8 @@ ngx_agt_entry_t *ngx_agt_table_find(
  * checks that, and calls ..._holds() before it reads data.  "seen" is set for
  * ..._touch().
  */
-ngx_agt_entry_t *ngx_agt_table_peek(
-    ngx_agt_table_t *t, const u_char *key, uint32_t origin,
-    ngx_agt_table_seen_t *seen);
+ngx_agt_entry_t *ngx_agt_table_peek(ngx_agt_table_t *t, const u_char *key,
+    uint32_t origin, ngx_agt_table_seen_t *seen);
 
 /*
  * Notes that an entry was looked up, so that it is spared once; needs no lock.
@@ -142,9 +141,8 @@ ngx_uint_t ngx_agt_table_holds(ngx_agt_table_t *t,
  * data is larger than a quarter of the arena; an entry with the same key and
  * origin is removed in this case too.
  */
-ngx_agt_entry_t *ngx_agt_table_store(
-    ngx_agt_table_t *t, const u_char *key, uint32_t origin,
-    size_t len);
+ngx_agt_entry_t *ngx_agt_table_store(ngx_agt_table_t *t, const u_char *key,
+    uint32_t origin, size_t len);
 
 /*
  * Removes an entry that lies in the table.

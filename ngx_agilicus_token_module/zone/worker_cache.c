@@ -65,15 +65,13 @@ typedef struct {
 
 static ngx_agt_worker_block_t *
     ngx_agt_worker_cache_block(const ngx_agt_worker_entry_t *entry);
-static ngx_uint_t ngx_agt_worker_cache_is(
-    const ngx_agt_worker_block_t *b,
+static ngx_uint_t ngx_agt_worker_cache_is(const ngx_agt_worker_block_t *b,
     const ngx_agt_worker_key_t *key);
 static uint64_t ngx_agt_worker_cache_hash(const u_char *token,
     const u_char *origin);
 static ngx_uint_t ngx_agt_worker_cache_is_asked(
     const ngx_agt_worker_key_t *key, size_t size);
-static ngx_agt_worker_block_t *
-    ngx_agt_worker_cache_room(size_t size);
+static ngx_agt_worker_block_t *ngx_agt_worker_cache_room(size_t size);
 static void ngx_agt_worker_cache_unlink(ngx_agt_worker_block_t *b);
 static void ngx_agt_worker_cache_free(ngx_agt_worker_block_t *b);
 static void ngx_agt_worker_cache_set_free(u_char *at, size_t size);
@@ -229,8 +227,7 @@ ngx_agt_worker_cache_add(
 
     ngx_memcpy(p, facts->data, facts->len);
 
-    if (ngx_agt_facts_open(&b->entry.facts, p, facts->len) != NGX_OK)
-    {
+    if (ngx_agt_facts_open(&b->entry.facts, p, facts->len) != NGX_OK) {
         ngx_agt_worker_cache_free(b);
         return NULL;
     }

@@ -89,8 +89,7 @@ ngx_agt_zone_build(ngx_agt_zone_t *zone, ngx_log_t *log)
 
     sh = ngx_slab_alloc(shpool, size);
 
-    if (sh == NULL || size < sizeof(ngx_agt_zone_sh_t) + 2 * ngx_pagesize)
-    {
+    if (sh == NULL || size < sizeof(ngx_agt_zone_sh_t) + 2 * ngx_pagesize) {
         ngx_log_error(NGX_LOG_EMERG, log, 0,
                       "agilicus token: zone \"%V\" is too small", name);
         return NGX_ERROR;
@@ -217,8 +216,7 @@ ngx_agt_zone_origin(ngx_agt_zone_t *zone, const u_char *digest)
     for (i = 0; i < NGX_AGT_ZONE_ORIGINS; i++) {
         c = &zone->sh->origins[i];
 
-        if (c->serial && ngx_agt_digest_equal(c->digest, digest))
-        {
+        if (c->serial && ngx_agt_digest_equal(c->digest, digest)) {
             serial = c->serial;
             ngx_agt_zone_unlock(zone);
 
