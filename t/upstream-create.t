@@ -306,6 +306,15 @@ $nginx->configure(
                                   audiences=aud;
             proxy_pass http://127.0.0.1:$TEST_NGINX_APP_PORT;
         }
+        location /signed_in {
+            auth_basic "known";
+            auth_basic_user_file $TEST_NGINX_PREFIX/passwords;
+            agilicus_token on;
+            agilicus_token_require_mfa 5m;
+            agilicus_token_create identity=access sub=$http_x_sub org=org-1
+                                  audiences=aud;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_APP_PORT;
+        }
         location /page { ssi on; ssi_types text/plain; }
         location /moved { error_page 404 = /basic; }
         location /denials { agilicus_token_revocation_hook trusted; }
@@ -701,6 +710,14 @@ subtest 'requirements and rules hold for it' => sub {
        'one that the API does not know yet is none yet');
     is(why(ask('/basic', 'odd-gone')), 'revoked/revoked',
        'and one that it has revoked');
+
+    # it has no sign-in, and neither would another one have
+
+    my $before = made();
+
+    is(why(ask('/signed_in', 'signed')), 'step_up/mfa', 'a sign-in')
+        for 1 .. 3;
+    is(made() - $before, 1, '... for which no other token is made');
 };
 
 

@@ -203,9 +203,14 @@ ngx_agt_precontent_created(ngx_http_request_t *r,
 
         ngx_agt_precontent_refused(r, ctx);
 
-        /* a token that was kept may have been revoked, or may have expired */
+        /*
+         * A token that was kept may have been revoked, or may have expired.
+         * No new one has the sign-in that the kept one has not.
+         */
 
-        if (ctx->exchange->again || rc != NGX_HTTP_UNAUTHORIZED) {
+        if (ctx->exchange->again || rc != NGX_HTTP_UNAUTHORIZED
+            || ctx->decision.verdict == NGX_AGT_VERDICT_STEP_UP)
+        {
             return ngx_agt_challenge_set(r, ctx);
         }
 
