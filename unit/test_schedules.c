@@ -2195,6 +2195,14 @@ ngx_agt_preaccess_check_stale(ngx_agt_ctx_t *ctx)
 
 
 void
+ngx_agt_trace_headers(ngx_http_request_t *r, const ngx_agt_loc_conf_t *lcf,
+    ngx_str_t *lines)
+{
+    ngx_str_null(lines);
+}
+
+
+void
 ngx_agt_early_end(ngx_http_request_t *r, ngx_agt_client_t *client,
     const ngx_agt_loc_conf_t *lcf)
 {
