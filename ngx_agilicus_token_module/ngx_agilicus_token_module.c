@@ -376,6 +376,13 @@ static ngx_command_t  ngx_agt_commands[] = {
       0,
       NULL },
 
+    { ngx_string("agilicus_token_signature"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_agt_set_signature,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("agilicus_token_api_breaker"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       ngx_agt_set_breaker,
@@ -544,6 +551,8 @@ ngx_agt_init_module(ngx_cycle_t *cycle)
 
     ngx_agt_feed_configure(mcf->api.denials, &mcf->feed, mcf->api.cycle);
 
+    ngx_agt_jwsk_configure(mcf->api.first, &mcf->jwsk, mcf->api.cycle);
+
     if (ngx_agt_seal_init(cycle->log) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -590,6 +599,8 @@ ngx_agt_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    ngx_agt_jwsk_init(&mcf->jwsk, cycle->log);
+
     return ngx_agt_feed_init(&mcf->feed, cycle->log);
 }
 
@@ -598,6 +609,7 @@ static void
 ngx_agt_exit_process(ngx_cycle_t *cycle)
 {
     ngx_agt_feed_exit();
+    ngx_agt_jwsk_exit();
     ngx_agt_deliver_exit();
     ngx_agt_call_exit();
     ngx_agt_early_exit();

@@ -17,6 +17,7 @@
 #include "api/feed.h"
 #include "token/policy.h"
 #include "api/deliver.h"
+#include "api/jwsk.h"
 
 
 /*
@@ -94,6 +95,7 @@ typedef struct {
     ngx_agt_api_conf_t         api;        /* for the workers */
     ngx_agt_feed_conf_t        feed;
     ngx_agt_deliver_conf_t     deliver;
+    ngx_agt_jwsk_conf_t        jwsk;       /* the signature gate */
 
     ngx_array_t                zones;      /* of ngx_shm_zone_t * */
     size_t                     denials_size;
@@ -110,8 +112,10 @@ typedef struct {
     ngx_array_t                assigned;   /* of ngx_uint_t */
     ngx_uint_t                 locations;  /* that enforce */
 
-    /* where the feed is configured, for what is said of it at the end */
+    /* where these are configured, for what is said of them at the end */
     ngx_agt_place_t            feed_place;
+    ngx_agt_place_t            jwsk_place;
+    ngx_agt_setting_t          jwsk_file;
 
     /* of variables that must not remember a token in the query */
     ngx_int_t                  request_uri_index;
@@ -124,6 +128,7 @@ typedef struct {
     unsigned                   rate_set:1;
     unsigned                   breaker_set:1;
     unsigned                   feed_set:1;
+    unsigned                   jwsk_set:1;
     unsigned                   query:1;    /* a source is cut somewhere */
     unsigned                   preflight:1; /* passes somewhere */
     unsigned                   changes:1;  /* what upstream sees */

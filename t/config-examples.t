@@ -443,6 +443,34 @@ my %examples = (
         [ GET => '/', 'chloe', 200, 'the app got' ],
     ],
 
+    'signature.conf' => [
+        [ GET => '/', 'chloe', 200, 'the app got' ],
+        [ GET => '/', 'chloe', 200, sub {
+              my ($res, $nginx) = @_;
+
+              my $until = time + 10 * NginxControl::slow();
+              my $status;
+
+              do {
+                  sleep 0.1;
+                  $status = $nginx->get('/status?format=json')->{body};
+              } while ($status =~ /"keys":0,/ && time < $until);
+
+              like($status, qr/"keys":1,/, 'the keys are there');
+
+              # a signature of other bytes
+
+              my $forged = $tokens{chloe} =~ s/[^.]+$/'A' x 86/er;
+
+              is($nginx->get('/', headers => {
+                     Authorization => "Bearer $forged" })->{status}, 401,
+                 'a forged token is refused');
+              like($nginx->get('/status?format=json')->{body},
+                   qr/"refused":1,/, 'by the gate');
+          } ],
+        [ GET => '/', 'ben', 200, 'the app got' ],
+    ],
+
     'error_pages.conf' => [
         [ GET => '/', undef, 401, 'Please sign in.' ],
         [ GET => '/', 'garbage', 401, "$bare, error=\"invalid_token\"" ],

@@ -850,3 +850,128 @@ invalid parameter "sessions=1d" in "agilicus_token_revocation_feed" directive, n
 --- must_die
 --- error_log refused
 "agilicus_token_revocation_feed" needs "agilicus_token_api_credential" in http, for the list of tokens is not for everybody
+
+
+
+=== TEST 95: "signature" is off, report or on
+--- http_config: agilicus_token_signature yes;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "yes" in "agilicus_token_signature" directive, it must be "off", "report" or "on"
+
+
+
+=== TEST 96: "signature" stands once
+--- http_config: agilicus_token_signature on; agilicus_token_signature report;
+--- config
+--- must_die
+--- error_log refused
+"agilicus_token_signature" directive is duplicate
+
+
+
+=== TEST 97: "signature off" has no parameters
+--- http_config: agilicus_token_signature off strict;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "strict" in "agilicus_token_signature" directive, nothing goes with "off"
+
+
+
+=== TEST 98: "signature" knows its parameters
+--- http_config: agilicus_token_signature on lax;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "lax" in "agilicus_token_signature" directive, it must be like "interval=1h" (between 1s and 1d) or like "key=agilicus.pem" or "strict"
+
+
+
+=== TEST 99: "interval" of "signature" is not shorter than a second
+--- http_config: agilicus_token_signature on interval=999ms;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "interval=999ms" in "agilicus_token_signature" directive, it must be like "interval=1h" (between 1s and 1d)
+
+
+
+=== TEST 100: "interval" of "signature" is not longer than a day
+--- http_config: agilicus_token_signature on interval=25h;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "interval=25h" in "agilicus_token_signature" directive, it must be like "interval=1h" (between 1s and 1d)
+
+
+
+=== TEST 101: "key" of "signature" is a file
+--- http_config: agilicus_token_signature on key=;
+--- config
+--- must_die
+--- error_log refused
+invalid parameter "key=" in "agilicus_token_signature" directive, it must be like "key=agilicus.pem"
+
+
+
+=== TEST 102: "key" of "signature" is there
+--- http_config: agilicus_token_signature on key=/nonexistent.pem;
+--- config: agilicus_token on;
+--- must_die
+--- error_log refused
+"agilicus_token_signature" names "/nonexistent.pem", which cannot be opened (2: No such file or directory)
+
+
+
+=== TEST 103: "key" of "signature" is no certificate
+--- http_config: agilicus_token_signature on key=$TEST_NGINX_CA_FILE;
+--- config: agilicus_token on;
+--- must_die
+--- error_log refused
+"agilicus_token_signature" names "$TEST_NGINX_CA_FILE", which holds no public key on P-256 in PEM, or more than 32, or something else besides
+
+
+
+=== TEST 104: "key" of "signature" is no secret
+--- http_config: agilicus_token_signature on key=$TEST_NGINX_CREDENTIAL;
+--- config: agilicus_token on;
+--- must_die
+--- error_log refused
+"agilicus_token_signature" names "$TEST_NGINX_CREDENTIAL", which holds no public key on P-256 in PEM, or more than 32, or something else besides
+
+
+
+=== TEST 105: "signature" checks nothing where no token is asked for
+--- http_config: agilicus_token_signature on;
+--- config
+--- must_die
+--- error_log refused
+"agilicus_token_signature" checks no token: none is asked for of the Tokens API "https://api.agilicus.com", which is that of http
+
+
+
+=== TEST 106: "signature" checks nothing where all ask another API
+--- http_config: agilicus_token_signature report;
+--- config: agilicus_token on; agilicus_token_api http://127.0.0.1:1;
+--- must_die
+--- error_log refused
+"agilicus_token_signature" checks no token: none is asked for of the Tokens API "https://api.agilicus.com", which is that of http
+
+
+
+=== TEST 107: "signature" belongs into http
+--- config: agilicus_token_signature on;
+--- must_die
+--- error_log refused
+"agilicus_token_signature" directive is not allowed here
+
+
+
+=== TEST 108: "signature" needs room in the first zone
+--- http_config: agilicus_token_signature on; agilicus_token_zone small:32k; agilicus_token_zone large:1m;
+--- config: agilicus_token on;
+--- must_die
+--- error_log refused
+"agilicus_token_signature" needs a first zone of 65536 bytes at least, "small" has 32768

@@ -2194,6 +2194,23 @@ ngx_agt_preaccess_check_stale(ngx_agt_ctx_t *ctx)
 }
 
 
+/* there is no gate: it could only refuse, and is of unknown tokens */
+
+ngx_int_t
+ngx_agt_gate(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf)
+{
+    return NGX_DECLINED;
+}
+
+
+ngx_uint_t
+ngx_agt_gate_refuses(ngx_http_request_t *r, const ngx_agt_loc_conf_t *lcf)
+{
+    return 0;
+}
+
+
 void
 ngx_agt_trace_headers(ngx_http_request_t *r, const ngx_agt_loc_conf_t *lcf,
     ngx_str_t *lines)

@@ -89,6 +89,12 @@ lay_out(size_t size)
 
     /* one behind the other, each at its own cache line */
 
+    unit_check_note((zone->keys != NULL) == (size >= NGX_AGT_ZONE_KEYS_MIN),
+                    note);
+    unit_check_note(zone->keys == NULL
+                    || ((u_char *) zone->keys >= (u_char *) (sh + 1)
+                        && (u_char *) (zone->keys + 1)
+                           <= (u_char *) sh + sh->flights_offset), note);
     unit_check_note(sh->flights_offset >= sizeof(*sh), note);
     unit_check_note(sh->clients_offset >= sh->flights_offset
                     + sh->flights * sizeof(ngx_agt_flight_mark_t),
@@ -138,7 +144,7 @@ lay_out(size_t size)
     unit_check_note((sh->facts_offset - sh->invalid_offset) * 100 / rest >= 9
                     && (sh->facts_offset - sh->invalid_offset) * 100 / rest
                        <= 10, note);
-    unit_check_note(rest * 100 / sh->size >= (size < 262144 ? 50 : 90), note);
+    unit_check_note(rest * 100 / sh->size >= (size < 262144 ? 45 : 90), note);
 
     unit_check_note(stub_table_sane(zone->facts)
                     && stub_table_sane(zone->invalid), note);

@@ -51,6 +51,7 @@ typedef struct {
     ngx_str_t               validations;
     ngx_str_t               tokens;
     ngx_str_t               sessions;
+    ngx_str_t               jwsk;
 } ngx_agt_api_t;
 
 

@@ -166,6 +166,7 @@ ngx_agt_call_send(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
     }
 
     if (!call->retried && !call->stepped
+        && call->operation != NGX_AGT_OPERATION_KEYS
         && ngx_agt_breaker_pass(w->conf->first, call->api->state,
                                 &w->conf->breaker, ngx_current_msec,
                                 call->timeout, &answer->retry_after)
@@ -329,7 +330,8 @@ ngx_agt_call_curl(const ngx_agt_api_t *api)
             ngx_agt_curl_create(&api->profile,
                                 w->conf->max_inflight
                                 + NGX_AGT_LIMITS_SIGN_OUT_CALLS
-                                + NGX_AGT_LIMITS_FEED_CALLS,
+                                + NGX_AGT_LIMITS_FEED_CALLS
+                                + NGX_AGT_LIMITS_KEYS_CALLS,
                                 w->log);
     }
 
@@ -535,6 +537,14 @@ ngx_agt_call_report(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
 
     w = &ngx_agt_worker;
     conf = w->conf;
+
+    if (call->operation == NGX_AGT_OPERATION_KEYS) {
+
+        /* whether there are keys says nothing of introspection */
+
+        ngx_agt_call_log(call, result, answer);
+        return;
+    }
 
     rc = ngx_agt_breaker_report(conf->first, call->api->state,
               &conf->breaker, ngx_current_msec, answer->transient,

@@ -39,6 +39,9 @@
 /* calls of the feed, which makes no more at once */
 #define NGX_AGT_LIMITS_FEED_CALLS        4
 
+/* the call for public keys, which counts as one of the feed's kind */
+#define NGX_AGT_LIMITS_KEYS_CALLS        1
+
 
 typedef enum {
     NGX_AGT_LIMITS_SHARED = 0,

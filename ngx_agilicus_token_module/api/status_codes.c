@@ -23,7 +23,8 @@ typedef struct {
 /*
  * The statuses that have a meaning of their own for an operation.  The edge
  * itself creates and lists tokens, so a refusal of these operations is not
- * about a client's token.  RFC 7009, section 2.2: a token that the API does not
+ * about a client's token; and keys are asked for without a credential that
+ * could be wrong.  RFC 7009, section 2.2: a token that the API does not
  * know is revoked.
  */
 
@@ -68,7 +69,11 @@ static const ngx_agt_status_row_t  ngx_agt_statuses[] = {
     ngx_agt_row(INTROSPECT_KEY, 400, INVALID, UNKNOWN),
     ngx_agt_row(INTROSPECT_KEY, 404, INVALID, UNKNOWN),
     ngx_agt_row(INTROSPECT_KEY, 410, REVOKED, REVOKED),
-    ngx_agt_row(INTROSPECT_KEY, 422, INVALID, UNKNOWN)
+    ngx_agt_row(INTROSPECT_KEY, 422, INVALID, UNKNOWN),
+
+    ngx_agt_row(KEYS, 200, NONE, ANSWER),
+    ngx_agt_row(KEYS, 401, INDETERMINATE, STATUS),
+    ngx_agt_row(KEYS, 403, INDETERMINATE, STATUS)
 };
 
 
@@ -82,6 +87,7 @@ static const ngx_str_t
     [NGX_AGT_OPERATION_LIST] = ngx_string("list"),
     [NGX_AGT_OPERATION_LIST_SESSIONS] = ngx_string("list_sessions"),
     [NGX_AGT_OPERATION_INTROSPECT_KEY] = ngx_string("introspect_key"),
+    [NGX_AGT_OPERATION_KEYS] = ngx_string("public_keys"),
 };
 
 

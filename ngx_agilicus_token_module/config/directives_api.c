@@ -410,3 +410,51 @@ ngx_agt_is_trace_header(const ngx_str_t *name)
 
     return 1;
 }
+
+
+char *
+ngx_agt_set_signature(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_agt_main_conf_t *mcf = conf;
+
+    ngx_int_t  rc;
+
+    static const ngx_conf_enum_t  words[] = {
+        { ngx_string("on"), NGX_AGT_ON },
+        { ngx_string("report"), NGX_AGT_REPORT },
+        { ngx_null_string, 0 }
+    };
+
+    static const ngx_agt_parameter_t  parameters[] = {
+        { ngx_string(""), ngx_agt_parameter_word,
+          offsetof(ngx_agt_main_conf_t, jwsk.mode), 0, 0, words,
+          "\"off\", \"report\" or \"on\"" },
+
+        { ngx_string("interval="), ngx_agt_parameter_time,
+          offsetof(ngx_agt_main_conf_t, jwsk.interval), 1000, 86400000, NULL,
+          "like \"interval=1h\" (between 1s and 1d)" },
+
+        { ngx_string("key="), ngx_agt_parameter_file,
+          offsetof(ngx_agt_main_conf_t, jwsk_file), 0, 0, NULL,
+          "like \"key=agilicus.pem\"" },
+
+        { ngx_string("strict"), ngx_agt_parameter_given,
+          offsetof(ngx_agt_main_conf_t, jwsk.strict), 0, 0, NULL,
+          "\"strict\"" }
+    };
+
+    if (mcf->jwsk_set) {
+        return ngx_agt_directive_refuse(cf, "is duplicate");
+    }
+
+    mcf->jwsk_set = 1;
+    ngx_agt_place_set(cf, &mcf->jwsk_place);
+
+    rc = ngx_agt_parameters_off(cf);
+
+    if (rc != NGX_DECLINED) {
+        return (rc == NGX_OK) ? NGX_CONF_OK : NGX_CONF_ERROR;
+    }
+
+    return ngx_agt_parameters_read(cf, parameters, 4, mcf);
+}

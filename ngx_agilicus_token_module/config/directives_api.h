@@ -22,6 +22,7 @@ char *ngx_agt_set_introspect_options(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 char *ngx_agt_check_api_keys(ngx_conf_t *cf, void *post, void *data);
 char *ngx_agt_set_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_agt_set_signature(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_agt_set_breaker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_agt_set_api_header(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 

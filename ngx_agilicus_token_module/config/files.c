@@ -70,6 +70,28 @@ ngx_agt_file_read_credential(ngx_conf_t *cf,
 }
 
 
+ngx_int_t
+ngx_agt_file_read_keys(ngx_conf_t *cf, const ngx_agt_setting_t *setting,
+    ngx_agt_key_t *keys, ngx_uint_t *n)
+{
+    ngx_str_t  content;
+
+    if (ngx_agt_file_read(cf, setting, 0, &content) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_agt_digest_init() != NGX_OK
+        || ngx_agt_es256_pem(&content, keys, n) != NGX_OK)
+    {
+        return ngx_agt_file_refuse(cf, setting, 0,
+                                   "holds no public key on P-256 in PEM, or "
+                                   "more than 32, or something else besides");
+    }
+
+    return NGX_OK;
+}
+
+
 /* a file that several locations name is read once */
 
 static ngx_int_t

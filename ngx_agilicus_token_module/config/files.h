@@ -46,4 +46,12 @@ ngx_int_t ngx_agt_file_read_credential(ngx_conf_t *cf,
     const ngx_agt_setting_t *setting, ngx_str_t *content);
 
 
+/*
+ * Reads a file of public keys on P-256 in PEM, likewise; everybody may read it.
+ * "keys" has places for NGX_AGT_ES256_KEYS; "*n" is set to their number.
+ */
+ngx_int_t ngx_agt_file_read_keys(ngx_conf_t *cf,
+    const ngx_agt_setting_t *setting, ngx_agt_key_t *keys, ngx_uint_t *n);
+
+
 #endif /* _NGX_AGT_CONFIG_FILES_H_INCLUDED_ */

@@ -56,6 +56,8 @@ ngx_agt_create_main_conf(ngx_conf_t *cf)
     mcf->api.rate.per_client = 50 * 1000;
     mcf->api.rate.burst = 2 * 1000 * 1000;
 
+    mcf->jwsk.interval = 60 * 60 * 1000;
+
     mcf->api.breaker.failures = 5;
     mcf->api.breaker.open = 1000;
     mcf->api.breaker.max = 30000;

@@ -299,7 +299,8 @@ ngx_agt_api_urls(ngx_conf_t *cf, ngx_agt_api_t *api)
         { ngx_string("/v1/tokens/validations"),
           offsetof(ngx_agt_api_t, validations) },
         { ngx_string("/v1/tokens"), offsetof(ngx_agt_api_t, tokens) },
-        { ngx_string("/v1/sessions"), offsetof(ngx_agt_api_t, sessions) }
+        { ngx_string("/v1/sessions"), offsetof(ngx_agt_api_t, sessions) },
+        { ngx_string("/v1/tokens/jwsk"), offsetof(ngx_agt_api_t, jwsk) }
     };
 
     for (i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {

@@ -8,9 +8,11 @@
 #include "config/checks.h"
 #include "config/directives_cache.h"
 #include "config/directives_revocation.h"
+#include "config/files.h"
 #include "config/merge.h"
 #include "config/origin.h"
 #include "config/page_cache.h"
+#include "config/place.h"
 #include "request/access.h"
 #include "request/early.h"
 #include "request/enter.h"
@@ -29,7 +31,10 @@
 #define NGX_AGT_AFTER_OTHERS   0
 
 
+static ngx_agt_loc_conf_t *ngx_agt_register_http(ngx_conf_t *cf);
 static ngx_int_t ngx_agt_register_feed(ngx_conf_t *cf,
+    ngx_agt_main_conf_t *mcf);
+static ngx_int_t ngx_agt_register_signature(ngx_conf_t *cf,
     ngx_agt_main_conf_t *mcf);
 static void ngx_agt_read_anew(ngx_conf_t *cf);
 static ngx_uint_t ngx_agt_is_header_variable(const ngx_str_t *name);
@@ -63,6 +68,10 @@ ngx_agt_postconfiguration(ngx_conf_t *cf)
 
     if (mcf->feed.interval && ngx_agt_check_feed(cf, mcf) != NGX_OK)
     {
+        return NGX_ERROR;
+    }
+
+    if (mcf->jwsk.mode && ngx_agt_register_signature(cf, mcf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -126,10 +135,13 @@ ngx_agt_postconfiguration(ngx_conf_t *cf)
 }
 
 
-/* the feed polls the API that is configured for http as a whole */
+/*
+ * Returns the settings of an API that is configured for http as a whole, or
+ * NULL.  The level of http is not merged with one above it.
+ */
 
-static ngx_int_t
-ngx_agt_register_feed(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
+static ngx_agt_loc_conf_t *
+ngx_agt_register_http(ngx_conf_t *cf)
 {
     ngx_agt_loc_conf_t  *http, *conf, *none;
 
@@ -141,7 +153,7 @@ ngx_agt_register_feed(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
     conf = ngx_palloc(cf->pool, sizeof(ngx_agt_loc_conf_t));
 
     if (none == NULL || conf == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     *conf = *http;
@@ -152,7 +164,20 @@ ngx_agt_register_feed(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
     conf->introspect_options = &no_options;
     conf->origin = ngx_agt_origin_get(cf, conf);
 
-    if (conf->origin == NULL) {
+    return conf->origin ? conf : NULL;
+}
+
+
+/* the feed polls the API that is configured for http as a whole */
+
+static ngx_int_t
+ngx_agt_register_feed(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
+{
+    ngx_agt_loc_conf_t  *conf;
+
+    conf = ngx_agt_register_http(cf);
+
+    if (conf == NULL) {
         return NGX_ERROR;
     }
 
@@ -161,6 +186,85 @@ ngx_agt_register_feed(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
     mcf->feed.timeout = conf->api_timeout;
 
     return NGX_OK;
+}
+
+
+/*
+ * Sets up the signature gate for the API of http as a whole.  Where keys come
+ * from depends on how that API is verified; of a file, only on its URL, so that
+ * keys that leave the file count as withdrawn.
+ */
+
+static ngx_int_t
+ngx_agt_register_signature(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
+{
+    ngx_str_t            parts[2];
+    ngx_uint_t           i, n;
+    ngx_shm_zone_t     **z;
+    ngx_agt_origin_t   **o;
+    ngx_agt_loc_conf_t  *conf;
+
+    n = mcf->origins.nelts;
+    conf = ngx_agt_register_http(cf);
+
+    if (conf == NULL) {
+        return NGX_ERROR;
+    }
+
+    o = mcf->origins.elts;
+
+    for (i = 0; i < n; i++) {
+        if (ngx_agt_digest_equal(o[i]->api->digest, conf->origin->api->digest))
+        {
+            break;
+        }
+    }
+
+    if (i == n) {
+        return ngx_agt_place_refuse(cf, &mcf->jwsk_place, 0,
+                       "\"agilicus_token_signature\" checks no token: none is "
+                       "asked for of the Tokens API \"%V\", which is that of "
+                       "http", &conf->origin->api->url);
+    }
+
+    z = mcf->zones.elts;
+
+    if (mcf->zones.nelts
+        && z[0]->shm.size < (size_t) NGX_AGT_ZONE_KEYS_MIN)
+    {
+        return ngx_agt_place_refuse(cf, &mcf->jwsk_place, 0,
+                       "\"agilicus_token_signature\" needs a first zone of "
+                       "%uz bytes at least, \"%V\" has %uz",
+                       (size_t) NGX_AGT_ZONE_KEYS_MIN, &z[0]->shm.name,
+                       z[0]->shm.size);
+    }
+
+    mcf->jwsk.api = conf->origin->api;
+    mcf->jwsk.connect_timeout = conf->api_connect_timeout;
+    mcf->jwsk.timeout = conf->api_timeout;
+
+    ngx_str_set(&parts[1], "jwsk");
+
+    parts[0].data = mcf->jwsk.api->asked;
+    parts[0].len = NGX_AGT_DIGEST_LEN;
+
+    if (mcf->jwsk_file.value.len) {
+        mcf->jwsk.keys = ngx_palloc(cf->pool, NGX_AGT_ES256_KEYS
+                                              * sizeof(ngx_agt_key_t));
+
+        if (mcf->jwsk.keys == NULL
+            || ngx_agt_file_read_keys(cf, &mcf->jwsk_file, mcf->jwsk.keys,
+                                      &mcf->jwsk.nkeys)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        ngx_str_set(&parts[1], "file");
+        parts[0].data = mcf->jwsk.api->digest;
+    }
+
+    return ngx_agt_digest(mcf->jwsk.source, parts, 2);
 }
 
 

@@ -21,8 +21,9 @@
 #define NGX_AGT_FIGURES_FEED      5
 #define NGX_AGT_FIGURES_DENIALS   6
 #define NGX_AGT_FIGURES_LEDGER    7
-#define NGX_AGT_FIGURES_ZONES     8
-#define NGX_AGT_FIGURES_SECTIONS  9
+#define NGX_AGT_FIGURES_GATE      8
+#define NGX_AGT_FIGURES_ZONES     9
+#define NGX_AGT_FIGURES_SECTIONS  10
 
 
 /*
@@ -117,6 +118,7 @@ static const ngx_agt_figures_section_t
     { "feed", "Revocation feed", NULL, NULL, 0 },
     { "denials", "Denials", NULL, NULL, 0 },
     { "ledger", "Ledger", NULL, NULL, 0 },
+    { "signature", "Signature gate", NULL, NULL, 0 },
     { "zones", "Zone", "zone", "name",
       offsetof(ngx_agt_figures_t, zones) }
 };
@@ -261,6 +263,34 @@ static const ngx_agt_figure_t  ngx_agt_figures[] = {
     { NGX_AGT_FIGURES_LEDGER, "size", "ledger_size_bytes", "gauge", NULL,
       NGX_AGT_FIGURE_NUMBER, of(ledger_size),
       "Bytes that the ledger can take." },
+
+    { NGX_AGT_FIGURES_GATE, "keys", "signature_keys", "gauge", NULL,
+      NGX_AGT_FIGURE_NUMBER, of(keys), "Public keys that are published." },
+    { NGX_AGT_FIGURES_GATE, "withdrawn", "signature_withdrawn_keys", "gauge",
+      NULL, NGX_AGT_FIGURE_NUMBER, of(keys_withdrawn),
+      "Public keys that are kept though they are not published any more." },
+    { NGX_AGT_FIGURES_GATE, "age_ms", "signature_keys_age_seconds", "gauge",
+      NULL, NGX_AGT_FIGURE_MS, of(keys_age),
+      "Time since the last fetch that brought keys began." },
+    { NGX_AGT_FIGURES_GATE, "fetches", "signature_fetches_total", "counter",
+      NULL, NGX_AGT_FIGURE_NUMBER, of(keys_fetches),
+      "Fetches of public keys that began." },
+    { NGX_AGT_FIGURES_GATE, "failed", "signature_failed_fetches_total",
+      "counter", NULL, NGX_AGT_FIGURE_NUMBER, of(keys_failed),
+      "Fetches of public keys that brought none." },
+    { NGX_AGT_FIGURES_GATE, "checked", "signature_checked_total", "counter",
+      NULL, NGX_AGT_FIGURE_NUMBER, of(counts[NGX_AGT_COUNT_GATE_CHECKED]),
+      "Unknown tokens that were checked with keys." },
+    { NGX_AGT_FIGURES_GATE, "unchecked", "signature_unchecked_total",
+      "counter", NULL, NGX_AGT_FIGURE_NUMBER,
+      of(counts[NGX_AGT_COUNT_GATE_UNCHECKED]),
+      "Unknown tokens that were one too many in a second to be checked." },
+    { NGX_AGT_FIGURES_GATE, "refused", "signature_refused_total", "counter",
+      NULL, NGX_AGT_FIGURE_NUMBER, of(counts[NGX_AGT_COUNT_GATE_REFUSED]),
+      "Unknown tokens that were refused without the API." },
+    { NGX_AGT_FIGURES_GATE, "reported", "signature_reported_total", "counter",
+      NULL, NGX_AGT_FIGURE_NUMBER, of(counts[NGX_AGT_COUNT_GATE_REPORTED]),
+      "Unknown tokens that would have been refused." },
 
     { NGX_AGT_FIGURES_ZONES, "size", "zone_size_bytes", "gauge", NULL,
       NGX_AGT_FIGURE_NUMBER, of_zone(size), "Size of a zone." },

@@ -81,6 +81,12 @@ typedef struct {
     uint64_t              due;
     uint64_t              ledger_used;   /* bytes */
     uint64_t              ledger_size;
+
+    uint64_t              keys;          /* of the signature gate */
+    uint64_t              keys_withdrawn;
+    uint64_t              keys_fetches;
+    uint64_t              keys_failed;
+    int64_t               keys_age;      /* ms; -1: none were fetched */
 } ngx_agt_figures_t;
 
 

@@ -9,6 +9,7 @@
 #include "request/access.h"
 #include "request/challenge.h"
 #include "request/context.h"
+#include "request/gate.h"
 #include "request/headers.h"
 #include "request/look_up.h"
 #include "request/sources.h"
@@ -177,6 +178,9 @@ ngx_agt_revoke_token(ngx_http_request_t *r,
         }
 
         ctx->revoke->denied = 1;
+
+    } else if (ngx_agt_gate(r, ctx, lcf) == NGX_OK) {
+        return ngx_agt_revoke_refuse(r, ctx);
     }
 
     /* a client can send any string, so only a token that exists is denied */

@@ -32,6 +32,8 @@ static ngx_int_t ngx_agt_status_api(ngx_agt_figures_t *figures,
     ngx_agt_zone_t *first, const ngx_agt_api_t *api, ngx_uint_t html);
 static ngx_int_t ngx_agt_status_zone(ngx_agt_figures_t *figures,
     ngx_agt_zone_t *zone, ngx_uint_t html);
+static void ngx_agt_status_keys(ngx_agt_figures_t *figures,
+    ngx_agt_zone_t *first);
 static ngx_int_t ngx_agt_status_escape(ngx_pool_t *pool, ngx_str_t *out,
     const ngx_str_t *name, ngx_uint_t html);
 static void ngx_agt_status_denials(ngx_agt_figures_t *figures,
@@ -229,6 +231,7 @@ ngx_agt_status_gather(ngx_http_request_t *r, ngx_agt_figures_t *figures,
     figures->max_in_flight = mcf->api.max_inflight * ccf->worker_processes;
 
     ngx_agt_status_denials(figures, mcf->api.denials);
+    ngx_agt_status_keys(figures, first);
 
     for (i = 0; i < mcf->api.napis; i++) {
 
@@ -314,6 +317,33 @@ ngx_agt_status_zone(ngx_agt_figures_t *figures, ngx_agt_zone_t *zone,
 
     return ngx_agt_status_escape(figures->zones.pool, &out->name,
                                  &zone->shm_zone->shm.name, html);
+}
+
+
+static void
+ngx_agt_status_keys(ngx_agt_figures_t *figures, ngx_agt_zone_t *first)
+{
+    ngx_agt_keys_sh_t  *sh;
+
+    sh = first->keys;
+    figures->keys_age = -1;
+
+    if (sh == NULL) {
+        return;
+    }
+
+    ngx_agt_zone_lock(first);
+
+    figures->keys = sh->published;
+    figures->keys_withdrawn = sh->n - sh->published;
+    figures->keys_fetches = sh->fetches;
+    figures->keys_failed = sh->failed;
+
+    if (sh->good) {
+        figures->keys_age = (int64_t) (ngx_agt_clock_mono() - sh->good);
+    }
+
+    ngx_agt_zone_unlock(first);
 }
 
 

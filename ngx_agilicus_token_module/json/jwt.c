@@ -7,6 +7,7 @@
 #include "json/jwt.h"
 #include "json/read.h"
 #include "token/base64url.h"
+#include "token/text.h"
 
 #include <openssl/crypto.h>
 
@@ -23,35 +24,21 @@ static ngx_agt_jwt_alg_e ngx_agt_jwt_alg(const ngx_str_t *alg);
 ngx_int_t
 ngx_agt_jwt_split(const ngx_str_t *token, ngx_agt_jwt_t *jwt)
 {
-    u_char  *first, *second, *end;
+    ngx_str_t  rest;
 
-    end = token->data + token->len;
+    rest = *token;
 
-    first = token->len ? memchr(token->data, '.', token->len) : NULL;
-
-    if (first == NULL) {
+    if (!ngx_agt_text_piece(&rest, '.', &jwt->header)
+        || !ngx_agt_text_piece(&rest, '.', &jwt->claims)
+        || !ngx_agt_text_piece(&rest, '.', &jwt->signature)
+        || rest.data)
+    {
         return NGX_DECLINED;
     }
-
-    second = memchr(first + 1, '.', (size_t) (end - first - 1));
-
-    if (second == NULL) {
-        return NGX_DECLINED;
-    }
-
-    jwt->header.data = token->data;
-    jwt->header.len = (size_t) (first - token->data);
-
-    jwt->claims.data = first + 1;
-    jwt->claims.len = (size_t) (second - first - 1);
-
-    jwt->signature.data = second + 1;
-    jwt->signature.len = (size_t) (end - second - 1);
 
     jwt->input.data = token->data;
-    jwt->input.len = (size_t) (second - token->data);
-
-    /* a further dot is no digit */
+    jwt->input.len = (size_t) (jwt->claims.data + jwt->claims.len
+                               - token->data);
 
     if (jwt->header.len == 0 || jwt->claims.len == 0
         || !ngx_agt_base64url_is(&jwt->header)
@@ -135,12 +122,14 @@ ngx_agt_jwt_members(json_t *root, ngx_agt_jwt_header_t *header)
 static ngx_agt_jwt_alg_e
 ngx_agt_jwt_alg(const ngx_str_t *alg)
 {
-    if (alg->len == 5 && ngx_memcmp(alg->data, "ES256", 5) == 0) {
+    static const ngx_str_t  es256 = ngx_string("ES256");
+
+    if (ngx_agt_text_equal(alg, &es256)) {
         return NGX_AGT_JWT_ES256;
     }
 
-    if ((alg->len == 4 && strncasecmp((char *) alg->data, "none", 4) == 0)
-        || (alg->len >= 2 && strncasecmp((char *) alg->data, "hs", 2) == 0))
+    if (ngx_agt_text_is(alg, "none")
+        || ngx_agt_text_begins(alg->data, alg->data + alg->len, "hs"))
     {
         return NGX_AGT_JWT_UNSIGNED;
     }

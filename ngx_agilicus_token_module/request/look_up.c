@@ -7,6 +7,7 @@
 #include "request/look_up.h"
 #include "request/access.h"
 #include "request/context.h"
+#include "request/gate.h"
 #include "request/trace.h"
 #include "request/wait.h"
 #include "zone/digest_cache.h"
@@ -114,7 +115,7 @@ ngx_agt_look_up(ngx_http_request_t *r,
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "agilicus token miss, too old: %d", ctx->seen != 0);
 
-    return NGX_DECLINED;
+    return ctx->has_facts ? NGX_DECLINED : ngx_agt_gate(r, ctx, lcf);
 }
 
 
@@ -278,7 +279,10 @@ ngx_agt_use(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
         limit = ngx_agt_cache_limit(&lcf->lifetimes, ctx->digest,
                                     found->class, 0, 0);
 
-        if (now->mono - ngx_min(found->sent, now->mono) >= limit) {
+        if (now->mono - ngx_min(found->sent, now->mono) >= limit
+            || (found->reason == NGX_AGT_REASON_SIGNATURE
+                && !ngx_agt_gate_refuses(r, lcf)))
+        {
             return NGX_DECLINED;
         }
 

@@ -69,6 +69,7 @@ typedef enum {
     R(DATE, "date")                                                          \
     R(NO_EXPIRY, "no_expiry")                                                \
     R(AUDIENCE, "audience")                                                  \
+    R(SIGNATURE, "signature")                                                \
     /* expired */                                                            \
     R(EXPIRED, "expired")                                                    \
     /* revoked: the kind of fact that the denial refuses */                  \

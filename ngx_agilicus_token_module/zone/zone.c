@@ -152,6 +152,12 @@ ngx_agt_zone_lay_out(ngx_agt_zone_sh_t *sh)
                                     NGX_AGT_ZONE_CALLS);
 
     at = ngx_align(sizeof(ngx_agt_zone_sh_t), 64);
+
+    if (sh->size + 2 * ngx_pagesize > NGX_AGT_ZONE_KEYS_MIN) {
+        sh->keys_offset = at;
+        at += ngx_align(sizeof(ngx_agt_keys_sh_t), 64);
+    }
+
     sh->flights_offset = at;
 
     at += ngx_align(sh->flights * sizeof(ngx_agt_flight_mark_t), 64);
@@ -191,6 +197,8 @@ ngx_agt_zone_attach(ngx_agt_zone_t *zone)
 
     p = (u_char *) zone->sh;
 
+    zone->keys = zone->sh->keys_offset
+                 ? (ngx_agt_keys_sh_t *) (p + zone->sh->keys_offset) : NULL;
     zone->invalid = (ngx_agt_table_t *)
                         (p + zone->sh->invalid_offset);
     zone->facts = (ngx_agt_table_t *) (p + zone->sh->facts_offset);

@@ -13,6 +13,7 @@
 
 #include "zone/clock.h"
 #include "token/digest.h"
+#include "token/es256.h"
 #include "token/reason.h"
 #include "zone/table.h"
 #include "zone/denial_set.h"
@@ -33,6 +34,9 @@
 /* the least size of a zone in bytes */
 #define NGX_AGT_ZONE_MIN       (8 * ngx_pagesize)
 
+/* the least size of one that has room for public keys */
+#define NGX_AGT_ZONE_KEYS_MIN  (16 * ngx_pagesize)
+
 /* origins (APIs with their options) that the facts of one zone can have */
 #define NGX_AGT_ZONE_ORIGINS   64
 
@@ -45,6 +49,9 @@
 
 /* operations of APIs whose calls are counted, at most */
 #define NGX_AGT_ZONE_CALLS     (10 * NGX_AGT_ZONE_APIS)
+
+/* public keys of an API: those of a set, and some that were withdrawn */
+#define NGX_AGT_ZONE_KEYS      (NGX_AGT_ES256_KEYS + 16)
 
 /* size of a bucket of marks of calls in flight */
 #define NGX_AGT_FLIGHT_BUCKET  8
@@ -77,6 +84,12 @@ typedef enum {
     NGX_AGT_COUNT_REVOCATIONS,
     NGX_AGT_COUNT_REVOCATIONS_LOST,
     NGX_AGT_COUNT_CUT,
+
+    /* tokens at the signature gate */
+    NGX_AGT_COUNT_GATE_CHECKED,
+    NGX_AGT_COUNT_GATE_UNCHECKED,
+    NGX_AGT_COUNT_GATE_REFUSED,
+    NGX_AGT_COUNT_GATE_REPORTED,
 
     NGX_AGT_COUNTS
 } ngx_agt_count_e;
@@ -180,6 +193,30 @@ typedef struct {
 } ngx_agt_api_state_t;
 
 
+/* the public keys of an API, and who fetches them; see keys */
+
+typedef struct {
+    u_char         source[NGX_AGT_DIGEST_LEN]; /* where they come from */
+    ngx_atomic_t   version;    /* counts up when they change */
+
+    uint64_t       until;      /* ms, monotonic: the fetch is given up */
+    uint64_t       begun;      /* the same: the last fetch; 0: none */
+    uint64_t       good;       /* the same: the last that brought keys */
+    uint64_t       wanted;     /* the same: the last because of a token */
+    int32_t        pid;        /* who fetches them; 0: nobody */
+    uint32_t       cycle;      /* configuration of those who may */
+
+    uint64_t       fetches;    /* that began */
+    uint64_t       failed;
+
+    uint32_t       missed;     /* the last one has brought no keys, or not yet */
+    uint32_t       n;
+    uint32_t       published;  /* of these, they come first */
+    uint32_t       reserved;
+    ngx_agt_key_t  keys[NGX_AGT_ZONE_KEYS];
+} ngx_agt_keys_sh_t;
+
+
 /* the head of the shared memory; offsets are from its beginning */
 
 typedef struct {
@@ -194,6 +231,7 @@ typedef struct {
 
     uint64_t             facts_offset;
     uint64_t             invalid_offset;
+    uint64_t             keys_offset;     /* 0: there is no room for any */
     uint64_t             flights_offset;
     uint64_t             clients_offset;
     uint64_t             calls_offset;
@@ -225,6 +263,7 @@ typedef struct {
     ngx_agt_zone_sh_t  *sh;
     ngx_agt_table_t    *facts;
     ngx_agt_table_t    *invalid;
+    ngx_agt_keys_sh_t  *keys;        /* NULL: none; used in the first zone */
     ngx_agt_flight_mark_t *flights;
     ngx_agt_client_budget_t  *clients;
     ngx_agt_calls_t    *calls;

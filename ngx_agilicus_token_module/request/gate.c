@@ -1,0 +1,307 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "request/gate.h"
+#include "request/access.h"
+#include "token/base64url.h"
+#include "token/time.h"
+
+
+/* checks in a second, of one worker */
+#define NGX_AGT_GATE_CHECKS  1000
+
+
+static const ngx_agt_jwsk_conf_t *ngx_agt_gate_conf(ngx_http_request_t *r,
+    const ngx_agt_loc_conf_t *lcf);
+static ngx_uint_t ngx_agt_gate_may_check(ngx_agt_zone_t *first, uint64_t now);
+static ngx_int_t ngx_agt_gate_check(const ngx_agt_jwsk_conf_t *conf,
+    ngx_agt_zone_t *first, const ngx_agt_jwt_t *jwt, time_t leeway,
+    const ngx_agt_clock_t *now, ngx_agt_decision_t *decision,
+    const char **why);
+static ngx_uint_t ngx_agt_gate_is_settled(const ngx_agt_jwsk_conf_t *conf,
+    ngx_agt_zone_t *first, const ngx_agt_clock_t *now);
+static ngx_uint_t ngx_agt_gate_is_expired(const ngx_agt_jwt_t *jwt,
+    time_t leeway, const ngx_agt_clock_t *now);
+static ngx_int_t ngx_agt_gate_refuse(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    const ngx_agt_decision_t *decision, const ngx_agt_clock_t *now);
+static void ngx_agt_gate_report(ngx_http_request_t *r,
+    const ngx_agt_ctx_t *ctx, const ngx_agt_decision_t *decision,
+    const char *why);
+
+
+ngx_int_t
+ngx_agt_gate(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf)
+{
+    const char                 *why;
+    ngx_agt_jwt_t               jwt;
+    ngx_agt_zone_t             *first;
+    ngx_agt_clock_t             now;
+    ngx_agt_decision_t          decision;
+    const ngx_agt_jwsk_conf_t  *conf;
+    const ngx_agt_main_conf_t  *mcf;
+
+    conf = ngx_agt_gate_conf(r, lcf);
+
+    /* an API key has no signature */
+
+    if (conf == NULL || ctx->api_key) {
+        return NGX_DECLINED;
+    }
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
+    first = mcf->api.first;
+
+    ngx_agt_clock_now(&now);
+
+    if (ngx_agt_keys_see(first, conf->source) == 0) {
+        return NGX_DECLINED;
+    }
+
+    decision.verdict = NGX_AGT_VERDICT_INVALID;
+    decision.reason = NGX_AGT_REASON_SIGNATURE;
+    why = "it is no JWT";
+
+    if (ngx_agt_jwt_split(&ctx->token, &jwt) != NGX_OK) {
+
+        if (!conf->strict) {
+            return NGX_DECLINED;
+        }
+
+    } else {
+
+        if (!ngx_agt_gate_may_check(first, now.mono)
+            || ngx_agt_gate_check(conf, first, &jwt, lcf->leeway, &now,
+                                  &decision, &why)
+               != NGX_OK)
+        {
+            return NGX_DECLINED;
+        }
+    }
+
+    if (conf->mode == NGX_AGT_REPORT) {
+        ngx_agt_zone_count(first, NGX_AGT_COUNT_GATE_REPORTED);
+        ngx_agt_gate_report(r, ctx, &decision, why);
+
+        return NGX_DECLINED;
+    }
+
+    ngx_agt_zone_count(first, NGX_AGT_COUNT_GATE_REFUSED);
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "agilicus token gate: %s", why);
+
+    return ngx_agt_gate_refuse(r, ctx, lcf, &decision, &now);
+}
+
+
+ngx_uint_t
+ngx_agt_gate_refuses(ngx_http_request_t *r, const ngx_agt_loc_conf_t *lcf)
+{
+    const ngx_agt_jwsk_conf_t  *conf;
+
+    conf = ngx_agt_gate_conf(r, lcf);
+
+    return conf && conf->mode == NGX_AGT_ON;
+}
+
+
+/* NULL where the location's tokens are not checked */
+
+static const ngx_agt_jwsk_conf_t *
+ngx_agt_gate_conf(ngx_http_request_t *r, const ngx_agt_loc_conf_t *lcf)
+{
+    const ngx_agt_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
+
+    if (mcf->jwsk.api == NULL
+        || !ngx_agt_digest_equal(mcf->jwsk.api->digest,
+                                 lcf->origin->api->digest))
+    {
+        return NULL;
+    }
+
+    return &mcf->jwsk;
+}
+
+
+static ngx_uint_t
+ngx_agt_gate_may_check(ngx_agt_zone_t *first, uint64_t now)
+{
+    static uint64_t    second;
+    static ngx_uint_t  checks;
+
+    if (now - second >= 1000) {
+        second = now;
+        checks = 0;
+    }
+
+    if (checks == NGX_AGT_GATE_CHECKS) {
+        ngx_agt_zone_count(first, NGX_AGT_COUNT_GATE_UNCHECKED);
+        return 0;
+    }
+
+    checks++;
+    ngx_agt_zone_count(first, NGX_AGT_COUNT_GATE_CHECKED);
+
+    return 1;
+}
+
+
+/*
+ * NGX_OK if the token is to be refused, with the decision and the cause, else
+ * NGX_DECLINED.  The decision is "invalid" already.
+ */
+
+static ngx_int_t
+ngx_agt_gate_check(const ngx_agt_jwsk_conf_t *conf, ngx_agt_zone_t *first,
+    const ngx_agt_jwt_t *jwt, time_t leeway, const ngx_agt_clock_t *now,
+    ngx_agt_decision_t *decision, const char **why)
+{
+    size_t                 len;
+    u_char                 digest[NGX_AGT_DIGEST_LEN];
+    u_char                 signature[NGX_AGT_ES256_SIGNATURE];
+    ngx_str_t              input;
+    ngx_uint_t             whole, settled;
+    ngx_agt_keys_e         verdict;
+    ngx_agt_jwt_header_t   header;
+
+    if (ngx_agt_jwt_header(jwt, &header) != NGX_OK) {
+        return conf->strict ? NGX_OK : NGX_DECLINED;
+    }
+
+    input = jwt->input;
+
+    if (ngx_agt_digest(digest, &input, 1) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    whole = ngx_agt_base64url_decode(&jwt->signature, signature,
+                                     sizeof(signature), &len) == NGX_OK
+            && len == sizeof(signature);
+
+    verdict = ngx_agt_keys_judge(&header, digest, whole ? signature : NULL,
+                                 now->mono);
+
+    switch (verdict) {
+
+    case NGX_AGT_KEYS_GOOD:
+
+        if (!ngx_agt_gate_is_expired(jwt, leeway, now)) {
+            return NGX_DECLINED;
+        }
+
+        decision->verdict = NGX_AGT_VERDICT_EXPIRED;
+        decision->reason = NGX_AGT_REASON_EXPIRED;
+        *why = "its \"exp\" has passed";
+
+        return NGX_OK;
+
+    case NGX_AGT_KEYS_FORGED:
+        *why = "its signature is wrong";
+
+        return NGX_OK;
+
+    case NGX_AGT_KEYS_UNVERIFIED:
+        *why = "it names no key, and none has signed it";
+
+        return ngx_agt_gate_is_settled(conf, first, now) ? NGX_OK
+                                                         : NGX_DECLINED;
+
+    case NGX_AGT_KEYS_UNKNOWN:
+        *why = "its key or its algorithm is not known";
+
+        settled = ngx_agt_gate_is_settled(conf, first, now);
+
+        return (settled && conf->strict) ? NGX_OK : NGX_DECLINED;
+
+    default:
+        return NGX_DECLINED;
+    }
+}
+
+
+/*
+ * A token that the keys do not know may have been signed by a key that is newer
+ * than they are, so they are fetched once more before it is refused.
+ */
+
+static ngx_uint_t
+ngx_agt_gate_is_settled(const ngx_agt_jwsk_conf_t *conf,
+    ngx_agt_zone_t *first, const ngx_agt_clock_t *now)
+{
+    ngx_int_t  rc;
+
+    if (conf->keys) {
+        return 1;
+    }
+
+    rc = ngx_agt_keys_settled(first, now->mono);
+
+    if (rc == NGX_DECLINED) {
+        ngx_agt_jwsk_wanted();
+    }
+
+    return rc == NGX_OK;
+}
+
+
+/* what cannot be read is left to the API */
+
+static ngx_uint_t
+ngx_agt_gate_is_expired(const ngx_agt_jwt_t *jwt, time_t leeway,
+    const ngx_agt_clock_t *now)
+{
+    int64_t  exp;
+
+    return ngx_agt_jwt_exp(jwt, &exp) == NGX_OK
+           && now->wall >= ngx_agt_time_add(exp, leeway);
+}
+
+
+/* "expired" depends on the location, so it is not remembered */
+
+static ngx_int_t
+ngx_agt_gate_refuse(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf, const ngx_agt_decision_t *decision,
+    const ngx_agt_clock_t *now)
+{
+    ngx_agt_cache_key_t  key;
+
+    static const ngx_str_t  none = ngx_null_string;
+
+    ngx_agt_decision_set(ctx, decision->verdict, decision->reason);
+
+    if (lcf->origin->zone && decision->verdict == NGX_AGT_VERDICT_INVALID) {
+        key.key = ctx->digest;
+        key.origin = lcf->origin->number;
+
+        (void) ngx_agt_cache_store(lcf->origin->zone, &key,
+                                   NGX_AGT_CLASS_INVALID, decision->reason,
+                                   &none, &none, now->mono, now->mono, 0);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_agt_gate_report(ngx_http_request_t *r, const ngx_agt_ctx_t *ctx,
+    const ngx_agt_decision_t *decision, const char *why)
+{
+    u_char  fingerprint[NGX_AGT_FINGERPRINT_LEN];
+
+    ngx_agt_digest_fingerprint(ctx->digest, fingerprint);
+
+    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                  "agilicus token: the signature gate would refuse: %V, %V, "
+                  "%s, fingerprint %*s",
+                  ngx_agt_verdict_word(decision->verdict),
+                  ngx_agt_reason_word(decision->reason), why,
+                  sizeof(fingerprint), fingerprint);
+}
