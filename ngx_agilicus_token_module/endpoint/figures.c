@@ -671,11 +671,11 @@ ngx_agt_figure_next(const ngx_agt_figure_t *f, u_char *set, ngx_uint_t *i,
         (*i)++;
 
         sample->label[0] = "operation";
+        sample->label[1] = "result";
         sample->word[0] = (char *) ngx_agt_operation_word(a)->data;
         sample->word[1] = NULL;
 
         if (f->kind == NGX_AGT_FIGURE_RESULTS) {
-            sample->label[1] = "result";
             sample->word[1] = ngx_agt_figures_results[b];
             value = calls[a].results[b];
 
