@@ -465,7 +465,16 @@ my ($gap) = sort { $a <=> $b } map { $times[$_] - $times[$_ - 1] } 1 .. $#times;
 cmp_ok($first->{last_poll_ms}, '>', 1200, 'pages take longer than the interval');
 cmp_ok($gap, '>', 1.2, 'polls do not overlap');
 cmp_ok($then->{polls} - $first->{polls}, '>=', 2 / $slow, 'but go on');
-is(scalar($nginx{slow}->log_lines(qr/feed is late/)), 0, 'it is not late');
+SKIP: {
+    my ($age) = sort { $b <=> $a } map { $times[$_] - $times[$_ - 2] }
+                                   2 .. $#times;
+
+    # it is late by right where the machine has held up two polls
+
+    skip 'the machine is too slow', 1 if $age > 2.9;
+    is(scalar($nginx{slow}->log_lines(qr/feed is late/)), 0, 'it is not late');
+}
+
 finished('slow');
 
 
@@ -669,13 +678,17 @@ sub http_config {
 
     my $port = $mock->port;
 
+    # a page of this one takes a while anyway
+
+    my $timeout = $case eq 'killed' ? '10s' : '2s';
+
     return <<"EOC";
             access_log off;
             keepalive_requests 100000;
             agilicus_token_denials $denials;
             agilicus_token_api http://127.0.0.1:$port/$case;
             agilicus_token_api_credential $dir/credential;
-            agilicus_token_api_timeout 2s;
+            agilicus_token_api_timeout $timeout;
             agilicus_token_api_breaker off;
             agilicus_token_api_rate off;
             agilicus_token_revocation_feed interval=1s $sessions;
