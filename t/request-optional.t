@@ -18,6 +18,7 @@ my $mock = MockAPI->start(
         out     => 503,
         soon    => sub { { token => { exp => time + 2 } } },
     },
+    paths => { 'POST /v1/api_keys/introspect' => 404 },
 );
 
 stop_with_tests($mock);
@@ -62,7 +63,7 @@ EOC
     $block->set_value(user_files => ">>> page.html\n" . "file\n" x 4000);
 });
 
-plan tests => blocks() + 164;
+plan tests => blocks() + 171;
 no_shuffle();
 no_long_string();
 run_tests();
@@ -369,3 +370,17 @@ Authorization: Bearer soon
 --- wait: 1
 --- error_log
 response cut: expired, expired
+
+
+
+=== TEST 20: where API keys are taken, a bad key is not anonymous either
+--- config
+    location = /page.html { agilicus_token optional; agilicus_token_api_keys on; root html; }
+--- request eval
+[("GET /page.html") x 4]
+--- more_headers eval
+["", "Authorization: Basic dTpw", "Authorization: Basic !!", "Authorization: Bearer good-9"]
+--- error_code eval
+[200, 401, 400, 200]
+--- response_headers_like eval
+["X-Why: \\[anonymous,,\\]", "X-Why: \\[invalid,.*", "X-Why: \\[malformed,.*", "X-Why: \\[active,.*"]
