@@ -2211,6 +2211,8 @@ ngx_agt_gate_refuses(ngx_http_request_t *r, const ngx_agt_loc_conf_t *lcf)
 }
 
 
+/* requests of this test have no headers that calls could carry */
+
 void
 ngx_agt_trace_headers(ngx_http_request_t *r, const ngx_agt_loc_conf_t *lcf,
     ngx_str_t *lines)
@@ -2518,13 +2520,4 @@ ngx_rbtree_delete(ngx_rbtree_t *tree, ngx_rbtree_node_t *node)
         next->left = node->left;
         next->left->parent = next;
     }
-}
-
-
-/* requests of this test have no headers that calls could carry */
-
-void
-ngx_agt_trace_headers(ngx_http_request_t *r,
-    const ngx_agt_loc_conf_t *lcf, ngx_str_t *lines)
-{
 }
