@@ -9,6 +9,7 @@ use warnings;
 use Cwd qw(abs_path);
 use File::Basename qw(basename dirname);
 use File::Temp qw(tempdir);
+use MIME::Base64 qw(encode_base64);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -142,6 +143,7 @@ sub revoke_session {
 # gets it.
 
 my $bare = 'WWW-Authenticate: Bearer realm="agilicus"';
+my $key = encode_base64('ben.osei@riverton.example:demo-key-of-ben', '');
 
 my %examples = (
 
@@ -291,6 +293,19 @@ my %examples = (
                    'the log says who it was');
               unlike($log, qr/\Q$tokens{chloe}\E/, 'and has no token in it');
           } ],
+    ],
+
+    'api_keys.conf' => [
+        [ GET => '/git/', undef, 401, "$bare\r\nWWW-Authenticate: Basic "
+          . 'realm="agilicus", charset="UTF-8"' ],
+        [ GET => '/git/', "Basic $key", 200, 'token:        ends in ' ],
+        [ GET => '/git/', 'ben', 200, 'the app got' ],
+        [ GET => '/git/', 'Basic eDp5', 401, 'error="invalid_token"' ],
+        [ GET => '/packages/', "Basic $key", 200,
+          "user:         ben.osei\norganisation: riverton\n"
+          . "token:        none\n" ],
+        [ GET => '/', "Basic $key", 401, "$bare\r\n" ],
+        [ GET => '/', 'ben', 200, 'the app got' ],
     ],
 
     'revoke.conf' => [

@@ -975,3 +975,67 @@ invalid parameter "key=" in "agilicus_token_signature" directive, it must be lik
 --- must_die
 --- error_log refused
 "agilicus_token_signature" needs a first zone of 65536 bytes at least, "small" has 32768
+
+
+
+=== TEST 109: "api_keys" is on or off
+--- config: agilicus_token on; agilicus_token_api_keys yes;
+--- must_die
+--- error_log refused
+invalid value "yes" in "agilicus_token_api_keys" directive, it must be "on" or "off"
+
+
+
+=== TEST 110: "api_keys" stands once in a place
+--- config: agilicus_token on; agilicus_token_api_keys on; agilicus_token_api_keys on;
+--- must_die
+--- error_log refused
+"agilicus_token_api_keys" directive is duplicate
+
+
+
+=== TEST 111: API keys are taken where something enforces
+--- config: agilicus_token_api_keys on;
+--- must_die
+--- error_log refused
+nothing enforces "agilicus_token_api_keys": no token is asked for in its block or in any block inside it, add "agilicus_token on"
+
+
+
+=== TEST 112: API keys do not go with "auth_basic"
+--- config: location / { agilicus_token on; agilicus_token_api_keys on; auth_basic "users"; auth_basic_user_file users; }
+--- must_die
+--- error_log refused
+"agilicus_token_api_keys" does not go with "auth_basic" in one location: both read "Authorization: Basic", write "auth_basic off"
+
+
+
+=== TEST 113: ... which may be inherited
+--- config: auth_basic "users"; location / { agilicus_token on; agilicus_token_api_keys on; }
+--- must_die
+--- error_log refused
+"agilicus_token_api_keys" does not go with "auth_basic" in one location: both read "Authorization: Basic", write "auth_basic off"
+
+
+
+=== TEST 114: ... and so may the keys
+--- config: agilicus_token on; agilicus_token_api_keys on; location / { auth_basic "users"; }
+--- must_die
+--- error_log refused
+"agilicus_token_api_keys" does not go with "auth_basic" in one location: both read "Authorization: Basic", write "auth_basic off"
+
+
+
+=== TEST 115: ... also under "satisfy any", and with "report"
+--- config: location / { satisfy any; agilicus_token report; agilicus_token_api_keys on; auth_basic "users"; }
+--- must_die
+--- error_log refused
+"agilicus_token_api_keys" does not go with "auth_basic" in one location: both read "Authorization: Basic", write "auth_basic off"
+
+
+
+=== TEST 116: ... and with a realm that may be any
+--- config: set $realm off; location / { agilicus_token on; agilicus_token_api_keys on; auth_basic $realm; }
+--- must_die
+--- error_log refused
+"agilicus_token_api_keys" does not go with "auth_basic" in one location: both read "Authorization: Basic", write "auth_basic off"

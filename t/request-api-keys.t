@@ -251,7 +251,7 @@ add_block_preprocessor(sub {
 });
 
 repeat_each(1);
-plan tests => 503;
+plan tests => 510;
 no_shuffle();
 no_long_string();
 run_tests();
@@ -763,3 +763,29 @@ GET /app - 401 invalid/unknown - | Authorization: Bearer raw-u1-first
 GET /app u1@example.com:raw-u1-first 401 invalid/unknown
 calls api_keys/introspect 2
 calls tokens/introspect 2
+
+
+
+=== TEST 31: "auth_basic" may stand beside locations with API keys
+--- config
+    location /outer {
+        auth_basic "users";
+        auth_basic_user_file users;
+        location /outer/keys {
+            auth_basic off;
+            agilicus_token on;
+            agilicus_token_api_keys on;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_APP_PORT;
+        }
+        location /outer/both {
+            agilicus_token on;
+            agilicus_token_source cookie=sid;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_APP_PORT;
+        }
+    }
+--- user_files
+>>> ../conf/users
+u:{PLAIN}p
+--- steps
+GET /outer/keys u1@example.com:key-u1-first 200 active/ raw-u1-first
+GET /outer/both u1@example.com:key-u1-first 401

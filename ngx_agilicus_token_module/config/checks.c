@@ -151,8 +151,9 @@ ngx_agt_check_location(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"agilicus_token_api_keys\" does not go with "
-                           "\"auth_basic\" in one location: both take what "
-                           "\"Authorization: Basic\" brings");
+                           "\"auth_basic\" in one location: both read "
+                           "\"Authorization: Basic\", write \"auth_basic "
+                           "off\"");
         return NGX_ERROR;
     }
 
