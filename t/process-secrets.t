@@ -9,6 +9,7 @@ use warnings;
 # are not the module's, and a server in use logs at "notice".
 
 use JSON::PP ();
+use MIME::Base64 qw(encode_base64);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -32,6 +33,12 @@ my $json = JSON::PP->new->utf8->canonical;
 # are none
 
 my $mark = join '', 'CaN', 'aRy';
+
+# an API key is sent in base64; its user name has a length that keeps the mark
+# in one piece there
+
+my $user = 'uv@example.com';
+my $mark64 = encode_base64($mark, '');
 
 my %child = (more => { token => { scopes => [ 'x' ] } }, broken => 500);
 
@@ -88,11 +95,31 @@ sub create {
 }
 
 
+# of an API key; "raw" is its raw token
+
+sub introspect_key {
+    my ($request) = @_;
+
+    my $info = $json->decode($request->{body})->{api_key_auth_info};
+    my ($what) = $info->{key} =~ /^$mark-key-(\w+)$/ or return 404;
+
+    return $answer{$what} if defined $answer{$what};
+
+    return { status => 200, json => {
+        primary_token => { sub => 'u', org => 'home', jti => "jti-$what",
+                           scopes => [ 'a' ] },
+        sub_org_results => [],
+        raw_token => "$mark-raw-$what",
+    } };
+}
+
+
 my $mock = MockAPI->start(
     default => \&introspect,
     paths   => {
         'POST /v1/tokens/reissue' => \&reissue,
         'POST /v1/tokens'         => \&create,
+        'POST /v1/api_keys/introspect' => \&introspect_key,
     },
 );
 
@@ -158,6 +185,17 @@ EOC
             agilicus_token_create identity=access sub=\$http_x_sub org=home
                                   audiences=a;
             proxy_pass http://127.0.0.1:\$TEST_NGINX_APP_PORT;
+        }
+        location /keys {
+            agilicus_token on;
+            agilicus_token_api_keys on;
+            agilicus_token_source header cookie=sid;
+            proxy_pass http://127.0.0.1:\$TEST_NGINX_APP_PORT;
+            location /keys/r {
+                agilicus_token_reissue north;
+                proxy_pass http://127.0.0.1:\$TEST_NGINX_APP_PORT;
+            }
+            location /keys/strict { agilicus_token_require_scopes b; }
         }
         location = /revoke { agilicus_token_revoke; }
         location = /status { agilicus_token_status trusted; }
@@ -265,6 +303,28 @@ subtest 'every path' => sub {
     is(ask('POST /revoke', 'client-hidden')->{status}, 204, 'revoked');
     ask('/plain', 'client-hidden', 'revoked/revoked');
 
+    my $with = sub {
+        return (Authorization => 'Basic '
+                . encode_base64("$user:$mark-key-$_[0]", ''));
+    };
+
+    like(ask('/keys', undef, 'active/', $with->('good'))->{body},
+         qr/Bearer $mark-raw-good\r/, '... with its raw token') for 1, 2;
+    like(ask('/keys/r', undef, 'active/', $with->('good'))->{body},
+         qr/Bearer $mark-child-good\r/, '... with a reissued one') for 1, 2;
+    ask('/keys', undef, 'revoked/revoked', $with->('gone')) for 1, 2;
+    ask('/keys', undef, 'invalid/unknown', $with->('unknown')) for 1, 2;
+    ask('/keys', undef, 'unavailable/answer', $with->('html'));
+    ask('/keys', undef, 'unavailable/status', $with->('down'));
+    ask('/keys', undef, 'unavailable/timeout', $with->('silent'));
+    ask('/keys/strict', undef, 'forbidden/scope', $with->('good'));
+    ask('/keys', undef, 'malformed/multiple', $with->('good'),
+        Cookie => "sid=$mark-client-cookie");
+    ask('/keys', undef, 'malformed/syntax',
+        Authorization => 'Basic ' . encode_base64("$user:$mark\n", ''));
+    ask('/keys', undef, 'malformed/too_long',
+        Authorization => 'Basic ' . encode_base64("$user:$mark" x 9, ''));
+
     is(ask('/status')->{status}, 200, 'the status');
     unlike(ask('/status?format=json')->{body}, qr/$mark/, '... shows none');
 
@@ -277,9 +337,9 @@ subtest 'the log' => sub {
     my @ours = grep { /agilicus|curl/i } @lines;
 
     cmp_ok(scalar @ours, '>', 100, 'the module logs at debug level');
-    is_deeply([ grep { /$mark/ } @ours ], [], '... no token, no credential');
+    is_deeply([ grep { /$mark|$mark64/ } @ours ], [], '... no token, no credential');
 
-    my @text = grep { /$mark/ } $nginx->log_lines(qr/\[(?!debug\])\w+\]/);
+    my @text = grep { /$mark|$mark64/ } $nginx->log_lines(qr/\[(?!debug\])\w+\]/);
 
     is_deeply([ grep { !/ malformed, too_long| client sent | request: "/ }
                 @text ], [], 'nor does anybody else above it');
@@ -339,7 +399,7 @@ sub found {
 
     my %seen;
 
-    $seen{$1}++ while $text =~ /($mark[-\w]{0,24})/g;
+    $seen{$1}++ while $text =~ /((?:$mark|$mark64)[-\w]{0,24})/g;
 
     return sort keys %seen;
 }
