@@ -292,6 +292,7 @@ static const row_t  subprotocols[] = {
     { "chat", NONE, NULL },
     { "tok", NONE, NULL },
     { "TOK.x", NONE, NULL },
+    { "tok-x", NONE, NULL },
     { "xtok.x", NONE, NULL },
     { "chat, chat tok.x", NONE, NULL },
     { "tok.x", FOUND, "x" },
