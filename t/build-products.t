@@ -110,7 +110,7 @@ subtest 'versions agree' => sub {
 subtest 'config lists every source' => sub {
     my $config = slurp("$top/config");
     my %listed = map { $_ => 1 }
-                 $config =~ m{\$agilicus_dir/([\w/]+\.(?:c|h|map))\b}g;
+                 $config =~ m{\$agilicus_dir/([\w/]+\.(?:c|h|html|map))\b}g;
 
     my @sources = map { s{^\Q$top/$name/}{}r } grep { -f }
                   glob "$top/$name/* $top/$name/*/*";
