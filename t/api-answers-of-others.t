@@ -353,7 +353,7 @@ for my $status (@statuses, 410) {
         $fed->start;
         ok($lists->wait_calls(1, path => '/v1/tokens', timeout => 5 * $slow),
            "the feed asks: $status, $kind");
-        ok(said($fed, qr/revocation feed: status $status without a JSON obj/),
+        ok(said($fed, qr/list: status $status without a JSON obj/),
            "and the log says what is wrong: $status, $kind");
 
         my $state = $json->decode($fed->get('/status?format=json')->{body})

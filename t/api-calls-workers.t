@@ -34,6 +34,7 @@ my $mock = MockAPI->start(
         map({ ("dies-$_" => [ { hang => 1 }, {} ]) } 1 .. 5),
         map({ ("herd-$_" => { delay => 0.02 }) } 1 .. 300),
         map({ ("busy-$_" => { delay => 0.8 }) } 1 .. 2),
+        map({ ("down-$_" => { status => 503 }) } 1 .. 200),
         'left'    => { delay => 0.3 },
         'left-by-all' => { delay => 0.2 },
         'freezes' => [ { delay => 0.5 }, {} ],
@@ -577,6 +578,24 @@ my $peak = 0;
 is(tally(map { $_->{status} } @res), '200: 300', 'all too old at once');
 cmp_ok($peak, '<=', 8 * WORKERS, 'no more calls at a time than allowed');
 is($mock->calls, 300, 'one for each');
+
+# one of the workers says that the API fails, once a second
+
+$nginx->mark;
+
+@res = $http->many([ map { request('/page', "down-$_") } 1 .. 200 ],
+                   at_once => 50);
+is(tally(map { $_->{status} } @res), '503: 200', 'the API fails');
+
+my (%workers, %second);
+
+$workers{HttpMessage::header($_, 'X-Pid')}++ for @res;
+$second{$_}++ for map { /^(\S+ \S+) \[error\] .* introspect failed: / }
+                  split /\n/, $nginx->new_log;
+
+cmp_ok(scalar keys %workers, '>', 1, '... for several workers');
+cmp_ok(scalar keys %second, '>', 0, '... one says so');
+is_deeply([ grep { $_ > 1 } values %second ], [], '... once a second');
 
 $nginx->finish('nobody was hurt', allow => [ qr/exited on signal 9/ ]);
 

@@ -393,7 +393,7 @@ while (@left) {
 
         cmp_ok($is->{failed}, '>', $before{$name}{failed},
                "$turn{$name}: the poll has failed");
-        ok($nginx{$name}->wait_log(qr/\[error\].*feed of sessions failed/),
+        ok($nginx{$name}->wait_log(qr/\[error\].*list_sessions failed/),
            'it is told why');
 
         like($nginx{$name}->new_log, qr/refused the edge itself with status 40/,

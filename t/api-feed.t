@@ -442,7 +442,9 @@ while (@left) {
                "$turn{$name}: the poll has failed");
         cmp_ok($is->{polls} - $was->{polls}, '<=',
                $is->{failed} - $was->{failed} + 1, 'and does not count');
-        ok($nginx{$name}->wait_log(qr/\[error\].*revocation feed failed/),
+        unlike($nginx{$name}->error_log, qr/list failed.*fingerprint/,
+               "$name: no token is spoken of");
+        ok($nginx{$name}->wait_log(qr/\[error\].*list failed/),
            'it is told why');
 
         if ($turn{$name} eq 'refused') {

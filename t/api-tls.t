@@ -203,7 +203,7 @@ for my $case (grep { $_->[3] } @cases) {
     ask($path, 'logged-' . ++$i);
     my $edge = $certificate{$path} ? $first : $nginx;
 
-    ok($edge->wait_log(qr/\[error\] .*agilicus token: introspection failed: tls.*$logged.*Tokens API "https:/),
+    ok($edge->wait_log(qr/\[error\] .*agilicus token: introspect failed: tls.*$logged.*Tokens API "https:/),
        "the log tells about \"$kind\" for $host");
 }
 

@@ -803,7 +803,7 @@ subtest 'a credential that is refused is our fault' => sub {
         my @lines = grep { /\[error\]/ } split /\n/, $nginx->new_log;
 
         is(@lines, 1, '... one line');
-        like($lines[0] || '', qr/creation\ failed:\ Tokens\ API
+        like($lines[0] || '', qr/(?:validate|create)\ failed:\ Tokens\ API
              .*\ refused\ the\ edge\ itself\ with\ status\ $status,
              .*agilicus_token_api_credential/x, '... says so');
         is(refusals(), $before + 1, '... and a counter');

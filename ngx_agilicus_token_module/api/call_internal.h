@@ -40,8 +40,6 @@ typedef struct {
     ngx_connection_t           dummy;
     ngx_log_t                 *log;
     u_char                    *buf;
-    time_t                     logged;
-    time_t                     logged_foreign;
 } ngx_agt_call_worker_t;
 
 

@@ -8,6 +8,11 @@
 #include "zone/calls.h"
 
 
+#define NGX_AGT_CALL_WHOSE      ", fingerprint "
+#define NGX_AGT_CALL_WHOSE_LEN                                                \
+    (sizeof(NGX_AGT_CALL_WHOSE) - 1 + NGX_AGT_FINGERPRINT_LEN)
+
+
 static ngx_int_t ngx_agt_call_send(ngx_agt_call_t *call,
     ngx_agt_answer_t *answer);
 static ngx_agt_call_t *ngx_agt_call_next(void);
@@ -30,6 +35,9 @@ static void ngx_agt_call_report(ngx_agt_call_t *call,
     ngx_agt_curl_result_t *result, ngx_agt_answer_t *answer);
 static void ngx_agt_call_log(ngx_agt_call_t *call,
     ngx_agt_curl_result_t *result, ngx_agt_answer_t *answer);
+static ngx_uint_t ngx_agt_call_may_say(const ngx_agt_call_t *call,
+    ngx_uint_t line);
+static u_char *ngx_agt_call_whose(const ngx_agt_call_t *call, u_char *buf);
 static void ngx_agt_call_log_foreign(ngx_agt_call_t *call,
     ngx_agt_curl_result_t *result);
 
@@ -565,13 +573,52 @@ ngx_agt_call_report(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
 }
 
 
-/* one line a second at most says that an API fails */
+/* whether this worker writes a line that is written once a second at most */
+
+static ngx_uint_t
+ngx_agt_call_may_say(const ngx_agt_call_t *call, ngx_uint_t line)
+{
+    ngx_atomic_t       *said;
+    ngx_atomic_uint_t   was, now;
+
+    said = &ngx_agt_worker.conf->first->sh->api[call->api->state].said[line];
+
+    was = *said;
+    now = (ngx_atomic_uint_t) ngx_time();
+
+    return was != now && ngx_atomic_cmp_set(said, was, now);
+}
+
+
+/*
+ * Writes ", fingerprint ..." into "buf", or nothing for a call that is not on
+ * account of a token, and returns its end.
+ */
+
+static u_char *
+ngx_agt_call_whose(const ngx_agt_call_t *call, u_char *buf)
+{
+    u_char  *p;
+
+    static const u_char  none[NGX_AGT_DIGEST_LEN];
+
+    if (ngx_memcmp(call->key, none, NGX_AGT_DIGEST_LEN) == 0) {
+        return buf;
+    }
+
+    p = ngx_cpymem(buf, NGX_AGT_CALL_WHOSE, sizeof(NGX_AGT_CALL_WHOSE) - 1);
+
+    ngx_agt_digest_fingerprint(call->key, p);
+
+    return p + NGX_AGT_FINGERPRINT_LEN;
+}
+
 
 static void
 ngx_agt_call_log(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     ngx_agt_answer_t *answer)
 {
-    u_char                  fingerprint[NGX_AGT_FINGERPRINT_LEN];
+    u_char                  whose[NGX_AGT_CALL_WHOSE_LEN], *end;
     ngx_agt_call_worker_t  *w;
 
     w = &ngx_agt_worker;
@@ -587,55 +634,48 @@ ngx_agt_call_log(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     }
 
     if (answer->reason == NGX_AGT_REASON_NOT_THE_API
-        || w->logged == ngx_time())
+        || !ngx_agt_call_may_say(call, NGX_AGT_API_LINE_FAILED))
     {
         return;
     }
 
-    w->logged = ngx_time();
-
     if (answer->class == NGX_AGT_CLASS_REFUSED) {
         ngx_log_error(NGX_LOG_ERR, w->log, 0,
-                      "agilicus token: %s failed: Tokens API \"%V\" refused "
+                      "agilicus token: %V failed: Tokens API \"%V\" refused "
                       "the edge itself with status %ui, check "
-                      "\"agilicus_token_api_credential\"", call->type->name,
+                      "\"agilicus_token_api_credential\"",
+                      ngx_agt_operation_word(call->operation),
                       &call->api->url, result->status);
         return;
     }
 
-    ngx_agt_digest_fingerprint(call->key, fingerprint);
+    end = ngx_agt_call_whose(call, whose);
 
     ngx_log_error(NGX_LOG_ERR, w->log, 0,
-                  "agilicus token: %s failed: %V, status %ui, %s, "
-                  "Tokens API \"%V\", fingerprint %*s", call->type->name,
+                  "agilicus token: %V failed: %V, status %ui, %s, "
+                  "Tokens API \"%V\"%*s",
+                  ngx_agt_operation_word(call->operation),
                   ngx_agt_reason_word(answer->reason),
                   result->status, result->message, &call->api->url,
-                  sizeof(fingerprint), fingerprint);
+                  (size_t) (end - whose), whose);
 }
 
-
-/* at most one such line a second, independent of other lines */
 
 static void
 ngx_agt_call_log_foreign(ngx_agt_call_t *call, ngx_agt_curl_result_t *result)
 {
-    u_char                  fingerprint[NGX_AGT_FINGERPRINT_LEN];
-    ngx_agt_call_worker_t  *w;
+    u_char  whose[NGX_AGT_CALL_WHOSE_LEN], *end;
 
-    w = &ngx_agt_worker;
-
-    if (w->logged_foreign == ngx_time()) {
+    if (!ngx_agt_call_may_say(call, NGX_AGT_API_LINE_FOREIGN)) {
         return;
     }
 
-    w->logged_foreign = ngx_time();
+    end = ngx_agt_call_whose(call, whose);
 
-    ngx_agt_digest_fingerprint(call->key, fingerprint);
-
-    ngx_log_error(NGX_LOG_ERR, w->log, 0,
-                  "agilicus token: %s: status %ui without a JSON object, "
+    ngx_log_error(NGX_LOG_ERR, ngx_agt_worker.log, 0,
+                  "agilicus token: %V: status %ui without a JSON object, "
                   "which is not how a Tokens API answers: is "
-                  "\"agilicus_token_api\" right? It is \"%V\", "
-                  "fingerprint %*s", call->type->name, result->status,
-                  &call->api->url, sizeof(fingerprint), fingerprint);
+                  "\"agilicus_token_api\" right? It is \"%V\"%*s",
+                  ngx_agt_operation_word(call->operation), result->status,
+                  &call->api->url, (size_t) (end - whose), whose);
 }

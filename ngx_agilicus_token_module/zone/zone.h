@@ -180,6 +180,13 @@ typedef struct {
 } ngx_agt_calls_t;
 
 
+/* lines of the log that one of all workers writes, once a second at most */
+
+#define NGX_AGT_API_LINE_FAILED   0
+#define NGX_AGT_API_LINE_FOREIGN  1
+#define NGX_AGT_API_LINES         2
+
+
 /* the state of an API in the zone; see budget */
 
 typedef struct {
@@ -190,6 +197,9 @@ typedef struct {
     uint64_t  probe;      /* ms, monotonic: one call may be out */
     uint64_t  time;       /* the budget: microseconds, monotonic */
     uint64_t  opened;     /* how often */
+
+    /* the second, wall clock, in which a worker logged that it fails last */
+    ngx_atomic_t  said[NGX_AGT_API_LINES];
 } ngx_agt_api_state_t;
 
 
