@@ -227,6 +227,8 @@ ngx_agt_page_cache_is_off(const ngx_array_t *no_cache)
     ngx_uint_t                       i;
     const ngx_http_complex_value_t  *value;
 
+    static char  variable[] = "agilicus_token_no_cache";
+
     if (no_cache == NULL) {
         return 0;
     }
@@ -246,8 +248,7 @@ ngx_agt_page_cache_is_off(const ngx_array_t *no_cache)
             continue;
         }
 
-        if (ngx_strnstr(value[i].value.data, "agilicus_token_no_cache",
-                        value[i].value.len)
+        if (ngx_strnstr(value[i].value.data, variable, value[i].value.len)
             || ngx_agt_page_cache_is_apart(&value[i].value))
         {
             return 1;

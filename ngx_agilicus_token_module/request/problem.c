@@ -88,7 +88,7 @@ ngx_agt_problem_header_filter(ngx_http_request_t *r)
     r->headers_out.charset.len = 0;
 
     ngx_http_clear_content_length(r);
-    r->headers_out.content_length_n = body->len;
+    r->headers_out.content_length_n = (off_t) body->len;
 
     return ngx_agt_problem_next_header(r);
 }

@@ -47,17 +47,6 @@ static const ngx_agt_source_t  ngx_agt_header_source = {
 };
 
 
-/* for debug lines, in the order of the types */
-
-static const char  *ngx_agt_sources_names[] = {
-    "header",
-    "cookie",
-    "query",
-    "subprotocol",
-    "API key"
-};
-
-
 ngx_uint_t
 ngx_agt_sources_take_header(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
@@ -156,7 +145,11 @@ ngx_agt_sources_digest(ngx_agt_ctx_t *ctx)
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
                    "agilicus token taken from %s, digest %08xD",
-                   ngx_agt_sources_names[ctx->source->type],
+                   ctx->source->type == NGX_AGT_SOURCE_HEADER ? "header"
+                   : ctx->source->type == NGX_AGT_SOURCE_COOKIE ? "cookie"
+                   : ctx->source->type == NGX_AGT_SOURCE_QUERY ? "query"
+                   : ctx->source->type == NGX_AGT_SOURCE_BASIC ? "API key"
+                   : "subprotocol",
                    ngx_agt_digest_head(ctx->digest));
 
     return 1;
