@@ -212,37 +212,22 @@ ngx_agt_upstream_token(ngx_http_request_t *r,
 /*
  * An API key goes no further than the first location that looks for one: not
  * upstream from it, nor from a location after an internal redirect, nor from a
- * subrequest, which may be made before its page looks for the key.
+ * subrequest.  No subrequest is made before its page has looked for the key.
  */
 
 static ngx_int_t
 ngx_agt_upstream_hide_key(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 {
-    ngx_str_t                  key;
-    ngx_agt_client_t          *client;
-    ngx_http_request_t        *page;
-    const ngx_agt_loc_conf_t  *lcf;
+    ngx_str_t          key;
+    ngx_agt_client_t  *client;
 
     client = ngx_agt_client_find(r);
 
     if (client == NULL || !client->basic) {
-
-        for (page = r->parent; page; page = page->parent) {
-            lcf = ngx_http_get_module_loc_conf(page, ngx_agilicus_token_module);
-
-            if (lcf->basic.len) {
-                break;
-            }
-        }
-
-        if (page == NULL) {
-            return NGX_OK;
-        }
+        return NGX_OK;
     }
 
-    if (client) {
-        client->changed = 1;
-    }
+    client->changed = 1;
 
     ngx_str_null(&key);
 
