@@ -251,7 +251,7 @@ add_block_preprocessor(sub {
 });
 
 repeat_each(1);
-plan tests => 510;
+plan tests => 512;
 no_shuffle();
 no_long_string();
 run_tests();
@@ -530,6 +530,12 @@ X-Echo: u1 u1@example.com jti-u1-first raw-u1-first\r
             error_page 404 = /plain/error;
             return 404;
         }
+        location /redirects/refused {
+            error_page 403 = /plain/refused;
+            if ($arg_x) {
+                return 403;
+            }
+        }
         location /redirects/try {
             try_files /nothing /plain/try;
         }
@@ -564,6 +570,7 @@ GET /redirects/named u1@example.com:key-u1-first 200 - raw-u1-first
 GET /redirects/again u1@example.com:key-u1-first 200 active/ raw-u1-first
 GET /redirects/off u1@example.com:key-u1-first 401 missing/no_token
 GET /redirects/any u1@example.com:key-u1-first 200 -
+GET /redirects/refused?x=1 u1@example.com:key-u1-first 200 -
 GET /redirects/report u1@example.com:key-u1-first 200 active/ raw-u1-first
 
 

@@ -32,6 +32,12 @@ my $mock = MockAPI->start(
     default => sub { { token => { jti => substr $_[0]{token}, -40 } } },
     paths   => {
         'GET /v1/tokens/jwsk' => keys_of($one, $two),
+        'POST /v1/tokens/validations' => sub {
+            return { status => 200, body => $_[0]{body} };
+        },
+        'POST /v1/tokens' => sub {
+            return { status => 201, json => { token => 'created-' . ++$n } };
+        },
         'POST /v1/api_keys/introspect' => { json => {
             primary_token => JSON::PP::decode_json(
                 MockAPI::token_json(jti => 'of-a-key')),
@@ -121,12 +127,23 @@ EOC
                 agilicus_token_api_keys on;
                 try_files /page =404;
             }
+            location = /create {
+                agilicus_token on;
+                agilicus_token_api_credential $TEST_NGINX_PREFIX/credential;
+                auth_basic "known";
+                auth_basic_user_file $TEST_NGINX_PREFIX/passwords;
+                agilicus_token_create identity=access sub=$remote_user
+                                      org=riverton audiences=app;
+                try_files /page =404;
+            }
             location = /out { agilicus_token_revoke; }
             location = /status { agilicus_token_status purge trusted; }
 EOC
     );
 
     $nginx->write_file('html/page', 'page');
+    $nginx->write_file('passwords', "alice:{PLAIN}right\n");
+    chmod 0600, $nginx->write_file('credential', "edge-credential\n");
     $nginx->start;
 
     wait_keys() if !$more{no_keys};
@@ -439,6 +456,18 @@ my @many = map { TestJWT->new(kid => "many-$_") } 1 .. 3;
 
 $mock->script(paths => {
     'GET /v1/tokens/jwsk' => keys_of($one, $two, @many[0, 1]) });
+launch('on strict');
+
+subtest 'what the API has just created is not checked' => sub {
+    my $res = $nginx->get('/create', headers => {
+        Authorization => 'Basic '
+                         . MIME::Base64::encode_base64('alice:right', '') });
+
+    is($res->{status}, 200, 'a created token that is no JWT');
+    is($mock->calls(path => '/v1/tokens'), 1, 'is created once');
+};
+
+
 launch('on strict');
 
 subtest 'four keys are tried' => sub {

@@ -26,6 +26,7 @@ static void test_note(void);
 static void test_young(void);
 static void test_end(void);
 static void test_compare(void);
+static void test_raw(void);
 static void test_full(void);
 static void start(void);
 static ngx_int_t add(const char *child, const char *parent,
@@ -46,6 +47,7 @@ static ngx_agt_facts_t     facts;
 static const u_char                   api[32] = "an API";
 static const u_char                   elsewhere[32] = "another API";
 static const char                    *iat;
+static const char                    *raw;
 
 
 int
@@ -66,6 +68,7 @@ main(void)
     test_young();
     test_end();
     test_compare();
+    test_raw();
     test_full();
 
     stub_denials_free(denials);
@@ -409,6 +412,35 @@ test_full(void)
 
 
 static void
+test_raw(void)
+{
+    unit_test("a child of an API key ends with the key, and its raw token");
+
+    start();
+
+    raw = "raw";
+
+    unit_check(add("of key", "key", "1") == NGX_OK);
+    unit_check(add("of other", "other", "2") == NGX_OK);
+    raw = "another";
+    unit_check(add("of third", "third", "3") == NGX_OK);
+
+    deny(TOKEN, "key");
+    unit_check(due("of key") == 1 && live("of other") == 1);
+
+    deny(TOKEN, "raw");
+    unit_check(due("of other") == 1 && denied("of other", NULL));
+    unit_check(live("of third") == 1);
+
+    unit_test("a child of a raw token that is denied by now is not handed out");
+
+    raw = "raw";
+    unit_check(add("late", "fourth", "4") == NGX_DECLINED);
+    unit_check(due("late") == 1);
+}
+
+
+static void
 start(void)
 {
     if (denials) {
@@ -423,6 +455,7 @@ start(void)
 
     denials->ledger->compared = denials->sh->generation;
     iat = NULL;
+    raw = NULL;
 }
 
 
@@ -431,7 +464,7 @@ add(const char *child, const char *parent, const char *purpose)
 {
     char                     jti[64], session[64], sub[64];
     char                     text[64];
-    u_char                   own[32], theirs[32];
+    u_char                   own[32], theirs[32], keys[32];
     ngx_agt_child_t          c;
     ngx_agt_ledger_record_t  r;
 
@@ -457,7 +490,12 @@ add(const char *child, const char *parent, const char *purpose)
 
         digest(theirs, parent);
 
-        unit_check(ngx_agt_children_of(&r, api, theirs, &facts, now.mono)
+        if (raw) {
+            digest(keys, raw);
+        }
+
+        unit_check(ngx_agt_children_of(&r, api, theirs, raw ? keys : NULL,
+                                       &facts, now.mono)
                    == NGX_OK);
     }
 

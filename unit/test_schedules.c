@@ -2229,6 +2229,14 @@ ngx_agt_early_end(ngx_http_request_t *r, ngx_agt_client_t *client,
 }
 
 
+/* no value of these requests has a variable */
+
+void
+ngx_agt_early_close(ngx_http_request_t *r, ngx_agt_client_t *client)
+{
+}
+
+
 ngx_uint_t
 ngx_agt_sources_take(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     const ngx_agt_loc_conf_t *lcf)

@@ -382,18 +382,18 @@ ngx_agt_introspect_adopt(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
         return NGX_DECLINED;
     }
 
-    if (call->operation == NGX_AGT_OPERATION_INTROSPECT_KEY
-        && found.class == NGX_AGT_CLASS_ACTIVE
-        && ngx_agt_introspect_adopt_raw(call, &key, &found, answer) != NGX_OK)
-    {
-        return NGX_DECLINED;
-    }
-
     /* the entry that was too old when this call was made is no answer */
 
     if (found.serial == call->seen
         || (answer->class != NGX_AGT_CLASS_NONE
             && found.class != answer->class))
+    {
+        return NGX_DECLINED;
+    }
+
+    if (call->operation == NGX_AGT_OPERATION_INTROSPECT_KEY
+        && found.class == NGX_AGT_CLASS_ACTIVE
+        && ngx_agt_introspect_adopt_raw(call, &key, &found, answer) != NGX_OK)
     {
         return NGX_DECLINED;
     }

@@ -106,7 +106,8 @@ ngx_agt_issue_reissue(const ngx_agt_issue_t *issue,
     if (ngx_agt_digest(digest, &token, 1) == NGX_OK
         && ngx_agt_denials_token(data.asked, &token, digest) == NGX_OK
         && ngx_agt_children_of(&data.record, request.api->digest,
-                               data.parent, issue->facts, issue->asked)
+                               data.parent, issue->raw, issue->facts,
+                               issue->asked)
             == NGX_OK)
     {
         request.data.len = sizeof(ngx_agt_issue_data_t);

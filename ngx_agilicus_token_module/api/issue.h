@@ -37,10 +37,12 @@ typedef struct {
 
     /*
      * Of a reissue: the presented token, or the raw token of the API key that
-     * was presented; and the key under which what was presented is denied.
+     * was presented; the key under which what was presented is denied; and
+     * the one of that raw token, NULL if a token was presented.
      */
     ngx_str_t                       token;
     const u_char                   *parent;
+    const u_char                   *raw;
     const ngx_agt_facts_t          *facts;
     uint64_t                        asked;    /* see denials */
 } ngx_agt_issue_t;

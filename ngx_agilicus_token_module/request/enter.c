@@ -142,7 +142,9 @@ ngx_agt_arrival_find(ngx_agt_client_t *client, ngx_http_request_t *r)
 ngx_int_t
 ngx_agt_enter_rewrite_handler(ngx_http_request_t *r)
 {
+    ngx_agt_client_t          *client;
     ngx_http_core_loc_conf_t  *clcf;
+    const ngx_agt_loc_conf_t  *lcf;
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
@@ -150,6 +152,20 @@ ngx_agt_enter_rewrite_handler(ngx_http_request_t *r)
 
     if (clcf->named && ngx_agt_enter(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
+
+    if (lcf->basic.len) {
+
+        /* an API key stays here, also if this location refuses it unread */
+
+        client = ngx_agt_client_get(r);
+        if (client == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        client->basic = 1;
     }
 
     if (ngx_agt_cut_query(r) != NGX_OK) {

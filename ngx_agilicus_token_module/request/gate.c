@@ -47,9 +47,9 @@ ngx_agt_gate(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
     conf = ngx_agt_gate_conf(r, lcf);
 
-    /* an API key has no signature */
+    /* an API key has no signature; the API itself has just created a token */
 
-    if (conf == NULL || ctx->api_key) {
+    if (conf == NULL || ctx->api_key || ctx->source == NULL) {
         return NGX_DECLINED;
     }
 

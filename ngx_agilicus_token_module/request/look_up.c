@@ -7,6 +7,7 @@
 #include "request/look_up.h"
 #include "request/access.h"
 #include "request/context.h"
+#include "request/early.h"
 #include "request/gate.h"
 #include "request/trace.h"
 #include "request/wait.h"
@@ -722,6 +723,13 @@ ngx_agt_look_up_ask(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     ngx_agt_budget_client_t  client;
 
     ngx_agt_look_up_question(ctx, lcf, &introspect);
+
+    if (!ctx->has_facts) {
+
+        /* values of the call's own headers were read before the look-up */
+
+        ngx_agt_early_close(r, ctx->client);
+    }
 
     /* a call for a token that was active here is not charged to the client */
 

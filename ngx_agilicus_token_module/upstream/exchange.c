@@ -188,6 +188,7 @@ ngx_agt_exchange_ask(ngx_http_request_t *r,
 
     issue.token = ctx->api_key ? ctx->raw : ctx->token;
     issue.parent = ngx_agt_look_up_denial_key(ctx);
+    issue.raw = ctx->api_key ? ctx->raw_key : NULL;
     issue.facts = &ctx->facts;
     issue.asked = ctx->first_asked;
 

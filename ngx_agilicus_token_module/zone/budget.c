@@ -247,8 +247,12 @@ ngx_agt_budget_take_guess(ngx_agt_zone_t *first,
 
     rc = NGX_OK;
 
-    client->time = ngx_max(client->time, now) + NGX_AGT_BUDGET_GUESS;
     user->time = ngx_max(user->time, now) + NGX_AGT_BUDGET_GUESS;
+
+    /* in a full bucket the user may have taken the client's place */
+
+    client = ngx_agt_budget_place(first, &guess->client, now);
+    client->time = ngx_max(client->time, now) + NGX_AGT_BUDGET_GUESS;
 
 done:
 

@@ -27,7 +27,8 @@ static ngx_int_t ngx_agt_children_spread(ngx_agt_denials_t *denials,
 
 ngx_int_t
 ngx_agt_children_of(ngx_agt_ledger_record_t *record, const u_char *api,
-    const u_char *key, const ngx_agt_facts_t *facts, uint64_t asked)
+    const u_char *key, const u_char *raw, const ngx_agt_facts_t *facts,
+    uint64_t asked)
 {
     ngx_uint_t  kinds;
 
@@ -38,6 +39,18 @@ ngx_agt_children_of(ngx_agt_ledger_record_t *record, const u_char *api,
     }
 
     record->flags |= (uint32_t) kinds * NGX_AGT_LEDGER_HAS_PARENT(0);
+
+    if (raw) {
+
+        if (ngx_agt_denials_token_key(record->raw, api, NGX_AGT_DENIAL_TOKEN,
+                                      raw)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        record->flags |= NGX_AGT_LEDGER_HAS_RAW;
+    }
 
     if (facts->has_iat) {
         record->iat = facts->iat;
@@ -156,7 +169,8 @@ ngx_agt_children_same(ngx_agt_ledger_t *ledger,
 
     while ((r = ngx_agt_ledger_find(ledger, record->key, &i)) != NULL) {
         if (r->state == NGX_AGT_LEDGER_LIVE
-            && ngx_memcmp(r->parent, record->parent, sizeof(r->parent)) == 0)
+            && ngx_memcmp(r->parent, record->parent, sizeof(r->parent)) == 0
+            && ngx_memcmp(r->raw, record->raw, sizeof(r->raw)) == 0)
         {
             return r;
         }

@@ -54,13 +54,14 @@ typedef struct {
 /*
  * Sets the keys of a parent in "record": of the parent token itself, and of its
  * jti, session and subject if it has them.  "key" is a key of
- * ngx_agt_denials_token(), here and below; "asked" is the time that
+ * ngx_agt_denials_token(), here and below; "raw" is the one of the raw token of
+ * a parent that is an API key, else NULL; "asked" is the time that
  * ngx_agt_denials_check() takes.  Returns NGX_OK, or NGX_ERROR where a digest
  * failed.
  */
 ngx_int_t ngx_agt_children_of(ngx_agt_ledger_record_t *record,
-    const u_char *api, const u_char *key, const ngx_agt_facts_t *facts,
-    uint64_t asked);
+    const u_char *api, const u_char *key, const u_char *raw,
+    const ngx_agt_facts_t *facts, uint64_t asked);
 
 /*
  * Records a child before it is handed out.  The same child of the same parent

@@ -517,7 +517,9 @@ ngx_agt_denials_parent_locked(ngx_agt_denials_t *denials,
 
     ngx_memcpy(sought.keys, record->parent, sizeof(sought.keys));
 
-    return ngx_agt_denials_search(denials, &sought) != NGX_AGT_REASON_NONE;
+    return ngx_agt_denials_search(denials, &sought) != NGX_AGT_REASON_NONE
+           || ((record->flags & NGX_AGT_LEDGER_HAS_RAW)
+               && ngx_agt_denials_find_locked(denials, record->raw, now));
 }
 
 

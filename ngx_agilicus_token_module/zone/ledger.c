@@ -163,10 +163,20 @@ ngx_agt_ledger_child(ngx_agt_ledger_t *ledger,
 
     while ((r = ngx_agt_ledger_next(ledger, i)) != NULL) {
 
-        if (r->state == NGX_AGT_LEDGER_LIVE
-            && (r->flags & NGX_AGT_LEDGER_HAS_PARENT(kind))
+        if (r->state != NGX_AGT_LEDGER_LIVE) {
+            continue;
+        }
+
+        if ((r->flags & NGX_AGT_LEDGER_HAS_PARENT(kind))
             && ngx_memcmp(r->parent[kind], key, NGX_AGT_DENIAL_KEY_LEN)
                == 0)
+        {
+            return r;
+        }
+
+        if (kind == NGX_AGT_DENIAL_TOKEN
+            && (r->flags & NGX_AGT_LEDGER_HAS_RAW)
+            && ngx_memcmp(r->raw, key, NGX_AGT_DENIAL_KEY_LEN) == 0)
         {
             return r;
         }

@@ -54,6 +54,7 @@
 #define NGX_AGT_LEDGER_HAS_JTI       0x0008
 #define NGX_AGT_LEDGER_HAS_IAT       0x0010  /* the parent has one */
 #define NGX_AGT_LEDGER_SPREADS       0x0020  /* to its children */
+#define NGX_AGT_LEDGER_HAS_RAW       0x0040
 
 /* bit of a parent's key: it has that identifier */
 #define NGX_AGT_LEDGER_HAS_PARENT(kind)  (0x0100 << (kind))
@@ -69,6 +70,9 @@ typedef struct {
     /* keys of the denials that deny its parent */
     u_char    parent[NGX_AGT_DENIAL_KINDS]
                     [NGX_AGT_DENIAL_KEY_LEN];
+
+    /* the parent is an API key: of the denial of its raw token */
+    u_char    raw[NGX_AGT_DENIAL_KEY_LEN];
 
     /* the purpose of a child: a newer one for the same purpose replaces it */
     u_char    purpose[NGX_AGT_DENIAL_KEY_LEN];
