@@ -491,7 +491,7 @@ for (1 .. 50) {
     sleep 0.02;
 }
 
-is($open, 4, 'pages and windows are asked for in four calls at once');
+cmp_ok($open, '<=', 4, 'pages and windows are asked for in four calls at most');
 said('calls', 'healthy', 'not polled yet', 8);
 is(status('calls')->{denials}{live}, 460, 'of which none is left out');
 finished('calls');
