@@ -675,7 +675,7 @@ invalid parameter "alone" in "agilicus_token_create" directive, it must be "iden
 --- config: satisfy any; agilicus_token on; agilicus_token_create identity=ssl sub=a org=b audiences=c;
 --- must_die
 --- error_log refused
-"agilicus_token_create" does not go with "satisfy any": nobody might have been asked who it is
+"agilicus_token_create" does not go with "satisfy any": it could let in a client that was not identified
 
 
 

@@ -56,9 +56,9 @@ ngx_agt_needs_token(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
 
 
 /*
- * A block that says "on", "optional" or "report" counts as enforced, whatever the blocks inside it say.
- * The block of http is not merged with another one, so its "enable" may be
- * unset.
+ * A block that says "on", "optional" or "report" counts as enforced, whatever
+ * the blocks inside it say.  The block of http is not merged with another one,
+ * so its "enable" may be unset.
  */
 
 ngx_int_t
@@ -242,8 +242,8 @@ ngx_agt_check_exchange(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
     if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"agilicus_token_create\" does not go with "
-                           "\"satisfy any\": nobody might have been asked "
-                           "who it is");
+                           "\"satisfy any\": it could let in a client that "
+                           "was not identified");
         return NGX_ERROR;
     }
 
@@ -358,8 +358,8 @@ ngx_agt_refuse_handler(ngx_conf_t *cf,
 ngx_int_t
 ngx_agt_check_handlers(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
 {
-    ngx_uint_t          i, rewrite, try_files;
-    const char         *other;
+    ngx_uint_t           i, rewrite, try_files;
+    const char          *other;
     ngx_agt_location_t  *h;
 
     rewrite = ngx_agt_module_index(cf, "ngx_http_rewrite_module");

@@ -64,9 +64,9 @@ typedef struct {
  * absent, and so it meets no requirement.  Of "resource_permissions" those rows
  * are kept that are whole and of the token's own "sub" and "org".
  * "last_mfa_time" is an integer of 0 at least, or read as absent.  nbf is the
- * later of "nbf" and "token_validity.start".  Other scalar members become claims.  "hosts" becomes
- * a ruleset (rules/ruleset.h); a part of it that is not understood, or has
- * another form, allows nothing.
+ * later of "nbf" and "token_validity.start".  Other scalar members become
+ * claims.  "hosts" becomes a ruleset (rules/ruleset.h); a part of it that is
+ * not understood, or has another form, allows nothing.
  */
 ngx_int_t ngx_agt_json_token(const u_char *body, size_t len,
     int64_t now, u_char *buf, size_t size, ngx_agt_json_token_t *token);

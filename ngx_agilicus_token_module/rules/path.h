@@ -84,7 +84,6 @@ ngx_uint_t ngx_agt_path_is_query(const ngx_str_t *query);
 size_t ngx_agt_path_utf8(const u_char *p, const u_char *end);
 
 
-
 /*
  * Starts a decision on a path that ngx_agt_path_decode() has taken and a query
  * that ngx_agt_path_is_query() has taken.

@@ -73,10 +73,10 @@ ngx_uint_t ngx_agt_es256_verify(ngx_agt_es256_t *es256, const u_char *digest,
     const u_char *signature);
 
 /*
- * Reads all public keys in a text in PEM ("BEGIN PUBLIC KEY") into "keys", which
- * has places for NGX_AGT_ES256_KEYS, and names them.  Sets "*n" and returns
- * NGX_OK; NGX_ERROR where there is none, there are too many, one cannot be read
- * or is not on P-256, or where something else in PEM stands among them.
+ * Reads all public keys in a text in PEM ("BEGIN PUBLIC KEY") into "keys",
+ * which has places for NGX_AGT_ES256_KEYS, and names them.  Sets "*n" and
+ * returns NGX_OK; NGX_ERROR where there is none, there are too many, one cannot
+ * be read or is not on P-256, or where something else in PEM stands among them.
  */
 ngx_int_t ngx_agt_es256_pem(const ngx_str_t *pem, ngx_agt_key_t *keys,
     ngx_uint_t *n);
