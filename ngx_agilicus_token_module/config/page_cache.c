@@ -170,7 +170,10 @@ ngx_agt_page_cache_key(ngx_conf_t *cf, ngx_command_t *cmd)
         return NGX_AGT_PAGE_CACHE_ROOM;
     }
 
-    for (i = 0; i < NGX_AGT_PAGE_CACHE_ROOM; i += sizeof(void *)) {
+    for (i = 0;
+         i <= NGX_AGT_PAGE_CACHE_ROOM - sizeof(ngx_str_t);
+         i += sizeof(void *))
+    {
         if (((ngx_str_t *) (conf + i))->data == words[1].data) {
             return i;
         }
