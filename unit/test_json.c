@@ -60,6 +60,7 @@ static void test_introspect(void);
 static void test_introspect_key(void);
 static void test_api_key(void);
 static void test_raw_exp(void);
+static void test_api_key_end(void);
 static ngx_int_t read_api_key(const char *text);
 static ngx_int_t read_token(const char *text);
 static ngx_int_t read_bytes(const void *data, size_t len);
@@ -119,6 +120,7 @@ main(void)
     test_introspect();
     test_introspect_key();
     test_api_key();
+    test_api_key_end();
     test_raw_exp();
 
     return unit_done();
@@ -1775,5 +1777,38 @@ test_raw_exp(void)
                         rows[i].raw);
         unit_check_note(!facts.has_exp || facts.exp == rows[i].expected,
                         rows[i].raw);
+    }
+}
+
+
+static void
+test_api_key_end(void)
+{
+    char        text[256];
+    ngx_uint_t  i;
+
+    static const struct {
+        const char  *answer;   /* "disabled_at_time" of the answer itself */
+        const char  *token;    /* and of the primary token */
+        int64_t      expected; /* 0: none */
+    } rows[] = {
+        { "null", "null", 0 },
+        { "1800000300", "null", 1800000300 },
+        { "null", "1800000300", 1800000300 },
+        { "1800000200", "1800000300", 1800000200 },
+        { "1800000300", "1800000200", 1800000200 }
+    };
+
+    unit_test("an API key ends when its answer or its token says so");
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        (void) sprintf(text, "{\"disabled_at_time\":%s,\"primary_token\":"
+                             "{\"sub\":\"x\",\"disabled_at_time\":%s}}",
+                       rows[i].answer, rows[i].token);
+
+        unit_check_note(read_api_key(text) == NGX_OK, text);
+        unit_check_note(facts.has_end == (rows[i].expected != 0), text);
+        unit_check_note(!facts.has_end || facts.end == rows[i].expected, text);
+        unit_check_note(!facts.has_exp, text);
     }
 }

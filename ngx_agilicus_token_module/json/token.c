@@ -22,11 +22,14 @@ typedef struct {
 
 
 static ngx_int_t ngx_agt_json_read(json_t *root, int64_t now,
-    const ngx_str_t *raw, u_char *buf, size_t size,
+    const ngx_agt_facts_t *bounds, u_char *buf, size_t size,
     ngx_agt_json_token_t *token);
 static ngx_int_t ngx_agt_json_raw(json_t *root, u_char *buf, size_t size,
     ngx_str_t *raw);
-static void ngx_agt_json_bound(const ngx_str_t *raw, ngx_agt_facts_t *facts);
+static void ngx_agt_json_raw_exp(const ngx_str_t *raw,
+    ngx_agt_facts_t *bounds);
+static void ngx_agt_json_bound(const ngx_agt_facts_t *bounds,
+    ngx_agt_facts_t *facts);
 static ngx_int_t ngx_agt_json_rules(json_t *root, u_char *buf,
     size_t size, ngx_agt_json_token_t *token);
 static ngx_int_t ngx_agt_json_facts(json_t *root, int64_t now,
@@ -89,7 +92,7 @@ ngx_agt_json_api_key(const u_char *body, size_t len, int64_t now,
 {
     json_t           *root, *primary;
     ngx_int_t         rc;
-    ngx_agt_facts_t   ignored;
+    ngx_agt_facts_t   bounds;
 
     ngx_memzero(token, sizeof(ngx_agt_json_token_t));
     ngx_str_null(raw);
@@ -102,9 +105,9 @@ ngx_agt_json_api_key(const u_char *body, size_t len, int64_t now,
 
     rc = ngx_agt_json_raw(root, buf, size, raw);
 
-    ngx_memzero(&ignored, sizeof(ngx_agt_facts_t));
+    ngx_memzero(&bounds, sizeof(ngx_agt_facts_t));
 
-    token->member = ngx_agt_json_inactive(root, now, &ignored);
+    token->member = ngx_agt_json_inactive(root, now, &bounds);
 
     primary = ngx_agt_json_get(root, "primary_token");
 
@@ -116,7 +119,9 @@ ngx_agt_json_api_key(const u_char *body, size_t len, int64_t now,
         rc = NGX_ERROR;
 
     } else if (rc == NGX_OK) {
-        rc = ngx_agt_json_read(primary, now, raw, buf + raw->len,
+        ngx_agt_json_raw_exp(raw, &bounds);
+
+        rc = ngx_agt_json_read(primary, now, &bounds, buf + raw->len,
                                size - raw->len, token);
     }
 
@@ -175,10 +180,10 @@ ngx_agt_json_raw(json_t *root, u_char *buf, size_t size, ngx_str_t *raw)
 }
 
 
-/* reads a Token; with "raw", the one that "raw" is the text of */
+/* reads a Token; "bounds" may be NULL, and has ends that may be earlier */
 
 static ngx_int_t
-ngx_agt_json_read(json_t *root, int64_t now, const ngx_str_t *raw,
+ngx_agt_json_read(json_t *root, int64_t now, const ngx_agt_facts_t *bounds,
     u_char *buf, size_t size, ngx_agt_json_token_t *token)
 {
     ngx_int_t        rc;
@@ -187,7 +192,7 @@ ngx_agt_json_read(json_t *root, int64_t now, const ngx_str_t *raw,
     rc = ngx_agt_json_facts(root, now, &facts, token);
 
     if (rc == NGX_OK) {
-        ngx_agt_json_bound(raw, &facts);
+        ngx_agt_json_bound(bounds, &facts);
 
         rc = ngx_agt_json_rules(root, buf, size, token);
     }
@@ -211,39 +216,39 @@ ngx_agt_json_read(json_t *root, int64_t now, const ngx_str_t *raw,
 /* only the claims must be readable: an expiry can do no harm */
 
 static void
-ngx_agt_json_bound(const ngx_str_t *raw, ngx_agt_facts_t *facts)
+ngx_agt_json_raw_exp(const ngx_str_t *raw, ngx_agt_facts_t *bounds)
 {
-    u_char         *first, *second;
-    int64_t         exp;
-    ngx_agt_jwt_t   jwt;
+    ngx_str_t      rest;
+    ngx_agt_jwt_t  jwt;
 
-    if (raw == NULL || raw->len == 0) {
-        return;
-    }
+    rest = *raw;
 
-    first = memchr(raw->data, '.', raw->len);
-
-    if (first == NULL) {
-        return;
-    }
-
-    first++;
-    second = memchr(first, '.', (size_t) (raw->data + raw->len - first));
-
-    if (second == NULL) {
-        return;
-    }
-
-    ngx_memzero(&jwt, sizeof(ngx_agt_jwt_t));
-
-    jwt.claims.data = first;
-    jwt.claims.len = (size_t) (second - first);
-
-    if (ngx_agt_jwt_exp(&jwt, &exp) == NGX_OK
-        && (!facts->has_exp || exp < facts->exp))
+    if (!ngx_agt_text_piece(&rest, '.', &jwt.header)
+        || !ngx_agt_text_piece(&rest, '.', &jwt.claims)
+        || rest.data == NULL)
     {
+        return;
+    }
+
+    bounds->has_exp = (ngx_agt_jwt_exp(&jwt, &bounds->exp) == NGX_OK);
+}
+
+
+static void
+ngx_agt_json_bound(const ngx_agt_facts_t *bounds, ngx_agt_facts_t *facts)
+{
+    if (bounds == NULL) {
+        return;
+    }
+
+    if (bounds->has_exp && (!facts->has_exp || bounds->exp < facts->exp)) {
         facts->has_exp = 1;
-        facts->exp = exp;
+        facts->exp = bounds->exp;
+    }
+
+    if (bounds->has_end && (!facts->has_end || bounds->end < facts->end)) {
+        facts->has_end = 1;
+        facts->end = bounds->end;
     }
 }
 

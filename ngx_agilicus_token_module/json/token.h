@@ -74,11 +74,12 @@ ngx_int_t ngx_agt_json_token(const u_char *body, size_t len,
 /*
  * Reads an APIKeyIntrospectResponse (API: answer 200 of the introspection of an
  * API key) in the same way: "token" is its "primary_token", and members of the
- * answer itself that say no count too.  Copies "raw_token" to the beginning of
- * "buf" and sets "raw" to it; "raw" is empty where there is none.  Its own
- * "exp", if the raw token is a JWT, is "exp" of the facts where it comes first.
- * NGX_ERROR also where "raw_token" is no token68 or has more than
- * NGX_AGT_JSON_MAX_RAW bytes.  The caller zeroes "raw".
+ * answer itself that say no, now or from a time on, count too.  Copies
+ * "raw_token" to the beginning of "buf" and sets "raw" to it; "raw" is empty
+ * where there is none.  Its own "exp", if the raw token is a JWT, is "exp" of
+ * the facts where it comes first.  NGX_ERROR also where "raw_token" is no
+ * token68 or has more than NGX_AGT_JSON_MAX_RAW bytes.  The caller zeroes
+ * "raw".
  */
 ngx_int_t ngx_agt_json_api_key(const u_char *body, size_t len, int64_t now,
     u_char *buf, size_t size, ngx_agt_json_token_t *token, ngx_str_t *raw);
