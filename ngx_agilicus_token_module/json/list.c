@@ -7,6 +7,7 @@
 #include "json/list.h"
 #include "json/read.h"
 #include "token/facts.h"
+#include "token/text.h"
 
 
 static const char *ngx_agt_json_row_token(json_t *value,
@@ -288,7 +289,7 @@ ngx_agt_json_next_add(ngx_agt_json_list_t *list, const char *name,
     p = list->next.data + list->next.len;
     last = list->next.data + NGX_AGT_JSON_MAX_NEXT;
 
-    if (3 * value->len + strlen(name) + 2 > (size_t) (last - p)) {
+    if (3 * value->len + ngx_strlen(name) + 2 > (size_t) (last - p)) {
         return NGX_ERROR;
     }
 
@@ -307,8 +308,7 @@ ngx_agt_json_next_add(ngx_agt_json_list_t *list, const char *name,
 
         /* RFC 3986, section 2.3 */
 
-        if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
-            || (ch >= '0' && ch <= '9')
+        if (ngx_agt_text_is_alnum(ch)
             || ch == '-' || ch == '.' || ch == '_' || ch == '~')
         {
             *p++ = ch;
