@@ -13,11 +13,11 @@
 #include "request/headers.h"
 #include "request/look_up.h"
 #include "request/sources.h"
+#include "request/trace.h"
 #include "request/wait.h"
 #include "api/revocation.h"
 #include "json/hook.h"
 #include "token/time.h"
-#include "request/trace.h"
 
 
 /* the state of a sign-out while its request waits */

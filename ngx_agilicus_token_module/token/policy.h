@@ -20,6 +20,10 @@
  * pure: all input comes as arguments.  No other code can allow a request.
  */
 
+/* seconds by which the clock of the API may be ahead of ours at a sign-in */
+#define NGX_AGT_POLICY_AHEAD  60
+
+
 /*
  * The requirements, in the order in which they are looked at.  A row has the
  * kind, how the directive's values are read (config/directives_requirements),
@@ -29,9 +33,6 @@
  * a case in ngx_agt_policy_met().  The one that a sign-in can meet is the last:
  * no user signs in for a token that is refused all the same.
  */
-
-/* seconds by which the clock of the API may be ahead of ours at a sign-in */
-#define NGX_AGT_POLICY_AHEAD  60
 
 #define NGX_AGT_REQUIREMENTS(row)                                             \
     row(EXPIRY, FLAG, "agilicus_token_require_expiry",                        \
