@@ -188,6 +188,13 @@ sub get {
            HttpClient::header($res, 'X-Why') // '-', $calls;
 }
 
+sub create {
+    return $nginx->get('/create', headers => {
+        Authorization => 'Basic '
+                         . MIME::Base64::encode_base64('alice:right', '')
+    })->{status};
+}
+
 my $refused = '401 invalid/signature 0';
 my $let_in = '200 active/ 1';
 
@@ -459,12 +466,18 @@ $mock->script(paths => {
 launch('on strict');
 
 subtest 'what the API has just created is not checked' => sub {
-    my $res = $nginx->get('/create', headers => {
-        Authorization => 'Basic '
-                         . MIME::Base64::encode_base64('alice:right', '') });
-
-    is($res->{status}, 200, 'a created token that is no JWT');
+    is(create(), 200, 'a created token that is no JWT');
     is($mock->calls(path => '/v1/tokens'), 1, 'is created once');
+};
+
+
+launch('on strict');
+
+subtest 'a refusal of a client does not count for a created token' => sub {
+    is(get("created-$_"), $refused, "a client presents created-$_")
+        for 1 .. 4;
+    is(create(), 200, 'one of them is created');
+    is($mock->calls(path => '/v1/tokens'), 1, 'once');
 };
 
 

@@ -15,7 +15,7 @@
 
 
 static const ngx_agt_jwsk_conf_t *ngx_agt_gate_conf(ngx_http_request_t *r,
-    const ngx_agt_loc_conf_t *lcf);
+    const ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 static ngx_uint_t ngx_agt_gate_may_check(ngx_agt_zone_t *first, uint64_t now);
 static ngx_int_t ngx_agt_gate_check(const ngx_agt_jwsk_conf_t *conf,
     ngx_agt_zone_t *first, const ngx_agt_jwt_t *jwt, time_t leeway,
@@ -45,11 +45,9 @@ ngx_agt_gate(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     const ngx_agt_jwsk_conf_t  *conf;
     const ngx_agt_main_conf_t  *mcf;
 
-    conf = ngx_agt_gate_conf(r, lcf);
+    conf = ngx_agt_gate_conf(r, ctx, lcf);
 
-    /* an API key has no signature; the API itself has just created a token */
-
-    if (conf == NULL || ctx->api_key || ctx->source == NULL) {
+    if (conf == NULL) {
         return NGX_DECLINED;
     }
 
@@ -100,20 +98,22 @@ ngx_agt_gate(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
 
 ngx_uint_t
-ngx_agt_gate_refuses(ngx_http_request_t *r, const ngx_agt_loc_conf_t *lcf)
+ngx_agt_gate_refuses(ngx_http_request_t *r, const ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf)
 {
     const ngx_agt_jwsk_conf_t  *conf;
 
-    conf = ngx_agt_gate_conf(r, lcf);
+    conf = ngx_agt_gate_conf(r, ctx, lcf);
 
     return conf && conf->mode == NGX_AGT_ON;
 }
 
 
-/* NULL where the location's tokens are not checked */
+/* NULL where the location's tokens are not checked, or this one is not */
 
 static const ngx_agt_jwsk_conf_t *
-ngx_agt_gate_conf(ngx_http_request_t *r, const ngx_agt_loc_conf_t *lcf)
+ngx_agt_gate_conf(ngx_http_request_t *r, const ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf)
 {
     const ngx_agt_main_conf_t  *mcf;
 
@@ -123,6 +123,12 @@ ngx_agt_gate_conf(ngx_http_request_t *r, const ngx_agt_loc_conf_t *lcf)
         || !ngx_agt_digest_equal(mcf->jwsk.api->digest,
                                  lcf->origin->api->digest))
     {
+        return NULL;
+    }
+
+    /* an API key has no signature; the API itself has created a token */
+
+    if (ctx->api_key || ctx->source == NULL) {
         return NULL;
     }
 

@@ -13,8 +13,8 @@
 
 /*
  * The signature gate: a token of which nothing is known is checked with the
- * public keys of its API before the API is asked.  The gate refuses tokens, and
- * lets nobody in.
+ * public keys of its API before the API is asked.  The gate refuses tokens; it
+ * never lets a request in.
  */
 
 /*
@@ -26,11 +26,11 @@ ngx_int_t ngx_agt_gate(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     const ngx_agt_loc_conf_t *lcf);
 
 /*
- * Returns 1 if the gate refuses tokens of this location, else 0: what it has
- * refused before does not count any more.
+ * Returns 1 if the gate may refuse the token of the context in this location,
+ * else 0: a refusal by the gate that is remembered does not count then.
  */
 ngx_uint_t ngx_agt_gate_refuses(ngx_http_request_t *r,
-    const ngx_agt_loc_conf_t *lcf);
+    const ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 
 
 #endif /* _NGX_AGT_REQUEST_GATE_H_INCLUDED_ */

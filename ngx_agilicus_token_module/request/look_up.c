@@ -282,7 +282,7 @@ ngx_agt_use(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
         if (now->mono - ngx_min(found->sent, now->mono) >= limit
             || (found->reason == NGX_AGT_REASON_SIGNATURE
-                && !ngx_agt_gate_refuses(r, lcf)))
+                && !ngx_agt_gate_refuses(r, ctx, lcf)))
         {
             return NGX_DECLINED;
         }
