@@ -8,7 +8,6 @@
 #include "request/context.h"
 #include "request/headers.h"
 #include "request/problem.h"
-#include "token/text.h"
 #include "request/required_values.h"
 #include "token/text.h"
 

@@ -93,7 +93,7 @@ typedef struct {
     unsigned                    in_query:1; /* the token was there */
     unsigned                    repeated:1; /* Authorization was */
 
-    /* an API key was looked for in Authorization, which goes no further */
+    /* a location that takes API keys was entered: Basic goes no further */
     unsigned                    basic:1;
 } ngx_agt_client_t;
 

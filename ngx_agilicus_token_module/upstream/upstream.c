@@ -210,9 +210,9 @@ ngx_agt_upstream_token(ngx_http_request_t *r,
 
 
 /*
- * An API key goes no further than the first location that looks for one: not
+ * An API key goes no further than the first location that takes them: not
  * upstream from it, nor from a location after an internal redirect, nor from a
- * subrequest.  No subrequest is made before its page has looked for the key.
+ * subrequest.  No subrequest is made before its page was entered.
  */
 
 static ngx_int_t
