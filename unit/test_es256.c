@@ -267,6 +267,11 @@ test_pem(void)
     ngx_str_set(&pem, "no key\n");
     unit_check(ngx_agt_es256_pem(&pem, keys, &n) == NGX_ERROR);
 
+    /* libcrypto counts bytes in an int; not one of these is read */
+
+    pem.len = (size_t) INT_MAX + 1;
+    unit_check(ngx_agt_es256_pem(&pem, keys, &n) == NGX_ERROR && n == 0);
+
     pem.data = text;
     pem.len = pem_of("EC", "P-256", text);
 
