@@ -570,6 +570,7 @@ GET /redirects/named u1@example.com:key-u1-first 200 - raw-u1-first
 GET /redirects/again u1@example.com:key-u1-first 200 active/ raw-u1-first
 GET /redirects/off u1@example.com:key-u1-first 401 missing/no_token
 GET /redirects/any u1@example.com:key-u1-first 200 -
+GET /redirects/error u1@example.com:key-u1-first 200 -
 GET /redirects/refused?x=1 u1@example.com:key-u1-first 200 -
 GET /redirects/report u1@example.com:key-u1-first 200 active/ raw-u1-first
 

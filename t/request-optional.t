@@ -272,6 +272,8 @@ qr/rejected|error/
 ["", "Authorization: Bearer unknown-6"]
 --- error_code eval
 [200, 401]
+--- response_headers eval
+["X-Who: [anonymous]", "X-Who: [invalid]"]
 
 
 

@@ -102,6 +102,14 @@ is(offer('chat', 'bearer.bad.canary'), "refused: 401\n",
 is(offer('chat', 'bearer.good.canary', 'bearer.good.canary'),
    "refused: 400\n", 'nor with two');
 
-$nginx->finish;
+ok(open(my $offered, '<', $nginx->prefix . '/offered.log'), 'an access log');
+
+my @lines = <$offered>;
+
+is_deeply([ map { /^\d+ <([^>]*)>/ } @lines ], [ 'chat', 'chat', 'chat', 'chat', 'chat' ],
+          '... has the other protocols');
+is(scalar(grep { /canary/ } @lines), 0, '... and no token');
+
+$nginx->finish('nginx', secrets => [ 'canary' ]);
 
 done_testing();
