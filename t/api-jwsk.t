@@ -318,7 +318,7 @@ subtest 'keys that are late' => sub {
 
     my $begin = time;
 
-    is(get($one->forged(fresh())), $let_in, 'nobody waits for them');
+    is(get($one->forged(fresh())), $let_in, 'no request waits for them');
     cmp_ok(time - $begin, '<', 1 * $slow, '... at all');
     ok(wait_for(keys => 1), 'they come');
     is(get($one->forged(fresh())), $refused, 'and count then');

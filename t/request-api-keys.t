@@ -251,7 +251,7 @@ add_block_preprocessor(sub {
 });
 
 repeat_each(1);
-plan tests => 512;
+plan tests => 514;
 no_shuffle();
 no_long_string();
 run_tests();

@@ -63,7 +63,7 @@ EOC
     $block->set_value(user_files => ">>> page.html\n" . "file\n" x 4000);
 });
 
-plan tests => blocks() + 171;
+plan tests => blocks() + 173;
 no_shuffle();
 no_long_string();
 run_tests();

@@ -181,7 +181,7 @@ SKIP: {
 }
 
 is(why(ask('/scope', 'narrow')), 'forbidden/scope',
-   'nobody signs in for what is refused all the same');
+   'no user signs in for a token that is refused all the same');
 is(why(ask('/rules', 'too-old')), 'step_up/mfa',
    'rules are looked at after the sign-in');
 
@@ -241,7 +241,7 @@ $mock->script(tokens => { map { $_ => { status => 503, delay => 0.1 } }
                           qw(fails spared quick) });
 
 is_all([ ask_all('/page', 'fails', 20) ], 503, 'unavailable/status',
-       'where the API fails, nobody knows');
+       'where the API fails, it cannot be decided');
 
 SKIP: {
     my $first = time;
@@ -263,7 +263,7 @@ is(from(ask('/spare', 'spared')), 'STALE', '... as is said');
 $mock->script(tokens => { quick => { hang => 1 }, fails => signed_in(1) });
 
 is(why(ask('/impatient', 'quick')), 'unavailable/timeout',
-   'nobody waits for longer than anywhere');
+   'no request waits for longer than elsewhere');
 
 sleep 1.2;
 
