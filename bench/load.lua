@@ -3,7 +3,7 @@
 -- hot:     the first token of the file, on each request
 -- random:  one of its tokens, at random
 -- new:     the first one, with a number in place of its last characters, that
---          counts up from "number": nobody has seen it before
+--          counts up from "number": the token is new to the edge
 
 -- LuaJIT hashes a few bytes of a long string: in this order they are of the
 -- token, so that ten thousand requests do not share a hash

@@ -274,7 +274,7 @@ for my $kind (sort keys %of_others) {
         my $token = name("i$status", $kind, 'out');
 
         is(ask('/signout', $token), '503 unavailable/not_the_api',
-           "a sign-out of what nobody speaks of: $status, $kind");
+           "a sign-out that the API has not confirmed: $status, $kind");
         is($mock->calls(path => '/v1/tokens/revoke', token => $token), 0,
            "and nothing is revoked: $status, $kind");
     }
@@ -308,9 +308,9 @@ is(ask('/short', $seen), '401 revoked/revoked',
    'a token of which something else has said 410');
 sleep 1.5;
 is(ask('/short', $gone), '401 revoked/revoked',
-   'what was to be revoked is denied for longer than what is invalid');
+   'a token that was to be revoked is denied for longer than "invalid"');
 is(ask('/short', $seen), '200 active/',
-   'what was only asked for is asked for again');
+   'a token that was only asked about is asked about again');
 cmp_ok(tries($gone, 2), '>=', 2, 'and it is tried again');
 
 

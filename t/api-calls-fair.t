@@ -117,7 +117,7 @@ is($mock->calls, 3, 'and makes no other call');
                       1 .. 12 ]);
 
 is(tally(map { why($_) } @res), 'active/: 12',
-   'what was good once is free, whatever the budget is');
+   'a token that was good once is free of the budget');
 
 @res = $nginx->many([ map { request($_, 'good-1', '198.51.100.1') }
                       qw(/other /uncached) ]);
@@ -433,7 +433,7 @@ launch(http => 'agilicus_token_api_rate off; agilicus_token_api_timeout 1s;',
 my @full = grep { why($_) eq 'unavailable/places' } @res;
 
 cmp_ok(scalar @full, '>', 0, 'whoever is too many is told so');
-cmp_ok(scalar @full, '<=', 1100 - 1024, 'and nobody else is');
+cmp_ok(scalar @full, '<=', 1100 - 1024, 'and no other request is');
 is(tally(map { $_->{status} } @full), '503: ' . @full, 'with the status of all');
 $nginx->finish('all places');
 

@@ -345,7 +345,7 @@ for my $case ([ 'unknown', 'invalid/unknown' ], [ 'revoked',
 is(ask('/page', $_)->{status}, 200, 'a failure is not remembered')
     for qw(fails breaks);
 is(ask('/page', $_)->{status}, 401, 'a verdict is') for qw(unknown revoked);
-is($mock->calls(token => $_), 1, 'so nobody is asked')
+is($mock->calls(token => $_), 1, 'so the API is not asked')
     for qw(unknown revoked);
 
 @res = $http->many([ map { request('/page', 'silent') } 1 .. 40 ]);
@@ -438,7 +438,7 @@ for my $i (1 .. 5) {
     sleep 0.002 while $nginx->workers < WORKERS && time < $until;
 }
 
-is("@bad", '', 'a worker that asks may die: another asks, nobody is refused');
+is("@bad", '', 'a worker that asks may die: another asks, no refusal');
 
 @noticed = sort { $a <=> $b } @noticed;
 
@@ -470,7 +470,8 @@ $res = $c{$two}->request(GET => '/page',
                        headers => { Authorization => 'Bearer freezes' });
 is($res->{status}, 200, 'then somebody else asks');
 kill 'CONT', $one;
-like($c{$one}->read->{status}, qr/^(?:200|503)$/, 'and what was frozen goes on');
+like($c{$one}->read->{status}, qr/^(?:200|503)$/,
+     'and the frozen worker goes on');
 
 
 # a leader that has not asked yet, and leaves: what it has left is a call of its

@@ -144,7 +144,7 @@ sub why { return HttpClient::header($_[0], 'X-Why') }
 my $res = ask('/gone', 'refused');
 
 is(why($res), 'unavailable/connect', 'a refused connection is no answer');
-cmp_ok($res->{latency}, '<', $late, 'and nobody waits for it');
+cmp_ok($res->{latency}, '<', $late, 'and no request waits for it');
 
 $res = ask('/hole', 'dropped');
 

@@ -516,7 +516,7 @@ cmp_ok($took[4], '<', 2 + $slow, 'a revocation is known within the interval '
 note(sprintf 'revoked elsewhere, interval 1 s: %.2f s at most', $took[4]);
 
 is($mock->calls(path => '/watched/v1/tokens/introspect',
-                token => "soon-$_"), 1, 'nobody is asked for it') for 1, 5;
+                token => "soon-$_"), 1, 'the API is not asked for it') for 1, 5;
 
 
 # also while a poll takes longer than the interval
@@ -598,7 +598,7 @@ is(scalar @now, 1, 'after a reload one polls');
 is(scalar(grep { $old{$_} } @now), 0, 'a new one');
 cmp_ok($mock->calls(path => '/watched/v1/tokens') - $polls, '<=', 8,
        'as often as before');
-is(ask('watched', 'soon-3')->{status}, 401, 'what was denied is');
+is(ask('watched', 'soon-3')->{status}, 401, 'a denied token is');
 $c->close;
 
 finished('watched', allow => [ qr/exited on signal 9/ ]);

@@ -381,7 +381,7 @@ X-Why: unavailable/status
 
 
 
-=== TEST 13: after redirects the token has been given to nobody else
+=== TEST 13: after redirects no other server was given the token
 --- request
 GET /second/_calls
 --- response_body
@@ -460,7 +460,7 @@ passed
 
 
 
-=== TEST 21: compression that nobody asked for is refused
+=== TEST 21: compression that was not asked for is refused
 --- tokens: gzip gzip-body
 --- error_code: 503
 --- response_headers

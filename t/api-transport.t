@@ -482,7 +482,7 @@ qr/agilicus token.*Bearer/
 
 
 
-=== TEST 27: what comes on a kept connection unasked is nobody's answer
+=== TEST 27: bytes that come unasked on a kept connection answer no request
 --- conf
 agilicus_token_cache off;
 --- request eval

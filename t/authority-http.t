@@ -221,7 +221,7 @@ subtest 'HTTP: connections' => sub {
 
     $_->syswrite('POST /v1/tokens/introspect HTTP/1.1') for @idle;
 
-    is status($authority, $token), 200, '200 idle connections hold up nobody';
+    is status($authority, $token), 200, '200 idle connections stop no other';
 };
 
 

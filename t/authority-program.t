@@ -492,7 +492,7 @@ subtest 'faults' => sub {
 
     $socket->close;
     sleep 0.1 until $open->() < $held || time > $begin + 20 * $slower;
-    is $open->(), $held - 1, '--hang: keeps no connection of who has left';
+    is $open->(), $held - 1, '--hang: keeps no connection that was closed';
 
     $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
                                     PeerPort => $hanging->{port});

@@ -83,7 +83,7 @@ subtest 'POST' => sub {
 
     my $id = $reply->{json}{metadata}{id};
 
-    is_deeply session($id), $reply->{json}, 'what was made can be read';
+    is_deeply session($id), $reply->{json}, 'the new session can be read';
     ok $reply->{json}{status}{last_mfa_time} >= $before, 'mfa_done counts';
     is_deeply $reply->{json}{spec},
               { user_id => 'dev.patel', org_id => 'riverton-library',

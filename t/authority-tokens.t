@@ -723,7 +723,7 @@ subtest 'create: refused' => sub {
     is post($authority, '', '{}', Authorization => "bEARER   $edge")->{status},
        400, 'in any case, after any number of spaces';
     is post($authority, '', 'no JSON')->{status}, 401,
-       'who has no bearer learns nothing about the body';
+       'a request without a bearer learns nothing about the body';
 
     my %forbidden = (
         'no such scope' => 'sub=ben.osei,org=riverton',
@@ -774,7 +774,7 @@ subtest 'create: sessions' => sub {
                                      all_sessions => JSON::PP::true })
        ->{status}, 204, 'the session ends';
     is status($authority, $reply->{json}{token}), 410,
-       'and what was created in it';
+       'and tokens that were created in it';
 };
 
 

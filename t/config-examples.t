@@ -385,9 +385,10 @@ my %examples = (
                       token:\s+ends\s/mx,
                    'a device that is known by its certificate gets a token');
               like(scalar `$curl -H 'Authorization: Bearer $tokens{chloe}'`,
-                   qr/^user:\s+chloe\.tremblay$/m, 'who has one needs none');
+                   qr/^user:\s+chloe\.tremblay$/m,
+                   'a client with a token needs no certificate');
               like(scalar `$curl`, qr/ 401 .*Bearer realm="agilicus"\r\n/s,
-                   'who has neither is asked for one');
+                   'a client with neither is asked for a token');
               like(scalar `$curl @{[ $known =~ s/meter-7/localhost/gr ]}`,
                    qr/ 401 /, 'and so is one that is not listed');
           } ],

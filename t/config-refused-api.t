@@ -127,7 +127,7 @@ invalid parameter "99999999999999999999s" in "agilicus_token_api_timeout" direct
 
 
 
-=== TEST 14: nobody waits for the API for longer than a day
+=== TEST 14: a time of more than a day to wait for the API is refused
 --- config: agilicus_token_api_timeout 86401s;
 --- must_die
 --- error_log refused

@@ -112,7 +112,7 @@ agilicus_token_create identity=access sub=u org=o audiences=a;
 
 
 
-=== TEST 4: the access phase identifies nobody if nobody asks there
+=== TEST 4: the access phase identifies no user without a directive that asks
 --- create
 agilicus_token_create identity=access sub=u org=o audiences=a;
 --- refused
@@ -120,7 +120,7 @@ agilicus_token_create identity=access sub=u org=o audiences=a;
 
 
 
-=== TEST 5: an address is nobody
+=== TEST 5: an address is no identity
 --- create
 allow 127.0.0.1;
 deny all;
@@ -139,7 +139,7 @@ needs "auth_basic" or "auth_request" in the same location
 
 
 
-=== TEST 7: a location inside that asks nobody
+=== TEST 7: a location inside that asks for no user
 --- create
 auth_request /t;
 agilicus_token_create identity=access sub=u org=o audiences=a;
@@ -264,7 +264,7 @@ duplicate parameter "identity=access" in "agilicus_token_create" directive
 
 
 
-=== TEST 21: nobody is nobody
+=== TEST 21: no identity at all is refused
 --- create
 agilicus_token_create identity=ssl sub= org=o audiences=a;
 --- refused
@@ -502,7 +502,7 @@ which cannot be opened (2: No such file or directory)
 
 
 
-=== TEST 50: a realm without a file of users asks nobody
+=== TEST 50: a realm without a file of users asks for no user
 --- create
 auth_basic x;
 agilicus_token_create identity=access sub=u org=o audiences=a;

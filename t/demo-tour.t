@@ -105,7 +105,7 @@ sub nothing_left {
 
     ok(!kill(0, -$demo->{pid}), 'no process is left');
     ok(!IO::Socket::INET->new("127.0.0.1:$demo->{port}"),
-       'nobody listens any more');
+       'no process listens any more');
 }
 
 

@@ -132,13 +132,13 @@ is($told, $revocations, 'each is revoked on a third');
 is($allowed, 0, 'and after the 204 none of them passes on any');
 is($odd, 0, 'but is refused as revoked');
 is($mock->calls(path => '/v1/tokens/introspect', token => "revoked-$_"), 1,
-   'which nobody is asked about') for 1, 500, $revocations;
+   'which the API is not asked about') for 1, 500, $revocations;
 is($mock->calls(path => '/v1/tokens/revoke', token => "revoked-$_"), 1,
    'while the API is told once') for 1, 500, $revocations;
 
 my @served = map { ended($_) } @load;
 
-is(scalar(grep { $_->{bad} } @served), 0, 'nobody else was refused');
+is(scalar(grep { $_->{bad} } @served), 0, 'no other request was refused');
 cmp_ok($_->{good}, '>', $revocations / 2, "others were served: $_->{good}")
     for @served;
 
@@ -214,7 +214,8 @@ for my $try (1 .. 3) {
 
 @elsewhere = sort { $a <=> $b } @elsewhere;
 
-cmp_ok($elsewhere[0], '<', 1.1, 'what was revoked elsewhere is refused');
+cmp_ok($elsewhere[0], '<', 1.1,
+       'a token that was revoked elsewhere is refused');
 cmp_ok($elsewhere[2], '<', 1 + 0.5 * $slow, 'after "active"');
 
 

@@ -429,7 +429,7 @@ GET /t s9.u9.400                    401 revoked/revoked
 
 
 
-=== TEST 25: what nobody can be asked about is not denied
+=== TEST 25: a value that is no token is not denied
 --- steps
 POST /signout recovers              503 unavailable/status
 calls revoke recovers               0

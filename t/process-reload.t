@@ -152,7 +152,7 @@ ok($nginx->wait_gone($_), 'an old worker has gone') for @old;
 is(from(ask('/', 'good-1')), 'HIT', 'what is known is known after a reload');
 is(why(ask('/', 'gone-1')), 'revoked/revoked', 'so is what is revoked');
 is(why(ask('/', 'only-2')), 'invalid/unknown', 'and what is unknown');
-is($mock->calls, 0, 'nobody was asked');
+is($mock->calls, 0, 'the API was not asked');
 
 
 # with requests that wait
@@ -306,7 +306,7 @@ ok($mock->wait_calls(3, token => 'hang'), 'requests wait in vain');
 $begun = time;
 $nginx->signal('TERM');
 ok($nginx->wait_gone($nginx->pid), 'a quick end');
-cmp_ok(time - $begun, '<', 2 * $slow, 'waits for nobody');
+cmp_ok(time - $begun, '<', 2 * $slow, 'waits for no request');
 is_deeply([ $nginx->problems ], [], 'and its log is clean');
 $_->close for @waiting;
 
@@ -362,7 +362,7 @@ my $c = begin('/', 'slow-15');
 
 ok($mock->wait_calls(1, token => 'slow-15'), 'a request waits');
 $nginx->signal('QUIT');
-ok($nginx->wait_gone($nginx->pid), 'an end, which waits for nobody then');
+ok($nginx->wait_gone($nginx->pid), 'an end, which waits for no request then');
 is_deeply([ $nginx->problems ], [], 'without a complaint');
 $c->close;
 

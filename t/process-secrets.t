@@ -493,7 +493,7 @@ subtest 'the end of a parent' => sub {
     ok($mock->wait_calls(1, path => '/v1/tokens/revoke',
                          token => "$mark-child-good"), '... its child too');
     is_deeply([ grep { /agilicus|curl/i && /$mark/ } split /\n/,
-                $nginx->new_log ], [], '... and nobody is told its name');
+                $nginx->new_log ], [], '... and no log line has its name');
 };
 
 

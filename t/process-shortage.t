@@ -256,7 +256,7 @@ sub short {
         push @wrong, "$n: upstream sees the token"
             if $case{hides} && $seen =~ /\Q$token\E/;
 
-        push @wrong, "$n: upstream sees what was forged"
+        push @wrong, "$n: upstream sees a forged header"
             if $seen =~ /forged/;
 
         push @wrong, "$n: " . $case{after}->($status, $token)
@@ -293,7 +293,7 @@ for my $known (0, 1) {
 
     short("a good token, $is", path => '/page?scope=b', kind => 'good',
           known => $known, may => [ 200 ]);
-    short("one that nobody knows, $is", path => '/page?scope=b',
+    short("a token that the API does not know, $is", path => '/page?scope=b',
           kind => 'bad', known => $known, may => [ 401 ]);
     short("a revoked one, $is", path => '/page?scope=b', kind => 'revoked',
           known => $known, may => [ 401 ]);

@@ -213,7 +213,7 @@ like((ask('/cookie/accel', undef, 'X-To' => '/seen/cookie', Cookie => 't=good'))
      qr/^GET \/seen\/cookie\|\|\|good\|$/,
      "a cookie that was hidden upstream is there for the next location's variables");
 like((ask('/hidden/accel', 'good', 'X-To' => '/seen'))[1],
-     qr/^GET \/seen\|\|\|Bearer good\|$/, 'what was hidden stays hidden upstream');
+     qr/^GET \/seen\|\|\|Bearer good\|$/, 'hidden tokens stay hidden upstream');
 like((ask('/hidden/accel', 'good', 'X-To' => '/again'))[1],
      qr/\|Bearer good\|/, 'but where it is forwarded again');
 like((ask('/query/page?t=good', undef, Authorization => $right))[1],

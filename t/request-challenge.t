@@ -257,7 +257,7 @@ WWW-Authenticate: Bearer realm="agilicus", error="insufficient_scope"
 
 
 
-=== TEST 11: an API that fails costs nobody the token
+=== TEST 11: an API that fails makes no client lose its token
 --- request
 GET /t
 --- more_headers

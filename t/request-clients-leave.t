@@ -195,7 +195,7 @@ is(scalar(grep { defined $_->{status} && $_->{status} == 503 } @res[0 .. 15]),
    16, 'the line does not move');
 
 is(scalar(grep { $mock->calls(token => "line-$_") } 1 .. 20), 0,
-   'for those who have left it nobody is asked');
+   'for clients that have left the API is not asked');
 cmp_ok($mock->calls, '<=', 17, 'nor anybody else');
 
 

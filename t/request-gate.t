@@ -2,7 +2,7 @@ use strict;
 use warnings;
 
 # The signature gate: which unknown tokens are refused without the API, which
-# are left to it, and that nobody is let in by a signature.
+# are left to it, and that a signature lets no token in.
 #
 # The mock API lets in every token that it is asked about, so a status of 200
 # says that the API has decided, and each refusal is of the gate.
@@ -268,7 +268,7 @@ subtest 'who is left to the API' => sub {
 };
 
 
-subtest 'nobody is let in by a signature' => sub {
+subtest 'a signature lets no token in' => sub {
     my $token = $one->token(fresh());
 
     $mock->script(tokens => { $token => 404 });
@@ -334,7 +334,7 @@ subtest 'what is known is not checked' => sub {
 
     sleep 2.2;
 
-    # facts of the API go before claims that nobody else has read
+    # facts of the API go before claims that only the gate has read
 
     is(get($token), '200 active/ 0', 'then the API has told the expiry');
     is(status()->{signature}{checked}, $checked, 'and the keys have nothing '
@@ -366,7 +366,7 @@ subtest 'where it counts' => sub {
 
     is(ask($one->forged(fresh()), '/second')->{status}, 200,
        'an API that is not that of http has other keys');
-    is($second->calls(path => '/v1/tokens/jwsk'), 0, '... which nobody asks '
+    is($second->calls(path => '/v1/tokens/jwsk'), 0, '... which is not asked '
        . 'for');
 };
 

@@ -206,7 +206,7 @@ is($mock->calls(token => 'in-pieces'), 1, 'is put together');
 $stream = $h2->request("$start\x1f\x08" . text('Bearer twice-1')
                        . "\x1f\x08" . text('Bearer twice-2'));
 is($h2->status($stream), 400, 'two tokens in two lines');
-is($mock->calls(token => $_), 0, 'nobody is asked about either')
+is($mock->calls(token => $_), 0, 'the API is asked about neither')
     for qw(twice-1 twice-2);
 
 $stream = $h2->request("$start\x1f\x17" . text('b') . "\x1f\x08"
@@ -243,7 +243,7 @@ sleep 0.5;
 
 is(join(' ', map { $h2->status($h2->request("$start\x1f\x08"
                                     . text("Bearer slow-$_"))) } 1 .. 20),
-   join(' ', (200) x 20), 'what was asked for them is known');
+   join(' ', (200) x 20), 'the facts that were asked for them are known');
 is($mock->calls, 20, 'and not asked again');
 
 # a connection that is given up

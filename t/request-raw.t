@@ -115,7 +115,7 @@ for my $size (8.2, 33) {
     unlike($res->{bytes}, qr/Bearer/, 'which is nginx\'s own refusal');
 }
 
-is($mock->calls, 0, 'nobody was asked about any of these');
+is($mock->calls, 0, 'the API was asked about none of these');
 
 
 # RFC 9110, section 5.5: blanks and tabs around a value are no part of it
@@ -257,7 +257,7 @@ $c->send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: " . length($inner)
 is($c->read->{status}, 401, 'a body that looks like a request');
 is($c->read_some(0.2), '', 'is none');
 $c->close;
-is($mock->calls(token => 'tok-41'), 0, 'and nobody is asked about it');
+is($mock->calls(token => 'tok-41'), 0, 'and the API is not asked about it');
 
 $c = $nginx->connect;
 $c->send("POST /proxied HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
@@ -308,7 +308,7 @@ my @res = $nginx->many([
 is(scalar(grep { $_->{status} != 401 || $_->{latency} < 0.25 } @res[0 .. 99]),
    0, 'a hundred refusals are delayed');
 is(scalar(grep { $_->{status} != 200 || $_->{latency} > 0.25 * $slow }
-          @res[100 .. 109]), 0, 'and nobody waits for them');
+          @res[100 .. 109]), 0, 'and no request waits for them');
 cmp_ok(time - $begun, '<', 3 * $slow, 'they are delayed at the same time');
 
 $res = $nginx->get('/delayed', headers => { Authorization => 'Bearer tok-44' });

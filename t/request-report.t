@@ -187,7 +187,7 @@ agilicus token: would be rejected: missing, no_token
 
 
 
-=== TEST 10: it does not let in under "satisfy any" what nobody else does
+=== TEST 10: under "satisfy any" it lets in no request that the others refuse
 --- config
     location /t { satisfy any; agilicus_token report; deny all; UP; }
 --- request

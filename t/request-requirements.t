@@ -208,7 +208,7 @@ __DATA__
 
 
 
-=== TEST 10: a scope that came out empty is nobody's
+=== TEST 10: a scope that came out empty is met by no token
 --- require: agilicus_token_require_scopes $arg_x;
 --- passes:
 --- refused: both none blank
@@ -216,7 +216,7 @@ __DATA__
 
 
 
-=== TEST 11: one of several scopes that came out empty leaves nobody
+=== TEST 11: one of several scopes that came out empty refuses all tokens
 --- require: agilicus_token_require_scopes any read $arg_x;
 --- passes:
 --- refused: both read blank
@@ -252,7 +252,7 @@ __DATA__
 
 
 
-=== TEST 15: an organisation that came out empty is nobody's
+=== TEST 15: an organisation that came out empty is met by no token
 --- require: agilicus_token_require_org $arg_x;
 --- passes:
 --- refused: org-a no-org blank
@@ -293,7 +293,7 @@ no-row no-list half-a-row other-role other-id other-type other-user other-org
 
 
 
-=== TEST 20: what came out empty is nobody's resource
+=== TEST 20: a resource that came out empty is met by no token
 --- require: agilicus_token_require_resource application $arg_x editor;
 --- passes:
 --- refused: row no-row
@@ -324,7 +324,7 @@ no-row no-list half-a-row other-role other-id other-type other-user other-org
 
 
 
-=== TEST 23: an audience that came out empty is nobody's
+=== TEST 23: an audience that came out empty is met by no token
 --- require: agilicus_token_require_audience $arg_x;
 --- passes:
 --- refused: both blank

@@ -117,7 +117,7 @@ __DATA__
 
 
 
-=== TEST 3: a spent budget is the last word where nobody else allows
+=== TEST 3: a spent budget is the final status where no other module allows
 --- http_config
     agilicus_token_api_rate 10r/s per_client=1r/m burst=60s;
 --- config

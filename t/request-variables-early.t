@@ -432,7 +432,7 @@ for my $try (@tries) {
     my ($path, $code, $assigns) = @$try;
 
     if ($assigns) {
-        is(codes($path), '503 503', "$path: what was assigned is not trusted");
+        is(codes($path), '503 503', "$path: an assigned value is not trusted");
         next;
     }
 
@@ -450,7 +450,7 @@ for my $try (@tries) {
 
 like(join('', lines('logs/why.log')),
      qr{^/header/map_deny/req 200 active/ \[bad\]$}m,
-     'the log tells of what was made again');
+     'the log has the values that were made again');
 like(join('', lines('logs/why.log')),
      qr{^/require/map_deny/set 503 unavailable/early }m,
      'and why nothing was decided');
@@ -461,7 +461,7 @@ like(join('', lines('logs/why.log')),
 is(codes('/', port => $set), '503 503', 'a server that sets');
 is(codes('/none', port => $set), '200 200', 'where nothing is decided by it');
 like((ask('/none', 'mallory', port => $set))[1], qr/\|<mallory>1\|$/,
-     'what was set stays, what is mapped is made again');
+     'a set value stays, a mapped one is made again');
 is(codes('/', port => $if), '200 403', 'a server that only looks');
 like((ask('/', 'alice', port => $if))[1], qr/\|<alice>\|$/, 'tells upstream');
 is(codes('/tenant/acme', port => $if), '503 503',
@@ -535,7 +535,7 @@ while (my ($where, $code) = splice @names, 0, 2) {
     my $before = $mock->calls(path => '/v1/tokens', method => 'POST');
 
     is((ask("/create/$where", undef, Authorization => $basic))[0], $code,
-       "/create/$where: nobody has checked the name");
+       "/create/$where: the name was not checked");
 
     next if $code == 200;
 

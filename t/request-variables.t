@@ -255,7 +255,7 @@ Authorization: Bearer breaks
 
 
 
-=== TEST 9: a token that is not good speaks for nobody
+=== TEST 9: a token that is not good speaks for no user
 --- config
     location /t {
         agilicus_token on;

@@ -297,7 +297,7 @@ for my $case ([ 'Content-Length: 13', 'Transfer-Encoding: chunked' ],
         'Content-Type: application/json', @$case, '', $good));
 
     is($res->{status}, 400, "\"@$case\" is refused by nginx");
-    is($mock->calls, 0, 'and nobody is asked');
+    is($mock->calls, 0, 'and the API is not asked');
 }
 
 

@@ -144,8 +144,8 @@ for my $method (qw(COPY MOVE)) {
     }
 }
 
-is(slurp('mine/a'), 'mine', 'what was not moved is there');
-is(slurp('theirs/b'), 'theirs', 'what was not allowed is as it was');
+is(slurp('mine/a'), 'mine', 'the file that was not moved is there');
+is(slurp('theirs/b'), 'theirs', 'the file that was not allowed is as before');
 ok(!-e "$html/dav/theirs/new", 'and nothing is new');
 
 is(ask('mine', 'COPY', '/dav/mine/a', 'Destination: /dav/mine/c'), 204,

@@ -179,7 +179,7 @@ GET       /star     403  path
 
 
 
-=== TEST 9: "all" is every method, also those that nobody knows
+=== TEST 9: "all" is every method, also unknown ones
 --- rules: {"methods":["all"],"paths":["/a"]}
 --- answers
 GET       /a  200
@@ -387,7 +387,7 @@ GET  /n/any/y        200
 
 
 
-=== TEST 22: a matcher of what nobody has found holds for nobody, inverted or not
+=== TEST 22: a matcher without a value to look at never holds, inverted or not
 --- rules
 {"methods":["get"],"paths":["/a"],"matchers":{"matchers":[{"extractor_name":"id","inverted":false,"criteria":[{"operator":"equals","match_literal":"x"}]}]}},
 {"methods":["get"],"paths":["/a"],"matchers":{"matchers":[{"extractor_name":"id","inverted":true,"criteria":[{"operator":"equals","match_literal":"x"}]}]}},

@@ -565,7 +565,7 @@ subtest 'an API that is configured no more' => sub {
     $mock->reset;
     sleep 1.5;
 
-    is(calls('revoke', 'moved'), 0, 'nobody else is told');
+    is(calls('revoke', 'moved'), 0, 'no other API is told');
     like($edge->get('/status?format=json')->{body},
          qr/"revocations_due":\s*1\b/, '... and it is kept');
 

@@ -472,14 +472,14 @@ subtest 'a certificate says nothing in clear text' => sub {
         'SSL_CLIENT_VERIFY' => 'SUCCESS' });
 
     is($res->{status}, 401, 'refused');
-    is(why($res), 'missing/no_identity', '... nobody');
+    is(why($res), 'missing/no_identity', '... no user');
     like(HttpMessage::header($res, 'WWW-Authenticate') || '',
          qr/^Bearer realm="agilicus"$/, '... and asked for a token');
     is(made() + validated(), 0, '... and nothing was asked for');
 };
 
 
-subtest 'a realm that is off identifies nobody' => sub {
+subtest 'a realm that is off identifies no user' => sub {
     $mock->reset;
 
     for my $authorization ($right, $wrong, undef) {
@@ -488,7 +488,7 @@ subtest 'a realm that is off identifies nobody' => sub {
             $authorization ? (Authorization => $authorization) : () });
 
         is($res->{status}, 401, 'refused');
-        is(why($res), 'missing/no_identity', '... nobody');
+        is(why($res), 'missing/no_identity', '... no user');
     }
 
     is(made() + validated(), 0, 'and nothing was asked for');
@@ -505,7 +505,7 @@ subtest 'parts of pages, and redirects inside' => sub {
             Authorization => $right, 'X-Sub' => 'part', 'X-Allow' => 'yes' });
 
         is($res->{status}, 200, "a page with a part of /$what");
-        unlike($res->{body}, qr/made-/, '... which nobody made a token for');
+        unlike($res->{body}, qr/made-/, '... for which no token was made');
     }
 
     is($nginx->get('/moved', headers => { 'X-Sub' => 'part' })->{status}, 401,
@@ -614,11 +614,11 @@ subtest 'values that would run into each other do not' => sub {
 
     is(made(), @sets, 'each had its own made, once');
     is_deeply([ grep { my %of = map { $_ => 1 } @{ $seen{$_} }; keys %of > 1 }
-                keys %seen ], [], 'and nobody got that of another');
+                keys %seen ], [], 'and no user got the token of another');
 };
 
 
-subtest 'what is empty, or no text, is nobody' => sub {
+subtest 'an empty name, or one that is no text, is no user' => sub {
     $mock->reset;
 
     my %good = ('X-Org' => 'here', 'X-A' => 'a', 'X-B' => 'b');
@@ -633,7 +633,7 @@ subtest 'what is empty, or no text, is nobody' => sub {
         my $res = ask('/list', @$case);
 
         is($res->{status}, 401, 'refused');
-        is(why($res), 'missing/no_identity', '... nobody');
+        is(why($res), 'missing/no_identity', '... no user');
     }
 
     is(made() + validated(), 0, 'and nothing was asked for');
@@ -650,7 +650,7 @@ subtest 'who is known by name has that name' => sub {
 };
 
 
-subtest 'a name that no password was asked for is nobody\'s' => sub {
+subtest 'a name that no password was asked for is no user' => sub {
     my $client = $ca->cert('client');
 
     $mock->reset;
@@ -661,7 +661,7 @@ subtest 'a name that no password was asked for is nobody\'s' => sub {
                               Authorization => $authorization });
 
             is($res->{status}, 401, "$path: refused");
-            is(why($res), 'missing/no_identity', '... nobody');
+            is(why($res), 'missing/no_identity', '... no user');
         }
     }
 

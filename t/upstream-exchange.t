@@ -333,7 +333,7 @@ sub only {
 }
 
 
-subtest 'what was read before is not what upstream gets' => sub {
+subtest 'a value that was read before does not go upstream' => sub {
     for my $path ('/early', '/early/fastcgi', '/early/request') {
         my $res = ask($path, 'parent-one-token');
 

@@ -242,7 +242,7 @@ subtest 'git pushes and fetches' => sub {
     ($status, $said) = run("git -C '$tmp/work' pull -q '@{[ url($key) ]}' main");
 
     is($status, 0, '... and fetches') or diag $said;
-    is(slurp("$tmp/work/file"), "two\n", '... what was pushed');
+    is(slurp("$tmp/work/file"), "two\n", '... the pushed commit');
 };
 
 
@@ -273,7 +273,7 @@ subtest 'curl -u' => sub {
 };
 
 
-subtest 'what was behind nginx' => sub {
+subtest 'the credentials behind nginx' => sub {
     my $seen = slurp("$tmp/headers");
 
     like($seen, qr/^Authorization: Bearer [\w-]+\.[\w-]+\.[\w-]+\r?$/m,
@@ -284,7 +284,7 @@ subtest 'what was behind nginx' => sub {
 };
 
 
-subtest 'what was logged' => sub {
+subtest 'the log lines' => sub {
     my $log = slurp($nginx->prefix . '/why.log');
 
     like($log, qr/^GET 401 missing /m, 'git asks without credentials first');

@@ -356,7 +356,7 @@ EVIL
 
 
 
-=== TEST 16: another service that is asked is told too, and nobody else's word is taken
+=== TEST 16: another service that is asked is told too, and no other headers are taken
 --- config
     location /t { auth_request /asked; auth_request_set $asked $upstream_http_x_asked; add_header X-Asked $asked; UP; }
     location = /asked { internal; agilicus_token on; UP/asked; }
@@ -420,7 +420,7 @@ EVIL
 
 
 
-=== TEST 20: a refused request is told to nobody
+=== TEST 20: upstream is not told of a refused request
 --- config
     location /t { agilicus_token on; RAW; }
 --- request eval

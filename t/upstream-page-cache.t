@@ -180,7 +180,7 @@ __DATA__
 
 
 
-=== TEST 8: what is kept for a user is given to nobody once the token is revoked
+=== TEST 8: a page that is kept for a user is not given out once the token is revoked
 --- config
     location /api/ {
         agilicus_token on;

@@ -378,7 +378,7 @@ GET /pkg.Service/Method?x&access_token=query-canary-12
 
 
 
-=== TEST 15: what was answered to a token in the query is private
+=== TEST 15: an answer to a token in the query is private
 --- config
     location ~ ^/ {
         agilicus_token on;
@@ -472,7 +472,7 @@ GET /t?x&access_token=taken-by-nobody HTTP/1.0||
 
 
 
-=== TEST 21: who has the token looked at in a subrequest has none left either
+=== TEST 21: a request whose token a subrequest looks at has none left either
 --- config
     location /t {
         auth_request /_asked;

@@ -219,15 +219,15 @@ wall_at($end + 9.2);
 is(ask('/leeway', 'ends')->{status}, 200, 'for ten seconds');
 wall_at($end + 10.05);
 is(why(ask('/leeway', 'ends')), 'expired/expired', 'and no more');
-is($mock->calls(token => 'ends'), 1, 'nobody was asked for that');
+is($mock->calls(token => 'ends'), 1, 'the API was not asked for that');
 is(why(ask('/long', 'ends')), 'expired/expired', 'what has ended');
 
 wall_at($end - 3600);
 is(why(ask('/long', 'ends')), 'expired/expired',
    'stays so when the clock is set back');
 is(why(ask('/leeway', 'ends')), 'expired/expired', 'everywhere');
-is($mock->calls(token => 'ends'), 1, 'and nobody is asked');
-seen('/long', 'ends-2', 'HIT', 'what nobody saw end has not');
+is($mock->calls(token => 'ends'), 1, 'and the API is not asked');
+seen('/long', 'ends-2', 'HIT', 'a token that was not seen to end has not');
 
 wall_at(time);
 is(ask('/swap', 'swap')->{status}, 200, 'a token is reissued') for 1, 2;
@@ -235,7 +235,7 @@ wall_at($begun + 5001);
 is(ask('/swap', 'swap')->{status}, 503, 'which ends, and no other is to be had');
 wall_at(time);
 is(ask('/swap', 'swap')->{status}, 503,
-   'what was reissued stays expired when the clock is set back');
+   'a reissued token stays expired when the clock is set back');
 is($mock->calls(path => '/v1/tokens/reissue'), 3, 'another one is asked for');
 
 is(why(ask('/long', 'begins')), 'invalid/not_yet_valid', 'a token begins later');
@@ -280,7 +280,7 @@ is(why(ask('/', 'comes')), 'revoked/revoked', 'nor does most of its time');
 is(why(ask('/', 'denied')), 'revoked/session', 'of either clock');
 mono_by(11);
 is(why(ask('/', 'comes')), 'revoked/revoked', 'nor all of it on one clock');
-is($mock->calls(token => 'comes'), 2, 'and nobody is asked');
+is($mock->calls(token => 'comes'), 2, 'and the API is not asked');
 wall_at(time + 101);
 is(ask('/', 'comes')->{status}, 200, 'then the API is asked again');
 is(ask('/', 'denied')->{status}, 200, 'and what it says counts');
@@ -404,13 +404,13 @@ is($mock->calls(token => "update-$_"), 2, 'by one call') for 1, 15, 30;
 my @res = $nginx->many([ map { request('/update', 'slow-later') } 1 .. 20 ]);
 
 is(scalar(grep { from($_) eq 'UPDATING' && $_->{latency} < 0.25 * $slow }
-          @res), 20, 'nobody waits for that');
+          @res), 20, 'no request waits for that');
 ok($mock->wait_calls(2, token => 'slow-later'), 'nor is anybody asked');
 is($mock->calls(token => 'slow-later'), 2, 'more than once');
 
 seen('/no-update', 'no-update', 'MISS', 'unless one should wait');
 
-seen('/update', 'gone-later', 'UPDATING', 'what was revoked meanwhile');
+seen('/update', 'gone-later', 'UPDATING', 'a token that was revoked meanwhile');
 is(after_renewal('gone-later'), 'revoked/revoked', 'is so for the next');
 seen('/update', 'bad-later', 'UPDATING', 'what is not known any more');
 is(after_renewal('bad-later'), 'invalid/unknown', 'is so for the next');

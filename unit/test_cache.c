@@ -119,7 +119,7 @@ test_no_digest(void)
 static void
 test_find(void)
 {
-    unit_test("what was stored is found as it was");
+    unit_test("an entry is found as it was stored");
 
     start(1 << 20);
     generation = 17;
@@ -147,7 +147,7 @@ test_find(void)
     key_of(1)->origin = 2;
     unit_check(ngx_agt_cache_find(zone, key_of(0), 1, &found) == NGX_DECLINED);
 
-    unit_test("it is counted what was stored");
+    unit_test("stored entries are counted");
 
     unit_check(zone->sh->counts[NGX_AGT_COUNT_STORED] == 1);
     unit_check(zone->sh->counts[NGX_AGT_COUNT_NOT_STORED] == 0);
@@ -162,7 +162,7 @@ test_copies(void)
     ngx_agt_entry_t      *e;
     ngx_agt_table_seen_t  seen;
 
-    unit_test("what was found is a copy");
+    unit_test("a found entry is a copy");
 
     start(1 << 20);
     (void) put(1, ACTIVE, "facts", "rules", 5000);
@@ -448,7 +448,7 @@ test_note_other_table(void)
 static void
 test_remove(void)
 {
-    unit_test("what was removed is gone, from either table");
+    unit_test("a removed entry is gone, from either table");
 
     start(1 << 20);
 

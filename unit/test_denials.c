@@ -280,7 +280,7 @@ test_asked(void)
     uint64_t            made;
     ngx_agt_denials_t  *denials;
 
-    unit_test("what was asked about before its subject was denied is denied");
+    unit_test("a token asked about before its subject was denied is denied");
 
     denials = stub_denials(256 * 1024);
 
@@ -382,7 +382,7 @@ test_unknown(void)
     ngx_uint_t          i, n;
     ngx_agt_denials_t  *denials;
 
-    unit_test("what was never good pushes out nothing but its own kind");
+    unit_test("a token that was never good pushes out only its own kind");
 
     denials = stub_denials(32 * 1024);
 

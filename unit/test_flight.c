@@ -116,7 +116,7 @@ test_results(void)
 {
     ngx_agt_flight_t  leads, follows, none;
 
-    unit_test("a mark that is given up without a result is nobody's");
+    unit_test("a mark that is given up without a result has no leader");
 
     start();
 
@@ -338,7 +338,7 @@ test_stale_marks(void)
     ngx_uint_t        i, n;
     ngx_agt_flight_t  flight;
 
-    unit_test("marks of calls that nobody ended are used again");
+    unit_test("marks of calls that were not ended are used again");
 
     start();
     now = 1000;

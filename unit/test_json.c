@@ -359,7 +359,7 @@ test_declined(void)
         { "\"token_validity\":[]", DATE },
     };
 
-    unit_test("a token that nobody may use");
+    unit_test("a token that no user may use");
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char  text[128];
@@ -876,7 +876,7 @@ test_documented(void)
         "false", "\"disabled\"", "\"2001-01-01T00:00:00Z\"", "0", "[]", "{}"
     };
 
-    unit_test("members that are ignored refuse nobody, and are not kept");
+    unit_test("members that are ignored refuse no token, and are not kept");
 
     for (i = 0; i < sizeof(of_user) / sizeof(of_user[0]); i++) {
         unit_check(read_token("{\"sub\":\"x\",\"exp\":4102444800}") == NGX_OK);

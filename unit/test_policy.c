@@ -537,7 +537,7 @@ test_requirements(void)
         { 99, 1, "1", 0, VALUE_UNMET }
     };
 
-    unit_test("requirements are met exactly, and an empty value by nobody");
+    unit_test("requirements are met exactly, and an empty value never");
 
     make();
     nrequirements = 1;

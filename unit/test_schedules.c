@@ -1753,7 +1753,7 @@ allowed(request_t *q, ngx_agt_ctx_t *ctx)
     i = strtoul((char *) ctx->facts.email.data, NULL, 10);
 
     if (i >= nanswers) {
-        wrong("nobody has said so", q);
+        wrong("the API has not said so", q);
         return;
     }
 

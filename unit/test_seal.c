@@ -388,7 +388,7 @@ test_other_key(void)
     u_char      key[32], nonce[NONCE], sealed[64 + LEN];
     ngx_uint_t  i;
 
-    unit_test("what was sealed with another key does not open");
+    unit_test("a text that was sealed with another key does not open");
 
     memset(nonce, 0x42, sizeof(nonce));
 

@@ -65,7 +65,7 @@ test_found(void)
 {
     const entry_t  *e;
 
-    unit_test("what was added is found as it was, until it is replaced");
+    unit_test("an entry is found as it was added, until it is replaced");
 
     anew();
 

@@ -78,8 +78,8 @@ typedef void (*ngx_agt_curl_handler_pt)(void *data,
 /*
  * One request.  "url" is null-terminated; "body", "bearer" and "headers" are
  * copied, and zeroed when the operation ends.  "headers" are lines of further
- * headers, each with a null at its end.  With an empty body the method is GET, else
- * POST of application/json.  Times are in milliseconds.
+ * headers, each with a null at its end.  With an empty body the method is GET,
+ * else POST of application/json.  Times are in milliseconds.
  */
 
 typedef struct {

@@ -106,7 +106,8 @@ ngx_int_t ngx_agt_budget_take_guess(ngx_agt_zone_t *first,
     const ngx_agt_budget_guess_t *guess, uint64_t now, time_t *retry_after);
 
 /*
- * Gives a guess back: the key was right, or nobody has said that it is wrong.
+ * Gives a guess back: the key was right, or the API has not said that it is
+ * wrong.
  */
 void ngx_agt_budget_give_guess(ngx_agt_zone_t *first,
     const ngx_agt_budget_guess_t *guess, uint64_t now);

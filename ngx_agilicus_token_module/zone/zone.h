@@ -213,13 +213,13 @@ typedef struct {
     uint64_t       begun;      /* the same: the last fetch; 0: none */
     uint64_t       good;       /* the same: the last that brought keys */
     uint64_t       wanted;     /* the same: the last because of a token */
-    int32_t        pid;        /* who fetches them; 0: nobody */
-    uint32_t       cycle;      /* configuration of those who may */
+    int32_t        pid;        /* process that fetches keys; 0: none */
+    uint32_t       cycle;      /* configuration whose workers may */
 
     uint64_t       fetches;    /* that began */
     uint64_t       failed;
 
-    uint32_t       missed;     /* the last one has brought no keys, or not yet */
+    uint32_t       missed;     /* the last fetch brought none, or runs */
     uint32_t       n;
     uint32_t       published;  /* of these, they come first */
     uint32_t       reserved;

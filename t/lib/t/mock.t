@@ -209,7 +209,7 @@ is($mock->calls, 5, 'all calls');
 is($mock->calls(token => 'good'), 3, 'of a token');
 is($mock->calls(path => '/outage'), 1, 'of a path');
 is($mock->calls(method => 'POST', token => 'gone'), 1, 'of both');
-is($mock->calls(token => 'none'), 0, 'of nobody');
+is($mock->calls(token => 'none'), 0, 'of no token');
 is($mock->connections, 5, 'connections');
 
 my ($request) = $mock->requests(token => 'gone');
@@ -251,7 +251,7 @@ is(ask('good')->{status}, 503, 'an outage');
 $mock->script(paths => { $introspect => undef });
 is(ask('good')->{status}, 429, 'and its end');
 
-ok(!eval { $mock->script(bogus => 1); 1 }, 'a change nobody knows');
+ok(!eval { $mock->script(bogus => 1); 1 }, 'an unknown change');
 
 $mock->down;
 is(ask('gone')->{error}, 'connect', 'down');

@@ -90,7 +90,7 @@ is($nginx->new_log =~ /GET \/none/ ? 1 : 0, 1, 'the log since the mark');
 ok(!$nginx->wait_log(qr/no such line/, 0.05), 'and what is not in it');
 
 is(HttpClient->new(port => TestPorts::free_port())->get('/')->{error},
-   'connect', 'nobody there');
+   'connect', 'no server there');
 
 
 # life
@@ -178,7 +178,7 @@ my $second = $daemon->pid;
 $daemon->upgrade;
 $daemon->roll_back;
 is($daemon->pid, $second, 'back');
-is($daemon->get('/t')->{status}, 200, 'to what was');
+is($daemon->get('/t')->{status}, 200, 'to the server before');
 $daemon->finish;
 
 
