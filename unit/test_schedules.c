@@ -2205,7 +2205,8 @@ ngx_agt_gate(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
 
 ngx_uint_t
-ngx_agt_gate_refuses(ngx_http_request_t *r, const ngx_agt_loc_conf_t *lcf)
+ngx_agt_gate_refuses(ngx_http_request_t *r, const ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf)
 {
     return 0;
 }
