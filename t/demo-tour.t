@@ -114,7 +114,7 @@ sub is_a_good_tour {
 
     my $text = said($demo);
 
-    ok($text =~ /^Everything was as promised\.$/m
+    ok($text =~ /^Everything was as promised: \d+ answers\./m
        && $text !~ /NOT as promised/, 'every step is as promised')
         or diag($text);
 
@@ -124,6 +124,66 @@ sub is_a_good_tour {
               [ 200, 204, 401, 403 ], 'allowed, refused, forbidden, revoked');
 
     unlike($text, qr/eyJ[\w-]{20}/, 'no token is shown');
+
+    my ($dashboard) = $text =~ m{\A\s*Dashboard: (http://127\.0\.0\.1:\d+/\S+)\n};
+
+    ok($dashboard, 'the address of the dashboard comes first') or diag($text);
+
+    my ($summary) = $text =~ /^(Everything was as promised: \d+ answers\..*)\z/ms;
+    my @lines = split /\n/, $summary // '';
+
+    cmp_ok(scalar @lines, '<=', 10, 'the summary has ten lines')
+        or diag($summary);
+    is_deeply([ grep { length > 80 } @lines ], [], '... of 80 columns');
+    is((grep { /^  dashboard +(\S+)$/ } @lines)[0] =~ s/^  dashboard +//r,
+       $dashboard, '... with the dashboard');
+    like($summary, qr/: ${\scalar @promised} answers\./, '... and their number');
+
+    return @lines;
+}
+
+
+# What the summary gives to paste works as it stands: the status of a request
+# stands beside its user, and the log and the settings are there.
+
+sub can_be_pasted {
+    my (@lines) = @_;
+
+    my %status = map { /^  (\w+), (\d+) +(curl .*)$/ ? ($1 => [ $2, $3 ]) : () }
+                 @lines;
+
+    is_deeply([ sort keys %status ], [ qw(Amelia Ben Chloe Dev nobody) ],
+              'one command for each user');
+
+    for my $user (sort keys %status) {
+        my ($wanted, $command) = @{ $status{$user} };
+
+        like(`$command -s`, qr{\AHTTP/1\.1 $wanted }, "$command: $wanted");
+    }
+
+    my ($sign_out) = map { /^  sign Dev out (.*)$/ } @lines;
+
+    like(`$sign_out -s`, qr{\AHTTP/1\.1 204 }, "$sign_out: 204");
+    like(`$status{Dev}[1] -s`, qr{\AHTTP/1\.1 401 }, '... and Dev is out');
+
+    my ($dashboard) = map { /^  dashboard +(.*)$/ } @lines;
+
+    like(`curl -s -H 'Accept: text/html' $dashboard`, qr{<html.*</html>}s,
+         'the dashboard is a page');
+
+    my ($log) = map { /^  log +(.*)$/ } @lines;
+
+    like(`$log`, qr{"GET /api/hello" 401 verdict=revoked}, $log);
+
+    my ($settings) = map { /^  settings +(.*)$/ } @lines;
+
+    ok(-s $settings, $settings);
+
+    # tokens are for the user who has started the demo
+
+    for my $file (map { /curl -iK (\S+)/ } @lines) {
+        is((stat $file)[2] & 077, 0, "$file is private");
+    }
 }
 
 
@@ -143,9 +203,9 @@ subtest 'it keeps running until Ctrl-C' => sub {
     my $demo = start(dir => "$tmp/on", port => TestPorts::free_port());
     my $until = time + 60;
 
-    sleep 0.1 while said($demo) !~ /It keeps running/ && time < $until;
+    sleep 0.1 while said($demo) !~ /^  settings /m && time < $until;
 
-    is_a_good_tour($demo);
+    can_be_pasted(is_a_good_tour($demo));
 
     ok(IO::Socket::INET->new("127.0.0.1:$demo->{port}"), 'it is there');
 
