@@ -674,7 +674,7 @@ done_testing();
 sub settled {
     for (1 .. 200 * $slow) {
         my $answered = () = $nginx->log_lines(
-                                qr/agilicus token public keys answered/);
+                                qr/agilicus token public_keys answered/);
 
         return 1 if $answered >= status()->{signature}{fetches};
         sleep 0.05;

@@ -92,9 +92,9 @@ sub ask {
 is_deeply(story(sub { ask('/', 'known-token') }), [
     'agilicus token taken from header, digest',
     'agilicus token miss, too old: 0',
-    'agilicus token introspection sent, again: 0, digest',
+    'agilicus token introspect sent, again: 0, digest',
     'agilicus token waits, joined: 0',
-    'agilicus token introspection answered, status 200, reason "", N ms, digest',
+    'agilicus token introspect answered, status 200, reason "", N ms, digest',
     'agilicus token resumes, timed out: 0',
     'agilicus token verdict: active, reason: ""',
     'agilicus token upstream, hidden: 0, token set: none',
@@ -138,7 +138,7 @@ is_deeply([ grep { /waits|sent/ } @{story(sub {
     $nginx->many([ map { { path => '/', headers => {
         Authorization => 'Bearer slow-token' }, delay => $_ } } 0, 0.1 ]);
 })} ], [
-    'agilicus token introspection sent, again: 0, digest',
+    'agilicus token introspect sent, again: 0, digest',
     'agilicus token waits, joined: 0',
     'agilicus token waits, joined: 1',
 ], 'two requests that wait for one call');
@@ -150,22 +150,22 @@ is(story(sub { ask('/org', 'known-token') })->[-1],
 like(join("\n", @{story(sub {
         $nginx->request(POST => '/out', headers => {
             Authorization => 'Bearer signed-out' });
-     })}), qr/taken from header.*introspection answered.*revocation sent.*revocation answered, status 204/s,
+     })}), qr/taken from header.*introspect answered.*revoke sent.*revoke answered, status 204/s,
      'a sign-out');
 
-is_deeply([ grep { /introspection answered|verdict/ }
+is_deeply([ grep { /introspect answered|verdict/ }
             @{story(sub { ask('/', 'down') })} ], [
-    'agilicus token introspection answered, status 500, reason "status", N ms, digest',
+    'agilicus token introspect answered, status 500, reason "status", N ms, digest',
     'agilicus token verdict: unavailable, reason: "status"',
 ], 'an API that fails');
 
 # the sign-out has denied the token that was reissued, and revokes it meanwhile
 
-is_deeply([ map { s/\d+ s/N s/r } grep { !/ revocation / }
+is_deeply([ map { s/\d+ s/N s/r } grep { !/ revoke / }
             @{story(sub { ask('/', 'other-token') })} ], [
     'agilicus token taken from header, digest',
     'agilicus token miss, too old: 0',
-    'agilicus token introspection is not sent, the breaker is open for N s',
+    'agilicus token introspect is not sent, the breaker is open for N s',
     'agilicus token is not asked about: breaker',
     'agilicus token verdict: unavailable, reason: "breaker"',
 ], '... is asked no more');

@@ -144,7 +144,7 @@ lay_out(size_t size)
     unit_check_note((sh->facts_offset - sh->invalid_offset) * 100 / rest >= 9
                     && (sh->facts_offset - sh->invalid_offset) * 100 / rest
                        <= 10, note);
-    unit_check_note(rest * 100 / sh->size >= (size < 262144 ? 45 : 90), note);
+    unit_check_note(rest * 100 / sh->size >= (size < 262144 ? 43 : 90), note);
 
     unit_check_note(stub_table_sane(zone->facts)
                     && stub_table_sane(zone->invalid), note);

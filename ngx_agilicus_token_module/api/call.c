@@ -478,7 +478,7 @@ ngx_agt_call_part(ngx_agt_call_t *call)
 
 
 /*
- * The identity is the digest of everything that decides an answer: type,
+ * The identity is the digest of everything that decides an answer: operation,
  * context and key.  All parts but the first have one length.  A call that is
  * not shared has the identity zero, which is never looked for.
  */
@@ -493,8 +493,7 @@ ngx_agt_call_identity(const ngx_agt_call_request_t *request, u_char *identity)
         return NGX_OK;
     }
 
-    parts[0].data = (u_char *) request->type->name;
-    parts[0].len = ngx_strlen(request->type->name);
+    parts[0] = *ngx_agt_operation_word(request->operation);
     parts[1].data = (u_char *) request->context;
     parts[1].len = NGX_AGT_DIGEST_LEN;
     parts[2].data = (u_char *) request->key;

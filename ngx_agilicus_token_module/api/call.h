@@ -54,8 +54,6 @@ struct ngx_agt_waiter_s {
 /* a kind of call */
 
 typedef struct {
-    const char  *name;                      /* for logs */
-
     /*
      * Stores what later requests can use of an answer.  "answer" comes with the
      * meaning of its status.  Where its class is NONE, the function reads the
@@ -230,6 +228,12 @@ void ngx_agt_call_forget(ngx_agt_answer_t *answer);
  */
 ngx_int_t ngx_agt_call_join(const ngx_agt_call_request_t *request,
     ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer);
+
+/*
+ * Returns 1 if this worker may write a line about the call's API that one of
+ * all workers writes, once a second at most; see ngx_agt_api_state_t.
+ */
+ngx_uint_t ngx_agt_call_may_say(const ngx_agt_call_t *call, ngx_uint_t line);
 
 /*
  * Stops waiting.  The call goes on and its answer is stored, unless no other

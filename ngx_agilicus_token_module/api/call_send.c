@@ -35,8 +35,6 @@ static void ngx_agt_call_report(ngx_agt_call_t *call,
     ngx_agt_curl_result_t *result, ngx_agt_answer_t *answer);
 static void ngx_agt_call_log(ngx_agt_call_t *call,
     ngx_agt_curl_result_t *result, ngx_agt_answer_t *answer);
-static ngx_uint_t ngx_agt_call_may_say(const ngx_agt_call_t *call,
-    ngx_uint_t line);
 static u_char *ngx_agt_call_whose(const ngx_agt_call_t *call, u_char *buf);
 static void ngx_agt_call_log_foreign(ngx_agt_call_t *call,
     ngx_agt_curl_result_t *result);
@@ -186,8 +184,9 @@ ngx_agt_call_send(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
                           NGX_AGT_COUNT_SHED_BREAKER);
 
         ngx_log_debug2(NGX_LOG_DEBUG_HTTP, w->log, 0,
-                       "agilicus token %s is not sent, the breaker is open "
-                       "for %T s", call->type->name, answer->retry_after);
+                       "agilicus token %V is not sent, the breaker is open "
+                       "for %T s", ngx_agt_operation_word(call->operation),
+                       answer->retry_after);
 
         return NGX_ERROR;
     }
@@ -221,8 +220,9 @@ ngx_agt_call_send(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
     w->left += call->left;
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, w->log, 0,
-                   "agilicus token %s sent, again: %d, digest %08xD",
-                   call->type->name, (int) call->retried,
+                   "agilicus token %V sent, again: %d, digest %08xD",
+                   ngx_agt_operation_word(call->operation),
+                   (int) call->retried,
                    ngx_agt_digest_head(call->key));
 
     return NGX_OK;
@@ -389,8 +389,9 @@ ngx_agt_call_done(void *data, ngx_agt_curl_result_t *result)
                         ngx_agt_call_result(&answer), elapsed);
 
     ngx_log_debug5(NGX_LOG_DEBUG_HTTP, ngx_agt_worker.log, 0,
-                   "agilicus token %s answered, status %ui, reason \"%V\", "
-                   "%M ms, digest %08xD", call->type->name, result->status,
+                   "agilicus token %V answered, status %ui, reason \"%V\", "
+                   "%M ms, digest %08xD",
+                   ngx_agt_operation_word(call->operation), result->status,
                    ngx_agt_reason_word(answer.reason), answer.elapsed,
                    ngx_agt_digest_head(call->key));
 
@@ -573,20 +574,15 @@ ngx_agt_call_report(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
 }
 
 
-/* whether this worker writes a line that is written once a second at most */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_agt_call_may_say(const ngx_agt_call_t *call, ngx_uint_t line)
 {
-    ngx_atomic_t       *said;
-    ngx_atomic_uint_t   was, now;
+    ngx_agt_zone_sh_t  *sh;
 
-    said = &ngx_agt_worker.conf->first->sh->api[call->api->state].said[line];
+    sh = ngx_agt_worker.conf->first->sh;
 
-    was = *said;
-    now = (ngx_atomic_uint_t) ngx_time();
-
-    return was != now && ngx_atomic_cmp_set(said, was, now);
+    return ngx_agt_clock_once(&sh->api[call->api->state].said[line],
+                              ngx_time());
 }
 
 

@@ -26,12 +26,12 @@ static const struct {
     const char            *unread;
 } ngx_agt_feed_lists[] = {
 
-    { { "revocation feed", ngx_agt_feed_call_read, NULL, NULL },
+    { { ngx_agt_feed_call_read, NULL, NULL },
       NGX_AGT_OPERATION_LIST, offsetof(ngx_agt_api_t, tokens),
       NGX_AGT_DENIAL_JTI,
       "answer is not a list of tokens" },
 
-    { { "revocation feed of sessions", ngx_agt_feed_call_read, NULL, NULL },
+    { { ngx_agt_feed_call_read, NULL, NULL },
       NGX_AGT_OPERATION_LIST_SESSIONS, offsetof(ngx_agt_api_t, sessions),
       NGX_AGT_DENIAL_SESSION,
       "answer is not a list of sessions" }

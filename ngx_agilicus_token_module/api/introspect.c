@@ -13,10 +13,6 @@
 #include "token/time.h"
 
 
-/* members that refuse tokens and are logged in one second at most */
-#define NGX_AGT_API_SAID  64
-
-
 /* the data of a call of introspection */
 
 typedef struct {
@@ -64,7 +60,6 @@ static const ngx_agt_introspect_data_t *ngx_agt_introspect_data(
 
 static const ngx_agt_call_type_t
     ngx_agt_introspect_tokens = {
-    "introspection",
     ngx_agt_introspect_read,
     ngx_agt_introspect_adopt,
     NULL
@@ -72,7 +67,6 @@ static const ngx_agt_call_type_t
 
 static const ngx_agt_call_type_t
     ngx_agt_introspect_keys = {
-    "API key introspection",
     ngx_agt_introspect_read,
     ngx_agt_introspect_adopt,
     NULL
@@ -319,35 +313,17 @@ ngx_agt_introspect_read_token(ngx_agt_call_t *call,
 
 /*
  * A member that refuses tokens may be new to the API, and then no token is
- * active any more.  So each such member is logged, once a second at most.
+ * active any more.
  */
 
 static void
 ngx_agt_introspect_says_no(ngx_agt_call_t *call, const char *member)
 {
-    u_char      fingerprint[NGX_AGT_FINGERPRINT_LEN];
-    ngx_uint_t  i;
+    u_char  fingerprint[NGX_AGT_FINGERPRINT_LEN];
 
-    static time_t       second;
-    static ngx_uint_t   n;
-    static const char  *said[NGX_AGT_API_SAID];
-
-    if (second != ngx_time()) {
-        second = ngx_time();
-        n = 0;
-    }
-
-    for (i = 0; i < n; i++) {
-        if (said[i] == member) {
-            return;
-        }
-    }
-
-    if (n == NGX_AGT_API_SAID) {
+    if (!ngx_agt_call_may_say(call, NGX_AGT_API_LINE_SAYS_NO)) {
         return;
     }
-
-    said[n++] = member;
 
     ngx_agt_digest_fingerprint(call->key, fingerprint);
 

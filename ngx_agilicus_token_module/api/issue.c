@@ -63,7 +63,6 @@ static ngx_int_t ngx_agt_issue_adopt(
 
 
 static const ngx_agt_call_type_t  ngx_agt_reissuing = {
-    "reissue",
     ngx_agt_issue_read_reissue,
     ngx_agt_issue_adopt,
     NULL
@@ -71,7 +70,6 @@ static const ngx_agt_call_type_t  ngx_agt_reissuing = {
 
 
 static const ngx_agt_call_type_t  ngx_agt_creating = {
-    "creation",
     ngx_agt_issue_read_create,
     ngx_agt_issue_adopt,
     ngx_agt_issue_next_create
@@ -240,16 +238,17 @@ ngx_agt_issue_join(ngx_agt_call_request_t *request,
 static ngx_uint_t
 ngx_agt_issue_has_room(void)
 {
-    static time_t  said;
+    ngx_agt_denials_t  *denials;
 
-    if (ngx_agt_children_room(ngx_agt_call_conf()->denials))
-    {
+    denials = ngx_agt_call_conf()->denials;
+
+    if (ngx_agt_children_room(denials)) {
         return 1;
     }
 
-    if (said != ngx_time()) {
-        said = ngx_time();
-
+    if (ngx_agt_clock_once(&denials->sh->said[NGX_AGT_DENIALS_LINE_RECORDS],
+                           ngx_time()))
+    {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "agilicus token: no room for records of tokens that are "
                       "reissued or created, make \"agilicus_token_denials\" "

@@ -36,7 +36,6 @@ static void ngx_agt_jwsk_done(void *data, ngx_agt_answer_t *answer);
 
 
 static const ngx_agt_call_type_t  ngx_agt_jwsk_call = {
-    "public keys",
     ngx_agt_jwsk_read,
     NULL,
     NULL

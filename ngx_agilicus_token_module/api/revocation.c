@@ -57,7 +57,6 @@ static void ngx_agt_revocation_free(ngx_agt_revocation_job_t *job);
 /* no answer is stored: the waiter gets its meaning */
 
 static const ngx_agt_call_type_t  ngx_agt_revocation_call = {
-    "revocation",
     NULL,
     NULL,
     NULL

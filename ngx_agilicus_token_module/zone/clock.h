@@ -43,5 +43,22 @@ uint64_t ngx_agt_clock_mono(void);
  */
 uint64_t ngx_agt_clock_mono_now(void);
 
+/*
+ * Returns 1 to one of all callers within a second, else 0.  "said" lies in
+ * shared memory and has the last such second, "wall" is the present one.
+ */
+static ngx_inline ngx_uint_t
+ngx_agt_clock_once(ngx_atomic_t *said, int64_t wall)
+{
+    ngx_atomic_uint_t  was, now;
+
+    was = *said;
+    now = (ngx_atomic_uint_t) wall;
+
+    /* another worker may have seen the next second already */
+
+    return was != now && was != now + 1 && ngx_atomic_cmp_set(said, was, now);
+}
+
 
 #endif /* _NGX_AGT_ZONE_CLOCK_H_INCLUDED_ */

@@ -47,6 +47,8 @@ static ngx_agt_reason_e ngx_agt_denials_look(ngx_agt_denials_t *denials,
     ngx_agt_sought_t *sought);
 static ngx_agt_reason_e ngx_agt_denials_search(ngx_agt_denials_t *denials,
     ngx_agt_sought_t *sought);
+static void ngx_agt_denials_log(ngx_agt_denials_t *denials, ngx_uint_t line,
+    ngx_uint_t level, const ngx_agt_clock_t *now);
 static ngx_uint_t ngx_agt_denials_marked(ngx_agt_denials_t *denials,
     const u_char *api, const u_char *token, uint64_t since,
     const ngx_agt_clock_t *now);
@@ -384,10 +386,8 @@ ngx_agt_denials_add(ngx_agt_denials_t *denials,
 {
     uint64_t          made;
     ngx_int_t         rc;
-    ngx_uint_t        level, compared;
+    ngx_uint_t        compared;
     ngx_agt_denial_t  add;
-
-    static int64_t       told;
 
     if (ngx_agt_denials_key(add.key, args->api, args->kind, &args->value)
         != NGX_OK)
@@ -426,16 +426,30 @@ ngx_agt_denials_add(ngx_agt_denials_t *denials,
 
     ngx_agt_denials_unlock(denials);
 
-    if ((rc == NGX_BUSY || rc == NGX_ERROR) && told != now->wall) {
-        told = now->wall;
-        level = (rc == NGX_ERROR) ? NGX_LOG_ERR : NGX_LOG_WARN;
+    if (rc == NGX_BUSY) {
+        ngx_agt_denials_log(denials, NGX_AGT_DENIALS_LINE_LOST, NGX_LOG_WARN,
+                            now);
 
-        ngx_log_error(level, denials->shm_zone->shm.log, 0,
-                      "agilicus token: no room for all denials, make "
-                      "\"agilicus_token_denials\" larger");
+    } else if (rc == NGX_ERROR) {
+        ngx_agt_denials_log(denials, NGX_AGT_DENIALS_LINE_FULL, NGX_LOG_ERR,
+                            now);
     }
 
     return rc;
+}
+
+
+static void
+ngx_agt_denials_log(ngx_agt_denials_t *denials, ngx_uint_t line,
+    ngx_uint_t level, const ngx_agt_clock_t *now)
+{
+    if (!ngx_agt_clock_once(&denials->sh->said[line], now->wall)) {
+        return;
+    }
+
+    ngx_log_error(level, denials->shm_zone->shm.log, 0,
+                  "agilicus token: no room for all denials, make "
+                  "\"agilicus_token_denials\" larger");
 }
 
 

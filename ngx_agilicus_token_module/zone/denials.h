@@ -29,7 +29,7 @@
  * facts.  A reader of denials takes it only where a change is under way.
  */
 
-#define NGX_AGT_DENIALS_VERSION       4
+#define NGX_AGT_DENIALS_VERSION       5
 
 #define NGX_AGT_DENIALS_NAME          "agilicus_token_denials"
 #define NGX_AGT_DENIALS_DEFAULT_SIZE  (2 * 1024 * 1024)
@@ -80,6 +80,14 @@ typedef struct {
 } ngx_agt_feed_state_t;
 
 
+/* lines of the log that one of all workers writes, once a second at most */
+
+#define NGX_AGT_DENIALS_LINE_LOST     0
+#define NGX_AGT_DENIALS_LINE_FULL     1
+#define NGX_AGT_DENIALS_LINE_RECORDS  2
+#define NGX_AGT_DENIALS_LINES         3
+
+
 /* the head of the shared memory; offsets are from its beginning */
 
 typedef struct {
@@ -113,6 +121,9 @@ typedef struct {
     uint64_t              set_offset;
     uint64_t              size;               /* bytes, all together */
     uint64_t              hash_key[2];
+
+    /* the second, wall clock, in which a worker wrote the line last */
+    ngx_atomic_t          said[NGX_AGT_DENIALS_LINES];
 
     ngx_agt_feed_state_t  feed;
 } ngx_agt_denials_sh_t;

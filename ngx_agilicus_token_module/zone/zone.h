@@ -29,7 +29,7 @@
  * the mutex, and then asks whether there was a change meanwhile.
  */
 
-#define NGX_AGT_ZONE_VERSION   5
+#define NGX_AGT_ZONE_VERSION   6
 
 /* the least size of a zone in bytes */
 #define NGX_AGT_ZONE_MIN       (8 * ngx_pagesize)
@@ -184,7 +184,8 @@ typedef struct {
 
 #define NGX_AGT_API_LINE_FAILED   0
 #define NGX_AGT_API_LINE_FOREIGN  1
-#define NGX_AGT_API_LINES         2
+#define NGX_AGT_API_LINE_SAYS_NO  2
+#define NGX_AGT_API_LINES         3
 
 
 /* the state of an API in the zone; see budget */
@@ -198,7 +199,7 @@ typedef struct {
     uint64_t  time;       /* the budget: microseconds, monotonic */
     uint64_t  opened;     /* how often */
 
-    /* the second, wall clock, in which a worker logged that it fails last */
+    /* the second, wall clock, in which a worker wrote the line last */
     ngx_atomic_t  said[NGX_AGT_API_LINES];
 } ngx_agt_api_state_t;
 
