@@ -28,6 +28,9 @@ static void test_end(void);
 static void test_compare(void);
 static void test_raw(void);
 static void test_full(void);
+static void test_long(void);
+static void test_crowded(void);
+static void test_no_digest(void);
 static void start(void);
 static ngx_int_t add(const char *child, const char *parent,
     const char *purpose);
@@ -47,15 +50,16 @@ static ngx_agt_facts_t     facts;
 static const u_char                   api[32] = "an API";
 static const u_char                   elsewhere[32] = "another API";
 static const char                    *iat;
+static size_t                         padding;
 static const char                    *raw;
 
 
 int
 main(void)
 {
-    if (ngx_agt_digest_init() != NGX_OK
-        || ngx_agt_seal_init(&stub_log) != NGX_OK)
-    {
+    test_no_digest();
+
+    if (ngx_agt_seal_init(&stub_log) != NGX_OK) {
         return 1;
     }
 
@@ -70,6 +74,8 @@ main(void)
     test_compare();
     test_raw();
     test_full();
+    test_long();
+    test_crowded();
 
     stub_denials_free(denials);
 
@@ -116,6 +122,11 @@ test_add(void)
     unit_check(live("child") == 1);
     unit_check(add("child", "other parent", "p") == NGX_OK);
     unit_check(live("child") == 2);
+
+    raw = "raw";
+    unit_check(add("child", "parent", "p") == NGX_OK);
+    unit_check(live("child") == 3);
+    raw = NULL;
 
     unit_test("a token is no child of its own");
 
@@ -196,6 +207,12 @@ test_late(void)
     now.mono += 1000;
     unit_check(add("child", "parent", "p") == NGX_OK);
     unit_check(live("child") == 1);
+
+    unit_test("one that does not tell when it was issued may not");
+
+    iat = "none";
+    unit_check(add("other", "parent", "q") == NGX_DECLINED);
+    unit_check(due("other") == 1);
 }
 
 
@@ -268,6 +285,8 @@ test_replace(void)
 static void
 test_note(void)
 {
+    ngx_agt_ledger_record_t  *r;
+
     unit_test("a record ends with its token, on both clocks");
 
     start();
@@ -277,6 +296,26 @@ test_note(void)
     note("child", "jti", now.wall + 600);
     unit_check(record("child")->wall == now.wall + 600);
     unit_check(record("child")->mono == now.mono + 600000);
+
+    unit_test("the end that the API has told stays when a child comes again");
+
+    unit_check(add("child", "parent", "p") == NGX_OK);
+    unit_check(record("child")->wall == now.wall + 600);
+
+    unit_test("a child without a jti keeps what was known of it");
+
+    note("child", "", 0);
+    unit_check(record("child")->wall == now.wall + 600);
+    unit_check(record("child")->flags & NGX_AGT_LEDGER_HAS_JTI);
+
+    unit_test("the record of a sign-out is not a child's");
+
+    r = record("child");
+    r->flags &= ~(uint32_t) (NGX_AGT_LEDGER_CHILD | NGX_AGT_LEDGER_HAS_JTI);
+    note("child", "jti", now.wall + 60);
+    unit_check(record("child")->wall == now.wall + 600);
+    unit_check(!(record("child")->flags & NGX_AGT_LEDGER_HAS_JTI));
+    r->flags |= NGX_AGT_LEDGER_CHILD;
 
     unit_test("that of a token without an exp begins again when it ends");
 
@@ -315,6 +354,13 @@ test_young(void)
     digest(own, "other");
     (void) add("child2", "parent", "p2");
     unit_check(!ngx_agt_children_young(denials, api, own, &now));
+
+    unit_test("the API has told of a child that has ended");
+
+    digest(own, "child2");
+    unit_check(ngx_agt_children_young(denials, api, own, &now));
+    ngx_agt_children_end(denials, api, own, &now);
+    unit_check(!ngx_agt_children_young(denials, api, own, &now));
 }
 
 
@@ -329,12 +375,19 @@ test_end(void)
     (void) add("one", "parent", "p");
     (void) add("two", "parent", "p");
     (void) add("three", "parent", "q");
+    (void) add("four", "parent", "r");
 
     digest(own, "three");
     ngx_agt_children_end(denials, api, own, &now);
 
     unit_check(due("three") == 1 && denied("three", NULL));
     unit_check(live("one") == 1 && live("two") == 1);
+
+    unit_test("one that is refused again is not due sooner");
+
+    record("three")->next = now.mono + 5000;
+    ngx_agt_children_end(denials, api, own, &now);
+    unit_check(record("three")->next == now.mono + 5000);
 
     unit_test("all children end for a purpose that is refused by now");
 
@@ -343,6 +396,7 @@ test_end(void)
 
     unit_check(due("one") == 1 && due("two") == 1);
     unit_check(denied("one", NULL) && denied("two", NULL));
+    unit_check(live("four") == 1 && !denied("four", NULL));
 }
 
 
@@ -354,6 +408,7 @@ test_compare(void)
     start();
     (void) add("child", "parent", "p");
     (void) add("grandchild", "child", "g");
+    (void) add("brother", "parent", "b");
     (void) add("stranger", "stranger's", "s");
 
     unit_check(denials->ledger->compared == denials->sh->generation);
@@ -361,6 +416,7 @@ test_compare(void)
     /* as if the process had died before it got to the children */
 
     deny(JTI, "jti-parent");
+    record("brother")->next = now.mono + 5000;
     record("child")->state = NGX_AGT_LEDGER_LIVE;
     record("grandchild")->state = NGX_AGT_LEDGER_LIVE;
     record("grandchild")->flags &= ~(uint32_t)
@@ -372,6 +428,7 @@ test_compare(void)
 
     unit_check(due("child") == 1 && due("grandchild") == 1);
     unit_check(live("stranger") == 1);
+    unit_check(record("brother")->next == now.mono + 5000);
 
     unit_test("a denial leaves nothing to compare, a death does");
 
@@ -408,6 +465,117 @@ test_full(void)
     unit_check(live("more") == 0 && !denied("more", NULL));
     unit_check(!ngx_agt_children_room(denials));
     unit_check(add("0", "parent", "0") == NGX_OK);
+}
+
+
+static void
+test_long(void)
+{
+    unit_test("a token that is too long for a record is not handed out");
+
+    start();
+
+    padding = NGX_AGT_LEDGER_TOKEN - NGX_AGT_SEAL_LEN - strlen("token child");
+    unit_check(add("child", "parent", "p") == NGX_OK);
+
+    padding++;
+    unit_check(add("other", "parent", "q") == NGX_BUSY);
+    unit_check(live("other") == 0 && !denied("other", NULL));
+}
+
+
+static void
+test_crowded(void)
+{
+    char              value[16];
+    u_char            theirs[32];
+    ngx_str_t         v;
+    ngx_int_t         rc[2];
+    ngx_uint_t        i;
+    ngx_agt_denial_t  denial;
+
+    unit_test("children end where their denials find no room, too");
+
+    start();
+    (void) add("child", "parent", "p");
+    note("child", "own jti", 0);
+    (void) add("grandchild", "child", "g");
+    (void) add("other", "other parent", "o");
+    (void) add("its child", "other", "i");
+
+    stub_source = NGX_AGT_DENIED_UNTOLD;
+
+    for (i = 0; i < 20000; i++) {
+        (void) snprintf(value, sizeof(value), "%u", (unsigned) i);
+        v.data = (u_char *) value;
+        v.len = strlen(value);
+
+        (void) stub_deny(denials, api, JTI, &v, now.wall + 600, 0, &now);
+    }
+
+    stub_source = NGX_AGT_DENIED_BY_FEED;
+
+    memset(&denial, 0, sizeof(denial));
+    digest(theirs, "other parent");
+    (void) ngx_agt_denials_token_key(denial.key, api, TOKEN, theirs);
+    denial.mark = ngx_agt_denial_mark(now.mono, NGX_AGT_DENIED_UNTOLD, TOKEN);
+
+    ngx_agt_denials_lock(denials);
+    rc[0] = ngx_agt_children_end_locked(denials, record("child"), &now);
+    rc[1] = ngx_agt_children_denied_locked(denials, &denial, &now);
+    ngx_agt_denials_unlock(denials);
+
+    unit_check(rc[0] == NGX_ERROR && rc[1] == NGX_ERROR);
+    unit_check(!denied("child", NULL) && !denied("unseen", "own jti"));
+    unit_check(due("child") == 1 && due("grandchild") == 1);
+    unit_check(due("other") == 1 && due("its child") == 1);
+}
+
+
+/* a digest that failed is all zeros, which must not be taken for a key */
+
+static void
+test_no_digest(void)
+{
+    u_char                    purpose[32];
+    ngx_uint_t                young;
+    ngx_agt_facts_t           f;
+    ngx_agt_ledger_record_t   r, *zeros;
+
+    unit_test("without digests there is no child");
+
+    start();
+
+    memset(&f, 0, sizeof(f));
+    memset(&r, 0, sizeof(r));
+    memset(purpose, 0, sizeof(purpose));
+
+    unit_check(ngx_agt_children_of(&r, api, purpose, NULL, &f, now.mono)
+               == NGX_ERROR);
+    unit_check(add("child", NULL, "p") == NGX_ERROR);
+
+    r.state = NGX_AGT_LEDGER_LIVE;
+    r.flags = NGX_AGT_LEDGER_CHILD;
+    r.made = now.mono;
+
+    zeros = ngx_agt_ledger_add(denials->ledger, &r, purpose);
+
+    f.has_exp = 1;
+    f.exp = now.wall + 600;
+
+    ngx_agt_children_note(denials, api, purpose, &f, &now);
+    young = ngx_agt_children_young(denials, api, purpose, &now);
+    ngx_agt_children_end(denials, api, purpose, &now);
+
+    unit_check(!young);
+    unit_check(zeros->state == NGX_AGT_LEDGER_LIVE);
+    unit_check(zeros->flags == NGX_AGT_LEDGER_CHILD);
+
+    unit_test("nor without a key that seals");
+
+    unit_check(ngx_agt_digest_init() == NGX_OK);
+    unit_check(add("child", NULL, "p") == NGX_ERROR);
+    unit_check(live("child") == 0);
 }
 
 
@@ -456,6 +624,7 @@ start(void)
     denials->ledger->compared = denials->sh->generation;
     iat = NULL;
     raw = NULL;
+    padding = 0;
 }
 
 
@@ -463,10 +632,11 @@ static ngx_int_t
 add(const char *child, const char *parent, const char *purpose)
 {
     char                     jti[64], session[64], sub[64];
-    char                     text[64];
     u_char                   own[32], theirs[32], keys[32];
     ngx_agt_child_t          c;
     ngx_agt_ledger_record_t  r;
+
+    static char  text[NGX_AGT_LEDGER_TOKEN + 1];
 
     memset(&r, 0, sizeof(r));
     memset(&facts, 0, sizeof(facts));
@@ -485,7 +655,7 @@ add(const char *child, const char *parent, const char *purpose)
         facts.sub.data = (u_char *) sub;
         facts.sub.len = strlen(sub);
 
-        facts.has_iat = 1;
+        facts.has_iat = (iat == NULL || strcmp(iat, "none") != 0);
         facts.iat = iat ? now.wall + 10 : now.wall - 10;
 
         digest(theirs, parent);
@@ -511,7 +681,7 @@ add(const char *child, const char *parent, const char *purpose)
     c.digest = own;
     c.key = own;
     c.token.data = (u_char *) text;
-    c.token.len = strlen(text);
+    c.token.len = strlen(text) + padding;
     c.record = &r;
 
     return ngx_agt_children_add(denials, &c, &now);

@@ -20,9 +20,13 @@ static void test_binding(void);
 static void test_nothing_readable(void);
 static void test_allocations(void);
 static void test_raw(void);
+static void test_end(void);
+static void test_too_long(void);
+static void test_no_key(void);
 static void start(void);
 static void child(const char *jti, const char *session, const char *sub,
     int64_t iat);
+static void pack(void);
 static ngx_int_t store(uint64_t n, ngx_agt_reason_e reason,
     const char *token, ngx_uint_t verified);
 static ngx_int_t find(uint64_t n);
@@ -44,9 +48,13 @@ main(int argc, char **argv)
 {
     stub_seed(argc > 1 ? strtoull(argv[1], NULL, 10) : 176);
 
-    if (ngx_agt_digest_init() != NGX_OK
-        || ngx_agt_seal_init(&stub_log) != NGX_OK)
-    {
+    if (ngx_agt_digest_init() != NGX_OK) {
+        return 1;
+    }
+
+    test_no_key();
+
+    if (ngx_agt_seal_init(&stub_log) != NGX_OK) {
         return 1;
     }
 
@@ -58,6 +66,8 @@ main(int argc, char **argv)
     test_nothing_readable();
     test_allocations();
     test_raw();
+    test_end();
+    test_too_long();
 
     stub_zone_free(zone);
 
@@ -305,8 +315,6 @@ start(void)
 static void
 child(const char *jti, const char *session, const char *sub, int64_t iat)
 {
-    ngx_agt_facts_builder_t  b;
-
     memset(&facts, 0, sizeof(facts));
 
     facts.jti.data = (u_char *) jti;
@@ -319,6 +327,15 @@ child(const char *jti, const char *session, const char *sub, int64_t iat)
     facts.iat = iat;
     facts.has_exp = 1;
     facts.exp = 1700000600;
+
+    pack();
+}
+
+
+static void
+pack(void)
+{
+    ngx_agt_facts_builder_t  b;
 
     ngx_agt_facts_begin(&b, packed, sizeof(packed), &facts);
     packed_len = ngx_agt_facts_end(&b);
@@ -442,4 +459,107 @@ test_raw(void)
     unit_check(text.len == 0);
     unit_check(ngx_agt_issued_find_raw(zone, &k, 50, buf, &text)
                == NGX_DECLINED);
+}
+
+
+static void
+test_end(void)
+{
+    ngx_uint_t  i;
+
+    static const struct {
+        unsigned  has_exp:1;
+        int64_t   exp;
+        unsigned  has_end:1;
+        int64_t   end;
+        unsigned  has;
+        int64_t   until;
+    } ends[] = {
+        { 1, 1700000600, 0, 0,          1, 1700000600 },
+        { 1, 1700000600, 1, 1700000500, 1, 1700000500 },
+        { 1, 1700000600, 1, 1700000700, 1, 1700000600 },
+        { 0, 0,          1, 1700000700, 1, 1700000700 },
+        { 0, 0,          0, 0,          0, 0 }
+    };
+
+    unit_test("a token ends with its exp, or before by what refuses it then");
+
+    for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        start();
+        child("jti", "session", "sub", 5);
+
+        facts.has_exp = ends[i].has_exp;
+        facts.exp = ends[i].exp;
+        facts.has_end = ends[i].has_end;
+        facts.end = ends[i].end;
+        pack();
+
+        unit_check(store(1, NGX_AGT_REASON_REISSUE, "token", 1) == NGX_OK);
+        unit_check(find(1) == NGX_OK);
+        unit_check(secret.has_exp == ends[i].has);
+        unit_check(!secret.has_exp || secret.exp == ends[i].until);
+    }
+}
+
+
+static void
+test_too_long(void)
+{
+    u_char           *sealed;
+    u_char            key[32];
+    ngx_str_t         plain, bound;
+    ngx_agt_entry_t  *e;
+
+    unit_test("a token that is longer than the buffer is not opened");
+
+    start();
+    child("jti", "session", "sub", 5);
+    name(key, 1);
+
+    plain.len = NGX_AGT_ISSUED_MAX + 1;
+    plain.data = calloc(1, plain.len);
+    sealed = malloc(plain.len + NGX_AGT_SEAL_LEN);
+    bound.data = key;
+    bound.len = sizeof(key);
+
+    unit_check(ngx_agt_seal_encrypt(&plain, &bound, sealed) == NGX_OK);
+
+    e = ngx_agt_table_store(zone->facts, key, 1,
+                            packed_len + plain.len + NGX_AGT_SEAL_LEN);
+
+    e->class = NGX_AGT_CLASS_ACTIVE;
+    e->facts_len = (uint32_t) packed_len;
+    e->rules_len = (uint32_t) (plain.len + NGX_AGT_SEAL_LEN);
+    memcpy(e->data, packed, packed_len);
+    memcpy(e->data + packed_len, sealed, e->rules_len);
+
+    unit_check(find(1) == NGX_DECLINED);
+
+    free(plain.data);
+    free(sealed);
+}
+
+
+static void
+test_no_key(void)
+{
+    u_char               key[32];
+    ngx_str_t            token, text;
+    ngx_agt_cache_key_t  k;
+
+    unit_test("without a key that seals, no token is stored");
+
+    start();
+    child("jti", "session", "sub", 5);
+    name(key, 1);
+    k.key = key;
+    k.origin = 1;
+    ngx_str_set(&token, "token");
+
+    unit_check(store(1, NGX_AGT_REASON_REISSUE, "token", 1) == NGX_ERROR);
+    unit_check(find(1) == NGX_DECLINED);
+    unit_check(ngx_agt_issued_store_raw(zone, &k, &token, 50) == NGX_ERROR);
+    unit_check(ngx_agt_issued_find_raw(zone, &k, 50, buf, &text)
+               == NGX_DECLINED);
+    unit_check(zone->facts->used == 0);
 }
