@@ -82,27 +82,27 @@ typedef struct {
 } ngx_agt_figure_sample_t;
 
 
-static u_char *ngx_agt_figures_set(const ngx_agt_figures_t *figures,
+static const u_char *ngx_agt_figures_set(const ngx_agt_figures_t *figures,
     const ngx_agt_figures_section_t *section, ngx_uint_t n);
 static u_char *ngx_agt_figures_members(u_char *p, u_char *last,
-    ngx_uint_t section, u_char *set, ngx_uint_t comma);
+    ngx_uint_t section, const u_char *set, ngx_uint_t comma);
 static u_char *ngx_agt_figures_rows(u_char *p, u_char *last,
-    ngx_uint_t section, u_char *set);
+    ngx_uint_t section, const u_char *set);
 static u_char *ngx_agt_figure_row(u_char *p, u_char *last,
     const ngx_agt_figure_t *f, const ngx_agt_figure_sample_t *sample,
-    u_char *set);
-static ngx_uint_t ngx_agt_figure_next(const ngx_agt_figure_t *f, u_char *set,
-    ngx_uint_t *i, ngx_agt_figure_sample_t *sample);
+    const u_char *set);
+static ngx_uint_t ngx_agt_figure_next(const ngx_agt_figure_t *f,
+    const u_char *set, ngx_uint_t *i, ngx_agt_figure_sample_t *sample);
 static u_char *ngx_agt_figure_object(u_char *p, u_char *last,
-    const ngx_agt_figure_t *f, u_char *set);
+    const ngx_agt_figure_t *f, const u_char *set);
 static u_char *ngx_agt_figure_value(u_char *p, u_char *last,
-    const ngx_agt_figure_t *f, u_char *set, const char *quote);
+    const ngx_agt_figure_t *f, const u_char *set, const char *quote);
 static u_char *ngx_agt_figure_samples(u_char *p, u_char *last,
-    const ngx_agt_figure_t *f, u_char *set);
+    const ngx_agt_figure_t *f, const u_char *set);
 static u_char *ngx_agt_figure_histogram(u_char *p, u_char *last,
-    const ngx_agt_figure_t *f, u_char *set);
+    const ngx_agt_figure_t *f, const u_char *set);
 static u_char *ngx_agt_figure_name(u_char *p, u_char *last,
-    const ngx_agt_figure_t *f, u_char *set, const char *suffix);
+    const ngx_agt_figure_t *f, const u_char *set, const char *suffix);
 static u_char *ngx_agt_figure_close(u_char *p, u_char *last);
 
 
@@ -385,19 +385,19 @@ ngx_agt_figures_len(const ngx_agt_figures_t *figures, size_t row)
 
 /* where values lie: of the API or zone with this number; NULL after the last */
 
-static u_char *
+static const u_char *
 ngx_agt_figures_set(const ngx_agt_figures_t *figures,
     const ngx_agt_figures_section_t *section, ngx_uint_t n)
 {
     const ngx_array_t  *a;
 
     if (section->label == NULL) {
-        return (n == 0) ? (u_char *) figures : NULL;
+        return (n == 0) ? (const u_char *) figures : NULL;
     }
 
-    a = (const ngx_array_t *) ((u_char *) figures + section->offset);
+    a = (const ngx_array_t *) ((const u_char *) figures + section->offset);
 
-    return (n < a->nelts) ? (u_char *) a->elts + n * a->size : NULL;
+    return (n < a->nelts) ? (const u_char *) a->elts + n * a->size : NULL;
 }
 
 
@@ -405,8 +405,8 @@ u_char *
 ngx_agt_figures_json(u_char *p, u_char *last,
     const ngx_agt_figures_t *figures)
 {
-    u_char                           *set;
     ngx_uint_t                        i, n;
+    const u_char                     *set;
     const ngx_agt_figures_section_t  *s;
 
     p = ngx_slprintf(p, last, "{");
@@ -415,7 +415,8 @@ ngx_agt_figures_json(u_char *p, u_char *last,
         s = &ngx_agt_figures_sections[i];
 
         if (s->name == NULL) {
-            p = ngx_agt_figures_members(p, last, i, (u_char *) figures, 0);
+            p = ngx_agt_figures_members(p, last, i,
+                                        (const u_char *) figures, 0);
             continue;
         }
 
@@ -441,7 +442,7 @@ ngx_agt_figures_json(u_char *p, u_char *last,
 
 static u_char *
 ngx_agt_figures_members(u_char *p, u_char *last, ngx_uint_t section,
-    u_char *set, ngx_uint_t comma)
+    const u_char *set, ngx_uint_t comma)
 {
     ngx_uint_t               i;
     const ngx_agt_figure_t  *f;
@@ -468,7 +469,7 @@ ngx_agt_figures_members(u_char *p, u_char *last, ngx_uint_t section,
 
 static u_char *
 ngx_agt_figure_object(u_char *p, u_char *last, const ngx_agt_figure_t *f,
-    u_char *set)
+    const u_char *set)
 {
     ngx_uint_t                i;
     const char               *before;
@@ -507,8 +508,8 @@ u_char *
 ngx_agt_figures_tables(u_char *p, u_char *last,
     const ngx_agt_figures_t *figures)
 {
-    u_char                           *set;
     ngx_uint_t                        i, n;
+    const u_char                     *set;
     const ngx_agt_figures_section_t  *s;
 
     for (i = 0; i < NGX_AGT_FIGURES_SECTIONS; i++) {
@@ -541,7 +542,8 @@ ngx_agt_figures_tables(u_char *p, u_char *last,
 /* of figures with words, those that are not zero */
 
 static u_char *
-ngx_agt_figures_rows(u_char *p, u_char *last, ngx_uint_t section, u_char *set)
+ngx_agt_figures_rows(u_char *p, u_char *last, ngx_uint_t section,
+    const u_char *set)
 {
     ngx_uint_t                i, n;
     const ngx_agt_figure_t   *f;
@@ -574,7 +576,7 @@ ngx_agt_figures_rows(u_char *p, u_char *last, ngx_uint_t section, u_char *set)
 
 static u_char *
 ngx_agt_figure_row(u_char *p, u_char *last, const ngx_agt_figure_t *f,
-    const ngx_agt_figure_sample_t *sample, u_char *set)
+    const ngx_agt_figure_sample_t *sample, const u_char *set)
 {
     p = ngx_slprintf(p, last, "%V%s",
                      ngx_agt_dashboard_part(NGX_AGT_DASHBOARD_ROW), f->name);
@@ -604,14 +606,15 @@ ngx_agt_figure_row(u_char *p, u_char *last, const ngx_agt_figure_t *f,
  */
 
 static ngx_uint_t
-ngx_agt_figure_next(const ngx_agt_figure_t *f, u_char *set, ngx_uint_t *i,
+ngx_agt_figure_next(const ngx_agt_figure_t *f, const u_char *set, ngx_uint_t *i,
     ngx_agt_figure_sample_t *sample)
 {
-    uint64_t                value, *decisions;
+    uint64_t                value;
     ngx_uint_t              a, b, n, width;
+    const uint64_t         *decisions;
     const ngx_agt_calls_t  *calls;
 
-    decisions = (uint64_t *) (set + f->offset);
+    decisions = (const uint64_t *) (set + f->offset);
     calls = (const ngx_agt_calls_t *) (set + f->offset);
 
     switch (f->kind) {
@@ -707,17 +710,17 @@ ngx_agt_figure_next(const ngx_agt_figure_t *f, u_char *set, ngx_uint_t *i,
 
 static u_char *
 ngx_agt_figure_value(u_char *p, u_char *last, const ngx_agt_figure_t *f,
-    u_char *set, const char *quote)
+    const u_char *set, const char *quote)
 {
     uint64_t     value;
     const char  *word;
 
-    value = *(uint64_t *) (set + f->offset);
+    value = *(const uint64_t *) (set + f->offset);
 
     switch (f->kind) {
 
     case NGX_AGT_FIGURE_TEXT:
-        word = (char *) ((ngx_str_t *) (set + f->offset))->data;
+        word = (char *) ((const ngx_str_t *) (set + f->offset))->data;
         break;
 
     case NGX_AGT_FIGURE_MS:
@@ -749,9 +752,9 @@ u_char *
 ngx_agt_figures_prometheus(u_char *p, u_char *last,
     const ngx_agt_figures_t *figures)
 {
-    u_char                  *set;
     ngx_uint_t               i, n;
     const char              *family;
+    const u_char            *set;
     const ngx_agt_figure_t  *f;
 
     family = "";
@@ -786,13 +789,13 @@ ngx_agt_figures_prometheus(u_char *p, u_char *last,
 
 static u_char *
 ngx_agt_figure_samples(u_char *p, u_char *last, const ngx_agt_figure_t *f,
-    u_char *set)
+    const u_char *set)
 {
     uint64_t                 value;
     ngx_uint_t               i;
     ngx_agt_figure_sample_t  s;
 
-    value = *(uint64_t *) (set + f->offset);
+    value = *(const uint64_t *) (set + f->offset);
 
     switch (f->kind) {
 
@@ -854,7 +857,7 @@ ngx_agt_figure_samples(u_char *p, u_char *last, const ngx_agt_figure_t *f,
 
 static u_char *
 ngx_agt_figure_histogram(u_char *p, u_char *last, const ngx_agt_figure_t *f,
-    u_char *set)
+    const u_char *set)
 {
     u_char                   *end;
     u_char                    le[NGX_INT64_LEN + sizeof(".000")];
@@ -866,7 +869,7 @@ ngx_agt_figure_histogram(u_char *p, u_char *last, const ngx_agt_figure_t *f,
 
     for (a = 0; a < NGX_AGT_OPERATION_LAST; a++) {
         operation = ngx_agt_operation_word(a);
-        latency = &((ngx_agt_calls_t *) (set + f->offset))[a].latency;
+        latency = &((const ngx_agt_calls_t *) (set + f->offset))[a].latency;
         n = 0;
 
         for (i = 0; i <= NGX_AGT_NLATENCIES; i++) {
@@ -918,7 +921,7 @@ ngx_agt_figure_histogram(u_char *p, u_char *last, const ngx_agt_figure_t *f,
 
 static u_char *
 ngx_agt_figure_name(u_char *p, u_char *last, const ngx_agt_figure_t *f,
-    u_char *set, const char *suffix)
+    const u_char *set, const char *suffix)
 {
     const char  *name;
 

@@ -13,7 +13,7 @@
 static ngx_uint_t ngx_agt_cut_protocol_has(ngx_http_request_t *r,
     ngx_str_t *prefix);
 static ngx_int_t ngx_agt_cut_protocol_keep(ngx_http_request_t *r,
-    ngx_table_elt_t *h, void *data);
+    ngx_table_elt_t *h, const void *data);
 
 
 ngx_uint_t
@@ -116,9 +116,9 @@ ngx_agt_cut_protocol_has(ngx_http_request_t *r, ngx_str_t *prefix)
 
 static ngx_int_t
 ngx_agt_cut_protocol_keep(ngx_http_request_t *r, ngx_table_elt_t *h,
-    void *data)
+    const void *data)
 {
-    ngx_str_t *prefix = data;
+    const ngx_str_t *prefix = data;
 
     u_char  *p;
 

@@ -9,7 +9,7 @@
 
 
 static ngx_int_t ngx_agt_headers_no_credentials(ngx_http_request_t *r,
-    ngx_table_elt_t *h, void *data);
+    ngx_table_elt_t *h, const void *data);
 static ngx_int_t ngx_agt_headers_push(ngx_http_request_t *r,
     const ngx_table_elt_t *h);
 static ngx_int_t ngx_agt_headers_forget_field(ngx_http_request_t *r,
@@ -97,7 +97,7 @@ ngx_agt_headers_is_json(ngx_http_request_t *r)
 
 ngx_int_t
 ngx_agt_headers_copy(ngx_http_request_t *r, ngx_agt_headers_pt keep,
-    void *data)
+    const void *data)
 {
     ngx_int_t           rc;
     ngx_list_t          list;
@@ -245,7 +245,7 @@ ngx_agt_headers_restore(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_agt_headers_no_credentials(ngx_http_request_t *r, ngx_table_elt_t *h,
-    void *data)
+    const void *data)
 {
     return (ngx_agt_headers_is(h, "Authorization")
             || ngx_agt_headers_is(h, "Cookie")) ? NGX_DECLINED : NGX_OK;

@@ -45,7 +45,7 @@ typedef struct {
  * the copying.
  */
 typedef ngx_int_t (*ngx_agt_headers_pt)(ngx_http_request_t *r,
-    ngx_table_elt_t *h, void *data);
+    ngx_table_elt_t *h, const void *data);
 
 
 /*
@@ -80,7 +80,7 @@ ngx_uint_t ngx_agt_headers_is_json(ngx_http_request_t *r);
  * remain good.  NGX_OK, or NGX_ERROR with the old list in place.
  */
 ngx_int_t ngx_agt_headers_copy(ngx_http_request_t *r, ngx_agt_headers_pt keep,
-    void *data);
+    const void *data);
 
 /*
  * Adds a field to the request, at the end.  Name and value are not copied, must

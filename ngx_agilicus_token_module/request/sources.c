@@ -74,16 +74,16 @@ ngx_uint_t
 ngx_agt_sources_take(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_str_t          token;
-    ngx_uint_t         i, n, rc, found;
-    ngx_agt_source_t  *sources;
+    ngx_str_t                token;
+    ngx_uint_t               i, n, rc, found;
+    const ngx_agt_source_t  *sources;
 
     if (lcf->places) {
         sources = lcf->places->elts;
         n = lcf->places->nelts;
 
     } else {
-        sources = (ngx_agt_source_t *) &ngx_agt_header_source;
+        sources = &ngx_agt_header_source;
         n = 1;
     }
 

@@ -251,8 +251,8 @@ ngx_agt_bearer_cut_query(ngx_str_t *args, ngx_str_t *name, u_char *dst)
 
 
 ngx_uint_t
-ngx_agt_bearer_subprotocol(ngx_str_t *value, ngx_str_t *prefix, size_t max,
-    ngx_uint_t *seen, ngx_str_t *token)
+ngx_agt_bearer_subprotocol(ngx_str_t *value, const ngx_str_t *prefix,
+    size_t max, ngx_uint_t *seen, ngx_str_t *token)
 {
     ngx_str_t   rest, element;
     ngx_uint_t  rc;
@@ -293,7 +293,7 @@ ngx_agt_bearer_is_subprotocol(ngx_str_t *element, const ngx_str_t *prefix)
 
 
 size_t
-ngx_agt_bearer_cut_subprotocol(ngx_str_t *value, ngx_str_t *prefix,
+ngx_agt_bearer_cut_subprotocol(ngx_str_t *value, const ngx_str_t *prefix,
     u_char *dst)
 {
     u_char     *d;

@@ -96,16 +96,16 @@ ngx_uint_t ngx_agt_bearer_query(ngx_str_t *args, ngx_str_t *name,
  * rest of the element is the token, and no rest is MALFORMED.  "*seen" counts
  * over several fields, as for cookies.
  */
-ngx_uint_t ngx_agt_bearer_subprotocol(ngx_str_t *value, ngx_str_t *prefix,
-    size_t max, ngx_uint_t *seen, ngx_str_t *token);
+ngx_uint_t ngx_agt_bearer_subprotocol(ngx_str_t *value,
+    const ngx_str_t *prefix, size_t max, ngx_uint_t *seen, ngx_str_t *token);
 
 /*
  * Copies the value of a Sec-WebSocket-Protocol field to "dst" (at least
  * value->len bytes) without any element that begins with "prefix", all others
  * untouched; returns the number of bytes written, 0 where no other is left.
  */
-size_t ngx_agt_bearer_cut_subprotocol(ngx_str_t *value, ngx_str_t *prefix,
-    u_char *dst);
+size_t ngx_agt_bearer_cut_subprotocol(ngx_str_t *value,
+    const ngx_str_t *prefix, u_char *dst);
 
 /*
  * Returns 1 if a parameter "name" stands in a raw query string, with or without

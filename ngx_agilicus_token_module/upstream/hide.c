@@ -23,9 +23,9 @@ static ngx_int_t ngx_agt_hide_args_have(ngx_http_request_t *r,
     const ngx_str_t *token);
 static void ngx_agt_hide_values(ngx_http_request_t *r, const ngx_str_t *token);
 static ngx_int_t ngx_agt_hide_keep(ngx_http_request_t *r, ngx_table_elt_t *h,
-    void *data);
+    const void *data);
 static ngx_int_t ngx_agt_hide_keep_basic(ngx_http_request_t *r,
-    ngx_table_elt_t *h, void *data);
+    ngx_table_elt_t *h, const void *data);
 static ngx_uint_t ngx_agt_hide_has_scheme(ngx_table_elt_t *h,
     const char *scheme);
 static ngx_int_t ngx_agt_hide_cookie(ngx_http_request_t *r,
@@ -195,7 +195,8 @@ ngx_agt_hide_basic(ngx_http_request_t *r, const ngx_str_t *api_key)
 
 
 static ngx_int_t
-ngx_agt_hide_keep_basic(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
+ngx_agt_hide_keep_basic(ngx_http_request_t *r, ngx_table_elt_t *h,
+    const void *data)
 {
     if (ngx_agt_hide_has_scheme(h, "basic")) {
         r->headers_in.authorization = NULL;
@@ -207,9 +208,9 @@ ngx_agt_hide_keep_basic(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
 
 
 static ngx_int_t
-ngx_agt_hide_keep(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
+ngx_agt_hide_keep(ngx_http_request_t *r, ngx_table_elt_t *h, const void *data)
 {
-    ngx_agt_ctx_t *ctx = data;
+    const ngx_agt_ctx_t *ctx = data;
 
     if (ngx_agt_hide_has_scheme(h, "bearer")) {
         r->headers_in.authorization = NULL;

@@ -41,7 +41,7 @@ typedef struct {
 
 
 static ngx_int_t ngx_agt_identity_keep(ngx_http_request_t *r,
-    ngx_table_elt_t *h, void *data);
+    ngx_table_elt_t *h, const void *data);
 static ngx_int_t ngx_agt_identity_connection(ngx_http_request_t *r,
     const ngx_agt_main_conf_t *mcf, ngx_table_elt_t *h);
 static ngx_uint_t ngx_agt_identity_is_name(
@@ -101,12 +101,13 @@ ngx_agt_identity_post_read_handler(ngx_http_request_t *r)
 ngx_int_t
 ngx_agt_identity_remove(ngx_http_request_t *r, const ngx_agt_main_conf_t *mcf)
 {
-    return ngx_agt_headers_copy(r, ngx_agt_identity_keep, (void *) mcf);
+    return ngx_agt_headers_copy(r, ngx_agt_identity_keep, mcf);
 }
 
 
 static ngx_int_t
-ngx_agt_identity_keep(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
+ngx_agt_identity_keep(ngx_http_request_t *r, ngx_table_elt_t *h,
+    const void *data)
 {
     const ngx_agt_main_conf_t *mcf = data;
 
