@@ -7,7 +7,8 @@ package PageCommands;
 #       of the ```sh blocks in a text.  A command is a line, with its
 #       here-document or what follows a backslash; "  # 401, text" behind it is
 #       what its output must have: a number is the status of an HTTP response,
-#       other items are parts of the output.  Each is { line, shell, wanted }.
+#       other items are parts of the output, or with "without" before them not.
+#       Each is { line, shell, wanted }.
 #
 #   PageCommands::run(\@commands, dir => $dir, env => { BEN => ... },
 #                     change => sub { ... }, after => sub { ... });
@@ -127,6 +128,7 @@ sub _has {
     my ($output, $item) = @_;
 
     return $output =~ m{^HTTP/\S+ \Q$item\E\b}m if $item =~ /\A\d{3}\z/;
+    return index($output, $1) < 0 if $item =~ /\Awithout (.+)/;
     return index($output =~ s/\r//gr, $item) >= 0;
 }
 
