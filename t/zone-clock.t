@@ -17,13 +17,13 @@ use HttpClient;
 use MockAPI;
 use NginxControl;
 use NginxProcess;
+use TestClock;
 
 my $slow = $ENV{AGILICUS_TEST_SLOW} = NginxControl::slow();
 my $dir = File::Temp->newdir;
 my $begun = int time;
 my ($polled, $since_poll, %ahead) = (0, 0);
-
-preload_clock();
+my $clock = TestClock->new;
 
 my @unusable = ([ 'a redirect', { status => 302, headers => { Location => '/' } } ],
                 [ 'half a Token', { body => '{"sub":"x"' } ],
@@ -473,7 +473,7 @@ sub start_nginx {
     my $new = NginxProcess->new(
         http   => $more,
         config => $locations,
-        env    => { AGILICUS_TEST_CLOCK => "$dir/clock" },
+        env    => { $clock->env },
     );
 
     $new->write_file('html/page', "page\n");
@@ -530,17 +530,7 @@ sub after_renewal {
 
 # How far the clocks of nginx are ahead of ours, in seconds
 
-sub set_clock {
-    open my $file, -e "$dir/clock" ? '+<' : '+>', "$dir/clock"
-        or die "$dir/clock: $!\n";
-
-    # in place: nginx has it mapped
-
-    syswrite $file, pack 'qq', map { int $ahead{$_} * 1000 } qw(wall mono);
-    close $file;
-
-    return;
-}
+sub set_clock { return $clock->set(%ahead) }
 
 
 sub wall_at {
@@ -582,118 +572,6 @@ sub passes {
             sleep 0.05 * $slow;
         }
     }
-
-    return;
-}
-
-
-# The clocks of nginx, and of libcurl in it, are ours and what the file adds to
-# them; so nothing may be on its way when they are set.
-
-sub preload_clock {
-    open my $c, '>', "$dir/clock.c" or die "$dir/clock.c: $!\n";
-    print $c <<'EOC';
-#define _GNU_SOURCE
-
-#include <fcntl.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <sys/time.h>
-#include <time.h>
-#include <unistd.h>
-
-static volatile int64_t *ahead;         /* milliseconds: wall, monotonic */
-
-__attribute__((constructor)) static void
-init(void)
-{
-    int          fd;
-    void        *p;
-    const char  *name = getenv("AGILICUS_TEST_CLOCK");
-
-    fd = name ? open(name, O_RDONLY) : -1;
-
-    if (fd != -1) {
-        p = mmap(NULL, 16, PROT_READ, MAP_SHARED, fd, 0);
-        ahead = (p == MAP_FAILED) ? NULL : p;
-        close(fd);
-    }
-}
-
-int
-clock_gettime(clockid_t id, struct timespec *ts)
-{
-    int64_t  ns;
-    int      rc = (int) syscall(SYS_clock_gettime, id, ts);
-
-    if (rc != 0 || ahead == NULL) {
-        return rc;
-    }
-
-    switch (id) {
-    case CLOCK_REALTIME:
-    case CLOCK_REALTIME_COARSE:
-        ns = ahead[0] * 1000000;
-        break;
-    case CLOCK_MONOTONIC:
-    case CLOCK_MONOTONIC_COARSE:
-    case CLOCK_MONOTONIC_RAW:
-        ns = ahead[1] * 1000000;
-        break;
-    default:
-        return 0;
-    }
-
-    ns += ts->tv_nsec;
-    ts->tv_sec += ns / 1000000000;
-    ts->tv_nsec = ns % 1000000000;
-
-    if (ts->tv_nsec < 0) {
-        ts->tv_nsec += 1000000000;
-        ts->tv_sec--;
-    }
-
-    return 0;
-}
-
-int
-gettimeofday(struct timeval *restrict tv, void *restrict tz)
-{
-    struct timespec  ts;
-
-    clock_gettime(CLOCK_REALTIME, &ts);
-
-    tv->tv_sec = ts.tv_sec;
-    tv->tv_usec = ts.tv_nsec / 1000;
-
-    return 0;
-}
-
-time_t
-time(time_t *t)
-{
-    struct timespec  ts;
-
-    clock_gettime(CLOCK_REALTIME_COARSE, &ts);
-
-    if (t) {
-        *t = ts.tv_sec;
-    }
-
-    return ts.tv_sec;
-}
-EOC
-    close $c;
-
-    my $cc = $ENV{CC} || 'gcc';
-
-    system("$cc -O1 -fPIC -shared -o '$dir/clock.so' '$dir/clock.c'") == 0
-        or die "cannot build $dir/clock.so\n";
-
-    $ENV{AGILICUS_NGINX_PRELOAD} = join ' ', grep { defined && length }
-        $ENV{AGILICUS_NGINX_PRELOAD}, "$dir/clock.so";
 
     return;
 }
