@@ -83,6 +83,11 @@ EOC
                 agilicus_token_leeway 1h;
                 try_files /page =404;
             }
+            location = /short {
+                agilicus_token on;
+                agilicus_token_cache_valid active=1s;
+                try_files /page =404;
+            }
             location = /off {
                 agilicus_token on;
                 agilicus_token_cache off;
@@ -337,6 +342,7 @@ subtest 'what is known is not checked' => sub {
     # facts of the API go before claims that only the gate has read
 
     is(get($token), '200 active/ 0', 'then the API has told the expiry');
+    is(get($token, '/short'), $let_in, 'is asked again where that is too old');
     is(status()->{signature}{checked}, $checked, 'and the keys have nothing '
        . 'to say');
 };
