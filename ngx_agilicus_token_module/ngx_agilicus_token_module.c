@@ -23,6 +23,7 @@
 #include "config/parameters.h"
 #include "config/register.h"
 #include "config/values.h"
+#include "api/credential.h"
 #include "api/deliver.h"
 #include "zone/seal.h"
 #include "zone/worker_cache.h"
@@ -599,6 +600,7 @@ ngx_agt_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    ngx_agt_credential_init(&mcf->api, cycle->log);
     ngx_agt_jwsk_init(&mcf->jwsk, cycle->log);
 
     return ngx_agt_feed_init(&mcf->feed, cycle->log);
@@ -609,6 +611,7 @@ static void
 ngx_agt_exit_process(ngx_cycle_t *cycle)
 {
     ngx_agt_feed_exit();
+    ngx_agt_credential_exit();
     ngx_agt_jwsk_exit();
     ngx_agt_deliver_exit();
     ngx_agt_call_exit();

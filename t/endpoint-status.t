@@ -16,6 +16,7 @@ use lib dirname(__FILE__) . '/lib';
 
 use MockAPI;
 use NginxProcess;
+use TestJWT;
 
 my $top = dirname(__FILE__) . '/..';
 my $mock = MockAPI->start(default => { token => {} },
@@ -28,6 +29,7 @@ my $odd = qq{a"b\\c<d>&e};
 my $nginx = NginxProcess->new(
     http => <<"EOC",
         agilicus_token_api http://127.0.0.1:\$TEST_NGINX_MOCK_PORT;
+        agilicus_token_api_credential \$TEST_NGINX_PREFIX/late;
         agilicus_token_api_breaker 2 open=60s max=60s;
         agilicus_token_zone agilicus:1m;
         agilicus_token_zone '@{[ $odd =~ s/\\/\\\\/r ]}:1m';
@@ -45,9 +47,22 @@ EOC
             agilicus_token_reissue north;
             try_files /page =404;
         }
+        location = /early {
+            agilicus_token on;
+            agilicus_token_api_credential $TEST_NGINX_PREFIX/early;
+        }
         location = /status { agilicus_token_status; }
 EOC
 );
+
+# nobody calls with the second
+
+my %ends = (late => time + 200000, early => time + 100000);
+
+for my $name (keys %ends) {
+    chmod 0600, $nginx->write_file($name, TestJWT::jwt({ alg => 'ES256' },
+                                          { exp => $ends{$name} }, $name));
+}
 
 $nginx->write_file('html/page', "page\n");
 $nginx->start;
@@ -120,6 +135,8 @@ subtest 'JSON' => sub {
        '... both calls are in the histogram');
     is(total($api->{latency_ms}{list}), 0, '... of that operation only');
     is($api->{breaker}, 'closed', '... and does not fail');
+    is($api->{credential_expiry_ms}, 1000 * $ends{early},
+       '... two credentials for it, of which one ends first');
     is_deeply([ map { $_->{name} } @{$json->{zones}} ], [ 'agilicus', $odd ],
               'zones have their names, whatever is in them');
     is($json->{zones}[0]{facts}, 1, 'facts of one token lie in the first');
@@ -173,6 +190,8 @@ subtest 'Prometheus' => sub {
     like($text, qr/^agilicus_token_api_calls_total
                     \{api="[^"]+",operation="introspect",result="revoked"\}
                     \ 1$/mx, 'calls');
+    like($text, qr/^agilicus_token_api_credential_expiry_timestamp_seconds
+                    \{api="[^"]+"\}\ $ends{early}\.000$/mx, 'a date');
     like($text, qr/^agilicus_token_zone_entries\{zone="agilicus",kind="facts"\} 1$/m,
          'a gauge of a zone');
     like($text, qr/\{zone="a\\"b\\\\c<d>&e",kind=/, 'a name is escaped');
@@ -242,6 +261,8 @@ subtest 'the page' => sub {
               '... and its table has the figures that JSON has');
     like($html->{body}, qr{<th>breaker</th><td>closed</td>},
          'the breaker is a word');
+    like($html->{body}, qr{<th>credential_expiry_ms</th><td>$ends{early}000</td>},
+         'the end of a credential is there');
     like($html->{body}, qr{<th>decisions missing no_token</th><td>1</td>},
          'a decision has its verdict and its reason');
 

@@ -22,7 +22,8 @@ static uint64_t  boot, mono;
 int
 main(void)
 {
-    uint64_t  before;
+    uint64_t      before;
+    ngx_atomic_t  said;
 
     unit_test("the clock counts what the machine sleeps");
 
@@ -60,6 +61,24 @@ main(void)
     unit_check(ngx_agt_clock_mono_now() > ngx_agt_clock_mono());
     stub_clock(5400000, 1700004200);
     unit_check(ngx_agt_clock_mono_now() > ngx_agt_clock_mono());
+
+    unit_test("one of all callers may speak in a period");
+
+    said = 0;
+    unit_check(ngx_agt_clock_once(&said, 1700000000, 60) == 1);
+    unit_check(said == 1700000000);
+    unit_check(ngx_agt_clock_once(&said, 1700000000, 60) == 0);
+    unit_check(ngx_agt_clock_once(&said, 1700000059, 60) == 0);
+    unit_check(ngx_agt_clock_once(&said, 1700000060, 60) == 1);
+    unit_check(ngx_agt_clock_once(&said, 1700000060, 1) == 0);
+    unit_check(ngx_agt_clock_once(&said, 1700000061, 1) == 1);
+
+    unit_test("another may be a second ahead, and the clock may be set back");
+
+    unit_check(ngx_agt_clock_once(&said, 1700000060, 1) == 0);
+    unit_check(ngx_agt_clock_once(&said, 1700000060, 60) == 0);
+    unit_check(ngx_agt_clock_once(&said, 1700000059, 60) == 1);
+    unit_check(said == 1700000059);
 
     return unit_done();
 }

@@ -38,6 +38,7 @@ typedef struct {
 
     ngx_agt_curl_profile_t  profile;
     ngx_str_t               credential; /* empty: none */
+    int64_t                 credential_expiry;  /* seconds; -1: not known */
     unsigned                credential_introspect:1;
     ngx_msec_t              longest;    /* "api_timeout" of all locations */
     ngx_uint_t              index;      /* among the configured APIs */

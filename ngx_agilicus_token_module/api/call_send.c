@@ -582,7 +582,7 @@ ngx_agt_call_may_say(const ngx_agt_call_t *call, ngx_uint_t line)
     sh = ngx_agt_worker.conf->first->sh;
 
     return ngx_agt_clock_once(&sh->api[call->api->state].said[line],
-                              ngx_time());
+                              ngx_time(), 1);
 }
 
 

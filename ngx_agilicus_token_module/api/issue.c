@@ -247,7 +247,7 @@ ngx_agt_issue_has_room(void)
     }
 
     if (ngx_agt_clock_once(&denials->sh->said[NGX_AGT_DENIALS_LINE_RECORDS],
-                           ngx_time()))
+                           ngx_time(), 1))
     {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "agilicus token: no room for records of tokens that are "

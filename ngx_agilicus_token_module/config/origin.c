@@ -8,10 +8,13 @@
 #include "config/files.h"
 #include "config/place.h"
 #include "config/url.h"
+#include "api/credential.h"
 
 
 static ngx_agt_api_t *ngx_agt_api_get(ngx_conf_t *cf,
     ngx_agt_loc_conf_t *conf);
+static void ngx_agt_api_expiry(ngx_conf_t *cf,
+    const ngx_agt_loc_conf_t *conf, ngx_agt_api_t *api);
 static ngx_int_t ngx_agt_api_count(ngx_conf_t *cf,
     ngx_agt_main_conf_t *mcf, ngx_agt_api_t *api);
 static ngx_int_t ngx_agt_api_tls(ngx_conf_t *cf,
@@ -183,7 +186,30 @@ ngx_agt_api_get(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf)
 
     *a = api;
 
+    ngx_agt_api_expiry(cf, conf, api);
+
     return api;
+}
+
+
+static void
+ngx_agt_api_expiry(ngx_conf_t *cf, const ngx_agt_loc_conf_t *conf,
+    ngx_agt_api_t *api)
+{
+    u_char  *end;
+    u_char   words[NGX_AGT_CREDENTIAL_WORDS];
+
+    api->credential_expiry = ngx_agt_credential_expiry(&api->credential);
+
+    end = ngx_agt_credential_words(words, api->credential_expiry, ngx_time());
+
+    if (end != words) {
+        ngx_agt_place_warn(cf, &conf->api_credential.place,
+                           "\"%V\" names \"%V\", whose token %*s",
+                           &conf->api_credential.place.name,
+                           &conf->api_credential.value,
+                           (size_t) (end - words), words);
+    }
 }
 
 

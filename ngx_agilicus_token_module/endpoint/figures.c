@@ -35,6 +35,7 @@ typedef enum {
     NGX_AGT_FIGURE_NUMBER = 0,
     NGX_AGT_FIGURE_TEXT,
     NGX_AGT_FIGURE_MS,           /* seconds in Prometheus; -1: not known */
+    NGX_AGT_FIGURE_DATE,         /* the same; -1: there is no figure */
     NGX_AGT_FIGURE_THOUSANDTHS,
     NGX_AGT_FIGURE_FLAG,
     NGX_AGT_FIGURE_BREAKER,      /* time until which it is open; 0: closed */
@@ -87,6 +88,8 @@ static const u_char *ngx_agt_figures_set(const ngx_agt_figures_t *figures,
 static u_char *ngx_agt_figures_members(u_char *p, u_char *last,
     ngx_uint_t section, const u_char *set, ngx_uint_t comma);
 static u_char *ngx_agt_figures_rows(u_char *p, u_char *last,
+    ngx_uint_t section, const u_char *set);
+static ngx_uint_t ngx_agt_figure_is_in(const ngx_agt_figure_t *f,
     ngx_uint_t section, const u_char *set);
 static u_char *ngx_agt_figure_row(u_char *p, u_char *last,
     const ngx_agt_figure_t *f, const ngx_agt_figure_sample_t *sample,
@@ -204,6 +207,10 @@ static const ngx_agt_figure_t  ngx_agt_figures[] = {
     { NGX_AGT_FIGURES_APIS, "opened", "api_breaker_opened_total", "counter",
       NULL, NGX_AGT_FIGURE_NUMBER, of_api(state.opened),
       "How often the breaker of an API has opened." },
+    { NGX_AGT_FIGURES_APIS, "credential_expiry_ms",
+      "api_credential_expiry_timestamp_seconds", "gauge", NULL,
+      NGX_AGT_FIGURE_DATE, of_api(credential_expiry),
+      "When the edge's credential for an API ends, since the epoch." },
     { NGX_AGT_FIGURES_APIS, "calls", "api_calls_total", "counter", NULL,
       NGX_AGT_FIGURE_RESULTS, of_api(calls),
       "Calls to an API that have ended, by operation and result." },
@@ -450,7 +457,7 @@ ngx_agt_figures_members(u_char *p, u_char *last, ngx_uint_t section,
     for (i = 0; i < NGX_AGT_NFIGURES; i++) {
         f = &ngx_agt_figures[i];
 
-        if (f->section == section && f->name) {
+        if (ngx_agt_figure_is_in(f, section, set)) {
             p = ngx_slprintf(p, last, "%s\"%s\":", comma ? "," : "", f->name);
 
             p = (f->kind < NGX_AGT_FIGURE_VERDICTS)
@@ -552,7 +559,7 @@ ngx_agt_figures_rows(u_char *p, u_char *last, ngx_uint_t section,
     for (i = 0; i < NGX_AGT_NFIGURES; i++) {
         f = &ngx_agt_figures[i];
 
-        if (f->section != section || f->name == NULL) {
+        if (!ngx_agt_figure_is_in(f, section, set)) {
             continue;
         }
 
@@ -571,6 +578,18 @@ ngx_agt_figures_rows(u_char *p, u_char *last, ngx_uint_t section,
     }
 
     return p;
+}
+
+
+/* whether JSON and the page have a figure in a section */
+
+static ngx_uint_t
+ngx_agt_figure_is_in(const ngx_agt_figure_t *f, ngx_uint_t section,
+    const u_char *set)
+{
+    return f->section == section && f->name
+           && (f->kind != NGX_AGT_FIGURE_DATE
+               || *(const int64_t *) (set + f->offset) >= 0);
 }
 
 
@@ -724,6 +743,7 @@ ngx_agt_figure_value(u_char *p, u_char *last, const ngx_agt_figure_t *f,
         break;
 
     case NGX_AGT_FIGURE_MS:
+    case NGX_AGT_FIGURE_DATE:
         return ngx_slprintf(p, last, "%L", (int64_t) value);
 
     case NGX_AGT_FIGURE_THOUSANDTHS:
@@ -800,6 +820,7 @@ ngx_agt_figure_samples(u_char *p, u_char *last, const ngx_agt_figure_t *f,
     switch (f->kind) {
 
     case NGX_AGT_FIGURE_MS:
+    case NGX_AGT_FIGURE_DATE:
 
         if ((int64_t) value < 0) {
             return p;

@@ -29,6 +29,7 @@
 typedef struct {
     ngx_str_t             name;
     ngx_agt_api_state_t   state;
+    int64_t               credential_expiry; /* ms since the epoch; -1: none */
     ngx_agt_calls_t       calls[NGX_AGT_OPERATION_LAST];
 } ngx_agt_figures_api_t;
 

@@ -10,6 +10,7 @@
 #include "endpoint/purge.h"
 #include "endpoint/reply.h"
 #include "request/headers.h"
+#include "api/credential.h"
 #include "token/text.h"
 
 
@@ -29,7 +30,7 @@ static ngx_uint_t ngx_agt_status_accepts(ngx_http_request_t *r,
 static ngx_int_t ngx_agt_status_gather(ngx_http_request_t *r,
     ngx_agt_figures_t *figures, ngx_uint_t html);
 static ngx_int_t ngx_agt_status_api(ngx_agt_figures_t *figures,
-    ngx_agt_zone_t *first, const ngx_agt_api_t *api, ngx_uint_t html);
+    const ngx_agt_api_conf_t *conf, const ngx_agt_api_t *api, ngx_uint_t html);
 static ngx_int_t ngx_agt_status_zone(ngx_agt_figures_t *figures,
     ngx_agt_zone_t *zone, ngx_uint_t html);
 static void ngx_agt_status_keys(ngx_agt_figures_t *figures,
@@ -244,7 +245,7 @@ ngx_agt_status_gather(ngx_http_request_t *r, ngx_agt_figures_t *figures,
         }
 
         if (j == i
-            && ngx_agt_status_api(figures, first, mcf->api.apis[i], html)
+            && ngx_agt_status_api(figures, &mcf->api, mcf->api.apis[i], html)
                != NGX_OK)
         {
             return NGX_ERROR;
@@ -264,10 +265,11 @@ ngx_agt_status_gather(ngx_http_request_t *r, ngx_agt_figures_t *figures,
 
 
 static ngx_int_t
-ngx_agt_status_api(ngx_agt_figures_t *figures, ngx_agt_zone_t *first,
-    const ngx_agt_api_t *api, ngx_uint_t html)
+ngx_agt_status_api(ngx_agt_figures_t *figures,
+    const ngx_agt_api_conf_t *conf, const ngx_agt_api_t *api, ngx_uint_t html)
 {
     ngx_uint_t              i;
+    ngx_agt_zone_t         *first;
     ngx_agt_figures_api_t  *out;
 
     out = ngx_array_push(&figures->apis);
@@ -275,9 +277,17 @@ ngx_agt_status_api(ngx_agt_figures_t *figures, ngx_agt_zone_t *first,
         return NGX_ERROR;
     }
 
+    first = conf->first;
+
     ngx_agt_zone_lock(first);
     out->state = first->sh->api[api->state];
     ngx_agt_zone_unlock(first);
+
+    out->credential_expiry = ngx_agt_credential_first(conf, api->state);
+
+    if (out->credential_expiry != -1) {
+        out->credential_expiry *= 1000;
+    }
 
     for (i = 0; i < NGX_AGT_OPERATION_LAST; i++) {
         ngx_agt_calls_get(first, api->state, i, &out->calls[i]);

@@ -44,11 +44,12 @@ uint64_t ngx_agt_clock_mono(void);
 uint64_t ngx_agt_clock_mono_now(void);
 
 /*
- * Returns 1 to one of all callers within a second, else 0.  "said" lies in
- * shared memory and has the last such second, "wall" is the present one.
+ * Returns 1 to one of all callers within a period of seconds, else 0.  "said"
+ * lies in shared memory and has the second of the last 1, "wall" is the present
+ * one.  A clock that was set back begins another period.
  */
 static ngx_inline ngx_uint_t
-ngx_agt_clock_once(ngx_atomic_t *said, int64_t wall)
+ngx_agt_clock_once(ngx_atomic_t *said, int64_t wall, ngx_uint_t period)
 {
     ngx_atomic_uint_t  was, now;
 
@@ -57,7 +58,7 @@ ngx_agt_clock_once(ngx_atomic_t *said, int64_t wall)
 
     /* another worker may have seen the next second already */
 
-    return was != now && was != now + 1 && ngx_atomic_cmp_set(said, was, now);
+    return now + 1 - was > period && ngx_atomic_cmp_set(said, was, now);
 }
 
 

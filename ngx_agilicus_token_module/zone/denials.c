@@ -443,7 +443,7 @@ static void
 ngx_agt_denials_log(ngx_agt_denials_t *denials, ngx_uint_t line,
     ngx_uint_t level, const ngx_agt_clock_t *now)
 {
-    if (!ngx_agt_clock_once(&denials->sh->said[line], now->wall)) {
+    if (!ngx_agt_clock_once(&denials->sh->said[line], now->wall, 1)) {
         return;
     }
 

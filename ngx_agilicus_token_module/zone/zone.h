@@ -29,7 +29,7 @@
  * the mutex, and then asks whether there was a change meanwhile.
  */
 
-#define NGX_AGT_ZONE_VERSION   6
+#define NGX_AGT_ZONE_VERSION   7
 
 /* the least size of a zone in bytes */
 #define NGX_AGT_ZONE_MIN       (8 * ngx_pagesize)
@@ -182,10 +182,11 @@ typedef struct {
 
 /* lines of the log that one of all workers writes, once a second at most */
 
-#define NGX_AGT_API_LINE_FAILED   0
-#define NGX_AGT_API_LINE_FOREIGN  1
-#define NGX_AGT_API_LINE_SAYS_NO  2
-#define NGX_AGT_API_LINES         3
+#define NGX_AGT_API_LINE_FAILED      0
+#define NGX_AGT_API_LINE_FOREIGN     1
+#define NGX_AGT_API_LINE_SAYS_NO     2
+#define NGX_AGT_API_LINE_CREDENTIAL  3    /* once an hour */
+#define NGX_AGT_API_LINES            4
 
 
 /* the state of an API in the zone; see budget */
