@@ -294,6 +294,15 @@ ngx_agt_reissue_verify(ngx_http_request_t *r,
 
     introspect.client = &client;
 
+    /*
+     * The worker that got the token has the time of its own event.  Facts would
+     * seem to be older than the token if this worker's time was behind that.
+     */
+
+    if (ngx_agt_clock_mono() < x->sent) {
+        ngx_time_update();
+    }
+
     /* facts from before the token was given are too old */
 
     key.key = x->digest;
