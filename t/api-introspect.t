@@ -143,11 +143,11 @@ my $mock = MockAPI->start(
             [ 1, '' ], [ 2, ' ' ], [ 3, 'never' ], [ 4, [] ], [ 5, {} ],
             [ 6, JSON::PP::true ], [ 7, '2030-13-01T00:00:00Z' ]),
         'odd-nbf'    => { token => { nbf => 'later' } },
-        later        => { token => { nbf => $now + 3600 } },
+        later        => { token => { nbf => $now + 86400 } },
         'later-start' => { token => { token_validity => {
                                start => '2999-01-01T00:00:00Z' } } },
-        'soon'       => { token => { nbf => $now + 300 } },
-        'iat-later'  => { token => { iat => $now + 300 } },
+        'soon'       => { token => { nbf => $now + 7200 } },
+        'iat-later'  => { token => { iat => $now + 7200 } },
         refresh      => { token => { refresh_token_jti => 'r' } },
         'null-refresh' => { body => '{"sub":"a","refresh_token_jti":null}' },
         bound        => { token => { cnf => { jkt => 'x' } } },
@@ -208,7 +208,7 @@ my $locations = <<'EOC';
         add_header X-Why "$agilicus_token_verdict/$agilicus_token_reason"
                    always;
         agilicus_token on;
-        agilicus_token_leeway 10m;
+        agilicus_token_leeway 3h;
         proxy_pass http://127.0.0.1:$TEST_NGINX_UPSTREAM_PORT/;
     }
     location /_ {

@@ -56,7 +56,7 @@ my $http_config = <<'EOC';
         location / { return 200 "passed\n"; }
     }
     agilicus_token_api http://127.0.0.1:$TEST_NGINX_MOCK_PORT;
-    agilicus_token_api_timeout 500ms;
+    agilicus_token_api_timeout $TEST_NGINX_API_TIMEOUT;
     agilicus_token_api_breaker off;
 EOC
 

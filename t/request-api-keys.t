@@ -41,7 +41,7 @@ my %raw = (
     none => undef, empty => '', number => 1, object => {}, spaced => 'raw a',
     injected => "raw\r\nX-Injected: 1", nul => "raw\0a", long => 'r' x 16385,
     longest => 'r' x 16384, padded => 'raw-padded==', wide => "raw-\x{e9}",
-    past => jwt(time - 60), soon => jwt(time + 600),
+    past => jwt(time - 60), soon => jwt(time + 7200),
     unreadable => 'e30.e30', noexp => join('.', 'e30', 'e30', 'x'),
 );
 
@@ -49,7 +49,7 @@ my %token = (
     narrow    => { scopes => [] },
     nosub     => { sub => undef },
     expired   => { exp => time - 5 },
-    ahead     => { nbf => time + 300 },
+    ahead     => { nbf => time + 7200 },
     refresh   => { refresh_token_jti => 'x' },
     bound     => { cnf => { jkt => 'x' } },
     disabled  => { enabled => JSON::PP::false() },
@@ -95,7 +95,7 @@ secrets('key-', 'raw-', 'good-token',
 
 my $http_config = <<'EOC';
     agilicus_token_api http://127.0.0.1:$TEST_NGINX_MOCK_PORT;
-    agilicus_token_api_timeout 500ms;
+    agilicus_token_api_timeout $TEST_NGINX_API_TIMEOUT;
     agilicus_token_api_breaker off;
 EOC
 

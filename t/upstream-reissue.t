@@ -10,7 +10,7 @@ use MockUpstream;
 # "parent-<sub>-<what>" is a token of a client, "child-<org>-<sub>-<what>" what
 # it is reissued as.  "what" says how one of them goes wrong, if it does.
 
-my $exp = time + 600;
+my $exp = time + 7200;
 
 my %reissue = (
     'refused400' => 400,
@@ -58,7 +58,7 @@ my %child = (
     'endless'   => { token => { exp => undef } },
     'past'      => { token => { exp => time - 1 } },
     'odd'       => { token => { exp => 'soon' } },
-    'ahead'     => { token => { nbf => time + 300 } },
+    'ahead'     => { token => { nbf => time + 7200 } },
     'other'     => { token => { sub => 'somebody' } },
     'nobody'    => { token => { sub => undef } },
     'elsewhere' => { token => { org => 'home' } },
@@ -133,7 +133,7 @@ secrets('parent-', 'child-');
 
 my $http_config = <<'EOC';
     agilicus_token_api http://127.0.0.1:$TEST_NGINX_MOCK_PORT;
-    agilicus_token_api_timeout 500ms;
+    agilicus_token_api_timeout $TEST_NGINX_API_TIMEOUT;
     agilicus_token_api_breaker off;
     agilicus_token_api_rate off;
 

@@ -52,7 +52,8 @@ package AgilicusTest;
 #
 # Variables for blocks: $TEST_NGINX_SERVER_PORT, $TEST_NGINX_HTML_DIR,
 # $TEST_NGINX_SERVER_ROOT, $TEST_NGINX_CLOSED_PORT (no server listens),
-# $TEST_NGINX_RAND_PORT_1 ... (free ports, anew in each block), and those that
+# $TEST_NGINX_RAND_PORT_1 ... (free ports, anew in each block),
+# $TEST_NGINX_API_TIMEOUT (500ms, more where nginx is slow), and those that
 # MockAPI and TestCA set.
 #
 # Environment: AGILICUS_MODULE, AGILICUS_KEEP_LOGS=1 (keep the logs of a good
@@ -142,6 +143,7 @@ sub _environment {
     $ENV{TEST_NGINX_PORT} = $ENV{TEST_NGINX_CLIENT_PORT} = $port;
     $ENV{TEST_NGINX_SERVER_PORT} = $port;
     $ENV{TEST_NGINX_CLOSED_PORT} = TestPorts::free_port();
+    $ENV{TEST_NGINX_API_TIMEOUT} = 500 * NginxControl::slow() . 'ms';
     $ENV{TEST_NGINX_SERVER_ROOT} = $servroot;
     $ENV{TEST_NGINX_HTML_DIR} = "$servroot/html";
 
