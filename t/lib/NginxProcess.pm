@@ -50,7 +50,8 @@ package NginxProcess;
 #   kill_worker($pid, $signal)   KILL by default; waits for its replacement and
 #                                returns the pids of the workers then
 #   signal($name)       to the master
-#   upgrade             USR2; returns the pid of the new master
+#   upgrade             USR2, or what the sub does that is given; returns the
+#                       pid of the new master
 #   retire_old          QUIT to the old master, wait until it is gone
 #   roll_back           QUIT to the new master; the old one stays
 #   wait_gone($pid, $seconds)
@@ -423,7 +424,7 @@ sub kill_worker {
 
 
 sub upgrade {
-    my ($self) = @_;
+    my ($self, $how) = @_;
 
     die "upgrade needs daemon => 1\n" if !$self->{daemon};
 
@@ -441,7 +442,7 @@ sub upgrade {
         sleep 0.05;
     }
 
-    kill 'USR2', $old;
+    $how ? $how->() : kill 'USR2', $old;
 
     while (time < $until) {
         my $new = NginxControl::read_pidfile($self->{pidfile});
