@@ -253,7 +253,7 @@ for my $name (sort keys %endless) {
     is(from($name, 'other'), 'MISS', 'but not watched');
     sleep 1.5 if $calls < 100;
     like($nginx{$name}->error_log,
-         qr/\[error\].* sessions cannot be read whole: \Q$why\E.*, Tokens API/,
+         qr/\[error\].* the list of revoked sessions cannot be read whole: \Q$why\E.*, Tokens API/,
          'it is said why');
     is(scalar(@lines = $nginx{$name}->log_lines(qr/cannot be read whole/)), 1,
        'once');
@@ -332,7 +332,7 @@ for my $i (0 .. $#odd) {
          session("odd-$i-after", revoked => "2026-01-01\n[alert] x") ] });
 
     ok($nginx{odd}->wait_log(
-           qr/row 3 of the list of revoked sessions .*: \Q$wrong\E.*, Tok/,
+           qr/row 3 of the list of revoked sessions cannot be read .*: \Q$wrong\E.*, Tok/,
            5 * $slow),
        "row $i: the log says what is wrong: $wrong");
 

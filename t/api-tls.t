@@ -311,4 +311,22 @@ SKIP: {
     $nobody->finish(secrets => [ 'nobodys' ]);
 }
 
+
+# a system without the certificates of authorities
+
+SKIP: {
+    skip 'no mounts of its own', 1
+        if system('unshare -m mount -t tmpfs none /etc/ssl/certs 2>/dev/null')
+           != 0;
+
+    my $bare = NginxProcess->new(
+        command => [ 'unshare', '-m', 'sh', '-c',
+                     'mount -t tmpfs none /etc/ssl/certs && exec "$@"', 'sh' ],
+        config => 'location / { agilicus_token on; }',
+    );
+
+    like($bare->try_start, qr/cannot be verified: install the package "ca-certificates"/,
+         'is told which package it needs');
+}
+
 done_testing();

@@ -391,3 +391,11 @@ the URL of the proxy "http://u:p@proxy" must be made of a host, a port and a pla
 --- must_die
 --- error_log refused
 the URL of the proxy "http://proxy" must be "http://host:port": proxies have no usual port; write it like "agilicus_token_api_proxy http://proxy.example.com:3128"
+
+
+
+=== TEST 47: a host has one spelling
+--- config: agilicus_token_api https://api.example.;
+--- must_die
+--- error_log refused
+the URL of the Tokens API "https://api.example." must not have a dot at the end of its host; write it like "agilicus_token_api https://api.agilicus.com"

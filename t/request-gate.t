@@ -408,6 +408,9 @@ subtest 'figures' => sub {
     my $figures = status()->{signature};
 
     is($figures->{keys}, 2, 'keys that are published');
+    is(scalar($nginx->log_lines(
+           qr/\[notice\].*the public keys have changed, 2 are published, Tok/)),
+       1, '... as the log has said, once');
     is($figures->{withdrawn}, 0, 'and withdrawn');
     is($figures->{fetches}, 1, 'fetches');
     is($figures->{failed}, 0, 'that failed');
@@ -556,7 +559,7 @@ subtest 'report' => sub {
     $nginx->mark;
     is(get($token), $let_in, 'a forged token goes to the API');
     like($nginx->new_log,
-         qr/\[warn\].*gate would refuse: invalid, signature, its signature is wrong, fingerprint [0-9a-f]{16}/,
+         qr/\[warn\].*the signature gate would refuse: invalid, signature, its signature is wrong, fingerprint [0-9a-f]{16}/,
          'with a line in the log');
     is(get($token), '200 active/ 0', 'whose word counts');
 

@@ -441,7 +441,8 @@ $mock->script(paths => { $list => 503 });
 passes(91);
 seen('/watched-long', 'kept', 'HIT', 'when it fails once, too');
 passes(91);
-ok($nginx->wait_log(qr/feed is late, was healthy/), 'then it is late');
+ok($nginx->wait_log(qr/revocation feed is late, was healthy/),
+   'then it is late');
 is(ask('/watched-long', 'kept')->{status}, 503, 'and nothing is kept for it');
 
 is(from(ask('/spare-long', 'spare-later')), 'STALE',

@@ -6,6 +6,7 @@ use warnings;
 # nor by an answer that was under way; and a subject's denial covers all that
 # was asked about before it.
 
+use File::Copy qw(copy);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -206,12 +207,27 @@ for my $case ([ 'another size', $http =~ s/one:1m/one:2m/r ],
 
 ok(defined $nginx->try_reload(http => "agilicus_token_denials 4m;\n$http",
                               config => $config), 'another size is refused');
-ok($nginx->wait_log(qr/\[emerg\].*"agilicus_token_denials"\ cannot\ change
-                       \ its\ size.*restart\ nginx/x, 2),
+ok($nginx->wait_log(qr/\[emerg\].*"agilicus_token_denials" cannot change its size.*restart nginx/,
+                    2),
    'and the log says what to do');
+
+# a module in another file has memory of its own for what this one has
+
+my $other = $nginx->prefix . '/other.so';
+
+copy($ENV{AGILICUS_MODULE} || 'build/ngx_agilicus_token_module.so', $other)
+    or die "$other: $!\n";
+
+ok(defined $nginx->try_reload(module => $other, http => $http,
+                              config => $config), 'another file is refused');
+ok($nginx->wait_log(qr/the module's file was replaced and a reload would lose all denials: restart nginx/,
+                    2),
+   'and the log says what to do');
+$nginx->configure(module => 1);
+
 is(why('/one', 're-hook'), 'revoked/jti', 'denials stay');
 $nginx->configure(http => $http, config => $config);
-$nginx->finish('denials stayed', allow => [ qr/cannot change its size/ ]);
+$nginx->finish('denials stayed', allow => [ qr/cannot change its size|file was replaced/ ]);
 
 
 # a full memory
