@@ -355,10 +355,23 @@ subtest 'the documentation says what there is' => sub {
 };
 
 
+subtest 'the glossary is in order, and has words of the pages' => sub {
+    my @words = grep { $_ ne 'word' && !/^-/ }
+                slurp("$top/docs/glossary.md") =~ /^\| ?([^|]+?) ?\|/mg;
+    my $pages = join "\n", map { slurp($_) } grep { !m{/glossary} } pages();
+
+    cmp_ok(scalar @words, '>', 30, 'it has words');
+    is_deeply(\@words, [ sort { lc $a cmp lc $b } @words ], 'in order');
+    is_deeply([ grep { $pages !~ /\b\Q$_\E/i } @words ], [], 'that are used');
+
+    done_testing;
+};
+
+
 subtest 'links lead somewhere' => sub {
     my @broken;
 
-    for my $file (glob("$top/*.md $top/docs/*.md")) {
+    for my $file (pages()) {
         my $text = slurp($file);
 
         while ($text =~ /\]\(([^)\s]+)\)/g) {
@@ -428,6 +441,47 @@ sub statements {
 }
 
 
+# pieces of configuration in a page, as [ line, text ]: blocks, and statements
+# within a sentence
+
+sub examples {
+    my ($text) = @_;
+
+    my @examples;
+
+    while ($text =~ /^( *)```nginx\n(.*?)^ *```$|`((?!Syntax)[a-z_]+ [^`\n]*;)`/msg) {
+        my ($indent, $example, $start) = ($1 // '', $2 // $3, $-[0]);
+
+        $example =~ s/^\Q$indent\E//mg;
+        push @examples, [ 1 + (substr($text, 0, $start) =~ tr/\n//), $example ];
+    }
+
+    return @examples;
+}
+
+
+sub pages {
+    return glob("$top/*.md $top/docs/*.md $top/authority/*.md");
+}
+
+
+subtest 'no configuration stands where it is not tested' => sub {
+    for my $page (pages()) {
+        my $text = slurp($page);
+
+        # t/docs-getting-started.t runs what it pastes
+
+        $text =~ s/^( *)```nginx\n.*?^ *```$//msg;
+        $text =~ s/^```sh\n.*?^```$//msg if $page =~ /getting-started/;
+
+        is(join("\n", $text =~ /^\s*(agilicus_token\w*\s[^|`]*;)$/mg), '',
+           basename($page));
+    }
+
+    done_testing;
+};
+
+
 subtest 'nginx takes every example' => sub {
     my $tmp = tempdir('agilicus-docs-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 
@@ -454,22 +508,17 @@ subtest 'nginx takes every example' => sub {
                "proxy_cache_path $tmp/cache keys_zone=pages:1m;\n";
     my $count = 0;
 
-    for my $page ("$top/README.md", glob("$top/docs/*.md")) {
-        my $text = slurp($page);
-
-        while ($text =~ /^( *)```nginx\n(.*?)^ *```$/msg) {
-            my ($indent, $example, $start) = ($1, $2, $-[0]);
-            my $line = 1 + (substr($text, 0, $start) =~ tr/\n//);
-
-            $example =~ s/^\Q$indent\E//mg;
-
+    for my $page (pages()) {
+        for my $piece (examples(slurp($page))) {
+            my ($line, $example) = @$piece;
             my %at = map { $_ => '' } qw(main http server location);
 
             for my $one (statements($example)) {
                 my ($level) = $one =~ /\A(?:
                     (?<main> load_module|http|error_log|worker_\w+)
                     | (?<http> server|map|log_format|access_log
-                              |limit_req_zone)
+                              |limit_req_zone|agilicus_token_zone
+                              |agilicus_token_worker_cache)
                     | (?<server> location))\b/x ? keys %+ : 'location';
 
                 $at{$level} .= "$one\n";
@@ -479,7 +528,9 @@ subtest 'nginx takes every example' => sub {
 
             $load = '' if $at{main} =~ s/^load_module \K\S+/$module;/m;
             $at{http} .= "server {\nlisten 127.0.0.1:1;\n$at{server}"
-                         . "location /here { agilicus_token on;\n"
+                         . "location /here {\n"
+                         . ($at{location} =~ /^agilicus_token\s/m ? ''
+                            : "agilicus_token on;\n")
                          . "$at{location} } }\n";
             $at{main} .= "http { }\n" if $at{main} !~ /^http \{/m;
             $at{main} =~ s/^http \{\K/\n$http$at{http}/m;
