@@ -113,7 +113,7 @@ sub said {
                   \s"http://127\.0\.0\.1:(\d+)"\s([\w\s]+):\s\Q$rest\E$}x;
 
     return [ map { /$line/ ? "$1 $2 $3" : $_ }
-             grep { /credential of this edge/ } split /\n/, $nginx->new_log ];
+             grep { /the credential of this edge/ } split /\n/, $nginx->new_log ];
 }
 
 

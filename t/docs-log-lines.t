@@ -69,7 +69,7 @@ sub quotes {
 
     push @quotes, map { /`([^`]+)`/g }
                   grep { !/^`(?:unknown directive|module) / }
-                  ($refused // '') =~ /^\| (`.*?`) \|/mg;
+                  ($refused // '') =~ /^\| (`.*?`)(?: \(.*?\))? \|/mg;
 
     $text =~ s/^```.*?^```$//msg;
 
