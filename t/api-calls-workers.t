@@ -63,6 +63,7 @@ my $nginx = NginxProcess->new(
         agilicus_token_api_breaker off;
         add_header X-Why "$agilicus_token_verdict/$agilicus_token_reason"
                    always;
+        add_header X-Detail $agilicus_token_detail always;
         add_header X-Cache $agilicus_token_cache always;
         add_header X-Pid $pid always;
         keepalive_requests 100000;
@@ -329,16 +330,20 @@ is(tally(map { $_->{status} } @res), '200: 200', 'twenty for each of ten');
 is(join(' ', map { $mock->calls(token => "some-$_") } 1 .. 10),
    join(' ', (1) x 10), 'make ten calls');
 
-for my $case ([ 'unknown', 'invalid/unknown' ], [ 'revoked',
-                                                  'revoked/revoked' ],
-              [ 'fails', 'unavailable/status' ],
-              [ 'breaks', 'unavailable/answer' ])
+for my $case ([ 'unknown', 'invalid/unknown', 'introspect: status 404' ],
+              [ 'revoked', 'revoked/revoked' ],
+              [ 'fails', 'unavailable/status', 'introspect: status 503' ],
+              [ 'breaks', 'unavailable/answer',
+                'introspect: the answer is not a Token' ])
 {
-    my ($token, $wanted) = @$case;
+    my ($token, $wanted, $detail) = @$case;
 
     @res = $http->many([ map { request('/page', $token) } 1 .. 40 ]);
 
     is(tally(map { why($_) } @res), "$wanted: 40", "all hear of it: $wanted");
+    is(tally(map { HttpClient::header($_, 'X-Detail') } @res), "$detail: 40",
+       '... and what it was')
+        if $detail;
     is($mock->calls(token => $token), 1, 'by one call');
 }
 

@@ -339,7 +339,7 @@ subtest 'the documentation says what there is' => sub {
     is_deeply([ grep { $described !~ /^(?:### |\| `)\Q$_\E\b/m } @variables ],
               [], 'every variable');
 
-    my @reasons = $reasons =~ /\bR\(\w+, "(\w+)"\)/g;
+    my @reasons = $reasons =~ /\bR\(\w+, "(\w+)", \w+\)/g;
 
     cmp_ok(scalar @reasons, '>', 30, 'reasons are found');
 

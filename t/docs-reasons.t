@@ -23,7 +23,7 @@ sub slurp {
 
 my $source = slurp("$top/ngx_agilicus_token_module/token/reason.h");
 my @verdicts = grep { length } $source =~ /\bV\(\w+, "(\w*)"\)/g;
-my @words = grep { length } $source =~ /\bR\(\w+, "(\w*)"\)/g;
+my @words = grep { length } $source =~ /\bR\(\w+, "(\w*)", \w+\)/g;
 
 cmp_ok(@verdicts, '>=', 8, 'there are verdicts');
 cmp_ok(@words, '>=', 40, 'and reasons');

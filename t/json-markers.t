@@ -61,6 +61,7 @@ my $nginx = NginxProcess->new(
         agilicus_token_recheck 1s;
         add_header X-Why "$agilicus_token_verdict/$agilicus_token_reason"
                    always;
+        add_header X-Detail $agilicus_token_detail always;
 EOC
     config => <<'EOC',
         location / { agilicus_token on; try_files /page =404; }
@@ -86,11 +87,16 @@ $nginx->write_file('html/page', 'page');
 $nginx->start;
 
 
+my $detail;
+
+
 sub why {
     my ($path, $token) = @_;
 
     my $res = $nginx->get($path,
                           headers => { Authorization => "Bearer $token" });
+
+    $detail = HttpClient::header($res, 'X-Detail') || '';
 
     return "$res->{status} " . HttpClient::header($res, 'X-Why');
 }
@@ -129,8 +135,14 @@ for my $user ('', 'user_') {
 
             is(why('/', $token), $wanted{$value},
                "$user$member: $values[$value]");
-            push @named, $user ? "user.$member" : $member
-                if $wanted{$value} eq $no;
+
+            next if $wanted{$value} ne $no;
+
+            my $name = $user ? "user.$member" : $member;
+
+            push @named, $name;
+            is($detail, "introspect: the member '$name' says no",
+               '... by its name');
         }
     }
 }

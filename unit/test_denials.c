@@ -450,12 +450,33 @@ test_spellings(void)
 
     {
         ngx_agt_clock_t     now = { 1000000, 1700000000 };
+        ngx_agt_denial_t    denial;
         ngx_agt_denials_t  *denials;
 
         denials = stub_denials(32 * 1024);
 
         unit_check(ngx_agt_denials_check(denials, api, NULL, NULL, 0, &now)
                    == NGX_AGT_REASON_REVOKED);
+
+        unit_test("a denial is found, to be told of");
+
+        stub_source = NGX_AGT_DENIED_UNTOLD;
+        memset(bare, 0, sizeof(bare));
+
+        unit_check(ngx_agt_denials_find(denials, api, NULL, NULL, 0, &now,
+                                        &denial)
+                   == NGX_DECLINED);
+        unit_check(ngx_agt_denials_find(denials, api, bare, NULL, 0, &now,
+                                        &denial)
+                   == NGX_DECLINED);
+
+        unit_check(deny_token(denials, 0, 0) == NGX_OK);
+        unit_check(ngx_agt_denials_find(denials, api, bare, NULL, 0, &now,
+                                        &denial)
+                   == NGX_OK);
+        unit_check(ngx_agt_denial_source(&denial) == NGX_AGT_DENIED_UNTOLD
+                   && denial.wall == now.wall + 100
+                   && ngx_agt_denial_made(&denial) >= now.mono);
 
         stub_denials_free(denials);
     }

@@ -520,7 +520,14 @@ test_markers(void)
     unit_check(read_token("{\"user\":{\"locked\":\"yes\"},\"exp\":[]}")
                == NGX_DECLINED);
     unit_check(token.reason == SAYS_NO);
-    unit_check(strcmp(token.member, "user.locked") == 0);
+    unit_check(strcmp(ngx_agt_json_token_member(token.member), "user.locked")
+               == 0);
+
+    unit_test("any other number of a member has no name");
+
+    unit_check(*ngx_agt_json_token_member(0) == '\0');
+    unit_check(*ngx_agt_json_token_member(1000) == '\0');
+    unit_check(*ngx_agt_json_token_member((ngx_uint_t) -1) == '\0');
 }
 
 
@@ -529,7 +536,8 @@ test_markers(void)
 static ngx_int_t
 read_marker(char *text, const char *name, const char *value, ngx_uint_t user)
 {
-    ngx_int_t  rc;
+    ngx_int_t    rc;
+    const char  *member;
 
     (void) snprintf(text, 256, "{\"sub\":\"x\",%s\"%s\":%s%s}",
                     user ? "\"user\":{\"id\":\"u\"," : "", name, value,
@@ -541,12 +549,13 @@ read_marker(char *text, const char *name, const char *value, ngx_uint_t user)
 
     if (rc == NGX_DECLINED) {
         unit_check_note(token.reason == SAYS_NO, text);
-        unit_check_note(token.member
-                        && strcmp(token.member + (user ? 5 : 0), name) == 0
-                        && (!user || strncmp(token.member, "user.", 5) == 0),
+        member = ngx_agt_json_token_member(token.member);
+
+        unit_check_note(strcmp(member + (user ? 5 : 0), name) == 0
+                        && (!user || strncmp(member, "user.", 5) == 0),
                         text);
     } else {
-        unit_check_note(token.member == NULL, text);
+        unit_check_note(token.member == 0, text);
     }
 
     return rc;

@@ -11,6 +11,7 @@
 
 static void test_decoded(void);
 static void test_refused(void);
+static void test_fault(void);
 static void test_bytes(void);
 static void test_utf8(void);
 static void test_queries(void);
@@ -116,6 +117,7 @@ main(void)
 
     test_decoded();
     test_refused();
+    test_fault();
     test_bytes();
     test_utf8();
     test_queries();
@@ -193,6 +195,90 @@ test_refused(void)
     }
 
     unit_check(decode("/a\0b", 4, &path) == NGX_DECLINED);
+}
+
+
+static void
+test_fault(void)
+{
+    char       *raw;
+    size_t      i;
+    u_char     *p;
+    ngx_str_t   copy, fault, path;
+
+    static const char  *faults[] = {
+        "/a%2fb", "%2f",
+        "/a/b%5cc/%2f", "%5c",
+        "/a\\b", "\\",
+        "/a b", " ",
+        "/a%00", "%00",
+        "/a%zz", "%zz",
+        "/a%", "%",
+        "/a%4", "%4",
+        "/a#b", "#",
+        "//", "/",
+        "/a//b", "/",
+        "/a/../b", "/..",
+        "/a/%2e%2E", "/%2e%2E",
+        "/a/..;x/b", "/..;x",
+        "/a/;x", "/;x",
+        "/%2541", "/%2541",
+        "/a\xff", "/a\xff",
+        "/a/%e2%82", "/%e2%82",
+        "a/b", "a/b",
+        "", "",
+        NULL
+    };
+
+    unit_test("the part of a path that is at fault is found");
+
+    for (i = 0; faults[i]; i += 2) {
+        copy = unit_copy(faults[i], strlen(faults[i]));
+        p = malloc(copy.len ? copy.len : 1);
+
+        ngx_agt_path_fault(&copy, p, &fault);
+
+        unit_check_note(unit_equal(&fault, faults[i + 1]), faults[i]);
+
+        free(p);
+        free(copy.data);
+    }
+
+    /* each path that is not taken has a part that is not, and ends in time */
+
+    for (i = 0; refused[i]; i++) {
+        copy = unit_copy(refused[i], strlen(refused[i]));
+        p = malloc(copy.len ? copy.len : 1);
+
+        ngx_agt_path_fault(&copy, p, &fault);
+
+        unit_check_note(fault.data >= copy.data && fault.len <= copy.len
+                        && fault.data + fault.len <= copy.data + copy.len,
+                        refused[i]);
+
+        free(p);
+        free(copy.data);
+    }
+
+    raw = malloc(65536);
+    memset(raw, '/', 65536);
+
+    for (i = 1; i < 65536; i += 2) {
+        raw[i] = 'a';
+    }
+
+    raw[65535] = '\n';
+
+    copy = unit_copy(raw, 65536);
+    p = malloc(copy.len);
+
+    unit_check(ngx_agt_path_decode(&copy, p, &path) == NGX_DECLINED);
+    ngx_agt_path_fault(&copy, p, &fault);
+    unit_check(unit_equal(&fault, "\n"));
+
+    free(p);
+    free(copy.data);
+    free(raw);
 }
 
 

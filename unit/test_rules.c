@@ -518,6 +518,8 @@ test_parameters(void)
 static void
 test_reasons(void)
 {
+    ngx_str_t  host, other, none;
+
     unit_test("the reason is the furthest part that a rule reached");
 
     load_rules("{\"methods\":[\"get\"],\"template_paths\":[{\"template\":"
@@ -546,6 +548,26 @@ test_reasons(void)
     expect(ask("GET", "/a?q"), "again");
     expect(ask("GET", "/b?q"), "matcher");
     expect(ask("GET", "/a"), "query");
+
+    unit_test("the rules of a host are counted");
+
+    load("[{\"upstream_host\":\"a\",\"allowed_list\":["
+         "{\"methods\":[\"get\"],\"paths\":[\"/a\"]},"
+         "{\"methods\":[\"get\"],\"paths\":[\"/b\"]}]},"
+         "{\"upstream_host\":\"b\",\"allowed_list\":["
+         "{\"methods\":[\"get\"],\"paths\":[\"/a\"]}]}]");
+
+    ngx_str_set(&host, "A:80");
+    unit_check(ngx_agt_rules_count(&token.rules, &host, &other) == 2);
+    unit_check(unit_equal(&other, "b"));
+
+    ngx_str_set(&host, "c");
+    unit_check(ngx_agt_rules_count(&token.rules, &host, &other) == 0);
+    unit_check(unit_equal(&other, "a"));
+
+    ngx_str_null(&none);
+    unit_check(ngx_agt_rules_count(&none, &host, &other) == 0);
+    unit_check(other.len == 0);
 
     unit_test("a query that rules cannot be applied to");
 

@@ -2292,6 +2292,13 @@ ngx_agt_host_rules_read_body(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 }
 
 
+size_t
+ngx_agt_detail(ngx_agt_ctx_t *ctx, u_char *buf)
+{
+    return 0;
+}
+
+
 ngx_int_t
 ngx_agt_challenge_status(const ngx_agt_decision_t *decision)
 {

@@ -39,18 +39,24 @@ ngx_agt_answer_read(ngx_agt_operation_e operation,
     ngx_agt_answer_init(answer);
 
     answer->reason = reasons[result->error];
+    answer->cause = ngx_agt_cause_of(operation,
+                        ngx_min(NGX_AGT_CAUSE_CURL + result->code,
+                                NGX_AGT_CAUSE_END));
     answer->retry_after = result->retry_after;
 
     switch (result->error) {
 
     case NGX_AGT_CURL_OK:
+        answer->cause = ngx_agt_cause_of(operation, result->status % 1000);
         break;
 
     case NGX_AGT_CURL_TOO_LARGE:
+        answer->cause = ngx_agt_cause_of(operation, NGX_AGT_CAUSE_TOO_LARGE);
         answer->too_large = 1;
         return;
 
     case NGX_AGT_CURL_ENCODED:
+        answer->cause = ngx_agt_cause_of(operation, NGX_AGT_CAUSE_ENCODED);
         return;
 
     default:

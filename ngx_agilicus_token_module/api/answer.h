@@ -23,6 +23,7 @@
 typedef struct {
     ngx_agt_class_e    class;
     ngx_agt_reason_e   reason;
+    uint16_t           cause;       /* see ngx_agt_cause_e; 0: none is known */
     ngx_str_t          facts;
     ngx_str_t          rules;
     ngx_str_t          token;       /* of reissue and create, and the raw

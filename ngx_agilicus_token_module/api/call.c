@@ -336,6 +336,7 @@ ngx_agt_call_failed(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
     answer->reason = result.reason;
     answer->retry_after = result.retry_after;
     answer->transient = result.transient != 0;
+    answer->cause = result.cause;
 
     return 1;
 }
@@ -801,6 +802,7 @@ ngx_agt_call_release(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
         result.reason = answer->reason;
         result.retry_after = (int32_t) ngx_min(answer->retry_after, 86400);
         result.transient = answer->transient;
+        result.cause = answer->cause;
     }
 
     wake = ngx_agt_flight_end(conf->first, &call->flight, &result,

@@ -140,6 +140,7 @@ ngx_agt_call_look(ngx_agt_call_t *call)
         answer.reason = result.reason;
         answer.retry_after = result.retry_after;
         answer.transient = result.transient != 0;
+        answer.cause = result.cause;
 
         if (result.class == NGX_AGT_CLASS_REFUSED
             || result.class == NGX_AGT_CLASS_INDETERMINATE

@@ -36,6 +36,13 @@ static void *ngx_agt_curl_memory_realloc(void *p, size_t size);
 static void ngx_agt_curl_memory_free(void *p);
 
 
+const char *
+ngx_agt_curl_words(ngx_uint_t code)
+{
+    return curl_easy_strerror((CURLcode) code);
+}
+
+
 ngx_agt_curl_t *
 ngx_agt_curl_create(const ngx_agt_curl_profile_t *profile,
     ngx_uint_t max_connections, ngx_log_t *log)
@@ -624,6 +631,7 @@ ngx_agt_curl_done(ngx_agt_curl_op_t *op, CURLcode code)
 
     result.error = ngx_agt_curl_class(op, code);
     result.message = ngx_agt_curl_message(op, result.error, code);
+    result.code = (ngx_uint_t) code;
     result.elapsed = ngx_current_msec - op->started;
     result.retry_after = op->retry_after;
     result.attempts = op->attempts;

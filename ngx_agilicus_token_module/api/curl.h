@@ -68,6 +68,7 @@ typedef struct {
     time_t          retry_after;  /* seconds; 0: none given */
     ngx_uint_t      attempts;     /* how often it was sent */
     const char     *message;      /* for a log: has no sent or received data */
+    ngx_uint_t      code;         /* of libcurl, see ngx_agt_curl_words() */
 } ngx_agt_curl_result_t;
 
 
@@ -112,6 +113,11 @@ const char *ngx_agt_curl_unusable(void);
  * or NULL.  May be called in the master.
  */
 const char *ngx_agt_curl_system_store(void);
+
+/*
+ * Returns libcurl's words for the code of a result: a constant.
+ */
+const char *ngx_agt_curl_words(ngx_uint_t code);
 
 /*
  * Makes a pool in the worker, with the certificate authorities loaded.  Never

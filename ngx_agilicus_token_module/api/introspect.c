@@ -32,8 +32,10 @@ static void ngx_agt_introspect_read(
 static void ngx_agt_introspect_read_token(
     ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     ngx_agt_answer_t *answer);
+static void ngx_agt_introspect_cause(ngx_agt_call_t *call,
+    ngx_agt_curl_result_t *result, ngx_agt_answer_t *answer, ngx_uint_t cause);
 static void ngx_agt_introspect_says_no(ngx_agt_call_t *call,
-    const char *member);
+    ngx_uint_t member);
 static ngx_uint_t ngx_agt_introspect_is_young(ngx_agt_call_t *call);
 static ngx_int_t ngx_agt_introspect_adopt(
     ngx_agt_call_t *call, ngx_agt_answer_t *answer);
@@ -240,7 +242,7 @@ ngx_agt_introspect_read(ngx_agt_call_t *call,
         answer->reason = NGX_AGT_REASON_STATUS;
         answer->retry_after = 1;
 
-        result->message = "the API does not know yet what it has just made";
+        ngx_agt_introspect_cause(call, result, answer, NGX_AGT_CAUSE_YOUNG);
     }
 
     ngx_agt_introspect_remember(call, answer);
@@ -273,7 +275,7 @@ ngx_agt_introspect_read_token(ngx_agt_call_t *call,
 
     if (ngx_agt_json_type(&result->content_type) == NGX_AGT_JSON_TYPE_OTHER)
     {
-        result->message = "answer is not JSON by its type";
+        ngx_agt_introspect_cause(call, result, answer, NGX_AGT_CAUSE_TYPE);
         return;
     }
 
@@ -289,7 +291,8 @@ ngx_agt_introspect_read_token(ngx_agt_call_t *call,
     }
 
     if (rc == NGX_ERROR) {
-        result->message = "answer is not a Token";
+        ngx_agt_introspect_cause(call, result, answer,
+                                 NGX_AGT_CAUSE_NO_FACTS);
         return;
     }
 
@@ -297,7 +300,14 @@ ngx_agt_introspect_read_token(ngx_agt_call_t *call,
         answer->class = NGX_AGT_CLASS_INVALID;
         answer->reason = token.reason;
 
+        if (token.reason == NGX_AGT_REASON_DATE) {
+            ngx_agt_introspect_cause(call, result, answer,
+                                     NGX_AGT_CAUSE_DATES);
+        }
+
         if (token.member) {
+            ngx_agt_introspect_cause(call, result, answer,
+                                     NGX_AGT_CAUSE_MEMBER + token.member);
             ngx_agt_introspect_says_no(call, token.member);
         }
 
@@ -306,8 +316,18 @@ ngx_agt_introspect_read_token(ngx_agt_call_t *call,
 
     answer->class = NGX_AGT_CLASS_ACTIVE;
     answer->reason = NGX_AGT_REASON_NONE;
+    answer->cause = 0;
     answer->facts = token.facts;
     answer->rules = token.rules;
+}
+
+
+static void
+ngx_agt_introspect_cause(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
+    ngx_agt_answer_t *answer, ngx_uint_t cause)
+{
+    answer->cause = ngx_agt_cause_of(call->operation, cause);
+    result->message = ngx_agt_cause_words(cause);
 }
 
 
@@ -317,7 +337,7 @@ ngx_agt_introspect_read_token(ngx_agt_call_t *call,
  */
 
 static void
-ngx_agt_introspect_says_no(ngx_agt_call_t *call, const char *member)
+ngx_agt_introspect_says_no(ngx_agt_call_t *call, ngx_uint_t member)
 {
     u_char  fingerprint[NGX_AGT_FINGERPRINT_LEN];
 
@@ -329,8 +349,9 @@ ngx_agt_introspect_says_no(ngx_agt_call_t *call, const char *member)
 
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                   "agilicus token: the member \"%s\" of an answer says no, "
-                  "Tokens API \"%V\", fingerprint %*s", member,
-                  &call->api->url, sizeof(fingerprint), fingerprint);
+                  "Tokens API \"%V\", fingerprint %*s",
+                  ngx_agt_json_token_member(member), &call->api->url,
+                  sizeof(fingerprint), fingerprint);
 }
 
 
@@ -378,8 +399,14 @@ ngx_agt_introspect_adopt(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
     answer->reason = found.reason;
     answer->sent = found.sent;
     answer->asked = found.asked;
-    answer->facts = found.facts;
-    answer->rules = found.rules;
+
+    if (found.class == NGX_AGT_CLASS_ACTIVE) {
+        answer->facts = found.facts;
+        answer->rules = found.rules;
+
+    } else {
+        answer->cause = ngx_agt_cache_cause(&found);
+    }
 
     (void) ngx_agt_introspect_denied(call, answer, &generation);
 
@@ -427,6 +454,7 @@ ngx_agt_introspect_adopt_raw(ngx_agt_call_t *call,
 static void
 ngx_agt_introspect_remember(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
+    ngx_str_t                         facts;
     ngx_atomic_uint_t                 generation;
     ngx_agt_class_e                   class;
     ngx_agt_reason_e                  reason;
@@ -486,8 +514,16 @@ ngx_agt_introspect_remember(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
                                             answer->sent);
         }
 
+        if (class == NGX_AGT_CLASS_ACTIVE) {
+            facts = answer->facts;
+
+        } else {
+            facts.data = (u_char *) &answer->cause;
+            facts.len = sizeof(answer->cause);
+        }
+
         (void) ngx_agt_cache_store(origin->zone, &key, class,
-                                   reason, &answer->facts,
+                                   reason, &facts,
                                    &answer->rules, answer->sent,
                                    answer->asked, generation);
     }

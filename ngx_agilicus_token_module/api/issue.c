@@ -213,10 +213,15 @@ ngx_agt_issue_join(ngx_agt_call_request_t *request,
     request->charged = 1;
 
     if (request->body.data == NULL || request->data.len == 0
-        || ngx_agt_call_conf() == NULL
-        || !ngx_agt_issue_has_room())
+        || ngx_agt_call_conf() == NULL)
     {
         ngx_agt_answer_init(answer);
+
+        rc = NGX_ERROR;
+
+    } else if (!ngx_agt_issue_has_room()) {
+        ngx_agt_answer_init(answer);
+        answer->cause = NGX_AGT_CAUSE_NO_ROOM;
 
         rc = NGX_ERROR;
 
@@ -278,6 +283,7 @@ ngx_agt_issue_read_create(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
 
         answer->class = NGX_AGT_CLASS_INDETERMINATE;
         answer->reason = NGX_AGT_REASON_INTERNAL;
+        answer->cause = 0;
 
         return;
     }
@@ -356,7 +362,9 @@ ngx_agt_issue_take(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
         || !ngx_agt_bearer_is_token68(&answer->token))
     {
         ngx_str_null(&answer->token);
-        result->message = "answer has no token";
+        answer->cause = ngx_agt_cause_of(call->operation,
+                                         NGX_AGT_CAUSE_NO_TOKEN);
+        result->message = ngx_agt_cause_words(NGX_AGT_CAUSE_NO_TOKEN);
         return;
     }
 
@@ -382,6 +390,7 @@ ngx_agt_issue_take(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
 
         answer->class = NGX_AGT_CLASS_REVOKED;
         answer->reason = NGX_AGT_REASON_REVOKED;
+        answer->cause = 0;
         goto withheld;
 
     case NGX_ABORT:
@@ -393,6 +402,7 @@ ngx_agt_issue_take(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
 
         answer->class = NGX_AGT_CLASS_INVALID;
         answer->reason = reason;
+        answer->cause = ngx_agt_cause_of(call->operation, NGX_AGT_CAUSE_OWN);
 
         ngx_agt_issue_refused(call, answer);
         goto withheld;
@@ -400,6 +410,8 @@ ngx_agt_issue_take(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     default:
         answer->class = NGX_AGT_CLASS_INDETERMINATE;
         answer->reason = NGX_AGT_REASON_INTERNAL;
+        answer->cause = ngx_agt_cause_of(call->operation,
+                                         NGX_AGT_CAUSE_NO_ROOM);
         result->message = "no room for a record of the token, make "
                           "\"agilicus_token_denials\" larger";
 
@@ -409,6 +421,7 @@ ngx_agt_issue_take(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
 
     answer->class = NGX_AGT_CLASS_ACTIVE;
     answer->reason = NGX_AGT_REASON_NONE;
+    answer->cause = 0;
 
     origin = call->origin;
 
@@ -541,7 +554,7 @@ ngx_agt_issue_deny(ngx_agt_call_t *call)
 static void
 ngx_agt_issue_refused(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
-    ngx_str_t                none;
+    ngx_str_t                none, cause;
     ngx_agt_clock_t          now;
     ngx_agt_cache_key_t      key;
     const ngx_agt_origin_t  *origin;
@@ -559,9 +572,12 @@ ngx_agt_issue_refused(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
         key.origin = origin->number;
         ngx_str_null(&none);
 
+        cause.data = (u_char *) &answer->cause;
+        cause.len = sizeof(answer->cause);
+
         (void) ngx_agt_cache_store(origin->zone, &key,
                                    answer->class, answer->reason,
-                                   &none, &none, call->sent, call->sent, 0);
+                                   &cause, &none, call->sent, call->sent, 0);
     }
 }
 
@@ -597,6 +613,7 @@ ngx_agt_issue_adopt(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 
     answer->class = secret.class;
     answer->reason = secret.reason;
+    answer->cause = secret.cause;
     answer->sent = secret.sent;
 
     if (secret.class == NGX_AGT_CLASS_ACTIVE) {

@@ -52,7 +52,7 @@ static ngx_agt_require_conf_t *ngx_agt_require_add(ngx_conf_t *cf,
 #define NGX_AGT_REQUIRE_ROW(kind, form, directive, verdict, reason, judged)   \
     { NGX_AGT_FORM_##form, NGX_AGT_JUDGED_##judged,                           \
       { NGX_AGT_REQUIRE_##kind, NGX_AGT_VERDICT_##verdict,                    \
-        NGX_AGT_REASON_##reason, 0, 0, NULL, 0 } },
+        NGX_AGT_REASON_##reason, 0, 0, NULL, 0, 0 } },
 
 static const ngx_agt_require_row_t  ngx_agt_require_rows[] = {
     NGX_AGT_REQUIREMENTS(NGX_AGT_REQUIRE_ROW)
@@ -335,6 +335,7 @@ ngx_agt_require_add(ngx_conf_t *cf, ngx_agt_loc_conf_t *lcf,
     ngx_memzero(require, sizeof(ngx_agt_require_conf_t));
 
     require->requirement = *requirement;
+    require->requirement.position = (*all)->nelts;
 
     return require;
 }

@@ -487,6 +487,7 @@ ngx_agt_revoke_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
 {
     ctx->class = answer->class;
     ctx->decision.reason = answer->reason;
+    ctx->cause = answer->cause;
     ctx->retry_after = answer->retry_after;
     ctx->api_time = answer->elapsed;
     ctx->has_api_time = 1;
@@ -509,6 +510,8 @@ static ngx_int_t
 ngx_agt_revoke_refuse(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 {
     ctx->life = NGX_AGT_LIFE_DONE;
+    ctx->refused_by = ngx_http_get_module_loc_conf(r,
+                                                   ngx_agilicus_token_module);
     ctx->status = ngx_agt_challenge_status(&ctx->decision);
 
     return ngx_agt_challenge_set(r, ctx);

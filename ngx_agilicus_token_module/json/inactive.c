@@ -5,6 +5,7 @@
 
 
 #include "json/inactive.h"
+#include "json/token.h"
 
 
 /*
@@ -68,28 +69,47 @@ static ngx_uint_t ngx_agt_json_marker_time(json_t *object,
     const char *name, int64_t now, ngx_agt_facts_t *facts);
 
 
-const char *
+ngx_uint_t
 ngx_agt_json_inactive(json_t *root, int64_t now, ngx_agt_facts_t *facts)
 {
     json_t                  *user;
     const char              *name;
+    ngx_uint_t               number;
     const ngx_agt_marker_t  *m;
 
     user = json_object_get(root, "user");
 
     for (m = ngx_agt_markers; m->name; m++) {
         name = m->name + NGX_AGT_MARKER_USER;
+        number = 1 + 2 * (ngx_uint_t) (m - ngx_agt_markers);
 
         if (ngx_agt_json_marker(root, name, m->kind, 0, now, facts)) {
-            return name;
+            return number;
         }
 
         if (ngx_agt_json_marker(user, name, m->kind, 1, now, facts)) {
-            return m->name;
+            return number + 1;
         }
     }
 
-    return NULL;
+    return 0;
+}
+
+
+const char *
+ngx_agt_json_token_member(ngx_uint_t number)
+{
+    const char  *name;
+
+    if (number == 0 || number > 2 * (sizeof(ngx_agt_markers)
+                                     / sizeof(ngx_agt_marker_t) - 1))
+    {
+        return "";
+    }
+
+    name = ngx_agt_markers[(number - 1) / 2].name;
+
+    return (number % 2) ? name + NGX_AGT_MARKER_USER : name;
 }
 
 

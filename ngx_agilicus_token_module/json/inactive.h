@@ -14,12 +14,11 @@
 
 /*
  * Looks for a member of a Token, or of its "user", that says at "now" (seconds
- * since the epoch) that the token must not be used.  Returns the name of the
- * first one, a constant, with "user." in front of a member of the user; NULL
- * where there is none.  If a member will say so later, the earliest such time
- * becomes the end of "facts".
+ * since the epoch) that the token must not be used.  Returns the number of the
+ * first one, see ngx_agt_json_token_member(); 0 where there is none.  If a
+ * member will say so later, the earliest such time becomes the end of "facts".
  */
-const char *ngx_agt_json_inactive(json_t *root, int64_t now,
+ngx_uint_t ngx_agt_json_inactive(json_t *root, int64_t now,
     ngx_agt_facts_t *facts);
 
 

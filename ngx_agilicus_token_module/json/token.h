@@ -34,8 +34,8 @@ typedef struct {
     /* with NGX_DECLINED: why the token is not active */
     ngx_agt_reason_e  reason;
 
-    /* with the reason SAYS_NO: the member that refuses the token, a constant */
-    const char       *member;
+    /* with the reason SAYS_NO: number of the member that refuses the token */
+    ngx_uint_t        member;
 } ngx_agt_json_token_t;
 
 
@@ -83,6 +83,12 @@ ngx_int_t ngx_agt_json_token(const u_char *body, size_t len,
  */
 ngx_int_t ngx_agt_json_api_key(const u_char *body, size_t len, int64_t now,
     u_char *buf, size_t size, ngx_agt_json_token_t *token, ngx_str_t *raw);
+
+/*
+ * Returns the name of a member that refuses tokens, with "user." in front of a
+ * member of the user: a constant, which is empty for any other number.
+ */
+const char *ngx_agt_json_token_member(ngx_uint_t number);
 
 
 #endif /* _NGX_AGT_JSON_TOKEN_H_INCLUDED_ */

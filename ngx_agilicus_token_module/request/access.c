@@ -9,6 +9,7 @@
 #include "request/context.h"
 #include "request/cut_query.h"
 #include "request/destination.h"
+#include "request/detail.h"
 #include "request/early.h"
 #include "request/host_rules.h"
 #include "request/look_up.h"
@@ -460,8 +461,10 @@ void
 ngx_agt_access_conclude(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    u_char      fingerprint[NGX_AGT_FINGERPRINT_LEN];
     size_t      len;
+    u_char      fingerprint[NGX_AGT_FINGERPRINT_LEN];
+    u_char      buf[NGX_AGT_DETAIL_LEN];
+    ngx_str_t   detail;
     ngx_uint_t  level;
 
     ctx->life = NGX_AGT_LIFE_DONE;
@@ -488,6 +491,7 @@ ngx_agt_access_conclude(ngx_http_request_t *r,
     }
 
     ctx->status = ngx_agt_challenge_status(&ctx->decision);
+    ctx->refused_by = lcf;
 
     level = NGX_LOG_INFO;
 
@@ -507,6 +511,13 @@ ngx_agt_access_conclude(ngx_http_request_t *r,
         level = NGX_LOG_WARN;
     }
 
+    if (r->connection->log->log_level < level) {
+        return;
+    }
+
+    detail.data = buf;
+    detail.len = ngx_agt_detail(ctx, buf);
+
     len = 0;
 
     if (ctx->has_digest) {
@@ -515,10 +526,11 @@ ngx_agt_access_conclude(ngx_http_request_t *r,
     }
 
     ngx_log_error(level, r->connection->log, 0,
-                  "agilicus token: %s: %V, %V%s%*s",
+                  "agilicus token: %s: %V, %V%s%*s%s%V",
                   lcf->enable == NGX_AGT_REPORT
                   ? "would be rejected" : "rejected",
                   ngx_agt_verdict_word(ctx->decision.verdict),
                   ngx_agt_reason_word(ctx->decision.reason),
-                  len ? ", fingerprint " : "", len, fingerprint);
+                  len ? ", fingerprint " : "", len, fingerprint,
+                  detail.len ? ": " : "", &detail);
 }

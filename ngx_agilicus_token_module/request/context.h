@@ -169,6 +169,7 @@ struct ngx_agt_ctx_s {
     ngx_http_request_t         *request;
     ngx_agt_client_t           *client;
     ngx_agt_life_e              life;
+    uint16_t                    cause;      /* see ngx_agt_cause_e */
 
     ngx_str_t                   token;      /* empty: there is none; of an
                                                API key: its base64 */
@@ -208,6 +209,7 @@ struct ngx_agt_ctx_s {
     struct ngx_agt_revoke_s    *revoke;
 
     ngx_agt_decision_t          decision;
+    const ngx_agt_loc_conf_t   *refused_by; /* where it was refused, or NULL */
     ngx_int_t                   status;     /* of a refusal, else 0 */
     ngx_agt_cache_e             cache;
     ngx_msec_t                  api_time;

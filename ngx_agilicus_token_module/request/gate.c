@@ -20,7 +20,7 @@ static ngx_uint_t ngx_agt_gate_may_check(ngx_agt_zone_t *first, uint64_t now);
 static ngx_int_t ngx_agt_gate_check(const ngx_agt_jwsk_conf_t *conf,
     ngx_agt_zone_t *first, const ngx_agt_jwt_t *jwt, time_t leeway,
     const ngx_agt_clock_t *now, ngx_agt_decision_t *decision,
-    const char **why);
+    uint16_t *cause);
 static ngx_uint_t ngx_agt_gate_is_settled(const ngx_agt_jwsk_conf_t *conf,
     ngx_agt_zone_t *first, const ngx_agt_clock_t *now);
 static ngx_uint_t ngx_agt_gate_is_expired(const ngx_agt_jwt_t *jwt,
@@ -30,14 +30,14 @@ static ngx_int_t ngx_agt_gate_refuse(ngx_http_request_t *r,
     const ngx_agt_decision_t *decision, const ngx_agt_clock_t *now);
 static void ngx_agt_gate_report(ngx_http_request_t *r,
     const ngx_agt_ctx_t *ctx, const ngx_agt_decision_t *decision,
-    const char *why);
+    uint16_t cause);
 
 
 ngx_int_t
 ngx_agt_gate(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     const ngx_agt_loc_conf_t *lcf)
 {
-    const char                 *why;
+    uint16_t                    cause;
     ngx_agt_jwt_t               jwt;
     ngx_agt_zone_t             *first;
     ngx_agt_clock_t             now;
@@ -62,7 +62,7 @@ ngx_agt_gate(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
     decision.verdict = NGX_AGT_VERDICT_INVALID;
     decision.reason = NGX_AGT_REASON_SIGNATURE;
-    why = "it is no JWT";
+    cause = NGX_AGT_CAUSE_NO_JWT;
 
     if (ngx_agt_jwt_split(&ctx->token, &jwt) != NGX_OK) {
 
@@ -74,7 +74,7 @@ ngx_agt_gate(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
         if (!ngx_agt_gate_may_check(first, now.mono)
             || ngx_agt_gate_check(conf, first, &jwt, lcf->leeway, &now,
-                                  &decision, &why)
+                                  &decision, &cause)
                != NGX_OK)
         {
             return NGX_DECLINED;
@@ -83,7 +83,7 @@ ngx_agt_gate(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
     if (conf->mode == NGX_AGT_REPORT) {
         ngx_agt_zone_count(first, NGX_AGT_COUNT_GATE_REPORTED);
-        ngx_agt_gate_report(r, ctx, &decision, why);
+        ngx_agt_gate_report(r, ctx, &decision, cause);
 
         return NGX_DECLINED;
     }
@@ -91,7 +91,9 @@ ngx_agt_gate(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     ngx_agt_zone_count(first, NGX_AGT_COUNT_GATE_REFUSED);
 
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                   "agilicus token gate: %s", why);
+                   "agilicus token gate: %s", ngx_agt_cause_words(cause));
+
+    ctx->cause = cause;
 
     return ngx_agt_gate_refuse(r, ctx, lcf, &decision, &now);
 }
@@ -167,7 +169,7 @@ ngx_agt_gate_may_check(ngx_agt_zone_t *first, uint64_t now)
 static ngx_int_t
 ngx_agt_gate_check(const ngx_agt_jwsk_conf_t *conf, ngx_agt_zone_t *first,
     const ngx_agt_jwt_t *jwt, time_t leeway, const ngx_agt_clock_t *now,
-    ngx_agt_decision_t *decision, const char **why)
+    ngx_agt_decision_t *decision, uint16_t *cause)
 {
     size_t                 len;
     u_char                 digest[NGX_AGT_DIGEST_LEN];
@@ -204,23 +206,23 @@ ngx_agt_gate_check(const ngx_agt_jwsk_conf_t *conf, ngx_agt_zone_t *first,
 
         decision->verdict = NGX_AGT_VERDICT_EXPIRED;
         decision->reason = NGX_AGT_REASON_EXPIRED;
-        *why = "its \"exp\" has passed";
+        *cause = NGX_AGT_CAUSE_PAST_EXP;
 
         return NGX_OK;
 
     case NGX_AGT_KEYS_FORGED:
-        *why = "its signature is wrong";
+        *cause = NGX_AGT_CAUSE_FORGED;
 
         return NGX_OK;
 
     case NGX_AGT_KEYS_UNVERIFIED:
-        *why = "it names no key, and none has signed it";
+        *cause = NGX_AGT_CAUSE_UNSIGNED;
 
         return ngx_agt_gate_is_settled(conf, first, now) ? NGX_OK
                                                          : NGX_DECLINED;
 
     case NGX_AGT_KEYS_UNKNOWN:
-        *why = "its key or its algorithm is not known";
+        *cause = NGX_AGT_CAUSE_NO_KEY;
 
         settled = ngx_agt_gate_is_settled(conf, first, now);
 
@@ -277,6 +279,7 @@ ngx_agt_gate_refuse(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     const ngx_agt_loc_conf_t *lcf, const ngx_agt_decision_t *decision,
     const ngx_agt_clock_t *now)
 {
+    ngx_str_t            cause;
     ngx_agt_cache_key_t  key;
 
     static const ngx_str_t  none = ngx_null_string;
@@ -287,9 +290,12 @@ ngx_agt_gate_refuse(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
         key.key = ctx->digest;
         key.origin = lcf->origin->number;
 
+        cause.data = (u_char *) &ctx->cause;
+        cause.len = sizeof(ctx->cause);
+
         (void) ngx_agt_cache_store(lcf->origin->zone, &key,
                                    NGX_AGT_CLASS_INVALID, decision->reason,
-                                   &none, &none, now->mono, now->mono, 0);
+                                   &cause, &none, now->mono, now->mono, 0);
     }
 
     return NGX_OK;
@@ -298,7 +304,7 @@ ngx_agt_gate_refuse(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
 static void
 ngx_agt_gate_report(ngx_http_request_t *r, const ngx_agt_ctx_t *ctx,
-    const ngx_agt_decision_t *decision, const char *why)
+    const ngx_agt_decision_t *decision, uint16_t cause)
 {
     u_char  fingerprint[NGX_AGT_FINGERPRINT_LEN];
 
@@ -308,6 +314,7 @@ ngx_agt_gate_report(ngx_http_request_t *r, const ngx_agt_ctx_t *ctx,
                   "agilicus token: the signature gate would refuse: %V, %V, "
                   "%s, fingerprint %*s",
                   ngx_agt_verdict_word(decision->verdict),
-                  ngx_agt_reason_word(decision->reason), why,
+                  ngx_agt_reason_word(decision->reason),
+                  ngx_agt_cause_words(cause),
                   sizeof(fingerprint), fingerprint);
 }

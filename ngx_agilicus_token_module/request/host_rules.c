@@ -234,7 +234,55 @@ ngx_agt_host_rules_path(ngx_http_request_t *r, const ngx_str_t *raw,
         return NGX_ERROR;
     }
 
-    return ngx_agt_path_decode(raw, buf, &view->path);
+    if (ngx_agt_path_decode(raw, buf, &view->path) != NGX_OK) {
+        ngx_agt_path_fault(raw, buf, &view->path);
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_agt_host_rules_detail(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    ngx_agt_detail_t *d)
+{
+    ngx_str_t             other;
+    ngx_uint_t            n;
+    ngx_agt_rules_view_t  view;
+
+    if (ctx->decision.verdict == NGX_AGT_VERDICT_MALFORMED) {
+        ngx_agt_detail_words(d, "the request names two hosts");
+        return;
+    }
+
+    ngx_memzero(&view, sizeof(ngx_agt_rules_view_t));
+
+    if (ngx_agt_host_rules_view(ctx->request, ctx, lcf, &view) != NGX_OK) {
+
+        if (view.path.len) {
+            ngx_agt_detail_text(d, &view.path);
+            ngx_agt_detail_words(d, " in the path can be read in two ways");
+
+        } else {
+            ngx_agt_detail_words(d, "the query can be read in two ways");
+        }
+
+        return;
+    }
+
+    n = ngx_agt_rules_count(&ctx->rules, &view.host, &other);
+
+    ngx_agt_detail_text(d, &view.method);
+    ngx_agt_detail_words(d, ", ");
+    ngx_agt_detail_number(d, (int64_t) n);
+    ngx_agt_detail_words(d, n == 1 ? " rule for host " : " rules for host ");
+    ngx_agt_detail_text(d, &view.host);
+
+    if (n == 0 && other.len) {
+        ngx_agt_detail_words(d, ", others for ");
+        ngx_agt_detail_text(d, &other);
+    }
 }
 
 

@@ -10,6 +10,7 @@
 
 #include "request/context.h"
 #include "rules/rules.h"
+#include "token/detail.h"
 
 
 /*
@@ -38,10 +39,17 @@ ngx_int_t ngx_agt_host_rules_read_body(ngx_http_request_t *r,
 /*
  * Sets the path of a view to a raw one, decoded once, in memory of the request;
  * query and has_query are set before.  NGX_OK, NGX_DECLINED where different
- * readers could read it differently, or NGX_ERROR.
+ * readers could read it differently, or NGX_ERROR.  With NGX_DECLINED, the path
+ * is the part of the raw one that is at fault; it is empty where the query is.
  */
 ngx_int_t ngx_agt_host_rules_path(ngx_http_request_t *r,
     const ngx_str_t *raw, ngx_agt_rules_view_t *view);
+
+/*
+ * Adds to a detail how rules have refused the request of the context.
+ */
+void ngx_agt_host_rules_detail(ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf, ngx_agt_detail_t *d);
 
 
 #endif /* _NGX_AGT_REQUEST_HOST_RULES_H_INCLUDED_ */

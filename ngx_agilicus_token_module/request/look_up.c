@@ -288,6 +288,8 @@ ngx_agt_use(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
         }
 
         ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_INVALID, found->reason);
+        ctx->cause = ngx_agt_cache_cause(found);
+
         return NGX_OK;
     }
 
@@ -852,6 +854,7 @@ ngx_agt_look_up_answer(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
 
     ctx->class = answer->class;
     ctx->decision.reason = answer->reason;
+    ctx->cause = answer->cause;
     ctx->sent = answer->sent;
     ctx->first_asked = answer->asked;
     ctx->clean = answer->clean;

@@ -7,6 +7,7 @@
 #include "request/recheck.h"
 #include "request/access.h"
 #include "request/context.h"
+#include "request/detail.h"
 #include "request/look_up.h"
 #include "token/text.h"
 
@@ -300,6 +301,8 @@ ngx_agt_recheck_one(ngx_agt_ctx_t *ctx)
 static void
 ngx_agt_recheck_cut(ngx_agt_ctx_t *ctx, ngx_agt_reason_e reason)
 {
+    u_char               buf[NGX_AGT_DETAIL_LEN];
+    ngx_str_t            detail;
     ngx_connection_t    *c;
     ngx_http_request_t  *r;
     ngx_agt_ctx_t       *page;
@@ -338,10 +341,15 @@ ngx_agt_recheck_cut(ngx_agt_ctx_t *ctx, ngx_agt_reason_e reason)
         page->cut = 1;
     }
 
+    detail.data = buf;
+    detail.len = (c->log->log_level >= NGX_LOG_INFO) ? ngx_agt_detail(ctx, buf)
+                                                     : 0;
+
     ngx_log_error(NGX_LOG_INFO, c->log, 0,
-                  "agilicus token: response cut: %V, %V",
+                  "agilicus token: response cut: %V, %V%s%V",
                   ngx_agt_verdict_word(ctx->decision.verdict),
-                  ngx_agt_reason_word(reason));
+                  ngx_agt_reason_word(reason),
+                  detail.len ? ": " : "", &detail);
 
     /* the client must not take the part sent for the whole response */
 

@@ -20,6 +20,8 @@
 #define NGX_AGT_CLIENT_NO_MEMORY  16
 
 
+static ngx_uint_t ngx_agt_sources_of(const ngx_agt_loc_conf_t *lcf,
+    const ngx_agt_source_t **sources);
 static ngx_uint_t ngx_agt_sources_from(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_source_t *source,
     size_t max, ngx_str_t *token);
@@ -44,6 +46,14 @@ static ngx_uint_t ngx_agt_sources_digest(ngx_agt_ctx_t *ctx);
 static const ngx_agt_source_t  ngx_agt_header_source = {
     NGX_AGT_SOURCE_HEADER,
     ngx_null_string
+};
+
+static const char  *ngx_agt_source_words[] = {
+    [NGX_AGT_SOURCE_HEADER] = "header",
+    [NGX_AGT_SOURCE_COOKIE] = "cookie",
+    [NGX_AGT_SOURCE_QUERY] = "query",
+    [NGX_AGT_SOURCE_SUBPROTOCOL] = "subprotocol",
+    [NGX_AGT_SOURCE_BASIC] = "API key"
 };
 
 
@@ -78,14 +88,7 @@ ngx_agt_sources_take(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     ngx_uint_t               i, n, rc, found;
     const ngx_agt_source_t  *sources;
 
-    if (lcf->places) {
-        sources = lcf->places->elts;
-        n = lcf->places->nelts;
-
-    } else {
-        sources = &ngx_agt_header_source;
-        n = 1;
-    }
+    n = ngx_agt_sources_of(lcf, &sources);
 
     found = NGX_AGT_BEARER_NONE;
 
@@ -126,6 +129,75 @@ ngx_agt_sources_take(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 }
 
 
+static ngx_inline ngx_uint_t
+ngx_agt_sources_of(const ngx_agt_loc_conf_t *lcf,
+    const ngx_agt_source_t **sources)
+{
+    if (lcf->places) {
+        *sources = lcf->places->elts;
+        return lcf->places->nelts;
+    }
+
+    *sources = &ngx_agt_header_source;
+
+    return 1;
+}
+
+
+void
+ngx_agt_sources_detail(const ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf, ngx_agt_detail_t *d)
+{
+    ngx_str_t                token;
+    ngx_uint_t               i, n, rc;
+    ngx_agt_ctx_t            again;
+    const ngx_agt_source_t  *sources;
+
+    static const char  *words[] = {
+        ": a token",
+        ": none",
+        ": no token by its syntax",
+        ": longer than ",
+        ": more than one"
+    };
+
+    /* they are looked at once more, for a context that nobody has */
+
+    again = *ctx;
+
+    n = ngx_agt_sources_of(lcf, &sources);
+
+    if (ctx->revoke) {
+        sources = &ngx_agt_header_source;
+        n = 1;
+    }
+
+    for (i = 0; i < n; i++) {
+        ngx_agt_detail_words(d, i ? ", " : "");
+        ngx_agt_detail_words(d, ngx_agt_source_words[sources[i].type]);
+
+        if (sources[i].name.len) {
+            ngx_agt_detail_words(d, " ");
+            ngx_agt_detail_text(d, &sources[i].name);
+        }
+
+        rc = ngx_agt_sources_from(ctx->request, &again, &sources[i],
+                                  lcf->max_size, &token);
+
+        if (rc > NGX_AGT_BEARER_REPEATED) {
+            continue;
+        }
+
+        ngx_agt_detail_words(d, words[rc]);
+
+        if (rc == NGX_AGT_BEARER_TOO_LONG) {
+            ngx_agt_detail_number(d, (int64_t) lcf->max_size);
+            ngx_agt_detail_words(d, " bytes");
+        }
+    }
+}
+
+
 static ngx_uint_t
 ngx_agt_sources_digest(ngx_agt_ctx_t *ctx)
 {
@@ -145,11 +217,7 @@ ngx_agt_sources_digest(ngx_agt_ctx_t *ctx)
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
                    "agilicus token taken from %s, digest %08xD",
-                   ctx->source->type == NGX_AGT_SOURCE_HEADER ? "header"
-                   : ctx->source->type == NGX_AGT_SOURCE_COOKIE ? "cookie"
-                   : ctx->source->type == NGX_AGT_SOURCE_QUERY ? "query"
-                   : ctx->source->type == NGX_AGT_SOURCE_BASIC ? "API key"
-                   : "subprotocol",
+                   ngx_agt_source_words[ctx->source->type],
                    ngx_agt_digest_head(ctx->digest));
 
     return 1;

@@ -9,6 +9,7 @@
 
 
 #include "request/context.h"
+#include "token/detail.h"
 
 
 /*
@@ -23,6 +24,12 @@ ngx_uint_t ngx_agt_sources_take(ngx_http_request_t *r,
  */
 ngx_uint_t ngx_agt_sources_take_header(ngx_agt_ctx_t *ctx,
     const ngx_agt_loc_conf_t *lcf);
+
+/*
+ * Adds to a detail what each place that the location allows has.
+ */
+void ngx_agt_sources_detail(const ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf, ngx_agt_detail_t *d);
 
 
 #endif /* _NGX_AGT_REQUEST_SOURCES_H_INCLUDED_ */

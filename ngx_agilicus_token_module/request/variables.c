@@ -6,6 +6,7 @@
 
 #include "request/variables.h"
 #include "request/context.h"
+#include "request/detail.h"
 #include "request/early.h"
 #include "request/sources.h"
 #include "json/members.h"
@@ -17,6 +18,8 @@
 static ngx_int_t ngx_agt_read_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_agt_word_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_agt_detail_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_agt_cache_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
@@ -58,6 +61,7 @@ static ngx_http_variable_t  ngx_agt_variables[] = {
 
     ngx_agt_variable("verdict", ngx_agt_word_variable, 0),
     ngx_agt_variable("reason", ngx_agt_word_variable, 1),
+    ngx_agt_variable("detail", ngx_agt_detail_variable, 0),
     ngx_agt_variable("cache", ngx_agt_cache_variable, 0),
     ngx_agt_variable("age", ngx_agt_age_variable, 0),
     ngx_agt_variable("api_time", ngx_agt_api_time_variable, 0),
@@ -216,6 +220,30 @@ ngx_agt_word_variable(ngx_http_request_t *r,
     return ngx_agt_variables_set(v,
                data ? ngx_agt_reason_word(ctx->decision.reason)
                     : ngx_agt_verdict_word(ctx->decision.verdict));
+}
+
+
+static ngx_int_t
+ngx_agt_detail_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t       value;
+    ngx_agt_ctx_t  *ctx;
+
+    ctx = ngx_agt_ctx_find(r);
+
+    if (ctx == NULL || ctx->life < NGX_AGT_LIFE_DONE) {
+        return ngx_agt_variables_set(v, NULL);
+    }
+
+    value.data = ngx_pnalloc(r->pool, NGX_AGT_DETAIL_LEN);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.len = ngx_agt_detail(ctx, value.data);
+
+    return ngx_agt_variables_set(v, &value);
 }
 
 

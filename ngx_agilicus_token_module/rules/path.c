@@ -8,6 +8,8 @@
 #include "token/text.h"
 
 
+static void ngx_agt_path_fault_in(const ngx_str_t *segment, u_char *buf,
+    ngx_str_t *fault);
 static ngx_uint_t ngx_agt_path_is_simple(const ngx_str_t *path);
 static ngx_int_t ngx_agt_path_unescape(const ngx_str_t *raw,
     u_char *buf, ngx_str_t *path);
@@ -49,6 +51,69 @@ ngx_agt_path_decode(const ngx_str_t *raw, u_char *buf, ngx_str_t *path)
     *path = decoded;
 
     return NGX_OK;
+}
+
+
+void
+ngx_agt_path_fault(const ngx_str_t *raw, u_char *buf, ngx_str_t *fault)
+{
+    u_char     *p, *end, *next;
+    ngx_str_t   segment, decoded;
+
+    *fault = *raw;
+
+    if (raw->len == 0 || raw->data[0] != '/') {
+        return;
+    }
+
+    /* one segment after the other, the last of which may be empty */
+
+    end = raw->data + raw->len;
+
+    for (p = raw->data; p < end; p = next) {
+
+        next = p + 1;
+        next += ngx_agt_text_until(next, (size_t) (end - next), '/');
+
+        segment.data = p;
+        segment.len = (size_t) (next - p);
+
+        if (ngx_agt_path_decode(&segment, buf, &decoded) != NGX_OK
+            || (segment.len == 1 && next < end))
+        {
+            ngx_agt_path_fault_in(&segment, buf, fault);
+            return;
+        }
+    }
+}
+
+
+/* the byte or the escape of a segment that alone would not be taken */
+
+static void
+ngx_agt_path_fault_in(const ngx_str_t *segment, u_char *buf, ngx_str_t *fault)
+{
+    size_t     i;
+    u_char     copy[4];
+    ngx_str_t  one, decoded;
+
+    *fault = *segment;
+
+    for (i = 1; i < segment->len; i += one.len - 1) {
+
+        copy[0] = '/';
+        one.data = copy;
+        one.len = 1 + ((segment->data[i] == '%') ? ngx_min(3, segment->len - i)
+                                                 : 1);
+
+        ngx_memcpy(&copy[1], &segment->data[i], one.len - 1);
+
+        if (ngx_agt_path_unescape(&one, buf, &decoded) != NGX_OK) {
+            fault->data = &segment->data[i];
+            fault->len = one.len - 1;
+            return;
+        }
+    }
 }
 
 

@@ -72,6 +72,12 @@ ngx_int_t ngx_agt_path_decode(const ngx_str_t *raw, u_char *buf,
     ngx_str_t *path);
 
 /*
+ * Sets "fault" to the part for which ngx_agt_path_decode() has not taken "raw":
+ * a byte, an escape, or a segment with the "/" before it.  "buf" as above.
+ */
+void ngx_agt_path_fault(const ngx_str_t *raw, u_char *buf, ngx_str_t *fault);
+
+/*
  * Returns 1 if "query" (without "?") is one that rules can be applied to: no
  * "#", no byte up to 0x20, no 0x7f, and UTF-8 as it stands; else 0.
  */

@@ -222,6 +222,46 @@ ngx_agt_rules_decide(ngx_agt_rules_t *rules, const ngx_str_t *packed,
 }
 
 
+ngx_uint_t
+ngx_agt_rules_count(const ngx_str_t *packed, const ngx_str_t *host,
+    ngx_str_t *other)
+{
+    ngx_uint_t                n;
+    ngx_agt_ruleset_host_t    h;
+    ngx_agt_ruleset_rule_t    rule;
+    ngx_agt_ruleset_cursor_t  hosts;
+
+    ngx_str_null(other);
+
+    if (packed->len == 0
+        || ngx_agt_ruleset_open(&hosts, &n, packed->data, packed->len)
+           != NGX_OK)
+    {
+        return 0;
+    }
+
+    n = 0;
+
+    while (ngx_agt_ruleset_next_host(&hosts, &h) == NGX_OK) {
+
+        if (!ngx_agt_syntax_is_host(&h.name, host)) {
+
+            if (other->len == 0) {
+                *other = h.name;
+            }
+
+            continue;
+        }
+
+        while (ngx_agt_ruleset_next_rule(&h.rules, &rule) == NGX_OK) {
+            n++;
+        }
+    }
+
+    return n;
+}
+
+
 static ngx_int_t
 ngx_agt_rules_hosts(ngx_agt_rules_decision_t *d,
     ngx_agt_ruleset_cursor_t hosts, ngx_agt_reason_e *reason)

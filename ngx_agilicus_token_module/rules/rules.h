@@ -97,5 +97,12 @@ void ngx_agt_rules_destroy(ngx_agt_rules_t *rules);
 ngx_int_t ngx_agt_rules_decide(ngx_agt_rules_t *rules, const ngx_str_t *packed,
     ngx_agt_rules_view_t *view, ngx_agt_reason_e *reason);
 
+/*
+ * Counts for a detail: returns how many rules of "packed" are for "host", and
+ * sets "other" to the first host that is not, or to an empty string.
+ */
+ngx_uint_t ngx_agt_rules_count(const ngx_str_t *packed, const ngx_str_t *host,
+    ngx_str_t *other);
+
 
 #endif /* _NGX_AGT_RULES_RULES_H_INCLUDED_ */

@@ -20,7 +20,6 @@ static ngx_uint_t ngx_agt_policy_met_without(const ngx_agt_facts_t *facts,
     const ngx_agt_requirement_t *requirement, int64_t now);
 static ngx_uint_t ngx_agt_policy_mfa(const ngx_agt_facts_t *facts,
     time_t age, int64_t now);
-static ngx_uint_t ngx_agt_policy_says_no(const ngx_str_t *value);
 static ngx_uint_t ngx_agt_policy_scopes(const ngx_agt_list_t *scopes,
     const ngx_agt_requirement_t *requirement);
 static ngx_uint_t ngx_agt_policy_role(const ngx_agt_list_t *roles,
@@ -134,6 +133,7 @@ ngx_agt_policy_decide(const ngx_agt_facts_t *facts, uint32_t late,
         if (!ngx_agt_policy_met(facts, &requirements[i], now)) {
             decision->verdict = requirements[i].verdict;
             decision->reason = requirements[i].reason;
+            decision->requirement = &requirements[i];
 
             return NGX_DECLINED;
         }
@@ -287,9 +287,7 @@ ngx_agt_policy_mfa(const ngx_agt_facts_t *facts, time_t age, int64_t now)
 }
 
 
-/* "0", and "false", which a variable has for JSON's false */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_agt_policy_says_no(const ngx_str_t *value)
 {
     return (value->len == 1 && value->data[0] == '0')

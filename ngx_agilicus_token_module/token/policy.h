@@ -75,6 +75,7 @@ typedef struct {
     time_t             age;      /* of a sign-in: seconds at most */
     const ngx_str_t   *values;   /* of a flag, and of an age: none */
     ngx_uint_t         nvalues;
+    ngx_uint_t         position; /* among those of the directive, from 1 */
 } ngx_agt_requirement_t;
 
 
@@ -103,8 +104,11 @@ struct ngx_agt_ruling_s {
 
 
 typedef struct {
-    ngx_agt_verdict_e  verdict;
-    ngx_agt_reason_e   reason;
+    ngx_agt_verdict_e             verdict;
+    ngx_agt_reason_e              reason;
+
+    /* with the reason of a requirement: the one that is not met */
+    const ngx_agt_requirement_t  *requirement;
 } ngx_agt_decision_t;
 
 
@@ -137,6 +141,12 @@ ngx_uint_t ngx_agt_policy_ahead(
  * and so on.
  */
 uint32_t ngx_agt_policy_late(const ngx_agt_facts_t *facts, int64_t now);
+
+/*
+ * Returns 1 if a value of a requirement of values is none: "0", and "false",
+ * which a variable has for JSON's false; else 0.
+ */
+ngx_uint_t ngx_agt_policy_says_no(const ngx_str_t *value);
 
 /*
  * Judges facts by the requirements of a location.  Sets "decision" and returns

@@ -7,17 +7,28 @@
 #include "token/reason.h"
 
 
-#define NGX_AGT_WORD(name, word)  ngx_string(word),
+#define NGX_AGT_VERDICT_WORD(name, word)  ngx_string(word),
+#define NGX_AGT_REASON_WORD(name, word, detail)  ngx_string(word),
+#define NGX_AGT_REASON_DETAIL(name, word, detail)  NGX_AGT_DETAIL_##detail,
+#define NGX_AGT_CAUSE_WORDS(name, words)  words,
 
 
 static const ngx_str_t  ngx_agt_no_word = ngx_null_string;
 
 static const ngx_str_t  ngx_agt_verdict_words[] = {
-    NGX_AGT_VERDICTS(NGX_AGT_WORD)
+    NGX_AGT_VERDICTS(NGX_AGT_VERDICT_WORD)
 };
 
 static const ngx_str_t  ngx_agt_reason_words[] = {
-    NGX_AGT_REASONS(NGX_AGT_WORD)
+    NGX_AGT_REASONS(NGX_AGT_REASON_WORD)
+};
+
+static const ngx_agt_detail_e  ngx_agt_reason_details[] = {
+    NGX_AGT_REASONS(NGX_AGT_REASON_DETAIL)
+};
+
+static const char  *ngx_agt_causes[] = {
+    NGX_AGT_CAUSES(NGX_AGT_CAUSE_WORDS)
 };
 
 
@@ -40,6 +51,21 @@ ngx_agt_reason_word(ngx_uint_t reason)
     }
 
     return &ngx_agt_reason_words[reason];
+}
+
+
+ngx_agt_detail_e
+ngx_agt_reason_detail(ngx_uint_t reason)
+{
+    return (reason < NGX_AGT_REASON_LAST) ? ngx_agt_reason_details[reason]
+                                          : NGX_AGT_DETAIL_NONE;
+}
+
+
+const char *
+ngx_agt_cause_words(ngx_uint_t cause)
+{
+    return (cause < NGX_AGT_CAUSE_LAST) ? ngx_agt_causes[cause] : "";
 }
 
 

@@ -51,78 +51,154 @@ typedef enum {
 } ngx_agt_class_e;
 
 
-#define NGX_AGT_REASONS(R)                                                   \
-    R(NONE, "")                                                              \
-    /* missing */                                                            \
-    R(NO_TOKEN, "no_token")                                                  \
-    R(NO_IDENTITY, "no_identity")                                            \
-    /* malformed */                                                          \
-    R(SYNTAX, "syntax")                                                      \
-    R(TOO_LONG, "too_long")                                                  \
-    R(MULTIPLE, "multiple")                                                  \
-    /* invalid */                                                            \
-    R(UNKNOWN, "unknown")                                                    \
-    R(SAYS_NO, "says_no")                                                    \
-    R(REFRESH_TOKEN, "refresh_token")                                        \
-    R(BOUND_TOKEN, "bound_token")                                            \
-    R(NOT_YET_VALID, "not_yet_valid")                                        \
-    R(DATE, "date")                                                          \
-    R(NO_EXPIRY, "no_expiry")                                                \
-    R(AUDIENCE, "audience")                                                  \
-    R(SIGNATURE, "signature")                                                \
-    /* expired */                                                            \
-    R(EXPIRED, "expired")                                                    \
-    /* revoked: the kind of fact that the denial refuses */                  \
-    R(REVOKED, "revoked")                                                    \
-    R(JTI, "jti")                                                            \
-    R(SESSION, "session")                                                    \
-    R(SUBJECT, "subject")                                                    \
-    /* step_up */                                                            \
-    R(MFA, "mfa")                                                            \
-    /* forbidden: which requirement, which part of the rules */              \
-    R(SCOPE, "scope")                                                        \
-    R(ORG, "org")                                                            \
-    R(ROLE, "role")                                                          \
-    R(RESOURCE, "resource")                                                  \
-    R(REQUIRE, "require")                                                    \
-    R(MASQUERADING, "masquerading")                                          \
-    R(HOST, "host")                                                          \
-    R(METHOD, "method")                                                      \
-    R(PATH, "path")                                                          \
-    R(QUERY, "query")                                                        \
-    R(BODY, "body")                                                          \
-    R(MATCHER, "matcher")                                                    \
-    R(RULE, "rule")                                                          \
-    /* forbidden: the API refused a token for upstream */                    \
-    R(REISSUE, "reissue")                                                    \
-    R(CREATE, "create")                                                      \
-    /* unavailable: a failure of the API, or a limit of this edge */         \
-    R(RESOLVE, "resolve")                                                    \
-    R(CONNECT, "connect")                                                    \
-    R(TLS, "tls")                                                            \
-    R(TIMEOUT, "timeout")                                                    \
-    R(TRANSPORT, "transport")                                                \
-    R(STATUS, "status")                                                      \
-    R(THROTTLED, "throttled")                                                \
-    R(ANSWER, "answer")                                                      \
-    R(NOT_THE_API, "not_the_api")                                            \
-    R(CREDENTIAL, "credential")                                              \
-    R(OVERLOAD, "overload")                                                  \
-    R(PLACES, "places")                                                      \
-    R(CLIENT_PLACES, "client_places")                                        \
-    R(BREAKER, "breaker")                                                    \
-    R(RATE, "rate")                                                          \
-    R(CLIENT_RATE, "client_rate")                                            \
-    R(INTERNAL, "internal")                                                  \
-    /* unavailable: a value was assigned before the token was looked up */   \
-    R(EARLY, "early")
+/*
+ * Each reason has the kind of its detail, which says what exactly was missing:
+ * see request/detail.
+ */
 
-#define NGX_AGT_REASON(name, word)  NGX_AGT_REASON_##name,
+#define NGX_AGT_REASONS(R)                                                   \
+    R(NONE, "", NONE)                                                        \
+    /* missing */                                                            \
+    R(NO_TOKEN, "no_token", PLACES)                                          \
+    R(NO_IDENTITY, "no_identity", CAUSE)                                     \
+    /* malformed */                                                          \
+    R(SYNTAX, "syntax", PLACES)                                              \
+    R(TOO_LONG, "too_long", PLACES)                                          \
+    R(MULTIPLE, "multiple", PLACES)                                          \
+    /* invalid */                                                            \
+    R(UNKNOWN, "unknown", CAUSE)                                             \
+    R(SAYS_NO, "says_no", TIME)                                              \
+    R(REFRESH_TOKEN, "refresh_token", NONE)                                  \
+    R(BOUND_TOKEN, "bound_token", NONE)                                      \
+    R(NOT_YET_VALID, "not_yet_valid", TIME)                                  \
+    R(DATE, "date", CAUSE)                                                   \
+    R(NO_EXPIRY, "no_expiry", REQUIREMENT)                                   \
+    R(AUDIENCE, "audience", REQUIREMENT)                                     \
+    R(SIGNATURE, "signature", CAUSE)                                         \
+    /* expired */                                                            \
+    R(EXPIRED, "expired", TIME)                                              \
+    /* revoked: the kind of fact that the denial refuses */                  \
+    R(REVOKED, "revoked", DENIAL)                                            \
+    R(JTI, "jti", DENIAL)                                                    \
+    R(SESSION, "session", DENIAL)                                            \
+    R(SUBJECT, "subject", DENIAL)                                            \
+    /* step_up */                                                            \
+    R(MFA, "mfa", REQUIREMENT)                                               \
+    /* forbidden: which requirement, which part of the rules */              \
+    R(SCOPE, "scope", REQUIREMENT)                                           \
+    R(ORG, "org", REQUIREMENT)                                               \
+    R(ROLE, "role", REQUIREMENT)                                             \
+    R(RESOURCE, "resource", REQUIREMENT)                                     \
+    R(REQUIRE, "require", REQUIREMENT)                                       \
+    R(MASQUERADING, "masquerading", REQUIREMENT)                             \
+    R(HOST, "host", RULES)                                                   \
+    R(METHOD, "method", RULES)                                               \
+    R(PATH, "path", RULES)                                                   \
+    R(QUERY, "query", RULES)                                                 \
+    R(BODY, "body", RULES)                                                   \
+    R(MATCHER, "matcher", RULES)                                             \
+    R(RULE, "rule", RULES)                                                   \
+    /* forbidden: the API refused a token for upstream */                    \
+    R(REISSUE, "reissue", CAUSE)                                             \
+    R(CREATE, "create", CAUSE)                                               \
+    /* unavailable: a failure of the API, or a limit of this edge */         \
+    R(RESOLVE, "resolve", CAUSE)                                             \
+    R(CONNECT, "connect", CAUSE)                                             \
+    R(TLS, "tls", CAUSE)                                                     \
+    R(TIMEOUT, "timeout", CAUSE)                                             \
+    R(TRANSPORT, "transport", CAUSE)                                         \
+    R(STATUS, "status", CAUSE)                                               \
+    R(THROTTLED, "throttled", CAUSE)                                         \
+    R(ANSWER, "answer", CAUSE)                                               \
+    R(NOT_THE_API, "not_the_api", CAUSE)                                     \
+    R(CREDENTIAL, "credential", CAUSE)                                       \
+    R(OVERLOAD, "overload", LIMIT)                                           \
+    R(PLACES, "places", LIMIT)                                               \
+    R(CLIENT_PLACES, "client_places", LIMIT)                                 \
+    R(BREAKER, "breaker", LIMIT)                                             \
+    R(RATE, "rate", LIMIT)                                                   \
+    R(CLIENT_RATE, "client_rate", LIMIT)                                     \
+    R(INTERNAL, "internal", CAUSE)                                           \
+    /* unavailable: a value was assigned before the token was looked up */   \
+    R(EARLY, "early", LIMIT)
+
+#define NGX_AGT_REASON(name, word, detail)  NGX_AGT_REASON_##name,
 
 typedef enum {
     NGX_AGT_REASONS(NGX_AGT_REASON)
     NGX_AGT_REASON_LAST
 } ngx_agt_reason_e;
+
+
+/* what a detail is made of */
+
+typedef enum {
+    NGX_AGT_DETAIL_NONE = 0,     /* the reason says it all */
+    NGX_AGT_DETAIL_PLACES,       /* what each place of a token has */
+    NGX_AGT_DETAIL_CAUSE,        /* of an answer, or of a refusal here */
+    NGX_AGT_DETAIL_TIME,         /* times of the facts, or a cause */
+    NGX_AGT_DETAIL_REQUIREMENT,
+    NGX_AGT_DETAIL_DENIAL,
+    NGX_AGT_DETAIL_RULES,        /* of the token, and the request */
+    NGX_AGT_DETAIL_LIMIT         /* of this edge */
+} ngx_agt_detail_e;
+
+
+/*
+ * What lies behind a reason, as a number, which crosses shared memory.  Numbers
+ * from 100 on are a status of HTTP; then come members that say no (json/
+ * inactive) and errors of libcurl (api/curl).  The operation of the call, if
+ * there was one, stands above.
+ */
+
+#define NGX_AGT_CAUSES(C)                                                    \
+    C(NONE, "")                                                              \
+    /* an answer that decides nothing */                                     \
+    C(TYPE, "the answer is not JSON by its type")                            \
+    C(NO_FACTS, "the answer is not a Token")                                 \
+    C(TOO_LARGE, "the answer is too large")                                  \
+    C(ENCODED, "the answer has a content coding")                            \
+    C(YOUNG, "the API does not know yet what it has just made")              \
+    C(NO_TOKEN, "the answer has no token")                                   \
+    C(NO_ROOM, "no room for a record of the token")                          \
+    /* an answer that refuses */                                             \
+    C(DATES, "exp, nbf or token_validity cannot be read")                    \
+    C(OWN, "the new token is the one that it was asked for, or is denied")   \
+    C(MORE, "the new token is good for more than its parent, or for others")  \
+    C(NOT_TAKEN, "the API does not take the token that it has reissued")     \
+    /* the signature gate */                                                 \
+    C(NO_JWT, "it is no JWT")                                                \
+    C(PAST_EXP, "its exp has passed")                                        \
+    C(FORGED, "its signature is wrong")                                      \
+    C(UNSIGNED, "it names no key, and none has signed it")                   \
+    C(NO_KEY, "its key or its algorithm is not known")                       \
+    /* a request that names nothing to ask for */                            \
+    C(NO_CALLER, "nothing has identified the caller")                        \
+    C(NO_VALUE, "a value is empty, or no UTF-8")                             \
+    C(NO_RAW, "the API key has no raw token")
+
+#define NGX_AGT_CAUSE(name, words)  NGX_AGT_CAUSE_##name,
+
+typedef enum {
+    NGX_AGT_CAUSES(NGX_AGT_CAUSE)
+    NGX_AGT_CAUSE_LAST,
+
+    NGX_AGT_CAUSE_STATUS = 100,
+    NGX_AGT_CAUSE_MEMBER = 1000,
+    NGX_AGT_CAUSE_CURL = 2000,
+    NGX_AGT_CAUSE_END = 4095
+} ngx_agt_cause_e;
+
+#define NGX_AGT_CAUSE_BITS  12
+
+#define ngx_agt_cause_of(operation, cause)                                   \
+    ((uint16_t) (((operation) + 1) << NGX_AGT_CAUSE_BITS | (cause)))
+
+#define ngx_agt_cause_what(cause)                                            \
+    ((cause) & ((1 << NGX_AGT_CAUSE_BITS) - 1))
+
+/* the operation plus 1, or 0 */
+#define ngx_agt_cause_operation(cause)  ((cause) >> NGX_AGT_CAUSE_BITS)
 
 
 /*
@@ -131,6 +207,17 @@ typedef enum {
  */
 const ngx_str_t *ngx_agt_verdict_word(ngx_uint_t verdict);
 const ngx_str_t *ngx_agt_reason_word(ngx_uint_t reason);
+
+/*
+ * Returns what the detail of a reason is made of.
+ */
+ngx_agt_detail_e ngx_agt_reason_detail(ngx_uint_t reason);
+
+/*
+ * Returns the words for a cause below NGX_AGT_CAUSE_LAST: a constant.  Those of
+ * another number are empty.
+ */
+const char *ngx_agt_cause_words(ngx_uint_t cause);
 
 /*
  * Returns 1 if the list above has the reason under this verdict, else 0.  A

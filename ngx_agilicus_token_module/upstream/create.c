@@ -64,9 +64,13 @@ ngx_agt_create_prepare(ngx_http_request_t *r,
 
     x = ctx->exchange;
 
+    x->cause = NGX_AGT_CAUSE_NO_CALLER;
+
     if (!ngx_agt_create_identified(r, lcf->create)) {
         goto unidentified;
     }
+
+    x->cause = NGX_AGT_CAUSE_NO_VALUE;
 
     early = ngx_agt_create_is_early(r, ctx, lcf);
 
@@ -75,6 +79,8 @@ ngx_agt_create_prepare(ngx_http_request_t *r,
     if (rc == NGX_DECLINED) {
         goto unidentified;
     }
+
+    x->cause = 0;
 
     if (early) {
         return ngx_agt_exchange_refuse(r, ctx, lcf,

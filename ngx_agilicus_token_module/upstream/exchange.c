@@ -91,6 +91,8 @@ ngx_agt_exchange_find(ngx_http_request_t *r,
     if (!x->again && ngx_agt_exchange_is_fresh(ctx, lcf, &secret)) {
 
         if (secret.class != NGX_AGT_CLASS_ACTIVE) {
+            x->cause = secret.cause;
+
             return ngx_agt_exchange_refuse(r, ctx, lcf,
                                            NGX_AGT_VERDICT_FORBIDDEN,
                                            x->type->reason);
@@ -248,6 +250,7 @@ ngx_agt_exchange_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
 
     x->class = answer->class;
     x->reason = answer->reason;
+    x->cause = answer->cause;
 
     ctx->retry_after = answer->retry_after;
 
@@ -268,6 +271,7 @@ ngx_agt_exchange_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
     if (rc != NGX_OK) {
         x->class = NGX_AGT_CLASS_INDETERMINATE;
         x->reason = NGX_AGT_REASON_INTERNAL;
+        x->cause = 0;
     }
 }
 
@@ -298,6 +302,8 @@ ngx_agt_exchange_refuse(ngx_http_request_t *r,
     ngx_agt_verdict_e verdict, ngx_agt_reason_e reason)
 {
     ngx_str_null(&ctx->exchange->token);
+
+    ctx->cause = ctx->exchange->cause;
 
     ngx_agt_decision_set(ctx, verdict, reason);
     ngx_agt_access_conclude(r, ctx, lcf);

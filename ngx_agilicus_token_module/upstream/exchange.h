@@ -75,6 +75,7 @@ struct ngx_agt_exchange_s {
 
     ngx_agt_class_e                 class;   /* of the answer */
     ngx_agt_reason_e                reason;
+    uint16_t                        cause;   /* see ngx_agt_cause_e */
 
     unsigned                        again:1; /* the kept token was refused */
 };
@@ -101,7 +102,8 @@ void ngx_agt_exchange_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer);
 ngx_uint_t ngx_agt_exchange_is_name(const ngx_str_t *value);
 
 /*
- * Sets the verdict and returns the status that refuses the request.
+ * Sets the verdict, with the cause of the exchange, and returns the status that
+ * refuses the request.
  */
 ngx_int_t ngx_agt_exchange_refuse(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,

@@ -104,6 +104,8 @@ ngx_agt_reissue_prepare(ngx_http_request_t *r,
     if (!ngx_agt_exchange_is_name(&x->what.org)
         || (ctx->api_key && ctx->raw.len == 0))
     {
+        x->cause = ctx->api_key && ctx->raw.len == 0 ? NGX_AGT_CAUSE_NO_RAW
+                                                     : NGX_AGT_CAUSE_NO_VALUE;
         return ngx_agt_exchange_refuse(r, ctx, lcf, NGX_AGT_VERDICT_FORBIDDEN,
                                        NGX_AGT_REASON_REISSUE);
     }
@@ -360,6 +362,8 @@ ngx_agt_reissue_verified(ngx_http_request_t *r,
                       "that it has reissued: %V",
                       ngx_agt_reason_word(x->reason));
 
+        x->cause = NGX_AGT_CAUSE_NOT_TAKEN;
+
         return ngx_agt_reissue_refused(r, ctx, lcf);
     }
 
@@ -368,6 +372,8 @@ ngx_agt_reissue_verified(ngx_http_request_t *r,
                       "agilicus token: the token that was reissued is not "
                       "the one that was asked for, or is good for more than "
                       "its parent");
+
+        x->cause = NGX_AGT_CAUSE_MORE;
 
         return ngx_agt_reissue_refused(r, ctx, lcf);
     }
@@ -412,7 +418,7 @@ static ngx_int_t
 ngx_agt_reissue_refused(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_str_t        none;
+    ngx_str_t        none, cause;
     ngx_agt_clock_t  now;
 
     ngx_agt_clock_now(&now);
@@ -423,9 +429,12 @@ ngx_agt_reissue_refused(ngx_http_request_t *r,
     if (lcf->origin->zone) {
         ngx_str_null(&none);
 
+        cause.data = (u_char *) &ctx->exchange->cause;
+        cause.len = sizeof(ctx->exchange->cause);
+
         (void) ngx_agt_cache_store(lcf->origin->zone, &ctx->exchange->place,
                                    NGX_AGT_CLASS_INVALID,
-                                   NGX_AGT_REASON_REISSUE, &none, &none,
+                                   NGX_AGT_REASON_REISSUE, &cause, &none,
                                    now.mono, now.mono, 0);
     }
 

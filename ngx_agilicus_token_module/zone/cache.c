@@ -139,6 +139,23 @@ ngx_agt_cache_copy(ngx_agt_zone_t *zone, const ngx_agt_cache_key_t *key,
 }
 
 
+uint16_t
+ngx_agt_cache_cause(const ngx_agt_found_t *found)
+{
+    uint16_t  cause;
+
+    if (found->class == NGX_AGT_CLASS_ACTIVE
+        || found->facts.len != sizeof(cause))
+    {
+        return 0;
+    }
+
+    ngx_memcpy(&cause, found->facts.data, sizeof(cause));
+
+    return cause;
+}
+
+
 ngx_int_t
 ngx_agt_cache_store(ngx_agt_zone_t *zone, const ngx_agt_cache_key_t *key,
     ngx_agt_class_e class, ngx_agt_reason_e reason,

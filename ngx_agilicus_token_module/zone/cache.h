@@ -60,7 +60,7 @@ typedef struct {
     uint64_t           serial;
     ngx_atomic_uint_t  clean;
     uint32_t           late;
-    ngx_str_t          facts;    /* packed */
+    ngx_str_t          facts;    /* packed; of a refusal: its cause */
     ngx_str_t          rules;    /* packed; if wanted */
     size_t             rules_len;
 } ngx_agt_found_t;
@@ -79,6 +79,12 @@ typedef struct {
  */
 ngx_int_t ngx_agt_cache_find(ngx_agt_zone_t *zone,
     const ngx_agt_cache_key_t *key, ngx_uint_t want, ngx_agt_found_t *found);
+
+/*
+ * Returns the cause of a refusal that was found with its facts, see
+ * ngx_agt_cause_e, or 0.
+ */
+uint16_t ngx_agt_cache_cause(const ngx_agt_found_t *found);
 
 /*
  * Ends the life of the strings of ngx_agt_found_t, as every look-up and every

@@ -36,6 +36,8 @@ typedef struct {
 
     ngx_uint_t  wanted;   /* a bit for each kind */
     u_char      keys[NGX_AGT_DENIAL_KINDS][NGX_AGT_DENIAL_KEY_LEN];
+
+    ngx_agt_denial_t  found;
 } ngx_agt_sought_t;
 
 
@@ -331,6 +333,34 @@ ngx_agt_denials_marked(ngx_agt_denials_t *denials, const u_char *api,
 }
 
 
+ngx_int_t
+ngx_agt_denials_find(ngx_agt_denials_t *denials,
+    const u_char *api, const u_char *token, const ngx_agt_facts_t *facts,
+    uint64_t asked, const ngx_agt_clock_t *now, ngx_agt_denial_t *denial)
+{
+    ngx_agt_sought_t  sought;
+
+    if (token == NULL
+        || ngx_agt_denials_keys(sought.keys, &sought.wanted, api, token, facts)
+           != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    sought.facts = facts;
+    sought.asked = asked;
+    sought.now = now;
+
+    if (ngx_agt_denials_look(denials, &sought) == NGX_AGT_REASON_NONE) {
+        return NGX_DECLINED;
+    }
+
+    *denial = sought.found;
+
+    return NGX_OK;
+}
+
+
 static ngx_agt_reason_e
 ngx_agt_denials_search(ngx_agt_denials_t *denials, ngx_agt_sought_t *sought)
 {
@@ -372,6 +402,8 @@ ngx_agt_denials_search(ngx_agt_denials_t *denials, ngx_agt_sought_t *sought)
             sought->since = ngx_agt_denial_made(s);
             continue;
         }
+
+        sought->found = *s;
 
         return reasons[kind];
     }

@@ -223,6 +223,14 @@ ngx_agt_reason_e ngx_agt_denials_check(ngx_agt_denials_t *denials,
     uint64_t asked, const ngx_agt_clock_t *now);
 
 /*
+ * Looks for a denial as ngx_agt_denials_check() does, for a detail: sets
+ * "denial" to a copy of it and returns NGX_OK, or NGX_DECLINED.
+ */
+ngx_int_t ngx_agt_denials_find(ngx_agt_denials_t *denials,
+    const u_char *api, const u_char *token, const ngx_agt_facts_t *facts,
+    uint64_t asked, const ngx_agt_clock_t *now, ngx_agt_denial_t *denial);
+
+/*
  * Denies a token, jti, session or subject of an API until "until", measured on
  * both clocks.  "before" counts for a subject: its tokens that were issued up
  * to then are denied, and so are those about which this edge has asked so far.

@@ -77,6 +77,7 @@ ngx_agt_issued_find(ngx_agt_zone_t *zone,
     secret->late = found.late;
 
     if (found.class != NGX_AGT_CLASS_ACTIVE) {
+        secret->cause = ngx_agt_cache_cause(&found);
         return NGX_OK;
     }
 

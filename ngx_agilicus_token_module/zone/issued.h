@@ -28,6 +28,7 @@
 typedef struct {
     ngx_agt_class_e    class;    /* ACTIVE, or INVALID: refused */
     ngx_agt_reason_e   reason;
+    uint16_t           cause;    /* of a refusal, see ngx_agt_cause_e */
     uint64_t           sent;     /* milliseconds, monotonic */
     uint64_t           serial;
     ngx_atomic_uint_t  clean;    /* see cache */

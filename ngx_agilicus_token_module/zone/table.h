@@ -75,7 +75,6 @@ typedef struct {
     uint32_t  late;           /* seconds seen past expiry, plus one */
     uint32_t  facts_len;
     uint32_t  rules_len;
-    uint32_t  flags;
 
     u_char    data[1];
 } ngx_agt_entry_t;

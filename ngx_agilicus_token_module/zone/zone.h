@@ -108,7 +108,8 @@ typedef struct {
     uint32_t        class;
     uint32_t        reason;
     int32_t         retry_after;
-    uint32_t        transient;
+    uint16_t        transient;
+    uint16_t        cause;
 } ngx_agt_flight_result_t;
 
 
