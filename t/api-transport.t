@@ -475,8 +475,8 @@ Authorization: Bearer out
 --- grep_error_log eval
 qr/agilicus token: .*/
 --- grep_error_log_out eval
-[qr/\Aagilicus token: introspect failed: status, status 503, [^,]+, Tokens API "http:\/\/127.0.0.1:\d+", fingerprint ([0-9a-f]{16})\nagilicus token: rejected: unavailable, status, fingerprint \1, client: .*\n\z/,
- qr/agilicus token: rejected: unavailable, status, fingerprint [0-9a-f]{16}, client: .*\n\z/]
+[qr/\Aagilicus token: introspect failed: status, status 503, [^,]+, Tokens API "http:\/\/127.0.0.1:\d+", fingerprint ([0-9a-f]{16})\nagilicus token: rejected: unavailable, status, fingerprint \1: introspect: status 503, client: .*\n\z/,
+ qr/agilicus token: rejected: unavailable, status, fingerprint [0-9a-f]{16}: introspect: status 503, client: .*\n\z/]
 --- no_error_log eval
 qr/agilicus token.*Bearer/
 

@@ -529,9 +529,9 @@ GET /t
 --- more_headers
 Authorization: Bearer unknown-canary
 --- grep_error_log eval
-qr/\[warn\] .*?agilicus token: .*?, fingerprint [0-9a-f]+, client/
+qr/\[warn\] .*?agilicus token: .*?, fingerprint [0-9a-f]+: .*?, client/
 --- grep_error_log_out eval
-qr/\[warn\] \S+ \*\d+ agilicus token: would be rejected: invalid, unknown, fingerprint [0-9a-f]{16}, client\n/
+qr/\[warn\] \S+ \*\d+ agilicus token: would be rejected: invalid, unknown, fingerprint [0-9a-f]{16}: introspect: status 404, client\n/
 --- no_error_log eval
 qr/agilicus token: .*unknown-canary/
 --- response_body

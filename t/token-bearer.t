@@ -455,7 +455,7 @@ Authorization: Bearer canary-malformed"
 --- grep_error_log eval
 qr/agilicus token: .*?, client/
 --- grep_error_log_out
-agilicus token: rejected: malformed, syntax, client
+agilicus token: rejected: malformed, syntax: header: no token by its syntax, client
 --- no_error_log
 [error]
 
