@@ -141,6 +141,7 @@ typedef struct {
     ngx_uint_t          location;
     ngx_uint_t          worker;
     uint64_t            arrived;
+    int64_t             wall;
     ngx_uint_t          order;
     unsigned            used:1;
     unsigned            done:1;
@@ -1671,6 +1672,7 @@ run_request(request_t *q)
 
     q->used = 1;
     q->arrived = ngx_current_msec;
+    q->wall = ngx_time();
     q->order = order;
 
     q->loc_conf[0] = &lcfs[q->location];
@@ -1859,6 +1861,14 @@ refused(request_t *q, ngx_agt_ctx_t *ctx)
         if (a->late == 0 || a->seen < ngx_time()) {
             a->seen = ngx_time();
             a->late = order;
+        }
+
+        /* its clock may be set back before the request is decided */
+
+        if (ctx->late == 0
+            && q->wall >= epoch + tokens[q->token].exp)
+        {
+            wrong("it is not kept how late it was", q);
         }
     }
 }
