@@ -160,7 +160,7 @@ __DATA__
 
 === TEST 6: limits of a client are a problem of their own
 --- http_config
-    agilicus_token_api_rate 500r/s per_client=1r/s burst=1s;
+    agilicus_token_api_rate 500r/s per_client=1r/m burst=60s;
 --- config
     location /t { agilicus_token on; UP; }
 --- request eval
