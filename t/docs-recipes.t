@@ -106,6 +106,7 @@ for my $recipe (@recipes) {
 
         PageCommands::run(\@commands, dir => $dir, change => $change,
                           env => { map { $_ => issue($tokens{$_}) }
+                                   grep { $recipe->{text} =~ /\$$_\b/ }
                                    keys %tokens });
 
         $nginx->finish('nginx ends with a clean log');
