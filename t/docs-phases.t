@@ -117,6 +117,7 @@ EOC
         . <<'EOC',
         agilicus_token_api http://127.0.0.1:$TEST_NGINX_MOCK_PORT;
         agilicus_token_api_rate off;
+        agilicus_token_api_timeout 30s;
         agilicus_token_cache off;
         limit_req_status 429;
 EOC

@@ -39,7 +39,10 @@ my $nginx = NginxProcess->new(
     daemon => 1,
     main => join('', map { "env $_;" } qw(LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS
                                           LSAN_OPTIONS)),
-    http => 'agilicus_token_api http://127.0.0.1:$TEST_NGINX_MOCK_PORT;',
+    http => <<'EOC',
+        agilicus_token_api http://127.0.0.1:$TEST_NGINX_MOCK_PORT;
+        agilicus_token_api_timeout 30s;
+EOC
     config => <<'EOC',
         location / { agilicus_token on; try_files /page =404; }
         location /signout { agilicus_token_revoke; }
