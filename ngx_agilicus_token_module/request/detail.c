@@ -96,7 +96,7 @@ ngx_agt_detail_cause(ngx_agt_ctx_t *ctx, ngx_agt_detail_t *d)
     operation = ngx_agt_cause_operation(ctx->cause);
     cause = ngx_agt_cause_what(ctx->cause);
 
-    if (operation) {
+    if (operation && operation <= NGX_AGT_OPERATION_LAST) {
         ngx_agt_detail_words(d, (char *)
                              ngx_agt_operation_word(operation - 1)->data);
         ngx_agt_detail_words(d, ": ");
