@@ -265,7 +265,9 @@ sub ask {
     my $method = delete $more{method} || 'GET';
     my $body = delete $more{body};
 
-    return $nginx->request($method => $path,
+    my $http = HttpClient->new(port => $nginx->port, timeout => 20 * $slow);
+
+    return $http->request($method => $path,
         (defined $body ? (body => $body) : ()),
         headers => { defined $token ? (Authorization => "Bearer $token") : (),
                      %more });
