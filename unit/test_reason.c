@@ -42,6 +42,64 @@ test_words(const char *name, const ngx_str_t *(*word)(ngx_uint_t n),
 }
 
 
+static void
+test_details(void)
+{
+    ngx_uint_t  n;
+
+    unit_test("only what needs no more words has no detail");
+
+    for (n = 0; n < NGX_AGT_REASON_LAST; n++) {
+        unit_check_note((ngx_agt_reason_detail(n) == NGX_AGT_DETAIL_NONE)
+                        == (n == NGX_AGT_REASON_NONE
+                            || n == NGX_AGT_REASON_REFRESH_TOKEN
+                            || n == NGX_AGT_REASON_BOUND_TOKEN),
+                        (char *) ngx_agt_reason_word(n)->data);
+    }
+
+    unit_check(ngx_agt_reason_detail(NGX_AGT_REASON_NO_TOKEN)
+               == NGX_AGT_DETAIL_PLACES);
+    unit_check(ngx_agt_reason_detail(NGX_AGT_REASON_EARLY)
+               == NGX_AGT_DETAIL_LIMIT);
+    unit_check(ngx_agt_reason_detail(NGX_AGT_REASON_LAST)
+               == NGX_AGT_DETAIL_NONE);
+    unit_check(ngx_agt_reason_detail((ngx_uint_t) -1) == NGX_AGT_DETAIL_NONE);
+}
+
+
+static void
+test_causes(void)
+{
+    ngx_uint_t  n, m;
+
+    unit_test("each cause has words of its own");
+
+    unit_check(*ngx_agt_cause_words(NGX_AGT_CAUSE_NONE) == '\0');
+
+    for (n = 1; n < NGX_AGT_CAUSE_LAST; n++) {
+        unit_check(*ngx_agt_cause_words(n) != '\0');
+
+        for (m = 1; m < n; m++) {
+            unit_check(strcmp(ngx_agt_cause_words(n), ngx_agt_cause_words(m))
+                       != 0);
+        }
+    }
+
+    /* a number from shared memory may be any */
+
+    unit_check(*ngx_agt_cause_words(NGX_AGT_CAUSE_LAST) == '\0');
+    unit_check(*ngx_agt_cause_words((ngx_uint_t) -1) == '\0');
+
+    unit_test("a cause and its operation make one number");
+
+    unit_check(ngx_agt_cause_what(ngx_agt_cause_of(2, NGX_AGT_CAUSE_END))
+               == NGX_AGT_CAUSE_END);
+    unit_check(ngx_agt_cause_operation(ngx_agt_cause_of(2, 503)) == 3);
+    unit_check(ngx_agt_cause_operation(NGX_AGT_CAUSE_TYPE) == 0);
+    unit_check(NGX_AGT_CAUSE_LAST <= NGX_AGT_CAUSE_STATUS);
+}
+
+
 int
 main(void)
 {
@@ -82,6 +140,9 @@ main(void)
     unit_check(unit_equal(ngx_agt_verdict_word(NGX_AGT_VERDICT_FORBIDDEN),
                           "forbidden"));
     unit_check(unit_equal(ngx_agt_reason_word(NGX_AGT_REASON_PATH), "path"));
+
+    test_details();
+    test_causes();
 
     return unit_done();
 }
