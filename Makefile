@@ -16,7 +16,8 @@ MAKEFLAGS += -j$(JOBS)
 endif
 
 .NOTPARALLEL:
-.PHONY: all help module authority unit replay demo test check mutation        \
+.PHONY: all help module authority unit replay simulate demo test check        \
+        mutation                                                              \
         nightly newer-nginx cross-build sdk-check mcp-check bench soak fuzz   \
         lint install uninstall deb package-check clean needs-demo needs-test
 
@@ -52,6 +53,12 @@ authority:
 unit:
 	@scripts/dependencies build test
 	@$(MAKE) -C unit BUILD=$(BUILD) run
+
+## simulate         the seeded simulation, for SECONDS=60; SEED=7 replays one
+simulate:
+	@scripts/dependencies build test
+	@$(MAKE) -C simulation BUILD=$(BUILD)                                  \
+	    $(if $(SEED)$(SCHEDULES),,SECONDS=$(SECONDS)) run
 
 ## replay           the corpora of the fuzzers, without fuzzing
 replay:

@@ -371,7 +371,7 @@ subtest 'flags are those that the compiler knows' => sub {
 
 subtest 'an odd path is refused before anything is run' => sub {
     my $words = qr/the path ".*" has a\s+blank, a quote or another character/s;
-    my @targets = (qw(all module authority unit replay demo test check deb
+    my @targets = (qw(all module authority unit replay simulate demo test check deb
                       install lint clean));
     my @scripts = map { "scripts/$_" }
         qw(build-clang build-deb build-module build-sanitized check clean
@@ -397,8 +397,10 @@ subtest 'an odd path is refused before anything is run' => sub {
 
         my ($status, $text) = run('sh', '-c',
             'mkdir -p "$2" && cd "$1" && cp -R Makefile config scripts .ci'
-            . ' mutation debian authority "$2" && mkdir "$2/unit" "$2/fuzz" &&'
+            . ' mutation debian authority "$2" && mkdir "$2/unit" "$2/fuzz"'
+            . ' "$2/simulation" &&'
             . ' cp unit/Makefile unit/ngx-headers "$2/unit" &&'
+            . ' cp simulation/Makefile "$2/simulation" &&'
             . ' cp fuzz/Makefile "$2/fuzz"', 'sh', $top, $dir);
 
         die "copy: $text\n" if $status;
@@ -434,7 +436,7 @@ subtest 'an odd path is refused before anything is run' => sub {
             map({ [ 'make', '-C', $dir, $_ ] }
                 $few ? qw(clean module) : @targets),
             map({ [ 'make', '-C', "$dir/$_", 'clean' ] }
-                $few ? 'unit' : qw(unit fuzz authority)),
+                $few ? 'unit' : qw(unit fuzz simulation authority)),
             map({ [ "$dir/$_" ] } $few ? 'scripts/build-module'
                                        : (@scripts, 'mutation/run', '.ci/run')),
             [ 'make', '-C', $dir, '-f', 'debian/rules', 'clean' ],
@@ -507,7 +509,7 @@ subtest 'an odd path is refused before anything is run' => sub {
 
     $untouched->('all', "$tmp/else", $dir, "$dir/unit/Makefile");
 
-    for my $part (qw(unit fuzz)) {
+    for my $part (qw(unit fuzz simulation)) {
         my ($status, $text) = run('make', '-C', "$dir/$part", 'clean',
                                   'BUILD=..');
 

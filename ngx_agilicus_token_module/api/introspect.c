@@ -379,12 +379,19 @@ ngx_agt_introspect_adopt(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
         return NGX_DECLINED;
     }
 
-    /* the entry that was too old when this call was made is no answer */
+    /*
+     * The entry that was too old when this call was made is no answer; nor is
+     * one that is older than a call may last: its worker was stopped.
+     */
 
     if (found.serial == call->seen
         || (answer->class != NGX_AGT_CLASS_NONE
             && found.class != answer->class))
     {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_agt_clock_mono() - found.sent > call->timeout) {
         return NGX_DECLINED;
     }
 
