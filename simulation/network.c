@@ -70,7 +70,7 @@ network_begin(void)
     api_offset = 0;
     silent = 0;
 
-    if (below(6) == 0) {
+    if (below(4) == 0) {
         silent = now.mono + 1 + below(5000);
         suspending = 4;
         trouble = 40;

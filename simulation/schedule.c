@@ -382,10 +382,15 @@ schedule_step(void)
         break;
 
     case 61:
-        if (below(denying) == 0 && schedule_worker(&w)) {
+
+        /* what is denied while another worker decides is what may be missed */
+
+        if (below(anyone_busy() ? 1 + denying / 2 : 2 * denying) == 0
+            && schedule_worker(&w))
+        {
             tell("the hook of worker %u/%u is told", (unsigned) w->edge,
                  (unsigned) w->number);
-            what = below(SIM_TOKENS);
+            what = below(2) ? favourite : below(SIM_TOKENS);
             model_denies(w->edge, what);
             schedule_simple(w, SIM_TASK_HOOK, what, below(3));
         }
@@ -415,8 +420,8 @@ schedule_step(void)
         if (!anyone_busy()) {
             schedule_pass(below(schedule_call() ? 1000 : 6000));
 
-        } else if (below(4) == 0) {
-            schedule_pass(below(5000));
+        } else if (below(2)) {
+            schedule_pass(below(8000));
         }
 
         break;
