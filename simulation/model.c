@@ -275,10 +275,11 @@ sim_answered(void)
             && master.process->denied(&edges[w->edge], NGX_AGT_DENIAL_TOKEN,
                                   &value, &clock))
         {
-            until = w->now.wall + SIM_TTL;
+            /* or it had been denied before, by another part of that second */
 
             if (t->exp) {
-                until = ngx_min(until, epoch + t->exp + 6);
+                until = ngx_max(until, ngx_min(w->now.wall + SIM_TTL,
+                                               epoch + t->exp + 5));
             }
         }
 
