@@ -72,7 +72,8 @@ my $mock = MockAPI->start(
                 resource_id => 'plans', resource_role_name => 'viewer' } ],
         } },
         'secret-odd' => { token => { scopes => [ "a\nb", "c'd\"e\\f",
-                                                 "\x{1b}[31m" ] } },
+                                                 "\x{1b}[31m",
+                                                 'g, client: 1' ] } },
         (map { ("secret-$_" => { token => { jti => "j-$_", sub => "u-$_",
                                             session => "s-$_" } }) }
              qw(jti session subject out)),
@@ -125,6 +126,10 @@ my $http = <<'EOC';
     agilicus_token_api_timeout 2s;
     add_header X-Why "$agilicus_token_verdict/$agilicus_token_reason" always;
     add_header X-Detail $agilicus_token_detail always;
+    map $agilicus_token_detail $loop {
+        volatile;
+        default a$agilicus_token_detail.example;
+    }
     log_format detail '$agilicus_token_detail|';
     access_log logs/detail.log detail;
 EOC
@@ -192,6 +197,10 @@ EOC
             agilicus_token on;
             agilicus_token_rules on;
             try_files /page =404;
+        }
+        location = /loop {
+            agilicus_token on;
+            agilicus_token_rules on host=$loop;
         }
         location = /reissue {
             agilicus_token on;
@@ -384,11 +393,16 @@ for my $row (
     refused(ask($path, 'secret-user'), $why, $wanted);
 }
 
+# a host that is made of the detail finds none
+
+refused(ask('/loop', 'secret-rules'), 'forbidden/host',
+        "'GET', 0 rules for host 'a.example', others for 'localhost'");
+
 # a claim and a value of the client stay within their apostrophes
 
 refused(ask('/scope', 'secret-odd'), 'forbidden/scope',
         "agilicus_token_require_scopes 1: lacks 'read'; "
-        . "has 'a%0Ab', 'c%27d%22e%5Cf', '%1B\\[31m'");
+        . "has 'a%0Ab', 'c%27d%22e%5Cf', '%1B\\[31m', 'g%2C client: 1'");
 refused(ask("/any?scope='%22\\", 'secret-user'), 'forbidden/scope',
         "agilicus_token_require_scopes 1: needs one of '%27%22%5C', 'admin'; "
         . "has 'read'");

@@ -224,6 +224,7 @@ struct ngx_agt_ctx_s {
     unsigned                    cut:1;      /* while it was sent */
     unsigned                    has_api_time:1;
     unsigned                    problem:1;  /* the body is due */
+    unsigned                    detailing:1; /* a detail is being made */
 };
 
 

@@ -32,6 +32,14 @@ ngx_agt_detail(ngx_agt_ctx_t *ctx, u_char *buf)
     ngx_agt_detail_t           d;
     const ngx_agt_loc_conf_t  *lcf;
 
+    /* a value that it needs may be made of the detail itself */
+
+    if (ctx->detailing) {
+        return 0;
+    }
+
+    ctx->detailing = 1;
+
     ngx_agt_detail_begin(&d, buf);
 
     lcf = ctx->refused_by;
@@ -83,6 +91,8 @@ ngx_agt_detail(ngx_agt_ctx_t *ctx, u_char *buf)
         break;
     }
 
+    ctx->detailing = 0;
+
     return ngx_agt_detail_end(&d);
 }
 
@@ -132,6 +142,8 @@ ngx_agt_detail_cause(ngx_agt_ctx_t *ctx, ngx_agt_detail_t *d)
 }
 
 
+/* a page that was cut for one of its parts has other times */
+
 static void
 ngx_agt_detail_time(ngx_agt_ctx_t *ctx, ngx_agt_detail_t *d)
 {
@@ -147,7 +159,7 @@ ngx_agt_detail_time(ngx_agt_ctx_t *ctx, ngx_agt_detail_t *d)
 
         case NGX_AGT_REASON_EXPIRED:
 
-            if (facts->has_exp) {
+            if (facts->has_exp && facts->exp <= now) {
                 ngx_agt_detail_words(d, "its exp was ");
                 ngx_agt_detail_seconds(d, now - facts->exp, " ago");
 
@@ -179,7 +191,7 @@ ngx_agt_detail_time(ngx_agt_ctx_t *ctx, ngx_agt_detail_t *d)
 
         default: /* NGX_AGT_REASON_SAYS_NO */
 
-            if (facts->has_end) {
+            if (facts->has_end && facts->end <= now) {
                 ngx_agt_detail_words(d, "a member has ended it ");
                 ngx_agt_detail_seconds(d, now - facts->end, " ago");
 

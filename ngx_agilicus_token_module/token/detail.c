@@ -117,7 +117,7 @@ ngx_agt_detail_text(ngx_agt_detail_t *d, const ngx_str_t *text)
         escape[0] = text->data[i];
 
         if (escape[0] >= 0x20 && escape[0] <= 0x7e
-            && ngx_strchr("'\"\\", escape[0]) == NULL)
+            && ngx_strchr("'\"\\,", escape[0]) == NULL)
         {
             ngx_agt_detail_bytes(d, escape, 1);
             continue;

@@ -19,8 +19,8 @@
  * Details: texts that say what exactly was missing, for logs and never for
  * clients.  A detail has the bytes 0x20 to 0x7e without quotation marks and
  * backslashes, so that no log escapes it.  Texts of a token or a client stand
- * in it between apostrophes; in them, other bytes and apostrophes are
- * percent-encoded.
+ * in it between apostrophes.  In them, other bytes, apostrophes, and commas,
+ * which end a field of nginx's lines, are percent-encoded.
  */
 
 /* the longest detail in bytes */
