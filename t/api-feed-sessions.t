@@ -507,7 +507,7 @@ ok($mock->wait_calls(1, path => '/killed/v1/sessions'), 'a page is asked for');
 sleep 0.6;
 
 my ($poller) = $killed->error_log
-               =~ /\[debug\] (\d+)#\d+: .*feed of sessions/;
+               =~ /\[debug\] (\d+)#\d+: .*list_sessions sent/;
 
 ok($poller, 'by a worker');
 $killed->kill_worker($poller);
