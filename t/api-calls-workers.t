@@ -267,7 +267,7 @@ note(sprintf 'the last of 200: %.1f ms after the API, all as hits: %.1f ms',
 
 my $ratio = 99;
 
-for my $try (1 .. 6) {
+for my $try (1 .. 20) {
     my $token = 'crowd-' . (10 + $try);
     my ($took, $begun, @res) = crowd(1000, $token);
     my ($as_hits) = crowd(1000, $token);
@@ -286,7 +286,7 @@ for my $try (1 .. 6) {
     note(sprintf '1,000: %.0f ms beyond the API, %.0f ms as hits',
          1000 * ($took - DELAY), 1000 * $as_hits);
 
-    last if $try >= 2 && $ratio < 1.2;
+    last if $try >= 2 && $ratio < 1.4;
 }
 
 cmp_ok($ratio, '<', 1.5, 'which hardly takes longer than to look it up');
