@@ -674,7 +674,7 @@ model_signed_out(sim_request_t *q, const sim_outcome_t *outcome)
 
     if (!outcome->has_facts) {
 
-        /* what was denied or revoked before may be signed out without facts */
+        /* a token denied or revoked before may be signed out without facts */
 
         model_value(NGX_AGT_DENIAL_TOKEN, q->token, digest, &value);
 
@@ -699,7 +699,7 @@ model_signed_out(sim_request_t *q, const sim_outcome_t *outcome)
         return;
     }
 
-    /* of a second that had begun when it was denied, nobody knows how much */
+    /* how much is left of the second of the denial is not known */
 
     until = (t->exp ? epoch + t->exp + 6 : q->wall + SIM_TTL) - 1;
 
@@ -737,7 +737,7 @@ model_signed_out(sim_request_t *q, const sim_outcome_t *outcome)
 }
 
 
-/* a worker has done all that was due: nobody waits beyond the deadline */
+/* a worker has done all that was due: no waiter waits beyond the deadline */
 
 void
 model_waits(sim_worker_t *w)

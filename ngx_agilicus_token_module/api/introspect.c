@@ -360,6 +360,7 @@ ngx_agt_introspect_says_no(ngx_agt_call_t *call, ngx_uint_t member)
 static ngx_int_t
 ngx_agt_introspect_adopt(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
+    uint64_t                 now;
     ngx_atomic_uint_t        generation;
     ngx_agt_found_t          found;
     ngx_agt_cache_key_t      key;
@@ -391,7 +392,9 @@ ngx_agt_introspect_adopt(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
         return NGX_DECLINED;
     }
 
-    if (ngx_agt_clock_mono() - found.sent > call->timeout) {
+    now = ngx_agt_clock_mono();
+
+    if (now - ngx_min(found.sent, now) > call->timeout) {
         return NGX_DECLINED;
     }
 

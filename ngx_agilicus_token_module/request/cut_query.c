@@ -72,7 +72,9 @@ ngx_agt_cut_query_args(ngx_http_request_t *r, ngx_str_t *args,
 {
     u_char  *p;
 
-    if (!ngx_agt_bearer_in_query(args, name)) {
+    /* nginx leaves the pointer of an empty text as it was */
+
+    if (args->len == 0 || !ngx_agt_bearer_in_query(args, name)) {
         return NGX_OK;
     }
 

@@ -23,7 +23,7 @@ static void ngx_agt_detail_rate(ngx_agt_detail_t *d, uint64_t rate,
 
 /*
  * A detail is made when it is asked for, and of what the decision was made of:
- * a request that nobody logs pays nothing for it.
+ * a request that is not logged pays nothing for it.
  */
 
 size_t

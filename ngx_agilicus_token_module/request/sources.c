@@ -161,7 +161,7 @@ ngx_agt_sources_detail(const ngx_agt_ctx_t *ctx,
         ": more than one"
     };
 
-    /* they are looked at once more, for a context that nobody has */
+    /* the places are looked at once more, for a copy of the context */
 
     again = *ctx;
 
