@@ -407,6 +407,10 @@ sub try_all {
 
     sleep 0.01 while calls($operation) < @pairs && time < $until;
 
+    # all answers to the first are read before one to the second
+
+    sleep 0.2;
+
     send_to($_->{c}[1], $operation, "/$operation/$_->{own}/$_->{zone}",
             $_->{name}) for @pairs;
 
