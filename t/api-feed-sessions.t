@@ -479,19 +479,27 @@ finished('slow');
 
 
 # no more than four calls at once, for both lists: each is answered half a
-# second after it has come, so those that come within that time overlap
+# second after it has come, so those that come within that time overlap.  A
+# poll on a slow machine may have fewer, but none has more.
 
 feed('calls');
 said('calls', 'healthy', 'not polled yet', 30);
 
-my @came = sort { $a <=> $b } map { $_->{time} }
-           map { $mock->requests(path => "/calls/v1/$_") } qw(tokens sessions);
 my $at_once = 0;
+my $until = time + 30;
 
-for my $from (@came) {
-    my $n = grep { $_ >= $from && $_ < $from + 0.49 } @came;
+while ($at_once < 4 && time < $until) {
+    my @came = sort { $a <=> $b } map { $_->{time} }
+               map { $mock->requests(path => "/calls/v1/$_") }
+               qw(tokens sessions);
 
-    $at_once = $n if $at_once < $n;
+    for my $from (@came) {
+        my $n = grep { $_ >= $from && $_ < $from + 0.49 } @came;
+
+        $at_once = $n if $at_once < $n;
+    }
+
+    sleep 0.5 if $at_once < 4;
 }
 
 is($at_once, 4, 'pages and windows are asked for in four calls at once');
