@@ -182,6 +182,12 @@ is_deeply(figures(), ends_at($mock->url => $now + 26 * $HOUR),
           'the figure is still there');
 
 
+# less than a minute is said in seconds
+
+credential('third', jwt('third', time + $ahead + 59));
+like(configured()->[3], qr/^ends in [1-5]?\ds$/, 'seconds are left');
+
+
 # what else an expiry may be
 
 credential('third', jwt('third', 9e18));

@@ -682,3 +682,11 @@ invalid parameter "subprotocol=a,b" in "agilicus_token_source" directive, it mus
 --- must_die
 --- error_log refused
 duplicate parameter "subprotocol=a." in "agilicus_token_source" directive
+
+
+
+=== TEST 80: "any" among scopes would be one that no token has
+--- config: agilicus_token_require_scopes a b any;
+--- must_die
+--- error_log refused
+"agilicus_token_require_scopes" directive takes "any" before the first scope only

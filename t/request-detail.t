@@ -320,7 +320,7 @@ sub refused {
 refused(ask('/page'), 'missing/no_token', 'header: none');
 refused(ask('/places', undef, Authorization => 'Basic c2VjcmV0LXg='),
         'missing/no_token',
-        "header: none, cookie 'sid': none, query 't': none");
+        "header: another scheme, cookie 'sid': none, query 't': none");
 refused(ask('/page', 'secret- x'), 'malformed/syntax',
         'header: no token by its syntax');
 refused(ask('/small', 'secret-12345'), 'malformed/too_long',

@@ -92,6 +92,10 @@ ngx_agt_credential_words(u_char *buf, int64_t expiry, time_t now)
         return ngx_cpymem(buf, "has ended", sizeof("has ended") - 1);
     }
 
+    if (left < 60) {
+        return ngx_sprintf(buf, "ends in %Ls", left);
+    }
+
     return ngx_sprintf(buf, "ends in %Lh %Lm", left / 3600, left % 3600 / 60);
 }
 

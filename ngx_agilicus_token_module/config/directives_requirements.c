@@ -208,6 +208,11 @@ ngx_agt_require_any(ngx_conf_t *cf, ngx_agt_requirement_t *requirement,
                                             "\"agilicus_token_require_scopes "
                                             "a b\"");
         }
+
+        if (i > 1 && ngx_strcmp(value[i].data, "any") == 0) {
+            return ngx_agt_directive_refuse(cf, "takes \"any\" before the "
+                                                "first scope only");
+        }
     }
 
     if (ngx_strcmp(value[1].data, "any") != 0) {

@@ -188,6 +188,14 @@ ngx_agt_sources_detail(const ngx_agt_ctx_t *ctx,
             continue;
         }
 
+        if (rc == NGX_AGT_BEARER_NONE
+            && sources[i].type == NGX_AGT_SOURCE_HEADER
+            && ctx->request->headers_in.authorization)
+        {
+            ngx_agt_detail_words(d, ": another scheme");
+            continue;
+        }
+
         ngx_agt_detail_words(d, words[rc]);
 
         if (rc == NGX_AGT_BEARER_TOO_LONG) {
