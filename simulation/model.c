@@ -50,6 +50,7 @@ typedef struct {
     ngx_uint_t              edge;
     ngx_uint_t              token;
     int64_t                 wall;      /* its end */
+    ngx_uint_t              over;      /* the clock has reached it */
 } sign_out_t;
 
 
@@ -135,6 +136,14 @@ model_time(void)
     for (i = 0; i < ndenials; i++) {
         if (now.mono >= denials[i].mono && now.wall >= denials[i].wall) {
             denials[i].over = 1;
+        }
+    }
+
+    /* what has ended once is given up, though the clock be set back later */
+
+    for (i = 0; i < nsign_outs; i++) {
+        if (now.wall >= sign_outs[i].wall) {
+            sign_outs[i].over = 1;
         }
     }
 }
@@ -732,6 +741,7 @@ model_signed_out(sim_request_t *q, const sim_outcome_t *outcome)
         sign_outs[nsign_outs].token = q->token;
         sign_outs[nsign_outs].wall = t->exp ? epoch + t->exp
                                             : q->wall + SIM_TTL;
+        sign_outs[nsign_outs].over = (now.wall >= sign_outs[nsign_outs].wall);
         nsign_outs++;
     }
 }
@@ -914,7 +924,7 @@ model_ends(void)
 
     for (i = 0; i < nsign_outs; i++) {
         if (api_tokens[sign_outs[i].token].revoked == 0
-            && sign_outs[i].wall > now.wall)
+            && !sign_outs[i].over)
         {
             sim_fail("told: the API has never heard of the sign-out of %s on "
                      "edge %u", tokens[sign_outs[i].token].token,
