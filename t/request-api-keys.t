@@ -85,7 +85,8 @@ sub key {
 
 my $mock = MockAPI->start(
     tokens => { 'good-token' => {}, 'reissued-raw-u1-parent' => {
-        token => { sub => 'u1', org => 'north', jti => 'child' } } },
+        token => { sub => 'u1', org => 'north', jti => 'child',
+                   exp => time + 1800 } } },
     paths => { 'POST /v1/api_keys/introspect' => \&key },
 );
 
