@@ -361,11 +361,13 @@ ngx_agt_call_prolong(ngx_agt_call_t *call,
         w->left--;
     }
 
-    call->patience = ngx_max(call->patience, request->timeout);
+    /* first the mark: this may wait for a mutex, and others follow the mark */
 
     ngx_agt_flight_extend(w->conf->first, &call->flight,
                           ngx_current_msec + request->timeout
                           + NGX_AGT_CALL_MARGIN);
+
+    call->patience = ngx_max(call->patience, request->timeout);
 
     /* a pending call may go before others for the new waiter */
 
