@@ -46,6 +46,12 @@ my $mock = MockAPI->start(
         'ends'    => { token => { exp => $begun + 100 } },
         'ends-2'  => { token => { exp => $begun + 100 } },
         'unseen'  => { token => { exp => $begun + 1800 } },
+        'waits'   => { token => { exp => $begun + 100, hosts => [ {
+            upstream_host => 'localhost', allowed_list => [ {
+                methods => [ 'all' ], paths => [ '/rules' ],
+                body => { json => [ { name => 'n', pointer => '/n',
+                                      exact_match => '1' } ] },
+                separate_query => \1 } ] } ] } },
         'begins'  => { token => { nbf => $begun + 1000,
                                   exp => $begun + 9000 } },
         map({ ("unusable-$_" => [ {}, $unusable[$_][1] ]) } 0 .. $#unusable),
@@ -77,6 +83,12 @@ my $locations = <<'EOC';
     location /long {
         agilicus_token on;
         agilicus_token_cache_valid active=1h invalid=1h;
+        try_files /page =404;
+    }
+    location /rules {
+        agilicus_token on;
+        agilicus_token_rules on;
+        agilicus_token_cache_valid active=1h;
         try_files /page =404;
     }
     location /leeway {
@@ -205,14 +217,26 @@ seen('/one', 'slow', 'MISS', 'is as old as its question');
 
 # until when
 
-seen('/long', $_, 'MISS', 'a token that ends') for qw(ends ends-2 unseen);
+seen('/long', $_, 'MISS', 'a token that ends') for qw(ends ends-2 unseen waits);
 seen('/leeway', 'ends', 'HIT', 'may end a little later elsewhere');
 
 my $end = $begun + 100;
 
 wall_at($end - 0.8);
 seen('/long', 'ends', 'HIT', 'the last second');
+
+my $waits = $nginx->connect;
+
+$waits->send("POST /rules HTTP/1.0\r\nHost: localhost\r\n"
+             . "Authorization: Bearer waits\r\nContent-Length: 7\r\n"
+             . "Content-Type: application/json\r\n\r\n");
+sleep 0.3 * $slow;
 wall_at($end + 0.05);
+sleep 0.1 * $slow;
+$waits->send('{"n":1}');
+like($waits->read_some(5 * $slow), qr{^HTTP/1.1 401 .*expired/expired}s,
+     'a token that ends while a body is waited for');
+$waits->close;
 is(why(ask('/long', 'ends')), 'expired/expired', 'the first one after it');
 is(ask('/leeway', 'ends')->{status}, 200, 'not for who is lenient');
 wall_at($end + 9.2);
@@ -227,6 +251,7 @@ is(why(ask('/long', 'ends')), 'expired/expired',
    'stays so when the clock is set back');
 is(why(ask('/leeway', 'ends')), 'expired/expired', 'everywhere');
 is($mock->calls(token => 'ends'), 1, 'and the API is not asked');
+is(why(ask('/long', 'waits')), 'expired/expired', 'nor after a body');
 seen('/long', 'ends-2', 'HIT', 'a token that was not seen to end has not');
 
 wall_at(time);

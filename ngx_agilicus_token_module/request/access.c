@@ -386,6 +386,10 @@ ngx_agt_access_decide(ngx_http_request_t *r,
         ngx_agt_access_look_again(r, ctx);
     }
 
+    if (ctx->decision.reason == NGX_AGT_REASON_EXPIRED) {
+        ngx_agt_look_up_note_late(ctx, lcf, ngx_time());
+    }
+
     return NGX_OK;
 
 failed:

@@ -334,6 +334,34 @@ ngx_agt_look_through(ngx_http_request_t *r,
 }
 
 
+void
+ngx_agt_look_up_note_late(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
+    int64_t wall)
+{
+    uint32_t             late;
+    ngx_agt_found_t      found;
+    ngx_agt_cache_key_t  key;
+
+    late = ngx_agt_policy_late(&ctx->facts, wall);
+
+    if (late <= ctx->late) {
+        return;
+    }
+
+    ctx->late = late;
+
+    if (ctx->seen == 0 || lcf->origin == NULL || lcf->origin->zone == NULL) {
+        return;
+    }
+
+    key.key = ctx->digest;
+    key.origin = lcf->origin->number;
+    found.serial = ctx->seen;
+
+    ngx_agt_cache_note(lcf->origin->zone, &key, &found, 0, late);
+}
+
+
 const u_char *
 ngx_agt_look_up_denial_key(ngx_agt_ctx_t *ctx)
 {

@@ -56,6 +56,15 @@ void ngx_agt_look_up_question(const ngx_agt_ctx_t *ctx,
 const u_char *ngx_agt_look_up_denial_key(ngx_agt_ctx_t *ctx);
 
 /*
+ * Notes, for this request and in the entry that it has used, how late the token
+ * is at "wall" (seconds since the epoch), where that is later than it was seen
+ * before: what was seen to have expired stays so when the clock is set back.
+ * To be called when something was waited for since the entry was looked up.
+ */
+void ngx_agt_look_up_note_late(ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf, int64_t wall);
+
+/*
  * Looks for a denial of the request's token, and of its facts if they are
  * known.  Returns the reason of the denial, or NGX_AGT_REASON_NONE.
  */

@@ -265,15 +265,21 @@ ngx_agt_recheck_client(ngx_agt_client_t *client)
 static ngx_agt_reason_e
 ngx_agt_recheck_one(ngx_agt_ctx_t *ctx)
 {
-    ngx_atomic_uint_t   generation;
-    ngx_agt_clock_t     now;
-    ngx_agt_reason_e    denied;
-    ngx_agt_denials_t  *denials;
+    ngx_atomic_uint_t          generation;
+    ngx_agt_clock_t            now;
+    ngx_agt_reason_e           denied;
+    ngx_agt_denials_t         *denials;
+    const ngx_agt_loc_conf_t  *lcf;
 
     ngx_agt_clock_now(&now);
 
     if (ngx_agt_policy_expired(&ctx->facts, ctx->leeway, ctx->late, now.wall))
     {
+        lcf = ngx_http_get_module_loc_conf(ctx->request,
+                                           ngx_agilicus_token_module);
+
+        ngx_agt_look_up_note_late(ctx, lcf, now.wall);
+
         return NGX_AGT_REASON_EXPIRED;
     }
 
