@@ -374,7 +374,7 @@ Authorization: Bearer good-2
 --- error_code eval
 [200, 200, 401]
 --- response_headers_like eval
-["X-Age: \\[0\\]\nX-Time: \\[(?:0\\.[1-9]\\d\\d)?\\]", "X-Age: \\[0\\]\nX-Time: \\[\\]",
+["X-Age: \\[[0-2]\\]\nX-Time: \\[(?:0\\.[1-9]\\d\\d)?\\]", "X-Age: \\[[0-2]\\]\nX-Time: \\[\\]",
  "X-Age: \\[\\]\nX-Time: \\[\\]"]
 
 
