@@ -326,6 +326,19 @@ test_taken_over(void)
         unit_check(look(2, &leads, 1000) == NGX_DECLINED);
         (void) end(&late, 0, 1000);
     }
+
+    unit_test("who comes too late for a new waiter does not lead any more");
+
+    start();
+
+    unit_check(lead(1, 7, 1000, &leads) == NGX_OK);
+    ngx_agt_flight_extend(zone, &leads, 6000);
+    unit_check(leads.id != 0);
+    unit_check(lead(2, 7, 6000, &late) == NGX_OK);
+    ngx_agt_flight_extend(zone, &leads, 9000);
+    unit_check(leads.id == 0);
+    unit_check(lead(3, 7, 6001, &follows) == NGX_AGAIN);
+    unit_check(follows.id == late.id);
 }
 
 

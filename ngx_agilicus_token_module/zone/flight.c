@@ -233,8 +233,8 @@ ngx_agt_flight_failed(ngx_agt_zone_t *first,
 
 
 void
-ngx_agt_flight_extend(ngx_agt_zone_t *first,
-    const ngx_agt_flight_t *flight, uint64_t deadline)
+ngx_agt_flight_extend(ngx_agt_zone_t *first, ngx_agt_flight_t *flight,
+    uint64_t deadline)
 {
     ngx_agt_flight_mark_t  *m;
 
@@ -244,6 +244,10 @@ ngx_agt_flight_extend(ngx_agt_zone_t *first,
 
     if (m && m->state == NGX_AGT_FLIGHT_ASKING) {
         m->deadline = ngx_max(m->deadline, deadline);
+    }
+
+    if (m == NULL) {
+        flight->id = 0;
     }
 
     ngx_agt_zone_unlock(first);

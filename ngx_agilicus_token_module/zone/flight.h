@@ -80,10 +80,11 @@ ngx_uint_t ngx_agt_flight_failed(ngx_agt_zone_t *first,
     const u_char *identity, uint64_t now, ngx_agt_flight_result_t *result);
 
 /*
- * Keeps a mark, led or followed, until "deadline" at least.
+ * Keeps a mark, led or followed, until "deadline" at least.  Sets "flight->id"
+ * to 0 where the mark is not there any more, such as one that was taken over.
  */
-void ngx_agt_flight_extend(ngx_agt_zone_t *first,
-    const ngx_agt_flight_t *flight, uint64_t deadline);
+void ngx_agt_flight_extend(ngx_agt_zone_t *first, ngx_agt_flight_t *flight,
+    uint64_t deadline);
 
 /*
  * Notes that no request of the leader waits any more: the mark is removed when
