@@ -17,8 +17,6 @@ static ngx_agt_denial_t *ngx_agt_denial_set_place(ngx_agt_denial_set_t *t,
     const ngx_agt_denial_t *add, const ngx_agt_clock_t *now);
 static ngx_uint_t ngx_agt_denial_goes(const ngx_agt_denial_t *s,
     const ngx_agt_denial_t *other, const ngx_agt_clock_t *now);
-static ngx_uint_t ngx_agt_denial_live(const ngx_agt_denial_t *s,
-    const ngx_agt_clock_t *now);
 static uint64_t ngx_agt_denial_end(const ngx_agt_denial_t *s,
     const ngx_agt_clock_t *now);
 static ngx_uint_t ngx_agt_denial_strengthen(ngx_agt_denial_t *s,
@@ -76,7 +74,7 @@ ngx_agt_denial_set_add(ngx_agt_denial_set_t *t, const ngx_agt_denial_t *add,
         return NGX_ERROR;
     }
 
-    if (ngx_agt_denial_live(s, now)
+    if (ngx_agt_denial_set_is_live(s, now)
         && ngx_agt_denial_source(s)
            != NGX_AGT_ASKED_ABOUT)
     {
@@ -94,6 +92,7 @@ ngx_agt_denial_set_add(ngx_agt_denial_set_t *t, const ngx_agt_denial_t *add,
     s->mark = add->mark;
     s->wall = add->wall;
     s->before = add->before;
+    s->number = add->number;
 
     ngx_memory_barrier();
     s->mono = ngx_max(add->mono, 1);
@@ -116,7 +115,7 @@ ngx_agt_denial_set_find(ngx_agt_denial_set_t *t,
 
         for (i = 0; i < NGX_AGT_DENIAL_SET_BUCKET; i++) {
 
-            if (ngx_agt_denial_live(&s[i], now)
+            if (ngx_agt_denial_set_is_live(&s[i], now)
                 && ngx_memcmp(s[i].key, key, NGX_AGT_DENIAL_KEY_LEN) == 0)
             {
                 return &s[i];
@@ -157,7 +156,7 @@ ngx_agt_denial_set_next(ngx_agt_denial_set_t *t,
     s = (ngx_agt_denial_t *) t + NGX_AGT_DENIAL_SET_BUCKET;
 
     while (*i < n) {
-        if (ngx_agt_denial_live(&s[(*i)++], now)) {
+        if (ngx_agt_denial_set_is_live(&s[(*i)++], now)) {
             return &s[*i - 1];
         }
     }
@@ -199,7 +198,7 @@ ngx_agt_denial_set_place(ngx_agt_denial_set_t *t,
 
         for (i = 0; i < NGX_AGT_DENIAL_SET_BUCKET; i++) {
 
-            if (!ngx_agt_denial_live(&s[i], now)) {
+            if (!ngx_agt_denial_set_is_live(&s[i], now)) {
 
                 if (s[i].mono
                     && ngx_memcmp(s[i].key, key, NGX_AGT_DENIAL_KEY_LEN)
@@ -297,8 +296,8 @@ ngx_agt_denial_set_bucket(ngx_agt_denial_set_t *t,
 }
 
 
-static ngx_uint_t
-ngx_agt_denial_live(const ngx_agt_denial_t *s, const ngx_agt_clock_t *now)
+ngx_uint_t
+ngx_agt_denial_set_is_live(const ngx_agt_denial_t *s, const ngx_agt_clock_t *now)
 {
     return s->mono != 0 && (s->mono > now->mono || s->wall > now->wall);
 }

@@ -54,6 +54,7 @@ typedef struct {
     int64_t   wall;           /* seconds since the epoch: its end */
     int64_t   before;         /* denies tokens issued up to then */
     uint64_t  mark;           /* see below */
+    uint64_t  number;         /* in the fleet, see zone/numbers; 0: none yet */
 } ngx_agt_denial_t;
 
 
@@ -108,6 +109,12 @@ ngx_int_t ngx_agt_denial_set_add(ngx_agt_denial_set_t *t,
  */
 ngx_agt_denial_t *ngx_agt_denial_set_find(ngx_agt_denial_set_t *t,
     const u_char *key, const ngx_agt_clock_t *now);
+
+/*
+ * Returns 1 if the denial in this place is alive, else 0.
+ */
+ngx_uint_t ngx_agt_denial_set_is_live(const ngx_agt_denial_t *s,
+    const ngx_agt_clock_t *now);
 
 /*
  * Notes that the API has been told of an UNTOLD denial: the denial is BY_API

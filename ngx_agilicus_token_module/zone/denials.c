@@ -6,6 +6,7 @@
 
 #include "zone/children.h"
 #include "zone/clock.h"
+#include "zone/numbers.h"
 
 #include <openssl/rand.h>
 #include <sys/mman.h>
@@ -14,6 +15,8 @@
 /* shares of the memory: percent of all, and the divisor of the rest */
 #define NGX_AGT_DENIALS_LEDGER   40
 #define NGX_AGT_DENIALS_UNKNOWN  8
+#define NGX_AGT_DENIALS_PLACES   64
+#define NGX_AGT_DENIALS_COUNTS   32
 
 /* of a look-up; these need no lock unless there is a change */
 #define NGX_AGT_DENIALS_TRIES    4
@@ -45,6 +48,8 @@ static ngx_int_t ngx_agt_denials_build(
     ngx_agt_denials_t *denials, ngx_log_t *log);
 static void ngx_agt_denials_lay_out(ngx_agt_denials_sh_t *sh);
 static void ngx_agt_denials_attach(ngx_agt_denials_t *denials);
+static ngx_int_t ngx_agt_denials_add_one(ngx_agt_denials_t *denials,
+    ngx_agt_denial_t *add, ngx_uint_t unknown, const ngx_agt_clock_t *now);
 static ngx_agt_reason_e ngx_agt_denials_look(ngx_agt_denials_t *denials,
     ngx_agt_sought_t *sought);
 static ngx_agt_reason_e ngx_agt_denials_search(ngx_agt_denials_t *denials,
@@ -120,13 +125,17 @@ ngx_agt_denials_build(ngx_agt_denials_t *denials, ngx_log_t *log)
 
     ngx_memzero(sh, size);
 
-    if (RAND_bytes((u_char *) sh->hash_key, sizeof(sh->hash_key)) != 1) {
+    if (RAND_bytes((u_char *) sh->hash_key, sizeof(sh->hash_key)) != 1
+        || RAND_bytes(sh->fleet.writer, NGX_AGT_NUMBERS_WRITER_LEN) != 1)
+    {
         ngx_log_error(NGX_LOG_EMERG, log, 0,
                       "agilicus token: RAND_bytes() failed");
         return NGX_ERROR;
     }
 
     sh->version = NGX_AGT_DENIALS_VERSION;
+    sh->numbers.next = 1;
+    sh->fleet.until = NGX_AGT_FLEET_ALWAYS;
     sh->size = size;
 
     ngx_agt_denials_lay_out(sh);
@@ -170,6 +179,16 @@ ngx_agt_denials_lay_out(ngx_agt_denials_sh_t *sh)
 
     at = ngx_align(sizeof(ngx_agt_denials_sh_t), 64);
 
+    sh->places_offset = at;
+    sh->numbers.nplaces = (uint32_t) ((sh->size / NGX_AGT_DENIALS_PLACES
+                                       & ~(size_t) 0x3f)
+                                      / sizeof(uint32_t));
+    at += sh->numbers.nplaces * sizeof(uint32_t);
+
+    sh->counts_offset = at;
+    sh->counts_size = sh->size / NGX_AGT_DENIALS_COUNTS & ~(size_t) 0x3f;
+    at += sh->counts_size;
+
     sh->ledger_offset = at;
     sh->ledger_size = (sh->size - at) / 100
                       * NGX_AGT_DENIALS_LEDGER & ~(size_t) 0x3f;
@@ -194,6 +213,8 @@ ngx_agt_denials_attach(ngx_agt_denials_t *denials)
     sh = denials->sh;
     p = (u_char *) sh;
 
+    denials->places = (uint32_t *) (p + sh->places_offset);
+    denials->counts = p + sh->counts_offset;
     denials->ledger = (ngx_agt_ledger_t *) (p + sh->ledger_offset);
     denials->unknown = (ngx_agt_denial_set_t *) (p + sh->unknown_offset);
     denials->set = (ngx_agt_denial_set_t *) (p + sh->set_offset);
@@ -203,6 +224,8 @@ ngx_agt_denials_attach(ngx_agt_denials_t *denials)
 void
 ngx_agt_denials_lock(ngx_agt_denials_t *denials)
 {
+    ngx_agt_clock_t  now;
+
     ngx_shmtx_lock(&denials->shpool->mutex);
 
     if (denials->sh->changes & 1) {
@@ -214,6 +237,11 @@ ngx_agt_denials_lock(ngx_agt_denials_t *denials)
 
         denials->sh->generation++;
         denials->sh->recovered++;
+
+        if (denials->sh->numbers.on) {
+            ngx_agt_clock_now(&now);
+            ngx_agt_numbers_recover_locked(denials, &now);
+        }
 
         ngx_memory_barrier();
         denials->sh->changes++;
@@ -416,9 +444,6 @@ ngx_int_t
 ngx_agt_denials_add(ngx_agt_denials_t *denials,
     const ngx_agt_denial_args_t *args, const ngx_agt_clock_t *now)
 {
-    uint64_t          made;
-    ngx_int_t         rc;
-    ngx_uint_t        compared;
     ngx_agt_denial_t  add;
 
     if (ngx_agt_denials_key(add.key, args->api, args->kind, &args->value)
@@ -430,23 +455,54 @@ ngx_agt_denials_add(ngx_agt_denials_t *denials,
     add.wall = args->until;
     add.mono = ngx_agt_denial_until(args->until, now);
     add.before = args->before;
+    add.mark = ngx_agt_denial_mark(0, args->source, args->kind);
+    add.number = 0;
+
+    return ngx_agt_denials_add_one(denials, &add, args->unknown, now);
+}
+
+
+ngx_int_t
+ngx_agt_denials_learn(ngx_agt_denials_t *denials,
+    const ngx_agt_denial_t *denial, const ngx_agt_clock_t *now)
+{
+    ngx_agt_denial_t  add;
+
+    add = *denial;
+    add.mono = ngx_agt_denial_until(denial->wall, now);
+    add.number = NGX_AGT_NUMBER_OTHERS | ngx_agt_clock_mono_now();
+
+    return ngx_agt_denials_add_one(denials, &add, 0, now);
+}
+
+
+/* one whose mark has no time was made now */
+
+static ngx_int_t
+ngx_agt_denials_add_one(ngx_agt_denials_t *denials, ngx_agt_denial_t *add,
+    ngx_uint_t unknown, const ngx_agt_clock_t *now)
+{
+    uint64_t    made;
+    ngx_int_t   rc;
+    ngx_uint_t  compared;
 
     ngx_agt_denials_lock(denials);
 
     /* tokens that any worker has asked about until now are older than it */
 
-    made = ngx_max(ngx_agt_clock_mono_now(), now->mono);
-
-    add.mark = ngx_agt_denial_mark(made, args->source, args->kind);
+    if (ngx_agt_denial_made(add) == 0) {
+        made = ngx_max(ngx_agt_clock_mono_now(), now->mono);
+        add->mark |= ngx_agt_denial_mark(made, 0, 0);
+    }
 
     compared = (denials->ledger->compared == denials->sh->generation);
 
-    rc = ngx_agt_denials_put_locked(denials, &add, args->unknown, now);
+    rc = ngx_agt_denials_put_locked(denials, add, unknown, now);
 
     /* its children are denied before the mutex is given back */
 
     if (rc != NGX_DECLINED && rc != NGX_ERROR
-        && ngx_agt_children_denied_locked(denials, &add, now)
+        && ngx_agt_children_denied_locked(denials, add, now)
            != NGX_OK)
     {
         rc = NGX_ERROR;
@@ -492,19 +548,30 @@ ngx_agt_denials_put_locked(ngx_agt_denials_t *denials,
 {
     uint64_t               gone;
     ngx_int_t              rc;
+    ngx_uint_t             numbered;
+    ngx_agt_numbering_t    numbering;
     ngx_agt_denials_sh_t  *sh;
 
     sh = denials->sh;
+    numbered = (sh->numbers.on && !unknown);
 
     /* look-ups would never see a denial that was added without this count */
 
     sh->changes++;
     ngx_memory_barrier();
 
+    if (numbered) {
+        ngx_agt_numbers_before_locked(denials, denial, now, &numbering);
+    }
+
     rc = ngx_agt_denial_set_add(unknown
                                 ? denials->unknown
                                 : denials->set,
                                 denial, now, &gone);
+
+    if (numbered) {
+        ngx_agt_numbers_after_locked(denials, denial, now, &numbering);
+    }
 
     if (rc == NGX_BUSY && unknown) {
 
@@ -588,6 +655,7 @@ ngx_agt_denials_asked(ngx_agt_denials_t *denials,
     add.wall = until;
     add.mono = ngx_agt_denial_until(until, now);
     add.before = 0;
+    add.number = NGX_AGT_NUMBER_OTHERS;
 
     ngx_agt_denials_lock(denials);
 
@@ -758,7 +826,8 @@ ngx_agt_denials_feed(ngx_agt_denials_t *denials,
 
     age = now > feed->watermark ? now - feed->watermark : 0;
 
-    return (age <= healthy) ? NGX_AGT_FEED_HEALTHY : NGX_AGT_FEED_LATE;
+    return (age <= healthy && now <= denials->sh->fleet.until)
+           ? NGX_AGT_FEED_HEALTHY : NGX_AGT_FEED_LATE;
 }
 
 

@@ -88,6 +88,86 @@ typedef struct {
 #define NGX_AGT_DENIALS_LINES         3
 
 
+/* how denials are numbered for the fleet, see zone/numbers */
+
+typedef struct {
+    uint32_t  on;         /* denials get numbers */
+    uint32_t  nplaces;
+    uint64_t  next;       /* the number that the next denial gets */
+    uint64_t  handed;     /* the highest number that was handed out */
+    uint64_t  latest;     /* ms, monotonic: when one was given last */
+
+    /* a number at the beginning of each of the last two stretches of time */
+    struct {
+        uint64_t  time;   /* ms, monotonic */
+        uint64_t  number;
+    } since[2];
+} ngx_agt_numbers_t;
+
+
+/* why the fleet's denials are not all here */
+
+typedef enum {
+    NGX_AGT_FLEET_OFF = 0,
+    NGX_AGT_FLEET_INIT,        /* not all was read yet */
+    NGX_AGT_FLEET_HEALTHY,
+    NGX_AGT_FLEET_AWAY,        /* Redis does not answer */
+    NGX_AGT_FLEET_GAP,         /* an entry is missing */
+    NGX_AGT_FLEET_UNREADABLE,  /* an entry cannot be opened */
+    NGX_AGT_FLEET_FULL,        /* a denial found no room here */
+    NGX_AGT_FLEET_OLD          /* the last mark is too old */
+} ngx_agt_fleet_e;
+
+/* of "until": without a fleet, nothing is ever missing of it */
+#define NGX_AGT_FLEET_ALWAYS      0xffffffffffffffff
+
+#define NGX_AGT_NUMBERS_WRITER_LEN  16
+#define NGX_AGT_FLEET_EPOCH_LEN   32
+
+
+/* the state of the fleet, which one worker writes and all read */
+
+typedef struct {
+    uint32_t  on;         /* a fleet is configured */
+    uint32_t  cycle;      /* the configuration that this is of */
+    int32_t   worker;     /* the process that reads and appends */
+    uint32_t  state;      /* ngx_agt_fleet_e, as it wrote it last */
+    uint64_t  lease;      /* ms, monotonic: that process's until then */
+
+    /*
+     * All of the fleet is known here until then: ms, monotonic.  The end of
+     * time without a fleet.
+     */
+    uint64_t  until;
+
+    /* of this memory; chosen at random when it is made */
+    u_char    writer[NGX_AGT_NUMBERS_WRITER_LEN];
+
+    /* of the stream that was read, in hex; zeros: none */
+    u_char    epoch[NGX_AGT_FLEET_EPOCH_LEN];
+
+    /* the last entry that was read: its two parts */
+    uint64_t  last_ms;
+    uint64_t  last_seq;
+
+    uint64_t  appended;   /* numbers up to this one were acknowledged */
+    uint64_t  marked;     /* ms since the epoch: when the last mark was made */
+    uint64_t  mark_read;  /* ms, monotonic: when it was read */
+    uint64_t  said;       /* the state that was logged last */
+
+    uint64_t  lag;        /* ms between making and reading the last entry */
+    uint64_t  read;       /* entries */
+    uint64_t  told;       /* entries that were appended */
+    uint64_t  gaps;
+    uint64_t  unreadable; /* entries */
+    uint64_t  errors;     /* answers of Redis, connections that were lost */
+    uint64_t  connections;
+    uint64_t  resends;
+    uint64_t  trimmed;    /* times */
+    uint64_t  leads;      /* this edge marks and trims */
+} ngx_agt_fleet_state_t;
+
+
 /* the head of the shared memory; offsets are from its beginning */
 
 typedef struct {
@@ -119,6 +199,9 @@ typedef struct {
     uint64_t              ledger_size;        /* bytes, zero at first */
     uint64_t              unknown_offset;     /* of denials of an eighth */
     uint64_t              set_offset;
+    uint64_t              places_offset;      /* of numbered denials */
+    uint64_t              counts_offset;      /* what the fleet counts */
+    uint64_t              counts_size;        /* bytes */
     uint64_t              size;               /* bytes, all together */
     uint64_t              hash_key[2];
 
@@ -126,6 +209,8 @@ typedef struct {
     ngx_atomic_t          said[NGX_AGT_DENIALS_LINES];
 
     ngx_agt_feed_state_t  feed;
+    ngx_agt_numbers_t     numbers;
+    ngx_agt_fleet_state_t fleet;
 } ngx_agt_denials_sh_t;
 
 
@@ -138,6 +223,8 @@ typedef struct {
     ngx_agt_denial_set_t  *set;
     ngx_agt_denial_set_t  *unknown;
     ngx_agt_ledger_t      *ledger;
+    uint32_t              *places;
+    void                  *counts;
 } ngx_agt_denials_t;
 
 
@@ -246,6 +333,13 @@ ngx_int_t ngx_agt_denials_find(ngx_agt_denials_t *denials,
  */
 ngx_int_t ngx_agt_denials_add(ngx_agt_denials_t *denials,
     const ngx_agt_denial_args_t *args, const ngx_agt_clock_t *now);
+
+/*
+ * Adds a denial that another edge of the fleet has made, likewise: all of
+ * "denial" is set but "mono" and "number".
+ */
+ngx_int_t ngx_agt_denials_learn(ngx_agt_denials_t *denials,
+    const ngx_agt_denial_t *denial, const ngx_agt_clock_t *now);
 
 /*
  * Marks a token of an API, by its own key, as asked about since "asked".  The
