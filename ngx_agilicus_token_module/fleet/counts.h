@@ -29,13 +29,13 @@
 typedef struct ngx_agt_counts_s  ngx_agt_counts_t;
 
 
-/* of "take": what a number is */
+/* what a number is that is taken */
 
 typedef enum {
-    NGX_AGT_COUNTS_NEW = 0,      /* apply the entry */
-    NGX_AGT_COUNTS_GAP,          /* apply it; it shows that others are missing */
-    NGX_AGT_COUNTS_DUPLICATE,    /* was read before, or need not be: ignore it */
-    NGX_AGT_COUNTS_FULL          /* apply it; there is no room for the writer */
+    NGX_AGT_COUNTS_NEW = 0,
+    NGX_AGT_COUNTS_GAP,          /* new, and shows that others are missing */
+    NGX_AGT_COUNTS_DUPLICATE,    /* was taken before, or is below the first */
+    NGX_AGT_COUNTS_FULL          /* there is no room for the writer */
 } ngx_agt_counts_number_e;
 
 
@@ -68,18 +68,27 @@ size_t ngx_agt_counts_size(ngx_uint_t n);
 void ngx_agt_counts_clear(ngx_agt_counts_t *counts);
 
 /*
+ * Returns 1 if a number was taken before or need not be there any more, so that
+ * the entry is to be ignored, else 0; changes nothing.
+ */
+ngx_uint_t ngx_agt_counts_is_used(const ngx_agt_counts_t *counts,
+    const u_char *writer, uint64_t number);
+
+/*
  * Takes the number of an entry that was read, in the order of the stream; "now"
  * is the time in milliseconds, monotonic.  Of a writer that is not known, this
- * number counts as the first one; a lower number lowers the first.
+ * number counts as the first one; a lower number lowers the first, unless a
+ * mark has told the first.  To be called after the entry was applied, so that
+ * an entry whose reader dies in between is read again and not taken for a
+ * duplicate.
  */
 ngx_agt_counts_number_e ngx_agt_counts_take(ngx_agt_counts_t *counts,
     const u_char *writer, uint64_t number, uint64_t now);
 
 /*
- * Applies the lines of a mark, after its own number was taken as NEW or GAP.
- * Numbers below the first of a line need not be there any more; numbers up to
- * its last that have not been read are missing.  A writer that has no line is
- * left as it is.
+ * Applies the lines of a mark, before its own number is taken.  Numbers below
+ * the first of a line need not be there any more; numbers up to its last that
+ * have not been read are missing.  A writer that has no line is left as it is.
  */
 void ngx_agt_counts_mark(ngx_agt_counts_t *counts,
     const ngx_agt_fleet_line_t *lines, ngx_uint_t n, uint64_t now);
@@ -90,6 +99,16 @@ void ngx_agt_counts_mark(ngx_agt_counts_t *counts,
  */
 void ngx_agt_counts_trimmed(ngx_agt_counts_t *counts, const u_char *writer,
     uint64_t number);
+
+/*
+ * The holder of the lease only, when it reads a "resend": remembers the last
+ * number of each writer.  When it has appended everything that it holds, and
+ * the other edges have had their time to append the rest,
+ * ngx_agt_counts_resent() notes that no number up to those need be there any
+ * more, read or not: all that any edge holds stands under later numbers.
+ */
+void ngx_agt_counts_resend(ngx_agt_counts_t *counts);
+void ngx_agt_counts_resent(ngx_agt_counts_t *counts);
 
 /*
  * Writes the lines of a mark to "lines", which has room for
@@ -113,7 +132,8 @@ void ngx_agt_counts_expire(ngx_agt_counts_t *counts, uint64_t now,
  * once, at a gap; a gap that is still there when the stream was read from the
  * start gives ASK, which comes again after NGX_AGT_COUNTS_AGAIN milliseconds.
  * After ASK, the counts are whole at the next mark after which nothing is
- * missing, and not before.
+ * missing, and not before.  Where writers found no room, and there is room now,
+ * the counts are cleared, and READ comes.
  */
 #define NGX_AGT_COUNTS_AGAIN  10000
 

@@ -16,8 +16,8 @@
 
 /*
  * Seals entries of the fleet, and opens them: AES-256-GCM with a key that each
- * process derives for itself, HKDF-SHA256 of the file's key with 32 random bytes
- * as the salt.  A sealed text is
+ * process derives for itself, HKDF-SHA256 of the file's key with 32 random
+ * bytes as the salt.  A sealed text is
  *
  *     version, kind      a byte each
  *     salt               32 bytes, the same in all that a process seals
@@ -68,8 +68,8 @@ ngx_int_t ngx_agt_fleet_seal_close(ngx_agt_fleet_seal_t *seal,
  * Opens a sealed text with any of the keys and writes sealed->len -
  * NGX_AGT_FLEET_SEAL_LEN bytes to "out", whose size is "max" bytes.  Sets
  * "*version" and "*kind" as the writer has sealed them.  Returns NGX_OK; or
- * NGX_DECLINED where the text was not sealed with a key of this fleet, under its
- * name, with that version and that kind, is too short, or does not fit: it
+ * NGX_DECLINED where the text was not sealed with a key of this fleet, under
+ * its name, with that version and that kind, is too short, or does not fit: it
  * counts as missing, and "out" holds nothing of it.
  */
 ngx_int_t ngx_agt_fleet_seal_open(ngx_agt_fleet_seal_t *seal,
