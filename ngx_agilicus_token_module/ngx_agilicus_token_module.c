@@ -14,6 +14,7 @@
 #include "config/directives_api.h"
 #include "config/directives_cache.h"
 #include "config/directives_endpoint.h"
+#include "config/directives_fleet.h"
 #include "config/directives_requirements.h"
 #include "config/directives_revocation.h"
 #include "config/directives_token.h"
@@ -440,6 +441,13 @@ static ngx_command_t  ngx_agt_commands[] = {
       0,
       NULL },
 
+    { ngx_string("agilicus_token_fleet"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_agt_set_fleet,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("agilicus_token_revocation_ttl"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_agt_parameter_set,
@@ -554,6 +562,8 @@ ngx_agt_init_module(ngx_cycle_t *cycle)
 
     ngx_agt_jwsk_configure(mcf->api.first, &mcf->jwsk, mcf->api.cycle);
 
+    ngx_agt_fleet_configure(mcf->api.denials, &mcf->fleet, mcf->api.cycle);
+
     if (ngx_agt_seal_init(cycle->log) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -603,6 +613,13 @@ ngx_agt_init_process(ngx_cycle_t *cycle)
     ngx_agt_credential_init(&mcf->api, cycle->log);
     ngx_agt_jwsk_init(&mcf->jwsk, cycle->log);
 
+    if (ngx_agt_fleet_init(&mcf->fleet, mcf->api.denials, mcf->api.cycle,
+                           mcf->api.max_leeway, cycle->log)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     return ngx_agt_feed_init(&mcf->feed, cycle->log);
 }
 
@@ -612,6 +629,7 @@ ngx_agt_exit_process(ngx_cycle_t *cycle)
 {
     ngx_agt_feed_exit();
     ngx_agt_credential_exit();
+    ngx_agt_fleet_exit();
     ngx_agt_jwsk_exit();
     ngx_agt_deliver_exit();
     ngx_agt_call_exit();

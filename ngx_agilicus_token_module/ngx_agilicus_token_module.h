@@ -15,6 +15,7 @@
 #include "api/introspect.h"
 #include "zone/cache.h"
 #include "api/feed.h"
+#include "fleet/fleet.h"
 #include "token/policy.h"
 #include "api/deliver.h"
 #include "api/jwsk.h"
@@ -96,6 +97,7 @@ typedef struct {
     ngx_agt_feed_conf_t        feed;
     ngx_agt_deliver_conf_t     deliver;
     ngx_agt_jwsk_conf_t        jwsk;       /* the signature gate */
+    ngx_agt_fleet_conf_t       fleet;
 
     ngx_array_t                zones;      /* of ngx_shm_zone_t * */
     size_t                     denials_size;
@@ -115,6 +117,7 @@ typedef struct {
     /* where these are configured, for what is said of them at the end */
     ngx_agt_place_t            feed_place;
     ngx_agt_place_t            jwsk_place;
+    ngx_agt_place_t            fleet_place;
     ngx_agt_setting_t          jwsk_file;
 
     /* of variables that must not remember a token in the query */
@@ -128,6 +131,7 @@ typedef struct {
     unsigned                   rate_set:1;
     unsigned                   breaker_set:1;
     unsigned                   feed_set:1;
+    unsigned                   fleet_set:1;
     unsigned                   jwsk_set:1;
     unsigned                   query:1;    /* a source is cut somewhere */
     unsigned                   preflight:1; /* passes somewhere */

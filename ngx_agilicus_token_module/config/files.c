@@ -71,6 +71,35 @@ ngx_agt_file_read_credential(ngx_conf_t *cf,
 
 
 ngx_int_t
+ngx_agt_file_read_password(ngx_conf_t *cf,
+    const ngx_agt_setting_t *setting, ngx_str_t *content)
+{
+    size_t  i;
+
+    if (ngx_agt_file_read(cf, setting, 1, content) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    while (content->len && (content->data[content->len - 1] == '\n'
+                            || content->data[content->len - 1] == '\r'))
+    {
+        content->len--;
+    }
+
+    for (i = 0; i < content->len && content->data[i] >= ' '; i++) {
+        /* void */
+    }
+
+    if (content->len == 0 || i < content->len) {
+        return ngx_agt_file_refuse(cf, setting, 0, "holds no password: it must "
+                                   "have one line of text and nothing else");
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_agt_file_read_keys(ngx_conf_t *cf, const ngx_agt_setting_t *setting,
     ngx_agt_key_t *keys, ngx_uint_t *n)
 {

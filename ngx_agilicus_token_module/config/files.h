@@ -45,6 +45,12 @@ ngx_int_t ngx_agt_file_read_pem(ngx_conf_t *cf,
 ngx_int_t ngx_agt_file_read_credential(ngx_conf_t *cf,
     const ngx_agt_setting_t *setting, ngx_str_t *content);
 
+/*
+ * Reads a password, likewise: a file that not everybody may read, with one line
+ * of text.
+ */
+ngx_int_t ngx_agt_file_read_password(ngx_conf_t *cf,
+    const ngx_agt_setting_t *setting, ngx_str_t *content);
 
 /*
  * Reads a file of public keys on P-256 in PEM, likewise; everybody may read it.

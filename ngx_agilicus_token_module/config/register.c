@@ -7,6 +7,7 @@
 #include "config/register.h"
 #include "config/checks.h"
 #include "config/directives_cache.h"
+#include "config/directives_fleet.h"
 #include "config/directives_revocation.h"
 #include "config/files.h"
 #include "config/merge.h"
@@ -61,7 +62,8 @@ ngx_agt_postconfiguration(ngx_conf_t *cf)
         || ngx_agt_check_handlers(cf, mcf) != NGX_OK
         || ngx_agt_variables_check(cf) != NGX_OK
         || ngx_agt_check_zones(cf, mcf) != NGX_OK
-        || ngx_agt_add_denials(cf, mcf) != NGX_OK)
+        || ngx_agt_add_denials(cf, mcf) != NGX_OK
+        || ngx_agt_check_fleet(cf, mcf) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -63,7 +63,6 @@ ngx_agt_fleet_connection_open(ngx_agt_fleet_connection_t *conn)
     conn->ncommands = 0;
     conn->out.len = 0;
     conn->why = NULL;
-    conn->answer_len = 0;
     conn->serial++;
     conn->deadline = ngx_agt_clock_mono() + conn->conf->timeout;
 
@@ -397,20 +396,9 @@ void
 ngx_agt_fleet_connection_refuse(ngx_agt_fleet_connection_t *conn,
     const ngx_agt_fleet_reply_t *reply, const char *why)
 {
-    size_t  i;
-
-    if (reply->type == NGX_AGT_FLEET_REPLY_ERROR) {
-        conn->answer_len = ngx_min(reply->text.len, sizeof(conn->answer));
-
-        for (i = 0; i < conn->answer_len; i++) {
-            conn->answer[i] = (reply->text.data[i] >= ' '
-                               && reply->text.data[i] < 0x7f
-                               && reply->text.data[i] != '"')
-                              ? reply->text.data[i] : '?';
-        }
-    }
-
+    conn->answer = reply;
     ngx_agt_fleet_connection_fail(conn, why);
+    conn->answer = NULL;
 }
 
 

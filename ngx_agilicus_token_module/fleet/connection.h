@@ -81,8 +81,8 @@ typedef struct {
 
 struct ngx_agt_fleet_connection_s {
     const ngx_agt_fleet_conf_t  *conf;
-    const char                  *purpose;    /* for logs */
     ngx_log_t                   *log;
+    void                        *data;       /* the caller's */
 
     /* the connection is ready; it was lost, or could not be made */
     void                       (*ready)(ngx_agt_fleet_connection_t *conn);
@@ -103,8 +103,7 @@ struct ngx_agt_fleet_connection_s {
     ngx_uint_t                   ncommands;
 
     const char                  *why;        /* it was lost */
-    u_char                       answer[128]; /* of Redis, why it was lost */
-    size_t                       answer_len;
+    const ngx_agt_fleet_reply_t *answer;     /* of Redis, within lost() */
 
     unsigned                     open:1;
     unsigned                     is_ready:1;

@@ -1,0 +1,685 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "fleet/append.h"
+#include "fleet/fleet.h"
+#include "fleet/lead.h"
+#include "fleet/read.h"
+#include "zone/process.h"
+
+
+/* milliseconds between two looks: of the worker that appends, of others */
+#define NGX_AGT_FLEET_TICK        10
+#define NGX_AGT_FLEET_IDLE_TICK   250
+
+/* milliseconds for which the lease of the edge is taken, and its renewal */
+#define NGX_AGT_FLEET_LOCAL       3000
+#define NGX_AGT_FLEET_RENEW       250
+
+/* milliseconds between two pings, and two looks at the server */
+#define NGX_AGT_FLEET_PING        250
+#define NGX_AGT_FLEET_SECOND      1000
+
+/* milliseconds of the first and the longest pause of reconnecting */
+#define NGX_AGT_FLEET_PAUSE       20
+#define NGX_AGT_FLEET_PAUSE_MAX   500
+
+/* milliseconds after which a writer of which nothing stands is forgotten */
+#define NGX_AGT_FLEET_FORGET      3600000
+
+
+static void ngx_agt_fleet_tick(ngx_event_t *ev);
+static ngx_uint_t ngx_agt_fleet_lease(ngx_agt_fleet_worker_t *w, uint64_t now);
+static void ngx_agt_fleet_release(ngx_agt_fleet_worker_t *w);
+static void ngx_agt_fleet_end(ngx_agt_fleet_worker_t *w);
+static void ngx_agt_fleet_reader_ready(ngx_agt_fleet_connection_t *conn);
+static void ngx_agt_fleet_teller_ready(ngx_agt_fleet_connection_t *conn);
+static void ngx_agt_fleet_lost(ngx_agt_fleet_connection_t *conn);
+static void ngx_agt_fleet_session(ngx_agt_fleet_worker_t *w, uint64_t now);
+static void ngx_agt_fleet_ask(ngx_agt_fleet_worker_t *w);
+static void ngx_agt_fleet_pong(ngx_agt_fleet_connection_t *conn,
+    const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number);
+static void ngx_agt_fleet_role(ngx_agt_fleet_connection_t *conn,
+    const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number);
+static void ngx_agt_fleet_epoch(ngx_agt_fleet_connection_t *conn,
+    const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number);
+static void ngx_agt_fleet_info(ngx_agt_fleet_connection_t *conn,
+    const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number);
+static void ngx_agt_fleet_judge(ngx_agt_fleet_worker_t *w, uint64_t now);
+static void ngx_agt_fleet_say(ngx_agt_fleet_worker_t *w, uint64_t now);
+
+
+static ngx_agt_fleet_worker_t  ngx_agt_fleet;
+
+
+void
+ngx_agt_fleet_configure(ngx_agt_denials_t *denials,
+    const ngx_agt_fleet_conf_t *conf, uint32_t cycle)
+{
+    ngx_agt_clock_t         now;
+    ngx_agt_fleet_state_t  *state;
+
+    state = &denials->sh->fleet;
+
+    ngx_agt_clock_now(&now);
+
+    if (conf->on && !state->on) {
+        (void) ngx_agt_counts_init(denials->counts, denials->sh->counts_size);
+        ngx_memzero(state->epoch, NGX_AGT_FLEET_EPOCH_LEN);
+        ngx_agt_numbers_begin(denials, &now);
+    }
+
+    ngx_agt_denials_lock(denials);
+
+    if (!conf->on) {
+        denials->sh->numbers.on = 0;
+        state->until = NGX_AGT_FLEET_ALWAYS;
+        state->state = NGX_AGT_FLEET_OFF;
+
+    } else if (!state->on) {
+        state->until = 0;
+        state->state = NGX_AGT_FLEET_INIT;
+        state->said = NGX_AGT_FLEET_OFF;
+    }
+
+    state->on = (uint32_t) conf->on;
+
+    /* older workers lose the lease */
+
+    state->cycle = cycle;
+    state->worker = 0;
+    state->lease = 0;
+
+    ngx_agt_denials_unlock(denials);
+}
+
+
+ngx_int_t
+ngx_agt_fleet_init(const ngx_agt_fleet_conf_t *conf,
+    ngx_agt_denials_t *denials, uint32_t cycle, time_t leeway, ngx_log_t *log)
+{
+    ngx_agt_fleet_worker_t  *w;
+
+    w = &ngx_agt_fleet;
+
+    ngx_memzero(w, sizeof(ngx_agt_fleet_worker_t));
+
+    if (!conf->on) {
+        return NGX_OK;
+    }
+
+    /* after the fork: no two processes seal with one key */
+
+    w->seal = ngx_agt_fleet_seal_new(conf->keys, &conf->name, log);
+    if (w->seal == NULL) {
+        return NGX_ERROR;
+    }
+
+    w->conf = conf;
+    w->denials = denials;
+    w->state = &denials->sh->fleet;
+    w->counts = denials->counts;
+    w->log = log;
+    w->cycle = cycle;
+    w->leeway = leeway;
+
+    w->reader.conf = conf;
+    w->reader.log = log;
+    w->reader.data = w;
+    w->reader.ready = ngx_agt_fleet_reader_ready;
+    w->reader.lost = ngx_agt_fleet_lost;
+
+    w->teller.conf = conf;
+    w->teller.log = log;
+    w->teller.data = w;
+    w->teller.ready = ngx_agt_fleet_teller_ready;
+    w->teller.lost = ngx_agt_fleet_lost;
+
+    w->dummy.fd = (ngx_socket_t) -1;
+
+    w->tick.handler = ngx_agt_fleet_tick;
+    w->tick.data = &w->dummy;
+    w->tick.log = log;
+    w->tick.cancelable = 1;
+
+    ngx_add_timer(&w->tick, 1);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_agt_fleet_exit(void)
+{
+    ngx_agt_fleet_worker_t  *w;
+
+    w = &ngx_agt_fleet;
+
+    if (w->conf == NULL) {
+        return;
+    }
+
+    ngx_agt_fleet_release(w);
+
+    if (w->tick.timer_set) {
+        ngx_del_timer(&w->tick);
+    }
+
+    ngx_agt_fleet_seal_free(w->seal);
+
+    w->conf = NULL;
+}
+
+
+static void
+ngx_agt_fleet_tick(ngx_event_t *ev)
+{
+    uint64_t                 now;
+    ngx_agt_fleet_worker_t  *w;
+
+    w = &ngx_agt_fleet;
+
+    /* a worker that only drains leaves the fleet to those that serve */
+
+    if (ngx_exiting || ngx_terminate || ngx_quit) {
+        ngx_agt_fleet_release(w);
+        return;
+    }
+
+    now = ngx_agt_clock_mono();
+
+    if (!ngx_agt_fleet_lease(w, now)) {
+        ngx_agt_fleet_end(w);
+        w->holder = 0;
+        ngx_add_timer(ev, NGX_AGT_FLEET_IDLE_TICK);
+        return;
+    }
+
+    if (!w->holder) {
+        w->holder = 1;
+        w->read_back = 0;
+        w->retry = 0;
+        w->pause = 0;
+    }
+
+    ngx_agt_fleet_connection_check(&w->reader);
+    ngx_agt_fleet_connection_check(&w->teller);
+
+    if (!w->reader.open && !w->teller.open && now >= w->retry) {
+        ngx_agt_fleet_connection_open(&w->reader);
+    }
+
+    if (w->known) {
+        ngx_agt_fleet_session(w, now);
+    }
+
+    ngx_agt_fleet_judge(w, now);
+    ngx_agt_fleet_say(w, now);
+
+    ngx_add_timer(ev, NGX_AGT_FLEET_TICK);
+}
+
+
+/* 1 if this worker reads and appends until the lease ends */
+
+static ngx_uint_t
+ngx_agt_fleet_lease(ngx_agt_fleet_worker_t *w, uint64_t now)
+{
+    ngx_uint_t              mine;
+    ngx_agt_fleet_state_t  *state;
+
+    state = w->state;
+
+    if (w->holder && now - w->checked < NGX_AGT_FLEET_RENEW
+        && ngx_agt_fleet_is_holder(w))
+    {
+        return 1;
+    }
+
+    w->checked = now;
+
+    ngx_agt_denials_lock(w->denials);
+
+    mine = 0;
+
+    if (state->cycle == w->cycle) {
+        mine = (state->worker == (int32_t) ngx_pid);
+
+        if (!mine && (state->worker == 0 || state->lease <= now
+                      || !ngx_agt_process_lives(state->worker)))
+        {
+            state->worker = (int32_t) ngx_pid;
+            mine = 1;
+        }
+
+        if (mine) {
+            state->lease = now + NGX_AGT_FLEET_LOCAL;
+        }
+    }
+
+    ngx_agt_denials_unlock(w->denials);
+
+    return mine;
+}
+
+
+ngx_uint_t
+ngx_agt_fleet_is_holder(ngx_agt_fleet_worker_t *w)
+{
+    return w->state->worker == (int32_t) ngx_pid
+           && w->state->cycle == w->cycle;
+}
+
+
+static void
+ngx_agt_fleet_release(ngx_agt_fleet_worker_t *w)
+{
+    ngx_agt_fleet_end(w);
+
+    ngx_agt_denials_lock(w->denials);
+
+    if (ngx_agt_fleet_is_holder(w)) {
+        w->state->worker = 0;
+        w->state->lease = 0;
+    }
+
+    ngx_agt_denials_unlock(w->denials);
+
+    w->holder = 0;
+}
+
+
+/* ends the session */
+
+static void
+ngx_agt_fleet_end(ngx_agt_fleet_worker_t *w)
+{
+    w->known = 0;
+    w->caught = 0;
+    w->stuck = 0;
+    w->leads = 0;
+    w->trimming = 0;
+
+    ngx_agt_fleet_connection_close(&w->reader);
+    ngx_agt_fleet_connection_close(&w->teller);
+}
+
+
+/* what is told must be told to the server that is read */
+
+static void
+ngx_agt_fleet_reader_ready(ngx_agt_fleet_connection_t *conn)
+{
+    ngx_agt_fleet_worker_t  *w;
+
+    w = conn->data;
+
+    w->teller.server = w->reader.server;
+    w->teller.addr = w->reader.addr;
+
+    ngx_agt_fleet_connection_open(&w->teller);
+}
+
+
+static void
+ngx_agt_fleet_teller_ready(ngx_agt_fleet_connection_t *conn)
+{
+    ngx_agt_fleet_worker_t  *w;
+
+    w = conn->data;
+
+    w->state->connections++;
+    w->ponged = 0;
+    w->ping = 0;
+    w->second = 0;
+
+    ngx_agt_fleet_read_begin(w);
+}
+
+
+/* the pause is not the same on all edges, which have lost it at the same time */
+
+static void
+ngx_agt_fleet_lost(ngx_agt_fleet_connection_t *conn)
+{
+    ngx_agt_fleet_worker_t  *w;
+
+    w = conn->data;
+
+    if (conn->too_large) {
+        w->batch = ngx_max(w->batch / 4, 10);
+    }
+
+    ngx_agt_fleet_error(w, conn->why, conn->answer);
+
+    if (conn == &w->teller) {
+        w->reader.addr = w->teller.addr;
+        w->reader.server = w->teller.server;
+    }
+
+    ngx_agt_fleet_end(w);
+
+    w->pause = ngx_min(ngx_max(2 * w->pause, NGX_AGT_FLEET_PAUSE),
+                       NGX_AGT_FLEET_PAUSE_MAX);
+
+    w->retry = ngx_agt_clock_mono() + w->pause / 2
+               + (uint64_t) ngx_random() % (w->pause / 2 + 1);
+}
+
+
+static void
+ngx_agt_fleet_session(ngx_agt_fleet_worker_t *w, uint64_t now)
+{
+    ngx_str_t  args[1];
+
+    if (now >= w->ping) {
+        w->ping = now + NGX_AGT_FLEET_PING;
+
+        ngx_str_set(&args[0], "PING");
+
+        (void) ngx_agt_fleet_connection_send(&w->teller, args, 1, 0,
+                                             ngx_agt_fleet_pong, 0);
+    }
+
+    if (now >= w->second) {
+        w->second = now + NGX_AGT_FLEET_SECOND;
+
+        if (w->unopened && now - w->unopened >= NGX_AGT_FLEET_UNOPENED) {
+            w->unopened = 0;
+        }
+
+        ngx_agt_denials_lock(w->denials);
+        ngx_agt_counts_expire(w->counts, now, NGX_AGT_FLEET_FORGET);
+        ngx_agt_denials_unlock(w->denials);
+
+        ngx_agt_fleet_ask(w);
+        ngx_agt_fleet_lead_ask(w);
+    }
+
+    ngx_agt_fleet_read_check(w, now);
+    ngx_agt_fleet_append_check(w, now);
+    ngx_agt_fleet_lead_check(w, now);
+    ngx_agt_fleet_append(w);
+}
+
+
+/* asks whether this is still the server and the stream that it was */
+
+static void
+ngx_agt_fleet_ask(ngx_agt_fleet_worker_t *w)
+{
+    ngx_str_t  args[3];
+
+    ngx_str_set(&args[0], "ROLE");
+
+    if (ngx_agt_fleet_connection_send(&w->teller, args, 1, 0,
+                                      ngx_agt_fleet_role, 0)
+        != NGX_OK)
+    {
+        return;
+    }
+
+    ngx_str_set(&args[0], "GET");
+    args[1] = w->conf->epoch;
+
+    if (ngx_agt_fleet_connection_send(&w->teller, args, 2, 0,
+                                      ngx_agt_fleet_epoch, 0)
+        != NGX_OK)
+    {
+        return;
+    }
+
+    w->asked_last = w->last;
+
+    ngx_str_set(&args[0], "XINFO");
+    ngx_str_set(&args[1], "STREAM");
+    args[2] = w->conf->stream;
+
+    (void) ngx_agt_fleet_connection_send(&w->teller, args, 3, 0,
+                                         ngx_agt_fleet_info, 0);
+}
+
+
+static void
+ngx_agt_fleet_pong(ngx_agt_fleet_connection_t *conn,
+    const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number)
+{
+    ngx_agt_fleet_worker_t  *w;
+
+    w = conn->data;
+
+    if (!ngx_agt_fleet_reply_is(reply, "PONG")) {
+        ngx_agt_fleet_connection_refuse(conn, reply, "it refuses a PING");
+        return;
+    }
+
+    w->ponged = sent;
+}
+
+
+static void
+ngx_agt_fleet_role(ngx_agt_fleet_connection_t *conn,
+    const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number)
+{
+    if (ngx_agt_fleet_reply_role(reply) != NGX_OK) {
+        ngx_agt_fleet_connection_refuse(conn, reply, "it is not a primary");
+    }
+}
+
+
+static void
+ngx_agt_fleet_epoch(ngx_agt_fleet_connection_t *conn,
+    const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number)
+{
+    ngx_agt_fleet_worker_t  *w;
+
+    w = conn->data;
+
+    if (reply->type != NGX_AGT_FLEET_REPLY_STRING
+        || reply->text.len != NGX_AGT_FLEET_EPOCH_LEN
+        || ngx_memcmp(reply->text.data, w->state->epoch,
+                      NGX_AGT_FLEET_EPOCH_LEN)
+           != 0)
+    {
+        w->state->until = 0;
+        ngx_agt_fleet_connection_refuse(conn, reply, "it was emptied");
+    }
+}
+
+
+static void
+ngx_agt_fleet_info(ngx_agt_fleet_connection_t *conn,
+    const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number)
+{
+    ngx_int_t                rc;
+    ngx_agt_fleet_worker_t  *w;
+    ngx_agt_fleet_stream_t   stream;
+
+    w = conn->data;
+
+    rc = ngx_agt_fleet_reply_info(reply, &stream);
+
+    if (rc == NGX_ERROR) {
+        ngx_agt_fleet_connection_refuse(conn, reply,
+                                        "it does not tell of the stream");
+        return;
+    }
+
+    if (rc == NGX_DECLINED) {
+        ngx_memzero(&stream, sizeof(ngx_agt_fleet_stream_t));
+    }
+
+    w->length = stream.length;
+
+    if (ngx_agt_fleet_id_compare(&w->asked_last, &stream.last) > 0) {
+        w->state->until = 0;
+        ngx_agt_fleet_connection_fail(conn,
+                                      "its stream is behind what was read");
+    }
+}
+
+
+/* until when all of the fleet is known here */
+
+static void
+ngx_agt_fleet_judge(ngx_agt_fleet_worker_t *w, uint64_t now)
+{
+    uint64_t         until, wall, age, mark;
+    ngx_agt_fleet_e  state;
+
+    wall = ngx_agt_fleet_wall();
+
+    age = (wall > w->state->marked) ? wall - w->state->marked : 0;
+    age = ngx_max(age, now - w->state->mark_read);
+    mark = (age < NGX_AGT_FLEET_MARK_AGE)
+           ? now + NGX_AGT_FLEET_MARK_AGE - age : 0;
+
+    until = ngx_min(w->ponged, w->caught + NGX_AGT_FLEET_BLOCK)
+            + NGX_AGT_FLEET_SILENCE;
+
+    if (w->unopened) {
+        state = NGX_AGT_FLEET_UNREADABLE;
+
+    } else if (w->full) {
+        state = NGX_AGT_FLEET_FULL;
+
+    } else if (ngx_agt_counts_missing(w->counts)
+               || ngx_agt_counts_refused(w->counts))
+    {
+        state = NGX_AGT_FLEET_GAP;
+
+    } else if (!w->known || w->ponged == 0 || w->caught == 0) {
+
+        /* what was known before holds for its time */
+
+        w->state->state = w->known ? NGX_AGT_FLEET_INIT : NGX_AGT_FLEET_AWAY;
+        return;
+
+    } else if (!ngx_agt_counts_whole(w->counts)) {
+        state = NGX_AGT_FLEET_INIT;
+
+    } else if (now > until) {
+        state = NGX_AGT_FLEET_AWAY;
+
+    } else if (now > mark) {
+        state = NGX_AGT_FLEET_OLD;
+
+    } else {
+        w->state->state = NGX_AGT_FLEET_HEALTHY;
+        w->state->until = ngx_min(until, mark);
+        w->pause = 0;
+        w->said_error = 0;
+        return;
+    }
+
+    w->state->state = state;
+    w->state->until = 0;
+}
+
+
+/* a line for each change of the state */
+
+static void
+ngx_agt_fleet_say(ngx_agt_fleet_worker_t *w, uint64_t now)
+{
+    ngx_uint_t       said, level;
+    ngx_agt_fleet_e  state;
+
+    static const char  *words[] = {
+        "off", "not read yet", "healthy", "away", "with a gap",
+        "not readable", "full", "without marks"
+    };
+
+    state = ngx_agt_fleet_state(w->denials, now);
+    said = w->state->said;
+
+    if (said == (ngx_uint_t) state) {
+        return;
+    }
+
+    w->state->said = state;
+
+    level = (state == NGX_AGT_FLEET_HEALTHY || state == NGX_AGT_FLEET_INIT)
+            ? NGX_LOG_NOTICE : NGX_LOG_WARN;
+
+    ngx_log_error(level, w->log, 0,
+                  "agilicus token: fleet is %s, was %s, Redis \"%V\"",
+                  words[state], words[said],
+                  ngx_agt_fleet_connection_url(&w->reader));
+}
+
+
+ngx_agt_fleet_e
+ngx_agt_fleet_state(ngx_agt_denials_t *denials, uint64_t now)
+{
+    ngx_agt_fleet_state_t  *state;
+
+    state = &denials->sh->fleet;
+
+    if (!state->on) {
+        return NGX_AGT_FLEET_OFF;
+    }
+
+    if (now <= state->until) {
+        return NGX_AGT_FLEET_HEALTHY;
+    }
+
+    return (state->state == NGX_AGT_FLEET_HEALTHY)
+           ? NGX_AGT_FLEET_AWAY : (ngx_agt_fleet_e) state->state;
+}
+
+
+uint64_t
+ngx_agt_fleet_missing(ngx_agt_denials_t *denials)
+{
+    return denials->sh->fleet.on ? ngx_agt_counts_missing(denials->counts) : 0;
+}
+
+
+void
+ngx_agt_fleet_error(ngx_agt_fleet_worker_t *w, const char *what,
+    const ngx_agt_fleet_reply_t *reply)
+{
+    size_t   i, len;
+    u_char   answer[128];
+
+    w->state->errors++;
+
+    if (w->said_error) {
+        return;
+    }
+
+    w->said_error = 1;
+
+    len = 0;
+
+    if (reply && reply->type == NGX_AGT_FLEET_REPLY_ERROR) {
+        len = ngx_min(reply->text.len, sizeof(answer));
+
+        for (i = 0; i < len; i++) {
+            answer[i] = (reply->text.data[i] >= ' '
+                         && reply->text.data[i] < 0x7f
+                         && reply->text.data[i] != '"')
+                        ? reply->text.data[i] : '?';
+        }
+    }
+
+    ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                  "agilicus token: fleet: %s%s%*s%s, Redis \"%V\"",
+                  what, len ? ": \"" : "", len, answer, len ? "\"" : "",
+                  ngx_agt_fleet_connection_url(&w->reader));
+}
+
+
+uint64_t
+ngx_agt_fleet_wall(void)
+{
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    return (uint64_t) tp->sec * 1000 + tp->msec;
+}

@@ -1,0 +1,423 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "fleet/append.h"
+#include "fleet/fleet.h"
+#include "fleet/lead.h"
+
+
+/* milliseconds for which the lease in Redis is taken */
+#define NGX_AGT_FLEET_LEASE      3000
+
+/* milliseconds between two times at which everything is told */
+#define NGX_AGT_FLEET_DUMPS      10000
+
+/* milliseconds in which other edges tell what this one does not know */
+#define NGX_AGT_FLEET_OTHERS     5000
+
+/* milliseconds between two looks at the beginning of the stream */
+#define NGX_AGT_FLEET_TRIM       1000
+
+/* entries that are looked at, of which a name is as long as a line */
+#define NGX_AGT_FLEET_TRIM_BATCH  200
+
+/* entries that do not count and yet may stand behind one that does */
+#define NGX_AGT_FLEET_HELD       10000
+
+/* milliseconds for which an entry that cannot be opened is left there */
+#define NGX_AGT_FLEET_LEFT       86400000
+
+
+static void ngx_agt_fleet_lead_asked(ngx_agt_fleet_connection_t *conn,
+    const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number);
+static void ngx_agt_fleet_lead_dump(ngx_agt_fleet_worker_t *w, uint64_t now);
+static void ngx_agt_fleet_lead_look(ngx_agt_fleet_worker_t *w);
+static void ngx_agt_fleet_lead_looked(ngx_agt_fleet_connection_t *conn,
+    const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number);
+static ngx_uint_t ngx_agt_fleet_lead_counts(ngx_agt_fleet_worker_t *w,
+    const ngx_agt_fleet_id_t *id, const ngx_str_t *value,
+    ngx_agt_fleet_entry_t *entry);
+static void ngx_agt_fleet_lead_trim(ngx_agt_fleet_worker_t *w,
+    const ngx_agt_fleet_id_t *id);
+static void ngx_agt_fleet_lead_trimmed(ngx_agt_fleet_connection_t *conn,
+    const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number);
+static void ngx_agt_fleet_lead_move(ngx_agt_fleet_worker_t *w,
+    const ngx_agt_fleet_entry_t *entry);
+static ngx_uint_t ngx_agt_fleet_lead_live(ngx_agt_fleet_worker_t *w);
+
+
+void
+ngx_agt_fleet_lead_ask(ngx_agt_fleet_worker_t *w)
+{
+    u_char     id[2 * NGX_AGT_FLEET_WRITER_LEN];
+    ngx_str_t  args[6];
+
+    static const char  script[] =
+        "local v = redis.call('GET', KEYS[1]) "
+        "if v and v ~= ARGV[1] then return 0 end "
+        "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) "
+        "return 1";
+
+    /* who sees entries that it cannot open may have the wrong key itself */
+
+    if (w->unopened) {
+        return;
+    }
+
+    ngx_hex_dump(id, w->state->writer, NGX_AGT_FLEET_WRITER_LEN);
+
+    ngx_str_set(&args[0], "EVAL");
+    args[1].data = (u_char *) script;
+    args[1].len = sizeof(script) - 1;
+    ngx_str_set(&args[2], "1");
+    args[3] = w->conf->lease;
+    args[4].data = id;
+    args[4].len = sizeof(id);
+    ngx_str_set(&args[5], "3000");
+
+    (void) ngx_agt_fleet_connection_send(&w->teller, args, 6, 0,
+                                         ngx_agt_fleet_lead_asked, 0);
+}
+
+
+static void
+ngx_agt_fleet_lead_asked(ngx_agt_fleet_connection_t *conn,
+    const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number)
+{
+    ngx_agt_fleet_worker_t  *w;
+
+    w = conn->data;
+
+    if (reply->type != NGX_AGT_FLEET_REPLY_INTEGER) {
+        ngx_agt_fleet_error(w, "Redis refuses the lease", reply);
+        w->leads = 0;
+        return;
+    }
+
+    w->leads = (reply->integer == 1) ? sent + NGX_AGT_FLEET_LEASE : 0;
+}
+
+
+void
+ngx_agt_fleet_lead_check(ngx_agt_fleet_worker_t *w, uint64_t now)
+{
+    if (w->unopened) {
+        w->leads = 0;
+    }
+
+    w->state->leads = (now < w->leads);
+
+    if (!w->state->leads || w->caught == 0) {
+        return;
+    }
+
+    if (w->dump
+        && (w->dumped == 0 || now - w->dumped >= NGX_AGT_FLEET_DUMPS))
+    {
+        ngx_agt_fleet_lead_dump(w, now);
+    }
+
+    if (w->dumped && !w->resent && w->read_back >= w->dump_last
+        && now - w->dumped >= NGX_AGT_FLEET_OTHERS)
+    {
+        w->resent = 1;
+
+        ngx_agt_denials_lock(w->denials);
+        ngx_agt_counts_resent(w->counts);
+        ngx_agt_denials_unlock(w->denials);
+    }
+
+    /* a mark says that everything is there, so everything must have been read */
+
+    if (!w->dump && w->read_back >= w->dump_last
+        && now - w->marked >= NGX_AGT_FLEET_MARKS)
+    {
+        w->marked = now;
+        w->mark_number = ngx_agt_numbers_reserve(w->denials);
+    }
+
+    if (!w->trimming && now - w->trimmed >= NGX_AGT_FLEET_TRIM) {
+        w->trimmed = now;
+        ngx_agt_fleet_lead_look(w);
+    }
+}
+
+
+/* tells everything that is known here, by numbers of this edge */
+
+static void
+ngx_agt_fleet_lead_dump(ngx_agt_fleet_worker_t *w, uint64_t now)
+{
+    ngx_uint_t       n;
+    ngx_agt_clock_t  clock;
+
+    ngx_agt_clock_now(&clock);
+
+    ngx_agt_denials_lock(w->denials);
+    ngx_agt_counts_resend(w->counts);
+    ngx_agt_denials_unlock(w->denials);
+
+    n = ngx_agt_numbers_adopt(w->denials, now + 1, &clock);
+
+    ngx_agt_fleet_append_begin(w, 1);
+
+    w->dump = 0;
+    w->resent = 0;
+    w->dumped = now;
+    w->dump_last = ngx_agt_numbers_last(w->denials);
+
+    ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
+                  "agilicus token: this edge tells the fleet everything again, "
+                  "%ui denials of other edges among it", n);
+}
+
+
+void
+ngx_agt_fleet_lead_mark(ngx_agt_fleet_worker_t *w,
+    ngx_agt_fleet_entry_t *entry)
+{
+    static ngx_agt_fleet_line_t  lines[NGX_AGT_FLEET_WRITERS];
+
+    entry->kind = NGX_AGT_FLEET_MARK;
+    entry->u.mark.start = ngx_agt_fleet_wall();
+    entry->u.mark.duration = 0;
+    entry->u.mark.n = ngx_agt_counts_lines(w->counts, lines);
+    entry->u.mark.lines = lines;
+}
+
+
+static void
+ngx_agt_fleet_lead_look(ngx_agt_fleet_worker_t *w)
+{
+    ngx_str_t  args[6];
+
+    ngx_str_set(&args[0], "XRANGE");
+    args[1] = w->conf->stream;
+    ngx_str_set(&args[2], "-");
+    ngx_str_set(&args[3], "+");
+    ngx_str_set(&args[4], "COUNT");
+    ngx_str_set(&args[5], "200");
+
+    w->trimming = (ngx_agt_fleet_connection_send(&w->teller, args, 6, 0,
+                                                 ngx_agt_fleet_lead_looked, 0)
+                   == NGX_OK);
+}
+
+
+static void
+ngx_agt_fleet_lead_looked(ngx_agt_fleet_connection_t *conn,
+    const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number)
+{
+    ngx_int_t                rc;
+    ngx_str_t                value;
+    ngx_uint_t               i, trim, held;
+    ngx_agt_fleet_id_t       id, upto;
+    ngx_agt_fleet_entry_t    entry;
+    ngx_agt_fleet_worker_t  *w;
+
+    w = conn->data;
+    w->trimming = 0;
+
+    if (reply->type != NGX_AGT_FLEET_REPLY_LIST) {
+        ngx_agt_fleet_error(w, "Redis refuses to show the stream", reply);
+        return;
+    }
+
+    trim = 0;
+    held = 0;
+
+    for (i = 0; i < reply->n; i++) {
+        rc = ngx_agt_fleet_reply_entry(reply, i, &id, &value);
+
+        if (rc == NGX_ERROR) {
+            return;
+        }
+
+        if (rc == NGX_DECLINED) {
+            ngx_str_null(&value);
+        }
+
+        /* what this edge has not read yet is not its to judge */
+
+        if (ngx_agt_fleet_id_compare(&id, &w->last) > 0) {
+            break;
+        }
+
+        if (ngx_agt_fleet_lead_counts(w, &id, &value, &entry)) {
+
+            if (!held && w->length
+                         <= NGX_AGT_FLEET_HELD + ngx_agt_fleet_lead_live(w))
+            {
+                break;
+            }
+
+            /* it holds back too many; a later entry shall stand for it */
+
+            held = 1;
+
+            if (entry.kind == NGX_AGT_FLEET_DENIAL) {
+                ngx_agt_fleet_lead_move(w, &entry);
+            }
+
+            continue;
+        }
+
+        if (held) {
+            continue;
+        }
+
+        trim = 1;
+        upto = id;
+
+        if (entry.number) {
+            ngx_agt_denials_lock(w->denials);
+            ngx_agt_counts_trimmed(w->counts, entry.writer, entry.number);
+            ngx_agt_denials_unlock(w->denials);
+        }
+    }
+
+    if (trim) {
+        ngx_agt_fleet_lead_trim(w, &upto);
+    }
+}
+
+
+/* 1 if an entry must stay; "entry->number" is 0 where it cannot be opened */
+
+static ngx_uint_t
+ngx_agt_fleet_lead_counts(ngx_agt_fleet_worker_t *w,
+    const ngx_agt_fleet_id_t *id, const ngx_str_t *value,
+    ngx_agt_fleet_entry_t *entry)
+{
+    uint64_t         own;
+    ngx_int_t        rc;
+    ngx_agt_clock_t  now;
+
+    static ngx_agt_fleet_line_t  lines[NGX_AGT_FLEET_WRITERS];
+
+    ngx_memzero(entry, sizeof(ngx_agt_fleet_entry_t));
+
+    rc = value->len
+         ? ngx_agt_fleet_entry_open(w->seal, value, entry, lines)
+         : NGX_DECLINED;
+
+    if (rc != NGX_OK) {
+        ngx_memzero(entry, sizeof(ngx_agt_fleet_entry_t));
+
+        return rc == NGX_ABORT
+               || id->ms + NGX_AGT_FLEET_LEFT > ngx_agt_fleet_wall();
+    }
+
+    if (entry->kind != NGX_AGT_FLEET_DENIAL) {
+        return 0;
+    }
+
+    ngx_agt_clock_now(&now);
+
+    if (entry->u.denial.exp < now.wall - NGX_AGT_FLEET_LEEWAY) {
+        return 0;
+    }
+
+    /* a later entry of this edge, which stands in the stream, says the same */
+
+    own = ngx_agt_numbers_of(w->denials, entry->u.denial.key, &now);
+
+    return !(own && !(own & NGX_AGT_NUMBER_OTHERS)
+             && own <= w->read_back
+             && (own > entry->number
+                 || ngx_memcmp(entry->writer, w->state->writer,
+                               NGX_AGT_FLEET_WRITER_LEN)
+                    != 0));
+}
+
+
+static void
+ngx_agt_fleet_lead_move(ngx_agt_fleet_worker_t *w,
+    const ngx_agt_fleet_entry_t *entry)
+{
+    uint64_t         own;
+    ngx_agt_clock_t  now;
+
+    ngx_agt_clock_now(&now);
+
+    own = ngx_agt_numbers_of(w->denials, entry->u.denial.key, &now);
+
+    /* one that is on its way is not moved twice */
+
+    if ((own & NGX_AGT_NUMBER_OTHERS) || own <= w->read_back) {
+        (void) ngx_agt_numbers_again(w->denials, entry->u.denial.key, &now);
+    }
+}
+
+
+static ngx_uint_t
+ngx_agt_fleet_lead_live(ngx_agt_fleet_worker_t *w)
+{
+    ngx_uint_t       i, n;
+    ngx_agt_clock_t  now;
+
+    ngx_agt_clock_now(&now);
+
+    i = 0;
+    n = 0;
+
+    while (ngx_agt_denial_set_next(w->denials->set, &i, &now)) {
+        n++;
+    }
+
+    return n;
+}
+
+
+/* exactly: without "=", Redis trims by whole nodes */
+
+static void
+ngx_agt_fleet_lead_trim(ngx_agt_fleet_worker_t *w,
+    const ngx_agt_fleet_id_t *id)
+{
+    u_char              text[NGX_AGT_FLEET_ID_LEN];
+    ngx_str_t           args[5];
+    ngx_agt_fleet_id_t  next;
+
+    next = *id;
+
+    if (++next.seq == 0) {
+        next.ms++;
+    }
+
+    ngx_str_set(&args[0], "XTRIM");
+    args[1] = w->conf->stream;
+    ngx_str_set(&args[2], "MINID");
+    ngx_str_set(&args[3], "=");
+    args[4].data = text;
+    args[4].len = (size_t) (ngx_agt_fleet_id_write(text, &next) - text);
+
+    (void) ngx_agt_fleet_connection_send(&w->teller, args, 5, 0,
+                                         ngx_agt_fleet_lead_trimmed, 0);
+}
+
+
+static void
+ngx_agt_fleet_lead_trimmed(ngx_agt_fleet_connection_t *conn,
+    const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number)
+{
+    ngx_agt_fleet_worker_t  *w;
+
+    w = conn->data;
+
+    if (reply->type != NGX_AGT_FLEET_REPLY_INTEGER) {
+        ngx_agt_fleet_error(w, "Redis refuses to trim the stream", reply);
+        return;
+    }
+
+    w->state->trimmed += (uint64_t) ngx_max(reply->integer, 0);
+
+    /* there may be more */
+
+    if (reply->integer >= NGX_AGT_FLEET_TRIM_BATCH) {
+        w->trimmed = 0;
+    }
+}

@@ -1,0 +1,38 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGT_FLEET_LEAD_H_INCLUDED_
+#define _NGX_AGT_FLEET_LEAD_H_INCLUDED_
+
+
+#include "fleet/worker.h"
+
+
+/*
+ * The edge that leads: it holds a lease in Redis, appends marks, tells
+ * everything that it knows again where an edge has asked for it, and trims what
+ * does not count any more from the beginning of the stream.
+ */
+
+/*
+ * Looks at everything that is done from time to time; of a session whose stream
+ * is known.
+ */
+void ngx_agt_fleet_lead_check(ngx_agt_fleet_worker_t *w, uint64_t now);
+
+/*
+ * Asks for the lease in Redis, or renews it.
+ */
+void ngx_agt_fleet_lead_ask(ngx_agt_fleet_worker_t *w);
+
+/*
+ * Makes a mark of what was read; the lines stay as they are until the next one.
+ */
+void ngx_agt_fleet_lead_mark(ngx_agt_fleet_worker_t *w,
+    ngx_agt_fleet_entry_t *entry);
+
+
+#endif /* _NGX_AGT_FLEET_LEAD_H_INCLUDED_ */

@@ -1,0 +1,559 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#include "fleet/append.h"
+#include "fleet/read.h"
+#include "token/time.h"
+
+#include <openssl/rand.h>
+
+
+/* entries that are read at once, at most and at least */
+#define NGX_AGT_FLEET_BATCH      1000
+#define NGX_AGT_FLEET_BATCH_MIN  10
+
+/* milliseconds between two readings from the start where memory is full */
+#define NGX_AGT_FLEET_FULL_AGAIN  10000
+
+/* milliseconds between two looks at an entry of an unknown version */
+#define NGX_AGT_FLEET_STUCK       1000
+
+/* marks after which everybody has heard of a "resend" */
+#define NGX_AGT_FLEET_HEARD       2
+
+
+static void ngx_agt_fleet_read_epoch_set(ngx_agt_fleet_connection_t *conn,
+    const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number);
+static void ngx_agt_fleet_read_epoch(ngx_agt_fleet_connection_t *conn,
+    const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number);
+static void ngx_agt_fleet_read_place(ngx_agt_fleet_connection_t *conn,
+    const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number);
+static void ngx_agt_fleet_read_next(ngx_agt_fleet_worker_t *w);
+static void ngx_agt_fleet_read_again(ngx_agt_fleet_worker_t *w);
+static void ngx_agt_fleet_read_done(ngx_agt_fleet_connection_t *conn,
+    const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number);
+static void ngx_agt_fleet_read_entry(ngx_agt_fleet_worker_t *w,
+    const ngx_agt_fleet_entry_t *entry, const ngx_agt_clock_t *now);
+static void ngx_agt_fleet_read_denial(ngx_agt_fleet_worker_t *w,
+    const ngx_agt_fleet_entry_t *entry, const ngx_agt_clock_t *now);
+static void ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
+    const ngx_agt_fleet_entry_t *entry, const ngx_agt_clock_t *now);
+static void ngx_agt_fleet_read_resend(ngx_agt_fleet_worker_t *w,
+    const ngx_agt_clock_t *now);
+static void ngx_agt_fleet_read_end(ngx_agt_fleet_worker_t *w, uint64_t sent);
+static void ngx_agt_fleet_read_own(ngx_agt_fleet_worker_t *w);
+static ngx_uint_t ngx_agt_fleet_is_own(ngx_agt_fleet_worker_t *w,
+    const u_char *writer);
+
+
+void
+ngx_agt_fleet_read_begin(ngx_agt_fleet_worker_t *w)
+{
+    u_char      random[NGX_AGT_FLEET_EPOCH_LEN / 2], *p;
+    u_char      epoch[NGX_AGT_FLEET_EPOCH_LEN], id[NGX_AGT_FLEET_ID_LEN];
+    ngx_str_t   args[6];
+
+    w->known = 0;
+    w->moved = 0;
+    w->caught = 0;
+    w->last.ms = w->state->last_ms;
+    w->last.seq = w->state->last_seq;
+
+    if (w->batch == 0) {
+        w->batch = NGX_AGT_FLEET_BATCH;
+    }
+
+    if (RAND_bytes(random, sizeof(random)) != 1) {
+        ngx_agt_fleet_connection_fail(&w->reader, "RAND_bytes() failed");
+        return;
+    }
+
+    ngx_hex_dump(epoch, random, sizeof(random));
+
+    ngx_str_set(&args[0], "SET");
+    args[1] = w->conf->epoch;
+    args[2].data = epoch;
+    args[2].len = NGX_AGT_FLEET_EPOCH_LEN;
+    ngx_str_set(&args[3], "NX");
+
+    if (ngx_agt_fleet_connection_send(&w->reader, args, 4, 0,
+                                      ngx_agt_fleet_read_epoch_set, 0)
+        != NGX_OK)
+    {
+        return;
+    }
+
+    ngx_str_set(&args[0], "GET");
+
+    if (ngx_agt_fleet_connection_send(&w->reader, args, 2, 0,
+                                      ngx_agt_fleet_read_epoch, 0)
+        != NGX_OK)
+    {
+        return;
+    }
+
+    p = ngx_agt_fleet_id_write(id, &w->last);
+
+    ngx_str_set(&args[0], "XRANGE");
+    args[1] = w->conf->stream;
+    args[2].data = id;
+    args[2].len = (size_t) (p - id);
+    args[3] = args[2];
+    ngx_str_set(&args[4], "COUNT");
+    ngx_str_set(&args[5], "1");
+
+    (void) ngx_agt_fleet_connection_send(&w->reader, args, 6, 0,
+                                         ngx_agt_fleet_read_place, 0);
+}
+
+
+static void
+ngx_agt_fleet_read_epoch_set(ngx_agt_fleet_connection_t *conn,
+    const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number)
+{
+    if (reply->type == NGX_AGT_FLEET_REPLY_ERROR) {
+
+        /* one that is set can still be read where Redis is full */
+
+        ngx_agt_fleet_error(conn->data, "Redis refuses to set a key", reply);
+    }
+}
+
+
+/* another epoch: everything that was in the stream has gone */
+
+static void
+ngx_agt_fleet_read_epoch(ngx_agt_fleet_connection_t *conn,
+    const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number)
+{
+    ngx_agt_fleet_worker_t  *w;
+
+    w = conn->data;
+
+    if (reply->type != NGX_AGT_FLEET_REPLY_STRING
+        || reply->text.len != NGX_AGT_FLEET_EPOCH_LEN)
+    {
+        ngx_agt_fleet_connection_refuse(conn, reply,
+                                        "it does not tell the epoch");
+        return;
+    }
+
+    if (!ngx_agt_fleet_is_holder(w)) {
+        ngx_agt_fleet_connection_close(conn);
+        return;
+    }
+
+    if (ngx_memcmp(reply->text.data, w->state->epoch, NGX_AGT_FLEET_EPOCH_LEN)
+        == 0)
+    {
+        return;
+    }
+
+    ngx_agt_denials_lock(w->denials);
+
+    ngx_agt_counts_clear(w->counts);
+
+    w->state->until = 0;
+    w->state->last_ms = 0;
+    w->state->last_seq = 0;
+
+    ngx_memory_barrier();
+
+    ngx_memcpy(w->state->epoch, reply->text.data, NGX_AGT_FLEET_EPOCH_LEN);
+
+    ngx_agt_denials_unlock(w->denials);
+
+    w->moved = 1;
+    w->read_back = 0;
+    w->last.ms = 0;
+    w->last.seq = 0;
+}
+
+
+/* where the last entry is not there, later ones may have gone with it */
+
+static void
+ngx_agt_fleet_read_place(ngx_agt_fleet_connection_t *conn,
+    const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number)
+{
+    ngx_agt_clock_t          now;
+    ngx_agt_fleet_worker_t  *w;
+
+    w = conn->data;
+
+    if (reply->type != NGX_AGT_FLEET_REPLY_LIST) {
+        ngx_agt_fleet_connection_refuse(conn, reply,
+                                        "it does not tell of the stream");
+        return;
+    }
+
+    if (reply->n == 0) {
+        w->last.ms = 0;
+        w->last.seq = 0;
+    }
+
+    w->known = 1;
+
+    ngx_agt_fleet_append_begin(w, w->moved);
+
+    if (w->moved) {
+        ngx_agt_clock_now(&now);
+        ngx_agt_fleet_read_resend(w, &now);
+    }
+
+    ngx_agt_fleet_read_next(w);
+}
+
+
+static void
+ngx_agt_fleet_read_next(ngx_agt_fleet_worker_t *w)
+{
+    u_char     id[NGX_AGT_FLEET_ID_LEN], count[NGX_INT_T_LEN];
+    u_char     block[NGX_INT_T_LEN];
+    ngx_str_t  args[8];
+
+    ngx_str_set(&args[0], "XREAD");
+    ngx_str_set(&args[1], "COUNT");
+    args[2].data = count;
+    args[2].len = (size_t) (ngx_sprintf(count, "%ui", w->batch) - count);
+    ngx_str_set(&args[3], "BLOCK");
+    args[4].data = block;
+    args[4].len = (size_t) (ngx_sprintf(block, "%ui",
+                                        (ngx_uint_t) NGX_AGT_FLEET_BLOCK)
+                            - block);
+    ngx_str_set(&args[5], "STREAMS");
+    args[6] = w->conf->stream;
+    args[7].data = id;
+    args[7].len = (size_t) (ngx_agt_fleet_id_write(id, &w->last) - id);
+
+    (void) ngx_agt_fleet_connection_send(&w->reader, args, 8,
+                                         NGX_AGT_FLEET_BLOCK,
+                                         ngx_agt_fleet_read_done, 0);
+}
+
+
+/* the next command reads from the start; until then, not all is known */
+
+static void
+ngx_agt_fleet_read_again(ngx_agt_fleet_worker_t *w)
+{
+    w->last.ms = 0;
+    w->last.seq = 0;
+    w->caught = 0;
+    w->full = 0;
+    w->state->until = 0;
+}
+
+
+static void
+ngx_agt_fleet_read_done(ngx_agt_fleet_connection_t *conn,
+    const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number)
+{
+    ngx_int_t                     rc;
+    ngx_str_t                     value;
+    ngx_uint_t                    i;
+    ngx_agt_clock_t               now;
+    ngx_agt_fleet_id_t            id;
+    ngx_agt_fleet_entry_t         entry;
+    ngx_agt_fleet_worker_t       *w;
+    const ngx_agt_fleet_reply_t  *entries;
+
+    static ngx_agt_fleet_line_t  lines[NGX_AGT_FLEET_WRITERS];
+
+    w = conn->data;
+
+    ngx_agt_clock_now(&now);
+
+    rc = ngx_agt_fleet_reply_read(reply, &w->conf->stream, &entries);
+
+    if (rc == NGX_ERROR) {
+        ngx_agt_fleet_connection_refuse(conn, reply,
+                                        "it does not let the stream be read");
+        return;
+    }
+
+    for (i = 0; rc == NGX_OK && i < entries->n; i++) {
+
+        /* another worker may read by now */
+
+        if (!ngx_agt_fleet_is_holder(w)) {
+            ngx_agt_fleet_connection_close(conn);
+            return;
+        }
+
+        rc = ngx_agt_fleet_reply_entry(entries, i, &id, &value);
+
+        if (rc == NGX_ERROR) {
+            ngx_agt_fleet_connection_fail(conn, "an entry has no id");
+            return;
+        }
+
+        if (rc == NGX_OK) {
+            rc = ngx_agt_fleet_entry_open(w->seal, &value, &entry, lines);
+        }
+
+        if (rc == NGX_ABORT) {
+
+            /* what it says is not known here, so all after it must wait */
+
+            w->stuck = now.mono;
+            w->unopened = now.mono;
+            w->state->unreadable++;
+            w->state->until = 0;
+            break;
+        }
+
+        if (rc == NGX_OK) {
+            ngx_agt_fleet_read_entry(w, &entry, &now);
+
+        } else {
+            w->unopened = now.mono;
+            w->state->unreadable++;
+            w->state->until = 0;
+        }
+
+        w->state->read++;
+        w->last = id;
+        rc = NGX_OK;
+    }
+
+    w->state->last_ms = w->last.ms;
+    w->state->last_seq = w->last.seq;
+
+    if (rc == NGX_ABORT) {
+        return;
+    }
+
+    if (rc == NGX_DECLINED || entries->n < w->batch) {
+        ngx_agt_fleet_read_end(w, sent);
+    }
+
+    ngx_agt_fleet_read_next(w);
+}
+
+
+/*
+ * An entry is counted after it has been applied, so that one whose reader dies
+ * in between is applied by the next one.
+ */
+
+static void
+ngx_agt_fleet_read_entry(ngx_agt_fleet_worker_t *w,
+    const ngx_agt_fleet_entry_t *entry, const ngx_agt_clock_t *now)
+{
+    ngx_uint_t               own;
+    ngx_agt_counts_number_e  taken;
+
+    if (ngx_agt_counts_is_used(w->counts, entry->writer, entry->number)) {
+        return;
+    }
+
+    own = ngx_agt_fleet_is_own(w, entry->writer);
+
+    switch (entry->kind) {
+
+    case NGX_AGT_FLEET_MARK:
+        ngx_agt_fleet_read_mark(w, entry, now);
+        break;
+
+    case NGX_AGT_FLEET_RESEND:
+
+        /* those of long ago have been answered */
+
+        if (w->caught) {
+            ngx_agt_fleet_read_resend(w, now);
+        }
+
+        break;
+
+    default: /* NGX_AGT_FLEET_DENIAL */
+
+        if (!own) {
+            ngx_agt_fleet_read_denial(w, entry, now);
+        }
+    }
+
+    ngx_agt_denials_lock(w->denials);
+
+    taken = ngx_agt_counts_take(w->counts, entry->writer, entry->number,
+                                now->mono);
+
+    if (taken == NGX_AGT_COUNTS_GAP || taken == NGX_AGT_COUNTS_FULL) {
+        w->state->gaps++;
+        w->state->until = 0;
+    }
+
+    ngx_agt_denials_unlock(w->denials);
+}
+
+
+static void
+ngx_agt_fleet_read_denial(ngx_agt_fleet_worker_t *w,
+    const ngx_agt_fleet_entry_t *entry, const ngx_agt_clock_t *now)
+{
+    uint64_t                       wall, age, made;
+    ngx_uint_t                     source;
+    ngx_agt_denial_t               denial;
+    const ngx_agt_fleet_denial_t  *d;
+
+    d = &entry->u.denial;
+
+    wall = ngx_agt_fleet_wall();
+
+    ngx_memzero(&denial, sizeof(ngx_agt_denial_t));
+
+    ngx_memcpy(denial.key, d->key, NGX_AGT_DENIAL_KEY_LEN);
+
+    denial.wall = ngx_agt_time_add(d->exp, w->leeway);
+    denial.before = d->before;
+
+    if (denial.wall <= now->wall) {
+        return;
+    }
+
+    /* a clock that is behind the other's relies on the time of reading */
+
+    age = (d->made < wall) ? wall - d->made : 0;
+    made = (now->mono > age) ? now->mono - age : 1;
+
+    source = ngx_max(d->source, NGX_AGT_DENIED_BY_FEED);
+    source = ngx_min(source, NGX_AGT_DENIED_BY_HOOK);
+
+    denial.mark = ngx_agt_denial_mark(made, source, d->kind);
+
+    w->state->lag = age;
+
+    if (ngx_agt_denials_learn(w->denials, &denial, now) == NGX_ERROR) {
+        w->full = now->mono;
+        w->state->until = 0;
+    }
+}
+
+
+static void
+ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
+    const ngx_agt_fleet_entry_t *entry, const ngx_agt_clock_t *now)
+{
+    const ngx_agt_fleet_mark_t  *mark;
+
+    mark = &entry->u.mark;
+
+    ngx_agt_denials_lock(w->denials);
+
+    ngx_agt_counts_mark(w->counts, mark->lines, mark->n, now->mono);
+
+    if (mark->start > w->state->marked) {
+        w->state->marked = mark->start;
+        w->state->mark_read = now->mono;
+    }
+
+    ngx_agt_denials_unlock(w->denials);
+
+    if (w->asked == 0 || w->caught == 0
+        || ++w->marks < NGX_AGT_FLEET_HEARD)
+    {
+        return;
+    }
+
+    /* what nobody has told by now, this edge alone knows */
+
+    (void) ngx_agt_numbers_adopt(w->denials, w->asked, now);
+
+    w->asked = 0;
+    w->dump = 0;
+}
+
+
+/* everybody tells again what it has told; the edge that leads, all it knows */
+
+static void
+ngx_agt_fleet_read_resend(ngx_agt_fleet_worker_t *w,
+    const ngx_agt_clock_t *now)
+{
+    ngx_agt_fleet_append_begin(w, 1);
+
+    w->asked = now->mono;
+    w->marks = 0;
+    w->dump = 1;
+}
+
+
+/* everything that was in the stream when the command was sent is read */
+
+static void
+ngx_agt_fleet_read_end(ngx_agt_fleet_worker_t *w, uint64_t sent)
+{
+    uint64_t               now;
+    ngx_agt_counts_step_e  step;
+
+    now = ngx_agt_clock_mono();
+
+    w->caught = ngx_max(sent, 1);
+
+    ngx_agt_denials_lock(w->denials);
+    step = ngx_agt_counts_step(w->counts, now);
+    ngx_agt_denials_unlock(w->denials);
+
+    ngx_agt_fleet_read_own(w);
+
+    switch (step) {
+
+    case NGX_AGT_COUNTS_READ:
+        ngx_agt_fleet_read_again(w);
+        break;
+
+    case NGX_AGT_COUNTS_ASK:
+        w->resend_number = ngx_agt_numbers_reserve(w->denials);
+        w->state->resends++;
+        break;
+
+    default:
+
+        if (w->full && now - w->full >= NGX_AGT_FLEET_FULL_AGAIN) {
+            ngx_agt_fleet_read_again(w);
+        }
+    }
+}
+
+
+/* notes the number of this edge up to which all were read back */
+
+static void
+ngx_agt_fleet_read_own(ngx_agt_fleet_worker_t *w)
+{
+    ngx_uint_t  i, n;
+
+    static ngx_agt_fleet_line_t  lines[NGX_AGT_FLEET_WRITERS];
+
+    if (w->read_back >= ngx_agt_numbers_last(w->denials)) {
+        return;
+    }
+
+    n = ngx_agt_counts_lines(w->counts, lines);
+
+    for (i = 0; i < n; i++) {
+        if (ngx_agt_fleet_is_own(w, lines[i].writer)) {
+            w->read_back = lines[i].last;
+        }
+    }
+}
+
+
+void
+ngx_agt_fleet_read_check(ngx_agt_fleet_worker_t *w, uint64_t now)
+{
+    if (w->stuck && w->known && now - w->stuck >= NGX_AGT_FLEET_STUCK) {
+        w->stuck = 0;
+        ngx_agt_fleet_read_next(w);
+    }
+}
+
+
+static ngx_uint_t
+ngx_agt_fleet_is_own(ngx_agt_fleet_worker_t *w, const u_char *writer)
+{
+    return ngx_memcmp(writer, w->state->writer, NGX_AGT_FLEET_WRITER_LEN) == 0;
+}

@@ -1,0 +1,116 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+#ifndef _NGX_AGT_FLEET_WORKER_H_INCLUDED_
+#define _NGX_AGT_FLEET_WORKER_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "fleet/connection.h"
+#include "fleet/counts.h"
+#include "fleet/seal.h"
+#include "zone/numbers.h"
+
+
+/*
+ * What the files of the fleet share in the worker that reads and appends.
+ */
+
+/* milliseconds without an answer after which an edge is late */
+#define NGX_AGT_FLEET_SILENCE    1000
+
+/* milliseconds between two marks, and after which a mark is too old */
+#define NGX_AGT_FLEET_MARKS      2000
+#define NGX_AGT_FLEET_MARK_AGE   10000
+
+/* milliseconds after an entry that cannot be opened in which an edge is late */
+#define NGX_AGT_FLEET_UNOPENED   60000
+
+/* milliseconds in which XREAD waits for entries */
+#define NGX_AGT_FLEET_BLOCK      250
+
+
+typedef struct {
+    const ngx_agt_fleet_conf_t  *conf;
+    ngx_agt_denials_t           *denials;
+    ngx_agt_fleet_state_t       *state;      /* shared */
+    ngx_agt_counts_t            *counts;     /* shared */
+    ngx_agt_fleet_seal_t        *seal;
+    ngx_log_t                   *log;
+    uint32_t                     cycle;
+    int64_t                      leeway;     /* seconds */
+
+    ngx_event_t                  tick;
+    ngx_connection_t             dummy;
+
+    /* both go to the same server; without either, there is no session */
+    ngx_agt_fleet_connection_t   reader;
+    ngx_agt_fleet_connection_t   teller;
+
+    uint64_t                     retry;      /* ms: of the next try */
+    uint64_t                     pause;      /* ms, of the backoff */
+    uint64_t                     second;     /* ms: of the next look */
+    uint64_t                     ping;       /* ms: of the next one */
+    uint64_t                     checked;    /* ms: of the lease */
+
+    /* reading */
+    ngx_agt_fleet_id_t           last;
+    ngx_agt_fleet_id_t           asked_last; /* when the server was asked */
+    ngx_uint_t                   batch;
+    uint64_t                     ponged;     /* ms: sending of an answered one */
+    uint64_t                     caught;     /* ms: when all was read up to */
+    uint64_t                     unopened;   /* ms: the last such entry */
+    uint64_t                     full;       /* ms: a denial found no room */
+    uint64_t                     stuck;      /* ms: at an unknown version */
+    uint64_t                     asked;      /* ms: others were asked */
+    ngx_uint_t                   marks;      /* read since that */
+
+    /* appending */
+    uint64_t                     cursor;     /* the next number */
+    uint64_t                     hold;       /* ms: nothing until then */
+    uint64_t                     appended_at; /* ms: the last answer */
+    uint64_t                     read_back;  /* own numbers up to this one */
+    uint64_t                     mark_number;
+    uint64_t                     resend_number;
+
+    /* the lease in Redis */
+    uint64_t                     leads;      /* ms: until then */
+    uint64_t                     marked;     /* ms: the last mark was taken */
+    uint64_t                     dumped;     /* ms */
+    uint64_t                     dump_last;  /* number */
+    uint64_t                     trimmed;    /* ms */
+    uint64_t                     length;     /* entries of the stream */
+
+    unsigned                     holder:1;   /* of the lease of the edge */
+    unsigned                     known:1;    /* what stream it is */
+    unsigned                     moved:1;    /* it is another one */
+    unsigned                     dump:1;     /* everything is to be told */
+    unsigned                     resent:1;   /* others have had their time */
+    unsigned                     trimming:1;
+    unsigned                     said_error:1;
+} ngx_agt_fleet_worker_t;
+
+
+/*
+ * Returns 1 if this worker still holds the lease of the edge, else 0.
+ */
+ngx_uint_t ngx_agt_fleet_is_holder(ngx_agt_fleet_worker_t *w);
+
+/*
+ * Notes an error of Redis, and logs it once until the session is healthy.
+ */
+void ngx_agt_fleet_error(ngx_agt_fleet_worker_t *w, const char *what,
+    const ngx_agt_fleet_reply_t *reply);
+
+/*
+ * Returns the wall clock in milliseconds.
+ */
+uint64_t ngx_agt_fleet_wall(void);
+
+
+#endif /* _NGX_AGT_FLEET_WORKER_H_INCLUDED_ */

@@ -1,0 +1,169 @@
+package FleetEdges;
+
+# Edges of one fleet, for tests: each is an NginxProcess that asks the MockAPI of
+# the test, and shares its denials through the Redis of the test.
+#
+#   my $fleet = FleetEdges->new($redis->url, params => 'timeout=1s');
+#   my $edge = $fleet->edge(workers => 2, http => '...');
+#
+#   $fleet->state($edge)                       a word
+#   $fleet->wait_state($edge, 'healthy', $seconds)
+#   $fleet->figures($edge)                     the "fleet" of its status
+#   $fleet->why($edge, $token)                 "verdict/reason"
+#   $fleet->wait_why($edge, $token, $why, $seconds)
+#   $fleet->post($edge, '/out', $token)        signs out: the status
+#   $fleet->hook($edge, jti => @names)         the status
+
+use strict;
+use warnings;
+
+use JSON::PP ();
+use File::Temp ();
+use Time::HiRes qw(sleep time);
+
+use HttpClient ();
+use NginxControl ();
+use NginxProcess ();
+
+my $config = <<'EOC';
+    location = /t { agilicus_token on; try_files /page =404; }
+    location = /out { agilicus_token_revoke; }
+    location = /hook { agilicus_token_revocation_hook trusted; }
+    location = /status { agilicus_token_status; }
+EOC
+
+
+sub new {
+    my ($class, $url, %opt) = @_;
+
+    my $self = bless { url => $url, params => '', %opt,
+                       dir => File::Temp->newdir }, $class;
+
+    $self->{key} ||= $self->key('fleet.key', '5a' x 32);
+
+    return $self;
+}
+
+
+# a file with a key, whose name is returned
+
+sub key {
+    my ($self, $name, $hex) = @_;
+
+    my $path = "$self->{dir}/$name";
+
+    open my $fh, '>', $path or die "$path: $!\n";
+    print $fh "$hex\n";
+    close $fh;
+    chmod 0600, $path;
+
+    return $path;
+}
+
+
+sub http {
+    my ($self, %opt) = @_;
+
+    my $url = $opt{url} || $self->{url};
+    my $key = $opt{key} || $self->{key};
+    my $params = defined $opt{params} ? $opt{params} : $self->{params};
+    my $more = $opt{http} || '';
+
+    return <<"EOC";
+        agilicus_token_api http://127.0.0.1:\$TEST_NGINX_MOCK_PORT;
+        agilicus_token_api_rate off;
+        agilicus_token_cache_valid active=600s invalid=1s;
+        agilicus_token_fleet $url key=$key $params;
+        add_header X-Why "\$agilicus_token_verdict/\$agilicus_token_reason"
+                   always;
+        $more
+EOC
+}
+
+
+sub edge {
+    my ($self, %opt) = @_;
+
+    my $edge = NginxProcess->new(
+        workers   => $opt{workers} || 1,
+        log_level => $opt{log_level} || 'info',
+        http      => $self->http(%opt),
+        config    => $config . ($opt{config} || ''),
+        map({ ($_ => $opt{$_}) } grep { exists $opt{$_} } qw(master daemon)),
+    );
+
+    $edge->write_file('html/page', "page\n");
+    $edge->start;
+
+    return $edge;
+}
+
+
+sub figures {
+    my ($self, $edge) = @_;
+
+    my $res = $edge->get('/status?format=json');
+
+    return eval { JSON::PP::decode_json($res->{body})->{fleet} } || {};
+}
+
+
+sub state { return figures(@_)->{state} || '' }
+
+
+sub wait_for {
+    my ($self, $seconds, $check) = @_;
+
+    my $until = time + ($seconds || 5) * NginxControl::slow();
+
+    do {
+        return 1 if $check->();
+        sleep 0.005;
+    } while (time < $until);
+
+    return 0;
+}
+
+
+sub wait_state {
+    my ($self, $edge, $state, $seconds) = @_;
+
+    return $self->wait_for($seconds,
+                           sub { $self->state($edge) eq $state });
+}
+
+
+sub why {
+    my ($self, $edge, $token) = @_;
+
+    my $res = $edge->get('/t', headers => { Authorization => "Bearer $token" });
+
+    return HttpClient::header($res, 'X-Why') || '';
+}
+
+
+sub wait_why {
+    my ($self, $edge, $token, $why, $seconds) = @_;
+
+    return $self->wait_for($seconds,
+                           sub { $self->why($edge, $token) eq $why });
+}
+
+
+sub post {
+    my ($self, $edge, $uri, $token) = @_;
+
+    return $edge->request(POST => $uri,
+        headers => { Authorization => "Bearer $token" })->{status};
+}
+
+
+sub hook {
+    my ($self, $edge, $kind, @names) = @_;
+
+    return $edge->request(POST => '/hook',
+        headers => { 'Content-Type' => 'application/json' },
+        body => JSON::PP::encode_json({ $kind => \@names }))->{status};
+}
+
+1;
