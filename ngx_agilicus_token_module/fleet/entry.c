@@ -61,7 +61,7 @@ ngx_agt_fleet_entry_open(ngx_agt_fleet_seal_t *seal, const ngx_str_t *sealed,
     }
 
     if (version != NGX_AGT_FLEET_VERSION || kind < NGX_AGT_FLEET_DENIAL
-        || kind > NGX_AGT_FLEET_RESEND)
+        || kind > NGX_AGT_FLEET_EMPTY)
     {
         return NGX_ABORT;
     }
@@ -96,6 +96,7 @@ ngx_agt_fleet_entry_encode(const ngx_agt_fleet_entry_t *entry, u_char *out)
         break;
 
     case NGX_AGT_FLEET_RESEND:
+    case NGX_AGT_FLEET_EMPTY:
         break;
 
     default:
@@ -140,6 +141,7 @@ ngx_agt_fleet_entry_decode(ngx_agt_fleet_kind_e kind, const ngx_str_t *plain,
         return ngx_agt_fleet_mark_decode(p, len, &entry->u.mark, lines);
 
     case NGX_AGT_FLEET_RESEND:
+    case NGX_AGT_FLEET_EMPTY:
         return len ? NGX_DECLINED : NGX_OK;
 
     default:

@@ -33,7 +33,8 @@
 typedef enum {
     NGX_AGT_FLEET_DENIAL = 1,
     NGX_AGT_FLEET_MARK,          /* the end of a poll of an API's feed */
-    NGX_AGT_FLEET_RESEND         /* asks for everything again */
+    NGX_AGT_FLEET_RESEND,        /* asks for everything again */
+    NGX_AGT_FLEET_EMPTY          /* a number whose denial has gone */
 } ngx_agt_fleet_kind_e;
 
 
