@@ -12,6 +12,8 @@
 
 unsigned  fuzz_accepted;
 
+ngx_uint_t  ngx_pagesize = 4096;
+
 
 /* the function that libFuzzer calls */
 
@@ -65,4 +67,28 @@ fuzz_run(const uint8_t *data, size_t size)
     fuzz_target(copy, size);
 
     free(copy);
+}
+
+
+/* of nginx, for what is no pure room */
+
+void *
+ngx_calloc(size_t size, ngx_log_t *log)
+{
+    return calloc(1, size);
+}
+
+
+void
+ngx_explicit_memzero(void *buf, size_t n)
+{
+    explicit_bzero(buf, n);
+}
+
+
+void
+ngx_log_error_core(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
+    const char *fmt, ...)
+{
+    /* nothing is said */
 }
