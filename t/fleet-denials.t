@@ -21,6 +21,12 @@ my $mock = MockAPI->start(
 
         return 410 if $name =~ /^gone/;
 
+        # issued later than any denial
+
+        return { token => { jti => "j-$name", sub => 'u-out-4',
+                            iat => 4000 + int time } }
+            if $name =~ /^later/;
+
         return { token => { jti => "j-$name", sub => "u-$name",
                             session => "s-$name" } };
     },
@@ -87,8 +93,9 @@ ok($fleet->wait_state($four, 'healthy'), 'a new edge is of the fleet');
 is($fleet->why($four, 'out-1'), 'revoked/revoked', 'it knows a sign-out');
 is($fleet->why($four, 'out-2'), 'revoked/jti', 'a jti');
 is($fleet->why($four, 'out-3'), 'revoked/session', 'a session');
-is($fleet->why($four, 'out-4'), 'active/',
-   'and that this token was not asked about there before its subject');
+is($fleet->why($four, 'out-4'), 'revoked/subject', 'and a subject');
+is($fleet->why($four, 'later-4'), 'active/',
+   'whose token of a later date passes');
 is($fleet->why($four, 'out-5'), 'active/', 'another token passes');
 
 

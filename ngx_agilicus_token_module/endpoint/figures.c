@@ -19,11 +19,12 @@
 #define NGX_AGT_FIGURES_EVENTS    3
 #define NGX_AGT_FIGURES_APIS      4
 #define NGX_AGT_FIGURES_FEED      5
-#define NGX_AGT_FIGURES_DENIALS   6
-#define NGX_AGT_FIGURES_LEDGER    7
-#define NGX_AGT_FIGURES_GATE      8
-#define NGX_AGT_FIGURES_ZONES     9
-#define NGX_AGT_FIGURES_SECTIONS  10
+#define NGX_AGT_FIGURES_FLEET     6
+#define NGX_AGT_FIGURES_DENIALS   7
+#define NGX_AGT_FIGURES_LEDGER    8
+#define NGX_AGT_FIGURES_GATE      9
+#define NGX_AGT_FIGURES_ZONES     10
+#define NGX_AGT_FIGURES_SECTIONS  11
 
 
 /*
@@ -40,6 +41,7 @@ typedef enum {
     NGX_AGT_FIGURE_FLAG,
     NGX_AGT_FIGURE_BREAKER,      /* time until which it is open; 0: closed */
     NGX_AGT_FIGURE_FEED,         /* ngx_agt_feed_e */
+    NGX_AGT_FIGURE_FLEET,        /* ngx_agt_fleet_e */
 
     NGX_AGT_FIGURE_VERDICTS,
     NGX_AGT_FIGURE_DECISIONS,    /* verdict, reason */
@@ -119,6 +121,7 @@ static const ngx_agt_figures_section_t
     { "apis", "Tokens API", "api", "url",
       offsetof(ngx_agt_figures_t, apis) },
     { "feed", "Revocation feed", NULL, NULL, 0 },
+    { "fleet", "Fleet", NULL, NULL, 0 },
     { "denials", "Denials", NULL, NULL, 0 },
     { "ledger", "Ledger", NULL, NULL, 0 },
     { "signature", "Signature gate", NULL, NULL, 0 },
@@ -251,6 +254,44 @@ static const ngx_agt_figure_t  ngx_agt_figures[] = {
       NGX_AGT_FIGURE_NUMBER, of(feed_state.denied),
       "Denials that polls have made." },
 
+    { NGX_AGT_FIGURES_FLEET, "state", "fleet_state", "gauge", NULL,
+      NGX_AGT_FIGURE_FLEET, of(fleet), "Whether the fleet is in this state." },
+    { NGX_AGT_FIGURES_FLEET, "leads", "fleet_leads", "gauge", NULL,
+      NGX_AGT_FIGURE_FLAG, of(fleet_state.leads),
+      "Whether this edge appends marks and trims." },
+    { NGX_AGT_FIGURES_FLEET, "lag_ms", "fleet_lag_seconds", "gauge", NULL,
+      NGX_AGT_FIGURE_MS, of(fleet_state.lag),
+      "Age of the last denial of another edge as it was read." },
+    { NGX_AGT_FIGURES_FLEET, "pending", "fleet_pending", "gauge", NULL,
+      NGX_AGT_FIGURE_NUMBER, of(fleet_pending),
+      "Entries that Redis has not acknowledged yet." },
+    { NGX_AGT_FIGURES_FLEET, "missing", "fleet_missing", "gauge", NULL,
+      NGX_AGT_FIGURE_NUMBER, of(fleet_missing),
+      "Entries of other edges that are missing." },
+    { NGX_AGT_FIGURES_FLEET, "gaps", "fleet_gaps_total", "counter", NULL,
+      NGX_AGT_FIGURE_NUMBER, of(fleet_state.gaps),
+      "How often entries were missing." },
+    { NGX_AGT_FIGURES_FLEET, "unreadable", "fleet_unreadable_total", "counter",
+      NULL, NGX_AGT_FIGURE_NUMBER, of(fleet_state.unreadable),
+      "Entries that could not be opened." },
+    { NGX_AGT_FIGURES_FLEET, "errors", "fleet_errors_total", "counter", NULL,
+      NGX_AGT_FIGURE_NUMBER, of(fleet_state.errors),
+      "Errors of Redis, and connections that were lost." },
+    { NGX_AGT_FIGURES_FLEET, "connections", "fleet_connections_total",
+      "counter", NULL, NGX_AGT_FIGURE_NUMBER, of(fleet_state.connections),
+      "How often this edge has connected to Redis." },
+    { NGX_AGT_FIGURES_FLEET, "read", "fleet_read_total", "counter", NULL,
+      NGX_AGT_FIGURE_NUMBER, of(fleet_state.read), "Entries that were read." },
+    { NGX_AGT_FIGURES_FLEET, "told", "fleet_told_total", "counter", NULL,
+      NGX_AGT_FIGURE_NUMBER, of(fleet_state.told),
+      "Entries that Redis has acknowledged." },
+    { NGX_AGT_FIGURES_FLEET, "resends", "fleet_resends_total", "counter", NULL,
+      NGX_AGT_FIGURE_NUMBER, of(fleet_state.resends),
+      "How often this edge has asked for everything again." },
+    { NGX_AGT_FIGURES_FLEET, "trimmed", "fleet_trimmed_total", "counter", NULL,
+      NGX_AGT_FIGURE_NUMBER, of(fleet_state.trimmed),
+      "Entries that this edge has trimmed." },
+
     { NGX_AGT_FIGURES_DENIALS, "live", "denials", "gauge", NULL,
       NGX_AGT_FIGURE_NUMBER, of(denials), "Denials that have not ended." },
     { NGX_AGT_FIGURES_DENIALS, "places", "denial_places", "gauge", NULL,
@@ -339,6 +380,13 @@ static const char  *ngx_agt_figures_feed[] = {
 #define NGX_AGT_NFEED  (sizeof(ngx_agt_figures_feed) / sizeof(char *))
 
 
+static const char  *ngx_agt_figures_fleet[] = {
+    "off", "init", "healthy", "away", "gap", "unreadable", "full", "old"
+};
+
+#define NGX_AGT_NFLEET  (sizeof(ngx_agt_figures_fleet) / sizeof(char *))
+
+
 static const char  *ngx_agt_figures_results[NGX_AGT_CALLS_RESULTS] = {
     [NGX_AGT_CALLS_OK] = "ok",
     [NGX_AGT_CALLS_INVALID] = "invalid",
@@ -369,7 +417,7 @@ ngx_agt_figures_len(const ngx_agt_figures_t *figures, size_t row)
     zone = figures->zones.elts;
     row += NGX_AGT_FIGURES_SAMPLE;
 
-    samples = NGX_AGT_NFIGURES + NGX_AGT_NFEED
+    samples = NGX_AGT_NFIGURES + NGX_AGT_NFEED + NGX_AGT_NFLEET
               + NGX_AGT_VERDICT_LAST * (1 + NGX_AGT_REASON_LAST);
 
     len = NGX_AGT_NFIGURES * NGX_AGT_FIGURES_FAMILY + samples * row;
@@ -760,6 +808,10 @@ ngx_agt_figure_value(u_char *p, u_char *last, const ngx_agt_figure_t *f,
         word = ngx_agt_figures_feed[value];
         break;
 
+    case NGX_AGT_FIGURE_FLEET:
+        word = ngx_agt_figures_fleet[value];
+        break;
+
     default: /* NGX_AGT_FIGURE_NUMBER */
         return ngx_slprintf(p, last, "%uL", value);
     }
@@ -812,7 +864,8 @@ ngx_agt_figure_samples(u_char *p, u_char *last, const ngx_agt_figure_t *f,
     const u_char *set)
 {
     uint64_t                 value;
-    ngx_uint_t               i;
+    ngx_uint_t               i, n, feed;
+    const char             **words;
     ngx_agt_figure_sample_t  s;
 
     value = *(const uint64_t *) (set + f->offset);
@@ -838,10 +891,14 @@ ngx_agt_figure_samples(u_char *p, u_char *last, const ngx_agt_figure_t *f,
         break;
 
     case NGX_AGT_FIGURE_FEED:
+    case NGX_AGT_FIGURE_FLEET:
+        feed = (f->kind == NGX_AGT_FIGURE_FEED);
+        words = feed ? ngx_agt_figures_feed : ngx_agt_figures_fleet;
+        n = feed ? NGX_AGT_NFEED : NGX_AGT_NFLEET;
 
-        for (i = 0; i < NGX_AGT_NFEED; i++) {
+        for (i = 0; i < n; i++) {
             p = ngx_agt_figure_name(p, last, f, set, "");
-            p = ngx_slprintf(p, last, "state=\"%s\",", ngx_agt_figures_feed[i]);
+            p = ngx_slprintf(p, last, "state=\"%s\",", words[i]);
             p = ngx_agt_figure_close(p, last);
             p = ngx_slprintf(p, last, "%d\n", i == value);
         }

@@ -74,6 +74,11 @@ typedef struct {
     int64_t               feed_lag;      /* the same before the first poll */
     ngx_agt_feed_state_t  feed_state;
 
+    uint64_t              fleet;         /* ngx_agt_fleet_e */
+    uint64_t              fleet_pending;
+    uint64_t              fleet_missing;
+    ngx_agt_fleet_state_t fleet_state;
+
     uint64_t              denials;
     uint64_t              denial_places;
     uint64_t              denials_lost;

@@ -12,6 +12,7 @@
 #include "request/headers.h"
 #include "api/credential.h"
 #include "token/text.h"
+#include "zone/numbers.h"
 
 
 typedef struct {
@@ -391,6 +392,8 @@ ngx_agt_status_denials(ngx_agt_figures_t *figures, ngx_agt_denials_t *denials)
     ngx_agt_denials_lock(denials);
 
     figures->feed_state = denials->sh->feed;
+    figures->fleet_state = denials->sh->fleet;
+    figures->fleet_missing = ngx_agt_fleet_missing(denials);
     figures->denials_lost = denials->sh->lost;
     figures->counts[NGX_AGT_COUNT_RECOVERED] += denials->sh->recovered;
 
@@ -418,6 +421,13 @@ ngx_agt_status_denials(ngx_agt_figures_t *figures, ngx_agt_denials_t *denials)
             figures->feed_lag = (int64_t) (now.mono
                                            - figures->feed_state.watermark);
         }
+    }
+
+    figures->fleet = ngx_agt_fleet_state(denials, now.mono);
+
+    if (figures->fleet != NGX_AGT_FLEET_OFF) {
+        figures->fleet_pending = ngx_agt_numbers_last(denials)
+                                 - figures->fleet_state.appended;
     }
 
     /* denials are counted without the mutex, because it takes long */

@@ -127,7 +127,7 @@ ngx_agt_fleet_append_one(ngx_agt_fleet_worker_t *w,
 }
 
 
-/* a number whose denial has gone is told as a denial that has ended */
+/* a number whose denial has gone is told all the same */
 
 static void
 ngx_agt_fleet_append_denial(ngx_agt_fleet_worker_t *w,
@@ -137,12 +137,13 @@ ngx_agt_fleet_append_denial(ngx_agt_fleet_worker_t *w,
     uint64_t                 age;
     const ngx_agt_denial_t  *s;
 
-    entry->kind = NGX_AGT_FLEET_DENIAL;
-    entry->u.denial.made = ngx_agt_fleet_wall();
-
     if (numbered->empty) {
+        entry->kind = NGX_AGT_FLEET_EMPTY;
         return;
     }
+
+    entry->kind = NGX_AGT_FLEET_DENIAL;
+    entry->u.denial.made = ngx_agt_fleet_wall();
 
     s = &numbered->denial;
 

@@ -369,11 +369,16 @@ ngx_agt_fleet_read_entry(ngx_agt_fleet_worker_t *w,
 
         break;
 
-    default: /* NGX_AGT_FLEET_DENIAL */
+    case NGX_AGT_FLEET_DENIAL:
 
         if (!own) {
             ngx_agt_fleet_read_denial(w, entry, now);
         }
+
+        break;
+
+    default: /* NGX_AGT_FLEET_EMPTY */
+        break;
     }
 
     ngx_agt_denials_lock(w->denials);

@@ -61,11 +61,11 @@ sub restart {
 
         delete $ENV{LD_PRELOAD};
 
-        exec 'redis-server', '--port', $self->{port}, '--bind', '127.0.0.1',
+        { exec 'redis-server', '--port', $self->{port}, '--bind', '127.0.0.1',
              '--unixsocket', $self->{socket}, '--unixsocketperm', '777',
              '--dir', "$self->{dir}", '--save', '', '--daemonize', 'no',
              '--appendonly', $self->{data} ? 'yes' : 'no',
-             '--appendfsync', 'always', @{ $self->{args} };
+             '--appendfsync', 'always', @{ $self->{args} }; }
         POSIX::_exit(127);
     }
 
@@ -112,7 +112,7 @@ sub cli {
 
     if ($pid == 0) {
         open STDERR, '>&', \*STDOUT;
-        exec 'redis-cli', '-s', $self->{socket}, @auth, @args;
+        { exec 'redis-cli', '-s', $self->{socket}, @auth, @args; }
         POSIX::_exit(127);
     }
 
