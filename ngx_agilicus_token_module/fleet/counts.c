@@ -258,7 +258,9 @@ ngx_agt_counts_trimmed(ngx_agt_counts_t *counts, const u_char *writer,
 
     w = ngx_agt_counts_find(counts, writer);
 
-    if (w) {
+    /* lower numbers that are not there were deleted: they are still missed */
+
+    if (w && number == w->first) {
         w->told = 1;
         ngx_agt_counts_raise(counts, w, number + 1);
     }

@@ -83,6 +83,7 @@ ngx_agt_fleet_configure(ngx_agt_denials_t *denials,
         state->until = 0;
         state->state = NGX_AGT_FLEET_INIT;
         state->said = NGX_AGT_FLEET_OFF;
+        state->knew = 0;
     }
 
     state->on = (uint32_t) conf->on;
@@ -335,6 +336,7 @@ ngx_agt_fleet_teller_ready(ngx_agt_fleet_connection_t *conn)
     w->ponged = 0;
     w->ping = 0;
     w->second = 0;
+    w->since = ngx_agt_clock_mono();
 
     ngx_agt_fleet_read_begin(w);
 }
@@ -570,6 +572,7 @@ ngx_agt_fleet_judge(ngx_agt_fleet_worker_t *w, uint64_t now)
     } else {
         w->state->state = NGX_AGT_FLEET_HEALTHY;
         w->state->until = ngx_min(until, mark);
+        w->state->knew = 1;
         w->pause = 0;
         w->said_error = 0;
         return;

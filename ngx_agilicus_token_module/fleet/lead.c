@@ -12,6 +12,9 @@
 /* milliseconds for which the lease in Redis is taken */
 #define NGX_AGT_FLEET_LEASE      3000
 
+/* milliseconds in which an edge that knows nothing yet does not lead */
+#define NGX_AGT_FLEET_NEW        5000
+
 /* milliseconds between two times at which everything is told */
 #define NGX_AGT_FLEET_DUMPS      10000
 
@@ -64,6 +67,14 @@ ngx_agt_fleet_lead_ask(ngx_agt_fleet_worker_t *w)
     /* who sees entries that it cannot open may have the wrong key itself */
 
     if (w->unopened) {
+        return;
+    }
+
+    /* one that has just started leaves the lease to those that know more */
+
+    if (!w->state->knew
+        && ngx_agt_clock_mono() - w->since < NGX_AGT_FLEET_NEW)
+    {
         return;
     }
 

@@ -57,6 +57,7 @@ typedef struct {
     uint64_t                     second;     /* ms: of the next look */
     uint64_t                     ping;       /* ms: of the next one */
     uint64_t                     checked;    /* ms: of the lease */
+    uint64_t                     since;      /* ms: begin of the session */
 
     /* reading */
     ngx_agt_fleet_id_t           last;

@@ -151,6 +151,8 @@ typedef struct {
     uint64_t  last_seq;
 
     uint64_t  appended;   /* numbers up to this one were acknowledged */
+    uint32_t  knew;       /* this memory has known all of the fleet once */
+    uint32_t  reserved;
     uint64_t  marked;     /* ms since the epoch: when the last mark was made */
     uint64_t  mark_read;  /* ms, monotonic: when it was read */
     uint64_t  said;       /* the state that was logged last */

@@ -114,7 +114,7 @@ sub state { return figures(@_)->{state} || '' }
 sub wait_for {
     my ($self, $seconds, $check) = @_;
 
-    my $until = time + ($seconds || 5) * NginxControl::slow();
+    my $until = time + ($seconds || 10) * NginxControl::slow();
 
     do {
         return 1 if $check->();
