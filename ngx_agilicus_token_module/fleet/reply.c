@@ -86,7 +86,7 @@ ngx_agt_fleet_reader_new(size_t max, ngx_log_t *log)
         return NULL;
     }
 
-    redisReaderSetPrivdata(reader->reader, reader);
+    reader->reader->privdata = reader;
 
     return reader;
 }
