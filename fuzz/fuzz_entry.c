@@ -81,6 +81,7 @@ fuzz_count(const ngx_agt_fleet_entry_t *entry)
     (void) ngx_agt_counts_take(counts, entry->writer, entry->number, 3);
 
     fuzz_check(ngx_agt_counts_refused(counts)
+               || ngx_agt_counts_missing(counts)
                || ngx_agt_counts_is_used(counts, entry->writer,
                                          entry->number));
     fuzz_check(!ngx_agt_counts_whole(counts)
