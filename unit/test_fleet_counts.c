@@ -654,6 +654,29 @@ test_died(void)
     mark("a:5-4");
     unit_check(ngx_agt_counts_whole(counts));
 
+    unit_test("a writer that a gap is left of keeps its place until a mark");
+
+    (void) take('a', 7);
+    memcpy(before, mem, size);
+    ngx_agt_counts_trimmed(counts, id('a'), 7);
+
+    /* it told the new first, and did not take the gap away */
+
+    for (i = 0; i < size; i++) {
+        if (mem[i] == 0 && before[i] == 1) {
+            mem[i] = 1;
+        }
+    }
+
+    unit_check(ngx_agt_counts_missing(counts) == 2);
+    ngx_agt_counts_expire(counts, 90000, 1000);
+    unit_check(ngx_agt_counts_last(counts, id('a')) == 7);
+
+    mark("a:8-7");
+    unit_check(ngx_agt_counts_whole(counts));
+    ngx_agt_counts_expire(counts, 90000, 1000);
+    unit_check(ngx_agt_counts_last(counts, id('a')) == 0);
+
     free(before);
 }
 

@@ -31,7 +31,7 @@ static ngx_uint_t is_same(void);
 static ngx_agt_fleet_entry_t  entry;
 static ngx_agt_fleet_entry_t  read_back;
 static ngx_agt_fleet_line_t   lines[NGX_AGT_FLEET_WRITERS + 1];
-static ngx_agt_fleet_line_t   lines_back[NGX_AGT_FLEET_WRITERS];
+static ngx_agt_fleet_line_t   lines_back[NGX_AGT_FLEET_WRITERS + 1];
 static u_char                 out[NGX_AGT_FLEET_ENTRY_MAX + 100];
 static ngx_agt_fleet_seal_t  *seal;
 static u_char                 version = NGX_AGT_FLEET_VERSION;
@@ -282,7 +282,9 @@ test_marks(void)
     out[24 + 32 + 16 + 1]++;
     memcpy(out + len, out + len - 32, 32);
 
+    lines_back[NGX_AGT_FLEET_WRITERS].last = 0x5a5a;
     unit_check(decode(NGX_AGT_FLEET_MARK, out, len + 32) == NGX_DECLINED);
+    unit_check(lines_back[NGX_AGT_FLEET_WRITERS].last == 0x5a5a);
 }
 
 
