@@ -16,7 +16,8 @@ MAKEFLAGS += -j$(JOBS)
 endif
 
 .NOTPARALLEL:
-.PHONY: all help module authority unit replay simulate demo test check        \
+.PHONY: all help module authority unit replay simulate demo demo-fleet test   \
+        check                                                                 \
         mutation                                                              \
         nightly newer-nginx cross-build sdk-check mcp-check bench soak fuzz   \
         lint install uninstall deb package-check clean needs-demo needs-test
@@ -68,6 +69,11 @@ replay:
 ## demo             starts both, and shows the module at work
 demo: needs-demo all
 	@scripts/demo
+
+## demo-fleet       three edges that share a Redis, on this machine
+demo-fleet: needs-demo all
+	@scripts/dependencies fleet
+	@scripts/demo-fleet
 
 ## test             builds and runs all tests
 test: needs-test all

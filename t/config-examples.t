@@ -18,6 +18,7 @@ use lib dirname(__FILE__) . '/lib';
 use HttpClient;
 use NginxControl;
 use NginxProcess;
+use RedisServer;
 use TestPorts;
 
 my $top = abs_path(dirname(__FILE__) . '/..');
@@ -101,6 +102,7 @@ END {
 
 my $api = start_authority('city');
 my $other = start_authority('other');
+my $redis = RedisServer->start(port => 1);
 
 my %tokens = (
     amelia  => issue($api, 'sub=amelia.hart,org=riverton'),
@@ -110,6 +112,7 @@ my %tokens = (
     partner => issue($other, 'sub=ben.osei,org=riverton'),
     endless => issue($other, 'sub=ben.osei,org=riverton,never=1'),
     garbage => 'garbage',
+    fleet   => issue($api, 'sub=ben.osei,org=riverton'),
     one     => issue($api, 'sub=ben.osei,org=riverton'),
     dev     => issue($api, 'sub=dev.patel,org=riverton-library'),
     dev2    => issue($api, 'sub=dev.patel,org=riverton-library'),
@@ -459,6 +462,31 @@ my %examples = (
         [ GET => '/', 'chloe', 200, 'the app got' ],
     ],
 
+    'fleet.conf' => [
+        [ GET => '/', 'fleet', 200, 'the app got' ],
+        [ GET => '/status?format=json', undef, 200, sub {
+              my ($res, $nginx) = @_;
+
+              my $until = time + 20 * NginxControl::slow();
+
+              while ($res->{body} !~ /"fleet":\{"state":"healthy"/
+                     && time < $until)
+              {
+                  sleep 0.2;
+                  $res = $nginx->get('/status?format=json');
+              }
+
+              like($res->{body}, qr/"fleet":\{"state":"healthy"/,
+                   'the fleet is healthy');
+          } ],
+        [ POST => '/signout', 'fleet', 204 ],
+        [ GET => '/', 'fleet', 401 ],
+        [ GET => '/', 'ben', 200, sub {
+              cmp_ok($redis->cli('XLEN', 'agilicus:stream'), '>', 0,
+                     'the fleet is told');
+          } ],
+    ],
+
     'signature.conf' => [
         [ GET => '/', 'chloe', 200, 'the app got' ],
         [ GET => '/', 'chloe', 200, sub {
@@ -534,13 +562,14 @@ sub example {
         8081 => TestPorts::free_port(),
         8089 => $api->{port},
         8090 => $other->{port},
+        6379 => $redis->port,
     );
 
     my $change = sub {
         my ($text) = @_;
 
         $text =~ s{ build/ngx_agilicus_token_module\.so}{ $module};
-        $text =~ s{ (?:\.\./)?build/}{ $dir/logs/}g;
+        $text =~ s{([ =])(?:\.\./)?build/}{$1$dir/logs/}g;
         $text =~ s{^error_log  stderr}{error_log $dir/logs/error.log}m;
         $text =~ s{127\.0\.0\.1:(\d+)}
                   {'127.0.0.1:' . ($port{$1} || die "port $1?\n")}ge;
@@ -558,6 +587,7 @@ sub example {
     }
 
     chmod 0600, $nginx->write_file('logs/edge.token', "$tokens{edge}\n");
+    chmod 0600, $nginx->write_file('logs/fleet.key', '5a' x 32 . "\n");
 
     my $text = $change->(slurp("$top/conf/$name"));
 
@@ -649,7 +679,7 @@ subtest 'as they stand, from the top folder' => sub {
         # some need files that are made first
 
         next if grep { !-e "$top/$_" }
-                slurp("$top/conf/$name") =~ m{ \.\./(build/[\w.-]+);}g;
+                slurp("$top/conf/$name") =~ m{[ =]\.\./(build/[\w.-]+);}g;
 
         my $text = `cd '$top' && '$nginx' -t -p . -c 'conf/$name' 2>&1`;
 

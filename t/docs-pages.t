@@ -228,7 +228,7 @@ subtest 'what becomes of each member is what the code says' => sub {
 subtest 'parameters are those of the code' => sub {
     my $source = join '', map { slurp($_) } glob "$top/$name/config/directives*.c";
     my %there = map { $_ => 1 }
-                $source =~ /(?:ngx_strn?cmp\(value(?:\[[^]]+\]\.|->)data,|ngx_str_set\([^"]*|ngx_string\()\s*"([a-z_]+)=/g,
+                $source =~ /(?:ngx_strn?cmp\(value(?:\[[^]]+\]\.|->)data,|ngx_agt_fleet_is\(value,|ngx_str_set\([^"]*|ngx_string\()\s*"([a-z_]+)=/g,
                 $source =~ /len == \d+ && ngx_strncmp\(name\.data, "(\w+)"/g;
     my $said = join ' ', map { /^Syntax: +(.*)$/m } values %entries;
     my %said = map { $_ => 1 } $said =~ /\b([a-z_]+)=/g;

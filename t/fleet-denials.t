@@ -130,6 +130,50 @@ ok($fleet->wait_state($_, 'healthy', 10), 'all are healthy again')
     for $one, $two, $three, $four;
 
 
+# the worker that was to tell it dies, and another one tells it; the same over a
+# reload
+
+for my $way ('a worker dies', 'nginx is reloaded') {
+    my $name = "kept-$way" =~ tr/ /-/r;
+
+    $fleet->why($one, $name);
+    $redis->halt;
+    is($fleet->hook($two, jti => "j-$name"), 204, "$way: a jti is denied");
+
+    if ($way =~ /reload/) {
+        $two->reload;
+
+    } else {
+        $two->kill_worker($_) for $two->workers;
+    }
+
+    $redis->go_on;
+    ok($fleet->wait_why($one, $name, 'revoked/jti', 20), 'it is told');
+    ok($fleet->wait_state($two, 'healthy', 20), 'the edge is healthy');
+}
+
+
+# one edge leads, and another one when that one has gone
+
+my $leads = sub {
+    return grep { $fleet->figures($_)->{leads} } $one, $two, $three, $four;
+};
+
+ok($fleet->wait_for(10, sub { $leads->() == 1 }), 'one edge leads');
+
+my ($first) = $leads->();
+
+$first->finish('it ends', allow => [ qr/exited on signal 9/ ]);
+
+my @rest = grep { $_ != $first } $one, $two, $three, $four;
+
+ok($fleet->wait_for(20, sub { grep { $fleet->figures($_)->{leads} } @rest }),
+   'another one leads');
+ok($fleet->wait_state($_, 'healthy', 20), 'the rest is healthy') for @rest;
+
+($one, $two) = @rest;
+
+
 # a worker dies
 
 my ($pid) = $two->workers;
@@ -150,7 +194,7 @@ is($fleet->hook($two, jti => 'j-after-2'), 204, 'it denies');
 ok($fleet->wait_why($one, 'after-2', 'revoked/jti'), 'and is heard');
 
 $_->finish('an edge ends', allow => [ qr/exited on signal 9/ ])
-    for $one, $two, $three, $four;
+    for @rest;
 $redis->stop;
 $mock->stop;
 

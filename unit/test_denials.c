@@ -616,6 +616,24 @@ test_feed(void)
                                          : NGX_AGT_FEED_OFF));
     }
 
+    unit_test("and no longer than all of the fleet is known");
+
+    feed->interval = 1000;
+    feed->watermark = 100000;
+    feed->answered = 100000;
+    denials->sh->incomplete = 0;
+
+    denials->sh->fleet.until = 101000;
+    unit_check(ngx_agt_denials_feed(denials, api, 101000) == HEALTHY);
+    unit_check(ngx_agt_denials_feed(denials, api, 101001) == LATE);
+    unit_check(ngx_agt_denials_feed(denials, api, 163001) == DEAD);
+
+    denials->sh->fleet.until = 0;
+    unit_check(ngx_agt_denials_feed(denials, api, 100000) == LATE);
+
+    feed->truncated = 1;
+    unit_check(ngx_agt_denials_feed(denials, api, 100000) == INCOMPLETE);
+
     stub_denials_free(denials);
 }
 

@@ -295,7 +295,11 @@ test_trimmed(void)
     (void) take('a', 9);
     mark("");
 
+    unit_check(ngx_agt_counts_first(counts, id('a')) == 4);
+    unit_check(ngx_agt_counts_first(counts, id('b')) == 0);
+
     ngx_agt_counts_trimmed(counts, id('a'), 5);
+    unit_check(ngx_agt_counts_first(counts, id('a')) == 6);
     unit_check(strcmp(lines_of(), "a:6-5") == 0);
     unit_check(ngx_agt_counts_missing(counts) == 3);
     unit_check(take('a', 5) == DUPLICATE);

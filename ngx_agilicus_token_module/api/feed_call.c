@@ -186,7 +186,7 @@ ngx_agt_feed_call_row(void *data, const ngx_agt_json_row_t *row)
 {
     ngx_agt_feed_call_t *call = data;
 
-    int64_t                    until;
+    int64_t                    until, step;
     ngx_int_t                  rc;
     ngx_agt_clock_t            now;
     ngx_agt_denial_args_t      args;
@@ -216,6 +216,14 @@ ngx_agt_feed_call_row(void *data, const ngx_agt_json_row_t *row)
     ngx_agt_clock_now(&now);
 
     until = now.wall + conf->revocation_ttl;
+
+    if (conf->denials->sh->fleet.on) {
+
+        /* each longer end is told to all edges, so it moves in steps */
+
+        step = ngx_max(conf->revocation_ttl / 8, 1);
+        until += step - until % step;
+    }
 
     if (row->has_exp) {
         until = ngx_agt_time_add(row->exp, conf->max_leeway + 1);

@@ -31,6 +31,8 @@ static void ngx_agt_fleet_connection_greeted(ngx_agt_fleet_connection_t *conn,
 static void ngx_agt_fleet_connection_role(ngx_agt_fleet_connection_t *conn,
     const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number);
 static void ngx_agt_fleet_connection_write(ngx_event_t *ev);
+static ngx_int_t ngx_agt_fleet_connection_put(
+    ngx_agt_fleet_connection_t *conn);
 static void ngx_agt_fleet_connection_read(ngx_event_t *ev);
 static ngx_int_t ngx_agt_fleet_connection_take(
     ngx_agt_fleet_connection_t *conn);
@@ -371,8 +373,6 @@ void
 ngx_agt_fleet_connection_fail(ngx_agt_fleet_connection_t *conn,
     const char *why)
 {
-    const ngx_agt_fleet_server_t  *server;
-
     if (!conn->open) {
         return;
     }
@@ -381,11 +381,16 @@ ngx_agt_fleet_connection_fail(ngx_agt_fleet_connection_t *conn,
 
     ngx_agt_fleet_connection_close(conn);
 
-    server = ngx_agt_fleet_connection_server(conn);
-
     conn->lost(conn);
 
-    if (++conn->addr >= server->naddrs) {
+    ngx_agt_fleet_connection_next(conn);
+}
+
+
+void
+ngx_agt_fleet_connection_next(ngx_agt_fleet_connection_t *conn)
+{
+    if (++conn->addr >= ngx_agt_fleet_connection_server(conn)->naddrs) {
         conn->addr = 0;
         conn->server = (conn->server + 1) % conn->conf->servers.nelts;
     }
@@ -468,7 +473,6 @@ ngx_agt_fleet_connection_send(ngx_agt_fleet_connection_t *conn,
 static void
 ngx_agt_fleet_connection_write(ngx_event_t *ev)
 {
-    ssize_t                      n;
     ngx_connection_t            *c;
     ngx_agt_fleet_connection_t  *conn;
 
@@ -487,12 +491,36 @@ ngx_agt_fleet_connection_write(ngx_event_t *ev)
         return;
     }
 
+    if (ngx_agt_fleet_connection_put(conn) != NGX_OK
+        || ngx_handle_write_event(c->write, 0) != NGX_OK)
+    {
+        ngx_agt_fleet_connection_fail(conn, "the connection was lost");
+    }
+}
+
+
+void
+ngx_agt_fleet_connection_flush(ngx_agt_fleet_connection_t *conn)
+{
+    if (conn->is_ready) {
+        (void) ngx_agt_fleet_connection_put(conn);
+    }
+}
+
+
+static ngx_int_t
+ngx_agt_fleet_connection_put(ngx_agt_fleet_connection_t *conn)
+{
+    ssize_t            n;
+    ngx_connection_t  *c;
+
+    c = conn->peer.connection;
+
     while (conn->out.len) {
         n = c->send(c, conn->out.data, conn->out.len);
 
         if (n == NGX_ERROR) {
-            ngx_agt_fleet_connection_fail(conn, "the connection was lost");
-            return;
+            return NGX_ERROR;
         }
 
         if (n == NGX_AGAIN || n == 0) {
@@ -505,9 +533,7 @@ ngx_agt_fleet_connection_write(ngx_event_t *ev)
         ngx_explicit_memzero(conn->out.data + conn->out.len, (size_t) n);
     }
 
-    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
-        ngx_agt_fleet_connection_fail(conn, "the connection was lost");
-    }
+    return NGX_OK;
 }
 
 

@@ -123,6 +123,11 @@ void ngx_agt_fleet_connection_open(ngx_agt_fleet_connection_t *conn);
 void ngx_agt_fleet_connection_close(ngx_agt_fleet_connection_t *conn);
 
 /*
+ * The next connection goes to the next address.
+ */
+void ngx_agt_fleet_connection_next(ngx_agt_fleet_connection_t *conn);
+
+/*
  * Closes it because of "why" and calls lost(); the next one goes to the next
  * address.
  */
@@ -143,6 +148,11 @@ void ngx_agt_fleet_connection_refuse(ngx_agt_fleet_connection_t *conn,
 ngx_int_t ngx_agt_fleet_connection_send(ngx_agt_fleet_connection_t *conn,
     const ngx_str_t *args, ngx_uint_t n, uint64_t block,
     ngx_agt_fleet_reply_pt handler, uint64_t number);
+
+/*
+ * Sends what can be sent at once.
+ */
+void ngx_agt_fleet_connection_flush(ngx_agt_fleet_connection_t *conn);
 
 /*
  * Fails a connection whose time is over; to be called from time to time.

@@ -258,9 +258,7 @@ ngx_agt_counts_trimmed(ngx_agt_counts_t *counts, const u_char *writer,
 
     w = ngx_agt_counts_find(counts, writer);
 
-    /* lower numbers that are not there were deleted: they are still missed */
-
-    if (w && number == w->first) {
+    if (w) {
         w->told = 1;
         ngx_agt_counts_raise(counts, w, number + 1);
     }
@@ -413,6 +411,17 @@ ngx_agt_counts_last(const ngx_agt_counts_t *counts, const u_char *writer)
     w = ngx_agt_counts_find(counts, writer);
 
     return w ? w->last : 0;
+}
+
+
+uint64_t
+ngx_agt_counts_first(const ngx_agt_counts_t *counts, const u_char *writer)
+{
+    ngx_agt_counts_writer_t  *w;
+
+    w = ngx_agt_counts_find(counts, writer);
+
+    return w ? w->first : 0;
 }
 
 

@@ -94,9 +94,8 @@ void ngx_agt_counts_mark(ngx_agt_counts_t *counts,
     const ngx_agt_fleet_line_t *lines, ngx_uint_t n, uint64_t now);
 
 /*
- * The holder of the lease only: this number of a writer need not be there any
- * more, since it is trimmed.  Counts only for the first one that has to be
- * there: where lower ones were not trimmed, they are missed.
+ * The holder of the lease only: numbers of a writer up to this one need not be
+ * there any more, since they are trimmed, or stand under later numbers.
  */
 void ngx_agt_counts_trimmed(ngx_agt_counts_t *counts, const u_char *writer,
     uint64_t number);
@@ -156,6 +155,13 @@ uint64_t ngx_agt_counts_missing(const ngx_agt_counts_t *counts);
  * Returns the last number of a writer that was read, or 0.
  */
 uint64_t ngx_agt_counts_last(const ngx_agt_counts_t *counts,
+    const u_char *writer);
+
+/*
+ * Returns the first number of a writer that has to be there, or 0 where the
+ * writer is not known.
+ */
+uint64_t ngx_agt_counts_first(const ngx_agt_counts_t *counts,
     const u_char *writer);
 
 /*

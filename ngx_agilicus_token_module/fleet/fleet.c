@@ -69,6 +69,12 @@ ngx_agt_fleet_configure(ngx_agt_denials_t *denials,
     if (conf->on && !state->on) {
         (void) ngx_agt_counts_init(denials->counts, denials->sh->counts_size);
         ngx_memzero(state->epoch, NGX_AGT_FLEET_EPOCH_LEN);
+        state->marked = 0;
+        state->dump = 0;
+        state->dump_last = 0;
+        state->asked = 0;
+        state->unopened = 0;
+        state->full = 0;
         ngx_agt_numbers_begin(denials, &now);
     }
 
@@ -278,6 +284,11 @@ ngx_agt_fleet_is_holder(ngx_agt_fleet_worker_t *w)
 static void
 ngx_agt_fleet_release(ngx_agt_fleet_worker_t *w)
 {
+    /* where the whole nginx ends, nobody tells it later */
+
+    ngx_agt_fleet_append(w);
+    ngx_agt_fleet_connection_flush(&w->teller);
+
     ngx_agt_fleet_end(w);
 
     ngx_agt_denials_lock(w->denials);
@@ -358,8 +369,7 @@ ngx_agt_fleet_lost(ngx_agt_fleet_connection_t *conn)
     ngx_agt_fleet_error(w, conn->why, conn->answer);
 
     if (conn == &w->teller) {
-        w->reader.addr = w->teller.addr;
-        w->reader.server = w->teller.server;
+        ngx_agt_fleet_connection_next(&w->reader);
     }
 
     ngx_agt_fleet_end(w);
@@ -389,8 +399,10 @@ ngx_agt_fleet_session(ngx_agt_fleet_worker_t *w, uint64_t now)
     if (now >= w->second) {
         w->second = now + NGX_AGT_FLEET_SECOND;
 
-        if (w->unopened && now - w->unopened >= NGX_AGT_FLEET_UNOPENED) {
-            w->unopened = 0;
+        if (w->state->unopened
+            && now - w->state->unopened >= NGX_AGT_FLEET_UNOPENED)
+        {
+            w->state->unopened = 0;
         }
 
         ngx_agt_denials_lock(w->denials);
@@ -529,23 +541,16 @@ ngx_agt_fleet_info(ngx_agt_fleet_connection_t *conn,
 static void
 ngx_agt_fleet_judge(ngx_agt_fleet_worker_t *w, uint64_t now)
 {
-    uint64_t         until, wall, age, mark;
+    uint64_t         until;
     ngx_agt_fleet_e  state;
-
-    wall = ngx_agt_fleet_wall();
-
-    age = (wall > w->state->marked) ? wall - w->state->marked : 0;
-    age = ngx_max(age, now - w->state->mark_read);
-    mark = (age < NGX_AGT_FLEET_MARK_AGE)
-           ? now + NGX_AGT_FLEET_MARK_AGE - age : 0;
 
     until = ngx_min(w->ponged, w->caught + NGX_AGT_FLEET_BLOCK)
             + NGX_AGT_FLEET_SILENCE;
 
-    if (w->unopened) {
+    if (w->state->unopened) {
         state = NGX_AGT_FLEET_UNREADABLE;
 
-    } else if (w->full) {
+    } else if (w->state->full) {
         state = NGX_AGT_FLEET_FULL;
 
     } else if (ngx_agt_counts_missing(w->counts)
@@ -566,12 +571,12 @@ ngx_agt_fleet_judge(ngx_agt_fleet_worker_t *w, uint64_t now)
     } else if (now > until) {
         state = NGX_AGT_FLEET_AWAY;
 
-    } else if (now > mark) {
+    } else if (now > w->state->marked) {
         state = NGX_AGT_FLEET_OLD;
 
     } else {
         w->state->state = NGX_AGT_FLEET_HEALTHY;
-        w->state->until = ngx_min(until, mark);
+        w->state->until = ngx_min(until, w->state->marked);
         w->state->knew = 1;
         w->pause = 0;
         w->said_error = 0;

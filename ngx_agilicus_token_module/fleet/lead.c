@@ -66,7 +66,7 @@ ngx_agt_fleet_lead_ask(ngx_agt_fleet_worker_t *w)
 
     /* who sees entries that it cannot open may have the wrong key itself */
 
-    if (w->unopened) {
+    if (w->state->unopened) {
         return;
     }
 
@@ -115,7 +115,7 @@ ngx_agt_fleet_lead_asked(ngx_agt_fleet_connection_t *conn,
 void
 ngx_agt_fleet_lead_check(ngx_agt_fleet_worker_t *w, uint64_t now)
 {
-    if (w->unopened) {
+    if (w->state->unopened) {
         w->leads = 0;
     }
 
@@ -125,13 +125,13 @@ ngx_agt_fleet_lead_check(ngx_agt_fleet_worker_t *w, uint64_t now)
         return;
     }
 
-    if (w->dump
+    if (w->state->dump
         && (w->dumped == 0 || now - w->dumped >= NGX_AGT_FLEET_DUMPS))
     {
         ngx_agt_fleet_lead_dump(w, now);
     }
 
-    if (w->dumped && !w->resent && w->read_back >= w->dump_last
+    if (w->dumped && !w->resent && w->read_back >= w->state->dump_last
         && now - w->dumped >= NGX_AGT_FLEET_OTHERS)
     {
         w->resent = 1;
@@ -143,7 +143,7 @@ ngx_agt_fleet_lead_check(ngx_agt_fleet_worker_t *w, uint64_t now)
 
     /* a mark says that everything is there, so everything must have been read */
 
-    if (!w->dump && w->read_back >= w->dump_last
+    if (!w->state->dump && w->read_back >= w->state->dump_last
         && now - w->marked >= NGX_AGT_FLEET_MARKS)
     {
         w->marked = now;
@@ -175,10 +175,10 @@ ngx_agt_fleet_lead_dump(ngx_agt_fleet_worker_t *w, uint64_t now)
 
     ngx_agt_fleet_append_begin(w, 1);
 
-    w->dump = 0;
+    w->state->dump = 0;
     w->resent = 0;
     w->dumped = now;
-    w->dump_last = ngx_agt_numbers_last(w->denials);
+    w->state->dump_last = ngx_agt_numbers_last(w->denials);
 
     ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
                   "agilicus token: this edge tells the fleet everything again, "
@@ -283,7 +283,11 @@ ngx_agt_fleet_lead_looked(ngx_agt_fleet_connection_t *conn,
         trim = 1;
         upto = id;
 
-        if (entry.number) {
+        /* where lower ones were not trimmed, they were deleted: they are missed */
+
+        if (entry.number
+            && entry.number == ngx_agt_counts_first(w->counts, entry.writer))
+        {
             ngx_agt_denials_lock(w->denials);
             ngx_agt_counts_trimmed(w->counts, entry.writer, entry.number);
             ngx_agt_denials_unlock(w->denials);

@@ -156,6 +156,7 @@ ngx_agt_fleet_read_epoch(ngx_agt_fleet_connection_t *conn,
 
     ngx_agt_counts_clear(w->counts);
 
+    w->state->dump = 1;
     w->state->until = 0;
     w->state->last_ms = 0;
     w->state->last_seq = 0;
@@ -243,7 +244,7 @@ ngx_agt_fleet_read_again(ngx_agt_fleet_worker_t *w)
     w->last.ms = 0;
     w->last.seq = 0;
     w->caught = 0;
-    w->full = 0;
+    w->state->full = 0;
     w->state->until = 0;
 }
 
@@ -300,7 +301,7 @@ ngx_agt_fleet_read_done(ngx_agt_fleet_connection_t *conn,
             /* what it says is not known here, so all after it must wait */
 
             w->stuck = now.mono;
-            w->unopened = now.mono;
+            w->state->unopened = now.mono;
             w->state->unreadable++;
             w->state->until = 0;
             break;
@@ -310,7 +311,7 @@ ngx_agt_fleet_read_done(ngx_agt_fleet_connection_t *conn,
             ngx_agt_fleet_read_entry(w, &entry, &now);
 
         } else {
-            w->unopened = now.mono;
+            w->state->unopened = now.mono;
             w->state->unreadable++;
             w->state->until = 0;
         }
@@ -432,7 +433,7 @@ ngx_agt_fleet_read_denial(ngx_agt_fleet_worker_t *w,
     w->state->lag = age;
 
     if (ngx_agt_denials_learn(w->denials, &denial, now) == NGX_ERROR) {
-        w->full = now->mono;
+        w->state->full = now->mono;
         w->state->until = 0;
     }
 }
@@ -442,22 +443,28 @@ static void
 ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
     const ngx_agt_fleet_entry_t *entry, const ngx_agt_clock_t *now)
 {
+    uint64_t                     wall, age;
     const ngx_agt_fleet_mark_t  *mark;
 
     mark = &entry->u.mark;
+
+    wall = ngx_agt_fleet_wall();
+    age = (wall > mark->start) ? wall - mark->start : 0;
 
     ngx_agt_denials_lock(w->denials);
 
     ngx_agt_counts_mark(w->counts, mark->lines, mark->n, now->mono);
 
-    if (mark->start > w->state->marked) {
-        w->state->marked = mark->start;
-        w->state->mark_read = now->mono;
+    /* its age is that of the clock that says more */
+
+    if (age < NGX_AGT_FLEET_MARK_AGE) {
+        w->state->marked = ngx_max(w->state->marked,
+                                   now->mono + NGX_AGT_FLEET_MARK_AGE - age);
     }
 
     ngx_agt_denials_unlock(w->denials);
 
-    if (w->asked == 0 || w->caught == 0
+    if (w->state->asked == 0 || w->caught == 0
         || ++w->marks < NGX_AGT_FLEET_HEARD)
     {
         return;
@@ -465,10 +472,10 @@ ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
 
     /* what nobody has told by now, this edge alone knows */
 
-    (void) ngx_agt_numbers_adopt(w->denials, w->asked, now);
+    (void) ngx_agt_numbers_adopt(w->denials, w->state->asked, now);
 
-    w->asked = 0;
-    w->dump = 0;
+    w->state->asked = 0;
+    w->state->dump = 0;
 }
 
 
@@ -480,9 +487,9 @@ ngx_agt_fleet_read_resend(ngx_agt_fleet_worker_t *w,
 {
     ngx_agt_fleet_append_begin(w, 1);
 
-    w->asked = now->mono;
+    w->state->asked = now->mono;
     w->marks = 0;
-    w->dump = 1;
+    w->state->dump = 1;
 }
 
 
@@ -517,7 +524,9 @@ ngx_agt_fleet_read_end(ngx_agt_fleet_worker_t *w, uint64_t sent)
 
     default:
 
-        if (w->full && now - w->full >= NGX_AGT_FLEET_FULL_AGAIN) {
+        if (w->state->full
+            && now - w->state->full >= NGX_AGT_FLEET_FULL_AGAIN)
+        {
             ngx_agt_fleet_read_again(w);
         }
     }

@@ -65,11 +65,8 @@ typedef struct {
     ngx_uint_t                   batch;
     uint64_t                     ponged;     /* ms: sending of an answered one */
     uint64_t                     caught;     /* ms: when all was read up to */
-    uint64_t                     unopened;   /* ms: the last such entry */
-    uint64_t                     full;       /* ms: a denial found no room */
     uint64_t                     stuck;      /* ms: at an unknown version */
-    uint64_t                     asked;      /* ms: others were asked */
-    ngx_uint_t                   marks;      /* read since that */
+    ngx_uint_t                   marks;      /* read since all were asked */
 
     /* appending */
     uint64_t                     cursor;     /* the next number */
@@ -83,14 +80,12 @@ typedef struct {
     uint64_t                     leads;      /* ms: until then */
     uint64_t                     marked;     /* ms: the last mark was taken */
     uint64_t                     dumped;     /* ms */
-    uint64_t                     dump_last;  /* number */
     uint64_t                     trimmed;    /* ms */
     uint64_t                     length;     /* entries of the stream */
 
     unsigned                     holder:1;   /* of the lease of the edge */
     unsigned                     known:1;    /* what stream it is */
     unsigned                     moved:1;    /* it is another one */
-    unsigned                     dump:1;     /* everything is to be told */
     unsigned                     resent:1;   /* others have had their time */
     unsigned                     trimming:1;
     unsigned                     said_error:1;

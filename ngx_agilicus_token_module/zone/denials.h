@@ -152,9 +152,12 @@ typedef struct {
 
     uint64_t  appended;   /* numbers up to this one were acknowledged */
     uint32_t  knew;       /* this memory has known all of the fleet once */
-    uint32_t  reserved;
-    uint64_t  marked;     /* ms since the epoch: when the last mark was made */
-    uint64_t  mark_read;  /* ms, monotonic: when it was read */
+    uint32_t  dump;       /* everything is to be told */
+    uint64_t  dump_last;  /* the last number of that */
+    uint64_t  asked;      /* ms, monotonic: others are to tell it; 0: none */
+    uint64_t  unopened;   /* ms, monotonic: the last entry that cannot be; 0 */
+    uint64_t  full;       /* ms, monotonic: a denial found no room; 0: none */
+    uint64_t  marked;     /* the last mark counts until then: ms, monotonic */
     uint64_t  said;       /* the state that was logged last */
 
     uint64_t  lag;        /* ms between making and reading the last entry */

@@ -68,11 +68,13 @@ sub http {
     my $key = $opt{key} || $self->{key};
     my $params = defined $opt{params} ? $opt{params} : $self->{params};
     my $more = $opt{http} || '';
+    my $valid = defined $opt{valid} ? $opt{valid}
+                : 'agilicus_token_cache_valid active=600s invalid=1s;';
 
     return <<"EOC";
         agilicus_token_api http://127.0.0.1:\$TEST_NGINX_MOCK_PORT;
         agilicus_token_api_rate off;
-        agilicus_token_cache_valid active=600s invalid=1s;
+        $valid
         agilicus_token_fleet $url key=$key $params;
         add_header X-Why "\$agilicus_token_verdict/\$agilicus_token_reason"
                    always;
