@@ -95,10 +95,14 @@ ngx_agt_fleet_append_one(ngx_agt_fleet_worker_t *w,
     ngx_memcpy(entry.writer, w->state->writer, NGX_AGT_FLEET_WRITER_LEN);
     entry.number = numbered->number;
 
+    /* these are sent once: what they say would not be true any more later */
+
     if (numbered->number == w->mark_number) {
+        w->mark_number = 0;
         ngx_agt_fleet_lead_mark(w, &entry);
 
     } else if (numbered->number == w->resend_number) {
+        w->resend_number = 0;
         entry.kind = NGX_AGT_FLEET_RESEND;
 
     } else {

@@ -36,6 +36,7 @@
 
 static void ngx_agt_fleet_lead_asked(ngx_agt_fleet_connection_t *conn,
     const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number);
+static ngx_uint_t ngx_agt_fleet_lead_may(ngx_agt_fleet_worker_t *w);
 static void ngx_agt_fleet_lead_dump(ngx_agt_fleet_worker_t *w, uint64_t now);
 static void ngx_agt_fleet_lead_look(ngx_agt_fleet_worker_t *w);
 static void ngx_agt_fleet_lead_looked(ngx_agt_fleet_connection_t *conn,
@@ -141,11 +142,7 @@ ngx_agt_fleet_lead_check(ngx_agt_fleet_worker_t *w, uint64_t now)
         ngx_agt_denials_unlock(w->denials);
     }
 
-    /* a mark says that everything is there, so everything must have been read */
-
-    if (!w->state->dump && w->read_back >= w->state->dump_last
-        && now - w->marked >= NGX_AGT_FLEET_MARKS)
-    {
+    if (now - w->marked >= NGX_AGT_FLEET_MARKS && ngx_agt_fleet_lead_may(w)) {
         w->marked = now;
         w->mark_number = ngx_agt_numbers_reserve(w->denials);
     }
@@ -186,11 +183,26 @@ ngx_agt_fleet_lead_dump(ngx_agt_fleet_worker_t *w, uint64_t now)
 }
 
 
+/* a mark says that everything is there, so everything must have been read */
+
+static ngx_uint_t
+ngx_agt_fleet_lead_may(ngx_agt_fleet_worker_t *w)
+{
+    return w->state->leads && w->caught && !w->state->dump
+           && w->read_back >= w->state->dump_last;
+}
+
+
 void
 ngx_agt_fleet_lead_mark(ngx_agt_fleet_worker_t *w,
     ngx_agt_fleet_entry_t *entry)
 {
     static ngx_agt_fleet_line_t  lines[NGX_AGT_FLEET_WRITERS];
+
+    if (!ngx_agt_fleet_lead_may(w)) {
+        entry->kind = NGX_AGT_FLEET_EMPTY;
+        return;
+    }
 
     entry->kind = NGX_AGT_FLEET_MARK;
     entry->u.mark.start = ngx_agt_fleet_wall();

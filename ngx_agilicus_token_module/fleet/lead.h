@@ -29,7 +29,8 @@ void ngx_agt_fleet_lead_check(ngx_agt_fleet_worker_t *w, uint64_t now);
 void ngx_agt_fleet_lead_ask(ngx_agt_fleet_worker_t *w);
 
 /*
- * Makes a mark of what was read; the lines stay as they are until the next one.
+ * Makes a mark of what was read, whose lines stay as they are until the next
+ * one; or an empty entry where this edge may not say that all is there.
  */
 void ngx_agt_fleet_lead_mark(ngx_agt_fleet_worker_t *w,
     ngx_agt_fleet_entry_t *entry);
