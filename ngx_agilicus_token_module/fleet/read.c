@@ -168,6 +168,7 @@ ngx_agt_fleet_read_epoch(ngx_agt_fleet_connection_t *conn,
     ngx_agt_denials_unlock(w->denials);
 
     w->moved = 1;
+    w->dumped = 0;
     w->read_back = 0;
     w->last.ms = 0;
     w->last.seq = 0;
