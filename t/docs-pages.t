@@ -489,7 +489,9 @@ subtest 'nginx takes every example' => sub {
 
     my $ca = TestCA->new;
     my $client = $ca->cert('client');
-    my %files = ('agilicus.token' => "edge-token\n", users => "u:{PLAIN}p\n",
+    my %files = ('agilicus.token' => "edge-token\n",
+                 'fleet.key' => '5a' x 32 . "\n", 'redis.password' => "p\n",
+                 users => "u:{PLAIN}p\n",
                  'edge.pem' => slurp($client->{cert}),
                  'agilicus-ca.pem' => slurp($ca->file),
                  'edge.key' => slurp($client->{key}));
