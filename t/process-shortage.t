@@ -172,7 +172,7 @@ sub build {
            '-Wextra', '-Werror', @flags, '-o', $out,
            "$top/t/lib/shortage.c", @objects,
            map({ "-Wl,--wrap=$_" } @wrapped), '-Wl,-z,nodelete',
-           qw(-lcurl -ljansson -lssl -lcrypto -lpcre2-8)) == 0
+           qw(-lcurl -ljansson -lhiredis -lssl -lcrypto -lpcre2-8)) == 0
         or die "the module cannot be linked with t/lib/shortage.c\n";
 
     return $out;
