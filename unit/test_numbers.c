@@ -291,11 +291,21 @@ test_again(void)
     unit_check(find(3)->number == 3);
     unit_check(take(2, 10) == 2);
 
+    unit_check(ngx_agt_numbers_adopt(denials, NGX_AGT_NUMBERS_ALL, &now) == 3);
+    unit_check(ngx_agt_numbers_last(denials) == 6);
+    unit_check(take(1, 10) == 6 && taken[0].empty && taken[2].empty
+               && !taken[3].empty && !taken[5].empty);
+
+    begin();
+    (void) deny(1, NGX_AGT_DENIED_BY_HOOK, 100, 0);
+    (void) deny(2, NGX_AGT_DENIED_BY_HOOK, 100, 0);
+    (void) take(1, 10);
+
     key_of(key, 1);
     unit_check(ngx_agt_numbers_of(denials, key, &now) == 1);
     unit_check(ngx_agt_numbers_first(denials, &now) == 1);
     unit_check(ngx_agt_numbers_again(denials, key, &now) == 1);
-    unit_check(ngx_agt_numbers_of(denials, key, &now) == 4);
+    unit_check(ngx_agt_numbers_of(denials, key, &now) == 3);
     unit_check(ngx_agt_numbers_first(denials, &now) == 2);
 
     key_of(key, 9);

@@ -19,13 +19,13 @@
 #define NGX_AGT_FLEET_DUMPS      10000
 
 /* milliseconds in which other edges tell what this one does not know */
-#define NGX_AGT_FLEET_OTHERS     5000
+#define NGX_AGT_FLEET_OTHERS     7000
 
 /* milliseconds between two looks at the beginning of the stream */
 #define NGX_AGT_FLEET_TRIM       1000
 
-/* entries that are looked at, of which a name is as long as a line */
-#define NGX_AGT_FLEET_TRIM_BATCH  200
+/* entries that are looked at: 50 of the longest marks are 1.6 MB */
+#define NGX_AGT_FLEET_TRIM_BATCH  50
 
 /* entries that do not count and yet may stand behind one that does */
 #define NGX_AGT_FLEET_HELD       10000
@@ -168,9 +168,9 @@ ngx_agt_fleet_lead_dump(ngx_agt_fleet_worker_t *w, uint64_t now)
     ngx_agt_counts_resend(w->counts);
     ngx_agt_denials_unlock(w->denials);
 
-    n = ngx_agt_numbers_adopt(w->denials, now + 1, &clock);
+    /* by new numbers, since the old ones will not have to be there any more */
 
-    ngx_agt_fleet_append_begin(w, 1);
+    n = ngx_agt_numbers_adopt(w->denials, NGX_AGT_NUMBERS_ALL, &clock);
 
     w->state->dump = 0;
     w->resent = 0;
@@ -179,7 +179,7 @@ ngx_agt_fleet_lead_dump(ngx_agt_fleet_worker_t *w, uint64_t now)
 
     ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
                   "agilicus token: this edge tells the fleet everything again, "
-                  "%ui denials of other edges among it", n);
+                  "%ui denials", n);
 }
 
 
@@ -222,7 +222,7 @@ ngx_agt_fleet_lead_look(ngx_agt_fleet_worker_t *w)
     ngx_str_set(&args[2], "-");
     ngx_str_set(&args[3], "+");
     ngx_str_set(&args[4], "COUNT");
-    ngx_str_set(&args[5], "200");
+    ngx_str_set(&args[5], "50");
 
     w->trimming = (ngx_agt_fleet_connection_send(&w->teller, args, 6, 0,
                                                  ngx_agt_fleet_lead_looked, 0)

@@ -196,8 +196,9 @@ ngx_agt_numbers_adopt(ngx_agt_denials_t *denials, uint64_t before,
     n = 0;
 
     while ((s = ngx_agt_denial_set_next(denials->set, &i, now)) != NULL) {
-        if ((s->number & NGX_AGT_NUMBER_OTHERS)
-            && s->number < (NGX_AGT_NUMBER_OTHERS | before)
+        if ((before == NGX_AGT_NUMBERS_ALL
+             || ((s->number & NGX_AGT_NUMBER_OTHERS)
+                 && s->number < (NGX_AGT_NUMBER_OTHERS | before)))
             && ngx_agt_denial_source(s) != NGX_AGT_ASKED_ABOUT)
         {
             ngx_agt_numbers_give(denials, s, 0);

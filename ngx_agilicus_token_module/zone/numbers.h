@@ -33,6 +33,9 @@
 /* milliseconds of which the numbers can be told once more */
 #define NGX_AGT_NUMBERS_RECENT  60000
 
+/* in place of a time: all denials */
+#define NGX_AGT_NUMBERS_ALL     0xffffffffffffffff
+
 
 /* a number, and the denial that has it */
 
@@ -81,7 +84,8 @@ uint64_t ngx_agt_numbers_reserve(ngx_agt_denials_t *denials);
 
 /*
  * Gives a number of this edge to denials of others that the fleet told before
- * "before" (milliseconds, monotonic); or to the denial with "key", whosever it
+ * "before" (milliseconds, monotonic); for NGX_AGT_NUMBERS_ALL, a new number to
+ * every denial; or to the denial with "key", whosever it
  * is, so that it is told once more.  Returns how many got one.
  */
 ngx_uint_t ngx_agt_numbers_adopt(ngx_agt_denials_t *denials, uint64_t before,
