@@ -353,7 +353,7 @@ ngx_agt_fleet_teller_ready(ngx_agt_fleet_connection_t *conn)
 }
 
 
-/* the pause is not the same on all edges, which have lost it at the same time */
+/* edges that have lost it at the same time do not all pause for as long */
 
 static void
 ngx_agt_fleet_lost(ngx_agt_fleet_connection_t *conn)

@@ -295,7 +295,7 @@ ngx_agt_fleet_lead_looked(ngx_agt_fleet_connection_t *conn,
         trim = 1;
         upto = id;
 
-        /* where lower ones were not trimmed, they were deleted: they are missed */
+        /* lower ones that were not trimmed were deleted: they are missed */
 
         if (entry.number
             && entry.number == ngx_agt_counts_first(w->counts, entry.writer))

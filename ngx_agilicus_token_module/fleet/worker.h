@@ -63,7 +63,7 @@ typedef struct {
     ngx_agt_fleet_id_t           last;
     ngx_agt_fleet_id_t           asked_last; /* when the server was asked */
     ngx_uint_t                   batch;
-    uint64_t                     ponged;     /* ms: sending of an answered one */
+    uint64_t                     ponged;     /* ms: when one was sent */
     uint64_t                     caught;     /* ms: when all was read up to */
     uint64_t                     stuck;      /* ms: at an unknown version */
     ngx_uint_t                   marks;      /* read since all were asked */

@@ -44,7 +44,7 @@ ngx_agt_numbers_begin(ngx_agt_denials_t *denials, const ngx_agt_clock_t *now)
 
 
 /*
- * A process that dies after this leaves the number 0, for which recover() looks.
+ * A process that dies after this leaves the number 0, which recover() seeks.
  */
 
 void

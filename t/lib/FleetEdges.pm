@@ -1,7 +1,7 @@
 package FleetEdges;
 
-# Edges of one fleet, for tests: each is an NginxProcess that asks the MockAPI of
-# the test, and shares its denials through the Redis of the test.
+# Edges of one fleet, for tests: each is an NginxProcess that asks the MockAPI
+# of the test, and shares its denials through the Redis of the test.
 #
 #   my $fleet = FleetEdges->new($redis->url, params => 'timeout=1s');
 #   my $edge = $fleet->edge(workers => 2, http => '...');

@@ -12,8 +12,8 @@ package RedisServer;
 #   $redis->kill; $redis->restart               SIGKILL; the same data, if any
 #   $redis->stop
 #
-# Options of start, all optional: port => 1; data => 1 (survives a restart); args
-# => [ ... ] of redis-server; password => '...' that redis-cli uses.
+# Options of start, all optional: port => 1; data => 1 (survives a restart);
+# args => [ ... ] of redis-server; password => '...' that redis-cli uses.
 
 use strict;
 use warnings;
