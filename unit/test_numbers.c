@@ -308,6 +308,12 @@ test_again(void)
     unit_check(ngx_agt_numbers_of(denials, key, &now) == 3);
     unit_check(ngx_agt_numbers_first(denials, &now) == 2);
 
+    unit_check(ngx_agt_numbers_renew(denials, 3, &now) == 1);
+    unit_check(find(1)->number == 3 && find(2)->number == 4);
+    unit_check(ngx_agt_numbers_renew(denials, NGX_AGT_NUMBER_OTHERS, &now)
+               == 2);
+    unit_check(ngx_agt_numbers_first(denials, &now) == 5);
+
     key_of(key, 9);
     unit_check(ngx_agt_numbers_again(denials, key, &now) == 0);
     unit_check(ngx_agt_numbers_of(denials, key, &now) == 0);

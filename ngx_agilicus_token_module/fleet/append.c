@@ -36,8 +36,14 @@ ngx_agt_fleet_append_begin(ngx_agt_fleet_worker_t *w, ngx_uint_t all)
 
     ngx_agt_clock_now(&now);
 
-    from = all ? ngx_agt_numbers_first(w->denials, &now)
-           : ngx_agt_numbers_recent(w->denials);
+    from = ngx_agt_numbers_recent(w->denials);
+
+    /* by new numbers, for there may be many old ones of which nothing stands */
+
+    if (all) {
+        (void) ngx_agt_numbers_renew(w->denials, NGX_AGT_NUMBER_OTHERS, &now);
+        from = w->state->appended + 1;
+    }
 
     w->cursor = ngx_min(w->state->appended + 1, from);
     w->hold = 0;

@@ -289,11 +289,18 @@ static void
 ngx_agt_fleet_connection_greeted(ngx_agt_fleet_connection_t *conn,
     const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number)
 {
-    if (!ngx_agt_fleet_reply_is(reply, "OK")) {
-        ngx_agt_fleet_connection_refuse(conn, reply,
-                                        number ? "it refuses the database"
-                                        : "it refuses the user or password");
+    if (ngx_agt_fleet_reply_is(reply, "OK")) {
+        return;
     }
+
+    /* what it answers to AUTH may repeat the password */
+
+    if (number == 0) {
+        ngx_agt_fleet_connection_fail(conn, "it refuses the user or password");
+        return;
+    }
+
+    ngx_agt_fleet_connection_refuse(conn, reply, "it refuses the database");
 }
 
 

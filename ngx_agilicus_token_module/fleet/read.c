@@ -37,7 +37,7 @@ static void ngx_agt_fleet_read_done(ngx_agt_fleet_connection_t *conn,
     const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number);
 static void ngx_agt_fleet_read_entry(ngx_agt_fleet_worker_t *w,
     const ngx_agt_fleet_entry_t *entry, const ngx_agt_clock_t *now);
-static void ngx_agt_fleet_read_denial(ngx_agt_fleet_worker_t *w,
+static ngx_int_t ngx_agt_fleet_read_denial(ngx_agt_fleet_worker_t *w,
     const ngx_agt_fleet_entry_t *entry, const ngx_agt_clock_t *now);
 static void ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
     const ngx_agt_fleet_entry_t *entry, const ngx_agt_clock_t *now);
@@ -349,11 +349,19 @@ ngx_agt_fleet_read_entry(ngx_agt_fleet_worker_t *w,
     ngx_uint_t               own;
     ngx_agt_counts_number_e  taken;
 
-    if (ngx_agt_counts_is_used(w->counts, entry->writer, entry->number)) {
+    own = ngx_agt_fleet_is_own(w, entry->writer);
+
+    /* a denial that is told again is idempotent, and may have had no room */
+
+    if (entry->kind == NGX_AGT_FLEET_DENIAL && !own
+        && ngx_agt_fleet_read_denial(w, entry, now) != NGX_OK)
+    {
         return;
     }
 
-    own = ngx_agt_fleet_is_own(w, entry->writer);
+    if (ngx_agt_counts_is_used(w->counts, entry->writer, entry->number)) {
+        return;
+    }
 
     switch (entry->kind) {
 
@@ -371,15 +379,7 @@ ngx_agt_fleet_read_entry(ngx_agt_fleet_worker_t *w,
 
         break;
 
-    case NGX_AGT_FLEET_DENIAL:
-
-        if (!own) {
-            ngx_agt_fleet_read_denial(w, entry, now);
-        }
-
-        break;
-
-    default: /* NGX_AGT_FLEET_EMPTY */
+    default: /* NGX_AGT_FLEET_DENIAL, NGX_AGT_FLEET_EMPTY */
         break;
     }
 
@@ -397,11 +397,17 @@ ngx_agt_fleet_read_entry(ngx_agt_fleet_worker_t *w,
 }
 
 
-static void
+/*
+ * NGX_ERROR where a denial found no room, or another one had to go for it: the
+ * edge does not know all then, and the number is still missing.
+ */
+
+static ngx_int_t
 ngx_agt_fleet_read_denial(ngx_agt_fleet_worker_t *w,
     const ngx_agt_fleet_entry_t *entry, const ngx_agt_clock_t *now)
 {
     uint64_t                       wall, age, made;
+    ngx_int_t                      rc;
     ngx_uint_t                     source;
     ngx_agt_denial_t               denial;
     const ngx_agt_fleet_denial_t  *d;
@@ -418,7 +424,7 @@ ngx_agt_fleet_read_denial(ngx_agt_fleet_worker_t *w,
     denial.before = d->before;
 
     if (denial.wall <= now->wall) {
-        return;
+        return NGX_OK;
     }
 
     /* a clock that is behind the other's relies on the time of reading */
@@ -433,10 +439,16 @@ ngx_agt_fleet_read_denial(ngx_agt_fleet_worker_t *w,
 
     w->state->lag = age;
 
-    if (ngx_agt_denials_learn(w->denials, &denial, now) == NGX_ERROR) {
+    rc = ngx_agt_denials_learn(w->denials, &denial, now);
+
+    if (rc == NGX_ERROR || rc == NGX_BUSY) {
         w->state->full = now->mono;
         w->state->until = 0;
+
+        return NGX_ERROR;
     }
+
+    return NGX_OK;
 }
 
 
@@ -445,6 +457,7 @@ ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
     const ngx_agt_fleet_entry_t *entry, const ngx_agt_clock_t *now)
 {
     uint64_t                     wall, age;
+    ngx_uint_t                   i;
     const ngx_agt_fleet_mark_t  *mark;
 
     mark = &entry->u.mark;
@@ -464,6 +477,17 @@ ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
     }
 
     ngx_agt_denials_unlock(w->denials);
+
+    /*
+     * Others ignore numbers of this edge that need not be there any more: what
+     * has one and still stands was not heard of, and gets another one.
+     */
+
+    for (i = 0; i < mark->n; i++) {
+        if (ngx_agt_fleet_is_own(w, mark->lines[i].writer)) {
+            (void) ngx_agt_numbers_renew(w->denials, mark->lines[i].first, now);
+        }
+    }
 
     if (w->state->asked == 0 || w->caught == 0
         || ++w->marks < NGX_AGT_FLEET_HEARD)

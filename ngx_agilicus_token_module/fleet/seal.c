@@ -227,6 +227,7 @@ ngx_agt_fleet_seal_derive(ngx_agt_fleet_seal_t *seal, const u_char *key,
     const u_char *salt, u_char *out)
 {
     char        digest[] = "SHA256";
+    int         rc;
     char        info[] = NGX_AGT_FLEET_INFO;
     OSSL_PARAM  params[5];
 
@@ -244,7 +245,13 @@ ngx_agt_fleet_seal_derive(ngx_agt_fleet_seal_t *seal, const u_char *key,
 
     EVP_KDF_CTX_reset(seal->kdf);
 
-    if (EVP_KDF_derive(seal->kdf, out, NGX_AGT_FLEET_KEY_LEN, params) != 1) {
+    rc = EVP_KDF_derive(seal->kdf, out, NGX_AGT_FLEET_KEY_LEN, params);
+
+    /* it keeps a copy of the key */
+
+    EVP_KDF_CTX_reset(seal->kdf);
+
+    if (rc != 1) {
         ERR_clear_error();
         return NGX_DECLINED;
     }

@@ -232,6 +232,33 @@ ngx_agt_numbers_again(ngx_agt_denials_t *denials, const u_char *key,
 }
 
 
+ngx_uint_t
+ngx_agt_numbers_renew(ngx_agt_denials_t *denials, uint64_t below,
+    const ngx_agt_clock_t *now)
+{
+    ngx_uint_t         i, n;
+    ngx_agt_denial_t  *s;
+
+    ngx_agt_denials_lock(denials);
+
+    below = ngx_min(below, denials->sh->numbers.next);
+
+    i = 0;
+    n = 0;
+
+    while ((s = ngx_agt_denial_set_next(denials->set, &i, now)) != NULL) {
+        if (s->number && s->number < below) {
+            ngx_agt_numbers_give(denials, s, 0);
+            n++;
+        }
+    }
+
+    ngx_agt_denials_unlock(denials);
+
+    return n;
+}
+
+
 uint64_t
 ngx_agt_numbers_of(ngx_agt_denials_t *denials, const u_char *key,
     const ngx_agt_clock_t *now)

@@ -94,6 +94,13 @@ ngx_uint_t ngx_agt_numbers_again(ngx_agt_denials_t *denials,
     const u_char *key, const ngx_agt_clock_t *now);
 
 /*
+ * Gives new numbers to denials of this edge whose number is below "below".
+ * Returns how many there are.
+ */
+ngx_uint_t ngx_agt_numbers_renew(ngx_agt_denials_t *denials, uint64_t below,
+    const ngx_agt_clock_t *now);
+
+/*
  * Returns the number of the denial with this key, 0 where there is none.
  */
 uint64_t ngx_agt_numbers_of(ngx_agt_denials_t *denials, const u_char *key,
