@@ -45,6 +45,7 @@ static u_char      out[4096];
 static ngx_uint_t  version;
 static ngx_uint_t  kind;
 static ngx_uint_t  derivations;
+static ngx_uint_t  keys_left;    /* in contexts of libcrypto */
 static ngx_int_t   calls = -1;   /* of libcrypto that succeed; -1: all */
 static ngx_str_t   text = ngx_string("a denial of the fleet");
 
@@ -108,8 +109,27 @@ EVP_KDF_derive(EVP_KDF_CTX *ctx, unsigned char *key, size_t keylen,
     const OSSL_PARAM params[])
 {
     derivations++;
+    keys_left |= 1;
 
     return fails() ? 0 : REAL(EVP_KDF_derive)(ctx, key, keylen, params);
+}
+
+
+void
+EVP_KDF_CTX_reset(EVP_KDF_CTX *ctx)
+{
+    keys_left &= ~(ngx_uint_t) 1;
+
+    REAL(EVP_KDF_CTX_reset)(ctx);
+}
+
+
+int
+EVP_CIPHER_CTX_reset(EVP_CIPHER_CTX *ctx)
+{
+    keys_left &= ~(ngx_uint_t) 2;
+
+    return REAL(EVP_CIPHER_CTX_reset)(ctx);
 }
 
 
@@ -117,6 +137,8 @@ int
 EVP_CipherInit_ex(EVP_CIPHER_CTX *ctx, const EVP_CIPHER *cipher,
     ENGINE *engine, const unsigned char *key, const unsigned char *iv, int enc)
 {
+    keys_left |= 2;
+
     return fails() ? 0 : REAL(EVP_CipherInit_ex)(ctx, cipher, engine, key, iv,
                                                  enc);
 }
@@ -432,13 +454,17 @@ test_cache(void)
     ngx_uint_t             i;
     ngx_agt_fleet_seal_t  *s, *t;
 
-    unit_test("the key of a writer is derived once");
+    unit_test("a key is derived once, and libcrypto keeps none");
 
     s = fleet("ab", "edge");
     t = fleet("a", "edge");
 
+    unit_check(derivations && keys_left == 0);
+
     unit_check(ngx_agt_fleet_seal_close(t, 2, &text, first) == NGX_OK);
+    unit_check(keys_left == 0);
     unit_check(open_with(s, first, text.len + LEN) == NGX_OK);
+    unit_check(keys_left == 0);
 
     derivations = 0;
 
@@ -513,6 +539,7 @@ test_failures(void)
         }
 
         unit_check(is_zero(&sealed[TEXT], text.len));
+        unit_check(keys_left == 0);
     }
 
     unit_check(n == 5 && calls == 0);
@@ -527,6 +554,7 @@ test_failures(void)
         }
 
         unit_check(n < 2 || is_zero(out, text.len));
+        unit_check(keys_left == 0);
     }
 
     unit_check(n == 12 && calls == 0);

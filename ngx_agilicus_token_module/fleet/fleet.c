@@ -23,6 +23,9 @@
 #define NGX_AGT_FLEET_PING        250
 #define NGX_AGT_FLEET_SECOND      1000
 
+/* letters of the code of an error of Redis, at most */
+#define NGX_AGT_FLEET_CODE        16
+
 /* milliseconds of the first and the longest pause of reconnecting */
 #define NGX_AGT_FLEET_PAUSE       20
 #define NGX_AGT_FLEET_PAUSE_MAX   500
@@ -651,8 +654,8 @@ void
 ngx_agt_fleet_error(ngx_agt_fleet_worker_t *w, const char *what,
     const ngx_agt_fleet_reply_t *reply)
 {
-    size_t   i, len;
-    u_char   answer[128];
+    size_t            len;
+    const ngx_str_t  *text;
 
     w->state->errors++;
 
@@ -662,22 +665,23 @@ ngx_agt_fleet_error(ngx_agt_fleet_worker_t *w, const char *what,
 
     w->said_error = 1;
 
+    text = reply ? &reply->text : NULL;
     len = 0;
 
-    if (reply && reply->type == NGX_AGT_FLEET_REPLY_ERROR) {
-        len = ngx_min(reply->text.len, sizeof(answer));
+    /* its code alone: what follows may repeat a command, with a password */
 
-        for (i = 0; i < len; i++) {
-            answer[i] = (reply->text.data[i] >= ' '
-                         && reply->text.data[i] < 0x7f
-                         && reply->text.data[i] != '"')
-                        ? reply->text.data[i] : '?';
+    if (text && reply->type == NGX_AGT_FLEET_REPLY_ERROR) {
+        while (len < text->len && len < NGX_AGT_FLEET_CODE
+               && text->data[len] >= 'A' && text->data[len] <= 'Z')
+        {
+            len++;
         }
     }
 
     ngx_log_error(NGX_LOG_ERR, w->log, 0,
                   "agilicus token: fleet: %s%s%*s%s, Redis \"%V\"",
-                  what, len ? ": \"" : "", len, answer, len ? "\"" : "",
+                  what, len ? ": \"" : "", len, len ? text->data : NULL,
+                  len ? "\"" : "",
                   ngx_agt_fleet_connection_url(&w->reader));
 }
 

@@ -7,10 +7,15 @@
 #include "fleet/append.h"
 #include "fleet/fleet.h"
 #include "fleet/lead.h"
+#include "fleet/read.h"
 
 
 /* milliseconds for which the lease in Redis is taken */
 #define NGX_AGT_FLEET_LEASE      3000
+
+/* milliseconds without a mark after which the lease is taken from its holder */
+#define NGX_AGT_FLEET_UNMARKED   15000
+#define NGX_AGT_FLEET_TURN       20
 
 /* milliseconds in which an edge that knows nothing yet does not lead */
 #define NGX_AGT_FLEET_NEW        5000
@@ -57,11 +62,15 @@ void
 ngx_agt_fleet_lead_ask(ngx_agt_fleet_worker_t *w)
 {
     u_char     id[2 * NGX_AGT_FLEET_WRITER_LEN];
-    ngx_str_t  args[6];
+    uint64_t   now, heard;
+    ngx_str_t  args[7];
+
+    /* what no edge has written does not keep the lease from them */
 
     static const char  script[] =
-        "local v = redis.call('GET', KEYS[1]) "
-        "if v and v ~= ARGV[1] then return 0 end "
+        "local v = redis.pcall('GET', KEYS[1]) "
+        "if type(v) == 'string' and #v == #ARGV[1] and v ~= ARGV[1] "
+        "and ARGV[3] == '0' then return 0 end "
         "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) "
         "return 1";
 
@@ -90,7 +99,20 @@ ngx_agt_fleet_lead_ask(ngx_agt_fleet_worker_t *w)
     args[4].len = sizeof(id);
     ngx_str_set(&args[5], "3000");
 
-    (void) ngx_agt_fleet_connection_send(&w->teller, args, 6, 0,
+    /* a holder that does not mark is none; edges take the lease in turn */
+
+    now = ngx_agt_clock_mono();
+    heard = ngx_max(w->state->marked, w->since) + NGX_AGT_FLEET_UNMARKED
+            + (uint64_t) NGX_AGT_FLEET_TURN * w->state->writer[0];
+
+    if (w->caught && now > heard) {
+        ngx_str_set(&args[6], "1");
+
+    } else {
+        ngx_str_set(&args[6], "0");
+    }
+
+    (void) ngx_agt_fleet_connection_send(&w->teller, args, 7, 0,
                                          ngx_agt_fleet_lead_asked, 0);
 }
 
@@ -215,17 +237,14 @@ ngx_agt_fleet_lead_mark(ngx_agt_fleet_worker_t *w,
 static void
 ngx_agt_fleet_lead_look(ngx_agt_fleet_worker_t *w)
 {
-    ngx_str_t  args[6];
+    ngx_str_t  start, end;
 
-    ngx_str_set(&args[0], "XRANGE");
-    args[1] = w->conf->stream;
-    ngx_str_set(&args[2], "-");
-    ngx_str_set(&args[3], "+");
-    ngx_str_set(&args[4], "COUNT");
-    ngx_str_set(&args[5], "50");
+    ngx_str_set(&start, "-");
+    ngx_str_set(&end, "+");
 
-    w->trimming = (ngx_agt_fleet_connection_send(&w->teller, args, 6, 0,
-                                                 ngx_agt_fleet_lead_looked, 0)
+    w->trimming = (ngx_agt_fleet_read_range(w, &w->teller, &start, &end,
+                                            NGX_AGT_FLEET_TRIM_BATCH,
+                                            ngx_agt_fleet_lead_looked)
                    == NGX_OK);
 }
 

@@ -25,8 +25,6 @@
 #define NGX_AGT_FLEET_HEARD       2
 
 
-static void ngx_agt_fleet_read_epoch_set(ngx_agt_fleet_connection_t *conn,
-    const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number);
 static void ngx_agt_fleet_read_epoch(ngx_agt_fleet_connection_t *conn,
     const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number);
 static void ngx_agt_fleet_read_place(ngx_agt_fleet_connection_t *conn,
@@ -52,12 +50,21 @@ static ngx_uint_t ngx_agt_fleet_is_own(ngx_agt_fleet_worker_t *w,
 void
 ngx_agt_fleet_read_begin(ngx_agt_fleet_worker_t *w)
 {
-    u_char      random[NGX_AGT_FLEET_EPOCH_LEN / 2], *p;
-    u_char      epoch[NGX_AGT_FLEET_EPOCH_LEN], id[NGX_AGT_FLEET_ID_LEN];
-    ngx_str_t   args[6];
+    u_char     random[NGX_AGT_FLEET_EPOCH_LEN / 2];
+    u_char     epoch[NGX_AGT_FLEET_EPOCH_LEN], id[NGX_AGT_FLEET_ID_LEN];
+    ngx_str_t  args[5], place;
+
+    /* where it is set, nothing is written: Redis may be full */
+
+    static const char  script[] =
+        "local v = redis.pcall('GET', KEYS[1]) "
+        "if type(v) ~= 'string' or #v ~= #ARGV[1] then "
+        "v = ARGV[1] redis.call('SET', KEYS[1], v) end "
+        "return v";
 
     w->known = 0;
     w->moved = 0;
+    w->ranging = 1;
     w->caught = 0;
     w->last.ms = w->state->last_ms;
     w->last.seq = w->state->last_seq;
@@ -73,53 +80,70 @@ ngx_agt_fleet_read_begin(ngx_agt_fleet_worker_t *w)
 
     ngx_hex_dump(epoch, random, sizeof(random));
 
-    ngx_str_set(&args[0], "SET");
-    args[1] = w->conf->epoch;
-    args[2].data = epoch;
-    args[2].len = NGX_AGT_FLEET_EPOCH_LEN;
-    ngx_str_set(&args[3], "NX");
+    ngx_str_set(&args[0], "EVAL");
+    args[1].data = (u_char *) script;
+    args[1].len = sizeof(script) - 1;
+    ngx_str_set(&args[2], "1");
+    args[3] = w->conf->epoch;
+    args[4].data = epoch;
+    args[4].len = NGX_AGT_FLEET_EPOCH_LEN;
 
-    if (ngx_agt_fleet_connection_send(&w->reader, args, 4, 0,
-                                      ngx_agt_fleet_read_epoch_set, 0)
-        != NGX_OK)
-    {
-        return;
-    }
-
-    ngx_str_set(&args[0], "GET");
-
-    if (ngx_agt_fleet_connection_send(&w->reader, args, 2, 0,
+    if (ngx_agt_fleet_connection_send(&w->reader, args, 5, 0,
                                       ngx_agt_fleet_read_epoch, 0)
         != NGX_OK)
     {
         return;
     }
 
-    p = ngx_agt_fleet_id_write(id, &w->last);
+    place.data = id;
+    place.len = (size_t) (ngx_agt_fleet_id_write(id, &w->last) - id);
 
-    ngx_str_set(&args[0], "XRANGE");
-    args[1] = w->conf->stream;
-    args[2].data = id;
-    args[2].len = (size_t) (p - id);
-    args[3] = args[2];
-    ngx_str_set(&args[4], "COUNT");
-    ngx_str_set(&args[5], "1");
-
-    (void) ngx_agt_fleet_connection_send(&w->reader, args, 6, 0,
-                                         ngx_agt_fleet_read_place, 0);
+    (void) ngx_agt_fleet_read_range(w, &w->reader, &place, &place, 1,
+                                    ngx_agt_fleet_read_place);
 }
 
 
-static void
-ngx_agt_fleet_read_epoch_set(ngx_agt_fleet_connection_t *conn,
-    const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number)
+/*
+ * An answer that is too large, such as one with an entry of somebody else,
+ * would end the session, and the next one at the same entry.
+ */
+
+ngx_int_t
+ngx_agt_fleet_read_range(ngx_agt_fleet_worker_t *w,
+    ngx_agt_fleet_connection_t *conn, const ngx_str_t *start,
+    const ngx_str_t *end, ngx_uint_t n, ngx_agt_fleet_reply_pt handler)
 {
-    if (reply->type == NGX_AGT_FLEET_REPLY_ERROR) {
+    u_char     count[NGX_INT_T_LEN], max[NGX_INT_T_LEN];
+    ngx_str_t  args[8];
 
-        /* one that is set can still be read where Redis is full */
+    static const char  script[] =
+        "local out, size = {}, 0 "
+        "for _, e in ipairs(redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[2], "
+        "'COUNT', ARGV[3])) do "
+        "local v = e[2][2] "
+        "if #e[2] ~= 2 or e[2][1] ~= '" NGX_AGT_FLEET_FIELD "' "
+        "or #v > tonumber(ARGV[4]) then v = '' end "
+        "out[#out + 1] = { e[1], { '" NGX_AGT_FLEET_FIELD "', v } } "
+        "size = size + #v "
+        "if size > 1000000 then break end "
+        "end "
+        "return out";
 
-        ngx_agt_fleet_error(conn->data, "Redis refuses to set a key", reply);
-    }
+    ngx_str_set(&args[0], "EVAL");
+    args[1].data = (u_char *) script;
+    args[1].len = sizeof(script) - 1;
+    ngx_str_set(&args[2], "1");
+    args[3] = w->conf->stream;
+    args[4] = *start;
+    args[5] = *end;
+    args[6].data = count;
+    args[6].len = (size_t) (ngx_sprintf(count, "%ui", n) - count);
+    args[7].data = max;
+    args[7].len = (size_t) (ngx_sprintf(max, "%ui",
+                                        (ngx_uint_t) NGX_AGT_FLEET_ENTRY_MAX)
+                            - max);
+
+    return ngx_agt_fleet_connection_send(conn, args, 8, 0, handler, 1);
 }
 
 
@@ -213,9 +237,20 @@ ngx_agt_fleet_read_place(ngx_agt_fleet_connection_t *conn,
 static void
 ngx_agt_fleet_read_next(ngx_agt_fleet_worker_t *w)
 {
-    u_char     id[NGX_AGT_FLEET_ID_LEN], count[NGX_INT_T_LEN];
+    u_char     id[1 + NGX_AGT_FLEET_ID_LEN], count[NGX_INT_T_LEN];
     u_char     block[NGX_INT_T_LEN];
-    ngx_str_t  args[8];
+    ngx_str_t  args[8], start, end;
+
+    if (w->ranging) {
+        id[0] = '(';
+        start.data = id;
+        start.len = (size_t) (ngx_agt_fleet_id_write(id + 1, &w->last) - id);
+        ngx_str_set(&end, "+");
+
+        (void) ngx_agt_fleet_read_range(w, &w->reader, &start, &end, w->batch,
+                                        ngx_agt_fleet_read_done);
+        return;
+    }
 
     ngx_str_set(&args[0], "XREAD");
     ngx_str_set(&args[1], "COUNT");
@@ -242,6 +277,7 @@ ngx_agt_fleet_read_next(ngx_agt_fleet_worker_t *w)
 static void
 ngx_agt_fleet_read_again(ngx_agt_fleet_worker_t *w)
 {
+    w->ranging = 1;
     w->last.ms = 0;
     w->last.seq = 0;
     w->caught = 0;
@@ -269,7 +305,16 @@ ngx_agt_fleet_read_done(ngx_agt_fleet_connection_t *conn,
 
     ngx_agt_clock_now(&now);
 
-    rc = ngx_agt_fleet_reply_read(reply, &w->conf->stream, &entries);
+    if (number) {
+        entries = reply;
+        rc = (reply->type != NGX_AGT_FLEET_REPLY_LIST) ? NGX_ERROR
+             : reply->n ? NGX_OK : NGX_DECLINED;
+
+        w->ranging = (rc == NGX_OK);
+
+    } else {
+        rc = ngx_agt_fleet_reply_read(reply, &w->conf->stream, &entries);
+    }
 
     if (rc == NGX_ERROR) {
         ngx_agt_fleet_connection_refuse(conn, reply,
@@ -329,7 +374,7 @@ ngx_agt_fleet_read_done(ngx_agt_fleet_connection_t *conn,
         return;
     }
 
-    if (rc == NGX_DECLINED || entries->n < w->batch) {
+    if (rc == NGX_DECLINED || (!number && entries->n < w->batch)) {
         ngx_agt_fleet_read_end(w, sent);
     }
 

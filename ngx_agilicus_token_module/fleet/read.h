@@ -29,5 +29,16 @@ void ngx_agt_fleet_read_begin(ngx_agt_fleet_worker_t *w);
  */
 void ngx_agt_fleet_read_check(ngx_agt_fleet_worker_t *w, uint64_t now);
 
+/*
+ * Asks for entries from the id "start" up to the id "end", as XRANGE takes
+ * them; "n" at most, and fewer where they are large.  The reply is a list that
+ * ngx_agt_fleet_reply_entry() reads, in which an entry that no edge can have
+ * appended is empty, however large it is.  "handler" is given a 1.  Returns as
+ * ngx_agt_fleet_connection_send().
+ */
+ngx_int_t ngx_agt_fleet_read_range(ngx_agt_fleet_worker_t *w,
+    ngx_agt_fleet_connection_t *conn, const ngx_str_t *start,
+    const ngx_str_t *end, ngx_uint_t n, ngx_agt_fleet_reply_pt handler);
+
 
 #endif /* _NGX_AGT_FLEET_READ_H_INCLUDED_ */

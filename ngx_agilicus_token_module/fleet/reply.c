@@ -209,10 +209,22 @@ ngx_agt_fleet_create_string(const redisReadTask *task, char *text, size_t len)
 static void *
 ngx_agt_fleet_create_list(const redisReadTask *task, ngx_agt_fleet_length_t n)
 {
+    ngx_uint_t              depth;
+    const redisReadTask    *outer;
     ngx_agt_fleet_reply_t  *reply;
 
-    if (task->type != REDIS_REPLY_ARRAY || n < 0
-        || n > NGX_AGT_FLEET_REPLY_ARRAY)
+    /* later versions of the reader have no bound of their own */
+
+    depth = 1;
+
+    for (outer = task->parent; outer; outer = outer->parent) {
+        depth++;
+    }
+
+    /* a negative length is a large one */
+
+    if (task->type != REDIS_REPLY_ARRAY || depth > NGX_AGT_FLEET_REPLY_DEPTH
+        || (size_t) n > NGX_AGT_FLEET_REPLY_ARRAY)
     {
         return NULL;
     }
@@ -305,9 +317,9 @@ ngx_agt_fleet_create(const redisReadTask *task, ngx_agt_fleet_reply_e type,
 ngx_int_t
 ngx_agt_fleet_command(const ngx_str_t *args, ngx_uint_t n, ngx_str_t *out)
 {
-    int          len;
     char        *text;
     size_t       lens[NGX_AGT_FLEET_ARGUMENTS];
+    long long    len;
     ngx_uint_t   i;
     const char  *argv[NGX_AGT_FLEET_ARGUMENTS];
 

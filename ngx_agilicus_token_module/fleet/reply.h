@@ -17,8 +17,9 @@
  * only file that knows hiredis.
  */
 
-/* elements of one array, and values of one reply, at most */
+/* elements of one list, lists within each other, values of a reply, at most */
 #define NGX_AGT_FLEET_REPLY_ARRAY   4096
+#define NGX_AGT_FLEET_REPLY_DEPTH   6
 #define NGX_AGT_FLEET_REPLY_VALUES  32768
 
 /* arguments of one command, at most */

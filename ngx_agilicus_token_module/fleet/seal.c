@@ -226,8 +226,8 @@ static ngx_int_t
 ngx_agt_fleet_seal_derive(ngx_agt_fleet_seal_t *seal, const u_char *key,
     const u_char *salt, u_char *out)
 {
-    char        digest[] = "SHA256";
     int         rc;
+    char        digest[] = "SHA256";
     char        info[] = NGX_AGT_FLEET_INFO;
     OSSL_PARAM  params[5];
 
@@ -243,11 +243,9 @@ ngx_agt_fleet_seal_derive(ngx_agt_fleet_seal_t *seal, const u_char *key,
                                                   sizeof(info) - 1);
     params[4] = OSSL_PARAM_construct_end();
 
-    EVP_KDF_CTX_reset(seal->kdf);
-
     rc = EVP_KDF_derive(seal->kdf, out, NGX_AGT_FLEET_KEY_LEN, params);
 
-    /* it keeps a copy of the key */
+    /* libcrypto's copies of keys do not lie on locked pages: none may stay */
 
     EVP_KDF_CTX_reset(seal->kdf);
 
@@ -312,6 +310,7 @@ ngx_agt_fleet_seal_cipher(ngx_agt_fleet_seal_t *seal, ngx_uint_t encrypt,
 
 done:
 
+    (void) EVP_CIPHER_CTX_reset(ctx);
     ERR_clear_error();
 
     if (rc != NGX_OK && len) {

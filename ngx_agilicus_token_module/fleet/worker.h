@@ -86,6 +86,7 @@ typedef struct {
     unsigned                     holder:1;   /* of the lease of the edge */
     unsigned                     known:1;    /* what stream it is */
     unsigned                     moved:1;    /* it is another one */
+    unsigned                     ranging:1;  /* not all is read yet */
     unsigned                     resent:1;   /* others have had their time */
     unsigned                     trimming:1;
     unsigned                     said_error:1;
