@@ -1,0 +1,488 @@
+use strict;
+use warnings;
+
+# Somebody who can write to Redis, with and without the key; clocks that differ;
+# edges and workers that are killed or stand still; a key that is changed.
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use lib 't/lib';
+
+use FleetEdges;
+use MockAPI;
+use NginxControl;
+use RedisServer;
+
+my $mock = MockAPI->start(
+    default => sub { return { token => { jti => "j-$_[0]{token}" } } },
+);
+
+my $allow = [ qr/agilicus token: fleet/, qr/exited on signal 9/ ];
+my $key = '5a' x 32;
+my $stream = 'agilicus:stream';
+my $n = 0;
+
+my $redis = RedisServer->start;
+my $fleet = FleetEdges->new($redis->url);
+my ($one, $two) = map { $fleet->edge(workers => $_) } 1, 2;
+
+healthy('an edge is of the fleet');
+
+
+sub healthy {
+    my ($why) = @_;
+
+    ok($fleet->wait_state($_, 'healthy', 30), $why) for $one, $two;
+}
+
+
+# a token that an edge denies; returns its name
+
+sub deny {
+    my ($edge) = @_;
+
+    my $name = 'token-' . ++$n;
+
+    is($fleet->hook($edge, jti => "j-$name"), 204, "$name is denied");
+
+    return $name;
+}
+
+
+sub refused {
+    my ($edge, $name, $why) = @_;
+
+    ok($fleet->wait_why($edge, $name, 'revoked/jti', 20), "$name: $why");
+}
+
+
+sub heard {
+    my ($why) = @_;
+
+    refused($two, deny($one), $why);
+    refused($one, deny($two), $why);
+}
+
+
+sub script {
+    my ($lua, @args) = @_;
+
+    return $redis->cli('EVAL', $lua, 1, $stream, @args);
+}
+
+
+# an entry of somebody who has the key, or another one
+
+sub append {
+    my (%opt) = (key => $key, name => 'agilicus', version => 1, kind => 3,
+                 writer => 'ab' x 16, number => 1, rest => '', @_);
+
+    my $plain = $opt{writer} . sprintf('%016x', $opt{number}) . $opt{rest};
+    my $seal = "python3 -B t/lib/fleet_entry.py $opt{key} $opt{name}"
+               . " $opt{version} $opt{kind} $plain";
+    my $id = qx($seal | redis-cli -s $redis->{socket} -x XADD $stream '*' e);
+
+    chomp $id;
+
+    like($id, qr/^\d+-\d+$/, 'an entry is appended');
+}
+
+
+# replayed: every entry that stands comes once more
+
+my $first = deny($one);
+
+refused($two, $first, 'it is heard');
+heard('so are others');
+
+cmp_ok(script(<<'EOL'), '>=', 3, 'all entries are replayed');
+    local all = redis.call('XRANGE', KEYS[1], '-', '+')
+
+    for _, entry in ipairs(all) do
+        redis.call('XADD', KEYS[1], '*', unpack(entry[2]))
+    end
+
+    return #all
+EOL
+
+heard('nothing comes of it');
+
+for my $edge ($one, $two) {
+    my $figures = $fleet->figures($edge);
+
+    is($figures->{state}, 'healthy', 'an edge is healthy');
+    is("@$figures{qw(gaps unreadable resends missing)}", '0 0 0 0',
+       'and has seen nothing odd');
+}
+
+my $new = $fleet->edge;
+
+ok($fleet->wait_state($new, 'healthy', 30), 'a new edge is healthy');
+is($fleet->why($new, $first), 'revoked/jti', 'and knows what stands');
+$new->finish('the new edge ends', allow => $allow);
+
+
+# one entry is deleted before the others have read it
+
+for my $round (1 .. 2) {
+    my @workers = $two->workers;
+
+    kill STOP => @workers;
+
+    my @names = map { deny($one) } 1 .. 3;
+
+    ok($fleet->wait_for(5, sub { $fleet->figures($one)->{pending} == 0 }),
+       'three are appended');
+
+    # the last denial, or the one before it
+
+    is(script(<<'EOL', $round), 1, 'one of them is deleted');
+        local all, n = redis.call('XREVRANGE', KEYS[1], '+', '-'), 0
+
+        for _, entry in ipairs(all) do
+            if entry[2][2]:byte(2) == 1 then
+                n = n + 1
+
+                if n == tonumber(ARGV[1]) then
+                    return redis.call('XDEL', KEYS[1], entry[1])
+                end
+            end
+        end
+EOL
+
+    kill CONT => @workers;
+
+    refused($two, $_, 'it is refused all the same') for @names;
+    healthy('and all are well');
+}
+
+
+# numbers of a writer that nobody has, with the right key
+
+append(kind => 4, number => 5);
+append(kind => 4, number => 7);
+ok($fleet->wait_state($_, 'gap', 10), 'a number is missing') for $one, $two;
+heard('denials are heard all the same');
+healthy('after all was told again, nothing is missing');
+cmp_ok($fleet->figures($one)->{resends} + $fleet->figures($two)->{resends},
+       '>', 0, 'somebody has asked for that');
+
+
+# the clock of Redis is a day ahead, and is set right
+
+my $ahead = 1000 * (86400 + int time);
+
+is($redis->cli('XSETID', $stream, "$ahead-0"), 'OK', 'ids from the future');
+heard('denials are heard');
+
+$redis->cli('DEL', $stream);
+heard('ids of today are heard after that');
+healthy('and all are well');
+
+
+# a worker dies with denials that are not told yet
+
+$redis->halt;
+ok($fleet->wait_state($two, 'away', 5), 'Redis stands still');
+
+my @pending = map { deny($two) } 1 .. 5;
+
+cmp_ok($fleet->figures($two)->{pending}, '>=', 5, 'denials are pending');
+$two->kill_worker($_) for $two->workers;
+push @pending, deny($two);
+$redis->go_on;
+
+refused($one, $_, 'it is heard though the worker has died') for @pending;
+healthy('all are well');
+
+
+# an edge dies, the one that leads, with a denial that nobody else knows
+
+{
+    my ($leads, $other) = $fleet->figures($one)->{leads} ? ($one, $two)
+                                                         : ($two, $one);
+
+    ok($fleet->figures($leads)->{leads}, 'one edge leads');
+
+    my $known = deny($leads);
+
+    refused($other, $known, 'it is heard');
+
+    $redis->halt;
+    ok($fleet->wait_state($_, 'away', 5), 'Redis stands still') for $one, $two;
+
+    # whether this one is lost depends on how far it has come
+
+    deny($leads);
+
+    kill KILL => $leads->pid, $leads->workers;
+    $redis->go_on;
+
+    ok($fleet->wait_state($other, 'healthy', 30), 'the other one is well');
+    ok($fleet->wait_for(10, sub { $fleet->figures($other)->{leads} }),
+       'and leads');
+    is($fleet->why($other, $known), 'revoked/jti', 'what was told is known');
+
+    my $again = $fleet->edge;
+
+    ok($fleet->wait_state($again, 'healthy', 30), 'another edge comes');
+    is($fleet->why($again, $_), 'revoked/jti', "and knows $_")
+        for $first, $known, @pending;
+
+    $leads->stop;
+    $leads->problems(allow => $allow);
+    ($one, $two) = ($other, $again);
+}
+
+
+# an edge that leads stands still for longer than its lease
+
+{
+    my ($leads, $other) = $fleet->figures($one)->{leads} ? ($one, $two)
+                                                         : ($two, $one);
+    my @workers = $leads->workers;
+
+    kill STOP => @workers;
+    ok($fleet->wait_for(10, sub { $fleet->figures($other)->{leads} }),
+       'another one leads');
+
+    my $name = deny($other);
+
+    kill CONT => @workers;
+    refused($leads, $name, 'it hears what it has missed');
+    healthy('all are well');
+    heard('and go on');
+}
+
+
+# what no edge can have written, however large it is, does not hold edges up
+
+my %large = (
+    'many fields' => <<'EOL',
+        local fields = {}
+
+        for i = 1, 2200 do
+            fields[2 * i - 1], fields[2 * i] = 'f', 'v'
+        end
+
+        return redis.call('XADD', KEYS[1], '*', unpack(fields))
+EOL
+    'a large value' => <<'EOL',
+        return redis.call('XADD', KEYS[1], '*', 'e', string.rep('x', 5000000))
+EOL
+    'many values' => <<'EOL',
+        for i = 1, 20 do
+            redis.call('XADD', KEYS[1], '*', 'e', string.rep('x', 420000))
+        end
+
+        return '1-1'
+EOL
+);
+
+for my $what (sort keys %large) {
+    like(script($large{$what}), qr/^\d+-\d+$/, $what);
+    heard('denials are heard all the same');
+}
+
+{
+    my $edge = $fleet->edge;
+
+    ok($fleet->wait_why($edge, $first, 'revoked/jti', 20),
+       'a new edge reads on, too');
+    ok($fleet->wait_state($edge, 'unreadable', 10), 'but is not healthy');
+    $edge->finish('the edge ends', allow => $allow);
+}
+
+# they are old enough to be trimmed, and gone, as by the one who wrote them
+
+cmp_ok(script(<<'EOL'), '>=', 22, 'they are deleted');
+    local n = 0
+
+    for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
+        if #entry[2] > 2 or #entry[2][2] > 100000 then
+            n = n + redis.call('XDEL', KEYS[1], entry[1])
+        end
+    end
+
+    return n
+EOL
+
+
+# keys of the fleet with other values
+
+for my $value ([ 'x' ], [ '0' x 32 ]) {
+    $redis->cli('SET', "agilicus:$_", @$value) for 'epoch', 'lease';
+    heard('denials are heard, whatever the epoch is');
+}
+
+for my $key ('epoch', 'lease') {
+    $redis->cli('DEL', "agilicus:$key");
+    is($redis->cli('LPUSH', "agilicus:$key", 'x'), 1, "$key: a list");
+    heard('denials are heard all the same');
+}
+
+my $errors = $fleet->figures($one)->{errors};
+
+$redis->cli('DEL', $stream);
+$redis->cli('SET', $stream, 'x');
+ok($fleet->wait_for(10, sub { $fleet->figures($one)->{errors} > $errors + 2 }),
+   'the key of the stream is none');
+$redis->cli('DEL', $stream);
+heard('denials are heard when that is deleted');
+
+{
+    my $edge = $fleet->edge;
+
+    refused($edge, $first, 'a new edge hears what stood there');
+    $edge->finish('the edge ends', allow => $allow);
+}
+
+$redis->cli('SET', 'agilicus:lease', '0' x 32);
+ok($fleet->wait_for(120, sub { $redis->cli('GET', 'agilicus:lease')
+                               ne '0' x 32 }),
+   'a lease that does not end is taken');
+ok($fleet->wait_state($_, 'healthy', 120), 'and all are well') for $one, $two;
+
+
+# another name of a fleet, the same key
+
+my $foreign = FleetEdges->new($redis->url, key => $fleet->{key},
+                              params => 'name=other');
+my $stranger = $foreign->edge;
+
+ok($foreign->wait_state($stranger, 'healthy', 30), 'a fleet of another name');
+is($foreign->why($stranger, $first), 'active/', 'it hears nothing');
+
+is($redis->cli('EVAL', <<'EOL', 2, $stream, 'other:stream'), 1, 'is copied');
+    local all = redis.call('XREVRANGE', KEYS[1], '+', '-')
+
+    for _, entry in ipairs(all) do
+        if entry[2][2]:byte(2) == 1 then
+            redis.call('XADD', KEYS[2], '*', unpack(entry[2]))
+        end
+    end
+
+    return 1
+EOL
+
+ok($foreign->wait_state($stranger, 'unreadable', 10), 'foreign entries');
+is($foreign->why($stranger, $first), 'active/', 'deny nothing there');
+$stranger->finish('it ends', allow => $allow);
+
+
+# the key is changed without a gap
+
+{
+    my $next = $fleet->key('next.key', 'c3' x 32);
+    my @unreadable = map { $fleet->figures($_)->{unreadable} } $one, $two;
+
+    for my $keys ("$fleet->{key} key=$next", "$next key=$fleet->{key}") {
+        for my $edge ($one, $two) {
+            $edge->reload(http => $fleet->http(key => $keys));
+            heard('denials are heard while keys change');
+        }
+    }
+
+    healthy('all are well');
+    is($fleet->figures($_)->{unreadable}, shift @unreadable,
+       'everything could be read') for $one, $two;
+
+    # without the old key, what it has sealed cannot be read
+
+    my $edge = $fleet->edge(key => $next);
+
+    ok($fleet->wait_state($edge, 'unreadable', 10),
+       'an old entry stands, so it is too early to take the old key away');
+    $edge->finish('the edge ends', allow => $allow);
+}
+
+
+# a version or a kind that is not known holds an edge up, until it is gone
+
+{
+    my $known = deny($one);
+
+    refused($two, $known, 'it is heard');
+    append(version => 2, writer => 'cd' x 16);
+    ok($fleet->wait_state($_, 'unreadable', 10), 'a later version')
+        for $one, $two;
+
+    my $behind = deny($one);
+
+    sleep 2;
+    is($fleet->why($two, $behind), 'active/', 'what comes after it waits');
+
+    is(script(<<'EOL'), 1, 'it is deleted');
+        for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
+            if entry[2][2]:byte(1) == 2 then
+                return redis.call('XDEL', KEYS[1], entry[1])
+            end
+        end
+EOL
+
+    refused($two, $behind, 'then it is heard');
+}
+
+
+# forged: an entry of which any byte is another one
+
+{
+    my $edge = $fleet->edge(key => "$fleet->{dir}/next.key key=$fleet->{key}");
+    my $count = sub { $fleet->figures($edge)->{unreadable} };
+
+    ok($fleet->wait_for(10, sub { $fleet->state($edge) }), 'an edge');
+    sleep 1;
+
+    my $unreadable = $count->();
+
+    is(script(<<'EOL'), 10, 'ten are forged');
+        local all = redis.call('XRANGE', KEYS[1], '-', '+')
+        local good
+
+        for _, entry in ipairs(all) do
+            if entry[2][2]:byte(2) == 1 then
+                good = entry[2][2]
+            end
+        end
+
+        for i = 0, 9 do
+            local at = 1 + math.floor((#good - 1) * i / 9)
+            local byte = (good:byte(at) + 1) % 256
+
+            redis.call('XADD', KEYS[1], '*', 'e', good:sub(1, at - 1)
+                       .. string.char(byte) .. good:sub(at + 1))
+        end
+
+        return 10
+EOL
+
+    ok($fleet->wait_for(10, sub { $count->() == $unreadable + 10 }),
+       'each is noticed');
+    is($fleet->state($edge), 'unreadable', 'and the edge is late');
+    heard('denials are heard all the same');
+    $edge->finish('the edge ends', allow => $allow);
+}
+
+$_->finish('an edge ends', allow => $allow) for $one, $two;
+$redis->stop;
+
+
+# a server that repeats the password in its answer
+
+{
+    my $odd = RedisServer->start(args => [ '--rename-command', 'AUTH', '' ]);
+    my $other = FleetEdges->new($odd->url);
+    my $password = $other->key('password', 's3cret-of-redis');
+    my $edge = $other->edge(params => "user=edge password=$password");
+
+    ok($edge->wait_log(qr/refuses the user or password/, 10),
+       'it is said that the password is refused');
+    $edge->finish('the edge ends, and has not logged the password',
+                  allow => $allow, secrets => [ 's3cret-of-redis' ]);
+    $odd->stop;
+}
+
+$mock->stop;
+
+done_testing();
