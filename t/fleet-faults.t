@@ -256,95 +256,6 @@ healthy('all are well');
 }
 
 
-# what no edge can have written, however large it is, does not hold edges up
-
-my %large = (
-    'many fields' => <<'EOL',
-        local fields = {}
-
-        for i = 1, 2200 do
-            fields[2 * i - 1], fields[2 * i] = 'f', 'v'
-        end
-
-        return redis.call('XADD', KEYS[1], '*', unpack(fields))
-EOL
-    'a large value' => <<'EOL',
-        return redis.call('XADD', KEYS[1], '*', 'e', string.rep('x', 5000000))
-EOL
-    'many values' => <<'EOL',
-        for i = 1, 20 do
-            redis.call('XADD', KEYS[1], '*', 'e', string.rep('x', 420000))
-        end
-
-        return '1-1'
-EOL
-);
-
-for my $what (sort keys %large) {
-    like(script($large{$what}), qr/^\d+-\d+$/, $what);
-    heard('denials are heard all the same');
-}
-
-{
-    my $edge = $fleet->edge;
-
-    ok($fleet->wait_why($edge, $first, 'revoked/jti', 20),
-       'a new edge reads on, too');
-    ok($fleet->wait_state($edge, 'unreadable', 10), 'but is not healthy');
-    $edge->finish('the edge ends', allow => $allow);
-}
-
-# they are old enough to be trimmed, and gone, as by the one who wrote them
-
-cmp_ok(script(<<'EOL'), '>=', 22, 'they are deleted');
-    local n = 0
-
-    for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
-        if #entry[2] > 2 or #entry[2][2] > 100000 then
-            n = n + redis.call('XDEL', KEYS[1], entry[1])
-        end
-    end
-
-    return n
-EOL
-
-
-# keys of the fleet with other values
-
-for my $value ([ 'x' ], [ '0' x 32 ]) {
-    $redis->cli('SET', "agilicus:$_", @$value) for 'epoch', 'lease';
-    heard('denials are heard, whatever the epoch is');
-}
-
-for my $key ('epoch', 'lease') {
-    $redis->cli('DEL', "agilicus:$key");
-    is($redis->cli('LPUSH', "agilicus:$key", 'x'), 1, "$key: a list");
-    heard('denials are heard all the same');
-}
-
-my $errors = $fleet->figures($one)->{errors};
-
-$redis->cli('DEL', $stream);
-$redis->cli('SET', $stream, 'x');
-ok($fleet->wait_for(10, sub { $fleet->figures($one)->{errors} > $errors + 2 }),
-   'the key of the stream is none');
-$redis->cli('DEL', $stream);
-heard('denials are heard when that is deleted');
-
-{
-    my $edge = $fleet->edge;
-
-    refused($edge, $first, 'a new edge hears what stood there');
-    $edge->finish('the edge ends', allow => $allow);
-}
-
-$redis->cli('SET', 'agilicus:lease', '0' x 32);
-ok($fleet->wait_for(120, sub { $redis->cli('GET', 'agilicus:lease')
-                               ne '0' x 32 }),
-   'a lease that does not end is taken');
-ok($fleet->wait_state($_, 'healthy', 120), 'and all are well') for $one, $two;
-
-
 # another name of a fleet, the same key
 
 my $foreign = FleetEdges->new($redis->url, key => $fleet->{key},
@@ -466,23 +377,6 @@ EOL
 
 $_->finish('an edge ends', allow => $allow) for $one, $two;
 $redis->stop;
-
-
-# a server that repeats the password in its answer
-
-{
-    my $odd = RedisServer->start(args => [ '--rename-command', 'AUTH', '' ]);
-    my $other = FleetEdges->new($odd->url);
-    my $password = $other->key('password', 's3cret-of-redis');
-    my $edge = $other->edge(params => "user=edge password=$password");
-
-    ok($edge->wait_log(qr/refuses the user or password/, 10),
-       'it is said that the password is refused');
-    $edge->finish('the edge ends, and has not logged the password',
-                  allow => $allow, secrets => [ 's3cret-of-redis' ]);
-    $odd->stop;
-}
-
 $mock->stop;
 
 done_testing();

@@ -1,0 +1,174 @@
+use strict;
+use warnings;
+
+# Somebody who can write to Redis and has not the key holds no edge up: by large
+# entries, or other values of the keys of a fleet.
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use lib 't/lib';
+
+use FleetEdges;
+use MockAPI;
+use NginxControl;
+use RedisServer;
+
+my $mock = MockAPI->start(
+    default => sub { return { token => { jti => "j-$_[0]{token}" } } },
+);
+
+my $allow = [ qr/agilicus token: fleet/ ];
+my $stream = 'agilicus:stream';
+my $n = 0;
+
+my $redis = RedisServer->start;
+my $fleet = FleetEdges->new($redis->url);
+my ($one, $two) = map { $fleet->edge(workers => $_) } 1, 2;
+
+healthy('an edge is of the fleet');
+
+
+sub healthy {
+    my ($why) = @_;
+
+    ok($fleet->wait_state($_, 'healthy', 30), $why) for $one, $two;
+}
+
+
+# a token that an edge denies; returns its name
+
+sub deny {
+    my ($edge) = @_;
+
+    my $name = 'token-' . ++$n;
+
+    is($fleet->hook($edge, jti => "j-$name"), 204, "$name is denied");
+
+    return $name;
+}
+
+
+sub refused {
+    my ($edge, $name, $why) = @_;
+
+    ok($fleet->wait_why($edge, $name, 'revoked/jti', 20), "$name: $why");
+}
+
+
+sub heard {
+    my ($why) = @_;
+
+    refused($two, deny($one), $why);
+    refused($one, deny($two), $why);
+}
+
+
+sub script {
+    my ($lua, @args) = @_;
+
+    return $redis->cli('EVAL', $lua, 1, $stream, @args);
+}
+
+
+my $first = deny($one);
+
+refused($two, $first, 'it is heard');
+
+
+# keys of the fleet with other values
+
+for my $value ([ 'x' ], [ '0' x 32 ]) {
+    $redis->cli('SET', "agilicus:$_", @$value) for 'epoch', 'lease';
+    heard('denials are heard, whatever the epoch is');
+}
+
+for my $key ('epoch', 'lease') {
+    $redis->cli('DEL', "agilicus:$key");
+    is($redis->cli('LPUSH', "agilicus:$key", 'x'), 1, "$key: a list");
+    heard('denials are heard all the same');
+}
+
+my $errors = $fleet->figures($one)->{errors};
+
+$redis->cli('DEL', $stream);
+$redis->cli('SET', $stream, 'x');
+ok($fleet->wait_for(10, sub { $fleet->figures($one)->{errors} > $errors + 2 }),
+   'the key of the stream is none');
+$redis->cli('DEL', $stream);
+heard('denials are heard when that is deleted');
+
+{
+    my $edge = $fleet->edge;
+
+    refused($edge, $first, 'a new edge hears what stood there');
+    $edge->finish('the edge ends', allow => $allow);
+}
+
+$redis->cli('SET', 'agilicus:lease', '0' x 32);
+ok($fleet->wait_for(45, sub { $redis->cli('GET', 'agilicus:lease')
+                               ne '0' x 32 }),
+   'a lease that does not end is taken');
+ok($fleet->wait_state($_, 'healthy', 90), 'and all are well') for $one, $two;
+
+
+# what no edge can have written, however large it is, does not hold edges up
+
+my %large = (
+    'many fields' => <<'EOL',
+        local fields = {}
+
+        for i = 1, 2200 do
+            fields[2 * i - 1], fields[2 * i] = 'f', 'v'
+        end
+
+        return redis.call('XADD', KEYS[1], '*', unpack(fields))
+EOL
+    'a large value' => <<'EOL',
+        return redis.call('XADD', KEYS[1], '*', 'e', string.rep('x', 5000000))
+EOL
+    'many values' => <<'EOL',
+        for i = 1, 20 do
+            redis.call('XADD', KEYS[1], '*', 'e', string.rep('x', 420000))
+        end
+
+        return '1-1'
+EOL
+);
+
+for my $what (sort keys %large) {
+    like(script($large{$what}), qr/^\d+-\d+$/, $what);
+    heard('denials are heard all the same');
+}
+
+{
+    my $edge = $fleet->edge;
+
+    ok($fleet->wait_why($edge, $first, 'revoked/jti', 20),
+       'a new edge reads on, too');
+    ok($fleet->wait_state($edge, 'unreadable', 10), 'but is not healthy');
+    $edge->finish('the edge ends', allow => $allow);
+}
+
+$_->finish('an edge ends', allow => $allow) for $one, $two;
+$redis->stop;
+
+
+# a server that repeats the password in its answer
+
+{
+    my $odd = RedisServer->start(args => [ '--rename-command', 'AUTH', '' ]);
+    my $other = FleetEdges->new($odd->url);
+    my $password = $other->key('password', 's3cret-of-redis');
+    my $edge = $other->edge(params => "user=edge password=$password");
+
+    ok($edge->wait_log(qr/refuses the user or password/, 10),
+       'it is said that the password is refused');
+    $edge->finish('the edge ends, and has not logged the password',
+                  allow => $allow, secrets => [ 's3cret-of-redis' ]);
+    $odd->stop;
+}
+
+$mock->stop;
+
+done_testing();
