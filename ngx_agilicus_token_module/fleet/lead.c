@@ -7,11 +7,9 @@
 #include "fleet/append.h"
 #include "fleet/fleet.h"
 #include "fleet/lead.h"
+#include "fleet/lease.h"
 #include "fleet/read.h"
 
-
-/* milliseconds for which the lease in Redis is taken */
-#define NGX_AGT_FLEET_LEASE      3000
 
 /* milliseconds without a mark after which the lease is taken from its holder */
 #define NGX_AGT_FLEET_UNMARKED   15000
@@ -61,18 +59,7 @@ static ngx_uint_t ngx_agt_fleet_lead_live(ngx_agt_fleet_worker_t *w);
 void
 ngx_agt_fleet_lead_ask(ngx_agt_fleet_worker_t *w)
 {
-    u_char     id[2 * NGX_AGT_FLEET_WRITER_LEN];
-    uint64_t   now, heard;
-    ngx_str_t  args[7];
-
-    /* what no edge has written does not keep the lease from them */
-
-    static const char  script[] =
-        "local v = redis.pcall('GET', KEYS[1]) "
-        "if type(v) == 'string' and #v == #ARGV[1] and v ~= ARGV[1] "
-        "and ARGV[3] == '0' then return 0 end "
-        "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) "
-        "return 1";
+    uint64_t  now, heard;
 
     /* who sees entries that it cannot open may have the wrong key itself */
 
@@ -88,32 +75,17 @@ ngx_agt_fleet_lead_ask(ngx_agt_fleet_worker_t *w)
         return;
     }
 
-    ngx_hex_dump(id, w->state->writer, NGX_AGT_FLEET_WRITER_LEN);
-
-    ngx_str_set(&args[0], "EVAL");
-    args[1].data = (u_char *) script;
-    args[1].len = sizeof(script) - 1;
-    ngx_str_set(&args[2], "1");
-    args[3] = w->conf->lease;
-    args[4].data = id;
-    args[4].len = sizeof(id);
-    ngx_str_set(&args[5], "3000");
-
     /* a holder that does not mark is none; edges take the lease in turn */
 
     now = ngx_agt_clock_mono();
     heard = ngx_max(w->state->marked, w->since) + NGX_AGT_FLEET_UNMARKED
             + (uint64_t) NGX_AGT_FLEET_TURN * w->state->writer[0];
 
-    if (w->caught && now > heard) {
-        ngx_str_set(&args[6], "1");
-
-    } else {
-        ngx_str_set(&args[6], "0");
-    }
-
-    (void) ngx_agt_fleet_connection_send(&w->teller, args, 7, 0,
-                                         ngx_agt_fleet_lead_asked, 0);
+    (void) ngx_agt_fleet_lease(w, &w->conf->lease,
+                               (w->caught && now > heard)
+                               ? NGX_AGT_FLEET_LEASE_TAKE
+                               : NGX_AGT_FLEET_LEASE_ASK,
+                               ngx_agt_fleet_lead_asked);
 }
 
 
@@ -131,7 +103,8 @@ ngx_agt_fleet_lead_asked(ngx_agt_fleet_connection_t *conn,
         return;
     }
 
-    w->leads = (reply->integer == 1) ? sent + NGX_AGT_FLEET_LEASE : 0;
+    w->leads = (reply->integer == NGX_AGT_FLEET_LEASE_OURS)
+               ? sent + NGX_AGT_FLEET_LEASE : 0;
 }
 
 
