@@ -35,6 +35,7 @@
 
 
 static void ngx_agt_fleet_tick(ngx_event_t *ev);
+static ngx_uint_t ngx_agt_fleet_ended(ngx_agt_fleet_worker_t *w, uint64_t now);
 static ngx_uint_t ngx_agt_fleet_lease(ngx_agt_fleet_worker_t *w, uint64_t now);
 static void ngx_agt_fleet_release(ngx_agt_fleet_worker_t *w);
 static void ngx_agt_fleet_end(ngx_agt_fleet_worker_t *w);
@@ -153,7 +154,8 @@ ngx_agt_fleet_init(const ngx_agt_fleet_conf_t *conf,
     w->tick.handler = ngx_agt_fleet_tick;
     w->tick.data = &w->dummy;
     w->tick.log = log;
-    w->tick.cancelable = 1;
+
+    /* not cancelable: a worker must not end before it has told the fleet */
 
     ngx_add_timer(&w->tick, 1);
 
@@ -192,19 +194,20 @@ ngx_agt_fleet_tick(ngx_event_t *ev)
 
     w = &ngx_agt_fleet;
 
-    /* a worker that only drains leaves the fleet to those that serve */
+    now = ngx_agt_clock_mono();
 
-    if (ngx_exiting || ngx_terminate || ngx_quit) {
+    if ((ngx_exiting || ngx_terminate || ngx_quit)
+        && ngx_agt_fleet_ended(w, now))
+    {
         ngx_agt_fleet_release(w);
         return;
     }
 
-    now = ngx_agt_clock_mono();
-
     if (!ngx_agt_fleet_lease(w, now)) {
         ngx_agt_fleet_end(w);
         w->holder = 0;
-        ngx_add_timer(ev, NGX_AGT_FLEET_IDLE_TICK);
+        ngx_add_timer(ev, ngx_exiting ? NGX_AGT_FLEET_TICK
+                                      : NGX_AGT_FLEET_IDLE_TICK);
         return;
     }
 
@@ -230,6 +233,35 @@ ngx_agt_fleet_tick(ngx_event_t *ev)
     ngx_agt_fleet_say(w, now);
 
     ngx_add_timer(ev, NGX_AGT_FLEET_TICK);
+}
+
+
+/*
+ * 1 if a worker that drains is done with the fleet.  After a reload, it leaves
+ * the fleet to the workers that serve.  Where the whole nginx ends, there are
+ * none: the worker goes on as long as it serves requests, and then until all
+ * that was denied here is appended, or for a moment where Redis does not take
+ * it.
+ */
+
+static ngx_uint_t
+ngx_agt_fleet_ended(ngx_agt_fleet_worker_t *w, uint64_t now)
+{
+    if (ngx_terminate || w->state->cycle != w->cycle) {
+        return 1;
+    }
+
+    if (ngx_event_no_timers_left() != NGX_OK) {
+        w->idle = 0;
+        return 0;
+    }
+
+    if (w->idle == 0) {
+        w->idle = now;
+    }
+
+    return w->state->appended >= ngx_agt_numbers_last(w->denials)
+           || now - w->idle >= NGX_AGT_FLEET_SILENCE;
 }
 
 
@@ -317,6 +349,7 @@ ngx_agt_fleet_end(ngx_agt_fleet_worker_t *w)
     w->stuck = 0;
     w->leads = 0;
     w->trimming = 0;
+    w->asking = 0;
 
     ngx_agt_fleet_connection_close(&w->reader);
     ngx_agt_fleet_connection_close(&w->teller);
@@ -449,14 +482,21 @@ ngx_agt_fleet_ask(ngx_agt_fleet_worker_t *w)
         return;
     }
 
+    /* the answer is compared with what was read when it was asked for */
+
+    if (w->asking) {
+        return;
+    }
+
     w->asked_last = w->last;
 
     ngx_str_set(&args[0], "XINFO");
     ngx_str_set(&args[1], "STREAM");
     args[2] = w->conf->stream;
 
-    (void) ngx_agt_fleet_connection_send(&w->teller, args, 3, 0,
-                                         ngx_agt_fleet_info, 0);
+    w->asking = (ngx_agt_fleet_connection_send(&w->teller, args, 3, 0,
+                                               ngx_agt_fleet_info, 0)
+                 == NGX_OK);
 }
 
 
@@ -516,6 +556,7 @@ ngx_agt_fleet_info(ngx_agt_fleet_connection_t *conn,
     ngx_agt_fleet_stream_t   stream;
 
     w = conn->data;
+    w->asking = 0;
 
     rc = ngx_agt_fleet_reply_info(reply, &stream);
 

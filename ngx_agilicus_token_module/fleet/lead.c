@@ -53,7 +53,7 @@ static void ngx_agt_fleet_lead_trimmed(ngx_agt_fleet_connection_t *conn,
     const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number);
 static void ngx_agt_fleet_lead_move(ngx_agt_fleet_worker_t *w,
     const ngx_agt_fleet_entry_t *entry);
-static ngx_uint_t ngx_agt_fleet_lead_live(ngx_agt_fleet_worker_t *w);
+static ngx_uint_t ngx_agt_fleet_lead_bears(ngx_agt_fleet_worker_t *w);
 
 
 void
@@ -263,9 +263,7 @@ ngx_agt_fleet_lead_looked(ngx_agt_fleet_connection_t *conn,
 
         if (ngx_agt_fleet_lead_counts(w, &id, &value, &entry)) {
 
-            if (!held && w->length
-                         <= NGX_AGT_FLEET_HELD + ngx_agt_fleet_lead_live(w))
-            {
+            if (!held && ngx_agt_fleet_lead_bears(w)) {
                 break;
             }
 
@@ -372,11 +370,17 @@ ngx_agt_fleet_lead_move(ngx_agt_fleet_worker_t *w,
 }
 
 
+/* 1 if not too many entries stand behind the one that counts */
+
 static ngx_uint_t
-ngx_agt_fleet_lead_live(ngx_agt_fleet_worker_t *w)
+ngx_agt_fleet_lead_bears(ngx_agt_fleet_worker_t *w)
 {
     ngx_uint_t       i, n;
     ngx_agt_clock_t  now;
+
+    if (w->length <= NGX_AGT_FLEET_HELD) {
+        return 1;
+    }
 
     ngx_agt_clock_now(&now);
 
@@ -387,7 +391,7 @@ ngx_agt_fleet_lead_live(ngx_agt_fleet_worker_t *w)
         n++;
     }
 
-    return n;
+    return w->length <= NGX_AGT_FLEET_HELD + n;
 }
 
 

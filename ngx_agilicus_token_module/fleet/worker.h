@@ -58,6 +58,7 @@ typedef struct {
     uint64_t                     ping;       /* ms: of the next one */
     uint64_t                     checked;    /* ms: of the lease */
     uint64_t                     since;      /* ms: begin of the session */
+    uint64_t                     idle;       /* ms: it drains, without work */
 
     /* reading */
     ngx_agt_fleet_id_t           last;
@@ -89,6 +90,7 @@ typedef struct {
     unsigned                     ranging:1;  /* not all is read yet */
     unsigned                     resent:1;   /* others have had their time */
     unsigned                     trimming:1;
+    unsigned                     asking:1;   /* for the state of the stream */
     unsigned                     said_error:1;
 } ngx_agt_fleet_worker_t;
 

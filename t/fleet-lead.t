@@ -1,0 +1,130 @@
+use strict;
+use warnings;
+
+# The edge that leads trims the stream when that has filled Redis, and when its
+# marks are long.
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use lib 't/lib';
+
+use FleetEdges;
+use MockAPI;
+use NginxControl;
+use RedisServer;
+
+my $mock = MockAPI->start(
+    default => sub { return { token => { jti => "j-$_[0]{token}" } } },
+);
+
+my $allow = [ qr/agilicus token: fleet/ ];
+my $key = '5a' x 32;
+my $stream = 'agilicus:stream';
+
+
+# the last mark once more, and again, while no edge runs
+
+sub copies {
+    my ($redis, $n) = @_;
+
+    return $redis->cli('EVAL', <<'EOL', 1, $stream, $n);
+        local all = redis.call('XREVRANGE', KEYS[1], '+', '-')
+
+        for _, entry in ipairs(all) do
+            if entry[2][2]:byte(2) == 2 then
+                for i = 1, tonumber(ARGV[1]) do
+                    redis.call('XADD', KEYS[1], '*', unpack(entry[2]))
+                end
+
+                return #entry[2][2]
+            end
+        end
+
+        return 0
+EOL
+}
+
+
+sub used {
+    my ($redis) = @_;
+
+    return $redis->cli('INFO', 'memory') =~ /used_memory:(\d+)/ ? $1 : 0;
+}
+
+
+# a Redis that the stream has filled
+
+{
+    my $redis = RedisServer->start;
+    my $fleet = FleetEdges->new($redis->url);
+    my ($one, $two) = map { $fleet->edge } 1, 2;
+    my @workers = map { $_->workers } $one, $two;
+
+    ok($fleet->wait_state($_, 'healthy', 20), 'an edge') for $one, $two;
+    ok($fleet->wait_for(20, sub { copies($redis, 0) > 0 }), 'one has marked');
+
+    kill STOP => @workers;
+    ok($fleet->wait_for(20, sub { !$redis->cli('EXISTS', 'agilicus:lease') }),
+       'nobody leads');
+
+    my $before = used($redis);
+
+    cmp_ok(copies($redis, 8000), '>', 100, 'what fills it');
+    $redis->cli('CONFIG', 'SET', 'maxmemory',
+                int(($before + used($redis)) / 2));
+    like($redis->cli('SET', 'agilicus:x', 'x'), qr/^OOM/, 'Redis is full');
+
+    kill CONT => @workers;
+
+    ok($fleet->wait_for(30, sub { $redis->cli('XLEN', $stream) < 4000 }),
+       'the stream is trimmed');
+    is($fleet->hook($one, jti => 'j-full'), 204, 'one denies');
+    ok($fleet->wait_why($two, 'full', 'revoked/jti', 10), 'it is heard');
+    ok($fleet->wait_state($_, 'healthy', 30), 'and all is well') for $one, $two;
+
+    $_->finish('an edge ends', allow => $allow) for $one, $two;
+    $redis->stop;
+}
+
+
+# marks of many writers: a mark of somebody who has the key tells of them all
+
+{
+    my $redis = RedisServer->start;
+    my $fleet = FleetEdges->new($redis->url);
+    my $edge = $fleet->edge(http => 'agilicus_token_denials 4m;');
+
+    ok($fleet->wait_state($edge, 'healthy', 20), 'an edge');
+
+    my $plain = 'ab' x 16 . sprintf('%016x', 1) . '00' x 48
+                . sprintf('%04x', 900)
+                . join('', map { sprintf '%032x%016x%016x', $_, 2, 1 }
+                               1 .. 900);
+
+    system("python3 -B t/lib/fleet_entry.py $key agilicus 1 2 $plain"
+           . " | redis-cli -s $redis->{socket} -x XADD $stream '*' e"
+           . ' > /dev/null');
+    ok($fleet->wait_for(20, sub { copies($redis, 0) > 32 * 900 }),
+       'the edge marks what 900 writers have told');
+
+    # a look at all of these would be an answer that is too large
+
+    my @workers = $edge->workers;
+
+    kill STOP => @workers;
+    cmp_ok(copies($redis, 250), '>', 32 * 900, 'more of these');
+    kill CONT => @workers;
+
+    ok($fleet->wait_for(30, sub { $redis->cli('XLEN', $stream) < 10 }),
+       'they are trimmed');
+    cmp_ok($fleet->figures($edge)->{connections}, '<', 3,
+           'and the edge has not lost Redis over it');
+
+    $edge->finish('the edge ends', allow => $allow);
+    $redis->stop;
+}
+
+$mock->stop;
+
+done_testing();
