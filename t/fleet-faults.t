@@ -79,7 +79,8 @@ sub append {
                  writer => 'ab' x 16, number => 1, rest => '', @_);
 
     my $plain = $opt{writer} . sprintf('%016x', $opt{number}) . $opt{rest};
-    my $seal = "python3 -B t/lib/fleet_entry.py $opt{key} $opt{name}"
+    my $epoch = $redis->cli('GET', 'agilicus:epoch');
+    my $seal = "python3 -B t/lib/fleet_entry.py $opt{key} $opt{name} $epoch"
                . " $opt{version} $opt{kind} $plain";
     my $id = qx($seal | redis-cli -s $redis->{socket} -x XADD $stream '*' e);
 

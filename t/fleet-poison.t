@@ -84,8 +84,11 @@ for my $value ([ 'x' ], [ '0' x 32 ]) {
 }
 
 for my $key ('epoch', 'lease') {
-    $redis->cli('DEL', "agilicus:$key");
-    is($redis->cli('LPUSH', "agilicus:$key", 'x'), 1, "$key: a list");
+    is($redis->cli('EVAL', <<'EOL', 1, "agilicus:$key"), 1, "$key: a list");
+        redis.call('DEL', KEYS[1])
+
+        return redis.call('LPUSH', KEYS[1], 'x')
+EOL
     heard('denials are heard all the same');
 }
 

@@ -25,8 +25,8 @@ my $allow = [ qr/agilicus token: fleet/ ];
 
 # the user of the documentation, and nothing that it may not do
 
-my @rules = qw(+xadd +xread +xrange +xinfo +xtrim +get +set +eval +auth +select
-    +ping +role);
+my @rules = qw(+xadd +xread +xrange +xinfo +xtrim +get +set +del +time +eval
+    +auth +select +ping +role);
 
 {
     my $redis = RedisServer->start(args => [ '--requirepass', 'admin' ],

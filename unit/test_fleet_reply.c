@@ -521,39 +521,29 @@ test_entry(void)
 static void
 test_info(void)
 {
-    unit_test("the stream's last id is found, whatever else there is");
+    unit_test("the epoch, the length and the last id of a stream are found");
 
-    unit_check(read_info("*8\r\n$6\r\nlength\r\n:5\r\n"
-                         "$15\r\nradix-tree-keys\r\n:1\r\n"
-                         "$17\r\nlast-generated-id\r\n$4\r\n12-3\r\n"
-                         "$11\r\nfirst-entry\r\n*-1\r\n") == NGX_OK);
+    unit_check(read_info("*3\r\n$3\r\nabc\r\n:5\r\n$4\r\n12-3\r\n") == NGX_OK);
+    unit_check(stream.epoch.len == 3
+               && memcmp(stream.epoch.data, "abc", 3) == 0);
     unit_check(stream.length == 5);
     unit_check(stream.last.ms == 12 && stream.last.seq == 3);
-
-    unit_check(read_info("-ERR no such key\r\n") == NGX_DECLINED);
 
     unit_test("anything else is no such reply");
 
     unit_check(read_info("-ERR\r\n") == NGX_ERROR);
-    unit_check(read_info("-NOPERM no such key\r\n") == NGX_ERROR);
     unit_check(read_info("+OK\r\n") == NGX_ERROR);
     unit_check(read_info("*0\r\n") == NGX_ERROR);
-    unit_check(read_info("*2\r\n$6\r\nlength\r\n:5\r\n") == NGX_ERROR);
-    unit_check(read_info("*2\r\n$17\r\nlast-generated-id\r\n$3\r\n1-1\r\n")
+    unit_check(read_info("*2\r\n$1\r\na\r\n:5\r\n") == NGX_ERROR);
+    unit_check(read_info("*4\r\n$1\r\na\r\n:5\r\n$3\r\n1-1\r\n:1\r\n")
                == NGX_ERROR);
-    unit_check(read_info("*3\r\n$6\r\nlength\r\n:5\r\n"
-                         "$17\r\nlast-generated-id\r\n") == NGX_ERROR);
-    unit_check(read_info("*4\r\n$6\r\nlength\r\n:-5\r\n"
-                         "$17\r\nlast-generated-id\r\n$3\r\n1-1\r\n")
+    unit_check(read_info("*3\r\n:1\r\n:5\r\n$3\r\n1-1\r\n") == NGX_ERROR);
+    unit_check(read_info("*3\r\n$1\r\na\r\n:-5\r\n$3\r\n1-1\r\n")
                == NGX_ERROR);
-    unit_check(read_info("*4\r\n$6\r\nlength\r\n$1\r\n5\r\n"
-                         "$17\r\nlast-generated-id\r\n$3\r\n1-1\r\n")
+    unit_check(read_info("*3\r\n$1\r\na\r\n$1\r\n5\r\n$3\r\n1-1\r\n")
                == NGX_ERROR);
-    unit_check(read_info("*4\r\n$6\r\nlength\r\n:5\r\n"
-                         "$17\r\nlast-generated-id\r\n$3\r\n1.1\r\n")
-               == NGX_ERROR);
-    unit_check(read_info("*4\r\n$6\r\nlength\r\n:5\r\n"
-                         "$17\r\nlast-generated-id\r\n:11\r\n") == NGX_ERROR);
+    unit_check(read_info("*3\r\n$1\r\na\r\n:5\r\n$3\r\n1.1\r\n") == NGX_ERROR);
+    unit_check(read_info("*3\r\n$1\r\na\r\n:5\r\n:11\r\n") == NGX_ERROR);
 }
 
 

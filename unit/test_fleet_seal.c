@@ -26,6 +26,7 @@ static void test_lengths(void);
 static void test_flips(void);
 static void test_cut(void);
 static void test_fleets(void);
+static void test_epochs(void);
 static void test_keys(void);
 static void test_format(void);
 static void test_nonces(void);
@@ -176,6 +177,7 @@ main(int argc, char **argv)
     test_flips();
     test_cut();
     test_fleets();
+    test_epochs();
     test_keys();
     test_format();
     test_nonces();
@@ -339,6 +341,44 @@ test_fleets(void)
 
     unit_check(fleet("a", name) == NULL);
     unit_check(fleet("", "edge") == NULL);
+}
+
+
+static void
+test_epochs(void)
+{
+    u_char                 sealed[64 + LEN], epoch[NGX_AGT_FLEET_EPOCH_LEN];
+    ngx_uint_t             i;
+    ngx_agt_fleet_seal_t  *s, *other;
+
+    unit_test("a seal of another epoch does not open");
+
+    s = fleet("a", "edge");
+    other = fleet("a", "edge");
+    memset(epoch, '0', sizeof(epoch));
+
+    unit_check(ngx_agt_fleet_seal_close(s, 2, &text, sealed) == NGX_OK);
+    unit_check(open_with(other, sealed, text.len + LEN) == NGX_OK);
+
+    ngx_agt_fleet_seal_epoch(other, epoch);
+    unit_check(open_with(other, sealed, text.len + LEN) == NGX_DECLINED);
+
+    ngx_agt_fleet_seal_epoch(s, epoch);
+    unit_check(ngx_agt_fleet_seal_close(s, 2, &text, sealed) == NGX_OK);
+    unit_check(open_with(other, sealed, text.len + LEN) == NGX_OK);
+
+    for (i = 0; i < sizeof(epoch); i++) {
+        epoch[i] ^= 1;
+        ngx_agt_fleet_seal_epoch(other, epoch);
+        unit_check(open_with(other, sealed, text.len + LEN) == NGX_DECLINED);
+        epoch[i] ^= 1;
+    }
+
+    ngx_agt_fleet_seal_epoch(other, epoch);
+    unit_check(open_with(other, sealed, text.len + LEN) == NGX_OK);
+
+    ngx_agt_fleet_seal_free(s);
+    ngx_agt_fleet_seal_free(other);
 }
 
 
@@ -640,12 +680,13 @@ seal_elsewhere(const u_char *key, u_char *sealed, ngx_uint_t v, ngx_uint_t k,
     const char *plain, const char *of_name)
 {
     int              n, len, bound_len;
-    u_char           derived[32], bound[3 + 64];
+    u_char           derived[32], bound[3 + 64 + 32];
     EVP_CIPHER_CTX  *ctx;
 
     len = (int) strlen(plain);
-    bound_len = 3 + (int) strlen(of_name);
+    bound_len = 3 + (int) strlen(of_name) + 32;
 
+    memset(bound, 0, sizeof(bound));
     bound[0] = (u_char) v;
     bound[1] = (u_char) k;
     bound[2] = (u_char) strlen(of_name);

@@ -90,11 +90,18 @@ static ngx_int_t
 ngx_agt_fleet_append_one(ngx_agt_fleet_worker_t *w,
     const ngx_agt_numbered_t *numbered, const ngx_agt_clock_t *now)
 {
-    size_t                  len;
-    ngx_str_t               args[5];
-    ngx_agt_fleet_entry_t   entry;
+    size_t                 len;
+    ngx_str_t              args[7];
+    ngx_agt_fleet_entry_t  entry;
 
     static u_char  sealed[NGX_AGT_FLEET_ENTRY_MAX];
+
+    /* others could not open what was sealed for an epoch that has gone */
+
+    static const char  script[] =
+        "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end "
+        "return redis.pcall('XADD', KEYS[2], '*', '" NGX_AGT_FLEET_FIELD "', "
+        "ARGV[2])";
 
     ngx_memzero(&entry, sizeof(ngx_agt_fleet_entry_t));
 
@@ -124,14 +131,18 @@ ngx_agt_fleet_append_one(ngx_agt_fleet_worker_t *w,
         return NGX_ERROR;
     }
 
-    ngx_str_set(&args[0], "XADD");
-    args[1] = w->conf->stream;
-    ngx_str_set(&args[2], "*");
-    ngx_str_set(&args[3], NGX_AGT_FLEET_FIELD);
-    args[4].data = sealed;
-    args[4].len = len;
+    ngx_str_set(&args[0], "EVAL");
+    args[1].data = (u_char *) script;
+    args[1].len = sizeof(script) - 1;
+    ngx_str_set(&args[2], "2");
+    args[3] = w->conf->epoch;
+    args[4] = w->conf->stream;
+    args[5].data = w->epoch;
+    args[5].len = NGX_AGT_FLEET_EPOCH_LEN;
+    args[6].data = sealed;
+    args[6].len = len;
 
-    return ngx_agt_fleet_connection_send(&w->teller, args, 5, 0,
+    return ngx_agt_fleet_connection_send(&w->teller, args, 7, 0,
                                          ngx_agt_fleet_appended,
                                          numbered->number);
 }
@@ -176,6 +187,12 @@ ngx_agt_fleet_appended(ngx_agt_fleet_connection_t *conn,
     ngx_agt_fleet_worker_t  *w;
 
     w = conn->data;
+
+    if (reply->type == NGX_AGT_FLEET_REPLY_INTEGER) {
+        w->state->until = 0;
+        ngx_agt_fleet_connection_fail(conn, "it was emptied");
+        return;
+    }
 
     if (reply->type != NGX_AGT_FLEET_REPLY_STRING) {
         ngx_agt_fleet_error(w, "Redis refuses an entry", reply);

@@ -48,9 +48,7 @@ static void ngx_agt_fleet_pong(ngx_agt_fleet_connection_t *conn,
     const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number);
 static void ngx_agt_fleet_role(ngx_agt_fleet_connection_t *conn,
     const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number);
-static void ngx_agt_fleet_epoch(ngx_agt_fleet_connection_t *conn,
-    const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number);
-static void ngx_agt_fleet_info(ngx_agt_fleet_connection_t *conn,
+static void ngx_agt_fleet_asked(ngx_agt_fleet_connection_t *conn,
     const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number);
 static void ngx_agt_fleet_judge(ngx_agt_fleet_worker_t *w, uint64_t now);
 static void ngx_agt_fleet_say(ngx_agt_fleet_worker_t *w, uint64_t now);
@@ -461,22 +459,12 @@ ngx_agt_fleet_session(ngx_agt_fleet_worker_t *w, uint64_t now)
 static void
 ngx_agt_fleet_ask(ngx_agt_fleet_worker_t *w)
 {
-    ngx_str_t  args[3];
+    ngx_str_t  args[1];
 
     ngx_str_set(&args[0], "ROLE");
 
     if (ngx_agt_fleet_connection_send(&w->teller, args, 1, 0,
                                       ngx_agt_fleet_role, 0)
-        != NGX_OK)
-    {
-        return;
-    }
-
-    ngx_str_set(&args[0], "GET");
-    args[1] = w->conf->epoch;
-
-    if (ngx_agt_fleet_connection_send(&w->teller, args, 2, 0,
-                                      ngx_agt_fleet_epoch, 0)
         != NGX_OK)
     {
         return;
@@ -490,12 +478,7 @@ ngx_agt_fleet_ask(ngx_agt_fleet_worker_t *w)
 
     w->asked_last = w->last;
 
-    ngx_str_set(&args[0], "XINFO");
-    ngx_str_set(&args[1], "STREAM");
-    args[2] = w->conf->stream;
-
-    w->asking = (ngx_agt_fleet_connection_send(&w->teller, args, 3, 0,
-                                               ngx_agt_fleet_info, 0)
+    w->asking = (ngx_agt_fleet_read_ask(w, &w->teller, ngx_agt_fleet_asked)
                  == NGX_OK);
 }
 
@@ -528,46 +511,28 @@ ngx_agt_fleet_role(ngx_agt_fleet_connection_t *conn,
 
 
 static void
-ngx_agt_fleet_epoch(ngx_agt_fleet_connection_t *conn,
+ngx_agt_fleet_asked(ngx_agt_fleet_connection_t *conn,
     const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number)
 {
-    ngx_agt_fleet_worker_t  *w;
-
-    w = conn->data;
-
-    if (reply->type != NGX_AGT_FLEET_REPLY_STRING
-        || reply->text.len != NGX_AGT_FLEET_EPOCH_LEN
-        || ngx_memcmp(reply->text.data, w->state->epoch,
-                      NGX_AGT_FLEET_EPOCH_LEN)
-           != 0)
-    {
-        w->state->until = 0;
-        ngx_agt_fleet_connection_refuse(conn, reply, "it was emptied");
-    }
-}
-
-
-static void
-ngx_agt_fleet_info(ngx_agt_fleet_connection_t *conn,
-    const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number)
-{
-    ngx_int_t                rc;
-    ngx_agt_fleet_worker_t  *w;
     ngx_agt_fleet_stream_t   stream;
+    ngx_agt_fleet_worker_t  *w;
 
     w = conn->data;
     w->asking = 0;
 
-    rc = ngx_agt_fleet_reply_info(reply, &stream);
-
-    if (rc == NGX_ERROR) {
+    if (ngx_agt_fleet_reply_info(reply, &stream) != NGX_OK) {
         ngx_agt_fleet_connection_refuse(conn, reply,
                                         "it does not tell of the stream");
         return;
     }
 
-    if (rc == NGX_DECLINED) {
-        ngx_memzero(&stream, sizeof(ngx_agt_fleet_stream_t));
+    if (stream.epoch.len != NGX_AGT_FLEET_EPOCH_LEN
+        || ngx_memcmp(stream.epoch.data, w->epoch, NGX_AGT_FLEET_EPOCH_LEN)
+           != 0)
+    {
+        w->state->until = 0;
+        ngx_agt_fleet_connection_fail(conn, "it was emptied");
+        return;
     }
 
     w->length = stream.length;

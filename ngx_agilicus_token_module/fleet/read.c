@@ -50,17 +50,8 @@ static ngx_uint_t ngx_agt_fleet_is_own(ngx_agt_fleet_worker_t *w,
 void
 ngx_agt_fleet_read_begin(ngx_agt_fleet_worker_t *w)
 {
-    u_char     random[NGX_AGT_FLEET_EPOCH_LEN / 2];
-    u_char     epoch[NGX_AGT_FLEET_EPOCH_LEN], id[NGX_AGT_FLEET_ID_LEN];
-    ngx_str_t  args[5], place;
-
-    /* where it is set, nothing is written: Redis may be full */
-
-    static const char  script[] =
-        "local v = redis.pcall('GET', KEYS[1]) "
-        "if type(v) ~= 'string' or #v ~= #ARGV[1] then "
-        "v = ARGV[1] redis.call('SET', KEYS[1], v) end "
-        "return v";
+    u_char     id[NGX_AGT_FLEET_ID_LEN];
+    ngx_str_t  place;
 
     w->known = 0;
     w->moved = 0;
@@ -73,23 +64,7 @@ ngx_agt_fleet_read_begin(ngx_agt_fleet_worker_t *w)
         w->batch = NGX_AGT_FLEET_BATCH;
     }
 
-    if (RAND_bytes(random, sizeof(random)) != 1) {
-        ngx_agt_fleet_connection_fail(&w->reader, "RAND_bytes() failed");
-        return;
-    }
-
-    ngx_hex_dump(epoch, random, sizeof(random));
-
-    ngx_str_set(&args[0], "EVAL");
-    args[1].data = (u_char *) script;
-    args[1].len = sizeof(script) - 1;
-    ngx_str_set(&args[2], "1");
-    args[3] = w->conf->epoch;
-    args[4].data = epoch;
-    args[4].len = NGX_AGT_FLEET_EPOCH_LEN;
-
-    if (ngx_agt_fleet_connection_send(&w->reader, args, 5, 0,
-                                      ngx_agt_fleet_read_epoch, 0)
+    if (ngx_agt_fleet_read_ask(w, &w->reader, ngx_agt_fleet_read_epoch)
         != NGX_OK)
     {
         return;
@@ -100,6 +75,53 @@ ngx_agt_fleet_read_begin(ngx_agt_fleet_worker_t *w)
 
     (void) ngx_agt_fleet_read_range(w, &w->reader, &place, &place, 1,
                                     ngx_agt_fleet_read_place);
+}
+
+
+ngx_int_t
+ngx_agt_fleet_read_ask(ngx_agt_fleet_worker_t *w,
+    ngx_agt_fleet_connection_t *conn, ngx_agt_fleet_reply_pt handler)
+{
+    u_char     random[NGX_AGT_FLEET_EPOCH_LEN / 2];
+    u_char     epoch[NGX_AGT_FLEET_EPOCH_LEN];
+    ngx_str_t  args[6];
+
+    /* where it is set, nothing is written: Redis may be full */
+
+    static const char  script[] =
+        "local v = redis.pcall('GET', KEYS[1]) "
+        "local info = redis.pcall('XINFO', 'STREAM', KEYS[2]) "
+        "local length, last = 0, '0-0' "
+        "for i = 1, #info, 2 do "
+        "if info[i] == 'length' then length = info[i + 1] end "
+        "if info[i] == 'last-generated-id' then last = info[i + 1] end "
+        "end "
+        "local day = (redis.call('TIME')[1] + 86400) * 1000 "
+        "if type(v) ~= 'string' or #v ~= #ARGV[1] "
+        "or tonumber(string.match(last, '%d+')) > day then "
+        "v, length, last = ARGV[1], 0, '0-0' "
+        "redis.call('DEL', KEYS[2]) "
+        "redis.call('SET', KEYS[1], v) "
+        "end "
+        "return { v, length, last }";
+
+    if (RAND_bytes(random, sizeof(random)) != 1) {
+        ngx_agt_fleet_connection_fail(conn, "RAND_bytes() failed");
+        return NGX_ERROR;
+    }
+
+    ngx_hex_dump(epoch, random, sizeof(random));
+
+    ngx_str_set(&args[0], "EVAL");
+    args[1].data = (u_char *) script;
+    args[1].len = sizeof(script) - 1;
+    ngx_str_set(&args[2], "2");
+    args[3] = w->conf->epoch;
+    args[4] = w->conf->stream;
+    args[5].data = epoch;
+    args[5].len = NGX_AGT_FLEET_EPOCH_LEN;
+
+    return ngx_agt_fleet_connection_send(conn, args, 6, 0, handler, 0);
 }
 
 
@@ -153,12 +175,13 @@ static void
 ngx_agt_fleet_read_epoch(ngx_agt_fleet_connection_t *conn,
     const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number)
 {
+    ngx_agt_fleet_stream_t   stream;
     ngx_agt_fleet_worker_t  *w;
 
     w = conn->data;
 
-    if (reply->type != NGX_AGT_FLEET_REPLY_STRING
-        || reply->text.len != NGX_AGT_FLEET_EPOCH_LEN)
+    if (ngx_agt_fleet_reply_info(reply, &stream) != NGX_OK
+        || stream.epoch.len != NGX_AGT_FLEET_EPOCH_LEN)
     {
         ngx_agt_fleet_connection_refuse(conn, reply,
                                         "it does not tell the epoch");
@@ -170,9 +193,10 @@ ngx_agt_fleet_read_epoch(ngx_agt_fleet_connection_t *conn,
         return;
     }
 
-    if (ngx_memcmp(reply->text.data, w->state->epoch, NGX_AGT_FLEET_EPOCH_LEN)
-        == 0)
-    {
+    ngx_memcpy(w->epoch, stream.epoch.data, NGX_AGT_FLEET_EPOCH_LEN);
+    ngx_agt_fleet_seal_epoch(w->seal, w->epoch);
+
+    if (ngx_memcmp(w->epoch, w->state->epoch, NGX_AGT_FLEET_EPOCH_LEN) == 0) {
         return;
     }
 
@@ -182,12 +206,13 @@ ngx_agt_fleet_read_epoch(ngx_agt_fleet_connection_t *conn,
 
     w->state->dump = 1;
     w->state->until = 0;
+    w->state->unopened = 0;
     w->state->last_ms = 0;
     w->state->last_seq = 0;
 
     ngx_memory_barrier();
 
-    ngx_memcpy(w->state->epoch, reply->text.data, NGX_AGT_FLEET_EPOCH_LEN);
+    ngx_memcpy(w->state->epoch, w->epoch, NGX_AGT_FLEET_EPOCH_LEN);
 
     ngx_agt_denials_unlock(w->denials);
 

@@ -24,6 +24,15 @@
 void ngx_agt_fleet_read_begin(ngx_agt_fleet_worker_t *w);
 
 /*
+ * Asks for the epoch and the stream; ngx_agt_fleet_reply_info() reads the
+ * reply.  Where there is no epoch, or the ids of the stream are more than a day
+ * ahead of Redis' clock, so that there may be no further one, another epoch is
+ * set and the stream is deleted.  Returns as ngx_agt_fleet_connection_send().
+ */
+ngx_int_t ngx_agt_fleet_read_ask(ngx_agt_fleet_worker_t *w,
+    ngx_agt_fleet_connection_t *conn, ngx_agt_fleet_reply_pt handler);
+
+/*
  * Goes on where nothing is under way, and starts again from the beginning where
  * that may help; to be called from time to time.
  */

@@ -450,49 +450,19 @@ ngx_int_t
 ngx_agt_fleet_reply_info(const ngx_agt_fleet_reply_t *reply,
     ngx_agt_fleet_stream_t *stream)
 {
-    ngx_uint_t                    i, found;
-    const ngx_agt_fleet_reply_t  *name, *value;
-
-    if (reply->type == NGX_AGT_FLEET_REPLY_ERROR) {
-        return ngx_agt_fleet_text_is(&reply->text, "ERR no such key")
-               ? NGX_DECLINED : NGX_ERROR;
-    }
-
-    if (reply->type != NGX_AGT_FLEET_REPLY_LIST) {
+    if (reply->type != NGX_AGT_FLEET_REPLY_LIST || reply->n != 3
+        || !ngx_agt_fleet_is_text(reply->elements[0])
+        || reply->elements[1]->type != NGX_AGT_FLEET_REPLY_INTEGER
+        || reply->elements[1]->integer < 0
+        || !ngx_agt_fleet_is_text(reply->elements[2]))
+    {
         return NGX_ERROR;
     }
 
-    found = 0;
+    stream->epoch = reply->elements[0]->text;
+    stream->length = (uint64_t) reply->elements[1]->integer;
 
-    for (i = 0; i + 1 < reply->n; i += 2) {
-        name = reply->elements[i];
-        value = reply->elements[i + 1];
-
-        if (ngx_agt_fleet_reply_is(name, "length")) {
-
-            if (value->type != NGX_AGT_FLEET_REPLY_INTEGER
-                || value->integer < 0)
-            {
-                return NGX_ERROR;
-            }
-
-            stream->length = (uint64_t) value->integer;
-            found |= 1;
-
-        } else if (ngx_agt_fleet_reply_is(name, "last-generated-id")) {
-
-            if (!ngx_agt_fleet_is_text(value)
-                || ngx_agt_fleet_id_read(&value->text, &stream->last)
-                   != NGX_OK)
-            {
-                return NGX_ERROR;
-            }
-
-            found |= 2;
-        }
-    }
-
-    return (found == 3) ? NGX_OK : NGX_ERROR;
+    return ngx_agt_fleet_id_read(&reply->elements[2]->text, &stream->last);
 }
 
 

@@ -61,9 +61,10 @@ typedef struct {
 #define NGX_AGT_FLEET_ID_LEN  (2 * NGX_INT64_LEN + 1)
 
 
-/* of XINFO STREAM */
+/* of ngx_agt_fleet_read_ask() */
 
 typedef struct {
+    ngx_str_t           epoch;    /* within the reply */
     uint64_t            length;
     ngx_agt_fleet_id_t  last;     /* last-generated-id */
 } ngx_agt_fleet_stream_t;
@@ -137,8 +138,8 @@ ngx_int_t ngx_agt_fleet_reply_entry(const ngx_agt_fleet_reply_t *entries,
     ngx_uint_t i, ngx_agt_fleet_id_t *id, ngx_str_t *value);
 
 /*
- * Reads a reply to XINFO STREAM.  Returns NGX_OK; NGX_DECLINED where there is
- * no stream; or NGX_ERROR where it is no such reply.
+ * Reads a list of the epoch, the length of the stream, and its
+ * last-generated-id.  Returns NGX_OK, or NGX_ERROR where it is no such reply.
  */
 ngx_int_t ngx_agt_fleet_reply_info(const ngx_agt_fleet_reply_t *reply,
     ngx_agt_fleet_stream_t *stream);

@@ -24,8 +24,9 @@
 
 #define NGX_AGT_FLEET_INFO     "agilicus fleet"
 
-/* what a seal is bound to: version, kind, and the name with its length */
-#define NGX_AGT_FLEET_BOUND    (3 + NGX_AGT_FLEET_NAME_MAX)
+/* what a seal is bound to: version, kind, the name with its length, the epoch */
+#define NGX_AGT_FLEET_BOUND                                                   \
+    (3 + NGX_AGT_FLEET_NAME_MAX + NGX_AGT_FLEET_EPOCH_LEN)
 
 /* derived keys of other processes that are kept; a power of two */
 #define NGX_AGT_FLEET_DERIVED  256
@@ -48,6 +49,7 @@ struct ngx_agt_fleet_seal_s {
     EVP_KDF_CTX             *kdf;
     size_t                   name_len;
     u_char                   name[NGX_AGT_FLEET_NAME_MAX];
+    u_char                   epoch[NGX_AGT_FLEET_EPOCH_LEN];
     ngx_agt_fleet_derived_t  derived[NGX_AGT_FLEET_DERIVED];
 };
 
@@ -108,6 +110,13 @@ ngx_agt_fleet_seal_new(const ngx_agt_fleet_keys_t *keys, const ngx_str_t *name,
     }
 
     return seal;
+}
+
+
+void
+ngx_agt_fleet_seal_epoch(ngx_agt_fleet_seal_t *seal, const u_char *epoch)
+{
+    ngx_memcpy(seal->epoch, epoch, NGX_AGT_FLEET_EPOCH_LEN);
 }
 
 
@@ -332,6 +341,7 @@ ngx_agt_fleet_seal_bound(const ngx_agt_fleet_seal_t *seal, const u_char *front,
     *p++ = front[1];
     *p++ = (u_char) seal->name_len;
     p = ngx_cpymem(p, seal->name, seal->name_len);
+    p = ngx_cpymem(p, seal->epoch, NGX_AGT_FLEET_EPOCH_LEN);
 
     return (size_t) (p - out);
 }

@@ -12,6 +12,7 @@
 #include <ngx_core.h>
 
 #include "fleet/key.h"
+#include "zone/denials.h"
 
 
 /*
@@ -25,9 +26,9 @@
  *     sealed bytes       as many as the text has
  *     tag                16 bytes
  *
- * Version, kind and the name of the fleet are authenticated with it.  A later
- * version keeps this frame, so that a text of a version that is not known is
- * told from one that was not sealed with a key of the fleet.
+ * Version, kind, the name of the fleet and the epoch are authenticated with it.
+ * A later version keeps this frame, so that a text of a version that is not
+ * known is told from one that was not sealed with a key of the fleet.
  */
 
 #define NGX_AGT_FLEET_VERSION    1
@@ -52,6 +53,12 @@ ngx_agt_fleet_seal_t *ngx_agt_fleet_seal_new(const ngx_agt_fleet_keys_t *keys,
     const ngx_str_t *name, ngx_log_t *log);
 
 /*
+ * From now on, seals for this epoch and opens what was sealed for it alone:
+ * NGX_AGT_FLEET_EPOCH_LEN bytes, copied.  Until then, it is all zeros.
+ */
+void ngx_agt_fleet_seal_epoch(ngx_agt_fleet_seal_t *seal, const u_char *epoch);
+
+/*
  * Zeroes and frees it; NULL is no error.
  */
 void ngx_agt_fleet_seal_free(ngx_agt_fleet_seal_t *seal);
@@ -69,8 +76,8 @@ ngx_int_t ngx_agt_fleet_seal_close(ngx_agt_fleet_seal_t *seal,
  * NGX_AGT_FLEET_SEAL_LEN bytes to "out", whose size is "max" bytes.  Sets
  * "*version" and "*kind" as the writer has sealed them.  Returns NGX_OK; or
  * NGX_DECLINED where the text was not sealed with a key of this fleet, under
- * its name, with that version and that kind, is too short, or does not fit: it
- * counts as missing, and "out" holds nothing of it.
+ * its name, for its epoch, with that version and that kind, is too short, or
+ * does not fit: it counts as missing, and "out" holds nothing of it.
  */
 ngx_int_t ngx_agt_fleet_seal_open(ngx_agt_fleet_seal_t *seal,
     const ngx_str_t *sealed, u_char *out, size_t max, ngx_uint_t *version,

@@ -61,6 +61,7 @@ typedef struct {
     uint64_t                     idle;       /* ms: it drains, without work */
 
     /* reading */
+    u_char                       epoch[NGX_AGT_FLEET_EPOCH_LEN];
     ngx_agt_fleet_id_t           last;
     ngx_agt_fleet_id_t           asked_last; /* when the server was asked */
     ngx_uint_t                   batch;

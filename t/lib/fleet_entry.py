@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Writes an entry of a fleet, sealed as the module seals it.
 
-    fleet_entry.py KEY NAME VERSION KIND PLAIN
+    fleet_entry.py KEY NAME EPOCH VERSION KIND PLAIN
 
-KEY and PLAIN are in hexadecimal digits.  What is written is binary, for
+EPOCH is as it stands in Redis, KEY and PLAIN are in hexadecimal digits.  What is written is binary, for
 "redis-cli -x".
 """
 
@@ -47,7 +47,7 @@ def gcm(key, nonce, bound, plain):
 
 
 def main():
-    key, name, version, kind, plain = sys.argv[1:]
+    key, name, epoch, version, kind, plain = sys.argv[1:]
 
     salt, nonce = os.urandom(32), os.urandom(12)
     front = bytes([int(version), int(kind)])
@@ -55,7 +55,7 @@ def main():
     secret = hmac.new(salt, bytes.fromhex(key), hashlib.sha256).digest()
     secret = hmac.new(secret, b'agilicus fleet\1', hashlib.sha256).digest()
 
-    bound = front + bytes([len(name)]) + name.encode()
+    bound = front + bytes([len(name)]) + name.encode() + epoch.encode()
     sealed = gcm(secret, nonce, bound, bytes.fromhex(plain))
 
     sys.stdout.buffer.write(front + salt + nonce + sealed)

@@ -1,0 +1,202 @@
+use strict;
+use warnings;
+
+# The epoch of the stream: entries are good for one alone; where no further
+# entry can be appended, there is another one, and everything is told again.
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use lib 't/lib';
+
+use FleetEdges;
+use MockAPI;
+use NginxControl;
+use RedisServer;
+
+my $mock = MockAPI->start(
+    default => sub { return { token => { jti => "j-$_[0]{token}" } } },
+);
+
+my $allow = [ qr/agilicus token: fleet/ ];
+my $stream = 'agilicus:stream';
+my $max = '18446744073709551615';
+my $n = 0;
+
+my $redis = RedisServer->start;
+my $fleet = FleetEdges->new($redis->url);
+my ($one, $two) = map { $fleet->edge(workers => $_) } 1, 2;
+
+healthy('an edge is of the fleet');
+
+
+sub healthy {
+    my ($why) = @_;
+
+    ok($fleet->wait_state($_, 'healthy', 30), $why) for $one, $two;
+}
+
+
+# a token that an edge denies; returns its name
+
+sub deny {
+    my ($edge) = @_;
+
+    my $name = 'token-' . ++$n;
+
+    is($fleet->hook($edge, jti => "j-$name"), 204, "$name is denied");
+
+    return $name;
+}
+
+
+sub refused {
+    my ($edge, $name, $why) = @_;
+
+    ok($fleet->wait_why($edge, $name, 'revoked/jti', 20), "$name: $why");
+}
+
+
+sub heard {
+    my ($why) = @_;
+
+    refused($two, deny($one), $why);
+    refused($one, deny($two), $why);
+}
+
+
+sub epoch { return $redis->cli('GET', 'agilicus:epoch') }
+
+
+# copies all entries of one stream to the end of another; returns how many
+
+sub copy {
+    return $redis->cli('EVAL', <<'EOL', 2, @_);
+        local all = redis.call('XRANGE', KEYS[1], '-', '+')
+
+        for _, entry in ipairs(all) do
+            redis.call('XADD', KEYS[2], '*', unpack(entry[2]))
+        end
+
+        return #all
+EOL
+}
+
+
+my $first = deny($one);
+
+refused($two, $first, 'it is heard');
+
+
+# flushed, many times: nothing is sealed for an epoch that has gone
+
+for (1 .. 5) {
+    my $epoch = epoch();
+
+    $redis->cli('FLUSHALL');
+    heard('denials are heard after a flush');
+    isnt(epoch(), $epoch, 'there is another epoch');
+}
+
+healthy('all are well');
+is($fleet->figures($_)->{missing}, 0, 'nothing is missing') for $one, $two;
+
+{
+    my $new = $fleet->edge;
+
+    ok($fleet->wait_state($new, 'healthy', 20), 'a new edge');
+    is($fleet->figures($new)->{unreadable}, 0, 'could read everything');
+    is($fleet->why($new, $first), 'revoked/jti', 'and knows what stands');
+    $new->finish('it ends', allow => $allow);
+}
+
+
+# the epoch alone is deleted
+
+{
+    my $epoch = epoch();
+
+    $redis->cli('DEL', 'agilicus:epoch');
+    heard('denials are heard when the epoch was deleted');
+    isnt(epoch(), $epoch, 'there is another epoch');
+    healthy('all are well');
+
+    my $new = $fleet->edge;
+
+    ok($fleet->wait_state($new, 'healthy', 20), 'a new edge');
+    is($fleet->figures($new)->{unreadable}, 0, 'could read everything');
+    is($fleet->why($new, $first), 'revoked/jti', 'and knows what stands');
+    $new->finish('it ends', allow => $allow);
+}
+
+
+# the last ids that there can be
+
+for my $id ("$max-$max", "$max-1", 1000 * (90000 + int time) . '-0') {
+    like($redis->cli('XADD', $stream, $id, 'e', 'x'), qr/^\d/, "the id $id");
+    heard('denials are heard all the same');
+    ok($fleet->wait_for(10, sub {
+           my ($last) = $redis->cli('XINFO', 'STREAM', $stream)
+                        =~ /last-generated-id\n(\d+)-/;
+
+           return $last && $last < 1000 * (86400 + time);
+       }), 'ids are of today');
+}
+
+healthy('all are well');
+
+{
+    my $new = $fleet->edge;
+
+    ok($fleet->wait_state($new, 'healthy', 20), 'a new edge');
+    is($fleet->why($new, $first), 'revoked/jti', 'knows what stands');
+    $new->finish('it ends', allow => $allow);
+}
+
+
+# an entry that is too large to be told is the first one and the last one
+
+{
+    my $connections = $fleet->figures($one)->{connections};
+
+    $redis->cli('EVAL', <<'EOL', 1, $stream);
+        redis.call('XTRIM', KEYS[1], 'MAXLEN', '=', 0)
+
+        return redis.call('XADD', KEYS[1], '*', 'e', string.rep('x', 5000000))
+EOL
+    heard('denials are heard');
+    sleep 2.5;
+    cmp_ok($fleet->figures($one)->{connections} - $connections, '<=', 1,
+           'and connections stay');
+    $redis->cli('FLUSHALL');
+    heard('and so they are after a flush');
+    healthy('which heals what could not be read');
+}
+
+
+# recorded, and appended again under another epoch, when all edges have gone
+
+my $recorded = deny($two);
+
+refused($one, $recorded, 'it is heard');
+sleep 2.5;
+cmp_ok(copy($stream, 'recorded'), '>=', 3, 'a stream is recorded');
+$_->finish('an edge ends', allow => $allow) for $one, $two;
+
+$redis->cli('DEL', $stream);
+$redis->cli('SET', 'agilicus:epoch', 'e' x 32);
+
+my $all = copy('recorded', $stream);
+my $edge = $fleet->edge;
+
+ok($fleet->wait_state($edge, 'unreadable', 10),
+   'under another epoch, entries count as unreadable');
+is($fleet->figures($edge)->{unreadable}, $all, 'marks do, too');
+is($fleet->why($edge, $recorded), 'active/', 'and so do denials');
+is(epoch(), 'e' x 32, 'the epoch is the one that was set');
+
+$edge->finish('the edge ends', allow => $allow);
+$redis->stop;
+$mock->stop;
+
+done_testing();
