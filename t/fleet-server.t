@@ -138,6 +138,39 @@ for my $kind (qw(good untrusted self_signed expired not_yet_valid wrong_host
 }
 
 
+# a unix socket that has gone is said once, and is no "crit"
+
+{
+    my $redis = RedisServer->start;
+    my $fleet = FleetEdges->new($redis->url);
+    my $edge = $fleet->edge;
+
+    ok($fleet->wait_state($edge, 'healthy', 20), 'an edge');
+    $redis->kill;
+    unlink $redis->{socket};
+
+    my $errors = $fleet->figures($edge)->{errors};
+
+    ok($fleet->wait_for(10, sub {
+           $fleet->figures($edge)->{errors} > $errors + 3 }),
+       'it has tried several times');
+    $redis->restart;
+    ok($fleet->wait_state($edge, 'healthy', 20), 'the edge is well again');
+    $redis->kill;
+    unlink $redis->{socket};
+    ok($edge->wait_log(qr/the connection was lost/, 10), 'Redis is lost');
+
+    my $gone = FleetEdges->new($redis->url)->edge;
+
+    ok($gone->wait_log(qr/fleet: connecting failed \(2: No such file/, 10),
+       'why it cannot be reached is said');
+    sleep 2;
+    is(scalar(() = $gone->error_log =~ /connecting failed/g), 1, 'once');
+
+    $_->finish('an edge ends', allow => $allow) for $edge, $gone;
+}
+
+
 # the stream is trimmed up to what counts, and no further
 
 {

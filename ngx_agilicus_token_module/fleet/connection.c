@@ -16,9 +16,14 @@
 /* bytes that wait to be sent, at most */
 #define NGX_AGT_FLEET_OUT   (4 * 1024 * 1024)
 
+/* bytes of why a connection could not be made, at most */
+#define NGX_AGT_FLEET_WHY   128
+
 
 static void ngx_agt_fleet_connection_connected(ngx_connection_t *c);
-static ngx_int_t ngx_agt_fleet_connection_test(ngx_connection_t *c);
+static ngx_err_t ngx_agt_fleet_connection_test(ngx_connection_t *c);
+static void ngx_agt_fleet_connection_unconnected(
+    ngx_agt_fleet_connection_t *conn, ngx_err_t err);
 #if (NGX_SSL)
 static void ngx_agt_fleet_connection_tls(ngx_connection_t *c);
 static void ngx_agt_fleet_connection_shaken(ngx_connection_t *c);
@@ -47,6 +52,8 @@ ngx_agt_fleet_connection_open(ngx_agt_fleet_connection_t *conn)
     ngx_connection_t              *c;
     const ngx_agt_fleet_server_t  *server;
 
+    static ngx_log_t  quiet;
+
     server = ngx_agt_fleet_connection_server(conn);
 
     ngx_memzero(&conn->peer, sizeof(ngx_peer_connection_t));
@@ -55,8 +62,13 @@ ngx_agt_fleet_connection_open(ngx_agt_fleet_connection_t *conn)
     conn->peer.socklen = server->addrs[conn->addr].socklen;
     conn->peer.name = &server->addrs[conn->addr].name;
     conn->peer.get = ngx_event_get_peer;
-    conn->peer.log = conn->log;
+    conn->peer.log = &quiet;
     conn->peer.log_error = NGX_ERROR_INFO;
+
+    /* nginx would log each try, "crit" where a unix socket has gone */
+
+    quiet = *conn->log;
+    quiet.log_level = NGX_LOG_ALERT;
 
     conn->open = 1;
     conn->is_ready = 0;
@@ -75,10 +87,12 @@ ngx_agt_fleet_connection_open(ngx_agt_fleet_connection_t *conn)
         return;
     }
 
+    ngx_set_errno(0);
+
     rc = ngx_event_connect_peer(&conn->peer);
 
     if (rc == NGX_ERROR || rc == NGX_BUSY || rc == NGX_DECLINED) {
-        ngx_agt_fleet_connection_fail(conn, "connecting failed");
+        ngx_agt_fleet_connection_unconnected(conn, ngx_errno);
         return;
     }
 
@@ -125,7 +139,7 @@ ngx_agt_fleet_connection_connected(ngx_connection_t *c)
 
 /* as ngx_http_upstream_test_connect() does */
 
-static ngx_int_t
+static ngx_err_t
 ngx_agt_fleet_connection_test(ngx_connection_t *c)
 {
     int        err;
@@ -138,7 +152,32 @@ ngx_agt_fleet_connection_test(ngx_connection_t *c)
         err = ngx_socket_errno;
     }
 
-    return err ? NGX_ERROR : NGX_OK;
+    return err;
+}
+
+
+/* "err" is 0 where it is not known */
+
+static void
+ngx_agt_fleet_connection_unconnected(ngx_agt_fleet_connection_t *conn,
+    ngx_err_t err)
+{
+    u_char  *p, *last;
+
+    static u_char  why[NGX_AGT_FLEET_WHY];
+
+    last = why + NGX_AGT_FLEET_WHY - 2;
+    p = ngx_snprintf(why, NGX_AGT_FLEET_WHY - 2, "connecting failed");
+
+    if (err) {
+        p = ngx_slprintf(p, last, " (%d: ", err);
+        p = ngx_strerror(err, p, (size_t) (last - p));
+        *p++ = ')';
+    }
+
+    *p = '\0';
+
+    ngx_agt_fleet_connection_fail(conn, (char *) why);
 }
 
 
@@ -480,6 +519,7 @@ ngx_agt_fleet_connection_send(ngx_agt_fleet_connection_t *conn,
 static void
 ngx_agt_fleet_connection_write(ngx_event_t *ev)
 {
+    ngx_err_t                    err;
     ngx_connection_t            *c;
     ngx_agt_fleet_connection_t  *conn;
 
@@ -488,8 +528,10 @@ ngx_agt_fleet_connection_write(ngx_event_t *ev)
 
     if (!conn->is_ready && conn->ncommands == 0) {
 
-        if (ngx_agt_fleet_connection_test(c) != NGX_OK) {
-            ngx_agt_fleet_connection_fail(conn, "connecting failed");
+        err = ngx_agt_fleet_connection_test(c);
+
+        if (err) {
+            ngx_agt_fleet_connection_unconnected(conn, err);
             return;
         }
 
