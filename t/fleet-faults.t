@@ -131,6 +131,10 @@ for my $round (1 .. 2) {
 
     kill STOP => @workers;
 
+    # an XREAD that waits would still get them
+
+    sleep 0.5;
+
     my @names = map { deny($one) } 1 .. 3;
 
     ok($fleet->wait_for(5, sub { $fleet->figures($one)->{pending} == 0 }),

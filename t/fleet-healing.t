@@ -67,9 +67,11 @@ my $first = deny($one);
 refused($two, $first, 'a first one');
 
 for my $round (1 .. 3) {
-    my ($pid) = $two->workers;
-
     kill STOP => $_ for $two->workers;
+
+    # an XREAD that waits would still get the entry
+
+    sleep 0.5;
 
     my $name = 'deleted-' . $round;
 
