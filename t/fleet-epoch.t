@@ -13,6 +13,7 @@ use FleetEdges;
 use MockAPI;
 use NginxControl;
 use RedisServer;
+use TestClock;
 
 my $mock = MockAPI->start(
     default => sub { return { token => { jti => "j-$_[0]{token}" } } },
@@ -196,6 +197,47 @@ is($fleet->why($edge, $recorded), 'active/', 'and so do denials');
 is(epoch(), 'e' x 32, 'the epoch is the one that was set');
 
 $edge->finish('the edge ends', allow => $allow);
+
+
+# an entry that cannot be opened, with an id of tomorrow, stands before many
+
+{
+    my $clock = TestClock->new;
+    my $tomorrow = 1000 * (80000 + int time);
+
+    $redis->cli('FLUSHALL');
+    $edge = $fleet->edge(env => { $clock->env });
+
+    ok($fleet->wait_state($edge, 'healthy', 20), 'an edge');
+    is($fleet->hook($edge, jti => 'j-stands'), 204, 'one is denied');
+    ok($fleet->wait_for(10, sub { $fleet->figures($edge)->{pending} == 0 }),
+       'and appended');
+    $redis->cli('XADD', $stream, "$tomorrow-0", 'e', 'x');
+    is($redis->cli('EVAL', <<'EOL', 1, $stream), 10300, 'many come after it');
+        local all = redis.call('XRANGE', KEYS[1], '-', '+')
+
+        for i = 1, 10300 do
+            redis.call('XADD', KEYS[1], '*', unpack(all[1][2]))
+        end
+
+        return 10300
+EOL
+    ok($fleet->wait_state($edge, 'unreadable', 20), 'the edge is late');
+
+    # a minute passes
+
+    $clock->set(wall => 0, mono => 61);
+    ok($fleet->wait_for(40, sub { $redis->cli('XLEN', $stream) < 500 }),
+       'all of it is trimmed');
+    ok($fleet->wait_state($edge, 'healthy', 20), 'the edge is healthy');
+
+    my $new = $fleet->edge;
+
+    ok($fleet->wait_state($new, 'healthy', 20), 'a new edge');
+    is($fleet->why($new, 'stands'), 'revoked/jti', 'knows what stands');
+    $_->finish('an edge ends', allow => $allow) for $edge, $new;
+}
+
 $redis->stop;
 $mock->stop;
 

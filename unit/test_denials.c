@@ -623,6 +623,7 @@ test_feed(void)
     feed->answered = 100000;
     denials->sh->incomplete = 0;
 
+    denials->sh->fleet.on = 1;
     denials->sh->fleet.until = 101000;
     unit_check(ngx_agt_denials_feed(denials, api, 101000) == HEALTHY);
     unit_check(ngx_agt_denials_feed(denials, api, 101001) == LATE);
@@ -630,6 +631,9 @@ test_feed(void)
 
     denials->sh->fleet.until = 0;
     unit_check(ngx_agt_denials_feed(denials, api, 100000) == LATE);
+
+    denials->sh->fleet.on = 0;
+    unit_check(ngx_agt_denials_feed(denials, api, 100000) == HEALTHY);
 
     feed->truncated = 1;
     unit_check(ngx_agt_denials_feed(denials, api, 100000) == INCOMPLETE);

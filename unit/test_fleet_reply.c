@@ -521,12 +521,13 @@ test_entry(void)
 static void
 test_info(void)
 {
-    unit_test("the epoch, the length and the last id of a stream are found");
+    unit_test("the epoch, the length, the last id and the time are found");
 
-    unit_check(read_info("*3\r\n$3\r\nabc\r\n:5\r\n$4\r\n12-3\r\n") == NGX_OK);
+    unit_check(read_info("*4\r\n$3\r\nabc\r\n:5\r\n$4\r\n12-3\r\n:77\r\n")
+               == NGX_OK);
     unit_check(stream.epoch.len == 3
                && memcmp(stream.epoch.data, "abc", 3) == 0);
-    unit_check(stream.length == 5);
+    unit_check(stream.length == 5 && stream.now == 77);
     unit_check(stream.last.ms == 12 && stream.last.seq == 3);
 
     unit_test("anything else is no such reply");
@@ -534,16 +535,22 @@ test_info(void)
     unit_check(read_info("-ERR\r\n") == NGX_ERROR);
     unit_check(read_info("+OK\r\n") == NGX_ERROR);
     unit_check(read_info("*0\r\n") == NGX_ERROR);
-    unit_check(read_info("*2\r\n$1\r\na\r\n:5\r\n") == NGX_ERROR);
-    unit_check(read_info("*4\r\n$1\r\na\r\n:5\r\n$3\r\n1-1\r\n:1\r\n")
+    unit_check(read_info("*3\r\n$1\r\na\r\n:5\r\n$3\r\n1-1\r\n")
                == NGX_ERROR);
-    unit_check(read_info("*3\r\n:1\r\n:5\r\n$3\r\n1-1\r\n") == NGX_ERROR);
-    unit_check(read_info("*3\r\n$1\r\na\r\n:-5\r\n$3\r\n1-1\r\n")
+    unit_check(read_info("*5\r\n$1\r\na\r\n:5\r\n$3\r\n1-1\r\n:7\r\n:1\r\n")
                == NGX_ERROR);
-    unit_check(read_info("*3\r\n$1\r\na\r\n$1\r\n5\r\n$3\r\n1-1\r\n")
+    unit_check(read_info("*4\r\n:1\r\n:5\r\n$3\r\n1-1\r\n:7\r\n")
                == NGX_ERROR);
-    unit_check(read_info("*3\r\n$1\r\na\r\n:5\r\n$3\r\n1.1\r\n") == NGX_ERROR);
-    unit_check(read_info("*3\r\n$1\r\na\r\n:5\r\n:11\r\n") == NGX_ERROR);
+    unit_check(read_info("*4\r\n$1\r\na\r\n:-5\r\n$3\r\n1-1\r\n:7\r\n")
+               == NGX_ERROR);
+    unit_check(read_info("*4\r\n$1\r\na\r\n$1\r\n5\r\n$3\r\n1-1\r\n:7\r\n")
+               == NGX_ERROR);
+    unit_check(read_info("*4\r\n$1\r\na\r\n:5\r\n$3\r\n1.1\r\n:7\r\n")
+               == NGX_ERROR);
+    unit_check(read_info("*4\r\n$1\r\na\r\n:5\r\n:11\r\n:7\r\n")
+               == NGX_ERROR);
+    unit_check(read_info("*4\r\n$1\r\na\r\n:5\r\n$3\r\n1-1\r\n$1\r\n7\r\n")
+               == NGX_ERROR);
 }
 
 

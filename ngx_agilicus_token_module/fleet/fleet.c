@@ -219,7 +219,14 @@ ngx_agt_fleet_tick(ngx_event_t *ev)
     ngx_agt_fleet_connection_check(&w->reader);
     ngx_agt_fleet_connection_check(&w->teller);
 
-    if (!w->reader.open && !w->teller.open && now >= w->retry) {
+    if (ngx_agt_fleet_read_is_wrong(w)) {
+        ngx_agt_fleet_end(w);
+    }
+
+    /* a reader that was closed alone leaves a teller */
+
+    if (!w->reader.open && now >= w->retry) {
+        ngx_agt_fleet_end(w);
         ngx_agt_fleet_connection_open(&w->reader);
     }
 
@@ -227,7 +234,16 @@ ngx_agt_fleet_tick(ngx_event_t *ev)
         ngx_agt_fleet_session(w, now);
     }
 
-    ngx_agt_fleet_judge(w, now);
+    /* after a reload, a worker of the older configuration judges no more */
+
+    ngx_agt_denials_lock(w->denials);
+
+    if (ngx_agt_fleet_is_holder(w)) {
+        ngx_agt_fleet_judge(w, now);
+    }
+
+    ngx_agt_denials_unlock(w->denials);
+
     ngx_agt_fleet_say(w, now);
 
     ngx_add_timer(ev, NGX_AGT_FLEET_TICK);
@@ -535,6 +551,7 @@ ngx_agt_fleet_asked(ngx_agt_fleet_connection_t *conn,
         return;
     }
 
+    w->redis = stream.now - (int64_t) ngx_agt_clock_mono();
     w->length = stream.length;
 
     if (ngx_agt_fleet_id_compare(&w->asked_last, &stream.last) > 0) {
@@ -700,4 +717,15 @@ ngx_agt_fleet_wall(void)
     tp = ngx_timeofday();
 
     return (uint64_t) tp->sec * 1000 + tp->msec;
+}
+
+
+int64_t
+ngx_agt_fleet_ahead(void)
+{
+    uint64_t  now;
+
+    now = ngx_agt_clock_mono();
+
+    return (int64_t) ngx_agt_fleet_wall() - (int64_t) now;
 }

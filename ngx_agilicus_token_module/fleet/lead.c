@@ -33,10 +33,14 @@
 /* entries that do not count and yet may stand behind one that does */
 #define NGX_AGT_FLEET_HELD       10000
 
+/* milliseconds by which the clocks of Redis and of who leads may differ */
+#define NGX_AGT_FLEET_SKEW        10000
+
 /* milliseconds for which an entry that cannot be opened is left there */
 #define NGX_AGT_FLEET_LEFT       86400000
 
 
+static ngx_uint_t ngx_agt_fleet_lead_is_fit(ngx_agt_fleet_worker_t *w);
 static void ngx_agt_fleet_lead_asked(ngx_agt_fleet_connection_t *conn,
     const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number);
 static ngx_uint_t ngx_agt_fleet_lead_may(ngx_agt_fleet_worker_t *w);
@@ -45,7 +49,7 @@ static void ngx_agt_fleet_lead_look(ngx_agt_fleet_worker_t *w);
 static void ngx_agt_fleet_lead_looked(ngx_agt_fleet_connection_t *conn,
     const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number);
 static ngx_uint_t ngx_agt_fleet_lead_counts(ngx_agt_fleet_worker_t *w,
-    const ngx_agt_fleet_id_t *id, const ngx_str_t *value,
+    ngx_uint_t bears, const ngx_agt_fleet_id_t *id, const ngx_str_t *value,
     ngx_agt_fleet_entry_t *entry);
 static void ngx_agt_fleet_lead_trim(ngx_agt_fleet_worker_t *w,
     const ngx_agt_fleet_id_t *id);
@@ -61,9 +65,7 @@ ngx_agt_fleet_lead_ask(ngx_agt_fleet_worker_t *w)
 {
     uint64_t  now, heard;
 
-    /* who sees entries that it cannot open may have the wrong key itself */
-
-    if (w->state->unopened) {
+    if (!ngx_agt_fleet_lead_is_fit(w)) {
         return;
     }
 
@@ -89,6 +91,36 @@ ngx_agt_fleet_lead_ask(ngx_agt_fleet_worker_t *w)
 }
 
 
+/*
+ * Who sees entries that it cannot open may have the wrong key itself.  By a
+ * clock that is wrong, marks would be too old for others, and what still counts
+ * would be trimmed; that of Redis is the one that all edges see.
+ */
+
+static ngx_uint_t
+ngx_agt_fleet_lead_is_fit(ngx_agt_fleet_worker_t *w)
+{
+    int64_t  skew;
+
+    skew = ngx_agt_fleet_ahead() - w->redis;
+
+    if (skew >= -NGX_AGT_FLEET_SKEW && skew <= NGX_AGT_FLEET_SKEW) {
+        w->said_clock = 0;
+        return w->state->unopened == 0;
+    }
+
+    if (!w->said_clock) {
+        w->said_clock = 1;
+        ngx_log_error(NGX_LOG_WARN, w->log, 0,
+                      "agilicus token: the clock of this edge is %s that of "
+                      "Redis, so it does not lead the fleet",
+                      (skew > 0) ? "ahead of" : "behind");
+    }
+
+    return 0;
+}
+
+
 static void
 ngx_agt_fleet_lead_asked(ngx_agt_fleet_connection_t *conn,
     const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number)
@@ -111,7 +143,7 @@ ngx_agt_fleet_lead_asked(ngx_agt_fleet_connection_t *conn,
 void
 ngx_agt_fleet_lead_check(ngx_agt_fleet_worker_t *w, uint64_t now)
 {
-    if (w->state->unopened) {
+    if (!ngx_agt_fleet_lead_is_fit(w)) {
         w->leads = 0;
     }
 
@@ -228,7 +260,7 @@ ngx_agt_fleet_lead_looked(ngx_agt_fleet_connection_t *conn,
 {
     ngx_int_t                rc;
     ngx_str_t                value;
-    ngx_uint_t               i, trim, held;
+    ngx_uint_t               i, trim, held, bears;
     ngx_agt_fleet_id_t       id, upto;
     ngx_agt_fleet_entry_t    entry;
     ngx_agt_fleet_worker_t  *w;
@@ -241,8 +273,15 @@ ngx_agt_fleet_lead_looked(ngx_agt_fleet_connection_t *conn,
         return;
     }
 
+    /* the clock may have been set since */
+
+    if (!ngx_agt_fleet_lead_is_fit(w)) {
+        return;
+    }
+
     trim = 0;
     held = 0;
+    bears = ngx_agt_fleet_lead_bears(w);
 
     for (i = 0; i < reply->n; i++) {
         rc = ngx_agt_fleet_reply_entry(reply, i, &id, &value);
@@ -261,9 +300,9 @@ ngx_agt_fleet_lead_looked(ngx_agt_fleet_connection_t *conn,
             break;
         }
 
-        if (ngx_agt_fleet_lead_counts(w, &id, &value, &entry)) {
+        if (ngx_agt_fleet_lead_counts(w, bears, &id, &value, &entry)) {
 
-            if (!held && ngx_agt_fleet_lead_bears(w)) {
+            if (!held && bears) {
                 break;
             }
 
@@ -302,10 +341,13 @@ ngx_agt_fleet_lead_looked(ngx_agt_fleet_connection_t *conn,
 }
 
 
-/* 1 if an entry must stay; "entry->number" is 0 where it cannot be opened */
+/*
+ * 1 if an entry must stay; "entry->number" is 0 where it cannot be opened.  Such
+ * a one stays as long as it does not hold back too many.
+ */
 
 static ngx_uint_t
-ngx_agt_fleet_lead_counts(ngx_agt_fleet_worker_t *w,
+ngx_agt_fleet_lead_counts(ngx_agt_fleet_worker_t *w, ngx_uint_t bears,
     const ngx_agt_fleet_id_t *id, const ngx_str_t *value,
     ngx_agt_fleet_entry_t *entry)
 {
@@ -325,7 +367,8 @@ ngx_agt_fleet_lead_counts(ngx_agt_fleet_worker_t *w,
         ngx_memzero(entry, sizeof(ngx_agt_fleet_entry_t));
 
         return rc == NGX_ABORT
-               || id->ms + NGX_AGT_FLEET_LEFT > ngx_agt_fleet_wall();
+               || (bears
+                   && id->ms + NGX_AGT_FLEET_LEFT > ngx_agt_fleet_wall());
     }
 
     if (entry->kind != NGX_AGT_FLEET_DENIAL) {
@@ -334,7 +377,9 @@ ngx_agt_fleet_lead_counts(ngx_agt_fleet_worker_t *w,
 
     ngx_agt_clock_now(&now);
 
-    if (entry->u.denial.exp < now.wall - NGX_AGT_FLEET_LEEWAY) {
+    if (entry->u.denial.exp
+        < now.wall - NGX_AGT_FLEET_LEEWAY - NGX_AGT_FLEET_SKEW / 1000)
+    {
         return 0;
     }
 

@@ -18,6 +18,9 @@
 /* milliseconds between two readings from the start where memory is full */
 #define NGX_AGT_FLEET_FULL_AGAIN  10000
 
+/* milliseconds by which a clock is set back without being read again */
+#define NGX_AGT_FLEET_STEP        1000
+
 /* milliseconds between two looks at an entry of an unknown version */
 #define NGX_AGT_FLEET_STUCK       1000
 
@@ -96,14 +99,15 @@ ngx_agt_fleet_read_ask(ngx_agt_fleet_worker_t *w,
         "if info[i] == 'length' then length = info[i + 1] end "
         "if info[i] == 'last-generated-id' then last = info[i + 1] end "
         "end "
-        "local day = (redis.call('TIME')[1] + 86400) * 1000 "
+        "local time = redis.call('TIME') "
+        "local now = time[1] * 1000 + time[2] / 1000 "
         "if type(v) ~= 'string' or #v ~= #ARGV[1] "
-        "or tonumber(string.match(last, '%d+')) > day then "
+        "or tonumber(string.match(last, '%d+')) > now + 86400000 then "
         "v, length, last = ARGV[1], 0, '0-0' "
         "redis.call('DEL', KEYS[2]) "
         "redis.call('SET', KEYS[1], v) "
         "end "
-        "return { v, length, last }";
+        "return { v, length, last, now }";
 
     if (RAND_bytes(random, sizeof(random)) != 1) {
         ngx_agt_fleet_connection_fail(conn, "RAND_bytes() failed");
@@ -193,6 +197,8 @@ ngx_agt_fleet_read_epoch(ngx_agt_fleet_connection_t *conn,
         return;
     }
 
+    w->redis = stream.now - (int64_t) ngx_agt_clock_mono();
+
     ngx_memcpy(w->epoch, stream.epoch.data, NGX_AGT_FLEET_EPOCH_LEN);
     ngx_agt_fleet_seal_epoch(w->seal, w->epoch);
 
@@ -256,6 +262,39 @@ ngx_agt_fleet_read_place(ngx_agt_fleet_connection_t *conn,
     }
 
     ngx_agt_fleet_read_next(w);
+}
+
+
+/*
+ * What a clock that was ahead took for ended may count by the one that is set:
+ * the edge knows nothing until it has read everything again.
+ */
+
+ngx_uint_t
+ngx_agt_fleet_read_is_wrong(ngx_agt_fleet_worker_t *w)
+{
+    if (w->state->ended == 0
+        || ngx_agt_fleet_ahead() + NGX_AGT_FLEET_STEP >= w->state->ended)
+    {
+        return 0;
+    }
+
+    ngx_agt_denials_lock(w->denials);
+
+    ngx_agt_counts_clear(w->counts);
+
+    w->state->until = 0;
+    w->state->last_ms = 0;
+    w->state->last_seq = 0;
+    w->state->ended = 0;
+
+    ngx_agt_denials_unlock(w->denials);
+
+    ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
+                  "agilicus token: the clock was set back, the fleet's stream "
+                  "is read from the start");
+
+    return 1;
 }
 
 
@@ -494,6 +533,7 @@ ngx_agt_fleet_read_denial(ngx_agt_fleet_worker_t *w,
     denial.before = d->before;
 
     if (denial.wall <= now->wall) {
+        w->state->ended = ngx_max(w->state->ended, ngx_agt_fleet_ahead());
         return NGX_OK;
     }
 

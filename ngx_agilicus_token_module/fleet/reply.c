@@ -450,17 +450,19 @@ ngx_int_t
 ngx_agt_fleet_reply_info(const ngx_agt_fleet_reply_t *reply,
     ngx_agt_fleet_stream_t *stream)
 {
-    if (reply->type != NGX_AGT_FLEET_REPLY_LIST || reply->n != 3
+    if (reply->type != NGX_AGT_FLEET_REPLY_LIST || reply->n != 4
         || !ngx_agt_fleet_is_text(reply->elements[0])
         || reply->elements[1]->type != NGX_AGT_FLEET_REPLY_INTEGER
         || reply->elements[1]->integer < 0
-        || !ngx_agt_fleet_is_text(reply->elements[2]))
+        || !ngx_agt_fleet_is_text(reply->elements[2])
+        || reply->elements[3]->type != NGX_AGT_FLEET_REPLY_INTEGER)
     {
         return NGX_ERROR;
     }
 
     stream->epoch = reply->elements[0]->text;
     stream->length = (uint64_t) reply->elements[1]->integer;
+    stream->now = reply->elements[3]->integer;
 
     return ngx_agt_fleet_id_read(&reply->elements[2]->text, &stream->last);
 }

@@ -67,6 +67,7 @@ typedef struct {
     ngx_str_t           epoch;    /* within the reply */
     uint64_t            length;
     ngx_agt_fleet_id_t  last;     /* last-generated-id */
+    int64_t             now;      /* Redis' clock: ms since the epoch */
 } ngx_agt_fleet_stream_t;
 
 
@@ -138,8 +139,8 @@ ngx_int_t ngx_agt_fleet_reply_entry(const ngx_agt_fleet_reply_t *entries,
     ngx_uint_t i, ngx_agt_fleet_id_t *id, ngx_str_t *value);
 
 /*
- * Reads a list of the epoch, the length of the stream, and its
- * last-generated-id.  Returns NGX_OK, or NGX_ERROR where it is no such reply.
+ * Reads a list of the epoch, the length of the stream, its last-generated-id,
+ * and the time.  Returns NGX_OK, or NGX_ERROR where it is no such reply.
  */
 ngx_int_t ngx_agt_fleet_reply_info(const ngx_agt_fleet_reply_t *reply,
     ngx_agt_fleet_stream_t *stream);

@@ -79,6 +79,8 @@ typedef struct {
     uint64_t                     resend_number;
 
     /* the lease in Redis */
+    int64_t                      redis;      /* ms: its clock is ahead of the
+                                                monotonic one */
     uint64_t                     leads;      /* ms: until then */
     uint64_t                     marked;     /* ms: the last mark was taken */
     uint64_t                     dumped;     /* ms */
@@ -93,6 +95,7 @@ typedef struct {
     unsigned                     trimming:1;
     unsigned                     asking:1;   /* for the state of the stream */
     unsigned                     said_error:1;
+    unsigned                     said_clock:1;
 } ngx_agt_fleet_worker_t;
 
 
@@ -108,9 +111,11 @@ void ngx_agt_fleet_error(ngx_agt_fleet_worker_t *w, const char *what,
     const ngx_agt_fleet_reply_t *reply);
 
 /*
- * Returns the wall clock in milliseconds.
+ * Returns the wall clock in milliseconds, and by how many of them it is ahead of
+ * the monotonic one.
  */
 uint64_t ngx_agt_fleet_wall(void);
+int64_t ngx_agt_fleet_ahead(void);
 
 
 #endif /* _NGX_AGT_FLEET_WORKER_H_INCLUDED_ */

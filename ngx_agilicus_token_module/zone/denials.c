@@ -826,7 +826,10 @@ ngx_agt_denials_feed(ngx_agt_denials_t *denials,
 
     age = now > feed->watermark ? now - feed->watermark : 0;
 
-    return (age <= healthy && now <= denials->sh->fleet.until)
+    /* what a worker has written that was of a fleet before does not count */
+
+    return (age <= healthy
+            && (!denials->sh->fleet.on || now <= denials->sh->fleet.until))
            ? NGX_AGT_FEED_HEALTHY : NGX_AGT_FEED_LATE;
 }
 

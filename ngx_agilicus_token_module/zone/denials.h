@@ -157,6 +157,13 @@ typedef struct {
     uint64_t  asked;      /* ms, monotonic: others are to tell it; 0: none */
     uint64_t  unopened;   /* ms, monotonic: the last entry that cannot be; 0 */
     uint64_t  full;       /* ms, monotonic: a denial found no room; 0: none */
+
+    /*
+     * By how many milliseconds the wall clock was ahead of the monotonic one, at
+     * most, when a denial of another edge had ended by it; 0: none had.
+     */
+    int64_t   ended;
+
     uint64_t  marked;     /* the last mark counts until then: ms, monotonic */
     uint64_t  said;       /* the state that was logged last */
 

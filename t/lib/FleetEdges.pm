@@ -91,7 +91,7 @@ sub edge {
         log_level => $opt{log_level} || 'info',
         http      => $self->http(%opt),
         config    => $config . ($opt{config} || ''),
-        map({ ($_ => $opt{$_}) } grep { exists $opt{$_} } qw(master daemon)),
+        map({ ($_ => $opt{$_}) } grep { exists $opt{$_} } qw(master daemon env)),
     );
 
     $edge->write_file('html/page', "page\n");

@@ -13,7 +13,8 @@ package RedisServer;
 #   $redis->stop
 #
 # Options of start, all optional: port => 1; data => 1 (survives a restart);
-# args => [ ... ] of redis-server; password => '...' that redis-cli uses.
+# args => [ ... ] of redis-server; password => '...' that redis-cli uses; clock =>
+# a TestClock.
 
 use strict;
 use warnings;
@@ -60,6 +61,7 @@ sub restart {
         # not under the sanitizers' runtime that nginx is given
 
         delete $ENV{LD_PRELOAD};
+        %ENV = (%ENV, $self->{clock}->preload) if $self->{clock};
 
         { exec 'redis-server', '--port', $self->{port}, '--bind', '127.0.0.1',
              '--unixsocket', $self->{socket}, '--unixsocketperm', '777',

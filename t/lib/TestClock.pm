@@ -7,6 +7,8 @@ package TestClock;
 #   my $clock = TestClock->new;                 # before any nginx is started
 #   my $nginx = NginxProcess->new(env => { $clock->env }, ...);
 #
+#   %ENV = (%ENV, $clock->preload);             of another program
+#
 #   $clock->set(wall => 3600, mono => 3600)     how many seconds the clocks are
 #                                               ahead of ours from now on
 #
@@ -44,6 +46,7 @@ sub new {
 
 
 sub env { return (AGILICUS_TEST_CLOCK => "$_[0]{dir}/clock") }
+sub preload { return ($_[0]->env, LD_PRELOAD => "$_[0]{dir}/clock.so") }
 
 
 sub set {
