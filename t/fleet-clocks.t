@@ -159,6 +159,25 @@ for my $case ([ 3 * $day, 'ahead of' ], [ -30, 'behind' ]) {
 }
 
 $_->finish('an edge ends', allow => $allow) for $set, $right;
+
+
+# an old mark is not of the future for a clock that is behind
+
+{
+    my $behind = TestClock->new;
+
+    $behind->set(wall => -3600, mono => 0);
+    sleep 21;
+
+    my $edge = edge(env => { $behind->env });
+
+    ok($fleet->wait_state($edge, 'old', 20), 'nobody has marked for long');
+    knows($edge, @denied);
+    is(scalar(my @lines = $edge->log_lines(qr/fleet is healthy/)), 0,
+       'the edge was never healthy');
+    $edge->finish('it ends', allow => $allow);
+}
+
 $redis->stop;
 $mock->stop;
 

@@ -33,9 +33,6 @@
 /* entries that do not count and yet may stand behind one that does */
 #define NGX_AGT_FLEET_HELD       10000
 
-/* milliseconds by which the clocks of Redis and of who leads may differ */
-#define NGX_AGT_FLEET_SKEW        10000
-
 /* milliseconds for which an entry that cannot be opened is left there */
 #define NGX_AGT_FLEET_LEFT       86400000
 

@@ -369,6 +369,13 @@ ngx_agt_fleet_read_done(ngx_agt_fleet_connection_t *conn,
 
     ngx_agt_clock_now(&now);
 
+    /* what is read, and that there is no more, is for who holds the lease */
+
+    if (!ngx_agt_fleet_is_holder(w)) {
+        ngx_agt_fleet_connection_close(conn);
+        return;
+    }
+
     if (number) {
         entries = reply;
         rc = (reply->type != NGX_AGT_FLEET_REPLY_LIST) ? NGX_ERROR
@@ -566,14 +573,19 @@ static void
 ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
     const ngx_agt_fleet_entry_t *entry, const ngx_agt_clock_t *now)
 {
-    uint64_t                     wall, age;
+    int64_t                      at;
+    uint64_t                     age;
     ngx_uint_t                   i;
     const ngx_agt_fleet_mark_t  *mark;
 
     mark = &entry->u.mark;
 
-    wall = ngx_agt_fleet_wall();
-    age = (wall > mark->start) ? wall - mark->start : 0;
+    /* also where our clock is behind: who marks agrees with that of Redis */
+
+    at = ngx_max(ngx_agt_fleet_ahead(), w->redis - NGX_AGT_FLEET_SKEW)
+         + (int64_t) now->mono;
+
+    age = (at > (int64_t) mark->start) ? (uint64_t) at - mark->start : 0;
 
     ngx_agt_denials_lock(w->denials);
 

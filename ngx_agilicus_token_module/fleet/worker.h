@@ -28,6 +28,9 @@
 #define NGX_AGT_FLEET_MARKS      2000
 #define NGX_AGT_FLEET_MARK_AGE   10000
 
+/* milliseconds by which the clocks of Redis and of who leads may differ */
+#define NGX_AGT_FLEET_SKEW       10000
+
 /* milliseconds after an entry that cannot be opened in which an edge is late */
 #define NGX_AGT_FLEET_UNOPENED   60000
 
