@@ -19,7 +19,8 @@ endif
 .PHONY: all help module authority unit replay simulate demo demo-fleet test   \
         check                                                                 \
         mutation                                                              \
-        nightly newer-nginx cross-build sdk-check mcp-check bench soak fuzz   \
+        nightly newer-nginx cross-build sdk-check mcp-check fleet-check bench \
+        soak fuzz                                                             \
         lint install uninstall deb package-check clean needs-demo needs-test
 
 ## all              module and authority; what a bare "make" builds
@@ -107,6 +108,11 @@ sdk-check: authority
 ## mcp-check        the official Python SDK of MCP as a client
 mcp-check: all
 	@scripts/mcp-check
+
+## fleet-check      many edges and a Redis: times, and FLEET_RUNS=20 of faults
+fleet-check: all
+	@scripts/dependencies build test
+	@scripts/run-tests scripts/fleet-check
 
 ## bench            the cost of a token, beside other ways; BENCH_QUICK=1 is short
 bench: all
