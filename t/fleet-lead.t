@@ -2,7 +2,7 @@ use strict;
 use warnings;
 
 # The edge that leads trims the stream when that has filled Redis, and when its
-# marks are long.
+# marks are long; what was deleted is not taken for trimmed.
 
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -122,6 +122,35 @@ sub used {
            'and the edge has not lost Redis over it');
 
     $edge->finish('the edge ends', allow => $allow);
+    $redis->stop;
+}
+
+
+# what somebody has deleted, and what stood behind it is trimmed
+
+{
+    my $redis = RedisServer->start;
+    my $fleet = FleetEdges->new($redis->url);
+    my $edge = $fleet->edge;
+
+    ok($fleet->wait_state($edge, 'healthy', 20), 'an edge');
+    is($fleet->hook($edge, jti => 'j-deleted'), 204, 'it denies');
+    ok($fleet->wait_for(10, sub { $fleet->figures($edge)->{pending} == 0 }),
+       'and has told it');
+    is($redis->cli('XTRIM', $stream, 'MAXLEN', 0) > 0, 1, 'that is deleted');
+
+    my $trimmed = $fleet->figures($edge)->{trimmed};
+
+    ok($fleet->wait_for(20, sub {
+           $fleet->figures($edge)->{trimmed} > $trimmed + 1 }),
+       'what came after it is trimmed');
+
+    my $new = $fleet->edge;
+
+    ok($fleet->wait_state($new, 'healthy', 40), 'a new edge is healthy');
+    is($fleet->why($new, 'deleted'), 'revoked/jti', 'and has heard of it');
+
+    $_->finish('an edge ends', allow => $allow) for $edge, $new;
     $redis->stop;
 }
 

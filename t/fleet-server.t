@@ -120,6 +120,8 @@ for my $kind (qw(good untrusted self_signed expired not_yet_valid wrong_host
 
     ok($fleet->wait_state($_, 'healthy', 20), 'an edge finds the primary')
         for $edge, $other;
+    is($fleet->figures($_)->{connections}, 1, 'and speaks to no other')
+        for $edge, $other;
 
     # a failover
 

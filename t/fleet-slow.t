@@ -2,7 +2,8 @@ use strict;
 use warnings;
 
 # Answers of Redis that come late on one of an edge's two connections, as after
-# lost packets, make the edge late, and nothing more.
+# lost packets, make the edge late, and nothing more.  An entry that is deleted
+# before the edge has read it itself is appended again.
 
 use IO::Select;
 use IO::Socket::INET;
@@ -27,6 +28,7 @@ my $mock = MockAPI->start(
 
 my $allow = [ qr/agilicus token: fleet/ ];
 my $redis = RedisServer->start;
+my $control = "$redis->{dir}/control";
 my $listen = IO::Socket::INET->new(Listen => 8, LocalAddr => '127.0.0.1')
     or die "listen: $!\n";
 my $port = $listen->sockport;
@@ -42,11 +44,12 @@ if ($proxy == 0) {
 close $listen;
 
 
-# of each two connections, the second one's answers are late
+# of each two connections, the second one's answers are late while "$control" is
+# not there; while it is, what the first one asks waits
 
 sub proxy {
     my $select = IO::Select->new($listen);
-    my (%peer, %late, @due, $n);
+    my (%peer, %late, %asks, @due, $n);
 
     local $SIG{PIPE} = 'IGNORE';
 
@@ -60,6 +63,7 @@ sub proxy {
                 $peer{$client} = $server;
                 $peer{$server} = $client;
                 $late{$server} = (++$n % 2 == 0) ? $late : 0;
+                $asks{$client} = $n % 2;
                 $select->add($client, $server);
                 next;
             }
@@ -71,11 +75,13 @@ sub proxy {
                 shutdown $_, 2 for $from, $to;
 
             } else {
-                push @due, [ time + ($late{$from} || 0), $to, $data ];
+                push @due, [ time + (-e $control ? 0 : $late{$from} || 0), $to,
+                             $data, $asks{$from} ];
             }
         }
 
-        my @now = grep { $_->[0] <= time } @due;
+        my $hold = -e "$control/hold";
+        my @now = grep { $_->[0] <= time && !($hold && $_->[3]) } @due;
 
         @due = grep { my $wait = $_; !grep { $_ == $wait } @now } @due;
         syswrite $_->[1], $_->[2] for @now;
@@ -112,7 +118,50 @@ is($fleet->figures($slow)->{$_}, $figures->{$_}, "as many $_ as before")
 is($fleet->figures($slow)->{connections}, 1, 'which is one connection');
 isnt($fleet->state($slow), 'healthy', 'the edge is late');
 
+$slow->finish('an edge ends', allow => $allow);
+
+
+# an entry that is deleted while the edge's own reading waits; nobody leads, so
+# no mark makes anybody ask for it
+
+mkdir $control or die "$control: $!\n";
+
+$slow = $fleet->edge(url => "redis://127.0.0.1:$port", params => 'timeout=10s');
+ok($fleet->wait_state($slow, 'healthy', 20), 'an edge is well');
+$redis->cli('SET', 'agilicus:lease', '0' x 32);
+ok($fleet->wait_for(10, sub {
+       !grep { $fleet->figures($_)->{leads} } $fast, $slow }), 'nobody leads');
+
+mkdir "$control/hold" or die "$control: $!\n";
+sleep 0.4;
+is($fleet->hook($slow, jti => 'j-deleted'), 204, 'a denial');
+ok($fleet->wait_for(5, sub { $fleet->figures($slow)->{pending} == 0 }),
+   'it is appended');
+is($redis->cli('XTRIM', 'agilicus:stream', 'MAXLEN', 0) > 0, 1, 'and deleted');
+rmdir "$control/hold";
+
+ok($fleet->wait_for(10, \&denials), 'it is appended again');
+is($fleet->figures($_)->{resends}, 0, 'before anybody has asked for it')
+    for $fast, $slow;
+$redis->cli('DEL', 'agilicus:lease');
+
+
+# how many entries of denials there are
+
+sub denials {
+    return $redis->cli('EVAL', <<'EOL', 1, 'agilicus:stream');
+        local n = 0
+
+        for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
+            n = n + (entry[2][2]:byte(2) == 1 and 1 or 0)
+        end
+
+        return n
+EOL
+}
+
 $_->finish('an edge ends', allow => $allow) for $fast, $slow;
+rmdir $control;
 
 kill KILL => $proxy;
 waitpid $proxy, 0;
