@@ -126,24 +126,38 @@ sub used {
 }
 
 
-# what somebody has deleted, and what stood behind it is trimmed
+# what somebody has deleted of an edge that is gone, and what stood behind it is
+# trimmed
 
 {
     my $redis = RedisServer->start;
     my $fleet = FleetEdges->new($redis->url);
+    my $gone = $fleet->edge;
+
+    ok($fleet->wait_for(20, sub { $fleet->figures($gone)->{leads} }), 'an edge');
+
     my $edge = $fleet->edge;
 
-    ok($fleet->wait_state($edge, 'healthy', 20), 'an edge');
-    is($fleet->hook($edge, jti => 'j-deleted'), 204, 'it denies');
-    ok($fleet->wait_for(10, sub { $fleet->figures($edge)->{pending} == 0 }),
-       'and has told it');
-    is($redis->cli('XTRIM', $stream, 'MAXLEN', 0) > 0, 1, 'that is deleted');
+    ok($fleet->wait_state($edge, 'healthy', 20), 'another one');
+    is($fleet->hook($gone, jti => 'j-deleted'), 204, 'one denies');
+    ok($fleet->wait_why($edge, 'deleted', 'revoked/jti', 10), 'it is heard');
+    ok($fleet->wait_for(20, sub { $redis->cli('XLEN', $stream) > 3 }),
+       'marks stand behind it');
 
-    my $trimmed = $fleet->figures($edge)->{trimmed};
+    kill KILL => $gone->pid, $gone->workers;
+    $gone->stop;
+    $gone->problems(allow => $allow);
 
-    ok($fleet->wait_for(20, sub {
-           $fleet->figures($edge)->{trimmed} > $trimmed + 1 }),
-       'what came after it is trimmed');
+    is($redis->cli('EVAL', <<'EOL', 1, $stream), 1, 'a denial is deleted');
+        for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
+            if entry[2][2]:byte(2) == 1 then
+                return redis.call('XDEL', KEYS[1], entry[1])
+            end
+        end
+EOL
+
+    ok($fleet->wait_for(20, sub { $fleet->figures($edge)->{trimmed} > 1 }),
+       'what stood behind it is trimmed');
 
     my $new = $fleet->edge;
 
