@@ -558,6 +558,8 @@ ngx_agt_init_module(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    mcf->feed.leeway = mcf->api.max_leeway;
+
     ngx_agt_feed_configure(mcf->api.denials, &mcf->feed, mcf->api.cycle);
 
     ngx_agt_jwsk_configure(mcf->api.first, &mcf->jwsk, mcf->api.cycle);

@@ -627,7 +627,10 @@ test_feed(void)
     denials->sh->fleet.until = 101000;
     unit_check(ngx_agt_denials_feed(denials, api, 101000) == HEALTHY);
     unit_check(ngx_agt_denials_feed(denials, api, 101001) == LATE);
+    unit_check(ngx_agt_denials_feed(denials, api, 163001) == LATE);
+    feed->failing = 1;
     unit_check(ngx_agt_denials_feed(denials, api, 163001) == DEAD);
+    feed->failing = 0;
 
     denials->sh->fleet.until = 0;
     unit_check(ngx_agt_denials_feed(denials, api, 100000) == LATE);

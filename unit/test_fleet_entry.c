@@ -22,6 +22,7 @@ static void test_sealed(void);
 static void test_versions(void);
 static void make_denial(void);
 static void make_mark(ngx_uint_t n);
+static void make_poll(void);
 static ngx_uint_t is_good(void);
 static ngx_int_t decode(ngx_agt_fleet_kind_e kind, const u_char *p,
     size_t len);
@@ -125,6 +126,18 @@ test_bytes(void)
     unit_check(ngx_agt_fleet_entry_encode(&entry, out) == 138);
     unit_check(memcmp(out, expected, 138) == 0);
 
+    unit_test("a poll has these bytes");
+
+    make_poll();
+
+    memset(p + 24, 'F', 32);
+    memcpy(p + 56, "\0\0\x01\x8b\xcf\xe5\x68\0" "\0\0\0\0\0\0\x01\x02"
+           "\x01", 17);
+
+    unit_check(ngx_agt_fleet_entry_encode(&entry, out) == 73);
+    unit_check(NGX_AGT_FLEET_POLL_LEN == 73);
+    unit_check(memcmp(out, expected, 73) == 0);
+
     unit_test("two kinds are their writer and number alone");
 
     entry.kind = NGX_AGT_FLEET_RESEND;
@@ -195,7 +208,7 @@ test_bounds(void)
     make_denial();
     entry.kind = 0;
     unit_check(ngx_agt_fleet_entry_encode(&entry, out) == 0);
-    entry.kind = NGX_AGT_FLEET_EMPTY + 1;
+    entry.kind = NGX_AGT_FLEET_POLL + 1;
     unit_check(ngx_agt_fleet_entry_encode(&entry, out) == 0);
 
     make_mark(1);
@@ -206,6 +219,20 @@ test_bounds(void)
     unit_check(!is_good());
     entry.u.mark.start--;
     entry.u.mark.duration++;
+    unit_check(!is_good());
+
+    make_poll();
+    entry.u.poll.start = 0x7fffffffffffffff;
+    entry.u.poll.duration = 0x7fffffffffffffff;
+    entry.u.poll.incomplete = 0;
+    unit_check(is_good());
+    entry.u.poll.start++;
+    unit_check(!is_good());
+    entry.u.poll.start--;
+    entry.u.poll.duration++;
+    unit_check(!is_good());
+    entry.u.poll.duration--;
+    entry.u.poll.incomplete = 2;
     unit_check(!is_good());
 
     make_mark(1);
@@ -244,7 +271,15 @@ test_lengths(void)
         unit_check((decode(NGX_AGT_FLEET_EMPTY, out, len) == NGX_OK)
                    == (len == 24));
         unit_check(decode(0, out, len) == NGX_DECLINED);
-        unit_check(decode(NGX_AGT_FLEET_EMPTY + 1, out, len) == NGX_DECLINED);
+        unit_check(decode(NGX_AGT_FLEET_POLL + 1, out, len) == NGX_DECLINED);
+    }
+
+    make_poll();
+    good = ngx_agt_fleet_entry_encode(&entry, out);
+
+    for (len = 0; len < good + 50; len++) {
+        unit_check((decode(NGX_AGT_FLEET_POLL, out, len) == NGX_OK)
+                   == (len == good));
     }
 
     make_mark(3);
@@ -304,6 +339,9 @@ test_random(void)
 
         if (n % 2) {
             make_mark(n % 8);
+
+        } else if (n % 4 == 0) {
+            make_poll();
         }
 
         len = ngx_agt_fleet_entry_encode(&entry, bytes);
@@ -361,6 +399,13 @@ test_sealed(void)
                == NGX_OK);
     unit_check(is_same());
 
+    make_poll();
+    sealed.len = ngx_agt_fleet_entry_seal(seal, &entry, out, sizeof(out));
+    unit_check(memmem(out, sealed.len, "FFF", 3) == NULL);
+    unit_check(ngx_agt_fleet_entry_open(seal, &sealed, &read_back, lines_back)
+               == NGX_OK);
+    unit_check(is_same());
+
     unit_test("an entry that breaks the bounds is not sealed");
 
     entry.number = 0;
@@ -407,7 +452,7 @@ test_versions(void)
         unit_check(ngx_agt_fleet_entry_open(seal, &sealed, &read_back,
                                             lines_back)
                    == (kind == NGX_AGT_FLEET_DENIAL ? NGX_OK
-                       : kind == 0 || kind > NGX_AGT_FLEET_EMPTY ? NGX_ABORT
+                       : kind == 0 || kind > NGX_AGT_FLEET_POLL ? NGX_ABORT
                        : NGX_DECLINED));
 
         /* its version cannot be changed without the key */
@@ -475,6 +520,20 @@ make_mark(ngx_uint_t n)
 }
 
 
+static void
+make_poll(void)
+{
+    make_denial();
+
+    entry.kind = NGX_AGT_FLEET_POLL;
+    memset(&entry.u, 0, sizeof(entry.u));
+    memset(entry.u.poll.id, 'F', NGX_AGT_DIGEST_LEN);
+    entry.u.poll.start = 1700000000000;
+    entry.u.poll.duration = 258;
+    entry.u.poll.incomplete = 1;
+}
+
+
 /* written, and read back as it was; or neither */
 
 static ngx_uint_t
@@ -502,6 +561,13 @@ is_good(void)
         bytes[25] = (u_char) wrong.u.denial.source;
         bytes[26] = (u_char) wrong.u.denial.unknown;
         bytes[91] = (u_char) (wrong.u.denial.made >> 56);
+
+    } else if (entry.kind == NGX_AGT_FLEET_POLL) {
+        make_poll();
+        len = ngx_agt_fleet_entry_encode(&entry, bytes);
+        bytes[56] = (u_char) (wrong.u.poll.start >> 56);
+        bytes[64] = (u_char) (wrong.u.poll.duration >> 56);
+        bytes[72] = (u_char) wrong.u.poll.incomplete;
 
     } else {
         ngx_agt_fleet_line_t  line;
@@ -552,6 +618,7 @@ decode(ngx_agt_fleet_kind_e kind, const u_char *p, size_t len)
 static ngx_uint_t
 is_same(void)
 {
+    ngx_agt_feed_poll_t     *poll, *p;
     ngx_agt_fleet_mark_t    *mark, *m;
     ngx_agt_fleet_denial_t  *denial, *d;
 
@@ -571,6 +638,15 @@ is_same(void)
                && denial->before == d->before && denial->kind == d->kind
                && denial->source == d->source
                && denial->unknown == d->unknown;
+    }
+
+    if (entry.kind == NGX_AGT_FLEET_POLL) {
+        poll = &entry.u.poll;
+        p = &read_back.u.poll;
+
+        return memcmp(poll->id, p->id, NGX_AGT_DIGEST_LEN) == 0
+               && poll->start == p->start && poll->duration == p->duration
+               && poll->incomplete == p->incomplete;
     }
 
     mark = &entry.u.mark;

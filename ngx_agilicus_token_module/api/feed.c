@@ -9,6 +9,8 @@
 #include "api/feed_sessions.h"
 #include "api/seams.h"
 #include "api/window.h"
+#include "token/digest.h"
+#include "zone/feed_state.h"
 #include "zone/process.h"
 
 
@@ -62,6 +64,8 @@ typedef struct {
 } ngx_agt_feed_worker_t;
 
 
+static void ngx_agt_feed_id(ngx_agt_denials_t *denials,
+    const ngx_agt_feed_conf_t *conf, u_char *id);
 static void ngx_agt_feed_tick(ngx_event_t *ev);
 static ngx_uint_t ngx_agt_feed_lease(void);
 static ngx_uint_t ngx_agt_feed_is_ours_locked(void);
@@ -90,9 +94,12 @@ void
 ngx_agt_feed_configure(ngx_agt_denials_t *denials,
     const ngx_agt_feed_conf_t *conf, uint32_t cycle)
 {
+    u_char                 id[NGX_AGT_DIGEST_LEN];
     ngx_agt_feed_state_t  *feed;
 
     feed = &denials->sh->feed;
+
+    ngx_agt_feed_id(denials, conf, id);
 
     ngx_agt_denials_lock(denials);
 
@@ -115,6 +122,13 @@ ngx_agt_feed_configure(ngx_agt_denials_t *denials,
             feed->watermark = 0;
         }
 
+        /* nor may other edges take the last poll for one of this feed */
+
+        if (ngx_memcmp(feed->id, id, NGX_AGT_DIGEST_LEN) != 0) {
+            ngx_memcpy(feed->id, id, NGX_AGT_DIGEST_LEN);
+            feed->own = 0;
+        }
+
         feed->interval = conf->interval;
         feed->sessions = conf->sessions;
     }
@@ -126,6 +140,37 @@ ngx_agt_feed_configure(ngx_agt_denials_t *denials,
     feed->lease = 0;
 
     ngx_agt_denials_unlock(denials);
+}
+
+
+/*
+ * What edges of a fleet must have in common for a poll of one to count on
+ * another; where there is no digest of it, the feed is that of no other edge.
+ */
+
+static void
+ngx_agt_feed_id(ngx_agt_denials_t *denials, const ngx_agt_feed_conf_t *conf,
+    u_char *id)
+{
+    u_char     text[3 * (NGX_INT64_LEN + 1)];
+    ngx_str_t  parts[2];
+
+    ngx_memzero(id, NGX_AGT_DIGEST_LEN);
+
+    if (conf->api == NULL) {
+        return;
+    }
+
+    parts[0].data = conf->api->digest;
+    parts[0].len = NGX_AGT_DIGEST_LEN;
+    parts[1].data = text;
+    parts[1].len = (size_t) (ngx_sprintf(text, "%M,%T,%T", conf->interval,
+                                         conf->sessions, conf->leeway)
+                             - text);
+
+    if (ngx_agt_digest(id, parts, 2) != NGX_OK) {
+        ngx_memcpy(id, denials->sh->fleet.writer, NGX_AGT_NUMBERS_WRITER_LEN);
+    }
 }
 
 
@@ -216,6 +261,7 @@ ngx_agt_feed_exit(void)
 static void
 ngx_agt_feed_tick(ngx_event_t *ev)
 {
+    uint64_t                now;
     ngx_agt_feed_worker_t  *f;
 
     f = &ngx_agt_feed;
@@ -236,7 +282,11 @@ ngx_agt_feed_tick(ngx_event_t *ev)
 
     ngx_agt_feed_say();
 
-    if (!f->polling && ngx_agt_seams.mono() >= f->next) {
+    now = ngx_agt_seams.mono();
+
+    if (!f->polling && now >= f->next
+        && ngx_agt_feed_state_polls(f->denials, now))
+    {
         ngx_agt_feed_poll();
     }
 }
@@ -758,23 +808,21 @@ ngx_agt_feed_end(void)
 
     if (f->failed) {
         feed->failed++;
+        feed->failing = 1;
 
     } else {
 
         /* the next poll finds tokens that were revoked after this one began */
 
-        feed->duration = now - f->start;
-        feed->truncated = (uint32_t) f->truncated;
+        ngx_agt_feed_state_polled_locked(f->denials, ngx_max(f->start, 1),
+                                         now - f->start, f->truncated);
 
         if (f->truncated == 0) {
             feed->rows = f->rows;
             feed->session_rows = f->sessions.rows;
-            feed->watermark = ngx_max(f->start, 1);
             f->said_outside = 0;
             f->said_sessions = 0;
         }
-
-        feed->answered = ngx_max(f->start, 1);
     }
 
     ngx_agt_denials_unlock(f->denials);
@@ -795,7 +843,7 @@ ngx_agt_feed_end(void)
     ngx_agt_feed_others();
     ngx_agt_feed_say();
 
-    if (now >= f->next) {
+    if (now >= f->next && ngx_agt_feed_state_polls(f->denials, now)) {
         ngx_agt_feed_poll();
     }
 }

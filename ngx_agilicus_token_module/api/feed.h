@@ -17,7 +17,8 @@
 /*
  * The revocation feed: one of all workers polls GET /v1/tokens?revoked=true
  * with the edge's credential and denies each jti in the answers.  It holds a
- * lease beside the denials; when it is gone, another worker takes over.
+ * lease beside the denials; when it is gone, another worker takes over.  Of a
+ * fleet of edges, one edge polls, and zone/feed_state says whether this is it.
  *
  * Each poll reads all revoked tokens that have not expired, in windows of time.
  * The poll is complete only if the API's limit of rows has cut no window short,
@@ -37,6 +38,7 @@ typedef struct {
     ngx_msec_t      interval;
     ngx_uint_t      limit;
     time_t          sessions;        /* seconds; 0: sessions are not read */
+    time_t          leeway;          /* seconds: the largest of this edge */
     ngx_msec_t      connect_timeout;
     ngx_msec_t      timeout;
 } ngx_agt_feed_conf_t;

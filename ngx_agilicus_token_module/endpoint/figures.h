@@ -70,6 +70,7 @@ typedef struct {
 
     uint64_t              feed;          /* ngx_agt_feed_e */
     uint64_t              feed_incomplete;
+    uint64_t              feed_here;
     int64_t               feed_interval; /* ms; -1 without a feed */
     int64_t               feed_lag;      /* the same before the first poll */
     ngx_agt_feed_state_t  feed_state;

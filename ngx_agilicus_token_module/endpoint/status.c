@@ -12,6 +12,7 @@
 #include "request/headers.h"
 #include "api/credential.h"
 #include "token/text.h"
+#include "zone/feed_state.h"
 #include "zone/numbers.h"
 
 
@@ -411,6 +412,8 @@ ngx_agt_status_denials(ngx_agt_figures_t *figures, ngx_agt_denials_t *denials)
     figures->feed_incomplete = (figures->feed != NGX_AGT_FEED_OFF
                                 && ngx_agt_denials_incomplete(denials,
                                                               now.mono));
+    figures->feed_here = (figures->feed != NGX_AGT_FEED_OFF
+                          && ngx_agt_feed_state_polls(denials, now.mono));
     figures->feed_interval = -1;
     figures->feed_lag = -1;
 

@@ -5,6 +5,7 @@
 
 
 #include "fleet/append.h"
+#include "fleet/feed.h"
 #include "fleet/lead.h"
 
 
@@ -113,6 +114,10 @@ ngx_agt_fleet_append_one(ngx_agt_fleet_worker_t *w,
     if (numbered->number == w->mark_number) {
         w->mark_number = 0;
         ngx_agt_fleet_lead_mark(w, &entry);
+
+    } else if (numbered->number == w->feed.number) {
+        w->feed.number = 0;
+        ngx_agt_fleet_feed_poll(w, &entry);
 
     } else if (numbered->number == w->resend_number) {
         w->resend_number = 0;

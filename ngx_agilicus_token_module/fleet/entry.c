@@ -21,6 +21,11 @@ static u_char *ngx_agt_fleet_mark_encode(u_char *p,
 static ngx_int_t ngx_agt_fleet_mark_decode(const u_char *p, size_t len,
     ngx_agt_fleet_mark_t *mark, ngx_agt_fleet_line_t *lines);
 static ngx_uint_t ngx_agt_fleet_mark_is_good(const ngx_agt_fleet_mark_t *mark);
+static u_char *ngx_agt_fleet_poll_encode(u_char *p,
+    const ngx_agt_feed_poll_t *poll);
+static ngx_int_t ngx_agt_fleet_poll_decode(const u_char *p, size_t len,
+    ngx_agt_feed_poll_t *poll);
+static ngx_uint_t ngx_agt_fleet_poll_is_good(const ngx_agt_feed_poll_t *poll);
 
 
 size_t
@@ -61,7 +66,7 @@ ngx_agt_fleet_entry_open(ngx_agt_fleet_seal_t *seal, const ngx_str_t *sealed,
     }
 
     if (version != NGX_AGT_FLEET_VERSION || kind < NGX_AGT_FLEET_DENIAL
-        || kind > NGX_AGT_FLEET_EMPTY)
+        || kind > NGX_AGT_FLEET_POLL)
     {
         return NGX_ABORT;
     }
@@ -93,6 +98,10 @@ ngx_agt_fleet_entry_encode(const ngx_agt_fleet_entry_t *entry, u_char *out)
 
     case NGX_AGT_FLEET_MARK:
         p = ngx_agt_fleet_mark_encode(p, &entry->u.mark);
+        break;
+
+    case NGX_AGT_FLEET_POLL:
+        p = ngx_agt_fleet_poll_encode(p, &entry->u.poll);
         break;
 
     case NGX_AGT_FLEET_RESEND:
@@ -140,6 +149,9 @@ ngx_agt_fleet_entry_decode(ngx_agt_fleet_kind_e kind, const ngx_str_t *plain,
     case NGX_AGT_FLEET_MARK:
         return ngx_agt_fleet_mark_decode(p, len, &entry->u.mark, lines);
 
+    case NGX_AGT_FLEET_POLL:
+        return ngx_agt_fleet_poll_decode(p, len, &entry->u.poll);
+
     case NGX_AGT_FLEET_RESEND:
     case NGX_AGT_FLEET_EMPTY:
         return len ? NGX_DECLINED : NGX_OK;
@@ -176,7 +188,7 @@ ngx_agt_fleet_get(const u_char **p, ngx_uint_t bytes)
 }
 
 
-/* the two functions return NULL where a member is out of its bounds */
+/* the three functions return NULL where a member is out of its bounds */
 
 static u_char *
 ngx_agt_fleet_denial_encode(u_char *p, const ngx_agt_fleet_denial_t *denial)
@@ -218,6 +230,21 @@ ngx_agt_fleet_mark_encode(u_char *p, const ngx_agt_fleet_mark_t *mark)
     }
 
     return p;
+}
+
+
+static u_char *
+ngx_agt_fleet_poll_encode(u_char *p, const ngx_agt_feed_poll_t *poll)
+{
+    if (!ngx_agt_fleet_poll_is_good(poll)) {
+        return NULL;
+    }
+
+    p = ngx_cpymem(p, poll->id, NGX_AGT_DIGEST_LEN);
+    p = ngx_agt_fleet_put(p, poll->start, 8);
+    p = ngx_agt_fleet_put(p, poll->duration, 8);
+
+    return ngx_agt_fleet_put(p, poll->incomplete, 1);
 }
 
 
@@ -285,6 +312,25 @@ ngx_agt_fleet_mark_decode(const u_char *p, size_t len,
 }
 
 
+static ngx_int_t
+ngx_agt_fleet_poll_decode(const u_char *p, size_t len,
+    ngx_agt_feed_poll_t *poll)
+{
+    if (len != NGX_AGT_FLEET_POLL_LEN - NGX_AGT_FLEET_HEAD_LEN) {
+        return NGX_DECLINED;
+    }
+
+    ngx_memcpy(poll->id, p, NGX_AGT_DIGEST_LEN);
+    p += NGX_AGT_DIGEST_LEN;
+
+    poll->start = ngx_agt_fleet_get(&p, 8);
+    poll->duration = ngx_agt_fleet_get(&p, 8);
+    poll->incomplete = *p;
+
+    return ngx_agt_fleet_poll_is_good(poll) ? NGX_OK : NGX_DECLINED;
+}
+
+
 static ngx_uint_t
 ngx_agt_fleet_denial_is_good(const ngx_agt_fleet_denial_t *denial)
 {
@@ -320,4 +366,13 @@ ngx_agt_fleet_mark_is_good(const ngx_agt_fleet_mark_t *mark)
     }
 
     return 1;
+}
+
+
+static ngx_uint_t
+ngx_agt_fleet_poll_is_good(const ngx_agt_feed_poll_t *poll)
+{
+    return poll->start <= NGX_AGT_FLEET_NUMBER_MAX
+           && poll->duration <= NGX_AGT_FLEET_NUMBER_MAX
+           && poll->incomplete <= 1;
 }

@@ -14,6 +14,7 @@
 #include "fleet/seal.h"
 #include "token/digest.h"
 #include "token/facts.h"
+#include "zone/feed_state.h"
 
 
 /*
@@ -32,9 +33,10 @@
 
 typedef enum {
     NGX_AGT_FLEET_DENIAL = 1,
-    NGX_AGT_FLEET_MARK,          /* the end of a poll of an API's feed */
+    NGX_AGT_FLEET_MARK,          /* what has been read of each writer */
     NGX_AGT_FLEET_RESEND,        /* asks for everything again */
-    NGX_AGT_FLEET_EMPTY          /* a number whose denial has gone */
+    NGX_AGT_FLEET_EMPTY,         /* a number whose denial has gone */
+    NGX_AGT_FLEET_POLL           /* a poll of a feed: all it learned stands */
 } ngx_agt_fleet_kind_e;
 
 
@@ -87,6 +89,7 @@ typedef struct {
     union {
         ngx_agt_fleet_denial_t  denial;
         ngx_agt_fleet_mark_t    mark;
+        ngx_agt_feed_poll_t     poll;
     } u;
 } ngx_agt_fleet_entry_t;
 
@@ -95,6 +98,7 @@ typedef struct {
 
 #define NGX_AGT_FLEET_HEAD_LEN    (NGX_AGT_FLEET_WRITER_LEN + 8)
 #define NGX_AGT_FLEET_DENIAL_LEN  (NGX_AGT_FLEET_HEAD_LEN + 2 * 32 + 3 * 8 + 3)
+#define NGX_AGT_FLEET_POLL_LEN    (NGX_AGT_FLEET_HEAD_LEN + 32 + 2 * 8 + 1)
 #define NGX_AGT_FLEET_LINE_LEN    (NGX_AGT_FLEET_WRITER_LEN + 2 * 8)
 #define NGX_AGT_FLEET_MARK_LEN(n)                                             \
     (NGX_AGT_FLEET_HEAD_LEN + 32 + 2 * 8 + 2 + (n) * NGX_AGT_FLEET_LINE_LEN)

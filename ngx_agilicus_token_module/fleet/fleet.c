@@ -5,6 +5,7 @@
 
 
 #include "fleet/append.h"
+#include "fleet/feed.h"
 #include "fleet/fleet.h"
 #include "fleet/lead.h"
 #include "fleet/read.h"
@@ -92,6 +93,11 @@ ngx_agt_fleet_configure(ngx_agt_denials_t *denials,
         state->state = NGX_AGT_FLEET_INIT;
         state->said = NGX_AGT_FLEET_OFF;
         state->knew = 0;
+    }
+
+    if (state->on != conf->on) {
+        ngx_agt_feed_state_forget_locked(denials);
+        state->polls = 0;
     }
 
     state->on = (uint32_t) conf->on;
@@ -214,6 +220,8 @@ ngx_agt_fleet_tick(ngx_event_t *ev)
         w->read_back = 0;
         w->retry = 0;
         w->pause = 0;
+
+        ngx_agt_fleet_feed_begin(w, now);
     }
 
     ngx_agt_fleet_connection_check(&w->reader);
@@ -244,6 +252,7 @@ ngx_agt_fleet_tick(ngx_event_t *ev)
 
     ngx_agt_denials_unlock(w->denials);
 
+    ngx_agt_fleet_feed_check(w, now);
     ngx_agt_fleet_say(w, now);
 
     ngx_add_timer(ev, NGX_AGT_FLEET_TICK);
@@ -461,6 +470,7 @@ ngx_agt_fleet_session(ngx_agt_fleet_worker_t *w, uint64_t now)
 
         ngx_agt_fleet_ask(w);
         ngx_agt_fleet_lead_ask(w);
+        ngx_agt_fleet_feed_ask(w, now);
     }
 
     ngx_agt_fleet_read_check(w, now);

@@ -37,7 +37,6 @@
 #define NGX_AGT_FLEET_LEFT       86400000
 
 
-static ngx_uint_t ngx_agt_fleet_lead_is_fit(ngx_agt_fleet_worker_t *w);
 static void ngx_agt_fleet_lead_asked(ngx_agt_fleet_connection_t *conn,
     const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number);
 static ngx_uint_t ngx_agt_fleet_lead_may(ngx_agt_fleet_worker_t *w);
@@ -94,7 +93,7 @@ ngx_agt_fleet_lead_ask(ngx_agt_fleet_worker_t *w)
  * would be trimmed; that of Redis is the one that all edges see.
  */
 
-static ngx_uint_t
+ngx_uint_t
 ngx_agt_fleet_lead_is_fit(ngx_agt_fleet_worker_t *w)
 {
     int64_t  skew;

@@ -24,6 +24,12 @@
 void ngx_agt_fleet_lead_check(ngx_agt_fleet_worker_t *w, uint64_t now);
 
 /*
+ * Returns 1 if this edge is fit to hold a lease of a session whose stream is
+ * known, else 0: its clock, which is logged, or its key may be wrong.
+ */
+ngx_uint_t ngx_agt_fleet_lead_is_fit(ngx_agt_fleet_worker_t *w);
+
+/*
  * Asks for the lease in Redis, or renews it.
  */
 void ngx_agt_fleet_lead_ask(ngx_agt_fleet_worker_t *w);

@@ -5,6 +5,7 @@
 
 
 #include "fleet/append.h"
+#include "fleet/feed.h"
 #include "fleet/read.h"
 #include "token/time.h"
 
@@ -209,6 +210,8 @@ ngx_agt_fleet_read_epoch(ngx_agt_fleet_connection_t *conn,
     ngx_agt_denials_lock(w->denials);
 
     ngx_agt_counts_clear(w->counts);
+
+    ngx_agt_feed_state_forget_locked(w->denials);
 
     w->state->dump = 1;
     w->state->until = 0;
@@ -510,6 +513,8 @@ ngx_agt_fleet_read_entry(ngx_agt_fleet_worker_t *w,
     }
 
     ngx_agt_denials_unlock(w->denials);
+
+    ngx_agt_fleet_feed_read(w, entry, taken, now->mono);
 }
 
 

@@ -14,6 +14,7 @@
 #include "fleet/connection.h"
 #include "fleet/counts.h"
 #include "fleet/seal.h"
+#include "zone/feed_state.h"
 #include "zone/numbers.h"
 
 
@@ -36,6 +37,21 @@
 
 /* milliseconds in which XREAD waits for entries */
 #define NGX_AGT_FLEET_BLOCK      250
+
+
+/* of fleet/feed; 0: none */
+
+typedef struct {
+    uint64_t  begun;     /* ms: this worker's reading */
+    uint64_t  lease;     /* ms: it is this edge's until then */
+    uint64_t  heard;     /* ms: another edge held it last, or "begun" */
+    uint64_t  spread;    /* ms: that others do not wait for */
+    uint64_t  rest;      /* ms: the lease is left to others until then */
+    uint64_t  failed;    /* polls of this edge */
+    uint64_t  told;      /* the start of the poll that was told last */
+    uint64_t  told_at;   /* ms */
+    uint64_t  number;    /* under which it is told */
+} ngx_agt_fleet_feed_t;
 
 
 typedef struct {
@@ -89,6 +105,8 @@ typedef struct {
     uint64_t                     dumped;     /* ms */
     uint64_t                     trimmed;    /* ms */
     uint64_t                     length;     /* entries of the stream */
+
+    ngx_agt_fleet_feed_t         feed;
 
     unsigned                     holder:1;   /* of the lease of the edge */
     unsigned                     known:1;    /* what stream it is */

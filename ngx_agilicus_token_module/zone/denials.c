@@ -6,6 +6,7 @@
 
 #include "zone/children.h"
 #include "zone/clock.h"
+#include "zone/feed_state.h"
 #include "zone/numbers.h"
 
 #include <openssl/rand.h>
@@ -24,9 +25,6 @@
 /* stands in the key of a mark where a denial's key has its kind */
 #define NGX_AGT_DENIALS_MARK                                                 \
     ((ngx_agt_denial_kind_e) NGX_AGT_DENIAL_KINDS)
-
-/* milliseconds for which a feed is late before it is dead */
-#define NGX_AGT_DENIALS_GRACE    60000
 
 
 /* a look-up of the denials of one token */
@@ -800,7 +798,7 @@ ngx_agt_denials_feed(ngx_agt_denials_t *denials,
         return NGX_AGT_FEED_DEAD;
     }
 
-    healthy = ngx_max(3 * feed->interval, 2 * feed->duration);
+    healthy = ngx_agt_feed_state_healthy(feed);
 
     /* whatever the polls have told, a feed is healthy only while they go on */
 
@@ -810,7 +808,10 @@ ngx_agt_denials_feed(ngx_agt_denials_t *denials,
         age = now > answered ? now - answered : 0;
 
         if (age > healthy) {
-            return (age <= healthy + NGX_AGT_DENIALS_GRACE)
+            healthy += NGX_AGT_FEED_GRACE;
+
+            return (age <= healthy
+                    || !ngx_agt_feed_state_alone(denials, healthy, now))
                    ? NGX_AGT_FEED_LATE
                    : NGX_AGT_FEED_DEAD;
         }

@@ -29,7 +29,7 @@
  * facts.  A reader of denials takes it only where a change is under way.
  */
 
-#define NGX_AGT_DENIALS_VERSION       5
+#define NGX_AGT_DENIALS_VERSION       6
 
 #define NGX_AGT_DENIALS_NAME          "agilicus_token_denials"
 #define NGX_AGT_DENIALS_DEFAULT_SIZE  (2 * 1024 * 1024)
@@ -57,6 +57,7 @@ typedef enum {
 
 typedef struct {
     u_char    api[NGX_AGT_DIGEST_LEN];
+    u_char    id[NGX_AGT_DIGEST_LEN];  /* see zone/feed_state */
     uint64_t  interval;   /* milliseconds; 0: there is no feed */
     int64_t   sessions;   /* seconds for which polls read sessions back;
                                    0: they read none */
@@ -65,11 +66,16 @@ typedef struct {
     uint64_t  answered;   /* the same of the last poll of which every
                                    call was answered, complete or not */
     uint64_t  duration;   /* milliseconds of that poll */
+    uint64_t  told;       /* it was another edge's: when it began there, ms
+                                   since the epoch; 0: this edge's */
+    uint64_t  own;        /* as "answered", of this edge's last poll; 0 */
+    uint64_t  own_last;   /* the last denial that was numbered by its end */
     uint64_t  lease;      /* ms, monotonic: the poller's until then */
     int32_t   poller;     /* its process */
     uint32_t  cycle;      /* the configuration that all this is of */
     uint32_t  truncated;  /* windows that could not be split further */
     uint32_t  said;       /* the state that was logged last */
+    uint32_t  failing;    /* this edge's last poll failed */
 
     uint64_t  polls;
     uint64_t  failed;
@@ -139,6 +145,10 @@ typedef struct {
      * time without a fleet.
      */
     uint64_t  until;
+
+    /* this edge polls the feed: from and until, ms, monotonic */
+    uint64_t  polls_since;
+    uint64_t  polls;
 
     /* of this memory; chosen at random when it is made */
     u_char    writer[NGX_AGT_NUMBERS_WRITER_LEN];
