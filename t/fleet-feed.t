@@ -199,6 +199,10 @@ ok($fleet->wait_why($third, 'meanwhile', 'revoked/jti'), 'and tells');
 kill CONT => @workers;
 ok(wait_feed($second, 'healthy'), 'the first one goes on, and is healthy');
 ok(wait_here($second, 0), 'but does not poll any more');
+ok($third->wait_log(qr/the revocation feed is polled by this edge/),
+   'who polls is logged by one');
+ok($second->wait_log(qr/the revocation feed is polled by another edge/),
+   'and by the other');
 is($fleet->why($second, 'meanwhile'), 'revoked/jti', 'it has heard');
 
 
