@@ -104,8 +104,8 @@ is($fleet->why($late, 'listed'), 'revoked/jti', 'it knows the list');
 
 my $sessions = $fleet->edge(http => "$feed agilicus_token_revocation_feed "
                                     . 'interval=1s sessions=1h;', valid => '');
-my $slower = $fleet->edge(http => "$feed agilicus_token_revocation_feed "
-                                  . 'interval=2s;', valid => '');
+my $slow_feed = "$feed agilicus_token_revocation_feed interval=60s;";
+my $slower = $fleet->edge(http => $slow_feed, valid => '');
 my $leeway = $fleet->edge(http => "$every agilicus_token_leeway 2s;",
                           valid => '');
 my $none = $fleet->edge(http => $feed, valid => '');
@@ -115,12 +115,17 @@ for my $edge ($sessions, $slower, $leeway) {
     ok(wait_here($edge), 'polls by itself');
 }
 
+my $waits = $fleet->edge(http => $slow_feed, valid => '');
+
+ok(wait_feed($waits, 'healthy'), 'an edge hears of a poll before the next one');
+is(feed($waits)->{polls}, 0, 'and does not poll');
+
 is(feed($none)->{state}, 'off', 'an edge without a feed has none');
 is(feed($none)->{here} || 0, 0, 'and does not poll');
 
 revoked('listed', 'again');
 ok($fleet->wait_why($_, 'again', 'revoked/jti'), 'all know the list')
-    for $late, $sessions, $slower, $leeway, $none;
+    for $late, $sessions, $slower, $waits, $leeway, $none;
 
 ok(wait_here($late, 0), 'nothing of this changes who polls');
 is(scalar(here(@edges)), 1, 'one edge');
@@ -142,7 +147,7 @@ $late->reload(http => $fleet->http(valid => '', http => $every)
 ok(wait_here($late), 'out of the fleet, it polls');
 ok(wait_feed($late, 'healthy'), 'and is healthy');
 
-$_->finish('an edge ends') for $late, $sessions, $slower, $leeway, $none;
+$_->finish('an edge ends') for $late, $sessions, $slower, $waits, $leeway, $none;
 
 
 # the edge that polls dies; or its polls fail
@@ -265,12 +270,19 @@ told(3, 0, id => 'fe' x 32);
 sleep 0.5;
 is(feed($told)->{state}, 'late', 'nor one of another feed');
 
-told(5, 0);
+told(5, 0, duration => 60_000);
 ok($second_fleet->wait_state($told, 'gap', 5), 'something is missing');
 is(feed($told)->{state}, 'late', 'the poll behind it does not count');
+
+told(4, -10_000);
+ok($second_fleet->wait_state($told, 'healthy', 30), 'it comes');
+is(feed($told)->{state}, 'late', 'nor does it later');
+
+told(6, 0);
+ok(wait_feed($told, 'healthy', 2), 'but the next one does');
 is(feed($told)->{polls}, 0, 'all this time, the edge has not polled');
 
-told(6, 0, key => 'cd' x 32);
+told(7, 0, key => 'cd' x 32);
 ok($fleet->wait_for(20, sub { feed($told)->{polls} }),
    'one that cannot open what it reads polls by itself');
 
@@ -338,7 +350,8 @@ sub told {
     my $key = $opt{key} || $hex;
     my $epoch = $other_redis->cli('GET', 'second:epoch');
     my $plain = 'ab' x 16 . sprintf('%016x', $number) . ($opt{id} || $id)
-                . sprintf('%016x%016x%02x', 1000 * time + $start, 10, 0);
+                . sprintf('%016x%016x%02x', 1000 * time + $start,
+                          $opt{duration} || 10, 0);
     my $seal = "python3 -B t/lib/fleet_entry.py $key second $epoch 1 5 $plain";
     my $append = "redis-cli -s $other_redis->{socket} -x XADD second:stream";
 
