@@ -32,6 +32,7 @@ static void test_steps(void);
 static void test_resend(void);
 static void test_full(void);
 static void test_expire(void);
+static void test_untold(void);
 static void test_clear(void);
 static void test_wrap(void);
 static void test_merge(void);
@@ -66,6 +67,7 @@ main(int argc, char **argv)
     test_resend();
     test_full();
     test_expire();
+    test_untold();
     test_clear();
     test_wrap();
     test_merge();
@@ -478,6 +480,44 @@ test_expire(void)
 
     unit_check(take('b', 1) == NEW);
     unit_check(take('f', 1) == FULL);
+}
+
+
+static void
+test_untold(void)
+{
+    unit_test("nothing is missing of a writer that no mark knows any more");
+
+    begin(4);
+    now = 1000;
+
+    /* an old mark tells of entries that were trimmed since, as is "a" by now */
+
+    mark("a:1-26 b:1-2");
+    unit_check(ngx_agt_counts_missing(counts) == 28);
+
+    now += NGX_AGT_COUNTS_UNTOLD - 1;
+    mark("b:1-2");
+    unit_check(ngx_agt_counts_missing(counts) == 28);
+
+    now++;
+    mark("b:1-2");
+    unit_check(strcmp(lines_of(), "a:27-26 b:1-0") == 0);
+    unit_check(ngx_agt_counts_missing(counts) == 2);
+
+    unit_test("but one of which something was read lately is left as it is");
+
+    (void) take('a', 29);
+    mark("b:1-2");
+    unit_check(ngx_agt_counts_missing(counts) == 4);
+
+    mark("b:3-2");
+    unit_check(ngx_agt_counts_missing(counts) == 2);
+    unit_check(!ngx_agt_counts_whole(counts));
+
+    now += NGX_AGT_COUNTS_UNTOLD;
+    mark("b:3-2");
+    unit_check(ngx_agt_counts_whole(counts));
 }
 
 

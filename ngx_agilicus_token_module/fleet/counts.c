@@ -13,7 +13,7 @@ typedef struct {
     uint64_t    last;     /* that is known to have been used */
     uint64_t    upto;     /* "last" when everything was asked for again */
     uint64_t    seen;     /* ms, monotonic: when a number was read last */
-    ngx_uint_t  told;     /* a mark has told the first */
+    ngx_uint_t  told;     /* the last mark that has told the first; 0: none */
 } ngx_agt_counts_writer_t;
 
 
@@ -32,7 +32,7 @@ struct ngx_agt_counts_s {
     ngx_uint_t               ngaps;
     ngx_uint_t               refused;
 
-    ngx_uint_t               marked;    /* there was a mark */
+    ngx_uint_t               marked;    /* marks that there were */
     ngx_uint_t               again;     /* was read from the start */
     ngx_uint_t               asked;     /* a mark has to heal it */
     uint64_t                 asked_at;  /* milliseconds, monotonic */
@@ -124,7 +124,7 @@ ngx_agt_counts_is_used(const ngx_agt_counts_t *counts, const u_char *writer,
     }
 
     if (number < w->first) {
-        return w->told;
+        return w->told != 0;
     }
 
     return !ngx_agt_counts_is_missing(counts, w, number);
@@ -200,17 +200,33 @@ void
 ngx_agt_counts_mark(ngx_agt_counts_t *counts,
     const ngx_agt_fleet_line_t *lines, ngx_uint_t n, uint64_t now)
 {
-    ngx_uint_t  i;
+    ngx_uint_t                i;
+    ngx_agt_counts_writer_t  *w;
 
     for (i = 0; i < n; i++) {
         ngx_agt_counts_line(counts, &lines[i], now);
+    }
+
+    /*
+     * Who leads has forgotten the writers of which nothing stands.  What was
+     * read a moment ago may not have been read there yet.
+     */
+
+    for (i = 0; i < counts->nwriters; i++) {
+        w = &counts->writers[i];
+
+        if (w->first && w->told != counts->marked + 1
+            && now - ngx_min(w->seen, now) >= NGX_AGT_COUNTS_UNTOLD)
+        {
+            ngx_agt_counts_raise(counts, w, w->last + 1);
+        }
     }
 
     if (counts->ngaps == 0) {
         counts->asked = 0;
     }
 
-    counts->marked = 1;
+    counts->marked++;
 }
 
 
@@ -239,7 +255,7 @@ ngx_agt_counts_line(ngx_agt_counts_t *counts, const ngx_agt_fleet_line_t *line,
         w->first = line->first;
     }
 
-    w->told = 1;
+    w->told = counts->marked + 1;
 
     ngx_agt_counts_raise(counts, w, line->first);
 

@@ -88,8 +88,12 @@ ngx_agt_counts_number_e ngx_agt_counts_take(ngx_agt_counts_t *counts,
 /*
  * Applies the lines of a mark, before its own number is taken.  Numbers below
  * the first of a line need not be there any more; numbers up to its last that
- * have not been read are missing.  A writer that has no line is left as it is.
+ * have not been read are missing.  A writer that has no line is left as it is;
+ * but where none of its numbers was read for NGX_AGT_COUNTS_UNTOLD
+ * milliseconds, none of them need be there any more.
  */
+#define NGX_AGT_COUNTS_UNTOLD  60000
+
 void ngx_agt_counts_mark(ngx_agt_counts_t *counts,
     const ngx_agt_fleet_line_t *lines, ngx_uint_t n, uint64_t now);
 
