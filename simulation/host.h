@@ -51,6 +51,7 @@ typedef struct {
 
 typedef struct {
     uint64_t              schedules;
+    uint64_t              fleets;      /* schedules of a fleet */
     uint64_t              steps;
     uint64_t              faults[SIM_FAULTS];
 
@@ -62,6 +63,10 @@ typedef struct {
     uint64_t              calls;
     uint64_t              polls;
     uint64_t              healthy;   /* looks at a healthy feed */
+    uint64_t              shared;    /* the same at a healthy fleet */
+    uint64_t              entries;   /* of streams */
+    uint64_t              learned;   /* denials of other edges */
+    uint64_t              healing;   /* ms, after the last fault */
     uint64_t              switches;
 } sim_counts_t;
 
@@ -87,7 +92,9 @@ extern sim_worker_t      *current;
 extern ngx_agt_clock_t    now;         /* as it really is */
 extern int64_t            epoch;
 extern uint64_t           step_number; /* over all that happens */
-extern ngx_uint_t         stopping;    /* of 256 */
+extern ngx_uint_t         nedges;
+extern ngx_uint_t         fleet;       /* the edges share their denials */
+extern ngx_uint_t         stopping;    /* of 256; with a fleet, of 65536 */
 extern ngx_uint_t         killing;     /* of 65536 */
 extern ngx_uint_t         calm;        /* nothing goes wrong any more */
 extern ngx_uint_t         telling;     /* prints the steps */
@@ -104,10 +111,106 @@ void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* schedule.c */
 
+ngx_uint_t is_of_fleet(uint64_t seed);
 void schedule(uint64_t seed, const u_char *skip, ngx_uint_t steps);
 uint64_t draw(void);
 uint64_t below(uint64_t n);
 void draw_from(uint64_t seed, uint64_t n);
+ngx_uint_t msec_of(uint64_t mono);
+uint64_t wall_ms(void);
+void pass(uint64_t ms);
+void schedule_edge(sim_edge_t *edge);
+void schedule_simple(sim_worker_t *w, sim_task_e task, ngx_uint_t what,
+    ngx_uint_t how);
+void schedule_quit(sim_worker_t *w);
+void schedule_request(sim_worker_t *w);
+
+
+/* fleet.c */
+
+void fleet_begin(void);
+void fleet_configure(sim_edge_t *edge);
+void fleet_started(void);
+void fleet_step(void);
+void fleet_end(void);
+void fleet_denies(ngx_uint_t edge, ngx_agt_denial_kind_e kind,
+    ngx_uint_t token, int64_t until, int64_t before);
+
+
+/* redis.c */
+
+#define REDIS_NODES    2
+#define REDIS_ENTRIES  8192
+#define REDIS_ANY      99
+
+#define REDIS_STREAM   "fleet:stream"
+#define REDIS_EPOCH    "fleet:epoch"
+#define REDIS_LEASE    "fleet:lease"
+
+
+typedef struct {
+    uint64_t              ms;
+    uint64_t              seq;
+} redis_id_t;
+
+
+typedef struct {
+    redis_id_t            id;
+    uint64_t              at;        /* since then it stands there, ms */
+    uint64_t              seen;      /* edges that know it: their lives */
+    ngx_str_t             value;
+    sim_entry_t          *what;
+} redis_entry_t;
+
+
+typedef struct {
+    ngx_uint_t            n;         /* entries */
+    ngx_uint_t            exists;
+    redis_id_t            last;
+    char                  epoch[33];
+    char                  lease[33];
+    uint64_t              leased;    /* until then, ms */
+    redis_entry_t         entries[REDIS_ENTRIES];
+} redis_data_t;
+
+
+typedef struct {
+    ngx_uint_t            up;
+    ngx_uint_t            primary;
+    ngx_uint_t            oom;
+    ngx_uint_t            loses;     /* entries that it says it has */
+    int64_t               offset;    /* of its clock, ms */
+    uint64_t              stopped;   /* until then */
+    uint64_t              emptied;   /* when another epoch was set */
+    redis_data_t          data;
+} redis_node_t;
+
+
+extern redis_node_t       nodes[REDIS_NODES];
+extern uint64_t           cut[SIM_EDGES];
+extern uint64_t           slow[SIM_EDGES];
+extern uint64_t           pinged[SIM_EDGES];
+extern uint64_t           marked;
+extern uint64_t           added;
+
+void redis_begin(void);
+uint64_t redis_next(uint64_t end);
+void redis_run(void);
+void redis_copy(redis_data_t *to, const redis_data_t *from);
+void redis_empty(redis_data_t *d);
+void redis_cut(ngx_uint_t node, ngx_uint_t edge);
+void redis_hang(ngx_uint_t edge, uint64_t until);
+void redis_release(void);
+void redis_demote(ngx_uint_t node);
+void redis_forget(const sim_worker_t *w);
+ngx_uint_t redis_is_ready(const sim_worker_t *w);
+int redis_compare(const redis_id_t *a, const redis_id_t *b);
+
+
+/* fleet.c, for redis.c */
+
+void fleet_told(const sim_entry_t *e);
+void fleet_trims(const redis_data_t *d, ngx_uint_t n);
 
 
 /* processes.c */
@@ -175,6 +278,11 @@ void model_denies(ngx_uint_t edge, ngx_uint_t token);
 void model_says(const sim_call_t *call);
 void model_removes(ngx_uint_t edge);
 void model_ends(void);
+void model_learns(ngx_uint_t edge, ngx_agt_denial_kind_e kind,
+    ngx_uint_t token, int64_t until, int64_t before);
+void model_loses(ngx_uint_t edge);
+void model_value(ngx_agt_denial_kind_e kind, ngx_uint_t token, u_char *digest,
+    ngx_str_t *value);
 
 
 #endif /* _HOST_H_INCLUDED_ */

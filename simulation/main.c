@@ -8,9 +8,10 @@
  * Runs schedules in child processes, so that a crash is a failure like others;
  * shrinks a schedule that fails to the steps that matter, and counts.
  *
- *     simulate [-s SEED] [-n SCHEDULES | -t SECONDS] [-j JOBS] [-q] [-v]
+ *     simulate [-s SEED] [-n SCHEDULES | -t SECONDS] [-j JOBS] [-f] [-q] [-v]
  *
- * With -q, a schedule that fails is not shrunk; -v prints all steps.
+ * With -f, only schedules of fleets; with -q, one that fails is not shrunk; -v
+ * prints all steps.
  */
 
 #include "host.h"
@@ -82,12 +83,34 @@ static const char  *faults[SIM_FAULTS] = {
     "the API's clock is wrong",
     "the API ignores what a list is asked for",
     "the API lists fewer rows than asked",
-    "a row of a list cannot be read"
+    "a row of a list cannot be read",
+
+    "a worker of a fleet is killed",
+    "it is stopped for longer than it may lead its edge",
+    "it exits",
+    "a machine is lost",
+    "an edge is cut off",
+    "its network is slow",
+    "one of its connections hangs",
+    "its connections are dropped",
+    "Redis is stopped",
+    "Redis is restarted",
+    "Redis is restarted without what came last",
+    "Redis is restarted empty",
+    "Redis is flushed",
+    "a replica takes over",
+    "a replica that is behind takes over",
+    "Redis is full",
+    "an entry is deleted",
+    "an entry is acknowledged and lost",
+    "the replica has another clock",
+    "a day passes"
 };
 
 sim_report_t        *report;
 ngx_uint_t           telling;
 
+static ngx_uint_t    fleets;
 static ngx_uint_t    quiet;
 static sim_report_t *reports;
 static ngx_uint_t    happened[SIM_FAULTS];
@@ -118,7 +141,7 @@ main(int argc, char **argv)
     o.seconds = 0;
     o.jobs = 1;
 
-    while ((c = getopt(argc, argv, "s:n:t:j:qv")) != -1) {
+    while ((c = getopt(argc, argv, "s:n:t:j:fqv")) != -1) {
 
         switch (c) {
 
@@ -136,6 +159,10 @@ main(int argc, char **argv)
 
         case 'j':
             o.jobs = ngx_min(ngx_max(strtoul(optarg, NULL, 10), 1), MAX_JOBS);
+            break;
+
+        case 'f':
+            fleets = 1;
             break;
 
         case 'q':
@@ -191,7 +218,9 @@ main(int argc, char **argv)
 
     print_counts(&sum);
 
-    if (!bad && sum.schedules >= 1000) {
+    /* few schedules may well do without the rarest */
+
+    if (!bad && (sum.schedules >= 1000 || sum.fleets >= 200)) {
         bad = check_counts(&sum);
         printf("%sok 2 - and all that can go wrong did\n1..2\n",
                bad ? "not " : "");
@@ -300,12 +329,19 @@ run_batch(sim_report_t *r, uint64_t seed, uint64_t n, time_t end)
 
     for (i = 0; i < n && (end == 0 || seconds_now() < end); i++) {
         r->seed = seed + i;
+
+        if (fleets && !is_of_fleet(r->seed)) {
+            continue;
+        }
+
         memset(happened, 0, sizeof(happened));
 
         schedule(r->seed, NULL, SIM_STEPS);
 
         for (f = 0; f < SIM_FAULTS; f++) {
-            r->counts.faults[f] += happened[f];
+            if ((f >= SIM_FLEET) == (fleet != 0)) {
+                r->counts.faults[f] += happened[f];
+            }
         }
     }
 
@@ -504,11 +540,12 @@ add_counts(sim_counts_t *sum, const sim_counts_t *c)
 static void
 print_counts(const sim_counts_t *c)
 {
+    uint64_t    n;
     ngx_uint_t  i;
 
     printf("# %lu schedules of %u steps, %lu workers, %lu switches\n",
            (unsigned long) c->schedules, SIM_STEPS,
-           (unsigned long) (SIM_EDGES * SIM_WORKERS),
+           (unsigned long) (2 * SIM_WORKERS),
            (unsigned long) c->switches);
 
     printf("# allowed: %lu hits, %lu misses, %lu joined, %lu while updating, "
@@ -535,9 +572,20 @@ print_counts(const sim_counts_t *c)
     printf("# schedules in which\n");
 
     for (i = 0; i < SIM_FAULTS; i++) {
+
+        if (i == SIM_FLEET) {
+            printf("# %lu schedules of a fleet, %lu looks at a healthy one, "
+                   "%lu entries, %lu denials of other edges, "
+                   "%lu ms until all are healthy\n",
+                   (unsigned long) c->fleets, (unsigned long) c->shared,
+                   (unsigned long) c->entries, (unsigned long) c->learned,
+                   (unsigned long) (c->healing / ngx_max(c->fleets, 1)));
+        }
+
+        n = (i < SIM_FLEET) ? c->schedules : c->fleets;
+
         printf("# %9lu  %5.1f %%  %s\n", (unsigned long) c->faults[i],
-               c->schedules ? 100.0 * (double) c->faults[i]
-                              / (double) c->schedules : 0.0,
+               n ? 100.0 * (double) c->faults[i] / (double) n : 0.0,
                faults[i]);
     }
 }
@@ -548,15 +596,27 @@ print_counts(const sim_counts_t *c)
 static ngx_uint_t
 check_counts(const sim_counts_t *c)
 {
+    uint64_t    n;
     ngx_uint_t  i, bad;
 
     bad = 0;
 
     for (i = 0; i < SIM_FAULTS; i++) {
-        if (c->faults[i] * 100 < c->schedules) {
+        n = (i < SIM_FLEET) ? c->schedules : c->fleets;
+
+        if (n >= 200 && c->faults[i] * 100 < n) {
             printf("# too rare: %s\n", faults[i]);
             bad = 1;
         }
+    }
+
+    if (c->shared < 100 * c->fleets || c->learned < 10 * c->fleets) {
+        printf("# a fleet is too rarely healthy, or learns too little\n");
+        bad = 1;
+    }
+
+    if (c->schedules < 1000) {
+        return bad;
     }
 
     for (i = 1; i <= 6; i++) {

@@ -59,8 +59,9 @@ static void model_signed_out(sim_request_t *q, const sim_outcome_t *outcome);
 static void model_is_denied(ngx_uint_t edge, ngx_agt_denial_kind_e kind,
     ngx_uint_t token, int64_t until, int64_t before);
 static ngx_uint_t model_covers(const denial_t *d, ngx_uint_t token);
-static void model_value(ngx_agt_denial_kind_e kind, ngx_uint_t token,
-    u_char *digest, ngx_str_t *value);
+static void model_add(ngx_uint_t edge, ngx_agt_denial_kind_e kind,
+    ngx_uint_t token, uint64_t mono, int64_t until, int64_t before);
+static int64_t model_ttl(ngx_uint_t edge);
 static uint64_t model_losses(ngx_uint_t edge);
 static void model_feed(ngx_uint_t edge, ngx_uint_t all);
 static void model_denials(ngx_uint_t edge, ngx_uint_t all);
@@ -287,7 +288,7 @@ sim_answered(void)
             /* or it had been denied before, by another part of that second */
 
             if (t->exp) {
-                until = ngx_max(until, ngx_min(w->now.wall + SIM_TTL,
+                until = ngx_max(until, ngx_min(w->now.wall + model_ttl(w->edge),
                                                epoch + t->exp + 5));
             }
         }
@@ -306,7 +307,8 @@ sim_answered(void)
         for (i = 0; i < call->nrows; i++) {
             t = &api_tokens[call->rows[i]].t;
 
-            until = t->exp ? epoch + t->exp + 6 : w->now.wall + SIM_TTL;
+            until = t->exp ? epoch + t->exp + 6
+                           : w->now.wall + model_ttl(w->edge);
 
             if (until > w->now.wall) {
                 model_is_denied(w->edge, NGX_AGT_DENIAL_JTI, call->rows[i],
@@ -333,14 +335,79 @@ static void
 model_is_denied(ngx_uint_t edge, ngx_agt_denial_kind_e kind, ngx_uint_t token,
     int64_t until, int64_t before)
 {
-    uint64_t    mono;
-    denial_t   *d;
-    ngx_uint_t  i;
+    uint64_t  mono;
 
     report->counts.denials++;
 
     mono = current->now.mono
            + (uint64_t) ngx_max(until - current->now.wall, 0) * 1000;
+
+    model_add(edge, kind, token, mono, until, before);
+
+    /* those of a 410 may be of a token that was never good there */
+
+    if (fleet && (kind != NGX_AGT_DENIAL_TOKEN || before)) {
+        fleet_denies(edge, kind, token, until, before);
+    }
+}
+
+
+/* an edge has read the denial of another one */
+
+void
+model_learns(ngx_uint_t edge, ngx_agt_denial_kind_e kind, ngx_uint_t token,
+    int64_t until, int64_t before)
+{
+    uint64_t  mono;
+
+    /* how much is left of the second of its end is not known */
+
+    until--;
+
+    mono = now.mono + (uint64_t) ngx_max(until - now.wall, 0) * 1000;
+
+    model_add(edge, kind, token, mono, until, before);
+}
+
+
+/* seconds for which a denial lasts if its end is not known */
+
+static int64_t
+model_ttl(ngx_uint_t edge)
+{
+    return edges[edge].mcf.api.revocation_ttl;
+}
+
+
+/* a machine is lost with all that it knew */
+
+void
+model_loses(ngx_uint_t edge)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < ndenials; i++) {
+        if (denials[i].edge == edge) {
+            denials[i].over = 1;
+        }
+    }
+
+    for (i = 0; i < nsign_outs; i++) {
+        if (sign_outs[i].edge == edge) {
+            sign_outs[i].wall = 0;
+        }
+    }
+
+    memset(newest[edge], 0, sizeof(newest[edge]));
+}
+
+
+static void
+model_add(ngx_uint_t edge, ngx_agt_denial_kind_e kind, ngx_uint_t token,
+    uint64_t mono, int64_t until, int64_t before)
+{
+    denial_t    *d;
+    ngx_uint_t   i;
 
     i = last[edge][kind][token];
 
@@ -400,7 +467,7 @@ model_covers(const denial_t *d, ngx_uint_t token)
 }
 
 
-static void
+void
 model_value(ngx_agt_denial_kind_e kind, ngx_uint_t token, u_char *digest,
     ngx_str_t *value)
 {
@@ -710,7 +777,7 @@ model_signed_out(sim_request_t *q, const sim_outcome_t *outcome)
 
     /* how much is left of the second of the denial is not known */
 
-    until = (t->exp ? epoch + t->exp + 6 : q->wall + SIM_TTL) - 1;
+    until = (t->exp ? epoch + t->exp + 6 : q->wall + model_ttl(q->edge)) - 1;
 
     for (kind = 0; kind < NGX_AGT_DENIAL_KINDS; kind++) {
 
@@ -720,7 +787,7 @@ model_signed_out(sim_request_t *q, const sim_outcome_t *outcome)
                 break;
             }
 
-            until = q->wall + SIM_TTL - 1;
+            until = q->wall + model_ttl(q->edge) - 1;
         }
 
         if ((kind == NGX_AGT_DENIAL_JTI && t->jti[0] == '\0')
@@ -740,7 +807,7 @@ model_signed_out(sim_request_t *q, const sim_outcome_t *outcome)
         sign_outs[nsign_outs].edge = q->edge;
         sign_outs[nsign_outs].token = q->token;
         sign_outs[nsign_outs].wall = t->exp ? epoch + t->exp
-                                            : q->wall + SIM_TTL;
+                                            : q->wall + model_ttl(q->edge);
         sign_outs[nsign_outs].over = (now.wall >= sign_outs[nsign_outs].wall);
         nsign_outs++;
     }
@@ -789,7 +856,7 @@ model_looks(ngx_uint_t all)
 {
     ngx_uint_t  e;
 
-    for (e = 0; e < SIM_EDGES; e++) {
+    for (e = 0; e < nedges; e++) {
         if (denials_are_quiet(e)) {
             model_feed(e, all);
             model_denials(e, all);
@@ -932,7 +999,7 @@ model_ends(void)
         }
     }
 
-    for (e = 0; e < SIM_EDGES; e++) {
+    for (e = 0; e < nedges; e++) {
         if (!master.process->sane(&edges[e])) {
             sim_fail("tables: those of edge %u are not sound", (unsigned) e);
         }
@@ -958,12 +1025,15 @@ sim_log(ngx_uint_t level, const char *format)
 }
 
 
-/* somebody is about to deny a token: by itself, its session or its subject */
+/*
+ * Somebody is about to deny a token: by itself, its session or its subject, for
+ * all edges of a fleet.
+ */
 
 void
 model_denies(ngx_uint_t edge, ngx_uint_t token)
 {
-    ngx_uint_t          i;
+    ngx_uint_t          i, e;
     const sim_token_t  *t, *other;
 
     t = &tokens[token];
@@ -971,10 +1041,15 @@ model_denies(ngx_uint_t edge, ngx_uint_t token)
     for (i = 0; i < SIM_TOKENS; i++) {
         other = &tokens[i];
 
-        if (i == token || strcmp(other->sub, t->sub) == 0
-            || (t->session[0] && strcmp(other->session, t->session) == 0))
+        if (i != token && strcmp(other->sub, t->sub) != 0
+            && (t->session[0] == '\0'
+                || strcmp(other->session, t->session) != 0))
         {
-            may_be_revoked[edge][i] = 1;
+            continue;
+        }
+
+        for (e = 0; e < nedges; e++) {
+            may_be_revoked[e][i] |= (fleet || e == edge);
         }
     }
 }

@@ -18,6 +18,7 @@ static void seam_post(ngx_event_t *ev);
 static void seam_unpost(ngx_event_t *ev);
 static ngx_agt_curl_op_t *seam_submit(ngx_agt_curl_t *pool,
     ngx_agt_curl_request_t *request);
+static u_char *format_all(u_char *buf, const char *fmt, va_list args);
 static u_char *format_number(u_char *p, uint64_t n, ngx_uint_t base,
     ngx_uint_t width);
 static void replace(ngx_rbtree_t *tree, ngx_rbtree_node_t *node,
@@ -53,10 +54,11 @@ ngx_http_output_body_filter_pt    ngx_http_top_body_filter;
 
 
 void
-process_set_clocks(const ngx_agt_clock_t *now)
+process_set_clocks(const ngx_agt_clock_t *now, ngx_msec_t msec)
 {
     ngx_current_msec = (ngx_msec_t) now->mono;
     cached_time.sec = (time_t) now->wall;
+    cached_time.msec = msec;
 }
 
 
@@ -549,21 +551,81 @@ ngx_hash_strlow(u_char *dst, u_char *src, size_t n)
 }
 
 
+u_char *
+ngx_hex_dump(u_char *dst, u_char *src, size_t len)
+{
+    while (len--) {
+        *dst++ = (u_char) "0123456789abcdef"[*src >> 4];
+        *dst++ = (u_char) "0123456789abcdef"[*src++ & 0xf];
+    }
+
+    return dst;
+}
+
+
 /* what the module writes: strings and numbers, with a width of hex digits */
 
 u_char * ngx_cdecl
 ngx_sprintf(u_char *buf, const char *fmt, ...)
 {
+    u_char   *p;
+    va_list   args;
+
+    va_start(args, fmt);
+    p = format_all(buf, fmt, args);
+    va_end(args);
+
+    return p;
+}
+
+
+/* what is written so has room */
+
+u_char * ngx_cdecl
+ngx_snprintf(u_char *buf, size_t max, const char *fmt, ...)
+{
+    u_char   *p;
+    va_list   args;
+
+    va_start(args, fmt);
+    p = format_all(buf, fmt, args);
+    va_end(args);
+
+    return p;
+}
+
+
+u_char * ngx_cdecl
+ngx_slprintf(u_char *buf, u_char *last, const char *fmt, ...)
+{
+    u_char   *p;
+    va_list   args;
+
+    va_start(args, fmt);
+    p = format_all(buf, fmt, args);
+    va_end(args);
+
+    return p;
+}
+
+
+u_char *
+ngx_strerror(ngx_err_t err, u_char *errstr, size_t size)
+{
+    return ngx_cpymem(errstr, "an error", 8);
+}
+
+
+static u_char *
+format_all(u_char *buf, const char *fmt, va_list args)
+{
     size_t       len;
     u_char      *p;
-    va_list      args;
     ngx_str_t   *v;
     ngx_uint_t   width, counted;
     const char  *s;
 
     p = buf;
-
-    va_start(args, fmt);
 
     for ( /* void */ ; *fmt; fmt++) {
 
@@ -598,6 +660,10 @@ ngx_sprintf(u_char *buf, const char *fmt, ...)
             p = ngx_cpymem(p, s, counted ? len : strlen(s));
             break;
 
+        case 'd':
+            p = format_number(p, (uint64_t) va_arg(args, int), 10, width);
+            break;
+
         case 'u':
             fmt++;
             p = format_number(p, (*fmt == 'D') ? va_arg(args, uint32_t)
@@ -623,8 +689,6 @@ ngx_sprintf(u_char *buf, const char *fmt, ...)
             sim_fail("format: ngx_sprintf() of \"%%%s\"", fmt);
         }
     }
-
-    va_end(args);
 
     return p;
 }

@@ -46,7 +46,7 @@ typedef struct {
 static ngx_int_t process_make(sim_edge_t *edge);
 static void process_slab(ngx_shm_zone_t *shm_zone, void *data);
 static void process_set(sim_edge_t *edge, ngx_uint_t number, ngx_pid_t pid,
-    const ngx_agt_clock_t *now);
+    const ngx_agt_clock_t *now, ngx_msec_t msec);
 static void process_run(sim_task_t *task);
 static void process_start(void);
 static void process_quit(void);
@@ -69,6 +69,17 @@ static ngx_uint_t process_sane(sim_edge_t *edge);
 static ngx_uint_t process_is_sane(ngx_agt_table_t *t);
 static void process_digest(const char *token, u_char *digest);
 static ngx_uint_t process_idle(void);
+static uint64_t process_next(void);
+static ngx_agt_fleet_e process_fleet(sim_edge_t *edge, uint64_t now);
+static uint64_t process_missing(sim_edge_t *edge);
+static ngx_uint_t process_lacks(sim_edge_t *edge, sim_edge_t *other,
+    const ngx_agt_clock_t *now);
+static int64_t process_until(sim_edge_t *edge, const u_char *key,
+    const ngx_agt_clock_t *now);
+static ngx_int_t process_key(u_char *key, sim_edge_t *edge,
+    ngx_agt_denial_kind_e kind, const ngx_str_t *value);
+static ngx_int_t process_open(const ngx_str_t *value, const char *epoch,
+    sim_entry_t *entry);
 
 
 __attribute__((visibility("default")))
@@ -80,7 +91,14 @@ const sim_process_t  sim_process = {
     process_denied,
     process_sane,
     process_digest,
-    process_idle
+    process_idle,
+    process_next,
+    process_fleet,
+    process_missing,
+    process_lacks,
+    process_until,
+    process_key,
+    process_open
 };
 
 
@@ -88,6 +106,7 @@ void                (*process_wake)(void);
 uint64_t              process_secret;
 
 static sim_edge_t    *edge_of_process;
+static ngx_agt_fleet_seal_t  *seal_of_master;
 static ngx_log_t      log_of_requests = { .log_level = NGX_LOG_DEBUG };
 static ngx_http_log_ctx_t  log_ctx;
 
@@ -115,6 +134,16 @@ process_make(sim_edge_t *edge)
     mcf->api.first = &edge->zone;
     mcf->api.denials = &edge->denials;
     mcf->api.cycle = ++edge->denials.sh->cycles;
+
+    ngx_agt_fleet_configure(&edge->denials, &mcf->fleet, mcf->api.cycle);
+
+    if (mcf->fleet.on) {
+        ngx_agt_fleet_seal_free(seal_of_master);
+        seal_of_master = ngx_agt_fleet_seal_new(mcf->fleet.keys,
+                                                &mcf->fleet.name,
+                                                ngx_cycle->log);
+        edge_of_process = edge;
+    }
 
     ngx_agt_feed_configure(&edge->denials, &mcf->feed, mcf->api.cycle);
     ngx_agt_jwsk_configure(&edge->zone, &mcf->jwsk, mcf->api.cycle);
@@ -166,13 +195,13 @@ process_slab(ngx_shm_zone_t *shm_zone, void *data)
 
 static void
 process_set(sim_edge_t *edge, ngx_uint_t number, ngx_pid_t pid,
-    const ngx_agt_clock_t *now)
+    const ngx_agt_clock_t *now, ngx_msec_t msec)
 {
     edge_of_process = edge;
     ngx_worker = number;
     ngx_pid = pid;
 
-    process_set_clocks(now);
+    process_set_clocks(now, msec);
 }
 
 
@@ -188,6 +217,7 @@ process_run(sim_task_t *task)
         break;
 
     case SIM_TASK_EVENTS:
+        process_sockets();
         break;
 
     case SIM_TASK_REQUEST:
@@ -271,6 +301,14 @@ process_start(void)
     if (ngx_agt_feed_init(&mcf->feed, ngx_cycle->log) != NGX_OK) {
         sim_fail("start: the feed does not start");
     }
+
+    if (ngx_agt_fleet_init(&mcf->fleet, &edge_of_process->denials,
+                           mcf->api.cycle, mcf->api.max_leeway,
+                           ngx_cycle->log)
+        != NGX_OK)
+    {
+        sim_fail("start: the fleet does not start");
+    }
 }
 
 
@@ -282,6 +320,7 @@ process_quit(void)
     ngx_exiting = 1;
 
     ngx_agt_feed_exit();
+    ngx_agt_fleet_exit();
     ngx_agt_jwsk_exit();
     ngx_agt_deliver_exit();
     ngx_agt_call_exit();
@@ -513,7 +552,7 @@ process_hook(ngx_uint_t token, ngx_uint_t kind)
     args.api = edge_of_process->apis[0].digest;
     args.kind = kinds[kind];
     args.source = NGX_AGT_DENIED_BY_HOOK;
-    args.until = now.wall + SIM_TTL;
+    args.until = now.wall + edge_of_process->mcf.api.revocation_ttl;
     args.before = now.wall;
     args.value.data = (u_char *) (kind == 0 ? t->session
                                   : kind == 1 ? t->sub : t->jti);
@@ -681,4 +720,106 @@ process_idle(void)
     }
 
     return ngx_agt_worker_cache_sane(&used, &held) && held == 0;
+}
+
+
+static uint64_t
+process_next(void)
+{
+    if (!ngx_queue_empty(&ngx_posted_events)) {
+        return 0;
+    }
+
+    if (ngx_event_timer_rbtree.root == ngx_event_timer_rbtree.sentinel) {
+        return (uint64_t) -1;
+    }
+
+    return ngx_rbtree_min(ngx_event_timer_rbtree.root,
+                          ngx_event_timer_rbtree.sentinel)->key;
+}
+
+
+static ngx_agt_fleet_e
+process_fleet(sim_edge_t *edge, uint64_t now)
+{
+    return ngx_agt_fleet_state(&edge->denials, now);
+}
+
+
+static uint64_t
+process_missing(sim_edge_t *edge)
+{
+    return ngx_agt_fleet_missing(&edge->denials);
+}
+
+
+static ngx_uint_t
+process_lacks(sim_edge_t *edge, sim_edge_t *other, const ngx_agt_clock_t *now)
+{
+    ngx_uint_t         i, n;
+    ngx_agt_denial_t  *s;
+
+    i = 0;
+    n = 0;
+
+    while ((s = ngx_agt_denial_set_next(other->denials.set, &i, now))
+           != NULL)
+    {
+        n += (ngx_agt_denial_source(s) != NGX_AGT_ASKED_ABOUT
+              && s->wall > now->wall
+              && process_until(edge, s->key, now) < s->wall);
+    }
+
+    return n;
+}
+
+
+static int64_t
+process_until(sim_edge_t *edge, const u_char *key, const ngx_agt_clock_t *now)
+{
+    ngx_agt_denial_t  *s;
+
+    s = ngx_agt_denial_set_find(edge->denials.set, key, now);
+
+    return s ? s->wall : 0;
+}
+
+
+static ngx_int_t
+process_key(u_char *key, sim_edge_t *edge, ngx_agt_denial_kind_e kind,
+    const ngx_str_t *value)
+{
+    return ngx_agt_denials_key(key, edge->apis[0].digest, kind, value);
+}
+
+
+static ngx_int_t
+process_open(const ngx_str_t *value, const char *epoch, sim_entry_t *entry)
+{
+    ngx_agt_fleet_entry_t  e;
+
+    static ngx_agt_fleet_line_t  lines[NGX_AGT_FLEET_WRITERS];
+
+    memset(entry, 0, sizeof(sim_entry_t));
+
+    ngx_agt_fleet_seal_epoch(seal_of_master, (const u_char *) epoch);
+
+    if (ngx_agt_fleet_entry_open(seal_of_master, value, &e, lines) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    entry->kind = e.kind;
+    entry->number = e.number;
+    memcpy(entry->writer, e.writer, sizeof(e.writer));
+
+    if (e.kind == NGX_AGT_FLEET_DENIAL) {
+        memcpy(entry->key, e.u.denial.key, sizeof(entry->key));
+        entry->until = e.u.denial.exp + edge_of_process->mcf.api.max_leeway;
+        entry->before = e.u.denial.before;
+
+    } else if (e.kind == NGX_AGT_FLEET_MARK) {
+        entry->start = e.u.mark.start;
+    }
+
+    return NGX_OK;
 }

@@ -14,11 +14,12 @@
 #include "zone/process.h"
 
 
-/* what the two files of process.so that stand for nginx have of each other */
+/* what the files of process.so that stand for nginx have of each other */
 
-void process_set_clocks(const ngx_agt_clock_t *now);
+void process_set_clocks(const ngx_agt_clock_t *now, ngx_msec_t msec);
 void process_init_events(void);
 void process_events(void);
+void process_sockets(void);
 void process_free_pool(ngx_pool_t *pool);
 
 extern void    (*process_wake)(void);

@@ -334,7 +334,8 @@ resume(sim_worker_t *w)
                    == NGX_AGT_FEED_HEALTHY);
 
     current = w;
-    w->process->set(edge, w->number, w->pid, &w->now);
+    w->process->set(edge, w->number, w->pid, &w->now,
+                    msec_of(w->now.mono));
 
     processes_switch(w);
 
@@ -361,7 +362,7 @@ resume(sim_worker_t *w)
     }
 
     if (w->task.task == SIM_TASK_QUIT) {
-
+        redis_forget(w);
         forget_process(w);
         return;
     }
@@ -432,7 +433,7 @@ sim_pause(const char *where)
         processes_leave(w);
     }
 
-    if (below(256) < stopping) {
+    if (below(fleet ? 65536 : 256) < stopping) {
         tell("stopped at %s%s", where, w->lock ? ", with a mutex" : "");
         fault(SIM_STOPPED);
         processes_leave(w);
@@ -462,6 +463,7 @@ kill_worker(sim_worker_t *w)
     }
 
     network_forget(w);
+    redis_forget(w);
     forget_process(w);
 }
 
@@ -603,7 +605,7 @@ sim_lives(ngx_pid_t pid)
 {
     ngx_uint_t  e, i;
 
-    for (e = 0; e < SIM_EDGES; e++) {
+    for (e = 0; e < nedges; e++) {
         for (i = 0; i < SIM_WORKERS; i++) {
             if (workers[e][i].pid == pid) {
                 return 1;
@@ -642,7 +644,7 @@ anyone_busy(void)
 {
     ngx_uint_t  e, i;
 
-    for (e = 0; e < SIM_EDGES; e++) {
+    for (e = 0; e < nedges; e++) {
         for (i = 0; i < SIM_WORKERS; i++) {
             if (workers[e][i].busy) {
                 return 1;

@@ -16,15 +16,10 @@
 
 
 static void schedule_begin(uint64_t seed);
-static void schedule_edge(sim_edge_t *edge);
 static void schedule_step(void);
 static ngx_uint_t schedule_worker(sim_worker_t **w);
 static sim_worker_t *schedule_stopped(void);
 static sim_worker_t *schedule_any(void);
-static void schedule_simple(sim_worker_t *w, sim_task_e task, ngx_uint_t what,
-    ngx_uint_t how);
-static void schedule_quit(sim_worker_t *w);
-static void schedule_request(sim_worker_t *w);
 static void schedule_visit(void);
 static void schedule_network(void);
 static sim_call_t *schedule_call(void);
@@ -54,6 +49,8 @@ static const struct {
 };
 
 sim_edge_t         edges[SIM_EDGES];
+ngx_uint_t         nedges;
+ngx_uint_t         fleet;
 ngx_uint_t         calm;
 ngx_uint_t         fed;
 ngx_uint_t         stepped;
@@ -99,6 +96,15 @@ draw_from(uint64_t seed, uint64_t n)
 }
 
 
+/* one schedule of four is */
+
+ngx_uint_t
+is_of_fleet(uint64_t seed)
+{
+    return seed % 4 == 0;
+}
+
+
 void
 schedule(uint64_t seed, const u_char *skip, ngx_uint_t steps)
 {
@@ -118,7 +124,12 @@ schedule(uint64_t seed, const u_char *skip, ngx_uint_t steps)
         report->counts.steps++;
 
         draw_from(seed, i + 1);
-        schedule_step();
+        if (fleet) {
+            fleet_step();
+
+        } else {
+            schedule_step();
+        }
 
         model_looks(i % 32 == 31);
     }
@@ -126,9 +137,15 @@ schedule(uint64_t seed, const u_char *skip, ngx_uint_t steps)
     report->step = steps;
 
     draw_from(seed, steps + 1);
-    schedule_end();
 
-    report->counts.schedules++;
+    if (fleet) {
+        fleet_end();
+        report->counts.fleets++;
+
+    } else {
+        schedule_end();
+        report->counts.schedules++;
+    }
 }
 
 
@@ -136,6 +153,9 @@ static void
 schedule_begin(uint64_t seed)
 {
     ngx_uint_t  e, i;
+
+    fleet = is_of_fleet(seed);
+    nedges = 2;
 
     calm = 1;
     stepped = 0;
@@ -161,16 +181,27 @@ schedule_begin(uint64_t seed)
 
     model_begin();
     network_begin();
+    redis_begin();
     processes_begin();
 
-    for (e = 0; e < SIM_EDGES; e++) {
+    if (fleet) {
+        fleet_begin();
+    }
+
+    for (e = 0; e < nedges; e++) {
         edges[e].number = e;
         edges[e].key = draw() | 1;
 
         schedule_edge(&edges[e]);
     }
 
-    for (e = 0; e < SIM_EDGES; e++) {
+    if (fleet) {
+        fleet_started();
+        calm = 0;
+        return;
+    }
+
+    for (e = 0; e < nedges; e++) {
         for (i = 0; i < SIM_WORKERS; i++) {
             schedule_simple(&workers[e][i], SIM_TASK_START, 0, 0);
         }
@@ -182,7 +213,7 @@ schedule_begin(uint64_t seed)
 
 /* the configuration, and the shared memory */
 
-static void
+void
 schedule_edge(sim_edge_t *edge)
 {
     void                 *memory[2];
@@ -308,6 +339,10 @@ schedule_edge(sim_edge_t *edge)
         lcf->revoke_all = (i > SIM_SIGN_OUT);
 
         ngx_str_set(&lcf->challenge, "Bearer realm=\"agilicus\"");
+    }
+
+    if (fleet) {
+        fleet_configure(edge);
     }
 
     if (master.process->make(edge) != NGX_OK) {
@@ -530,10 +565,10 @@ schedule_stopped(void)
     ngx_uint_t     i, n;
     sim_worker_t  *w;
 
-    n = below(SIM_EDGES * SIM_WORKERS);
+    n = below(nedges * SIM_WORKERS);
 
-    for (i = 0; i < SIM_EDGES * SIM_WORKERS; i++, n++) {
-        w = &workers[n % SIM_EDGES][n / SIM_EDGES % SIM_WORKERS];
+    for (i = 0; i < nedges * SIM_WORKERS; i++, n++) {
+        w = &workers[n % nedges][n / nedges % SIM_WORKERS];
 
         if (w->busy) {
             return w;
@@ -551,7 +586,7 @@ schedule_any(void)
 }
 
 
-static void
+void
 schedule_simple(sim_worker_t *w, sim_task_e task, ngx_uint_t what,
     ngx_uint_t how)
 {
@@ -569,7 +604,7 @@ schedule_simple(sim_worker_t *w, sim_task_e task, ngx_uint_t what,
 
 /* clients of a worker that exits go away with it */
 
-static void
+void
 schedule_quit(sim_worker_t *w)
 {
     ngx_uint_t  i;
@@ -602,7 +637,7 @@ schedule_quit(sim_worker_t *w)
 }
 
 
-static void
+void
 schedule_request(sim_worker_t *w)
 {
     ngx_uint_t      i;
@@ -758,11 +793,33 @@ static void
 schedule_pass(uint64_t ms)
 {
     tell("%lu ms pass", (unsigned long) ms);
+    pass(ms);
+}
 
+
+void
+pass(uint64_t ms)
+{
     now.mono += ms;
     now.wall = epoch + set_by + (int64_t) (now.mono + fraction) / 1000 - 1000;
 
     model_time();
+}
+
+
+/* the part of a second of the wall clock */
+
+ngx_uint_t
+msec_of(uint64_t mono)
+{
+    return (mono + fraction) % 1000;
+}
+
+
+uint64_t
+wall_ms(void)
+{
+    return (uint64_t) now.wall * 1000 + msec_of(now.mono);
 }
 
 
@@ -829,7 +886,7 @@ schedule_end(void)
     model_looks(1);
     model_ends();
 
-    for (e = 0; e < SIM_EDGES; e++) {
+    for (e = 0; e < nedges; e++) {
         for (i = 0; i < SIM_WORKERS; i++) {
             schedule_quit(&workers[e][i]);
         }
@@ -846,7 +903,7 @@ schedule_round(uint64_t ms)
     do {
         busy = 0;
 
-        for (e = 0; e < SIM_EDGES; e++) {
+        for (e = 0; e < nedges; e++) {
             for (i = 0; i < SIM_WORKERS; i++) {
                 if (workers[e][i].busy) {
                     resume(&workers[e][i]);
@@ -856,7 +913,7 @@ schedule_round(uint64_t ms)
         }
     } while (busy);
 
-    for (e = 0; e < SIM_EDGES; e++) {
+    for (e = 0; e < nedges; e++) {
         for (i = 0; i < SIM_WORKERS; i++) {
             w = &workers[e][i];
 
@@ -872,7 +929,7 @@ schedule_round(uint64_t ms)
     schedule_answers();
     schedule_pass(ms);
 
-    for (e = 0; e < SIM_EDGES; e++) {
+    for (e = 0; e < nedges; e++) {
         for (i = 0; i < SIM_WORKERS; i++) {
             network_expire(&workers[e][i]);
             schedule_simple(&workers[e][i], SIM_TASK_EVENTS, 0, 0);

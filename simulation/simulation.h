@@ -9,6 +9,7 @@
 
 
 #include "ngx_agilicus_token_module.h"
+#include "fleet/entry.h"
 
 
 /*
@@ -24,14 +25,15 @@
  *   processes.c  virtual workers: their memory, their mutexes, how they are
  *                stopped and killed
  *   network.c    calls under way, and the Tokens API that answers them
+ *   fleet.c      the steps of a schedule of edges that share their denials
+ *   redis.c      what they share them by
  *   model.c      what must hold
  *   process.c    in process.so: what a worker is told to do
  *   nginx.c      in process.so: what nginx gives to the module
- *
- * A virtual Redis has its place beside network.c, once fleet/ is linked.
+ *   socket.c     in process.so: its connections
  */
 
-#define SIM_EDGES      2
+#define SIM_EDGES      3    /* the third one in some schedules of a fleet */
 #define SIM_WORKERS    3    /* of an edge */
 #define SIM_STEPS      400  /* of a schedule */
 
@@ -85,6 +87,29 @@ typedef enum {
     SIM_API_CUT,           /* lists fewer rows than it was asked for */
     SIM_API_ROW,           /* lists a row that cannot be read */
 
+    SIM_FLEET,             /* those from here on are of a fleet */
+
+    SIM_FLEET_KILLED = SIM_FLEET,
+    SIM_FLEET_STOPPED,     /* a worker, for longer than it may lead its edge */
+    SIM_FLEET_QUIT,
+    SIM_FLEET_LOST,        /* a machine, with its memory */
+    SIM_FLEET_CUT,
+    SIM_FLEET_SLOW,
+    SIM_FLEET_HANGS,       /* one connection */
+    SIM_FLEET_DROPPED,     /* connections */
+    SIM_REDIS_STOPPED,     /* answers later */
+    SIM_REDIS_RESTARTED,
+    SIM_REDIS_BEHIND,      /* restarted without what came last */
+    SIM_REDIS_EMPTY,       /* restarted so */
+    SIM_REDIS_FLUSHED,
+    SIM_REDIS_FAILOVER,
+    SIM_REDIS_FAR_BEHIND,  /* a failover to a replica that is */
+    SIM_REDIS_FULL,
+    SIM_REDIS_DELETED,     /* an entry */
+    SIM_REDIS_LOSES,       /* what comes next */
+    SIM_REDIS_CLOCK,       /* of the replica is another one */
+    SIM_FLEET_DAY,         /* has passed */
+
     SIM_FAULTS
 } sim_fault_e;
 
@@ -130,7 +155,27 @@ typedef struct {
     ngx_shm_zone_t           shm_denials;
     ngx_agt_denials_t        denials;
     uint64_t                 key;      /* the seed of its secrets */
+    ngx_agt_fleet_server_t   servers[2];
+    ngx_addr_t               addrs[2];
+    struct sockaddr_in       sins[2];
+    ngx_agt_fleet_keys_t     keys;
 } sim_edge_t;
+
+
+/* an entry of the fleet, opened */
+
+typedef struct {
+    ngx_uint_t               kind;
+    uint64_t                 number;
+    u_char                   writer[NGX_AGT_FLEET_WRITER_LEN];
+
+    /* of a denial, as this edge would have it */
+    u_char                   key[NGX_AGT_DENIAL_KEY_LEN];
+    int64_t                  until;
+    int64_t                  before;
+
+    uint64_t                 start;    /* of a mark */
+} sim_entry_t;
 
 
 /* a request, as the client sees it */
@@ -184,7 +229,8 @@ typedef struct {
 
     /* sets this process: its clocks, its number */
     void              (*set)(sim_edge_t *edge, ngx_uint_t number,
-                          ngx_pid_t pid, const ngx_agt_clock_t *now);
+                          ngx_pid_t pid, const ngx_agt_clock_t *now,
+                          ngx_msec_t msec);
 
     /* one pass through nginx's loop, which begins with the task */
     void              (*run)(sim_task_t *task);
@@ -201,6 +247,24 @@ typedef struct {
 
     /* bytes of the worker's memory that requests hold, places that are taken */
     ngx_uint_t        (*idle)(void);
+
+    /* when its next timer is due, ms */
+    uint64_t          (*next)(void);
+
+    /*
+     * Of the fleet: its state, numbers that are missing, denials that another
+     * edge has and this one has not, the end of one that it has (or 0).
+     */
+    ngx_agt_fleet_e   (*fleet)(sim_edge_t *edge, uint64_t now);
+    uint64_t          (*missing)(sim_edge_t *edge);
+    ngx_uint_t        (*lacks)(sim_edge_t *edge, sim_edge_t *other,
+                          const ngx_agt_clock_t *now);
+    int64_t           (*until)(sim_edge_t *edge, const u_char *key,
+                          const ngx_agt_clock_t *now);
+    ngx_int_t         (*key)(u_char *key, sim_edge_t *edge,
+                          ngx_agt_denial_kind_e kind, const ngx_str_t *value);
+    ngx_int_t         (*open)(const ngx_str_t *value, const char *epoch,
+                          sim_entry_t *entry);
 } sim_process_t;
 
 
@@ -255,6 +319,18 @@ ngx_agt_curl_op_t *sim_submit(ngx_uint_t api,
 void sim_perform(ngx_uint_t api, ngx_agt_curl_request_t *request);
 void sim_cancel(ngx_agt_curl_op_t *op);
 void sim_wake(uint64_t mask);
+
+/* connections to Redis: what recv(), send() and epoll say */
+#define SIM_READABLE  1
+#define SIM_WRITABLE  2
+
+int sim_connect(ngx_uint_t node);
+ngx_uint_t sim_refused(int fd);
+ngx_uint_t sim_ready(int fd);
+ssize_t sim_send(int fd, const u_char *data, size_t len);
+ssize_t sim_recv(int fd, u_char *data, size_t len);
+void sim_close(int fd);
+
 void sim_log(ngx_uint_t level, const char *format);
 void sim_answered(void);
 void sim_ended(sim_request_t *q, const sim_outcome_t *outcome);

@@ -1,0 +1,1119 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+/*
+ * A fleet: edges that share what they deny through Redis.  Beside what the
+ * model asks of each edge:
+ *
+ *  - an edge has denied what it has read of others, as if it had been asked to;
+ *  - one that says it is healthy knows what has stood in the stream for longer
+ *    than it may go without an answer, has had an answer lately, has read a
+ *    mark that is not too old, and misses no number;
+ *  - what is trimmed does not count any more, or stands behind;
+ *  - when nothing goes wrong any more, all edges become healthy, and deny what
+ *    Redis or an edge still had.
+ */
+
+#include "host.h"
+
+
+#define ACTS      400
+
+/* milliseconds for which a healthy edge may not know what is in the stream */
+#define SILENCE   1300
+
+/* and that a flush goes unnoticed: it is asked for each second */
+#define EMPTIED   (SILENCE + 1300)
+
+/* and a mark counts, with the millisecond that a clock may be ahead */
+#define MARK_AGE  10020
+
+/* and that healthy edges do not agree: one has told all again by then */
+#define APART     12000
+
+/* until all is well again after the last fault */
+#define HEALED    150000
+#define QUIET     12000
+
+
+/* somebody was told that something is denied */
+
+typedef struct {
+    ngx_agt_denial_kind_e  kind;
+    ngx_uint_t             token;
+    u_char                 key[NGX_AGT_DENIAL_KEY_LEN];
+    int64_t                until;
+    int64_t                before;
+    uint64_t               told;              /* Redis was; 0: not yet */
+    uint64_t               known[SIM_EDGES];  /* since then; 0: not yet */
+    unsigned               lost:1;            /* nobody has it any more */
+} act_t;
+
+
+static void fleet_run(uint64_t ms);
+static void fleet_events(sim_worker_t *w);
+static void fleet_calls(void);
+static void fleet_looks(ngx_uint_t edge);
+static void fleet_learns(ngx_uint_t edge);
+static void fleet_healthy(ngx_uint_t edge);
+static ngx_uint_t fleet_covers(const sim_entry_t *e,
+    const sim_entry_t *other);
+static void fleet_agrees(void);
+static redis_node_t *fleet_primary(void);
+static void fleet_fault(void);
+static void fleet_kill(sim_worker_t *w);
+static void fleet_lose(ngx_uint_t edge);
+static void fleet_down(ngx_uint_t node, ngx_uint_t how);
+static void fleet_back(void);
+static void fleet_failover(void);
+static ngx_uint_t fleet_is_well(ngx_uint_t last);
+
+
+enum {
+    BACK_WHOLE = 0,
+    BACK_BEHIND,
+    BACK_EMPTY,
+    BACK_REPLICA
+};
+
+
+static act_t          acts[ACTS];
+static ngx_uint_t     nacts;
+static const sim_entry_t  *gone[ACTS];    /* entries that were deleted */
+static ngx_uint_t     ngone;
+static ngx_uint_t     nworkers;           /* of each edge */
+static ngx_uint_t     grain;              /* ms by which timers may be late */
+static ngx_uint_t     enabled;            /* faults of this schedule */
+static ngx_uint_t     often;
+static uint64_t       due[SIM_EDGES][SIM_WORKERS];  /* goes on, or starts */
+static uint64_t       lives[SIM_EDGES];   /* memories it has had */
+static uint64_t       healthy[SIM_EDGES]; /* since then; 0: it is not */
+static uint64_t       gap[SIM_EDGES];
+static uint64_t       seen[SIM_EDGES];    /* entries that it had read */
+static uint64_t       back[REDIS_NODES];
+static ngx_uint_t     how_back[REDIS_NODES];
+static uint64_t       full;               /* Redis is, until then */
+static redis_data_t   disk;               /* what a restart finds */
+
+
+void
+fleet_begin(void)
+{
+    nacts = 0;
+    ngone = 0;
+    full = 0;
+
+    memset(due, 0, sizeof(due));
+    memset(lives, 0, sizeof(lives));
+    memset(healthy, 0, sizeof(healthy));
+    memset(gap, 0, sizeof(gap));
+    memset(seen, 0, sizeof(seen));
+    memset(back, 0, sizeof(back));
+    redis_empty(&disk);
+
+    api_recover();
+    api_offset = 0;
+    suspending = 0;
+
+    if (below(2)) {
+        fault(SIM_REDIS_CLOCK);
+        nodes[1].offset = (int64_t) below(8000) - 4000;
+    }
+
+    nedges = 2 + below(2);
+    nworkers = 1 + below(SIM_WORKERS);
+    grain = 1 + below(2) * below(30);
+
+    stopping = below(2) ? 0 : 1 + below(20);
+    killing = below(2) ? 0 : 1 + below(4);
+    enabled = draw() & (below(2) ? draw() : (uint64_t) -1);
+    often = 2 + below(16);
+}
+
+
+/* in place of what the schedules of lone edges have */
+
+void
+fleet_configure(sim_edge_t *edge)
+{
+    ngx_uint_t             i;
+    ngx_agt_fleet_conf_t  *conf;
+
+    edge->mcf.feed.api = NULL;
+    edge->mcf.api.revocation_ttl = 20 + (time_t) below(300);
+
+    conf = &edge->mcf.fleet;
+
+    for (i = 0; i < 2; i++) {
+        ngx_str_set(&edge->servers[i].url, "redis://a");
+        edge->sins[i].sin_family = AF_INET;
+        edge->sins[i].sin_port = (in_port_t) i;
+        edge->addrs[i].sockaddr = (struct sockaddr *) &edge->sins[i];
+        edge->addrs[i].socklen = sizeof(struct sockaddr_in);
+        edge->servers[i].addrs = &edge->addrs[i];
+        edge->servers[i].naddrs = 1;
+    }
+
+    conf->servers.elts = edge->servers;
+    conf->servers.nelts = 2;
+    ngx_str_set(&conf->name, "fleet");
+    ngx_str_set(&conf->stream, REDIS_STREAM);
+    ngx_str_set(&conf->epoch, REDIS_EPOCH);
+    ngx_str_set(&conf->lease, REDIS_LEASE);
+    conf->timeout = 500 + below(2500);
+    conf->keys = &edge->keys;
+    conf->on = 1;
+
+    edge->keys.n = 1;
+    memset(edge->keys.keys[0], 'k', NGX_AGT_FLEET_KEY_LEN);
+
+    lives[edge->number]++;
+}
+
+
+/* most edges start at the same time */
+
+void
+fleet_started(void)
+{
+    ngx_uint_t  e, i;
+
+    for (e = 0; e < nedges; e++) {
+        for (i = 0; i < nworkers; i++) {
+            due[e][i] = now.mono + below(below(4) ? 20 : 10000);
+        }
+    }
+}
+
+
+void
+fleet_step(void)
+{
+    ngx_uint_t     e, i;
+    sim_worker_t  *w;
+
+    e = below(nedges);
+    w = &workers[e][below(nworkers)];
+
+    switch (below(8)) {
+
+    case 0:
+        if (w->started && !w->busy) {
+            i = below(4) ? below(api_ntokens) : below(SIM_TOKENS);
+
+            tell("the hook of worker %u/%u is told", (unsigned) e,
+                 (unsigned) w->number);
+            if (i < SIM_TOKENS) {
+                model_denies(e, i);
+            }
+
+            schedule_simple(w, SIM_TASK_HOOK, i,
+                            i < SIM_TOKENS ? below(3) : 2);
+        }
+
+        break;
+
+    case 1:
+    case 2:
+    case 3:
+        if (w->started && !w->busy) {
+            schedule_request(w);
+        }
+
+        break;
+
+    case 4:
+        if (nodes[1].up && nodes[0].up && below(2)) {
+            redis_copy(&nodes[nodes[0].primary].data,
+                       &nodes[nodes[1].primary].data);
+        }
+
+        break;
+
+    case 5:
+        if (below(4) == 0) {
+            redis_copy(&disk, &fleet_primary()->data);
+        }
+
+        break;
+
+    default:
+        if (below(often) == 0) {
+            fleet_fault();
+        }
+
+        break;
+    }
+
+    fleet_run(below(below(8) ? 100 : 1500));
+    fleet_agrees();
+}
+
+
+/* all that happens by itself until then */
+
+static void
+fleet_run(uint64_t ms)
+{
+    uint64_t       end, next, at;
+    ngx_uint_t     e, i, n;
+    sim_worker_t  *w;
+
+    for (end = now.mono + ms; now.mono < end; /* void */ ) {
+        next = redis_next(end);
+
+        for (e = 0; e < nedges; e++) {
+            for (i = 0; i < nworkers; i++) {
+                w = &workers[e][i];
+                at = due[e][i];
+
+                if (w->started && !w->busy) {
+                    at = w->process->next();
+                    at = (at + grain - 1) / grain * grain;
+                }
+
+                next = ngx_min(next, at);
+            }
+        }
+
+        next = ngx_max(next, now.mono + 1);
+
+        pass(next - now.mono);
+        fleet_back();
+        redis_run();
+
+        n = below(nedges * nworkers);
+
+        for (i = 0; i < nedges * nworkers; i++, n++) {
+            fleet_events(&workers[n % nedges][n / nedges % nworkers]);
+        }
+
+        fleet_calls();
+    }
+}
+
+
+static void
+fleet_events(sim_worker_t *w)
+{
+    uint64_t   *at, next;
+
+    at = &due[w->edge][w->number];
+
+    if (w->busy) {
+
+        if (now.mono < *at && !calm) {
+            return;
+        }
+
+        if (now.mono >= w->stopped + 3500) {
+            fault(SIM_FLEET_STOPPED);
+        }
+
+        resume(w);
+
+    } else if (!w->started) {
+
+        if (now.mono < *at) {
+            return;
+        }
+
+        tell("worker %u/%u starts", (unsigned) w->edge, (unsigned) w->number);
+        schedule_simple(w, SIM_TASK_START, 0, 0);
+
+    } else {
+        next = w->process->next();
+
+        if (w->woken) {
+            w->woken = 0;
+            schedule_simple(w, SIM_TASK_WAKE, 0, 0);
+
+        } else if (redis_is_ready(w)
+                   || now.mono >= (next + grain - 1) / grain * grain)
+        {
+            schedule_simple(w, SIM_TASK_EVENTS, 0, 0);
+
+        } else {
+            return;
+        }
+    }
+
+    /* for how long it is stopped, or is not there */
+
+    if (w->busy) {
+        *at = now.mono + (below(4) ? below(30)
+                          : below(4) ? below(500) : below(7000));
+
+    } else if (!w->started) {
+        *at = now.mono + below(below(8) ? 100 : 8000);
+    }
+
+    fleet_looks(w->edge);
+}
+
+
+/* the API answers at once */
+
+static void
+fleet_calls(void)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < SIM_CALLS; i++) {
+
+        if (!calls[i].used || workers[calls[i].edge][calls[i].worker].busy) {
+            continue;
+        }
+
+        if (!calls[i].answered) {
+            network_arrive(&calls[i]);
+        }
+
+        (void) network_deliver(&calls[i]);
+    }
+}
+
+
+/* somebody was told so */
+
+void
+fleet_denies(ngx_uint_t edge, ngx_agt_denial_kind_e kind, ngx_uint_t token,
+    int64_t until, int64_t before)
+{
+    act_t      *a;
+    u_char      digest[NGX_AGT_DIGEST_LEN];
+    ngx_str_t   value;
+
+    if (nacts == ACTS) {
+        return;
+    }
+
+    a = &acts[nacts++];
+
+    memset(a, 0, sizeof(act_t));
+
+    a->kind = kind;
+    a->token = token;
+    a->until = until;
+    a->before = before;
+    a->known[edge] = now.mono;
+
+    model_value(kind, token, digest, &value);
+
+    if (master.process->key(a->key, &edges[edge], kind, &value) != NGX_OK) {
+        sim_fail("start: a denial has no key");
+    }
+
+    tell("edge %u denies kind %u of token %u until %ld", (unsigned) edge,
+         (unsigned) kind, (unsigned) token, (long) (until - epoch));
+}
+
+
+static void
+fleet_looks(ngx_uint_t edge)
+{
+    ngx_agt_denials_t  *denials;
+
+    denials = &edges[edge].denials;
+
+    if (!denials_are_quiet(edge)) {
+        return;
+    }
+
+    if (denials->sh->fleet.read != seen[edge]) {
+        seen[edge] = denials->sh->fleet.read;
+        fleet_learns(edge);
+    }
+
+    if (master.process->fleet(&edges[edge], now.mono)
+        != NGX_AGT_FLEET_HEALTHY)
+    {
+        healthy[edge] = 0;
+        gap[edge] = 0;
+        return;
+    }
+
+    if (healthy[edge] == 0) {
+        tell("edge %u is healthy", (unsigned) edge);
+        healthy[edge] = now.mono;
+    }
+
+    fleet_healthy(edge);
+}
+
+
+/* what it has read it must refuse from now on */
+
+static void
+fleet_learns(ngx_uint_t edge)
+{
+    act_t       *a;
+    ngx_uint_t   i;
+
+    for (i = 0; i < nacts; i++) {
+        a = &acts[i];
+
+        if (a->known[edge] == 0 && a->until > now.wall
+            && master.process->until(&edges[edge], a->key, &now) >= a->until)
+        {
+            tell("edge %u has read of kind %u of token %u", (unsigned) edge,
+                 (unsigned) a->kind, (unsigned) a->token);
+
+            a->known[edge] = now.mono;
+            model_learns(edge, a->kind, a->token, a->until, a->before);
+            report->counts.learned++;
+        }
+    }
+}
+
+
+static void
+fleet_healthy(ngx_uint_t edge)
+{
+    uint64_t        bit;
+    ngx_uint_t      i;
+    redis_node_t   *node;
+    redis_entry_t  *e;
+    ngx_agt_fleet_state_t  *state;
+
+    report->counts.shared++;
+
+    state = &edges[edge].denials.sh->fleet;
+
+    if (now.mono > pinged[edge] + SILENCE) {
+        sim_fail("silent: edge %u is healthy, and has had no answer for %u ms",
+                 (unsigned) edge, (unsigned) (now.mono - pinged[edge]));
+    }
+
+    if (wall_ms() > marked + MARK_AGE) {
+        sim_fail("old: edge %u is healthy, and the last mark is of %u ms ago",
+                 (unsigned) edge, (unsigned) (wall_ms() - marked));
+    }
+
+    if (master.process->missing(&edges[edge]) == 0) {
+        gap[edge] = 0;
+
+    } else if (gap[edge] == 0) {
+        gap[edge] = now.mono;
+
+    } else if (now.mono > gap[edge] + SILENCE) {
+        sim_fail("gap: edge %u is healthy, and misses entries",
+                 (unsigned) edge);
+    }
+
+    node = fleet_primary();
+
+    if (node->data.epoch[0] && now.mono > node->emptied + EMPTIED
+        && memcmp(node->data.epoch, state->epoch, NGX_AGT_FLEET_EPOCH_LEN)
+           != 0)
+    {
+        sim_fail("epoch: edge %u is healthy, and the stream is another one "
+                 "since %u ms", (unsigned) edge,
+                 (unsigned) (now.mono - node->emptied));
+    }
+
+    bit = (uint64_t) 1 << (edge * 20 + lives[edge] % 20);
+
+    for (i = 0; i < node->data.n; i++) {
+        e = &node->data.entries[i];
+
+        if (now.mono <= e->at + SILENCE) {
+            break;
+        }
+
+        if ((e->seen & bit) || e->what->kind != NGX_AGT_FLEET_DENIAL) {
+            continue;
+        }
+
+        if (e->what->until > now.wall
+            && master.process->until(&edges[edge], e->what->key, &now)
+               < e->what->until)
+        {
+            sim_fail("healthy: edge %u is, and does not know %lu-%lu, which "
+                     "is there for %u ms", (unsigned) edge,
+                     (unsigned long) (e->id.ms - epoch * 1000),
+                     (unsigned long) e->id.seq,
+                     (unsigned) (now.mono - e->at));
+        }
+
+        e->seen |= bit;
+    }
+}
+
+
+/* an entry has come into the stream of a primary */
+
+void
+fleet_told(const sim_entry_t *e)
+{
+    ngx_uint_t  i;
+
+    report->counts.entries++;
+
+    for (i = 0; i < nacts; i++) {
+        if (acts[i].told == 0 && e->kind == NGX_AGT_FLEET_DENIAL
+            && e->until >= acts[i].until
+            && memcmp(e->key, acts[i].key, sizeof(e->key)) == 0)
+        {
+            acts[i].told = now.mono;
+        }
+    }
+}
+
+
+/* the first "n" entries are trimmed: none of them may be missed */
+
+void
+fleet_trims(const redis_data_t *d, ngx_uint_t n)
+{
+    ngx_uint_t           i, k;
+    const sim_entry_t   *e;
+
+    for (i = 0; i < n; i++) {
+        e = d->entries[i].what;
+
+        if (e->kind != NGX_AGT_FLEET_DENIAL || e->until <= now.wall) {
+            continue;
+        }
+
+        /* or stood there, and was taken away by somebody else */
+
+        for (k = 0; k < ngone; k++) {
+            if (fleet_covers(gone[k], e)) {
+                break;
+            }
+        }
+
+        if (k < ngone) {
+            continue;
+        }
+
+        for (k = n; k < d->n; k++) {
+            if (fleet_covers(d->entries[k].what, e)) {
+                break;
+            }
+        }
+
+        if (k == d->n) {
+            sim_fail("trimmed: %lu-%lu, a denial that still counts",
+                     (unsigned long) (d->entries[i].id.ms - epoch * 1000),
+                     (unsigned long) d->entries[i].id.seq);
+        }
+    }
+}
+
+
+/* 1 if an entry denies all that another one does */
+
+static ngx_uint_t
+fleet_covers(const sim_entry_t *e, const sim_entry_t *other)
+{
+    return e->kind == NGX_AGT_FLEET_DENIAL && e->until >= other->until
+           && memcmp(e->key, other->key, sizeof(e->key)) == 0;
+}
+
+
+/* two edges that say they know everything know the same, after a while */
+
+static void
+fleet_agrees(void)
+{
+    act_t       *a;
+    uint64_t     since;
+    ngx_uint_t   i, e, o;
+
+    for (i = 0; i < nacts; i++) {
+        a = &acts[i];
+
+        if (a->told == 0 || a->until <= now.wall) {
+            continue;
+        }
+
+        for (e = 0; e < nedges; e++) {
+            for (o = 0; o < nedges; o++) {
+
+                if (!healthy[e] || !healthy[o] || a->known[e]
+                    || !a->known[o])
+                {
+                    continue;
+                }
+
+                since = ngx_max(ngx_max(healthy[e], healthy[o]),
+                                ngx_max(a->known[o], a->told));
+
+                if (now.mono > since + APART) {
+                    sim_fail("apart: edges %u and %u are healthy for %u ms, "
+                             "and only the latter knows kind %u of token %u",
+                             (unsigned) e, (unsigned) o,
+                             (unsigned) (now.mono - since),
+                             (unsigned) a->kind, (unsigned) a->token);
+                }
+            }
+        }
+    }
+}
+
+
+static redis_node_t *
+fleet_primary(void)
+{
+    return nodes[1].primary ? &nodes[1] : &nodes[0];
+}
+
+
+/* one thing goes wrong */
+
+static void
+fleet_fault(void)
+{
+    uint64_t       ms;
+    ngx_uint_t     e, i, k, n;
+    redis_data_t  *d;
+    sim_worker_t  *w;
+
+    e = below(nedges);
+    w = &workers[e][below(nworkers)];
+    i = (ngx_uint_t) (fleet_primary() - nodes);
+    d = &nodes[i].data;
+    ms = below(4) ? below(2000) : below(12000);
+
+    n = below(16);
+
+    for (k = 0; k < 8 && !(enabled & ((ngx_uint_t) 1 << n)); k++) {
+        n = below(16);
+    }
+
+    switch (n) {
+
+    case 0:
+        if (w->started) {
+            fault(SIM_FLEET_KILLED);
+            tell("worker %u/%u is killed", (unsigned) e,
+                 (unsigned) w->number);
+            fleet_kill(w);
+        }
+
+        break;
+
+    case 1:
+        if (w->started && !w->busy) {
+            fault(SIM_FLEET_QUIT);
+            tell("worker %u/%u exits", (unsigned) e, (unsigned) w->number);
+            schedule_quit(w);
+            due[e][w->number] = now.mono + below(1000);
+        }
+
+        break;
+
+    case 2:
+        if (below(3) == 0) {
+            fault(SIM_FLEET_LOST);
+            tell("the machine of edge %u is lost", (unsigned) e);
+            fleet_lose(e);
+        }
+
+        break;
+
+    case 3:
+    case 4:
+        fault(SIM_FLEET_CUT);
+        tell("edge %u is cut off for %u ms", (unsigned) e, (unsigned) ms);
+        cut[e] = now.mono + ms;
+        break;
+
+    case 5:
+        fault(SIM_FLEET_SLOW);
+        tell("the network of edge %u is slow for %u ms", (unsigned) e,
+             (unsigned) ms);
+        slow[e] = now.mono + ms;
+        break;
+
+    case 6:
+        if (below(2)) {
+            fault(SIM_FLEET_HANGS);
+            tell("a connection of edge %u hangs for %u ms", (unsigned) e,
+                 (unsigned) ms);
+            redis_hang(e, now.mono + ms);
+            break;
+        }
+
+        fault(SIM_FLEET_DROPPED);
+        tell("connections of edge %u are dropped", (unsigned) e);
+        redis_cut(below(2) ? REDIS_ANY : i, e);
+        break;
+
+    case 7:
+        fault(SIM_REDIS_STOPPED);
+        tell("Redis %u is stopped for %u ms", (unsigned) i, (unsigned) ms);
+        nodes[i].stopped = now.mono + ms;
+        break;
+
+    case 8:
+        fault(SIM_REDIS_RESTARTED);
+        fleet_down(i, BACK_WHOLE);
+        break;
+
+    case 9:
+        fault(SIM_REDIS_BEHIND);
+        fleet_down(i, BACK_BEHIND);
+        break;
+
+    case 10:
+        fault(SIM_REDIS_EMPTY);
+        fleet_down(i, BACK_EMPTY);
+        break;
+
+    case 11:
+        if (nodes[i].up) {
+            fault(SIM_REDIS_FLUSHED);
+            tell("Redis %u is flushed", (unsigned) i);
+            redis_empty(d);
+        }
+
+        break;
+
+    case 12:
+    case 13:
+        if (!nodes[i].up || !nodes[1 - i].up) {
+            break;
+        }
+
+        if (n == 12) {
+            redis_copy(&nodes[1 - i].data, d);
+        }
+
+        fault(nodes[1 - i].data.n == d->n ? SIM_REDIS_FAILOVER
+                                          : SIM_REDIS_FAR_BEHIND);
+        fleet_failover();
+        break;
+
+    case 14:
+        fault(SIM_REDIS_FULL);
+        tell("Redis %u is full for %u ms", (unsigned) i, (unsigned) ms);
+        nodes[i].oom = 1;
+        full = now.mono + 2 * ms;
+        break;
+
+    case 15:
+        if (below(16) == 0) {
+            fault(SIM_FLEET_DAY);
+            tell("a day passes");
+            pass(86400000 + below(86400000));
+            break;
+        }
+
+        if (below(2)) {
+            fault(SIM_REDIS_LOSES);
+            nodes[i].loses = 1 + below(3);
+            break;
+        }
+
+        if (d->n && ngone < ACTS) {
+            fault(SIM_REDIS_DELETED);
+
+            n = below(2) ? below(d->n) : d->n - 1;
+
+            tell("entry %lu-%lu is deleted",
+                 (unsigned long) (d->entries[n].id.ms - epoch * 1000),
+                 (unsigned long) d->entries[n].id.seq);
+
+            gone[ngone++] = d->entries[n].what;
+
+            d->n--;
+            memmove(&d->entries[n], &d->entries[n + 1],
+                    (d->n - n) * sizeof(redis_entry_t));
+        }
+
+        break;
+    }
+}
+
+
+static void
+fleet_kill(sim_worker_t *w)
+{
+    kill_worker(w);
+    due[w->edge][w->number] = now.mono + below(below(8) ? 100 : 8000);
+}
+
+
+/* another machine takes its place, with memory of its own */
+
+static void
+fleet_lose(ngx_uint_t edge)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < nworkers; i++) {
+        if (workers[edge][i].started || workers[edge][i].busy) {
+            fleet_kill(&workers[edge][i]);
+        }
+    }
+
+    model_loses(edge);
+
+    for (i = 0; i < nacts; i++) {
+        acts[i].known[edge] = 0;
+    }
+
+    schedule_edge(&edges[edge]);
+
+    healthy[edge] = 0;
+    gap[edge] = 0;
+    seen[edge] = 0;
+}
+
+
+static void
+fleet_down(ngx_uint_t node, ngx_uint_t how)
+{
+    if (!nodes[node].up) {
+        return;
+    }
+
+    tell("Redis %u ends", (unsigned) node);
+
+    nodes[node].up = 0;
+    nodes[node].stopped = 0;
+    back[node] = now.mono + 1 + below(below(4) ? 500 : 6000);
+    how_back[node] = how;
+
+    redis_cut(node, REDIS_ANY);
+}
+
+
+static void
+fleet_back(void)
+{
+    ngx_uint_t     i;
+    redis_node_t  *node;
+
+    if (now.mono >= full) {
+        nodes[0].oom = 0;
+        nodes[1].oom = 0;
+    }
+
+    for (i = 0; i < REDIS_NODES; i++) {
+        node = &nodes[i];
+
+        if (node->up || now.mono < back[i]) {
+            continue;
+        }
+
+        node->up = 1;
+        node->emptied = now.mono;
+
+        switch (how_back[i]) {
+
+        case BACK_BEHIND:
+            redis_copy(&node->data, &disk);
+            break;
+
+        case BACK_EMPTY:
+            redis_empty(&node->data);
+            break;
+
+        case BACK_REPLICA:
+            redis_copy(&node->data, &fleet_primary()->data);
+            break;
+        }
+
+        tell("Redis %u is back with %u entries", (unsigned) i,
+             (unsigned) node->data.n);
+    }
+}
+
+
+static void
+fleet_failover(void)
+{
+    ngx_uint_t     i;
+    redis_node_t  *node;
+
+    i = (ngx_uint_t) (fleet_primary() - nodes);
+    node = &nodes[1 - i];
+
+    tell("Redis %u takes over with %u entries of %u", (unsigned) (1 - i),
+         (unsigned) node->data.n, (unsigned) nodes[i].data.n);
+
+    /* the old primary is gone, or goes on as a replica */
+
+    redis_demote(i);
+
+    if (below(2)) {
+        fleet_down(i, BACK_REPLICA);
+    }
+
+    redis_copy(&node->data, &node->data);
+    node->primary = 1;
+    node->emptied = now.mono;
+}
+
+
+/* nothing goes wrong any more */
+
+void
+fleet_end(void)
+{
+    uint64_t      begun, before;
+    ngx_uint_t    e, i, k;
+    sim_task_t    task;
+    redis_data_t  *d;
+
+    calm = 1;
+
+    tell("from now on nothing goes wrong");
+
+    memset(cut, 0, sizeof(cut));
+    memset(slow, 0, sizeof(slow));
+    memset(back, 0, sizeof(back));
+    memset(due, 0, sizeof(due));
+
+    for (i = 0; i < REDIS_NODES; i++) {
+        nodes[i].stopped = 0;
+        nodes[i].loses = 0;
+    }
+
+    redis_release();
+    full = 0;
+    grain = 50;
+
+    fleet_back();
+
+    /* what nobody has any more cannot be known */
+
+    d = &fleet_primary()->data;
+
+    for (i = 0; i < nacts; i++) {
+        acts[i].lost = 1;
+
+        for (e = 0; e < nedges; e++) {
+            if (acts[i].known[e]) {
+                acts[i].lost = 0;
+            }
+        }
+
+        for (k = 0; k < d->n; k++) {
+            if (d->entries[k].what->kind == NGX_AGT_FLEET_DENIAL
+                && d->entries[k].what->until >= acts[i].until
+                && memcmp(d->entries[k].what->key, acts[i].key,
+                          sizeof(acts[i].key))
+                   == 0)
+            {
+                acts[i].lost = 0;
+            }
+        }
+    }
+
+    begun = now.mono;
+    before = 0;
+
+    do {
+        fleet_run(500);
+
+    } while (!fleet_is_well(now.mono > begun + HEALED));
+
+    report->counts.healing += now.mono - begun;
+
+    memset(&task, 0, sizeof(sim_task_t));
+
+    task.task = SIM_TASK_BODY;
+
+    for (i = 0; i < SIM_REQUESTS; i++) {
+        if (requests[i].used && requests[i].visit && requests[i].reading) {
+            task.request = &requests[i];
+            start(worker_of_request(&requests[i]), &task);
+        }
+    }
+
+    /* what is told again after a gap comes to an end */
+
+    begun = now.mono;
+
+    do {
+        if (now.mono > begun + HEALED) {
+            sim_fail("bound: %u entries have come in %u ms, and nothing "
+                     "happens", (unsigned) (added - before), QUIET);
+        }
+
+        before = added;
+        fleet_run(QUIET);
+
+    } while (added > before + QUIET / 2000 + 2);
+
+    (void) fleet_is_well(1);
+
+    model_looks(1);
+    model_ends();
+
+    for (e = 0; e < nedges; e++) {
+        for (i = 0; i < nworkers; i++) {
+            schedule_quit(&workers[e][i]);
+        }
+    }
+}
+
+
+/* 1 if all edges are healthy and know everything; "last": or it fails */
+
+static ngx_uint_t
+fleet_is_well(ngx_uint_t last)
+{
+    act_t       *a;
+    ngx_uint_t   e, i, n;
+
+    for (e = 0; e < nedges; e++) {
+
+        if (master.process->fleet(&edges[e], now.mono)
+            != NGX_AGT_FLEET_HEALTHY)
+        {
+            if (last) {
+                sim_fail("heals: edge %u is not healthy, its state is %u",
+                         (unsigned) e,
+                         (unsigned) master.process->fleet(&edges[e],
+                                                          now.mono));
+            }
+
+            return 0;
+        }
+
+        /* also what nobody was told of, since its worker was killed */
+
+        for (i = 0; i < nedges; i++) {
+            n = master.process->lacks(&edges[e], &edges[i], &now);
+
+            if (n && last) {
+                sim_fail("lacks: edge %u has not %u denials of edge %u",
+                         (unsigned) e, (unsigned) n, (unsigned) i);
+            }
+
+            if (n) {
+                return 0;
+            }
+        }
+
+        for (i = 0; i < nacts; i++) {
+            a = &acts[i];
+
+            if (a->lost || a->until <= now.wall
+                || master.process->until(&edges[e], a->key, &now) >= a->until)
+            {
+                continue;
+            }
+
+            if (last) {
+                sim_fail("missed: edge %u does not know kind %u of token %u, "
+                         "%s Redis", (unsigned) e, (unsigned) a->kind,
+                         (unsigned) a->token,
+                         a->told ? "which was told to" : "nor does");
+            }
+
+            return 0;
+        }
+    }
+
+    return 1;
+}

@@ -1,0 +1,1283 @@
+
+/*
+ * Copyright (C) the ngx_agilicus_token_module authors
+ */
+
+
+/*
+ * The Redis of a fleet, as far as edges use it: a primary and a replica, and
+ * the connections to them.
+ */
+
+#include "host.h"
+
+
+#define WIRES      48
+#define ARGUMENTS  16
+
+/* bytes that a socket takes before it is full */
+#define SOCKET     65536
+
+
+/* bytes on their way, which arrive together */
+
+typedef struct chunk_s  chunk_t;
+
+struct chunk_s {
+    chunk_t    *next;
+    uint64_t    due;
+    uint64_t    answered;   /* a PING, at this time; 0: none */
+    size_t      len;
+    size_t      at;
+    u_char      data[];
+};
+
+
+typedef struct {
+    chunk_t    *first;
+    chunk_t    *last;
+    size_t      bytes;
+    uint64_t    due;        /* nothing overtakes */
+} flow_t;
+
+
+/* a connection */
+
+typedef struct {
+    ngx_uint_t  edge;
+    ngx_uint_t  worker;
+    ngx_uint_t  node;
+    uint64_t    due;        /* it is made, or refused */
+    uint64_t    hangs;      /* until then */
+    flow_t      out;        /* to Redis */
+    flow_t      in;
+    u_char     *text;       /* has arrived at Redis */
+    size_t      len;
+
+    /* an XREAD that waits */
+    uint64_t    until;
+    redis_id_t  last;
+    ngx_uint_t  count;
+
+    unsigned    used:1;
+    unsigned    made:1;
+    unsigned    refused:1;
+    unsigned    told:1;     /* the worker was, of that */
+    unsigned    closed:1;   /* by the worker */
+    unsigned    dead:1;     /* by Redis, or what lies between */
+    unsigned    full:1;
+    unsigned    waits:1;
+} wire_t;
+
+
+typedef struct {
+    size_t      len;
+    size_t      size;
+    u_char     *data;
+} text_t;
+
+
+static wire_t *redis_wire(int fd);
+static uint64_t redis_delay(ngx_uint_t edge);
+static void redis_flow(flow_t *flow, const u_char *data, size_t len,
+    uint64_t due);
+static void redis_drop(flow_t *flow);
+static void redis_free(wire_t *wire);
+static ngx_uint_t redis_is_cut(const wire_t *wire);
+static void redis_arrive(wire_t *wire);
+static size_t redis_parse(wire_t *wire, ngx_str_t *args, ngx_uint_t *n);
+static void redis_execute(wire_t *wire, const ngx_str_t *args, ngx_uint_t n);
+static void redis_eval(wire_t *wire, const ngx_str_t *args, ngx_uint_t n);
+static void redis_lease(redis_node_t *node, const ngx_str_t *args);
+static void redis_ask(redis_node_t *node, const ngx_str_t *args);
+static void redis_add(wire_t *wire, const ngx_str_t *value);
+static void redis_read(wire_t *wire);
+static void redis_range(redis_node_t *node, const ngx_str_t *args);
+static void redis_trim(redis_node_t *node, const ngx_str_t *min);
+static void redis_wake(ngx_uint_t node);
+static ngx_uint_t redis_is(const ngx_str_t *arg, const char *text);
+static uint64_t redis_number(const ngx_str_t *arg);
+static redis_id_t redis_id(const ngx_str_t *arg);
+static unsigned redis_id_len(const redis_id_t *id);
+static uint64_t redis_clock(const redis_node_t *node);
+static void *redis_keep(size_t size);
+static void say(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+static void say_bytes(const u_char *data, size_t len);
+static void say_entry(const redis_entry_t *e);
+static void redis_reply(wire_t *wire);
+
+
+redis_node_t      nodes[REDIS_NODES];
+uint64_t          cut[SIM_EDGES];      /* until then the edge is cut off */
+uint64_t          slow[SIM_EDGES];     /* until then its network is slow */
+uint64_t          pinged[SIM_EDGES];   /* when it was that is read now */
+uint64_t          marked;              /* ms, wall: start of the last mark */
+uint64_t          added;               /* entries, in all */
+
+static wire_t     wires[WIRES];
+static void      *kept;                /* memory of this schedule */
+static text_t     reply;
+
+/* the scripts of fleet/, which stand here as they are sent */
+
+static const char  lease_script[] =
+    "local v = redis.pcall('GET', KEYS[1]) "
+    "local held = type(v) == 'string' and #v == #ARGV[1] "
+    "if held and v ~= ARGV[1] and ARGV[3] ~= '1' then return 0 end "
+    "redis.pcall('XTRIM', KEYS[2], 'MINID', '=', '0') "
+    "if ARGV[3] ~= '2' then "
+    "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1 end "
+    "if held then redis.call('SET', KEYS[1], '', 'PX', '1') end "
+    "return 2";
+
+static const char  ask_script[] =
+    "local v = redis.pcall('GET', KEYS[1]) "
+    "local info = redis.pcall('XINFO', 'STREAM', KEYS[2]) "
+    "local length, last = 0, '0-0' "
+    "for i = 1, #info, 2 do "
+    "if info[i] == 'length' then length = info[i + 1] end "
+    "if info[i] == 'last-generated-id' then last = info[i + 1] end "
+    "end "
+    "local time = redis.call('TIME') "
+    "local now = time[1] * 1000 + time[2] / 1000 "
+    "if type(v) ~= 'string' or #v ~= #ARGV[1] "
+    "or tonumber(string.match(last, '%d+')) > now + 86400000 then "
+    "v, length, last = ARGV[1], 0, '0-0' "
+    "redis.call('DEL', KEYS[2]) "
+    "redis.call('SET', KEYS[1], v) "
+    "end "
+    "return { v, length, last, now }";
+
+static const char  add_script[] =
+    "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end "
+    "return redis.pcall('XADD', KEYS[2], '*', 'e', ARGV[2])";
+
+static const char  range_script[] =
+    "local out, size = {}, 0 "
+    "for _, e in ipairs(redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[2], "
+    "'COUNT', ARGV[3])) do "
+    "local v = e[2][2] "
+    "if #e[2] ~= 2 or e[2][1] ~= 'e' "
+    "or #v > tonumber(ARGV[4]) then v = '' end "
+    "out[#out + 1] = { e[1], { 'e', v } } "
+    "size = size + #v "
+    "if size > 1000000 then break end "
+    "end "
+    "return out";
+
+static const char  oom[] =
+    "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
+static const char  readonly[] =
+    "-READONLY You can't write against a read only replica.\r\n";
+
+
+void
+redis_begin(void)
+{
+    void          *next;
+    ngx_uint_t     i;
+    redis_data_t  *d;
+
+    for (i = 0; i < WIRES; i++) {
+        if (wires[i].used) {
+            redis_free(&wires[i]);
+        }
+    }
+
+    for ( /* void */ ; kept; kept = next) {
+        next = *(void **) kept;
+        free(kept);
+    }
+
+    for (i = 0; i < REDIS_NODES; i++) {
+        d = &nodes[i].data;
+
+        memset(&nodes[i], 0, offsetof(redis_node_t, data));
+        memset(d, 0, offsetof(redis_data_t, entries));
+
+        nodes[i].up = 1;
+        nodes[i].primary = (i == 0);
+    }
+
+    memset(cut, 0, sizeof(cut));
+    memset(slow, 0, sizeof(slow));
+    memset(pinged, 0, sizeof(pinged));
+
+    marked = 0;
+    added = 0;
+}
+
+
+/* of the next thing that happens by itself, at "end" at the latest */
+
+uint64_t
+redis_next(uint64_t end)
+{
+    uint64_t       due;
+    ngx_uint_t     i;
+    wire_t        *w;
+    redis_node_t  *node;
+
+    for (i = 0; i < WIRES; i++) {
+        w = &wires[i];
+
+        if (!w->used) {
+            continue;
+        }
+
+        if (w->waits) {
+            end = ngx_min(end, w->until);
+        }
+
+        due = end;
+
+        if (!w->made && !w->refused) {
+            due = w->due;
+        }
+
+        if (w->in.first) {
+            due = ngx_min(due, w->in.first->due);
+        }
+
+        node = &nodes[w->node];
+
+        if (w->out.first && !w->waits) {
+            due = ngx_min(due, ngx_max(w->out.first->due, node->stopped));
+        }
+
+        end = ngx_min(end, ngx_max(due, ngx_max(cut[w->edge], w->hangs)));
+    }
+
+    return ngx_max(end, now.mono + 1);
+}
+
+
+/* all that is due happens */
+
+void
+redis_run(void)
+{
+    ngx_uint_t     i, n;
+    wire_t        *w;
+    redis_node_t  *node;
+
+    n = below(WIRES);
+
+    for (i = 0; i < WIRES; i++, n++) {
+        w = &wires[n % WIRES];
+        node = &nodes[w->node];
+
+        if (!w->used || redis_is_cut(w)) {
+            continue;
+        }
+
+        if (!w->made && !w->refused) {
+
+            if (now.mono < w->due) {
+                continue;
+            }
+
+            w->made = node->up;
+            w->refused = !node->up;
+        }
+
+        if (!node->up) {
+            w->dead = 1;
+        }
+
+        if (!w->dead && now.mono >= node->stopped) {
+
+            if (w->waits && now.mono >= w->until) {
+                w->waits = 0;
+                say("*-1\r\n");
+                redis_reply(w);
+            }
+
+            redis_arrive(w);
+        }
+
+        if (w->closed && (w->dead || w->out.first == NULL)) {
+            redis_free(w);
+        }
+    }
+}
+
+
+/* what has arrived is executed, as far as no XREAD waits */
+
+static void
+redis_arrive(wire_t *wire)
+{
+    size_t      used;
+    chunk_t    *chunk;
+    ngx_str_t   args[ARGUMENTS];
+    ngx_uint_t  n;
+
+    for ( ;; ) {
+
+        while (!wire->waits && wire->len) {
+            used = redis_parse(wire, args, &n);
+
+            if (used == 0) {
+                break;
+            }
+
+            redis_execute(wire, args, n);
+
+            wire->len -= used;
+            memmove(wire->text, wire->text + used, wire->len);
+        }
+
+        chunk = wire->out.first;
+
+        if (wire->waits || chunk == NULL || now.mono < chunk->due) {
+            return;
+        }
+
+        wire->text = realloc(wire->text, wire->len + chunk->len);
+
+        if (wire->text == NULL) {
+            exit(2);
+        }
+
+        memcpy(wire->text + wire->len, chunk->data, chunk->len);
+        wire->len += chunk->len;
+
+        wire->out.first = chunk->next;
+        wire->out.bytes -= chunk->len;
+        free(chunk);
+    }
+}
+
+
+/* "*2\r\n$3\r\nGET\r\n$1\r\nx\r\n"; 0: it is not whole yet */
+
+static size_t
+redis_parse(wire_t *wire, ngx_str_t *args, ngx_uint_t *n)
+{
+    u_char      *p, *last, *end;
+    ngx_uint_t   i;
+
+    p = wire->text;
+    last = p + wire->len;
+
+    for (i = 0, *n = 1; i <= *n; i++) {
+        end = memchr(p, '\n', (size_t) (last - p));
+
+        if (end == NULL) {
+            return 0;
+        }
+
+        if (*p != (i ? '$' : '*')) {
+            sim_fail("redis: a command cannot be read");
+        }
+
+        if (i == 0) {
+            *n = strtoul((char *) p + 1, NULL, 10);
+
+            if (*n == 0 || *n > ARGUMENTS) {
+                sim_fail("redis: a command of %u words", (unsigned) *n);
+            }
+
+            p = end + 1;
+            continue;
+        }
+
+        args[i - 1].len = strtoul((char *) p + 1, NULL, 10);
+        args[i - 1].data = end + 1;
+
+        if (args[i - 1].len + 2 > (size_t) (last - end - 1)) {
+            return 0;
+        }
+
+        p = end + 1 + args[i - 1].len + 2;
+    }
+
+    return (size_t) (p - wire->text);
+}
+
+
+static void
+redis_execute(wire_t *wire, const ngx_str_t *args, ngx_uint_t n)
+{
+    redis_node_t  *node;
+
+    node = &nodes[wire->node];
+
+    if (redis_is(&args[0], "PING")) {
+        say("+PONG\r\n");
+        redis_reply(wire);
+        wire->in.last->answered = now.mono;
+        return;
+
+    } else if (redis_is(&args[0], "ROLE")) {
+
+        if (node->primary) {
+            say("*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n");
+
+        } else {
+            say("*5\r\n$5\r\nslave\r\n$1\r\na\r\n:1\r\n$9\r\nconnected\r\n"
+                ":0\r\n");
+        }
+
+    } else if (redis_is(&args[0], "XREAD") && n == 8
+               && redis_is(&args[6], REDIS_STREAM))
+    {
+        wire->count = redis_number(&args[2]);
+        wire->until = now.mono + redis_number(&args[4]);
+        wire->last = redis_id(&args[7]);
+        redis_read(wire);
+        return;
+
+    } else if (redis_is(&args[0], "XTRIM") && n == 5
+               && redis_is(&args[1], REDIS_STREAM)
+               && redis_is(&args[2], "MINID") && redis_is(&args[3], "="))
+    {
+        redis_trim(node, &args[4]);
+
+    } else if (redis_is(&args[0], "EVAL")) {
+        redis_eval(wire, args, n);
+        return;
+
+    } else {
+        sim_fail("redis: it has no %.*s of %u words", (int) args[0].len,
+                 (char *) args[0].data, (unsigned) n);
+    }
+
+    redis_reply(wire);
+}
+
+
+static void
+redis_eval(wire_t *wire, const ngx_str_t *args, ngx_uint_t n)
+{
+    redis_node_t  *node;
+
+    node = &nodes[wire->node];
+
+    if (redis_is(&args[1], lease_script) && n == 8
+        && redis_is(&args[3], REDIS_LEASE) && redis_is(&args[4], REDIS_STREAM))
+    {
+        redis_lease(node, args);
+
+    } else if (redis_is(&args[1], ask_script) && n == 6
+               && redis_is(&args[3], REDIS_EPOCH)
+               && redis_is(&args[4], REDIS_STREAM))
+    {
+        redis_ask(node, args);
+
+    } else if (redis_is(&args[1], add_script) && n == 7
+               && redis_is(&args[3], REDIS_EPOCH)
+               && redis_is(&args[4], REDIS_STREAM))
+    {
+        if (memcmp(node->data.epoch, args[5].data, 32) == 0) {
+            redis_add(wire, &args[6]);
+            return;
+        }
+
+        say(":0\r\n");
+
+    } else if (redis_is(&args[1], range_script) && n == 8
+               && redis_is(&args[3], REDIS_STREAM))
+    {
+        redis_range(node, args);
+
+    } else {
+        sim_fail("redis: a script that is not known: %.*s",
+                 (int) args[1].len, (char *) args[1].data);
+    }
+
+    redis_reply(wire);
+}
+
+
+/* a full Redis does not refuse what a script does after its first write */
+
+static void
+redis_lease(redis_node_t *node, const ngx_str_t *args)
+{
+    ngx_uint_t     held;
+    redis_data_t  *d;
+
+    d = &node->data;
+    held = (d->lease[0] && now.mono < d->leased);
+
+    if (held && memcmp(d->lease, args[5].data, 32) != 0
+        && !redis_is(&args[7], "1"))
+    {
+        say(":0\r\n");
+        return;
+    }
+
+    if (redis_is(&args[7], "2") && !held) {
+        say(":2\r\n");
+        return;
+    }
+
+    if (!node->primary) {
+        say("%s", readonly);
+        return;
+    }
+
+    if (redis_is(&args[7], "2")) {
+        d->leased = 0;
+        say(":2\r\n");
+        return;
+    }
+
+    memcpy(d->lease, args[5].data, 32);
+    d->leased = now.mono + redis_number(&args[6]);
+
+    say(":1\r\n");
+}
+
+
+static void
+redis_ask(redis_node_t *node, const ngx_str_t *args)
+{
+    redis_data_t  *d;
+
+    d = &node->data;
+
+    if (d->epoch[0] == '\0') {
+
+        if (!node->primary) {
+            say("%s", readonly);
+            return;
+        }
+
+        redis_empty(d);
+        memcpy(d->epoch, args[5].data, 32);
+        node->emptied = now.mono;
+    }
+
+    say("*4\r\n$32\r\n%.32s\r\n:%u\r\n$%u\r\n%lu-%lu\r\n:%lu\r\n",
+        d->epoch, (unsigned) d->n, redis_id_len(&d->last),
+        (unsigned long) d->last.ms, (unsigned long) d->last.seq,
+        (unsigned long) redis_clock(node));
+}
+
+
+static void
+redis_add(wire_t *wire, const ngx_str_t *value)
+{
+    u_char         *data;
+    uint64_t        ms;
+    redis_node_t   *node;
+    redis_data_t   *d;
+    redis_entry_t  *e;
+
+    node = &nodes[wire->node];
+    d = &node->data;
+
+    if (!node->primary || node->oom) {
+        say("%s", node->oom ? oom : readonly);
+        redis_reply(wire);
+        return;
+    }
+
+    if (d->n == REDIS_ENTRIES) {
+        sim_fail("bound: the stream has more than %u entries", REDIS_ENTRIES);
+    }
+
+    ms = redis_clock(node);
+
+    if (ms > d->last.ms) {
+        d->last.ms = ms;
+        d->last.seq = 0;
+
+    } else {
+        d->last.seq++;
+    }
+
+    e = &d->entries[d->n++];
+    d->exists = 1;
+    added++;
+
+    data = redis_keep(value->len);
+    memcpy(data, value->data, value->len);
+
+    e->id = d->last;
+    e->at = now.mono;
+    e->value.data = data;
+    e->value.len = value->len;
+    e->what = redis_keep(sizeof(sim_entry_t));
+
+    if (master.process->open(&e->value, d->epoch, e->what) != NGX_OK) {
+        sim_fail("sealed: an entry of edge %u cannot be opened",
+                 (unsigned) wire->edge);
+    }
+
+    if (node->loses && e->what->kind == NGX_AGT_FLEET_DENIAL) {
+        tell("it is lost at once");
+        node->loses--;
+        d->n--;
+
+    } else {
+        fleet_told(e->what);
+    }
+
+    if (e->what->kind == NGX_AGT_FLEET_MARK) {
+        marked = ngx_max(marked, e->what->start);
+    }
+
+    tell("Redis %u has %s of edge %u as %lu-%lu, number %lu",
+         (unsigned) wire->node,
+         e->what->kind == NGX_AGT_FLEET_DENIAL ? "a denial"
+         : e->what->kind == NGX_AGT_FLEET_MARK ? "a mark"
+         : e->what->kind == NGX_AGT_FLEET_RESEND ? "a resend" : "nothing",
+         (unsigned) wire->edge, (unsigned long) (e->id.ms - epoch * 1000),
+         (unsigned long) e->id.seq, (unsigned long) e->what->number);
+
+    say("$%u\r\n%lu-%lu\r\n",
+        redis_id_len(&e->id),
+        (unsigned long) e->id.ms, (unsigned long) e->id.seq);
+
+    redis_reply(wire);
+    redis_wake(wire->node);
+}
+
+
+/* what stands behind the last id, or it waits */
+
+static void
+redis_read(wire_t *wire)
+{
+    ngx_uint_t     i, n;
+    redis_data_t  *d;
+
+    d = &nodes[wire->node].data;
+
+    for (i = 0; i < d->n && redis_compare(&d->entries[i].id, &wire->last) <= 0;
+         i++)
+    {
+        /* void */
+    }
+
+    n = ngx_min(d->n - i, wire->count);
+    wire->waits = (n == 0);
+
+    if (n == 0) {
+        return;
+    }
+
+    say("*1\r\n*2\r\n$%u\r\n%s\r\n*%u\r\n", (unsigned) strlen(REDIS_STREAM),
+        REDIS_STREAM, (unsigned) n);
+
+    for ( /* void */ ; n; n--, i++) {
+        say_entry(&d->entries[i]);
+    }
+
+    redis_reply(wire);
+}
+
+
+static void
+redis_wake(ngx_uint_t node)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < WIRES; i++) {
+        if (wires[i].used && wires[i].waits && wires[i].node == node) {
+            redis_read(&wires[i]);
+        }
+    }
+}
+
+
+static void
+redis_range(redis_node_t *node, const ngx_str_t *args)
+{
+    redis_id_t     from, to;
+    ngx_str_t      text;
+    ngx_uint_t     i, first, n, past;
+    redis_data_t  *d;
+
+    d = &node->data;
+
+    text = args[4];
+    from.ms = 0;
+    from.seq = 0;
+    past = (text.data[0] == '(');
+
+    if (past) {
+        text.data++;
+        text.len--;
+    }
+
+    if (!redis_is(&text, "-")) {
+        from = redis_id(&text);
+    }
+
+    to.ms = (uint64_t) -1;
+    to.seq = (uint64_t) -1;
+
+    if (!redis_is(&args[5], "+")) {
+        to = redis_id(&args[5]);
+    }
+
+    for (first = 0; first < d->n
+         && redis_compare(&d->entries[first].id, &from) < (past ? 1 : 0);
+         first++)
+    {
+        /* void */
+    }
+
+    for (n = 0; first + n < d->n && n < redis_number(&args[6])
+         && redis_compare(&d->entries[first + n].id, &to) <= 0; n++)
+    {
+        /* void */
+    }
+
+    say("*%u\r\n", (unsigned) n);
+
+    for (i = 0; i < n; i++) {
+        say_entry(&d->entries[first + i]);
+    }
+}
+
+
+static void
+redis_trim(redis_node_t *node, const ngx_str_t *min)
+{
+    redis_id_t     id;
+    ngx_uint_t     n;
+    redis_data_t  *d;
+
+    if (!node->primary) {
+        say("%s", readonly);
+        return;
+    }
+
+    d = &node->data;
+    id = redis_id(min);
+
+    for (n = 0; n < d->n && redis_compare(&d->entries[n].id, &id) < 0; n++) {
+        /* void */
+    }
+
+    fleet_trims(d, n);
+
+    d->n -= n;
+    memmove(d->entries, d->entries + n, d->n * sizeof(redis_entry_t));
+
+    say(":%u\r\n", (unsigned) n);
+}
+
+
+/* what stands in "from" now stands in "to" */
+
+void
+redis_copy(redis_data_t *to, const redis_data_t *from)
+{
+    ngx_uint_t  i;
+
+    memcpy(to, from, offsetof(redis_data_t, entries)
+                     + from->n * sizeof(redis_entry_t));
+
+    for (i = 0; i < to->n; i++) {
+        to->entries[i].at = now.mono;
+    }
+}
+
+
+void
+redis_empty(redis_data_t *d)
+{
+    memset(d, 0, offsetof(redis_data_t, entries));
+}
+
+
+/* connections to a node end, or all those of an edge */
+
+void
+redis_cut(ngx_uint_t node, ngx_uint_t edge)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < WIRES; i++) {
+        if (wires[i].used && (wires[i].node == node || node == REDIS_ANY)
+            && (wires[i].edge == edge || edge == REDIS_ANY))
+        {
+            wires[i].dead = 1;
+            wires[i].waits = 0;
+            redis_drop(&wires[i].out);
+
+            if (below(2)) {
+                redis_drop(&wires[i].in);
+            }
+        }
+    }
+}
+
+
+/* one connection of an edge hangs */
+
+void
+redis_hang(ngx_uint_t edge, uint64_t until)
+{
+    ngx_uint_t  i, n;
+
+    n = below(WIRES);
+
+    for (i = 0; i < WIRES; i++, n++) {
+        if (wires[n % WIRES].used && wires[n % WIRES].edge == edge) {
+            wires[n % WIRES].hangs = until;
+            return;
+        }
+    }
+}
+
+
+void
+redis_release(void)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < WIRES; i++) {
+        wires[i].hangs = 0;
+    }
+}
+
+
+/* what waits ends with an error when a primary is none any more */
+
+void
+redis_demote(ngx_uint_t node)
+{
+    ngx_uint_t  i;
+
+    nodes[node].primary = 0;
+
+    for (i = 0; i < WIRES; i++) {
+        if (wires[i].used && wires[i].node == node && wires[i].waits) {
+            wires[i].waits = 0;
+            say("-UNBLOCKED force unblock from blocking operation, instance "
+                "state changed (master -> replica?)\r\n");
+            redis_reply(&wires[i]);
+        }
+    }
+}
+
+
+/* the sockets of a worker that has died are closed */
+
+void
+redis_forget(const sim_worker_t *w)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < WIRES; i++) {
+        if (wires[i].used && wires[i].edge == w->edge
+            && wires[i].worker == w->number)
+        {
+            wires[i].closed = 1;
+        }
+    }
+}
+
+
+/* 1 if epoll would wake this worker */
+
+ngx_uint_t
+redis_is_ready(const sim_worker_t *w)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < WIRES; i++) {
+        if (wires[i].used && !wires[i].closed && wires[i].edge == w->edge
+            && wires[i].worker == w->number
+            && (((wires[i].made || wires[i].refused) && !wires[i].told)
+                || wires[i].dead
+                || (wires[i].in.first
+                    && now.mono >= wires[i].in.first->due))
+            && !redis_is_cut(&wires[i]))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* for process.so */
+
+int
+sim_connect(ngx_uint_t node)
+{
+    ngx_uint_t  i;
+    wire_t     *w;
+
+    for (i = 0; i < WIRES && wires[i].used; i++) {
+        /* void */
+    }
+
+    if (i == WIRES) {
+        sim_fail("sockets: there are more than %u connections", WIRES);
+    }
+
+    w = &wires[i];
+
+    memset(w, 0, sizeof(wire_t));
+
+    w->used = 1;
+    w->edge = current->edge;
+    w->worker = current->number;
+    w->node = node;
+    w->due = now.mono + redis_delay(w->edge);
+
+    return (int) i;
+}
+
+
+ngx_uint_t
+sim_refused(int fd)
+{
+    wire_t  *w;
+
+    w = redis_wire(fd);
+
+    return w->refused || w->dead;
+}
+
+
+ngx_uint_t
+sim_ready(int fd)
+{
+    wire_t      *w;
+    ngx_uint_t   events;
+
+    w = redis_wire(fd);
+
+    if (redis_is_cut(w)) {
+        return 0;
+    }
+
+    events = 0;
+
+    if ((w->made || w->refused) && !w->told) {
+        w->told = 1;
+        events |= SIM_WRITABLE;
+    }
+
+    if (w->full && w->out.bytes < SOCKET / 2) {
+        w->full = 0;
+        events |= SIM_WRITABLE;
+    }
+
+    if (w->dead || w->refused
+        || (w->in.first && now.mono >= w->in.first->due))
+    {
+        events |= SIM_READABLE;
+    }
+
+    return events;
+}
+
+
+ssize_t
+sim_send(int fd, const u_char *data, size_t len)
+{
+    wire_t  *w;
+
+    w = redis_wire(fd);
+
+    if (w->dead && !redis_is_cut(w)) {
+        return NGX_ERROR;
+    }
+
+    if (w->out.bytes >= SOCKET) {
+        w->full = 1;
+        return NGX_AGAIN;
+    }
+
+    len = ngx_min(len, SOCKET - w->out.bytes);
+
+    if (below(16) == 0) {
+        len = 1 + below(len);
+    }
+
+    redis_flow(&w->out, data, len, now.mono + redis_delay(w->edge));
+
+    return (ssize_t) len;
+}
+
+
+ssize_t
+sim_recv(int fd, u_char *data, size_t len)
+{
+    wire_t   *w;
+    chunk_t  *chunk;
+
+    w = redis_wire(fd);
+    chunk = w->in.first;
+
+    if (redis_is_cut(w)) {
+        return NGX_AGAIN;
+    }
+
+    if (chunk == NULL || now.mono < chunk->due) {
+        return w->dead ? (below(2) ? 0 : NGX_ERROR) : NGX_AGAIN;
+    }
+
+    len = ngx_min(len, chunk->len - chunk->at);
+
+    if (below(16) == 0) {
+        len = 1 + below(len);
+    }
+
+    memcpy(data, chunk->data + chunk->at, len);
+    chunk->at += len;
+
+    /* a worker that was stopped may read an old one */
+
+    pinged[w->edge] = ngx_max(pinged[w->edge], chunk->answered);
+
+    if (chunk->at == chunk->len) {
+        w->in.first = chunk->next;
+        w->in.bytes -= chunk->len;
+        free(chunk);
+    }
+
+    return (ssize_t) len;
+}
+
+
+void
+sim_close(int fd)
+{
+    redis_wire(fd)->closed = 1;
+}
+
+
+static wire_t *
+redis_wire(int fd)
+{
+    wire_t  *w;
+
+    if (fd < 0 || fd >= WIRES) {
+        sim_fail("sockets: there is no %d", fd);
+    }
+
+    w = &wires[fd];
+
+    if (!w->used || w->closed || w->edge != current->edge
+        || w->worker != current->number)
+    {
+        sim_fail("sockets: %d is not one of this worker", fd);
+    }
+
+    return w;
+}
+
+
+static uint64_t
+redis_delay(ngx_uint_t edge)
+{
+    if (now.mono < slow[edge]) {
+        return below(below(2) ? 100 : 800);
+    }
+
+    return below(4);
+}
+
+
+static ngx_uint_t
+redis_is_cut(const wire_t *wire)
+{
+    return now.mono < cut[wire->edge] || now.mono < wire->hangs;
+}
+
+
+static void
+redis_flow(flow_t *flow, const u_char *data, size_t len, uint64_t due)
+{
+    chunk_t  *chunk;
+
+    chunk = malloc(sizeof(chunk_t) + len);
+
+    if (chunk == NULL) {
+        exit(2);
+    }
+
+    flow->due = ngx_max(flow->due, due);
+
+    chunk->next = NULL;
+    chunk->answered = 0;
+    chunk->due = flow->due;
+    chunk->len = len;
+    chunk->at = 0;
+    memcpy(chunk->data, data, len);
+
+    if (flow->first) {
+        flow->last->next = chunk;
+
+    } else {
+        flow->first = chunk;
+    }
+
+    flow->last = chunk;
+    flow->bytes += len;
+}
+
+
+static void
+redis_drop(flow_t *flow)
+{
+    chunk_t  *chunk;
+
+    while (flow->first) {
+        chunk = flow->first;
+        flow->first = chunk->next;
+        free(chunk);
+    }
+
+    flow->bytes = 0;
+}
+
+
+static void
+redis_free(wire_t *wire)
+{
+    redis_drop(&wire->in);
+    redis_drop(&wire->out);
+    free(wire->text);
+
+    wire->text = NULL;
+    wire->used = 0;
+}
+
+
+static ngx_uint_t
+redis_is(const ngx_str_t *arg, const char *text)
+{
+    return arg->len == strlen(text) && memcmp(arg->data, text, arg->len) == 0;
+}
+
+
+static uint64_t
+redis_number(const ngx_str_t *arg)
+{
+    return strtoull((char *) arg->data, NULL, 10);
+}
+
+
+static redis_id_t
+redis_id(const ngx_str_t *arg)
+{
+    char        *dash;
+    redis_id_t   id;
+
+    id.ms = strtoull((char *) arg->data, &dash, 10);
+
+    if (*dash != '-') {
+        sim_fail("redis: \"%.*s\" is no id", (int) arg->len,
+                 (char *) arg->data);
+    }
+
+    id.seq = strtoull(dash + 1, NULL, 10);
+
+    return id;
+}
+
+
+static unsigned
+redis_id_len(const redis_id_t *id)
+{
+    return (unsigned) snprintf(NULL, 0, "%lu-%lu", (unsigned long) id->ms,
+                               (unsigned long) id->seq);
+}
+
+
+static uint64_t
+redis_clock(const redis_node_t *node)
+{
+    return (uint64_t) ((int64_t) wall_ms() + node->offset);
+}
+
+
+int
+redis_compare(const redis_id_t *a, const redis_id_t *b)
+{
+    if (a->ms != b->ms) {
+        return (a->ms < b->ms) ? -1 : 1;
+    }
+
+    return (a->seq == b->seq) ? 0 : (a->seq < b->seq) ? -1 : 1;
+}
+
+
+/* until the next schedule begins */
+
+static void *
+redis_keep(size_t size)
+{
+    void  **p;
+
+    p = malloc(sizeof(void *) + size);
+
+    if (p == NULL) {
+        exit(2);
+    }
+
+    *p = kept;
+    kept = p;
+
+    return p + 1;
+}
+
+
+static void
+say(const char *format, ...)
+{
+    int      len;
+    char     text[512];
+    va_list  args;
+
+    va_start(args, format);
+    len = vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+
+    say_bytes((u_char *) text, (size_t) len);
+}
+
+
+static void
+say_bytes(const u_char *data, size_t len)
+{
+    if (reply.len + len > reply.size) {
+        reply.size = 2 * reply.size + len;
+        reply.data = realloc(reply.data, reply.size);
+
+        if (reply.data == NULL) {
+            exit(2);
+        }
+    }
+
+    memcpy(reply.data + reply.len, data, len);
+    reply.len += len;
+}
+
+
+static void
+say_entry(const redis_entry_t *e)
+{
+    say("*2\r\n$%u\r\n%lu-%lu\r\n*2\r\n$1\r\ne\r\n$%u\r\n",
+        redis_id_len(&e->id),
+        (unsigned long) e->id.ms, (unsigned long) e->id.seq,
+        (unsigned) e->value.len);
+
+    say_bytes(e->value.data, e->value.len);
+    say("\r\n");
+}
+
+
+static void
+redis_reply(wire_t *wire)
+{
+    redis_flow(&wire->in, reply.data, reply.len,
+               now.mono + redis_delay(wire->edge));
+    reply.len = 0;
+}
