@@ -25,6 +25,9 @@
 /* milliseconds between two looks at an entry of an unknown version */
 #define NGX_AGT_FLEET_STUCK       1000
 
+/* milliseconds between two answers: who asks again does so later */
+#define NGX_AGT_FLEET_ANSWER     (NGX_AGT_COUNTS_AGAIN / 2)
+
 /* marks after which everybody has heard of a "resend" */
 #define NGX_AGT_FLEET_HEARD       2
 
@@ -257,11 +260,12 @@ ngx_agt_fleet_read_place(ngx_agt_fleet_connection_t *conn,
 
     w->known = 1;
 
-    ngx_agt_fleet_append_begin(w, w->moved);
-
     if (w->moved) {
         ngx_agt_clock_now(&now);
         ngx_agt_fleet_read_resend(w, &now);
+
+    } else {
+        ngx_agt_fleet_append_begin(w, 0);
     }
 
     ngx_agt_fleet_read_next(w);
@@ -490,9 +494,13 @@ ngx_agt_fleet_read_entry(ngx_agt_fleet_worker_t *w,
 
     case NGX_AGT_FLEET_RESEND:
 
-        /* those of long ago have been answered */
+        /*
+         * Those of long ago have been answered.  All edges may notice a gap, and
+         * ask: what is told for one of them serves all, and who still misses
+         * something asks again.
+         */
 
-        if (w->caught) {
+        if (w->caught && now->mono - w->answered >= NGX_AGT_FLEET_ANSWER) {
             ngx_agt_fleet_read_resend(w, now);
         }
 
@@ -639,6 +647,7 @@ ngx_agt_fleet_read_resend(ngx_agt_fleet_worker_t *w,
 {
     ngx_agt_fleet_append_begin(w, 1);
 
+    w->answered = now->mono;
     w->state->asked = now->mono;
     w->marks = 0;
     w->state->dump = 1;

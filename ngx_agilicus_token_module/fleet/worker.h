@@ -88,6 +88,7 @@ typedef struct {
     uint64_t                     caught;     /* ms: when all was read up to */
     uint64_t                     stuck;      /* ms: at an unknown version */
     ngx_uint_t                   marks;      /* read since all were asked */
+    uint64_t                     answered;   /* ms: everything was told */
 
     /* appending */
     uint64_t                     cursor;     /* the next number */
