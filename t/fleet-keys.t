@@ -50,7 +50,7 @@ my $n = 0;
     is($fleet->why($two, 'one'), 'active/', 'either way');
 
     $two->reload(http => $fleet->http);
-    ok($fleet->wait_state($_, 'healthy', 90),
+    ok($fleet->wait_state($_, 'healthy', 150),
        'with one key, all are well a minute later') for $one, $two;
     is($fleet->why($two, 'one'), 'revoked/jti', 'an edge has heard the other');
     is($fleet->why($one, 'two'), 'revoked/jti', 'and was heard');
