@@ -88,9 +88,10 @@ ngx_agt_fleet_lead_ask(ngx_agt_fleet_worker_t *w)
 
 
 /*
- * Who sees entries that it cannot open may have the wrong key itself.  By a
- * clock that is wrong, marks would be too old for others, and what still counts
- * would be trimmed; that of Redis is the one that all edges see.
+ * Who sees entries that it cannot open may have the wrong key itself, and who
+ * has no room for a writer cannot say what is missing of it.  By a clock that
+ * is wrong, marks would be too old for others, and what still counts would be
+ * trimmed; that of Redis is the one that all edges see.
  */
 
 ngx_uint_t
@@ -102,7 +103,8 @@ ngx_agt_fleet_lead_is_fit(ngx_agt_fleet_worker_t *w)
 
     if (skew >= -NGX_AGT_FLEET_SKEW && skew <= NGX_AGT_FLEET_SKEW) {
         w->said_clock = 0;
-        return w->state->unopened == 0;
+        return w->state->unopened == 0
+               && ngx_agt_counts_refused(w->counts) == 0;
     }
 
     if (!w->said_clock) {
