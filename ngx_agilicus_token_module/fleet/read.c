@@ -28,6 +28,9 @@
 /* milliseconds between two answers: who asks again does so later */
 #define NGX_AGT_FLEET_ANSWER     (NGX_AGT_COUNTS_AGAIN / 2)
 
+/* milliseconds after which who marks has read what was appended */
+#define NGX_AGT_FLEET_UNHEARD    (3 * NGX_AGT_FLEET_MARKS)
+
 /* marks after which everybody has heard of a "resend" */
 #define NGX_AGT_FLEET_HEARD       2
 
@@ -619,8 +622,22 @@ ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
      */
 
     for (i = 0; i < mark->n; i++) {
-        if (ngx_agt_fleet_is_own(w, mark->lines[i].writer)) {
-            (void) ngx_agt_numbers_renew(w->denials, mark->lines[i].first, now);
+        if (!ngx_agt_fleet_is_own(w, mark->lines[i].writer)) {
+            continue;
+        }
+
+        (void) ngx_agt_numbers_renew(w->denials, mark->lines[i].first, now);
+
+        /*
+         * What was acknowledged long ago and is not known to who marks was told
+         * to a server that others have left, or by a key that they have not.
+         */
+
+        if (w->caught && mark->lines[i].last < w->state->appended
+            && now->mono - w->appended_at >= NGX_AGT_FLEET_UNHEARD)
+        {
+            w->cursor = ngx_min(w->cursor, mark->lines[i].last + 1);
+            w->appended_at = now->mono;
         }
     }
 
