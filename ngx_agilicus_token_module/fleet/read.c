@@ -221,6 +221,7 @@ ngx_agt_fleet_read_epoch(ngx_agt_fleet_connection_t *conn,
 
     w->state->dump = 1;
     w->state->until = 0;
+    w->state->marked = 0;
     w->state->unopened = 0;
     w->state->last_ms = 0;
     w->state->last_seq = 0;

@@ -1,0 +1,73 @@
+use strict;
+use warnings;
+
+# An edge that stays with a primary which the others have left: what was
+# acknowledged there more than a minute ago is told to the new one all the same.
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use lib 't/lib';
+
+use FleetEdges;
+use MockAPI;
+use NginxControl;
+use RedisServer;
+
+my $slow = NginxControl::slow();
+my $mock = MockAPI->start(
+    default => sub { return { token => { jti => "j-$_[0]{token}" } } },
+);
+
+my $old = RedisServer->start(port => 1);
+my $new = RedisServer->start(port => 1, args => [ '--replicaof', '127.0.0.1',
+                                                  $old->port ]);
+my $fleet = FleetEdges->new($old->tcp);
+my $stays = $fleet->edge(url => $old->tcp . ' ' . $new->tcp);
+
+ok($fleet->wait_state($stays, 'healthy', 30), 'one edge');
+
+my %of_it = map { $_ => 1 } clients($old);
+my $leaves = $fleet->edge(url => $new->tcp . ' ' . $old->tcp);
+
+ok($fleet->wait_state($leaves, 'healthy', 30), 'and another one');
+is($fleet->hook($stays, jti => 'j-first'), 204, 'the one denies');
+ok($fleet->wait_why($leaves, 'first', 'revoked/jti', 10), 'the other hears it');
+sleep 1;
+
+$new->cli('REPLICAOF', 'NO', 'ONE');
+$old->cli('CLIENT', 'KILL', 'ADDR', $_) for grep { !$of_it{$_} } clients($old);
+
+ok($fleet->wait_for(20, sub { $new->cli('CLIENT', 'LIST') =~ /cmd=xread/i }),
+   'the other goes to the replica, which is a primary now');
+
+is($fleet->hook($stays, jti => 'j-lost'), 204, 'what is denied meanwhile');
+ok($fleet->wait_for(20, sub { $fleet->figures($stays)->{pending} == 0 }),
+   'is acknowledged');
+is($fleet->why($leaves, 'lost'), 'active/', 'by one that the other has left');
+
+# nothing of more than a minute ago is told at a new connection
+
+sleep 62;
+is($fleet->why($leaves, 'lost'), 'active/', 'for more than a minute');
+
+$old->kill;
+ok($fleet->wait_why($leaves, 'lost', 'revoked/jti', 40 * $slow),
+   'where both are with the same one again, it is heard');
+ok($fleet->wait_state($_, 'healthy', 40), 'and all are well')
+    for $stays, $leaves;
+
+$_->finish('an edge ends', allow => [ qr/agilicus token: fleet/ ])
+    for $stays, $leaves;
+
+$new->stop;
+$mock->stop;
+
+done_testing;
+
+
+sub clients {
+    my ($redis) = @_;
+
+    return $redis->cli('CLIENT', 'LIST') =~ / addr=(127\S+)/g;
+}
