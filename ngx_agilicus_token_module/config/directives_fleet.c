@@ -576,9 +576,9 @@ ngx_agt_fleet_tls(ngx_conf_t *cf, ngx_agt_fleet_args_t *args)
         }
 
     } else if (SSL_CTX_set_default_verify_paths(ssl->ctx) != 1) {
-        ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
-                      "agilicus token: the system's certificate authorities "
-                      "cannot be used");
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the system's certificate authorities cannot be "
+                           "used");
         return NGX_CONF_ERROR;
     }
 

@@ -74,12 +74,10 @@ ngx_agt_numbers_before_locked(ngx_agt_denials_t *denials,
 
         numbering->again = more;
 
-    } else if (s->number & NGX_AGT_NUMBER_OTHERS) {
-        s->number = add->number;
-
-    } else if (more && !ngx_agt_numbers_says_more(s, add)) {
-
-        /* the other edge's says all that this one does */
+    } else if ((s->number & NGX_AGT_NUMBER_OTHERS)
+               || (more && !ngx_agt_numbers_says_more(s, add)))
+    {
+        /* another edge's already, or the other edge's says all that it does */
 
         s->number = add->number;
 
