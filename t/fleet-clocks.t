@@ -118,6 +118,7 @@ for my $case ([ 3 * $day, 'ahead of' ], [ -30, 'behind' ]) {
     push @denied, deny($right);
 
     $clock->set(wall => 0, mono => 0);
+    refused($set, $denied[-1], 'it hears what was denied meanwhile');
     healthy('all are well when it is set right');
     knows($set, @denied);
 }
