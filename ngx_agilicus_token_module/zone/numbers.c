@@ -68,20 +68,18 @@ ngx_agt_numbers_before_locked(ngx_agt_denials_t *denials,
 
     more = ngx_agt_numbers_says_more(add, s);
 
-    if (add->number == 0) {
+    /* another edge's, already or since it says all that the own one does */
 
-        /* what others know already needs no telling */
-
-        numbering->again = more;
-
-    } else if ((s->number & NGX_AGT_NUMBER_OTHERS)
-               || (more && !ngx_agt_numbers_says_more(s, add)))
+    if (add->number
+        && ((s->number & NGX_AGT_NUMBER_OTHERS)
+            || (more && !ngx_agt_numbers_says_more(s, add))))
     {
-        /* another edge's already, or the other edge's says all that it does */
-
         s->number = add->number;
 
     } else {
+
+        /* what others know already needs no telling */
+
         numbering->again = more;
     }
 
