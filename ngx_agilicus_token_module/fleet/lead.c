@@ -386,7 +386,7 @@ ngx_agt_fleet_lead_counts(ngx_agt_fleet_worker_t *w, ngx_uint_t bears,
     own = ngx_agt_numbers_of(w->denials, entry->u.denial.key, &now);
 
     return !(own && !(own & NGX_AGT_NUMBER_OTHERS)
-             && own <= w->read_back
+             && own <= w->read_back && own > w->state->unsure
              && (own > entry->number
                  || ngx_memcmp(entry->writer, w->state->writer,
                                NGX_AGT_FLEET_WRITER_LEN)

@@ -260,6 +260,7 @@ ngx_agt_fleet_read_place(ngx_agt_fleet_connection_t *conn,
     if (reply->n == 0) {
         w->last.ms = 0;
         w->last.seq = 0;
+        w->state->unsure = ngx_agt_numbers_last(w->denials);
     }
 
     w->known = 1;

@@ -161,6 +161,7 @@ typedef struct {
     uint64_t  last_seq;
 
     uint64_t  appended;   /* numbers up to this one were acknowledged */
+    uint64_t  unsure;     /* of these, Redis may have lost some up to this one */
     uint32_t  knew;       /* this memory has known all of the fleet once */
     uint32_t  dump;       /* everything is to be told */
     uint64_t  dump_last;  /* the last number of that */
