@@ -22,12 +22,12 @@ my $mock = MockAPI->start(
 my $allow = [ qr/agilicus token: (?:fleet|the clock of this edge)/ ];
 my $stream = 'agilicus:stream';
 my $day = 86400;
-my $n = 0;
 
 my $clock = TestClock->new;
 my $redis = RedisServer->start;
 my $fleet = FleetEdges->new($redis->url,
-                            http => 'agilicus_token_revocation_ttl 1h;');
+                            http => 'agilicus_token_revocation_ttl 1h;',
+                            healing => 40);
 
 # the edge whose clock the test sets is alone at first, so it leads
 
@@ -37,38 +37,11 @@ ok($fleet->wait_for(20, sub { leads($set) }), 'an edge leads');
 
 my $right = edge();
 
-healthy('an edge is of the fleet');
+$fleet->healthy('an edge is of the fleet', $set, $right);
 
 
 sub edge { return $fleet->edge(http => $fleet->{http}, @_) }
 sub leads { return $fleet->figures($_[0])->{leads} }
-
-
-sub healthy {
-    my ($why) = @_;
-
-    ok($fleet->wait_state($_, 'healthy', 40), $why) for $set, $right;
-}
-
-
-# a token that an edge denies; returns its name
-
-sub deny {
-    my ($edge) = @_;
-
-    my $name = 'token-' . ++$n;
-
-    is($fleet->hook($edge, jti => "j-$name"), 204, "$name is denied");
-
-    return $name;
-}
-
-
-sub refused {
-    my ($edge, $name, $why) = @_;
-
-    ok($fleet->wait_why($edge, $name, 'revoked/jti', 20), "$name: $why");
-}
 
 
 sub knows {
@@ -80,10 +53,10 @@ sub knows {
 
 # as long as a clock is wrong, another edge leads, and what counts stays
 
-my @denied = (deny($right), deny($set));
+my @denied = ($fleet->deny($right), $fleet->deny($set));
 
-refused($set, $denied[0], 'it is heard');
-refused($right, $denied[1], 'so is this');
+$fleet->refused($set, $denied[0], 'it is heard');
+$fleet->refused($right, $denied[1], 'so is this');
 
 for my $case ([ 3 * $day, 'ahead of' ], [ -30, 'behind' ]) {
     my ($wall, $how) = @$case;
@@ -99,7 +72,7 @@ for my $case ([ 3 * $day, 'ahead of' ], [ -30, 'behind' ]) {
 
            return leads($set);
        }), 'the edge leads');
-    healthy('all are well');
+    $fleet->healthy('all are well', $set, $right);
 
     $clock->set(wall => $wall, mono => 0);
 
@@ -115,11 +88,16 @@ for my $case ([ 3 * $day, 'ahead of' ], [ -30, 'behind' ]) {
     knows($new, @denied);
     $new->finish('it ends', allow => $allow);
 
-    push @denied, deny($right);
+    isnt($fleet->state($set), 'healthy', 'it is not, by a clock that is ahead')
+        if $wall > 0;
 
+    push @denied, $fleet->deny($right);
+
+    # an entry is on its way for some milliseconds
+
+    sleep 0.5 * NginxControl::slow();
     $clock->set(wall => 0, mono => 0);
-    refused($set, $denied[-1], 'it hears what was denied meanwhile');
-    healthy('all are well when it is set right');
+    $fleet->healthy('all are well when it is set right', $set, $right);
     knows($set, @denied);
 }
 

@@ -22,48 +22,12 @@ my $mock = MockAPI->start(
 my $allow = [ qr/agilicus token: fleet/ ];
 my $stream = 'agilicus:stream';
 my $max = '18446744073709551615';
-my $n = 0;
 
 my $redis = RedisServer->start;
 my $fleet = FleetEdges->new($redis->url);
 my ($one, $two) = map { $fleet->edge(workers => $_) } 1, 2;
 
-healthy('an edge is of the fleet');
-
-
-sub healthy {
-    my ($why) = @_;
-
-    ok($fleet->wait_state($_, 'healthy', 30), $why) for $one, $two;
-}
-
-
-# a token that an edge denies; returns its name
-
-sub deny {
-    my ($edge) = @_;
-
-    my $name = 'token-' . ++$n;
-
-    is($fleet->hook($edge, jti => "j-$name"), 204, "$name is denied");
-
-    return $name;
-}
-
-
-sub refused {
-    my ($edge, $name, $why) = @_;
-
-    ok($fleet->wait_why($edge, $name, 'revoked/jti', 20), "$name: $why");
-}
-
-
-sub heard {
-    my ($why) = @_;
-
-    refused($two, deny($one), $why);
-    refused($one, deny($two), $why);
-}
+$fleet->healthy('an edge is of the fleet', $one, $two);
 
 
 sub epoch { return $redis->cli('GET', 'agilicus:epoch') }
@@ -84,9 +48,9 @@ EOL
 }
 
 
-my $first = deny($one);
+my $first = $fleet->deny($one);
 
-refused($two, $first, 'it is heard');
+$fleet->refused($two, $first, 'it is heard');
 
 
 # flushed, many times: nothing is sealed for an epoch that has gone
@@ -95,11 +59,11 @@ for (1 .. 5) {
     my $epoch = epoch();
 
     $redis->cli('FLUSHALL');
-    heard('denials are heard after a flush');
+    $fleet->heard('denials are heard after a flush', $one, $two);
     isnt(epoch(), $epoch, 'there is another epoch');
 }
 
-healthy('all are well');
+$fleet->healthy('all are well', $one, $two);
 is($fleet->figures($_)->{missing}, 0, 'nothing is missing') for $one, $two;
 
 {
@@ -118,9 +82,9 @@ is($fleet->figures($_)->{missing}, 0, 'nothing is missing') for $one, $two;
     my $epoch = epoch();
 
     $redis->cli('DEL', 'agilicus:epoch');
-    heard('denials are heard when the epoch was deleted');
+    $fleet->heard('denials are heard when the epoch was deleted', $one, $two);
     isnt(epoch(), $epoch, 'there is another epoch');
-    healthy('all are well');
+    $fleet->healthy('all are well', $one, $two);
 
     my $new = $fleet->edge;
 
@@ -135,7 +99,7 @@ is($fleet->figures($_)->{missing}, 0, 'nothing is missing') for $one, $two;
 
 for my $id ("$max-$max", "$max-1", 1000 * (90000 + int time) . '-0') {
     like($redis->cli('XADD', $stream, $id, 'e', 'x'), qr/^\d/, "the id $id");
-    heard('denials are heard all the same');
+    $fleet->heard('denials are heard all the same', $one, $two);
     ok($fleet->wait_for(10, sub {
            my ($last) = $redis->cli('XINFO', 'STREAM', $stream)
                         =~ /last-generated-id\n(\d+)-/;
@@ -144,7 +108,7 @@ for my $id ("$max-$max", "$max-1", 1000 * (90000 + int time) . '-0') {
        }), 'ids are of today');
 }
 
-healthy('all are well');
+$fleet->healthy('all are well', $one, $two);
 
 {
     my $new = $fleet->edge;
@@ -165,21 +129,21 @@ healthy('all are well');
 
         return redis.call('XADD', KEYS[1], '*', 'e', string.rep('x', 5000000))
 EOL
-    heard('denials are heard');
+    $fleet->heard('denials are heard', $one, $two);
     sleep 2.5;
     cmp_ok($fleet->figures($one)->{connections} - $connections, '<=', 1,
            'and connections stay');
     $redis->cli('FLUSHALL');
-    heard('and so they are after a flush');
-    healthy('which heals what could not be read');
+    $fleet->heard('and so they are after a flush', $one, $two);
+    $fleet->healthy('which heals what could not be read', $one, $two);
 }
 
 
 # recorded, and appended again under another epoch, when all edges have gone
 
-my $recorded = deny($two);
+my $recorded = $fleet->deny($two);
 
-refused($one, $recorded, 'it is heard');
+$fleet->refused($one, $recorded, 'it is heard');
 sleep 2.5;
 cmp_ok(copy($stream, 'recorded'), '>=', 3, 'a stream is recorded');
 $_->finish('an edge ends', allow => $allow) for $one, $two;

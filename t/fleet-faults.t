@@ -21,48 +21,12 @@ my $mock = MockAPI->start(
 my $allow = [ qr/agilicus token: fleet/, qr/exited on signal 9/ ];
 my $key = '5a' x 32;
 my $stream = 'agilicus:stream';
-my $n = 0;
 
 my $redis = RedisServer->start;
 my $fleet = FleetEdges->new($redis->url);
 my ($one, $two) = map { $fleet->edge(workers => $_) } 1, 2;
 
-healthy('an edge is of the fleet');
-
-
-sub healthy {
-    my ($why) = @_;
-
-    ok($fleet->wait_state($_, 'healthy', 30), $why) for $one, $two;
-}
-
-
-# a token that an edge denies; returns its name
-
-sub deny {
-    my ($edge) = @_;
-
-    my $name = 'token-' . ++$n;
-
-    is($fleet->hook($edge, jti => "j-$name"), 204, "$name is denied");
-
-    return $name;
-}
-
-
-sub refused {
-    my ($edge, $name, $why) = @_;
-
-    ok($fleet->wait_why($edge, $name, 'revoked/jti', 20), "$name: $why");
-}
-
-
-sub heard {
-    my ($why) = @_;
-
-    refused($two, deny($one), $why);
-    refused($one, deny($two), $why);
-}
+$fleet->healthy('an edge is of the fleet', $one, $two);
 
 
 sub script {
@@ -92,10 +56,10 @@ sub append {
 
 # replayed: every entry that stands comes once more
 
-my $first = deny($one);
+my $first = $fleet->deny($one);
 
-refused($two, $first, 'it is heard');
-heard('so are others');
+$fleet->refused($two, $first, 'it is heard');
+$fleet->heard('so are others', $one, $two);
 
 cmp_ok(script(<<'EOL'), '>=', 3, 'all entries are replayed');
     local all = redis.call('XRANGE', KEYS[1], '-', '+')
@@ -107,7 +71,7 @@ cmp_ok(script(<<'EOL'), '>=', 3, 'all entries are replayed');
     return #all
 EOL
 
-heard('nothing comes of it');
+$fleet->heard('nothing comes of it', $one, $two);
 
 for my $edge ($one, $two) {
     my $figures = $fleet->figures($edge);
@@ -135,7 +99,7 @@ for my $round (1 .. 2) {
 
     sleep 0.5;
 
-    my @names = map { deny($one) } 1 .. 3;
+    my @names = map { $fleet->deny($one) } 1 .. 3;
 
     ok($fleet->wait_for(5, sub { $fleet->figures($one)->{pending} == 0 }),
        'three are appended');
@@ -158,8 +122,8 @@ EOL
 
     kill CONT => @workers;
 
-    refused($two, $_, 'it is refused all the same') for @names;
-    healthy('and all are well');
+    $fleet->refused($two, $_, 'it is refused all the same') for @names;
+    $fleet->healthy('and all are well', $one, $two);
 }
 
 
@@ -168,8 +132,8 @@ EOL
 append(kind => 4, number => 5);
 append(kind => 4, number => 7);
 ok($fleet->wait_state($_, 'gap', 10), 'a number is missing') for $one, $two;
-heard('denials are heard all the same');
-healthy('after all was told again, nothing is missing');
+$fleet->heard('denials are heard all the same', $one, $two);
+$fleet->healthy('after all was told again, nothing is missing', $one, $two);
 cmp_ok($fleet->figures($one)->{resends} + $fleet->figures($two)->{resends},
        '>', 0, 'somebody has asked for that');
 
@@ -179,11 +143,11 @@ cmp_ok($fleet->figures($one)->{resends} + $fleet->figures($two)->{resends},
 my $ahead = 1000 * (86400 + int time);
 
 is($redis->cli('XSETID', $stream, "$ahead-0"), 'OK', 'ids from the future');
-heard('denials are heard');
+$fleet->heard('denials are heard', $one, $two);
 
 $redis->cli('DEL', $stream);
-heard('ids of today are heard after that');
-healthy('and all are well');
+$fleet->heard('ids of today are heard after that', $one, $two);
+$fleet->healthy('and all are well', $one, $two);
 
 
 # a worker dies with denials that are not told yet
@@ -191,15 +155,15 @@ healthy('and all are well');
 $redis->halt;
 ok($fleet->wait_state($two, 'away', 5), 'Redis stands still');
 
-my @pending = map { deny($two) } 1 .. 5;
+my @pending = map { $fleet->deny($two) } 1 .. 5;
 
 cmp_ok($fleet->figures($two)->{pending}, '>=', 5, 'denials are pending');
 $two->kill_worker($_) for $two->workers;
-push @pending, deny($two);
+push @pending, $fleet->deny($two);
 $redis->go_on;
 
-refused($one, $_, 'it is heard though the worker has died') for @pending;
-healthy('all are well');
+$fleet->refused($one, $_, 'it is heard though the worker has died') for @pending;
+$fleet->healthy('all are well', $one, $two);
 
 
 # an edge dies, the one that leads, with a denial that nobody else knows
@@ -210,16 +174,16 @@ healthy('all are well');
 
     ok($fleet->figures($leads)->{leads}, 'one edge leads');
 
-    my $known = deny($leads);
+    my $known = $fleet->deny($leads);
 
-    refused($other, $known, 'it is heard');
+    $fleet->refused($other, $known, 'it is heard');
 
     $redis->halt;
     ok($fleet->wait_state($_, 'away', 5), 'Redis stands still') for $one, $two;
 
     # whether this one is lost depends on how far it has come
 
-    deny($leads);
+    $fleet->deny($leads);
 
     kill KILL => $leads->pid, $leads->workers;
     $redis->go_on;
@@ -252,12 +216,12 @@ healthy('all are well');
     ok($fleet->wait_for(10, sub { $fleet->figures($other)->{leads} }),
        'another one leads');
 
-    my $name = deny($other);
+    my $name = $fleet->deny($other);
 
     kill CONT => @workers;
-    refused($leads, $name, 'it hears what it has missed');
-    healthy('all are well');
-    heard('and go on');
+    $fleet->refused($leads, $name, 'it hears what it has missed');
+    $fleet->healthy('all are well', $one, $two);
+    $fleet->heard('and go on', $one, $two);
 }
 
 
@@ -296,11 +260,11 @@ $stranger->finish('it ends', allow => $allow);
     for my $keys ("$fleet->{key} key=$next", "$next key=$fleet->{key}") {
         for my $edge ($one, $two) {
             $edge->reload(http => $fleet->http(key => $keys));
-            heard('denials are heard while keys change');
+            $fleet->heard('denials are heard while keys change', $one, $two);
         }
     }
 
-    healthy('all are well');
+    $fleet->healthy('all are well', $one, $two);
     is($fleet->figures($_)->{unreadable}, shift @unreadable,
        'everything could be read') for $one, $two;
 
@@ -317,14 +281,14 @@ $stranger->finish('it ends', allow => $allow);
 # a version or a kind that is not known holds an edge up, until it is gone
 
 {
-    my $known = deny($one);
+    my $known = $fleet->deny($one);
 
-    refused($two, $known, 'it is heard');
+    $fleet->refused($two, $known, 'it is heard');
     append(version => 2, writer => 'cd' x 16);
     ok($fleet->wait_state($_, 'unreadable', 10), 'a later version')
         for $one, $two;
 
-    my $behind = deny($one);
+    my $behind = $fleet->deny($one);
 
     sleep 2;
     is($fleet->why($two, $behind), 'active/', 'what comes after it waits');
@@ -337,7 +301,7 @@ $stranger->finish('it ends', allow => $allow);
         end
 EOL
 
-    refused($two, $behind, 'then it is heard');
+    $fleet->refused($two, $behind, 'then it is heard');
 }
 
 
@@ -376,7 +340,7 @@ EOL
     ok($fleet->wait_for(10, sub { $count->() == $unreadable + 10 }),
        'each is noticed');
     is($fleet->state($edge), 'unreadable', 'and the edge is late');
-    heard('denials are heard all the same');
+    $fleet->heard('denials are heard all the same', $one, $two);
     $edge->finish('the edge ends', allow => $allow);
 }
 

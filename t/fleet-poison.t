@@ -20,48 +20,12 @@ my $mock = MockAPI->start(
 
 my $allow = [ qr/agilicus token: fleet/ ];
 my $stream = 'agilicus:stream';
-my $n = 0;
 
 my $redis = RedisServer->start;
 my $fleet = FleetEdges->new($redis->url);
 my ($one, $two) = map { $fleet->edge(workers => $_) } 1, 2;
 
-healthy('an edge is of the fleet');
-
-
-sub healthy {
-    my ($why) = @_;
-
-    ok($fleet->wait_state($_, 'healthy', 30), $why) for $one, $two;
-}
-
-
-# a token that an edge denies; returns its name
-
-sub deny {
-    my ($edge) = @_;
-
-    my $name = 'token-' . ++$n;
-
-    is($fleet->hook($edge, jti => "j-$name"), 204, "$name is denied");
-
-    return $name;
-}
-
-
-sub refused {
-    my ($edge, $name, $why) = @_;
-
-    ok($fleet->wait_why($edge, $name, 'revoked/jti', 20), "$name: $why");
-}
-
-
-sub heard {
-    my ($why) = @_;
-
-    refused($two, deny($one), $why);
-    refused($one, deny($two), $why);
-}
+$fleet->healthy('an edge is of the fleet', $one, $two);
 
 
 sub script {
@@ -71,16 +35,16 @@ sub script {
 }
 
 
-my $first = deny($one);
+my $first = $fleet->deny($one);
 
-refused($two, $first, 'it is heard');
+$fleet->refused($two, $first, 'it is heard');
 
 
 # keys of the fleet with other values
 
 for my $value ([ 'x' ], [ '0' x 32 ]) {
     $redis->cli('SET', "agilicus:$_", @$value) for 'epoch', 'lease';
-    heard('denials are heard, whatever the epoch is');
+    $fleet->heard('denials are heard, whatever the epoch is', $one, $two);
 }
 
 for my $key ('epoch', 'lease') {
@@ -89,7 +53,7 @@ for my $key ('epoch', 'lease') {
 
         return redis.call('LPUSH', KEYS[1], 'x')
 EOL
-    heard('denials are heard all the same');
+    $fleet->heard('denials are heard all the same', $one, $two);
 }
 
 my $errors = $fleet->figures($one)->{errors};
@@ -99,12 +63,12 @@ $redis->cli('SET', $stream, 'x');
 ok($fleet->wait_for(10, sub { $fleet->figures($one)->{errors} > $errors + 2 }),
    'the key of the stream is none');
 $redis->cli('DEL', $stream);
-heard('denials are heard when that is deleted');
+$fleet->heard('denials are heard when that is deleted', $one, $two);
 
 {
     my $edge = $fleet->edge;
 
-    refused($edge, $first, 'a new edge hears what stood there');
+    $fleet->refused($edge, $first, 'a new edge hears what stood there');
     $edge->finish('the edge ends', allow => $allow);
 }
 
@@ -141,7 +105,7 @@ EOL
 
 for my $what (sort keys %large) {
     like(script($large{$what}), qr/^\d+-\d+$/, $what);
-    heard('denials are heard all the same');
+    $fleet->heard('denials are heard all the same', $one, $two);
 }
 
 {

@@ -61,9 +61,55 @@ $_->finish('an edge ends', allow => [ qr/agilicus token: fleet/ ])
     for $stays, $leaves;
 
 $new->stop;
+
+
+# the same without a number that shows a gap: a mark has not heard of an edge
+
+my $redis = RedisServer->start;
+
+$fleet = FleetEdges->new($redis->url);
+
+my @edges = map { $fleet->edge } 1, 2;
+
+$fleet->healthy('two edges', @edges);
+
+# the lease tells the writer of the edge that leads, which leads no more then
+
+my $writer = $redis->cli('GET', 'agilicus:lease');
+my ($edge) = grep { leads($_) } @edges;
+my ($other) = grep { $_ != $edge } @edges;
+
+kill STOP => $edge->workers;
+ok($fleet->wait_for(20, sub { leads($other) }), 'another one leads');
+kill CONT => $edge->workers;
+$fleet->healthy('and all are well', @edges);
+ok(!leads($edge), 'the edge does not lead');
+$fleet->refused($other, $fleet->deny($edge), 'it is heard');
+sleep 7;
+
+my $told = $fleet->figures($edge)->{told};
+
+sleep 2;
+is($fleet->figures($edge)->{told}, $told, 'the edge has nothing to tell');
+
+my $epoch = $redis->cli('GET', 'agilicus:epoch');
+my $mark = 'ab' x 16 . sprintf('%016x', 1) . '00' x 48 . '0001'
+           . $writer . sprintf('%016x%016x', 1, 0);
+
+system("python3 -B t/lib/fleet_entry.py " . '5a' x 32 . " agilicus $epoch 1 2"
+       . " $mark | redis-cli -s $redis->{socket} -x XADD agilicus:stream '*' e"
+       . ' > /dev/null');
+ok($fleet->wait_for(10, sub { $fleet->figures($edge)->{told} > $told }),
+   'what a mark does not know is told again');
+
+$_->finish('an edge ends', allow => [ qr/agilicus token: fleet/ ]) for @edges;
+$redis->stop;
 $mock->stop;
 
 done_testing;
+
+
+sub leads { return $fleet->figures($_[0])->{leads} }
 
 
 sub clients {

@@ -217,8 +217,8 @@ ngx_agt_fleet_add_server(ngx_conf_t *cf, ngx_agt_fleet_args_t *args,
     struct in6_addr          addr6;
     ngx_agt_fleet_server_t  *server;
 
-    static const char  form[] = "like \"redis://127.0.0.1:6379/0\", without a "
-        "user, a password or options (they have parameters of their own)";
+    static const char  form[] = "like \"redis://127.0.0.1:6379/0\", without "
+        "options";
 
 #if !(NGX_SSL)
 
@@ -241,13 +241,21 @@ ngx_agt_fleet_add_server(ngx_conf_t *cf, ngx_agt_fleet_args_t *args,
 
     if (text != value) {
 
+        /* a message with the URL would have the password in it */
+
+        if (ngx_strlchr(text->data, text->data + text->len, '@')) {
+            return ngx_agt_directive_refuse(cf, "takes a URL without a user "
+                                            "and a password: write \"user=\" "
+                                            "and \"password=\"");
+        }
+
         if (ngx_agt_fleet_split_db(text, &server->db) != NGX_OK) {
             return ngx_agt_parameter_refuse(cf, value, form);
         }
 
         for (i = 0; i < text->len; i++) {
-            if (text->data[i] == '@' || text->data[i] == '?'
-                || text->data[i] == '#' || text->data[i] <= ' ')
+            if (text->data[i] == '?' || text->data[i] == '#'
+                || text->data[i] <= ' ')
             {
                 return ngx_agt_parameter_refuse(cf, value, form);
             }
@@ -585,6 +593,10 @@ ngx_agt_fleet_tls(ngx_conf_t *cf, ngx_agt_fleet_args_t *args)
     /* not nginx's callback, by which every certificate passes */
 
     SSL_CTX_set_verify(ssl->ctx, SSL_VERIFY_PEER, NULL);
+
+    /* bytes that wait to be sent are moved where more are added */
+
+    SSL_CTX_set_mode(ssl->ctx, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 
     args->fleet->ssl = ssl;
 

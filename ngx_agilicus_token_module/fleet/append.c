@@ -97,7 +97,7 @@ ngx_agt_fleet_append_one(ngx_agt_fleet_worker_t *w,
 
     static u_char  sealed[NGX_AGT_FLEET_ENTRY_MAX];
 
-    /* others could not open what was sealed for an epoch that has gone */
+    /* other edges could not open an entry that is sealed for an older epoch */
 
     static const char  script[] =
         "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end "

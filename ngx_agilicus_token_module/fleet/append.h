@@ -17,8 +17,9 @@
  */
 
 /*
- * Begins with a new session: what was not acknowledged, and what is not older
- * than a minute, is appended again; with "all", everything that stands.
+ * Begins with a new session: entries that Redis has not acknowledged, and those
+ * of the last minute, are appended again; with "all", every live denial of this
+ * edge is, by a new number.
  */
 void ngx_agt_fleet_append_begin(ngx_agt_fleet_worker_t *w, ngx_uint_t all);
 

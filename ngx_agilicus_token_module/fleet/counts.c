@@ -208,8 +208,8 @@ ngx_agt_counts_mark(ngx_agt_counts_t *counts,
     }
 
     /*
-     * Who leads has forgotten the writers of which nothing stands.  What was
-     * read a moment ago may not have been read there yet.
+     * The edge that marks has forgotten the writers of which no entry stands.
+     * It may not have read yet an entry that was read here a moment ago.
      */
 
     for (i = 0; i < counts->nwriters; i++) {

@@ -24,14 +24,15 @@
  *     where Redis does not answer, or its entries cannot be relied on here,
  *     from a moment within an interval on, since other edges may be in the same
  *     place;
- *     where nobody was seen to hold the lease for two intervals and such a
+ *     where no edge was seen to hold the lease for two intervals and such a
  *     moment, though Redis answers: it may refuse the lease;
- *     where nobody has told of a poll until the feed would be dead, whoever
- *     holds the lease.
+ *     where no edge has told of a poll until the feed would be dead, even if
+ *     one holds the lease.
  *
- * Whoever writes to Redis can so hold polls back, but not for long, and makes
- * feeds late.  A poll is told of by any edge that has polled, once; and again
- * from time to time by the edge that holds the lease, for those that start.
+ * A user of Redis without the key can so hold polls back, but not for long, and
+ * makes feeds late.  A poll is told of by any edge that has polled, once; and
+ * again from time to time by the edge that holds the lease, for edges that
+ * start.
  */
 
 /*

@@ -342,7 +342,7 @@ ngx_agt_fleet_is_holder(ngx_agt_fleet_worker_t *w)
 static void
 ngx_agt_fleet_release(ngx_agt_fleet_worker_t *w)
 {
-    /* where the whole nginx ends, nobody tells it later */
+    /* where the whole nginx ends, no other worker appends it later */
 
     ngx_agt_fleet_append(w);
     ngx_agt_fleet_connection_flush(&w->teller);
@@ -596,7 +596,7 @@ ngx_agt_fleet_judge(ngx_agt_fleet_worker_t *w, uint64_t now)
 
     } else if (!w->known || w->ponged == 0 || w->caught == 0) {
 
-        /* what was known before holds for its time */
+        /* an edge that was healthy is so until "until" */
 
         w->state->state = w->known ? NGX_AGT_FLEET_INIT : NGX_AGT_FLEET_AWAY;
         return;
@@ -607,7 +607,11 @@ ngx_agt_fleet_judge(ngx_agt_fleet_worker_t *w, uint64_t now)
     } else if (now > until) {
         state = NGX_AGT_FLEET_AWAY;
 
-    } else if (now > w->state->marked) {
+    } else if (now > w->state->marked
+               || ngx_agt_fleet_ahead() - w->redis > NGX_AGT_FLEET_SKEW)
+    {
+        /* a clock that is ahead takes denials for ended that are not */
+
         state = NGX_AGT_FLEET_OLD;
 
     } else {

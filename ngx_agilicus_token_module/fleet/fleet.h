@@ -17,8 +17,8 @@
 
 /*
  * The fleet: edges that share their denials through Redis.  One worker of the
- * edge, which holds a lease beside the denials, appends what was denied here to
- * one stream, and reads what others have appended.  No request waits for it.
+ * edge, which holds a lease beside the denials, appends the denials of the edge
+ * to one stream, and reads those that others have appended.  No request waits for it.
  *
  * One edge of the fleet, which holds a lease in Redis, appends marks, by which
  * the others know that they have read everything, answers those that ask for

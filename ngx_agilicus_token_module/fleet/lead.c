@@ -340,8 +340,8 @@ ngx_agt_fleet_lead_looked(ngx_agt_fleet_connection_t *conn,
 
 
 /*
- * 1 if an entry must stay; "entry->number" is 0 where it cannot be opened.  Such
- * a one stays as long as it does not hold back too many.
+ * 1 if an entry must stay; "entry->number" is 0 where it cannot be opened.  One
+ * that cannot stays as long as it does not hold back too many.
  */
 
 static ngx_uint_t
@@ -381,7 +381,10 @@ ngx_agt_fleet_lead_counts(ngx_agt_fleet_worker_t *w, ngx_uint_t bears,
         return 0;
     }
 
-    /* a later entry of this edge, which stands in the stream, says the same */
+    /*
+     * A later entry of this edge says the same, and stands in the stream,
+     * unless Redis may have lost it since.
+     */
 
     own = ngx_agt_numbers_of(w->denials, entry->u.denial.key, &now);
 

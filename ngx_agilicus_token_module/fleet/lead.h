@@ -35,8 +35,9 @@ ngx_uint_t ngx_agt_fleet_lead_is_fit(ngx_agt_fleet_worker_t *w);
 void ngx_agt_fleet_lead_ask(ngx_agt_fleet_worker_t *w);
 
 /*
- * Makes a mark of what was read, whose lines stay as they are until the next
- * one; or an empty entry where this edge may not say that all is there.
+ * Makes a mark of the numbers that this edge has read, whose lines stay as they
+ * are until the next mark; or an empty entry where this edge may not say that
+ * all is there.
  */
 void ngx_agt_fleet_lead_mark(ngx_agt_fleet_worker_t *w,
     ngx_agt_fleet_entry_t *entry);

@@ -16,12 +16,13 @@ ngx_agt_fleet_lease(ngx_agt_fleet_worker_t *w, const ngx_str_t *key,
     ngx_str_t  args[8];
 
     /*
-     * What no edge has written does not keep the lease from them.  It is given
-     * back by a value that soon ends, since users of Redis may lack DEL.
+     * A value that no edge has written does not keep the lease from edges.  It
+     * is given back by a value that soon ends, since users of Redis may lack
+     * DEL.
      *
-     * A Redis that is full refuses the first SET of a script, and then nobody
-     * would trim what fills it.  After another write, SET is not refused: XTRIM
-     * is allowed in a full Redis, and here it removes nothing.
+     * A Redis that is full refuses the first SET of a script, and then no edge
+     * would trim the stream that fills it.  After another write, SET is not
+     * refused: XTRIM is allowed in a full Redis, and here it removes nothing.
      */
 
     static const char  script[] =

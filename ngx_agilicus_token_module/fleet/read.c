@@ -25,13 +25,13 @@
 /* milliseconds between two looks at an entry of an unknown version */
 #define NGX_AGT_FLEET_STUCK       1000
 
-/* milliseconds between two answers: who asks again does so later */
+/* milliseconds between two answers: an edge that asks again does so later */
 #define NGX_AGT_FLEET_ANSWER     (NGX_AGT_COUNTS_AGAIN / 2)
 
-/* milliseconds after which who marks has read what was appended */
+/* milliseconds after which the edge that marks has read an entry */
 #define NGX_AGT_FLEET_UNHEARD    (3 * NGX_AGT_FLEET_MARKS)
 
-/* marks after which everybody has heard of a "resend" */
+/* marks after which all edges have heard of a "resend" */
 #define NGX_AGT_FLEET_HEARD       2
 
 
@@ -137,7 +137,7 @@ ngx_agt_fleet_read_ask(ngx_agt_fleet_worker_t *w,
 
 
 /*
- * An answer that is too large, such as one with an entry of somebody else,
+ * An answer that is too large, such as one with an entry that no edge wrote,
  * would end the session, and the next one at the same entry.
  */
 
@@ -500,9 +500,9 @@ ngx_agt_fleet_read_entry(ngx_agt_fleet_worker_t *w,
     case NGX_AGT_FLEET_RESEND:
 
         /*
-         * Those of long ago have been answered.  All edges may notice a gap, and
-         * ask: what is told for one of them serves all, and who still misses
-         * something asks again.
+         * Those of long ago have been answered.  All edges may notice a gap,
+         * and ask: the answer to one serves all, and an edge that still misses
+         * a number asks again.
          */
 
         if (w->caught && now->mono - w->answered >= NGX_AGT_FLEET_ANSWER) {
@@ -598,7 +598,7 @@ ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
 
     mark = &entry->u.mark;
 
-    /* also where our clock is behind: who marks agrees with that of Redis */
+    /* also where our clock is behind: the edge that marks agrees with Redis */
 
     at = ngx_max(ngx_agt_fleet_ahead(), w->redis - NGX_AGT_FLEET_SKEW)
          + (int64_t) now->mono;
@@ -619,8 +619,8 @@ ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
     ngx_agt_denials_unlock(w->denials);
 
     /*
-     * Others ignore numbers of this edge that need not be there any more: what
-     * has one and still stands was not heard of, and gets another one.
+     * Others ignore numbers of this edge that need not be there any more: a
+     * live denial with such a number was not heard of, and gets another one.
      */
 
     for (i = 0; i < mark->n; i++) {
@@ -631,8 +631,9 @@ ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
         (void) ngx_agt_numbers_renew(w->denials, mark->lines[i].first, now);
 
         /*
-         * What was acknowledged long ago and is not known to who marks was told
-         * to a server that others have left, or by a key that they have not.
+         * An entry that Redis has acknowledged long ago and that the edge that
+         * marks has not read was told to a server that the others have left, or
+         * was sealed by a key that they have not.
          */
 
         if (w->caught && mark->lines[i].last < w->state->appended
@@ -649,7 +650,7 @@ ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
         return;
     }
 
-    /* what nobody has told by now, this edge alone knows */
+    /* a denial that no other edge has told by now, this edge alone knows */
 
     (void) ngx_agt_numbers_adopt(w->denials, w->state->asked, now);
 
@@ -658,7 +659,7 @@ ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
 }
 
 
-/* everybody tells again what it has told; the edge that leads, all it knows */
+/* each edge tells its own denials again; the edge that leads, all it knows */
 
 static void
 ngx_agt_fleet_read_resend(ngx_agt_fleet_worker_t *w,

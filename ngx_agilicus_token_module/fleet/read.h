@@ -25,9 +25,10 @@ void ngx_agt_fleet_read_begin(ngx_agt_fleet_worker_t *w);
 
 /*
  * Asks for the epoch, the stream and the time; ngx_agt_fleet_reply_info() reads
- * the reply.  Where there is no epoch, or the ids of the stream are more than a day
- * ahead of Redis' clock, so that there may be no further one, another epoch is
- * set and the stream is deleted.  Returns as ngx_agt_fleet_connection_send().
+ * the reply.  Where there is no epoch, or the ids of the stream are more than a
+ * day ahead of Redis' clock, so that there may be no further one, another epoch
+ * is set and the stream is deleted.  Returns as
+ * ngx_agt_fleet_connection_send().
  */
 ngx_int_t ngx_agt_fleet_read_ask(ngx_agt_fleet_worker_t *w,
     ngx_agt_fleet_connection_t *conn, ngx_agt_fleet_reply_pt handler);

@@ -24,7 +24,7 @@
 
 #define NGX_AGT_FLEET_INFO     "agilicus fleet"
 
-/* what a seal is bound to: version, kind, the name with its length, the epoch */
+/* a seal is bound to version, kind, the name with its length, and the epoch */
 #define NGX_AGT_FLEET_BOUND                                                   \
     (3 + NGX_AGT_FLEET_NAME_MAX + NGX_AGT_FLEET_EPOCH_LEN)
 

@@ -53,8 +53,8 @@ ngx_agt_fleet_seal_t *ngx_agt_fleet_seal_new(const ngx_agt_fleet_keys_t *keys,
     const ngx_str_t *name, ngx_log_t *log);
 
 /*
- * From now on, seals for this epoch and opens what was sealed for it alone:
- * NGX_AGT_FLEET_EPOCH_LEN bytes, copied.  Until then, it is all zeros.
+ * From now on, seals for this epoch, and opens only texts that are sealed for
+ * it: NGX_AGT_FLEET_EPOCH_LEN bytes, copied.  Until then, it is all zeros.
  */
 void ngx_agt_fleet_seal_epoch(ngx_agt_fleet_seal_t *seal, const u_char *epoch);
 

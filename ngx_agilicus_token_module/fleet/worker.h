@@ -133,8 +133,8 @@ void ngx_agt_fleet_error(ngx_agt_fleet_worker_t *w, const char *what,
     const ngx_agt_fleet_reply_t *reply);
 
 /*
- * Returns the wall clock in milliseconds, and by how many of them it is ahead of
- * the monotonic one.
+ * Returns the wall clock in milliseconds; and by how many milliseconds it is
+ * ahead of the monotonic one.
  */
 uint64_t ngx_agt_fleet_wall(void);
 int64_t ngx_agt_fleet_ahead(void);

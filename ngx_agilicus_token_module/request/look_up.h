@@ -58,8 +58,8 @@ const u_char *ngx_agt_look_up_denial_key(ngx_agt_ctx_t *ctx);
 /*
  * Notes, for this request and in the entry that it has used, how late the token
  * is at "wall" (seconds since the epoch), where that is later than it was seen
- * before: what was seen to have expired stays so when the clock is set back.
- * To be called when something was waited for since the entry was looked up.
+ * before: a token that was seen to have expired stays so when the clock is set
+ * back.  To be called when the request has waited since it looked the entry up.
  */
 void ngx_agt_look_up_note_late(ngx_agt_ctx_t *ctx,
     const ngx_agt_loc_conf_t *lcf, int64_t wall);

@@ -297,7 +297,8 @@ ngx_agt_denial_set_bucket(ngx_agt_denial_set_t *t,
 
 
 ngx_uint_t
-ngx_agt_denial_set_is_live(const ngx_agt_denial_t *s, const ngx_agt_clock_t *now)
+ngx_agt_denial_set_is_live(const ngx_agt_denial_t *s,
+    const ngx_agt_clock_t *now)
 {
     return s->mono != 0 && (s->mono > now->mono || s->wall > now->wall);
 }

@@ -161,7 +161,7 @@ typedef struct {
     uint64_t  last_seq;
 
     uint64_t  appended;   /* numbers up to this one were acknowledged */
-    uint64_t  unsure;     /* of these, Redis may have lost some up to this one */
+    uint64_t  unsure;     /* Redis may have lost those up to this one */
     uint32_t  knew;       /* this memory has known all of the fleet once */
     uint32_t  dump;       /* everything is to be told */
     uint64_t  dump_last;  /* the last number of that */
@@ -170,8 +170,8 @@ typedef struct {
     uint64_t  full;       /* ms, monotonic: a denial found no room; 0: none */
 
     /*
-     * By how many milliseconds the wall clock was ahead of the monotonic one, at
-     * most, when a denial of another edge had ended by it; 0: none had.
+     * By how many milliseconds the wall clock was ahead of the monotonic one,
+     * at most, when a denial of another edge had ended by it; 0: none had.
      */
     int64_t   ended;
 

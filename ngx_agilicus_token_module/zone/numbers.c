@@ -385,7 +385,7 @@ ngx_agt_numbers_recent(ngx_agt_denials_t *denials)
 
 
 /*
- * Nobody was told the old number if it was not handed out yet, so the denial
+ * An old number that was not handed out yet was told to no edge, so the denial
  * keeps it.
  */
 

@@ -13,12 +13,20 @@ package FleetEdges;
 #   $fleet->wait_why($edge, $token, $why, $seconds)
 #   $fleet->post($edge, '/out', $token)        signs out: the status
 #   $fleet->hook($edge, jti => @names)         the status
+#
+# Checks of Test::More, of tokens whose jti is "j-" and their name:
+#
+#   $fleet->healthy($title, @edges)            within 30 s, or new(healing => $s)
+#   my $name = $fleet->deny($edge)             a new token
+#   $fleet->refused($edge, $name, $title)      within 20 s
+#   $fleet->heard($title, $one, $two)          each hears what the other denies
 
 use strict;
 use warnings;
 
 use JSON::PP ();
 use File::Temp ();
+use Test::More ();
 use Time::HiRes qw(sleep time);
 
 use HttpClient ();
@@ -166,6 +174,54 @@ sub hook {
     return $edge->request(POST => '/hook',
         headers => { 'Content-Type' => 'application/json' },
         body => JSON::PP::encode_json({ $kind => \@names }))->{status};
+}
+
+
+sub healthy {
+    my ($self, $title, @edges) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    Test::More::ok($self->wait_state($_, 'healthy', $self->{healing} || 30),
+                   $title) for @edges;
+
+    return;
+}
+
+
+sub deny {
+    my ($self, $edge) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my $name = 'token-' . ++$self->{denied};
+
+    Test::More::is($self->hook($edge, jti => "j-$name"), 204,
+                   "$name is denied");
+
+    return $name;
+}
+
+
+sub refused {
+    my ($self, $edge, $name, $title) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    return Test::More::ok($self->wait_why($edge, $name, 'revoked/jti', 20),
+                          "$name: $title");
+}
+
+
+sub heard {
+    my ($self, $title, $one, $two) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    $self->refused($two, $self->deny($one), $title);
+    $self->refused($one, $self->deny($two), $title);
+
+    return;
 }
 
 1;
