@@ -121,9 +121,9 @@ test_order(void)
     unit_check(take('a', 8) == DUPLICATE);
     unit_check(take('a', 9) == NEW);
     unit_check(ngx_agt_counts_missing(counts) == 0);
-    unit_check(ngx_agt_counts_last(counts, id('a')) == 9);
-    unit_check(ngx_agt_counts_last(counts, id('b')) == 1);
-    unit_check(ngx_agt_counts_last(counts, id('c')) == 0);
+    unit_check(ngx_agt_counts_read(counts, id('a'), 9) == 9);
+    unit_check(ngx_agt_counts_read(counts, id('b'), 1) == 1);
+    unit_check(ngx_agt_counts_read(counts, id('c'), 1) == 0);
 
     unit_test("a number that is left out is missing until it comes");
 
@@ -283,6 +283,22 @@ test_lines(void)
     begin(4);
     mark("a:4-6");
     unit_check(strcmp(lines_of(), "a:4-3") == 0);
+
+    unit_test("all from a number on are read only where none before is unknown");
+
+    begin(4);
+
+    (void) take('a', 4);
+    (void) take('a', 5);
+    unit_check(ngx_agt_counts_read(counts, id('a'), 4) == 5);
+    unit_check(ngx_agt_counts_read(counts, id('a'), 9) == 5);
+    unit_check(ngx_agt_counts_read(counts, id('a'), 3) == 0);
+    (void) take('a', 7);
+    unit_check(ngx_agt_counts_read(counts, id('a'), 4) == 5);
+    (void) take('a', 2);
+    unit_check(ngx_agt_counts_read(counts, id('a'), 2) == 2);
+    (void) take('a', 3);
+    unit_check(ngx_agt_counts_read(counts, id('a'), 3) == 5);
 }
 
 
@@ -476,7 +492,7 @@ test_expire(void)
     unit_check(!is_used('e', 1) && take('e', 5) == NEW);
     unit_check(take('e', 4) == NEW);
     unit_check(strcmp(lines_of(), "e:4-5 c:1-1 d:2-2") == 0);
-    unit_check(ngx_agt_counts_last(counts, id('a')) == 0);
+    unit_check(ngx_agt_counts_first(counts, id('a')) == 0);
 
     unit_check(take('b', 1) == NEW);
     unit_check(take('f', 1) == FULL);
@@ -674,7 +690,7 @@ test_died(void)
     }
 
     unit_check(ngx_agt_counts_missing(counts) == 2);
-    unit_check(ngx_agt_counts_last(counts, id('a')) == 1);
+    unit_check(ngx_agt_counts_read(counts, id('a'), 1) == 1);
 
     /* the next process reads the same entry again */
 
@@ -714,12 +730,12 @@ test_died(void)
 
     unit_check(ngx_agt_counts_missing(counts) == 2);
     ngx_agt_counts_expire(counts, 90000, 1000);
-    unit_check(ngx_agt_counts_last(counts, id('a')) == 7);
+    unit_check(ngx_agt_counts_first(counts, id('a')) == 8);
 
     mark("a:8-7");
     unit_check(ngx_agt_counts_whole(counts));
     ngx_agt_counts_expire(counts, 90000, 1000);
-    unit_check(ngx_agt_counts_last(counts, id('a')) == 0);
+    unit_check(ngx_agt_counts_first(counts, id('a')) == 0);
 
     free(before);
 }

@@ -420,13 +420,21 @@ ngx_agt_counts_missing(const ngx_agt_counts_t *counts)
 
 
 uint64_t
-ngx_agt_counts_last(const ngx_agt_counts_t *counts, const u_char *writer)
+ngx_agt_counts_read(const ngx_agt_counts_t *counts, const u_char *writer,
+    uint64_t from)
 {
+    ngx_agt_counts_gap_t     *gap;
     ngx_agt_counts_writer_t  *w;
 
     w = ngx_agt_counts_find(counts, writer);
 
-    return w ? w->last : 0;
+    if (w == NULL || w->first > from) {
+        return 0;
+    }
+
+    gap = ngx_agt_counts_gap(counts, w);
+
+    return gap ? gap->from - 1 : w->last;
 }
 
 

@@ -156,10 +156,12 @@ ngx_uint_t ngx_agt_counts_whole(const ngx_agt_counts_t *counts);
 uint64_t ngx_agt_counts_missing(const ngx_agt_counts_t *counts);
 
 /*
- * Returns the last number of a writer that was read, or 0.
+ * Returns the last number of a writer that was read in front of the first that
+ * is missing.  Returns 0 where the writer is not known, or the counts of it
+ * begin behind "from".
  */
-uint64_t ngx_agt_counts_last(const ngx_agt_counts_t *counts,
-    const u_char *writer);
+uint64_t ngx_agt_counts_read(const ngx_agt_counts_t *counts,
+    const u_char *writer, uint64_t from);
 
 /*
  * Returns the first number of a writer that has to be there, or 0 where the

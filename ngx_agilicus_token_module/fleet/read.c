@@ -714,25 +714,33 @@ ngx_agt_fleet_read_end(ngx_agt_fleet_worker_t *w, uint64_t sent)
 }
 
 
-/* notes the number of this edge up to which all were read back */
+/*
+ * Notes the number of this edge up to which all were read back.  Where the
+ * counts begin behind the number of a denial that still stands, entries were
+ * lost though Redis has acknowledged them.
+ */
 
 static void
 ngx_agt_fleet_read_own(ngx_agt_fleet_worker_t *w)
 {
-    ngx_uint_t  i, n;
-
-    static ngx_agt_fleet_line_t  lines[NGX_AGT_FLEET_WRITERS];
+    uint64_t         upto;
+    ngx_agt_clock_t  now;
 
     if (w->read_back >= ngx_agt_numbers_last(w->denials)) {
         return;
     }
 
-    n = ngx_agt_counts_lines(w->counts, lines);
+    upto = ngx_agt_counts_read(w->counts, w->state->writer, w->read_back + 1);
 
-    for (i = 0; i < n; i++) {
-        if (ngx_agt_fleet_is_own(w, lines[i].writer)) {
-            w->read_back = lines[i].last;
-        }
+    if (upto == 0) {
+        ngx_agt_clock_now(&now);
+
+        upto = ngx_agt_counts_read(w->counts, w->state->writer,
+                                   ngx_agt_numbers_first(w->denials, &now));
+    }
+
+    if (upto) {
+        w->read_back = upto;
     }
 }
 
