@@ -92,7 +92,8 @@ static void redis_lease(redis_node_t *node, const ngx_str_t *args);
 static void redis_ask(redis_node_t *node, const ngx_str_t *args);
 static void redis_add(wire_t *wire, const ngx_str_t *value);
 static void redis_read(wire_t *wire);
-static void redis_range(redis_node_t *node, const ngx_str_t *args);
+static void redis_range(redis_node_t *node, const ngx_str_t *start,
+    const ngx_str_t *end, const ngx_str_t *count);
 static void redis_trim(redis_node_t *node, const ngx_str_t *min);
 static void redis_wake(ngx_uint_t node);
 static ngx_uint_t redis_is(const ngx_str_t *arg, const char *text);
@@ -430,6 +431,11 @@ redis_execute(wire_t *wire, const ngx_str_t *args, ngx_uint_t n)
         redis_read(wire);
         return;
 
+    } else if (redis_is(&args[0], "XRANGE") && n == 6
+               && redis_is(&args[1], REDIS_STREAM))
+    {
+        redis_range(node, &args[2], &args[3], &args[5]);
+
     } else if (redis_is(&args[0], "XTRIM") && n == 5
                && redis_is(&args[1], REDIS_STREAM)
                && redis_is(&args[2], "MINID") && redis_is(&args[3], "="))
@@ -481,7 +487,7 @@ redis_eval(wire_t *wire, const ngx_str_t *args, ngx_uint_t n)
     } else if (redis_is(&args[1], range_script) && n == 8
                && redis_is(&args[3], REDIS_STREAM))
     {
-        redis_range(node, args);
+        redis_range(node, &args[4], &args[5], &args[6]);
 
     } else {
         sim_fail("redis: a script that is not known: %.*s",
@@ -687,7 +693,8 @@ redis_wake(ngx_uint_t node)
 
 
 static void
-redis_range(redis_node_t *node, const ngx_str_t *args)
+redis_range(redis_node_t *node, const ngx_str_t *start, const ngx_str_t *end,
+    const ngx_str_t *count)
 {
     redis_id_t     from, to;
     ngx_str_t      text;
@@ -696,7 +703,7 @@ redis_range(redis_node_t *node, const ngx_str_t *args)
 
     d = &node->data;
 
-    text = args[4];
+    text = *start;
     from.ms = 0;
     from.seq = 0;
     past = (text.data[0] == '(');
@@ -713,8 +720,8 @@ redis_range(redis_node_t *node, const ngx_str_t *args)
     to.ms = (uint64_t) -1;
     to.seq = (uint64_t) -1;
 
-    if (!redis_is(&args[5], "+")) {
-        to = redis_id(&args[5]);
+    if (!redis_is(end, "+")) {
+        to = redis_id(end);
     }
 
     for (first = 0; first < d->n
@@ -724,7 +731,7 @@ redis_range(redis_node_t *node, const ngx_str_t *args)
         /* void */
     }
 
-    for (n = 0; first + n < d->n && n < redis_number(&args[6])
+    for (n = 0; first + n < d->n && n < redis_number(count)
          && redis_compare(&d->entries[first + n].id, &to) <= 0; n++)
     {
         /* void */

@@ -72,7 +72,7 @@ ngx_agt_fleet_connection_open(ngx_agt_fleet_connection_t *conn)
 
     conn->open = 1;
     conn->is_ready = 0;
-    conn->too_large = 0;
+    conn->untaken = 0;
     conn->first = 0;
     conn->ncommands = 0;
     conn->out.len = 0;
@@ -622,7 +622,7 @@ ngx_agt_fleet_connection_read(ngx_event_t *ev)
         if (ngx_agt_fleet_reader_feed(conn->reader, buffer, (size_t) n)
             != NGX_OK)
         {
-            conn->too_large = 1;
+            conn->untaken = 1;
             ngx_agt_fleet_connection_fail(conn, "an answer is too large");
             return;
         }
@@ -660,6 +660,7 @@ ngx_agt_fleet_connection_take(ngx_agt_fleet_connection_t *conn)
         }
 
         if (rc != NGX_OK) {
+            conn->untaken = 1;
             ngx_agt_fleet_connection_fail(conn, "it does not speak RESP");
             return NGX_ERROR;
         }

@@ -107,7 +107,7 @@ struct ngx_agt_fleet_connection_s {
 
     unsigned                     open:1;
     unsigned                     is_ready:1;
-    unsigned                     too_large:1; /* a reply was */
+    unsigned                     untaken:1;  /* a reply was */
 };
 
 

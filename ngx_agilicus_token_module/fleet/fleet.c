@@ -421,8 +421,8 @@ ngx_agt_fleet_lost(ngx_agt_fleet_connection_t *conn)
 
     w = conn->data;
 
-    if (conn->too_large) {
-        w->batch = ngx_max(w->batch / 4, 10);
+    if (conn->untaken) {
+        w->careful = 1;
     }
 
     ngx_agt_fleet_error(w, conn->why, conn->answer);

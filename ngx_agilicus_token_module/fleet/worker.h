@@ -83,7 +83,6 @@ typedef struct {
     u_char                       epoch[NGX_AGT_FLEET_EPOCH_LEN];
     ngx_agt_fleet_id_t           last;
     ngx_agt_fleet_id_t           asked_last; /* when the server was asked */
-    ngx_uint_t                   batch;
     uint64_t                     ponged;     /* ms: when one was sent */
     uint64_t                     caught;     /* ms: when all was read up to */
     uint64_t                     stuck;      /* ms: at an unknown version */
@@ -113,6 +112,7 @@ typedef struct {
     unsigned                     known:1;    /* what stream it is */
     unsigned                     moved:1;    /* it is another one */
     unsigned                     ranging:1;  /* not all is read yet */
+    unsigned                     careful:1;  /* there are odd entries */
     unsigned                     resent:1;   /* others have had their time */
     unsigned                     trimming:1;
     unsigned                     asking:1;   /* for the state of the stream */
