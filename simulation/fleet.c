@@ -28,6 +28,9 @@
 /* and that a flush goes unnoticed: it is asked for each second */
 #define EMPTIED   (SILENCE + 1300)
 
+/* milliseconds in which no primary is made one again by hand */
+#define AGAIN     3000
+
 /* and a mark counts, with the millisecond that a clock may be ahead */
 #define MARK_AGE  10020
 
@@ -945,6 +948,15 @@ fleet_failover(void)
 
     if (below(2)) {
         fleet_down(i, BACK_REPLICA);
+    }
+
+    /*
+     * Sentinel ends all connections of a primary that it makes a replica.  Where
+     * they stay, a primary that soon is one again has lost entries unnoticed.
+     */
+
+    if (node->demoted && now.mono - node->demoted < AGAIN) {
+        redis_cut(1 - i, REDIS_ANY);
     }
 
     redis_copy(&node->data, &node->data);

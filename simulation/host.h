@@ -182,6 +182,7 @@ typedef struct {
     int64_t               offset;    /* of its clock, ms */
     uint64_t              stopped;   /* until then */
     uint64_t              emptied;   /* when another epoch was set */
+    uint64_t              demoted;   /* when it was a primary last */
     redis_data_t          data;
 } redis_node_t;
 

@@ -856,6 +856,7 @@ redis_demote(ngx_uint_t node)
     ngx_uint_t  i;
 
     nodes[node].primary = 0;
+    nodes[node].demoted = now.mono;
 
     for (i = 0; i < WIRES; i++) {
         if (wires[i].used && wires[i].node == node && wires[i].waits) {
