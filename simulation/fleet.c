@@ -57,7 +57,7 @@ typedef struct {
 
 
 static void fleet_run(uint64_t ms);
-static void fleet_events(sim_worker_t *w);
+static void fleet_events(sim_worker_t *w, uint64_t timer, ngx_uint_t ready);
 static void fleet_calls(void);
 static void fleet_looks(ngx_uint_t edge);
 static void fleet_learns(ngx_uint_t edge);
@@ -128,7 +128,7 @@ fleet_begin(void)
 
     nedges = 2 + below(2);
     nworkers = 1 + below(SIM_WORKERS);
-    grain = 1 + below(2) * below(30);
+    grain = below(4) ? 5 + below(35) : 1;
 
     stopping = below(2) ? 0 : 1 + below(20);
     killing = below(2) ? 0 : 1 + below(4);
@@ -261,37 +261,46 @@ fleet_step(void)
 static void
 fleet_run(uint64_t ms)
 {
-    uint64_t       end, next, at;
+    uint64_t       end, next, timer, ready;
     ngx_uint_t     e, i, n;
     sim_worker_t  *w;
 
     for (end = now.mono + ms; now.mono < end; /* void */ ) {
         next = redis_next(end);
+        timer = end;
 
         for (e = 0; e < nedges; e++) {
             for (i = 0; i < nworkers; i++) {
                 w = &workers[e][i];
-                at = due[e][i];
 
                 if (w->started && !w->busy) {
-                    at = w->process->next();
-                    at = (at + grain - 1) / grain * grain;
-                }
+                    timer = ngx_min(timer, w->next);
 
-                next = ngx_min(next, at);
+                } else {
+                    next = ngx_min(next, due[e][i]);
+                }
             }
         }
 
+        next = ngx_min(next, (timer + grain - 1) / grain * grain);
         next = ngx_max(next, now.mono + 1);
 
         pass(next - now.mono);
         fleet_back();
         redis_run();
 
+        ready = redis_ready();
+        timer = now.mono / grain * grain;
         n = below(nedges * nworkers);
 
         for (i = 0; i < nedges * nworkers; i++, n++) {
-            fleet_events(&workers[n % nedges][n / nedges % nworkers]);
+            if (n == nedges * nworkers) {
+                n = 0;
+            }
+
+            w = &workers[n % nedges][n / nedges];
+            fleet_events(w, timer, ready >> (n % nedges * SIM_WORKERS
+                                             + n / nedges) & 1);
         }
 
         fleet_calls();
@@ -299,10 +308,12 @@ fleet_run(uint64_t ms)
 }
 
 
+/* "timer": timers up to then are due; "ready": epoll would wake it */
+
 static void
-fleet_events(sim_worker_t *w)
+fleet_events(sim_worker_t *w, uint64_t timer, ngx_uint_t ready)
 {
-    uint64_t   *at, next;
+    uint64_t  *at;
 
     at = &due[w->edge][w->number];
 
@@ -328,15 +339,11 @@ fleet_events(sim_worker_t *w)
         schedule_simple(w, SIM_TASK_START, 0, 0);
 
     } else {
-        next = w->process->next();
-
         if (w->woken) {
             w->woken = 0;
             schedule_simple(w, SIM_TASK_WAKE, 0, 0);
 
-        } else if (redis_is_ready(w)
-                   || now.mono >= (next + grain - 1) / grain * grain)
-        {
+        } else if (ready || w->next <= timer) {
             schedule_simple(w, SIM_TASK_EVENTS, 0, 0);
 
         } else {
@@ -365,7 +372,7 @@ fleet_calls(void)
 {
     ngx_uint_t  i;
 
-    for (i = 0; i < SIM_CALLS; i++) {
+    for (i = 0; i < ncalls; i++) {
 
         if (!calls[i].used || workers[calls[i].edge][calls[i].worker].busy) {
             continue;
@@ -527,11 +534,11 @@ fleet_healthy(ngx_uint_t edge)
             break;
         }
 
-        if ((e->seen & bit) || e->what->kind != NGX_AGT_FLEET_DENIAL) {
+        if (e->seen & bit) {
             continue;
         }
 
-        if (e->what->until > now.wall
+        if (e->what->kind == NGX_AGT_FLEET_DENIAL && e->what->until > now.wall
             && master.process->until(&edges[edge], e->what->key, &now)
                < e->what->until)
         {
@@ -801,7 +808,7 @@ fleet_fault(void)
         break;
 
     case 15:
-        if (below(16) == 0) {
+        if (below(8) == 0) {
             fault(SIM_FLEET_DAY);
             tell("a day passes");
             pass(86400000 + below(86400000));

@@ -10,6 +10,7 @@
 
 #include "simulation.h"
 
+#include <setjmp.h>
 #include <ucontext.h>
 
 
@@ -27,6 +28,7 @@ typedef struct {
     u_char               *fresh;     /* the same before it was started */
 
     ucontext_t            context;
+    jmp_buf               left;      /* where it was stopped */
     u_char               *stack;
     void                 *fake;
 
@@ -42,6 +44,9 @@ typedef struct {
     ngx_atomic_t         *wanted;    /* that it waits for, or NULL */
     sim_task_t            task;
     uint64_t              stopped;   /* since then, ms */
+    uint64_t              next;      /* of a fleet: of its timers, ms */
+    unsigned              used:1;    /* its memory was */
+    unsigned              entered:1;
     unsigned              busy:1;
     unsigned              woken:1;
     unsigned              started:1;
@@ -88,6 +93,7 @@ extern sim_worker_t       workers[SIM_EDGES][SIM_WORKERS];
 extern sim_worker_t       master;
 extern sim_request_t      requests[SIM_REQUESTS];
 extern sim_call_t         calls[SIM_CALLS];
+extern ngx_uint_t         ncalls;      /* those behind were never used */
 extern sim_worker_t      *current;
 extern ngx_agt_clock_t    now;         /* as it really is */
 extern int64_t            epoch;
@@ -112,6 +118,7 @@ void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* schedule.c */
 
 ngx_uint_t is_of_fleet(uint64_t seed);
+ngx_uint_t steps_of(uint64_t seed);
 void schedule(uint64_t seed, const u_char *skip, ngx_uint_t steps);
 uint64_t draw(void);
 uint64_t below(uint64_t n);
@@ -197,6 +204,7 @@ extern uint64_t           added;
 void redis_begin(void);
 uint64_t redis_next(uint64_t end);
 void redis_run(void);
+uint64_t redis_ready(void);
 void redis_copy(redis_data_t *to, const redis_data_t *from);
 void redis_empty(redis_data_t *d);
 void redis_cut(ngx_uint_t node, ngx_uint_t edge);
@@ -204,7 +212,6 @@ void redis_hang(ngx_uint_t edge, uint64_t until);
 void redis_release(void);
 void redis_demote(ngx_uint_t node);
 void redis_forget(const sim_worker_t *w);
-ngx_uint_t redis_is_ready(const sim_worker_t *w);
 int redis_compare(const redis_id_t *a, const redis_id_t *b);
 
 
@@ -244,6 +251,8 @@ void api_recover(void);
 typedef struct {
     sim_token_t           t;
     char                  jti_text[24];
+    char                  row[96];     /* of a list */
+    size_t                row_len;
     uint64_t              revoked;     /* since then, ms; 0: it is not */
 } api_token_t;
 
@@ -273,6 +282,7 @@ void model_time(void);
 void model_sent(sim_call_t *call);
 void model_before(sim_worker_t *w, const sim_call_t *call);
 void model_waits(sim_worker_t *w);
+void model_arrives(ngx_uint_t request);
 void model_looks(ngx_uint_t all);
 void model_stepped(void);
 void model_denies(ngx_uint_t edge, ngx_uint_t token);

@@ -88,10 +88,10 @@ static newest_t    newest[SIM_EDGES][SIM_ORIGINS][SIM_TOKENS];
 static denial_t    denials[SIM_DENIALS + SIM_EDGES * SIM_LISTED];
 static ngx_uint_t  ndenials;
 
-/* of them the last of its kind, plus one */
+/* of them the last of its kind, plus one; those of a 410 apart */
 
 static ngx_uint_t  last[SIM_EDGES][NGX_AGT_DENIAL_KINDS]
-                       [SIM_TOKENS + SIM_LISTED];
+                       [SIM_TOKENS + SIM_LISTED][2];
 
 static sign_out_t  sign_outs[SIM_REQUESTS];
 static ngx_uint_t  nsign_outs;
@@ -100,6 +100,11 @@ static ngx_uint_t  nsign_outs;
 
 static ngx_uint_t  may_be_revoked[SIM_EDGES][SIM_TOKENS];
 static ngx_uint_t  may_be_unknown[SIM_EDGES][SIM_ORIGINS][SIM_TOKENS];
+
+/* requests that wait, or may */
+
+static ngx_uint_t  waiting[SIM_REQUESTS];
+static ngx_uint_t  nwaiting;
 
 static uint64_t    removals[SIM_EDGES];
 static uint64_t    read_list[SIM_EDGES];  /* sent of the last that was read */
@@ -113,6 +118,7 @@ model_begin(void)
     nanswers = 0;
     ndenials = 0;
     nsign_outs = 0;
+    nwaiting = 0;
     step_number = 0;
     clock_set = 0;
 
@@ -171,7 +177,7 @@ model_sent(sim_call_t *call)
         return;
     }
 
-    for (i = 0; i < SIM_CALLS; i++) {
+    for (i = 0; i < ncalls; i++) {
         other = &calls[i];
 
         if (other == call || !other->used || other->edge != call->edge
@@ -409,7 +415,7 @@ model_add(ngx_uint_t edge, ngx_agt_denial_kind_e kind, ngx_uint_t token,
     denial_t    *d;
     ngx_uint_t   i;
 
-    i = last[edge][kind][token];
+    i = last[edge][kind][token][before != 0];
 
     /* one that was there before and is still in force lasts no shorter */
 
@@ -429,7 +435,7 @@ model_add(ngx_uint_t edge, ngx_agt_denial_kind_e kind, ngx_uint_t token,
 
     d = &denials[ndenials++];
 
-    last[edge][kind][token] = ndenials;
+    last[edge][kind][token][before != 0] = ndenials;
 
     d->edge = edge;
     d->kind = kind;
@@ -814,6 +820,13 @@ model_signed_out(sim_request_t *q, const sim_outcome_t *outcome)
 }
 
 
+void
+model_arrives(ngx_uint_t request)
+{
+    waiting[nwaiting++] = request;
+}
+
+
 /* a worker has done all that was due: no waiter waits beyond the deadline */
 
 void
@@ -822,11 +835,19 @@ model_waits(sim_worker_t *w)
     ngx_uint_t      i;
     sim_request_t  *q;
 
-    for (i = 0; i < SIM_REQUESTS; i++) {
-        q = &requests[i];
+    i = 0;
 
-        if (!q->used || q->visit == NULL || q->reading || q->edge != w->edge
-            || q->worker != w->number
+    while (i < nwaiting) {
+        q = &requests[waiting[i]];
+
+        if (q->visit == NULL) {
+            waiting[i] = waiting[--nwaiting];
+            continue;
+        }
+
+        i++;
+
+        if (q->reading || q->edge != w->edge || q->worker != w->number
             || w->now.mono <= q->arrived
                               + edges[q->edge].lcfs[q->location].api_timeout
             || w->now.mono <= q->overdue + 1)

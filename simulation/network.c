@@ -21,6 +21,7 @@ typedef struct {
 } list_t;
 
 
+static void network_row(api_token_t *a);
 static ngx_uint_t network_misfortune(sim_call_t *call);
 static void network_answer(sim_call_t *call);
 static void network_introspect(sim_call_t *call);
@@ -35,6 +36,7 @@ static void network_says(sim_call_t *call, ngx_uint_t status,
 
 
 sim_call_t         calls[SIM_CALLS];
+ngx_uint_t         ncalls;
 api_token_t        api_tokens[SIM_TOKENS + SIM_LISTED];
 ngx_uint_t         api_ntokens;
 int64_t            api_offset;
@@ -55,11 +57,13 @@ network_begin(void)
     ngx_uint_t    i;
     api_token_t  *a;
 
-    for (i = 0; i < SIM_CALLS; i++) {
+    for (i = 0; i < ncalls; i++) {
         free(calls[i].body);
     }
 
-    memset(calls, 0, sizeof(calls));
+    memset(calls, 0, ncalls * sizeof(sim_call_t));
+    ncalls = 0;
+
     memset(api_tokens, 0, sizeof(api_tokens));
 
     down = 0;
@@ -85,7 +89,7 @@ network_begin(void)
         api_tokens[i].t = tokens[i];
     }
 
-    api_ntokens = SIM_TOKENS + (below(4) ? below(60) : below(SIM_LISTED));
+    api_ntokens = SIM_TOKENS + (below(8) ? below(40) : below(SIM_LISTED));
 
     for ( /* void */ ; i < api_ntokens; i++) {
         a = &api_tokens[i];
@@ -98,6 +102,29 @@ network_begin(void)
         a->t.exp = below(5) ? 4000 + (int64_t) below(40) * 20 : 0;
         a->revoked = below(4) ? 1 : 0;
     }
+
+    for (i = 0; i < api_ntokens; i++) {
+        network_row(&api_tokens[i]);
+    }
+}
+
+
+/* as it stands in a list */
+
+static void
+network_row(api_token_t *a)
+{
+    int  n;
+
+    n = snprintf(a->row, sizeof(a->row), "{\"jti\":\"%s\",\"iat\":%ld",
+                 a->t.jti, (long) (epoch + a->t.iat));
+
+    if (a->t.exp) {
+        n += snprintf(a->row + n, sizeof(a->row) - (size_t) n,
+                      ",\"exp\":%ld", (long) (epoch + a->t.exp));
+    }
+
+    a->row_len = (size_t) n;
 }
 
 
@@ -147,6 +174,7 @@ sim_submit(ngx_uint_t api, ngx_agt_curl_request_t *request)
 
     call = &calls[i];
     url = urls[i];
+    ncalls = ngx_max(ncalls, i + 1);
 
     free(call->body);
     memset(call, 0, sizeof(sim_call_t));
@@ -250,7 +278,7 @@ network_forget(const sim_worker_t *w)
 {
     ngx_uint_t  i;
 
-    for (i = 0; i < SIM_CALLS; i++) {
+    for (i = 0; i < ncalls; i++) {
         if (calls[i].used && calls[i].edge == w->edge
             && calls[i].worker == w->number)
         {
@@ -573,13 +601,12 @@ network_list(sim_call_t *call)
             continue;
         }
 
-        p += sprintf(p, "%s{\"jti\":\"%s\",\"iat\":%ld", k ? "," : "",
-                     a->t.jti, (long) (epoch + a->t.iat));
-
-        if (a->t.exp) {
-            p += sprintf(p, ",\"exp\":%ld", (long) (epoch + a->t.exp));
+        if (k) {
+            *p++ = ',';
         }
 
+        memcpy(p, a->row, a->row_len);
+        p += a->row_len;
         *p++ = '}';
 
         call->rows[k++] = (ngx_uint_t) (a - api_tokens);
@@ -656,7 +683,7 @@ network_deliver(sim_call_t *call)
         fault(SIM_LATE);
     }
 
-    for (i = 0; i < SIM_CALLS; i++) {
+    for (i = 0; i < ncalls; i++) {
         if (calls[i].used && calls[i].answered && calls[i].edge == call->edge
             && calls[i].order < call->order)
         {
@@ -691,7 +718,7 @@ network_expire(sim_worker_t *w)
 {
     ngx_uint_t  i;
 
-    for (i = 0; i < SIM_CALLS && !w->busy && w->started; i++) {
+    for (i = 0; i < ncalls && !w->busy && w->started; i++) {
         if (calls[i].used && calls[i].edge == w->edge
             && calls[i].worker == w->number
             && now.mono - calls[i].since >= calls[i].request.timeout)

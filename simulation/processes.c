@@ -8,6 +8,7 @@
 
 #include <dlfcn.h>
 #include <link.h>
+#include <malloc.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -49,21 +50,27 @@ sim_worker_t  *current;
 ngx_uint_t     stopping;
 ngx_uint_t     killing;
 
-static ucontext_t    scheduler;
 static ngx_pid_t     last_pid;
 static sim_worker_t *dying;
 
 #if defined(__SANITIZE_ADDRESS__)
 
+static ucontext_t    scheduler;
 static const void   *scheduler_stack;
 static size_t        scheduler_size;
-
-#endif
 
 /* the sanitizer maps memory anew for each stack that its own one switches to */
 
 static int         (*change)(ucontext_t *from, const ucontext_t *to)
                         = swapcontext;
+
+#else
+
+/* swapcontext() asks the kernel for a mask of signals, each time */
+
+static jmp_buf       scheduler;
+
+#endif
 
 
 void
@@ -80,6 +87,12 @@ processes_init(const char *program)
     if (libc) {
         *(void **) &change = dlsym(libc, "swapcontext");
     }
+#else
+
+    /* memory that is free is soon taken again: the kernel need not clear it */
+
+    (void) mallopt(M_TRIM_THRESHOLD, 256 * 1024 * 1024);
+    (void) mallopt(M_MMAP_THRESHOLD, 256 * 1024 * 1024);
 #endif
 
     for (e = 0; e < SIM_EDGES; e++) {
@@ -184,6 +197,26 @@ processes_find(struct dl_phdr_info *info, size_t size, void *data)
 }
 
 
+#if !defined(__SANITIZE_ADDRESS__)
+
+/* little of it was written to, and what was not stays shared with the parent */
+
+static void
+processes_copy(u_char *dst, const u_char *src, size_t size)
+{
+    size_t  i, n;
+
+    for (i = 0; i < size; i += n) {
+        n = ngx_min(size - i, 512);
+
+        if (memcmp(dst + i, src + i, n) != 0) {
+            memcpy(dst + i, src + i, n);
+        }
+    }
+}
+
+#else
+
 /* the sanitizer guards what lies between variables */
 
 UNCHECKED
@@ -207,6 +240,8 @@ processes_copy(u_char *dst, const u_char *src, size_t size)
         dst[i] = src[i];
     }
 }
+
+#endif
 
 
 /* all processes are new, and none has started */
@@ -239,7 +274,10 @@ forget_process(sim_worker_t *w)
         free(block);
     }
 
-    processes_copy(w->data, w->fresh, w->size);
+    if (w->used) {
+        processes_copy(w->data, w->fresh, w->size);
+        w->used = 0;
+    }
 
     w->pid = ++last_pid;
     w->lock = NULL;
@@ -269,6 +307,8 @@ processes_fiber(sim_worker_t *w)
     w->context.uc_link = NULL;
 
     makecontext(&w->context, processes_main, 0);
+
+    w->entered = 0;
 }
 
 
@@ -305,6 +345,7 @@ void
 start(sim_worker_t *w, const sim_task_t *task)
 {
     w->task = *task;
+    w->used = 1;
     w->now = now;
     w->busy = 1;
     w->healthy = 0;
@@ -341,6 +382,7 @@ resume(sim_worker_t *w)
 
     current = NULL;
     report->counts.switches++;
+    w->next = fleet ? w->process->next() : 0;
 
     if (w->task.request) {
         w->task.request->healthy |= w->healthy;
@@ -378,12 +420,22 @@ processes_switch(sim_worker_t *w)
     void  *fake;
 
     __sanitizer_start_switch_fiber(&fake, w->stack, STACK);
-#endif
 
     (void) change(&scheduler, &w->context);
 
-#if defined(__SANITIZE_ADDRESS__)
     __sanitizer_finish_switch_fiber(fake, NULL, NULL);
+#else
+
+    if (_setjmp(scheduler)) {
+        return;
+    }
+
+    if (w->entered) {
+        _longjmp(w->left, 1);
+    }
+
+    w->entered = 1;
+    (void) setcontext(&w->context);
 #endif
 }
 
@@ -393,13 +445,16 @@ processes_leave(sim_worker_t *w)
 {
 #if defined(__SANITIZE_ADDRESS__)
     __sanitizer_start_switch_fiber(&w->fake, scheduler_stack, scheduler_size);
-#endif
 
     (void) change(&w->context, &scheduler);
 
-#if defined(__SANITIZE_ADDRESS__)
     __sanitizer_finish_switch_fiber(w->fake, &scheduler_stack,
                                     &scheduler_size);
+#else
+
+    if (_setjmp(w->left) == 0) {
+        _longjmp(scheduler, 1);
+    }
 #endif
 }
 
@@ -407,20 +462,28 @@ processes_leave(sim_worker_t *w)
 void
 sim_pause(const char *where)
 {
+    uint64_t       chance;
+    ngx_uint_t     dies, stops;
     sim_worker_t  *w = current;
+
+    if (w == NULL || calm) {
+        return;
+    }
+
+    chance = draw();
+    dies = (chance & 0xffff) < killing && w->task.task != SIM_TASK_QUIT;
+    stops = (chance >> 16 & (fleet ? 0xffff : 0xff)) < stopping;
 
     /*
      * A request is judged by what was known when it looked for the last time,
      * so nothing happens between that look and the judgement.
      */
 
-    if (w == NULL || calm
-        || strcmp(where, "ngx_agt_denials_generation") == 0)
-    {
+    if ((!dies && !stops) || strcmp(where, "ngx_agt_denials_generation") == 0) {
         return;
     }
 
-    if (w->task.task != SIM_TASK_QUIT && below(65536) < killing) {
+    if (dies) {
         tell("killed at %s%s", where, w->lock ? ", with a mutex" : "");
 
         fault(SIM_KILLED_BUSY);
@@ -433,7 +496,7 @@ sim_pause(const char *where)
         processes_leave(w);
     }
 
-    if (below(fleet ? 65536 : 256) < stopping) {
+    if (stops) {
         tell("stopped at %s%s", where, w->lock ? ", with a mutex" : "");
         fault(SIM_STOPPED);
         processes_leave(w);

@@ -99,11 +99,12 @@ static void redis_wake(ngx_uint_t node);
 static ngx_uint_t redis_is(const ngx_str_t *arg, const char *text);
 static uint64_t redis_number(const ngx_str_t *arg);
 static redis_id_t redis_id(const ngx_str_t *arg);
-static unsigned redis_id_len(const redis_id_t *id);
 static uint64_t redis_clock(const redis_node_t *node);
 static void *redis_keep(size_t size);
-static void say(const char *format, ...)
-    __attribute__((format(printf, 1, 2)));
+static void say(const char *text);
+static void say_number(u_char type, uint64_t n);
+static void say_id(const redis_id_t *id);
+static u_char *say_digits(u_char *end, uint64_t n);
 static void say_bytes(const u_char *data, size_t len);
 static void say_entry(const redis_entry_t *e);
 static void redis_reply(wire_t *wire);
@@ -117,6 +118,7 @@ uint64_t          marked;              /* ms, wall: start of the last mark */
 uint64_t          added;               /* entries, in all */
 
 static wire_t     wires[WIRES];
+static ngx_uint_t nwires;              /* from there on, none was used yet */
 static void      *kept;                /* memory of this schedule */
 static text_t     reply;
 
@@ -180,11 +182,13 @@ redis_begin(void)
     ngx_uint_t     i;
     redis_data_t  *d;
 
-    for (i = 0; i < WIRES; i++) {
+    for (i = 0; i < nwires; i++) {
         if (wires[i].used) {
             redis_free(&wires[i]);
         }
     }
+
+    nwires = 0;
 
     for ( /* void */ ; kept; kept = next) {
         next = *(void **) kept;
@@ -220,7 +224,7 @@ redis_next(uint64_t end)
     wire_t        *w;
     redis_node_t  *node;
 
-    for (i = 0; i < WIRES; i++) {
+    for (i = 0; i < nwires; i++) {
         w = &wires[i];
 
         if (!w->used) {
@@ -263,10 +267,14 @@ redis_run(void)
     wire_t        *w;
     redis_node_t  *node;
 
-    n = below(WIRES);
+    n = below(ngx_max(nwires, 1));
 
-    for (i = 0; i < WIRES; i++, n++) {
-        w = &wires[n % WIRES];
+    for (i = 0; i < nwires; i++, n++) {
+        if (n == nwires) {
+            n = 0;
+        }
+
+        w = &wires[n];
         node = &nodes[w->node];
 
         if (!w->used || redis_is_cut(w)) {
@@ -522,7 +530,7 @@ redis_lease(redis_node_t *node, const ngx_str_t *args)
     }
 
     if (!node->primary) {
-        say("%s", readonly);
+        say(readonly);
         return;
     }
 
@@ -549,7 +557,7 @@ redis_ask(redis_node_t *node, const ngx_str_t *args)
     if (d->epoch[0] == '\0') {
 
         if (!node->primary) {
-            say("%s", readonly);
+            say(readonly);
             return;
         }
 
@@ -558,10 +566,12 @@ redis_ask(redis_node_t *node, const ngx_str_t *args)
         node->emptied = now.mono;
     }
 
-    say("*4\r\n$32\r\n%.32s\r\n:%u\r\n$%u\r\n%lu-%lu\r\n:%lu\r\n",
-        d->epoch, (unsigned) d->n, redis_id_len(&d->last),
-        (unsigned long) d->last.ms, (unsigned long) d->last.seq,
-        (unsigned long) redis_clock(node));
+    say("*4\r\n$32\r\n");
+    say_bytes((u_char *) d->epoch, 32);
+    say("\r\n");
+    say_number(':', d->n);
+    say_id(&d->last);
+    say_number(':', redis_clock(node));
 }
 
 
@@ -578,7 +588,7 @@ redis_add(wire_t *wire, const ngx_str_t *value)
     d = &node->data;
 
     if (!node->primary || node->oom) {
-        say("%s", node->oom ? oom : readonly);
+        say(node->oom ? oom : readonly);
         redis_reply(wire);
         return;
     }
@@ -636,10 +646,7 @@ redis_add(wire_t *wire, const ngx_str_t *value)
          (unsigned) wire->edge, (unsigned long) (e->id.ms - epoch * 1000),
          (unsigned long) e->id.seq, (unsigned long) e->what->number);
 
-    say("$%u\r\n%lu-%lu\r\n",
-        redis_id_len(&e->id),
-        (unsigned long) e->id.ms, (unsigned long) e->id.seq);
-
+    say_id(&e->id);
     redis_reply(wire);
     redis_wake(wire->node);
 }
@@ -668,8 +675,10 @@ redis_read(wire_t *wire)
         return;
     }
 
-    say("*1\r\n*2\r\n$%u\r\n%s\r\n*%u\r\n", (unsigned) strlen(REDIS_STREAM),
-        REDIS_STREAM, (unsigned) n);
+    say("*1\r\n*2\r\n");
+    say_number('$', sizeof(REDIS_STREAM) - 1);
+    say(REDIS_STREAM "\r\n");
+    say_number('*', n);
 
     for ( /* void */ ; n; n--, i++) {
         say_entry(&d->entries[i]);
@@ -684,7 +693,7 @@ redis_wake(ngx_uint_t node)
 {
     ngx_uint_t  i;
 
-    for (i = 0; i < WIRES; i++) {
+    for (i = 0; i < nwires; i++) {
         if (wires[i].used && wires[i].waits && wires[i].node == node) {
             redis_read(&wires[i]);
         }
@@ -737,7 +746,7 @@ redis_range(redis_node_t *node, const ngx_str_t *start, const ngx_str_t *end,
         /* void */
     }
 
-    say("*%u\r\n", (unsigned) n);
+    say_number('*', n);
 
     for (i = 0; i < n; i++) {
         say_entry(&d->entries[first + i]);
@@ -753,7 +762,7 @@ redis_trim(redis_node_t *node, const ngx_str_t *min)
     redis_data_t  *d;
 
     if (!node->primary) {
-        say("%s", readonly);
+        say(readonly);
         return;
     }
 
@@ -769,7 +778,7 @@ redis_trim(redis_node_t *node, const ngx_str_t *min)
     d->n -= n;
     memmove(d->entries, d->entries + n, d->n * sizeof(redis_entry_t));
 
-    say(":%u\r\n", (unsigned) n);
+    say_number(':', n);
 }
 
 
@@ -803,7 +812,7 @@ redis_cut(ngx_uint_t node, ngx_uint_t edge)
 {
     ngx_uint_t  i;
 
-    for (i = 0; i < WIRES; i++) {
+    for (i = 0; i < nwires; i++) {
         if (wires[i].used && (wires[i].node == node || node == REDIS_ANY)
             && (wires[i].edge == edge || edge == REDIS_ANY))
         {
@@ -842,7 +851,7 @@ redis_release(void)
 {
     ngx_uint_t  i;
 
-    for (i = 0; i < WIRES; i++) {
+    for (i = 0; i < nwires; i++) {
         wires[i].hangs = 0;
     }
 }
@@ -858,7 +867,7 @@ redis_demote(ngx_uint_t node)
     nodes[node].primary = 0;
     nodes[node].demoted = now.mono;
 
-    for (i = 0; i < WIRES; i++) {
+    for (i = 0; i < nwires; i++) {
         if (wires[i].used && wires[i].node == node && wires[i].waits) {
             wires[i].waits = 0;
             say("-UNBLOCKED force unblock from blocking operation, instance "
@@ -876,7 +885,7 @@ redis_forget(const sim_worker_t *w)
 {
     ngx_uint_t  i;
 
-    for (i = 0; i < WIRES; i++) {
+    for (i = 0; i < nwires; i++) {
         if (wires[i].used && wires[i].edge == w->edge
             && wires[i].worker == w->number)
         {
@@ -886,27 +895,30 @@ redis_forget(const sim_worker_t *w)
 }
 
 
-/* 1 if epoll would wake this worker */
+/* the workers that epoll would wake, by edge * SIM_WORKERS + number */
 
-ngx_uint_t
-redis_is_ready(const sim_worker_t *w)
+uint64_t
+redis_ready(void)
 {
+    uint64_t    ready;
+    wire_t     *w;
     ngx_uint_t  i;
 
-    for (i = 0; i < WIRES; i++) {
-        if (wires[i].used && !wires[i].closed && wires[i].edge == w->edge
-            && wires[i].worker == w->number
-            && (((wires[i].made || wires[i].refused) && !wires[i].told)
-                || wires[i].dead
-                || (wires[i].in.first
-                    && now.mono >= wires[i].in.first->due))
-            && !redis_is_cut(&wires[i]))
+    ready = 0;
+
+    for (i = 0; i < nwires; i++) {
+        w = &wires[i];
+
+        if (w->used && !w->closed
+            && (((w->made || w->refused) && !w->told) || w->dead
+                || (w->in.first && now.mono >= w->in.first->due))
+            && !redis_is_cut(w))
         {
-            return 1;
+            ready |= (uint64_t) 1 << (w->edge * SIM_WORKERS + w->worker);
         }
     }
 
-    return 0;
+    return ready;
 }
 
 
@@ -927,6 +939,7 @@ sim_connect(ngx_uint_t node)
     }
 
     w = &wires[i];
+    nwires = ngx_max(nwires, i + 1);
 
     memset(w, 0, sizeof(wire_t));
 
@@ -1191,14 +1204,6 @@ redis_id(const ngx_str_t *arg)
 }
 
 
-static unsigned
-redis_id_len(const redis_id_t *id)
-{
-    return (unsigned) snprintf(NULL, 0, "%lu-%lu", (unsigned long) id->ms,
-                               (unsigned long) id->seq);
-}
-
-
 static uint64_t
 redis_clock(const redis_node_t *node)
 {
@@ -1238,17 +1243,53 @@ redis_keep(size_t size)
 
 
 static void
-say(const char *format, ...)
+say(const char *text)
 {
-    int      len;
-    char     text[512];
-    va_list  args;
+    say_bytes((const u_char *) text, strlen(text));
+}
 
-    va_start(args, format);
-    len = vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
 
-    say_bytes((u_char *) text, (size_t) len);
+static void
+say_number(u_char type, uint64_t n)
+{
+    u_char  *p, text[NGX_INT64_LEN + 3];
+
+    p = say_digits(text + sizeof(text) - 2, n);
+    *--p = type;
+    memcpy(text + sizeof(text) - 2, "\r\n", 2);
+
+    say_bytes(p, (size_t) (text + sizeof(text) - p));
+}
+
+
+static void
+say_id(const redis_id_t *id)
+{
+    u_char  *p, *last, text[2 * NGX_INT64_LEN + 3];
+
+    last = text + sizeof(text) - 2;
+    memcpy(last, "\r\n", 2);
+
+    p = say_digits(last, id->seq);
+    *--p = '-';
+    p = say_digits(p, id->ms);
+
+    say_number('$', (uint64_t) (last - p));
+    say_bytes(p, (size_t) (text + sizeof(text) - p));
+}
+
+
+/* returns where they begin */
+
+static u_char *
+say_digits(u_char *end, uint64_t n)
+{
+    do {
+        *--end = (u_char) ('0' + n % 10);
+        n /= 10;
+    } while (n);
+
+    return end;
 }
 
 
@@ -1272,11 +1313,10 @@ say_bytes(const u_char *data, size_t len)
 static void
 say_entry(const redis_entry_t *e)
 {
-    say("*2\r\n$%u\r\n%lu-%lu\r\n*2\r\n$1\r\ne\r\n$%u\r\n",
-        redis_id_len(&e->id),
-        (unsigned long) e->id.ms, (unsigned long) e->id.seq,
-        (unsigned) e->value.len);
-
+    say("*2\r\n");
+    say_id(&e->id);
+    say("*2\r\n$1\r\ne\r\n");
+    say_number('$', e->value.len);
     say_bytes(e->value.data, e->value.len);
     say("\r\n");
 }

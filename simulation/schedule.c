@@ -105,6 +105,17 @@ is_of_fleet(uint64_t seed)
 }
 
 
+/* most are short: what goes wrong takes few steps, and others many seeds */
+
+ngx_uint_t
+steps_of(uint64_t seed)
+{
+    draw_from(seed, SIM_STEPS + 2);
+
+    return below(16) ? 100 + below(100) : SIM_STEPS;
+}
+
+
 void
 schedule(uint64_t seed, const u_char *skip, ngx_uint_t steps)
 {
@@ -678,6 +689,7 @@ schedule_request(sim_worker_t *w)
     task.task = SIM_TASK_REQUEST;
     task.request = q;
 
+    model_arrives(i);
     start(w, &task);
 }
 
@@ -769,12 +781,12 @@ schedule_call(void)
     ngx_uint_t   i, n, other;
     sim_call_t  *call, *found;
 
-    n = below(SIM_CALLS);
+    n = below(ngx_max(ncalls, 1));
     other = below(3);
     found = NULL;
 
-    for (i = 0; i < SIM_CALLS; i++) {
-        call = &calls[(n + i) % SIM_CALLS];
+    for (i = 0; i < ncalls; i++) {
+        call = &calls[(n + i) % ncalls];
 
         if (call->used) {
             found = call;
@@ -949,7 +961,7 @@ schedule_answers(void)
     for (i = 0; i < 64; i++) {
         n = 0;
 
-        for (k = 0; k < SIM_CALLS; k++) {
+        for (k = 0; k < ncalls; k++) {
 
             if (!calls[k].used) {
                 continue;

@@ -35,7 +35,7 @@
 
 #define SIM_EDGES      3    /* the third one in some schedules of a fleet */
 #define SIM_WORKERS    3    /* of an edge */
-#define SIM_STEPS      400  /* of a schedule */
+#define SIM_STEPS      400  /* of a schedule, at most */
 
 #define SIM_TOKENS     6    /* that clients present */
 #define SIM_LISTED     250  /* further tokens that the API has revoked */
