@@ -58,6 +58,9 @@ static void change_end(void);
 static void check_facts(void);
 static void check_deny(void);
 static void check_deny_more(void);
+static void prepare_crowd(void);
+static void change_crowd(void);
+static void check_crowd(void);
 static void check_again(const char *jti);
 static void check_flights(void);
 static void put(ngx_uint_t n, ngx_agt_class_e class, uint64_t sent,
@@ -78,7 +81,8 @@ static u_char                      *shared, *copy, *last;
 static ngx_agt_clock_t   now = { 1000000, 1700000000 };
 static const u_char                 api[32] = "an API";
 static const u_char                 token[32] = "a token's digest";
-static ngx_uint_t                   states;
+static ngx_uint_t                   states, crowd;
+static char                         mover[16];
 
 
 static const change_t  changes[] = {
@@ -95,6 +99,8 @@ static const change_t  changes[] = {
       check_deny_more },
     { "a denial in place of one that is over", prepare_over, change_deny,
       check_deny },
+    { "a denial for which another one moves", prepare_crowd, change_crowd,
+      check_crowd },
     { "a recovery", prepare_some, change_recover, check_facts },
     { "a lead that is taken", prepare_flights, change_lead, check_flights },
     { "a lead that is given back", prepare_lead, change_end,
@@ -574,6 +580,74 @@ check_again(const char *jti)
     if (e) {
         unit_check(e->clean < ngx_agt_denials_generation(denials));
     }
+}
+
+
+/* "mover" takes a place in which there is a denial now */
+
+static void
+prepare_crowd(void)
+{
+    char               jti[16];
+    u_char             key[NGX_AGT_DENIAL_KEY_LEN];
+    ngx_str_t          v;
+    ngx_uint_t         i;
+    ngx_agt_denial_t  *s;
+
+    prepare_some();
+
+    crowd = ngx_agt_denial_set_capacity(denials->set) * 85 / 100;
+
+    for (i = 0; i < crowd; i++) {
+        (void) snprintf(jti, sizeof(jti), "crowd%u", (unsigned) i);
+        (void) deny(jti, 0);
+    }
+
+    unit_check(denials->sh->lost == 0);
+
+    memcpy(last, shared, BOTH);
+
+    for (i = 0; i < 1000; i++) {
+        v.len = (size_t) snprintf(mover, sizeof(mover), "mover%u",
+                                  (unsigned) i);
+        v.data = (u_char *) mover;
+
+        (void) ngx_agt_denials_key(key, api, NGX_AGT_DENIAL_JTI, &v);
+        (void) deny(mover, 0);
+
+        s = ngx_agt_denial_set_find(denials->set, key, &now);
+        s = (ngx_agt_denial_t *) (last + ((u_char *) s - shared));
+
+        memcpy(shared, last, BOTH);
+
+        if (s->mono) {
+            return;
+        }
+    }
+
+    unit_check(0);
+}
+
+
+static void
+change_crowd(void)
+{
+    (void) deny(mover, 0);
+}
+
+
+static void
+check_crowd(void)
+{
+    char        jti[16];
+    ngx_uint_t  i;
+
+    for (i = 0; i < crowd; i++) {
+        (void) snprintf(jti, sizeof(jti), "crowd%u", (unsigned) i);
+        unit_check(denied(jti, NULL) != NGX_AGT_REASON_NONE);
+    }
+
+    check_again(mover);
 }
 
 

@@ -317,6 +317,7 @@ test_marks(void)
 {
     ngx_uint_t          i;
     ngx_agt_clock_t     now = { 1000000, 1700000000 };
+    ngx_atomic_uint_t   changes;
     ngx_agt_denials_t  *denials;
 
     unit_test("a mark tells that a token is older than a denial");
@@ -347,6 +348,12 @@ test_marks(void)
 
     ngx_agt_denials_asked(denials, api, api, 2000000, 1700009000, &now);
     unit_check(!subject_denied(denials, 1700005000, 2000000));
+
+    unit_test("a mark is a change, since a denial may be moved for it");
+
+    changes = denials->sh->changes;
+    ngx_agt_denials_asked(denials, other, other, 2000000, 1700009000, &now);
+    unit_check(denials->sh->changes == changes + 2);
 
     unit_test("marks take no place from denials, and deny nothing");
 

@@ -19,6 +19,7 @@ static void test_strengthened(void);
 static void test_learned(void);
 static void test_death(void);
 static void test_old(void);
+static void test_moved(void);
 static void test_again(void);
 static void test_recent(void);
 static void begin(void);
@@ -53,6 +54,7 @@ main(int argc, char **argv)
     test_learned();
     test_death();
     test_old();
+    test_moved();
     test_again();
     test_recent();
 
@@ -260,6 +262,31 @@ test_old(void)
 
     unit_check(n + denials->sh->lost == i);
     unit_check(n > i / 2);
+}
+
+
+static void
+test_moved(void)
+{
+    ngx_uint_t  i, n, full, from;
+
+    unit_test("numbers are found whose denials were moved to make room");
+
+    begin();
+
+    full = ngx_agt_denial_set_capacity(denials->set) * 9 / 10;
+
+    for (n = 1; n <= full; n++) {
+        unit_check(deny(n, NGX_AGT_DENIED_BY_HOOK, 100, 0) == NGX_OK);
+    }
+
+    for (from = 1; from <= full; from += n) {
+        n = take(from, 100);
+
+        for (i = 0; i < n; i++) {
+            unit_check(!taken[i].empty);
+        }
+    }
 }
 
 

@@ -15,6 +15,12 @@ static ngx_agt_denial_t *ngx_agt_denial_set_bucket(
     ngx_agt_denial_set_t *t, const u_char *key, ngx_uint_t choice);
 static ngx_agt_denial_t *ngx_agt_denial_set_place(ngx_agt_denial_set_t *t,
     const ngx_agt_denial_t *add, const ngx_agt_clock_t *now);
+static ngx_agt_denial_t *ngx_agt_denial_set_move(ngx_agt_denial_set_t *t,
+    const u_char *key, const ngx_agt_clock_t *now);
+static ngx_agt_denial_t *ngx_agt_denial_set_vacant(ngx_agt_denial_t *bucket,
+    const u_char *key, const ngx_agt_clock_t *now);
+static void ngx_agt_denial_set_copy(ngx_agt_denial_t *s,
+    const ngx_agt_denial_t *from);
 static ngx_uint_t ngx_agt_denial_goes(const ngx_agt_denial_t *s,
     const ngx_agt_denial_t *other, const ngx_agt_clock_t *now);
 static uint64_t ngx_agt_denial_end(const ngx_agt_denial_t *s,
@@ -83,19 +89,7 @@ ngx_agt_denial_set_add(ngx_agt_denial_set_t *t, const ngx_agt_denial_t *add,
         rc = NGX_BUSY;
     }
 
-    /* free until it is whole */
-
-    s->mono = 0;
-    ngx_memory_barrier();
-
-    ngx_memcpy(s->key, add->key, NGX_AGT_DENIAL_KEY_LEN);
-    s->mark = add->mark;
-    s->wall = add->wall;
-    s->before = add->before;
-    s->number = add->number;
-
-    ngx_memory_barrier();
-    s->mono = ngx_max(add->mono, 1);
+    ngx_agt_denial_set_copy(s, add);
 
     t->added++;
 
@@ -173,9 +167,9 @@ ngx_agt_denial_set_capacity(ngx_agt_denial_set_t *t)
 
 
 /*
- * Returns a free place in the emptier of the two buckets.  Where there is none,
- * it returns the place of the denial to replace, or NULL where none may be
- * replaced.
+ * Returns a free place in the emptier of the two buckets, or one that was made
+ * free by a move.  Where there is none, it returns the place of the denial to
+ * replace, or NULL where none may be replaced.
  */
 
 static ngx_agt_denial_t *
@@ -227,6 +221,10 @@ ngx_agt_denial_set_place(ngx_agt_denial_set_t *t,
         }
     }
 
+    if (place == NULL) {
+        place = ngx_agt_denial_set_move(t, key, now);
+    }
+
     if (place) {
         return place;
     }
@@ -238,6 +236,91 @@ ngx_agt_denial_set_place(ngx_agt_denial_set_t *t,
             && ngx_agt_denial_source(goes)
                <= ngx_agt_denial_source(add))
            ? goes : NULL;
+}
+
+
+/*
+ * Moves a denial of the two buckets of "key" to the other bucket that it may
+ * lie in, and returns its place, or NULL where all of those are full.
+ */
+
+static ngx_agt_denial_t *
+ngx_agt_denial_set_move(ngx_agt_denial_set_t *t, const u_char *key,
+    const ngx_agt_clock_t *now)
+{
+    ngx_uint_t         choice, other, i;
+    ngx_agt_denial_t  *s, *bucket, *vacant;
+
+    for (choice = 0; choice < 2; choice++) {
+        s = ngx_agt_denial_set_bucket(t, key, choice);
+
+        for (i = 0; i < 2 * NGX_AGT_DENIAL_SET_BUCKET; i++) {
+            other = i % 2;
+            bucket = ngx_agt_denial_set_bucket(t, s[i / 2].key, other);
+            vacant = ngx_agt_denial_set_vacant(bucket, s[i / 2].key, now);
+
+            if (vacant) {
+                ngx_agt_denial_set_copy(vacant, &s[i / 2]);
+
+                ngx_memory_barrier();
+                s[i / 2].mono = 0;
+
+                return &s[i / 2];
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+/*
+ * A free place of a bucket in which there is nothing with this key, also not
+ * from a process that died in a move: one of two would not be strengthened.
+ */
+
+static ngx_agt_denial_t *
+ngx_agt_denial_set_vacant(ngx_agt_denial_t *bucket, const u_char *key,
+    const ngx_agt_clock_t *now)
+{
+    ngx_uint_t         i;
+    ngx_agt_denial_t  *vacant;
+
+    vacant = NULL;
+
+    for (i = 0; i < NGX_AGT_DENIAL_SET_BUCKET; i++) {
+
+        if (bucket[i].mono
+            && ngx_memcmp(bucket[i].key, key, NGX_AGT_DENIAL_KEY_LEN) == 0)
+        {
+            return NULL;
+        }
+
+        if (!ngx_agt_denial_set_is_live(&bucket[i], now)) {
+            vacant = &bucket[i];
+        }
+    }
+
+    return vacant;
+}
+
+
+/* the place is free until the denial is whole */
+
+static void
+ngx_agt_denial_set_copy(ngx_agt_denial_t *s, const ngx_agt_denial_t *from)
+{
+    s->mono = 0;
+    ngx_memory_barrier();
+
+    ngx_memcpy(s->key, from->key, NGX_AGT_DENIAL_KEY_LEN);
+    s->mark = from->mark;
+    s->wall = from->wall;
+    s->before = from->before;
+    s->number = from->number;
+
+    ngx_memory_barrier();
+    s->mono = ngx_max(from->mono, 1);
 }
 
 

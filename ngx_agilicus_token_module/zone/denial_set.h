@@ -27,7 +27,8 @@
  * a denied token good again.
  *
  * Writes are ordered so that a process that dies in the middle of one damages
- * no denial but the one that it was writing.
+ * no denial but the one that it was writing.  A denial may lie in two places
+ * then; what is found is the stronger one.
  */
 
 #define NGX_AGT_DENIAL_KEY_LEN  32
@@ -89,7 +90,8 @@ ngx_agt_denial_set_t *ngx_agt_denial_set_init(void *mem,
 
 /*
  * Adds a denial, or makes an existing one last longer, deny more and be better
- * protected; never weakens a denial.
+ * protected; never weakens a denial.  May move another one, which is not to be
+ * found for a moment: who holds no lock must look again.
  *
  * NGX_OK        added, or strengthened: tokens that were found clean must be
  *               checked again

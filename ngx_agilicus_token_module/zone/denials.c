@@ -657,9 +657,15 @@ ngx_agt_denials_asked(ngx_agt_denials_t *denials,
 
     ngx_agt_denials_lock(denials);
 
-    /* a mark is read under the mutex only, and denies nothing by itself */
+    /* a mark denies nothing by itself, but a denial may be moved for it */
+
+    denials->sh->changes++;
+    ngx_memory_barrier();
 
     (void) ngx_agt_denial_set_add(denials->set, &add, now, &gone);
+
+    ngx_memory_barrier();
+    denials->sh->changes++;
 
     ngx_agt_denials_unlock(denials);
 }

@@ -171,7 +171,10 @@ ngx_agt_numbers_reserve(ngx_agt_denials_t *denials)
 
     ngx_agt_denials_lock(denials);
 
-    number = numbers->next++;
+    number = numbers->next;
+
+    denials->places[number % numbers->nplaces] = 0;
+    numbers->next++;
 
     ngx_agt_denials_unlock(denials);
 
@@ -305,12 +308,14 @@ ngx_agt_numbers_take(ngx_agt_denials_t *denials, uint64_t from,
         if (s) {
             numbered[i].denial = *s;
 
-        } else if (from + i + numbers->nplaces < numbers->next) {
+        } else if (denials->places[(from + i) % numbers->nplaces] != 0
+                   || from + i + numbers->nplaces < numbers->next)
+        {
             old = 1;
         }
     }
 
-    /* the places of these are not noted any more */
+    /* the places of these are not noted any more, or they were moved */
 
     at = 0;
 
@@ -423,7 +428,10 @@ ngx_agt_numbers_give(ngx_agt_denials_t *denials, ngx_agt_denial_t *s,
 }
 
 
-/* the place of a denial is looked up by its number, as long as it is recent */
+/*
+ * The place of a denial is looked up by its number, as long as it is recent; 0
+ * is no place of a denial.
+ */
 
 static void
 ngx_agt_numbers_note(ngx_agt_denials_t *denials, uint64_t number,
