@@ -822,27 +822,30 @@ test_twice(void)
 
         unit_check(put(run, 2000, 6000, 0) == NGX_OK);
 
+        /* both are the first of their buckets: they would move first */
+
         s = ngx_agt_denial_set_find(set, key, &now);
         i = (ngx_uint_t) (s - (ngx_agt_denial_t *) set) / BUCKET;
-        other = (ngx_agt_denial_t *) set + (3 - i) * BUCKET + run % BUCKET;
+        other = (ngx_agt_denial_t *) set + (3 - i) * BUCKET;
         old = *s;
+        s->mono = 0;
 
         /* where both of its buckets are one, it cannot be moved */
 
-        *other = *s;
-        s->mono = 0;
+        *other = old;
 
         if (ngx_agt_denial_set_find(set, key, &now) != other) {
             continue;
         }
 
+        s = (ngx_agt_denial_t *) set + i * BUCKET;
         *s = old;
         twice++;
 
         unit_check(put(run, 9000, 13000, 4) == NGX_OK);
 
-        for (n = 1000; n < 1100; n++) {
-            (void) put(n, 2000, 6000, 0);
+        for (n = 0; n < 100; n++) {
+            (void) put(1000 + 100 * run + n, 2000, 6000, 0);
         }
 
         s = ngx_agt_denial_set_find(set, key, &now);
