@@ -179,6 +179,8 @@ test_strengthened(void)
 static void
 test_learned(void)
 {
+    uint64_t  number;
+
     unit_test("what another edge has told is not told again");
 
     begin();
@@ -198,7 +200,16 @@ test_learned(void)
     (void) learn(1, NGX_AGT_DENIED_BY_HOOK, 200, 0);
     unit_check(find(1)->number == 1);
     (void) learn(1, NGX_AGT_DENIED_BY_HOOK, 300, 0);
-    unit_check(find(1)->number & NGX_AGT_NUMBER_OTHERS);
+    number = find(1)->number;
+    unit_check(number & NGX_AGT_NUMBER_OTHERS);
+
+    /* who tells less may not know that there is more */
+
+    now.mono += 5000;
+    (void) learn(1, NGX_AGT_DENIED_BY_HOOK, 200, 0);
+    unit_check(find(1)->number == number);
+    (void) learn(1, NGX_AGT_DENIED_BY_HOOK, 300, 0);
+    unit_check(find(1)->number > number);
 
     /* each says something that the other does not */
 

@@ -7,8 +7,12 @@
 #include "zone/numbers.h"
 
 
+/* milliseconds by which clocks that say the same may differ */
+#define NGX_AGT_NUMBERS_SAME  1000
+
+
 static ngx_uint_t ngx_agt_numbers_says_more(const ngx_agt_denial_t *a,
-    const ngx_agt_denial_t *b);
+    const ngx_agt_denial_t *b, uint64_t same);
 static void ngx_agt_numbers_give(ngx_agt_denials_t *denials,
     ngx_agt_denial_t *s, uint64_t old);
 static void ngx_agt_numbers_note(ngx_agt_denials_t *denials, uint64_t number,
@@ -66,14 +70,20 @@ ngx_agt_numbers_before_locked(ngx_agt_denials_t *denials,
 
     numbering->number = s->number;
 
-    more = ngx_agt_numbers_says_more(add, s);
+    more = ngx_agt_numbers_says_more(add, s, 0);
 
-    /* another edge's, already or since it says all that the own one does */
+    if (add->number && (s->number & NGX_AGT_NUMBER_OTHERS)) {
 
-    if (add->number
-        && ((s->number & NGX_AGT_NUMBER_OTHERS)
-            || (more && !ngx_agt_numbers_says_more(s, add))))
-    {
+        /* where less was told, this edge may be the only one that knows more */
+
+        if (!ngx_agt_numbers_says_more(s, add, NGX_AGT_NUMBERS_SAME)) {
+            s->number = add->number;
+        }
+
+    } else if (add->number && more && !ngx_agt_numbers_says_more(s, add, 0)) {
+
+        /* another edge's, since it says all that the own one does */
+
         s->number = add->number;
 
     } else {
@@ -93,12 +103,13 @@ ngx_agt_numbers_before_locked(ngx_agt_denials_t *denials,
 /* 1 if "a" denies more than "b", longer, or is better protected */
 
 static ngx_uint_t
-ngx_agt_numbers_says_more(const ngx_agt_denial_t *a, const ngx_agt_denial_t *b)
+ngx_agt_numbers_says_more(const ngx_agt_denial_t *a, const ngx_agt_denial_t *b,
+    uint64_t same)
 {
     return a->wall > b->wall
            || a->before > b->before
            || (ngx_agt_denial_kind(a) == NGX_AGT_DENIAL_SUBJECT
-               && ngx_agt_denial_made(a) > ngx_agt_denial_made(b))
+               && ngx_agt_denial_made(a) > ngx_agt_denial_made(b) + same)
            || (ngx_agt_denial_source(a) > ngx_agt_denial_source(b)
                && ngx_agt_denial_source(a) >= NGX_AGT_DENIED_UNTOLD);
 }
