@@ -48,6 +48,16 @@ EOL
 }
 
 
+# restarted empty while nothing is denied: there is nothing to tell
+
+for (1, 2) {
+    $redis->kill;
+    ok($fleet->wait_state($_, 'away', 20), 'Redis has gone') for $one, $two;
+    $redis->restart;
+    $fleet->healthy('it is back, without anything', $one, $two);
+}
+
+
 my $first = $fleet->deny($one);
 
 $fleet->refused($two, $first, 'it is heard');
