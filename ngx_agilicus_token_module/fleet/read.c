@@ -235,7 +235,10 @@ ngx_agt_fleet_read_epoch(ngx_agt_fleet_connection_t *conn,
 }
 
 
-/* where the last entry is not there, later ones may have gone with it */
+/*
+ * Where the last entry is not there, later ones may have gone with it; so may a
+ * "resend" that this edge has not answered.
+ */
 
 static void
 ngx_agt_fleet_read_place(ngx_agt_fleet_connection_t *conn,
@@ -252,16 +255,19 @@ ngx_agt_fleet_read_place(ngx_agt_fleet_connection_t *conn,
         return;
     }
 
+    ngx_agt_clock_now(&now);
+
     if (reply->n == 0) {
         w->last.ms = 0;
         w->last.seq = 0;
         w->state->unsure = ngx_agt_numbers_last(w->denials);
+        w->state->asked = now.mono;
+        w->marks = 0;
     }
 
     w->known = 1;
 
     if (w->moved) {
-        ngx_agt_clock_now(&now);
         ngx_agt_fleet_read_resend(w, &now);
 
     } else {
