@@ -111,7 +111,7 @@ mcp-check: all
 
 ## fleet-check      many edges and a Redis: times, and FLEET_RUNS=20 of faults
 fleet-check: all
-	@scripts/dependencies build test
+	@scripts/dependencies build test check
 	@scripts/run-tests scripts/fleet-check
 
 ## bench            the cost of a token, beside other ways; BENCH_QUICK=1 is short

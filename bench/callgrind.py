@@ -13,15 +13,17 @@ from servers import Connection
 
 REQUESTS = 300
 
-# of one request: in libcrypto, and everywhere else
+# of one request: in libcrypto, and everywhere else; and of the latter in
+# malloc() and free(), which depend on what else lies on the heap
 
-Count = collections.namedtuple('Count', 'rest libcrypto')
+Count = collections.namedtuple('Count', 'rest libcrypto heap')
 
 
-def count(s, conf, name, path, tokens, **values):
+def count(s, conf, name, path, tokens, options=(), ready=None, **values):
     """
-    Runs nginx with CONF once under callgrind; its requests present each of
-    "tokens" by turns, and all of them have been seen before.
+    Runs nginx with CONF once under callgrind, which may have more options; its
+    requests present each of "tokens" by turns, and all of them have been seen
+    before.  "ready" is called with the port first.
     """
 
     out = os.path.join(s.run, 'callgrind.' + name)
@@ -29,7 +31,10 @@ def count(s, conf, name, path, tokens, **values):
     port, process = s.nginx(
         conf, 'count-' + name, main='user root; master_process off;',
         command=['valgrind', '-q', '--tool=callgrind', '--instr-atstart=no',
-                 '--callgrind-out-file=' + out], **values)
+                 '--callgrind-out-file=' + out, *options], **values)
+
+    if ready:
+        ready(port)
 
     # the first requests ask the API, and fill the caches
 
@@ -47,11 +52,14 @@ def count(s, conf, name, path, tokens, **values):
     text = subprocess.run(['callgrind_annotate', '--threshold=100', out],
                           stdout=subprocess.PIPE, text=True, check=True).stdout
     total = number(re.search(r'^ *([\d,]+) .*PROGRAM TOTALS', text, re.M))
-    libcrypto = sum(number(m) for m in
-                    re.finditer(r'^ *([\d,]+) .*libcrypto', text, re.M))
+    libcrypto, heap = (
+        sum(number(m) for m in
+            re.finditer(r'^ *([\d,]+) .*' + where, text, re.M))
+        for where in ('libcrypto', r'(?:malloc|free|unlink_chunk).* \[.*libc\.so'))
     requests = turns * len(tokens)
 
-    return Count((total - libcrypto) / requests, libcrypto / requests)
+    return Count((total - libcrypto) / requests, libcrypto / requests,
+                 heap / requests)
 
 
 def drive(connection, path, tokens, turns):

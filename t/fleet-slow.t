@@ -5,10 +5,6 @@ use warnings;
 # lost packets, make the edge late, and nothing more.  An entry that is deleted
 # before the edge has read it itself is appended again.
 
-use IO::Select;
-use IO::Socket::INET;
-use IO::Socket::UNIX;
-use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -17,6 +13,7 @@ use lib 't/lib';
 use FleetEdges;
 use MockAPI;
 use NginxControl;
+use RedisProxy;
 use RedisServer;
 
 # seconds by which answers come late
@@ -29,69 +26,17 @@ my $mock = MockAPI->start(
 my $allow = [ qr/agilicus token: fleet/ ];
 my $redis = RedisServer->start;
 my $control = "$redis->{dir}/control";
-my $listen = IO::Socket::INET->new(Listen => 8, LocalAddr => '127.0.0.1')
-    or die "listen: $!\n";
-my $port = $listen->sockport;
-my $proxy = fork();
-
-die "fork: $!\n" if !defined $proxy;
-
-if ($proxy == 0) {
-    proxy();
-    POSIX::_exit(0);
-}
-
-close $listen;
-
 
 # of each two connections, the second one's answers are late while "$control" is
-# not there; while it is, what the first one asks waits
+# not there; while "hold" is there, what the first one asks waits
 
-sub proxy {
-    my $select = IO::Select->new($listen);
-    my (%peer, %late, %asks, @due, $n);
-
-    local $SIG{PIPE} = 'IGNORE';
-
-    while (getppid() != 1) {
-        for my $from ($select->can_read(0.01)) {
-
-            if ($from == $listen) {
-                my $client = $listen->accept or next;
-                my $server = IO::Socket::UNIX->new($redis->{socket}) or next;
-
-                $peer{$client} = $server;
-                $peer{$server} = $client;
-                $late{$server} = (++$n % 2 == 0) ? $late : 0;
-                $asks{$client} = $n % 2;
-                $select->add($client, $server);
-                next;
-            }
-
-            my $to = $peer{$from};
-
-            if (!sysread $from, my $data, 65536) {
-                $select->remove($from, $to);
-                shutdown $_, 2 for $from, $to;
-
-            } else {
-                push @due, [ time + (-e $control ? 0 : $late{$from} || 0), $to,
-                             $data, $asks{$from} ];
-            }
-        }
-
-        my $hold = -e "$control/hold";
-        my @now = grep { $_->[0] <= time && !($hold && $_->[3]) } @due;
-
-        @due = grep { my $wait = $_; !grep { $_ == $wait } @now } @due;
-        syswrite $_->[1], $_->[2] for @now;
-    }
-}
-
+my $proxy = RedisProxy->start($redis,
+    late => sub { return $_[1] || $_[0] % 2 || -e $control ? 0 : $late },
+    hold => sub { return $_[1] && $_[0] % 2 && -e "$control/hold" });
 
 my $fleet = FleetEdges->new($redis->url);
 my $fast = $fleet->edge;
-my $slow = $fleet->edge(url => "redis://127.0.0.1:$port",
+my $slow = $fleet->edge(url => $proxy->url,
                         params => 'timeout=10s');
 my $n = 0;
 
@@ -126,7 +71,7 @@ $slow->finish('an edge ends', allow => $allow);
 
 mkdir $control or die "$control: $!\n";
 
-$slow = $fleet->edge(url => "redis://127.0.0.1:$port", params => 'timeout=10s');
+$slow = $fleet->edge(url => $proxy->url, params => 'timeout=10s');
 ok($fleet->wait_state($slow, 'healthy', 20), 'an edge is well');
 $redis->cli('SET', 'agilicus:lease', '0' x 32);
 ok($fleet->wait_for(10, sub {
@@ -163,8 +108,7 @@ EOL
 $_->finish('an edge ends', allow => $allow) for $fast, $slow;
 rmdir $control;
 
-kill KILL => $proxy;
-waitpid $proxy, 0;
+$proxy->stop;
 $redis->stop;
 $mock->stop;
 

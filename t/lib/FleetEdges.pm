@@ -6,13 +6,16 @@ package FleetEdges;
 #   my $fleet = FleetEdges->new($redis->url, params => 'timeout=1s');
 #   my $edge = $fleet->edge(workers => 2, http => '...');
 #
+#   $fleet->status($edge)                      its status, {} without an answer
 #   $fleet->state($edge)                       a word
+#   $fleet->wait_for($seconds, sub { ... }, $every)    true once that is true
 #   $fleet->wait_state($edge, 'healthy', $seconds)
 #   $fleet->figures($edge)                     the "fleet" of its status
 #   $fleet->why($edge, $token)                 "verdict/reason"
 #   $fleet->wait_why($edge, $token, $why, $seconds)
 #   $fleet->post($edge, '/out', $token)        signs out: the status
 #   $fleet->hook($edge, jti => @names)         the status
+#   $fleet->all_healthy($seconds, @edges)      seconds that it took; or undef
 #
 # Checks of Test::More, of tokens whose jti is "j-" and their name:
 #
@@ -109,26 +112,29 @@ sub edge {
 }
 
 
-sub figures {
+sub status {
     my ($self, $edge) = @_;
 
     my $res = $edge->get('/status?format=json');
 
-    return eval { JSON::PP::decode_json($res->{body})->{fleet} } || {};
+    return eval { JSON::PP::decode_json($res->{body}) } || {};
 }
+
+
+sub figures { return status(@_)->{fleet} || {} }
 
 
 sub state { return figures(@_)->{state} || '' }
 
 
 sub wait_for {
-    my ($self, $seconds, $check) = @_;
+    my ($self, $seconds, $check, $every) = @_;
 
     my $until = time + ($seconds || 10) * NginxControl::slow();
 
     do {
         return 1 if $check->();
-        sleep 0.005;
+        sleep($every || 0.005);
     } while (time < $until);
 
     return 0;
@@ -140,6 +146,21 @@ sub wait_state {
 
     return $self->wait_for($seconds,
                            sub { $self->state($edge) eq $state });
+}
+
+
+sub all_healthy {
+    my ($self, $seconds, @edges) = @_;
+
+    my $begin = time;
+
+    # an edge may fall back while others are waited for
+
+    $self->wait_for($seconds, sub {
+        return !grep { $self->state($_) ne 'healthy' } @edges;
+    }, 0.02 * @edges) or return undef;
+
+    return time - $begin;
 }
 
 
