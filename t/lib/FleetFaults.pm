@@ -10,8 +10,10 @@ package FleetFaults;
 #   $faults->finish                        strings, too
 #
 # A denial counts as told when the edge that was called has nothing pending; from
-# $known_after on, no edge that is healthy may let its token in.  Where an edge
-# is killed with its memory, what it alone may have known counts no more.
+# $known_after on, no edge that is healthy may let its token in.  What may have
+# been deleted before all edges have read it is missed with a later mark only.
+# Where an edge is killed with its memory, what it alone may have known counts no
+# more.  No edge is healthy while it says that something is missing.
 
 use strict;
 use warnings;
@@ -29,6 +31,10 @@ use RedisServer ();
 
 my $known_after = 2 * NginxControl::slow();
 
+# one that has heard no mark for this long is not healthy
+
+my $marked_after = 11 * NginxControl::slow();
+
 # faults of a run, and denials that are still looked at in later ones
 
 my $faults_of_run = 10;
@@ -37,8 +43,8 @@ my $kept = 100;
 my $allow = [ qr/agilicus token: /, qr/exited on signal 9/ ];
 my $stream = 'agilicus:stream';
 
-# how often, and what it is; for a poison, edges are "unreadable" for a minute,
-# so it comes last in a run
+# how often, and what it is, and whether entries are lost; for a poison, edges
+# are "unreadable" for a minute, so it comes last in a run
 
 my @faults = (
     [ 10, 'worker killed',          \&worker_killed ],
@@ -46,25 +52,29 @@ my @faults = (
     [ 6,  'edge that polls killed', \&poller_killed ],
     [ 10, 'Redis stands still',     \&redis_halted ],
     [ 8,  'Redis killed',           \&redis_killed ],
-    [ 6,  'Redis killed, empty',    \&redis_emptied ],
+    [ 6,  'Redis killed, empty',    \&redis_emptied, 1 ],
     [ 12, 'partition',              \&partition ],
     [ 6,  'Redis full',             \&redis_full ],
     [ 6,  'password wrong',         \&password_wrong ],
-    [ 12, 'entries deleted',        \&entries_deleted ],
-    [ 6,  'stream deleted',         \&stream_deleted ],
+    [ 12, 'entries deleted',        \&entries_deleted, 1 ],
+    [ 6,  'stream deleted',         \&stream_deleted, 1 ],
     [ 6,  'entries replayed',       \&entries_replayed ],
     [ 4,  'ids ahead',              \&ids_ahead ],
-    [ 2,  'the last id',            \&ids_last ],
-    [ 4,  'odd epoch or lease',     \&odd_value ],
+    [ 2,  'the last id',            \&ids_last, 1 ],
+    [ 4,  'odd epoch or lease',     \&odd_value, 1 ],
 );
 
 my $poisoned = 0.15;
 
+# how often one edge is cut off meanwhile
+
+my $cut_off = 0.4;
+
 my @poisons = (
     [ 1, 'edge with a wrong key',         \&wrong_key ],
     [ 1, 'entries forged',                \&entries_forged ],
-    [ 1, 'entries of another epoch',      \&epoch_replayed ],
-    [ 1, 'another epoch',                 \&other_epoch ],
+    [ 1, 'entries of another epoch',      \&epoch_replayed, 1 ],
+    [ 1, 'another epoch',                 \&other_epoch, 1 ],
 );
 
 
@@ -136,16 +146,22 @@ sub run {
                1 .. $faults_of_run;
 
     for my $step (@plan) {
-        my ($name, $fault) = @$step;
+        my ($name, $fault, $loses) = @$step;
+        my $cut = rand() < $cut_off ? int rand 3 : undef;
+
+        push @steps, sprintf '%.1f %s%s', time - $^T, $name,
+                             defined $cut ? ", edge $cut is cut off" : '';
+        $self->{steps} = [ @steps ];
+        $self->{counts}{$name}++;
 
         # what is denied just before a fault is what may be lost by it
 
+        $self->{proxies}[$cut]->halt if defined $cut;
         $self->deny;
         $self->look(8) if rand() < 0.5;
-        push @steps, sprintf '%.1f %s', time - $^T, $name;
-        $self->{steps} = [ @steps ];
-        $self->{counts}{$name}++;
         $fault->($self);
+        $self->may_be_lost if $loses;
+        $self->{proxies}[$cut]->go_on if defined $cut;
         $self->look(16);
     }
 
@@ -159,7 +175,11 @@ sub run {
         # the look after the first one knows what was told
 
         $self->look(0);
-        sleep $known_after;
+
+        my ($due) = sort { $b <=> $a } time + $known_after,
+                    map { $_->{due} } values %{ $self->{denied} };
+
+        sleep $due - time + 0.1;
         $self->look;
 
     } else {
@@ -210,10 +230,10 @@ sub chosen {
 
     for my $one (@list) {
         $dice -= $one->[0];
-        return @$one[1, 2] if $dice < 0;
+        return @$one[1 .. 3] if $dice < 0;
     }
 
-    return @{ $list[-1] }[1, 2];
+    return @{ $list[-1] }[1 .. 3];
 }
 
 
@@ -262,10 +282,23 @@ sub deny {
 
         if ($fleet->hook($edges->[$at], jti => "j-$name") == 204) {
             $self->{denied}{$name} = { at => $edges->[$at], told => 0,
-                                       known => { $at => 1 },
+                                       due => 0, known => { $at => 1 },
                                        begun => time };
             $self->{counts}{denials}++;
         }
+    }
+
+    return;
+}
+
+
+# what is not seen to be known to all
+
+sub may_be_lost {
+    my ($self) = @_;
+
+    for my $denial (values %{ $self->{denied} }) {
+        $denial->{due} = time + $marked_after if keys %{ $denial->{known} } < 3;
     }
 
     return;
@@ -301,9 +334,15 @@ sub look {
     my %told;
 
     for my $edge (@{ $self->{edges} }) {
-        my $pending = $fleet->figures($edge)->{pending};
+        my $figures = $fleet->figures($edge);
+        my $pending = $figures->{pending};
 
         $told{$edge} = defined $pending && $pending == 0;
+
+        # these are not read at once
+
+        $self->wrong('healthy, and something is missing: ' . $edge->prefix)
+            if misses($figures) && misses($fleet->figures($edge));
     }
 
     for my $denial (values %$denied) {
@@ -330,7 +369,7 @@ sub look {
             $self->{counts}{looks}++;
             $denial->{known}{$at} = 1 if $why eq 'revoked/jti';
 
-            next if !$healthy || !$denial->{told}
+            next if !$healthy || !$denial->{told} || $now <= $denial->{due}
                     || $now - $denial->{told} <= $known_after;
 
             $self->{counts}{healthy}++;
@@ -351,6 +390,13 @@ sub look {
     }
 
     return;
+}
+
+
+sub misses {
+    my ($figures) = @_;
+
+    return ($figures->{state} || '') eq 'healthy' && $figures->{missing};
 }
 
 
