@@ -4,6 +4,7 @@ use warnings;
 # The revocation feed of a fleet: one edge polls, and what it tells counts on the
 # others, as long as it is fresh and nothing is missing.
 
+use Digest::SHA qw(hmac_sha256 hmac_sha256_hex sha256 sha256_hex);
 use File::Temp;
 use JSON::PP ();
 use POSIX ();
@@ -53,6 +54,14 @@ ok(wait_feed($alone, 'healthy'), 'and its feed is healthy');
 
 ($lease) = $other_redis->cli('KEYS', '*:feed:*') =~ /(\S+)/;
 
+# of the URL, the interval, no sessions and no leeway
+
+my $id = sha256_hex(sha256('http://127.0.0.1:' . $mock->port), '1000,0,0');
+my $derived = hmac_sha256(pack('H*', $hex), pack('H*', $id));
+
+is($lease, 'agilicus:feed:' . hmac_sha256_hex("agilicus fleet name\1", $derived),
+   'the name of its lease is derived with the key');
+
 $other_redis->cli('SET', $lease, '0' x 32);
 ok(wait_here($alone, 0), 'another edge has the lease');
 
@@ -77,8 +86,6 @@ my @polls = map { feed($_)->{polls} } @edges;
 is(feed($_)->{polls}, 0, 'another one has never polled') for @rest;
 is(feed($_)->{lag_ms} >= 0 && feed($_)->{lag_ms} < 1e6, 1,
    'and says how old the poll is') for @rest;
-like($redis->cli('KEYS', '*'), qr/^agilicus:feed:[0-9a-f]{64}$/m,
-     'nothing can be read in the name of the lease');
 
 is($fleet->why($_, 'listed'), 'active/', 'a token passes') for @edges;
 
@@ -244,9 +251,7 @@ ok(time - $begun > 60 || feed($alone)->{polls} == $polled,
 
 # what is told is believed as long as it is fresh, and nothing is missing
 
-my $id = $lease =~ s/.*://r;
-
-$other_redis->cli('SET', "second:feed:$id", '0' x 32);
+$other_redis->cli('SET', $lease =~ s/^agilicus/second/r, '0' x 32);
 
 my $second_fleet = FleetEdges->new($other_redis->url, params => 'name=second');
 my $told = $second_fleet->edge(http => $every, valid => '');

@@ -32,12 +32,14 @@ static void test_format(void);
 static void test_nonces(void);
 static void test_cache(void);
 static void test_failures(void);
+static void test_names(void);
 static ngx_uint_t fails(void);
 static ngx_agt_fleet_seal_t *fleet(const char *of_keys, const char *of_name);
 static ngx_int_t open_with(ngx_agt_fleet_seal_t *s, const u_char *sealed,
     size_t len);
 static ngx_uint_t is_zero(const u_char *p, size_t len);
-static void hkdf(const u_char *key, const u_char *salt, u_char *derived);
+static void hkdf(const u_char *key, const u_char *salt, const char *info,
+    u_char *derived);
 static void seal_elsewhere(const u_char *key, u_char *sealed, ngx_uint_t v,
     ngx_uint_t k, const char *text, const char *of_name);
 
@@ -183,6 +185,7 @@ main(int argc, char **argv)
     test_nonces();
     test_cache();
     test_failures();
+    test_names();
 
     return unit_done();
 }
@@ -607,6 +610,38 @@ test_failures(void)
 }
 
 
+static void
+test_names(void)
+{
+    u_char                 digest[32], name[32], other[32];
+    ngx_uint_t             i;
+    ngx_agt_fleet_seal_t  *s;
+
+    static const char  *keys[] = { "a", "ab" };
+
+    unit_test("a name is HKDF-SHA256 with the first key, and no key that seals");
+
+    memset(digest, 'd', 32);
+
+    for (i = 0; i < 2; i++) {
+        s = fleet(keys[i], "edge");
+
+        memset(name, 'a', 32);
+        hkdf(name, digest, "agilicus fleet name\1", other);
+
+        unit_check(ngx_agt_fleet_seal_name(s, digest, name) == NGX_OK);
+        unit_check(memcmp(name, other, 32) == 0);
+        unit_check(keys_left == 0);
+
+        calls = 0;
+        unit_check(ngx_agt_fleet_seal_name(s, digest, name) != NGX_OK);
+        calls = -1;
+
+        ngx_agt_fleet_seal_free(s);
+    }
+}
+
+
 /* a key of 32 times each letter */
 
 static ngx_agt_fleet_seal_t *
@@ -661,12 +696,13 @@ is_zero(const u_char *p, size_t len)
 /* RFC 5869 with one block */
 
 static void
-hkdf(const u_char *key, const u_char *salt, u_char *derived)
+hkdf(const u_char *key, const u_char *salt, const char *info,
+    u_char *derived)
 {
     u_char  prk[32];
 
     if (HMAC(EVP_sha256(), salt, 32, key, 32, prk, NULL) == NULL
-        || HMAC(EVP_sha256(), prk, 32, (const u_char *) "agilicus fleet\1", 15,
+        || HMAC(EVP_sha256(), prk, 32, (const u_char *) info, strlen(info),
                 derived, NULL)
            == NULL)
     {
@@ -696,7 +732,7 @@ seal_elsewhere(const u_char *key, u_char *sealed, ngx_uint_t v, ngx_uint_t k,
     memset(&sealed[SALT], 'S', 32);
     memset(&sealed[NONCE], 'N', 12);
 
-    hkdf(key, &sealed[SALT], derived);
+    hkdf(key, &sealed[SALT], "agilicus fleet\1", derived);
 
     ctx = REAL(EVP_CIPHER_CTX_new)();
 

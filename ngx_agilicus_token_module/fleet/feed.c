@@ -178,6 +178,7 @@ void
 ngx_agt_fleet_feed_ask(ngx_agt_fleet_worker_t *w, uint64_t now)
 {
     u_char                *p;
+    u_char                 name[NGX_AGT_DIGEST_LEN];
     u_char                 text[NGX_AGT_FLEET_NAME_MAX
                                 + sizeof(NGX_AGT_FLEET_FEED_KEY)
                                 + 2 * NGX_AGT_DIGEST_LEN];
@@ -186,7 +187,9 @@ ngx_agt_fleet_feed_ask(ngx_agt_fleet_worker_t *w, uint64_t now)
 
     feed = &w->denials->sh->feed;
 
-    if (feed->interval == 0 || !ngx_agt_fleet_feed_relies(w, now)) {
+    if (feed->interval == 0 || !ngx_agt_fleet_feed_relies(w, now)
+        || ngx_agt_fleet_seal_name(w->seal, feed->id, name) != NGX_OK)
+    {
         return;
     }
 
@@ -195,7 +198,7 @@ ngx_agt_fleet_feed_ask(ngx_agt_fleet_worker_t *w, uint64_t now)
                    sizeof(NGX_AGT_FLEET_FEED_KEY) - 1);
 
     key.data = text;
-    key.len = (size_t) (ngx_hex_dump(p, feed->id, NGX_AGT_DIGEST_LEN) - text);
+    key.len = (size_t) (ngx_hex_dump(p, name, NGX_AGT_DIGEST_LEN) - text);
 
     (void) ngx_agt_fleet_lease(w, &key,
                                now < w->feed.rest ? NGX_AGT_FLEET_LEASE_LEAVE

@@ -22,7 +22,9 @@
 #define NGX_AGT_FLEET_FRONT                                                   \
     (2 + NGX_AGT_FLEET_SALT + NGX_AGT_FLEET_NONCE)
 
+/* what a key is derived for; none that seals is ever made public */
 #define NGX_AGT_FLEET_INFO     "agilicus fleet"
+#define NGX_AGT_FLEET_NAMES    "agilicus fleet name"
 
 /* a seal is bound to version, kind, the name with its length, and the epoch */
 #define NGX_AGT_FLEET_BOUND                                                   \
@@ -55,7 +57,7 @@ struct ngx_agt_fleet_seal_s {
 
 
 static ngx_int_t ngx_agt_fleet_seal_derive(ngx_agt_fleet_seal_t *seal,
-    const u_char *key, const u_char *salt, u_char *out);
+    const u_char *key, const u_char *salt, const char *info, u_char *out);
 static ngx_int_t ngx_agt_fleet_seal_cipher(ngx_agt_fleet_seal_t *seal,
     ngx_uint_t encrypt, const u_char *key, const u_char *front,
     const u_char *in, size_t len, u_char *out, u_char *tag);
@@ -98,7 +100,7 @@ ngx_agt_fleet_seal_new(const ngx_agt_fleet_keys_t *keys, const ngx_str_t *name,
     if (seal->ctx == NULL || seal->kdf == NULL
         || RAND_bytes(seal->own.salt, NGX_AGT_FLEET_SALT) != 1
         || ngx_agt_fleet_seal_derive(seal, keys->keys[0], seal->own.salt,
-                                     seal->own.key)
+                                     NGX_AGT_FLEET_INFO, seal->own.key)
            != NGX_OK)
     {
         ERR_clear_error();
@@ -211,7 +213,8 @@ ngx_agt_fleet_seal_open(ngx_agt_fleet_seal_t *seal, const ngx_str_t *sealed,
     rc = NGX_DECLINED;
 
     for (i = 0; i < seal->keys.n && rc != NGX_OK; i++) {
-        rc = ngx_agt_fleet_seal_derive(seal, seal->keys.keys[i], salt, key);
+        rc = ngx_agt_fleet_seal_derive(seal, seal->keys.keys[i], salt,
+                                       NGX_AGT_FLEET_INFO, key);
 
         if (rc == NGX_OK) {
             rc = ngx_agt_fleet_seal_cipher(seal, 0, key, sealed->data, in, len,
@@ -231,13 +234,21 @@ ngx_agt_fleet_seal_open(ngx_agt_fleet_seal_t *seal, const ngx_str_t *sealed,
 }
 
 
+ngx_int_t
+ngx_agt_fleet_seal_name(ngx_agt_fleet_seal_t *seal, const u_char *digest,
+    u_char *out)
+{
+    return ngx_agt_fleet_seal_derive(seal, seal->keys.keys[0], digest,
+                                     NGX_AGT_FLEET_NAMES, out);
+}
+
+
 static ngx_int_t
 ngx_agt_fleet_seal_derive(ngx_agt_fleet_seal_t *seal, const u_char *key,
-    const u_char *salt, u_char *out)
+    const u_char *salt, const char *info, u_char *out)
 {
     int         rc;
     char        digest[] = "SHA256";
-    char        info[] = NGX_AGT_FLEET_INFO;
     OSSL_PARAM  params[5];
 
     params[0] = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest,
@@ -248,8 +259,9 @@ ngx_agt_fleet_seal_derive(ngx_agt_fleet_seal_t *seal, const u_char *key,
     params[2] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT,
                                                   (u_char *) salt,
                                                   NGX_AGT_FLEET_SALT);
-    params[3] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info,
-                                                  sizeof(info) - 1);
+    params[3] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO,
+                                                  (char *) info,
+                                                  ngx_strlen(info));
     params[4] = OSSL_PARAM_construct_end();
 
     rc = EVP_KDF_derive(seal->kdf, out, NGX_AGT_FLEET_KEY_LEN, params);

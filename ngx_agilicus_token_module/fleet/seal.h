@@ -83,5 +83,15 @@ ngx_int_t ngx_agt_fleet_seal_open(ngx_agt_fleet_seal_t *seal,
     const ngx_str_t *sealed, u_char *out, size_t max, ngx_uint_t *version,
     ngx_uint_t *kind);
 
+/*
+ * Writes a name for what has the digest "digest" to "out"; both are of
+ * NGX_AGT_DIGEST_LEN bytes.  The name is the same on all edges with the same
+ * first key, and tells nobody without that key what it is of: who guesses the
+ * digest cannot see that he is right.  Returns NGX_OK, or NGX_DECLINED where
+ * libcrypto failed.
+ */
+ngx_int_t ngx_agt_fleet_seal_name(ngx_agt_fleet_seal_t *seal,
+    const u_char *digest, u_char *out);
+
 
 #endif /* _NGX_AGT_FLEET_SEAL_H_INCLUDED_ */
