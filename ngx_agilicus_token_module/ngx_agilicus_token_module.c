@@ -564,7 +564,8 @@ ngx_agt_init_module(ngx_cycle_t *cycle)
 
     ngx_agt_jwsk_configure(mcf->api.first, &mcf->jwsk, mcf->api.cycle);
 
-    ngx_agt_fleet_configure(mcf->api.denials, &mcf->fleet, mcf->api.cycle);
+    ngx_agt_fleet_configure(mcf->api.denials, &mcf->fleet, mcf->api.cycle,
+                            mcf->api.max_leeway);
 
     if (ngx_agt_seal_init(cycle->log) != NGX_OK) {
         return NGX_ERROR;

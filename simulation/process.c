@@ -135,7 +135,8 @@ process_make(sim_edge_t *edge)
     mcf->api.denials = &edge->denials;
     mcf->api.cycle = ++edge->denials.sh->cycles;
 
-    ngx_agt_fleet_configure(&edge->denials, &mcf->fleet, mcf->api.cycle);
+    ngx_agt_fleet_configure(&edge->denials, &mcf->fleet, mcf->api.cycle,
+                            mcf->api.max_leeway);
 
     if (mcf->fleet.on) {
         ngx_agt_fleet_seal_free(seal_of_master);

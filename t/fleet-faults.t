@@ -42,7 +42,8 @@ sub append {
     my (%opt) = (key => $key, name => 'agilicus', version => 1, kind => 3,
                  writer => 'ab' x 16, number => 1, rest => '', @_);
 
-    my $plain = $opt{writer} . sprintf('%016x', $opt{number}) . $opt{rest};
+    my $plain = $opt{writer} . sprintf('%016x%08x', $opt{number}, 0)
+                . $opt{rest};
     my $epoch = $redis->cli('GET', 'agilicus:epoch');
     my $seal = "python3 -B t/lib/fleet_entry.py $opt{key} $opt{name} $epoch"
                . " $opt{version} $opt{kind} $plain";

@@ -355,7 +355,8 @@ sub told {
 
     my $key = $opt{key} || $hex;
     my $epoch = $other_redis->cli('GET', 'second:epoch');
-    my $plain = 'ab' x 16 . sprintf('%016x', $number) . ($opt{id} || $id)
+    my $plain = 'ab' x 16 . sprintf('%016x%08x', $number, 0)
+                . ($opt{id} || $id)
                 . sprintf('%016x%016x%02x', 1000 * time + $start,
                           $opt{duration} || 10, 0);
     my $seal = "python3 -B t/lib/fleet_entry.py $key second $epoch 1 5 $plain";

@@ -93,7 +93,7 @@ sleep 2;
 is($fleet->figures($edge)->{told}, $told, 'the edge has nothing to tell');
 
 my $epoch = $redis->cli('GET', 'agilicus:epoch');
-my $mark = 'ab' x 16 . sprintf('%016x', 1) . '00' x 48 . '0001'
+my $mark = 'ab' x 16 . sprintf('%016x', 1) . '00' x 20 . '0001'
            . $writer . sprintf('%016x%016x', 1, 0);
 
 system("python3 -B t/lib/fleet_entry.py " . '5a' x 32 . " agilicus $epoch 1 2"

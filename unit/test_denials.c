@@ -27,6 +27,7 @@ static void test_recovery(void);
 static void test_asked(void);
 static void test_marks(void);
 static void test_unknown(void);
+static void test_extended(void);
 static void test_spellings(void);
 static void test_told(void);
 static void test_feed(void);
@@ -62,6 +63,7 @@ main(int argc, char **argv)
     test_asked();
     test_marks();
     test_unknown();
+    test_extended();
     test_spellings();
     test_told();
     test_feed();
@@ -414,6 +416,54 @@ test_unknown(void)
 
     unit_check(n <= ngx_agt_denial_set_capacity(denials->unknown) && n > 0);
     unit_check(denials->sh->lost == 0 && denials->sh->incomplete == 0);
+
+    stub_denials_free(denials);
+}
+
+
+static void
+test_extended(void)
+{
+    ngx_uint_t          i;
+    ngx_agt_clock_t     now = { 1000000, 1700000000 };
+    ngx_agt_denial_t   *s;
+    ngx_agt_denials_t  *denials;
+
+    unit_test("denials last longer, of each set, and only those that live");
+
+    denials = stub_denials(32 * 1024);
+
+    unit_check(deny_token(denials, 1, 0) == NGX_OK);
+    unit_check(deny_token(denials, 2, 1) == NGX_OK);
+
+    ngx_agt_denials_lock(denials);
+    ngx_agt_denials_extend_locked(denials, 30, &now);
+
+    now.mono += 200000;
+    now.wall += 200;
+    ngx_agt_denials_extend_locked(denials, 3000, &now);
+    ngx_agt_denials_unlock(denials);
+
+    now.mono -= 200000;
+    now.wall -= 200;
+
+    i = 0;
+    s = ngx_agt_denial_set_next(denials->set, &i, &now);
+    unit_check(s && s->wall == now.wall + 130 && s->mono == now.mono + 130000);
+
+    i = 0;
+    s = ngx_agt_denial_set_next(denials->unknown, &i, &now);
+    unit_check(s && s->wall == now.wall + 130 && s->mono == now.mono + 130000);
+
+    unit_test("for ever stays for ever");
+
+    s->wall = 0x7fffffffffffffff - 10;
+
+    ngx_agt_denials_lock(denials);
+    ngx_agt_denials_extend_locked(denials, 30, &now);
+    ngx_agt_denials_unlock(denials);
+
+    unit_check(s->wall == 0x7fffffffffffffff);
 
     stub_denials_free(denials);
 }

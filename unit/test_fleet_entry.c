@@ -100,53 +100,53 @@ test_bytes(void)
 
     p = expected;
     memset(p, 'w', 16);
-    memcpy(p + 16, "\x01\x02\x03\x04\x05\x06\x07\x08" "\x03\x04\x01", 11);
-    memset(p + 27, 'A', 32);
-    memset(p + 59, 'K', 32);
-    memcpy(p + 91, "\0\0\x01\x8b\xcf\xe5\x68\0", 8);
-    memcpy(p + 99, "\0\0\0\0\x65\x53\xf1\0", 8);
-    memcpy(p + 107, "\xff\xff\xff\xff\xff\xff\xff\xfe", 8);
+    memcpy(p + 16, "\x01\x02\x03\x04\x05\x06\x07\x08" "\0\x01\x51\x80"
+           "\x03\x04\x01", 15);
+    memset(p + 31, 'A', 32);
+    memset(p + 63, 'K', 32);
+    memcpy(p + 95, "\0\0\x01\x8b\xcf\xe5\x68\0", 8);
+    memcpy(p + 103, "\0\0\0\0\x65\x53\xf1\0", 8);
+    memcpy(p + 111, "\xff\xff\xff\xff\xff\xff\xff\xfe", 8);
 
-    unit_check(ngx_agt_fleet_entry_encode(&entry, out) == 115);
-    unit_check(NGX_AGT_FLEET_DENIAL_LEN == 115);
-    unit_check(memcmp(out, expected, 115) == 0);
+    unit_check(ngx_agt_fleet_entry_encode(&entry, out) == 119);
+    unit_check(NGX_AGT_FLEET_DENIAL_LEN == 119);
+    unit_check(memcmp(out, expected, 119) == 0);
 
     unit_test("a mark has these bytes");
 
     make_mark(2);
 
-    memset(p + 24, 'A', 32);
-    memcpy(p + 56, "\0\0\x01\x8b\xcf\xe5\x68\0" "\0\0\0\0\0\0\x01\x02"
+    memcpy(p + 28, "\0\0\x01\x8b\xcf\xe5\x68\0" "\0\0\0\0\0\0\x01\x02"
            "\0\x02", 18);
-    memset(p + 74, 0, 16);
-    memcpy(p + 90, "\0\0\0\0\0\0\0\x01" "\0\0\0\0\0\0\0\0", 16);
-    memset(p + 106, 1, 16);
-    memcpy(p + 122, "\0\0\0\0\0\0\0\x02" "\0\0\0\0\0\0\0\x09", 16);
+    memset(p + 46, 0, 16);
+    memcpy(p + 62, "\0\0\0\0\0\0\0\x01" "\0\0\0\0\0\0\0\0", 16);
+    memset(p + 78, 1, 16);
+    memcpy(p + 94, "\0\0\0\0\0\0\0\x02" "\0\0\0\0\0\0\0\x09", 16);
 
-    unit_check(ngx_agt_fleet_entry_encode(&entry, out) == 138);
-    unit_check(memcmp(out, expected, 138) == 0);
+    unit_check(ngx_agt_fleet_entry_encode(&entry, out) == 110);
+    unit_check(memcmp(out, expected, 110) == 0);
 
     unit_test("a poll has these bytes");
 
     make_poll();
 
-    memset(p + 24, 'F', 32);
-    memcpy(p + 56, "\0\0\x01\x8b\xcf\xe5\x68\0" "\0\0\0\0\0\0\x01\x02"
+    memset(p + 28, 'F', 32);
+    memcpy(p + 60, "\0\0\x01\x8b\xcf\xe5\x68\0" "\0\0\0\0\0\0\x01\x02"
            "\x01", 17);
 
-    unit_check(ngx_agt_fleet_entry_encode(&entry, out) == 73);
-    unit_check(NGX_AGT_FLEET_POLL_LEN == 73);
-    unit_check(memcmp(out, expected, 73) == 0);
+    unit_check(ngx_agt_fleet_entry_encode(&entry, out) == 77);
+    unit_check(NGX_AGT_FLEET_POLL_LEN == 77);
+    unit_check(memcmp(out, expected, 77) == 0);
 
-    unit_test("two kinds are their writer and number alone");
+    unit_test("two kinds are their writer, number and leeway alone");
 
     entry.kind = NGX_AGT_FLEET_RESEND;
-    unit_check(ngx_agt_fleet_entry_encode(&entry, out) == 24);
-    unit_check(memcmp(out, expected, 24) == 0);
+    unit_check(ngx_agt_fleet_entry_encode(&entry, out) == 28);
+    unit_check(memcmp(out, expected, 28) == 0);
 
     entry.kind = NGX_AGT_FLEET_EMPTY;
-    unit_check(ngx_agt_fleet_entry_encode(&entry, out) == 24);
-    unit_check(memcmp(out, expected, 24) == 0);
+    unit_check(ngx_agt_fleet_entry_encode(&entry, out) == 28);
+    unit_check(memcmp(out, expected, 28) == 0);
 }
 
 
@@ -206,6 +206,12 @@ test_bounds(void)
     unit_check(!is_good());
 
     make_denial();
+    entry.leeway = 0;
+    unit_check(is_good());
+    entry.leeway = NGX_AGT_FLEET_LEEWAY + 1;
+    unit_check(!is_good());
+
+    make_denial();
     entry.kind = 0;
     unit_check(ngx_agt_fleet_entry_encode(&entry, out) == 0);
     entry.kind = NGX_AGT_FLEET_POLL + 1;
@@ -213,12 +219,12 @@ test_bounds(void)
 
     make_mark(1);
     entry.u.mark.start = 0x7fffffffffffffff;
-    entry.u.mark.duration = 0x7fffffffffffffff;
+    entry.u.mark.gone = 0xffffffffff;
     unit_check(is_good());
     entry.u.mark.start++;
     unit_check(!is_good());
     entry.u.mark.start--;
-    entry.u.mark.duration++;
+    entry.u.mark.gone++;
     unit_check(!is_good());
 
     make_poll();
@@ -267,9 +273,9 @@ test_lengths(void)
         unit_check((decode(NGX_AGT_FLEET_DENIAL, out, len) == NGX_OK)
                    == (len == good));
         unit_check((decode(NGX_AGT_FLEET_RESEND, out, len) == NGX_OK)
-                   == (len == 24));
+                   == (len == 28));
         unit_check((decode(NGX_AGT_FLEET_EMPTY, out, len) == NGX_OK)
-                   == (len == 24));
+                   == (len == 28));
         unit_check(decode(0, out, len) == NGX_DECLINED);
         unit_check(decode(NGX_AGT_FLEET_POLL + 1, out, len) == NGX_DECLINED);
     }
@@ -314,7 +320,7 @@ test_marks(void)
 
     make_mark(NGX_AGT_FLEET_WRITERS);
     len = ngx_agt_fleet_entry_encode(&entry, out);
-    out[24 + 32 + 16 + 1]++;
+    out[28 + 16 + 1]++;
     memcpy(out + len, out + len - 32, 32);
 
     lines_back[NGX_AGT_FLEET_WRITERS].last = 0x5a5a;
@@ -485,6 +491,7 @@ make_denial(void)
     entry.kind = NGX_AGT_FLEET_DENIAL;
     memset(entry.writer, 'w', sizeof(entry.writer));
     entry.number = 0x0102030405060708;
+    entry.leeway = NGX_AGT_FLEET_LEEWAY;
 
     memset(entry.u.denial.api, 'A', NGX_AGT_DIGEST_LEN);
     memset(entry.u.denial.key, 'K', NGX_AGT_DIGEST_LEN);
@@ -506,9 +513,8 @@ make_mark(ngx_uint_t n)
 
     entry.kind = NGX_AGT_FLEET_MARK;
     memset(&entry.u, 0, sizeof(entry.u));
-    memset(entry.u.mark.api, 'A', NGX_AGT_DIGEST_LEN);
     entry.u.mark.start = 1700000000000;
-    entry.u.mark.duration = 258;
+    entry.u.mark.gone = 258;
     entry.u.mark.n = n;
     entry.u.mark.lines = lines;
 
@@ -557,17 +563,17 @@ is_good(void)
     if (entry.kind == NGX_AGT_FLEET_DENIAL) {
         make_denial();
         len = ngx_agt_fleet_entry_encode(&entry, bytes);
-        bytes[24] = (u_char) wrong.u.denial.kind;
-        bytes[25] = (u_char) wrong.u.denial.source;
-        bytes[26] = (u_char) wrong.u.denial.unknown;
-        bytes[91] = (u_char) (wrong.u.denial.made >> 56);
+        bytes[28] = (u_char) wrong.u.denial.kind;
+        bytes[29] = (u_char) wrong.u.denial.source;
+        bytes[30] = (u_char) wrong.u.denial.unknown;
+        bytes[95] = (u_char) (wrong.u.denial.made >> 56);
 
     } else if (entry.kind == NGX_AGT_FLEET_POLL) {
         make_poll();
         len = ngx_agt_fleet_entry_encode(&entry, bytes);
-        bytes[56] = (u_char) (wrong.u.poll.start >> 56);
-        bytes[64] = (u_char) (wrong.u.poll.duration >> 56);
-        bytes[72] = (u_char) wrong.u.poll.incomplete;
+        bytes[60] = (u_char) (wrong.u.poll.start >> 56);
+        bytes[68] = (u_char) (wrong.u.poll.duration >> 56);
+        bytes[76] = (u_char) wrong.u.poll.incomplete;
 
     } else {
         ngx_agt_fleet_line_t  line;
@@ -577,18 +583,19 @@ is_good(void)
         len = ngx_agt_fleet_entry_encode(&entry, bytes);
         lines[0] = line;
 
-        bytes[56] = (u_char) (wrong.u.mark.start >> 56);
-        bytes[64] = (u_char) (wrong.u.mark.duration >> 56);
-        bytes[90] = (u_char) (line.first >> 56);
-        bytes[97] = (u_char) line.first;
-        bytes[98] = (u_char) (line.last >> 56);
-        bytes[105] = (u_char) line.last;
+        bytes[28] = (u_char) (wrong.u.mark.start >> 56);
+        bytes[38] = (u_char) (wrong.u.mark.gone >> 40);
+        bytes[62] = (u_char) (line.first >> 56);
+        bytes[69] = (u_char) line.first;
+        bytes[70] = (u_char) (line.last >> 56);
+        bytes[77] = (u_char) line.last;
     }
 
     bytes[16] = (u_char) (wrong.number >> 56);
     bytes[22] = (u_char) (wrong.number >> 8);
     bytes[23] = (u_char) wrong.number;
     memset(&bytes[17], 0, wrong.number ? 0 : 5);
+    bytes[27] = (u_char) wrong.leeway;
 
     entry = wrong;
 
@@ -623,6 +630,7 @@ is_same(void)
     ngx_agt_fleet_denial_t  *denial, *d;
 
     if (entry.kind != read_back.kind || entry.number != read_back.number
+        || entry.leeway != read_back.leeway
         || memcmp(entry.writer, read_back.writer, sizeof(entry.writer)) != 0)
     {
         return 0;
@@ -652,8 +660,7 @@ is_same(void)
     mark = &entry.u.mark;
     m = &read_back.u.mark;
 
-    return memcmp(mark->api, m->api, NGX_AGT_DIGEST_LEN) == 0
-           && mark->start == m->start && mark->duration == m->duration
+    return mark->start == m->start && mark->gone == m->gone
            && mark->n == m->n && m->lines == lines_back
            && memcmp(mark->lines, m->lines,
                      mark->n * sizeof(ngx_agt_fleet_line_t)) == 0;

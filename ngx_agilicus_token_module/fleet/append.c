@@ -16,6 +16,9 @@
 /* milliseconds in which an entry is to be read back */
 #define NGX_AGT_FLEET_BACK     1000
 
+/* times that nothing is read back, after which what is read is another one */
+#define NGX_AGT_FLEET_UNREAD   5
+
 /* milliseconds of rest after Redis has refused an entry */
 #define NGX_AGT_FLEET_REFUSED  500
 
@@ -108,6 +111,7 @@ ngx_agt_fleet_append_one(ngx_agt_fleet_worker_t *w,
 
     ngx_memcpy(entry.writer, w->state->writer, NGX_AGT_FLEET_WRITER_LEN);
     entry.number = numbered->number;
+    entry.leeway = ngx_agt_fleet_leeway(w);
 
     /* these are sent once: what they say would not be true any more later */
 
@@ -202,12 +206,14 @@ ngx_agt_fleet_appended(ngx_agt_fleet_connection_t *conn,
     if (reply->type != NGX_AGT_FLEET_REPLY_STRING) {
         ngx_agt_fleet_error(w, "Redis refuses an entry", reply);
 
+        w->refused = 1;
         w->cursor = ngx_min(w->cursor, number);
         w->hold = ngx_agt_clock_mono() + NGX_AGT_FLEET_REFUSED;
 
         return;
     }
 
+    w->refused = 0;
     w->appended_at = ngx_agt_clock_mono();
     w->state->told++;
 
@@ -229,6 +235,21 @@ ngx_agt_fleet_append_check(ngx_agt_fleet_worker_t *w, uint64_t now)
         || w->read_back >= w->state->appended
         || now - w->appended_at < NGX_AGT_FLEET_BACK)
     {
+        return;
+    }
+
+    /* while all is read that comes */
+
+    if (w->read_back != w->unread_back || now - w->caught > NGX_AGT_FLEET_SILENCE
+        || ngx_agt_counts_refused(w->counts))
+    {
+        w->unread_back = w->read_back;
+        w->unread = 0;
+
+    } else if (++w->unread >= NGX_AGT_FLEET_UNREAD) {
+        ngx_agt_fleet_connection_fail(&w->teller,
+                                      "what it was told is not read back, as "
+                                      "where its address leads to two servers");
         return;
     }
 

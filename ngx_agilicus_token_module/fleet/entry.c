@@ -8,12 +8,18 @@
 #include "zone/denial_set.h"
 
 
+/* seconds since the epoch: of no clock */
+#define NGX_AGT_FLEET_GONE_MAX  0xffffffffff
+
+
 static u_char *ngx_agt_fleet_put(u_char *p, uint64_t value, ngx_uint_t bytes);
 static uint64_t ngx_agt_fleet_get(const u_char **p, ngx_uint_t bytes);
 static u_char *ngx_agt_fleet_denial_encode(u_char *p,
     const ngx_agt_fleet_denial_t *denial);
 static ngx_int_t ngx_agt_fleet_denial_decode(const u_char *p, size_t len,
     ngx_agt_fleet_denial_t *denial);
+static ngx_uint_t ngx_agt_fleet_head_is_good(
+    const ngx_agt_fleet_entry_t *entry);
 static ngx_uint_t ngx_agt_fleet_denial_is_good(
     const ngx_agt_fleet_denial_t *denial);
 static u_char *ngx_agt_fleet_mark_encode(u_char *p,
@@ -83,12 +89,13 @@ ngx_agt_fleet_entry_encode(const ngx_agt_fleet_entry_t *entry, u_char *out)
 {
     u_char  *p;
 
-    if (entry->number == 0 || entry->number > NGX_AGT_FLEET_NUMBER_MAX) {
+    if (!ngx_agt_fleet_head_is_good(entry)) {
         return 0;
     }
 
     p = ngx_cpymem(out, entry->writer, NGX_AGT_FLEET_WRITER_LEN);
     p = ngx_agt_fleet_put(p, entry->number, 8);
+    p = ngx_agt_fleet_put(p, entry->leeway, 4);
 
     switch (entry->kind) {
 
@@ -136,8 +143,9 @@ ngx_agt_fleet_entry_decode(ngx_agt_fleet_kind_e kind, const ngx_str_t *plain,
     p += NGX_AGT_FLEET_WRITER_LEN;
 
     entry->number = ngx_agt_fleet_get(&p, 8);
+    entry->leeway = (ngx_uint_t) ngx_agt_fleet_get(&p, 4);
 
-    if (entry->number == 0 || entry->number > NGX_AGT_FLEET_NUMBER_MAX) {
+    if (!ngx_agt_fleet_head_is_good(entry)) {
         return NGX_DECLINED;
     }
 
@@ -218,9 +226,8 @@ ngx_agt_fleet_mark_encode(u_char *p, const ngx_agt_fleet_mark_t *mark)
         return NULL;
     }
 
-    p = ngx_cpymem(p, mark->api, NGX_AGT_DIGEST_LEN);
     p = ngx_agt_fleet_put(p, mark->start, 8);
-    p = ngx_agt_fleet_put(p, mark->duration, 8);
+    p = ngx_agt_fleet_put(p, mark->gone, 8);
     p = ngx_agt_fleet_put(p, mark->n, 2);
 
     for (i = 0; i < mark->n; i++) {
@@ -286,11 +293,8 @@ ngx_agt_fleet_mark_decode(const u_char *p, size_t len,
         return NGX_DECLINED;
     }
 
-    ngx_memcpy(mark->api, p, NGX_AGT_DIGEST_LEN);
-    p += NGX_AGT_DIGEST_LEN;
-
     mark->start = ngx_agt_fleet_get(&p, 8);
-    mark->duration = ngx_agt_fleet_get(&p, 8);
+    mark->gone = ngx_agt_fleet_get(&p, 8);
     mark->n = (ngx_uint_t) ngx_agt_fleet_get(&p, 2);
     mark->lines = lines;
 
@@ -332,6 +336,14 @@ ngx_agt_fleet_poll_decode(const u_char *p, size_t len,
 
 
 static ngx_uint_t
+ngx_agt_fleet_head_is_good(const ngx_agt_fleet_entry_t *entry)
+{
+    return entry->number != 0 && entry->number <= NGX_AGT_FLEET_NUMBER_MAX
+           && entry->leeway <= NGX_AGT_FLEET_LEEWAY;
+}
+
+
+static ngx_uint_t
 ngx_agt_fleet_denial_is_good(const ngx_agt_fleet_denial_t *denial)
 {
     return denial->kind < NGX_AGT_DENIAL_KINDS
@@ -350,7 +362,7 @@ ngx_agt_fleet_mark_is_good(const ngx_agt_fleet_mark_t *mark)
 
     if (mark->n > NGX_AGT_FLEET_WRITERS
         || mark->start > NGX_AGT_FLEET_NUMBER_MAX
-        || mark->duration > NGX_AGT_FLEET_NUMBER_MAX)
+        || mark->gone > NGX_AGT_FLEET_GONE_MAX)
     {
         return 0;
     }

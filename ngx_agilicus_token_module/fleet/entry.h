@@ -27,6 +27,9 @@
 /* writers that an edge can tell apart, and lines of a mark, at most */
 #define NGX_AGT_FLEET_WRITERS     1024
 
+/* seconds: the longest that an edge can tell */
+#define NGX_AGT_FLEET_LEEWAY      86400
+
 /* a number beyond this one is not accepted, so one more is always a number */
 #define NGX_AGT_FLEET_NUMBER_MAX  0x7fffffffffffffff
 
@@ -73,9 +76,10 @@ typedef struct {
 
 
 typedef struct {
-    u_char                 api[NGX_AGT_DIGEST_LEN];
-    uint64_t               start;     /* ms since the epoch: of the poll */
-    uint64_t               duration;  /* milliseconds */
+    uint64_t               start;     /* ms since the epoch: it was made */
+    uint64_t               gone;      /* seconds since the epoch: no denial of
+                                         a later "exp" is trimmed until another
+                                         mark says so, nor was before */
     ngx_uint_t             n;
     ngx_agt_fleet_line_t  *lines;
 } ngx_agt_fleet_mark_t;
@@ -85,6 +89,9 @@ typedef struct {
     ngx_agt_fleet_kind_e        kind;
     u_char                      writer[NGX_AGT_FLEET_WRITER_LEN];
     uint64_t                    number;    /* of its writer, from 1 */
+    ngx_uint_t                  leeway;    /* seconds for which denials count
+                                              there after their "exp"; in a
+                                              mark: at any edge */
 
     union {
         ngx_agt_fleet_denial_t  denial;
@@ -96,12 +103,12 @@ typedef struct {
 
 /* bytes of an entry before it is sealed */
 
-#define NGX_AGT_FLEET_HEAD_LEN    (NGX_AGT_FLEET_WRITER_LEN + 8)
+#define NGX_AGT_FLEET_HEAD_LEN    (NGX_AGT_FLEET_WRITER_LEN + 8 + 4)
 #define NGX_AGT_FLEET_DENIAL_LEN  (NGX_AGT_FLEET_HEAD_LEN + 2 * 32 + 3 * 8 + 3)
 #define NGX_AGT_FLEET_POLL_LEN    (NGX_AGT_FLEET_HEAD_LEN + 32 + 2 * 8 + 1)
 #define NGX_AGT_FLEET_LINE_LEN    (NGX_AGT_FLEET_WRITER_LEN + 2 * 8)
 #define NGX_AGT_FLEET_MARK_LEN(n)                                             \
-    (NGX_AGT_FLEET_HEAD_LEN + 32 + 2 * 8 + 2 + (n) * NGX_AGT_FLEET_LINE_LEN)
+    (NGX_AGT_FLEET_HEAD_LEN + 2 * 8 + 2 + (n) * NGX_AGT_FLEET_LINE_LEN)
 
 #define NGX_AGT_FLEET_PLAIN_MAX                                               \
     NGX_AGT_FLEET_MARK_LEN(NGX_AGT_FLEET_WRITERS)

@@ -31,6 +31,9 @@
 #define NGX_AGT_FLEET_PAUSE       20
 #define NGX_AGT_FLEET_PAUSE_MAX   500
 
+/* milliseconds between two times at which an edge tells its leeway */
+#define NGX_AGT_FLEET_RETELL      600000
+
 /* milliseconds after which a writer of which nothing stands is forgotten */
 #define NGX_AGT_FLEET_FORGET      3600000
 
@@ -44,6 +47,7 @@ static void ngx_agt_fleet_reader_ready(ngx_agt_fleet_connection_t *conn);
 static void ngx_agt_fleet_teller_ready(ngx_agt_fleet_connection_t *conn);
 static void ngx_agt_fleet_lost(ngx_agt_fleet_connection_t *conn);
 static void ngx_agt_fleet_session(ngx_agt_fleet_worker_t *w, uint64_t now);
+static void ngx_agt_fleet_tell(ngx_agt_fleet_worker_t *w, uint64_t now);
 static void ngx_agt_fleet_ask(ngx_agt_fleet_worker_t *w);
 static void ngx_agt_fleet_pong(ngx_agt_fleet_connection_t *conn,
     const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number);
@@ -60,7 +64,7 @@ static ngx_agt_fleet_worker_t  ngx_agt_fleet;
 
 void
 ngx_agt_fleet_configure(ngx_agt_denials_t *denials,
-    const ngx_agt_fleet_conf_t *conf, uint32_t cycle)
+    const ngx_agt_fleet_conf_t *conf, uint32_t cycle, time_t leeway)
 {
     ngx_agt_clock_t         now;
     ngx_agt_fleet_state_t  *state;
@@ -99,6 +103,23 @@ ngx_agt_fleet_configure(ngx_agt_denials_t *denials,
         ngx_agt_feed_state_forget_locked(denials);
         state->polls = 0;
     }
+
+    /*
+     * Those that had ended by the shorter leeway count again, and are not here
+     * any more.
+     */
+
+    if (state->cycle && (uint64_t) leeway > state->leeway) {
+        ngx_agt_denials_extend_locked(denials,
+                                      leeway - (int64_t) state->leeway, &now);
+
+        if (state->on && conf->on) {
+            state->ended_by = (uint64_t) now.wall - state->leeway;
+            state->until = 0;
+        }
+    }
+
+    state->leeway = (uint64_t) leeway;
 
     state->on = (uint32_t) conf->on;
 
@@ -407,6 +428,8 @@ ngx_agt_fleet_teller_ready(ngx_agt_fleet_connection_t *conn)
     w->ping = 0;
     w->second = 0;
     w->since = ngx_agt_clock_mono();
+    w->hello = 0;
+    w->unread = 0;
 
     ngx_agt_fleet_read_begin(w);
 }
@@ -468,6 +491,7 @@ ngx_agt_fleet_session(ngx_agt_fleet_worker_t *w, uint64_t now)
         ngx_agt_counts_expire(w->counts, now, NGX_AGT_FLEET_FORGET);
         ngx_agt_denials_unlock(w->denials);
 
+        ngx_agt_fleet_tell(w, now);
         ngx_agt_fleet_ask(w);
         ngx_agt_fleet_lead_ask(w);
         ngx_agt_fleet_feed_ask(w, now);
@@ -477,6 +501,28 @@ ngx_agt_fleet_session(ngx_agt_fleet_worker_t *w, uint64_t now)
     ngx_agt_fleet_append_check(w, now);
     ngx_agt_fleet_lead_check(w, now);
     ngx_agt_fleet_append(w);
+}
+
+
+/*
+ * Each session begins with an entry of this edge: it tells the leeway, and shows
+ * that the server that is read is the one that is told.
+ */
+
+static void
+ngx_agt_fleet_tell(ngx_agt_fleet_worker_t *w, uint64_t now)
+{
+    ngx_uint_t  leeway;
+
+    leeway = ngx_agt_fleet_leeway(w);
+
+    if (w->hello == 0 || leeway > w->leeway_told
+        || now - w->hello_at >= NGX_AGT_FLEET_RETELL)
+    {
+        w->hello = ngx_agt_numbers_reserve(w->denials);
+        w->hello_at = now;
+        w->leeway_told = leeway;
+    }
 }
 
 
@@ -594,7 +640,9 @@ ngx_agt_fleet_judge(ngx_agt_fleet_worker_t *w, uint64_t now)
     {
         state = NGX_AGT_FLEET_GAP;
 
-    } else if (!w->known || w->ponged == 0 || w->caught == 0) {
+    } else if (!w->known || w->ponged == 0 || w->caught == 0
+               || w->read_back < w->hello)
+    {
 
         /* an edge that was healthy is so until "until" */
 
@@ -608,9 +656,16 @@ ngx_agt_fleet_judge(ngx_agt_fleet_worker_t *w, uint64_t now)
         state = NGX_AGT_FLEET_AWAY;
 
     } else if (now > w->state->marked
-               || ngx_agt_fleet_ahead() - w->redis > NGX_AGT_FLEET_SKEW)
+               || ngx_agt_fleet_ahead() - w->redis > NGX_AGT_FLEET_SKEW
+               || ngx_agt_fleet_wall() / 1000
+                  < ngx_max(w->state->gone, w->state->ended_by)
+                    + (uint64_t) w->leeway)
     {
-        /* a clock that is ahead takes denials for ended that are not */
+        /*
+         * A clock that is ahead takes denials for ended that are not.  Denials
+         * that count by the leeway of this edge may have been trimmed, or have
+         * ended here before it was as long.
+         */
 
         state = NGX_AGT_FLEET_OLD;
 
@@ -720,6 +775,24 @@ ngx_agt_fleet_error(ngx_agt_fleet_worker_t *w, const char *what,
                   what, len ? ": \"" : "", len, len ? text->data : NULL,
                   len ? "\"" : "",
                   ngx_agt_fleet_connection_url(&w->reader));
+}
+
+
+/* by a clock that is behind, denials count for longer: to the next minute */
+
+ngx_uint_t
+ngx_agt_fleet_leeway(ngx_agt_fleet_worker_t *w)
+{
+    int64_t  leeway, behind;
+
+    leeway = w->leeway;
+    behind = w->redis - ngx_agt_fleet_ahead();
+
+    if (behind > NGX_AGT_FLEET_SKEW / 2) {
+        leeway += ngx_min(behind / 60000, NGX_AGT_FLEET_LEEWAY) * 60 + 60;
+    }
+
+    return (ngx_uint_t) ngx_min(leeway, NGX_AGT_FLEET_LEEWAY);
 }
 
 

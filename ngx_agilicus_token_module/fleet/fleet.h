@@ -28,20 +28,19 @@
 /* the least memory of denials with a fleet, for its counts */
 #define NGX_AGT_FLEET_DENIALS_MIN  (256 * 1024)
 
-/* seconds for which an entry is kept after its end: the longest leeway */
-#define NGX_AGT_FLEET_LEEWAY       86400
-
 
 /*
  * Writes beside the denials that workers of configuration number "cycle" are of
- * a fleet, or of none; in the master, before these workers start.
+ * a fleet, or of none; in the master, before these workers start.  "leeway" is
+ * the largest one of this edge, in seconds: where it was smaller before, denials
+ * that are alive last longer by the difference.
  */
 void ngx_agt_fleet_configure(ngx_agt_denials_t *denials,
-    const ngx_agt_fleet_conf_t *conf, uint32_t cycle);
+    const ngx_agt_fleet_conf_t *conf, uint32_t cycle, time_t leeway);
 
 /*
  * Sets up and takes down the fleet in a worker; "conf" lives as long as the
- * worker.  "leeway" is the largest one of this edge, in seconds.
+ * worker, and "leeway" is as above.
  */
 ngx_int_t ngx_agt_fleet_init(const ngx_agt_fleet_conf_t *conf,
     ngx_agt_denials_t *denials, uint32_t cycle, time_t leeway, ngx_log_t *log);

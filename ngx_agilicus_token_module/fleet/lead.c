@@ -33,6 +33,9 @@
 /* entries that do not count and yet may stand behind one that does */
 #define NGX_AGT_FLEET_HELD       10000
 
+/* milliseconds in which all edges tell their leeway, also one that is late */
+#define NGX_AGT_FLEET_HEARING    1200000
+
 /* milliseconds for which an entry that cannot be opened is left there */
 #define NGX_AGT_FLEET_LEFT       86400000
 
@@ -40,6 +43,7 @@
 static void ngx_agt_fleet_lead_asked(ngx_agt_fleet_connection_t *conn,
     const ngx_agt_fleet_reply_t *reply, uint64_t sent, uint64_t number);
 static ngx_uint_t ngx_agt_fleet_lead_may(ngx_agt_fleet_worker_t *w);
+static ngx_uint_t ngx_agt_fleet_lead_leeway(ngx_agt_fleet_worker_t *w);
 static void ngx_agt_fleet_lead_dump(ngx_agt_fleet_worker_t *w, uint64_t now);
 static void ngx_agt_fleet_lead_look(ngx_agt_fleet_worker_t *w);
 static void ngx_agt_fleet_lead_looked(ngx_agt_fleet_connection_t *conn,
@@ -225,18 +229,66 @@ void
 ngx_agt_fleet_lead_mark(ngx_agt_fleet_worker_t *w,
     ngx_agt_fleet_entry_t *entry)
 {
+    uint64_t  ended, leeway;
+
     static ngx_agt_fleet_line_t  lines[NGX_AGT_FLEET_WRITERS];
 
-    if (!ngx_agt_fleet_lead_may(w)) {
+    if (!ngx_agt_fleet_lead_may(w) || !ngx_agt_fleet_lead_is_fit(w)) {
         entry->kind = NGX_AGT_FLEET_EMPTY;
         return;
     }
 
+    /* by the clocks of who marks and who reads, each may be wrong by SKEW */
+
+    ended = ngx_agt_fleet_wall() / 1000;
+    leeway = ngx_agt_fleet_lead_leeway(w);
+    ended -= ngx_min(ended, leeway + 2 * NGX_AGT_FLEET_SKEW / 1000);
+
     entry->kind = NGX_AGT_FLEET_MARK;
+    entry->leeway = leeway;
     entry->u.mark.start = ngx_agt_fleet_wall();
-    entry->u.mark.duration = 0;
+    entry->u.mark.gone = ngx_max(ended, w->state->gone);
     entry->u.mark.n = ngx_agt_counts_lines(w->counts, lines);
     entry->u.mark.lines = lines;
+}
+
+
+/*
+ * Edges tell their leeway again and again, so one that has gone is forgotten.
+ * One that has told nothing for so long is not healthy, since it sees that
+ * denials have gone that count there.
+ */
+
+void
+ngx_agt_fleet_lead_hear(ngx_agt_fleet_worker_t *w,
+    const ngx_agt_fleet_entry_t *entry, uint64_t now)
+{
+    ngx_agt_fleet_state_t  *state;
+
+    state = w->state;
+
+    if (now - state->heard_at >= NGX_AGT_FLEET_HEARING) {
+        state->heard[1] = (now - state->heard_at < 2 * NGX_AGT_FLEET_HEARING)
+                          ? state->heard[0] : 0;
+        state->heard[0] = 0;
+        state->heard_at = now;
+    }
+
+    /* who has not heard all relies on who has marked, for as long */
+
+    if (entry->kind != NGX_AGT_FLEET_MARK
+        || now - w->since < NGX_AGT_FLEET_HEARING)
+    {
+        state->heard[0] = ngx_max(state->heard[0], entry->leeway);
+    }
+}
+
+
+static ngx_uint_t
+ngx_agt_fleet_lead_leeway(ngx_agt_fleet_worker_t *w)
+{
+    return ngx_max(ngx_agt_fleet_leeway(w),
+                   ngx_max(w->state->heard[0], w->state->heard[1]));
 }
 
 
@@ -262,7 +314,7 @@ ngx_agt_fleet_lead_looked(ngx_agt_fleet_connection_t *conn,
     ngx_int_t                rc;
     ngx_str_t                value;
     ngx_uint_t               i, trim, held, bears;
-    ngx_agt_fleet_id_t       id, upto;
+    ngx_agt_fleet_id_t       id, upto, last;
     ngx_agt_fleet_entry_t    entry;
     ngx_agt_fleet_worker_t  *w;
 
@@ -280,6 +332,10 @@ ngx_agt_fleet_lead_looked(ngx_agt_fleet_connection_t *conn,
         return;
     }
 
+    /* what has filled Redis may stand behind it */
+
+    last = w->refused ? w->last : w->mark;
+
     trim = 0;
     held = 0;
     bears = ngx_agt_fleet_lead_bears(w);
@@ -295,9 +351,9 @@ ngx_agt_fleet_lead_looked(ngx_agt_fleet_connection_t *conn,
             ngx_str_null(&value);
         }
 
-        /* what this edge has not read yet is not its to judge */
+        /* an edge that starts must find what the last mark says */
 
-        if (ngx_agt_fleet_id_compare(&id, &w->last) > 0) {
+        if (ngx_agt_fleet_id_compare(&id, &last) > 0) {
             break;
         }
 
@@ -378,8 +434,11 @@ ngx_agt_fleet_lead_counts(ngx_agt_fleet_worker_t *w, ngx_uint_t bears,
 
     ngx_agt_clock_now(&now);
 
+    /* no edge has a longer leeway, whatever the last mark says */
+
     if (entry->u.denial.exp
-        < now.wall - NGX_AGT_FLEET_LEEWAY - NGX_AGT_FLEET_SKEW / 1000)
+        < ngx_max((int64_t) w->gone,
+                  now.wall - NGX_AGT_FLEET_LEEWAY - NGX_AGT_FLEET_SKEW / 1000))
     {
         return 0;
     }

@@ -30,6 +30,12 @@ void ngx_agt_fleet_lead_check(ngx_agt_fleet_worker_t *w, uint64_t now);
 ngx_uint_t ngx_agt_fleet_lead_is_fit(ngx_agt_fleet_worker_t *w);
 
 /*
+ * Takes note of the leeway in an entry that was read, of any edge.
+ */
+void ngx_agt_fleet_lead_hear(ngx_agt_fleet_worker_t *w,
+    const ngx_agt_fleet_entry_t *entry, uint64_t now);
+
+/*
  * Asks for the lease in Redis, or renews it.
  */
 void ngx_agt_fleet_lead_ask(ngx_agt_fleet_worker_t *w);

@@ -6,6 +6,7 @@
 
 #include "fleet/append.h"
 #include "fleet/feed.h"
+#include "fleet/lead.h"
 #include "fleet/read.h"
 #include "token/time.h"
 
@@ -68,6 +69,9 @@ ngx_agt_fleet_read_begin(ngx_agt_fleet_worker_t *w)
     w->caught = 0;
     w->last.ms = w->state->last_ms;
     w->last.seq = w->state->last_seq;
+    w->mark.ms = 0;
+    w->mark.seq = 0;
+    w->gone = 0;
 
     if (ngx_agt_fleet_read_ask(w, &w->reader, ngx_agt_fleet_read_epoch)
         != NGX_OK)
@@ -218,6 +222,10 @@ ngx_agt_fleet_read_epoch(ngx_agt_fleet_connection_t *conn,
     w->state->until = 0;
     w->state->marked = 0;
     w->state->unopened = 0;
+
+    /* what has not ended is told again, also after marks of a wrong clock */
+
+    w->state->gone = ngx_min(w->state->gone, ngx_agt_fleet_wall() / 1000);
     w->state->last_ms = 0;
     w->state->last_seq = 0;
 
@@ -535,6 +543,8 @@ ngx_agt_fleet_read_entry(ngx_agt_fleet_worker_t *w,
         break;
     }
 
+    ngx_agt_fleet_lead_hear(w, entry, now->mono);
+
     ngx_agt_denials_lock(w->denials);
 
     taken = ngx_agt_counts_take(w->counts, entry->writer, entry->number,
@@ -624,6 +634,12 @@ ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
          + (int64_t) now->mono;
 
     age = (at > (int64_t) mark->start) ? (uint64_t) at - mark->start : 0;
+
+    /* it is not trimmed as long as it is the last one */
+
+    w->mark = w->last;
+    w->gone = mark->gone;
+    w->state->gone = ngx_max(w->state->gone, mark->gone);
 
     ngx_agt_denials_lock(w->denials);
 

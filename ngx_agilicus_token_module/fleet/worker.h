@@ -83,6 +83,9 @@ typedef struct {
     u_char                       epoch[NGX_AGT_FLEET_EPOCH_LEN];
     ngx_agt_fleet_id_t           last;
     ngx_agt_fleet_id_t           asked_last; /* when the server was asked */
+    ngx_agt_fleet_id_t           mark;       /* what stands in front of the last
+                                                mark that was read */
+    uint64_t                     gone;       /* of that mark */
     uint64_t                     ponged;     /* ms: when one was sent */
     uint64_t                     caught;     /* ms: when all was read up to */
     uint64_t                     stuck;      /* ms: at an unknown version */
@@ -94,6 +97,12 @@ typedef struct {
     uint64_t                     hold;       /* ms: nothing until then */
     uint64_t                     appended_at; /* ms: the last answer */
     uint64_t                     read_back;  /* own numbers up to this one */
+    uint64_t                     unread_back; /* it, when some had not come */
+    ngx_uint_t                   unread;     /* times that it was the same */
+    uint64_t                     hello;      /* the number of the entry that
+                                                tells the leeway; 0: none yet */
+    uint64_t                     hello_at;   /* ms */
+    ngx_uint_t                   leeway_told; /* seconds */
     uint64_t                     mark_number;
     uint64_t                     resend_number;
 
@@ -115,6 +124,7 @@ typedef struct {
     unsigned                     careful:1;  /* there are odd entries */
     unsigned                     resent:1;   /* others have had their time */
     unsigned                     trimming:1;
+    unsigned                     refused:1;  /* Redis does the last entry */
     unsigned                     asking:1;   /* for the state of the stream */
     unsigned                     said_error:1;
     unsigned                     said_clock:1;
@@ -131,6 +141,12 @@ ngx_uint_t ngx_agt_fleet_is_holder(ngx_agt_fleet_worker_t *w);
  */
 void ngx_agt_fleet_error(ngx_agt_fleet_worker_t *w, const char *what,
     const ngx_agt_fleet_reply_t *reply);
+
+/*
+ * Returns for how many seconds after its "exp", by Redis' clock, a denial counts
+ * at this edge.
+ */
+ngx_uint_t ngx_agt_fleet_leeway(ngx_agt_fleet_worker_t *w);
 
 /*
  * Returns the wall clock in milliseconds; and by how many milliseconds it is

@@ -8,6 +8,7 @@
 #include "zone/clock.h"
 #include "zone/feed_state.h"
 #include "zone/numbers.h"
+#include "token/time.h"
 
 #include <openssl/rand.h>
 #include <sys/mman.h>
@@ -596,6 +597,28 @@ ngx_agt_denials_put_locked(ngx_agt_denials_t *denials,
     sh->changes++;
 
     return rc;
+}
+
+
+void
+ngx_agt_denials_extend_locked(ngx_agt_denials_t *denials, int64_t seconds,
+    const ngx_agt_clock_t *now)
+{
+    ngx_uint_t             i, k;
+    ngx_agt_denial_t      *s;
+    ngx_agt_denial_set_t  *sets[2];
+
+    sets[0] = denials->set;
+    sets[1] = denials->unknown;
+
+    for (k = 0; k < 2; k++) {
+        i = 0;
+
+        while ((s = ngx_agt_denial_set_next(sets[k], &i, now)) != NULL) {
+            s->wall = ngx_agt_time_add(s->wall, seconds);
+            s->mono += (uint64_t) seconds * 1000;
+        }
+    }
 }
 
 

@@ -176,6 +176,19 @@ typedef struct {
     int64_t   ended;
 
     uint64_t  marked;     /* the last mark counts until then: ms, monotonic */
+
+    /*
+     * Seconds since the epoch: denials whose "exp" is not later may have been
+     * trimmed; and may have ended here by an older, shorter leeway.
+     */
+    uint64_t  gone;
+    uint64_t  ended_by;
+    uint64_t  leeway;     /* seconds, of the configuration */
+
+    /* the longest leeway told to the fleet in each of the last two stretches */
+    uint64_t  heard[2];
+    uint64_t  heard_at;   /* ms, monotonic: the later one began */
+
     uint64_t  said;       /* the state that was logged last */
 
     uint64_t  lag;        /* ms between making and reading the last entry */
@@ -380,6 +393,12 @@ void ngx_agt_denials_asked(ngx_agt_denials_t *denials,
  */
 void ngx_agt_denials_told(ngx_agt_denials_t *denials,
     const ngx_agt_denial_args_t *args, const ngx_agt_clock_t *now);
+
+/*
+ * With the mutex held: all live denials last longer by "seconds".
+ */
+void ngx_agt_denials_extend_locked(ngx_agt_denials_t *denials,
+    int64_t seconds, const ngx_agt_clock_t *now);
 
 /*
  * With the mutex held: adds a denial to its set and counts it.  Returns as
