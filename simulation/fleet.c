@@ -47,8 +47,7 @@
 typedef struct {
     ngx_agt_denial_kind_e  kind;
     ngx_uint_t             token;
-    u_char                 key[NGX_AGT_DENIAL_KEY_LEN];
-    int64_t                until;
+    sim_entry_t            what;              /* as it has to be told */
     int64_t                before;
     uint64_t               told;              /* Redis was; 0: not yet */
     uint64_t               known[SIM_EDGES];  /* since then; 0: not yet */
@@ -62,6 +61,7 @@ static void fleet_calls(void);
 static void fleet_looks(ngx_uint_t edge);
 static void fleet_learns(ngx_uint_t edge);
 static void fleet_healthy(ngx_uint_t edge);
+static ngx_uint_t fleet_is_gone(const sim_entry_t *e);
 static ngx_uint_t fleet_covers(const sim_entry_t *e,
     const sim_entry_t *other);
 static void fleet_agrees(void);
@@ -87,6 +87,8 @@ static act_t          acts[ACTS];
 static ngx_uint_t     nacts;
 static const sim_entry_t  *gone[ACTS];    /* entries that were deleted */
 static ngx_uint_t     ngone;
+static const sim_entry_t  *trimmed[ACTS]; /* denials that were */
+static ngx_uint_t     ntrimmed;
 static ngx_uint_t     nworkers;           /* of each edge */
 static ngx_uint_t     grain;              /* ms by which timers may be late */
 static ngx_uint_t     enabled;            /* faults of this schedule */
@@ -107,6 +109,7 @@ fleet_begin(void)
 {
     nacts = 0;
     ngone = 0;
+    ntrimmed = 0;
     full = 0;
 
     memset(due, 0, sizeof(due));
@@ -407,13 +410,15 @@ fleet_denies(ngx_uint_t edge, ngx_agt_denial_kind_e kind, ngx_uint_t token,
 
     a->kind = kind;
     a->token = token;
-    a->until = until;
     a->before = before;
+    a->what.kind = NGX_AGT_FLEET_DENIAL;
+    a->what.until = until;
+    a->what.before = (kind == NGX_AGT_DENIAL_SUBJECT) ? before : 0;
     a->known[edge] = now.mono;
 
     model_value(kind, token, digest, &value);
 
-    if (master.process->key(a->key, &edges[edge], kind, &value) != NGX_OK) {
+    if (master.process->key(a->what.key, &edges[edge], kind, &value) != NGX_OK) {
         sim_fail("start: a denial has no key");
     }
 
@@ -466,14 +471,14 @@ fleet_learns(ngx_uint_t edge)
     for (i = 0; i < nacts; i++) {
         a = &acts[i];
 
-        if (a->known[edge] == 0 && a->until > now.wall
-            && master.process->until(&edges[edge], a->key, &now) >= a->until)
+        if (a->known[edge] == 0 && a->what.until > now.wall
+            && master.process->knows(&edges[edge], &a->what, &now))
         {
             tell("edge %u has read of kind %u of token %u", (unsigned) edge,
                  (unsigned) a->kind, (unsigned) a->token);
 
             a->known[edge] = now.mono;
-            model_learns(edge, a->kind, a->token, a->until, a->before);
+            model_learns(edge, a->kind, a->token, a->what.until, a->before);
             report->counts.learned++;
         }
     }
@@ -539,8 +544,7 @@ fleet_healthy(ngx_uint_t edge)
         }
 
         if (e->what->kind == NGX_AGT_FLEET_DENIAL && e->what->until > now.wall
-            && master.process->until(&edges[edge], e->what->key, &now)
-               < e->what->until)
+            && !master.process->knows(&edges[edge], e->what, &now))
         {
             sim_fail("healthy: edge %u is, and does not know %lu-%lu, which "
                      "is there for %u ms", (unsigned) edge,
@@ -564,10 +568,7 @@ fleet_told(const sim_entry_t *e)
     report->counts.entries++;
 
     for (i = 0; i < nacts; i++) {
-        if (acts[i].told == 0 && e->kind == NGX_AGT_FLEET_DENIAL
-            && e->until >= acts[i].until
-            && memcmp(e->key, acts[i].key, sizeof(e->key)) == 0)
-        {
+        if (acts[i].told == 0 && fleet_covers(e, &acts[i].what)) {
             acts[i].told = now.mono;
         }
     }
@@ -589,15 +590,11 @@ fleet_trims(const redis_data_t *d, ngx_uint_t n)
             continue;
         }
 
-        /* or stood there, and was taken away by somebody else */
-
-        for (k = 0; k < ngone; k++) {
-            if (fleet_covers(gone[k], e)) {
-                break;
-            }
+        if (ntrimmed < ACTS) {
+            trimmed[ntrimmed++] = e;
         }
 
-        if (k < ngone) {
+        if (fleet_is_gone(e)) {
             continue;
         }
 
@@ -616,12 +613,45 @@ fleet_trims(const redis_data_t *d, ngx_uint_t n)
 }
 
 
+/*
+ * 1 if an entry that says the same was taken away by somebody else; or was
+ * trimmed while a lower number of its writer was missing: a new edge misses
+ * both.
+ */
+
+static ngx_uint_t
+fleet_is_gone(const sim_entry_t *e)
+{
+    ngx_uint_t  i, k;
+
+    for (i = 0; i < ngone; i++) {
+        if (fleet_covers(gone[i], e)) {
+            return 1;
+        }
+
+        for (k = 0; k < ntrimmed; k++) {
+            if (trimmed[k]->number > gone[i]->number
+                && memcmp(trimmed[k]->writer, gone[i]->writer,
+                          sizeof(e->writer)) == 0
+                && memcmp(trimmed[k]->writer, e->writer, sizeof(e->writer)) != 0
+                && fleet_covers(trimmed[k], e))
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
 /* 1 if an entry denies all that another one does */
 
 static ngx_uint_t
 fleet_covers(const sim_entry_t *e, const sim_entry_t *other)
 {
     return e->kind == NGX_AGT_FLEET_DENIAL && e->until >= other->until
+           && e->before >= other->before
            && memcmp(e->key, other->key, sizeof(e->key)) == 0;
 }
 
@@ -638,7 +668,7 @@ fleet_agrees(void)
     for (i = 0; i < nacts; i++) {
         a = &acts[i];
 
-        if (a->told == 0 || a->until <= now.wall) {
+        if (a->told == 0 || a->what.until <= now.wall) {
             continue;
         }
 
@@ -1016,12 +1046,7 @@ fleet_end(void)
         }
 
         for (k = 0; k < d->n; k++) {
-            if (d->entries[k].what->kind == NGX_AGT_FLEET_DENIAL
-                && d->entries[k].what->until >= acts[i].until
-                && memcmp(d->entries[k].what->key, acts[i].key,
-                          sizeof(acts[i].key))
-                   == 0)
-            {
+            if (fleet_covers(d->entries[k].what, &acts[i].what)) {
                 acts[i].lost = 0;
             }
         }
@@ -1117,8 +1142,8 @@ fleet_is_well(ngx_uint_t last)
         for (i = 0; i < nacts; i++) {
             a = &acts[i];
 
-            if (a->lost || a->until <= now.wall
-                || master.process->until(&edges[e], a->key, &now) >= a->until)
+            if (a->lost || a->what.until <= now.wall
+                || master.process->knows(&edges[e], &a->what, &now))
             {
                 continue;
             }

@@ -74,7 +74,7 @@ static ngx_agt_fleet_e process_fleet(sim_edge_t *edge, uint64_t now);
 static uint64_t process_missing(sim_edge_t *edge);
 static ngx_uint_t process_lacks(sim_edge_t *edge, sim_edge_t *other,
     const ngx_agt_clock_t *now);
-static int64_t process_until(sim_edge_t *edge, const u_char *key,
+static ngx_uint_t process_knows(sim_edge_t *edge, const sim_entry_t *entry,
     const ngx_agt_clock_t *now);
 static ngx_int_t process_key(u_char *key, sim_edge_t *edge,
     ngx_agt_denial_kind_e kind, const ngx_str_t *value);
@@ -96,7 +96,7 @@ const sim_process_t  sim_process = {
     process_fleet,
     process_missing,
     process_lacks,
-    process_until,
+    process_knows,
     process_key,
     process_open
 };
@@ -758,6 +758,7 @@ static ngx_uint_t
 process_lacks(sim_edge_t *edge, sim_edge_t *other, const ngx_agt_clock_t *now)
 {
     ngx_uint_t         i, n;
+    sim_entry_t        entry;
     ngx_agt_denial_t  *s;
 
     i = 0;
@@ -766,23 +767,28 @@ process_lacks(sim_edge_t *edge, sim_edge_t *other, const ngx_agt_clock_t *now)
     while ((s = ngx_agt_denial_set_next(other->denials.set, &i, now))
            != NULL)
     {
+        memcpy(entry.key, s->key, sizeof(entry.key));
+        entry.until = s->wall;
+        entry.before = (ngx_agt_denial_kind(s) == NGX_AGT_DENIAL_SUBJECT)
+                       ? s->before : 0;
+
         n += (ngx_agt_denial_source(s) != NGX_AGT_ASKED_ABOUT
-              && s->wall > now->wall
-              && process_until(edge, s->key, now) < s->wall);
+              && s->wall > now->wall && !process_knows(edge, &entry, now));
     }
 
     return n;
 }
 
 
-static int64_t
-process_until(sim_edge_t *edge, const u_char *key, const ngx_agt_clock_t *now)
+static ngx_uint_t
+process_knows(sim_edge_t *edge, const sim_entry_t *entry,
+    const ngx_agt_clock_t *now)
 {
     ngx_agt_denial_t  *s;
 
-    s = ngx_agt_denial_set_find(edge->denials.set, key, now);
+    s = ngx_agt_denial_set_find(edge->denials.set, entry->key, now);
 
-    return s ? s->wall : 0;
+    return s && s->wall >= entry->until && s->before >= entry->before;
 }
 
 
@@ -816,7 +822,8 @@ process_open(const ngx_str_t *value, const char *epoch, sim_entry_t *entry)
     if (e.kind == NGX_AGT_FLEET_DENIAL) {
         memcpy(entry->key, e.u.denial.key, sizeof(entry->key));
         entry->until = e.u.denial.exp + edge_of_process->mcf.api.max_leeway;
-        entry->before = e.u.denial.before;
+        entry->before = (e.u.denial.kind == NGX_AGT_DENIAL_SUBJECT)
+                        ? e.u.denial.before : 0;
 
     } else if (e.kind == NGX_AGT_FLEET_MARK) {
         entry->start = e.u.mark.start;

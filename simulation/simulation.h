@@ -172,7 +172,7 @@ typedef struct {
     /* of a denial, as this edge would have it */
     u_char                   key[NGX_AGT_DENIAL_KEY_LEN];
     int64_t                  until;
-    int64_t                  before;
+    int64_t                  before;   /* of a subject */
 
     uint64_t                 start;    /* of a mark */
 } sim_entry_t;
@@ -253,13 +253,13 @@ typedef struct {
 
     /*
      * Of the fleet: its state, numbers that are missing, denials that another
-     * edge has and this one has not, the end of one that it has (or 0).
+     * edge has and this one has not, whether it denies all that an entry does.
      */
     ngx_agt_fleet_e   (*fleet)(sim_edge_t *edge, uint64_t now);
     uint64_t          (*missing)(sim_edge_t *edge);
     ngx_uint_t        (*lacks)(sim_edge_t *edge, sim_edge_t *other,
                           const ngx_agt_clock_t *now);
-    int64_t           (*until)(sim_edge_t *edge, const u_char *key,
+    ngx_uint_t        (*knows)(sim_edge_t *edge, const sim_entry_t *entry,
                           const ngx_agt_clock_t *now);
     ngx_int_t         (*key)(u_char *key, sim_edge_t *edge,
                           ngx_agt_denial_kind_e kind, const ngx_str_t *value);

@@ -129,6 +129,34 @@ $fleet->healthy('all are well', $one, $two);
 }
 
 
+# what stood there before comes back, without what its last mark wants
+
+{
+    my $gone = $fleet->deny($one);
+
+    $fleet->refused($two, $gone, 'it is heard');
+    sleep 2.5;
+    $redis->cli('EVAL', <<'EOL', 2, $stream, 'agilicus:epoch');
+        redis.call('COPY', KEYS[1], 'stream', 'REPLACE')
+        redis.call('SET', 'epoch', redis.call('GET', KEYS[2]))
+        redis.call('DEL', KEYS[1], KEYS[2])
+
+        local all = redis.call('XRANGE', 'stream', '-', '+')
+
+        for i = 1, #all - 1 do
+            redis.call('XDEL', 'stream', all[i][1])
+        end
+EOL
+    $fleet->heard('denials are heard', $one, $two);
+    $redis->cli('EVAL', <<'EOL', 2, $stream, 'agilicus:epoch');
+        redis.call('COPY', 'stream', KEYS[1], 'REPLACE')
+        redis.call('SET', KEYS[2], redis.call('GET', 'epoch'))
+EOL
+    $fleet->heard('denials are heard in an old stream', $one, $two);
+    $fleet->healthy('which heals', $one, $two);
+}
+
+
 # an entry that is too large to be told is the first one and the last one
 
 {

@@ -98,8 +98,9 @@ void ngx_agt_counts_mark(ngx_agt_counts_t *counts,
     const ngx_agt_fleet_line_t *lines, ngx_uint_t n, uint64_t now);
 
 /*
- * The holder of the lease only: numbers of a writer up to this one need not be
- * there any more, since they are trimmed, or stand under later numbers.
+ * The holder of the lease, or the writer itself: numbers of a writer up to this
+ * one need not be there any more, since they are trimmed, or stand under later
+ * numbers.
  */
 void ngx_agt_counts_trimmed(ngx_agt_counts_t *counts, const u_char *writer,
     uint64_t number);
