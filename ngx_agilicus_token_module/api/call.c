@@ -27,13 +27,10 @@ static ngx_uint_t ngx_agt_call_same(const u_char *key);
 static ngx_agt_call_t *ngx_agt_call_create(
     const ngx_agt_call_request_t *request, const u_char *identity);
 static ngx_int_t ngx_agt_call_copy(ngx_str_t *dst, const ngx_str_t *src);
-static ngx_int_t ngx_agt_call_charge_guess(ngx_agt_call_t *call,
-    ngx_agt_answer_t *answer);
 static void ngx_agt_call_give_guess(ngx_agt_call_t *call,
     const ngx_agt_answer_t *answer);
 static void ngx_agt_call_release(ngx_agt_call_t *call,
     ngx_agt_answer_t *answer);
-static void ngx_agt_call_part(ngx_agt_call_t *call);
 static void ngx_agt_call_wipe(ngx_str_t *str);
 static void ngx_agt_call_insert(ngx_rbtree_node_t *temp,
     ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
@@ -211,14 +208,12 @@ ngx_agt_call_join(const ngx_agt_call_request_t *request,
         break;
 
     case NGX_BUSY:
-        ngx_agt_call_shed(answer, NGX_AGT_REASON_CLIENT_PLACES,
-                          NGX_AGT_COUNT_SHED_CLIENT_PLACES);
-        return NGX_ERROR;
+        return ngx_agt_call_shed(answer, NGX_AGT_REASON_CLIENT_PLACES,
+                                 NGX_AGT_COUNT_SHED_CLIENT_PLACES);
 
     case NGX_DECLINED:
-        ngx_agt_call_shed(answer, NGX_AGT_REASON_PLACES,
-                          NGX_AGT_COUNT_SHED_PLACES);
-        return NGX_ERROR;
+        return ngx_agt_call_shed(answer, NGX_AGT_REASON_PLACES,
+                                 NGX_AGT_COUNT_SHED_PLACES);
 
     default:
         return NGX_ERROR;
@@ -346,10 +341,6 @@ static void
 ngx_agt_call_prolong(ngx_agt_call_t *call,
     const ngx_agt_call_request_t *request)
 {
-    ngx_agt_call_worker_t  *w;
-
-    w = &ngx_agt_worker;
-
     /* the entry that this request found too old is no answer */
 
     if (request->seen) {
@@ -358,12 +349,12 @@ ngx_agt_call_prolong(ngx_agt_call_t *call,
 
     if (call->left) {
         call->left = 0;
-        w->left--;
+        ngx_agt_worker.left--;
     }
 
     /* first the mark: this may wait for a mutex, and others follow the mark */
 
-    ngx_agt_flight_extend(w->conf->first, &call->flight,
+    ngx_agt_flight_extend(ngx_agt_worker.conf->first, &call->flight,
                           ngx_current_msec + request->timeout
                           + NGX_AGT_CALL_MARGIN);
 
@@ -372,12 +363,12 @@ ngx_agt_call_prolong(ngx_agt_call_t *call,
     /* a pending call may go before others for the new waiter */
 
     if (call->state == NGX_AGT_CALL_PENDING) {
-        ngx_agt_seams.post(&w->turn);
+        ngx_agt_seams.post(&ngx_agt_worker.turn);
     }
 }
 
 
-void
+ngx_int_t
 ngx_agt_call_shed(ngx_agt_answer_t *answer, ngx_agt_reason_e reason,
     ngx_agt_count_e count)
 {
@@ -385,6 +376,8 @@ ngx_agt_call_shed(ngx_agt_answer_t *answer, ngx_agt_reason_e reason,
     answer->reason = reason;
 
     ngx_agt_zone_count(ngx_agt_worker.conf->first, count);
+
+    return NGX_ERROR;
 }
 
 
@@ -418,10 +411,8 @@ ngx_agt_call_remove(ngx_agt_waiter_t *waiter)
 void
 ngx_agt_call_leave(ngx_agt_waiter_t *waiter)
 {
-    ngx_agt_call_t         *call;
-    ngx_agt_call_worker_t  *w;
+    ngx_agt_call_t  *call;
 
-    w = &ngx_agt_worker;
     call = waiter->call;
 
     if (call == NULL) {
@@ -448,35 +439,29 @@ ngx_agt_call_leave(ngx_agt_waiter_t *waiter)
             || call->operation == NGX_AGT_OPERATION_INTROSPECT_KEY))
     {
         call->left = 1;
-        w->left++;
+        ngx_agt_worker.left++;
+
+        /*
+         * A call that has taken too long is not joined any more.  Requests on
+         * other workers that wait for it already go on waiting, and its answer
+         * is still read.
+         */
 
         if (ngx_agt_seams.mono() - call->started >= call->patience) {
-            ngx_agt_call_part(call);
+            ngx_agt_flight_left(ngx_agt_worker.conf->first, &call->flight);
+
+            ngx_rbtree_delete(&ngx_agt_worker.calls, &call->node);
+
+            ngx_memzero(call->identity, NGX_AGT_DIGEST_LEN);
+            call->node.key = 0;
+
+            ngx_rbtree_insert(&ngx_agt_worker.calls, &call->node);
         }
 
-        if (!ngx_queue_empty(&w->pending)) {
-            ngx_agt_seams.post(&w->turn);
+        if (!ngx_queue_empty(&ngx_agt_worker.pending)) {
+            ngx_agt_seams.post(&ngx_agt_worker.turn);
         }
     }
-}
-
-
-/*
- * A call that has taken too long is not joined any more.  Requests on other
- * workers that wait for it already go on waiting, and its answer is still read.
- */
-
-static void
-ngx_agt_call_part(ngx_agt_call_t *call)
-{
-    ngx_agt_flight_left(ngx_agt_worker.conf->first, &call->flight);
-
-    ngx_rbtree_delete(&ngx_agt_worker.calls, &call->node);
-
-    ngx_memzero(call->identity, NGX_AGT_DIGEST_LEN);
-    call->node.key = 0;
-
-    ngx_rbtree_insert(&ngx_agt_worker.calls, &call->node);
 }
 
 
@@ -585,12 +570,9 @@ static ngx_agt_call_t *
 ngx_agt_call_create(const ngx_agt_call_request_t *request,
     const u_char *identity)
 {
-    ngx_agt_call_t         *call;
-    ngx_agt_call_worker_t  *w;
+    ngx_agt_call_t  *call;
 
-    w = &ngx_agt_worker;
-
-    call = ngx_calloc(sizeof(ngx_agt_call_t), w->log);
+    call = ngx_calloc(sizeof(ngx_agt_call_t), ngx_agt_worker.log);
     if (call == NULL) {
         return NULL;
     }
@@ -633,7 +615,7 @@ ngx_agt_call_create(const ngx_agt_call_request_t *request,
     ngx_memcpy(call->identity, identity, NGX_AGT_DIGEST_LEN);
     ngx_memcpy(&call->node.key, identity, sizeof(ngx_rbtree_key_t));
 
-    ngx_rbtree_insert(&w->calls, &call->node);
+    ngx_rbtree_insert(&ngx_agt_worker.calls, &call->node);
 
     if (ngx_agt_call_copy(&call->body, &request->body) != NGX_OK
         || ngx_agt_call_copy(&call->bearer, &request->bearer) != NGX_OK
@@ -677,15 +659,22 @@ ngx_agt_call_charge(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
         return NGX_OK;
     }
 
-    if (call->has_guess && ngx_agt_call_charge_guess(call, answer) != NGX_OK) {
-        return NGX_ERROR;
+    conf = ngx_agt_worker.conf;
+    rc = NGX_OK;
+
+    /* while a call is under way, its guess counts as one that fails */
+
+    if (call->has_guess) {
+        rc = ngx_agt_budget_take_guess(conf->first, &call->guess,
+                                       ngx_current_msec, &answer->retry_after);
+        call->guessed |= (rc == NGX_OK);
     }
 
-    conf = ngx_agt_worker.conf;
-
-    rc = ngx_agt_budget_take(conf->first, call->api->state, &conf->rate,
-                             call->has_client ? &call->client : NULL,
-                             ngx_current_msec, &answer->retry_after);
+    if (rc == NGX_OK) {
+        rc = ngx_agt_budget_take(conf->first, call->api->state, &conf->rate,
+                                 call->has_client ? &call->client : NULL,
+                                 ngx_current_msec, &answer->retry_after);
+    }
 
     switch (rc) {
 
@@ -693,43 +682,13 @@ ngx_agt_call_charge(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
         return NGX_OK;
 
     case NGX_BUSY:
-        ngx_agt_call_shed(answer, NGX_AGT_REASON_CLIENT_RATE,
-                          NGX_AGT_COUNT_SHED_CLIENT_RATE);
-        return NGX_ERROR;
+        return ngx_agt_call_shed(answer, NGX_AGT_REASON_CLIENT_RATE,
+                                 NGX_AGT_COUNT_SHED_CLIENT_RATE);
 
     default:
-        ngx_agt_call_shed(answer, NGX_AGT_REASON_RATE,
-                          NGX_AGT_COUNT_SHED_RATE);
-        return NGX_ERROR;
+        return ngx_agt_call_shed(answer, NGX_AGT_REASON_RATE,
+                                 NGX_AGT_COUNT_SHED_RATE);
     }
-}
-
-
-/* while a call is under way, its guess counts as one that fails */
-
-static ngx_int_t
-ngx_agt_call_charge_guess(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
-{
-    ngx_int_t  rc;
-
-    rc = ngx_agt_budget_take_guess(ngx_agt_worker.conf->first, &call->guess,
-                                   ngx_current_msec, &answer->retry_after);
-
-    if (rc == NGX_OK) {
-        call->guessed = 1;
-        return NGX_OK;
-    }
-
-    if (rc == NGX_BUSY) {
-        ngx_agt_call_shed(answer, NGX_AGT_REASON_CLIENT_RATE,
-                          NGX_AGT_COUNT_SHED_CLIENT_RATE);
-
-    } else {
-        ngx_agt_call_shed(answer, NGX_AGT_REASON_RATE,
-                          NGX_AGT_COUNT_SHED_RATE);
-    }
-
-    return NGX_ERROR;
 }
 
 

@@ -119,12 +119,9 @@ ngx_agt_call_look(ngx_agt_call_t *call)
 {
     ngx_int_t                rc;
     ngx_agt_answer_t         answer;
-    ngx_agt_call_worker_t   *w;
     ngx_agt_flight_result_t  result;
 
-    w = &ngx_agt_worker;
-
-    rc = ngx_agt_flight_look(w->conf->first, &call->flight,
+    rc = ngx_agt_flight_look(ngx_agt_worker.conf->first, &call->flight,
                              ngx_current_msec, &result);
     if (rc == NGX_AGAIN) {
         return;

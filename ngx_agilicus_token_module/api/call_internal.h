@@ -52,9 +52,10 @@ extern ngx_agt_call_worker_t  ngx_agt_worker;
 ngx_int_t ngx_agt_call_charge(ngx_agt_call_t *call, ngx_agt_answer_t *answer);
 
 /*
- * Sets an answer to SHED for a limit of this edge, and counts it.
+ * Sets an answer to SHED for a limit of this edge, counts it, and returns
+ * NGX_ERROR.
  */
-void ngx_agt_call_shed(ngx_agt_answer_t *answer, ngx_agt_reason_e reason,
+ngx_int_t ngx_agt_call_shed(ngx_agt_answer_t *answer, ngx_agt_reason_e reason,
     ngx_agt_count_e count);
 
 /*

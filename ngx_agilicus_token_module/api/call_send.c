@@ -19,7 +19,6 @@ static ngx_agt_call_t *ngx_agt_call_next(void);
 static ngx_agt_waiter_t *ngx_agt_call_first(ngx_agt_call_t *call,
     ngx_uint_t room);
 static ngx_uint_t ngx_agt_call_room(void);
-static void ngx_agt_call_drop(ngx_agt_call_t *call);
 static void ngx_agt_call_send_pending(void);
 static void ngx_agt_call_done(void *data, ngx_agt_curl_result_t *result);
 static ngx_uint_t ngx_agt_call_retry(ngx_agt_call_t *call,
@@ -27,8 +26,6 @@ static ngx_uint_t ngx_agt_call_retry(ngx_agt_call_t *call,
 static ngx_uint_t ngx_agt_call_is_once(const ngx_agt_call_t *call);
 static ngx_uint_t ngx_agt_call_step(ngx_agt_call_t *call,
     ngx_agt_curl_result_t *result);
-static void ngx_agt_call_read(ngx_agt_call_t *call,
-    ngx_agt_curl_result_t *result, ngx_agt_answer_t *answer);
 static ngx_agt_calls_result_e ngx_agt_call_result(
     const ngx_agt_answer_t *answer);
 static void ngx_agt_call_report(ngx_agt_call_t *call,
@@ -36,8 +33,6 @@ static void ngx_agt_call_report(ngx_agt_call_t *call,
 static void ngx_agt_call_log(ngx_agt_call_t *call,
     ngx_agt_curl_result_t *result, ngx_agt_answer_t *answer);
 static u_char *ngx_agt_call_whose(const ngx_agt_call_t *call, u_char *buf);
-static void ngx_agt_call_log_foreign(ngx_agt_call_t *call,
-    ngx_agt_curl_result_t *result);
 
 
 ngx_int_t
@@ -158,10 +153,7 @@ static ngx_int_t
 ngx_agt_call_send(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
     ngx_agt_curl_t         *pool;
-    ngx_agt_call_worker_t  *w;
     ngx_agt_curl_request_t  request;
-
-    w = &ngx_agt_worker;
 
     answer->class = NGX_AGT_CLASS_INDETERMINATE;
     answer->reason = NGX_AGT_REASON_INTERNAL;
@@ -173,17 +165,17 @@ ngx_agt_call_send(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 
     if (!call->retried && !call->stepped
         && call->operation != NGX_AGT_OPERATION_KEYS
-        && ngx_agt_breaker_pass(w->conf->first, call->api->state,
-                                &w->conf->breaker, ngx_current_msec,
+        && ngx_agt_breaker_pass(ngx_agt_worker.conf->first, call->api->state,
+                                &ngx_agt_worker.conf->breaker, ngx_current_msec,
                                 call->timeout, &answer->retry_after)
            != NGX_OK)
     {
         answer->transient = 1;
 
-        ngx_agt_call_shed(answer, NGX_AGT_REASON_BREAKER,
-                          NGX_AGT_COUNT_SHED_BREAKER);
+        (void) ngx_agt_call_shed(answer, NGX_AGT_REASON_BREAKER,
+                                 NGX_AGT_COUNT_SHED_BREAKER);
 
-        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, w->log, 0,
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_agt_worker.log, 0,
                        "agilicus token %V is not sent, the breaker is open "
                        "for %T s", ngx_agt_operation_word(call->operation),
                        answer->retry_after);
@@ -216,10 +208,10 @@ ngx_agt_call_send(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
     }
 
     call->state = NGX_AGT_CALL_SENT;
-    ngx_queue_insert_tail(&w->sent, &call->queue);
-    w->left += call->left;
+    ngx_queue_insert_tail(&ngx_agt_worker.sent, &call->queue);
+    ngx_agt_worker.left += call->left;
 
-    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, w->log, 0,
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_agt_worker.log, 0,
                    "agilicus token %V sent, again: %d, digest %08xD",
                    ngx_agt_operation_word(call->operation),
                    (int) call->retried,
@@ -265,35 +257,24 @@ ngx_agt_call_room(void)
         if (call->left
             && call->place.held == &w->places.calls[NGX_AGT_LIMITS_SHARED])
         {
-            ngx_agt_call_drop(call);
+            /* followers on other workers of such a call ask anew */
+
+            ngx_agt_seams.cancel(call->op);
+            ngx_queue_remove(&call->queue);
+
+            w->left--;
+
+            ngx_agt_calls_count(w->conf->first, call->api->state,
+                                call->operation, NGX_AGT_CALLS_DROPPED, 0);
+
+            call->state = NGX_AGT_CALL_NEW;
+
+            ngx_agt_call_free(call);
             return 1;
         }
     }
 
     return 0;
-}
-
-
-/* followers on other workers of a call that is dropped ask anew */
-
-static void
-ngx_agt_call_drop(ngx_agt_call_t *call)
-{
-    ngx_agt_call_worker_t  *w;
-
-    w = &ngx_agt_worker;
-
-    ngx_agt_seams.cancel(call->op);
-    ngx_queue_remove(&call->queue);
-
-    w->left--;
-
-    ngx_agt_calls_count(w->conf->first, call->api->state, call->operation,
-                        NGX_AGT_CALLS_DROPPED, 0);
-
-    call->state = NGX_AGT_CALL_NEW;
-
-    ngx_agt_call_free(call);
 }
 
 
@@ -329,21 +310,17 @@ ngx_agt_call_send_pending(void)
 ngx_agt_curl_t *
 ngx_agt_call_curl(const ngx_agt_api_t *api)
 {
-    ngx_agt_call_worker_t  *w;
-
-    w = &ngx_agt_worker;
-
-    if (w->pools[api->index] == NULL) {
-        w->pools[api->index] =
+    if (ngx_agt_worker.pools[api->index] == NULL) {
+        ngx_agt_worker.pools[api->index] =
             ngx_agt_curl_create(&api->profile,
-                                w->conf->max_inflight
+                                ngx_agt_worker.conf->max_inflight
                                 + NGX_AGT_LIMITS_SIGN_OUT_CALLS
                                 + NGX_AGT_LIMITS_FEED_CALLS
                                 + NGX_AGT_LIMITS_KEYS_CALLS,
-                                w->log);
+                                ngx_agt_worker.log);
     }
 
-    return w->pools[api->index];
+    return ngx_agt_worker.pools[api->index];
 }
 
 
@@ -383,7 +360,18 @@ ngx_agt_call_done(void *data, ngx_agt_curl_result_t *result)
         return;
     }
 
-    ngx_agt_call_read(call, result, &answer);
+    ngx_agt_answer_read(call->operation, result, &answer);
+
+    answer.sent = call->sent;
+    answer.elapsed = (ngx_msec_t) (ngx_agt_seams.mono() - call->started);
+
+    if (result->error == NGX_AGT_CURL_OK && call->type->read) {
+        call->type->read(call, result, &answer);
+    }
+
+    if (answer.class == NGX_AGT_CLASS_NONE) {
+        answer.class = NGX_AGT_CLASS_INDETERMINATE;
+    }
 
     ngx_agt_calls_count(first, api->state, operation,
                         ngx_agt_call_result(&answer), elapsed);
@@ -478,25 +466,6 @@ ngx_agt_call_step(ngx_agt_call_t *call, ngx_agt_curl_result_t *result)
 }
 
 
-static void
-ngx_agt_call_read(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
-    ngx_agt_answer_t *answer)
-{
-    ngx_agt_answer_read(call->operation, result, answer);
-
-    answer->sent = call->sent;
-    answer->elapsed = (ngx_msec_t) (ngx_agt_seams.mono() - call->started);
-
-    if (result->error == NGX_AGT_CURL_OK && call->type->read) {
-        call->type->read(call, result, answer);
-    }
-
-    if (answer->class == NGX_AGT_CLASS_NONE) {
-        answer->class = NGX_AGT_CLASS_INDETERMINATE;
-    }
-}
-
-
 static ngx_agt_calls_result_e
 ngx_agt_call_result(const ngx_agt_answer_t *answer)
 {
@@ -541,11 +510,9 @@ ngx_agt_call_report(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     ngx_agt_answer_t *answer)
 {
     ngx_int_t                  rc;
-    ngx_agt_call_worker_t     *w;
     const ngx_agt_api_conf_t  *conf;
 
-    w = &ngx_agt_worker;
-    conf = w->conf;
+    conf = ngx_agt_worker.conf;
 
     if (call->operation == NGX_AGT_OPERATION_KEYS) {
 
@@ -562,12 +529,12 @@ ngx_agt_call_report(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     ngx_agt_call_log(call, result, answer);
 
     if (rc == NGX_BUSY) {
-        ngx_log_error(NGX_LOG_WARN, w->log, 0,
+        ngx_log_error(NGX_LOG_WARN, ngx_agt_worker.log, 0,
                       "agilicus token: Tokens API \"%V\" fails, breaker opens",
                       &call->api->url);
 
     } else if (rc == NGX_DONE) {
-        ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
+        ngx_log_error(NGX_LOG_NOTICE, ngx_agt_worker.log, 0,
                       "agilicus token: Tokens API \"%V\" answers again, "
                       "breaker closes", &call->api->url);
     }
@@ -614,13 +581,19 @@ static void
 ngx_agt_call_log(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     ngx_agt_answer_t *answer)
 {
-    u_char                  whose[NGX_AGT_CALL_WHOSE_LEN], *end;
-    ngx_agt_call_worker_t  *w;
+    u_char  whose[NGX_AGT_CALL_WHOSE_LEN], *end;
 
-    w = &ngx_agt_worker;
+    end = ngx_agt_call_whose(call, whose);
 
-    if (result->error == NGX_AGT_CURL_OK && !answer->spoken) {
-        ngx_agt_call_log_foreign(call, result);
+    if (result->error == NGX_AGT_CURL_OK && !answer->spoken
+        && ngx_agt_call_may_say(call, NGX_AGT_API_LINE_FOREIGN))
+    {
+        ngx_log_error(NGX_LOG_ERR, ngx_agt_worker.log, 0,
+                      "agilicus token: %V: status %ui without a JSON object, "
+                      "which is not how a Tokens API answers: is "
+                      "\"agilicus_token_api\" right? It is \"%V\"%*s",
+                      ngx_agt_operation_word(call->operation), result->status,
+                      &call->api->url, (size_t) (end - whose), whose);
     }
 
     if (answer->class != NGX_AGT_CLASS_INDETERMINATE
@@ -636,7 +609,7 @@ ngx_agt_call_log(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     }
 
     if (answer->class == NGX_AGT_CLASS_REFUSED) {
-        ngx_log_error(NGX_LOG_ERR, w->log, 0,
+        ngx_log_error(NGX_LOG_ERR, ngx_agt_worker.log, 0,
                       "agilicus token: %V failed: Tokens API \"%V\" refused "
                       "the edge itself with status %ui, check "
                       "\"agilicus_token_api_credential\"",
@@ -645,33 +618,11 @@ ngx_agt_call_log(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
         return;
     }
 
-    end = ngx_agt_call_whose(call, whose);
-
-    ngx_log_error(NGX_LOG_ERR, w->log, 0,
+    ngx_log_error(NGX_LOG_ERR, ngx_agt_worker.log, 0,
                   "agilicus token: %V failed: %V, status %ui, %s, "
                   "Tokens API \"%V\"%*s",
                   ngx_agt_operation_word(call->operation),
                   ngx_agt_reason_word(answer->reason),
                   result->status, result->message, &call->api->url,
                   (size_t) (end - whose), whose);
-}
-
-
-static void
-ngx_agt_call_log_foreign(ngx_agt_call_t *call, ngx_agt_curl_result_t *result)
-{
-    u_char  whose[NGX_AGT_CALL_WHOSE_LEN], *end;
-
-    if (!ngx_agt_call_may_say(call, NGX_AGT_API_LINE_FOREIGN)) {
-        return;
-    }
-
-    end = ngx_agt_call_whose(call, whose);
-
-    ngx_log_error(NGX_LOG_ERR, ngx_agt_worker.log, 0,
-                  "agilicus token: %V: status %ui without a JSON object, "
-                  "which is not how a Tokens API answers: is "
-                  "\"agilicus_token_api\" right? It is \"%V\"%*s",
-                  ngx_agt_operation_word(call->operation), result->status,
-                  &call->api->url, (size_t) (end - whose), whose);
 }

@@ -29,7 +29,6 @@ static ngx_agt_curl_op_t *ngx_agt_curl_get(ngx_agt_curl_t *pool);
 static void ngx_agt_curl_put(ngx_agt_curl_op_t *op);
 static void ngx_agt_curl_wipe(ngx_agt_curl_op_t *op);
 static void ngx_agt_curl_free(ngx_agt_curl_op_t *op);
-static void ngx_agt_curl_wipe_list(struct curl_slist *list);
 static void ngx_agt_curl_done(ngx_agt_curl_op_t *op, CURLcode code);
 static void *ngx_agt_curl_memory_alloc(size_t size);
 static void *ngx_agt_curl_memory_realloc(void *p, size_t size);
@@ -290,15 +289,19 @@ ngx_agt_curl_put(ngx_agt_curl_op_t *op)
 static void
 ngx_agt_curl_wipe(ngx_agt_curl_op_t *op)
 {
+    struct curl_slist  *item;
+
     if (op->easy) {
         (void) curl_easy_setopt(op->easy, CURLOPT_POSTFIELDS, NULL);
         (void) curl_easy_setopt(op->easy, CURLOPT_HTTPHEADER, NULL);
     }
 
-    if (op->headers) {
-        ngx_agt_curl_wipe_list(op->headers);
-        op->headers = NULL;
+    for (item = op->headers; item; item = item->next) {
+        ngx_explicit_memzero(item->data, ngx_strlen(item->data));
     }
+
+    curl_slist_free_all(op->headers);
+    op->headers = NULL;
 
     if (op->body.data) {
         ngx_explicit_memzero(op->body.data, op->body.len);
@@ -340,17 +343,14 @@ ngx_agt_curl_free(ngx_agt_curl_op_t *op)
 }
 
 
-static void
-ngx_agt_curl_wipe_list(struct curl_slist *list)
-{
-    struct curl_slist  *item;
+/* sets an option of the handle "e" of "pool", or ends the function */
 
-    for (item = list; item; item = item->next) {
-        ngx_explicit_memzero(item->data, ngx_strlen(item->data));
+#define set(option, value)                                                   \
+    if (curl_easy_setopt(e, CURLOPT_##option, value) != CURLE_OK) {          \
+        ngx_log_error(NGX_LOG_CRIT, pool->log, 0, "agilicus token: "         \
+                      "libcurl refused the option " #option);                \
+        return NGX_ERROR;                                                    \
     }
-
-    curl_slist_free_all(list);
-}
 
 
 /* options that are the same for all requests are set once */
@@ -366,13 +366,6 @@ ngx_agt_curl_setup(ngx_agt_curl_op_t *op)
     e = op->easy;
     pool = op->pool;
     profile = pool->profile;
-
-#define set(option, value)                                                   \
-    if (curl_easy_setopt(e, CURLOPT_##option, value) != CURLE_OK) {          \
-        ngx_log_error(NGX_LOG_CRIT, pool->log, 0, "agilicus token: "         \
-                      "libcurl refused the option " #option);                \
-        return NGX_ERROR;                                                    \
-    }
 
     set(NOSIGNAL, 1L);
     set(QUICK_EXIT, 1L);
@@ -429,8 +422,6 @@ ngx_agt_curl_setup(ngx_agt_curl_op_t *op)
         /* never ask a terminal */
         set(KEYPASSWD, "");
     }
-
-#undef set
 
     return NGX_OK;
 }
@@ -493,38 +484,27 @@ ngx_agt_curl_prepare(ngx_agt_curl_op_t *op, ngx_agt_curl_request_t *request)
         headers = op->headers;
     }
 
-    if (curl_easy_setopt(e, CURLOPT_URL, (char *) request->url.data)
-            != CURLE_OK
-        || curl_easy_setopt(e, CURLOPT_HTTPHEADER, headers) != CURLE_OK
-        || curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, (long) request->fresh)
-            != CURLE_OK
-        || curl_easy_setopt(e, CURLOPT_DNS_CACHE_TIMEOUT,
-                            pool->lost ? 0L : NGX_AGT_CURL_ADDRESS)
-            != CURLE_OK
-        || curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
-                            (long) request->connect_timeout) != CURLE_OK
-        || curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long) request->timeout)
-            != CURLE_OK)
-    {
-        return NGX_ERROR;
-    }
+    set(URL, (char *) request->url.data);
+    set(HTTPHEADER, headers);
+    set(FRESH_CONNECT, (long) request->fresh);
+    set(DNS_CACHE_TIMEOUT, pool->lost ? 0L : NGX_AGT_CURL_ADDRESS);
+    set(CONNECTTIMEOUT_MS, (long) request->connect_timeout);
+    set(TIMEOUT_MS, (long) request->timeout);
 
     if (op->body.len == 0) {
-        return curl_easy_setopt(e, CURLOPT_HTTPGET, 1L) == CURLE_OK
-               ? NGX_OK : NGX_ERROR;
+        set(HTTPGET, 1L);
+
+        return NGX_OK;
     }
 
-    if (curl_easy_setopt(e, CURLOPT_POST, 1L) != CURLE_OK
-        || curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE,
-                            (curl_off_t) op->body.len) != CURLE_OK
-        || curl_easy_setopt(e, CURLOPT_POSTFIELDS, (char *) op->body.data)
-            != CURLE_OK)
-    {
-        return NGX_ERROR;
-    }
+    set(POST, 1L);
+    set(POSTFIELDSIZE_LARGE, (curl_off_t) op->body.len);
+    set(POSTFIELDS, (char *) op->body.data);
 
     return NGX_OK;
 }
+
+#undef set
 
 
 static ngx_int_t

@@ -18,7 +18,6 @@
 
 static void ngx_agt_curl_header_line(
     ngx_agt_curl_op_t *op, u_char *p, size_t len);
-static time_t ngx_agt_curl_retry_after(u_char *p, size_t len);
 
 
 ngx_agt_curl_e
@@ -184,62 +183,48 @@ ngx_agt_curl_header(char *p, size_t size, size_t n, void *data)
 static void
 ngx_agt_curl_header_line(ngx_agt_curl_op_t *op, u_char *p, size_t len)
 {
-    size_t      name;
+    time_t      t;
     u_char     *colon;
-    ngx_str_t   value;
+    ngx_str_t   name, value;
 
     colon = ngx_strlchr(p, p + len, ':');
     if (colon == NULL) {
         return;
     }
 
-    name = colon - p;
+    name.data = p;
+    name.len = colon - p;
 
     value.data = colon + 1;
-    value.len = len - name - 1;
+    value.len = len - name.len - 1;
 
     ngx_agt_bearer_strip(&value);
 
-    if (name == sizeof("Content-Type") - 1
-        && ngx_strncasecmp(p, (u_char *) "Content-Type", name) == 0)
-    {
+    if (ngx_agt_text_is(&name, "content-type")) {
         op->type_len = ngx_min(value.len, NGX_AGT_CURL_TYPE_LEN);
         ngx_memcpy(op->type, value.data, op->type_len);
         return;
     }
 
-    if (name == sizeof("Content-Encoding") - 1
-        && ngx_strncasecmp(p, (u_char *) "Content-Encoding", name) == 0
+    if (ngx_agt_text_is(&name, "content-encoding")
         && !ngx_agt_text_is(&value, "identity"))
     {
         op->encoded = 1;
         return;
     }
 
-    if (name == sizeof("Retry-After") - 1
-        && ngx_strncasecmp(p, (u_char *) "Retry-After", name) == 0)
-    {
-        op->retry_after = ngx_agt_curl_retry_after(value.data, value.len);
+    /* RFC 9110, section 10.2.3: seconds, or until a date; 0 for others */
+
+    if (ngx_agt_text_is(&name, "retry-after")) {
+        t = ngx_atotm(value.data, value.len);
+
+        if (t == NGX_ERROR) {
+            t = ngx_max(ngx_parse_http_time(value.data, value.len)
+                        - ngx_time(), 0);
+        }
+
+        op->retry_after = t;
     }
-}
-
-
-/* RFC 9110, section 10.2.3: seconds, or until a date; 0 for anything else */
-
-static time_t
-ngx_agt_curl_retry_after(u_char *p, size_t len)
-{
-    time_t  t;
-
-    t = ngx_atotm(p, len);
-
-    if (t != NGX_ERROR) {
-        return t;
-    }
-
-    t = ngx_parse_http_time(p, len);
-
-    return t > ngx_time() ? t - ngx_time() : 0;
 }
 
 

@@ -42,7 +42,6 @@ static void ngx_agt_curl_watch(ngx_event_t *ev, ngx_int_t event,
 static ngx_uint_t ngx_agt_curl_is_clean(ngx_agt_curl_t *pool, int port);
 static void ngx_agt_curl_forget_connection(
     ngx_agt_curl_t *pool, curl_socket_t fd);
-static int ngx_agt_curl_port(curl_socket_t fd);
 static ino_t ngx_agt_curl_inode(curl_socket_t fd);
 static void ngx_agt_curl_event(ngx_event_t *ev);
 static void ngx_agt_curl_timer(ngx_event_t *ev);
@@ -362,8 +361,10 @@ static ngx_uint_t
 ngx_agt_curl_is_clean(ngx_agt_curl_t *pool, int port)
 {
     u_char                      c;
+    socklen_t                   len;
     ngx_uint_t                  found;
     ngx_queue_t                *q;
+    ngx_sockaddr_t              address;
     ngx_agt_curl_connection_t  *connection;
 
     found = 0;
@@ -374,7 +375,11 @@ ngx_agt_curl_is_clean(ngx_agt_curl_t *pool, int port)
         q = ngx_queue_next(q);
 
         if (connection->port == 0) {
-            connection->port = ngx_agt_curl_port(connection->fd);
+            len = sizeof(ngx_sockaddr_t);
+
+            if (getsockname(connection->fd, &address.sockaddr, &len) == 0) {
+                connection->port = (int) ngx_inet_get_port(&address.sockaddr);
+            }
         }
 
         if (connection->port != port) {
@@ -427,22 +432,6 @@ ngx_agt_curl_forget_connection(ngx_agt_curl_t *pool, curl_socket_t fd)
             return;
         }
     }
-}
-
-
-static int
-ngx_agt_curl_port(curl_socket_t fd)
-{
-    socklen_t       len;
-    ngx_sockaddr_t  address;
-
-    len = sizeof(ngx_sockaddr_t);
-
-    if (getsockname(fd, &address.sockaddr, &len) == -1) {
-        return 0;
-    }
-
-    return (int) ngx_inet_get_port(&address.sockaddr);
 }
 
 

@@ -357,7 +357,7 @@ ngx_agt_deliver_api(const ngx_agt_api_conf_t *conf,
 static ngx_int_t
 ngx_agt_deliver_open(ngx_agt_api_t *api, ngx_agt_revocation_t *revocation)
 {
-    ngx_str_t           sealed, bound, part;
+    ngx_str_t           sealed, bound;
     ngx_agt_deliver_t  *d;
 
     d = &ngx_agt_deliverer;
@@ -383,10 +383,8 @@ ngx_agt_deliver_open(ngx_agt_api_t *api, ngx_agt_revocation_t *revocation)
     revocation->connect_timeout = d->conf->connect_timeout;
     revocation->timeout = d->conf->timeout;
 
-    part = revocation->token;
-
-    if (ngx_agt_digest(d->digest, &part, 1) != NGX_OK) {
-        ngx_explicit_memzero(d->token, part.len);
+    if (ngx_agt_digest(d->digest, &revocation->token, 1) != NGX_OK) {
+        ngx_explicit_memzero(d->token, revocation->token.len);
         return NGX_AGAIN;
     }
 

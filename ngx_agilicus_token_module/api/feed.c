@@ -82,7 +82,6 @@ static ngx_uint_t ngx_agt_feed_hopeless(ngx_agt_feed_list_t *list,
     ngx_uint_t too_large);
 static void ngx_agt_feed_outside(void);
 static void ngx_agt_feed_sessions_done(void *data, ngx_agt_answer_t *answer);
-static void ngx_agt_feed_others(void);
 static void ngx_agt_feed_end(void);
 static void ngx_agt_feed_say(void);
 
@@ -261,10 +260,7 @@ ngx_agt_feed_exit(void)
 static void
 ngx_agt_feed_tick(ngx_event_t *ev)
 {
-    uint64_t                now;
-    ngx_agt_feed_worker_t  *f;
-
-    f = &ngx_agt_feed;
+    uint64_t  now;
 
     /* a worker that only drains leaves the feed to those that serve */
 
@@ -276,7 +272,7 @@ ngx_agt_feed_tick(ngx_event_t *ev)
     ngx_agt_seams.add_timer(ev, NGX_AGT_FEED_TICK);
 
     if (!ngx_agt_feed_lease()) {
-        f->polling = 0;
+        ngx_agt_feed.polling = 0;
         return;
     }
 
@@ -284,8 +280,8 @@ ngx_agt_feed_tick(ngx_event_t *ev)
 
     now = ngx_agt_seams.mono();
 
-    if (!f->polling && now >= f->next
-        && ngx_agt_feed_state_polls(f->denials, now))
+    if (!ngx_agt_feed.polling && now >= ngx_agt_feed.next
+        && ngx_agt_feed_state_polls(ngx_agt_feed.denials, now))
     {
         ngx_agt_feed_poll();
     }
@@ -297,16 +293,14 @@ ngx_agt_feed_tick(ngx_event_t *ev)
 static ngx_uint_t
 ngx_agt_feed_lease(void)
 {
-    uint64_t                now;
-    ngx_uint_t              mine;
-    ngx_agt_feed_state_t   *feed;
-    ngx_agt_feed_worker_t  *f;
+    uint64_t               now;
+    ngx_uint_t             mine;
+    ngx_agt_feed_state_t  *feed;
 
-    f = &ngx_agt_feed;
-    feed = &f->denials->sh->feed;
+    feed = &ngx_agt_feed.denials->sh->feed;
     now = ngx_agt_seams.mono();
 
-    ngx_agt_denials_lock(f->denials);
+    ngx_agt_denials_lock(ngx_agt_feed.denials);
 
     mine = (feed->poller == (int32_t) ngx_pid);
 
@@ -325,7 +319,7 @@ ngx_agt_feed_lease(void)
         feed->lease = now + NGX_AGT_FEED_LEASE;
     }
 
-    ngx_agt_denials_unlock(f->denials);
+    ngx_agt_denials_unlock(ngx_agt_feed.denials);
 
     return mine;
 }
@@ -354,22 +348,20 @@ ngx_agt_feed_is_ours_locked(void)
 static void
 ngx_agt_feed_release(void)
 {
-    ngx_agt_feed_state_t   *feed;
-    ngx_agt_feed_worker_t  *f;
+    ngx_agt_feed_state_t  *feed;
 
-    f = &ngx_agt_feed;
-    feed = &f->denials->sh->feed;
+    feed = &ngx_agt_feed.denials->sh->feed;
 
-    f->polling = 0;
+    ngx_agt_feed.polling = 0;
 
-    ngx_agt_denials_lock(f->denials);
+    ngx_agt_denials_lock(ngx_agt_feed.denials);
 
     if (ngx_agt_feed_is_ours_locked() && feed->poller == (int32_t) ngx_pid) {
         feed->poller = 0;
         feed->lease = 0;
     }
 
-    ngx_agt_denials_unlock(f->denials);
+    ngx_agt_denials_unlock(ngx_agt_feed.denials);
 }
 
 
@@ -425,15 +417,12 @@ ngx_agt_feed_poll(void)
 static ngx_uint_t
 ngx_agt_feed_busy(void)
 {
-    ngx_uint_t              i, busy;
-    ngx_agt_feed_worker_t  *f;
+    ngx_uint_t  i, busy;
 
-    f = &ngx_agt_feed;
-
-    busy = f->sessions.call.busy;
+    busy = ngx_agt_feed.sessions.call.busy;
 
     for (i = 0; i < NGX_AGT_FEED_CALLS; i++) {
-        busy += f->lists[i].call.busy;
+        busy += ngx_agt_feed.lists[i].call.busy;
     }
 
     return busy;
@@ -502,20 +491,17 @@ ngx_agt_feed_next(void)
 static ngx_agt_window_t *
 ngx_agt_feed_window(void)
 {
-    ngx_uint_t              i;
-    ngx_agt_window_t       *window;
-    ngx_agt_feed_worker_t  *f;
-
-    f = &ngx_agt_feed;
+    ngx_uint_t         i;
+    ngx_agt_window_t  *window;
 
     /* windows that were forgotten are not asked for any more */
 
-    if (f->failed || !f->polling || !f->known) {
+    if (ngx_agt_feed.failed || !ngx_agt_feed.polling || !ngx_agt_feed.known) {
         return NULL;
     }
 
-    for (i = 0; i < f->windows.n; i++) {
-        window = &f->windows.windows[i];
+    for (i = 0; i < ngx_agt_feed.windows.n; i++) {
+        window = &ngx_agt_feed.windows.windows[i];
 
         if (!window->done && !window->out) {
             return window;
@@ -533,23 +519,20 @@ ngx_agt_feed_done(void *data, ngx_agt_answer_t *answer)
 {
     ngx_agt_feed_list_t *list = data;
 
-    ngx_agt_feed_worker_t  *f;
-
-    f = &ngx_agt_feed;
 
     list->call.busy = 0;
 
-    if (!f->polling) {
+    if (!ngx_agt_feed.polling) {
         return;
     }
 
-    f->denied += list->call.denied;
+    ngx_agt_feed.denied += list->call.denied;
 
     if (answer->class == NGX_AGT_CLASS_ACTIVE || answer->too_large) {
         ngx_agt_feed_window_done(list, answer->too_large);
 
     } else {
-        f->failed = 1;
+        ngx_agt_feed.failed = 1;
     }
 
     ngx_agt_feed_next();
@@ -619,28 +602,24 @@ ngx_agt_feed_window_done(ngx_agt_feed_list_t *list, ngx_uint_t too_large)
 static void
 ngx_agt_feed_wrong(ngx_agt_feed_call_t *call)
 {
-    ngx_agt_feed_worker_t  *f;
-
-    f = &ngx_agt_feed;
-
     if (call->wrong == NULL) {
         return;
     }
 
-    f->truncated++;
+    ngx_agt_feed.truncated++;
 
-    if (f->said_wrong) {
+    if (ngx_agt_feed.said_wrong) {
         return;
     }
 
-    f->said_wrong = 1;
+    ngx_agt_feed.said_wrong = 1;
 
-    ngx_log_error(NGX_LOG_ERR, f->log, 0,
+    ngx_log_error(NGX_LOG_ERR, ngx_agt_feed.log, 0,
                   "agilicus token: row %ui of the list of revoked %s "
                   "cannot be read and denies nothing: %s, Tokens API \"%V\"",
                   call->number,
                   call->kind == NGX_AGT_JSON_TOKENS ? "tokens" : "sessions",
-                  call->wrong, &f->conf->api->url);
+                  call->wrong, &ngx_agt_feed.conf->api->url);
 }
 
 
@@ -675,25 +654,21 @@ ngx_agt_feed_hopeless(ngx_agt_feed_list_t *list, ngx_uint_t too_large)
 static void
 ngx_agt_feed_outside(void)
 {
-    ngx_agt_feed_worker_t  *f;
-
-    f = &ngx_agt_feed;
-
-    if (++f->outside > NGX_AGT_FEED_MAX_OUTSIDE) {
-        f->known = 0;
+    if (++ngx_agt_feed.outside > NGX_AGT_FEED_MAX_OUTSIDE) {
+        ngx_agt_feed.known = 0;
     }
 
-    if (f->said_outside) {
+    if (ngx_agt_feed.said_outside) {
         return;
     }
 
-    f->said_outside = 1;
+    ngx_agt_feed.said_outside = 1;
 
-    ngx_log_error(NGX_LOG_ERR, f->log, 0,
+    ngx_log_error(NGX_LOG_ERR, ngx_agt_feed.log, 0,
                   "agilicus token: rows outside of the window of time that "
                   "was asked for are in the list of revoked tokens, which "
                   "cannot be read whole while such windows are ignored, "
-                  "Tokens API \"%V\"", &f->conf->api->url);
+                  "Tokens API \"%V\"", &ngx_agt_feed.conf->api->url);
 }
 
 
@@ -747,30 +722,6 @@ ngx_agt_feed_sessions_done(void *data, ngx_agt_answer_t *answer)
     }
 
     ngx_agt_feed_next();
-}
-
-
-/* an API that ignores what it is asked for makes polls long, but not wrong */
-
-static void
-ngx_agt_feed_others(void)
-{
-    ngx_agt_feed_worker_t  *f;
-
-    f = &ngx_agt_feed;
-
-    if (f->failed) {
-        return;
-    }
-
-    if (f->sessions.others && !f->said_others) {
-        ngx_log_error(NGX_LOG_WARN, f->log, 0,
-                      "agilicus token: sessions that are not revoked are in "
-                      "the list of revoked sessions, which takes longer to "
-                      "read so, Tokens API \"%V\"", &f->conf->api->url);
-    }
-
-    f->said_others = f->sessions.others;
 }
 
 
@@ -840,7 +791,20 @@ ngx_agt_feed_end(void)
                    "agilicus token feed polled: %ui windows, %ui rows, %ui",
                    f->windows.n, f->rows, (ngx_uint_t) f->failed);
 
-    ngx_agt_feed_others();
+    if (!f->failed) {
+
+        /* an API that ignores what it is asked for makes polls long only */
+
+        if (f->sessions.others && !f->said_others) {
+            ngx_log_error(NGX_LOG_WARN, f->log, 0,
+                          "agilicus token: sessions that are not revoked are "
+                          "in the list of revoked sessions, which takes longer "
+                          "to read so, Tokens API \"%V\"", &f->conf->api->url);
+        }
+
+        f->said_others = f->sessions.others;
+    }
+
     ngx_agt_feed_say();
 
     if (now >= f->next && ngx_agt_feed_state_polls(f->denials, now)) {

@@ -34,9 +34,6 @@ static void ngx_agt_introspect_read_token(
     ngx_agt_answer_t *answer);
 static void ngx_agt_introspect_cause(ngx_agt_call_t *call,
     ngx_agt_curl_result_t *result, ngx_agt_answer_t *answer, ngx_uint_t cause);
-static void ngx_agt_introspect_says_no(ngx_agt_call_t *call,
-    ngx_uint_t member);
-static ngx_uint_t ngx_agt_introspect_is_young(ngx_agt_call_t *call);
 static ngx_int_t ngx_agt_introspect_adopt(
     ngx_agt_call_t *call, ngx_agt_answer_t *answer);
 static ngx_int_t ngx_agt_introspect_adopt_raw(ngx_agt_call_t *call,
@@ -60,15 +57,7 @@ static const ngx_agt_introspect_data_t *ngx_agt_introspect_data(
     ngx_agt_call_t *call);
 
 
-static const ngx_agt_call_type_t
-    ngx_agt_introspect_tokens = {
-    ngx_agt_introspect_read,
-    ngx_agt_introspect_adopt,
-    NULL
-};
-
-static const ngx_agt_call_type_t
-    ngx_agt_introspect_keys = {
+static const ngx_agt_call_type_t  ngx_agt_introspect_call = {
     ngx_agt_introspect_read,
     ngx_agt_introspect_adopt,
     NULL
@@ -90,6 +79,7 @@ ngx_agt_introspect(
 
     ngx_memzero(&request, sizeof(ngx_agt_call_request_t));
 
+    request.type = &ngx_agt_introspect_call;
     request.api = origin->api;
     request.origin = origin;
     request.connect_timeout = introspect->connect_timeout;
@@ -144,7 +134,6 @@ ngx_agt_introspect_token(const ngx_agt_introspect_t *introspect,
 {
     size_t  len;
 
-    request->type = &ngx_agt_introspect_tokens;
     request->operation = NGX_AGT_OPERATION_INTROSPECT;
     request->url = introspect->origin->api->introspect;
 
@@ -181,7 +170,6 @@ ngx_agt_introspect_key(const ngx_agt_introspect_t *introspect,
     ngx_agt_basic_t                basic;
     const ngx_agt_json_options_t  *options;
 
-    request->type = &ngx_agt_introspect_keys;
     request->operation = NGX_AGT_OPERATION_INTROSPECT_KEY;
     request->url = introspect->origin->api->introspect_key;
 
@@ -230,13 +218,21 @@ static void
 ngx_agt_introspect_read(ngx_agt_call_t *call,
     ngx_agt_curl_result_t *result, ngx_agt_answer_t *answer)
 {
+    ngx_agt_clock_t  now;
+
     if (answer->class == NGX_AGT_CLASS_NONE) {
         ngx_agt_introspect_read_token(call, result, answer);
     }
 
+    ngx_agt_clock_now(&now);
+
+    /* an API may need a while until it knows a token that it has given */
+
     if (answer->class == NGX_AGT_CLASS_INVALID
         && answer->reason == NGX_AGT_REASON_UNKNOWN
-        && ngx_agt_introspect_is_young(call))
+        && ngx_agt_children_young(ngx_agt_call_conf()->denials,
+                                  call->api->digest,
+                                  ngx_agt_introspect_data(call)->key, &now))
     {
         answer->class = NGX_AGT_CLASS_INDETERMINATE;
         answer->reason = NGX_AGT_REASON_STATUS;
@@ -249,25 +245,11 @@ ngx_agt_introspect_read(ngx_agt_call_t *call,
 }
 
 
-/* an API may need a while until it knows a token that it has given */
-
-static ngx_uint_t
-ngx_agt_introspect_is_young(ngx_agt_call_t *call)
-{
-    ngx_agt_clock_t  now;
-
-    ngx_agt_clock_now(&now);
-
-    return ngx_agt_children_young(
-               ngx_agt_call_conf()->denials, call->api->digest,
-               ngx_agt_introspect_data(call)->key, &now);
-}
-
-
 static void
 ngx_agt_introspect_read_token(ngx_agt_call_t *call,
     ngx_agt_curl_result_t *result, ngx_agt_answer_t *answer)
 {
+    u_char                fingerprint[NGX_AGT_FINGERPRINT_LEN];
     ngx_int_t             rc;
     ngx_agt_json_token_t  token;
 
@@ -308,7 +290,23 @@ ngx_agt_introspect_read_token(ngx_agt_call_t *call,
         if (token.member) {
             ngx_agt_introspect_cause(call, result, answer,
                                      NGX_AGT_CAUSE_MEMBER + token.member);
-            ngx_agt_introspect_says_no(call, token.member);
+        }
+
+        /*
+         * A member that refuses tokens may be new to the API, and then no token
+         * is active any more.
+         */
+
+        if (token.member
+            && ngx_agt_call_may_say(call, NGX_AGT_API_LINE_SAYS_NO))
+        {
+            ngx_agt_digest_fingerprint(call->key, fingerprint);
+
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "agilicus token: the member \"%s\" of an answer says "
+                          "no, Tokens API \"%V\", fingerprint %*s",
+                          ngx_agt_json_token_member(token.member),
+                          &call->api->url, sizeof(fingerprint), fingerprint);
         }
 
         return;
@@ -328,30 +326,6 @@ ngx_agt_introspect_cause(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
 {
     answer->cause = ngx_agt_cause_of(call->operation, cause);
     result->message = ngx_agt_cause_words(cause);
-}
-
-
-/*
- * A member that refuses tokens may be new to the API, and then no token is
- * active any more.
- */
-
-static void
-ngx_agt_introspect_says_no(ngx_agt_call_t *call, ngx_uint_t member)
-{
-    u_char  fingerprint[NGX_AGT_FINGERPRINT_LEN];
-
-    if (!ngx_agt_call_may_say(call, NGX_AGT_API_LINE_SAYS_NO)) {
-        return;
-    }
-
-    ngx_agt_digest_fingerprint(call->key, fingerprint);
-
-    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "agilicus token: the member \"%s\" of an answer says no, "
-                  "Tokens API \"%V\", fingerprint %*s",
-                  ngx_agt_json_token_member(member), &call->api->url,
-                  sizeof(fingerprint), fingerprint);
 }
 
 

@@ -36,7 +36,6 @@ static void ngx_agt_issue_request(const ngx_agt_issue_t *issue,
 static ngx_int_t ngx_agt_issue_join(
     ngx_agt_call_request_t *request,
     ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer);
-static ngx_uint_t ngx_agt_issue_has_room(void);
 static void ngx_agt_issue_read_reissue(
     ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     ngx_agt_answer_t *answer);
@@ -82,7 +81,6 @@ ngx_agt_issue_reissue(const ngx_agt_issue_t *issue,
 {
     size_t                  len;
     u_char                  digest[NGX_AGT_DIGEST_LEN];
-    ngx_str_t               token;
     const ngx_str_t        *org;
     ngx_agt_issue_data_t    data;
     ngx_agt_call_request_t  request;
@@ -99,10 +97,8 @@ ngx_agt_issue_reissue(const ngx_agt_issue_t *issue,
 
     ngx_memcpy(data.parent, issue->parent, NGX_AGT_DIGEST_LEN);
 
-    token = issue->token;
-
-    if (ngx_agt_digest(digest, &token, 1) == NGX_OK
-        && ngx_agt_denials_token(data.asked, &token, digest) == NGX_OK
+    if (ngx_agt_digest(digest, &issue->token, 1) == NGX_OK
+        && ngx_agt_denials_token(data.asked, &issue->token, digest) == NGX_OK
         && ngx_agt_children_of(&data.record, request.api->digest,
                                data.parent, issue->raw, issue->facts,
                                issue->asked)
@@ -204,6 +200,7 @@ ngx_agt_issue_join(ngx_agt_call_request_t *request,
     ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer)
 {
     ngx_int_t                rc;
+    ngx_agt_denials_t       *denials;
     const ngx_agt_origin_t  *origin;
 
     origin = request->origin;
@@ -212,44 +209,23 @@ ngx_agt_issue_join(ngx_agt_call_request_t *request,
     request->shared = (origin->zone != NULL);
     request->charged = 1;
 
+    ngx_agt_answer_init(answer);
+    rc = NGX_ERROR;
+
     if (request->body.data == NULL || request->data.len == 0
         || ngx_agt_call_conf() == NULL)
     {
-        ngx_agt_answer_init(answer);
-
-        rc = NGX_ERROR;
-
-    } else if (!ngx_agt_issue_has_room()) {
-        ngx_agt_answer_init(answer);
-        answer->cause = NGX_AGT_CAUSE_NO_ROOM;
-
-        rc = NGX_ERROR;
-
-    } else {
-        rc = ngx_agt_call_join(request, waiter, answer);
+        goto done;
     }
-
-    if (request->body.data) {
-        ngx_explicit_memzero(request->body.data, request->body.len);
-        ngx_free(request->body.data);
-    }
-
-    return rc;
-}
-
-
-/* 1 if a child could be recorded; else 0, which is logged once a second */
-
-static ngx_uint_t
-ngx_agt_issue_has_room(void)
-{
-    ngx_agt_denials_t  *denials;
 
     denials = ngx_agt_call_conf()->denials;
 
     if (ngx_agt_children_room(denials)) {
-        return 1;
+        rc = ngx_agt_call_join(request, waiter, answer);
+        goto done;
     }
+
+    answer->cause = NGX_AGT_CAUSE_NO_ROOM;
 
     if (ngx_agt_clock_once(&denials->sh->said[NGX_AGT_DENIALS_LINE_RECORDS],
                            ngx_time(), 1))
@@ -260,7 +236,14 @@ ngx_agt_issue_has_room(void)
                       "larger");
     }
 
-    return 0;
+done:
+
+    if (request->body.data) {
+        ngx_explicit_memzero(request->body.data, request->body.len);
+        ngx_free(request->body.data);
+    }
+
+    return rc;
 }
 
 
@@ -451,20 +434,15 @@ withheld:
 static ngx_int_t
 ngx_agt_issue_record(ngx_agt_call_t *call, const ngx_str_t *token)
 {
-    u_char                       digest
-                                 [NGX_AGT_DIGEST_LEN];
-    u_char                       key
-                                 [NGX_AGT_DIGEST_LEN];
-    ngx_str_t                    part;
+    u_char                       digest[NGX_AGT_DIGEST_LEN];
+    u_char                       key[NGX_AGT_DIGEST_LEN];
     ngx_agt_clock_t              now;
     ngx_agt_child_t              child;
     const ngx_agt_issue_data_t  *data;
 
     data = (ngx_agt_issue_data_t *) call->data.data;
 
-    part = *token;
-
-    if (ngx_agt_digest(digest, &part, 1) != NGX_OK
+    if (ngx_agt_digest(digest, token, 1) != NGX_OK
         || ngx_agt_denials_token(key, token, digest) != NGX_OK)
     {
         return NGX_ERROR;
@@ -494,13 +472,10 @@ static void
 ngx_agt_issue_revoke(ngx_agt_call_t *call, const ngx_str_t *token)
 {
     u_char                digest[NGX_AGT_DIGEST_LEN];
-    ngx_str_t             part;
     ngx_agt_answer_t      answer;
     ngx_agt_revocation_t  revocation;
 
-    part = *token;
-
-    if (ngx_agt_digest(digest, &part, 1) != NGX_OK) {
+    if (ngx_agt_digest(digest, token, 1) != NGX_OK) {
         return;
     }
 

@@ -95,21 +95,17 @@ ngx_agt_jwsk_init(const ngx_agt_jwsk_conf_t *conf, ngx_log_t *log)
 void
 ngx_agt_jwsk_exit(void)
 {
-    ngx_agt_jwsk_worker_t  *j;
-
-    j = &ngx_agt_jwsk;
-
     ngx_agt_keys_exit();
 
-    if (j->conf == NULL) {
+    if (ngx_agt_jwsk.conf == NULL) {
         return;
     }
 
-    ngx_agt_call_leave(&j->waiter);
-    ngx_agt_keys_leave(j->zone);
-    ngx_agt_seams.del_timer(&j->tick);
+    ngx_agt_call_leave(&ngx_agt_jwsk.waiter);
+    ngx_agt_keys_leave(ngx_agt_jwsk.zone);
+    ngx_agt_seams.del_timer(&ngx_agt_jwsk.tick);
 
-    j->conf = NULL;
+    ngx_agt_jwsk.conf = NULL;
 }
 
 

@@ -358,15 +358,11 @@ static ngx_int_t
 ngx_agt_api_digests(const ngx_agt_loc_conf_t *conf, ngx_agt_api_t *api)
 {
     u_char     flags[2];
-    ngx_str_t  parts[7], url;
+    ngx_str_t  parts[7];
 
-    if (ngx_agt_digest_init() != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    url = api->url;
-
-    if (ngx_agt_digest(api->digest, &url, 1) != NGX_OK) {
+    if (ngx_agt_digest_init() != NGX_OK
+        || ngx_agt_digest(api->digest, &api->url, 1) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

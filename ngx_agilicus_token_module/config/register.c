@@ -31,6 +31,24 @@
 #define NGX_AGT_BEFORE_OTHERS  NGX_MAX_UINT32_VALUE
 #define NGX_AGT_AFTER_OTHERS   0
 
+/* what a configuration has that a handler is for */
+
+#define NGX_AGT_FOR_TOKENS     0x01
+#define NGX_AGT_FOR_IDENTITY   0x02
+#define NGX_AGT_FOR_ENTERING   0x04
+#define NGX_AGT_FOR_QUERY      0x08
+#define NGX_AGT_FOR_RULES      0x10
+#define NGX_AGT_FOR_PREACCESS  0x20
+#define NGX_AGT_FOR_PREFLIGHT  0x40
+
+
+typedef struct {
+    ngx_uint_t           wanted;   /* by one of these */
+    ngx_uint_t           phase;
+    ngx_uint_t           at;
+    ngx_http_handler_pt  handler;
+} ngx_agt_handler_t;
+
 
 static ngx_agt_loc_conf_t *ngx_agt_register_http(ngx_conf_t *cf);
 static ngx_int_t ngx_agt_register_feed(ngx_conf_t *cf,
@@ -41,10 +59,53 @@ static void ngx_agt_read_anew(ngx_conf_t *cf);
 static ngx_uint_t ngx_agt_is_header_variable(const ngx_str_t *name);
 static ngx_int_t ngx_agt_register_handlers(ngx_conf_t *cf,
     const ngx_agt_main_conf_t *mcf);
-static ngx_int_t ngx_agt_register_upstream(ngx_conf_t *cf,
-    ngx_agt_main_conf_t *mcf);
-static ngx_int_t ngx_agt_register_handler(ngx_conf_t *cf, ngx_uint_t phase,
-    ngx_uint_t at, ngx_http_handler_pt handler);
+
+
+/*
+ * In the access phase, one handler runs before those of all other modules, and
+ * one runs after them, in whatever order modules are loaded.  The handlers of
+ * the rewrite phases run before nginx's own "set", "if" and "rewrite", and that
+ * of the preaccess phase before limit_req and limit_conn.  Identity headers of
+ * clients are removed also where no token is asked for.
+ */
+
+static const ngx_agt_handler_t  ngx_agt_handlers[] = {
+
+    { NGX_AGT_FOR_IDENTITY, NGX_HTTP_POST_READ_PHASE,
+      NGX_AGT_BEFORE_OTHERS, ngx_agt_identity_post_read_handler },
+
+    { NGX_AGT_FOR_ENTERING|NGX_AGT_FOR_QUERY|NGX_AGT_FOR_RULES,
+      NGX_HTTP_SERVER_REWRITE_PHASE,
+      NGX_AGT_BEFORE_OTHERS, ngx_agt_enter_server_rewrite_handler },
+
+    { NGX_AGT_FOR_ENTERING|NGX_AGT_FOR_QUERY, NGX_HTTP_REWRITE_PHASE,
+      NGX_AGT_BEFORE_OTHERS, ngx_agt_enter_rewrite_handler },
+
+    { NGX_AGT_FOR_PREACCESS, NGX_HTTP_PREACCESS_PHASE,
+      NGX_AGT_BEFORE_OTHERS, ngx_agt_preaccess_handler },
+
+    { NGX_AGT_FOR_TOKENS, NGX_HTTP_ACCESS_PHASE,
+      NGX_AGT_AFTER_OTHERS, ngx_agt_access_last_handler },
+
+    { NGX_AGT_FOR_TOKENS, NGX_HTTP_ACCESS_PHASE,
+      NGX_AGT_BEFORE_OTHERS, ngx_agt_access_handler },
+
+    { NGX_AGT_FOR_TOKENS|NGX_AGT_FOR_IDENTITY, NGX_HTTP_PRECONTENT_PHASE,
+      NGX_AGT_BEFORE_OTHERS, ngx_agt_precontent_handler },
+
+    /*
+     * The first handler of the content phase is that of static files, which
+     * refuses OPTIONS and runs last.  Ours runs just before it.
+     */
+
+    { NGX_AGT_FOR_PREFLIGHT, NGX_HTTP_CONTENT_PHASE,
+      1, ngx_agt_preflight_handler },
+
+    /* the log phase runs the other way: its first handler runs first */
+
+    { NGX_AGT_FOR_QUERY, NGX_HTTP_LOG_PHASE,
+      0, ngx_agt_enter_log_handler }
+};
 
 
 ngx_int_t
@@ -78,7 +139,7 @@ ngx_agt_postconfiguration(ngx_conf_t *cf)
     }
 
     if (!mcf->used) {
-        return ngx_agt_register_upstream(cf, mcf);
+        return ngx_agt_register_handlers(cf, mcf);
     }
 
     ngx_agt_check_returns(cf, mcf);
@@ -129,7 +190,7 @@ ngx_agt_postconfiguration(ngx_conf_t *cf)
         ngx_agt_read_anew(cf);
     }
 
-    if (ngx_agt_register_upstream(cf, mcf) != NGX_OK) {
+    if (mcf->preaccess && ngx_agt_check_limits(cf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -314,141 +375,51 @@ ngx_agt_is_header_variable(const ngx_str_t *name)
 
 
 /*
- * In the access phase, one handler runs before those of all other modules, and
- * one runs after them, in whatever order modules are loaded.  The handlers of
- * the rewrite phases run before nginx's own "set", "if" and "rewrite", and that
- * of the preaccess phase before limit_req and limit_conn.
- */
-
-static ngx_int_t
-ngx_agt_register_handlers(ngx_conf_t *cf, const ngx_agt_main_conf_t *mcf)
-{
-    if (mcf->notices || mcf->rules || mcf->query || mcf->changes) {
-
-        if (ngx_agt_register_handler(cf, NGX_HTTP_SERVER_REWRITE_PHASE,
-                                     NGX_AGT_BEFORE_OTHERS,
-                                     ngx_agt_enter_server_rewrite_handler)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    if (mcf->notices || mcf->query || mcf->changes) {
-
-        if (ngx_agt_register_handler(cf, NGX_HTTP_REWRITE_PHASE,
-                                     NGX_AGT_BEFORE_OTHERS,
-                                     ngx_agt_enter_rewrite_handler)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    if (mcf->preaccess) {
-
-        if (ngx_agt_check_limits(cf) != NGX_OK
-            || ngx_agt_register_handler(cf, NGX_HTTP_PREACCESS_PHASE,
-                                        NGX_AGT_BEFORE_OTHERS,
-                                        ngx_agt_preaccess_handler)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    /*
-     * The first handler of the content phase is that of static files, which
-     * refuses OPTIONS and runs last.  Ours runs just before it.
-     */
-
-    if (mcf->preflight
-        && ngx_agt_register_handler(cf, NGX_HTTP_CONTENT_PHASE, 1,
-                                    ngx_agt_preflight_handler)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    /* the log phase runs the other way: its first handler runs first */
-
-    if (mcf->query
-        && ngx_agt_register_handler(cf, NGX_HTTP_LOG_PHASE, 0,
-                                    ngx_agt_enter_log_handler)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (ngx_agt_register_handler(cf, NGX_HTTP_ACCESS_PHASE,
-                                 NGX_AGT_AFTER_OTHERS,
-                                 ngx_agt_access_last_handler)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_agt_register_handler(cf, NGX_HTTP_ACCESS_PHASE,
-                                    NGX_AGT_BEFORE_OTHERS,
-                                    ngx_agt_access_handler);
-}
-
-
-/* identity headers of clients are removed also where no token is asked for */
-
-static ngx_int_t
-ngx_agt_register_upstream(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
-{
-    if (!mcf->used && mcf->identity.nelts == 0) {
-        return NGX_OK;
-    }
-
-    if (ngx_agt_register_handler(cf, NGX_HTTP_PRECONTENT_PHASE,
-                                 NGX_AGT_BEFORE_OTHERS,
-                                 ngx_agt_precontent_handler)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (mcf->identity.nelts == 0) {
-        return NGX_OK;
-    }
-
-    return ngx_agt_register_handler(cf, NGX_HTTP_POST_READ_PHASE,
-                                    NGX_AGT_BEFORE_OTHERS,
-                                    ngx_agt_identity_post_read_handler);
-}
-
-
-/*
  * nginx runs the handlers of a phase from the last one in the array to the
  * first, and modules that are loaded later add theirs at the end.
  */
 
 static ngx_int_t
-ngx_agt_register_handler(ngx_conf_t *cf, ngx_uint_t phase, ngx_uint_t at,
-    ngx_http_handler_pt handler)
+ngx_agt_register_handlers(ngx_conf_t *cf, const ngx_agt_main_conf_t *mcf)
 {
+    ngx_uint_t                  i, at, wanted;
     ngx_array_t                *handlers;
     ngx_http_handler_pt        *h;
     ngx_http_core_main_conf_t  *cmcf;
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
-    handlers = &cmcf->phases[phase].handlers;
-    at = ngx_min(at, handlers->nelts);
+    wanted = mcf->identity.nelts ? NGX_AGT_FOR_IDENTITY : 0;
 
-    if (ngx_array_push(handlers) == NULL) {
-        return NGX_ERROR;
+    if (mcf->used) {
+        wanted |= NGX_AGT_FOR_TOKENS
+                  | (mcf->notices || mcf->changes ? NGX_AGT_FOR_ENTERING : 0)
+                  | (mcf->query ? NGX_AGT_FOR_QUERY : 0)
+                  | (mcf->rules ? NGX_AGT_FOR_RULES : 0)
+                  | (mcf->preaccess ? NGX_AGT_FOR_PREACCESS : 0)
+                  | (mcf->preflight ? NGX_AGT_FOR_PREFLIGHT : 0);
     }
 
-    h = (ngx_http_handler_pt *) handlers->elts + at;
+    for (i = 0; i < sizeof(ngx_agt_handlers) / sizeof(ngx_agt_handler_t); i++) {
 
-    ngx_memmove(h + 1, h,
-                (handlers->nelts - 1 - at) * sizeof(ngx_http_handler_pt));
+        if ((ngx_agt_handlers[i].wanted & wanted) == 0) {
+            continue;
+        }
 
-    *h = handler;
+        handlers = &cmcf->phases[ngx_agt_handlers[i].phase].handlers;
+        at = ngx_min(ngx_agt_handlers[i].at, handlers->nelts);
+
+        if (ngx_array_push(handlers) == NULL) {
+            return NGX_ERROR;
+        }
+
+        h = (ngx_http_handler_pt *) handlers->elts + at;
+
+        ngx_memmove(h + 1, h,
+                    (handlers->nelts - 1 - at) * sizeof(ngx_http_handler_pt));
+
+        *h = ngx_agt_handlers[i].handler;
+    }
 
     return NGX_OK;
 }

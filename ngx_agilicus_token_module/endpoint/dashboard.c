@@ -134,11 +134,9 @@ static ngx_int_t
 ngx_agt_dashboard_digest(ngx_agt_dashboard_part_e part, u_char *out)
 {
     u_char     digest[NGX_AGT_DIGEST_LEN];
-    ngx_str_t  text, encoded, bytes;
+    ngx_str_t  encoded, bytes;
 
-    text = *ngx_agt_dashboard_part(part);
-
-    if (ngx_agt_digest(digest, &text, 1) != NGX_OK) {
+    if (ngx_agt_digest(digest, ngx_agt_dashboard_part(part), 1) != NGX_OK) {
         return NGX_ERROR;
     }
 

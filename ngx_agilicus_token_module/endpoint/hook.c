@@ -21,7 +21,6 @@ typedef struct {
 
 static void ngx_agt_hook_body(ngx_http_request_t *r);
 static ngx_int_t ngx_agt_hook_take(ngx_http_request_t *r);
-static ngx_int_t ngx_agt_hook_unavailable(ngx_http_request_t *r);
 static void ngx_agt_hook_deny(void *data,
     ngx_agt_denial_kind_e kind, const ngx_str_t *value);
 
@@ -71,6 +70,7 @@ ngx_agt_hook_take(ngx_http_request_t *r)
     size_t          len;
     ngx_str_t       body;
     ngx_chain_t    *cl;
+    ngx_agt_ctx_t  *ctx;
     ngx_agt_hook_t  hook;
 
     if (r->request_body == NULL || r->request_body->bufs == NULL) {
@@ -122,24 +122,14 @@ ngx_agt_hook_take(ngx_http_request_t *r)
         return NGX_HTTP_BAD_REQUEST;
     }
 
-    if (hook.failed) {
-
-        /*
-         * Names that there was room for are denied.  503 makes the sender
-         * repeat the request.
-         */
-
-        return ngx_agt_hook_unavailable(r);
+    if (!hook.failed) {
+        return NGX_HTTP_NO_CONTENT;
     }
 
-    return NGX_HTTP_NO_CONTENT;
-}
-
-
-static ngx_int_t
-ngx_agt_hook_unavailable(ngx_http_request_t *r)
-{
-    ngx_agt_ctx_t  *ctx;
+    /*
+     * Names that there was room for are denied.  503 makes the sender repeat
+     * the request.
+     */
 
     ctx = ngx_agt_ctx_create(r);
     if (ctx == NULL) {

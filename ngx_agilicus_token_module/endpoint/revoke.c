@@ -46,13 +46,9 @@ static ngx_int_t ngx_agt_revoke_known(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 static ngx_int_t ngx_agt_revoke_deny(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
-static void ngx_agt_revoke_told(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 static ngx_uint_t ngx_agt_revoke_denial(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
     ngx_uint_t kind, const ngx_agt_clock_t *now, ngx_agt_denial_args_t *args);
-static int64_t ngx_agt_revoke_until(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_clock_t *now);
 static ngx_int_t ngx_agt_revoke_at_api(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 static ngx_int_t ngx_agt_revoke_revoked(ngx_http_request_t *r,
@@ -210,13 +206,9 @@ ngx_agt_revoke_ask(ngx_http_request_t *r,
 
     rc = ngx_agt_introspect(&introspect, &ctx->waiter, &answer);
 
-    if (ngx_agt_wait(ctx, lcf, rc, &answer, ngx_agt_revoke_take)
-        == NGX_AGAIN)
-    {
-        return NGX_AGAIN;
-    }
+    rc = ngx_agt_wait(ctx, lcf, rc, &answer, ngx_agt_revoke_take);
 
-    return ngx_agt_revoke_known(r, ctx, lcf);
+    return (rc == NGX_AGAIN) ? rc : ngx_agt_revoke_known(r, ctx, lcf);
 }
 
 
@@ -303,14 +295,20 @@ static ngx_int_t
 ngx_agt_revoke_deny(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_uint_t             kind;
-    ngx_agt_clock_t        now;
-    ngx_agt_cache_key_t    key;
-    ngx_agt_denial_args_t  args;
+    ngx_uint_t                  kind;
+    ngx_agt_clock_t             now;
+    ngx_agt_cache_key_t         key;
+    ngx_agt_denial_args_t       args;
+    const ngx_agt_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
 
     ngx_agt_clock_now(&now);
 
-    ctx->revoke->until = ngx_agt_revoke_until(r, ctx, &now);
+    ctx->revoke->until = (ctx->has_facts && ctx->facts.has_exp)
+                         ? ngx_agt_time_add(ctx->facts.exp,
+                                            mcf->api.max_leeway + 1)
+                         : now.wall + mcf->api.revocation_ttl;
 
     for (kind = 0; kind < NGX_AGT_DENIAL_KINDS; kind++) {
 
@@ -331,29 +329,6 @@ ngx_agt_revoke_deny(ngx_http_request_t *r,
     }
 
     return NGX_OK;
-}
-
-
-/* the API has confirmed, so these denials may make room for others */
-
-static void
-ngx_agt_revoke_told(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
-{
-    ngx_uint_t             kind;
-    ngx_agt_clock_t        now;
-    ngx_agt_denial_args_t  args;
-
-    ngx_agt_clock_now(&now);
-
-    for (kind = 0; kind < NGX_AGT_DENIAL_KINDS; kind++) {
-
-        if (ngx_agt_revoke_denial(r, ctx, lcf, kind, &now, &args)
-            && args.value.data)
-        {
-            ngx_agt_denials_told(ngx_agt_request_denials(r), &args, &now);
-        }
-    }
 }
 
 
@@ -408,20 +383,6 @@ ngx_agt_revoke_denial(ngx_http_request_t *r,
 }
 
 
-static int64_t
-ngx_agt_revoke_until(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_clock_t *now)
-{
-    const ngx_agt_main_conf_t  *mcf;
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
-
-    return (ctx->has_facts && ctx->facts.has_exp)
-           ? ngx_agt_time_add(ctx->facts.exp, mcf->api.max_leeway + 1)
-           : now->wall + mcf->api.revocation_ttl;
-}
-
-
 static ngx_int_t
 ngx_agt_revoke_at_api(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
@@ -453,13 +414,9 @@ ngx_agt_revoke_at_api(ngx_http_request_t *r,
 
     rc = ngx_agt_revocation_start(&revocation, &ctx->waiter, &answer);
 
-    if (ngx_agt_wait(ctx, lcf, rc, &answer, ngx_agt_revoke_take)
-        == NGX_AGAIN)
-    {
-        return NGX_AGAIN;
-    }
+    rc = ngx_agt_wait(ctx, lcf, rc, &answer, ngx_agt_revoke_take);
 
-    return ngx_agt_revoke_revoked(r, ctx, lcf);
+    return (rc == NGX_AGAIN) ? rc : ngx_agt_revoke_revoked(r, ctx, lcf);
 }
 
 
@@ -467,6 +424,10 @@ static ngx_int_t
 ngx_agt_revoke_revoked(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
+    ngx_uint_t             kind;
+    ngx_agt_clock_t        now;
+    ngx_agt_denial_args_t  args;
+
     if (ctx->class != NGX_AGT_CLASS_ACTIVE) {
         ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
                              ctx->decision.reason);
@@ -476,7 +437,18 @@ ngx_agt_revoke_revoked(ngx_http_request_t *r,
 
     ctx->decision.reason = NGX_AGT_REASON_NONE;
 
-    ngx_agt_revoke_told(r, ctx, lcf);
+    ngx_agt_clock_now(&now);
+
+    /* the API has confirmed, so these denials may make room for others */
+
+    for (kind = 0; kind < NGX_AGT_DENIAL_KINDS; kind++) {
+
+        if (ngx_agt_revoke_denial(r, ctx, lcf, kind, &now, &args)
+            && args.value.data)
+        {
+            ngx_agt_denials_told(ngx_agt_request_denials(r), &args, &now);
+        }
+    }
 
     return NGX_HTTP_NO_CONTENT;
 }

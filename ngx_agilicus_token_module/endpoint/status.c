@@ -161,10 +161,9 @@ ngx_agt_status_accepts(ngx_http_request_t *r, const char *type)
     ngx_table_elt_t    *h;
     ngx_agt_headers_t   place;
 
-    for (h = ngx_agt_headers_first(&place, &r->headers_in.headers, "Accept");
-         h;
-         h = ngx_agt_headers_next(&place))
-    {
+    ngx_agt_headers_begin(&place, &r->headers_in.headers, "Accept");
+
+    while ((h = ngx_agt_headers_next(&place)) != NULL) {
         if (ngx_strlcasestrn(h->value.data, h->value.data + h->value.len,
                              (u_char *) type, ngx_strlen(type) - 1))
         {

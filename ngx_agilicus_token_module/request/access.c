@@ -330,38 +330,24 @@ ngx_agt_access_decide(ngx_http_request_t *r,
     ngx_agt_ruling_t              ruling;
     const ngx_agt_requirement_t  *requirements;
 
-    switch (ctx->class) {
-
-    case NGX_AGT_CLASS_ACTIVE:
-        break;
-
-    case NGX_AGT_CLASS_INVALID:
-        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_INVALID,
-                             ctx->decision.reason);
-        return NGX_OK;
-
-    case NGX_AGT_CLASS_REVOKED:
-        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_REVOKED,
-                             ctx->decision.reason);
-        return NGX_OK;
-
-    default:
-        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
-                             ctx->decision.reason);
-        return NGX_OK;
+    if (ctx->class != NGX_AGT_CLASS_ACTIVE) {
+        return ngx_agt_decision_set(ctx,
+                   ctx->class == NGX_AGT_CLASS_INVALID
+                   ? NGX_AGT_VERDICT_INVALID
+                   : ctx->class == NGX_AGT_CLASS_REVOKED
+                     ? NGX_AGT_VERDICT_REVOKED : NGX_AGT_VERDICT_UNAVAILABLE,
+                   ctx->decision.reason);
     }
 
     if (lcf->varies && (ctx->client->assigned & NGX_AGT_EARLY_TOKEN))
     {
-        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
-                             NGX_AGT_REASON_EARLY);
-        return NGX_OK;
+        return ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
+                                    NGX_AGT_REASON_EARLY);
     }
 
     if (lcf->policy.rules && ngx_agt_destination_has_two_hosts(r)) {
-        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_MALFORMED,
-                             NGX_AGT_REASON_HOST);
-        return NGX_OK;
+        return ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_MALFORMED,
+                                    NGX_AGT_REASON_HOST);
     }
 
     requirements = ngx_agt_required_values(r, lcf, &n);
@@ -394,9 +380,8 @@ ngx_agt_access_decide(ngx_http_request_t *r,
 
 failed:
 
-    ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
-                         NGX_AGT_REASON_INTERNAL);
-    return NGX_OK;
+    return ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
+                                NGX_AGT_REASON_INTERNAL);
 }
 
 
@@ -452,12 +437,14 @@ ngx_agt_access_look_again(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 }
 
 
-void
+ngx_int_t
 ngx_agt_decision_set(ngx_agt_ctx_t *ctx,
     ngx_agt_verdict_e verdict, ngx_agt_reason_e reason)
 {
     ctx->decision.verdict = verdict;
     ctx->decision.reason = reason;
+
+    return NGX_OK;
 }
 
 

@@ -50,9 +50,9 @@ void ngx_agt_access_look_again(ngx_http_request_t *r, ngx_agt_ctx_t *ctx);
 ngx_agt_ctx_t *ngx_agt_ctx_create(ngx_http_request_t *r);
 
 /*
- * Sets verdict and reason of the decision in the context.
+ * Sets verdict and reason of the decision in the context, and returns NGX_OK.
  */
-void ngx_agt_decision_set(ngx_agt_ctx_t *ctx,
+ngx_int_t ngx_agt_decision_set(ngx_agt_ctx_t *ctx,
     ngx_agt_verdict_e verdict, ngx_agt_reason_e reason);
 
 /*

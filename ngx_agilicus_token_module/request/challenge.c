@@ -7,7 +7,6 @@
 #include "request/challenge.h"
 #include "request/context.h"
 #include "request/headers.h"
-#include "request/problem.h"
 #include "request/required_values.h"
 #include "token/text.h"
 
@@ -23,8 +22,6 @@ static ngx_int_t ngx_agt_challenge_value(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, ngx_str_t *value);
 static ngx_int_t ngx_agt_challenge_step_up(ngx_http_request_t *r,
     const ngx_agt_loc_conf_t *lcf, ngx_str_t *error);
-static ngx_int_t ngx_agt_challenge_metadata(ngx_http_request_t *r,
-    const ngx_agt_loc_conf_t *lcf, ngx_str_t *url);
 static u_char *ngx_agt_challenge_scopes(
     const ngx_agt_requirement_t *requirements, ngx_uint_t n,
     u_char *p);
@@ -101,7 +98,7 @@ ngx_agt_challenge_set(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
     lcf = ngx_http_get_module_loc_conf(r, ngx_agilicus_token_module);
 
     if (lcf->error_body == NGX_AGT_ERROR_BODY_PROBLEM) {
-        ngx_agt_problem_expect(ctx);
+        ctx->problem = 1;
     }
 
     ngx_str_set(&value, "no-store");
@@ -264,8 +261,21 @@ ngx_agt_challenge_value(ngx_http_request_t *r,
         break;
     }
 
-    if (ngx_agt_challenge_metadata(r, lcf, &url) != NGX_OK) {
+    /*
+     * RFC 9728, section 5.1.  The URL is empty where none is configured, and
+     * where its variables make something else of it.
+     */
+
+    ngx_str_null(&url);
+
+    if (lcf->resource_metadata
+        && ngx_http_complex_value(r, lcf->resource_metadata, &url) != NGX_OK)
+    {
         return NGX_ERROR;
+    }
+
+    if (!ngx_agt_challenge_is_url(&url)) {
+        url.len = 0;
     }
 
     len = lcf->challenge.len + error.len + sizeof(", scope=\"\"") - 1
@@ -321,33 +331,6 @@ ngx_agt_challenge_step_up(ngx_http_request_t *r,
 
     error->len = ngx_sprintf(error->data, form, require->requirement.age)
                  - error->data;
-
-    return NGX_OK;
-}
-
-
-/*
- * RFC 9728, section 5.1.  The URL is empty where none is configured, and where
- * its variables make something else of it.
- */
-
-static ngx_int_t
-ngx_agt_challenge_metadata(ngx_http_request_t *r,
-    const ngx_agt_loc_conf_t *lcf, ngx_str_t *url)
-{
-    ngx_str_null(url);
-
-    if (lcf->resource_metadata == NULL) {
-        return NGX_OK;
-    }
-
-    if (ngx_http_complex_value(r, lcf->resource_metadata, url) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (!ngx_agt_challenge_is_url(url)) {
-        ngx_str_null(url);
-    }
 
     return NGX_OK;
 }
@@ -501,10 +484,9 @@ ngx_agt_challenge_find(ngx_http_request_t *r, const ngx_str_t *name)
     ngx_table_elt_t    *h;
     ngx_agt_headers_t   place;
 
-    for (h = ngx_agt_headers_first(&place, &r->headers_out.headers, NULL);
-         h;
-         h = ngx_agt_headers_next(&place))
-    {
+    ngx_agt_headers_begin(&place, &r->headers_out.headers, NULL);
+
+    while ((h = ngx_agt_headers_next(&place)) != NULL) {
         if (h->key.data == name->data) {
             return h;
         }

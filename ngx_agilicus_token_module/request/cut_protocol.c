@@ -27,10 +27,9 @@ ngx_agt_cut_protocol_is(ngx_http_request_t *r)
         return 0;
     }
 
-    for (h = ngx_agt_headers_first(&place, &r->headers_in.headers, "Upgrade");
-         h;
-         h = ngx_agt_headers_next(&place))
-    {
+    ngx_agt_headers_begin(&place, &r->headers_in.headers, "Upgrade");
+
+    while ((h = ngx_agt_headers_next(&place)) != NULL) {
         rest = h->value;
 
         while (ngx_agt_text_piece(&rest, ',', &name)) {
@@ -79,11 +78,10 @@ ngx_agt_cut_protocol(ngx_http_request_t *r, ngx_str_t *prefix)
 
         rc = NGX_ERROR;
 
-        for (h = ngx_agt_headers_first(&place, &pr->headers_in.headers,
-                                       NGX_AGT_PROTOCOLS);
-             h;
-             h = ngx_agt_headers_next(&place))
-        {
+        ngx_agt_headers_begin(&place, &pr->headers_in.headers,
+                              NGX_AGT_PROTOCOLS);
+
+        while ((h = ngx_agt_headers_next(&place)) != NULL) {
             h->value.len = 0;
         }
     }
@@ -102,11 +100,9 @@ ngx_agt_cut_protocol_has(ngx_http_request_t *r, ngx_str_t *prefix)
 
     seen = 0;
 
-    for (h = ngx_agt_headers_first(&place, &r->headers_in.headers,
-                                   NGX_AGT_PROTOCOLS);
-         h;
-         h = ngx_agt_headers_next(&place))
-    {
+    ngx_agt_headers_begin(&place, &r->headers_in.headers, NGX_AGT_PROTOCOLS);
+
+    while ((h = ngx_agt_headers_next(&place)) != NULL) {
         (void) ngx_agt_bearer_subprotocol(&h->value, prefix, 0, &seen, &token);
     }
 

@@ -149,60 +149,37 @@ ngx_agt_detail_time(ngx_agt_ctx_t *ctx, ngx_agt_detail_t *d)
 {
     int64_t           now;
     ngx_agt_facts_t  *facts;
+    ngx_agt_reason_e  reason;
 
     now = ngx_time();
     facts = &ctx->facts;
+    reason = ctx->has_facts ? ctx->decision.reason : NGX_AGT_REASON_NONE;
 
-    if (ctx->has_facts) {
+    if (reason == NGX_AGT_REASON_EXPIRED && facts->has_exp && facts->exp <= now)
+    {
+        ngx_agt_detail_words(d, "its exp was ");
+        ngx_agt_detail_seconds(d, now - facts->exp, " ago");
 
-        switch (ctx->decision.reason) {
+    } else if (reason == NGX_AGT_REASON_NOT_YET_VALID && facts->has_nbf) {
+        ngx_agt_detail_words(d, "it is valid in ");
+        ngx_agt_detail_seconds(d, facts->nbf - now, "");
 
-        case NGX_AGT_REASON_EXPIRED:
+    } else if (reason == NGX_AGT_REASON_SAYS_NO && facts->has_end
+               && facts->end <= now)
+    {
+        ngx_agt_detail_words(d, "a member has ended it ");
+        ngx_agt_detail_seconds(d, now - facts->end, " ago");
+        return;
 
-            if (facts->has_exp && facts->exp <= now) {
-                ngx_agt_detail_words(d, "its exp was ");
-                ngx_agt_detail_seconds(d, now - facts->exp, " ago");
-
-                if (ctx->leeway) {
-                    ngx_agt_detail_words(d, ", of which ");
-                    ngx_agt_detail_seconds(d, ctx->leeway, " are allowed");
-                }
-
-                return;
-            }
-
-            break;
-
-        case NGX_AGT_REASON_NOT_YET_VALID:
-
-            if (facts->has_nbf) {
-                ngx_agt_detail_words(d, "it is valid in ");
-                ngx_agt_detail_seconds(d, facts->nbf - now, "");
-
-                if (ctx->leeway) {
-                    ngx_agt_detail_words(d, ", of which ");
-                    ngx_agt_detail_seconds(d, ctx->leeway, " are allowed");
-                }
-
-                return;
-            }
-
-            break;
-
-        default: /* NGX_AGT_REASON_SAYS_NO */
-
-            if (facts->has_end && facts->end <= now) {
-                ngx_agt_detail_words(d, "a member has ended it ");
-                ngx_agt_detail_seconds(d, now - facts->end, " ago");
-
-                return;
-            }
-
-            break;
-        }
+    } else {
+        ngx_agt_detail_cause(ctx, d);
+        return;
     }
 
-    ngx_agt_detail_cause(ctx, d);
+    if (ctx->leeway) {
+        ngx_agt_detail_words(d, ", of which ");
+        ngx_agt_detail_seconds(d, ctx->leeway, " are allowed");
+    }
 }
 
 

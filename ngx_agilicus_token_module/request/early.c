@@ -37,10 +37,7 @@ static ngx_int_t ngx_agt_made_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_agt_user_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_uint_t ngx_agt_create_varies(const ngx_agt_create_conf_t *create);
 static ngx_uint_t ngx_agt_list_varies(const ngx_array_t *values);
-static void ngx_agt_early_open(ngx_http_request_t *r,
-    ngx_agt_client_t *client);
 
 
 /* reads of token variables in this worker */
@@ -183,6 +180,8 @@ ngx_agt_early_exit(void)
 void
 ngx_agt_early_location(ngx_agt_main_conf_t *mcf, ngx_agt_loc_conf_t *conf)
 {
+    ngx_agt_create_conf_t  *create;
+
     conf->location = mcf->locations++;
 
     conf->varies = (conf->required && conf->requirements == NULL)
@@ -192,22 +191,16 @@ ngx_agt_early_location(ngx_agt_main_conf_t *mcf, ngx_agt_loc_conf_t *conf)
 
     if (conf->create) {
         mcf->names = 1;
-        conf->create->varies = ngx_agt_create_varies(conf->create);
+        create = conf->create;
+        create->varies = create->sub->lengths || create->org->lengths
+                         || ngx_agt_list_varies(create->audiences)
+                         || ngx_agt_list_varies(create->scopes)
+                         || ngx_agt_list_varies(create->roles);
     }
 
     if (conf->varies || conf->create) {
         mcf->notices = 1;
     }
-}
-
-
-static ngx_uint_t
-ngx_agt_create_varies(const ngx_agt_create_conf_t *create)
-{
-    return create->sub->lengths || create->org->lengths
-           || ngx_agt_list_varies(create->audiences)
-           || ngx_agt_list_varies(create->scopes)
-           || ngx_agt_list_varies(create->roles);
 }
 
 
@@ -290,6 +283,7 @@ ngx_agt_early_depends(void)
 ngx_agt_client_t *
 ngx_agt_early_read(ngx_http_request_t *r, ngx_uint_t kind)
 {
+    ngx_uint_t                  i, n, *index;
     ngx_agt_client_t           *client;
     const ngx_agt_main_conf_t  *mcf;
 
@@ -302,44 +296,33 @@ ngx_agt_early_read(ngx_http_request_t *r, ngx_uint_t kind)
 
     mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
 
-    if (mcf->notices) {
-
-        if (client->early_reads == 0) {
-            ngx_agt_early_open(r, client);
-        }
-
-        client->early_reads |= kind;
+    if (!mcf->notices) {
+        return client;
     }
 
-    return client;
-}
+    if (client->early_reads == 0) {
+        index = mcf->assigned.elts;
+        n = mcf->assigned.nelts;
 
+        client->early = 1;
 
-static void
-ngx_agt_early_open(ngx_http_request_t *r, ngx_agt_client_t *client)
-{
-    ngx_uint_t                  i, n, *index;
-    const ngx_agt_main_conf_t  *mcf;
+        /*
+         * The memory of the last watch is not used again: an empty value may
+         * point to the end of the pool, and a value that is assigned later must
+         * not point there, too.
+         */
 
-    mcf = ngx_http_get_module_main_conf(r, ngx_agilicus_token_module);
-
-    index = mcf->assigned.elts;
-    n = mcf->assigned.nelts;
-
-    client->early = 1;
-
-    /*
-     * The memory of the last watch is not used again: an empty value may point
-     * to the end of the pool, and a value that is assigned later must not point
-     * there, too.
-     */
-
-    client->early_values = ngx_palloc(r->pool,
+        client->early_values = ngx_palloc(r->pool,
                                     n * sizeof(ngx_http_variable_value_t) + 1);
 
-    for (i = 0; client->early_values && i < n; i++) {
-        client->early_values[i] = r->variables[index[i]];
+        for (i = 0; client->early_values && i < n; i++) {
+            client->early_values[i] = r->variables[index[i]];
+        }
     }
+
+    client->early_reads |= kind;
+
+    return client;
 }
 
 

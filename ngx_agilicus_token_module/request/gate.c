@@ -23,20 +23,16 @@ static ngx_int_t ngx_agt_gate_check(const ngx_agt_jwsk_conf_t *conf,
     uint16_t *cause);
 static ngx_uint_t ngx_agt_gate_is_settled(const ngx_agt_jwsk_conf_t *conf,
     ngx_agt_zone_t *first, const ngx_agt_clock_t *now);
-static ngx_uint_t ngx_agt_gate_is_expired(const ngx_agt_jwt_t *jwt,
-    time_t leeway, const ngx_agt_clock_t *now);
 static ngx_int_t ngx_agt_gate_refuse(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
     const ngx_agt_decision_t *decision, const ngx_agt_clock_t *now);
-static void ngx_agt_gate_report(ngx_http_request_t *r,
-    const ngx_agt_ctx_t *ctx, const ngx_agt_decision_t *decision,
-    uint16_t cause);
 
 
 ngx_int_t
 ngx_agt_gate(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     const ngx_agt_loc_conf_t *lcf)
 {
+    u_char                      fingerprint[NGX_AGT_FINGERPRINT_LEN];
     uint16_t                    cause;
     ngx_agt_jwt_t               jwt;
     ngx_agt_zone_t             *first;
@@ -83,7 +79,15 @@ ngx_agt_gate(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
     if (conf->mode == NGX_AGT_REPORT) {
         ngx_agt_zone_count(first, NGX_AGT_COUNT_GATE_REPORTED);
-        ngx_agt_gate_report(r, ctx, &decision, cause);
+        ngx_agt_digest_fingerprint(ctx->digest, fingerprint);
+
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "agilicus token: the signature gate would refuse: %V, "
+                      "%V, %s, fingerprint %*s",
+                      ngx_agt_verdict_word(decision.verdict),
+                      ngx_agt_reason_word(decision.reason),
+                      ngx_agt_cause_words(cause),
+                      sizeof(fingerprint), fingerprint);
 
         return NGX_DECLINED;
     }
@@ -171,21 +175,19 @@ ngx_agt_gate_check(const ngx_agt_jwsk_conf_t *conf, ngx_agt_zone_t *first,
     const ngx_agt_jwt_t *jwt, time_t leeway, const ngx_agt_clock_t *now,
     ngx_agt_decision_t *decision, uint16_t *cause)
 {
-    size_t                 len;
-    u_char                 digest[NGX_AGT_DIGEST_LEN];
-    u_char                 signature[NGX_AGT_ES256_SIGNATURE];
-    ngx_str_t              input;
-    ngx_uint_t             whole, settled;
-    ngx_agt_keys_e         verdict;
-    ngx_agt_jwt_header_t   header;
+    size_t                len;
+    u_char                digest[NGX_AGT_DIGEST_LEN];
+    u_char                signature[NGX_AGT_ES256_SIGNATURE];
+    int64_t               exp;
+    ngx_uint_t            whole, settled;
+    ngx_agt_keys_e        verdict;
+    ngx_agt_jwt_header_t  header;
 
     if (ngx_agt_jwt_header(jwt, &header) != NGX_OK) {
         return conf->strict ? NGX_OK : NGX_DECLINED;
     }
 
-    input = jwt->input;
-
-    if (ngx_agt_digest(digest, &input, 1) != NGX_OK) {
+    if (ngx_agt_digest(digest, &jwt->input, 1) != NGX_OK) {
         return NGX_DECLINED;
     }
 
@@ -200,7 +202,11 @@ ngx_agt_gate_check(const ngx_agt_jwsk_conf_t *conf, ngx_agt_zone_t *first,
 
     case NGX_AGT_KEYS_GOOD:
 
-        if (!ngx_agt_gate_is_expired(jwt, leeway, now)) {
+        /* what cannot be read is left to the API */
+
+        if (ngx_agt_jwt_exp(jwt, &exp) != NGX_OK
+            || now->wall < ngx_agt_time_add(exp, leeway))
+        {
             return NGX_DECLINED;
         }
 
@@ -259,19 +265,6 @@ ngx_agt_gate_is_settled(const ngx_agt_jwsk_conf_t *conf,
 }
 
 
-/* what cannot be read is left to the API */
-
-static ngx_uint_t
-ngx_agt_gate_is_expired(const ngx_agt_jwt_t *jwt, time_t leeway,
-    const ngx_agt_clock_t *now)
-{
-    int64_t  exp;
-
-    return ngx_agt_jwt_exp(jwt, &exp) == NGX_OK
-           && now->wall >= ngx_agt_time_add(exp, leeway);
-}
-
-
 /* "expired" depends on the location, so it is not remembered */
 
 static ngx_int_t
@@ -299,22 +292,4 @@ ngx_agt_gate_refuse(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     }
 
     return NGX_OK;
-}
-
-
-static void
-ngx_agt_gate_report(ngx_http_request_t *r, const ngx_agt_ctx_t *ctx,
-    const ngx_agt_decision_t *decision, uint16_t cause)
-{
-    u_char  fingerprint[NGX_AGT_FINGERPRINT_LEN];
-
-    ngx_agt_digest_fingerprint(ctx->digest, fingerprint);
-
-    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                  "agilicus token: the signature gate would refuse: %V, %V, "
-                  "%s, fingerprint %*s",
-                  ngx_agt_verdict_word(decision->verdict),
-                  ngx_agt_reason_word(decision->reason),
-                  ngx_agt_cause_words(cause),
-                  sizeof(fingerprint), fingerprint);
 }

@@ -16,15 +16,13 @@ static ngx_int_t ngx_agt_headers_forget_field(ngx_http_request_t *r,
     ngx_table_elt_t **field, const ngx_table_elt_t *h);
 
 
-ngx_table_elt_t *
-ngx_agt_headers_first(ngx_agt_headers_t *place, ngx_list_t *list,
+void
+ngx_agt_headers_begin(ngx_agt_headers_t *place, ngx_list_t *list,
     const char *name)
 {
     place->part = &list->part;
     place->name = name;
     place->i = 0;
-
-    return ngx_agt_headers_next(place);
 }
 
 
@@ -74,10 +72,9 @@ ngx_agt_headers_count(ngx_http_request_t *r, const char *name,
 
     n = 0;
 
-    for (h = ngx_agt_headers_first(&place, &r->headers_in.headers, name);
-         h;
-         h = ngx_agt_headers_next(&place))
-    {
+    ngx_agt_headers_begin(&place, &r->headers_in.headers, name);
+
+    while ((h = ngx_agt_headers_next(&place)) != NULL) {
         *value = h->value;
         n++;
     }
@@ -108,10 +105,9 @@ ngx_agt_headers_copy(ngx_http_request_t *r, ngx_agt_headers_pt keep,
         return NGX_ERROR;
     }
 
-    for (h = ngx_agt_headers_first(&place, &r->headers_in.headers, NULL);
-         h;
-         h = ngx_agt_headers_next(&place))
-    {
+    ngx_agt_headers_begin(&place, &r->headers_in.headers, NULL);
+
+    while ((h = ngx_agt_headers_next(&place)) != NULL) {
         field = *h;
 
         rc = keep(r, &field, data);
@@ -230,10 +226,9 @@ ngx_agt_headers_restore(ngx_http_request_t *r,
 
     r->headers_in.authorization = h;
 
-    for (h = ngx_agt_headers_first(&place, &credentials->headers, "Cookie");
-         h;
-         h = ngx_agt_headers_next(&place))
-    {
+    ngx_agt_headers_begin(&place, &credentials->headers, "Cookie");
+
+    while ((h = ngx_agt_headers_next(&place)) != NULL) {
         if (ngx_agt_headers_push(r, h) != NGX_OK) {
             return NGX_ERROR;
         }
@@ -286,10 +281,9 @@ ngx_agt_headers_link_cookies(ngx_http_request_t *r)
     *slot = NULL;
 #endif
 
-    for (h = ngx_agt_headers_first(&place, &r->headers_in.headers, "Cookie");
-         h;
-         h = ngx_agt_headers_next(&place))
-    {
+    ngx_agt_headers_begin(&place, &r->headers_in.headers, "Cookie");
+
+    while ((h = ngx_agt_headers_next(&place)) != NULL) {
 #if (nginx_version < 1023000)
 
         slot = ngx_array_push(&cookies);

@@ -49,12 +49,12 @@ typedef ngx_int_t (*ngx_agt_headers_pt)(ngx_http_request_t *r,
 
 
 /*
- * Return the first and the next field of a list that has this name, in any
+ * Begin a walk of a list, and return its next field that has this name, in any
  * case, or any field where "name" is NULL; NULL after the last one.  "name"
  * must live as long as the walk.
  */
-ngx_table_elt_t *ngx_agt_headers_first(ngx_agt_headers_t *place,
-    ngx_list_t *list, const char *name);
+void ngx_agt_headers_begin(ngx_agt_headers_t *place, ngx_list_t *list,
+    const char *name);
 ngx_table_elt_t *ngx_agt_headers_next(ngx_agt_headers_t *place);
 
 /*

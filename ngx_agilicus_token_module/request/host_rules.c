@@ -29,8 +29,6 @@
 static ngx_int_t ngx_agt_host_rules_view(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
     ngx_agt_rules_view_t *view);
-static ngx_int_t ngx_agt_host_rules_target(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, ngx_agt_rules_view_t *view);
 static void ngx_agt_host_rules_body(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, ngx_agt_rules_view_t *view);
 static ngx_int_t ngx_agt_host_rules_gather(ngx_http_request_t *r,
@@ -124,11 +122,21 @@ ngx_agt_host_rules_match(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 }
 
 
+/*
+ * Rules see the method and target that the client sent, also after an internal
+ * redirect.  For a subrequest they see those that it was made with; the target
+ * is escaped as a client would have had to escape it.
+ */
+
 static ngx_int_t
-ngx_agt_host_rules_view(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
-    ngx_agt_rules_view_t *view)
+ngx_agt_host_rules_view(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf, ngx_agt_rules_view_t *view)
 {
+    size_t              escapes;
+    u_char             *p;
+    ngx_str_t           raw, uri;
+    ngx_agt_arrival_t  *arrival;
+
     /* the host of the request, and never the server_name of its server */
 
     view->host = r->headers_in.server;
@@ -140,25 +148,6 @@ ngx_agt_host_rules_view(ngx_http_request_t *r,
     }
 
     view->search = (lcf->rules_search != 0);
-
-    return ngx_agt_host_rules_target(r, ctx, view);
-}
-
-
-/*
- * Rules see the method and target that the client sent, also after an internal
- * redirect.  For a subrequest they see those that it was made with; the target
- * is escaped as a client would have had to escape it.
- */
-
-static ngx_int_t
-ngx_agt_host_rules_target(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, ngx_agt_rules_view_t *view)
-{
-    size_t              escapes;
-    u_char             *p;
-    ngx_str_t           raw, uri;
-    ngx_agt_arrival_t  *arrival;
 
     if (r == r->main) {
 
@@ -416,10 +405,9 @@ ngx_agt_host_rules_is_clear(ngx_http_request_t *r)
 
     types = 0;
 
-    for (h = ngx_agt_headers_first(&place, &r->headers_in.headers, NULL);
-         h;
-         h = ngx_agt_headers_next(&place))
-    {
+    ngx_agt_headers_begin(&place, &r->headers_in.headers, NULL);
+
+    while ((h = ngx_agt_headers_next(&place)) != NULL) {
         if (ngx_agt_headers_is(h, "Content-Type")
             && (types++ || !ngx_agt_host_rules_is_utf8(&h->value)))
         {

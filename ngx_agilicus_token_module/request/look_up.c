@@ -33,9 +33,6 @@ static ngx_agt_reason_e ngx_agt_look_through(
     const ngx_agt_cache_key_t *key,
     ngx_agt_found_t *found,
     const ngx_agt_clock_t *now);
-static ngx_int_t ngx_agt_age(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
-    const ngx_agt_clock_t *now);
 static ngx_inline uint64_t ngx_agt_limit(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
     const ngx_agt_clock_t *now, ngx_uint_t *watched);
@@ -52,8 +49,6 @@ static ngx_int_t ngx_agt_look_up_raw(ngx_agt_ctx_t *ctx,
     const ngx_agt_loc_conf_t *lcf, const ngx_agt_clock_t *now);
 static ngx_agt_reason_e ngx_agt_look_up_keep_raw(ngx_agt_ctx_t *ctx,
     const ngx_str_t *raw, const ngx_agt_clock_t *now);
-static ngx_int_t ngx_agt_look_up_expired_key(const ngx_agt_ctx_t *ctx,
-    const ngx_agt_loc_conf_t *lcf, const ngx_agt_clock_t *now);
 
 
 ngx_int_t
@@ -80,9 +75,8 @@ ngx_agt_look_up(ngx_http_request_t *r,
         rc = ngx_agt_find(r, ctx, lcf, &key, &found);
 
         if (rc == NGX_ERROR) {
-            ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
-                                 NGX_AGT_REASON_INTERNAL);
-            return NGX_OK;
+            return ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
+                                        NGX_AGT_REASON_INTERNAL);
         }
 
         if (rc == NGX_OK) {
@@ -272,8 +266,7 @@ ngx_agt_use(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     denied = ngx_agt_look_through(r, ctx, lcf, &key, found, now);
 
     if (denied != NGX_AGT_REASON_NONE) {
-        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_REVOKED, denied);
-        return NGX_OK;
+        return ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_REVOKED, denied);
     }
 
     if (found->class != NGX_AGT_CLASS_ACTIVE) {
@@ -293,7 +286,7 @@ ngx_agt_use(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
         return NGX_OK;
     }
 
-    return ngx_agt_age(r, ctx, lcf, now);
+    return ngx_agt_look_up_age(r, ctx, lcf, now);
 }
 
 
@@ -467,8 +460,7 @@ static ngx_agt_reason_e
 ngx_agt_look_up_keep_raw(ngx_agt_ctx_t *ctx, const ngx_str_t *raw,
     const ngx_agt_clock_t *now)
 {
-    u_char     digest[NGX_AGT_DIGEST_LEN];
-    ngx_str_t  part;
+    u_char  digest[NGX_AGT_DIGEST_LEN];
 
     ngx_str_null(&ctx->raw);
 
@@ -476,9 +468,7 @@ ngx_agt_look_up_keep_raw(ngx_agt_ctx_t *ctx, const ngx_str_t *raw,
         return NGX_AGT_REASON_NONE;
     }
 
-    part = *raw;
-
-    if (ngx_agt_digest(digest, &part, 1) != NGX_OK
+    if (ngx_agt_digest(digest, raw, 1) != NGX_OK
         || ngx_agt_denials_token(ctx->raw_key, raw, digest) != NGX_OK
         || ngx_agt_secret_copy(ctx->request->pool, raw, &ctx->raw) != NGX_OK)
     {
@@ -512,13 +502,8 @@ ngx_agt_ctx_keep_rules(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 }
 
 
-/*
- * Whether facts in the context may be used at their age: NGX_OK if so, at once
- * or while they are refreshed; NGX_DECLINED if the API must be asked first.
- */
-
-static ngx_int_t
-ngx_agt_age(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+ngx_int_t
+ngx_agt_look_up_age(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     const ngx_agt_loc_conf_t *lcf, const ngx_agt_clock_t *now)
 {
     uint64_t          age, limit;
@@ -526,6 +511,7 @@ ngx_agt_age(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     ngx_agt_facts_t  *facts;
 
     facts = &ctx->facts;
+    age = now->mono - ngx_min(ctx->sent, now->mono);
 
     /* facts of any age show that a token has expired: no call is needed */
 
@@ -533,8 +519,17 @@ ngx_agt_age(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     {
         ctx->class = NGX_AGT_CLASS_ACTIVE;
 
-        return ctx->api_key ? ngx_agt_look_up_expired_key(ctx, lcf, now)
-                            : NGX_OK;
+        /*
+         * The raw token of an API key may have expired and the key not: the
+         * API, which may give another one, is asked once, and then after the
+         * lifetime of refusals.
+         */
+
+        return (!ctx->api_key
+                || (age < lcf->lifetimes.invalid
+                    && facts->exp <= now->wall
+                                     - (int64_t) ((age + 999) / 1000)))
+               ? NGX_OK : NGX_DECLINED;
     }
 
     /* the member that set "end" may have changed: only the API knows */
@@ -544,8 +539,6 @@ ngx_agt_age(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     }
 
     limit = ngx_agt_limit(r, ctx, lcf, now, &watched);
-
-    age = now->mono - ngx_min(ctx->sent, now->mono);
 
     if (age < limit) {
         ctx->class = NGX_AGT_CLASS_ACTIVE;
@@ -665,37 +658,6 @@ ngx_agt_look_up_newer(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     ctx->renewed = 1;
 
     return ngx_agt_look_up_ask(r, ctx, lcf);
-}
-
-
-/*
- * The raw token of an API key may have expired and the key not: the API, which
- * may give another one, is asked once, and then after the lifetime of refusals.
- */
-
-static ngx_int_t
-ngx_agt_look_up_expired_key(const ngx_agt_ctx_t *ctx,
-    const ngx_agt_loc_conf_t *lcf, const ngx_agt_clock_t *now)
-{
-    uint64_t  age;
-
-    age = now->mono - ngx_min(ctx->sent, now->mono);
-
-    return (age < lcf->lifetimes.invalid
-            && ctx->facts.exp <= now->wall - (int64_t) ((age + 999) / 1000))
-           ? NGX_OK : NGX_DECLINED;
-}
-
-
-ngx_int_t
-ngx_agt_look_up_again(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
-{
-    ngx_agt_clock_t  now;
-
-    ngx_agt_clock_now(&now);
-
-    return ngx_agt_age(r, ctx, lcf, &now);
 }
 
 

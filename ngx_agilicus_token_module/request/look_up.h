@@ -79,11 +79,11 @@ ngx_uint_t ngx_agt_look_up_watched(ngx_http_request_t *r,
     ngx_agt_api_t *api, const ngx_agt_clock_t *now);
 
 /*
- * Checks whether the facts in the context may be used at their age.  NGX_OK if
- * so, NGX_DECLINED if the API must be asked.
+ * Whether facts in the context may be used at their age: NGX_OK if so, at once
+ * or while they are refreshed; NGX_DECLINED if the API must be asked first.
  */
-ngx_int_t ngx_agt_look_up_again(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
+ngx_int_t ngx_agt_look_up_age(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf, const ngx_agt_clock_t *now);
 
 /*
  * Copies packed facts into "pool": "*packed" is the copy, in which "facts" lie.

@@ -110,7 +110,7 @@ ngx_agt_preaccess_learn_again(ngx_http_request_t *r,
     rc = ngx_agt_look_up(r, ctx, lcf);
 
     if (rc == NGX_DECLINED && ctx->seen == 0 && answered) {
-        rc = ngx_agt_look_up_again(r, ctx, lcf);
+        rc = ngx_agt_look_up_age(r, ctx, lcf, &now);
     }
 
     if (rc == NGX_DECLINED) {

@@ -80,10 +80,9 @@ ngx_agt_preflight_has(ngx_http_request_t *r, const char *name)
     ngx_table_elt_t    *h;
     ngx_agt_headers_t   place;
 
-    for (h = ngx_agt_headers_first(&place, &r->headers_in.headers, name);
-         h;
-         h = ngx_agt_headers_next(&place))
-    {
+    ngx_agt_headers_begin(&place, &r->headers_in.headers, name);
+
+    while ((h = ngx_agt_headers_next(&place)) != NULL) {
         value = h->value;
         ngx_agt_bearer_strip(&value);
 

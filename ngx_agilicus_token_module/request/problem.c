@@ -54,13 +54,6 @@ ngx_agt_problem_init(void)
 }
 
 
-void
-ngx_agt_problem_expect(ngx_agt_ctx_t *ctx)
-{
-    ctx->problem = 1;
-}
-
-
 static ngx_int_t
 ngx_agt_problem_header_filter(ngx_http_request_t *r)
 {

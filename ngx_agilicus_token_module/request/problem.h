@@ -17,13 +17,6 @@
  */
 
 /*
- * Notes that the response to this request is a refusal with the status of
- * ctx->status, so that it gets such a body if nginx would send its own page.
- * An internal redirect to an error page clears the context, and this with it.
- */
-void ngx_agt_problem_expect(ngx_agt_ctx_t *ctx);
-
-/*
  * Puts the filters for headers and body into nginx's chains.  Called once, in
  * postconfiguration, if any location has "problem".
  */

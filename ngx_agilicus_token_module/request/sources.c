@@ -31,14 +31,12 @@ static ngx_uint_t ngx_agt_sources_basic(ngx_agt_ctx_t *ctx, size_t max,
     ngx_str_t *token);
 static ngx_int_t ngx_agt_sources_basic_digest(ngx_agt_ctx_t *ctx,
     const ngx_agt_basic_t *basic);
-static ngx_uint_t ngx_agt_sources_is_utf8(const ngx_str_t *text);
-static ngx_uint_t ngx_agt_sources_cookie(
-    ngx_agt_client_t *client, ngx_str_t *name, size_t max,
-    ngx_str_t *token);
+static ngx_uint_t ngx_agt_sources_fields(ngx_agt_client_t *client,
+    const char *field, ngx_agt_bearer_field_pt read, const ngx_str_t *name,
+    size_t max, ngx_str_t *token);
 static ngx_uint_t ngx_agt_sources_query(ngx_http_request_t *r,
-    ngx_agt_client_t *client, ngx_str_t *name, size_t max, ngx_str_t *token);
-static ngx_uint_t ngx_agt_sources_subprotocol(ngx_http_request_t *r,
-    ngx_agt_client_t *client, ngx_str_t *name, size_t max, ngx_str_t *token);
+    ngx_agt_client_t *client, const ngx_str_t *name, size_t max,
+    ngx_str_t *token);
 static ngx_uint_t ngx_agt_sources_taken(ngx_agt_ctx_t *ctx, ngx_uint_t rc);
 static ngx_uint_t ngx_agt_sources_digest(ngx_agt_ctx_t *ctx);
 
@@ -209,16 +207,12 @@ ngx_agt_sources_detail(const ngx_agt_ctx_t *ctx,
 static ngx_uint_t
 ngx_agt_sources_digest(ngx_agt_ctx_t *ctx)
 {
-    ngx_str_t  part;
-
-    if (!ctx->remembered) {
-        part = ctx->token;
-
-        if (ngx_agt_digest(ctx->digest, &part, 1) != NGX_OK) {
-            ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
-                                 NGX_AGT_REASON_INTERNAL);
-            return 0;
-        }
+    if (!ctx->remembered
+        && ngx_agt_digest(ctx->digest, &ctx->token, 1) != NGX_OK)
+    {
+        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
+                             NGX_AGT_REASON_INTERNAL);
+        return 0;
     }
 
     ctx->has_digest = 1;
@@ -235,34 +229,24 @@ ngx_agt_sources_digest(ngx_agt_ctx_t *ctx)
 static ngx_uint_t
 ngx_agt_sources_taken(ngx_agt_ctx_t *ctx, ngx_uint_t rc)
 {
+    static const ngx_agt_reason_e  reasons[] = {
+        [NGX_AGT_BEARER_NONE] = NGX_AGT_REASON_NO_TOKEN,
+        [NGX_AGT_BEARER_MALFORMED] = NGX_AGT_REASON_SYNTAX,
+        [NGX_AGT_BEARER_TOO_LONG] = NGX_AGT_REASON_TOO_LONG,
+        [NGX_AGT_BEARER_REPEATED] = NGX_AGT_REASON_MULTIPLE
+    };
+
     if (rc == NGX_AGT_BEARER_FOUND) {
         return 1;
     }
 
     ngx_str_null(&ctx->token);
 
-    switch (rc) {
-
-    case NGX_AGT_BEARER_NONE:
-        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_MISSING,
-                             NGX_AGT_REASON_NO_TOKEN);
-        return 0;
-
-    case NGX_AGT_BEARER_TOO_LONG:
-        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_MALFORMED,
-                             NGX_AGT_REASON_TOO_LONG);
-        return 0;
-
-    case NGX_AGT_BEARER_REPEATED:
-        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_MALFORMED,
-                             NGX_AGT_REASON_MULTIPLE);
-        return 0;
-
-    default: /* NGX_AGT_BEARER_MALFORMED */
-        ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_MALFORMED,
-                             NGX_AGT_REASON_SYNTAX);
-        return 0;
-    }
+    ngx_agt_decision_set(ctx,
+                         rc == NGX_AGT_BEARER_NONE ? NGX_AGT_VERDICT_MISSING
+                                                   : NGX_AGT_VERDICT_MALFORMED,
+                         reasons[rc]);
+    return 0;
 }
 
 
@@ -271,20 +255,21 @@ ngx_agt_sources_from(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_source_t *source,
     size_t max, ngx_str_t *token)
 {
-    ngx_str_t  name;
-
-    name = source->name;
-
     switch (source->type) {
 
     case NGX_AGT_SOURCE_COOKIE:
-        return ngx_agt_sources_cookie(ctx->client, &name, max, token);
+        return ngx_agt_sources_fields(ctx->client, "Cookie",
+                                      ngx_agt_bearer_cookie, &source->name,
+                                      max, token);
 
     case NGX_AGT_SOURCE_QUERY:
-        return ngx_agt_sources_query(r, ctx->client, &name, max, token);
+        return ngx_agt_sources_query(r, ctx->client, &source->name, max, token);
 
     case NGX_AGT_SOURCE_SUBPROTOCOL:
-        return ngx_agt_sources_subprotocol(r, ctx->client, &name, max, token);
+        return !ngx_agt_cut_protocol_is(r) ? NGX_AGT_BEARER_NONE
+               : ngx_agt_sources_fields(ctx->client, NGX_AGT_PROTOCOLS,
+                                        ngx_agt_bearer_subprotocol,
+                                        &source->name, max, token);
 
     case NGX_AGT_SOURCE_BASIC:
         return ngx_agt_sources_basic(ctx, max, token);
@@ -365,8 +350,8 @@ ngx_agt_sources_basic(ngx_agt_ctx_t *ctx, size_t max, ngx_str_t *token)
 
     if (rc == NGX_AGT_BEARER_FOUND) {
 
-        if (!ngx_agt_sources_is_utf8(&basic.user)
-            || !ngx_agt_sources_is_utf8(&basic.key))
+        if (!ngx_agt_path_whole_utf8(&basic.user)
+            || !ngx_agt_path_whole_utf8(&basic.key))
         {
             /* the body of the call could not say it */
 
@@ -409,29 +394,12 @@ ngx_agt_sources_basic_digest(ngx_agt_ctx_t *ctx, const ngx_agt_basic_t *basic)
 }
 
 
-static ngx_uint_t
-ngx_agt_sources_is_utf8(const ngx_str_t *text)
-{
-    size_t   n;
-    u_char  *p, *end;
-
-    end = text->data + text->len;
-
-    for (p = text->data; p < end; p += n) {
-        n = ngx_agt_path_utf8(p, end);
-
-        if (n == 0) {
-            return 0;
-        }
-    }
-
-    return 1;
-}
-
+/* all fields of a name, of which one may hold a token */
 
 static ngx_uint_t
-ngx_agt_sources_cookie(ngx_agt_client_t *client,
-    ngx_str_t *name, size_t max, ngx_str_t *token)
+ngx_agt_sources_fields(ngx_agt_client_t *client, const char *field,
+    ngx_agt_bearer_field_pt read, const ngx_str_t *name, size_t max,
+    ngx_str_t *token)
 {
     ngx_str_t           one;
     ngx_uint_t          rc, found, seen;
@@ -441,11 +409,10 @@ ngx_agt_sources_cookie(ngx_agt_client_t *client,
     seen = 0;
     found = NGX_AGT_BEARER_NONE;
 
-    for (h = ngx_agt_headers_first(&place, &client->sent.headers, "Cookie");
-         h;
-         h = ngx_agt_headers_next(&place))
-    {
-        rc = ngx_agt_bearer_cookie(&h->value, name, max, &seen, &one);
+    ngx_agt_headers_begin(&place, &client->sent.headers, field);
+
+    while ((h = ngx_agt_headers_next(&place)) != NULL) {
+        rc = read(&h->value, name, max, &seen, &one);
 
         if (rc == NGX_AGT_BEARER_REPEATED) {
             return rc;
@@ -462,8 +429,8 @@ ngx_agt_sources_cookie(ngx_agt_client_t *client,
 
 
 static ngx_uint_t
-ngx_agt_sources_query(ngx_http_request_t *r,
-    ngx_agt_client_t *client, ngx_str_t *name, size_t max, ngx_str_t *token)
+ngx_agt_sources_query(ngx_http_request_t *r, ngx_agt_client_t *client,
+    const ngx_str_t *name, size_t max, ngx_str_t *token)
 {
     u_char     *buf;
     ngx_str_t   args;
@@ -484,41 +451,4 @@ ngx_agt_sources_query(ngx_http_request_t *r,
     }
 
     return ngx_agt_bearer_query(&args, name, max, buf, token);
-}
-
-
-static ngx_uint_t
-ngx_agt_sources_subprotocol(ngx_http_request_t *r, ngx_agt_client_t *client,
-    ngx_str_t *name, size_t max, ngx_str_t *token)
-{
-    ngx_str_t           one;
-    ngx_uint_t          rc, found, seen;
-    ngx_table_elt_t    *h;
-    ngx_agt_headers_t   place;
-
-    seen = 0;
-    found = NGX_AGT_BEARER_NONE;
-
-    if (!ngx_agt_cut_protocol_is(r)) {
-        return found;
-    }
-
-    for (h = ngx_agt_headers_first(&place, &client->sent.headers,
-                                   NGX_AGT_PROTOCOLS);
-         h;
-         h = ngx_agt_headers_next(&place))
-    {
-        rc = ngx_agt_bearer_subprotocol(&h->value, name, max, &seen, &one);
-
-        if (rc == NGX_AGT_BEARER_REPEATED) {
-            return rc;
-        }
-
-        if (rc != NGX_AGT_BEARER_NONE) {
-            found = rc;
-            *token = one;
-        }
-    }
-
-    return found;
 }

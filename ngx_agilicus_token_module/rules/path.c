@@ -25,7 +25,6 @@ static ngx_int_t ngx_agt_path_pattern(ngx_agt_path_t *s,
     const ngx_agt_ruleset_item_t *item, const ngx_str_t *text);
 static ngx_int_t ngx_agt_path_literal(ngx_agt_path_t *s, const ngx_str_t *text,
     const ngx_str_t *part, ngx_uint_t at_start, ngx_uint_t at_end);
-static ngx_uint_t ngx_agt_path_is_utf8(ngx_agt_path_t *s);
 
 
 ngx_int_t
@@ -120,32 +119,18 @@ ngx_agt_path_fault_in(const ngx_str_t *segment, u_char *buf, ngx_str_t *fault)
 ngx_uint_t
 ngx_agt_path_is_query(const ngx_str_t *query)
 {
-    size_t         n;
-    const u_char  *p, *end;
+    size_t  i;
+    u_char  c;
 
-    if (query->len == 0) {
-        return 1;
-    }
+    for (i = 0; i < query->len; i++) {
+        c = query->data[i];
 
-    p = query->data;
-    end = p + query->len;
-
-    while (p < end) {
-
-        if (*p <= ' ' || *p == 0x7f || *p == '#') {
+        if (c <= ' ' || c == 0x7f || c == '#') {
             return 0;
         }
-
-        n = ngx_agt_path_utf8(p, end);
-
-        if (n == 0) {
-            return 0;
-        }
-
-        p += n;
     }
 
-    return 1;
+    return ngx_agt_path_whole_utf8(query);
 }
 
 
@@ -188,6 +173,26 @@ ngx_agt_path_utf8(const u_char *p, const u_char *end)
     }
 
     return n;
+}
+
+
+ngx_uint_t
+ngx_agt_path_whole_utf8(const ngx_str_t *text)
+{
+    size_t         n;
+    const u_char  *p, *end;
+
+    end = text->data + text->len;
+
+    for (p = text->data; p < end; p += n) {
+        n = ngx_agt_path_utf8(p, end);
+
+        if (n == 0) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -559,9 +564,13 @@ ngx_agt_path_pattern(ngx_agt_path_t *s,
         }
     }
 
-    if (!ngx_agt_path_is_utf8(s)) {
+    /* PCRE2 relies on it; the query was looked at when the decision began */
+
+    if (!s->is_utf8 && !ngx_agt_path_whole_utf8(&s->path)) {
         return NGX_ERROR;
     }
+
+    s->is_utf8 = 1;
 
     return ngx_agt_regex_match(s->patterns, &item->text,
                                item->hash, s->search, text);
@@ -595,33 +604,4 @@ ngx_agt_path_literal(ngx_agt_path_t *s, const ngx_str_t *text,
 
     return (ngx_memcmp(p, part->data, part->len) == 0) ? NGX_OK
                                                        : NGX_DECLINED;
-}
-
-
-/* PCRE2 relies on it; the query was looked at when the decision began */
-
-static ngx_uint_t
-ngx_agt_path_is_utf8(ngx_agt_path_t *s)
-{
-    size_t         n;
-    const u_char  *p, *end;
-
-    if (s->is_utf8) {
-        return 1;
-    }
-
-    end = s->path.data + s->path.len;
-
-    for (p = s->path.data; p < end; p += n) {
-
-        n = ngx_agt_path_utf8(p, end);
-
-        if (n == 0) {
-            return 0;
-        }
-    }
-
-    s->is_utf8 = 1;
-
-    return 1;
 }

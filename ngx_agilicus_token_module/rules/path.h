@@ -89,6 +89,11 @@ ngx_uint_t ngx_agt_path_is_query(const ngx_str_t *query);
  */
 size_t ngx_agt_path_utf8(const u_char *p, const u_char *end);
 
+/*
+ * Returns 1 if a text is UTF-8 as a whole, else 0.
+ */
+ngx_uint_t ngx_agt_path_whole_utf8(const ngx_str_t *text);
+
 
 /*
  * Starts a decision on a path that ngx_agt_path_decode() has taken and a query

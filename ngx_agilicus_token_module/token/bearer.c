@@ -150,7 +150,7 @@ ngx_agt_bearer_value(ngx_str_t *value, size_t max, ngx_str_t *token)
 
 
 ngx_uint_t
-ngx_agt_bearer_cookie(ngx_str_t *value, ngx_str_t *name,
+ngx_agt_bearer_cookie(ngx_str_t *value, const ngx_str_t *name,
     size_t max, ngx_uint_t *seen, ngx_str_t *token)
 {
     ngx_str_t   rest, pair, found;
@@ -181,7 +181,7 @@ ngx_agt_bearer_cookie(ngx_str_t *value, ngx_str_t *name,
 
 
 ngx_uint_t
-ngx_agt_bearer_query(ngx_str_t *args, ngx_str_t *name,
+ngx_agt_bearer_query(ngx_str_t *args, const ngx_str_t *name,
     size_t max, u_char *buf, ngx_str_t *token)
 {
     ngx_str_t   rest, pair, value;

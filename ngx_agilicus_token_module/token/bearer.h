@@ -76,8 +76,12 @@ ngx_uint_t ngx_agt_bearer_value(ngx_str_t *value, size_t max,
  * ngx_agt_bearer_value(), or NONE where the name is not there or
  * its value is empty.
  */
-ngx_uint_t ngx_agt_bearer_cookie(ngx_str_t *value, ngx_str_t *name,
+ngx_uint_t ngx_agt_bearer_cookie(ngx_str_t *value, const ngx_str_t *name,
     size_t max, ngx_uint_t *seen, ngx_str_t *token);
+
+/* of ngx_agt_bearer_cookie() and ngx_agt_bearer_subprotocol() */
+typedef ngx_uint_t (*ngx_agt_bearer_field_pt)(ngx_str_t *value,
+    const ngx_str_t *name, size_t max, ngx_uint_t *seen, ngx_str_t *token);
 
 /*
  * Looks for the parameter "name" in a raw query string (without "?"):
@@ -86,7 +90,7 @@ ngx_uint_t ngx_agt_bearer_cookie(ngx_str_t *value, ngx_str_t *name,
  * which must hold "max" bytes; "+", an empty or absent value and bad escapes
  * are MALFORMED.  On FOUND "token" lies in "buf".
  */
-ngx_uint_t ngx_agt_bearer_query(ngx_str_t *args, ngx_str_t *name,
+ngx_uint_t ngx_agt_bearer_query(ngx_str_t *args, const ngx_str_t *name,
     size_t max, u_char *buf, ngx_str_t *token);
 
 /*

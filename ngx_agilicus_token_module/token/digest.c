@@ -39,7 +39,7 @@ ngx_agt_digest_init(void)
 
 
 ngx_int_t
-ngx_agt_digest(u_char *out, ngx_str_t *parts, ngx_uint_t n)
+ngx_agt_digest(u_char *out, const ngx_str_t *parts, ngx_uint_t n)
 {
     ngx_uint_t   i;
     EVP_MD_CTX  *ctx;

@@ -37,7 +37,7 @@ ngx_int_t ngx_agt_digest_init(void);
  * NGX_OK, or NGX_ERROR where libcrypto failed: "out" is then all zero and must
  * not be used.
  */
-ngx_int_t ngx_agt_digest(u_char *out, ngx_str_t *parts, ngx_uint_t n);
+ngx_int_t ngx_agt_digest(u_char *out, const ngx_str_t *parts, ngx_uint_t n);
 
 /*
  * Compares two digests in a time that does not depend on where they differ;

@@ -9,14 +9,13 @@
 #include "request/cut_query.h"
 #include "request/early.h"
 #include "request/headers.h"
-#include "request/sources.h"
 #include "request/variables.h"
+#include "token/bearer.h"
+#include "token/text.h"
 
 
 static ngx_int_t ngx_agt_cache_control_filter(ngx_http_request_t *r);
 static ngx_uint_t ngx_agt_cache_control_is_set(ngx_http_request_t *r);
-static ngx_uint_t ngx_agt_cache_control_has(const ngx_str_t *value,
-    const char *word, size_t len);
 static ngx_int_t ngx_agt_cache_control_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 
@@ -70,55 +69,28 @@ ngx_agt_cache_control_filter(ngx_http_request_t *r)
 }
 
 
-static ngx_uint_t
-ngx_agt_cache_control_is_set(ngx_http_request_t *r)
-{
-    ngx_table_elt_t    *h;
-    ngx_agt_headers_t   place;
-
-    for (h = ngx_agt_headers_first(&place, &r->headers_out.headers,
-                                   "Cache-Control");
-         h;
-         h = ngx_agt_headers_next(&place))
-    {
-        if (h->hash
-            && (ngx_agt_cache_control_has(&h->value, "private", 7)
-                || ngx_agt_cache_control_has(&h->value, "no-store", 8)))
-        {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
 /* 'private="X-Name"', which keeps only that header private, is another word */
 
 static ngx_uint_t
-ngx_agt_cache_control_has(const ngx_str_t *value, const char *word, size_t len)
+ngx_agt_cache_control_is_set(ngx_http_request_t *r)
 {
-    u_char  *p, *last, *start;
+    ngx_str_t           rest, word;
+    ngx_table_elt_t    *h;
+    ngx_agt_headers_t   place;
 
-    p = value->data;
-    last = p + value->len;
+    ngx_agt_headers_begin(&place, &r->headers_out.headers, "Cache-Control");
 
-    while (p < last) {
+    while ((h = ngx_agt_headers_next(&place)) != NULL) {
+        rest = h->value;
 
-        while (p < last && (*p == ' ' || *p == '\t' || *p == ',')) {
-            p++;
-        }
+        while (h->hash && ngx_agt_text_piece(&rest, ',', &word)) {
+            ngx_agt_bearer_strip(&word);
 
-        start = p;
-
-        while (p < last && *p != ' ' && *p != '\t' && *p != ',') {
-            p++;
-        }
-
-        if ((size_t) (p - start) == len
-            && ngx_strncasecmp(start, (u_char *) word, len) == 0)
-        {
-            return 1;
+            if (ngx_agt_text_is(&word, "private")
+                || ngx_agt_text_is(&word, "no-store"))
+            {
+                return 1;
+            }
         }
     }
 

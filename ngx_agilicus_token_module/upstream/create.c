@@ -332,15 +332,14 @@ static ngx_int_t
 ngx_agt_create_present(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     const ngx_agt_loc_conf_t *lcf, const ngx_agt_issued_t *kept)
 {
-    ngx_str_t  part;
+    ctx->token = ctx->exchange->token;
 
-    part = ctx->exchange->token;
-
-    if (part.len == 0 || ngx_agt_digest(ctx->digest, &part, 1) != NGX_OK) {
+    if (ctx->token.len == 0
+        || ngx_agt_digest(ctx->digest, &ctx->token, 1) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx->token = ctx->exchange->token;
     ctx->has_digest = 1;
     ctx->has_unpadded = 0;
     ctx->has_facts = 0;

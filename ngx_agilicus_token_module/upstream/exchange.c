@@ -198,13 +198,9 @@ ngx_agt_exchange_ask(ngx_http_request_t *r,
 
     rc = x->type->ask(&issue, &ctx->waiter, &answer);
 
-    if (ngx_agt_wait(ctx, lcf, rc, &answer, ngx_agt_exchange_take)
-        == NGX_AGAIN)
-    {
-        return NGX_AGAIN;
-    }
+    rc = ngx_agt_wait(ctx, lcf, rc, &answer, ngx_agt_exchange_take);
 
-    return ngx_agt_exchange_answered(r, ctx, lcf);
+    return (rc == NGX_AGAIN) ? rc : ngx_agt_exchange_answered(r, ctx, lcf);
 }
 
 
@@ -279,20 +275,7 @@ ngx_agt_exchange_take(ngx_agt_ctx_t *ctx, ngx_agt_answer_t *answer)
 ngx_uint_t
 ngx_agt_exchange_is_name(const ngx_str_t *value)
 {
-    size_t   n;
-    u_char  *p, *last;
-
-    last = value->data + value->len;
-
-    for (p = value->data; p < last; p += n) {
-        n = ngx_agt_path_utf8(p, last);
-
-        if (n == 0) {
-            return 0;
-        }
-    }
-
-    return value->len != 0;
+    return value->len && ngx_agt_path_whole_utf8(value);
 }
 
 

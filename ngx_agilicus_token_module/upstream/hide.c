@@ -260,10 +260,9 @@ ngx_agt_hide_cookie(ngx_http_request_t *r, ngx_str_t *name,
     ngx_table_elt_t    *h;
     ngx_agt_headers_t   place;
 
-    for (h = ngx_agt_headers_first(&place, &r->headers_in.headers, "Cookie");
-         h;
-         h = ngx_agt_headers_next(&place))
-    {
+    ngx_agt_headers_begin(&place, &r->headers_in.headers, "Cookie");
+
+    while ((h = ngx_agt_headers_next(&place)) != NULL) {
         p = ngx_pnalloc(r->pool, h->value.len + 1);
         if (p == NULL) {
             return NGX_ERROR;

@@ -5,10 +5,10 @@
 
 
 #include "upstream/identity.h"
-#include "request/context.h"
 #include "request/headers.h"
 #include "token/field.h"
 #include "upstream/exchange.h"
+#include "token/bearer.h"
 #include "token/text.h"
 
 
@@ -132,11 +132,10 @@ static ngx_int_t
 ngx_agt_identity_connection(ngx_http_request_t *r,
     const ngx_agt_main_conf_t *mcf, ngx_table_elt_t *h)
 {
-    u_char      *p, *last, *start, *end, *dst;
-    ngx_uint_t   names;
+    u_char     *dst;
+    ngx_str_t   rest, name;
 
-    p = h->value.data;
-    last = p + h->value.len;
+    rest = h->value;
 
     dst = ngx_pnalloc(r->pool, h->value.len + 1);
     if (dst == NULL) {
@@ -144,41 +143,22 @@ ngx_agt_identity_connection(ngx_http_request_t *r,
     }
 
     h->value.data = dst;
-    names = 0;
 
-    while (p < last) {
+    while (ngx_agt_text_piece(&rest, ',', &name)) {
+        ngx_agt_bearer_strip(&name);
 
-        while (p < last && (*p == ' ' || *p == '\t' || *p == ',')) {
-            p++;
-        }
-
-        start = p;
-
-        while (p < last && *p != ',') {
-            p++;
-        }
-
-        end = p;
-
-        while (end > start && (end[-1] == ' ' || end[-1] == '\t')) {
-            end--;
-        }
-
-        if (start == end
-            || ngx_agt_identity_is_name(mcf, start, end - start)
-            || (end - start == sizeof("Authorization") - 1
-                && ngx_strncasecmp(start, (u_char *) "Authorization",
-                                   end - start)
-                   == 0))
+        if (name.len == 0
+            || ngx_agt_identity_is_name(mcf, name.data, name.len)
+            || ngx_agt_text_is(&name, "authorization"))
         {
             continue;
         }
 
-        if (names++) {
+        if (dst != h->value.data) {
             *dst++ = ',';
         }
 
-        dst = ngx_cpymem(dst, start, end - start);
+        dst = ngx_cpymem(dst, name.data, name.len);
     }
 
     *dst = '\0';

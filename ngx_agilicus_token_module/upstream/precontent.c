@@ -22,7 +22,6 @@ static ngx_int_t ngx_agt_precontent_subrequest(ngx_http_request_t *r,
     const ngx_agt_loc_conf_t *lcf);
 static ngx_int_t ngx_agt_precontent_unasked(ngx_http_request_t *r,
     const ngx_agt_loc_conf_t *lcf);
-static ngx_uint_t ngx_agt_precontent_is_creating(const ngx_agt_ctx_t *ctx);
 static ngx_int_t ngx_agt_precontent_created(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);
 static void ngx_agt_precontent_refused(ngx_http_request_t *r,
@@ -53,7 +52,11 @@ ngx_agt_precontent_handler(ngx_http_request_t *r)
 
     if (lcf->enable != NGX_AGT_OFF) {
 
-        if (ctx && ngx_agt_precontent_is_creating(ctx)) {
+        /* since the access phase has left it to us, no token was checked yet */
+
+        if (ctx && (ctx->life == NGX_AGT_LIFE_TOKENLESS
+                    || (ctx->exchange && ctx->life < NGX_AGT_LIFE_DONE)))
+        {
             rc = ngx_agt_precontent_created(r, ctx, lcf);
 
         } else if (r != r->main
@@ -147,19 +150,7 @@ ngx_agt_precontent_unasked(ngx_http_request_t *r, const ngx_agt_loc_conf_t *lcf)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_NONE, NGX_AGT_REASON_NONE);
-
-    return NGX_OK;
-}
-
-
-/* 1 from when the access phase has left it to us until the token is checked */
-
-static ngx_uint_t
-ngx_agt_precontent_is_creating(const ngx_agt_ctx_t *ctx)
-{
-    return ctx->life == NGX_AGT_LIFE_TOKENLESS
-           || (ctx->exchange && ctx->life < NGX_AGT_LIFE_DONE);
+    return ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_NONE, NGX_AGT_REASON_NONE);
 }
 
 

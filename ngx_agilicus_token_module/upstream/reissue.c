@@ -10,7 +10,6 @@
 #include "request/look_up.h"
 #include "upstream/exchange.h"
 #include "zone/clock.h"
-#include "token/time.h"
 #include "zone/children.h"
 #include "token/text.h"
 
@@ -38,9 +37,6 @@ static ngx_int_t ngx_agt_reissue_refused(ngx_http_request_t *r,
 static ngx_agt_reason_e ngx_agt_reissue_denied(
     ngx_http_request_t *r, ngx_agt_ctx_t *ctx);
 static ngx_uint_t ngx_agt_reissue_is_less(ngx_agt_ctx_t *ctx);
-static ngx_uint_t ngx_agt_reissue_has_no_more(
-    const ngx_agt_list_t *child,
-    const ngx_agt_list_t *parent);
 
 
 static const ngx_agt_exchange_type_t  ngx_agt_reissuing_type = {
@@ -321,13 +317,9 @@ ngx_agt_reissue_verify(ngx_http_request_t *r,
 
     rc = ngx_agt_introspect(&introspect, &ctx->waiter, &answer);
 
-    if (ngx_agt_wait(ctx, lcf, rc, &answer, ngx_agt_exchange_take)
-        == NGX_AGAIN)
-    {
-        return NGX_AGAIN;
-    }
+    rc = ngx_agt_wait(ctx, lcf, rc, &answer, ngx_agt_exchange_take);
 
-    return ngx_agt_reissue_verified(r, ctx, lcf);
+    return (rc == NGX_AGAIN) ? rc : ngx_agt_reissue_verified(r, ctx, lcf);
 }
 
 
@@ -400,11 +392,7 @@ ngx_agt_reissue_verified(ngx_http_request_t *r,
 static ngx_int_t
 ngx_agt_reissue_digest(ngx_agt_exchange_t *x)
 {
-    ngx_str_t  part;
-
-    part = x->token;
-
-    if (ngx_agt_digest(x->digest, &part, 1) != NGX_OK) {
+    if (ngx_agt_digest(x->digest, &x->token, 1) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -464,15 +452,15 @@ ngx_agt_reissue_denied(ngx_http_request_t *r, ngx_agt_ctx_t *ctx)
 static ngx_uint_t
 ngx_agt_reissue_is_less(ngx_agt_ctx_t *ctx)
 {
-    const ngx_str_t        *org;
+    ngx_str_t               scope;
+    ngx_agt_list_t          scopes;
     const ngx_agt_facts_t  *child, *parent;
 
     child = &ctx->exchange->facts;
     parent = &ctx->facts;
-    org = &ctx->exchange->what.org;
 
     if (!ngx_agt_text_equal(&child->sub, &parent->sub)
-        || !ngx_agt_text_equal(&child->org, org))
+        || !ngx_agt_text_equal(&child->org, &ctx->exchange->what.org))
     {
         return 0;
     }
@@ -490,25 +478,15 @@ ngx_agt_reissue_is_less(ngx_agt_ctx_t *ctx)
 
     /* upstream may read what is no list here */
 
-    return !child->odd_scopes
-           && ngx_agt_reissue_has_no_more(
-                  &child->lists[NGX_AGT_FACTS_SCOPES],
-                  &parent->lists[NGX_AGT_FACTS_SCOPES]);
-}
+    if (child->odd_scopes) {
+        return 0;
+    }
 
-
-static ngx_uint_t
-ngx_agt_reissue_has_no_more(const ngx_agt_list_t *child,
-    const ngx_agt_list_t *parent)
-{
-    ngx_str_t       scope;
-    ngx_agt_list_t  scopes;
-
-    scopes = *child;
+    scopes = child->lists[NGX_AGT_FACTS_SCOPES];
 
     while (ngx_agt_facts_next(&scopes, &scope) == NGX_OK) {
 
-        if (!ngx_agt_facts_has(parent, &scope)) {
+        if (!ngx_agt_facts_has(&parent->lists[NGX_AGT_FACTS_SCOPES], &scope)) {
             return 0;
         }
     }

@@ -285,7 +285,9 @@ ngx_agt_upstream_authorization(ngx_http_request_t *r,
     *ngx_cpymem(ngx_cpymem(value.data, "Bearer ", sizeof("Bearer ") - 1),
                 token->data, token->len) = '\0';
 
-    h = ngx_agt_headers_first(&place, &r->headers_in.headers, "Authorization");
+    ngx_agt_headers_begin(&place, &r->headers_in.headers, "Authorization");
+
+    h = ngx_agt_headers_next(&place);
 
     if (h) {
         h->value = value;
