@@ -107,7 +107,7 @@ $lists{modest} = list_of($rows{modest}, most => 20);
 
 $lists{ignores} = { body => encoded($rows{ignores}) };
 $lists{$_} = list_of($rows{spread}, ignored => $ignored{$_}) for keys %ignored;
-$lists{watched} = { @none };
+$lists{$_} = { @none } for qw(former latter watched);
 $lists{odd} = { @none };
 $lists{'late-odd'} = { json => { limit => 100, tokens => [ 'no object' ] },
                        delay => 1.3 };
@@ -602,6 +602,44 @@ is(ask('watched', 'soon-3')->{status}, 401, 'a denied token is');
 $c->close;
 
 finished('watched', allow => [ qr/exited on signal 9/ ]);
+
+
+# a worker of the configuration before does not poll for the one that has come,
+# not even where nobody else does, nor has told it to quit
+
+$server = feed('former');
+said('former', 'healthy', 'not polled yet');
+
+%old = map { $_ => 1 } $server->workers;
+
+$server->configure(http => $server->{http} =~ s{/former}{/latter}r);
+$server->mark;
+$server->signal('HUP');
+
+$until = time + 10 * $slow;
+
+my @new;
+
+until (@new || time > $until) {
+    sleep 0.001;
+    @new = grep { !$old{$_} } map { $_->{pid} } $server->children;
+}
+
+kill 'STOP', $server->pid, @new;
+$polls = $mock->calls(path => '/former/v1/tokens');
+sleep 4.5;
+
+is(scalar(() = $server->new_log =~ /gracefully shutting down/g), 0,
+   'a worker serves on under the configuration before');
+cmp_ok($mock->calls(path => '/former/v1/tokens') - $polls, '<=', 1,
+       'and does not poll the API of the one before');
+
+kill 'CONT', @new, $server->pid;
+
+ok($server->wait_log(qr/gracefully shutting down/), 'then it quits');
+ok($server->wait_log(qr/is healthy, was not polled yet.+latter"/),
+   'and another polls');
+finished('former');
 
 done_testing();
 

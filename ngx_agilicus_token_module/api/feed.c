@@ -326,22 +326,14 @@ ngx_agt_feed_lease(void)
 
 
 /*
- * Returns 1 if the state is of the API and the configuration of this worker,
- * else 0: workers of a newer configuration may have taken the state over.
+ * Returns 1 if the state is of the configuration of this worker, and so of its
+ * API, else 0: workers of a newer one may have taken the state over.
  */
 
 static ngx_uint_t
 ngx_agt_feed_is_ours_locked(void)
 {
-    ngx_agt_feed_state_t   *feed;
-    ngx_agt_feed_worker_t  *f;
-
-    f = &ngx_agt_feed;
-    feed = &f->denials->sh->feed;
-
-    return feed->cycle == ngx_agt_call_conf()->cycle
-           && ngx_memcmp(feed->api, f->conf->api->digest, NGX_AGT_DIGEST_LEN)
-              == 0;
+    return ngx_agt_feed.denials->sh->feed.cycle == ngx_agt_call_conf()->cycle;
 }
 
 
