@@ -280,6 +280,7 @@ ngx_agt_fleet_add_server(ngx_conf_t *cf, ngx_agt_fleet_args_t *args,
 
     server->addrs = u.addrs;
     server->naddrs = u.naddrs;
+    server->port = u.port;
 
     server->host.data = ngx_pnalloc(cf->pool, u.host.len + 1);
     if (server->host.data == NULL) {
@@ -298,7 +299,8 @@ ngx_agt_fleet_add_server(ngx_conf_t *cf, ngx_agt_fleet_args_t *args,
     ngx_cpystrn(server->host.data, u.host.data, server->host.len + 1);
 
     server->literal =
-        ngx_inet_addr(server->host.data, server->host.len) != INADDR_NONE
+        text == value
+        || ngx_inet_addr(server->host.data, server->host.len) != INADDR_NONE
         || ngx_inet6_addr(server->host.data, server->host.len,
                           (u_char *) &addr6)
            == NGX_OK;
@@ -458,8 +460,12 @@ ngx_agt_fleet_finish(ngx_conf_t *cf, ngx_agt_fleet_args_t *args)
         if (servers[i].tls) {
             tls = 1;
 
-        } else if (!args->plaintext && !ngx_agt_fleet_is_loopback(&servers[i]))
-        {
+            continue;
+        }
+
+        servers[i].loopback = !args->plaintext;
+
+        if (servers[i].loopback && !ngx_agt_fleet_is_loopback(&servers[i])) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "\"agilicus_token_fleet\" names \"%V\", which is not "
                        "on this machine: use \"rediss://\", or add "
@@ -511,34 +517,11 @@ ngx_agt_fleet_finish(ngx_conf_t *cf, ngx_agt_fleet_args_t *args)
 static ngx_uint_t
 ngx_agt_fleet_is_loopback(const ngx_agt_fleet_server_t *server)
 {
-    ngx_uint_t            i;
-    struct sockaddr      *sa;
-    struct sockaddr_in   *sin;
-    struct sockaddr_in6  *sin6;
+    ngx_uint_t  i;
 
     for (i = 0; i < server->naddrs; i++) {
-        sa = server->addrs[i].sockaddr;
-
-        switch (sa->sa_family) {
-
-        case AF_UNIX:
-            continue;
-
-        case AF_INET6:
-            sin6 = (struct sockaddr_in6 *) sa;
-
-            if (IN6_IS_ADDR_LOOPBACK(&sin6->sin6_addr)) {
-                continue;
-            }
-
+        if (!ngx_agt_fleet_names_is_loopback(server->addrs[i].sockaddr)) {
             return 0;
-
-        default: /* AF_INET */
-            sin = (struct sockaddr_in *) sa;
-
-            if ((ntohl(sin->sin_addr.s_addr) >> 24) != 127) {
-                return 0;
-            }
         }
     }
 
@@ -643,6 +626,12 @@ ngx_agt_fleet_names(ngx_conf_t *cf, ngx_agt_fleet_conf_t *fleet)
 ngx_int_t
 ngx_agt_check_fleet(ngx_conf_t *cf, ngx_agt_main_conf_t *mcf)
 {
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    mcf->fleet.resolver = clcf->resolver;
+
     if (!mcf->fleet.on || mcf->denials_size >= NGX_AGT_FLEET_DENIALS_MIN) {
         return NGX_OK;
     }

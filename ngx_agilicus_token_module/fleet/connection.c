@@ -48,19 +48,24 @@ static const ngx_agt_fleet_server_t *ngx_agt_fleet_connection_server(
 void
 ngx_agt_fleet_connection_open(ngx_agt_fleet_connection_t *conn)
 {
-    ngx_int_t                      rc;
-    ngx_connection_t              *c;
-    const ngx_agt_fleet_server_t  *server;
+    ngx_int_t          rc;
+    ngx_uint_t         n;
+    ngx_connection_t  *c;
+    const ngx_addr_t  *addrs;
 
     static ngx_log_t  quiet;
 
-    server = ngx_agt_fleet_connection_server(conn);
+    addrs = ngx_agt_fleet_names_addrs(conn->names, conn->server, &n);
+
+    /* there may be fewer by now */
+
+    conn->addr %= n;
 
     ngx_memzero(&conn->peer, sizeof(ngx_peer_connection_t));
 
-    conn->peer.sockaddr = server->addrs[conn->addr].sockaddr;
-    conn->peer.socklen = server->addrs[conn->addr].socklen;
-    conn->peer.name = &server->addrs[conn->addr].name;
+    conn->peer.sockaddr = addrs[conn->addr].sockaddr;
+    conn->peer.socklen = addrs[conn->addr].socklen;
+    conn->peer.name = (ngx_str_t *) &addrs[conn->addr].name;
     conn->peer.get = ngx_event_get_peer;
     conn->peer.log = &quiet;
     conn->peer.log_error = NGX_ERROR_INFO;
@@ -436,7 +441,11 @@ ngx_agt_fleet_connection_fail(ngx_agt_fleet_connection_t *conn,
 void
 ngx_agt_fleet_connection_next(ngx_agt_fleet_connection_t *conn)
 {
-    if (++conn->addr >= ngx_agt_fleet_connection_server(conn)->naddrs) {
+    ngx_uint_t  n;
+
+    (void) ngx_agt_fleet_names_addrs(conn->names, conn->server, &n);
+
+    if (++conn->addr >= n) {
         conn->addr = 0;
         conn->server = (conn->server + 1) % conn->conf->servers.nelts;
     }

@@ -14,6 +14,7 @@
 #include <ngx_event_connect.h>
 
 #include "fleet/key.h"
+#include "fleet/names.h"
 #include "fleet/reply.h"
 
 
@@ -29,19 +30,6 @@
 #define NGX_AGT_FLEET_REPLY_MAX  (4 * 1024 * 1024)
 
 
-/* a server: one URL of the directive */
-
-typedef struct {
-    ngx_str_t       url;       /* as it is written, for logs */
-    ngx_str_t       host;      /* that its certificate must name */
-    ngx_str_t       db;        /* its number, or empty */
-    ngx_addr_t     *addrs;
-    ngx_uint_t      naddrs;
-    unsigned        tls:1;
-    unsigned        literal:1; /* the host is an address */
-} ngx_agt_fleet_server_t;
-
-
 /* "agilicus_token_fleet" */
 
 typedef struct {
@@ -53,6 +41,7 @@ typedef struct {
     ngx_str_t              user;
     ngx_str_t              password;  /* empty: none */
     ngx_msec_t             timeout;
+    ngx_resolver_t        *resolver;  /* of "http"; NULL: none */
     ngx_agt_fleet_keys_t  *keys;
     ngx_ssl_t             *ssl;       /* NULL: no server has TLS */
     ngx_uint_t             on;
@@ -81,6 +70,7 @@ typedef struct {
 
 struct ngx_agt_fleet_connection_s {
     const ngx_agt_fleet_conf_t  *conf;
+    ngx_agt_fleet_names_t       *names;
     ngx_log_t                   *log;
     void                        *data;       /* the caller's */
 

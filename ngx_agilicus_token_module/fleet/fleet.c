@@ -162,13 +162,22 @@ ngx_agt_fleet_init(const ngx_agt_fleet_conf_t *conf,
     w->cycle = cycle;
     w->leeway = leeway;
 
+    if (ngx_agt_fleet_names_init(&w->names, &conf->servers, conf->resolver, log)
+        != NGX_OK)
+    {
+        ngx_agt_fleet_seal_free(w->seal);
+        return NGX_ERROR;
+    }
+
     w->reader.conf = conf;
+    w->reader.names = &w->names;
     w->reader.log = log;
     w->reader.data = w;
     w->reader.ready = ngx_agt_fleet_reader_ready;
     w->reader.lost = ngx_agt_fleet_lost;
 
     w->teller.conf = conf;
+    w->teller.names = &w->names;
     w->teller.log = log;
     w->teller.data = w;
     w->teller.ready = ngx_agt_fleet_teller_ready;
@@ -205,6 +214,7 @@ ngx_agt_fleet_exit(void)
         ngx_del_timer(&w->tick);
     }
 
+    ngx_agt_fleet_names_free(&w->names);
     ngx_agt_fleet_seal_free(w->seal);
 
     w->conf = NULL;
@@ -252,11 +262,19 @@ ngx_agt_fleet_tick(ngx_event_t *ev)
         ngx_agt_fleet_end(w);
     }
 
-    /* a reader that was closed alone leaves a teller */
-
     if (!w->reader.open && now >= w->retry) {
-        ngx_agt_fleet_end(w);
-        ngx_agt_fleet_connection_open(&w->reader);
+
+        /* a reader that was closed alone leaves a teller */
+
+        if (w->teller.open) {
+            ngx_agt_fleet_end(w);
+        }
+
+        if (ngx_agt_fleet_names_ready(&w->names, w->reader.server,
+                                      w->conf->timeout))
+        {
+            ngx_agt_fleet_connection_open(&w->reader);
+        }
     }
 
     if (w->known) {
@@ -395,6 +413,7 @@ ngx_agt_fleet_end(ngx_agt_fleet_worker_t *w)
     w->trimming = 0;
     w->asking = 0;
 
+    ngx_agt_fleet_names_stop(&w->names);
     ngx_agt_fleet_connection_close(&w->reader);
     ngx_agt_fleet_connection_close(&w->teller);
 }

@@ -67,6 +67,8 @@ typedef struct {
     ngx_event_t                  tick;
     ngx_connection_t             dummy;
 
+    ngx_agt_fleet_names_t        names;
+
     /* both go to the same server; without either, there is no session */
     ngx_agt_fleet_connection_t   reader;
     ngx_agt_fleet_connection_t   teller;
