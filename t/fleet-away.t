@@ -1,8 +1,9 @@
 use strict;
 use warnings;
 
-# An edge that was away while everything was told again, and of which the fleet
-# was asked: what this edge alone knows, the others learn when it is back.
+# Edges that come while others have told much already: one that is new misses
+# nothing of what was trimmed; one that was away while everything was told again
+# tells what it alone knows.
 
 use Test::More;
 use Time::HiRes qw(sleep);
@@ -25,6 +26,17 @@ my @lost = map { $fleet->edge } 1 .. 2;
 my $away = $fleet->edge;
 
 $fleet->healthy('an edge is of the fleet', @lost, $away);
+
+
+# marks are trimmed all the time, and a new edge begins behind them
+
+for (1 .. 5) {
+    my $new = $fleet->edge;
+
+    $fleet->healthy('a new edge', $new);
+    is($fleet->figures($new)->{gaps}, 0, 'it misses nothing');
+    $new->finish('it ends', allow => [ qr/agilicus token: fleet/ ]);
+}
 
 
 # the entry of the second denial is deleted when the edge has read it

@@ -152,6 +152,7 @@ ngx_agt_fleet_lead_check(ngx_agt_fleet_worker_t *w, uint64_t now)
     w->state->leads = (now < w->leads);
 
     if (!w->state->leads || w->caught == 0) {
+        w->untold = 0;
         return;
     }
 
@@ -329,6 +330,7 @@ ngx_agt_fleet_lead_looked(ngx_agt_fleet_connection_t *conn,
     /* the clock may have been set since */
 
     if (!ngx_agt_fleet_lead_is_fit(w)) {
+        w->untold = 0;
         return;
     }
 
@@ -392,9 +394,33 @@ ngx_agt_fleet_lead_looked(ngx_agt_fleet_connection_t *conn,
         }
     }
 
-    if (trim) {
-        ngx_agt_fleet_lead_trim(w, &upto);
+    if (!trim) {
+        return;
     }
+
+    /*
+     * An edge that starts would miss what the last mark does not know to be
+     * gone, so the next mark comes first; but it would hold up many.
+     */
+
+    if (!w->refused && i < NGX_AGT_FLEET_TRIM_BATCH) {
+
+        if (w->untold == 0) {
+            w->untold = ngx_agt_numbers_last(w->denials);
+            w->upto = upto;
+            return;
+        }
+
+        if (w->own_mark <= w->untold) {
+            return;
+        }
+
+        upto = w->upto;
+    }
+
+    w->untold = 0;
+
+    ngx_agt_fleet_lead_trim(w, &upto);
 }
 
 

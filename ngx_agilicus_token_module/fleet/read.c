@@ -72,6 +72,8 @@ ngx_agt_fleet_read_begin(ngx_agt_fleet_worker_t *w)
     w->mark.ms = 0;
     w->mark.seq = 0;
     w->gone = 0;
+    w->untold = 0;
+    w->own_mark = 0;
 
     if (ngx_agt_fleet_read_ask(w, &w->reader, ngx_agt_fleet_read_epoch)
         != NGX_OK)
@@ -639,6 +641,11 @@ ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
 
     w->mark = w->last;
     w->gone = mark->gone;
+
+    if (ngx_agt_fleet_is_own(w, entry->writer)) {
+        w->own_mark = entry->number;
+    }
+
     w->state->gone = ngx_max(w->state->gone, mark->gone);
 
     ngx_agt_denials_lock(w->denials);

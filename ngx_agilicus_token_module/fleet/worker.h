@@ -115,6 +115,11 @@ typedef struct {
     uint64_t                     marked;     /* ms: the last mark was taken */
     uint64_t                     dumped;     /* ms */
     uint64_t                     trimmed;    /* ms */
+    ngx_agt_fleet_id_t           upto;       /* what no mark has told yet to be
+                                                gone ends here */
+    uint64_t                     untold;     /* the last number before a mark
+                                                tells it; 0: there is none */
+    uint64_t                     own_mark;   /* number of the last one read */
     uint64_t                     length;     /* entries of the stream */
 
     ngx_agt_fleet_feed_t         feed;
