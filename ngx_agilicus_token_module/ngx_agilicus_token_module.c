@@ -25,7 +25,6 @@
 #include "config/register.h"
 #include "config/values.h"
 #include "api/credential.h"
-#include "api/deliver.h"
 #include "zone/seal.h"
 #include "zone/worker_cache.h"
 

@@ -35,10 +35,8 @@ typedef struct {
 } ngx_agt_require_row_t;
 
 
-static char *ngx_agt_require_flag(ngx_conf_t *cf, ngx_agt_loc_conf_t *lcf,
-    const ngx_agt_requirement_t *requirement);
-static char *ngx_agt_require_age(ngx_conf_t *cf, ngx_agt_loc_conf_t *lcf,
-    ngx_agt_requirement_t *requirement);
+static char *ngx_agt_require_one(ngx_conf_t *cf, ngx_agt_loc_conf_t *lcf,
+    ngx_agt_requirement_t *requirement, ngx_agt_form_e form);
 static char *ngx_agt_require_any(ngx_conf_t *cf,
     ngx_agt_requirement_t *requirement, ngx_uint_t *first);
 static char *ngx_agt_require_error(ngx_conf_t *cf,
@@ -82,10 +80,8 @@ ngx_agt_set_requirement(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     switch (row->form) {
 
     case NGX_AGT_FORM_FLAG:
-        return ngx_agt_require_flag(cf, lcf, &requirement);
-
     case NGX_AGT_FORM_AGE:
-        return ngx_agt_require_age(cf, lcf, &requirement);
+        return ngx_agt_require_one(cf, lcf, &requirement, row->form);
 
     case NGX_AGT_FORM_ANY:
         rv = ngx_agt_require_any(cf, &requirement, &first);
@@ -130,44 +126,24 @@ ngx_agt_set_requirement(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* "off" takes back what is required around */
+/*
+ * A flag, of which "off" takes back what is required around; or an age: the
+ * challenge has one, so a level has one.
+ */
 
 static char *
-ngx_agt_require_flag(ngx_conf_t *cf, ngx_agt_loc_conf_t *lcf,
-    const ngx_agt_requirement_t *requirement)
+ngx_agt_require_one(ngx_conf_t *cf, ngx_agt_loc_conf_t *lcf,
+    ngx_agt_requirement_t *requirement, ngx_agt_form_e form)
 {
-    ngx_uint_t  on;
+    char        *rv;
+    ngx_uint_t   on;
 
-    static const ngx_agt_parameter_t  parameter = {
+    static const ngx_agt_parameter_t  flag = {
         ngx_string(""), ngx_agt_parameter_word, 0, 0, 0,
         ngx_agt_parameter_flag, "\"on\" or \"off\""
     };
 
-    if (lcf->require[requirement->kind] != NGX_CONF_UNSET_PTR) {
-        return ngx_agt_directive_refuse(cf, "is duplicate");
-    }
-
-    if (ngx_agt_parameters_read(cf, &parameter, 1, &on) != NGX_CONF_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (!on) {
-        lcf->require[requirement->kind] = NULL;
-        return NGX_CONF_OK;
-    }
-
-    return ngx_agt_require_add(cf, lcf, requirement) ? NGX_CONF_OK
-                                                     : NGX_CONF_ERROR;
-}
-
-
-/* the challenge has one age, so a level has one */
-
-static char *
-ngx_agt_require_age(ngx_conf_t *cf, ngx_agt_loc_conf_t *lcf,
-    ngx_agt_requirement_t *requirement)
-{
-    static const ngx_agt_parameter_t  parameter = {
+    static const ngx_agt_parameter_t  age = {
         ngx_string(""), ngx_agt_parameter_seconds,
         offsetof(ngx_agt_requirement_t, age), 1, 10 * 365 * 24 * 60 * 60,
         NULL, "a time, like \"15m\" (between 1s and 10y)"
@@ -177,10 +153,18 @@ ngx_agt_require_age(ngx_conf_t *cf, ngx_agt_loc_conf_t *lcf,
         return ngx_agt_directive_refuse(cf, "is duplicate");
     }
 
-    if (ngx_agt_parameters_read(cf, &parameter, 1, requirement)
-        != NGX_CONF_OK)
-    {
-        return NGX_CONF_ERROR;
+    on = 1;
+    rv = (form == NGX_AGT_FORM_FLAG)
+         ? ngx_agt_parameters_read(cf, &flag, 1, &on)
+         : ngx_agt_parameters_read(cf, &age, 1, requirement);
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (!on) {
+        lcf->require[requirement->kind] = NULL;
+        return NGX_CONF_OK;
     }
 
     return ngx_agt_require_add(cf, lcf, requirement) ? NGX_CONF_OK

@@ -62,11 +62,9 @@ ngx_agt_json_scalar(json_t *value, char *buf, ngx_str_t *text)
         return NGX_OK;
 
     case JSON_TRUE:
-        n = snprintf(buf + 1, NGX_AGT_JSON_NUMBER_LEN, "true");
-        break;
-
     case JSON_FALSE:
-        n = snprintf(buf + 1, NGX_AGT_JSON_NUMBER_LEN, "false");
+        n = snprintf(buf + 1, NGX_AGT_JSON_NUMBER_LEN, "%s",
+                     json_is_true(value) ? "true" : "false");
         break;
 
     case JSON_INTEGER:
@@ -76,16 +74,10 @@ ngx_agt_json_scalar(json_t *value, char *buf, ngx_str_t *text)
 
     case JSON_REAL:
 
-        if (json_real_value(value) == 0) {
-
-            /* zero is "0", with any sign and in any notation */
-
-            n = snprintf(buf + 1, NGX_AGT_JSON_NUMBER_LEN, "0");
-            break;
-        }
+        /* zero is "0", with any sign: the sum of both zeros has none */
 
         n = snprintf(buf + 1, NGX_AGT_JSON_NUMBER_LEN, "%.17g",
-                     json_real_value(value));
+                     json_real_value(value) + 0.0);
         break;
 
     default: /* JSON_OBJECT, JSON_ARRAY, JSON_NULL */

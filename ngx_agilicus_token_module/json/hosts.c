@@ -600,15 +600,11 @@ ngx_agt_json_boolean(json_t *object, const char *name, ngx_uint_t *value)
 static ngx_int_t
 ngx_agt_json_any(json_t *object, ngx_uint_t *any)
 {
-    *any = 0;
+    *any = (ngx_agt_json_is(object, "join_operation", "or") == NGX_OK);
 
-    if (ngx_agt_json_is(object, "join_operation", "or") == NGX_OK) {
-        *any = 1;
-        return NGX_OK;
-    }
-
-    return (ngx_agt_json_is(object, "join_operation", "and")
-            == NGX_ERROR) ? NGX_ERROR : NGX_OK;
+    return (!*any
+            && ngx_agt_json_is(object, "join_operation", "and") == NGX_ERROR)
+           ? NGX_ERROR : NGX_OK;
 }
 
 
@@ -626,13 +622,9 @@ ngx_agt_json_is(json_t *object, const char *name, const char *value)
         return rc;
     }
 
-    if (text.len != ngx_strlen(value)
-        || ngx_memcmp(text.data, value, text.len) != 0)
-    {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
+    return (text.len == ngx_strlen(value)
+            && ngx_memcmp(text.data, value, text.len) == 0)
+           ? NGX_OK : NGX_ERROR;
 }
 
 

@@ -127,11 +127,7 @@ ngx_agt_json_limits(const u_char *p, size_t len, size_t max,
         last = *p;
     }
 
-    if (values > max_values) {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
+    return (values > max_values) ? NGX_ERROR : NGX_OK;
 }
 
 

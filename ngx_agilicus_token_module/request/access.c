@@ -6,7 +6,6 @@
 
 #include "request/access.h"
 #include "request/challenge.h"
-#include "request/context.h"
 #include "request/cut_query.h"
 #include "request/destination.h"
 #include "request/detail.h"

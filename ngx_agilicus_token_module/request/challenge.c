@@ -5,7 +5,6 @@
 
 
 #include "request/challenge.h"
-#include "request/context.h"
 #include "request/headers.h"
 #include "request/required_values.h"
 #include "token/text.h"

@@ -6,7 +6,6 @@
 
 #include "request/context.h"
 #include "request/early.h"
-#include "request/headers.h"
 
 
 static void ngx_agt_client_cleanup(void *data);

@@ -5,7 +5,6 @@
 
 
 #include "request/enter.h"
-#include "request/context.h"
 #include "request/cut_query.h"
 #include "request/early.h"
 #include "request/headers.h"

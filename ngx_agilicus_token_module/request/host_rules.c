@@ -5,13 +5,11 @@
 
 
 #include "request/host_rules.h"
-#include "request/context.h"
 #include "request/destination.h"
 #include "request/enter.h"
 #include "request/headers.h"
 #include "json/document.h"
 #include "rules/path.h"
-#include "rules/rules.h"
 #include "token/bearer.h"
 #include "token/text.h"
 

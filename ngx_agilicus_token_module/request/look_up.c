@@ -6,7 +6,6 @@
 
 #include "request/look_up.h"
 #include "request/access.h"
-#include "request/context.h"
 #include "request/early.h"
 #include "request/gate.h"
 #include "request/trace.h"

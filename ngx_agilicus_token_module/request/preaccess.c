@@ -6,7 +6,6 @@
 
 #include "request/preaccess.h"
 #include "request/access.h"
-#include "request/context.h"
 #include "request/look_up.h"
 
 

@@ -6,7 +6,6 @@
 
 #include "request/recheck.h"
 #include "request/access.h"
-#include "request/context.h"
 #include "request/detail.h"
 #include "request/look_up.h"
 #include "token/text.h"

@@ -6,7 +6,6 @@
 
 #include "request/sources.h"
 #include "request/access.h"
-#include "request/context.h"
 #include "request/cut_protocol.h"
 #include "request/cut_query.h"
 #include "request/headers.h"

@@ -5,7 +5,6 @@
 
 
 #include "request/wait.h"
-#include "request/context.h"
 
 
 static ngx_int_t ngx_agt_wait_begin(ngx_agt_ctx_t *ctx,

@@ -42,7 +42,6 @@ static ngx_uint_t ngx_agt_matcher_compare(ngx_uint_t op,
     const ngx_str_t *left, const ngx_agt_ruleset_item_t *right);
 static ngx_uint_t ngx_agt_matcher_order(ngx_uint_t op,
     const ngx_str_t *left, const ngx_agt_ruleset_item_t *right);
-static ngx_uint_t ngx_agt_matcher_is_negative(ngx_uint_t op);
 static void ngx_agt_matcher_value(ngx_agt_matcher_t *m,
     const ngx_str_t *extractor, ngx_str_t *value);
 static ngx_int_t ngx_agt_matcher_integer(const ngx_str_t *text,
@@ -166,7 +165,7 @@ ngx_agt_matcher_criterion(ngx_agt_matcher_t *m,
         return UNKNOWN;
     }
 
-    return ngx_agt_matcher_is_negative(op)
+    return (op == NGX_AGT_RULESET_NOT_EQUALS || op == NGX_AGT_RULESET_NOT_IN)
            ? ngx_agt_matcher_not(j.value) : j.value;
 }
 
@@ -215,13 +214,6 @@ ngx_agt_matcher_order(ngx_uint_t op, const ngx_str_t *left,
     }
 
     return (a < b) ? TRUE : FALSE;
-}
-
-
-static ngx_uint_t
-ngx_agt_matcher_is_negative(ngx_uint_t op)
-{
-    return op == NGX_AGT_RULESET_NOT_EQUALS || op == NGX_AGT_RULESET_NOT_IN;
 }
 
 

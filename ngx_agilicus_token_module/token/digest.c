@@ -30,43 +30,29 @@ ngx_agt_digest_init(void)
         ngx_agt_digest_ctx = EVP_MD_CTX_new();
     }
 
-    if (ngx_agt_digest_md == NULL || ngx_agt_digest_ctx == NULL) {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
+    return (ngx_agt_digest_md && ngx_agt_digest_ctx) ? NGX_OK : NGX_ERROR;
 }
 
 
 ngx_int_t
 ngx_agt_digest(u_char *out, const ngx_str_t *parts, ngx_uint_t n)
 {
+    int          good;
     ngx_uint_t   i;
     EVP_MD_CTX  *ctx;
 
     ctx = ngx_agt_digest_ctx;
 
-    if (ctx == NULL || ngx_agt_digest_md == NULL) {
-        goto failed;
+    good = ctx && ngx_agt_digest_md
+           && EVP_DigestInit_ex2(ctx, ngx_agt_digest_md, NULL);
+
+    for (i = 0; good && i < n; i++) {
+        good = EVP_DigestUpdate(ctx, parts[i].data, parts[i].len);
     }
 
-    if (!EVP_DigestInit_ex2(ctx, ngx_agt_digest_md, NULL)) {
-        goto failed;
+    if (good && EVP_DigestFinal_ex(ctx, out, NULL)) {
+        return NGX_OK;
     }
-
-    for (i = 0; i < n; i++) {
-        if (!EVP_DigestUpdate(ctx, parts[i].data, parts[i].len)) {
-            goto failed;
-        }
-    }
-
-    if (!EVP_DigestFinal_ex(ctx, out, NULL)) {
-        goto failed;
-    }
-
-    return NGX_OK;
-
-failed:
 
     ngx_memzero(out, NGX_AGT_DIGEST_LEN);
 

@@ -5,6 +5,7 @@
 
 
 #include "token/facts.h"
+#include "token/text.h"
 
 
 /*
@@ -49,7 +50,6 @@ static void ngx_agt_facts_start_lists(
     ngx_agt_facts_builder_t *b, ngx_uint_t n);
 static ngx_inline size_t ngx_agt_facts_string(ngx_str_t *s,
     const u_char *packed, size_t offset, size_t len);
-static ngx_uint_t ngx_agt_facts_equal(const ngx_str_t *a, const ngx_str_t *b);
 
 
 /* where the strings stand in the facts, in the order of the packed form */
@@ -327,7 +327,7 @@ ngx_agt_facts_has(const ngx_agt_list_t *list, const ngx_str_t *value)
     rest = *list;
 
     while (ngx_agt_facts_step(&rest, &item) == NGX_OK) {
-        if (ngx_agt_facts_equal(&item, value)) {
+        if (ngx_agt_text_equal(&item, value)) {
             return 1;
         }
     }
@@ -348,8 +348,8 @@ ngx_agt_facts_has_pair(const ngx_agt_list_t *list,
     while (ngx_agt_facts_step(&rest, &key) == NGX_OK
            && ngx_agt_facts_step(&rest, &item) == NGX_OK)
     {
-        if (ngx_agt_facts_equal(&item, value)
-            && ngx_agt_facts_equal(&key, name))
+        if (ngx_agt_text_equal(&item, value)
+            && ngx_agt_text_equal(&key, name))
         {
             return 1;
         }
@@ -371,7 +371,7 @@ ngx_agt_facts_find(const ngx_agt_list_t *list,
     while (ngx_agt_facts_step(&rest, &key) == NGX_OK
            && ngx_agt_facts_step(&rest, &item) == NGX_OK)
     {
-        if (ngx_agt_facts_equal(&key, name)) {
+        if (ngx_agt_text_equal(&key, name)) {
             *value = item;
             return NGX_OK;
         }
@@ -416,15 +416,4 @@ ngx_agt_facts_start_lists(ngx_agt_facts_builder_t *b, ngx_uint_t n)
 
         ngx_memcpy(p, &offset, sizeof(offset));
     }
-}
-
-
-static ngx_uint_t
-ngx_agt_facts_equal(const ngx_str_t *a, const ngx_str_t *b)
-{
-    if (a->len != b->len) {
-        return 0;
-    }
-
-    return a->len == 0 || ngx_memcmp(a->data, b->data, a->len) == 0;
 }

@@ -9,8 +9,6 @@
 #include "token/time.h"
 
 
-static ngx_agt_reason_e ngx_agt_policy_times(const ngx_agt_facts_t *facts,
-    uint32_t late, const ngx_agt_policy_t *policy, int64_t now);
 static int64_t ngx_agt_policy_seen(
     const ngx_agt_facts_t *facts, uint32_t late, int64_t now);
 static int64_t ngx_agt_policy_last(const ngx_agt_facts_t *facts);
@@ -18,8 +16,6 @@ static ngx_uint_t ngx_agt_policy_met(const ngx_agt_facts_t *facts,
     const ngx_agt_requirement_t *requirement, int64_t now);
 static ngx_uint_t ngx_agt_policy_met_without(const ngx_agt_facts_t *facts,
     const ngx_agt_requirement_t *requirement, int64_t now);
-static ngx_uint_t ngx_agt_policy_mfa(const ngx_agt_facts_t *facts,
-    time_t age, int64_t now);
 static ngx_uint_t ngx_agt_policy_scopes(const ngx_agt_list_t *scopes,
     const ngx_agt_requirement_t *requirement);
 static ngx_uint_t ngx_agt_policy_role(const ngx_agt_list_t *roles,
@@ -34,16 +30,9 @@ ngx_uint_t
 ngx_agt_policy_expired(const ngx_agt_facts_t *facts,
     time_t leeway, uint32_t late, int64_t now)
 {
-    int64_t  end;
-
-    if (!facts->has_exp) {
-        return 0;
-    }
-
-    now = ngx_agt_policy_seen(facts, late, now);
-    end = ngx_agt_time_add(facts->exp, leeway);
-
-    return now >= end;
+    return facts->has_exp
+           && ngx_agt_policy_seen(facts, late, now)
+              >= ngx_agt_time_add(facts->exp, leeway);
 }
 
 
@@ -118,7 +107,13 @@ ngx_agt_policy_decide(const ngx_agt_facts_t *facts, uint32_t late,
 {
     ngx_uint_t  i;
 
-    decision->reason = ngx_agt_policy_times(facts, late, policy, now);
+    decision->reason =
+        ngx_agt_policy_expired(facts, policy->leeway, late, now)
+            ? NGX_AGT_REASON_EXPIRED
+        : ngx_agt_policy_ended(facts, late, now) ? NGX_AGT_REASON_SAYS_NO
+        : ngx_agt_policy_ahead(facts, policy->leeway, now)
+            ? NGX_AGT_REASON_NOT_YET_VALID
+        : NGX_AGT_REASON_NONE;
 
     if (decision->reason != NGX_AGT_REASON_NONE) {
         decision->verdict =
@@ -160,26 +155,6 @@ ngx_agt_policy_decide(const ngx_agt_facts_t *facts, uint32_t late,
     decision->verdict = NGX_AGT_VERDICT_ACTIVE;
 
     return NGX_OK;
-}
-
-
-static ngx_agt_reason_e
-ngx_agt_policy_times(const ngx_agt_facts_t *facts,
-    uint32_t late, const ngx_agt_policy_t *policy, int64_t now)
-{
-    if (ngx_agt_policy_expired(facts, policy->leeway, late, now)) {
-        return NGX_AGT_REASON_EXPIRED;
-    }
-
-    if (ngx_agt_policy_ended(facts, late, now)) {
-        return NGX_AGT_REASON_SAYS_NO;
-    }
-
-    if (ngx_agt_policy_ahead(facts, policy->leeway, now)) {
-        return NGX_AGT_REASON_NOT_YET_VALID;
-    }
-
-    return NGX_AGT_REASON_NONE;
 }
 
 
@@ -268,22 +243,16 @@ ngx_agt_policy_met_without(const ngx_agt_facts_t *facts,
         return !facts->masquerading;
 
     case NGX_AGT_REQUIRE_MFA:
-        return ngx_agt_policy_mfa(facts, requirement->age, now);
+
+        /* a sign-in that is further ahead than clocks differ proves nothing */
+
+        return facts->has_mfa
+               && facts->mfa <= ngx_agt_time_add(now, NGX_AGT_POLICY_AHEAD)
+               && facts->mfa >= ngx_agt_time_sub(now, requirement->age);
 
     default: /* a kind that has values */
         return 0;
     }
-}
-
-
-/* a sign-in that is further ahead than clocks differ proves nothing */
-
-static ngx_uint_t
-ngx_agt_policy_mfa(const ngx_agt_facts_t *facts, time_t age, int64_t now)
-{
-    return facts->has_mfa
-           && facts->mfa <= ngx_agt_time_add(now, NGX_AGT_POLICY_AHEAD)
-           && facts->mfa >= ngx_agt_time_sub(now, age);
 }
 
 

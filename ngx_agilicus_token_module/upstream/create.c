@@ -5,7 +5,6 @@
 
 
 #include "upstream/create.h"
-#include "request/context.h"
 #include "request/early.h"
 #include "upstream/exchange.h"
 

@@ -7,7 +7,6 @@
 #include "upstream/exchange.h"
 #include "request/access.h"
 #include "request/challenge.h"
-#include "request/context.h"
 #include "request/look_up.h"
 #include "request/recheck.h"
 #include "request/wait.h"

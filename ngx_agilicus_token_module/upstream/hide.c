@@ -7,7 +7,6 @@
 #include "upstream/hide.h"
 #include "request/access.h"
 #include "request/challenge.h"
-#include "request/context.h"
 #include "request/headers.h"
 #include "token/bearer.h"
 #include "token/text.h"

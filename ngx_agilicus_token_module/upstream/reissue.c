@@ -5,7 +5,6 @@
 
 
 #include "upstream/reissue.h"
-#include "request/context.h"
 #include "request/wait.h"
 #include "request/look_up.h"
 #include "upstream/exchange.h"

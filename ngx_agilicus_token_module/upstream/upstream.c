@@ -5,7 +5,6 @@
 
 
 #include "upstream/upstream.h"
-#include "request/context.h"
 #include "request/enter.h"
 #include "request/headers.h"
 #include "request/sources.h"

@@ -67,8 +67,7 @@ ngx_int_t
 ngx_agt_children_add(ngx_agt_denials_t *denials, const ngx_agt_child_t *child,
     const ngx_agt_clock_t *now)
 {
-    u_char                   sealed
-                           [NGX_AGT_LEDGER_TOKEN];
+    u_char                   sealed[NGX_AGT_LEDGER_TOKEN];
     ngx_int_t                rc;
     ngx_str_t                bound;
     ngx_agt_ledger_t        *ledger;
@@ -208,14 +207,11 @@ ngx_agt_children_replace(ngx_agt_ledger_t *ledger,
 ngx_uint_t
 ngx_agt_children_room(ngx_agt_denials_t *denials)
 {
-    ngx_uint_t         room;
-    ngx_agt_ledger_t  *ledger;
-
-    ledger = denials->ledger;
+    ngx_uint_t  room;
 
     ngx_agt_denials_lock(denials);
 
-    room = ngx_agt_ledger_room(ledger, NGX_AGT_CHILDREN_USUAL);
+    room = ngx_agt_ledger_room(denials->ledger, NGX_AGT_CHILDREN_USUAL);
 
     ngx_agt_denials_unlock(denials);
 
@@ -228,12 +224,9 @@ ngx_agt_children_note(ngx_agt_denials_t *denials,
     const u_char *api, const u_char *key, const ngx_agt_facts_t *facts,
     const ngx_agt_clock_t *now)
 {
-    u_char                    own
-                         [NGX_AGT_DENIAL_KEY_LEN];
-    u_char                    jti
-                         [NGX_AGT_DENIAL_KEY_LEN];
+    u_char                    own[NGX_AGT_DENIAL_KEY_LEN];
+    u_char                    jti[NGX_AGT_DENIAL_KEY_LEN];
     ngx_uint_t                i;
-    ngx_agt_ledger_t         *ledger;
     ngx_agt_ledger_record_t  *r;
 
     if (ngx_agt_denials_token_key(own, api, NGX_AGT_DENIAL_TOKEN, key)
@@ -247,13 +240,11 @@ ngx_agt_children_note(ngx_agt_denials_t *denials,
         return;
     }
 
-    ledger = denials->ledger;
-
     ngx_agt_denials_lock(denials);
 
     i = 0;
 
-    while ((r = ngx_agt_ledger_find(ledger, own, &i)) != NULL) {
+    while ((r = ngx_agt_ledger_find(denials->ledger, own, &i)) != NULL) {
 
         if (!(r->flags & NGX_AGT_LEDGER_CHILD)) {
             continue;
@@ -280,15 +271,11 @@ ngx_uint_t
 ngx_agt_children_young(ngx_agt_denials_t *denials,
     const u_char *api, const u_char *key, const ngx_agt_clock_t *now)
 {
-    u_char                    own
-                         [NGX_AGT_DENIAL_KEY_LEN];
+    u_char                    own[NGX_AGT_DENIAL_KEY_LEN];
     ngx_uint_t                i, young;
-    ngx_agt_ledger_t         *ledger;
     ngx_agt_ledger_record_t  *r;
 
-    ledger = denials->ledger;
-
-    if (ledger->top == 0) {
+    if (denials->ledger->top == 0) {
         return 0;
     }
 
@@ -303,7 +290,7 @@ ngx_agt_children_young(ngx_agt_denials_t *denials,
     i = 0;
     young = 0;
 
-    while ((r = ngx_agt_ledger_find(ledger, own, &i)) != NULL) {
+    while ((r = ngx_agt_ledger_find(denials->ledger, own, &i)) != NULL) {
 
         if (r->state == NGX_AGT_LEDGER_LIVE
             && r->made + NGX_AGT_CHILDREN_YOUNG > now->mono)
@@ -323,10 +310,8 @@ void
 ngx_agt_children_end(ngx_agt_denials_t *denials,
     const u_char *api, const u_char *key, const ngx_agt_clock_t *now)
 {
-    u_char                    own
-                         [NGX_AGT_DENIAL_KEY_LEN];
+    u_char                    own[NGX_AGT_DENIAL_KEY_LEN];
     ngx_uint_t                i;
-    ngx_agt_ledger_t         *ledger;
     ngx_agt_ledger_record_t  *r;
 
     if (ngx_agt_denials_token_key(own, api, NGX_AGT_DENIAL_TOKEN, key)
@@ -335,13 +320,11 @@ ngx_agt_children_end(ngx_agt_denials_t *denials,
         return;
     }
 
-    ledger = denials->ledger;
-
     ngx_agt_denials_lock(denials);
 
     i = 0;
 
-    while ((r = ngx_agt_ledger_find(ledger, own, &i)) != NULL) {
+    while ((r = ngx_agt_ledger_find(denials->ledger, own, &i)) != NULL) {
 
         if (r->state == NGX_AGT_LEDGER_LIVE) {
             (void) ngx_agt_children_end_locked(denials, r, now);
@@ -357,16 +340,13 @@ ngx_agt_children_end_all(ngx_agt_denials_t *denials,
     const u_char *purpose, const ngx_agt_clock_t *now)
 {
     ngx_uint_t                i;
-    ngx_agt_ledger_t         *ledger;
     ngx_agt_ledger_record_t  *r;
-
-    ledger = denials->ledger;
 
     ngx_agt_denials_lock(denials);
 
     i = 0;
 
-    while ((r = ngx_agt_ledger_next(ledger, &i)) != NULL) {
+    while ((r = ngx_agt_ledger_next(denials->ledger, &i)) != NULL) {
 
         if (r->state == NGX_AGT_LEDGER_LIVE
             && ngx_memcmp(r->purpose, purpose, sizeof(r->purpose)) == 0)
@@ -425,14 +405,11 @@ ngx_agt_children_compare_locked(ngx_agt_denials_t *denials,
     const ngx_agt_clock_t *now)
 {
     ngx_uint_t                i;
-    ngx_agt_ledger_t         *ledger;
     ngx_agt_ledger_record_t  *r;
-
-    ledger = denials->ledger;
 
     i = 0;
 
-    while ((r = ngx_agt_ledger_next(ledger, &i)) != NULL) {
+    while ((r = ngx_agt_ledger_next(denials->ledger, &i)) != NULL) {
 
         if (r->state == NGX_AGT_LEDGER_LIVE
             && ngx_agt_denials_parent_locked(denials, r, now))
@@ -530,19 +507,16 @@ ngx_agt_children_spread(ngx_agt_denials_t *denials, const ngx_agt_clock_t *now)
     ngx_int_t                 rc;
     ngx_uint_t                i, n;
     ngx_agt_denial_t          t;
-    ngx_agt_ledger_t         *ledger;
     ngx_agt_ledger_record_t  *r;
 
     rc = NGX_OK;
-    ledger = denials->ledger;
-
     ngx_memzero(&t, sizeof(ngx_agt_denial_t));
 
     do {
         n = 0;
         i = 0;
 
-        while ((r = ngx_agt_ledger_next(ledger, &i)) != NULL) {
+        while ((r = ngx_agt_ledger_next(denials->ledger, &i)) != NULL) {
 
             if (!(r->flags & NGX_AGT_LEDGER_SPREADS)) {
                 continue;

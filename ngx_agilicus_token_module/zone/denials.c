@@ -53,8 +53,6 @@ static ngx_agt_reason_e ngx_agt_denials_look(ngx_agt_denials_t *denials,
     ngx_agt_sought_t *sought);
 static ngx_agt_reason_e ngx_agt_denials_search(ngx_agt_denials_t *denials,
     ngx_agt_sought_t *sought);
-static void ngx_agt_denials_log(ngx_agt_denials_t *denials, ngx_uint_t line,
-    ngx_uint_t level, const ngx_agt_clock_t *now);
 static ngx_uint_t ngx_agt_denials_marked(ngx_agt_denials_t *denials,
     const u_char *api, const u_char *token, uint64_t since,
     const ngx_agt_clock_t *now);
@@ -483,7 +481,7 @@ ngx_agt_denials_add_one(ngx_agt_denials_t *denials, ngx_agt_denial_t *add,
 {
     uint64_t    made;
     ngx_int_t   rc;
-    ngx_uint_t  compared;
+    ngx_uint_t  line, compared;
 
     ngx_agt_denials_lock(denials);
 
@@ -513,30 +511,19 @@ ngx_agt_denials_add_one(ngx_agt_denials_t *denials, ngx_agt_denial_t *add,
 
     ngx_agt_denials_unlock(denials);
 
-    if (rc == NGX_BUSY) {
-        ngx_agt_denials_log(denials, NGX_AGT_DENIALS_LINE_LOST, NGX_LOG_WARN,
-                            now);
+    line = (rc == NGX_BUSY) ? NGX_AGT_DENIALS_LINE_LOST
+                            : NGX_AGT_DENIALS_LINE_FULL;
 
-    } else if (rc == NGX_ERROR) {
-        ngx_agt_denials_log(denials, NGX_AGT_DENIALS_LINE_FULL, NGX_LOG_ERR,
-                            now);
+    if ((rc == NGX_BUSY || rc == NGX_ERROR)
+        && ngx_agt_clock_once(&denials->sh->said[line], now->wall, 1))
+    {
+        ngx_log_error((rc == NGX_BUSY ? NGX_LOG_WARN : NGX_LOG_ERR),
+                      denials->shm_zone->shm.log, 0,
+                      "agilicus token: no room for all denials, make "
+                      "\"agilicus_token_denials\" larger");
     }
 
     return rc;
-}
-
-
-static void
-ngx_agt_denials_log(ngx_agt_denials_t *denials, ngx_uint_t line,
-    ngx_uint_t level, const ngx_agt_clock_t *now)
-{
-    if (!ngx_agt_clock_once(&denials->sh->said[line], now->wall, 1)) {
-        return;
-    }
-
-    ngx_log_error(level, denials->shm_zone->shm.log, 0,
-                  "agilicus token: no room for all denials, make "
-                  "\"agilicus_token_denials\" larger");
 }
 
 

@@ -21,8 +21,6 @@ static ngx_agt_flight_mark_t *ngx_agt_flight_bucket(ngx_agt_zone_t *first,
     const u_char *identity, ngx_uint_t choice);
 static ngx_agt_flight_mark_t *ngx_agt_flight_mark(ngx_agt_zone_t *first,
     const ngx_agt_flight_t *flight);
-static ngx_uint_t ngx_agt_flight_is_free(
-    const ngx_agt_flight_mark_t *m, uint64_t now);
 static ngx_uint_t ngx_agt_flight_is_gone(
     const ngx_agt_flight_mark_t *m, uint64_t now);
 
@@ -70,7 +68,9 @@ ngx_agt_flight_lead(ngx_agt_zone_t *first,
                 return NGX_AGAIN;
             }
 
-            if (vacant == NULL && ngx_agt_flight_is_free(m, now)) {
+            if (vacant == NULL
+                && (m->state == NGX_AGT_FLIGHT_FREE || m->deadline <= now))
+            {
                 vacant = m;
             }
 
@@ -347,13 +347,6 @@ ngx_agt_flight_mark(ngx_agt_zone_t *first, const ngx_agt_flight_t *flight)
     m = &first->flights[flight->place];
 
     return m->id == flight->id ? m : NULL;
-}
-
-
-static ngx_uint_t
-ngx_agt_flight_is_free(const ngx_agt_flight_mark_t *m, uint64_t now)
-{
-    return m->state == NGX_AGT_FLIGHT_FREE || m->deadline <= now;
 }
 
 
