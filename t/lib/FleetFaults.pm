@@ -104,7 +104,7 @@ sub new {
                    . 'agilicus_token_revocation_feed interval=2s;',
         denied  => {},
         names   => 0,
-        counts  => { map { $_ => 0 } qw(runs denials looks healthy wrong),
+        counts  => { map { $_ => 0 } qw(runs denials looks healthy let_in),
                      map({ $_->[1] } @faults, @poisons) },
     }, $class;
 
@@ -258,7 +258,6 @@ sub wrong {
 
     push @{ $self->{wrong} }, "$text; steps: " . join(', ', @{ $self->{steps} })
                               . "; $path";
-    $self->{counts}{wrong}++;
 
     return;
 }
@@ -381,6 +380,7 @@ sub look {
             next if substr(NginxControl::slurp($edge->{errlog}), $log)
                     =~ /fleet is (?!healthy)/;
 
+            $self->{counts}{let_in}++;
             $self->wrong(sprintf '%s, denied %.1f s ago by %s, told %.1f s ago,'
                                  . ' is let in by edge %d, %s, which is healthy',
                                  $name, $now - $denial->{begun},
