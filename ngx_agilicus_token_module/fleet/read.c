@@ -16,8 +16,12 @@
 /* entries that are read at once, at most */
 #define NGX_AGT_FLEET_BATCH      1000
 
-/* milliseconds between two readings from the start where memory is full */
+/*
+ * milliseconds before memory that is full is tried again, by reading from the
+ * start; each time twice as many, at most
+ */
 #define NGX_AGT_FLEET_FULL_AGAIN  10000
+#define NGX_AGT_FLEET_FULL_MAX    320000
 
 /* milliseconds by which a clock is set back without being read again */
 #define NGX_AGT_FLEET_STEP        1000
@@ -52,6 +56,7 @@ static void ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
 static void ngx_agt_fleet_read_resend(ngx_agt_fleet_worker_t *w,
     const ngx_agt_clock_t *now);
 static void ngx_agt_fleet_read_end(ngx_agt_fleet_worker_t *w, uint64_t sent);
+static void ngx_agt_fleet_read_full(ngx_agt_fleet_worker_t *w, uint64_t now);
 static void ngx_agt_fleet_read_own(ngx_agt_fleet_worker_t *w);
 static ngx_uint_t ngx_agt_fleet_is_own(ngx_agt_fleet_worker_t *w,
     const u_char *writer);
@@ -729,11 +734,20 @@ ngx_agt_fleet_read_end(ngx_agt_fleet_worker_t *w, uint64_t sent)
 
     w->caught = ngx_max(sent, 1);
 
+    ngx_agt_fleet_read_own(w);
+
+    /* what found no room is missing, and others need not tell it again */
+
+    if (w->state->full) {
+        ngx_agt_fleet_read_full(w, now);
+        return;
+    }
+
+    w->full_pause = 0;
+
     ngx_agt_denials_lock(w->denials);
     step = ngx_agt_counts_step(w->counts, now);
     ngx_agt_denials_unlock(w->denials);
-
-    ngx_agt_fleet_read_own(w);
 
     switch (step) {
 
@@ -747,12 +761,24 @@ ngx_agt_fleet_read_end(ngx_agt_fleet_worker_t *w, uint64_t sent)
         break;
 
     default:
+        break;
+    }
+}
 
-        if (w->state->full
-            && now - w->state->full >= NGX_AGT_FLEET_FULL_AGAIN)
-        {
-            ngx_agt_fleet_read_again(w);
-        }
+
+/* there may be room when others have ended */
+
+static void
+ngx_agt_fleet_read_full(ngx_agt_fleet_worker_t *w, uint64_t now)
+{
+    if (w->full_pause == 0) {
+        w->full_pause = NGX_AGT_FLEET_FULL_AGAIN;
+        w->full_at = now;
+
+    } else if (now - w->full_at >= w->full_pause) {
+        w->full_pause = ngx_min(2 * w->full_pause, NGX_AGT_FLEET_FULL_MAX);
+        w->full_at = now;
+        ngx_agt_fleet_read_again(w);
     }
 }
 

@@ -93,6 +93,9 @@ typedef struct {
     uint64_t                     stuck;      /* ms: at an unknown version */
     ngx_uint_t                   marks;      /* read since all were asked */
     uint64_t                     answered;   /* ms: everything was told */
+    uint64_t                     full_pause; /* ms, before memory that is full
+                                                is tried again; 0: it is not */
+    uint64_t                     full_at;    /* ms: it was tried */
 
     /* appending */
     uint64_t                     cursor;     /* the next number */
