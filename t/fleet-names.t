@@ -83,7 +83,7 @@ my $ca = TestCA->new;
     ok($fleet->wait_for(30, sub { comes_to($other) }),
        'the edge comes to the new address');
     is($other->cli('KEYS', '*'), '', 'and tells nothing to who has another name');
-    is($fleet->state($edge), 'away', 'nor believes it');
+    ok($fleet->wait_state($edge, 'away', 10), 'nor believes it');
     $other->stop;
 
     $other = redis($port, '127.0.0.2', 'redis.moving');
