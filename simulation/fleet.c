@@ -61,7 +61,7 @@ static void fleet_calls(void);
 static void fleet_looks(ngx_uint_t edge);
 static void fleet_learns(ngx_uint_t edge);
 static void fleet_healthy(ngx_uint_t edge);
-static ngx_uint_t fleet_is_gone(const sim_entry_t *e);
+static ngx_uint_t fleet_is_gone(ngx_uint_t edge, const sim_entry_t *e);
 static ngx_uint_t fleet_covers(const sim_entry_t *e,
     const sim_entry_t *other);
 static void fleet_agrees(void);
@@ -490,6 +490,7 @@ fleet_healthy(ngx_uint_t edge)
 {
     uint64_t        bit;
     ngx_uint_t      i;
+    sim_entry_t     what;
     redis_node_t   *node;
     redis_entry_t  *e;
     ngx_agt_fleet_state_t  *state;
@@ -543,8 +544,11 @@ fleet_healthy(ngx_uint_t edge)
             continue;
         }
 
+        what = *e->what;
+        what.before -= SIM_SKEW;
+
         if (e->what->kind == NGX_AGT_FLEET_DENIAL && e->what->until > now.wall
-            && !master.process->knows(&edges[edge], e->what, &now))
+            && !master.process->knows(&edges[edge], &what, &now))
         {
             sim_fail("healthy: edge %u is, and does not know %lu-%lu, which "
                      "is there for %u ms", (unsigned) edge,
@@ -578,7 +582,7 @@ fleet_told(const sim_entry_t *e)
 /* the first "n" entries are trimmed: none of them may be missed */
 
 void
-fleet_trims(const redis_data_t *d, ngx_uint_t n)
+fleet_trims(ngx_uint_t edge, const redis_data_t *d, ngx_uint_t n)
 {
     ngx_uint_t           i, k;
     const sim_entry_t   *e;
@@ -594,7 +598,7 @@ fleet_trims(const redis_data_t *d, ngx_uint_t n)
             trimmed[ntrimmed++] = e;
         }
 
-        if (fleet_is_gone(e)) {
+        if (fleet_is_gone(edge, e)) {
             continue;
         }
 
@@ -614,30 +618,33 @@ fleet_trims(const redis_data_t *d, ngx_uint_t n)
 
 
 /*
- * 1 if an entry that says the same was taken away by somebody else; or was
- * trimmed while a lower number of its writer was missing: a new edge misses
- * both.
+ * 1 if an entry that says the same was taken away by somebody else; or if this
+ * edge tells others that an own one stands, which has been trimmed: a new edge
+ * misses it.
  */
 
 static ngx_uint_t
-fleet_is_gone(const sim_entry_t *e)
+fleet_is_gone(ngx_uint_t edge, const sim_entry_t *e)
 {
-    ngx_uint_t  i, k;
+    uint64_t    first;
+    ngx_uint_t  i;
 
     for (i = 0; i < ngone; i++) {
         if (fleet_covers(gone[i], e)) {
             return 1;
         }
+    }
 
-        for (k = 0; k < ntrimmed; k++) {
-            if (trimmed[k]->number > gone[i]->number
-                && memcmp(trimmed[k]->writer, gone[i]->writer,
-                          sizeof(e->writer)) == 0
-                && memcmp(trimmed[k]->writer, e->writer, sizeof(e->writer)) != 0
-                && fleet_covers(trimmed[k], e))
-            {
-                return 1;
-            }
+    first = master.process->first(&edges[edge]);
+
+    for (i = 0; i < ntrimmed; i++) {
+        if (trimmed[i] != e && first && trimmed[i]->number >= first
+            && memcmp(trimmed[i]->writer,
+                      edges[edge].denials.sh->fleet.writer, sizeof(e->writer))
+               == 0
+            && fleet_covers(trimmed[i], e))
+        {
+            return 1;
         }
     }
 
@@ -651,7 +658,7 @@ static ngx_uint_t
 fleet_covers(const sim_entry_t *e, const sim_entry_t *other)
 {
     return e->kind == NGX_AGT_FLEET_DENIAL && e->until >= other->until
-           && e->before >= other->before
+           && e->before + SIM_SKEW >= other->before
            && memcmp(e->key, other->key, sizeof(e->key)) == 0;
 }
 

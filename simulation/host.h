@@ -218,7 +218,7 @@ int redis_compare(const redis_id_t *a, const redis_id_t *b);
 /* fleet.c, for redis.c */
 
 void fleet_told(const sim_entry_t *e);
-void fleet_trims(const redis_data_t *d, ngx_uint_t n);
+void fleet_trims(ngx_uint_t edge, const redis_data_t *d, ngx_uint_t n);
 
 
 /* processes.c */

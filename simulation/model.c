@@ -270,15 +270,9 @@ sim_answered(void)
             }
         }
 
-        if (call->result.status == 404) {
-            lied[call->token] = 1;
-        }
-
         if (call->result.status != 410) {
             return;
         }
-
-        lied[call->token] = 1;
 
         /* never active, as far as is known: for as long as "invalid" */
 
@@ -1083,6 +1077,10 @@ model_says(const sim_call_t *call)
 {
     if (call->operation != SIM_INTROSPECT) {
         return;
+    }
+
+    if (call->result.status == 410 || call->result.status == 404) {
+        lied[call->token] = 1;
     }
 
     if (call->result.status == 410) {

@@ -12,6 +12,7 @@
 #include "api/deliver.h"
 #include "api/jwsk.h"
 #include "endpoint/revoke.h"
+#include "fleet/counts.h"
 #include "request/access.h"
 #include "request/context.h"
 #include "request/early.h"
@@ -72,6 +73,7 @@ static ngx_uint_t process_idle(void);
 static uint64_t process_next(void);
 static ngx_agt_fleet_e process_fleet(sim_edge_t *edge, uint64_t now);
 static uint64_t process_missing(sim_edge_t *edge);
+static uint64_t process_first(sim_edge_t *edge);
 static ngx_uint_t process_lacks(sim_edge_t *edge, sim_edge_t *other,
     const ngx_agt_clock_t *now);
 static ngx_uint_t process_knows(sim_edge_t *edge, const sim_entry_t *entry,
@@ -95,6 +97,7 @@ const sim_process_t  sim_process = {
     process_next,
     process_fleet,
     process_missing,
+    process_first,
     process_lacks,
     process_knows,
     process_key,
@@ -754,6 +757,14 @@ process_missing(sim_edge_t *edge)
 }
 
 
+static uint64_t
+process_first(sim_edge_t *edge)
+{
+    return ngx_agt_counts_first(edge->denials.counts,
+                                edge->denials.sh->fleet.writer);
+}
+
+
 static ngx_uint_t
 process_lacks(sim_edge_t *edge, sim_edge_t *other, const ngx_agt_clock_t *now)
 {
@@ -770,7 +781,7 @@ process_lacks(sim_edge_t *edge, sim_edge_t *other, const ngx_agt_clock_t *now)
         memcpy(entry.key, s->key, sizeof(entry.key));
         entry.until = s->wall;
         entry.before = (ngx_agt_denial_kind(s) == NGX_AGT_DENIAL_SUBJECT)
-                       ? s->before : 0;
+                       ? s->before - SIM_SKEW : 0;
 
         n += (ngx_agt_denial_source(s) != NGX_AGT_ASKED_ABOUT
               && s->wall > now->wall && !process_knows(edge, &entry, now));

@@ -94,7 +94,8 @@ static void redis_add(wire_t *wire, const ngx_str_t *value);
 static void redis_read(wire_t *wire);
 static void redis_range(redis_node_t *node, const ngx_str_t *start,
     const ngx_str_t *end, const ngx_str_t *count);
-static void redis_trim(redis_node_t *node, const ngx_str_t *min);
+static void redis_trim(redis_node_t *node, ngx_uint_t edge,
+    const ngx_str_t *min);
 static void redis_wake(ngx_uint_t node);
 static ngx_uint_t redis_is(const ngx_str_t *arg, const char *text);
 static uint64_t redis_number(const ngx_str_t *arg);
@@ -448,7 +449,7 @@ redis_execute(wire_t *wire, const ngx_str_t *args, ngx_uint_t n)
                && redis_is(&args[1], REDIS_STREAM)
                && redis_is(&args[2], "MINID") && redis_is(&args[3], "="))
     {
-        redis_trim(node, &args[4]);
+        redis_trim(node, wire->edge, &args[4]);
 
     } else if (redis_is(&args[0], "EVAL")) {
         redis_eval(wire, args, n);
@@ -755,7 +756,7 @@ redis_range(redis_node_t *node, const ngx_str_t *start, const ngx_str_t *end,
 
 
 static void
-redis_trim(redis_node_t *node, const ngx_str_t *min)
+redis_trim(redis_node_t *node, ngx_uint_t edge, const ngx_str_t *min)
 {
     redis_id_t     id;
     ngx_uint_t     n;
@@ -773,7 +774,7 @@ redis_trim(redis_node_t *node, const ngx_str_t *min)
         /* void */
     }
 
-    fleet_trims(d, n);
+    fleet_trims(edge, d, n);
 
     d->n -= n;
     memmove(d->entries, d->entries + n, d->n * sizeof(redis_entry_t));

@@ -47,6 +47,9 @@
 #define SIM_ANSWERS    1024
 #define SIM_DENIALS    192
 
+/* seconds by which a subject may be denied up to Redis' time, not an edge's */
+#define SIM_SKEW       6
+
 /* seconds for which a denial lasts if its end is not known */
 #define SIM_TTL        40
 
@@ -252,11 +255,13 @@ typedef struct {
     uint64_t          (*next)(void);
 
     /*
-     * Of the fleet: its state, numbers that are missing, denials that another
+     * Of the fleet: its state, numbers that are missing, the first number of
+     * its own that has to be there for others, denials that another
      * edge has and this one has not, whether it denies all that an entry does.
      */
     ngx_agt_fleet_e   (*fleet)(sim_edge_t *edge, uint64_t now);
     uint64_t          (*missing)(sim_edge_t *edge);
+    uint64_t          (*first)(sim_edge_t *edge);
     ngx_uint_t        (*lacks)(sim_edge_t *edge, sim_edge_t *other,
                           const ngx_agt_clock_t *now);
     ngx_uint_t        (*knows)(sim_edge_t *edge, const sim_entry_t *entry,
