@@ -70,7 +70,8 @@ fuzz_count(const ngx_agt_fleet_entry_t *entry)
     if (entry->kind == NGX_AGT_FLEET_MARK) {
         lines = entry->u.mark.lines;
 
-        ngx_agt_counts_mark(counts, lines, entry->u.mark.n, 1);
+        (void) ngx_agt_counts_mark(counts, lines, entry->u.mark.n,
+                                   entry->writer, 1);
 
         for (i = 0; i < entry->u.mark.n; i++) {
             (void) ngx_agt_counts_take(counts, lines[i].writer,

@@ -33,6 +33,7 @@ static void test_resend(void);
 static void test_full(void);
 static void test_expire(void);
 static void test_untold(void);
+static void test_lacks(void);
 static void test_clear(void);
 static void test_wrap(void);
 static void test_merge(void);
@@ -42,7 +43,7 @@ static void test_catch_up(void);
 static void begin(ngx_uint_t n);
 static ngx_agt_counts_number_e take(char writer, uint64_t number);
 static ngx_uint_t is_used(char writer, uint64_t number);
-static void mark(const char *text);
+static ngx_uint_t mark(const char *text);
 static const char *lines_of(void);
 static const u_char *id(char writer);
 
@@ -68,6 +69,7 @@ main(int argc, char **argv)
     test_full();
     test_expire();
     test_untold();
+    test_lacks();
     test_clear();
     test_wrap();
     test_merge();
@@ -538,6 +540,75 @@ test_untold(void)
 
 
 static void
+test_lacks(void)
+{
+    unit_test("what the edge that marks has not read is said once");
+
+    begin(4);
+    now = 1000;
+
+    (void) take('a', 1);
+    (void) take('a', 2);
+    (void) take('b', 1);
+    (void) take('z', 1);
+
+    /* it may be on its way there */
+
+    now++;
+    unit_check(!mark("a:1-1 b:1-1 z:1-1"));
+
+    now++;
+    unit_check(mark("a:1-1 b:1-1 z:1-1"));
+    unit_check(ngx_agt_counts_whole(counts));
+    unit_check(!mark("a:1-1 b:1-1 z:1-1"));
+
+    unit_test("also of a writer that it does not know");
+
+    now++;
+    unit_check(mark("a:1-1 z:1-1"));
+    unit_check(!mark("a:1-1 z:1-1"));
+
+    unit_test("not what it has read, or what need not be there any more");
+
+    now++;
+    (void) take('a', 3);
+    unit_check(!mark("a:1-3 z:1-1"));
+    now++;
+    unit_check(!mark("a:4-3 z:1-1"));
+    now++;
+    unit_check(!mark("z:1-1"));
+
+    unit_test("not what was read since the last mark");
+
+    (void) take('a', 4);
+    unit_check(!mark("a:4-3 z:1-1"));
+    now++;
+    (void) take('a', 5);
+    unit_check(!mark("a:4-4 z:1-1"));
+
+    unit_test("not of one's own numbers, which are told again anyway");
+
+    now++;
+    (void) take('z', 2);
+    unit_check(!mark("a:4-5 z:1-1"));
+    now++;
+    unit_check(!mark("a:4-5 z:1-1"));
+
+    unit_test("not where a number is missing here, too");
+
+    now++;
+    (void) take('a', 7);
+    unit_check(!mark("a:4-5 z:1-2"));
+    now++;
+    unit_check(!mark("a:4-5 z:1-2"));
+    (void) take('a', 6);
+    now++;
+    unit_check(!mark("a:4-7 z:1-2"));
+    unit_check(ngx_agt_counts_whole(counts));
+}
+
+
+static void
 test_clear(void)
 {
     unit_test("cleared counts know nothing");
@@ -791,7 +862,7 @@ test_random(void)
                 line.last = ngx_min(line.last, NUMBERS);
                 line.first = 1 + stub_below(line.last + 1);
 
-                ngx_agt_counts_mark(counts, &line, 1, now);
+                ngx_agt_counts_mark(counts, &line, 1, id('z'), now);
 
                 if (!told[w] || line.first > first[w]) {
                     first[w] = line.first;
@@ -924,7 +995,7 @@ is_used(char writer, uint64_t number)
 
 /* lines as "a:1-3 b:2-2" */
 
-static void
+static ngx_uint_t
 mark(const char *text)
 {
     char                  writer;
@@ -943,7 +1014,7 @@ mark(const char *text)
         text += strcspn(text + 1, " ") + 1;
     }
 
-    ngx_agt_counts_mark(counts, lines, n, now);
+    return ngx_agt_counts_mark(counts, lines, n, id('z'), now);
 }
 
 

@@ -33,6 +33,7 @@ struct ngx_agt_counts_s {
     ngx_uint_t               refused;
 
     ngx_uint_t               marked;    /* marks that there were */
+    uint64_t                 marked_at; /* milliseconds, monotonic: the last */
     ngx_uint_t               again;     /* was read from the start */
     ngx_uint_t               asked;     /* a mark has to heal it */
     uint64_t                 asked_at;  /* milliseconds, monotonic */
@@ -52,6 +53,8 @@ static ngx_agt_counts_writer_t *ngx_agt_counts_add(ngx_agt_counts_t *counts,
 static ngx_agt_counts_writer_t *ngx_agt_counts_free(ngx_agt_counts_t *counts);
 static void ngx_agt_counts_line(ngx_agt_counts_t *counts,
     const ngx_agt_fleet_line_t *line, uint64_t now);
+static ngx_uint_t ngx_agt_counts_lacks(ngx_agt_counts_t *counts,
+    const ngx_agt_fleet_line_t *lines, ngx_uint_t n, const u_char *own);
 static void ngx_agt_counts_raise(ngx_agt_counts_t *counts,
     ngx_agt_counts_writer_t *w, uint64_t first);
 static void ngx_agt_counts_miss(ngx_agt_counts_t *counts,
@@ -108,6 +111,7 @@ ngx_agt_counts_clear(ngx_agt_counts_t *counts)
     counts->again = 0;
     counts->asked = 0;
     counts->asked_at = 0;
+    counts->marked_at = 0;
 }
 
 
@@ -196,16 +200,19 @@ ngx_agt_counts_take(ngx_agt_counts_t *counts, const u_char *writer,
 }
 
 
-void
+ngx_uint_t
 ngx_agt_counts_mark(ngx_agt_counts_t *counts,
-    const ngx_agt_fleet_line_t *lines, ngx_uint_t n, uint64_t now)
+    const ngx_agt_fleet_line_t *lines, ngx_uint_t n, const u_char *own,
+    uint64_t now)
 {
-    ngx_uint_t                i;
+    ngx_uint_t                i, lacks;
     ngx_agt_counts_writer_t  *w;
 
     for (i = 0; i < n; i++) {
         ngx_agt_counts_line(counts, &lines[i], now);
     }
+
+    lacks = ngx_agt_counts_lacks(counts, lines, n, own);
 
     /*
      * The edge that marks has forgotten the writers of which no entry stands.
@@ -226,7 +233,53 @@ ngx_agt_counts_mark(ngx_agt_counts_t *counts,
         counts->asked = 0;
     }
 
+    counts->marked_at = now;
     counts->marked++;
+
+    return lacks;
+}
+
+
+/*
+ * What was read since the last mark may be on its way to the edge that marks,
+ * and where a number is missing here, everything is asked for anyway.  None of
+ * these numbers need be there any more, since others will tell their denials.
+ */
+
+static ngx_uint_t
+ngx_agt_counts_lacks(ngx_agt_counts_t *counts,
+    const ngx_agt_fleet_line_t *lines, ngx_uint_t n, const u_char *own)
+{
+    ngx_uint_t                i, k, lacks;
+    ngx_agt_counts_writer_t  *w;
+
+    lacks = 0;
+
+    for (i = 0; i < counts->nwriters; i++) {
+        w = &counts->writers[i];
+
+        if (w->first == 0 || w->first > w->last || w->seen >= counts->marked_at
+            || ngx_agt_counts_gap(counts, w) != NULL
+            || ngx_memcmp(w->id, own, NGX_AGT_FLEET_WRITER_LEN) == 0)
+        {
+            continue;
+        }
+
+        for (k = 0; k < n; k++) {
+            if (ngx_memcmp(w->id, lines[k].writer, NGX_AGT_FLEET_WRITER_LEN)
+                == 0)
+            {
+                break;
+            }
+        }
+
+        if (k == n || lines[k].last < w->last) {
+            ngx_agt_counts_raise(counts, w, w->last + 1);
+            lacks = 1;
+        }
+    }
+
+    return lacks;
 }
 
 

@@ -91,11 +91,16 @@ ngx_agt_counts_number_e ngx_agt_counts_take(ngx_agt_counts_t *counts,
  * have not been read are missing.  A writer that has no line is left as it is;
  * but where none of its numbers was read for NGX_AGT_COUNTS_UNTOLD
  * milliseconds, none of them need be there any more.
+ *
+ * Returns 1, once, if the edge that marks has not read what was read here before
+ * the last mark, of another writer than "own": everything has to be told again.
+ * Else returns 0.
  */
 #define NGX_AGT_COUNTS_UNTOLD  60000
 
-void ngx_agt_counts_mark(ngx_agt_counts_t *counts,
-    const ngx_agt_fleet_line_t *lines, ngx_uint_t n, uint64_t now);
+ngx_uint_t ngx_agt_counts_mark(ngx_agt_counts_t *counts,
+    const ngx_agt_fleet_line_t *lines, ngx_uint_t n, const u_char *own,
+    uint64_t now);
 
 /*
  * The holder of the lease, or the writer itself: numbers of a writer up to this

@@ -630,7 +630,7 @@ ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
 {
     int64_t                      at;
     uint64_t                     age;
-    ngx_uint_t                   i;
+    ngx_uint_t                   i, lacks;
     const ngx_agt_fleet_mark_t  *mark;
 
     mark = &entry->u.mark;
@@ -655,7 +655,8 @@ ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
 
     ngx_agt_denials_lock(w->denials);
 
-    ngx_agt_counts_mark(w->counts, mark->lines, mark->n, now->mono);
+    lacks = ngx_agt_counts_mark(w->counts, mark->lines, mark->n,
+                                w->state->writer, now->mono);
 
     /* its age is that of the clock that says more */
 
@@ -665,6 +666,13 @@ ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
     }
 
     ngx_agt_denials_unlock(w->denials);
+
+    if (lacks && w->caught
+        && now->mono - w->answered >= NGX_AGT_FLEET_ANSWER)
+    {
+        w->resend_number = ngx_agt_numbers_reserve(w->denials);
+        w->state->resends++;
+    }
 
     /*
      * Others ignore numbers of this edge that need not be there any more: a

@@ -1,0 +1,80 @@
+use strict;
+use warnings;
+
+# The edge that leads has not read an entry that another one has, and which was
+# lost with its writer: nothing is missing by its numbers.  Who knows more asks
+# for everything, and tells it.
+
+use Test::More;
+use Time::HiRes qw(sleep);
+
+use lib 't/lib';
+
+use FleetEdges;
+use MockAPI;
+use RedisProxy;
+use RedisServer;
+
+my $mock = MockAPI->start(
+    default => sub { return { token => { jti => "j-$_[0]{token}" } } },
+);
+
+my $redis = RedisServer->start;
+my $proxy = RedisProxy->start($redis);
+my $fleet = FleetEdges->new($redis->url);
+
+my $leads = $fleet->edge(url => $proxy->url);
+
+$fleet->healthy('the edge that leads', $leads);
+ok($fleet->wait_for(10, sub { $fleet->figures($leads)->{leads} }), 'it leads');
+
+my $knows = $fleet->edge;
+my $lost = $fleet->edge;
+
+$fleet->healthy('another edge', $knows, $lost);
+
+my $name = $fleet->deny($lost);
+
+$fleet->refused($_, $name, 'all hear what is denied') for $leads, $knows;
+
+
+# what comes now reaches all but the edge that leads
+
+$proxy->halt;
+sleep 0.3;
+
+$name = $fleet->deny($lost);
+$fleet->refused($knows, $name, 'one edge hears of it');
+
+is($redis->cli('EVAL', <<'EOL', 1, 'agilicus:stream'), 1, 'it is deleted');
+    local all = redis.call('XREVRANGE', KEYS[1], '+', '-')
+
+    for _, entry in ipairs(all) do
+        if entry[2][2]:byte(2) == 1 then
+            return redis.call('XDEL', KEYS[1], entry[1])
+        end
+    end
+EOL
+
+kill KILL => $lost->pid, $lost->workers;
+$lost->stop;
+$lost->problems(allow => [ qr/./ ]);
+
+$proxy->go_on;
+
+$fleet->refused($leads, $name, 'the edge that leads learns it');
+$fleet->healthy('and all are well', $leads, $knows);
+
+my $asked = $fleet->figures($knows)->{resends};
+
+sleep 5;
+is($fleet->figures($knows)->{resends}, $asked, 'it was asked for once');
+
+$_->finish('an edge ends', allow => [ qr/agilicus token: fleet/ ])
+    for $leads, $knows;
+
+$proxy->stop;
+$redis->stop;
+$mock->stop;
+
+done_testing();
