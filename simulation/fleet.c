@@ -490,7 +490,6 @@ fleet_healthy(ngx_uint_t edge)
 {
     uint64_t        bit;
     ngx_uint_t      i;
-    sim_entry_t     what;
     redis_node_t   *node;
     redis_entry_t  *e;
     ngx_agt_fleet_state_t  *state;
@@ -544,11 +543,8 @@ fleet_healthy(ngx_uint_t edge)
             continue;
         }
 
-        what = *e->what;
-        what.before -= SIM_SKEW;
-
         if (e->what->kind == NGX_AGT_FLEET_DENIAL && e->what->until > now.wall
-            && !master.process->knows(&edges[edge], &what, &now))
+            && !master.process->knows(&edges[edge], e->what, &now))
         {
             sim_fail("healthy: edge %u is, and does not know %lu-%lu, which "
                      "is there for %u ms", (unsigned) edge,
@@ -658,7 +654,7 @@ static ngx_uint_t
 fleet_covers(const sim_entry_t *e, const sim_entry_t *other)
 {
     return e->kind == NGX_AGT_FLEET_DENIAL && e->until >= other->until
-           && e->before + SIM_SKEW >= other->before
+           && e->before >= other->before
            && memcmp(e->key, other->key, sizeof(e->key)) == 0;
 }
 

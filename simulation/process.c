@@ -781,7 +781,7 @@ process_lacks(sim_edge_t *edge, sim_edge_t *other, const ngx_agt_clock_t *now)
         memcpy(entry.key, s->key, sizeof(entry.key));
         entry.until = s->wall;
         entry.before = (ngx_agt_denial_kind(s) == NGX_AGT_DENIAL_SUBJECT)
-                       ? s->before - SIM_SKEW : 0;
+                       ? s->before : 0;
 
         n += (ngx_agt_denial_source(s) != NGX_AGT_ASKED_ABOUT
               && s->wall > now->wall && !process_knows(edge, &entry, now));

@@ -47,9 +47,6 @@
 #define SIM_ANSWERS    1024
 #define SIM_DENIALS    192
 
-/* seconds by which a subject may be denied up to Redis' time, not an edge's */
-#define SIM_SKEW       6
-
 /* seconds for which a denial lasts if its end is not known */
 #define SIM_TTL        40
 

@@ -19,9 +19,6 @@
 /* times that nothing is read back, after which what is read is another one */
 #define NGX_AGT_FLEET_UNREAD   5
 
-/* milliseconds by which Redis' clock is believed to be ahead of this one */
-#define NGX_AGT_FLEET_AHEAD    300000
-
 /* milliseconds of rest after Redis has refused an entry */
 #define NGX_AGT_FLEET_REFUSED  500
 
@@ -160,19 +157,13 @@ ngx_agt_fleet_append_one(ngx_agt_fleet_worker_t *w,
 }
 
 
-/*
- * A number whose denial has gone is told all the same.  Where Redis' clock is
- * ahead of this one, it says when a denial was made, so that tokens are not
- * spared which others have issued meanwhile; but not far in the future, since
- * nobody could sign in until then.
- */
+/* a number whose denial has gone is told all the same */
 
 static void
 ngx_agt_fleet_append_denial(ngx_agt_fleet_worker_t *w,
     const ngx_agt_numbered_t *numbered, const ngx_agt_clock_t *now,
     ngx_agt_fleet_entry_t *entry)
 {
-    int64_t                  ahead, before;
     uint64_t                 age;
     const ngx_agt_denial_t  *s;
 
@@ -190,21 +181,9 @@ ngx_agt_fleet_append_denial(ngx_agt_fleet_worker_t *w,
 
     age = now->mono - ngx_min(ngx_agt_denial_made(s), now->mono);
 
-    ahead = ngx_max(w->redis - ngx_agt_fleet_ahead(), 0);
-    ahead = ngx_min(ahead, NGX_AGT_FLEET_AHEAD);
-
     entry->u.denial.made -= ngx_min(age, entry->u.denial.made);
-    entry->u.denial.made += (uint64_t) ahead;
-
-    /* never later than the moment at which it was made */
-
-    before = ngx_max(s->before, 0);
-    before = ngx_max(before,
-                     ngx_min(before + (ahead + 999) / 1000,
-                             (int64_t) (entry->u.denial.made / 1000)));
-
     entry->u.denial.exp = ngx_max(s->wall - w->leeway, 0);
-    entry->u.denial.before = before;
+    entry->u.denial.before = ngx_max(s->before, 0);
     entry->u.denial.kind = ngx_agt_denial_kind(s);
     entry->u.denial.source = ngx_agt_denial_source(s);
 }
