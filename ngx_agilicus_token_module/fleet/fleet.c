@@ -467,6 +467,12 @@ ngx_agt_fleet_lost(ngx_agt_fleet_connection_t *conn)
         w->careful = 1;
     }
 
+    /* it may have been no primary for others for a while */
+
+    if (conn->answer) {
+        w->state->until = 0;
+    }
+
     ngx_agt_fleet_error(w, conn->why, conn->answer);
 
     if (conn == &w->teller) {
