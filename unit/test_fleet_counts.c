@@ -333,6 +333,13 @@ test_trimmed(void)
 
     ngx_agt_counts_trimmed(counts, id('b'), 9);
     unit_check(strcmp(lines_of(), "a:10-9") == 0);
+
+    unit_test("what is below the first one does not tell it");
+
+    begin(4);
+    (void) take('a', 4);
+    ngx_agt_counts_trimmed(counts, id('a'), 2);
+    unit_check(take('a', 3) == NEW);
 }
 
 

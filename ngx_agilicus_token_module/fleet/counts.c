@@ -327,7 +327,7 @@ ngx_agt_counts_trimmed(ngx_agt_counts_t *counts, const u_char *writer,
 
     w = ngx_agt_counts_find(counts, writer);
 
-    if (w) {
+    if (w && number >= w->first) {
         w->told = 1;
         ngx_agt_counts_raise(counts, w, number + 1);
     }
