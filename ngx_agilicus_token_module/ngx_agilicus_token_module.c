@@ -281,9 +281,9 @@ static ngx_command_t  ngx_agt_commands[] = {
 
     { ngx_string("agilicus_token_api"),
       NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_agt_set_api,
+      ngx_agt_set_url,
       NGX_HTTP_LOC_CONF_OFFSET,
-      0,
+      offsetof(ngx_agt_loc_conf_t, api_url),
       NULL },
 
     { ngx_string("agilicus_token_api_credential"),
@@ -323,9 +323,9 @@ static ngx_command_t  ngx_agt_commands[] = {
 
     { ngx_string("agilicus_token_api_proxy"),
       NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_agt_set_proxy,
+      ngx_agt_set_url,
       NGX_HTTP_LOC_CONF_OFFSET,
-      0,
+      offsetof(ngx_agt_loc_conf_t, api_proxy),
       NULL },
 
     { ngx_string("agilicus_token_api_ssl_verify"),

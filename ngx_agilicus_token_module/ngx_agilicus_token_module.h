@@ -128,11 +128,11 @@ typedef struct {
     time_t                     revocation_ttl;
     ngx_msec_t                 recheck;    /* the shortest of all */
     size_t                     worker_cache;
-    unsigned                   rate_set:1;
-    unsigned                   breaker_set:1;
-    unsigned                   feed_set:1;
+    ngx_uint_t                 rate_given;
+    ngx_uint_t                 breaker_given;
+    ngx_uint_t                 feed_given;
+    ngx_uint_t                 jwsk_given;
     unsigned                   fleet_set:1;
-    unsigned                   jwsk_set:1;
     unsigned                   query:1;    /* a source is cut somewhere */
     unsigned                   preflight:1; /* passes somewhere */
     unsigned                   changes:1;  /* what upstream sees */
@@ -199,9 +199,9 @@ struct ngx_agt_loc_conf_s {
     ngx_http_complex_value_t  *rules_host; /* NULL: the request's */
     ngx_uint_t                 rules_search;
 
-    unsigned                   revoke:1;   /* content handlers */
-    unsigned                   hook:1;
-    unsigned                   status:1;
+    ngx_uint_t                 revoke;     /* content handlers */
+    ngx_uint_t                 hook;
+    ngx_uint_t                 status;
     ngx_uint_t                 revoke_all; /* their parameters */
     ngx_uint_t                 purge;
     ngx_uint_t                 trusted;
@@ -224,8 +224,8 @@ struct ngx_agt_loc_conf_s {
     ngx_shm_zone_t            *cache;
     ngx_flag_t                 cache_off;
     ngx_agt_lifetimes_t        ages;       /* as configured */
-    unsigned                   cache_valid_set:1;
-    unsigned                   cache_stale_set:1;
+    ngx_uint_t                 cache_valid_given;
+    ngx_uint_t                 cache_stale_given;
 
     /* where the block begins, for what is found when levels are merged */
     ngx_str_t                  file;

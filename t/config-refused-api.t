@@ -620,7 +620,7 @@ invalid parameter "max=9223372036854775s" in "agilicus_token_api_breaker" direct
 --- config
 --- must_die
 --- error_log refused
-"agilicus_token_revocation_feed" directive needs an "interval", like "interval=5s"
+"agilicus_token_revocation_feed" directive needs an "interval", like "interval=5s", or "off"
 
 
 
@@ -831,7 +831,7 @@ duplicate parameter "sessions=2d" in "agilicus_token_revocation_feed" directive
 --- config
 --- must_die
 --- error_log refused
-"agilicus_token_revocation_feed" directive needs an "interval", like "interval=5s"
+"agilicus_token_revocation_feed" directive needs an "interval", like "interval=5s", or "off"
 
 
 

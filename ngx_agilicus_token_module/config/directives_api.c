@@ -14,44 +14,10 @@
 
 
 static ngx_uint_t ngx_agt_is_trace_header(const ngx_str_t *name);
-static char *ngx_agt_set_url(ngx_conf_t *cf, ngx_uint_t proxy,
-    ngx_agt_setting_t *setting);
 static ngx_int_t ngx_agt_parameter_file(ngx_conf_t *cf,
     const ngx_agt_parameter_t *parameter, ngx_str_t *text, void *field);
 static ngx_int_t ngx_agt_parameter_burst(ngx_conf_t *cf,
     const ngx_agt_parameter_t *parameter, ngx_str_t *text, void *field);
-
-
-char *
-ngx_agt_set_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_agt_loc_conf_t *lcf = conf;
-
-    return ngx_agt_set_url(cf, 0, &lcf->api_url);
-}
-
-
-char *
-ngx_agt_set_proxy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_agt_loc_conf_t *lcf = conf;
-
-    ngx_str_t  *value;
-
-    value = cf->args->elts;
-
-    if (ngx_strcmp(value[1].data, "off") == 0) {
-
-        if (lcf->api_proxy.value.data) {
-            return ngx_agt_directive_refuse(cf, "is duplicate");
-        }
-
-        ngx_str_set(&lcf->api_proxy.value, "");
-        return NGX_CONF_OK;
-    }
-
-    return ngx_agt_set_url(cf, 1, &lcf->api_proxy);
-}
 
 
 /* as with other sources of tokens, "off" needs nothing */
@@ -75,17 +41,29 @@ ngx_agt_check_api_keys(ngx_conf_t *cf, void *post, void *data)
 
 /* kept in its canonical form, so that each API has one name */
 
-static char *
-ngx_agt_set_url(ngx_conf_t *cf, ngx_uint_t proxy, ngx_agt_setting_t *setting)
+char *
+ngx_agt_set_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_str_t   *value, url;
-    const char  *why;
+    ngx_agt_loc_conf_t *lcf = conf;
+
+    ngx_str_t          *value, url;
+    const char         *why;
+    ngx_uint_t          proxy;
+    ngx_agt_setting_t  *setting;
+
+    setting = (ngx_agt_setting_t *) ((u_char *) conf + cmd->offset);
+    proxy = (setting == &lcf->api_proxy);
 
     if (setting->value.data) {
         return ngx_agt_directive_refuse(cf, "is duplicate");
     }
 
     value = cf->args->elts;
+
+    if (proxy && ngx_strcmp(value[1].data, "off") == 0) {
+        ngx_str_set(&setting->value, "");
+        return NGX_CONF_OK;
+    }
 
     url.data = ngx_pnalloc(cf->pool, value[1].len + NGX_AGT_URL_ROOM);
     if (url.data == NULL) {
@@ -222,7 +200,7 @@ ngx_agt_set_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agt_main_conf_t *mcf = conf;
 
-    ngx_int_t  rc;
+    char  *rv;
 
     static const ngx_agt_parameter_t  parameters[] = {
         { ngx_string(""), ngx_agt_parameter_rate,
@@ -239,20 +217,12 @@ ngx_agt_set_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
           "like \"burst=2s\" (1h at most)" }
     };
 
-    if (mcf->rate_set) {
-        return ngx_agt_directive_refuse(cf, "is duplicate");
-    }
+    rv = ngx_agt_parameters_or_off(cf, &mcf->rate_given, parameters, 3,
+                                   &mcf->api.rate);
 
-    mcf->rate_set = 1;
+    mcf->api.rate.off = (mcf->rate_given == NGX_AGT_GIVEN_OFF);
 
-    rc = ngx_agt_parameters_off(cf);
-
-    if (rc != NGX_DECLINED) {
-        mcf->api.rate.off = 1;
-        return (rc == NGX_OK) ? NGX_CONF_OK : NGX_CONF_ERROR;
-    }
-
-    return ngx_agt_parameters_read(cf, parameters, 3, &mcf->api.rate);
+    return rv;
 }
 
 
@@ -281,7 +251,7 @@ ngx_agt_set_breaker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agt_main_conf_t *mcf = conf;
 
-    ngx_int_t           rc;
+    char               *rv;
     ngx_agt_breaker_t  *breaker;
 
     static const ngx_agt_parameter_t  parameters[] = {
@@ -298,30 +268,23 @@ ngx_agt_set_breaker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
           NULL, "like \"max=30s\" (10y at most)" }
     };
 
-    if (mcf->breaker_set) {
-        return ngx_agt_directive_refuse(cf, "is duplicate");
-    }
-
-    mcf->breaker_set = 1;
     breaker = &mcf->api.breaker;
 
-    rc = ngx_agt_parameters_off(cf);
+    rv = ngx_agt_parameters_or_off(cf, &mcf->breaker_given, parameters, 3,
+                                   breaker);
 
-    if (rc != NGX_DECLINED) {
+    if (mcf->breaker_given == NGX_AGT_GIVEN_OFF) {
         breaker->failures = 0;
-        return (rc == NGX_OK) ? NGX_CONF_OK : NGX_CONF_ERROR;
     }
 
-    if (ngx_agt_parameters_read(cf, parameters, 3, breaker) != NGX_CONF_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (breaker->open == 0 || breaker->max < breaker->open) {
+    if (rv == NGX_CONF_OK
+        && (breaker->open == 0 || breaker->max < breaker->open))
+    {
         return ngx_agt_directive_refuse(cf, "needs an \"open\" that is not 0 "
                                         "and a \"max\" that is not less");
     }
 
-    return NGX_CONF_OK;
+    return rv;
 }
 
 
@@ -417,8 +380,6 @@ ngx_agt_set_signature(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agt_main_conf_t *mcf = conf;
 
-    ngx_int_t  rc;
-
     static const ngx_conf_enum_t  words[] = {
         { ngx_string("on"), NGX_AGT_ON },
         { ngx_string("report"), NGX_AGT_REPORT },
@@ -443,18 +404,7 @@ ngx_agt_set_signature(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
           "\"strict\"" }
     };
 
-    if (mcf->jwsk_set) {
-        return ngx_agt_directive_refuse(cf, "is duplicate");
-    }
-
-    mcf->jwsk_set = 1;
     ngx_agt_place_set(cf, &mcf->jwsk_place);
 
-    rc = ngx_agt_parameters_off(cf);
-
-    if (rc != NGX_DECLINED) {
-        return (rc == NGX_OK) ? NGX_CONF_OK : NGX_CONF_ERROR;
-    }
-
-    return ngx_agt_parameters_read(cf, parameters, 4, mcf);
+    return ngx_agt_parameters_or_off(cf, &mcf->jwsk_given, parameters, 4, mcf);
 }

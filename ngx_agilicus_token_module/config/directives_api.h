@@ -14,8 +14,7 @@
 /*
  * The setters of the directives that say which API is asked, and how.
  */
-char *ngx_agt_set_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_agt_set_proxy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_agt_set_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_agt_set_credential(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_agt_set_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_agt_set_introspect_options(ngx_conf_t *cf,

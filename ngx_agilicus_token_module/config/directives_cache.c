@@ -189,13 +189,8 @@ ngx_agt_set_cache_valid(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
           NULL, "like \"invalid=10s\" (10y at most)" }
     };
 
-    if (lcf->cache_valid_set) {
-        return ngx_agt_directive_refuse(cf, "is duplicate");
-    }
-
-    lcf->cache_valid_set = 1;
-
-    return ngx_agt_parameters_read(cf, parameters, 4, &lcf->ages);
+    return ngx_agt_parameters_once(cf, &lcf->cache_valid_given, parameters, 4,
+                                   &lcf->ages);
 }
 
 
@@ -214,11 +209,6 @@ ngx_agt_set_cache_stale(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
           "like \"error=60s\" (300s at most)" }
     };
 
-    if (lcf->cache_stale_set) {
-        return ngx_agt_directive_refuse(cf, "is duplicate");
-    }
-
-    lcf->cache_stale_set = 1;
-
-    return ngx_agt_parameters_read(cf, parameters, 2, &lcf->ages);
+    return ngx_agt_parameters_once(cf, &lcf->cache_stale_given, parameters, 2,
+                                   &lcf->ages);
 }

@@ -13,8 +13,9 @@
 #include "endpoint/status.h"
 
 
-static char *ngx_agt_set_handler(ngx_conf_t *cf,
-    ngx_agt_loc_conf_t *lcf, ngx_http_handler_pt handler);
+static char *ngx_agt_set_handler(ngx_conf_t *cf, ngx_agt_loc_conf_t *lcf,
+    ngx_uint_t *given, const ngx_agt_parameter_t *parameters, ngx_uint_t n,
+    ngx_http_handler_pt handler);
 
 
 char *
@@ -28,17 +29,8 @@ ngx_agt_set_revoke(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
           "\"all_sessions\"" }
     };
 
-    if (lcf->revoke) {
-        return ngx_agt_directive_refuse(cf, "is duplicate");
-    }
-
-    lcf->revoke = 1;
-
-    if (ngx_agt_parameters_read(cf, parameters, 1, lcf) != NGX_CONF_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return ngx_agt_set_handler(cf, lcf, ngx_agt_revoke_handler);
+    return ngx_agt_set_handler(cf, lcf, &lcf->revoke, parameters, 1,
+                               ngx_agt_revoke_handler);
 }
 
 
@@ -57,17 +49,8 @@ ngx_agt_set_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
           "\"trusted\"" }
     };
 
-    if (lcf->status) {
-        return ngx_agt_directive_refuse(cf, "is duplicate");
-    }
-
-    lcf->status = 1;
-
-    if (ngx_agt_parameters_read(cf, parameters, 2, lcf) != NGX_CONF_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return ngx_agt_set_handler(cf, lcf, ngx_agt_status_handler);
+    return ngx_agt_set_handler(cf, lcf, &lcf->status, parameters, 2,
+                               ngx_agt_status_handler);
 }
 
 
@@ -82,25 +65,22 @@ ngx_agt_set_hook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
           "\"trusted\"" }
     };
 
-    if (lcf->hook) {
-        return ngx_agt_directive_refuse(cf, "is duplicate");
-    }
-
-    lcf->hook = 1;
-
-    if (ngx_agt_parameters_read(cf, parameters, 1, lcf) != NGX_CONF_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return ngx_agt_set_handler(cf, lcf, ngx_agt_hook_handler);
+    return ngx_agt_set_handler(cf, lcf, &lcf->hook, parameters, 1,
+                               ngx_agt_hook_handler);
 }
 
 
 static char *
-ngx_agt_set_handler(ngx_conf_t *cf,
-    ngx_agt_loc_conf_t *lcf, ngx_http_handler_pt handler)
+ngx_agt_set_handler(ngx_conf_t *cf, ngx_agt_loc_conf_t *lcf,
+    ngx_uint_t *given, const ngx_agt_parameter_t *parameters, ngx_uint_t n,
+    ngx_http_handler_pt handler)
 {
     ngx_http_core_loc_conf_t  *clcf;
+
+    if (ngx_agt_parameters_once(cf, given, parameters, n, lcf) != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 

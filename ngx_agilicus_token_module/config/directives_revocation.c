@@ -18,7 +18,7 @@ ngx_agt_set_feed(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_agt_main_conf_t *mcf = conf;
 
-    ngx_int_t  rc;
+    char  *rv;
 
     static const ngx_agt_parameter_t  parameters[] = {
         { ngx_string("interval="), ngx_agt_parameter_time,
@@ -34,37 +34,21 @@ ngx_agt_set_feed(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
           "like \"sessions=30d\" (between 1m and 10y)" }
     };
 
-    if (mcf->feed_set) {
-        return ngx_agt_directive_refuse(cf, "is duplicate");
-    }
-
-    mcf->feed_set = 1;
     ngx_agt_place_set(cf, &mcf->feed_place);
 
-    if (cf->args->nelts == 1) {
+    mcf->feed.limit = NGX_AGT_FEED_MAX_LIMIT;
+
+    rv = ngx_agt_parameters_or_off(cf, &mcf->feed_given, parameters, 3,
+                                   &mcf->feed);
+
+    if (rv == NGX_CONF_OK && mcf->feed_given == NGX_AGT_GIVEN
+        && mcf->feed.interval == 0)
+    {
         return ngx_agt_directive_refuse(cf, "needs an \"interval\", like "
                                         "\"interval=5s\", or \"off\"");
     }
 
-    rc = ngx_agt_parameters_off(cf);
-
-    if (rc != NGX_DECLINED) {
-        return (rc == NGX_OK) ? NGX_CONF_OK : NGX_CONF_ERROR;
-    }
-
-    mcf->feed.limit = NGX_AGT_FEED_MAX_LIMIT;
-
-    if (ngx_agt_parameters_read(cf, parameters, 3, &mcf->feed) != NGX_CONF_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    if (mcf->feed.interval == 0) {
-        return ngx_agt_directive_refuse(cf, "needs an \"interval\", like "
-                                        "\"interval=5s\"");
-    }
-
-    return NGX_CONF_OK;
+    return rv;
 }
 
 

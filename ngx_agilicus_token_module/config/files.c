@@ -19,6 +19,8 @@
 #define NGX_AGT_MAX_FILE  (4 * 1024 * 1024)
 
 
+static ngx_int_t ngx_agt_file_read_line(ngx_conf_t *cf,
+    const ngx_agt_setting_t *setting, ngx_str_t *content);
 static ngx_int_t ngx_agt_file_read(ngx_conf_t *cf,
     const ngx_agt_setting_t *setting, ngx_uint_t secret, ngx_str_t *content);
 static ngx_int_t ngx_agt_file_read_new(ngx_conf_t *cf,
@@ -50,14 +52,8 @@ ngx_int_t
 ngx_agt_file_read_credential(ngx_conf_t *cf,
     const ngx_agt_setting_t *setting, ngx_str_t *content)
 {
-    if (ngx_agt_file_read(cf, setting, 1, content) != NGX_OK) {
+    if (ngx_agt_file_read_line(cf, setting, content) != NGX_OK) {
         return NGX_ERROR;
-    }
-
-    while (content->len && (content->data[content->len - 1] == '\n'
-                            || content->data[content->len - 1] == '\r'))
-    {
-        content->len--;
     }
 
     if (!ngx_agt_bearer_is_token68(content)) {
@@ -76,14 +72,8 @@ ngx_agt_file_read_password(ngx_conf_t *cf,
 {
     size_t  i;
 
-    if (ngx_agt_file_read(cf, setting, 1, content) != NGX_OK) {
+    if (ngx_agt_file_read_line(cf, setting, content) != NGX_OK) {
         return NGX_ERROR;
-    }
-
-    while (content->len && (content->data[content->len - 1] == '\n'
-                            || content->data[content->len - 1] == '\r'))
-    {
-        content->len--;
     }
 
     for (i = 0; i < content->len && content->data[i] >= ' '; i++) {
@@ -93,6 +83,26 @@ ngx_agt_file_read_password(ngx_conf_t *cf,
     if (content->len == 0 || i < content->len) {
         return ngx_agt_file_refuse(cf, setting, 0, "holds no password: it must "
                                    "have one line of text and nothing else");
+    }
+
+    return NGX_OK;
+}
+
+
+/* a secret, without what ends its line */
+
+static ngx_int_t
+ngx_agt_file_read_line(ngx_conf_t *cf,
+    const ngx_agt_setting_t *setting, ngx_str_t *content)
+{
+    if (ngx_agt_file_read(cf, setting, 1, content) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    while (content->len && (content->data[content->len - 1] == '\n'
+                            || content->data[content->len - 1] == '\r'))
+    {
+        content->len--;
     }
 
     return NGX_OK;

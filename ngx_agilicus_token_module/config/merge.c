@@ -401,7 +401,7 @@ ngx_agt_merge_cache(ngx_agt_loc_conf_t *prev, ngx_agt_loc_conf_t *conf)
         conf->cache = prev->cache;
     }
 
-    if (!conf->cache_valid_set) {
+    if (!conf->cache_valid_given) {
         conf->ages.active = prev->ages.active;
         conf->ages.watched = prev->ages.watched;
         conf->ages.invalid = prev->ages.invalid;
@@ -413,7 +413,7 @@ ngx_agt_merge_cache(ngx_agt_loc_conf_t *prev, ngx_agt_loc_conf_t *conf)
     ngx_conf_init_msec_value(conf->ages.invalid, 10000);
     ngx_conf_init_msec_value(conf->ages.rights, conf->ages.active);
 
-    if (!conf->cache_stale_set) {
+    if (!conf->cache_stale_given) {
         conf->ages.update = prev->ages.update;
         conf->ages.error = prev->ages.error;
     }

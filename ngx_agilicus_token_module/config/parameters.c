@@ -130,7 +130,7 @@ ngx_agt_parameters_off(ngx_conf_t *cf)
 
     value = cf->args->elts;
 
-    if (ngx_strcmp(value[1].data, "off") != 0) {
+    if (cf->args->nelts == 1 || ngx_strcmp(value[1].data, "off") != 0) {
         return NGX_DECLINED;
     }
 
@@ -143,6 +143,38 @@ ngx_agt_parameters_off(ngx_conf_t *cf)
                        "goes with \"off\"", &value[2], &value[0]);
 
     return NGX_ERROR;
+}
+
+
+char *
+ngx_agt_parameters_once(ngx_conf_t *cf, ngx_uint_t *given,
+    const ngx_agt_parameter_t *parameters, ngx_uint_t n, void *base)
+{
+    if (*given) {
+        return ngx_agt_directive_refuse(cf, "is duplicate");
+    }
+
+    *given = NGX_AGT_GIVEN;
+
+    return ngx_agt_parameters_read(cf, parameters, n, base);
+}
+
+
+char *
+ngx_agt_parameters_or_off(ngx_conf_t *cf, ngx_uint_t *given,
+    const ngx_agt_parameter_t *parameters, ngx_uint_t n, void *base)
+{
+    ngx_int_t  rc;
+
+    rc = *given ? NGX_DECLINED : ngx_agt_parameters_off(cf);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_agt_parameters_once(cf, given, parameters, n, base);
+    }
+
+    *given = NGX_AGT_GIVEN_OFF;
+
+    return (rc == NGX_OK) ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

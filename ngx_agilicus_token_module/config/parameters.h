@@ -73,6 +73,10 @@ ngx_int_t ngx_agt_parameter_given(ngx_conf_t *cf,
 /* milliseconds of ten years: a time can be added to others */
 #define NGX_AGT_PARAMETER_LONGEST  ((int64_t) 10 * 365 * 86400 * 1000)
 
+/* what is known of a directive that was read */
+#define NGX_AGT_GIVEN      1
+#define NGX_AGT_GIVEN_OFF  2
+
 /* the words of flags: "off" is 0, "on" is 1 */
 extern const ngx_conf_enum_t  ngx_agt_parameter_flag[];
 
@@ -86,10 +90,21 @@ char *ngx_agt_parameters_read(ngx_conf_t *cf,
 
 /*
  * Returns NGX_OK if the only argument of the directive is "off", NGX_DECLINED
- * if its first argument is another one, NGX_ERROR, with the cause logged, if
- * anything follows "off".
+ * if it has none or its first is another one, NGX_ERROR, with the cause logged,
+ * if anything follows "off".
  */
 ngx_int_t ngx_agt_parameters_off(ngx_conf_t *cf);
+
+/*
+ * Reads a directive as ngx_agt_parameters_read() does and sets "*given", which
+ * is 0 at first, to NGX_AGT_GIVEN; a directive that was given before is
+ * refused.  "or_off" takes "off" alone too, and "*given" is NGX_AGT_GIVEN_OFF
+ * then.
+ */
+char *ngx_agt_parameters_once(ngx_conf_t *cf, ngx_uint_t *given,
+    const ngx_agt_parameter_t *parameters, ngx_uint_t n, void *base);
+char *ngx_agt_parameters_or_off(ngx_conf_t *cf, ngx_uint_t *given,
+    const ngx_agt_parameter_t *parameters, ngx_uint_t n, void *base);
 
 /*
  * The setter of a directive with one argument, whose field is unset at first;
