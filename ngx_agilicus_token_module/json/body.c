@@ -7,6 +7,8 @@
 #include "json/body.h"
 #include "token/bearer.h"
 
+#include <stdio.h>
+
 
 /* bytes that escaping makes of one, at most */
 #define NGX_AGT_JSON_ESCAPED  6
@@ -19,7 +21,6 @@ static u_char *ngx_agt_json_options(u_char *p,
 static u_char *ngx_agt_json_strings_body(u_char *p,
     const ngx_str_t *strings, ngx_uint_t n);
 static size_t ngx_agt_json_strings_len(const ngx_str_t *strings, ngx_uint_t n);
-static u_char *ngx_agt_json_number(u_char *p, time_t number);
 static u_char *ngx_agt_json_copy(u_char *p, const char *text);
 static u_char *ngx_agt_json_escape(u_char *p, const ngx_str_t *text);
 
@@ -195,7 +196,8 @@ ngx_agt_json_create(u_char *buf, const ngx_agt_json_create_t *create)
 
     p = ngx_agt_json_copy(p, ",\"inherit_session\":false,"
                                         "\"time_validity\":{\"duration\":");
-    p = ngx_agt_json_number(p, create->duration);
+    p += snprintf((char *) p, NGX_AGT_JSON_TIME_LEN + 1, "%lld",
+                  (long long) create->duration);
     p = ngx_agt_json_copy(p, "}}");
 
     return (size_t) (p - buf);
@@ -234,26 +236,6 @@ ngx_agt_json_strings_len(const ngx_str_t *strings, ngx_uint_t n)
     }
 
     return len;
-}
-
-
-static u_char *
-ngx_agt_json_number(u_char *p, time_t number)
-{
-    u_char  digits[NGX_AGT_JSON_TIME_LEN], *d;
-
-    d = digits + NGX_AGT_JSON_TIME_LEN;
-
-    do {
-        *--d = (u_char) ('0' + number % 10);
-        number /= 10;
-    } while (number);
-
-    while (d < digits + NGX_AGT_JSON_TIME_LEN) {
-        *p++ = *d++;
-    }
-
-    return p;
 }
 
 

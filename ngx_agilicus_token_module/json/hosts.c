@@ -51,8 +51,6 @@ static ngx_int_t ngx_agt_json_each(json_t *object, const char *name,
     ngx_agt_json_element_pt element, ngx_agt_ruleset_builder_t *b);
 static ngx_uint_t ngx_agt_json_is_empty(json_t *object, const char *name);
 static ngx_int_t ngx_agt_json_only(json_t *object, const char *const *names);
-static ngx_int_t ngx_agt_json_string(json_t *object,
-    const char *name, ngx_str_t *text);
 static ngx_int_t ngx_agt_json_boolean(json_t *object,
     const char *name, ngx_uint_t *value);
 static ngx_int_t ngx_agt_json_any(json_t *object, ngx_uint_t *any);
@@ -546,29 +544,6 @@ ngx_agt_json_only(json_t *object, const char *const *names)
             return NGX_ERROR;
         }
     }
-
-    return NGX_OK;
-}
-
-
-/* NGX_DECLINED: not there; NGX_ERROR: of another type */
-
-static ngx_int_t
-ngx_agt_json_string(json_t *object, const char *name, ngx_str_t *text)
-{
-    json_t  *value;
-
-    value = ngx_agt_json_get(object, name);
-
-    if (value == NULL) {
-        return NGX_DECLINED;
-    }
-
-    if (!json_is_string(value)) {
-        return NGX_ERROR;
-    }
-
-    ngx_agt_json_text(value, text);
 
     return NGX_OK;
 }

@@ -214,20 +214,12 @@ static ngx_int_t
 ngx_agt_jwks_coordinate(json_t *jwk, const char *name, u_char *out)
 {
     size_t      len;
-    json_t     *value;
-    ngx_str_t   text;
-
-    value = json_object_get(jwk, name);
-
-    if (!json_is_string(value)) {
-        return NGX_ERROR;
-    }
-
-    ngx_agt_json_text(value, &text);
+    ngx_str_t  text;
 
     /* RFC 7518, section 6.2.1.2: leading zeros are not left out */
 
-    if (ngx_agt_base64url_decode(&text, out, NGX_AGT_ES256_COORDINATE, &len)
+    if (ngx_agt_json_string(jwk, name, &text) != NGX_OK
+        || ngx_agt_base64url_decode(&text, out, NGX_AGT_ES256_COORDINATE, &len)
             != NGX_OK
         || len != NGX_AGT_ES256_COORDINATE)
     {

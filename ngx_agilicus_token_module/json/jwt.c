@@ -18,7 +18,6 @@
 
 static ngx_int_t ngx_agt_jwt_members(json_t *root,
     ngx_agt_jwt_header_t *header);
-static ngx_agt_jwt_alg_e ngx_agt_jwt_alg(const ngx_str_t *alg);
 
 
 ngx_int_t
@@ -87,14 +86,28 @@ ngx_agt_jwt_members(json_t *root, ngx_agt_jwt_header_t *header)
     json_t     *value;
     ngx_str_t   text;
 
-    value = json_object_get(root, "alg");
+    static const ngx_str_t  es256 = ngx_string("ES256");
 
-    if (!json_is_string(value)) {
+    if (ngx_agt_json_string(root, "alg", &text) != NGX_OK) {
         return NGX_DECLINED;
     }
 
-    ngx_agt_json_text(value, &text);
-    header->alg = ngx_agt_jwt_alg(&text);
+    /*
+     * RFC 7518, section 3.1.  Names of algorithms are case-sensitive, but
+     * nothing good is called "None" or "hs256".
+     */
+
+    if (ngx_agt_text_equal(&text, &es256)) {
+        header->alg = NGX_AGT_JWT_ES256;
+
+    } else if (ngx_agt_text_is(&text, "none")
+               || ngx_agt_text_begins(text.data, text.data + text.len, "hs"))
+    {
+        header->alg = NGX_AGT_JWT_UNSIGNED;
+
+    } else {
+        header->alg = NGX_AGT_JWT_OTHER;
+    }
 
     value = json_object_get(root, "kid");
 
@@ -111,30 +124,6 @@ ngx_agt_jwt_members(json_t *root, ngx_agt_jwt_header_t *header)
 
     return (ngx_agt_digest(header->kid, &text, 1) == NGX_OK) ? NGX_OK
                                                              : NGX_DECLINED;
-}
-
-
-/*
- * RFC 7518, section 3.1.  Names of algorithms are case-sensitive, but nothing
- * good is called "None" or "hs256".
- */
-
-static ngx_agt_jwt_alg_e
-ngx_agt_jwt_alg(const ngx_str_t *alg)
-{
-    static const ngx_str_t  es256 = ngx_string("ES256");
-
-    if (ngx_agt_text_equal(alg, &es256)) {
-        return NGX_AGT_JWT_ES256;
-    }
-
-    if (ngx_agt_text_is(alg, "none")
-        || ngx_agt_text_begins(alg->data, alg->data + alg->len, "hs"))
-    {
-        return NGX_AGT_JWT_UNSIGNED;
-    }
-
-    return NGX_AGT_JWT_OTHER;
 }
 
 

@@ -152,6 +152,27 @@ ngx_agt_json_text(json_t *string, ngx_str_t *text)
 }
 
 
+ngx_int_t
+ngx_agt_json_string(json_t *object, const char *name, ngx_str_t *text)
+{
+    json_t  *value;
+
+    value = ngx_agt_json_get(object, name);
+
+    if (value == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (!json_is_string(value)) {
+        return NGX_ERROR;
+    }
+
+    ngx_agt_json_text(value, text);
+
+    return NGX_OK;
+}
+
+
 /* NGX_DECLINED: not there; NGX_ERROR: there, and not a date */
 
 ngx_int_t

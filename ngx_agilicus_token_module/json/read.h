@@ -45,6 +45,14 @@ json_t *ngx_agt_json_get(json_t *object, const char *name);
 void ngx_agt_json_text(json_t *string, ngx_str_t *text);
 
 /*
+ * Reads a member that is a string, as the above.  Returns NGX_OK with "text"
+ * set, NGX_DECLINED where the member is absent or null, NGX_ERROR where it is
+ * not a string.
+ */
+ngx_int_t ngx_agt_json_string(json_t *object, const char *name,
+    ngx_str_t *text);
+
+/*
  * Reads a member that is a date.  Returns NGX_OK with "*sec" set to seconds
  * since the epoch, NGX_DECLINED where the member is absent or null, NGX_ERROR
  * where it is not a date.

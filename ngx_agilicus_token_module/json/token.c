@@ -34,13 +34,12 @@ static ngx_int_t ngx_agt_json_rules(json_t *root, u_char *buf,
     size_t size, ngx_agt_json_token_t *token);
 static ngx_int_t ngx_agt_json_facts(json_t *root, int64_t now,
     ngx_agt_facts_t *facts, ngx_agt_json_token_t *token);
-static ngx_agt_reason_e ngx_agt_json_unusable(json_t *root);
 static ngx_int_t ngx_agt_json_dates(json_t *root, ngx_agt_facts_t *facts);
 static ngx_int_t ngx_agt_json_strings(json_t *root, ngx_agt_facts_t *facts);
 static size_t ngx_agt_json_pack(json_t *root,
     const ngx_agt_facts_t *facts, u_char *buf, size_t size);
-static void ngx_agt_json_add_array(ngx_agt_facts_builder_t *b,
-    const ngx_str_t *name, json_t *array);
+static void ngx_agt_json_add(ngx_agt_facts_builder_t *b,
+    const ngx_str_t *name, json_t *value);
 static void ngx_agt_json_add_roles(ngx_agt_facts_builder_t *b, json_t *roles);
 static void ngx_agt_json_add_resources(ngx_agt_facts_builder_t *b,
     json_t *rows, const ngx_agt_facts_t *facts);
@@ -141,24 +140,17 @@ ngx_agt_json_api_key(const u_char *body, size_t len, int64_t now,
 static ngx_int_t
 ngx_agt_json_raw(json_t *root, u_char *buf, size_t size, ngx_str_t *raw)
 {
-    json_t     *value;
-    ngx_int_t   rc;
-    ngx_str_t   text;
+    ngx_int_t  rc;
+    ngx_str_t  text;
 
-    value = ngx_agt_json_get(root, "raw_token");
+    rc = ngx_agt_json_string(root, "raw_token", &text);
 
-    if (value == NULL) {
+    if (rc == NGX_DECLINED || (rc == NGX_OK && text.len == 0)) {
         return NGX_OK;
     }
 
-    if (!json_is_string(value)) {
+    if (rc == NGX_ERROR) {
         return NGX_ERROR;
-    }
-
-    ngx_agt_json_text(value, &text);
-
-    if (text.len == 0) {
-        return NGX_OK;
     }
 
     rc = NGX_ERROR;
@@ -300,9 +292,13 @@ ngx_agt_json_facts(json_t *root, int64_t now,
         return NGX_DECLINED;
     }
 
-    token->reason = ngx_agt_json_unusable(root);
+    if (ngx_agt_json_get(root, "refresh_token_jti") != NULL) {
+        token->reason = NGX_AGT_REASON_REFRESH_TOKEN;
+        return NGX_DECLINED;
+    }
 
-    if (token->reason != NGX_AGT_REASON_NONE) {
+    if (ngx_agt_json_get(root, "cnf") != NULL) {
+        token->reason = NGX_AGT_REASON_BOUND_TOKEN;
         return NGX_DECLINED;
     }
 
@@ -325,21 +321,6 @@ ngx_agt_json_facts(json_t *root, int64_t now,
     facts->odd_scopes = (value != NULL && !ngx_agt_json_is_strings(value));
 
     return ngx_agt_json_strings(root, facts);
-}
-
-
-static ngx_agt_reason_e
-ngx_agt_json_unusable(json_t *root)
-{
-    if (ngx_agt_json_get(root, "refresh_token_jti") != NULL) {
-        return NGX_AGT_REASON_REFRESH_TOKEN;
-    }
-
-    if (ngx_agt_json_get(root, "cnf") != NULL) {
-        return NGX_AGT_REASON_BOUND_TOKEN;
-    }
-
-    return NGX_AGT_REASON_NONE;
 }
 
 
@@ -392,24 +373,15 @@ ngx_agt_json_dates(json_t *root, ngx_agt_facts_t *facts)
 static ngx_int_t
 ngx_agt_json_strings(json_t *root, ngx_agt_facts_t *facts)
 {
-    json_t                       *value;
     ngx_str_t                    *text;
     const ngx_agt_json_string_t  *s;
 
     for (s = ngx_agt_json_members; s->name; s++) {
-        value = ngx_agt_json_get(root, s->name);
-
-        if (value == NULL) {
-            continue;
-        }
-
-        if (!json_is_string(value)) {
-            return NGX_ERROR;
-        }
-
         text = (ngx_str_t *) ((u_char *) facts + s->offset);
 
-        ngx_agt_json_text(value, text);
+        if (ngx_agt_json_string(root, s->name, text) == NGX_ERROR) {
+            return NGX_ERROR;
+        }
     }
 
     return (facts->sub.len == 0) ? NGX_ERROR : NGX_OK;
@@ -423,7 +395,6 @@ ngx_agt_json_pack(json_t *root,
     const ngx_agt_facts_t *facts, u_char *buf, size_t size)
 {
     json_t                  *value;
-    ngx_str_t                text;
     ngx_agt_facts_builder_t  b;
 
     ngx_agt_facts_begin(&b, buf, size, facts);
@@ -432,12 +403,8 @@ ngx_agt_json_pack(json_t *root,
 
     value = ngx_agt_json_get(root, "aud");
 
-    if (json_is_string(value)) {
-        ngx_agt_json_text(value, &text);
-        ngx_agt_facts_add(&b, &text);
-
-    } else if (ngx_agt_json_is_strings(value)) {
-        ngx_agt_json_add_array(&b, NULL, value);
+    if (json_is_string(value) || ngx_agt_json_is_strings(value)) {
+        ngx_agt_json_add(&b, NULL, value);
     }
 
     ngx_agt_facts_list(&b, NGX_AGT_FACTS_SCOPES);
@@ -445,7 +412,7 @@ ngx_agt_json_pack(json_t *root,
     value = ngx_agt_json_get(root, "scopes");
 
     if (ngx_agt_json_is_strings(value)) {
-        ngx_agt_json_add_array(&b, NULL, value);
+        ngx_agt_json_add(&b, NULL, value);
     }
 
     ngx_agt_facts_list(&b, NGX_AGT_FACTS_ROLES);
@@ -466,25 +433,30 @@ ngx_agt_json_pack(json_t *root,
 }
 
 
-/* with a name, each string goes in as a pair with it */
+/* a string, or an array of them; with a name, each goes in as a pair with it */
 
 static void
-ngx_agt_json_add_array(ngx_agt_facts_builder_t *b,
-    const ngx_str_t *name, json_t *array)
+ngx_agt_json_add(ngx_agt_facts_builder_t *b,
+    const ngx_str_t *name, json_t *value)
 {
     size_t      i;
-    json_t     *value;
+    json_t     *item;
     ngx_str_t   text;
 
-    json_array_foreach(array, i, value) {
-
-        if (name) {
-            ngx_agt_facts_add(b, name);
-        }
-
-        ngx_agt_json_text(value, &text);
-        ngx_agt_facts_add(b, &text);
+    json_array_foreach(value, i, item) {
+        ngx_agt_json_add(b, name, item);
     }
+
+    if (!json_is_string(value)) {
+        return;
+    }
+
+    if (name) {
+        ngx_agt_facts_add(b, name);
+    }
+
+    ngx_agt_json_text(value, &text);
+    ngx_agt_facts_add(b, &text);
 }
 
 
@@ -492,7 +464,7 @@ static void
 ngx_agt_json_add_roles(ngx_agt_facts_builder_t *b, json_t *roles)
 {
     json_t      *value;
-    ngx_str_t    app, role;
+    ngx_str_t    app;
     const char  *key;
 
     if (!json_is_object(roles)) {
@@ -509,15 +481,7 @@ ngx_agt_json_add_roles(ngx_agt_facts_builder_t *b, json_t *roles)
         app.data = (u_char *) key;
         app.len = ngx_strlen(key);
 
-        if (json_is_string(value)) {
-            ngx_agt_json_text(value, &role);
-
-            ngx_agt_facts_add(b, &app);
-            ngx_agt_facts_add(b, &role);
-
-        } else {
-            ngx_agt_json_add_array(b, &app, value);
-        }
+        ngx_agt_json_add(b, &app, value);
     }
 }
 
@@ -532,31 +496,23 @@ ngx_agt_json_add_resources(ngx_agt_facts_builder_t *b,
     json_t *rows, const ngx_agt_facts_t *facts)
 {
     size_t      i;
-    json_t     *row, *type, *id, *role;
-    ngx_str_t   text;
+    json_t     *row;
+    ngx_str_t   type, id, role;
 
     json_array_foreach(rows, i, row) {
-        type = ngx_agt_json_get(row, "resource_type");
-        id = ngx_agt_json_get(row, "resource_id");
-        role = ngx_agt_json_get(row, "resource_role_name");
 
         if (!ngx_agt_json_is(row, "user_id", &facts->sub)
             || !ngx_agt_json_is(row, "org_id", &facts->org)
-            || !json_is_string(type)
-            || !json_is_string(id)
-            || !json_is_string(role))
+            || ngx_agt_json_string(row, "resource_type", &type) != NGX_OK
+            || ngx_agt_json_string(row, "resource_id", &id) != NGX_OK
+            || ngx_agt_json_string(row, "resource_role_name", &role) != NGX_OK)
         {
             continue;
         }
 
-        ngx_agt_json_text(type, &text);
-        ngx_agt_facts_add(b, &text);
-
-        ngx_agt_json_text(id, &text);
-        ngx_agt_facts_add(b, &text);
-
-        ngx_agt_json_text(role, &text);
-        ngx_agt_facts_add(b, &text);
+        ngx_agt_facts_add(b, &type);
+        ngx_agt_facts_add(b, &id);
+        ngx_agt_facts_add(b, &role);
     }
 }
 
@@ -566,18 +522,10 @@ ngx_agt_json_add_resources(ngx_agt_facts_builder_t *b,
 static ngx_uint_t
 ngx_agt_json_is(json_t *object, const char *name, const ngx_str_t *text)
 {
-    json_t     *value;
-    ngx_str_t   is;
+    ngx_str_t  is;
 
-    value = ngx_agt_json_get(object, name);
-
-    if (!json_is_string(value)) {
-        return 0;
-    }
-
-    ngx_agt_json_text(value, &is);
-
-    return is.len && ngx_agt_text_equal(&is, text);
+    return ngx_agt_json_string(object, name, &is) == NGX_OK
+           && is.len && ngx_agt_text_equal(&is, text);
 }
 
 
