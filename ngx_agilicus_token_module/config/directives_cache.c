@@ -7,7 +7,6 @@
 #include "config/directives_cache.h"
 #include "config/parameters.h"
 #include "config/place.h"
-#include "zone/worker_cache.h"
 
 
 #define NGX_AGT_DEFAULT_ZONE_SIZE  (10 * 1024 * 1024)

@@ -9,6 +9,7 @@
 #include "request/challenge.h"
 #include "request/context.h"
 #include "request/headers.h"
+#include "request/host_rules.h"
 #include "endpoint/reply.h"
 #include "json/hook.h"
 
@@ -66,10 +67,8 @@ ngx_agt_hook_body(ngx_http_request_t *r)
 static ngx_int_t
 ngx_agt_hook_take(ngx_http_request_t *r)
 {
-    u_char         *p;
-    size_t          len;
+    ngx_int_t       rc;
     ngx_str_t       body;
-    ngx_chain_t    *cl;
     ngx_agt_ctx_t  *ctx;
     ngx_agt_hook_t  hook;
 
@@ -79,38 +78,11 @@ ngx_agt_hook_take(ngx_http_request_t *r)
 
     /* the location's buffer has the largest size that is allowed */
 
-    if (r->request_body->temp_file) {
-        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
-    }
+    rc = ngx_agt_host_rules_gather(r, NGX_AGT_JSON_MAX_HOOK, &body);
 
-    len = 0;
-
-    for (cl = r->request_body->bufs; cl; cl = cl->next) {
-        len += cl->buf->last - cl->buf->pos;
-    }
-
-    if (len > NGX_AGT_JSON_MAX_HOOK) {
-        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
-    }
-
-    /* a part of the body that came with the header has its own buffer */
-
-    body.len = len;
-    body.data = ngx_pnalloc(r->pool, len + 1);
-
-    if (body.data == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    p = body.data;
-
-    for (cl = r->request_body->bufs; cl; cl = cl->next) {
-
-        /* the last buffer of a chunked body has no memory */
-
-        if (cl->buf->last != cl->buf->pos) {
-            p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
-        }
+    if (rc != NGX_OK) {
+        return (rc == NGX_ERROR) ? NGX_HTTP_INTERNAL_SERVER_ERROR
+                                 : NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
 
     hook.request = r;

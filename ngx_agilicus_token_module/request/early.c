@@ -5,7 +5,6 @@
 
 
 #include "request/early.h"
-#include "request/sources.h"
 #include "token/text.h"
 
 

@@ -8,7 +8,6 @@
 #include "request/cut_query.h"
 #include "request/early.h"
 #include "request/headers.h"
-#include "request/sources.h"
 
 
 static ngx_int_t ngx_agt_enter(ngx_http_request_t *r);

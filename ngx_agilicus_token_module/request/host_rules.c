@@ -29,8 +29,6 @@ static ngx_int_t ngx_agt_host_rules_view(ngx_http_request_t *r,
     ngx_agt_rules_view_t *view);
 static void ngx_agt_host_rules_body(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, ngx_agt_rules_view_t *view);
-static ngx_int_t ngx_agt_host_rules_gather(ngx_http_request_t *r,
-    ngx_str_t *text);
 static ngx_uint_t ngx_agt_host_rules_can_read(ngx_http_request_t *r);
 static ngx_uint_t ngx_agt_host_rules_is_clear(ngx_http_request_t *r);
 static ngx_uint_t ngx_agt_host_rules_is_utf8(const ngx_str_t *type);
@@ -290,7 +288,10 @@ ngx_agt_host_rules_body(ngx_http_request_t *r,
         return;
     }
 
-    if (ngx_agt_host_rules_gather(r, &text) != NGX_OK) {
+    if (ngx_agt_host_rules_gather(r, NGX_AGT_HOST_RULES_MAX_BODY, &text)
+        != NGX_OK
+        || (off_t) text.len != r->headers_in.content_length_n)
+    {
         return;
     }
 
@@ -304,13 +305,10 @@ ngx_agt_host_rules_body(ngx_http_request_t *r,
 }
 
 
-/*
- * Gathers the body that upstream will get into one piece; it came in a buffer
- * for each read.
- */
+/* a body comes in a buffer for each read */
 
-static ngx_int_t
-ngx_agt_host_rules_gather(ngx_http_request_t *r, ngx_str_t *text)
+ngx_int_t
+ngx_agt_host_rules_gather(ngx_http_request_t *r, off_t max, ngx_str_t *text)
 {
     off_t         len;
     u_char       *p;
@@ -334,9 +332,7 @@ ngx_agt_host_rules_gather(ngx_http_request_t *r, ngx_str_t *text)
         len += cl->buf->last - cl->buf->pos;
     }
 
-    if (len != r->headers_in.content_length_n
-        || len > NGX_AGT_HOST_RULES_MAX_BODY)
-    {
+    if (len > max) {
         return NGX_DECLINED;
     }
 
@@ -351,13 +347,15 @@ ngx_agt_host_rules_gather(ngx_http_request_t *r, ngx_str_t *text)
 
     text->data = ngx_pnalloc(r->pool, text->len + 1);
     if (text->data == NULL) {
-        return NGX_DECLINED;
+        return NGX_ERROR;
     }
 
     p = text->data;
 
     for ( /* void */ ; cl; cl = cl->next) {
         b = cl->buf;
+
+        /* the last buffer of a chunked body has no memory */
 
         if (b->last != b->pos) {
             p = ngx_cpymem(p, b->pos, b->last - b->pos);

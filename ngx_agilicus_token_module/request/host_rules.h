@@ -37,6 +37,14 @@ ngx_int_t ngx_agt_host_rules_read_body(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx);
 
 /*
+ * Gathers a body that was read into one piece, which may be its own buffer.
+ * NGX_OK, NGX_DECLINED where there is none in memory or it has more than "max"
+ * bytes, or NGX_ERROR.
+ */
+ngx_int_t ngx_agt_host_rules_gather(ngx_http_request_t *r, off_t max,
+    ngx_str_t *text);
+
+/*
  * Sets the path of a view to a raw one, decoded once, in memory of the request;
  * query and has_query are set before.  NGX_OK, NGX_DECLINED where different
  * readers could read it differently, or NGX_ERROR.  With NGX_DECLINED, the path

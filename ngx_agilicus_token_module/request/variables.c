@@ -8,7 +8,6 @@
 #include "request/context.h"
 #include "request/detail.h"
 #include "request/early.h"
-#include "request/sources.h"
 #include "json/members.h"
 #include "json/object.h"
 #include "token/base64url.h"

@@ -4,7 +4,6 @@
  */
 
 
-#include "rules/path.h"
 #include "rules/query.h"
 #include "token/text.h"
 

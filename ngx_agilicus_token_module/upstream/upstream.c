@@ -7,7 +7,6 @@
 #include "upstream/upstream.h"
 #include "request/enter.h"
 #include "request/headers.h"
-#include "request/sources.h"
 #include "request/variables.h"
 #include "upstream/exchange.h"
 #include "upstream/hide.h"

@@ -428,9 +428,7 @@ ngx_agt_breaker_report(ngx_agt_zone_t *first,
         state->open = 0;
         state->probe = 0;
 
-        ngx_agt_zone_unlock(first);
-
-        return rc;
+        goto done;
     }
 
     state->failures++;
@@ -458,6 +456,8 @@ ngx_agt_breaker_report(ngx_agt_zone_t *first,
         state->open = ngx_max(state->open, now + open);
         state->probe = 0;
     }
+
+done:
 
     ngx_agt_zone_unlock(first);
 

@@ -13,8 +13,6 @@
 #define NGX_AGT_CHILDREN_USUAL  4096
 
 
-static ngx_agt_ledger_record_t *ngx_agt_children_same(ngx_agt_ledger_t *ledger,
-    const ngx_agt_ledger_record_t *record);
 static void ngx_agt_children_replace(ngx_agt_ledger_t *ledger,
     const ngx_agt_ledger_record_t *record, const ngx_agt_clock_t *now);
 static ngx_int_t ngx_agt_children_end_one(ngx_agt_denials_t *denials,
@@ -70,6 +68,7 @@ ngx_agt_children_add(ngx_agt_denials_t *denials, const ngx_agt_child_t *child,
     u_char                   sealed[NGX_AGT_LEDGER_TOKEN];
     ngx_int_t                rc;
     ngx_str_t                bound;
+    ngx_uint_t               i;
     ngx_agt_ledger_t        *ledger;
     ngx_agt_ledger_record_t  record, *r;
 
@@ -122,7 +121,18 @@ ngx_agt_children_add(ngx_agt_denials_t *denials, const ngx_agt_child_t *child,
         return NGX_ABORT;
     }
 
-    r = ngx_agt_children_same(ledger, &record);
+    /* the LIVE record of the same child of the same parent */
+
+    i = 0;
+
+    while ((r = ngx_agt_ledger_find(ledger, record.key, &i)) != NULL) {
+        if (r->state == NGX_AGT_LEDGER_LIVE
+            && ngx_memcmp(r->parent, record.parent, sizeof(r->parent)) == 0
+            && ngx_memcmp(r->raw, record.raw, sizeof(r->raw)) == 0)
+        {
+            break;
+        }
+    }
 
     if (r) {
         r->retire = 0;
@@ -152,30 +162,6 @@ ngx_agt_children_add(ngx_agt_denials_t *denials, const ngx_agt_child_t *child,
     ngx_agt_denials_unlock(denials);
 
     return rc;
-}
-
-
-/* the LIVE record of the same child of the same parent */
-
-static ngx_agt_ledger_record_t *
-ngx_agt_children_same(ngx_agt_ledger_t *ledger,
-    const ngx_agt_ledger_record_t *record)
-{
-    ngx_uint_t                i;
-    ngx_agt_ledger_record_t  *r;
-
-    i = 0;
-
-    while ((r = ngx_agt_ledger_find(ledger, record->key, &i)) != NULL) {
-        if (r->state == NGX_AGT_LEDGER_LIVE
-            && ngx_memcmp(r->parent, record->parent, sizeof(r->parent)) == 0
-            && ngx_memcmp(r->raw, record->raw, sizeof(r->raw)) == 0)
-        {
-            return r;
-        }
-    }
-
-    return NULL;
 }
 
 

@@ -36,8 +36,6 @@ static ngx_uint_t ngx_agt_keys_keep(ngx_agt_key_t *keys, ngx_uint_t n,
     const ngx_agt_key_t *key);
 static ngx_int_t ngx_agt_keys_try(ngx_uint_t which, const u_char *name,
     const u_char *digest, const u_char *signature, uint64_t now);
-static ngx_uint_t ngx_agt_keys_is_tried(const ngx_agt_key_t *key,
-    ngx_uint_t which, const u_char *name, uint64_t now);
 static ngx_uint_t ngx_agt_keys_is_past(const ngx_agt_key_t *key,
     uint64_t now);
 
@@ -430,7 +428,13 @@ ngx_agt_keys_try(ngx_uint_t which, const u_char *name, const u_char *digest,
 
     for (i = 0; i < copy->n; i++) {
 
-        if (!ngx_agt_keys_is_tried(&copy->keys[i], which, name, now)) {
+        key = &copy->keys[i];
+
+        if (ngx_agt_keys_is_past(key, now)
+            || (which == NGX_AGT_KEYS_NAMED
+                && ngx_memcmp(key->name, name, NGX_AGT_DIGEST_LEN) != 0)
+            || (which == NGX_AGT_KEYS_NAMELESS && key->named))
+        {
             continue;
         }
 
@@ -465,28 +469,6 @@ ngx_agt_keys_try(ngx_uint_t which, const u_char *name, const u_char *digest,
 
     return (tried && copy->keys[candidates[0]].withdrawn == 0) ? NGX_ERROR
                                                                : NGX_DECLINED;
-}
-
-
-static ngx_uint_t
-ngx_agt_keys_is_tried(const ngx_agt_key_t *key, ngx_uint_t which,
-    const u_char *name, uint64_t now)
-{
-    if (ngx_agt_keys_is_past(key, now)) {
-        return 0;
-    }
-
-    switch (which) {
-
-    case NGX_AGT_KEYS_NAMED:
-        return ngx_memcmp(key->name, name, NGX_AGT_DIGEST_LEN) == 0;
-
-    case NGX_AGT_KEYS_NAMELESS:
-        return !key->named;
-
-    default:
-        return 1;
-    }
 }
 
 

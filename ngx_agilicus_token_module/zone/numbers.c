@@ -17,8 +17,6 @@ static void ngx_agt_numbers_give(ngx_agt_denials_t *denials,
     ngx_agt_denial_t *s, uint64_t old);
 static void ngx_agt_numbers_note(ngx_agt_denials_t *denials, uint64_t number,
     const ngx_agt_denial_t *s);
-static ngx_agt_denial_t *ngx_agt_numbers_find(ngx_agt_denials_t *denials,
-    uint64_t number, const ngx_agt_clock_t *now);
 
 
 void
@@ -298,6 +296,7 @@ ngx_uint_t
 ngx_agt_numbers_take(ngx_agt_denials_t *denials, uint64_t from,
     ngx_agt_numbered_t *numbered, ngx_uint_t n, const ngx_agt_clock_t *now)
 {
+    uint32_t            place;
     ngx_uint_t          i, at, old;
     ngx_agt_denial_t   *s;
     ngx_agt_numbers_t  *numbers;
@@ -312,16 +311,16 @@ ngx_agt_numbers_take(ngx_agt_denials_t *denials, uint64_t from,
     for (i = 0; i < n; i++) {
         numbered[i].number = from + i;
 
-        s = ngx_agt_numbers_find(denials, from + i, now);
+        place = denials->places[(from + i) % numbers->nplaces];
+        s = (ngx_agt_denial_t *) denials->set + place;
 
-        numbered[i].empty = (s == NULL);
+        numbered[i].empty = (place == 0 || s->number != from + i
+                             || !ngx_agt_denial_set_is_live(s, now));
 
-        if (s) {
+        if (!numbered[i].empty) {
             numbered[i].denial = *s;
 
-        } else if (denials->places[(from + i) % numbers->nplaces] != 0
-                   || from + i + numbers->nplaces < numbers->next)
-        {
+        } else if (place != 0 || from + i + numbers->nplaces < numbers->next) {
             old = 1;
         }
     }
@@ -454,19 +453,4 @@ ngx_agt_numbers_note(ngx_agt_denials_t *denials, uint64_t number,
 
     denials->places[number % numbers->nplaces] = (uint32_t)
                                     (s - (ngx_agt_denial_t *) denials->set);
-}
-
-
-static ngx_agt_denial_t *
-ngx_agt_numbers_find(ngx_agt_denials_t *denials, uint64_t number,
-    const ngx_agt_clock_t *now)
-{
-    ngx_agt_denial_t  *s;
-
-    s = (ngx_agt_denial_t *) denials->set
-        + denials->places[number % denials->sh->numbers.nplaces];
-
-    return (s != (ngx_agt_denial_t *) denials->set && s->number == number
-            && ngx_agt_denial_set_is_live(s, now))
-           ? s : NULL;
 }
