@@ -3,7 +3,7 @@ use warnings;
 
 # The edge that leads has not read an entry that another one has, and which was
 # lost with its writer: nothing is missing by its numbers.  Who knows more asks
-# for everything, and tells it.
+# for everything, and tells it; also one that was away itself meanwhile.
 
 use Test::More;
 use Time::HiRes qw(sleep);
@@ -19,62 +19,84 @@ my $mock = MockAPI->start(
     default => sub { return { token => { jti => "j-$_[0]{token}" } } },
 );
 
-my $redis = RedisServer->start;
-my $proxy = RedisProxy->start($redis);
-my $fleet = FleetEdges->new($redis->url);
+for my $away (0, 8) {
+    my $redis = RedisServer->start;
+    my ($far, $near) = map { RedisProxy->start($redis) } 1 .. 2;
+    my $fleet = FleetEdges->new($redis->url);
 
-my $leads = $fleet->edge(url => $proxy->url);
+    my $leads = $fleet->edge(url => $far->url);
 
-$fleet->healthy('the edge that leads', $leads);
-ok($fleet->wait_for(10, sub { $fleet->figures($leads)->{leads} }), 'it leads');
+    $fleet->healthy('the edge that leads', $leads);
+    ok($fleet->wait_for(10, sub { $fleet->figures($leads)->{leads} }),
+       'it leads');
 
-my $knows = $fleet->edge;
-my $lost = $fleet->edge;
+    my $knows = $fleet->edge(url => $near->url);
+    my $lost = $fleet->edge;
 
-$fleet->healthy('another edge', $knows, $lost);
+    $fleet->healthy('another edge', $knows, $lost);
 
-my $name = $fleet->deny($lost);
+    my $name = $fleet->deny($lost);
 
-$fleet->refused($_, $name, 'all hear what is denied') for $leads, $knows;
+    $fleet->refused($_, $name, 'all hear what is denied') for $leads, $knows;
 
 
-# what comes now reaches all but the edge that leads
+    # what comes now reaches all but the edge that leads
 
-$proxy->halt;
-sleep 0.3;
+    $far->halt;
+    sleep 0.3;
 
-$name = $fleet->deny($lost);
-$fleet->refused($knows, $name, 'one edge hears of it');
+    $name = $fleet->deny($lost);
+    $fleet->refused($knows, $name, 'one edge hears of it');
 
-is($redis->cli('EVAL', <<'EOL', 1, 'agilicus:stream'), 1, 'it is deleted');
-    local all = redis.call('XREVRANGE', KEYS[1], '+', '-')
+    # a later entry, so that the edge which knows finds its place again
 
-    for _, entry in ipairs(all) do
-        if entry[2][2]:byte(2) == 1 then
-            return redis.call('XDEL', KEYS[1], entry[1])
+    $fleet->refused($lost, $fleet->deny($knows), 'a later one');
+    sleep 0.5;
+
+    is($redis->cli('EVAL', <<'EOL', 1, 'agilicus:stream'), 1, 'it is deleted');
+        local all, n = redis.call('XREVRANGE', KEYS[1], '+', '-'), 0
+
+        for _, entry in ipairs(all) do
+            if entry[2][2]:byte(2) == 1 then
+                n = n + 1
+
+                if n == 2 then
+                    return redis.call('XDEL', KEYS[1], entry[1])
+                end
+            end
         end
-    end
 EOL
 
-kill KILL => $lost->pid, $lost->workers;
-$lost->stop;
-$lost->problems(allow => [ qr/./ ]);
+    kill KILL => $lost->pid, $lost->workers;
+    $lost->stop;
+    $lost->problems(allow => [ qr/./ ]);
 
-$proxy->go_on;
+    if ($away) {
+        $near->halt;
+    }
 
-$fleet->refused($leads, $name, 'the edge that leads learns it');
-$fleet->healthy('and all are well', $leads, $knows);
+    $far->go_on;
 
-my $asked = $fleet->figures($knows)->{resends};
+    if ($away) {
+        $fleet->healthy('the edge leads again', $leads);
+        sleep $away;
+        $near->go_on;
+    }
 
-sleep 5;
-is($fleet->figures($knows)->{resends}, $asked, 'it was asked for once');
+    $fleet->refused($leads, $name, 'the edge that leads learns it');
+    $fleet->healthy('and all are well', $leads, $knows);
 
-$_->finish('an edge ends', allow => [ qr/agilicus token: fleet/ ])
-    for $leads, $knows;
+    my $asked = $fleet->figures($knows)->{resends};
 
-$proxy->stop;
-$redis->stop;
+    sleep 5;
+    is($fleet->figures($knows)->{resends}, $asked, 'it was asked for once');
+
+    $_->finish('an edge ends', allow => [ qr/agilicus token: fleet/ ])
+        for $leads, $knows;
+
+    $_->stop for $far, $near, $redis;
+}
+
 $mock->stop;
 
 done_testing();

@@ -103,7 +103,7 @@ $new->finish('it ends', allow => [ qr/agilicus token: fleet/ ]);
 my $last = $fleet->deny($short);
 
 $fleet->refused($long, $last, 'it is heard');
-$short->reload(http => $fleet->http(http => http(600)));
+$short->reload(http => $fleet->http(http => http(int(15 * $slow))));
 ok($fleet->wait_state($short, 'old', 20), 'an edge is old after a reload');
 sleep $ttl + 1;
 is($fleet->why($short, $last), 'revoked/jti', 'what it denies lasts longer');

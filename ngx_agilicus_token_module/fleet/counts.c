@@ -212,7 +212,7 @@ ngx_agt_counts_mark(ngx_agt_counts_t *counts,
         ngx_agt_counts_line(counts, &lines[i], now);
     }
 
-    lacks = ngx_agt_counts_lacks(counts, lines, n, own);
+    lacks = own ? ngx_agt_counts_lacks(counts, lines, n, own) : 0;
 
     /*
      * The edge that marks has forgotten the writers of which no entry stands.

@@ -94,7 +94,7 @@ ngx_agt_counts_number_e ngx_agt_counts_take(ngx_agt_counts_t *counts,
  *
  * Returns 1, once, if the edge that marks has not read what was read here before
  * the last mark, of another writer than "own": everything has to be told again.
- * Else returns 0.
+ * Else returns 0, as it does for an "own" of NULL, where this cannot be asked for.
  */
 #define NGX_AGT_COUNTS_UNTOLD  60000
 

@@ -92,10 +92,11 @@ ngx_agt_fleet_lead_ask(ngx_agt_fleet_worker_t *w)
 
 
 /*
- * Who sees entries that it cannot open may have the wrong key itself, and who
- * has no room for a writer cannot say what is missing of it.  By a clock that
- * is wrong, marks would be too old for others, and what still counts would be
- * trimmed; that of Redis is the one that all edges see.
+ * Who sees entries that it cannot open may have the wrong key itself.  Who has no
+ * room for a writer cannot say what is missing of it, and who has none for all
+ * denials would trim those that it has not.  By a clock that is wrong, marks
+ * would be too old for others, and what still counts would be trimmed; that of
+ * Redis is the one that all edges see.
  */
 
 ngx_uint_t
@@ -107,7 +108,7 @@ ngx_agt_fleet_lead_is_fit(ngx_agt_fleet_worker_t *w)
 
     if (skew >= -NGX_AGT_FLEET_SKEW && skew <= NGX_AGT_FLEET_SKEW) {
         w->said_clock = 0;
-        return w->state->unopened == 0
+        return w->state->unopened == 0 && w->state->full == 0
                && ngx_agt_counts_refused(w->counts) == 0;
     }
 

@@ -153,6 +153,8 @@ ngx_agt_fleet_names_take(ngx_agt_fleet_names_t *names,
     server = names->servers->elts;
     server += names->server;
 
+    found = &names->found[names->server];
+
     pool = ngx_create_pool(1024, names->log);
     if (pool == NULL) {
         return;
@@ -170,10 +172,14 @@ ngx_agt_fleet_names_take(ngx_agt_fleet_names_t *names,
         if (server->loopback
             && !ngx_agt_fleet_names_is_loopback(ctx->addrs[i].sockaddr))
         {
-            ngx_log_error(NGX_LOG_ERR, names->log, 0,
-                          "agilicus token: fleet: \"%V\" is not on this "
-                          "machine any more, its former address is used",
-                          &server->url);
+            if (!found->said) {
+                found->said = 1;
+                ngx_log_error(NGX_LOG_ERR, names->log, 0,
+                              "agilicus token: fleet: \"%V\" is not on this "
+                              "machine any more, its former address is used",
+                              &server->url);
+            }
+
             goto failed;
         }
 
@@ -190,8 +196,6 @@ ngx_agt_fleet_names_take(ngx_agt_fleet_names_t *names,
         addrs[i].name = server->host;
     }
 
-    found = &names->found[names->server];
-
     if (found->pool) {
         ngx_destroy_pool(found->pool);
     }
@@ -199,6 +203,7 @@ ngx_agt_fleet_names_take(ngx_agt_fleet_names_t *names,
     found->pool = pool;
     found->addrs = addrs;
     found->naddrs = ctx->naddrs;
+    found->said = 0;
 
     return;
 

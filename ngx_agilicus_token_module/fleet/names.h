@@ -41,6 +41,7 @@ typedef struct {
     ngx_pool_t     *pool;
     ngx_addr_t     *addrs;
     ngx_uint_t      naddrs;
+    ngx_uint_t      said;      /* that the name leads to another machine */
 } ngx_agt_fleet_found_t;
 
 

@@ -630,7 +630,7 @@ ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
 {
     int64_t                      at;
     uint64_t                     age;
-    ngx_uint_t                   i, lacks;
+    ngx_uint_t                   i, ask, lacks;
     const ngx_agt_fleet_mark_t  *mark;
 
     mark = &entry->u.mark;
@@ -653,10 +653,12 @@ ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
 
     w->state->gone = ngx_max(w->state->gone, mark->gone);
 
+    ask = (w->caught && now->mono - w->answered >= NGX_AGT_FLEET_ANSWER);
+
     ngx_agt_denials_lock(w->denials);
 
     lacks = ngx_agt_counts_mark(w->counts, mark->lines, mark->n,
-                                w->state->writer, now->mono);
+                                ask ? w->state->writer : NULL, now->mono);
 
     /* its age is that of the clock that says more */
 
@@ -667,9 +669,7 @@ ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
 
     ngx_agt_denials_unlock(w->denials);
 
-    if (lacks && w->caught
-        && now->mono - w->answered >= NGX_AGT_FLEET_ANSWER)
-    {
+    if (lacks) {
         w->resend_number = ngx_agt_numbers_reserve(w->denials);
         w->state->resends++;
     }

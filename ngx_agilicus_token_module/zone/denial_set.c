@@ -260,6 +260,7 @@ ngx_agt_denial_set_move(ngx_agt_denial_set_t *t, const u_char *key,
             vacant = ngx_agt_denial_set_vacant(bucket, s[i / 2].key, now);
 
             if (vacant) {
+                t->moves++;
                 ngx_agt_denial_set_copy(vacant, &s[i / 2]);
 
                 ngx_memory_barrier();

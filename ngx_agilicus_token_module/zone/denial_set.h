@@ -75,7 +75,7 @@ typedef struct {
 typedef struct {
     uint64_t    hash_key[2];
     uint32_t    nbuckets;
-    uint32_t    reserved;
+    uint32_t    moves;          /* of denials to another place */
     uint64_t    added;
     uint64_t    lost;           /* live ones that were evicted */
 } ngx_agt_denial_set_t;

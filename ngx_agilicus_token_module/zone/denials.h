@@ -102,6 +102,7 @@ typedef struct {
     uint64_t  next;       /* the number that the next denial gets */
     uint64_t  handed;     /* the highest number that was handed out */
     uint64_t  latest;     /* ms, monotonic: when one was given last */
+    uint64_t  moves;      /* of denials, after which all places were noted */
 
     /* a number at the beginning of each of the last two stretches of time */
     struct {

@@ -297,7 +297,7 @@ ngx_agt_numbers_take(ngx_agt_denials_t *denials, uint64_t from,
     ngx_agt_numbered_t *numbered, ngx_uint_t n, const ngx_agt_clock_t *now)
 {
     uint32_t            place;
-    ngx_uint_t          i, at, old;
+    ngx_uint_t          i, at, old, moved;
     ngx_agt_denial_t   *s;
     ngx_agt_numbers_t  *numbers;
 
@@ -306,6 +306,7 @@ ngx_agt_numbers_take(ngx_agt_denials_t *denials, uint64_t from,
     ngx_agt_denials_lock(denials);
 
     n = ngx_min(n, numbers->next - ngx_min(from, numbers->next));
+    moved = (denials->set->moves != numbers->moves);
     old = 0;
 
     for (i = 0; i < n; i++) {
@@ -320,7 +321,9 @@ ngx_agt_numbers_take(ngx_agt_denials_t *denials, uint64_t from,
         if (!numbered[i].empty) {
             numbered[i].denial = *s;
 
-        } else if (place != 0 || from + i + numbers->nplaces < numbers->next) {
+        } else if ((place != 0 && moved)
+                   || from + i + numbers->nplaces < numbers->next)
+        {
             old = 1;
         }
     }
@@ -336,6 +339,16 @@ ngx_agt_numbers_take(ngx_agt_denials_t *denials, uint64_t from,
             numbered[s->number - from].empty = 0;
             numbered[s->number - from].denial = *s;
         }
+
+        if (s->number && !(s->number & NGX_AGT_NUMBER_OTHERS)
+            && s->number + numbers->nplaces >= numbers->next)
+        {
+            ngx_agt_numbers_note(denials, s->number, s);
+        }
+    }
+
+    if (old) {
+        numbers->moves = denials->set->moves;
     }
 
     if (n) {
