@@ -293,6 +293,12 @@ sim_answered(void)
             }
         }
 
+        /* a worker that was stopped meanwhile writes what has ended by then */
+
+        if (until == w->now.wall + 1 && now.mono >= w->now.mono + 1000) {
+            return;
+        }
+
         model_is_denied(w->edge, NGX_AGT_DENIAL_TOKEN, call->token, until, 0);
         return;
 
