@@ -543,6 +543,23 @@ test_untold(void)
     now += NGX_AGT_COUNTS_UNTOLD;
     mark("b:3-2");
     unit_check(ngx_agt_counts_whole(counts));
+
+    unit_test("nor of one of which the edge that marks has read less");
+
+    begin(4);
+    now = 1000;
+    (void) take('a', 1);
+    (void) take('a', 3);
+    mark("a:2-1");
+    unit_check(ngx_agt_counts_missing(counts) == 1);
+    now += NGX_AGT_COUNTS_UNTOLD - 1;
+    mark("a:2-1");
+    unit_check(ngx_agt_counts_missing(counts) == 1);
+    now++;
+    mark("a:2-3");
+    unit_check(ngx_agt_counts_missing(counts) == 1);
+    mark("a:2-1");
+    unit_check(ngx_agt_counts_missing(counts) == 0);
 }
 
 
@@ -605,6 +622,7 @@ test_lacks(void)
 
     now++;
     (void) take('a', 7);
+    now++;
     unit_check(!mark("a:4-5 z:1-2"));
     now++;
     unit_check(!mark("a:4-5 z:1-2"));

@@ -55,6 +55,8 @@ static void ngx_agt_counts_line(ngx_agt_counts_t *counts,
     const ngx_agt_fleet_line_t *line, uint64_t now);
 static ngx_uint_t ngx_agt_counts_lacks(ngx_agt_counts_t *counts,
     const ngx_agt_fleet_line_t *lines, ngx_uint_t n, const u_char *own);
+static uint64_t ngx_agt_counts_told(const ngx_agt_counts_writer_t *w,
+    const ngx_agt_fleet_line_t *lines, ngx_uint_t n);
 static void ngx_agt_counts_raise(ngx_agt_counts_t *counts,
     ngx_agt_counts_writer_t *w, uint64_t first);
 static void ngx_agt_counts_miss(ngx_agt_counts_t *counts,
@@ -215,15 +217,17 @@ ngx_agt_counts_mark(ngx_agt_counts_t *counts,
     lacks = own ? ngx_agt_counts_lacks(counts, lines, n, own) : 0;
 
     /*
-     * The edge that marks has forgotten the writers of which no entry stands.
-     * It may not have read yet an entry that was read here a moment ago.
+     * The edge that marks has forgotten the writers of which no entry stands, or
+     * has never read what is missing here; all edges were asked meanwhile.  It
+     * may not have read yet an entry that was read here a moment ago.
      */
 
     for (i = 0; i < counts->nwriters; i++) {
         w = &counts->writers[i];
 
-        if (w->first && w->told != counts->marked + 1
-            && now - ngx_min(w->seen, now) >= NGX_AGT_COUNTS_UNTOLD)
+        if (w->first && now - ngx_min(w->seen, now) >= NGX_AGT_COUNTS_UNTOLD
+            && ngx_agt_counts_told(w, lines, n) < w->last
+            && (own || ngx_agt_counts_gap(counts, w) != NULL))
         {
             ngx_agt_counts_raise(counts, w, w->last + 1);
         }
@@ -250,7 +254,7 @@ static ngx_uint_t
 ngx_agt_counts_lacks(ngx_agt_counts_t *counts,
     const ngx_agt_fleet_line_t *lines, ngx_uint_t n, const u_char *own)
 {
-    ngx_uint_t                i, k, lacks;
+    ngx_uint_t                i, lacks;
     ngx_agt_counts_writer_t  *w;
 
     lacks = 0;
@@ -265,21 +269,31 @@ ngx_agt_counts_lacks(ngx_agt_counts_t *counts,
             continue;
         }
 
-        for (k = 0; k < n; k++) {
-            if (ngx_memcmp(w->id, lines[k].writer, NGX_AGT_FLEET_WRITER_LEN)
-                == 0)
-            {
-                break;
-            }
-        }
-
-        if (k == n || lines[k].last < w->last) {
+        if (ngx_agt_counts_told(w, lines, n) < w->last) {
             ngx_agt_counts_raise(counts, w, w->last + 1);
             lacks = 1;
         }
     }
 
     return lacks;
+}
+
+
+/* the last number of a writer that the edge which marks has read, or 0 */
+
+static uint64_t
+ngx_agt_counts_told(const ngx_agt_counts_writer_t *w,
+    const ngx_agt_fleet_line_t *lines, ngx_uint_t n)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (ngx_memcmp(w->id, lines[i].writer, NGX_AGT_FLEET_WRITER_LEN) == 0) {
+            return lines[i].last;
+        }
+    }
+
+    return 0;
 }
 
 

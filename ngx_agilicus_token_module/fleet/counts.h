@@ -88,9 +88,10 @@ ngx_agt_counts_number_e ngx_agt_counts_take(ngx_agt_counts_t *counts,
 /*
  * Applies the lines of a mark, before its own number is taken.  Numbers below
  * the first of a line need not be there any more; numbers up to its last that
- * have not been read are missing.  A writer that has no line is left as it is;
- * but where none of its numbers was read for NGX_AGT_COUNTS_UNTOLD
- * milliseconds, none of them need be there any more.
+ * have not been read are missing.  A writer that has no line, or one that ends
+ * in front of what is known here, is left as it is; but where none of its
+ * numbers was read for NGX_AGT_COUNTS_UNTOLD milliseconds, none of them need be
+ * there any more.
  *
  * Returns 1, once, if the edge that marks has not read what was read here before
  * the last mark, of another writer than "own": everything has to be told again.

@@ -410,6 +410,7 @@ ngx_agt_fleet_end(ngx_agt_fleet_worker_t *w)
     w->caught = 0;
     w->stuck = 0;
     w->leads = 0;
+    w->state->leads = 0;
     w->trimming = 0;
     w->asking = 0;
 
