@@ -74,6 +74,16 @@ ngx_agt_fleet_read_begin(ngx_agt_fleet_worker_t *w)
     w->caught = 0;
     w->last.ms = w->state->last_ms;
     w->last.seq = w->state->last_seq;
+
+    /* this configuration may have the key that the last one had not */
+
+    if (w->state->skipped && w->state->skipped != w->cycle) {
+        w->state->until = 0;
+        w->state->skipped = 0;
+        w->last.ms = 0;
+        w->last.seq = 0;
+    }
+
     w->mark.ms = 0;
     w->mark.seq = 0;
     w->gone = 0;
@@ -476,6 +486,7 @@ ngx_agt_fleet_read_done(ngx_agt_fleet_connection_t *conn,
 
         } else {
             w->state->unopened = now.mono;
+            w->state->skipped = w->cycle;
             w->state->unreadable++;
             w->state->until = 0;
         }

@@ -165,6 +165,8 @@ typedef struct {
     uint64_t  unsure;     /* Redis may have lost those up to this one */
     uint32_t  knew;       /* this memory has known all of the fleet once */
     uint32_t  dump;       /* everything is to be told */
+    uint32_t  skipped;    /* an entry that its workers could not open: the
+                             configuration of these; 0: none */
     uint64_t  dump_last;  /* the last number of that */
     uint64_t  asked;      /* ms, monotonic: others are to tell it; 0: none */
     uint64_t  unopened;   /* ms, monotonic: the last entry that cannot be; 0 */
