@@ -60,6 +60,7 @@ static void
 fuzz_count(const ngx_agt_fleet_entry_t *entry)
 {
     u_char                *mem;
+    uint32_t               lacks;
     ngx_uint_t             i, n;
     ngx_agt_counts_t      *counts;
     ngx_agt_fleet_line_t  *lines;
@@ -70,8 +71,8 @@ fuzz_count(const ngx_agt_fleet_entry_t *entry)
     if (entry->kind == NGX_AGT_FLEET_MARK) {
         lines = entry->u.mark.lines;
 
-        (void) ngx_agt_counts_mark(counts, lines, entry->u.mark.n,
-                                   entry->writer, 1);
+        ngx_agt_counts_mark(counts, lines, entry->u.mark.n, entry->writer, 1,
+                            &lacks);
 
         for (i = 0; i < entry->u.mark.n; i++) {
             (void) ngx_agt_counts_take(counts, lines[i].writer,

@@ -14,10 +14,17 @@ use FleetEdges;
 use MockAPI;
 use RedisProxy;
 use RedisServer;
+use TestClock;
 
 my $mock = MockAPI->start(
     default => sub { return { token => { jti => "j-$_[0]{token}" } } },
 );
+
+# with their clocks so far behind, the others do not lead in its place
+
+my $behind = TestClock->new;
+
+$behind->set(wall => -15, mono => 0);
 
 for my $away (0, 8) {
     my $redis = RedisServer->start;
@@ -30,8 +37,8 @@ for my $away (0, 8) {
     ok($fleet->wait_for(10, sub { $fleet->figures($leads)->{leads} }),
        'it leads');
 
-    my $knows = $fleet->edge(url => $near->url);
-    my $lost = $fleet->edge;
+    my $knows = $fleet->edge(url => $near->url, env => { $behind->env });
+    my $lost = $fleet->edge(env => { $behind->env });
 
     $fleet->healthy('another edge', $knows, $lost);
 
@@ -91,7 +98,8 @@ EOL
     sleep 5;
     is($fleet->figures($knows)->{resends}, $asked, 'it was asked for once');
 
-    $_->finish('an edge ends', allow => [ qr/agilicus token: fleet/ ])
+    $_->finish('an edge ends',
+               allow => [ qr/agilicus token: (?:fleet|the clock of this edge)/ ])
         for $leads, $knows;
 
     $_->stop for $far, $near, $redis;

@@ -845,6 +845,7 @@ test_died(void)
 static void
 test_random(void)
 {
+    uint32_t                 lacks;
     uint64_t                 number, missing;
     ngx_uint_t               n, i, w, places, used, exact, wholes;
     ngx_agt_fleet_line_t     line;
@@ -887,7 +888,7 @@ test_random(void)
                 line.last = ngx_min(line.last, NUMBERS);
                 line.first = 1 + stub_below(line.last + 1);
 
-                ngx_agt_counts_mark(counts, &line, 1, id('z'), now);
+                ngx_agt_counts_mark(counts, &line, 1, id('z'), now, &lacks);
 
                 if (!told[w] || line.first > first[w]) {
                     first[w] = line.first;
@@ -1026,6 +1027,7 @@ mark(const char *text)
     char                  writer;
     ngx_uint_t            n;
     unsigned long long    first, last;
+    uint32_t              lacks;
     ngx_agt_fleet_line_t  lines[8];
 
     n = 0;
@@ -1039,7 +1041,10 @@ mark(const char *text)
         text += strcspn(text + 1, " ") + 1;
     }
 
-    return ngx_agt_counts_mark(counts, lines, n, id('z'), now);
+    lacks = 0;
+    ngx_agt_counts_mark(counts, lines, n, id('z'), now, &lacks);
+
+    return lacks;
 }
 
 

@@ -511,7 +511,6 @@ ngx_agt_feed_done(void *data, ngx_agt_answer_t *answer)
 {
     ngx_agt_feed_list_t *list = data;
 
-
     list->call.busy = 0;
 
     if (!ngx_agt_feed.polling) {

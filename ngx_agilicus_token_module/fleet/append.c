@@ -240,7 +240,8 @@ ngx_agt_fleet_append_check(ngx_agt_fleet_worker_t *w, uint64_t now)
 
     /* while all is read that comes */
 
-    if (w->read_back != w->unread_back || now - w->caught > NGX_AGT_FLEET_SILENCE
+    if (w->read_back != w->unread_back
+        || now - w->caught > NGX_AGT_FLEET_SILENCE
         || ngx_agt_counts_refused(w->counts))
     {
         w->unread_back = w->read_back;

@@ -53,8 +53,9 @@ static ngx_agt_counts_writer_t *ngx_agt_counts_add(ngx_agt_counts_t *counts,
 static ngx_agt_counts_writer_t *ngx_agt_counts_free(ngx_agt_counts_t *counts);
 static void ngx_agt_counts_line(ngx_agt_counts_t *counts,
     const ngx_agt_fleet_line_t *line, uint64_t now);
-static ngx_uint_t ngx_agt_counts_lacks(ngx_agt_counts_t *counts,
-    const ngx_agt_fleet_line_t *lines, ngx_uint_t n, const u_char *own);
+static void ngx_agt_counts_lacks(ngx_agt_counts_t *counts,
+    const ngx_agt_fleet_line_t *lines, ngx_uint_t n, const u_char *own,
+    uint32_t *lacks);
 static uint64_t ngx_agt_counts_told(const ngx_agt_counts_writer_t *w,
     const ngx_agt_fleet_line_t *lines, ngx_uint_t n);
 static void ngx_agt_counts_raise(ngx_agt_counts_t *counts,
@@ -202,32 +203,32 @@ ngx_agt_counts_take(ngx_agt_counts_t *counts, const u_char *writer,
 }
 
 
-ngx_uint_t
+void
 ngx_agt_counts_mark(ngx_agt_counts_t *counts,
     const ngx_agt_fleet_line_t *lines, ngx_uint_t n, const u_char *own,
-    uint64_t now)
+    uint64_t now, uint32_t *lacks)
 {
-    ngx_uint_t                i, lacks;
+    ngx_uint_t                i;
     ngx_agt_counts_writer_t  *w;
 
     for (i = 0; i < n; i++) {
         ngx_agt_counts_line(counts, &lines[i], now);
     }
 
-    lacks = own ? ngx_agt_counts_lacks(counts, lines, n, own) : 0;
+    ngx_agt_counts_lacks(counts, lines, n, own, lacks);
 
     /*
-     * The edge that marks has forgotten the writers of which no entry stands, or
-     * has never read what is missing here; all edges were asked meanwhile.  It
-     * may not have read yet an entry that was read here a moment ago.
+     * The edge that marks has forgotten a writer of which no entry stands, or
+     * has never read the numbers that are missing here; all edges were asked
+     * for them meanwhile.  It may not have read yet an entry that was read here
+     * a moment ago.
      */
 
     for (i = 0; i < counts->nwriters; i++) {
         w = &counts->writers[i];
 
         if (w->first && now - ngx_min(w->seen, now) >= NGX_AGT_COUNTS_UNTOLD
-            && ngx_agt_counts_told(w, lines, n) < w->last
-            && (own || ngx_agt_counts_gap(counts, w) != NULL))
+            && ngx_agt_counts_told(w, lines, n) < w->last)
         {
             ngx_agt_counts_raise(counts, w, w->last + 1);
         }
@@ -239,25 +240,23 @@ ngx_agt_counts_mark(ngx_agt_counts_t *counts,
 
     counts->marked_at = now;
     counts->marked++;
-
-    return lacks;
 }
 
 
 /*
- * What was read since the last mark may be on its way to the edge that marks,
- * and where a number is missing here, everything is asked for anyway.  None of
- * these numbers need be there any more, since others will tell their denials.
+ * A number that was read since the last mark may be on its way to the edge that
+ * marks, and where one is missing here, all are asked anyway.  None of the
+ * writer's need be there any more, since other edges will tell its denials; a
+ * process that dies has told the caller before.
  */
 
-static ngx_uint_t
+static void
 ngx_agt_counts_lacks(ngx_agt_counts_t *counts,
-    const ngx_agt_fleet_line_t *lines, ngx_uint_t n, const u_char *own)
+    const ngx_agt_fleet_line_t *lines, ngx_uint_t n, const u_char *own,
+    uint32_t *lacks)
 {
-    ngx_uint_t                i, lacks;
+    ngx_uint_t                i;
     ngx_agt_counts_writer_t  *w;
-
-    lacks = 0;
 
     for (i = 0; i < counts->nwriters; i++) {
         w = &counts->writers[i];
@@ -270,12 +269,12 @@ ngx_agt_counts_lacks(ngx_agt_counts_t *counts,
         }
 
         if (ngx_agt_counts_told(w, lines, n) < w->last) {
+            *lacks = 1;
+            ngx_memory_barrier();
+
             ngx_agt_counts_raise(counts, w, w->last + 1);
-            lacks = 1;
         }
     }
-
-    return lacks;
 }
 
 

@@ -22,8 +22,8 @@
  * something may be missing that is not, never the other way round.
  *
  * A gap is a range of numbers of one writer that have not been read.  Where
- * there is no room for another gap, two gaps of a writer are made one: what was
- * read between them counts as missing again.
+ * there is no room for another gap, two gaps of a writer are made one: the
+ * numbers between them count as missing again.
  */
 
 typedef struct ngx_agt_counts_s  ngx_agt_counts_t;
@@ -93,15 +93,15 @@ ngx_agt_counts_number_e ngx_agt_counts_take(ngx_agt_counts_t *counts,
  * numbers was read for NGX_AGT_COUNTS_UNTOLD milliseconds, none of them need be
  * there any more.
  *
- * Returns 1, once, if the edge that marks has not read what was read here before
- * the last mark, of another writer than "own": everything has to be told again.
- * Else returns 0, as it does for an "own" of NULL, where this cannot be asked for.
+ * Sets "*lacks" to 1, once, if the edge that marks has not read a number that
+ * was read here before the last mark, of another writer than "own": everything
+ * has to be told again, and the caller keeps that in mind.
  */
 #define NGX_AGT_COUNTS_UNTOLD  60000
 
-ngx_uint_t ngx_agt_counts_mark(ngx_agt_counts_t *counts,
+void ngx_agt_counts_mark(ngx_agt_counts_t *counts,
     const ngx_agt_fleet_line_t *lines, ngx_uint_t n, const u_char *own,
-    uint64_t now);
+    uint64_t now, uint32_t *lacks);
 
 /*
  * The holder of the lease, or the writer itself: numbers of a writer up to this

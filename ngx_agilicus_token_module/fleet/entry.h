@@ -36,7 +36,7 @@
 
 typedef enum {
     NGX_AGT_FLEET_DENIAL = 1,
-    NGX_AGT_FLEET_MARK,          /* what has been read of each writer */
+    NGX_AGT_FLEET_MARK,          /* the numbers of each writer */
     NGX_AGT_FLEET_RESEND,        /* asks for everything again */
     NGX_AGT_FLEET_EMPTY,         /* a number whose denial has gone */
     NGX_AGT_FLEET_POLL           /* a poll of a feed: all it learned stands */

@@ -302,7 +302,7 @@ ngx_agt_fleet_feed_read(ngx_agt_fleet_worker_t *w,
 }
 
 
-/* also where our clock is behind: who tells of polls agrees with Redis' */
+/* also where our clock is behind: edges that tell of polls agree with Redis' */
 
 static uint64_t
 ngx_agt_fleet_feed_wall(ngx_agt_fleet_worker_t *w, uint64_t now)

@@ -81,6 +81,7 @@ ngx_agt_fleet_configure(ngx_agt_denials_t *denials,
         state->dump_last = 0;
         state->asked = 0;
         state->unopened = 0;
+        state->lacks = 0;
         state->full = 0;
         ngx_agt_numbers_begin(denials, &now);
     }
@@ -531,8 +532,8 @@ ngx_agt_fleet_session(ngx_agt_fleet_worker_t *w, uint64_t now)
 
 
 /*
- * Each session begins with an entry of this edge: it tells the leeway, and shows
- * that the server that is read is the one that is told.
+ * Each session begins with an entry of this edge: it tells the leeway, and
+ * shows that the server that is read is the one that is told.
  */
 
 static void
@@ -568,7 +569,7 @@ ngx_agt_fleet_ask(ngx_agt_fleet_worker_t *w)
         return;
     }
 
-    /* the answer is compared with what was read when it was asked for */
+    /* the answer is compared with the last entry at the time of the question */
 
     if (w->asking) {
         return;

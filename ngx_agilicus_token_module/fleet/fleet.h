@@ -18,7 +18,8 @@
 /*
  * The fleet: edges that share their denials through Redis.  One worker of the
  * edge, which holds a lease beside the denials, appends the denials of the edge
- * to one stream, and reads those that others have appended.  No request waits for it.
+ * to one stream, and reads those that others have appended.  No request waits
+ * for it.
  *
  * One edge of the fleet, which holds a lease in Redis, appends marks, by which
  * the others know that they have read everything, answers those that ask for
@@ -32,8 +33,8 @@
 /*
  * Writes beside the denials that workers of configuration number "cycle" are of
  * a fleet, or of none; in the master, before these workers start.  "leeway" is
- * the largest one of this edge, in seconds: where it was smaller before, denials
- * that are alive last longer by the difference.
+ * the largest one of this edge, in seconds: where it was smaller before, live
+ * denials last longer by the difference.
  */
 void ngx_agt_fleet_configure(ngx_agt_denials_t *denials,
     const ngx_agt_fleet_conf_t *conf, uint32_t cycle, time_t leeway);

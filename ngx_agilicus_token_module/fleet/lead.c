@@ -92,11 +92,12 @@ ngx_agt_fleet_lead_ask(ngx_agt_fleet_worker_t *w)
 
 
 /*
- * Who sees entries that it cannot open may have the wrong key itself.  Who has no
- * room for a writer cannot say what is missing of it, and who has none for all
- * denials would trim those that it has not.  By a clock that is wrong, marks
- * would be too old for others, and what still counts would be trimmed; that of
- * Redis is the one that all edges see.
+ * An edge that sees entries which it cannot open may have the wrong key itself.
+ * One without room for a writer cannot say which of its numbers are missing,
+ * and one without room for all denials would trim those that it has not.  By a
+ * clock that is wrong, marks would be too old for others, and entries that
+ * still count would be trimmed; the clock of Redis is the one that all edges
+ * see.
  */
 
 ngx_uint_t
@@ -240,7 +241,7 @@ ngx_agt_fleet_lead_mark(ngx_agt_fleet_worker_t *w,
         return;
     }
 
-    /* by the clocks of who marks and who reads, each may be wrong by SKEW */
+    /* the clock of this edge, and that of a reader, may be wrong by SKEW */
 
     ended = ngx_agt_fleet_wall() / 1000;
     leeway = ngx_agt_fleet_lead_leeway(w);
@@ -276,7 +277,7 @@ ngx_agt_fleet_lead_hear(ngx_agt_fleet_worker_t *w,
         state->heard_at = now;
     }
 
-    /* who has not heard all relies on who has marked, for as long */
+    /* an edge that has not heard all relies on the marks of others, as long */
 
     if (entry->kind != NGX_AGT_FLEET_MARK
         || now - w->since < NGX_AGT_FLEET_HEARING)
@@ -335,10 +336,11 @@ ngx_agt_fleet_lead_looked(ngx_agt_fleet_connection_t *conn,
         return;
     }
 
-    /* what has filled Redis may stand behind it */
+    /* entries that have filled Redis may stand behind it */
 
     last = w->refused ? w->last : w->mark;
 
+    ngx_memzero(&upto, sizeof(ngx_agt_fleet_id_t));
     trim = 0;
     held = 0;
     bears = ngx_agt_fleet_lead_bears(w);

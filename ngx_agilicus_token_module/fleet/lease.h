@@ -20,7 +20,7 @@
 #define NGX_AGT_FLEET_LEASE      3000
 
 
-/* the integer of the reply: who holds it then */
+/* the integer of the reply: the holder then */
 
 typedef enum {
     NGX_AGT_FLEET_LEASE_OTHER = 0,
@@ -32,8 +32,8 @@ typedef enum {
 /* what is wanted of it */
 
 typedef enum {
-    NGX_AGT_FLEET_LEASE_ASK = 0,  /* it, where nobody else holds it */
-    NGX_AGT_FLEET_LEASE_TAKE,     /* it, whoever holds it */
+    NGX_AGT_FLEET_LEASE_ASK = 0,  /* it, where no other edge holds it */
+    NGX_AGT_FLEET_LEASE_TAKE,     /* it, from any holder */
     NGX_AGT_FLEET_LEASE_LEAVE     /* that this edge does not hold it */
 } ngx_agt_fleet_lease_want_e;
 

@@ -239,8 +239,9 @@ ngx_agt_fleet_read_epoch(ngx_agt_fleet_connection_t *conn,
     w->state->until = 0;
     w->state->marked = 0;
     w->state->unopened = 0;
+    w->state->lacks = 0;
 
-    /* what has not ended is told again, also after marks of a wrong clock */
+    /* live denials are told again, also after marks of a wrong clock */
 
     w->state->gone = ngx_min(w->state->gone, ngx_agt_fleet_wall() / 1000);
     w->state->last_ms = 0;
@@ -425,7 +426,7 @@ ngx_agt_fleet_read_done(ngx_agt_fleet_connection_t *conn,
 
     ngx_agt_clock_now(&now);
 
-    /* what is read, and that there is no more, is for who holds the lease */
+    /* entries, and their end, are for the worker that holds the lease */
 
     if (!ngx_agt_fleet_is_holder(w)) {
         ngx_agt_fleet_connection_close(conn);
@@ -641,7 +642,7 @@ ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
 {
     int64_t                      at;
     uint64_t                     age;
-    ngx_uint_t                   i, ask, lacks;
+    ngx_uint_t                   i;
     const ngx_agt_fleet_mark_t  *mark;
 
     mark = &entry->u.mark;
@@ -664,12 +665,10 @@ ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
 
     w->state->gone = ngx_max(w->state->gone, mark->gone);
 
-    ask = (w->caught && now->mono - w->answered >= NGX_AGT_FLEET_ANSWER);
-
     ngx_agt_denials_lock(w->denials);
 
-    lacks = ngx_agt_counts_mark(w->counts, mark->lines, mark->n,
-                                ask ? w->state->writer : NULL, now->mono);
+    ngx_agt_counts_mark(w->counts, mark->lines, mark->n, w->state->writer,
+                        now->mono, &w->state->lacks);
 
     /* its age is that of the clock that says more */
 
@@ -679,11 +678,6 @@ ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
     }
 
     ngx_agt_denials_unlock(w->denials);
-
-    if (lacks) {
-        w->resend_number = ngx_agt_numbers_reserve(w->denials);
-        w->state->resends++;
-    }
 
     /*
      * Others ignore numbers of this edge that need not be there any more: a
@@ -735,6 +729,7 @@ ngx_agt_fleet_read_resend(ngx_agt_fleet_worker_t *w,
     ngx_agt_fleet_append_begin(w, 1);
 
     w->answered = now->mono;
+    w->state->lacks = 0;
     w->state->asked = now->mono;
     w->marks = 0;
     w->state->dump = 1;
@@ -767,6 +762,14 @@ ngx_agt_fleet_read_end(ngx_agt_fleet_worker_t *w, uint64_t sent)
     ngx_agt_denials_lock(w->denials);
     step = ngx_agt_counts_step(w->counts, now);
     ngx_agt_denials_unlock(w->denials);
+
+    if (w->state->lacks && step != NGX_AGT_COUNTS_READ
+        && now - w->lacked >= NGX_AGT_COUNTS_AGAIN
+        && now - w->answered >= NGX_AGT_FLEET_ANSWER)
+    {
+        w->lacked = now;
+        step = NGX_AGT_COUNTS_ASK;
+    }
 
     switch (step) {
 

@@ -29,7 +29,7 @@
 #define NGX_AGT_FLEET_MARKS      2000
 #define NGX_AGT_FLEET_MARK_AGE   10000
 
-/* milliseconds by which the clocks of Redis and of who leads may differ */
+/* milliseconds by which the clocks of Redis and the leading edge may differ */
 #define NGX_AGT_FLEET_SKEW       10000
 
 /* milliseconds after an entry that cannot be opened in which an edge is late */
@@ -93,6 +93,8 @@ typedef struct {
     uint64_t                     stuck;      /* ms: at an unknown version */
     ngx_uint_t                   marks;      /* read since all were asked */
     uint64_t                     answered;   /* ms: everything was told */
+    uint64_t                     lacked;     /* ms: all were asked for another
+                                                edge, which lacks something */
     uint64_t                     full_pause; /* ms, before memory that is full
                                                 is tried again; 0: it is not */
     uint64_t                     full_at;    /* ms: it was tried */
@@ -153,8 +155,8 @@ void ngx_agt_fleet_error(ngx_agt_fleet_worker_t *w, const char *what,
     const ngx_agt_fleet_reply_t *reply);
 
 /*
- * Returns for how many seconds after its "exp", by Redis' clock, a denial counts
- * at this edge.
+ * Returns for how many seconds after its "exp", by Redis' clock, a denial
+ * counts at this edge.
  */
 ngx_uint_t ngx_agt_fleet_leeway(ngx_agt_fleet_worker_t *w);
 

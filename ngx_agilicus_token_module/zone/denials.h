@@ -167,6 +167,7 @@ typedef struct {
     uint32_t  dump;       /* everything is to be told */
     uint32_t  skipped;    /* an entry that its workers could not open: the
                              configuration of these; 0: none */
+    uint32_t  lacks;      /* another edge lacks a denial that is known here */
     uint64_t  dump_last;  /* the last number of that */
     uint64_t  asked;      /* ms, monotonic: others are to tell it; 0: none */
     uint64_t  unopened;   /* ms, monotonic: the last entry that cannot be; 0 */
