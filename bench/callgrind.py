@@ -55,7 +55,8 @@ def count(s, conf, name, path, tokens, options=(), ready=None, **values):
     libcrypto, heap = (
         sum(number(m) for m in
             re.finditer(r'^ *([\d,]+) .*' + where, text, re.M))
-        for where in ('libcrypto', r'(?:malloc|free|unlink_chunk).* \[.*libc\.so'))
+        for where in ('libcrypto',
+                      r'(?:malloc|free|unlink_chunk).* \[.*libc\.so'))
     requests = turns * len(tokens)
 
     return Count((total - libcrypto) / requests, libcrypto / requests,

@@ -13,7 +13,7 @@ from servers import Connection, workers
 
 STORM = 200
 
-# how long a client is waited for whose token cannot be asked about, seconds
+# seconds that a client may wait while its token cannot be asked about
 
 PATIENCE = 8
 

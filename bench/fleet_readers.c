@@ -213,7 +213,7 @@ hear(reader_t *r, double now)
 
     if (list->type == REDIS_REPLY_ARRAY) {
 
-        /* of one stream: its name, and a list of ids with a field and a value */
+        /* of a stream: its name, and a list of ids with a field and a value */
 
         list = list->element[0]->element[1];
 

@@ -316,7 +316,7 @@ entry(u_char *buf, size_t size, uint64_t n)
     facts.has_iat = 1;
     facts.iat = 1000000;
 
-    /* who it is for is the same for all */
+    /* all tokens are for the same user and organisations */
 
     for (i = 0; i < 5; i++) {
         id_of(i < 3 ? i : 5 * n + i, ids[i]);

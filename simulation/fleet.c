@@ -8,13 +8,15 @@
  * A fleet: edges that share what they deny through Redis.  Beside what the
  * model asks of each edge:
  *
- *  - an edge has denied what it has read of others, as if it had been asked to;
- *  - one that says it is healthy knows what has stood in the stream for longer
- *    than it may go without an answer, has had an answer lately, has read a
- *    mark that is not too old, and misses no number;
- *  - what is trimmed does not count any more, or stands behind;
- *  - when nothing goes wrong any more, all edges become healthy, and deny what
- *    Redis or an edge still had.
+ *  - an edge enforces each denial that it has read of another edge, like a
+ *    denial of its own;
+ *  - an edge that says it is healthy knows each entry that has stood in the
+ *    stream for longer than the edge may go without an answer; it has had an
+ *    answer lately, has read a mark that is not too old, and misses no number;
+ *  - a trimmed entry does not count any more, or the same denial stands later
+ *    in the stream;
+ *  - after the last fault, all edges become healthy, and enforce each denial
+ *    that Redis or an edge still has.
  */
 
 #include "host.h"
@@ -42,7 +44,7 @@
 #define QUIET     12000
 
 
-/* somebody was told that something is denied */
+/* a denial that an edge has confirmed, or has learned from its API */
 
 typedef struct {
     ngx_agt_denial_kind_e  kind;
@@ -51,7 +53,7 @@ typedef struct {
     int64_t                before;
     uint64_t               told;              /* Redis was; 0: not yet */
     uint64_t               known[SIM_EDGES];  /* since then; 0: not yet */
-    unsigned               lost:1;            /* nobody has it any more */
+    unsigned               lost:1;            /* Redis and all edges lost it */
 } act_t;
 
 
@@ -390,7 +392,7 @@ fleet_calls(void)
 }
 
 
-/* somebody was told so */
+/* an edge has confirmed a denial, or has learned it from its API */
 
 void
 fleet_denies(ngx_uint_t edge, ngx_agt_denial_kind_e kind, ngx_uint_t token,
@@ -418,7 +420,9 @@ fleet_denies(ngx_uint_t edge, ngx_agt_denial_kind_e kind, ngx_uint_t token,
 
     model_value(kind, token, digest, &value);
 
-    if (master.process->key(a->what.key, &edges[edge], kind, &value) != NGX_OK) {
+    if (master.process->key(a->what.key, &edges[edge], kind, &value)
+        != NGX_OK)
+    {
         sim_fail("start: a denial has no key");
     }
 
@@ -614,9 +618,9 @@ fleet_trims(ngx_uint_t edge, const redis_data_t *d, ngx_uint_t n)
 
 
 /*
- * 1 if an entry that says the same was taken away by somebody else; or if this
- * edge tells others that an own one stands, which has been trimmed: a new edge
- * misses it.
+ * 1 if a fault has deleted an entry with the same denial; or if such an entry
+ * of this edge has been trimmed, while the edge still tells others that it
+ * stands: a new edge misses it.
  */
 
 static ngx_uint_t
@@ -991,8 +995,9 @@ fleet_failover(void)
     }
 
     /*
-     * Sentinel ends all connections of a primary that it makes a replica.  Where
-     * they stay, a primary that soon is one again has lost entries unnoticed.
+     * Sentinel ends all connections of a primary that it makes a replica.  If
+     * they stayed open, an edge would not notice that a node which soon is the
+     * primary again has lost entries.
      */
 
     if (node->demoted && now.mono - node->demoted < AGAIN) {
@@ -1035,7 +1040,7 @@ fleet_end(void)
 
     fleet_back();
 
-    /* what nobody has any more cannot be known */
+    /* a denial that neither Redis nor an edge has cannot be known */
 
     d = &fleet_primary()->data;
 
@@ -1127,7 +1132,7 @@ fleet_is_well(ngx_uint_t last)
             return 0;
         }
 
-        /* also what nobody was told of, since its worker was killed */
+        /* also a denial whose worker was killed before it confirmed it */
 
         for (i = 0; i < nedges; i++) {
             n = master.process->lacks(&edges[e], &edges[i], &now);

@@ -23,7 +23,7 @@
 
 #define MAX_JOBS    16
 
-/* schedules of a child: what killed workers leave with libcrypto ends with it */
+/* schedules of a child, whose end frees the memory that killed workers leave */
 #define BATCH       250
 
 /* schedules that a shrinker may try, and the steps that it prints */

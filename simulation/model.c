@@ -27,7 +27,7 @@
 typedef struct {
     ngx_uint_t              edge;
     ngx_agt_denial_kind_e   kind;
-    ngx_uint_t              token;     /* of which it was; may be a listed one */
+    ngx_uint_t              token;     /* denied token; may be a listed one */
     uint64_t                mono;      /* its end */
     int64_t                 wall;
     int64_t                 before;
@@ -146,7 +146,7 @@ model_time(void)
         }
     }
 
-    /* what has ended once is given up, though the clock be set back later */
+    /* a sign-out that has ended stays over, even if the clock is set back */
 
     for (i = 0; i < nsign_outs; i++) {
         if (now.wall >= sign_outs[i].wall) {
@@ -188,10 +188,10 @@ model_sent(sim_call_t *call)
         }
 
         /*
-         * A call that took longer than its waiters is not joined any more, nor
-         * is one whose mark found no place, or was lost with the zone; and a
-         * worker that was stopped for so long that its mark was taken over goes
-         * on as if nothing had happened.
+         * A call that takes longer than its waiters is not joined any more.
+         * Nor is a call whose mark found no place, or was lost with the zone.
+         * A worker that was stopped for so long that its mark was taken over
+         * goes on as if nothing had happened.
          */
 
         c = other->request.data;
@@ -293,7 +293,7 @@ sim_answered(void)
             }
         }
 
-        /* a worker that was stopped meanwhile writes what has ended by then */
+        /* a worker that was stopped meanwhile writes a denial that has ended */
 
         if (until == w->now.wall + 1 && now.mono >= w->now.mono + 1000) {
             return;
@@ -335,7 +335,7 @@ sim_hooked(ngx_agt_denial_kind_e kind, ngx_uint_t token, int64_t until,
 }
 
 
-/* from now on whoever asked for the denial knows of it */
+/* from now on the caller may rely on the denial */
 
 static void
 model_is_denied(ngx_uint_t edge, ngx_agt_denial_kind_e kind, ngx_uint_t token,
@@ -908,7 +908,8 @@ model_feed(ngx_uint_t edge, ngx_uint_t all)
         sim_fail("healthy: the feed of another API counts");
     }
 
-    if (master.process->feed(&edges[edge], fed, now.mono) != NGX_AGT_FEED_HEALTHY)
+    if (master.process->feed(&edges[edge], fed, now.mono)
+        != NGX_AGT_FEED_HEALTHY)
     {
         return;
     }
@@ -1047,8 +1048,8 @@ sim_log(ngx_uint_t level, const char *format)
 
 
 /*
- * Somebody is about to deny a token: by itself, its session or its subject, for
- * all edges of a fleet.
+ * A sign-out, or a call of the hook, is about to deny a token: by itself, its
+ * session or its subject, for all edges of a fleet.
  */
 
 void

@@ -199,7 +199,7 @@ processes_find(struct dl_phdr_info *info, size_t size, void *data)
 
 #if !defined(__SANITIZE_ADDRESS__)
 
-/* little of it was written to, and what was not stays shared with the parent */
+/* copies only the blocks that differ: the others stay shared with the parent */
 
 static void
 processes_copy(u_char *dst, const u_char *src, size_t size)
@@ -475,8 +475,8 @@ sim_pause(const char *where)
     stops = (chance >> 16 & (fleet ? 0xffff : 0xff)) < stopping;
 
     /*
-     * A request is judged by what was known when it looked for the last time,
-     * so nothing happens between that look and the judgement.
+     * A request is judged by the denials that were known when it looked for the
+     * last time, so nothing happens between that look and the judgement.
      */
 
     if ((!dies && !stops) || strcmp(where, "ngx_agt_denials_generation") == 0) {

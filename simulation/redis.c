@@ -314,7 +314,7 @@ redis_run(void)
 }
 
 
-/* what has arrived is executed, as far as no XREAD waits */
+/* executes the commands that have arrived, until an XREAD waits */
 
 static void
 redis_arrive(wire_t *wire)

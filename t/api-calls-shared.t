@@ -318,8 +318,9 @@ sub expected {
     my $n = $own eq 'same' ? 0 : $place;
     my $status = $answers[$n];
 
-    # at one API a token that it calls revoked, or that the second has signed
-    # out, is denied to everybody: to the first one, too, if it is late
+    # at one API a token that it calls revoked, or that the second request has
+    # signed out, is denied for all requests: for the first one too, if it is
+    # late
 
     if ($own ne 'api' && $operation ne 'create') {
 

@@ -292,7 +292,7 @@ for my $try (1 .. 20) {
 cmp_ok($ratio, '<', 1.5, 'which hardly takes longer than to look it up');
 
 
-# two on two workers: how much later the one who joins is told
+# two requests on two workers: how much later the one that joins is told
 
 %c = connections();
 ($one, $two) = keys %c;
@@ -369,7 +369,7 @@ is(tally(map { $_->{status} } @res), '200: 40', 'forty ask in two ways');
 is($mock->calls(token => 'options'), 2, 'by two calls');
 
 
-# who waits has a deadline of its own
+# each request that waits has a deadline of its own
 
 send_request($c{$one}, '/page', 'late');
 sleep 0.05;
@@ -388,7 +388,7 @@ is($c{$one}->read->{status}, 200, 'who is not has the answer');
 is($mock->calls(token => 'late'), 1, 'of the same call');
 
 
-# the one who asked leaves
+# the client whose request began the call leaves
 
 send_request($c{$one}, '/page', 'left');
 ok($mock->wait_calls(1, token => 'left'), 'one asks');

@@ -201,7 +201,7 @@ is(scalar(grep { why($_) ne 'unavailable/timeout' } @res[0 .. 19]), 0,
 unhindered('by those that wait', @res[20 .. 39]);
 
 
-# one call for all who need it
+# one call for all requests that need it
 
 $mock->reset;
 @res = $nginx->many([ map { request('/page', 'slow') } 1 .. 50 ]);

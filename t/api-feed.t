@@ -2,7 +2,7 @@ use strict;
 use warnings;
 
 # The revocation feed: which rows deny what and how soon, which polls count,
-# what is said of its state, and who polls.
+# how its state is shown, and which worker polls.
 
 use File::Temp;
 use IO::Select;
@@ -551,7 +551,7 @@ is(scalar($nginx{slow}->log_lines(qr/feed is late/)), 0, 'it is not late');
 finished('slow');
 
 
-# who polls
+# one worker polls
 
 my ($poller) = pollers(1.7);
 
@@ -604,8 +604,8 @@ $c->close;
 finished('watched', allow => [ qr/exited on signal 9/ ]);
 
 
-# a worker of the configuration before does not poll for the one that has come,
-# not even where nobody else does, nor has told it to quit
+# a worker of the old configuration stops polling when a new configuration has
+# come, even if no other worker polls and the master has not told it to quit
 
 $server = feed('former');
 said('former', 'healthy', 'not polled yet');
@@ -905,7 +905,7 @@ sub peak {
 }
 
 
-# who polls in the next seconds
+# the workers that poll in the next seconds
 
 sub pollers {
     my ($seconds) = @_;

@@ -1,9 +1,9 @@
 use strict;
 use warnings;
 
-# The public keys of the API: who fetches them and when, which answers count,
-# what is kept over reloads and deaths, and keys that come and go without one
-# good token being refused.
+# The public keys of the API: which worker fetches them and when, which answers
+# count, which keys are kept over reloads and deaths of workers, and keys that
+# come and go without one good token being refused.
 
 use File::Temp;
 use JSON::PP ();

@@ -1,7 +1,7 @@
 use strict;
 use warnings;
 
-# Who may answer for the API: certificates, versions of TLS, client
+# Which server may answer for the API: certificates, versions of TLS, client
 # certificates, and that a token is not sent to any other server.
 
 use Test::More;

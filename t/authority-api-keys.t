@@ -218,7 +218,7 @@ subtest 'POST' => sub {
     is $made->{status}{oper_status}, 'active', 'status: oper_status';
     ok !$made->{status}{masquerading}, 'status: masquerading';
 
-    # who may, and for whom
+    # which callers may make a key, and for which users
 
     refuses make({ %ben, scopes => ['urn:agilicus:users:owner'] }), 403,
             'FORBIDDEN', 'a scope that is not permitted';

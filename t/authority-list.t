@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The list of tokens that agilicus-authority gives: what it can be asked for, by
-# whom, and how dates are written.
+# The list of tokens that agilicus-authority gives: the arguments that it takes,
+# the callers that may read it, and how dates are written.
 
 use strict;
 use warnings;

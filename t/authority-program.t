@@ -483,7 +483,7 @@ subtest 'faults' => sub {
     is slurp("$dir/hanging.log"), "GET /v1/tokens/jwsk 000 -\n",
        '--hang: is logged all the same';
 
-    # who leaves is noticed
+    # a client that leaves is noticed
 
     my $open = sub {
         return scalar(() = glob "/proc/$hanging->{pid}/fd/*");

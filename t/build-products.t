@@ -1,8 +1,9 @@
 #!/usr/bin/perl
 
-# What is built: versions that agree, a module that is hardened, depends on
-# what is declared and comes out the same twice, and can be installed.
-# AGILICUS_TEST_QUICK=1 leaves out what has to be built first.
+# The products of a build: versions that agree, and a module that is hardened,
+# depends on the declared libraries only, comes out the same twice, and can be
+# installed.  AGILICUS_TEST_QUICK=1 leaves out the products that have to be
+# built first.
 
 use strict;
 use warnings;
@@ -240,8 +241,8 @@ subtest 'the authority is hardened' => sub {
 };
 
 
-# each line of the list in SECURITY.md, with a file that is linked, by whom, and
-# the package that has it on Debian 12 with its version
+# each line of the list in SECURITY.md: a file that is linked, the program that
+# links it, and the package that has it on Debian 12 with its version
 
 sub declared {
     return map { { file => $_->[1] =~ s/`//gr, by => $_->[2],

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Mistakes of somebody who writes a first configuration, one in each: what
-# "nginx -t" says names the directive, and what to write in its place.
+# Mistakes that administrators make in a first configuration, one in each: the
+# message of "nginx -t" names the directive, and what to write in its place.
 
 use strict;
 use warnings;

@@ -406,7 +406,7 @@ is($sessions->calls(path => '/v1/tokens/revoke', token => "leaves-$_"), 1,
    'one worker has told the API, once') for 1 .. 5;
 is(scalar($out->log_lines(qr/exited on signal/)), 0, 'no worker died of it');
 
-# they leave even before the API has said whose token it is
+# clients that leave even before the API has sent the facts of the token
 
 for my $i (1 .. 5) {
     my $c = $out->connect;

@@ -55,7 +55,7 @@ EOC
 EOC
 );
 
-# nobody calls with the second
+# no call is made with the second credential
 
 my %ends = (late => time + 200000, early => time + 100000);
 

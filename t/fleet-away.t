@@ -1,9 +1,9 @@
 use strict;
 use warnings;
 
-# Edges that come while others have told much already: one that is new misses
-# nothing of what was trimmed; one that was away while everything was told again
-# tells what it alone knows.
+# Edges that come while others have told much already: a new edge misses no
+# denial of the trimmed entries; an edge that was away while all others told
+# their denials again tells the denials that it alone knows.
 
 use Test::More;
 use Time::HiRes qw(sleep);

@@ -83,7 +83,7 @@ sub proxy {
 }
 
 
-# both are of one fleet, and somebody marks at both, as after a failover
+# both are of one fleet, and an edge writes marks at each, as after a failover
 
 my @fleets = map { FleetEdges->new($_->url, healing => 40) } @redis;
 my @marking = map { $_->edge } $fleets[0];

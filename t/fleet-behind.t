@@ -1,9 +1,10 @@
 use strict;
 use warnings;
 
-# The edge that leads has not read an entry that another one has, and which was
-# lost with its writer: nothing is missing by its numbers.  Who knows more asks
-# for everything, and tells it; also one that was away itself meanwhile.
+# The edge that leads has not read an entry that another edge has read, and the
+# entry was lost with its writer: by its numbers, the edge that leads misses
+# nothing.  The other edge, which knows more, asks for everything, and tells it;
+# it does so even if it was away itself meanwhile.
 
 use Test::More;
 use Time::HiRes qw(sleep);

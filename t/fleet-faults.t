@@ -1,8 +1,9 @@
 use strict;
 use warnings;
 
-# Somebody who can write to Redis, with and without the key; clocks that differ;
-# edges and workers that are killed or stand still; a key that is changed.
+# An attacker who can write to Redis, with and without the key; clocks that
+# differ; edges and workers that are killed or stand still; a key that is
+# changed.
 
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -36,7 +37,7 @@ sub script {
 }
 
 
-# an entry of somebody who has the key, or another one
+# an entry of an attacker, sealed with the right key or with another one
 
 sub append {
     my (%opt) = (key => $key, name => 'agilicus', version => 1, kind => 3,
@@ -128,7 +129,7 @@ EOL
 }
 
 
-# numbers of a writer that nobody has, with the right key
+# numbers of a writer that no edge has, sealed with the right key
 
 append(kind => 4, number => 5);
 append(kind => 4, number => 7);
@@ -167,7 +168,7 @@ $fleet->refused($one, $_, 'it is heard though the worker has died') for @pending
 $fleet->healthy('all are well', $one, $two);
 
 
-# an edge dies, the one that leads, with a denial that nobody else knows
+# the edge that leads dies, with a denial that no other edge knows
 
 {
     my ($leads, $other) = $fleet->figures($one)->{leads} ? ($one, $two)

@@ -42,7 +42,7 @@ EOC
 my $every = "$feed agilicus_token_revocation_feed interval=1s;";
 
 
-# an edge whose lease somebody else takes: for the end of this file
+# an edge whose lease is taken by another edge: for the end of this file
 
 my $other_redis = RedisServer->start;
 my $other_fleet = FleetEdges->new($other_redis->url);
@@ -183,7 +183,7 @@ ok(wait_feed($_, 'healthy'), 'polls are answered: feeds are healthy')
 ok($fleet->wait_for(10, sub { here(@rest) == 1 }), 'one edge polls');
 
 
-# what one poll could not read, nobody knows
+# a row that the polling edge cannot read is known to no edge
 
 $mock->script(paths => { 'GET /v1/tokens' => {
     json => { limit => 100, tokens => [ 'no row' ] } } });

@@ -49,7 +49,7 @@ my $n = 0;
     is($fleet->why($one, 'two'), 'active/', 'none hears the other');
     is($fleet->why($two, 'one'), 'active/', 'either way');
 
-    # nobody tells what was skipped
+    # while its workers stand still, an edge does not tell its denial again
 
     my @workers = $one->workers;
 
@@ -68,7 +68,7 @@ my $n = 0;
 
 
 # the key is changed, and the old one taken away when the entries that it has
-# sealed have ended; nobody is late
+# sealed have ended; no edge is late
 
 {
     my $all = TestClock->new;

@@ -1,8 +1,8 @@
 use strict;
 use warnings;
 
-# The edge that leads trims the stream when that has filled Redis, and when its
-# marks are long; what was deleted is not taken for trimmed.
+# The edge that leads trims the stream when the stream has filled Redis, and
+# when its marks are long; a deleted entry is not taken for a trimmed one.
 
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -88,7 +88,7 @@ sub used {
 }
 
 
-# marks of many writers, as somebody who has the key may write them
+# marks of many writers, as an attacker who has the key may write them
 
 {
     my $redis = RedisServer->start;
@@ -126,8 +126,8 @@ sub used {
 }
 
 
-# what somebody has deleted of an edge that is gone, and what stood behind it is
-# trimmed
+# an entry of an edge that is gone is deleted, and the entries that stood behind
+# it are trimmed
 
 {
     my $redis = RedisServer->start;

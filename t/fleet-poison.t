@@ -1,8 +1,8 @@
 use strict;
 use warnings;
 
-# Somebody who can write to Redis and has not the key holds no edge up: by large
-# entries, or other values of the keys of a fleet.
+# An attacker who can write to Redis, but has not the key, cannot hold an edge
+# up by large entries, or by other values of the keys of a fleet.
 
 use IO::Socket::UNIX;
 use Test::More;

@@ -1,8 +1,8 @@
 use strict;
 use warnings;
 
-# What is missing at several edges at once, who all ask for it, and what was
-# flushed: denials are told again as often as needed, not once for each edge.
+# Denials that several edges miss at once and all ask for, and denials that were
+# flushed: they are told again as often as needed, not once for each edge.
 
 use Test::More;
 use Time::HiRes qw(sleep);
@@ -55,7 +55,7 @@ appended();
 ok($fleet->wait_why($_, $many, 'revoked/jti', 20), 'and known') for @others;
 
 
-# an entry that is deleted before anybody else reads it
+# an entry that is deleted before another edge reads it
 
 my $before = told();
 

@@ -66,8 +66,8 @@ isnt($fleet->state($slow), 'healthy', 'the edge is late');
 $slow->finish('an edge ends', allow => $allow);
 
 
-# an entry that is deleted while the edge's own reading waits; nobody leads, so
-# no mark makes anybody ask for it
+# an entry that is deleted while the edge's own reading waits; no edge leads, so
+# no mark makes an edge ask for it
 
 mkdir $control or die "$control: $!\n";
 

@@ -1,8 +1,8 @@
 use strict;
 use warnings;
 
-# An edge that stays with a primary which the others have left: what was
-# acknowledged there more than a minute ago is told to the new one all the same.
+# An edge that stays with a primary which the others have left: the denials that
+# the old primary acknowledged more than a minute ago are told to the new one.
 
 use Test::More;
 use Time::HiRes qw(sleep time);

@@ -2,8 +2,9 @@ use strict;
 use warnings;
 
 # How long denials stay in the stream after their end: as long as the longest
-# leeway that an edge has told of, and no longer.  An edge with a longer one that
-# nobody knew of is not healthy as long as it may lack denials that still count.
+# leeway that an edge has told of, and no longer.  An edge with a longer leeway,
+# which it has not told, is not healthy while it may lack denials that still
+# count for it.
 
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -58,7 +59,7 @@ EOL
 }
 
 
-# what has ended goes, and the last mark stays
+# the entry of a denial that has ended is trimmed, and the last mark stays
 
 $fleet->healthy('an edge', $short);
 
@@ -74,7 +75,7 @@ my @marks = map { sleep 0.05; kind(2) } 1 .. 100;
 is(scalar(grep { $_ == 0 } @marks), 0, 'there is always a mark');
 
 
-# a longer leeway: what has gone would still count
+# an edge with a longer leeway: the trimmed denial would still count for it
 
 my $long = edge(80);
 
@@ -97,8 +98,8 @@ is($fleet->why($new, $kept), 'revoked/jti', 'and knows it');
 $new->finish('it ends', allow => [ qr/agilicus token: fleet/ ]);
 
 
-# a leeway that becomes longer: what is denied lasts longer, and the edge cannot
-# know what has ended before
+# a leeway that becomes longer: denials last longer, and the edge cannot know
+# the denials that have ended before
 
 my $last = $fleet->deny($short);
 

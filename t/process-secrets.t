@@ -209,7 +209,7 @@ my $until = time + 5 * $slow;
 
 sleep 0.01 while $nginx->workers < 2 && time < $until;
 
-# who takes the first connection serves, the other looks on
+# the worker that takes the first connection serves, the other one is idle
 
 my $server = HttpMessage::header($nginx->get('/pid'), 'X-Pid');
 my ($idle) = grep { $_ != $server } $nginx->workers;

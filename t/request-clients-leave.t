@@ -154,7 +154,7 @@ sleep 0.2;
 is(ask('/', 'half')->{status}, 503, 'half an answer in the meantime');
 
 
-# one that goes, and whose request goes on to what follows it
+# a client leaves, and a subrequest follows its request all the same
 
 $mock->reset;
 $nginx->many([ request('/followed', 'slow-5', abort => 0.05) ]);
@@ -166,7 +166,7 @@ is(ask('/', 'slow-5')->{status}, 200, 'and its answer has been kept');
 is($mock->calls(token => 'slow-5'), 1, 'from that one call');
 
 
-# one of several who wait for the same
+# one of several clients that wait for the same answer leaves
 
 $mock->reset;
 

@@ -2,7 +2,7 @@ use strict;
 use warnings;
 
 # Refusals that need something out of the ordinary: a library that fails, a
-# name that cannot be looked up, a budget that everybody together has spent.
+# name that cannot be looked up, a budget that all clients together have spent.
 
 use File::Temp ();
 use Test::More;
@@ -92,7 +92,7 @@ is(ask('/name', 'token-3'), '503 unavailable/resolve',
    'a name that cannot be looked up');
 
 
-# three calls a minute, for everybody: two are spent
+# three calls a minute, for all clients together: two are spent
 
 ask('/', 'token-4');
 

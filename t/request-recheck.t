@@ -364,7 +364,7 @@ is(deny('waits'), 204, 'the token is denied meanwhile');
 like($waits->read_some(6 * $slow), qr{^HTTP/1.1 401 }, 'which is answered');
 $waits->close;
 
-# whose they were, although their tokens are no longer good
+# the log names the users, although their tokens are no longer good
 
 open my $whose, '<', $nginx->prefix . '/whose.log' or die "whose.log: $!\n";
 my $log = do { local $/; <$whose> };

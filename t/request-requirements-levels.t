@@ -7,7 +7,8 @@ use MockAPI;
 
 sub with { my (%token) = @_; return { token => \%token } }
 
-# as whom a token may act: "a" for scope a, org a, role a, audience a
+# the name of a token is the name of its rights: "a" has scope a, org a, role a
+# and audience a
 
 my %of;
 

@@ -20,7 +20,7 @@ my $json = JSON::PP->new->utf8->canonical;
 my $exp = time + 3600;
 
 
-# Who may do something says so in all the ways that a location can ask for;
+# The token of "alice" has rights of each kind that a location can require;
 # "mallory" has the same rights, and is on the lists that forbid.
 
 sub person {
@@ -90,8 +90,8 @@ my $nginx = NginxProcess->new(workers => 1, log_level => 'info');
 chmod 0600, $nginx->write_file('credential', "edge\n");
 $nginx->write_file('passwords', "admin:{PLAIN}secret\n");
 
-# ways to make a value from the subject: "ok" and the like for all but mallory,
-# who is on the list, or for alice only
+# ways to make a value from the subject: "ok" and the like for all users but
+# mallory, or for alice only
 
 my %made = (
     map_deny => <<'EOC',

@@ -184,7 +184,7 @@ is(ask('every', '/loose/a%2fb//c/..;/'), "200 127.0.0.1 /a/b/c/..;/\n",
    'where there are no rules, none of this is refused');
 
 
-# paths that say the same to everybody
+# paths that every server reads in the same way
 
 my %clear = (
     '/public/' => 'public', '/public/a.b..c' => 'public',

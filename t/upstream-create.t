@@ -1,8 +1,9 @@
 use strict;
 use warnings;
 
-# Tokens for callers who are known otherwise: a caller who was not identified
-# gets none, no caller gets that of another, and it is checked like any token.
+# Tokens for callers that were identified by other means than a token: a caller
+# that was not identified gets none, no caller gets the token of another one,
+# and the token is checked like any token.
 
 use HTTP::Tiny ();
 use IO::Socket::SSL ();
@@ -137,7 +138,7 @@ my $create = 'agilicus_token_create sub=$http_x_sub org=org-1 '
              . 'audiences=aud scopes=read,write?';
 
 
-# what several locations have, with a way each to know who asks
+# a location with one way to identify the caller
 
 sub place {
     my ($path, $identity, $more) = @_;
@@ -154,7 +155,7 @@ EOC
 }
 
 
-# who asks has the name that goes with a password
+# the caller has the name that goes with its password
 
 sub named {
     my ($path, $identity, $more) = @_;

@@ -1,5 +1,5 @@
-# Headers that tell upstream who is calling: from a good token only, and never
-# as a client sent them, in whatever spelling.
+# Headers that give upstream the identity of the caller: from a good token only,
+# and never as a client sent them, in whatever spelling.
 
 use lib 't/lib';
 use AgilicusTest;

@@ -160,7 +160,7 @@ EOC
 $nginx->start;
 
 
-# [ path, whether by password, what upstream gets, whether it is told who ]
+# [ path, by a password?, the token that upstream gets, and the identity too? ]
 
 my @places = (
     [ '/forward',       0, 'Bearer own.%s',         1 ],

@@ -1,8 +1,8 @@
 use strict;
 use warnings;
 
-# Reissued tokens over time: one call for all who want the same, kept no longer
-# than the parent lasts, gone with it, and revoked then.
+# Reissued tokens over time: one call for all requests that need the same token.
+# It is kept no longer than its parent lasts, goes with it, and is revoked then.
 
 use JSON::PP ();
 use Test::More;

@@ -1,4 +1,5 @@
-# What is remembered of a token, for whom, and what is asked again.
+# Which answers about a token are remembered, which requests may use them, and
+# when the API is asked again.
 
 use lib 't/lib';
 use AgilicusTest;

@@ -422,8 +422,8 @@ def match_path(pattern, search, path, query, whole):
 def match_named(pattern, request, text):
     """Whether this is the very path, with the parameters that it has."""
 
-    m = re.fullmatch(r"\^?((?:\\[^0-9A-Za-z]|[^\\^$.|?*+()\[\]{}])+)\$?", pattern,
-                     re.S)
+    m = re.fullmatch(r"\^?((?:\\[^0-9A-Za-z]|[^\\^$.|?*+()\[\]{}])+)\$?",
+                     pattern, re.S)
 
     return (m is not None and not request["search"] and ";" in m[1]
             and re.sub(r"\\(.)", r"\1", m[1], flags=re.S) == text)

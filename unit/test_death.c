@@ -385,7 +385,7 @@ prepare_flights(void)
 
     prepare_empty();
 
-    /* another process, still there, whose call should have ended by now */
+    /* another process, which is alive, but its call is past its deadline */
 
     ngx_pid = 5;
 
@@ -544,8 +544,9 @@ check_facts(void)
 
 
 /*
- * Who denies hears of the death, for there was no answer, and denies again: an
- * entry that was found clean before is then looked at again, or is gone.
+ * The caller gets no answer from a process that dies, so it sends the denial
+ * again: an entry that was found clean before is then looked at again, or is
+ * gone.
  */
 
 static void

@@ -90,7 +90,7 @@ static const struct {
     { NGX_AGT_REQUIRE_VALUES, 0, 0, { S("") }, 1,
       "agilicus_token_require 2: value 1 is empty" },
 
-    /* a value of somebody else stays within its apostrophes, and on its line */
+    /* a value from outside stays within its apostrophes, and on its line */
 
     { NGX_AGT_REQUIRE_ORG, 0, 0, { S("a'; has 'b\r\n\"\\,\x1b") }, 1,
       "agilicus_token_require_org 2: needs one of "

@@ -42,7 +42,8 @@ static size_t pem_of(const char *type, const char *group, u_char *out);
 /* the order of the group, which no part of a signature reaches */
 #define ORDER  "_____wAAAAD__________7zm-q2nF56E87nKwvxjJVE"
 
-#define PRIVATE  "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
+#define PRIVATE                                                               \
+    "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
 
 
 static u_char            point[NGX_AGT_ES256_POINT];

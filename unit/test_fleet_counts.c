@@ -286,7 +286,8 @@ test_lines(void)
     mark("a:4-6");
     unit_check(strcmp(lines_of(), "a:4-3") == 0);
 
-    unit_test("all from a number on are read only where none before is unknown");
+    unit_test("all from a number on are read only where none before is "
+              "unknown");
 
     begin(4);
 

@@ -13,7 +13,8 @@
 #include "fleet/key.h"
 
 
-#define DIGITS  "000102030405060708090a0b0c0d0e0fF0e1D2c3B4a5968778695a4b3c2d1e0f"
+#define DIGITS                                                                \
+    "000102030405060708090a0b0c0d0e0fF0e1D2c3B4a5968778695a4b3c2d1e0f"
 
 
 static void test_key(void);
@@ -54,7 +55,7 @@ madvise(void *addr, size_t len, int advice)
 }
 
 
-/* whoever unmaps the pages has zeroed them */
+/* the pages with the keys must be zeroed before they are unmapped */
 
 int
 munmap(void *addr, size_t len)
@@ -247,7 +248,7 @@ test_files(void)
                       "is not a regular file"));
     unit_check(err == 0);
 
-    /* a pipe that nobody writes to must not hold nginx up */
+    /* a pipe without a writer must not hold nginx up */
 
     (void) snprintf(pipe, sizeof(pipe), "%s.pipe", name);
     unit_check(mkfifo(pipe, 0600) == 0);

@@ -619,7 +619,8 @@ test_names(void)
 
     static const char  *keys[] = { "a", "ab" };
 
-    unit_test("a name is HKDF-SHA256 with the first key, and no key that seals");
+    unit_test("a name is HKDF-SHA256 with the first key, and no key that "
+              "seals");
 
     memset(digest, 'd', 32);
 

@@ -84,7 +84,7 @@ test_one(void)
         unit_check(look(pid, &follows[pid], 1002) == NGX_AGAIN);
     }
 
-    /* even one who leads it follows, if it asks again */
+    /* even the process that leads the call follows it, if it asks again */
 
     unit_check(lead(1, 7, 1003, &follows[1]) == NGX_AGAIN);
     unit_check(ngx_agt_flight_count(zone, 1003) == 1);
@@ -266,7 +266,7 @@ test_deadline(void)
     unit_check(lead(2, 7, 4999, &follows) == NGX_AGAIN);
     unit_check(look(2, &follows, 4999) == NGX_AGAIN);
 
-    /* who follows waits for as long as who leads does */
+    /* the process that follows waits for as long as the one that leads */
 
     unit_check(look(2, &follows, 8998) == NGX_AGAIN);
     unit_check(look(2, &follows, 8999) == NGX_DECLINED);
@@ -511,7 +511,10 @@ test_failed(void)
 }
 
 
-/* some processes, some keys: never two who lead, unless one is given up */
+/*
+ * Some processes, some keys: never do two processes lead a call for one key,
+ * unless one of the calls is given up.
+ */
 
 static void
 test_model(void)

@@ -785,13 +785,16 @@ test_object(void)
           "\"last_mfa_time\":7,\"aud\":[],\"scopes\":[],\"roles\":{},"
           "\"resource_permissions\":[],\"n\":0,\"s\":\"true\",\"t\":true,"
           "\"e\":\"\"}" },
-        { "{\"sub\":\"\\\"\\\\\\u0001\\u007f\\u20ac\",\"org\":\"o\",\"aud\":\"b\","
+        { "{\"sub\":\"\\\"\\\\\\u0001\\u007f\\u20ac\","
+          "\"org\":\"o\",\"aud\":\"b\","
           "\"roles\":{\"a\":[\"p\",\"q\"],\"b\":[],\"c\":\"r\"},"
           "\"Masquerading\":1,\"\\n\":\"\\u0000x\"}", NULL },
-        { "{\"sub\":\"\\\"\\\\\\u0001\\u007f\\u20ac\",\"org\":\"o\",\"aud\":\"b\","
+        { "{\"sub\":\"\\\"\\\\\\u0001\\u007f\\u20ac\","
+          "\"org\":\"o\",\"aud\":\"b\","
           "\"roles\":{\"a\":[\"p\",\"q\"],\"b\":[],\"c\":\"r\"},"
           "\"Masquerading\":1,\"\\n\":\"\\u001fx\"}",
-          "{\"masquerading\":false,\"sub\":\"\\\"\\\\\\u0001\\u007f\xe2\x82\xac\","
+          "{\"masquerading\":false,"
+          "\"sub\":\"\\\"\\\\\\u0001\\u007f\xe2\x82\xac\","
           "\"org\":\"o\",\"aud\":[\"b\"],\"scopes\":[],"
           "\"roles\":{\"a\":[\"p\",\"q\"],\"c\":[\"r\"]},"
           "\"resource_permissions\":[],\"Masquerading\":1,"

@@ -129,7 +129,8 @@ test_sign_outs(void)
 {
     ngx_uint_t  i, taken;
 
-    unit_test("sign-outs wait where all do, and then in 64 places of their own");
+    unit_test("sign-outs wait where all do, and then in 64 places of their "
+              "own");
 
     begin();
     unit_check(fill(SIGN_OUT, 1, 513) == 513);

@@ -79,7 +79,7 @@ test_off(void)
     unit_check(find(1)->number == 1);
     unit_check(ngx_agt_numbers_last(denials) == 1);
 
-    /* off, and on again: what was numbered may say more by now */
+    /* off, and on again: a numbered denial may have become stronger */
 
     denials->sh->numbers.on = 0;
     unit_check(deny(1, NGX_AGT_DENIED_BY_HOOK, 200, 0) == NGX_DECLINED);
@@ -115,7 +115,7 @@ test_order(void)
     unit_check(take(2, 2) == 2 && taken[0].number == 2);
     unit_check(take(4, 10) == 1 && take(5, 10) == 0 && take(9, 10) == 0);
 
-    /* what was never active here is nobody else's concern */
+    /* other edges are not told of a token that was never active here */
 
     memset(&args, 0, sizeof(args));
     args.api = api;
@@ -150,7 +150,7 @@ test_strengthened(void)
     unit_check(deny(1, NGX_AGT_DENIED_BY_FEED, 100, 0) == NGX_DECLINED);
     unit_check(find(1)->number == 1);
 
-    /* nobody was told the number yet */
+    /* no other edge was told the number yet */
 
     (void) deny(1, NGX_AGT_DENIED_BY_FEED, 150, 0);
     unit_check(find(1)->number == 1 && ngx_agt_numbers_last(denials) == 1);
@@ -200,7 +200,7 @@ test_learned(void)
     (void) learn(1, NGX_AGT_DENIED_BY_HOOK, 300, 0);
     unit_check(find(1)->number & NGX_AGT_NUMBER_OTHERS);
 
-    /* who tells less may not know that there is more */
+    /* an edge that tells less may not know of the stronger denial */
 
     find(1)->number = NGX_AGT_NUMBER_OTHERS | 7;
     (void) learn(1, NGX_AGT_DENIED_BY_HOOK, 200, 0);

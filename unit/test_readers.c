@@ -17,8 +17,8 @@
 
 
 /*
- * Who looks up facts does not hold the mutex.  What it gets must be one answer,
- * whole, whatever happens to the zone between two of its instructions.
+ * A worker looks up facts without the mutex.  It must get one answer, whole,
+ * whatever happens to the zone between two of its instructions.
  */
 
 #define SIZE     (9 * 4096)
@@ -92,8 +92,8 @@ main(void)
     stub_seed(17);
     stub_clock(1000000, 1700000000);
 
-    shared = mmap(NULL, 2 * SIZE, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS,
-                  -1, 0);
+    shared = mmap(NULL, 2 * SIZE, PROT_READ|PROT_WRITE,
+                  MAP_SHARED|MAP_ANONYMOUS, -1, 0);
     told = mmap(NULL, sizeof(told_t), PROT_READ|PROT_WRITE,
                 MAP_SHARED|MAP_ANONYMOUS, -1, 0);
 
@@ -327,9 +327,9 @@ prepare_denials(void)
 
 
 /*
- * It moves to another place in one change: never is there none, and yet who
- * looks at one place after the other may miss it.  No denial does this now; a
- * recovery or another table might.
+ * Moves the denial to another place in one change.  The denial is in the set at
+ * any time, and yet a reader that looks at one place after the other may miss
+ * it.  No denial is moved like this now; a recovery or another table might.
  */
 
 static void
@@ -536,7 +536,7 @@ writer(void)
 }
 
 
-/* each byte says whose it is and of which answer */
+/* each byte depends on the token and on the answer that it belongs to */
 
 static void
 put(ngx_uint_t n, ngx_agt_class_e class, uint64_t sent, size_t len)

@@ -713,7 +713,7 @@ test_insane(void)
 }
 
 
-/* who reads without the lock may meet any bytes at all */
+/* a reader without the lock may meet any bytes at all */
 
 static void
 test_anything(void)

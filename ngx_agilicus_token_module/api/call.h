@@ -146,7 +146,7 @@ struct ngx_agt_call_s {
     ngx_str_t                   url;
     ngx_str_t                   body;
     ngx_str_t                   bearer;
-    ngx_str_t                   headers;    /* of who made the call */
+    ngx_str_t                   headers;    /* of the request that began it */
     ngx_str_t                   data;
     ngx_msec_t                  connect_timeout;
     ngx_msec_t                  timeout;

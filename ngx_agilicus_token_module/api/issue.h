@@ -36,9 +36,10 @@ typedef struct {
     ngx_str_t                       headers;  /* see curl */
 
     /*
-     * Of a reissue: the presented token, or the raw token of the API key that
-     * was presented; the key under which what was presented is denied; and
-     * the one of that raw token, NULL if a token was presented.
+     * Of a reissue: the presented token, or the raw token of the presented API
+     * key; the key under which the presented token or API key is denied; and
+     * the key under which that raw token is denied, NULL if a token was
+     * presented.
      */
     ngx_str_t                       token;
     const u_char                   *parent;

@@ -55,9 +55,9 @@ ngx_int_t ngx_agt_check_location(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf);
 ngx_int_t ngx_agt_check_exchange(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf);
 
 /*
- * Refuses a revocation hook or a purge that anybody could reach, and gives the
- * location of a hook a buffer for the largest body that it takes.  NGX_OK or
- * NGX_ERROR.
+ * Refuses a revocation hook or a purge that every client could reach, and gives
+ * the location of a hook a buffer for the largest body that it takes.  NGX_OK
+ * or NGX_ERROR.
  */
 ngx_int_t ngx_agt_check_hook(ngx_conf_t *cf, ngx_agt_loc_conf_t *conf);
 

@@ -30,7 +30,7 @@ char *ngx_agt_set_requirement(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /*
  * Returns 1 if a location, whose levels have been merged, requires more of a
- * token than flags and ages do, which say nothing of whose token it is; else 0.
+ * token than flags and ages, which do not identify the user; else 0.
  */
 ngx_uint_t ngx_agt_requirements_have_values(const ngx_agt_loc_conf_t *conf);
 

@@ -38,23 +38,23 @@ ngx_int_t ngx_agt_file_read_pem(ngx_conf_t *cf,
     const ngx_agt_setting_t *setting, ngx_uint_t key, ngx_str_t *content);
 
 /*
- * Reads the credential of this edge, likewise: a file that not everybody may
- * read, with one bearer token (RFC 6750, section 2.1) and line breaks behind it
- * at most.
+ * Reads the credential of this edge, likewise.  The file must not be readable
+ * by every user.  It has one bearer token (RFC 6750, section 2.1), and line
+ * breaks behind it at most.
  */
 ngx_int_t ngx_agt_file_read_credential(ngx_conf_t *cf,
     const ngx_agt_setting_t *setting, ngx_str_t *content);
 
 /*
- * Reads a password, likewise: a file that not everybody may read, with one line
- * of text.
+ * Reads a password, likewise.  The file must not be readable by every user.  It
+ * has one line of text.
  */
 ngx_int_t ngx_agt_file_read_password(ngx_conf_t *cf,
     const ngx_agt_setting_t *setting, ngx_str_t *content);
 
 /*
- * Reads a file of public keys on P-256 in PEM, likewise; everybody may read it.
- * "keys" has places for NGX_AGT_ES256_KEYS; "*n" is set to their number.
+ * Reads a file of public keys on P-256 in PEM, likewise.  Every user may read
+ * it.  "keys" has places for NGX_AGT_ES256_KEYS; "*n" is set to their number.
  */
 ngx_int_t ngx_agt_file_read_keys(ngx_conf_t *cf,
     const ngx_agt_setting_t *setting, ngx_agt_key_t *keys, ngx_uint_t *n);

@@ -688,7 +688,7 @@ ngx_agt_figure_next(const ngx_agt_figure_t *f, const u_char *set, ngx_uint_t *i,
                 return 0;
             }
 
-            /* what has not happened yet, but may, is there as well */
+            /* a decision that may be made is shown even if its count is 0 */
 
         } while (decisions[n] == 0 && !ngx_agt_reason_belongs(b, a));
 

@@ -47,8 +47,8 @@ typedef struct {
 void ngx_agt_detail_begin(ngx_agt_detail_t *d, u_char *buf);
 
 /*
- * Add words of our own, which have no byte that a detail cannot have; a number;
- * and a text of somebody else.
+ * Add words of this module, which have no byte that a detail cannot have; a
+ * number; and a text from a request, a token or the configuration.
  */
 void ngx_agt_detail_words(ngx_agt_detail_t *d, const char *words);
 void ngx_agt_detail_number(ngx_agt_detail_t *d, int64_t number);

@@ -23,8 +23,8 @@ typedef struct {
 
 
 /*
- * Gets a token created for a caller who has none.  NGX_OK, NGX_AGAIN while the
- * request waits, or the status of a refusal.
+ * Gets a token created for a caller without a token.  NGX_OK, NGX_AGAIN while
+ * the request waits, or the status of a refusal.
  */
 ngx_int_t ngx_agt_create(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf);

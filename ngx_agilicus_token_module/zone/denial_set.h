@@ -90,8 +90,8 @@ ngx_agt_denial_set_t *ngx_agt_denial_set_init(void *mem,
 
 /*
  * Adds a denial, or makes an existing one last longer, deny more and be better
- * protected; never weakens a denial.  May move another one, which is not to be
- * found for a moment: who holds no lock must look again.
+ * protected; never weakens a denial.  May move another denial, which cannot be
+ * found for a moment: a reader without the lock must look again.
  *
  * NGX_OK        added, or strengthened: tokens that were found clean must be
  *               checked again

@@ -473,7 +473,7 @@ ngx_agt_denials_learn(ngx_agt_denials_t *denials,
 }
 
 
-/* one whose mark has no time was made now */
+/* a denial whose mark has no time counts as made now */
 
 static ngx_int_t
 ngx_agt_denials_add_one(ngx_agt_denials_t *denials, ngx_agt_denial_t *add,

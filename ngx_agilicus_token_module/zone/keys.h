@@ -16,9 +16,10 @@
 
 
 /*
- * The public keys of an API.  They lie in the first zone, with who fetches them
- * and when; each worker has a copy that is ready to verify with.  Keys judge a
- * token only to refuse it, so no keys at all is always a good answer.
+ * The public keys of an API.  They lie in the first zone, with the process that
+ * fetches them and the time of the fetch; each worker has a copy that is ready
+ * to verify with.  Keys judge a token only to refuse it, so no keys at all is
+ * always a good answer.
  *
  * The functions with "zone" take its mutex; the zone has NGX_AGT_ZONE_KEYS_MIN
  * bytes at least.  "source" is the digest of where

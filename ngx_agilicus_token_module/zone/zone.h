@@ -206,7 +206,7 @@ typedef struct {
 } ngx_agt_api_state_t;
 
 
-/* the public keys of an API, and who fetches them; see keys */
+/* the public keys of an API, and the process that fetches them; see keys */
 
 typedef struct {
     u_char         source[NGX_AGT_DIGEST_LEN]; /* where they come from */

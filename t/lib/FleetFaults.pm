@@ -2,7 +2,7 @@ package FleetFaults;
 
 # Runs of random faults of a fleet of three edges with a real Redis, of its own
 # API, and a proxy before each edge.  No edge that says that it is healthy may
-# let in what was denied.
+# allow a denied token.
 #
 #   my $faults = FleetFaults->new(seed => 1);
 #   my @wrong = $faults->run($number);     strings, one for each thing wrong
@@ -172,7 +172,7 @@ sub run {
                              time - $^T, $took;
         $self->{steps} = [ @steps ];
 
-        # the look after the first one knows what was told
+        # the first look notes which denials are told, the next one judges by it
 
         $self->look(0);
 
@@ -317,7 +317,7 @@ sub meanwhile {
 }
 
 
-# asks all edges about what was denied, at most so many: the newest, and others
+# asks all edges about at most $n denied tokens: the newest ones, and others
 
 sub look {
     my ($self, $n) = @_;
@@ -328,7 +328,7 @@ sub look {
     @names = (@names[0 .. $n / 2 - 1], map { $names[rand @names] } 1 .. $n / 2)
         if defined $n && @names > $n;
 
-    # what has been pending meanwhile is not told
+    # an edge with pending denials may not have told all of its denials
 
     my %told;
 

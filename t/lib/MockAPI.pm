@@ -90,7 +90,7 @@ package MockAPI;
 #   down  up                refuse connections (and end the open ones); accept
 #   stop
 #
-# The control port speaks the same to everybody: /_calls, /_requests,
+# The control port gives every client the same answers: /_calls, /_requests,
 # /_connections (?list=1), /_open, /_reset, /_ping, and POST /_script with JSON
 # of the above (and "listen": true or false, "drop": true); filters are query
 # arguments: /_calls?token=good&path=/v1/tokens/introspect.

@@ -151,7 +151,8 @@ sub _run {
 }
 
 
-# Each takes what has come so far, and returns the answer once that is all.
+# Each takes the bytes received so far, and returns the answer once the request
+# is complete.
 
 sub _http {
     my ($in) = @_;

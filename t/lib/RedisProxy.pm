@@ -8,9 +8,10 @@ package RedisProxy;
 #   $proxy->halt; $proxy->go_on   SIGSTOP, SIGCONT
 #   $proxy->stop
 #
-# Options of start: late => sub { my ($n, $asks) = @_ }, the seconds by which
-# what has come is late, on the n-th connection, from the edge if $asks; hold =>
-# a sub with the same arguments, true while what has come must wait.
+# Options of start: late => sub { my ($n, $asks) = @_ } returns the seconds by
+# which data on the n-th connection is late; it comes from the edge if $asks,
+# else from Redis.  hold => a sub with the same arguments, true while data must
+# wait.
 
 use strict;
 use warnings;

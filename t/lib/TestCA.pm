@@ -7,7 +7,7 @@ package TestCA;
 #   my $c = $ca->cert('good');          # { cert => $file, key => $file }
 #   MockAPI->start(tls => $ca->cert('expired'));
 #
-# Certificates can be read by everybody, so by a worker that is not root too;
+# Certificates can be read by every user, so by a worker that is not root too;
 # keys by the owner only.  new() sets $TEST_NGINX_CA_FILE and
 # $TEST_NGINX_CA_DIR for blocks; a certificate that was asked for lies at
 # $TEST_NGINX_CA_DIR/<kind>.pem, its key at <kind>.key.

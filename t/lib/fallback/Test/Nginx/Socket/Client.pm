@@ -235,7 +235,7 @@ sub send_packets {
                 substr $out, 0, $written, '';
 
             } elsif ($! != EAGAIN && $! != EWOULDBLOCK && $! != EINTR) {
-                # what has come before the reset still counts
+                # data that was received before the reset still counts
 
                 my $error = "write failed: $!";
 
