@@ -75,6 +75,11 @@ for my $away (0, 8) {
         end
 EOL
 
+    # Redis may have answered its last question before that
+
+    ok($fleet->wait_for(10, sub { $fleet->figures($leads)->{errors} }),
+       'the edge that leads waits for that answer no longer');
+
     kill KILL => $lost->pid, $lost->workers;
     $lost->stop;
     $lost->problems(allow => [ qr/./ ]);
