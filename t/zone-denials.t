@@ -116,17 +116,22 @@ is(status('/one', 'plain-othe'), 200, 'and one that is not the same');
 
 # 410
 
-is(status('/one', 'known'), 200, 'a token is known in one zone');
-is(status('/options', 'known'), 200, 'and with other options');
-$mock->script(tokens => { known => [ 410, {} ] });
-is(why('/two', 'known'), 'revoked/revoked', 'the API revokes it for another');
-sleep 1.2;
+my $calls;
 
-my $calls = $mock->calls(token => 'known');
+for my $where (qw(/one /options)) {
+    my $token = 'known-' . substr $where, 1;
 
-is(why($_, 'known'), 'revoked/revoked', "and it is refused for long, $_")
-    for @all;
-is($mock->calls(token => 'known'), $calls, 'without asking again');
+    is(status($where, $token), 200, "a token is known, $where");
+    $mock->script(tokens => { $token => [ 410, {} ] });
+    is(why('/two', $token), 'revoked/revoked', 'the API revokes it elsewhere');
+    sleep 1.2;
+
+    $calls = $mock->calls(token => $token);
+
+    is(why($_, $token), 'revoked/revoked', "and it is refused for long, $_")
+        for @all;
+    is($mock->calls(token => $token), $calls, 'without asking again');
+}
 
 is(why('/one', 'gone-1'), 'revoked/revoked', 'what was never good is refused');
 is(why($_, 'gone-1'), 'revoked/revoked', "anywhere, $_") for @all;
@@ -240,6 +245,11 @@ for my $way (qw(hook untold told gone)) {
     is(status('/one', "kept-$_"), 200, "$way: a token passes") for 1 .. 20;
     is(hook(jti => "kept-$_"), 204, 'it is denied') for 1 .. 20;
 
+    is(status('/one', "$_-$way"), 200, "a token passes: $_") for qw(ahead was);
+    is(hook(sub => 'sub-ahead'), 204, 'the subject of one is denied');
+    $mock->script(tokens => { "was-$way" => 410 });
+    is(why('/two', "was-$way"), 'revoked/revoked', 'the API revokes the other');
+
     for my $n (1 .. ($way eq 'gone' ? 2000 : 200)) {
 
         if ($way eq 'hook') {
@@ -262,6 +272,10 @@ for my $way (qw(hook untold told gone)) {
        'what the hook has denied stays');
     is((grep { why('/one', $_) !~ /^revoked/ } @denied), 0,
        'and all that was said to be denied');
+    like(why('/two', "ahead-$way"), qr/^revoked/,
+         'and the time of the first call for a token is known');
+    is(why('/one', "was-$way"), 'revoked/revoked',
+       'and facts that the API has withdrawn do not come back');
 
     if ($way eq 'hook') {
         cmp_ok(scalar @denied, '<', 200, 'there is no room for all');
