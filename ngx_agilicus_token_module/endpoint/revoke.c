@@ -113,6 +113,8 @@ ngx_agt_revoke_begin(ngx_http_request_t *r, const ngx_agt_loc_conf_t *lcf)
     }
 
     ctx->api = lcf->origin->api;
+    ctx->place.key = ctx->digest;
+    ctx->place.origin = lcf->origin->number;
 
     if (!ngx_agt_sources_take_header(ctx, lcf)) {
         return ngx_agt_revoke_refuse(r, ctx);
@@ -126,17 +128,13 @@ static ngx_int_t
 ngx_agt_revoke_token(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_agt_clock_t      now;
-    ngx_agt_found_t      found;
-    ngx_agt_cache_key_t  key;
+    ngx_agt_clock_t  now;
+    ngx_agt_found_t  found;
 
     ngx_agt_clock_now(&now);
 
-    key.key = ctx->digest;
-    key.origin = lcf->origin->number;
-
     if (lcf->origin->zone
-        && ngx_agt_cache_find(lcf->origin->zone, &key, 0, &found)
+        && ngx_agt_cache_find(lcf->origin->zone, &ctx->place, 0, &found)
            == NGX_OK)
     {
         ctx->seen = found.serial;
@@ -297,7 +295,6 @@ ngx_agt_revoke_deny(ngx_http_request_t *r,
 {
     ngx_uint_t                  kind;
     ngx_agt_clock_t             now;
-    ngx_agt_cache_key_t         key;
     ngx_agt_denial_args_t       args;
     const ngx_agt_main_conf_t  *mcf;
 
@@ -322,10 +319,7 @@ ngx_agt_revoke_deny(ngx_http_request_t *r,
     }
 
     if (lcf->origin->zone) {
-        key.key = ctx->digest;
-        key.origin = lcf->origin->number;
-
-        ngx_agt_cache_remove(lcf->origin->zone, &key);
+        ngx_agt_cache_remove(lcf->origin->zone, &ctx->place);
     }
 
     return NGX_OK;

@@ -275,6 +275,8 @@ ngx_agt_access_learn(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     }
 
     ctx->api = lcf->origin->api;
+    ctx->place.key = ctx->digest;
+    ctx->place.origin = lcf->origin->number;
     ctx->leeway = lcf->leeway;
 
     if (ctx->token.len == 0 && !ngx_agt_sources_take(r, ctx, lcf)) {

@@ -175,6 +175,7 @@ struct ngx_agt_ctx_s {
                                                API key: its base64 */
     const ngx_agt_source_t     *source;     /* NULL: it was created */
     u_char                      digest[NGX_AGT_DIGEST_LEN];
+    ngx_agt_cache_key_t         place;      /* of "digest" in the zone */
     u_char                      unpadded[NGX_AGT_DIGEST_LEN];
 
     /* the raw token of an API key, zeroed with the pool, and its denial key */

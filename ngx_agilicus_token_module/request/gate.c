@@ -272,21 +272,18 @@ ngx_agt_gate_refuse(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     const ngx_agt_loc_conf_t *lcf, const ngx_agt_decision_t *decision,
     const ngx_agt_clock_t *now)
 {
-    ngx_str_t            cause;
-    ngx_agt_cache_key_t  key;
+    ngx_str_t  cause;
 
     static const ngx_str_t  none = ngx_null_string;
 
     ngx_agt_decision_set(ctx, decision->verdict, decision->reason);
 
     if (lcf->origin->zone && decision->verdict == NGX_AGT_VERDICT_INVALID) {
-        key.key = ctx->digest;
-        key.origin = lcf->origin->number;
 
         cause.data = (u_char *) &ctx->cause;
         cause.len = sizeof(ctx->cause);
 
-        (void) ngx_agt_cache_store(lcf->origin->zone, &key,
+        (void) ngx_agt_cache_store(lcf->origin->zone, &ctx->place,
                                    NGX_AGT_CLASS_INVALID, decision->reason,
                                    &cause, &none, now->mono, now->mono, 0);
     }

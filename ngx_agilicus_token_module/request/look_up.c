@@ -18,19 +18,15 @@
 #define NGX_AGT_LOOK_UP_OLD  1000
 
 
-static ngx_int_t ngx_agt_find(ngx_http_request_t *r,
-    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
-    const ngx_agt_cache_key_t *key, ngx_agt_found_t *found);
+static ngx_int_t ngx_agt_find(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
+    const ngx_agt_loc_conf_t *lcf, ngx_agt_found_t *found);
 static ngx_int_t ngx_agt_keep_entry(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     const ngx_agt_worker_entry_t *entry);
 static ngx_int_t ngx_agt_use(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf, ngx_agt_found_t *found,
     const ngx_agt_clock_t *now);
-static ngx_agt_reason_e ngx_agt_look_through(
-    ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
-    const ngx_agt_loc_conf_t *lcf,
-    const ngx_agt_cache_key_t *key,
-    ngx_agt_found_t *found,
+static ngx_agt_reason_e ngx_agt_look_through(ngx_http_request_t *r,
+    ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf, ngx_agt_found_t *found,
     const ngx_agt_clock_t *now);
 static ngx_inline uint64_t ngx_agt_limit(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
@@ -59,7 +55,6 @@ ngx_agt_look_up(ngx_http_request_t *r,
     ngx_agt_clock_t          now;
     ngx_agt_found_t          found;
     ngx_agt_reason_e         denied;
-    ngx_agt_cache_key_t      key;
     const ngx_agt_origin_t  *origin;
 
     origin = lcf->origin;
@@ -68,10 +63,7 @@ ngx_agt_look_up(ngx_http_request_t *r,
     ngx_agt_clock_now(&now);
 
     if (origin->zone) {
-        key.key = ctx->digest;
-        key.origin = origin->number;
-
-        rc = ngx_agt_find(r, ctx, lcf, &key, &found);
+        rc = ngx_agt_find(r, ctx, lcf, &found);
 
         if (rc == NGX_ERROR) {
             return ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_UNAVAILABLE,
@@ -153,8 +145,7 @@ ngx_agt_hit(ngx_agt_zone_t *first, ngx_agt_ctx_t *ctx)
 
 static ngx_int_t
 ngx_agt_find(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
-    const ngx_agt_loc_conf_t *lcf, const ngx_agt_cache_key_t *key,
-    ngx_agt_found_t *found)
+    const ngx_agt_loc_conf_t *lcf, ngx_agt_found_t *found)
 {
     ngx_int_t                      rc;
     ngx_uint_t                     want;
@@ -176,7 +167,7 @@ ngx_agt_find(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
         ngx_agt_worker_cache_hold(entry);
 
-        rc = ngx_agt_cache_find(zone, key, NGX_AGT_CACHE_HEAD, found);
+        rc = ngx_agt_cache_find(zone, &ctx->place, NGX_AGT_CACHE_HEAD, found);
 
         if (rc == NGX_OK && entry->serial == found->serial) {
             return ngx_agt_keep_entry(r, ctx, entry);
@@ -189,7 +180,7 @@ ngx_agt_find(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
         }
     }
 
-    rc = ngx_agt_cache_find(zone, key, want, found);
+    rc = ngx_agt_cache_find(zone, &ctx->place, want, found);
 
     if (rc != NGX_OK || found->class != NGX_AGT_CLASS_ACTIVE) {
         return rc;
@@ -251,18 +242,14 @@ ngx_agt_use(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     const ngx_agt_loc_conf_t *lcf,
     ngx_agt_found_t *found, const ngx_agt_clock_t *now)
 {
-    uint64_t             limit;
-    ngx_agt_reason_e     denied;
-    ngx_agt_cache_key_t  key;
+    uint64_t          limit;
+    ngx_agt_reason_e  denied;
 
     ctx->seen = found->serial;
     ctx->sent = found->sent;
     ctx->first_asked = found->asked;
 
-    key.key = ctx->digest;
-    key.origin = lcf->origin->number;
-
-    denied = ngx_agt_look_through(r, ctx, lcf, &key, found, now);
+    denied = ngx_agt_look_through(r, ctx, lcf, found, now);
 
     if (denied != NGX_AGT_REASON_NONE) {
         return ngx_agt_decision_set(ctx, NGX_AGT_VERDICT_REVOKED, denied);
@@ -297,7 +284,6 @@ ngx_agt_use(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 static ngx_agt_reason_e
 ngx_agt_look_through(ngx_http_request_t *r,
     ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
-    const ngx_agt_cache_key_t *key,
     ngx_agt_found_t *found, const ngx_agt_clock_t *now)
 {
     uint32_t           late;
@@ -319,7 +305,8 @@ ngx_agt_look_through(ngx_http_request_t *r,
     denied = ngx_agt_look_up_denial(ctx, now);
 
     if (denied == NGX_AGT_REASON_NONE) {
-        ngx_agt_cache_note(lcf->origin->zone, key, found, generation, late);
+        ngx_agt_cache_note(lcf->origin->zone, &ctx->place, found, generation,
+                           late);
     }
 
     return denied;
@@ -330,9 +317,8 @@ void
 ngx_agt_look_up_note_late(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
     int64_t wall)
 {
-    uint32_t             late;
-    ngx_agt_found_t      found;
-    ngx_agt_cache_key_t  key;
+    uint32_t         late;
+    ngx_agt_found_t  found;
 
     late = ngx_agt_policy_late(&ctx->facts, wall);
 
@@ -346,11 +332,9 @@ ngx_agt_look_up_note_late(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
         return;
     }
 
-    key.key = ctx->digest;
-    key.origin = lcf->origin->number;
     found.serial = ctx->seen;
 
-    ngx_agt_cache_note(lcf->origin->zone, &key, &found, 0, late);
+    ngx_agt_cache_note(lcf->origin->zone, &ctx->place, &found, 0, late);
 }
 
 
@@ -410,9 +394,8 @@ static ngx_int_t
 ngx_agt_look_up_raw(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
     const ngx_agt_clock_t *now)
 {
-    ngx_str_t            raw;
-    ngx_agt_reason_e     denied;
-    ngx_agt_cache_key_t  key;
+    ngx_str_t         raw;
+    ngx_agt_reason_e  denied;
 
     if (ctx->class != NGX_AGT_CLASS_ACTIVE
         || ngx_agt_policy_expired(&ctx->facts, ctx->leeway, ctx->late,
@@ -421,11 +404,8 @@ ngx_agt_look_up_raw(ngx_agt_ctx_t *ctx, const ngx_agt_loc_conf_t *lcf,
         return NGX_OK;
     }
 
-    key.key = ctx->digest;
-    key.origin = lcf->origin->number;
-
     if (lcf->origin->zone == NULL
-        || ngx_agt_issued_find_raw(lcf->origin->zone, &key, ctx->sent,
+        || ngx_agt_issued_find_raw(lcf->origin->zone, &ctx->place, ctx->sent,
                                    ngx_agt_call_buffer(), &raw)
            != NGX_OK)
     {
@@ -621,10 +601,9 @@ ngx_int_t
 ngx_agt_look_up_newer(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     const ngx_agt_loc_conf_t *lcf)
 {
-    ngx_uint_t           watched;
-    ngx_agt_clock_t      now;
-    ngx_agt_found_t      found;
-    ngx_agt_cache_key_t  key;
+    ngx_uint_t       watched;
+    ngx_agt_clock_t  now;
+    ngx_agt_found_t  found;
 
     ngx_agt_clock_now(&now);
 
@@ -638,12 +617,9 @@ ngx_agt_look_up_newer(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
     /* an entry that is no newer is no answer */
 
-    key.key = ctx->digest;
-    key.origin = lcf->origin->number;
-
     if (lcf->origin->zone
-        && ngx_agt_cache_find(lcf->origin->zone, &key, NGX_AGT_CACHE_HEAD,
-                              &found)
+        && ngx_agt_cache_find(lcf->origin->zone, &ctx->place,
+                              NGX_AGT_CACHE_HEAD, &found)
            == NGX_OK
         && found.sent <= ctx->sent)
     {
