@@ -135,7 +135,7 @@ ngx_agt_call_exit(void)
 ngx_int_t
 ngx_agt_call_bearer(ngx_agt_call_t *call, const ngx_str_t *bearer)
 {
-    return ngx_agt_call_copy(&call->bearer, bearer);
+    return ngx_agt_call_copy(&call->curl.bearer, bearer);
 }
 
 
@@ -355,10 +355,10 @@ ngx_agt_call_prolong(ngx_agt_call_t *call,
     /* first the mark: this may wait for a mutex, and others follow the mark */
 
     ngx_agt_flight_extend(ngx_agt_worker.conf->first, &call->flight,
-                          ngx_current_msec + request->timeout
+                          ngx_current_msec + request->curl.timeout
                           + NGX_AGT_CALL_MARGIN);
 
-    call->patience = ngx_max(call->patience, request->timeout);
+    call->patience = ngx_max(call->patience, request->curl.timeout);
 
     /* a pending call may go before others for the new waiter */
 
@@ -581,16 +581,16 @@ ngx_agt_call_create(const ngx_agt_call_request_t *request,
     call->operation = request->operation;
     call->api = request->api;
     call->origin = request->origin;
-    call->url = request->url;
-    call->connect_timeout = request->connect_timeout;
-    call->timeout = request->timeout;
+    call->curl = request->curl;
+    ngx_str_null(&call->curl.body);
+    ngx_str_null(&call->curl.bearer);
+    ngx_str_null(&call->curl.headers);
 
     if (request->origin) {
-        call->timeout = ngx_max(call->timeout, request->api->longest);
+        call->curl.timeout = ngx_max(call->curl.timeout, call->api->longest);
     }
 
-    call->patience = request->timeout;
-    call->max_body = request->max_body;
+    call->patience = request->curl.timeout;
     call->seen = request->seen;
     call->started = ngx_agt_seams.mono();
 
@@ -617,9 +617,11 @@ ngx_agt_call_create(const ngx_agt_call_request_t *request,
 
     ngx_rbtree_insert(&ngx_agt_worker.calls, &call->node);
 
-    if (ngx_agt_call_copy(&call->body, &request->body) != NGX_OK
-        || ngx_agt_call_copy(&call->bearer, &request->bearer) != NGX_OK
-        || ngx_agt_call_copy(&call->headers, &request->headers) != NGX_OK
+    if (ngx_agt_call_copy(&call->curl.body, &request->curl.body) != NGX_OK
+        || ngx_agt_call_copy(&call->curl.bearer, &request->curl.bearer)
+           != NGX_OK
+        || ngx_agt_call_copy(&call->curl.headers, &request->curl.headers)
+           != NGX_OK
         || ngx_agt_call_copy(&call->data, &request->data) != NGX_OK)
     {
         ngx_agt_call_free(call);
@@ -799,9 +801,9 @@ ngx_agt_call_free(ngx_agt_call_t *call)
         ngx_queue_remove(&call->queue);
     }
 
-    ngx_agt_call_wipe(&call->body);
-    ngx_agt_call_wipe(&call->bearer);
-    ngx_agt_call_wipe(&call->headers);
+    ngx_agt_call_wipe(&call->curl.body);
+    ngx_agt_call_wipe(&call->curl.bearer);
+    ngx_agt_call_wipe(&call->curl.headers);
     ngx_agt_call_wipe(&call->data);
 
     ngx_free(call);

@@ -81,7 +81,7 @@ typedef struct {
 
 
 /*
- * A request for a call.  Everything but api, origin and url is copied; "data"
+ * A request for a call.  Everything but api, origin and URL is copied; "data"
  * is for the type, which finds it in call->data.
  */
 
@@ -90,15 +90,12 @@ typedef struct {
     ngx_agt_operation_e             operation;
     ngx_agt_api_t                  *api;
     const void                     *origin;
-    ngx_str_t                       url;
-    ngx_str_t                       body;
-    ngx_str_t                       bearer;
-    ngx_str_t                       headers;    /* see curl */
-    ngx_msec_t                      connect_timeout;
 
-    /* of this waiter; with an origin, the call itself lasts api->longest */
-    ngx_msec_t                      timeout;
-    size_t                          max_body;
+    /*
+     * What is sent, but for the handler.  The timeout is that of this waiter;
+     * with an origin, the call itself lasts api->longest.
+     */
+    ngx_agt_curl_request_t          curl;
 
     /*
      * "key" is the digest of the token or purpose that is asked about.  Of a
@@ -143,15 +140,10 @@ struct ngx_agt_call_s {
     ngx_agt_operation_e         operation;  /* the present step */
     ngx_agt_api_t              *api;
     const void                 *origin;
-    ngx_str_t                   url;
-    ngx_str_t                   body;
-    ngx_str_t                   bearer;
-    ngx_str_t                   headers;    /* of the request that began it */
+    ngx_agt_curl_request_t      curl;       /* with the headers of the request
+                                               that began it */
     ngx_str_t                   data;
-    ngx_msec_t                  connect_timeout;
-    ngx_msec_t                  timeout;
     ngx_msec_t                  patience;   /* longest of its waiters */
-    size_t                      max_body;
 
     u_char                      key[NGX_AGT_DIGEST_LEN];
     u_char                      identity[NGX_AGT_DIGEST_LEN];

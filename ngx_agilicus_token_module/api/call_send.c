@@ -152,8 +152,7 @@ ngx_agt_call_first(ngx_agt_call_t *call, ngx_uint_t room)
 static ngx_int_t
 ngx_agt_call_send(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
-    ngx_agt_curl_t         *pool;
-    ngx_agt_curl_request_t  request;
+    ngx_agt_curl_t  *pool;
 
     answer->class = NGX_AGT_CLASS_INDETERMINATE;
     answer->reason = NGX_AGT_REASON_INTERNAL;
@@ -167,7 +166,7 @@ ngx_agt_call_send(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
         && call->operation != NGX_AGT_OPERATION_KEYS
         && ngx_agt_breaker_pass(ngx_agt_worker.conf->first, call->api->state,
                                 &ngx_agt_worker.conf->breaker, ngx_current_msec,
-                                call->timeout, &answer->retry_after)
+                                call->curl.timeout, &answer->retry_after)
            != NGX_OK)
     {
         answer->transient = 1;
@@ -183,25 +182,16 @@ ngx_agt_call_send(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
         return NGX_ERROR;
     }
 
-    ngx_memzero(&request, sizeof(ngx_agt_curl_request_t));
-
-    request.url = call->url;
-    request.body = call->body;
-    request.bearer = call->bearer;
-    request.headers = call->headers;
-    request.connect_timeout = call->connect_timeout;
-    request.timeout = call->timeout;
-    request.max_body = call->max_body;
-    request.handler = ngx_agt_call_done;
-    request.data = call;
+    call->curl.handler = ngx_agt_call_done;
+    call->curl.data = call;
 
     /* a kept connection may be lost, and libcurl would send it once more */
 
-    request.fresh = call->retried || ngx_agt_call_is_once(call);
+    call->curl.fresh = call->retried || ngx_agt_call_is_once(call);
 
     call->sent = ngx_agt_seams.mono();
 
-    call->op = ngx_agt_seams.submit(pool, &request);
+    call->op = ngx_agt_seams.submit(pool, &call->curl);
 
     if (call->op == NULL) {
         return NGX_ERROR;
@@ -407,12 +397,12 @@ ngx_agt_call_retry(ngx_agt_call_t *call, ngx_agt_curl_result_t *result)
 
     passed = ngx_agt_seams.mono() - call->sent;
 
-    if (passed >= call->timeout) {
+    if (passed >= call->curl.timeout) {
         return 0;
     }
 
     call->retried = 1;
-    call->timeout -= (ngx_msec_t) passed;
+    call->curl.timeout -= (ngx_msec_t) passed;
 
     return ngx_agt_call_send(call, &answer) == NGX_OK;
 }
@@ -443,7 +433,7 @@ ngx_agt_call_step(ngx_agt_call_t *call, ngx_agt_curl_result_t *result)
 
     passed = ngx_agt_seams.mono() - call->sent;
 
-    call->timeout -= (ngx_msec_t) ngx_min(passed, call->timeout - 1);
+    call->curl.timeout -= (ngx_msec_t) ngx_min(passed, call->curl.timeout - 1);
     call->retried = 0;
     call->stepped = 1;
 

@@ -132,11 +132,11 @@ ngx_agt_feed_call_send(ngx_agt_feed_call_t *call, u_char *end)
     request.type = &ngx_agt_feed_lists[call->kind].type;
     request.operation = ngx_agt_feed_lists[call->kind].operation;
     request.api = conf->api;
-    request.url = call->url;
-    request.bearer = conf->api->credential;
-    request.connect_timeout = conf->connect_timeout;
-    request.timeout = ngx_max(conf->timeout, conf->api->longest);
-    request.max_body = NGX_AGT_JSON_MAX_LIST;
+    request.curl.url = call->url;
+    request.curl.bearer = conf->api->credential;
+    request.curl.connect_timeout = conf->connect_timeout;
+    request.curl.timeout = ngx_max(conf->timeout, conf->api->longest);
+    request.curl.max_body = NGX_AGT_JSON_MAX_LIST;
     request.kind = NGX_AGT_LIMITS_FEED;
     request.key = key;
     request.data.data = (u_char *) &call;

@@ -82,9 +82,9 @@ ngx_agt_introspect(
     request.type = &ngx_agt_introspect_call;
     request.api = origin->api;
     request.origin = origin;
-    request.connect_timeout = introspect->connect_timeout;
-    request.timeout = introspect->timeout;
-    request.max_body = NGX_AGT_JSON_MAX_BODY;
+    request.curl.connect_timeout = introspect->connect_timeout;
+    request.curl.timeout = introspect->timeout;
+    request.curl.max_body = NGX_AGT_JSON_MAX_BODY;
     request.key = introspect->digest;
     request.context = origin->calls;
     request.shared = (origin->zone != NULL);
@@ -93,10 +93,10 @@ ngx_agt_introspect(
     request.charged = introspect->charged;
     request.paced = introspect->paced;
     request.seen = introspect->seen;
-    request.headers = introspect->headers;
+    request.curl.headers = introspect->headers;
 
     if (origin->api->credential_introspect) {
-        request.bearer = origin->api->credential;
+        request.curl.bearer = origin->api->credential;
     }
 
     data.invalid = introspect->invalid;
@@ -121,8 +121,8 @@ ngx_agt_introspect(
 
     rc = ngx_agt_call_join(&request, waiter, answer);
 
-    ngx_explicit_memzero(request.body.data, request.body.len);
-    ngx_free(request.body.data);
+    ngx_explicit_memzero(request.curl.body.data, request.curl.body.len);
+    ngx_free(request.curl.body.data);
 
     return rc;
 }
@@ -135,7 +135,7 @@ ngx_agt_introspect_token(const ngx_agt_introspect_t *introspect,
     size_t  len;
 
     request->operation = NGX_AGT_OPERATION_INTROSPECT;
-    request->url = introspect->origin->api->introspect;
+    request->curl.url = introspect->origin->api->introspect;
 
     if (ngx_agt_denials_token(data->key, &introspect->token,
                               introspect->digest)
@@ -146,15 +146,16 @@ ngx_agt_introspect_token(const ngx_agt_introspect_t *introspect,
 
     len = ngx_agt_json_introspect_len(introspect->token.len);
 
-    request->body.data = ngx_alloc(len, ngx_cycle->log);
+    request->curl.body.data = ngx_alloc(len, ngx_cycle->log);
 
-    if (request->body.data == NULL) {
+    if (request->curl.body.data == NULL) {
         return NGX_ERROR;
     }
 
-    request->body.len = ngx_agt_json_introspect(request->body.data,
-                                                &introspect->token,
-                                                &introspect->origin->options);
+    request->curl.body.len =
+        ngx_agt_json_introspect(request->curl.body.data, &introspect->token,
+                                &introspect->origin->options);
+
     return NGX_OK;
 }
 
@@ -171,7 +172,7 @@ ngx_agt_introspect_key(const ngx_agt_introspect_t *introspect,
     const ngx_agt_json_options_t  *options;
 
     request->operation = NGX_AGT_OPERATION_INTROSPECT_KEY;
-    request->url = introspect->origin->api->introspect_key;
+    request->curl.url = introspect->origin->api->introspect_key;
 
     options = &introspect->origin->options;
 
@@ -197,12 +198,12 @@ ngx_agt_introspect_key(const ngx_agt_introspect_t *introspect,
 
     len = ngx_agt_json_introspect_key(NULL, &basic.user, &basic.key, options);
 
-    request->body.data = ngx_alloc(len, ngx_cycle->log);
+    request->curl.body.data = ngx_alloc(len, ngx_cycle->log);
 
-    if (request->body.data) {
-        request->body.len = ngx_agt_json_introspect_key(request->body.data,
-                                                        &basic.user,
-                                                        &basic.key, options);
+    if (request->curl.body.data) {
+        request->curl.body.len =
+            ngx_agt_json_introspect_key(request->curl.body.data, &basic.user,
+                                        &basic.key, options);
         rc = NGX_OK;
     }
 
@@ -368,7 +369,7 @@ ngx_agt_introspect_adopt(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 
     now = ngx_agt_clock_mono();
 
-    if (now - ngx_min(found.sent, now) > call->timeout) {
+    if (now - ngx_min(found.sent, now) > call->curl.timeout) {
         return NGX_DECLINED;
     }
 

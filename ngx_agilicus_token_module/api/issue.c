@@ -89,7 +89,7 @@ ngx_agt_issue_reissue(const ngx_agt_issue_t *issue,
 
     request.type = &ngx_agt_reissuing;
     request.operation = NGX_AGT_OPERATION_REISSUE;
-    request.url = request.api->reissue;
+    request.curl.url = request.api->reissue;
 
     data.has_parent = 1;
     data.has_exp = issue->facts->has_exp;
@@ -110,11 +110,11 @@ ngx_agt_issue_reissue(const ngx_agt_issue_t *issue,
     org = &issue->what.org;
     len = ngx_agt_json_reissue(NULL, &issue->token, org);
 
-    request.body.data = ngx_alloc(len, ngx_cycle->log);
+    request.curl.body.data = ngx_alloc(len, ngx_cycle->log);
 
-    if (request.body.data) {
-        request.body.len = ngx_agt_json_reissue(request.body.data,
-                                                &issue->token, org);
+    if (request.curl.body.data) {
+        request.curl.body.len = ngx_agt_json_reissue(request.curl.body.data,
+                                                     &issue->token, org);
     }
 
     return ngx_agt_issue_join(&request, waiter, answer);
@@ -134,7 +134,7 @@ ngx_agt_issue_create(const ngx_agt_issue_t *issue,
 
     request.type = &ngx_agt_creating;
     request.operation = NGX_AGT_OPERATION_VALIDATE;
-    request.url = request.api->validations;
+    request.curl.url = request.api->validations;
 
     margin = ngx_min(issue->what.duration / 10, NGX_AGT_ISSUE_MARGIN);
 
@@ -145,11 +145,11 @@ ngx_agt_issue_create(const ngx_agt_issue_t *issue,
 
     len = ngx_agt_json_create(NULL, &issue->what);
 
-    request.body.data = ngx_alloc(len, ngx_cycle->log);
+    request.curl.body.data = ngx_alloc(len, ngx_cycle->log);
 
-    if (request.body.data) {
-        request.body.len = ngx_agt_json_create(request.body.data,
-                                               &issue->what);
+    if (request.curl.body.data) {
+        request.curl.body.len = ngx_agt_json_create(request.curl.body.data,
+                                                    &issue->what);
     }
 
     return ngx_agt_issue_join(&request, waiter, answer);
@@ -171,9 +171,9 @@ ngx_agt_issue_request(const ngx_agt_issue_t *issue,
 
     request->api = issue->origin->api;
     request->origin = issue->origin;
-    request->headers = issue->headers;
-    request->connect_timeout = issue->connect_timeout;
-    request->timeout = issue->timeout;
+    request->curl.headers = issue->headers;
+    request->curl.connect_timeout = issue->connect_timeout;
+    request->curl.timeout = issue->timeout;
     request->key = issue->key;
     request->context = issue->origin->issued;
     request->seen = issue->seen;
@@ -205,14 +205,14 @@ ngx_agt_issue_join(ngx_agt_call_request_t *request,
 
     origin = request->origin;
 
-    request->max_body = NGX_AGT_JSON_MAX_BODY;
+    request->curl.max_body = NGX_AGT_JSON_MAX_BODY;
     request->shared = (origin->zone != NULL);
     request->charged = 1;
 
     ngx_agt_answer_init(answer);
     rc = NGX_ERROR;
 
-    if (request->body.data == NULL || request->data.len == 0
+    if (request->curl.body.data == NULL || request->data.len == 0
         || ngx_agt_call_conf() == NULL)
     {
         goto done;
@@ -238,9 +238,9 @@ ngx_agt_issue_join(ngx_agt_call_request_t *request,
 
 done:
 
-    if (request->body.data) {
-        ngx_explicit_memzero(request->body.data, request->body.len);
-        ngx_free(request->body.data);
+    if (request->curl.body.data) {
+        ngx_explicit_memzero(request->curl.body.data, request->curl.body.len);
+        ngx_free(request->curl.body.data);
     }
 
     return rc;
@@ -319,7 +319,7 @@ ngx_agt_issue_next_create(ngx_agt_call_t *call, ngx_agt_curl_result_t *result)
         return 0;
     }
 
-    call->url = call->api->tokens;
+    call->curl.url = call->api->tokens;
     call->operation = NGX_AGT_OPERATION_CREATE;
 
     return 1;
@@ -485,8 +485,8 @@ ngx_agt_issue_revoke(ngx_agt_call_t *call, const ngx_str_t *token)
     revocation.token = *token;
     revocation.digest = digest;
     revocation.until = ngx_time() + ngx_agt_call_conf()->revocation_ttl;
-    revocation.connect_timeout = call->connect_timeout;
-    revocation.timeout = call->timeout;
+    revocation.connect_timeout = call->curl.connect_timeout;
+    revocation.timeout = call->curl.timeout;
 
     (void) ngx_agt_revocation_start(&revocation, NULL, &answer);
 }

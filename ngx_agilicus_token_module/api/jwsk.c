@@ -166,10 +166,10 @@ ngx_agt_jwsk_fetch(ngx_msec_t interval)
     request.type = &ngx_agt_jwsk_call;
     request.operation = NGX_AGT_OPERATION_KEYS;
     request.api = conf->api;
-    request.url = conf->api->jwsk;
-    request.connect_timeout = conf->connect_timeout;
-    request.timeout = conf->timeout;
-    request.max_body = NGX_AGT_JWKS_MAX;
+    request.curl.url = conf->api->jwsk;
+    request.curl.connect_timeout = conf->connect_timeout;
+    request.curl.timeout = conf->timeout;
+    request.curl.max_body = NGX_AGT_JWKS_MAX;
     request.kind = NGX_AGT_LIMITS_FEED;
     request.key = key;
 
