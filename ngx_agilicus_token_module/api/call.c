@@ -6,7 +6,6 @@
 
 #include "api/call_follow.h"
 #include "api/call_send.h"
-#include "zone/cache.h"
 
 
 static ngx_int_t ngx_agt_call_background(
@@ -586,7 +585,10 @@ ngx_agt_call_create(const ngx_agt_call_request_t *request,
     ngx_str_null(&call->curl.bearer);
     ngx_str_null(&call->curl.headers);
 
+    call->entry.key = call->key;
+
     if (request->origin) {
+        call->entry.origin = request->origin->number;
         call->curl.timeout = ngx_max(call->curl.timeout, call->api->longest);
     }
 

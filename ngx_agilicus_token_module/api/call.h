@@ -16,6 +16,7 @@
 #include "api/limits.h"
 #include "api/status_codes.h"
 #include "json/json.h"
+#include "zone/cache.h"
 #include "zone/flight.h"
 
 
@@ -89,7 +90,7 @@ typedef struct {
     const ngx_agt_call_type_t      *type;
     ngx_agt_operation_e             operation;
     ngx_agt_api_t                  *api;
-    const void                     *origin;
+    const ngx_agt_origin_t         *origin;
 
     /*
      * What is sent, but for the handler.  The timeout is that of this waiter;
@@ -139,13 +140,14 @@ struct ngx_agt_call_s {
     const ngx_agt_call_type_t  *type;
     ngx_agt_operation_e         operation;  /* the present step */
     ngx_agt_api_t              *api;
-    const void                 *origin;
+    const ngx_agt_origin_t     *origin;
     ngx_agt_curl_request_t      curl;       /* with the headers of the request
                                                that began it */
     ngx_str_t                   data;
     ngx_msec_t                  patience;   /* longest of its waiters */
 
     u_char                      key[NGX_AGT_DIGEST_LEN];
+    ngx_agt_cache_key_t         entry;      /* of "key" in the origin's zone */
     u_char                      identity[NGX_AGT_DIGEST_LEN];
     ngx_agt_flight_t            flight;
 

@@ -5,7 +5,6 @@
 
 
 #include "api/introspect.h"
-#include "zone/cache.h"
 #include "zone/children.h"
 #include "zone/issued.h"
 #include "json/token.h"
@@ -37,8 +36,7 @@ static void ngx_agt_introspect_cause(ngx_agt_call_t *call,
 static ngx_int_t ngx_agt_introspect_adopt(
     ngx_agt_call_t *call, ngx_agt_answer_t *answer);
 static ngx_int_t ngx_agt_introspect_adopt_raw(ngx_agt_call_t *call,
-    const ngx_agt_cache_key_t *key, ngx_agt_found_t *found,
-    ngx_agt_answer_t *answer);
+    ngx_agt_found_t *found, ngx_agt_answer_t *answer);
 static void ngx_agt_introspect_remember(ngx_agt_call_t *call,
     ngx_agt_answer_t *answer);
 static ngx_uint_t ngx_agt_introspect_denied(
@@ -335,22 +333,16 @@ ngx_agt_introspect_cause(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
 static ngx_int_t
 ngx_agt_introspect_adopt(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
-    uint64_t                 now;
-    ngx_atomic_uint_t        generation;
-    ngx_agt_found_t          found;
-    ngx_agt_cache_key_t      key;
-    const ngx_agt_origin_t  *origin;
+    uint64_t           now;
+    ngx_atomic_uint_t  generation;
+    ngx_agt_found_t    found;
 
     if (answer->class == NGX_AGT_CLASS_REVOKED) {
         return NGX_OK;
     }
 
-    origin = call->origin;
-
-    key.key = call->key;
-    key.origin = origin->number;
-
-    if (ngx_agt_cache_find(origin->zone, &key, 1, &found) != NGX_OK)
+    if (ngx_agt_cache_find(call->origin->zone, &call->entry, 1, &found)
+        != NGX_OK)
     {
         return NGX_DECLINED;
     }
@@ -375,7 +367,7 @@ ngx_agt_introspect_adopt(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 
     if (call->operation == NGX_AGT_OPERATION_INTROSPECT_KEY
         && found.class == NGX_AGT_CLASS_ACTIVE
-        && ngx_agt_introspect_adopt_raw(call, &key, &found, answer) != NGX_OK)
+        && ngx_agt_introspect_adopt_raw(call, &found, answer) != NGX_OK)
     {
         return NGX_DECLINED;
     }
@@ -405,20 +397,19 @@ ngx_agt_introspect_adopt(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
  */
 
 static ngx_int_t
-ngx_agt_introspect_adopt_raw(ngx_agt_call_t *call,
-    const ngx_agt_cache_key_t *key, ngx_agt_found_t *found,
+ngx_agt_introspect_adopt_raw(ngx_agt_call_t *call, ngx_agt_found_t *found,
     ngx_agt_answer_t *answer)
 {
     uint64_t         serial;
     ngx_agt_zone_t  *zone;
 
-    zone = ((const ngx_agt_origin_t *) call->origin)->zone;
+    zone = call->origin->zone;
     serial = found->serial;
 
-    if (ngx_agt_issued_find_raw(zone, key, found->sent, ngx_agt_call_buffer(),
-                                &answer->token)
+    if (ngx_agt_issued_find_raw(zone, &call->entry, found->sent,
+                                ngx_agt_call_buffer(), &answer->token)
             == NGX_OK
-        && ngx_agt_cache_find(zone, key, 1, found) == NGX_OK
+        && ngx_agt_cache_find(zone, &call->entry, 1, found) == NGX_OK
         && found->serial == serial)
     {
         return NGX_OK;
@@ -443,7 +434,6 @@ ngx_agt_introspect_remember(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
     ngx_atomic_uint_t                 generation;
     ngx_agt_class_e                   class;
     ngx_agt_reason_e                  reason;
-    ngx_agt_cache_key_t               key;
     const ngx_agt_origin_t           *origin;
     const ngx_agt_introspect_data_t  *data;
 
@@ -489,14 +479,11 @@ ngx_agt_introspect_remember(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
     }
 
     if (origin->zone) {
-        key.key = call->key;
-        key.origin = origin->number;
-
         if (call->operation == NGX_AGT_OPERATION_INTROSPECT_KEY
             && class == NGX_AGT_CLASS_ACTIVE)
         {
-            (void) ngx_agt_issued_store_raw(origin->zone, &key, &answer->token,
-                                            answer->sent);
+            (void) ngx_agt_issued_store_raw(origin->zone, &call->entry,
+                                            &answer->token, answer->sent);
         }
 
         if (class == NGX_AGT_CLASS_ACTIVE) {
@@ -507,9 +494,8 @@ ngx_agt_introspect_remember(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
             facts.len = sizeof(answer->cause);
         }
 
-        (void) ngx_agt_cache_store(origin->zone, &key, class,
-                                   reason, &facts,
-                                   &answer->rules, answer->sent,
+        (void) ngx_agt_cache_store(origin->zone, &call->entry, class, reason,
+                                   &facts, &answer->rules, answer->sent,
                                    answer->asked, generation);
     }
 }

@@ -9,7 +9,6 @@
 #include "json/answer.h"
 #include "token/bearer.h"
 #include "token/time.h"
-#include "zone/cache.h"
 #include "zone/children.h"
 
 
@@ -199,14 +198,11 @@ static ngx_int_t
 ngx_agt_issue_join(ngx_agt_call_request_t *request,
     ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer)
 {
-    ngx_int_t                rc;
-    ngx_agt_denials_t       *denials;
-    const ngx_agt_origin_t  *origin;
-
-    origin = request->origin;
+    ngx_int_t           rc;
+    ngx_agt_denials_t  *denials;
 
     request->curl.max_body = NGX_AGT_JSON_MAX_BODY;
-    request->shared = (origin->zone != NULL);
+    request->shared = (request->origin->zone != NULL);
     request->charged = 1;
 
     ngx_agt_answer_init(answer);
@@ -333,8 +329,6 @@ ngx_agt_issue_take(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     u_char                       packed[512];
     ngx_int_t                    rc;
     ngx_str_t                    bytes;
-    ngx_agt_cache_key_t          key;
-    const ngx_agt_origin_t      *origin;
     const ngx_agt_issue_data_t  *data;
 
     if (ngx_agt_json_raw_token(result->body.data, result->body.len,
@@ -406,17 +400,12 @@ ngx_agt_issue_take(ngx_agt_call_t *call, ngx_agt_curl_result_t *result,
     answer->reason = NGX_AGT_REASON_NONE;
     answer->cause = 0;
 
-    origin = call->origin;
-
-    if (origin->zone) {
-        key.key = call->key;
-        key.origin = origin->number;
-
+    if (call->origin->zone) {
         bytes.data = packed;
         bytes.len = ngx_agt_issued_pack(packed, sizeof(packed),
                                         data->has_exp, data->exp);
 
-        (void) ngx_agt_issued_store(origin->zone, &key, reason,
+        (void) ngx_agt_issued_store(call->origin->zone, &call->entry, reason,
                                     &bytes, &answer->token, call->sent);
     }
 
@@ -529,10 +518,8 @@ ngx_agt_issue_deny(ngx_agt_call_t *call)
 static void
 ngx_agt_issue_refused(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
-    ngx_str_t                none, cause;
-    ngx_agt_clock_t          now;
-    ngx_agt_cache_key_t      key;
-    const ngx_agt_origin_t  *origin;
+    ngx_str_t        none, cause;
+    ngx_agt_clock_t  now;
 
     /* earlier tokens for this purpose end: the API does not give them now */
 
@@ -540,17 +527,13 @@ ngx_agt_issue_refused(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 
     ngx_agt_children_end_all(ngx_agt_call_conf()->denials, call->key, &now);
 
-    origin = call->origin;
-
-    if (origin->zone) {
-        key.key = call->key;
-        key.origin = origin->number;
+    if (call->origin->zone) {
         ngx_str_null(&none);
 
         cause.data = (u_char *) &answer->cause;
         cause.len = sizeof(answer->cause);
 
-        (void) ngx_agt_cache_store(origin->zone, &key,
+        (void) ngx_agt_cache_store(call->origin->zone, &call->entry,
                                    answer->class, answer->reason,
                                    &cause, &none, call->sent, call->sent, 0);
     }
@@ -560,20 +543,14 @@ ngx_agt_issue_refused(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 static ngx_int_t
 ngx_agt_issue_adopt(ngx_agt_call_t *call, ngx_agt_answer_t *answer)
 {
-    ngx_agt_issued_t         secret;
-    ngx_agt_cache_key_t      key;
-    const ngx_agt_origin_t  *origin;
+    ngx_agt_issued_t  secret;
 
     if (answer->class == NGX_AGT_CLASS_REVOKED) {
         return NGX_OK;
     }
 
-    origin = call->origin;
-
-    key.key = call->key;
-    key.origin = origin->number;
-
-    if (ngx_agt_issued_find(origin->zone, &key, ngx_agt_call_buffer(), &secret)
+    if (ngx_agt_issued_find(call->origin->zone, &call->entry,
+                            ngx_agt_call_buffer(), &secret)
         != NGX_OK)
     {
         return NGX_DECLINED;
