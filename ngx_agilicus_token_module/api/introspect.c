@@ -67,34 +67,21 @@ ngx_agt_introspect(
     const ngx_agt_introspect_t *introspect,
     ngx_agt_waiter_t *waiter, ngx_agt_answer_t *answer)
 {
-    ngx_int_t                   rc;
-    ngx_agt_call_request_t      request;
-    ngx_agt_budget_guess_t      guess;
-    const ngx_agt_origin_t     *origin;
-    ngx_agt_introspect_data_t   data;
+    ngx_int_t                  rc;
+    ngx_agt_call_request_t     request;
+    ngx_agt_budget_guess_t     guess;
+    ngx_agt_introspect_data_t  data;
 
-    origin = introspect->origin;
-
-    ngx_memzero(&request, sizeof(ngx_agt_call_request_t));
+    request = introspect->call;
 
     request.type = &ngx_agt_introspect_call;
-    request.api = origin->api;
-    request.origin = origin;
-    request.curl.connect_timeout = introspect->connect_timeout;
-    request.curl.timeout = introspect->timeout;
+    request.api = request.origin->api;
     request.curl.max_body = NGX_AGT_JSON_MAX_BODY;
-    request.key = introspect->digest;
-    request.context = origin->calls;
-    request.shared = (origin->zone != NULL);
-    request.client = introspect->client;
-    request.kind = introspect->kind;
-    request.charged = introspect->charged;
-    request.paced = introspect->paced;
-    request.seen = introspect->seen;
-    request.curl.headers = introspect->headers;
+    request.context = request.origin->calls;
+    request.shared = (request.origin->zone != NULL);
 
-    if (origin->api->credential_introspect) {
-        request.curl.bearer = origin->api->credential;
+    if (request.api->credential_introspect) {
+        request.curl.bearer = request.api->credential;
     }
 
     data.invalid = introspect->invalid;
@@ -103,7 +90,7 @@ ngx_agt_introspect(
     request.data.len = sizeof(ngx_agt_introspect_data_t);
 
     if (introspect->api_key) {
-        ngx_memcpy(data.key, introspect->digest, NGX_AGT_DIGEST_LEN);
+        ngx_memcpy(data.key, request.key, NGX_AGT_DIGEST_LEN);
 
         rc = ngx_agt_introspect_key(introspect, &request, &guess);
 
@@ -133,10 +120,9 @@ ngx_agt_introspect_token(const ngx_agt_introspect_t *introspect,
     size_t  len;
 
     request->operation = NGX_AGT_OPERATION_INTROSPECT;
-    request->curl.url = introspect->origin->api->introspect;
+    request->curl.url = request->api->introspect;
 
-    if (ngx_agt_denials_token(data->key, &introspect->token,
-                              introspect->digest)
+    if (ngx_agt_denials_token(data->key, &introspect->token, request->key)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -152,7 +138,7 @@ ngx_agt_introspect_token(const ngx_agt_introspect_t *introspect,
 
     request->curl.body.len =
         ngx_agt_json_introspect(request->curl.body.data, &introspect->token,
-                                &introspect->origin->options);
+                                &request->origin->options);
 
     return NGX_OK;
 }
@@ -170,9 +156,9 @@ ngx_agt_introspect_key(const ngx_agt_introspect_t *introspect,
     const ngx_agt_json_options_t  *options;
 
     request->operation = NGX_AGT_OPERATION_INTROSPECT_KEY;
-    request->curl.url = introspect->origin->api->introspect_key;
+    request->curl.url = request->api->introspect_key;
 
-    options = &introspect->origin->options;
+    options = &request->origin->options;
 
     rc = NGX_ERROR;
 
@@ -182,10 +168,10 @@ ngx_agt_introspect_key(const ngx_agt_introspect_t *introspect,
         goto done;
     }
 
-    if (introspect->client) {
+    if (request->client) {
 
-        if (ngx_agt_budget_guess(guess, introspect->client,
-                                 introspect->origin->api->digest, &basic.user)
+        if (ngx_agt_budget_guess(guess, request->client, request->api->digest,
+                                 &basic.user)
             != NGX_OK)
         {
             goto done;

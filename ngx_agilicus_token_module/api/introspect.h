@@ -21,30 +21,20 @@
 
 
 typedef struct {
-    const ngx_agt_origin_t         *origin;
-    ngx_str_t                       token;
-    const u_char                   *digest;   /* of the token */
+    /*
+     * The origin, the digest of the token as "key", the serial of an entry,
+     * timeouts, headers, and the client that waits; its call is charged where
+     * no facts of the token, of any age, are known.  All else is set here.
+     */
+    ngx_agt_call_request_t  call;
+
+    ngx_str_t               token;
 
     /* the token is the base64 of an API key; see basic */
-    unsigned                        api_key:1;
-
-    ngx_msec_t                      connect_timeout;
-    ngx_msec_t                      timeout;
+    unsigned                api_key:1;
 
     /* how long a 410 denies a token that was never active here */
-    ngx_msec_t                      invalid;
-
-    /*
-     * The client that waits; its call is charged where no facts of the token,
-     * of any age, are known.
-     */
-    const ngx_agt_budget_client_t  *client;
-    ngx_agt_limits_kind_e           kind;
-    unsigned                        charged:1;
-    unsigned                        paced:1;  /* see call */
-
-    uint64_t                        seen;     /* see call */
-    ngx_str_t                       headers;  /* see curl */
+    ngx_msec_t              invalid;
 } ngx_agt_introspect_t;
 
 

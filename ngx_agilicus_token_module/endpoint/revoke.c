@@ -196,9 +196,9 @@ ngx_agt_revoke_ask(ngx_http_request_t *r,
 
     ngx_agt_look_up_question(ctx, lcf, &introspect);
 
-    introspect.client = &client;
-    introspect.kind = NGX_AGT_LIMITS_SIGN_OUT;
-    introspect.charged = 1;
+    introspect.call.client = &client;
+    introspect.call.kind = NGX_AGT_LIMITS_SIGN_OUT;
+    introspect.call.charged = 1;
 
     ctx->revoke->next = ngx_agt_revoke_known;
 

@@ -667,16 +667,16 @@ ngx_agt_look_up_question(const ngx_agt_ctx_t *ctx,
 {
     ngx_memzero(introspect, sizeof(ngx_agt_introspect_t));
 
-    introspect->origin = lcf->origin;
+    introspect->call.origin = lcf->origin;
+    introspect->call.key = ctx->digest;
+    introspect->call.curl.connect_timeout = lcf->api_connect_timeout;
+    introspect->call.curl.timeout = lcf->api_timeout;
+    introspect->call.seen = ctx->seen;
     introspect->token = ctx->token;
-    introspect->digest = ctx->digest;
     introspect->api_key = ctx->api_key;
-    introspect->connect_timeout = lcf->api_connect_timeout;
-    introspect->timeout = lcf->api_timeout;
     introspect->invalid = lcf->lifetimes.invalid;
-    introspect->seen = ctx->seen;
 
-    ngx_agt_trace_headers(ctx->request, lcf, &introspect->headers);
+    ngx_agt_trace_headers(ctx->request, lcf, &introspect->call.curl.headers);
 }
 
 
@@ -702,9 +702,9 @@ ngx_agt_look_up_ask(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
 
     ngx_agt_budget_client(r->connection->sockaddr, &client);
 
-    introspect.client = &client;
-    introspect.charged = !ctx->has_facts;
-    introspect.paced = ctx->renewed;
+    introspect.call.client = &client;
+    introspect.call.charged = !ctx->has_facts;
+    introspect.call.paced = ctx->renewed;
 
     rc = ngx_agt_introspect(&introspect, &ctx->waiter, &answer);
 

@@ -283,13 +283,13 @@ ngx_agt_reissue_verify(ngx_http_request_t *r,
     ngx_agt_look_up_question(ctx, lcf, &introspect);
 
     introspect.token = x->token;
-    introspect.digest = x->digest;
+    introspect.call.key = x->digest;
     introspect.api_key = 0;
-    introspect.seen = 0;
+    introspect.call.seen = 0;
 
     ngx_agt_budget_client(r->connection->sockaddr, &client);
 
-    introspect.client = &client;
+    introspect.call.client = &client;
 
     /*
      * The worker that got the token has the time of its own event.  Facts would
@@ -309,7 +309,7 @@ ngx_agt_reissue_verify(ngx_http_request_t *r,
         && ngx_agt_cache_find(lcf->origin->zone, &key, 0, &found) == NGX_OK
         && found.sent < x->sent)
     {
-        introspect.seen = found.serial;
+        introspect.call.seen = found.serial;
     }
 
     ctx->life = NGX_AGT_LIFE_VERIFY;
