@@ -24,7 +24,7 @@ typedef struct {
     /*
      * The origin, the digest of the token as "key", the serial of an entry,
      * timeouts, headers, and the client that waits; its call is charged where
-     * no facts of the token, of any age, are known.  All else is set here.
+     * no facts of the token, of any age, are known.
      */
     ngx_agt_call_request_t  call;
 

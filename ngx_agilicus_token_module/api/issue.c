@@ -166,17 +166,10 @@ ngx_agt_issue_request(const ngx_agt_issue_t *issue,
 {
     const ngx_agt_api_conf_t  *conf;
 
-    ngx_memzero(request, sizeof(ngx_agt_call_request_t));
+    *request = issue->call;
 
-    request->api = issue->origin->api;
-    request->origin = issue->origin;
-    request->curl.headers = issue->headers;
-    request->curl.connect_timeout = issue->connect_timeout;
-    request->curl.timeout = issue->timeout;
-    request->key = issue->key;
-    request->context = issue->origin->issued;
-    request->seen = issue->seen;
-    request->client = issue->client;
+    request->api = request->origin->api;
+    request->context = request->origin->issued;
     request->data.data = (u_char *) data;
 
     ngx_memzero(data, sizeof(ngx_agt_issue_data_t));
@@ -190,7 +183,7 @@ ngx_agt_issue_request(const ngx_agt_issue_t *issue,
 
     data->record.via = ngx_agt_api_via(request->api);
 
-    ngx_memcpy(data->record.purpose, issue->key, NGX_AGT_DIGEST_LEN);
+    ngx_memcpy(data->record.purpose, request->key, NGX_AGT_DIGEST_LEN);
 }
 
 

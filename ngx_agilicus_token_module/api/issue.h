@@ -26,14 +26,12 @@
  */
 
 typedef struct {
-    const ngx_agt_origin_t         *origin;
-    ngx_agt_json_create_t           what;     /* of a reissue: "org" only */
-    const u_char                   *key;      /* of the token's purpose */
-    uint64_t                        seen;     /* see call */
-    ngx_msec_t                      connect_timeout;
-    ngx_msec_t                      timeout;
-    const ngx_agt_budget_client_t  *client;
-    ngx_str_t                       headers;  /* see curl */
+    /*
+     * The origin, the digest of the token's purpose as "key", the serial of an
+     * entry, timeouts, headers, and the client that waits.
+     */
+    ngx_agt_call_request_t  call;
+    ngx_agt_json_create_t   what;       /* of a reissue: "org" only */
 
     /*
      * Of a reissue: the presented token, or the raw token of the presented API
@@ -41,11 +39,11 @@ typedef struct {
      * the key under which that raw token is denied, NULL if a token was
      * presented.
      */
-    ngx_str_t                       token;
-    const u_char                   *parent;
-    const u_char                   *raw;
-    const ngx_agt_facts_t          *facts;
-    uint64_t                        asked;    /* see denials */
+    ngx_str_t               token;
+    const u_char           *parent;
+    const u_char           *raw;
+    const ngx_agt_facts_t  *facts;
+    uint64_t                asked;      /* see denials */
 } ngx_agt_issue_t;
 
 

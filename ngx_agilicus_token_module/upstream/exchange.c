@@ -177,16 +177,18 @@ ngx_agt_exchange_ask(ngx_http_request_t *r,
 
     ngx_agt_budget_client(r->connection->sockaddr, &client);
 
-    issue.origin = lcf->origin;
+    ngx_memzero(&issue, sizeof(ngx_agt_issue_t));
+
+    issue.call.origin = lcf->origin;
+    issue.call.key = x->key;
+    issue.call.seen = x->seen;
+    issue.call.curl.connect_timeout = lcf->api_connect_timeout;
+    issue.call.curl.timeout = lcf->api_timeout;
+    issue.call.client = &client;
+
+    ngx_agt_trace_headers(r, lcf, &issue.call.curl.headers);
+
     issue.what = x->what;
-    issue.key = x->key;
-    issue.seen = x->seen;
-    issue.connect_timeout = lcf->api_connect_timeout;
-    issue.timeout = lcf->api_timeout;
-    issue.client = &client;
-
-    ngx_agt_trace_headers(r, lcf, &issue.headers);
-
     issue.token = ctx->api_key ? ctx->raw : ctx->token;
     issue.parent = ngx_agt_look_up_denial_key(ctx);
     issue.raw = ctx->api_key ? ctx->raw_key : NULL;
