@@ -16,20 +16,18 @@
 
 
 typedef struct {
-    ngx_queue_t        queue;
-    ngx_agt_waiter_t   waiter;     /* for the call */
-    ngx_agt_waiter_t  *client;     /* hears of the first try; or NULL */
+    ngx_queue_t              queue;
+    ngx_agt_waiter_t         waiter;     /* for the call */
+    ngx_agt_waiter_t        *client;     /* hears of the first try; or NULL */
 
-    ngx_agt_api_t     *api;
-    ngx_str_t          headers;
-    ngx_str_t          body;
-    u_char             digest[NGX_AGT_DIGEST_LEN];
-    u_char             key[NGX_AGT_DENIAL_KEY_LEN];
-    ngx_uint_t         all_sessions;
-    ngx_msec_t         connect_timeout;
-    ngx_msec_t         timeout;
-    unsigned           recorded:1; /* in the ledger */
-    unsigned           again:1;    /* made by again() */
+    /* has the client and the headers of start() until the call is made */
+    ngx_agt_call_request_t   request;
+
+    u_char                   digest[NGX_AGT_DIGEST_LEN];
+    u_char                   key[NGX_AGT_DENIAL_KEY_LEN];
+    ngx_uint_t               all_sessions;
+    unsigned                 recorded:1; /* in the ledger */
+    unsigned                 again:1;    /* made by again() */
 } ngx_agt_revocation_job_t;
 
 
@@ -42,8 +40,6 @@ static ngx_uint_t ngx_agt_revocation_record(ngx_agt_revocation_job_t *job,
     const ngx_agt_revocation_t *revocation);
 static ngx_int_t ngx_agt_revocation_write(ngx_agt_ledger_t *ledger,
     const ngx_agt_ledger_record_t *record, const ngx_agt_clock_t *now);
-static ngx_int_t ngx_agt_revocation_try(ngx_agt_revocation_job_t *job,
-    const ngx_agt_budget_client_t *client, ngx_agt_answer_t *answer);
 static void ngx_agt_revocation_done(void *data, ngx_agt_answer_t *answer);
 static void ngx_agt_revocation_last_done(void *data,
     ngx_agt_curl_result_t *result);
@@ -95,11 +91,11 @@ ngx_agt_revocation_start(const ngx_agt_revocation_t *revocation,
     }
 
     job->recorded = ngx_agt_revocation_record(job, revocation);
-    job->headers = revocation->headers;
+    job->request.curl.headers = revocation->headers;
+    job->request.client = revocation->client;
+    job->request.charged = (revocation->client != NULL);
 
-    if (ngx_agt_revocation_try(job, revocation->client, answer)
-        != NGX_AGAIN)
-    {
+    if (ngx_agt_call_join(&job->request, &job->waiter, answer) != NGX_AGAIN) {
         ngx_agt_revocation_later(job, 0);
         ngx_agt_revocation_free(job);
 
@@ -146,7 +142,7 @@ ngx_agt_revocation_again(const ngx_agt_revocation_t *revocation,
     job->again = 1;
     ngx_agt_revocation_again_n++;
 
-    if (ngx_agt_revocation_try(job, NULL, &answer) != NGX_AGAIN) {
+    if (ngx_agt_call_join(&job->request, &job->waiter, &answer) != NGX_AGAIN) {
         ngx_agt_revocation_later(job, 0);
         ngx_agt_revocation_free(job);
     }
@@ -165,7 +161,6 @@ ngx_agt_revocation_last(const ngx_agt_revocation_t *revocation,
     const u_char *key)
 {
     ngx_agt_curl_t            *pool;
-    ngx_agt_curl_request_t     request;
     ngx_agt_revocation_job_t  *job;
 
     pool = ngx_agt_call_curl(revocation->api);
@@ -180,17 +175,10 @@ ngx_agt_revocation_last(const ngx_agt_revocation_t *revocation,
         return;
     }
 
-    ngx_memzero(&request, sizeof(ngx_agt_curl_request_t));
+    job->request.curl.handler = ngx_agt_revocation_last_done;
+    job->request.curl.data = job;
 
-    request.url = revocation->api->revoke;
-    request.body = job->body;
-    request.connect_timeout = revocation->connect_timeout;
-    request.timeout = revocation->timeout;
-    request.max_body = NGX_AGT_JSON_MAX_BODY;
-    request.handler = ngx_agt_revocation_last_done;
-    request.data = job;
-
-    ngx_agt_curl_perform(pool, &request);
+    ngx_agt_curl_perform(pool, &job->request.curl);
 
     ngx_agt_revocation_free(job);
 }
@@ -232,6 +220,7 @@ ngx_agt_revocation_stop(void)
 static ngx_agt_revocation_job_t *
 ngx_agt_revocation_job(const ngx_agt_revocation_t *revocation)
 {
+    ngx_str_t                 *body;
     ngx_agt_revocation_job_t  *job;
 
     if (ngx_agt_call_conf() == NULL) {
@@ -243,21 +232,29 @@ ngx_agt_revocation_job(const ngx_agt_revocation_t *revocation)
         return NULL;
     }
 
-    job->body.data = ngx_alloc(ngx_agt_json_revoke(NULL, &revocation->token,
-                                                   1),
-                               ngx_cycle->log);
-    if (job->body.data == NULL) {
+    body = &job->request.curl.body;
+
+    body->data = ngx_alloc(ngx_agt_json_revoke(NULL, &revocation->token, 1),
+                           ngx_cycle->log);
+    if (body->data == NULL) {
         ngx_free(job);
         return NULL;
     }
 
-    job->body.len = ngx_agt_json_revoke(job->body.data, &revocation->token,
-                                        revocation->all_sessions);
+    body->len = ngx_agt_json_revoke(body->data, &revocation->token,
+                                    revocation->all_sessions);
 
-    job->api = revocation->api;
+    job->request.type = &ngx_agt_revocation_call;
+    job->request.operation = NGX_AGT_OPERATION_REVOKE;
+    job->request.api = revocation->api;
+    job->request.curl.url = revocation->api->revoke;
+    job->request.curl.connect_timeout = revocation->connect_timeout;
+    job->request.curl.timeout = revocation->timeout;
+    job->request.curl.max_body = NGX_AGT_JSON_MAX_BODY;
+    job->request.key = job->digest;
+    job->request.kind = NGX_AGT_LIMITS_SIGN_OUT;
+
     job->all_sessions = revocation->all_sessions;
-    job->connect_timeout = revocation->connect_timeout;
-    job->timeout = revocation->timeout;
 
     ngx_memcpy(job->digest, revocation->digest, NGX_AGT_DIGEST_LEN);
 
@@ -309,7 +306,7 @@ ngx_agt_revocation_record(ngx_agt_revocation_job_t *job,
     value.len = NGX_AGT_DIGEST_LEN;
 
     if (ngx_agt_denials_token(own, &revocation->token, job->digest) != NGX_OK
-        || ngx_agt_denials_key(job->key, job->api->digest,
+        || ngx_agt_denials_key(job->key, revocation->api->digest,
                                NGX_AGT_DENIAL_TOKEN, &value)
            != NGX_OK
         || revocation->token.len + NGX_AGT_SEAL_LEN > NGX_AGT_LEDGER_TOKEN)
@@ -326,7 +323,7 @@ ngx_agt_revocation_record(ngx_agt_revocation_job_t *job,
 
     ngx_agt_clock_now(&now);
 
-    ngx_memcpy(record->api, job->api->digest, NGX_AGT_DIGEST_LEN);
+    ngx_memcpy(record->api, revocation->api->digest, NGX_AGT_DIGEST_LEN);
     ngx_memcpy(record->key, job->key, NGX_AGT_DENIAL_KEY_LEN);
     ngx_memcpy(record->print, job->digest, sizeof(record->print));
 
@@ -334,10 +331,10 @@ ngx_agt_revocation_record(ngx_agt_revocation_job_t *job,
 
     record->made = now.mono;
     record->next = now.mono;
-    record->lease = now.mono + job->timeout + NGX_AGT_REVOCATION_MARGIN;
+    record->lease = now.mono + revocation->timeout + NGX_AGT_REVOCATION_MARGIN;
     record->pause = NGX_AGT_REVOCATION_PAUSE;
     record->pid = ngx_pid;
-    record->via = ngx_agt_api_via(job->api);
+    record->via = ngx_agt_api_via(revocation->api);
     record->flags = (job->all_sessions ? NGX_AGT_LEDGER_ALL_SESSIONS : 0)
                     | (revocation->has_exp ? NGX_AGT_LEDGER_HAS_EXP : 0);
     record->state = NGX_AGT_LEDGER_DUE;
@@ -394,36 +391,6 @@ ngx_agt_revocation_write(ngx_agt_ledger_t *ledger,
 
     return ngx_agt_ledger_add(ledger, record, record->token)
            ? NGX_OK : NGX_DECLINED;
-}
-
-
-static ngx_int_t
-ngx_agt_revocation_try(ngx_agt_revocation_job_t *job,
-    const ngx_agt_budget_client_t *client, ngx_agt_answer_t *answer)
-{
-    ngx_agt_call_request_t  request;
-
-    ngx_memzero(&request, sizeof(ngx_agt_call_request_t));
-
-    request.type = &ngx_agt_revocation_call;
-    request.operation = NGX_AGT_OPERATION_REVOKE;
-    request.api = job->api;
-    request.curl.url = job->api->revoke;
-    request.curl.headers = job->headers;
-    request.curl.body = job->body;
-    request.curl.connect_timeout = job->connect_timeout;
-    request.curl.timeout = job->timeout;
-    request.curl.max_body = NGX_AGT_JSON_MAX_BODY;
-    request.key = job->digest;
-    request.kind = NGX_AGT_LIMITS_SIGN_OUT;
-    request.client = client;
-    request.charged = (client != NULL);
-
-    /* the lines are those of the request that signs out, and copied now */
-
-    ngx_str_null(&job->headers);
-
-    return ngx_agt_call_join(&request, &job->waiter, answer);
 }
 
 
@@ -544,7 +511,7 @@ ngx_agt_revocation_later(ngx_agt_revocation_job_t *job, ngx_uint_t longer)
     ngx_agt_ledger_record_t  *r;
 
     if (!job->recorded) {
-        ngx_agt_revocation_lost(&job->api->url, job->digest,
+        ngx_agt_revocation_lost(&job->request.api->url, job->digest,
                                 ngx_cycle->log);
         return;
     }
@@ -583,8 +550,9 @@ ngx_agt_revocation_free(ngx_agt_revocation_job_t *job)
 
     ngx_queue_remove(&job->queue);
 
-    ngx_explicit_memzero(job->body.data, job->body.len);
-    ngx_free(job->body.data);
+    ngx_explicit_memzero(job->request.curl.body.data,
+                         job->request.curl.body.len);
+    ngx_free(job->request.curl.body.data);
     ngx_free(job);
 }
 
