@@ -30,7 +30,6 @@ static void ngx_agt_call_give_guess(ngx_agt_call_t *call,
     const ngx_agt_answer_t *answer);
 static void ngx_agt_call_release(ngx_agt_call_t *call,
     ngx_agt_answer_t *answer);
-static void ngx_agt_call_wipe(ngx_str_t *str);
 static void ngx_agt_call_insert(ngx_rbtree_node_t *temp,
     ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
 
@@ -812,7 +811,7 @@ ngx_agt_call_free(ngx_agt_call_t *call)
 }
 
 
-static void
+void
 ngx_agt_call_wipe(ngx_str_t *str)
 {
     if (str->data) {

@@ -211,6 +211,12 @@ u_char *ngx_agt_call_buffer(void);
 void ngx_agt_call_forget(ngx_agt_answer_t *answer);
 
 /*
+ * Zeroes and frees memory of ngx_alloc(), such as the body of a request; does
+ * nothing where there is none.
+ */
+void ngx_agt_call_wipe(ngx_str_t *str);
+
+/*
  * Makes a call, or joins one under way on this worker, or follows one on
  * another.  Without a waiter the call is made in the background, and not at all
  * if one is under way already or there is no room to send it at once.

@@ -106,8 +106,7 @@ ngx_agt_introspect(
 
     rc = ngx_agt_call_join(&request, waiter, answer);
 
-    ngx_explicit_memzero(request.curl.body.data, request.curl.body.len);
-    ngx_free(request.curl.body.data);
+    ngx_agt_call_wipe(&request.curl.body);
 
     return rc;
 }

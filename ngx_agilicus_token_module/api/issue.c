@@ -227,10 +227,7 @@ ngx_agt_issue_join(ngx_agt_call_request_t *request,
 
 done:
 
-    if (request->curl.body.data) {
-        ngx_explicit_memzero(request->curl.body.data, request->curl.body.len);
-        ngx_free(request->curl.body.data);
-    }
+    ngx_agt_call_wipe(&request->curl.body);
 
     return rc;
 }

@@ -550,9 +550,7 @@ ngx_agt_revocation_free(ngx_agt_revocation_job_t *job)
 
     ngx_queue_remove(&job->queue);
 
-    ngx_explicit_memzero(job->request.curl.body.data,
-                         job->request.curl.body.len);
-    ngx_free(job->request.curl.body.data);
+    ngx_agt_call_wipe(&job->request.curl.body);
     ngx_free(job);
 }
 
