@@ -6,6 +6,7 @@
 
 #include "api/call_follow.h"
 #include "api/call_send.h"
+#include "api/tick.h"
 
 
 static ngx_int_t ngx_agt_call_background(
@@ -57,12 +58,7 @@ ngx_agt_call_init(const ngx_agt_api_conf_t *conf, ngx_log_t *log)
 
     ngx_agt_limits_init(&w->places, conf->max_inflight);
 
-    w->dummy.fd = (ngx_socket_t) -1;
-
-    w->poll.handler = ngx_agt_call_poll;
-    w->poll.data = &w->dummy;
-    w->poll.log = log;
-    w->poll.cancelable = 1;
+    ngx_agt_tick_init(&w->poll, ngx_agt_call_poll, log);
 
     w->turn.handler = ngx_agt_call_turn;
     w->turn.log = log;

@@ -37,7 +37,6 @@ typedef struct {
     ngx_uint_t                 left;       /* sent, and without a waiter */
     ngx_event_t                poll;
     ngx_event_t                turn;
-    ngx_connection_t           dummy;
     ngx_log_t                 *log;
     u_char                    *buf;
 } ngx_agt_call_worker_t;

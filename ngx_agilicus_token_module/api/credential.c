@@ -6,6 +6,7 @@
 
 #include "api/credential.h"
 #include "api/seams.h"
+#include "api/tick.h"
 #include "json/jwt.h"
 
 
@@ -25,7 +26,6 @@
 typedef struct {
     const ngx_agt_api_conf_t  *conf;
     ngx_event_t                event;
-    ngx_connection_t           dummy;
     ngx_log_t                 *log;
 } ngx_agt_credential_t;
 
@@ -111,13 +111,7 @@ ngx_agt_credential_init(const ngx_agt_api_conf_t *conf, ngx_log_t *log)
 
     c->conf = conf;
     c->log = log;
-    c->dummy.fd = (ngx_socket_t) -1;
-
-    c->event.handler = ngx_agt_credential_tick;
-    c->event.data = &c->dummy;
-    c->event.log = log;
-    c->event.cancelable = 1;
-
+    ngx_agt_tick_init(&c->event, ngx_agt_credential_tick, log);
     ngx_agt_seams.add_timer(&c->event, 1);
 }
 

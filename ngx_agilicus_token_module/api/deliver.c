@@ -7,6 +7,7 @@
 #include "api/deliver.h"
 #include "api/revocation.h"
 #include "api/seams.h"
+#include "api/tick.h"
 #include "zone/children.h"
 #include "zone/seal.h"
 #include "zone/process.h"
@@ -31,7 +32,6 @@
 typedef struct {
     const ngx_agt_deliver_conf_t  *conf;
     ngx_event_t                    event;
-    ngx_connection_t               dummy;
     ngx_log_t                     *log;
 
     /* a copy of a record with its sealed token; the token; its digest */
@@ -77,13 +77,7 @@ ngx_agt_deliver_init(const ngx_agt_deliver_conf_t *conf, ngx_log_t *log)
 
     d->conf = conf;
     d->log = log;
-    d->dummy.fd = (ngx_socket_t) -1;
-
-    d->event.handler = ngx_agt_deliver_tick;
-    d->event.data = &d->dummy;
-    d->event.log = log;
-    d->event.cancelable = 1;
-
+    ngx_agt_tick_init(&d->event, ngx_agt_deliver_tick, log);
     ngx_agt_seams.add_timer(&d->event, 1);
 
     return NGX_OK;

@@ -8,6 +8,7 @@
 #include "api/feed_list.h"
 #include "api/feed_sessions.h"
 #include "api/seams.h"
+#include "api/tick.h"
 #include "api/window.h"
 #include "token/digest.h"
 #include "zone/feed_state.h"
@@ -35,7 +36,6 @@ typedef struct {
     const ngx_agt_feed_conf_t  *conf;
     ngx_agt_denials_t          *denials;
     ngx_event_t                 tick;
-    ngx_connection_t            dummy;
     ngx_log_t                  *log;
 
     ngx_agt_windows_t           windows;
@@ -214,13 +214,7 @@ ngx_agt_feed_init(const ngx_agt_feed_conf_t *conf, ngx_log_t *log)
 
     f->conf = conf;
 
-    f->dummy.fd = (ngx_socket_t) -1;
-
-    f->tick.handler = ngx_agt_feed_tick;
-    f->tick.data = &f->dummy;
-    f->tick.log = log;
-    f->tick.cancelable = 1;
-
+    ngx_agt_tick_init(&f->tick, ngx_agt_feed_tick, log);
     ngx_agt_seams.add_timer(&f->tick, 1);
 
     return NGX_OK;

@@ -6,6 +6,7 @@
 
 #include "api/jwsk.h"
 #include "api/seams.h"
+#include "api/tick.h"
 #include "json/jwks.h"
 
 
@@ -20,7 +21,6 @@ typedef struct {
     const ngx_agt_jwsk_conf_t  *conf;
     ngx_agt_zone_t             *zone;
     ngx_event_t                 tick;
-    ngx_connection_t            dummy;
     ngx_log_t                  *log;
     ngx_agt_waiter_t            waiter;
     ngx_agt_key_t               keys[NGX_AGT_ES256_KEYS];
@@ -81,13 +81,7 @@ ngx_agt_jwsk_init(const ngx_agt_jwsk_conf_t *conf, ngx_log_t *log)
     j->waiter.done = ngx_agt_jwsk_done;
     j->waiter.data = j;
 
-    j->dummy.fd = (ngx_socket_t) -1;
-
-    j->tick.handler = ngx_agt_jwsk_tick;
-    j->tick.data = &j->dummy;
-    j->tick.log = log;
-    j->tick.cancelable = 1;
-
+    ngx_agt_tick_init(&j->tick, ngx_agt_jwsk_tick, log);
     ngx_agt_seams.add_timer(&j->tick, 1);
 }
 

@@ -8,6 +8,7 @@
 #include "request/access.h"
 #include "request/detail.h"
 #include "request/look_up.h"
+#include "api/tick.h"
 #include "token/text.h"
 
 
@@ -30,19 +31,16 @@ static void ngx_agt_recheck_cut(ngx_agt_ctx_t *ctx, ngx_agt_reason_e reason);
 
 /* young requests in the order in which they came, and older ones */
 
-static ngx_queue_t       ngx_agt_young;
-static ngx_queue_t       ngx_agt_running;
-static ngx_event_t       ngx_agt_recheck_event;
-static ngx_connection_t  ngx_agt_recheck_dummy;
-static ngx_msec_t        ngx_agt_recheck_pause;
-static ngx_msec_t        ngx_agt_recheck_grown;
+static ngx_queue_t  ngx_agt_young;
+static ngx_queue_t  ngx_agt_running;
+static ngx_event_t  ngx_agt_recheck_event;
+static ngx_msec_t   ngx_agt_recheck_pause;
+static ngx_msec_t   ngx_agt_recheck_grown;
 
 
 void
 ngx_agt_recheck_init(ngx_msec_t shortest, ngx_log_t *log)
 {
-    ngx_event_t  *ev;
-
     ngx_queue_init(&ngx_agt_young);
     ngx_queue_init(&ngx_agt_running);
 
@@ -59,16 +57,7 @@ ngx_agt_recheck_init(ngx_msec_t shortest, ngx_log_t *log)
         ngx_agt_recheck_pause = ngx_min(shortest, NGX_AGT_RECHECK_MAX);
     }
 
-    ngx_agt_recheck_dummy.fd = (ngx_socket_t) -1;
-
-    ev = &ngx_agt_recheck_event;
-
-    ngx_memzero(ev, sizeof(ngx_event_t));
-
-    ev->handler = ngx_agt_recheck_tick;
-    ev->data = &ngx_agt_recheck_dummy;
-    ev->log = log;
-    ev->cancelable = 1;
+    ngx_agt_tick_init(&ngx_agt_recheck_event, ngx_agt_recheck_tick, log);
 }
 
 
