@@ -347,18 +347,14 @@ static const ngx_agt_figure_t  ngx_agt_figures[] = {
 #define NGX_AGT_NFIGURES  (sizeof(ngx_agt_figures) / sizeof(ngx_agt_figure_t))
 
 
-static const char  *ngx_agt_figures_feed[] = {
-    "off", "init", "healthy", "late", "dead", "incomplete"
+/* the words of ngx_agt_feed_e and ngx_agt_fleet_e */
+
+#define NGX_AGT_FIGURES_STATES  8
+
+static const char  *ngx_agt_figures_states[][NGX_AGT_FIGURES_STATES + 1] = {
+    { "off", "init", "healthy", "late", "dead", "incomplete" },
+    { "off", "init", "healthy", "away", "gap", "unreadable", "full", "old" }
 };
-
-#define NGX_AGT_NFEED  (sizeof(ngx_agt_figures_feed) / sizeof(char *))
-
-
-static const char  *ngx_agt_figures_fleet[] = {
-    "off", "init", "healthy", "away", "gap", "unreadable", "full", "old"
-};
-
-#define NGX_AGT_NFLEET  (sizeof(ngx_agt_figures_fleet) / sizeof(char *))
 
 
 static const char  *ngx_agt_figures_results[NGX_AGT_CALLS_RESULTS] = {
@@ -391,7 +387,7 @@ ngx_agt_figures_len(const ngx_agt_figures_t *figures, size_t row)
     zone = figures->zones.elts;
     row += NGX_AGT_FIGURES_SAMPLE;
 
-    samples = NGX_AGT_NFIGURES + NGX_AGT_NFEED + NGX_AGT_NFLEET
+    samples = NGX_AGT_NFIGURES + 2 * NGX_AGT_FIGURES_STATES
               + NGX_AGT_VERDICT_LAST * (1 + NGX_AGT_REASON_LAST);
 
     len = NGX_AGT_NFIGURES * NGX_AGT_FIGURES_FAMILY + samples * row;
@@ -779,11 +775,8 @@ ngx_agt_figure_value(u_char *p, u_char *last, const ngx_agt_figure_t *f,
         break;
 
     case NGX_AGT_FIGURE_FEED:
-        word = ngx_agt_figures_feed[value];
-        break;
-
     case NGX_AGT_FIGURE_FLEET:
-        word = ngx_agt_figures_fleet[value];
+        word = ngx_agt_figures_states[f->kind - NGX_AGT_FIGURE_FEED][value];
         break;
 
     default: /* NGX_AGT_FIGURE_NUMBER */
@@ -838,7 +831,7 @@ ngx_agt_figure_samples(u_char *p, u_char *last, const ngx_agt_figure_t *f,
     const u_char *set)
 {
     uint64_t                 value;
-    ngx_uint_t               i, n, feed;
+    ngx_uint_t               i;
     const char             **words;
     ngx_agt_figure_sample_t  s;
 
@@ -866,11 +859,9 @@ ngx_agt_figure_samples(u_char *p, u_char *last, const ngx_agt_figure_t *f,
 
     case NGX_AGT_FIGURE_FEED:
     case NGX_AGT_FIGURE_FLEET:
-        feed = (f->kind == NGX_AGT_FIGURE_FEED);
-        words = feed ? ngx_agt_figures_feed : ngx_agt_figures_fleet;
-        n = feed ? NGX_AGT_NFEED : NGX_AGT_NFLEET;
+        words = ngx_agt_figures_states[f->kind - NGX_AGT_FIGURE_FEED];
 
-        for (i = 0; i < n; i++) {
+        for (i = 0; words[i]; i++) {
             p = ngx_agt_figure_name(p, last, f, set, "");
             p = ngx_slprintf(p, last, "state=\"%s\",", words[i]);
             p = ngx_agt_figure_close(p, last);
