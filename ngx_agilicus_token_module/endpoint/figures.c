@@ -108,7 +108,8 @@ static u_char *ngx_agt_figure_histogram(u_char *p, u_char *last,
     const ngx_agt_figure_t *f, const u_char *set);
 static u_char *ngx_agt_figure_name(u_char *p, u_char *last,
     const ngx_agt_figure_t *f, const u_char *set, const char *suffix);
-static u_char *ngx_agt_figure_close(u_char *p, u_char *last);
+static u_char *ngx_agt_figure_close(u_char *p, u_char *last, uint64_t value,
+    ngx_uint_t ms);
 
 
 static const ngx_agt_figures_section_t
@@ -831,11 +832,12 @@ ngx_agt_figure_samples(u_char *p, u_char *last, const ngx_agt_figure_t *f,
     const u_char *set)
 {
     uint64_t                 value;
-    ngx_uint_t               i;
+    ngx_uint_t               i, ms;
     const char             **words;
     ngx_agt_figure_sample_t  s;
 
     value = *(const uint64_t *) (set + f->offset);
+    ms = 0;
 
     switch (f->kind) {
 
@@ -846,11 +848,8 @@ ngx_agt_figure_samples(u_char *p, u_char *last, const ngx_agt_figure_t *f,
             return p;
         }
 
-        p = ngx_agt_figure_name(p, last, f, set, "");
-        p = ngx_agt_figure_close(p, last);
-
-        return ngx_slprintf(p, last, "%uL.%03uL\n", value / 1000,
-                            value % 1000);
+        ms = 1;
+        break;
 
     case NGX_AGT_FIGURE_FLAG:
     case NGX_AGT_FIGURE_BREAKER:
@@ -864,8 +863,7 @@ ngx_agt_figure_samples(u_char *p, u_char *last, const ngx_agt_figure_t *f,
         for (i = 0; words[i]; i++) {
             p = ngx_agt_figure_name(p, last, f, set, "");
             p = ngx_slprintf(p, last, "state=\"%s\",", words[i]);
-            p = ngx_agt_figure_close(p, last);
-            p = ngx_slprintf(p, last, "%d\n", i == value);
+            p = ngx_agt_figure_close(p, last, i == value, 0);
         }
 
         return p;
@@ -881,8 +879,7 @@ ngx_agt_figure_samples(u_char *p, u_char *last, const ngx_agt_figure_t *f,
             p = ngx_agt_figure_name(p, last, f, set, "");
             p = ngx_slprintf(p, last, "%s=\"%s\",%s=\"%s\",", s.label[0],
                              s.word[0], s.label[1], s.word[1]);
-            p = ngx_agt_figure_close(p, last);
-            p = ngx_slprintf(p, last, "%uL\n", s.value);
+            p = ngx_agt_figure_close(p, last, s.value, 0);
         }
 
         return p;
@@ -892,9 +889,8 @@ ngx_agt_figure_samples(u_char *p, u_char *last, const ngx_agt_figure_t *f,
     }
 
     p = ngx_agt_figure_name(p, last, f, set, "");
-    p = ngx_agt_figure_close(p, last);
 
-    return ngx_slprintf(p, last, "%uL\n", value);
+    return ngx_agt_figure_close(p, last, value, ms);
 }
 
 
@@ -936,20 +932,16 @@ ngx_agt_figure_histogram(u_char *p, u_char *last, const ngx_agt_figure_t *f,
             p = ngx_agt_figure_name(p, last, f, set, "_bucket");
             p = ngx_slprintf(p, last, "operation=\"%V\",le=\"%*s\",",
                              operation, (size_t) (end - le), le);
-            p = ngx_agt_figure_close(p, last);
-            p = ngx_slprintf(p, last, "%uL\n", n);
+            p = ngx_agt_figure_close(p, last, n, 0);
         }
 
         p = ngx_agt_figure_name(p, last, f, set, "_sum");
         p = ngx_slprintf(p, last, "operation=\"%V\",", operation);
-        p = ngx_agt_figure_close(p, last);
-        p = ngx_slprintf(p, last, "%uL.%03uL\n", latency->sum / 1000,
-                         latency->sum % 1000);
+        p = ngx_agt_figure_close(p, last, latency->sum, 1);
 
         p = ngx_agt_figure_name(p, last, f, set, "_count");
         p = ngx_slprintf(p, last, "operation=\"%V\",", operation);
-        p = ngx_agt_figure_close(p, last);
-        p = ngx_slprintf(p, last, "%uL\n", n);
+        p = ngx_agt_figure_close(p, last, n, 0);
     }
 
     return p;
@@ -984,10 +976,17 @@ ngx_agt_figure_name(u_char *p, u_char *last, const ngx_agt_figure_t *f,
 }
 
 
-/* writes in place of the last comma, or of the bracket */
+/*
+ * Writes in place of the last comma, or of the bracket; then the value, which
+ * is in seconds if it is given in milliseconds.
+ */
 
 static u_char *
-ngx_agt_figure_close(u_char *p, u_char *last)
+ngx_agt_figure_close(u_char *p, u_char *last, uint64_t value, ngx_uint_t ms)
 {
-    return ngx_slprintf(p - 1, last, p[-1] == ',' ? "} " : " ");
+    p = ngx_slprintf(p - 1, last, p[-1] == ',' ? "} " : " ");
+
+    return ms ? ngx_slprintf(p, last, "%uL.%03uL\n", value / 1000,
+                             value % 1000)
+              : ngx_slprintf(p, last, "%uL\n", value);
 }
