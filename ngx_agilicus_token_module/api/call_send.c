@@ -19,7 +19,6 @@ static ngx_agt_call_t *ngx_agt_call_next(void);
 static ngx_agt_waiter_t *ngx_agt_call_first(ngx_agt_call_t *call,
     ngx_uint_t room);
 static ngx_uint_t ngx_agt_call_room(void);
-static void ngx_agt_call_send_pending(void);
 static void ngx_agt_call_done(void *data, ngx_agt_curl_result_t *result);
 static ngx_uint_t ngx_agt_call_retry(ngx_agt_call_t *call,
     ngx_agt_curl_result_t *result);
@@ -271,13 +270,6 @@ ngx_agt_call_room(void)
 void
 ngx_agt_call_turn(ngx_event_t *ev)
 {
-    ngx_agt_call_send_pending();
-}
-
-
-static void
-ngx_agt_call_send_pending(void)
-{
     ngx_agt_call_t    *call;
     ngx_agt_answer_t   answer;
 
@@ -376,7 +368,7 @@ ngx_agt_call_done(void *data, ngx_agt_curl_result_t *result)
     ngx_agt_call_report(call, result, &answer);
     ngx_agt_call_end(call, &answer);
 
-    ngx_agt_call_send_pending();
+    ngx_agt_call_turn(NULL);
 }
 
 
@@ -450,7 +442,7 @@ ngx_agt_call_step(ngx_agt_call_t *call, ngx_agt_curl_result_t *result)
 
     answer.elapsed = (ngx_msec_t) (ngx_agt_seams.mono() - call->started);
     ngx_agt_call_end(call, &answer);
-    ngx_agt_call_send_pending();
+    ngx_agt_call_turn(NULL);
 
     return 1;
 }

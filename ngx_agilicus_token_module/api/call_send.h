@@ -23,7 +23,7 @@
 ngx_int_t ngx_agt_call_start(ngx_agt_call_t *call, ngx_agt_answer_t *answer);
 
 /*
- * Handler of the event that sends pending calls.
+ * Sends pending calls: the handler of an event, which may be NULL.
  */
 void ngx_agt_call_turn(ngx_event_t *ev);
 
