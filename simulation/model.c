@@ -68,13 +68,15 @@ static void model_denials(ngx_uint_t edge, ngx_uint_t all);
 static void model_wrong(const sim_request_t *q, const char *what);
 
 
+/* a session and a subject have one name, and nothing to do with each other */
+
 const sim_token_t  tokens[SIM_TOKENS] = {
     { "token-0", "jti-0", "session-a", "sub-a", 40, -100 },
     { "token-1", "jti-1", "session-a", "sub-b", 0, -100 },
     { "token-2", "", "session-b", "sub-a", 200, -100 },
     { "token-3", "jti-3", "session-b", "sub-b", 90, 0 },
     { "token-4", "jti-4", "", "sub-c", 15, -5 },
-    { "token-5", "jti-5", "session-c", "sub-a", 150, 20 }
+    { "token-5", "jti-5", "sub-b", "sub-a", 150, 20 }
 };
 
 answer_t           answers[SIM_ANSWERS];

@@ -28,7 +28,8 @@ static void network_introspect(sim_call_t *call);
 static void network_facts(sim_call_t *call);
 static void network_revoke(sim_call_t *call);
 static void network_list(sim_call_t *call);
-static ngx_uint_t network_listed(const api_token_t *a, const list_t *list);
+static ngx_uint_t network_listed(const api_token_t *a, const list_t *list,
+    ngx_uint_t api);
 static ngx_uint_t network_date(const char *url, const char *name,
     int64_t *sec);
 static void network_says(sim_call_t *call, ngx_uint_t status,
@@ -597,7 +598,7 @@ network_list(sim_call_t *call)
     for (i = 0; i < api_ntokens && k < limit; i++) {
         a = &api_tokens[(first + i) % api_ntokens];
 
-        if (!network_listed(a, list) || call->api != 0) {
+        if (!network_listed(a, list, call->api)) {
             continue;
         }
 
@@ -627,12 +628,14 @@ network_list(sim_call_t *call)
 }
 
 
+/* what one API has revoked is good at the other, which uses the same names */
+
 static ngx_uint_t
-network_listed(const api_token_t *a, const list_t *list)
+network_listed(const api_token_t *a, const list_t *list, ngx_uint_t api)
 {
     int64_t  value;
 
-    if (a->revoked == 0 || a->t.jti[0] == '\0'
+    if ((a->revoked == 0) != (api != 0) || a->t.jti[0] == '\0'
         || (a->t.exp && epoch + a->t.exp <= now.wall + api_offset))
     {
         return 0;

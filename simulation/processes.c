@@ -463,15 +463,20 @@ void
 sim_pause(const char *where)
 {
     uint64_t       chance;
-    ngx_uint_t     dies, stops;
+    ngx_uint_t     dies, stops, often;
     sim_worker_t  *w = current;
 
     if (w == NULL || calm) {
         return;
     }
 
+    /* most is to be seen of a death in the middle of a change */
+
+    often = !w->lock || strncmp(where, "ngx_", 4) != 0 ? 1 : fleet ? 64 : 8;
+
     chance = draw();
-    dies = (chance & 0xffff) < killing && w->task.task != SIM_TASK_QUIT;
+    dies = (chance & 0xffff) < killing * often
+           && w->task.task != SIM_TASK_QUIT;
     stops = (chance >> 16 & (fleet ? 0xffff : 0xff)) < stopping;
 
     /*
