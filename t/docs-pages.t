@@ -279,6 +279,29 @@ subtest 'what nginx -t is said to say is what it says' => sub {
 };
 
 
+subtest 'what the log is said to say of a fleet is what it says' => sub {
+    my $source = join '', map { slurp($_) } glob "$top/$name/*/*.c";
+    my ($table) = slurp("$top/docs/troubleshooting.md")
+                  =~ /^## A fleet is not healthy\n(.*)/ms;
+    my @parts = map { split / ?\.\.\. ?/ } map { /`(.*?)`/g }
+                $table =~ /^\| (`.*?`) \|/mg;
+    my %said;
+
+    $source =~ s/"\s*\n\s*"//g;
+    ok(index($source, $_) >= 0, $_) for grep { length } @parts;
+    $said{$_} = 1 for @parts;
+
+    # whatever a connection fails for
+
+    is_deeply([ grep { !$said{$_} } map { slurp($_) =~
+        /ngx_agt_fleet_(?:connection_fail|connection_refuse|error)\([^;"]*
+         "([^"]*)"\)/xg } glob "$top/$name/fleet/*.c" ], [],
+        'and nothing else');
+
+    done_testing;
+};
+
+
 subtest 'every source is in the tree, and in one place of it' => sub {
     my ($tree) = slurp("$top/docs/design.md")
                  =~ m{^ngx_agilicus_token_module/\n(.*?)^```}ms;

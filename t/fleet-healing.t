@@ -175,6 +175,14 @@ sleep 1;
 is($fleet->why($two, $full), 'active/', 'a full Redis takes nothing');
 cmp_ok($fleet->figures($one)->{pending}, '>', 0, 'what waits is counted');
 ok($one->wait_log(qr/fleet: Redis refuses .*OOM/, 5), 'and said');
+
+my $errors = $fleet->figures($one)->{errors};
+
+ok($fleet->wait_for(10, sub {
+       $fleet->figures($one)->{errors} > $errors + 2 }),
+   'an edge tries again and again');
+is(scalar(() = $one->error_log =~ /Redis refuses an entry: "OOM"/g), 1,
+   'and says so once');
 $redis->cli('CONFIG', 'SET', 'maxmemory', '0');
 refused($two, $full, 'until it has room');
 healthy('and all are healthy');

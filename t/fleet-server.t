@@ -45,6 +45,9 @@ my @rules = qw(+xadd +xread +xrange +xinfo +xtrim +get +set +del +time +eval
 
     ok($fleet->wait_state($_, 'healthy', 20), 'an edge is healthy')
         for $one, $two;
+    like($one->error_log, qr/\[notice\].*\ fleet\ is\ init,\ was\ off
+                             .*fleet\ is\ healthy,\ was\ init/xs,
+         'its states are logged, and the first one is no warning');
 
     $fleet->why($two, 'a');
     is($fleet->hook($one, jti => 'j-a'), 204, 'one denies');
@@ -60,6 +63,25 @@ my @rules = qw(+xadd +xread +xrange +xinfo +xtrim +get +set +del +time +eval
 
     unlike($info, qr/reason\n(?:command|key)\n/,
            'no command that the user may not give');
+    # Redis goes, and comes back without its users: the cause has changed
+
+    $redis->kill;
+    ok($one->wait_log(qr/fleet: connecting failed/, 10), 'Redis is gone');
+    $redis->restart;
+    ok($one->wait_log(qr/it refuses the user or password/, 10),
+       'then why it refuses the edge is said');
+
+    my $errors = $fleet->figures($one)->{errors};
+
+    ok($fleet->wait_for(20, sub {
+           $fleet->figures($one)->{errors} > $errors + 3 }),
+       'the edge tries again and again');
+    is(scalar(() = $_->error_log =~ /it refuses the user or password/g), 1,
+       'and says so once') for $one, $bad;
+    is($redis->cli('ACL', 'SETUSER', 'edge', 'on', '>edge-secret',
+                   '~agilicus:*', @rules), 'OK', 'the user');
+    ok($fleet->wait_state($one, 'healthy', 20), 'the edge is healthy again');
+
     unlike($_->error_log, qr/edge-secret|another/, 'no password in a log')
         for $one, $bad;
 
@@ -166,7 +188,9 @@ for my $kind (qw(good untrusted self_signed expired not_yet_valid wrong_host
 
     ok($gone->wait_log(qr/fleet: connecting failed \(2: No such file/, 10),
        'why it cannot be reached is said');
-    sleep 2;
+    ok($gone->wait_log(qr/\[warn\].* fleet is away, was init/, 10),
+       'so is that it stays away');
+    sleep 1;
     is(scalar(() = $gone->error_log =~ /connecting failed/g), 1, 'once');
 
     $_->finish('an edge ends', allow => $allow) for $edge, $gone;

@@ -27,6 +27,9 @@
 /* letters of the code of an error of Redis, at most */
 #define NGX_AGT_FLEET_CODE        16
 
+/* milliseconds without an error, after which it is logged again */
+#define NGX_AGT_FLEET_ERRED       10000
+
 /* milliseconds of the first and the longest pause of reconnecting */
 #define NGX_AGT_FLEET_PAUSE       20
 #define NGX_AGT_FLEET_PAUSE_MAX   500
@@ -671,9 +674,19 @@ ngx_agt_fleet_judge(ngx_agt_fleet_worker_t *w, uint64_t now)
                || w->read_back < w->hello)
     {
 
+        /* one that starts is not away before Redis has had its time */
+
+        if (w->known) {
+            w->state->state = NGX_AGT_FLEET_INIT;
+
+        } else if (w->state->state != NGX_AGT_FLEET_INIT
+                   || now - w->feed.begun >= NGX_AGT_FLEET_SILENCE)
+        {
+            w->state->state = NGX_AGT_FLEET_AWAY;
+        }
+
         /* an edge that was healthy is so until "until" */
 
-        w->state->state = w->known ? NGX_AGT_FLEET_INIT : NGX_AGT_FLEET_AWAY;
         return;
 
     } else if (!ngx_agt_counts_whole(w->counts)) {
@@ -701,7 +714,11 @@ ngx_agt_fleet_judge(ngx_agt_fleet_worker_t *w, uint64_t now)
         w->state->until = ngx_min(until, w->state->marked);
         w->state->knew = 1;
         w->pause = 0;
-        w->said_error = 0;
+
+        if (now - w->erred >= NGX_AGT_FLEET_ERRED) {
+            w->nerrors = 0;
+        }
+
         return;
     }
 
@@ -718,9 +735,10 @@ ngx_agt_fleet_say(ngx_agt_fleet_worker_t *w, uint64_t now)
     ngx_uint_t       said, level;
     ngx_agt_fleet_e  state;
 
+    /* those of the status */
+
     static const char  *words[] = {
-        "off", "not read yet", "healthy", "away", "with a gap",
-        "not readable", "full", "without marks"
+        "off", "init", "healthy", "away", "gap", "unreadable", "full", "old"
     };
 
     state = ngx_agt_fleet_state(w->denials, now);
@@ -773,16 +791,13 @@ void
 ngx_agt_fleet_error(ngx_agt_fleet_worker_t *w, const char *what,
     const ngx_agt_fleet_reply_t *reply)
 {
-    size_t            len;
-    const ngx_str_t  *text;
+    size_t                  len;
+    ngx_uint_t              i;
+    const ngx_str_t        *text;
+    ngx_agt_fleet_error_t   error;
 
     w->state->errors++;
-
-    if (w->said_error) {
-        return;
-    }
-
-    w->said_error = 1;
+    w->erred = ngx_agt_clock_mono();
 
     text = reply ? &reply->text : NULL;
     len = 0;
@@ -797,10 +812,31 @@ ngx_agt_fleet_error(ngx_agt_fleet_worker_t *w, const char *what,
         }
     }
 
+    error.server = w->reader.server;
+    error.len = (size_t) (ngx_snprintf(error.text, NGX_AGT_FLEET_ERROR_LEN,
+                                       "%s%s%*s%s", what, len ? ": \"" : "",
+                                       len, len ? text->data : NULL,
+                                       len ? "\"" : "")
+                          - error.text);
+
+    for (i = 0; i < w->nerrors; i++) {
+        if (w->errors[i].server == error.server
+            && w->errors[i].len == error.len
+            && ngx_memcmp(w->errors[i].text, error.text, error.len) == 0)
+        {
+            return;
+        }
+    }
+
+    if (w->nerrors == NGX_AGT_FLEET_ERRORS) {
+        return;
+    }
+
+    w->errors[w->nerrors++] = error;
+
     ngx_log_error(NGX_LOG_ERR, w->log, 0,
-                  "agilicus token: fleet: %s%s%*s%s, Redis \"%V\"",
-                  what, len ? ": \"" : "", len, len ? text->data : NULL,
-                  len ? "\"" : "",
+                  "agilicus token: fleet: %*s, Redis \"%V\"",
+                  error.len, error.text,
                   ngx_agt_fleet_connection_url(&w->reader));
 }
 

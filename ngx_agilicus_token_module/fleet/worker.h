@@ -38,6 +38,19 @@
 /* milliseconds in which XREAD waits for entries */
 #define NGX_AGT_FLEET_BLOCK      250
 
+/* errors that are told apart in the log, and bytes of one */
+#define NGX_AGT_FLEET_ERRORS     16
+#define NGX_AGT_FLEET_ERROR_LEN  160
+
+
+/* an error that was logged */
+
+typedef struct {
+    ngx_uint_t  server;    /* its number */
+    size_t      len;
+    u_char      text[NGX_AGT_FLEET_ERROR_LEN];
+} ngx_agt_fleet_error_t;
+
 
 /* of fleet/feed; 0: none */
 
@@ -129,6 +142,12 @@ typedef struct {
 
     ngx_agt_fleet_feed_t         feed;
 
+    /* errors that were logged */
+    ngx_agt_fleet_error_t        errors[NGX_AGT_FLEET_ERRORS];
+    ngx_uint_t                   nerrors;
+    uint64_t                     erred;      /* ms: the last one, logged or
+                                                not */
+
     unsigned                     holder:1;   /* of the lease of the edge */
     unsigned                     known:1;    /* what stream it is */
     unsigned                     moved:1;    /* it is another one */
@@ -138,7 +157,6 @@ typedef struct {
     unsigned                     trimming:1;
     unsigned                     refused:1;  /* Redis does the last entry */
     unsigned                     asking:1;   /* for the state of the stream */
-    unsigned                     said_error:1;
     unsigned                     said_clock:1;
 } ngx_agt_fleet_worker_t;
 
@@ -149,7 +167,8 @@ typedef struct {
 ngx_uint_t ngx_agt_fleet_is_holder(ngx_agt_fleet_worker_t *w);
 
 /*
- * Notes an error of Redis, and logs it once until the session is healthy.
+ * Notes an error of Redis, and logs it, unless the same one was logged since
+ * the edge was healthy without an error for NGX_AGT_FLEET_ERRED.
  */
 void ngx_agt_fleet_error(ngx_agt_fleet_worker_t *w, const char *what,
     const ngx_agt_fleet_reply_t *reply);
