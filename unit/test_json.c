@@ -1504,7 +1504,7 @@ test_introspect(void)
     s.data = (u_char *) "a-b.c_d~e+f/g==";
     s.len = 15;
 
-    max = ngx_agt_json_introspect_len(s.len);
+    max = ngx_agt_json_introspect(NULL, &s, &options);
     p = malloc(max);
 
     len = ngx_agt_json_introspect(p, &s, &options);
@@ -1526,7 +1526,7 @@ test_introspect(void)
         options.no_cache = (i >> 2) & 1;
 
         s.len = 0;
-        p = malloc(ngx_agt_json_introspect_len(0));
+        p = malloc(ngx_agt_json_introspect(NULL, &s, &options));
         len = ngx_agt_json_introspect(p, &s, &options);
 
         root = json_loadb((char *) p, len, JSON_REJECT_DUPLICATES, NULL);
@@ -1548,9 +1548,10 @@ test_introspect(void)
 
     unit_test("each ASCII byte in a token stays within its string");
 
-    max = ngx_agt_json_introspect_len(1);
     s.data = &byte;
     s.len = 1;
+
+    max = ngx_agt_json_introspect(NULL, &s, &options);
 
     for (c = 0; c < 128; c++) {
         byte = (u_char) c;

@@ -127,7 +127,8 @@ ngx_agt_introspect_token(const ngx_agt_introspect_t *introspect,
         return NGX_ERROR;
     }
 
-    len = ngx_agt_json_introspect_len(introspect->token.len);
+    len = ngx_agt_json_introspect(NULL, &introspect->token,
+                                  &request->origin->options);
 
     request->curl.body.data = ngx_alloc(len, ngx_cycle->log);
 

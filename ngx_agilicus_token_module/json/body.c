@@ -15,6 +15,11 @@
 
 #define NGX_AGT_JSON_TIME_LEN  20
 
+/* the options of an introspection, where they are longest */
+#define NGX_AGT_JSON_OPTIONS                                                 \
+    "\"introspect_options\":{\"exclude_roles\":false,"                       \
+    "\"support_http_matchers\":false,\"no_cache\":false}"
+
 
 static u_char *ngx_agt_json_options(u_char *p,
     const ngx_agt_json_options_t *options);
@@ -26,21 +31,15 @@ static u_char *ngx_agt_json_escape(u_char *p, const ngx_str_t *text);
 
 
 size_t
-ngx_agt_json_introspect_len(size_t len)
-{
-    return sizeof("{\"token\":\"\",\"introspect_options\":{"
-                  "\"exclude_roles\":false,"
-                  "\"support_http_matchers\":false,"
-                  "\"no_cache\":false}}") - 1
-           + len * (sizeof("\\u0000") - 1);
-}
-
-
-size_t
 ngx_agt_json_introspect(u_char *buf, const ngx_str_t *token,
     const ngx_agt_json_options_t *options)
 {
     u_char  *p;
+
+    if (buf == NULL) {
+        return sizeof("{\"token\":\"\"," NGX_AGT_JSON_OPTIONS "}") - 1
+               + token->len * NGX_AGT_JSON_ESCAPED;
+    }
 
     p = ngx_agt_json_copy(buf, "{\"token\":\"");
     p = ngx_agt_json_escape(p, token);
@@ -61,10 +60,7 @@ ngx_agt_json_introspect_key(u_char *buf, const ngx_str_t *user,
 
     if (buf == NULL) {
         return sizeof("{\"api_key_auth_info\":{\"username\":\"\",\"key\":\"\"},"
-                      "\"introspect_options\":{"
-                      "\"exclude_roles\":false,"
-                      "\"support_http_matchers\":false,"
-                      "\"no_cache\":false},\"multi_org\":false}") - 1
+                      NGX_AGT_JSON_OPTIONS ",\"multi_org\":false}") - 1
                + (user->len + key->len) * NGX_AGT_JSON_ESCAPED;
     }
 

@@ -44,14 +44,9 @@ typedef struct {
 
 
 /*
- * Returns the length that ngx_agt_json_introspect() needs at most for a token
- * of "len" bytes.
- */
-size_t ngx_agt_json_introspect_len(size_t len);
-
-/*
  * Writes a TokenIntrospect (API: POST /v1/tokens/introspect) to "buf".  All
- * options are always written.
+ * options are always written.  Where "buf" is NULL, it returns the length that
+ * the body needs at most.
  */
 size_t ngx_agt_json_introspect(u_char *buf, const ngx_str_t *token,
     const ngx_agt_json_options_t *options);
