@@ -14,7 +14,7 @@ ngx_int_t
 ngx_agt_json_raw_token(const u_char *body, size_t len, u_char *buf,
     size_t size, ngx_str_t *token)
 {
-    json_t     *root, *value;
+    json_t     *root;
     ngx_int_t   rc;
     ngx_str_t   text;
 
@@ -26,10 +26,7 @@ ngx_agt_json_raw_token(const u_char *body, size_t len, u_char *buf,
 
     rc = NGX_ERROR;
 
-    value = ngx_agt_json_get(root, "token");
-
-    if (json_is_string(value)) {
-        ngx_agt_json_text(value, &text);
+    if (ngx_agt_json_string(root, "token", &text) == NGX_OK) {
 
         if (text.len && text.len <= size) {
             ngx_memcpy(buf, text.data, text.len);
