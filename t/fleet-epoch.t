@@ -30,7 +30,29 @@ my ($one, $two) = map { $fleet->edge(workers => $_) } 1, 2;
 $fleet->healthy('an edge is of the fleet', $one, $two);
 
 
+my $n = 0;
+
+
 sub epoch { return $redis->cli('GET', 'agilicus:epoch') }
+
+
+# a process in which something is denied at an edge all the time
+
+sub busy {
+    my ($edge) = @_;
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid) {
+        NginxControl::guard($pid);
+
+        return $pid;
+    }
+
+    while (1) {
+        eval { $fleet->hook($edge, jti => 'j-busy-' . ++$n) };
+        sleep 0.3;
+    }
+}
 
 
 # copies all entries of one stream to the end of another; returns how many
@@ -129,9 +151,11 @@ $fleet->healthy('all are well', $one, $two);
 }
 
 
-# what stood there before comes back, without what its last mark wants
+# what stood there before comes back, without what its last mark wants; also
+# where an edge appends all the time
 
-{
+for my $busy (0, 1) {
+    my $pid = $busy ? busy($one) : undef;
     my $gone = $fleet->deny($one);
 
     $fleet->refused($two, $gone, 'it is heard');
@@ -154,6 +178,8 @@ EOL
 EOL
     $fleet->heard('denials are heard in an old stream', $one, $two);
     $fleet->healthy('which heals', $one, $two);
+    kill KILL => $pid if $pid;
+    waitpid $pid, 0 if $pid;
 }
 
 

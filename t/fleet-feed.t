@@ -183,6 +183,33 @@ ok(wait_feed($_, 'healthy'), 'polls are answered: feeds are healthy')
 ok($fleet->wait_for(10, sub { here(@rest) == 1 }), 'one edge polls');
 
 
+# after Redis was emptied, each edge that knows a denial tells it first
+
+my $between = '';
+
+revoked('listed', 'stands');
+ok($fleet->wait_why($_, 'stands', 'revoked/jti'), 'all know the list')
+    for @rest;
+$redis->cli('FLUSHALL');
+ok($fleet->wait_for(30, sub {
+       $between = $redis->cli('EVAL', <<'EOL', 1, 'agilicus:stream');
+           local all = redis.call('XRANGE', KEYS[1], '-', '+')
+
+           for _, entry in ipairs(all) do
+               if entry[2][2]:byte(2) == 5 then
+                   return entry[1]:match('%d+') - all[1][1]:match('%d+')
+               end
+           end
+
+           return ''
+EOL
+
+       return $between ne '';
+   }, 0.05), 'Redis is emptied: a poll is told');
+cmp_ok($between, '>=', 2000, 'behind the second mark');
+ok(wait_feed($_, 'healthy'), 'feeds are healthy') for @rest;
+
+
 # a row that the polling edge cannot read is known to no edge
 
 $mock->script(paths => { 'GET /v1/tokens' => {

@@ -85,7 +85,13 @@ kill CONT => $edge->workers;
 $fleet->healthy('and all are well', @edges);
 ok(!leads($edge), 'the edge does not lead');
 $fleet->refused($other, $fleet->deny($edge), 'it is heard');
-sleep 7;
+
+# long ago, though something was denied a moment ago
+
+for my $n (1 .. 18) {
+    is($fleet->hook($edge, jti => "j-busy-$n"), 204, 'the edge goes on');
+    sleep 0.5;
+}
 
 my $told = $fleet->figures($edge)->{told};
 

@@ -214,7 +214,6 @@ ngx_agt_fleet_appended(ngx_agt_fleet_connection_t *conn,
     }
 
     w->refused = 0;
-    w->appended_at = ngx_agt_clock_mono();
     w->state->told++;
 
     if (number == w->state->appended + 1) {
@@ -231,10 +230,28 @@ ngx_agt_fleet_append_check(ngx_agt_fleet_worker_t *w, uint64_t now)
     uint64_t         from;
     ngx_agt_clock_t  clock;
 
+    if (now - w->acked_at >= NGX_AGT_FLEET_MARKS) {
+        ngx_memmove(w->acked + 1, w->acked,
+                    NGX_AGT_FLEET_UNHEARD * sizeof(uint64_t));
+        w->acked[0] = w->state->appended;
+        w->acked_at = now;
+    }
+
     if (w->caught == 0 || now < w->caught
-        || w->read_back >= w->state->appended
-        || now - w->appended_at < NGX_AGT_FLEET_BACK)
+        || w->read_back >= w->state->appended)
     {
+        w->behind_at = 0;
+        return;
+    }
+
+    /* an edge that appends all the time reads back all the time, too */
+
+    if (w->behind_at == 0 || w->behind != w->read_back) {
+        w->behind = w->read_back;
+        w->behind_at = now;
+    }
+
+    if (now - w->behind_at < NGX_AGT_FLEET_BACK) {
         return;
     }
 
@@ -268,5 +285,5 @@ ngx_agt_fleet_append_check(ngx_agt_fleet_worker_t *w, uint64_t now)
     }
 
     w->cursor = ngx_min(w->cursor, from);
-    w->appended_at = now;
+    w->behind_at = now;
 }

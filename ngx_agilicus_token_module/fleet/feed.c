@@ -162,8 +162,13 @@ ngx_agt_fleet_feed_tells(ngx_agt_fleet_worker_t *w, uint64_t now)
 
     feed = &w->denials->sh->feed;
 
+    /*
+     * What the poll has found and another edge has told may be in the stream no
+     * more, until this edge has told it.
+     */
+
     if (!ngx_agt_fleet_feed_relies(w, now) || feed->own == 0 || feed->told
-        || w->state->appended < feed->own_last)
+        || w->state->appended < feed->own_last || w->state->asked)
     {
         return 0;
     }

@@ -32,9 +32,6 @@
 /* milliseconds between two answers: an edge that asks again does so later */
 #define NGX_AGT_FLEET_ANSWER     (NGX_AGT_COUNTS_AGAIN / 2)
 
-/* milliseconds after which the edge that marks has read an entry */
-#define NGX_AGT_FLEET_UNHEARD    (3 * NGX_AGT_FLEET_MARKS)
-
 /* marks after which all edges have heard of a "resend" */
 #define NGX_AGT_FLEET_HEARD       2
 
@@ -697,11 +694,11 @@ ngx_agt_fleet_read_mark(ngx_agt_fleet_worker_t *w,
          * was sealed by a key that they have not.
          */
 
-        if (w->caught && mark->lines[i].last < w->state->appended
-            && now->mono - w->appended_at >= NGX_AGT_FLEET_UNHEARD)
+        if (w->caught
+            && mark->lines[i].last < w->acked[NGX_AGT_FLEET_UNHEARD])
         {
             w->cursor = ngx_min(w->cursor, mark->lines[i].last + 1);
-            w->appended_at = now->mono;
+            ngx_memzero(w->acked, sizeof(w->acked));
         }
     }
 

@@ -29,6 +29,9 @@
 #define NGX_AGT_FLEET_MARKS      2000
 #define NGX_AGT_FLEET_MARK_AGE   10000
 
+/* times between two marks after which the edge that marks has read an entry */
+#define NGX_AGT_FLEET_UNHEARD    3
+
 /* milliseconds by which the clocks of Redis and the leading edge may differ */
 #define NGX_AGT_FLEET_SKEW       10000
 
@@ -115,7 +118,14 @@ typedef struct {
     /* appending */
     uint64_t                     cursor;     /* the next number */
     uint64_t                     hold;       /* ms: nothing until then */
-    uint64_t                     appended_at; /* ms: the last answer */
+    uint64_t                     behind;     /* "read_back" */
+    uint64_t                     behind_at;  /* ms: it is that since, though
+                                                more are appended; 0: it is not
+                                                behind */
+    uint64_t                     acked[NGX_AGT_FLEET_UNHEARD + 1];
+                                             /* the last that was appended then,
+                                                and one, two ... marks before */
+    uint64_t                     acked_at;   /* ms */
     uint64_t                     read_back;  /* own numbers up to this one */
     uint64_t                     unread_back; /* it, when some had not come */
     ngx_uint_t                   unread;     /* times that it was the same */
