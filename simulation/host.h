@@ -69,6 +69,7 @@ typedef struct {
     uint64_t              polls;
     uint64_t              healthy;   /* looks at a healthy feed */
     uint64_t              shared;    /* the same at a healthy fleet */
+    uint64_t              fed;       /* and at the feed of one of its edges */
     uint64_t              entries;   /* of streams */
     uint64_t              learned;   /* denials of other edges */
     uint64_t              healing;   /* ms, after the last fault */
@@ -102,6 +103,7 @@ extern ngx_uint_t         nedges;
 extern ngx_uint_t         fleet;       /* the edges share their denials */
 extern ngx_uint_t         stopping;    /* of 256; with a fleet, of 65536 */
 extern ngx_uint_t         killing;     /* of 65536 */
+extern ngx_uint_t         kills;       /* of workers, up to now */
 extern ngx_uint_t         calm;        /* nothing goes wrong any more */
 extern ngx_uint_t         telling;     /* prints the steps */
 extern ngx_uint_t         fed;         /* the API that the feed polls */
@@ -142,6 +144,7 @@ void fleet_step(void);
 void fleet_end(void);
 void fleet_denies(ngx_uint_t edge, ngx_agt_denial_kind_e kind,
     ngx_uint_t token, int64_t until, int64_t before);
+void fleet_polls(void);
 
 
 /* redis.c */
@@ -153,6 +156,10 @@ void fleet_denies(ngx_uint_t edge, ngx_agt_denial_kind_e kind,
 #define REDIS_STREAM   "fleet:stream"
 #define REDIS_EPOCH    "fleet:epoch"
 #define REDIS_LEASE    "fleet:lease"
+#define REDIS_FEED     "fleet:feed:"
+
+/* that of the fleet, and those of feeds that are not alike */
+#define REDIS_LEASES   3
 
 
 typedef struct {
@@ -171,12 +178,18 @@ typedef struct {
 
 
 typedef struct {
+    char                  key[80];
+    char                  value[33];
+    uint64_t              until;     /* ms */
+} redis_lease_t;
+
+
+typedef struct {
     ngx_uint_t            n;         /* entries */
     ngx_uint_t            exists;
     redis_id_t            last;
     char                  epoch[33];
-    char                  lease[33];
-    uint64_t              leased;    /* until then, ms */
+    redis_lease_t         leases[REDIS_LEASES];
     redis_entry_t         entries[REDIS_ENTRIES];
 } redis_data_t;
 
@@ -212,6 +225,7 @@ void redis_hang(ngx_uint_t edge, uint64_t until);
 void redis_release(void);
 void redis_demote(ngx_uint_t node);
 void redis_forget(const sim_worker_t *w);
+ngx_uint_t redis_leases(const u_char *writer);
 int redis_compare(const redis_id_t *a, const redis_id_t *b);
 
 
@@ -258,6 +272,7 @@ typedef struct {
 
 extern api_token_t        api_tokens[SIM_TOKENS + SIM_LISTED];
 extern ngx_uint_t         api_ntokens;
+extern uint64_t           mute[SIM_EDGES];
 extern int64_t            api_offset;  /* of its clock, seconds */
 
 
@@ -273,6 +288,7 @@ typedef struct {
     uint64_t              late;        /* when that was */
 } answer_t;
 
+extern uint64_t           read_list[SIM_EDGES];
 extern answer_t           answers[SIM_ANSWERS];
 extern ngx_uint_t         nanswers;
 extern const sim_token_t  tokens[SIM_TOKENS];

@@ -112,7 +112,9 @@ static const char  *faults[SIM_FAULTS] = {
     "an entry is deleted",
     "an entry is acknowledged and lost",
     "the replica has another clock",
-    "a day passes"
+    "a day passes",
+    "the API gives an edge no list",
+    "an edge that has no Redis polls by itself"
 };
 
 sim_report_t        *report;
@@ -615,9 +617,10 @@ print_counts(const sim_counts_t *c)
     for (i = 0; i < SIM_FAULTS; i++) {
 
         if (i == SIM_FLEET) {
-            printf("# %lu looks at a healthy fleet, %lu entries, "
-                   "%lu denials of other edges, %lu ms until all are healthy\n",
-                   (unsigned long) c->shared,
+            printf("# %lu looks at a healthy fleet, %lu at its feeds, %lu "
+                   "entries, %lu denials of other edges, %lu ms until all are "
+                   "healthy\n",
+                   (unsigned long) c->shared, (unsigned long) c->fed,
                    (unsigned long) c->entries, (unsigned long) c->learned,
                    (unsigned long) (c->healing / ngx_max(c->fleets, 1)));
         }
@@ -650,8 +653,11 @@ check_counts(const sim_counts_t *c)
         }
     }
 
-    if (c->shared < 100 * c->fleets || c->learned < 10 * c->fleets) {
-        printf("# a fleet is too rarely healthy, or learns too little\n");
+    if (c->shared < 100 * c->fleets || c->fed < 10 * c->fleets
+        || c->learned < 10 * c->fleets)
+    {
+        printf("# a fleet or its feeds are too rarely healthy, or it learns "
+               "too little\n");
         bad = 1;
     }
 

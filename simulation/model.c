@@ -63,6 +63,7 @@ static void model_add(ngx_uint_t edge, ngx_agt_denial_kind_e kind,
     ngx_uint_t token, uint64_t mono, int64_t until, int64_t before);
 static int64_t model_ttl(ngx_uint_t edge);
 static uint64_t model_losses(ngx_uint_t edge);
+static uint64_t model_read(ngx_uint_t edge);
 static void model_feed(ngx_uint_t edge, ngx_uint_t all);
 static void model_denials(ngx_uint_t edge, ngx_uint_t all);
 static void model_wrong(const sim_request_t *q, const char *what);
@@ -79,6 +80,7 @@ const sim_token_t  tokens[SIM_TOKENS] = {
     { "token-5", "jti-5", "sub-b", "sub-a", 150, 20 }
 };
 
+uint64_t           read_list[SIM_EDGES];  /* sent of the last that was read */
 answer_t           answers[SIM_ANSWERS];
 ngx_uint_t         nanswers;
 sim_request_t      requests[SIM_REQUESTS];
@@ -109,7 +111,6 @@ static ngx_uint_t  waiting[SIM_REQUESTS];
 static ngx_uint_t  nwaiting;
 
 static uint64_t    removals[SIM_EDGES];
-static uint64_t    read_list[SIM_EDGES];  /* sent of the last that was read */
 static uint64_t    clock_set;             /* when a wall clock was set */
 static ngx_uint_t  lied[SIM_TOKENS];      /* the API said no of it once */
 
@@ -235,7 +236,7 @@ void
 sim_answered(void)
 {
     u_char             digest[NGX_AGT_DIGEST_LEN];
-    int64_t            until;
+    int64_t            until, step;
     newest_t          *n;
     ngx_str_t          value;
     ngx_uint_t         i;
@@ -317,6 +318,13 @@ sim_answered(void)
 
             until = t->exp ? epoch + t->exp + 6
                            : w->now.wall + model_ttl(w->edge);
+
+            /* in a fleet, ends that are not known move in steps */
+
+            if (fleet && t->exp == 0) {
+                step = ngx_max(model_ttl(w->edge) / 8, 1);
+                until += step - until % step;
+            }
 
             if (until > w->now.wall) {
                 model_is_denied(w->edge, NGX_AGT_DENIAL_JTI, call->rows[i],
@@ -888,6 +896,26 @@ model_looks(ngx_uint_t all)
 }
 
 
+/* when the last list was asked for that counts at an edge; 0: never */
+
+static uint64_t
+model_read(ngx_uint_t edge)
+{
+    uint64_t    read;
+    ngx_uint_t  e;
+
+    read = read_list[edge];
+
+    for (e = 0; e < nedges && fleet; e++) {
+        if (edges[e].mcf.feed.interval == edges[edge].mcf.feed.interval) {
+            read = ngx_max(read, read_list[e]);
+        }
+    }
+
+    return read;
+}
+
+
 /*
  * What a healthy feed has not denied can have been revoked at the API only
  * since the last poll that it relies on began.
@@ -896,7 +924,7 @@ model_looks(ngx_uint_t all)
 static void
 model_feed(ngx_uint_t edge, ngx_uint_t all)
 {
-    uint64_t               healthy;
+    uint64_t               healthy, read;
     ngx_str_t              value;
     ngx_uint_t             i, n;
     api_token_t           *a;
@@ -916,16 +944,22 @@ model_feed(ngx_uint_t edge, ngx_uint_t all)
         return;
     }
 
-    report->counts.healthy++;
+    if (fleet) {
+        report->counts.fed++;
+
+    } else {
+        report->counts.healthy++;
+    }
 
     healthy = ngx_max(3 * edges[edge].mcf.feed.interval, 2 * feed->duration);
 
-    if (read_list[edge] == 0 || now.mono > read_list[edge] + healthy) {
+    read = model_read(edge);
+
+    if (read == 0 || now.mono > read + healthy) {
         if (fed == 0) {
             sim_fail("healthy: edge %u has not read a list for %u ms, and may "
                      "be healthy for %u", (unsigned) edge,
-                     (unsigned) (now.mono - read_list[edge]),
-                     (unsigned) healthy);
+                     (unsigned) (now.mono - read), (unsigned) healthy);
         }
     }
 

@@ -51,6 +51,8 @@ static ngx_uint_t  unfiltered;
 static ngx_uint_t  bad_rows;
 static uint64_t    silent;        /* from then on it gives no list; 0: never */
 
+uint64_t           mute[SIM_EDGES];  /* until then it gives the edge no list */
+
 
 void
 network_begin(void)
@@ -69,11 +71,12 @@ network_begin(void)
 
     down = 0;
     trouble = below(4) * 10;
-    most = (below(4) == 0) ? 3 + below(20) : 100;
+    most = (below(4) == 0 && !fleet) ? 3 + below(20) : 100;
     unfiltered = (below(8) == 0);
     bad_rows = (below(8) == 0);
     api_offset = 0;
     silent = 0;
+    memset(mute, 0, sizeof(mute));
 
     if (below(4) == 0) {
         silent = now.mono + 1 + below(5000);
@@ -207,6 +210,10 @@ sim_submit(ngx_uint_t api, ngx_agt_curl_request_t *request)
 
         report->counts.polls++;
 
+        if (fleet) {
+            fleet_polls();
+        }
+
     } else {
         call->operation = strstr(url, "/revoke") ? SIM_REVOKE : SIM_INTROSPECT;
 
@@ -335,7 +342,9 @@ network_arrive(sim_call_t *call)
         return;
     }
 
-    if (silent && now.mono >= silent && call->operation == SIM_LIST) {
+    if (call->operation == SIM_LIST
+        && ((silent && now.mono >= silent) || now.mono < mute[call->edge]))
+    {
         network_says(call, 503, "");
         return;
     }

@@ -657,7 +657,14 @@ format_all(u_char *buf, const char *fmt, va_list args)
 
         case 's':
             s = va_arg(args, const char *);
-            p = ngx_cpymem(p, s, counted ? len : strlen(s));
+            len = counted ? len : strlen(s);
+
+            /* NULL may be of no length */
+
+            if (len) {
+                p = ngx_cpymem(p, s, len);
+            }
+
             break;
 
         case 'd':

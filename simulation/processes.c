@@ -49,6 +49,7 @@ sim_worker_t   master;
 sim_worker_t  *current;
 ngx_uint_t     stopping;
 ngx_uint_t     killing;
+ngx_uint_t     kills;
 
 static ngx_pid_t     last_pid;
 static sim_worker_t *dying;
@@ -252,6 +253,7 @@ processes_begin(void)
     ngx_uint_t  e, i;
 
     last_pid = 1000;
+    kills = 0;
 
     for (e = 0; e < SIM_EDGES; e++) {
         for (i = 0; i < SIM_WORKERS; i++) {
@@ -517,6 +519,7 @@ kill_worker(sim_worker_t *w)
     ngx_uint_t  i;
 
     fault(SIM_KILLED);
+    kills++;
 
     if (w->lock) {
         *w->lock = 0;

@@ -12,7 +12,7 @@
 #include "host.h"
 
 
-#define WIRES      48
+#define WIRES      256
 #define ARGUMENTS  16
 
 /* bytes that a socket takes before it is full */
@@ -88,6 +88,7 @@ static void redis_arrive(wire_t *wire);
 static size_t redis_parse(wire_t *wire, ngx_str_t *args, ngx_uint_t *n);
 static void redis_execute(wire_t *wire, const ngx_str_t *args, ngx_uint_t n);
 static void redis_eval(wire_t *wire, const ngx_str_t *args, ngx_uint_t n);
+static ngx_uint_t redis_is_lease(const ngx_str_t *key);
 static void redis_lease(redis_node_t *node, const ngx_str_t *args);
 static void redis_ask(redis_node_t *node, const ngx_str_t *args);
 static void redis_add(wire_t *wire, const ngx_str_t *value);
@@ -472,7 +473,7 @@ redis_eval(wire_t *wire, const ngx_str_t *args, ngx_uint_t n)
     node = &nodes[wire->node];
 
     if (redis_is(&args[1], lease_script) && n == 8
-        && redis_is(&args[3], REDIS_LEASE) && redis_is(&args[4], REDIS_STREAM))
+        && redis_is_lease(&args[3]) && redis_is(&args[4], REDIS_STREAM))
     {
         redis_lease(node, args);
 
@@ -507,18 +508,41 @@ redis_eval(wire_t *wire, const ngx_str_t *args, ngx_uint_t n)
 }
 
 
+static ngx_uint_t
+redis_is_lease(const ngx_str_t *key)
+{
+    size_t  len;
+
+    len = sizeof(REDIS_FEED) - 1;
+
+    return redis_is(key, REDIS_LEASE)
+           || (key->len == len + 2 * NGX_AGT_DIGEST_LEN
+               && memcmp(key->data, REDIS_FEED, len) == 0);
+}
+
+
 /* a full Redis does not refuse what a script does after its first write */
 
 static void
 redis_lease(redis_node_t *node, const ngx_str_t *args)
 {
-    ngx_uint_t     held;
-    redis_data_t  *d;
+    ngx_uint_t      i, held;
+    redis_lease_t  *lease;
 
-    d = &node->data;
-    held = (d->lease[0] && now.mono < d->leased);
+    lease = node->data.leases;
 
-    if (held && memcmp(d->lease, args[5].data, 32) != 0
+    for (i = 0; lease->key[0] && !redis_is(&args[3], lease->key); i++) {
+
+        if (i == REDIS_LEASES - 1) {
+            sim_fail("bound: there are more than %u leases", REDIS_LEASES);
+        }
+
+        lease++;
+    }
+
+    held = (now.mono < lease->until);
+
+    if (held && memcmp(lease->value, args[5].data, 32) != 0
         && !redis_is(&args[7], "1"))
     {
         say(":0\r\n");
@@ -536,15 +560,45 @@ redis_lease(redis_node_t *node, const ngx_str_t *args)
     }
 
     if (redis_is(&args[7], "2")) {
-        d->leased = 0;
+        lease->until = 0;
         say(":2\r\n");
         return;
     }
 
-    memcpy(d->lease, args[5].data, 32);
-    d->leased = now.mono + redis_number(&args[6]);
+    memcpy(lease->key, args[3].data, args[3].len);
+    memcpy(lease->value, args[5].data, 32);
+    lease->until = now.mono + redis_number(&args[6]);
 
     say(":1\r\n");
+}
+
+
+/* 1 if a primary says that the writer holds the lease of a feed */
+
+ngx_uint_t
+redis_leases(const u_char *writer)
+{
+    char            value[33];
+    ngx_uint_t      i, k;
+    redis_lease_t  *lease;
+
+    for (i = 0; i < NGX_AGT_FLEET_WRITER_LEN; i++) {
+        (void) sprintf(value + 2 * i, "%02x", writer[i]);
+    }
+
+    for (i = 0; i < REDIS_NODES * REDIS_LEASES; i++) {
+        k = i / REDIS_LEASES;
+        lease = &nodes[k].data.leases[i % REDIS_LEASES];
+
+        if (nodes[k].primary && now.mono < lease->until
+            && strcmp(lease->key, REDIS_LEASE) != 0
+            && strcmp(lease->value, value) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -595,7 +649,17 @@ redis_add(wire_t *wire, const ngx_str_t *value)
     }
 
     if (d->n == REDIS_ENTRIES) {
-        sim_fail("bound: the stream has more than %u entries", REDIS_ENTRIES);
+
+        /* each worker that starts tells again what is recent */
+
+        if (kills < REDIS_ENTRIES / 512) {
+            sim_fail("bound: the stream has more than %u entries",
+                     REDIS_ENTRIES);
+        }
+
+        say(oom);
+        redis_reply(wire);
+        return;
     }
 
     ms = redis_clock(node);
@@ -610,7 +674,6 @@ redis_add(wire_t *wire, const ngx_str_t *value)
 
     e = &d->entries[d->n++];
     d->exists = 1;
-    added++;
 
     data = redis_keep(value->len);
     memcpy(data, value->data, value->len);
@@ -635,6 +698,8 @@ redis_add(wire_t *wire, const ngx_str_t *value)
         fleet_told(e->what);
     }
 
+    added += (e->what->kind != NGX_AGT_FLEET_POLL);
+
     if (e->what->kind == NGX_AGT_FLEET_MARK) {
         marked = ngx_max(marked, e->what->start);
     }
@@ -643,7 +708,8 @@ redis_add(wire_t *wire, const ngx_str_t *value)
          (unsigned) wire->node,
          e->what->kind == NGX_AGT_FLEET_DENIAL ? "a denial"
          : e->what->kind == NGX_AGT_FLEET_MARK ? "a mark"
-         : e->what->kind == NGX_AGT_FLEET_RESEND ? "a resend" : "nothing",
+         : e->what->kind == NGX_AGT_FLEET_RESEND ? "a resend"
+         : e->what->kind == NGX_AGT_FLEET_POLL ? "a poll" : "nothing",
          (unsigned) wire->edge, (unsigned long) (e->id.ms - epoch * 1000),
          (unsigned long) e->id.seq, (unsigned long) e->what->number);
 

@@ -109,6 +109,8 @@ typedef enum {
     SIM_REDIS_LOSES,       /* what comes next */
     SIM_REDIS_CLOCK,       /* of the replica is another one */
     SIM_FLEET_DAY,         /* has passed */
+    SIM_FLEET_MUTE,        /* the API, for one edge that asks for a list */
+    SIM_FLEET_ALONE,       /* an edge without Redis, which polls */
 
     SIM_FAULTS
 } sim_fault_e;
