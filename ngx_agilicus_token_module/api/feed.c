@@ -557,25 +557,25 @@ ngx_agt_feed_window_done(ngx_agt_feed_list_t *list, ngx_uint_t too_large)
 
     ngx_agt_feed_wrong(&list->call);
 
-    if (!too_large && list->call.list.rows < list->call.list.limit) {
-        window->done = 1;
-        window->rows = list->call.list.rows;
-        f->rows += list->call.list.rows;
-        return;
-    }
+    if (too_large || list->call.list.rows >= list->call.list.limit) {
 
-    /* the list is full, so the window may hold more rows */
+        /* the list is full, so the window may hold more rows */
 
-    pivot = too_large ? window->from : ngx_agt_feed_list_median(list);
+        pivot = too_large ? window->from : ngx_agt_feed_list_median(list);
 
-    if (ngx_agt_feed_hopeless(list, too_large)
-        || ngx_agt_windows_split(&f->windows, i, pivot, ngx_time()) != NGX_OK)
-    {
-        window->done = 1;
-        window->rows = list->call.list.rows;
-        f->rows += list->call.list.rows;
+        if (!ngx_agt_feed_hopeless(list, too_large)
+            && ngx_agt_windows_split(&f->windows, i, pivot, ngx_time())
+               == NGX_OK)
+        {
+            return;
+        }
+
         f->truncated++;
     }
+
+    window->done = 1;
+    window->rows = list->call.list.rows;
+    f->rows += list->call.list.rows;
 }
 
 
