@@ -186,8 +186,7 @@ static ngx_command_t  ngx_agt_commands[] = {
       &ngx_agt_enable },
 
     { ngx_string("agilicus_token_phase"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
-          |NGX_HTTP_LMT_CONF|NGX_CONF_TAKE1,
+      NGX_AGT_ANYWHERE|NGX_CONF_TAKE1,
       ngx_agt_parameter_set,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_agt_loc_conf_t, phase),
