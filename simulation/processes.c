@@ -472,9 +472,9 @@ sim_pause(const char *where)
         return;
     }
 
-    /* most is to be seen of a death in the middle of a change */
+    /* workers of a fleet rarely die by themselves: more is to be seen here */
 
-    often = !w->lock || strncmp(where, "ngx_", 4) != 0 ? 1 : fleet ? 64 : 8;
+    often = (fleet && w->lock && strncmp(where, "ngx_", 4) == 0) ? 64 : 1;
 
     chance = draw();
     dies = (chance & 0xffff) < killing * often
