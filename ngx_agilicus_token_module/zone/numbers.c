@@ -146,18 +146,6 @@ ngx_agt_numbers_recover_locked(ngx_agt_denials_t *denials,
         return;
     }
 
-    /* a number that was given and not yet counted */
-
-    i = 0;
-
-    while ((s = ngx_agt_denial_set_next(denials->set, &i, now)) != NULL) {
-        if (s->number == numbers->next) {
-            ngx_agt_numbers_note(denials, s->number, s);
-            numbers->next++;
-            break;
-        }
-    }
-
     i = 0;
 
     while ((s = ngx_agt_denial_set_next(denials->set, &i, now)) != NULL) {
@@ -421,7 +409,7 @@ static void
 ngx_agt_numbers_give(ngx_agt_denials_t *denials, ngx_agt_denial_t *s,
     uint64_t old)
 {
-    uint64_t            now;
+    uint64_t            now, number;
     ngx_agt_numbers_t  *numbers;
 
     numbers = &denials->sh->numbers;
@@ -443,11 +431,15 @@ ngx_agt_numbers_give(ngx_agt_denials_t *denials, ngx_agt_denial_t *s,
 
     numbers->latest = now;
 
-    ngx_agt_numbers_note(denials, numbers->next, s);
+    /* a process that dies in between leaves a number that is nobody's */
 
-    s->number = numbers->next;
-    ngx_memory_barrier();
+    number = numbers->next;
+
+    ngx_agt_numbers_note(denials, number, s);
+
     numbers->next++;
+    ngx_memory_barrier();
+    s->number = number;
 }
 
 
