@@ -150,7 +150,7 @@ void fleet_polls(void);
 /* redis.c */
 
 #define REDIS_NODES    2
-#define REDIS_ENTRIES  8192
+#define REDIS_ENTRIES  32768
 #define REDIS_ANY      99
 
 #define REDIS_STREAM   "fleet:stream"

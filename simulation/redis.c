@@ -15,6 +15,9 @@
 #define WIRES      256
 #define ARGUMENTS  16
 
+/* entries of which most need not be there */
+#define MANY       8192
+
 /* bytes that a socket takes before it is full */
 #define SOCKET     65536
 
@@ -648,18 +651,11 @@ redis_add(wire_t *wire, const ngx_str_t *value)
         return;
     }
 
-    if (d->n == REDIS_ENTRIES) {
+    /* each worker that starts tells again what is recent */
 
-        /* each worker that starts tells again what is recent */
-
-        if (kills < REDIS_ENTRIES / 512) {
-            sim_fail("bound: the stream has more than %u entries",
-                     REDIS_ENTRIES);
-        }
-
-        say(oom);
-        redis_reply(wire);
-        return;
+    if (d->n == REDIS_ENTRIES || (d->n >= MANY && kills < 16)) {
+        sim_fail("bound: the stream has more than %u entries",
+                 (unsigned) d->n);
     }
 
     ms = redis_clock(node);
