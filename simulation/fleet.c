@@ -13,6 +13,8 @@
  *  - an edge that says it is healthy knows each entry that has stood in the
  *    stream for longer than the edge may go without an answer; it has had an
  *    answer lately, has read a mark that is not too old, and misses no number;
+ *  - an nginx that ends in good order has told what was denied there, unless
+ *    something goes wrong meanwhile;
  *  - a trimmed entry does not count any more, or the same denial stands later
  *    in the stream;
  *  - an edge that has been healthy for a while polls the API only while it
@@ -70,6 +72,7 @@
 typedef struct {
     ngx_agt_denial_kind_e  kind;
     ngx_uint_t             token;
+    ngx_uint_t             edge;              /* where */
     sim_entry_t            what;              /* as it has to be told */
     int64_t                before;
     uint64_t               told;              /* Redis was; 0: not yet */
@@ -94,6 +97,8 @@ static void fleet_agrees(void);
 static redis_node_t *fleet_primary(void);
 static void fleet_fault(void);
 static void fleet_kill(sim_worker_t *w);
+static void fleet_drain(ngx_uint_t edge);
+static void fleet_drained(ngx_uint_t edge);
 static void fleet_lose(ngx_uint_t edge);
 static void fleet_down(ngx_uint_t node, ngx_uint_t how);
 static void fleet_back(void);
@@ -131,6 +136,9 @@ static uint64_t       full;               /* Redis is, until then */
 static ngx_uint_t     feeding;            /* edges have feeds */
 static time_t         interval;           /* ms */
 static ngx_uint_t     odd;                /* one edge has another one */
+static ngx_uint_t     drains[SIM_EDGES];
+static ngx_uint_t     troubles[SIM_EDGES];  /* there were, when it began to */
+static ngx_uint_t     trouble;            /* up to now */
 static uint64_t       steady[SIM_EDGES];  /* healthy without a break since */
 static uint64_t       good[SIM_EDGES];    /* it was to be, until then */
 static uint64_t       upset[SIM_EDGES];   /* it lacked a worker last */
@@ -157,6 +165,8 @@ fleet_begin(void)
     memset(gap, 0, sizeof(gap));
     memset(seen, 0, sizeof(seen));
     memset(back, 0, sizeof(back));
+    memset(drains, 0, sizeof(drains));
+    trouble = 0;
     memset(steady, 0, sizeof(steady));
     memset(good, 0, sizeof(good));
     memset(upset, 0, sizeof(upset));
@@ -267,7 +277,7 @@ fleet_step(void)
     switch (below(8)) {
 
     case 0:
-        if (w->started && !w->busy) {
+        if (w->started && !w->busy && !drains[e]) {
             i = below(4) ? below(api_ntokens) : below(SIM_TOKENS);
 
             tell("the hook of worker %u/%u is told", (unsigned) e,
@@ -285,7 +295,7 @@ fleet_step(void)
     case 1:
     case 2:
     case 3:
-        if (w->started && !w->busy) {
+        if (w->started && !w->busy && !drains[e]) {
             schedule_request(w);
         }
 
@@ -378,6 +388,12 @@ fleet_run(uint64_t ms)
 
         fleet_calls();
         fleet_alone();
+
+        for (e = 0; e < nedges; e++) {
+            if (drains[e]) {
+                fleet_drained(e);
+            }
+        }
     }
 }
 
@@ -401,11 +417,13 @@ fleet_events(sim_worker_t *w, uint64_t timer, ngx_uint_t ready)
             fault(SIM_FLEET_STOPPED);
         }
 
+        trouble++;
+
         resume(w);
 
     } else if (!w->started) {
 
-        if (now.mono < *at) {
+        if (now.mono < *at || drains[w->edge]) {
             return;
         }
 
@@ -477,6 +495,10 @@ fleet_polls(void)
 
     tell("edge %u asks for a list", (unsigned) e);
 
+    if (drains[e] && current->task.task == SIM_TASK_EVENTS) {
+        sim_fail("polls: edge %u polls the API, and ends", (unsigned) e);
+    }
+
     /* one that has lost a session may poll before it is late */
 
     since = ngx_max(ngx_max(steady[e], moved), ngx_max(away[e], upset[e]));
@@ -526,7 +548,7 @@ fleet_alone(void)
     for (e = 0; e < nedges; e++) {
 
         for (i = 0; i < nworkers; i++) {
-            if (workers[e][i].busy || !workers[e][i].started) {
+            if (workers[e][i].busy || !workers[e][i].started || drains[e]) {
                 upset[e] = now.mono;
             }
         }
@@ -684,6 +706,7 @@ fleet_denies(ngx_uint_t edge, ngx_agt_denial_kind_e kind, ngx_uint_t token,
 
     a->kind = kind;
     a->token = token;
+    a->edge = edge;
     a->before = before;
     a->what.kind = NGX_AGT_FLEET_DENIAL;
     a->what.until = until;
@@ -1014,11 +1037,13 @@ fleet_fault(void)
     d = &nodes[i].data;
     ms = below(4) ? below(2000) : below(12000);
 
-    n = below(17);
+    n = below(18);
 
     for (k = 0; k < 8 && !(enabled & ((ngx_uint_t) 1 << n)); k++) {
-        n = below(17);
+        n = below(18);
     }
+
+    trouble++;
 
     switch (n) {
 
@@ -1033,7 +1058,7 @@ fleet_fault(void)
         break;
 
     case 1:
-        if (w->started && !w->busy) {
+        if (w->started && !w->busy && !drains[e]) {
             fault(SIM_FLEET_QUIT);
             tell("worker %u/%u exits", (unsigned) e, (unsigned) w->number);
             schedule_quit(w);
@@ -1180,6 +1205,10 @@ fleet_fault(void)
     case 16:
         fleet_mutes(e, 3000 + below(12000));
         break;
+
+    case 17:
+        fleet_drain(e);
+        break;
     }
 }
 
@@ -1189,6 +1218,95 @@ fleet_kill(sim_worker_t *w)
 {
     kill_worker(w);
     due[w->edge][w->number] = now.mono + below(below(8) ? 100 : 8000);
+}
+
+
+/* nginx is told to end: its workers tell the fleet what they know, and exit */
+
+static void
+fleet_drain(ngx_uint_t edge)
+{
+    ngx_uint_t     i;
+    redis_node_t  *node;
+
+    for (i = 0; i < nworkers; i++) {
+        if (!workers[edge][i].started || workers[edge][i].busy) {
+            return;
+        }
+    }
+
+    fault(SIM_FLEET_ENDED);
+    tell("edge %u ends", (unsigned) edge);
+
+    node = fleet_primary();
+    drains[edge] = 1;
+    troubles[edge] = trouble + kills;
+
+    /* an edge tells its own denials; what it has of others may stand nowhere */
+
+    if (!healthy[edge] || edges[edge].denials.sh->fleet.asked
+        || now.mono < away[edge] || now.mono < node->stopped || !node->up
+        || node->oom || node->loses)
+    {
+        trouble++;
+    }
+
+    for (i = 0; i < nworkers; i++) {
+        schedule_simple(&workers[edge][i], SIM_TASK_DRAIN, 0, 0);
+    }
+}
+
+
+/* those that are done exit; when all have, another nginx starts */
+
+static void
+fleet_drained(ngx_uint_t edge)
+{
+    act_t         *a;
+    uint64_t       heard;
+    ngx_uint_t     e, i, running;
+    sim_worker_t  *w;
+
+    running = 0;
+
+    for (i = 0; i < nworkers; i++) {
+        w = &workers[edge][i];
+
+        if (w->started && !w->busy && w->process->drained()) {
+            tell("worker %u/%u is done", (unsigned) edge, (unsigned) i);
+            schedule_quit(w);
+        }
+
+        running += (w->started || w->busy);
+    }
+
+    if (running) {
+        return;
+    }
+
+    for (i = 0; i < nacts && troubles[edge] == trouble + kills; i++) {
+        a = &acts[i];
+        heard = a->told;
+
+        for (e = 0; e < nedges; e++) {
+            heard |= (e == edge) ? 0 : a->known[e];
+        }
+
+        if (a->edge == edge && a->known[edge] && !heard
+            && a->what.until > now.wall + 1)
+        {
+            sim_fail("ended: edge %u has not told kind %u of token %u",
+                     (unsigned) edge, (unsigned) a->kind, (unsigned) a->token);
+        }
+    }
+
+    tell("edge %u has ended", (unsigned) edge);
+
+    fleet_lose(edge);
+
+    for (i = 0; i < nworkers; i++) {
+        due[edge][i] = now.mono + below(2000);
+    }
 }
 
 
@@ -1205,6 +1323,7 @@ fleet_lose(ngx_uint_t edge)
         }
     }
 
+    drains[edge] = 0;
     model_loses(edge);
 
     for (i = 0; i < nacts; i++) {
@@ -1363,7 +1482,7 @@ fleet_end(void)
         acts[i].lost = 1;
 
         for (e = 0; e < nedges; e++) {
-            if (acts[i].known[e]) {
+            if (acts[i].known[e] && !drains[e]) {
                 acts[i].lost = 0;
             }
         }

@@ -114,7 +114,8 @@ static const char  *faults[SIM_FAULTS] = {
     "the replica has another clock",
     "a day passes",
     "the API gives an edge no list",
-    "an edge that has no Redis polls by itself"
+    "an edge that has no Redis polls by itself",
+    "nginx ends in good order"
 };
 
 sim_report_t        *report;

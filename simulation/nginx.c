@@ -108,6 +108,32 @@ process_events(void)
 }
 
 
+ngx_int_t
+ngx_event_no_timers_left(void)
+{
+    ngx_event_t        *ev;
+    ngx_rbtree_node_t  *node;
+
+    if (ngx_event_timer_rbtree.root == ngx_event_timer_rbtree.sentinel) {
+        return NGX_OK;
+    }
+
+    for (node = ngx_rbtree_min(ngx_event_timer_rbtree.root,
+                               ngx_event_timer_rbtree.sentinel);
+         node;
+         node = ngx_rbtree_next(&ngx_event_timer_rbtree, node))
+    {
+        ev = ngx_rbtree_data(node, ngx_event_t, timer);
+
+        if (!ev->cancelable) {
+            return NGX_AGAIN;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
 /* of the module, in place of zone/clock.c, zone/process.c and api/wake.c */
 
 void

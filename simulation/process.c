@@ -71,6 +71,7 @@ static ngx_uint_t process_is_sane(ngx_agt_table_t *t);
 static void process_digest(const char *token, u_char *digest);
 static ngx_uint_t process_idle(void);
 static uint64_t process_next(void);
+static ngx_uint_t process_drained(void);
 static ngx_agt_fleet_e process_fleet(sim_edge_t *edge, uint64_t now);
 static uint64_t process_missing(sim_edge_t *edge);
 static uint64_t process_first(sim_edge_t *edge);
@@ -95,6 +96,7 @@ const sim_process_t  sim_process = {
     process_digest,
     process_idle,
     process_next,
+    process_drained,
     process_fleet,
     process_missing,
     process_first,
@@ -257,6 +259,10 @@ process_run(sim_task_t *task)
 
     case SIM_TASK_PRESS:
         process_press(task->what);
+        break;
+
+    case SIM_TASK_DRAIN:
+        ngx_exiting = 1;
         break;
 
     case SIM_TASK_QUIT:
@@ -740,6 +746,13 @@ process_next(void)
 
     return ngx_rbtree_min(ngx_event_timer_rbtree.root,
                           ngx_event_timer_rbtree.sentinel)->key;
+}
+
+
+static ngx_uint_t
+process_drained(void)
+{
+    return ngx_exiting && ngx_event_no_timers_left() == NGX_OK;
 }
 
 

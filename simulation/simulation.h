@@ -111,6 +111,7 @@ typedef enum {
     SIM_FLEET_DAY,         /* has passed */
     SIM_FLEET_MUTE,        /* the API, for one edge that asks for a list */
     SIM_FLEET_ALONE,       /* an edge without Redis, which polls */
+    SIM_FLEET_ENDED,       /* nginx, in good order */
 
     SIM_FAULTS
 } sim_fault_e;
@@ -127,6 +128,7 @@ typedef enum {
     SIM_TASK_HOOK,
     SIM_TASK_PURGE,
     SIM_TASK_PRESS,
+    SIM_TASK_DRAIN,
     SIM_TASK_QUIT
 } sim_task_e;
 
@@ -250,8 +252,9 @@ typedef struct {
     /* bytes of the worker's memory that requests hold, places that are taken */
     ngx_uint_t        (*idle)(void);
 
-    /* when its next timer is due, ms */
+    /* when its next timer is due, ms; whether it drains, and may exit */
     uint64_t          (*next)(void);
+    ngx_uint_t        (*drained)(void);
 
     /*
      * Of the fleet: its state, numbers that are missing, the first number of
