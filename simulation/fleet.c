@@ -144,7 +144,7 @@ static uint64_t       good[SIM_EDGES];    /* it was to be, until then */
 static uint64_t       upset[SIM_EDGES];   /* it lacked a worker last */
 static uint64_t       asked[SIM_EDGES];   /* all was to be told again, last */
 static uint64_t       lonely[SIM_EDGES];  /* it lacks Redis since then; 0 */
-static uint64_t       away[SIM_EDGES];    /* it had trouble with it until then */
+static uint64_t       away[SIM_EDGES];    /* it had trouble, until then */
 static uint64_t       polled[SIM_EDGES];  /* it asked for a list last */
 static uint64_t       hidden[SIM_EDGES];  /* none of its feed got one, last */
 static uint64_t       moved;              /* leases may have been lost, last */
@@ -507,7 +507,7 @@ fleet_polls(void)
 
     since = ngx_max(since, mute[e] + 2 * edge->mcf.feed.interval);
 
-    /* a poll goes on when the lease ends, and a worker that was stopped is late */
+    /* a poll goes on when the lease ends; a worker that was stopped is late */
 
     if (current->task.task != SIM_TASK_EVENTS
         || current->now.mono != now.mono
@@ -580,8 +580,8 @@ fleet_alone(void)
         fault(SIM_FLEET_ALONE);
 
         if (now.mono > polled[e] + ms + POLLED) {
-            sim_fail("alone: edge %u has no Redis for %u ms, and has not polled "
-                     "the API for %u ms", (unsigned) e,
+            sim_fail("alone: edge %u has no Redis for %u ms, and has not asked "
+                     "the API for a list for %u ms", (unsigned) e,
                      (unsigned) (now.mono - lonely[e]),
                      (unsigned) (now.mono - polled[e]));
         }
