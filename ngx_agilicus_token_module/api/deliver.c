@@ -38,6 +38,7 @@ typedef struct {
     ngx_agt_ledger_record_t       *record;
     u_char                        *token;
     u_char                         digest[NGX_AGT_DIGEST_LEN];
+    uint64_t                       wake;     /* of the walk; see the ledger's */
 } ngx_agt_deliver_t;
 
 
@@ -190,7 +191,9 @@ ngx_agt_deliver_take(ngx_agt_revocation_t *revocation, ngx_uint_t last)
 
     crowded = !ngx_agt_ledger_room(ledger, NGX_AGT_DELIVER_CROWDED);
 
-    ledger->wake = NGX_AGT_LEDGER_NEVER;
+    /* the ledger's stays as it is: this process may die before the end */
+
+    d->wake = NGX_AGT_LEDGER_NEVER;
     i = 0;
 
     while ((r = ngx_agt_ledger_next(ledger, &i)) != NULL) {
@@ -208,6 +211,7 @@ ngx_agt_deliver_take(ngx_agt_revocation_t *revocation, ngx_uint_t last)
     }
 
     if (r == NULL) {
+        ledger->wake = d->wake;
         ngx_agt_denials_unlock(denials);
         return NGX_DECLINED;
     }
@@ -250,11 +254,11 @@ ngx_agt_deliver_look(ngx_agt_ledger_record_t *r,
 {
     uint64_t            at;
     ngx_uint_t          ended;
-    ngx_agt_ledger_t   *ledger;
+    ngx_agt_deliver_t  *d;
     ngx_agt_denials_t  *denials;
 
+    d = &ngx_agt_deliverer;
     denials = ngx_agt_call_conf()->denials;
-    ledger = denials->ledger;
 
     ended = ngx_agt_ledger_ended(r, now);
 
@@ -277,14 +281,17 @@ ngx_agt_deliver_look(ngx_agt_ledger_record_t *r,
 
         (void) ngx_agt_children_end_locked(denials, r, now);
 
+        d->wake = 0;
+
     } else if (ended) {
         return NGX_ABORT;
     }
 
     if (r->lease > now->mono && ngx_agt_process_lives(r->pid)) {
+
         /* a process that dies gives no lease back: it is looked at again */
 
-        ledger->wake = 0;
+        d->wake = 0;
 
         return NGX_DECLINED;
     }
@@ -306,7 +313,7 @@ later:
 
     at = ngx_max(at, now->mono + NGX_AGT_DELIVER_TICK);
 
-    ledger->wake = ngx_min(ledger->wake, at);
+    d->wake = ngx_min(d->wake, at);
 
     return NGX_DECLINED;
 }
