@@ -276,12 +276,6 @@ ngx_agt_fleet_append_check(ngx_agt_fleet_worker_t *w, uint64_t now)
     if (w->read_back == 0) {
         ngx_agt_clock_now(&clock);
         from = ngx_agt_numbers_first(w->denials, &clock);
-
-        /* an old mark may want lower ones, of which nothing stands any more */
-
-        ngx_agt_denials_lock(w->denials);
-        ngx_agt_counts_trimmed(w->counts, w->state->writer, from - 1);
-        ngx_agt_denials_unlock(w->denials);
     }
 
     w->cursor = ngx_min(w->cursor, from);
