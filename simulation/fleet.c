@@ -135,6 +135,7 @@ static ngx_uint_t     how_back[REDIS_NODES];
 static uint64_t       full;               /* Redis is, until then */
 static ngx_uint_t     feeding;            /* edges have feeds */
 static time_t         interval;           /* ms */
+static time_t         ttl;                /* seconds */
 static ngx_uint_t     odd;                /* one edge has another one */
 static ngx_uint_t     drains[SIM_EDGES];
 static ngx_uint_t     troubles[SIM_EDGES];  /* there were, when it began to */
@@ -186,6 +187,7 @@ fleet_begin(void)
 
     feeding = (below(4) != 0);
     interval = 1000 * (1 + (time_t) below(3));
+    ttl = 20 + (time_t) below(300);
     odd = (below(8) == 0);
 
     if (below(2)) {
@@ -219,7 +221,8 @@ fleet_configure(sim_edge_t *edge)
     edge->mcf.feed.limit = below(4) ? 100 : 20 + below(20);
     edge->mcf.feed.interval = (ngx_msec_t) interval
                               + (odd && edge->number == 0 ? 1000 : 0);
-    edge->mcf.api.revocation_ttl = 20 + (time_t) below(300);
+    edge->mcf.api.revocation_ttl = ttl;
+    edge->mcf.feed.ttl = edge->mcf.api.revocation_ttl;
 
     conf = &edge->mcf.fleet;
 

@@ -311,6 +311,7 @@ schedule_edge(sim_edge_t *edge)
     mcf->api.max_inflight = 2 + below(4);
     mcf->api.rate.off = 1;
     mcf->api.revocation_ttl = SIM_TTL;
+    mcf->feed.ttl = SIM_TTL;
     mcf->api.max_leeway = 5;
 
     if (below(2)) {

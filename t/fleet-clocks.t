@@ -76,7 +76,7 @@ for my $case ([ 3 * $day, 'ahead of' ], [ -30, 'behind' ]) {
 
     $clock->set(wall => $wall, mono => 0);
 
-    ok($set->wait_log(qr/this edge is $how that of Redis, so it does not lead/,
+    ok($set->wait_log(qr/the clock of this edge is $how that of Redis, so it does not lead the fleet/,
                       10), "its clock is $how others");
     ok($fleet->wait_for(15, sub { leads($right) && !leads($set) }),
        'another one leads');

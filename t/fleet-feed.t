@@ -54,9 +54,9 @@ ok(wait_feed($alone, 'healthy'), 'and its feed is healthy');
 
 ($lease) = $other_redis->cli('KEYS', '*:feed:*') =~ /(\S+)/;
 
-# of the URL, the interval, no sessions and no leeway
+# of the URL, the interval, no sessions, no leeway and the usual time of denials
 
-my $id = sha256_hex(sha256('http://127.0.0.1:' . $mock->port), '1000,0,0');
+my $id = sha256_hex(sha256('http://127.0.0.1:' . $mock->port), '1000,0,0,86400');
 my $derived = hmac_sha256(pack('H*', $hex), pack('H*', $id));
 
 is($lease, 'agilicus:feed:' . hmac_sha256_hex("agilicus fleet name\1", $derived),
@@ -115,9 +115,11 @@ my $slow_feed = "$feed agilicus_token_revocation_feed interval=60s;";
 my $slower = $fleet->edge(http => $slow_feed, valid => '');
 my $leeway = $fleet->edge(http => "$every agilicus_token_leeway 2s;",
                           valid => '');
+my $short = $fleet->edge(http => "$every agilicus_token_revocation_ttl 1h;",
+                         valid => '');
 my $none = $fleet->edge(http => $feed, valid => '');
 
-for my $edge ($sessions, $slower, $leeway) {
+for my $edge ($sessions, $slower, $leeway, $short) {
     ok(wait_feed($edge, 'healthy'), 'an edge whose feed is another');
     ok(wait_here($edge), 'polls by itself');
 }
@@ -132,7 +134,7 @@ is(feed($none)->{here} || 0, 0, 'and does not poll');
 
 revoked('listed', 'again');
 ok($fleet->wait_why($_, 'again', 'revoked/jti'), 'all know the list')
-    for $late, $sessions, $slower, $waits, $leeway, $none;
+    for $late, $sessions, $slower, $waits, $leeway, $short, $none;
 
 ok(wait_here($late, 0), 'nothing of this changes who polls');
 is(scalar(here(@edges)), 1, 'one edge');
@@ -154,7 +156,8 @@ $late->reload(http => $fleet->http(valid => '', http => $every)
 ok(wait_here($late), 'out of the fleet, it polls');
 ok(wait_feed($late, 'healthy'), 'and is healthy');
 
-$_->finish('an edge ends') for $late, $sessions, $slower, $waits, $leeway, $none;
+$_->finish('an edge ends')
+    for $late, $sessions, $slower, $waits, $leeway, $short, $none;
 
 
 # the edge that polls dies; or its polls fail

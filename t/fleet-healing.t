@@ -156,6 +156,8 @@ for my $with (1, 0) {
 
     $redis->cli('FLUSHALL');
     healthy('emptied');
+    ok((grep { $_->error_log =~ /this edge tells the fleet everything again/ }
+        $one, $two), 'an edge has told everything again, and says so');
 
     my $new = $fleet->edge;
 

@@ -183,6 +183,8 @@ for my $kind (qw(good untrusted self_signed expired not_yet_valid wrong_host
     $redis->kill;
     unlink $redis->{socket};
     ok($edge->wait_log(qr/the connection was lost/, 10), 'Redis is lost');
+    ok($edge->wait_log(qr/\[warn\].* fleet is away, was healthy/, 10),
+       'the edge says that it is alone');
 
     my $gone = FleetEdges->new($redis->url)->edge;
 

@@ -377,6 +377,8 @@ my $list = 'GET /v1/tokens';
 
 $mock->script(paths => { $list => 503 });
 
+$http =~ s/revocation_ttl 100s/revocation_ttl 1d/;
+
 $nginx = start_nginx($http . <<"EOC");
     agilicus_token_api_credential $dir/credential;
     agilicus_token_revocation_feed interval=60s;

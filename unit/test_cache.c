@@ -731,6 +731,7 @@ test_lost(void)
     unit_check(end >= now.mono + 100000 && end <= now.mono + 106000);
 
     denials->sh->feed.interval = 1000;
+    denials->sh->feed.lasts = UINT64_MAX;
     denials->sh->feed.watermark = now.mono;
 
     unit_check(ngx_agt_denials_feed(denials, denials->sh->feed.api, now.mono)

@@ -660,6 +660,7 @@ test_feed(void)
 
     for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
         feed->interval = tests[i].interval;
+        feed->lasts = UINT64_MAX;
         feed->watermark = tests[i].watermark;
         feed->answered = tests[i].answered;
         feed->duration = tests[i].duration;
@@ -694,6 +695,11 @@ test_feed(void)
 
     denials->sh->fleet.on = 0;
     unit_check(ngx_agt_denials_feed(denials, api, 100000) == HEALTHY);
+
+    feed->lasts = 1500;
+    unit_check(ngx_agt_denials_feed(denials, api, 101500) == HEALTHY);
+    unit_check(ngx_agt_denials_feed(denials, api, 101501) == LATE);
+    feed->lasts = UINT64_MAX;
 
     feed->truncated = 1;
     unit_check(ngx_agt_denials_feed(denials, api, 100000) == INCOMPLETE);

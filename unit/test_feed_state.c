@@ -401,6 +401,7 @@ begin(void)
     memset(feed->api, 'A', sizeof(feed->api));
     memset(feed->id, 'F', sizeof(feed->id));
     feed->interval = 1000;
+    feed->lasts = UINT64_MAX;
 
     fleet->on = 1;
     fleet->until = NGX_AGT_FLEET_ALWAYS;

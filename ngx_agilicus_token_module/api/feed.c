@@ -129,6 +129,10 @@ ngx_agt_feed_configure(ngx_agt_denials_t *denials,
         }
 
         feed->interval = conf->interval;
+
+        /* ends of denials are whole seconds */
+
+        feed->lasts = 1000 * ((uint64_t) conf->ttl - 1);
         feed->sessions = conf->sessions;
     }
 
@@ -151,7 +155,7 @@ static void
 ngx_agt_feed_id(ngx_agt_denials_t *denials, const ngx_agt_feed_conf_t *conf,
     u_char *id)
 {
-    u_char     text[3 * (NGX_INT64_LEN + 1)];
+    u_char     text[4 * (NGX_INT64_LEN + 1)];
     ngx_str_t  parts[2];
 
     ngx_memzero(id, NGX_AGT_DIGEST_LEN);
@@ -163,8 +167,9 @@ ngx_agt_feed_id(ngx_agt_denials_t *denials, const ngx_agt_feed_conf_t *conf,
     parts[0].data = conf->api->digest;
     parts[0].len = NGX_AGT_DIGEST_LEN;
     parts[1].data = text;
-    parts[1].len = (size_t) (ngx_sprintf(text, "%M,%T,%T", conf->interval,
-                                         conf->sessions, conf->leeway)
+    parts[1].len = (size_t) (ngx_sprintf(text, "%M,%T,%T,%T", conf->interval,
+                                         conf->sessions, conf->leeway,
+                                         conf->ttl)
                              - text);
 
     if (ngx_agt_digest(id, parts, 2) != NGX_OK) {

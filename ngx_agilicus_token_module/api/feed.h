@@ -39,6 +39,8 @@ typedef struct {
     ngx_uint_t      limit;
     time_t          sessions;        /* seconds; 0: sessions are not read */
     time_t          leeway;          /* seconds: the largest of this edge */
+    time_t          ttl;             /* seconds, at least 1: that a denial lasts
+                                        where its end is not known */
     ngx_msec_t      connect_timeout;
     ngx_msec_t      timeout;
 } ngx_agt_feed_conf_t;

@@ -162,6 +162,7 @@ ngx_agt_postconfiguration(ngx_conf_t *cf)
     mcf->api.norigins = mcf->origins.nelts;
     mcf->api.max_inflight = mcf->max_inflight;
     mcf->api.revocation_ttl = mcf->revocation_ttl;
+    mcf->feed.ttl = mcf->revocation_ttl;
 
     if (mcf->query) {
         mcf->request_uri_index = ngx_http_get_variable_index(cf, &request_uri);

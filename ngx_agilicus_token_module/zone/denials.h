@@ -61,6 +61,8 @@ typedef struct {
     uint64_t  interval;   /* milliseconds; 0: there is no feed */
     int64_t   sessions;   /* seconds for which polls read sessions back;
                                    0: they read none */
+    uint64_t  lasts;      /* milliseconds that a denial by a poll lasts, at
+                                   least, from its start */
     uint64_t  watermark;  /* ms, monotonic: start of the last complete
                                    poll; 0: there was none */
     uint64_t  answered;   /* the same of the last poll of which every

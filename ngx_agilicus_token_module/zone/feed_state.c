@@ -15,7 +15,13 @@ static uint64_t ngx_agt_feed_state_start(uint64_t start, uint64_t wall,
 uint64_t
 ngx_agt_feed_state_healthy(const ngx_agt_feed_state_t *feed)
 {
-    return ngx_max(3 * feed->interval, 2 * feed->duration);
+    uint64_t  ms;
+
+    ms = ngx_max(3 * feed->interval, 2 * feed->duration);
+
+    /* what the poll has denied must stand until the next one denies it again */
+
+    return ngx_min(ms, feed->lasts);
 }
 
 
