@@ -237,7 +237,10 @@ ngx_agt_fleet_append_check(ngx_agt_fleet_worker_t *w, uint64_t now)
         w->acked_at = now;
     }
 
+    /* what was read is known at the end of all that was in the stream */
+
     if (w->caught == 0 || now < w->caught
+        || now - w->caught > NGX_AGT_FLEET_SILENCE
         || w->read_back >= w->state->appended)
     {
         w->behind_at = 0;
@@ -257,9 +260,7 @@ ngx_agt_fleet_append_check(ngx_agt_fleet_worker_t *w, uint64_t now)
 
     /* while all is read that comes */
 
-    if (w->read_back != w->unread_back
-        || now - w->caught > NGX_AGT_FLEET_SILENCE
-        || ngx_agt_counts_refused(w->counts))
+    if (w->read_back != w->unread_back || ngx_agt_counts_refused(w->counts))
     {
         w->unread_back = w->read_back;
         w->unread = 0;
@@ -276,6 +277,12 @@ ngx_agt_fleet_append_check(ngx_agt_fleet_worker_t *w, uint64_t now)
     if (w->read_back == 0) {
         ngx_agt_clock_now(&clock);
         from = ngx_agt_numbers_first(w->denials, &clock);
+
+        /* an old mark may want lower ones, of which nothing stands any more */
+
+        ngx_agt_denials_lock(w->denials);
+        ngx_agt_counts_trimmed(w->counts, w->state->writer, from - 1);
+        ngx_agt_denials_unlock(w->denials);
     }
 
     w->cursor = ngx_min(w->cursor, from);

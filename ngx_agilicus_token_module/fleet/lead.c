@@ -207,7 +207,10 @@ ngx_agt_fleet_lead_dump(ngx_agt_fleet_worker_t *w, uint64_t now)
     w->state->dump = 0;
     w->resent = 0;
     w->dumped = now;
-    w->state->dump_last = ngx_agt_numbers_last(w->denials);
+
+    /* of numbers that were told before, nothing may stand any more */
+
+    w->state->dump_last = n ? ngx_agt_numbers_last(w->denials) : 0;
 
     ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
                   "agilicus token: this edge tells the fleet everything again, "
