@@ -107,7 +107,7 @@ $lists{modest} = list_of($rows{modest}, most => 20);
 
 $lists{ignores} = { body => encoded($rows{ignores}) };
 $lists{$_} = list_of($rows{spread}, ignored => $ignored{$_}) for keys %ignored;
-$lists{$_} = { @none } for qw(former latter watched);
+$lists{$_} = { @none } for qw(former latter longer watched);
 $lists{odd} = { @none };
 $lists{'late-odd'} = { json => { limit => 100, tokens => [ 'no object' ] },
                        delay => 1.3 };
@@ -640,6 +640,22 @@ ok($server->wait_log(qr/gracefully shutting down/), 'then it quits');
 ok($server->wait_log(qr/is healthy, was not polled yet.+latter"/),
    'and another polls');
 finished('former');
+
+
+# a reload does not let a poll count for longer than its denials last
+
+$server = feed('longer');
+said('longer', 'healthy', 'not polled yet');
+list('longer', status => 503);
+$server->reload(http => "$server->{http} agilicus_token_revocation_ttl 2d;");
+isnt(status('longer')->{feed}{state}, 'healthy',
+     'denials are to last longer: a poll before that does not count');
+list('longer', @none);
+
+$until = time + 10 * $slow;
+sleep 0.05 until status('longer')->{feed}{state} eq 'healthy' || time > $until;
+is(status('longer')->{feed}{state}, 'healthy', 'the next one does');
+finished('longer');
 
 done_testing();
 

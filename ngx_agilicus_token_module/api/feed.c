@@ -94,6 +94,7 @@ ngx_agt_feed_configure(ngx_agt_denials_t *denials,
     const ngx_agt_feed_conf_t *conf, uint32_t cycle)
 {
     u_char                 id[NGX_AGT_DIGEST_LEN];
+    uint64_t               lasts;
     ngx_agt_feed_state_t  *feed;
 
     feed = &denials->sh->feed;
@@ -115,9 +116,16 @@ ngx_agt_feed_configure(ngx_agt_denials_t *denials,
             ngx_memcpy(feed->api, conf->api->digest, NGX_AGT_DIGEST_LEN);
         }
 
-        /* sessions that were created earlier have not been read yet */
+        /* ends of denials are whole seconds */
 
-        if (conf->sessions > feed->sessions) {
+        lasts = 1000 * ((uint64_t) conf->ttl - 1);
+
+        /*
+         * Sessions that were created earlier have not been read yet, and the
+         * denials of the last poll end as they were to.
+         */
+
+        if (conf->sessions > feed->sessions || lasts > feed->lasts) {
             feed->watermark = 0;
         }
 
@@ -129,10 +137,7 @@ ngx_agt_feed_configure(ngx_agt_denials_t *denials,
         }
 
         feed->interval = conf->interval;
-
-        /* ends of denials are whole seconds */
-
-        feed->lasts = 1000 * ((uint64_t) conf->ttl - 1);
+        feed->lasts = lasts;
         feed->sessions = conf->sessions;
     }
 

@@ -843,9 +843,12 @@ ngx_agt_denials_feed(ngx_agt_denials_t *denials,
 
     age = now > feed->watermark ? now - feed->watermark : 0;
 
-    /* what a worker has written that was of a fleet before does not count */
+    /*
+     * What the poll has denied must stand until the next one denies it again.
+     * What a worker has written that was of a fleet before does not count.
+     */
 
-    return (age <= healthy
+    return (age <= ngx_min(healthy, feed->lasts)
             && (!denials->sh->fleet.on || now <= denials->sh->fleet.until))
            ? NGX_AGT_FEED_HEALTHY : NGX_AGT_FEED_LATE;
 }

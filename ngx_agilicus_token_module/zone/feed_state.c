@@ -15,13 +15,7 @@ static uint64_t ngx_agt_feed_state_start(uint64_t start, uint64_t wall,
 uint64_t
 ngx_agt_feed_state_healthy(const ngx_agt_feed_state_t *feed)
 {
-    uint64_t  ms;
-
-    ms = ngx_max(3 * feed->interval, 2 * feed->duration);
-
-    /* what the poll has denied must stand until the next one denies it again */
-
-    return ngx_min(ms, feed->lasts);
+    return ngx_max(3 * feed->interval, 2 * feed->duration);
 }
 
 
