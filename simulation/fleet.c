@@ -1249,7 +1249,8 @@ fleet_drain(ngx_uint_t edge)
 
     if (!healthy[edge] || edges[edge].denials.sh->fleet.asked
         || now.mono < away[edge] || now.mono < node->stopped || !node->up
-        || node->oom || node->loses)
+        || node->oom || node->loses
+        || (node->lost && now.mono - node->lost < QUIET))
     {
         trouble++;
     }

@@ -199,6 +199,7 @@ typedef struct {
     ngx_uint_t            primary;
     ngx_uint_t            oom;
     ngx_uint_t            loses;     /* entries that it says it has */
+    uint64_t              lost;      /* ms: the last of these; 0: none */
     int64_t               offset;    /* of its clock, ms */
     uint64_t              stopped;   /* until then */
     uint64_t              emptied;   /* when another epoch was set */

@@ -688,6 +688,7 @@ redis_add(wire_t *wire, const ngx_str_t *value)
     if (node->loses && e->what->kind == NGX_AGT_FLEET_DENIAL) {
         tell("it is lost at once");
         node->loses--;
+        node->lost = now.mono;
         d->n--;
 
     } else {
