@@ -121,8 +121,8 @@ ngx_agt_feed_configure(ngx_agt_denials_t *denials,
         lasts = 1000 * ((uint64_t) conf->ttl - 1);
 
         /*
-         * Sessions that were created earlier have not been read yet, and the
-         * denials of the last poll end as they were to.
+         * Sessions that were created earlier have not been read yet, and a
+         * longer time does not apply to the denials of the last poll.
          */
 
         if (conf->sessions > feed->sessions || lasts > feed->lasts) {

@@ -260,8 +260,7 @@ ngx_agt_fleet_append_check(ngx_agt_fleet_worker_t *w, uint64_t now)
 
     /* while all is read that comes */
 
-    if (w->read_back != w->unread_back || ngx_agt_counts_refused(w->counts))
-    {
+    if (w->read_back != w->unread_back || ngx_agt_counts_refused(w->counts)) {
         w->unread_back = w->read_back;
         w->unread = 0;
 

@@ -815,7 +815,7 @@ ngx_agt_fleet_error(ngx_agt_fleet_worker_t *w, const char *what,
     error.server = w->reader.server;
     error.len = (size_t) (ngx_snprintf(error.text, NGX_AGT_FLEET_ERROR_LEN,
                                        "%s%s%*s%s", what, len ? ": \"" : "",
-                                       len, len ? text->data : NULL,
+                                       len, len ? text->data : (u_char *) "",
                                        len ? "\"" : "")
                           - error.text);
 

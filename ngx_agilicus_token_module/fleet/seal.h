@@ -87,7 +87,8 @@ ngx_int_t ngx_agt_fleet_seal_open(ngx_agt_fleet_seal_t *seal,
  * Writes a name for what has the digest "digest" to "out"; both are of
  * NGX_AGT_DIGEST_LEN bytes.  The name is the same on all edges with the same
  * first key.  Without that key, a user of Redis who guesses the digest cannot
- * see that it is right.  Returns NGX_OK, or NGX_DECLINED where libcrypto failed.
+ * see that the guess is right.  Returns NGX_OK, or NGX_DECLINED where libcrypto
+ * failed.
  */
 ngx_int_t ngx_agt_fleet_seal_name(ngx_agt_fleet_seal_t *seal,
     const u_char *digest, u_char *out);

@@ -279,7 +279,6 @@ ngx_agt_gate_refuse(ngx_http_request_t *r, ngx_agt_ctx_t *ctx,
     ngx_agt_decision_set(ctx, decision->verdict, decision->reason);
 
     if (lcf->origin->zone && decision->verdict == NGX_AGT_VERDICT_INVALID) {
-
         cause.data = (u_char *) &ctx->cause;
         cause.len = sizeof(ctx->cause);
 

@@ -48,8 +48,9 @@ typedef struct {
 
 
 /*
- * Returns the milliseconds from the start of a poll in which it keeps the feed
- * healthy.
+ * Returns the milliseconds from the start of a poll after which the feed is
+ * late without another one.  A feed whose denials do not last that long is late
+ * earlier; see ngx_agt_denials_feed().
  */
 uint64_t ngx_agt_feed_state_healthy(const ngx_agt_feed_state_t *feed);
 

@@ -431,7 +431,7 @@ ngx_agt_numbers_give(ngx_agt_denials_t *denials, ngx_agt_denial_t *s,
 
     numbers->latest = now;
 
-    /* a process that dies in between leaves a number that is nobody's */
+    /* a process that dies in between leaves a number without a denial */
 
     number = numbers->next;
 
