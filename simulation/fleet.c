@@ -506,7 +506,7 @@ fleet_polls(void)
 
     since = ngx_max(ngx_max(steady[e], moved), ngx_max(away[e], upset[e]));
 
-    /* nor does one that has left the lease, and nobody took it, ask first */
+    /* nor does an edge ask first whose lease, which it left, is still free */
 
     since = ngx_max(since, mute[e] + 2 * edge->mcf.feed.interval);
 
@@ -521,7 +521,7 @@ fleet_polls(void)
         return;
     }
 
-    /* where nobody tells of polls, who holds the lease does not matter */
+    /* without entries that tell of polls, the holder does not matter */
 
     if (now.mono > edge->denials.sh->feed.answered + DEAD) {
         return;

@@ -237,7 +237,7 @@ ngx_agt_fleet_append_check(ngx_agt_fleet_worker_t *w, uint64_t now)
         w->acked_at = now;
     }
 
-    /* what was read is known at the end of all that was in the stream */
+    /* "read_back" is counted when the end of the stream is reached */
 
     if (w->caught == 0 || now < w->caught
         || now - w->caught > NGX_AGT_FLEET_SILENCE
